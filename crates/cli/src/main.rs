@@ -1,0 +1,2 @@
+//! `copresence`: the whole product without a window.
+fn main() {}

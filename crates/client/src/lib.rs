@@ -1,0 +1,1 @@
+//! Typed endpoints of the Copresence Integration API over HTTP

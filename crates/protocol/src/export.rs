@@ -1,0 +1,87 @@
+//! `payload_complete[]`: one exported asset of an avatar.
+
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+use url::Url;
+
+/// "Type of avatar asset, usually indicating file extension." An open set: known types are not listed here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExportType(String);
+
+impl ExportType {
+    /// The type as sent.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The type as sent: data, never a file name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ExportType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// "One-time download URL of avatar asset": http or https. Whoever holds it can take the file, so it prints masked.
+#[derive(Clone)]
+pub struct DownloadUrl(SecretString);
+
+impl DownloadUrl {
+    /// Takes an absolute http(s) URL with a host; `None` for anything else.
+    pub fn new(value: &str) -> Option<Self> {
+        let url = Url::parse(value).ok()?;
+        let usable = matches!(url.scheme(), "http" | "https") && url.has_host();
+        usable.then(|| Self(SecretString::from(url.as_str())))
+    }
+
+    /// The URL itself, for the one request that it is good for and for the journal.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// Scheme and host, which may be shown.
+    pub fn origin(&self) -> String {
+        Url::parse(self.expose()).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+    }
+}
+
+impl fmt::Debug for DownloadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DownloadUrl({}/…)", self.origin())
+    }
+}
+
+impl PartialEq for DownloadUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for DownloadUrl {}
+
+/// One asset to download, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// `download_URL`.
+    pub download_url: DownloadUrl,
+    /// `export_type`.
+    pub export_type: ExportType,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absolute_http_urls_are_taken_and_none_is_printed() {
+        for bad in ["", "/files/1", "file:///etc/passwd", "ftp://host/x", "javascript:alert(1)", "http://"] {
+            assert!(DownloadUrl::new(bad).is_none(), "{bad}");
+        }
+        let url = DownloadUrl::new("https://files.test/one?sig=secret").expect("a URL");
+        assert_eq!(format!("{url:?}"), "DownloadUrl(https://files.test/…)");
+    }
+}

@@ -1,0 +1,81 @@
+//! The link in the QR code: "includes the Export Token as a query parameter inside a URL".
+
+use crate::export_token::ExportToken;
+use std::fmt;
+use std::str::FromStr;
+use url::Url;
+
+/// Where the token goes in a template.
+pub const PLACEHOLDER: &str = "{token}";
+
+/// A URL with `{token}` in it once or more. The vendor's own link is not published, so profiles hold one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkTemplate(String);
+
+/// Why a text is no [`LinkTemplate`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// No `{token}` in it.
+    #[error("the link template has no {{token}} in it, so the phone would not learn the Export Token")]
+    NoPlaceholder,
+    /// Not a URL that a phone opens.
+    #[error("the link template is not an absolute URL: {0}")]
+    NotAUrl(String),
+}
+
+impl LinkTemplate {
+    /// The link for one token, percent-encoded into its place.
+    pub fn fill(&self, token: &ExportToken) -> String {
+        let encoded: String = url::form_urlencoded::byte_serialize(token.expose().as_bytes()).collect();
+        // A form's `+` is a space to some and a plus to others; a token has no space, so `%2B` is all there is.
+        self.0.replace(PLACEHOLDER, &encoded)
+    }
+
+    /// The template as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LinkTemplate {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        if !text.contains(PLACEHOLDER) {
+            return Err(LinkError::NoPlaceholder);
+        }
+        // App links have schemes of their own (`copresence://…`), so any absolute URL will do.
+        Url::parse(&text.replace(PLACEHOLDER, "x")).map_err(|error| LinkError::NotAUrl(error.to_string()))?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for LinkTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_template_must_be_a_url_with_a_place_for_the_token() {
+        assert_eq!("https://a.test/".parse::<LinkTemplate>(), Err(LinkError::NoPlaceholder));
+        assert!(matches!("not a url {token}".parse::<LinkTemplate>(), Err(LinkError::NotAUrl(_))));
+        assert!("copresence://new?exportToken={token}".parse::<LinkTemplate>().is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn the_phone_reads_the_very_token(raw in "[!-~]{1,80}") {
+            let token = ExportToken::new(raw.clone()).expect("visible ASCII");
+            let template: LinkTemplate = "https://a.test/p?exportToken={token}".parse().expect("a template");
+            let url = Url::parse(&template.fill(&token)).expect("a URL");
+            let read = url.query_pairs().find(|(k, _)| k == "exportToken").map(|(_, v)| v.into_owned());
+            prop_assert_eq!(read, Some(raw));
+        }
+    }
+}

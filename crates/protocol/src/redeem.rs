@@ -1,0 +1,108 @@
+//! The answer of `GET /redeemExportToken` with status 200.
+
+use crate::export::{DownloadUrl, Export, ExportType};
+use crate::mismatch::{self, Mismatch, kind};
+use crate::progress::{Progress, broken};
+use serde_json::{Map, Value};
+
+/// "200 OK – Export token is still active, and its associated avatar exports are either still being
+/// processed or ready to download."
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedeemAnswer {
+    /// The answer carries URLs, so the token is spent.
+    Ready(Delivery),
+    /// The token is still active.
+    NotReady(Progress),
+}
+
+/// What a spent token bought.
+///
+/// Because such an answer comes once, every usable URL in it is kept, also when another part of the body
+/// breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// At least one asset, in the order sent.
+    pub exports: Vec<Export>,
+    /// Entries of `payload_complete` that cannot be downloaded.
+    pub unusable: Vec<Mismatch>,
+    /// A rule broken beside the entries (`avatar_ready` absent or false although URLs came).
+    pub contradiction: Option<Mismatch>,
+}
+
+impl RedeemAnswer {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// A [`Mismatch`] when the body keeps neither form. No usable URL stands in such a body.
+    pub fn read(body: &[u8]) -> Result<Self, Mismatch> {
+        let object: Map<String, Value> = mismatch::read(body, "a JSON object")?;
+        let ready = match object.get("avatar_ready") {
+            Some(Value::Bool(ready)) => Ok(*ready),
+            other => Err(broken("", "avatar_ready", "a boolean", other)),
+        };
+        let (exports, unusable) = entries(&object);
+        if !exports.is_empty() {
+            let contradiction = match ready {
+                Ok(true) => None,
+                Ok(false) => Some(Mismatch::new(
+                    "payload_complete",
+                    "no download URL while `avatar_ready` is false",
+                    "a list of URLs",
+                )),
+                Err(mismatch) => Some(mismatch),
+            };
+            return Ok(Self::Ready(Delivery { exports, unusable, contradiction }));
+        }
+        if ready? {
+            return Err(undeliverable(&object, unusable));
+        }
+        match object.get("payload_incomplete") {
+            Some(Value::Object(progress)) => {
+                Progress::read(progress, "payload_incomplete").map(Self::NotReady)
+            }
+            other => {
+                let rule = "an object, because `avatar_ready` is false,";
+                Err(broken("", "payload_incomplete", rule, other))
+            }
+        }
+    }
+}
+
+/// Reads each entry for itself, so that one that is broken costs no other.
+fn entries(object: &Map<String, Value>) -> (Vec<Export>, Vec<Mismatch>) {
+    let list = object.get("payload_complete").and_then(Value::as_array);
+    let (mut exports, mut unusable) = (Vec::new(), Vec::new());
+    for (index, entry) in list.into_iter().flatten().enumerate() {
+        match export(entry, &format!("payload_complete[{index}]")) {
+            Ok(export) => exports.push(export),
+            Err(mismatch) => unusable.push(mismatch),
+        }
+    }
+    (exports, unusable)
+}
+
+fn export(entry: &Value, at: &str) -> Result<Export, Mismatch> {
+    let Value::Object(entry) = entry else {
+        return Err(Mismatch::new(at, "an object", kind(entry)));
+    };
+    let rule = "an absolute http(s) URL";
+    let download_url = match entry.get("download_URL") {
+        Some(Value::String(url)) => DownloadUrl::new(url)
+            .ok_or_else(|| Mismatch::new(format!("{at}.download_URL"), rule, "a string that is none"))?,
+        other => return Err(broken(at, "download_URL", rule, other)),
+    };
+    match entry.get("export_type") {
+        Some(Value::String(word)) => Ok(Export { download_url, export_type: ExportType::new(word) }),
+        // The URL works all the same: the file is worth more than its label.
+        _ => Ok(Export { download_url, export_type: ExportType::new("") }),
+    }
+}
+
+fn undeliverable(object: &Map<String, Value>, unusable: Vec<Mismatch>) -> Mismatch {
+    let rule = "a list with at least one download URL, because `avatar_ready` is true,";
+    match (unusable.into_iter().next(), object.get("payload_complete")) {
+        (Some(first), _) => first,
+        (None, Some(Value::Array(_))) => Mismatch::new("payload_complete", rule, "an empty array"),
+        (None, other) => broken("", "payload_complete", rule, other),
+    }
+}

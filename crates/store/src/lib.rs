@@ -1,0 +1,1 @@
+//! All that reaches disk: journal, downloads, saved avatars, history

@@ -1,0 +1,1 @@
+//! Integration checks and their reports
