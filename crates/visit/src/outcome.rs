@@ -1,0 +1,114 @@
+//! How visits end: the one list of endings, their stable words and exit codes.
+
+use serde::Serialize;
+
+/// How a visit ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The avatar is saved, whole.
+    Saved,
+    /// The avatar is saved, but the answer that brought it broke a rule.
+    SavedDespiteBreak(String),
+    /// Redeemed, but not every file could be saved.
+    SavedInPart(String),
+    /// The credentials were refused.
+    CredentialsRefused(String),
+    /// The Export Token was refused, or ran out, before an avatar came.
+    TokenRefused {
+        /// Whether the backend ever knew the token (then it ran out).
+        was_active: bool,
+    },
+    /// The avatar failed, and the visit ended with it.
+    AvatarFailed,
+    /// The backend could not be reached until patience ran out.
+    Unreachable(String),
+    /// The backend kept failing until patience ran out.
+    BackendFailing(String),
+    /// Nobody finished in time.
+    TimedOut,
+    /// The backend broke the protocol.
+    ProtocolBroken(String),
+    /// A redeem was sent, its answer never came whole, and the token is now refused.
+    PossiblyConsumed(String),
+    /// Somebody left.
+    Interrupted,
+}
+
+/// In which of its states the visit was when it ended, for `visit_state` of the last line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedIn {
+    /// No token yet.
+    Issuing,
+    /// A token was out, and nobody had associated an avatar.
+    Inviting,
+    /// An avatar was queued, made, or had failed.
+    Making,
+    /// Redeemed, and files were being saved.
+    Saving,
+    /// All files are saved.
+    Saved,
+}
+
+impl EndedIn {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Issuing => "issuing",
+            Self::Inviting => "inviting",
+            Self::Making => "making",
+            Self::Saving => "saving",
+            Self::Saved => "saved",
+        }
+    }
+}
+
+impl Outcome {
+    /// The stable word, as in the `code` of the last line of `visit --json`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Saved => "saved",
+            Self::SavedDespiteBreak(_) | Self::ProtocolBroken(_) => "protocol_broken",
+            Self::SavedInPart(_) => "saved_in_part",
+            Self::CredentialsRefused(_) => "credentials_refused",
+            Self::TokenRefused { was_active: false } => "token_refused",
+            Self::TokenRefused { was_active: true } => "token_expired",
+            Self::AvatarFailed => "avatar_failed",
+            Self::Unreachable(_) => "backend_unreachable",
+            Self::BackendFailing(_) => "backend_failing",
+            Self::TimedOut => "timed_out",
+            Self::PossiblyConsumed(_) => "possibly_consumed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The exit code of the command line's contract.
+    pub fn exit(&self) -> u8 {
+        match self {
+            Self::Saved => 0,
+            Self::CredentialsRefused(_) => 3,
+            Self::TokenRefused { .. } => 4,
+            Self::AvatarFailed => 5,
+            Self::Unreachable(_) | Self::BackendFailing(_) => 6,
+            Self::SavedInPart(_) => 7,
+            Self::TimedOut => 8,
+            Self::SavedDespiteBreak(_) | Self::ProtocolBroken(_) => 9,
+            Self::PossiblyConsumed(_) => 10,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// What happened, in an operator's words, where the outcome carries some.
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::SavedDespiteBreak(words)
+            | Self::SavedInPart(words)
+            | Self::CredentialsRefused(words)
+            | Self::Unreachable(words)
+            | Self::BackendFailing(words)
+            | Self::ProtocolBroken(words)
+            | Self::PossiblyConsumed(words) => Some(words),
+            _ => None,
+        }
+    }
+}
