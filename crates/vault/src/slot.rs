@@ -1,0 +1,104 @@
+//! Which of a profile's credentials.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One of the credentials that a profile may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Slot {
+    /// The REST API key of the business account.
+    ApiKey,
+    /// The session token of the business account.
+    SessionToken,
+    /// The user name for a login, instead of a session token.
+    Username,
+    /// The password for a login, instead of a session token.
+    Password,
+    /// What a partner's own backend asks of this console.
+    PartnerKey,
+}
+
+impl Slot {
+    /// Every slot, in the order in which they are shown.
+    pub const ALL: [Self; 5] =
+        [Self::ApiKey, Self::SessionToken, Self::Username, Self::Password, Self::PartnerKey];
+
+    /// The slot's word on the command line and in the keychain.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api-key",
+            Self::SessionToken => "session-token",
+            Self::Username => "username",
+            Self::Password => "password",
+            Self::PartnerKey => "partner-key",
+        }
+    }
+
+    /// The environment variable that is looked at before the keychain.
+    pub const fn env_name(self) -> &'static str {
+        match self {
+            Self::ApiKey => "COPRESENCE_API_KEY",
+            Self::SessionToken => "COPRESENCE_SESSION_TOKEN",
+            Self::Username => "COPRESENCE_USERNAME",
+            Self::Password => "COPRESENCE_PASSWORD",
+            Self::PartnerKey => "COPRESENCE_PARTNER_KEY",
+        }
+    }
+
+    /// The user name of the keychain's item for this slot of a profile.
+    pub(crate) fn item_user(self, profile: &str) -> String {
+        format!("{profile}/{}", self.word())
+    }
+
+    /// The item's title, as a person sees it in the system's keychain program.
+    pub(crate) fn item_label(self, profile: &str) -> String {
+        format!("Copresence kiosk: {self} of profile {profile}")
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ApiKey => "API key",
+            Self::SessionToken => "session token",
+            Self::Username => "user name",
+            Self::Password => "password",
+            Self::PartnerKey => "partner key",
+        })
+    }
+}
+
+impl FromStr for Slot {
+    type Err = String;
+
+    /// Reads a slot's [word](Slot::word); the error lists them.
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|slot| slot.word() == word).ok_or_else(|| {
+            let words: Vec<&str> = Self::ALL.iter().map(|slot| slot.word()).collect();
+            format!("“{word}” is not a credential; these are: {}", words.join(", "))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_found_by_its_word_and_an_unknown_word_lists_them() {
+        for slot in Slot::ALL {
+            assert_eq!(slot.word().parse(), Ok(slot));
+        }
+        let refusal = "token".parse::<Slot>().expect_err("no such word");
+        assert!(refusal.contains("session-token"), "{refusal}");
+    }
+
+    #[test]
+    fn items_of_two_profiles_never_share_a_name() {
+        let mut names: Vec<String> =
+            ["a", "a/api-key", "b"].iter().flat_map(|p| Slot::ALL.map(|slot| slot.item_user(p))).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 3 * Slot::ALL.len());
+    }
+}
