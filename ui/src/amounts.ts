@@ -1,0 +1,64 @@
+// The arithmetic behind rings, bars and clocks: pure.
+import type { FileView } from './generated/view';
+
+/** A share from 0 to 1, or none where there is no honest basis for one. */
+export type Share = number | null;
+
+/** What a bar for one file shows. */
+export function fileShare(file: FileView): Share {
+  if (file.whole) return 1;
+  if (file.total === null) return null;
+  if (file.total <= 0) return 0;
+  return clamp(file.bytes / file.total);
+}
+
+/** All files as one: bytes that came, bytes in all, and their share. A file of unknown size leaves the share open. */
+export function allFiles(files: readonly FileView[]): { bytes: number; total: number | null; share: Share } {
+  let bytes = 0;
+  let total: number | null = 0;
+  for (const file of files) {
+    bytes += file.bytes;
+    const size = file.whole ? file.bytes : file.total;
+    total = total === null || size === null ? null : total + Math.max(size, file.bytes);
+  }
+  if (files.length === 0) return { bytes, total: null, share: null };
+  if (files.every((file) => file.whole)) return { bytes, total: bytes, share: 1 };
+  return { bytes, total, share: total === null ? null : total === 0 ? 0 : clamp(bytes / total) };
+}
+
+/** How much of a circle's outline is left out so that `share` of it is drawn. */
+export function dashOffset(share: number, radius: number): number {
+  return 2 * Math.PI * radius * (1 - clamp(share));
+}
+
+/** Bytes in words, decimal units: `840 B`, `1.2 MB`. */
+export function inBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = Math.max(0, bytes);
+  let unit = 0;
+  while (unit < units.length - 1 && Math.round(value) >= 1000) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1;
+  return `${value.toFixed(digits)} ${units[unit]}`;
+}
+
+/** Whole seconds until an instant (RFC 3339), never below zero; none when it is not known or cannot be read. */
+export function secondsLeft(until: string | null, now: number): number | null {
+  if (until === null) return null;
+  const at = Date.parse(until);
+  return Number.isNaN(at) ? null : Math.max(0, Math.ceil((at - now) / 1000));
+}
+
+/** Seconds as a clock: `4:05`, `1:02:03`. */
+export function clock(seconds: number): string {
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor((seconds % 3600) / 60);
+  const rest = String(seconds % 60).padStart(2, '0');
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
+}
+
+function clamp(value: number): number {
+  return Number.isFinite(value) ? Math.min(1, Math.max(0, value)) : 0;
+}

@@ -1,0 +1,124 @@
+// A scripted program behind the window: for tests, and for a plain browser during development.
+import type { BackendView, Screen, Snapshot } from '../generated/view';
+import { backend, realBackend, type ScreenName, screens, snapshotOf } from './fixtures';
+import type { Action, Host } from './host';
+
+/** A host that shows what it is told and remembers what it was asked. */
+export class FakeHost implements Host {
+  /** What was asked, in order. */
+  readonly asked: Action[] = [];
+  /** Makes the next call of an action fail with this. */
+  readonly refusals = new Map<Action, unknown>();
+  /** Makes the subscription fail with this. */
+  lost: unknown = null;
+
+  #listeners = new Set<(snapshot: Snapshot) => void>();
+  #revision = 0;
+  #snapshot: Snapshot;
+  readonly #next: Partial<Record<Action, () => Screen>>;
+
+  constructor(first: Screen, next: Partial<Record<Action, () => Screen>> = {}, of: BackendView = backend) {
+    this.#snapshot = snapshotOf(first, this.#revision, of);
+    this.#next = next;
+  }
+
+  /** How many follow it. */
+  get followers(): number {
+    return this.#listeners.size;
+  }
+
+  /** Puts a screen up, with the next revision or the one given. */
+  show(screen: Screen, revision = this.#revision + 1): void {
+    this.#revision = Math.max(this.#revision, revision);
+    this.#snapshot = { ...this.#snapshot, revision, screen };
+    for (const listener of this.#listeners) listener(this.#snapshot);
+  }
+
+  async subscribe(onSnapshot: (snapshot: Snapshot) => void): Promise<() => void> {
+    if (this.lost !== null) throw this.lost;
+    this.#listeners.add(onSnapshot);
+    onSnapshot(this.#snapshot);
+    return () => this.#listeners.delete(onSnapshot);
+  }
+
+  start = () => this.#act('start');
+  cancel = () => this.#act('cancel');
+  newCode = () => this.#act('newCode');
+  playPhone = () => this.#act('playPhone');
+  again = () => this.#act('again');
+
+  async #act(action: Action): Promise<void> {
+    this.asked.push(action);
+    const refusal = this.refusals.get(action);
+    if (refusal !== undefined) {
+      this.refusals.delete(action);
+      throw refusal;
+    }
+    const next = this.#next[action];
+    if (next) this.show(next());
+  }
+}
+
+/** The host for `?fake=<screen>`; without a name, a whole visit is played. */
+export async function fakeHostFromAddress(address: { search: string }): Promise<FakeHost> {
+  const name = new URLSearchParams(address.search).get('fake') ?? '';
+  const media = await import('./fake-media');
+  const reveal: Screen = { ...screens.reveal, glb: await media.glb(), portrait: media.portrait() };
+  const attract = () => screens.attract;
+  if (name in screens) {
+    const screen = pick(name as ScreenName, reveal);
+    return new FakeHost(
+      screen,
+      { again: attract, cancel: attract },
+      name === 'invite-real' ? realBackend : backend,
+    );
+  }
+  const host: FakeHost = new FakeHost(screens.attract, {
+    start: () => {
+      setTimeout(() => host.show(screens.invite), 1500);
+      return screens.preparing;
+    },
+    playPhone: () => {
+      void play(host, reveal);
+      return screens.invite;
+    },
+    newCode: () => screens.invite,
+    cancel: attract,
+    again: attract,
+  });
+  return host;
+}
+
+function pick(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Screen {
+  switch (name) {
+    case 'reveal':
+      return reveal;
+    case 'reveal-portrait':
+      return { ...reveal, glb: null };
+    case 'reveal-card':
+      return { ...reveal, glb: null, portrait: null };
+    default:
+      return screens[name];
+  }
+}
+
+async function play(host: FakeHost, reveal: Screen): Promise<void> {
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  for (const place of [3, 2, 1]) {
+    host.show({ ...screens['making-queue'], queue_position: place });
+    await pause(1500);
+  }
+  for (let progress = 0; progress <= 100; progress += 4) {
+    host.show({ ...screens.making, progress });
+    await pause(250);
+  }
+  for (let part = 0; part <= 10; part += 1) {
+    const files = screens.saving.files.map((file) => {
+      const bytes = Math.round((file.total * part) / 10);
+      return { ...file, bytes, whole: part === 10 };
+    });
+    host.show({ ...screens.saving, files });
+    await pause(200);
+  }
+  host.show(reveal);
+}

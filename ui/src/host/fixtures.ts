@@ -1,0 +1,132 @@
+// Snapshots of every screen and state, for tests and for a plain browser.
+import type { BackendView, Problem, Screen, Snapshot } from '../generated/view';
+
+const visit = '019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d';
+
+/** What the code in `qr` says. */
+export const link = 'https://app.example/export?exportToken=Qm7tZ2pX9kLw4VbN8rYs';
+
+/** A code with four quiet modules. */
+export const qr =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 41 41" shape-rendering="crispEdges"><path fill="#ffffff" d="M0 0h41v41H0z"/><path stroke="#000000" d="M4 4.5h7m4 0h2m2 0h1m3 0h1m3 0h1m2 0h7M4 5.5h1m5 0h1m1 0h4m1 0h1m1 0h1m2 0h3m2 0h2m1 0h1m5 0h1M4 6.5h1m1 0h3m1 0h1m2 0h1m1 0h1m4 0h1m1 0h1m3 0h1m3 0h1m1 0h3m1 0h1M4 7.5h1m1 0h3m1 0h1m3 0h1m1 0h2m4 0h3m1 0h3m1 0h1m1 0h3m1 0h1M4 8.5h1m1 0h3m1 0h1m1 0h1m1 0h1m1 0h1m4 0h2m2 0h1m1 0h2m1 0h1m1 0h3m1 0h1M4 9.5h1m5 0h1m2 0h1m1 0h3m3 0h1m1 0h1m1 0h1m1 0h1m2 0h1m5 0h1M4 10.5h7m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h7M17 11.5h1m2 0h2m1 0h3M4 12.5h1m1 0h1m1 0h1m1 0h1m5 0h2m1 0h1m1 0h1m2 0h2m1 0h2m3 0h1m2 0h1M5 13.5h2m2 0h1m1 0h1m1 0h2m5 0h3m1 0h2m2 0h4M5 14.5h1m1 0h1m1 0h3m1 0h5m3 0h2m3 0h1m1 0h2m1 0h1m2 0h3M4 15.5h2m2 0h1m2 0h1m3 0h2m2 0h3m2 0h2m2 0h1m3 0h1m2 0h1M5 16.5h1m4 0h1m1 0h5m3 0h1m2 0h1m3 0h1m1 0h3m1 0h1m1 0h2M7 17.5h3m1 0h4m1 0h1m2 0h1m1 0h1m3 0h4m2 0h1m4 0h1M4 18.5h1m1 0h1m2 0h3m3 0h1m1 0h1m4 0h1m3 0h1m1 0h2m4 0h3M5 19.5h2m7 0h1m1 0h3m2 0h1m2 0h5m1 0h1m1 0h1m2 0h1M4 20.5h1m1 0h1m2 0h3m1 0h2m2 0h2m1 0h2m2 0h2m2 0h3M4 21.5h6m1 0h3m1 0h4m1 0h1m8 0h3m4 0h1M5 22.5h1m2 0h3m3 0h1m2 0h2m2 0h1m4 0h1m1 0h1m1 0h1m3 0h3M6 23.5h1m1 0h2m1 0h2m1 0h2m1 0h2m1 0h2m1 0h3m1 0h1m3 0h2m2 0h2M4 24.5h3m1 0h6m2 0h1m2 0h1m1 0h2m2 0h2m2 0h2m2 0h1m2 0h1M5 25.5h2m4 0h1m1 0h2m2 0h1m2 0h1m1 0h1m1 0h1m1 0h1m1 0h3m3 0h3M4 26.5h1m1 0h1m3 0h1m4 0h1m1 0h1m3 0h1m2 0h1m5 0h4m1 0h2M5 27.5h3m6 0h2m1 0h3m1 0h6m1 0h1m7 0h1M4 28.5h1m1 0h2m1 0h3m2 0h1m2 0h3m1 0h1m1 0h3m2 0h5M12 29.5h1m2 0h3m4 0h1m1 0h1m1 0h1m1 0h1m3 0h2m2 0h1M4 30.5h7m2 0h3m4 0h1m1 0h1m1 0h1m1 0h3m1 0h1m1 0h1m1 0h3M4 31.5h1m5 0h1m2 0h1m2 0h2m1 0h3m1 0h4m1 0h1m3 0h1m3 0h1M4 32.5h1m1 0h3m1 0h1m1 0h1m1 0h2m5 0h1m1 0h3m2 0h6m1 0h1M4 33.5h1m1 0h3m1 0h1m2 0h3m2 0h8m1 0h1m4 0h3m1 0h1M4 34.5h1m1 0h3m1 0h1m1 0h5m3 0h3m3 0h1m1 0h2m2 0h2m2 0h1M4 35.5h1m5 0h1m5 0h1m1 0h1m2 0h1m3 0h1m2 0h1m1 0h1m1 0h1m2 0h1M4 36.5h7m1 0h1m1 0h2m1 0h2m2 0h1m1 0h3m2 0h3m1 0h1m2 0h2"/></svg>';
+
+export const backend: BackendView = {
+  profile: 'sandbox',
+  host: '127.0.0.1:8787',
+  sandbox: true,
+  phones_at: null,
+};
+
+export const realBackend: BackendView = {
+  profile: 'booth',
+  host: 'api.example',
+  sandbox: false,
+  phones_at: null,
+};
+
+export const offline: Problem = {
+  code: 'backend_unreachable',
+  visitor: 'The connection is gone for a moment.',
+  operator: 'https://api.example/redeemExportToken: connection refused',
+  hint: 'Your place is kept; it goes on by itself.',
+  retry_helps: true,
+};
+
+const files = {
+  glb: { path: 'avatar.glb', export_type: 'glb', bytes: 18_400_000, sha256: 'a'.repeat(64) },
+  obj: { path: 'avatar.obj.zip', export_type: 'obj', bytes: 9_250_000, sha256: 'b'.repeat(64) },
+  png: { path: 'portrait.png', export_type: 'png', bytes: 412_000, sha256: 'c'.repeat(64) },
+};
+
+type Of<K extends Screen['kind']> = Extract<Screen, { kind: K }>;
+
+const invite: Of<'invite'> = {
+  kind: 'invite',
+  visit,
+  qr_svg: qr,
+  link,
+  expires_at: null,
+  can_play_phone: true,
+  trouble: null,
+};
+
+const making: Of<'making'> = {
+  kind: 'making',
+  visit,
+  status: 'processing',
+  progress: 42,
+  queue_position: null,
+  link,
+  qr_svg: qr,
+  trouble: null,
+};
+
+const reveal: Of<'reveal'> = {
+  kind: 'reveal',
+  visit,
+  directory: '/home/booth/.local/share/copresence/avatars/2026-11-22_154208_019365d2',
+  files: [files.glb, files.obj, files.png],
+  glb: null,
+  portrait: null,
+};
+
+/** Every state worth looking at, by a name. */
+export const screens = {
+  attract: { kind: 'attract' },
+  preparing: { kind: 'preparing', visit, trouble: null },
+  'preparing-trouble': { kind: 'preparing', visit, trouble: offline },
+  invite,
+  'invite-real': { ...invite, can_play_phone: false, expires_at: '2099-01-01T00:00:00Z' },
+  'invite-trouble': { ...invite, trouble: offline },
+  'making-queue': { ...making, status: 'in_queue', progress: null, queue_position: 3 },
+  making,
+  'making-open': { ...making, progress: null },
+  'making-failed': { ...making, status: 'failed', progress: null },
+  'making-unknown': { ...making, status: 'in_quality_review', progress: null },
+  saving: {
+    kind: 'saving',
+    visit,
+    files: [
+      { file: 'avatar.glb', bytes: 11_300_000, total: 18_400_000, whole: false },
+      { file: 'avatar.obj.zip', bytes: 9_250_000, total: 9_250_000, whole: true },
+      { file: 'portrait.png', bytes: 120_000, total: 412_000, whole: false },
+    ],
+  },
+  'saving-open': {
+    kind: 'saving',
+    visit,
+    files: [
+      { file: 'avatar.glb', bytes: 11_300_000, total: null, whole: false },
+      { file: 'avatar.obj.zip', bytes: 9_250_000, total: 9_250_000, whole: true },
+      ...Array.from({ length: 5 }, (_, i) => ({
+        file: `texture-${i + 1}.png`,
+        bytes: 0,
+        total: null,
+        whole: false,
+      })),
+    ],
+  },
+  reveal,
+  'reveal-portrait': reveal,
+  'reveal-card': reveal,
+  ended: {
+    kind: 'ended',
+    visit,
+    problem: {
+      code: 'token_not_active',
+      visitor: 'This code is no longer good.',
+      operator:
+        'GET https://api.example/redeemExportToken answered 400: the Export Token is spent or has expired.',
+      hint: 'Start again for a fresh one. Nothing of you was kept.',
+      retry_helps: true,
+    },
+  },
+} as const satisfies Record<string, Screen>;
+
+/** The name of a state. */
+export type ScreenName = keyof typeof screens;
+
+/** A whole snapshot around a screen. */
+export function snapshotOf(screen: Screen, revision = 1, of: BackendView = backend): Snapshot {
+  return { revision, backend: of, screen };
+}

@@ -1,0 +1,85 @@
+// A gamepad as intents: pure reading, and one small loop that asks the browser.
+import type { Direction } from './spatial';
+
+/** What a person means by a button. `other` is any button without a meaning of its own. */
+export type Intent = 'confirm' | 'back' | 'other' | Direction;
+
+/** The part of a `Gamepad` that is read. */
+export interface Pad {
+  buttons: readonly { pressed: boolean }[];
+  axes: readonly number[];
+}
+
+const MEANING: Record<number, Intent> = {
+  0: 'confirm',
+  1: 'back',
+  9: 'confirm',
+  12: 'up',
+  13: 'down',
+  14: 'left',
+  15: 'right',
+};
+const TILTED = 0.6;
+const DEAD = 0.18;
+
+/** What has been pressed since `before`: each press tells once, however long it is held. */
+export function presses(before: Pad | null, now: Pad): Intent[] {
+  const intents: Intent[] = [];
+  now.buttons.forEach((button, index) => {
+    if (button.pressed && !before?.buttons[index]?.pressed) intents.push(MEANING[index] ?? 'other');
+  });
+  const was = before ? tilt(before) : null;
+  const is = tilt(now);
+  if (is && is !== was) intents.push(is);
+  return intents;
+}
+
+/** How far the sticks are pushed, both together, from -1 to 1 a way. */
+export function push(pad: Pad): { x: number; y: number } {
+  const live = (axis: number) => (Math.abs(axis) < DEAD ? 0 : axis);
+  const sum = (a: number, b: number) =>
+    Math.max(-1, Math.min(1, live(pad.axes[a] ?? 0) + live(pad.axes[b] ?? 0)));
+  return { x: sum(0, 2), y: sum(1, 3) };
+}
+
+/** Follows the gamepads until the answer is called; looks rarely while there is none. */
+export function watchGamepads(
+  onIntent: (intent: Intent) => void,
+  onPush: (x: number, y: number) => void,
+): () => void {
+  const last = new Map<number, Pad>();
+  let frame = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let over = false;
+
+  const look = () => {
+    if (over) return;
+    let seen = false;
+    for (const pad of navigator.getGamepads?.() ?? []) {
+      if (!pad?.connected) continue;
+      seen = true;
+      const now: Pad = { buttons: pad.buttons.map(({ pressed }) => ({ pressed })), axes: [...pad.axes] };
+      // A button that is held while the pad appears has been pressed to wake it: that counts.
+      for (const intent of presses(last.get(pad.index) ?? null, now)) onIntent(intent);
+      last.set(pad.index, now);
+      const { x, y } = push(now);
+      if (x !== 0 || y !== 0) onPush(x, y);
+    }
+    if (!seen) last.clear();
+    if (seen && !document.hidden) frame = requestAnimationFrame(look);
+    else timer = setTimeout(look, 300);
+  };
+  look();
+  return () => {
+    over = true;
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+  };
+}
+
+function tilt(pad: Pad): Direction | null {
+  const [x, y] = [pad.axes[0] ?? 0, pad.axes[1] ?? 0];
+  if (Math.max(Math.abs(x), Math.abs(y)) < TILTED) return null;
+  if (Math.abs(x) > Math.abs(y)) return x > 0 ? 'right' : 'left';
+  return y > 0 ? 'down' : 'up';
+}

@@ -1,0 +1,75 @@
+// Moving the focus by direction over real DOM focus.
+
+export type Direction = 'up' | 'down' | 'left' | 'right';
+
+/** A place on the screen. */
+export interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** Which of `others` lies nearest to `from` in that direction (its index), or -1. */
+export function nearest(from: Box, others: readonly Box[], direction: Direction): number {
+  const [fx, fy] = centre(from);
+  let best = -1;
+  let bestCost = Number.POSITIVE_INFINITY;
+  others.forEach((box, index) => {
+    const [x, y] = centre(box);
+    const [ahead, aside] = {
+      right: [x - fx, y - fy],
+      left: [fx - x, y - fy],
+      down: [y - fy, x - fx],
+      up: [fy - y, x - fx],
+    }[direction] as [number, number];
+    if (ahead <= 1) return;
+    // What is askew is farther than what is straight ahead.
+    const cost = ahead + 2 * Math.abs(aside);
+    if (cost < bestCost) [best, bestCost] = [index, cost];
+  });
+  return best;
+}
+
+const FOCUSABLE = 'button:not(:disabled), [href], [tabindex="0"]';
+
+/** Everything in `root` that can have the focus. */
+export function focusable(root: ParentNode): HTMLElement[] {
+  return [...root.querySelectorAll<HTMLElement>(FOCUSABLE)].filter((el) => !el.closest('[inert], [hidden]'));
+}
+
+/** Moves the focus within `root`; false when nothing lies in that direction. */
+export function moveFocus(root: ParentNode, direction: Direction): boolean {
+  const all = focusable(root);
+  const active = all.find((el) => el === document.activeElement);
+  if (!active) return focusPrimary(root);
+  const others = all.filter((el) => el !== active);
+  const target =
+    others[
+      nearest(
+        active.getBoundingClientRect(),
+        others.map((el) => el.getBoundingClientRect()),
+        direction,
+      )
+    ];
+  target?.focus();
+  return target !== undefined;
+}
+
+/** Puts the focus on the screen's main action, else on the first there is. */
+export function focusPrimary(root: ParentNode): boolean {
+  const target = root.querySelector<HTMLElement>('[data-primary]') ?? focusable(root)[0];
+  target?.focus({ preventScroll: true });
+  return target !== undefined;
+}
+
+/** Puts the focus back on the stage when it fell off it (its element went, or somebody clicked beside it). */
+export function keepFocus(root: ParentNode): void {
+  const active = document.activeElement;
+  if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
+  focusPrimary(root);
+}
+
+function centre(box: Box): [number, number] {
+  return [box.left + box.width / 2, box.top + box.height / 2];
+}

@@ -1,0 +1,233 @@
+// The avatar in 3D. The only part that knows three.js; loaded when there is something to reveal.
+import {
+  ACESFilmicToneMapping,
+  Box3,
+  Group,
+  type Mesh,
+  type Object3D,
+  PerspectiveCamera,
+  Scene,
+  Vector3,
+  WebGLRenderer,
+} from 'three';
+import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
+import { disposeModel } from './dispose';
+import { type Expression, expressionAt, STILL } from './expression';
+import { ENTERING, glided, type Orbit, turned } from './orbit';
+import { Pace } from './pace';
+import { contactShadow, lamps, softBoxes } from './studio';
+
+/** An avatar that is being shown. */
+export interface AvatarStage {
+  /** Turns it by radians. */
+  turn(x: number, y: number): void;
+  /** Stops, and gives everything back to the graphics card. */
+  close(): void;
+}
+
+/** How it is shown. */
+export interface StageOptions {
+  /** Nothing moves by itself. */
+  reducedMotion: boolean;
+  /** Ends the loading. */
+  signal: AbortSignal;
+  /** The graphics card took its context away. */
+  onLost: (error: Error) => void;
+}
+
+/**
+ * Loads the GLB and shows it; resolves after its first frame is on the canvas.
+ * Rejects when there is no WebGL, when the file cannot be had or read, or when nothing is in it.
+ */
+export async function openAvatarStage(
+  canvas: HTMLCanvasElement,
+  url: string,
+  { reducedMotion, signal, onLost }: StageOptions,
+): Promise<AvatarStage> {
+  const response = await fetch(url, { signal });
+  if (!response.ok) throw new Error(`the avatar's file was not served: ${response.status}`);
+  const bytes = await response.arrayBuffer();
+  const { scene: model } = await new GLTFLoader().parseAsync(bytes, '');
+  if (signal.aborted) {
+    disposeModel(model);
+    throw signal.reason;
+  }
+  try {
+    return present(canvas, model, reducedMotion, onLost);
+  } catch (error) {
+    disposeModel(model);
+    throw error;
+  }
+}
+
+function present(
+  canvas: HTMLCanvasElement,
+  model: Object3D,
+  reducedMotion: boolean,
+  onLost: (error: Error) => void,
+): AvatarStage {
+  const size = normalise(model);
+  // The drawing is kept, so that a screenshot of the window holds the avatar.
+  const renderer = new WebGLRenderer({ canvas, alpha: true, antialias: true, preserveDrawingBuffer: true });
+  renderer.toneMapping = ACESFilmicToneMapping;
+  renderer.toneMappingExposure = 0.95;
+
+  const scene = new Scene();
+  const turntable = new Group();
+  turntable.add(model);
+  const shadow = contactShadow();
+  shadow.position.y = -size.y / 2 - 0.03;
+  shadow.scale.set(size.x * 1.7, Math.max(size.z, size.x * 0.7) * 1.6, 1);
+  const boxes = softBoxes(renderer);
+  scene.environment = boxes.texture;
+  scene.environmentIntensity = 0.55;
+  scene.add(turntable, shadow, lamps());
+
+  const camera = new PerspectiveCamera(26, 1, 0.1, 50);
+  const morphs = morphsOf(model);
+  let orbit: Orbit = reducedMotion ? { ...ENTERING, yaw: -0.3 } : ENTERING;
+  let clock = 0;
+  let last = 0;
+  let frame = 0;
+  const pace = new Pace();
+
+  const resize = () => {
+    const { clientWidth: width, clientHeight: height } = canvas;
+    if (width === 0 || height === 0) return;
+    renderer.setPixelRatio(pace.ratio(width, height, window.devicePixelRatio));
+    renderer.setSize(width, height, false);
+    camera.aspect = width / height;
+    // As high as three quarters of the canvas, and never wider than it.
+    const reach = Math.max(size.y / 0.76, Math.hypot(size.x, size.z) / 0.86 / camera.aspect) / 2;
+    camera.position.set(0, 0, reach / Math.tan((camera.fov * Math.PI) / 360) + size.z / 2);
+    camera.updateProjectionMatrix();
+  };
+
+  const draw = (face: Expression) => {
+    turntable.rotation.set(orbit.pitch, orbit.yaw, 0);
+    for (const { weights, index, of } of morphs) weights[index] = face[of];
+    renderer.render(scene, camera);
+  };
+
+  const loop = (now: number) => {
+    frame = requestAnimationFrame(loop);
+    // After a pause time goes on where it stopped.
+    const seconds = last === 0 ? 0 : Math.min(0.1, (now - last) / 1000);
+    if (last !== 0 && pace.saw(now - last)) resize();
+    last = now;
+    clock += seconds;
+    orbit = glided(orbit, seconds, clock);
+    draw(expressionAt(clock));
+  };
+
+  const run = () => {
+    cancelAnimationFrame(frame);
+    last = 0;
+    if (document.hidden) return;
+    if (reducedMotion) draw(STILL);
+    else frame = requestAnimationFrame(loop);
+  };
+
+  const turn = (x: number, y: number, seconds = 0) => {
+    orbit = turned(orbit, x, y, reducedMotion ? 0 : seconds);
+    if (reducedMotion) draw(STILL);
+  };
+
+  const lost = (event: Event) => {
+    event.preventDefault();
+    onLost(new Error('the WebGL context was lost'));
+  };
+
+  resize();
+  draw(reducedMotion ? STILL : expressionAt(0));
+  const resized = new ResizeObserver(() => {
+    resize();
+    draw(reducedMotion ? STILL : expressionAt(clock));
+  });
+  resized.observe(canvas);
+  canvas.addEventListener('webglcontextlost', lost);
+  document.addEventListener('visibilitychange', run);
+  const letGo = followHand(canvas, turn);
+  run();
+
+  return {
+    turn,
+    close() {
+      cancelAnimationFrame(frame);
+      resized.disconnect();
+      canvas.removeEventListener('webglcontextlost', lost);
+      document.removeEventListener('visibilitychange', run);
+      letGo();
+      disposeModel(scene);
+      boxes.dispose();
+      renderer.dispose();
+      renderer.forceContextLoss();
+    },
+  };
+}
+
+/** Centres the model and scales it to two units of height (or width); answers its size then. */
+function normalise(model: Object3D): Vector3 {
+  const box = new Box3().setFromObject(model);
+  const size = box.getSize(new Vector3());
+  const largest = Math.max(size.x, size.y, size.z);
+  if (box.isEmpty() || !Number.isFinite(largest) || largest <= 0)
+    throw new Error('the avatar’s file holds nothing to see');
+  const scale = 2 / largest;
+  const centre = box.getCenter(new Vector3());
+  model.scale.multiplyScalar(scale);
+  model.position.sub(centre).multiplyScalar(scale);
+  return size.multiplyScalar(scale);
+}
+
+/** Where blink and smile sit among the blendshapes (ARKit's names), if they are there. */
+function morphsOf(model: Object3D): { weights: number[]; index: number; of: keyof Expression }[] {
+  const names: Record<string, keyof Expression> = {
+    eyeBlinkLeft: 'blink',
+    eyeBlinkRight: 'blink',
+    mouthSmileLeft: 'smile',
+    mouthSmileRight: 'smile',
+  };
+  const found: { weights: number[]; index: number; of: keyof Expression }[] = [];
+  model.traverse((object) => {
+    const { morphTargetDictionary: known, morphTargetInfluences: weights } = object as Mesh;
+    if (!known || !weights) return;
+    for (const [name, of] of Object.entries(names)) {
+      const index = known[name];
+      if (index !== undefined) found.push({ weights, index, of });
+    }
+  });
+  return found;
+}
+
+/** Turns it with mouse or finger. */
+function followHand(
+  canvas: HTMLCanvasElement,
+  turn: (x: number, y: number, seconds: number) => void,
+): () => void {
+  let at: { id: number; x: number; y: number; time: number } | null = null;
+  const down = (event: PointerEvent) => {
+    at = { id: event.pointerId, x: event.clientX, y: event.clientY, time: event.timeStamp };
+    canvas.setPointerCapture(event.pointerId);
+  };
+  const move = (event: PointerEvent) => {
+    if (!at || event.pointerId !== at.id) return;
+    const perPixel = Math.PI / Math.max(320, canvas.clientWidth);
+    const seconds = (event.timeStamp - at.time) / 1000;
+    turn((event.clientX - at.x) * perPixel, (event.clientY - at.y) * perPixel, seconds);
+    at = { id: at.id, x: event.clientX, y: event.clientY, time: event.timeStamp };
+  };
+  const up = (event: PointerEvent) => {
+    if (event.pointerId === at?.id) at = null;
+  };
+  canvas.addEventListener('pointerdown', down);
+  canvas.addEventListener('pointermove', move);
+  canvas.addEventListener('pointerup', up);
+  canvas.addEventListener('pointercancel', up);
+  return () => {
+    canvas.removeEventListener('pointerdown', down);
+    canvas.removeEventListener('pointermove', move);
+    canvas.removeEventListener('pointerup', up);
+    canvas.removeEventListener('pointercancel', up);
+  };
+}

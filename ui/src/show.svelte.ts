@@ -1,0 +1,82 @@
+import type { Problem, Snapshot } from './generated/view';
+import type { Action, Host } from './host/host';
+import { words } from './words';
+
+/** What is on the stage: the newest snapshot, and what went wrong between window and program. */
+export class Show {
+  /** The newest snapshot; none before the first came. */
+  snapshot = $state.raw<Snapshot | null>(null);
+  /** Why the last thing that the visitor asked for did not happen. */
+  refusal = $state.raw<Problem | null>(null);
+  /** The program does not answer at all. */
+  lost = $state.raw<Problem | null>(null);
+
+  readonly #host: Host;
+  readonly #underway = new Set<Action>();
+  #close: (() => void) | null = null;
+  #closed = false;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** Begins to follow the program. */
+  async open(): Promise<void> {
+    try {
+      const close = await this.#host.subscribe((snapshot) => this.accept(snapshot));
+      if (this.#closed) close();
+      else this.#close = close;
+    } catch (error) {
+      this.lost = asProblem(error, words.lost);
+    }
+  }
+
+  /** Stops to follow it. */
+  close(): void {
+    this.#closed = true;
+    this.#close?.();
+    this.#close = null;
+  }
+
+  /** Takes a snapshot in, unless a newer one is shown already. */
+  accept(snapshot: Snapshot): void {
+    if (this.#closed) return;
+    if (this.snapshot && snapshot.revision < this.snapshot.revision) return;
+    if (snapshot.screen.kind !== this.snapshot?.screen.kind) this.refusal = null;
+    this.lost = null;
+    this.snapshot = snapshot;
+  }
+
+  /** Asks the program; the same thing is not asked twice at a time (a new code costs money). */
+  async act(action: Action): Promise<void> {
+    if (this.#underway.has(action)) return;
+    this.#underway.add(action);
+    this.refusal = null;
+    try {
+      await this.#host[action]();
+    } catch (error) {
+      this.refusal = asProblem(error, words.refused);
+    } finally {
+      this.#underway.delete(action);
+    }
+  }
+}
+
+/** The program's own words for a failure, or ours where it sent none. */
+export function asProblem(error: unknown, otherwise: { visitor: string; hint: string }): Problem {
+  if (isProblem(error)) return error;
+  return {
+    code: 'window',
+    visitor: otherwise.visitor,
+    operator: error instanceof Error ? error.message : String(error),
+    hint: otherwise.hint,
+    retry_helps: true,
+  };
+}
+
+function isProblem(value: unknown): value is Problem {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['code', 'visitor', 'operator', 'hint'].every(
+    (key) => typeof (value as Record<string, unknown>)[key] === 'string',
+  );
+}

@@ -1,0 +1,47 @@
+import { allFiles, type Share } from '../amounts';
+import type { Screen } from '../generated/view';
+
+/** The light that tells the state without words. */
+export type Light = 'cool' | 'gather' | 'warm' | 'dim';
+
+/** What stands on the stage and how it is lit: the same things on every screen, moved. */
+export interface Subject {
+  light: Light;
+  /** Where the figure stands. */
+  pose: 'alone' | 'behind' | 'ringed' | 'gone';
+  /** How far up the light has risen on the figure; `sweep` moves without claiming anything. */
+  lit: number | 'sweep';
+  /** The ring around it. */
+  ring: 'none' | 'open' | Share;
+}
+
+/** The stage for a screen. */
+export function subjectOf(screen: Screen | null): Subject {
+  switch (screen?.kind) {
+    case undefined:
+      return { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
+    case 'attract':
+      return { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
+    case 'preparing':
+      return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
+    case 'invite':
+      return { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
+    case 'making':
+      return making(screen);
+    case 'saving': {
+      const { share } = allFiles(screen.files);
+      return { light: 'warm', pose: 'ringed', lit: 1, ring: share ?? 'open' };
+    }
+    case 'reveal':
+      return { light: 'warm', pose: 'gone', lit: 1, ring: 'none' };
+    case 'ended':
+      return { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
+  }
+}
+
+function making(screen: Extract<Screen, { kind: 'making' }>): Subject {
+  if (screen.status === 'failed') return { light: 'dim', pose: 'behind', lit: 0, ring: 'none' };
+  const known = screen.status === 'processing' && screen.progress !== null;
+  const share = known ? Math.min(100, Math.max(0, screen.progress ?? 0)) / 100 : null;
+  return { light: 'gather', pose: 'ringed', lit: share ?? 'sweep', ring: share ?? 'open' };
+}

@@ -1,0 +1,24 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { svelteTesting } from '@testing-library/svelte/vite';
+import { defineConfig } from 'vitest/config';
+
+// `--mode fake` builds the same screens over a scripted host for a plain browser; the product never contains it.
+export default defineConfig(({ mode }) => ({
+  base: './',
+  plugins: [svelte(), ...(mode === 'test' ? [svelteTesting()] : [])],
+  server: { port: 5173, strictPort: true },
+  build: {
+    outDir: mode === 'fake' ? 'dist-fake' : 'dist',
+    target: 'es2022',
+    // The page's policy allows fonts from 'self' only: nothing is inlined as a data: address.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // three.js is one lazy chunk of about this size.
+    chunkSizeWarningLimit: 800,
+  },
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.ts'],
+    restoreMocks: true,
+  },
+}));
