@@ -1,0 +1,104 @@
+use super::*;
+use crate::backend::{LoginRoute, PartnerSource};
+use std::time::Duration;
+
+fn url(text: &str) -> Url {
+    Url::parse(text).expect("a URL")
+}
+
+fn vendor() -> Backend {
+    Backend::vendor(url("https://api.test/parse/"))
+}
+
+fn keyed() -> Credentials {
+    Credentials {
+        api_key: Some(ApiKey::new("key")),
+        session_token: Some(SessionToken::new("session")),
+        ..Credentials::default()
+    }
+}
+
+fn plan(backend: &Backend, credentials: Credentials) -> Result<Plan, SetupError> {
+    Plan::new(backend, credentials, &TimeOuts::default())
+}
+
+fn problem(backend: &Backend, credentials: Credentials) -> SetupError {
+    plan(backend, credentials).err().expect("a problem")
+}
+
+#[test]
+fn the_endpoints_stand_under_the_base_urls_own_path() {
+    let mut backend = vendor();
+    backend.login.path = "/auth/login?app=1".to_owned();
+    let login = Some((Username::new("jane"), Password::new("pass")));
+    let plan = plan(&backend, Credentials { login, ..keyed() }).expect("a plan");
+    assert_eq!(plan.redeem.url.as_str(), "https://api.test/parse/redeemExportToken");
+    let Source::Direct { generate, login: Some(login), .. } = plan.source else { panic!("not direct") };
+    assert_eq!(generate.url.as_str(), "https://api.test/parse/generateExportToken");
+    assert_eq!(login.route.url.as_str(), "https://api.test/parse/auth/login?app=1");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let without_key = Credentials { api_key: None, ..keyed() };
+    assert_eq!(problem(&vendor(), without_key), SetupError::MissingApiKey { call: Call::Redeem });
+    let blank_key = Credentials { api_key: Some(ApiKey::new(" \n")), ..keyed() };
+    assert_eq!(problem(&vendor(), blank_key), SetupError::MissingApiKey { call: Call::Redeem });
+    let without_session = Credentials { session_token: None, ..keyed() };
+    assert_eq!(problem(&vendor(), without_session), SetupError::MissingSession);
+    let half = Credentials { login: Some((Username::new("jane"), Password::new(""))), ..keyed() };
+    assert_eq!(problem(&vendor(), half), SetupError::IncompleteLogin);
+}
+
+#[test]
+fn a_console_needs_no_copresence_credential_when_a_partner_does_both() {
+    let mut partner = PartnerSource::new(url("https://partner.test/token"));
+    partner.headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
+    let redeem = RedeemRoute::Partner { url: url("https://partner.test/redeem"), headers: Vec::new() };
+    let backend = Backend { source: TokenSource::Partner(partner), redeem, ..vendor() };
+    let missing = SetupError::MissingPartnerKey { header: "Authorization".to_owned() };
+    assert_eq!(problem(&backend, Credentials::default()), missing);
+    let credentials = Credentials { partner_key: Some(PartnerKey::new("pk")), ..Credentials::default() };
+    let plan = plan(&backend, credentials.clone()).expect("a plan");
+    let Source::Partner { generate, .. } = plan.source else { panic!("not the partner's") };
+    assert_eq!(generate.headers["authorization"], "Bearer pk");
+    assert!(generate.headers["authorization"].is_sensitive());
+    // Only the token comes from the partner: then the redeem needs the vendor's key.
+    let backend = Backend { redeem: RedeemRoute::Vendor, ..backend };
+    assert_eq!(problem(&backend, credentials), SetupError::MissingApiKey { call: Call::Redeem });
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_without_being_shown() {
+    let two_lines = Credentials { api_key: Some(ApiKey::new("se\ncret")), ..keyed() };
+    let error = problem(&vendor(), two_lines);
+    assert_eq!(error, SetupError::NotAHeaderValue { what: "API key".to_owned() });
+    let two_lines = Credentials { session_token: Some(SessionToken::new("se\ncret")), ..keyed() };
+    let shown = format!("{:?}", problem(&vendor(), two_lines));
+    assert!(shown.contains("session token") && !shown.contains("cret"), "{shown}");
+}
+
+#[test]
+fn routes_that_cannot_work_are_refused() {
+    for base in ["ftp://api.test/", "https://jane:secret@api.test/", "mailto:x@api.test"] {
+        assert!(matches!(problem(&Backend::vendor(url(base)), keyed()), SetupError::Url { .. }), "{base}");
+    }
+    let login = Some((Username::new("jane"), Password::new("pass")));
+    let credentials = Credentials { login, ..keyed() };
+    let route = LoginRoute { method: Method::GET, ..LoginRoute::default() };
+    assert_eq!(
+        problem(&Backend { login: route, ..vendor() }, credentials.clone()),
+        SetupError::LoginMethod(Method::GET)
+    );
+    let route = LoginRoute { token_pointer: "sessionToken".to_owned(), ..LoginRoute::default() };
+    assert!(matches!(
+        problem(&Backend { login: route, ..vendor() }, credentials),
+        SetupError::Pointer { .. }
+    ));
+}
+
+#[test]
+fn a_connection_may_not_take_as_long_as_the_whole() {
+    let time_outs = TimeOuts { connect: Duration::from_secs(30), ..TimeOuts::default() };
+    assert!(matches!(Plan::new(&vendor(), keyed(), &time_outs), Err(SetupError::TimeOuts)));
+}

@@ -1,0 +1,178 @@
+use super::*;
+use bytes::Bytes;
+use http::{HeaderName, Method};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use std::time::Duration;
+
+fn raw(call: Call, status: u16, body: &str) -> Raw {
+    Raw {
+        call,
+        started_at: Timestamp::UNIX_EPOCH,
+        head_after: None,
+        duration: Duration::ZERO,
+        method: Method::GET,
+        url: Url::parse("https://api.test/x").expect("a URL"),
+        request_headers: HeaderMap::new(),
+        request_body: None,
+        status: Some(status),
+        response_headers: HeaderMap::new(),
+        body: Some(Bytes::copy_from_slice(body.as_bytes())),
+        body_size: body.len() as u64,
+        error: None,
+        token_pointer: None,
+    }
+}
+
+fn recorded(call: Call, status: u16, body: &str) -> String {
+    Redactor::default().exchange(&raw(call, status, body)).body.expect("a body")
+}
+
+fn strings(exchange: &Exchange) -> Vec<&str> {
+    let headers = exchange.request_headers.iter().chain(&exchange.response_headers);
+    let mut all: Vec<&str> = headers.flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
+    all.push(&exchange.url);
+    all.extend(
+        [&exchange.request_body, &exchange.body, &exchange.error].into_iter().filter_map(Option::as_deref),
+    );
+    all
+}
+
+#[test]
+fn an_answer_keeps_its_shape_and_loses_its_secrets() {
+    let ready = r#"{"avatar_ready":true,"payload_complete":[
+        {"download_URL":"https://files.test/a/b?sig=s3cret","export_type":"glb"},
+        {"download_URL":"/relative?sig=s3cret","export_type":"fbx"}]}"#;
+    assert_eq!(
+        recorded(Call::Redeem, 200, ready),
+        r#"{"avatar_ready":true,"payload_complete":[{"download_URL":"https://files.test/…","export_type":"glb"},{"download_URL":"…","export_type":"fbx"}]}"#
+    );
+    let waiting = r#"{"avatar_ready":false,"payload_incomplete":{"completion_progress":-1,"completion_status":"in_queue"}}"#;
+    assert_eq!(recorded(Call::Redeem, 200, waiting), waiting);
+    let login = r#"{"sessionToken":"r:0123456789abcdef","email":"jane@partner.test","pin":1234}"#;
+    assert_eq!(recorded(Call::Login, 200, login), r#"{"sessionToken":"…ef","email":"…st","pin":"…"}"#);
+    let generated = r#"{"data":{"t":"short-lived-token"}}"#;
+    assert_eq!(recorded(Call::Generate, 201, generated), r#"{"data":{"t":"…en"}}"#);
+    let refused = r#"{"code":209,"error":"invalid session token"}"#;
+    assert_eq!(recorded(Call::Generate, 400, refused), refused);
+}
+
+#[test]
+fn a_text_that_cannot_be_taken_apart_is_kept_only_where_it_is_an_error_page() {
+    let cut = r#"{"payload_complete":[{"download_URL":"https:\/\/files.test\/a?sig=s3cret"#;
+    assert!(!recorded(Call::Redeem, 200, cut).contains("s3cret"));
+    assert_eq!(
+        recorded(Call::Redeem, 500, cut),
+        r#"{"payload_complete":[{"download_URL":"https://files.test/…"#
+    );
+    assert_eq!(recorded(Call::Redeem, 502, "<h1>Bad Gateway</h1>"), "<h1>Bad Gateway</h1>");
+    assert_eq!(recorded(Call::Redeem, 200, ""), "");
+}
+
+#[test]
+fn a_long_body_is_bounded() {
+    let long = recorded(Call::Redeem, 500, &"ä".repeat(LONGEST_BODY));
+    assert!(
+        long.len() < LONGEST_BODY + 60 && long.ends_with("[65536 bytes left out: too long]"),
+        "{}",
+        long.len()
+    );
+}
+
+#[test]
+fn urls_within_words_lose_their_paths() {
+    let words = Redactor::default().words("see HTTPS://a.test/b?c=d and http:\\/\\/e.test\\/f, not httpd");
+    assert_eq!(words, "see https://a.test/… and http://e.test/… not httpd");
+}
+
+#[test]
+fn headers_are_masked_by_name_by_mark_and_by_what_they_point_at() {
+    let mut raw = raw(Call::Redeem, 302, "");
+    let mut marked = HeaderValue::from_static("Bearer 0123456789ab");
+    marked.set_sensitive(true);
+    raw.request_headers.insert("x-partner", marked);
+    raw.request_headers.insert("authorization", HeaderValue::from_static("Basic xyz"));
+    raw.request_headers.insert("accept", HeaderValue::from_static("*/*"));
+    raw.response_headers.insert("set-cookie", HeaderValue::from_static("sid=0123456789"));
+    raw.response_headers.insert("location", HeaderValue::from_static("/login?then=s3cret"));
+    raw.response_headers.insert("www-authenticate", HeaderValue::from_static("Bearer realm=x"));
+    let exchange = Redactor::default().exchange(&raw);
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let expected = [("x-partner", "…ab"), ("authorization", "…"), ("accept", "*/*")].map(pair);
+    assert_eq!(exchange.request_headers, expected);
+    let expected =
+        [("set-cookie", "…89"), ("location", "/…"), ("www-authenticate", "Bearer realm=x")].map(pair);
+    assert_eq!(exchange.response_headers, expected);
+}
+
+#[test]
+fn the_new_token_is_masked_wherever_the_answer_repeats_it() {
+    let mut raw = raw(Call::Generate, 201, r#"{"token":"tok_0123456789"}"#);
+    raw.token_pointer = Some("/token".to_owned());
+    raw.response_headers.insert("x-trace", HeaderValue::from_static("made tok_0123456789"));
+    let exchange = Redactor::default().exchange(&raw);
+    assert!(strings(&exchange).iter().all(|text| !text.contains("tok_0123456789")), "{exchange:?}");
+}
+
+fn secret() -> impl Strategy<Value = String> {
+    prop_oneof!["[!-~]{4,40}", "[a-z]{4,8}", "\\PC{4,20}", "[ \"\\\\/%+&=?#]{4,9}"]
+        .prop_filter("long enough to look for", |secret| secret.len() >= SHORTEST)
+}
+
+proptest! {
+    #[test]
+    fn no_known_secret_survives_in_any_part(
+        secrets in prop::collection::vec(secret(), 1..4),
+        call in prop::sample::select(vec![Call::Login, Call::Generate, Call::Redeem, Call::Download]),
+        status in prop::sample::select(vec![200_u16, 302, 400, 500]),
+        around in "[ -~]{0,12}",
+        plain_body: bool,
+        failed: bool,
+    ) {
+        let text = secrets.iter().fold(around.clone(), |text, secret| format!("{text}{secret}{around}"));
+        let escaped: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        let json = serde_json::json!({ "error": text, text.as_str(): [text, { "deep": text }] }).to_string();
+        let mut raw = raw(call, status, if plain_body { &text } else { &json });
+        raw.request_body = Some(json);
+        raw.error = failed.then(|| text.clone());
+        raw.url = Url::parse(&format!("https://api.test/{escaped}?q={escaped}#{escaped}")).expect("a URL");
+        for headers in [&mut raw.request_headers, &mut raw.response_headers] {
+            if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {
+                headers.insert("x-echo", value);
+            }
+            if let Ok(name) = HeaderName::from_bytes(secrets[0].as_bytes()) {
+                headers.insert(name, HeaderValue::from_str(&escaped).expect("ASCII"));
+            }
+        }
+        let redactor = Redactor::new(secrets.iter().map(String::as_str));
+        let exchange = redactor.exchange(&raw);
+        for part in strings(&exchange) {
+            for secret in &secrets {
+                prop_assert!(!part.contains(secret.as_str()), "{secret:?} in {part:?}");
+                let decoded = percent_encoding::percent_decode_str(part).decode_utf8_lossy();
+                prop_assert!(!decoded.contains(secret.as_str()), "{secret:?} behind {part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_download_url_survives_in_an_answer(path in "[a-z]{6,12}", status in prop::sample::select(vec![200_u16, 400])) {
+        for url in [
+            format!("https://files.test/{path}?{path}={path}#{path}"),
+            format!(" http://user:{path}@files.test/a b/{path}"),
+            format!("HTTPS:\\\\files.test\\{path}"),
+        ] {
+            prop_assume!(!"files.test".contains(&path));
+            let body = serde_json::json!({ "payload_complete": [{ "download_URL": url, "export_type": "glb" }] });
+            for call in [Call::Redeem, Call::Generate] {
+                let shown = recorded(call, status, &body.to_string());
+                prop_assert!(!shown.contains(&path), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_holds_no_secret_stays_as_it_is(text in "[a-z ]{0,40}") {
+        prop_assert_eq!(Redactor::new(["0123456789"]).text(&text), text);
+    }
+}

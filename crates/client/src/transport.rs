@@ -1,0 +1,330 @@
+//! One request, one answer: the rules of the wire that hold for every call.
+
+use crate::answer::Answered;
+use crate::backend::TimeOuts;
+use crate::capture::Capture;
+use crate::error::{BrokenAnswer, CallError};
+use crate::exchange::{Call, Recorder};
+use crate::lost::{Cause, Evidence, Loss, words};
+use crate::plan::{Route, SetupError};
+use crate::redact::Redactor;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, header};
+use jiff::Timestamp;
+use protocol::Mismatch;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use url::{Host, Url};
+
+/// The largest body of an API call that is read, in bytes: 1 MiB.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// The longest `Retry-After` that is believed.
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+
+/// Makes `ring` the cryptography of TLS in this process. Again is harmless; [`crate::Api::new`] does it too.
+pub fn install_crypto() {
+    // An error says that a provider is there already, which is all that is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+#[derive(Clone)]
+pub(crate) struct Transport {
+    /// Through the system's proxy, if it has one.
+    outward: reqwest::Client,
+    /// For this machine's own addresses, at which no proxy would find this machine's servers.
+    inward: reqwest::Client,
+    pub(crate) time_outs: TimeOuts,
+    recorder: Arc<dyn Recorder>,
+}
+
+/// One API call.
+pub(crate) struct Outgoing {
+    pub(crate) call: Call,
+    pub(crate) route: Route,
+    pub(crate) body: Option<String>,
+    /// Where in a successful answer a new secret stands.
+    pub(crate) token_pointer: Option<String>,
+    /// Knows the secrets of this call.
+    pub(crate) redactor: Redactor,
+}
+
+/// Why no head of an answer came.
+pub(crate) enum Headless {
+    NeverSent(Cause),
+    Unanswered(Evidence),
+}
+
+impl Transport {
+    pub(crate) fn new(
+        time_outs: TimeOuts,
+        recorder: Arc<dyn Recorder>,
+        needs_tls: bool,
+    ) -> Result<Self, SetupError> {
+        install_crypto();
+        let inward = client(&time_outs, needs_tls, reqwest::ClientBuilder::no_proxy)?;
+        let outward = client(&time_outs, needs_tls, |builder| builder)?;
+        Ok(Self { outward, inward, time_outs, recorder })
+    }
+
+    /// Sends one request and reads its whole answer, whatever its status.
+    pub(crate) async fn call(&self, outgoing: Outgoing) -> Result<Answered, CallError> {
+        let Outgoing { call, route, body, token_pointer, redactor } = outgoing;
+        let mut request = request(&route);
+        let accept = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::ACCEPT, accept.clone());
+        if let Some(body) = body {
+            request.headers_mut().insert(header::CONTENT_TYPE, accept);
+            *request.body_mut() = Some(body.into());
+        }
+        let mut capture =
+            Capture::begin(call, &request, token_pointer, redactor.clone(), Arc::clone(&self.recorder));
+        let deadline = Instant::now() + self.time_outs.total;
+        let mut response = match self.head(request, Some(deadline), &redactor).await {
+            Ok(response) => response,
+            Err(Headless::NeverSent(cause)) => {
+                capture.fail(format!("never sent: {cause}"));
+                return Err(CallError::NeverSent(cause));
+            }
+            Err(Headless::Unanswered(evidence)) => {
+                capture.fail(format!("unanswered: {evidence}"));
+                return Err(CallError::Unanswered(evidence));
+            }
+        };
+        capture.head(&response);
+        let status = response.status().as_u16();
+        let body = match self.whole_body(&mut response, deadline, &redactor).await {
+            Ok(body) => body,
+            Err(evidence) => {
+                capture.body(evidence.body.clone());
+                capture.fail(format!("unanswered: {evidence}"));
+                return Err(CallError::Unanswered(evidence));
+            }
+        };
+        capture.body(body.clone());
+        tracing::debug!(%call, status, bytes = body.len(), "answered");
+        if let Some(mismatch) = coded(response.headers()) {
+            capture.fail(mismatch.to_string());
+            return Err(CallError::Broken(BrokenAnswer { status, mismatch, body }));
+        }
+        capture.end();
+        Ok(Answered {
+            status,
+            body,
+            retry_after: retry_after(response.headers(), Timestamp::now()),
+            redirect_host: redirect_target(&response).and_then(|url| url.host_str().map(str::to_owned)),
+            redactor,
+        })
+    }
+
+    /// Begins a download's exchange.
+    pub(crate) fn capture_download(&self, request: &reqwest::Request, redactor: &Redactor) -> Capture {
+        Capture::begin(Call::Download, request, None, redactor.clone(), Arc::clone(&self.recorder))
+    }
+
+    /// Sends one request and waits for the head of its answer.
+    pub(crate) async fn head(
+        &self,
+        request: reqwest::Request,
+        deadline: Option<Instant>,
+        redactor: &Redactor,
+    ) -> Result<reqwest::Response, Headless> {
+        let TimeOuts { connect, read, .. } = self.time_outs;
+        // A connection may take its time before the wait for the first byte begins. Both run out after the
+        // connector's own limit, so that "no connection" is always told from "no answer".
+        let quiet = Instant::now() + connect + read;
+        let until = deadline.map_or(quiet, |deadline| deadline.min(quiet));
+        let client = if is_this_machine(request.url()) { &self.inward } else { &self.outward };
+        match timeout_at(until, client.execute(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            // The connector failed (name, TCP, proxy tunnel, TLS), or the request could not be made: no byte of
+            // it was written. Every other error may have come after the first byte.
+            Ok(Err(error)) if error.is_connect() || error.is_builder() => {
+                Err(Headless::NeverSent(Cause::read(&error, redactor)))
+            }
+            Ok(Err(error)) => Err(Headless::Unanswered(lost(&error, None, Bytes::new(), redactor))),
+            Err(_) => Err(Headless::Unanswered(silent(None, Bytes::new()))),
+        }
+    }
+
+    async fn whole_body(
+        &self,
+        response: &mut reqwest::Response,
+        deadline: Instant,
+        redactor: &Redactor,
+    ) -> Result<Bytes, Evidence> {
+        let status = Some(response.status().as_u16());
+        let mut body = BytesMut::new();
+        loop {
+            let until = deadline.min(Instant::now() + self.time_outs.read);
+            match timeout_at(until, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    let room = MAX_BODY - body.len();
+                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                    if chunk.len() > room {
+                        let words = format!("the body goes over {MAX_BODY} bytes and was not read further");
+                        return Err(Evidence { loss: Loss::TooLarge, status, body: body.freeze(), words });
+                    }
+                }
+                Ok(Ok(None)) => return Ok(body.freeze()),
+                Ok(Err(error)) => return Err(lost(&error, status, body.freeze(), redactor)),
+                Err(_) => return Err(silent(status, body.freeze())),
+            }
+        }
+    }
+}
+
+/// A request with the headers of every request.
+pub(crate) fn request(route: &Route) -> reqwest::Request {
+    let mut request = reqwest::Request::new(route.method.clone(), route.url.clone());
+    *request.headers_mut() = route.headers.clone();
+    let agent = concat!("copresence-kiosk/", env!("CARGO_PKG_VERSION"));
+    request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(agent));
+    // What came is counted, kept and digested as it came, so it must not come packed.
+    request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    request
+}
+
+/// A content coding that was not asked for.
+pub(crate) fn coded(headers: &HeaderMap) -> Option<Mismatch> {
+    let packed = headers.get_all(header::CONTENT_ENCODING).iter().any(|value| {
+        let value = value.as_bytes().trim_ascii();
+        !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
+    });
+    let rule = "a body without a content coding (`Accept-Encoding: identity`)";
+    packed.then(|| Mismatch::new("Content-Encoding", rule, "a coded one"))
+}
+
+/// `Retry-After`, as seconds or a date (RFC 9110, 10.2.3), from now and at most a day.
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let pause = if let Ok(seconds) = value.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        // By the backend's own clock where it shows it: this machine's may be wrong.
+        let now = headers.get(header::DATE).and_then(|date| http_date(date.to_str().ok()?)).unwrap_or(now);
+        Duration::try_from(http_date(value)?.duration_since(now)).unwrap_or(Duration::ZERO)
+    };
+    Some(pause.min(LONGEST_PAUSE))
+}
+
+/// Where a 3xx points; `None` for other statuses and for a place that is no URL.
+pub(crate) fn redirect_target(response: &reqwest::Response) -> Option<Url> {
+    if !response.status().is_redirection() {
+        return None;
+    }
+    let location = response.headers().get(header::LOCATION)?;
+    response.url().join(std::str::from_utf8(location.as_bytes()).ok()?).ok()
+}
+
+/// What is known when the connection said why.
+pub(crate) fn lost(
+    error: &reqwest::Error,
+    status: Option<u16>,
+    body: Bytes,
+    redactor: &Redactor,
+) -> Evidence {
+    let loss = if error.is_timeout() { Loss::TimedOut } else { Loss::BrokenOff };
+    Evidence { loss, status, body, words: redactor.words(&words(error)) }
+}
+
+fn silent(status: Option<u16>, body: Bytes) -> Evidence {
+    let words = "the backend fell silent, and the time for it ran out".to_owned();
+    Evidence { loss: Loss::TimedOut, status, body, words }
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+/// Builds one of the two clients.
+fn client(
+    time_outs: &TimeOuts,
+    needs_tls: bool,
+    proxies: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, SetupError> {
+    let builder = || {
+        proxies(reqwest::Client::builder())
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            // Under reqwest, hyper itself sends a request again that met a reused connection as it closed, and
+            // HTTP/2 one that the server refused. So: no connection is reused, and no HTTP/2. A handshake a
+            // call is a fair price for "one request is one request".
+            .pool_max_idle_per_host(0)
+            .http1_only()
+            .connect_timeout(time_outs.connect)
+    };
+    let trusting = match environment_roots() {
+        Ok(roots) if roots.is_empty() => builder(),
+        Ok(roots) => builder().tls_certs_merge(roots),
+        Err(why) => return Err(SetupError::NoRoots(why)),
+    };
+    match trusting.build() {
+        Ok(client) => Ok(client),
+        Err(error) if needs_tls => Err(SetupError::NoRoots(words(&error))),
+        Err(error) => {
+            // A bare machine with a backend of its own (http on this machine) needs nobody to trust.
+            tracing::warn!(reason = %words(&error), "no trusted root certificates: https will not work");
+            let trusting_nobody = builder().tls_certs_only([]).build();
+            trusting_nobody.map_err(|error| SetupError::NoRoots(words(&error)))
+        }
+    }
+}
+
+/// Elsewhere than on Linux and the BSDs the system's verifier does not look at `SSL_CERT_FILE` itself.
+fn environment_roots() -> Result<Vec<reqwest::Certificate>, String> {
+    let path = std::env::var_os("SSL_CERT_FILE").filter(|_| cfg!(any(windows, target_os = "macos")));
+    let Some(path) = path else { return Ok(Vec::new()) };
+    let why = |error: &dyn std::fmt::Display| format!("SSL_CERT_FILE, {}: {error}", path.display());
+    let pem = std::fs::read(&path).map_err(|error| why(&error))?;
+    reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| why(&error))
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (n.parse().expect("a name"), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn a_pause_is_read_as_seconds_and_as_a_date_by_the_backends_clock() {
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
+        let pause = |pairs: &[_]| retry_after(&headers(pairs), now);
+        assert_eq!(pause(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        let date = ("retry-after", "Sun, 22 Nov 2026 10:01:00 GMT");
+        assert_eq!(pause(&[date]), Some(Duration::from_mins(1)));
+        let clock = ("date", "Sun, 22 Nov 2026 10:00:50 GMT");
+        assert_eq!(pause(&[date, clock]), Some(Duration::from_secs(10)));
+        assert_eq!(pause(&[("retry-after", "Sun, 22 Nov 2020 10:01:00 GMT")]), Some(Duration::ZERO));
+        assert_eq!(pause(&[("retry-after", "99999999999999")]), Some(LONGEST_PAUSE));
+        assert_eq!(pause(&[("retry-after", "soon")]), None);
+        assert_eq!(pause(&[]), None);
+    }
+
+    #[test]
+    fn only_this_machines_own_addresses_pass_the_proxy_by() {
+        for (url, inward) in [
+            ("http://localhost:1/", true),
+            ("http://127.8.0.1/", true),
+            ("http://[::1]/", true),
+            ("http://api.localhost/", true),
+            ("http://localhost.test/", false),
+            ("http://192.168.0.2/", false),
+        ] {
+            assert_eq!(is_this_machine(&Url::parse(url).expect("a URL")), inward, "{url}");
+        }
+    }
+}
