@@ -1,0 +1,236 @@
+//! The data folder, and who holds which visit in it.
+//!
+//! ```text
+//! DATA/journal.sqlite (-wal, -shm)   the journal
+//! DATA/journal.lock                  held while the journal is opened
+//! DATA/live/<visit id>.lock          held by the process that drives the visit
+//! DATA/incomplete/<date>-<visit id>/ avatars of which not every file came
+//! ```
+//! Everything made here is private: folders 0700, files 0600. A data folder that was there before keeps its own mode.
+
+use crate::disk;
+use crate::error::{At, StoreError};
+use crate::journal::Journal;
+use crate::visit_id::VisitId;
+use cap_std::fs::Dir;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The data folder. Any number of processes may have it open.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+/// A live visit's lock: let go when dropped, or by the system when the process dies, however it dies.
+#[derive(Debug)]
+pub struct Claim {
+    visit: VisitId,
+    path: PathBuf,
+    /// Held for its lock.
+    file: Option<File>,
+}
+
+const LIVE: &str = "live";
+const INCOMPLETE: &str = "incomplete";
+const PROBE: &str = ".copresence-probe-";
+
+impl DataDir {
+    /// Opens the data folder: makes what is missing, checks that it can be written, and removes what a crash of
+    /// our own left behind (locks that nobody holds, half-copied folders of visits that nobody holds).
+    ///
+    /// # Errors
+    /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = std::path::absolute(path).at("find", path)?;
+        for folder in [path.clone(), path.join(LIVE), path.join(INCOMPLETE)] {
+            disk::create_folder(&folder)?;
+        }
+        let data = Self { path };
+        data.probe()?;
+        data.clean_locks()?;
+        data.clean_copies()?;
+        Ok(data)
+    }
+
+    /// The folder, as an absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where incomplete avatars are kept.
+    pub fn incomplete(&self) -> PathBuf {
+        self.path.join(INCOMPLETE)
+    }
+
+    /// Opens the journal; see [`Journal`].
+    pub fn journal(&self) -> Result<Journal, StoreError> {
+        let path = self.path.join("journal.lock");
+        let lock = private().open(&path).at("open", &path)?;
+        lock.lock().at("lock", &path)?;
+        Journal::open(&self.path.join("journal.sqlite"), self.clone())
+    }
+
+    /// Takes a visit in hand: nobody else can until the claim is dropped or this process ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] while another process, or another part of this one, has it.
+    pub fn claim(&self, visit: &VisitId) -> Result<Claim, StoreError> {
+        let path = self.path.join(LIVE).join(format!("{visit}.lock"));
+        loop {
+            let file = private().open(&path).at("open", &path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Held { visit: *visit }),
+                Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path, error)),
+            }
+            // Whoever held it before removes the file while still holding it: a lock on a removed file is none.
+            if is_still_there(&file, &path) {
+                return Ok(Claim { visit: *visit, path, file: Some(file) });
+            }
+        }
+    }
+
+    /// Checks by doing that files can be made here.
+    fn probe(&self) -> Result<(), StoreError> {
+        let dir = disk::open_folder(&self.path)?;
+        for stale in disk::entries(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE)) {
+            disk::remove_if_there(&dir, stale, &self.path)?;
+        }
+        let name = format!("{PROBE}{}", uuid::Uuid::now_v7());
+        let mut file =
+            dir.open_with(&name, disk::private_file().create_new(true)).at("write in", &self.path)?;
+        let written = file.write_all(b"copresence");
+        disk::remove_if_there(&dir, &name, &self.path)?;
+        written.at("write in", &self.path)
+    }
+
+    fn clean_locks(&self) -> Result<(), StoreError> {
+        let live = self.path.join(LIVE);
+        for name in disk::entries(&disk::open_folder(&live)?, &live)? {
+            if let Some(visit) = name.strip_suffix(".lock").and_then(|id| id.parse().ok()) {
+                // Taking the claim and dropping it removes the file.
+                drop(self.claim(&visit));
+            }
+        }
+        Ok(())
+    }
+
+    /// A copy into `incomplete/` that was cut short still has its source: it can go.
+    fn clean_copies(&self) -> Result<(), StoreError> {
+        let path = self.incomplete();
+        let dir = disk::open_folder(&path)?;
+        for name in disk::entries(&dir, &path)? {
+            let Some(visit) = crate::folder::visit_of_partial(&name) else { continue };
+            if let Ok(claim) = self.claim(&visit) {
+                crate::folder::remove_partial(&dir, &name, &path)?;
+                drop(claim);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn incomplete_dir(&self) -> Result<(Dir, PathBuf), StoreError> {
+        let path = self.incomplete();
+        disk::create_folder(&path)?;
+        Ok((disk::open_folder(&path)?, path))
+    }
+}
+
+impl Claim {
+    /// The visit that is held.
+    pub fn visit(&self) -> &VisitId {
+        &self.visit
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Removed while still locked, so that nobody can have locked this file in between.
+        if let Err(error) = std::fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::debug!(visit = %self.visit, %error, "the lock file stays behind");
+        }
+        self.file.take();
+    }
+}
+
+/// Opens or makes a lock file.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(unix)]
+fn is_still_there(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_still_there(_file: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visit_is_held_by_one_and_let_go_by_drop() {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(&root.path().join("data")).expect("a data folder");
+        let visit = VisitId::new();
+        let claim = data.claim(&visit).expect("free");
+        assert_eq!(data.claim(&visit).expect_err("held").code(), "visit_held");
+        assert!(data.claim(&VisitId::new()).is_ok());
+        drop(claim);
+        assert!(data.claim(&visit).is_ok());
+    }
+
+    #[test]
+    fn many_at_once_never_hold_the_same_visit() {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(root.path()).expect("a data folder");
+        let visit = VisitId::new();
+        let holders = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        let Ok(claim) = data.claim(&visit) else { continue };
+                        assert_eq!(holders.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                        holders.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                        drop(claim);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn opening_cleans_what_a_crash_left_and_nothing_else() {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(root.path()).expect("a data folder");
+        let (dead, alive) = (VisitId::new(), VisitId::new());
+        let lock = |visit: &VisitId| root.path().join(format!("live/{visit}.lock"));
+        std::fs::write(lock(&dead), "").expect("a stale lock");
+        std::fs::write(root.path().join("live/notes.txt"), "mine").expect("a note");
+        std::fs::write(root.path().join(format!("{PROBE}old")), "").expect("a stale probe");
+        let _claim = data.claim(&alive).expect("free");
+
+        DataDir::open(root.path()).expect("opened again");
+        assert!(!lock(&dead).exists());
+        assert!(lock(&alive).exists());
+        assert!(root.path().join("live/notes.txt").exists());
+        assert!(!root.path().join(format!("{PROBE}old")).exists());
+    }
+}

@@ -1,0 +1,304 @@
+//! What the journal takes and gives.
+
+use crate::digest::Sha256;
+use crate::format::Format;
+use crate::manifest::Times;
+use crate::visit_id::VisitId;
+use jiff::Timestamp;
+use protocol::{DownloadUrl, ExportToken, ExportType};
+use std::fmt;
+use std::path::PathBuf;
+
+/// The beginning of a visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitRecordStart {
+    /// Its id.
+    pub id: VisitId,
+    /// The profile's name.
+    pub profile: String,
+    /// The API's base URL. It holds no credential.
+    pub api_url: String,
+    /// Host (and port, if it is not the scheme's own) of the backend.
+    pub backend_host: String,
+    /// The backend dies with this process (the embedded sandbox): nothing of it can be recovered later.
+    pub ephemeral: bool,
+    /// Where the avatar is to be saved.
+    pub out_dir: PathBuf,
+    /// The visit is complete only if these came; empty for whatever comes.
+    pub required_exports: Vec<ExportType>,
+    /// When it began.
+    pub started_at: Timestamp,
+}
+
+/// The number of a redeem within its visit, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RedeemNo(pub(crate) u32);
+
+impl RedeemNo {
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for RedeemNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A phase of a visit whose first moment the journal keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// An avatar is associated with the token.
+    Associated,
+    /// `in_queue`.
+    Queued,
+    /// `processing`.
+    Processing,
+    /// `avatar_ready`.
+    Ready,
+    /// The last file is on disk.
+    Saved,
+}
+
+/// A file of a delivery, before its download.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedFile {
+    /// Its place in the answer.
+    pub index: usize,
+    /// Its name, from [`crate::AvatarFolder::file`].
+    pub name: String,
+    /// `export_type` as sent.
+    pub export_type: ExportType,
+    /// Where it is, once.
+    pub url: DownloadUrl,
+}
+
+/// How far a file came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileProgress {
+    /// The bytes that are **durable** ([`crate::PartialFile::sync`]): a resumption after a crash keeps no more.
+    pub bytes: u64,
+    /// The whole size, if the server told.
+    pub total: Option<u64>,
+    /// A strong `ETag` or a `Last-Modified`, for `If-Range`.
+    pub validator: Option<String>,
+}
+
+/// The end of a visit, as the host told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// A stable word.
+    pub code: String,
+    /// The exit code of `copresence visit` (the contract's table); it decides what is kept for `recover`.
+    pub exit: u8,
+    /// A sentence, without secrets.
+    pub message: String,
+    /// The visit's state, as the hosts name it.
+    pub visit_state: String,
+    /// Where the avatar stands, whole or incomplete.
+    pub directory: Option<PathBuf>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What an ending left in the journal for `recover`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// No secret: there is nothing to recover.
+    Nothing,
+    /// The token, which may still be alive.
+    Token,
+    /// An answer with URLs (or one that was never read), whose files may still be had.
+    Answer,
+}
+
+/// A visit as the history shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitRecord {
+    /// As it began.
+    pub start: VisitRecordStart,
+    /// When each phase was reached.
+    pub times: Times,
+    /// When the token runs out, if that is known.
+    pub token_expires_at: Option<Timestamp>,
+    /// How it ended, if it did.
+    pub ending: Option<Ending>,
+    /// Whether something is kept for `recover` (also true of a visit that never ended).
+    pub unfinished: bool,
+    /// How often it was taken up again.
+    pub reopened: u32,
+    /// How many redeems were begun.
+    pub redeems: u32,
+    /// How many files are whole.
+    pub files_whole: u32,
+    /// How many files were planned.
+    pub files_planned: u32,
+}
+
+/// A visit with its redeems and files; it holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitDetail {
+    /// The visit.
+    pub visit: VisitRecord,
+    /// Its redeems, in order.
+    pub redeems: Vec<RedeemRecord>,
+    /// Its files, in order.
+    pub files: Vec<FileRecord>,
+}
+
+/// One redeem, without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedeemRecord {
+    /// Its number.
+    pub no: RedeemNo,
+    /// How it ended.
+    pub outcome: RedeemOutcome,
+    /// When it was begun.
+    pub intent_at: Timestamp,
+    /// When its outcome was on disk.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The three truths about a redeem, and the time before one of them is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedeemOutcome {
+    /// It may be on its way (or the process died with it): nothing is known yet.
+    Open,
+    /// No byte of it left this machine.
+    NeverSent {
+        /// Why.
+        why: String,
+    },
+    /// It was sent, and its answer never came whole: the token may be spent.
+    Unanswered {
+        /// What is known: when, how many bytes came, what the socket said.
+        evidence: String,
+    },
+    /// Its answer is on disk.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The body's size in bytes.
+        body_size: u64,
+        /// Whether it carried URLs; `None` until somebody read it.
+        delivered: Option<bool>,
+    },
+}
+
+/// One file of a visit, without its URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRecord {
+    /// Its place in the answer.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+    /// `export_type` as sent.
+    pub export_type: ExportType,
+    /// How far it came.
+    pub state: FileState,
+}
+
+/// How far a file came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileState {
+    /// Its URL was never asked for.
+    Planned,
+    /// Its URL was asked for, so it may be spent.
+    Requested(FileProgress),
+    /// It is whole in the folder.
+    Whole {
+        /// Its size.
+        bytes: u64,
+        /// Its digest.
+        sha256: Sha256,
+        /// What its content is.
+        format: Format,
+    },
+    /// It was given up.
+    Failed {
+        /// Why, as a sentence.
+        why: String,
+        /// Whether its URL is spent (asking again would be in vain).
+        spent: bool,
+    },
+}
+
+/// A visit that `recover` can do something about.
+#[derive(Debug, Clone)]
+pub struct Unfinished {
+    /// The visit.
+    pub visit: VisitRecord,
+    /// The token, unless it is spent or was never issued.
+    pub token: Option<ExportToken>,
+    /// The link that was shown, as long as the token is kept.
+    pub link: Option<String>,
+    /// The redeem that decides: the one that delivered URLs, or else the last.
+    pub redeem: Option<UnfinishedRedeem>,
+    /// Its files, with the URLs of those that are not whole.
+    pub files: Vec<UnfinishedFile>,
+}
+
+/// A redeem of an unfinished visit, with its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedRedeem {
+    /// Its number.
+    pub no: RedeemNo,
+    /// When it was begun.
+    pub intent_at: Timestamp,
+    /// How it stands.
+    pub state: RedeemState,
+}
+
+/// How a redeem of an unfinished visit stands.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RedeemState {
+    /// The process died between intent and answer: to be treated as sent and unanswered.
+    Intent,
+    /// No byte of it left this machine.
+    NeverSent,
+    /// Sent, and its answer never came whole.
+    Unanswered,
+    /// Its answer came whole.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The body, while it is kept: until it was read, and longer if it carries URLs. It is a secret.
+        body: Option<Vec<u8>>,
+        /// Whether it carries URLs; `None` when nobody read it yet.
+        delivered: Option<bool>,
+    },
+}
+
+impl fmt::Debug for RedeemState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Intent => f.write_str("Intent"),
+            Self::NeverSent => f.write_str("NeverSent"),
+            Self::Unanswered => f.write_str("Unanswered"),
+            Self::Answered { status, body, delivered } => {
+                let size = body.as_ref().map(Vec::len);
+                write!(f, "Answered {{ status: {status}, body: {size:?} bytes, delivered: {delivered:?} }}")
+            }
+        }
+    }
+}
+
+/// A file of an unfinished visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedFile {
+    /// The file.
+    pub record: FileRecord,
+    /// Its URL, unless it is whole or spent.
+    pub url: Option<DownloadUrl>,
+}
+
+/// What [`crate::Journal::forget_all`] and the like did.
+#[derive(Debug, Clone, Default)]
+pub struct Forgotten {
+    /// The visits that are gone from the journal; their folders are the caller's to remove.
+    pub visits: Vec<VisitRecord>,
+    /// The visits that stay because a program has them in hand.
+    pub held: Vec<VisitId>,
+}

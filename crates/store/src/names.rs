@@ -1,0 +1,197 @@
+//! Names of saved files: made here, never by a server.
+//!
+//! | `export_type` | name |
+//! |---|---|
+//! | `glb`, `gltf`, `vrm`, `usdz`, `usd`, `usda`, `usdc`, `stl`, `ply` | `avatar.<type>` |
+//! | `blend`, `blender` | `avatar.blend` |
+//! | `fbx`, `obj` (zips with textures) | `avatar_fbx.zip`, `avatar_obj.zip` |
+//! | `png`, `jpg`, `jpeg`, `webp`, `ktx2` | `avatar.<type>` (`jpeg` as `jpg`) |
+//! | `portrait`, `thumbnail`, `preview` | `avatar_<word>.png` |
+//! | `zip`, `json` | `avatar.<type>` |
+//! | a known word with others (`glb_lod1`) | `avatar_glb_lod1.glb`: the first known word chooses the extension |
+//! | anything else | `avatar_<its ASCII letters and digits>.bin` |
+//!
+//! Two of one name get `-2`, `-3`, … Every name is of `a-z 0-9 _ - .`, begins with `avatar`, and is at most
+//! [`MAX_NAME`] bytes: safe on every file system, no reserved Windows name, and unique also where case does
+//! not count.
+
+use protocol::ExportType;
+use std::collections::HashSet;
+
+/// The longest name given, in bytes.
+pub const MAX_NAME: usize = 64;
+
+/// The names given in one avatar's folder.
+#[derive(Debug, Default, Clone)]
+pub struct Names {
+    taken: HashSet<String>,
+}
+
+impl Names {
+    /// The next free name for this type.
+    pub fn next(&mut self, export_type: &ExportType) -> String {
+        let (stem, extension) = stem_and_extension(export_type);
+        let mut name = format!("{stem}.{extension}");
+        let mut count = 1_u32;
+        while !self.taken.insert(name.clone()) {
+            count += 1;
+            name = format!("{stem}-{count}.{extension}");
+        }
+        name
+    }
+}
+
+/// Whether a name could have been given by [`Names`]; what is read back from disk is trusted only then.
+pub fn is_ours(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("avatar") else { return false };
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let allowed = |byte: u8| plain(byte) || matches!(byte, b'_' | b'-' | b'.');
+    name.len() <= MAX_NAME
+        && rest.bytes().all(allowed)
+        && rest.bytes().filter(|byte| *byte == b'.').count() == 1
+        && rest.bytes().last().is_some_and(plain)
+}
+
+/// What the words of a type choose among: (word, stem's tail, extension).
+const KNOWN: &[(&str, &str, &str)] = &[
+    ("glb", "", "glb"),
+    ("gltf", "", "gltf"),
+    ("vrm", "", "vrm"),
+    ("usdz", "", "usdz"),
+    ("usd", "", "usd"),
+    ("usda", "", "usda"),
+    ("usdc", "", "usdc"),
+    ("stl", "", "stl"),
+    ("ply", "", "ply"),
+    ("blend", "", "blend"),
+    ("blender", "", "blend"),
+    ("fbx", "_fbx", "zip"),
+    ("obj", "_obj", "zip"),
+    ("png", "", "png"),
+    ("jpg", "", "jpg"),
+    ("jpeg", "", "jpg"),
+    ("webp", "", "webp"),
+    ("ktx2", "", "ktx2"),
+    ("portrait", "_portrait", "png"),
+    ("thumbnail", "_thumbnail", "png"),
+    ("preview", "_preview", "png"),
+    ("zip", "", "zip"),
+    ("json", "", "json"),
+];
+
+/// How much of an unknown type goes into the name, in bytes: leaves room for the rest and for `-4294967295`.
+const MAX_WORDS: usize = 36;
+
+fn stem_and_extension(export_type: &ExportType) -> (String, &'static str) {
+    let words = words(export_type.as_str());
+    if let [word] = words.as_slice()
+        && let Some((_, tail, extension)) = known(word)
+    {
+        return (format!("avatar{tail}"), extension);
+    }
+    let extension = words.iter().find_map(|word| known(word)).map_or("bin", |(_, _, extension)| extension);
+    let mut stem = "avatar".to_owned();
+    let joined = words.join("_");
+    let joined = joined[..joined.len().min(MAX_WORDS)].trim_end_matches('_');
+    if !joined.is_empty() {
+        stem = format!("{stem}_{joined}");
+    }
+    (stem, extension)
+}
+
+/// The runs of ASCII letters and digits, in lower case.
+fn words(raw: &str) -> Vec<String> {
+    raw.split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .take(MAX_WORDS)
+        .map(str::to_ascii_lowercase)
+        .collect()
+}
+
+fn known(word: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    KNOWN.iter().find(|(name, ..)| *name == word).copied()
+}
+
+/// The known word in a type, for judging its content.
+pub(crate) fn known_word(export_type: &ExportType) -> Option<&'static str> {
+    words(export_type.as_str()).iter().find_map(|word| known(word)).map(|(word, ..)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(raw: &str) -> String {
+        Names::default().next(&ExportType::new(raw))
+    }
+
+    #[test]
+    fn known_types_have_the_names_of_the_contract() {
+        for (raw, expected) in [
+            ("glb", "avatar.glb"),
+            ("GLB", "avatar.glb"),
+            (".glb", "avatar.glb"),
+            ("fbx", "avatar_fbx.zip"),
+            ("obj", "avatar_obj.zip"),
+            ("blend", "avatar.blend"),
+            ("Blender", "avatar.blend"),
+            ("png", "avatar.png"),
+            ("portrait", "avatar_portrait.png"),
+            ("glb_lod1", "avatar_glb_lod1.glb"),
+            ("../../etc/passwd", "avatar_etc_passwd.bin"),
+            ("evil.exe", "avatar_evil_exe.bin"),
+            ("", "avatar.bin"),
+            ("头像", "avatar.bin"),
+            ("CON", "avatar_con.bin"),
+        ] {
+            assert_eq!(name(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn two_of_one_type_stay_two() {
+        let mut names = Names::default();
+        let given: Vec<_> = ["glb", "GLB", "fbx", "glb", "fbx"]
+            .iter()
+            .map(|raw| names.next(&ExportType::new(*raw)))
+            .collect();
+        assert_eq!(
+            given,
+            ["avatar.glb", "avatar-2.glb", "avatar_fbx.zip", "avatar-3.glb", "avatar_fbx-2.zip"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_type_gives_a_safe_unique_name(raws in prop::collection::vec(".{0,80}|[a-z_. -]{0,12}", 1..40)) {
+            let mut names = Names::default();
+            let mut seen = HashSet::new();
+            for raw in raws {
+                let name = names.next(&ExportType::new(&raw));
+                prop_assert!(is_ours(&name), "{name:?} of {raw:?}");
+                prop_assert!(seen.insert(name.to_lowercase()), "{name:?} twice");
+            }
+        }
+
+        #[test]
+        fn no_path_is_ever_taken_for_ours(name in ".*[/\\\\:\0].*") {
+            prop_assert!(!is_ours(&name));
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_like_ours_are_not() {
+        for bad in [
+            "avatar",
+            "avatar.",
+            "avatar..",
+            "avatar.glb.part",
+            "Avatar.glb",
+            "manifest.json",
+            "avatar/../x.y",
+        ] {
+            assert!(!is_ours(bad), "{bad}");
+        }
+    }
+}

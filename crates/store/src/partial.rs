@@ -1,0 +1,221 @@
+//! One file on its way to disk: streamed, hashed on the way, in constant memory.
+
+use crate::digest::Sha256;
+use crate::disk;
+use crate::error::{At, StoreError};
+use crate::format::{Format, HEAD, glb_length};
+use cap_std::fs::{Dir, File};
+use sha2::Digest as _;
+use std::fmt;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What a partial file's name ends with.
+pub(crate) const PART: &str = ".part";
+
+/// A file that is being written, as `<name>.part`. Dropped unfinished, it stays for a resumption.
+pub struct PartialFile {
+    dir: Arc<Dir>,
+    folder: PathBuf,
+    name: String,
+    file: File,
+    hasher: sha2::Sha256,
+    head: Vec<u8>,
+    offset: u64,
+    max: u64,
+}
+
+/// A file that is whole and durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its digest.
+    pub sha256: Sha256,
+    /// What its content is.
+    pub format: Format,
+    /// The size that its own header states, in bytes (GLB only): another one than `bytes` means that it was cut
+    /// short, or that something was appended.
+    pub stated_bytes: Option<u64>,
+}
+
+impl PartialFile {
+    /// Opens `<name>.part`, made if it is not there. Of what is there, up to `durable` bytes are kept and hashed.
+    pub(crate) fn open(dir: Arc<Dir>, folder: PathBuf, name: &str, durable: u64) -> Result<Self, StoreError> {
+        let part = format!("{name}{PART}");
+        let path = folder.join(&part);
+        let file = if disk::is_there(&dir, &part, &path)? {
+            disk::open_ours(&dir, &part, &path)?;
+            dir.open_with(&part, &disk::private_file()).at("open", &path)?
+        } else {
+            dir.open_with(&part, disk::private_file().create_new(true)).at("make", &path)?
+        };
+        let mut partial = Self {
+            dir,
+            folder,
+            name: name.to_owned(),
+            file,
+            hasher: sha2::Sha256::new(),
+            head: Vec::new(),
+            offset: 0,
+            max: u64::MAX,
+        };
+        partial.take_up(durable)?;
+        Ok(partial)
+    }
+
+    /// Refuses to grow over `max` bytes ("an endless body").
+    #[must_use]
+    pub fn limited(mut self, max: u64) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// How many bytes are there: where a resumption goes on.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The name that it will have.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] before anything over the limit is written; [`StoreError::DiskFull`] and the like.
+    /// After one of these the file may hold more than [`offset`](Self::offset) says; [`rewind`](Self::rewind) or a
+    /// new start sets that right.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let grown = self.offset.saturating_add(bytes.len() as u64);
+        if grown > self.max {
+            return Err(StoreError::TooLarge { path: self.path(), max: self.max });
+        }
+        self.file.write_all(bytes).at("write", self.path())?;
+        self.note(bytes);
+        Ok(())
+    }
+
+    /// Flushes what came so far to the disk; the bytes returned survive a power cut, and may be journalled.
+    pub fn sync(&mut self) -> Result<u64, StoreError> {
+        self.file.sync_data().at("flush", self.path())?;
+        Ok(self.offset)
+    }
+
+    /// Throws away what came, for a server that can only begin again.
+    pub fn restart(&mut self) -> Result<(), StoreError> {
+        self.take_up(0)
+    }
+
+    /// Goes back to what [`offset`](Self::offset) says after a write that failed.
+    pub fn rewind(&mut self) -> Result<(), StoreError> {
+        self.take_up(self.offset)
+    }
+
+    /// What its content is, as far as it came.
+    pub fn format(&self) -> Format {
+        Format::detect(&self.head)
+    }
+
+    /// Makes it whole: fsync, rename to its name, fsync of the folder.
+    pub fn finish(self) -> Result<WholeFile, StoreError> {
+        let part = self.path();
+        self.file.sync_all().at("flush", &part)?;
+        let name = self.folder.join(&self.name);
+        if disk::is_there(&self.dir, &self.name, &name)? {
+            return Err(StoreError::Exists { path: name });
+        }
+        let whole = self.whole();
+        // Windows renames no file that is open.
+        drop(self.file);
+        self.dir.rename(format!("{}{PART}", self.name), &self.dir, &self.name).at("rename", &part)?;
+        disk::sync_folder(&self.dir, &self.folder)?;
+        Ok(whole)
+    }
+
+    /// Removes it: what came is worth nothing (an error page).
+    pub fn discard(self) -> Result<(), StoreError> {
+        let path = self.path();
+        drop(self.file);
+        disk::remove_if_there(&self.dir, &format!("{}{PART}", self.name), &path)?;
+        disk::sync_folder(&self.dir, &self.folder)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(format!("{}{PART}", self.name))
+    }
+
+    fn note(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        let room = HEAD - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.offset += bytes.len() as u64;
+    }
+
+    /// Cuts the file to at most `keep` bytes, and hashes them anew.
+    fn take_up(&mut self, keep: u64) -> Result<(), StoreError> {
+        let path = self.path();
+        let there = self.file.metadata().at("look at", &path)?.len();
+        if there > keep {
+            self.file.set_len(keep).at("shorten", &path)?;
+        }
+        self.file.seek(SeekFrom::Start(0)).at("read", &path)?;
+        self.hasher = sha2::Sha256::new();
+        self.head.clear();
+        self.offset = 0;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let count = self.file.read(&mut buffer).at("read", &path)?;
+            if count == 0 {
+                return Ok(());
+            }
+            self.note(&buffer[..count]);
+        }
+    }
+
+    fn whole(&self) -> WholeFile {
+        WholeFile {
+            name: self.name.clone(),
+            bytes: self.offset,
+            sha256: Sha256::from_bytes(self.hasher.clone().finalize().into()),
+            format: Format::detect(&self.head),
+            stated_bytes: glb_length(&self.head),
+        }
+    }
+}
+
+/// Reads a whole file again: its size, digest and format.
+pub(crate) fn read_whole(dir: &Dir, name: &str, path: &std::path::Path) -> Result<WholeFile, StoreError> {
+    let mut file = disk::open_ours(dir, name, path)?;
+    let (mut hasher, mut head, mut bytes) = (sha2::Sha256::new(), Vec::new(), 0);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = file.read(&mut buffer).at("read", path)?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(&buffer[..count]);
+        head.extend_from_slice(&buffer[..count.min(HEAD - head.len())]);
+        bytes += count as u64;
+    }
+    Ok(WholeFile {
+        name: name.to_owned(),
+        bytes,
+        sha256: Sha256::from_bytes(hasher.finalize().into()),
+        format: Format::detect(&head),
+        stated_bytes: glb_length(&head),
+    })
+}
+
+impl fmt::Debug for PartialFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartialFile")
+            .field("path", &self.path())
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! What the tests of this crate share.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
+
+use jiff::{SignedDuration, Timestamp};
+use protocol::{DownloadUrl, ExportToken, ExportType};
+use std::path::Path;
+use store::{DataDir, Ending, PlannedFile, VisitId, VisitRecord, VisitRecordStart};
+use tempfile::TempDir;
+
+/// A folder in memory where there is one: an fsync there costs nothing.
+pub fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.or_else(|_| tempfile::tempdir()).expect("a folder")
+}
+
+/// A data folder of one's own.
+pub fn data() -> (TempDir, DataDir) {
+    let root = folder();
+    let data = DataDir::open(root.path()).expect("a data folder");
+    (root, data)
+}
+
+/// So many seconds after nine o'clock.
+pub fn at(seconds: i64) -> Timestamp {
+    let nine: Timestamp = "2026-11-22T09:00:00Z".parse().expect("a time");
+    nine + SignedDuration::from_secs(seconds)
+}
+
+/// The beginning of a visit.
+pub fn start(id: VisitId, ephemeral: bool) -> VisitRecordStart {
+    VisitRecordStart {
+        id,
+        profile: "partner".into(),
+        api_url: "https://api.test/1".into(),
+        backend_host: "api.test".into(),
+        ephemeral,
+        out_dir: "/out".into(),
+        required_exports: vec![ExportType::new("glb")],
+        started_at: at(0),
+    }
+}
+
+/// An ending with this exit code.
+pub fn ending(exit: u8) -> Ending {
+    Ending {
+        code: "a_word".into(),
+        exit,
+        message: "A sentence.".into(),
+        visit_state: "ended".into(),
+        directory: Some("/out/2026-11-22-x".into()),
+        at: at(60),
+    }
+}
+
+/// A token.
+pub fn token(value: &str) -> ExportToken {
+    ExportToken::new(value).expect("a token")
+}
+
+/// So many planned files.
+pub fn exports(count: usize) -> Vec<PlannedFile> {
+    (0..count)
+        .map(|index| PlannedFile {
+            index,
+            name: format!("avatar-{index}.glb"),
+            export_type: ExportType::new("glb"),
+            url: DownloadUrl::new("https://files.test/one").expect("a URL"),
+        })
+        .collect()
+}
+
+/// A record's id.
+pub fn id_of(record: &VisitRecord) -> VisitId {
+    record.start.id
+}
