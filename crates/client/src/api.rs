@@ -45,7 +45,7 @@ impl Api {
         time_outs: TimeOuts,
         recorder: Arc<dyn Recorder>,
     ) -> Result<Self, SetupError> {
-        let mut plan = Plan::new(&backend, credentials, &time_outs)?;
+        let mut plan = Plan::new(backend, credentials, &time_outs)?;
         let transport = Transport::new(time_outs, recorder, plan.is_secure())?;
         let session = match &mut plan.source {
             Source::Direct { session, .. } => session.take(),
@@ -70,7 +70,7 @@ impl Api {
                 read_token(&answered, token_pointer)
             }
             Source::Direct { generate, login, .. } => {
-                let (session, fresh) = self.session(login.as_ref(), None).await?;
+                let (session, fresh) = self.session(login.as_deref(), None).await?;
                 match self.generate_within(generate, &session).await {
                     Err(CallError::Answered(refusal))
                         if refusal.is_about_the_session() && !fresh && login.is_some() =>
@@ -79,7 +79,7 @@ impl Api {
                             status = refusal.status,
                             "the session token was refused: logging in again"
                         );
-                        let (session, _) = self.session(login.as_ref(), Some(&session)).await?;
+                        let (session, _) = self.session(login.as_deref(), Some(&session)).await?;
                         self.generate_within(generate, &session).await
                     }
                     other => other,

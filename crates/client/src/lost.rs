@@ -101,7 +101,7 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
             Some(status) => {
-                write!(f, "status {status} and {} bytes of the body came, then: ", self.body.len())?
+                write!(f, "status {status} and {} bytes of the body came, then: ", self.body.len())?;
             }
             None => f.write_str("not even a status line came: ")?,
         }

@@ -1,6 +1,8 @@
 //! A backend and credentials, checked and made ready to send.
 
-use crate::backend::{Backend, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TimeOuts, TokenSource};
+use crate::backend::{
+    Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TimeOuts, TokenSource,
+};
 use crate::exchange::Call;
 use crate::redact::Redactor;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -83,7 +85,7 @@ pub(crate) struct Plan {
 }
 
 pub(crate) enum Source {
-    Direct { generate: Route, session: Option<SessionToken>, login: Option<Login> },
+    Direct { generate: Route, session: Option<SessionToken>, login: Option<Box<Login>> },
     Partner { generate: Route, token_pointer: String },
 }
 
@@ -104,7 +106,7 @@ pub(crate) struct Login {
 
 impl Plan {
     pub(crate) fn new(
-        backend: &Backend,
+        backend: Backend,
         credentials: Credentials,
         time_outs: &TimeOuts,
     ) -> Result<Self, SetupError> {
@@ -112,26 +114,31 @@ impl Plan {
         if connect.is_zero() || read.is_zero() || connect >= total {
             return Err(SetupError::TimeOuts);
         }
+        let Backend { base_url, login, source, redeem } = backend;
         let redactor = redactor(&credentials);
         let api_key = credentials.api_key.as_ref().filter(|key| !key.is_empty());
         let partner_key = credentials.partner_key.as_ref().filter(|key| !key.is_empty());
-        let redeem = match &backend.redeem {
+        let redeem = match redeem {
             RedeemRoute::Vendor => Route {
                 method: Method::GET,
-                url: endpoint(&backend.base_url, headers::REDEEM_PATH)?,
+                url: endpoint(&base_url, headers::REDEEM_PATH)?,
                 headers: with_api_key(api_key, Call::Redeem)?,
             },
             RedeemRoute::Partner { url, headers } => Route {
                 method: Method::GET,
-                url: usable(url, "partner's redeem URL")?,
-                headers: partner_headers(headers, partner_key)?,
+                url: usable(&url, "partner's redeem URL")?,
+                headers: partner_headers(&headers, partner_key)?,
             },
         };
-        let source = match &backend.source {
-            TokenSource::Direct => direct(backend, api_key, credentials.session_token, credentials.login)?,
+        let source = match source {
+            TokenSource::Direct => {
+                let login = login_plan(&base_url, login, api_key, credentials.login)?;
+                direct(&base_url, api_key, credentials.session_token, login)?
+            }
+
             TokenSource::Partner(partner) => Source::Partner {
                 generate: Route {
-                    method: partner.method.clone(),
+                    method: partner.method,
                     url: usable(&partner.url, "partner's URL")?,
                     headers: partner_headers(&partner.headers, partner_key)?,
                 },
@@ -159,10 +166,10 @@ pub(crate) fn secret_value(value: &str, what: &str) -> Result<HeaderValue, Setup
 }
 
 fn direct(
-    backend: &Backend,
+    base_url: &Url,
     api_key: Option<&ApiKey>,
     session: Option<SessionToken>,
-    login: Option<(Username, Password)>,
+    login: Option<Box<Login>>,
 ) -> Result<Source, SetupError> {
     let session = session.filter(|token| !token.is_empty());
     if let Some(session) = &session {
@@ -171,31 +178,32 @@ fn direct(
     if session.is_none() && login.is_none() {
         return Err(SetupError::MissingSession);
     }
-    let login = match login {
-        Some((username, password)) => {
-            if username.is_empty() || password.is_empty() {
-                return Err(SetupError::IncompleteLogin);
-            }
-            let method = backend.login.method.clone();
-            if matches!(method, Method::GET | Method::HEAD) {
-                return Err(SetupError::LoginMethod(method));
-            }
-            let route = Route {
-                method,
-                url: endpoint(&backend.base_url, &backend.login.path)?,
-                headers: with_api_key(api_key, Call::Login)?,
-            };
-            let token_pointer = pointer(&backend.login.token_pointer, "session token")?;
-            Some(Login { route, username, password, token_pointer })
-        }
-        None => None,
-    };
     let generate = Route {
         method: Method::POST,
-        url: endpoint(&backend.base_url, headers::GENERATE_PATH)?,
+        url: endpoint(base_url, headers::GENERATE_PATH)?,
         headers: with_api_key(api_key, Call::Generate)?,
     };
     Ok(Source::Direct { generate, session, login })
+}
+
+fn login_plan(
+    base_url: &Url,
+    route: LoginRoute,
+    api_key: Option<&ApiKey>,
+    login: Option<(Username, Password)>,
+) -> Result<Option<Box<Login>>, SetupError> {
+    let Some((username, password)) = login else { return Ok(None) };
+    if username.is_empty() || password.is_empty() {
+        return Err(SetupError::IncompleteLogin);
+    }
+    let LoginRoute { path, method, token_pointer } = route;
+    if matches!(method, Method::GET | Method::HEAD) {
+        return Err(SetupError::LoginMethod(method));
+    }
+    let token_pointer = pointer(&token_pointer, "session token")?;
+    let headers = with_api_key(api_key, Call::Login)?;
+    let route = Route { method, url: endpoint(base_url, &path)?, headers };
+    Ok(Some(Box::new(Login { route, username, password, token_pointer })))
 }
 
 fn redactor(credentials: &Credentials) -> Redactor {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::backend::{LoginRoute, PartnerSource};
+use crate::backend::PartnerSource;
 use std::time::Duration;
 
 fn url(text: &str) -> Url {
@@ -19,7 +19,7 @@ fn keyed() -> Credentials {
 }
 
 fn plan(backend: &Backend, credentials: Credentials) -> Result<Plan, SetupError> {
-    Plan::new(backend, credentials, &TimeOuts::default())
+    Plan::new(backend.clone(), credentials, &TimeOuts::default())
 }
 
 fn problem(backend: &Backend, credentials: Credentials) -> SetupError {
@@ -100,5 +100,5 @@ fn routes_that_cannot_work_are_refused() {
 #[test]
 fn a_connection_may_not_take_as_long_as_the_whole() {
     let time_outs = TimeOuts { connect: Duration::from_secs(30), ..TimeOuts::default() };
-    assert!(matches!(Plan::new(&vendor(), keyed(), &time_outs), Err(SetupError::TimeOuts)));
+    assert!(matches!(Plan::new(vendor(), keyed(), &time_outs), Err(SetupError::TimeOuts)));
 }

@@ -1,0 +1,258 @@
+//! Whole answers.
+
+use crate::support::{API_KEY, SESSION, TOKEN, api, recorded_api, token, with_login, with_session};
+use client::{
+    Backend, Call, CallError, Class, Credentials, LoginRoute, NoRecorder, PartnerSource, RedeemRoute,
+    TokenSource,
+};
+use protocol::{PartnerKey, RedeemAnswer};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+use wiremock::matchers::{body_json, header, header_exists, method, path};
+use wiremock::{Match, Mock, MockServer, Request, ResponseTemplate};
+
+struct NoHeader(&'static str);
+
+impl Match for NoHeader {
+    fn matches(&self, request: &Request) -> bool {
+        !request.headers.contains_key(self.0)
+    }
+}
+
+fn url(server: &MockServer, path: &str) -> Url {
+    Url::parse(&format!("{}{path}", server.uri())).expect("a URL")
+}
+
+async fn answers(
+    server: &MockServer,
+    mock: wiremock::MockBuilder,
+    status: u16,
+    body: serde_json::Value,
+    times: u64,
+) {
+    mock.respond_with(ResponseTemplate::new(status).set_body_json(body)).expect(times).mount(server).await;
+}
+
+fn login_request() -> wiremock::MockBuilder {
+    Mock::given(method("POST"))
+        .and(path("/login"))
+        .and(header("x-copresence-rest-api-key", API_KEY))
+        .and(body_json(json!({ "username": "jane@partner.test", "password": "pass \"word\"" })))
+}
+
+fn generate_within(session: &str) -> wiremock::MockBuilder {
+    Mock::given(method("POST"))
+        .and(path("/generateExportToken"))
+        .and(header("x-copresence-rest-api-key", API_KEY))
+        .and(header("x-copresence-session-token", session))
+}
+
+#[tokio::test]
+async fn a_token_is_generated_with_the_headers_of_the_specification() {
+    let server = MockServer::start().await;
+    answers(
+        &server,
+        generate_within(SESSION).and(header_exists("user-agent")),
+        201,
+        json!({ "token": TOKEN }),
+        1,
+    )
+    .await;
+    let made = api(url(&server, ""), with_session()).generate().await.expect("a token");
+    assert_eq!(made, token());
+    let requests = server.received_requests().await.expect("recorded");
+    let agent = format!("copresence-kiosk/{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(requests[0].headers["user-agent"], agent.as_str());
+    assert_eq!(requests[0].headers["accept-encoding"], "identity");
+    assert_eq!(requests[0].headers["content-length"], "0");
+}
+
+#[tokio::test]
+async fn a_login_is_made_once_and_its_session_kept() {
+    let server = MockServer::start().await;
+    answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
+    answers(&server, generate_within("r:new"), 200, json!({ "token": TOKEN }), 8).await;
+    let api = api(url(&server, ""), with_login());
+    let made = futures_util::future::join_all((0..8).map(|_| api.generate())).await;
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
+}
+
+#[tokio::test]
+async fn a_refused_session_is_renewed_once() {
+    for (status, body) in
+        [(401, json!({})), (403, json!({})), (400, json!({ "code": 209 })), (404, json!({ "code": 209 }))]
+    {
+        let server = MockServer::start().await;
+        answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
+        answers(&server, generate_within(SESSION), status, body, 1).await;
+        answers(&server, generate_within("r:new"), 201, json!({ "token": TOKEN }), 2).await;
+        let credentials = Credentials { session_token: with_session().session_token, ..with_login() };
+        let api = api(url(&server, ""), credentials);
+        assert_eq!(api.generate().await.expect("a token"), token());
+        assert_eq!(api.generate().await.expect("another"), token());
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_stay_refused_are_not_tried_again_and_again() {
+    let server = MockServer::start().await;
+    answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
+    answers(&server, generate_within("r:new"), 403, json!({ "error": "no business account r:new" }), 1).await;
+    let error = api(url(&server, ""), with_login()).generate().await.expect_err("refused");
+    let CallError::Answered(refusal) = &error else { panic!("{error}") };
+    assert_eq!((refusal.call, &refusal.class), (Call::Generate, &Class::CredentialsRefused));
+    assert!(error.to_string().contains("no business account"), "{error}");
+}
+
+#[tokio::test]
+async fn a_plain_400_and_a_busy_backend_cost_no_second_try() {
+    for (status, class) in [(400, Class::CredentialsRefused), (429, Class::Busy), (500, Class::BackendBroken)]
+    {
+        let server = MockServer::start().await;
+        let reply = ResponseTemplate::new(status).insert_header("retry-after", "9");
+        generate_within(SESSION).respond_with(reply).expect(1).mount(&server).await;
+        let credentials = Credentials { session_token: with_session().session_token, ..with_login() };
+        let error = api(url(&server, ""), credentials).generate().await.expect_err("refused");
+        let CallError::Answered(refusal) = error else { panic!("{error}") };
+        assert_eq!(refusal.class, class);
+        assert_eq!(refusal.retry_after, Some(Duration::from_secs(9)));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_login_says_so() {
+    let server = MockServer::start().await;
+    answers(&server, login_request(), 404, json!({ "code": 101, "error": "Invalid username/password." }), 1)
+        .await;
+    let error = api(url(&server, ""), with_login()).generate().await.expect_err("refused");
+    let CallError::Answered(refusal) = &error else { panic!("{error}") };
+    assert_eq!((refusal.call, &refusal.class), (Call::Login, &Class::CredentialsRefused));
+    assert!(error.to_string().contains("refused the credentials at login"), "{error}");
+}
+
+#[tokio::test]
+async fn a_login_is_where_the_profile_says() {
+    let server = MockServer::start().await;
+    let login = Mock::given(method("PUT")).and(path("/api/v2/sessions"));
+    answers(&server, login, 200, json!({ "data": { "session": "r:new" } }), 1).await;
+    let generate =
+        Mock::given(path("/api/generateExportToken")).and(header("x-copresence-session-token", "r:new"));
+    answers(&server, generate, 200, json!({ "token": TOKEN }), 1).await;
+    let mut backend = Backend::vendor(url(&server, "/api"));
+    backend.login = LoginRoute {
+        path: "v2/sessions".to_owned(),
+        method: http::Method::PUT,
+        token_pointer: "/data/session".to_owned(),
+    };
+    let api = recorded_api(backend, with_login(), Arc::new(NoRecorder));
+    assert_eq!(api.generate().await.expect("a token"), token());
+}
+
+#[tokio::test]
+async fn an_answer_without_a_token_breaks_the_promise_and_is_kept() {
+    let server = MockServer::start().await;
+    answers(&server, generate_within(SESSION), 200, json!({ "exportToken": TOKEN }), 1).await;
+    let error = api(url(&server, ""), with_session()).generate().await.expect_err("broken");
+    let CallError::Broken(broken) = &error else { panic!("{error}") };
+    assert_eq!((broken.status, broken.mismatch.path()), (200, "token"));
+    assert!(String::from_utf8_lossy(&broken.body).contains(TOKEN));
+    assert!(!format!("{error} {error:?}").contains(TOKEN));
+}
+
+#[tokio::test]
+async fn a_redeem_gives_every_whole_answer_as_it_came() {
+    let not_ready = json!({ "avatar_ready": false, "payload_incomplete": {
+        "completion_progress": -1, "completion_status": "no_associated_avatar", "queue_position": -1 } });
+    for (status, body) in
+        [(200, not_ready.to_string()), (200, String::new()), (400, "gone".to_owned()), (503, "{}".to_owned())]
+    {
+        let server = MockServer::start().await;
+        Mock::given(method("GET"))
+            .and(path("/redeemExportToken"))
+            .and(header("x-copresence-rest-api-key", API_KEY))
+            .and(header("x-copresence-export-token", TOKEN))
+            .and(NoHeader("x-copresence-session-token"))
+            .respond_with(ResponseTemplate::new(status).set_body_string(body.clone()))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let answered = api(url(&server, ""), with_session()).redeem(&token()).await.expect("an answer");
+        assert_eq!((answered.status, &answered.body[..]), (status, body.as_bytes()));
+        let class = answered.refusal().map(|refusal| refusal.class);
+        let expected = match status {
+            200 => None,
+            400 => Some(Class::TokenRefused),
+            _ => Some(Class::BackendBroken),
+        };
+        assert_eq!(class, expected);
+        if !answered.body.is_empty() && status == 200 {
+            assert!(matches!(RedeemAnswer::read(&answered.body), Ok(RedeemAnswer::NotReady(_))));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_repeats_no_token() {
+    let server = MockServer::start().await;
+    let body =
+        json!({ "code": 1, "error": format!("unknown token {TOKEN}, see https://api.test/tokens/{TOKEN}") });
+    answers(&server, Mock::given(path("/redeemExportToken")), 400, body, 1).await;
+    let answered = api(url(&server, ""), with_session()).redeem(&token()).await.expect("an answer");
+    let refusal = answered.refusal().expect("a refusal");
+    assert_eq!(refusal.body.error.as_deref(), Some("unknown token …89, see https://api.test/…"));
+}
+
+#[tokio::test]
+async fn a_partner_hands_out_the_token_and_redeems_it_without_any_copresence_credential() {
+    let server = MockServer::start().await;
+    let partner = |at: &str, verb: &str| {
+        Mock::given(method(verb))
+            .and(path(at))
+            .and(header("authorization", "Bearer partner-key-0123456789"))
+            .and(NoHeader("x-copresence-rest-api-key"))
+            .and(NoHeader("x-copresence-session-token"))
+    };
+    answers(&server, partner("/kiosk/token", "PUT"), 200, json!({ "data": [{ "exportToken": TOKEN }] }), 1)
+        .await;
+    answers(
+        &server,
+        partner("/kiosk/redeem", "GET").and(header("x-copresence-export-token", TOKEN)),
+        200,
+        json!({}),
+        1,
+    )
+    .await;
+    let headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
+    let source = PartnerSource {
+        url: url(&server, "/kiosk/token"),
+        method: http::Method::PUT,
+        headers: headers.clone(),
+        token_pointer: "/data/0/exportToken".to_owned(),
+    };
+    let backend = Backend {
+        source: TokenSource::Partner(source),
+        redeem: RedeemRoute::Partner { url: url(&server, "/kiosk/redeem"), headers },
+        ..Backend::vendor(url(&server, ""))
+    };
+    let credentials = Credentials {
+        partner_key: Some(PartnerKey::new("partner-key-0123456789")),
+        ..Credentials::default()
+    };
+    let api = recorded_api(backend, credentials, Arc::new(NoRecorder));
+    let made = api.generate().await.expect("a token");
+    assert_eq!(made, token());
+    assert_eq!(api.redeem(&made).await.expect("an answer").status, 200);
+}
+
+#[tokio::test]
+async fn a_coded_answer_is_a_break_that_keeps_the_body() {
+    let server = MockServer::start().await;
+    let reply =
+        ResponseTemplate::new(200).insert_header("content-encoding", "gzip").set_body_bytes([0x1f, 0x8b]);
+    Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
+    let error = api(url(&server, ""), with_session()).redeem(&token()).await.expect_err("broken");
+    let CallError::Broken(broken) = error else { panic!("{error}") };
+    assert_eq!((broken.mismatch.path(), &broken.body[..]), ("Content-Encoding", &[0x1f, 0x8b][..]));
+}

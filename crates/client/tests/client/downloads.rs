@@ -1,0 +1,233 @@
+//! One-time downloads: opened, resumed, cut.
+
+use crate::support::{API_KEY, Act, RawServer, SESSION, answer, api, with_session};
+use client::{Api, Backend, Download, DownloadError, Loss, NoRecorder, Resume, TimeOuts};
+use futures_util::TryStreamExt;
+use protocol::DownloadUrl;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+const PATH: &str = "/files/one?sig=bearer-secret";
+
+struct Opened {
+    server: RawServer,
+    result: Result<Download, DownloadError>,
+}
+
+async fn open(acts: Vec<Act>, resume: Option<Resume>) -> Opened {
+    let server = RawServer::start(acts).await;
+    let result = some_api().download(&download_url(&server), resume.as_ref()).await;
+    if let Err(error) = &result {
+        assert!(!format!("{error} {error:?}").contains("bearer-secret"), "{error}");
+    }
+    Opened { server, result }
+}
+
+fn some_api() -> Api {
+    // Downloads have hosts of their own: the backend is not asked.
+    api("http://api.invalid/".parse().expect("a URL"), with_session())
+}
+
+fn download_url(server: &RawServer) -> DownloadUrl {
+    DownloadUrl::new(server.url(PATH).as_str()).expect("a URL")
+}
+
+fn from(offset: u64) -> Option<Resume> {
+    Some(Resume { offset, validator: Some("\"v1\"".to_owned()), total: Some(10) })
+}
+
+async fn read(download: Download) -> (Vec<u8>, Option<DownloadError>) {
+    let mut stream = download.stream;
+    let mut bytes = Vec::new();
+    loop {
+        match stream.try_next().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return (bytes, None),
+            Err(error) => return (bytes, Some(error)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_whole_file_comes_with_what_is_known_of_it_and_without_any_credential() {
+    let headers = ["ETag: \"v1\"", "Content-Type: model/gltf-binary"];
+    let opened = open(vec![Act::Send(answer("200 OK", &headers, "0123456789"))], None).await;
+    let download = opened.result.expect("a download");
+    assert_eq!((download.status, download.offset, download.total), (200, 0, Some(10)));
+    assert_eq!(download.validator.as_deref(), Some("\"v1\""));
+    assert_eq!(download.content_type.as_deref(), Some("model/gltf-binary"));
+    let (bytes, error) = read(download).await;
+    assert!(error.is_none());
+    assert_eq!(bytes, b"0123456789");
+    let head = &opened.server.heads()[0];
+    assert!(head.starts_with("get /files/one?sig=bearer-secret http/1.1"), "{head}");
+    assert!(!head.contains("x-copresence") && !head.contains(API_KEY) && !head.contains(SESSION), "{head}");
+    assert!(head.contains("accept-encoding: identity") && !head.contains("range"), "{head}");
+}
+
+#[tokio::test]
+async fn a_rest_is_asked_for_and_given() {
+    let reply = answer("206 Partial Content", &["Content-Range: bytes 4-9/10"], "456789");
+    let opened = open(vec![Act::Send(reply)], from(4)).await;
+    let download = opened.result.expect("a download");
+    assert_eq!((download.status, download.offset, download.total), (206, 4, Some(10)));
+    assert_eq!(read(download).await.0, b"456789");
+    let head = &opened.server.heads()[0];
+    assert!(head.contains("range: bytes=4-\r\n") && head.contains("if-range: \"v1\"\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn a_server_that_gives_the_whole_file_instead_says_so() {
+    let opened = open(vec![Act::Send(answer("200 OK", &[], "0123456789"))], from(4)).await;
+    assert_eq!(opened.result.expect("a download").offset, 0);
+}
+
+#[tokio::test]
+async fn a_rest_that_is_not_the_one_asked_for_is_refused() {
+    for range in ["bytes 3-9/10", "bytes 4-9/11", "bytes 4-10/10", "4-9/10", "bytes */10"] {
+        let header = format!("Content-Range: {range}");
+        let opened =
+            open(vec![Act::Send(answer("206 Partial Content", &[&header], "456789"))], from(4)).await;
+        assert!(matches!(opened.result, Err(DownloadError::Broken(_))), "{range}");
+    }
+    let opened = open(vec![Act::Send(answer("206 Partial Content", &[], "456789"))], from(4)).await;
+    assert!(matches!(opened.result, Err(DownloadError::Broken(_))));
+    let unasked = answer("206 Partial Content", &["Content-Range: bytes 0-5/10"], "012345");
+    assert!(matches!(open(vec![Act::Send(unasked)], None).await.result, Err(DownloadError::Broken(_))));
+}
+
+#[tokio::test]
+async fn a_part_that_ends_before_the_file_is_cut() {
+    let reply = answer("206 Partial Content", &["Content-Range: bytes 4-5/10"], "45");
+    let (bytes, error) = read(open(vec![Act::Send(reply)], from(4)).await.result.expect("a download")).await;
+    assert_eq!(bytes, b"45");
+    assert!(matches!(error, Some(DownloadError::Cut { received: 6, expected: Some(10), .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn nothing_after_the_end_is_an_error_of_its_own() {
+    let reply = answer("416 Range Not Satisfiable", &["Content-Range: bytes */4"], "");
+    let opened = open(vec![Act::Send(reply)], from(4)).await;
+    assert!(matches!(opened.result, Err(DownloadError::RangeRefused { total: Some(4) })));
+}
+
+#[tokio::test]
+async fn a_spent_url_is_refused() {
+    for (status, code) in
+        [("410 Gone", 410), ("403 Forbidden", 403), ("204 No Content", 204), ("500 Oops", 500)]
+    {
+        let opened = open(vec![Act::Send(answer(status, &["Retry-After: 3"], ""))], None).await;
+        let error = opened.result.expect_err("refused");
+        let DownloadError::Refused { status, retry_after } = &error else { panic!("{error}") };
+        assert_eq!((*status, *retry_after), (code, Some(Duration::from_secs(3))));
+        assert!(error.may_have_spent_the_url());
+        assert_eq!(opened.server.heads().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_short_body_is_cut_and_never_complete() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123";
+    for act in [Act::Send(head.to_vec()), Act::SendAndReset(head.to_vec())] {
+        let download = open(vec![act.clone()], None).await.result;
+        // A reset may overtake the head.
+        let error = match download {
+            Ok(download) => read(download).await.1.expect("an error"),
+            Err(error) => error,
+        };
+        match error {
+            DownloadError::Cut { received, expected, loss, .. } => {
+                assert!(received <= 4);
+                assert_eq!((expected, loss), (Some(10), Loss::BrokenOff));
+            }
+            DownloadError::Unanswered(_) if matches!(act, Act::SendAndReset(_)) => {}
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_a_length_is_cut_where_its_chunks_are() {
+    let reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n".to_vec();
+    let download = open(vec![Act::Send(reply)], None).await.result.expect("a download");
+    assert_eq!(download.total, None);
+    let (bytes, error) = read(download).await;
+    assert_eq!(bytes, b"0123");
+    assert!(matches!(error, Some(DownloadError::Cut { received: 4, expected: None, .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_silence_within_a_file_ends_it() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".to_vec();
+    let server = RawServer::start(vec![Act::SendAndHang(head)]).await;
+    let time_outs = TimeOuts { read: Duration::from_millis(300), ..TimeOuts::default() };
+    let backend = Backend::vendor(server.url("/"));
+    let api = Api::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
+    let download = api.download(&download_url(&server), None).await.expect("a download");
+    let (bytes, error) = read(download).await;
+    assert_eq!(bytes, b"0123");
+    let Some(DownloadError::Cut { received: 4, expected: Some(10), loss: Loss::TimedOut, .. }) = error else {
+        panic!("{error:?}")
+    };
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_with_the_range_and_nothing_more() {
+    let files =
+        RawServer::start(vec![Act::Send(answer("206 Partial", &["Content-Range: bytes 4-9/10"], "456789"))])
+            .await;
+    let location = format!("Location: http://jane:pass@localhost:{}/real", files.port);
+    let opened = open(vec![Act::Send(answer("302 Found", &[&location], ""))], from(4)).await;
+    assert_eq!(read(opened.result.expect("a download")).await.0, b"456789");
+    let head = &files.heads()[0];
+    assert!(head.starts_with("get /real ") && head.contains("range: bytes=4-"), "{head}");
+    for gone in ["authorization", "referer", "cookie", "x-copresence", "bearer-secret"] {
+        assert!(!head.contains(gone), "{gone} in {head}");
+    }
+}
+
+#[tokio::test]
+async fn redirects_without_end_or_out_of_the_web_are_not_followed() {
+    let again = Act::Send(answer("307 Temporary Redirect", &[&format!("Location: {PATH}")], ""));
+    let opened = open(vec![again], None).await;
+    assert!(matches!(opened.result, Err(DownloadError::Redirected { status: 307, .. })));
+    assert_eq!(opened.server.heads().len(), 6);
+    for headers in [vec!["Location: file:///etc/passwd"], vec![]] {
+        let opened = open(vec![Act::Send(answer("302 Found", &headers, ""))], None).await;
+        assert!(matches!(opened.result, Err(DownloadError::Redirected { status: 302, .. })), "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_behind_a_redirect_that_is_not_there_leaves_the_url_in_doubt() {
+    let port = free_port().await;
+    let location = format!("Location: http://127.0.0.1:{port}/real?sig=bearer-secret");
+    let error =
+        open(vec![Act::Send(answer("302 Found", &[&location], ""))], None).await.result.expect_err("lost");
+    let DownloadError::Unanswered(evidence) = &error else { panic!("{error}") };
+    assert_eq!(evidence.status, Some(302));
+    assert!(error.may_have_spent_the_url());
+}
+
+#[tokio::test]
+async fn a_download_that_was_never_asked_for_and_one_that_was_are_told_apart() {
+    let url = DownloadUrl::new(&format!("http://127.0.0.1:{}{PATH}", free_port().await)).expect("a URL");
+    let error = some_api().download(&url, None).await.expect_err("no server");
+    assert!(matches!(error, DownloadError::NeverSent(_)) && !error.may_have_spent_the_url(), "{error}");
+    let error = open(vec![Act::Send(Vec::new())], None).await.result.expect_err("no answer");
+    assert!(matches!(error, DownloadError::Unanswered(_)) && error.may_have_spent_the_url(), "{error}");
+}
+
+#[tokio::test]
+async fn a_coded_file_is_a_break() {
+    let opened = open(vec![Act::Send(answer("200 OK", &["Content-Encoding: br"], "xx"))], None).await;
+    assert!(matches!(opened.result, Err(DownloadError::Broken(_))));
+    let opened = open(vec![Act::Send(answer("200 OK", &["Content-Encoding: identity"], "xx"))], None).await;
+    assert!(opened.result.is_ok());
+}
+
+async fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    listener.local_addr().expect("an address").port()
+}

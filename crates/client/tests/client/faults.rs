@@ -1,0 +1,181 @@
+//! What goes wrong on the wire, and that each redeem is one request whatever does.
+
+use crate::support::{Act, RawServer, SESSION, TOKEN, answer, api, token, with_login, with_session};
+use client::{
+    Api, Backend, CallError, Cause, CauseKind, Class, Evidence, Loss, MAX_BODY, NoRecorder, TimeOuts,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use url::Url;
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n";
+
+fn hasty() -> TimeOuts {
+    TimeOuts {
+        connect: Duration::from_secs(1),
+        read: Duration::from_millis(300),
+        total: Duration::from_secs(3),
+    }
+}
+
+fn cut(body: &str) -> Vec<u8> {
+    [HEAD, body.as_bytes()].concat()
+}
+
+/// Redeems once against an act, sees that one request came, and gives what is known of the lost answer.
+async fn lost(act: Act, time_outs: TimeOuts) -> Evidence {
+    let server = RawServer::start(vec![act.clone()]).await;
+    let backend = Backend::vendor(server.url("/"));
+    let api = Api::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
+    let error = api.redeem(&token()).await.expect_err("a lost answer");
+    assert_eq!(server.heads().len(), 1, "{act:?}");
+    assert!(!format!("{error} {error:?}").contains(TOKEN), "{error}");
+    match error {
+        CallError::Unanswered(evidence) => evidence,
+        other => panic!("{act:?}: {other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_connection_closed_before_the_answer() {
+    let evidence = lost(Act::Send(Vec::new()), TimeOuts::default()).await;
+    assert_eq!((evidence.loss, evidence.status, evidence.received()), (Loss::BrokenOff, None, 0));
+}
+
+#[tokio::test]
+async fn a_connection_reset_before_and_within_the_answer() {
+    for reply in [Vec::new(), b"HTTP/1.1 200 OK\r\n".to_vec(), cut("{")] {
+        assert_eq!(lost(Act::SendAndReset(reply), TimeOuts::default()).await.loss, Loss::BrokenOff);
+    }
+}
+
+#[tokio::test]
+async fn a_body_cut_short() {
+    let evidence = lost(Act::Send(cut("{\"avatar_ready\"")), TimeOuts::default()).await;
+    assert_eq!((evidence.loss, evidence.status), (Loss::BrokenOff, Some(200)));
+    assert_eq!(&evidence.body[..], b"{\"avatar_ready\"");
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n".to_vec();
+    let evidence = lost(Act::Send(chunked), TimeOuts::default()).await;
+    assert_eq!((evidence.status, &evidence.body[..]), (Some(200), &b"{}"[..]));
+}
+
+#[tokio::test]
+async fn a_silence_before_and_within_the_answer() {
+    let nothing = lost(Act::SendAndHang(Vec::new()), hasty());
+    let half_a_head = lost(Act::SendAndHang(b"HTTP/1.1 200".to_vec()), hasty());
+    let half_a_body = lost(Act::SendAndHang(cut("{")), hasty());
+    let (nothing, half_a_head, half_a_body) = tokio::join!(nothing, half_a_head, half_a_body);
+    assert_eq!((nothing.loss, nothing.status), (Loss::TimedOut, None));
+    assert_eq!((half_a_head.loss, half_a_head.status), (Loss::TimedOut, None));
+    assert_eq!(
+        (half_a_body.loss, half_a_body.status, half_a_body.received()),
+        (Loss::TimedOut, Some(200), 1)
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_http() {
+    let evidence = lost(Act::Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), TimeOuts::default()).await;
+    assert_eq!((evidence.loss, evidence.status), (Loss::BrokenOff, None));
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_not_read_without_end() {
+    let endless = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &vec![b' '; MAX_BODY + 1]].concat();
+    let evidence = lost(Act::SendAndHang(endless), TimeOuts::default()).await;
+    assert_eq!((evidence.loss, evidence.status), (Loss::TooLarge, Some(200)));
+    assert_eq!(evidence.received(), MAX_BODY as u64);
+}
+
+#[tokio::test]
+async fn a_body_of_just_the_limit_is_an_answer() {
+    let server = RawServer::start(vec![Act::Send(answer("200 OK", &[], &" ".repeat(MAX_BODY)))]).await;
+    let answered = api(server.url("/"), with_session()).redeem(&token()).await.expect("an answer");
+    assert_eq!(answered.body.len(), MAX_BODY);
+}
+
+#[tokio::test]
+async fn one_request_a_redeem_also_over_a_connection_that_could_be_used_again() {
+    // The server keeps the connection open after the first answer, and drops the second request.
+    let server =
+        RawServer::start(vec![Act::SendAndHang(answer("200 OK", &[], "{}")), Act::Send(Vec::new())]).await;
+    let api = api(server.url("/"), with_session());
+    assert_eq!(api.redeem(&token()).await.expect("an answer").status, 200);
+    assert!(matches!(api.redeem(&token()).await, Err(CallError::Unanswered(_))));
+    assert_eq!(server.heads().len(), 2);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_carries_nothing_away() {
+    let elsewhere = RawServer::start(vec![Act::Send(answer("200 OK", &[], "{}"))]).await;
+    for status in ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
+        let location = format!("Location: http://localhost:{}/stolen?a=b", elsewhere.port);
+        let server = RawServer::start(vec![Act::Send(answer(status, &[&location], ""))]).await;
+        let api = api(server.url("/"), with_session());
+        let refusal = api.redeem(&token()).await.expect("an answer").refusal().expect("a refusal");
+        assert_eq!(refusal.class, Class::Redirect { to: Some("localhost".to_owned()) });
+        assert!(!refusal.to_string().contains("stolen"), "{refusal}");
+        assert!(matches!(api.generate().await, Err(CallError::Answered(_))));
+        assert_eq!(server.heads().len(), 2);
+    }
+    assert_eq!(elsewhere.heads().len(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_never_sent() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    let base = Url::parse(&format!("http://127.0.0.1:{port}/")).expect("a URL");
+    for credentials in [with_session(), with_login()] {
+        let api = api(base.clone(), credentials);
+        for error in [api.redeem(&token()).await.map(drop), api.generate().await.map(drop)] {
+            let error = error.expect_err("no server");
+            let CallError::NeverSent(cause) = &error else { panic!("{error}") };
+            assert_eq!(cause.kind, CauseKind::ConnectionRefused);
+            assert!(!error.to_string().contains("127.0.0.1/"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_never_sent() {
+    // The server waits for an empty line, which TLS never sends.
+    let server = RawServer::start(vec![Act::Send(Vec::new())]).await;
+    let cause = without_handshake(server.port).await;
+    assert_eq!(cause.kind, CauseKind::TimedOut, "{cause}");
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_never_sent_to() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.expect("a client");
+        socket.write_all(&answer("400 Bad Request", &[], "this is http")).await.expect("written");
+        // Until the client goes: closing first would reset the connection under the answer.
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    });
+    let cause = without_handshake(port).await;
+    assert_eq!(cause.kind, CauseKind::Tls, "{cause}");
+}
+
+async fn without_handshake(port: u16) -> Cause {
+    let base = Url::parse(&format!("https://127.0.0.1:{port}/")).expect("a URL");
+    let api = Api::new(Backend::vendor(base), with_session(), hasty(), Arc::new(NoRecorder)).expect("an API");
+    match api.redeem(&token()).await {
+        Err(CallError::NeverSent(cause)) => cause,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_lost_generate_is_not_sent_again() {
+    let server = RawServer::start(vec![Act::Send(Vec::new())]).await;
+    let error = api(server.url("/"), with_session()).generate().await.expect_err("lost");
+    assert!(matches!(error, CallError::Unanswered(_)), "{error}");
+    assert_eq!(server.heads().len(), 1);
+    assert!(server.heads()[0].contains(SESSION));
+}

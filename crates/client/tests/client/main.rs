@@ -1,0 +1,8 @@
+//! The client against real sockets: whole answers, faults, downloads, this machine's environment, the record.
+
+mod calls;
+mod downloads;
+mod environment;
+mod faults;
+mod recording;
+mod support;

@@ -1,0 +1,121 @@
+//! Every exchange is recorded once, and without its secrets.
+
+use crate::support::{
+    API_KEY, Act, RawServer, SESSION, TOKEN, answer, api, recorded_api, token, with_login, with_session,
+};
+use client::har::{self, HarRecorder};
+use client::{Backend, Call, Exchange};
+use futures_util::StreamExt;
+use protocol::DownloadUrl;
+use std::sync::Arc;
+
+const FRESH: &str = "r:fresh-session-0123456789";
+const SIGNED: &str = "signature-0123456789";
+
+fn recorder() -> Arc<HarRecorder> {
+    Arc::new(HarRecorder::new(100))
+}
+
+fn calls(exchanges: &[Exchange]) -> Vec<(Call, Option<u16>)> {
+    exchanges.iter().map(|exchange| (exchange.call, exchange.status)).collect()
+}
+
+#[tokio::test]
+async fn a_whole_visit_leaves_an_archive_without_a_secret() {
+    let files =
+        RawServer::start(vec![Act::Send(answer("200 OK", &["X-Face: yes"], "the face itself"))]).await;
+    let file = files.url(&format!("/{SIGNED}/avatar?sig={SIGNED}"));
+    let ready = serde_json::json!({ "avatar_ready": true, "payload_complete": [{ "download_URL": file, "export_type": "glb" }] });
+    let refused = format!("{{\"code\":209,\"error\":\"unknown session {SESSION}\"}}");
+    let backend = RawServer::start(vec![
+        Act::Send(answer("400 Bad Request", &["Set-Cookie: sid=cookie-0123456789"], &refused)),
+        Act::Send(answer(
+            "200 OK",
+            &[],
+            &format!("{{\"sessionToken\":\"{FRESH}\",\"username\":\"jane@partner.test\"}}"),
+        )),
+        Act::Send(answer(
+            "201 Created",
+            &[&format!("Location: /tokens/{TOKEN}")],
+            &format!("{{\"token\":\"{TOKEN}\"}}"),
+        )),
+        Act::Send(answer("200 OK", &[], &ready.to_string())),
+    ])
+    .await;
+    let recorder = recorder();
+    let credentials = client::Credentials { session_token: with_session().session_token, ..with_login() };
+    let api = recorded_api(Backend::vendor(backend.url("/")), credentials, recorder.clone());
+    let made = api.generate().await.expect("a token");
+    api.redeem(&made).await.expect("an answer");
+    let url = DownloadUrl::new(file.as_str()).expect("a URL");
+    let chunks: Vec<_> = api.download(&url, None).await.expect("a download").stream.collect().await;
+    assert!(chunks.iter().all(Result::is_ok));
+
+    let exchanges = recorder.exchanges();
+    let expected = [
+        (Call::Generate, Some(400)),
+        (Call::Login, Some(200)),
+        (Call::Generate, Some(201)),
+        (Call::Redeem, Some(200)),
+        (Call::Download, Some(200)),
+    ];
+    assert_eq!(calls(&exchanges), expected);
+    assert!(exchanges.iter().all(|exchange| exchange.error.is_none()), "{exchanges:?}");
+    let archive = har::document(&exchanges).to_string();
+    let secrets = [
+        API_KEY,
+        SESSION,
+        FRESH,
+        TOKEN,
+        SIGNED,
+        "jane@partner.test",
+        "pass \\\"word",
+        "cookie-0123",
+        "the face",
+    ];
+    for secret in secrets {
+        assert!(!archive.contains(secret), "{secret} in {archive}");
+    }
+    // What evidence needs is there.
+    for shown in ["unknown session …89", "avatar_ready", "x-copresence-export-token", "\"username\\\":\\\"…"]
+    {
+        assert!(archive.contains(shown), "no {shown} in {archive}");
+    }
+    assert_eq!(exchanges[4].body_size, "the face itself".len() as u64);
+    assert_eq!(exchanges[4].url, format!("http://127.0.0.1:{}/…", files.port));
+}
+
+#[tokio::test]
+async fn a_failed_exchange_is_recorded_with_what_came() {
+    let cut =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"download_URL\":\"http://f.test/{SIGNED}");
+    let server = RawServer::start(vec![Act::Send(cut.clone().into_bytes())]).await;
+    let recorder = recorder();
+    let api = recorded_api(Backend::vendor(server.url("/")), with_session(), recorder.clone());
+    api.redeem(&token()).await.expect_err("cut");
+    let [exchange] = &recorder.exchanges()[..] else { panic!("not one exchange") };
+    assert_eq!((exchange.call, exchange.status), (Call::Redeem, Some(200)));
+    assert!(exchange.error.as_ref().is_some_and(|words| words.starts_with("unanswered: ")), "{exchange:?}");
+    assert!(exchange.body_size > 0 && !format!("{exchange:?}").contains(SIGNED), "{exchange:?}");
+}
+
+#[tokio::test]
+async fn what_the_caller_gives_up_is_recorded_too() {
+    let server = RawServer::start(vec![Act::SendAndHang(Vec::new())]).await;
+    let recorder = recorder();
+    let api = recorded_api(Backend::vendor(server.url("/")), with_session(), recorder.clone());
+    let redeem = tokio::spawn(async move { api.redeem(&token()).await.map(drop) });
+    while server.heads().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    redeem.abort();
+    assert!(redeem.await.expect_err("aborted").is_cancelled());
+    let [exchange] = &recorder.exchanges()[..] else { panic!("not one exchange") };
+    assert_eq!(exchange.error.as_deref(), Some("given up by the caller before its end"));
+}
+
+#[tokio::test]
+async fn nothing_of_an_api_shows_a_secret() {
+    let api = api("https://api.test/".parse().expect("a URL"), with_login());
+    assert_eq!(format!("{api:?}"), "Api { redeems_at: \"https://api.test\", .. }");
+}
