@@ -28,10 +28,12 @@ pub struct Removed {
 const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
 
 impl Avatars {
-    /// Finds a visit's folder in `OUT` or in [`crate::DataDir::incomplete`], and reads its manifest.
+    /// Finds a visit's folder in `OUT` or in [`crate::DataDir::incomplete`], and reads its manifest. What this finds
+    /// is durable, also when a crash came right after the renaming: the journal may say so and forget the rest.
     pub fn find(parent: &Path, visit: &VisitId) -> Result<Option<(PathBuf, Manifest)>, StoreError> {
         let Some(path) = Self::path_of(parent, visit)? else { return Ok(None) };
         let manifest = Self::manifest(&path)?;
+        disk::sync_path(parent)?;
         Ok(Some((path, manifest)))
     }
 

@@ -4,6 +4,7 @@
 //! DATA/journal.sqlite (-wal, -shm)   the journal
 //! DATA/journal.lock                  held while the journal is opened
 //! DATA/live/<visit id>.lock          held by the process that drives the visit
+//! DATA/live.lock                     held while locks are taken or cleaned
 //! DATA/incomplete/<date>-<visit id>/ avatars of which not every file came
 //! ```
 //! Everything made here is private: folders 0700, files 0600. A data folder that was there before keeps its own mode.
@@ -49,8 +50,7 @@ impl DataDir {
         }
         let data = Self { path };
         data.probe()?;
-        data.clean_locks()?;
-        data.clean_copies()?;
+        data.clean()?;
         Ok(data)
     }
 
@@ -77,6 +77,18 @@ impl DataDir {
     /// # Errors
     /// [`StoreError::Held`] while another process, or another part of this one, has it.
     pub fn claim(&self, visit: &VisitId) -> Result<Claim, StoreError> {
+        // Whoever cleans takes locks for a moment, which must not look like a visit in hand.
+        let (gate, path) = self.gate()?;
+        gate.lock_shared().at("lock", &path)?;
+        self.take(visit)
+    }
+
+    fn gate(&self) -> Result<(File, PathBuf), StoreError> {
+        let path = self.path.join("live.lock");
+        Ok((private().open(&path).at("open", &path)?, path))
+    }
+
+    fn take(&self, visit: &VisitId) -> Result<Claim, StoreError> {
         let path = self.path.join(LIVE).join(format!("{visit}.lock"));
         loop {
             let file = private().open(&path).at("open", &path)?;
@@ -106,12 +118,24 @@ impl DataDir {
         written.at("write in", &self.path)
     }
 
+    /// Removes what crashes of our own left, unless another program is taking a visit or cleaning right now.
+    fn clean(&self) -> Result<(), StoreError> {
+        let (gate, path) = self.gate()?;
+        match gate.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path, error)),
+        }
+        self.clean_locks()?;
+        self.clean_copies()
+    }
+
     fn clean_locks(&self) -> Result<(), StoreError> {
         let live = self.path.join(LIVE);
         for name in disk::entries(&disk::open_folder(&live)?, &live)? {
             if let Some(visit) = name.strip_suffix(".lock").and_then(|id| id.parse().ok()) {
                 // Taking the claim and dropping it removes the file.
-                drop(self.claim(&visit));
+                drop(self.take(&visit));
             }
         }
         Ok(())
@@ -123,7 +147,7 @@ impl DataDir {
         let dir = disk::open_folder(&path)?;
         for name in disk::entries(&dir, &path)? {
             let Some(visit) = crate::folder::visit_of_partial(&name) else { continue };
-            if let Ok(claim) = self.claim(&visit) {
+            if let Ok(claim) = self.take(&visit) {
                 crate::folder::remove_partial(&dir, &name, &path)?;
                 drop(claim);
             }
@@ -212,6 +236,18 @@ mod tests {
                         drop(claim);
                     }
                 });
+            }
+        });
+    }
+
+    #[test]
+    fn opening_the_folder_never_makes_a_free_visit_look_held() {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(root.path()).expect("a data folder");
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..100).for_each(|_| drop(DataDir::open(root.path()).expect("opened"))));
+            for _ in 0..400 {
+                data.claim(&VisitId::new()).expect("nobody else knows of this visit");
             }
         });
     }

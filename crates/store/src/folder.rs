@@ -56,7 +56,10 @@ impl AvatarFolder {
         let out_path = std::path::absolute(out).at("find", out)?;
         let (name, path) = partial(&out_path, visit);
         let dir = disk::open_folder(&out_path)?;
-        if !disk::is_there(&dir, &name, &path)? {
+        if disk::is_there(&dir, &name, &path)? {
+            // A crash may have come between its making and its flush.
+            disk::sync_folder(&dir, &out_path)?;
+        } else {
             disk::create_subfolder(&dir, &name, &path)?;
         }
         Self::open(dir, out_path, visit, date)
@@ -111,12 +114,15 @@ impl AvatarFolder {
         PartialFile::open(Arc::clone(&self.dir), self.path.clone(), name, durable)
     }
 
-    /// Reads a file that is whole already again, to be sure of it; `None` when it is not there.
+    /// Reads a file that is whole already again, to be sure of it; `None` when it is not there. What this gives is
+    /// durable.
     pub fn whole(&self, name: &str) -> Result<Option<WholeFile>, StoreError> {
         let path = self.ours(name)?;
         if !disk::is_there(&self.dir, name, &path)? {
             return Ok(None);
         }
+        // A crash may have come between the renaming and the flush.
+        disk::sync_folder(&self.dir, &self.path)?;
         read_whole(&self.dir, name, &path).map(Some)
     }
 

@@ -53,6 +53,8 @@ impl PartialFile {
         } else {
             dir.open_with(&part, disk::private_file().create_new(true)).at("make", &path)?
         };
+        // What `sync` vouches for later is worth something only if the name is durable too.
+        disk::sync_folder(&dir, &folder)?;
         let mut partial = Self {
             dir,
             folder,
@@ -88,16 +90,22 @@ impl PartialFile {
     ///
     /// # Errors
     /// [`StoreError::TooLarge`] before anything over the limit is written; [`StoreError::DiskFull`] and the like.
-    /// After one of these the file may hold more than [`offset`](Self::offset) says; [`rewind`](Self::rewind) or a
-    /// new start sets that right.
+    /// The file then holds what [`offset`](Self::offset) says, as before the call.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let grown = self.offset.saturating_add(bytes.len() as u64);
         if grown > self.max {
             return Err(StoreError::TooLarge { path: self.path(), max: self.max });
         }
-        self.file.write_all(bytes).at("write", self.path())?;
-        self.note(bytes);
-        Ok(())
+        let written = self.file.write_all(bytes);
+        if written.is_ok() {
+            self.note(bytes);
+        } else {
+            // A write that failed may have left some of its bytes.
+            let cut =
+                self.file.set_len(self.offset).and_then(|()| self.file.seek(SeekFrom::Start(self.offset)));
+            cut.at("shorten", self.path())?;
+        }
+        written.at("write", self.path())
     }
 
     /// Flushes what came so far to the disk; the bytes returned survive a power cut, and may be journalled.
@@ -106,14 +114,10 @@ impl PartialFile {
         Ok(self.offset)
     }
 
-    /// Throws away what came, for a server that can only begin again.
+    /// Throws away what came, for a server that can only begin again. What the journal says of it
+    /// ([`crate::FileProgress`]) has to begin again too, **before** anything new is written.
     pub fn restart(&mut self) -> Result<(), StoreError> {
         self.take_up(0)
-    }
-
-    /// Goes back to what [`offset`](Self::offset) says after a write that failed.
-    pub fn rewind(&mut self) -> Result<(), StoreError> {
-        self.take_up(self.offset)
     }
 
     /// What its content is, as far as it came.
@@ -122,9 +126,17 @@ impl PartialFile {
     }
 
     /// Makes it whole: fsync, rename to its name, fsync of the folder.
+    ///
+    /// # Errors
+    /// [`StoreError::Disagrees`] when somebody else wrote into the file meanwhile; those of the disk.
     pub fn finish(self) -> Result<WholeFile, StoreError> {
         let part = self.path();
         self.file.sync_all().at("flush", &part)?;
+        let there = self.file.metadata().at("look at", &part)?.len();
+        if there != self.offset {
+            let why = format!("it has {there} bytes, and {} were written", self.offset);
+            return Err(StoreError::Disagrees { path: part, why });
+        }
         let name = self.folder.join(&self.name);
         if disk::is_there(&self.dir, &self.name, &name)? {
             return Err(StoreError::Exists { path: name });

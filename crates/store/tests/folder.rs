@@ -412,6 +412,8 @@ fn on_the_odd_disks() {
     assert_eq!(error.expect("it is full").code(), "disk_full");
     let came = part.offset();
     assert!(came > 0);
+    let there = std::fs::metadata(folder.path().join("avatar.png.part")).expect("there").len();
+    assert_eq!(there, came, "no bytes of the write that failed");
     assert!(store::free_space(&small).is_some_and(|free| free < 8192));
 
     // What is kept goes to another disk by copy; nothing stays behind.

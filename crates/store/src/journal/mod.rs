@@ -87,7 +87,12 @@ impl Journal {
         let open = || -> rusqlite::Result<(Connection, i64)> {
             let mut connection = Connection::open(path)?;
             connection.busy_timeout(PATIENCE)?;
-            connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+            let mode: String =
+                connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+            if mode != "wal" {
+                // Some network disks cannot: as durable, but others wait while one writes.
+                tracing::warn!(%mode, path = %path.display(), "the journal's disk allows no WAL");
+            }
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
@@ -358,10 +363,12 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(_) => path.parent().map_or(Ok(()), disk::sync_path),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error).at("make", path),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error).at("make", path),
     }
+    // Also when it was there: a crash may have come between its making and its flush.
+    path.parent().map_or(Ok(()), disk::sync_path)
 }
 
 /// Makes the tables in a new journal; gives the form found or made.
