@@ -1,0 +1,118 @@
+//! How late, how often: the polling policy beside fixed intervals, exponential back-off and a clairvoyant, on simulated
+//! visits, as a Markdown table. `cargo bench -p visit --bench polling [-- --seed N | --fresh] [--visits N]`
+//!
+//! It fails when a mark is missed, so that a fresh seed is a test. `tests/polling_marks.rs` plays the same loads, smaller.
+
+#[path = "polling/marks.rs"]
+mod marks;
+#[path = "polling/play.rs"]
+mod play;
+#[path = "polling/world.rs"]
+mod world;
+
+use play::{Outcome, Way, play};
+use std::process::ExitCode;
+use std::time::Duration;
+use world::Load;
+
+const USAGE: &str = "cargo bench -p visit --bench polling [-- --seed N | --fresh] [--visits N]";
+const EVERY_SECOND: Way = Way::Fixed(Duration::from_secs(1));
+const WAYS: [Way; 6] = [
+    Way::Adaptive,
+    EVERY_SECOND,
+    Way::Fixed(Duration::from_secs(5)),
+    Way::Fixed(Duration::from_mins(1)),
+    Way::Exponential,
+    Way::Clairvoyant,
+];
+
+fn main() -> ExitCode {
+    // `cargo test --benches` runs this too, with a test harness's arguments: there is nothing to test here.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let (seed, visits) = match asked(std::env::args().skip(1)) {
+        Ok(asked) => asked,
+        Err(argument) => {
+            eprintln!("{argument}: not understood.\nUsage: {USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+
+    println!(
+        "Seed {seed}, {visits} visits a line. Delays in seconds; mean polls a visit, in brackets those while"
+    );
+    println!("no avatar was associated + in the queue + in processing.\n");
+    heading();
+    let mut verdicts = Vec::new();
+    for load in &world::MARKED {
+        let outcomes = WAYS.map(|way| play(load, way, visits, seed));
+        for (way, outcome) in WAYS.iter().zip(&outcomes) {
+            row(load, *way, outcome);
+        }
+        let marks = marks::marks(load.name, &outcomes[0], &outcomes[1]);
+        verdicts.extend(marks.into_iter().map(|mark| (load.name, mark)));
+    }
+
+    println!("\nThe marks:\n");
+    for (load, mark) in &verdicts {
+        let verdict = if mark.is_met() { "PASS" } else { "MISS" };
+        println!("- {verdict} {load}: {} {:.2}, at most {:.2}", mark.what, mark.came_to, mark.at_most);
+    }
+
+    println!("\nLoads without marks, on which no parameter was chosen:\n");
+    heading();
+    for load in &world::OTHERS {
+        for way in [Way::Adaptive, EVERY_SECOND] {
+            row(load, way, &play(load, way, visits, seed));
+        }
+    }
+    if verdicts.iter().all(|(_, mark)| mark.is_met()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The seed and the number of visits, or the argument that is none of ours.
+fn asked(mut arguments: impl Iterator<Item = String>) -> Result<(u64, u32), String> {
+    let (mut seed, mut visits) = (2, 5000);
+    while let Some(argument) = arguments.next() {
+        let number = |next: Option<String>| {
+            let next = next.unwrap_or_default();
+            next.parse::<u64>().map_err(|_| format!("{argument} {next}"))
+        };
+        match argument.as_str() {
+            "--seed" => seed = number(arguments.next())?,
+            "--fresh" => seed = rand::random(),
+            "--visits" => {
+                let asked = number(arguments.next())?;
+                visits = u32::try_from(asked).ok().filter(|n| *n > 0).ok_or(format!("--visits {asked}"))?;
+            }
+            // Cargo adds this one.
+            "--bench" => {}
+            _ => return Err(argument),
+        }
+    }
+    Ok((seed, visits))
+}
+
+fn heading() {
+    println!("| load | policy | ready noticed: median | p95 | max | association: p95 | polls |");
+    println!("|---|---|---:|---:|---:|---:|---:|");
+}
+
+fn row(load: &Load, way: Way, outcome: &Outcome) {
+    let way = match way {
+        Way::Adaptive => "**adaptive**".to_owned(),
+        Way::Fixed(every) => format!("fixed {} s", every.as_secs()),
+        Way::Exponential => "exponential, 1–30 s".to_owned(),
+        Way::Clairvoyant => "clairvoyant".to_owned(),
+    };
+    let [nobody, queue, processing] = outcome.phases;
+    println!(
+        "| {} | {way} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} ({nobody:.1} + {queue:.1} + {processing:.1}) |",
+        load.name,
+        outcome.ready_median,
+        outcome.ready_p95,
+        outcome.ready_max,
+        outcome.associated_p95,
+        outcome.polls,
+    );
+}

@@ -1,0 +1,209 @@
+//! What holds for every sequence of answers.
+
+use super::*;
+use proptest::prelude::*;
+
+/// One poll: how long after the due time its answer came, and what it showed.
+#[derive(Debug, Clone)]
+enum Answer {
+    Progress(Progress),
+    Trouble(Option<Duration>),
+}
+
+impl Answer {
+    fn seen(&self) -> Seen<'_> {
+        match self {
+            Self::Progress(progress) => Seen::Progress(progress),
+            Self::Trouble(retry_after) => Seen::Trouble { retry_after: *retry_after },
+        }
+    }
+}
+
+fn progress() -> impl Strategy<Value = Progress> {
+    let status = prop_oneof![
+        Just(CompletionStatus::NoAssociatedAvatar),
+        Just(CompletionStatus::InQueue),
+        Just(CompletionStatus::Processing),
+        Just(CompletionStatus::Failed),
+        Just(CompletionStatus::Other("baking".to_owned())),
+    ];
+    let completion = proptest::option::of(0..=100_u8);
+    let queue = proptest::option::of(prop_oneof![0..12_u32, any::<u32>()]);
+    (status, completion, queue).prop_map(|(status, completion, queue)| Progress {
+        status,
+        completion: completion.and_then(Percent::new),
+        queue: queue.map(QueuePosition::new),
+    })
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        8 => (0..400_000_u64).prop_map(Duration::from_millis),
+        2 => (0..5_000_000_000_u64).prop_map(Duration::from_nanos),
+        1 => Just(Duration::ZERO),
+        1 => Just(Duration::MAX),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        4 => progress().prop_map(Answer::Progress),
+        1 => proptest::option::of(duration()).prop_map(Answer::Trouble),
+    ]
+}
+
+fn pace() -> impl Strategy<Value = Pace> {
+    (duration(), duration(), proptest::option::of(duration()), duration()).prop_map(
+        |(fastest, slowest, fixed, usual_processing)| Pace { fastest, slowest, fixed, usual_processing },
+    )
+}
+
+/// Sensible profiles more often than wild ones.
+fn any_pace() -> impl Strategy<Value = Pace> {
+    prop_oneof![Just(Pace::default()), pace()]
+}
+
+/// Each answer comes a while after the poll was due, or, from a clock set back, before.
+fn traffic() -> impl Strategy<Value = Vec<(Answer, u64, bool)>> {
+    prop::collection::vec((answer(), 0..90_000_u64, prop::bool::weighted(0.02)), 1..60)
+}
+
+fn saturating(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+proptest! {
+    #[test]
+    fn every_spacing_lies_within_what_the_profile_allows(pace in any_pace(), seed: u64, traffic in traffic()) {
+        let mut polling = Polling::new(pace.clone(), seed);
+        let mut now = Moment::from_millis(5_000_000);
+        for (answer, late, set_back) in traffic {
+            let due = polling.next_poll(&answer.seen(), now);
+            let longest = pace.slowest.max(pace.fastest).max(pace.fixed.unwrap_or_default());
+            let wished = match answer {
+                Answer::Trouble(Some(wish)) => saturating(wish).min(LONGEST_WISH),
+                _ => 0,
+            };
+            let wait = due.as_millis() - now.as_millis();
+            if due.as_millis() < u64::MAX {
+                prop_assert!(wait >= saturating(pace.fastest), "{wait} ms");
+                prop_assert!(wait >= wished, "{wait} ms, wished {wished} ms");
+            }
+            let bound = saturating(longest).saturating_add(1).max((wished + wished / 10 + 2).min(LONGEST_WISH));
+            prop_assert!(wait <= bound, "{wait} ms, at most {bound} ms");
+            now = if set_back || due.as_millis() > 1 << 50 {
+                Moment::from_millis(now.as_millis() / 2)
+            } else {
+                due + Duration::from_millis(late)
+            };
+        }
+    }
+
+    #[test]
+    fn the_same_seed_and_answers_give_the_same_times(pace in any_pace(), seed: u64, traffic in traffic()) {
+        let mut one = Polling::new(pace.clone(), seed);
+        let mut other = Polling::new(pace, seed);
+        let mut now = Moment::default();
+        for (answer, late, _) in traffic {
+            let due = one.next_poll(&answer.seen(), now);
+            prop_assert_eq!(due, other.next_poll(&answer.seen(), now));
+            now = if due.as_millis() > 1 << 50 { now } else { due + Duration::from_millis(late) };
+        }
+    }
+
+    #[test]
+    fn a_fixed_interval_is_kept_to_the_millisecond(every in 250..120_000_u64, seed: u64, shown in prop::collection::vec(progress(), 1..40)) {
+        let mut polling = Polling::new(Pace { fixed: Some(Duration::from_millis(every)), ..Pace::default() }, seed);
+        let mut now = Moment::default();
+        for progress in &shown {
+            let due = polling.next_poll(&Seen::Progress(progress), now);
+            prop_assert_eq!(due.since(now), Duration::from_millis(every));
+            now = due;
+        }
+    }
+
+    #[test]
+    fn trouble_never_polls_faster_than_a_fixed_interval(every in 250..120_000_u64, seed: u64, troubles in 1..40_usize) {
+        let mut polling = Polling::new(Pace { fixed: Some(Duration::from_millis(every)), ..Pace::default() }, seed);
+        for _ in 0..troubles {
+            let due = polling.next_poll(&Seen::Trouble { retry_after: None }, Moment::default());
+            prop_assert!(due.as_millis() >= every);
+        }
+    }
+
+    #[test]
+    fn a_good_answer_ends_the_back_off_at_once(progress in progress(), seed: u64, troubles in 0..40_usize) {
+        let mut calm = Polling::new(Pace::default(), seed);
+        let mut troubled = calm.clone();
+        for _ in 0..troubles {
+            troubled.next_poll(&Seen::Trouble { retry_after: None }, Moment::default());
+        }
+        let (calm, troubled) = (
+            calm.next_poll(&Seen::Progress(&progress), Moment::default()).as_millis(),
+            troubled.next_poll(&Seen::Progress(&progress), Moment::default()).as_millis(),
+        );
+        // Two draws of the jitter, and no more, between them.
+        prop_assert!(calm * 100 <= troubled * 118 && troubled * 100 <= calm * 118, "{calm} ms, {troubled} ms");
+    }
+}
+
+/// The mean waits after the first, second, … trouble in a row, over many seeds, in seconds.
+fn back_off(pace: &Pace) -> Vec<f64> {
+    let seeds = 200;
+    let mut sums = vec![0.0; 10];
+    for seed in 0..seeds {
+        let mut polling = Polling::new(pace.clone(), seed);
+        for sum in &mut sums {
+            *sum += seconds(
+                polling.next_poll(&Seen::Trouble { retry_after: None }, Moment::default()).as_millis(),
+            );
+        }
+    }
+    sums.into_iter().map(|sum| sum / f64::from(u32::try_from(seeds).unwrap())).collect()
+}
+
+#[test]
+fn trouble_backs_off_to_the_slowest_pace() {
+    for pace in [Pace::default(), Pace { fixed: Some(Duration::from_secs(2)), ..Pace::default() }] {
+        let means = back_off(&pace);
+        // Equal ones are both at the bound.
+        assert!(means.windows(2).all(|pair| pair[0] < pair[1] || pair[1] >= 30.0), "{means:?}");
+        assert!(means[0] < 3.0 && means[9] >= 30.0, "{means:?}");
+    }
+}
+
+#[test]
+fn retry_after_is_honoured_to_five_minutes() {
+    let mut polling = Polling::new(Pace::default(), 1);
+    let mut after = |seconds| {
+        let wish = Seen::Trouble { retry_after: Some(Duration::from_secs(seconds)) };
+        polling.next_poll(&wish, Moment::default()).as_millis()
+    };
+    assert!((120_000..=132_001).contains(&after(120)));
+    assert_eq!(after(86_400), LONGEST_WISH);
+}
+
+#[test]
+fn a_fleet_does_not_ask_in_step() {
+    let first: std::collections::BTreeSet<_> = (0..100)
+        .map(|seed| {
+            Polling::new(Pace::default(), seed)
+                .next_poll(&Seen::Progress(&Progress::unassociated()), Moment::default())
+        })
+        .collect();
+    assert!(first.len() > 50, "{} different times", first.len());
+}
+
+#[test]
+fn failed_is_asked_slowly_and_a_new_recording_quickly() {
+    let mut polling = Polling::new(Pace::default(), 1);
+    let failed = Progress { status: CompletionStatus::Failed, completion: None, queue: None };
+    let mut now = Moment::default();
+    for _ in 0..20 {
+        let due = polling.next_poll(&Seen::Progress(&failed), now);
+        assert!((7..=30).contains(&due.since(now).as_secs()));
+        now = due;
+    }
+    let nearly = Progress { status: CompletionStatus::Processing, completion: Percent::new(97), queue: None };
+    assert!(polling.next_poll(&Seen::Progress(&nearly), now).since(now) < Duration::from_secs(4));
+}
