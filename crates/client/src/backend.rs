@@ -14,7 +14,8 @@ pub const PARTNER_KEY_PLACEHOLDER: &str = "{partner_key}";
 pub struct TimeOuts {
     /// From the start of a call to a usable connection: name, TCP, proxy and TLS. Must be under `total`.
     pub connect: Duration,
-    /// Without a byte from the backend, on API calls and downloads alike.
+    /// Without a byte from the backend, on API calls and downloads alike. The wait for the first byte counts from
+    /// the start of the call and is `connect` longer, so that "no connection" is always told from "no answer".
     pub read: Duration,
     /// An API call from start to end. Downloads have no such limit.
     pub total: Duration,

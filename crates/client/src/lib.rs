@@ -26,6 +26,7 @@ mod lost;
 mod plan;
 pub mod redact;
 mod transport;
+mod trust;
 
 pub use answer::{Answered, Class, Refusal};
 pub use api::Api;
@@ -39,4 +40,5 @@ pub use exchange::{Call, Exchange, NoRecorder, Recorder};
 pub use lost::{Cause, CauseKind, Evidence, Loss};
 pub use plan::SetupError;
 pub use redact::Redactor;
-pub use transport::{MAX_BODY, install_crypto};
+pub use transport::MAX_BODY;
+pub use trust::install_crypto;

@@ -74,6 +74,9 @@ pub enum SetupError {
          SSL_CERT_FILE and SSL_CERT_DIR point at"
     )]
     NoRoots(String),
+    /// The HTTP client could not be made.
+    #[error("HTTP cannot be used here: {0}")]
+    Client(String),
 }
 
 /// What is sent, route by route.

@@ -8,8 +8,9 @@ use crate::exchange::{Call, Recorder};
 use crate::lost::{Cause, Evidence, Loss, words};
 use crate::plan::{Route, SetupError};
 use crate::redact::Redactor;
+use crate::trust;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::Timestamp;
 use protocol::Mismatch;
 use std::sync::Arc;
@@ -22,12 +23,6 @@ pub const MAX_BODY: usize = 1024 * 1024;
 
 /// The longest `Retry-After` that is believed.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
-
-/// Makes `ring` the cryptography of TLS in this process. Again is harmless; [`crate::Api::new`] does it too.
-pub fn install_crypto() {
-    // An error says that a provider is there already, which is all that is wanted.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
 
 #[derive(Clone)]
 pub(crate) struct Transport {
@@ -62,9 +57,17 @@ impl Transport {
         recorder: Arc<dyn Recorder>,
         needs_tls: bool,
     ) -> Result<Self, SetupError> {
-        install_crypto();
-        let inward = client(&time_outs, needs_tls, reqwest::ClientBuilder::no_proxy)?;
-        let outward = client(&time_outs, needs_tls, |builder| builder)?;
+        let tls = match trust::config() {
+            Err(why) if !needs_tls => {
+                // A bare machine with a backend of its own (http on this machine) needs nobody to trust.
+                tracing::warn!(reason = %why, "no trusted root certificates: https will not work");
+                trust::nobody()
+            }
+            tls => tls,
+        };
+        let tls = tls.map_err(SetupError::NoRoots)?;
+        let inward = client(&time_outs, &tls, reqwest::ClientBuilder::no_proxy)?;
+        let outward = client(&time_outs, &tls, |builder| builder)?;
         Ok(Self { outward, inward, time_outs, recorder })
     }
 
@@ -77,6 +80,10 @@ impl Transport {
         if let Some(body) = body {
             request.headers_mut().insert(header::CONTENT_TYPE, accept);
             *request.body_mut() = Some(body.into());
+        }
+        if request.body().is_none() && !matches!(route.method, Method::GET | Method::HEAD) {
+            // Some servers and proxies refuse a POST that does not say that it is empty (411).
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut capture =
             Capture::begin(call, &request, token_pointer, redactor.clone(), Arc::clone(&self.recorder));
@@ -241,45 +248,22 @@ fn http_date(text: &str) -> Option<Timestamp> {
 /// Builds one of the two clients.
 fn client(
     time_outs: &TimeOuts,
-    needs_tls: bool,
-    proxies: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    tls: &rustls::ClientConfig,
+    proxies: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, SetupError> {
-    let builder = || {
-        proxies(reqwest::Client::builder())
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            // Under reqwest, hyper itself sends a request again that met a reused connection as it closed, and
-            // HTTP/2 one that the server refused. So: no connection is reused, and no HTTP/2. A handshake a
-            // call is a fair price for "one request is one request".
-            .pool_max_idle_per_host(0)
-            .http1_only()
-            .connect_timeout(time_outs.connect)
-    };
-    let trusting = match environment_roots() {
-        Ok(roots) if roots.is_empty() => builder(),
-        Ok(roots) => builder().tls_certs_merge(roots),
-        Err(why) => return Err(SetupError::NoRoots(why)),
-    };
-    match trusting.build() {
-        Ok(client) => Ok(client),
-        Err(error) if needs_tls => Err(SetupError::NoRoots(words(&error))),
-        Err(error) => {
-            // A bare machine with a backend of its own (http on this machine) needs nobody to trust.
-            tracing::warn!(reason = %words(&error), "no trusted root certificates: https will not work");
-            let trusting_nobody = builder().tls_certs_only([]).build();
-            trusting_nobody.map_err(|error| SetupError::NoRoots(words(&error)))
-        }
-    }
-}
-
-/// Elsewhere than on Linux and the BSDs the system's verifier does not look at `SSL_CERT_FILE` itself.
-fn environment_roots() -> Result<Vec<reqwest::Certificate>, String> {
-    let path = std::env::var_os("SSL_CERT_FILE").filter(|_| cfg!(any(windows, target_os = "macos")));
-    let Some(path) = path else { return Ok(Vec::new()) };
-    let why = |error: &dyn std::fmt::Display| format!("SSL_CERT_FILE, {}: {error}", path.display());
-    let pem = std::fs::read(&path).map_err(|error| why(&error))?;
-    reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| why(&error))
+    proxies(reqwest::Client::builder())
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        // Under reqwest, hyper itself sends a request again that met a reused connection as it closed, and
+        // HTTP/2 one that the server refused. So: no connection is reused, and no HTTP/2. A handshake a call is
+        // a fair price for "one request is one request".
+        .pool_max_idle_per_host(0)
+        .http1_only()
+        .connect_timeout(time_outs.connect)
+        .tls_backend_preconfigured(tls.clone())
+        .build()
+        .map_err(|error| SetupError::Client(words(&error)))
 }
 
 fn is_this_machine(url: &Url) -> bool {

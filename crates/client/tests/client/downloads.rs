@@ -33,8 +33,8 @@ fn download_url(server: &RawServer) -> DownloadUrl {
     DownloadUrl::new(server.url(PATH).as_str()).expect("a URL")
 }
 
-fn from(offset: u64) -> Option<Resume> {
-    Some(Resume { offset, validator: Some("\"v1\"".to_owned()), total: Some(10) })
+fn from(offset: u64) -> Resume {
+    Resume { offset, validator: Some("\"v1\"".to_owned()), total: Some(10) }
 }
 
 async fn read(download: Download) -> (Vec<u8>, Option<DownloadError>) {
@@ -69,7 +69,7 @@ async fn a_whole_file_comes_with_what_is_known_of_it_and_without_any_credential(
 #[tokio::test]
 async fn a_rest_is_asked_for_and_given() {
     let reply = answer("206 Partial Content", &["Content-Range: bytes 4-9/10"], "456789");
-    let opened = open(vec![Act::Send(reply)], from(4)).await;
+    let opened = open(vec![Act::Send(reply)], Some(from(4))).await;
     let download = opened.result.expect("a download");
     assert_eq!((download.status, download.offset, download.total), (206, 4, Some(10)));
     assert_eq!(read(download).await.0, b"456789");
@@ -79,7 +79,7 @@ async fn a_rest_is_asked_for_and_given() {
 
 #[tokio::test]
 async fn a_server_that_gives_the_whole_file_instead_says_so() {
-    let opened = open(vec![Act::Send(answer("200 OK", &[], "0123456789"))], from(4)).await;
+    let opened = open(vec![Act::Send(answer("200 OK", &[], "0123456789"))], Some(from(4))).await;
     assert_eq!(opened.result.expect("a download").offset, 0);
 }
 
@@ -88,10 +88,10 @@ async fn a_rest_that_is_not_the_one_asked_for_is_refused() {
     for range in ["bytes 3-9/10", "bytes 4-9/11", "bytes 4-10/10", "4-9/10", "bytes */10"] {
         let header = format!("Content-Range: {range}");
         let opened =
-            open(vec![Act::Send(answer("206 Partial Content", &[&header], "456789"))], from(4)).await;
+            open(vec![Act::Send(answer("206 Partial Content", &[&header], "456789"))], Some(from(4))).await;
         assert!(matches!(opened.result, Err(DownloadError::Broken(_))), "{range}");
     }
-    let opened = open(vec![Act::Send(answer("206 Partial Content", &[], "456789"))], from(4)).await;
+    let opened = open(vec![Act::Send(answer("206 Partial Content", &[], "456789"))], Some(from(4))).await;
     assert!(matches!(opened.result, Err(DownloadError::Broken(_))));
     let unasked = answer("206 Partial Content", &["Content-Range: bytes 0-5/10"], "012345");
     assert!(matches!(open(vec![Act::Send(unasked)], None).await.result, Err(DownloadError::Broken(_))));
@@ -100,7 +100,8 @@ async fn a_rest_that_is_not_the_one_asked_for_is_refused() {
 #[tokio::test]
 async fn a_part_that_ends_before_the_file_is_cut() {
     let reply = answer("206 Partial Content", &["Content-Range: bytes 4-5/10"], "45");
-    let (bytes, error) = read(open(vec![Act::Send(reply)], from(4)).await.result.expect("a download")).await;
+    let (bytes, error) =
+        read(open(vec![Act::Send(reply)], Some(from(4))).await.result.expect("a download")).await;
     assert_eq!(bytes, b"45");
     assert!(matches!(error, Some(DownloadError::Cut { received: 6, expected: Some(10), .. })), "{error:?}");
 }
@@ -108,7 +109,7 @@ async fn a_part_that_ends_before_the_file_is_cut() {
 #[tokio::test]
 async fn nothing_after_the_end_is_an_error_of_its_own() {
     let reply = answer("416 Range Not Satisfiable", &["Content-Range: bytes */4"], "");
-    let opened = open(vec![Act::Send(reply)], from(4)).await;
+    let opened = open(vec![Act::Send(reply)], Some(from(4))).await;
     assert!(matches!(opened.result, Err(DownloadError::RangeRefused { total: Some(4) })));
 }
 
@@ -178,7 +179,7 @@ async fn a_redirect_is_followed_with_the_range_and_nothing_more() {
         RawServer::start(vec![Act::Send(answer("206 Partial", &["Content-Range: bytes 4-9/10"], "456789"))])
             .await;
     let location = format!("Location: http://jane:pass@localhost:{}/real", files.port);
-    let opened = open(vec![Act::Send(answer("302 Found", &[&location], ""))], from(4)).await;
+    let opened = open(vec![Act::Send(answer("302 Found", &[&location], ""))], Some(from(4))).await;
     assert_eq!(read(opened.result.expect("a download")).await.0, b"456789");
     let head = &files.heads()[0];
     assert!(head.starts_with("get /real ") && head.contains("range: bytes=4-"), "{head}");
