@@ -1,0 +1,155 @@
+//! The sandbox's time: virtual, so that it can be paused, moved and sped up.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The fastest that the clock may run.
+pub const MAX_SPEED: f64 = 100_000.0;
+
+/// The furthest that one call may move the clock: a week.
+pub const MAX_ADVANCE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Virtual time as a function of real time. Both count from the sandbox's start. It never runs backwards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clock {
+    real: Duration,
+    at: Duration,
+    speed: f64,
+    paused: bool,
+}
+
+/// What `POST /sandbox/clock` may ask; what is left out stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClockMove {
+    /// Moves the time on by so many milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advance_ms: Option<u64>,
+    /// Virtual seconds a real second, above 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
+    /// Stops the time, or lets it go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
+}
+
+/// Where the clock stands.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ClockState {
+    /// Milliseconds of virtual time since the start.
+    pub now_ms: u64,
+    /// Virtual seconds a real second.
+    pub speed: f64,
+    /// Whether it stands still.
+    pub paused: bool,
+}
+
+/// Why the clock cannot be moved so.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ClockError {
+    /// A speed that is no speed.
+    #[error("the speed must be above 0 and at most {MAX_SPEED}, not {0}; to stop the time, pause it")]
+    Speed(f64),
+    /// A leap that is too far.
+    #[error("the clock moves by at most a week in one call ({max} ms), not {0} ms", max = MAX_ADVANCE.as_millis())]
+    Advance(u64),
+    /// Nothing was asked.
+    #[error("one of `advance_ms`, `speed` and `paused` must be given")]
+    Nothing,
+}
+
+impl Clock {
+    /// A clock that starts at zero.
+    pub fn new(speed: f64) -> Result<Self, ClockError> {
+        let speed = checked(speed)?;
+        Ok(Self { real: Duration::ZERO, at: Duration::ZERO, speed, paused: false })
+    }
+
+    /// The virtual time when the real time is `real`.
+    pub fn now(&self, real: Duration) -> Duration {
+        if self.paused {
+            return self.at;
+        }
+        let passed = real.saturating_sub(self.real);
+        let scaled = Duration::try_from_secs_f64(passed.as_secs_f64() * self.speed).unwrap_or(Duration::MAX);
+        self.at.saturating_add(scaled)
+    }
+
+    /// Moves, speeds or pauses it, at the real time `real`. On an error nothing changes.
+    pub fn change(&mut self, change: &ClockMove, real: Duration) -> Result<(), ClockError> {
+        if *change == ClockMove::default() {
+            return Err(ClockError::Nothing);
+        }
+        let speed = change.speed.map(checked).transpose()?;
+        let advance = Duration::from_millis(change.advance_ms.unwrap_or(0));
+        if advance > MAX_ADVANCE {
+            return Err(ClockError::Advance(change.advance_ms.unwrap_or(0)));
+        }
+        self.at = self.now(real).saturating_add(advance);
+        self.real = real;
+        self.speed = speed.unwrap_or(self.speed);
+        self.paused = change.paused.unwrap_or(self.paused);
+        Ok(())
+    }
+
+    /// Where it stands.
+    pub fn state(&self, real: Duration) -> ClockState {
+        ClockState { now_ms: millis(self.now(real)), speed: self.speed, paused: self.paused }
+    }
+}
+
+/// Whole milliseconds, as the wire has them.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn checked(speed: f64) -> Result<f64, ClockError> {
+    if speed > 0.0 && speed <= MAX_SPEED { Ok(speed) } else { Err(ClockError::Speed(speed)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn it_is_sped_paused_and_moved() {
+        let mut clock = Clock::new(10.0).expect("a speed");
+        assert_eq!(clock.now(SECOND), 10 * SECOND);
+        clock.change(&ClockMove { paused: Some(true), ..ClockMove::default() }, SECOND).expect("paused");
+        assert_eq!(clock.now(60 * SECOND), 10 * SECOND);
+        clock.change(&ClockMove { advance_ms: Some(500), ..ClockMove::default() }, 60 * SECOND).expect("moved");
+        assert_eq!(clock.state(90 * SECOND), ClockState { now_ms: 10_500, speed: 10.0, paused: true });
+    }
+
+    #[test]
+    fn what_is_no_speed_is_refused_and_changes_nothing() {
+        let mut clock = Clock::new(1.0).expect("a speed");
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(Clock::new(bad).is_err());
+            let change = ClockMove { speed: Some(bad), advance_ms: Some(5), ..ClockMove::default() };
+            assert!(clock.change(&change, SECOND).is_err());
+        }
+        assert_eq!(clock.change(&ClockMove::default(), SECOND), Err(ClockError::Nothing));
+        assert_eq!(clock, Clock::new(1.0).expect("a speed"));
+    }
+
+    proptest! {
+        #[test]
+        fn it_never_runs_backwards(moves in prop::collection::vec(
+            (0_u64..5_000, prop::option::of(0_u64..10_000), prop::option::of(0.01_f64..500.0), prop::option::of(any::<bool>())), 1..30)
+        ) {
+            let mut clock = Clock::new(1.0).expect("a speed");
+            let (mut real, mut last) = (Duration::ZERO, Duration::ZERO);
+            for (pass, advance_ms, speed, paused) in moves {
+                real += Duration::from_millis(pass);
+                prop_assert!(clock.now(real) >= last);
+                let _ = clock.change(&ClockMove { advance_ms, speed, paused }, real);
+                prop_assert!(clock.now(real) >= last);
+                last = clock.now(real);
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Errors as the backend sends them: `{"code":N,"error":"…"}`, Parse Server's form.
+
+use super::NO_STORE;
+use axum::Json;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::headers::INVALID_SESSION;
+use protocol::wire::ErrorReply;
+
+/// Parse Server's "object not found"; also of a wrong login.
+pub(super) const NOT_FOUND: i64 = 101;
+/// Parse Server's "invalid JSON".
+pub(super) const INVALID_JSON: i64 = 107;
+/// Parse Server's "command unavailable".
+pub(super) const NO_SUCH_COMMAND: i64 = 108;
+/// Parse Server's "operation forbidden".
+pub(super) const FORBIDDEN: i64 = 119;
+/// Parse Server's "internal server error".
+const INTERNAL: i64 = 1;
+
+/// An answer that is an error.
+#[derive(Debug)]
+pub(super) struct Refused {
+    status: StatusCode,
+    body: ErrorReply,
+}
+
+impl Refused {
+    pub(super) fn new(status: StatusCode, code: i64, error: impl Into<String>) -> Self {
+        Self { status, body: ErrorReply { code, error: error.into() } }
+    }
+
+    /// What a tester or a phone asked does not fit the state of things.
+    pub(super) fn conflict(error: impl ToString) -> Self {
+        Self::new(StatusCode::CONFLICT, FORBIDDEN, error.to_string())
+    }
+
+    pub(super) fn not_found(error: impl ToString) -> Self {
+        Self::new(StatusCode::NOT_FOUND, NOT_FOUND, error.to_string())
+    }
+
+    pub(super) fn bad_json(error: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, INVALID_JSON, format!("the body does not fit: {error}"))
+    }
+
+    pub(super) fn api_key() -> Self {
+        Self::new(StatusCode::FORBIDDEN, FORBIDDEN, "the REST API key is missing or wrong")
+    }
+
+    pub(super) fn session() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, INVALID_SESSION, "invalid session token")
+    }
+
+    pub(super) fn method() -> Self {
+        let error = "this endpoint does not take this method";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, NO_SUCH_COMMAND, error)
+    }
+
+    pub(super) fn internal(error: &str) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, error)
+    }
+}
+
+impl From<BytesRejection> for Refused {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::new(rejection.status(), INVALID_JSON, rejection.body_text())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+        response
+    }
+}
+
+/// An answer that must not be kept by anything on the way.
+pub(super) struct Fresh<T>(pub(super) T);
+
+impl<T: serde::Serialize> IntoResponse for Fresh<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.0).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+}

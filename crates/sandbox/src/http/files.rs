@@ -1,0 +1,249 @@
+//! `GET /files/{id}/{file}`: one-time, short-lived downloads.
+//!
+//! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` let an unfinished delivery go on;
+//! a range that does not reach the last byte does not use the URL up. `HEAD` uses nothing up.
+
+use super::NO_STORE;
+use super::error::{NOT_FOUND, Refused};
+use crate::openapi::ErrorSchema;
+use crate::sandbox::Sandbox;
+use crate::wardrobe::Content;
+use crate::world::downloads::{Claim, Refusal};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, stream};
+use std::io;
+use std::ops::Range;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What is handed to the connection at once.
+const CHUNK: usize = 64 * 1024;
+
+pub(super) fn routes() -> Router<Sandbox> {
+    Router::new().route("/files/{id}/{file}", get(deliver))
+}
+
+/// For the OpenAPI document alone.
+pub(super) fn documented() -> OpenApiRouter<Sandbox> {
+    OpenApiRouter::new().routes(routes!(deliver))
+}
+
+/// A file open for reading.
+struct Opened {
+    source: Source,
+    length: u64,
+    etag: String,
+}
+
+enum Source {
+    Memory(Bytes),
+    Disk(tokio::fs::File),
+}
+
+/// Download a file, once
+///
+/// "One-time download URL of avatar asset." "The provided URLs are also invalidated after a short while."
+#[utoipa::path(
+    get, path = "/files/{id}/{file}", tag = "vendor", operation_id = "download",
+    params(
+        ("id" = String, Path, description = "The one-time part of the URL"),
+        ("file" = String, Path, description = "The file's name"),
+        ("Range" = Option<String>, Header, description = "Goes on with an unfinished delivery"),
+        ("If-Range" = Option<String>, Header, description = "The ETag of that delivery"),
+    ),
+    responses(
+        (status = 200, description = "The file", content_type = "application/octet-stream"),
+        (status = 206, description = "The rest of the file", content_type = "application/octet-stream"),
+        (status = 404, description = "No such URL", body = ErrorSchema),
+        (status = 410, description = "The URL has been used, or has expired", body = ErrorSchema),
+        (status = 416, description = "The range lies outside the file", body = ErrorSchema),
+    )
+)]
+async fn deliver(
+    State(sandbox): State<Sandbox>,
+    Path((id, file)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let avatar = sandbox.with_world(|world, now| world.look_at_file(&id, &file, now)).map_err(refused)?;
+    let content = sandbox.closet().content(&avatar, &file).await;
+    let opened = match content {
+        Some(content) => open(content).await,
+        None => Err(io::Error::other("the avatar could not be generated")),
+    };
+    let opened = opened.map_err(|error| {
+        tracing::error!(%error, file, "a file cannot be delivered");
+        Refused::internal("the file cannot be read; the sandbox's log says why")
+    })?;
+    let (status, range) = match asked_range(&headers, &opened) {
+        Asked::Whole => (StatusCode::OK, 0..opened.length),
+        Asked::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Asked::Outside => return Ok(outside(opened.length)),
+    };
+    let head = head(status, &range, &opened, &file);
+    if method == Method::HEAD {
+        return Ok((status, head).into_response());
+    }
+    let claim = sandbox.with_world(|world, now| world.begin_file(&id, &file, now)).map_err(refused)?;
+    if opened.length == 0 {
+        sandbox.with_world(|world, _| world.hand_over(&claim.id, claim.delivery, true));
+    }
+    let body = Body::from_stream(chunks(sandbox, claim, opened, range));
+    Ok((status, head, body).into_response())
+}
+
+fn refused(refusal: Refusal) -> Refused {
+    let status = match refusal {
+        Refusal::Unknown => StatusCode::NOT_FOUND,
+        Refusal::Used | Refusal::Expired => StatusCode::GONE,
+    };
+    Refused::new(status, NOT_FOUND, refusal.to_string())
+}
+
+async fn open(content: Content) -> io::Result<Opened> {
+    match content {
+        Content::Memory { bytes, etag } => {
+            Ok(Opened { length: bytes.len() as u64, source: Source::Memory(bytes), etag })
+        }
+        Content::Disk(path) => {
+            let file = tokio::fs::File::open(&path).await?;
+            let about = file.metadata().await?;
+            let changed = about.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+            let etag = format!("\"{:x}-{:x}\"", about.len(), changed.unwrap_or_default().as_nanos());
+            Ok(Opened { length: about.len(), source: Source::Disk(file), etag })
+        }
+    }
+}
+
+enum Asked {
+    Whole,
+    Part(Range<u64>),
+    Outside,
+}
+
+/// One range is honoured. More than one, one that is not written rightly, and one of another version of the file get
+/// the whole, as RFC 9110 allows.
+fn asked_range(headers: &HeaderMap, opened: &Opened) -> Asked {
+    let Some(range) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else {
+        return Asked::Whole;
+    };
+    if headers.get(header::IF_RANGE).is_some_and(|tag| tag.as_bytes() != opened.etag.as_bytes()) {
+        return Asked::Whole;
+    }
+    let Ok(parsed) = http_range_header::parse_range_header(range) else { return Asked::Whole };
+    if parsed.ranges.len() != 1 {
+        return Asked::Whole;
+    }
+    match parsed.validate(opened.length).ok().and_then(|ranges| ranges.into_iter().next()) {
+        Some(range) => Asked::Part(*range.start()..range.end() + 1),
+        None => Asked::Outside,
+    }
+}
+
+fn outside(length: u64) -> Response {
+    let error = "the range lies outside the file";
+    let mut response = Refused::new(StatusCode::RANGE_NOT_SATISFIABLE, NOT_FOUND, error).into_response();
+    if let Ok(value) = HeaderValue::from_str(&format!("bytes */{length}")) {
+        response.headers_mut().insert(header::CONTENT_RANGE, value);
+    }
+    response
+}
+
+fn head(status: StatusCode, range: &Range<u64>, opened: &Opened, file: &str) -> HeaderMap {
+    let mut head = HeaderMap::new();
+    let mut put = |name, value: &str| {
+        // Numbers, a digest and a fixed list of types: always header values.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            head.insert(name, value);
+        }
+    };
+    put(header::CONTENT_TYPE, content_type(file));
+    put(header::CONTENT_LENGTH, &(range.end - range.start).to_string());
+    put(header::ETAG, &opened.etag);
+    put(header::ACCEPT_RANGES, "bytes");
+    put(header::CONTENT_DISPOSITION, "attachment");
+    put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if status == StatusCode::PARTIAL_CONTENT {
+        put(header::CONTENT_RANGE, &format!("bytes {}-{}/{}", range.start, range.end - 1, opened.length));
+    }
+    head.insert(header::CACHE_CONTROL, NO_STORE);
+    head
+}
+
+pub(super) fn content_type(file: &str) -> &'static str {
+    let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    match extension.as_deref() {
+        Some("glb") => "model/gltf-binary",
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("zip") => "application/zip",
+        Some("obj") => "model/obj",
+        Some("json") => "application/json",
+        _ => "application/octet-stream",
+    }
+}
+
+struct Delivery {
+    sandbox: Sandbox,
+    claim: Claim,
+    source: Source,
+    next: u64,
+    end: u64,
+    length: u64,
+    sought: bool,
+}
+
+fn chunks(
+    sandbox: Sandbox,
+    claim: Claim,
+    opened: Opened,
+    range: Range<u64>,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    let Opened { source, length, .. } = opened;
+    let delivery =
+        Delivery { sandbox, claim, source, next: range.start, end: range.end, length, sought: false };
+    stream::try_unfold(delivery, |mut delivery| async move {
+        if delivery.next >= delivery.end {
+            return Ok(None);
+        }
+        let chunk = delivery.read().await?;
+        delivery.next += chunk.len() as u64;
+        let last = delivery.next == delivery.length;
+        let (id, number) = (&delivery.claim.id, delivery.claim.delivery);
+        if !delivery.sandbox.with_world(|world, _| world.hand_over(id, number, last)) {
+            return Err(io::Error::other("a newer delivery of this one-time URL has taken over"));
+        }
+        Ok(Some((chunk, delivery)))
+    })
+}
+
+impl Delivery {
+    async fn read(&mut self) -> io::Result<Bytes> {
+        let left = usize::try_from(self.end - self.next).unwrap_or(usize::MAX).min(CHUNK);
+        match &mut self.source {
+            Source::Memory(bytes) => {
+                let from = usize::try_from(self.next).map_err(io::Error::other)?;
+                Ok(bytes.slice(from..from + left))
+            }
+            Source::Disk(file) => {
+                if !self.sought {
+                    file.seek(SeekFrom::Start(self.next)).await?;
+                    self.sought = true;
+                }
+                let mut buffer = BytesMut::with_capacity(left);
+                let read = file.take(left as u64).read_buf(&mut buffer).await?;
+                if read == 0 {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has become shorter"));
+                }
+                Ok(buffer.freeze())
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Who may move the simulation: loopback, or the holder of the operator key.
+//!
+//! A browser on this machine is loopback too, whatever page it shows. So a request from loopback without the key
+//! must name this machine as its host (else it is DNS rebinding) and must not come from another site.
+
+use super::error::{FORBIDDEN, Refused};
+use super::logged::peer;
+use crate::sandbox::Sandbox;
+use crate::settings::OPERATOR_KEY;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use url::{Host, Url};
+
+pub(super) async fn operator_only(
+    State(sandbox): State<Sandbox>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refused> {
+    let headers = request.headers();
+    let allowed = match headers.get(OPERATOR_KEY) {
+        // No page of another site can send this header: that would ask for a leave which is never given.
+        Some(key) => key.to_str().is_ok_and(|key| sandbox.knows_operator(key)),
+        None => peer(&request).is_none_or(|peer| peer.is_loopback()) && at_home(headers),
+    };
+    if !allowed {
+        let error = format!(
+            "/sandbox/… answers to programs on its own machine (under a loopback name) or with the header \
+             {OPERATOR_KEY} that was printed at its start"
+        );
+        return Err(Refused::new(StatusCode::FORBIDDEN, FORBIDDEN, error));
+    }
+    Ok(next.run(request).await)
+}
+
+/// Whether the request names this machine and comes from no other site's page.
+fn at_home(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let host = text(header::HOST.as_str());
+    let named = host.is_none_or(|host| Url::parse(&format!("http://{host}/")).is_ok_and(|u| is_loopback(&u)));
+    let same_origin = text(header::ORIGIN.as_str())
+        .is_none_or(|origin| host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("http://{host}"))));
+    let same_site = text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
+    named && same_origin && same_site
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}

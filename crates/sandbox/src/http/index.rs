@@ -1,0 +1,76 @@
+//! `GET /`: what this is, and how to call it.
+
+use super::html;
+use crate::sandbox::Sandbox;
+use crate::scenario::{CATALOGUE, Entry};
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+/// One call: what it does, and the `curl` line. Secrets stand as shell variables.
+struct Call {
+    does: &'static str,
+    curl: &'static str,
+}
+
+const KEY: &str = "-H \"X-Copresence-REST-API-Key: $API_KEY\"";
+
+/// `BASE` and `KEY` are filled in when the page is made.
+const VENDOR: [Call; 4] = [
+    Call {
+        does: "Log in as the business account",
+        curl: "curl -X POST BASE/login KEY -H 'Content-Type: application/json' \
+               -d \"{\\\"username\\\":\\\"$USERNAME\\\",\\\"password\\\":\\\"$PASSWORD\\\"}\"",
+    },
+    Call {
+        does: "Generate an Export Token",
+        curl: "curl -X POST BASE/generateExportToken KEY -H \"X-Copresence-Session-Token: $SESSION_TOKEN\"",
+    },
+    Call {
+        does: "Redeem it: the status of the avatar or, once, the download URLs",
+        curl: "curl BASE/redeemExportToken KEY -H \"X-Copresence-Export-Token: $EXPORT_TOKEN\"",
+    },
+    Call { does: "Download a file, once", curl: "curl -OJ \"$DOWNLOAD_URL\"" },
+];
+
+const TESTER: [Call; 8] = [
+    Call { does: "Every token, the queue, the clock", curl: "curl BASE/sandbox/state" },
+    Call {
+        does: "Play the phone",
+        curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/associate -d '{\"avatar\":\"new\"}'",
+    },
+    Call { does: "Let the avatar be ready now", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/complete" },
+    Call { does: "Let it fail", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/fail" },
+    Call { does: "Let the token expire", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/expire" },
+    Call { does: "Move the time on by a minute", curl: "curl -X POST BASE/sandbox/clock -d '{\"advance_ms\":60000}'" },
+    Call { does: "What was asked, masked", curl: "curl BASE/sandbox/requests" },
+    Call { does: "The scenarios", curl: "curl BASE/sandbox/scenarios" },
+];
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct Page {
+    vendor: Vec<(&'static str, String)>,
+    tester: Vec<(&'static str, String)>,
+    scenarios: &'static [Entry],
+    phone: String,
+}
+
+pub(super) async fn page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
+    let base = super::base_url(&sandbox, &headers);
+    let filled = |calls: &[Call]| {
+        let fill = |call: &Call| (call.does, call.curl.replace("BASE", &base).replace("KEY ", &format!("{KEY} ")));
+        calls.iter().map(fill).collect()
+    };
+    let page = Page {
+        vendor: filled(&VENDOR),
+        tester: filled(&TESTER),
+        scenarios: &CATALOGUE,
+        phone: format!("{base}/phone?exportToken=…"),
+    };
+    match page.render() {
+        Ok(body) => html(StatusCode::OK, body),
+        Err(error) => super::phone::unrenderable(&error),
+    }
+}

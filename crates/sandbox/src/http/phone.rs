@@ -1,0 +1,169 @@
+//! The phone's side: the page that the QR opens when no Copresence app is there. Whoever has the Export Token, as the
+//! code's reader does, may associate an avatar with it and follow it; nothing else.
+
+use super::error::{FORBIDDEN, Fresh, Refused};
+use super::{files, html};
+use crate::picture::{self, PictureError};
+use crate::sandbox::Sandbox;
+use crate::wardrobe::Content;
+use crate::words::{self, Words};
+use crate::world::avatar::{AvatarChoice, Existing};
+use crate::world::state::{PhoneView, TokenPhase};
+use askama::Template;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+/// The largest picture taken, in bytes.
+pub(crate) const MAX_PICTURE: usize = 10 * 1024 * 1024;
+
+const SCRIPT: &str = include_str!("../../static/phone.js");
+const STYLE: &str = include_str!("../../static/phone.css");
+const INDEX_STYLE: &str = include_str!("../../static/index.css");
+
+pub(super) fn routes() -> Router<Sandbox> {
+    Router::new()
+        .route("/phone", get(page))
+        .route("/phone/status", get(status))
+        .route("/phone/associate", post(associate).layer(DefaultBodyLimit::max(MAX_PICTURE)))
+        .route("/phone/avatars/{file}", get(portrait))
+        .route("/static/{file}", get(fixed))
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default, rename = "exportToken")]
+    export_token: String,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(rename = "exportToken")]
+    export_token: String,
+    avatar: AvatarChoice,
+}
+
+#[derive(Template)]
+#[template(path = "phone.html")]
+struct Page {
+    words: &'static Words,
+    /// The texts that the script puts in, as JSON.
+    texts: String,
+    /// What is known of the token now, as JSON; null for a token that is none.
+    view: String,
+    avatars: Vec<Existing>,
+}
+
+async fn page(State(sandbox): State<Sandbox>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
+    let token = asked.map(|Query(asked)| asked.export_token).unwrap_or_default();
+    let view = sandbox.phone_view(&token);
+    let status = match view.as_ref().map(|view| view.state) {
+        None => StatusCode::NOT_FOUND,
+        Some(TokenPhase::Expired) => StatusCode::GONE,
+        Some(_) => StatusCode::OK,
+    };
+    let json = |value: &dyn erased::Json| value.json();
+    let page = Page {
+        words: &words::ENGLISH,
+        texts: json(&words::ENGLISH.live),
+        view: json(&view),
+        avatars: sandbox.existing_avatars(),
+    };
+    match page.render() {
+        Ok(body) => html(status, body),
+        Err(error) => unrenderable(&error),
+    }
+}
+
+mod erased {
+    pub(super) trait Json {
+        fn json(&self) -> String;
+    }
+    impl<T: serde::Serialize> Json for T {
+        fn json(&self) -> String {
+            // Plain data: it always serialises; were it not so, the page would say that the code is unknown.
+            serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
+        }
+    }
+}
+
+/// A template that cannot be filled is a fault of this program.
+pub(super) fn unrenderable(error: &askama::Error) -> Response {
+    tracing::error!(%error, "a page could not be made");
+    Refused::internal("the page could not be made").into_response()
+}
+
+async fn status(
+    State(sandbox): State<Sandbox>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Fresh<PhoneView>, Refused> {
+    let Query(asked) = asked.map_err(|error| Refused::bad_json(error.body_text()))?;
+    view(&sandbox, &asked.export_token)
+}
+
+/// Records a new avatar (the body is the picture, or empty to go without) or chooses one that is there.
+async fn associate(
+    State(sandbox): State<Sandbox>,
+    choice: Result<Query<Choice>, QueryRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Fresh<PhoneView>, Refused> {
+    let Query(choice) = choice.map_err(|error| Refused::bad_json(error.body_text()))?;
+    // Looked up before the picture is worked on: strangers without a token cost nothing.
+    view(&sandbox, &choice.export_token)?;
+    let body = body?;
+    let face = if body.is_empty() || choice.avatar != AvatarChoice::New {
+        None
+    } else {
+        let read = tokio::task::spawn_blocking(move || picture::read(&body)).await;
+        Some(read.map_err(|_| Refused::from(PictureError::Unreadable))??)
+    };
+    sandbox.associate_with_picture(&choice.export_token, &choice.avatar, None, face)?;
+    view(&sandbox, &choice.export_token)
+}
+
+fn view(sandbox: &Sandbox, token: &str) -> Result<Fresh<PhoneView>, Refused> {
+    let view = sandbox.phone_view(token);
+    view.map(Fresh).ok_or_else(|| Refused::not_found("there is no such Export Token"))
+}
+
+impl From<PictureError> for Refused {
+    fn from(error: PictureError) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, FORBIDDEN, error.to_string())
+    }
+}
+
+async fn portrait(State(sandbox): State<Sandbox>, Path(file): Path<String>) -> Result<Response, Refused> {
+    let nothing = || Refused::not_found("there is no such portrait");
+    let id = file.strip_suffix(".png").ok_or_else(nothing)?;
+    let avatars = sandbox.existing_avatars();
+    let existing = avatars.iter().find(|existing| existing.id == id).ok_or_else(nothing)?;
+    let bytes = match sandbox.closet().portrait(existing).await.ok_or_else(nothing)? {
+        Content::Memory { bytes, .. } => bytes,
+        Content::Disk(path) => tokio::fs::read(path).await.map(Bytes::from).map_err(|_| nothing())?,
+    };
+    Ok(with_type(files::content_type(&file), "max-age=300", bytes))
+}
+
+async fn fixed(Path(file): Path<String>) -> Result<Response, Refused> {
+    let (kind, body) = match file.as_str() {
+        "phone.js" => ("text/javascript; charset=utf-8", SCRIPT),
+        "phone.css" => ("text/css; charset=utf-8", STYLE),
+        "index.css" => ("text/css; charset=utf-8", INDEX_STYLE),
+        _ => return Err(Refused::not_found("there is no such file")),
+    };
+    Ok(with_type(kind, "no-cache", Bytes::from_static(body.as_bytes())))
+}
+
+fn with_type(kind: &'static str, keep: &'static str, body: Bytes) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (headers, body).into_response()
+}

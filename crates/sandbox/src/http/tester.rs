@@ -1,0 +1,205 @@
+//! The tester's side: `/sandbox/…`.
+
+use super::error::{Fresh, Refused};
+use crate::clock::{ClockMove, ClockState};
+use crate::openapi::ErrorSchema;
+use crate::requests::RequestLine;
+use crate::sandbox::{Sandbox, SandboxState};
+use crate::scenario::{CATALOGUE, Making, Scenario};
+use crate::world::avatar::AvatarChoice;
+use crate::world::state::TokenState;
+use crate::world::{AssociateError, Force, ForceError};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Sandbox> {
+    OpenApiRouter::new()
+        .routes(routes!(state))
+        .routes(routes!(associate))
+        .routes(routes!(expire))
+        .routes(routes!(fail))
+        .routes(routes!(complete))
+        .routes(routes!(clock))
+        .routes(routes!(requests, forget_requests))
+        .routes(routes!(scenarios))
+}
+
+/// What `associate` takes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Association {
+    /// `new`, or the id of an avatar that is there.
+    #[schema(value_type = String, example = "new")]
+    avatar: AvatarChoice,
+    /// What the token goes through from now on; left out, it keeps its own.
+    #[serde(default)]
+    scenario: Option<Scenario>,
+}
+
+/// One row of the catalogue.
+#[derive(Serialize, ToSchema)]
+struct ScenarioRow {
+    /// Its name.
+    name: Scenario,
+    /// What it does.
+    does: &'static str,
+    /// How long its tokens live.
+    token_life_ms: u64,
+    /// From the association to the end with a new avatar, shortest and longest, at speed 1.
+    new_ms: [u64; 2],
+    /// The same with an avatar that was there.
+    existing_ms: [u64; 2],
+    /// Whether auto-play scans the code.
+    scanned: bool,
+}
+
+/// Every token, the queue, the clock
+#[utoipa::path(get, path = "/sandbox/state", tag = "tester", responses((status = 200, description = "The whole state", body = SandboxState)))]
+async fn state(State(sandbox): State<Sandbox>) -> Fresh<SandboxState> {
+    Fresh(sandbox.state())
+}
+
+/// Play the phone: associate an avatar with a token
+#[utoipa::path(
+    post, path = "/sandbox/tokens/{token}/associate", tag = "tester",
+    params(("token" = String, Path, description = "The Export Token")),
+    request_body = Association,
+    responses(
+        (status = 200, description = "Associated", body = TokenState),
+        (status = 400, description = "The body, the avatar or the scenario does not fit", body = ErrorSchema),
+        (status = 404, description = "No such token", body = ErrorSchema),
+        (status = 409, description = "The token has an avatar, or is over", body = ErrorSchema),
+    )
+)]
+async fn associate(
+    State(sandbox): State<Sandbox>,
+    Path(token): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Fresh<TokenState>, Refused> {
+    let asked: Association = serde_json::from_slice(&body?).map_err(Refused::bad_json)?;
+    sandbox.associate(&token, &asked.avatar, asked.scenario)?;
+    shown(&sandbox, &token)
+}
+
+/// End a token's life now
+#[utoipa::path(
+    post, path = "/sandbox/tokens/{token}/expire", tag = "tester",
+    params(("token" = String, Path, description = "The Export Token")),
+    responses(
+        (status = 200, description = "Expired", body = TokenState),
+        (status = 404, description = "No such token", body = ErrorSchema),
+        (status = 409, description = "The token is over", body = ErrorSchema),
+    )
+)]
+async fn expire(State(sandbox): State<Sandbox>, Path(token): Path<String>) -> Result<Fresh<TokenState>, Refused> {
+    sandbox.force(&token, Force::Expire)?;
+    shown(&sandbox, &token)
+}
+
+/// Let the making of the avatar break off now
+#[utoipa::path(
+    post, path = "/sandbox/tokens/{token}/fail", tag = "tester",
+    params(("token" = String, Path, description = "The Export Token")),
+    responses(
+        (status = 200, description = "Failed", body = TokenState),
+        (status = 404, description = "No such token", body = ErrorSchema),
+        (status = 409, description = "The token has no avatar, or is over", body = ErrorSchema),
+    )
+)]
+async fn fail(State(sandbox): State<Sandbox>, Path(token): Path<String>) -> Result<Fresh<TokenState>, Refused> {
+    sandbox.force(&token, Force::Fail)?;
+    shown(&sandbox, &token)
+}
+
+/// Let the avatar be ready now
+#[utoipa::path(
+    post, path = "/sandbox/tokens/{token}/complete", tag = "tester",
+    params(("token" = String, Path, description = "The Export Token")),
+    responses(
+        (status = 200, description = "Ready", body = TokenState),
+        (status = 404, description = "No such token", body = ErrorSchema),
+        (status = 409, description = "The token has no avatar, or is over", body = ErrorSchema),
+    )
+)]
+async fn complete(State(sandbox): State<Sandbox>, Path(token): Path<String>) -> Result<Fresh<TokenState>, Refused> {
+    sandbox.force(&token, Force::Complete)?;
+    shown(&sandbox, &token)
+}
+
+/// Move, speed up or stop the sandbox's time
+#[utoipa::path(
+    post, path = "/sandbox/clock", tag = "tester",
+    request_body = ClockMove,
+    responses(
+        (status = 200, description = "Where it stands now", body = ClockState),
+        (status = 400, description = "The clock cannot be moved so", body = ErrorSchema),
+    )
+)]
+async fn clock(
+    State(sandbox): State<Sandbox>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Fresh<ClockState>, Refused> {
+    let change: ClockMove = serde_json::from_slice(&body?).map_err(Refused::bad_json)?;
+    sandbox.move_clock(&change).map(Fresh).map_err(Refused::bad_json)
+}
+
+/// What the sandbox was asked, the oldest first, credentials masked
+#[utoipa::path(get, path = "/sandbox/requests", tag = "tester", responses((status = 200, description = "The lines kept", body = Vec<RequestLine>)))]
+async fn requests(State(sandbox): State<Sandbox>) -> Fresh<Vec<RequestLine>> {
+    Fresh(sandbox.log().lines())
+}
+
+/// Forget what the sandbox was asked
+#[utoipa::path(delete, path = "/sandbox/requests", tag = "tester", responses((status = 204, description = "Forgotten")))]
+async fn forget_requests(State(sandbox): State<Sandbox>) -> StatusCode {
+    sandbox.log().clear();
+    StatusCode::NO_CONTENT
+}
+
+/// The catalogue of scenarios
+#[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
+async fn scenarios() -> Fresh<Vec<ScenarioRow>> {
+    let range = |making: &Making| {
+        let (shortest, longest) = making.total();
+        [crate::clock::millis(shortest), crate::clock::millis(longest)]
+    };
+    let row = |entry: &crate::scenario::Entry| ScenarioRow {
+        name: entry.scenario,
+        does: entry.does,
+        token_life_ms: crate::clock::millis(entry.token_life),
+        new_ms: range(&entry.new),
+        existing_ms: range(&entry.existing),
+        scanned: entry.scanned,
+    };
+    Fresh(CATALOGUE.iter().map(row).collect())
+}
+
+fn shown(sandbox: &Sandbox, token: &str) -> Result<Fresh<TokenState>, Refused> {
+    let state = sandbox.token_state(token);
+    state.map(Fresh).ok_or_else(|| Refused::not_found(ForceError::NoSuchToken))
+}
+
+impl From<AssociateError> for Refused {
+    fn from(error: AssociateError) -> Self {
+        match error {
+            AssociateError::NoSuchToken => Self::not_found(error),
+            AssociateError::HasAvatar | AssociateError::Over => Self::conflict(error),
+            AssociateError::NoSuchAvatar(_) => Self::bad_json(error),
+        }
+    }
+}
+
+impl From<ForceError> for Refused {
+    fn from(error: ForceError) -> Self {
+        match error {
+            ForceError::NoSuchToken => Self::not_found(error),
+            ForceError::Over | ForceError::NoAvatar => Self::conflict(error),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Which of this machine's addresses a phone on the same network should use.
+
+use if_addrs::{IfAddr, Interface};
+use std::net::{IpAddr, SocketAddr};
+use url::Url;
+
+/// Interfaces of containers, virtual machines and tunnels: a phone in the hall does not reach them.
+const VIRTUAL: [&str; 15] = [
+    "docker", "br-", "veth", "virbr", "vmnet", "vbox", "vethernet", "tun", "tap", "wg", "tailscale", "zt", "utun",
+    "cni", "flannel",
+];
+
+/// The URL for clients on this machine.
+pub(crate) fn local_url(listens: SocketAddr) -> Option<Url> {
+    let ip = match listens.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        ip => ip,
+    };
+    url_of(ip, listens.port())
+}
+
+/// The URL for phones on the network: where it listens on all addresses, the best of them.
+pub(crate) fn phone_url(listens: SocketAddr) -> Option<Url> {
+    if !listens.ip().is_unspecified() {
+        return local_url(listens);
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the network addresses of this machine cannot be read");
+        Vec::new()
+    });
+    match best(&interfaces) {
+        Some(ip) => url_of(ip, listens.port()),
+        None => local_url(listens),
+    }
+}
+
+fn url_of(ip: IpAddr, port: u16) -> Option<Url> {
+    Url::parse(&format!("http://{}/", SocketAddr::new(ip, port))).ok()
+}
+
+/// IPv4 first (phones on a hall's network have it, and it is short in a QR), a private network before a public one,
+/// real interfaces before virtual ones; never loopback, never an address that no router gave.
+fn best(interfaces: &[Interface]) -> Option<IpAddr> {
+    let rank = |interface: &&Interface| {
+        let name = interface.name.to_ascii_lowercase();
+        let is_virtual = interface.is_p2p() || VIRTUAL.iter().any(|prefix| name.starts_with(prefix));
+        let (family, public) = match &interface.addr {
+            IfAddr::V4(v4) => (0, !v4.ip.is_private()),
+            IfAddr::V6(_) => (1, false),
+        };
+        (!interface.is_oper_up(), is_virtual, family, public)
+    };
+    let usable = |interface: &&Interface| !interface.is_loopback() && !interface.is_link_local();
+    interfaces.iter().filter(usable).min_by_key(rank).map(Interface::ip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use if_addrs::{IfOperStatus, Ifv4Addr};
+
+    fn interface(name: &str, ip: [u8; 4]) -> Interface {
+        let addr = IfAddr::V4(Ifv4Addr {
+            ip: ip.into(),
+            netmask: [255, 255, 255, 0].into(),
+            prefixlen: 24,
+            broadcast: None,
+        });
+        let name = name.to_owned();
+        #[cfg(not(windows))]
+        return Interface { name, addr, index: None, oper_status: IfOperStatus::Up, is_p2p: false };
+        #[cfg(windows)]
+        return Interface {
+            name,
+            addr,
+            index: None,
+            oper_status: IfOperStatus::Up,
+            is_p2p: false,
+            adapter_name: String::new(),
+        };
+    }
+
+    #[test]
+    fn the_hall_s_network_comes_before_containers_and_loopback() {
+        let all = [
+            interface("lo", [127, 0, 0, 1]),
+            interface("docker0", [172, 17, 0, 1]),
+            interface("eth1", [169, 254, 3, 4]),
+            interface("wlan0", [192, 168, 1, 20]),
+        ];
+        assert_eq!(best(&all), Some(IpAddr::from([192, 168, 1, 20])));
+        assert_eq!(best(&all[..2]), Some(IpAddr::from([172, 17, 0, 1])), "better than none");
+        assert_eq!(best(&all[..1]), None);
+    }
+
+    #[test]
+    fn a_single_address_is_its_own_url() {
+        let url = phone_url("127.0.0.1:8787".parse().expect("an address")).expect("a URL");
+        assert_eq!(url.as_str(), "http://127.0.0.1:8787/");
+        let all = local_url("[::]:80".parse().expect("an address")).expect("a URL");
+        assert_eq!(all.as_str(), "http://[::1]/");
+    }
+}

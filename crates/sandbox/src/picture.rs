@@ -1,0 +1,83 @@
+//! The visitor's picture: checked, turned upright, made small. It lives in memory only.
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage, imageops::FilterType};
+use std::io::Cursor;
+
+/// The longer side of what is kept, in pixels.
+pub const SIDE: u32 = 512;
+
+/// The longer side of what is taken: far over any phone's camera.
+const MAX_SIDE: u32 = 12_000;
+
+/// Why a picture is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PictureError {
+    /// Of another format, broken, or too large.
+    #[error("the picture cannot be read; send a JPEG or PNG of at most 10 MB and {MAX_SIDE} pixels a side")]
+    Unreadable,
+    /// Too small to show a face.
+    #[error("the picture is too small; a face needs at least 32 pixels a side")]
+    TooSmall,
+}
+
+/// Reads a JPEG or PNG.
+pub fn read(bytes: &[u8]) -> Result<RgbImage, PictureError> {
+    let unreadable = |_| PictureError::Unreadable;
+    let mut reader =
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| PictureError::Unreadable)?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(400 * 1024 * 1024);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(unreadable)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
+    if picture.width().min(picture.height()) < 32 {
+        return Err(PictureError::TooSmall);
+    }
+    if picture.width().max(picture.height()) > SIDE {
+        picture = picture.resize(SIDE, SIDE, FilterType::Triangle);
+    }
+    picture.apply_orientation(orientation);
+    Ok(picture.into_rgb8())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::ImageFormat;
+
+    fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::new_rgb8(width, height).write_to(&mut bytes, format).expect("encoded");
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn a_large_picture_is_made_small_and_keeps_its_shape() {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+            let picture = read(&encoded(1_600, 1_200, format)).expect("a picture");
+            assert_eq!(picture.dimensions(), (512, 384));
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused() {
+        assert_eq!(read(b"GIF89a nothing of use"), Err(PictureError::Unreadable));
+        assert_eq!(read(&encoded(100, 100, ImageFormat::Png)[..80]), Err(PictureError::Unreadable));
+        assert_eq!(read(&encoded(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
+        assert_eq!(read(&encoded(12_001, 33, ImageFormat::Png)), Err(PictureError::Unreadable));
+    }
+
+    #[test]
+    fn a_picture_taken_sideways_is_turned_upright() {
+        // A JPEG whose EXIF block says orientation 6: the camera was turned by a quarter.
+        let jpeg = encoded(200, 100, ImageFormat::Jpeg);
+        let tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let length = u16::try_from(tiff.len() + 8).expect("short").to_be_bytes();
+        let turned = [&jpeg[..2], b"\xff\xe1", &length, b"Exif\0\0", tiff, &jpeg[2..]].concat();
+        assert_eq!(read(&turned).expect("a picture").dimensions(), (100, 200));
+    }
+}

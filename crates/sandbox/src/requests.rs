@@ -1,0 +1,183 @@
+//! The log of what the sandbox was asked, masked before it is kept.
+
+use axum::http::{HeaderMap, Method, Uri};
+use protocol::{ApiKey, headers};
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::broadcast;
+
+/// The most lines kept; beyond it the oldest goes.
+pub const MAX_LINES: usize = 1_000;
+
+/// The longest path kept, in characters.
+const MAX_PATH: usize = 300;
+
+/// One request and its answer. No body, no secret: credentials, Export Tokens and download URLs are masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct RequestLine {
+    /// When it came (RFC 3339, real time).
+    pub at: String,
+    /// When it came, in milliseconds of the sandbox's own time.
+    pub at_ms: u64,
+    /// The HTTP method.
+    pub method: String,
+    /// The path and query, masked.
+    pub path: String,
+    /// The answer's status.
+    pub status: u16,
+    /// How long until the answer's head, in real milliseconds.
+    pub duration_ms: u64,
+    /// Who asked; null within the process.
+    pub peer: Option<String>,
+    /// The Export Token asked about, masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export_token: Option<String>,
+    /// The API key sent, masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// The session token sent, masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_token: Option<String>,
+    /// The `Range` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<String>,
+}
+
+/// What of a request goes into its line; taken before the request is answered.
+pub(crate) struct Asked {
+    pub(crate) at: jiff::Timestamp,
+    pub(crate) at_ms: u64,
+    method: Method,
+    path: String,
+    peer: Option<IpAddr>,
+    export_token: Option<String>,
+    api_key: Option<String>,
+    session_token: Option<String>,
+    range: Option<String>,
+}
+
+/// The lines kept, and who listens to new ones.
+pub(crate) struct RequestLog {
+    lines: Mutex<VecDeque<RequestLine>>,
+    listeners: broadcast::Sender<RequestLine>,
+}
+
+impl Default for RequestLog {
+    fn default() -> Self {
+        Self { lines: Mutex::default(), listeners: broadcast::Sender::new(1_024) }
+    }
+}
+
+impl RequestLog {
+    pub(crate) fn add(&self, line: RequestLine) {
+        // Nobody listening is no error.
+        let _ = self.listeners.send(line.clone());
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() >= MAX_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    pub(crate) fn lines(&self) -> Vec<RequestLine> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<RequestLine> {
+        self.listeners.subscribe()
+    }
+}
+
+impl Asked {
+    pub(crate) fn of(method: &Method, uri: &Uri, sent: &HeaderMap, peer: Option<IpAddr>, at_ms: u64) -> Self {
+        let secret = |name| sent.get(name).map(|value| mask(&String::from_utf8_lossy(value.as_bytes())));
+        Self {
+            at: jiff::Timestamp::now(),
+            at_ms,
+            method: method.clone(),
+            path: masked_path(uri),
+            peer,
+            export_token: secret(headers::EXPORT_TOKEN),
+            api_key: secret(headers::API_KEY),
+            session_token: secret(headers::SESSION_TOKEN),
+            range: sent.get("range").and_then(|v| v.to_str().ok()).map(|v| v.chars().take(100).collect()),
+        }
+    }
+
+    pub(crate) fn answered(self, status: u16, duration_ms: u64) -> RequestLine {
+        RequestLine {
+            at: self.at.to_string(),
+            at_ms: self.at_ms,
+            method: self.method.to_string(),
+            path: self.path,
+            status,
+            duration_ms,
+            peer: self.peer.map(|peer| peer.to_string()),
+            export_token: self.export_token,
+            api_key: self.api_key,
+            session_token: self.session_token,
+            range: self.range,
+        }
+    }
+}
+
+/// The secrets' own mask serves for anything that must not be kept whole.
+fn mask(value: &str) -> String {
+    ApiKey::new(value).masked()
+}
+
+/// The path and query without what opens something: the part after `tokens` and `files`, and the value of each
+/// query parameter but `avatar`.
+fn masked_path(uri: &Uri) -> String {
+    let mut masked = String::new();
+    let mut opens = false;
+    for part in uri.path().split('/').skip(1) {
+        masked.push('/');
+        masked.push_str(&if opens { mask(part) } else { part.to_owned() });
+        opens = matches!(part, "tokens" | "files");
+    }
+    for (index, pair) in uri.query().into_iter().flat_map(|query| query.split('&')).enumerate() {
+        masked.push(if index == 0 { '?' } else { '&' });
+        match pair.split_once('=') {
+            Some(("avatar", _)) => masked.push_str(pair),
+            Some((name, value)) => masked.push_str(&format!("{name}={}", mask(value))),
+            None => masked.push_str(&mask(pair)),
+        }
+    }
+    masked.chars().take(MAX_PATH).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_opens_something_is_masked_in_paths_and_headers() {
+        let masked = |uri: &'static str| masked_path(&Uri::from_static(uri));
+        assert_eq!(masked("/sandbox/tokens/abcdefghijklmnop/expire"), "/sandbox/tokens/…op/expire");
+        assert_eq!(masked("/files/abcdefghijklmnop/avatar.glb"), "/files/…op/avatar.glb");
+        assert_eq!(masked("/phone?exportToken=abcdefghijklmnop&avatar=new"), "/phone?exportToken=…op&avatar=new");
+        let mut sent = HeaderMap::new();
+        sent.insert(headers::API_KEY, "abcdefghijklmnop".parse().expect("a value"));
+        let uri = Uri::from_static("/redeemExportToken");
+        let line = Asked::of(&Method::GET, &uri, &sent, None, 0).answered(200, 1);
+        let json = serde_json::to_string(&line).expect("plain data");
+        assert!(!json.contains("abcdef") && json.contains("…op"), "{json}");
+    }
+
+    #[test]
+    fn the_log_is_bounded() {
+        let log = RequestLog::default();
+        let uri = Uri::from_static("/");
+        for _ in 0..MAX_LINES + 5 {
+            log.add(Asked::of(&Method::GET, &uri, &HeaderMap::new(), None, 0).answered(200, 0));
+        }
+        assert_eq!(log.lines().len(), MAX_LINES);
+    }
+}

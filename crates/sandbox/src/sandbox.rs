@@ -1,0 +1,255 @@
+//! A running sandbox in hand: the [`World`] behind a lock, with its clock, its credentials and its log.
+
+use crate::clock::{Clock, ClockError, ClockMove, ClockState};
+use crate::requests::{RequestLine, RequestLog};
+use crate::scenario::Scenario;
+use crate::settings::{Credentials, Settings, random_session};
+use crate::wardrobe::{AssetsError, Closet};
+use crate::world::avatar::{Avatar, AvatarChoice, Existing};
+use crate::world::state::{PhoneView, TokenState};
+use crate::world::{AssociateError, Force, ForceError, World};
+use image::RgbImage;
+use protocol::ApiKey;
+use rand::RngExt;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use subtle::ConstantTimeEq;
+use tokio::sync::broadcast;
+use url::Url;
+
+/// The most session tokens that work at once; beyond it the oldest stops working.
+const MAX_SESSIONS: usize = 1_000;
+
+/// A sandbox. Clones are handles on the same one.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+struct Shared {
+    inner: Mutex<Inner>,
+    started: Instant,
+    credentials: Credentials,
+    closet: Closet,
+    log: RequestLog,
+    public_url: Option<Url>,
+    /// Where it listens, once it does.
+    local_url: RwLock<Option<Url>>,
+}
+
+struct Inner {
+    world: World,
+    clock: Clock,
+    sessions: VecDeque<String>,
+}
+
+/// Why a sandbox cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The partner's folder.
+    #[error(transparent)]
+    Assets(#[from] AssetsError),
+    /// The speed.
+    #[error(transparent)]
+    Speed(#[from] ClockError),
+    /// An empty credential would let everybody in, or nobody.
+    #[error("the sandbox's {0} must not be empty")]
+    Empty(&'static str),
+}
+
+/// Everything that `GET /sandbox/state` shows.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SandboxState {
+    /// The scenario of tokens that are generated from now on.
+    pub scenario: Scenario,
+    /// What timings and avatars are drawn from.
+    pub seed: u64,
+    /// Where its time stands.
+    pub clock: ClockState,
+    /// Every token, the oldest first.
+    pub tokens: Vec<TokenState>,
+}
+
+impl Sandbox {
+    /// Sets up a sandbox; its time begins now. With `assets` the folder is read now.
+    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+        let credentials = Credentials::of(&settings);
+        let given = [
+            (credentials.api_key.is_empty(), "API key"),
+            (credentials.username.is_empty(), "user name"),
+            (credentials.password.is_empty(), "password"),
+        ];
+        if let Some((_, what)) = given.into_iter().find(|(empty, _)| *empty) {
+            return Err(SetupError::Empty(what));
+        }
+        let (closet, wardrobe) = Closet::open(settings.assets.as_deref())?;
+        let clock = Clock::new(settings.speed)?;
+        let world = World::new(settings.scenario, settings.seed, rand::rng().random(), wardrobe);
+        let sessions = VecDeque::from([credentials.session_token.expose().to_owned()]);
+        Ok(Self(Arc::new(Shared {
+            inner: Mutex::new(Inner { world, clock, sessions }),
+            started: Instant::now(),
+            credentials,
+            closet,
+            log: RequestLog::default(),
+            public_url: settings.public_url,
+            local_url: RwLock::default(),
+        })))
+    }
+
+    /// What it accepts.
+    pub fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+
+    /// Plays the phone: associates an avatar with a token, without asking the network.
+    pub fn associate(
+        &self,
+        token: &str,
+        choice: &AvatarChoice,
+        scenario: Option<Scenario>,
+    ) -> Result<(), AssociateError> {
+        self.associate_with_picture(token, choice, scenario, None)
+    }
+
+    /// As [`Sandbox::associate`], with the visitor's picture for the face of a new avatar.
+    pub fn associate_with_picture(
+        &self,
+        token: &str,
+        choice: &AvatarChoice,
+        scenario: Option<Scenario>,
+        picture: Option<RgbImage>,
+    ) -> Result<(), AssociateError> {
+        self.with_world(|world, now| {
+            let avatar = world.associate(token, choice, scenario, now)?;
+            // Under the same lock: no redeem comes between the avatar and its face.
+            if let Avatar::New { token, .. } = &avatar {
+                self.closet().hold_picture(token, picture);
+            }
+            Ok(())
+        })
+    }
+
+    /// Forces a state upon a token.
+    pub fn force(&self, token: &str, force: Force) -> Result<(), ForceError> {
+        self.with_world(|world, now| world.force(token, force, now))
+    }
+
+    /// Every token, the clock, the scenario.
+    pub fn state(&self) -> SandboxState {
+        let clock = self.clock();
+        self.with_world(|world, now| SandboxState {
+            scenario: world.scenario(),
+            seed: world.seed(),
+            tokens: world.tokens(now),
+            clock,
+        })
+    }
+
+    /// Changes the scenario of tokens that are generated from now on.
+    pub fn set_scenario(&self, scenario: Scenario) {
+        self.with_world(|world, _| world.set_scenario(scenario));
+    }
+
+    /// Where its time stands.
+    pub fn clock(&self) -> ClockState {
+        self.inner().clock.state(self.0.started.elapsed())
+    }
+
+    /// Moves its time.
+    pub fn move_clock(&self, change: &ClockMove) -> Result<ClockState, ClockError> {
+        let mut inner = self.inner();
+        let real = self.0.started.elapsed();
+        inner.clock.change(change, real)?;
+        Ok(inner.clock.state(real))
+    }
+
+    /// The avatars that a visitor can choose.
+    pub fn existing_avatars(&self) -> Vec<Existing> {
+        self.with_world(|world, _| world.wardrobe().existing.clone())
+    }
+
+    /// One line a request served from now on, credentials masked. A slow reader misses the oldest.
+    pub fn requests(&self) -> broadcast::Receiver<RequestLine> {
+        self.0.log.subscribe()
+    }
+
+    /// Drops every picture and avatar that no token needs any more. A [`crate::Server`] does it by itself.
+    pub fn sweep(&self) {
+        let mut inner = self.inner();
+        let now = inner.clock.now(self.0.started.elapsed());
+        self.0.closet.sweep(|token| inner.world.needs_avatar(token, now));
+    }
+
+    pub(crate) fn with_world<T>(&self, act: impl FnOnce(&mut World, Duration) -> T) -> T {
+        let mut inner = self.inner();
+        let now = inner.clock.now(self.0.started.elapsed());
+        act(&mut inner.world, now)
+    }
+
+    pub(crate) fn phone_view(&self, token: &str) -> Option<PhoneView> {
+        self.with_world(|world, now| world.phone_view(token, now))
+    }
+
+    pub(crate) fn token_state(&self, token: &str) -> Option<TokenState> {
+        self.with_world(|world, now| world.token(token, now))
+    }
+
+    pub(crate) fn closet(&self) -> &Closet {
+        &self.0.closet
+    }
+
+    pub(crate) fn log(&self) -> &RequestLog {
+        &self.0.log
+    }
+
+    pub(crate) fn public_url(&self) -> Option<&Url> {
+        self.0.public_url.as_ref()
+    }
+
+    pub(crate) fn local_url(&self) -> Option<Url> {
+        self.0.local_url.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn listens_on(&self, url: Url) {
+        *self.0.local_url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
+    }
+
+    /// A new session token, when the login is right.
+    pub(crate) fn log_in(&self, username: &str, password: &str) -> Option<String> {
+        let known = self.credentials();
+        let right = same(username, known.username.expose()) & same(password, known.password.expose());
+        right.then(|| {
+            let session = random_session();
+            let sessions = &mut self.inner().sessions;
+            if sessions.len() >= MAX_SESSIONS {
+                sessions.pop_front();
+            }
+            sessions.push_back(session.clone());
+            session
+        })
+    }
+
+    pub(crate) fn knows_session(&self, session: &str) -> bool {
+        self.inner().sessions.iter().fold(false, |known, valid| known | same(session, valid))
+    }
+
+    pub(crate) fn knows_key(&self, key: &str) -> bool {
+        same(key, self.credentials().api_key.expose())
+    }
+
+    pub(crate) fn knows_operator(&self, key: &str) -> bool {
+        let known: &ApiKey = &self.credentials().operator_key;
+        same(key, known.expose())
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere leaves the model consistent: every change to it is made at the end of a step.
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Compares without telling by its duration how much of it was right.
+fn same(given: &str, known: &str) -> bool {
+    given.as_bytes().ct_eq(known.as_bytes()).into()
+}

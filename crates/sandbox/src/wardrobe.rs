@@ -1,0 +1,282 @@
+//! The bytes behind the avatars: generated ones, made when they are asked for and cached; or a partner's own files.
+
+use crate::avatar::{self, AvatarFiles};
+use crate::world::avatar::{Avatar, Existing, ExportName, Wardrobe};
+use bytes::Bytes;
+use image::RgbImage;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OnceCell, Semaphore};
+
+/// The most visitors' pictures held in memory (each at most 512 × 512); beyond it the oldest goes, and that avatar
+/// gets a generated face.
+const MAX_PICTURES: usize = 128;
+
+/// The most generated avatars cached; beyond it the oldest is made again when it is asked for.
+const MAX_CACHED: usize = 48;
+
+/// The most avatars in a partner's folder.
+const MAX_ASSETS: usize = 500;
+
+/// Why a partner's folder cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetsError {
+    /// It cannot be read.
+    #[error("the assets folder {path} cannot be read: {source}")]
+    Unreadable {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Nothing in it.
+    #[error(
+        "the assets folder {path} has no sub-folder with files in it; it needs one sub-folder per avatar \
+         (as in assets/anna/avatar.glb)"
+    )]
+    Empty {
+        /// Where.
+        path: PathBuf,
+    },
+}
+
+/// Where a file's bytes are.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Memory { bytes: Bytes, etag: String },
+    Disk(PathBuf),
+}
+
+/// Makes and keeps the bytes.
+pub(crate) struct Closet {
+    assets: Option<HashMap<String, PathBuf>>,
+    kept: Mutex<Kept>,
+    /// Making one takes a core for a while: not all cores at once.
+    workshop: Semaphore,
+}
+
+#[derive(Default)]
+struct Kept {
+    pictures: Vec<(String, Arc<RgbImage>)>,
+    made: Vec<(Avatar, Arc<OnceCell<Arc<Files>>>)>,
+}
+
+struct Files {
+    files: AvatarFiles,
+    etags: [String; 3],
+}
+
+impl Closet {
+    /// Opens the closet: with a partner's folder it is read now, else avatars are generated.
+    pub(crate) fn open(assets: Option<&Path>) -> Result<(Self, Wardrobe), AssetsError> {
+        let (assets, wardrobe) = match assets {
+            None => (None, Wardrobe::generated()),
+            Some(folder) => {
+                let (folders, existing) = read_assets(folder)?;
+                (Some(folders), Wardrobe { existing, new_is_existing: true })
+            }
+        };
+        Ok((Self { assets, kept: Mutex::default(), workshop: Semaphore::new(2) }, wardrobe))
+    }
+
+    /// Holds a visitor's picture for a token's avatar, in memory only, in place of an earlier one.
+    pub(crate) fn hold_picture(&self, token: &str, picture: Option<RgbImage>) {
+        let mut kept = self.kept();
+        kept.pictures.retain(|(held, _)| held != token);
+        let Some(picture) = picture else { return };
+        if kept.pictures.len() >= MAX_PICTURES {
+            kept.pictures.remove(0);
+        }
+        kept.pictures.push((token.to_owned(), Arc::new(picture)));
+    }
+
+    /// Drops every picture and new avatar whose token does not need it any more.
+    pub(crate) fn sweep(&self, mut needed: impl FnMut(&str) -> bool) {
+        let mut kept = self.kept();
+        kept.pictures.retain(|(token, _)| needed(token));
+        kept.made.retain(|(avatar, _)| match avatar {
+            Avatar::New { token, .. } => needed(token),
+            Avatar::Existing { .. } => true,
+        });
+    }
+
+    /// How many visitors' pictures are held.
+    #[cfg(test)]
+    pub(crate) fn pictures(&self) -> usize {
+        self.kept().pictures.len()
+    }
+
+    /// The bytes of one export. `None` when there is no such file.
+    pub(crate) async fn content(&self, avatar: &Avatar, file: &str) -> Option<Content> {
+        if let (Some(folders), Avatar::Existing { id }) = (&self.assets, avatar) {
+            return folders.get(id).map(|folder| Content::Disk(folder.join(file)));
+        }
+        let index = crate::world::avatar::GENERATED.iter().position(|(name, _)| *name == file)?;
+        let made = self.made(avatar).await?;
+        let bytes = match index {
+            0 => &made.files.glb,
+            1 => &made.files.obj_zip,
+            _ => &made.files.png,
+        };
+        Some(Content::Memory { bytes: bytes.clone(), etag: made.etags[index].clone() })
+    }
+
+    /// The portrait of an avatar that can be chosen. `None` when there is none.
+    pub(crate) async fn portrait(&self, existing: &Existing) -> Option<Content> {
+        let avatar = Avatar::Existing { id: existing.id.clone() };
+        let png = existing.exports.iter().find(|export| export.export_type == "png")?;
+        self.content(&avatar, &png.file).await
+    }
+
+    /// Makes an avatar's files, or takes them from the cache.
+    async fn made(&self, avatar: &Avatar) -> Option<Arc<Files>> {
+        let cell = {
+            let mut kept = self.kept();
+            if let Some((_, cell)) = kept.made.iter().find(|(known, _)| known == avatar) {
+                cell.clone()
+            } else {
+                if kept.made.len() >= MAX_CACHED {
+                    kept.made.remove(0);
+                }
+                let cell = Arc::new(OnceCell::new());
+                kept.made.push((avatar.clone(), cell.clone()));
+                cell
+            }
+        };
+        let made = cell.get_or_try_init(|| self.make(avatar)).await;
+        match made {
+            Ok(files) => Some(files.clone()),
+            Err(error) => {
+                tracing::error!(%error, "an avatar could not be generated");
+                None
+            }
+        }
+    }
+
+    async fn make(&self, avatar: &Avatar) -> Result<Arc<Files>, tokio::task::JoinError> {
+        let (seed, face) = match avatar {
+            Avatar::New { token, seed } => (*seed, self.picture(token)),
+            Avatar::Existing { id } => (seed_of(id), None),
+        };
+        // The semaphore is never closed; were it, making without it would do no harm.
+        let _place = self.workshop.acquire().await;
+        tokio::task::spawn_blocking(move || {
+            let files = avatar::build(seed, face.as_deref());
+            let etags = [&files.glb, &files.obj_zip, &files.png].map(etag);
+            Arc::new(Files { files, etags })
+        })
+        .await
+    }
+
+    fn picture(&self, token: &str) -> Option<Arc<RgbImage>> {
+        self.kept().pictures.iter().find(|(held, _)| held == token).map(|(_, picture)| picture.clone())
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn etag(bytes: &Bytes) -> String {
+    let digest = Sha256::digest(bytes);
+    let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
+
+/// Each of the avatars that are there has its own face, in every run.
+fn seed_of(id: &str) -> u64 {
+    let digest = Sha256::digest(id.as_bytes());
+    digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
+}
+
+fn read_assets(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<Existing>), AssetsError> {
+    let mut folders = HashMap::new();
+    let mut existing = Vec::new();
+    for path in listed(folder)?.into_iter().filter(|path| path.is_dir()).take(MAX_ASSETS) {
+        let mut exports: Vec<ExportName> =
+            listed(&path)?.into_iter().filter(|file| file.is_file()).filter_map(|file| export(&file)).collect();
+        exports.sort_by(|a, b| a.file.cmp(&b.file));
+        if exports.is_empty() {
+            continue;
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let id = id_of(&name, &folders);
+        folders.insert(id.clone(), path);
+        existing.push(Existing { id, name, exports });
+    }
+    if existing.is_empty() {
+        return Err(AssetsError::Empty { path: folder.to_owned() });
+    }
+    Ok((folders, existing))
+}
+
+fn listed(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
+    let unreadable = |source| AssetsError::Unreadable { path: folder.to_owned(), source };
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let mut paths = entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// A file's place in a URL and its `export_type`, from its extension: `body.fbx.zip` and `body_fbx.zip` are `fbx`.
+fn export(path: &Path) -> Option<ExportName> {
+    let file = path.file_name()?.to_str()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if file.starts_with('.') || !file.chars().all(plain) {
+        tracing::warn!(?path, "not served: names may have ASCII letters, digits, `.`, `-` and `_` only");
+        return None;
+    }
+    let (stem, extension) = file.rsplit_once('.')?;
+    let packed = stem.rsplit_once(['.', '_']).map(|(_, inner)| inner);
+    let export_type = match packed {
+        Some(inner) if extension.eq_ignore_ascii_case("zip") => inner,
+        _ => extension,
+    };
+    Some(ExportName { file: file.to_owned(), export_type: export_type.to_ascii_lowercase() })
+}
+
+/// A folder's name as an id: what is not a letter or digit becomes `-`; doubles are counted.
+fn id_of(name: &str, taken: &HashMap<String, PathBuf>) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let slug: String = name.chars().map(plain).collect();
+    let slug = match slug.trim_matches('-') {
+        // `new` is the word for recording one.
+        "" | "new" => "avatar".to_owned(),
+        slug => slug.to_owned(),
+    };
+    let numbered = (2..).map(|n| format!("{slug}-{n}"));
+    std::iter::once(slug.clone()).chain(numbered).find(|id| !taken.contains_key(id)).unwrap_or(slug)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partners_folder_is_one_avatar_a_sub_folder() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (folder, file) in
+            [("Anna Ä", "avatar.GLB"), ("Anna Ä", "body_fbx.zip"), ("new", "a.blend.zip"), ("empty", ".hidden")]
+        {
+            std::fs::create_dir_all(dir.path().join(folder)).expect("a sub-folder");
+            std::fs::write(dir.path().join(folder).join(file), b"x").expect("a file");
+        }
+        let (folders, existing) = read_assets(dir.path()).expect("readable");
+        let ids: Vec<_> = existing.iter().map(|avatar| avatar.id.as_str()).collect();
+        assert_eq!(ids, ["anna", "avatar"]);
+        let types: Vec<_> = existing[0].exports.iter().map(|export| export.export_type.as_str()).collect();
+        assert_eq!(types, ["glb", "fbx"]);
+        assert_eq!(existing[1].exports[0].export_type, "blend");
+        assert!(folders["anna"].ends_with("Anna Ä"));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_served_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let error = read_assets(dir.path()).expect_err("nothing there").to_string();
+        assert!(error.contains("no sub-folder") && error.contains(&dir.path().display().to_string()), "{error}");
+        assert!(matches!(read_assets(&dir.path().join("gone")), Err(AssetsError::Unreadable { .. })));
+    }
+}

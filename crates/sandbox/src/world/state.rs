@@ -1,0 +1,170 @@
+//! What the tester and the phone see of the world.
+
+use crate::clock::millis;
+use crate::scenario::Scenario;
+use crate::world::avatar::Avatar;
+use crate::world::downloads::{Download, Use};
+use crate::world::plan::Stage;
+use crate::world::token::{Phase, Token};
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// Where a token stands: the four words of the specification, and the three that come after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenPhase {
+    /// Nobody has associated an avatar yet.
+    NoAssociatedAvatar,
+    /// The avatar waits its turn.
+    InQueue,
+    /// The avatar is being made.
+    Processing,
+    /// It could not be made; the visitor may record again under the same token.
+    Failed,
+    /// The next redeem gets the URLs.
+    Ready,
+    /// The URLs were given out.
+    Spent,
+    /// Its life ended before it was redeemed.
+    Expired,
+}
+
+/// One token, whole, as `GET /sandbox/state` shows it. Times are milliseconds of the sandbox's own time.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TokenState {
+    /// The Export Token.
+    pub token: String,
+    /// What it goes through.
+    pub scenario: Scenario,
+    /// Where it stands.
+    pub state: TokenPhase,
+    /// As `/redeemExportToken` would say it: 0 to 100, or −1.
+    pub completion_progress: i64,
+    /// As `/redeemExportToken` would say it: a place, or −1.
+    pub queue_position: i64,
+    /// `new`, the id of an existing avatar, or null.
+    pub avatar: Option<String>,
+    /// When it was generated.
+    pub generated_ms: u64,
+    /// When it expires, or has.
+    pub expires_ms: u64,
+    /// When an avatar was associated (the last time).
+    pub associated_ms: Option<u64>,
+    /// When it was spent or expired.
+    pub ended_ms: Option<u64>,
+    /// How often it was redeemed, refusals after its end included.
+    pub redeems: u64,
+    /// When it was last redeemed.
+    pub last_redeem_ms: Option<u64>,
+    /// The URLs that it was spent for.
+    pub downloads: Vec<DownloadState>,
+}
+
+/// One download URL; the URL itself is not shown.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DownloadState {
+    /// The last part of the URL.
+    pub file: String,
+    /// Its `export_type`.
+    pub export_type: String,
+    /// How far it has been used.
+    pub state: UrlState,
+    /// When it expires.
+    pub expires_ms: u64,
+}
+
+/// How far a download URL has been used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UrlState {
+    /// Not asked for yet.
+    Unused,
+    /// A delivery has begun, and the last byte has not been handed over.
+    UnderWay,
+    /// Delivered: it is good for nothing more.
+    Used,
+    /// Its life ended first.
+    Expired,
+}
+
+/// What a phone is told about its token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PhoneView {
+    /// Where it stands.
+    pub state: TokenPhase,
+    /// The place in the queue, from 1.
+    pub queue_position: Option<u32>,
+    /// 0 to 100.
+    pub completion_progress: Option<u8>,
+}
+
+impl TokenPhase {
+    pub(crate) fn of(token: &Token, now: Duration) -> Self {
+        match (&token.phase, token.stage(now)) {
+            (Phase::Waiting, _) => Self::NoAssociatedAvatar,
+            (Phase::Spent { .. }, _) => Self::Spent,
+            (Phase::Expired { .. }, _) => Self::Expired,
+            (_, Some(Stage::InQueue { .. })) => Self::InQueue,
+            (_, Some(Stage::Processing { .. })) => Self::Processing,
+            (_, Some(Stage::Failed { .. })) => Self::Failed,
+            (_, Some(Stage::Ready) | None) => Self::Ready,
+        }
+    }
+}
+
+impl TokenState {
+    pub(crate) fn of<'a>(token: &Token, urls: impl Iterator<Item = &'a Download>, now: Duration) -> Self {
+        let progress = token.progress(now);
+        let ended = match token.phase {
+            Phase::Spent { at, .. } | Phase::Expired { at } => Some(at),
+            _ => None,
+        };
+        Self {
+            token: token.name.clone(),
+            scenario: token.scenario,
+            state: TokenPhase::of(token, now),
+            completion_progress: progress.as_ref().map_or(-1, protocol::Progress::completion_on_wire),
+            queue_position: progress.as_ref().map_or(-1, protocol::Progress::queue_on_wire),
+            avatar: token.avatar().map(|avatar| match avatar {
+                Avatar::New { .. } => "new".to_owned(),
+                Avatar::Existing { id } => id.clone(),
+            }),
+            generated_ms: millis(token.generated_at),
+            expires_ms: millis(token.expires_at),
+            associated_ms: token.associated_at.map(millis),
+            ended_ms: ended.map(millis),
+            redeems: token.redeems,
+            last_redeem_ms: token.last_redeem_at.map(millis),
+            downloads: urls.map(|url| DownloadState::of(url, now)).collect(),
+        }
+    }
+}
+
+impl DownloadState {
+    fn of(download: &Download, now: Duration) -> Self {
+        let state = match download.state {
+            Use::Used => UrlState::Used,
+            _ if now >= download.expires_at => UrlState::Expired,
+            Use::Unused => UrlState::Unused,
+            Use::UnderWay { .. } => UrlState::UnderWay,
+        };
+        Self {
+            file: download.export.file.clone(),
+            export_type: download.export.export_type.clone(),
+            state,
+            expires_ms: millis(download.expires_at),
+        }
+    }
+}
+
+impl PhoneView {
+    pub(crate) fn of(token: &Token, now: Duration) -> Self {
+        let progress = token.progress(now);
+        Self {
+            state: TokenPhase::of(token, now),
+            queue_position: progress.as_ref().and_then(|p| p.queue).map(protocol::QueuePosition::get),
+            completion_progress: progress.as_ref().and_then(|p| p.completion).map(protocol::Percent::get),
+        }
+    }
+}

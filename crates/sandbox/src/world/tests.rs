@@ -1,0 +1,204 @@
+//! Properties of the world, in simulated time.
+
+use super::*;
+use protocol::CompletionStatus;
+use proptest::prelude::*;
+use std::sync::{Arc, Mutex};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn world(scenario: Scenario, seed: u64) -> World {
+    World::new(scenario, seed, [7; 32], Wardrobe::generated())
+}
+
+fn any_scenario() -> impl Strategy<Value = Scenario> {
+    prop::sample::select(crate::scenario::CATALOGUE.map(|entry| entry.scenario).to_vec())
+}
+
+fn any_choice() -> impl Strategy<Value = AvatarChoice> {
+    prop_oneof![Just(AvatarChoice::New), Just(AvatarChoice::Existing("ada".into()))]
+}
+
+/// Redeems every so often until the token ends or `limit` has passed, and gives every answer with its time.
+fn poll(world: &mut World, token: &str, every: Duration, limit: Duration) -> Vec<(Duration, Redeemed)> {
+    let mut seen = Vec::new();
+    let mut now = Duration::ZERO;
+    while now < limit {
+        match world.redeem(token, now) {
+            Ok(answer) => seen.push((now, answer)),
+            Err(NotActive) => break,
+        }
+        now += every;
+    }
+    seen
+}
+
+proptest! {
+    #[test]
+    fn the_queue_goes_down_and_progress_up_and_statuses_follow_their_order(
+        scenario in any_scenario(), choice in any_choice(), seed: u64, every in 50_u64..3_000
+    ) {
+        let mut world = world(scenario, seed);
+        let token = world.generate(Duration::ZERO).expect("room");
+        world.associate(&token, &choice, None, Duration::ZERO).expect("free");
+        let answers = poll(&mut world, &token, Duration::from_millis(every), 20 * MINUTE);
+        let rank = |status: &CompletionStatus| CompletionStatus::KNOWN.iter().position(|known| known == status);
+        let mut last: Option<Progress> = None;
+        for (_, answer) in &answers {
+            let Redeemed::NotReady(progress) = answer else { continue };
+            prop_assert_eq!(progress.queue.is_some(), progress.status == CompletionStatus::InQueue);
+            prop_assert!(progress.queue_on_wire() != 0, "places count from 1");
+            prop_assert!(progress.completion_on_wire() >= 0, "−1 is for no avatar only");
+            if let Some(last) = &last {
+                prop_assert!(rank(&progress.status) >= rank(&last.status));
+                prop_assert!(progress.completion >= last.completion);
+                if let (Some(now), Some(before)) = (progress.queue, last.queue) {
+                    prop_assert!(now <= before);
+                }
+            }
+            last = Some(progress.clone());
+        }
+        let delivered = answers.iter().filter(|(_, answer)| matches!(answer, Redeemed::Ready(_))).count();
+        let entry = scenario.entry();
+        let completes = !entry.fails && scenario != Scenario::TokenExpires;
+        prop_assert_eq!(delivered, usize::from(completes), "once where it completes, else never");
+        let end = if completes { TokenPhase::Spent } else { TokenPhase::Expired };
+        prop_assert_eq!(world.tokens(20 * MINUTE)[0].state, end);
+    }
+
+    #[test]
+    fn what_is_over_stays_over(
+        scenario in any_scenario(), seed: u64,
+        moves in prop::collection::vec((0_u8..6, 0_u64..40_000), 1..60)
+    ) {
+        let mut world = world(scenario, seed);
+        let token = world.generate(Duration::ZERO).expect("room");
+        let mut now = Duration::ZERO;
+        let (mut over, mut delivered) = (false, 0);
+        for (what, pass) in moves {
+            now += Duration::from_millis(pass);
+            match what {
+                0 => { let _ = world.associate(&token, &AvatarChoice::New, None, now); }
+                1 => { let _ = world.force(&token, Force::Complete, now); }
+                2 => { let _ = world.force(&token, Force::Fail, now); }
+                3 if pass % 5 == 0 => { let _ = world.force(&token, Force::Expire, now); }
+                _ => match world.redeem(&token, now) {
+                    Ok(answer) => {
+                        prop_assert!(!over, "an answer after the end");
+                        delivered += u32::from(matches!(answer, Redeemed::Ready(_)));
+                    }
+                    Err(NotActive) => over = true,
+                },
+            }
+            let state = world.tokens(now)[0].state;
+            let ended = matches!(state, TokenPhase::Spent | TokenPhase::Expired);
+            prop_assert!(ended || !over);
+            over = ended;
+        }
+        prop_assert!(delivered <= 1);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_course(scenario in any_scenario(), seed: u64) {
+        let course = |noise: bool| {
+            let mut world = world(scenario, seed);
+            let token = world.generate(Duration::ZERO).expect("room");
+            if noise {
+                let other = world.generate(Duration::ZERO).expect("room");
+                world.associate(&other, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+            }
+            world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+            let answers = poll(&mut world, &token, Duration::from_secs(1), 5 * MINUTE);
+            answers.into_iter().map(|(at, answer)| match answer {
+                Redeemed::NotReady(progress) => (at, Some(progress)),
+                Redeemed::Ready(_) => (at, None),
+            }).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(course(false), course(true));
+    }
+}
+
+use super::state::TokenPhase;
+
+#[test]
+fn of_many_redeems_at_once_one_delivers() {
+    let mut world = world(Scenario::ExistingAvatar, 1);
+    let token = world.generate(Duration::ZERO).expect("room");
+    world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+    let world = Arc::new(Mutex::new(world));
+    let threads: Vec<_> = (0..16)
+        .map(|_| {
+            let (world, token) = (world.clone(), token.clone());
+            std::thread::spawn(move || world.lock().expect("lock").redeem(&token, MINUTE).is_ok())
+        })
+        .collect();
+    let delivered = threads.into_iter().filter(|_| true).map(|t| t.join().expect("thread")).filter(|ok| *ok);
+    assert_eq!(delivered.count(), 1);
+}
+
+#[test]
+fn the_long_queue_starts_at_place_twelve_and_leaves_none_out() {
+    let mut world = world(Scenario::LongQueue, 3);
+    let token = world.generate(Duration::ZERO).expect("room");
+    world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+    let answers = poll(&mut world, &token, Duration::from_millis(500), 10 * MINUTE);
+    let mut places: Vec<i64> = answers
+        .iter()
+        .filter_map(|(_, answer)| match answer {
+            Redeemed::NotReady(progress) => progress.queue.map(|place| i64::from(place.get())),
+            Redeemed::Ready(_) => None,
+        })
+        .collect();
+    places.dedup();
+    assert_eq!(places, (1..=12).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn who_failed_may_record_again_under_the_same_token() {
+    let mut world = world(Scenario::Fails, 5);
+    let token = world.generate(Duration::ZERO).expect("room");
+    world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+    assert_eq!(
+        world.associate(&token, &AvatarChoice::New, None, MINUTE / 60),
+        Err(AssociateError::HasAvatar)
+    );
+    let Ok(Redeemed::NotReady(failed)) = world.redeem(&token, MINUTE) else { panic!("still active") };
+    assert_eq!(failed.status, CompletionStatus::Failed);
+    assert!((20..100).contains(&failed.completion_on_wire()), "{failed:?}");
+    assert_eq!(failed.queue_on_wire(), -1);
+    let again = world.associate(&token, &AvatarChoice::New, Some(Scenario::ExistingAvatar), MINUTE);
+    assert!(again.is_ok());
+    assert!(matches!(world.redeem(&token, MINUTE), Ok(Redeemed::Ready(offers)) if offers.len() == 3));
+}
+
+#[test]
+fn a_url_is_used_up_by_its_last_byte_and_a_newer_delivery_ends_an_older() {
+    let mut world = world(Scenario::ExistingAvatar, 1);
+    let token = world.generate(Duration::ZERO).expect("room");
+    world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+    let Ok(Redeemed::Ready(offers)) = world.redeem(&token, Duration::ZERO) else { panic!("ready") };
+    let (id, file) = (&offers[0].id, &offers[0].file);
+    let first = world.begin_file(id, file, Duration::ZERO).expect("fresh");
+    assert!(world.hand_over(id, first.delivery, false));
+    let second = world.begin_file(id, file, MINUTE).expect("unfinished");
+    assert!(!world.hand_over(id, first.delivery, true), "the older one ends");
+    assert!(world.hand_over(id, second.delivery, true));
+    assert_eq!(world.begin_file(id, file, MINUTE).expect_err("used"), Refusal::Used);
+    assert_eq!(world.begin_file(&offers[1].id, &offers[1].file, 6 * MINUTE).expect_err("late"), Refusal::Expired);
+    assert_eq!(world.begin_file(&offers[1].id, file, MINUTE).expect_err("other name"), Refusal::Unknown);
+    assert!(!world.needs_avatar(&token, 6 * MINUTE));
+}
+
+#[test]
+fn finished_tokens_make_room_and_active_ones_never_do() {
+    let mut world = world(Scenario::Happy, 1);
+    let first = world.generate(Duration::ZERO).expect("room");
+    let late = Duration::from_secs(1);
+    for _ in 1..MAX_TOKENS {
+        world.generate(late).expect("room");
+    }
+    assert_eq!(world.generate(late), Err(Full));
+    world.force(&first, Force::Expire, late).expect("active");
+    assert!(world.generate(late).is_ok());
+    assert_eq!(world.phone_view(&first, late), None);
+}
