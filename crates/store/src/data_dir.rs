@@ -253,6 +253,42 @@ mod tests {
     }
 
     #[test]
+    fn claiming_and_cleaning_wait_for_each_other() {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(root.path()).expect("a data folder");
+        let stale = root.path().join(format!("live/{}.lock", VisitId::new()));
+        std::fs::write(&stale, "").expect("a stale lock");
+
+        let (gate, _) = data.gate().expect("a gate");
+        gate.lock_shared().expect("as one who claims");
+        DataDir::open(root.path()).expect("opened all the same");
+        assert!(stale.exists(), "cleaned next time");
+        gate.unlock().expect("let go");
+
+        gate.lock().expect("as one who cleans");
+        let (done, claimed) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| done.send(data.claim(&VisitId::new()).is_ok()));
+            let early = claimed.recv_timeout(std::time::Duration::from_millis(50));
+            assert!(early.is_err(), "a claim is taken while another program cleans");
+            gate.unlock().expect("let go");
+            assert_eq!(claimed.recv(), Ok(true));
+        });
+    }
+
+    #[test]
+    fn a_lock_on_a_removed_file_is_none() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("a.lock");
+        let file = private().open(&path).expect("made");
+        assert!(is_still_there(&file, &path));
+        std::fs::remove_file(&path).expect("removed");
+        assert!(!is_still_there(&file, &path));
+        let _another = private().open(&path).expect("made anew");
+        assert!(!is_still_there(&file, &path));
+    }
+
+    #[test]
     fn opening_cleans_what_a_crash_left_and_nothing_else() {
         let root = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(root.path()).expect("a data folder");

@@ -56,6 +56,13 @@ fn a_visit_goes_its_way_and_forgets_its_secrets() {
     let no = journal.redeem_intent(&id, at(2)).expect("an intent");
     journal.redeem_answered(&id, no, 200, b"{\"avatar_ready\":false}", at(3)).expect("on disk");
     journal.redeem_read(&id, no, false).expect("read");
+    let left = journal.unfinished().expect("read").pop().and_then(|left| left.redeem);
+    let state = RedeemState::Answered { status: 200, body: None, delivered: Some(false) };
+    assert_eq!(
+        left.map(|redeem| redeem.state),
+        Some(state),
+        "a body without URLs goes as soon as it was read"
+    );
     journal.phase_reached(&id, Phase::Associated, at(3)).expect("noted");
     journal.phase_reached(&id, Phase::Associated, at(9)).expect("noted");
     let no = journal.redeem_intent(&id, at(4)).expect("an intent");
