@@ -7,7 +7,11 @@ use crate::exchange::Call;
 use crate::redact::Redactor;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use protocol::{ApiKey, PartnerKey, Password, SessionToken, Username, headers};
+use std::time::Duration;
 use url::Url;
+
+/// Beyond it nobody waits, and clocks overflow.
+const LONGEST_TIME_OUT: Duration = Duration::from_hours(1);
 
 /// What is missing or wrong before the first request. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +70,7 @@ pub enum SetupError {
     #[error("the login cannot be a {0} request: it has no body for the password (use POST)")]
     LoginMethod(Method),
     /// Time-outs that would blur whether a request was sent.
-    #[error("the time-outs must be over zero, and the one to connect under the total")]
+    #[error("the time-outs must be over zero and at most an hour, and the one to connect under the total")]
     TimeOuts,
     /// https without anything to trust.
     #[error(
@@ -114,7 +118,7 @@ impl Plan {
         time_outs: &TimeOuts,
     ) -> Result<Self, SetupError> {
         let TimeOuts { connect, read, total } = time_outs;
-        if connect.is_zero() || read.is_zero() || connect >= total {
+        if connect.is_zero() || read.is_zero() || connect >= total || (*read).max(*total) > LONGEST_TIME_OUT {
             return Err(SetupError::TimeOuts);
         }
         let Backend { base_url, login, source, redeem } = backend;

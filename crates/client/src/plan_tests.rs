@@ -98,7 +98,16 @@ fn routes_that_cannot_work_are_refused() {
 }
 
 #[test]
-fn a_connection_may_not_take_as_long_as_the_whole() {
-    let time_outs = TimeOuts { connect: Duration::from_secs(30), ..TimeOuts::default() };
-    assert!(matches!(Plan::new(vendor(), keyed(), &time_outs), Err(SetupError::TimeOuts)));
+fn time_outs_that_blur_what_happened_or_never_end_are_refused() {
+    let usual = TimeOuts::default();
+    for time_outs in [
+        TimeOuts { connect: usual.total, ..usual },
+        TimeOuts { connect: Duration::ZERO, ..usual },
+        TimeOuts { read: Duration::ZERO, ..usual },
+        TimeOuts { read: Duration::MAX, ..usual },
+        TimeOuts { total: Duration::MAX, ..usual },
+    ] {
+        let refused = Plan::new(vendor(), keyed(), &time_outs);
+        assert!(matches!(refused, Err(SetupError::TimeOuts)), "{time_outs:?}");
+    }
 }

@@ -39,22 +39,21 @@ impl fmt::Debug for Redactor {
 impl Redactor {
     /// Looks for these secrets, in the forms that texts and JSON give them.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut forms: Vec<String> = Vec::new();
-        for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORTEST) {
-            let in_json = Value::from(secret).to_string();
-            let in_json = &in_json[1..in_json.len() - 1];
-            forms.extend([secret.to_owned(), in_json.to_owned(), in_json.replace('/', "\\/")]);
-        }
-        // A secret may be part of another: the longer one goes first.
-        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        forms.dedup();
-        Self { secrets: forms.into_iter().map(SecretString::from).collect() }
+        Self::of_forms(secrets.into_iter().flat_map(forms).collect())
     }
 
     /// The same with one secret more.
     #[must_use]
     pub fn and(&self, secret: &str) -> Self {
-        Self::new(self.secrets.iter().map(ExposeSecret::expose_secret).chain([secret]))
+        let known = self.secrets.iter().map(|known| known.expose_secret().to_owned());
+        Self::of_forms(known.chain(forms(secret)).collect())
+    }
+
+    fn of_forms(mut forms: Vec<String>) -> Self {
+        // A secret may be part of another: the longer one goes first.
+        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        forms.dedup();
+        Self { secrets: forms.into_iter().map(SecretString::from).collect() }
     }
 
     /// A text without any known secret, written plainly or percent-encoded.
@@ -166,6 +165,16 @@ impl Redactor {
             || (text.contains('%') && decoded(text))
             || (text.contains('+') && decoded(&text.replace('+', " ")))
     }
+}
+
+/// How a secret may be written; nothing for one that is too short to look for.
+fn forms(secret: &str) -> Vec<String> {
+    if secret.len() < SHORTEST {
+        return Vec::new();
+    }
+    let in_json = Value::from(secret).to_string();
+    let in_json = &in_json[1..in_json.len() - 1];
+    vec![secret.to_owned(), in_json.to_owned(), in_json.replace('/', "\\/")]
 }
 
 /// Shows that something stands there: the last two characters of a value long enough to spare them.

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::Timestamp;
 use protocol::Mismatch;
+use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -174,6 +175,10 @@ impl Transport {
                         return Err(Evidence { loss: Loss::TooLarge, status, body: body.freeze(), words });
                     }
                 }
+                Ok(Ok(None)) if is_cut(response, &body) => {
+                    let words = "the connection ended in the middle of the JSON".to_owned();
+                    return Err(Evidence { loss: Loss::BrokenOff, status, body: body.freeze(), words });
+                }
                 Ok(Ok(None)) => return Ok(body.freeze()),
                 Ok(Err(error)) => return Err(lost(&error, status, body.freeze(), redactor)),
                 Err(_) => return Err(silent(status, body.freeze())),
@@ -234,6 +239,17 @@ pub(crate) fn lost(
 ) -> Evidence {
     let loss = if error.is_timeout() { Loss::TimedOut } else { Loss::BrokenOff };
     Evidence { loss, status, body, words: redactor.words(&words(error)) }
+}
+
+/// Without a length only the end of the connection ends a body, and a broken one looks the same: then the JSON
+/// itself tells.
+fn is_cut(response: &reqwest::Response, body: &[u8]) -> bool {
+    let headers = response.headers();
+    let framed =
+        headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+    !framed
+        && !body.trim_ascii().is_empty()
+        && serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
 fn silent(status: Option<u16>, body: Bytes) -> Evidence {

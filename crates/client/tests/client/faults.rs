@@ -62,6 +62,18 @@ async fn a_body_cut_short() {
 }
 
 #[tokio::test]
+async fn a_body_without_a_length_is_whole_when_its_json_is() {
+    let endless = |body: &str| Act::Send(format!("HTTP/1.1 200 OK\r\n\r\n{body}").into_bytes());
+    let evidence = lost(endless("{\"avatar_ready\": tr"), TimeOuts::default()).await;
+    assert_eq!((evidence.loss, evidence.status, evidence.received()), (Loss::BrokenOff, Some(200), 19));
+    for whole in ["{\"avatar_ready\":true}", "", "<html>"] {
+        let server = RawServer::start(vec![endless(whole)]).await;
+        let answered = api(server.url("/"), with_session()).redeem(&token()).await.expect("an answer");
+        assert_eq!(&answered.body[..], whole.as_bytes());
+    }
+}
+
+#[tokio::test]
 async fn a_silence_before_and_within_the_answer() {
     let nothing = lost(Act::SendAndHang(Vec::new()), hasty());
     let half_a_head = lost(Act::SendAndHang(b"HTTP/1.1 200".to_vec()), hasty());
