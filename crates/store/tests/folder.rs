@@ -435,10 +435,13 @@ fn on_the_odd_disks() {
 
     // What is kept goes to another disk by copy; nothing stays behind.
     drop(part);
+    let mut rest = std::fs::File::create(disks.join("small/rest")).expect("the last room");
+    while std::io::Write::write(&mut rest, &[1; 512]).is_ok_and(|count| count > 0) {}
     let listed = incomplete(visit, &[(&whole, "glb")], "avatar.png");
     let sealed = folder.keep_incomplete(&data, &listed);
     assert_eq!(sealed.expect_err("no room for the manifest").code(), "disk_full");
     std::fs::remove_file(disks.join("small/ballast")).expect("room again");
+    std::fs::remove_file(disks.join("small/rest")).expect("room again");
     let folder = AvatarFolder::reopen(&small, &visit, DAY).expect("looked").expect("still there");
     let mut part = folder.resume("avatar.png", came).expect("taken up");
     assert_eq!(part.offset(), came);
