@@ -1,0 +1,79 @@
+//! The web UI: its packages, its checks, its build.
+
+use crate::plan::{Done, Failure, Plan, run};
+use crate::project::{find_program, newest, root};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// `npm ci`, when `package-lock.json` is not the one that was installed from.
+pub(crate) fn install(plan: &mut Plan<'_>) {
+    plan.step("the UI's packages (npm ci)", || {
+        let lock = fs::read(dir().join("package-lock.json")).map_err(|error| {
+            Failure::new(format!("ui/package-lock.json cannot be read: {error}"), "is the clone complete?")
+        })?;
+        // Inside, so that it goes when the packages go.
+        let stamp = dir().join("node_modules/.installed-from.json");
+        if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+            return Ok(Done::Needless("package-lock.json has not changed".to_owned()));
+        }
+        run(
+            &mut npm(&["ci", "--no-audit", "--no-fund"]),
+            "read npm's first lines above: the network, or a package-lock.json that is behind package.json (then `cd ui && npm install`)",
+        )?;
+        fs::write(&stamp, lock).map_err(|error| {
+            Failure::new(format!("{} cannot be written: {error}", stamp.display()), "check disk and rights")
+        })?;
+        Ok(Done::Ran)
+    });
+}
+
+/// The built UI, which the app contains; built when something of it changed.
+pub(crate) fn build(plan: &mut Plan<'_>) {
+    plan.step("the UI, types checked", || {
+        let built = newest(&[dir().join("dist/index.html")]);
+        if built.is_some() && built > newest(&sources()) {
+            return Ok(Done::Needless("it is newer than its sources".to_owned()));
+        }
+        run(&mut npm(&["run", "build"]), "mend what svelte-check or vite says above")
+    });
+}
+
+/// Lints, build and unit tests of the UI, all of them afresh.
+pub(crate) fn check(plan: &mut Plan<'_>) {
+    plan.program("UI: lints", npm(&["run", "lint"]), "`cd ui && npx biome check --write .` mends most of it");
+    plan.program("UI: types and build", npm(&["run", "build"]), "mend what svelte-check or vite says above");
+    plan.program("UI: unit tests", npm(&["test"]), "mend the tests named above (`cd ui && npm test`)");
+}
+
+/// The development server, on the port that `tauri.dev.conf.json` names.
+pub(crate) fn server() -> Command {
+    let mut command = Command::new(find_program("npx").unwrap_or_else(|| "npx".into()));
+    command.args(["--no-install", "vite", "--strictPort", "--clearScreen", "false"]).current_dir(dir());
+    command
+}
+
+fn dir() -> PathBuf {
+    root().join("ui")
+}
+
+fn sources() -> Vec<PathBuf> {
+    [
+        "src",
+        "public",
+        "index.html",
+        "package-lock.json",
+        "vite.config.ts",
+        "svelte.config.js",
+        "tsconfig.json",
+    ]
+    .map(|name| dir().join(name))
+    .to_vec()
+}
+
+fn npm(args: &[&str]) -> Command {
+    // Found by hand, because on Windows it is a script, which is started by its full name only.
+    let mut command = Command::new(find_program("npm").unwrap_or_else(|| "npm".into()));
+    command.args(args).current_dir(dir());
+    command
+}
