@@ -1,8 +1,9 @@
 // Takes a picture of every screen at every size, over the scripted host and under the page's real policy, and
 // fails when anything leaves the title-safe frame, overlaps, is clipped, or when the policy refused something.
 //   npm run screens [-- NAME…]        CHROMIUM=/path/to/chromium
-import { createServer } from 'node:http';
+
 import { mkdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -15,11 +16,30 @@ const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
   "connect-src 'self' blob: data:; worker-src 'self' blob:";
 const names = [
-  'attract', 'preparing', 'preparing-trouble', 'invite', 'invite-real', 'invite-trouble', 'making-queue', 'making',
-  'making-open', 'making-failed', 'making-unknown', 'saving', 'saving-open', 'reveal', 'reveal-portrait',
-  'reveal-card', 'ended',
+  'attract',
+  'preparing',
+  'preparing-trouble',
+  'invite',
+  'invite-real',
+  'invite-trouble',
+  'making-queue',
+  'making',
+  'making-open',
+  'making-failed',
+  'making-unknown',
+  'saving',
+  'saving-open',
+  'reveal',
+  'reveal-portrait',
+  'reveal-card',
+  'ended',
 ];
-const sizes = [[1920, 1080], [1280, 720], [3840, 2160], [1080, 1920]];
+const sizes = [
+  [1920, 1080],
+  [1280, 720],
+  [3840, 2160],
+  [1080, 1920],
+];
 
 const server = createServer(async (request, response) => {
   const path = normalize(new URL(request.url, 'http://localhost').pathname).replace(/^\/$/, '/index.html');
@@ -31,7 +51,8 @@ const server = createServer(async (request, response) => {
     });
     response.end(body);
   } catch {
-    response.writeHead(404).end();
+    // A browser asks for an icon by itself.
+    response.writeHead(path === '/favicon.ico' ? 204 : 404).end();
   }
 });
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -43,8 +64,15 @@ const onlySizes = wanted.filter((word) => /^\d+x\d+$/.test(word));
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: [
-    '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
+    '--no-sandbox',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--use-gl=angle',
+    '--use-angle=swiftshader',
+    '--enable-unsafe-swiftshader',
   ],
 });
 await mkdir(out, { recursive: true });
@@ -54,7 +82,9 @@ const fault = (where, what) => {
   console.error(`${where}: ${what}`);
 };
 
-for (const [width, height] of sizes.filter(([w, h]) => onlySizes.length === 0 || onlySizes.includes(`${w}x${h}`))) {
+for (const [width, height] of sizes.filter(
+  ([w, h]) => onlySizes.length === 0 || onlySizes.includes(`${w}x${h}`),
+)) {
   const page = await browser.newPage({ viewport: { width, height } });
   let where = '';
   page.on('console', (message) => message.type() === 'error' && fault(where, message.text()));
@@ -63,16 +93,17 @@ for (const [width, height] of sizes.filter(([w, h]) => onlySizes.length === 0 ||
     where = `${name}-${width}x${height}`;
     await page.goto(`${address}?fake=${name}`);
     await page.locator('h1').waitFor();
-    if (name === 'reveal') await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor({ timeout: 60_000 });
-    // All that enters has entered; what moves for ever does not count.
-    await page.evaluate(() =>
-      Promise.all(
-        document
-          .getAnimations()
-          .filter((animation) => animation.effect?.getComputedTiming().endTime !== Number.POSITIVE_INFINITY)
-          .map((animation) => animation.finished.catch(() => {})),
-      ),
-    );
+    if (name === 'reveal')
+      await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor({ timeout: 60_000 });
+    // All that enters has entered; what moves for ever stands still, so that a picture can be had again.
+    await page.evaluate(() => {
+      for (const animation of document.getAnimations()) {
+        if (animation.effect?.getComputedTiming().endTime === Number.POSITIVE_INFINITY) {
+          animation.pause();
+          animation.currentTime = 4200;
+        } else animation.finish();
+      }
+    });
     await page.screenshot({ path: join(out, `${where}.png`) });
     for (const what of await page.evaluate(layoutFaults)) fault(where, what);
   }
@@ -88,32 +119,49 @@ function layoutFaults() {
   const faults = [];
   const safe = { x: innerWidth * 0.05 - 1, y: innerHeight * 0.05 - 1 };
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const texts = [...document.querySelectorAll('h1, p, li, button, .panel, header span, strong')].filter((el) => {
-    const box = el.getBoundingClientRect();
-    return box.width > 0 && box.height > 0 && getComputedStyle(el).visibility !== 'hidden';
-  });
+  const texts = [...document.querySelectorAll('h1, p, li, button, .panel, header span, strong')].filter(
+    (el) => {
+      const box = el.getBoundingClientRect();
+      return box.width > 0 && box.height > 0 && getComputedStyle(el).visibility !== 'hidden';
+    },
+  );
   for (const el of texts) {
     const box = el.getBoundingClientRect();
     const label = `${el.tagName.toLowerCase()} “${el.textContent.trim().slice(0, 30)}”`;
     const quiet = el.matches('button.quiet') ? 2.4 * rem : 0;
-    if (box.left < safe.x - quiet || box.right > innerWidth - safe.x || box.top < safe.y || box.bottom > innerHeight - safe.y) {
-      faults.push(`${label} leaves the title-safe frame (${Math.round(box.left)}, ${Math.round(box.top)}, ${Math.round(box.right)}, ${Math.round(box.bottom)})`);
+    if (
+      box.left < safe.x - quiet ||
+      box.right > innerWidth - safe.x ||
+      box.top < safe.y ||
+      box.bottom > innerHeight - safe.y
+    ) {
+      faults.push(
+        `${label} leaves the title-safe frame (${Math.round(box.left)}, ${Math.round(box.top)}, ${Math.round(box.right)}, ${Math.round(box.bottom)})`,
+      );
     }
-    if (el.scrollWidth > el.clientWidth + 1 && getComputedStyle(el).display !== 'inline') faults.push(`${label} is clipped`);
-    if (Number.parseFloat(getComputedStyle(el).fontSize) < rem * 1.75 - 0.1 && el.textContent.trim()) faults.push(`${label} is too small`);
+    if (el.scrollWidth > el.clientWidth + 1 && getComputedStyle(el).display !== 'inline')
+      faults.push(`${label} is clipped`);
+    if (Number.parseFloat(getComputedStyle(el).fontSize) < rem * 1.75 - 0.1 && el.textContent.trim())
+      faults.push(`${label} is too small`);
   }
-  const blocks = [...document.querySelectorAll('.words > *, .panel, .link, header > *')].filter((el) => el.getBoundingClientRect().height > 0);
+  const blocks = [...document.querySelectorAll('.words > *, .panel, .link, header > *')].filter(
+    (el) => el.getBoundingClientRect().height > 0,
+  );
   for (let i = 0; i < blocks.length; i += 1) {
     for (let j = i + 1; j < blocks.length; j += 1) {
       const [a, b] = [blocks[i].getBoundingClientRect(), blocks[j].getBoundingClientRect()];
       const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
       const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-      if (wide > 1 && high > 1) faults.push(`“${blocks[i].textContent.trim().slice(0, 24)}” overlaps “${blocks[j].textContent.trim().slice(0, 24)}”`);
+      if (wide > 1 && high > 1)
+        faults.push(
+          `“${blocks[i].textContent.trim().slice(0, 24)}” overlaps “${blocks[j].textContent.trim().slice(0, 24)}”`,
+        );
     }
   }
   const active = document.activeElement;
   if (!active || active === document.body) faults.push('nothing has the focus');
   const panel = document.querySelector('.panel')?.getBoundingClientRect();
-  if (panel && innerWidth > innerHeight && panel.height < innerHeight * 0.44) faults.push('the code is too small');
+  if (panel && innerWidth > innerHeight && panel.height < innerHeight * 0.44)
+    faults.push('the code is too small');
   return faults;
 }

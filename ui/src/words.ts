@@ -18,7 +18,7 @@ export const words = {
     title: 'Scan with your phone.',
     steps: [
       'Point your phone’s camera at the code.',
-      'Record your face, or choose an avatar you have.',
+      'Record your face, or pick an avatar you have.',
       'Look up here and watch it come alive.',
     ],
     qr: 'The code to scan with your phone',
@@ -27,7 +27,7 @@ export const words = {
     timeUp: 'This code has run out.',
     newCode: 'New code',
     playPhone: 'Play the phone',
-    phonesCannot: 'In this demo, phones cannot reach the code yet. Play the phone on this screen instead.',
+    phonesCannot: 'In this demo no phone can reach the code yet: play the phone on this screen.',
     phonesCan: (at: string) => `Phones on this network reach the demo at ${at}.`,
   },
   making: {

@@ -16,15 +16,15 @@ export async function glb(): Promise<string> {
   group.add(head());
   for (const side of [-1, 1]) {
     const eye = new Mesh(
-      new SphereGeometry(0.115, 32, 24),
+      new SphereGeometry(0.1, 32, 24),
       new MeshStandardMaterial({ color: '#f7f3ee', roughness: 0.25 }),
     );
-    eye.position.set(side * 0.27, 0.1, 0.66);
+    eye.position.set(side * 0.27, 0.1, 0.63);
     const iris = new Mesh(
-      new SphereGeometry(0.06, 24, 16),
+      new SphereGeometry(0.052, 24, 16),
       new MeshStandardMaterial({ color: '#2c1c12', roughness: 0.1 }),
     );
-    iris.position.set(side * 0.265, 0.1, 0.725);
+    iris.position.set(side * 0.265, 0.1, 0.685);
     group.add(eye, iris);
   }
   const data = (await new GLTFExporter().parseAsync(group, { binary: true })) as ArrayBuffer;

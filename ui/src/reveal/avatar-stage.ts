@@ -97,8 +97,8 @@ function present(
     renderer.setPixelRatio(pace.ratio(width, height, window.devicePixelRatio));
     renderer.setSize(width, height, false);
     camera.aspect = width / height;
-    // As high as three quarters of the canvas, and never wider than it.
-    const reach = Math.max(size.y / 0.76, Math.hypot(size.x, size.z) / 0.86 / camera.aspect) / 2;
+    // As high as most of the canvas, and never wider than it.
+    const reach = Math.max(size.y / 0.84, Math.hypot(size.x, size.z) / 0.86 / camera.aspect) / 2;
     camera.position.set(0, 0, reach / Math.tan((camera.fov * Math.PI) / 360) + size.z / 2);
     camera.updateProjectionMatrix();
   };

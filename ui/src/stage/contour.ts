@@ -5,7 +5,7 @@
 export const FRAME = { x: -1.5, y: -1.28, width: 3, height: 3.36 } as const;
 
 /** The visible contour lines as SVG path data. */
-export function contourPath(lines = 84, yaw = -0.52, pitch = 0.3): string {
+export function contourPath(lines = 108, yaw = -0.3, pitch = 0.34): string {
   const horizon = new Float64Array(COLUMNS).fill(Number.NEGATIVE_INFINITY);
   const out: string[] = [];
   for (let i = 0; i <= lines; i += 1) {
@@ -17,10 +17,10 @@ export function contourPath(lines = 84, yaw = -0.52, pitch = 0.3): string {
 
 type Curve = readonly (readonly [y: number, value: number])[];
 
-const COLUMNS = 520;
+const COLUMNS = 360;
 const TOP = 1.06;
 const BOTTOM = -1.95;
-const POINTS = 300;
+const POINTS = 170;
 
 // Half-width, depth to the front and depth to the back, from the crown to the shoulders.
 const WIDTH: Curve = [
@@ -131,14 +131,14 @@ function traceSlice(y: number, yaw: number, pitch: number, horizon: Float64Array
 function features(x: number, y: number): number {
   const away = Math.abs(x);
   const noseHeight = y > -0.26 ? bell((y + 0.26) / 0.27) : bell((y + 0.26) / 0.085);
-  const nose = 0.3 * noseHeight * bell(x / (0.09 + 0.06 * bell((y + 0.26) / 0.12)));
-  const brow = 0.05 * bell((away - 0.27) / 0.2) * bell((y - 0.2) / 0.07);
-  const socket = -0.15 * bell((away - 0.29) / 0.16) * bell((y - 0.03) / 0.11);
-  const eye = 0.09 * bell((away - 0.29) / 0.09) * bell((y - 0.02) / 0.06);
-  const cheek = 0.05 * bell((away - 0.38) / 0.16) * bell((y + 0.22) / 0.14);
-  const lips = bell(x / 0.2) * (0.075 * bell((y + 0.5) / 0.04) + 0.08 * bell((y + 0.61) / 0.045));
-  const parting = -0.06 * bell(x / 0.2) * bell((y + 0.555) / 0.02);
-  const chin = 0.07 * bell(x / 0.2) * bell((y + 0.83) / 0.08);
+  const nose = 0.36 * noseHeight * bell(x / (0.09 + 0.06 * bell((y + 0.26) / 0.12)));
+  const brow = 0.1 * bell((away - 0.26) / 0.2) * bell((y - 0.21) / 0.07);
+  const socket = -0.24 * bell((away - 0.29) / 0.17) * bell((y - 0.05) / 0.12);
+  const eye = 0.15 * bell((away - 0.29) / 0.1) * bell((y - 0.03) / 0.065);
+  const cheek = 0.08 * bell((away - 0.4) / 0.16) * bell((y + 0.22) / 0.14);
+  const lips = bell(x / 0.2) * (0.13 * bell((y + 0.5) / 0.045) + 0.13 * bell((y + 0.61) / 0.05));
+  const parting = -0.1 * bell(x / 0.2) * bell((y + 0.555) / 0.02);
+  const chin = 0.12 * bell(x / 0.2) * bell((y + 0.83) / 0.09);
   return nose + brow + socket + eye + cheek + lips + parting + chin;
 }
 

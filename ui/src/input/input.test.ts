@@ -1,0 +1,101 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Pad, presses, push, watchGamepads } from './gamepad';
+import { keepFocus, moveFocus, nearest } from './spatial';
+
+const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
+
+describe('the nearest in a direction', () => {
+  const from = box(100, 100);
+  it('is what lies there, not what lies elsewhere', () => {
+    const others = [box(300, 100), box(100, 300), box(-200, 100), box(100, -100)];
+    expect(nearest(from, others, 'right')).toBe(0);
+    expect(nearest(from, others, 'down')).toBe(1);
+    expect(nearest(from, others, 'left')).toBe(2);
+    expect(nearest(from, others, 'up')).toBe(3);
+  });
+  it('prefers straight ahead to askew', () =>
+    expect(nearest(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
+  it('is none where there is none', () => expect(nearest(from, [box(100, 300)], 'up')).toBe(-1));
+});
+
+describe('the focus', () => {
+  afterEach(() => document.body.replaceChildren());
+
+  function stage(...labels: string[]): HTMLElement {
+    const root = document.createElement('main');
+    labels.forEach((label, i) => {
+      const button = document.createElement('button');
+      button.textContent = label;
+      button.getBoundingClientRect = () => ({ ...box(i * 200, 0) }) as DOMRect;
+      if (label === 'primary') button.dataset.primary = '';
+      root.append(button);
+    });
+    document.body.append(root);
+    return root;
+  }
+
+  it('moves by direction and stops at the edge', () => {
+    const root = stage('one', 'two');
+    root.querySelector('button')?.focus();
+    expect(moveFocus(root, 'right')).toBe(true);
+    expect(document.activeElement?.textContent).toBe('two');
+    expect(moveFocus(root, 'right')).toBe(false);
+    expect(document.activeElement?.textContent).toBe('two');
+  });
+
+  it('comes back to the main action when its element goes', () => {
+    const root = stage('one', 'primary');
+    const first = root.querySelector('button');
+    first?.focus();
+    keepFocus(root);
+    expect(document.activeElement?.textContent).toBe('one');
+    first?.remove();
+    keepFocus(root);
+    expect(document.activeElement?.textContent).toBe('primary');
+  });
+});
+
+const pad = (pressed: number[], axes: number[] = [0, 0, 0, 0]): Pad => ({
+  buttons: Array.from({ length: 16 }, (_, i) => ({ pressed: pressed.includes(i) })),
+  axes,
+});
+
+describe('a gamepad', () => {
+  it('tells a press once', () => {
+    expect(presses(pad([]), pad([0]))).toEqual(['confirm']);
+    expect(presses(pad([0]), pad([0]))).toEqual([]);
+    expect(presses(pad([0]), pad([0, 1]))).toEqual(['back']);
+  });
+  it('knows the directions, on the cross and on the stick', () => {
+    expect(presses(pad([]), pad([12, 13, 14, 15]))).toEqual(['up', 'down', 'left', 'right']);
+    expect(presses(pad([]), pad([], [0.9, 0.1]))).toEqual(['right']);
+    expect(presses(pad([], [0.9, 0]), pad([], [0.95, 0]))).toEqual([]);
+    expect(presses(pad([]), pad([], [0.1, -0.8]))).toEqual(['up']);
+  });
+  it('has buttons without a meaning of their own', () => expect(presses(null, pad([6]))).toEqual(['other']));
+  it('rests in the dead zone', () => {
+    expect(push(pad([], [0.1, -0.1, 0.05, 0]))).toEqual({ x: 0, y: 0 });
+    expect(push(pad([], [0.8, 0, 0.9, 0]))).toEqual({ x: 1, y: 0 });
+  });
+
+  it('is found without an event, and left in peace afterwards', () => {
+    vi.useFakeTimers();
+    const real = navigator.getGamepads;
+    let pads: unknown[] = [];
+    navigator.getGamepads = () => pads as (Gamepad | null)[];
+    const intents: string[] = [];
+    const stop = watchGamepads(
+      (intent) => intents.push(intent),
+      () => {},
+    );
+    pads = [null, { connected: true, index: 1, ...pad([0]) }];
+    vi.advanceTimersByTime(400);
+    expect(intents).toEqual(['confirm']);
+    stop();
+    pads = [null, { connected: true, index: 1, ...pad([1]) }];
+    vi.advanceTimersByTime(1000);
+    expect(intents).toEqual(['confirm']);
+    navigator.getGamepads = real;
+    vi.useRealTimers();
+  });
+});

@@ -1,0 +1,90 @@
+import { BufferGeometry, Group, Mesh, MeshStandardMaterial, Texture } from 'three';
+import { describe, expect, it, vi } from 'vitest';
+import { disposeModel } from './dispose';
+import { expressionAt } from './expression';
+import { ENTERING, glided, type Orbit, turned } from './orbit';
+import { Pace } from './pace';
+
+const seconds = Array.from({ length: 6000 }, (_, i) => i / 50);
+
+describe('the face at rest', () => {
+  it('stays within its weights', () => {
+    for (const t of seconds) {
+      const { blink, smile } = expressionAt(t);
+      expect(blink).toBeGreaterThanOrEqual(0);
+      expect(blink).toBeLessThanOrEqual(1);
+      expect(smile).toBeGreaterThanOrEqual(0);
+      expect(smile).toBeLessThanOrEqual(1);
+    }
+  });
+  it('blinks and smiles, and mostly looks at you', () => {
+    const faces = seconds.map(expressionAt);
+    expect(Math.max(...faces.map((face) => face.blink))).toBeGreaterThan(0.9);
+    expect(Math.max(...faces.map((face) => face.smile))).toBeGreaterThan(0.8);
+    expect(faces.filter((face) => face.blink > 0.05).length / faces.length).toBeLessThan(0.15);
+  });
+  it('does not jump', () => {
+    for (const t of seconds)
+      expect(Math.abs(expressionAt(t + 0.01).smile - expressionAt(t).smile)).toBeLessThan(0.05);
+  });
+});
+
+describe('turning', () => {
+  const left = (orbit: Orbit, time: number) => {
+    let now = orbit;
+    for (let t = 0; t < time; t += 1 / 60) now = glided(now, 1 / 60, t);
+    return now;
+  };
+  it('follows the hand and keeps the head upright', () => {
+    const orbit = turned(ENTERING, 0.5, 9);
+    expect(orbit.yaw).toBeCloseTo(ENTERING.yaw + 0.5);
+    expect(orbit.pitch).toBeLessThan(0.6);
+  });
+  it('glides on and comes to rest', () => {
+    const flung = turned({ ...ENTERING, yaw: 0 }, 0.05, 0, 0.016);
+    const soon = glided(flung, 0.05, 0);
+    expect(soon.yaw).toBeGreaterThan(flung.yaw);
+    expect(Math.abs(left(flung, 2.5).spin)).toBeLessThan(0.01);
+  });
+  it('left alone, shows the face again, by the shortest way', () => {
+    const behind = turned(ENTERING, 8, 0);
+    const later = left(behind, 30);
+    expect(Math.cos(later.yaw)).toBeGreaterThan(0.6);
+    expect(Math.abs(later.yaw - behind.yaw)).toBeLessThan(Math.PI + 0.7);
+  });
+});
+
+describe('the pace', () => {
+  it('is sharp where the machine can, and within bounds on a big screen', () => {
+    expect(new Pace().ratio(800, 800, 2)).toBe(2);
+    expect(new Pace().ratio(2200, 2160, 2)).toBeLessThan(1);
+  });
+  it('grows coarser while frames are slow, and not for ever', () => {
+    const pace = new Pace();
+    const first = pace.ratio(800, 800, 1);
+    const changes = Array.from({ length: 600 }, () => pace.saw(120)).filter(Boolean).length;
+    expect(changes).toBeGreaterThan(2);
+    expect(pace.ratio(800, 800, 1)).toBeLessThan(first);
+    expect(pace.ratio(800, 800, 1)).toBeGreaterThan(0.3);
+    expect(Array.from({ length: 24 }, () => pace.saw(120)).some(Boolean)).toBe(false);
+  });
+  it('stays sharp while they are quick', () => {
+    const pace = new Pace();
+    expect(Array.from({ length: 100 }, () => pace.saw(16)).some(Boolean)).toBe(false);
+  });
+});
+
+it('gives back everything that a model held', () => {
+  const texture = new Texture();
+  const geometry = new BufferGeometry();
+  const material = new MeshStandardMaterial({ map: texture, normalMap: texture });
+  const root = new Group().add(new Mesh(geometry, material), new Mesh(geometry, [material]));
+  const gone = { texture: vi.fn(), geometry: vi.fn(), material: vi.fn() };
+  texture.addEventListener('dispose', gone.texture);
+  geometry.addEventListener('dispose', gone.geometry);
+  material.addEventListener('dispose', gone.material);
+  disposeModel(root);
+  expect(gone.texture).toHaveBeenCalledTimes(1);
+  expect(gone.material).toHaveBeenCalledTimes(1);
+  expect(gone.geometry).toHaveBeenCalled();
+});
