@@ -63,9 +63,10 @@ impl Avatars {
         let dir = disk::open_subfolder(&parent, &name, folder)?;
         let manifest = read(&dir, folder)?;
         let whole = manifest.files.iter().map(|file| file.path.clone());
-        let parts = manifest.missing.iter().map(|file| format!("{}{PART}", file.path));
+        let rest =
+            manifest.missing.iter().flat_map(|file| [file.path.clone(), format!("{}{PART}", file.path)]);
         let mut files = 0;
-        for file in whole.chain(parts) {
+        for file in whole.chain(rest) {
             // A manifest that somebody edited names nothing outside of what we give.
             if names::is_ours(file.strip_suffix(PART).unwrap_or(&file)) {
                 files += usize::from(disk::remove_if_there(&dir, &file, &folder.join(&file))?);

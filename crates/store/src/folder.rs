@@ -228,7 +228,8 @@ impl AvatarFolder {
             }
         }
         for name in disk::entries(&self.dir, &self.path)? {
-            let listed = manifest.files.iter().any(|file| file.path == name);
+            let came = manifest.files.iter().map(|file| &file.path);
+            let listed = came.chain(manifest.missing.iter().map(|file| &file.path)).any(|path| *path == name);
             let part = name.strip_suffix(PART).is_some_and(names::is_ours);
             if (names::is_ours(&name) && !listed) || (part && manifest.complete) {
                 return Err(self.disagrees(format!("{name} is not listed")));

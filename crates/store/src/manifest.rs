@@ -82,7 +82,8 @@ pub struct ManifestFile {
 pub struct MissingFile {
     /// `export_type` as sent.
     pub export_type: String,
-    /// The name that it would have had; what came of it stands beside as `<path>.part`.
+    /// The name that it would have had (empty if it never had one). What came of it, if anything, stands there: as
+    /// `<path>.part` when it is a part, as `<path>` when it ended but was not what was due (an error page).
     pub path: String,
     /// Why it is missing, as a sentence.
     pub reason: String,

@@ -236,6 +236,22 @@ fn an_incomplete_avatar_is_kept_apart_with_what_came() {
 }
 
 #[test]
+fn an_error_page_that_came_whole_is_kept_as_missing_and_removed_with_the_rest() {
+    let root = folder();
+    let (_data_root, data) = data();
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(root.path(), &visit);
+    let mut page = folder.start("avatar_fbx.zip").expect("a file");
+    page.write(b"<!doctype html>").expect("written");
+    page.finish().expect("whole, and no zip");
+    let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
+    let kept = folder.keep_incomplete(&data, &listed).expect("kept");
+    assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip", "manifest.json"]);
+    assert_eq!(Avatars::remove(&kept).expect("removed").files, 3);
+    assert!(!kept.exists());
+}
+
+#[test]
 fn removing_leaves_what_is_not_ours() {
     let root = folder();
     let visit = VisitId::new();
