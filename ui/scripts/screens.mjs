@@ -1,6 +1,6 @@
 // Takes a picture of every screen at every size, over the scripted host and under the page's real policy, and
 // fails when anything leaves the title-safe frame, overlaps, is clipped, or when the policy refused something.
-//   npm run screens [-- NAME…]        CHROMIUM=/path/to/chromium
+//   npm run screens [-- NAME… SIZE… --motion]        CHROMIUM=/path/to/chromium
 
 import { mkdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -59,6 +59,8 @@ await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const address = `http://127.0.0.1:${server.address().port}/`;
 
 const wanted = process.argv.slice(2);
+// Standing still by default: quick to draw, and the same picture every time.
+const motion = wanted.includes('--motion');
 const only = wanted.filter((word) => names.includes(word));
 const onlySizes = wanted.filter((word) => /^\d+x\d+$/.test(word));
 const browser = await chromium.launch({
@@ -85,7 +87,10 @@ const fault = (where, what) => {
 for (const [width, height] of sizes.filter(
   ([w, h]) => onlySizes.length === 0 || onlySizes.includes(`${w}x${h}`),
 )) {
-  const page = await browser.newPage({ viewport: { width, height } });
+  const page = await browser.newPage({
+    viewport: { width, height },
+    reducedMotion: motion ? 'no-preference' : 'reduce',
+  });
   let where = '';
   page.on('console', (message) => message.type() === 'error' && fault(where, message.text()));
   page.on('pageerror', (error) => fault(where, error.message));

@@ -199,6 +199,32 @@ describe('Invite', () => {
   });
 });
 
+describe('a gamepad', () => {
+  it('starts by any button, moves on by A, and goes back by B', async () => {
+    let pressed: number[] = [];
+    const pad = () => ({
+      connected: true,
+      index: 0,
+      axes: [0, 0, 0, 0],
+      buttons: Array.from({ length: 16 }, (_, i) => ({ pressed: pressed.includes(i) })),
+    });
+    vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [pad()] }));
+    const host = await show(screens.attract);
+    const press = async (button: number, ...asked: string[]) => {
+      pressed = [button];
+      await waitFor(() => expect(host.asked).toEqual(asked));
+      pressed = [];
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    };
+    await press(6, 'start');
+    host.show(screens.invite);
+    await waitFor(() => expect(focused()).toBe('play-phone'));
+    await press(0, 'start', 'playPhone');
+    await press(1, 'start', 'playPhone', 'cancel');
+    vi.unstubAllGlobals();
+  });
+});
+
 describe('Making', () => {
   it('says the place in the queue', async () => {
     const host = await show(screens['making-queue']);

@@ -98,7 +98,7 @@ function present(
     renderer.setSize(width, height, false);
     camera.aspect = width / height;
     // As high as most of the canvas, and never wider than it.
-    const reach = Math.max(size.y / 0.84, Math.hypot(size.x, size.z) / 0.86 / camera.aspect) / 2;
+    const reach = Math.max(size.y / 0.84, Math.max(size.x, size.z) / 0.8 / camera.aspect) / 2;
     camera.position.set(0, 0, reach / Math.tan((camera.fov * Math.PI) / 360) + size.z / 2);
     camera.updateProjectionMatrix();
   };

@@ -17,10 +17,10 @@ export function contourPath(lines = 108, yaw = -0.3, pitch = 0.34): string {
 
 type Curve = readonly (readonly [y: number, value: number])[];
 
-const COLUMNS = 360;
+const COLUMNS = 420;
 const TOP = 1.06;
 const BOTTOM = -1.95;
-const POINTS = 170;
+const POINTS = 240;
 
 // Half-width, depth to the front and depth to the back, from the crown to the shoulders.
 const WIDTH: Curve = [
