@@ -1,0 +1,70 @@
+//! Where each part's picture stands on the one texture that all materials share.
+
+use glam::{Vec2, vec2};
+
+/// Width and height of the texture in pixels.
+pub(super) const SIZE: u32 = 1024;
+
+/// A rectangle of the texture, in pixels from the top left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Patch {
+    pub(super) x: u32,
+    pub(super) y: u32,
+    pub(super) width: u32,
+    pub(super) height: u32,
+}
+
+pub(super) const HEAD: Patch = Patch::new(0, 0, 1024, 800);
+pub(super) const EYE: Patch = Patch::new(4, 808, 208, 208);
+pub(super) const HAIR: Patch = Patch::new(220, 808, 512, 208);
+pub(super) const EAR: Patch = Patch::new(740, 808, 136, 208);
+pub(super) const MOUTH: Patch = Patch::new(884, 808, 40, 64);
+pub(super) const TEETH: Patch = Patch::new(932, 808, 40, 64);
+pub(super) const LASH: Patch = Patch::new(980, 808, 32, 32);
+pub(super) const LID_RIM: Patch = Patch::new(980, 848, 32, 32);
+pub(super) const BROW: Patch = Patch::new(884, 880, 128, 64);
+
+impl Patch {
+    const fn new(x: u32, y: u32, width: u32, height: u32) -> Self {
+        Self { x, y, width, height }
+    }
+
+    /// Texture coordinates of a place in the patch (0..=1 each way), half a pixel inside its edges.
+    pub(super) fn at(self, place: Vec2) -> Vec2 {
+        let size = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
+        (vec2(self.x as f32, self.y as f32) + 0.5 + place.clamp(Vec2::ZERO, Vec2::ONE) * size) / SIZE as f32
+    }
+
+    /// Texture coordinates of the patch's middle.
+    pub(super) fn middle(self) -> Vec2 {
+        self.at(Vec2::splat(0.5))
+    }
+
+    /// The patch's pixels, each with its place in it (0..=1 each way).
+    pub(super) fn pixels(self) -> impl Iterator<Item = (u32, u32, Vec2)> {
+        let scale = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
+        (0..self.height).flat_map(move |y| {
+            (0..self.width).map(move |x| (self.x + x, self.y + y, vec2(x as f32, y as f32) / scale))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_fit_the_texture_and_do_not_overlap() {
+        let all = [HEAD, EYE, HAIR, EAR, MOUTH, TEETH, LASH, LID_RIM, BROW];
+        for (i, a) in all.iter().enumerate() {
+            assert!(a.x + a.width <= SIZE && a.y + a.height <= SIZE);
+            for b in &all[i + 1..] {
+                let apart = a.x + a.width <= b.x
+                    || b.x + b.width <= a.x
+                    || a.y + a.height <= b.y
+                    || b.y + b.height <= a.y;
+                assert!(apart, "{a:?} overlaps {b:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Who the avatar is: proportions, tones and hair, all drawn from one seed.
+
+use glam::Vec3;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A colour as sRGB parts in 0..=1.
+pub(super) type Tone = Vec3;
+
+/// How the hair is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HairStyle {
+    /// Short all over.
+    Crop,
+    /// Lifted at the front, short at the sides.
+    Quiff,
+    /// Combed over from a parting.
+    SidePart,
+    /// Round and curly.
+    Curls,
+    /// To the jaw, parted.
+    Bob,
+    /// To the jaw, with a straight fringe.
+    Fringe,
+    /// To the shoulders.
+    Long,
+    /// Pulled back into a knot on top.
+    Bun,
+}
+
+const STYLES: [HairStyle; 8] = [
+    HairStyle::Crop,
+    HairStyle::Bob,
+    HairStyle::Quiff,
+    HairStyle::Curls,
+    HairStyle::Fringe,
+    HairStyle::SidePart,
+    HairStyle::Long,
+    HairStyle::Bun,
+];
+
+/// Everything that makes one head differ from another. Lengths are centimetres, factors are round 1.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Character {
+    pub(super) width: f32,
+    pub(super) jaw: f32,
+    pub(super) chin: f32,
+    pub(super) cheeks: f32,
+    pub(super) nose: f32,
+    pub(super) nose_lift: f32,
+    pub(super) lips: f32,
+    pub(super) mouth_width: f32,
+    pub(super) eye_size: f32,
+    pub(super) eye_tilt: f32,
+    pub(super) brow_weight: f32,
+    pub(super) brow_arch: f32,
+    pub(super) ears: f32,
+    pub(super) lashes: f32,
+    pub(super) neck: f32,
+    pub(super) style: HairStyle,
+    /// Which side the hair is parted on: −1 or 1.
+    pub(super) parting: f32,
+    /// Moves the noise, so that no two heads share their freckles and locks.
+    pub(super) grain: f32,
+    pub(super) skin: Tone,
+    pub(super) hair: Tone,
+    pub(super) iris: Tone,
+    pub(super) shirt: Tone,
+    pub(super) freckles: f32,
+    pub(super) stubble: f32,
+}
+
+impl Character {
+    /// The character that belongs to a seed, the same each time.
+    pub(super) fn from_seed(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut between = |low: f32, high: f32| rng.random_range(low..high);
+        let skin = ramp(&SKIN, between(0.0, 1.0));
+        let dark = (skin.x < 0.62) as u8 as f32;
+        let hair = if between(0.0, 1.0) < 0.62 + 0.3 * dark {
+            ramp(&DARK_HAIR, between(0.0, 1.0))
+        } else {
+            pick(&BRIGHT_HAIR, between(0.0, 1.0))
+        };
+        let iris =
+            if dark > 0.5 { pick(&DARK_EYES, between(0.0, 1.0)) } else { pick(&EYES, between(0.0, 1.0)) };
+        // Softness leads from broad jaws and heavy brows to full lips and long lashes.
+        let soft = between(0.0, 1.0);
+        let style = STYLES[((between(0.0, 1.0) * 8.0) as usize).min(7)];
+        let short = matches!(
+            style,
+            HairStyle::Crop | HairStyle::Quiff | HairStyle::SidePart | HairStyle::Curls | HairStyle::Bun
+        );
+        Self {
+            width: between(0.96, 1.04),
+            jaw: between(0.97, 1.07) - 0.09 * soft,
+            chin: between(0.85, 1.1) - 0.1 * soft,
+            cheeks: between(0.85, 1.2),
+            nose: between(0.9, 1.16) - 0.16 * soft,
+            nose_lift: between(-0.15, 0.3) + 0.15 * soft,
+            lips: between(0.8, 1.1) + 0.25 * soft,
+            mouth_width: between(0.92, 1.1),
+            eye_size: between(0.97, 1.05) + 0.04 * soft,
+            eye_tilt: between(-0.06, 0.16),
+            brow_weight: between(0.85, 1.15) - 0.32 * soft,
+            brow_arch: between(0.25, 0.6) + 0.2 * soft,
+            ears: between(0.88, 1.1),
+            lashes: 0.45 + 0.75 * soft,
+            neck: between(0.95, 1.05) - 0.13 * soft,
+            style,
+            parting: if between(0.0, 1.0) < 0.5 { -1.0 } else { 1.0 },
+            grain: between(0.0, 90.0),
+            freckles: if dark < 0.5 && between(0.0, 1.0) < 0.4 { between(0.4, 1.0) } else { 0.0 },
+            stubble: if short && soft < 0.4 { between(0.0, 0.75) } else { 0.0 },
+            shirt: pick(&SHIRTS, between(0.0, 1.0)),
+            skin,
+            hair,
+            iris,
+        }
+    }
+}
+
+/// A tone from its usual 24-bit notation.
+pub(super) fn rgb(hex: u32) -> Tone {
+    let part = |shift: u32| ((hex >> shift) & 0xff) as f32 / 255.0;
+    Vec3::new(part(16), part(8), part(0))
+}
+
+fn ramp(tones: &[u32], at: f32) -> Tone {
+    let place = at.clamp(0.0, 1.0) * (tones.len() - 1) as f32;
+    let index = (place as usize).min(tones.len() - 2);
+    rgb(tones[index]).lerp(rgb(tones[index + 1]), place - index as f32)
+}
+
+fn pick(tones: &[u32], at: f32) -> Tone {
+    rgb(tones[((at * tones.len() as f32) as usize).min(tones.len() - 1)])
+}
+
+const SKIN: [u32; 8] =
+    [0x00fb_dcc8, 0x00f3_c9ad, 0x00e8_b48f, 0x00d9_9e74, 0x00c0_8259, 0x00a0_6742, 0x0080_4f33, 0x0063_3b27];
+const DARK_HAIR: [u32; 5] = [0x0020_1b1c, 0x002b_211d, 0x0041_2c22, 0x005b_3c2a, 0x0070_4a30];
+const BRIGHT_HAIR: [u32; 8] =
+    [0x00b0_5a2c, 0x00d3_a562, 0x00e4_c38c, 0x009a_4a22, 0x00b8_b4b0, 0x00c9_5f86, 0x003e_8a9a, 0x008a_5a3a];
+const EYES: [u32; 7] =
+    [0x006b_4423, 0x003f_7fb5, 0x005d_8f58, 0x008a_6a35, 0x004f_9a9d, 0x0070_8a9f, 0x0054_3420];
+const DARK_EYES: [u32; 4] = [0x004a_2c18, 0x005f_3a1e, 0x0038_2218, 0x0074_5428];
+const SHIRTS: [u32; 9] = [
+    0x002f_6f8f,
+    0x00d9_6b4a,
+    0x003c_8c6e,
+    0x00e0_a63c,
+    0x0074_5a9c,
+    0x00c8_4f5f,
+    0x0035_4a63,
+    0x00e6_ddd0,
+    0x004d_a3a1,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_character_again_and_another_gives_another() {
+        assert_eq!(Character::from_seed(7), Character::from_seed(7));
+        assert_ne!(Character::from_seed(7), Character::from_seed(8));
+    }
+
+    #[test]
+    fn every_hair_style_comes_up() {
+        for style in STYLES {
+            assert!(
+                (0..400).any(|seed| Character::from_seed(seed).style == style),
+                "{style:?} never came up"
+            );
+        }
+    }
+
+    #[test]
+    fn tones_are_tones() {
+        for seed in 0..100 {
+            let it = Character::from_seed(seed);
+            for tone in [it.skin, it.hair, it.iris, it.shirt] {
+                assert!(tone.min_element() >= 0.0 && tone.max_element() <= 1.0);
+            }
+        }
+    }
+}

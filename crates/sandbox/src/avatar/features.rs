@@ -1,0 +1,173 @@
+//! What sits in and on the skin: eyeballs, brows, teeth and ears.
+
+use std::f32::consts::{PI, TAU};
+
+use glam::{Quat, Vec3, vec2, vec3};
+
+use super::atlas;
+use super::maths::{bell, eased_table, mix, smoothstep};
+use super::mesh::Mesh;
+use super::sculpt::Sculpt;
+
+/// One eyeball (`side` 1 for the character's left), its pupil looking along +Z.
+pub(super) fn eyeball(sculpt: &Sculpt, side: f32) -> Mesh {
+    let (rings, segments) = (20_u32, 36_u32);
+    let centre = vec3(sculpt.eye.x * side, sculpt.eye.y, sculpt.eye.z);
+    let mut mesh = Mesh::default();
+    for ring in 0..=rings {
+        // Close together over the iris, where the cornea bulges.
+        let out = ring as f32 / rings as f32;
+        let polar = PI * 0.72 * mix(out * out, out, 0.55);
+        let bulge = 1.0 + 0.05 * bell(polar / 0.42);
+        for segment in 0..=segments {
+            let turn = TAU * segment as f32 / segments as f32;
+            let round = vec2(turn.cos(), turn.sin());
+            let (sin, cos) = polar.sin_cos();
+            let p = vec3(round.x * sin, round.y * sin, cos) * sculpt.eye_radius * bulge;
+            let spread = 0.5 * (polar / (PI * 0.72));
+            mesh.vertex(centre + p, atlas::EYE.at(vec2(0.5 + round.x * spread, 0.5 - round.y * spread)));
+        }
+    }
+    // Rings go outwards from the pole: seen from the front that is anticlockwise in column order.
+    for ring in 0..rings {
+        for segment in 0..segments {
+            let a = ring * (segments + 1) + segment;
+            let b = a + segments + 1;
+            mesh.quad(a, b, b + 1, a + 1);
+        }
+    }
+    mesh
+}
+
+/// One eyebrow: a tapered ribbon that lies on the brow.
+pub(super) fn brow(sculpt: &Sculpt, side: f32) -> Mesh {
+    let (along, around) = (26_u32, 8_u32);
+    let who = &sculpt.who;
+    let spine = |t: f32| {
+        let theta = mix(0.15, 0.68, t);
+        let arch = who.brow_arch * bell((t - 0.62) / 0.42);
+        sculpt.surface(theta * side, 2.15 + arch - 0.62 * smoothstep(0.55, 1.0, t))
+    };
+    let mut mesh = Mesh::default();
+    for i in 0..=along {
+        let t = i as f32 / along as f32;
+        let p = spine(t);
+        let forward = (spine((t + 0.03).min(1.0)) - spine((t - 0.03).max(0.0))).normalize_or_zero();
+        let out = outward(sculpt, p);
+        let up = forward.cross(out).normalize_or_zero() * -side;
+        let body = smoothstep(-0.06, 0.14, t) * (1.0 - smoothstep(0.35, 1.04, t)).max(0.02).powf(0.7);
+        let tall = 0.44 * who.brow_weight * body;
+        let thick = 0.2 * who.brow_weight.sqrt() * body;
+        for j in 0..=around {
+            let turn = TAU * j as f32 / around as f32 * -side;
+            let edge = up * turn.cos() * tall + out * (turn.sin() * thick + 0.03);
+            mesh.vertex(p + edge, atlas::BROW.at(vec2(t, j as f32 / around as f32)));
+        }
+    }
+    mesh.grid(0, along + 1, around + 1);
+    // A grid's rows climb; here they run sideways, and the turn's direction sets the winding.
+    mesh.triangles.iter_mut().for_each(|t| t.swap(1, 2));
+    mesh
+}
+
+/// The row of teeth of one jaw with its gum (`side` 1 upper, −1 lower).
+pub(super) fn teeth(sculpt: &Sculpt, side: f32) -> Mesh {
+    let columns = 41_u32;
+    let mut mesh = Mesh::default();
+    let front = sculpt.mouth.z - 0.95;
+    let (edge, height) =
+        if side > 0.0 { (sculpt.mouth.y - 0.32, 0.95) } else { (sculpt.mouth.y - 0.52, -0.8) };
+    // From the edge up the front to the gum; the edge itself is rounded to the back.
+    let profile = [
+        (-0.3, 0.12, 0.9),
+        (0.0, 0.0, 0.8),
+        (0.06, 0.0, 0.7),
+        (0.5, 0.02, 0.4),
+        (1.0, 0.0, 0.12),
+        (1.7, -0.25, 0.0),
+    ];
+    let ordered: Vec<_> = if side > 0.0 { profile.to_vec() } else { profile.iter().rev().copied().collect() };
+    for (up, back, v) in ordered {
+        for c in 0..columns {
+            let u = c as f32 / (columns - 1) as f32;
+            let turn = (u - 0.5) * 2.3;
+            let gap = 1.0 - 0.05 * bell(((u * 12.0).fract() - 0.5) * 9.0) * (1.0 - v);
+            let radius = 2.25 * gap - back;
+            let y = if up < 0.0 { edge } else { edge + up * height };
+            let depth = if up < 0.0 { 0.35 } else { 0.0 };
+            let p =
+                vec3(turn.sin() * (radius - depth), y, front - 2.9 + turn.cos() * (radius - depth) * 1.28);
+            mesh.vertex(p, atlas::TEETH.at(vec2(u, v)));
+        }
+    }
+    mesh.grid(0, 6, columns);
+    mesh
+}
+
+/// One ear: a shell whose rim folds round, set against the side of the head.
+pub(super) fn ear(sculpt: &Sculpt, side: f32) -> Mesh {
+    let (rings, segments) = (20_u32, 40_u32);
+    let who = &sculpt.who;
+    let root = sculpt.surface(1.62, -0.9);
+    // Height of the shell over its base plate, from the middle (0) to the rim (1).
+    let relief = [
+        (0.0, 0.0),
+        (0.3, 0.03),
+        (0.46, 0.34),
+        (0.58, 0.5),
+        (0.7, 0.36),
+        (0.8, 0.34),
+        (0.92, 0.66),
+        (1.0, 0.52),
+    ];
+    let turn = Quat::from_rotation_y(0.95) * Quat::from_rotation_x(-0.16);
+    let mut mesh = Mesh::default();
+    for ring in 0..=rings {
+        let out = ring as f32 / rings as f32 * 1.35;
+        for segment in 0..=segments {
+            let angle = TAU * segment as f32 / segments as f32;
+            let (sin, cos) = angle.sin_cos();
+            // Egg-shaped, broad above; `cos` points to the back of the head.
+            let half_width = mix(1.05, 1.62, smoothstep(-1.0, 0.7, sin));
+            let half_height = if sin > 0.0 { 2.55 } else { 2.35 };
+            let towards_face = smoothstep(0.1, 0.95, -cos);
+            let lobe = smoothstep(-0.55, -0.95, sin);
+            let fold = out.min(1.0);
+            let mut height = eased_table(&relief, fold);
+            height = mix(height, 0.3 * smoothstep(0.3, 0.7, fold), (towards_face * 0.85).max(lobe * 0.9));
+            // The small flap before the ear canal.
+            height += 0.42 * bell((cos + 0.62) / 0.3) * bell((sin + 0.12) / 0.36) * bell((fold - 0.62) / 0.3);
+            // Beyond the rim the shell turns to the back and comes in again.
+            let behind = (out - 1.0).max(0.0) / 0.35;
+            let reach = fold - 0.42 * behind * behind;
+            height -= behind * mix(1.0, 0.75, towards_face);
+            let flat = vec3(-cos * half_width * reach, sin * half_height * reach, height) * who.ears;
+            // Local +Z is outwards; the front edge lies on the head and the back edge stands off.
+            let local = vec3(flat.x, flat.y, flat.z);
+            let mut p = turn * vec3(local.x, local.y, local.z);
+            p += vec3(root.x + 0.28, -0.7, root.z - 0.35);
+            mesh.vertex(
+                vec3(p.x * side, p.y, p.z),
+                atlas::EAR.at(vec2(
+                    0.5 - cos * 0.5 * reach * if out > 1.0 { 0.98 } else { 1.0 },
+                    0.5 - sin * 0.5 * reach,
+                )),
+            );
+        }
+    }
+    for ring in 0..rings {
+        for segment in 0..segments {
+            let a = ring * (segments + 1) + segment;
+            let b = a + segments + 1;
+            if side > 0.0 { mesh.quad(a, a + 1, b + 1, b) } else { mesh.quad(a, b, b + 1, a + 1) }
+        }
+    }
+    mesh
+}
+
+/// The direction away from the skin at a point.
+pub(super) fn outward(sculpt: &Sculpt, p: Vec3) -> Vec3 {
+    let step = 0.03;
+    let slope = |axis: Vec3| sculpt.distance(p + axis * step) - sculpt.distance(p - axis * step);
+    vec3(slope(Vec3::X), slope(Vec3::Y), slope(Vec3::Z)).try_normalize().unwrap_or(Vec3::Z)
+}

@@ -1,0 +1,234 @@
+//! Hair: a shell over the scalp, cut along a hairline, lifted and grooved by style.
+
+use std::f32::consts::TAU;
+
+use glam::{Vec2, Vec3, vec2, vec3};
+
+use super::atlas;
+use super::character::HairStyle;
+use super::maths::{bell, cells, eased_table, mix, noise, smoothstep};
+use super::mesh::Mesh;
+use super::sculpt::Sculpt;
+
+/// The middle that the hair's directions are seen from.
+const CENTRE: Vec3 = vec3(0.0, 2.2, -0.8);
+const COLUMNS: u32 = 150;
+const ROWS: u32 = 62;
+const LOWEST: f32 = -64.0;
+
+/// The hair of a character. Empty for nobody: every style has some.
+pub(super) fn hair(sculpt: &Sculpt) -> Mesh {
+    let cut = Cut::of(sculpt);
+    let mut mesh = Mesh::default();
+    let mut kept = Vec::new();
+    for row in 0..ROWS {
+        let elevation = mix(LOWEST, 90.0, (row as f32 / (ROWS - 1) as f32).powf(0.92));
+        for column in 0..=COLUMNS {
+            let around = column as f32 / COLUMNS as f32;
+            let azimuth = (around - 0.5) * 360.0;
+            let (position, over) = cut.point(sculpt, azimuth, elevation);
+            kept.push(over > -5.0);
+            mesh.vertex(position, atlas::HAIR.at(vec2(around, 1.0 - row as f32 / (ROWS - 1) as f32)));
+        }
+    }
+    mesh.grid(0, ROWS, COLUMNS + 1);
+    mesh.triangles.retain(|t| t.iter().any(|&i| kept[i as usize]));
+    if cut.style == HairStyle::Bun {
+        mesh.append(&knot(sculpt));
+    }
+    mesh.drop_slivers();
+    mesh.drop_unused();
+    mesh
+}
+
+/// How far (in degrees) a skin point stands over the hairline: positive under hair.
+pub(super) fn over_hairline(sculpt: &Sculpt, p: Vec3) -> f32 {
+    let d = p - CENTRE;
+    let azimuth = d.x.atan2(d.z).to_degrees();
+    let elevation = d.y.atan2(d.x.hypot(d.z)).to_degrees();
+    elevation - Cut::of(sculpt).scalp_line(azimuth)
+}
+
+struct Cut {
+    style: HairStyle,
+    parting: f32,
+    width: f32,
+    grain: f32,
+}
+
+impl Cut {
+    fn of(sculpt: &Sculpt) -> Self {
+        let who = &sculpt.who;
+        Self { style: who.style, parting: who.parting, width: who.width, grain: who.grain }
+    }
+
+    /// Elevation where hair grows from the skin.
+    fn scalp_line(&self, azimuth: f32) -> f32 {
+        const SHORT: [(f32, f32); 12] = [
+            (0.0, 38.0),
+            (28.0, 37.0),
+            (46.0, 33.0),
+            (57.0, 20.0),
+            (66.0, 2.0),
+            (74.0, -11.0),
+            (82.0, -13.0),
+            (90.0, 4.0),
+            (108.0, 4.0),
+            (120.0, -22.0),
+            (136.0, -34.0),
+            (180.0, -38.0),
+        ];
+        let wave = 1.2 * (noise(vec3(azimuth * 0.22, self.grain, 0.0)) - 0.5);
+        eased_table(&SHORT, azimuth.abs()) + wave
+    }
+
+    /// Elevation where the hair ends.
+    fn line(&self, azimuth: f32) -> f32 {
+        const CURTAIN: [(f32, f32); 8] = [
+            (0.0, 38.0),
+            (30.0, 35.0),
+            (44.0, 27.0),
+            (54.0, 8.0),
+            (62.0, -22.0),
+            (72.0, -42.0),
+            (100.0, -46.0),
+            (180.0, -47.0),
+        ];
+        let a = azimuth.abs();
+        let towards = azimuth * self.parting;
+        match self.style {
+            HairStyle::Bob => eased_table(&CURTAIN, a) - 12.0 * bell((towards + 34.0) / 22.0),
+            HairStyle::Fringe => {
+                mix(24.0 + 1.5 * (azimuth * 0.35).sin(), eased_table(&CURTAIN, a), smoothstep(40.0, 58.0, a))
+            }
+            HairStyle::Long => {
+                let long = eased_table(&CURTAIN, a);
+                mix(long, long - 12.5, smoothstep(58.0, 74.0, a)) - 9.0 * bell((towards + 32.0) / 22.0)
+            }
+            HairStyle::SidePart => self.scalp_line(azimuth) - 7.0 * bell((towards + 22.0) / 24.0),
+            HairStyle::Crop => self.scalp_line(azimuth) - 2.0 * bell(azimuth / 40.0),
+            HairStyle::Quiff | HairStyle::Curls | HairStyle::Bun => self.scalp_line(azimuth),
+        }
+    }
+
+    /// The hair's surface in a direction, and how far that is over where the hair ends.
+    fn point(&self, sculpt: &Sculpt, azimuth: f32, elevation: f32) -> (Vec3, f32) {
+        let (a, e) = (azimuth.to_radians(), elevation.to_radians());
+        let along = vec3(a.sin() * e.cos(), e.sin(), a.cos() * e.cos());
+        let scalp = sculpt.exit(CENTRE, along, 3.0);
+        let over = elevation - self.line(azimuth);
+        let (height, edge) = self.height(azimuth, elevation, scalp, along);
+        let grown = smoothstep(0.0, edge, over).powf(0.55);
+        let sunk = 0.9 * smoothstep(0.0, -4.0, over);
+        let groove = self.groove(azimuth, elevation, along) * smoothstep(0.0, 0.5, height);
+        let reach = scalp - 0.06 + (height + groove) * grown - sunk;
+        let mut p = CENTRE + along * reach;
+        // A quiff leans forward over the brow.
+        if self.style == HairStyle::Quiff {
+            p.z += 0.9 * bell((elevation - 46.0) / 22.0) * bell(azimuth / 46.0) * grown;
+        }
+        (p, over)
+    }
+
+    /// How thick the hair is over the scalp, and over how many degrees it rises from its edge.
+    fn height(&self, azimuth: f32, elevation: f32, scalp: f32, along: Vec3) -> (f32, f32) {
+        let top = smoothstep(5.0, 62.0, elevation);
+        let front = bell(azimuth / 62.0);
+        let towards = azimuth * self.parting;
+        match self.style {
+            HairStyle::Crop => (mix(0.42, 0.95, top), 9.0),
+            HairStyle::Quiff => {
+                let lift = 2.5 * bell((elevation - 54.0) / 24.0) * bell(azimuth / 52.0);
+                (mix(0.4, 1.2, top) + lift, mix(9.0, 13.0, front))
+            }
+            HairStyle::SidePart => {
+                let part = bell((towards - 40.0) / 7.0) * smoothstep(82.0, 60.0, elevation);
+                let sweep = 1.0 * bell((towards + 8.0) / 46.0) * bell((elevation - 52.0) / 26.0);
+                (mix(0.5, 1.25, top) + sweep - 0.75 * part, 9.0)
+            }
+            HairStyle::Curls => {
+                let curl = cells(along * 4.4 + Vec3::splat(self.grain));
+                (mix(1.3, 2.7, smoothstep(-20.0, 50.0, elevation)) + 0.75 * (0.55 - curl), 15.0)
+            }
+            HairStyle::Bun => (mix(0.5, 0.85, top), 8.0),
+            HairStyle::Bob | HairStyle::Fringe | HairStyle::Long => {
+                // Below the widest place it hangs like a curtain, a little wider at the tips.
+                let fall = (-elevation).max(0.0);
+                let hull = vec3(8.95, 9.6, 10.2) * self.width.max(0.98);
+                let over_skull = 1.0 / (along / hull).length();
+                let flat = along.x.hypot(along.z).max(0.3);
+                let side = vec2(along.x / flat / hull.x, along.z / flat / hull.z).length();
+                let tuck =
+                    if self.style == HairStyle::Long { 0.0 } else { 0.06 * smoothstep(34.0, 47.0, fall) };
+                let curtain = (1.0 + 0.05 * smoothstep(0.0, 30.0, fall) - tuck) / side / flat;
+                let reach = if elevation < 0.0 { curtain } else { over_skull };
+                let part = if self.style == HairStyle::Fringe {
+                    0.0
+                } else {
+                    0.55 * bell((towards - 16.0) / 5.0)
+                        * smoothstep(24.0, 45.0, elevation)
+                        * smoothstep(89.0, 74.0, elevation)
+                };
+                ((reach - scalp).max(0.45) - part, mix(9.0, 6.0, smoothstep(50.0, 70.0, azimuth.abs())))
+            }
+        }
+    }
+
+    /// Locks: shallow grooves along the way that the hair lies.
+    fn groove(&self, azimuth: f32, elevation: f32, along: Vec3) -> f32 {
+        let wander = 16.0 * noise(vec3(azimuth * 0.03, elevation * 0.05, self.grain));
+        let across = match self.style {
+            // Combed over: locks run round the head.
+            HairStyle::SidePart => elevation * 0.42 + azimuth * 0.1,
+            HairStyle::Quiff => azimuth * 0.24 + wander * 0.12,
+            HairStyle::Curls => return 0.0,
+            HairStyle::Crop => {
+                return 0.22 * (noise(along * 9.0 + Vec3::splat(self.grain)) - 0.5);
+            }
+            _ => azimuth * 0.2 + wander * 0.1,
+        };
+        let lock = (across + self.grain).fract().abs();
+        let fine = (across * 2.7 + self.grain).fract().abs();
+        let pole = if self.style == HairStyle::SidePart { 1.0 } else { smoothstep(89.0, 70.0, elevation) };
+        pole * (0.3 * ((lock * std::f32::consts::PI).sin().sqrt() - 0.8)
+            + 0.08 * (fine * std::f32::consts::PI).sin())
+    }
+}
+
+/// The knot of a bun: a grooved ball behind the crown.
+fn knot(sculpt: &Sculpt) -> Mesh {
+    let (rings, segments) = (16_u32, 32_u32);
+    let centre = sculpt.surface(std::f32::consts::PI, 11.6) + vec3(0.0, 2.3, -0.9);
+    let mut mesh = Mesh::default();
+    for ring in 0..=rings {
+        let polar = std::f32::consts::PI * ring as f32 / rings as f32;
+        for segment in 0..=segments {
+            let turn = TAU * segment as f32 / segments as f32;
+            let swirl = 1.0 + 0.05 * (turn * 5.0 + polar * 4.0).sin();
+            let p =
+                vec3(polar.sin() * turn.sin(), -polar.cos() * 0.82, polar.sin() * turn.cos()) * 2.9 * swirl;
+            let uv: Vec2 = vec2(segment as f32 / segments as f32, 0.2 + 0.6 * ring as f32 / rings as f32);
+            mesh.vertex(centre + p, atlas::HAIR.at(uv));
+        }
+    }
+    mesh.grid(0, rings + 1, segments + 1);
+    mesh
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::character::Character;
+    use super::*;
+
+    #[test]
+    fn hair_covers_the_crown_and_leaves_the_face_free() {
+        for seed in 0..12 {
+            let sculpt = Sculpt::new(Character::from_seed(seed));
+            let mesh = hair(&sculpt);
+            let crown = sculpt.surface(0.0, 13.5).y;
+            assert!(mesh.positions.iter().any(|p| p.y > crown + 0.2), "seed {seed} has a bare crown");
+            let before_the_nose = mesh.positions.iter().filter(|p| p.z > 6.5 && p.y < 0.0).count();
+            assert_eq!(before_the_nose, 0, "seed {seed} ({:?}) has hair over the face", sculpt.who.style);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The skin as a grid round the spine: columns are angles, rows climb from the shoulders to the crown. The row at the
+//! eyes and the row at the mouth stand double, and their edges part into lids and lips.
+
+use glam::{Vec2, Vec3, vec2, vec3};
+
+use super::atlas;
+use super::maths::{mix, smoothstep};
+use super::mesh::Mesh;
+use super::sculpt::{EYE_ROW, HIGHEST_ROW, LOWEST_ROW, MOUTH_ROW, Sculpt};
+
+/// How far an eye's lids are from the eye row, in centimetres at the middle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Lids {
+    pub(super) upper: f32,
+    pub(super) lower: f32,
+}
+
+/// The lids of a relaxed face.
+pub(super) const LIDS_AT_REST: Lids = Lids { upper: 0.84, lower: 0.56 };
+
+/// Where a vertex of the face comes from, so that it can be placed again with other lids.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Source {
+    pub(super) theta: f32,
+    pub(super) row: f32,
+    /// Which of a double row's edges: −1 lower, 1 upper, 0 neither.
+    pub(super) side: f32,
+    pub(super) layer: Layer,
+}
+
+/// What kind of vertex of the face it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Layer {
+    /// The skin itself.
+    Skin,
+    /// From a lid's edge (0) inwards over the eyeball (2).
+    LidRim(u8),
+    /// The lashes' root, tip and upper root.
+    Lash(u8),
+    /// From a lip's edge (0) into the mouth (3).
+    LipRim(u8),
+    /// Brows and ears: they stand on the skin and follow it.
+    OnSkin,
+    /// Teeth and gums: only the jaw moves them.
+    Teeth,
+}
+
+/// The face's mesh with the origin of each vertex.
+pub(super) struct Head {
+    pub(super) mesh: Mesh,
+    pub(super) sources: Vec<Source>,
+    /// Angles of the columns and the rows of the skin's grid, which comes first in the mesh.
+    pub(super) columns: Vec<f32>,
+    pub(super) rows: Vec<(f32, f32)>,
+}
+
+impl Head {
+    pub(super) fn new(sculpt: &Sculpt) -> Self {
+        let mut it = Self { mesh: Mesh::default(), sources: Vec::new(), columns: columns(), rows: rows() };
+        it.skin(sculpt);
+        for eye in [-1.0, 1.0] {
+            it.lids(sculpt, eye);
+        }
+        it.lips(sculpt);
+        it
+    }
+
+    /// Adds a part that was built elsewhere; all its vertices share a layer and stand above (1) or below (−1) the mouth.
+    pub(super) fn attach(&mut self, part: &Mesh, layer: Layer, side: f32) {
+        for p in &part.positions {
+            self.sources.push(Source { theta: p.x.atan2(p.z), row: p.y, side, layer });
+        }
+        self.mesh.append(part);
+    }
+
+    /// Where `v` of the texture stands for a row of the grid.
+    pub(super) fn row_v(&self, index: usize) -> f32 {
+        // Double rows share a line of the texture.
+        let doubled = self.rows[..=index].iter().filter(|row| row.1 > 0.0).count();
+        (index - doubled) as f32 / (self.rows.len() - 3) as f32
+    }
+
+    fn skin(&mut self, sculpt: &Sculpt) {
+        let (rows, columns) = (self.rows.clone(), self.columns.clone());
+        let last = columns.len() - 1;
+        for (r, &(row, side)) in rows.iter().enumerate() {
+            let v = self.row_v(r);
+            // The head is symmetric: one half is marched, the other mirrored.
+            let half: Vec<Vec3> = columns[..=last / 2]
+                .iter()
+                .map(|&theta| {
+                    let source = Source { theta, row, side, layer: Layer::Skin };
+                    place(sculpt, &source, LIDS_AT_REST)
+                })
+                .collect();
+            for (c, &theta) in columns.iter().enumerate() {
+                let p = half[c.min(last - c)];
+                let p = if c > last / 2 { vec3(-p.x, p.y, p.z) } else { p };
+                self.mesh.vertex(p, atlas::HEAD.at(vec2(c as f32 / last as f32, 1.0 - v)));
+                self.sources.push(Source { theta, row, side, layer: Layer::Skin });
+            }
+        }
+        let width = columns.len() as u32;
+        for r in 0..rows.len() - 1 {
+            if rows[r].0 < rows[r + 1].0 {
+                self.mesh.grid(r as u32 * width, 2, width);
+            }
+        }
+    }
+
+    fn strip(&mut self, sculpt: &Sculpt, angles: &[f32], row: f32, side: f32, layers: &[(Layer, Vec2)]) {
+        let first = self.mesh.positions.len() as u32;
+        // Rows climb in a grid: an upper edge is its strip's top, a lower edge its strip's bottom.
+        let ordered: Vec<_> =
+            if side > 0.0 { layers.iter().rev().collect() } else { layers.iter().collect() };
+        for (layer, uv) in ordered {
+            for &theta in angles {
+                let source = Source { theta, row, side, layer: *layer };
+                self.mesh.vertex(place(sculpt, &source, LIDS_AT_REST), *uv);
+                self.sources.push(source);
+            }
+        }
+        self.mesh.grid(first, layers.len() as u32, angles.len() as u32);
+    }
+
+    fn lids(&mut self, sculpt: &Sculpt, eye: f32) {
+        let (middle, half) = sculpt.eye_angles();
+        let within = |theta: &f32| (theta * eye - middle).abs() < half + 0.03;
+        let angles: Vec<f32> = self.columns.iter().copied().filter(within).collect();
+        for (side, edge) in [(1.0, atlas::LASH), (-1.0, atlas::LID_RIM)] {
+            let uv = edge.middle();
+            let rim = [0, 1, 2].map(|depth| (Layer::LidRim(depth), uv));
+            self.strip(sculpt, &angles, EYE_ROW, side, &rim);
+        }
+        let lash = [0, 1, 2].map(|k| (Layer::Lash(k), atlas::LASH.middle()));
+        self.strip(sculpt, &angles, EYE_ROW, 1.0, &[lash[2], lash[1], lash[0]]);
+    }
+
+    fn lips(&mut self, sculpt: &Sculpt) {
+        let half = sculpt.mouth_half_angle() + 0.03;
+        let angles: Vec<f32> = self.columns.iter().copied().filter(|a| a.abs() < half).collect();
+        for side in [1.0, -1.0] {
+            let into = [0, 1, 2, 3].map(|k| {
+                let depth = f32::from(k) / 3.0;
+                (Layer::LipRim(k), atlas::MOUTH.at(vec2(0.5, mix(0.1, 0.9, depth))))
+            });
+            self.strip(sculpt, &angles, MOUTH_ROW, side, &into);
+        }
+    }
+}
+
+/// Where a vertex stands when both eyes have these lids.
+pub(super) fn place(sculpt: &Sculpt, source: &Source, lids: Lids) -> Vec3 {
+    let edge = sculpt.surface(source.theta, opened(sculpt, source, lids));
+    let eye = vec3(sculpt.eye.x.copysign(source.theta), sculpt.eye.y, sculpt.eye.z);
+    let out = (edge - eye).normalize_or_zero();
+    match source.layer {
+        Layer::Skin | Layer::OnSkin | Layer::Teeth => edge,
+        Layer::LidRim(0) => edge,
+        Layer::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
+        Layer::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
+        Layer::Lash(k) => {
+            let (middle, half) = sculpt.eye_angles();
+            let s = ((source.theta.abs() - middle) / half).clamp(-1.0, 1.0);
+            let long =
+                sculpt.who.lashes * 0.34 * (1.0 - s * s).sqrt() * mix(0.6, 1.25, smoothstep(-1.0, 1.0, s));
+            let lift = mix(-0.55, 0.6, smoothstep(-0.4, 0.9, lids.upper));
+            let sweep = vec3(0.45 * s.max(0.0) * source.theta.signum(), lift, 0.0);
+            match k {
+                0 => eye + out * (sculpt.eye_radius + 0.06),
+                1 => edge + (out + sweep).normalize_or_zero() * long,
+                _ => edge + out * 0.03 + Vec3::Y * 0.07 * (1.0 - s * s),
+            }
+        }
+        Layer::LipRim(k) => {
+            let c = 1.0 - (source.theta / sculpt.mouth_half_angle()).powi(2).min(1.0);
+            let side = source.side * c.max(0.0).sqrt();
+            // The cavity follows the line of the lips, so that nothing shows through at the corners.
+            let y = edge.y - side * 0.04;
+            match k {
+                0 => edge,
+                1 => edge + vec3(0.0, side * 0.02, -0.4),
+                2 => vec3(edge.x * 0.95, y + side * 1.0, edge.z - 1.7),
+                _ => vec3(edge.x * 0.7, y, 4.2),
+            }
+        }
+    }
+}
+
+/// The row that a vertex has moved to, lids and lips being parted.
+fn opened(sculpt: &Sculpt, source: &Source, lids: Lids) -> f32 {
+    let fall = |x: f32| (1.0 - x).max(0.0).powi(2);
+    let mut row = source.row;
+    let (middle, half) = sculpt.eye_angles();
+    let s = (source.theta.abs() - middle) / half;
+    let above = source.row - EYE_ROW;
+    if s.abs() < 1.0 {
+        let upper = above > 0.0 || (source.side > 0.0 && above > -0.01);
+        // The upper lid is highest towards the nose, the lower one lowest away from it.
+        let lean = if upper { s + 0.12 * (1.0 - s * s) } else { s - 0.15 * (1.0 - s * s) };
+        let arc = (1.0 - lean * lean).max(0.0).powf(0.72);
+        row +=
+            if upper { lids.upper * arc * fall(above / 3.2) } else { -lids.lower * arc * fall(-above / 2.8) };
+    }
+    if s.abs() < 1.6 {
+        let tilt = sculpt.who.eye_tilt * s * (1.0 - smoothstep(1.0, 1.6, s.abs()));
+        row += tilt * fall(above.abs() / 3.0);
+    }
+    let m = source.theta / sculpt.mouth_half_angle();
+    let below = source.row - MOUTH_ROW;
+    if m.abs() < 1.0 {
+        row += 0.04 * source.side * (1.0 - m * m) * fall(below.abs() / 0.5);
+    }
+    row
+}
+
+fn columns() -> Vec<f32> {
+    // Close together over the face, wider towards the back of the head.
+    let mut half = Vec::new();
+    let mut angle = 0.0_f32;
+    while angle < std::f32::consts::PI - 0.04 {
+        half.push(angle);
+        angle += mix(0.0232, 0.115, smoothstep(0.62, 1.5, angle));
+    }
+    half.push(std::f32::consts::PI);
+    half[1..].iter().rev().map(|a| -a).chain(half.iter().copied()).collect()
+}
+
+fn rows() -> Vec<(f32, f32)> {
+    let bands = [
+        (LOWEST_ROW, -18.6, 8),
+        (-18.6, -16.6, 9),
+        (-16.6, -12.5, 9),
+        (-12.5, -8.8, 13),
+        (-8.8, MOUTH_ROW, 12),
+        (MOUTH_ROW, -5.0, 8),
+        (-5.0, -2.2, 12),
+        (-2.2, EYE_ROW, 11),
+        (EYE_ROW, 3.0, 15),
+        (3.0, 6.0, 8),
+        (6.0, HIGHEST_ROW, 13),
+    ];
+    let mut rows = Vec::new();
+    for (from, to, steps) in bands {
+        for step in 0..steps {
+            let row = mix(from, to, step as f32 / steps as f32);
+            if step == 0 && (from == EYE_ROW || from == MOUTH_ROW) {
+                rows.push((row, -1.0));
+                rows.push((row, 1.0));
+            } else {
+                rows.push((row, 0.0));
+            }
+        }
+    }
+    rows.push((HIGHEST_ROW, 0.0));
+    rows
+}

@@ -1,0 +1,94 @@
+//! The visitor's picture, laid onto the face from the front. The picture is taken to show a face in its middle, as the
+//! phone page asks for.
+
+use glam::{Vec3, vec3};
+use image::RgbImage;
+
+use super::character::Tone;
+
+/// A picture with the place of the face in it.
+pub(super) struct Photo<'a> {
+    image: &'a RgbImage,
+    /// Pixels a centimetre of the head.
+    scale: f32,
+    middle: (f32, f32),
+}
+
+/// Height that the picture's shorter side is taken to show, in centimetres.
+const SHOWN: f32 = 27.0;
+/// Height on the head that stands in the middle of the picture.
+const MIDDLE: f32 = -2.0;
+
+impl<'a> Photo<'a> {
+    /// `None` when the picture is too small to show anything.
+    pub(super) fn new(image: &'a RgbImage) -> Option<Self> {
+        let (width, height) = image.dimensions();
+        let short = width.min(height);
+        (short >= 16).then(|| Self {
+            image,
+            scale: short as f32 / SHOWN,
+            middle: (width as f32 / 2.0, height as f32 / 2.0),
+        })
+    }
+
+    /// The picture's colour in front of a point of the face. The character's left is at the viewer's right.
+    pub(super) fn tone(&self, p: Vec3) -> Tone {
+        let x = self.middle.0 + p.x * self.scale;
+        let y = self.middle.1 - (p.y - MIDDLE) * self.scale;
+        let (x0, y0) = (x.floor(), y.floor());
+        let (fx, fy) = (x - x0, y - y0);
+        let (x0, y0) = (x0 as i64, y0 as i64);
+        let upper = self.pixel(x0, y0).lerp(self.pixel(x0 + 1, y0), fx);
+        let lower = self.pixel(x0, y0 + 1).lerp(self.pixel(x0 + 1, y0 + 1), fx);
+        upper.lerp(lower, fy)
+    }
+
+    /// The mean tone of cheeks and forehead; `usual` when what is there cannot be skin.
+    pub(super) fn skin(&self, usual: Tone) -> Tone {
+        let mut sum = Vec3::ZERO;
+        let mut count = 0.0;
+        for (x, y) in [(-3.6, -3.6), (3.6, -3.6), (0.0, 4.2), (-2.2, 4.0), (2.2, 4.0), (0.0, -1.6)] {
+            for i in 0..25_u8 {
+                let (dx, dy) = (f32::from(i % 5) * 0.3 - 0.6, f32::from(i / 5) * 0.3 - 0.6);
+                let tone = self.tone(vec3(x + dx, y + dy, 0.0));
+                if tone.x >= tone.z && tone.max_element() > 0.12 && tone.min_element() < 0.95 {
+                    sum += tone;
+                    count += 1.0;
+                }
+            }
+        }
+        if count < 40.0 { usual } else { sum / count }
+    }
+
+    fn pixel(&self, x: i64, y: i64) -> Tone {
+        let (width, height) = self.image.dimensions();
+        let x = x.clamp(0, i64::from(width) - 1) as u32;
+        let y = y.clamp(0, i64::from(height) - 1) as u32;
+        let [r, g, b] = self.image.get_pixel(x, y).0;
+        vec3(f32::from(r), f32::from(g), f32::from(b)) / 255.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    #[test]
+    fn left_of_the_head_shows_the_right_of_the_picture() {
+        let image =
+            RgbImage::from_fn(100, 120, |x, _| if x < 50 { Rgb([255, 0, 0]) } else { Rgb([0, 255, 0]) });
+        let photo = Photo::new(&image).unwrap();
+        assert!(photo.tone(vec3(3.0, 0.0, 8.0)).y > 0.9);
+        assert!(photo.tone(vec3(-3.0, 0.0, 8.0)).x > 0.9);
+    }
+
+    #[test]
+    fn a_blue_picture_does_not_make_blue_skin() {
+        let image = RgbImage::from_pixel(64, 64, Rgb([10, 20, 240]));
+        let usual = vec3(0.8, 0.6, 0.5);
+        assert_eq!(Photo::new(&image).unwrap().skin(usual), usual);
+        assert!(Photo::new(&RgbImage::new(8, 8)).is_none());
+    }
+}

@@ -1,0 +1,247 @@
+//! The portrait: the same meshes through a small software renderer with three lights and a soft background.
+
+use glam::{Mat3, Vec2, Vec3, vec3};
+use image::{Rgb, RgbImage};
+
+use super::atlas;
+use super::maths::{mix, noise, smoothstep};
+use super::mesh::Mesh;
+
+/// Width and height of the picture in pixels.
+pub(super) const SIZE: (u32, u32) = (512, 640);
+/// Samples a pixel, each way.
+const FINE: u32 = 2;
+/// Width and height of the shadow map.
+const SHADOW: u32 = 640;
+
+/// How a surface answers to light.
+#[derive(Clone, Copy)]
+pub(super) struct Finish {
+    /// Strength and sharpness of the highlight.
+    pub(super) gloss: f32,
+    pub(super) sharp: f32,
+    /// How much light wraps round and comes out red, as in skin.
+    pub(super) soft: f32,
+}
+
+/// What is drawn: a mesh and its finish.
+pub(super) type Part<'a> = (&'a Mesh, Finish);
+
+/// Renders the parts before a background of a tone.
+pub(super) fn render(parts: &[Part], texture: &RgbImage, backdrop: Vec3) -> RgbImage {
+    let (width, height) = (SIZE.0 * FINE, SIZE.1 * FINE);
+    let camera = Camera::new(width, height);
+    let light = Light::new();
+    let mut shadow = Canvas::new(SHADOW, SHADOW);
+    let mut canvas = Canvas::new(width, height);
+    for (index, (mesh, _)) in parts.iter().enumerate() {
+        canvas.draw(mesh, index, |p| camera.see(p));
+        shadow.draw(mesh, index, |p| light.see(p));
+    }
+    let shade = |hit: &Hit| -> Vec3 {
+        let (mesh, finish) = parts[hit.part as usize];
+        let corners = mesh.triangles[hit.triangle as usize];
+        let rest = 1.0 - hit.b - hit.c;
+        let blend = |of: &[Vec3]| {
+            of[corners[0] as usize] * rest + of[corners[1] as usize] * hit.b + of[corners[2] as usize] * hit.c
+        };
+        let [a, b, c] = corners.map(|i| mesh.uvs[i as usize]);
+        let base = sample(texture, a * rest + b * hit.b + c * hit.c);
+        let p = blend(&mesh.positions);
+        let normal = blend(&mesh.normals).normalize_or_zero();
+        let lit = light.reaches(&shadow, p, normal);
+        illuminate(base, normal, (camera.eye - p).normalize(), finish, lit)
+    };
+    let mut image = RgbImage::new(SIZE.0, SIZE.1);
+    for (x, y, pixel) in image.enumerate_pixels_mut() {
+        let mut sum = Vec3::ZERO;
+        for sub in 0..FINE * FINE {
+            let (fx, fy) = (x * FINE + sub % FINE, y * FINE + sub / FINE);
+            let hit = &canvas.hits[(fy * width + fx) as usize];
+            sum += if hit.depth < f32::MAX {
+                to_display(shade(hit))
+            } else {
+                background(fx as f32 / width as f32, fy as f32 / height as f32, backdrop)
+            };
+        }
+        let grain = (noise(vec3(x as f32 * 0.9, y as f32 * 0.9, 1.0)) - 0.5) * 0.006;
+        *pixel = Rgb((sum / (FINE * FINE) as f32 + grain)
+            .to_array()
+            .map(|c| (c.clamp(0.0, 1.0) * 255.0 + 0.5) as u8));
+    }
+    image
+}
+
+fn illuminate(base: Vec3, normal: Vec3, view: Vec3, finish: Finish, lit: f32) -> Vec3 {
+    let key = vec3(-0.5, 0.55, 0.67).normalize();
+    let fill = vec3(0.8, 0.1, 0.55).normalize();
+    let rim = vec3(0.65, 0.4, -0.65).normalize();
+    let wrap = |l: Vec3, by: f32| ((normal.dot(l) + by) / (1.0 + by)).max(0.0);
+    // Light that has gone through skin comes out red at the edge of the shadow.
+    let direct = |l: Vec3, lit: f32| {
+        let plain = wrap(l, 0.06) * lit;
+        let through = wrap(l, 0.38) * mix(0.5, 1.0, lit);
+        Vec3::splat(plain).lerp(
+            vec3(mix(plain, through, 0.75), mix(plain, through, 0.3), mix(plain, through, 0.2)),
+            finish.soft,
+        )
+    };
+    let sky = vec3(0.34, 0.38, 0.46).lerp(vec3(0.3, 0.22, 0.18), 0.5 - 0.5 * normal.y);
+    let mut light = sky * 0.62;
+    light += vec3(1.0, 0.93, 0.84) * 1.25 * direct(key, lit);
+    light += vec3(0.62, 0.74, 0.95) * 0.32 * direct(fill, 1.0);
+    let back = wrap(rim, 0.0) * (1.0 - normal.dot(view).max(0.0)).powi(2);
+    light += vec3(1.0, 0.92, 0.85) * 1.6 * back;
+    let gloss = |l: Vec3| normal.dot((l + view).normalize()).max(0.0).powf(finish.sharp);
+    let edge = 0.05 + 0.95 * (1.0 - normal.dot(view).max(0.0)).powi(5);
+    base * light
+        + Vec3::splat(finish.gloss * (gloss(key) * lit + 0.3 * gloss(fill)))
+        + vec3(0.9, 0.95, 1.0) * (0.08 * edge * finish.gloss.min(0.5))
+}
+
+fn background(x: f32, y: f32, tone: Vec3) -> Vec3 {
+    let glow = smoothstep(0.85, 0.0, ((x - 0.5) * 0.95).hypot(y - 0.42));
+    let light = tone.lerp(Vec3::splat(0.97), 0.62);
+    let deep = tone.lerp(vec3(0.16, 0.18, 0.24), 0.45);
+    deep.lerp(light, glow) * mix(1.0, 0.92, y)
+}
+
+struct Camera {
+    eye: Vec3,
+    turn: Mat3,
+    focal: f32,
+    middle: Vec2,
+}
+
+impl Camera {
+    /// Stands a little to the side of the head, at the height of its eyes.
+    fn new(width: u32, height: u32) -> Self {
+        let target = vec3(0.0, -1.4, 0.0);
+        let direction = vec3(-0.27, 0.035, 1.0).normalize();
+        let distance = 96.0;
+        let right = Vec3::Y.cross(direction).normalize();
+        let up = direction.cross(right);
+        Self {
+            eye: target + direction * distance,
+            turn: Mat3::from_cols(right, up, direction).transpose(),
+            // Forty centimetres fill the height.
+            focal: height as f32 / 39.0 * distance,
+            middle: Vec2::new(width as f32 / 2.0, height as f32 / 2.0),
+        }
+    }
+
+    fn see(&self, p: Vec3) -> Vec3 {
+        let seen = self.turn * (p - self.eye);
+        let scale = self.focal / -seen.z;
+        vec3(self.middle.x + seen.x * scale, self.middle.y - seen.y * scale, -seen.z)
+    }
+}
+
+/// The key light, which casts shadows.
+struct Light {
+    turn: Mat3,
+}
+
+impl Light {
+    const PIXELS: f32 = SHADOW as f32 / 56.0;
+
+    fn new() -> Self {
+        let direction = vec3(-0.5, 0.55, 0.67).normalize();
+        let right = Vec3::Y.cross(direction).normalize();
+        Self { turn: Mat3::from_cols(right, direction.cross(right), direction).transpose() }
+    }
+
+    fn see(&self, p: Vec3) -> Vec3 {
+        let seen = self.turn * p;
+        let half = SHADOW as f32 / 2.0;
+        vec3(half + seen.x * Self::PIXELS, half - seen.y * Self::PIXELS, 60.0 - seen.z)
+    }
+
+    /// Share of the light that reaches a point, softened at the shadow's edge.
+    fn reaches(&self, shadow: &Canvas, p: Vec3, normal: Vec3) -> f32 {
+        let at = self.see(p + normal * 0.25);
+        let mut sum = 0.0;
+        for dy in -2..=2_i32 {
+            for dx in -2..=2_i32 {
+                let (x, y) = ((at.x + dx as f32 * 1.6) as i32, (at.y + dy as f32 * 1.6) as i32);
+                let inside = (0..SHADOW as i32).contains(&x) && (0..SHADOW as i32).contains(&y);
+                let free = !inside || shadow.hits[(y * SHADOW as i32 + x) as usize].depth > at.z - 0.25;
+                sum += if free { 1.0 } else { 0.0 };
+            }
+        }
+        sum / 25.0
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Hit {
+    depth: f32,
+    triangle: u32,
+    part: u32,
+    b: f32,
+    c: f32,
+}
+
+struct Canvas {
+    width: u32,
+    height: u32,
+    hits: Vec<Hit>,
+}
+
+impl Canvas {
+    fn new(width: u32, height: u32) -> Self {
+        let empty = Hit { depth: f32::MAX, triangle: 0, part: 0, b: 0.0, c: 0.0 };
+        Self { width, height, hits: vec![empty; (width * height) as usize] }
+    }
+
+    /// Draws what faces the viewer; the nearest triangle keeps each pixel.
+    fn draw(&mut self, mesh: &Mesh, part: usize, see: impl Fn(Vec3) -> Vec3) {
+        let seen: Vec<Vec3> = mesh.positions.iter().map(|&p| see(p)).collect();
+        for (index, corners) in mesh.triangles.iter().enumerate() {
+            let [a, b, c] = corners.map(|i| seen[i as usize]);
+            let area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
+            // Rows of pixels go down, so that a front is clockwise here.
+            if area >= -1e-9 {
+                continue;
+            }
+            let low = a.min(b).min(c).floor().max(Vec3::ZERO);
+            let high = a.max(b).max(c).ceil();
+            for y in low.y as u32..(high.y.max(0.0) as u32 + 1).min(self.height) {
+                for x in low.x as u32..(high.x.max(0.0) as u32 + 1).min(self.width) {
+                    let (px, py) = (x as f32 + 0.5, y as f32 + 0.5);
+                    let wb = ((px - a.x) * (c.y - a.y) - (py - a.y) * (c.x - a.x)) / area;
+                    let wc = ((b.x - a.x) * (py - a.y) - (b.y - a.y) * (px - a.x)) / area;
+                    if wb < 0.0 || wc < 0.0 || wb + wc > 1.0 {
+                        continue;
+                    }
+                    let depth = a.z + (b.z - a.z) * wb + (c.z - a.z) * wc;
+                    let hit = &mut self.hits[(y * self.width + x) as usize];
+                    if depth < hit.depth {
+                        *hit = Hit { depth, triangle: index as u32, part: part as u32, b: wb, c: wc };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The texture's colour, in linear light, between its pixels.
+fn sample(texture: &RgbImage, uv: Vec2) -> Vec3 {
+    let at = (uv * atlas::SIZE as f32 - 0.5).clamp(Vec2::ZERO, Vec2::splat(atlas::SIZE as f32 - 1.001));
+    let (x, y) = (at.x as u32, at.y as u32);
+    let fetch = |x: u32, y: u32| {
+        let [r, g, b] = texture.get_pixel(x, y).0;
+        vec3(f32::from(r), f32::from(g), f32::from(b)) / 255.0
+    };
+    let upper = fetch(x, y).lerp(fetch(x + 1, y), at.x.fract());
+    let lower = fetch(x, y + 1).lerp(fetch(x + 1, y + 1), at.x.fract());
+    let display = upper.lerp(lower, at.y.fract());
+    // Close to the sRGB curve and a fraction of its price.
+    display * (display * (display * 0.305_306 + 0.682_171_1) + 0.012_522_878)
+}
+
+/// Linear light as display values, bright parts rolled off.
+fn to_display(light: Vec3) -> Vec3 {
+    let rolled = light * (1.0 + light * 0.12) / (1.0 + light * 0.28);
+    rolled.max(Vec3::ZERO).powf(1.0 / 2.2)
+}

@@ -1,0 +1,71 @@
+//! The skeleton: shoulders, neck, head and both eyes, and which of them carries each vertex.
+
+use glam::{Vec3, vec3};
+
+use super::maths::smoothstep;
+use super::sculpt::Sculpt;
+
+/// A joint: its name, its parent in [`joints`], and where it stands (cm).
+pub(super) struct Joint {
+    pub(super) name: &'static str,
+    pub(super) parent: Option<usize>,
+    pub(super) at: Vec3,
+}
+
+const CHEST: u8 = 0;
+const NECK: u8 = 1;
+const HEAD: u8 = 2;
+/// The joint of the left eye; the right one follows.
+const EYES: u8 = 3;
+
+/// The joints, parents first.
+pub(super) fn joints(sculpt: &Sculpt) -> Vec<Joint> {
+    let eye = sculpt.eye;
+    vec![
+        Joint { name: "chest", parent: None, at: vec3(0.0, -20.0, -3.0) },
+        Joint { name: "neck", parent: Some(0), at: vec3(0.0, -15.5, -2.9) },
+        Joint { name: "head", parent: Some(1), at: vec3(0.0, -7.0, -2.0) },
+        Joint { name: "leftEye", parent: Some(2), at: eye },
+        Joint { name: "rightEye", parent: Some(2), at: vec3(-eye.x, eye.y, eye.z) },
+    ]
+}
+
+/// Joints and weights (in 255ths, 255 in sum) of a vertex; unused ones are 0.
+pub(super) type Hold = ([u8; 4], [u8; 4]);
+
+/// What carries a point of the skin or hair.
+pub(super) fn hold(p: Vec3) -> Hold {
+    let head = smoothstep(-13.8, -9.0, p.y + 0.25 * (p.z + 2.0).min(0.0));
+    let chest = smoothstep(-15.6, -18.6, p.y);
+    let head = (head * (1.0 - chest) * 255.0).round() as u8;
+    let chest = (chest * 255.0).round() as u8;
+    let parts = [(HEAD, head), (NECK, 255 - head - chest), (CHEST, chest)];
+    let mut hold: Hold = ([0; 4], [0; 4]);
+    // The validator wants joint 0 where the weight is 0.
+    for (slot, (joint, weight)) in parts.into_iter().filter(|(_, weight)| *weight > 0).enumerate() {
+        hold.0[slot] = joint;
+        hold.1[slot] = weight;
+    }
+    hold
+}
+
+/// What carries an eyeball: 0 the left, 1 the right.
+pub(super) fn hold_eye(eye: u8) -> Hold {
+    ([EYES + eye, 0, 0, 0], [255, 0, 0, 0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_sum_to_one_everywhere_and_unused_joints_are_zero() {
+        for y in -240..160 {
+            let (joints, weights) = hold(vec3(0.0, y as f32 * 0.1, 3.0));
+            assert_eq!(weights.iter().map(|w| u32::from(*w)).sum::<u32>(), 255, "at {y} mm");
+            assert!(joints.iter().zip(weights).all(|(j, w)| w > 0 || *j == 0));
+        }
+        assert_eq!(hold(Vec3::ZERO).0[0], HEAD);
+        assert_eq!(hold(vec3(0.0, -21.0, 0.0)).0[0], CHEST);
+    }
+}

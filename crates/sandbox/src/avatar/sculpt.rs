@@ -1,0 +1,220 @@
+//! The clay: a signed distance field of head, neck and shoulders, in centimetres. The face looks along +Z, Y is up, the
+//! eyes are at Y = 0, and the field is symmetric in X.
+
+use glam::{Vec3, vec3};
+
+use super::character::Character;
+use super::maths::{bar, carve, ellipsoid, join, mix, spline};
+
+/// The sculpted head of one character.
+pub(super) struct Sculpt {
+    pub(super) who: Character,
+    /// Centre of the left eyeball (positive X); the right one mirrors it.
+    pub(super) eye: Vec3,
+    /// Radius of an eyeball.
+    pub(super) eye_radius: f32,
+    /// Middle of the mouth, on the surface.
+    pub(super) mouth: Vec3,
+    /// Left corner of the mouth, on the surface.
+    pub(super) mouth_corner: Vec3,
+}
+
+/// Height on the face of the row that holds both lid edges.
+pub(super) const EYE_ROW: f32 = 0.0;
+/// Height on the face of the row that holds both lips' edges.
+pub(super) const MOUTH_ROW: f32 = -6.5;
+/// The lowest row: the rim of the shoulders.
+pub(super) const LOWEST_ROW: f32 = -22.0;
+/// The highest row: the crown, where all columns meet.
+pub(super) const HIGHEST_ROW: f32 = 13.5;
+
+/// For a row: height and depth of the point on the spine that its rays leave, and their elevation in degrees.
+const SPINE_HEIGHT: [(f32, f32); 11] = [
+    (LOWEST_ROW, -17.2),
+    (-19.0, -13.6),
+    (-15.5, -9.8),
+    (-12.5, -6.6),
+    (-11.0, -5.6),
+    (-9.0, -4.9),
+    (MOUTH_ROW, -3.5),
+    (-3.5, -1.3),
+    (EYE_ROW, 0.0),
+    (5.0, 2.4),
+    (HIGHEST_ROW, 2.6),
+];
+const SPINE_DEPTH: [(f32, f32); 6] =
+    [(LOWEST_ROW, -2.4), (-18.0, -2.2), (-14.0, -1.4), (-10.0, -0.4), (EYE_ROW, 0.0), (HIGHEST_ROW, -0.6)];
+const ELEVATION: [(f32, f32); 11] = [
+    (LOWEST_ROW, -24.0),
+    (-19.0, -38.0),
+    (-15.5, -48.0),
+    (-12.5, -48.0),
+    (-11.0, -39.0),
+    (-9.0, -26.0),
+    (MOUTH_ROW, -19.0),
+    (-3.5, -13.0),
+    (EYE_ROW, 0.0),
+    (5.0, 17.0),
+    (HIGHEST_ROW, 90.0),
+];
+
+impl Sculpt {
+    pub(super) fn new(who: Character) -> Self {
+        let eye_radius = 1.52 * who.eye_size;
+        let mut it = Self {
+            eye: vec3(3.2 * mix(1.0, who.width, 0.5), 0.0, 5.9),
+            eye_radius,
+            mouth: Vec3::ZERO,
+            mouth_corner: Vec3::ZERO,
+            who,
+        };
+        it.mouth = it.surface(0.0, MOUTH_ROW);
+        it.mouth_corner = it.surface(it.mouth_half_angle(), MOUTH_ROW);
+        it
+    }
+
+    /// Half of the angle that the mouth takes, seen from the spine.
+    pub(super) fn mouth_half_angle(&self) -> f32 {
+        0.265 * self.who.mouth_width
+    }
+
+    /// Where an eye's middle stands and half of what it takes, as angles seen from the spine.
+    pub(super) fn eye_angles(&self) -> (f32, f32) {
+        let front = self.eye.z + self.eye_radius * 0.85;
+        (self.eye.x.atan2(front) + 0.012, 0.19 * self.who.eye_size)
+    }
+
+    /// The point of the skin at an angle round the spine (0 = face, positive to the character's left) and a row.
+    pub(super) fn surface(&self, theta: f32, row: f32) -> Vec3 {
+        let from = vec3(0.0, spline(&SPINE_HEIGHT, row), spline(&SPINE_DEPTH, row));
+        let elevation = spline(&ELEVATION, row).min(90.0).to_radians();
+        let along = vec3(theta.sin() * elevation.cos(), elevation.sin(), theta.cos() * elevation.cos());
+        from + along * self.exit(from, along, 2.4)
+    }
+
+    /// How far a ray from inside goes before it leaves the head.
+    pub(super) fn exit(&self, from: Vec3, along: Vec3, start: f32) -> f32 {
+        let mut reach = start;
+        for _ in 0..26 {
+            let gap = self.distance(from + along * reach);
+            reach -= gap * 0.92;
+            if gap.abs() < 0.002 {
+                break;
+            }
+        }
+        reach
+    }
+
+    /// How open the surroundings of a skin point are, 0 (buried) to 1.
+    pub(super) fn openness(&self, p: Vec3, normal: Vec3) -> f32 {
+        let mut hidden = 0.0;
+        for (step, weight) in [(0.4, 0.55), (1.0, 0.32), (2.2, 0.17)] {
+            hidden += weight * (step - self.distance(p + normal * step)).max(0.0) / step;
+        }
+        (1.0 - hidden).clamp(0.0, 1.0)
+    }
+
+    /// Signed distance to the skin: negative inside.
+    pub(super) fn distance(&self, point: Vec3) -> f32 {
+        let who = &self.who;
+        let p = vec3(point.x.abs(), point.y, point.z);
+        let mut d = ellipsoid(p - vec3(0.0, 3.3, -1.0), vec3(7.5 * who.width, 8.5, 9.2));
+        d = join(d, ellipsoid(p - vec3(0.0, -3.0, 2.3), vec3(6.0 * who.width * who.jaw, 7.5, 6.0)), 2.2);
+        // Jaw from the ear to the chin.
+        let jaw = bar(p, vec3(4.7 * who.jaw, -5.0, 0.6), vec3(1.5, -9.0, 6.0), 2.1, 1.7 * who.chin);
+        d = join(d, jaw, 1.8);
+        d = join(d, self.neck(p), 1.6);
+        if p.z > 1.5 && p.y > -13.5 && p.y < 6.0 {
+            d = self.face(p, d);
+        }
+        d
+    }
+
+    fn neck(&self, p: Vec3) -> f32 {
+        let q = vec3(p.x, p.y, p.z * 1.04);
+        let column =
+            bar(q, vec3(0.0, -5.0, -1.9), vec3(0.0, -19.0, -3.0), 4.9 * self.who.neck, 5.2 * self.who.neck);
+        let shoulders = ellipsoid(p - vec3(0.0, -22.6, -2.6), vec3(13.5, 5.2, 6.8));
+        // The rib of the collar.
+        let collar = {
+            let ring = vec3(p.x, 0.0, p.z + 2.7).length() - 5.75 * self.who.neck;
+            let rise = p.y + 17.6 + 0.16 * (p.z + 2.7);
+            (ring * ring + rise * rise * 0.8).sqrt() - 0.55
+        };
+        join(join(column, shoulders, 3.4), collar, 0.25)
+    }
+
+    /// Features of the face on top of the head's mass `d`.
+    fn face(&self, p: Vec3, mut d: f32) -> f32 {
+        let who = &self.who;
+        d = join(d, ellipsoid(p - vec3(0.0, -9.3, 6.5), vec3(1.9, 1.5, 1.7) * who.chin), 1.3);
+        d = join(
+            d,
+            ellipsoid(p - vec3(4.0, -3.3, 5.0), vec3(2.3, 2.1, 2.2) * mix(1.0, who.cheeks, 0.5)),
+            1.9,
+        );
+        d = join(d, bar(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9), 1.5);
+        // Sockets, then lids over the eyeballs.
+        d = carve(d, ellipsoid(p - vec3(self.eye.x - 0.1, -0.1, 8.6), vec3(2.2, 1.55, 1.7)), 1.3);
+        let lids = (p - self.eye).length() - self.eye_radius - 0.15;
+        d = join(d, lids, 0.42);
+        // Muzzle and lips.
+        d = join(d, ellipsoid(p - vec3(0.0, -6.4, 6.3), vec3(3.0, 2.3, 2.1)), 1.3);
+        let lips = who.lips;
+        let corner = 2.25 * who.mouth_width;
+        let upper = join(
+            bar(p, vec3(0.35, -6.12, 8.38), vec3(corner, -6.3, 7.35), 0.42 * lips, 0.16),
+            (p - vec3(0.0, -6.22, 8.42)).length() - 0.4 * lips,
+            0.3,
+        );
+        let lower = bar(p, vec3(0.0, -7.05, 8.2), vec3(corner * 0.8, -6.65, 7.4), 0.54 * lips, 0.2);
+        d = join(d, upper, 0.4);
+        d = join(d, lower, 0.4);
+        let seam = bar(p, vec3(0.0, -6.56, 9.0), vec3(corner * 1.02, -6.35, 7.75), 0.14, 0.1);
+        d = carve(d, seam, 0.3);
+        // Groove over the lip.
+        d = carve(d, bar(p, vec3(0.0, -5.5, 9.05), vec3(0.0, -4.7, 9.1), 0.3, 0.25), 0.4);
+        // Corner dimples, under the lip.
+        d = carve(d, (p - vec3(corner + 0.55, -6.3, 7.9)).length() - 0.35, 0.9);
+        self.nose(p, d)
+    }
+
+    fn nose(&self, p: Vec3, mut d: f32) -> f32 {
+        let who = &self.who;
+        let (n, lift) = (who.nose, who.nose_lift);
+        let tip = vec3(0.0, -3.25 + lift, 9.15 + 0.45 * n);
+        d = join(d, bar(p, vec3(0.0, 0.9, 7.0), tip - vec3(0.0, -0.3, 0.5), 0.72, 0.8 * n), 0.9);
+        d = join(d, (p - tip).length() - 0.98 * n, 0.7);
+        let wing = vec3(1.12 * n, -3.75 + lift * 0.6, 8.35);
+        d = join(d, ellipsoid(p - wing, vec3(0.68, 0.66, 0.85) * n), 0.45);
+        let nostril = vec3(0.55 * n, -4.28 + lift * 0.8, 8.95);
+        carve(d, ellipsoid(p - nostril, vec3(0.3, 0.3, 0.45) * n), 0.25)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rays_end_on_the_skin_and_the_head_is_symmetric() {
+        for seed in 0..4 {
+            let it = Sculpt::new(Character::from_seed(seed));
+            for (theta, row) in [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (0.8, 12.0)]
+            {
+                let p = it.surface(theta, row);
+                assert!(it.distance(p).abs() < 0.05, "seed {seed}: {p} at {theta} {row} is off the skin");
+                let q = it.surface(-theta, row);
+                assert!((p - vec3(-q.x, q.y, q.z)).length() < 1e-3);
+            }
+        }
+    }
+
+    #[test]
+    fn the_nose_is_in_front_and_the_head_has_a_human_size() {
+        let it = Sculpt::new(Character::from_seed(3));
+        let height = it.surface(0.0, HIGHEST_ROW).y - it.surface(0.0, -10.5).y;
+        assert!((20.0..26.0).contains(&height), "{height} cm");
+        assert!(it.surface(0.0, -3.3).z > it.surface(0.0, 6.0).z + 1.0);
+    }
+}

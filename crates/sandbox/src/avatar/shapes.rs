@@ -1,0 +1,182 @@
+//! Blendshapes under their ARKit names: each moves a part of the face by lids, jaw and soft pushes at landmarks.
+
+use std::collections::BTreeSet;
+
+use glam::{Quat, Vec3, vec3};
+
+use super::head::{Head, Layer, Lids, Source, place};
+use super::maths::{bell, mix, smoothstep};
+use super::mesh::Seams;
+use super::sculpt::{EYE_ROW, MOUTH_ROW, Sculpt};
+use super::shape_table::{At, Gate, MOTIONS, Motion};
+
+/// One blendshape at full weight: what to add to which vertices of the face's mesh.
+pub(super) struct Shape {
+    pub(super) name: String,
+    /// Vertex, change of place (cm), change of normal; sorted by vertex.
+    pub(super) changes: Vec<(usize, Vec3, Vec3)>,
+}
+
+/// All blendshapes of a head whose mesh has its normals.
+pub(super) fn shapes(sculpt: &Sculpt, head: &Head, seams: &Seams) -> Vec<Shape> {
+    let jaw: Vec<f32> = head
+        .sources
+        .iter()
+        .zip(&head.mesh.positions)
+        .map(|(source, &p)| below_mouth(sculpt, source) * jaw_reach(source, p))
+        .collect();
+    let sides: &[(&str, f32)] = &[("Left", 1.0), ("Right", -1.0)];
+    let mut all = Vec::new();
+    for motion in MOTIONS {
+        if motion.sided {
+            for (suffix, side) in sides {
+                all.push(shape(sculpt, head, seams, &jaw, motion, format!("{}{suffix}", motion.name), *side));
+            }
+        } else {
+            all.push(shape(sculpt, head, seams, &jaw, motion, motion.name.to_owned(), 0.0));
+        }
+    }
+    all
+}
+
+fn shape(
+    sculpt: &Sculpt,
+    head: &Head,
+    seams: &Seams,
+    jaw: &[f32],
+    motion: &Motion,
+    name: String,
+    side: f32,
+) -> Shape {
+    let mut positions = head.mesh.positions.clone();
+    let mut moved = vec![false; positions.len()];
+    for (i, source) in head.sources.iter().enumerate() {
+        let rest = head.mesh.positions[i];
+        let by = change(sculpt, source, rest, jaw[i], motion, side);
+        // Less than a hundredth of a millimetre is nobody's smile.
+        if by.length_squared() > 1e-6 {
+            positions[i] += by;
+            moved[i] = true;
+        }
+    }
+    let normals = seams.changed_normals(&positions, &head.mesh.triangles, &moved);
+    let touched: BTreeSet<usize> = (0..moved.len()).filter(|&i| moved[i]).collect();
+    let mut turn = normals.into_iter().peekable();
+    let mut changes = Vec::with_capacity(touched.len());
+    for i in touched {
+        while turn.next_if(|(at, _)| *at < i).is_some() {}
+        let normal = turn.next_if(|(at, _)| *at == i).map_or(Vec3::ZERO, |(_, n)| n - head.mesh.normals[i]);
+        changes.push((i, positions[i] - head.mesh.positions[i], normal));
+    }
+    Shape { name, changes }
+}
+
+fn change(sculpt: &Sculpt, source: &Source, rest: Vec3, jaw: f32, motion: &Motion, side: f32) -> Vec3 {
+    let mut by = Vec3::ZERO;
+    // A shape of one side fades out over the middle of the face.
+    let own_side = if side == 0.0 { 1.0 } else { smoothstep(-1.0, 1.0, rest.x * side) };
+    if own_side <= 0.0 {
+        return by;
+    }
+    if let Some(lids) = motion.lids {
+        by += lid_change(sculpt, source, rest, lids, side);
+    }
+    if jaw > 0.0 && (motion.jaw_turn != 0.0 || motion.jaw_shift != Vec3::ZERO) {
+        let hinge = vec3(0.0, -2.4, 0.5);
+        let arm = rest - hinge;
+        let turned = Quat::from_rotation_x((motion.jaw_turn * jaw).to_radians()) * arm;
+        by += turned - arm + motion.jaw_shift * jaw;
+    }
+    let soft = match source.layer {
+        Layer::Skin | Layer::OnSkin | Layer::LipRim(0 | 1) => 1.0,
+        Layer::LipRim(2) => 0.5,
+        Layer::LidRim(_) | Layer::Lash(_) => 0.0,
+        Layer::LipRim(_) | Layer::Teeth => return by,
+    } * lid_hold(sculpt, source);
+    if soft == 0.0 {
+        return by;
+    }
+    let below = below_mouth(sculpt, source);
+    for push in motion.pushes {
+        let gate = match push.gate {
+            Gate::All => 1.0,
+            Gate::Upper => 1.0 - below,
+            Gate::Lower => below,
+        };
+        let at = landmark(sculpt, push.at) + push.offset;
+        // A landmark beside the middle has its mirror image on the other side.
+        let mirrored: &[f32] = if at.x.abs() < 0.01 { &[1.0] } else { &[1.0, -1.0] };
+        for &hand in mirrored {
+            if side != 0.0 && hand != side && mirrored.len() > 1 {
+                continue;
+            }
+            let d = (rest - vec3(at.x * hand, at.y, at.z)) / push.radius;
+            let weight = bell(d.length()) * gate * soft * own_side;
+            if weight > 0.004 {
+                by += vec3(push.by.x * if mirrored.len() > 1 { hand } else { 1.0 }, push.by.y, push.by.z)
+                    * weight;
+            }
+        }
+    }
+    by
+}
+
+fn lid_change(sculpt: &Sculpt, source: &Source, rest: Vec3, lids: Lids, side: f32) -> Vec3 {
+    let (middle, half) = sculpt.eye_angles();
+    let near = source.theta * side > 0.0
+        && ((source.theta.abs() - middle) / half).abs() < 1.0
+        && (source.row - EYE_ROW).abs() < 3.3;
+    match source.layer {
+        Layer::Skin | Layer::LidRim(_) | Layer::Lash(_) if near => place(sculpt, source, lids) - rest,
+        _ => Vec3::ZERO,
+    }
+}
+
+/// Lids lie on the eyeball: pushes fade towards them.
+fn lid_hold(sculpt: &Sculpt, source: &Source) -> f32 {
+    let (middle, half) = sculpt.eye_angles();
+    let s = ((source.theta.abs() - middle) / half).abs();
+    let held = 1.0 - smoothstep(1.0, 1.5, s);
+    match source.layer {
+        Layer::Skin => 1.0 - held * (1.0 - smoothstep(0.5, 1.9, (source.row - EYE_ROW).abs())),
+        _ => 1.0,
+    }
+}
+
+/// 0 above the mouth, 1 below it, with a jump between the lips that closes at the corners.
+fn below_mouth(sculpt: &Sculpt, source: &Source) -> f32 {
+    let m = source.theta / sculpt.mouth_half_angle();
+    let parted = (1.0 - m.powi(4)).max(0.0);
+    match source.layer {
+        Layer::Teeth => return if source.side < 0.0 { 1.0 } else { 0.0 },
+        Layer::LipRim(3) => return 0.5,
+        Layer::LipRim(_) => return 0.5 - 0.5 * source.side * parted,
+        Layer::OnSkin | Layer::LidRim(_) | Layer::Lash(_) => return 0.0,
+        Layer::Skin => {}
+    }
+    let d = source.row - MOUTH_ROW;
+    let gradual = 1.0 - smoothstep(-2.2, 2.2, d);
+    let hand = if source.side == 0.0 { d.signum() } else { source.side };
+    mix(gradual, 0.5 - 0.5 * hand, parted)
+}
+
+/// How much of the jaw's motion reaches a place: none at the hinge and down the neck.
+fn jaw_reach(source: &Source, p: Vec3) -> f32 {
+    match source.layer {
+        Layer::Skin => smoothstep(-0.8, 4.6, p.z) * smoothstep(-14.6, -11.4, source.row),
+        _ => 1.0,
+    }
+}
+
+fn landmark(sculpt: &Sculpt, at: At) -> Vec3 {
+    match at {
+        At::Mouth => sculpt.mouth,
+        At::Corner => sculpt.mouth_corner,
+        At::Cheek => sculpt.surface(0.56, -3.4),
+        At::BrowInner => sculpt.surface(0.17, 2.0),
+        At::BrowOuter => sculpt.surface(0.52, 2.3),
+        At::UnderEye => sculpt.surface(0.45, -2.0),
+        At::Chin => sculpt.surface(0.0, -9.4),
+        At::Nose => sculpt.surface(0.13, -3.8),
+    }
+}

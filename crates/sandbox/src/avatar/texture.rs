@@ -1,0 +1,260 @@
+//! The texture that all materials share: skin, eyes, hair, mouth, and the visitor's picture on the face when there is one.
+
+use glam::{Vec2, Vec3, vec2, vec3};
+use image::{Rgb, RgbImage};
+
+use super::atlas;
+use super::character::{Tone, rgb};
+use super::features::outward;
+use super::hair::over_hairline;
+use super::head::Head;
+use super::maths::{bell, cells, mix, noise, smoothstep};
+use super::photo::Photo;
+use super::sculpt::{MOUTH_ROW, Sculpt};
+
+/// Paints the whole texture.
+pub(super) fn paint(sculpt: &Sculpt, head: &Head, face: Option<&RgbImage>) -> RgbImage {
+    let mut image = RgbImage::new(atlas::SIZE, atlas::SIZE);
+    let photo = face.and_then(Photo::new);
+    let skin_tone = photo.as_ref().map_or(sculpt.who.skin, |photo| photo.skin(sculpt.who.skin));
+    let palette = Palette::of(skin_tone, sculpt);
+    paint_skin(&mut image, sculpt, head, &palette, photo.as_ref());
+    paint_eye(&mut image, sculpt.who.iris);
+    paint_hair(&mut image, sculpt);
+    paint_small_parts(&mut image, sculpt, &palette);
+    image
+}
+
+/// Tones that follow from the skin's.
+struct Palette {
+    skin: Tone,
+    blush: Tone,
+    lips: Tone,
+    shade: Tone,
+}
+
+impl Palette {
+    fn of(skin: Tone, sculpt: &Sculpt) -> Self {
+        let depth = 1.0 - skin.element_sum() / 3.0;
+        let rose = mix(0.34, 0.3, depth) + 0.1 * (sculpt.who.lashes - 0.45);
+        Self {
+            skin,
+            blush: skin * vec3(1.02, 0.78, 0.74),
+            lips: (skin * vec3(0.98, 0.66, 0.66)).lerp(rgb(0x00b8_4a52), rose * (1.0 - depth * 0.6)),
+            shade: skin * vec3(0.62, 0.46, 0.42),
+        }
+    }
+}
+
+/// What is worth computing once a vertex of the skin's grid rather than once a pixel.
+#[derive(Clone, Copy)]
+struct Ground {
+    position: Vec3,
+    /// Angle and row before lids and lips parted.
+    place: Vec2,
+    tone: Tone,
+    /// Share of the visitor's picture here, and how open the place is to light.
+    photo: f32,
+    open: f32,
+}
+
+fn ground(sculpt: &Sculpt, head: &Head, palette: &Palette) -> Vec<Ground> {
+    let who = &sculpt.who;
+    let nose_tip = sculpt.surface(0.0, -3.3);
+    head.sources[..head.columns.len() * head.rows.len()]
+        .iter()
+        .zip(&head.mesh.positions)
+        .map(|(source, &p)| {
+            let normal = outward(sculpt, p);
+            let side = vec3(p.x.abs(), p.y, p.z);
+            let cheek = bell((side - vec3(4.2, -3.1, 6.6)).length() / 2.3);
+            let nose = bell((side - nose_tip).length() / 1.7);
+            let chin = bell((side - vec3(0.0, -9.6, 7.8)).length() / 1.6);
+            let lid = bell((side - sculpt.eye - vec3(0.0, 0.0, 1.0)).length() / 1.7);
+            let warm = (0.62 * cheek + 0.5 * nose + 0.25 * chin + 0.22 * lid).min(0.9);
+            let mut tone = palette.skin.lerp(palette.blush, warm);
+            let open = sculpt.openness(p, normal);
+            tone = palette.shade.lerp(tone, mix(0.35, 1.0, open));
+            if source.row < -8.0 && source.row > -17.0 {
+                tone *= mix(1.0, 0.93, smoothstep(-9.0, -13.0, p.y));
+            }
+            let over = over_hairline(sculpt, p);
+            if source.row > -16.0 {
+                tone = tone.lerp(who.hair * 0.75, 0.85 * smoothstep(-1.5, 4.0, over));
+                tone *= 1.0 - 0.16 * smoothstep(-14.0, -1.0, over) * smoothstep(-2.0, 3.0, p.y);
+            }
+            let beard = who.stubble
+                * smoothstep(-3.8, -6.0, p.y)
+                * smoothstep(-13.2, -11.2, p.y)
+                * smoothstep(-1.0, 3.0, p.z)
+                * (1.0 - bell((side - vec3(3.8, -4.0, 6.6)).length() / 2.0));
+            tone = tone.lerp(who.hair * 0.55 + palette.skin * 0.35, 0.5 * beard);
+            let facing = smoothstep(0.25, 0.7, normal.z);
+            let oval = vec2(p.x / 5.6, (p.y + 3.2) / 7.6).length();
+            let photo = facing
+                * smoothstep(1.0, 0.72, oval)
+                * smoothstep(1.75, 2.35, (side - sculpt.eye - vec3(0.0, 0.0, 1.0)).length());
+            Ground { position: p, place: vec2(source.theta, source.row), tone, photo, open }
+        })
+        .collect()
+}
+
+/// 1 on the clothes, 0 on the skin.
+fn shirt_share(sculpt: &Sculpt, p: Vec3) -> f32 {
+    let out = (vec3(p.x, 0.0, p.z + 2.7)).length() / sculpt.who.neck;
+    let line = -17.2 - 0.16 * (p.z + 2.7);
+    smoothstep(0.1, -0.1, p.y - line - 0.35 * smoothstep(5.3, 6.0, out))
+}
+
+fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Palette, photo: Option<&Photo>) {
+    let ground = ground(sculpt, head, palette);
+    let width = head.columns.len();
+    // For each line of the texture the pair of rows that it lies between.
+    let lines: Vec<(usize, f32)> = (0..atlas::HEAD.height)
+        .map(|y| {
+            let v = 1.0 - y as f32 / (atlas::HEAD.height - 1) as f32;
+            let upper =
+                (1..head.rows.len()).find(|&r| head.row_v(r) >= v && head.row_v(r) > head.row_v(r - 1));
+            let upper = upper.unwrap_or(head.rows.len() - 1);
+            let (low, high) = (head.row_v(upper - 1), head.row_v(upper));
+            (upper - 1, ((v - low) / (high - low)).clamp(0.0, 1.0))
+        })
+        .collect();
+    for (x, y, place) in atlas::HEAD.pixels() {
+        let (row, up) = lines[(y - atlas::HEAD.y) as usize];
+        let across = place.x * (width - 1) as f32;
+        let column = (across as usize).min(width - 2);
+        let along = across - column as f32;
+        let corner = |r: usize, c: usize| &ground[r * width + c];
+        let (a, b) = (corner(row, column), corner(row, column + 1));
+        let (c, d) = (corner(row + 1, column), corner(row + 1, column + 1));
+        let blend = |f: fn(&Ground) -> Vec3| f(a).lerp(f(b), along).lerp(f(c).lerp(f(d), along), up);
+        let p = blend(|g| g.position);
+        let mut tone = blend(|g| g.tone);
+        let seen = blend(|g| vec3(g.place.x, g.place.y, g.photo));
+        if p.z > 2.0 && p.y > -12.0 {
+            tone = face_details(sculpt, palette, p, vec2(seen.x, seen.y), tone);
+        }
+        if let Some(photo) = photo
+            && seen.z > 0.0
+        {
+            tone = tone.lerp(photo.tone(p), seen.z);
+        }
+        if p.y < -14.0 {
+            let open = blend(|g| Vec3::splat(g.open)).x;
+            let knit = 1.0 + 0.05 * (noise(p * vec3(9.0, 3.0, 9.0)) - 0.5);
+            tone = tone.lerp(sculpt.who.shirt * mix(0.45, 1.0, open) * knit, shirt_share(sculpt, p));
+        }
+        let mottle = noise(p * 2.1 + Vec3::splat(sculpt.who.grain)) - 0.5;
+        let fine = noise(p * 11.0) - 0.5;
+        tone *= 1.0 + 0.035 * mottle + 0.03 * fine;
+        image.put_pixel(x, y, pixel(tone));
+    }
+}
+
+/// Lips, freckles and the shade under the brow hairs, a pixel at a time.
+fn face_details(sculpt: &Sculpt, palette: &Palette, p: Vec3, place: Vec2, mut tone: Tone) -> Tone {
+    let who = &sculpt.who;
+    let m = place.x / (sculpt.mouth_half_angle() * 1.02);
+    if m.abs() < 1.05 {
+        let d = place.y - MOUTH_ROW;
+        let bow = 1.0 - 0.2 * bell(m / 0.13);
+        let taper = (1.0 - m * m).max(0.0);
+        let upper = 0.86 * who.lips.sqrt() * bow * taper.powf(0.75);
+        let lower = 1.16 * who.lips.sqrt() * taper.powf(0.6);
+        let inside = if d > 0.0 {
+            smoothstep(upper + 0.1, upper - 0.16, d)
+        } else {
+            smoothstep(-lower - 0.12, -lower + 0.2, d)
+        };
+        let crease = noise(vec3(p.x * 7.0, p.y * 1.5, who.grain)) - 0.5;
+        let lip = palette.lips
+            * (1.0 + 0.06 * crease)
+            * mix(1.0, 0.86, bell(d / 0.2))
+            * if d > 0.0 { 0.93 } else { 1.03 };
+        tone = tone.lerp(lip, 0.9 * inside * smoothstep(0.0, 0.06, taper));
+    }
+    if who.freckles > 0.0 {
+        let q = p * 2.6 + Vec3::splat(who.grain);
+        let spread = bell((p.y + 2.4) / 1.9) * bell(p.x / 5.2) * smoothstep(4.5, 6.0, p.z);
+        let dot =
+            smoothstep(0.24, 0.1, cells(q)) * spread * who.freckles * smoothstep(0.35, 0.6, noise(q * 0.8));
+        tone = tone.lerp(palette.skin * vec3(0.72, 0.5, 0.36), 0.6 * dot);
+    }
+    tone
+}
+
+fn paint_eye(image: &mut RgbImage, iris: Tone) {
+    for (x, y, place) in atlas::EYE.pixels() {
+        let d = (place - 0.5) * 2.0;
+        let out = d.length();
+        let turn = d.y.atan2(d.x);
+        let (pupil, rim) = (0.088, 0.232);
+        let mut white = rgb(0x00f6_f1ec).lerp(rgb(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
+        // The upper lid's shade.
+        white *= mix(1.0, 0.78, smoothstep(-0.05, -0.5, d.y));
+        let threads = noise(vec3(turn.cos() * 9.0, turn.sin() * 9.0, out * 5.0));
+        let deep = iris * mix(0.55, 1.0, smoothstep(-rim, rim, d.y));
+        let mut coloured = deep * mix(0.75, 1.3, threads);
+        coloured = coloured.lerp(iris * 1.45 + 0.06, 0.55 * bell((out - pupil - 0.045) / 0.04));
+        coloured = coloured.lerp(iris * 0.28, smoothstep(rim - 0.05, rim - 0.005, out));
+        coloured = coloured.lerp(rgb(0x0012_0d0c), smoothstep(pupil + 0.012, pupil - 0.01, out));
+        let mut tone = coloured.lerp(white, smoothstep(rim - 0.012, rim + 0.016, out));
+        let shine = smoothstep(0.062, 0.042, (d - vec2(0.085, -0.1)).length());
+        let glint = 0.55 * smoothstep(0.034, 0.018, (d - vec2(-0.1, 0.1)).length());
+        tone = tone.lerp(Vec3::ONE, shine.max(glint));
+        image.put_pixel(x, y, pixel(tone));
+    }
+}
+
+fn paint_hair(image: &mut RgbImage, sculpt: &Sculpt) {
+    let who = &sculpt.who;
+    for (x, y, place) in atlas::HAIR.pixels() {
+        // Periodic across, so that the back of the head shows no seam.
+        let turn = place.x * std::f32::consts::TAU;
+        let ring = vec3(turn.cos(), turn.sin(), 0.0);
+        let strands = noise(ring * 26.0 + vec3(0.0, 0.0, place.y * 3.0 + who.grain));
+        let fine = noise(ring * 70.0 + vec3(0.0, 0.0, place.y * 4.0));
+        let tips = mix(0.86, 1.08, place.y);
+        let tone = who.hair * mix(0.78, 1.25, strands) * mix(0.9, 1.1, fine) * tips;
+        image.put_pixel(x, y, pixel(tone));
+    }
+}
+
+fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &Palette) {
+    let who = &sculpt.who;
+    for (x, y, place) in atlas::EAR.pixels() {
+        let d = (place - 0.5) * 2.0;
+        let out = d.length();
+        let bowl = bell((d - vec2(-0.05, 0.12)).length() / 0.36);
+        let groove = bell((out - 0.76) / 0.09) * smoothstep(0.5, -0.2, d.y);
+        let mut tone = palette.skin.lerp(palette.blush, 0.35 + 0.4 * smoothstep(0.6, 1.0, out));
+        tone = tone.lerp(palette.shade, (0.75 * bowl + 0.35 * groove).min(0.8));
+        image.put_pixel(x, y, pixel(tone));
+    }
+    for (x, y, place) in atlas::MOUTH.pixels() {
+        let tone = (palette.lips * 0.86).lerp(rgb(0x0042_1518), smoothstep(0.12, 0.5, place.y));
+        image.put_pixel(x, y, pixel(tone.lerp(rgb(0x001c_0809), smoothstep(0.55, 0.95, place.y))));
+    }
+    for (x, y, place) in atlas::TEETH.pixels() {
+        let enamel = rgb(0x00f4_efe4) * mix(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
+        image.put_pixel(x, y, pixel(rgb(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
+    }
+    let dark = who.hair.lerp(rgb(0x0024_1814), 0.45) * 0.8;
+    for (x, y, place) in atlas::BROW.pixels() {
+        let hairs = noise(vec3(place.x * 34.0 - place.y * 10.0, place.y * 3.0, who.grain));
+        image.put_pixel(x, y, pixel(dark * mix(0.8, 1.2, hairs)));
+    }
+    let lash = rgb(0x0020_1715).lerp(who.hair * 0.5, 0.2);
+    for (x, y, _) in atlas::LASH.pixels() {
+        image.put_pixel(x, y, pixel(lash));
+    }
+    for (x, y, _) in atlas::LID_RIM.pixels() {
+        image.put_pixel(x, y, pixel(palette.skin.lerp(palette.lips, 0.5) * 0.9));
+    }
+}
+
+fn pixel(tone: Tone) -> Rgb<u8> {
+    let part = |x: f32| (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+    Rgb([part(tone.x), part(tone.y), part(tone.z)])
+}
