@@ -1,0 +1,85 @@
+//! The phone page, at the level of HTTP.
+
+use crate::support::World;
+use image::{DynamicImage, ImageFormat};
+use sandbox::Scenario;
+use std::io::Cursor;
+
+fn jpeg(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    DynamicImage::new_rgb8(width, height).write_to(&mut bytes, ImageFormat::Jpeg).expect("encoded");
+    bytes.into_inner()
+}
+
+#[tokio::test]
+async fn the_page_has_what_a_phone_and_a_test_need_and_nothing_inline() {
+    let world = World::new(Scenario::Happy);
+    let token = world.generate().await;
+    let page = world.get(&format!("/phone?exportToken={token}"), &[]).await;
+    assert_eq!(page.status, 200);
+    for id in ["record-new", "skip-picture", "choose-existing", "avatar-ada", "status", "use-picture"] {
+        assert!(page.text().contains(&format!("id=\"{id}\" data-testid=\"{id}\"")), "{id}");
+    }
+    assert!(page.text().contains("not the Copresence app"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(!page.text().contains("<style") && !page.text().contains("style=") && !page.text().contains("onclick"));
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    for file in ["/static/phone.js", "/static/phone.css", "/static/index.css", "/phone/avatars/ada.png"] {
+        assert_eq!(world.get(file, &[]).await.status, 200, "{file}");
+    }
+    assert_eq!(world.get("/phone/avatars/nobody.png", &[]).await.status, 404);
+    assert_eq!(world.get("/phone?exportToken=unknown", &[]).await.status, 404);
+    assert_eq!(world.get("/phone", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_visitor_chooses_an_avatar_and_follows_it() {
+    let world = World::new(Scenario::LongQueue);
+    let token = world.generate().await;
+    let status = async || world.get(&format!("/phone/status?exportToken={token}"), &[]).await.json();
+    assert_eq!(status().await["state"], "no_associated_avatar");
+    let chosen = world.post(&format!("/phone/associate?exportToken={token}&avatar=ada"), "").await.json();
+    assert_eq!((&chosen["state"], &chosen["queue_position"]), (&"in_queue".into(), &12.into()));
+    let again = world.post(&format!("/phone/associate?exportToken={token}&avatar=ada"), "").await;
+    assert_eq!(again.refusal(), (409, 119));
+    world.pass(60);
+    assert!(status().await["queue_position"].as_u64().expect("a place") < 12);
+    world.pass(300);
+    assert_eq!(status().await["state"], "ready");
+    world.redeem(&token).await;
+    assert_eq!(status().await["state"], "spent");
+}
+
+#[tokio::test]
+async fn a_picture_becomes_the_face_and_what_is_none_is_refused() {
+    let world = World::new(Scenario::ExistingAvatar);
+    let token = world.generate().await;
+    let url = format!("/phone/associate?exportToken={token}&avatar=new");
+    assert_eq!(world.post(&url, "no picture at all").await.status, 415);
+    assert_eq!(world.post(&url, vec![0_u8; 10 * 1024 * 1024 + 1]).await.status, 413);
+    assert_eq!(world.post("/phone/associate?exportToken=unknown&avatar=new", jpeg(64, 64)).await.status, 404);
+    assert_eq!(world.post(&url, jpeg(900, 1200)).await.json()["state"], "ready");
+    let body = world.redeem(&token).await.json();
+    let path = |url: &str| url::Url::parse(url).expect("a URL").path().to_owned();
+    let glb = path(body["payload_complete"][0]["download_URL"].as_str().expect("a URL"));
+    let with_face = world.get(&glb, &[]).await.body;
+    let bare = World::new(Scenario::ExistingAvatar);
+    let same_seed = bare.delivered().await;
+    assert_ne!(with_face, bare.get(&same_seed[0].1, &[]).await.body, "the face is in the file");
+}
+
+#[tokio::test]
+async fn who_failed_records_again_and_who_came_late_is_told() {
+    let world = World::new(Scenario::Fails);
+    let token = world.generate().await;
+    let record = async || world.post(&format!("/phone/associate?exportToken={token}&avatar=new"), "").await;
+    record().await;
+    world.pass(60);
+    let failed = world.get(&format!("/phone/status?exportToken={token}"), &[]).await.json();
+    assert_eq!(failed["state"], "failed");
+    assert_eq!(record().await.json()["state"], "in_queue");
+    world.pass(15 * 60);
+    assert_eq!(world.get(&format!("/phone?exportToken={token}"), &[]).await.status, 410);
+    assert_eq!(record().await.refusal(), (409, 119));
+}
