@@ -1,9 +1,10 @@
 //! `cargo xtask test`: everything that must be true before a change goes in.
 
-use crate::plan::{Failure, Plan};
+use crate::plan::{self, Failure, Plan};
 use crate::prerequisites::{self, For};
 use crate::project::{self, cargo, find_program};
 use crate::{Options, ui};
+use std::process::Command;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let window = options.window && cfg!(target_os = "linux");
@@ -12,27 +13,31 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     ui::install(&mut plan);
     ui::check(&mut plan);
     plan.program("formatting", cargo(&["fmt", "--all", "--check"]), "cargo fmt --all");
-    plan.program(
-        "lints, each warning an error",
-        // With the window test, which no other step before its own would compile.
-        cargo(&["clippy", "--workspace", "--all-targets", "--features", WINDOW, "--", "-D", "warnings"]),
-        "mend what clippy says above, or expect it by name and reason",
-    );
+    let mut clippy = whole(&["clippy"]);
+    clippy.args(["--all-targets", "--", "-D", "warnings"]);
+    plan.program("lints, each warning an error", clippy, "mend it, or expect it by name and reason");
     plan.program("unit, property and integration tests", tests(), "mend the tests named above");
-    plan.program("examples in the documentation", cargo(&["test", "--workspace", "--doc"]), "mend them");
+    let mut examples = whole(&["test"]);
+    examples.arg("--doc");
+    plan.program("examples in the documentation", examples, "mend the examples named above");
     if window {
-        plan.program("the app", cargo(&["build", "--package", "copresence-kiosk"]), "mend the build");
-        let mut test =
-            cargo(&["test", "--package", "product-tests", "--features", WINDOW, "--test", "window"]);
-        test.args(["--", "--nocapture", "--test-threads=1"]).env("COPRESENCE_KIOSK", project::app());
-        if let Some(driver) = find_program("tauri-driver") {
-            test.env("TAURI_DRIVER", driver);
-        }
-        plan.program(
-            "a whole visit in the real window",
-            test,
-            "the screenshots, and what the app and the drivers said, are in target/window-test",
-        );
+        let mut app = whole(&["build"]);
+        app.args(["--bin", "copresence-kiosk"]);
+        plan.program("the app", app, "mend what the compiler says above");
+        plan.step("a whole visit in the real window", || {
+            let mut test = whole(&["test"]);
+            test.args(["--test", "window", "--", "--ignored", "--nocapture", "--test-threads=1"]);
+            test.env("COPRESENCE_KIOSK", project::app());
+            // Looked for now: an earlier step may have installed it.
+            if let Some(driver) = find_program("tauri-driver") {
+                test.env("TAURI_DRIVER", driver);
+            }
+            let remedy = format!(
+                "screenshots, and what app and drivers printed, are in {}",
+                project::target().join("window-test").display()
+            );
+            plan::run(&mut test, &remedy)
+        });
     }
     plan.run()?;
     if options.window && !window {
@@ -48,13 +53,20 @@ pub(crate) fn bench() -> Result<(), Failure> {
     plan.run()
 }
 
-const WINDOW: &str = "product-tests/window";
+/// A cargo command on the whole workspace, the window's test included: always the same features, so that no step
+/// compiles again what an earlier one did.
+fn whole(command: &[&str]) -> Command {
+    let mut cargo = cargo(command);
+    cargo.args(["--workspace", "--features", "product-tests/window"]);
+    cargo
+}
 
-fn tests() -> std::process::Command {
+fn tests() -> Command {
     // The same tests either way; nextest runs them all side by side.
     if find_program("cargo-nextest").is_some() {
-        cargo(&["nextest", "run", "--workspace"])
-    } else {
-        cargo(&["test", "--workspace", "--lib", "--bins", "--tests"])
+        return whole(&["nextest", "run"]);
     }
+    let mut plain = whole(&["test"]);
+    plain.args(["--lib", "--bins", "--tests"]);
+    plain
 }

@@ -1,0 +1,16 @@
+//! A machine of its own for the app: screen, session bus, unlocked keychain, home; and a hand and eyes for it.
+//!
+//! Everything runs in process groups that end with the value that started them, and under one temporary home, by
+//! which [`Desk::leftovers`] finds what got away. What the programs print goes to files beside the screenshots.
+
+mod browser;
+mod desk;
+mod pictures;
+mod program;
+
+pub use browser::{App, Browser, Phone};
+pub use desk::{Desk, Screen};
+pub use pictures::{Part, colours, decode_qr, photograph};
+
+/// Why the test's own machinery, not the product, failed: what was tried, and what came of it.
+pub type Trouble = Box<dyn std::error::Error + Send + Sync>;

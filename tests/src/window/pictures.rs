@@ -1,0 +1,58 @@
+//! The eyes: what is really on a screen.
+
+use super::{Desk, Screen, Trouble};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// Takes a picture of everything on the screen, not of what a page says that it shows.
+pub fn photograph(desk: &Desk, screen: &Screen, file: &Path) -> Result<(), Trouble> {
+    let mut camera = desk.command("import");
+    let output =
+        camera.args(["-display", screen.display(), "-window", "root", "-silent"]).arg(file).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("no screenshot: {}", String::from_utf8_lossy(&output.stderr)).into())
+}
+
+/// What the QR codes in a picture say, as a phone's camera would read them.
+pub fn decode_qr(desk: &Desk, picture: &Path) -> Result<Vec<String>, Trouble> {
+    let mut reader = desk.command("zbarimg");
+    let output = reader
+        .args(["--quiet", "--nodbus", "--raw", "-Sdisable", "-Sqrcode.enable"])
+        .arg(picture)
+        .output()?;
+    // 4 means that there is none in the picture.
+    match output.status.code() {
+        Some(0 | 4) => Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect()),
+        _ => Err(format!("zbarimg: {}", String::from_utf8_lossy(&output.stderr)).into()),
+    }
+}
+
+/// How many different colours a part of a picture has: one or two when it is blank, hundreds with a lit face.
+pub fn colours(picture: &Path, part: Part) -> Result<usize, Trouble> {
+    let whole = image::open(picture)?.to_rgb8();
+    let view = image::imageops::crop_imm(&whole, part.x, part.y, part.width, part.height).to_image();
+    if view.is_empty() {
+        return Err(format!("{part:?} lies outside of {}", picture.display()).into());
+    }
+    Ok(view.pixels().map(|pixel| pixel.0).collect::<HashSet<_>>().len())
+}
+
+/// A rectangle of a picture, in pixels from its upper left corner. What lies outside of the picture is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// From the left edge.
+    pub x: u32,
+    /// From the upper edge.
+    pub y: u32,
+    /// How wide.
+    pub width: u32,
+    /// How high.
+    pub height: u32,
+}
+
+impl Part {
+    /// All of any picture.
+    pub const WHOLE: Self = Self { x: 0, y: 0, width: u32::MAX, height: u32::MAX };
+}
