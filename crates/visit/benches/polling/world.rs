@@ -35,6 +35,8 @@ pub(crate) enum Avatar {
 pub(crate) enum Telling {
     /// Noisy, stepped, sometimes stalled progress.
     Progress,
+    /// The same with an error of σ 5 percentage points.
+    Noise,
     /// Always 0 %.
     Nothing,
     /// 0 %, then 50 % in the second half.
@@ -74,8 +76,8 @@ pub(crate) const MARKED: [Load; 3] = [
     Load { name: "existing avatar", avatar: Avatar::Existing, ..RECORD_NEW },
 ];
 
-/// Loads that no parameter was chosen on: does the policy fall off a cliff elsewhere?
-pub(crate) const OTHERS: [Load; 7] = [
+/// Loads without marks: does the policy fall off a cliff elsewhere?
+pub(crate) const OTHERS: [Load; 8] = [
     Load { name: "faster than learnt (45 s)", avatar: Avatar::New { processing: 45.0 }, ..RECORD_NEW },
     Load { name: "scanned late (median 90 s)", scan: 90.0, ..RECORD_NEW },
     Load { name: "existing, scanned late", scan: 90.0, avatar: Avatar::Existing, ..RECORD_NEW },
@@ -83,6 +85,7 @@ pub(crate) const OTHERS: [Load; 7] = [
     Load { name: "progress in two halves", telling: Telling::Halves, ..RECORD_NEW },
     Load { name: "one request in ten fails", trouble: 0.1, ..RECORD_NEW },
     Load { name: "answers take 80 ms", trip: 0.08, ..RECORD_NEW },
+    Load { name: "noisier progress", telling: Telling::Noise, ..RECORD_NEW },
 ];
 
 /// What one request brings.
@@ -154,7 +157,8 @@ impl Truth {
             })
             .collect();
         stalls.sort_by(|a, b| a.at.total_cmp(&b.at));
-        let error = Normal::new(0.0, 0.02).expect("a positive deviation");
+        let error = if telling == Telling::Noise { 0.05 } else { 0.02 };
+        let error = Normal::new(0.0, error).expect("a positive deviation");
         Self {
             associated,
             ready: started + takes,

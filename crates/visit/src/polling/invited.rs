@@ -3,9 +3,9 @@
 /// Nobody unlocks a phone, scans and chooses faster.
 const FIRST_LOOK: f64 = 5.0;
 /// While scans are most likely: somebody who chooses an existing avatar has it at once, and should not wait 3 s to be seen.
-const LIKELY: (f64, f64) = (55.0, 2.6);
+const LIKELY: (f64, f64) = (50.0, 2.65);
 /// Choices become rare, recordings end.
-const POSSIBLE: (f64, f64) = (105.0, 2.85);
+const POSSIBLE: (f64, f64) = (105.0, 2.9);
 /// Whoever is associated now has recorded for a minute or two, and processing lies ahead: 5 s are soon enough.
 const RECORDED: f64 = 5.0;
 /// From here on most likely nobody comes any more, and the looks grow rarer …

@@ -1,32 +1,30 @@
 //! While the avatar is being made: when will it be ready?
 //!
-//! The end is expected where the work not yet done, at the pace seen, leads to. The pace is blended, each by its own
-//! certainty, from how long processing usually takes, from all progress so far, and from the latest stretch of it. A stall
-//! is taken out of the pace and pushes the end ahead of it. Beside this reckoning a small share of visits is always
-//! expected to end against it, more of them the longer the progress says nothing.
+//! The end is expected where the work not yet done leads to, at a pace blended from how long processing usually takes and
+//! from the progress so far, each by its own certainty. A stall is taken out of the pace and pushes the end ahead of it.
+//! Beside this reckoning a small share of visits is always expected to end against it, and more the longer the progress
+//! says nothing. Whatever is a time is a part of the usual time, so a backend of another size is polled alike.
 
 use super::inspection::look_again;
 
 /// Seconds that a ready avatar may have waited unseen, in expectation.
-const BUDGET: f64 = 0.065;
-/// How far from the usual a processing time may well be, as a log-normal's σ; likewise each blended pace below.
+const BUDGET: f64 = 0.06;
+/// How far from the usual a processing time may well be, as a log-normal's σ.
 const USUAL_SPREAD: f64 = 0.5;
-/// … a pace from all progress so far: the share tells the time only roughly, and stalls hide in it.
-const OVERALL_SPREAD: f64 = 0.3;
-/// … a pace from the latest stretch.
-const LATEST_SPREAD: f64 = 0.15;
-/// The latest stretch, as a share of the work.
-const STRETCH: f64 = 0.35;
-/// The error of a reported share as such.
-const SHARE_ERROR: f64 = 0.02;
-/// The error of a difference between two reported shares, beside what steps do.
-const DIFFERENCE_ERROR: f64 = 0.04;
+/// How far a pace taken from progress may be out, likewise: progress tells the time only roughly.
+const PACE_SPREAD: f64 = 0.2;
+/// … and what the reported share may be out.
+const SHARE_ERROR: f64 = 0.03;
 /// A reported share may lag behind the work by its step and this.
-const LAG: f64 = 0.035;
-/// A logistic distribution's scale, a standard deviation wide (√3/π = 0.55), and some doubt.
+const LAG: f64 = 0.015;
+/// How sharply the end can be known at all, as a part of the usual time.
+const BLUR: f64 = 1.0 / 60.0;
+/// Scale of the end's logistic distribution per standard deviation: √3/π = 0.55 exactly, and some doubt.
 const SCALE: f64 = 0.65;
+/// What took this much longer than the pace allows was a stall.
+const STALL: f64 = 1.4;
 /// The share of visits that end against all reckoning, and what it grows to when progress has long stood still.
-const SURPRISE: f64 = 0.04;
+const SURPRISE: f64 = 0.03;
 const LOST: f64 = 0.3;
 
 /// What was seen of one making. Times are in seconds, shares between 0 and 1.
@@ -34,11 +32,11 @@ const LOST: f64 = 0.3;
 pub(super) struct Making {
     usual: f64,
     last_poll: f64,
-    /// The highest share reported, and when it was reached.
+    /// The share reported last that was a rise, and when it was reached.
     share: f64,
     reached: f64,
-    /// Working time (stalls left out) and share at each rise, from the beginning on.
-    rises: Vec<(f64, f64)>,
+    /// The working time up to there: stalls left out. `None` while no progress was seen.
+    worked: Option<f64>,
     /// The greatest common divisor of the percentages reported: a backend may count in steps.
     step: u8,
 }
@@ -53,12 +51,8 @@ impl Making {
             Some(before) if share > 0.0 => reckoned.max(before),
             Some(before) => f64::midpoint(before, now),
         };
-        let mut rises = vec![(0.0, 0.0)];
-        if share > 0.0 {
-            rises.push((now - began, share));
-        }
-        let reached = if share > 0.0 { now } else { began };
-        Self { usual, last_poll: now, share, reached, rises, step: percent.unwrap_or(0) }
+        let (reached, worked) = if share > 0.0 { (now, Some(now - began)) } else { (began, None) };
+        Self { usual, last_poll: now, share, reached, worked, step: percent.unwrap_or(0) }
     }
 
     /// Takes in what was reported at `now`.
@@ -68,10 +62,10 @@ impl Making {
             let share = share_of(percent);
             if share > self.share {
                 self.rise(now, share);
-            } else if share < self.share - 3.0 * DIFFERENCE_ERROR {
-                // Not an error of the report: the work has begun anew, or was counted anew.
-                (self.share, self.reached) = (share, now);
-                self.rises = vec![(share * self.usual, share)];
+            } else if share < self.share - 4.0 * SHARE_ERROR {
+                // Not an error of the report: the work has begun anew, or is counted anew.
+                let worked = (share > 0.0).then_some(share * self.usual);
+                (self.share, self.reached, self.worked) = (share, now, worked);
             }
         }
         self.last_poll = now;
@@ -79,33 +73,25 @@ impl Making {
 
     fn rise(&mut self, now: f64, share: f64) {
         let at = f64::midpoint(self.last_poll, now);
-        // What took much longer than the pace allows was a stall, and tells nothing about the rest.
         let expected = (share - self.share) * self.whole().0;
-        let most = 1.7 * expected + (now - self.last_poll) / 2.0 + self.usual / 30.0;
-        let worked =
-            self.rises.last().map_or(0.0, |rise| rise.0) + (at - self.reached).clamp(0.0, most.max(0.0));
-        self.rises.push((worked, share));
+        let unsure = (now - self.last_poll) / 2.0 + self.usual / 30.0;
+        let took = (at - self.reached).clamp(0.0, STALL * expected + unsure);
+        self.worked = Some(self.worked.unwrap_or(0.0) + took);
         (self.share, self.reached) = (share, at);
     }
 
-    /// Seconds that the whole work would take at the present pace, and how far that may be out, as a log-normal's σ.
+    /// Seconds that the whole work would take without a stall, and how far that may be out, as a log-normal's σ.
     fn whole(&self) -> (f64, f64) {
-        let mut weights = USUAL_SPREAD.powi(-2);
-        let mut sum = self.usual.ln() * weights;
-        let mut blend = |took: f64, share: f64, spread: f64| {
-            if took > 0.0 && share > 0.0 {
-                let weight = (DIFFERENCE_ERROR / share).hypot(spread).powi(-2);
-                sum += (took / share).ln() * weight;
-                weights += weight;
+        let prior = USUAL_SPREAD.powi(-2);
+        match self.worked {
+            Some(worked) if worked > 0.0 && self.share > 0.0 => {
+                let seen = (SHARE_ERROR / self.share).hypot(PACE_SPREAD).powi(-2);
+                let pace = (worked / self.share).ln();
+                let blended = (self.usual.ln() * prior + pace * seen) / (prior + seen);
+                (blended.exp(), (prior + seen).powf(-0.5))
             }
-        };
-        if let [_, .., (worked, share)] = self.rises[..] {
-            blend(worked, share, OVERALL_SPREAD);
-            if let Some((then, had)) = self.rises.iter().rev().find(|rise| rise.1 <= share - STRETCH) {
-                blend(worked - then, share - had, LATEST_SPREAD);
-            }
+            _ => (self.usual, USUAL_SPREAD),
         }
-        ((sum / weights).exp(), weights.powf(-0.5))
     }
 
     /// Seconds to the next poll.
@@ -114,16 +100,17 @@ impl Making {
         let left = (1.0 - self.share) * whole;
         let step = share_of(self.step.clamp(1, 10));
         let mut end = self.reached + left - now;
-        if self.rises.len() > 1 {
+        if self.worked.is_some() {
             // It has not risen since, so no more than a step and the lag can have been done.
             end = end.max((1.0 - self.share - step - LAG) * whole);
         }
-        let scale = SCALE * (left * spread).hypot(SHARE_ERROR * whole).hypot(0.5);
+        let scale = SCALE * (left * spread).hypot(BLUR * self.usual);
 
+        // Standing still is a stall at first, and after a third of the usual time more likely a report without worth.
         let overdue = now - self.reached - 2.0 * step.max(0.05) * whole;
-        let lost = (overdue / self.usual * 3.0 - 0.33).clamp(0.0, 1.0);
+        let lost = (3.0 * overdue / self.usual - 1.0 / 3.0).clamp(0.0, 1.0);
         let surprise = SURPRISE + (LOST - SURPRISE) * lost;
-        let lull = (self.usual / 3.0).max(0.15 * left).max(-0.5 * end);
+        let lull = (self.usual / 3.0).max(0.2 * left).max(-0.5 * end);
 
         let by = |ahead: f64| 1.0 / (1.0 + ((end - ahead) / scale).exp());
         let done = by(0.0);

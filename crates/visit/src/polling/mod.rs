@@ -11,7 +11,7 @@
 //! - **`processing`** (and any status that the specification does not list): the end is reckoned from the usual processing
 //!   time and the pace of the progress; stalls, steps and noise are allowed for.
 //! - **`failed`**: slowly, but a new recording under the same token is noticed.
-//! - **Trouble**: doubles from one second (never below the last spacing) to [`Pace::slowest`], and is forgotten at the first
+//! - **Trouble**: doubles from one second (never below the spacing without trouble) to [`Pace::slowest`], and is forgotten at the first
 //!   good answer. A `Retry-After` is honoured up to five minutes: a visitor stands waiting.
 //!
 //! Every spacing is jittered, and lies between [`Pace::fastest`] and [`Pace::slowest`]. The same seed and the same answers
@@ -93,7 +93,7 @@ pub struct Polling {
     phase: Phase,
     /// Polls in a row without a usable answer.
     troubles: u32,
-    /// The spacing after the last usable answer.
+    /// The spacing after the last answer, before the jitter.
     spacing: f64,
 }
 
@@ -133,7 +133,7 @@ impl Polling {
         let at = now.since(began).as_secs_f64().max(self.last);
         let wait = match seen {
             Seen::Progress(progress) => self.after_progress(progress, at),
-            Seen::Trouble { retry_after } => self.after_trouble(*retry_after),
+            Seen::Trouble { retry_after } => self.after_trouble(*retry_after, at),
         };
         now + Duration::from_millis(wait)
     }
@@ -144,21 +144,28 @@ impl Polling {
         if let Some(fixed) = self.fixed {
             return fixed;
         }
-        self.spacing = self.plan(progress, at);
+        let phase = std::mem::replace(&mut self.phase, Phase::Unknown);
+        self.phase = phase.after(progress, at, self.last, self.usual_processing);
         self.last = at;
+        self.spacing = self.phase.next(at);
         let jittered = self.spacing * self.jitter.between(1.0 - JITTER, 1.0 + JITTER);
         whole_millis(jittered).clamp(self.fastest, self.slowest)
     }
 
     /// Milliseconds to the next poll.
-    fn after_trouble(&mut self, retry_after: Option<Duration>) -> u64 {
+    fn after_trouble(&mut self, retry_after: Option<Duration>, at: f64) -> u64 {
         let doubled = f64::from(1_u32 << self.troubles.min(20));
         self.troubles = self.troubles.saturating_add(1);
         let backed_off = if let Some(fixed) = self.fixed {
             let wait = seconds(fixed) * doubled * self.jitter.between(1.0, 1.3);
             whole_millis(wait).clamp(fixed, self.slowest.max(fixed))
         } else {
-            let wait = self.spacing.max(doubled) * self.jitter.between(0.8, 1.2);
+            if self.troubles == 1 {
+                // The time for rare looks may have passed meanwhile.
+                self.spacing = self.spacing.min(self.phase.next(at));
+            }
+            self.spacing = self.spacing.max(doubled);
+            let wait = self.spacing * self.jitter.between(0.8, 1.2);
             whole_millis(wait).clamp(self.fastest, self.slowest)
         };
         // Never before the wish, and not all at the same instant after it.
@@ -166,43 +173,50 @@ impl Polling {
         let spread = whole_millis(seconds(wish) * self.jitter.between(1.0, 1.1)).clamp(wish, LONGEST_WISH);
         backed_off.max(spread)
     }
+}
 
-    /// Takes in an answer; seconds to the next poll.
-    fn plan(&mut self, progress: &Progress, at: f64) -> f64 {
+impl Phase {
+    /// The phase that an answer at `at` leads to; the last usable one came at `last`.
+    fn after(self, progress: &Progress, at: f64, last: f64, usual_processing: f64) -> Self {
         match &progress.status {
-            CompletionStatus::NoAssociatedAvatar => {
-                let since = if let Phase::Invited { since } = self.phase { since } else { at };
-                self.phase = Phase::Invited { since };
-                invited::next(at - since)
-            }
+            CompletionStatus::NoAssociatedAvatar => match self {
+                Self::Invited { since } => Self::Invited { since },
+                _ => Self::Invited { since: at },
+            },
             CompletionStatus::InQueue => {
                 let place = progress.queue.map(QueuePosition::get);
-                let mut queued = match std::mem::replace(&mut self.phase, Phase::Unknown) {
-                    Phase::Queued(queued) => queued,
-                    _ => Queued::new(at, place, self.usual_processing),
+                let mut queued = match self {
+                    Self::Queued(queued) => queued,
+                    _ => Queued::new(at, place, usual_processing),
                 };
                 queued.see(at, place);
-                let next = queued.next(at);
-                self.phase = Phase::Queued(queued);
-                next
+                Self::Queued(queued)
             }
             CompletionStatus::Processing | CompletionStatus::Other(_) => {
                 let percent = progress.completion.map(Percent::get);
-                let mut making = match std::mem::replace(&mut self.phase, Phase::Unknown) {
-                    Phase::Making(making) => making,
-                    Phase::Unknown => Making::new(at, None, percent, self.usual_processing),
-                    _ => Making::new(at, Some(self.last), percent, self.usual_processing),
+                let mut making = match self {
+                    Self::Making(making) => making,
+                    Self::Unknown => Making::new(at, None, percent, usual_processing),
+                    _ => Making::new(at, Some(last), percent, usual_processing),
                 };
                 making.see(at, percent);
-                let next = making.next(at);
-                self.phase = Phase::Making(making);
-                next
+                Self::Making(making)
             }
-            CompletionStatus::Failed => {
-                let since = if let Phase::Failed { since } = self.phase { since } else { at };
-                self.phase = Phase::Failed { since };
-                FAILED.0 + FAILED.1 * (at - since)
-            }
+            CompletionStatus::Failed => match self {
+                Self::Failed { since } => Self::Failed { since },
+                _ => Self::Failed { since: at },
+            },
+        }
+    }
+
+    /// Seconds to the next poll.
+    fn next(&self, at: f64) -> f64 {
+        match self {
+            Self::Unknown => 1.0,
+            Self::Invited { since } => invited::next(at - since),
+            Self::Queued(queued) => queued.next(at),
+            Self::Making(making) => making.next(at),
+            Self::Failed { since } => FAILED.0 + FAILED.1 * (at - since),
         }
     }
 }
