@@ -1,6 +1,6 @@
 // Takes a picture of every screen at every size, over the scripted host and under the page's real policy, and
 // fails when anything leaves the title-safe frame, overlaps, is clipped, or when the policy refused something.
-//   npm run screens [-- NAME… SIZE… --motion]        CHROMIUM=/path/to/chromium
+//   npm run screens [-- NAME… SIZE… --motion]        CHROMIUM=/path/to/chromium AVATAR=/path/to/avatar.glb
 
 import { mkdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -10,7 +10,7 @@ import { chromium } from 'playwright-core';
 
 const ui = fileURLToPath(new URL('..', import.meta.url));
 const root = join(ui, 'dist-fake');
-const out = join(ui, 'screens');
+const out = join(ui, 'pictures');
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.woff2': 'font/woff2' };
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
@@ -44,7 +44,8 @@ const sizes = [
 const server = createServer(async (request, response) => {
   const path = normalize(new URL(request.url, 'http://localhost').pathname).replace(/^\/$/, '/index.html');
   try {
-    const body = await readFile(join(root, path));
+    const avatar = path === '/avatar.glb' && process.env.AVATAR;
+    const body = await readFile(avatar || join(root, path));
     response.writeHead(200, {
       'content-type': types[extname(path)] ?? 'application/octet-stream',
       'content-security-policy': policy,
@@ -96,7 +97,7 @@ for (const [width, height] of sizes.filter(
   page.on('pageerror', (error) => fault(where, error.message));
   for (const name of only.length ? only : names) {
     where = `${name}-${width}x${height}`;
-    await page.goto(`${address}?fake=${name}`);
+    await page.goto(`${address}?fake=${name}${process.env.AVATAR ? '&glb=avatar.glb' : ''}`);
     await page.locator('h1').waitFor();
     if (name === 'reveal')
       await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor({ timeout: 60_000 });
@@ -109,7 +110,7 @@ for (const [width, height] of sizes.filter(
         } else animation.finish();
       }
     });
-    await page.screenshot({ path: join(out, `${where}.png`) });
+    await page.screenshot({ timeout: 180_000, path: join(out, `${where}.png`) });
     for (const what of await page.evaluate(layoutFaults)) fault(where, what);
   }
   await page.close();

@@ -1,4 +1,5 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { tick } from 'svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import App from './App.svelte';
 import type { Screen } from './generated/view';
@@ -74,6 +75,8 @@ describe('snapshots', () => {
     host.show(screens.making, 7);
     await waitFor(() => expect(at('screen').dataset.screen).toBe('making'));
     host.show(screens.invite, 6);
+    await tick();
+    expect(at('screen').dataset.screen).toBe('making');
     host.show({ ...screens.making, progress: 77 }, 8);
     await waitFor(() => expect(at('progress').textContent).toContain('77'));
     expect(at('screen').dataset.screen).toBe('making');

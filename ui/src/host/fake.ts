@@ -59,11 +59,16 @@ export class FakeHost implements Host {
   }
 }
 
-/** The host for `?fake=<screen>`; without a name, a whole visit is played. */
+/** The host for `?fake=<screen>`; without a name, a whole visit is played. `&glb=` shows another avatar. */
 export async function fakeHostFromAddress(address: { search: string }): Promise<FakeHost> {
-  const name = new URLSearchParams(address.search).get('fake') ?? '';
+  const asked = new URLSearchParams(address.search);
+  const name = asked.get('fake') ?? '';
   const media = await import('./fake-media');
-  const reveal: Screen = { ...screens.reveal, glb: await media.glb(), portrait: media.portrait() };
+  const reveal: Screen = {
+    ...screens.reveal,
+    glb: asked.get('glb') ?? (await media.glb()),
+    portrait: asked.get('portrait') ?? media.portrait(),
+  };
   const attract = () => screens.attract;
   if (name in screens) {
     const screen = pick(name as ScreenName, reveal);
