@@ -76,7 +76,7 @@ impl Character {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut between = |low: f32, high: f32| rng.random_range(low..high);
         let skin = ramp(&SKIN, between(0.0, 1.0));
-        let dark = (skin.x < 0.62) as u8 as f32;
+        let dark = if skin.x < 0.62 { 1.0 } else { 0.0 };
         let hair = if between(0.0, 1.0) < 0.62 + 0.3 * dark {
             ramp(&DARK_HAIR, between(0.0, 1.0))
         } else {

@@ -46,7 +46,7 @@ pub(super) fn brow(sculpt: &Sculpt, side: f32) -> Mesh {
     let spine = |t: f32| {
         let theta = mix(0.15, 0.68, t);
         let arch = who.brow_arch * bell((t - 0.62) / 0.42);
-        sculpt.surface(theta * side, 2.15 + arch - 0.62 * smoothstep(0.55, 1.0, t))
+        sculpt.surface(theta * side, 2.3 + arch - 0.8 * smoothstep(0.5, 1.0, t))
     };
     let mut mesh = Mesh::default();
     for i in 0..=along {
@@ -76,7 +76,7 @@ pub(super) fn teeth(sculpt: &Sculpt, side: f32) -> Mesh {
     let mut mesh = Mesh::default();
     let front = sculpt.mouth.z - 0.95;
     let (edge, height) =
-        if side > 0.0 { (sculpt.mouth.y - 0.32, 0.95) } else { (sculpt.mouth.y - 0.52, -0.8) };
+        if side > 0.0 { (sculpt.mouth.y - 0.26, 0.8) } else { (sculpt.mouth.y - 0.52, -0.8) };
     // From the edge up the front to the gum; the edge itself is rounded to the back.
     let profile = [
         (-0.3, 0.12, 0.9),

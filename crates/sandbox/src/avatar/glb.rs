@@ -76,33 +76,10 @@ impl Document {
         })
     }
 
-    fn accessor(
-        &mut self,
-        view: Option<Index<json::buffer::View>>,
-        count: usize,
-        component: ComponentType,
-        type_: Type,
-    ) -> json::Accessor {
-        json::Accessor {
-            buffer_view: view,
-            byte_offset: view.map(|_| USize64(0)),
-            count: count.into(),
-            component_type: Valid(GenericComponentType(component)),
-            type_: Valid(type_),
-            min: None,
-            max: None,
-            name: None,
-            normalized: false,
-            sparse: None,
-            extensions: None,
-            extras: None,
-        }
-    }
-
     fn floats(&mut self, values: &[f32], type_: Type, target: Option<Target>) -> json::Accessor {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let view = self.view(&bytes, target);
-        self.accessor(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
+        accessor(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
     }
 
     fn primitive(
@@ -122,13 +99,13 @@ impl Document {
         let weights: Vec<u8> = hold.iter().flat_map(|h| h.1).collect();
         let joints_view = self.view(&joints, vertices);
         let weights_view = self.view(&weights, vertices);
-        let joints = self.accessor(Some(joints_view), hold.len(), ComponentType::U8, Type::Vec4);
-        let mut weights = self.accessor(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
+        let joints = accessor(Some(joints_view), hold.len(), ComponentType::U8, Type::Vec4);
+        let mut weights = accessor(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
         weights.normalized = true;
         let corners: Vec<u8> =
             mesh.triangles.iter().flatten().flat_map(|i| (*i as u16).to_le_bytes()).collect();
         let view = self.view(&corners, Some(Target::ElementArrayBuffer));
-        let indices = self.accessor(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
+        let indices = accessor(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
         let attributes: BTreeMap<_, _> = [
             (Valid(Semantic::Positions), self.root.push(positions)),
             (Valid(Semantic::Normals), self.root.push(normals)),
@@ -157,7 +134,7 @@ impl Document {
         let [positions, normals] = [moves, turns].map(|values| {
             let bytes: Vec<u8> = flat(&values).iter().flat_map(|v| v.to_le_bytes()).collect();
             let view = self.view(&bytes, None);
-            let mut accessor = self.accessor(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
+            let mut accessor = accessor(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
             // Every vertex that the shape leaves alone counts as zero.
             let rest = (values.len() < mesh.positions.len()).then_some(&Vec3::ZERO);
             (accessor.min, accessor.max) = bounds(values.iter().chain(rest));
@@ -304,6 +281,28 @@ fn container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
         out.extend_from_slice(&chunk);
     }
     out
+}
+
+fn accessor(
+    view: Option<Index<json::buffer::View>>,
+    count: usize,
+    component: ComponentType,
+    type_: Type,
+) -> json::Accessor {
+    json::Accessor {
+        buffer_view: view,
+        byte_offset: view.map(|_| USize64(0)),
+        count: count.into(),
+        component_type: Valid(GenericComponentType(component)),
+        type_: Valid(type_),
+        min: None,
+        max: None,
+        name: None,
+        normalized: false,
+        sparse: None,
+        extensions: None,
+        extras: None,
+    }
 }
 
 fn mesh(name: &str, primitives: Vec<json::mesh::Primitive>) -> json::Mesh {

@@ -106,6 +106,11 @@ impl Head {
                 self.mesh.grid(r as u32 * width, 2, width);
             }
         }
+        // Close the shoulders from below.
+        let rim = self.mesh.positions[..width as usize].iter().sum::<Vec3>() / width as f32;
+        let middle = self.mesh.vertex(rim, self.mesh.uvs[width as usize / 2]);
+        self.sources.push(Source { theta: 0.0, row: LOWEST_ROW, side: 0.0, layer: Layer::OnSkin });
+        self.mesh.triangles.extend((0..width - 1).map(|c| [middle, c + 1, c]));
     }
 
     fn strip(&mut self, sculpt: &Sculpt, angles: &[f32], row: f32, side: f32, layers: &[(Layer, Vec2)]) {
@@ -155,8 +160,7 @@ pub(super) fn place(sculpt: &Sculpt, source: &Source, lids: Lids) -> Vec3 {
     let eye = vec3(sculpt.eye.x.copysign(source.theta), sculpt.eye.y, sculpt.eye.z);
     let out = (edge - eye).normalize_or_zero();
     match source.layer {
-        Layer::Skin | Layer::OnSkin | Layer::Teeth => edge,
-        Layer::LidRim(0) => edge,
+        Layer::Skin | Layer::OnSkin | Layer::Teeth | Layer::LidRim(0) => edge,
         Layer::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
         Layer::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
         Layer::Lash(k) => {

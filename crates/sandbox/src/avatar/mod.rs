@@ -1,6 +1,6 @@
 //! The avatars of the simulated backend: generated heads, one for each seed, as GLB, OBJ (zip) and portrait PNG.
 //!
-//! The specification's exports are a whole avatar with rig and ARKit blendshapes; these are the same in kind, so that
+//! The specification's exports are a whole avatar with rig and `ARKit` blendshapes; these are the same in kind, so that
 //! whatever shows a real one shows these. Everything is computed: no file is shipped.
 
 #![expect(
@@ -8,7 +8,9 @@
     clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "pixels, grid indices and hashes are small and cross between integers and floats on purpose"
+    clippy::many_single_char_names,
+    reason = "pixels, grid indices and hashes are small and cross between integers and floats on purpose; points, \
+              normals and triangles' corners go by the letters of geometry"
 )]
 
 mod atlas;
@@ -26,6 +28,8 @@ mod rig;
 mod sculpt;
 mod shape_table;
 mod shapes;
+#[cfg(test)]
+mod tests;
 mod texture;
 
 use bytes::Bytes;
@@ -84,6 +88,7 @@ impl Avatar {
             head.attach(&features::teeth(&sculpt, side), Layer::Teeth, side);
         }
         head.mesh.drop_slivers();
+        head.mesh.smooth();
         let texture = texture::paint(&sculpt, &head, face);
         let kept = head.mesh.drop_unused();
         head.sources = kept.iter().map(|&i| head.sources[i]).collect();
@@ -117,12 +122,12 @@ impl Avatar {
         let face = self.posed(&[
             ("mouthSmileLeft", 0.5),
             ("mouthSmileRight", 0.44),
-            ("browInnerUp", 0.16),
+            ("browInnerUp", 0.2),
             ("browOuterUpLeft", 0.15),
             ("eyeSquintLeft", 0.12),
             ("eyeSquintRight", 0.12),
         ]);
-        let skin = Finish { gloss: 0.16, sharp: 22.0, soft: 1.0 };
+        let skin = Finish { gloss: 0.12, sharp: 20.0, soft: 1.0 };
         let wet = Finish { gloss: 0.5, sharp: 160.0, soft: 0.2 };
         let locks = Finish { gloss: 0.13, sharp: 26.0, soft: 0.25 };
         let parts = [(&face, skin), (&self.eyes[0], wet), (&self.eyes[1], wet), (&self.hair, locks)];

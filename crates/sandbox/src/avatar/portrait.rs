@@ -116,7 +116,7 @@ struct Camera {
 impl Camera {
     /// Stands a little to the side of the head, at the height of its eyes.
     fn new(width: u32, height: u32) -> Self {
-        let target = vec3(0.0, -1.4, 0.0);
+        let target = vec3(0.0, -0.7, 0.0);
         let direction = vec3(-0.27, 0.035, 1.0).normalize();
         let distance = 96.0;
         let right = Vec3::Y.cross(direction).normalize();
@@ -124,7 +124,7 @@ impl Camera {
         Self {
             eye: target + direction * distance,
             turn: Mat3::from_cols(right, up, direction).transpose(),
-            // Forty centimetres fill the height.
+            // Thirty-nine centimetres fill the height.
             focal: height as f32 / 39.0 * distance,
             middle: Vec2::new(width as f32 / 2.0, height as f32 / 2.0),
         }

@@ -29,10 +29,11 @@ pub(super) const LOWEST_ROW: f32 = -22.0;
 pub(super) const HIGHEST_ROW: f32 = 13.5;
 
 /// For a row: height and depth of the point on the spine that its rays leave, and their elevation in degrees.
-const SPINE_HEIGHT: [(f32, f32); 11] = [
-    (LOWEST_ROW, -17.2),
-    (-19.0, -13.6),
-    (-15.5, -9.8),
+const SPINE_HEIGHT: [(f32, f32); 12] = [
+    (LOWEST_ROW, -20.8),
+    (-19.0, -16.8),
+    (-17.0, -13.6),
+    (-15.5, -10.6),
     (-12.5, -6.6),
     (-11.0, -5.6),
     (-9.0, -4.9),
@@ -44,10 +45,11 @@ const SPINE_HEIGHT: [(f32, f32); 11] = [
 ];
 const SPINE_DEPTH: [(f32, f32); 6] =
     [(LOWEST_ROW, -2.4), (-18.0, -2.2), (-14.0, -1.4), (-10.0, -0.4), (EYE_ROW, 0.0), (HIGHEST_ROW, -0.6)];
-const ELEVATION: [(f32, f32); 11] = [
-    (LOWEST_ROW, -24.0),
-    (-19.0, -38.0),
-    (-15.5, -48.0),
+const ELEVATION: [(f32, f32); 12] = [
+    (LOWEST_ROW, -4.0),
+    (-19.0, -16.0),
+    (-17.0, -30.0),
+    (-15.5, -44.0),
     (-12.5, -48.0),
     (-11.0, -39.0),
     (-9.0, -26.0),
@@ -89,18 +91,24 @@ impl Sculpt {
         let from = vec3(0.0, spline(&SPINE_HEIGHT, row), spline(&SPINE_DEPTH, row));
         let elevation = spline(&ELEVATION, row).min(90.0).to_radians();
         let along = vec3(theta.sin() * elevation.cos(), elevation.sin(), theta.cos() * elevation.cos());
-        from + along * self.exit(from, along, 2.4)
+        from + along * self.exit(from, along, 4.0)
     }
 
     /// How far a ray from inside goes before it leaves the head.
     pub(super) fn exit(&self, from: Vec3, along: Vec3, start: f32) -> f32 {
         let mut reach = start;
-        for _ in 0..26 {
-            let gap = self.distance(from + along * reach);
-            reach -= gap * 0.92;
-            if gap.abs() < 0.002 {
+        let mut gap = self.distance(from + along * reach);
+        let mut step = -gap * 0.9;
+        for _ in 0..24 {
+            reach += step;
+            let next = self.distance(from + along * reach);
+            if next.abs() < 0.002 {
                 break;
             }
+            // How fast the distance shrinks along this ray, which may meet the skin aslant.
+            let slope = if step.abs() > 1e-5 { (next - gap) / step } else { 1.0 };
+            gap = next;
+            step = -gap / slope.clamp(0.4, 1.15);
         }
         reach
     }
@@ -120,10 +128,14 @@ impl Sculpt {
         let p = vec3(point.x.abs(), point.y, point.z);
         let mut d = ellipsoid(p - vec3(0.0, 3.3, -1.0), vec3(7.5 * who.width, 8.5, 9.2));
         d = join(d, ellipsoid(p - vec3(0.0, -3.0, 2.3), vec3(6.0 * who.width * who.jaw, 7.5, 6.0)), 2.2);
-        // Jaw from the ear to the chin.
-        let jaw = bar(p, vec3(4.7 * who.jaw, -5.0, 0.6), vec3(1.5, -9.0, 6.0), 2.1, 1.7 * who.chin);
-        d = join(d, jaw, 1.8);
-        d = join(d, self.neck(p), 1.6);
+        // Parts that cannot reach a point are left out: this function is most of the work.
+        if p.y < 0.0 {
+            let chin = 1.7 * who.chin;
+            d = join(d, bar(p, vec3(4.7 * who.jaw, -5.0, 0.6), vec3(1.5, -9.0, 6.0), 2.1, chin), 1.8);
+        }
+        if p.y < 1.5 {
+            d = join(d, self.neck(p), 1.6);
+        }
         if p.z > 1.5 && p.y > -13.5 && p.y < 6.0 {
             d = self.face(p, d);
         }
@@ -134,14 +146,11 @@ impl Sculpt {
         let q = vec3(p.x, p.y, p.z * 1.04);
         let column =
             bar(q, vec3(0.0, -5.0, -1.9), vec3(0.0, -19.0, -3.0), 4.9 * self.who.neck, 5.2 * self.who.neck);
+        if p.y > -11.0 {
+            return column;
+        }
         let shoulders = ellipsoid(p - vec3(0.0, -22.6, -2.6), vec3(13.5, 5.2, 6.8));
-        // The rib of the collar.
-        let collar = {
-            let ring = vec3(p.x, 0.0, p.z + 2.7).length() - 5.75 * self.who.neck;
-            let rise = p.y + 17.6 + 0.16 * (p.z + 2.7);
-            (ring * ring + rise * rise * 0.8).sqrt() - 0.55
-        };
-        join(join(column, shoulders, 3.4), collar, 0.25)
+        join(column, shoulders, 3.4)
     }
 
     /// Features of the face on top of the head's mass `d`.
@@ -153,12 +162,24 @@ impl Sculpt {
             ellipsoid(p - vec3(4.0, -3.3, 5.0), vec3(2.3, 2.1, 2.2) * mix(1.0, who.cheeks, 0.5)),
             1.9,
         );
+        if p.y > -4.5 {
+            d = self.eye_region(p, d);
+        }
+        if p.y < -2.0 {
+            d = self.mouth_region(p, d);
+        }
+        if p.x < 3.2 && p.y > -7.0 && p.y < 3.5 { self.nose(p, d) } else { d }
+    }
+
+    /// Brow, sockets, then lids over the eyeballs.
+    fn eye_region(&self, p: Vec3, mut d: f32) -> f32 {
         d = join(d, bar(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9), 1.5);
-        // Sockets, then lids over the eyeballs.
         d = carve(d, ellipsoid(p - vec3(self.eye.x - 0.1, -0.1, 8.6), vec3(2.2, 1.55, 1.7)), 1.3);
-        let lids = (p - self.eye).length() - self.eye_radius - 0.15;
-        d = join(d, lids, 0.42);
-        // Muzzle and lips.
+        join(d, (p - self.eye).length() - self.eye_radius - 0.15, 0.42)
+    }
+
+    fn mouth_region(&self, p: Vec3, mut d: f32) -> f32 {
+        let who = &self.who;
         d = join(d, ellipsoid(p - vec3(0.0, -6.4, 6.3), vec3(3.0, 2.3, 2.1)), 1.3);
         let lips = who.lips;
         let corner = 2.25 * who.mouth_width;
@@ -175,8 +196,7 @@ impl Sculpt {
         // Groove over the lip.
         d = carve(d, bar(p, vec3(0.0, -5.5, 9.05), vec3(0.0, -4.7, 9.1), 0.3, 0.25), 0.4);
         // Corner dimples, under the lip.
-        d = carve(d, (p - vec3(corner + 0.55, -6.3, 7.9)).length() - 0.35, 0.9);
-        self.nose(p, d)
+        carve(d, (p - vec3(corner + 0.55, -6.3, 7.9)).length() - 0.35, 0.9)
     }
 
     fn nose(&self, p: Vec3, mut d: f32) -> f32 {

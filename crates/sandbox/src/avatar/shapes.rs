@@ -1,4 +1,4 @@
-//! Blendshapes under their ARKit names: each moves a part of the face by lids, jaw and soft pushes at landmarks.
+//! Blendshapes under their `ARKit` names: each moves a part of the face by lids, jaw and soft pushes at landmarks.
 
 use std::collections::BTreeSet;
 
@@ -48,11 +48,14 @@ fn shape(
     name: String,
     side: f32,
 ) -> Shape {
+    // Where each push acts, found once for all vertices.
+    let places: Vec<Vec3> =
+        motion.pushes.iter().map(|push| landmark(sculpt, push.at) + push.offset).collect();
     let mut positions = head.mesh.positions.clone();
     let mut moved = vec![false; positions.len()];
     for (i, source) in head.sources.iter().enumerate() {
         let rest = head.mesh.positions[i];
-        let by = change(sculpt, source, rest, jaw[i], motion, side);
+        let by = change(sculpt, source, rest, jaw[i], (motion, &places), side);
         // Less than a hundredth of a millimetre is nobody's smile.
         if by.length_squared() > 1e-6 {
             positions[i] += by;
@@ -71,7 +74,14 @@ fn shape(
     Shape { name, changes }
 }
 
-fn change(sculpt: &Sculpt, source: &Source, rest: Vec3, jaw: f32, motion: &Motion, side: f32) -> Vec3 {
+fn change(
+    sculpt: &Sculpt,
+    source: &Source,
+    rest: Vec3,
+    jaw: f32,
+    (motion, places): (&Motion, &[Vec3]),
+    side: f32,
+) -> Vec3 {
     let mut by = Vec3::ZERO;
     // A shape of one side fades out over the middle of the face.
     let own_side = if side == 0.0 { 1.0 } else { smoothstep(-1.0, 1.0, rest.x * side) };
@@ -97,17 +107,16 @@ fn change(sculpt: &Sculpt, source: &Source, rest: Vec3, jaw: f32, motion: &Motio
         return by;
     }
     let below = below_mouth(sculpt, source);
-    for push in motion.pushes {
+    for (push, at) in motion.pushes.iter().zip(places) {
         let gate = match push.gate {
             Gate::All => 1.0,
             Gate::Upper => 1.0 - below,
             Gate::Lower => below,
         };
-        let at = landmark(sculpt, push.at) + push.offset;
         // A landmark beside the middle has its mirror image on the other side.
         let mirrored: &[f32] = if at.x.abs() < 0.01 { &[1.0] } else { &[1.0, -1.0] };
         for &hand in mirrored {
-            if side != 0.0 && hand != side && mirrored.len() > 1 {
+            if side * hand < 0.0 && mirrored.len() > 1 {
                 continue;
             }
             let d = (rest - vec3(at.x * hand, at.y, at.z)) / push.radius;
@@ -156,7 +165,8 @@ fn below_mouth(sculpt: &Sculpt, source: &Source) -> f32 {
     }
     let d = source.row - MOUTH_ROW;
     let gradual = 1.0 - smoothstep(-2.2, 2.2, d);
-    let hand = if source.side == 0.0 { d.signum() } else { source.side };
+    // The eyes' row stands double too: only the mouth's own edges count here.
+    let hand = if d.abs() < 0.01 { source.side } else { d.signum() };
     mix(gradual, 0.5 - 0.5 * hand, parted)
 }
 

@@ -5,7 +5,6 @@ use image::{Rgb, RgbImage};
 
 use super::atlas;
 use super::character::{Tone, rgb};
-use super::features::outward;
 use super::hair::over_hairline;
 use super::head::Head;
 use super::maths::{bell, cells, mix, noise, smoothstep};
@@ -63,9 +62,8 @@ fn ground(sculpt: &Sculpt, head: &Head, palette: &Palette) -> Vec<Ground> {
     let nose_tip = sculpt.surface(0.0, -3.3);
     head.sources[..head.columns.len() * head.rows.len()]
         .iter()
-        .zip(&head.mesh.positions)
-        .map(|(source, &p)| {
-            let normal = outward(sculpt, p);
+        .zip(head.mesh.positions.iter().zip(&head.mesh.normals))
+        .map(|(source, (&p, &normal))| {
             let side = vec3(p.x.abs(), p.y, p.z);
             let cheek = bell((side - vec3(4.2, -3.1, 6.6)).length() / 2.3);
             let nose = bell((side - nose_tip).length() / 1.7);
@@ -100,10 +98,8 @@ fn ground(sculpt: &Sculpt, head: &Head, palette: &Palette) -> Vec<Ground> {
 }
 
 /// 1 on the clothes, 0 on the skin.
-fn shirt_share(sculpt: &Sculpt, p: Vec3) -> f32 {
-    let out = (vec3(p.x, 0.0, p.z + 2.7)).length() / sculpt.who.neck;
-    let line = -17.2 - 0.16 * (p.z + 2.7);
-    smoothstep(0.1, -0.1, p.y - line - 0.35 * smoothstep(5.3, 6.0, out))
+fn shirt_share(p: Vec3, lower: f32) -> f32 {
+    smoothstep(0.07, -0.07, p.y - lower + 17.0 + 0.16 * (p.z + 2.7))
 }
 
 fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Palette, photo: Option<&Photo>) {
@@ -143,7 +139,10 @@ fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Pale
         if p.y < -14.0 {
             let open = blend(|g| Vec3::splat(g.open)).x;
             let knit = 1.0 + 0.05 * (noise(p * vec3(9.0, 3.0, 9.0)) - 0.5);
-            tone = tone.lerp(sculpt.who.shirt * mix(0.45, 1.0, open) * knit, shirt_share(sculpt, p));
+            tone = tone.lerp(sculpt.who.shirt * mix(0.45, 1.0, open) * knit, shirt_share(p, 0.0));
+            // The ribbed collar ends where the knitting begins.
+            let seam = shirt_share(p, 0.0) - shirt_share(p, -0.9);
+            tone *= 1.0 - 0.13 * seam;
         }
         let mottle = noise(p * 2.1 + Vec3::splat(sculpt.who.grain)) - 0.5;
         let fine = noise(p * 11.0) - 0.5;
