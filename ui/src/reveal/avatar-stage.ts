@@ -44,31 +44,37 @@ export async function openAvatarStage(
   url: string,
   { reducedMotion, signal, onLost }: StageOptions,
 ): Promise<AvatarStage> {
-  const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`the avatar's file was not served: ${response.status}`);
-  const bytes = await response.arrayBuffer();
-  const { scene: model } = await new GLTFLoader().parseAsync(bytes, '');
-  if (signal.aborted) {
-    disposeModel(model);
-    throw signal.reason;
-  }
+  // First, so that a machine without WebGL is known before anything is loaded.
+  // The drawing is kept, so that a screenshot of the window holds the avatar.
+  const renderer = new WebGLRenderer({ canvas, alpha: true, antialias: true, preserveDrawingBuffer: true });
+  let model: Object3D | null = null;
   try {
-    return present(canvas, model, reducedMotion, onLost);
+    model = await load(url, signal);
+    signal.throwIfAborted();
+    return present(canvas, renderer, model, reducedMotion, onLost);
   } catch (error) {
-    disposeModel(model);
+    if (model) disposeModel(model);
+    renderer.dispose();
+    renderer.forceContextLoss();
     throw error;
   }
 }
 
+async function load(url: string, signal: AbortSignal): Promise<Object3D> {
+  const response = await fetch(url, { signal });
+  if (!response.ok) throw new Error(`the avatar’s file was not served: ${response.status}`);
+  const { scene } = await new GLTFLoader().parseAsync(await response.arrayBuffer(), '');
+  return scene;
+}
+
 function present(
   canvas: HTMLCanvasElement,
+  renderer: WebGLRenderer,
   model: Object3D,
   reducedMotion: boolean,
   onLost: (error: Error) => void,
 ): AvatarStage {
   const size = normalise(model);
-  // The drawing is kept, so that a screenshot of the window holds the avatar.
-  const renderer = new WebGLRenderer({ canvas, alpha: true, antialias: true, preserveDrawingBuffer: true });
   renderer.toneMapping = ACESFilmicToneMapping;
   renderer.toneMappingExposure = 0.95;
 
