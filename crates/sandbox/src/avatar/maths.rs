@@ -81,6 +81,11 @@ fn hash(x: i32, y: i32, z: i32) -> f32 {
     ((h ^ (h >> 15)) & 0xffff) as f32 / 65_535.0
 }
 
+/// Noise in 0..=1 without any likeness between neighbouring pixels.
+pub(super) fn grain(x: u32, y: u32) -> f32 {
+    hash(x as i32, y as i32, 5)
+}
+
 /// Value noise in 0..1, one feature a unit.
 pub(super) fn noise(p: Vec3) -> f32 {
     let cell = p.floor();

@@ -161,15 +161,15 @@ impl Light {
     fn reaches(&self, shadow: &Canvas, p: Vec3, normal: Vec3) -> f32 {
         let at = self.see(p + normal * 0.25);
         let mut sum = 0.0;
-        for dy in -2..=2_i32 {
-            for dx in -2..=2_i32 {
-                let (x, y) = ((at.x + dx as f32 * 1.6) as i32, (at.y + dy as f32 * 1.6) as i32);
+        for dy in -1..=1_i32 {
+            for dx in -1..=1_i32 {
+                let (x, y) = ((at.x + dx as f32 * 2.6) as i32, (at.y + dy as f32 * 2.6) as i32);
                 let inside = (0..SHADOW as i32).contains(&x) && (0..SHADOW as i32).contains(&y);
                 let free = !inside || shadow.hits[(y * SHADOW as i32 + x) as usize].depth > at.z - 0.25;
                 sum += if free { 1.0 } else { 0.0 };
             }
         }
-        sum / 25.0
+        sum / 9.0
     }
 }
 
@@ -243,5 +243,9 @@ fn sample(texture: &RgbImage, uv: Vec2) -> Vec3 {
 /// Linear light as display values, bright parts rolled off.
 fn to_display(light: Vec3) -> Vec3 {
     let rolled = light * (1.0 + light * 0.12) / (1.0 + light * 0.28);
-    rolled.max(Vec3::ZERO).powf(1.0 / 2.2)
+    // The sRGB curve by roots, a fraction of a power's price.
+    let root = |v: Vec3| Vec3::from(v.to_array().map(f32::sqrt));
+    let half = root(rolled.max(Vec3::ZERO));
+    let quarter = root(half);
+    half * 0.585_122_4 + quarter * 0.783_140_4 - root(quarter) * 0.368_262_7
 }

@@ -197,7 +197,9 @@ fn a_blink_stays_at_its_eye_and_closes_it() {
         let posed = AVATAR.posed(&[(name, 1.0)]);
         let edge = |layer_side: f32| {
             let at = AVATAR.head.sources.iter().zip(&posed.positions).filter(|(source, p)| {
-                source.layer == Layer::LidRim(0) && source.side == layer_side && (p.x - eye.x).abs() < 0.4
+                source.layer == Layer::LidRim(0)
+                    && source.side * layer_side > 0.0
+                    && (p.x - eye.x).abs() < 0.4
             });
             at.map(|(_, p)| p.y).collect::<Vec<_>>()
         };
@@ -238,14 +240,14 @@ fn no_blendshape_is_empty_or_tears_the_skin() {
         let mut moved = vec![Vec3::ZERO; rest.len()];
         shape.changes.iter().for_each(|(i, by, _)| moved[*i] = *by);
         let skin = |side: f32| {
-            let is = move |s: &&head::Source| s.layer == Layer::Skin && s.side == side;
+            let is = move |s: &&head::Source| s.layer == Layer::Skin && s.side * side > 0.0;
             AVATAR.head.sources.iter().filter(is).count()
         };
         assert_eq!(skin(1.0), skin(-1.0));
         let of = |side: f32| {
             (0..rest.len()).filter(move |&i| {
                 let source = &AVATAR.head.sources[i];
-                source.layer == Layer::Skin && source.side == side
+                source.layer == Layer::Skin && source.side * side > 0.0
             })
         };
         for (lower, upper) in of(-1.0).zip(of(1.0)).filter(|&(l, u)| rest[l].distance(rest[u]) < 1e-4) {

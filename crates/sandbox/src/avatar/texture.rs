@@ -7,7 +7,7 @@ use super::atlas;
 use super::character::{Tone, rgb};
 use super::hair::over_hairline;
 use super::head::Head;
-use super::maths::{bell, cells, mix, noise, smoothstep};
+use super::maths::{bell, cells, grain, mix, noise, smoothstep};
 use super::photo::Photo;
 use super::sculpt::{MOUTH_ROW, Sculpt};
 
@@ -145,7 +145,7 @@ fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Pale
             tone *= 1.0 - 0.13 * seam;
         }
         let mottle = noise(p * 2.1 + Vec3::splat(sculpt.who.grain)) - 0.5;
-        let fine = noise(p * 11.0) - 0.5;
+        let fine = grain(x, y) - 0.5;
         tone *= 1.0 + 0.035 * mottle + 0.03 * fine;
         image.put_pixel(x, y, pixel(tone));
     }
