@@ -1,3 +1,26 @@
 //! The application: performs a visit's effects; profiles; what hosts see (views, errors, commands).
+//!
+//! Hosts come in two kinds. A command line builds an [`drive::Order`] with [`setup::order`] and awaits
+//! [`drive::drive`]; a window keeps an [`app::Kiosk`] and shows its snapshots.
 
+pub mod app;
+pub mod clock;
+pub mod credentials;
+pub mod drive;
+pub mod history;
+pub mod line;
+pub mod problem;
+pub mod profile;
+pub mod qr;
+pub mod recover;
+pub mod setup;
+mod stage;
 pub mod view;
+
+/// What hosts need of the layers below.
+pub use client::har::HarRecorder;
+pub use client::{Credentials, NoRecorder, Recorder, SetupError, install_crypto};
+pub use protocol::headers;
+pub use protocol::{ExportType, LinkError, LinkTemplate};
+pub use store::{StoreError, free_space};
+pub use visit::Outcome;

@@ -77,9 +77,23 @@ pub enum FaultKind {
     CredentialsRefused,
     /// A whole answer that breaks a rule of the specification (or a status that it does not list).
     ProtocolBroken,
+    /// Our own disk: the intent could not be written, so nothing was sent.
+    Storage,
 }
 
 impl FaultKind {
+    /// Every class.
+    pub const ALL: [Self; 8] = [
+        Self::NeverSent,
+        Self::Unanswered,
+        Self::Busy,
+        Self::BackendFailing,
+        Self::GatewayLostAnswer,
+        Self::CredentialsRefused,
+        Self::ProtocolBroken,
+        Self::Storage,
+    ];
+
     /// The stable word for lines and problems.
     pub fn code(self) -> &'static str {
         match self {
@@ -89,6 +103,7 @@ impl FaultKind {
             Self::BackendFailing | Self::GatewayLostAnswer => "backend_failing",
             Self::CredentialsRefused => "credentials_refused",
             Self::ProtocolBroken => "protocol_broken",
+            Self::Storage => "storage_failed",
         }
     }
 
@@ -137,8 +152,6 @@ pub enum Notice {
         /// How long until the next try.
         next_poll: Duration,
     },
-    /// A good answer came after failures; the last status stands.
-    Recovered,
     /// URLs came.
     Delivered,
 }

@@ -244,7 +244,7 @@ fn issue_failed(mut issue: Issue, fault: Fault, plan: &Plan, now: Moment) -> Tur
         // Every further try would make another token that somebody pays for.
         FaultKind::ProtocolBroken => return Turn::End(Outcome::ProtocolBroken(fault.detail)),
         FaultKind::Unanswered | FaultKind::GatewayLostAnswer => issue.unanswered += 1,
-        FaultKind::NeverSent | FaultKind::Busy | FaultKind::BackendFailing => {}
+        FaultKind::NeverSent | FaultKind::Busy | FaultKind::BackendFailing | FaultKind::Storage => {}
     }
     let until = issue.polling.next_poll(&Seen::Trouble { retry_after: fault.retry_after }, now);
     let streak = Streak::grow(issue.streak.take(), fault, now);
@@ -275,11 +275,10 @@ fn redeemed(
             watch.doubt = None;
             let until = watch.polling.next_poll(&Seen::Progress(&progress), now);
             let mut effects = Vec::new();
-            if watch.last.as_ref() != Some(&progress) {
+            // After failures the status is said again: it is what tells that they are over.
+            if recovered || watch.last.as_ref() != Some(&progress) {
                 let next_poll = until.since(now);
                 effects.push(Effect::Tell(Notice::Status { progress: progress.clone(), next_poll }));
-            } else if recovered {
-                effects.push(Effect::Tell(Notice::Recovered));
             }
             watch.last = Some(progress);
             match leaving {
@@ -369,6 +368,7 @@ impl Streak {
         match self.last.kind {
             FaultKind::NeverSent | FaultKind::Unanswered => Outcome::Unreachable(detail),
             FaultKind::ProtocolBroken => Outcome::ProtocolBroken(detail),
+            FaultKind::Storage => Outcome::StorageFailed(detail),
             FaultKind::CredentialsRefused => Outcome::CredentialsRefused(detail),
             FaultKind::Busy | FaultKind::BackendFailing | FaultKind::GatewayLostAnswer => {
                 Outcome::BackendFailing(detail)

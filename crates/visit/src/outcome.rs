@@ -24,6 +24,8 @@ pub enum Outcome {
     Unreachable(String),
     /// The backend kept failing until patience ran out.
     BackendFailing(String),
+    /// Our own data folder could not be written, so nothing could be asked safely.
+    StorageFailed(String),
     /// Nobody finished in time.
     TimedOut,
     /// The backend broke the protocol.
@@ -64,6 +66,27 @@ impl EndedIn {
 }
 
 impl Outcome {
+    /// One of each, for tables that must cover them all.
+    pub fn each() -> Vec<Self> {
+        let words = String::new;
+        vec![
+            Self::Saved,
+            Self::SavedDespiteBreak(words()),
+            Self::SavedInPart(words()),
+            Self::CredentialsRefused(words()),
+            Self::TokenRefused { was_active: false },
+            Self::TokenRefused { was_active: true },
+            Self::AvatarFailed,
+            Self::Unreachable(words()),
+            Self::BackendFailing(words()),
+            Self::StorageFailed(words()),
+            Self::TimedOut,
+            Self::ProtocolBroken(words()),
+            Self::PossiblyConsumed(words()),
+            Self::Interrupted,
+        ]
+    }
+
     /// The stable word, as in the `code` of the last line of `visit --json`.
     pub fn code(&self) -> &'static str {
         match self {
@@ -76,6 +99,7 @@ impl Outcome {
             Self::AvatarFailed => "avatar_failed",
             Self::Unreachable(_) => "backend_unreachable",
             Self::BackendFailing(_) => "backend_failing",
+            Self::StorageFailed(_) => "storage_failed",
             Self::TimedOut => "timed_out",
             Self::PossiblyConsumed(_) => "possibly_consumed",
             Self::Interrupted => "interrupted",
@@ -86,6 +110,7 @@ impl Outcome {
     pub fn exit(&self) -> u8 {
         match self {
             Self::Saved => 0,
+            Self::StorageFailed(_) => 2,
             Self::CredentialsRefused(_) => 3,
             Self::TokenRefused { .. } => 4,
             Self::AvatarFailed => 5,
@@ -107,6 +132,7 @@ impl Outcome {
             | Self::Unreachable(words)
             | Self::BackendFailing(words)
             | Self::ProtocolBroken(words)
+            | Self::StorageFailed(words)
             | Self::PossiblyConsumed(words) => Some(words),
             _ => None,
         }

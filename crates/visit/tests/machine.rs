@@ -31,6 +31,7 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         2 => Just(FaultKind::GatewayLostAnswer),
         1 => Just(FaultKind::CredentialsRefused),
         2 => Just(FaultKind::ProtocolBroken),
+        1 => Just(FaultKind::Storage),
     ];
     (kinds, proptest::option::of(0u64..10_000))
         .prop_map(|(kind, after)| Fault { retry_after: after.map(Duration::from_secs), ..fault(kind) })

@@ -33,10 +33,11 @@
 //! |---|---|---|---|
 //! | 0 saved | forgotten | forgotten | kept |
 //! | 4 token refused, 5 avatar failed, 9 protocol broken | forgotten | forgotten | kept |
-//! | 7 not every file | forgotten | forgotten | kept, with the reason of each file |
+//! | 7 not every file, what came has its folder | forgotten | forgotten | kept, with the reason of each file |
+//! | 7 not every file, no folder could be made | forgotten | **kept** | kept |
 //! | 10 possibly consumed | forgotten | forgotten | kept: it is the operator's proof |
-//! | 3 credentials, 6 unreachable, 8 nobody came, 130 interrupted | **kept** unless spent | **kept** if unread or with URLs | kept |
-//! | 1, 2 and any other | forgotten | forgotten | kept |
+//! | 2 disk, 3 credentials, 6 unreachable, 8 nobody came, 130 interrupted | **kept** unless spent | **kept** if unread or with URLs | kept |
+//! | 1 and any other | forgotten | forgotten | kept |
 //! | none (crash) | kept | kept | kept |
 //!
 //! A visit whose backend died with the process (`ephemeral`) keeps nothing at any ending. What is kept is what
@@ -180,7 +181,7 @@ impl Journal {
         let kept = self.write(|tx| {
             let visit = Standing::of(tx, id)?;
             guard(!visit.ended, *id, "it ended already")?;
-            let kept = if may_recover(ending.exit) { visit.worth_keeping(tx, id)? } else { Kept::Nothing };
+            let kept = if may_recover(ending) { visit.worth_keeping(tx, id)? } else { Kept::Nothing };
             tx.execute(
                 "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
@@ -352,8 +353,9 @@ fn guard(holds: bool, visit: VisitId, why: &'static str) -> Result<(), Fault> {
 }
 
 /// Whether a visit that ended so may have something left to fetch.
-fn may_recover(exit: u8) -> bool {
-    matches!(exit, 3 | 6 | 8 | 130)
+fn may_recover(ending: &Ending) -> bool {
+    // Without a folder of what came, nothing was put in order yet: a full disk may have room tomorrow.
+    matches!(ending.exit, 2 | 3 | 6 | 8 | 130) || (ending.exit == 7 && ending.directory.is_none())
 }
 
 /// Makes the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.

@@ -1,0 +1,120 @@
+//! `copresence credentials`: into the keychain, out of it, and what is there. Values come from a prompt or stdin.
+
+use crate::args::{Common, CredentialsCommand};
+use crate::failure::Failure;
+use crate::{ground, output};
+use kiosk::credentials::{Origin, Slot, Vault, find, wanted};
+use kiosk::profile::Profile;
+use secrecy::{ExposeSecret, SecretString};
+use std::io::{BufRead, IsTerminal};
+
+pub(crate) fn run(common: &Common, command: &CredentialsCommand) -> Result<u8, Failure> {
+    let profile = ground::profiles(common)?.get(&common.profile)?;
+    let vault = Vault::os();
+    match command {
+        CredentialsCommand::Set { which } => set(&profile, &vault, which),
+        CredentialsCommand::Status => status(common, &profile, &vault),
+        CredentialsCommand::Remove { which } => remove(&profile, &vault, which),
+    }
+}
+
+fn set(profile: &Profile, vault: &Vault, which: &[Slot]) -> Result<u8, Failure> {
+    // A locked keychain is told before anything is typed.
+    vault.check()?;
+    let slots = if which.is_empty() { wanted(profile) } else { which.to_vec() };
+    if slots.is_empty() {
+        return Err(Failure::usage(format!("the profile `{}` needs no credentials", profile.name)));
+    }
+    let values = if std::io::stdin().is_terminal() { ask(profile, &slots)? } else { read(&slots)? };
+    if values.is_empty() {
+        return Err(Failure::usage("no value was given, so nothing was stored"));
+    }
+    for (slot, value) in &values {
+        vault.set(&profile.name, *slot, value)?;
+        output::people(format_args!("{} of `{}` is in the keychain.", slot.word(), profile.name));
+    }
+    Ok(0)
+}
+
+fn ask(profile: &Profile, slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, Failure> {
+    output::people(format_args!(
+        "Credentials of `{}` (typing stays hidden; empty leaves one as it is)",
+        profile.name
+    ));
+    let mut values = Vec::new();
+    for slot in slots {
+        let typed = rpassword::prompt_password(format!("  {}: ", slot.word()))
+            .map_err(|error| Failure::usage(format!("nothing could be read from the terminal: {error}")))?;
+        let typed = SecretString::from(typed);
+        if !typed.expose_secret().trim().is_empty() {
+            values.push((*slot, typed));
+        }
+    }
+    Ok(values)
+}
+
+/// One value alone when one is asked for, else a line `NAME=value` each.
+fn read(slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, Failure> {
+    let mut values = Vec::new();
+    for (number, line) in std::io::stdin().lock().lines().enumerate() {
+        let line = SecretString::from(line.map_err(|error| Failure::usage(format!("stdin: {error}")))?);
+        let text = line.expose_secret().trim();
+        if text.is_empty() {
+            continue;
+        }
+        let named = text.split_once('=').and_then(|(name, value)| {
+            let slot = slots.iter().find(|slot| slot.word() == name.trim())?;
+            Some((*slot, SecretString::from(value.trim())))
+        });
+        match (named, slots) {
+            (Some(named), _) => values.push(named),
+            (None, [only]) => values.push((*only, SecretString::from(text))),
+            (None, _) => {
+                let names: Vec<_> = slots.iter().map(|slot| slot.word()).collect();
+                return Err(Failure::usage(format!(
+                    "stdin, line {}: expected NAME=value with NAME one of {}",
+                    number + 1,
+                    names.join(", ")
+                )));
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn status(common: &Common, profile: &Profile, vault: &Vault) -> Result<u8, Failure> {
+    let found = find(profile, vault, &ground::env)?;
+    let wanted = wanted(profile);
+    for slot in Slot::ALL {
+        let place = match found.origin(slot) {
+            Some(Origin::Environment) => Some(format!("set, in the environment ({})", slot.env_name())),
+            Some(Origin::ThisRun) => Some("set, for this run".to_owned()),
+            Some(Origin::Keychain) => Some("set, in the keychain".to_owned()),
+            None => None,
+        };
+        if common.json {
+            let line = serde_json::json!({"credential": slot.word(), "set": place.is_some(), "used": wanted.contains(&slot)});
+            output::result(format_args!("{line}"));
+        } else if let Some(place) = place {
+            output::result(format_args!("{:<14} {place}", slot.word()));
+        } else if wanted.contains(&slot) {
+            output::result(format_args!("{:<14} not set", slot.word()));
+        }
+    }
+    if let Some(note) = &found.note {
+        output::people(format_args!("note: {note}\n  what to do: {}", note.remedy()));
+    }
+    Ok(0)
+}
+
+fn remove(profile: &Profile, vault: &Vault, which: &[Slot]) -> Result<u8, Failure> {
+    let slots = if which.is_empty() { Slot::ALL.to_vec() } else { which.to_vec() };
+    for slot in slots {
+        if vault.remove(&profile.name, slot)? {
+            output::people(format_args!("{} of `{}` is out of the keychain.", slot.word(), profile.name));
+        } else if !which.is_empty() {
+            output::people(format_args!("{} of `{}` was not in the keychain.", slot.word(), profile.name));
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,176 @@
+//! `copresence history`: past visits, and forgetting them.
+
+use crate::args::{Common, HistoryCommand};
+use crate::failure::Failure;
+use crate::{ground, output};
+use jiff::Timestamp;
+use kiosk::history::{
+    FileState, Forgotten, RedeemOutcome, VisitDetail, VisitId, VisitRecord, forget, forget_before,
+};
+use kiosk::line::rfc3339;
+use kiosk::setup::Disk;
+use serde_json::json;
+
+pub(crate) fn run(common: &Common, command: HistoryCommand) -> Result<u8, Failure> {
+    let disk = ground::disk(common)?;
+    match command {
+        HistoryCommand::List => list(common, &disk)?,
+        HistoryCommand::Show { id } => show(common, &disk, &id)?,
+        HistoryCommand::Forget { id: Some(id), .. } => {
+            let id = one(&disk, &id)?;
+            report(common, &forget(&disk, &id)?.unwrap_or_default());
+        }
+        HistoryCommand::Forget { older_than: Some(age), .. } => {
+            let before = Timestamp::now()
+                .checked_sub(age)
+                .map_err(|error| Failure::usage(format!("--older-than: {error}")))?;
+            report(common, &forget_before(&disk, Some(before))?);
+        }
+        HistoryCommand::Forget { .. } => report(common, &forget_before(&disk, None)?),
+    }
+    Ok(0)
+}
+
+fn list(common: &Common, disk: &Disk) -> Result<(), Failure> {
+    let visits = disk.journal.history()?;
+    if common.json {
+        for visit in &visits {
+            output::result(format_args!("{}", as_json(visit)));
+        }
+        return Ok(());
+    }
+    if visits.is_empty() {
+        output::people(format_args!("No visits yet."));
+        return Ok(());
+    }
+    output::result(format_args!(
+        "{:<36}  {:<20}  {:<12}  {:<18}  FILES",
+        "VISIT", "BEGAN (UTC)", "PROFILE", "ENDED"
+    ));
+    for visit in &visits {
+        let ended = visit.ending.as_ref().map_or("-", |ending| ending.code.as_str());
+        output::result(format_args!(
+            "{:<36}  {:<20}  {:<12}  {:<18}  {}",
+            visit.start.id,
+            visit.start.started_at.strftime("%F %T"),
+            visit.start.profile,
+            ended,
+            place(visit)
+        ));
+    }
+    Ok(())
+}
+
+fn show(common: &Common, disk: &Disk, id: &str) -> Result<(), Failure> {
+    let id = one(disk, id)?;
+    let Some(detail) = disk.journal.visit(&id)? else {
+        return Err(Failure::usage(format!("there is no visit {id} in the history")));
+    };
+    if common.json {
+        let mut whole = as_json(&detail.visit);
+        whole["redeems"] = detail.redeems.iter().map(|r| redeem_json(&r.outcome, r.intent_at)).collect();
+        whole["files"] = files_json(&detail);
+        output::result(format_args!("{whole}"));
+        return Ok(());
+    }
+    let visit = &detail.visit;
+    let row = |name: &str, value: String| output::result(format_args!("{name:<10} {value}"));
+    row("visit", visit.start.id.to_string());
+    row("began", rfc3339(visit.start.started_at));
+    row("profile", format!("{} at {}", visit.start.profile, visit.start.api_url));
+    if let Some(ending) = &visit.ending {
+        row("ended", format!("{} {} (exit {})", rfc3339(ending.at), ending.code, ending.exit));
+        row("", ending.message.clone());
+    }
+    row("files in", place(visit));
+    for redeem in &detail.redeems {
+        row("redeem", format!("{} {}", rfc3339(redeem.intent_at), redeem_words(&redeem.outcome)));
+    }
+    for file in &detail.files {
+        row("file", format!("{} ({}) {}", file.name, file.export_type, file_words(&file.state)));
+    }
+    Ok(())
+}
+
+/// A visit by its id or an unmistakable beginning (or end) of it.
+fn one(disk: &Disk, text: &str) -> Result<VisitId, Failure> {
+    let wanted = text.to_ascii_lowercase();
+    let all = disk.journal.history()?;
+    let mut matching = all.iter().map(|visit| visit.start.id).filter(|id| {
+        let id = id.to_string();
+        id.starts_with(&wanted) || (wanted.len() >= 4 && id.ends_with(&wanted))
+    });
+    match (matching.next(), matching.next()) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => {
+            Err(Failure::usage(format!("`{text}` is the beginning of several visits: give more of it")))
+        }
+        (None, _) => {
+            Err(Failure::usage(format!("there is no visit `{text}`; `copresence history` lists them")))
+        }
+    }
+}
+
+fn report(common: &Common, forgotten: &Forgotten) {
+    if common.json {
+        let ids = |ids: &[VisitId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        output::result(format_args!(
+            "{}",
+            json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.held)})
+        ));
+    }
+    output::people(format_args!("Forgotten: {} visits, files and all.", forgotten.visits.len()));
+    for id in &forgotten.held {
+        output::people(format_args!("Visit {id} stays: a program that runs has it in hand."));
+    }
+    for (folder, names) in &forgotten.left {
+        let (folder, names) = (folder.display(), names.join(", "));
+        output::people(format_args!(
+            "{folder} stays: there is something in it that this program did not put there ({names})."
+        ));
+    }
+}
+
+fn place(visit: &VisitRecord) -> String {
+    let directory = visit.ending.as_ref().and_then(|ending| ending.directory.as_ref());
+    directory.map_or_else(|| "-".to_owned(), |directory| directory.display().to_string())
+}
+
+fn as_json(visit: &VisitRecord) -> serde_json::Value {
+    let ending = visit.ending.as_ref().map(|ending| {
+        json!({"at": rfc3339(ending.at), "code": ending.code, "exit": ending.exit, "message": ending.message,
+            "visit_state": ending.visit_state, "directory": ending.directory})
+    });
+    json!({"visit": visit.start.id.to_string(), "started_at": rfc3339(visit.start.started_at),
+        "profile": visit.start.profile, "api_url": visit.start.api_url, "ended": ending})
+}
+
+fn redeem_json(outcome: &RedeemOutcome, at: Timestamp) -> serde_json::Value {
+    json!({"at": rfc3339(at), "outcome": redeem_words(outcome)})
+}
+
+fn redeem_words(outcome: &RedeemOutcome) -> String {
+    match outcome {
+        RedeemOutcome::Open => "begun, and never heard of again".to_owned(),
+        RedeemOutcome::NeverSent { why } => format!("never sent: {why}"),
+        RedeemOutcome::Unanswered { evidence } => format!("sent, unanswered: {evidence}"),
+        RedeemOutcome::Answered { status, body_size, delivered } => {
+            let what = if *delivered == Some(true) { ", with URLs" } else { "" };
+            format!("answered {status}, {body_size} bytes{what}")
+        }
+    }
+}
+
+fn files_json(detail: &VisitDetail) -> serde_json::Value {
+    let file = |file: &kiosk::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": file_words(&file.state)});
+    detail.files.iter().map(file).collect()
+}
+
+fn file_words(state: &FileState) -> String {
+    match state {
+        FileState::Planned => "not asked for".to_owned(),
+        FileState::Requested(progress) => format!("asked for, {} bytes came", progress.bytes),
+        FileState::Whole { bytes, sha256, .. } => format!("whole, {bytes} bytes, sha256 {sha256}"),
+        FileState::Failed { why, .. } => format!("failed: {why}"),
+    }
+}

@@ -1,0 +1,45 @@
+//! Logs: to stderr as loud as asked for, and to a file a day in the data folder, kept for a week. No secret gets
+//! here: secrets are types that print masked, and exchanges are redacted before they are recorded.
+
+use crate::args::Common;
+use kiosk::setup::Disk;
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+/// Starts logging; what it gives must live as long as the program.
+pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
+    let level = match common.verbose {
+        0 => LevelFilter::ERROR,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::TRACE,
+    };
+    let folder = common.data_dir.clone().unwrap_or_else(Disk::default_path).join("logs");
+    // No log file is no reason not to run: the journal's own error will say what is wrong with the folder.
+    let file = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("copresence")
+        .filename_suffix("log")
+        .max_log_files(7)
+        .build(&folder)
+        .ok();
+    let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
+    let to_file = writer
+        .map(|writer| fmt::layer().with_ansi(false).with_writer(writer).with_filter(ours(LevelFilter::INFO)));
+    let to_people = fmt::layer()
+        .with_ansi(crate::output::is_lively(common.no_color))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_filter(ours(level));
+    tracing_subscriber::registry().with(to_file).with(to_people).init();
+    guard
+}
+
+/// Our own crates at the level; the libraries below (which would print headers) at warnings.
+fn ours(level: LevelFilter) -> Targets {
+    let crates = ["kiosk", "client", "store", "vault", "visit", "sandbox", "copresence"];
+    Targets::new().with_default(LevelFilter::WARN.min(level)).with_targets(crates.map(|name| (name, level)))
+}

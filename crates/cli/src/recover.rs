@@ -1,0 +1,90 @@
+//! `copresence recover`: what a crash or power cut left, finished or explained.
+
+use crate::args::Common;
+use crate::failure::Failure;
+use crate::{ground, output};
+use kiosk::NoRecorder;
+use kiosk::clock::Clock;
+use kiosk::credentials::{Vault, find, for_client};
+use kiosk::drive::{Parts, Teller};
+use kiosk::line::Line;
+use kiosk::profile::Profiles;
+use kiosk::recover::{Fate, Recovered, Unfinished, recover};
+use kiosk::setup::{Disk, Target};
+use std::sync::Arc;
+
+pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
+    let disk = ground::disk(common)?;
+    let all = finish(common, &disk).await?;
+    if all.is_empty() && !common.json {
+        output::people(format_args!("Nothing to recover."));
+    }
+    // The worst of them: a script that sees 0 may forget about it.
+    Ok(all.iter().map(|recovered| recovered.fate.exit()).max().unwrap_or(0))
+}
+
+/// At the start of a visit: what is left over is finished, and never stands in the new visit's way.
+pub(crate) async fn before_a_visit(common: &Common, disk: &Disk) {
+    if let Err(failure) = finish(common, disk).await {
+        output::people(format_args!("warning: earlier visits could not be looked at: {failure}"));
+    }
+}
+
+async fn finish(common: &Common, disk: &Disk) -> Result<Vec<Recovered>, Failure> {
+    let profiles = ground::profiles(common)?;
+    let json = common.json;
+    let teller: Teller = Arc::new(move |line: Line| {
+        if json && let Ok(text) = serde_json::to_string(&line) {
+            output::result(format_args!("{text}"));
+        }
+    });
+    let parts_for = |unfinished: &Unfinished| parts(disk, &profiles, unfinished, teller.clone());
+    let all = recover(disk, &parts_for).await?;
+    for recovered in &all {
+        tell(recovered);
+    }
+    Ok(all)
+}
+
+fn parts(disk: &Disk, profiles: &Profiles, unfinished: &Unfinished, teller: Teller) -> Result<Parts, String> {
+    let start = &unfinished.visit.start;
+    let mut profile = profiles.get(&start.profile).map_err(|error| error.to_string())?;
+    let api_url: url::Url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
+    profile.api_url = Some(api_url.clone());
+    let credentials = match find(&profile, &Vault::os(), &ground::env) {
+        Ok(found) => for_client(&found),
+        // Saving what is delivered needs none.
+        Err(_) if unfinished.token.is_none() => kiosk::Credentials::default(),
+        Err(error) => return Err(error.to_string()),
+    };
+    let link = "x:{token}".parse().map_err(|error: kiosk::LinkError| error.to_string())?;
+    let target = Target { api_url, link, credentials, embedded_sandbox: false };
+    let api = if unfinished.token.is_some() {
+        target.api(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?
+    } else {
+        target.downloads().map_err(|error| error.to_string())?
+    };
+    Ok(disk.parts(api, Clock::default(), teller))
+}
+
+fn tell(recovered: &Recovered) {
+    let visit = recovered.visit;
+    let began = recovered.started_at.strftime("%F %H:%M UTC");
+    match &recovered.fate {
+        Fate::Finished { outcome, directory } => {
+            let problem = kiosk::problem::of_outcome(outcome);
+            let place = directory.as_ref().map_or_else(String::new, |d| format!(" {}", d.display()));
+            output::people(format_args!(
+                "Visit {visit} of {began}: {}{place}",
+                kiosk::problem::message(&problem)
+            ));
+        }
+        Fate::StillActive { status } => output::people(format_args!(
+            "Visit {visit} of {began}: its Export Token is still active ({status}); recover again later"
+        )),
+        Fate::NotNow { why, .. } => output::people(format_args!(
+            "Visit {visit} of {began}: cannot be finished now ({why}); everything is kept, recover again later"
+        )),
+        Fate::Closed { why } => output::people(format_args!("Visit {visit} of {began}: closed, {why}")),
+    }
+}

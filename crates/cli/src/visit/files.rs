@@ -1,0 +1,80 @@
+//! The files that a visit writes for others: the QR code, the HTTP Archive.
+
+use crate::failure::Failure;
+use crate::output;
+use kiosk::qr::LinkCode;
+use kiosk::{HarRecorder, Recorder};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Pixels a module: a phone reads it off paper and screen.
+const MODULE: u32 = 12;
+/// Exchanges kept for the archive: a poll a second for hours.
+const EXCHANGES: usize = 20_000;
+
+/// `--qr FILE`.
+#[derive(Debug, Clone)]
+pub(super) struct QrFile {
+    path: PathBuf,
+    svg: bool,
+}
+
+impl QrFile {
+    pub(super) fn new(path: &Path) -> Result<Self, Failure> {
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        match extension.as_str() {
+            "svg" | "png" => Ok(Self { path: path.to_path_buf(), svg: extension == "svg" }),
+            _ => Err(Failure::usage(format!(
+                "--qr {}: the file's name must end in .png or .svg",
+                path.display()
+            ))),
+        }
+    }
+
+    pub(super) fn write(&self, link: &str) {
+        if let Err(why) = self.try_write(link) {
+            output::people(format_args!(
+                "warning: the QR code could not be written to {}: {why}",
+                self.path.display()
+            ));
+        }
+    }
+
+    fn try_write(&self, link: &str) -> Result<(), String> {
+        let code = LinkCode::new(link).map_err(|error| error.to_string())?;
+        let bytes = if self.svg {
+            code.svg().into_bytes()
+        } else {
+            code.png(MODULE).map_err(|error| error.to_string())?
+        };
+        std::fs::write(&self.path, bytes).map_err(|error| error.to_string())
+    }
+}
+
+/// `--har FILE`: made at the start, so that a wrong path is told before a token is paid for.
+#[derive(Debug)]
+pub(super) struct HarFile {
+    path: PathBuf,
+    file: File,
+    recorder: Arc<HarRecorder>,
+}
+
+impl HarFile {
+    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+        let file = File::create(path)
+            .map_err(|error| Failure::usage(format!("--har {}: {error}", path.display())))?;
+        Ok(Self { path: path.to_path_buf(), file, recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
+    }
+
+    pub(super) fn recorder(&self) -> Arc<dyn Recorder> {
+        self.recorder.clone()
+    }
+
+    pub(super) fn write(self) {
+        if let Err(error) = self.recorder.write(std::io::BufWriter::new(&self.file)) {
+            let path = self.path.display();
+            output::people(format_args!("warning: the exchanges could not be written to {path}: {error}"));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `--auto`: plays the phone against a sandbox, by its tester's call, as anybody could with `curl`.
+
+use crate::failure::Failure;
+use crate::output;
+use std::time::Duration;
+use url::Url;
+
+/// Somebody who scans the code at once and records.
+#[derive(Debug, Clone)]
+pub(super) struct Phone {
+    sandbox: Url,
+    http: reqwest::Client,
+}
+
+impl Phone {
+    pub(super) fn new(sandbox: Url) -> Result<Self, Failure> {
+        let builder = reqwest::Client::builder().timeout(Duration::from_secs(10));
+        // A sandbox on this machine is not asked through a proxy.
+        let local = matches!(sandbox.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        let builder = if local { builder.no_proxy() } else { builder };
+        let http = builder.build().map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(Self { sandbox, http })
+    }
+
+    /// Associates a new avatar with the token in the link, beside the visit.
+    pub(super) fn play(&self, link: &str) {
+        let phone = self.clone();
+        let token = token_in(link);
+        tokio::spawn(async move {
+            if let Err(why) = phone.associate(token).await {
+                output::people(format_args!(
+                    "warning: --auto could not play the phone ({why}); scan the code, or open the link"
+                ));
+            }
+        });
+    }
+
+    async fn associate(&self, token: Option<String>) -> Result<(), String> {
+        let token = token.ok_or("the link has no `exportToken`")?;
+        let mut url = self.sandbox.clone();
+        url.path_segments_mut().map_err(|()| "the backend's URL has no path")?.pop_if_empty().extend([
+            "sandbox",
+            "tokens",
+            &token,
+            "associate",
+        ]);
+        let request = self.http.post(url).json(&serde_json::json!({ "avatar": "new" }));
+        let answer = request.send().await.map_err(|error| error.without_url().to_string())?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        Err(format!("the backend answered {}: is it a Copresence sandbox?", answer.status()))
+    }
+}
+
+fn token_in(link: &str) -> Option<String> {
+    let url = Url::parse(link).ok()?;
+    url.query_pairs().find(|(key, _)| key == "exportToken").map(|(_, token)| token.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_read_as_a_phone_would() {
+        let link = "http://127.0.0.1:1/phone?lang=de&exportToken=a%2Bb";
+        assert_eq!(token_in(link).as_deref(), Some("a+b"));
+        assert_eq!(token_in("http://127.0.0.1:1/phone"), None);
+    }
+}

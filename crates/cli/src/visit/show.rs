@@ -1,0 +1,198 @@
+//! A visit's lines, for programs as JSON and for people as a picture of where it stands.
+
+use crate::args::Common;
+use crate::output;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kiosk::line::{Line, LineEvent, SavedFile};
+use kiosk::qr::LinkCode;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Shows lines as they come.
+pub(super) struct Show {
+    json: bool,
+    lively: bool,
+    bars: MultiProgress,
+    moving: Mutex<Moving>,
+}
+
+#[derive(Default)]
+struct Moving {
+    status: Option<ProgressBar>,
+    files: HashMap<String, ProgressBar>,
+}
+
+impl Show {
+    pub(super) fn new(common: &Common) -> Self {
+        let lively = output::is_lively(common.no_color);
+        let target = if lively { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self {
+            json: common.json,
+            lively,
+            bars: MultiProgress::with_draw_target(target),
+            moving: Mutex::default(),
+        }
+    }
+
+    /// A line for both.
+    pub(super) fn take(&self, line: &Line) {
+        self.only_for_programs(line);
+        self.for_people(&line.event);
+    }
+
+    /// A line whose words people get elsewhere.
+    pub(super) fn only_for_programs(&self, line: &Line) {
+        if self.json
+            && let Ok(text) = serde_json::to_string(line)
+        {
+            output::result(format_args!("{text}"));
+        }
+    }
+
+    fn for_people(&self, event: &LineEvent) {
+        match event {
+            LineEvent::Started { profile, api_url } => {
+                self.say(&format!("Visit at {api_url} (profile {profile})"));
+            }
+            LineEvent::Invited { link, expires_at } => {
+                self.invite(link, expires_at.map(kiosk::line::rfc3339));
+            }
+            LineEvent::Status { completion_status, completion_progress, queue_position, .. } => {
+                self.status(&status_words(completion_status, *completion_progress, *queue_position));
+            }
+            LineEvent::Retrying { message, attempt, next_poll_ms, .. } => {
+                let again = humantime::format_duration(rounded(*next_poll_ms));
+                self.status(&format!("{message}; trying again in {again} (failure {attempt} in a row)"));
+            }
+            LineEvent::Redeemed { exports } => {
+                self.end_status();
+                self.say(&format!("Ready. Downloading {}", exports.join(", ")));
+            }
+            LineEvent::Progress { file, bytes, total } => self.progress(file, *bytes, *total),
+            LineEvent::Saved { directory, files } => self.saved(directory, files),
+            LineEvent::Ended { exit, message, .. } => {
+                self.end_status();
+                if *exit != 0 {
+                    self.say(&format!("Ended (exit {exit}): {message}"));
+                }
+            }
+        }
+    }
+
+    fn invite(&self, link: &str, expires_at: Option<String>) {
+        self.say("Scan this with a phone, or open the link:\n");
+        match LinkCode::new(link) {
+            Ok(code) if fits(code.width() + 8) => self.say(&code.blocks()),
+            Ok(code) => self.say(&format!(
+                "(the code is {} columns wide and this terminal is narrower: widen it, or use --qr FILE.png)",
+                code.width() + 8
+            )),
+            // The visit itself says what is wrong with such a link.
+            Err(_) => {}
+        }
+        let expiry = expires_at.map_or_else(String::new, |at| format!("  (until {at})"));
+        self.say(&format!("\n  {link}{expiry}\n"));
+    }
+
+    fn status(&self, words: &str) {
+        if !self.lively {
+            return self.say(words);
+        }
+        let mut moving = self.moving();
+        let bar = moving.status.get_or_insert_with(|| {
+            let bar = self.bars.add(ProgressBar::new_spinner());
+            bar.set_style(style("{spinner:.cyan} {msg}  {elapsed:.dim}"));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(words.to_owned());
+    }
+
+    fn end_status(&self) {
+        if let Some(bar) = self.moving().status.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn progress(&self, file: &str, bytes: u64, total: Option<u64>) {
+        if !self.lively {
+            if total == Some(bytes) {
+                self.say(&format!("  {file}  {}", size(bytes)));
+            }
+            return;
+        }
+        let mut moving = self.moving();
+        let bar = moving.files.entry(file.to_owned()).or_insert_with(|| {
+            let bar = self.bars.add(ProgressBar::new(0));
+            bar.set_style(style("  {prefix:<20} {bar:32.cyan/dim} {bytes:>10}/{total_bytes:<10} {eta:.dim}"));
+            bar.set_prefix(file.to_owned());
+            bar
+        });
+        match total {
+            Some(total) => bar.set_length(total),
+            // Honest where no length is given: bytes that came, and no bar of nothing.
+            None => bar.set_style(style("  {prefix:<20} {spinner:.cyan} {bytes:>10}")),
+        }
+        bar.set_position(bytes);
+        if total == Some(bytes) {
+            bar.finish();
+        }
+    }
+
+    fn saved(&self, directory: &str, files: &[SavedFile]) {
+        let whole: u64 = files.iter().map(|file| file.bytes).sum();
+        self.say(&format!("Saved {} files, {}, in", files.len(), size(whole)));
+        if self.json {
+            self.say(directory);
+        } else {
+            // The one thing that a script wants of a visit without --json.
+            output::result(format_args!("{directory}"));
+        }
+    }
+
+    fn say(&self, words: &str) {
+        if self.lively {
+            // Above the moving lines; a terminal that is gone is no reason to stop.
+            _ = self.bars.println(words);
+        } else {
+            output::people(format_args!("{words}"));
+        }
+    }
+
+    fn moving(&self) -> std::sync::MutexGuard<'_, Moving> {
+        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Whether that many columns fit; without a terminal (a log, a pipe) nothing is cut off.
+fn fits(columns: usize) -> bool {
+    let size = terminal_size::terminal_size_of(std::io::stderr());
+    size.is_none_or(|(width, _)| usize::from(width.0) >= columns)
+}
+
+fn rounded(millis: u64) -> Duration {
+    if millis < 1_000 { Duration::from_millis(millis) } else { Duration::from_secs(millis / 1_000) }
+}
+
+fn size(bytes: u64) -> String {
+    bytesize::ByteSize(bytes).display().iec().to_string()
+}
+
+fn status_words(status: &str, progress: i64, queue: i64) -> String {
+    match status {
+        "no_associated_avatar" => "Waiting for a phone to scan the code".to_owned(),
+        "in_queue" if queue >= 0 => format!("In the queue, place {queue}"),
+        "in_queue" => "In the queue".to_owned(),
+        "processing" => format!("The avatar is being made: {progress} %"),
+        "failed" => {
+            "The avatar could not be made; the visitor may record again with the same code".to_owned()
+        }
+        other if progress >= 0 => format!("{other}: {progress} %"),
+        other => other.to_owned(),
+    }
+}

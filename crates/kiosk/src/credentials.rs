@@ -1,0 +1,61 @@
+//! A profile's credentials: which it needs, where they were found, and setting and removing them.
+
+use crate::profile::Profile;
+use client::{Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
+pub use vault::{Found, Origin, Slot, Vault, VaultError};
+
+/// The slots that a profile's way to a token can use.
+pub fn wanted(profile: &Profile) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    let vendor_redeem = matches!(profile.redeem, RedeemRoute::Vendor);
+    let mut headers = Vec::new();
+    match &profile.source {
+        TokenSource::Direct => {
+            slots.extend([Slot::ApiKey, Slot::SessionToken, Slot::Username, Slot::Password]);
+        }
+        TokenSource::Partner(partner) => {
+            headers.extend(&partner.headers);
+            if vendor_redeem {
+                slots.push(Slot::ApiKey);
+            }
+        }
+    }
+    if let RedeemRoute::Partner { headers: more, .. } = &profile.redeem {
+        headers.extend(more);
+    }
+    if headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER)) {
+        slots.push(Slot::PartnerKey);
+    }
+    slots
+}
+
+/// Looks a profile's credentials up: in the environment, then in the keychain. A profile that needs none finds
+/// none and asks nobody.
+///
+/// # Errors
+/// When the keychain failed and the environment gave nothing.
+pub fn find(
+    profile: &Profile,
+    vault: &Vault,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Found, VaultError> {
+    let wanted = wanted(profile);
+    if matches!(profile.source, TokenSource::Direct) {
+        return vault::load(vault, &profile.name, env);
+    }
+    vault::load_for(vault, &profile.name, env, &wanted)
+}
+
+/// What was found, as the client takes it.
+pub fn for_client(found: &Found) -> Credentials {
+    let login = match (&found.username, &found.password) {
+        (Some((username, _)), Some((password, _))) => Some((username.clone(), password.clone())),
+        _ => None,
+    };
+    Credentials {
+        api_key: found.api_key.as_ref().map(|(key, _)| key.clone()),
+        session_token: found.session_token.as_ref().map(|(token, _)| token.clone()),
+        login,
+        partner_key: found.partner_key.as_ref().map(|(key, _)| key.clone()),
+    }
+}

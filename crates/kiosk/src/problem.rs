@@ -1,0 +1,195 @@
+//! Failures in words: for each stable code one sentence for the visitor, one for the operator, and what to do.
+//!
+//! The codes of a visit's endings and faults are `visit`'s; a test holds this table to cover them all.
+
+use crate::view::Problem;
+use visit::Outcome;
+
+struct Words {
+    code: &'static str,
+    visitor: &'static str,
+    operator: &'static str,
+    hint: &'static str,
+    retry_helps: bool,
+}
+
+const fn words(
+    code: &'static str,
+    visitor: &'static str,
+    operator: &'static str,
+    hint: &'static str,
+    retry_helps: bool,
+) -> Words {
+    Words { code, visitor, operator, hint, retry_helps }
+}
+
+const TABLE: &[Words] = &[
+    words("saved", "Your avatar is here.", "The avatar is saved, whole.", "", false),
+    words(
+        "saved_in_part",
+        "Your avatar arrived, but a part of it is missing.",
+        "The token is redeemed, but not every file could be saved.",
+        "What came is kept as incomplete; a one-time URL cannot be asked again, so the visitor needs a new code for a whole avatar",
+        true,
+    ),
+    words(
+        "credentials_refused",
+        "This console is not set up yet. Please tell the staff.",
+        "The backend refused the credentials.",
+        "Check the API key and the login with `copresence credentials status`, set them anew with `copresence credentials set`",
+        false,
+    ),
+    words(
+        "credentials_missing",
+        "This console is not set up yet. Please tell the staff.",
+        "Credentials are missing.",
+        "Set them with `copresence credentials set`, or in the environment for CI",
+        false,
+    ),
+    words(
+        "token_refused",
+        "This code did not work. Let's try a new one.",
+        "The backend refused the Export Token at the first redeem.",
+        "If it happens again, the API URL and the source of the tokens may belong to different backends",
+        true,
+    ),
+    words(
+        "token_expired",
+        "This code ran out of time. Let's try a new one.",
+        "The Export Token ran out before an avatar came.",
+        "Start again for a new code",
+        true,
+    ),
+    words(
+        "avatar_failed",
+        "Your avatar could not be made this time. Better light often helps.",
+        "The backend reported that making the avatar failed.",
+        "Record again with even light and the face in the frame",
+        true,
+    ),
+    words(
+        "backend_unreachable",
+        "We cannot reach the avatar service right now.",
+        "The backend cannot be reached.",
+        "Check the network, the proxy and the profile's `api_url`",
+        true,
+    ),
+    words(
+        "answer_lost",
+        "The connection dropped. Trying again.",
+        "A request was sent and its answer never came whole.",
+        "The next answer tells whether the token was spent; check the network",
+        true,
+    ),
+    words(
+        "backend_busy",
+        "The avatar service is busy. Just a moment.",
+        "The backend asks for fewer requests (429).",
+        "Wait; if it stays, raise `polling.fastest` in the profile",
+        true,
+    ),
+    words(
+        "backend_failing",
+        "The avatar service has a problem right now.",
+        "The backend keeps failing.",
+        "Wait and try again; if it stays, tell the backend's operators",
+        true,
+    ),
+    words(
+        "protocol_broken",
+        "The avatar service gave an answer that we do not understand.",
+        "The backend broke the protocol.",
+        "Report it to the backend's makers; `--har FILE` records the exchange",
+        false,
+    ),
+    words(
+        "possibly_consumed",
+        "The connection dropped at the wrong moment. Please start again.",
+        "A redeem was sent, its answer never came whole, and the token is now refused: the avatar may have been consumed.",
+        "The evidence is in `copresence history show`; the visitor needs a new code",
+        true,
+    ),
+    words(
+        "timed_out",
+        "Nobody finished in time. You can start again.",
+        "No avatar came within the time given.",
+        "Start again, or raise `timeout`",
+        true,
+    ),
+    words(
+        "storage_failed",
+        "This console has no room left. Please tell the staff.",
+        "The data folder cannot be written.",
+        "Free space on the disk or choose another folder with `--data-dir`",
+        true,
+    ),
+    words("interrupted", "See you!", "Interrupted.", "`copresence recover` finishes what was redeemed", true),
+    words(
+        "configuration",
+        "This console is not set up yet. Please tell the staff.",
+        "The configuration is wrong.",
+        "Mend what is named and start again",
+        false,
+    ),
+];
+
+/// The words for a code; `detail` (an operator's) says what and where.
+pub fn problem(code: &str, detail: Option<&str>) -> Problem {
+    let words = TABLE.iter().find(|row| row.code == code);
+    let (visitor, operator, hint, retry_helps) = words
+        .map_or(("Something went wrong. Please tell the staff.", "Something went wrong.", "", true), |row| {
+            (row.visitor, row.operator, row.hint, row.retry_helps)
+        });
+    let operator = match detail {
+        Some(detail) if !detail.is_empty() => format!("{} ({detail})", operator.trim_end_matches('.')),
+        _ => operator.to_owned(),
+    };
+    Problem {
+        code: code.to_owned(),
+        visitor: visitor.to_owned(),
+        operator,
+        hint: hint.to_owned(),
+        retry_helps,
+    }
+}
+
+/// The words for an ending.
+pub fn of_outcome(outcome: &Outcome) -> Problem {
+    problem(outcome.code(), outcome.detail())
+}
+
+/// One message for an operator: what happened, and what to do.
+pub fn message(problem: &Problem) -> String {
+    let end = if problem.operator.ends_with(['.', '!', '?']) { "" } else { "." };
+    if problem.hint.is_empty() {
+        format!("{}{end}", problem.operator)
+    } else {
+        format!("{}{end} {}.", problem.operator, problem.hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use visit::FaultKind;
+
+    #[test]
+    fn every_code_has_words_and_stands_once() {
+        let mut codes: Vec<&str> = Outcome::each().iter().map(Outcome::code).collect();
+        codes.extend(FaultKind::ALL.map(FaultKind::code));
+        for code in codes {
+            assert!(TABLE.iter().any(|row| row.code == code), "{code}");
+        }
+        let unique: HashSet<_> = TABLE.iter().map(|row| row.code).collect();
+        assert_eq!(unique.len(), TABLE.len());
+    }
+
+    #[test]
+    fn the_detail_stands_in_the_operators_sentence() {
+        let outcome = Outcome::Unreachable("connection refused".into());
+        let problem = of_outcome(&outcome);
+        assert_eq!(problem.operator, "The backend cannot be reached (connection refused)");
+        assert!(message(&problem).starts_with("The backend cannot be reached (connection refused). Check"));
+    }
+}

@@ -1,0 +1,327 @@
+//! The file of profiles, and what is wrong with it, by line.
+
+use super::written::{Written, WrittenLogin, WrittenPartner, WrittenPolling};
+use super::{Profile, SANDBOX};
+use client::{LoginRoute, PartnerSource, RedeemRoute, TokenSource};
+use protocol::headers;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use visit::Pace;
+
+/// Why a profile cannot be used. Each says where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The file cannot be read.
+    #[error("cannot read the profiles in {path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file was named, and is not there.
+    #[error("there is no file {path}; `copresence profile path` says where profiles are looked for")]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no TOML, or holds an unknown key or a wrong value.
+    #[error("{path}, line {line}: {message}{hint}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+        /// What to do, where it can be guessed; begins with a line end.
+        hint: &'static str,
+    },
+    /// No profile has that name.
+    #[error("there is no profile `{name}` in {path}; there {are}: {known}", are = if .known.contains(',') { "are" } else { "is" })]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The file looked into.
+        path: PathBuf,
+        /// The names that exist.
+        known: String,
+    },
+    /// The profile lacks something, or something in it makes no sense.
+    #[error("the profile `{name}`{place}: {problem}")]
+    Unusable {
+        /// The profile.
+        name: String,
+        /// ` in FILE`, or nothing.
+        place: String,
+        /// What, and what to do.
+        problem: String,
+    },
+}
+
+/// All profiles: the file's, and the built-in `sandbox`.
+#[derive(Debug, Clone)]
+pub struct Profiles {
+    path: PathBuf,
+    written: BTreeMap<String, Written>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    profiles: BTreeMap<String, Written>,
+}
+
+/// Where profiles are looked for when no file is named.
+pub fn default_config_path() -> PathBuf {
+    dirs::config_dir().unwrap_or_default().join("copresence-kiosk").join("profiles.toml")
+}
+
+impl Profiles {
+    /// Reads the file named, or the default one, which need not exist.
+    pub fn load(named: Option<&Path>) -> Result<Self, ProfileError> {
+        let path = named.map_or_else(default_config_path, Path::to_path_buf);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => String::new(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ProfileError::NoFile { path });
+            }
+            Err(cause) => return Err(ProfileError::Unreadable { path, cause }),
+        };
+        Self::read(path, &text)
+    }
+
+    fn read(path: PathBuf, text: &str) -> Result<Self, ProfileError> {
+        let document: Document = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+            let message = error.message().to_owned();
+            ProfileError::Wrong { path: path.clone(), line, hint: hint(&message), message }
+        })?;
+        Ok(Self { path, written: document.profiles })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names, `sandbox` always among them, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.written.keys().cloned().collect();
+        if !self.written.contains_key(SANDBOX) {
+            names.push(SANDBOX.to_owned());
+            names.sort();
+        }
+        names
+    }
+
+    /// One profile, with defaults filled in.
+    pub fn get(&self, name: &str) -> Result<Profile, ProfileError> {
+        let written = match self.written.get(name) {
+            Some(written) => written.clone(),
+            None if name == SANDBOX => Written::default(),
+            None => {
+                return Err(ProfileError::Unknown {
+                    name: name.to_owned(),
+                    path: self.path.clone(),
+                    known: self.names().join(", "),
+                });
+            }
+        };
+        fill(name, written).map_err(|problem| ProfileError::Unusable {
+            name: name.to_owned(),
+            place: format!(" in {}", self.path.display()),
+            problem,
+        })
+    }
+}
+
+fn hint(message: &str) -> &'static str {
+    let secret = ["key", "password", "username", "session", "secret"];
+    if message.contains("unknown field")
+        && secret.iter().any(|word| {
+            message.contains(&format!("`{word}"))
+                || message.contains(&format!("_{word}")) && !message.contains("partner_key")
+        })
+    {
+        return "\nCredentials never stand in a file: `copresence credentials set` puts them into the keychain";
+    }
+    ""
+}
+
+fn fill(name: &str, written: Written) -> Result<Profile, String> {
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        return Err("a profile's name has letters, digits, `-` and `_` only".to_owned());
+    }
+    let api_url = match written.api_url {
+        Some(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
+            return Err(format!("`api_url` must be an http(s) URL, and is `{url}`"));
+        }
+        Some(url) if !url.username().is_empty() || url.password().is_some() => {
+            return Err("`api_url` must carry no user name or password".to_owned());
+        }
+        url => url,
+    };
+    let link =
+        written.link.map(|text| text.parse().map_err(|error| format!("`link`: {error}"))).transpose()?;
+    let relayed = written.partner.as_ref().is_some_and(|partner| partner.redeem_url.is_some());
+    if name != SANDBOX && api_url.is_none() && !relayed {
+        return Err("`api_url` is missing: the backend's URL".to_owned());
+    }
+    if (api_url.is_some() || relayed) && name != SANDBOX && link.is_none() {
+        return Err("`link` is missing: what the QR says, as in \
+             `link = \"https://…/?exportToken={token}\"`"
+            .to_owned());
+    }
+    let parallel = written.downloads.parallel.unwrap_or(4);
+    if !(1..=16).contains(&parallel) {
+        return Err(format!("`downloads.parallel` is 1 to 16, and is {parallel}"));
+    }
+    let (source, redeem) = routes(written.partner)?;
+    Ok(Profile {
+        name: name.to_owned(),
+        api_url,
+        link,
+        login: login(written.login.unwrap_or_default())?,
+        source,
+        redeem,
+        pace: pace(&written.polling)?,
+        timeout: written.timeout.unwrap_or(Duration::from_mins(15)),
+        patience: written.patience.unwrap_or(Duration::from_mins(3)),
+        export_token_life: written.export_token_life,
+        out: written.out,
+        parallel_downloads: parallel,
+        max_file_size: written.downloads.max_file_size.unwrap_or(2 << 30),
+    })
+}
+
+fn pace(written: &WrittenPolling) -> Result<Pace, String> {
+    let defaults = Pace::default();
+    let pace = Pace {
+        fastest: written.fastest.unwrap_or(defaults.fastest),
+        slowest: written.slowest.unwrap_or(defaults.slowest),
+        fixed: written.fixed,
+        usual_processing: written.usual_processing.unwrap_or(defaults.usual_processing),
+    };
+    if pace.fastest < Duration::from_millis(50) {
+        return Err("`polling.fastest` is at least 50ms, for the backend's sake".to_owned());
+    }
+    if pace.slowest < pace.fastest {
+        return Err("`polling.slowest` is shorter than `polling.fastest`".to_owned());
+    }
+    Ok(pace)
+}
+
+fn login(written: WrittenLogin) -> Result<LoginRoute, String> {
+    let defaults = LoginRoute::default();
+    Ok(LoginRoute {
+        path: written.path.unwrap_or_else(|| headers::LOGIN_PATH.to_owned()),
+        method: written.method.map_or(Ok(defaults.method), |word| method(&word, "login.method"))?,
+        token_pointer: pointer(written.token, defaults.token_pointer, "login.token")?,
+    })
+}
+
+fn routes(partner: Option<WrittenPartner>) -> Result<(TokenSource, RedeemRoute), String> {
+    let Some(partner) = partner else {
+        return Ok((TokenSource::Direct, RedeemRoute::Vendor));
+    };
+    let headers: Vec<(String, String)> = partner.headers.into_iter().collect();
+    let source = TokenSource::Partner(PartnerSource {
+        url: partner.url,
+        method: method(partner.method.as_deref().unwrap_or("POST"), "partner.method")?,
+        headers: headers.clone(),
+        token_pointer: pointer(partner.token, "/token".to_owned(), "partner.token")?,
+    });
+    let redeem = partner.redeem_url.map_or(RedeemRoute::Vendor, |url| RedeemRoute::Partner { url, headers });
+    Ok((source, redeem))
+}
+
+fn method(word: &str, key: &str) -> Result<http::Method, String> {
+    match word.to_ascii_uppercase().as_str() {
+        "GET" => Ok(http::Method::GET),
+        "POST" => Ok(http::Method::POST),
+        "PUT" => Ok(http::Method::PUT),
+        _ => Err(format!("`{key}` is GET, POST or PUT, and is `{word}`")),
+    }
+}
+
+fn pointer(written: Option<String>, default: String, key: &str) -> Result<String, String> {
+    match written {
+        None => Ok(default),
+        Some(text) if text.starts_with('/') => Ok(text),
+        Some(text) => Err(format!("`{key}` is a JSON Pointer such as `/data/token`, and is `{text}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Profiles, ProfileError> {
+        Profiles::read(PathBuf::from("profiles.toml"), text)
+    }
+
+    fn words(result: Result<impl std::fmt::Debug, ProfileError>) -> String {
+        result.expect_err("a wrong profile").to_string()
+    }
+
+    #[test]
+    fn no_file_is_needed() {
+        let profiles = read("").expect("nothing is fine");
+        assert_eq!(profiles.names(), ["sandbox"]);
+        let profile = profiles.get("sandbox").expect("built in");
+        assert!(profile.is_embedded_sandbox());
+        assert_eq!(profile.timeout, Duration::from_mins(15));
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_with_its_line() {
+        let error = words(read("[profiles.live]\napi_url = \"https://a.test\"\ntimeuot = \"5m\"\n"));
+        assert!(error.starts_with("profiles.toml, line 3: unknown field `timeuot`"), "{error}");
+        let error = words(read("[profiles.live]\ntimeout = \"5 minuets\"\n"));
+        assert!(error.starts_with("profiles.toml, line 2: `5 minuets` is no duration"), "{error}");
+        let error = words(read("[profiles.live\n"));
+        assert!(error.starts_with("profiles.toml, line 1: "), "{error}");
+    }
+
+    #[test]
+    fn a_credential_in_the_file_is_sent_to_the_keychain() {
+        for key in ["api_key", "password", "session_token"] {
+            let error = words(read(&format!("[profiles.live]\n{key} = \"x\"\n")));
+            assert!(error.contains("copresence credentials set"), "{error}");
+        }
+        assert!(!words(read("[profiles.live]\nfoo = 1\n")).contains("credentials set"));
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let profiles = read("[profiles.live]\ntimeout = \"5m\"\n").expect("reads");
+        assert!(words(profiles.get("live")).contains("`api_url` is missing"));
+        assert!(words(profiles.get("nope")).contains("there are: live, sandbox"));
+    }
+
+    #[test]
+    fn a_partners_backend_is_a_way_to_a_token() {
+        let text = r#"
+            [profiles.game]
+            link = "https://app.test/?exportToken={token}"
+            polling.fixed = "2s"
+            downloads.max_file_size = "10MiB"
+            [profiles.game.partner]
+            url = "https://game.test/token"
+            token = "/data/exportToken"
+            redeem_url = "https://game.test/redeem"
+            headers = { Authorization = "Bearer {partner_key}" }
+        "#;
+        let profile = read(text).expect("reads").get("game").expect("usable");
+        assert!(matches!(profile.source, TokenSource::Partner(_)));
+        assert!(matches!(profile.redeem, RedeemRoute::Partner { .. }));
+        assert_eq!(profile.max_file_size, 10 << 20);
+        assert_eq!(profile.pace.fixed, Some(Duration::from_secs(2)));
+    }
+}

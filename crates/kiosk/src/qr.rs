@@ -1,0 +1,153 @@
+//! The link as a QR code: SVG, PNG, and blocks for a terminal; always with four quiet modules.
+
+use qrcode::render::{svg, unicode};
+use qrcode::{Color, EcLevel, QrCode};
+
+/// What stands around the code: "the quiet zone is 4 modules wide" (ISO/IEC 18004).
+const QUIET: usize = 4;
+
+/// Why a link cannot be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QrError {
+    /// Longer than any QR code holds.
+    #[error(
+        "the link has {bytes} bytes, and a QR code holds {most}: shorten the profile's `link`, or ask the backend for shorter tokens"
+    )]
+    TooLong {
+        /// The link's length.
+        bytes: usize,
+        /// What fits at the lowest error correction.
+        most: usize,
+    },
+}
+
+/// Most bytes of a code of version 40 at level L.
+pub const MOST_BYTES: usize = 2953;
+
+/// A link that fits, encoded.
+#[derive(Clone)]
+pub struct LinkCode {
+    code: QrCode,
+}
+
+impl LinkCode {
+    /// Encodes a link with the strongest error correction that keeps the modules large: a code is read from
+    /// across a room by its module size first, so a level is raised only where the version stays small.
+    pub fn new(link: &str) -> Result<Self, QrError> {
+        let fits = |level| QrCode::with_error_correction_level(link.as_bytes(), level).ok();
+        let small = |code: &QrCode| code.width() <= 45; // version 7
+        let code = [EcLevel::Q, EcLevel::M]
+            .into_iter()
+            .find_map(|level| fits(level).filter(small))
+            .or_else(|| fits(EcLevel::L));
+        code.map(|code| Self { code }).ok_or(QrError::TooLong { bytes: link.len(), most: MOST_BYTES })
+    }
+
+    /// Modules a side, without the quiet ones.
+    pub fn width(&self) -> usize {
+        self.code.width()
+    }
+
+    /// A scalable picture, dark on white.
+    pub fn svg(&self) -> String {
+        self.code
+            .render::<svg::Color<'_>>()
+            .quiet_zone(true)
+            .min_dimensions(256, 256)
+            .dark_color(svg::Color("#0b0d17"))
+            .light_color(svg::Color("#ffffff"))
+            .build()
+    }
+
+    /// A PNG of `module` pixels a module.
+    ///
+    /// # Errors
+    /// When the encoder fails, which memory alone can cause.
+    pub fn png(&self, module: u32) -> Result<Vec<u8>, image::ImageError> {
+        let picture =
+            self.code.render::<image::Luma<u8>>().quiet_zone(true).module_dimensions(module, module).build();
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, image::ImageFormat::Png)?;
+        Ok(bytes.into_inner())
+    }
+
+    /// Half blocks, two modules a character, for a terminal whose background is dark: light stands for light, so
+    /// that the code is dark on light there. Without colour codes, so it survives `--no-color` and a pipe.
+    pub fn blocks(&self) -> String {
+        self.code
+            .render::<unicode::Dense1x2>()
+            .quiet_zone(true)
+            .dark_color(unicode::Dense1x2::Light)
+            .light_color(unicode::Dense1x2::Dark)
+            .build()
+    }
+
+    /// Whether a module is dark; outside the code (the quiet zone) none is.
+    pub fn is_dark(&self, x: usize, y: usize) -> bool {
+        let inside = |v: usize| v.checked_sub(QUIET).filter(|v| *v < self.width());
+        matches!((inside(x), inside(y)), (Some(x), Some(y)) if self.code[(x, y)] == Color::Dark)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decode(picture: &image::GrayImage) -> String {
+        let mut prepared = rqrr::PreparedImage::prepare(picture.clone());
+        let grids = prepared.detect_grids();
+        grids.first().expect("a code is seen").decode().expect("it decodes").1
+    }
+
+    #[test]
+    fn a_link_too_long_is_refused_with_both_figures() {
+        let error = LinkCode::new(&"x".repeat(MOST_BYTES + 1)).err();
+        assert_eq!(error.expect("too long"), QrError::TooLong { bytes: MOST_BYTES + 1, most: MOST_BYTES });
+        assert!(LinkCode::new(&"x".repeat(MOST_BYTES)).is_ok());
+    }
+
+    #[test]
+    fn a_short_link_gets_the_stronger_correction() {
+        let code = LinkCode::new("https://a.test/?exportToken=abcdefghij").expect("fits");
+        assert_eq!(code.code.error_correction_level(), EcLevel::Q);
+        let code = LinkCode::new(&format!("https://a.test/?exportToken={}", "a".repeat(300))).expect("fits");
+        assert_eq!(code.code.error_correction_level(), EcLevel::L);
+    }
+
+    #[test]
+    fn four_quiet_modules_stand_on_every_side_of_every_form() {
+        let code = LinkCode::new("https://a.test/?exportToken=abc").expect("fits");
+        let side = code.width() + 2 * QUIET;
+        let png = image::load_from_memory(&code.png(1).expect("png")).expect("decodes").to_luma8();
+        assert_eq!(png.width() as usize, side);
+        let quiet = |x: u32, y: u32| {
+            let edge = |v: u32| (v as usize) < QUIET || (v as usize) >= side - QUIET;
+            edge(x) || edge(y)
+        };
+        assert!(png.enumerate_pixels().all(|(x, y, p)| !quiet(x, y) || p.0[0] == 255));
+        assert_eq!(code.blocks().lines().next().map(|line| line.chars().count()), Some(side));
+        assert!(code.svg().contains("viewBox=\"0 0 "));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        #[test]
+        fn what_is_shown_is_what_is_read(token in "[a-zA-Z0-9:/?&=%-]{1,400}") {
+            let link = format!("https://app.test/?exportToken={token}");
+            let code = LinkCode::new(&link).expect("fits");
+            let png = image::load_from_memory(&code.png(4).expect("png")).expect("decodes").to_luma8();
+            prop_assert_eq!(decode(&png), link.clone());
+            // The terminal's half blocks, as pixels: a drawn half is light.
+            let lines: Vec<Vec<char>> = code.blocks().lines().map(|line| line.chars().collect()).collect();
+            let side = u32::try_from(lines[0].len()).expect("small");
+            let shown = image::GrayImage::from_fn(side * 4, side * 4, |x, y| {
+                let (column, row) = ((x / 4) as usize, (y / 4) as usize);
+                let character = lines.get(row / 2).and_then(|line| line.get(column)).copied().unwrap_or('█');
+                let light = match character { '█' => true, '▀' => row % 2 == 0, '▄' => row % 2 == 1, _ => false };
+                image::Luma([if light { 255 } else { 0 }])
+            });
+            prop_assert_eq!(decode(&shown), link);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Finishes what a crash, a power cut or an interruption left, and says what cannot be finished.
+//!
+//! For each visit of the journal that no running program holds: an answer with URLs that is on disk is saved; a
+//! token that may still be alive is redeemed once more (its answer decides between *still making*, *here it is*
+//! and *gone*); the rest is closed with its reason.
+
+use crate::drive::{Parts, Redeemed, SaveOrder, Saved, ended_line, redeem, save};
+use crate::line::{Line, LineEvent};
+use client::Answered;
+use jiff::Timestamp;
+use protocol::{Delivery, ExportToken};
+use std::path::PathBuf;
+pub use store::Unfinished;
+use store::{Avatars, Ending, FileRecord, RedeemOutcome, RedeemState, StoreError, UnfinishedRedeem, VisitId};
+use visit::outcome::EndedIn;
+use visit::{FaultKind, Outcome, RedeemResult};
+
+/// The evidence of a redeem that a crash cut short.
+const DIED_BETWEEN: &str = "the program ended between the request and its answer";
+
+/// What became of one unfinished visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The visit.
+    pub visit: VisitId,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is finished now, in this way.
+    Finished {
+        /// As if it had ended so by itself.
+        outcome: Outcome,
+        /// The avatar's folder, or the incomplete one.
+        directory: Option<PathBuf>,
+    },
+    /// Its token is active and its avatar not ready: `recover` again later.
+    StillActive {
+        /// The completion status, as sent.
+        status: String,
+    },
+    /// It could not be asked now; everything is kept for a later `recover`.
+    NotNow {
+        /// Why.
+        why: String,
+        /// The exit code that says so.
+        exit: u8,
+    },
+    /// There was nothing to lose: no token, or a sandbox that is gone.
+    Closed {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Fate {
+    /// The exit code that a command ends with when this was the worst.
+    pub fn exit(&self) -> u8 {
+        match self {
+            Self::Finished { outcome, .. } => outcome.exit(),
+            Self::NotNow { exit, .. } => *exit,
+            Self::StillActive { .. } | Self::Closed { .. } => 0,
+        }
+    }
+}
+
+/// Gives what a visit's backend is reached with, by profile name and URL; the error says what is missing.
+pub type PartsFor<'a> = dyn Fn(&Unfinished) -> Result<Parts, String> + Send + Sync + 'a;
+
+/// Finishes what can be finished.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn recover(
+    disk: &crate::setup::Disk,
+    parts_for: &PartsFor<'_>,
+) -> Result<Vec<Recovered>, StoreError> {
+    let mut all = Vec::new();
+    for unfinished in disk.journal.unfinished()? {
+        let visit = unfinished.visit.start.id;
+        let started_at = unfinished.visit.start.started_at;
+        // A program that runs holds its visits; what it holds is not left over.
+        let fate = match disk.data.claim(&visit) {
+            Err(StoreError::Held { .. }) => continue,
+            Err(error) => Fate::NotNow { why: error.to_string(), exit: 2 },
+            Ok(_claim) => match parts_for(&unfinished) {
+                Ok(parts) => one(&parts, unfinished).await,
+                Err(why) => Fate::NotNow { why, exit: 3 },
+            },
+        };
+        all.push(Recovered { visit, started_at, fate });
+    }
+    Ok(all)
+}
+
+async fn one(parts: &Parts, unfinished: Unfinished) -> Fate {
+    let id = unfinished.visit.start.id;
+    if let Err(error) = parts.journal.reopen(&id) {
+        return Fate::NotNow { why: error.to_string(), exit: 2 };
+    }
+    let answer = unfinished.redeem.as_ref().and_then(|redeem| match &redeem.state {
+        RedeemState::Answered { status, body: Some(body), .. } => Some((redeem.no, *status, body.clone())),
+        _ => None,
+    });
+    if let Some((no, status, body)) = answer {
+        let unread = matches!(
+            unfinished.redeem.as_ref().map(|redeem| &redeem.state),
+            Some(RedeemState::Answered { delivered: None, .. })
+        );
+        let answered = Answered::new(status, body);
+        let read = if unread {
+            crate::drive::read_answer(&parts.journal, id, no, &answered)
+        } else {
+            crate::drive::read_again(&answered)
+        };
+        if let Some(delivery) = read.delivery {
+            return finish_saving(parts, &unfinished, delivery).await;
+        }
+    }
+    if unfinished.visit.start.ephemeral {
+        let why = "its backend was the embedded sandbox, which ended with the program".to_owned();
+        return close(parts, &unfinished, why);
+    }
+    if let Some(UnfinishedRedeem { no, state: RedeemState::Intent, .. }) = unfinished.redeem {
+        let now = parts.clock.now();
+        if let Err(error) = parts.journal.redeem_unanswered(&id, no, DIED_BETWEEN, now) {
+            return Fate::NotNow { why: error.to_string(), exit: 2 };
+        }
+    }
+    if let Some(token) = unfinished.token.clone() {
+        return ask_once_more(parts, &unfinished, &token).await;
+    }
+    close(parts, &unfinished, "no Export Token had come, so nothing is lost".to_owned())
+}
+
+async fn ask_once_more(parts: &Parts, unfinished: &Unfinished, token: &ExportToken) -> Fate {
+    let id = unfinished.visit.start.id;
+    let doubt = doubt(parts, unfinished);
+    let Redeemed { result, delivery } = redeem(parts, id, token).await;
+    if let Some(delivery) = delivery {
+        return finish_saving(parts, unfinished, delivery).await;
+    }
+    let failed = |outcome: Outcome, why: String| {
+        let exit = outcome.exit();
+        end(parts, unfinished, &outcome, EndedIn::Making, None);
+        Fate::NotNow { why, exit }
+    };
+    match result {
+        RedeemResult::Refused => {
+            let outcome = match doubt {
+                Some(words) => Outcome::PossiblyConsumed(words),
+                None => Outcome::TokenRefused { was_active: true },
+            };
+            end(parts, unfinished, &outcome, EndedIn::Making, None);
+            Fate::Finished { outcome, directory: None }
+        }
+        RedeemResult::NotReady(progress) => {
+            end(parts, unfinished, &Outcome::Interrupted, EndedIn::Making, None);
+            Fate::StillActive { status: progress.status.as_str().to_owned() }
+        }
+        RedeemResult::Failed(fault) if fault.kind == FaultKind::CredentialsRefused => {
+            failed(Outcome::CredentialsRefused(fault.detail.clone()), fault.detail)
+        }
+        RedeemResult::Failed(fault) => failed(Outcome::Unreachable(fault.detail.clone()), fault.detail),
+        RedeemResult::Delivered => failed(
+            Outcome::Interrupted,
+            "the backend delivered, and what it delivered is in the journal".to_owned(),
+        ),
+    }
+}
+
+/// Whether an earlier answer was lost that no later one cleared up, and how.
+fn doubt(parts: &Parts, unfinished: &Unfinished) -> Option<String> {
+    let detail = parts.journal.visit(&unfinished.visit.start.id).ok().flatten()?;
+    let mut doubt = None;
+    for redeem in detail.redeems {
+        match redeem.outcome {
+            RedeemOutcome::Open => doubt = Some(DIED_BETWEEN.to_owned()),
+            RedeemOutcome::Unanswered { evidence, .. } => doubt = Some(evidence),
+            RedeemOutcome::Answered { status: 200, .. } => doubt = None,
+            _ => {}
+        }
+    }
+    doubt
+}
+
+async fn finish_saving(parts: &Parts, unfinished: &Unfinished, delivery: Delivery) -> Fate {
+    let start = &unfinished.visit.start;
+    if let Some((directory, outcome)) = in_order_already(parts, unfinished) {
+        let ended_in = if outcome == Outcome::Saved { EndedIn::Saved } else { EndedIn::Saving };
+        end(parts, unfinished, &outcome, ended_in, Some(directory.clone()));
+        return Fate::Finished { outcome, directory: Some(directory) };
+    }
+    let earlier: Vec<FileRecord> = unfinished.files.iter().map(|file| file.record.clone()).collect();
+    let order = SaveOrder {
+        id: start.id,
+        profile: start.profile.clone(),
+        backend_host: start.backend_host.clone(),
+        out: start.out_dir.clone(),
+        required_exports: start.required_exports.clone(),
+        parallel: 4,
+        max_file_size: 2 << 30,
+        times: unfinished.visit.times.clone(),
+        earlier,
+    };
+    let exports = delivery.exports.iter().map(|export| export.export_type.as_str().to_owned()).collect();
+    tell(parts, start.id, LineEvent::Redeemed { exports });
+    let Saved { directory, files, missing, contradiction } = save(parts, order, delivery).await;
+    let (outcome, ended_in) = if missing.is_empty() {
+        let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
+        let folder = directory.as_deref().unwrap_or(&start.out_dir).display().to_string();
+        tell(parts, start.id, LineEvent::Saved { directory: folder, files });
+        (outcome, EndedIn::Saved)
+    } else {
+        (Outcome::SavedInPart(missing.join("; ")), EndedIn::Saving)
+    };
+    end(parts, unfinished, &outcome, ended_in, directory.clone());
+    Fate::Finished { outcome, directory }
+}
+
+/// The folder, when the crash came between the rename and the journal's last word.
+fn in_order_already(parts: &Parts, unfinished: &Unfinished) -> Option<(PathBuf, Outcome)> {
+    let start = &unfinished.visit.start;
+    let parents = [start.out_dir.clone(), parts.data.incomplete()];
+    let found = parents.iter().find_map(|parent| Avatars::find(parent, &start.id).ok().flatten());
+    found.map(|(folder, manifest)| {
+        let missing: Vec<String> =
+            manifest.missing.iter().map(|file| format!("{}: {}", file.export_type, file.reason)).collect();
+        let whole = manifest.complete;
+        (folder, if whole { Outcome::Saved } else { Outcome::SavedInPart(missing.join("; ")) })
+    })
+}
+
+fn close(parts: &Parts, unfinished: &Unfinished, why: String) -> Fate {
+    end(parts, unfinished, &Outcome::Interrupted, EndedIn::Issuing, None);
+    Fate::Closed { why }
+}
+
+fn end(
+    parts: &Parts,
+    unfinished: &Unfinished,
+    outcome: &Outcome,
+    state: EndedIn,
+    directory: Option<PathBuf>,
+) {
+    let id = unfinished.visit.start.id;
+    let line = ended_line(outcome, state.as_str(), directory.as_deref());
+    let LineEvent::Ended { code, exit, message, visit_state } = line.clone() else {
+        return;
+    };
+    let ending = Ending { code, exit, message, visit_state, directory, at: parts.clock.now() };
+    if let Err(error) = parts.journal.ended(&id, &ending) {
+        tracing::error!(%error, visit = %id, "the journal could not take in the visit's end");
+    }
+    tell(parts, id, line);
+}
+
+fn tell(parts: &Parts, visit: VisitId, event: LineEvent) {
+    (parts.teller)(Line { visit, at: parts.clock.now(), event });
+}

@@ -1,0 +1,242 @@
+//! A visit as a screen: folded from its lines, so that window and command line tell the same story.
+
+use crate::line::{LineEvent, SavedFile, rfc3339};
+use crate::problem::problem;
+use crate::qr::LinkCode;
+use crate::view::{FileView, Problem, SavedFileView, Screen};
+use protocol::CompletionStatus;
+
+/// What hosts say of themselves that screens need.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HostFacts {
+    /// Where the web view gets a saved file: base, to which `/<visit>/<path>` is added.
+    pub(crate) asset_base: String,
+    /// Whether *play the phone* can be offered.
+    pub(crate) can_play_phone: bool,
+}
+
+/// One visit, as far as its lines have told.
+#[derive(Debug, Clone)]
+pub(crate) struct Stage {
+    visit: String,
+    invite: Option<Invite>,
+    status: Option<Status>,
+    saving: Option<Vec<FileView>>,
+    saved: Option<(String, Vec<SavedFile>)>,
+    trouble: Option<Problem>,
+    ended: Option<Problem>,
+}
+
+#[derive(Debug, Clone)]
+struct Invite {
+    link: String,
+    qr_svg: String,
+    expires_at: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Status {
+    word: String,
+    progress: Option<u8>,
+    queue_position: Option<u32>,
+}
+
+impl Stage {
+    pub(crate) fn new(visit: String) -> Self {
+        Self { visit, invite: None, status: None, saving: None, saved: None, trouble: None, ended: None }
+    }
+
+    /// The link that is out, while it is good for something.
+    pub(crate) fn link(&self) -> Option<&str> {
+        self.invite.as_ref().map(|invite| invite.link.as_str())
+    }
+
+    /// Whether somebody's avatar is on its way: leaving the screen does not end such a visit.
+    pub(crate) fn is_making(&self) -> bool {
+        self.saving.is_some()
+            || self.status.as_ref().is_some_and(|status| {
+                let word = CompletionStatus::from(status.word.as_str());
+                !matches!(word, CompletionStatus::NoAssociatedAvatar | CompletionStatus::Failed)
+            })
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    pub(crate) fn take(&mut self, event: &LineEvent) {
+        match event {
+            LineEvent::Started { .. } => {}
+            LineEvent::Invited { link, expires_at } => {
+                self.trouble = None;
+                let qr_svg = LinkCode::new(link).map(|code| code.svg()).unwrap_or_default();
+                self.invite =
+                    Some(Invite { link: link.clone(), qr_svg, expires_at: expires_at.map(rfc3339) });
+            }
+            LineEvent::Status { completion_status, completion_progress, queue_position, .. } => {
+                self.trouble = None;
+                self.status = Some(Status {
+                    word: completion_status.clone(),
+                    progress: u8::try_from(*completion_progress).ok(),
+                    queue_position: u32::try_from(*queue_position).ok(),
+                });
+            }
+            LineEvent::Retrying { code, message, .. } => self.trouble = Some(problem(code, Some(message))),
+            LineEvent::Redeemed { .. } => {
+                self.trouble = None;
+                self.saving = Some(Vec::new());
+            }
+            LineEvent::Progress { file, bytes, total } => self.note_progress(file, *bytes, *total),
+            LineEvent::Saved { directory, files } => self.saved = Some((directory.clone(), files.clone())),
+            LineEvent::Ended { code, message, .. } => {
+                let words = problem(code, None);
+                self.ended = Some(Problem { operator: message.clone(), ..words });
+            }
+        }
+    }
+
+    fn note_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
+        let files = self.saving.get_or_insert_with(Vec::new);
+        let view = FileView { file: file.to_owned(), bytes, total, whole: total == Some(bytes) };
+        match files.iter_mut().find(|known| known.file == file) {
+            Some(known) => *known = view,
+            None => files.push(view),
+        }
+    }
+
+    pub(crate) fn screen(&self, host: &HostFacts) -> Screen {
+        let visit = self.visit.clone();
+        if let Some((directory, files)) = &self.saved {
+            return self.reveal(directory, files, host);
+        }
+        if let Some(problem) = &self.ended {
+            return Screen::Ended { visit, problem: problem.clone() };
+        }
+        if let Some(files) = &self.saving {
+            return Screen::Saving { visit, files: files.clone() };
+        }
+        let trouble = self.trouble.clone();
+        let Some(invite) = &self.invite else {
+            return Screen::Preparing { visit, trouble };
+        };
+        match &self.status {
+            Some(status) if status.word != CompletionStatus::NoAssociatedAvatar.as_str() => Screen::Making {
+                visit,
+                status: status.word.clone(),
+                progress: status.progress,
+                queue_position: status.queue_position,
+                link: invite.link.clone(),
+                qr_svg: invite.qr_svg.clone(),
+                trouble,
+            },
+            _ => Screen::Invite {
+                visit,
+                qr_svg: invite.qr_svg.clone(),
+                link: invite.link.clone(),
+                expires_at: invite.expires_at.clone(),
+                can_play_phone: host.can_play_phone,
+                trouble,
+            },
+        }
+    }
+
+    fn reveal(&self, directory: &str, files: &[SavedFile], host: &HostFacts) -> Screen {
+        let asset = |extension: &str| {
+            let file = files.iter().find(|file| file.path.ends_with(extension))?;
+            Some(format!("{}/{}/{}", host.asset_base, self.visit, file.path))
+        };
+        let views = files.iter().map(|file| SavedFileView {
+            path: file.path.clone(),
+            export_type: file.export_type.clone(),
+            bytes: file.bytes,
+            sha256: file.sha256.clone(),
+        });
+        Screen::Reveal {
+            visit: self.visit.clone(),
+            directory: directory.to_owned(),
+            files: views.collect(),
+            glb: asset(".glb"),
+            portrait: asset(".png"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(events: &[LineEvent]) -> Screen {
+        let mut stage = Stage::new("v".into());
+        for event in events {
+            stage.take(event);
+        }
+        stage.screen(&HostFacts { asset_base: "avatar://localhost".into(), can_play_phone: true })
+    }
+
+    fn invited() -> LineEvent {
+        LineEvent::Invited { link: "https://a.test/?t=1".into(), expires_at: None }
+    }
+
+    fn status(word: &str, progress: i64, place: i64) -> LineEvent {
+        LineEvent::Status {
+            completion_status: word.into(),
+            completion_progress: progress,
+            queue_position: place,
+            next_poll_ms: 0,
+        }
+    }
+
+    fn retrying() -> LineEvent {
+        LineEvent::Retrying {
+            code: "answer_lost".into(),
+            message: "reset".into(),
+            attempt: 1,
+            next_poll_ms: 9,
+        }
+    }
+
+    #[test]
+    fn a_visit_walks_through_its_screens() {
+        assert!(matches!(stage(&[]), Screen::Preparing { trouble: None, .. }));
+        assert!(matches!(stage(&[retrying()]), Screen::Preparing { trouble: Some(_), .. }));
+        let Screen::Invite { qr_svg, can_play_phone, .. } =
+            stage(&[invited(), status("no_associated_avatar", -1, -1)])
+        else {
+            panic!("invites");
+        };
+        assert!(qr_svg.contains("<svg") && can_play_phone);
+        let screen = stage(&[invited(), status("in_queue", 0, 3)]);
+        assert!(matches!(screen, Screen::Making { queue_position: Some(3), progress: Some(0), .. }));
+        let redeemed = LineEvent::Redeemed { exports: vec!["glb".into()] };
+        let progress = LineEvent::Progress { file: "avatar.glb".into(), bytes: 5, total: Some(5) };
+        let Screen::Saving { files, .. } = stage(&[invited(), redeemed, progress]) else {
+            panic!("saves");
+        };
+        assert!(files[0].whole);
+    }
+
+    #[test]
+    fn trouble_goes_with_the_next_good_answer() {
+        let screen = stage(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
+        assert!(matches!(screen, Screen::Making { trouble: None, .. }));
+    }
+
+    #[test]
+    fn the_reveal_says_where_the_web_view_gets_the_files() {
+        let file = |path: &str| SavedFile {
+            path: path.into(),
+            export_type: "x".into(),
+            bytes: 1,
+            sha256: "00".into(),
+        };
+        let saved = LineEvent::Saved {
+            directory: "/out/a".into(),
+            files: vec![file("avatar.glb"), file("avatar.png")],
+        };
+        let Screen::Reveal { glb, portrait, .. } = stage(&[invited(), saved]) else {
+            panic!("reveals");
+        };
+        assert_eq!(glb.as_deref(), Some("avatar://localhost/v/avatar.glb"));
+        assert_eq!(portrait.as_deref(), Some("avatar://localhost/v/avatar.png"));
+    }
+}
