@@ -48,8 +48,10 @@ pub(crate) fn check(plan: &mut Plan<'_>) {
 
 /// The development server, on the port that `tauri.dev.conf.json` names.
 pub(crate) fn server() -> Command {
-    let mut command = Command::new(find_program("npx").unwrap_or_else(|| "npx".into()));
-    command.args(["--no-install", "vite", "--strictPort", "--clearScreen", "false"]).current_dir(dir());
+    // Itself, not through npm, which would stand between it and our signals.
+    let name = if cfg!(windows) { "vite.cmd" } else { "vite" };
+    let mut command = Command::new(dir().join("node_modules/.bin").join(name));
+    command.args(["--strictPort", "--clearScreen", "false"]).current_dir(dir());
     command
 }
 
