@@ -7,7 +7,7 @@ use std::time::Duration;
 pub const MAX_SPEED: f64 = 100_000.0;
 
 /// The furthest that one call may move the clock: a week.
-pub const MAX_ADVANCE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const MAX_ADVANCE: Duration = Duration::from_hours(7 * 24);
 
 /// Virtual time as a function of real time. Both count from the sandbox's start. It never runs backwards.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,7 +120,9 @@ mod tests {
         assert_eq!(clock.now(SECOND), 10 * SECOND);
         clock.change(&ClockMove { paused: Some(true), ..ClockMove::default() }, SECOND).expect("paused");
         assert_eq!(clock.now(60 * SECOND), 10 * SECOND);
-        clock.change(&ClockMove { advance_ms: Some(500), ..ClockMove::default() }, 60 * SECOND).expect("moved");
+        clock
+            .change(&ClockMove { advance_ms: Some(500), ..ClockMove::default() }, 60 * SECOND)
+            .expect("moved");
         assert_eq!(clock.state(90 * SECOND), ClockState { now_ms: 10_500, speed: 10.0, paused: true });
     }
 

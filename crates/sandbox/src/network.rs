@@ -6,8 +6,21 @@ use url::Url;
 
 /// Interfaces of containers, virtual machines and tunnels: a phone in the hall does not reach them.
 const VIRTUAL: [&str; 15] = [
-    "docker", "br-", "veth", "virbr", "vmnet", "vbox", "vethernet", "tun", "tap", "wg", "tailscale", "zt", "utun",
-    "cni", "flannel",
+    "docker",
+    "br-",
+    "veth",
+    "virbr",
+    "vmnet",
+    "vbox",
+    "vethernet",
+    "tun",
+    "tap",
+    "wg",
+    "tailscale",
+    "zt",
+    "utun",
+    "cni",
+    "flannel",
 ];
 
 /// The URL for clients on this machine.

@@ -146,7 +146,7 @@ fn masked_path(uri: &Uri) -> String {
         masked.push(if index == 0 { '?' } else { '&' });
         match pair.split_once('=') {
             Some(("avatar", _)) => masked.push_str(pair),
-            Some((name, value)) => masked.push_str(&format!("{name}={}", mask(value))),
+            Some((name, value)) => masked.extend([name, "=", &mask(value)]),
             None => masked.push_str(&mask(pair)),
         }
     }
@@ -162,7 +162,10 @@ mod tests {
         let masked = |uri: &'static str| masked_path(&Uri::from_static(uri));
         assert_eq!(masked("/sandbox/tokens/abcdefghijklmnop/expire"), "/sandbox/tokens/…op/expire");
         assert_eq!(masked("/files/abcdefghijklmnop/avatar.glb"), "/files/…op/avatar.glb");
-        assert_eq!(masked("/phone?exportToken=abcdefghijklmnop&avatar=new"), "/phone?exportToken=…op&avatar=new");
+        assert_eq!(
+            masked("/phone?exportToken=abcdefghijklmnop&avatar=new"),
+            "/phone?exportToken=…op&avatar=new"
+        );
         let mut sent = HeaderMap::new();
         sent.insert(headers::API_KEY, "abcdefghijklmnop".parse().expect("a value"));
         let uri = Uri::from_static("/redeemExportToken");

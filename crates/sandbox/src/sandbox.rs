@@ -253,3 +253,32 @@ impl Sandbox {
 fn same(given: &str, known: &str) -> bool {
     given.as_bytes().ct_eq(known.as_bytes()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::downloads::URL_LIFE;
+
+    #[test]
+    fn a_picture_is_dropped_with_its_token_or_once_its_files_are_gone() {
+        let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
+        let sandbox = Sandbox::new(settings).expect("a sandbox");
+        let recorded = || {
+            let token = sandbox.with_world(World::generate).expect("room");
+            let picture = Some(RgbImage::new(64, 64));
+            sandbox.associate_with_picture(&token, &AvatarChoice::New, None, picture).expect("free");
+            token
+        };
+        let (expired, redeemed) = (recorded(), recorded());
+        sandbox.sweep();
+        assert_eq!(sandbox.closet().pictures(), 2);
+        sandbox.force(&expired, Force::Expire).expect("active");
+        sandbox.with_world(|world, now| world.redeem(&redeemed, now)).expect("ready");
+        sandbox.sweep();
+        assert_eq!(sandbox.closet().pictures(), 1, "its files are still to be fetched");
+        let life = u64::try_from(URL_LIFE.as_millis()).expect("minutes");
+        sandbox.move_clock(&ClockMove { advance_ms: Some(life), ..ClockMove::default() }).expect("moved");
+        sandbox.sweep();
+        assert_eq!(sandbox.closet().pictures(), 0);
+    }
+}

@@ -181,8 +181,8 @@ impl Closet {
 
 fn etag(bytes: &Bytes) -> String {
     let digest = Sha256::digest(bytes);
-    let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+    let number = digest.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    format!("\"{number:032x}\"")
 }
 
 /// Each of the avatars that are there has its own face, in every run.
@@ -195,8 +195,11 @@ fn read_assets(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<Existing>
     let mut folders = HashMap::new();
     let mut existing = Vec::new();
     for path in listed(folder)?.into_iter().filter(|path| path.is_dir()).take(MAX_ASSETS) {
-        let mut exports: Vec<ExportName> =
-            listed(&path)?.into_iter().filter(|file| file.is_file()).filter_map(|file| export(&file)).collect();
+        let mut exports: Vec<ExportName> = listed(&path)?
+            .into_iter()
+            .filter(|file| file.is_file())
+            .filter_map(|file| export(&file))
+            .collect();
         exports.sort_by(|a, b| a.file.cmp(&b.file));
         if exports.is_empty() {
             continue;
@@ -215,7 +218,8 @@ fn read_assets(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<Existing>
 fn listed(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
     let unreadable = |source| AssetsError::Unreadable { path: folder.to_owned(), source };
     let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-    let mut paths = entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let mut paths =
+        entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     paths.sort();
     Ok(paths)
 }
@@ -257,9 +261,12 @@ mod tests {
     #[test]
     fn a_partners_folder_is_one_avatar_a_sub_folder() {
         let dir = tempfile::tempdir().expect("a folder");
-        for (folder, file) in
-            [("Anna Ä", "avatar.GLB"), ("Anna Ä", "body_fbx.zip"), ("new", "a.blend.zip"), ("empty", ".hidden")]
-        {
+        for (folder, file) in [
+            ("Anna Ä", "avatar.GLB"),
+            ("Anna Ä", "body_fbx.zip"),
+            ("new", "a.blend.zip"),
+            ("empty", ".hidden"),
+        ] {
             std::fs::create_dir_all(dir.path().join(folder)).expect("a sub-folder");
             std::fs::write(dir.path().join(folder).join(file), b"x").expect("a file");
         }
@@ -276,7 +283,10 @@ mod tests {
     fn a_folder_that_cannot_be_served_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
         let error = read_assets(dir.path()).expect_err("nothing there").to_string();
-        assert!(error.contains("no sub-folder") && error.contains(&dir.path().display().to_string()), "{error}");
+        assert!(
+            error.contains("no sub-folder") && error.contains(&dir.path().display().to_string()),
+            "{error}"
+        );
         assert!(matches!(read_assets(&dir.path().join("gone")), Err(AssetsError::Unreadable { .. })));
     }
 }

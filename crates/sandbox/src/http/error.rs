@@ -32,11 +32,11 @@ impl Refused {
     }
 
     /// What a tester or a phone asked does not fit the state of things.
-    pub(super) fn conflict(error: impl ToString) -> Self {
+    pub(super) fn conflict(error: &impl ToString) -> Self {
         Self::new(StatusCode::CONFLICT, FORBIDDEN, error.to_string())
     }
 
-    pub(super) fn not_found(error: impl ToString) -> Self {
+    pub(super) fn not_found(error: &(impl ToString + ?Sized)) -> Self {
         Self::new(StatusCode::NOT_FOUND, NOT_FOUND, error.to_string())
     }
 

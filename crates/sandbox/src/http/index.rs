@@ -40,10 +40,16 @@ const TESTER: [Call; 8] = [
         does: "Play the phone",
         curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/associate -d '{\"avatar\":\"new\"}'",
     },
-    Call { does: "Let the avatar be ready now", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/complete" },
+    Call {
+        does: "Let the avatar be ready now",
+        curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/complete",
+    },
     Call { does: "Let it fail", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/fail" },
     Call { does: "Let the token expire", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/expire" },
-    Call { does: "Move the time on by a minute", curl: "curl -X POST BASE/sandbox/clock -d '{\"advance_ms\":60000}'" },
+    Call {
+        does: "Move the time on by a minute",
+        curl: "curl -X POST BASE/sandbox/clock -d '{\"advance_ms\":60000}'",
+    },
     Call { does: "What was asked, masked", curl: "curl BASE/sandbox/requests" },
     Call { does: "The scenarios", curl: "curl BASE/sandbox/scenarios" },
 ];
@@ -60,7 +66,8 @@ struct Page {
 pub(super) async fn page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
     let base = super::base_url(&sandbox, &headers);
     let filled = |calls: &[Call]| {
-        let fill = |call: &Call| (call.does, call.curl.replace("BASE", &base).replace("KEY ", &format!("{KEY} ")));
+        let fill =
+            |call: &Call| (call.does, call.curl.replace("BASE", &base).replace("KEY ", &format!("{KEY} ")));
         calls.iter().map(fill).collect()
     };
     let page = Page {

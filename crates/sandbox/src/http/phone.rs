@@ -24,6 +24,7 @@ pub(crate) const MAX_PICTURE: usize = 10 * 1024 * 1024;
 
 const SCRIPT: &str = include_str!("../../static/phone.js");
 const STYLE: &str = include_str!("../../static/phone.css");
+const ICON: &str = include_str!("../../static/icon.svg");
 const INDEX_STYLE: &str = include_str!("../../static/index.css");
 
 pub(super) fn routes() -> Router<Sandbox> {
@@ -152,6 +153,7 @@ async fn portrait(State(sandbox): State<Sandbox>, Path(file): Path<String>) -> R
 async fn fixed(Path(file): Path<String>) -> Result<Response, Refused> {
     let (kind, body) = match file.as_str() {
         "phone.js" => ("text/javascript; charset=utf-8", SCRIPT),
+        "icon.svg" => ("image/svg+xml", ICON),
         "phone.css" => ("text/css; charset=utf-8", STYLE),
         "index.css" => ("text/css; charset=utf-8", INDEX_STYLE),
         _ => return Err(Refused::not_found("there is no such file")),

@@ -97,7 +97,10 @@ async fn associate(
         (status = 409, description = "The token is over", body = ErrorSchema),
     )
 )]
-async fn expire(State(sandbox): State<Sandbox>, Path(token): Path<String>) -> Result<Fresh<TokenState>, Refused> {
+async fn expire(
+    State(sandbox): State<Sandbox>,
+    Path(token): Path<String>,
+) -> Result<Fresh<TokenState>, Refused> {
     sandbox.force(&token, Force::Expire)?;
     shown(&sandbox, &token)
 }
@@ -112,7 +115,10 @@ async fn expire(State(sandbox): State<Sandbox>, Path(token): Path<String>) -> Re
         (status = 409, description = "The token has no avatar, or is over", body = ErrorSchema),
     )
 )]
-async fn fail(State(sandbox): State<Sandbox>, Path(token): Path<String>) -> Result<Fresh<TokenState>, Refused> {
+async fn fail(
+    State(sandbox): State<Sandbox>,
+    Path(token): Path<String>,
+) -> Result<Fresh<TokenState>, Refused> {
     sandbox.force(&token, Force::Fail)?;
     shown(&sandbox, &token)
 }
@@ -127,7 +133,10 @@ async fn fail(State(sandbox): State<Sandbox>, Path(token): Path<String>) -> Resu
         (status = 409, description = "The token has no avatar, or is over", body = ErrorSchema),
     )
 )]
-async fn complete(State(sandbox): State<Sandbox>, Path(token): Path<String>) -> Result<Fresh<TokenState>, Refused> {
+async fn complete(
+    State(sandbox): State<Sandbox>,
+    Path(token): Path<String>,
+) -> Result<Fresh<TokenState>, Refused> {
     sandbox.force(&token, Force::Complete)?;
     shown(&sandbox, &token)
 }
@@ -182,14 +191,14 @@ async fn scenarios() -> Fresh<Vec<ScenarioRow>> {
 
 fn shown(sandbox: &Sandbox, token: &str) -> Result<Fresh<TokenState>, Refused> {
     let state = sandbox.token_state(token);
-    state.map(Fresh).ok_or_else(|| Refused::not_found(ForceError::NoSuchToken))
+    state.map(Fresh).ok_or_else(|| Refused::not_found(&ForceError::NoSuchToken))
 }
 
 impl From<AssociateError> for Refused {
     fn from(error: AssociateError) -> Self {
         match error {
-            AssociateError::NoSuchToken => Self::not_found(error),
-            AssociateError::HasAvatar | AssociateError::Over => Self::conflict(error),
+            AssociateError::NoSuchToken => Self::not_found(&error),
+            AssociateError::HasAvatar | AssociateError::Over => Self::conflict(&error),
             AssociateError::NoSuchAvatar(_) => Self::bad_json(error),
         }
     }
@@ -198,8 +207,8 @@ impl From<AssociateError> for Refused {
 impl From<ForceError> for Refused {
     fn from(error: ForceError) -> Self {
         match error {
-            ForceError::NoSuchToken => Self::not_found(error),
-            ForceError::Over | ForceError::NoAvatar => Self::conflict(error),
+            ForceError::NoSuchToken => Self::not_found(&error),
+            ForceError::Over | ForceError::NoAvatar => Self::conflict(&error),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::base_url;
 use super::error::{Fresh, INVALID_JSON, NOT_FOUND, Refused};
-use crate::openapi::{ErrorSchema, GenerateSchema, LoginSchema, LoginRequest, RedeemSchema};
+use crate::openapi::{ErrorSchema, GenerateSchema, LoginRequest, LoginSchema, RedeemSchema};
 use crate::sandbox::Sandbox;
 use crate::world::Redeemed;
 use axum::body::Bytes;
@@ -108,9 +108,9 @@ async fn redeem(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Result<Fr
     check_key(&sandbox, &headers)?;
     // A token that was never sent matches none either.
     let token = text(&headers, EXPORT_TOKEN).unwrap_or_default();
-    let redeemed = sandbox.with_world(|world, now| world.redeem(token, now)).map_err(|not_active| {
-        Refused::new(StatusCode::BAD_REQUEST, NOT_FOUND, not_active.to_string())
-    })?;
+    let redeemed = sandbox
+        .with_world(|world, now| world.redeem(token, now))
+        .map_err(|not_active| Refused::new(StatusCode::BAD_REQUEST, NOT_FOUND, not_active.to_string()))?;
     Ok(Fresh(match redeemed {
         Redeemed::NotReady(progress) => RedeemBody::not_ready(&progress),
         Redeemed::Ready(offers) => {

@@ -87,7 +87,8 @@ impl Wardrobe {
     }
 }
 
-const RESIDENTS: [(&str, &str); 4] = [("ada", "Ada"), ("bruno", "Bruno"), ("chioma", "Chioma"), ("daiki", "Daiki")];
+const RESIDENTS: [(&str, &str); 4] =
+    [("alex", "Alex"), ("kim", "Kim"), ("robin", "Robin"), ("sasha", "Sasha")];
 
 fn generated_exports() -> Vec<ExportName> {
     let export =

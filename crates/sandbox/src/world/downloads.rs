@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// How long a URL lives from the answer on that carried it.
-pub const URL_LIFE: Duration = Duration::from_secs(5 * 60);
+pub const URL_LIFE: Duration = Duration::from_mins(5);
 
 /// Why a URL gives no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -70,7 +70,9 @@ pub struct NotActive;
 
 /// There is no room for another token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the sandbox holds {MAX_TOKENS} active Export Tokens, which is its limit; expire some, or restart it")]
+#[error(
+    "the sandbox holds {MAX_TOKENS} active Export Tokens, which is its limit; expire some, or restart it"
+)]
 pub struct Full;
 
 /// Why an avatar is not associated.
@@ -242,8 +244,7 @@ impl World {
 
     /// Forces a state.
     pub fn force(&mut self, name: &str, force: Force, now: Duration) -> Result<(), ForceError> {
-        let token =
-            settled(&self.by_name, &mut self.tokens, name, now).ok_or(ForceError::NoSuchToken)?;
+        let token = settled(&self.by_name, &mut self.tokens, name, now).ok_or(ForceError::NoSuchToken)?;
         if !token.is_active() {
             return Err(ForceError::Over);
         }

@@ -26,12 +26,26 @@ pub(crate) enum Phase {
     /// Nobody has associated an avatar.
     Waiting,
     /// In the queue or in processing.
-    Making { avatar: Avatar, plan: Plan, since: Duration },
-    Failed { avatar: Avatar, percent: u8 },
-    Ready { avatar: Avatar },
+    Making {
+        avatar: Avatar,
+        plan: Plan,
+        since: Duration,
+    },
+    Failed {
+        avatar: Avatar,
+        percent: u8,
+    },
+    Ready {
+        avatar: Avatar,
+    },
     /// Its answer with URLs has gone out.
-    Spent { avatar: Avatar, at: Duration },
-    Expired { at: Duration },
+    Spent {
+        avatar: Avatar,
+        at: Duration,
+    },
+    Expired {
+        at: Duration,
+    },
 }
 
 impl Token {

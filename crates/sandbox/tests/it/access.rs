@@ -53,7 +53,11 @@ async fn a_web_page_in_a_browser_on_this_machine_moves_nothing() {
     }
     assert_eq!(status(&world, peer, &[host, ("Sec-Fetch-Site", "cross-site")]).await, 403);
     assert_eq!(status(&world, peer, &[host, ("Sec-Fetch-Site", "same-site")]).await, 403);
-    assert_eq!(status(&world, peer, &[host, (OPERATOR_KEY, "wrong")]).await, 403, "a wrong key is not no key");
+    assert_eq!(
+        status(&world, peer, &[host, (OPERATOR_KEY, "wrong")]).await,
+        403,
+        "a wrong key is not no key"
+    );
 }
 
 #[tokio::test]
@@ -65,7 +69,9 @@ async fn the_guard_stands_before_every_call_of_the_tester() {
         for method in methods.as_object().expect("methods").keys().filter(|_| path.starts_with("/sandbox/")) {
             let method: Method = method.to_uppercase().parse().expect("a method");
             let mut asked = request(method, &path.replace("{token}", "x"), &[], Body::empty());
-            asked.extensions_mut().insert(ConnectInfo("10.0.0.1:1".parse::<SocketAddr>().expect("an address")));
+            asked
+                .extensions_mut()
+                .insert(ConnectInfo("10.0.0.1:1".parse::<SocketAddr>().expect("an address")));
             assert_eq!(world.send(asked).await.refusal(), (403, 119), "{path}");
             calls += 1;
         }

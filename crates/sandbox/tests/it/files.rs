@@ -43,14 +43,19 @@ async fn an_unfinished_delivery_goes_on_by_range() {
     let response =
         world.app.clone().oneshot(request(Method::GET, path, &[], Body::empty())).await.expect("infallible");
     let etag = response.headers()["etag"].to_str().expect("visible").to_owned();
-    let whole: usize = response.headers()["content-length"].to_str().expect("visible").parse().expect("a number");
+    let whole: usize =
+        response.headers()["content-length"].to_str().expect("visible").parse().expect("a number");
     let mut body = response.into_body().into_data_stream();
     let first = body.next().await.expect("a chunk").expect("bytes");
     drop(body);
     assert!(first.len() < whole, "the file has more than one chunk");
     let range = format!("bytes={}-", first.len());
     let wrong = [("Range", range.as_str()), ("If-Range", "\"another\"")];
-    assert_eq!(world.ask(Method::HEAD, path, &wrong, Body::empty()).await.status, 200, "another version: the whole");
+    assert_eq!(
+        world.ask(Method::HEAD, path, &wrong, Body::empty()).await.status,
+        200,
+        "another version: the whole"
+    );
     let beyond = world.get(path, &[("Range", "bytes=999999999-")]).await;
     assert_eq!(beyond.refusal(), (416, 101));
     assert_eq!(beyond.header("content-range"), format!("bytes */{whole}"));

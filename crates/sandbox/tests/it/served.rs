@@ -34,7 +34,10 @@ async fn the_whole_way_over_a_socket() {
     assert_eq!(page.status(), 200);
     server.sandbox().associate(token, &AvatarChoice::New, None).expect("free");
     let redeem = || {
-        http.get(url("/redeemExportToken")).header(API_KEY, known.api_key.expose()).header(TOKEN, token).send()
+        http.get(url("/redeemExportToken"))
+            .header(API_KEY, known.api_key.expose())
+            .header(TOKEN, token)
+            .send()
     };
     let ready: serde_json::Value = redeem().await.expect("an answer").json().await.expect("JSON");
     for entry in ready["payload_complete"].as_array().expect("ready") {
@@ -74,7 +77,8 @@ async fn an_open_server_names_an_address_for_phones() {
     assert_ne!(phones.host_str(), Some("0.0.0.0"));
     assert!(server.link_template().starts_with(phones.as_str()));
     server.stop().await;
-    let settings = Settings { public_url: Some("https://booth.test/s".parse().expect("a URL")), ..Settings::default() };
+    let settings =
+        Settings { public_url: Some("https://booth.test/s".parse().expect("a URL")), ..Settings::default() };
     let server = Server::start(settings, loopback()).await.expect("a free port");
     assert_eq!(server.link_template(), "https://booth.test/s/phone?exportToken={token}");
     server.stop().await;
@@ -82,7 +86,8 @@ async fn an_open_server_names_an_address_for_phones() {
 
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused() {
-    let start = async |settings| Server::start(settings, loopback()).await.err().expect("refused").to_string();
+    let start =
+        async |settings| Server::start(settings, loopback()).await.err().expect("refused").to_string();
     assert!(start(Settings { speed: 0.0, ..Settings::default() }).await.contains("speed"));
     assert!(start(Settings { api_key: " ".into(), ..Settings::default() }).await.contains("API key"));
     let gone = Settings { assets: Some("no/such/folder".into()), ..Settings::default() };

@@ -26,7 +26,9 @@ async fn a_token_goes_from_waiting_through_the_queue_to_the_files_and_is_spent()
     let types: Vec<_> = body["payload_complete"].as_array().expect("a list").iter().collect();
     let kinds: Vec<_> = types.iter().map(|entry| entry["export_type"].as_str().expect("a type")).collect();
     assert_eq!(kinds, ["glb", "obj", "png"]);
-    assert!(types.iter().all(|entry| entry["download_URL"].as_str().is_some_and(|u| u.starts_with("http://"))));
+    assert!(
+        types.iter().all(|entry| entry["download_URL"].as_str().is_some_and(|u| u.starts_with("http://")))
+    );
     assert_eq!(world.redeem(&token).await.refusal(), (400, 101), "spent");
 }
 
@@ -108,10 +110,11 @@ async fn a_failed_avatar_keeps_its_token_and_an_expired_token_is_refused() {
 async fn of_many_redeems_at_once_one_gets_the_urls() {
     let world = World::new(Scenario::ExistingAvatar);
     let token = world.generate().await;
-    world.sandbox.associate(&token, &AvatarChoice::Existing("ada".into()), None).expect("free");
+    world.sandbox.associate(&token, &AvatarChoice::Existing("alex".into()), None).expect("free");
     let key = world.sandbox.credentials().api_key.expose().to_owned();
     let redeems = (0..32).map(|_| {
-        let (world, token, key) = (World { sandbox: world.sandbox.clone(), app: world.app.clone() }, token.clone(), key.clone());
+        let (world, token, key) =
+            (World { sandbox: world.sandbox.clone(), app: world.app.clone() }, token.clone(), key.clone());
         tokio::spawn(async move {
             world.get("/redeemExportToken", &[(API_KEY, &key), (TOKEN, &token)]).await.status.as_u16()
         })
@@ -151,7 +154,9 @@ async fn the_openapi_document_names_the_fields_that_are_sent() {
     let world = World::new(Scenario::Happy);
     let api = world.get("/openapi.json", &[]).await.json();
     assert_eq!(api["openapi"], "3.1.0");
-    for path in ["/login", "/generateExportToken", "/redeemExportToken", "/files/{id}/{file}", "/sandbox/state"] {
+    for path in
+        ["/login", "/generateExportToken", "/redeemExportToken", "/files/{id}/{file}", "/sandbox/state"]
+    {
         assert!(api["paths"].get(path).is_some(), "{path}");
     }
     let fields = |schema: &str| -> Vec<String> {
