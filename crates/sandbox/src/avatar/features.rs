@@ -74,9 +74,10 @@ pub(super) fn brow(sculpt: &Sculpt, side: f32) -> Mesh {
 pub(super) fn teeth(sculpt: &Sculpt, side: f32) -> Mesh {
     let columns = 41_u32;
     let mut mesh = Mesh::default();
-    let front = sculpt.mouth.z - 0.95;
+    // Lower teeth stand behind the upper ones, clear of the hollow under the lip.
+    let front = sculpt.mouth.z - if side > 0.0 { 0.95 } else { 1.3 };
     let (edge, height) =
-        if side > 0.0 { (sculpt.mouth.y - 0.26, 0.8) } else { (sculpt.mouth.y - 0.52, -0.8) };
+        if side > 0.0 { (sculpt.mouth.y - 0.26, 0.8) } else { (sculpt.mouth.y - 0.52, -0.6) };
     // From the edge up the front to the gum; the edge itself is rounded to the back.
     let profile = [
         (-0.3, 0.12, 0.9),

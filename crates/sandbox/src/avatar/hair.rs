@@ -12,8 +12,8 @@ use super::sculpt::Sculpt;
 
 /// The middle that the hair's directions are seen from.
 const CENTRE: Vec3 = vec3(0.0, 2.2, -0.8);
-const COLUMNS: u32 = 150;
-const ROWS: u32 = 62;
+const COLUMNS: u32 = 132;
+const ROWS: u32 = 58;
 const LOWEST: f32 = -64.0;
 
 /// The hair of a character. Empty for nobody: every style has some.
