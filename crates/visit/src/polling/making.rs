@@ -168,9 +168,12 @@ mod tests {
         for second in (0..=45_u8).step_by(5) {
             making.see(f64::from(second), Some(second / 5 * 5));
         }
-        let before = making.next(45.0);
-        making.see(65.0, Some(45));
-        assert!(making.next(65.0) > 1.5, "{} s, after {before} s", making.next(65.0));
+        // Without the stall the end would have come at about 90 s.
+        for second in 50..=100 {
+            let now = f64::from(second);
+            making.see(now, Some(45));
+            assert!(making.next(now) > 2.0, "{} s at {now} s", making.next(now));
+        }
     }
 
     #[test]

@@ -138,12 +138,15 @@ proptest! {
         for _ in 0..troubles {
             troubled.next_poll(&Seen::Trouble { retry_after: None }, Moment::default());
         }
-        let (calm, troubled) = (
-            calm.next_poll(&Seen::Progress(&progress), Moment::default()).as_millis(),
-            troubled.next_poll(&Seen::Progress(&progress), Moment::default()).as_millis(),
-        );
+        let good = Seen::Progress(&progress);
+        let calm = calm.next_poll(&good, Moment::default()).as_millis();
+        let mut afterwards = troubled;
+        let troubled = afterwards.next_poll(&good, Moment::default()).as_millis();
         // Two draws of the jitter, and no more, between them.
         prop_assert!(calm * 100 <= troubled * 118 && troubled * 100 <= calm * 118, "{calm} ms, {troubled} ms");
+        // And the next trouble begins at the bottom again.
+        let again = afterwards.next_poll(&Seen::Trouble { retry_after: None }, Moment::default()).as_millis();
+        prop_assert!(again <= troubled.max(1000) * 13 / 10, "{again} ms after {troubled} ms");
     }
 }
 
