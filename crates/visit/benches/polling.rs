@@ -4,7 +4,7 @@
 //! It fails when a mark is missed, so that a fresh seed is a test. `tests/polling_marks.rs` plays the same loads, smaller.
 //!
 //! The policy's parameters were searched for on the loads with marks, with round trips and with noisier progress, on a few
-//! seeds kept for that, then rounded. The other loads had no part in it. Those for queue and
+//! seeds (2 among them; judge by others), then rounded. The other loads had no part in it. Those for queue and
 //! processing lie on a plateau: with any one at 0.7 or 1.4 times its value, *record new* stays within a p95 of 0.6–1.0 s at
 //! 69–74 polls, and only a `SCALE` at 0.7 misses a mark, by 0.04 s. Those for the invitation have less room: the two
 //! marks of *existing avatar*, the association's and the fifth hold them from four sides.
