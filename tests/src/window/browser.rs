@@ -67,7 +67,8 @@ impl App {
         let fills =
             (width * ratio, height * ratio) == (f64::from(screen.width()), f64::from(screen.height()));
         if !fills {
-            let what = format!("the page has {width} × {height} at {ratio}: it does not fill {screen:?}");
+            let (whole, high) = (screen.width(), screen.height());
+            let what = format!("the page has {width} × {height} at {ratio}, the screen {whole} × {high}");
             return Err(what.into());
         }
         let rect = element.rect().await?;
