@@ -1,2 +1,46 @@
-//! The desktop shell.
-fn main() {}
+//! The desktop shell: a window around `kiosk`, and no logic of its own.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+mod args;
+mod avatar_protocol;
+mod backend;
+mod commands;
+mod display;
+mod shell;
+
+use args::Args;
+use clap::Parser;
+use std::fmt::Display;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    kiosk::install_crypto();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.level()).init();
+    match display::check().and_then(|()| shell::run(&args)) {
+        Ok(exit) => ExitCode::from(exit),
+        Err(failure) => {
+            eprintln!("error: {}", failure.message);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+/// What keeps the window from opening, with the exit code of the command line's contract.
+#[derive(Debug)]
+struct Failure {
+    exit: u8,
+    message: String,
+}
+
+impl Failure {
+    /// Usage, configuration, or this machine.
+    fn usage(message: impl Display) -> Self {
+        Self { exit: 2, message: format!("{message}") }
+    }
+
+    /// Credentials missing.
+    fn credentials(message: impl Display) -> Self {
+        Self { exit: 3, message: format!("{message}") }
+    }
+}

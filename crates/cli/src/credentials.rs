@@ -36,6 +36,15 @@ fn set(profile: &Profile, vault: &Vault, which: &[Slot]) -> Result<u8, Failure> 
     Ok(0)
 }
 
+/// Asks for what the profile can use, and keeps it in memory: nothing of it outlives the program.
+pub(crate) fn ask_for_this_run(profile: &Profile, vault: &Vault) -> Result<(), Failure> {
+    output::people(format_args!("For this run alone they can be typed in now; they are stored nowhere."));
+    for (slot, value) in ask(profile, &wanted(profile))? {
+        vault.remember_for_this_run(&profile.name, slot, &value);
+    }
+    Ok(())
+}
+
 fn ask(profile: &Profile, slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, Failure> {
     output::people(format_args!(
         "Credentials of `{}` (typing stays hidden; empty leaves one as it is)",
@@ -70,11 +79,11 @@ fn read(slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, Failure> {
             (Some(named), _) => values.push(named),
             (None, [only]) => values.push((*only, SecretString::from(text))),
             (None, _) => {
-                let names: Vec<_> = slots.iter().map(|slot| slot.word()).collect();
+                let known: Vec<_> = slots.iter().map(|slot| slot.word()).collect();
                 return Err(Failure::usage(format!(
                     "stdin, line {}: expected NAME=value with NAME one of {}",
                     number + 1,
-                    names.join(", ")
+                    known.join(", ")
                 )));
             }
         }

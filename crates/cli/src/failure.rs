@@ -4,6 +4,7 @@ use kiosk::SetupError;
 use kiosk::StoreError;
 use kiosk::credentials::VaultError;
 use kiosk::profile::ProfileError;
+use kiosk::setup::TargetError;
 use std::fmt;
 
 /// A message for people, the exit code, and the stable word for `--json`.
@@ -61,5 +62,14 @@ impl From<VaultError> for Failure {
 impl From<SetupError> for Failure {
     fn from(error: SetupError) -> Self {
         Self::credentials(error.to_string())
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Keychain(error) => error.into(),
+            other => Self::usage(other.to_string()),
+        }
     }
 }

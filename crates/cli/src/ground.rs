@@ -1,12 +1,13 @@
 //! What commands stand on: profile, data folder, credentials, backend.
 
 use crate::args::Common;
+use crate::credentials;
 use crate::failure::Failure;
 use crate::output;
-use kiosk::LinkTemplate;
-use kiosk::credentials::{Vault, find, for_client};
+use kiosk::credentials::Vault;
 use kiosk::profile::{Profile, Profiles};
-use kiosk::setup::{Disk, Target};
+use kiosk::setup::{Disk, Target, TargetError};
+use std::io::IsTerminal;
 
 pub(crate) fn profiles(common: &Common) -> Result<Profiles, Failure> {
     Ok(Profiles::load(common.config.as_deref())?)
@@ -33,31 +34,27 @@ pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A backend that is not the embedded sandbox.
+/// A backend that is not the embedded sandbox. Where the keychain fails and somebody sits at the terminal, the
+/// credentials are asked for, and kept in memory for this run.
 pub(crate) async fn remote(profile: &Profile) -> Result<Target, Failure> {
-    let api_url = profile.api_url.clone().or_else(|| partner_url(profile)).ok_or_else(|| {
-        Failure::usage(format!("the profile `{}` has no `api_url`; add one, or use --api-url", profile.name))
-    })?;
-    let link = match &profile.link {
-        Some(link) => link.clone(),
-        // What stands behind a URL that was given without a link is most likely a sandbox: its phone page.
-        None => {
-            let base = api_url.as_str().trim_end_matches('/');
-            let template = format!("{base}/phone?exportToken={{token}}");
-            template.parse::<LinkTemplate>().map_err(|error| Failure::usage(error.to_string()))?
-        }
-    };
-    let (wanted, name) = (profile.clone(), profile.name.clone());
+    let profile = profile.clone();
     // The keychain may block on a person; not on the runtime's own threads.
-    let found = tokio::task::spawn_blocking(move || find(&wanted, &Vault::os(), &env))
-        .await
-        .map_err(|error| Failure::credentials(error.to_string()))??;
-    if let Some(note) = &found.note {
-        output::people(format_args!("note: {note}; going on with what the environment gives for `{name}`"));
+    let found = tokio::task::spawn_blocking(move || {
+        let vault = Vault::os();
+        match Target::remote(&profile, &vault, &env) {
+            Err(TargetError::Keychain(error))
+                if error.memory_can_help() && std::io::stdin().is_terminal() =>
+            {
+                output::people(format_args!("{error}\n  what to do: {}", error.remedy()));
+                credentials::ask_for_this_run(&profile, &vault)?;
+                Ok::<_, Failure>(Target::remote(&profile, &vault, &env)?)
+            }
+            other => Ok(other?),
+        }
+    });
+    let (target, note) = found.await.map_err(|error| Failure::credentials(error.to_string()))??;
+    if let Some(note) = &note {
+        output::people(format_args!("note: {note}; going on without the keychain"));
     }
-    Ok(Target { api_url, link, credentials: for_client(&found), embedded_sandbox: false })
-}
-
-fn partner_url(profile: &Profile) -> Option<url::Url> {
-    profile.partner_url().cloned()
+    Ok(target)
 }

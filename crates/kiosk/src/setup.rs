@@ -1,13 +1,14 @@
 //! From a profile and its credentials to something that can be driven.
 
 use crate::clock::Clock;
+use crate::credentials::{self, Vault, VaultError};
 use crate::drive::{Order, Parts, Teller};
 use crate::profile::Profile;
 use client::{
     Api, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, TimeOuts,
     TokenSource,
 };
-use protocol::{ExportType, LinkTemplate};
+use protocol::{ApiKey, ExportType, LinkError, LinkTemplate, Password, Username};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,54 @@ pub struct Target {
     pub embedded_sandbox: bool,
 }
 
+/// Why a profile leads to no backend.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The profile says no URL.
+    #[error("the profile `{0}` has no `api_url`; add one, or use --api-url")]
+    NoUrl(String),
+    /// The link is no template.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The keychain failed, and the environment gave nothing.
+    #[error(transparent)]
+    Keychain(#[from] VaultError),
+}
+
 impl Target {
+    /// The backend of a profile that is not the embedded sandbox, with what was found of its credentials; and why
+    /// the keychain could not be asked, when the environment gave something all the same. Blocks on the keychain.
+    pub fn remote(
+        profile: &Profile,
+        vault: &Vault,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Self, Option<VaultError>), TargetError> {
+        let url = profile.api_url.as_ref().or_else(|| profile.partner_url());
+        let api_url = url.cloned().ok_or_else(|| TargetError::NoUrl(profile.name.clone()))?;
+        let link = if let Some(link) = &profile.link {
+            link.clone()
+        } else {
+            // What stands behind a URL that was given without a link is most likely a sandbox: its phone page.
+            let base = api_url.as_str().trim_end_matches('/');
+            format!("{base}/phone?exportToken={{token}}").parse()?
+        };
+        let found = credentials::find(profile, vault, env)?;
+        let credentials = credentials::for_client(&found);
+        Ok((Self { api_url, link, credentials, embedded_sandbox: false }, found.note))
+    }
+
+    /// The sandbox that a host embeds, with what it accepts.
+    pub fn embedded_sandbox(
+        api_url: Url,
+        link_template: &str,
+        api_key: ApiKey,
+        login: (Username, Password),
+    ) -> Result<Self, LinkError> {
+        let credentials =
+            Credentials { api_key: Some(api_key), login: Some(login), ..Credentials::default() };
+        Ok(Self { api_url, link: link_template.parse()?, credentials, embedded_sandbox: true })
+    }
+
     /// Host and port, for people and manifests.
     pub fn host(&self) -> String {
         let host = self.api_url.host_str().unwrap_or_default();
@@ -108,11 +156,21 @@ pub struct Overrides {
     pub max_file_size: Option<u64>,
 }
 
+/// The longest pause between two polls of the embedded sandbox.
+const SANDBOX_SLOWEST: Duration = Duration::from_secs(2);
+/// What its scenario `happy` takes at speed 1.
+const SANDBOX_PROCESSING: Duration = Duration::from_secs(17);
+
 /// What one visit is to do, from profile, target and overrides.
 pub fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overrides) -> Order {
     let mut pace = profile.pace.clone();
     if overrides.poll.is_some() {
         pace.fixed = overrides.poll;
+    }
+    if target.embedded_sandbox {
+        // It is quick, it is on this machine, and asking it costs nobody anything.
+        pace.slowest = pace.slowest.min(SANDBOX_SLOWEST).max(pace.fastest);
+        pace.usual_processing = pace.usual_processing.min(SANDBOX_PROCESSING);
     }
     let out = overrides.out.clone().or_else(|| profile.out.clone()).unwrap_or_else(|| disk.default_out());
     Order {

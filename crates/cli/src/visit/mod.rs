@@ -142,17 +142,9 @@ async fn embedded(options: &VisitOptions) -> Result<Server, Failure> {
 }
 
 fn sandbox_target(server: &Server) -> Result<Target, Failure> {
-    let link = server.link_template().parse();
-    let link = link.map_err(|error: kiosk::LinkError| Failure::usage(error.to_string()))?;
     let accepted = server.sandbox().credentials();
-    Ok(Target {
-        api_url: server.url(),
-        link,
-        credentials: kiosk::Credentials {
-            api_key: Some(accepted.api_key.clone()),
-            login: Some((accepted.username.clone(), accepted.password.clone())),
-            ..kiosk::Credentials::default()
-        },
-        embedded_sandbox: true,
-    })
+    let login = (accepted.username.clone(), accepted.password.clone());
+    let target =
+        Target::embedded_sandbox(server.url(), &server.link_template(), accepted.api_key.clone(), login);
+    target.map_err(|error| Failure::usage(error.to_string()))
 }

@@ -92,8 +92,8 @@ pub(crate) async fn fetch(
     believable(file, &partial).map_err(|why| Failure { why, spent: true })?;
     // The fsync of a large file takes a while: not on the thread that serves the other visits.
     let whole = tokio::task::spawn_blocking(move || partial.finish()).await;
-    let whole =
-        whole.map_err(|error| Failure { why: format!("it could not be finished: {error}"), spent: true })??;
+    let whole = whole
+        .map_err(|error| Failure { why: format!("it could not be finished: {error}"), spent: true })??;
     match whole.stated_bytes {
         Some(stated) if stated != whole.bytes => {
             let why = format!("its own header says {stated} bytes, and {} came", whole.bytes);

@@ -1,0 +1,52 @@
+//! The shell's own few words; everything else stands in the profile.
+
+use clap::Parser;
+use sandbox::Scenario;
+use std::path::PathBuf;
+use tracing_subscriber::filter::LevelFilter;
+
+/// The Copresence kiosk in a window. Without options it brings its own simulated backend.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "copresence-kiosk", version)]
+pub(crate) struct Args {
+    /// The profile: which backend, by which way
+    #[arg(long, value_name = "NAME", default_value = kiosk::profile::SANDBOX)]
+    pub(crate) profile: String,
+    /// The file of profiles
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where journal and history stand
+    #[arg(long, value_name = "DIR", env = "COPRESENCE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where avatars are saved
+    #[arg(long, value_name = "DIR", env = "COPRESENCE_OUT")]
+    pub(crate) out: Option<PathBuf>,
+    /// Fill the whole screen, without decorations
+    #[arg(long)]
+    pub(crate) full_screen: bool,
+    /// With the sandbox: let phones on this network reach its phone page
+    #[arg(long)]
+    pub(crate) let_phones_in: bool,
+    /// With the sandbox: what happens to the tokens
+    #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
+    pub(crate) scenario: Scenario,
+    /// With the sandbox: simulated seconds a real second
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    pub(crate) speed: f64,
+    /// With the sandbox: decides timings and avatars
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Say more on stderr
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+impl Args {
+    /// How loud.
+    pub(crate) fn level(&self) -> LevelFilter {
+        match self.verbose {
+            0 => LevelFilter::WARN,
+            _ => LevelFilter::INFO,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The window, from the first to the last.
+
+use crate::args::Args;
+use crate::backend::Backend;
+use crate::{Failure, avatar_protocol, commands};
+use kiosk::app::{Kiosk, Setup};
+use kiosk::profile::Profiles;
+use kiosk::setup::{Disk, Overrides};
+use std::fs::{File, TryLockError};
+use std::time::Duration;
+use tauri::{App, AppHandle, Builder, RunEvent, Runtime, WebviewUrl, WebviewWindowBuilder};
+
+/// The label of the visitor's window.
+pub(crate) const WINDOW: &str = "kiosk";
+/// How long visits get to write their ends when the program is closed; a redeem in flight may need it.
+const FAREWELL: Duration = Duration::from_secs(15);
+
+/// Opens the window and stays until it is closed.
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    let profile = Profiles::load(args.config.as_deref())
+        .and_then(|profiles| profiles.get(&args.profile))
+        .map_err(Failure::usage)?;
+    let data_dir = args.data_dir.clone().unwrap_or_else(Disk::default_path);
+    let disk = Disk::open(&data_dir).map_err(Failure::usage)?;
+    let _only_one = only_one(&disk)?;
+    let backend = tauri::async_runtime::block_on(Backend::start(args, &profile))?;
+    let kiosk = Kiosk::new(Setup {
+        phones_at: backend.phones_at(),
+        target: backend.target.clone(),
+        profile,
+        disk,
+        overrides: Overrides { out: args.out.clone(), ..Overrides::default() },
+        asset_base: avatar_protocol::BASE.to_owned(),
+    });
+    let app = build(Builder::default(), kiosk.clone())
+        .build(tauri::generate_context!())
+        .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
+    open(&app, args).map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
+    close_on_signal(app.handle().clone());
+    let mut server = backend.server;
+    app.run(move |app, event| match event {
+        // The phone's window alone is no reason to stay.
+        RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. } if label == WINDOW => {
+            app.exit(0);
+        }
+        RunEvent::Exit => {
+            let (kiosk, server) = (kiosk.clone(), server.take());
+            tauri::async_runtime::block_on(async move {
+                if tokio::time::timeout(FAREWELL, kiosk.stop()).await.is_err() {
+                    tracing::warn!("a visit did not end in time; `copresence recover` finishes it");
+                }
+                if let Some(server) = server {
+                    server.stop().await;
+                }
+            });
+        }
+        _ => {}
+    });
+    Ok(0)
+}
+
+/// What the window is made of, whatever runtime draws it.
+pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk) -> Builder<R> {
+    builder
+        .manage(kiosk)
+        .manage(commands::Listener::default())
+        .register_asynchronous_uri_scheme_protocol(avatar_protocol::SCHEME, avatar_protocol::answer)
+        .invoke_handler(commands::handler())
+}
+
+fn open(app: &App, args: &Args) -> tauri::Result<()> {
+    let window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
+        .title("Copresence Kiosk")
+        .inner_size(1280.0, 720.0)
+        .min_inner_size(960.0, 540.0)
+        .center()
+        .fullscreen(args.full_screen)
+        .decorations(!args.full_screen)
+        // It shows its own page and goes nowhere else.
+        .on_navigation(|to| {
+            matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost") || is_dev(to)
+        })
+        .build()?;
+    if args.full_screen {
+        fill_the_screen(&window);
+    }
+    Ok(())
+}
+
+/// With no window manager nobody grants full screen: the window takes the monitor's size by itself.
+fn fill_the_screen<R: Runtime>(window: &tauri::WebviewWindow<R>) {
+    if let Ok(Some(monitor)) = window.primary_monitor() {
+        let placed = window.set_position(*monitor.position()).and_then(|()| window.set_size(*monitor.size()));
+        if let Err(error) = placed {
+            tracing::warn!(%error, "the window could not take the whole screen");
+        }
+    }
+}
+
+/// `cargo xtask dev` serves the page from a server of its own.
+fn is_dev(to: &url::Url) -> bool {
+    cfg!(dev) && to.host_str() == Some("localhost")
+}
+
+/// Holds the data folder for this window. The lock goes with the process, so a crash leaves none.
+fn only_one(disk: &Disk) -> Result<File, Failure> {
+    let path = disk.data.path().join("window.lock");
+    let refused = |error: std::io::Error| Failure::usage(format!("{}: {error}", path.display()));
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::usage(format!(
+            "another window of the kiosk already works on {}; close it, or give this one its own --data-dir",
+            disk.data.path().display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(refused(error)),
+    }
+}
+
+/// Ctrl-C and SIGTERM close it in good order, as the service manager of a booth does every evening.
+fn close_on_signal(app: AppHandle) {
+    tauri::async_runtime::spawn(async move {
+        signalled().await;
+        app.exit(0);
+    });
+}
+
+#[cfg(unix)]
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => _ = tokio::signal::ctrl_c().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn signalled() {
+    _ = tokio::signal::ctrl_c().await;
+}
