@@ -21,7 +21,7 @@ const MADE: Duration = Duration::from_mins(3);
 async fn a_visitor_scans_the_code_chooses_an_avatar_and_sees_it() -> Result<(), Trouble> {
     let desk = Desk::set_up(&logs())?;
     let screen = Screen::switch_on(&desk, "screen", 1920, 1080)?;
-    let app = App::start(&desk, &screen, &kiosk(), &[], &[]).await?;
+    let app = App::start(&desk, &screen, &kiosk(), &["--full-screen", "--speed", "2"], &[]).await?;
 
     app.see("[data-screen=attract]", SOON).await?;
     app.record_changes("[data-testid=screen]", "data-screen").await?;
