@@ -21,10 +21,11 @@ const MADE: Duration = Duration::from_mins(3);
 async fn a_visitor_scans_the_code_chooses_an_avatar_and_sees_it() -> Result<(), Trouble> {
     let desk = Desk::set_up(&logs())?;
     let screen = Screen::switch_on(&desk, "screen", 1920, 1080)?;
-    let app = App::start(&desk, &screen, &kiosk(), &["--full-screen", "--speed", "2"], &[]).await?;
+    let app = App::start(&desk, &screen, &kiosk(), &["--full-screen"], &[]).await?;
 
     app.see("[data-screen=attract]", SOON).await?;
     app.record_changes("[data-testid=screen]", "data-screen").await?;
+    app.come_to_rest().await?;
     shoot(&desk, &screen, "attract")?;
     app.press("[data-testid=start]", SOON).await?;
 
@@ -37,9 +38,13 @@ async fn a_visitor_scans_the_code_chooses_an_avatar_and_sees_it() -> Result<(), 
     phone.open_address(&address).await?;
     phone.press("[data-testid=choose-existing]", SOON).await?;
     phone.see("[data-testid^=avatar-]", SOON).await?;
+    phone.come_to_rest().await?;
     shoot(&desk, phone.screen(), "phone")?;
     phone.press("[data-testid^=avatar-]", SOON).await?;
 
+    app.see("[data-screen=making]", SOON).await?;
+    app.come_to_rest().await?;
+    shoot(&desk, &screen, "making")?;
     app.see("[data-screen=reveal]", MADE).await?;
     let seen = app.recorded().await?;
     assert_eq!(seen.first().map(String::as_str), Some("attract"), "{seen:?}");

@@ -102,7 +102,10 @@ impl Phone {
             "webkitgtk:browserOptions",
             serde_json::json!({ "binary": mini_browser()?, "args": ["--automation"] }),
         )?;
-        Ok(Self { browser: Browser::open(port, wanted).await?, driver, screen })
+        let browser = Browser::open(port, wanted).await?;
+        // Nobody arranges windows on this screen: the browser is told to be as large as the phone.
+        browser.page.set_window_rect(0, 0, screen.width(), screen.height()).await?;
+        Ok(Self { browser, driver, screen })
     }
 
     /// Its screen, for a photograph.
@@ -147,6 +150,18 @@ impl Browser {
         let element = self.see(css, patience).await?;
         element.wait_until().wait(patience, ASK).clickable().await?;
         Ok(element.click().await?)
+    }
+
+    /// Waits until every movement that ends has ended, every picture is there, and the page is drawn so.
+    pub async fn come_to_rest(&self) -> Result<(), Trouble> {
+        let script = "const done = arguments[arguments.length - 1];
+            const ends = animation => animation.effect.getComputedTiming().endTime !== Infinity;
+            const moving = document.getAnimations().filter(ends).map(animation => animation.finished);
+            const pictures = [...document.images].map(image => image.decode());
+            Promise.allSettled([...moving, ...pictures])
+                .then(() => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));";
+        self.page.execute_async(script, vec![]).await?;
+        Ok(())
     }
 
     /// From now on keeps each value that an attribute takes, also between two looks at the page.
