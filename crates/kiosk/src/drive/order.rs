@@ -1,0 +1,71 @@
+//! What a visit is to do, and what it is driven with.
+
+use crate::clock::Clock;
+use crate::line::Line;
+use client::Api;
+use protocol::{ExportType, LinkTemplate};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{DataDir, Journal, VisitId};
+use visit::{Outcome, Pace};
+
+/// What one visit is to do.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The visit's id.
+    pub id: VisitId,
+    /// The profile's name.
+    pub profile: String,
+    /// The backend, for people.
+    pub api_url: String,
+    /// The backend's host (and port), for the manifest.
+    pub backend_host: String,
+    /// What the QR says.
+    pub link: LinkTemplate,
+    /// Where the avatar's folder goes.
+    pub out: PathBuf,
+    /// How polls are spaced.
+    pub pace: Pace,
+    /// Give up when no avatar came.
+    pub timeout: Duration,
+    /// How long the backend may fail in a row.
+    pub patience: Duration,
+    /// The Export Token's life, where the profile states one.
+    pub export_token_life: Option<Duration>,
+    /// The visit is complete only if these came.
+    pub required_exports: Vec<ExportType>,
+    /// Files at once.
+    pub parallel_downloads: usize,
+    /// The largest file taken, in bytes.
+    pub max_file_size: u64,
+    /// Whether the backend dies with this process (the embedded sandbox).
+    pub ephemeral: bool,
+}
+
+/// What a visit is driven with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The backend's endpoints.
+    pub api: Api,
+    /// The data folder.
+    pub data: Arc<DataDir>,
+    /// The journal in it.
+    pub journal: Journal,
+    /// Time.
+    pub clock: Clock,
+    /// Who is told each line.
+    pub teller: Teller,
+}
+
+/// Takes in lines as they happen; must not block.
+pub type Teller = Arc<dyn Fn(Line) + Send + Sync>;
+
+/// How a visit ended, for whoever awaits it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub outcome: Outcome,
+    /// The avatar's folder, or the incomplete one.
+    pub directory: Option<PathBuf>,
+}

@@ -1,0 +1,290 @@
+//! The owner of one visit: takes in what happened, steps the machine, performs what it asks for.
+
+use super::order::{Ended, Order, Parts};
+use super::redeem::{Redeemed, redeem};
+use super::save::{SaveOrder, Saved, save};
+use super::{ended_line, issue};
+use crate::clock::Clock;
+use crate::line::{Line, LineEvent};
+use jiff::Timestamp;
+use protocol::{CompletionStatus, Delivery, ExportToken};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Ending, Phase, Times, VisitId, VisitRecordStart};
+use tokio_util::sync::CancellationToken;
+use visit::machine::{Plan, Visit, step};
+use visit::{Effect, Event, Moment, Notice, Outcome, RedeemResult};
+
+pub(super) struct Run {
+    order: Arc<Order>,
+    parts: Parts,
+    visit: Visit,
+    token: Option<ExportToken>,
+    delivery: Option<Delivery>,
+    directory: Option<PathBuf>,
+    times: Times,
+    flight: Option<Flight>,
+    wait: Option<Moment>,
+    /// Held until the end: while it is, no `recover` touches this visit.
+    _claim: store::Claim,
+}
+
+impl Run {
+    pub(super) fn begin(order: Order, parts: Parts) -> Result<Self, store::StoreError> {
+        let claim = parts.data.claim(&order.id)?;
+        let now = parts.clock.now();
+        parts.journal.begin(&VisitRecordStart {
+            id: order.id,
+            profile: order.profile.clone(),
+            api_url: order.api_url.clone(),
+            backend_host: order.backend_host.clone(),
+            ephemeral: order.ephemeral,
+            out_dir: order.out.clone(),
+            required_exports: order.required_exports.clone(),
+            started_at: now,
+        })?;
+        let plan = Plan {
+            pace: order.pace.clone(),
+            give_up_at: parts.clock.moment() + order.timeout,
+            patience: order.patience,
+            seed: seed(order.id),
+        };
+        Ok(Self {
+            order: Arc::new(order),
+            parts,
+            visit: Visit::new(plan),
+            token: None,
+            delivery: None,
+            directory: None,
+            times: Times {
+                started: now,
+                issued: None,
+                associated: None,
+                queued: None,
+                processing: None,
+                ready: None,
+                redeemed: None,
+                saved: None,
+            },
+            flight: None,
+            wait: None,
+            _claim: claim,
+        })
+    }
+
+    fn tell(&self, event: LineEvent) {
+        (self.parts.teller)(Line { visit: self.order.id, at: self.parts.clock.now(), event });
+    }
+
+    pub(super) async fn run(mut self, interrupted: CancellationToken) -> Ended {
+        let mut leaving = false;
+        let mut end = self.feed(Event::Begun);
+        while end.is_none() {
+            let event = tokio::select! {
+                biased;
+                landed = land(&mut self.flight) => {
+                    self.flight = None;
+                    self.take_in(landed)
+                }
+                () = interrupted.cancelled(), if !leaving => {
+                    leaving = true;
+                    Event::Interrupted
+                }
+                () = ring(self.parts.clock, self.wait) => {
+                    self.wait = None;
+                    Event::Due
+                }
+            };
+            end = self.feed(event);
+        }
+        // The loop ends with an outcome only.
+        let outcome = end.unwrap_or(Outcome::Interrupted);
+        self.close(outcome)
+    }
+
+    fn feed(&mut self, event: Event) -> Option<Outcome> {
+        let (visit, effects) = step(self.visit.clone(), event, self.parts.clock.moment());
+        self.visit = visit;
+        let mut end = None;
+        for effect in effects {
+            match effect {
+                Effect::Issue => self.flight = Some(Box::pin(self.issue())),
+                Effect::Redeem => self.flight = self.redeem(),
+                Effect::Save => self.flight = self.save(),
+                Effect::Wait { until } => self.wait = Some(until),
+                Effect::Tell(notice) => self.pass_on(notice),
+                Effect::End(outcome) => end = Some(outcome),
+            }
+        }
+        end
+    }
+
+    fn issue(&self) -> impl Future<Output = Landed> + Send + 'static {
+        let (parts, order) = (self.parts.clone(), self.order.clone());
+        async move { Landed::Issued(issue::issue(&parts, &order).await) }
+    }
+
+    fn redeem(&self) -> Option<Flight> {
+        let (parts, id, token) = (self.parts.clone(), self.order.id, self.token.clone()?);
+        Some(Box::pin(async move { Landed::Redeemed(redeem(&parts, id, &token).await) }))
+    }
+
+    fn save(&mut self) -> Option<Flight> {
+        let order = SaveOrder {
+            id: self.order.id,
+            profile: self.order.profile.clone(),
+            backend_host: self.order.backend_host.clone(),
+            out: self.order.out.clone(),
+            required_exports: self.order.required_exports.clone(),
+            parallel: self.order.parallel_downloads,
+            max_file_size: self.order.max_file_size,
+            times: self.times.clone(),
+            earlier: Vec::new(),
+        };
+        let (parts, delivery) = (self.parts.clone(), self.delivery.take()?);
+        Some(Box::pin(async move { Landed::Saved(save(&parts, order, delivery).await) }))
+    }
+
+    /// Keeps what a landed flight brought, and turns it into the machine's event.
+    fn take_in(&mut self, landed: Landed) -> Event {
+        match landed {
+            Landed::Issued(Ok((token, link))) => {
+                let now = self.parts.clock.now();
+                self.times.issued = Some(now);
+                self.token = Some(token);
+                let expires_at = self.order.export_token_life.and_then(|life| now.checked_add(life).ok());
+                self.tell(LineEvent::Invited { link, expires_at });
+                Event::Issued
+            }
+            Landed::Issued(Err(fault)) => Event::IssueFailed(fault),
+            Landed::Redeemed(Redeemed { result, delivery }) => {
+                if let RedeemResult::NotReady(progress) = &result {
+                    self.note_phase(&progress.status);
+                }
+                if let Some(delivery) = delivery {
+                    let now = Some(self.parts.clock.now());
+                    (self.times.ready, self.times.redeemed) = (now, now);
+                    self.delivery = Some(delivery);
+                    self.token = None;
+                }
+                Event::Redeemed(result)
+            }
+            Landed::Saved(Saved { directory, files, missing, contradiction }) => {
+                self.directory = directory;
+                if missing.is_empty() {
+                    let directory = self.directory.as_deref().unwrap_or(&self.order.out);
+                    self.tell(LineEvent::Saved { directory: directory.display().to_string(), files });
+                    Event::Saved { contradiction }
+                } else {
+                    Event::SavedInPart(missing.join("; "))
+                }
+            }
+        }
+    }
+
+    /// Notes the first time that a status was seen, for the manifest and the history.
+    fn note_phase(&mut self, status: &CompletionStatus) {
+        let now = self.parts.clock.now();
+        let note = |phase, time: &mut Option<Timestamp>| {
+            if time.is_none() {
+                *time = Some(now);
+                if let Err(error) = self.parts.journal.phase_reached(&self.order.id, phase, now) {
+                    tracing::warn!(%error, "a phase could not be written");
+                }
+            }
+        };
+        if *status != CompletionStatus::NoAssociatedAvatar {
+            note(Phase::Associated, &mut self.times.associated);
+        }
+        match status {
+            CompletionStatus::InQueue => note(Phase::Queued, &mut self.times.queued),
+            CompletionStatus::Processing => note(Phase::Processing, &mut self.times.processing),
+            _ => {}
+        }
+    }
+
+    fn pass_on(&self, notice: Notice) {
+        match notice {
+            Notice::Status { progress, next_poll } => self.tell(LineEvent::Status {
+                completion_status: progress.status.as_str().to_owned(),
+                completion_progress: progress.completion_on_wire(),
+                queue_position: progress.queue_on_wire(),
+                next_poll_ms: millis(next_poll),
+            }),
+            Notice::Retrying { fault, attempt, next_poll } => self.tell(LineEvent::Retrying {
+                code: fault.kind.code().to_owned(),
+                message: fault.detail,
+                attempt,
+                next_poll_ms: millis(next_poll),
+            }),
+            Notice::Delivered => {
+                let exports = self.delivery.iter().flat_map(|delivery| &delivery.exports);
+                let exports = exports.map(|export| export.export_type.as_str().to_owned()).collect();
+                self.tell(LineEvent::Redeemed { exports });
+            }
+        }
+    }
+
+    fn close(mut self, outcome: Outcome) -> Ended {
+        // What is in flight is dropped here; a redeem among it notes itself as unanswered.
+        self.flight = None;
+        let state = self.visit.ended_in().unwrap_or(visit::outcome::EndedIn::Issuing).as_str();
+        let line = ended_line(&outcome, state, self.directory.as_deref());
+        let message = match &line {
+            LineEvent::Ended { message, .. } => message.clone(),
+            _ => String::new(),
+        };
+        let written = self.parts.journal.ended(
+            &self.order.id,
+            &Ending {
+                code: outcome.code().to_owned(),
+                exit: outcome.exit(),
+                message,
+                visit_state: state.to_owned(),
+                directory: self.directory.clone(),
+                at: self.parts.clock.now(),
+            },
+        );
+        if let Err(error) = written {
+            tracing::error!(%error, "the journal could not take in the visit's end");
+        }
+        self.tell(line);
+        Ended { outcome, directory: self.directory }
+    }
+}
+
+type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
+
+/// What a thing in flight brought.
+enum Landed {
+    Issued(Result<(ExportToken, String), visit::Fault>),
+    Redeemed(Redeemed),
+    Saved(Saved),
+}
+
+async fn land(flight: &mut Option<Flight>) -> Landed {
+    match flight {
+        Some(flight) => flight.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn ring(clock: Clock, wait: Option<Moment>) {
+    match wait {
+        Some(moment) => clock.until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The random half of the visit's id: no clock, no other source of chance.
+fn seed(id: VisitId) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hash::hash(&id, &mut hasher);
+    std::hash::Hasher::finish(&hasher)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
