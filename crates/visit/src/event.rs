@@ -25,7 +25,10 @@ pub enum Event {
     },
     /// Saving ended and files are missing; what came is kept. The words say what is missing and why.
     SavedInPart(String),
-    /// Somebody wants to leave (Ctrl-C, *cancel*).
+    /// The visitor left the screen (*cancel*). A visit whose avatar is on its way goes on without them: its URLs
+    /// come once, and not for long. Any other ends.
+    Left,
+    /// The program is to stop (Ctrl-C, shut-down).
     Interrupted,
 }
 

@@ -95,7 +95,9 @@ enum Doubt {
 pub enum Leaving {
     /// `give_up_at` passed.
     Late,
-    /// Somebody left.
+    /// The visitor left; what the answer brings is not lost on that account.
+    Gone,
+    /// The program is to stop.
     Asked,
 }
 
@@ -129,13 +131,24 @@ impl Visit {
     fn phase(&self) -> EndedIn {
         match &self.state {
             State::New | State::Issuing(_) | State::IssuePause(..) => EndedIn::Issuing,
-            State::Watching(watch, _) | State::Redeeming(watch, _) => match &watch.last {
-                Some(progress) if progress.status != CompletionStatus::NoAssociatedAvatar => EndedIn::Making,
-                _ => EndedIn::Inviting,
-            },
+            State::Watching(watch, _) | State::Redeeming(watch, _) if watch.is_associated() => {
+                EndedIn::Making
+            }
+            State::Watching(..) | State::Redeeming(..) => EndedIn::Inviting,
             State::Saving => EndedIn::Saving,
             State::Ended(_, ended_in) => *ended_in,
         }
+    }
+}
+
+impl Watch {
+    fn is_associated(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| last.status != CompletionStatus::NoAssociatedAvatar)
+    }
+
+    /// Whether somebody's avatar is on its way (after `failed` it is not).
+    fn is_making(&self) -> bool {
+        self.is_associated() && self.last.as_ref().is_some_and(|last| last.status != CompletionStatus::Failed)
     }
 }
 
@@ -187,19 +200,25 @@ pub fn step(mut visit: Visit, event: Event, now: Moment) -> (Visit, Vec<Effect>)
         }
         (State::Redeeming(watch, Some(leaving)), Event::Due) => Turn::End(match leaving {
             Leaving::Late => late(&watch),
-            Leaving::Asked => Outcome::Interrupted,
+            Leaving::Gone | Leaving::Asked => Outcome::Interrupted,
         }),
-        (State::Redeeming(watch, None | Some(Leaving::Late)), Event::Interrupted) => {
+        (State::Redeeming(watch, None | Some(Leaving::Late | Leaving::Gone)), Event::Interrupted) => {
             leave(watch, Leaving::Asked, now)
         }
+        (State::Watching(watch, _) | State::Redeeming(watch, _), Event::Left) if watch.is_making() => {
+            return (visit, Vec::new());
+        }
+        (State::Redeeming(watch, None), Event::Left) => leave(watch, Leaving::Gone, now),
         (State::Saving, Event::Saved { contradiction }) => {
             let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
             visit.state = State::Ended(outcome.clone(), EndedIn::Saved);
             return (visit, vec![Effect::End(outcome)]);
         }
         (State::Saving, Event::SavedInPart(why)) => Turn::End(Outcome::SavedInPart(why)),
-        (State::Ended(..), _) => return (visit, Vec::new()),
-        (_, Event::Interrupted) => Turn::End(Outcome::Interrupted),
+        (State::Ended(..), _) | (State::Redeeming(..) | State::Saving, Event::Left) => {
+            return (visit, Vec::new());
+        }
+        (_, Event::Interrupted | Event::Left) => Turn::End(Outcome::Interrupted),
         (_, _) => return (visit, Vec::new()),
     };
     match turn {
@@ -244,7 +263,9 @@ fn issue_failed(mut issue: Issue, fault: Fault, plan: &Plan, now: Moment) -> Tur
         // Every further try would make another token that somebody pays for.
         FaultKind::ProtocolBroken => return Turn::End(Outcome::ProtocolBroken(fault.detail)),
         FaultKind::Unanswered | FaultKind::GatewayLostAnswer => issue.unanswered += 1,
-        FaultKind::NeverSent | FaultKind::Busy | FaultKind::BackendFailing | FaultKind::Storage => {}
+        // It came, and could not be written down: another one would be lost in the same way.
+        FaultKind::Storage => return Turn::End(Outcome::StorageFailed(fault.detail)),
+        FaultKind::NeverSent | FaultKind::Busy | FaultKind::BackendFailing => {}
     }
     let until = issue.polling.next_poll(&Seen::Trouble { retry_after: fault.retry_after }, now);
     let streak = Streak::grow(issue.streak.take(), fault, now);
@@ -283,8 +304,9 @@ fn redeemed(
             watch.last = Some(progress);
             match leaving {
                 Some(Leaving::Asked) => Turn::End(Outcome::Interrupted),
+                Some(Leaving::Gone) if !watch.is_making() => Turn::End(Outcome::Interrupted),
                 Some(Leaving::Late) => Turn::End(late(&watch)),
-                None => watching(watch, until, effects, plan),
+                Some(Leaving::Gone) | None => watching(watch, until, effects, plan),
             }
         }
         RedeemResult::Failed(fault) => redeem_failed(watch, leaving, fault, plan, now),
@@ -310,7 +332,7 @@ fn redeem_failed(mut watch: Watch, leaving: Option<Leaving>, fault: Fault, plan:
     let tell = streak.notice(until, now);
     watch.streak = Some(streak);
     match leaving {
-        Some(Leaving::Asked) => Turn::End(Outcome::Interrupted),
+        Some(Leaving::Asked | Leaving::Gone) => Turn::End(Outcome::Interrupted),
         Some(Leaving::Late) => Turn::End(late(&watch)),
         None if out_of_patience => Turn::End(late(&watch)),
         None => watching(watch, until, vec![tell], plan),

@@ -74,6 +74,7 @@ fn any_beat() -> impl Strategy<Value = Beat> {
         Just(Event::Issued),
         Just(Event::Saved { contradiction: None }),
         any_redeem().prop_map(Event::Redeemed),
+        Just(Event::Left),
         Just(Event::Interrupted),
     ];
     (
@@ -134,7 +135,9 @@ impl World {
         if self.flight == Flight::Redeem && event == Event::Redeemed(RedeemResult::Delivered) {
             self.delivered = true;
         }
-        if !self.is_noise(&event) && !matches!(event, Event::Due | Event::Begun | Event::Interrupted) {
+        if !self.is_noise(&event)
+            && !matches!(event, Event::Due | Event::Begun | Event::Left | Event::Interrupted)
+        {
             self.flight = Flight::Nothing;
         }
         let (visit, effects) = step(self.visit.clone(), event, self.now);
@@ -205,7 +208,7 @@ impl World {
             Event::Redeemed(_) => self.flight != Flight::Redeem,
             Event::Issued | Event::IssueFailed(_) => self.flight != Flight::Issue,
             Event::Saved { .. } | Event::SavedInPart(_) => self.flight != Flight::Save,
-            Event::Due | Event::Begun | Event::Interrupted => true,
+            Event::Due | Event::Begun | Event::Left | Event::Interrupted => true,
         }
     }
 }
@@ -356,6 +359,54 @@ fn no_answer_is_abandoned_while_it_may_still_bring_the_avatar() {
 }
 
 #[test]
+fn whoever_leaves_takes_no_avatar_along() {
+    let making = progress(CompletionStatus::Processing, Some(40), None);
+    let failed = progress(CompletionStatus::Failed, Some(40), None);
+    // What the redeem in flight brings decides, whatever was known before.
+    for (result, goes_on) in [
+        (RedeemResult::Delivered, true),
+        (RedeemResult::NotReady(making.clone()), true),
+        (RedeemResult::NotReady(failed.clone()), false),
+        (RedeemResult::NotReady(Progress::unassociated()), false),
+        (RedeemResult::Failed(fault(FaultKind::NeverSent)), false),
+    ] {
+        let mut world = redeeming();
+        world.feed(Event::Left);
+        assert_eq!(world.end, None, "the answer is waited for");
+        answer(&mut world, result.clone());
+        assert_eq!(world.end.is_none(), goes_on, "{result:?}");
+    }
+    // Between two redeems the last status does.
+    for (last, goes_on) in [(making, true), (failed, false), (Progress::unassociated(), false)] {
+        let mut world = redeeming();
+        answer(&mut world, RedeemResult::NotReady(last.clone()));
+        world.feed(Event::Left);
+        assert_eq!(world.end.is_none(), goes_on, "{last:?}");
+    }
+    let mut world = redeeming();
+    answer(&mut world, RedeemResult::Delivered);
+    world.feed(Event::Left);
+    world.feed(Event::Saved { contradiction: None });
+    assert_eq!(world.end, Some(Outcome::Saved));
+    let mut world = World::new();
+    world.feed(Event::Left);
+    assert_eq!(world.end, Some(Outcome::Interrupted));
+}
+
+#[test]
+fn a_stop_ends_also_a_visit_that_was_left() {
+    let mut world = redeeming();
+    world.feed(Event::Left);
+    world.feed(Event::Interrupted);
+    answer(&mut world, RedeemResult::Delivered);
+    assert_eq!(world.end, Some(Outcome::Interrupted));
+    let mut world = redeeming();
+    world.feed(Event::Left);
+    ring(&mut world);
+    assert_eq!(world.end, Some(Outcome::Interrupted), "the answer is not waited for for ever");
+}
+
+#[test]
 fn patience_runs_out_in_a_row_of_failures_only() {
     let mut world = redeeming();
     while world.end.is_none() {
@@ -373,6 +424,9 @@ fn tokens_are_not_made_again_and_again() {
     let mut world = World::new();
     world.feed(Event::IssueFailed(fault(FaultKind::ProtocolBroken)));
     assert_eq!(world.end.map(|end| end.exit()), Some(9));
+    let mut world = World::new();
+    world.feed(Event::IssueFailed(fault(FaultKind::Storage)));
+    assert_eq!(world.end.map(|end| end.exit()), Some(2), "one token that nobody keeps is enough");
     let mut world = World::new();
     let mut asked = 1;
     while world.end.is_none() {
