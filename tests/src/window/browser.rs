@@ -89,7 +89,7 @@ impl App {
 impl Phone {
     /// Switches it on, with an empty page.
     pub async fn switch_on(desk: &Desk) -> Result<Self, Trouble> {
-        let screen = Screen::switch_on(desk, "phone-screen", 412, 915)?;
+        let screen = Screen::switch_on(desk, "phone-screen", 480, 960)?;
         let (port, _) = free_ports()?;
         let mut command = desk.command("WebKitWebDriver");
         command.arg(format!("--port={port}")).env("DISPLAY", screen.display());

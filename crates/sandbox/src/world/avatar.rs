@@ -87,8 +87,7 @@ impl Wardrobe {
     }
 }
 
-const RESIDENTS: [(&str, &str); 4] =
-    [("alex", "Alex"), ("kim", "Kim"), ("robin", "Robin"), ("sasha", "Sasha")];
+const RESIDENTS: [(&str, &str); 4] = [("ari", "Ari"), ("remy", "Remy"), ("robin", "Robin"), ("yuki", "Yuki")];
 
 fn generated_exports() -> Vec<ExportName> {
     let export =

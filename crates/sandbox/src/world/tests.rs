@@ -16,7 +16,7 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
 }
 
 fn any_choice() -> impl Strategy<Value = AvatarChoice> {
-    prop_oneof![Just(AvatarChoice::New), Just(AvatarChoice::Existing("alex".into()))]
+    prop_oneof![Just(AvatarChoice::New), Just(AvatarChoice::Existing("ari".into()))]
 }
 
 /// Redeems every so often until the token ends or `limit` has passed, and gives every answer with its time.

@@ -17,7 +17,7 @@ async fn the_page_has_what_a_phone_and_a_test_need_and_nothing_inline() {
     let token = world.generate().await;
     let page = world.get(&format!("/phone?exportToken={token}"), &[]).await;
     assert_eq!(page.status, 200);
-    for id in ["record-new", "skip-picture", "choose-existing", "avatar-alex", "status", "use-picture"] {
+    for id in ["record-new", "skip-picture", "choose-existing", "avatar-ari", "status", "use-picture"] {
         assert!(page.text().contains(&format!("id=\"{id}\" data-testid=\"{id}\"")), "{id}");
     }
     assert!(page.text().contains("not the Copresence app"));
@@ -29,7 +29,7 @@ async fn the_page_has_what_a_phone_and_a_test_need_and_nothing_inline() {
             && !page.text().contains("onclick")
     );
     assert_eq!(page.header("referrer-policy"), "no-referrer");
-    for file in ["/static/phone.js", "/static/phone.css", "/static/index.css", "/phone/avatars/alex.png"] {
+    for file in ["/static/phone.js", "/static/phone.css", "/static/index.css", "/phone/avatars/ari.png"] {
         assert_eq!(world.get(file, &[]).await.status, 200, "{file}");
     }
     assert_eq!(world.get("/phone/avatars/nobody.png", &[]).await.status, 404);
@@ -43,9 +43,9 @@ async fn a_visitor_chooses_an_avatar_and_follows_it() {
     let token = world.generate().await;
     let status = async || world.get(&format!("/phone/status?exportToken={token}"), &[]).await.json();
     assert_eq!(status().await["state"], "no_associated_avatar");
-    let chosen = world.post(&format!("/phone/associate?exportToken={token}&avatar=alex"), "").await.json();
+    let chosen = world.post(&format!("/phone/associate?exportToken={token}&avatar=ari"), "").await.json();
     assert_eq!((&chosen["state"], &chosen["queue_position"]), (&"in_queue".into(), &12.into()));
-    let again = world.post(&format!("/phone/associate?exportToken={token}&avatar=alex"), "").await;
+    let again = world.post(&format!("/phone/associate?exportToken={token}&avatar=ari"), "").await;
     assert_eq!(again.refusal(), (409, 119));
     world.pass(60);
     assert!(status().await["queue_position"].as_u64().expect("a place") < 12);

@@ -21,7 +21,7 @@ async fn a_tester_plays_the_phone_and_forces_states() {
     assert_eq!((&associated["state"], &associated["queue_position"]), (&"in_queue".into(), &12.into()));
     assert_eq!(call("associate", r#"{"avatar":"new"}"#).await.refusal(), (409, 119));
     assert_eq!(call("fail", "").await.json()["state"], "failed");
-    assert_eq!(call("associate", r#"{"avatar":"alex"}"#).await.json()["avatar"], "alex");
+    assert_eq!(call("associate", r#"{"avatar":"ari"}"#).await.json()["avatar"], "ari");
     assert_eq!(call("complete", "").await.json()["state"], "ready");
     assert_eq!(call("expire", "").await.json()["state"], "expired");
     assert_eq!(call("fail", "").await.refusal(), (409, 119));

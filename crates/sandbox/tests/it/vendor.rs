@@ -110,7 +110,7 @@ async fn a_failed_avatar_keeps_its_token_and_an_expired_token_is_refused() {
 async fn of_many_redeems_at_once_one_gets_the_urls() {
     let world = World::new(Scenario::ExistingAvatar);
     let token = world.generate().await;
-    world.sandbox.associate(&token, &AvatarChoice::Existing("alex".into()), None).expect("free");
+    world.sandbox.associate(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
     let key = world.sandbox.credentials().api_key.expose().to_owned();
     let redeems = (0..32).map(|_| {
         let (world, token, key) =
