@@ -2,14 +2,20 @@
 //! the runtime around it.
 
 use kiosk::app::Kiosk;
-use kiosk::view::Snapshot;
+use kiosk::view::{Screen, Snapshot};
 use std::sync::{Mutex, PoisonError};
 use tauri::ipc::{Channel, Invoke};
-use tauri::{AppHandle, Manager, Runtime, State, WebviewUrl, WebviewWindowBuilder};
+use tauri::{
+    AppHandle, LogicalPosition, LogicalSize, Manager, Runtime, State, WebviewUrl, WebviewWindowBuilder,
+};
 use tokio_util::sync::CancellationToken;
 
 /// The label of the window in which the phone is played.
 pub(crate) const PHONE: &str = "phone";
+/// A phone's width and height, in logical pixels.
+const PHONE_SIZE: (f64, f64) = (430.0, 880.0);
+/// From the screen's right edge.
+const PHONE_MARGIN: f64 = 48.0;
 
 /// The web view that listens now; one that was reloaded listens no more.
 #[derive(Default)]
@@ -78,7 +84,7 @@ async fn again(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
 }
 
 /// Opens the sandbox's phone page for the code on the screen, in a window the size of a phone that may do nothing
-/// but be a page.
+/// but be a page. It goes when the visit no longer needs a phone.
 #[tauri::command]
 async fn play_phone<R: Runtime>(app: AppHandle<R>, kiosk: State<'_, Kiosk>) -> Result<(), String> {
     if !kiosk.snapshot().backend.sandbox {
@@ -90,12 +96,72 @@ async fn play_phone<R: Runtime>(app: AppHandle<R>, kiosk: State<'_, Kiosk>) -> R
         window.navigate(link).and_then(|()| window.set_focus()).map_err(|error| error.to_string())?;
         return Ok(());
     }
+    open_phone(&app, link).map_err(|error| error.to_string())?;
+    let mut snapshots = kiosk.subscribe();
+    tokio::spawn(async move {
+        // The sender lives as long as the application, so an error is its end too.
+        drop(snapshots.wait_for(|snapshot| !needs_phone(&snapshot.screen)).await);
+        if let Some(window) = app.get_webview_window(PHONE)
+            && let Err(error) = window.close()
+        {
+            tracing::warn!(%error, "the phone's window could not be closed");
+        }
+    });
+    Ok(())
+}
+
+fn needs_phone(screen: &Screen) -> bool {
+    matches!(screen, Screen::Preparing { .. } | Screen::Invite { .. } | Screen::Making { .. })
+}
+
+fn open_phone<R: Runtime>(app: &AppHandle<R>, link: url::Url) -> tauri::Result<()> {
     let origin = link.origin();
-    WebviewWindowBuilder::new(&app, PHONE, WebviewUrl::External(link))
+    let window = WebviewWindowBuilder::new(app, PHONE, WebviewUrl::External(link))
         .title("Phone (sandbox)")
-        .inner_size(430.0, 880.0)
+        .inner_size(PHONE_SIZE.0, PHONE_SIZE.1)
         .on_navigation(move |to| to.origin() == origin)
-        .build()
-        .map(drop)
-        .map_err(|error| error.to_string())
+        .build()?;
+    if let Some(monitor) = window.current_monitor()? {
+        // At the right edge, over the code that it has just "scanned": what the screen says stays readable.
+        let screen: LogicalSize<f64> = monitor.size().to_logical(monitor.scale_factor());
+        let x = (screen.width - PHONE_SIZE.0 - PHONE_MARGIN).max(0.0);
+        let y = ((screen.height - PHONE_SIZE.1) / 2.0).max(0.0);
+        window.set_position(LogicalPosition::new(x, y))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    fn read(text: &str) -> Value {
+        serde_json::from_str(text).expect("JSON")
+    }
+
+    #[test]
+    fn the_page_may_call_the_kiosks_commands_and_nothing_else() {
+        let capability = read(include_str!("../capabilities/kiosk.json"));
+        assert_eq!(
+            capability["windows"],
+            serde_json::json!([crate::shell::WINDOW]),
+            "the phone's page gets none"
+        );
+        assert!(capability.get("remote").is_none(), "no page from elsewhere gets any");
+        let permissions = capability["permissions"].as_array().expect("a list");
+        let plain = |permission: &Value| {
+            permission.as_str().is_some_and(|name| name.starts_with("allow-") && !name.contains(':'))
+        };
+        assert!(permissions.iter().all(plain), "{permissions:?}");
+    }
+
+    #[test]
+    fn the_content_security_policy_is_strict() {
+        let config = read(include_str!("../tauri.conf.json"));
+        let policy = config["app"]["security"]["csp"].as_str().expect("a policy");
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        for loose in ["unsafe-", "*", "https:", " http: "] {
+            assert!(!policy.contains(loose), "{loose} in {policy}");
+        }
+    }
 }
