@@ -15,9 +15,18 @@ use url::Url;
   copresence sandbox                 a simulated Copresence backend to write your own client against
   copresence credentials set         put a profile's credentials into the OS keychain
 
-Exit codes: 0 saved · 2 usage or configuration · 3 credentials · 4 token refused or expired · 5 avatar failed
-6 backend unreachable or failing · 7 not every file saved · 8 nobody finished in time · 9 protocol broken
-10 possibly consumed · 130 interrupted")]
+Exit codes:
+    0  the avatar is saved, whole (or: nothing to recover)
+    2  usage or configuration
+    3  credentials missing or refused
+    4  the Export Token was refused, or ran out, before an avatar came
+    5  the avatar failed, and the visit ended with it
+    6  the backend could not be reached, or kept failing
+    7  redeemed, but not every file could be saved
+    8  nobody finished in time (--timeout)
+    9  the backend broke the protocol
+   10  possibly consumed: a redeem's answer was lost, and the token is now refused
+  130  interrupted; `copresence recover` finishes what was redeemed")]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -92,7 +101,7 @@ pub(crate) struct VisitOptions {
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
     /// Poll that long after each answer, instead of the adaptive policy
-    #[arg(long, value_name = "FIXED_DUR", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "FIXED_DUR", value_parser = poll)]
     pub(crate) poll: Option<Duration>,
     /// The visit is complete only if this export type came (repeatable)
     #[arg(long = "export", value_name = "TYPE")]
@@ -212,10 +221,18 @@ fn http_url(text: &str) -> Result<Url, String> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("an http(s) URL is needed".to_owned());
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("a URL must carry no user name or password: other programs see it".to_owned());
-    }
     Ok(url)
+}
+
+/// The shortest interval that a profile may set, too.
+const SHORTEST_POLL: Duration = Duration::from_millis(50);
+
+fn poll(text: &str) -> Result<Duration, String> {
+    let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if every < SHORTEST_POLL {
+        return Err("at least 50ms, for the backend's sake".to_owned());
+    }
+    Ok(every)
 }
 
 fn link(text: &str) -> Result<kiosk::LinkTemplate, String> {

@@ -2,8 +2,8 @@
 
 use kiosk::SetupError;
 use kiosk::StoreError;
-use kiosk::credentials::VaultError;
-use kiosk::profile::ProfileError;
+use kiosk::credentials::{Slot, VaultError, wanted};
+use kiosk::profile::{Profile, ProfileError};
 use kiosk::setup::TargetError;
 use std::fmt;
 
@@ -13,17 +13,44 @@ pub(crate) struct Failure {
     exit: u8,
     code: &'static str,
     message: String,
+    /// Lines of what to do; for people alone.
+    remedies: Vec<String>,
 }
 
 impl Failure {
     /// Exit 2: usage or configuration.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: 2, code: "configuration", message: message.into() }
+        Self { exit: 2, code: "configuration", message: message.into(), remedies: Vec::new() }
     }
 
     /// Exit 3: credentials are missing.
     pub(crate) fn credentials(message: impl Into<String>) -> Self {
-        Self { exit: 3, code: "credentials_missing", message: message.into() }
+        Self { exit: 3, code: "credentials_missing", message: message.into(), remedies: Vec::new() }
+    }
+
+    /// Exit 130: somebody left before the visit began.
+    pub(crate) fn interrupted() -> Self {
+        let message = "nothing was asked for yet".to_owned();
+        Self { exit: 130, code: "interrupted", message, remedies: Vec::new() }
+    }
+
+    /// Where credentials are missing: names those that this profile can use.
+    pub(crate) fn at(mut self, profile: &Profile) -> Self {
+        if self.exit == 3 {
+            let names: Vec<_> = wanted(profile).into_iter().map(Slot::env_name).collect();
+            let name = &profile.name;
+            self.remedies.push(format!(
+                "the profile `{name}` can use {} from the environment, or the keychain's: \
+                 `copresence credentials set --profile {name}`",
+                names.join(", ")
+            ));
+        }
+        self
+    }
+
+    /// What happened, in one line.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(crate) fn exit(&self) -> u8 {
@@ -37,7 +64,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        self.remedies.iter().try_for_each(|remedy| write!(f, "\n  what to do: {remedy}"))
     }
 }
 
@@ -49,13 +77,13 @@ impl From<ProfileError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self { exit: 2, code: "storage_failed", message: error.to_string() }
+        Self { exit: 2, code: "storage_failed", message: error.to_string(), remedies: Vec::new() }
     }
 }
 
 impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
-        Self::credentials(format!("{error}\n  what to do: {}", error.remedy()))
+        Self { remedies: vec![error.remedy().to_owned()], ..Self::credentials(error.to_string()) }
     }
 }
 

@@ -8,6 +8,7 @@ use kiosk::credentials::Vault;
 use kiosk::profile::{Profile, Profiles};
 use kiosk::setup::{Disk, Target, TargetError};
 use std::io::IsTerminal;
+use url::Url;
 
 pub(crate) fn profiles(common: &Common) -> Result<Profiles, Failure> {
     Ok(Profiles::load(common.config.as_deref())?)
@@ -17,12 +18,24 @@ pub(crate) fn profiles(common: &Common) -> Result<Profiles, Failure> {
 pub(crate) fn profile(common: &Common) -> Result<Profile, Failure> {
     let mut profile = profiles(common)?.get(&common.profile)?;
     if let Some(url) = &common.api_url {
+        bare(url, "--api-url")?;
         profile.api_url = Some(url.clone());
     }
     if let Some(link) = &common.link {
         profile.link = Some(link.clone());
     }
     Ok(profile)
+}
+
+/// Not clap's to say: it would repeat the URL, password and all.
+pub(crate) fn bare(url: &Url, flag: &str) -> Result<(), Failure> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{flag}: a URL must carry no user name or password: other programs see it (`copresence credentials set` \
+         puts them into the keychain)"
+    )))
 }
 
 pub(crate) fn disk(common: &Common) -> Result<Disk, Failure> {

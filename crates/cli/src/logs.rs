@@ -3,6 +3,7 @@
 
 use crate::args::Common;
 use kiosk::setup::Disk;
+use std::path::Path;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -18,6 +19,7 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
         _ => LevelFilter::TRACE,
     };
     let folder = common.data_dir.clone().unwrap_or_else(Disk::default_path).join("logs");
+    _ = private_folder(&folder);
     // No log file is no reason not to run: the journal's own error will say what is wrong with the folder.
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -26,6 +28,7 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
         .max_log_files(7)
         .build(&folder)
         .ok();
+    keep_private(&folder);
     let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
     let to_file = writer
         .map(|writer| fmt::layer().with_ansi(false).with_writer(writer).with_filter(ours(LevelFilter::INFO)));
@@ -36,6 +39,25 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
         .with_filter(ours(level));
     tracing_subscriber::registry().with(to_file).with(to_people).init();
     guard
+}
+
+/// Visits are somebody's: the folder is made as the journal would make it, which comes after.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+/// The appender asks for no mode of its own.
+fn keep_private(folder: &Path) {
+    #[cfg(unix)]
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        use std::os::unix::fs::PermissionsExt;
+        _ = std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o600));
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
 }
 
 /// Our own crates at the level; the libraries below (which would print headers) at warnings.

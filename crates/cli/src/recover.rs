@@ -2,8 +2,7 @@
 
 use crate::args::Common;
 use crate::failure::Failure;
-use crate::{ground, output};
-use kiosk::NoRecorder;
+use crate::{ground, output, stop};
 use kiosk::clock::Clock;
 use kiosk::credentials::{Vault, find, for_client};
 use kiosk::drive::{Parts, Teller};
@@ -11,11 +10,17 @@ use kiosk::line::Line;
 use kiosk::profile::Profiles;
 use kiosk::recover::{Fate, Recovered, Unfinished, recover};
 use kiosk::setup::{Disk, Target};
+use kiosk::{NoRecorder, Outcome};
 use std::sync::Arc;
 
 pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
     let disk = ground::disk(common)?;
-    let all = finish(common, &disk).await?;
+    let stopping = stop::on_signal("stopping … what is not finished stays for the next `copresence recover`");
+    let all = tokio::select! {
+        all = finish(common, &disk, common.json) => all?,
+        // Dropped in the middle it is what it was before: something to recover.
+        () = stopping.cancelled() => return Ok(Outcome::Interrupted.exit()),
+    };
     if all.is_empty() && !common.json {
         output::people(format_args!("Nothing to recover."));
     }
@@ -23,16 +28,16 @@ pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
     Ok(all.iter().map(|recovered| recovered.fate.exit()).max().unwrap_or(0))
 }
 
-/// At the start of a visit: what is left over is finished, and never stands in the new visit's way.
+/// At the start of a visit: what is left over is finished, and never stands in the new visit's way. Told to people
+/// alone: the lines of `visit --json` are the new visit's, and its `ended` is the only one.
 pub(crate) async fn before_a_visit(common: &Common, disk: &Disk) {
-    if let Err(failure) = finish(common, disk).await {
+    if let Err(failure) = finish(common, disk, false).await {
         output::people(format_args!("warning: earlier visits could not be looked at: {failure}"));
     }
 }
 
-async fn finish(common: &Common, disk: &Disk) -> Result<Vec<Recovered>, Failure> {
+async fn finish(common: &Common, disk: &Disk, json: bool) -> Result<Vec<Recovered>, Failure> {
     let profiles = ground::profiles(common)?;
-    let json = common.json;
     let teller: Teller = Arc::new(move |line: Line| {
         if json && let Ok(text) = serde_json::to_string(&line) {
             output::result(format_args!("{text}"));

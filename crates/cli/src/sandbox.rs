@@ -2,7 +2,7 @@
 
 use crate::args::{Common, SandboxOptions};
 use crate::failure::Failure;
-use crate::{output, stop};
+use crate::{ground, output, stop};
 use sandbox::{RequestLine, Server, Settings};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
@@ -11,6 +11,9 @@ pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, 
     if options.list_scenarios {
         list_scenarios(common);
         return Ok(0);
+    }
+    if let Some(url) = &options.public_url {
+        ground::bare(url, "--public-url")?;
     }
     let stopping = stop::on_signal("stopping …");
     let defaults = Settings::default();

@@ -22,6 +22,14 @@ pub(super) struct QrFile {
 
 impl QrFile {
     pub(super) fn new(path: &Path) -> Result<Self, Failure> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            return Err(Failure::usage(format!(
+                "--qr {}: there is no folder {}",
+                path.display(),
+                parent.display()
+            )));
+        }
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         match extension.as_str() {
             "svg" | "png" => Ok(Self { path: path.to_path_buf(), svg: extension == "svg" }),

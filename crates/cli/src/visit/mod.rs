@@ -22,28 +22,47 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn run(common: &Common, options: VisitOptions) -> Result<u8, Failure> {
-    let profile = ground::profile(common)?;
+    let show = Arc::new(Show::new(common));
+    let ended = prepared(common, options, show.clone()).await;
+    if let Err(failure) = &ended {
+        not_begun(&show, common, failure);
+    }
+    ended
+}
+
+/// Fails only before the visit begins; what happens in it is an outcome.
+async fn prepared(common: &Common, options: VisitOptions, show: Arc<Show>) -> Result<u8, Failure> {
+    let mut profile = ground::profile(common)?;
+    if let Some(poll) = options.poll {
+        // Who names an interval for one visit means it.
+        profile.pace.fastest = profile.pace.fastest.min(poll);
+    }
     let disk = ground::disk(common)?;
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
     let har = options.har.as_deref().map(HarFile::create).transpose()?;
     let stopping = stop::on_signal("stopping … (again to stop at once)");
-    recover::before_a_visit(common, &disk).await;
+    tokio::select! {
+        () = recover::before_a_visit(common, &disk) => {}
+        // What was being recovered is left as it was. No token was asked for yet.
+        () = stopping.cancelled() => return Err(Failure::interrupted()),
+    }
 
     let embedded = if profile.is_embedded_sandbox() { Some(embedded(&options).await?) } else { None };
     let backend = embedded.as_ref().map(Server::url).or_else(|| profile.api_url.clone());
     // In a scenario where nobody scans, nobody does.
     let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned());
     let phone = backend.filter(|_| scans).map(Phone::new).transpose()?;
-    let exit =
-        visit(common, options, &profile, &disk, embedded.as_ref(), Stage { qr, har, phone, stopping }).await;
+    let stage = Stage { show, qr, har, phone, stopping };
+    let exit = visit(common, options, &profile, &disk, embedded.as_ref(), stage).await;
     if let Some(server) = embedded {
         server.stop().await;
     }
-    exit
+    exit.map_err(|failure| failure.at(&profile))
 }
 
 /// What stands around the visit.
 struct Stage {
+    show: Arc<Show>,
     qr: Option<QrFile>,
     har: Option<HarFile>,
     phone: Option<Phone>,
@@ -58,15 +77,15 @@ async fn visit(
     embedded: Option<&Server>,
     stage: Stage,
 ) -> Result<u8, Failure> {
-    let found = match embedded {
-        Some(server) => Ok(sandbox_target(server)?),
-        None => ground::remote(profile).await,
+    let target = match embedded {
+        Some(server) => sandbox_target(server)?,
+        None => ground::remote(profile).await?,
     };
     let recorder: Arc<dyn Recorder> = match &stage.har {
         Some(har) => har.recorder(),
         None => Arc::new(NoRecorder),
     };
-    let made = found.and_then(|target| Ok((target.api(profile, recorder)?, target)));
+    let api = target.api(profile, recorder)?;
     let overrides = Overrides {
         out: common.out.clone(),
         timeout: options.timeout,
@@ -74,26 +93,17 @@ async fn visit(
         required_exports: options.exports.iter().map(ExportType::new).collect(),
         max_file_size: options.max_file_size.map(|size| size.as_u64()),
     };
-    let clock = Clock::default();
-    let show = Arc::new(Show::new(common));
-    let (api, target) = match made {
-        Ok(made) => made,
-        Err(failure) => {
-            not_begun(&show, clock, profile, &failure);
-            return Err(failure);
-        }
-    };
     let order = order(profile, &target, disk, &overrides);
-    let teller = teller(show, &stage);
-    let ended = drive(order, disk.parts(api, clock, teller), stage.stopping.clone()).await;
+    let teller = teller(&stage);
+    let ended = drive(order, disk.parts(api, Clock::default(), teller), stage.stopping.clone()).await;
     if let Some(har) = stage.har {
         har.write();
     }
     Ok(ended.outcome.exit())
 }
 
-fn teller(show: Arc<Show>, stage: &Stage) -> Teller {
-    let (qr, phone) = (stage.qr.clone(), stage.phone.clone());
+fn teller(stage: &Stage) -> Teller {
+    let (show, qr, phone) = (stage.show.clone(), stage.qr.clone(), stage.phone.clone());
     Arc::new(move |line: Line| {
         show.take(&line);
         if let LineEvent::Invited { link, .. } = &line.event {
@@ -108,12 +118,16 @@ fn teller(show: Arc<Show>, stage: &Stage) -> Teller {
 }
 
 /// For `--json` there is a last line also when nothing could begin.
-fn not_begun(show: &Show, clock: Clock, profile: &Profile, failure: &Failure) {
+fn not_begun(show: &Show, common: &Common, failure: &Failure) {
     let visit = kiosk::history::VisitId::new();
-    let api_url = profile.api_url.as_ref().map(ToString::to_string).unwrap_or_default();
-    let problem = problem::problem(failure.code(), Some(&failure.to_string()));
+    let clock = Clock::default();
+    let api_url = ground::profile(common).ok().and_then(|profile| profile.api_url);
+    let problem = problem::problem(failure.code(), Some(failure.message()));
     let events = [
-        LineEvent::Started { profile: profile.name.clone(), api_url },
+        LineEvent::Started {
+            profile: common.profile.clone(),
+            api_url: api_url.as_ref().map(ToString::to_string).unwrap_or_default(),
+        },
         LineEvent::Ended {
             code: failure.code().to_owned(),
             exit: failure.exit(),

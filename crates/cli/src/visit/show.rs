@@ -142,7 +142,8 @@ impl Show {
 
     fn saved(&self, directory: &str, files: &[SavedFile]) {
         let whole: u64 = files.iter().map(|file| file.bytes).sum();
-        self.say(&format!("Saved {} files, {}, in", files.len(), size(whole)));
+        let files = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
+        self.say(&format!("Saved {files}, {}, in", size(whole)));
         if self.json {
             self.say(directory);
         } else {

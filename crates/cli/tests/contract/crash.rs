@@ -1,0 +1,197 @@
+//! The program dies in the middle, and `recover` finishes what it left or says what became of it.
+
+use crate::support::backend::{Backend, Script};
+use crate::support::program::{Live, Ran, Stand};
+use crate::support::reply::{Asset, Manner, Reply, glb, zip};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// The `ended` line of the one visit that was recovered.
+#[track_caller]
+fn recovered(ran: &Ran, exit: i32, code: &str) -> Value {
+    ran.lines();
+    assert_eq!(ran.exit, Some(exit), "{}\n{}", ran.stdout, ran.stderr);
+    let lines = ran.lines();
+    let ended = lines.one("ended");
+    assert_eq!(ended["code"], code, "{ended}");
+    ended.clone()
+}
+
+#[track_caller]
+fn nothing_is_left(stand: &Stand) {
+    let again = stand.recover().exits(0);
+    assert_eq!(again.stdout, "", "{}", again.stderr);
+    let words = stand.run(&["recover"]).exits(0);
+    assert!(words.stderr.contains("Nothing to recover"), "{}", words.stderr);
+}
+
+#[test]
+fn killed_while_waiting_the_avatar_is_fetched_later() {
+    let backend = Backend::redeeming(vec![Reply::unscanned(), Reply::unscanned(), Reply::Urls]);
+    let stand = Stand::new();
+    let mut command = stand.visit(&backend, &[]);
+    // The first look, and then none until it is dead.
+    command.args(["--timeout", "1h"]);
+    let mut live = Live::start(command);
+    live.until("status");
+    assert_eq!(live.kill().exit, None);
+    // Whatever it asked until then: the next answer, or one of those that follow, has the URLs.
+    let mut ran = stand.recover();
+    while ran.exit == Some(0) && stand.saved().is_empty() {
+        ran = stand.recover();
+    }
+    recovered(&ran, 0, "saved");
+    assert_eq!(stand.saved().len(), 1);
+    nothing_is_left(&stand);
+}
+
+#[test]
+fn killed_while_waiting_a_token_still_active_is_kept() {
+    let backend = Backend::redeeming(vec![Reply::unscanned()]);
+    let stand = Stand::new();
+    let mut live = Live::start(stand.visit(&backend, &[]));
+    live.until("status");
+    live.kill();
+    let ran = stand.recover().exits(0);
+    assert!(ran.stderr.contains("still active") && ran.stderr.contains("again later"), "{}", ran.stderr);
+    // It is kept: later there is an answer.
+    let ran = stand.recover().exits(0);
+    assert!(ran.stderr.contains("still active"), "{}", ran.stderr);
+}
+
+#[test]
+fn killed_with_a_redeem_under_way_and_the_token_gone_is_possibly_consumed() {
+    let backend = Backend::redeeming(vec![Reply::processing(90), Reply::Never, Reply::no_such_token()]);
+    let stand = Stand::new();
+    let mut live = Live::start(stand.visit(&backend, &[]));
+    live.until("status");
+    backend.until_redeems(2);
+    live.kill();
+    let ran = stand.recover();
+    let ended = recovered(&ran, 10, "possibly_consumed");
+    assert!(ended["message"].as_str().is_some_and(|words| words.contains("consumed")), "{ended}");
+    nothing_is_left(&stand);
+}
+
+#[test]
+fn killed_while_waiting_and_the_token_gone_is_expired() {
+    let backend = Backend::redeeming(vec![Reply::processing(90), Reply::no_such_token()]);
+    let stand = Stand::new();
+    // So far apart that only the first look happens.
+    let mut command = stand.visit(&backend, &[]);
+    command.args(["--timeout", "1h"]);
+    let mut live = Live::start(command);
+    live.until("status");
+    live.kill();
+    let ran = stand.recover();
+    assert!(ran.exit == Some(4) || ran.stderr.contains("Nothing"), "{}\n{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn killed_while_downloading_goes_on_by_range() {
+    // Far enough that what came was flushed and journalled.
+    let bytes = glb(24 << 20);
+    let assets =
+        vec![Asset::new("fbx", zip()), Asset::new("glb", bytes.clone()).but(Manner::StallsAfter(20 << 20))];
+    let backend = Backend::start(Script { assets, redeem: vec![Reply::Urls], ..Script::default() });
+    let stand = Stand::new();
+    let live = Live::start(stand.visit(&backend, &[]));
+    backend.until_sent((20 << 20) + zip().len());
+    until_kept(&stand, "avatar.glb", |state| state.contains("16777216 bytes") || state.contains("20971520"));
+    live.kill();
+    assert!(visible(&stand).is_empty(), "nothing incomplete stands in OUT");
+    let ran = stand.recover();
+    recovered(&ran, 0, "saved");
+    let folder = visible(&stand).remove(0);
+    let saved = std::fs::read(folder.join("avatar.glb")).expect("saved");
+    assert!(saved == bytes, "to the byte");
+    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let lines = ran.lines();
+    let file =
+        lines.one("saved")["files"].as_array().and_then(|f| f.iter().find(|f| f["path"] == "avatar.glb"));
+    assert_eq!(file.and_then(|file| file["sha256"].as_str()), Some(digest.as_str()));
+    let ranges: Vec<_> = backend.requests_to("/dl/1").iter().filter_map(|r| r.range_start()).collect();
+    assert!(ranges.len() == 1 && ranges[0] >= 8 << 20, "it goes on where it was: {ranges:?}");
+    assert_eq!(backend.requests_to("/redeemExportToken").len(), 1, "the journal has the URLs");
+    nothing_is_left(&stand);
+}
+
+#[test]
+fn killed_while_downloading_and_the_url_gone_is_kept_in_part() {
+    let assets =
+        vec![Asset::new("fbx", zip()), Asset::new("glb", glb(3 << 20)).but(Manner::StallsThenGone(2 << 20))];
+    let backend = Backend::start(Script { assets, redeem: vec![Reply::Urls], ..Script::default() });
+    let stand = Stand::new();
+    let live = Live::start(stand.visit(&backend, &[]));
+    backend.until_sent((2 << 20) + zip().len());
+    until_kept(&stand, "avatar_fbx.zip", |state| state.starts_with("whole"));
+    live.kill();
+    let ran = stand.recover();
+    let ended = recovered(&ran, 7, "saved_in_part");
+    assert!(ended["message"].as_str().is_some_and(|words| words.contains("avatar.glb")), "{ended}");
+    assert!(visible(&stand).is_empty(), "nothing incomplete stands in OUT");
+    assert_eq!(stand.incomplete().len(), 1);
+    assert!(stand.incomplete()[0].join("avatar_fbx.zip").exists(), "what came is kept");
+    nothing_is_left(&stand);
+}
+
+#[test]
+fn the_next_visit_finishes_what_the_last_one_left_and_its_lines_are_its_own() {
+    let backend = Backend::redeeming(vec![Reply::unscanned(), Reply::Never, Reply::Urls]);
+    let stand = Stand::new();
+    let mut live = Live::start(stand.visit(&backend, &[]));
+    live.until("status");
+    backend.until_redeems(2);
+    live.kill();
+    let other = Backend::start(Script::default());
+    let ran = Live::start(stand.visit(&other, &[])).end();
+    ran.ends(0, "saved", "saved");
+    let lines = ran.lines();
+    assert_eq!(lines.0[0]["event"], "started");
+    assert_eq!(stand.saved().len(), 2, "{}", ran.stderr);
+    assert!(lines.0.iter().all(|line| line["visit"] == lines.0[0]["visit"]), "{}", ran.stdout);
+    nothing_is_left(&stand);
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_while_waiting_the_avatar_is_fetched_later() {
+    let backend = Backend::redeeming(vec![Reply::unscanned(), Reply::Never, Reply::Urls]);
+    let stand = Stand::new();
+    let mut live = Live::start(stand.visit(&backend, &[]));
+    live.until("status");
+    live.signal(rustix::process::Signal::INT);
+    // Asked in the middle of a redeem, it gives the answer a moment; asked again, it goes at once.
+    backend.until_redeems(1);
+    live.signal(rustix::process::Signal::INT);
+    assert_eq!(live.end().exit, Some(130));
+    let ran = stand.recover();
+    let ran = if stand.saved().is_empty() && ran.exit != Some(0) { ran } else { stand.recover() };
+    assert!(ran.exit.is_some(), "{}", ran.stderr);
+}
+
+/// Waits until the journal says so of a file: what it says is on the disk. The visit goes on meanwhile.
+fn until_kept(stand: &Stand, file: &str, wanted: impl Fn(&str) -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let visits = stand.run(&["history", "--json"]).exits(0).stdout;
+    let visit: Value = serde_json::from_str(visits.trim_end()).expect("one visit");
+    loop {
+        let shown =
+            stand.run(&["history", "show", visit["visit"].as_str().expect("an id"), "--json"]).exits(0);
+        let shown: Value = serde_json::from_str(&shown.stdout).expect("one object");
+        let files = shown["files"].as_array().expect("a list");
+        let state = files.iter().find(|it| it["path"] == file).and_then(|it| it["state"].as_str());
+        if state.is_some_and(&wanted) {
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "{file}: {shown}");
+    }
+}
+
+/// Folders in OUT that somebody who lists it sees.
+fn visible(stand: &Stand) -> Vec<std::path::PathBuf> {
+    let hidden = |path: &std::path::PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+    };
+    stand.saved().into_iter().filter(|path| !hidden(path)).collect()
+}

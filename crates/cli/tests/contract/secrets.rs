@@ -1,0 +1,116 @@
+//! Planted secrets reach the backend's sockets, and no byte of anything else.
+
+use crate::support::backend::{API_KEY, Backend, PASSWORD, SESSION_TOKEN, Script, USERNAME};
+use crate::support::program::{Live, Ran, Stand};
+use crate::support::reply::{Asset, Manner, Reply, zip};
+use serde_json::json;
+use std::path::Path;
+
+/// Each secret, as itself and as other forms of it could stand in a file.
+fn needles() -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for secret in [API_KEY, SESSION_TOKEN, USERNAME, PASSWORD] {
+        let quoted = json!(secret).to_string();
+        let percent: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        for form in [secret, quoted.trim_matches('"'), &percent, &percent.replace('+', "%20")] {
+            all.push(form.as_bytes().to_vec());
+        }
+    }
+    all
+}
+
+#[track_caller]
+fn clean(what: &str, bytes: &[u8]) {
+    for needle in needles() {
+        let found = bytes.windows(needle.len()).any(|window| window == needle);
+        assert!(!found, "{} stands in {what}", String::from_utf8_lossy(&needle));
+    }
+}
+
+fn clean_folder(folder: &Path) -> usize {
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).expect("readable") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            files += clean_folder(&path);
+        } else {
+            clean(&path.display().to_string(), &std::fs::read(&path).expect("readable"));
+            files += 1;
+        }
+    }
+    files
+}
+
+fn visit(stand: &Stand, backend: &Backend, with_login: bool) -> Ran {
+    let mut command = stand.visit(backend, &["-vv", "--har", "exchanges.har", "--qr", "code.svg"]);
+    if with_login {
+        command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
+        command.env("COPRESENCE_SESSION_TOKEN", "r:of-last-week");
+    }
+    let mut live = Live::start(command);
+    live.until("invited");
+    if cfg!(target_os = "linux") {
+        let id = live.id();
+        // The process may be over by now; what it showed while it ran is what counts.
+        clean("its arguments", &std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default());
+    }
+    live.end()
+}
+
+#[track_caller]
+fn nothing_leaked(stand: &Stand, ran: &Ran) {
+    clean("stdout", ran.stdout.as_bytes());
+    clean("stderr", ran.stderr.as_bytes());
+    assert!(clean_folder(stand.root()) >= 4, "journal, archive, code and log were looked at");
+}
+
+#[test]
+fn no_secret_is_written_anywhere() {
+    for with_login in [false, true] {
+        let backend = Backend::start(Script::default());
+        let stand = Stand::new();
+        let ran = visit(&stand, &backend, with_login);
+        ran.ends(0, "saved", "saved");
+        nothing_leaked(&stand, &ran);
+        let har = std::fs::read_to_string(stand.root().join("exchanges.har")).expect("an archive");
+        let har: serde_json::Value = serde_json::from_str(&har).expect("JSON");
+        let entries = har["log"]["entries"].as_array().expect("entries");
+        let api = backend.requests().iter().filter(|request| !request.path.starts_with("/dl/")).count();
+        assert!(entries.len() >= api, "every exchange is in it: {} of {api}", entries.len());
+    }
+}
+
+fn echoes(words: &str) -> Vec<Reply> {
+    vec![
+        Reply::json(500, &json!({"code": 1, "error": words})),
+        Reply::Whole(500, format!("<html>{words}</html>").into_bytes()),
+        Reply::With(500, ("X-Debug", words.replace('ü', "u")), words.as_bytes().to_vec()),
+    ]
+}
+
+#[test]
+fn a_backend_that_echoes_them_gets_none_of_them_written() {
+    // What each call was sent comes back in each way that an answer has.
+    let echo = format!("key {API_KEY}, session {SESSION_TOKEN}, user {USERNAME}, pass {PASSWORD}");
+    let mut generate = echoes(&echo);
+    let mut redeem = echoes(&format!("key {API_KEY}"));
+    redeem.push(Reply::Urls);
+    generate.extend(Script::default().generate);
+    let assets = vec![Asset::glb(), Asset::new("fbx", zip()).but(Manner::Refuses(410))];
+    let backend = Backend::start(Script { generate, redeem, assets, ..Script::default() });
+    let stand = Stand::new();
+    let ran = visit(&stand, &backend, true);
+    assert_eq!(ran.exit, Some(7), "{}\n{}", ran.stdout, ran.stderr);
+    clean("stderr", ran.stderr.as_bytes());
+    clean("the archive", &std::fs::read(stand.root().join("exchanges.har")).expect("an archive"));
+}
+
+#[test]
+fn a_url_with_credentials_in_it_is_refused_and_not_repeated() {
+    let stand = Stand::new();
+    let url = format!("https://someone:{API_KEY}@backend.test/");
+    let ran = Live::start(stand.anonymous_visit(&url, &[])).end();
+    assert_eq!(ran.exit, Some(2));
+    clean("stdout", ran.stdout.as_bytes());
+    clean("stderr", ran.stderr.as_bytes());
+}

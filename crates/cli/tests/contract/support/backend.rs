@@ -1,0 +1,322 @@
+//! A Copresence backend written from the vendor's text alone. Nothing in here knows the product's crates.
+
+use super::reply::{Asset, Manner, Reply};
+use super::wire::{self, Request};
+use serde_json::json;
+use std::collections::HashSet;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+pub(crate) const API_KEY: &str = "PLANTED-api-key-5f1c";
+pub(crate) const SESSION_TOKEN: &str = "r:PLANTED-session-77ab";
+pub(crate) const USERNAME: &str = "PLANTED-user-studio";
+pub(crate) const PASSWORD: &str = "PLANTED-pass word-ü9";
+pub(crate) const TOKEN: &str = "exp+tok/1=&?";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How it behaves.
+pub(crate) struct Script {
+    /// In order; the last one for ever.
+    pub(crate) generate: Vec<Reply>,
+    /// In order; the last one for ever (after URLs the token is spent, whatever stands here).
+    pub(crate) redeem: Vec<Reply>,
+    pub(crate) assets: Vec<Asset>,
+    /// A login is refused.
+    pub(crate) refuses_login: bool,
+    /// Put into every entry and object beside what the specification names.
+    pub(crate) extras: bool,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            generate: vec![Reply::json(200, &json!({ "token": TOKEN }))],
+            redeem: vec![Reply::unscanned(), Reply::queued(2), Reply::processing(50), Reply::Urls],
+            assets: vec![Asset::glb()],
+            refuses_login: false,
+            extras: false,
+        }
+    }
+}
+
+/// What was seen of the client.
+#[derive(Default)]
+struct Seen {
+    requests: Vec<Request>,
+    redeems: usize,
+    generates: usize,
+    redeems_in_flight: usize,
+    most_redeems_in_flight: usize,
+    spent: bool,
+    used: HashSet<String>,
+    /// Bytes of files that were put on the wire.
+    sent: usize,
+}
+
+struct Shared {
+    script: Script,
+    url: String,
+    seen: Mutex<Seen>,
+    changed: Condvar,
+    over: AtomicBool,
+}
+
+/// A backend that listens until it is dropped.
+pub(crate) struct Backend(Arc<Shared>);
+
+impl Backend {
+    pub(crate) fn start(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let shared = Arc::new(Shared {
+            script,
+            url,
+            seen: Mutex::default(),
+            changed: Condvar::new(),
+            over: AtomicBool::new(false),
+        });
+        let serving = shared.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if serving.over.load(Ordering::SeqCst) {
+                    break;
+                }
+                let Ok(stream) = stream else { continue };
+                let serving = serving.clone();
+                std::thread::spawn(move || serving.serve(stream));
+            }
+        });
+        Self(shared)
+    }
+
+    /// One whose redeems are these, and all else as usual.
+    pub(crate) fn redeeming(redeem: Vec<Reply>) -> Self {
+        Self::start(Script { redeem, ..Script::default() })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// All requests so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.0.seen().requests.clone()
+    }
+
+    pub(crate) fn requests_to(&self, path: &str) -> Vec<Request> {
+        self.requests().into_iter().filter(|r| r.path.starts_with(path)).collect()
+    }
+
+    pub(crate) fn most_redeems_in_flight(&self) -> usize {
+        self.0.seen().most_redeems_in_flight
+    }
+
+    /// Waits until so many bytes of files left.
+    pub(crate) fn until_sent(&self, bytes: usize) {
+        self.0.wait(|seen| seen.sent >= bytes);
+    }
+
+    /// Waits until so many redeems were asked.
+    pub(crate) fn until_redeems(&self, count: usize) {
+        self.0.wait(|seen| seen.redeems >= count);
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::SeqCst);
+        self.0.changed.notify_all();
+        // Wakes the listener.
+        _ = TcpStream::connect(self.0.url.trim_start_matches("http://"));
+    }
+}
+
+impl Shared {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no test panicked with it")
+    }
+
+    fn wait(&self, until: impl Fn(&Seen) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        let mut seen = self.seen();
+        while !until(&seen) {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "what was waited for did not happen: {:#?}", seen.requests);
+            seen = self.changed.wait_timeout(seen, left).expect("no test panicked with it").0;
+        }
+    }
+
+    fn until_over(&self) {
+        let mut seen = self.seen();
+        while !self.over.load(Ordering::SeqCst) {
+            seen = self.changed.wait_timeout(seen, Duration::from_millis(200)).expect("alive").0;
+        }
+    }
+
+    fn serve(&self, mut stream: TcpStream) {
+        let Some(request) = wire::read(&stream) else { return };
+        self.seen().requests.push(request.clone());
+        // A client that goes away is the client's affair.
+        _ = match request.path.split('?').next().unwrap_or_default() {
+            "/login" => self.login(&request, &mut stream),
+            "/generateExportToken" => self.generate(&request, &mut stream),
+            "/redeemExportToken" => self.redeem(&request, &mut stream),
+            path if path.starts_with("/dl/") => self.file(&request, &mut stream),
+            _ => refuse(&mut stream, 404, 1, "no such endpoint"),
+        };
+        self.changed.notify_all();
+    }
+
+    fn login(&self, request: &Request, stream: &mut TcpStream) -> std::io::Result<()> {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let known = request.method == "POST"
+            && request.header("X-Copresence-REST-API-Key") == API_KEY
+            && body["username"] == USERNAME
+            && body["password"] == PASSWORD;
+        if !known || self.script.refuses_login {
+            return refuse(stream, 404, 101, "Invalid username/password.");
+        }
+        whole(stream, 200, None, json!({ "sessionToken": SESSION_TOKEN }).to_string().as_bytes())
+    }
+
+    fn generate(&self, request: &Request, stream: &mut TcpStream) -> std::io::Result<()> {
+        let known = request.header("X-Copresence-REST-API-Key") == API_KEY
+            && request.header("X-Copresence-Session-Token") == SESSION_TOKEN;
+        if request.method != "POST" || !known {
+            return refuse(stream, 401, 0, "unauthorized");
+        }
+        let nth = {
+            let mut seen = self.seen();
+            seen.generates += 1;
+            seen.generates - 1
+        };
+        self.answer(stream, nth_of(&self.script.generate, nth))
+    }
+
+    fn redeem(&self, request: &Request, stream: &mut TcpStream) -> std::io::Result<()> {
+        let known = request.method == "GET"
+            && request.header("X-Copresence-REST-API-Key") == API_KEY
+            && !request.header("X-Copresence-Export-Token").is_empty();
+        if !known {
+            return refuse(stream, 400, 102, "headers are missing");
+        }
+        let reply = {
+            let mut seen = self.seen();
+            seen.redeems += 1;
+            seen.redeems_in_flight += 1;
+            seen.most_redeems_in_flight = seen.most_redeems_in_flight.max(seen.redeems_in_flight);
+            let reply = nth_of(&self.script.redeem, seen.redeems - 1).clone();
+            let reply = if seen.spent { Reply::no_such_token() } else { reply };
+            seen.spent |= matches!(reply, Reply::Urls | Reply::UrlsCut);
+            reply
+        };
+        self.changed.notify_all();
+        let result = self.answer(stream, &reply);
+        self.seen().redeems_in_flight -= 1;
+        result
+    }
+
+    fn answer(&self, stream: &mut TcpStream, reply: &Reply) -> std::io::Result<()> {
+        match reply {
+            Reply::Whole(status, body) => whole(stream, *status, None, body),
+            Reply::With(status, header, body) => whole(stream, *status, Some(header.clone()), body),
+            Reply::Urls => whole(stream, 200, None, &self.urls()),
+            Reply::UrlsCut => {
+                let body = self.urls();
+                wire::head(stream, 200, &[("Content-Type", "application/json".into())], body.len())?;
+                stream.write_all(&body[..body.len() / 2])
+            }
+            Reply::Dropped => Ok(()),
+            Reply::Never => {
+                self.until_over();
+                Ok(())
+            }
+        }
+    }
+
+    fn urls(&self) -> Vec<u8> {
+        let entries = self.script.assets.iter().enumerate().map(|(index, asset)| {
+            let mut entry = json!({"download_URL": format!("{}/dl/{index}?sig=PLANTED-sig-{index}", self.url),
+                "export_type": asset.export_type});
+            if self.script.extras {
+                entry["expires"] = serde_json::Value::Null;
+                entry["checksum"] = json!({"kind": ["md5", null]});
+            }
+            entry
+        });
+        let mut body = json!({ "avatar_ready": true });
+        body["payload_complete"] = entries.collect();
+        if self.script.extras {
+            body["payload_incomplete"] = serde_json::Value::Null;
+            body["server"] = json!({"version": 3, "none": null});
+        }
+        body.to_string().into_bytes()
+    }
+
+    fn file(&self, request: &Request, stream: &mut TcpStream) -> std::io::Result<()> {
+        let index = request.path.trim_start_matches("/dl/").split('?').next().and_then(|n| n.parse().ok());
+        let Some(asset) = index.and_then(|n: usize| self.script.assets.get(n)) else {
+            return refuse(stream, 404, 1, "no such file");
+        };
+        let first = self.seen().used.insert(request.path.clone());
+        let page = b"<!DOCTYPE html><html><body>Service unavailable</body></html>";
+        match asset.manner {
+            Manner::Refuses(status) => return refuse(stream, status, 1, "gone"),
+            Manner::ErrorPage => return whole(stream, 200, Some(("Content-Type", "text/html".into())), page),
+            Manner::StallsThenGone(_) if !first => return refuse(stream, 410, 1, "gone"),
+            Manner::Once if !first && request.range_start().is_none() => {
+                return refuse(stream, 410, 1, "this URL was used");
+            }
+            _ => {}
+        }
+        let from = request.range_start().unwrap_or(0);
+        let bytes = asset.bytes.get(from..).unwrap_or_default();
+        let mut headers = vec![("Content-Type", "application/octet-stream".to_owned())];
+        headers.push(("ETag", "\"one\"".to_owned()));
+        headers.push(("Accept-Ranges", "bytes".to_owned()));
+        let size = asset.bytes.len();
+        let status = if request.range_start().is_some() {
+            headers.push(("Content-Range", format!("bytes {from}-{}/{size}", size.saturating_sub(1))));
+            206
+        } else {
+            200
+        };
+        wire::head(stream, status, &headers, bytes.len())?;
+        let stop = match asset.manner {
+            Manner::StallsAfter(at) | Manner::StallsThenGone(at) | Manner::CutAfter(at) if first => at,
+            _ => bytes.len(),
+        };
+        stream.write_all(&bytes[..stop])?;
+        self.seen().sent += stop;
+        self.changed.notify_all();
+        if stop < bytes.len() && !matches!(asset.manner, Manner::CutAfter(_)) {
+            self.until_over();
+        }
+        Ok(())
+    }
+}
+
+fn nth_of(replies: &[Reply], nth: usize) -> &Reply {
+    replies.get(nth).or(replies.last()).expect("a script has a line")
+}
+
+fn whole(
+    stream: &mut TcpStream,
+    status: u16,
+    header: Option<(&'static str, String)>,
+    body: &[u8],
+) -> std::io::Result<()> {
+    let mut headers: Vec<_> = header.into_iter().collect();
+    if headers.is_empty() {
+        headers.push(("Content-Type", "application/json".to_owned()));
+    }
+    wire::head(stream, status, &headers, body.len())?;
+    stream.write_all(body)
+}
+
+fn refuse(stream: &mut TcpStream, status: u16, code: u16, error: &str) -> std::io::Result<()> {
+    whole(stream, status, None, json!({"code": code, "error": error}).to_string().as_bytes())
+}
