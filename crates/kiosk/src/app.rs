@@ -1,17 +1,19 @@
 //! The application behind a window: any number of visits, one of them on the screen.
 
 use crate::clock::Clock;
-use crate::drive::{Teller, drive};
+use crate::drive::{Leave, Teller, drive};
 use crate::line::{Line, LineEvent};
 use crate::problem;
 use crate::profile::Profile;
 use crate::setup::{Disk, Overrides, Target, order};
 use crate::stage::{HostFacts, Stage};
 use crate::view::{BackendView, Screen, Snapshot};
-use client::NoRecorder;
+use client::{Api, NoRecorder, SetupError};
+use futures_util::FutureExt as _;
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use store::VisitId;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +40,8 @@ pub struct Setup {
 #[derive(Clone)]
 pub struct Kiosk {
     setup: Arc<Setup>,
+    /// Made for the first visit; the later ones share its session token.
+    api: Arc<OnceLock<Api>>,
     clock: Clock,
     state: Arc<Mutex<State>>,
     snapshots: Arc<watch::Sender<Snapshot>>,
@@ -57,6 +61,7 @@ impl Kiosk {
         let first = Snapshot { revision: 1, backend: backend_view(&setup), screen: Screen::Attract };
         Self {
             setup: Arc::new(setup),
+            api: Arc::default(),
             clock: Clock::default(),
             state: Arc::default(),
             snapshots: Arc::new(watch::Sender::new(first)),
@@ -75,12 +80,11 @@ impl Kiosk {
         self.snapshots.subscribe()
     }
 
-    /// Begins a visit and shows it; nothing while one that lives is shown. Needs a tokio runtime around it.
+    /// Begins a visit and shows it; nothing while one that lives is shown, and nothing after [`stop`](Self::stop).
+    /// Needs a tokio runtime around it.
     pub fn start(&self) {
         let mut state = self.lock();
-        let busy =
-            state.shown.and_then(|id| state.stages.get(&id)).is_some_and(|(scene, _)| !scene.is_over());
-        if !busy && !self.stopping.is_cancelled() {
+        if state.shown_stage().is_none_or(Stage::is_over) {
             self.begin(&mut state);
         }
         self.publish(&state);
@@ -89,15 +93,17 @@ impl Kiosk {
     /// Leaves the screen. A visit whose avatar is on its way goes on behind it; another one ends.
     pub fn cancel(&self) {
         let mut state = self.lock();
-        Self::leave(&mut state);
+        state.leave();
         self.publish(&state);
     }
 
-    /// A new Export Token for whoever stands here.
+    /// A new Export Token for whoever stands here; nothing while one is being asked for, because each is paid for.
     pub fn new_code(&self) {
         let mut state = self.lock();
-        Self::leave(&mut state);
-        self.begin(&mut state);
+        if state.shown_stage().is_none_or(|stage| stage.is_over() || stage.link().is_some()) {
+            state.leave();
+            self.begin(&mut state);
+        }
         self.publish(&state);
     }
 
@@ -108,9 +114,10 @@ impl Kiosk {
 
     /// The link that is on the screen, for *play the phone*.
     pub fn shown_link(&self) -> Option<String> {
-        let state = self.lock();
-        let (scene, _) = state.stages.get(&state.shown?)?;
-        scene.link().map(str::to_owned)
+        match self.snapshot().screen {
+            Screen::Invite { link, .. } | Screen::Making { link, .. } => Some(link),
+            _ => None,
+        }
     }
 
     /// A saved file of the visit on the screen, and of no other.
@@ -135,63 +142,49 @@ impl Kiosk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn leave(state: &mut State) {
-        let Some((scene, leave)) = state.shown.take().and_then(|id| state.stages.get(&id)) else {
-            return;
-        };
-        if !scene.is_making() {
-            leave.cancel();
-        }
-        // Of visits that are over nothing needs to be remembered here: the journal has them.
-        state.stages.retain(|_, (scene, _)| !scene.is_over());
-    }
-
     fn begin(&self, state: &mut State) {
+        if self.stopping.is_cancelled() {
+            return;
+        }
         let setup = &self.setup;
         let order = order(&setup.profile, &setup.target, &setup.disk, &setup.overrides);
         let id = order.id;
-        let leave = self.stopping.child_token();
-        state.stages.insert(id, (Stage::new(id.to_string()), leave.clone()));
-        state.shown = Some(id);
-        let api = match setup.target.api(&setup.profile, Arc::new(NoRecorder)) {
+        let leave = Leave { interrupted: self.stopping.clone(), left: CancellationToken::new() };
+        state.show(id, leave.left.clone());
+        let api = match self.api() {
             Ok(api) => api,
             Err(error) => {
-                let problem = problem::problem("credentials_missing", Some(&error.to_string()));
-                let event = LineEvent::Ended {
-                    code: problem.code.clone(),
-                    exit: 3,
-                    message: problem::message(&problem),
-                    visit_state: "issuing".to_owned(),
-                };
-                if let Some((scene, _)) = state.stages.get_mut(&id) {
-                    scene.take(&event);
-                }
-                return;
+                return state.take(&Line { visit: id, at: self.clock.now(), event: unready(&error) });
             }
         };
         let parts = setup.disk.parts(api, self.clock, self.teller());
-        self.tasks.spawn(async move { drive(order, parts, leave).await });
+        let kiosk = self.clone();
+        self.tasks.spawn(async move {
+            // A mistake of ours ends a visit and not the kiosk: nobody is left in front of a screen that stands.
+            if AssertUnwindSafe(drive(order, parts, leave)).catch_unwind().await.is_err() {
+                let event = ended("internal", 2, "the program failed in this visit; the log says where");
+                kiosk.take(&Line { visit: id, at: kiosk.clock.now(), event });
+            }
+        });
     }
 
+    fn api(&self) -> Result<Api, SetupError> {
+        if let Some(api) = self.api.get() {
+            return Ok(api.clone());
+        }
+        let api = self.setup.target.api(&self.setup.profile, Arc::new(NoRecorder))?;
+        Ok(self.api.get_or_init(|| api).clone())
+    }
+
+    /// Keeps this application alive as long as the visit's task does, and no longer.
     fn teller(&self) -> Teller {
-        // Weak in effect: a handle of the same application, which the visit's task outlives by nothing.
         let kiosk = self.clone();
         Arc::new(move |line: Line| kiosk.take(&line))
     }
 
     fn take(&self, line: &Line) {
         let mut state = self.lock();
-        let over_and_unseen = {
-            let shown = state.shown == Some(line.visit);
-            let Some((scene, _)) = state.stages.get_mut(&line.visit) else {
-                return;
-            };
-            scene.take(&line.event);
-            scene.is_over() && !shown
-        };
-        if over_and_unseen {
-            state.stages.remove(&line.visit);
-        }
+        state.take(line);
         self.publish(&state);
     }
 
@@ -200,8 +193,7 @@ impl Kiosk {
             asset_base: self.setup.asset_base.clone(),
             can_play_phone: self.setup.target.embedded_sandbox,
         };
-        let shown = state.shown.and_then(|id| state.stages.get(&id));
-        let screen = shown.map_or(Screen::Attract, |(scene, _)| scene.screen(&facts));
+        let screen = state.shown_stage().map_or(Screen::Attract, |stage| stage.screen(&facts));
         self.snapshots.send_if_modified(|snapshot| {
             if snapshot.screen == screen {
                 return false;
@@ -213,11 +205,89 @@ impl Kiosk {
     }
 }
 
+impl State {
+    fn shown_stage(&self) -> Option<&Stage> {
+        self.stages.get(&self.shown?).map(|(stage, _)| stage)
+    }
+
+    fn show(&mut self, id: VisitId, left: CancellationToken) {
+        self.stages.insert(id, (Stage::new(id.to_string()), left));
+        self.shown = Some(id);
+        self.forget_ended();
+    }
+
+    /// Takes the shown visit off the screen, and tells it so: whether it goes on is for the visit to say.
+    fn leave(&mut self) {
+        if let Some((_, left)) = self.shown.take().and_then(|id| self.stages.get(&id)) {
+            left.cancel();
+        }
+        self.forget_ended();
+    }
+
+    fn take(&mut self, line: &Line) {
+        if let Some((stage, _)) = self.stages.get_mut(&line.visit) {
+            stage.take(&line.event);
+        }
+        if self.shown != Some(line.visit) {
+            self.forget_ended();
+        }
+    }
+
+    /// Of visits that are over nothing needs to be remembered here: the journal has them.
+    fn forget_ended(&mut self) {
+        let shown = self.shown;
+        self.stages.retain(|id, (stage, _)| !stage.is_over() || shown == Some(*id));
+    }
+}
+
+/// Why no visit can be driven.
+fn unready(error: &SetupError) -> LineEvent {
+    let missing = matches!(
+        error,
+        SetupError::MissingApiKey { .. }
+            | SetupError::MissingSession
+            | SetupError::IncompleteLogin
+            | SetupError::MissingPartnerKey { .. }
+    );
+    let (code, exit) = if missing { ("credentials_missing", 3) } else { ("configuration", 2) };
+    ended(code, exit, &error.to_string())
+}
+
+fn ended(code: &str, exit: u8, detail: &str) -> LineEvent {
+    let message = problem::message(&problem::problem(code, Some(detail)));
+    LineEvent::Ended { code: code.to_owned(), exit, message, visit_state: "issuing".to_owned() }
+}
+
 fn backend_view(setup: &Setup) -> BackendView {
     BackendView {
         profile: setup.profile.name.clone(),
         host: setup.target.host(),
         sandbox: setup.target.embedded_sandbox,
         phones_at: setup.phones_at.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visits_that_are_over_are_not_remembered() {
+        let mut state = State::default();
+        let end = |visit| Line { visit, at: jiff::Timestamp::now(), event: ended("timed_out", 8, "") };
+        for _ in 0..3 {
+            let id = VisitId::new();
+            state.show(id, CancellationToken::new());
+            state.take(&end(id));
+            assert!(state.shown_stage().is_some_and(Stage::is_over), "the screen says how it ended");
+            assert_eq!(state.stages.len(), 1);
+        }
+        let behind = VisitId::new();
+        state.show(behind, CancellationToken::new());
+        state.leave();
+        assert!(state.shown_stage().is_none());
+        assert_eq!(state.stages.len(), 1, "it goes on");
+        state.take(&end(behind));
+        assert!(state.stages.is_empty());
     }
 }

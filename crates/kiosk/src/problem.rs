@@ -82,6 +82,13 @@ const TABLE: &[Words] = &[
         true,
     ),
     words(
+        "download_interrupted",
+        "The download paused. It goes on by itself.",
+        "A download broke off and is resumed.",
+        "Nothing to do while it goes on; check the network",
+        true,
+    ),
+    words(
         "backend_busy",
         "The avatar service is busy. Just a moment.",
         "The backend asks for fewer requests (429).",

@@ -4,7 +4,7 @@
 //! token that may still be alive is redeemed once more (its answer decides between *still making*, *here it is*
 //! and *gone*); the rest is closed with its reason.
 
-use crate::drive::{Parts, Redeemed, SaveOrder, Saved, ended_line, redeem, save};
+use crate::drive::{Parts, Redeemed, SaveOrder, Saved, ended_line, read_again, read_answer, redeem, save};
 use crate::line::{Line, LineEvent};
 use client::Answered;
 use jiff::Timestamp;
@@ -81,50 +81,56 @@ pub async fn recover(
     parts_for: &PartsFor<'_>,
 ) -> Result<Vec<Recovered>, StoreError> {
     let mut all = Vec::new();
-    for unfinished in disk.journal.unfinished()? {
-        let visit = unfinished.visit.start.id;
-        let started_at = unfinished.visit.start.started_at;
+    for listed in disk.journal.unfinished()? {
+        let id = listed.visit.start.id;
         // A program that runs holds its visits; what it holds is not left over.
-        let fate = match disk.data.claim(&visit) {
+        let claim = match disk.data.claim(&id) {
             Err(StoreError::Held { .. }) => continue,
-            Err(error) => Fate::NotNow { why: error.to_string(), exit: 2 },
-            Ok(_claim) => match parts_for(&unfinished) {
-                Ok(parts) => one(&parts, unfinished).await,
-                Err(why) => Fate::NotNow { why, exit: 3 },
-            },
+            claim => claim,
         };
-        all.push(Recovered { visit, started_at, fate });
+        // Before the claim another program may have finished it, or brought it further.
+        let Some(unfinished) = disk.journal.unfinished()?.into_iter().find(|u| u.visit.start.id == id) else {
+            continue;
+        };
+        let started_at = unfinished.visit.start.started_at;
+        let fate = match claim {
+            Err(error) => Fate::NotNow { why: error.to_string(), exit: 2 },
+            Ok(_claim) => one(disk, parts_for, unfinished).await,
+        };
+        all.push(Recovered { visit: id, started_at, fate });
     }
     Ok(all)
 }
 
-async fn one(parts: &Parts, unfinished: Unfinished) -> Fate {
+async fn one(disk: &crate::setup::Disk, parts_for: &PartsFor<'_>, mut unfinished: Unfinished) -> Fate {
     let id = unfinished.visit.start.id;
+    let answer = unfinished.redeem.as_ref().and_then(|redeem| match &redeem.state {
+        RedeemState::Answered { status, body: Some(body), delivered } => {
+            Some((redeem.no, Answered::new(*status, body.clone()), delivered.is_none()))
+        }
+        _ => None,
+    });
+    let delivery = answer.as_ref().and_then(|(_, answered, _)| read_again(answered).delivery);
+    if delivery.is_some() || unfinished.visit.start.ephemeral {
+        // Spent, or of a backend that is gone: whoever looks for credentials need not find any.
+        unfinished.token = None;
+    }
+    let parts = match parts_for(&unfinished) {
+        Ok(parts) => parts,
+        Err(why) => return Fate::NotNow { why, exit: 3 },
+    };
     if let Err(error) = parts.journal.reopen(&id) {
         return Fate::NotNow { why: error.to_string(), exit: 2 };
     }
-    let answer = unfinished.redeem.as_ref().and_then(|redeem| match &redeem.state {
-        RedeemState::Answered { status, body: Some(body), .. } => Some((redeem.no, *status, body.clone())),
-        _ => None,
-    });
-    if let Some((no, status, body)) = answer {
-        let unread = matches!(
-            unfinished.redeem.as_ref().map(|redeem| &redeem.state),
-            Some(RedeemState::Answered { delivered: None, .. })
-        );
-        let answered = Answered::new(status, body);
-        let read = if unread {
-            crate::drive::read_answer(&parts.journal, id, no, &answered)
-        } else {
-            crate::drive::read_again(&answered)
-        };
-        if let Some(delivery) = read.delivery {
-            return finish_saving(parts, &unfinished, delivery).await;
-        }
+    if let Some((no, answered, true)) = &answer {
+        read_answer(&disk.journal, id, *no, answered);
+    }
+    if let Some(delivery) = delivery {
+        return finish_saving(&parts, &unfinished, delivery).await;
     }
     if unfinished.visit.start.ephemeral {
         let why = "its backend was the embedded sandbox, which ended with the program".to_owned();
-        return close(parts, &unfinished, why);
+        return close(&parts, &unfinished, why);
     }
     if let Some(UnfinishedRedeem { no, state: RedeemState::Intent, .. }) = unfinished.redeem {
         let now = parts.clock.now();
@@ -133,28 +139,28 @@ async fn one(parts: &Parts, unfinished: Unfinished) -> Fate {
         }
     }
     if let Some(token) = unfinished.token.clone() {
-        return ask_once_more(parts, &unfinished, &token).await;
+        return ask_once_more(&parts, &unfinished, &token).await;
     }
-    close(parts, &unfinished, "no Export Token had come, so nothing is lost".to_owned())
+    close(&parts, &unfinished, "no Export Token had come, so nothing is lost".to_owned())
 }
 
 async fn ask_once_more(parts: &Parts, unfinished: &Unfinished, token: &ExportToken) -> Fate {
     let id = unfinished.visit.start.id;
-    let doubt = doubt(parts, unfinished);
+    let past = past(parts, unfinished);
     let Redeemed { result, delivery } = redeem(parts, id, token).await;
     if let Some(delivery) = delivery {
         return finish_saving(parts, unfinished, delivery).await;
     }
-    let failed = |outcome: Outcome, why: String| {
-        let exit = outcome.exit();
+    let failed = |outcome: Outcome| {
+        let (exit, why) = (outcome.exit(), outcome.detail().unwrap_or_default().to_owned());
         end(parts, unfinished, &outcome, EndedIn::Making, None);
         Fate::NotNow { why, exit }
     };
     match result {
         RedeemResult::Refused => {
-            let outcome = match doubt {
+            let outcome = match past.doubt {
                 Some(words) => Outcome::PossiblyConsumed(words),
-                None => Outcome::TokenRefused { was_active: true },
+                None => Outcome::TokenRefused { was_active: past.was_active },
             };
             end(parts, unfinished, &outcome, EndedIn::Making, None);
             Fate::Finished { outcome, directory: None }
@@ -163,36 +169,57 @@ async fn ask_once_more(parts: &Parts, unfinished: &Unfinished, token: &ExportTok
             end(parts, unfinished, &Outcome::Interrupted, EndedIn::Making, None);
             Fate::StillActive { status: progress.status.as_str().to_owned() }
         }
-        RedeemResult::Failed(fault) if fault.kind == FaultKind::CredentialsRefused => {
-            failed(Outcome::CredentialsRefused(fault.detail.clone()), fault.detail)
+        // One broken answer does not end a token that may still live, so none of these is an ending that forgets it.
+        RedeemResult::Failed(fault) => failed(match fault.kind {
+            FaultKind::CredentialsRefused => Outcome::CredentialsRefused(fault.detail),
+            FaultKind::Storage => Outcome::StorageFailed(fault.detail),
+            FaultKind::NeverSent | FaultKind::Unanswered => Outcome::Unreachable(fault.detail),
+            FaultKind::Busy
+            | FaultKind::BackendFailing
+            | FaultKind::GatewayLostAnswer
+            | FaultKind::ProtocolBroken => Outcome::BackendFailing(fault.detail),
+        }),
+        RedeemResult::Delivered => {
+            let why = "the backend delivered, and what it delivered is in the journal";
+            end(parts, unfinished, &Outcome::Interrupted, EndedIn::Making, None);
+            Fate::NotNow { why: why.to_owned(), exit: Outcome::Interrupted.exit() }
         }
-        RedeemResult::Failed(fault) => failed(Outcome::Unreachable(fault.detail.clone()), fault.detail),
-        RedeemResult::Delivered => failed(
-            Outcome::Interrupted,
-            "the backend delivered, and what it delivered is in the journal".to_owned(),
-        ),
     }
 }
 
-/// Whether an earlier answer was lost that no later one cleared up, and how.
-fn doubt(parts: &Parts, unfinished: &Unfinished) -> Option<String> {
-    let detail = parts.journal.visit(&unfinished.visit.start.id).ok().flatten()?;
-    let mut doubt = None;
-    for redeem in detail.redeems {
+/// What the earlier redeems say about a refusal.
+#[derive(Default)]
+struct Past {
+    /// Whether an answer was lost that no later one cleared up, and how.
+    doubt: Option<String>,
+    /// Whether the backend ever knew the token.
+    was_active: bool,
+}
+
+fn past(parts: &Parts, unfinished: &Unfinished) -> Past {
+    let mut past = Past::default();
+    let detail = parts.journal.visit(&unfinished.visit.start.id).ok().flatten();
+    for redeem in detail.into_iter().flat_map(|detail| detail.redeems) {
         match redeem.outcome {
-            RedeemOutcome::Open => doubt = Some(DIED_BETWEEN.to_owned()),
-            RedeemOutcome::Unanswered { evidence, .. } => doubt = Some(evidence),
-            RedeemOutcome::Answered { status: 200, .. } => doubt = None,
+            RedeemOutcome::Open => past.doubt = Some(DIED_BETWEEN.to_owned()),
+            RedeemOutcome::Unanswered { evidence, .. } => past.doubt = Some(evidence),
+            RedeemOutcome::Answered { status: 200, .. } => past = Past { doubt: None, was_active: true },
+            RedeemOutcome::Answered { status: status @ (502 | 504), .. } => {
+                past.doubt = Some(format!("a gateway lost the backend's answer (status {status})"));
+            }
             _ => {}
         }
     }
-    doubt
+    past
 }
 
 async fn finish_saving(parts: &Parts, unfinished: &Unfinished, delivery: Delivery) -> Fate {
     let start = &unfinished.visit.start;
-    if let Some((directory, outcome)) = in_order_already(parts, unfinished) {
-        let ended_in = if outcome == Outcome::Saved { EndedIn::Saved } else { EndedIn::Saving };
+    let contradiction = delivery.contradiction.as_ref().map(ToString::to_string);
+    let whole = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
+    if let Some((directory, incomplete)) = in_order_already(parts, unfinished) {
+        let ended_in = if incomplete.is_none() { EndedIn::Saved } else { EndedIn::Saving };
+        let outcome = incomplete.unwrap_or(whole);
         end(parts, unfinished, &outcome, ended_in, Some(directory.clone()));
         return Fate::Finished { outcome, directory: Some(directory) };
     }
@@ -205,17 +232,18 @@ async fn finish_saving(parts: &Parts, unfinished: &Unfinished, delivery: Deliver
         required_exports: start.required_exports.clone(),
         parallel: 4,
         max_file_size: 2 << 30,
-        times: unfinished.visit.times.clone(),
+        pause: crate::drive::DOWNLOAD_PAUSE,
+        // The token may have been redeemed only now.
+        times: parts.journal.times(&start.id).unwrap_or_else(|_| unfinished.visit.times.clone()),
         earlier,
     };
     let exports = delivery.exports.iter().map(|export| export.export_type.as_str().to_owned()).collect();
     tell(parts, start.id, LineEvent::Redeemed { exports });
-    let Saved { directory, files, missing, contradiction } = save(parts, order, delivery).await;
+    let Saved { directory, files, missing, .. } = save(parts, order, delivery).await;
     let (outcome, ended_in) = if missing.is_empty() {
-        let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
         let folder = directory.as_deref().unwrap_or(&start.out_dir).display().to_string();
         tell(parts, start.id, LineEvent::Saved { directory: folder, files });
-        (outcome, EndedIn::Saved)
+        (whole, EndedIn::Saved)
     } else {
         (Outcome::SavedInPart(missing.join("; ")), EndedIn::Saving)
     };
@@ -223,16 +251,15 @@ async fn finish_saving(parts: &Parts, unfinished: &Unfinished, delivery: Deliver
     Fate::Finished { outcome, directory }
 }
 
-/// The folder, when the crash came between the rename and the journal's last word.
-fn in_order_already(parts: &Parts, unfinished: &Unfinished) -> Option<(PathBuf, Outcome)> {
+/// The folder, when the crash came between the rename and the journal's last word; and what is missing in it.
+fn in_order_already(parts: &Parts, unfinished: &Unfinished) -> Option<(PathBuf, Option<Outcome>)> {
     let start = &unfinished.visit.start;
     let parents = [start.out_dir.clone(), parts.data.incomplete()];
     let found = parents.iter().find_map(|parent| Avatars::find(parent, &start.id).ok().flatten());
     found.map(|(folder, manifest)| {
         let missing: Vec<String> =
             manifest.missing.iter().map(|file| format!("{}: {}", file.export_type, file.reason)).collect();
-        let whole = manifest.complete;
-        (folder, if whole { Outcome::Saved } else { Outcome::SavedInPart(missing.join("; ")) })
+        (folder, (!manifest.complete).then(|| Outcome::SavedInPart(missing.join("; "))))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::credentials::{self, Vault, VaultError};
-use crate::drive::{Order, Parts, Teller};
+use crate::drive::{DOWNLOAD_PAUSE, Order, Parts, Teller};
 use crate::profile::Profile;
 use client::{
     Api, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, TimeOuts,
@@ -187,6 +187,7 @@ pub fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overri
         required_exports: overrides.required_exports.clone(),
         parallel_downloads: profile.parallel_downloads,
         max_file_size: overrides.max_file_size.unwrap_or(profile.max_file_size),
+        download_pause: DOWNLOAD_PAUSE,
         ephemeral: target.embedded_sandbox,
     }
 }

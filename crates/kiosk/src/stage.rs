@@ -51,15 +51,6 @@ impl Stage {
         self.invite.as_ref().map(|invite| invite.link.as_str())
     }
 
-    /// Whether somebody's avatar is on its way: leaving the screen does not end such a visit.
-    pub(crate) fn is_making(&self) -> bool {
-        self.saving.is_some()
-            || self.status.as_ref().is_some_and(|status| {
-                let word = CompletionStatus::from(status.word.as_str());
-                !matches!(word, CompletionStatus::NoAssociatedAvatar | CompletionStatus::Failed)
-            })
-    }
-
     pub(crate) fn is_over(&self) -> bool {
         self.ended.is_some()
     }

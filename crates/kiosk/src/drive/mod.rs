@@ -8,7 +8,7 @@ mod redeem;
 mod run;
 mod save;
 
-pub use order::{Ended, Order, Parts, Teller};
+pub use order::{DOWNLOAD_PAUSE, Ended, Order, Parts, Teller};
 pub(crate) use redeem::{Redeemed, read_again, read_answer, redeem};
 pub(crate) use save::{SaveOrder, Saved, save};
 
@@ -19,16 +19,32 @@ use run::Run;
 use tokio_util::sync::CancellationToken;
 use visit::Outcome;
 
+/// What may end a visit before its time.
+#[derive(Debug, Clone, Default)]
+pub struct Leave {
+    /// The program is to stop: every visit ends, and the journal has what `recover` needs.
+    pub interrupted: CancellationToken,
+    /// The visitor left: the visit ends, unless an avatar is on its way.
+    pub left: CancellationToken,
+}
+
+impl From<CancellationToken> for Leave {
+    fn from(interrupted: CancellationToken) -> Self {
+        Self { interrupted, ..Self::default() }
+    }
+}
+
 /// Drives one visit to its end.
 ///
 /// Dropping the future abandons the visit as a crash would: the journal has what `recover` needs.
-pub async fn drive(order: Order, parts: Parts, interrupted: CancellationToken) -> Ended {
+pub async fn drive(order: Order, parts: Parts, leave: impl Into<Leave>) -> Ended {
+    let leave = leave.into();
     let told = parts.teller.clone();
     let (id, clock) = (order.id, parts.clock);
     let tell = move |event| told(Line { visit: id, at: clock.now(), event });
     tell(LineEvent::Started { profile: order.profile.clone(), api_url: order.api_url.clone() });
     match Run::begin(order, parts) {
-        Ok(run) => run.run(interrupted).await,
+        Ok(run) => run.run(leave).await,
         Err(error) => {
             let outcome = Outcome::StorageFailed(error.to_string());
             tell(ended_line(&outcome, visit::outcome::EndedIn::Issuing.as_str(), None));
@@ -55,4 +71,8 @@ pub(crate) fn ended_line(outcome: &Outcome, state: &str, directory: Option<&std:
 /// earlier one wherever its clock stands.
 pub(crate) fn day_of(started: Timestamp) -> jiff::civil::Date {
     started.to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -39,9 +39,14 @@ pub struct Order {
     pub parallel_downloads: usize,
     /// The largest file taken, in bytes.
     pub max_file_size: u64,
+    /// Before a download that broke is asked for again; doubled each time that it brings nothing.
+    pub download_pause: Duration,
     /// Whether the backend dies with this process (the embedded sandbox).
     pub ephemeral: bool,
 }
+
+/// [`Order::download_pause`] where nobody says otherwise.
+pub const DOWNLOAD_PAUSE: Duration = Duration::from_millis(400);
 
 /// What a visit is driven with.
 #[derive(Clone)]

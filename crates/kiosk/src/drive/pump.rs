@@ -6,7 +6,7 @@ use client::{Download, DownloadError, Resume};
 use futures_util::StreamExt;
 use protocol::{DownloadUrl, ExportType};
 use std::time::{Duration, Instant};
-use store::{AvatarFolder, FileProgress, FileState, PartialFile, StoreError, VisitId, WholeFile};
+use store::{AvatarFolder, FileProgress, FileState, Format, PartialFile, StoreError, VisitId, WholeFile};
 
 /// Tries for one file in a row that bring not one byte further, before it is given up.
 const FRUITLESS: u32 = 5;
@@ -40,6 +40,8 @@ pub(crate) struct Fetch<'a> {
     pub(crate) export_type: &'a ExportType,
     pub(crate) url: &'a DownloadUrl,
     pub(crate) max: u64,
+    /// Before it is asked for again; doubled each time that it brings nothing.
+    pub(crate) pause: Duration,
     /// How far an earlier run had come with it.
     pub(crate) earlier: Option<&'a FileState>,
 }
@@ -51,49 +53,52 @@ pub(crate) async fn fetch(
     file: &Fetch<'_>,
 ) -> Result<WholeFile, Failure> {
     let mut known = FileProgress::default();
-    let partial = match file.earlier {
+    let durable = match file.earlier {
         Some(FileState::Failed { why, spent: true }) => {
             return Err(Failure { why: why.clone(), spent: true });
         }
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the file's last rename and the journal's word.
             if let Some(whole) = folder.whole(file.name)? {
-                return Ok(whole);
+                return credible(file, whole);
             }
             known = progress.clone();
-            folder.resume(file.name, progress.bytes)?
+            progress.bytes
         }
-        _ => folder.start(file.name)?,
+        // What an earlier run may have left of it, nobody vouches for.
+        _ => 0,
     };
-    let mut partial = partial.limited(file.max);
+    let mut partial = folder.resume(file.name, durable)?.limited(file.max);
     if let Err(error) = parts.journal.file_requested(&file.id, file.index) {
         tracing::error!(%error, file = file.name, "the request could not be journalled");
     }
     let mut flow = Flow { parts, file, told: None, known };
-    let mut fruitless = 0;
-    loop {
-        let offset = partial.offset();
-        let failure = match flow.turn(&mut partial).await {
-            Ok(()) => break,
-            Err(Stop::Disk(error)) => return Err(error.into()),
-            Err(Stop::Wire(DownloadError::RangeRefused { total: Some(total) })) if total == offset => break,
-            Err(Stop::Wire(failure)) => failure,
-        };
-        if !may_go_on(&failure) {
-            return Err(Failure { why: failure.to_string(), spent: true });
-        }
-        fruitless = if partial.offset() > offset { 0 } else { fruitless + 1 };
-        if fruitless >= FRUITLESS {
-            return Err(Failure { why: failure.to_string(), spent: false });
-        }
-        tracing::info!(file = file.name, at = partial.offset(), why = %failure, "the download goes on");
-        tokio::time::sleep(pause(&failure, fruitless)).await;
+    if durable == 0 && file.earlier.is_some() {
+        // What the journal says of an earlier beginning has to go before anything new is written.
+        flow.flush(&mut partial)?;
     }
-    believable(file, &partial).map_err(|why| Failure { why, spent: true })?;
+    flow.fetch_all_of_it(&mut partial).await?;
+    believable(file, partial.format()).map_err(|why| Failure { why, spent: true })?;
     // The fsync of a large file takes a while: not on the thread that serves the other visits.
     let whole = tokio::task::spawn_blocking(move || partial.finish()).await;
     let whole = whole
         .map_err(|error| Failure { why: format!("it could not be finished: {error}"), spent: true })??;
+    let whole = credible(file, whole)?;
+    flow.tell(whole.bytes, true);
+    Ok(whole)
+}
+
+/// An error page with status 200 is no avatar, however whole it came.
+fn believable(file: &Fetch<'_>, format: Format) -> Result<(), String> {
+    if store::contradicts(file.export_type, format) {
+        return Err(format!("{} was due, and {format} came", file.export_type));
+    }
+    Ok(())
+}
+
+/// A file that says of itself that it is longer or shorter is not whole.
+fn credible(file: &Fetch<'_>, whole: WholeFile) -> Result<WholeFile, Failure> {
+    believable(file, whole.format).map_err(|why| Failure { why, spent: true })?;
     match whole.stated_bytes {
         Some(stated) if stated != whole.bytes => {
             let why = format!("its own header says {stated} bytes, and {} came", whole.bytes);
@@ -101,15 +106,6 @@ pub(crate) async fn fetch(
         }
         _ => Ok(whole),
     }
-}
-
-/// An error page with status 200 is no avatar, however whole it came.
-fn believable(file: &Fetch<'_>, partial: &PartialFile) -> Result<(), String> {
-    let format = partial.format();
-    if store::contradicts(file.export_type, format) {
-        return Err(format!("{} was due, and {format} came", file.export_type));
-    }
-    Ok(())
 }
 
 /// Whether the same URL may bring more.
@@ -123,17 +119,35 @@ fn may_go_on(failure: &DownloadError) -> bool {
     }
 }
 
-fn pause(failure: &DownloadError, fruitless: u32) -> Duration {
-    let wish = match failure {
+fn wish(failure: &DownloadError) -> Option<Duration> {
+    match failure {
         DownloadError::Refused { retry_after, .. } => *retry_after,
         _ => None,
-    };
-    wish.unwrap_or(Duration::from_millis(200 << fruitless)).min(LONGEST_PAUSE)
+    }
+}
+
+/// Whether two validators, as far as they can be compared, name two versions. "A client that has received multiple
+/// partial responses … combines [them] if they all share the same strong validator" (RFC 9110, 15.3.7.3).
+fn is_another(before: Option<&str>, now: Option<&str>) -> bool {
+    let is_tag = |validator: &str| validator.starts_with('"');
+    matches!((before, now), (Some(before), Some(now)) if is_tag(before) == is_tag(now) && before != now)
 }
 
 enum Stop {
     Disk(StoreError),
     Wire(DownloadError),
+    /// The rest belongs to another version of the file than the beginning that is here.
+    Changed,
+    /// More came than the file has.
+    Overrun {
+        total: u64,
+    },
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Disk(error)
+    }
 }
 
 /// What goes from request to request of one file.
@@ -145,6 +159,45 @@ struct Flow<'a> {
 }
 
 impl Flow<'_> {
+    /// Asks again until all of it is here, or nothing more can be had.
+    async fn fetch_all_of_it(&mut self, partial: &mut PartialFile) -> Result<(), Failure> {
+        let mut fruitless = 0;
+        // The furthest that any answer came: a URL that ever begins again does not get for ever.
+        let mut furthest = partial.offset();
+        loop {
+            let offset = partial.offset();
+            if offset > 0 && self.known.total == Some(offset) {
+                // Its last byte was durable before a crash: a spent URL is not needed any more.
+                return Ok(());
+            }
+            let (why, wish) = match self.turn(partial).await {
+                Ok(()) => return Ok(()),
+                Err(Stop::Disk(error)) => return Err(error.into()),
+                Err(Stop::Wire(DownloadError::RangeRefused { total: Some(total) })) if total == offset => {
+                    return Ok(());
+                }
+                Err(Stop::Wire(failure)) if !may_go_on(&failure) => {
+                    return Err(Failure { why: failure.to_string(), spent: true });
+                }
+                Err(Stop::Overrun { total }) => {
+                    let why = format!("the backend said {total} bytes, and sent more");
+                    return Err(Failure { why, spent: true });
+                }
+                Err(Stop::Wire(failure)) => (failure.to_string(), wish(&failure)),
+                Err(Stop::Changed) => ("the file changed at the backend while it came".to_owned(), None),
+            };
+            fruitless = if partial.offset() > furthest { 0 } else { fruitless + 1 };
+            furthest = furthest.max(partial.offset());
+            if fruitless >= FRUITLESS {
+                return Err(Failure { why, spent: false });
+            }
+            let pause = wish.unwrap_or(self.file.pause * (1 << fruitless) / 2).min(LONGEST_PAUSE);
+            tracing::info!(file = self.file.name, at = partial.offset(), %why, "the download goes on");
+            self.tell_trouble(&why, fruitless.max(1), pause);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
     async fn turn(&mut self, partial: &mut PartialFile) -> Result<(), Stop> {
         let offset = partial.offset();
         let resume = (offset > 0).then(|| Resume {
@@ -157,13 +210,19 @@ impl Flow<'_> {
     }
 
     async fn take_in(&mut self, mut download: Download, partial: &mut PartialFile) -> Result<(), Stop> {
+        if download.offset > 0 && is_another(self.known.validator.as_deref(), download.validator.as_deref()) {
+            self.known = FileProgress::default();
+            self.begin_again(partial)?;
+            return Err(Stop::Changed);
+        }
         self.known.total = download.total;
-        self.known.validator.clone_from(&download.validator);
+        if download.offset == 0 || download.validator.is_some() {
+            self.known.validator.clone_from(&download.validator);
+        }
         if download.offset != partial.offset() {
             // The backend ignored the range, or has another file by now, and sends all of it: this very answer is
             // the file, so it starts over here.
-            partial.restart().map_err(Stop::Disk)?;
-            self.flush(partial)?;
+            self.begin_again(partial)?;
         }
         let mut flushed = partial.offset();
         while let Some(chunk) = download.stream.next().await {
@@ -174,19 +233,30 @@ impl Flow<'_> {
                     return Err(Stop::Wire(failure));
                 }
             };
-            partial.write(&chunk).map_err(Stop::Disk)?;
+            let grown = partial.offset() + chunk.len() as u64;
+            if let Some(total) = self.known.total.filter(|total| grown > *total) {
+                return Err(Stop::Overrun { total });
+            }
+            partial.write(&chunk)?;
             if partial.offset() - flushed >= FLUSH_EVERY {
                 self.flush(partial)?;
                 flushed = partial.offset();
             }
             self.tell(partial.offset(), false);
         }
-        self.tell(partial.offset(), true);
-        Ok(())
+        // On disk with its size before anything else: from here on a crash needs no URL.
+        self.known.total = Some(partial.offset());
+        Ok(self.flush(partial)?)
     }
 
-    fn flush(&mut self, partial: &mut PartialFile) -> Result<(), Stop> {
-        self.known.bytes = partial.sync().map_err(Stop::Disk)?;
+    /// Throws away what came; the journal takes its word back before anything new is written.
+    fn begin_again(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+        partial.restart()?;
+        self.flush(partial)
+    }
+
+    fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+        self.known.bytes = partial.sync()?;
         if let Err(error) = self.parts.journal.file_progress(&self.file.id, self.file.index, &self.known) {
             tracing::error!(%error, file = self.file.name, "how far the file came could not be journalled");
         }
@@ -200,7 +270,19 @@ impl Flow<'_> {
         }
         self.told = Some(Instant::now());
         let total = if whole { Some(bytes) } else { self.known.total };
-        let event = LineEvent::Progress { file: self.file.name.to_owned(), bytes, total };
+        self.say(LineEvent::Progress { file: self.file.name.to_owned(), bytes, total });
+    }
+
+    fn tell_trouble(&self, why: &str, attempt: u32, pause: Duration) {
+        self.say(LineEvent::Retrying {
+            code: "download_interrupted".to_owned(),
+            message: format!("{}: {why}", self.file.name),
+            attempt,
+            next_poll_ms: super::millis(pause),
+        });
+    }
+
+    fn say(&self, event: LineEvent) {
         (self.parts.teller)(Line { visit: self.file.id, at: self.parts.clock.now(), event });
     }
 }

@@ -3,7 +3,7 @@
 use super::order::{Ended, Order, Parts};
 use super::redeem::{Redeemed, redeem};
 use super::save::{SaveOrder, Saved, save};
-use super::{ended_line, issue};
+use super::{Leave, day_of, ended_line, issue, millis};
 use crate::clock::Clock;
 use crate::line::{Line, LineEvent};
 use jiff::Timestamp;
@@ -11,9 +11,7 @@ use protocol::{CompletionStatus, Delivery, ExportToken};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
-use store::{Ending, Phase, Times, VisitId, VisitRecordStart};
-use tokio_util::sync::CancellationToken;
+use store::{AvatarFolder, Ending, Kept, Phase, Times, VisitId, VisitRecordStart};
 use visit::machine::{Plan, Visit, step};
 use visit::{Effect, Event, Moment, Notice, Outcome, RedeemResult};
 
@@ -58,16 +56,7 @@ impl Run {
             token: None,
             delivery: None,
             directory: None,
-            times: Times {
-                started: now,
-                issued: None,
-                associated: None,
-                queued: None,
-                processing: None,
-                ready: None,
-                redeemed: None,
-                saved: None,
-            },
+            times: Times { started: now, ..Times::default() },
             flight: None,
             wait: None,
             _claim: claim,
@@ -78,8 +67,8 @@ impl Run {
         (self.parts.teller)(Line { visit: self.order.id, at: self.parts.clock.now(), event });
     }
 
-    pub(super) async fn run(mut self, interrupted: CancellationToken) -> Ended {
-        let mut leaving = false;
+    pub(super) async fn run(mut self, leave: Leave) -> Ended {
+        let (mut leaving, mut stopping) = (false, false);
         let mut end = self.feed(Event::Begun);
         while end.is_none() {
             let event = tokio::select! {
@@ -88,9 +77,13 @@ impl Run {
                     self.flight = None;
                     self.take_in(landed)
                 }
-                () = interrupted.cancelled(), if !leaving => {
-                    leaving = true;
+                () = leave.interrupted.cancelled(), if !stopping => {
+                    stopping = true;
                     Event::Interrupted
+                }
+                () = leave.left.cancelled(), if !leaving => {
+                    leaving = true;
+                    Event::Left
                 }
                 () = ring(self.parts.clock, self.wait) => {
                     self.wait = None;
@@ -140,6 +133,7 @@ impl Run {
             required_exports: self.order.required_exports.clone(),
             parallel: self.order.parallel_downloads,
             max_file_size: self.order.max_file_size,
+            pause: self.order.download_pause,
             times: self.times.clone(),
             earlier: Vec::new(),
         };
@@ -164,8 +158,11 @@ impl Run {
                     self.note_phase(&progress.status);
                 }
                 if let Some(delivery) = delivery {
-                    let now = Some(self.parts.clock.now());
-                    (self.times.ready, self.times.redeemed) = (now, now);
+                    let now = self.parts.clock.now();
+                    (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
+                    if let Err(error) = self.parts.journal.phase_reached(&self.order.id, Phase::Ready, now) {
+                        tracing::warn!(%error, "a phase could not be written");
+                    }
                     self.delivery = Some(delivery);
                     self.token = None;
                 }
@@ -227,6 +224,16 @@ impl Run {
         }
     }
 
+    /// Nobody will go on with this visit: what came of its files is not left lying among the avatars.
+    fn clear_up(&self) {
+        let day = day_of(self.times.started);
+        let cleared = AvatarFolder::reopen(&self.order.out, &self.order.id, day)
+            .and_then(|folder| folder.map_or(Ok(()), AvatarFolder::discard));
+        if let Err(error) = cleared {
+            tracing::warn!(%error, "what came of the avatar could not be removed");
+        }
+    }
+
     fn close(mut self, outcome: Outcome) -> Ended {
         // What is in flight is dropped here; a redeem among it notes itself as unanswered.
         self.flight = None;
@@ -247,8 +254,10 @@ impl Run {
                 at: self.parts.clock.now(),
             },
         );
-        if let Err(error) = written {
-            tracing::error!(%error, "the journal could not take in the visit's end");
+        match written {
+            Ok(Kept::Nothing) if self.directory.is_none() => self.clear_up(),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the journal could not take in the visit's end"),
         }
         self.tell(line);
         Ended { outcome, directory: self.directory }
@@ -283,8 +292,4 @@ fn seed(id: VisitId) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     std::hash::Hash::hash(&id, &mut hasher);
     std::hash::Hasher::finish(&hasher)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -21,6 +21,8 @@ pub(crate) struct SaveOrder {
     pub(crate) required_exports: Vec<ExportType>,
     pub(crate) parallel: usize,
     pub(crate) max_file_size: u64,
+    /// As [`super::Order::download_pause`].
+    pub(crate) pause: std::time::Duration,
     pub(crate) times: store::Times,
     /// How far an earlier run had come, when this one finishes what a crash left.
     pub(crate) earlier: Vec<FileRecord>,
@@ -156,6 +158,7 @@ async fn fetch_one(
         export_type: &export.export_type,
         url: &export.download_url,
         max: order.max_file_size,
+        pause: order.pause,
         earlier,
     };
     let result = fetch(parts, folder, &file).await;
@@ -213,7 +216,10 @@ fn finish(
         missing,
     };
     let directory = if complete {
-        parts.journal.phase_reached(&order.id, Phase::Saved, now)?;
+        if let Err(error) = parts.journal.phase_reached(&order.id, Phase::Saved, now) {
+            // The avatar is whole: a journal that cannot say so does not keep it from its place.
+            tracing::error!(%error, "that the avatar is saved could not be written");
+        }
         folder.publish(&manifest)?
     } else {
         folder.keep_incomplete(&parts.data, &manifest)?

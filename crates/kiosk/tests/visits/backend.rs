@@ -1,0 +1,258 @@
+//! The scripted backend: plain HTTP/1.1 over TCP, one request a connection.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+use url::Url;
+
+/// A request.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    pub(crate) path: String,
+    headers: HashMap<String, String>,
+}
+
+impl Ask {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    /// `FROM` of `Range: bytes=FROM-`; zero without one.
+    pub(crate) fn from(&self) -> usize {
+        let range = self.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+        range.map_or(0, |from| from.parse().expect("a number"))
+    }
+
+    /// A URL of this backend.
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.header("host").expect("a host"))
+    }
+
+    /// 200, ready, with one URL under `/files/` an export: type and file name.
+    pub(crate) fn ready(&self, exports: &[(&str, &str)]) -> Reply {
+        self.ready_body(true, exports)
+    }
+
+    pub(crate) fn ready_body(&self, avatar_ready: bool, exports: &[(&str, &str)]) -> Reply {
+        let list: Vec<_> = exports
+            .iter()
+            .map(|(kind, name)| {
+                serde_json::json!({"export_type": kind, "download_URL": self.url(&format!("/files/{name}"))})
+            })
+            .collect();
+        Reply::json(&serde_json::json!({"avatar_ready": avatar_ready, "payload_complete": list}))
+    }
+}
+
+/// An answer.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    /// The connection breaks after so many bytes of the body.
+    breaks_at: Option<usize>,
+    /// The head states no length.
+    endless: bool,
+    /// Not one byte comes, the connection just ends.
+    silent: bool,
+    /// It waits for this.
+    after: Option<oneshot::Receiver<()>>,
+}
+
+impl Reply {
+    pub(crate) fn status(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    pub(crate) fn json(value: &serde_json::Value) -> Self {
+        Self { status: 200, body: value.to_string().into_bytes(), ..Self::default() }
+    }
+
+    pub(crate) fn not_ready(status: &str) -> Self {
+        Self::json(&serde_json::json!({
+            "avatar_ready": false,
+            "payload_incomplete":
+                {"completion_status": status, "completion_progress": -1, "queue_position": -1},
+        }))
+    }
+
+    pub(crate) fn file(body: &[u8]) -> Self {
+        Self { status: 200, body: body.to_vec(), ..Self::default() }
+    }
+
+    /// 206 with the rest of a file.
+    pub(crate) fn rest(whole: &[u8], from: usize) -> Self {
+        let range = format!("bytes {from}-{}/{}", whole.len() - 1, whole.len());
+        Self { status: 206, ..Self::file(&whole[from..]) }.with("content-range", range)
+    }
+
+    /// 206 of this body, whatever its length.
+    pub(crate) fn part_of(self, from: usize, total: usize) -> Self {
+        let range = format!("bytes {from}-{}/{total}", total - 1);
+        Self { status: 206, ..self }.with("content-range", range)
+    }
+
+    pub(crate) fn silence() -> Self {
+        Self { silent: true, ..Self::default() }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn breaking_at(self, bytes: usize) -> Self {
+        Self { breaks_at: Some(bytes), ..self }
+    }
+
+    pub(crate) fn endless(self) -> Self {
+        Self { endless: true, ..self }
+    }
+
+    pub(crate) fn after(self, moment: oneshot::Receiver<()>) -> Self {
+        Self { after: Some(moment), ..self }
+    }
+
+    async fn send(self, stream: &mut TcpStream) -> std::io::Result<()> {
+        if let Some(moment) = self.after {
+            // A sender that is gone lets nobody through.
+            if moment.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        if self.silent {
+            return Ok(());
+        }
+        let length = if self.endless {
+            "transfer-encoding: chunked".to_owned()
+        } else {
+            format!("content-length: {}", self.body.len())
+        };
+        let mut head = vec![format!("HTTP/1.1 {} X", self.status), "connection: close".to_owned(), length];
+        head.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        let head = head.join("\r\n") + "\r\n\r\n";
+        stream.write_all(head.as_bytes()).await?;
+        let sent = &self.body[..self.breaks_at.unwrap_or(self.body.len()).min(self.body.len())];
+        if self.endless {
+            stream.write_all(format!("{:x}\r\n", sent.len()).as_bytes()).await?;
+            stream.write_all(sent).await?;
+            let end: &[u8] = if self.breaks_at.is_some() { b"\r\n" } else { b"\r\n0\r\n\r\n" };
+            stream.write_all(end).await?;
+        } else {
+            stream.write_all(sent).await?;
+        }
+        stream.flush().await
+    }
+}
+
+/// What it answers: the how manieth request of that path it is (from 1), and the request.
+pub(crate) type Script = Box<dyn Fn(usize, &Ask) -> Reply + Send + Sync>;
+
+/// The running backend; it ends with this value.
+pub(crate) struct Backend {
+    pub(crate) url: Url,
+    asked: watch::Receiver<Vec<Ask>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Backend {
+    /// Answers `/generateExportToken` with the token `token-N`, the rest by the script.
+    pub(crate) async fn start(script: impl Fn(usize, &Ask) -> Reply + Send + Sync + 'static) -> Self {
+        let script: Arc<Script> = Arc::new(Box::new(script));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (tell, asked) = watch::channel(Vec::new());
+        let tell = Arc::new(Mutex::new(tell));
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                tokio::spawn(serve(stream, script.clone(), tell.clone()));
+            }
+        });
+        Self { url: url.parse().expect("a URL"), asked, task }
+    }
+
+    /// Every request so far.
+    pub(crate) fn asked(&self) -> Vec<Ask> {
+        self.asked.borrow().clone()
+    }
+
+    /// How often a path was asked for.
+    pub(crate) fn count(&self, path: &str) -> usize {
+        count(&self.asked.borrow(), path)
+    }
+
+    /// Waits until a path was asked for so often.
+    pub(crate) async fn until_asked(&self, path: &str, times: usize) {
+        let mut asked = self.asked.clone();
+        asked.wait_for(|asked| count(asked, path) >= times).await.expect("it runs");
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn count(asked: &[Ask], path: &str) -> usize {
+    asked.iter().filter(|ask| ask.path == path).count()
+}
+
+async fn serve(mut stream: TcpStream, script: Arc<Script>, tell: Arc<Mutex<watch::Sender<Vec<Ask>>>>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return,
+        }
+    }
+    let head = String::from_utf8(head).expect("a head");
+    let mut lines = head.lines();
+    let path = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a path").to_owned();
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let ask = Ask { path, headers };
+    let length: usize = ask.header("content-length").map_or(0, |length| length.parse().expect("a number"));
+    let mut body = vec![0; length];
+    if stream.read_exact(&mut body).await.is_err() {
+        return;
+    }
+    let nth = {
+        let tell = tell.lock().expect("no test panics here");
+        tell.send_modify(|asked| asked.push(ask.clone()));
+        count(&tell.borrow(), &ask.path)
+    };
+    let reply = match ask.path.as_str() {
+        "/generateExportToken" => match script(nth, &ask) {
+            Reply { status: 0, silent: false, after, .. } => {
+                let token = serde_json::json!({"token": format!("export-token-{nth}")});
+                Reply { after, ..Reply::json(&token) }
+            }
+            told => told,
+        },
+        _ => script(nth, &ask),
+    };
+    // Whoever asked may be gone.
+    let _ = reply.send(&mut stream).await;
+}
+
+/// A GLB of so many bytes whose header says the truth.
+pub(crate) fn glb(bytes: usize) -> Vec<u8> {
+    let mut file = b"glTF\x02\0\0\0".to_vec();
+    file.extend(u32::try_from(bytes).expect("small").to_le_bytes());
+    file.extend((file.len()..bytes).map(|at| u8::try_from(at % 251).expect("a byte")));
+    file
+}
+
+/// Something that begins as a PNG does.
+pub(crate) fn png(bytes: usize) -> Vec<u8> {
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    file.extend((file.len()..bytes).map(|at| u8::try_from(at % 241).expect("a byte")));
+    file
+}

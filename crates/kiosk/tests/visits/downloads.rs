@@ -1,0 +1,207 @@
+//! One file over a bad line: what is resumed, what begins again, and what is never called whole.
+
+use super::backend::{Ask, Reply, glb, png};
+use super::house::{House, REDEEM, manifest, names};
+use kiosk::Outcome;
+use std::path::PathBuf;
+
+const ETAG: &str = "etag";
+
+/// A visit whose only file is answered by a script, and what of it was asked.
+async fn visit(
+    export_type: &'static str,
+    file: impl Fn(usize, &Ask) -> Reply + Send + Sync + 'static,
+) -> (House, kiosk::drive::Ended) {
+    let house = House::new(move |nth, ask| match ask.path.as_str() {
+        REDEEM => ask.ready(&[(export_type, "one")]),
+        "/files/one" => file(nth, ask),
+        "/elsewhere" => Reply::file(&glb(1000)),
+        _ => Reply::default(),
+    })
+    .await;
+    let ended = house.visit().await;
+    (house, ended)
+}
+
+fn asked(house: &House) -> Vec<Ask> {
+    house.backend.asked().into_iter().filter(|ask| ask.path == "/files/one").collect()
+}
+
+fn saved(ended: &kiosk::drive::Ended, name: &str) -> Vec<u8> {
+    assert_eq!(ended.outcome, Outcome::Saved);
+    std::fs::read(ended.directory.as_ref().expect("a folder").join(name)).expect("saved")
+}
+
+/// The incomplete folder and why its file is missing.
+fn incomplete(house: &House, ended: &kiosk::drive::Ended) -> (PathBuf, String) {
+    assert_eq!(ended.outcome.exit(), 7, "{ended:?}");
+    let directory = ended.directory.clone().expect("what came is kept");
+    assert!(directory.starts_with(house.disk.data.incomplete()));
+    assert!(names(&house.out()).is_empty(), "nothing incomplete stands among the avatars");
+    let manifest = manifest(&directory);
+    assert!(!manifest.complete && manifest.files.is_empty());
+    (directory, manifest.missing[0].reason.clone())
+}
+
+#[tokio::test]
+async fn a_cut_download_goes_on_where_it_broke() {
+    let (house, ended) = visit("glb", |nth, ask| match nth {
+        1 => Reply::file(&glb(1000)).with(ETAG, "\"1\"").breaking_at(400),
+        2 => Reply::rest(&glb(1000), ask.from()).with(ETAG, "\"1\"").breaking_at(300),
+        _ => Reply::rest(&glb(1000), ask.from()).with(ETAG, "\"1\""),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    let asked = asked(&house);
+    assert_eq!(asked.iter().map(Ask::from).collect::<Vec<_>>(), [0, 400, 700]);
+    assert_eq!(asked[1].header("if-range"), Some("\"1\""));
+    assert!(asked.iter().all(|ask| ask.header("x-copresence-rest-api-key").is_none()));
+    assert!(house.words().contains(&"retrying"), "a stalled download is told");
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_the_range_begins_again() {
+    let (house, ended) = visit("glb", |nth, _| match nth {
+        1 => Reply::file(&glb(1000)).breaking_at(400),
+        _ => Reply::file(&glb(1000)),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(asked(&house).len(), 2);
+}
+
+#[tokio::test]
+async fn two_versions_of_a_file_are_never_put_together() {
+    // An honest server: `If-Range` does not match, so the new version comes whole.
+    let new = || {
+        let mut file = glb(1000);
+        file[500..].fill(7);
+        file
+    };
+    let (_house, ended) = visit("glb", move |nth, _| match nth {
+        1 => Reply::file(&glb(1000)).with(ETAG, "\"1\"").breaking_at(400),
+        _ => Reply::file(&new()).with(ETAG, "\"2\""),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), new());
+    // One that knows no `If-Range`: the rest that it sends is another file's.
+    let (house, ended) = visit("glb", move |nth, ask| match nth {
+        1 => Reply::file(&glb(1000)).with(ETAG, "\"1\"").breaking_at(400),
+        2 => Reply::rest(&new(), ask.from()).with(ETAG, "\"2\""),
+        _ => Reply::file(&new()).with(ETAG, "\"2\""),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), new());
+    assert_eq!(asked(&house).iter().map(Ask::from).collect::<Vec<_>>(), [0, 400, 0]);
+}
+
+#[tokio::test]
+async fn a_416_at_the_very_end_says_that_all_of_it_is_here() {
+    let (_house, ended) = visit("glb", |nth, _| match nth {
+        1 => Reply::file(&glb(1000)).endless().breaking_at(1000),
+        _ => Reply::status(416).with("content-range", "bytes */1000"),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+}
+
+#[tokio::test]
+async fn a_416_anywhere_else_ends_the_file() {
+    let (house, ended) = visit("glb", |nth, _| match nth {
+        1 => Reply::file(&glb(1000)).breaking_at(400),
+        _ => Reply::status(416).with("content-range", "bytes */300"),
+    })
+    .await;
+    let (directory, why) = incomplete(&house, &ended);
+    assert!(why.contains("416"), "{why}");
+    assert_eq!(names(&directory), ["avatar.glb.part", "manifest.json"]);
+    assert_eq!(asked(&house).len(), 2);
+}
+
+#[tokio::test]
+async fn a_spent_url_is_not_asked_for_ever_and_what_came_is_kept() {
+    let (house, ended) = visit("glb", |nth, _| match nth {
+        1 => Reply::file(&glb(1000)).breaking_at(400),
+        _ => Reply::status(404),
+    })
+    .await;
+    let (directory, _) = incomplete(&house, &ended);
+    assert_eq!(std::fs::read(directory.join("avatar.glb.part")).expect("kept"), glb(1000)[..400]);
+    assert_eq!(asked(&house).len(), 2);
+    assert!(house.disk.journal.unfinished().expect("reads").is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_the_avatar_is_not_called_one() {
+    let short = |bytes: usize| glb(1000)[..bytes].to_vec();
+    let cases: [(&str, Vec<u8>, &str); 4] = [
+        ("glb", b"<!doctype html><title>Sorry</title>".to_vec(), "html"),
+        ("glb", short(600), "header"),
+        ("glb", Vec::new(), "empty"),
+        ("png", glb(500), "glb came"),
+    ];
+    for (export_type, body, expected) in cases {
+        let (house, ended) = visit(export_type, move |_, _| Reply::file(&body)).await;
+        let (_, why) = incomplete(&house, &ended);
+        assert!(why.contains(expected), "{why}");
+        assert_eq!(asked(&house).len(), 1, "the same page would come again");
+        assert!(!house.words().contains(&"saved"));
+    }
+}
+
+#[tokio::test]
+async fn no_file_grows_over_the_limit() {
+    for endless in [false, true] {
+        let (house, ended) = visit("png", move |_, _| {
+            let reply = Reply::file(&png(100_001));
+            if endless { reply.endless() } else { reply }
+        })
+        .await;
+        let (directory, why) = incomplete(&house, &ended);
+        assert!(why.contains("100000") || why.contains("limit"), "{why}");
+        let part = directory.join("avatar.png.part");
+        assert!(std::fs::metadata(part).map_or(0, |part| part.len()) <= 100_000);
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_runs_over_the_file_it_belongs_to_is_not_taken() {
+    let (house, ended) = visit("png", |nth, ask| match nth {
+        1 => Reply::file(&png(1000)).breaking_at(400),
+        _ => Reply::file(&png(1300)[ask.from()..]).part_of(ask.from(), 1000).endless(),
+    })
+    .await;
+    let (_, why) = incomplete(&house, &ended);
+    assert!(why.contains("1000"), "{why}");
+}
+
+#[tokio::test]
+async fn a_line_that_breaks_again_and_again_does_not_hold_the_visit_for_ever() {
+    // The range is ignored, and each answer breaks off, now sooner, now later.
+    let (house, ended) =
+        visit("glb", |nth, _| Reply::file(&glb(1000)).breaking_at(if nth % 2 == 0 { 400 } else { 300 }))
+            .await;
+    incomplete(&house, &ended);
+    assert!(asked(&house).len() < 20, "{}", asked(&house).len());
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_without_credentials() {
+    let (house, ended) = visit("glb", |_, _| Reply::status(302).with("location", "/elsewhere")).await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    let all = house.backend.asked();
+    let elsewhere = all.iter().find(|ask| ask.path == "/elsewhere").expect("followed");
+    assert!(elsewhere.header("x-copresence-rest-api-key").is_none());
+    assert!(elsewhere.header("x-copresence-export-token").is_none());
+}
+
+#[tokio::test]
+async fn a_busy_file_server_is_asked_again() {
+    let (_house, ended) = visit("glb", |nth, _| match nth {
+        1 => Reply::status(503).with("retry-after", "0"),
+        2 => Reply::silence(),
+        _ => Reply::file(&glb(1000)),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+}

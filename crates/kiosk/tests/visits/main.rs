@@ -1,0 +1,10 @@
+//! Visits driven against a backend whose every answer the test writes, down to where the connection breaks.
+
+mod backend;
+mod downloads;
+mod house;
+mod recover;
+mod redeem;
+mod secrets;
+mod whole;
+mod window;

@@ -1,0 +1,66 @@
+//! Nothing that is logged, told or printed for debugging holds a secret.
+
+use super::backend::{Reply, glb};
+use super::house::{API_KEY, House, REDEEM, SESSION};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_told_or_shown() {
+    let log = Buffer::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    // For every test of this process: what the others log is held to it as well.
+    tracing::subscriber::set_global_default(subscriber).expect("the only one");
+    let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM, 1) => Reply::silence(),
+        (REDEEM, 2) => Reply::status(500),
+        (REDEEM, 3) => ask.ready(&[("glb", "secret-file-name?sig=planted")]),
+        ("/files/secret-file-name?sig=planted", 1) => Reply::file(&glb(500)).breaking_at(100),
+        ("/files/secret-file-name?sig=planted", _) => Reply::file(&glb(500)),
+        _ => Reply::default(),
+    })
+    .await;
+    let order = house.order();
+    let shown = format!("{order:?} {:?} {:?} {:?}", house.target, house.profile, house.disk);
+    let ended = house.visit().await;
+    assert_eq!(ended.outcome.exit(), 0);
+    // The link is for everybody to see; nothing else says the token.
+    let lines: Vec<_> =
+        house.lines().into_iter().filter(|line| line.word() != "invited").map(|l| format!("{l:?}")).collect();
+    let detail = format!("{:?}", house.only());
+    let manifest =
+        std::fs::read_to_string(ended.directory.expect("saved").join("manifest.json")).expect("read");
+    let log = String::from_utf8_lossy(&log.0.lock().expect("no panic")).into_owned();
+    assert!(log.contains("the download goes on"), "the log is caught");
+    let texts = [
+        ("debug", shown),
+        ("lines", lines.join(" ")),
+        ("journal", detail),
+        ("manifest", manifest),
+        ("log", log),
+    ];
+    for (place, text) in texts {
+        for secret in [API_KEY, SESSION, "export-token-1", "sig=planted"] {
+            let at = text.find(secret).map(|at| text.get(at.saturating_sub(200)..at + 40));
+            assert_eq!(at, None, "{secret} stands in the {place}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Visits that bring their avatar, and what stands on the disk at each point.
+
+use super::backend::{Reply, glb, png};
+use super::house::{GENERATE, House, REDEEM, look, manifest, names};
+use kiosk::Outcome;
+use kiosk::line::LineEvent;
+use kiosk::setup::Overrides;
+use std::sync::{Arc, Mutex};
+use store::{FileState, RedeemOutcome};
+
+#[tokio::test]
+async fn a_whole_visit_saves_every_file_under_names_of_ours() {
+    let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM, 1) => Reply::not_ready("no_associated_avatar"),
+        (REDEEM, 2) => Reply::not_ready("in_queue"),
+        (REDEEM, 3) => Reply::not_ready("processing"),
+        (REDEEM, 4) => ask.ready(&[("glb", "one"), ("GLB", "two"), ("../png", "three")]),
+        ("/files/one", _) => Reply::file(&glb(500)),
+        ("/files/two", _) => Reply::file(&glb(600)),
+        ("/files/three", _) => Reply::file(&png(700)),
+        _ => Reply::default(),
+    })
+    .await;
+    let ended = house.visit().await;
+    assert_eq!(ended.outcome, Outcome::Saved);
+
+    let directory = ended.directory.expect("a folder");
+    assert_eq!(directory.parent(), Some(house.out().as_path()));
+    assert_eq!(names(&house.out()).len(), 1, "nothing half-written beside it");
+    assert_eq!(names(&directory), ["avatar-2.glb", "avatar.glb", "avatar.png", "manifest.json"]);
+    assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("read"), glb(500));
+    assert_eq!(std::fs::read(directory.join("avatar-2.glb")).expect("read"), glb(600));
+
+    let manifest = manifest(&directory);
+    assert!(manifest.complete && manifest.missing.is_empty());
+    assert_eq!(manifest.profile, "test");
+    let types: Vec<_> = manifest.files.iter().map(|file| file.export_type.as_str()).collect();
+    assert_eq!(types, ["glb", "GLB", "../png"], "as sent");
+    let times = &manifest.times;
+    for time in [times.issued, times.associated, times.queued, times.processing, times.ready, times.saved] {
+        assert!(time.is_some_and(|time| time >= times.started), "{times:?}");
+    }
+
+    let detail = house.only();
+    assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
+    assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
+    assert!(house.disk.journal.unfinished().expect("reads").is_empty(), "no secret is left");
+    assert_eq!(house.backend.count(REDEEM), 4);
+
+    let words = house.words();
+    let without_progress: Vec<_> = words.iter().copied().filter(|word| *word != "progress").collect();
+    assert_eq!(
+        without_progress,
+        ["started", "invited", "status", "status", "status", "redeemed", "saved", "ended"]
+    );
+    assert_eq!(words.iter().filter(|word| **word == "progress").count(), 3, "one when a file is whole");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_saved_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let house = House::new(|_, ask| match ask.path.as_str() {
+        REDEEM => ask.ready(&[("glb", "one")]),
+        "/files/one" => Reply::file(&glb(500)),
+        _ => Reply::default(),
+    })
+    .await;
+    let directory = house.visit().await.directory.expect("a folder");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    for name in names(&directory) {
+        assert_eq!(mode(&directory.join(&name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_journal_knows_each_step_before_it_is_taken() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let notes = seen.clone();
+    let backend = super::backend::Backend::start(move |nth, ask| {
+        // As another program would: through a connection of its own, while the request waits.
+        let detail = look(&data);
+        let redeems: Vec<String> = detail
+            .redeems
+            .iter()
+            .map(|redeem| match &redeem.outcome {
+                RedeemOutcome::Open => "open".to_owned(),
+                RedeemOutcome::Answered { delivered, .. } => format!("answered {delivered:?}"),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        let files = detail.files.iter().map(|file| match file.state {
+            FileState::Requested(_) => "requested",
+            FileState::Whole { .. } => "whole",
+            _ => "planned",
+        });
+        let issued = detail.visit.times.issued.is_some();
+        let files: Vec<_> = files.collect();
+        notes.lock().expect("no panic").push(format!("{} {issued} {redeems:?} {files:?}", ask.path));
+        match (ask.path.as_str(), nth) {
+            (REDEEM, 1) => Reply::not_ready("processing"),
+            (REDEEM, _) => ask.ready(&[("glb", "one"), ("png", "two")]),
+            ("/files/one", _) => Reply::file(&glb(500)),
+            ("/files/two", _) => Reply::file(&png(500)),
+            _ => Reply::default(),
+        }
+    })
+    .await;
+    let mut house = House::at(root, backend);
+    house.profile.parallel_downloads = 1;
+    assert_eq!(house.visit().await.outcome, Outcome::Saved);
+    let seen = seen.lock().expect("no panic").clone();
+    assert_eq!(
+        seen,
+        [
+            "/generateExportToken false [] []",
+            r#"/redeemExportToken true ["open"] []"#,
+            r#"/redeemExportToken true ["answered Some(false)", "open"] []"#,
+            r#"/files/one true ["answered Some(false)", "answered Some(true)"] ["requested", "planned"]"#,
+            r#"/files/two true ["answered Some(false)", "answered Some(true)"] ["whole", "requested"]"#,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_contradicts_itself_is_saved_and_told() {
+    let house = House::new(|_, ask| match ask.path.as_str() {
+        REDEEM => ask.ready_body(false, &[("glb", "one")]),
+        "/files/one" => Reply::file(&glb(500)),
+        _ => Reply::default(),
+    })
+    .await;
+    let ended = house.visit().await;
+    assert_eq!(ended.outcome.exit(), 9);
+    assert_eq!(names(&ended.directory.expect("a folder")), ["avatar.glb", "manifest.json"]);
+    assert_eq!(house.backend.count(REDEEM), 1, "the token is spent");
+    let Some(LineEvent::Ended { visit_state, code, .. }) = house.lines().pop() else { panic!("ended") };
+    assert_eq!((visit_state.as_str(), code.as_str()), ("saved", "protocol_broken"));
+}
+
+#[tokio::test]
+async fn a_required_export_that_never_came_makes_the_visit_incomplete() {
+    let house = House::new(|_, ask| match ask.path.as_str() {
+        REDEEM => ask.ready(&[("glb", "one")]),
+        "/files/one" => Reply::file(&glb(500)),
+        _ => Reply::default(),
+    })
+    .await;
+    let overrides = Overrides { required_exports: vec![kiosk::ExportType::new("fbx")], ..house.overrides() };
+    let order = kiosk::setup::order(&house.profile, &house.target, &house.disk, &overrides);
+    let ended = kiosk::drive::drive(order, house.parts(), tokio_util::sync::CancellationToken::new()).await;
+    assert_eq!(ended.outcome.exit(), 7);
+    let directory = ended.directory.expect("what came is kept");
+    assert!(directory.starts_with(house.disk.data.incomplete()));
+    let manifest = manifest(&directory);
+    assert!(!manifest.complete);
+    assert_eq!(manifest.missing[0].export_type, "fbx");
+    assert!(names(&house.out()).is_empty(), "nothing incomplete stands among the avatars");
+}
+
+#[tokio::test]
+async fn a_token_whose_link_no_code_holds_is_said() {
+    let house = House::new(|_, ask| match ask.path.as_str() {
+        GENERATE => Reply::json(&serde_json::json!({"token": "t".repeat(3000)})),
+        _ => Reply::status(500),
+    })
+    .await;
+    assert_eq!(house.visit().await.outcome.exit(), 9);
+    assert_eq!(house.backend.asked().len(), 1, "and no second one is made");
+}
