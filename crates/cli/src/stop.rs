@@ -7,29 +7,48 @@ use tokio_util::sync::CancellationToken;
 pub(crate) fn on_signal(asked: &'static str) -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();
+    // Listening begins here, not when the task gets its turn: no signal falls between.
+    let mut signals = Signals::listen();
     tokio::spawn(async move {
-        signal().await;
+        signals.next().await;
         cancelled.cancel();
         output::people(format_args!("\n{asked}"));
-        signal().await;
+        signals.next().await;
         std::process::exit(130);
     });
     token
 }
 
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => _ = tokio::signal::ctrl_c().await,
+struct Signals(Vec<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Where one cannot be listened to, it does what it does to every program.
+        Self([SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().flatten().collect())
+    }
+
+    async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let heard = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if heard { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
     }
 }
 
 #[cfg(not(unix))]
-async fn signal() {
-    _ = tokio::signal::ctrl_c().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        _ = tokio::signal::ctrl_c().await;
+    }
 }

@@ -73,6 +73,7 @@ impl Show {
             LineEvent::Saved { directory, files } => self.saved(directory, files),
             LineEvent::Ended { exit, message, .. } => {
                 self.end_status();
+                self.moving().files.drain().for_each(|(_, bar)| bar.finish_and_clear());
                 if *exit != 0 {
                     self.say(&format!("Ended (exit {exit}): {message}"));
                 }
@@ -81,7 +82,8 @@ impl Show {
     }
 
     fn invite(&self, link: &str, expires_at: Option<String>) {
-        self.say("Scan this with a phone, or open the link:\n");
+        self.say("Scan this with a phone, or open the link:");
+        self.say("");
         match LinkCode::new(link) {
             Ok(code) if fits(code.width() + 8) => self.say(&code.blocks()),
             Ok(code) => self.say(&format!(
@@ -92,7 +94,9 @@ impl Show {
             Err(_) => {}
         }
         let expiry = expires_at.map_or_else(String::new, |at| format!("  (until {at})"));
-        self.say(&format!("\n  {link}{expiry}\n"));
+        self.say("");
+        self.say(&format!("  {link}{expiry}"));
+        self.say("");
     }
 
     fn status(&self, words: &str) {
@@ -116,13 +120,18 @@ impl Show {
     }
 
     fn progress(&self, file: &str, bytes: u64, total: Option<u64>) {
-        if !self.lively {
-            if total == Some(bytes) {
-                self.say(&format!("  {file}  {}", size(bytes)));
+        let mut moving = self.moving();
+        if total == Some(bytes) {
+            // What is done stands still, above what moves.
+            if let Some(bar) = moving.files.remove(file) {
+                bar.finish_and_clear();
             }
+            drop(moving);
+            return self.say(&format!("  {file:<20} {:>10}", size(bytes)));
+        }
+        if !self.lively {
             return;
         }
-        let mut moving = self.moving();
         let bar = moving.files.entry(file.to_owned()).or_insert_with(|| {
             let bar = self.bars.add(ProgressBar::new(0));
             bar.set_style(style("  {prefix:<20} {bar:32.cyan/dim} {bytes:>10}/{total_bytes:<10} {eta:.dim}"));
@@ -135,9 +144,6 @@ impl Show {
             None => bar.set_style(style("  {prefix:<20} {spinner:.cyan} {bytes:>10}")),
         }
         bar.set_position(bytes);
-        if total == Some(bytes) {
-            bar.finish();
-        }
     }
 
     fn saved(&self, directory: &str, files: &[SavedFile]) {

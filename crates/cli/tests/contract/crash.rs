@@ -27,21 +27,15 @@ fn nothing_is_left(stand: &Stand) {
 
 #[test]
 fn killed_while_waiting_the_avatar_is_fetched_later() {
-    let backend = Backend::redeeming(vec![Reply::unscanned(), Reply::unscanned(), Reply::Urls]);
+    let backend = Backend::redeeming(vec![Reply::unscanned()]);
     let stand = Stand::new();
-    let mut command = stand.visit(&backend, &[]);
-    // The first look, and then none until it is dead.
-    command.args(["--timeout", "1h"]);
-    let mut live = Live::start(command);
+    let mut live = Live::start(stand.visit(&backend, &[]));
     live.until("status");
     assert_eq!(live.kill().exit, None);
-    // Whatever it asked until then: the next answer, or one of those that follow, has the URLs.
-    let mut ran = stand.recover();
-    while ran.exit == Some(0) && stand.saved().is_empty() {
-        ran = stand.recover();
-    }
-    recovered(&ran, 0, "saved");
+    backend.from_now(Reply::Urls);
+    recovered(&stand.recover(), 0, "saved");
     assert_eq!(stand.saved().len(), 1);
+    assert_eq!(backend.requests_to("/generateExportToken").len(), 1, "no second token");
     nothing_is_left(&stand);
 }
 
@@ -74,17 +68,30 @@ fn killed_with_a_redeem_under_way_and_the_token_gone_is_possibly_consumed() {
 }
 
 #[test]
-fn killed_while_waiting_and_the_token_gone_is_expired() {
-    let backend = Backend::redeeming(vec![Reply::processing(90), Reply::no_such_token()]);
+fn killed_while_waiting_and_the_token_gone_is_refused() {
+    let backend = Backend::redeeming(vec![Reply::no_such_token()]);
     let stand = Stand::new();
-    // So far apart that only the first look happens.
-    let mut command = stand.visit(&backend, &[]);
-    command.args(["--timeout", "1h"]);
-    let mut live = Live::start(command);
-    live.until("status");
+    // So far apart that no redeem is under way when it dies.
+    let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
+    live.until("invited");
     live.kill();
-    let ran = stand.recover();
-    assert!(ran.exit == Some(4) || ran.stderr.contains("Nothing"), "{}\n{}", ran.stdout, ran.stderr);
+    recovered(&stand.recover(), 4, "token_refused");
+    nothing_is_left(&stand);
+}
+
+#[test]
+fn killed_while_waiting_and_the_backend_gone_is_kept_for_later() {
+    let backend = Backend::redeeming(vec![Reply::unscanned()]);
+    let stand = Stand::new();
+    let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
+    live.until("invited");
+    live.kill();
+    backend.from_now(Reply::json(500, &serde_json::json!({})));
+    let ran = stand.recover().exits(6);
+    assert!(ran.stderr.contains("everything is kept"), "{}", ran.stderr);
+    backend.from_now(Reply::Urls);
+    recovered(&stand.recover(), 0, "saved");
+    nothing_is_left(&stand);
 }
 
 #[test]
@@ -97,7 +104,7 @@ fn killed_while_downloading_goes_on_by_range() {
     let stand = Stand::new();
     let live = Live::start(stand.visit(&backend, &[]));
     backend.until_sent((20 << 20) + zip().len());
-    until_kept(&stand, "avatar.glb", |state| state.contains("16777216 bytes") || state.contains("20971520"));
+    until_kept(&stand, "avatar.glb", |state| came(state) >= 16 << 20);
     live.kill();
     assert!(visible(&stand).is_empty(), "nothing incomplete stands in OUT");
     let ran = stand.recover();
@@ -111,7 +118,7 @@ fn killed_while_downloading_goes_on_by_range() {
         lines.one("saved")["files"].as_array().and_then(|f| f.iter().find(|f| f["path"] == "avatar.glb"));
     assert_eq!(file.and_then(|file| file["sha256"].as_str()), Some(digest.as_str()));
     let ranges: Vec<_> = backend.requests_to("/dl/1").iter().filter_map(|r| r.range_start()).collect();
-    assert!(ranges.len() == 1 && ranges[0] >= 8 << 20, "it goes on where it was: {ranges:?}");
+    assert!(ranges.len() == 1 && ranges[0] >= 16 << 20, "it goes on where it was: {ranges:?}");
     assert_eq!(backend.requests_to("/redeemExportToken").len(), 1, "the journal has the URLs");
     nothing_is_left(&stand);
 }
@@ -156,18 +163,42 @@ fn the_next_visit_finishes_what_the_last_one_left_and_its_lines_are_its_own() {
 #[cfg(unix)]
 #[test]
 fn interrupted_while_waiting_the_avatar_is_fetched_later() {
-    let backend = Backend::redeeming(vec![Reply::unscanned(), Reply::Never, Reply::Urls]);
+    let backend = Backend::redeeming(vec![Reply::unscanned()]);
     let stand = Stand::new();
-    let mut live = Live::start(stand.visit(&backend, &[]));
-    live.until("status");
+    let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
+    live.until("invited");
     live.signal(rustix::process::Signal::INT);
-    // Asked in the middle of a redeem, it gives the answer a moment; asked again, it goes at once.
+    let message = live.end().ends(130, "interrupted", "inviting");
+    assert!(message.contains("copresence recover"), "{message}");
+    assert!(backend.requests_to("/redeem").is_empty());
+    let ran = stand.recover().exits(0);
+    assert!(ran.stderr.contains("still active"), "{}", ran.stderr);
+    backend.from_now(Reply::Urls);
+    recovered(&stand.recover(), 0, "saved");
+    assert_eq!(stand.saved().len(), 1);
+    nothing_is_left(&stand);
+}
+
+#[cfg(unix)]
+#[test]
+fn recover_can_be_interrupted_and_loses_nothing() {
+    let backend = Backend::redeeming(vec![Reply::Never]);
+    let stand = Stand::new();
+    let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
+    live.until("invited");
+    live.kill();
+    let live = Live::start(stand.recovering());
     backend.until_redeems(1);
-    live.signal(rustix::process::Signal::INT);
+    live.signal(rustix::process::Signal::TERM);
     assert_eq!(live.end().exit, Some(130));
-    let ran = stand.recover();
-    let ran = if stand.saved().is_empty() && ran.exit != Some(0) { ran } else { stand.recover() };
-    assert!(ran.exit.is_some(), "{}", ran.stderr);
+    backend.from_now(Reply::Urls);
+    recovered(&stand.recover(), 0, "saved");
+    nothing_is_left(&stand);
+}
+
+/// The figure in `asked for, 123 bytes came`.
+fn came(state: &str) -> usize {
+    state.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or(0)
 }
 
 /// Waits until the journal says so of a file: what it says is on the disk. The visit goes on meanwhile.

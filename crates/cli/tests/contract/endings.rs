@@ -180,7 +180,7 @@ fn interrupted_is_130() {
     live.until("status");
     backend.until_redeems(2);
     live.signal(Signal::INT);
-    live.signal(Signal::INT);
+    live.signal(Signal::TERM);
     let ran = live.end();
     assert_eq!(ran.exit, Some(130), "the second signal insists: {}", ran.stderr);
 }

@@ -51,6 +51,8 @@ struct Seen {
     redeems_in_flight: usize,
     most_redeems_in_flight: usize,
     spent: bool,
+    /// What every redeem gets from a moment on, whatever the script says.
+    from_now: Option<Reply>,
     used: HashSet<String>,
     /// Bytes of files that were put on the wire.
     sent: usize,
@@ -112,6 +114,11 @@ impl Backend {
 
     pub(crate) fn most_redeems_in_flight(&self) -> usize {
         self.0.seen().most_redeems_in_flight
+    }
+
+    /// From now on every redeem gets this.
+    pub(crate) fn from_now(&self, reply: Reply) {
+        self.0.seen().from_now = Some(reply);
     }
 
     /// Waits until so many bytes of files left.
@@ -208,7 +215,8 @@ impl Shared {
             seen.redeems += 1;
             seen.redeems_in_flight += 1;
             seen.most_redeems_in_flight = seen.most_redeems_in_flight.max(seen.redeems_in_flight);
-            let reply = nth_of(&self.script.redeem, seen.redeems - 1).clone();
+            let reply = nth_of(&self.script.redeem, seen.redeems - 1);
+            let reply = seen.from_now.as_ref().unwrap_or(reply).clone();
             let reply = if seen.spent { Reply::no_such_token() } else { reply };
             seen.spent |= matches!(reply, Reply::Urls | Reply::UrlsCut);
             reply

@@ -64,25 +64,38 @@ impl Stand {
     }
 
     pub(crate) fn visit_at(&self, url: &str, more: &[&str]) -> Command {
-        let mut command = self.anonymous_visit(url, more);
+        self.visit_every("60ms", url, more)
+    }
+
+    /// As `visit_at`, with another interval between its polls.
+    pub(crate) fn visit_every(&self, poll: &str, url: &str, more: &[&str]) -> Command {
+        let mut command = self.visiting(poll, url, more);
         command.env("COPRESENCE_API_KEY", API_KEY).env("COPRESENCE_SESSION_TOKEN", SESSION_TOKEN);
         command
     }
 
     /// The same, with no credential at all.
     pub(crate) fn anonymous_visit(&self, url: &str, more: &[&str]) -> Command {
+        self.visiting("60ms", url, more)
+    }
+
+    fn visiting(&self, poll: &str, url: &str, more: &[&str]) -> Command {
         let link = "https://app.test/scan?exportToken={token}";
         let mut command =
-            self.command(&["visit", "--json", "--poll", "60ms", "--api-url", url, "--link", link]);
+            self.command(&["visit", "--json", "--poll", poll, "--api-url", url, "--link", link]);
         command.arg("--out").arg(self.out()).args(more);
         command
     }
 
     /// `recover --json`, with the same credentials.
     pub(crate) fn recover(&self) -> Ran {
+        Live::start(self.recovering()).end()
+    }
+
+    pub(crate) fn recovering(&self) -> Command {
         let mut command = self.command(&["recover", "--json"]);
         command.env("COPRESENCE_API_KEY", API_KEY).env("COPRESENCE_SESSION_TOKEN", SESSION_TOKEN);
-        Live::start(command).end()
+        command
     }
 
     /// Folders in OUT; none when it is not there.
