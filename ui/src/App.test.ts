@@ -37,6 +37,7 @@ describe('every screen', () => {
     ['making', 'back'],
     ['making-open', 'back'],
     ['making-failed', 'new-code'],
+    ['making-failed-sandbox', 'play-phone'],
     ['making-unknown', 'back'],
     ['saving', 'back'],
     ['saving-open', 'back'],

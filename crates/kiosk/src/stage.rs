@@ -77,7 +77,10 @@ impl Stage {
                 self.trouble = None;
                 self.saving = Some(Vec::new());
             }
-            LineEvent::Progress { file, bytes, total } => self.note_progress(file, *bytes, *total),
+            LineEvent::Progress { file, bytes, total } => {
+                self.trouble = None;
+                self.note_progress(file, *bytes, *total);
+            }
             LineEvent::Saved { directory, files } => self.saved = Some((directory.clone(), files.clone())),
             LineEvent::Ended { code, message, .. } => {
                 let words = problem(code, None);
@@ -104,7 +107,7 @@ impl Stage {
             return Screen::Ended { visit, problem: problem.clone() };
         }
         if let Some(files) = &self.saving {
-            return Screen::Saving { visit, files: files.clone() };
+            return Screen::Saving { visit, files: files.clone(), trouble: self.trouble.clone() };
         }
         let trouble = self.trouble.clone();
         let Some(invite) = &self.invite else {
@@ -118,6 +121,7 @@ impl Stage {
                 queue_position: status.queue_position,
                 link: invite.link.clone(),
                 qr_svg: invite.qr_svg.clone(),
+                can_play_phone: host.can_play_phone && status.word == CompletionStatus::Failed.as_str(),
                 trouble,
             },
             _ => Screen::Invite {
@@ -210,6 +214,26 @@ mod tests {
     fn trouble_goes_with_the_next_good_answer() {
         let screen = stage(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
         assert!(matches!(screen, Screen::Making { trouble: None, .. }));
+    }
+
+    #[test]
+    fn a_stalled_download_is_said_until_bytes_come_again() {
+        let redeemed = LineEvent::Redeemed { exports: vec!["glb".into()] };
+        let progress = LineEvent::Progress { file: "avatar.glb".into(), bytes: 5, total: None };
+        let screen = stage(&[invited(), redeemed.clone(), progress.clone(), retrying()]);
+        assert!(matches!(screen, Screen::Saving { trouble: Some(_), .. }));
+        let screen = stage(&[invited(), redeemed, retrying(), progress]);
+        assert!(matches!(screen, Screen::Saving { trouble: None, .. }));
+    }
+
+    #[test]
+    fn the_phone_can_be_played_again_after_a_failure() {
+        let offers = |word: &str| match stage(&[invited(), status(word, 0, -1)]) {
+            Screen::Making { can_play_phone, .. } => can_play_phone,
+            other => panic!("{other:?}"),
+        };
+        assert!(offers("failed"));
+        assert!(!offers("processing"));
     }
 
     #[test]

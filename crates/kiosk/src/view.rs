@@ -72,6 +72,8 @@ pub enum Screen {
         link: String,
         /// The code, likewise.
         qr_svg: String,
+        /// Whether *play the phone* can be offered, which helps after `failed` only.
+        can_play_phone: bool,
         /// What stands in the way, while it is tried again.
         trouble: Option<Problem>,
     },
@@ -81,6 +83,8 @@ pub enum Screen {
         visit: String,
         /// One entry a file.
         files: Vec<FileView>,
+        /// What stands in the way, while a download is tried again.
+        trouble: Option<Problem>,
     },
     /// The avatar is here.
     Reveal {

@@ -91,6 +91,10 @@ link: string,
  */
 qr_svg: string, 
 /**
+ * Whether *play the phone* can be offered, which helps after `failed` only.
+ */
+can_play_phone: boolean, 
+/**
  * What stands in the way, while it is tried again.
  */
 trouble: Problem | null, } | { "kind": "saving", 
@@ -101,7 +105,11 @@ visit: string,
 /**
  * One entry a file.
  */
-files: Array<FileView>, } | { "kind": "reveal", 
+files: Array<FileView>, 
+/**
+ * What stands in the way, while a download is tried again.
+ */
+trouble: Problem | null, } | { "kind": "reveal", 
 /**
  * The visit's id.
  */

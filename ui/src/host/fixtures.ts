@@ -58,6 +58,7 @@ const making: Of<'making'> = {
   queue_position: null,
   link,
   qr_svg: qr,
+  can_play_phone: false,
   trouble: null,
 };
 
@@ -82,6 +83,7 @@ export const screens = {
   making,
   'making-open': { ...making, progress: null },
   'making-failed': { ...making, status: 'failed', progress: null },
+  'making-failed-sandbox': { ...making, status: 'failed', progress: null, can_play_phone: true },
   'making-unknown': { ...making, status: 'in_quality_review', progress: null },
   saving: {
     kind: 'saving',
@@ -91,6 +93,7 @@ export const screens = {
       { file: 'avatar.obj.zip', bytes: 9_250_000, total: 9_250_000, whole: true },
       { file: 'portrait.png', bytes: 120_000, total: 412_000, whole: false },
     ],
+    trouble: null,
   },
   'saving-open': {
     kind: 'saving',
@@ -105,6 +108,7 @@ export const screens = {
         whole: false,
       })),
     ],
+    trouble: offline,
   },
   reveal,
   'reveal-portrait': reveal,
