@@ -1,10 +1,11 @@
 //! The application behind a window: any number of visits, one of them on the screen.
 
 use crate::clock::Clock;
-use crate::drive::{Leave, Teller, drive};
+use crate::drive::{Leave, Parts, Teller, drive};
 use crate::line::{Line, LineEvent};
 use crate::problem;
 use crate::profile::Profile;
+use crate::recover::{Unfinished, recover};
 use crate::setup::{Disk, Overrides, Target, order};
 use crate::stage::{HostFacts, Stage};
 use crate::view::{BackendView, Screen, Snapshot};
@@ -130,6 +131,25 @@ impl Kiosk {
         }
     }
 
+    /// Finishes in the background what a crash or the last stop left unfinished of this backend's visits: to be called
+    /// once, at the program's start. Needs a tokio runtime around it.
+    pub fn finish_left_over(&self) {
+        let kiosk = self.clone();
+        self.tasks.spawn(async move {
+            let parts_for = |unfinished: &Unfinished| kiosk.parts_for(unfinished);
+            tokio::select! {
+                // What is dropped in the middle is left as a crash would leave it: for the next start.
+                () = kiosk.stopping.cancelled() => {}
+                recovered = recover(&kiosk.setup.disk, &parts_for) => match recovered {
+                    Ok(all) => for one in all {
+                        tracing::info!(visit = %one.visit, fate = ?one.fate, "an earlier visit was taken up");
+                    },
+                    Err(error) => tracing::error!(%error, "earlier visits could not be looked at"),
+                }
+            }
+        });
+    }
+
     /// Interrupts every visit and waits until each has written its end.
     pub async fn stop(&self) {
         self.stopping.cancel();
@@ -166,6 +186,19 @@ impl Kiosk {
                 kiosk.take(&Line { visit: id, at: kiosk.clock.now(), event });
             }
         });
+    }
+
+    fn parts_for(&self, unfinished: &Unfinished) -> Result<Parts, String> {
+        let setup = &self.setup;
+        let api = if unfinished.token.is_none() {
+            setup.target.downloads()
+        } else if unfinished.visit.start.api_url == setup.target.api_url.as_str() {
+            self.api()
+        } else {
+            return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
+        };
+        let api = api.map_err(|error| error.to_string())?;
+        Ok(setup.disk.parts(api, self.clock, self.teller()))
     }
 
     fn api(&self) -> Result<Api, SetupError> {

@@ -33,15 +33,19 @@ pub fn forget(disk: &Disk, id: &VisitId) -> Result<Option<Forgotten>, StoreError
 /// Forgets every visit that began before a moment (all of them with `None`), and removes their files.
 ///
 /// # Errors
-/// As [`forget`].
+/// As [`forget`]: the first that was met, after all the others were forgotten.
 pub fn forget_before(disk: &Disk, moment: Option<Timestamp>) -> Result<Forgotten, StoreError> {
     let mut forgotten = Forgotten::default();
+    let mut first = None;
     for record in disk.journal.history()? {
         if moment.is_none_or(|moment| record.start.started_at < moment) {
-            one(disk, &record, &mut forgotten)?;
+            // One folder that cannot be removed keeps no other face here.
+            if let Err(error) = one(disk, &record, &mut forgotten) {
+                first.get_or_insert(error);
+            }
         }
     }
-    Ok(forgotten)
+    first.map_or(Ok(forgotten), Err)
 }
 
 fn one(disk: &Disk, record: &VisitRecord, forgotten: &mut Forgotten) -> Result<(), StoreError> {

@@ -9,7 +9,9 @@ use crate::line::{Line, LineEvent};
 use client::Answered;
 use jiff::Timestamp;
 use protocol::{Delivery, ExportToken};
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 pub use store::Unfinished;
 use store::{Avatars, Ending, FileRecord, RedeemOutcome, RedeemState, StoreError, UnfinishedRedeem, VisitId};
 use visit::outcome::EndedIn;
@@ -17,6 +19,9 @@ use visit::{FaultKind, Outcome, RedeemResult};
 
 /// The evidence of a redeem that a crash cut short.
 const DIED_BETWEEN: &str = "the program ended between the request and its answer";
+
+/// How long a download may hardly move: a profile's default.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What became of one unfinished visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +86,7 @@ pub async fn recover(
     parts_for: &PartsFor<'_>,
 ) -> Result<Vec<Recovered>, StoreError> {
     let mut all = Vec::new();
+    let mut silent = Silent::new();
     for listed in disk.journal.unfinished()? {
         let id = listed.visit.start.id;
         // A program that runs holds its visits; what it holds is not left over.
@@ -95,14 +101,22 @@ pub async fn recover(
         let started_at = unfinished.visit.start.started_at;
         let fate = match claim {
             Err(error) => Fate::NotNow { why: error.to_string(), exit: 2 },
-            Ok(_claim) => one(disk, parts_for, unfinished).await,
+            Ok(_claim) => one(disk, parts_for, unfinished, &mut silent).await,
         };
         all.push(Recovered { visit: id, started_at, fate });
     }
     Ok(all)
 }
 
-async fn one(disk: &crate::setup::Disk, parts_for: &PartsFor<'_>, mut unfinished: Unfinished) -> Fate {
+/// Backends (by URL) that did not answer in this run, and how: asked for each visit anew, each would wait its time.
+type Silent = HashMap<String, String>;
+
+async fn one(
+    disk: &crate::setup::Disk,
+    parts_for: &PartsFor<'_>,
+    mut unfinished: Unfinished,
+    silent: &mut Silent,
+) -> Fate {
     let id = unfinished.visit.start.id;
     let answer = unfinished.redeem.as_ref().and_then(|redeem| match &redeem.state {
         RedeemState::Answered { status, body: Some(body), delivered } => {
@@ -114,6 +128,11 @@ async fn one(disk: &crate::setup::Disk, parts_for: &PartsFor<'_>, mut unfinished
     if delivery.is_some() || unfinished.visit.start.ephemeral {
         // Spent, or of a backend that is gone: whoever looks for credentials need not find any.
         unfinished.token = None;
+    }
+    if unfinished.token.is_some()
+        && let Some(why) = silent.get(&unfinished.visit.start.api_url)
+    {
+        return Fate::NotNow { why: why.clone(), exit: 6 };
     }
     let parts = match parts_for(&unfinished) {
         Ok(parts) => parts,
@@ -139,12 +158,17 @@ async fn one(disk: &crate::setup::Disk, parts_for: &PartsFor<'_>, mut unfinished
         }
     }
     if let Some(token) = unfinished.token.clone() {
-        return ask_once_more(&parts, &unfinished, &token).await;
+        return ask_once_more(&parts, &unfinished, &token, silent).await;
     }
     close(&parts, &unfinished, "no Export Token had come, so nothing is lost".to_owned())
 }
 
-async fn ask_once_more(parts: &Parts, unfinished: &Unfinished, token: &ExportToken) -> Fate {
+async fn ask_once_more(
+    parts: &Parts,
+    unfinished: &Unfinished,
+    token: &ExportToken,
+    silent: &mut Silent,
+) -> Fate {
     let id = unfinished.visit.start.id;
     let past = past(parts, unfinished);
     let Redeemed { result, delivery } = redeem(parts, id, token).await;
@@ -173,7 +197,10 @@ async fn ask_once_more(parts: &Parts, unfinished: &Unfinished, token: &ExportTok
         RedeemResult::Failed(fault) => failed(match fault.kind {
             FaultKind::CredentialsRefused => Outcome::CredentialsRefused(fault.detail),
             FaultKind::Storage => Outcome::StorageFailed(fault.detail),
-            FaultKind::NeverSent | FaultKind::Unanswered => Outcome::Unreachable(fault.detail),
+            FaultKind::NeverSent | FaultKind::Unanswered => {
+                silent.insert(unfinished.visit.start.api_url.clone(), fault.detail.clone());
+                Outcome::Unreachable(fault.detail)
+            }
             FaultKind::Busy
             | FaultKind::BackendFailing
             | FaultKind::GatewayLostAnswer
@@ -233,6 +260,7 @@ async fn finish_saving(parts: &Parts, unfinished: &Unfinished, delivery: Deliver
         parallel: 4,
         max_file_size: 2 << 30,
         pause: crate::drive::DOWNLOAD_PAUSE,
+        patience: PATIENCE,
         // The token may have been redeemed only now.
         times: parts.journal.times(&start.id).unwrap_or_else(|_| unfinished.visit.times.clone()),
         earlier,

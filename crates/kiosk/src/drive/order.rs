@@ -29,7 +29,7 @@ pub struct Order {
     pub pace: Pace,
     /// Give up when no avatar came.
     pub timeout: Duration,
-    /// How long the backend may fail in a row.
+    /// How long the backend may fail in a row, or a download hardly move.
     pub patience: Duration,
     /// The Export Token's life, where the profile states one.
     pub export_token_life: Option<Duration>,

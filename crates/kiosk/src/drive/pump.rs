@@ -14,6 +14,8 @@ const FRUITLESS: u32 = 5;
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// So much is at stake in a power cut: after each, what came is flushed and journalled.
 const FLUSH_EVERY: u64 = 8 << 20;
+/// Bytes a second, over as long as patience lasts, under which a download is as good as dead: 3 MB would take an hour.
+const SLOWEST: u64 = 1024;
 /// `Retry-After` is honoured so far: the URL itself lives for a short while only.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -42,6 +44,8 @@ pub(crate) struct Fetch<'a> {
     pub(crate) max: u64,
     /// Before it is asked for again; doubled each time that it brings nothing.
     pub(crate) pause: Duration,
+    /// How long it may hardly move.
+    pub(crate) patience: Duration,
     /// How far an earlier run had come with it.
     pub(crate) earlier: Option<&'a FileState>,
 }
@@ -72,7 +76,7 @@ pub(crate) async fn fetch(
     if let Err(error) = parts.journal.file_requested(&file.id, file.index) {
         tracing::error!(%error, file = file.name, "the request could not be journalled");
     }
-    let mut flow = Flow { parts, file, told: None, known };
+    let mut flow = Flow { parts, file, told: None, known, pace: (Instant::now(), 0) };
     if durable == 0 && file.earlier.is_some() {
         // What the journal says of an earlier beginning has to go before anything new is written.
         flow.flush(&mut partial)?;
@@ -142,6 +146,10 @@ enum Stop {
     Overrun {
         total: u64,
     },
+    /// It hardly moved for as long as patience lasts.
+    Starved {
+        bytes: u64,
+    },
 }
 
 impl From<StoreError> for Stop {
@@ -156,6 +164,8 @@ struct Flow<'a> {
     file: &'a Fetch<'a>,
     told: Option<Instant>,
     known: FileProgress,
+    /// Since when, and how many bytes came since.
+    pace: (Instant, u64),
 }
 
 impl Flow<'_> {
@@ -182,6 +192,10 @@ impl Flow<'_> {
                 Err(Stop::Overrun { total }) => {
                     let why = format!("the backend said {total} bytes, and sent more");
                     return Err(Failure { why, spent: true });
+                }
+                Err(Stop::Starved { bytes }) => {
+                    let why = format!("too slow: {bytes} bytes came within {:?}", self.file.patience);
+                    return Err(Failure { why, spent: false });
                 }
                 Err(Stop::Wire(failure)) => (failure.to_string(), wish(&failure)),
                 Err(Stop::Changed) => ("the file changed at the backend while it came".to_owned(), None),
@@ -238,6 +252,7 @@ impl Flow<'_> {
                 return Err(Stop::Overrun { total });
             }
             partial.write(&chunk)?;
+            self.keep_pace(chunk.len() as u64)?;
             if partial.offset() - flushed >= FLUSH_EVERY {
                 self.flush(partial)?;
                 flushed = partial.offset();
@@ -247,6 +262,18 @@ impl Flow<'_> {
         // On disk with its size before anything else: from here on a crash needs no URL.
         self.known.total = Some(partial.offset());
         Ok(self.flush(partial)?)
+    }
+
+    fn keep_pace(&mut self, came: u64) -> Result<(), Stop> {
+        let (since, bytes) = (self.pace.0, self.pace.1 + came);
+        self.pace.1 = bytes;
+        if since.elapsed() >= self.file.patience {
+            if bytes < SLOWEST * since.elapsed().as_secs().max(1) {
+                return Err(Stop::Starved { bytes });
+            }
+            self.pace = (Instant::now(), 0);
+        }
+        Ok(())
     }
 
     /// Throws away what came; the journal takes its word back before anything new is written.

@@ -134,6 +134,7 @@ impl Run {
             parallel: self.order.parallel_downloads,
             max_file_size: self.order.max_file_size,
             pause: self.order.download_pause,
+            patience: self.order.patience,
             times: self.times.clone(),
             earlier: Vec::new(),
         };

@@ -23,6 +23,8 @@ pub(crate) struct SaveOrder {
     pub(crate) max_file_size: u64,
     /// As [`super::Order::download_pause`].
     pub(crate) pause: std::time::Duration,
+    /// As [`super::Order::patience`].
+    pub(crate) patience: std::time::Duration,
     pub(crate) times: store::Times,
     /// How far an earlier run had come, when this one finishes what a crash left.
     pub(crate) earlier: Vec<FileRecord>,
@@ -159,6 +161,7 @@ async fn fetch_one(
         url: &export.download_url,
         max: order.max_file_size,
         pause: order.pause,
+        patience: order.patience,
         earlier,
     };
     let result = fetch(parts, folder, &file).await;

@@ -58,6 +58,8 @@ pub(crate) struct Reply {
     endless: bool,
     /// Not one byte comes, the connection just ends.
     silent: bool,
+    /// The body comes byte by byte, and slowly.
+    drips: bool,
     /// It waits for this.
     after: Option<oneshot::Receiver<()>>,
 }
@@ -112,6 +114,10 @@ impl Reply {
         Self { endless: true, ..self }
     }
 
+    pub(crate) fn dripping(self) -> Self {
+        Self { drips: true, ..self }
+    }
+
     pub(crate) fn after(self, moment: oneshot::Receiver<()>) -> Self {
         Self { after: Some(moment), ..self }
     }
@@ -136,7 +142,12 @@ impl Reply {
         let head = head.join("\r\n") + "\r\n\r\n";
         stream.write_all(head.as_bytes()).await?;
         let sent = &self.body[..self.breaks_at.unwrap_or(self.body.len()).min(self.body.len())];
-        if self.endless {
+        if self.drips {
+            for byte in sent {
+                stream.write_all(&[*byte]).await?;
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        } else if self.endless {
             stream.write_all(format!("{:x}\r\n", sent.len()).as_bytes()).await?;
             stream.write_all(sent).await?;
             let end: &[u8] = if self.breaks_at.is_some() { b"\r\n" } else { b"\r\n0\r\n\r\n" };

@@ -186,6 +186,22 @@ async fn a_line_that_breaks_again_and_again_does_not_hold_the_visit_for_ever() {
 }
 
 #[tokio::test]
+async fn a_body_that_only_drips_ends_with_patience() {
+    let house = House::new(|_, ask| match ask.path.as_str() {
+        REDEEM => ask.ready(&[("glb", "one")]),
+        "/files/one" => Reply::file(&glb(90_000)).dripping(),
+        _ => Reply::default(),
+    })
+    .await;
+    let mut order = house.order();
+    order.patience = std::time::Duration::from_millis(300);
+    let ended = kiosk::drive::drive(order, house.parts(), tokio_util::sync::CancellationToken::new()).await;
+    let (directory, why) = incomplete(&house, &ended);
+    assert!(why.contains("slow"), "{why}");
+    assert_eq!(names(&directory), ["avatar.glb.part", "manifest.json"]);
+}
+
+#[tokio::test]
 async fn a_redirect_is_followed_without_credentials() {
     let (house, ended) = visit("glb", |_, _| Reply::status(302).with("location", "/elsewhere")).await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));

@@ -2,6 +2,7 @@
 
 mod backend;
 mod downloads;
+mod forget;
 mod house;
 mod recover;
 mod redeem;

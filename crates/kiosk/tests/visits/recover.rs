@@ -43,14 +43,14 @@ fn issued(house: &House, ephemeral: bool) -> VisitId {
 }
 
 /// The same with an answer on disk that nobody has read.
-fn answered(house: &House, status: u16, body: &str) -> VisitId {
+pub(crate) fn answered(house: &House, status: u16, body: &str) -> VisitId {
     let id = issued(house, false);
     let no = house.disk.journal.redeem_intent(&id, now()).expect("intent");
     house.disk.journal.redeem_answered(&id, no, status, body.as_bytes(), now()).expect("answered");
     id
 }
 
-fn delivery(house: &House, ready: bool, exports: &[(&str, &str)]) -> String {
+pub(crate) fn delivery(house: &House, ready: bool, exports: &[(&str, &str)]) -> String {
     let url = |name: &str| house.backend.url.join(&format!("/files/{name}")).expect("a URL").to_string();
     let list: Vec<_> = exports
         .iter()
@@ -180,6 +180,19 @@ async fn a_backend_that_cannot_be_asked_now_loses_nothing() {
         let left = house.disk.journal.unfinished().expect("reads");
         assert!(left[0].token.is_some(), "kept for the next time");
     }
+}
+
+#[tokio::test]
+async fn a_backend_that_does_not_answer_is_asked_for_one_visit_only() {
+    let house = House::new(|_, ask| if ask.path == REDEEM { Reply::silence() } else { files(ask) }).await;
+    issued(&house, false);
+    issued(&house, false);
+    let body = delivery(&house, true, &[("glb", "one")]);
+    answered(&house, 200, &body);
+    let all = recovered(&house).await;
+    assert_eq!(all.iter().map(|one| one.fate.exit()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
+    assert_eq!(house.backend.count(REDEEM), 1, "each would have to wait for its time-out");
+    assert_eq!(house.disk.journal.unfinished().expect("reads").len(), 2);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::backend::{Reply, glb};
 use super::house::{GENERATE, House, REDEEM, names};
+use super::recover::{answered, delivery};
 use kiosk::app::{Kiosk, Setup};
 use kiosk::view::{Screen, Snapshot};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -224,6 +225,41 @@ async fn many_visits_log_in_once() {
     }
     assert_eq!((house.backend.count("/login"), house.backend.count(GENERATE)), (1, 3));
     kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_finished_unseen() {
+    let house = House::new(|_, ask| match ask.path.as_str() {
+        "/files/one" => Reply::file(&glb(500)),
+        _ => Reply::status(500),
+    })
+    .await;
+    let body = delivery(&house, true, &[("glb", "one")]);
+    answered(&house, 200, &body);
+    let kiosk = kiosk(&house);
+    kiosk.finish_left_over();
+    until_ended(&house, 1).await;
+    assert_eq!(exits(&house), [Some(0)]);
+    assert_eq!(kiosk.snapshot().screen, Screen::Attract);
+    kiosk.stop().await;
+    assert_eq!(names(&house.out()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
+    let (_never, closed) = gate();
+    let house = House::new(move |_, ask| match ask.path.as_str() {
+        "/files/one" => Reply::file(&glb(500)).after(take(&closed)),
+        _ => Reply::status(500),
+    })
+    .await;
+    let body = delivery(&house, true, &[("glb", "one")]);
+    answered(&house, 200, &body);
+    let kiosk = kiosk(&house);
+    kiosk.finish_left_over();
+    house.backend.until_asked("/files/one", 1).await;
+    kiosk.stop().await;
+    assert_eq!(house.disk.journal.unfinished().expect("reads").len(), 1, "kept for the next start");
 }
 
 #[tokio::test]
