@@ -113,7 +113,7 @@ pub(crate) struct VisitOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) har: Option<PathBuf>,
     /// The largest file taken, as in `500MiB` [default: the profile's, 2GiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_file_size: Option<bytesize::ByteSize>,
     #[command(flatten)]
     pub(crate) world: WorldOptions,
@@ -125,7 +125,7 @@ pub(crate) struct WorldOptions {
     /// What happens to the tokens (`copresence sandbox --list-scenarios`)
     #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
     pub(crate) scenario: Scenario,
-    /// Simulated seconds a real second
+    /// Simulated seconds a real second; far above 100, tokens and URLs run out before a visit can use them
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
     /// Decides timings and avatars: the same seed gives the same run
@@ -139,7 +139,7 @@ pub(crate) struct WorldOptions {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SandboxOptions {
     /// Where to listen; `0.0.0.0:8787` lets phones on this network in, `127.0.0.1:0` takes a free port
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Where it is reached from outside, when something stands in front of it
     #[arg(long, value_name = "URL", value_parser = http_url)]
@@ -217,11 +217,28 @@ pub(crate) enum ProfileCommand {
 }
 
 fn http_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let url =
+        Url::parse(text).map_err(|error| format!("{error}; an http(s) URL is needed, as in https://…"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("an http(s) URL is needed".to_owned());
     }
     Ok(url)
+}
+
+/// An address with its port, or a port alone, which this machine alone reaches.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok(SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port)));
+    }
+    text.parse().map_err(|_| "an address with a port is needed, as in 127.0.0.1:8787".to_owned())
+}
+
+fn size(text: &str) -> Result<bytesize::ByteSize, String> {
+    match text.parse::<bytesize::ByteSize>() {
+        Ok(size) if size.as_u64() > 0 => Ok(size),
+        Ok(_) => Err("a size above 0 is needed".to_owned()),
+        Err(error) => Err(format!("{error}; a size is needed, as in 500MiB")),
+    }
 }
 
 /// The shortest interval that a profile may set, too.

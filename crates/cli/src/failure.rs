@@ -65,7 +65,8 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        self.remedies.iter().try_for_each(|remedy| write!(f, "\n  what to do: {remedy}"))
+        let words = std::iter::once("what to do").chain(std::iter::repeat("or"));
+        self.remedies.iter().zip(words).try_for_each(|(remedy, word)| write!(f, "\n  {word}: {remedy}"))
     }
 }
 

@@ -8,6 +8,7 @@ use kiosk::credentials::Vault;
 use kiosk::profile::{Profile, Profiles};
 use kiosk::setup::{Disk, Target, TargetError};
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 pub(crate) fn profiles(common: &Common) -> Result<Profiles, Failure> {
@@ -40,7 +41,35 @@ pub(crate) fn bare(url: &Url, flag: &str) -> Result<(), Failure> {
 
 pub(crate) fn disk(common: &Common) -> Result<Disk, Failure> {
     let path = common.data_dir.clone().unwrap_or_else(Disk::default_path);
-    Ok(Disk::open(&path)?)
+    Ok(Disk::open(&absolute(&path)?)?)
+}
+
+/// Where avatars go, whole in its name (`recover` may be called from elsewhere), there, and writable: found out
+/// now, because after the redeem there are no other URLs.
+pub(crate) fn out(common: &Common, profile: &Profile, disk: &Disk) -> Result<PathBuf, Failure> {
+    let out = common.out.clone().or_else(|| profile.out.clone()).unwrap_or_else(|| disk.default_out());
+    let out = absolute(&out)?;
+    try_writing(&out).map_err(|error| {
+        Failure::usage(format!(
+            "avatars cannot be saved in {}: {error}; choose another folder with --out",
+            out.display()
+        ))
+    })?;
+    Ok(out)
+}
+
+fn try_writing(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)?;
+    let trial = folder.join(format!(".writable-{}", kiosk::history::VisitId::new()));
+    std::fs::File::create_new(&trial)?;
+    std::fs::remove_file(&trial)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 pub(crate) fn env(name: &str) -> Option<String> {

@@ -119,7 +119,11 @@ fn report(common: &Common, forgotten: &Forgotten) {
             json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.held)})
         ));
     }
-    output::people(format_args!("Forgotten: {} visits, files and all.", forgotten.visits.len()));
+    match forgotten.visits.len() {
+        0 => output::people(format_args!("No visit was forgotten.")),
+        1 => output::people(format_args!("Forgotten: 1 visit, files and all.")),
+        more => output::people(format_args!("Forgotten: {more} visits, files and all.")),
+    }
     for id in &forgotten.held {
         output::people(format_args!("Visit {id} stays: a program that runs has it in hand."));
     }

@@ -19,15 +19,16 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
         _ => LevelFilter::TRACE,
     };
     let folder = common.data_dir.clone().unwrap_or_else(Disk::default_path).join("logs");
-    _ = private_folder(&folder);
     // No log file is no reason not to run: the journal's own error will say what is wrong with the folder.
-    let file = RollingFileAppender::builder()
-        .rotation(Rotation::DAILY)
-        .filename_prefix("copresence")
-        .filename_suffix("log")
-        .max_log_files(7)
-        .build(&folder)
-        .ok();
+    let file = private_folder(&folder).ok().and_then(|()| {
+        RollingFileAppender::builder()
+            .rotation(Rotation::DAILY)
+            .filename_prefix("copresence")
+            .filename_suffix("log")
+            .max_log_files(7)
+            .build(&folder)
+            .ok()
+    });
     keep_private(&folder);
     let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
     let to_file = writer

@@ -18,6 +18,7 @@ use phone::Phone;
 use sandbox::{Server, Settings};
 use show::Show;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,7 @@ async fn prepared(common: &Common, options: VisitOptions, show: Arc<Show>) -> Re
         profile.pace.fastest = profile.pace.fastest.min(poll);
     }
     let disk = ground::disk(common)?;
+    let out = ground::out(common, &profile, &disk)?;
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
     let har = options.har.as_deref().map(HarFile::create).transpose()?;
     let stopping = stop::on_signal("stopping … (again to stop at once)");
@@ -52,8 +54,8 @@ async fn prepared(common: &Common, options: VisitOptions, show: Arc<Show>) -> Re
     // In a scenario where nobody scans, nobody does.
     let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned());
     let phone = backend.filter(|_| scans).map(Phone::new).transpose()?;
-    let stage = Stage { show, qr, har, phone, stopping };
-    let exit = visit(common, options, &profile, &disk, embedded.as_ref(), stage).await;
+    let stage = Stage { show, out, qr, har, phone, stopping };
+    let exit = visit(options, &profile, &disk, embedded.as_ref(), stage).await;
     if let Some(server) = embedded {
         server.stop().await;
     }
@@ -63,6 +65,7 @@ async fn prepared(common: &Common, options: VisitOptions, show: Arc<Show>) -> Re
 /// What stands around the visit.
 struct Stage {
     show: Arc<Show>,
+    out: PathBuf,
     qr: Option<QrFile>,
     har: Option<HarFile>,
     phone: Option<Phone>,
@@ -70,7 +73,6 @@ struct Stage {
 }
 
 async fn visit(
-    common: &Common,
     options: VisitOptions,
     profile: &Profile,
     disk: &Disk,
@@ -87,7 +89,7 @@ async fn visit(
     };
     let api = target.api(profile, recorder)?;
     let overrides = Overrides {
-        out: common.out.clone(),
+        out: Some(stage.out.clone()),
         timeout: options.timeout,
         poll: options.poll,
         required_exports: options.exports.iter().map(ExportType::new).collect(),

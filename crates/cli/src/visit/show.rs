@@ -85,7 +85,7 @@ impl Show {
         self.say("Scan this with a phone, or open the link:");
         self.say("");
         match LinkCode::new(link) {
-            Ok(code) if fits(code.width() + 8) => self.say(&code.blocks()),
+            Ok(code) if fits(code.width() + 8) => self.say(&self.painted(&code.blocks())),
             Ok(code) => self.say(&format!(
                 "(the code is {} columns wide and this terminal is narrower: widen it, or use --qr FILE.png)",
                 code.width() + 8
@@ -97,6 +97,16 @@ impl Show {
         self.say("");
         self.say(&format!("  {link}{expiry}"));
         self.say("");
+    }
+
+    /// White on black whatever the terminal's own colours are: many phones read no inverted code.
+    fn painted(&self, blocks: &str) -> String {
+        if !self.lively {
+            return blocks.to_owned();
+        }
+        let lines: Vec<_> =
+            blocks.lines().map(|line| format!("\u{1b}[38;5;231;48;5;16m{line}\u{1b}[0m")).collect();
+        lines.join("\n")
     }
 
     fn status(&self, words: &str) {

@@ -1,10 +1,11 @@
 //! The program dies in the middle, and `recover` finishes what it left or says what became of it.
 
-use crate::support::backend::{Backend, Script};
+use crate::loop_alone::sha256;
+use crate::support::backend::{API_KEY, Backend, SESSION_TOKEN, Script};
 use crate::support::program::{Live, Ran, Stand};
 use crate::support::reply::{Asset, Manner, Reply, glb, zip};
+use crate::support::wire::Request;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// The `ended` line of the one visit that was recovered.
 #[track_caller]
@@ -32,7 +33,7 @@ fn killed_while_waiting_the_avatar_is_fetched_later() {
     let mut live = Live::start(stand.visit(&backend, &[]));
     live.until("status");
     assert_eq!(live.kill().exit, None);
-    backend.from_now(Reply::Urls);
+    backend.answer_from_now(Reply::Urls);
     recovered(&stand.recover(), 0, "saved");
     assert_eq!(stand.saved().len(), 1);
     assert_eq!(backend.requests_to("/generateExportToken").len(), 1, "no second token");
@@ -86,10 +87,10 @@ fn killed_while_waiting_and_the_backend_gone_is_kept_for_later() {
     let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
     live.until("invited");
     live.kill();
-    backend.from_now(Reply::json(500, &serde_json::json!({})));
+    backend.answer_from_now(Reply::json(500, &serde_json::json!({})));
     let ran = stand.recover().exits(6);
     assert!(ran.stderr.contains("everything is kept"), "{}", ran.stderr);
-    backend.from_now(Reply::Urls);
+    backend.answer_from_now(Reply::Urls);
     recovered(&stand.recover(), 0, "saved");
     nothing_is_left(&stand);
 }
@@ -112,12 +113,12 @@ fn killed_while_downloading_goes_on_by_range() {
     let folder = visible(&stand).remove(0);
     let saved = std::fs::read(folder.join("avatar.glb")).expect("saved");
     assert!(saved == bytes, "to the byte");
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = sha256(&bytes);
     let lines = ran.lines();
     let file =
         lines.one("saved")["files"].as_array().and_then(|f| f.iter().find(|f| f["path"] == "avatar.glb"));
     assert_eq!(file.and_then(|file| file["sha256"].as_str()), Some(digest.as_str()));
-    let ranges: Vec<_> = backend.requests_to("/dl/1").iter().filter_map(|r| r.range_start()).collect();
+    let ranges: Vec<_> = backend.requests_to("/dl/1").iter().filter_map(Request::range_start).collect();
     assert!(ranges.len() == 1 && ranges[0] >= 16 << 20, "it goes on where it was: {ranges:?}");
     assert_eq!(backend.requests_to("/redeemExportToken").len(), 1, "the journal has the URLs");
     nothing_is_left(&stand);
@@ -160,6 +161,25 @@ fn the_next_visit_finishes_what_the_last_one_left_and_its_lines_are_its_own() {
     nothing_is_left(&stand);
 }
 
+#[test]
+fn a_relative_out_is_where_the_visit_was_not_where_recover_is() {
+    let backend = Backend::redeeming(vec![Reply::unscanned()]);
+    let stand = Stand::new();
+    let mut command =
+        stand.command(&["visit", "--json", "--poll", "1h", "--out", "out", "--api-url", backend.url()]);
+    command.env("COPRESENCE_API_KEY", API_KEY).env("COPRESENCE_SESSION_TOKEN", SESSION_TOKEN);
+    let mut live = Live::start(command);
+    live.until("invited");
+    live.kill();
+    backend.answer_from_now(Reply::Urls);
+    let elsewhere = stand.root().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("made");
+    let mut recovering = stand.recovering();
+    recovering.current_dir(elsewhere);
+    recovered(&Live::start(recovering).end(), 0, "saved");
+    assert_eq!(stand.saved().len(), 1);
+}
+
 #[cfg(unix)]
 #[test]
 fn interrupted_while_waiting_the_avatar_is_fetched_later() {
@@ -173,9 +193,27 @@ fn interrupted_while_waiting_the_avatar_is_fetched_later() {
     assert!(backend.requests_to("/redeem").is_empty());
     let ran = stand.recover().exits(0);
     assert!(ran.stderr.contains("still active"), "{}", ran.stderr);
-    backend.from_now(Reply::Urls);
+    backend.answer_from_now(Reply::Urls);
     recovered(&stand.recover(), 0, "saved");
     assert_eq!(stand.saved().len(), 1);
+    nothing_is_left(&stand);
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_while_downloading_is_finished_later() {
+    let assets = vec![Asset::new("glb", glb(3 << 20)).but(Manner::StallsAfter(1 << 20))];
+    let backend = Backend::start(Script { assets, redeem: vec![Reply::Urls], ..Script::default() });
+    let stand = Stand::new();
+    let live = Live::start(stand.visit(&backend, &[]));
+    backend.until_sent(1 << 20);
+    live.signal(rustix::process::Signal::INT);
+    let ran = live.end();
+    ran.ends(130, "interrupted", "saving");
+    assert!(visible(&stand).is_empty(), "nothing incomplete stands in OUT");
+    recovered(&stand.recover(), 0, "saved");
+    let folder = visible(&stand).remove(0);
+    assert!(std::fs::read(folder.join("avatar.glb")).expect("saved") == glb(3 << 20), "to the byte");
     nothing_is_left(&stand);
 }
 
@@ -191,7 +229,7 @@ fn recover_can_be_interrupted_and_loses_nothing() {
     backend.until_redeems(1);
     live.signal(rustix::process::Signal::TERM);
     assert_eq!(live.end().exit, Some(130));
-    backend.from_now(Reply::Urls);
+    backend.answer_from_now(Reply::Urls);
     recovered(&stand.recover(), 0, "saved");
     nothing_is_left(&stand);
 }

@@ -26,6 +26,7 @@ fn wrong_usage_is_2_and_asks_nobody() {
         &["--link", "https://app.test/scan"],
         &["--no-such-flag"],
         &["--max-file-size", "lots"],
+        &["--max-file-size", "0"],
         &["--har", "no/such/folder/x.har"],
         &["--config", "no-such-file.toml"],
         &["--qr", "no/such/folder/x.png"],
@@ -35,6 +36,11 @@ fn wrong_usage_is_2_and_asks_nobody() {
         assert_eq!(ran.exit, Some(2), "{more:?}\n{}\n{}", ran.stdout, ran.stderr);
         assert!(ran.stderr.contains("error:"), "{more:?}: {}", ran.stderr);
     }
+    // A folder that cannot be: told before a token is spent, not after.
+    let stand = Stand::new();
+    std::fs::write(stand.out(), "a file").expect("written");
+    let message = Live::start(stand.visit(&backend, &[])).end().ends(2, "configuration", "issuing");
+    assert!(message.contains("--out"), "{message}");
     assert!(backend.requests().is_empty(), "{:?}", backend.requests());
 }
 

@@ -4,6 +4,7 @@ use crate::support::lines::Lines;
 use crate::support::program::{Live, Ran, Stand};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 use std::path::Path;
 
 fn auto(stand: &Stand, more: &[&str]) -> Ran {
@@ -12,6 +13,14 @@ fn auto(stand: &Stand, more: &[&str]) -> Ran {
     args.push(out.to_str().expect("UTF-8"));
     args.extend(more);
     stand.run(&args)
+}
+
+/// In lower-case hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// The folder is what `saved` says, to the byte, and the manifest says the same.
@@ -42,7 +51,7 @@ pub(crate) fn is_whole(folder: &Path, lines: &Lines) {
         let path = told["path"].as_str().expect("a name");
         let bytes = std::fs::read(folder.join(path)).expect("it stands there");
         assert_eq!(told["bytes"].as_u64(), u64::try_from(bytes.len()).ok());
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = sha256(&bytes);
         assert_eq!(told["sha256"].as_str(), Some(digest.as_str()), "{path}");
         names.push(path.to_owned());
     }

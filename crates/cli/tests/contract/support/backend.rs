@@ -117,7 +117,7 @@ impl Backend {
     }
 
     /// From now on every redeem gets this.
-    pub(crate) fn from_now(&self, reply: Reply) {
+    pub(crate) fn answer_from_now(&self, reply: Reply) {
         self.0.seen().from_now = Some(reply);
     }
 

@@ -1,6 +1,7 @@
 //! Lines of `visit --json`, held to the contract's table: these fields, of these types, and no other.
 
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// The table, as written: event, and each field with a check.
 const TABLE: &[(&str, &[(&str, Is)])] = &[
@@ -115,7 +116,7 @@ impl Lines {
     /// At most five `progress` a second and file: six in a row take longer than a second.
     #[track_caller]
     pub(crate) fn progress_is_sparse(&self) {
-        let mut by_file: std::collections::HashMap<&str, Vec<jiff::Timestamp>> = Default::default();
+        let mut by_file: HashMap<&str, Vec<jiff::Timestamp>> = HashMap::new();
         for line in self.of("progress") {
             let at = line["at"].as_str().and_then(|at| at.parse().ok()).expect("a time");
             by_file.entry(line["file"].as_str().expect("a name")).or_default().push(at);

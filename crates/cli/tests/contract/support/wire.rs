@@ -55,7 +55,7 @@ pub(crate) fn head(
 ) -> std::io::Result<()> {
     let mut text = format!("HTTP/1.1 {status} Status\r\nContent-Length: {length}\r\nConnection: close\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
     text.push_str("\r\n");
     stream.write_all(text.as_bytes())
