@@ -43,6 +43,16 @@ impl LinkCode {
         code.map(|code| Self { code }).ok_or(QrError::TooLong { bytes: link.len(), most: MOST_BYTES })
     }
 
+    /// Encodes a link in as few modules as there are, with the weakest error correction: for a terminal that has
+    /// no room for [`Self::new`]'s, and on a screen, where nothing is torn off or stained.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn smallest(link: &str) -> Result<Self, QrError> {
+        let code = QrCode::with_error_correction_level(link.as_bytes(), EcLevel::L);
+        code.map(|code| Self { code }).map_err(|_| QrError::TooLong { bytes: link.len(), most: MOST_BYTES })
+    }
+
     /// Modules a side, without the quiet ones.
     pub fn width(&self) -> usize {
         self.code.width()
@@ -113,6 +123,15 @@ mod tests {
         assert_eq!(code.code.error_correction_level(), EcLevel::Q);
         let code = LinkCode::new(&format!("https://a.test/?exportToken={}", "a".repeat(300))).expect("fits");
         assert_eq!(code.code.error_correction_level(), EcLevel::L);
+    }
+
+    #[test]
+    fn the_smallest_code_is_smaller_and_reads_the_same() {
+        let link = "http://127.0.0.1:41587/phone?exportToken=0Za3BfVAv9pRMUPLSsLN6jlq";
+        let (small, usual) = (LinkCode::smallest(link).expect("fits"), LinkCode::new(link).expect("fits"));
+        assert!(small.width() < usual.width());
+        let png = image::load_from_memory(&small.png(4).expect("png")).expect("decodes").to_luma8();
+        assert_eq!(decode(&png), link);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::output;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kiosk::line::{Line, LineEvent, SavedFile};
 use kiosk::qr::LinkCode;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub(super) struct Show {
 struct Moving {
     status: Option<ProgressBar>,
     files: HashMap<String, ProgressBar>,
+    /// Files that were told to be whole.
+    whole: HashSet<String>,
 }
 
 impl Show {
@@ -84,19 +86,26 @@ impl Show {
     fn invite(&self, link: &str, expires_at: Option<String>) {
         self.say("Scan this with a phone, or open the link:");
         self.say("");
-        match LinkCode::new(link) {
-            Ok(code) if fits(code.width() + 8) => self.say(&self.painted(&code.blocks())),
-            Ok(code) => self.say(&format!(
-                "(the code is {} columns wide and this terminal is narrower: widen it, or use --qr FILE.png)",
-                code.width() + 8
-            )),
-            // The visit itself says what is wrong with such a link.
-            Err(_) => {}
-        }
         let expiry = expires_at.map_or_else(String::new, |at| format!("  (until {at})"));
-        self.say("");
-        self.say(&format!("  {link}{expiry}"));
-        self.say("");
+        let link_line = format!("  {link}{expiry}");
+        match LinkCode::new(link) {
+            Ok(code) if Room::of(&code, ROWS_BELOW).is_enough() => {
+                self.say(&self.painted(&code.blocks()));
+                self.say("");
+                self.say(&link_line);
+                self.say("");
+            }
+            Ok(code) => {
+                // In a small terminal the code comes last, so that nothing pushes it out.
+                self.say(&link_line);
+                match LinkCode::smallest(link) {
+                    Ok(small) if Room::of(&small, 1).is_enough() => self.say(&self.painted(&small.blocks())),
+                    small => self.say(&Room::of(&small.unwrap_or(code), 1).words()),
+                }
+            }
+            // The visit itself says what is wrong with such a link.
+            Err(_) => self.say(&link_line),
+        }
     }
 
     /// White on black whatever the terminal's own colours are: many phones read no inverted code.
@@ -136,7 +145,11 @@ impl Show {
             if let Some(bar) = moving.files.remove(file) {
                 bar.finish_and_clear();
             }
+            let is_new = moving.whole.insert(file.to_owned());
             drop(moving);
+            if !is_new {
+                return;
+            }
             return self.say(&format!("  {file:<20} {:>10}", size(bytes)));
         }
         if !self.lively {
@@ -186,10 +199,36 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Whether that many columns fit; without a terminal (a log, a pipe) nothing is cut off.
-fn fits(columns: usize) -> bool {
-    let size = terminal_size::terminal_size_of(std::io::stderr());
-    size.is_none_or(|(width, _)| usize::from(width.0) >= columns)
+/// Under the code: an empty line, the link, an empty line, and where the visit stands.
+const ROWS_BELOW: usize = 4;
+
+/// What a code needs, in columns and rows.
+struct Room {
+    columns: usize,
+    rows: usize,
+}
+
+impl Room {
+    fn of(code: &LinkCode, rows_below: usize) -> Self {
+        // Four quiet modules a side; two modules a row, and the row that the cursor stands in.
+        let side = code.width() + 8;
+        Self { columns: side, rows: side.div_ceil(2) + rows_below + 1 }
+    }
+
+    /// Without a terminal (a log, a pipe) nothing is cut off.
+    fn is_enough(&self) -> bool {
+        terminal_size::terminal_size_of(std::io::stderr()).is_none_or(|(width, height)| {
+            usize::from(width.0) >= self.columns && usize::from(height.0) >= self.rows
+        })
+    }
+
+    fn words(&self) -> String {
+        let Self { columns, rows } = self;
+        format!(
+            "(this terminal is too small for the code, which needs {columns} columns and {rows} rows: \
+             enlarge it and start again, or use --qr FILE.png)"
+        )
+    }
 }
 
 fn rounded(millis: u64) -> Duration {
