@@ -22,8 +22,8 @@ impl Game {
         let seen: Arc<Mutex<Vec<wire::Request>>> = Arc::default();
         let (seen_here, file) = (seen.clone(), format!("{}/dl/0?sig=1", files.url()));
         std::thread::spawn(move || {
-            for mut stream in listener.incoming().map_while(Result::ok) {
-                let Some(request) = wire::read(&stream) else { continue };
+            for mut stream in listener.incoming().map_while(Result::ok).map(wire::Connection::new) {
+                let Some(request) = wire::read(&stream.stream) else { continue };
                 let body = match request.path.as_str() {
                     "/api/token" => json!({"data": {"copresence": {"exportToken": TOKEN}}, "ok": true}),
                     "/api/avatar" => json!({"avatar_ready": true,
@@ -32,8 +32,8 @@ impl Game {
                 };
                 seen_here.lock().expect("alive").push(request);
                 let body = body.to_string();
-                _ = wire::head(&mut stream, 200, &[], body.len());
-                _ = stream.write_all(body.as_bytes());
+                _ = stream.head(200, &[], body.len());
+                _ = stream.stream.write_all(body.as_bytes());
             }
         });
         Self { url, seen }

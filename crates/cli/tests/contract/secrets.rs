@@ -73,6 +73,15 @@ fn no_secret_is_written_anywhere() {
         ran.ends(0, "saved", "saved");
         nothing_leaked(&stand, &ran);
         let har = std::fs::read_to_string(stand.root().join("exchanges.har")).expect("an archive");
+        // Download URLs are as good as the files for as long as they live.
+        let logs = std::fs::read_dir(stand.data().join("logs")).expect("logs");
+        let logs = logs.map(|entry| std::fs::read_to_string(entry.expect("readable").path()).expect("text"));
+        let manifest = std::fs::read_to_string(stand.saved()[0].join("manifest.json")).expect("a manifest");
+        let told = [ran.stdout, ran.stderr, har.clone(), manifest];
+        assert!(
+            told.into_iter().chain(logs).all(|text| !text.contains("PLANTED-sig")),
+            "a URL's signature is told"
+        );
         let har: serde_json::Value = serde_json::from_str(&har).expect("JSON");
         let entries = har["log"]["entries"].as_array().expect("entries");
         let api = backend.requests().iter().filter(|request| !request.path.starts_with("/dl/")).count();

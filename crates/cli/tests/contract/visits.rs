@@ -157,6 +157,20 @@ fn an_answer_lost_is_told_and_asked_again() {
 }
 
 #[test]
+fn connections_that_end_without_a_word_cost_no_redeem() {
+    for requests in [1, 2, 100] {
+        let backend = Backend::start(Script { keeps_alive: Some(requests), ..Script::default() });
+        let stand = Stand::new();
+        let ran = Live::start(stand.visit(&backend, &[])).end();
+        ran.ends(0, "saved", "saved");
+        assert!(ran.lines().of("retrying").is_empty(), "{}", ran.stdout);
+        assert_eq!(backend.requests_to("/generateExportToken").len(), 1);
+        assert_eq!(backend.requests_to("/redeemExportToken").len(), 4);
+        assert_eq!(backend.most_redeems_in_flight(), 1);
+    }
+}
+
+#[test]
 fn no_credential_follows_a_redirect() {
     let elsewhere = Backend::start(Script::default());
     let to = |path| Reply::With(302, ("Location", format!("{}{path}", elsewhere.url())), Vec::new());

@@ -1,7 +1,7 @@
 //! A Copresence backend written from the vendor's text alone. Nothing in here knows the product's crates.
 
 use super::reply::{Asset, Manner, Reply};
-use super::wire::{self, Request};
+use super::wire::{self, Connection, Request};
 use serde_json::json;
 use std::collections::HashSet;
 use std::io::Write;
@@ -28,6 +28,8 @@ pub(crate) struct Script {
     pub(crate) refuses_login: bool,
     /// Put into every entry and object beside what the specification names.
     pub(crate) extras: bool,
+    /// Connections are kept for so many requests, and then closed without a word; else one each, and said so.
+    pub(crate) keeps_alive: Option<usize>,
 }
 
 impl Default for Script {
@@ -38,6 +40,7 @@ impl Default for Script {
             assets: vec![Asset::glb()],
             refuses_login: false,
             extras: false,
+            keeps_alive: None,
         }
     }
 }
@@ -163,52 +166,68 @@ impl Shared {
         }
     }
 
-    fn serve(&self, mut stream: TcpStream) {
-        let Some(request) = wire::read(&stream) else { return };
+    fn serve(&self, stream: TcpStream) {
+        let Some(requests) = self.script.keeps_alive else {
+            self.one(&mut Connection::new(stream));
+            return;
+        };
+        let mut connection = Connection { stream, says_close: false };
+        for _ in 0..requests {
+            if !self.one(&mut connection) {
+                break;
+            }
+        }
+        // And now it ends without a word.
+    }
+
+    /// Serves one request; `false` when the client is gone.
+    fn one(&self, connection: &mut Connection) -> bool {
+        let Some(request) = wire::read(&connection.stream) else { return false };
         self.seen().requests.push(request.clone());
         // A client that goes away is the client's affair.
         _ = match request.path.split('?').next().unwrap_or_default() {
-            "/login" => self.login(&request, &mut stream),
-            "/generateExportToken" => self.generate(&request, &mut stream),
-            "/redeemExportToken" => self.redeem(&request, &mut stream),
-            path if path.starts_with("/dl/") => self.file(&request, &mut stream),
-            _ => refuse(&mut stream, 404, 1, "no such endpoint"),
+            "/login" => self.login(&request, connection),
+            "/generateExportToken" => self.generate(&request, connection),
+            "/redeemExportToken" => self.redeem(&request, connection),
+            path if path.starts_with("/dl/") => self.file(&request, connection),
+            _ => refuse(connection, 404, 1, "no such endpoint"),
         };
         self.changed.notify_all();
+        true
     }
 
-    fn login(&self, request: &Request, stream: &mut TcpStream) -> std::io::Result<()> {
+    fn login(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
         let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let known = request.method == "POST"
             && request.header("X-Copresence-REST-API-Key") == API_KEY
             && body["username"] == USERNAME
             && body["password"] == PASSWORD;
         if !known || self.script.refuses_login {
-            return refuse(stream, 404, 101, "Invalid username/password.");
+            return refuse(connection, 404, 101, "Invalid username/password.");
         }
-        whole(stream, 200, None, json!({ "sessionToken": SESSION_TOKEN }).to_string().as_bytes())
+        whole(connection, 200, None, json!({ "sessionToken": SESSION_TOKEN }).to_string().as_bytes())
     }
 
-    fn generate(&self, request: &Request, stream: &mut TcpStream) -> std::io::Result<()> {
+    fn generate(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
         let known = request.header("X-Copresence-REST-API-Key") == API_KEY
             && request.header("X-Copresence-Session-Token") == SESSION_TOKEN;
         if request.method != "POST" || !known {
-            return refuse(stream, 401, 0, "unauthorized");
+            return refuse(connection, 401, 0, "unauthorized");
         }
         let nth = {
             let mut seen = self.seen();
             seen.generates += 1;
             seen.generates - 1
         };
-        self.answer(stream, nth_of(&self.script.generate, nth))
+        self.answer(connection, nth_of(&self.script.generate, nth))
     }
 
-    fn redeem(&self, request: &Request, stream: &mut TcpStream) -> std::io::Result<()> {
+    fn redeem(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
         let known = request.method == "GET"
             && request.header("X-Copresence-REST-API-Key") == API_KEY
             && !request.header("X-Copresence-Export-Token").is_empty();
         if !known {
-            return refuse(stream, 400, 102, "headers are missing");
+            return refuse(connection, 400, 102, "headers are missing");
         }
         let reply = {
             let mut seen = self.seen();
@@ -222,20 +241,20 @@ impl Shared {
             reply
         };
         self.changed.notify_all();
-        let result = self.answer(stream, &reply);
+        let result = self.answer(connection, &reply);
         self.seen().redeems_in_flight -= 1;
         result
     }
 
-    fn answer(&self, stream: &mut TcpStream, reply: &Reply) -> std::io::Result<()> {
+    fn answer(&self, connection: &mut Connection, reply: &Reply) -> std::io::Result<()> {
         match reply {
-            Reply::Whole(status, body) => whole(stream, *status, None, body),
-            Reply::With(status, header, body) => whole(stream, *status, Some(header.clone()), body),
-            Reply::Urls => whole(stream, 200, None, &self.urls()),
+            Reply::Whole(status, body) => whole(connection, *status, None, body),
+            Reply::With(status, header, body) => whole(connection, *status, Some(header.clone()), body),
+            Reply::Urls => whole(connection, 200, None, &self.urls()),
             Reply::UrlsCut => {
                 let body = self.urls();
-                wire::head(stream, 200, &[("Content-Type", "application/json".into())], body.len())?;
-                stream.write_all(&body[..body.len() / 2])
+                connection.head(200, &[("Content-Type", "application/json".into())], body.len())?;
+                connection.stream.write_all(&body[..body.len() / 2])
             }
             Reply::Dropped => Ok(()),
             Reply::Never => {
@@ -264,19 +283,21 @@ impl Shared {
         body.to_string().into_bytes()
     }
 
-    fn file(&self, request: &Request, stream: &mut TcpStream) -> std::io::Result<()> {
+    fn file(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
         let index = request.path.trim_start_matches("/dl/").split('?').next().and_then(|n| n.parse().ok());
         let Some(asset) = index.and_then(|n: usize| self.script.assets.get(n)) else {
-            return refuse(stream, 404, 1, "no such file");
+            return refuse(connection, 404, 1, "no such file");
         };
         let first = self.seen().used.insert(request.path.clone());
         let page = b"<!DOCTYPE html><html><body>Service unavailable</body></html>";
         match asset.manner {
-            Manner::Refuses(status) => return refuse(stream, status, 1, "gone"),
-            Manner::ErrorPage => return whole(stream, 200, Some(("Content-Type", "text/html".into())), page),
-            Manner::StallsThenGone(_) if !first => return refuse(stream, 410, 1, "gone"),
+            Manner::Refuses(status) => return refuse(connection, status, 1, "gone"),
+            Manner::ErrorPage => {
+                return whole(connection, 200, Some(("Content-Type", "text/html".into())), page);
+            }
+            Manner::StallsThenGone(_) if !first => return refuse(connection, 410, 1, "gone"),
             Manner::Once if !first && request.range_start().is_none() => {
-                return refuse(stream, 410, 1, "this URL was used");
+                return refuse(connection, 410, 1, "this URL was used");
             }
             _ => {}
         }
@@ -292,12 +313,12 @@ impl Shared {
         } else {
             200
         };
-        wire::head(stream, status, &headers, bytes.len())?;
+        connection.head(status, &headers, bytes.len())?;
         let stop = match asset.manner {
             Manner::StallsAfter(at) | Manner::StallsThenGone(at) | Manner::CutAfter(at) if first => at,
             _ => bytes.len(),
         };
-        stream.write_all(&bytes[..stop])?;
+        connection.stream.write_all(&bytes[..stop])?;
         self.seen().sent += stop;
         self.changed.notify_all();
         if stop < bytes.len() && !matches!(asset.manner, Manner::CutAfter(_)) {
@@ -312,7 +333,7 @@ fn nth_of(replies: &[Reply], nth: usize) -> &Reply {
 }
 
 fn whole(
-    stream: &mut TcpStream,
+    connection: &mut Connection,
     status: u16,
     header: Option<(&'static str, String)>,
     body: &[u8],
@@ -321,10 +342,10 @@ fn whole(
     if headers.is_empty() {
         headers.push(("Content-Type", "application/json".to_owned()));
     }
-    wire::head(stream, status, &headers, body.len())?;
-    stream.write_all(body)
+    connection.head(status, &headers, body.len())?;
+    connection.stream.write_all(body)
 }
 
-fn refuse(stream: &mut TcpStream, status: u16, code: u16, error: &str) -> std::io::Result<()> {
-    whole(stream, status, None, json!({"code": code, "error": error}).to_string().as_bytes())
+fn refuse(connection: &mut Connection, status: u16, code: u16, error: &str) -> std::io::Result<()> {
+    whole(connection, status, None, json!({"code": code, "error": error}).to_string().as_bytes())
 }

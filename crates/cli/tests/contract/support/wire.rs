@@ -46,17 +46,32 @@ pub(crate) fn read(stream: &TcpStream) -> Option<Request> {
     Some(Request { method, path, headers, body })
 }
 
-/// Writes an answer's head; the connection ends with the answer.
-pub(crate) fn head(
-    stream: &mut TcpStream,
-    status: u16,
-    headers: &[(&str, String)],
-    length: usize,
-) -> std::io::Result<()> {
-    let mut text = format!("HTTP/1.1 {status} Status\r\nContent-Length: {length}\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        text.extend([name, ": ", value, "\r\n"]);
+/// A connection to a client, and whether its answers say that it ends with them.
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    pub(crate) says_close: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self { stream, says_close: true }
     }
-    text.push_str("\r\n");
-    stream.write_all(text.as_bytes())
+
+    /// Writes an answer's head.
+    pub(crate) fn head(
+        &mut self,
+        status: u16,
+        headers: &[(&str, String)],
+        length: usize,
+    ) -> std::io::Result<()> {
+        let mut text = format!("HTTP/1.1 {status} Status\r\nContent-Length: {length}\r\n");
+        for (name, value) in headers {
+            text.extend([name, ": ", value, "\r\n"]);
+        }
+        if self.says_close {
+            text.push_str("Connection: close\r\n");
+        }
+        text.push_str("\r\n");
+        self.stream.write_all(text.as_bytes())
+    }
 }
