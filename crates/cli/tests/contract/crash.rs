@@ -125,6 +125,24 @@ fn killed_while_downloading_goes_on_by_range() {
 }
 
 #[test]
+fn killed_early_in_a_small_file_goes_on_by_range_too() {
+    let bytes = glb(3 << 20);
+    let assets = vec![Asset::new("glb", bytes.clone()).but(Manner::StallsAfter(1 << 20))];
+    let backend = Backend::start(Script { assets, redeem: vec![Reply::Urls], ..Script::default() });
+    let stand = Stand::new();
+    let live = Live::start(stand.visit(&backend, &[]));
+    backend.until_sent(1 << 20);
+    until_kept(&stand, "avatar.glb", |state| came(state) == 1 << 20);
+    live.kill();
+    recovered(&stand.recover(), 0, "saved");
+    let folder = visible(&stand).remove(0);
+    assert!(std::fs::read(folder.join("avatar.glb")).expect("saved") == bytes, "to the byte");
+    let ranges: Vec<_> = backend.requests_to("/dl/0").iter().filter_map(Request::range_start).collect();
+    assert_eq!(ranges, [1 << 20]);
+    nothing_is_left(&stand);
+}
+
+#[test]
 fn killed_while_downloading_and_the_url_gone_is_kept_in_part() {
     let assets =
         vec![Asset::new("fbx", zip()), Asset::new("glb", glb(3 << 20)).but(Manner::StallsThenGone(2 << 20))];
@@ -207,6 +225,7 @@ fn interrupted_while_downloading_is_finished_later() {
     let stand = Stand::new();
     let live = Live::start(stand.visit(&backend, &[]));
     backend.until_sent(1 << 20);
+    until_kept(&stand, "avatar.glb", |state| came(state) == 1 << 20);
     live.signal(rustix::process::Signal::INT);
     let ran = live.end();
     ran.ends(130, "interrupted", "saving");

@@ -1,6 +1,6 @@
 //! One file from its one-time URL to the disk: resumed where the URL goes on, never started over on a spent one.
 
-use super::Parts;
+use super::{Parts, at_the_disk};
 use crate::line::{Line, LineEvent};
 use client::{Download, DownloadError, Resume};
 use futures_util::StreamExt;
@@ -14,6 +14,9 @@ const FRUITLESS: u32 = 5;
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// So much is at stake in a power cut: after each, what came is flushed and journalled.
 const FLUSH_EVERY: u64 = 8 << 20;
+/// And no longer than this is anything that came known to memory alone: most avatars are smaller than that, and a
+/// spent URL that goes on by range is of use only to who knows how far it came.
+const FLUSH_WITHIN: Duration = Duration::from_millis(500);
 /// Bytes a second, over as long as patience lasts, under which a download is as good as dead: 3 MB would take an hour.
 const SLOWEST: u64 = 1024;
 /// `Retry-After` is honoured so far: the URL itself lives for a short while only.
@@ -63,7 +66,7 @@ pub(crate) async fn fetch(
         }
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the file's last rename and the journal's word.
-            if let Some(whole) = folder.whole(file.name)? {
+            if let Some(whole) = at_the_disk(|| folder.whole(file.name))? {
                 return credible(file, whole);
             }
             known = progress.clone();
@@ -72,7 +75,7 @@ pub(crate) async fn fetch(
         // What an earlier run may have left of it, nobody vouches for.
         _ => 0,
     };
-    let mut partial = folder.resume(file.name, durable)?.limited(file.max);
+    let mut partial = at_the_disk(|| folder.resume(file.name, durable))?.limited(file.max);
     if let Err(error) = parts.journal.file_requested(&file.id, file.index) {
         tracing::error!(%error, file = file.name, "the request could not be journalled");
     }
@@ -238,8 +241,19 @@ impl Flow<'_> {
             // the file, so it starts over here.
             self.begin_again(partial)?;
         }
-        let mut flushed = partial.offset();
-        while let Some(chunk) = download.stream.next().await {
+        let (mut flushed, mut flushed_at) = (partial.offset(), Instant::now());
+        loop {
+            let chunk = match tokio::time::timeout(FLUSH_WITHIN, download.stream.next()).await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(_quiet) => {
+                    if partial.offset() > flushed {
+                        self.flush(partial)?;
+                        (flushed, flushed_at) = (partial.offset(), Instant::now());
+                    }
+                    continue;
+                }
+            };
             let chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(failure) => {
@@ -253,9 +267,9 @@ impl Flow<'_> {
             }
             partial.write(&chunk)?;
             self.keep_pace(chunk.len() as u64)?;
-            if partial.offset() - flushed >= FLUSH_EVERY {
+            if partial.offset() - flushed >= FLUSH_EVERY || flushed_at.elapsed() >= FLUSH_WITHIN {
                 self.flush(partial)?;
-                flushed = partial.offset();
+                (flushed, flushed_at) = (partial.offset(), Instant::now());
             }
             self.tell(partial.offset(), false);
         }
@@ -283,7 +297,7 @@ impl Flow<'_> {
     }
 
     fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
-        self.known.bytes = partial.sync()?;
+        self.known.bytes = at_the_disk(|| partial.sync())?;
         if let Err(error) = self.parts.journal.file_progress(&self.file.id, self.file.index, &self.known) {
             tracing::error!(%error, file = self.file.name, "how far the file came could not be journalled");
         }

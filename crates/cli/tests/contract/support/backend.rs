@@ -296,7 +296,7 @@ impl Shared {
                 return whole(connection, 200, Some(("Content-Type", "text/html".into())), page);
             }
             Manner::StallsThenGone(_) if !first => return refuse(connection, 410, 1, "gone"),
-            Manner::Once if !first && request.range_start().is_none() => {
+            _ if !first && request.range_start().is_none() => {
                 return refuse(connection, 410, 1, "this URL was used");
             }
             _ => {}
