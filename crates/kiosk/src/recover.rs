@@ -4,7 +4,7 @@
 //! token that may still be alive is redeemed once more (its answer decides between *still making*, *here it is*
 //! and *gone*); the rest is closed with its reason.
 
-use crate::drive::{Parts, Redeemed, SaveOrder, Saved, ended_line, read_again, read_answer, redeem, save};
+use crate::drive::{Parts, Redeemed, SaveOrder, Saved, ended_line, read, redeem, save};
 use crate::line::{Line, LineEvent};
 use client::Answered;
 use jiff::Timestamp;
@@ -101,7 +101,7 @@ pub async fn recover(
         let started_at = unfinished.visit.start.started_at;
         let fate = match claim {
             Err(error) => Fate::NotNow { why: error.to_string(), exit: 2 },
-            Ok(_claim) => one(disk, parts_for, unfinished, &mut silent).await,
+            Ok(_claim) => one(parts_for, unfinished, &mut silent).await,
         };
         all.push(Recovered { visit: id, started_at, fate });
     }
@@ -111,12 +111,7 @@ pub async fn recover(
 /// Backends (by URL) that did not answer in this run, and how: asked for each visit anew, each would wait its time.
 type Silent = HashMap<String, String>;
 
-async fn one(
-    disk: &crate::setup::Disk,
-    parts_for: &PartsFor<'_>,
-    mut unfinished: Unfinished,
-    silent: &mut Silent,
-) -> Fate {
+async fn one(parts_for: &PartsFor<'_>, mut unfinished: Unfinished, silent: &mut Silent) -> Fate {
     let id = unfinished.visit.start.id;
     let answer = unfinished.redeem.as_ref().and_then(|redeem| match &redeem.state {
         RedeemState::Answered { status, body: Some(body), delivered } => {
@@ -124,7 +119,7 @@ async fn one(
         }
         _ => None,
     });
-    let delivery = answer.as_ref().and_then(|(_, answered, _)| read_again(answered).delivery);
+    let delivery = answer.as_ref().and_then(|(_, answered, _)| read(answered).delivery);
     if delivery.is_some() || unfinished.visit.start.ephemeral {
         // Spent, or of a backend that is gone: whoever looks for credentials need not find any.
         unfinished.token = None;
@@ -141,8 +136,11 @@ async fn one(
     if let Err(error) = parts.journal.reopen(&id) {
         return Fate::NotNow { why: error.to_string(), exit: 2 };
     }
-    if let Some((no, answered, true)) = &answer {
-        read_answer(&disk.journal, id, *no, answered);
+    if let Some((no, _, true)) = answer
+        && let Err(error) = parts.journal.redeem_read(&id, no, delivery.is_some())
+    {
+        // The URLs do not live long: going on beats stopping here.
+        tracing::error!(%error, visit = %id, "what the answer said could not be written");
     }
     if let Some(delivery) = delivery {
         return finish_saving(&parts, &unfinished, delivery).await;
@@ -171,7 +169,7 @@ async fn ask_once_more(
 ) -> Fate {
     let id = unfinished.visit.start.id;
     let past = past(parts, unfinished);
-    let Redeemed { result, delivery } = redeem(parts, id, token).await;
+    let Redeemed { result, delivery, .. } = redeem(parts, id, token, None).await;
     if let Some(delivery) = delivery {
         return finish_saving(parts, unfinished, delivery).await;
     }

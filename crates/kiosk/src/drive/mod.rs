@@ -9,7 +9,7 @@ mod run;
 mod save;
 
 pub use order::{DOWNLOAD_PAUSE, Ended, Order, Parts, Teller};
-pub(crate) use redeem::{Redeemed, read_again, read_answer, redeem};
+pub(crate) use redeem::{Redeemed, read, redeem};
 pub(crate) use save::{SaveOrder, Saved, save};
 
 use crate::line::{Line, LineEvent};
@@ -75,4 +75,14 @@ pub(crate) fn day_of(started: Timestamp) -> jiff::civil::Date {
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Runs what waits for the disk (an fsync, the hash of a large file) without holding up the other visits that this
+/// thread serves. On a runtime of one thread there is none to move them to.
+fn at_the_disk<T>(act: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(act),
+        _ => act(),
+    }
 }

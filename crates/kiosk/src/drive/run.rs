@@ -1,7 +1,7 @@
 //! The owner of one visit: takes in what happened, steps the machine, performs what it asks for.
 
 use super::order::{Ended, Order, Parts};
-use super::redeem::{Redeemed, redeem};
+use super::redeem::{Redeemed, Unsettled, redeem};
 use super::save::{SaveOrder, Saved, save};
 use super::{Leave, day_of, ended_line, issue, millis};
 use crate::clock::Clock;
@@ -21,6 +21,8 @@ pub(super) struct Run {
     visit: Visit,
     token: Option<ExportToken>,
     delivery: Option<Delivery>,
+    /// What the journal still has to take in of the last redeem.
+    unsettled: Option<Unsettled>,
     directory: Option<PathBuf>,
     times: Times,
     flight: Option<Flight>,
@@ -55,6 +57,7 @@ impl Run {
             visit: Visit::new(plan),
             token: None,
             delivery: None,
+            unsettled: None,
             directory: None,
             times: Times { started: now, ..Times::default() },
             flight: None,
@@ -119,9 +122,10 @@ impl Run {
         async move { Landed::Issued(issue::issue(&parts, &order).await) }
     }
 
-    fn redeem(&self) -> Option<Flight> {
+    fn redeem(&mut self) -> Option<Flight> {
         let (parts, id, token) = (self.parts.clone(), self.order.id, self.token.clone()?);
-        Some(Box::pin(async move { Landed::Redeemed(redeem(&parts, id, &token).await) }))
+        let before = self.unsettled.take();
+        Some(Box::pin(async move { Landed::Redeemed(redeem(&parts, id, &token, before).await) }))
     }
 
     fn save(&mut self) -> Option<Flight> {
@@ -154,7 +158,8 @@ impl Run {
                 Event::Issued
             }
             Landed::Issued(Err(fault)) => Event::IssueFailed(fault),
-            Landed::Redeemed(Redeemed { result, delivery }) => {
+            Landed::Redeemed(Redeemed { result, delivery, unsettled }) => {
+                self.unsettled = unsettled;
                 if let RedeemResult::NotReady(progress) = &result {
                     self.note_phase(&progress.status);
                 }
@@ -238,6 +243,11 @@ impl Run {
     fn close(mut self, outcome: Outcome) -> Ended {
         // What is in flight is dropped here; a redeem among it notes itself as unanswered.
         self.flight = None;
+        if let Some(mut unsettled) = self.unsettled.take()
+            && let Err(error) = unsettled.settle(&self.parts.journal, self.order.id)
+        {
+            tracing::error!(%error, "how the last redeem ended stays unwritten");
+        }
         let state = self.visit.ended_in().unwrap_or(visit::outcome::EndedIn::Issuing).as_str();
         let line = ended_line(&outcome, state, self.directory.as_deref());
         let message = match &line {

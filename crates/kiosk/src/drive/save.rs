@@ -1,7 +1,7 @@
 //! Saves what a spent token bought: all files at once, and a folder that appears whole or not at all.
 
-use super::Parts;
 use super::pump::{Failure, Fetch, fetch};
+use super::{Parts, at_the_disk};
 use crate::line::SavedFile;
 use futures_util::StreamExt;
 use protocol::{Delivery, Export, ExportType};
@@ -104,7 +104,7 @@ async fn try_save(parts: &Parts, order: &SaveOrder, delivery: Delivery) -> Resul
             });
         }
     }
-    finish(parts, order, folder, files, missing)
+    at_the_disk(|| finish(parts, order, folder, files, missing))
 }
 
 fn plan(parts: &Parts, order: &SaveOrder, exports: &[Export], names: &[String]) -> Result<(), StoreError> {
@@ -181,7 +181,7 @@ fn whole_already(
     name: &str,
     earlier: Option<&FileState>,
 ) -> Result<WholeFile, Failure> {
-    let whole = folder.whole(name)?;
+    let whole = at_the_disk(|| folder.whole(name))?;
     let same = |whole: &WholeFile| matches!(earlier, Some(FileState::Whole { sha256, .. }) if whole.sha256 == *sha256);
     whole.filter(same).ok_or_else(|| Failure {
         why: "it was whole, and is no longer on the disk as it was".to_owned(),

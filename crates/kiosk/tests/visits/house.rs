@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{Manifest, VisitDetail};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const API_KEY: &str = "planted-api-key";
@@ -26,6 +27,7 @@ pub(crate) struct House {
     pub(crate) profile: Profile,
     pub(crate) target: Target,
     lines: Arc<Mutex<Vec<Line>>>,
+    words: watch::Sender<Vec<&'static str>>,
 }
 
 impl House {
@@ -57,7 +59,7 @@ impl House {
             credentials,
             embedded_sandbox: false,
         };
-        Self { root, disk, backend, profile, target, lines: Arc::default() }
+        Self { root, disk, backend, profile, target, lines: Arc::default(), words: watch::Sender::default() }
     }
 
     pub(crate) fn out(&self) -> PathBuf {
@@ -79,8 +81,11 @@ impl House {
     }
 
     pub(crate) fn parts(&self) -> Parts {
-        let lines = self.lines.clone();
-        let teller: Teller = Arc::new(move |line| lines.lock().expect("no panic").push(line));
+        let (lines, words) = (self.lines.clone(), self.words.clone());
+        let teller: Teller = Arc::new(move |line: Line| {
+            words.send_modify(|words| words.push(line.event.word()));
+            lines.lock().expect("no panic").push(line);
+        });
         let api = self.target.api(&self.profile, Arc::new(NoRecorder)).expect("credentials");
         self.disk.parts(api, Clock::default(), teller)
     }
@@ -98,6 +103,11 @@ impl House {
 
     pub(crate) fn lines(&self) -> Vec<LineEvent> {
         self.lines.lock().expect("no panic").iter().map(|line| line.event.clone()).collect()
+    }
+
+    /// The words of the lines as they are told.
+    pub(crate) fn watch(&self) -> watch::Receiver<Vec<&'static str>> {
+        self.words.subscribe()
     }
 
     pub(crate) fn words(&self) -> Vec<&'static str> {

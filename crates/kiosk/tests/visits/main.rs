@@ -7,5 +7,6 @@ mod house;
 mod recover;
 mod redeem;
 mod secrets;
+mod sick_disk;
 mod whole;
 mod window;

@@ -56,6 +56,24 @@ async fn a_whole_visit_saves_every_file_under_names_of_ours() {
     assert_eq!(words.iter().filter(|word| **word == "progress").count(), 3, "one when a file is whole");
 }
 
+/// As in the hosts: a runtime of several threads, which waits for the disk in another way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visits_at_once_on_several_threads_do_not_meet() {
+    let house = House::new(|_, ask| match ask.path.as_str() {
+        REDEEM => ask.ready(&[("glb", "one"), ("png", "two")]),
+        "/files/one" => Reply::file(&glb(50_000)),
+        "/files/two" => Reply::file(&png(50_000)),
+        _ => Reply::default(),
+    })
+    .await;
+    let visits: Vec<_> = (0..4).map(|_| house.begin().0).collect();
+    for visit in visits {
+        assert_eq!(visit.await.expect("no panic").outcome, Outcome::Saved);
+    }
+    assert_eq!(names(&house.out()).len(), 4);
+    assert_eq!((house.backend.count(GENERATE), house.backend.count(REDEEM)), (4, 4));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn what_is_saved_is_private() {
