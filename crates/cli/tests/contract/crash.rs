@@ -81,6 +81,36 @@ fn killed_while_waiting_and_the_token_gone_is_refused() {
 }
 
 #[test]
+#[ignore = "fails: kiosk's recover says `making` of every visit that it closes without an avatar"]
+fn a_visit_that_nobody_scanned_is_not_told_to_have_ended_while_making() {
+    let backend = Backend::redeeming(vec![Reply::no_such_token()]);
+    let stand = Stand::new();
+    let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
+    live.until("invited");
+    live.kill();
+    let ended = recovered(&stand.recover(), 4, "token_refused");
+    assert_eq!(ended["visit_state"], "inviting");
+}
+
+#[test]
+#[ignore = "fails: kiosk's recover takes 2 GiB for every profile's limit"]
+fn recover_keeps_the_profiles_limit() {
+    let backend = Backend::redeeming(vec![Reply::unscanned()]);
+    let stand = Stand::new();
+    let config = stand.root().join("profiles.toml");
+    std::fs::write(&config, "[profiles.sandbox]\ndownloads.max_file_size = \"1KiB\"\n").expect("written");
+    let mut command = stand.visit_every("1h", backend.url(), &["--config"]);
+    command.arg(&config);
+    let mut live = Live::start(command);
+    live.until("invited");
+    live.kill();
+    backend.answer_from_now(Reply::Urls);
+    let mut recovering = stand.recovering();
+    recovering.arg("--config").arg(&config);
+    recovered(&Live::start(recovering).end(), 7, "saved_in_part");
+}
+
+#[test]
 fn killed_while_waiting_and_the_backend_gone_is_kept_for_later() {
     let backend = Backend::redeeming(vec![Reply::unscanned()]);
     let stand = Stand::new();

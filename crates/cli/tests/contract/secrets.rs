@@ -115,6 +115,18 @@ fn a_backend_that_echoes_them_gets_none_of_them_written() {
 }
 
 #[test]
+#[ignore = "fails: a session token that a login gave is not known to the redaction of later calls"]
+fn a_session_token_from_a_login_is_masked_in_later_answers_too() {
+    let mut redeem = echoes(&format!("session {SESSION_TOKEN}"));
+    redeem.push(Reply::Urls);
+    let backend = Backend::start(Script { redeem, ..Script::default() });
+    let stand = Stand::new();
+    let ran = visit(&stand, &backend, true);
+    ran.ends(0, "saved", "saved");
+    nothing_leaked(&stand, &ran);
+}
+
+#[test]
 fn a_url_with_credentials_in_it_is_refused_and_not_repeated() {
     let stand = Stand::new();
     let url = format!("https://someone:{API_KEY}@backend.test/");
