@@ -198,7 +198,7 @@ impl Kiosk {
             return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
         };
         let api = api.map_err(|error| error.to_string())?;
-        Ok(setup.disk.parts(api, self.clock, self.teller()))
+        Ok(setup.disk.parts(api, self.clock, self.teller()).within(&setup.profile))
     }
 
     fn api(&self) -> Result<Api, SetupError> {

@@ -8,10 +8,9 @@ use crate::drive::{Parts, Redeemed, SaveOrder, Saved, ended_line, read, redeem, 
 use crate::line::{Line, LineEvent};
 use client::Answered;
 use jiff::Timestamp;
-use protocol::{Delivery, ExportToken};
+use protocol::{CompletionStatus, Delivery, ExportToken};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
 pub use store::Unfinished;
 use store::{Avatars, Ending, FileRecord, RedeemOutcome, RedeemState, StoreError, UnfinishedRedeem, VisitId};
 use visit::outcome::EndedIn;
@@ -19,9 +18,6 @@ use visit::{FaultKind, Outcome, RedeemResult};
 
 /// The evidence of a redeem that a crash cut short.
 const DIED_BETWEEN: &str = "the program ended between the request and its answer";
-
-/// How long a download may hardly move: a profile's default.
-const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What became of one unfinished visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +171,7 @@ async fn ask_once_more(
     }
     let failed = |outcome: Outcome| {
         let (exit, why) = (outcome.exit(), outcome.detail().unwrap_or_default().to_owned());
-        end(parts, unfinished, &outcome, EndedIn::Making, None);
+        end(parts, unfinished, &outcome, reached(unfinished), None);
         Fate::NotNow { why, exit }
     };
     match result {
@@ -184,11 +180,13 @@ async fn ask_once_more(
                 Some(words) => Outcome::PossiblyConsumed(words),
                 None => Outcome::TokenRefused { was_active: past.was_active },
             };
-            end(parts, unfinished, &outcome, EndedIn::Making, None);
+            end(parts, unfinished, &outcome, reached(unfinished), None);
             Fate::Finished { outcome, directory: None }
         }
         RedeemResult::NotReady(progress) => {
-            end(parts, unfinished, &Outcome::Interrupted, EndedIn::Making, None);
+            let nobody = progress.status == CompletionStatus::NoAssociatedAvatar;
+            let state = if nobody { reached(unfinished) } else { EndedIn::Making };
+            end(parts, unfinished, &Outcome::Interrupted, state, None);
             Fate::StillActive { status: progress.status.as_str().to_owned() }
         }
         // One broken answer does not end a token that may still live, so none of these is an ending that forgets it.
@@ -206,9 +204,21 @@ async fn ask_once_more(
         }),
         RedeemResult::Delivered => {
             let why = "the backend delivered, and what it delivered is in the journal";
-            end(parts, unfinished, &Outcome::Interrupted, EndedIn::Making, None);
+            end(parts, unfinished, &Outcome::Interrupted, reached(unfinished), None);
             Fate::NotNow { why: why.to_owned(), exit: Outcome::Interrupted.exit() }
         }
+    }
+}
+
+/// How far the visit had come when it was cut short.
+fn reached(unfinished: &Unfinished) -> EndedIn {
+    let times = &unfinished.visit.times;
+    if times.associated.is_some() {
+        EndedIn::Making
+    } else if times.issued.is_some() {
+        EndedIn::Inviting
+    } else {
+        EndedIn::Issuing
     }
 }
 
@@ -255,10 +265,10 @@ async fn finish_saving(parts: &Parts, unfinished: &Unfinished, delivery: Deliver
         backend_host: start.backend_host.clone(),
         out: start.out_dir.clone(),
         required_exports: start.required_exports.clone(),
-        parallel: 4,
-        max_file_size: 2 << 30,
+        parallel: parts.limits.parallel_downloads,
+        max_file_size: parts.limits.max_file_size,
         pause: crate::drive::DOWNLOAD_PAUSE,
-        patience: PATIENCE,
+        patience: parts.limits.patience,
         // The token may have been redeemed only now.
         times: parts.journal.times(&start.id).unwrap_or_else(|_| unfinished.visit.times.clone()),
         earlier,
@@ -290,7 +300,7 @@ fn in_order_already(parts: &Parts, unfinished: &Unfinished) -> Option<(PathBuf, 
 }
 
 fn close(parts: &Parts, unfinished: &Unfinished, why: String) -> Fate {
-    end(parts, unfinished, &Outcome::Interrupted, EndedIn::Issuing, None);
+    end(parts, unfinished, &Outcome::Interrupted, reached(unfinished), None);
     Fate::Closed { why }
 }
 

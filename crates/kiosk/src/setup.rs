@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::credentials::{self, Vault, VaultError};
-use crate::drive::{DOWNLOAD_PAUSE, Order, Parts, Teller};
+use crate::drive::{DOWNLOAD_PAUSE, Limits, Order, Parts, Teller};
 use crate::profile::Profile;
 use client::{
     Api, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, TimeOuts,
@@ -137,7 +137,8 @@ impl Disk {
 
     /// What a visit is driven with.
     pub fn parts(&self, api: Api, clock: Clock, teller: Teller) -> Parts {
-        Parts { api, data: self.data.clone(), journal: self.journal.clone(), clock, teller }
+        let limits = Limits::default();
+        Parts { api, data: self.data.clone(), journal: self.journal.clone(), clock, teller, limits }
     }
 }
 

@@ -8,7 +8,7 @@ mod redeem;
 mod run;
 mod save;
 
-pub use order::{DOWNLOAD_PAUSE, Ended, Order, Parts, Teller};
+pub use order::{DOWNLOAD_PAUSE, Ended, Limits, Order, Parts, Teller};
 pub(crate) use redeem::{Redeemed, read, redeem};
 pub(crate) use save::{SaveOrder, Saved, save};
 

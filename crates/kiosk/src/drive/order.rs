@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::line::Line;
+use crate::profile::Profile;
 use client::Api;
 use protocol::{ExportType, LinkTemplate};
 use std::path::PathBuf;
@@ -61,6 +62,39 @@ pub struct Parts {
     pub clock: Clock,
     /// Who is told each line.
     pub teller: Teller,
+    /// What `recover` keeps to; a visit has its own in its [`Order`].
+    pub limits: Limits,
+}
+
+impl Parts {
+    /// With a profile's limits for `recover`.
+    #[must_use]
+    pub fn within(self, profile: &Profile) -> Self {
+        let limits = Limits {
+            parallel_downloads: profile.parallel_downloads,
+            max_file_size: profile.max_file_size,
+            patience: profile.patience,
+        };
+        Self { limits, ..self }
+    }
+}
+
+/// What downloads keep to.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// As [`Order::parallel_downloads`].
+    pub parallel_downloads: usize,
+    /// As [`Order::max_file_size`].
+    pub max_file_size: u64,
+    /// As [`Order::patience`].
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    /// Those of a profile that says nothing.
+    fn default() -> Self {
+        Self { parallel_downloads: 4, max_file_size: 2 << 30, patience: Duration::from_mins(3) }
+    }
 }
 
 /// Takes in lines as they happen; must not block.

@@ -155,10 +155,27 @@ async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
 
 #[tokio::test]
 async fn a_token_without_any_doubt_just_ran_out() {
-    let house = House::new(|_, _| Reply::status(400)).await;
-    issued(&house, false);
-    assert_eq!(fate(&house).await.exit(), 4);
-    assert_eq!(house.backend.count(REDEEM), 1);
+    for (associated, state) in [(false, "inviting"), (true, "making")] {
+        let house = House::new(|_, _| Reply::status(400)).await;
+        let id = issued(&house, false);
+        if associated {
+            house.disk.journal.phase_reached(&id, store::Phase::Associated, now()).expect("noted");
+        }
+        assert_eq!(fate(&house).await.exit(), 4);
+        assert_eq!(house.backend.count(REDEEM), 1);
+        assert_eq!(house.only().visit.ending.expect("ended").visit_state, state);
+    }
+}
+
+#[tokio::test]
+async fn the_profiles_limits_hold_here_too() {
+    let mut house = House::new(|_, ask| files(ask)).await;
+    house.profile.max_file_size = 499;
+    let body = delivery(&house, true, &[("glb", "one")]);
+    answered(&house, 200, &body);
+    let parts = |_: &Unfinished| Ok(house.parts().within(&house.profile));
+    let all = recover(&house.disk, &parts).await.expect("the journal reads");
+    assert_eq!(all[0].fate.exit(), 7, "{all:?}");
 }
 
 #[tokio::test]
