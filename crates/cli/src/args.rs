@@ -11,9 +11,9 @@ use url::Url;
 #[derive(Debug, Parser)]
 #[command(name = "copresence", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "First steps:
-  copresence visit --auto            one whole visit with nobody present, against the embedded sandbox
-  copresence sandbox                 a simulated Copresence backend to write your own client against
-  copresence credentials set         put a profile's credentials into the OS keychain
+  copresence visit --auto       one whole visit with nobody present
+  copresence sandbox            a simulated backend, for writing a client
+  copresence credentials set    a profile's credentials into the OS keychain
 
 Exit codes:
     0  the avatar is saved, whole (or: nothing to recover)
@@ -25,7 +25,7 @@ Exit codes:
     7  redeemed, but not every file could be saved
     8  nobody finished in time (--timeout)
     9  the backend broke the protocol
-   10  possibly consumed: a redeem's answer was lost, and the token is now refused
+   10  possibly consumed: an answer was lost, and the token is now refused
   130  interrupted; `copresence recover` finishes what was redeemed")]
 pub(crate) struct Args {
     #[command(flatten)]

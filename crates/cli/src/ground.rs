@@ -58,11 +58,17 @@ pub(crate) fn out(common: &Common, profile: &Profile, disk: &Disk) -> Result<Pat
     Ok(out)
 }
 
-fn try_writing(folder: &Path) -> std::io::Result<()> {
+/// Makes a folder that only its owner may look into: what is in it is somebody's face, or says who came when.
+pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)?;
+    builder.create(folder)
+}
+
+fn try_writing(folder: &Path) -> std::io::Result<()> {
+    private_folder(folder)?;
     let trial = folder.join(format!(".writable-{}", kiosk::history::VisitId::new()));
     std::fs::File::create_new(&trial)?;
     std::fs::remove_file(&trial)

@@ -2,6 +2,7 @@
 //! here: secrets are types that print masked, and exchanges are redacted before they are recorded.
 
 use crate::args::Common;
+use crate::ground;
 use kiosk::setup::Disk;
 use std::path::Path;
 use tracing_appender::non_blocking::WorkerGuard;
@@ -20,7 +21,7 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
     };
     let folder = common.data_dir.clone().unwrap_or_else(Disk::default_path).join("logs");
     // No log file is no reason not to run: the journal's own error will say what is wrong with the folder.
-    let file = private_folder(&folder).ok().and_then(|()| {
+    let file = ground::private_folder(&folder).ok().and_then(|()| {
         RollingFileAppender::builder()
             .rotation(Rotation::DAILY)
             .filename_prefix("copresence")
@@ -40,14 +41,6 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
         .with_filter(ours(level));
     tracing_subscriber::registry().with(to_file).with(to_people).init();
     guard
-}
-
-/// Visits are somebody's: the folder is made as the journal would make it, which comes after.
-fn private_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
 }
 
 /// The appender asks for no mode of its own.
