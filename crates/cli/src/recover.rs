@@ -53,23 +53,30 @@ async fn finish(common: &Common, disk: &Disk, json: bool) -> Result<Vec<Recovere
 
 fn parts(disk: &Disk, profiles: &Profiles, unfinished: &Unfinished, teller: Teller) -> Result<Parts, String> {
     let start = &unfinished.visit.start;
-    let mut profile = profiles.get(&start.profile).map_err(|error| error.to_string())?;
     let api_url: url::Url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
-    profile.api_url = Some(api_url.clone());
-    let credentials = match find(&profile, &Vault::os(), &ground::env) {
-        Ok(found) => for_client(&found),
-        // Saving what is delivered needs none.
-        Err(_) if unfinished.token.is_none() => kiosk::Credentials::default(),
-        Err(error) => return Err(error.to_string()),
-    };
+    let profile = profiles.get(&start.profile);
     let link = "x:{token}".parse().map_err(|error: kiosk::LinkError| error.to_string())?;
-    let target = Target { api_url, link, credentials, embedded_sandbox: false };
-    let api = if unfinished.token.is_some() {
-        target.api(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?
-    } else {
-        target.downloads().map_err(|error| error.to_string())?
+    let mut target = Target {
+        api_url: api_url.clone(),
+        link,
+        credentials: kiosk::Credentials::default(),
+        embedded_sandbox: false,
     };
-    Ok(disk.parts(api, Clock::default(), teller))
+    if unfinished.token.is_none() {
+        // What is delivered needs neither credentials nor a profile that is still there.
+        let parts =
+            disk.parts(target.downloads().map_err(|error| error.to_string())?, Clock::default(), teller);
+        return Ok(match profile {
+            Ok(profile) => parts.within(&profile),
+            Err(_) => parts,
+        });
+    }
+    let mut profile = profile.map_err(|error| error.to_string())?;
+    profile.api_url = Some(api_url);
+    let found = find(&profile, &Vault::os(), &ground::env).map_err(|error| error.to_string())?;
+    target.credentials = for_client(&found);
+    let api = target.api(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
+    Ok(disk.parts(api, Clock::default(), teller).within(&profile))
 }
 
 fn tell(recovered: &Recovered) {

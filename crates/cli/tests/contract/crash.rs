@@ -81,7 +81,6 @@ fn killed_while_waiting_and_the_token_gone_is_refused() {
 }
 
 #[test]
-#[ignore = "fails: kiosk's recover says `making` of every visit that it closes without an avatar"]
 fn a_visit_that_nobody_scanned_is_not_told_to_have_ended_while_making() {
     let backend = Backend::redeeming(vec![Reply::no_such_token()]);
     let stand = Stand::new();
@@ -93,7 +92,6 @@ fn a_visit_that_nobody_scanned_is_not_told_to_have_ended_while_making() {
 }
 
 #[test]
-#[ignore = "fails: kiosk's recover takes 2 GiB for every profile's limit"]
 fn recover_keeps_the_profiles_limit() {
     let backend = Backend::redeeming(vec![Reply::unscanned()]);
     let stand = Stand::new();
@@ -152,6 +150,26 @@ fn killed_while_downloading_goes_on_by_range() {
     assert!(ranges.len() == 1 && ranges[0] >= 16 << 20, "it goes on where it was: {ranges:?}");
     assert_eq!(backend.requests_to("/redeemExportToken").len(), 1, "the journal has the URLs");
     nothing_is_left(&stand);
+}
+
+#[test]
+fn what_was_delivered_needs_no_profile_and_no_credentials_any_more() {
+    let assets = vec![Asset::new("glb", glb(3 << 20)).but(Manner::StallsAfter(1 << 20))];
+    let backend = Backend::start(Script { assets, redeem: vec![Reply::Urls], ..Script::default() });
+    let stand = Stand::new();
+    let config = stand.root().join("profiles.toml");
+    let profile =
+        format!("[profiles.mine]\napi_url = \"{}\"\nlink = \"https://app.test/{{token}}\"\n", backend.url());
+    std::fs::write(&config, profile).expect("written");
+    let mut command = stand.visit(&backend, &["--profile", "mine", "--config"]);
+    command.arg(&config);
+    let live = Live::start(command);
+    backend.until_sent(1 << 20);
+    until_kept(&stand, "avatar.glb", |state| came(state) == 1 << 20);
+    live.kill();
+    let ran = stand.run(&["recover", "--json"]);
+    recovered(&ran, 0, "saved");
+    assert_eq!(visible(&stand).len(), 1);
 }
 
 #[test]
