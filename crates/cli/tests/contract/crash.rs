@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// The `ended` line of the one visit that was recovered.
 #[track_caller]
-fn recovered(ran: &Ran, exit: i32, code: &str) -> Value {
+pub(crate) fn recovered(ran: &Ran, exit: i32, code: &str) -> Value {
     ran.lines();
     assert_eq!(ran.exit, Some(exit), "{}\n{}", ran.stdout, ran.stderr);
     let lines = ran.lines();
@@ -19,7 +19,7 @@ fn recovered(ran: &Ran, exit: i32, code: &str) -> Value {
 }
 
 #[track_caller]
-fn nothing_is_left(stand: &Stand) {
+pub(crate) fn nothing_is_left(stand: &Stand) {
     let again = stand.recover().exits(0);
     assert_eq!(again.stdout, "", "{}", again.stderr);
     let words = stand.run(&["recover"]).exits(0);
@@ -246,68 +246,13 @@ fn a_relative_out_is_where_the_visit_was_not_where_recover_is() {
     assert_eq!(stand.saved().len(), 1);
 }
 
-#[cfg(unix)]
-#[test]
-fn interrupted_while_waiting_the_avatar_is_fetched_later() {
-    let backend = Backend::redeeming(vec![Reply::unscanned()]);
-    let stand = Stand::new();
-    let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
-    live.until("invited");
-    live.signal(rustix::process::Signal::INT);
-    let message = live.end().ends(130, "interrupted", "inviting");
-    assert!(message.contains("copresence recover"), "{message}");
-    assert!(backend.requests_to("/redeem").is_empty());
-    let ran = stand.recover().exits(0);
-    assert!(ran.stderr.contains("still active"), "{}", ran.stderr);
-    backend.answer_from_now(Reply::Urls);
-    recovered(&stand.recover(), 0, "saved");
-    assert_eq!(stand.saved().len(), 1);
-    nothing_is_left(&stand);
-}
-
-#[cfg(unix)]
-#[test]
-fn interrupted_while_downloading_is_finished_later() {
-    let assets = vec![Asset::new("glb", glb(3 << 20)).but(Manner::StallsAfter(1 << 20))];
-    let backend = Backend::start(Script { assets, redeem: vec![Reply::Urls], ..Script::default() });
-    let stand = Stand::new();
-    let live = Live::start(stand.visit(&backend, &[]));
-    backend.until_sent(1 << 20);
-    until_kept(&stand, "avatar.glb", |state| came(state) == 1 << 20);
-    live.signal(rustix::process::Signal::INT);
-    let ran = live.end();
-    ran.ends(130, "interrupted", "saving");
-    assert!(visible(&stand).is_empty(), "nothing incomplete stands in OUT");
-    recovered(&stand.recover(), 0, "saved");
-    let folder = visible(&stand).remove(0);
-    assert!(std::fs::read(folder.join("avatar.glb")).expect("saved") == glb(3 << 20), "to the byte");
-    nothing_is_left(&stand);
-}
-
-#[cfg(unix)]
-#[test]
-fn recover_can_be_interrupted_and_loses_nothing() {
-    let backend = Backend::redeeming(vec![Reply::Never]);
-    let stand = Stand::new();
-    let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
-    live.until("invited");
-    live.kill();
-    let live = Live::start(stand.recovering());
-    backend.until_redeems(1);
-    live.signal(rustix::process::Signal::TERM);
-    assert_eq!(live.end().exit, Some(130));
-    backend.answer_from_now(Reply::Urls);
-    recovered(&stand.recover(), 0, "saved");
-    nothing_is_left(&stand);
-}
-
 /// The figure in `asked for, 123 bytes came`.
-fn came(state: &str) -> usize {
+pub(crate) fn came(state: &str) -> usize {
     state.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or(0)
 }
 
 /// Waits until the journal says so of a file: what it says is on the disk. The visit goes on meanwhile.
-fn until_kept(stand: &Stand, file: &str, wanted: impl Fn(&str) -> bool) {
+pub(crate) fn until_kept(stand: &Stand, file: &str, wanted: impl Fn(&str) -> bool) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
     let visits = stand.run(&["history", "--json"]).exits(0).stdout;
     let visit: Value = serde_json::from_str(visits.trim_end()).expect("one visit");
@@ -325,7 +270,7 @@ fn until_kept(stand: &Stand, file: &str, wanted: impl Fn(&str) -> bool) {
 }
 
 /// Folders in OUT that somebody who lists it sees.
-fn visible(stand: &Stand) -> Vec<std::path::PathBuf> {
+pub(crate) fn visible(stand: &Stand) -> Vec<std::path::PathBuf> {
     let hidden = |path: &std::path::PathBuf| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
     };

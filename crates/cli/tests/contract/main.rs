@@ -5,6 +5,8 @@ mod breaks;
 mod crash;
 mod endings;
 mod history;
+#[cfg(unix)]
+mod interrupted;
 mod loop_alone;
 mod partner;
 mod saving;
