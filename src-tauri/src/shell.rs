@@ -35,6 +35,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let app = build(Builder::default(), kiosk.clone())
         .build(tauri::generate_context!())
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
+    // Within the runtime that its tasks need.
+    tauri::async_runtime::block_on(async { kiosk.finish_left_over() });
     open(&app, args).map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
     close_on_signal(app.handle().clone());
     let mut server = backend.server;

@@ -30,6 +30,7 @@ async fn a_visitor_scans_the_code_chooses_an_avatar_and_sees_it() -> Result<(), 
     app.press("[data-testid=start]", SOON).await?;
 
     app.see("[data-screen=invite] [data-testid=qr]", SOON).await?;
+    app.come_to_rest().await?;
     let address = read_code(&desk, &screen)?;
     let link = app.see("[data-testid=link]", SOON).await?.text().await?;
     assert_eq!(address, link.trim(), "the QR says another address than the text beside it");

@@ -7,11 +7,12 @@ use crate::error::{BrokenAnswer, CallError};
 use crate::exchange::{Call, Recorder};
 use crate::lost::{Cause, CauseKind};
 use crate::plan::{Login, Plan, Route, SetupError, Source, secret_value};
+use crate::redact::Redactor;
 use crate::transport::{Outgoing, Transport};
 use http::HeaderName;
 use protocol::{DownloadUrl, ExportToken, GenerateAnswer, LoginAnswer, Mismatch, SessionToken};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
 /// A backend that can be called. Cheap to clone; clones share the session token.
@@ -25,6 +26,20 @@ struct Shared {
     transport: Transport,
     /// The session token that was accepted last. Held while logging in, so that many visits log in once.
     session: Mutex<Option<SessionToken>>,
+    /// The plan's secrets, and every session token that a login gave: a backend may repeat one in any later answer.
+    known: RwLock<Redactor>,
+}
+
+impl Shared {
+    /// All secrets known by now.
+    fn redactor(&self) -> Redactor {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn learn(&self, session: &SessionToken) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        *known = known.and(session.expose());
+    }
 }
 
 impl fmt::Debug for Api {
@@ -51,7 +66,8 @@ impl Api {
             Source::Direct { session, .. } => session.take(),
             Source::Partner { .. } => None,
         };
-        Ok(Self { shared: Arc::new(Shared { plan, transport, session: Mutex::new(session) }) })
+        let known = RwLock::new(plan.redactor.clone());
+        Ok(Self { shared: Arc::new(Shared { plan, transport, session: Mutex::new(session), known }) })
     }
 
     /// "Generates an Export Token object in the Copresence backend … and returns the token's string": one token,
@@ -102,7 +118,7 @@ impl Api {
         let mut route = shared.plan.redeem.clone();
         let value = secret_value(token.expose(), "Export Token").map_err(|error| unsendable(&error))?;
         route.headers.insert(HeaderName::from_static(EXPORT_TOKEN), value);
-        let redactor = shared.plan.redactor.and(token.expose());
+        let redactor = shared.redactor().and(token.expose());
         let outgoing = Outgoing { call: Call::Redeem, route, body: None, token_pointer: None, redactor };
         shared.transport.call(outgoing).await
     }
@@ -119,7 +135,7 @@ impl Api {
         url: &DownloadUrl,
         resume: Option<&Resume>,
     ) -> Result<Download, DownloadError> {
-        download::open(&self.shared.transport, &self.shared.plan.redactor, url, resume).await
+        download::open(&self.shared.transport, &self.shared.redactor(), url, resume).await
     }
 
     async fn generate_within(&self, route: &Route, session: &SessionToken) -> Result<ExportToken, CallError> {
@@ -151,7 +167,7 @@ impl Api {
             "username": login.username.expose(),
             "password": login.password.expose(),
         });
-        let redactor = self.shared.plan.redactor.clone();
+        let redactor = self.shared.redactor();
         let outgoing = Outgoing {
             call: Call::Login,
             route: login.route.clone(),
@@ -163,6 +179,7 @@ impl Api {
         succeeded(Call::Login, &answered)?;
         let read = LoginAnswer::read_at(&answered.body, &login.token_pointer);
         let session = read.map_err(|mismatch| broken(&answered, mismatch))?.session_token;
+        self.shared.learn(&session);
         *held = Some(session.clone());
         Ok((session, true))
     }
@@ -175,7 +192,7 @@ impl Api {
         session: Option<&SessionToken>,
         token_pointer: &str,
     ) -> Result<Answered, CallError> {
-        let known = &self.shared.plan.redactor;
+        let known = self.shared.redactor();
         let redactor = session.map_or_else(|| known.clone(), |session| known.and(session.expose()));
         let token_pointer = Some(token_pointer.to_owned());
         let outgoing = Outgoing { call, route, body: None, token_pointer, redactor };

@@ -123,12 +123,9 @@ impl Kiosk {
 
     /// A saved file of the visit on the screen, and of no other.
     pub fn shown_file(&self, visit: &str, name: &str) -> Option<PathBuf> {
-        match self.snapshot().screen {
-            Screen::Reveal { visit: shown, directory, files, .. } if shown == visit => {
-                files.iter().any(|file| file.path == name).then(|| PathBuf::from(directory).join(name))
-            }
-            _ => None,
-        }
+        let state = self.lock();
+        let shown = state.shown.is_some_and(|shown| shown.to_string() == visit);
+        state.shown_stage().filter(|_| shown)?.saved_file(name)
     }
 
     /// Finishes in the background what a crash or the last stop left unfinished of this backend's visits: to be called
@@ -225,6 +222,7 @@ impl Kiosk {
         let facts = HostFacts {
             asset_base: self.setup.asset_base.clone(),
             can_play_phone: self.setup.target.embedded_sandbox,
+            home: dirs::home_dir(),
         };
         let screen = state.shown_stage().map_or(Screen::Attract, |stage| stage.screen(&facts));
         self.snapshots.send_if_modified(|snapshot| {

@@ -155,7 +155,7 @@ mod tests {
         };
         let text = serde_json::to_string(&line).expect("plain data");
         let expected = format!(
-            r#"{{"event":"progress","visit":"{}","at":"2026-11-22T10:00:00.123Z","bytes":7,"file":"avatar.glb","total":null}}"#,
+            r#"{{"event":"progress","visit":"{}","at":"2026-11-22T10:00:00.123Z","file":"avatar.glb","bytes":7,"total":null}}"#,
             line.visit
         );
         assert_eq!(text, expected);

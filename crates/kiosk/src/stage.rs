@@ -5,6 +5,7 @@ use crate::problem::problem;
 use crate::qr::LinkCode;
 use crate::view::{FileView, Problem, SavedFileView, Screen};
 use protocol::CompletionStatus;
+use std::path::{Path, PathBuf};
 
 /// What hosts say of themselves that screens need.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,19 @@ pub(crate) struct HostFacts {
     pub(crate) asset_base: String,
     /// Whether *play the phone* can be offered.
     pub(crate) can_play_phone: bool,
+    /// The home folder, which is said as `~`.
+    pub(crate) home: Option<PathBuf>,
+}
+
+impl HostFacts {
+    /// A folder as people read it.
+    fn for_people(&self, directory: &str) -> String {
+        let home = self.home.as_deref().filter(|home| home.parent().is_some());
+        match home.and_then(|home| Path::new(directory).strip_prefix(home).ok()) {
+            Some(below) => Path::new("~").join(below).display().to_string(),
+            None => directory.to_owned(),
+        }
+    }
 }
 
 /// One visit, as far as its lines have told.
@@ -135,6 +149,12 @@ impl Stage {
         }
     }
 
+    /// Where one of the saved files is.
+    pub(crate) fn saved_file(&self, name: &str) -> Option<PathBuf> {
+        let (directory, files) = self.saved.as_ref()?;
+        files.iter().any(|file| file.path == name).then(|| Path::new(directory).join(name))
+    }
+
     fn reveal(&self, directory: &str, files: &[SavedFile], host: &HostFacts) -> Screen {
         let asset = |extension: &str| {
             let file = files.iter().find(|file| file.path.ends_with(extension))?;
@@ -148,7 +168,7 @@ impl Stage {
         });
         Screen::Reveal {
             visit: self.visit.clone(),
-            directory: directory.to_owned(),
+            directory: host.for_people(directory),
             files: views.collect(),
             glb: asset(".glb"),
             portrait: asset(".png"),
@@ -160,12 +180,27 @@ impl Stage {
 mod tests {
     use super::*;
 
+    fn facts() -> HostFacts {
+        HostFacts {
+            asset_base: "avatar://localhost".into(),
+            can_play_phone: true,
+            home: Some("/home/me".into()),
+        }
+    }
+
+    #[test]
+    fn a_folder_below_home_is_said_short() {
+        assert_eq!(facts().for_people("/home/me/out/a"), "~/out/a");
+        assert_eq!(facts().for_people("/home/mean/out"), "/home/mean/out");
+        assert_eq!(HostFacts { home: Some("/".into()), ..facts() }.for_people("/out"), "/out");
+    }
+
     fn stage(events: &[LineEvent]) -> Screen {
         let mut stage = Stage::new("v".into());
         for event in events {
             stage.take(event);
         }
-        stage.screen(&HostFacts { asset_base: "avatar://localhost".into(), can_play_phone: true })
+        stage.screen(&facts())
     }
 
     fn invited() -> LineEvent {

@@ -90,7 +90,7 @@ pub enum Screen {
     Reveal {
         /// The visit's id.
         visit: String,
-        /// The folder it was saved to.
+        /// The folder it was saved to, as people read it: `~/…` below the home folder.
         directory: String,
         /// What was saved.
         files: Vec<SavedFileView>,

@@ -115,7 +115,7 @@ trouble: Problem | null, } | { "kind": "reveal",
  */
 visit: string, 
 /**
- * The folder it was saved to.
+ * The folder it was saved to, as people read it: `~/…` below the home folder.
  */
 directory: string, 
 /**
