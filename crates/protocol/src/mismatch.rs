@@ -52,10 +52,10 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8], rule: &str) -> Result<T, Mi
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = match error.path().to_string() {
-            root if root == "." => String::new(),
-            path => path,
-        };
+        // From a `?` on the place is not known.
+        let path = error.path().to_string();
+        let known: Vec<&str> = path.split('.').take_while(|part| !part.is_empty() && *part != "?").collect();
+        let path = known.join(".");
         Mismatch::new(path, rule, describe(error.inner()))
     })?;
     json.end().map_err(|_| Mismatch::new("", rule, "something more after the JSON value"))?;

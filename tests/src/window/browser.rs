@@ -96,16 +96,15 @@ impl Phone {
         // With it, this browser never answers when asked for a picture of a page.
         command.env_remove("WEBKIT_DISABLE_DMABUF_RENDERER");
         let driver = listening("phone", &mut command, desk, port)?;
+        // Nobody arranges windows on this screen: the browser is told to be as large as the phone.
+        let size = format!("--geometry={}x{}", screen.width(), screen.height());
         let mut wanted = Capabilities::new();
         wanted.set("browserName", "MiniBrowser")?;
         wanted.set(
             "webkitgtk:browserOptions",
-            serde_json::json!({ "binary": mini_browser()?, "args": ["--automation"] }),
+            serde_json::json!({ "binary": mini_browser()?, "args": ["--automation", size] }),
         )?;
-        let browser = Browser::open(port, wanted).await?;
-        // Nobody arranges windows on this screen: the browser is told to be as large as the phone.
-        browser.page.set_window_rect(0, 0, screen.width(), screen.height()).await?;
-        Ok(Self { browser, driver, screen })
+        Ok(Self { browser: Browser::open(port, wanted).await?, driver, screen })
     }
 
     /// Its screen, for a photograph.
