@@ -36,6 +36,7 @@ async fn a_visitor_scans_the_code_chooses_an_avatar_and_sees_it() -> Result<(), 
     assert_eq!(address, link.trim(), "the QR says another address than the text beside it");
 
     let phone = Phone::switch_on(&desk).await?;
+    phone.fill_screen().await?;
     phone.open_address(&address).await?;
     phone.press("[data-testid=choose-existing]", SOON).await?;
     phone.see("[data-testid^=avatar-]", SOON).await?;

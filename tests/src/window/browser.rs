@@ -96,15 +96,20 @@ impl Phone {
         // With it, this browser never answers when asked for a picture of a page.
         command.env_remove("WEBKIT_DISABLE_DMABUF_RENDERER");
         let driver = listening("phone", &mut command, desk, port)?;
-        // Nobody arranges windows on this screen: the browser is told to be as large as the phone.
-        let size = format!("--geometry={}x{}", screen.width(), screen.height());
         let mut wanted = Capabilities::new();
         wanted.set("browserName", "MiniBrowser")?;
         wanted.set(
             "webkitgtk:browserOptions",
-            serde_json::json!({ "binary": mini_browser()?, "args": ["--automation", size] }),
+            serde_json::json!({ "binary": mini_browser()?, "args": ["--automation"] }),
         )?;
         Ok(Self { browser: Browser::open(port, wanted).await?, driver, screen })
+    }
+
+    /// Makes the browser as large as the phone, for a photograph: nobody arranges windows on this screen. (The
+    /// driver's own pictures of a page stay blank after it.)
+    pub async fn fill_screen(&self) -> Result<(), Trouble> {
+        self.browser.page.set_window_rect(0, 0, self.screen.width(), self.screen.height()).await?;
+        Ok(())
     }
 
     /// Its screen, for a photograph.
