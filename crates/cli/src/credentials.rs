@@ -92,7 +92,24 @@ fn read(slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, Failure> {
 }
 
 fn status(common: &Common, profile: &Profile, vault: &Vault) -> Result<u8, Failure> {
-    let found = find(profile, vault, &ground::env)?;
+    if profile.is_embedded_sandbox() && common.api_url.is_none() {
+        output::people(format_args!(
+            "`{}` needs none: its backend is the embedded sandbox. What is set counts with --api-url; \
+             --profile NAME chooses another profile.",
+            profile.name
+        ));
+    } else if wanted(profile).is_empty() {
+        output::people(format_args!("`{}` needs none: the partner's backend asks for no key.", profile.name));
+        return Ok(0);
+    }
+    let found = match find(profile, vault, &ground::env) {
+        // Nothing is missing that this profile would use.
+        Err(error) if profile.is_embedded_sandbox() && common.api_url.is_none() => {
+            output::people(format_args!("note: {error}"));
+            return Ok(0);
+        }
+        found => found?,
+    };
     let wanted = wanted(profile);
     for slot in Slot::ALL {
         let place = match found.origin(slot) {

@@ -4,6 +4,7 @@ use crate::args::{Common, ProfileCommand};
 use crate::failure::Failure;
 use crate::{ground, output};
 use kiosk::profile::{Profile, default_config_path};
+use serde_json::Value;
 use std::path::PathBuf;
 
 pub(crate) fn run(common: &Common, command: &ProfileCommand) -> Result<u8, Failure> {
@@ -18,14 +19,15 @@ pub(crate) fn run(common: &Common, command: &ProfileCommand) -> Result<u8, Failu
             }
         }
         ProfileCommand::Show { name } => {
-            let rows = rows(&ground::profiles(common)?.get(name)?);
+            let profile = ground::profiles(common)?.get(name)?;
+            let rows = profile.shown();
             if common.json {
-                let object: serde_json::Map<String, serde_json::Value> =
-                    rows.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
-                output::result(format_args!("{}", serde_json::Value::Object(object)));
+                let object: serde_json::Map<String, Value> =
+                    rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+                output::result(format_args!("{}", Value::Object(object)));
             } else {
                 for (key, value) in rows {
-                    output::result(format_args!("{key:<22} {value}"));
+                    output::result(format_args!("{key:<26} {}", for_people(&profile, key, &value)));
                 }
             }
         }
@@ -40,28 +42,17 @@ pub(crate) fn run(common: &Common, command: &ProfileCommand) -> Result<u8, Failu
     Ok(0)
 }
 
-fn rows(profile: &Profile) -> Vec<(&'static str, String)> {
-    let duration = |duration| humantime::format_duration(duration).to_string();
-    let embedded = "(the embedded sandbox)".to_owned();
-    let mut rows = vec![
-        ("profile", profile.name.clone()),
-        ("api_url", profile.api_url.as_ref().map_or_else(|| embedded.clone(), ToString::to_string)),
-        ("link", profile.link.as_ref().map_or_else(|| embedded.clone(), ToString::to_string)),
-        ("tokens from", profile.partner_url().map_or_else(|| "Copresence".to_owned(), ToString::to_string)),
-        ("login.path", profile.login.path.clone()),
-        ("timeout", duration(profile.timeout)),
-        ("patience", duration(profile.patience)),
-        ("polling.fastest", duration(profile.pace.fastest)),
-        ("polling.slowest", duration(profile.pace.slowest)),
-        ("polling.fixed", profile.pace.fixed.map_or_else(|| "(adaptive)".to_owned(), duration)),
-        ("downloads.parallel", profile.parallel_downloads.to_string()),
-        ("downloads.max_file_size", bytesize::ByteSize(profile.max_file_size).display().iec().to_string()),
-    ];
-    if let Some(life) = profile.export_token_life {
-        rows.push(("export_token_life", duration(life)));
+fn for_people(profile: &Profile, key: &str, value: &Value) -> String {
+    match (key, value) {
+        ("api_url" | "link", Value::Null) if profile.is_embedded_sandbox() => {
+            "(the embedded sandbox's)".to_owned()
+        }
+        ("polling.usual_processing", Value::Null) => "(learnt from earlier visits, 90s before)".to_owned(),
+        ("polling.fixed", Value::Null) => "(adaptive)".to_owned(),
+        ("partner.redeem_url", Value::Null) => "(redeemed at Copresence)".to_owned(),
+        (_, Value::Null) => "-".to_owned(),
+        (_, Value::String(text)) => text.clone(),
+        (_, Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        (_, other) => other.to_string(),
     }
-    if let Some(out) = &profile.out {
-        rows.push(("out", out.display().to_string()));
-    }
-    rows
 }

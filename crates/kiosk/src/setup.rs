@@ -162,11 +162,32 @@ const SANDBOX_SLOWEST: Duration = Duration::from_secs(2);
 /// What its scenario `happy` takes at speed 1.
 const SANDBOX_PROCESSING: Duration = Duration::from_secs(17);
 
+/// Earlier visits looked at, to learn how long a backend processes.
+const LEARN_FROM: u32 = 50;
+/// With fewer there is nothing to learn from.
+const LEARN_LEAST: usize = 3;
+
+/// How long this backend usually processes: the median of what the latest visits saw.
+fn learnt_processing(disk: &Disk, profile: &Profile, target: &Target) -> Option<Duration> {
+    let latest = disk.journal.latest(LEARN_FROM).ok()?;
+    let here = latest
+        .iter()
+        .filter(|visit| visit.start.profile == profile.name && visit.start.backend_host == target.host());
+    let mut seen: Vec<Duration> = here
+        .filter_map(|visit| visit.times.ready?.duration_since(visit.times.processing?).try_into().ok())
+        .collect();
+    seen.sort_unstable();
+    (seen.len() >= LEARN_LEAST).then(|| seen[seen.len() / 2])
+}
+
 /// What one visit is to do, from profile, target and overrides.
 pub fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overrides) -> Order {
     let mut pace = profile.pace.clone();
     if overrides.poll.is_some() {
         pace.fixed = overrides.poll;
+    }
+    if let Some(learnt) = profile.usual_processing.or_else(|| learnt_processing(disk, profile, target)) {
+        pace.usual_processing = learnt;
     }
     if target.embedded_sandbox {
         // It is quick, it is on this machine, and asking it costs nobody anything.

@@ -191,6 +191,7 @@ fn fill(name: &str, written: Written) -> Result<Profile, String> {
         source,
         redeem,
         pace: pace(&written.polling)?,
+        usual_processing: written.polling.usual_processing,
         timeout: written.timeout.unwrap_or(Duration::from_mins(15)),
         patience: written.patience.unwrap_or(Duration::from_mins(3)),
         export_token_life: written.export_token_life,
@@ -206,7 +207,7 @@ fn pace(written: &WrittenPolling) -> Result<Pace, String> {
         fastest: written.fastest.unwrap_or(defaults.fastest),
         slowest: written.slowest.unwrap_or(defaults.slowest),
         fixed: written.fixed,
-        usual_processing: written.usual_processing.unwrap_or(defaults.usual_processing),
+        usual_processing: defaults.usual_processing,
     };
     if pace.fastest < Duration::from_millis(50) {
         return Err("`polling.fastest` is at least 50ms, for the backend's sake".to_owned());

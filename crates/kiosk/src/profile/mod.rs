@@ -1,6 +1,7 @@
 //! Profiles: which backend, by which way, with which limits. No secret ever stands in one.
 
 mod file;
+mod shown;
 mod written;
 
 pub use file::{ProfileError, Profiles, default_config_path};
@@ -33,6 +34,8 @@ pub struct Profile {
     pub redeem: RedeemRoute,
     /// How polls are spaced.
     pub pace: Pace,
+    /// How long this backend usually processes, where the profile says; otherwise it is learnt from earlier visits.
+    pub usual_processing: Option<Duration>,
     /// Give up when no avatar came. Default 15 minutes.
     pub timeout: Duration,
     /// How long the backend may fail without a good answer in between. Default 3 minutes.

@@ -17,9 +17,14 @@ use rusqlite::{OptionalExtension as _, Row, Transaction};
 impl Journal {
     /// Every visit, the newest first.
     pub fn history(&self) -> Result<Vec<VisitRecord>, StoreError> {
+        self.latest(u32::MAX)
+    }
+
+    /// The latest visits, the newest first, `most` of them.
+    pub fn latest(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
         self.read(|tx| {
-            let mut query = tx.prepare(&format!("{VISIT} ORDER BY id DESC"))?;
-            Ok(query.query_map([], visit)?.collect::<rusqlite::Result<_>>()?)
+            let mut query = tx.prepare(&format!("{VISIT} ORDER BY id DESC LIMIT ?1"))?;
+            Ok(query.query_map([most], visit)?.collect::<rusqlite::Result<_>>()?)
         })
     }
 

@@ -1,0 +1,83 @@
+//! A profile with every default filled in, by the file's own keys and in the file's own spelling.
+
+use super::Profile;
+use client::{RedeemRoute, TokenSource};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+impl Profile {
+    /// Each key with its value; null where nothing is set and nothing is assumed. Headers are named, never shown:
+    /// somebody may have written a secret into one.
+    pub fn shown(&self) -> Vec<(&'static str, Value)> {
+        let url = |url: Option<&url::Url>| url.map_or(Value::Null, |url| url.as_str().into());
+        let time = |duration: Option<Duration>| duration.map_or(Value::Null, spelled);
+        let mut rows = vec![
+            ("profile", self.name.as_str().into()),
+            ("api_url", url(self.api_url.as_ref())),
+            ("link", self.link.as_ref().map_or(Value::Null, |link| link.as_str().into())),
+            ("timeout", spelled(self.timeout)),
+            ("patience", spelled(self.patience)),
+            ("export_token_life", time(self.export_token_life)),
+            ("out", self.out.as_ref().map_or(Value::Null, |out| out.display().to_string().into())),
+            ("polling.fastest", spelled(self.pace.fastest)),
+            ("polling.slowest", spelled(self.pace.slowest)),
+            ("polling.fixed", time(self.pace.fixed)),
+            ("polling.usual_processing", time(self.usual_processing)),
+            ("downloads.parallel", self.parallel_downloads.into()),
+            ("downloads.max_file_size", size(self.max_file_size)),
+        ];
+        match &self.source {
+            TokenSource::Direct => rows.extend([
+                ("login.path", self.login.path.as_str().into()),
+                ("login.method", self.login.method.as_str().into()),
+                ("login.token", self.login.token_pointer.as_str().into()),
+            ]),
+            TokenSource::Partner(partner) => {
+                let headers: Vec<&str> = partner.headers.iter().map(|(name, _)| name.as_str()).collect();
+                let redeem = match &self.redeem {
+                    RedeemRoute::Partner { url: relay, .. } => url(Some(relay)),
+                    RedeemRoute::Vendor => Value::Null,
+                };
+                rows.extend([
+                    ("partner.url", url(Some(&partner.url))),
+                    ("partner.method", partner.method.as_str().into()),
+                    ("partner.token", partner.token_pointer.as_str().into()),
+                    ("partner.headers", json!(headers)),
+                    ("partner.redeem_url", redeem),
+                ]);
+            }
+        }
+        rows
+    }
+}
+
+fn spelled(duration: Duration) -> Value {
+    humantime::format_duration(duration).to_string().into()
+}
+
+fn size(bytes: u64) -> Value {
+    bytesize::ByteSize(bytes).display().iec().to_string().replace(' ', "").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::Profiles;
+
+    #[test]
+    fn what_is_shown_can_be_written_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("profiles.toml");
+        std::fs::write(
+            &file,
+            "[profiles.a]\napi_url = \"https://a.test/\"\nlink = \"https://b.test/{token}\"\n",
+        )
+        .expect("written");
+        let shown = Profiles::load(Some(&file)).and_then(|all| all.get("a")).expect("a profile").shown();
+        let written = shown.iter().filter(|(key, value)| *key != "profile" && !value.is_null());
+        let lines: Vec<String> = written.map(|(key, value)| format!("{key} = {value}")).collect();
+        let again = format!("[profiles.a]\n{}\n", lines.join("\n"));
+        std::fs::write(&file, &again).expect("written");
+        let read = Profiles::load(Some(&file)).and_then(|all| all.get("a")).expect(&again);
+        assert_eq!(read.shown(), shown);
+    }
+}

@@ -1,0 +1,61 @@
+//! How long a backend processes is learnt from the latest visits to it, unless the profile says.
+
+use jiff::{SignedDuration, Timestamp};
+use kiosk::profile::Profiles;
+use kiosk::setup::{Disk, Overrides, Target, order};
+use std::time::Duration;
+use store::{Phase, VisitId, VisitRecordStart};
+
+fn target(host: &str) -> Target {
+    Target {
+        api_url: format!("https://{host}/").parse().expect("a URL"),
+        link: "https://app.test/?t={token}".parse().expect("a template"),
+        credentials: kiosk::Credentials::default(),
+        embedded_sandbox: false,
+    }
+}
+
+fn visit(disk: &Disk, host: &str, processing: i64) {
+    let (id, began) = (VisitId::new(), Timestamp::UNIX_EPOCH);
+    let start = VisitRecordStart {
+        id,
+        profile: "live".into(),
+        api_url: format!("https://{host}/"),
+        backend_host: host.into(),
+        ephemeral: false,
+        out_dir: "/out".into(),
+        required_exports: Vec::new(),
+        started_at: began,
+    };
+    disk.journal.begin(&start).expect("begun");
+    disk.journal.phase_reached(&id, Phase::Processing, began).expect("noted");
+    let ready = began + SignedDuration::from_secs(processing);
+    disk.journal.phase_reached(&id, Phase::Ready, ready).expect("noted");
+}
+
+#[test]
+fn the_median_of_three_visits_here_is_learnt_and_the_profile_knows_better() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = Disk::open(&folder.path().join("data")).expect("a data folder");
+    let file = folder.path().join("p.toml");
+    let profile = |more: &str| {
+        let text = format!(
+            "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{{token}}\"\n{more}"
+        );
+        std::fs::write(&file, text).expect("written");
+        Profiles::load(Some(&file)).and_then(|all| all.get("live")).expect("a profile")
+    };
+    let usual = |more: &str| {
+        order(&profile(more), &target("a.test"), &disk, &Overrides::default()).pace.usual_processing
+    };
+
+    visit(&disk, "a.test", 40);
+    visit(&disk, "a.test", 300);
+    for _ in 0..5 {
+        visit(&disk, "elsewhere.test", 5);
+    }
+    assert_eq!(usual(""), Duration::from_secs(90), "two are too few, and others are no guide");
+    visit(&disk, "a.test", 50);
+    assert_eq!(usual(""), Duration::from_secs(50));
+    assert_eq!(usual("polling.usual_processing = \"2m\"\n"), Duration::from_mins(2));
+}
