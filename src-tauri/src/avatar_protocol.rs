@@ -21,7 +21,7 @@ pub(crate) fn answer<R: Runtime>(
     responder: UriSchemeResponder,
 ) {
     let kiosk = context.app_handle().state::<Kiosk>().inner().clone();
-    let of_kiosk = context.webview_label() == crate::shell::WINDOW;
+    let of_kiosk = context.webview_label() == crate::commands::WINDOW;
     let path = request.uri().path().to_owned();
     tauri::async_runtime::spawn_blocking(move || {
         let file = asked_for(&path).filter(|_| of_kiosk);

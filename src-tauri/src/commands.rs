@@ -10,6 +10,8 @@ use tauri::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// The label of the visitor's window, the only one that may call these.
+pub(crate) const WINDOW: &str = "kiosk";
 /// The label of the window in which the phone is played.
 pub(crate) const PHONE: &str = "phone";
 /// A phone's width and height, in logical pixels.
@@ -142,11 +144,7 @@ mod tests {
     #[test]
     fn the_page_may_call_the_kiosks_commands_and_nothing_else() {
         let capability = read(include_str!("../capabilities/kiosk.json"));
-        assert_eq!(
-            capability["windows"],
-            serde_json::json!([crate::shell::WINDOW]),
-            "the phone's page gets none"
-        );
+        assert_eq!(capability["windows"], serde_json::json!([super::WINDOW]), "the phone's page gets none");
         assert!(capability.get("remote").is_none(), "no page from elsewhere gets any");
         let permissions = capability["permissions"].as_array().expect("a list");
         let plain = |permission: &Value| {

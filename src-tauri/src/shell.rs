@@ -2,6 +2,7 @@
 
 use crate::args::Args;
 use crate::backend::Backend;
+use crate::commands::WINDOW;
 use crate::{Failure, avatar_protocol, commands};
 use kiosk::app::{Kiosk, Setup};
 use kiosk::profile::Profiles;
@@ -10,8 +11,6 @@ use std::fs::{File, TryLockError};
 use std::time::Duration;
 use tauri::{App, AppHandle, Builder, RunEvent, Runtime, WebviewUrl, WebviewWindowBuilder};
 
-/// The label of the visitor's window.
-pub(crate) const WINDOW: &str = "kiosk";
 /// How long visits get to write their ends when the program is closed; a redeem in flight may need it.
 const FAREWELL: Duration = Duration::from_secs(15);
 

@@ -1,13 +1,9 @@
 //! What commands stand on: profile, data folder, credentials, backend.
 
 use crate::args::Common;
-use crate::credentials;
 use crate::failure::Failure;
-use crate::output;
-use kiosk::credentials::Vault;
 use kiosk::profile::{Profile, Profiles};
-use kiosk::setup::{Disk, Target, TargetError};
-use std::io::IsTerminal;
+use kiosk::setup::Disk;
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -80,29 +76,4 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
-}
-
-/// A backend that is not the embedded sandbox. Where the keychain fails and somebody sits at the terminal, the
-/// credentials are asked for, and kept in memory for this run.
-pub(crate) async fn remote(profile: &Profile) -> Result<Target, Failure> {
-    let profile = profile.clone();
-    // The keychain may block on a person; not on the runtime's own threads.
-    let found = tokio::task::spawn_blocking(move || {
-        let vault = Vault::os();
-        match Target::remote(&profile, &vault, &env) {
-            Err(TargetError::Keychain(error))
-                if error.memory_can_help() && std::io::stdin().is_terminal() =>
-            {
-                output::people(format_args!("{error}\n  what to do: {}", error.remedy()));
-                credentials::ask_for_this_run(&profile, &vault)?;
-                Ok::<_, Failure>(Target::remote(&profile, &vault, &env)?)
-            }
-            other => Ok(other?),
-        }
-    });
-    let (target, note) = found.await.map_err(|error| Failure::credentials(error.to_string()))??;
-    if let Some(note) = &note {
-        output::people(format_args!("note: {note}; going on without the keychain"));
-    }
-    Ok(target)
 }

@@ -117,10 +117,11 @@ fn listening(server: &Server) {
 
 fn served(common: &Common, line: &RequestLine) {
     if common.json {
-        if let Ok(mut value) = serde_json::to_value(line) {
-            value["event"] = "request".into();
-            output::result(format_args!("{value}"));
+        let mut object = serde_json::Map::from_iter([("event".to_owned(), "request".into())]);
+        if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(line) {
+            object.extend(fields);
         }
+        output::result(format_args!("{}", serde_json::Value::Object(object)));
         return;
     }
     output::people(format_args!(

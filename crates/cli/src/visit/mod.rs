@@ -2,6 +2,7 @@
 
 mod files;
 mod phone;
+mod remote;
 mod show;
 
 use crate::args::{Common, VisitOptions};
@@ -15,6 +16,7 @@ use kiosk::profile::Profile;
 use kiosk::setup::{Disk, Overrides, Target, order};
 use kiosk::{ExportType, NoRecorder, Recorder, problem};
 use phone::Phone;
+use remote::remote;
 use sandbox::{Server, Settings};
 use show::Show;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -81,7 +83,7 @@ async fn visit(
 ) -> Result<u8, Failure> {
     let target = match embedded {
         Some(server) => sandbox_target(server)?,
-        None => ground::remote(profile).await?,
+        None => remote(profile).await?,
     };
     let recorder: Arc<dyn Recorder> = match &stage.har {
         Some(har) => har.recorder(),

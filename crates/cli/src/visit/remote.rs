@@ -1,0 +1,34 @@
+//! The backend of a profile that is not the embedded sandbox, with its credentials.
+
+use crate::failure::Failure;
+use crate::ground::env;
+use crate::{credentials, output};
+use kiosk::credentials::Vault;
+use kiosk::profile::Profile;
+use kiosk::setup::{Target, TargetError};
+use std::io::IsTerminal;
+
+/// Where the keychain fails and somebody sits at the terminal, the
+/// credentials are asked for, and kept in memory for this run.
+pub(super) async fn remote(profile: &Profile) -> Result<Target, Failure> {
+    let profile = profile.clone();
+    // The keychain may block on a person; not on the runtime's own threads.
+    let found = tokio::task::spawn_blocking(move || {
+        let vault = Vault::os();
+        match Target::remote(&profile, &vault, &env) {
+            Err(TargetError::Keychain(error))
+                if error.memory_can_help() && std::io::stdin().is_terminal() =>
+            {
+                output::people(format_args!("{error}\n  what to do: {}", error.remedy()));
+                credentials::ask_for_this_run(&profile, &vault)?;
+                Ok::<_, Failure>(Target::remote(&profile, &vault, &env)?)
+            }
+            other => Ok(other?),
+        }
+    });
+    let (target, note) = found.await.map_err(|error| Failure::credentials(error.to_string()))??;
+    if let Some(note) = &note {
+        output::people(format_args!("note: {note}; going on without the keychain"));
+    }
+    Ok(target)
+}
