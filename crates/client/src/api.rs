@@ -138,6 +138,11 @@ impl Api {
         download::open(&self.shared.transport, &self.shared.redactor(), url, resume).await
     }
 
+    /// A backend's own word, fit to be shown: without any secret that is known here, should it repeat one.
+    pub fn without_secrets(&self, word: &str) -> String {
+        self.shared.redactor().text(word)
+    }
+
     async fn generate_within(&self, route: &Route, session: &SessionToken) -> Result<ExportToken, CallError> {
         let mut route = route.clone();
         let value = secret_value(session.expose(), "session token").map_err(|error| unsendable(&error))?;

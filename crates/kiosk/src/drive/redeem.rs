@@ -1,9 +1,9 @@
 //! One redeem: intent on disk, one request, the raw answer on disk, and only then is it read.
 
 use super::{Parts, at_the_disk, fault};
-use client::{Answered, CallError, Class};
+use client::{Answered, Api, CallError, Class};
 use jiff::Timestamp;
-use protocol::{Delivery, ExportToken, RedeemAnswer};
+use protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemAnswer};
 use store::{Journal, RedeemNo, StoreError, VisitId};
 use visit::{Fault, FaultKind, RedeemResult};
 
@@ -105,7 +105,8 @@ pub(crate) async fn redeem(
             // The raw answer first, and only then it is read. It may hold the only URLs there will ever be: also when
             // the disk refuses it, going on beats stopping here.
             let written = at_the_disk(|| end.write(&parts.journal, id));
-            let redeemed = read(&answered);
+            let mut redeemed = read(&answered);
+            mask(&mut redeemed, &parts.api);
             end.end = End::Answered { answered, kept: redeemed.delivery.is_some() };
             let settled = written.and_then(|()| end.settle(&parts.journal, id));
             Redeemed { unsettled: unwritten(settled, end), ..redeemed }
@@ -145,6 +146,19 @@ pub(crate) fn read(answered: &Answered) -> Redeemed {
             let words = format!("GET /redeemExportToken, {mismatch}");
             Redeemed::failed(Fault::new(FaultKind::ProtocolBroken, words))
         }
+    }
+}
+
+/// Masks what a backend says in words of its own, before anything shows or keeps it: it may repeat a credential
+/// anywhere.
+fn mask(redeemed: &mut Redeemed, api: &Api) {
+    if let RedeemResult::NotReady(progress) = &mut redeemed.result
+        && let CompletionStatus::Other(word) = &mut progress.status
+    {
+        *word = api.without_secrets(word);
+    }
+    for export in redeemed.delivery.iter_mut().flat_map(|delivery| &mut delivery.exports) {
+        export.export_type = ExportType::new(api.without_secrets(export.export_type.as_str()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The application behind a window.
 
 use super::backend::{Reply, glb};
-use super::house::{GENERATE, House, REDEEM, names};
+use super::house::{API_KEY, GENERATE, House, REDEEM, SESSION, names};
 use super::recover::{answered, delivery};
 use kiosk::app::{Kiosk, Setup};
 use kiosk::view::{Screen, Snapshot};
@@ -279,4 +279,37 @@ async fn what_is_missing_to_begin_is_on_the_screen() {
     let Screen::Ended { problem, .. } = wrong.snapshot().screen else { panic!("ended") };
     assert_eq!(problem.code, "configuration", "it is there, and no header can carry it");
     assert!(house.backend.asked().is_empty());
+}
+
+#[tokio::test]
+async fn no_screen_shows_a_credential_that_the_backend_repeats() {
+    let echo = format!("{API_KEY} and {SESSION}");
+    let said = echo.clone();
+    let house = House::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM, 1) => Reply::not_ready(&said),
+        (REDEEM, 2) => Reply::json(&serde_json::json!({ "error": said })).with("x-said", said.as_str()),
+        (REDEEM, _) => ask.ready(&[(said.as_str(), "one")]),
+        ("/files/one", _) => Reply::file(&glb(500)),
+        _ => Reply::default(),
+    })
+    .await;
+    let kiosk = kiosk(&house);
+    let hold = |screen: &Screen| {
+        let sent = serde_json::to_string(screen).expect("plain data");
+        for secret in [API_KEY, SESSION] {
+            assert!(!sent.contains(secret), "{secret} in {sent}");
+        }
+    };
+    kiosk.start();
+    for wanted in ["making", "reveal"] {
+        until(&kiosk, |screen| {
+            hold(screen);
+            serde_json::to_value(screen).expect("plain data")["kind"] == wanted
+        })
+        .await;
+    }
+    kiosk.stop().await;
+    for line in house.lines() {
+        assert!(!format!("{line:?}").contains(API_KEY), "{line:?}");
+    }
 }
