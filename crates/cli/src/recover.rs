@@ -64,8 +64,9 @@ fn parts(disk: &Disk, profiles: &Profiles, unfinished: &Unfinished, teller: Tell
     };
     if unfinished.token.is_none() {
         // What is delivered needs neither credentials nor a profile that is still there.
-        let parts =
-            disk.parts(target.downloads().map_err(|error| error.to_string())?, Clock::default(), teller);
+        let network = profile.as_ref().map(|profile| profile.network).unwrap_or_default();
+        let api = target.downloads(network).map_err(|error| error.to_string())?;
+        let parts = disk.parts(api, Clock::default(), teller);
         return Ok(match profile {
             Ok(profile) => parts.within(&profile),
             Err(_) => parts,

@@ -188,7 +188,7 @@ impl Kiosk {
     fn parts_for(&self, unfinished: &Unfinished) -> Result<Parts, String> {
         let setup = &self.setup;
         let api = if unfinished.token.is_none() {
-            setup.target.downloads()
+            setup.target.downloads(setup.profile.network)
         } else if unfinished.visit.start.api_url == setup.target.api_url.as_str() {
             self.api()
         } else {

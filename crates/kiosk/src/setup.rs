@@ -93,18 +93,18 @@ impl Target {
             source: profile.source.clone(),
             redeem: profile.redeem.clone(),
         };
-        Api::new(backend, self.credentials.clone(), TimeOuts::default(), recorder)
+        Api::new(backend, self.credentials.clone(), profile.network, recorder)
     }
 
     /// For downloads alone, which carry no credential and therefore need none.
-    pub fn downloads(&self) -> Result<Api, SetupError> {
+    pub fn downloads(&self, network: TimeOuts) -> Result<Api, SetupError> {
         let url = self.api_url.clone();
         let backend = Backend {
             source: TokenSource::Partner(PartnerSource::new(url.clone())),
             redeem: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
             ..Backend::vendor(url)
         };
-        Api::new(backend, Credentials::default(), TimeOuts::default(), Arc::new(NoRecorder))
+        Api::new(backend, Credentials::default(), network, Arc::new(NoRecorder))
     }
 }
 

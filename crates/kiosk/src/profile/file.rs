@@ -1,14 +1,19 @@
 //! The file of profiles, and what is wrong with it, by line.
 
-use super::written::{Written, WrittenLogin, WrittenPartner, WrittenPolling};
+use super::written::{Written, WrittenLogin, WrittenNetwork, WrittenPartner, WrittenPolling};
 use super::{Profile, SANDBOX};
-use client::{LoginRoute, PartnerSource, RedeemRoute, TokenSource};
+use client::{LoginRoute, PartnerSource, RedeemRoute, TimeOuts, TokenSource};
 use protocol::headers;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use visit::Pace;
+
+/// A network that is given less answers nobody.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// A visitor who stands there longer has left.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// Why a profile cannot be used. Each says where and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -198,7 +203,27 @@ fn fill(name: &str, written: Written) -> Result<Profile, String> {
         out: written.out,
         parallel_downloads: parallel,
         max_file_size: written.downloads.max_file_size.unwrap_or(2 << 30),
+        network: network(&written.network)?,
     })
+}
+
+fn network(written: &WrittenNetwork) -> Result<TimeOuts, String> {
+    let defaults = TimeOuts::default();
+    let network = TimeOuts {
+        connect: written.connect.unwrap_or(defaults.connect),
+        read: written.silence.unwrap_or(defaults.read),
+        total: written.call.unwrap_or(defaults.total),
+    };
+    for (key, time) in [("connect", network.connect), ("silence", network.read), ("call", network.total)] {
+        if !(SHORTEST_WAIT..=LONGEST_WAIT).contains(&time) {
+            let time = humantime::format_duration(time);
+            return Err(format!("`network.{key}` is 100ms to 1h, and is `{time}`"));
+        }
+    }
+    if network.connect >= network.total {
+        return Err("`network.connect` must be shorter than `network.call`, of which it is a part".to_owned());
+    }
+    Ok(network)
 }
 
 fn pace(written: &WrittenPolling) -> Result<Pace, String> {
@@ -304,6 +329,17 @@ mod tests {
         let profiles = read("[profiles.live]\ntimeout = \"5m\"\n").expect("reads");
         assert!(words(profiles.get("live")).contains("`api_url` is missing"));
         assert!(words(profiles.get("nope")).contains("there are: live, sandbox"));
+    }
+
+    #[test]
+    fn the_networks_times_are_checked_by_their_keys() {
+        let text = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
+        let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").get("live");
+        let network = with("network = { connect = \"2s\", silence = \"1s\" }").expect("usable").network;
+        let seconds = Duration::from_secs;
+        assert_eq!((network.connect, network.read, network.total), (seconds(2), seconds(1), seconds(30)));
+        assert!(words(with("network.silence = \"0s\"")).contains("`network.silence` is 100ms to 1h"));
+        assert!(words(with("network.connect = \"30s\"")).contains("`network.connect` must be shorter"));
     }
 
     #[test]

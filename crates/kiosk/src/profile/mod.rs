@@ -7,7 +7,7 @@ mod written;
 pub use file::{ProfileError, Profiles, default_config_path};
 pub use written::Written;
 
-use client::{LoginRoute, RedeemRoute, TokenSource};
+use client::{LoginRoute, RedeemRoute, TimeOuts, TokenSource};
 use protocol::LinkTemplate;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub struct Profile {
     pub parallel_downloads: usize,
     /// The largest file taken, in bytes. Default 2 GiB.
     pub max_file_size: u64,
+    /// How long the network may take. Default: as in [`TimeOuts`].
+    pub network: TimeOuts,
 }
 
 impl Profile {

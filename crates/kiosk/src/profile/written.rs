@@ -36,6 +36,9 @@ pub struct Written {
     /// `[profiles.NAME.downloads]`.
     #[serde(default)]
     pub downloads: WrittenDownloads,
+    /// `[profiles.NAME.network]`.
+    #[serde(default)]
+    pub network: WrittenNetwork,
 }
 
 /// How polls are spaced.
@@ -94,6 +97,21 @@ pub struct WrittenDownloads {
     /// As in `"2GiB"`.
     #[serde(default, deserialize_with = "size")]
     pub max_file_size: Option<u64>,
+}
+
+/// How long the network may take.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenNetwork {
+    /// Until a connection stands.
+    #[serde(default, deserialize_with = "duration")]
+    pub connect: Option<Duration>,
+    /// Without a byte from the backend.
+    #[serde(default, deserialize_with = "duration")]
+    pub silence: Option<Duration>,
+    /// A call of the API from start to end.
+    #[serde(default, deserialize_with = "duration")]
+    pub call: Option<Duration>,
 }
 
 fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
