@@ -17,6 +17,12 @@ pub mod setup;
 mod stage;
 pub mod view;
 
+/// The instants at which a test build can be told to end itself: name, and what has just happened.
+#[cfg(feature = "crash-points")]
+pub fn crash_points() -> impl Iterator<Item = (&'static str, &'static str)> {
+    store::crash::Point::ALL.iter().map(|point| (point.name(), point.words().trim()))
+}
+
 /// What hosts need of the layers below.
 pub use client::har::HarRecorder;
 pub use client::{Credentials, NoRecorder, Recorder, SetupError, install_crypto};

@@ -1,5 +1,6 @@
 //! Avatars that stand on disk: finding them, reading their manifests, removing them.
 
+use crate::crash::{self, Point};
 use crate::disk;
 use crate::error::{At, StoreError};
 use crate::folder::remove_if_empty;
@@ -73,11 +74,14 @@ impl Avatars {
             }
         }
         disk::sync_folder(&dir, folder)?;
+        crash::reached(Point::AvatarEmptied);
         files += usize::from(disk::remove_if_there(&dir, MANIFEST_NAME, &folder.join(MANIFEST_NAME))?);
+        crash::reached(Point::ManifestRemoved);
         let left = disk::entries(&dir, folder)?;
         drop(dir);
         remove_if_empty(&parent, &name, folder)?;
         disk::sync_folder(&parent, &parent_path)?;
+        crash::reached(Point::AvatarRemoved);
         Ok(Removed { files, left })
     }
 

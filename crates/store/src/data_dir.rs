@@ -9,6 +9,7 @@
 //! ```
 //! Everything made here is private: folders 0700, files 0600. A data folder that was there before keeps its own mode.
 
+use crate::crash::{self, Point};
 use crate::disk;
 use crate::error::{At, StoreError};
 use crate::journal::Journal;
@@ -80,7 +81,9 @@ impl DataDir {
         // Whoever cleans takes locks for a moment, which must not look like a visit in hand.
         let (gate, path) = self.gate()?;
         gate.lock_shared().at("lock", &path)?;
-        self.take(visit)
+        let claim = self.take(visit)?;
+        crash::reached(Point::Claimed);
+        Ok(claim)
     }
 
     fn gate(&self) -> Result<(File, PathBuf), StoreError> {

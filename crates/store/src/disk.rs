@@ -1,5 +1,6 @@
 //! The few moves on disk that everything here is made of: private modes, durable folders, no link followed.
 
+use crate::crash::{self, Point};
 use crate::error::{At, StoreError};
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::ambient_authority;
@@ -58,6 +59,7 @@ pub(crate) fn create_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<
     #[cfg(unix)]
     cap_std::fs::DirBuilderExt::mode(&mut builder, 0o700);
     parent.create_dir_with(name, &builder).at("make the folder", path)?;
+    crash::reached(Point::FolderMade);
     sync_folder(parent, path)
 }
 
@@ -87,6 +89,7 @@ pub(crate) fn write_whole(dir: &Dir, name: &str, bytes: &[u8], path: &Path) -> R
     let mut file = dir.open_with(&part, private_file().create_new(true)).at("make", path)?;
     file.write_all(bytes).at("write", path)?;
     file.sync_all().at("flush", path)?;
+    crash::reached(Point::ManifestFlushed);
     dir.rename(&part, dir, name).at("rename", path)
 }
 

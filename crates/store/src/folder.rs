@@ -12,6 +12,7 @@
 //! one, which [`crate::Avatars::find`] finds.
 
 use crate::avatars::Avatars;
+use crate::crash::{self, Point};
 use crate::data_dir::DataDir;
 use crate::disk;
 use crate::error::{At, StoreError};
@@ -62,6 +63,7 @@ impl AvatarFolder {
         } else {
             disk::create_subfolder(&dir, &name, &path)?;
         }
+        crash::reached(Point::FolderDurable);
         Self::open(dir, out_path, visit, date)
     }
 
@@ -144,7 +146,9 @@ impl AvatarFolder {
         let out_path = self.out_path.clone();
         let out = self.close();
         out.rename(&from, &out, &name).at("rename", &target)?;
+        crash::reached(Point::Published);
         disk::sync_folder(&out, &out_path)?;
+        crash::reached(Point::PublishDurable);
         Ok(target)
     }
 
@@ -165,18 +169,22 @@ impl AvatarFolder {
         let (out_path, visit, day) = (self.out_path.clone(), self.visit, self.date);
         let out = self.close();
         match out.rename(&from, &kept, &name) {
-            Ok(()) => {}
+            Ok(()) => crash::reached(Point::KeptRenamed),
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 let folder = Self::open(out, out_path.clone(), &visit, day)?;
                 folder.copy_into(&kept, &kept_path)?;
+                crash::reached(Point::CopyDurable);
                 kept.rename(&from, &kept, &name).at("rename", &target)?;
+                crash::reached(Point::KeptRenamed);
                 disk::sync_folder(&kept, &kept_path)?;
                 remove_partial(&folder.close(), &from, &from_path)?;
             }
             Err(error) => return Err(StoreError::io("move", &target, error)),
         }
         disk::sync_folder(&kept, &kept_path)?;
+        crash::reached(Point::KeptDurable);
         disk::sync_path(&out_path)?;
+        crash::reached(Point::KeptAlone);
         Ok(target)
     }
 
@@ -236,7 +244,10 @@ impl AvatarFolder {
             }
         }
         disk::write_whole(&self.dir, MANIFEST_NAME, &manifest.to_json(), &self.path.join(MANIFEST_NAME))?;
-        disk::sync_folder(&self.dir, &self.path)
+        crash::reached(Point::ManifestRenamed);
+        disk::sync_folder(&self.dir, &self.path)?;
+        crash::reached(Point::ManifestDurable);
+        Ok(())
     }
 
     /// Copies the folder under its partial name, durable when this returns.
@@ -259,6 +270,7 @@ impl AvatarFolder {
             }
             target.sync_all().at("flush", &to)?;
         }
+        crash::reached(Point::CopyMade);
         disk::sync_folder(&copy, &path)
     }
 }
@@ -278,6 +290,7 @@ pub(crate) fn remove_partial(parent: &Dir, name: &str, path: &Path) -> Result<()
         disk::remove_if_there(&dir, file, &path.join(file))?;
     }
     drop(dir);
+    crash::reached(Point::PartialEmptied);
     remove_if_empty(parent, name, path)
 }
 

@@ -10,6 +10,7 @@
 //! Every call blocks until what it promises is durable; nothing here knows HTTP, or asks a clock for the time.
 
 mod avatars;
+pub mod crash;
 mod data_dir;
 mod digest;
 mod disk;

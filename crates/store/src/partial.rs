@@ -1,5 +1,6 @@
 //! One file on its way to disk: streamed, hashed on the way, in constant memory.
 
+use crate::crash::{self, Point};
 use crate::digest::Sha256;
 use crate::disk;
 use crate::error::{At, StoreError};
@@ -53,8 +54,10 @@ impl PartialFile {
         } else {
             dir.open_with(&part, disk::private_file().create_new(true)).at("make", &path)?
         };
+        crash::reached(Point::PartMade);
         // What `sync` vouches for later is worth something only if the name is durable too.
         disk::sync_folder(&dir, &folder)?;
+        crash::reached(Point::PartDurable);
         let mut partial = Self {
             dir,
             folder,
@@ -99,6 +102,7 @@ impl PartialFile {
         let written = self.file.write_all(bytes);
         if written.is_ok() {
             self.note(bytes);
+            crash::reached(Point::BytesWritten);
         } else {
             // A write that failed may have left some of its bytes.
             let cut =
@@ -111,6 +115,7 @@ impl PartialFile {
     /// Flushes what came so far to the disk; the bytes returned survive a power cut, and may be journalled.
     pub fn sync(&mut self) -> Result<u64, StoreError> {
         self.file.sync_data().at("flush", self.path())?;
+        crash::reached(Point::PartFlushed);
         Ok(self.offset)
     }
 
@@ -132,6 +137,7 @@ impl PartialFile {
     pub fn finish(self) -> Result<WholeFile, StoreError> {
         let part = self.path();
         self.file.sync_all().at("flush", &part)?;
+        crash::reached(Point::FileFlushed);
         let there = self.file.metadata().at("look at", &part)?.len();
         if there != self.offset {
             let why = format!("it has {there} bytes, and {} were written", self.offset);
@@ -145,7 +151,9 @@ impl PartialFile {
         // Windows renames no file that is open.
         drop(self.file);
         self.dir.rename(format!("{}{PART}", self.name), &self.dir, &self.name).at("rename", &part)?;
+        crash::reached(Point::FileRenamed);
         disk::sync_folder(&self.dir, &self.folder)?;
+        crash::reached(Point::FileDurable);
         Ok(whole)
     }
 

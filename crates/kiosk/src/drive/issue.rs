@@ -3,11 +3,13 @@
 use super::{Order, Parts, fault};
 use crate::qr::LinkCode;
 use protocol::ExportToken;
+use store::crash::{self, Point};
 use visit::{Fault, FaultKind};
 
 /// A token and its link, journalled.
 pub(crate) async fn issue(parts: &Parts, order: &Order) -> Result<(ExportToken, String), Fault> {
     let token = parts.api.generate().await.map_err(|error| fault::of_call(&error))?;
+    crash::reached(Point::TokenReceived);
     let link = order.link.fill(&token);
     if let Err(error) = LinkCode::new(&link) {
         return Err(Fault::new(FaultKind::ProtocolBroken, error.to_string()));

@@ -6,6 +6,7 @@ use client::{Download, DownloadError, Resume};
 use futures_util::StreamExt;
 use protocol::{DownloadUrl, ExportType};
 use std::time::{Duration, Instant};
+use store::crash::{self, Point};
 use store::{AvatarFolder, FileProgress, FileState, Format, PartialFile, StoreError, VisitId, WholeFile};
 
 /// Tries for one file in a row that bring not one byte further, before it is given up.
@@ -223,6 +224,7 @@ impl Flow<'_> {
             total: self.known.total,
         });
         let download = self.parts.api.download(self.file.url, resume.as_ref()).await.map_err(Stop::Wire)?;
+        crash::reached(Point::HeadReceived);
         self.take_in(download, partial).await
     }
 

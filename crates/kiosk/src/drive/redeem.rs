@@ -4,6 +4,7 @@ use super::{Parts, at_the_disk, fault};
 use client::{Answered, Api, CallError, Class};
 use jiff::Timestamp;
 use protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemAnswer};
+use store::crash::{self, Point};
 use store::{Journal, RedeemNo, StoreError, VisitId};
 use visit::{Fault, FaultKind, RedeemResult};
 
@@ -96,6 +97,7 @@ pub(crate) async fn redeem(
     };
     let mut open = OpenIntent { parts, id, no, closed: false };
     let answer = parts.api.redeem(token).await;
+    crash::reached(Point::AnswerReceived);
     open.closed = true;
     drop(open);
     let at = parts.clock.now();
@@ -106,6 +108,7 @@ pub(crate) async fn redeem(
             // the disk refuses it, going on beats stopping here.
             let written = at_the_disk(|| end.write(&parts.journal, id));
             let mut redeemed = read(&answered);
+            crash::reached(Point::AnswerParsed);
             mask(&mut redeemed, &parts.api);
             end.end = End::Answered { answered, kept: redeemed.delivery.is_some() };
             let settled = written.and_then(|()| end.settle(&parts.journal, id));

@@ -2,6 +2,7 @@
 
 use super::record::{FileProgress, PlannedFile};
 use super::{Fault, Journal, Standing, column, guard};
+use crate::crash::{Point, Step};
 use crate::digest::Sha256;
 use crate::error::StoreError;
 use crate::format::Format;
@@ -11,7 +12,7 @@ use rusqlite::{Transaction, params};
 impl Journal {
     /// Notes the files of the delivery, before the first of them is asked for.
     pub fn files_planned(&self, id: &VisitId, files: &[PlannedFile]) -> Result<(), StoreError> {
-        self.write(|tx| {
+        self.write(Step(Point::PlanWriting, Point::PlanWritten), |tx| {
             let visit = Standing::of(tx, id)?;
             visit.goes_on()?;
             guard(visit.delivered, *id, "no answer with URLs was read")?;
@@ -39,7 +40,7 @@ impl Journal {
 
     /// Notes that a file's URL is about to be asked for: "one-time download URL", so from here on it may be spent.
     pub fn file_requested(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
-        self.file(id, index, |tx, visit, index| {
+        self.file(Step(Point::RequestWriting, Point::RequestWritten), id, index, |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'requested' WHERE visit = ?1 AND idx = ?2",
                 params![visit, index],
@@ -54,7 +55,7 @@ impl Journal {
         index: usize,
         progress: &FileProgress,
     ) -> Result<(), StoreError> {
-        self.file(id, index, |tx, visit, index| {
+        self.file(Step(Point::ProgressWriting, Point::ProgressWritten), id, index, |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'requested', bytes = ?3, total = ?4, validator = ?5
                  WHERE visit = ?1 AND idx = ?2",
@@ -78,7 +79,7 @@ impl Journal {
         sha256: &Sha256,
         format: Format,
     ) -> Result<(), StoreError> {
-        self.file(id, index, |tx, visit, index| {
+        self.file(Step(Point::WholeWriting, Point::WholeWritten), id, index, |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
                      reason = NULL
@@ -90,7 +91,7 @@ impl Journal {
 
     /// Notes that a file was given up, and why; a spent URL is forgotten.
     pub fn file_failed(&self, id: &VisitId, index: usize, why: &str, spent: bool) -> Result<(), StoreError> {
-        self.file(id, index, |tx, visit, index| {
+        self.file(Step(Point::FailureWriting, Point::FailureWritten), id, index, |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'failed', reason = ?3, spent = ?4, url = CASE WHEN ?4 THEN NULL ELSE url END
                  WHERE visit = ?1 AND idx = ?2",
@@ -101,11 +102,12 @@ impl Journal {
 
     fn file(
         &self,
+        step: Step,
         id: &VisitId,
         index: usize,
         act: impl FnOnce(&Transaction<'_>, &str, i64) -> rusqlite::Result<usize>,
     ) -> Result<(), StoreError> {
-        self.write(|tx| -> Result<(), Fault> {
+        self.write(step, |tx| -> Result<(), Fault> {
             Standing::of(tx, id)?.goes_on()?;
             let (visit, index) = (id.to_string(), column::size(index as u64));
             let open: bool = tx.query_row(

@@ -2,6 +2,7 @@
 
 use super::record::{Forgotten, VisitRecord};
 use super::{Fault, Journal, column, read};
+use crate::crash::{Point, Step};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
@@ -25,7 +26,7 @@ impl Journal {
     /// [`StoreError::Held`] while a program has it in hand.
     pub fn forget(&self, id: &VisitId) -> Result<Option<VisitRecord>, StoreError> {
         let claim = self.data.claim(id)?;
-        let gone = self.write(|tx| {
+        let gone = self.write(Step(Point::ForgetWriting, Point::ForgetWritten), |tx| {
             let record = read::record(tx, id)?;
             tx.execute("DELETE FROM visits WHERE id = ?1", [id.to_string()])?;
             Ok(record)
@@ -57,7 +58,7 @@ impl Journal {
                 Err(error) => return Err(error),
             }
         }
-        forgotten.visits = self.write(|tx| {
+        forgotten.visits = self.write(Step(Point::ForgetWriting, Point::ForgetWritten), |tx| {
             let mut gone = Vec::new();
             for claim in &claims {
                 gone.extend(read::record(tx, claim.visit())?);

@@ -57,6 +57,7 @@ pub use record::{
     VisitRecord, VisitRecordStart,
 };
 
+use crate::crash::{self, Point, Step};
 use crate::data_dir::DataDir;
 use crate::disk;
 use crate::error::{At, StoreError};
@@ -117,7 +118,7 @@ impl Journal {
         let out_dir = column::path(&start.out_dir)?;
         let required: Vec<&str> = start.required_exports.iter().map(protocol::ExportType::as_str).collect();
         let required = serde_json::to_string(&required).unwrap_or_default();
-        self.write(|tx| {
+        self.write(Step(Point::BeginWriting, Point::BeginWritten), |tx| {
             let made = tx.execute(
                 "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
@@ -145,7 +146,7 @@ impl Journal {
         expires_at: Option<Timestamp>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(|tx| {
+        self.write(Step(Point::TokenWriting, Point::TokenWritten), |tx| {
             let visit = Standing::of(tx, id)?;
             visit.goes_on()?;
             guard(!visit.issued, *id, "it has a token already")?;
@@ -166,7 +167,7 @@ impl Journal {
             Phase::Ready => "ready_at",
             Phase::Saved => "saved_at",
         };
-        self.write(|tx| {
+        self.write(Step(Point::PhaseWriting, Point::PhaseWritten), |tx| {
             Standing::of(tx, id)?;
             let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
             tx.execute(&sql, params![id.to_string(), column::time(at)])?;
@@ -178,7 +179,7 @@ impl Journal {
     /// avatar is on disk before this is called.
     pub fn ended(&self, id: &VisitId, ending: &Ending) -> Result<Kept, StoreError> {
         let directory = ending.directory.as_deref().map(column::path).transpose()?;
-        let kept = self.write(|tx| {
+        let kept = self.write(Step(Point::EndWriting, Point::EndWritten), |tx| {
             let visit = Standing::of(tx, id)?;
             guard(!visit.ended, *id, "it ended already")?;
             let kept = if may_recover(ending) { visit.worth_keeping(tx, id)? } else { Kept::Nothing };
@@ -209,7 +210,7 @@ impl Journal {
     /// Takes a visit up again that a crash cut short, or whose ending kept something. Its claim is the caller's to
     /// hold ([`DataDir::claim`]).
     pub fn reopen(&self, id: &VisitId) -> Result<(), StoreError> {
-        self.write(|tx| {
+        self.write(Step(Point::ReopenWriting, Point::ReopenWritten), |tx| {
             let visit = Standing::of(tx, id)?;
             guard(!visit.ended || visit.recoverable, *id, "it ended, and nothing was kept of it")?;
             tx.execute(
@@ -223,12 +224,18 @@ impl Journal {
     }
 
     /// Runs a guarded, durable transaction: all of it or nothing.
-    fn write<T>(&self, act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
+    fn write<T>(
+        &self,
+        step: Step,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let run = || -> Result<T, Fault> {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = act(&tx)?;
+            crash::reached(step.0);
             tx.commit()?;
+            crash::reached(step.1);
             Ok(value)
         };
         run().map_err(|fault| self.name(fault))
@@ -249,6 +256,7 @@ impl Journal {
         if !matches!(busy, Ok(false)) {
             tracing::debug!(?busy, "the journal's WAL is truncated next time");
         }
+        crash::reached(Point::WalTruncated);
     }
 
     fn name(&self, fault: Fault) -> StoreError {

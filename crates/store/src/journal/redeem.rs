@@ -2,6 +2,7 @@
 
 use super::record::RedeemNo;
 use super::{Fault, Journal, Standing, column, guard};
+use crate::crash::{Point, Step};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ impl Journal {
     /// [`StoreError::Guard`] while another intent is open or an answer is unread, and after an answer with URLs or
     /// the end.
     pub fn redeem_intent(&self, id: &VisitId, at: Timestamp) -> Result<RedeemNo, StoreError> {
-        self.write(|tx| {
+        self.write(Step(Point::IntentWriting, Point::IntentWritten), |tx| {
             let visit = Standing::of(tx, id)?;
             visit.goes_on()?;
             guard(visit.has_token, *id, "it has no token to redeem")?;
@@ -70,7 +71,7 @@ impl Journal {
         body: &[u8],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(|tx| {
+        self.write(Step(Point::AnswerWriting, Point::AnswerWritten), |tx| {
             settle(tx, id, no)?;
             tx.execute(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body = ?5, body_size = ?6
@@ -91,7 +92,7 @@ impl Journal {
     /// Notes what the parsed answer was. `kept`: it carries URLs, so the raw body stays until the files are saved,
     /// and the token, now spent, is forgotten; otherwise the body is forgotten.
     pub fn redeem_read(&self, id: &VisitId, no: RedeemNo, kept: bool) -> Result<(), StoreError> {
-        self.write(|tx| {
+        self.write(Step(Point::VerdictWriting, Point::VerdictWritten), |tx| {
             Standing::of(tx, id)?;
             let read = tx.execute(
                 "UPDATE redeems SET delivered = ?3, body = CASE WHEN ?3 THEN body END
@@ -119,7 +120,7 @@ impl Journal {
         evidence: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(|tx| {
+        self.write(Step(Point::LossWriting, Point::LossWritten), |tx| {
             settle(tx, id, no)?;
             tx.execute(
                 "UPDATE redeems SET state = ?3, ended_at = ?4, evidence = ?5 WHERE visit = ?1 AND no = ?2",
