@@ -27,7 +27,8 @@ const KEEPERS: &[(&str, &[&str])] = &[
     ("keyring", &["vault"]),
     ("secret-service", &["vault"]),
     ("zbus", &["vault"]),
-    ("rusqlite", &["store"]),
+    // The matrices read the journal as a stranger would, from a copy.
+    ("rusqlite", &["store", "product-tests"]),
     ("cap-std", &["store"]),
     ("tauri", &["copresence-kiosk"]),
     ("qrcode", &["kiosk", "sandbox"]),
@@ -100,6 +101,23 @@ fn promises_hold_all_the_way_down() {
         wrong.extend(libraries.iter().filter(|l| reached.contains(**l)).map(|l| format!("{member} ⇢ {l}")));
     }
     assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn what_ends_the_program_on_purpose_is_in_no_build_but_those_of_tests() {
+    const SEAM: &str = "crash-points";
+    let workspace = workspace();
+    let members: Vec<&Package> = workspace.workspace_packages();
+    assert!(members.iter().any(|member| member.features.contains_key(SEAM)), "the seam has another name");
+    for member in members {
+        for (feature, turns_on) in &member.features {
+            let through = turns_on.iter().any(|other| other.ends_with(SEAM));
+            assert!(!through || feature == SEAM, "{}: `{feature}` turns it on", member.name);
+        }
+        for dependency in &member.dependencies {
+            assert!(!dependency.features.iter().any(|feature| feature == SEAM), "{}", member.name);
+        }
+    }
 }
 
 fn workspace() -> Metadata {
