@@ -50,17 +50,18 @@ pub fn forget_before(disk: &Disk, moment: Option<Timestamp>) -> Result<Forgotten
 
 fn one(disk: &Disk, record: &VisitRecord, forgotten: &mut Forgotten) -> Result<(), StoreError> {
     let id = record.start.id;
-    match disk.data.claim(&id) {
-        Ok(claim) => drop(claim),
+    // Held until the journal has forgotten it too: nobody goes on with what is being removed.
+    let claim = match disk.data.claim(&id) {
+        Ok(claim) => claim,
         Err(StoreError::Held { .. }) => {
             forgotten.held.push(id);
             return Ok(());
         }
         Err(error) => return Err(error),
-    }
+    };
     // Files first: what a crash leaves in between is still known to the journal.
     for parent in [record.start.out_dir.clone(), disk.data.incomplete()] {
-        if let Some((folder, _)) = Avatars::find(&parent, &id)? {
+        if let Some(folder) = Avatars::path_of(&parent, &id)? {
             let removed = Avatars::remove(&folder)?;
             if !removed.left.is_empty() {
                 forgotten.left.push((folder, removed.left));
@@ -71,7 +72,7 @@ fn one(disk: &Disk, record: &VisitRecord, forgotten: &mut Forgotten) -> Result<(
     if let Some(partial) = AvatarFolder::reopen(&record.start.out_dir, &id, day)? {
         partial.discard()?;
     }
-    if disk.journal.forget(&id)?.is_some() {
+    if disk.journal.forget(&claim)?.is_some() {
         forgotten.visits.push(id);
     }
     Ok(())

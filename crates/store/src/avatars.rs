@@ -51,7 +51,8 @@ impl Avatars {
     /// Removes an avatar: the files that its manifest lists, what came of those that it lists as missing, the
     /// manifest, and the folder when it is empty then. Links are removed, never followed; nothing else is touched.
     ///
-    /// The manifest goes last, so a removal that was cut short can be done again. A folder that is gone is no error.
+    /// The manifest goes last, so a removal that was cut short can be done again: a folder without one is taken for
+    /// such when nothing in it has a name of ours. A folder that is gone is no error.
     pub fn remove(folder: &Path) -> Result<Removed, StoreError> {
         let (parent_path, name) = split(folder)?;
         if !parent_path.is_dir() {
@@ -62,6 +63,13 @@ impl Avatars {
             return Ok(Removed::default());
         }
         let dir = disk::open_subfolder(&parent, &name, folder)?;
+        if is_emptied(&dir, folder)? {
+            let left = disk::entries(&dir, folder)?;
+            drop(dir);
+            remove_if_empty(&parent, &name, folder)?;
+            disk::sync_folder(&parent, &parent_path)?;
+            return Ok(Removed { files: 0, left });
+        }
         let manifest = read(&dir, folder)?;
         let whole = manifest.files.iter().map(|file| file.path.clone());
         let rest =
@@ -85,8 +93,8 @@ impl Avatars {
         Ok(Removed { files, left })
     }
 
-    /// The folder of this visit among the entries, by its name.
-    pub(crate) fn path_of(parent: &Path, visit: &VisitId) -> Result<Option<PathBuf>, StoreError> {
+    /// The folder of this visit among the entries, by its name alone; what is in it was not looked at.
+    pub fn path_of(parent: &Path, visit: &VisitId) -> Result<Option<PathBuf>, StoreError> {
         if !parent.is_dir() {
             return Ok(None);
         }
@@ -97,6 +105,15 @@ impl Avatars {
         });
         found.map(|name| std::path::absolute(parent).at("find", parent).map(|at| at.join(name))).transpose()
     }
+}
+
+/// Whether a removal took the manifest, and was cut short before it took the folder.
+fn is_emptied(dir: &Dir, folder: &Path) -> Result<bool, StoreError> {
+    let ours = |name: &String| {
+        let name = name.strip_suffix(PART).unwrap_or(name);
+        name == MANIFEST_NAME || names::is_ours(name)
+    };
+    Ok(!disk::entries(dir, folder)?.iter().any(ours))
 }
 
 fn read(dir: &Dir, folder: &Path) -> Result<Manifest, StoreError> {

@@ -261,8 +261,25 @@ fn removing_leaves_what_is_not_ours() {
     let removed = Avatars::remove(&saved).expect("removed");
     assert_eq!(removed.left, ["notes.txt"]);
     assert_eq!(names(&saved), ["notes.txt"]);
-    assert_eq!(Avatars::remove(&saved).expect_err("no manifest").code(), "not_ours");
+    let again = Avatars::remove(&saved).expect("nothing of ours is left");
+    assert_eq!((again.files, again.left), (0, vec!["notes.txt".to_owned()]));
     assert_eq!(names(&saved), ["notes.txt"]);
+    std::fs::write(saved.join("avatar.glb"), "whose?").expect("a file with a name of ours");
+    assert_eq!(Avatars::remove(&saved).expect_err("no manifest").code(), "not_ours");
+    assert_eq!(names(&saved), ["avatar.glb", "notes.txt"]);
+}
+
+#[test]
+fn a_removal_that_was_cut_short_after_the_manifest_is_finished() {
+    let root = folder();
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(root.path(), &visit);
+    let saved = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect("published");
+    for name in ["avatar.glb", store::MANIFEST_NAME] {
+        std::fs::remove_file(saved.join(name)).expect("removed");
+    }
+    assert_eq!(Avatars::remove(&saved).expect("finished"), store::Removed::default());
+    assert!(!saved.exists());
 }
 
 #[test]

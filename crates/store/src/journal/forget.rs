@@ -3,6 +3,7 @@
 use super::record::{Forgotten, VisitRecord};
 use super::{Fault, Journal, column, read};
 use crate::crash::{Point, Step};
+use crate::data_dir::Claim;
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
@@ -18,20 +19,17 @@ pub(super) fn secrets(tx: &Transaction<'_>, id: &VisitId) -> Result<(), Fault> {
 }
 
 impl Journal {
-    /// Removes a visit from the journal, and gives what it was; `None` when there is no such visit. Its folder is
-    /// the caller's to remove ([`crate::Avatars::remove`], and [`crate::AvatarFolder::reopen`] for a partial one):
-    /// before this call, so that nothing is left that nobody knows of.
-    ///
-    /// # Errors
-    /// [`StoreError::Held`] while a program has it in hand.
-    pub fn forget(&self, id: &VisitId) -> Result<Option<VisitRecord>, StoreError> {
-        let claim = self.data.claim(id)?;
+    /// Removes the visit of a claim from the journal, and gives what it was; `None` when there is no such visit. Its
+    /// folder is the caller's to remove ([`crate::Avatars::remove`], and [`crate::AvatarFolder::reopen`] for a partial
+    /// one): before this call and under the same claim, so that nothing is left that nobody knows of, and nobody goes
+    /// on with it meanwhile.
+    pub fn forget(&self, claim: &Claim) -> Result<Option<VisitRecord>, StoreError> {
+        let id = claim.visit();
         let gone = self.write(Step(Point::ForgetWriting, Point::ForgetWritten), |tx| {
             let record = read::record(tx, id)?;
             tx.execute("DELETE FROM visits WHERE id = ?1", [id.to_string()])?;
             Ok(record)
         })?;
-        drop(claim);
         self.truncate_wal();
         Ok(gone)
     }
