@@ -4,7 +4,7 @@
 //! token that may still be alive is redeemed once more (its answer decides between *still making*, *here it is*
 //! and *gone*); the rest is closed with its reason.
 
-use crate::drive::{Parts, Redeemed, SaveOrder, Saved, ended_line, read, redeem, save};
+use crate::drive::{Parts, Redeemed, SaveOrder, Saved, day_of, ended_line, read, redeem, save};
 use crate::line::{Line, LineEvent};
 use client::Answered;
 use jiff::Timestamp;
@@ -12,7 +12,10 @@ use protocol::{CompletionStatus, Delivery, ExportToken};
 use std::collections::HashMap;
 use std::path::PathBuf;
 pub use store::Unfinished;
-use store::{Avatars, Ending, FileRecord, RedeemOutcome, RedeemState, StoreError, UnfinishedRedeem, VisitId};
+use store::{
+    AvatarFolder, Avatars, Ending, FileRecord, RedeemOutcome, RedeemState, StoreError, UnfinishedRedeem,
+    VisitId,
+};
 use visit::outcome::EndedIn;
 use visit::{FaultKind, Outcome, RedeemResult};
 
@@ -253,6 +256,7 @@ async fn finish_saving(parts: &Parts, unfinished: &Unfinished, delivery: Deliver
     let contradiction = delivery.contradiction.as_ref().map(ToString::to_string);
     let whole = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
     if let Some((directory, incomplete)) = in_order_already(parts, unfinished) {
+        clear_up(unfinished);
         let ended_in = if incomplete.is_none() { EndedIn::Saved } else { EndedIn::Saving };
         let outcome = incomplete.unwrap_or(whole);
         end(parts, unfinished, &outcome, ended_in, Some(directory.clone()));
@@ -297,6 +301,15 @@ fn in_order_already(parts: &Parts, unfinished: &Unfinished) -> Option<(PathBuf, 
             manifest.missing.iter().map(|file| format!("{}: {}", file.export_type, file.reason)).collect();
         (folder, (!manifest.complete).then(|| Outcome::SavedInPart(missing.join("; "))))
     })
+}
+
+/// Of an incomplete avatar that was copied to another disk, the crash may have left what was copied.
+fn clear_up(unfinished: &Unfinished) {
+    let start = &unfinished.visit.start;
+    let left = AvatarFolder::reopen(&start.out_dir, &start.id, day_of(start.started_at));
+    if let Err(error) = left.and_then(|folder| folder.map_or(Ok(()), AvatarFolder::discard)) {
+        tracing::warn!(%error, visit = %start.id, "what was copied could not be removed");
+    }
 }
 
 fn close(parts: &Parts, unfinished: &Unfinished, why: String) -> Fate {

@@ -87,11 +87,8 @@ pub(crate) async fn fetch(
     }
     flow.fetch_all_of_it(&mut partial).await?;
     believable(file, partial.format()).map_err(|why| Failure { why, spent: true })?;
-    // The fsync of a large file takes a while: not on the thread that serves the other visits.
-    let whole = tokio::task::spawn_blocking(move || partial.finish()).await;
-    let whole = whole
-        .map_err(|error| Failure { why: format!("it could not be finished: {error}"), spent: true })??;
-    let whole = credible(file, whole)?;
+    // In one go: a visit that is dropped meanwhile must not rename anything after it let go of its claim.
+    let whole = credible(file, at_the_disk(|| partial.finish())?)?;
     flow.tell(whole.bytes, true);
     Ok(whole)
 }
