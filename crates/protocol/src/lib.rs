@@ -9,6 +9,7 @@
 pub mod error_body;
 pub mod export;
 pub mod export_token;
+mod fragment;
 pub mod generate;
 pub mod headers;
 pub mod link;

@@ -81,7 +81,7 @@ fn entries(object: &Map<String, Value>) -> (Vec<Export>, Vec<Mismatch>) {
     (exports, unusable)
 }
 
-fn export(entry: &Value, at: &str) -> Result<Export, Mismatch> {
+pub(crate) fn export(entry: &Value, at: &str) -> Result<Export, Mismatch> {
     let Value::Object(entry) = entry else {
         return Err(Mismatch::new(at, "an object", kind(entry)));
     };

@@ -1,0 +1,181 @@
+//! What can still be read of a redeem's answer of which only the beginning came, or whose end is no JSON.
+//!
+//! "Once the Copresence backend provides a response with download URLs, the provided Export Token is invalidated",
+//! also when half of that response was lost on the way: what it named by then is all that there will ever be.
+
+use crate::mismatch::Mismatch;
+use crate::redeem::{Delivery, export};
+use serde_json::Value;
+use std::ops::Range;
+
+impl Delivery {
+    /// The exports that stand whole in the beginning of an answer; `None` when there is not one.
+    ///
+    /// It is never taken for the whole: [`Delivery::unusable`] says that more may have been meant to come.
+    pub fn of_fragment(body: &[u8]) -> Option<Self> {
+        let (mut exports, mut unusable) = (Vec::new(), Vec::new());
+        for (index, entry) in whole_entries(body).into_iter().enumerate() {
+            let at = format!("payload_complete[{index}]");
+            let read = serde_json::from_slice::<Value>(&body[entry])
+                .map_err(|_| Mismatch::new(&at, "an object", "something that is not JSON"));
+            match read.and_then(|entry| export(&entry, &at)) {
+                Ok(export) => exports.push(export),
+                Err(mismatch) => unusable.push(mismatch),
+            }
+        }
+        if exports.is_empty() {
+            return None;
+        }
+        let found = format!("only a beginning, which names {} of its files", exports.len());
+        unusable.push(Mismatch::new("", "a whole JSON object", found));
+        Some(Self { exports, unusable, contradiction: None })
+    }
+}
+
+/// Where the objects stand that are whole, directly in the list `payload_complete` of the outermost object.
+fn whole_entries(body: &[u8]) -> Vec<Range<usize>> {
+    let mut entries = Vec::new();
+    let (mut depth, mut in_list, mut began) = (0_usize, false, None);
+    // The last string of the outermost object: before a `[` it is that list's name.
+    let mut name: &[u8] = b"";
+    let mut at = 0;
+    while at < body.len() {
+        match body[at] {
+            b'"' => {
+                let Some(end) = string_end(body, at) else { break };
+                if depth == 1 {
+                    name = &body[at + 1..end];
+                }
+                at = end;
+            }
+            opening @ (b'{' | b'[') => {
+                if depth == 1 {
+                    in_list = opening == b'[' && name == b"payload_complete";
+                }
+                if depth == 2 && in_list && opening == b'{' {
+                    began = Some(at);
+                }
+                depth += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 2
+                    && let Some(began) = began.take()
+                {
+                    entries.push(began..at + 1);
+                }
+                in_list &= depth >= 2;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    entries
+}
+
+/// Where the string that begins here has its closing quote.
+fn string_end(body: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    while at < body.len() {
+        match body[at] {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RedeemAnswer;
+    use proptest::prelude::*;
+
+    const BODY: &str = r#"{"other": [{"download_URL": "https://a.test/0", "export_type": "no"}], "payload_complete": [
+        {"export_type": "glb \"}]", "download_URL": "https://a.test/1", "more": {"of": ["it", {}]}},
+        {"download_URL": "https://a.test/2"}, 7,
+        {"download_URL": "ftp://a.test/3", "export_type": "png"},
+        {"download_URL": "https://a.test/4", "export_type": "fbx"}], "avatar_ready": true}"#;
+
+    fn urls(delivery: &Delivery) -> Vec<&str> {
+        delivery.exports.iter().map(|export| export.download_url.expose()).collect()
+    }
+
+    #[test]
+    fn what_stands_whole_in_it_is_read_and_the_rest_is_said_to_be_missing() {
+        let Ok(RedeemAnswer::Ready(whole)) = RedeemAnswer::read(BODY.as_bytes()) else { panic!("ready") };
+        for end in 0..=BODY.len() {
+            let Some(part) = Delivery::of_fragment(&BODY.as_bytes()[..end]) else {
+                assert!(!BODY[..end].contains(r#""it", {}]}}"#), "{end}");
+                continue;
+            };
+            assert!(part.exports[..] == whole.exports[..part.exports.len()], "{end}");
+            assert!(!part.unusable.is_empty(), "it is never taken for the whole");
+        }
+        let all = Delivery::of_fragment(BODY.as_bytes()).expect("three");
+        assert_eq!(urls(&all), ["https://a.test/1", "https://a.test/2", "https://a.test/4"]);
+    }
+
+    #[test]
+    fn where_no_url_stands_nothing_is_read() {
+        for body in [
+            "",
+            "{",
+            "[[[",
+            "}}}]]",
+            "\"",
+            r#"{"payload_complete": [{"download_URL": "https://a.test/1""#,
+            r#"{"payload_incomplete": [{"download_URL": "https://a.test/1"}]}"#,
+            r#"{"a": {"payload_complete": [{"download_URL": "https://a.test/1"}]}}"#,
+            r#"[{"payload_complete": [{"download_URL": "https://a.test/1"}]}]"#,
+        ] {
+            assert_eq!(Delivery::of_fragment(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn damage_costs_only_what_it_hit() {
+        let damaged = [
+            br#"{"payload_complete": [{"download_URL": "https://a.test/1"}, {"download_URL": ""#.as_slice(),
+            b"\xff\xfe",
+            br#""}, {"download_URL": "https://a.test/3"}, nonsense"#,
+        ]
+        .concat();
+        let part = Delivery::of_fragment(&damaged).expect("two");
+        assert_eq!(urls(&part), ["https://a.test/1", "https://a.test/3"]);
+        let deep = format!("{}{}", r#"{"payload_complete": ["#, "[".repeat(100_000));
+        assert_eq!(Delivery::of_fragment(deep.as_bytes()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(body: Vec<u8>) {
+            let _ = Delivery::of_fragment(&body);
+        }
+
+        #[test]
+        fn any_json_like_text_is_read_without_a_panic(body in "[\\[\\]{}\",:\\\\a ]{0,200}") {
+            let _ = Delivery::of_fragment(body.as_bytes());
+        }
+
+        #[test]
+        fn every_cut_of_an_answer_gives_a_beginning_of_its_exports(
+            types in prop::collection::vec(".{0,8}", 1..6),
+            cut in 0.0..=1.0_f64,
+        ) {
+            let list: Vec<_> = types
+                .iter()
+                .enumerate()
+                .map(|(n, kind)| serde_json::json!({"export_type": kind, "download_URL": format!("https://a.test/{n}")}))
+                .collect();
+            let body = serde_json::json!({"avatar_ready": true, "payload_complete": list}).to_string();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in a short text")]
+            let end = (body.len() as f64 * cut) as usize;
+            let read = Delivery::of_fragment(&body.as_bytes()[..end]).map_or_else(Vec::new, |part| part.exports);
+            for (n, export) in read.iter().enumerate() {
+                prop_assert_eq!(export.export_type.as_str(), types[n].as_str());
+            }
+        }
+    }
+}
