@@ -9,6 +9,7 @@ use crate::lost::{Cause, CauseKind};
 use crate::plan::{Login, Plan, Route, SetupError, Source, secret_value};
 use crate::redact::Redactor;
 use crate::transport::{Outgoing, Transport};
+use bytes::Bytes;
 use http::HeaderName;
 use protocol::{DownloadUrl, ExportToken, GenerateAnswer, LoginAnswer, Mismatch, SessionToken};
 use std::fmt;
@@ -112,7 +113,8 @@ impl Api {
     ///
     /// # Errors
     /// [`CallError::NeverSent`]; [`CallError::Unanswered`] also for a body that is cut or over
-    /// [`crate::MAX_BODY`]; [`CallError::Broken`] for a body with a content coding, which it holds as it came.
+    /// [`crate::MAX_BODY`]; [`CallError::Broken`] for a body with a content coding that cannot be undone (gzip and
+    /// deflate can). Both hold as much of the body as came.
     pub async fn redeem(&self, token: &ExportToken) -> Result<Answered, CallError> {
         let shared = &*self.shared;
         let mut route = shared.plan.redeem.clone();
@@ -141,6 +143,12 @@ impl Api {
     /// A backend's own word, fit to be shown: without any secret that is known here, should it repeat one.
     pub fn without_secrets(&self, word: &str) -> String {
         self.shared.redactor().text(word)
+    }
+
+    /// An answer's body, fit to be kept on disk: without any credential that is known here, should the backend repeat
+    /// one. Names of fields and URLs stay as they are: by them the avatar is had.
+    pub fn without_secrets_in_answer(&self, body: &Bytes) -> Bytes {
+        self.shared.redactor().answer_to_keep(body)
     }
 
     async fn generate_within(&self, route: &Route, session: &SessionToken) -> Result<ExportToken, CallError> {

@@ -1,11 +1,12 @@
 //! "One-time download URLs": opened once, read as they come, resumed where they broke off.
 
 use crate::capture::Capture;
+use crate::coding;
 use crate::error::BrokenAnswer;
 use crate::lost::{Cause, Evidence, Loss};
 use crate::plan::Route;
 use crate::redact::Redactor;
-use crate::transport::{Headless, Transport, coded, lost, redirect_target, request, retry_after};
+use crate::transport::{Headless, Transport, lost, redirect_target, request, retry_after};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -215,7 +216,7 @@ fn checked(
     let status = response.status().as_u16();
     let broken = |mismatch| DownloadError::Broken(BrokenAnswer { status, mismatch, body: Bytes::new() });
     if matches!(status, 200 | 206)
-        && let Some(mismatch) = coded(headers)
+        && let Some(mismatch) = coding::stated(headers)
     {
         return Err(broken(mismatch));
     }

@@ -18,6 +18,7 @@ mod answer;
 mod api;
 mod backend;
 mod capture;
+mod coding;
 mod download;
 mod error;
 pub mod exchange;

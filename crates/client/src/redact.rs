@@ -7,6 +7,7 @@
 
 use crate::capture::Raw;
 use crate::exchange::{Call, Exchange};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -71,6 +72,47 @@ impl Redactor {
     /// A stranger's or the network's words: without known secrets and with URLs cut down to their origins.
     pub fn words(&self, text: &str) -> String {
         self.text(&origins_only(text))
+    }
+
+    /// A JSON text with every known secret in it masked, but for names of members and for URLs.
+    pub(crate) fn answer_to_keep(&self, body: &Bytes) -> Bytes {
+        let plain = |secret: &SecretString| find(body, secret.expose_secret().as_bytes()).is_some();
+        // Escape sequences and percent signs may hide one.
+        let may_hide = body.iter().any(|byte| matches!(byte, b'\\' | b'%' | b'+'));
+        if self.secrets.is_empty() || !(may_hide || self.secrets.iter().any(plain)) {
+            return body.clone();
+        }
+        let mut clean = Vec::with_capacity(body.len());
+        let mut rest = &body[..];
+        while !rest.is_empty() {
+            let piece = rest.split_at(piece_length(rest));
+            rest = piece.1;
+            let is_name = piece.0.starts_with(b"\"") && rest.trim_ascii_start().starts_with(b":");
+            if is_name || is_url(piece.0) {
+                clean.extend_from_slice(piece.0);
+            } else {
+                clean.extend(self.masked_in(piece.0));
+            }
+        }
+        clean.into()
+    }
+
+    fn masked_in(&self, piece: &[u8]) -> Vec<u8> {
+        if let Ok(text) = serde_json::from_slice::<String>(piece) {
+            let masked = self.text(&text);
+            return if masked == text {
+                piece.to_vec()
+            } else {
+                Value::from(masked).to_string().into_bytes()
+            };
+        }
+        let mut piece = piece.to_vec();
+        for secret in self.secrets.iter().map(|secret| secret.expose_secret().as_bytes()) {
+            while let Some(at) = find(&piece, secret) {
+                piece.splice(at..at + secret.len(), MASK.bytes());
+            }
+        }
+        piece
     }
 
     /// All that may be kept of an exchange.
@@ -165,6 +207,31 @@ impl Redactor {
             || (text.contains('%') && decoded(text))
             || (text.contains('+') && decoded(&text.replace('+', " ")))
     }
+}
+
+/// How long the JSON string that begins here is, quotes included, or what stands before the next one.
+fn piece_length(text: &[u8]) -> usize {
+    if text[0] != b'"' {
+        return text.iter().position(|byte| *byte == b'"').unwrap_or(text.len());
+    }
+    let mut at = 1;
+    while at < text.len() {
+        match text[at] {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
+fn is_url(piece: &[u8]) -> bool {
+    let starts = [&b"\"http://"[..], b"\"https://", b"\"http:\\/\\/", b"\"https:\\/\\/"];
+    starts.iter().any(|start| piece.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)))
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
 }
 
 /// How a secret may be written; nothing for one that is too short to look for.

@@ -182,3 +182,38 @@ proptest! {
         prop_assert_eq!(Redactor::new(["0123456789"]).text(&text), text);
     }
 }
+
+#[test]
+fn a_body_to_keep_loses_secrets_where_nothing_hangs_on_them() {
+    let redactor = Redactor::new(["avatar", "api-key-0123", "pass \"word\\"]);
+    let body = r#"{"avatar_ready":true,"said":"api-key-0123","payload_complete":[{"export_type":"glb avatar \"pass \"word\\",
+        "x":"pass \"word\\", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
+    let kept = redactor.answer_to_keep(&Bytes::from_static(body.as_bytes()));
+    let expected = r#"{"avatar_ready":true,"said":"…23","payload_complete":[{"export_type":"glb … \"…",
+        "x":"…", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
+    assert_eq!(std::str::from_utf8(&kept).expect("text"), expected);
+    serde_json::from_slice::<Value>(&kept).expect("still JSON");
+    let hidden = redactor
+        .answer_to_keep(&Bytes::from_static(br#"["\u0061pi-key-0123", "\u0061ll", "%61pi-key-0123"]"#));
+    assert_eq!(&hidden[..], "[\"…23\", \"\\u0061ll\", \"…\"]".as_bytes());
+    for plain in ["api-key-0123", "\"api-key-0123", "<html>api-key-0123 "] {
+        let kept = redactor.answer_to_keep(&Bytes::copy_from_slice(plain.as_bytes()));
+        assert!(!String::from_utf8_lossy(&kept).contains("api-key"), "{kept:?}");
+    }
+    let clean = Bytes::from_static(b"{\"nothing\":1}");
+    assert_eq!(redactor.answer_to_keep(&clean).as_ptr(), clean.as_ptr());
+}
+
+proptest! {
+    #[test]
+    fn any_body_is_kept_without_a_panic(body: Vec<u8>) {
+        let _ = Redactor::new(["secret-0123"]).answer_to_keep(&Bytes::from([&body[..], b"secret-0123"].concat()));
+    }
+
+    #[test]
+    fn json_stays_json(text in ".*", key in "[a-z\\\\\"]{4,8}") {
+        let body = json!({ "a": format!("{key}{text}{key}"), &key: [&text, &key] }).to_string();
+        let kept = Redactor::new([key.as_str()]).answer_to_keep(&Bytes::from(body.clone()));
+        prop_assert!(serde_json::from_slice::<Value>(&kept).is_ok(), "{} from {}", String::from_utf8_lossy(&kept), body);
+    }
+}

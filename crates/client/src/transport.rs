@@ -3,6 +3,7 @@
 use crate::answer::Answered;
 use crate::backend::TimeOuts;
 use crate::capture::Capture;
+use crate::coding::{self, Fault, Unpacked};
 use crate::error::{BrokenAnswer, CallError};
 use crate::exchange::{Call, Recorder};
 use crate::lost::{Cause, Evidence, Loss, words};
@@ -12,7 +13,6 @@ use crate::trust;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::Timestamp;
-use protocol::Mismatch;
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,21 +102,31 @@ impl Transport {
         };
         capture.head(&response);
         let status = response.status().as_u16();
-        let body = match self.whole_body(&mut response, deadline, &redactor).await {
-            Ok(body) => body,
-            Err(evidence) => {
+        let unpacked = match self.whole_body(&mut response, deadline, &redactor).await {
+            Ok(body) => coding::undo(response.headers(), body),
+            Err(mut evidence) => {
+                // Of what came before the line broke, as much as can be unpacked.
+                evidence.body = coding::undo(response.headers(), evidence.body).body;
                 capture.body(evidence.body.clone());
                 capture.fail(format!("unanswered: {evidence}"));
                 return Err(CallError::Unanswered(evidence));
             }
         };
+        let Unpacked { body, fault } = unpacked;
         capture.body(body.clone());
         tracing::debug!(%call, status, bytes = body.len(), "answered");
-        if let Some(mismatch) = coded(response.headers()) {
-            capture.fail(mismatch.to_string());
-            return Err(CallError::Broken(BrokenAnswer { status, mismatch, body }));
+        match fault {
+            None => capture.end(),
+            Some(Fault::Broken(mismatch)) => {
+                capture.fail(mismatch.to_string());
+                return Err(CallError::Broken(BrokenAnswer { status, mismatch, body }));
+            }
+            Some(Fault::TooLarge) => {
+                let evidence = too_large(Some(status), body);
+                capture.fail(format!("unanswered: {evidence}"));
+                return Err(CallError::Unanswered(evidence));
+            }
         }
-        capture.end();
         Ok(Answered {
             status,
             body,
@@ -171,8 +181,7 @@ impl Transport {
                     let room = MAX_BODY - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                     if chunk.len() > room {
-                        let words = format!("the body goes over {MAX_BODY} bytes and was not read further");
-                        return Err(Evidence { loss: Loss::TooLarge, status, body: body.freeze(), words });
+                        return Err(too_large(status, body.freeze()));
                     }
                 }
                 Ok(Ok(None)) if is_cut(response, &body) => {
@@ -196,16 +205,6 @@ pub(crate) fn request(route: &Route) -> reqwest::Request {
     // What came is counted, kept and digested as it came, so it must not come packed.
     request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     request
-}
-
-/// A content coding that was not asked for.
-pub(crate) fn coded(headers: &HeaderMap) -> Option<Mismatch> {
-    let packed = headers.get_all(header::CONTENT_ENCODING).iter().any(|value| {
-        let value = value.as_bytes().trim_ascii();
-        !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
-    });
-    let rule = "a body without a content coding (`Accept-Encoding: identity`)";
-    packed.then(|| Mismatch::new("Content-Encoding", rule, "a coded one"))
 }
 
 /// `Retry-After`, as seconds or a date (RFC 9110, 10.2.3), from now and at most a day.
@@ -250,6 +249,11 @@ fn is_cut(response: &reqwest::Response, body: &[u8]) -> bool {
     !framed
         && !body.trim_ascii().is_empty()
         && serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
+}
+
+fn too_large(status: Option<u16>, body: Bytes) -> Evidence {
+    let words = format!("the body goes over {MAX_BODY} bytes and was not read further");
+    Evidence { loss: Loss::TooLarge, status, body, words }
 }
 
 fn silent(status: Option<u16>, body: Bytes) -> Evidence {

@@ -246,13 +246,31 @@ async fn a_partner_hands_out_the_token_and_redeems_it_without_any_copresence_cre
     assert_eq!(api.redeem(&made).await.expect("an answer").status, 200);
 }
 
+/// `{"avatar_ready":false}`, as a proxy packs it.
+const PACKED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x4a\x2c\x4b\x2c\x49\x2c\x8a\x2f\x4a\x4d\x4c\xa9\x54\xb2\x4a\x4b\xcc\x29\x4e\xad\x05\x00\x84\x70\xc9\xeb\x16\x00\x00\x00";
+
 #[tokio::test]
-async fn a_coded_answer_is_a_break_that_keeps_the_body() {
-    let server = MockServer::start().await;
-    let reply =
-        ResponseTemplate::new(200).insert_header("content-encoding", "gzip").set_body_bytes([0x1f, 0x8b]);
-    Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
-    let error = api(url(&server, ""), with_session()).redeem(&token()).await.expect_err("broken");
-    let CallError::Broken(broken) = error else { panic!("{error}") };
-    assert_eq!((broken.mismatch.path(), &broken.body[..]), ("Content-Encoding", &[0x1f, 0x8b][..]));
+async fn an_answer_that_a_proxy_packed_is_unpacked() {
+    for coding in ["gzip", "identity"] {
+        let server = MockServer::start().await;
+        let reply =
+            ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(PACKED);
+        Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
+        let answered = api(url(&server, ""), with_session()).redeem(&token()).await.expect("an answer");
+        assert_eq!(&answered.body[..], b"{\"avatar_ready\":false}");
+    }
+}
+
+#[tokio::test]
+async fn a_packed_answer_that_cannot_be_unpacked_is_a_break_that_keeps_what_it_can() {
+    let half = &PACKED[..PACKED.len() - 12];
+    for (coding, sent, kept) in [("br", PACKED, PACKED), ("gzip", half, &b"{\"avatar_ready\""[..])] {
+        let server = MockServer::start().await;
+        let reply = ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(sent);
+        Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
+        let error = api(url(&server, ""), with_session()).redeem(&token()).await.expect_err("broken");
+        let CallError::Broken(broken) = error else { panic!("{error}") };
+        assert_eq!(broken.mismatch.path(), "Content-Encoding");
+        assert!(broken.body.starts_with(kept), "{coding} {:?}", broken.body);
+    }
 }
