@@ -78,7 +78,8 @@ impl From<ProfileError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self { exit: 2, code: "storage_failed", message: error.to_string(), remedies: Vec::new() }
+        let code = if error.is_disk_full() { "disk_full" } else { "storage_failed" };
+        Self { exit: 2, code, message: error.to_string(), remedies: Vec::new() }
     }
 }
 

@@ -157,7 +157,10 @@ fn redeem_words(outcome: &RedeemOutcome) -> String {
     match outcome {
         RedeemOutcome::Open => "begun, and never heard of again".to_owned(),
         RedeemOutcome::NeverSent { why } => format!("never sent: {why}"),
-        RedeemOutcome::Unanswered { evidence } => format!("sent, unanswered: {evidence}"),
+        RedeemOutcome::Unanswered { evidence, salvaged: false } => format!("sent, unanswered: {evidence}"),
+        RedeemOutcome::Unanswered { evidence, salvaged: true } => {
+            format!("sent, not answered whole, and what came was taken for the answer: {evidence}")
+        }
         RedeemOutcome::Answered { status, body_size, delivered } => {
             let what = if *delivered == Some(true) { ", with URLs" } else { "" };
             format!("answered {status}, {body_size} bytes{what}")

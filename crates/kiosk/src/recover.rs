@@ -2,19 +2,22 @@
 //!
 //! For each visit of the journal that no running program holds: an answer with URLs that is on disk is saved; a
 //! token that may still be alive is redeemed once more (its answer decides between *still making*, *here it is*
-//! and *gone*); the rest is closed with its reason.
+//! and *gone*); the rest is closed with its reason. When the token is gone and the beginning of a lost answer names
+//! files, these are saved. A token of which nobody can tell any more is given up after [`TOKEN_KEPT`].
 
-use crate::drive::{Parts, Redeemed, SaveOrder, Saved, day_of, ended_line, read, redeem, save};
+use crate::drive::{
+    Needed, Parts, Redeemed, Salvage, SaveOrder, Saved, day_of, ended_line, mask_types, read, redeem, save,
+};
 use crate::line::{Line, LineEvent};
 use client::Answered;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use protocol::{CompletionStatus, Delivery, ExportToken};
 use std::collections::HashMap;
 use std::path::PathBuf;
 pub use store::Unfinished;
 use store::{
-    AvatarFolder, Avatars, Ending, FileRecord, RedeemOutcome, RedeemState, StoreError, UnfinishedRedeem,
-    VisitId,
+    AvatarFolder, Avatars, Ending, FileRecord, Reading, RedeemNo, RedeemOutcome, RedeemState, StoreError,
+    UnfinishedRedeem, VisitId, VisitLimits,
 };
 use visit::outcome::EndedIn;
 use visit::{FaultKind, Outcome, RedeemResult};
@@ -107,42 +110,100 @@ pub async fn recover(
     Ok(all)
 }
 
+/// How long a token is kept for a backend that cannot be asked about it, or for somebody to scan it, from the moment
+/// when it was issued. "Temporary" is all that the specification says of its life; a week is far beyond it.
+pub const TOKEN_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// Backends (by URL) that did not answer in this run, and how: asked for each visit anew, each would wait its time.
 type Silent = HashMap<String, String>;
 
+/// What is on disk of a visit's answers.
+#[derive(Default)]
+struct OnDisk {
+    delivery: Option<Delivery>,
+    /// The beginning of a lost or broken answer; and what the visit ends with when nothing of it comes.
+    salvage: Option<Salvage>,
+    /// It was taken for the delivery already.
+    salvaged: bool,
+    /// What the journal does not know yet, for a crash came first.
+    unread: Vec<(RedeemNo, Reading)>,
+}
+
+impl OnDisk {
+    fn of(unfinished: &Unfinished) -> Self {
+        let mut found = Self::default();
+        if let Some(UnfinishedRedeem { no, state, .. }) = &unfinished.redeem
+            && let RedeemState::Answered { status, body: Some(body), delivered } = state
+            && *delivered != Some(false)
+        {
+            let answer = read(&Answered::new(*status, body.clone()), *no);
+            if delivered.is_none() {
+                found.unread.push((*no, answer.reading()));
+            }
+            (found.delivery, found.salvage) = (answer.delivery, answer.salvage);
+        }
+        for fragment in &unfinished.fragments {
+            let delivery = Delivery::of_fragment(&fragment.body);
+            if !fragment.read {
+                let reading = if delivery.is_some() { Reading::Fragment } else { Reading::Nothing };
+                found.unread.push((fragment.no, reading));
+            }
+            if found.delivery.is_none() && found.salvage.is_none() {
+                found.salvage = delivery.map(|delivery| Salvage { no: fragment.no, delivery });
+                found.salvaged = fragment.salvaged && found.salvage.is_some();
+            }
+        }
+        // The oldest first: each that is worth something takes the place of those before it.
+        found.unread.sort_unstable_by_key(|(no, _)| *no);
+        found
+    }
+
+    fn is_spent(&self) -> bool {
+        self.delivery.is_some() || self.salvaged
+    }
+}
+
 async fn one(parts_for: &PartsFor<'_>, mut unfinished: Unfinished, silent: &mut Silent) -> Fate {
     let id = unfinished.visit.start.id;
-    let answer = unfinished.redeem.as_ref().and_then(|redeem| match &redeem.state {
-        RedeemState::Answered { status, body: Some(body), delivered } => {
-            Some((redeem.no, Answered::new(*status, body.clone()), delivered.is_none()))
-        }
-        _ => None,
-    });
-    let delivery = answer.as_ref().and_then(|(_, answered, _)| read(answered).delivery);
-    if delivery.is_some() || unfinished.visit.start.ephemeral {
+    let on_disk = OnDisk::of(&unfinished);
+    if on_disk.is_spent() || unfinished.visit.start.ephemeral {
         // Spent, or of a backend that is gone: whoever looks for credentials need not find any.
         unfinished.token = None;
     }
-    if unfinished.token.is_some()
-        && let Some(why) = silent.get(&unfinished.visit.start.api_url)
-    {
-        return Fate::NotNow { why: why.clone(), exit: 6 };
-    }
-    let parts = match parts_for(&unfinished) {
-        Ok(parts) => parts,
-        Err(why) => return Fate::NotNow { why, exit: 3 },
+    let unasked = match silent.get(&unfinished.visit.start.api_url) {
+        Some(why) if unfinished.token.is_some() => Err((why.clone(), 6)),
+        _ => parts_for(&unfinished).map_err(|why| (why, 3)),
+    };
+    let (parts, unasked) = match unasked {
+        Ok(parts) => (parts, None),
+        Err((why, exit)) if !is_too_old(&unfinished) => return Fate::NotNow { why, exit },
+        Err((why, exit)) => {
+            // To give it up, nothing is asked of its backend.
+            unfinished.token = None;
+            match parts_for(&unfinished) {
+                Ok(parts) => (parts, Some(why)),
+                Err(_) => return Fate::NotNow { why, exit },
+            }
+        }
     };
     if let Err(error) = parts.journal.reopen(&id) {
         return Fate::NotNow { why: error.to_string(), exit: 2 };
     }
-    if let Some((no, _, true)) = answer
-        && let Err(error) = parts.journal.redeem_read(&id, no, delivery.is_some())
-    {
-        // The URLs do not live long: going on beats stopping here.
-        tracing::error!(%error, visit = %id, "what the answer said could not be written");
+    for (no, reading) in &on_disk.unread {
+        if let Err(error) = parts.journal.redeem_read(&id, *no, *reading) {
+            // The URLs do not live long: going on beats stopping here.
+            tracing::error!(%error, visit = %id, "what the answer said could not be written");
+        }
     }
-    if let Some(delivery) = delivery {
-        return finish_saving(&parts, &unfinished, delivery).await;
+    if let Some(why) = unasked {
+        return give_up(&parts, &unfinished, &why);
+    }
+    if let Some(delivery) = on_disk.delivery {
+        return finish_saving(&parts, &unfinished, delivery, None).await;
+    }
+    let otherwise = past(&parts, &unfinished).unless_it_comes();
+    if let Some(Salvage { delivery, .. }) = on_disk.salvage.clone().filter(|_| on_disk.salvaged) {
+        return finish_saving(&parts, &unfinished, delivery, Some(otherwise)).await;
     }
     if unfinished.visit.start.ephemeral {
         let why = "its backend was the embedded sandbox, which ended with the program".to_owned();
@@ -150,12 +211,12 @@ async fn one(parts_for: &PartsFor<'_>, mut unfinished: Unfinished, silent: &mut 
     }
     if let Some(UnfinishedRedeem { no, state: RedeemState::Intent, .. }) = unfinished.redeem {
         let now = parts.clock.now();
-        if let Err(error) = parts.journal.redeem_unanswered(&id, no, DIED_BETWEEN, now) {
+        if let Err(error) = parts.journal.redeem_unanswered(&id, no, DIED_BETWEEN, &[], now) {
             return Fate::NotNow { why: error.to_string(), exit: 2 };
         }
     }
     if let Some(token) = unfinished.token.clone() {
-        return ask_once_more(&parts, &unfinished, &token, silent).await;
+        return ask_once_more(&parts, &unfinished, &token, on_disk.salvage, silent).await;
     }
     close(&parts, &unfinished, "no Export Token had come, so nothing is lost".to_owned())
 }
@@ -164,21 +225,33 @@ async fn ask_once_more(
     parts: &Parts,
     unfinished: &Unfinished,
     token: &ExportToken,
+    salvage: Option<Salvage>,
     silent: &mut Silent,
 ) -> Fate {
-    let id = unfinished.visit.start.id;
+    let start = &unfinished.visit.start;
     let past = past(parts, unfinished);
-    let Redeemed { result, delivery, .. } = redeem(parts, id, token, None).await;
+    let needed = Needed { out: &start.out_dir, least: limits(parts, unfinished).min_free_space };
+    let Redeemed { result, delivery, .. } = redeem(parts, start.id, token, None, needed).await;
     if let Some(delivery) = delivery {
-        return finish_saving(parts, unfinished, delivery).await;
+        return finish_saving(parts, unfinished, delivery, None).await;
     }
     let failed = |outcome: Outcome| {
         let (exit, why) = (outcome.exit(), outcome.detail().unwrap_or_default().to_owned());
+        if is_too_old(unfinished) && !matches!(outcome, Outcome::DiskFull(_) | Outcome::StorageFailed(_)) {
+            return give_up(parts, unfinished, &why);
+        }
         end(parts, unfinished, &outcome, reached(unfinished), None);
         Fate::NotNow { why, exit }
     };
     match result {
         RedeemResult::Refused => {
+            if let Some(Salvage { no, delivery }) = salvage {
+                if let Err(error) = parts.journal.redeem_salvaged(&start.id, no) {
+                    // There will be no other URLs: going on beats stopping here.
+                    tracing::error!(%error, visit = %start.id, "what is salvaged could not be journalled");
+                }
+                return finish_saving(parts, unfinished, delivery, Some(past.unless_it_comes())).await;
+            }
             let outcome = match past.doubt {
                 Some(words) => Outcome::PossiblyConsumed(words),
                 None => Outcome::TokenRefused { was_active: past.was_active },
@@ -188,16 +261,20 @@ async fn ask_once_more(
         }
         RedeemResult::NotReady(progress) => {
             let nobody = progress.status == CompletionStatus::NoAssociatedAvatar;
+            if nobody && is_too_old(unfinished) {
+                return give_up(parts, unfinished, "nobody scanned its code, and nobody can any more");
+            }
             let state = if nobody { reached(unfinished) } else { EndedIn::Making };
             end(parts, unfinished, &Outcome::Interrupted, state, None);
             Fate::StillActive { status: progress.status.as_str().to_owned() }
         }
         // One broken answer does not end a token that may still live, so none of these is an ending that forgets it.
-        RedeemResult::Failed(fault) => failed(match fault.kind {
+        RedeemResult::Failed(fault) | RedeemResult::Fragment(fault) => failed(match fault.kind {
             FaultKind::CredentialsRefused => Outcome::CredentialsRefused(fault.detail),
             FaultKind::Storage => Outcome::StorageFailed(fault.detail),
+            FaultKind::DiskFull => Outcome::DiskFull(fault.detail),
             FaultKind::NeverSent | FaultKind::Unanswered => {
-                silent.insert(unfinished.visit.start.api_url.clone(), fault.detail.clone());
+                silent.insert(start.api_url.clone(), fault.detail.clone());
                 Outcome::Unreachable(fault.detail)
             }
             FaultKind::Busy
@@ -213,6 +290,29 @@ async fn ask_once_more(
     }
 }
 
+/// Whether its token is kept no longer than it can be of use.
+fn is_too_old(unfinished: &Unfinished) -> bool {
+    let issued = unfinished.visit.times.issued;
+    issued.is_some_and(|issued| Timestamp::now().duration_since(issued) > TOKEN_KEPT)
+}
+
+/// Forgets a token that is too old, and says why.
+fn give_up(parts: &Parts, unfinished: &Unfinished, why: &str) -> Fate {
+    let outcome = match past(parts, unfinished).doubt {
+        Some(words) => {
+            Outcome::PossiblyConsumed(format!("{words}; and for a week it could not be cleared up: {why}"))
+        }
+        None => Outcome::TokenAbandoned(why.to_owned()),
+    };
+    end(parts, unfinished, &outcome, reached(unfinished), None);
+    Fate::Finished { outcome, directory: None }
+}
+
+/// What the visit was told to keep to, else what the profile says now.
+fn limits(parts: &Parts, unfinished: &Unfinished) -> VisitLimits {
+    unfinished.visit.start.limits.unwrap_or(parts.limits)
+}
+
 /// How far the visit had come when it was cut short.
 fn reached(unfinished: &Unfinished) -> EndedIn {
     let times = &unfinished.visit.times;
@@ -226,12 +326,22 @@ fn reached(unfinished: &Unfinished) -> EndedIn {
 }
 
 /// What the earlier redeems say about a refusal.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Past {
     /// Whether an answer was lost that no later one cleared up, and how.
     doubt: Option<String>,
     /// Whether the backend ever knew the token.
     was_active: bool,
+}
+
+impl Past {
+    /// How a visit ends whose token is refused, when not one file comes of what a lost answer names.
+    fn unless_it_comes(self) -> Outcome {
+        match self.doubt {
+            Some(words) => Outcome::PossiblyConsumed(words),
+            None => Outcome::ProtocolBroken("an answer to the redeem could not be read whole".to_owned()),
+        }
+    }
 }
 
 fn past(parts: &Parts, unfinished: &Unfinished) -> Past {
@@ -251,7 +361,14 @@ fn past(parts: &Parts, unfinished: &Unfinished) -> Past {
     past
 }
 
-async fn finish_saving(parts: &Parts, unfinished: &Unfinished, delivery: Delivery) -> Fate {
+/// `otherwise` is how it ends when not one file comes; without it, a visit that was redeemed is saved in part.
+async fn finish_saving(
+    parts: &Parts,
+    unfinished: &Unfinished,
+    mut delivery: Delivery,
+    otherwise: Option<Outcome>,
+) -> Fate {
+    mask_types(&mut delivery, &parts.api);
     let start = &unfinished.visit.start;
     let contradiction = delivery.contradiction.as_ref().map(ToString::to_string);
     let whole = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
@@ -269,23 +386,28 @@ async fn finish_saving(parts: &Parts, unfinished: &Unfinished, delivery: Deliver
         backend_host: start.backend_host.clone(),
         out: start.out_dir.clone(),
         required_exports: start.required_exports.clone(),
-        parallel: parts.limits.parallel_downloads,
-        max_file_size: parts.limits.max_file_size,
+        limits: limits(parts, unfinished),
         pause: crate::drive::DOWNLOAD_PAUSE,
-        patience: parts.limits.patience,
         // The token may have been redeemed only now.
         times: parts.journal.times(&start.id).unwrap_or_else(|_| unfinished.visit.times.clone()),
         earlier,
     };
     let exports = delivery.exports.iter().map(|export| export.export_type.as_str().to_owned()).collect();
     tell(parts, start.id, LineEvent::Redeemed { exports });
-    let Saved { directory, files, missing, .. } = save(parts, order, delivery).await;
-    let (outcome, ended_in) = if missing.is_empty() {
+    let Saved { directory, files, missing, disk_full, .. } = save(parts, order, delivery).await;
+    let (outcome, ended_in) = if disk_full {
+        (Outcome::SavedUntilFull(missing.join("; ")), EndedIn::Saving)
+    } else if missing.is_empty() {
         let folder = directory.as_deref().unwrap_or(&start.out_dir).display().to_string();
         tell(parts, start.id, LineEvent::Saved { directory: folder, files });
         (whole, EndedIn::Saved)
     } else {
-        (Outcome::SavedInPart(missing.join("; ")), EndedIn::Saving)
+        let why = missing.join("; ");
+        let outcome = match otherwise.filter(|_| files.is_empty()) {
+            Some(otherwise) => otherwise.and_nothing_came(&why),
+            None => Outcome::SavedInPart(why),
+        };
+        (outcome, EndedIn::Saving)
     };
     end(parts, unfinished, &outcome, ended_in, directory.clone());
     Fate::Finished { outcome, directory }

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::credentials::{self, Vault, VaultError};
-use crate::drive::{DOWNLOAD_PAUSE, Limits, Order, Parts, Teller};
+use crate::drive::{DEFAULT_LIMITS, DOWNLOAD_PAUSE, Order, Parts, Teller};
 use crate::profile::Profile;
 use client::{
     Api, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, TimeOuts,
@@ -137,7 +137,7 @@ impl Disk {
 
     /// What a visit is driven with.
     pub fn parts(&self, api: Api, clock: Clock, teller: Teller) -> Parts {
-        let limits = Limits::default();
+        let limits = DEFAULT_LIMITS;
         Parts { api, data: self.data.clone(), journal: self.journal.clone(), clock, teller, limits }
     }
 }
@@ -209,6 +209,7 @@ pub fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overri
         required_exports: overrides.required_exports.clone(),
         parallel_downloads: profile.parallel_downloads,
         max_file_size: overrides.max_file_size.unwrap_or(profile.max_file_size),
+        min_free_space: profile.min_free_space,
         download_pause: DOWNLOAD_PAUSE,
         ephemeral: target.embedded_sandbox,
     }

@@ -26,6 +26,7 @@ fn visit(disk: &Disk, host: &str, processing: i64) {
         out_dir: "/out".into(),
         required_exports: Vec::new(),
         started_at: began,
+        limits: None,
     };
     disk.journal.begin(&start).expect("begun");
     disk.journal.phase_reached(&id, Phase::Processing, began).expect("noted");

@@ -11,12 +11,22 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum StoreError {
     /// No room left (`ENOSPC`, a quota, a short write).
-    #[error("the disk that holds {} is full: free some space and try again ({source})", path.display())]
+    #[error("disk full: no room left for {}; free some and try again ({source})", path.display())]
     DiskFull {
         /// What was being written.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Not as much room left as is needed; found out before anything was written.
+    #[error("disk full: needs {}, has {} in {}; free some and try again", mib(*.needs), mib(*.has), path.display())]
+    NoRoom {
+        /// The folder, which may be yet to come.
+        path: PathBuf,
+        /// Bytes.
+        needs: u64,
+        /// Bytes.
+        has: u64,
     },
     /// The system forbids it (access rights, or a disk that is mounted read-only).
     #[error("{} may not be written or read: check its owner, its access rights, and whether its disk is read-only ({source})", path.display())]
@@ -134,7 +144,7 @@ impl StoreError {
     /// A stable word for scripts and reports.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::DiskFull { .. } => "disk_full",
+            Self::DiskFull { .. } | Self::NoRoom { .. } => "disk_full",
             Self::Permission { .. } => "disk_permission",
             Self::Io { .. } => "disk_io",
             Self::Held { .. } => "visit_held",
@@ -152,11 +162,20 @@ impl StoreError {
         }
     }
 
+    /// Whether room on the disk is what is missing.
+    pub fn is_disk_full(&self) -> bool {
+        self.code() == "disk_full"
+    }
+
     /// Whether the same call may work later, when a person has made room or closed the other program.
     pub fn is_remediable(&self) -> bool {
         matches!(
             self,
-            Self::DiskFull { .. } | Self::Permission { .. } | Self::Held { .. } | Self::JournalBusy { .. }
+            Self::DiskFull { .. }
+                | Self::NoRoom { .. }
+                | Self::Permission { .. }
+                | Self::Held { .. }
+                | Self::JournalBusy { .. }
         )
     }
 
@@ -188,6 +207,12 @@ impl StoreError {
             _ => Self::Journal { path, source },
         }
     }
+}
+
+/// A size for people.
+#[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+fn mib(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 /// Names what was being done, and where, when the file system fails.

@@ -21,6 +21,7 @@ mod journal;
 mod manifest;
 mod names;
 mod partial;
+mod room;
 mod visit_id;
 
 pub use avatars::{Avatars, Removed};
@@ -31,11 +32,12 @@ pub use error::StoreError;
 pub use folder::AvatarFolder;
 pub use format::{Format, HEAD, contradicts, glb_length};
 pub use journal::{
-    Ending, FileProgress, FileRecord, FileState, Forgotten, Journal, Kept, Phase, PlannedFile, RedeemNo,
-    RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile, UnfinishedRedeem, VisitDetail,
-    VisitRecord, VisitRecordStart,
+    Ending, FileProgress, FileRecord, FileState, Forgotten, Fragment, Journal, Kept, Phase, PlannedFile,
+    Reading, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile,
+    UnfinishedRedeem, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
 };
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, SCHEMA_VERSION, Times};
 pub use names::{MAX_NAME, Names, is_ours};
 pub use partial::{PartialFile, WholeFile};
+pub use room::{Room, enough};
 pub use visit_id::{VisitId, VisitIdError};

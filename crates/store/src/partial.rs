@@ -97,7 +97,7 @@ impl PartialFile {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let grown = self.offset.saturating_add(bytes.len() as u64);
         if grown > self.max {
-            return Err(StoreError::TooLarge { path: self.path(), max: self.max });
+            return Err(self.too_large(self.max));
         }
         let written = self.file.write_all(bytes);
         if written.is_ok() {
@@ -110,6 +110,11 @@ impl PartialFile {
             cut.at("shorten", self.path())?;
         }
         written.at("write", self.path())
+    }
+
+    /// Says that it would grow over a limit.
+    pub fn too_large(&self, max: u64) -> StoreError {
+        StoreError::TooLarge { path: self.path(), max }
     }
 
     /// Flushes what came so far to the disk; the bytes returned survive a power cut, and may be journalled.

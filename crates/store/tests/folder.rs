@@ -495,7 +495,7 @@ fn on_the_odd_disks() {
     let no = journal.redeem_intent(&id, at(2)).expect("an intent");
     let error = journal.redeem_answered(&id, no, 200, &vec![b' '; 512 * 1024], at(3)).expect_err("full");
     assert_eq!(error.code(), "disk_full", "{error}");
-    journal.redeem_unanswered(&id, no, "the disk was full", at(4)).expect("a small note still fits");
+    journal.redeem_unanswered(&id, no, "the disk was full", b"", at(4)).expect("a small note still fits");
     assert_eq!(journal.unfinished().expect("readable").len(), 1);
 
     // Read-only.

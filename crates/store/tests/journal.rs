@@ -111,7 +111,7 @@ fn the_guards_hold_one_by_one() {
     assert!(is_guard(journal.redeem_intent(&id, at(2))), "two in flight");
     assert!(is_guard(journal.redeem_read(&id, no, true)), "nothing to read");
     assert!(is_guard(journal.files_planned(&id, &[])), "nothing delivered");
-    journal.redeem_unanswered(&id, no, "reset after 12 bytes", at(3)).expect("noted");
+    journal.redeem_unanswered(&id, no, "reset after 12 bytes", b"", at(3)).expect("noted");
     assert!(is_guard(journal.redeem_answered(&id, no, 200, BODY, at(3))), "settled already");
 
     let no = journal.redeem_intent(&id, at(4)).expect("the next");
@@ -179,7 +179,9 @@ fn a_crash_in_flight_leaves_the_intent() {
     let no = journal.redeem_intent(&id, at(2)).expect("an intent");
     let left = journal.unfinished().expect("read").pop().expect("one");
     assert_eq!(left.redeem.map(|redeem| redeem.state), Some(RedeemState::Intent));
-    journal.redeem_unanswered(&id, no, "the program ended while it was in flight", at(3)).expect("noted");
+    journal
+        .redeem_unanswered(&id, no, "the program ended while it was in flight", b"", at(3))
+        .expect("noted");
     journal.redeem_intent(&id, at(4)).expect("the next poll decides");
 }
 
@@ -423,7 +425,7 @@ proptest! {
                     let Some(no) = seen.last else { continue };
                     let done = match call {
                         Call::NeverSent => journal.redeem_never_sent(&id, no, "no route", at(3)),
-                        Call::Unanswered => journal.redeem_unanswered(&id, no, "cut", at(3)),
+                        Call::Unanswered => journal.redeem_unanswered(&id, no, "cut", b"", at(3)),
                         _ => journal.redeem_answered(&id, no, 200, BODY, at(3)),
                     };
                     let may = seen.open.is_some() && (!seen.ended || seen.kept);

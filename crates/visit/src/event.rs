@@ -25,6 +25,11 @@ pub enum Event {
     },
     /// Saving ended and files are missing; what came is kept. The words say what is missing and why.
     SavedInPart(String),
+    /// The disk ran out of room while files were saved; what came is kept, and so is what the rest is had with. The
+    /// words say where, how much is needed and how much there is.
+    DiskFull(String),
+    /// Not one file came of what [`Effect::Salvage`] asked for. The words say why.
+    NothingSalvaged(String),
     /// The visitor left the screen (*cancel*). A visit whose avatar is on its way goes on without them: its URLs
     /// come once, and not for long. Any other ends.
     Left,
@@ -43,6 +48,9 @@ pub enum RedeemResult {
     Refused,
     /// No answer, or one that is neither of these.
     Failed(Fault),
+    /// As [`RedeemResult::Failed`]; but what came of the answer names files of the avatar, and is on disk. The next
+    /// answer decides whether it was the one that spent the token.
+    Fragment(Fault),
 }
 
 /// Something that went wrong between us and the backend.
@@ -82,11 +90,13 @@ pub enum FaultKind {
     ProtocolBroken,
     /// Our own disk: the intent could not be written, so nothing was sent.
     Storage,
+    /// The same, because the disk is full or too full for an avatar.
+    DiskFull,
 }
 
 impl FaultKind {
     /// Every class.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NeverSent,
         Self::Unanswered,
         Self::Busy,
@@ -95,6 +105,7 @@ impl FaultKind {
         Self::CredentialsRefused,
         Self::ProtocolBroken,
         Self::Storage,
+        Self::DiskFull,
     ];
 
     /// The stable word for lines and problems.
@@ -107,6 +118,7 @@ impl FaultKind {
             Self::CredentialsRefused => "credentials_refused",
             Self::ProtocolBroken => "protocol_broken",
             Self::Storage => "storage_failed",
+            Self::DiskFull => "disk_full",
         }
     }
 
@@ -125,6 +137,9 @@ pub enum Effect {
     Redeem,
     /// Download and save what was delivered; answer with [`Event::Saved`] or [`Event::SavedInPart`].
     Save,
+    /// Download and save what the beginning of a lost answer names: the token is refused by now, so there will be no
+    /// other. Answer with [`Event::SavedInPart`], [`Event::DiskFull`] or [`Event::NothingSalvaged`].
+    Salvage,
     /// Say [`Event::Due`] then. Replaces an earlier wait.
     Wait {
         /// When.

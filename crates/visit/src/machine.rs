@@ -51,6 +51,8 @@ pub enum State {
     Redeeming(Watch, Option<Leaving>),
     /// URLs came; the token is never touched again.
     Saving,
+    /// What the beginning of a lost answer names is being saved; the visit ends so if not one file of it comes.
+    Salvaging(Outcome),
     /// Over.
     Ended(Outcome, EndedIn),
 }
@@ -70,6 +72,8 @@ pub struct Watch {
     last: Option<Progress>,
     streak: Option<Streak>,
     doubt: Option<Doubt>,
+    /// What happened to the answer whose beginning names files: it may be the one that spent the token.
+    fragment: Option<String>,
 }
 
 /// Failures in a row.
@@ -135,7 +139,7 @@ impl Visit {
                 EndedIn::Making
             }
             State::Watching(..) | State::Redeeming(..) => EndedIn::Inviting,
-            State::Saving => EndedIn::Saving,
+            State::Saving | State::Salvaging(_) => EndedIn::Saving,
             State::Ended(_, ended_in) => *ended_in,
         }
     }
@@ -164,7 +168,7 @@ pub fn step(mut visit: Visit, event: Event, now: Moment) -> (Visit, Vec<Effect>)
         }
         (State::Issuing(_), Event::Issued) => {
             let polling = Polling::new(plan.pace.clone(), plan.seed);
-            let mut watch = Watch { polling, last: None, streak: None, doubt: None };
+            let mut watch = Watch { polling, last: None, streak: None, doubt: None, fragment: None };
             // The token was made this moment: nobody can have scanned it, so the first look can wait its turn.
             let until = watch.polling.next_poll(&Seen::Progress(&Progress::unassociated()), now);
             watching(watch, until, Vec::new(), &plan)
@@ -184,7 +188,7 @@ pub fn step(mut visit: Visit, event: Event, now: Moment) -> (Visit, Vec<Effect>)
         }
         (State::Watching(watch, until), Event::Due) => {
             if now >= plan.give_up_at {
-                Turn::End(late(&watch))
+                give_up(&watch)
             } else if now >= until {
                 let wait = Effect::Wait { until: plan.give_up_at };
                 Turn::Go(State::Redeeming(watch, None), vec![Effect::Redeem, wait])
@@ -199,6 +203,10 @@ pub fn step(mut visit: Visit, event: Event, now: Moment) -> (Visit, Vec<Effect>)
             leave(watch, Leaving::Late, now)
         }
         (State::Redeeming(watch, Some(leaving)), Event::Due) => Turn::End(match leaving {
+            // Its answer is not there yet, so nothing that came before is given up for it.
+            Leaving::Late if watch.fragment.is_some() => {
+                Outcome::Unreachable("the last redeem was not answered in time".to_owned())
+            }
             Leaving::Late => late(&watch),
             Leaving::Gone | Leaving::Asked => Outcome::Interrupted,
         }),
@@ -214,8 +222,16 @@ pub fn step(mut visit: Visit, event: Event, now: Moment) -> (Visit, Vec<Effect>)
             visit.state = State::Ended(outcome.clone(), EndedIn::Saved);
             return (visit, vec![Effect::End(outcome)]);
         }
-        (State::Saving, Event::SavedInPart(why)) => Turn::End(Outcome::SavedInPart(why)),
-        (State::Ended(..), _) | (State::Redeeming(..) | State::Saving, Event::Left) => {
+        (State::Saving | State::Salvaging(_), Event::SavedInPart(why)) => {
+            Turn::End(Outcome::SavedInPart(why))
+        }
+        (State::Saving | State::Salvaging(_), Event::DiskFull(why)) => {
+            Turn::End(Outcome::SavedUntilFull(why))
+        }
+        (State::Salvaging(otherwise), Event::NothingSalvaged(why)) => {
+            Turn::End(otherwise.and_nothing_came(&why))
+        }
+        (State::Ended(..), _) | (State::Redeeming(..) | State::Saving | State::Salvaging(_), Event::Left) => {
             return (visit, Vec::new());
         }
         (_, Event::Interrupted | Event::Left) => Turn::End(Outcome::Interrupted),
@@ -265,6 +281,7 @@ fn issue_failed(mut issue: Issue, fault: Fault, plan: &Plan, now: Moment) -> Tur
         FaultKind::Unanswered | FaultKind::GatewayLostAnswer => issue.unanswered += 1,
         // It came, and could not be written down: another one would be lost in the same way.
         FaultKind::Storage => return Turn::End(Outcome::StorageFailed(fault.detail)),
+        FaultKind::DiskFull => return Turn::End(Outcome::DiskFull(fault.detail)),
         FaultKind::NeverSent | FaultKind::Busy | FaultKind::BackendFailing => {}
     }
     let until = issue.polling.next_poll(&Seen::Trouble { retry_after: fault.retry_after }, now);
@@ -290,10 +307,13 @@ fn redeemed(
         RedeemResult::Delivered => {
             Turn::Go(State::Saving, vec![Effect::Tell(Notice::Delivered), Effect::Save])
         }
-        RedeemResult::Refused => Turn::End(refused(&watch)),
+        RedeemResult::Refused if watch.fragment.is_some() && leaving == Some(Leaving::Asked) => {
+            Turn::End(Outcome::Interrupted)
+        }
+        RedeemResult::Refused => end_or_salvage(&watch, refused(&watch)),
         RedeemResult::NotReady(progress) => {
             let recovered = watch.streak.take().is_some();
-            watch.doubt = None;
+            (watch.doubt, watch.fragment) = (None, None);
             let until = watch.polling.next_poll(&Seen::Progress(&progress), now);
             let mut effects = Vec::new();
             // After failures the status is said again: it is what tells that they are over.
@@ -305,11 +325,15 @@ fn redeemed(
             match leaving {
                 Some(Leaving::Asked) => Turn::End(Outcome::Interrupted),
                 Some(Leaving::Gone) if !watch.is_making() => Turn::End(Outcome::Interrupted),
-                Some(Leaving::Late) => Turn::End(late(&watch)),
+                Some(Leaving::Late) => give_up(&watch),
                 Some(Leaving::Gone) | None => watching(watch, until, effects, plan),
             }
         }
         RedeemResult::Failed(fault) => redeem_failed(watch, leaving, fault, plan, now),
+        RedeemResult::Fragment(fault) => {
+            watch.fragment = Some(fault.detail.clone());
+            redeem_failed(watch, leaving, fault, plan, now)
+        }
     }
 }
 
@@ -326,16 +350,27 @@ fn redeem_failed(mut watch: Watch, leaving: Option<Leaving>, fault: Fault, plan:
     let until = watch.polling.next_poll(&Seen::Trouble { retry_after: fault.retry_after }, now);
     let streak = Streak::grow(watch.streak.take(), fault, now);
     if streak.breaks >= BREAKS_IN_A_ROW {
-        return Turn::End(Outcome::ProtocolBroken(streak.last.detail));
+        return match leaving {
+            Some(Leaving::Asked) if watch.fragment.is_some() => Turn::End(Outcome::Interrupted),
+            _ => end_or_salvage(&watch, Outcome::ProtocolBroken(streak.last.detail)),
+        };
     }
     let out_of_patience = now.since(streak.since) >= plan.patience;
     let tell = streak.notice(until, now);
     watch.streak = Some(streak);
     match leaving {
         Some(Leaving::Asked | Leaving::Gone) => Turn::End(Outcome::Interrupted),
-        Some(Leaving::Late) => Turn::End(late(&watch)),
-        None if out_of_patience => Turn::End(late(&watch)),
+        Some(Leaving::Late) => give_up(&watch),
+        None if out_of_patience => give_up(&watch),
         None => watching(watch, until, vec![tell], plan),
+    }
+}
+
+/// The token is of no more use. Where the beginning of a lost answer names files, they are all that can be had.
+fn end_or_salvage(watch: &Watch, otherwise: Outcome) -> Turn {
+    match &watch.fragment {
+        Some(_) => Turn::Go(State::Salvaging(otherwise), vec![Effect::Salvage]),
+        None => Turn::End(otherwise),
     }
 }
 
@@ -346,6 +381,14 @@ fn refused(watch: &Watch) -> Outcome {
         (Some(Doubt::Unreadable(how)), _) => Outcome::ProtocolBroken(how.clone()),
         (None, Some(progress)) if progress.status == CompletionStatus::Failed => Outcome::AvatarFailed,
         (None, last) => Outcome::TokenRefused { was_active: last.is_some() },
+    }
+}
+
+/// Ends for want of time. What keeps the token keeps what a fragment names, too: for `recover`.
+fn give_up(watch: &Watch) -> Turn {
+    match late(watch) {
+        broken @ Outcome::ProtocolBroken(_) => end_or_salvage(watch, broken),
+        other => Turn::End(other),
     }
 }
 
@@ -391,6 +434,7 @@ impl Streak {
             FaultKind::NeverSent | FaultKind::Unanswered => Outcome::Unreachable(detail),
             FaultKind::ProtocolBroken => Outcome::ProtocolBroken(detail),
             FaultKind::Storage => Outcome::StorageFailed(detail),
+            FaultKind::DiskFull => Outcome::DiskFull(detail),
             FaultKind::CredentialsRefused => Outcome::CredentialsRefused(detail),
             FaultKind::Busy | FaultKind::BackendFailing | FaultKind::GatewayLostAnswer => {
                 Outcome::BackendFailing(detail)

@@ -11,6 +11,8 @@ pub enum Outcome {
     SavedDespiteBreak(String),
     /// Redeemed, but not every file could be saved.
     SavedInPart(String),
+    /// Redeemed, and the disk ran out of room while the files were saved.
+    SavedUntilFull(String),
     /// The credentials were refused.
     CredentialsRefused(String),
     /// The Export Token was refused, or ran out, before an avatar came.
@@ -26,6 +28,10 @@ pub enum Outcome {
     BackendFailing(String),
     /// Our own data folder could not be written, so nothing could be asked safely.
     StorageFailed(String),
+    /// Our own disk is full, or too full for an avatar, so nothing was asked for.
+    DiskFull(String),
+    /// The Export Token was kept for a week, and nobody can be asked about it any more, or scan it.
+    TokenAbandoned(String),
     /// Nobody finished in time.
     TimedOut,
     /// The backend broke the protocol.
@@ -73,6 +79,7 @@ impl Outcome {
             Self::Saved,
             Self::SavedDespiteBreak(words()),
             Self::SavedInPart(words()),
+            Self::SavedUntilFull(words()),
             Self::CredentialsRefused(words()),
             Self::TokenRefused { was_active: false },
             Self::TokenRefused { was_active: true },
@@ -80,6 +87,8 @@ impl Outcome {
             Self::Unreachable(words()),
             Self::BackendFailing(words()),
             Self::StorageFailed(words()),
+            Self::DiskFull(words()),
+            Self::TokenAbandoned(words()),
             Self::TimedOut,
             Self::ProtocolBroken(words()),
             Self::PossiblyConsumed(words()),
@@ -93,6 +102,8 @@ impl Outcome {
             Self::Saved => "saved",
             Self::SavedDespiteBreak(_) | Self::ProtocolBroken(_) => "protocol_broken",
             Self::SavedInPart(_) => "saved_in_part",
+            Self::SavedUntilFull(_) | Self::DiskFull(_) => "disk_full",
+            Self::TokenAbandoned(_) => "token_abandoned",
             Self::CredentialsRefused(_) => "credentials_refused",
             Self::TokenRefused { was_active: false } => "token_refused",
             Self::TokenRefused { was_active: true } => "token_expired",
@@ -110,16 +121,28 @@ impl Outcome {
     pub fn exit(&self) -> u8 {
         match self {
             Self::Saved => 0,
-            Self::StorageFailed(_) => 2,
+            Self::StorageFailed(_) | Self::DiskFull(_) => 2,
             Self::CredentialsRefused(_) => 3,
-            Self::TokenRefused { .. } => 4,
+            Self::TokenRefused { .. } | Self::TokenAbandoned(_) => 4,
             Self::AvatarFailed => 5,
             Self::Unreachable(_) | Self::BackendFailing(_) => 6,
-            Self::SavedInPart(_) => 7,
+            Self::SavedInPart(_) | Self::SavedUntilFull(_) => 7,
             Self::TimedOut => 8,
             Self::SavedDespiteBreak(_) | Self::ProtocolBroken(_) => 9,
             Self::PossiblyConsumed(_) => 10,
             Self::Interrupted => 130,
+        }
+    }
+
+    /// The same, where the files that a lost answer named were asked for, and not one came.
+    #[must_use]
+    pub fn and_nothing_came(self, why: &str) -> Self {
+        let words =
+            |how: String| format!("{how}; of the files that came to be known not one could be had: {why}");
+        match self {
+            Self::PossiblyConsumed(how) => Self::PossiblyConsumed(words(how)),
+            Self::ProtocolBroken(how) => Self::ProtocolBroken(words(how)),
+            other => other,
         }
     }
 
@@ -128,6 +151,9 @@ impl Outcome {
         match self {
             Self::SavedDespiteBreak(words)
             | Self::SavedInPart(words)
+            | Self::SavedUntilFull(words)
+            | Self::DiskFull(words)
+            | Self::TokenAbandoned(words)
             | Self::CredentialsRefused(words)
             | Self::Unreachable(words)
             | Self::BackendFailing(words)

@@ -32,9 +32,15 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         1 => Just(FaultKind::CredentialsRefused),
         2 => Just(FaultKind::ProtocolBroken),
         1 => Just(FaultKind::Storage),
+        1 => Just(FaultKind::DiskFull),
     ];
     (kinds, proptest::option::of(0u64..10_000))
         .prop_map(|(kind, after)| Fault { retry_after: after.map(Duration::from_secs), ..fault(kind) })
+}
+
+/// A fault that leaves a beginning of an answer behind.
+fn any_lost() -> impl Strategy<Value = Fault> {
+    prop::sample::select(vec![FaultKind::Unanswered, FaultKind::ProtocolBroken]).prop_map(fault)
 }
 
 fn any_progress() -> impl Strategy<Value = Progress> {
@@ -53,6 +59,7 @@ fn any_redeem() -> impl Strategy<Value = RedeemResult> {
         1 => Just(RedeemResult::Delivered),
         1 => Just(RedeemResult::Refused),
         5 => any_fault().prop_map(RedeemResult::Failed),
+        2 => any_lost().prop_map(RedeemResult::Fragment),
     ]
 }
 
@@ -61,10 +68,20 @@ fn any_redeem() -> impl Strategy<Value = RedeemResult> {
 struct Beat {
     issue: Result<(), Fault>,
     redeem: RedeemResult,
-    whole: bool,
+    saved: Came,
     ring: bool,
     takes: u64,
     noise: Option<Event>,
+}
+
+/// How saving ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Came {
+    All,
+    Some,
+    UntilFull,
+    /// Of a lost answer's files alone.
+    Nothing,
 }
 
 fn any_beat() -> impl Strategy<Value = Beat> {
@@ -73,6 +90,9 @@ fn any_beat() -> impl Strategy<Value = Beat> {
         Just(Event::Begun),
         Just(Event::Issued),
         Just(Event::Saved { contradiction: None }),
+        Just(Event::SavedInPart("noise".into())),
+        Just(Event::DiskFull("noise".into())),
+        Just(Event::NothingSalvaged("noise".into())),
         any_redeem().prop_map(Event::Redeemed),
         Just(Event::Left),
         Just(Event::Interrupted),
@@ -80,15 +100,15 @@ fn any_beat() -> impl Strategy<Value = Beat> {
     (
         prop_oneof![3 => Just(Ok(())), 1 => any_fault().prop_map(Err)],
         any_redeem(),
-        any::<bool>(),
+        prop::sample::select(vec![Came::All, Came::Some, Came::UntilFull, Came::Nothing]),
         proptest::bool::weighted(0.2),
         0u64..40_000,
         proptest::option::weighted(0.05, noise),
     )
-        .prop_map(|(issue, redeem, whole, ring, takes, noise)| Beat {
+        .prop_map(|(issue, redeem, saved, ring, takes, noise)| Beat {
             issue,
             redeem,
-            whole,
+            saved,
             ring,
             takes,
             noise,
@@ -101,15 +121,22 @@ enum Flight {
     Issue,
     Redeem,
     Save,
+    Salvage,
 }
 
 /// Performs a visit's effects by the story, and holds the machine to its promises while it does.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and all combinations occur")]
 struct World {
     visit: Visit,
     now: Moment,
     flight: Flight,
     wait: Option<Moment>,
     delivered: bool,
+    /// The beginning of a lost answer names files, and no good answer came since.
+    fragment: bool,
+    /// The last answer says that the token is of no more use.
+    useless: bool,
+    salvaged: bool,
     redeems: u32,
     notices: Vec<Notice>,
     end: Option<Outcome>,
@@ -123,6 +150,9 @@ impl World {
             flight: Flight::Nothing,
             wait: None,
             delivered: false,
+            fragment: false,
+            useless: false,
+            salvaged: false,
             redeems: 0,
             notices: Vec::new(),
             end: None,
@@ -134,6 +164,20 @@ impl World {
     fn feed(&mut self, event: Event) {
         if self.flight == Flight::Redeem && event == Event::Redeemed(RedeemResult::Delivered) {
             self.delivered = true;
+        }
+        if let (Flight::Redeem, Event::Redeemed(result)) = (self.flight, &event) {
+            self.fragment = match result {
+                RedeemResult::Fragment(_) => true,
+                RedeemResult::NotReady(_) | RedeemResult::Delivered => false,
+                RedeemResult::Refused | RedeemResult::Failed(_) => self.fragment,
+            };
+            self.useless = match result {
+                RedeemResult::Refused => true,
+                RedeemResult::Failed(fault) | RedeemResult::Fragment(fault) => {
+                    fault.kind == FaultKind::ProtocolBroken
+                }
+                _ => false,
+            };
         }
         if !self.is_noise(&event)
             && !matches!(event, Event::Due | Event::Begun | Event::Left | Event::Interrupted)
@@ -149,6 +193,7 @@ impl World {
                 Effect::Issue => self.take_off(Flight::Issue),
                 Effect::Redeem => {
                     assert!(!self.delivered, "redeemed again after an answer with URLs");
+                    assert!(!self.salvaged, "redeemed again after a fragment was taken for the answer");
                     self.redeems += 1;
                     self.take_off(Flight::Redeem);
                 }
@@ -156,10 +201,22 @@ impl World {
                     assert!(self.delivered, "saves what was delivered");
                     self.take_off(Flight::Save);
                 }
+                Effect::Salvage => {
+                    assert!(
+                        self.fragment && self.useless && !self.delivered,
+                        "salvages what is lost otherwise"
+                    );
+                    self.salvaged = true;
+                    self.take_off(Flight::Salvage);
+                }
                 Effect::Wait { until } => self.wait = Some(until),
                 Effect::Tell(notice) => self.notices.push(notice),
                 Effect::End(outcome) => {
                     assert_eq!(self.visit.outcome(), Some(&outcome));
+                    assert!(
+                        !matches!(outcome.exit(), 4 | 5 | 9 | 10) || !self.fragment || self.salvaged,
+                        "{outcome:?} forgets what a fragment names"
+                    );
                     self.end = Some(outcome);
                     self.flight = Flight::Nothing;
                     self.wait = None;
@@ -196,8 +253,16 @@ impl World {
                 self.feed(beat.issue.clone().map_or_else(Event::IssueFailed, |()| Event::Issued));
             }
             Flight::Redeem => self.feed(Event::Redeemed(beat.redeem.clone())),
-            Flight::Save if beat.whole => self.feed(Event::Saved { contradiction: None }),
-            Flight::Save => self.feed(Event::SavedInPart("one is missing".into())),
+            Flight::Save => self.feed(match beat.saved {
+                Came::All => Event::Saved { contradiction: None },
+                Came::Some | Came::Nothing => Event::SavedInPart("one is missing".into()),
+                Came::UntilFull => Event::DiskFull("no room".into()),
+            }),
+            Flight::Salvage => self.feed(match beat.saved {
+                Came::All | Came::Some => Event::SavedInPart("more may have been due".into()),
+                Came::Nothing => Event::NothingSalvaged("all gone".into()),
+                Came::UntilFull => Event::DiskFull("no room".into()),
+            }),
             Flight::Nothing => {}
         }
     }
@@ -207,7 +272,11 @@ impl World {
         match event {
             Event::Redeemed(_) => self.flight != Flight::Redeem,
             Event::Issued | Event::IssueFailed(_) => self.flight != Flight::Issue,
-            Event::Saved { .. } | Event::SavedInPart(_) => self.flight != Flight::Save,
+            Event::Saved { .. } => self.flight != Flight::Save,
+            Event::NothingSalvaged(_) => self.flight != Flight::Salvage,
+            Event::SavedInPart(_) | Event::DiskFull(_) => {
+                !matches!(self.flight, Flight::Save | Flight::Salvage)
+            }
             Event::Due | Event::Begun | Event::Left | Event::Interrupted => true,
         }
     }
@@ -237,7 +306,7 @@ proptest! {
         });
         prop_assert!(ended, "still {:?} at {:?}", world.visit.state(), world.now);
         let longest = plan().give_up_at + GRACE + GRACE + Duration::from_secs(80);
-        prop_assert!(world.now <= longest || world.delivered, "patience ran on to {:?}", world.now);
+        prop_assert!(world.now <= longest || world.delivered || world.salvaged, "patience ran on to {:?}", world.now);
     }
 
     #[test]
@@ -324,6 +393,75 @@ fn a_400_means_what_was_seen_before_it() {
         let end = world.end.expect("ended");
         assert_eq!((end.code(), end.exit()), (code, exit), "{before:?}");
     }
+}
+
+#[test]
+fn a_400_after_an_answer_whose_beginning_names_files_saves_what_it_names() {
+    for kind in [FaultKind::Unanswered, FaultKind::ProtocolBroken] {
+        for later in
+            [None, Some(FaultKind::NeverSent), Some(FaultKind::Unanswered), Some(FaultKind::BackendFailing)]
+        {
+            let refused = || {
+                let mut world = redeeming();
+                answer(&mut world, RedeemResult::Fragment(fault(kind)));
+                ring(&mut world);
+                if let Some(later) = later {
+                    answer(&mut world, RedeemResult::Failed(fault(later)));
+                    ring(&mut world);
+                }
+                answer(&mut world, RedeemResult::Refused);
+                assert_eq!((world.flight, world.end.as_ref()), (Flight::Salvage, None), "{kind:?} {later:?}");
+                world
+            };
+            let mut world = refused();
+            world.feed(Event::Left);
+            world.feed(Event::SavedInPart("more may have been due".into()));
+            assert_eq!(world.end.map(|end| (end.exit(), end.code())), Some((7, "saved_in_part")));
+            let mut world = refused();
+            world.feed(Event::DiskFull("no room".into()));
+            assert_eq!(world.end.map(|end| (end.exit(), end.code())), Some((7, "disk_full")));
+            let mut world = refused();
+            world.feed(Event::NothingSalvaged("gone (410)".into()));
+            let end = world.end.expect("ended");
+            assert!(
+                matches!(end.exit(), 9 | 10) && end.detail().is_some_and(|d| d.contains("410")),
+                "{end:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_good_answer_after_a_fragment_makes_it_worthless() {
+    let mut world = redeeming();
+    answer(&mut world, RedeemResult::Fragment(fault(FaultKind::Unanswered)));
+    ring(&mut world);
+    answer(&mut world, RedeemResult::NotReady(Progress::unassociated()));
+    ring(&mut world);
+    answer(&mut world, RedeemResult::Refused);
+    assert_eq!(world.end.map(|end| end.code()), Some("token_expired"));
+}
+
+#[test]
+fn answers_that_break_again_and_again_are_salvaged_too() {
+    let mut world = redeeming();
+    for last in [false, false, true] {
+        answer(&mut world, RedeemResult::Fragment(fault(FaultKind::ProtocolBroken)));
+        if !last {
+            ring(&mut world);
+        }
+    }
+    assert_eq!(world.flight, Flight::Salvage);
+}
+
+#[test]
+fn a_stop_keeps_what_a_fragment_names_for_recover() {
+    let mut world = redeeming();
+    answer(&mut world, RedeemResult::Fragment(fault(FaultKind::Unanswered)));
+    ring(&mut world);
+    world.feed(Event::Interrupted);
+    answer(&mut world, RedeemResult::Refused);
+    assert_eq!(world.end, Some(Outcome::Interrupted));
 }
 
 #[test]
@@ -427,6 +565,9 @@ fn tokens_are_not_made_again_and_again() {
     let mut world = World::new();
     world.feed(Event::IssueFailed(fault(FaultKind::Storage)));
     assert_eq!(world.end.map(|end| end.exit()), Some(2), "one token that nobody keeps is enough");
+    let mut world = World::new();
+    world.feed(Event::IssueFailed(fault(FaultKind::DiskFull)));
+    assert_eq!(world.end.map(|end| (end.exit(), end.code())), Some((2, "disk_full")));
     let mut world = World::new();
     let mut asked = 1;
     while world.end.is_none() {

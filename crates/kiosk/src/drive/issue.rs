@@ -1,6 +1,6 @@
 //! Asks for an Export Token, and makes sure that its link can be shown before anybody pays for it.
 
-use super::{Order, Parts, fault};
+use super::{Needed, Order, Parts, fault};
 use crate::qr::LinkCode;
 use protocol::ExportToken;
 use store::crash::{self, Point};
@@ -8,6 +8,7 @@ use visit::{Fault, FaultKind};
 
 /// A token and its link, journalled.
 pub(crate) async fn issue(parts: &Parts, order: &Order) -> Result<(ExportToken, String), Fault> {
+    Needed { out: &order.out, least: order.min_free_space }.is_free(parts)?;
     let token = parts.api.generate().await.map_err(|error| fault::of_call(&error))?;
     crash::reached(Point::TokenReceived);
     let link = order.link.fill(&token);
@@ -19,6 +20,6 @@ pub(crate) async fn issue(parts: &Parts, order: &Order) -> Result<(ExportToken, 
     parts
         .journal
         .token_issued(&order.id, &token, &link, expires_at, now)
-        .map_err(|error| Fault::new(FaultKind::Storage, error.to_string()))?;
+        .map_err(|error| fault::of_disk(&error))?;
     Ok((token, link))
 }

@@ -5,11 +5,14 @@ mod issue;
 mod order;
 mod pump;
 mod redeem;
+mod room;
 mod run;
 mod save;
 
-pub use order::{DOWNLOAD_PAUSE, Ended, Limits, Order, Parts, Teller};
-pub(crate) use redeem::{Redeemed, read, redeem};
+pub(crate) use order::DEFAULT_LIMITS;
+pub use order::{DOWNLOAD_PAUSE, Ended, Order, Parts, Teller};
+pub(crate) use redeem::{Redeemed, Salvage, mask_types, read, redeem};
+pub(crate) use room::Needed;
 pub(crate) use save::{SaveOrder, Saved, save};
 
 use crate::line::{Line, LineEvent};
@@ -46,7 +49,7 @@ pub async fn drive(order: Order, parts: Parts, leave: impl Into<Leave>) -> Ended
     match Run::begin(order, parts) {
         Ok(run) => run.run(leave).await,
         Err(error) => {
-            let outcome = Outcome::StorageFailed(error.to_string());
+            let outcome = fault::of_disk_outcome(&error);
             tell(ended_line(&outcome, visit::outcome::EndedIn::Issuing.as_str(), None));
             Ended { outcome, directory: None }
         }

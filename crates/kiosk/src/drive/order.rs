@@ -8,7 +8,7 @@ use protocol::{ExportType, LinkTemplate};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{DataDir, Journal, VisitId};
+use store::{DataDir, Journal, VisitId, VisitLimits};
 use visit::{Outcome, Pace};
 
 /// What one visit is to do.
@@ -40,6 +40,8 @@ pub struct Order {
     pub parallel_downloads: usize,
     /// The largest file taken, in bytes.
     pub max_file_size: u64,
+    /// The room on the disk, in bytes, under which no token is asked for and none redeemed.
+    pub min_free_space: u64,
     /// Before a download that broke is asked for again; doubled each time that it brings nothing.
     pub download_pause: Duration,
     /// Whether the backend dies with this process (the embedded sandbox).
@@ -62,40 +64,44 @@ pub struct Parts {
     pub clock: Clock,
     /// Who is told each line.
     pub teller: Teller,
-    /// What `recover` keeps to; a visit has its own in its [`Order`].
-    pub limits: Limits,
+    /// What `recover` keeps to where the journal does not say what the visit was told; a visit has its own in its
+    /// [`Order`].
+    pub limits: VisitLimits,
 }
 
 impl Parts {
     /// With a profile's limits for `recover`.
     #[must_use]
     pub fn within(self, profile: &Profile) -> Self {
-        let limits = Limits {
+        let limits = VisitLimits {
             parallel_downloads: profile.parallel_downloads,
             max_file_size: profile.max_file_size,
             patience: profile.patience,
+            min_free_space: profile.min_free_space,
         };
         Self { limits, ..self }
     }
 }
 
-/// What downloads keep to.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// As [`Order::parallel_downloads`].
-    pub parallel_downloads: usize,
-    /// As [`Order::max_file_size`].
-    pub max_file_size: u64,
-    /// As [`Order::patience`].
-    pub patience: Duration,
-}
-
-impl Default for Limits {
-    /// Those of a profile that says nothing.
-    fn default() -> Self {
-        Self { parallel_downloads: 4, max_file_size: 2 << 30, patience: Duration::from_mins(3) }
+impl Order {
+    /// What `recover` is to keep to as well, should it finish this visit.
+    pub(crate) fn limits(&self) -> VisitLimits {
+        VisitLimits {
+            parallel_downloads: self.parallel_downloads,
+            max_file_size: self.max_file_size,
+            patience: self.patience,
+            min_free_space: self.min_free_space,
+        }
     }
 }
+
+/// Those of a profile that says nothing.
+pub(crate) const DEFAULT_LIMITS: VisitLimits = VisitLimits {
+    parallel_downloads: 4,
+    max_file_size: 2 << 30,
+    patience: Duration::from_mins(3),
+    min_free_space: 128 << 20,
+};
 
 /// Takes in lines as they happen; must not block.
 pub type Teller = Arc<dyn Fn(Line) + Send + Sync>;

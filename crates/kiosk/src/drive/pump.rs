@@ -7,7 +7,9 @@ use futures_util::StreamExt;
 use protocol::{DownloadUrl, ExportType};
 use std::time::{Duration, Instant};
 use store::crash::{self, Point};
-use store::{AvatarFolder, FileProgress, FileState, Format, PartialFile, StoreError, VisitId, WholeFile};
+use store::{
+    AvatarFolder, FileProgress, FileState, Format, PartialFile, Room, StoreError, VisitId, WholeFile,
+};
 
 /// Tries for one file in a row that bring not one byte further, before it is given up.
 const FRUITLESS: u32 = 5;
@@ -30,11 +32,25 @@ pub(crate) struct Failure {
     pub(crate) why: String,
     /// Whether asking its URL again would be in vain.
     pub(crate) spent: bool,
+    /// Whether room on the disk is what is missing.
+    pub(crate) full: bool,
+}
+
+impl Failure {
+    /// For good.
+    fn spent(why: impl Into<String>) -> Self {
+        Self { why: why.into(), spent: true, full: false }
+    }
+
+    /// For now.
+    fn for_now(why: impl Into<String>) -> Self {
+        Self { why: why.into(), spent: false, full: false }
+    }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self { why: error.to_string(), spent: false }
+        Self { why: error.to_string(), spent: false, full: error.is_disk_full() }
     }
 }
 
@@ -46,6 +62,8 @@ pub(crate) struct Fetch<'a> {
     pub(crate) export_type: &'a ExportType,
     pub(crate) url: &'a DownloadUrl,
     pub(crate) max: u64,
+    /// What all files in flight still need.
+    pub(crate) room: &'a Room,
     /// Before it is asked for again; doubled each time that it brings nothing.
     pub(crate) pause: Duration,
     /// How long it may hardly move.
@@ -63,7 +81,7 @@ pub(crate) async fn fetch(
     let mut known = FileProgress::default();
     let durable = match file.earlier {
         Some(FileState::Failed { why, spent: true }) => {
-            return Err(Failure { why: why.clone(), spent: true });
+            return Err(Failure::spent(why));
         }
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the file's last rename and the journal's word.
@@ -86,7 +104,7 @@ pub(crate) async fn fetch(
         flow.flush(&mut partial)?;
     }
     flow.fetch_all_of_it(&mut partial).await?;
-    believable(file, partial.format()).map_err(|why| Failure { why, spent: true })?;
+    believable(file, partial.format()).map_err(Failure::spent)?;
     // In one go: a visit that is dropped meanwhile must not rename anything after it let go of its claim.
     let whole = credible(file, at_the_disk(|| partial.finish())?)?;
     flow.tell(whole.bytes, true);
@@ -103,11 +121,10 @@ fn believable(file: &Fetch<'_>, format: Format) -> Result<(), String> {
 
 /// A file that says of itself that it is longer or shorter is not whole.
 fn credible(file: &Fetch<'_>, whole: WholeFile) -> Result<WholeFile, Failure> {
-    believable(file, whole.format).map_err(|why| Failure { why, spent: true })?;
+    believable(file, whole.format).map_err(Failure::spent)?;
     match whole.stated_bytes {
         Some(stated) if stated != whole.bytes => {
-            let why = format!("its own header says {stated} bytes, and {} came", whole.bytes);
-            Err(Failure { why, spent: true })
+            Err(Failure::spent(format!("its own header says {stated} bytes, and {} came", whole.bytes)))
         }
         _ => Ok(whole),
     }
@@ -188,15 +205,14 @@ impl Flow<'_> {
                     return Ok(());
                 }
                 Err(Stop::Wire(failure)) if !may_go_on(&failure) => {
-                    return Err(Failure { why: failure.to_string(), spent: true });
+                    return Err(Failure::spent(failure.to_string()));
                 }
                 Err(Stop::Overrun { total }) => {
-                    let why = format!("the backend said {total} bytes, and sent more");
-                    return Err(Failure { why, spent: true });
+                    return Err(Failure::spent(format!("the backend said {total} bytes, and sent more")));
                 }
                 Err(Stop::Starved { bytes }) => {
                     let why = format!("too slow: {bytes} bytes came within {:?}", self.file.patience);
-                    return Err(Failure { why, spent: false });
+                    return Err(Failure::for_now(why));
                 }
                 Err(Stop::Wire(failure)) => (failure.to_string(), wish(&failure)),
                 Err(Stop::Changed) => ("the file changed at the backend while it came".to_owned(), None),
@@ -204,7 +220,7 @@ impl Flow<'_> {
             fruitless = if partial.offset() > furthest { 0 } else { fruitless + 1 };
             furthest = furthest.max(partial.offset());
             if fruitless >= FRUITLESS {
-                return Err(Failure { why, spent: false });
+                return Err(Failure::for_now(why));
             }
             let pause = wish.unwrap_or(self.file.pause * (1 << fruitless) / 2).min(LONGEST_PAUSE);
             tracing::info!(file = self.file.name, at = partial.offset(), %why, "the download goes on");
@@ -239,6 +255,13 @@ impl Flow<'_> {
             // The backend ignored the range, or has another file by now, and sends all of it: this very answer is
             // the file, so it starts over here.
             self.begin_again(partial)?;
+        }
+        if let Some(total) = download.total {
+            if total > self.file.max {
+                // A head that promises as much is not to be filled up to the limit first.
+                return Err(partial.too_large(self.file.max).into());
+            }
+            self.file.room.promise(self.file.index, total.saturating_sub(partial.offset()))?;
         }
         let (mut flushed, mut flushed_at) = (partial.offset(), Instant::now());
         loop {
@@ -297,6 +320,9 @@ impl Flow<'_> {
 
     fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
         self.known.bytes = at_the_disk(|| partial.sync())?;
+        if let Some(total) = self.known.total {
+            self.file.room.promise(self.file.index, total.saturating_sub(self.known.bytes))?;
+        }
         if let Err(error) = self.parts.journal.file_progress(&self.file.id, self.file.index, &self.known) {
             tracing::error!(%error, file = self.file.name, "how far the file came could not be journalled");
         }

@@ -1,28 +1,59 @@
 //! One redeem: intent on disk, one request, the raw answer on disk, and only then is it read.
 
-use super::{Parts, at_the_disk, fault};
+use super::{Needed, Parts, at_the_disk, fault};
+use bytes::Bytes;
 use client::{Answered, Api, CallError, Class};
 use jiff::Timestamp;
 use protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemAnswer};
 use store::crash::{self, Point};
-use store::{Journal, RedeemNo, StoreError, VisitId};
+use store::{Journal, Reading, RedeemNo, StoreError, VisitId};
 use visit::{Fault, FaultKind, RedeemResult};
 
 /// How it ended, and what it delivered.
 pub(crate) struct Redeemed {
     pub(crate) result: RedeemResult,
     pub(crate) delivery: Option<Delivery>,
+    /// With [`RedeemResult::Fragment`].
+    pub(crate) salvage: Option<Salvage>,
     /// The journal's word on it, when the disk did not take it.
     pub(crate) unsettled: Option<Unsettled>,
 }
 
+/// What the beginning of a lost or broken answer names: worth something once the token is refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Salvage {
+    pub(crate) no: RedeemNo,
+    pub(crate) delivery: Delivery,
+}
+
 impl Redeemed {
     fn nothing(result: RedeemResult) -> Self {
-        Self { result, delivery: None, unsettled: None }
+        Self { result, delivery: None, salvage: None, unsettled: None }
     }
 
     fn failed(fault: Fault) -> Self {
         Self::nothing(RedeemResult::Failed(fault))
+    }
+
+    /// A failure, and what came of the answer all the same.
+    fn failed_after(fault: Fault, no: RedeemNo, came: &[u8]) -> Self {
+        match Delivery::of_fragment(came) {
+            None => Self::failed(fault),
+            Some(delivery) => Self {
+                salvage: Some(Salvage { no, delivery }),
+                ..Self::nothing(RedeemResult::Fragment(fault))
+            },
+        }
+    }
+
+    /// What the journal has to keep of it.
+    pub(crate) fn reading(&self) -> Reading {
+        match &self.result {
+            _ if self.delivery.is_some() => Reading::Delivery,
+            RedeemResult::Fragment(_) => Reading::Fragment,
+            RedeemResult::NotReady(_) => Reading::Good,
+            _ => Reading::Nothing,
+        }
     }
 }
 
@@ -31,31 +62,29 @@ pub(crate) struct Unsettled {
     no: RedeemNo,
     end: End,
     at: Timestamp,
+    reading: Reading,
     /// Whether the first half is on disk: of an answer the raw body.
     written: bool,
 }
 
 enum End {
-    /// `kept`: it carries URLs.
-    Answered {
-        answered: Answered,
-        kept: bool,
-    },
+    Answered(Answered),
     NeverSent(String),
-    Unanswered(String),
+    Unanswered { evidence: String, came: Bytes },
 }
 
 impl Unsettled {
     fn new(no: RedeemNo, end: End, at: Timestamp) -> Self {
-        Self { no, end, at, written: false }
+        Self { no, end, at, reading: Reading::Nothing, written: false }
     }
 
     /// Writes down what is not on disk yet.
     pub(crate) fn settle(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
         self.write(journal, id)?;
         match &self.end {
-            End::Answered { kept, .. } => journal.redeem_read(&id, self.no, *kept),
-            End::NeverSent(_) | End::Unanswered(_) => Ok(()),
+            End::Unanswered { came, .. } if came.is_empty() => Ok(()),
+            End::Answered(_) | End::Unanswered { .. } => journal.redeem_read(&id, self.no, self.reading),
+            End::NeverSent(_) => Ok(()),
         }
     }
 
@@ -65,35 +94,40 @@ impl Unsettled {
             return Ok(());
         }
         match &self.end {
-            End::Answered { answered, .. } => {
+            End::Answered(answered) => {
                 journal.redeem_answered(&id, self.no, answered.status, &answered.body, self.at)
             }
             End::NeverSent(cause) => journal.redeem_never_sent(&id, self.no, cause, self.at),
-            End::Unanswered(evidence) => journal.redeem_unanswered(&id, self.no, evidence, self.at),
+            End::Unanswered { evidence, came } => {
+                journal.redeem_unanswered(&id, self.no, evidence, came, self.at)
+            }
         }?;
         self.written = true;
         Ok(())
     }
 }
 
-/// Redeems once. Dropped in the middle, it leaves an *unanswered* in the journal. `before` is what the journal still
-/// has to take in of the last redeem.
+/// Redeems once, if there is room for what it may bring. Dropped in the middle, it leaves an *unanswered* in the
+/// journal. `before` is what the journal still has to take in of the last redeem.
 pub(crate) async fn redeem(
     parts: &Parts,
     id: VisitId,
     token: &ExportToken,
     before: Option<Unsettled>,
+    needed: Needed<'_>,
 ) -> Redeemed {
     // Nothing is sent before these are on disk, so nothing is lost when they cannot be.
-    let storage = |error: &StoreError| Fault::new(FaultKind::Storage, error.to_string());
     if let Some(mut before) = before
         && let Err(error) = before.settle(&parts.journal, id)
     {
-        return Redeemed { unsettled: Some(before), ..Redeemed::failed(storage(&error)) };
+        return Redeemed { unsettled: Some(before), ..Redeemed::failed(fault::of_disk(&error)) };
+    }
+    if let Err(fault) = needed.is_free(parts) {
+        return Redeemed::failed(fault);
     }
     let no = match at_the_disk(|| parts.journal.redeem_intent(&id, parts.clock.now())) {
         Ok(no) => no,
-        Err(error) => return Redeemed::failed(storage(&error)),
+        Err(error) => return Redeemed::failed(fault::of_disk(&error)),
     };
     let mut open = OpenIntent { parts, id, no, closed: false };
     let answer = parts.api.redeem(token).await;
@@ -101,28 +135,40 @@ pub(crate) async fn redeem(
     open.closed = true;
     drop(open);
     let at = parts.clock.now();
-    match answer {
-        Ok(answered) => {
-            let mut end = Unsettled::new(no, End::Answered { answered: answered.clone(), kept: false }, at);
-            // The raw answer first, and only then it is read. It may hold the only URLs there will ever be: also when
-            // the disk refuses it, going on beats stopping here.
+    // The raw answer first, and only then it is read. It may hold the only URLs there will ever be: also when the disk
+    // refuses it, going on beats stopping here.
+    let (mut end, written, mut redeemed) = match answer {
+        Ok(mut answered) => {
+            answered.body = parts.api.without_secrets_in_answer(&answered.body);
+            let mut end = Unsettled::new(no, End::Answered(answered.clone()), at);
             let written = at_the_disk(|| end.write(&parts.journal, id));
-            let mut redeemed = read(&answered);
-            crash::reached(Point::AnswerParsed);
-            mask(&mut redeemed, &parts.api);
-            end.end = End::Answered { answered, kept: redeemed.delivery.is_some() };
-            let settled = written.and_then(|()| end.settle(&parts.journal, id));
-            Redeemed { unsettled: unwritten(settled, end), ..redeemed }
+            (end, written, read(&answered, no))
         }
         Err(error) => {
-            let end = match &error {
+            let came = parts.api.without_secrets_in_answer(&what_came(&error));
+            let fault = fault::of_call(&error);
+            let lost = match error {
                 CallError::NeverSent(cause) => End::NeverSent(cause.to_string()),
-                other => End::Unanswered(other.to_string()),
+                other => End::Unanswered { evidence: other.to_string(), came: came.clone() },
             };
-            let mut end = Unsettled::new(no, end, at);
-            let unsettled = unwritten(end.settle(&parts.journal, id), end);
-            Redeemed { unsettled, ..Redeemed::failed(fault::of_call(&error)) }
+            let mut end = Unsettled::new(no, lost, at);
+            let written = at_the_disk(|| end.write(&parts.journal, id));
+            (end, written, Redeemed::failed_after(fault, no, &came))
         }
+    };
+    crash::reached(Point::AnswerParsed);
+    mask(&mut redeemed, &parts.api);
+    end.reading = redeemed.reading();
+    let settled = written.and_then(|()| end.settle(&parts.journal, id));
+    Redeemed { unsettled: unwritten(settled, end), ..redeemed }
+}
+
+/// As much as came of the body of a 200 that is no whole answer.
+fn what_came(error: &CallError) -> Bytes {
+    match error {
+        CallError::Unanswered(evidence) if evidence.status == Some(200) => evidence.body.clone(),
+        CallError::Broken(broken) if broken.status == 200 => broken.body.clone(),
+        _ => Bytes::new(),
     }
 }
 
@@ -133,7 +179,7 @@ fn unwritten(written: Result<(), StoreError>, end: Unsettled) -> Option<Unsettle
 }
 
 /// Reads an answer whose raw body is on disk (or could not be brought there).
-pub(crate) fn read(answered: &Answered) -> Redeemed {
+pub(crate) fn read(answered: &Answered, no: RedeemNo) -> Redeemed {
     if let Some(refusal) = answered.refusal() {
         return Redeemed::nothing(match refusal.class {
             Class::TokenRefused => RedeemResult::Refused,
@@ -147,7 +193,7 @@ pub(crate) fn read(answered: &Answered) -> Redeemed {
         Ok(RedeemAnswer::NotReady(progress)) => Redeemed::nothing(RedeemResult::NotReady(progress)),
         Err(mismatch) => {
             let words = format!("GET /redeemExportToken, {mismatch}");
-            Redeemed::failed(Fault::new(FaultKind::ProtocolBroken, words))
+            Redeemed::failed_after(Fault::new(FaultKind::ProtocolBroken, words), no, &answered.body)
         }
     }
 }
@@ -160,7 +206,13 @@ fn mask(redeemed: &mut Redeemed, api: &Api) {
     {
         *word = api.without_secrets(word);
     }
-    for export in redeemed.delivery.iter_mut().flat_map(|delivery| &mut delivery.exports) {
+    let salvage = redeemed.salvage.iter_mut().map(|salvage| &mut salvage.delivery);
+    redeemed.delivery.iter_mut().chain(salvage).for_each(|delivery| mask_types(delivery, api));
+}
+
+/// The same of what an answer on disk delivered.
+pub(crate) fn mask_types(delivery: &mut Delivery, api: &Api) {
+    for export in &mut delivery.exports {
         export.export_type = ExportType::new(api.without_secrets(export.export_type.as_str()));
     }
 }
@@ -178,7 +230,7 @@ impl Drop for OpenIntent<'_> {
         if !self.closed {
             let now = self.parts.clock.now();
             let words = "given up before its answer came";
-            if let Err(error) = self.parts.journal.redeem_unanswered(&self.id, self.no, words, now) {
+            if let Err(error) = self.parts.journal.redeem_unanswered(&self.id, self.no, words, &[], now) {
                 tracing::error!(%error, "an abandoned redeem could not be written");
             }
         }

@@ -1,9 +1,9 @@
 //! The owner of one visit: takes in what happened, steps the machine, performs what it asks for.
 
 use super::order::{Ended, Order, Parts};
-use super::redeem::{Redeemed, Unsettled, redeem};
+use super::redeem::{Redeemed, Salvage, Unsettled, redeem};
 use super::save::{SaveOrder, Saved, save};
-use super::{Leave, day_of, ended_line, issue, millis};
+use super::{Leave, Needed, day_of, ended_line, issue, millis};
 use crate::clock::Clock;
 use crate::line::{Line, LineEvent};
 use jiff::Timestamp;
@@ -21,6 +21,8 @@ pub(super) struct Run {
     visit: Visit,
     token: Option<ExportToken>,
     delivery: Option<Delivery>,
+    /// What the beginning of a lost answer names, while no good one came since.
+    salvage: Option<Salvage>,
     /// What the journal still has to take in of the last redeem.
     unsettled: Option<Unsettled>,
     directory: Option<PathBuf>,
@@ -44,6 +46,7 @@ impl Run {
             out_dir: order.out.clone(),
             required_exports: order.required_exports.clone(),
             started_at: now,
+            limits: Some(order.limits()),
         })?;
         let plan = Plan {
             pace: order.pace.clone(),
@@ -57,6 +60,7 @@ impl Run {
             visit: Visit::new(plan),
             token: None,
             delivery: None,
+            salvage: None,
             unsettled: None,
             directory: None,
             times: Times { started: now, ..Times::default() },
@@ -109,6 +113,7 @@ impl Run {
                 Effect::Issue => self.flight = Some(Box::pin(self.issue())),
                 Effect::Redeem => self.flight = self.redeem(),
                 Effect::Save => self.flight = self.save(),
+                Effect::Salvage => self.flight = self.salvage(),
                 Effect::Wait { until } => self.wait = Some(until),
                 Effect::Tell(notice) => self.pass_on(notice),
                 Effect::End(outcome) => end = Some(outcome),
@@ -124,8 +129,42 @@ impl Run {
 
     fn redeem(&mut self) -> Option<Flight> {
         let (parts, id, token) = (self.parts.clone(), self.order.id, self.token.clone()?);
-        let before = self.unsettled.take();
-        Some(Box::pin(async move { Landed::Redeemed(redeem(&parts, id, &token, before).await) }))
+        let (before, order) = (self.unsettled.take(), self.order.clone());
+        Some(Box::pin(async move {
+            let needed = Needed { out: &order.out, least: order.min_free_space };
+            Landed::Redeemed(Box::new(redeem(&parts, id, &token, before, needed).await))
+        }))
+    }
+
+    /// Takes what the beginning of a lost answer names for the delivery.
+    fn salvage(&mut self) -> Option<Flight> {
+        let Salvage { no, delivery } = self.salvage.take()?;
+        let settled =
+            self.unsettled.take().map_or(Ok(()), |mut end| end.settle(&self.parts.journal, self.order.id));
+        if let Err(error) = settled.and_then(|()| self.parts.journal.redeem_salvaged(&self.order.id, no)) {
+            // The URLs are in memory, and there will be no others: going on beats stopping here.
+            tracing::error!(%error, "what is salvaged could not be journalled");
+        }
+        self.deliver(delivery);
+        self.pass_on(Notice::Delivered);
+        let saving = self.save()?;
+        Some(Box::pin(async move {
+            match saving.await {
+                Landed::Saved(saved) => Landed::Salvaged(saved),
+                other => other,
+            }
+        }))
+    }
+
+    /// The token is spent on this.
+    fn deliver(&mut self, delivery: Delivery) {
+        let now = self.parts.clock.now();
+        (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
+        if let Err(error) = self.parts.journal.phase_reached(&self.order.id, Phase::Ready, now) {
+            tracing::warn!(%error, "a phase could not be written");
+        }
+        self.delivery = Some(delivery);
+        self.token = None;
     }
 
     fn save(&mut self) -> Option<Flight> {
@@ -135,10 +174,8 @@ impl Run {
             backend_host: self.order.backend_host.clone(),
             out: self.order.out.clone(),
             required_exports: self.order.required_exports.clone(),
-            parallel: self.order.parallel_downloads,
-            max_file_size: self.order.max_file_size,
+            limits: self.order.limits(),
             pause: self.order.download_pause,
-            patience: self.order.patience,
             times: self.times.clone(),
             earlier: Vec::new(),
         };
@@ -158,25 +195,33 @@ impl Run {
                 Event::Issued
             }
             Landed::Issued(Err(fault)) => Event::IssueFailed(fault),
-            Landed::Redeemed(Redeemed { result, delivery, unsettled }) => {
+            Landed::Redeemed(redeemed) => {
+                let Redeemed { result, delivery, salvage, unsettled } = *redeemed;
                 self.unsettled = unsettled;
                 if let RedeemResult::NotReady(progress) = &result {
                     self.note_phase(&progress.status);
+                    self.salvage = None;
+                }
+                if salvage.is_some() {
+                    self.salvage = salvage;
                 }
                 if let Some(delivery) = delivery {
-                    let now = self.parts.clock.now();
-                    (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
-                    if let Err(error) = self.parts.journal.phase_reached(&self.order.id, Phase::Ready, now) {
-                        tracing::warn!(%error, "a phase could not be written");
-                    }
-                    self.delivery = Some(delivery);
-                    self.token = None;
+                    self.deliver(delivery);
                 }
                 Event::Redeemed(result)
             }
-            Landed::Saved(Saved { directory, files, missing, contradiction }) => {
+            Landed::Salvaged(Saved { directory, files, missing, disk_full: false, .. })
+                if files.is_empty() =>
+            {
                 self.directory = directory;
-                if missing.is_empty() {
+                Event::NothingSalvaged(missing.join("; "))
+            }
+            Landed::Saved(Saved { directory, files, missing, contradiction, disk_full })
+            | Landed::Salvaged(Saved { directory, files, missing, contradiction, disk_full }) => {
+                self.directory = directory;
+                if disk_full {
+                    Event::DiskFull(missing.join("; "))
+                } else if missing.is_empty() {
                     let directory = self.directory.as_deref().unwrap_or(&self.order.out);
                     self.tell(LineEvent::Saved { directory: directory.display().to_string(), files });
                     Event::Saved { contradiction }
@@ -280,8 +325,10 @@ type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
 /// What a thing in flight brought.
 enum Landed {
     Issued(Result<(ExportToken, String), visit::Fault>),
-    Redeemed(Redeemed),
+    Redeemed(Box<Redeemed>),
     Saved(Saved),
+    /// As `Saved`, of a lost answer's beginning.
+    Salvaged(Saved),
 }
 
 async fn land(flight: &mut Option<Flight>) -> Landed {

@@ -7,8 +7,8 @@ use futures_util::StreamExt;
 use protocol::{Delivery, Export, ExportType};
 use std::path::PathBuf;
 use store::{
-    AvatarFolder, FileRecord, FileState, Manifest, ManifestFile, MissingFile, Phase, PlannedFile, StoreError,
-    VisitId, WholeFile,
+    AvatarFolder, FileRecord, FileState, Manifest, ManifestFile, MissingFile, Phase, PlannedFile, Room,
+    StoreError, VisitId, VisitLimits, WholeFile,
 };
 
 /// What is to be saved, and where.
@@ -19,12 +19,9 @@ pub(crate) struct SaveOrder {
     pub(crate) backend_host: String,
     pub(crate) out: PathBuf,
     pub(crate) required_exports: Vec<ExportType>,
-    pub(crate) parallel: usize,
-    pub(crate) max_file_size: u64,
+    pub(crate) limits: VisitLimits,
     /// As [`super::Order::download_pause`].
     pub(crate) pause: std::time::Duration,
-    /// As [`super::Order::patience`].
-    pub(crate) patience: std::time::Duration,
     pub(crate) times: store::Times,
     /// How far an earlier run had come, when this one finishes what a crash left.
     pub(crate) earlier: Vec<FileRecord>,
@@ -38,6 +35,8 @@ pub(crate) struct Saved {
     /// In words, one a thing that is missing; empty when the avatar is whole.
     pub(crate) missing: Vec<String>,
     pub(crate) contradiction: Option<String>,
+    /// Room on the disk is what is missing: what came stays in the making, to be gone on with.
+    pub(crate) disk_full: bool,
 }
 
 /// Downloads and saves. Dropped in the middle, it leaves partial files that `recover` goes on with.
@@ -45,7 +44,9 @@ pub(crate) async fn save(parts: &Parts, order: SaveOrder, delivery: Delivery) ->
     let contradiction = delivery.contradiction.as_ref().map(ToString::to_string);
     let mut saved = match try_save(parts, &order, delivery).await {
         Ok(saved) => saved,
-        Err(error) => Saved { missing: vec![error.to_string()], ..Saved::default() },
+        Err(error) => {
+            Saved { missing: vec![error.to_string()], disk_full: error.is_disk_full(), ..Saved::default() }
+        }
     };
     saved.contradiction = contradiction;
     saved
@@ -67,6 +68,18 @@ async fn try_save(parts: &Parts, order: &SaveOrder, delivery: Delivery) -> Resul
         tracing::error!(%error, "the files could not be journalled");
     }
     let results = fetch_all(parts, order, &folder, &delivery.exports, &names).await;
+    let full: Vec<String> = names
+        .iter()
+        .zip(&results)
+        .filter_map(|(name, result)| {
+            result.as_ref().err().filter(|failure| failure.full).map(|failure| (name, failure))
+        })
+        .map(|(name, failure)| format!("{name}: {}", failure.why))
+        .collect();
+    if !full.is_empty() {
+        // Nothing is put away as incomplete that a little room would make whole: the URLs may live that long.
+        return Ok(Saved { missing: full, disk_full: true, ..Saved::default() });
+    }
 
     let mut files = Vec::new();
     let mut missing: Vec<MissingFile> = delivery
@@ -129,14 +142,17 @@ async fn fetch_all(
     exports: &[Export],
     names: &[String],
 ) -> Vec<Result<WholeFile, Failure>> {
+    let room = Room::at(&order.out);
     let fetches: Vec<_> = exports
         .iter()
         .zip(names)
         .enumerate()
-        .map(|(index, (export, name))| fetch_one(parts, order, folder, index, export, name))
+        .map(|(index, (export, name))| fetch_one(parts, order, (folder, &room), index, export, name))
         .collect();
-    let mut results: Vec<_> =
-        futures_util::stream::iter(fetches).buffer_unordered(order.parallel.max(1)).collect().await;
+    let mut results: Vec<_> = futures_util::stream::iter(fetches)
+        .buffer_unordered(order.limits.parallel_downloads.max(1))
+        .collect()
+        .await;
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
 }
@@ -144,7 +160,7 @@ async fn fetch_all(
 async fn fetch_one(
     parts: &Parts,
     order: &SaveOrder,
-    folder: &AvatarFolder,
+    (folder, room): (&AvatarFolder, &Room),
     index: usize,
     export: &Export,
     name: &str,
@@ -159,12 +175,14 @@ async fn fetch_one(
         name,
         export_type: &export.export_type,
         url: &export.download_url,
-        max: order.max_file_size,
+        max: order.limits.max_file_size,
+        room,
         pause: order.pause,
-        patience: order.patience,
+        patience: order.limits.patience,
         earlier,
     };
     let result = fetch(parts, folder, &file).await;
+    room.release(index);
     let noted = match &result {
         Ok(whole) => parts.journal.file_whole(&order.id, index, whole.bytes, &whole.sha256, whole.format),
         Err(failure) => parts.journal.file_failed(&order.id, index, &failure.why, failure.spent),
@@ -186,6 +204,7 @@ fn whole_already(
     whole.filter(same).ok_or_else(|| Failure {
         why: "it was whole, and is no longer on the disk as it was".to_owned(),
         spent: true,
+        full: false,
     })
 }
 
@@ -227,7 +246,7 @@ fn finish(
     } else {
         folder.keep_incomplete(&parts.data, &manifest)?
     };
-    Ok(Saved { directory: Some(directory), files: told, missing: words, contradiction: None })
+    Ok(Saved { directory: Some(directory), files: told, missing: words, ..Saved::default() })
 }
 
 fn label(missing: &MissingFile) -> &str {

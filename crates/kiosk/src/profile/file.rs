@@ -203,6 +203,7 @@ fn fill(name: &str, written: Written) -> Result<Profile, String> {
         out: written.out,
         parallel_downloads: parallel,
         max_file_size: written.downloads.max_file_size.unwrap_or(2 << 30),
+        min_free_space: written.downloads.min_free_space.unwrap_or(128 << 20),
         network: network(&written.network)?,
     })
 }

@@ -48,6 +48,8 @@ pub struct Profile {
     pub parallel_downloads: usize,
     /// The largest file taken, in bytes. Default 2 GiB.
     pub max_file_size: u64,
+    /// The room on the disk, in bytes, under which no token is asked for and none redeemed. Default 128 MiB.
+    pub min_free_space: u64,
     /// How long the network may take. Default: as in [`TimeOuts`].
     pub network: TimeOuts,
 }

@@ -25,6 +25,7 @@ impl Profile {
             ("polling.usual_processing", time(self.usual_processing)),
             ("downloads.parallel", self.parallel_downloads.into()),
             ("downloads.max_file_size", size(self.max_file_size)),
+            ("downloads.min_free_space", size(self.min_free_space)),
             ("network.connect", spelled(self.network.connect)),
             ("network.silence", spelled(self.network.read)),
             ("network.call", spelled(self.network.total)),

@@ -97,6 +97,9 @@ pub struct WrittenDownloads {
     /// As in `"2GiB"`.
     #[serde(default, deserialize_with = "size")]
     pub max_file_size: Option<u64>,
+    /// As in `"128MiB"`.
+    #[serde(default, deserialize_with = "size")]
+    pub min_free_space: Option<u64>,
 }
 
 /// How long the network may take.

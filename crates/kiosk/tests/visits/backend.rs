@@ -54,6 +54,8 @@ pub(crate) struct Reply {
     body: Vec<u8>,
     /// The connection breaks after so many bytes of the body.
     breaks_at: Option<usize>,
+    /// The head states this length, whatever comes.
+    stated: Option<u64>,
     /// The head states no length.
     endless: bool,
     /// Not one byte comes, the connection just ends.
@@ -110,8 +112,38 @@ impl Reply {
         Self { breaks_at: Some(bytes), ..self }
     }
 
+    /// How long its body is.
+    pub(crate) fn length(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Without the last bytes of its body.
+    pub(crate) fn but_the_last(mut self, bytes: usize) -> Self {
+        self.body.truncate(self.body.len() - bytes);
+        self
+    }
+
+    /// What would break off is all that there is.
+    pub(crate) fn seemingly_whole(mut self) -> Self {
+        let length = self.breaks_at.take().unwrap_or(self.body.len());
+        self.body.truncate(length);
+        self
+    }
+
+    /// As a proxy packs it.
+    pub(crate) fn packed(mut self) -> Self {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, &self.body).expect("in memory");
+        self.body = encoder.finish().expect("in memory");
+        self.with("content-encoding", "gzip")
+    }
+
     pub(crate) fn endless(self) -> Self {
         Self { endless: true, ..self }
+    }
+
+    pub(crate) fn stating(self, length: u64) -> Self {
+        Self { stated: Some(length), ..self }
     }
 
     pub(crate) fn dripping(self) -> Self {
@@ -135,7 +167,7 @@ impl Reply {
         let length = if self.endless {
             "transfer-encoding: chunked".to_owned()
         } else {
-            format!("content-length: {}", self.body.len())
+            format!("content-length: {}", self.stated.unwrap_or(self.body.len() as u64))
         };
         let mut head = vec![format!("HTTP/1.1 {} X", self.status), "connection: close".to_owned(), length];
         head.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));

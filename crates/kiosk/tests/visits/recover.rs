@@ -19,12 +19,12 @@ async fn fate(house: &House) -> Fate {
     all.remove(0).fate
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
 /// A visit that began and has a token, as a crash leaves it.
-fn issued(house: &House, ephemeral: bool) -> VisitId {
+pub(crate) fn issued(house: &House, ephemeral: bool) -> VisitId {
     let id = VisitId::new();
     let start = VisitRecordStart {
         id,
@@ -35,6 +35,7 @@ fn issued(house: &House, ephemeral: bool) -> VisitId {
         out_dir: house.out(),
         required_exports: Vec::new(),
         started_at: now(),
+        limits: None,
     };
     house.disk.journal.begin(&start).expect("begun");
     let token = ExportToken::new("left-over-token").expect("a token");

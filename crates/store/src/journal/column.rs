@@ -4,6 +4,7 @@ use crate::error::StoreError;
 use jiff::Timestamp;
 use rusqlite::types::{Type, Value};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Microseconds since 1970.
 pub(super) fn time(at: Timestamp) -> i64 {
@@ -21,6 +22,11 @@ pub(super) fn size(bytes: u64) -> i64 {
 
 pub(super) fn read_size(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or_default()
+}
+
+/// A span of time in milliseconds.
+pub(super) fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A path: text where it is UTF-8 (so that people can read it), its raw bytes where it is not.

@@ -7,9 +7,9 @@
 //! # The order of calls
 //! ```text
 //! begin → token_issued → { redeem_intent → [request] → redeem_never_sent
-//!                                                    | redeem_unanswered
+//!                                                    | redeem_unanswered → [look into what came] → redeem_read
 //!                                                    | redeem_answered → [parse] → redeem_read }*
-//!       → files_planned → { file_requested → [GET] → file_progress* → file_whole | file_failed }*
+//!       → (redeem_salvaged) → files_planned → { file_requested → [GET] → file_progress* → file_whole | file_failed }*
 //!       → [AvatarFolder::publish] → ended
 //! ```
 //!
@@ -18,7 +18,8 @@
 //! |---|---|
 //! | `redeem_intent` | without a token; while an intent is open; while an answer is unread; after an answer with URLs; after the end |
 //! | `redeem_never_sent`, `redeem_unanswered`, `redeem_answered` | when that redeem is not open |
-//! | `redeem_read` | when that redeem has no unread answer |
+//! | `redeem_read` | when that redeem has no unread answer, and nothing unread came of it |
+//! | `redeem_salvaged` | when nothing is kept of that redeem's answer; after an answer with URLs; after the end |
 //! | `files_planned` | before an answer with URLs; a second time; after the end |
 //! | `file_…` | for a file that is not planned, or is whole; after the end |
 //! | `token_issued` | a second time; after the end |
@@ -42,7 +43,8 @@
 //!
 //! A visit whose backend died with the process (`ephemeral`) keeps nothing at any ending. What is kept is what
 //! [`Journal::unfinished`] gives. Forgotten means: overwritten in the database (`secure_delete`), and the WAL
-//! truncated. A body of an answer without URLs goes as soon as it was read.
+//! truncated. A body of an answer without URLs goes as soon as it was read. Of a lost or broken answer whatever came is
+//! kept if it names files: until an answer says that the token lives, or as long as the token itself.
 
 mod column;
 mod files;
@@ -52,9 +54,9 @@ mod record;
 mod redeem;
 
 pub use record::{
-    Ending, FileProgress, FileRecord, FileState, Forgotten, Kept, Phase, PlannedFile, RedeemNo,
-    RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile, UnfinishedRedeem, VisitDetail,
-    VisitRecord, VisitRecordStart,
+    Ending, FileProgress, FileRecord, FileState, Forgotten, Fragment, Kept, Phase, PlannedFile, Reading,
+    RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile, UnfinishedRedeem,
+    VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
 };
 
 use crate::crash::{self, Point, Step};
@@ -79,7 +81,7 @@ pub struct Journal {
 }
 
 /// The form of the database that this version writes.
-const FORM: i64 = 1;
+const FORM: i64 = 2;
 /// How long another program's write is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -118,10 +120,12 @@ impl Journal {
         let out_dir = column::path(&start.out_dir)?;
         let required: Vec<&str> = start.required_exports.iter().map(protocol::ExportType::as_str).collect();
         let required = serde_json::to_string(&required).unwrap_or_default();
+        let limits = start.limits;
         self.write(Step(Point::BeginWriting, Point::BeginWritten), |tx| {
             let made = tx.execute(
-                "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+                "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports,
+                     started_at, parallel_downloads, max_file_size, patience_ms, min_free_space)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
                 params![
                     start.id.to_string(),
                     start.profile,
@@ -130,7 +134,11 @@ impl Journal {
                     start.ephemeral,
                     out_dir,
                     required,
-                    column::time(start.started_at)
+                    column::time(start.started_at),
+                    limits.map(|limits| column::size(limits.parallel_downloads as u64)),
+                    limits.map(|limits| column::size(limits.max_file_size)),
+                    limits.map(|limits| column::millis(limits.patience)),
+                    limits.map(|limits| column::size(limits.min_free_space))
                 ],
             )?;
             guard(made == 1, start.id, "it began already")
@@ -381,14 +389,16 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     path.parent().map_or(Ok(()), disk::sync_path)
 }
 
-/// Makes the tables in a new journal; gives the form found or made.
+/// Makes the tables in a new journal, and brings those of an earlier version to this one's form, all of it or nothing;
+/// gives the form found or made.
 fn lay_out(connection: &mut Connection) -> rusqlite::Result<i64> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let form: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if form != 0 {
-        return Ok(form);
+    match form {
+        0 => tx.execute_batch(include_str!("schema.sql"))?,
+        1 => tx.execute_batch(include_str!("from-1-to-2.sql"))?,
+        _ => return Ok(form),
     }
-    tx.execute_batch(include_str!("schema.sql"))?;
     tx.pragma_update(None, "user_version", FORM)?;
     tx.commit()?;
     Ok(FORM)

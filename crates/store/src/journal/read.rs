@@ -1,8 +1,9 @@
 //! Reading the journal: history, one visit, and what is left to recover.
 
 use super::record::{
-    Ending, FileProgress, FileRecord, FileState, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState,
-    Unfinished, UnfinishedFile, UnfinishedRedeem, VisitDetail, VisitRecord, VisitRecordStart,
+    Ending, FileProgress, FileRecord, FileState, Fragment, RedeemNo, RedeemOutcome, RedeemRecord,
+    RedeemState, Unfinished, UnfinishedFile, UnfinishedRedeem, VisitDetail, VisitLimits, VisitRecord,
+    VisitRecordStart,
 };
 use super::{Fault, Journal, column};
 use crate::error::StoreError;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use protocol::{DownloadUrl, ExportToken, ExportType};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, Row, Transaction};
+use std::time::Duration;
 
 impl Journal {
     /// Every visit, the newest first.
@@ -77,7 +79,8 @@ const VISIT: &str =
     ended_at, ended_code, ended_exit, ended_message, ended_state, directory, recoverable, reopened,
     (SELECT count(*) FROM redeems WHERE visit = id),
     (SELECT count(*) FROM files WHERE visit = id AND state = 'whole'),
-    (SELECT count(*) FROM files WHERE visit = id)
+    (SELECT count(*) FROM files WHERE visit = id),
+    parallel_downloads, max_file_size, patience_ms, min_free_space
     FROM visits";
 
 fn visit(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
@@ -92,6 +95,7 @@ fn visit(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
         out_dir: column::read_path(row.get::<_, Value>(5)?),
         required_exports: required.into_iter().map(ExportType::new).collect(),
         started_at,
+        limits: limits(row)?,
     };
     let times = Times {
         started: started_at,
@@ -127,11 +131,29 @@ fn visit(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     })
 }
 
+fn limits(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
+    let figure = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::read_size));
+    let (Some(parallel), Some(max_file_size), Some(patience), Some(min_free_space)) =
+        (figure(27)?, figure(28)?, figure(29)?, figure(30)?)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(VisitLimits {
+        parallel_downloads: usize::try_from(parallel).unwrap_or(usize::MAX),
+        max_file_size,
+        patience: Duration::from_millis(patience),
+        min_free_space,
+    }))
+}
+
 fn redeem(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
     let evidence = |row: &Row<'_>| row.get::<_, Option<String>>(4).map(Option::unwrap_or_default);
     let outcome = match row.get::<_, String>(1)?.as_str() {
         "never_sent" => RedeemOutcome::NeverSent { why: evidence(row)? },
-        "unanswered" => RedeemOutcome::Unanswered { evidence: evidence(row)? },
+        "unanswered" => RedeemOutcome::Unanswered {
+            evidence: evidence(row)?,
+            salvaged: row.get::<_, Option<bool>>(7)? == Some(true),
+        },
         "answered" => RedeemOutcome::Answered {
             status: row.get(5)?,
             body_size: column::read_size(row.get(6)?),
@@ -175,7 +197,28 @@ fn unfinished(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinished, Fa
         )
         .optional()?;
     let files = files(tx, &id)?;
-    Ok(Unfinished { visit, token: token.and_then(|token| ExportToken::new(token).ok()), link, redeem, files })
+    let token = token.and_then(|token| ExportToken::new(token).ok());
+    Ok(Unfinished { visit, token, link, redeem, fragments: fragments(tx, &id)?, files })
+}
+
+/// What is kept of answers that were lost or broken.
+fn fragments(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Fragment>, Fault> {
+    let mut query = tx.prepare(
+        "SELECT no, body, delivered, evidence FROM redeems
+         WHERE visit = ?1 AND body IS NOT NULL AND (state = 'unanswered' OR delivered IS NOT NULL)
+         ORDER BY coalesce(delivered, 0) DESC, no DESC",
+    )?;
+    let fragments = query.query_map([id.to_string()], |row| {
+        let delivered: Option<bool> = row.get(2)?;
+        Ok(Fragment {
+            no: RedeemNo(row.get(0)?),
+            body: row.get(1)?,
+            read: delivered.is_some(),
+            salvaged: delivered == Some(true),
+            evidence: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+        })
+    })?;
+    Ok(fragments.collect::<rusqlite::Result<_>>()?)
 }
 
 fn files(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<UnfinishedFile>, Fault> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use protocol::{DownloadUrl, ExportToken, ExportType};
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The beginning of a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,48 @@ pub struct VisitRecordStart {
     pub required_exports: Vec<ExportType>,
     /// When it began.
     pub started_at: Timestamp,
+    /// What its downloads keep to, also when another run finishes them; `None` of a visit that an earlier version
+    /// began.
+    pub limits: Option<VisitLimits>,
+}
+
+/// What a visit's downloads keep to, as it was told when it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisitLimits {
+    /// Files at once.
+    pub parallel_downloads: usize,
+    /// The largest file taken, in bytes.
+    pub max_file_size: u64,
+    /// How long a download may hardly move.
+    pub patience: Duration,
+    /// The room on the disk, in bytes, under which nothing is asked for.
+    pub min_free_space: u64,
+}
+
+/// What was read in an answer, or in what came of a lost one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Not ready, as the specification says it: the token is active, so no earlier answer spent it. What was kept of
+    /// those is forgotten, and so is the body.
+    Good,
+    /// Nothing to keep: the body is forgotten.
+    Nothing,
+    /// The token's URLs, some of them: kept until a later answer tells whether the token was spent.
+    Fragment,
+    /// The token's URLs: the raw body stays until the files are saved, and the token, now spent, is forgotten.
+    Delivery,
+}
+
+impl Reading {
+    pub(super) fn keeps_the_body(self) -> bool {
+        matches!(self, Self::Fragment | Self::Delivery)
+    }
+}
+
+impl From<bool> for Reading {
+    fn from(delivered: bool) -> Self {
+        if delivered { Self::Delivery } else { Self::Nothing }
+    }
 }
 
 /// The number of a redeem within its visit, from 1.
@@ -175,6 +218,8 @@ pub enum RedeemOutcome {
     Unanswered {
         /// What is known: when, how many bytes came, what the socket said.
         evidence: String,
+        /// Whether what came of it was taken for the delivery, in the end.
+        salvaged: bool,
     },
     /// Its answer is on disk.
     Answered {
@@ -236,6 +281,9 @@ pub struct Unfinished {
     pub link: Option<String>,
     /// The redeem that decides: the one that delivered URLs, or else the last.
     pub redeem: Option<UnfinishedRedeem>,
+    /// The beginnings of answers that were lost or broken, while no later one has told what became of the token: the
+    /// one that was taken for the delivery, else the latest first.
+    pub fragments: Vec<Fragment>,
     /// Its files, with the URLs of those that are not whole.
     pub files: Vec<UnfinishedFile>,
 }
@@ -249,6 +297,33 @@ pub struct UnfinishedRedeem {
     pub intent_at: Timestamp,
     /// How it stands.
     pub state: RedeemState,
+}
+
+/// What came of an answer that is not whole.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fragment {
+    /// Of which redeem.
+    pub no: RedeemNo,
+    /// As it came. It is a secret.
+    pub body: Vec<u8>,
+    /// Whether somebody looked into it, and found URLs; otherwise the process died first.
+    pub read: bool,
+    /// Whether it was taken for the delivery.
+    pub salvaged: bool,
+    /// What happened to the rest of it, where that was noted.
+    pub evidence: String,
+}
+
+impl fmt::Debug for Fragment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fragment")
+            .field("no", &self.no)
+            .field("size", &self.body.len())
+            .field("read", &self.read)
+            .field("salvaged", &self.salvaged)
+            .field("evidence", &self.evidence)
+            .finish()
+    }
 }
 
 /// How a redeem of an unfinished visit stands.

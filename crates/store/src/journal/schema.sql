@@ -1,4 +1,4 @@
--- Form 1. Times are microseconds since 1970 (UTC). What is secret (token, link, url, body) is NULL once it is forgotten.
+-- Form 2. Times are microseconds since 1970 (UTC). What is secret (token, link, url, body) is NULL once it is forgotten.
 CREATE TABLE visits (
     id               TEXT PRIMARY KEY,
     profile          TEXT NOT NULL,
@@ -25,7 +25,12 @@ CREATE TABLE visits (
     ended_message    TEXT,
     ended_state      TEXT,
     directory        ANY,
-    recoverable      INTEGER NOT NULL DEFAULT 0
+    recoverable      INTEGER NOT NULL DEFAULT 0,
+    -- What its downloads keep to. NULL of a visit that began before form 2.
+    parallel_downloads INTEGER,
+    max_file_size    INTEGER,
+    patience_ms      INTEGER,
+    min_free_space   INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE redeems (
@@ -38,7 +43,7 @@ CREATE TABLE redeems (
     status    INTEGER,
     body      BLOB,
     body_size INTEGER,
-    -- NULL until the answer was read, then whether it carried URLs.
+    -- NULL until the answer was read, then whether it carried URLs (of a lost one: was taken for the delivery).
     delivered INTEGER,
     PRIMARY KEY (visit, no)
 ) STRICT, WITHOUT ROWID;

@@ -38,6 +38,7 @@ pub fn start(id: VisitId, ephemeral: bool) -> VisitRecordStart {
         out_dir: "/out".into(),
         required_exports: vec![ExportType::new("glb")],
         started_at: at(0),
+        limits: None,
     }
 }
 

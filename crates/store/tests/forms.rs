@@ -1,0 +1,95 @@
+//! Journals of earlier versions: opened, brought up to date, nothing lost.
+
+mod common;
+
+use common::{at, data, start};
+use std::path::Path;
+use std::time::Duration;
+use store::{DataDir, RedeemState, VisitId, VisitLimits};
+
+/// A journal as the version with form 1 left it: a crash after an answer with URLs, and a token in wait.
+fn form_1(root: &Path) -> rusqlite::Connection {
+    let old = rusqlite::Connection::open(root.join("journal.sqlite")).expect("opens");
+    old.pragma_update(None, "journal_mode", "wal").expect("as it was");
+    old.execute_batch(include_str!("forms/1.sql")).expect("the tables of then");
+    old.pragma_update(None, "user_version", 1).expect("form 1");
+    old.execute_batch(
+        "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at,
+             issued_at, token, link)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3d', 'p', 'https://a.test/', 'a.test', 0, '/out', '[\"glb\"]', 1, 2,
+             'old-token-0123', 'https://l.test/'),
+             ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 'p', 'https://a.test/', 'a.test', 0, '/out', '[]', 1, 2, NULL, NULL);
+         INSERT INTO redeems (visit, no, state, intent_at, ended_at, evidence)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3d', 1, 'unanswered', 3, 4, 'cut');
+         INSERT INTO redeems (visit, no, state, intent_at, ended_at, status, body, body_size, delivered)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 1, 'answered', 3, 4, 200, x'7b7d', 2, 1);",
+    )
+    .expect("written");
+    old
+}
+
+#[test]
+fn a_journal_of_form_1_is_taken_over_whole() {
+    let root = common::folder();
+    drop(form_1(root.path()));
+    let data = DataDir::open(root.path()).expect("a data folder");
+    for _ in 0..2 {
+        let journal = data.journal().expect("opens, and again");
+        let left = journal.unfinished().expect("reads");
+        assert_eq!(left.len(), 2);
+        assert_eq!(left[0].token.as_ref().map(protocol::ExportToken::expose), Some("old-token-0123"));
+        assert_eq!((left[0].visit.start.limits, left[0].fragments.len()), (None, 0));
+        let body = left[1].redeem.as_ref().map(|redeem| redeem.state.clone());
+        let expected =
+            RedeemState::Answered { status: 200, body: Some(b"{}".to_vec()), delivered: Some(true) };
+        assert_eq!(body, Some(expected));
+    }
+    let journal = data.journal().expect("opens");
+    journal.begin(&start(VisitId::new(), false)).expect("goes on");
+    assert_eq!(journal.history().expect("reads").len(), 3);
+}
+
+#[test]
+fn many_programs_at_once_bring_it_up_to_date_once() {
+    let root = common::folder();
+    let _old_one_still_open = form_1(root.path());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let data = DataDir::open(root.path()).expect("a data folder");
+                assert_eq!(data.journal().expect("opens").history().expect("reads").len(), 2);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_taking_over_that_fails_leaves_everything_as_it_was() {
+    let root = common::folder();
+    let old = form_1(root.path());
+    // A column of the new form's name stands in the way of the last step.
+    old.execute_batch("ALTER TABLE visits ADD COLUMN min_free_space INTEGER").expect("made");
+    drop(old);
+    let data = DataDir::open(root.path()).expect("a data folder");
+    assert_eq!(data.journal().expect_err("refused").code(), "journal_failed");
+    let old = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
+    let form: i64 = old.pragma_query_value(None, "user_version", |row| row.get(0)).expect("reads");
+    let added = old.prepare("SELECT parallel_downloads FROM visits").is_ok();
+    assert_eq!((form, added), (1, false));
+}
+
+#[test]
+fn what_a_visit_was_told_to_keep_to_survives() {
+    let (_root, data) = data();
+    let limits = VisitLimits {
+        parallel_downloads: 3,
+        max_file_size: 1 << 40,
+        patience: Duration::from_millis(1500),
+        min_free_space: 0,
+    };
+    let begun =
+        store::VisitRecordStart { limits: Some(limits), started_at: at(0), ..start(VisitId::new(), false) };
+    data.journal().expect("a journal").begin(&begun).expect("begun");
+    let left = data.journal().expect("again").unfinished().expect("reads");
+    assert_eq!(left[0].visit.start, begun);
+}
