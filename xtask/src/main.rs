@@ -19,7 +19,7 @@ cargo xtask demo   sees to what is missing, builds the app and opens its window;
 cargo xtask test   everything: formatting, lints, all tests, and the whole visit in a real window (under Xvfb)
 cargo xtask dev    the window with hot reload of the UI; rebuilt and started again when Rust code changes
 cargo xtask setup  only sees to what is missing for all of these
-cargo xtask bench  how late and how often the polling policies poll
+cargo xtask bench  how late and how often the polling policies poll; how long an avatar takes
 
 Options
   --no-install     never install anything: say what is missing and stop

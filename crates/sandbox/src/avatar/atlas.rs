@@ -23,6 +23,7 @@ pub(super) const TEETH: Patch = Patch::new(932, 808, 40, 64);
 pub(super) const LASH: Patch = Patch::new(980, 808, 32, 32);
 pub(super) const LID_RIM: Patch = Patch::new(980, 848, 32, 32);
 pub(super) const BROW: Patch = Patch::new(884, 880, 128, 64);
+pub(super) const TONGUE: Patch = Patch::new(884, 952, 128, 64);
 
 impl Patch {
     const fn new(x: u32, y: u32, width: u32, height: u32) -> Self {
@@ -55,7 +56,7 @@ mod tests {
 
     #[test]
     fn patches_fit_the_texture_and_do_not_overlap() {
-        let all = [HEAD, EYE, HAIR, EAR, MOUTH, TEETH, LASH, LID_RIM, BROW];
+        let all = [HEAD, EYE, HAIR, EAR, MOUTH, TEETH, LASH, LID_RIM, BROW, TONGUE];
         for (i, a) in all.iter().enumerate() {
             assert!(a.x + a.width <= SIZE && a.y + a.height <= SIZE);
             for b in &all[i + 1..] {

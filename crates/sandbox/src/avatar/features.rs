@@ -39,6 +39,17 @@ pub(super) fn eyeball(sculpt: &Sculpt, side: f32) -> Mesh {
     mesh
 }
 
+/// Where a place of an eyeball goes when the eye looks up, down, in or out (to the end of its way).
+pub(super) fn looks(sculpt: &Sculpt, side: f32) -> [(&'static str, Quat); 4] {
+    let (high, wide) = (22.0_f32.to_radians() * sculpt.who.eye_size, 28.0_f32.to_radians());
+    [
+        ("eyeLookUp", Quat::from_rotation_x(-high)),
+        ("eyeLookDown", Quat::from_rotation_x(high)),
+        ("eyeLookIn", Quat::from_rotation_y(-wide * side)),
+        ("eyeLookOut", Quat::from_rotation_y(wide * side)),
+    ]
+}
+
 /// One eyebrow: a tapered ribbon that lies on the brow.
 pub(super) fn brow(sculpt: &Sculpt, side: f32) -> Mesh {
     let (along, around) = (26_u32, 8_u32);
@@ -46,7 +57,7 @@ pub(super) fn brow(sculpt: &Sculpt, side: f32) -> Mesh {
     let spine = |t: f32| {
         let theta = mix(0.15, 0.68, t);
         let arch = who.brow_arch * bell((t - 0.62) / 0.42);
-        sculpt.surface(theta * side, 2.3 + arch - 0.8 * smoothstep(0.5, 1.0, t))
+        sculpt.surface(theta * side, 2.3 + arch - 0.5 * smoothstep(0.5, 1.0, t))
     };
     let mut mesh = Mesh::default();
     for i in 0..=along {
@@ -55,8 +66,8 @@ pub(super) fn brow(sculpt: &Sculpt, side: f32) -> Mesh {
         let forward = (spine((t + 0.03).min(1.0)) - spine((t - 0.03).max(0.0))).normalize_or_zero();
         let out = outward(sculpt, p);
         let up = forward.cross(out).normalize_or_zero() * -side;
-        let body = smoothstep(-0.06, 0.14, t) * (1.0 - smoothstep(0.35, 1.04, t)).max(0.02).powf(0.7);
-        let tall = 0.44 * who.brow_weight * body;
+        let body = smoothstep(-0.12, 0.3, t) * (1.0 - smoothstep(0.3, 1.1, t)).max(0.02).powf(0.7);
+        let tall = 0.37 * who.brow_weight * body;
         let thick = 0.2 * who.brow_weight.sqrt() * body;
         for j in 0..=around {
             let turn = TAU * j as f32 / around as f32 * -side;
@@ -103,6 +114,43 @@ pub(super) fn teeth(sculpt: &Sculpt, side: f32) -> Mesh {
     }
     mesh.grid(0, 6, columns);
     mesh
+}
+
+/// From the tongue's root to its tip, at rest behind the lower teeth.
+fn tongue_ends(sculpt: &Sculpt) -> (Vec3, Vec3) {
+    (sculpt.mouth + vec3(0.0, -0.25, -3.9), sculpt.mouth + vec3(0.0, -0.62, -1.55))
+}
+
+/// The tongue: a flat tapered tube with a round tip.
+pub(super) fn tongue(sculpt: &Sculpt) -> Mesh {
+    let (along, around) = (12_u32, 16_u32);
+    let (root, tip) = tongue_ends(sculpt);
+    let mut mesh = Mesh::default();
+    for i in 0..=along {
+        // Close together at the tip, which is round.
+        let t = 1.0 - (1.0 - i as f32 / along as f32).powf(1.7);
+        let middle = root.lerp(tip, t);
+        let round = (1.0 - t.powi(5)).max(0.0).sqrt();
+        for j in 0..=around {
+            let (sin, cos) = (TAU * j as f32 / around as f32).sin_cos();
+            // A furrow runs along its back.
+            let high = 0.3 * cos - if cos > 0.0 { 0.09 * bell(sin / 0.3) } else { 0.0 };
+            mesh.vertex(
+                middle + vec3(sin * 1.15, high, 0.0) * round,
+                atlas::TONGUE.at(vec2(0.5 + 0.5 * sin, 1.0 - t)),
+            );
+        }
+    }
+    mesh.grid(0, along + 1, around + 1);
+    mesh
+}
+
+/// Where a place of the tongue goes for each centimetre that its tip comes out.
+pub(super) fn tongue_out(sculpt: &Sculpt, rest: Vec3) -> Vec3 {
+    let (root, tip) = tongue_ends(sculpt);
+    let along = ((rest.z - root.z) / (tip.z - root.z)).clamp(0.0, 1.0);
+    // Over the lower teeth and lip, then down.
+    vec3(0.0, 0.31 * (PI * 0.85 * along).sin() - 0.16 * along.powi(3), along)
 }
 
 /// One ear: a shell whose rim folds round, set against the side of the head.

@@ -26,12 +26,9 @@ pub(super) fn write(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
 
     let head = &avatar.head.mesh;
     let hold: Vec<Hold> = head.positions.iter().map(|&p| rig::hold(p)).collect();
-    let mut primitive = out.primitive(head, &hold, materials[0]);
-    primitive.targets = Some(avatar.shapes.iter().map(|shape| out.target(head, shape)).collect());
-    let names: Vec<&str> = avatar.shapes.iter().map(|shape| shape.name.as_str()).collect();
-    let extras = serde_json::value::to_raw_value(&serde_json::json!({ "targetNames": names })).ok();
-    let weights = Some(vec![0.0; names.len()]);
-    out.skinned("head", json::Mesh { extras, weights, ..mesh("head", vec![primitive]) }, skin);
+    let primitive = out.primitive(head, &hold, materials[0]);
+    let mesh_of_head = out.shaped("head", primitive, head, &avatar.shapes);
+    out.skinned("head", mesh_of_head, skin);
 
     let mut eyes = Mesh::default();
     let mut hold = Vec::new();
@@ -40,7 +37,8 @@ pub(super) fn write(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
         hold.resize(eyes.positions.len(), rig::hold_eye(index));
     }
     let primitive = out.primitive(&eyes, &hold, materials[1]);
-    out.skinned("eyes", mesh("eyes", vec![primitive]), skin);
+    let mesh_of_eyes = out.shaped("eyes", primitive, &eyes, &avatar.eye_shapes);
+    out.skinned("eyes", mesh_of_eyes, skin);
 
     let hold: Vec<Hold> = avatar.hair.positions.iter().map(|&p| rig::hold(p.with_y(p.y.max(-9.0)))).collect();
     let primitive = out.primitive(&avatar.hair, &hold, materials[2]);
@@ -123,6 +121,20 @@ impl Document {
             extensions: None,
             extras: None,
         }
+    }
+
+    /// A mesh with its blendshapes, named as most readers look for it.
+    fn shaped(
+        &mut self,
+        name: &str,
+        mut primitive: json::mesh::Primitive,
+        of: &Mesh,
+        shapes: &[Shape],
+    ) -> json::Mesh {
+        primitive.targets = Some(shapes.iter().map(|shape| self.target(of, shape)).collect());
+        let names: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
+        let extras = serde_json::value::to_raw_value(&serde_json::json!({ "targetNames": names })).ok();
+        json::Mesh { extras, weights: Some(vec![0.0; names.len()]), ..mesh(name, vec![primitive]) }
     }
 
     /// A blendshape as sparse accessors: only the vertices that it moves are written.

@@ -12,36 +12,35 @@ use super::sculpt::Sculpt;
 
 /// The middle that the hair's directions are seen from.
 const CENTRE: Vec3 = vec3(0.0, 2.2, -0.8);
-const COLUMNS: u32 = 132;
-const ROWS: u32 = 58;
-const LOWEST: f32 = -64.0;
+const COLUMNS: u32 = 124;
+const ROWS: u32 = 50;
+/// Where the rays to the skull begin and how many there are; hair between them takes the mean.
+const LOWEST: f32 = -72.0;
+const RAYS: u32 = 48;
+/// How far over their end (degrees) the first rows of hair stand: close together, so that the edge is round and clean.
+const EDGE: [f32; 9] = [-9.0, -4.5, -1.6, 0.0, 1.2, 2.6, 4.4, 6.8, 10.0];
 
 /// The hair of a character. Empty for nobody: every style has some.
 pub(super) fn hair(sculpt: &Sculpt) -> Mesh {
     let cut = Cut::of(sculpt);
     let mut mesh = Mesh::default();
-    let mut kept = Vec::new();
+    let skull = Skull::of(sculpt, &cut);
     for row in 0..ROWS {
-        let elevation = mix(LOWEST, 90.0, (row as f32 / (ROWS - 1) as f32).powf(0.92));
-        let azimuth = |column: u32| (column as f32 / COLUMNS as f32 - 0.5) * 360.0;
-        let shown = |column: u32| elevation - cut.line(azimuth(column)) > -9.0;
-        // The skull is symmetric: one half serves both.
-        let half: Vec<f32> = (0..=COLUMNS / 2)
-            .map(|column| {
-                let used = shown(column) || shown(COLUMNS - column);
-                if used { sculpt.exit(CENTRE, direction(azimuth(column), elevation), 4.0) } else { 4.0 }
-            })
-            .collect();
         for column in 0..=COLUMNS {
             let around = column as f32 / COLUMNS as f32;
-            let scalp = half[column.min(COLUMNS - column) as usize];
-            let (position, over) = cut.point(scalp, azimuth(column), elevation);
-            kept.push(over > -5.0);
+            let azimuth = (around - 0.5) * 360.0;
+            // Rows follow the line where the hair ends.
+            let line = cut.line(azimuth);
+            let over = EDGE.get(row as usize).copied().unwrap_or_else(|| {
+                let first = EDGE.len() as u32 - 1;
+                let rest = (row - first) as f32 / (ROWS - 1 - first) as f32;
+                mix(EDGE[first as usize], 90.0 - line, rest)
+            });
+            let position = cut.point(skull.reach(column, line + over), azimuth, line + over);
             mesh.vertex(position, atlas::HAIR.at(vec2(around, 1.0 - row as f32 / (ROWS - 1) as f32)));
         }
     }
     mesh.grid(0, ROWS, COLUMNS + 1);
-    mesh.triangles.retain(|t| t.iter().any(|&i| kept[i as usize]));
     if cut.style == HairStyle::Bun {
         mesh.append(&knot(sculpt));
     }
@@ -49,6 +48,41 @@ pub(super) fn hair(sculpt: &Sculpt) -> Mesh {
     mesh.drop_unused();
     mesh
 }
+
+/// How far the skin is from [`CENTRE`], by column and elevation.
+struct Skull {
+    /// One half of the columns, the other is its mirror; [`RAYS`] elevations each.
+    half: Vec<f32>,
+}
+
+impl Skull {
+    fn of(sculpt: &Sculpt, cut: &Cut) -> Self {
+        let mut half = Vec::with_capacity(((COLUMNS / 2 + 1) * RAYS) as usize);
+        for column in 0..=COLUMNS / 2 {
+            let azimuth = (column as f32 / COLUMNS as f32 - 0.5) * 360.0;
+            let lowest = cut.line(azimuth).min(cut.line(-azimuth)) + EDGE[0] - SPACING;
+            let mut known = 8.0;
+            for ray in (0..RAYS).rev() {
+                let elevation = LOWEST + ray as f32 * SPACING;
+                if elevation >= lowest {
+                    known = sculpt.exit(CENTRE, direction(azimuth, elevation), known - 0.3);
+                }
+                half.push(known);
+            }
+        }
+        Self { half }
+    }
+
+    fn reach(&self, column: u32, elevation: f32) -> f32 {
+        let column = column.min(COLUMNS - column);
+        let up = ((elevation - LOWEST) / SPACING).clamp(0.0, RAYS as f32 - 1.001);
+        let at = |ray: u32| self.half[(column * RAYS + RAYS - 1 - ray) as usize];
+        mix(at(up as u32), at(up as u32 + 1), up.fract())
+    }
+}
+
+/// Degrees between two rays.
+const SPACING: f32 = (90.0 - LOWEST) / (RAYS - 1) as f32;
 
 fn direction(azimuth: f32, elevation: f32) -> Vec3 {
     let (a, e) = (azimuth.to_radians(), elevation.to_radians());
@@ -79,10 +113,10 @@ impl Cut {
     /// Elevation where hair grows from the skin.
     fn scalp_line(&self, azimuth: f32) -> f32 {
         const SHORT: [(f32, f32); 12] = [
-            (0.0, 38.0),
-            (28.0, 37.0),
-            (46.0, 33.0),
-            (57.0, 20.0),
+            (0.0, 34.5),
+            (28.0, 33.5),
+            (46.0, 29.5),
+            (57.0, 18.0),
             (66.0, 2.0),
             (74.0, -11.0),
             (82.0, -13.0),
@@ -99,9 +133,9 @@ impl Cut {
     /// Elevation where the hair ends.
     fn line(&self, azimuth: f32) -> f32 {
         const CURTAIN: [(f32, f32); 8] = [
-            (0.0, 38.0),
-            (30.0, 35.0),
-            (44.0, 27.0),
+            (0.0, 35.0),
+            (30.0, 32.0),
+            (44.0, 25.0),
             (54.0, 8.0),
             (62.0, -22.0),
             (72.0, -42.0),
@@ -113,7 +147,7 @@ impl Cut {
         match self.style {
             HairStyle::Bob => eased_table(&CURTAIN, a) - 12.0 * bell((towards + 34.0) / 22.0),
             HairStyle::Fringe => {
-                mix(24.0 + 1.5 * (azimuth * 0.35).sin(), eased_table(&CURTAIN, a), smoothstep(40.0, 58.0, a))
+                mix(22.0 + 0.9 * (azimuth * 0.35).sin(), eased_table(&CURTAIN, a), smoothstep(40.0, 58.0, a))
             }
             HairStyle::Long => {
                 let long = eased_table(&CURTAIN, a);
@@ -125,8 +159,8 @@ impl Cut {
         }
     }
 
-    /// The hair's surface in a direction, and how far that is over where the hair ends.
-    fn point(&self, scalp: f32, azimuth: f32, elevation: f32) -> (Vec3, f32) {
+    /// The hair's surface in a direction.
+    fn point(&self, scalp: f32, azimuth: f32, elevation: f32) -> Vec3 {
         let along = direction(azimuth, elevation);
         let over = elevation - self.line(azimuth);
         let (height, edge) = self.height(azimuth, elevation, scalp, along);
@@ -139,7 +173,7 @@ impl Cut {
         if self.style == HairStyle::Quiff {
             p.z += 0.9 * bell((elevation - 46.0) / 22.0) * bell(azimuth / 46.0) * grown;
         }
-        (p, over)
+        p
     }
 
     /// How thick the hair is over the scalp, and over how many degrees it rises from its edge.

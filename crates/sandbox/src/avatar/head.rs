@@ -16,7 +16,7 @@ pub(super) struct Lids {
 }
 
 /// The lids of a relaxed face.
-pub(super) const LIDS_AT_REST: Lids = Lids { upper: 0.84, lower: 0.56 };
+pub(super) const LIDS_AT_REST: Lids = Lids { upper: 0.84, lower: 0.68 };
 
 /// Where a vertex of the face comes from, so that it can be placed again with other lids.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +43,8 @@ pub(super) enum Layer {
     OnSkin,
     /// Teeth and gums: only the jaw moves them.
     Teeth,
+    /// The tongue: it goes with the jaw, and comes out.
+    Tongue,
 }
 
 /// The face's mesh with the origin of each vertex.
@@ -160,7 +162,7 @@ pub(super) fn place(sculpt: &Sculpt, source: &Source, lids: Lids) -> Vec3 {
     let eye = vec3(sculpt.eye.x.copysign(source.theta), sculpt.eye.y, sculpt.eye.z);
     let out = (edge - eye).normalize_or_zero();
     match source.layer {
-        Layer::Skin | Layer::OnSkin | Layer::Teeth | Layer::LidRim(0) => edge,
+        Layer::Skin | Layer::OnSkin | Layer::Teeth | Layer::Tongue | Layer::LidRim(0) => edge,
         Layer::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
         Layer::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
         Layer::Lash(k) => {

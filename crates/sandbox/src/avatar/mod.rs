@@ -27,6 +27,8 @@ mod portrait;
 mod rig;
 mod sculpt;
 mod shape_table;
+#[cfg(test)]
+mod shape_tests;
 mod shapes;
 #[cfg(test)]
 mod tests;
@@ -75,6 +77,7 @@ struct Avatar {
     eyes: [Mesh; 2],
     hair: Mesh,
     shapes: Vec<Shape>,
+    eye_shapes: Vec<Shape>,
     texture: RgbImage,
 }
 
@@ -87,6 +90,7 @@ impl Avatar {
             head.attach(&features::ear(&sculpt, side), Layer::OnSkin, 0.0);
             head.attach(&features::teeth(&sculpt, side), Layer::Teeth, side);
         }
+        head.attach(&features::tongue(&sculpt), Layer::Tongue, -1.0);
         head.mesh.drop_slivers();
         head.mesh.smooth();
         let texture = texture::paint(&sculpt, &head, face);
@@ -101,7 +105,8 @@ impl Avatar {
             mesh.drop_unused();
             mesh.smooth();
         }
-        Self { sculpt, head, eyes, hair, shapes, texture }
+        let eye_shapes = shapes::eye_shapes(&sculpt, &eyes);
+        Self { sculpt, head, eyes, hair, shapes, eye_shapes, texture }
     }
 
     /// The face's mesh with blendshapes at some weights.
@@ -122,8 +127,8 @@ impl Avatar {
         let face = self.posed(&[
             ("mouthSmileLeft", 0.5),
             ("mouthSmileRight", 0.44),
-            ("browInnerUp", 0.2),
-            ("browOuterUpLeft", 0.15),
+            ("browInnerUp", 0.06),
+            ("browOuterUpLeft", 0.12),
             ("eyeSquintLeft", 0.12),
             ("eyeSquintRight", 0.12),
         ]);
@@ -144,7 +149,7 @@ impl Avatar {
 
 fn png(image: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive);
+    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Up);
     let written = encoder.write_image(image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8);
     debug_assert!(written.is_ok(), "an RGB picture of a known size always encodes into memory");
     bytes

@@ -67,19 +67,65 @@ fn geometry(avatar: &Avatar) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "o {name}\nusemtl {material}");
         for p in &mesh.positions {
-            let _ = writeln!(text, "v {:.5} {:.5} {:.5}", p.x * 0.01, p.y * 0.01, p.z * 0.01);
+            line(&mut text, "v", &(*p * 0.01).to_array(), 5);
         }
         for uv in &mesh.uvs {
-            let _ = writeln!(text, "vt {:.5} {:.5}", uv.x, 1.0 - uv.y);
+            line(&mut text, "vt", &[uv.x, 1.0 - uv.y], 5);
         }
         for n in &mesh.normals {
-            let _ = writeln!(text, "vn {:.3} {:.3} {:.3}", n.x, n.y, n.z);
+            line(&mut text, "vn", &n.to_array(), 3);
         }
         for t in &mesh.triangles {
-            let [a, b, c] = t.map(|i| i + first);
-            let _ = writeln!(text, "f {a}/{a}/{a} {b}/{b}/{b} {c}/{c}/{c}");
+            text.push('f');
+            for corner in t.map(|i| i + first) {
+                for separator in [' ', '/', '/'] {
+                    text.push(separator);
+                    digits(&mut text, corner, 1);
+                }
+            }
+            text.push('\n');
         }
         first += mesh.positions.len() as u32;
     }
     text
+}
+
+/// A line of small numbers with some decimals: tens of thousands of them, for which `write!` takes five times as long.
+fn line(text: &mut String, word: &str, numbers: &[f32], decimals: u32) {
+    text.push_str(word);
+    let scale = 10_u32.pow(decimals);
+    for number in numbers {
+        let fixed = (number * scale as f32).round() as i32;
+        text.push_str(if fixed < 0 { " -" } else { " " });
+        digits(text, fixed.unsigned_abs() / scale, 1);
+        text.push('.');
+        digits(text, fixed.unsigned_abs() % scale, decimals);
+    }
+    text.push('\n');
+}
+
+/// A number with at least so many digits.
+fn digits(text: &mut String, number: u32, least: u32) {
+    if number >= 10 || least > 1 {
+        digits(text, number / 10, least.saturating_sub(1));
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_format_would() {
+        for number in [0.0, -0.004, 0.5, 0.12345, -1.0, 0.99999, 13.0401, -0.00001] {
+            let mut text = String::new();
+            line(&mut text, "v", &[number], 5);
+            let expected = format!("v {number:.5}\n");
+            assert_eq!(text, expected);
+        }
+        let mut text = String::new();
+        digits(&mut text, 1_203, 1);
+        assert_eq!(text, "1203");
+    }
 }

@@ -55,14 +55,18 @@ pub(super) fn render(parts: &[Part], texture: &RgbImage, backdrop: Vec3) -> RgbI
     let mut image = RgbImage::new(SIZE.0, SIZE.1);
     for (x, y, pixel) in image.enumerate_pixels_mut() {
         let mut sum = Vec3::ZERO;
+        let mut last: Option<(&Hit, Vec3)> = None;
         for sub in 0..FINE * FINE {
             let (fx, fy) = (x * FINE + sub % FINE, y * FINE + sub / FINE);
             let hit = &canvas.hits[(fy * width + fx) as usize];
-            sum += if hit.depth < f32::MAX {
-                to_display(shade(hit))
-            } else {
-                background(fx as f32 / width as f32, fy as f32 / height as f32, backdrop)
+            // Samples of a pixel that meet the same surface share its shade: only edges are seen more than once.
+            let tone = match last {
+                Some((before, tone)) if hit.continues(before) => tone,
+                _ if hit.depth < f32::MAX => to_display(shade(hit)),
+                _ => background(fx as f32 / width as f32, fy as f32 / height as f32, backdrop),
             };
+            last = Some((hit, tone));
+            sum += tone;
         }
         let grain = (noise(vec3(x as f32 * 0.9, y as f32 * 0.9, 1.0)) - 0.5) * 0.006;
         *pixel = Rgb((sum / (FINE * FINE) as f32 + grain)
@@ -116,7 +120,7 @@ struct Camera {
 impl Camera {
     /// Stands a little to the side of the head, at the height of its eyes.
     fn new(width: u32, height: u32) -> Self {
-        let target = vec3(0.0, -0.7, 0.0);
+        let target = vec3(0.0, 1.0, 0.0);
         let direction = vec3(-0.27, 0.035, 1.0).normalize();
         let distance = 96.0;
         let right = Vec3::Y.cross(direction).normalize();
@@ -124,8 +128,8 @@ impl Camera {
         Self {
             eye: target + direction * distance,
             turn: Mat3::from_cols(right, up, direction).transpose(),
-            // Thirty-nine centimetres fill the height.
-            focal: height as f32 / 39.0 * distance,
+            // Thirty-four centimetres fill the height.
+            focal: height as f32 / 34.0 * distance,
             middle: Vec2::new(width as f32 / 2.0, height as f32 / 2.0),
         }
     }
@@ -180,6 +184,14 @@ struct Hit {
     part: u32,
     b: f32,
     c: f32,
+}
+
+impl Hit {
+    /// Whether it is on the same surface as one beside it.
+    fn continues(&self, other: &Self) -> bool {
+        self.depth.to_bits() == other.depth.to_bits()
+            || (self.part == other.part && (self.depth - other.depth).abs() < 0.12)
+    }
 }
 
 struct Canvas {

@@ -22,8 +22,8 @@ const EYES: u8 = 3;
 pub(super) fn joints(sculpt: &Sculpt) -> Vec<Joint> {
     let eye = sculpt.eye;
     vec![
-        Joint { name: "chest", parent: None, at: vec3(0.0, -20.0, -3.0) },
-        Joint { name: "neck", parent: Some(0), at: vec3(0.0, -15.5, -2.9) },
+        Joint { name: "chest", parent: None, at: vec3(0.0, -17.0, -3.2) },
+        Joint { name: "neck", parent: Some(0), at: vec3(0.0, -13.2, -2.9) },
         Joint { name: "head", parent: Some(1), at: vec3(0.0, -7.0, -2.0) },
         Joint { name: "leftEye", parent: Some(2), at: eye },
         Joint { name: "rightEye", parent: Some(2), at: vec3(-eye.x, eye.y, eye.z) },
@@ -35,8 +35,8 @@ pub(super) type Hold = ([u8; 4], [u8; 4]);
 
 /// What carries a point of the skin or hair.
 pub(super) fn hold(p: Vec3) -> Hold {
-    let head = smoothstep(-13.8, -9.0, p.y + 0.25 * (p.z + 2.0).min(0.0));
-    let chest = smoothstep(-15.6, -18.6, p.y);
+    let head = smoothstep(-12.8, -8.6, p.y + 0.25 * (p.z + 2.0).min(0.0));
+    let chest = smoothstep(-13.4, -15.8, p.y);
     let head = (head * (1.0 - chest) * 255.0).round() as u8;
     let chest = (chest * 255.0).round() as u8;
     let parts = [(HEAD, head), (NECK, 255 - head - chest), (CHEST, chest)];

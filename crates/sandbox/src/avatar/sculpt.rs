@@ -4,7 +4,7 @@
 use glam::{Vec3, vec3};
 
 use super::character::Character;
-use super::maths::{bar, carve, ellipsoid, join, mix, spline};
+use super::maths::{bar, carve, ellipsoid, join, mix, smoothstep, spline};
 
 /// The sculpted head of one character.
 pub(super) struct Sculpt {
@@ -62,9 +62,9 @@ const ELEVATION: [(f32, f32); 12] = [
 
 impl Sculpt {
     pub(super) fn new(who: Character) -> Self {
-        let eye_radius = 1.52 * who.eye_size;
+        let eye_radius = 1.7 * who.eye_size;
         let mut it = Self {
-            eye: vec3(3.2 * mix(1.0, who.width, 0.5), 0.0, 5.9),
+            eye: vec3(3.25 * mix(1.0, who.width, 0.5), 0.0, 5.72),
             eye_radius,
             mouth: Vec3::ZERO,
             mouth_corner: Vec3::ZERO,
@@ -77,13 +77,13 @@ impl Sculpt {
 
     /// Half of the angle that the mouth takes, seen from the spine.
     pub(super) fn mouth_half_angle(&self) -> f32 {
-        0.265 * self.who.mouth_width
+        0.3 * self.who.mouth_width
     }
 
     /// Where an eye's middle stands and half of what it takes, as angles seen from the spine.
     pub(super) fn eye_angles(&self) -> (f32, f32) {
         let front = self.eye.z + self.eye_radius * 0.85;
-        (self.eye.x.atan2(front) + 0.012, 0.19 * self.who.eye_size)
+        (self.eye.x.atan2(front) + 0.012, 0.212 * self.who.eye_size)
     }
 
     /// The point of the skin at an angle round the spine (0 = face, positive to the character's left) and a row.
@@ -91,17 +91,19 @@ impl Sculpt {
         let from = vec3(0.0, spline(&SPINE_HEIGHT, row), spline(&SPINE_DEPTH, row));
         let elevation = spline(&ELEVATION, row).min(90.0).to_radians();
         let along = vec3(theta.sin() * elevation.cos(), elevation.sin(), theta.cos() * elevation.cos());
-        from + along * self.exit(from, along, 4.0)
+        let mut p = from + along * self.exit(from, along, 4.0);
+        p.y = lowered(p.y);
+        p
     }
 
     /// How far a ray from inside goes before it leaves the head.
     pub(super) fn exit(&self, from: Vec3, along: Vec3, start: f32) -> f32 {
         let mut reach = start;
-        let mut gap = self.distance(from + along * reach);
+        let mut gap = self.clay(from + along * reach);
         let mut step = -gap * 0.9;
         for _ in 0..24 {
             reach += step;
-            let next = self.distance(from + along * reach);
+            let next = self.clay(from + along * reach);
             if next.abs() < 0.002 {
                 break;
             }
@@ -123,15 +125,20 @@ impl Sculpt {
     }
 
     /// Signed distance to the skin: negative inside.
-    pub(super) fn distance(&self, point: Vec3) -> f32 {
+    pub(super) fn distance(&self, p: Vec3) -> f32 {
+        self.clay(p.with_y(stretched(p.y)))
+    }
+
+    /// The same before the neck is shortened.
+    fn clay(&self, point: Vec3) -> f32 {
         let who = &self.who;
         let p = vec3(point.x.abs(), point.y, point.z);
         let mut d = ellipsoid(p - vec3(0.0, 3.3, -1.0), vec3(7.5 * who.width, 8.5, 9.2));
-        d = join(d, ellipsoid(p - vec3(0.0, -3.0, 2.3), vec3(6.0 * who.width * who.jaw, 7.5, 6.0)), 2.2);
+        d = join(d, ellipsoid(p - vec3(0.0, -3.0, 2.3), vec3(5.9 * who.width * who.jaw, 7.5, 6.0)), 2.4);
         // Parts that cannot reach a point are left out: this function is most of the work.
         if p.y < 0.0 {
             let chin = 1.7 * who.chin;
-            d = join(d, bar(p, vec3(4.7 * who.jaw, -5.0, 0.6), vec3(1.5, -9.0, 6.0), 2.1, chin), 1.8);
+            d = join(d, bar(p, vec3(4.3 * who.jaw, -4.8, 0.7), vec3(1.5, -9.0, 6.0), 2.1, chin), 2.4);
         }
         if p.y < 1.5 {
             d = join(d, self.neck(p), 1.6);
@@ -145,11 +152,11 @@ impl Sculpt {
     fn neck(&self, p: Vec3) -> f32 {
         let q = vec3(p.x, p.y, p.z * 1.04);
         let column =
-            bar(q, vec3(0.0, -5.0, -1.9), vec3(0.0, -19.0, -3.0), 4.9 * self.who.neck, 5.2 * self.who.neck);
+            bar(q, vec3(0.0, -5.0, -1.7), vec3(0.0, -19.0, -3.2), 4.6 * self.who.neck, 5.1 * self.who.neck);
         if p.y > -11.0 {
             return column;
         }
-        let shoulders = ellipsoid(p - vec3(0.0, -22.6, -2.6), vec3(13.5, 5.2, 6.8));
+        let shoulders = ellipsoid(p - vec3(0.0, -22.6, -2.6), vec3(13.8, 5.2, 6.8));
         join(column, shoulders, 3.4)
     }
 
@@ -159,8 +166,8 @@ impl Sculpt {
         d = join(d, ellipsoid(p - vec3(0.0, -9.3, 6.5), vec3(1.9, 1.5, 1.7) * who.chin), 1.3);
         d = join(
             d,
-            ellipsoid(p - vec3(4.0, -3.3, 5.0), vec3(2.3, 2.1, 2.2) * mix(1.0, who.cheeks, 0.5)),
-            1.9,
+            ellipsoid(p - vec3(4.0, -2.9, 4.9), vec3(2.1, 1.9, 2.1) * mix(1.0, who.cheeks, 0.5)),
+            2.3,
         );
         if p.y > -4.5 {
             d = self.eye_region(p, d);
@@ -174,7 +181,7 @@ impl Sculpt {
     /// Brow, sockets, then lids over the eyeballs.
     fn eye_region(&self, p: Vec3, mut d: f32) -> f32 {
         d = join(d, bar(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9), 1.5);
-        d = carve(d, ellipsoid(p - vec3(self.eye.x - 0.1, -0.1, 8.6), vec3(2.2, 1.55, 1.7)), 1.3);
+        d = carve(d, ellipsoid(p - vec3(self.eye.x - 0.1, -0.1, 8.6), vec3(2.35, 1.65, 1.7)), 1.3);
         join(d, (p - self.eye).length() - self.eye_radius - 0.15, 0.42)
     }
 
@@ -182,7 +189,7 @@ impl Sculpt {
         let who = &self.who;
         d = join(d, ellipsoid(p - vec3(0.0, -6.4, 6.3), vec3(3.0, 2.3, 2.1)), 1.3);
         let lips = who.lips;
-        let corner = 2.25 * who.mouth_width;
+        let corner = 2.5 * who.mouth_width;
         let upper = join(
             bar(p, vec3(0.35, -6.12, 8.38), vec3(corner, -6.3, 7.35), 0.42 * lips, 0.16),
             (p - vec3(0.0, -6.22, 8.42)).length() - 0.4 * lips,
@@ -202,19 +209,50 @@ impl Sculpt {
     fn nose(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.who;
         let (n, lift) = (who.nose, who.nose_lift);
-        let tip = vec3(0.0, -3.25 + lift, 9.15 + 0.45 * n);
+        let tip = vec3(0.0, -3.25 + lift, 8.85 + 0.45 * n);
         d = join(d, bar(p, vec3(0.0, 0.9, 7.0), tip - vec3(0.0, -0.3, 0.5), 0.72, 0.8 * n), 0.9);
-        d = join(d, (p - tip).length() - 0.98 * n, 0.7);
-        let wing = vec3(1.12 * n, -3.75 + lift * 0.6, 8.35);
-        d = join(d, ellipsoid(p - wing, vec3(0.68, 0.66, 0.85) * n), 0.45);
+        d = join(d, (p - tip).length() - 1.0 * n, 1.0);
+        let wing = vec3(1.1 * n, -3.72 + lift * 0.6, 8.3);
+        d = join(d, ellipsoid(p - wing, vec3(0.66, 0.64, 0.85) * n), 0.6);
         let nostril = vec3(0.55 * n, -4.28 + lift * 0.8, 8.95);
-        carve(d, ellipsoid(p - nostril, vec3(0.3, 0.3, 0.45) * n), 0.25)
+        carve(d, ellipsoid(p - nostril, vec3(0.3, 0.26, 0.42) * n), 0.3)
     }
+}
+
+/// The neck is marched long, where rays meet it well, and then pushed together by this much, between these heights.
+const SHORTER: f32 = 3.2;
+const NECK_TOP: f32 = -10.3;
+const NECK_FOOT: f32 = -18.0;
+
+/// Where a height of the long neck ends up.
+fn lowered(y: f32) -> f32 {
+    y + SHORTER * smoothstep(NECK_TOP, NECK_FOOT, y)
+}
+
+/// The inverse of [`lowered`].
+fn stretched(y: f32) -> f32 {
+    if y >= NECK_TOP {
+        return y;
+    }
+    let mut long = y - SHORTER * smoothstep(NECK_TOP, NECK_FOOT + SHORTER, y);
+    for _ in 0..3 {
+        let slope = (lowered(long + 0.05) - lowered(long - 0.05)) * 10.0;
+        long -= (lowered(long) - y) / slope;
+    }
+    long
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shortened_neck_is_measured_where_it_is() {
+        for step in 0..240 {
+            let y = 2.0 - step as f32 * 0.1;
+            assert!((stretched(lowered(y)) - y).abs() < 0.02, "{y}");
+        }
+    }
 
     #[test]
     fn rays_end_on_the_skin_and_the_head_is_symmetric() {

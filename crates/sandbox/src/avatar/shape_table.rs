@@ -43,6 +43,8 @@ pub(super) struct Motion {
     /// Degrees that the jaw opens.
     pub(super) jaw_turn: f32,
     pub(super) jaw_shift: Vec3,
+    /// How far the tongue's tip comes out.
+    pub(super) tongue: f32,
     pub(super) pushes: &'static [Push],
 }
 
@@ -61,7 +63,7 @@ const fn lip(at: At, wide: f32, tall: f32, by: [f32; 3], gate: Gate) -> Push {
 }
 
 const fn pair(name: &'static str, pushes: &'static [Push]) -> Motion {
-    Motion { name, sided: true, lids: None, jaw_turn: 0.0, jaw_shift: Vec3::ZERO, pushes }
+    Motion { name, sided: true, lids: None, jaw_turn: 0.0, jaw_shift: Vec3::ZERO, tongue: 0.0, pushes }
 }
 
 const fn whole(name: &'static str, pushes: &'static [Push]) -> Motion {
@@ -82,10 +84,12 @@ use Gate::{Lower, Upper};
 /// Every blendshape of the avatar, in the order in which they are exported.
 pub(super) const MOTIONS: &[Motion] = &[
     eye("eyeBlink", -0.33, 0.345, &[push(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
-    eye("eyeSquint", 0.62, 0.22, &[push(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
-    eye("eyeWide", 1.12, 0.66, &[push(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
+    eye("eyeSquint", 0.6, 0.26, &[push(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
+    eye("eyeWide", 1.12, 0.8, &[push(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
     eye("eyeLookDown", 0.42, 0.62, &[]),
     eye("eyeLookUp", 1.04, 0.46, &[]),
+    eye("eyeLookIn", 0.8, 0.7, &[push(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
+    eye("eyeLookOut", 0.8, 0.7, &[push(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
     jaw("jawOpen", 15.0, [0.0, 0.0, 0.0]),
     jaw("jawForward", 0.0, [0.0, 0.0, 0.7]),
     jaw("jawLeft", 0.0, [0.8, 0.0, 0.0]),
@@ -93,8 +97,8 @@ pub(super) const MOTIONS: &[Motion] = &[
     pair(
         "mouthSmile",
         &[
-            push(Corner, 1.9, [0.72, 0.72, -0.3]),
-            push(Cheek, 2.1, [0.16, 0.42, 0.36]),
+            push(Corner, 1.6, [0.72, 0.72, -0.42]),
+            push(Cheek, 1.9, [0.1, 0.4, 0.3]),
             push(UnderEye, 1.5, [0.0, 0.16, 0.08]),
         ],
     ),
@@ -124,7 +128,7 @@ pub(super) const MOTIONS: &[Motion] = &[
     ),
     whole(
         "mouthClose",
-        &[lip(Mouth, 2.3, 1.2, [0.0, -0.12, 0.05], Upper), lip(Mouth, 2.3, 1.6, [0.0, 0.9, 0.2], Lower)],
+        &[lip(Mouth, 2.3, 1.2, [0.0, -0.22, 0.0], Upper), lip(Mouth, 2.5, 1.9, [0.0, 1.72, 0.3], Lower)],
     ),
     pair(
         "browDown",
@@ -134,5 +138,6 @@ pub(super) const MOTIONS: &[Motion] = &[
     pair("browOuterUp", &[push(BrowOuter, 1.9, [0.05, 0.75, 0.0])]),
     whole("cheekPuff", &[push(Cheek, 2.6, [0.75, -0.25, 0.55])]),
     pair("cheekSquint", &[push(Cheek, 2.0, [0.05, 0.4, 0.28]), push(UnderEye, 1.5, [0.0, 0.22, 0.08])]),
+    Motion { jaw_turn: 7.0, tongue: 2.9, ..whole("tongueOut", &[]) },
     pair("noseSneer", &[push(Nose, 1.3, [0.12, 0.36, -0.04]), lip(Mouth, 1.9, 1.2, [0.0, 0.16, 0.0], Upper)]),
 ];

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use glam::{Quat, Vec3, vec3};
 
+use super::features;
 use super::head::{Head, Layer, Lids, Source, place};
-use super::maths::{bell, mix, smoothstep};
-use super::mesh::Seams;
+use super::maths::{mix, smoothstep};
+use super::mesh::{Mesh, Seams};
 use super::sculpt::{EYE_ROW, MOUTH_ROW, Sculpt};
 use super::shape_table::{At, Gate, MOTIONS, Motion};
 
@@ -17,24 +18,66 @@ pub(super) struct Shape {
     pub(super) changes: Vec<(usize, Vec3, Vec3)>,
 }
 
+/// What is known of a vertex whatever moves it.
+struct Place {
+    source: Source,
+    rest: Vec3,
+    /// 0 above the mouth, 1 below it.
+    below: f32,
+    /// How much of the jaw's motion reaches it.
+    jaw: f32,
+    /// How much of a push it takes.
+    soft: f32,
+}
+
 /// All blendshapes of a head whose mesh has its normals.
 pub(super) fn shapes(sculpt: &Sculpt, head: &Head, seams: &Seams) -> Vec<Shape> {
-    let jaw: Vec<f32> = head
+    let places: Vec<Place> = head
         .sources
         .iter()
         .zip(&head.mesh.positions)
-        .map(|(source, &p)| below_mouth(sculpt, source) * jaw_reach(source, p))
+        .map(|(source, &rest)| {
+            let below = below_mouth(sculpt, source);
+            let jaw = below * jaw_reach(source, rest);
+            Place { source: *source, rest, below, jaw, soft: softness(sculpt, source) }
+        })
         .collect();
     let sides: &[(&str, f32)] = &[("Left", 1.0), ("Right", -1.0)];
     let mut all = Vec::new();
     for motion in MOTIONS {
         if motion.sided {
             for (suffix, side) in sides {
-                all.push(shape(sculpt, head, seams, &jaw, motion, format!("{}{suffix}", motion.name), *side));
+                all.push(shape(
+                    sculpt,
+                    head,
+                    seams,
+                    &places,
+                    motion,
+                    format!("{}{suffix}", motion.name),
+                    *side,
+                ));
             }
         } else {
-            all.push(shape(sculpt, head, seams, &jaw, motion, motion.name.to_owned(), 0.0));
+            all.push(shape(sculpt, head, seams, &places, motion, motion.name.to_owned(), 0.0));
         }
+    }
+    all
+}
+
+/// The blendshapes of both eyeballs, which stand in one mesh, the left one first.
+pub(super) fn eye_shapes(sculpt: &Sculpt, eyes: &[Mesh; 2]) -> Vec<Shape> {
+    let mut all = Vec::new();
+    let mut first = 0;
+    for (eye, (side, suffix)) in eyes.iter().zip([(1.0, "Left"), (-1.0, "Right")]) {
+        let middle = vec3(sculpt.eye.x * side, sculpt.eye.y, sculpt.eye.z);
+        for (name, turn) in features::looks(sculpt, side) {
+            let places = eye.positions.iter().zip(&eye.normals).enumerate();
+            let changes = places
+                .map(|(i, (&p, &n))| (first + i, turn * (p - middle) + middle - p, turn * n - n))
+                .collect();
+            all.push(Shape { name: format!("{name}{suffix}"), changes });
+        }
+        first += eye.positions.len();
     }
     all
 }
@@ -43,7 +86,7 @@ fn shape(
     sculpt: &Sculpt,
     head: &Head,
     seams: &Seams,
-    jaw: &[f32],
+    vertices: &[Place],
     motion: &Motion,
     name: String,
     side: f32,
@@ -53,9 +96,8 @@ fn shape(
         motion.pushes.iter().map(|push| landmark(sculpt, push.at) + push.offset).collect();
     let mut positions = head.mesh.positions.clone();
     let mut moved = vec![false; positions.len()];
-    for (i, source) in head.sources.iter().enumerate() {
-        let rest = head.mesh.positions[i];
-        let by = change(sculpt, source, rest, jaw[i], (motion, &places), side);
+    for (i, vertex) in vertices.iter().enumerate() {
+        let by = change(sculpt, vertex, (motion, &places), side);
         // Less than a hundredth of a millimetre is nobody's smile.
         if by.length_squared() > 1e-6 {
             positions[i] += by;
@@ -76,9 +118,7 @@ fn shape(
 
 fn change(
     sculpt: &Sculpt,
-    source: &Source,
-    rest: Vec3,
-    jaw: f32,
+    &Place { ref source, rest, below, jaw, soft }: &Place,
     (motion, places): (&Motion, &[Vec3]),
     side: f32,
 ) -> Vec3 {
@@ -97,16 +137,12 @@ fn change(
         let turned = Quat::from_rotation_x((motion.jaw_turn * jaw).to_radians()) * arm;
         by += turned - arm + motion.jaw_shift * jaw;
     }
-    let soft = match source.layer {
-        Layer::Skin | Layer::OnSkin | Layer::LipRim(0 | 1) => 1.0,
-        Layer::LipRim(2) => 0.5,
-        Layer::LidRim(_) | Layer::Lash(_) => 0.0,
-        Layer::LipRim(_) | Layer::Teeth => return by,
-    } * lid_hold(sculpt, source);
+    if source.layer == Layer::Tongue {
+        by += features::tongue_out(sculpt, rest) * motion.tongue;
+    }
     if soft == 0.0 {
         return by;
     }
-    let below = below_mouth(sculpt, source);
     for (push, at) in motion.pushes.iter().zip(places) {
         let gate = match push.gate {
             Gate::All => 1.0,
@@ -120,7 +156,9 @@ fn change(
                 continue;
             }
             let d = (rest - vec3(at.x * hand, at.y, at.z)) / push.radius;
-            let weight = bell(d.length()) * gate * soft * own_side;
+            // Beyond this a bell is next to nothing.
+            let far = d.length_squared();
+            let weight = if far < 5.6 { (-far).exp() * gate * soft * own_side } else { 0.0 };
             if weight > 0.004 {
                 by += vec3(push.by.x * if mirrored.len() > 1 { hand } else { 1.0 }, push.by.y, push.by.z)
                     * weight;
@@ -141,6 +179,15 @@ fn lid_change(sculpt: &Sculpt, source: &Source, rest: Vec3, lids: Lids, side: f3
     }
 }
 
+/// How much of a push a vertex takes.
+fn softness(sculpt: &Sculpt, source: &Source) -> f32 {
+    match source.layer {
+        Layer::Skin | Layer::OnSkin | Layer::LipRim(0 | 1) => lid_hold(sculpt, source),
+        Layer::LipRim(2) => 0.5,
+        Layer::LidRim(_) | Layer::Lash(_) | Layer::LipRim(_) | Layer::Teeth | Layer::Tongue => 0.0,
+    }
+}
+
 /// Lids lie on the eyeball: pushes fade towards them.
 fn lid_hold(sculpt: &Sculpt, source: &Source) -> f32 {
     let (middle, half) = sculpt.eye_angles();
@@ -157,7 +204,7 @@ fn below_mouth(sculpt: &Sculpt, source: &Source) -> f32 {
     let m = source.theta / sculpt.mouth_half_angle();
     let parted = (1.0 - m.powi(4)).max(0.0);
     match source.layer {
-        Layer::Teeth => return if source.side < 0.0 { 1.0 } else { 0.0 },
+        Layer::Teeth | Layer::Tongue => return if source.side < 0.0 { 1.0 } else { 0.0 },
         Layer::LipRim(3) => return 0.5,
         Layer::LipRim(_) => return 0.5 - 0.5 * source.side * parted,
         Layer::OnSkin | Layer::LidRim(_) | Layer::Lash(_) => return 0.0,

@@ -35,7 +35,7 @@ struct Palette {
 impl Palette {
     fn of(skin: Tone, sculpt: &Sculpt) -> Self {
         let depth = 1.0 - skin.element_sum() / 3.0;
-        let rose = mix(0.34, 0.3, depth) + 0.1 * (sculpt.who.lashes - 0.45);
+        let rose = mix(0.14, 0.2, depth) + 0.3 * (sculpt.who.lashes - 0.45);
         Self {
             skin,
             blush: skin * vec3(1.02, 0.78, 0.74),
@@ -92,6 +92,8 @@ fn ground(sculpt: &Sculpt, head: &Head, palette: &Palette) -> Vec<Ground> {
             let photo = facing
                 * smoothstep(1.0, 0.72, oval)
                 * smoothstep(1.75, 2.35, (side - sculpt.eye - vec3(0.0, 0.0, 1.0)).length());
+            // No skin is of one tone.
+            tone *= 1.0 + 0.035 * (noise(p * 2.1 + Vec3::splat(who.grain)) - 0.5);
             Ground { position: p, place: vec2(source.theta, source.row), tone, photo, open }
         })
         .collect()
@@ -99,7 +101,7 @@ fn ground(sculpt: &Sculpt, head: &Head, palette: &Palette) -> Vec<Ground> {
 
 /// 1 on the clothes, 0 on the skin.
 fn shirt_share(p: Vec3, lower: f32) -> f32 {
-    smoothstep(0.07, -0.07, p.y - lower + 17.0 + 0.16 * (p.z + 2.7))
+    smoothstep(0.07, -0.07, p.y - lower + 14.0 + 0.16 * (p.z + 2.7))
 }
 
 fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Palette, photo: Option<&Photo>) {
@@ -124,7 +126,9 @@ fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Pale
         let corner = |r: usize, c: usize| &ground[r * width + c];
         let (a, b) = (corner(row, column), corner(row, column + 1));
         let (c, d) = (corner(row + 1, column), corner(row + 1, column + 1));
-        let blend = |f: fn(&Ground) -> Vec3| f(a).lerp(f(b), along).lerp(f(c).lerp(f(d), along), up);
+        let share = [(1.0 - along) * (1.0 - up), along * (1.0 - up), (1.0 - along) * up, along * up];
+        let blend =
+            |f: fn(&Ground) -> Vec3| f(a) * share[0] + f(b) * share[1] + f(c) * share[2] + f(d) * share[3];
         let p = blend(|g| g.position);
         let mut tone = blend(|g| g.tone);
         let seen = blend(|g| vec3(g.place.x, g.place.y, g.photo));
@@ -136,7 +140,7 @@ fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Pale
         {
             tone = tone.lerp(photo.tone(p), seen.z);
         }
-        if p.y < -14.0 {
+        if p.y < -11.5 {
             let open = blend(|g| Vec3::splat(g.open)).x;
             let knit = 1.0 + 0.05 * (noise(p * vec3(9.0, 3.0, 9.0)) - 0.5);
             tone = tone.lerp(sculpt.who.shirt * mix(0.45, 1.0, open) * knit, shirt_share(p, 0.0));
@@ -144,9 +148,7 @@ fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Pale
             let seam = shirt_share(p, 0.0) - shirt_share(p, -0.9);
             tone *= 1.0 - 0.13 * seam;
         }
-        let mottle = noise(p * 2.1 + Vec3::splat(sculpt.who.grain)) - 0.5;
-        let fine = grain(x, y) - 0.5;
-        tone *= 1.0 + 0.035 * mottle + 0.03 * fine;
+        tone *= 1.0 + 0.03 * (grain(x, y) - 0.5);
         image.put_pixel(x, y, pixel(tone));
     }
 }
@@ -166,7 +168,7 @@ fn face_details(sculpt: &Sculpt, palette: &Palette, p: Vec3, place: Vec2, mut to
         } else {
             smoothstep(-lower - 0.12, -lower + 0.2, d)
         };
-        let crease = noise(vec3(p.x * 7.0, p.y * 1.5, who.grain)) - 0.5;
+        let crease = if inside > 0.0 { noise(vec3(p.x * 7.0, p.y * 1.5, who.grain)) - 0.5 } else { 0.0 };
         let lip = palette.lips
             * (1.0 + 0.06 * crease)
             * mix(1.0, 0.86, bell(d / 0.2))
@@ -176,9 +178,11 @@ fn face_details(sculpt: &Sculpt, palette: &Palette, p: Vec3, place: Vec2, mut to
     if who.freckles > 0.0 {
         let q = p * 2.6 + Vec3::splat(who.grain);
         let spread = bell((p.y + 2.4) / 1.9) * bell(p.x / 5.2) * smoothstep(4.5, 6.0, p.z);
-        let dot =
-            smoothstep(0.24, 0.1, cells(q)) * spread * who.freckles * smoothstep(0.35, 0.6, noise(q * 0.8));
-        tone = tone.lerp(palette.skin * vec3(0.72, 0.5, 0.36), 0.6 * dot);
+        if spread > 0.02 {
+            let dense = spread * who.freckles * smoothstep(0.35, 0.6, noise(q * 0.8));
+            let dot = smoothstep(0.24, 0.1, cells(q)) * dense;
+            tone = tone.lerp(palette.skin * vec3(0.72, 0.5, 0.36), 0.6 * dot);
+        }
     }
     tone
 }
@@ -188,7 +192,7 @@ fn paint_eye(image: &mut RgbImage, iris: Tone) {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
         let turn = d.y.atan2(d.x);
-        let (pupil, rim) = (0.088, 0.232);
+        let (pupil, rim) = (0.1, 0.255);
         let mut white = rgb(0x00f6_f1ec).lerp(rgb(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
         // The upper lid's shade.
         white *= mix(1.0, 0.78, smoothstep(-0.05, -0.5, d.y));
@@ -239,7 +243,13 @@ fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &Palette) {
         let enamel = rgb(0x00f4_efe4) * mix(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
         image.put_pixel(x, y, pixel(rgb(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
     }
-    let dark = who.hair.lerp(rgb(0x0024_1814), 0.45) * 0.8;
+    for (x, y, place) in atlas::TONGUE.pixels() {
+        let furrow = bell((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);
+        let buds = noise(vec3(place.x * 40.0, place.y * 28.0, who.grain)) - 0.5;
+        let tone = rgb(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
+        image.put_pixel(x, y, pixel(tone * mix(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
+    }
+    let dark = who.hair.lerp(rgb(0x0030_211b), 0.42) * 0.86;
     for (x, y, place) in atlas::BROW.pixels() {
         let hairs = noise(vec3(place.x * 34.0 - place.y * 10.0, place.y * 3.0, who.grain));
         image.put_pixel(x, y, pixel(dark * mix(0.8, 1.2, hairs)));

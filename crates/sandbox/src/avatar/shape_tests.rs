@@ -1,0 +1,175 @@
+//! All 52 blendshapes of `ARKit` are there, and each moves its own part of the face, on its own side, its own way.
+
+use super::*;
+use glam::vec3;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+static AVATAR: LazyLock<Avatar> = LazyLock::new(|| Avatar::new(5, None));
+
+/// A part of the face on the character's left, roughly: its middle and how far it reaches.
+fn part(name: &str) -> (Vec3, f32) {
+    let s = &AVATAR.sculpt;
+    match name {
+        "eye" => (s.eye + vec3(0.0, 0.0, 1.4), 2.6),
+        "under the eye" => (s.surface(0.45, -2.0), 2.6),
+        "brow" => (s.surface(0.36, 2.2), 3.2),
+        "inner brow" => (s.surface(0.17, 2.0), 1.9),
+        "cheek" => (s.surface(0.56, -3.4), 3.0),
+        "nose" => (s.surface(0.13, -3.8), 2.2),
+        "corner" => (s.mouth_corner, 2.3),
+        "mouth" => (s.mouth, 3.4),
+        "upper lip" => (s.mouth + vec3(0.0, 0.4, 0.0), 2.4),
+        "lower lip" => (s.mouth - vec3(0.0, 0.5, 0.0), 2.6),
+        "jaw" => (vec3(0.0, -8.4, 5.2), 5.6),
+        "tongue" => (s.mouth + vec3(0.0, -0.6, -1.6), 1.6),
+        other => panic!("no such part: {other}"),
+    }
+}
+
+const UP: Vec3 = Vec3::Y;
+const DOWN: Vec3 = Vec3::NEG_Y;
+const FRONT: Vec3 = Vec3::Z;
+const BACK: Vec3 = Vec3::NEG_Z;
+/// Away from the middle of the face, on the character's left.
+const OUT: Vec3 = Vec3::X;
+const IN: Vec3 = Vec3::NEG_X;
+
+/// The names as Apple lists them, without the side; whether they have one; what moves most, and whereto.
+const ARKIT: [(&str, bool, &str, Vec3); 32] = [
+    ("eyeBlink", true, "eye", DOWN),
+    ("eyeLookDown", true, "eye", DOWN),
+    ("eyeLookIn", true, "under the eye", IN),
+    ("eyeLookOut", true, "under the eye", OUT),
+    ("eyeLookUp", true, "eye", UP),
+    ("eyeSquint", true, "eye", UP),
+    ("eyeWide", true, "eye", UP),
+    ("jawForward", false, "jaw", FRONT),
+    ("jawLeft", false, "jaw", OUT),
+    ("jawRight", false, "jaw", IN),
+    ("jawOpen", false, "jaw", DOWN),
+    ("mouthClose", false, "lower lip", UP),
+    ("mouthFunnel", false, "mouth", FRONT),
+    ("mouthPucker", false, "mouth", FRONT),
+    ("mouthLeft", false, "mouth", OUT),
+    ("mouthRight", false, "mouth", IN),
+    ("mouthSmile", true, "corner", UP),
+    ("mouthFrown", true, "corner", DOWN),
+    ("mouthDimple", true, "corner", OUT),
+    ("mouthStretch", true, "corner", OUT),
+    ("mouthRollLower", false, "lower lip", BACK),
+    ("mouthRollUpper", false, "upper lip", BACK),
+    ("mouthShrugLower", false, "lower lip", UP),
+    ("mouthShrugUpper", false, "upper lip", UP),
+    ("mouthPress", true, "corner", BACK),
+    ("mouthLowerDown", true, "lower lip", DOWN),
+    ("mouthUpperUp", true, "upper lip", UP),
+    ("browDown", true, "brow", DOWN),
+    ("browInnerUp", false, "inner brow", UP),
+    ("browOuterUp", true, "brow", UP),
+    ("cheekPuff", false, "cheek", OUT),
+    ("cheekSquint", true, "cheek", UP),
+];
+const ARKIT_TOO: [(&str, bool, &str, Vec3); 2] =
+    [("noseSneer", true, "nose", UP), ("tongueOut", false, "tongue", FRONT)];
+
+/// Each blendshape's name and side (0: none), with its row.
+fn all() -> impl Iterator<Item = (String, f32, &'static str, Vec3)> {
+    ARKIT.iter().chain(&ARKIT_TOO).flat_map(|&(name, sided, part, way)| {
+        let sides: &[(&str, f32)] = if sided { &[("Left", 1.0), ("Right", -1.0)] } else { &[("", 0.0)] };
+        sides.iter().map(move |(suffix, side)| (format!("{name}{suffix}"), *side, part, way))
+    })
+}
+
+#[test]
+fn every_name_of_arkit_is_there_once_and_no_other() {
+    let expected: BTreeSet<String> = all().map(|(name, ..)| name).collect();
+    assert_eq!(expected.len(), 52);
+    let named: Vec<&str> = AVATAR.shapes.iter().map(|shape| shape.name.as_str()).collect();
+    assert_eq!(named.len(), 52, "a name stands twice");
+    assert_eq!(named.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn each_blendshape_moves_its_own_part_its_own_way() {
+    let rest = &AVATAR.head.mesh.positions;
+    let mut wrong = Vec::new();
+    for (name, side, place, way) in all() {
+        let shape = AVATAR.shapes.iter().find(|shape| shape.name == name).expect("there");
+        let hand = if side < 0.0 { vec3(-1.0, 1.0, 1.0) } else { Vec3::ONE };
+        let (middle, reach) = part(place);
+        // What moves most; of a pair's twin or of a shape without a side, both halves count.
+        let most = shape.changes.iter().map(|(_, by, _)| by.length()).fold(0.0, f32::max);
+        let strong: Vec<_> = shape.changes.iter().filter(|(_, by, _)| by.length() > 0.75 * most).collect();
+        let near = |i: usize| {
+            let p = rest[i] * hand;
+            let p = if side == 0.0 { p.with_x(p.x.abs()) } else { p };
+            p.distance(middle.with_x(if side == 0.0 { middle.x.abs() } else { middle.x })) < reach
+        };
+        let within = strong.iter().filter(|(i, ..)| near(*i)).count();
+        if within * 10 < strong.len() * 8 {
+            wrong.push(format!("{name}: {within} of {} at the {place}", strong.len()));
+        }
+        // Symmetric ways are judged on the left half.
+        let mirrored = side == 0.0 && matches!(place, "cheek");
+        let whereto: Vec3 = strong
+            .iter()
+            .filter(|(i, ..)| near(*i) && (!mirrored || rest[*i].x > 0.0))
+            .map(|(_, by, _)| *by * hand)
+            .sum();
+        let whereto = whereto.normalize_or_zero();
+        if whereto.dot(way) < 0.45 {
+            wrong.push(format!("{name} moves the {place} by {whereto}"));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn a_side_is_the_mirror_image_of_the_other() {
+    for pair in
+        AVATAR.shapes.chunk_by(|a, b| a.name.trim_end_matches("Left") == b.name.trim_end_matches("Right"))
+    {
+        let [left, right] = pair else { continue };
+        let sum = |shape: &Shape| shape.changes.iter().map(|(_, by, _)| *by).sum::<Vec3>();
+        let (l, r) = (sum(left), sum(right));
+        assert!(l.distance(vec3(-r.x, r.y, r.z)) < 0.02 * l.length(), "{}: {l} and {r}", left.name);
+    }
+}
+
+#[test]
+fn the_eyeballs_look_where_their_blendshapes_say() {
+    let vertices = AVATAR.eyes[0].positions.len();
+    for shape in &AVATAR.eye_shapes {
+        let left = shape.name.ends_with("Left");
+        assert_eq!(shape.changes[0].0, if left { 0 } else { vertices }, "{}", shape.name);
+        assert_eq!(shape.changes.len(), vertices);
+        // The first vertex is the middle of the pupil.
+        let pupil = shape.changes[0].1;
+        let way = match shape.name.trim_end_matches("Left").trim_end_matches("Right") {
+            "eyeLookUp" => UP,
+            "eyeLookDown" => DOWN,
+            "eyeLookIn" => IN,
+            _ => OUT,
+        };
+        let way = if left { way } else { vec3(-way.x, way.y, way.z) };
+        assert!(pupil.length() > 0.4 && pupil.normalize().dot(way) > 0.9, "{}: {pupil}", shape.name);
+    }
+    assert_eq!(AVATAR.eye_shapes.len(), 8);
+}
+
+#[test]
+fn with_the_jaw_open_mouth_close_brings_the_lips_together() {
+    let gap = |weights: &[(&str, f32)]| {
+        let posed = AVATAR.posed(weights);
+        let lip = |side: f32| {
+            let edge = AVATAR.head.sources.iter().zip(&posed.positions).filter(|(source, _)| {
+                source.layer == Layer::LipRim(0) && source.side * side > 0.0 && source.theta.abs() < 0.03
+            });
+            edge.map(|(_, p)| p.y).sum::<f32>()
+        };
+        lip(1.0) - lip(-1.0)
+    };
+    let (open, closed) = (gap(&[("jawOpen", 1.0)]), gap(&[("jawOpen", 1.0), ("mouthClose", 1.0)]));
+    assert!(open > 1.0 && closed.abs() < 0.25 * open, "{open} cm open, {closed} cm closed");
+}
