@@ -6,7 +6,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig(({ mode }) => ({
   base: './',
   plugins: [svelte(), ...(mode === 'test' ? [svelteTesting()] : [])],
-  server: { port: 5173, strictPort: true },
+  // The catalogues stand beside this folder.
+  server: { port: 5173, strictPort: true, fs: { allow: ['..'] } },
   build: {
     outDir: mode === 'fake' ? 'dist-fake' : 'dist',
     target: 'es2022',

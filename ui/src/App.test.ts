@@ -5,6 +5,7 @@ import App from './App.svelte';
 import type { Screen } from './generated/view';
 import { FakeHost } from './host/fake';
 import { link, offline, qr, realBackend, type ScreenName, screens } from './host/fixtures';
+import { language, say, speak } from './language/language.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('./reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
@@ -20,6 +21,7 @@ async function show(first: Screen, host = new FakeHost(first)): Promise<FakeHost
 }
 
 beforeEach(() => {
+  speak('en');
   opened.stage.mockReset();
   vi.spyOn(console, 'warn').mockImplementation(() => {});
 });
@@ -32,7 +34,10 @@ describe('every screen', () => {
     ['preparing-trouble', 'back'],
     ['invite', 'play-phone'],
     ['invite-real', 'new-code'],
+    ['invite-expired', 'new-code'],
     ['invite-trouble', 'play-phone'],
+    ['making-next', 'back'],
+    ['making-trouble', 'back'],
     ['making-queue', 'back'],
     ['making', 'back'],
     ['making-open', 'back'],
@@ -41,7 +46,7 @@ describe('every screen', () => {
     ['making-unknown', 'back'],
     ['saving', 'back'],
     ['saving-open', 'back'],
-    ['reveal-card', 'again'],
+    ['reveal-card', 'this-is-me'],
     ['ended', 'again'],
   ])('%s has words, and the focus on %s', async (name, primary) => {
     await show(screens[name]);
@@ -51,10 +56,12 @@ describe('every screen', () => {
 
   it('says what stands in the way, and goes on', async () => {
     const host = await show(screens['invite-trouble']);
-    expect(at('trouble').textContent).toContain(offline.visitor);
+    expect(at('trouble').textContent).toContain(say('problem-backend-unreachable'));
+    // The operator's words are not for visitors.
+    expect(at('screen').textContent).not.toContain(offline.operator);
+    expect(at('screen').textContent).not.toContain(offline.hint);
     host.show(screens.invite);
-    await waitFor(() => expect(at('trouble').textContent).not.toContain(offline.visitor));
-    expect(at('trouble').textContent).not.toContain(offline.operator);
+    await waitFor(() => expect(at('trouble').textContent?.trim()).toBe(''));
   });
 
   it('takes the focus along when it changes', async () => {
@@ -64,7 +71,7 @@ describe('every screen', () => {
     host.show(screens.making);
     await waitFor(() => expect(focused()).toBe('back'));
     host.show(screens['making-failed']);
-    await waitFor(() => expect(focused()).toBeTruthy());
+    await waitFor(() => expect(focused()).toBe('new-code'));
     host.show(screens.ended);
     await waitFor(() => expect(focused()).toBe('again'));
   });
@@ -95,7 +102,7 @@ describe('snapshots', () => {
     const host = new FakeHost(screens.attract);
     host.lost = new Error('no such command');
     render(App, { host });
-    await waitFor(() => expect(at('problem').textContent).toContain('lost its program'));
+    await waitFor(() => expect(at('problem').textContent).toContain(say('problem-window-lost')));
     expect(at('problem').textContent).toContain('no such command');
   });
 });
@@ -105,7 +112,6 @@ describe('Attract', () => {
     ['the button', () => fireEvent.click(at('start'))],
     ['a tap anywhere', () => fireEvent.click(at('screen'))],
     ['any key', () => fireEvent.keyDown(document.body, { key: 'k' })],
-    ['an arrow', () => fireEvent.keyDown(document.body, { key: 'ArrowDown' })],
   ])('starts by %s, once', async (_, act) => {
     const host = await show(screens.attract);
     await act();
@@ -114,6 +120,7 @@ describe('Attract', () => {
 
   it.each([
     { key: 'Tab' },
+    { key: 'ArrowDown' },
     { key: 'Escape' },
     { key: 'F10' },
     { key: 'Shift' },
@@ -135,7 +142,7 @@ describe('Attract', () => {
     const host = await show(screens.attract);
     host.refusals.set('start', offline);
     await fireEvent.click(at('start'));
-    await waitFor(() => expect(at('trouble').textContent).toContain(offline.visitor));
+    await waitFor(() => expect(at('trouble').textContent).toContain(say('problem-backend-unreachable')));
     await fireEvent.click(at('start'));
     expect(host.asked).toEqual(['start', 'start']);
   });
@@ -199,7 +206,8 @@ describe('Invite', () => {
     vi.advanceTimersByTime(6000);
     await waitFor(() => expect(at('time-left').textContent).toContain('0:59'));
     vi.advanceTimersByTime(120_000);
-    await waitFor(() => expect(at('time-left').textContent).toContain('run out'));
+    await waitFor(() => expect(at('expired')).toBeTruthy());
+    expect(at('status-title').textContent).toBe(say('invite-expired-title'));
   });
 });
 
@@ -234,7 +242,7 @@ describe('Making', () => {
     const host = await show(screens['making-queue']);
     expect(at('queue-position').textContent).toBe('3');
     host.show({ ...screens['making-queue'], queue_position: 0 });
-    await waitFor(() => expect(at('queue-position').textContent).toContain('next'));
+    await waitFor(() => expect(at('queue-position').textContent).toBe(say('making-queue-next')));
     expect(screen.queryByTestId('progress')).toBeNull();
   });
 
@@ -246,7 +254,7 @@ describe('Making', () => {
 
   it('explains a failure, shows the code again and offers a new one', async () => {
     const host = await show(screens['making-failed']);
-    expect(at('status-title').textContent).toContain('did not work out');
+    expect(at('status-title').textContent).toBe(say('making-failed-title'));
     expect(at('qr')).toBeTruthy();
     await fireEvent.click(at('new-code'));
     expect(host.asked).toEqual(['newCode']);
@@ -270,6 +278,51 @@ describe('Making', () => {
   });
 });
 
+describe('Found you', () => {
+  it('is said to who comes from the code, and then the work', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const host = new FakeHost(screens.invite);
+    render(App, { host });
+    await vi.waitFor(() => expect(at('screen').dataset.screen).toBe('invite'));
+    host.show(screens['making-queue']);
+    await tick();
+    expect(at('status-title').textContent).toBe(say('making-found-title'));
+    await vi.waitFor(() => expect(focused()).toBe('back'));
+    vi.advanceTimersByTime(3000);
+    await tick();
+    expect(at('status-title').textContent).toBe(say('making-queue-title'));
+    expect(focused()).toBe('back');
+  });
+
+  it('is not said of a recording that failed', async () => {
+    const host = await show(screens.invite);
+    host.show(screens['making-failed']);
+    await waitFor(() => expect(at('status-title').textContent).toBe(say('making-failed-title')));
+  });
+});
+
+describe('the time left', () => {
+  it('is said once there is a pace, and a stall when there is none any more', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const host = await show({ ...screens.making, progress: 0 });
+    expect(at('outlook').dataset.kind).toBe('open');
+    for (const progress of [10, 20, 30, 40]) {
+      vi.advanceTimersByTime(5000);
+      host.show({ ...screens.making, progress });
+      await tick();
+    }
+    // Thirty seconds at this pace.
+    expect(at('outlook').textContent?.trim()).toBe('About 30–40 seconds to go');
+    vi.advanceTimersByTime(40_000);
+    await tick();
+    expect(at('outlook').textContent?.trim()).toBe(say('making-stalled'));
+    // A connection that is gone is no stall, and gives no pace.
+    host.show({ ...screens.making, progress: 40, trouble: offline });
+    await tick();
+    expect(at('outlook').dataset.kind).toBe('open');
+  });
+});
+
 describe('Saving', () => {
   it('has a bar a file and one for all', async () => {
     await show(screens.saving);
@@ -281,13 +334,13 @@ describe('Saving', () => {
   it('claims nothing where a size is unknown, and counts what it does not list', async () => {
     await show(screens['saving-open']);
     expect(screen.getAllByRole('progressbar')[0]?.hasAttribute('aria-valuenow')).toBe(false);
-    expect(screen.getAllByTestId('file-row')).toHaveLength(4);
-    expect(at('screen').textContent).toContain('and 3 more files');
+    expect(screen.getAllByTestId('file-row')).toHaveLength(3);
+    expect(at('screen').textContent).toContain('and 4 more files');
   });
 });
 
 describe('Reveal', () => {
-  const stage = () => ({ turn: vi.fn(), close: vi.fn() });
+  const stage = () => ({ turn: vi.fn(), close: vi.fn(), make: vi.fn(), faces: ['smile', 'wink'] });
   const withModel: Screen = {
     ...screens.reveal,
     glb: 'avatar://a/avatar.glb',
@@ -310,6 +363,38 @@ describe('Reveal', () => {
     host.show(screens.attract);
     await waitFor(() => expect(shown.close).toHaveBeenCalledTimes(1));
     expect(opened.stage).toHaveBeenCalledTimes(1);
+  });
+
+  it('makes the faces that it can make', async () => {
+    const shown = stage();
+    opened.stage.mockResolvedValue(shown);
+    await show(withModel);
+    await fireEvent.click(await screen.findByTestId('face-wink'));
+    expect(shown.make.mock.calls).toEqual([['wink']]);
+    expect(screen.queryByTestId('face-frown')).toBeNull();
+  });
+
+  it('goes on as a game would when the visitor says *this is me*', async () => {
+    const host = await show(screens.reveal);
+    await fireEvent.click(at('this-is-me'));
+    expect(at('status-title').textContent).toBe(say('reveal-welcome-title'));
+    await waitFor(() => expect(focused()).toBe('again'));
+    await fireEvent.click(at('again'));
+    expect(host.asked).toEqual(['again']);
+  });
+
+  it('gives every arrow to the figure while it has the focus', async () => {
+    const shown = stage();
+    opened.stage.mockResolvedValue(shown);
+    const host = await show(withModel);
+    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
+    at('stage-canvas').parentElement?.focus();
+    for (const key of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'])
+      await fireEvent.keyDown(document.activeElement as Element, { key });
+    expect(shown.turn).toHaveBeenCalledTimes(4);
+    await fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
+    expect(focused()).toBe('this-is-me');
+    expect(host.asked).toEqual([]);
   });
 
   it('falls back to the portrait when it cannot be shown in 3D', async () => {
@@ -356,7 +441,8 @@ describe('Reveal', () => {
 describe('Ended', () => {
   it('speaks to the visitor, and to the operator on demand', async () => {
     const host = await show(screens.ended);
-    expect(at('status-title').textContent).toBe(screens.ended.problem.visitor);
+    expect(at('status-title').textContent).toBe(say('problem-token-expired'));
+    expect(at('screen').textContent).toContain(say('problem-token-expired.do'));
     const detail = document.getElementById('detail');
     expect(detail?.hidden).toBe(true);
     await fireEvent.keyDown(document.body, { key: 'i' });
@@ -364,6 +450,109 @@ describe('Ended', () => {
     expect(detail?.textContent).toContain(screens.ended.problem.operator);
     await fireEvent.click(at('again'));
     expect(host.asked).toEqual(['again']);
+  });
+});
+
+describe('the language', () => {
+  it('is chosen on the first screen, which does not begin by that', async () => {
+    const host = await show(screens.attract);
+    await fireEvent.click(at('tongue-de'));
+    expect(language()).toBe('de');
+    expect(at('start').textContent).toBe('Los geht’s');
+    expect(focused()).toBe('start');
+    expect(host.asked).toEqual([]);
+    at('tongue-fr').focus();
+    await fireEvent.keyDown(at('tongue-fr'), { key: 'Enter' });
+    expect(host.asked).toEqual([]);
+  });
+
+  it('is chosen on every other screen over it, and what is below waits', async () => {
+    const host = await show(screens.invite);
+    await fireEvent.click(at('language'));
+    await waitFor(() => expect(focused()).toBe('tongue-en'));
+    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await waitFor(() => expect(screen.queryByTestId('languages')).toBeNull());
+    expect(host.asked).toEqual([]);
+    await fireEvent.keyDown(document.body, { key: 'l' });
+    await waitFor(() => expect(focused()).toBe('tongue-en'));
+    await fireEvent.click(at('tongue-ja'));
+    await waitFor(() => expect(focused()).toBe('play-phone'));
+    expect(at('new-code').textContent?.trim()).toBe('新しいコード');
+    expect(document.documentElement.lang).toBe('ja');
+  });
+
+  it('is the screen’s own again for the next visitor', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    await show(screens.attract);
+    await fireEvent.click(at('tongue-es'));
+    vi.advanceTimersByTime(30_000);
+    expect(language()).toBe('es');
+    vi.advanceTimersByTime(20_000);
+    expect(language()).toBe('en');
+  });
+});
+
+describe('a visitor who has gone', () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }));
+  const wait = async (seconds: number) => {
+    vi.advanceTimersByTime(seconds * 1000);
+    await tick();
+  };
+
+  it('is warned, and then the screen is cleared', async () => {
+    const host = await show({ ...screens.reveal, portrait: 'avatar://a/portrait.png' });
+    await wait(89);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await wait(2);
+    expect(at('idle').textContent).toContain(say('idle-title'));
+    await waitFor(() => expect(focused()).toBe('idle-stay'));
+    expect(host.asked).toEqual([]);
+    await wait(30);
+    expect(host.asked).toEqual(['again']);
+    expect(screen.queryByTestId('idle')).toBeNull();
+  });
+
+  it('gets more time on request', async () => {
+    const host = await show(screens.reveal);
+    await wait(95);
+    await fireEvent.click(at('idle-stay'));
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await waitFor(() => expect(focused()).toBe('this-is-me'));
+    await wait(80);
+    await fireEvent.pointerDown(document.body);
+    await wait(80);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await wait(15);
+    // A touch anywhere beside the buttons says the same.
+    await fireEvent.click(at('idle').parentElement as HTMLElement);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    expect(host.asked).toEqual([]);
+  });
+
+  it('is not waited for when the answer is no', async () => {
+    const host = await show(screens.ended);
+    await wait(61);
+    await fireEvent.click(at('idle-leave'));
+    expect(host.asked).toEqual(['again']);
+  });
+
+  it('is not disturbed while an avatar is made, and long at the code', async () => {
+    const host = await show(screens.making);
+    await wait(3600);
+    host.show(screens.invite);
+    await waitFor(() => expect(at('screen').dataset.screen).toBe('invite'));
+    await wait(295);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await wait(60);
+    expect(host.asked).toEqual(['cancel']);
+  });
+
+  it('is cleared again when the program refused', async () => {
+    const host = await show(screens.reveal);
+    host.refusals.set('again', offline);
+    await wait(121);
+    await wait(121);
+    expect(host.asked).toEqual(['again', 'again']);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allFiles, clock, dashOffset, fileShare, inBytes, secondsLeft } from './amounts';
+import { allFiles, dashOffset, fileShare, secondsLeft } from './amounts';
 
 const file = (bytes: number, total: number | null, whole = false) => ({ file: 'a', bytes, total, whole });
 
@@ -50,22 +50,6 @@ describe('the ring', () => {
     expect(dashOffset(Number.NaN, 48)).toBeCloseTo(around);
   });
 });
-
-it.each([
-  [0, '0 B'],
-  [999, '999 B'],
-  [1000, '1.0 kB'],
-  [412_000, '412 kB'],
-  [999_600, '1.0 MB'],
-  [18_400_000, '18.4 MB'],
-  [2_500_000_000, '2.5 GB'],
-])('%i bytes are %s', (bytes, text) => expect(inBytes(bytes)).toBe(text));
-
-it.each([
-  [0, '0:00'],
-  [65, '1:05'],
-  [3723, '1:02:03'],
-])('%i seconds are %s', (seconds, text) => expect(clock(seconds)).toBe(text));
 
 describe('the time left', () => {
   const now = Date.parse('2026-11-22T12:00:00Z');

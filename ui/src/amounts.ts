@@ -1,4 +1,4 @@
-// The arithmetic behind rings, bars and clocks: pure.
+// The arithmetic behind rings, bars and clocks: pure. (How amounts are written is a language's: `language/amounts.ts`.)
 import type { FileView } from './generated/view';
 
 /** A share from 0 to 1, or none where there is no honest basis for one. */
@@ -31,32 +31,11 @@ export function dashOffset(share: number, radius: number): number {
   return 2 * Math.PI * radius * (1 - clamp(share));
 }
 
-/** Bytes in words, decimal units: `840 B`, `1.2 MB`. */
-export function inBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = Math.max(0, bytes);
-  let unit = 0;
-  while (unit < units.length - 1 && Math.round(value) >= 1000) {
-    value /= 1000;
-    unit += 1;
-  }
-  const digits = unit === 0 || value >= 100 ? 0 : 1;
-  return `${value.toFixed(digits)} ${units[unit]}`;
-}
-
 /** Whole seconds until an instant (RFC 3339), never below zero; none when it is not known or cannot be read. */
 export function secondsLeft(until: string | null, now: number): number | null {
   if (until === null) return null;
   const at = Date.parse(until);
   return Number.isNaN(at) ? null : Math.max(0, Math.ceil((at - now) / 1000));
-}
-
-/** Seconds as a clock: `4:05`, `1:02:03`. */
-export function clock(seconds: number): string {
-  const hours = Math.floor(seconds / 3600);
-  const minutes = Math.floor((seconds % 3600) / 60);
-  const rest = String(seconds % 60).padStart(2, '0');
-  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
 }
 
 function clamp(value: number): number {

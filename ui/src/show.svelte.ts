@@ -1,11 +1,12 @@
-import type { Problem, Snapshot } from './generated/view';
+import type { Problem, Screen, Snapshot } from './generated/view';
 import type { Action, Host } from './host/host';
-import { words } from './words';
 
 /** What is on the stage: the newest snapshot, and what went wrong between window and program. */
 export class Show {
   /** The newest snapshot; none before the first came. */
   snapshot = $state.raw<Snapshot | null>(null);
+  /** The screen that stood before this one. */
+  before = $state.raw<Screen['kind'] | null>(null);
   /** Why the last thing that the visitor asked for did not happen. */
   refusal = $state.raw<Problem | null>(null);
   /** The program does not answer at all. */
@@ -27,7 +28,7 @@ export class Show {
       if (this.#closed) close();
       else this.#close = close;
     } catch (error) {
-      this.lost = asProblem(error, words.lost);
+      this.lost = asProblem(error, 'window_lost');
     }
   }
 
@@ -42,7 +43,10 @@ export class Show {
   accept(snapshot: Snapshot): void {
     if (this.#closed) return;
     if (this.snapshot && snapshot.revision < this.snapshot.revision) return;
-    if (snapshot.screen.kind !== this.snapshot?.screen.kind) this.refusal = null;
+    if (snapshot.screen.kind !== this.snapshot?.screen.kind) {
+      this.refusal = null;
+      this.before = this.snapshot?.screen.kind ?? null;
+    }
     this.lost = null;
     this.snapshot = snapshot;
   }
@@ -55,23 +59,18 @@ export class Show {
     try {
       await this.#host[action]();
     } catch (error) {
-      this.refusal = asProblem(error, words.refused);
+      this.refusal = asProblem(error, 'window_refused');
     } finally {
       this.#underway.delete(action);
     }
   }
 }
 
-/** The program's own words for a failure, or ours where it sent none. */
-export function asProblem(error: unknown, otherwise: { visitor: string; hint: string }): Problem {
+/** The program's own words for a failure; ours where it sent none. */
+export function asProblem(error: unknown, code: 'window_lost' | 'window_refused'): Problem {
   if (isProblem(error)) return error;
-  return {
-    code: 'window',
-    visitor: otherwise.visitor,
-    operator: error instanceof Error ? error.message : String(error),
-    hint: otherwise.hint,
-    retry_helps: true,
-  };
+  const operator = error instanceof Error ? error.message : String(error);
+  return { code, visitor: '', operator, hint: '', retry_helps: true };
 }
 
 function isProblem(value: unknown): value is Problem {

@@ -63,6 +63,7 @@ fn sources() -> Vec<PathBuf> {
     [
         "src",
         "public",
+        "../locales",
         "index.html",
         "package-lock.json",
         "vite.config.ts",

@@ -1,5 +1,6 @@
 // A scripted program behind the window: for tests, and for a plain browser during development.
 import type { BackendView, Screen, Snapshot } from '../generated/view';
+import { speak, type Tongue } from '../language/language.svelte';
 import { backend, realBackend, type ScreenName, screens, snapshotOf } from './fixtures';
 import type { Action, Host } from './host';
 
@@ -28,9 +29,9 @@ export class FakeHost implements Host {
   }
 
   /** Puts a screen up, with the next revision or the one given. */
-  show(screen: Screen, revision = this.#revision + 1): void {
+  show(screen: Screen, revision = this.#revision + 1, of = this.#snapshot.backend): void {
     this.#revision = Math.max(this.#revision, revision);
-    this.#snapshot = { ...this.#snapshot, revision, screen };
+    this.#snapshot = { backend: of, revision, screen };
     for (const listener of this.#listeners) listener(this.#snapshot);
   }
 
@@ -59,24 +60,57 @@ export class FakeHost implements Host {
   }
 }
 
-/** The host for `?fake=<screen>`; without a name, a whole visit is played. `&glb=` shows another avatar. */
+/** What a test asks of the page over the scripted host: `window.fake`. */
+export interface Puppet {
+  /** What was asked, in order. */
+  readonly asked: readonly Action[];
+  /** Puts a screen up by its name. */
+  show(name: ScreenName): void;
+  /** Puts any screen up. */
+  put(screen: Screen): void;
+  /** Says everything in another language, or in a made-up one. */
+  speak(tongue: Tongue | 'long' | 'mirrored'): Promise<void>;
+}
+
+declare global {
+  interface Window {
+    fake?: Puppet;
+  }
+}
+
+/**
+ * The host for `?fake=<screen>`; without a name, a whole visit is played. `&glb=` shows another avatar, `&lang=` speaks
+ * another language.
+ */
 export async function fakeHostFromAddress(address: { search: string }): Promise<FakeHost> {
   const asked = new URLSearchParams(address.search);
-  const name = asked.get('fake') ?? '';
   const media = await import('./fake-media');
   const reveal: Screen = {
     ...screens.reveal,
     glb: asked.get('glb') ?? (await media.glb()),
     portrait: asked.get('portrait') ?? media.portrait(),
   };
+  const host = script(asked.get('fake') ?? '', reveal);
+  const puppet: Puppet = {
+    asked: host.asked,
+    show: (name) => host.show(pick(name, reveal), undefined, backendOf(name)),
+    put: (screen) => host.show(screen),
+    async speak(tongue) {
+      if (tongue === 'long' || tongue === 'mirrored') (await import('./made-up')).speakMadeUp(tongue);
+      else speak(tongue);
+    },
+  };
+  const tongue = asked.get('lang');
+  if (tongue) await puppet.speak(tongue as Tongue);
+  window.fake = puppet;
+  return host;
+}
+
+function script(name: string, reveal: Extract<Screen, { kind: 'reveal' }>): FakeHost {
   const attract = () => screens.attract;
   if (name in screens) {
     const screen = pick(name as ScreenName, reveal);
-    return new FakeHost(
-      screen,
-      { again: attract, cancel: attract },
-      name === 'invite-real' ? realBackend : backend,
-    );
+    return new FakeHost(screen, { again: attract, cancel: attract }, backendOf(name));
   }
   const host: FakeHost = new FakeHost(screens.attract, {
     start: () => {
@@ -92,6 +126,10 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
     again: attract,
   });
   return host;
+}
+
+function backendOf(name: string): BackendView {
+  return name === 'invite-real' || name === 'invite-expired' ? realBackend : backend;
 }
 
 function pick(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Screen {

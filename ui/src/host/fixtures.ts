@@ -26,9 +26,9 @@ export const realBackend: BackendView = {
 
 export const offline: Problem = {
   code: 'backend_unreachable',
-  visitor: 'The connection is gone for a moment.',
+  visitor: 'We cannot reach the avatar service right now.',
   operator: 'https://api.example/redeemExportToken: connection refused',
-  hint: 'Your place is kept; it goes on by itself.',
+  hint: "Check the network, the proxy and the profile's `api_url`",
   retry_helps: true,
 };
 
@@ -77,8 +77,16 @@ export const screens = {
   preparing: { kind: 'preparing', visit, trouble: null },
   'preparing-trouble': { kind: 'preparing', visit, trouble: offline },
   invite,
-  'invite-real': { ...invite, can_play_phone: false, expires_at: '2099-01-01T00:00:00Z' },
+  'invite-real': {
+    ...invite,
+    can_play_phone: false,
+    expires_at: new Date(Date.now() + 245_000).toISOString(),
+  },
+  'invite-expired': { ...invite, can_play_phone: false, expires_at: '2020-01-01T00:00:00Z' },
   'invite-trouble': { ...invite, trouble: offline },
+  'making-found': { ...making, status: 'in_queue', progress: null, queue_position: 3 },
+  'making-next': { ...making, status: 'in_queue', progress: null, queue_position: 0 },
+  'making-trouble': { ...making, trouble: offline },
   'making-queue': { ...making, status: 'in_queue', progress: null, queue_position: 3 },
   making,
   'making-open': { ...making, progress: null },
@@ -117,11 +125,11 @@ export const screens = {
     kind: 'ended',
     visit,
     problem: {
-      code: 'token_not_active',
-      visitor: 'This code is no longer good.',
+      code: 'token_expired',
+      visitor: "This code ran out of time. Let's try a new one.",
       operator:
         'GET https://api.example/redeemExportToken answered 400: the Export Token is spent or has expired.',
-      hint: 'Start again for a fresh one. Nothing of you was kept.',
+      hint: 'Start again for a new code',
       retry_helps: true,
     },
   },

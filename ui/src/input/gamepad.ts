@@ -2,10 +2,14 @@
 import type { Direction } from './spatial';
 
 /** What a person means by a button. `other` is any button without a meaning of its own. */
-export type Intent = 'confirm' | 'back' | 'other' | Direction;
+export type Intent = 'confirm' | 'back' | 'language' | 'other' | Direction;
+
+/** Whose buttons it has: they bear other signs, and on Nintendo's the right one confirms, not the lower. */
+export type PadKind = 'xbox' | 'playstation' | 'nintendo';
 
 /** The part of a `Gamepad` that is read. */
 export interface Pad {
+  id?: string;
   buttons: readonly { pressed: boolean }[];
   axes: readonly number[];
 }
@@ -13,6 +17,7 @@ export interface Pad {
 const MEANING: Record<number, Intent> = {
   0: 'confirm',
   1: 'back',
+  3: 'language',
   9: 'confirm',
   12: 'up',
   13: 'down',
@@ -22,11 +27,18 @@ const MEANING: Record<number, Intent> = {
 const TILTED = 0.6;
 const DEAD = 0.18;
 
+/** Whose gamepad it is, from the name that the browser gives it. */
+export function kindOf(id: string): PadKind {
+  if (/054c|dualsense|dualshock|playstation|sony/i.test(id)) return 'playstation';
+  if (/057e|nintendo|switch|joy-con/i.test(id)) return 'nintendo';
+  return 'xbox';
+}
+
 /** What has been pressed since `before`: each press tells once, however long it is held. */
 export function presses(before: Pad | null, now: Pad): Intent[] {
   const intents: Intent[] = [];
   now.buttons.forEach((button, index) => {
-    if (button.pressed && !before?.buttons[index]?.pressed) intents.push(MEANING[index] ?? 'other');
+    if (button.pressed && !before?.buttons[index]?.pressed) intents.push(meaning(index, now.id));
   });
   const was = before ? tilt(before) : null;
   const is = tilt(now);
@@ -44,7 +56,7 @@ export function push(pad: Pad): { x: number; y: number } {
 
 /** Follows the gamepads until the answer is called; looks rarely while there is none. */
 export function watchGamepads(
-  onIntent: (intent: Intent) => void,
+  onIntent: (intent: Intent, kind: PadKind) => void,
   onPush: (x: number, y: number) => void,
 ): () => void {
   const last = new Map<number, Pad>();
@@ -58,9 +70,10 @@ export function watchGamepads(
     for (const pad of navigator.getGamepads?.() ?? []) {
       if (!pad?.connected) continue;
       seen = true;
-      const now: Pad = { buttons: pad.buttons.map(({ pressed }) => ({ pressed })), axes: [...pad.axes] };
+      const { id = '' } = pad;
+      const now: Pad = { id, buttons: pad.buttons.map(({ pressed }) => ({ pressed })), axes: [...pad.axes] };
       // A button that is held while the pad appears has been pressed to wake it: that counts.
-      for (const intent of presses(last.get(pad.index) ?? null, now)) onIntent(intent);
+      for (const intent of presses(last.get(pad.index) ?? null, now)) onIntent(intent, kindOf(id));
       last.set(pad.index, now);
       const { x, y } = push(now);
       if (x !== 0 || y !== 0) onPush(x, y);
@@ -75,6 +88,11 @@ export function watchGamepads(
     cancelAnimationFrame(frame);
     clearTimeout(timer);
   };
+}
+
+function meaning(button: number, id = ''): Intent {
+  const swapped = button < 2 && kindOf(id) === 'nintendo' ? 1 - button : button;
+  return MEANING[swapped] ?? 'other';
 }
 
 function tilt(pad: Pad): Direction | null {

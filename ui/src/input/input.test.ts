@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Pad, presses, push, watchGamepads } from './gamepad';
+import { kindOf, type Pad, presses, push, watchGamepads } from './gamepad';
 import { keepFocus, moveFocus, nearest } from './spatial';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
@@ -97,5 +97,22 @@ describe('a gamepad', () => {
     expect(intents).toEqual(['confirm']);
     navigator.getGamepads = real;
     vi.useRealTimers();
+  });
+});
+
+describe('whose gamepad it is', () => {
+  const named = (id: string, pressed: number[]) => ({ ...pad(pressed), id });
+  it('is read from its name', () => {
+    expect(kindOf('DualSense Wireless Controller (STANDARD GAMEPAD Vendor: 054c Product: 0ce6)')).toBe(
+      'playstation',
+    );
+    expect(kindOf('Pro Controller (STANDARD GAMEPAD Vendor: 057e Product: 2009)')).toBe('nintendo');
+    expect(kindOf('Xbox 360 Controller (XInput STANDARD GAMEPAD)')).toBe('xbox');
+    expect(kindOf('')).toBe('xbox');
+  });
+  it('decides which button confirms', () => {
+    expect(presses(null, named('Pro Controller (Vendor: 057e)', [1]))).toEqual(['confirm']);
+    expect(presses(null, named('Pro Controller (Vendor: 057e)', [0]))).toEqual(['back']);
+    expect(presses(null, named('DualSense', [0]))).toEqual(['confirm']);
   });
 });

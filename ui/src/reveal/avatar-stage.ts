@@ -12,7 +12,7 @@ import {
 } from 'three';
 import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
 import { disposeModel } from './dispose';
-import { type Expression, expressionAt, STILL } from './expression';
+import { type Asked, type Face, facesOf, MOVED, passed, weightsAt } from './expression';
 import { ENTERING, glided, type Orbit, turned } from './orbit';
 import { Pace } from './pace';
 import { contactShadow, lamps, softBoxes } from './studio';
@@ -21,6 +21,10 @@ import { contactShadow, lamps, softBoxes } from './studio';
 export interface AvatarStage {
   /** Turns it by radians. */
   turn(x: number, y: number): void;
+  /** The faces that it can make. */
+  faces: Face[];
+  /** Makes one. */
+  make(face: Face): void;
   /** Stops, and gives everything back to the graphics card. */
   close(): void;
 }
@@ -109,9 +113,12 @@ function present(
     camera.updateProjectionMatrix();
   };
 
-  const draw = (face: Expression) => {
+  let asked: Asked | null = null;
+
+  const draw = () => {
     turntable.rotation.set(orbit.pitch, orbit.yaw, 0);
-    for (const { weights, index, of } of morphs) weights[index] = face[of];
+    const face = weightsAt(clock, asked, reducedMotion);
+    for (const { weights, index, of } of morphs) weights[index] = face.get(of) ?? 0;
     renderer.render(scene, camera);
   };
 
@@ -123,20 +130,22 @@ function present(
     last = now;
     clock += seconds;
     orbit = glided(orbit, seconds, clock);
-    draw(expressionAt(clock));
+    if (asked) asked = { ...asked, since: asked.since + seconds };
+    if (asked && passed(asked)) asked = null;
+    draw();
   };
 
   const run = () => {
     cancelAnimationFrame(frame);
     last = 0;
     if (document.hidden) return;
-    if (reducedMotion) draw(STILL);
+    if (reducedMotion) draw();
     else frame = requestAnimationFrame(loop);
   };
 
   const turn = (x: number, y: number, seconds = 0) => {
     orbit = turned(orbit, x, y, reducedMotion ? 0 : seconds);
-    if (reducedMotion) draw(STILL);
+    if (reducedMotion) draw();
   };
 
   const lost = (event: Event) => {
@@ -145,10 +154,10 @@ function present(
   };
 
   resize();
-  draw(reducedMotion ? STILL : expressionAt(0));
+  draw();
   const resized = new ResizeObserver(() => {
     resize();
-    draw(reducedMotion ? STILL : expressionAt(clock));
+    draw();
   });
   resized.observe(canvas);
   canvas.addEventListener('webglcontextlost', lost);
@@ -158,6 +167,11 @@ function present(
 
   return {
     turn,
+    faces: facesOf(new Set(morphs.map(({ of }) => of))),
+    make(face) {
+      asked = { face, since: 0 };
+      if (reducedMotion) draw();
+    },
     close() {
       cancelAnimationFrame(frame);
       resized.disconnect();
@@ -186,22 +200,13 @@ function normalise(model: Object3D): Vector3 {
   return size.multiplyScalar(scale);
 }
 
-/** Where blink and smile sit among the blendshapes (ARKit's names), if they are there. */
-function morphsOf(model: Object3D): { weights: number[]; index: number; of: keyof Expression }[] {
-  const names: Record<string, keyof Expression> = {
-    eyeBlinkLeft: 'blink',
-    eyeBlinkRight: 'blink',
-    mouthSmileLeft: 'smile',
-    mouthSmileRight: 'smile',
-  };
-  const found: { weights: number[]; index: number; of: keyof Expression }[] = [];
+/** Where the blendshapes sit that are moved, as far as they are there. */
+function morphsOf(model: Object3D): { weights: number[]; index: number; of: string }[] {
+  const found: { weights: number[]; index: number; of: string }[] = [];
   model.traverse((object) => {
     const { morphTargetDictionary: known, morphTargetInfluences: weights } = object as Mesh;
     if (!known || !weights) return;
-    for (const [name, of] of Object.entries(names)) {
-      const index = known[name];
-      if (index !== undefined) found.push({ weights, index, of });
-    }
+    for (const [of, index] of Object.entries(known)) if (MOVED.has(of)) found.push({ weights, index, of });
   });
   return found;
 }

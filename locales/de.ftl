@@ -1,0 +1,161 @@
+### Was das Fenster den Besuchern sagt, auf Deutsch.
+
+language-name = Deutsch
+languages = Sprache
+demo = Demo mit simuliertem Dienst
+
+waking-title = Einen Moment.
+waking-line = Die Bühne wird hergerichtet.
+
+attract-title = Triff dich selbst.
+attract-line = Code scannen, Gesicht mit dem Handy aufnehmen und zusehen, wie es hier lebendig wird.
+attract-start = Los geht’s
+attract-any =
+    { $device ->
+        [gamepad] oder drück irgendeinen Knopf
+        [keyboard] oder drück irgendeine Taste
+        [touch] oder tipp irgendwohin
+       *[pointer] oder klick irgendwohin
+    }
+
+preparing-title = Einen Moment.
+preparing-line = Wir holen einen Code nur für dich.
+invite-title = Scann mit dem Handy.
+invite-step-1 = Richte die Handykamera auf den Code.
+invite-step-2 = Nimm dein Gesicht auf oder wähl einen Avatar, den du schon hast.
+invite-step-3 = Schau wieder hierher: Gleich wird er lebendig.
+invite-qr = Der Code zum Scannen mit dem Handy
+invite-no-camera = Keine Kamera? Öffne das auf dem Handy:
+invite-time-left = Dieser Code gilt noch { $clock }
+invite-expired-title = Dieser Code ist abgelaufen.
+invite-expired-line = Nichts ist verloren. Ein neuer ist sofort da.
+invite-new-code = Neuer Code
+invite-play-phone = Handy spielen
+invite-phones-cannot = In dieser Demo erreicht noch kein Handy den Code: Spiel das Handy auf diesem Bildschirm.
+invite-phones-can = Handys in diesem Netz erreichen die Demo unter { $address }.
+
+making-found-title = Da bist du!
+making-found-line = Dein Handy ist verbunden. Schau hierher.
+making-found = Verbunden
+making-queue-title = Du bist in der Warteschlange.
+making-queue-line = Deine Aufnahme ist da. Bleib hier oder sieh dich um.
+making-queue-next = Du bist als Nächstes dran.
+making-queue-place = dein Platz in der Schlange
+making-processing-title = Dein Avatar entsteht.
+making-processing-line = Jeder Zug deines Gesichts wird modelliert.
+making-processing-done = fertig
+making-failed-title = Diese Aufnahme hat nicht geklappt.
+making-failed-line = Das kommt vor. Schau ins Licht, halt still und scann den Code für eine neue Aufnahme.
+making-unknown-title = Dein Avatar ist unterwegs.
+making-unknown-line = Das Studio meldet: „{ $status }“.
+making-left = Noch etwa { $time }
+making-left-soon = Nur noch ein paar Sekunden
+making-turn = Du bist dran in etwa { $time }
+making-turn-soon = Du bist gleich dran
+making-stalled = Dieser Schritt dauert länger als sonst. Es geht von selbst weiter.
+making-queue-stalled = Die Schlange steht gerade. Dein Platz ist sicher.
+
+saving-title = Er kommt zu dir.
+saving-line = Dein Avatar ist fertig. Seine Dateien kommen jetzt hierher.
+saving-all = Alle Dateien
+saving-so-far = { $amount } bisher
+saving-of-all = { $amount } von { $all }
+saving-whole = { $amount }, da
+saving-more =
+    { $count ->
+        [one] und noch eine Datei
+       *[other] und noch { $count } Dateien
+    }
+saving-stalled = Die Verbindung ist gerade langsam. Es geht von selbst weiter.
+
+reveal-title = Das bist du.
+reveal-turn =
+    { $device ->
+        [gamepad] Dreh ihn mit dem rechten Stick.
+        [keyboard] Dreh ihn mit den Pfeiltasten.
+        [touch] Wisch, um ihn zu drehen.
+       *[pointer] Zieh, um ihn zu drehen.
+    }
+reveal-lighting = Das Licht geht an …
+reveal-flat = Dieser Bildschirm kann ihn nicht in 3D zeigen, darum hier das Porträt.
+reveal-card = Dein Avatar ist gespeichert. Dieser Bildschirm kann ihn nicht zeigen.
+reveal-canvas = Dein Avatar, der sich im Licht dreht
+reveal-portrait = Das Porträt deines Avatars
+reveal-saved =
+    { $count ->
+        [one] Eine Datei, { $amount }, gespeichert in
+       *[other] { $count } Dateien, { $amount }, gespeichert in
+    }
+reveal-me = Das bin ich
+reveal-again = Noch mal
+reveal-faces = Zieh ein Gesicht
+reveal-welcome-title = Schön, dich zu sehen.
+reveal-welcome-line = Dein Avatar ist gespeichert. Hier beginnt ein Spiel, mit dir darin.
+reveal-finish = Fertig
+face-smile = Lächeln
+face-wink = Zwinkern
+face-surprise = Staunen
+face-kiss = Kussmund
+face-frown = Schmollen
+
+ended-detail = Für das Personal
+ended-again = Zurück zum Start
+
+leave-back = Zurück
+leave-ask = Jetzt gehen? Dein Avatar wird hier vielleicht nicht mehr gezeigt.
+leave-stay = Bleiben
+leave-leave = Gehen
+idle-title = Noch da?
+idle-line =
+    { $seconds ->
+        [one] In einer Sekunde wird der Bildschirm frei für die nächste Person.
+       *[other] In { $seconds } Sekunden wird der Bildschirm frei für die nächste Person.
+    }
+idle-stay = Ich bin da
+idle-leave = Jetzt freigeben
+idle-spoken = Bist du noch da? Gleich wird dieser Bildschirm für die nächste Person frei.
+
+hint-choose = wählen
+hint-back = zurück
+hint-language = Sprache
+
+problem-saved = Dein Avatar ist da.
+    .do = Schau ihn dir an.
+problem-saved-in-part = Ein Teil deines Avatars ist nicht angekommen.
+    .do = Fang mit einem neuen Code noch einmal an, dann kommt alles.
+problem-credentials-refused = Diese Konsole ist noch nicht eingerichtet.
+    .do = Bitte sag dem Personal Bescheid.
+problem-credentials-missing = Diese Konsole ist noch nicht eingerichtet.
+    .do = Bitte sag dem Personal Bescheid.
+problem-token-refused = Dieser Code hat nicht funktioniert.
+    .do = Versuchen wir einen neuen.
+problem-token-expired = Dieser Code ist abgelaufen.
+    .do = Fang noch einmal an, dann kommt ein neuer.
+problem-avatar-failed = Dein Avatar ist diesmal nicht gelungen.
+    .do = Gleichmäßiges Licht im Gesicht hilft. Versuch es noch einmal.
+problem-backend-unreachable = Das Avatar-Studio ist gerade nicht erreichbar.
+    .do = Gib ihm einen Moment. Bleibt es so, sag bitte dem Personal Bescheid.
+problem-answer-lost = Die Verbindung war kurz weg.
+    .do = Wir versuchen es noch einmal.
+problem-download-interrupted = Das Herunterladen macht eine Pause.
+    .do = Es geht von selbst weiter.
+problem-backend-busy = Im Avatar-Studio ist viel los.
+    .do = Nur einen Moment.
+problem-backend-failing = Das Avatar-Studio hat gerade ein Problem.
+    .do = Gib ihm einen Moment. Bleibt es so, sag bitte dem Personal Bescheid.
+problem-protocol-broken = Das Avatar-Studio hat etwas geantwortet, das wir nicht verstehen.
+    .do = Bitte sag dem Personal Bescheid.
+problem-possibly-consumed = Die Verbindung riss im falschen Moment ab.
+    .do = Fang bitte mit einem neuen Code noch einmal an.
+problem-timed-out = Die Zeit war um, bevor dein Avatar da war.
+    .do = Fang einfach noch einmal an, wann du magst.
+problem-storage-failed = Auf dieser Konsole ist kein Platz mehr.
+    .do = Bitte sag dem Personal Bescheid.
+problem-interrupted = Bis bald!
+    .do = Fang noch einmal an, wann du magst.
+problem-configuration = Diese Konsole ist noch nicht eingerichtet.
+    .do = Bitte sag dem Personal Bescheid.
+problem-window-lost = Hier klemmt etwas.
+    .do = Bitte sag dem Personal Bescheid. Ein Neustart hilft.
+problem-window-refused = Das hat nicht geklappt.
+    .do = Versuch es bitte noch einmal.

@@ -1,0 +1,187 @@
+### What the window says to a visitor, in English: the source of every key and its variables.
+### A sentence is read standing, from two metres, by somebody who has never seen this program.
+
+language-name = English
+languages = Language
+demo = Demo: a simulated backend
+
+## Before anything is there
+
+waking-title = One moment.
+waking-line = The stage is being set.
+
+## Attract
+
+attract-title = Meet yourself.
+attract-line = Scan a code, record your face with your phone, and watch it come alive here.
+attract-start = Start
+# $device: what was used last
+attract-any =
+    { $device ->
+        [gamepad] or press any button
+        [keyboard] or press any key
+        [touch] or touch anywhere
+       *[pointer] or click anywhere
+    }
+
+## The code
+
+preparing-title = One moment.
+preparing-line = We are getting a code that is yours alone.
+invite-title = Scan with your phone.
+invite-step-1 = Point your phone’s camera at the code.
+invite-step-2 = Record your face, or pick an avatar you have.
+invite-step-3 = Look up here and watch it come alive.
+invite-qr = The code to scan with your phone
+invite-no-camera = No camera? Open this on your phone:
+# $clock: minutes and seconds, as in 4:05
+invite-time-left = This code is good for { $clock }
+invite-expired-title = This code has run out.
+invite-expired-line = Nothing is lost. A new one takes a second.
+invite-new-code = New code
+invite-play-phone = Play the phone
+invite-phones-cannot = In this demo no phone can reach the code yet: play the phone on this screen.
+invite-phones-can = Phones on this network reach the demo at { $address }.
+
+## The avatar is made
+
+making-found-title = Found you!
+making-found-line = Your phone is connected. Look up here.
+making-found = Connected
+making-queue-title = You are in line.
+making-queue-line = Your recording has arrived. Stay here or look around.
+making-queue-next = You are next.
+making-queue-place = your place in line
+making-processing-title = Shaping your avatar.
+making-processing-line = Every part of your face is being sculpted.
+making-processing-done = done
+making-failed-title = That recording did not work out.
+making-failed-line = It happens. Face the light, hold still, and scan the code to record once more.
+making-unknown-title = Your avatar is on its way.
+# $status: a word of the service's own, not translated
+making-unknown-line = The studio says: “{ $status }”.
+# $time: a range of seconds or minutes with its unit
+making-left = About { $time } to go
+making-left-soon = Only a few seconds to go
+making-turn = Your turn in about { $time }
+making-turn-soon = Your turn in a moment
+making-stalled = This step is taking longer than usual. It goes on by itself.
+making-queue-stalled = The line is standing still for a moment. Your place is safe.
+
+## The files are fetched
+
+saving-title = Bringing it home.
+saving-line = Your avatar is ready. Its files are coming to this screen.
+saving-all = All files
+saving-so-far = { $amount } so far
+saving-of-all = { $amount } of { $all }
+saving-whole = { $amount }, here
+saving-more =
+    { $count ->
+        [one] and one more file
+       *[other] and { $count } more files
+    }
+saving-stalled = The connection is slow right now. It goes on by itself.
+
+## The avatar
+
+reveal-title = Here you are.
+reveal-turn =
+    { $device ->
+        [gamepad] Turn it with the right stick.
+        [keyboard] Turn it with the arrow keys.
+        [touch] Swipe to turn it.
+       *[pointer] Drag to turn it.
+    }
+reveal-lighting = Lighting the stage …
+reveal-flat = This screen cannot show it in 3D, so here is the portrait.
+reveal-card = Your avatar is saved. This screen cannot show it.
+reveal-canvas = Your avatar, turning in the light
+reveal-portrait = The portrait of your avatar
+reveal-saved =
+    { $count ->
+        [one] One file, { $amount }, saved to
+       *[other] { $count } files, { $amount }, saved to
+    }
+reveal-me = This is me
+reveal-again = Again
+reveal-faces = Make a face
+reveal-welcome-title = Nice to meet you.
+reveal-welcome-line = Your avatar is saved. This is where a game begins, with you in it.
+reveal-finish = Finish
+face-smile = Smile
+face-wink = Wink
+face-surprise = Surprise
+face-kiss = Kiss
+face-frown = Frown
+
+## The end without an avatar
+
+ended-detail = For the staff
+ended-again = Back to the start
+
+## Leaving, and nobody there
+
+leave-back = Back
+leave-ask = Leave now? Your avatar may not be shown here again.
+leave-stay = Stay
+leave-leave = Leave
+idle-title = Still there?
+# $seconds: seconds left, a number
+idle-line =
+    { $seconds ->
+        [one] This screen clears in one second, for whoever comes next.
+       *[other] This screen clears in { $seconds } seconds, for whoever comes next.
+    }
+idle-stay = I am here
+idle-leave = Clear it now
+idle-spoken = Are you still there? This screen is about to be cleared for the next person.
+
+## Hints beside the glyphs of keys and buttons
+
+hint-choose = choose
+hint-back = back
+hint-language = language
+
+## What can go wrong, by the code that the program gives; `.do` is the one thing to do
+
+problem-saved = Your avatar is here.
+    .do = Have a look.
+problem-saved-in-part = Part of your avatar did not make it.
+    .do = Start again with a new code to get all of it.
+problem-credentials-refused = This console is not set up yet.
+    .do = Please tell the staff.
+problem-credentials-missing = This console is not set up yet.
+    .do = Please tell the staff.
+problem-token-refused = This code did not work.
+    .do = Let’s try a new one.
+problem-token-expired = This code ran out of time.
+    .do = Start again for a new one.
+problem-avatar-failed = Your avatar did not work out this time.
+    .do = Even light on your face helps. Try once more.
+problem-backend-unreachable = We cannot reach the avatar studio right now.
+    .do = Give it a moment. If it stays like this, please tell the staff.
+problem-answer-lost = The connection dropped.
+    .do = We are trying again.
+problem-download-interrupted = The download paused.
+    .do = It goes on by itself.
+problem-backend-busy = The avatar studio is busy.
+    .do = Just a moment.
+problem-backend-failing = The avatar studio has a problem right now.
+    .do = Give it a moment. If it stays like this, please tell the staff.
+problem-protocol-broken = The avatar studio gave an answer we do not understand.
+    .do = Please tell the staff.
+problem-possibly-consumed = The connection dropped at the wrong moment.
+    .do = Please start again with a new code.
+problem-timed-out = Time ran out before your avatar came.
+    .do = Start again whenever you like.
+problem-storage-failed = This console has no room left.
+    .do = Please tell the staff.
+problem-interrupted = See you!
+    .do = Start again whenever you like.
+problem-configuration = This console is not set up yet.
+    .do = Please tell the staff.
+problem-window-lost = This screen needs a hand.
+    .do = Please tell the staff. A restart brings it back.
+problem-window-refused = That did not work.
+    .do = Please try once more.

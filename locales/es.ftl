@@ -1,0 +1,164 @@
+### Lo que la ventana dice a quien la visita, en español.
+
+language-name = Español
+languages = Idioma
+demo = Demo con un servicio simulado
+
+waking-title = Un momento.
+waking-line = Estamos preparando el escenario.
+
+attract-title = Conócete.
+attract-line = Escanea un código, graba tu cara con el móvil y mira cómo cobra vida aquí.
+attract-start = Empezar
+attract-any =
+    { $device ->
+        [gamepad] o pulsa cualquier botón
+        [keyboard] o pulsa cualquier tecla
+        [touch] o toca donde quieras
+       *[pointer] o haz clic donde quieras
+    }
+
+preparing-title = Un momento.
+preparing-line = Estamos pidiendo un código solo para ti.
+invite-title = Escanea con tu móvil.
+invite-step-1 = Apunta al código con la cámara del móvil.
+invite-step-2 = Graba tu cara o elige un avatar que ya tengas.
+invite-step-3 = Vuelve a mirar aquí y verás cómo cobra vida.
+invite-qr = El código para escanear con tu móvil
+invite-no-camera = ¿Sin cámara? Abre esto en tu móvil:
+invite-time-left = Este código vale { $clock } más
+invite-expired-title = Este código ha caducado.
+invite-expired-line = No se ha perdido nada. Otro nuevo llega en un segundo.
+invite-new-code = Otro código
+invite-play-phone = Hacer de móvil
+invite-phones-cannot = En esta demo ningún móvil llega aún al código: haz de móvil en esta pantalla.
+invite-phones-can = Los móviles de esta red llegan a la demo en { $address }.
+
+making-found-title = ¡Te encontramos!
+making-found-line = Tu móvil está conectado. Mira aquí.
+making-found = Conectado
+making-queue-title = Estás en la cola.
+making-queue-line = Tu grabación ha llegado. Quédate o date una vuelta.
+making-queue-next = Te toca enseguida.
+making-queue-place = tu lugar en la cola
+making-processing-title = Tu avatar toma forma.
+making-processing-line = Estamos esculpiendo cada rasgo de tu cara.
+making-processing-done = hecho
+making-failed-title = Esa grabación no ha salido bien.
+making-failed-line = A veces pasa. Ponte de cara a la luz, no te muevas y escanea el código para grabar otra vez.
+making-unknown-title = Tu avatar está en camino.
+making-unknown-line = El estudio dice: «{ $status }».
+making-left = Tiempo que falta: { $time } más o menos
+making-left-soon = Faltan solo unos segundos
+making-turn = Te toca más o menos en { $time }
+making-turn-soon = Te toca en un momento
+making-stalled = Este paso tarda más de lo normal. Sigue solo.
+making-queue-stalled = La cola está parada un momento. Tu lugar está a salvo.
+
+saving-title = Ya viene a casa.
+saving-line = Tu avatar está listo. Sus archivos llegan a esta pantalla.
+saving-all = Todos los archivos
+saving-so-far = { $amount } hasta ahora
+saving-of-all = { $amount } de { $all }
+saving-whole = { $amount }, aquí
+saving-more =
+    { $count ->
+        [one] y un archivo más
+        [many] y { $count } de archivos más
+       *[other] y { $count } archivos más
+    }
+saving-stalled = La conexión va lenta ahora mismo. Sigue sola.
+
+reveal-title = Aquí estás.
+reveal-turn =
+    { $device ->
+        [gamepad] Gíralo con el stick derecho.
+        [keyboard] Gíralo con las flechas.
+        [touch] Desliza para girarlo.
+       *[pointer] Arrastra para girarlo.
+    }
+reveal-lighting = Encendemos las luces…
+reveal-flat = Esta pantalla no puede mostrarlo en 3D, así que aquí tienes el retrato.
+reveal-card = Tu avatar está guardado. Esta pantalla no puede mostrarlo.
+reveal-canvas = Tu avatar, girando bajo la luz
+reveal-portrait = El retrato de tu avatar
+reveal-saved =
+    { $count ->
+        [one] Un archivo, { $amount }, guardado en
+        [many] { $count } de archivos, { $amount }, guardados en
+       *[other] { $count } archivos, { $amount }, guardados en
+    }
+reveal-me = Soy yo
+reveal-again = Otra vez
+reveal-faces = Pon una cara
+reveal-welcome-title = Encantados de conocerte.
+reveal-welcome-line = Tu avatar está guardado. Aquí empieza un juego, contigo dentro.
+reveal-finish = Terminar
+face-smile = Sonrisa
+face-wink = Guiño
+face-surprise = Sorpresa
+face-kiss = Beso
+face-frown = Enfado
+
+ended-detail = Para el personal
+ended-again = Volver al inicio
+
+leave-back = Atrás
+leave-ask = ¿Salir ya? Puede que tu avatar no vuelva a verse aquí.
+leave-stay = Quedarme
+leave-leave = Salir
+idle-title = ¿Sigues ahí?
+idle-line =
+    { $seconds ->
+        [one] Esta pantalla se borra en un segundo para quien venga después.
+        [many] Esta pantalla se borra en { $seconds } de segundos para quien venga después.
+       *[other] Esta pantalla se borra en { $seconds } segundos para quien venga después.
+    }
+idle-stay = Aquí estoy
+idle-leave = Borrar ya
+idle-spoken = ¿Sigues ahí? Esta pantalla está a punto de borrarse para la próxima persona.
+
+hint-choose = elegir
+hint-back = atrás
+hint-language = idioma
+
+problem-saved = Tu avatar está aquí.
+    .do = Échale un vistazo.
+problem-saved-in-part = Una parte de tu avatar no ha llegado.
+    .do = Empieza otra vez con otro código para tenerlo entero.
+problem-credentials-refused = Esta consola aún no está lista.
+    .do = Avisa al personal, por favor.
+problem-credentials-missing = Esta consola aún no está lista.
+    .do = Avisa al personal, por favor.
+problem-token-refused = Este código no ha funcionado.
+    .do = Probemos con otro.
+problem-token-expired = Este código ha caducado.
+    .do = Empieza otra vez para tener uno nuevo.
+problem-avatar-failed = Esta vez tu avatar no ha salido bien.
+    .do = Ayuda tener luz uniforme en la cara. Inténtalo otra vez.
+problem-backend-unreachable = Ahora mismo no llegamos al estudio de avatares.
+    .do = Dale un momento. Si sigue así, avisa al personal, por favor.
+problem-answer-lost = Se ha cortado la conexión.
+    .do = Lo intentamos de nuevo.
+problem-download-interrupted = La descarga está en pausa.
+    .do = Sigue sola.
+problem-backend-busy = El estudio de avatares tiene mucho trabajo.
+    .do = Solo un momento.
+problem-backend-failing = El estudio de avatares tiene un problema ahora mismo.
+    .do = Dale un momento. Si sigue así, avisa al personal, por favor.
+problem-protocol-broken = El estudio de avatares ha contestado algo que no entendemos.
+    .do = Avisa al personal, por favor.
+problem-possibly-consumed = La conexión se cortó en mal momento.
+    .do = Empieza otra vez con otro código, por favor.
+problem-timed-out = Se acabó el tiempo antes de que llegara tu avatar.
+    .do = Empieza otra vez cuando quieras.
+problem-storage-failed = A esta consola no le queda espacio.
+    .do = Avisa al personal, por favor.
+problem-interrupted = ¡Hasta pronto!
+    .do = Empieza otra vez cuando quieras.
+problem-configuration = Esta consola aún no está lista.
+    .do = Avisa al personal, por favor.
+problem-window-lost = Esta pantalla necesita ayuda.
+    .do = Avisa al personal, por favor. Se arregla reiniciando.
+problem-window-refused = No ha funcionado.
+    .do = Inténtalo otra vez, por favor.

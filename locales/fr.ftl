@@ -1,0 +1,164 @@
+### Ce que la fenêtre dit aux visiteurs, en français.
+
+language-name = Français
+languages = Langue
+demo = Démo : un service simulé
+
+waking-title = Un instant.
+waking-line = La scène se prépare.
+
+attract-title = Rencontrez-vous.
+attract-line = Scannez un code, filmez votre visage avec votre téléphone et regardez-le prendre vie ici.
+attract-start = Commencer
+attract-any =
+    { $device ->
+        [gamepad] ou appuyez sur n’importe quel bouton
+        [keyboard] ou appuyez sur n’importe quelle touche
+        [touch] ou touchez l’écran
+       *[pointer] ou cliquez n’importe où
+    }
+
+preparing-title = Un instant.
+preparing-line = Nous demandons un code rien que pour vous.
+invite-title = Scannez avec votre téléphone.
+invite-step-1 = Visez le code avec l’appareil photo du téléphone.
+invite-step-2 = Filmez votre visage ou choisissez un avatar que vous avez déjà.
+invite-step-3 = Revenez à cet écran : il va prendre vie.
+invite-qr = Le code à scanner avec votre téléphone
+invite-no-camera = Pas d’appareil photo ? Ouvrez ceci sur votre téléphone :
+invite-time-left = Ce code est valable encore { $clock }
+invite-expired-title = Ce code a expiré.
+invite-expired-line = Rien n’est perdu. Un nouveau arrive en une seconde.
+invite-new-code = Nouveau code
+invite-play-phone = Jouer le téléphone
+invite-phones-cannot = Dans cette démo, aucun téléphone n’atteint encore le code : jouez le téléphone sur cet écran.
+invite-phones-can = Les téléphones de ce réseau atteignent la démo à l’adresse { $address }.
+
+making-found-title = Vous voilà !
+making-found-line = Votre téléphone est connecté. Regardez ici.
+making-found = Connecté
+making-queue-title = Vous êtes dans la file.
+making-queue-line = Votre vidéo est arrivée. Restez ici ou faites un tour.
+making-queue-next = C’est bientôt à vous.
+making-queue-place = votre place dans la file
+making-processing-title = Votre avatar prend forme.
+making-processing-line = Chaque trait de votre visage est sculpté.
+making-processing-done = terminé
+making-failed-title = Cette vidéo n’a pas suffi.
+making-failed-line = Cela arrive. Face à la lumière, sans bouger, scannez le code pour recommencer.
+making-unknown-title = Votre avatar est en route.
+making-unknown-line = Le studio dit : « { $status } ».
+making-left = Encore { $time } environ
+making-left-soon = Encore quelques secondes
+making-turn = À vous dans { $time } environ
+making-turn-soon = À vous dans un instant
+making-stalled = Cette étape est plus longue que d’habitude. Elle continue toute seule.
+making-queue-stalled = La file n’avance pas pour le moment. Votre place est gardée.
+
+saving-title = Il arrive chez vous.
+saving-line = Votre avatar est prêt. Ses fichiers arrivent sur cet écran.
+saving-all = Tous les fichiers
+saving-so-far = { $amount } jusqu’ici
+saving-of-all = { $amount } sur { $all }
+saving-whole = { $amount }, reçu
+saving-more =
+    { $count ->
+        [one] et un autre fichier
+        [many] et { $count } d’autres fichiers
+       *[other] et { $count } autres fichiers
+    }
+saving-stalled = La connexion est lente en ce moment. Elle continue toute seule.
+
+reveal-title = C’est vous.
+reveal-turn =
+    { $device ->
+        [gamepad] Tournez-le avec le stick droit.
+        [keyboard] Tournez-le avec les flèches.
+        [touch] Glissez pour le tourner.
+       *[pointer] Faites glisser pour le tourner.
+    }
+reveal-lighting = La lumière s’allume…
+reveal-flat = Cet écran ne peut pas l’afficher en 3D, alors voici le portrait.
+reveal-card = Votre avatar est enregistré. Cet écran ne peut pas l’afficher.
+reveal-canvas = Votre avatar, qui tourne dans la lumière
+reveal-portrait = Le portrait de votre avatar
+reveal-saved =
+    { $count ->
+        [one] Un fichier, { $amount }, enregistré dans
+        [many] { $count } de fichiers, { $amount }, enregistrés dans
+       *[other] { $count } fichiers, { $amount }, enregistrés dans
+    }
+reveal-me = C’est moi
+reveal-again = Recommencer
+reveal-faces = Faites une grimace
+reveal-welcome-title = Enchantés.
+reveal-welcome-line = Votre avatar est enregistré. C’est ici qu’un jeu commence, avec vous dedans.
+reveal-finish = Terminer
+face-smile = Sourire
+face-wink = Clin d’œil
+face-surprise = Surprise
+face-kiss = Bisou
+face-frown = Moue
+
+ended-detail = Pour l’équipe
+ended-again = Revenir au début
+
+leave-back = Retour
+leave-ask = Partir maintenant ? Votre avatar ne sera peut-être plus montré ici.
+leave-stay = Rester
+leave-leave = Partir
+idle-title = Toujours là ?
+idle-line =
+    { $seconds ->
+        [one] Cet écran s’efface dans { $seconds } seconde, pour la personne suivante.
+        [many] Cet écran s’efface dans { $seconds } de secondes, pour la personne suivante.
+       *[other] Cet écran s’efface dans { $seconds } secondes, pour la personne suivante.
+    }
+idle-stay = Je suis là
+idle-leave = Effacer
+idle-spoken = Vous êtes toujours là ? Cet écran va être effacé pour la personne suivante.
+
+hint-choose = choisir
+hint-back = retour
+hint-language = langue
+
+problem-saved = Votre avatar est là.
+    .do = Regardez-le.
+problem-saved-in-part = Une partie de votre avatar n’est pas arrivée.
+    .do = Recommencez avec un nouveau code pour l’avoir en entier.
+problem-credentials-refused = Cette console n’est pas encore prête.
+    .do = Prévenez l’équipe, s’il vous plaît.
+problem-credentials-missing = Cette console n’est pas encore prête.
+    .do = Prévenez l’équipe, s’il vous plaît.
+problem-token-refused = Ce code n’a pas marché.
+    .do = Essayons-en un autre.
+problem-token-expired = Ce code a expiré.
+    .do = Recommencez pour en avoir un nouveau.
+problem-avatar-failed = Votre avatar n’a pas réussi cette fois.
+    .do = Une lumière douce sur le visage aide. Réessayez.
+problem-backend-unreachable = Le studio d’avatars ne répond pas en ce moment.
+    .do = Patientez un instant. Si cela dure, prévenez l’équipe, s’il vous plaît.
+problem-answer-lost = La connexion s’est coupée.
+    .do = Nous réessayons.
+problem-download-interrupted = Le téléchargement fait une pause.
+    .do = Il reprend tout seul.
+problem-backend-busy = Le studio d’avatars a beaucoup à faire.
+    .do = Juste un instant.
+problem-backend-failing = Le studio d’avatars a un souci en ce moment.
+    .do = Patientez un instant. Si cela dure, prévenez l’équipe, s’il vous plaît.
+problem-protocol-broken = Le studio d’avatars a répondu quelque chose que nous ne comprenons pas.
+    .do = Prévenez l’équipe, s’il vous plaît.
+problem-possibly-consumed = La connexion s’est coupée au mauvais moment.
+    .do = Recommencez avec un nouveau code, s’il vous plaît.
+problem-timed-out = Le temps s’est écoulé avant l’arrivée de votre avatar.
+    .do = Recommencez quand vous voulez.
+problem-storage-failed = Cette console n’a plus de place.
+    .do = Prévenez l’équipe, s’il vous plaît.
+problem-interrupted = À bientôt !
+    .do = Recommencez quand vous voulez.
+problem-configuration = Cette console n’est pas encore prête.
+    .do = Prévenez l’équipe, s’il vous plaît.
+problem-window-lost = Cet écran a besoin d’aide.
+    .do = Prévenez l’équipe, s’il vous plaît. Un redémarrage suffit.
+problem-window-refused = Cela n’a pas marché.
+    .do = Réessayez, s’il vous plaît.

@@ -1,0 +1,149 @@
+### この画面が来場者に話すことば（日本語）。
+
+language-name = 日本語
+languages = 言語
+demo = デモ（サービスは模擬です）
+
+waking-title = 少々お待ちください
+waking-line = ステージを準備しています。
+
+attract-title = 自分に、会おう。
+attract-line = コードを読み取り、スマホで顔を撮影。あなたがここで動き出します。
+attract-start = はじめる
+attract-any =
+    { $device ->
+        [gamepad] どのボタンでもはじめられます
+        [keyboard] どのキーでもはじめられます
+        [touch] どこをタッチしてもはじめられます
+       *[pointer] どこをクリックしてもはじめられます
+    }
+
+preparing-title = 少々お待ちください
+preparing-line = あなた専用のコードを用意しています。
+invite-title = スマホで読み取ってください
+invite-step-1 = スマホのカメラをコードに向けます。
+invite-step-2 = 顔を撮影するか、お持ちのアバターを選びます。
+invite-step-3 = この画面に戻って、動き出す瞬間をご覧ください。
+invite-qr = スマホで読み取るコード
+invite-no-camera = カメラがないときは、スマホでここを開いてください
+invite-time-left = このコードの有効時間はあと { $clock }
+invite-expired-title = コードの期限が切れました
+invite-expired-line = ご安心ください。新しいコードはすぐに出せます。
+invite-new-code = 新しいコード
+invite-play-phone = スマホ役をする
+invite-phones-cannot = このデモでは、まだスマホからコードを開けません。この画面でスマホ役をお試しください。
+invite-phones-can = このネットワークのスマホから { $address } でデモを開けます。
+
+making-found-title = つながりました！
+making-found-line = スマホと接続しました。こちらをご覧ください。
+making-found = 接続済み
+making-queue-title = 順番をお待ちください
+making-queue-line = 撮影データが届きました。ここで待っていても、離れてもかまいません。
+making-queue-next = 次があなたの番です
+making-queue-place = 番目にお待ちです
+making-processing-title = アバターを作っています
+making-processing-line = 顔のすみずみまで形にしています。
+making-processing-done = できました
+making-failed-title = うまく撮影できませんでした
+making-failed-line = よくあることです。明るいほうを向いて動かずに、コードを読み取ってもう一度撮影してください。
+making-unknown-title = アバターを準備しています
+making-unknown-line = スタジオからの連絡：「{ $status }」
+making-left = あと { $time }ほど
+making-left-soon = あと数秒です
+making-turn = あと { $time }ほどで順番です
+making-turn-soon = まもなく順番です
+making-stalled = いつもより時間がかかっています。このままお待ちください。
+making-queue-stalled = 列が少し止まっています。順番はそのままです。
+
+saving-title = アバターが届きます
+saving-line = 完成しました。ファイルをこの画面に取り込んでいます。
+saving-all = すべてのファイル
+saving-so-far = { $amount } 受信
+saving-of-all = { $amount } / { $all }
+saving-whole = { $amount } 完了
+saving-more = ほか { $count } 件
+saving-stalled = 通信に時間がかかっています。このままお待ちください。
+
+reveal-title = これが、あなたです。
+reveal-turn =
+    { $device ->
+        [gamepad] 右スティックで回せます。
+        [keyboard] 矢印キーで回せます。
+        [touch] スワイプで回せます。
+       *[pointer] ドラッグで回せます。
+    }
+reveal-lighting = ライトをつけています…
+reveal-flat = この画面では 3D で表示できないため、ポートレートをご覧ください。
+reveal-card = アバターは保存されました。この画面では表示できません。
+reveal-canvas = 光の中で回るあなたのアバター
+reveal-portrait = あなたのアバターのポートレート
+reveal-saved = { $count } 個のファイル（{ $amount }）の保存先
+reveal-me = これがわたし
+reveal-again = もう一度
+reveal-faces = 表情を変える
+reveal-welcome-title = はじめまして！
+reveal-welcome-line = アバターは保存されました。ここから、あなたが主役のゲームが始まります。
+reveal-finish = おわる
+face-smile = 笑顔
+face-wink = ウインク
+face-surprise = びっくり
+face-kiss = キス
+face-frown = しかめ面
+
+ended-detail = スタッフ用
+ended-again = 最初に戻る
+
+leave-back = 戻る
+leave-ask = この画面を離れますか？　アバターがここに表示されないことがあります。
+leave-stay = 残る
+leave-leave = 離れる
+idle-title = まだいらっしゃいますか？
+idle-line = 次の方のために、あと { $seconds } 秒で画面を消します。
+idle-stay = ここにいます
+idle-leave = 今すぐ消す
+idle-spoken = まだいらっしゃいますか？　次の方のために、まもなく画面を消します。
+
+hint-choose = 決定
+hint-back = 戻る
+hint-language = 言語
+
+problem-saved = アバターができました
+    .do = どうぞご覧ください。
+problem-saved-in-part = アバターの一部が届きませんでした
+    .do = 新しいコードでもう一度はじめると、すべて受け取れます。
+problem-credentials-refused = この端末はまだ準備中です
+    .do = お近くのスタッフにお知らせください。
+problem-credentials-missing = この端末はまだ準備中です
+    .do = お近くのスタッフにお知らせください。
+problem-token-refused = このコードは使えませんでした
+    .do = 新しいコードで試してみましょう。
+problem-token-expired = コードの期限が切れました
+    .do = もう一度はじめると、新しいコードが出ます。
+problem-avatar-failed = 今回はアバターを作れませんでした
+    .do = 顔に均等に光が当たるようにして、もう一度お試しください。
+problem-backend-unreachable = 今、アバタースタジオにつながりません
+    .do = 少しお待ちください。続くようなら、スタッフにお知らせください。
+problem-answer-lost = 接続が途切れました
+    .do = もう一度つないでいます。
+problem-download-interrupted = ダウンロードが止まりました
+    .do = 自動で再開します。
+problem-backend-busy = アバタースタジオが混み合っています
+    .do = 少々お待ちください。
+problem-backend-failing = アバタースタジオで問題が起きています
+    .do = 少しお待ちください。続くようなら、スタッフにお知らせください。
+problem-protocol-broken = アバタースタジオから思いがけない返事が届きました
+    .do = お近くのスタッフにお知らせください。
+problem-possibly-consumed = 大事なところで接続が切れました
+    .do = 新しいコードで、もう一度はじめてください。
+problem-timed-out = アバターが届く前に時間切れになりました
+    .do = いつでも、もう一度はじめられます。
+problem-storage-failed = この端末の空き容量がありません
+    .do = お近くのスタッフにお知らせください。
+problem-interrupted = またお会いしましょう！
+    .do = いつでも、もう一度はじめられます。
+problem-configuration = この端末はまだ準備中です
+    .do = お近くのスタッフにお知らせください。
+problem-window-lost = 画面が止まってしまいました
+    .do = お近くのスタッフにお知らせください。再起動で元に戻ります。
+problem-window-refused = うまくいきませんでした
+    .do = もう一度お試しください。

@@ -1,0 +1,149 @@
+### 窗口对来访者说的话（简体中文）。
+
+language-name = 简体中文
+languages = 语言
+demo = 演示：模拟服务
+
+waking-title = 请稍候
+waking-line = 舞台马上就好。
+
+attract-title = 遇见你自己
+attract-line = 扫一扫，用手机拍下你的脸，看它在这里活起来。
+attract-start = 开始
+attract-any =
+    { $device ->
+        [gamepad] 按任意键也可以开始
+        [keyboard] 按任意键也可以开始
+        [touch] 轻触任意位置也可以开始
+       *[pointer] 点击任意位置也可以开始
+    }
+
+preparing-title = 请稍候
+preparing-line = 正在为你准备专属二维码。
+invite-title = 用手机扫一扫
+invite-step-1 = 用手机相机对准二维码。
+invite-step-2 = 拍下你的脸，或选择已有的虚拟形象。
+invite-step-3 = 抬头看这里，看它活起来。
+invite-qr = 用手机扫描的二维码
+invite-no-camera = 没有相机？在手机上打开：
+invite-time-left = 二维码有效时间还剩 { $clock }
+invite-expired-title = 二维码已过期
+invite-expired-line = 别担心，新的马上就来。
+invite-new-code = 换一个码
+invite-play-phone = 模拟手机
+invite-phones-cannot = 此演示暂时无法用手机打开二维码：请在这块屏幕上模拟手机。
+invite-phones-can = 同一网络中的手机可通过 { $address } 打开演示。
+
+making-found-title = 找到你了！
+making-found-line = 手机已连接，请看这里。
+making-found = 已连接
+making-queue-title = 你正在排队
+making-queue-line = 你的录像已收到。可以在这里等，也可以四处看看。
+making-queue-next = 下一个就是你
+making-queue-place = 你在队伍中的位置
+making-processing-title = 正在塑造你的虚拟形象
+making-processing-line = 脸上的每一处都在精心雕琢。
+making-processing-done = 已完成
+making-failed-title = 这次录像没能成功
+making-failed-line = 这很常见。面向光线，保持不动，扫码再录一次。
+making-unknown-title = 你的虚拟形象正在路上
+making-unknown-line = 制作室消息：“{ $status }”
+making-left = 大约还需 { $time }
+making-left-soon = 只剩几秒了
+making-turn = 大约 { $time }后轮到你
+making-turn-soon = 马上轮到你
+making-stalled = 这一步比平时久一些，会自动继续。
+making-queue-stalled = 队伍暂时没有前进，你的位置不变。
+
+saving-title = 正在接它回来
+saving-line = 你的虚拟形象已完成，文件正在传到这块屏幕。
+saving-all = 全部文件
+saving-so-far = 已收到 { $amount }
+saving-of-all = { $amount } / { $all }
+saving-whole = { $amount }，已就位
+saving-more = 还有 { $count } 个文件
+saving-stalled = 网络现在有点慢，会自动继续。
+
+reveal-title = 这就是你
+reveal-turn =
+    { $device ->
+        [gamepad] 用右摇杆转动它。
+        [keyboard] 用方向键转动它。
+        [touch] 滑动即可转动它。
+       *[pointer] 拖动即可转动它。
+    }
+reveal-lighting = 正在打开灯光……
+reveal-flat = 这块屏幕无法显示 3D，先看看肖像吧。
+reveal-card = 你的虚拟形象已保存，但这块屏幕无法显示。
+reveal-canvas = 你的虚拟形象，在灯光下转动
+reveal-portrait = 你的虚拟形象肖像
+reveal-saved = { $count } 个文件，共 { $amount }，保存在
+reveal-me = 这就是我
+reveal-again = 再来一次
+reveal-faces = 做个表情
+reveal-welcome-title = 很高兴认识你
+reveal-welcome-line = 你的虚拟形象已保存。游戏从这里开始，主角就是你。
+reveal-finish = 完成
+face-smile = 微笑
+face-wink = 眨眼
+face-surprise = 惊讶
+face-kiss = 亲亲
+face-frown = 皱眉
+
+ended-detail = 工作人员
+ended-again = 回到开始
+
+leave-back = 返回
+leave-ask = 现在离开吗？你的虚拟形象可能不会再显示在这里。
+leave-stay = 留下
+leave-leave = 离开
+idle-title = 你还在吗？
+idle-line = { $seconds } 秒后清空屏幕，留给下一位。
+idle-stay = 我在
+idle-leave = 立即清空
+idle-spoken = 你还在吗？屏幕即将清空，留给下一位。
+
+hint-choose = 确定
+hint-back = 返回
+hint-language = 语言
+
+problem-saved = 你的虚拟形象来了
+    .do = 快来看看。
+problem-saved-in-part = 你的虚拟形象有一部分没有收到
+    .do = 换一个新码重新开始，就能拿到完整的。
+problem-credentials-refused = 这台设备还没有设置好
+    .do = 请告诉工作人员。
+problem-credentials-missing = 这台设备还没有设置好
+    .do = 请告诉工作人员。
+problem-token-refused = 这个码不能用
+    .do = 换一个新的试试。
+problem-token-expired = 二维码已过期
+    .do = 重新开始即可获得新码。
+problem-avatar-failed = 这次没能做出你的虚拟形象
+    .do = 让光线均匀照在脸上，再试一次。
+problem-backend-unreachable = 暂时连接不上虚拟形象制作室
+    .do = 请稍等。如果一直这样，请告诉工作人员。
+problem-answer-lost = 连接断了一下
+    .do = 正在重试。
+problem-download-interrupted = 下载暂停了
+    .do = 会自动继续。
+problem-backend-busy = 虚拟形象制作室正忙
+    .do = 请稍等片刻。
+problem-backend-failing = 虚拟形象制作室出了点问题
+    .do = 请稍等。如果一直这样，请告诉工作人员。
+problem-protocol-broken = 收到了无法识别的答复
+    .do = 请告诉工作人员。
+problem-possibly-consumed = 连接断得不是时候
+    .do = 请换一个新码重新开始。
+problem-timed-out = 时间到了，虚拟形象还没来
+    .do = 随时可以重新开始。
+problem-storage-failed = 这台设备没有空间了
+    .do = 请告诉工作人员。
+problem-interrupted = 下次见！
+    .do = 随时可以重新开始。
+problem-configuration = 这台设备还没有设置好
+    .do = 请告诉工作人员。
+problem-window-lost = 屏幕出了点问题
+    .do = 请告诉工作人员，重新启动即可恢复。
+problem-window-refused = 没有成功
+    .do = 请再试一次。

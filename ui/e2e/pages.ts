@@ -1,0 +1,130 @@
+// The built screens over the scripted host, served under the page's real policy, in Chromium.
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import type { ScreenName } from '../src/host/fixtures';
+
+const root = fileURLToPath(new URL('../dist-fake', import.meta.url));
+const shell = fileURLToPath(new URL('../../src-tauri/tauri.conf.json', import.meta.url));
+const types: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.woff2': 'font/woff2',
+  '.glb': 'model/gltf-binary',
+};
+
+/** A size of screen in pixels. */
+export type Size = readonly [width: number, height: number];
+
+/** The sizes that the screens are made for. */
+export const SIZES: readonly Size[] = [
+  [1920, 1080],
+  [1280, 720],
+  [3840, 2160],
+  [1080, 1920],
+];
+
+/** The served screens. */
+export interface Site {
+  address: string;
+  close(): void;
+}
+
+/** Serves the screens (`npm run build:fake`), and under `/extra/` what is given by name. */
+export async function serve(extra: ReadonlyMap<string, Buffer> = new Map()): Promise<Site> {
+  const policy = await contentPolicy();
+  const server: Server = createServer(async (request, response) => {
+    const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname).replace(
+      /^\/$/,
+      '/index.html',
+    );
+    try {
+      const body = extra.get(path.replace(/^\/extra\//, '')) ?? (await readFile(join(root, path)));
+      response.writeHead(200, {
+        'content-type': types[extname(path)] ?? 'application/octet-stream',
+        'content-security-policy': policy,
+      });
+      response.end(body);
+    } catch {
+      // A browser asks for an icon by itself.
+      response.writeHead(path === '/favicon.ico' ? 204 : 404).end();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `http://127.0.0.1:${port}/`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** What the window's own policy is, so that the screens are tested under it. */
+async function contentPolicy(): Promise<string> {
+  const { app } = JSON.parse(await readFile(shell, 'utf8')) as { app: { security: { csp: string } } };
+  return app.security.csp;
+}
+
+/** How a page is opened. */
+export interface Opening {
+  screen?: ScreenName | '';
+  size?: Size;
+  motion?: boolean;
+  glb?: string;
+  /** Runs in the page before its own scripts. */
+  before?: () => void;
+}
+
+/** Opens the screens; `faults` gathers what the page complained of. */
+export async function open(
+  browser: Browser,
+  site: Site,
+  { screen = 'attract', size = [1920, 1080], motion = false, glb, before }: Opening = {},
+): Promise<{ page: Page; faults: string[] }> {
+  const page = await browser.newPage({
+    viewport: { width: size[0], height: size[1] },
+    reducedMotion: motion ? 'no-preference' : 'reduce',
+    locale: 'en-GB',
+  });
+  const faults: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(error.message));
+  if (before) await page.addInitScript(before);
+  const asked = new URLSearchParams({ fake: screen, ...(glb ? { glb: `extra/${glb}` } : {}) });
+  await page.goto(`${site.address}?${asked}`);
+  await page.locator('h1').waitFor();
+  return { page, faults };
+}
+
+/** Puts a screen up, and waits until it stands and its fonts are there. */
+export async function show(page: Page, name: ScreenName): Promise<void> {
+  await page.evaluate(async (which) => {
+    // Who comes from the code is greeted first.
+    window.fake?.show(which === 'making-found' ? 'invite' : 'preparing');
+    window.fake?.show(which);
+    await document.fonts.ready;
+  }, name);
+  if (name === 'reveal')
+    await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor({ timeout: 60_000 });
+  await rest(page);
+}
+
+/** All that enters has entered; what moves for ever stands still, so that a picture can be had again. */
+export async function rest(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    for (const animation of document.getAnimations()) {
+      if (animation.effect?.getComputedTiming().endTime === Number.POSITIVE_INFINITY) {
+        animation.pause();
+        animation.currentTime = 4200;
+      } else animation.finish();
+    }
+  });
+}

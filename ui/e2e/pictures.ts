@@ -1,0 +1,47 @@
+// Pictures of the screens: `npm run screens [-- NAME… SIZE… LANGUAGE… --motion --out DIR]`, AVATAR=/path/to/avatar.glb
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type ScreenName, screens } from '../src/host/fixtures';
+import { TONGUES } from '../src/language/tongues';
+import { startBrowser } from './browser';
+import { layoutFaults } from './layout';
+import { open, rest, SIZES, type Size, serve, show } from './pages';
+
+const words = process.argv.slice(3);
+const chosen = <T extends string>(all: readonly T[], otherwise: readonly T[]): readonly T[] => {
+  const named = all.filter((one) => words.includes(one));
+  return named.length > 0 ? named : otherwise;
+};
+const names = Object.keys(screens) as ScreenName[];
+const sizeNames = SIZES.map((size) => size.join('x'));
+const out = resolve(words.includes('--out') ? (words[words.indexOf('--out') + 1] ?? '') : 'pictures');
+const flat = words.includes('--out');
+const avatar = process.env.AVATAR;
+
+const site = await serve(new Map(avatar ? [['avatar.glb', await readFile(avatar)]] : []));
+const browser = await startBrowser();
+await mkdir(out, { recursive: true });
+let faults = 0;
+for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
+  const size = sizeName.split('x').map(Number) as unknown as Size;
+  const motion = words.includes('--motion');
+  const opened = await open(browser, site, { size, motion, ...(avatar ? { glb: 'avatar.glb' } : {}) });
+  for (const tongue of chosen([...TONGUES, 'long', 'mirrored'], ['en'])) {
+    for (const name of chosen(names, names)) {
+      const where = [name, ...(flat ? [] : [sizeName]), ...(tongue === 'en' ? [] : [tongue])].join('-');
+      await opened.page.evaluate((which) => window.fake?.speak(which as 'en'), tongue);
+      await show(opened.page, name);
+      await rest(opened.page);
+      await opened.page.screenshot({ timeout: 180_000, path: join(out, `${where}.png`) });
+      for (const what of [...(await opened.page.evaluate(layoutFaults)), ...opened.faults.splice(0)]) {
+        faults += 1;
+        console.error(`${where}: ${what}`);
+      }
+    }
+  }
+  await opened.page.close();
+}
+await browser.close();
+site.close();
+console.log(faults === 0 ? `all in order, pictures in ${out}` : `${faults} faults`);
+process.exitCode = faults === 0 ? 0 : 1;

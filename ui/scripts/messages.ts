@@ -1,0 +1,82 @@
+// Derives the types of the messages from the English catalogue: `npm run messages`.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Message, type Pattern, parse, Visitor } from '@fluent/syntax';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const locales = join(here, '../../locales');
+const generated = join(here, '../src/generated/messages.ts');
+
+/** What is in a catalogue: the variables of each message and attribute, and what could not be read. */
+export interface Catalogue {
+  messages: Map<string, string[]>;
+  junk: string[];
+}
+
+/** The languages that have a catalogue. */
+export function languages(): string[] {
+  return readdirSync(locales)
+    .filter((name) => name.endsWith('.ftl'))
+    .map((name) => name.replace('.ftl', ''))
+    .sort();
+}
+
+/** Reads the catalogue of a language. */
+export function catalogue(language: string): Catalogue {
+  const messages = new Map<string, string[]>();
+  const junk: string[] = [];
+  for (const entry of parse(readFileSync(join(locales, `${language}.ftl`), 'utf8'), {}).body) {
+    if (entry.type === 'Junk') junk.push(entry.content);
+    if (entry.type !== 'Message') continue;
+    for (const [key, pattern] of patterns(entry)) {
+      if (messages.has(key)) junk.push(`${key} stands twice`);
+      messages.set(key, variables(pattern));
+    }
+  }
+  return { messages, junk };
+}
+
+/** `ui/src/generated/messages.ts` as it must be. */
+export function types(): string {
+  const lines = [...catalogue('en').messages].map(([key, names]) => {
+    const args = names.map((name) => `${name}: string | number`).join('; ');
+    return `  '${key}': ${args ? `{ ${args} }` : 'null'};`;
+  });
+  return [
+    '// Derived from locales/en.ftl; do not edit.',
+    '// cd ui && npm run messages',
+    '',
+    '/** Every message of the catalogues, and what it must be given. */',
+    'export interface Messages {',
+    ...lines,
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** The committed file. */
+export function committedTypes(): string {
+  return readFileSync(generated, 'utf8');
+}
+
+function patterns({ id, value, attributes }: Message): [string, Pattern][] {
+  const own: [string, Pattern][] = value ? [[id.name, value]] : [];
+  return [...own, ...attributes.map((one): [string, Pattern] => [`${id.name}.${one.id.name}`, one.value])];
+}
+
+function variables(pattern: Pattern): string[] {
+  const names = new Set<string>();
+  const visitor = new (class extends Visitor {
+    override visitVariableReference({ id }: { id: { name: string } }): void {
+      names.add(id.name);
+    }
+  })();
+  visitor.visit(pattern);
+  return [...names].sort();
+}
+
+if (process.argv.includes('--write')) {
+  writeFileSync(generated, types());
+  console.log(`written: ${generated}`);
+}

@@ -1,0 +1,8 @@
+// Runs a TypeScript file of this folder's project: `node scripts/run.mjs e2e/screenshots.ts`.
+import { resolve } from 'node:path';
+import process from 'node:process';
+import { runnerImport } from 'vite';
+
+const file = process.argv[2];
+if (!file) throw new Error('which file?');
+await runnerImport(resolve(file), { configFile: false, logLevel: 'error' });

@@ -1,0 +1,40 @@
+// The one thing that this program says aloud: the warning before a screen is cleared.
+
+/** Speaks a sentence where the machine has a voice for the language, else sounds two soft notes. */
+export function sayAloud(text: string, tag: string): void {
+  const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
+  const [language] = tag.split('-');
+  const voice = speech?.getVoices().find(({ lang }) => lang.split(/[-_]/)[0] === language);
+  if (!speech || !voice) {
+    chime();
+    return;
+  }
+  const utterance = new SpeechSynthesisUtterance(text);
+  utterance.voice = voice;
+  utterance.lang = voice.lang;
+  speech.cancel();
+  speech.speak(utterance);
+}
+
+/** Falls silent. */
+export function hush(): void {
+  (globalThis.speechSynthesis as SpeechSynthesis | undefined)?.cancel();
+}
+
+function chime(): void {
+  if (typeof AudioContext === 'undefined') return;
+  const audio = new AudioContext();
+  [660, 880].forEach((pitch, i) => {
+    const start = audio.currentTime + i * 0.22;
+    const tone = audio.createOscillator();
+    const loudness = audio.createGain();
+    tone.frequency.value = pitch;
+    loudness.gain.setValueAtTime(0, start);
+    loudness.gain.linearRampToValueAtTime(0.12, start + 0.03);
+    loudness.gain.exponentialRampToValueAtTime(0.001, start + 0.9);
+    tone.connect(loudness).connect(audio.destination);
+    tone.start(start);
+    tone.stop(start + 1);
+    if (i === 1) tone.onended = () => void audio.close();
+  });
+}
