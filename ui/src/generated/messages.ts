@@ -120,6 +120,10 @@ export interface Messages {
   'problem-timed-out.do': null;
   'problem-storage-failed': null;
   'problem-storage-failed.do': null;
+  'problem-disk-full': null;
+  'problem-disk-full.do': null;
+  'problem-token-abandoned': null;
+  'problem-token-abandoned.do': null;
   'problem-interrupted': null;
   'problem-interrupted.do': null;
   'problem-configuration': null;
