@@ -134,6 +134,9 @@ pub(crate) struct WorldOptions {
     /// Serve a partner's own files instead: one sub-folder per avatar
     #[arg(long, value_name = "DIR")]
     pub(crate) assets: Option<PathBuf>,
+    /// What goes wrong: a list of faults as JSON (`copresence sandbox --list-faults`)
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) faults: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -156,6 +159,9 @@ pub(crate) struct SandboxOptions {
     /// List the scenarios and stop
     #[arg(long)]
     pub(crate) list_scenarios: bool,
+    /// List what a fault can do, with an example of each, and stop
+    #[arg(long)]
+    pub(crate) list_faults: bool,
     #[command(flatten)]
     pub(crate) world: WorldOptions,
 }

@@ -16,7 +16,9 @@
 
 pub mod avatar;
 pub mod clock;
+pub mod faults;
 mod http;
+mod line;
 mod network;
 mod openapi;
 pub mod picture;
@@ -30,6 +32,7 @@ mod words;
 pub mod world;
 
 pub use clock::{ClockError, ClockMove, ClockState};
+pub use faults::{Effect, Endpoint, Fault, FaultState, FaultsError, Nth};
 pub use http::{app, openapi};
 pub use requests::RequestLine;
 pub use sandbox::{Sandbox, SandboxState, SetupError};

@@ -25,9 +25,9 @@ pub struct RequestLine {
     pub method: String,
     /// The path and query, masked.
     pub path: String,
-    /// The answer's status.
+    /// The answer's status; 0 when no answer went out (a fault, or whoever asked left before).
     pub status: u16,
-    /// How long until the answer's head, in real milliseconds.
+    /// How long until the answer's head, or until there was to be none, in real milliseconds.
     pub duration_ms: u64,
     /// Who asked; null within the process.
     pub peer: Option<String>,
@@ -43,6 +43,9 @@ pub struct RequestLine {
     /// The `Range` asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<String>,
+    /// The faults that struck it, as they stand under `do`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<&'static str>,
 }
 
 /// What of a request goes into its line; taken before the request is answered.
@@ -110,7 +113,7 @@ impl Asked {
         }
     }
 
-    pub(crate) fn answered(self, status: u16, duration_ms: u64) -> RequestLine {
+    pub(crate) fn answered(self, status: u16, duration_ms: u64, faults: Vec<&'static str>) -> RequestLine {
         RequestLine {
             at: self.at.to_string(),
             at_ms: self.at_ms,
@@ -123,6 +126,7 @@ impl Asked {
             api_key: self.api_key,
             session_token: self.session_token,
             range: self.range,
+            faults,
         }
     }
 }
@@ -169,7 +173,7 @@ mod tests {
         let mut sent = HeaderMap::new();
         sent.insert(headers::API_KEY, "abcdefghijklmnop".parse().expect("a value"));
         let uri = Uri::from_static("/redeemExportToken");
-        let line = Asked::of(&Method::GET, &uri, &sent, None, 0).answered(200, 1);
+        let line = Asked::of(&Method::GET, &uri, &sent, None, 0).answered(200, 1, Vec::new());
         let json = serde_json::to_string(&line).expect("plain data");
         assert!(!json.contains("abcdef") && json.contains("…op"), "{json}");
     }
@@ -179,7 +183,7 @@ mod tests {
         let log = RequestLog::default();
         let uri = Uri::from_static("/");
         for _ in 0..MAX_LINES + 5 {
-            log.add(Asked::of(&Method::GET, &uri, &HeaderMap::new(), None, 0).answered(200, 0));
+            log.add(Asked::of(&Method::GET, &uri, &HeaderMap::new(), None, 0).answered(200, 0, Vec::new()));
         }
         assert_eq!(log.lines().len(), MAX_LINES);
     }

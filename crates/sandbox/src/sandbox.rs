@@ -1,6 +1,7 @@
 //! A running sandbox in hand: the [`World`] behind a lock, with its clock, its credentials and its log.
 
 use crate::clock::{Clock, ClockError, ClockMove, ClockState};
+use crate::faults::{Asked, Fault, FaultSet, FaultState, FaultsError, Strike};
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::Scenario;
 use crate::settings::{Credentials, Settings, random_session};
@@ -32,6 +33,7 @@ struct Shared {
     credentials: Credentials,
     closet: Closet,
     log: RequestLog,
+    faults: Mutex<FaultSet>,
     public_url: Option<Url>,
     /// Where it listens, once it does.
     local_url: RwLock<Option<Url>>,
@@ -55,6 +57,9 @@ pub enum SetupError {
     /// An empty credential would let everybody in, or nobody.
     #[error("the sandbox's {0} must not be empty")]
     Empty(&'static str),
+    /// The faults.
+    #[error(transparent)]
+    Faults(#[from] FaultsError),
 }
 
 /// Everything that `GET /sandbox/state` shows.
@@ -84,6 +89,8 @@ impl Sandbox {
         }
         let (closet, wardrobe) = Closet::open(settings.assets.as_deref())?;
         let clock = Clock::new(settings.speed)?;
+        let mut faults = FaultSet::new(settings.seed);
+        faults.set(settings.faults)?;
         let world = World::new(settings.scenario, settings.seed, rand::rng().random(), wardrobe);
         let sessions = VecDeque::from([credentials.session_token.expose().to_owned()]);
         Ok(Self(Arc::new(Shared {
@@ -92,6 +99,7 @@ impl Sandbox {
             credentials,
             closet,
             log: RequestLog::default(),
+            faults: Mutex::new(faults),
             public_url: settings.public_url,
             local_url: RwLock::default(),
         })))
@@ -164,6 +172,22 @@ impl Sandbox {
         Ok(inner.clock.state(real))
     }
 
+    /// Puts a list of faults in force, in place of the one before; every count begins at 0. On an error nothing
+    /// changes. An empty list ends all faults. See [`crate::faults`].
+    pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), FaultsError> {
+        self.fault_set().set(faults)
+    }
+
+    /// Ends all faults.
+    pub fn end_faults(&self) {
+        *self.fault_set() = FaultSet::new(self.with_world(|world, _| world.seed()));
+    }
+
+    /// The faults in force, and how often each was met.
+    pub fn faults(&self) -> Vec<FaultState> {
+        self.fault_set().state()
+    }
+
     /// The avatars that a visitor can choose.
     pub fn existing_avatars(&self) -> Vec<Existing> {
         self.with_world(|world, _| world.wardrobe().existing.clone())
@@ -193,6 +217,29 @@ impl Sandbox {
 
     pub(crate) fn token_state(&self, token: &str) -> Option<TokenState> {
         self.with_world(|world, now| world.token(token, now))
+    }
+
+    /// Counts a request, and gives the faults that strike it.
+    pub(crate) fn strikes(&self, asked: &Asked<'_>) -> Vec<Strike> {
+        self.fault_set().strike(asked)
+    }
+
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.fault_set().is_empty()
+    }
+
+    fn fault_set(&self) -> MutexGuard<'_, FaultSet> {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the next redeem of a token gets download URLs.
+    pub(crate) fn is_ready(&self, token: &str) -> bool {
+        self.with_world(|world, now| world.is_ready(token, now))
+    }
+
+    /// What stands behind a download URL.
+    pub(crate) fn export_type(&self, id: &str) -> Option<String> {
+        self.with_world(|world, _| world.export_type(id).map(str::to_owned))
     }
 
     pub(crate) fn closet(&self) -> &Closet {

@@ -1,6 +1,7 @@
 //! The sandbox on a port.
 
 use crate::http::app;
+use crate::line::LineAcceptor;
 use crate::network;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SetupError};
@@ -84,6 +85,8 @@ impl Server {
         sandbox.listens_on(url.clone());
         let handle = Handle::new();
         let server = axum_server::from_tcp(listener).map_err(refused)?;
+        // HTTP/1.1 alone: there a connection that breaks takes one request with it, as faults mean it.
+        let server = server.acceptor(LineAcceptor).http1_only();
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST);
         let service = app(sandbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = Some(tokio::spawn(server.serve(service)));

@@ -1,5 +1,6 @@
 //! How a sandbox is set up.
 
+use crate::faults::Fault;
 use crate::scenario::Scenario;
 use protocol::{ApiKey, Password, SessionToken, Username};
 use rand::RngExt;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub public_url: Option<Url>,
     /// A folder with one sub-folder of files per avatar, served instead of generated ones.
     pub assets: Option<PathBuf>,
+    /// What goes wrong, from the start on. See [`crate::faults`].
+    pub faults: Vec<Fault>,
 }
 
 impl Default for Settings {
@@ -40,6 +43,7 @@ impl Default for Settings {
             password: random_word(24),
             public_url: None,
             assets: None,
+            faults: Vec::new(),
         }
     }
 }
@@ -52,6 +56,7 @@ impl fmt::Debug for Settings {
             .field("seed", &self.seed)
             .field("public_url", &self.public_url)
             .field("assets", &self.assets)
+            .field("faults", &self.faults)
             .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ use kiosk::setup::{Disk, Overrides, Target, order};
 use kiosk::{ExportType, NoRecorder, Recorder, problem};
 use phone::Phone;
 use remote::remote;
-use sandbox::{Server, Settings};
+use sandbox::Server;
 use show::Show;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -145,15 +145,7 @@ fn not_begun(show: &Show, common: &Common, failure: &Failure) {
 }
 
 async fn embedded(options: &VisitOptions) -> Result<Server, Failure> {
-    let world = &options.world;
-    let defaults = Settings::default();
-    let settings = Settings {
-        scenario: world.scenario,
-        speed: world.speed,
-        seed: world.seed.unwrap_or(defaults.seed),
-        assets: world.assets.clone(),
-        ..defaults
-    };
+    let settings = crate::sandbox::settings(&options.world)?;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(settings, anywhere).await;
     server.map_err(|error| Failure::usage(format!("the embedded sandbox cannot start: {error}")))

@@ -4,6 +4,7 @@
 mod breaks;
 mod crash;
 mod endings;
+mod faulty;
 mod history;
 #[cfg(unix)]
 mod interrupted;

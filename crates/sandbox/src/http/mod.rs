@@ -1,6 +1,7 @@
 //! The sandbox over HTTP: thin handlers around the [`Sandbox`].
 
 mod error;
+mod faulty;
 mod files;
 mod guard;
 mod index;
@@ -41,6 +42,7 @@ pub fn app(sandbox: Sandbox) -> Router {
             use axum::response::IntoResponse;
             Refused::internal("the sandbox broke over this request; its log says where").into_response()
         }))
+        .layer(middleware::from_fn_with_state(sandbox.clone(), faulty::strike))
         .layer(middleware::from_fn_with_state(sandbox.clone(), logged::log))
         .with_state(sandbox)
 }

@@ -1,7 +1,8 @@
 //! The tester's side: `/sandbox/…`.
 
-use super::error::{Fresh, Refused};
+use super::error::{Fresh, INVALID_JSON, Refused};
 use crate::clock::{ClockMove, ClockState};
+use crate::faults::{self, Fault, FaultState, FaultsError};
 use crate::openapi::ErrorSchema;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SandboxState};
@@ -27,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Sandbox> {
         .routes(routes!(complete))
         .routes(routes!(clock))
         .routes(routes!(requests, forget_requests))
+        .routes(routes!(list_faults, set_faults, end_faults))
         .routes(routes!(scenarios))
 }
 
@@ -171,6 +173,43 @@ async fn forget_requests(State(sandbox): State<Sandbox>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
+/// The faults in force, and how often each was met
+///
+/// A fault is `{"on":"redeem","nth":[1,3],"do":{"status":{"code":503}}}`; `copresence sandbox --list-faults` shows
+/// what `do` can be.
+#[utoipa::path(get, path = "/sandbox/faults", tag = "tester", responses((status = 200, description = "The list", body = Vec<FaultState>)))]
+async fn list_faults(State(sandbox): State<Sandbox>) -> Fresh<Vec<FaultState>> {
+    Fresh(sandbox.faults())
+}
+
+/// Put a list of faults in force, in place of the one before
+///
+/// Every count begins at 0. `nth` counts the requests that the fault is for, from 1.
+#[utoipa::path(
+    put, path = "/sandbox/faults", tag = "tester",
+    request_body = Vec<Fault>,
+    responses(
+        (status = 200, description = "In force", body = Vec<FaultState>),
+        (status = 400, description = "The list does not fit; the error says where", body = ErrorSchema),
+        (status = 413, description = "The list is too large", body = ErrorSchema),
+    )
+)]
+async fn set_faults(
+    State(sandbox): State<Sandbox>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Fresh<Vec<FaultState>>, Refused> {
+    let list = faults::read(&body?).map_err(|error| unfit(&error))?;
+    sandbox.set_faults(list).map_err(|error| unfit(&error))?;
+    Ok(Fresh(sandbox.faults()))
+}
+
+/// End all faults
+#[utoipa::path(delete, path = "/sandbox/faults", tag = "tester", responses((status = 204, description = "Ended")))]
+async fn end_faults(State(sandbox): State<Sandbox>) -> StatusCode {
+    sandbox.end_faults();
+    StatusCode::NO_CONTENT
+}
+
 /// The catalogue of scenarios
 #[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
 async fn scenarios() -> Fresh<Vec<ScenarioRow>> {
@@ -187,6 +226,10 @@ async fn scenarios() -> Fresh<Vec<ScenarioRow>> {
         scanned: entry.scanned,
     };
     Fresh(CATALOGUE.iter().map(row).collect())
+}
+
+fn unfit(error: &FaultsError) -> Refused {
+    Refused::new(StatusCode::BAD_REQUEST, INVALID_JSON, error.to_string())
 }
 
 fn shown(sandbox: &Sandbox, token: &str) -> Result<Fresh<TokenState>, Refused> {

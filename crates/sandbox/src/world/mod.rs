@@ -279,9 +279,20 @@ impl World {
         Some(self.state_of(token, now))
     }
 
+    /// Whether the next redeem of a token gets download URLs.
+    pub(crate) fn is_ready(&mut self, name: &str, now: Duration) -> bool {
+        let token = settled(&self.by_name, &mut self.tokens, name, now);
+        token.is_some_and(|token| matches!(token.phase, Phase::Ready { .. }))
+    }
+
     /// Looks whether a URL still gives its file, without using it.
     pub(crate) fn look_at_file(&self, id: &str, file: &str, now: Duration) -> Result<Avatar, Refusal> {
         self.downloads.look(id, file, now).map(|download| download.avatar.clone())
+    }
+
+    /// What a URL gives, whether it still does or not.
+    pub(crate) fn export_type(&self, id: &str) -> Option<&str> {
+        self.downloads.get(id).map(|download| download.export.export_type.as_str())
     }
 
     /// Begins to deliver a file.

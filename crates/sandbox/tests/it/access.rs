@@ -76,5 +76,5 @@ async fn the_guard_stands_before_every_call_of_the_tester() {
             calls += 1;
         }
     }
-    assert_eq!(calls, 9);
+    assert_eq!(calls, 12);
 }

@@ -1,8 +1,10 @@
 //! The sandbox from outside: its router by `oneshot`, its server over real HTTP.
 
 mod access;
+mod faults;
 mod files;
 mod phone;
+mod raw;
 mod served;
 mod support;
 mod tester;

@@ -1,31 +1,35 @@
 //! `copresence sandbox`: the simulated backend, until stopped.
 
-use crate::args::{Common, SandboxOptions};
+mod lists;
+
+use crate::args::{Common, SandboxOptions, WorldOptions};
 use crate::failure::Failure;
 use crate::{ground, output, stop};
-use sandbox::{RequestLine, Server, Settings};
+use sandbox::{Fault, RequestLine, Server, Settings, faults};
 use serde_json::json;
+use std::path::Path;
 use tokio::sync::broadcast::error::RecvError;
 
 pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, Failure> {
     if options.list_scenarios {
-        list_scenarios(common);
+        lists::scenarios(common);
+        return Ok(0);
+    }
+    if options.list_faults {
+        lists::faults(common);
         return Ok(0);
     }
     if let Some(url) = &options.public_url {
         ground::bare(url, "--public-url")?;
     }
     let stopping = stop::on_signal("stopping …");
-    let defaults = Settings::default();
+    let defaults = settings(&options.world)?;
     let settings = Settings {
-        scenario: options.world.scenario,
-        speed: options.world.speed,
-        seed: options.world.seed.unwrap_or(defaults.seed),
-        assets: options.world.assets,
         public_url: options.public_url,
         api_key: options.api_key.unwrap_or(defaults.api_key),
         username: options.username.unwrap_or(defaults.username),
         password: options.password.unwrap_or(defaults.password),
+        ..defaults
     };
     let server = Server::start(settings, options.listen).await;
     let server = server.map_err(|error| Failure::usage(error.to_string()))?;
@@ -51,14 +55,25 @@ pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, 
     Ok(0)
 }
 
-fn list_scenarios(common: &Common) {
-    for entry in sandbox::scenario::CATALOGUE {
-        if common.json {
-            output::result(format_args!("{}", json!({"scenario": entry.name, "does": entry.does})));
-        } else {
-            output::result(format_args!("{:<18} {}", entry.name, entry.does));
-        }
-    }
+/// What the options say of a sandbox's world; credentials and the rest are the default's.
+pub(crate) fn settings(world: &WorldOptions) -> Result<Settings, Failure> {
+    let faults = world.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
+    let defaults = Settings::default();
+    Ok(Settings {
+        scenario: world.scenario,
+        speed: world.speed,
+        seed: world.seed.unwrap_or(defaults.seed),
+        assets: world.assets.clone(),
+        faults,
+        ..defaults
+    })
+}
+
+fn read_faults(path: &Path) -> Result<Vec<Fault>, Failure> {
+    let shown = path.display();
+    let json = std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("the faults in {shown} cannot be read: {error}")))?;
+    faults::read(&json).map_err(|error| Failure::usage(format!("{shown}: {error}")))
 }
 
 fn listening_json(server: &Server) {
@@ -124,9 +139,12 @@ fn served(common: &Common, line: &RequestLine) {
         output::result(format_args!("{}", serde_json::Value::Object(object)));
         return;
     }
+    let status = if line.status == 0 { "no answer".to_owned() } else { line.status.to_string() };
+    let faults =
+        if line.faults.is_empty() { String::new() } else { format!(", faults: {}", line.faults.join(", ")) };
     output::people(format_args!(
-        "{} {:<4} {} → {} ({} ms)",
-        line.at, line.method, line.path, line.status, line.duration_ms
+        "{} {:<4} {} → {status} ({} ms{faults})",
+        line.at, line.method, line.path, line.duration_ms
     ));
 }
 

@@ -1,0 +1,293 @@
+//! What faults can do, as one table: `--list-faults`, the documentation and the checks derive from it.
+
+use super::fault::{Effect, Endpoint};
+
+/// When a fault acts, seen from the request's effect (a token issued, redeemed and perhaps spent; a session token
+/// made; a file's URL used).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happens {
+    /// In place of it: nothing is issued, spent or used.
+    Instead,
+    /// In place of it, or after it with `"spends":true`.
+    InsteadOrAfter,
+    /// After it: the answer is lost or changed.
+    After,
+}
+
+/// One parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means, its unit, and what it is when left out.
+    pub means: &'static str,
+}
+
+/// One row of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its name under `do`.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub does: &'static str,
+    /// When it acts.
+    pub happens: Happens,
+    /// The endpoints that it can strike.
+    pub on: &'static [Endpoint],
+    /// Its parameters.
+    pub with: &'static [Parameter],
+    /// A whole fault with it, as JSON.
+    pub example: &'static str,
+}
+
+const EVERYWHERE: &[Endpoint] = &[Endpoint::Redeem, Endpoint::Generate, Endpoint::Login, Endpoint::File];
+const WITH_JSON: &[Endpoint] = &[Endpoint::Redeem, Endpoint::Generate, Endpoint::Login];
+const FILES: &[Endpoint] = &[Endpoint::File];
+
+const SPENDS: Parameter = Parameter {
+    name: "spends",
+    means: "true: only after the request took its effect (the token is spent, the file's URL used); false by default",
+};
+
+const fn with(name: &'static str, means: &'static str) -> Parameter {
+    Parameter { name, means }
+}
+
+/// Everything that a fault can do.
+pub const CATALOGUE: [Entry; 19] = [
+    Entry {
+        name: "status",
+        does: "Answers with a status of your choice, as a backend or a gateway in trouble does.",
+        happens: Happens::InsteadOrAfter,
+        on: EVERYWHERE,
+        with: &[
+            with("code", "the status, 200 to 599"),
+            with(
+                "retry_after",
+                "the header Retry-After: seconds, or a text such as an HTTP date; none by default",
+            ),
+            with("headers", "further headers, {\"name\":\"value\"}"),
+            with("body", "the body; by default {\"code\":…,\"error\":…}"),
+            SPENDS,
+        ],
+        example: r#"{"on":"redeem","nth":[1,3],"do":{"status":{"code":503,"retry_after":2}}}"#,
+    },
+    Entry {
+        name: "error_page",
+        does: "Answers with an HTML page, with status 200 unless told otherwise, as captive portals and proxies do.",
+        happens: Happens::Instead,
+        on: EVERYWHERE,
+        with: &[with("code", "the status, 200 to 599; 200 by default")],
+        example: r#"{"on":"file","export_type":"glb","nth":1,"do":"error_page"}"#,
+    },
+    Entry {
+        name: "redirect",
+        does: "Redirects to another URL.",
+        happens: Happens::InsteadOrAfter,
+        on: EVERYWHERE,
+        with: &[
+            with("to", "the header Location: a URL, or a path for a loop"),
+            with("code", "the status, 300 to 399; 302 by default"),
+            SPENDS,
+        ],
+        example: r#"{"on":"redeem","nth":1,"do":{"redirect":{"to":"https://elsewhere.test/","code":307}}}"#,
+    },
+    Entry {
+        name: "delay",
+        does: "Waits, a fixed time or one drawn from a log-normal distribution, then goes on.",
+        happens: Happens::InsteadOrAfter,
+        on: EVERYWHERE,
+        with: &[
+            with("ms", "milliseconds of real time; or:"),
+            with("median_ms", "the median of the drawn times, in milliseconds of real time"),
+            with("sigma", "their spread: the standard deviation of the logarithm; 1 by default"),
+            with(
+                "spends",
+                "true: waits after the request took its effect, before the answer; false by default",
+            ),
+        ],
+        example: r#"{"on":"redeem","do":{"delay":{"median_ms":300,"sigma":0.8}}}"#,
+    },
+    Entry {
+        name: "hang",
+        does: "Never answers; the connection stays open.",
+        happens: Happens::InsteadOrAfter,
+        on: EVERYWHERE,
+        with: &[SPENDS],
+        example: r#"{"on":"generate","nth":1,"do":"hang"}"#,
+    },
+    Entry {
+        name: "reset",
+        does: "Resets the connection (TCP RST) before the request has any effect.",
+        happens: Happens::Instead,
+        on: EVERYWHERE,
+        with: &[],
+        example: r#"{"on":"redeem","nth":2,"do":"reset"}"#,
+    },
+    Entry {
+        name: "reset_after_spending",
+        does: "Lets the request take its whole effect, then resets the connection: the answer is lost, and with it a \
+               token that it spent, a file whose URL it used.",
+        happens: Happens::After,
+        on: EVERYWHERE,
+        with: &[],
+        example: r#"{"on":"redeem","ready":true,"nth":1,"do":"reset_after_spending"}"#,
+    },
+    Entry {
+        name: "cut_body",
+        does: "Ends the answer in the middle of its body; its Content-Length promises more.",
+        happens: Happens::After,
+        on: EVERYWHERE,
+        with: &[
+            with("after", "how many bytes of the body come"),
+            with(
+                "by",
+                "how it ends: `close` (the default), `reset` (TCP RST), or `silence` (nothing more comes, the \
+                 connection stays)",
+            ),
+        ],
+        example: r#"{"on":"file","export_type":"glb","nth":1,"do":{"cut_body":{"after":4096,"by":"reset"}}}"#,
+    },
+    Entry {
+        name: "slow_body",
+        does: "Sends the body slowly.",
+        happens: Happens::After,
+        on: EVERYWHERE,
+        with: &[with("bytes_per_second", "how fast, in bytes a second of real time, from 1")],
+        example: r#"{"on":"file","do":{"slow_body":{"bytes_per_second":20000}}}"#,
+    },
+    Entry {
+        name: "wrong_length",
+        does: "Promises another Content-Length than what comes, then closes the connection.",
+        happens: Happens::After,
+        on: EVERYWHERE,
+        with: &[with(
+            "by",
+            "how many bytes more are promised than come; below 0, so many come after the promised end (at most 1 MiB)",
+        )],
+        example: r#"{"on":"file","nth":1,"do":{"wrong_length":{"by":100}}}"#,
+    },
+    Entry {
+        name: "huge",
+        does: "Sends the body, and after it bytes without end (spaces after JSON, zeros after a file).",
+        happens: Happens::After,
+        on: EVERYWHERE,
+        with: &[],
+        example: r#"{"on":"redeem","nth":1,"do":"huge"}"#,
+    },
+    Entry {
+        name: "garbage",
+        does: "Sends random bytes in place of the body, with status and headers as they are.",
+        happens: Happens::After,
+        on: EVERYWHERE,
+        with: &[with("bytes", "how many, at most 1 GiB; by default as many as the body had")],
+        example: r#"{"on":"redeem","nth":1,"do":"garbage"}"#,
+    },
+    Entry {
+        name: "wrong_shape",
+        does: "Breaks one field of a JSON answer; an answer without that field goes out as it is.",
+        happens: Happens::After,
+        on: WITH_JSON,
+        with: &[
+            with(
+                "field",
+                "which, as in `payload_incomplete.completion_progress` or `payload_complete[0].download_URL`; drawn by \
+                 lot when left out",
+            ),
+            with(
+                "becomes",
+                "`missing`, `null`, `other_type`, `out_of_range`, or {\"value\":…} with any JSON; drawn from the first \
+                 four when left out",
+            ),
+        ],
+        example: r#"{"on":"redeem","nth":2,"do":{"wrong_shape":{"field":"payload_incomplete.completion_progress","becomes":"out_of_range"}}}"#,
+    },
+    Entry {
+        name: "coded",
+        does: "Sends the body in a content coding that was not asked for, or claims one that it does not have.",
+        happens: Happens::After,
+        on: EVERYWHERE,
+        with: &[
+            with(
+                "coding",
+                "the header Content-Encoding; `gzip` (the default) and `deflate` are done, others only claimed",
+            ),
+            with("only_claimed", "true: the body stays as it is; false by default"),
+        ],
+        example: r#"{"on":"file","nth":1,"do":{"coded":{"coding":"gzip"}}}"#,
+    },
+    Entry {
+        name: "headers",
+        does: "Sets or removes headers of the answer (without Content-Length the body comes in chunks).",
+        happens: Happens::After,
+        on: EVERYWHERE,
+        with: &[with("set", "{\"name\":\"value\"}"), with("remove", "a list of names")],
+        example: r#"{"on":"file","do":{"headers":{"remove":["Content-Length","ETag"]}}}"#,
+    },
+    Entry {
+        name: "ignore_range",
+        does: "Answers a request for a range with the whole file (200 in place of 206).",
+        happens: Happens::After,
+        on: FILES,
+        with: &[],
+        example: r#"{"on":"file","ranged":true,"nth":1,"do":"ignore_range"}"#,
+    },
+    Entry {
+        name: "refuse_range",
+        does: "Answers a request for a range with 416 and the file's true length; others are let through.",
+        happens: Happens::Instead,
+        on: FILES,
+        with: &[],
+        example: r#"{"on":"file","ranged":true,"nth":1,"do":"refuse_range"}"#,
+    },
+    Entry {
+        name: "wrong_range",
+        does: "Answers a request for a range with 206 and another range, which its Content-Range tells.",
+        happens: Happens::After,
+        on: FILES,
+        with: &[with("by", "how many bytes later the range begins than was asked; below 0, earlier")],
+        example: r#"{"on":"file","ranged":true,"nth":1,"do":{"wrong_range":{"by":-100}}}"#,
+    },
+    Entry {
+        name: "changed_etag",
+        does: "Says by its ETag that the file is another one since: a range with If-Range gets the whole file.",
+        happens: Happens::After,
+        on: FILES,
+        with: &[],
+        example: r#"{"on":"file","ranged":true,"nth":1,"do":"changed_etag"}"#,
+    },
+];
+
+impl Effect {
+    /// Its row of the catalogue.
+    pub fn entry(&self) -> &'static Entry {
+        let name = self.name();
+        // A test holds that every effect has its row.
+        CATALOGUE.iter().find(|entry| entry.name == name).unwrap_or(&CATALOGUE[0])
+    }
+
+    /// Its name under `do`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Status { .. } => "status",
+            Self::ErrorPage { .. } => "error_page",
+            Self::Redirect { .. } => "redirect",
+            Self::Delay { .. } => "delay",
+            Self::Hang { .. } => "hang",
+            Self::Reset {} => "reset",
+            Self::ResetAfterSpending {} => "reset_after_spending",
+            Self::CutBody { .. } => "cut_body",
+            Self::SlowBody { .. } => "slow_body",
+            Self::WrongLength { .. } => "wrong_length",
+            Self::Huge {} => "huge",
+            Self::Garbage { .. } => "garbage",
+            Self::WrongShape { .. } => "wrong_shape",
+            Self::Coded { .. } => "coded",
+            Self::Headers { .. } => "headers",
+            Self::IgnoreRange {} => "ignore_range",
+            Self::RefuseRange {} => "refuse_range",
+            Self::WrongRange { .. } => "wrong_range",
+            Self::ChangedEtag {} => "changed_etag",
+        }
+    }
+}

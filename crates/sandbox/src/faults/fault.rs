@@ -1,0 +1,407 @@
+//! One fault, as it is written in a list.
+
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use std::collections::BTreeMap;
+use std::fmt;
+use utoipa::ToSchema;
+
+/// One fault: on which requests it strikes, and what it does to them. See the [module](super).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The endpoint.
+    pub on: Endpoint,
+    /// Which of the requests; left out, every one.
+    #[serde(default)]
+    #[schema(value_type = NthSchema)]
+    pub nth: Nth,
+    /// `redeem` only: `true` for those that the backend answers with download URLs, `false` for the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<bool>,
+    /// `file` only: downloads under this name, as in `avatar.glb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// `file` only: downloads of this `export_type`, as in `glb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export_type: Option<String>,
+    /// `file` only: `true` for requests with a `Range`, `false` for those without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranged: Option<bool>,
+    /// What it does.
+    #[serde(rename = "do", deserialize_with = "effect")]
+    #[schema(value_type = EffectSchema)]
+    pub effect: Effect,
+}
+
+/// An endpoint of the vendor's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `GET /redeemExportToken`.
+    Redeem,
+    /// `POST /generateExportToken`.
+    Generate,
+    /// `POST /login`.
+    Login,
+    /// `GET /files/…`.
+    File,
+}
+
+/// Which of the requests, counted from 1: `[1,3]`, `1`, `"every"` or `{"rate":0.1}`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Nth {
+    /// Every one.
+    #[default]
+    Every,
+    /// These.
+    These(Vec<u64>),
+    /// Each with this probability, 0 to 1.
+    Rate(f64),
+}
+
+/// What a fault does. [`super::CATALOGUE`] says it in words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs, reason = "the catalogue documents every parameter, for `--list-faults` too")]
+pub enum Effect {
+    Status {
+        #[schema(minimum = 200, maximum = 599)]
+        code: u16,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<RetryAfter>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<String, String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        spends: bool,
+    },
+    ErrorPage {
+        #[serde(default = "ok")]
+        #[schema(minimum = 200, maximum = 599)]
+        code: u16,
+    },
+    Redirect {
+        to: String,
+        #[serde(default = "found")]
+        #[schema(minimum = 300, maximum = 399)]
+        code: u16,
+        #[serde(default, skip_serializing_if = "is_false")]
+        spends: bool,
+    },
+    Delay {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        median_ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sigma: Option<f64>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        spends: bool,
+    },
+    Hang {
+        #[serde(default, skip_serializing_if = "is_false")]
+        spends: bool,
+    },
+    Reset {},
+    ResetAfterSpending {},
+    CutBody {
+        after: u64,
+        #[serde(default)]
+        by: CutBy,
+    },
+    SlowBody {
+        #[schema(minimum = 1)]
+        bytes_per_second: u64,
+    },
+    WrongLength {
+        by: i64,
+    },
+    Huge {},
+    Garbage {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
+    },
+    WrongShape {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        becomes: Option<Becomes>,
+    },
+    Coded {
+        #[serde(default = "gzip")]
+        coding: String,
+        #[serde(default, skip_serializing_if = "is_false")]
+        only_claimed: bool,
+    },
+    Headers {
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        set: BTreeMap<String, String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remove: Vec<String>,
+    },
+    IgnoreRange {},
+    RefuseRange {},
+    WrongRange {
+        by: i64,
+    },
+    ChangedEtag {},
+}
+
+/// How a body is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CutBy {
+    /// The connection is closed in order (FIN).
+    #[default]
+    Close,
+    /// The connection is reset (RST).
+    Reset,
+    /// Nothing more comes, and the connection stays.
+    Silence,
+}
+
+/// What a field becomes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Becomes {
+    /// The field is not there.
+    Missing,
+    /// `null`.
+    Null,
+    /// A value of another JSON type.
+    OtherType,
+    /// A value of its type that the specification does not allow.
+    OutOfRange,
+    /// This value.
+    Value(serde_json::Value),
+}
+
+/// The value of `Retry-After`: seconds, or a date as HTTP writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum RetryAfter {
+    /// Seconds.
+    Seconds(u64),
+    /// Anything else.
+    Text(String),
+}
+
+/// What a fault is matched against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) on: Endpoint,
+    pub(crate) ready: bool,
+    pub(crate) file: Option<&'a str>,
+    pub(crate) export_type: Option<&'a str>,
+    pub(crate) ranged: bool,
+}
+
+impl Fault {
+    /// A fault on every request of an endpoint, or on those that `nth` names.
+    pub fn new(on: Endpoint, nth: Nth, effect: Effect) -> Self {
+        Self { on, nth, ready: None, file: None, export_type: None, ranged: None, effect }
+    }
+
+    /// Whether it is for this request.
+    pub(crate) fn is_for(&self, asked: &Asked<'_>) -> bool {
+        self.on == asked.on
+            && self.ready.is_none_or(|ready| asked.ready == ready)
+            && self.file.as_deref().is_none_or(|file| asked.file == Some(file))
+            && self.export_type.as_deref().is_none_or(|kind| asked.export_type == Some(kind))
+            && self.ranged.is_none_or(|ranged| asked.ranged == ranged)
+    }
+}
+
+impl Endpoint {
+    /// Every endpoint that a fault can strike: its word, its method, its path (of `file` the beginning).
+    pub const ALL: [(Self, &'static str, &'static str, &'static str); 4] = [
+        (Self::Redeem, "redeem", "GET", "/redeemExportToken"),
+        (Self::Generate, "generate", "POST", "/generateExportToken"),
+        (Self::Login, "login", "POST", "/login"),
+        (Self::File, "file", "GET", "/files/"),
+    ];
+
+    /// The endpoint that a request asks.
+    pub(crate) fn of(method: &str, path: &str) -> Option<Self> {
+        let asks = |(endpoint, _, known, at): &(Self, &str, &str, &str)| {
+            let there = if *endpoint == Self::File { path.starts_with(at) } else { path == *at };
+            *known == method && there
+        };
+        Self::ALL.iter().find(|row| asks(row)).map(|row| row.0)
+    }
+}
+
+impl RetryAfter {
+    /// As the header has it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Seconds(seconds) => seconds.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn ok() -> u16 {
+    200
+}
+
+fn found() -> u16 {
+    302
+}
+
+fn gzip() -> String {
+    "gzip".to_owned()
+}
+
+/// `"reset"` is short for `{"reset":{}}`.
+fn effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
+    struct Written;
+
+    impl<'de> Visitor<'de> for Written {
+        type Value = Effect;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("what the fault does, as \"reset\" or {\"status\":{\"code\":503}}")
+        }
+
+        fn visit_str<E: de::Error>(self, word: &str) -> Result<Effect, E> {
+            Effect::deserialize(serde_json::json!({ word: {} })).map_err(E::custom)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Effect, A::Error> {
+            Effect::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    from.deserialize_any(Written)
+}
+
+impl Serialize for Nth {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Every => to.serialize_str("every"),
+            Self::These(numbers) => numbers.serialize(to),
+            Self::Rate(rate) => {
+                let mut map = to.serialize_map(Some(1))?;
+                map.serialize_entry("rate", rate)?;
+                map.end()
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Nth {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Rate {
+            rate: f64,
+        }
+
+        struct Written;
+
+        impl<'de> Visitor<'de> for Written {
+            type Value = Nth;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number from 1, a list of them, \"every\" or {\"rate\":0.1}")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Nth, E> {
+                Ok(Nth::These(vec![number]))
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Nth, E> {
+                if word == "every" {
+                    Ok(Nth::Every)
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Str(word), &self))
+                }
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Nth, A::Error> {
+                let mut numbers = Vec::new();
+                while let Some(number) = list.next_element()? {
+                    numbers.push(number);
+                }
+                Ok(Nth::These(numbers))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Nth, A::Error> {
+                Rate::deserialize(MapAccessDeserializer::new(map)).map(|written| Nth::Rate(written.rate))
+            }
+        }
+
+        from.deserialize_any(Written)
+    }
+}
+
+/// How [`Nth`] is written, for the OpenAPI document.
+#[derive(ToSchema)]
+#[schema(as = Nth)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "read by the schema generator alone")]
+pub(crate) enum NthSchema {
+    /// This one, from 1.
+    One(u64),
+    /// These, from 1.
+    These(Vec<u64>),
+    /// Every one.
+    Every(EveryWord),
+    /// Each with this probability.
+    Rate(RateSchema),
+}
+
+#[derive(ToSchema)]
+#[schema(as = Every)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "read by the schema generator alone")]
+pub(crate) enum EveryWord {
+    Every,
+}
+
+#[derive(ToSchema)]
+#[schema(as = Rate)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "read by the schema generator alone")]
+pub(crate) struct RateSchema {
+    #[schema(minimum = 0, maximum = 1)]
+    rate: f64,
+}
+
+/// How [`Effect`] is written, for the OpenAPI document.
+#[derive(ToSchema)]
+#[schema(as = FaultEffect)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "read by the schema generator alone")]
+pub(crate) enum EffectSchema {
+    /// With its parameters.
+    Whole(Effect),
+    /// One that needs no parameter.
+    Word(EffectWord),
+}
+
+#[derive(ToSchema)]
+#[schema(as = FaultWord)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "read by the schema generator alone")]
+pub(crate) enum EffectWord {
+    ErrorPage,
+    Hang,
+    Reset,
+    ResetAfterSpending,
+    Huge,
+    Garbage,
+    WrongShape,
+    Coded,
+    IgnoreRange,
+    RefuseRange,
+    ChangedEtag,
+}

@@ -1,0 +1,445 @@
+//! The list of faults that is in force: checked, counted, drawn by lot.
+
+use super::fault::{Asked, Effect, Endpoint, Fault, Nth};
+use axum::http::{HeaderName, HeaderValue};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// The most faults in a list.
+pub const MAX_FAULTS: usize = 1_000;
+
+/// The longest delay: an hour.
+const MAX_DELAY_MS: u64 = 60 * 60 * 1_000;
+
+/// The most bytes that come after a promised end.
+const MAX_EXCESS: i64 = 1024 * 1024;
+
+/// The most garbage in one body.
+const MAX_GARBAGE: u64 = 1024 * 1024 * 1024;
+
+/// Why a list of faults is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultsError {
+    /// Not the JSON that a list needs.
+    #[error(
+        "the list of faults does not fit at {at}: {problem}; a list is [{{\"on\":…,\"nth\":…,\"do\":…}}], and `copresence sandbox --list-faults` shows what a fault can do"
+    )]
+    Unreadable {
+        /// Where in the list, as in `[0].do.status.code`.
+        at: String,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A value that makes no sense.
+    #[error("the fault [{index}] of the list ({name} on {on}) cannot be: {problem}")]
+    Unfit {
+        /// Which of the list, from 0.
+        index: usize,
+        /// What it was to do.
+        name: &'static str,
+        /// Where it was to strike.
+        on: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Too long a list.
+    #[error(
+        "a list holds at most {MAX_FAULTS} faults, not {0}; use \"every\", a rate, or several numbers in `nth`"
+    )]
+    TooMany(usize),
+}
+
+/// A fault in force, and how often it was met.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct FaultState {
+    /// The fault.
+    pub fault: Fault,
+    /// How many requests it was for, since the list was set.
+    pub seen: u64,
+    /// How many of them it struck.
+    pub struck: u64,
+}
+
+/// Reads and checks a list of faults from JSON.
+pub fn read(json: &[u8]) -> Result<Vec<Fault>, FaultsError> {
+    let from = &mut serde_json::Deserializer::from_slice(json);
+    let faults: Vec<Fault> = serde_path_to_error::deserialize(&mut *from).map_err(|error| {
+        let at = match error.path().to_string() {
+            path if path == "." => "its beginning".to_owned(),
+            path => path,
+        };
+        FaultsError::Unreadable { at, problem: error.into_inner().to_string() }
+    })?;
+    from.end()
+        .map_err(|error| FaultsError::Unreadable { at: "its end".to_owned(), problem: error.to_string() })?;
+    check(&faults)?;
+    Ok(faults)
+}
+
+pub(crate) fn check(faults: &[Fault]) -> Result<(), FaultsError> {
+    if faults.len() > MAX_FAULTS {
+        return Err(FaultsError::TooMany(faults.len()));
+    }
+    for (index, fault) in faults.iter().enumerate() {
+        fault.check().map_err(|problem| FaultsError::Unfit {
+            index,
+            name: fault.effect.name(),
+            on: word(fault.on),
+            problem,
+        })?;
+    }
+    Ok(())
+}
+
+/// The list in force.
+#[derive(Debug)]
+pub(crate) struct FaultSet {
+    seed: u64,
+    list: Vec<Counted>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    fault: Arc<Fault>,
+    seen: u64,
+    struck: u64,
+}
+
+/// A fault that strikes one request, with its own lots to draw.
+#[derive(Debug)]
+pub(crate) struct Strike {
+    pub(crate) fault: Arc<Fault>,
+    pub(crate) rng: ChaCha8Rng,
+}
+
+impl FaultSet {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, list: Vec::new() }
+    }
+
+    /// Puts another list in force; every count begins at 0.
+    pub(crate) fn set(&mut self, faults: Vec<Fault>) -> Result<(), FaultsError> {
+        check(&faults)?;
+        let counted = |fault| Counted { fault: Arc::new(fault), seen: 0, struck: 0 };
+        self.list = faults.into_iter().map(counted).collect();
+        Ok(())
+    }
+
+    pub(crate) fn state(&self) -> Vec<FaultState> {
+        let state = |Counted { fault, seen, struck }: &Counted| FaultState {
+            fault: (**fault).clone(),
+            seen: *seen,
+            struck: *struck,
+        };
+        self.list.iter().map(state).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Counts a request, and gives the faults that strike it.
+    pub(crate) fn strike(&mut self, asked: &Asked<'_>) -> Vec<Strike> {
+        let mut strikes = Vec::new();
+        for (index, counted) in self.list.iter_mut().enumerate() {
+            if !counted.fault.is_for(asked) {
+                continue;
+            }
+            counted.seen += 1;
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+            rng.set_stream(((index as u64) << 48) ^ counted.seen);
+            let strikes_this = match &counted.fault.nth {
+                Nth::Every => true,
+                Nth::These(numbers) => numbers.contains(&counted.seen),
+                Nth::Rate(rate) => rng.random_bool(*rate),
+            };
+            if strikes_this {
+                counted.struck += 1;
+                strikes.push(Strike { fault: counted.fault.clone(), rng });
+            }
+        }
+        strikes
+    }
+}
+
+fn word(on: Endpoint) -> &'static str {
+    Endpoint::ALL.iter().find(|row| row.0 == on).map_or("?", |row| row.1)
+}
+
+impl Fault {
+    /// Whether it makes sense; else what does not, and what to do.
+    fn check(&self) -> Result<(), String> {
+        if self.on != Endpoint::File {
+            let selectors = [
+                (self.file.is_some(), "file"),
+                (self.export_type.is_some(), "export_type"),
+                (self.ranged.is_some(), "ranged"),
+            ];
+            if let Some((_, name)) = selectors.into_iter().find(|(given, _)| *given) {
+                return Err(format!("`{name}` is for downloads; leave it out, or use \"on\":\"file\""));
+            }
+        }
+        if self.on != Endpoint::Redeem && self.ready.is_some() {
+            return Err("`ready` is for redeems; leave it out, or use \"on\":\"redeem\"".to_owned());
+        }
+        let possible = self.effect.entry().on;
+        if !possible.contains(&self.on) {
+            let words: Vec<_> = possible.iter().map(|on| word(*on)).collect();
+            return Err(format!("it strikes only on {}", words.join(", ")));
+        }
+        match &self.nth {
+            Nth::These(numbers) if numbers.is_empty() => {
+                return Err("`nth` is an empty list, so it never strikes; name a number from 1".to_owned());
+            }
+            Nth::These(numbers) if numbers.contains(&0) => {
+                return Err("`nth` counts from 1; there is no request 0".to_owned());
+            }
+            Nth::Rate(rate) if !(0.0..=1.0).contains(rate) => {
+                return Err(format!("`rate` is a probability from 0 to 1, not {rate}"));
+            }
+            _ => {}
+        }
+        self.effect.check()
+    }
+}
+
+impl Effect {
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Status { code, retry_after, headers, .. } => {
+                within("code", *code, 200, 599)?;
+                if let Some(text) = retry_after.as_ref().map(super::RetryAfter::text) {
+                    value("retry_after", &text)?;
+                }
+                named(headers)
+            }
+            Self::ErrorPage { code } => within("code", *code, 200, 599),
+            Self::Redirect { to, code, .. } => {
+                within("code", *code, 300, 399)?;
+                value("to", to)
+            }
+            Self::Delay { ms, median_ms, sigma, .. } => delay(*ms, *median_ms, *sigma),
+            Self::SlowBody { bytes_per_second: 0 } => {
+                Err("`bytes_per_second` is from 1; for none at all use cut_body by silence".to_owned())
+            }
+            Self::WrongLength { by: 0 } => {
+                Err("`by` 0 is the right length; use a number above or below".to_owned())
+            }
+            Self::WrongLength { by } if *by < -MAX_EXCESS => {
+                Err(format!("`by` is at least -{MAX_EXCESS}, not {by}"))
+            }
+            Self::WrongRange { by: 0 } => {
+                Err("`by` 0 is the right range; use a number above or below".to_owned())
+            }
+            Self::Garbage { bytes: Some(bytes) } if *bytes > MAX_GARBAGE => {
+                Err(format!("`bytes` is at most {MAX_GARBAGE}, not {bytes}; for a body without end use huge"))
+            }
+            Self::Coded { coding, .. } => value("coding", coding),
+            Self::Headers { set, remove } => {
+                if set.is_empty() && remove.is_empty() {
+                    return Err("`set` or `remove` names at least one header".to_owned());
+                }
+                remove.iter().try_for_each(|header| name(header))?;
+                named(set)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn within(what: &str, given: u16, least: u16, most: u16) -> Result<(), String> {
+    if (least..=most).contains(&given) {
+        Ok(())
+    } else {
+        Err(format!("`{what}` is from {least} to {most}, not {given}"))
+    }
+}
+
+fn delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>) -> Result<(), String> {
+    let longest = match (ms, median_ms) {
+        (Some(_), None) if sigma.is_some() => return Err("`sigma` goes with `median_ms`".to_owned()),
+        (Some(given), None) | (None, Some(given)) => given,
+        _ => return Err("one of `ms` and `median_ms` is needed, and not both".to_owned()),
+    };
+    if longest > MAX_DELAY_MS {
+        return Err(format!("a delay is at most an hour ({MAX_DELAY_MS} ms); to wait for ever use hang"));
+    }
+    if sigma.is_some_and(|sigma| !(0.0..=10.0).contains(&sigma)) {
+        return Err("`sigma` is from 0 to 10".to_owned());
+    }
+    Ok(())
+}
+
+fn named(headers: &BTreeMap<String, String>) -> Result<(), String> {
+    headers.iter().try_for_each(|(header, text)| {
+        name(header)?;
+        value(header, text)
+    })
+}
+
+fn name(header: &str) -> Result<(), String> {
+    let known = HeaderName::from_bytes(header.as_bytes());
+    known.map(|_| ()).map_err(|_| format!("`{header}` is no name of a header"))
+}
+
+fn value(what: &str, text: &str) -> Result<(), String> {
+    let known = HeaderValue::from_str(text);
+    known.map(|_| ()).map_err(|_| format!("`{what}` cannot be sent in a header: {text:?}"))
+}
+
+/// The delay of this strike, in milliseconds.
+pub(crate) fn delay_ms(
+    ms: Option<u64>,
+    median_ms: Option<u64>,
+    sigma: Option<f64>,
+    rng: &mut ChaCha8Rng,
+) -> u64 {
+    let Some(median) = median_ms else { return ms.unwrap_or(0) };
+    #[expect(clippy::cast_precision_loss, reason = "at most an hour")]
+    let logarithm = (median.max(1) as f64).ln();
+    let drawn = rand_distr::LogNormal::new(logarithm, sigma.unwrap_or(1.0)).map(|spread| rng.sample(spread));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "above 0; casts saturate")]
+    // `check` lets no other sigma in.
+    drawn.map_or(median, |drawn| drawn as u64).min(MAX_DELAY_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CATALOGUE;
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const REDEEM: Asked<'static> =
+        Asked { on: Endpoint::Redeem, ready: false, file: None, export_type: None, ranged: false };
+
+    fn set(json: &str) -> FaultSet {
+        let mut set = FaultSet::new(7);
+        set.set(read(json.as_bytes()).expect(json)).expect(json);
+        set
+    }
+
+    fn pattern(set: &mut FaultSet, requests: usize) -> Vec<usize> {
+        (0..requests).map(|_| set.strike(&REDEEM).len()).collect()
+    }
+
+    #[test]
+    fn every_row_of_the_catalogue_is_a_fault_that_is_written_as_it_was_read() {
+        for entry in &CATALOGUE {
+            let list = format!("[{}]", entry.example);
+            let faults = read(list.as_bytes()).expect(entry.name);
+            assert_eq!(faults[0].effect.name(), entry.name);
+            assert!(entry.on.contains(&faults[0].on));
+            let written = serde_json::to_vec(&faults).expect("plain data");
+            assert_eq!(read(&written).expect(entry.name), faults, "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn every_effect_has_its_row_and_every_parameter_its_line() {
+        // The schema lists the variants with their fields, as serde reads them.
+        let schema = serde_json::to_value(<Effect as utoipa::PartialSchema>::schema()).expect("JSON");
+        let variants = schema["oneOf"].as_array().expect("an enum");
+        assert_eq!(variants.len(), CATALOGUE.len());
+        for variant in variants {
+            let (name, body) =
+                variant["properties"].as_object().expect("tagged").iter().next().expect("a name");
+            let entry = CATALOGUE.iter().find(|entry| entry.name == name).expect(name);
+            let fields: BTreeSet<&str> = body["properties"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(field, _)| field.as_str())
+                .collect();
+            let lines: BTreeSet<&str> = entry.with.iter().map(|parameter| parameter.name).collect();
+            assert_eq!(fields, lines, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_answered_with_what_and_where() {
+        for (list, says) in [
+            ("{}", "its beginning"),
+            ("[", "EOF"),
+            ("[] x", "its end"),
+            (r#"[{"on":"redeem","do":"rest"}]"#, "reset_after_spending"),
+            (r#"[{"on":"redem","do":"reset"}]"#, "[0].on"),
+            (r#"[{"on":"redeem","do":"status"}]"#, "missing field `code`"),
+            (r#"[{"on":"redeem","do":{"status":{"code":"x"}}}]"#, "[0].do.status.code"),
+            (r#"[{"on":"redeem","do":{"status":{"code":503,"after":1}}}]"#, "unknown field `after`"),
+            (r#"[{"on":"redeem","nth":"some","do":"reset"}]"#, "\"every\""),
+            (r#"[{"on":"redeem","nth":[0],"do":"reset"}]"#, "from 1"),
+            (r#"[{"on":"redeem","nth":[],"do":"reset"}]"#, "never strikes"),
+            (r#"[{"on":"redeem","nth":{"rate":2},"do":"reset"}]"#, "0 to 1"),
+            (r#"[{"on":"redeem","file":"avatar.glb","do":"reset"}]"#, "\"on\":\"file\""),
+            (r#"[{"on":"redeem","do":"reset"},{"on":"redeem","do":"ignore_range"}]"#, "[1] of the list"),
+            (r#"[{"on":"redeem","do":{"status":{"code":99}}}]"#, "200 to 599"),
+            (r#"[{"on":"redeem","do":{"delay":{}}}]"#, "one of `ms` and `median_ms`"),
+            (r#"[{"on":"redeem","do":{"redirect":{"to":"a\nb"}}}]"#, "cannot be sent in a header"),
+            (r#"[{"on":"redeem","do":{"headers":{"set":{"a b":"c"}}}}]"#, "no name of a header"),
+        ] {
+            let error = read(list.as_bytes()).expect_err(list).to_string();
+            assert!(error.contains(says), "{list}: {error}");
+        }
+    }
+
+    #[test]
+    fn requests_are_counted_for_each_fault_by_itself() {
+        let mut set = set(r#"[{"on":"redeem","nth":[1,3],"do":"reset"},{"on":"login","nth":1,"do":"hang"}]"#);
+        assert_eq!(pattern(&mut set, 4), [1, 0, 1, 0]);
+        let state = set.state();
+        assert_eq!((state[0].seen, state[0].struck, state[1].seen), (4, 2, 0));
+    }
+
+    #[test]
+    fn a_file_is_chosen_by_name_type_and_range() {
+        let mut set = set(
+            r#"[{"on":"file","file":"avatar.glb","do":"hang"},{"on":"file","export_type":"png","do":"hang"},
+                {"on":"file","ranged":true,"do":"hang"}]"#,
+        );
+        let mut struck = |file, export_type, ranged| {
+            let asked = Asked {
+                on: Endpoint::File,
+                ready: false,
+                file: Some(file),
+                export_type: Some(export_type),
+                ranged,
+            };
+            set.strike(&asked).len()
+        };
+        assert_eq!(struck("avatar.glb", "glb", false), 1);
+        assert_eq!(struck("avatar.glb", "glb", true), 2);
+        assert_eq!(struck("portrait.png", "png", false), 1);
+        assert_eq!(struck("avatar_obj.zip", "obj", false), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_rate_strikes_as_often_as_it_says_and_the_same_again(rate in 0.0_f64..=1.0) {
+            let list = format!(r#"[{{"on":"redeem","nth":{{"rate":{rate}}},"do":"reset"}}]"#);
+            let (mut first, mut second) = (set(&list), set(&list));
+            let struck = pattern(&mut first, 2_000);
+            prop_assert_eq!(&struck, &pattern(&mut second, 2_000));
+            #[expect(clippy::cast_precision_loss, reason = "at most 2,000")]
+            let share = struck.iter().sum::<usize>() as f64 / 2_000.0;
+            // Five standard deviations.
+            prop_assert!((share - rate).abs() < 0.06, "{} against {}", share, rate);
+        }
+
+        #[test]
+        fn drawn_delays_lie_around_their_median(seed: u64) {
+            let draw = |n: u64| {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                rng.set_stream(n);
+                delay_ms(None, Some(1_000), Some(0.5), &mut rng)
+            };
+            let below = (0..400).filter(|n| draw(*n) < 1_000).count();
+            prop_assert!((140..260).contains(&below), "{}", below);
+            prop_assert!((0..400).any(|n| draw(n) != draw(0)));
+        }
+    }
+}

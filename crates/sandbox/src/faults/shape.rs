@@ -1,0 +1,158 @@
+//! Breaking the shape of a JSON answer.
+
+use super::fault::Becomes;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+/// Breaks one field. What is not named is drawn. Returns whether there was such a field.
+pub(crate) fn deform(
+    body: &mut Value,
+    field: Option<&str>,
+    becomes: Option<&Becomes>,
+    rng: &mut ChaCha8Rng,
+) -> bool {
+    let pointer = if let Some(field) = field {
+        pointer(field)
+    } else {
+        let mut fields = Vec::new();
+        list(body, "", &mut fields);
+        if fields.is_empty() {
+            return false;
+        }
+        fields.swap_remove(rng.random_range(0..fields.len()))
+    };
+    let drawn = [Becomes::Missing, Becomes::Null, Becomes::OtherType, Becomes::OutOfRange];
+    let becomes = becomes.unwrap_or_else(|| &drawn[rng.random_range(0..drawn.len())]);
+    let Some(value) = body.pointer_mut(&pointer) else { return false };
+    match becomes {
+        Becomes::Missing => return remove(body, &pointer),
+        Becomes::Null => *value = Value::Null,
+        Becomes::OtherType => *value = other_type(value),
+        Becomes::OutOfRange => *value = out_of_range(value),
+        Becomes::Value(given) => *value = given.clone(),
+    }
+    true
+}
+
+/// `payload_complete[0].download_URL` as a JSON pointer.
+fn pointer(field: &str) -> String {
+    let parts = field.split(['.', '[']).map(|part| part.trim_end_matches(']'));
+    parts
+        .filter(|part| !part.is_empty())
+        .fold(String::new(), |pointer, part| pointer + "/" + &part.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Every field and every element, as pointers.
+fn list(value: &Value, at: &str, into: &mut Vec<String>) {
+    let mut go = |name: String, child: &Value| {
+        let at = format!("{at}/{name}");
+        into.push(at.clone());
+        list(child, &at, into);
+    };
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(k, v)| go(k.replace('~', "~0").replace('/', "~1"), v));
+        }
+        Value::Array(elements) => elements.iter().enumerate().for_each(|(i, v)| go(i.to_string(), v)),
+        _ => {}
+    }
+}
+
+fn remove(body: &mut Value, pointer: &str) -> bool {
+    let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
+    match body.pointer_mut(parent) {
+        Some(Value::Object(fields)) => {
+            fields.shift_remove(&name.replace("~1", "/").replace("~0", "~")).is_some()
+        }
+        Some(Value::Array(elements)) => match name.parse::<usize>() {
+            Ok(index) if index < elements.len() => {
+                elements.remove(index);
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn other_type(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::Bool(flag) => Value::String(flag.to_string()),
+        Value::Object(_) => json!([]),
+        Value::Array(_) => json!({}),
+        Value::String(_) | Value::Null => json!(7),
+    }
+}
+
+/// Numbers below every range of the specification; a text that is no header value, no URL and no word; an empty list
+/// or object. A boolean has no range: it becomes a number.
+fn out_of_range(value: &Value) -> Value {
+    match value {
+        Value::Number(_) => json!(-250),
+        Value::String(_) => json!("\u{7}no such thing"),
+        Value::Array(_) => json!([]),
+        Value::Object(_) => json!({}),
+        Value::Bool(_) | Value::Null => json!(2),
+    }
+}
+
+/// The first number in a `Range` of one part, and what stands after it: `bytes=100-` gives 100 and `-`.
+pub(crate) fn number_in(range: &str) -> Option<(u64, &str)> {
+    let rest = range.strip_prefix("bytes=")?;
+    let end = rest.find('-')?;
+    Some((rest[..end].trim().parse().ok()?, &rest[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+
+    fn body() -> Value {
+        json!({"avatar_ready": false, "payload_incomplete": {"completion_progress": 40, "completion_status": "processing"},
+               "payload_complete": [{"download_URL": "http://a/", "export_type": "glb"}]})
+    }
+
+    fn deformed(field: &str, becomes: &Becomes) -> Value {
+        let mut body = body();
+        assert!(deform(&mut body, Some(field), Some(becomes), &mut ChaCha8Rng::seed_from_u64(1)), "{field}");
+        body
+    }
+
+    #[test]
+    fn the_named_field_becomes_what_was_asked_and_no_other_changes() {
+        let progress = "payload_incomplete.completion_progress";
+        let at = |body: &Value| body["payload_incomplete"]["completion_progress"].clone();
+        assert_eq!(at(&deformed(progress, &Becomes::OutOfRange)), -250);
+        assert_eq!(at(&deformed(progress, &Becomes::OtherType)), "40");
+        assert_eq!(at(&deformed(progress, &Becomes::Value(json!(101)))), 101);
+        assert_eq!(at(&deformed(progress, &Becomes::Null)), Value::Null);
+        let gone = deformed("payload_complete[0].download_URL", &Becomes::Missing);
+        assert_eq!(gone["payload_complete"], json!([{"export_type": "glb"}]));
+        let mut same = gone.clone();
+        assert!(!deform(&mut same, Some("token"), None, &mut ChaCha8Rng::seed_from_u64(1)));
+        assert_eq!(same, gone);
+    }
+
+    #[test]
+    fn ranges_are_read() {
+        assert_eq!(number_in("bytes=100-"), Some((100, "-")));
+        assert_eq!(number_in("bytes=0-99"), Some((0, "-99")));
+        assert_eq!(number_in("bytes=-5"), None);
+        assert_eq!(number_in("pages=1-2"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_drawn_changes_the_body_and_is_drawn_again(seed: u64) {
+            let (mut first, mut second) = (body(), body());
+            prop_assert!(deform(&mut first, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
+            prop_assert!(deform(&mut second, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
+            prop_assert_eq!(&first, &second);
+            prop_assert_ne!(first, body());
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The layer that plays the faults: it stands between the log and the routes, so that handlers know nothing of it.
+
+mod answer;
+mod body;
+
+use super::logged::{Struck, Unseen};
+use crate::faults::{Asked, CutBy, Effect, Endpoint, Strike, delay_ms, number_in};
+use crate::line::Line;
+use crate::sandbox::Sandbox;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use protocol::headers::EXPORT_TOKEN;
+use rand_chacha::ChaCha8Rng;
+use std::future::pending;
+use std::time::Duration;
+
+pub(super) async fn strike(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
+    let strikes = if sandbox.has_faults() { meets(&sandbox, &request) } else { Vec::new() };
+    if strikes.is_empty() {
+        return next.run(request).await;
+    }
+    if let Some(struck) = request.extensions().get::<Struck>() {
+        struck.note(strikes.iter().map(|strike| strike.fault.effect.name()).collect());
+    }
+    let line = request.extensions().get::<Line>().cloned();
+    let mut answered = None;
+    let mut strikes = strikes;
+    for strike in &mut strikes {
+        if answered.is_none() {
+            answered = before(strike, &mut request, line.as_ref()).await;
+        }
+    }
+    let mut response = match answered {
+        Some(response) => response,
+        None => next.run(request).await,
+    };
+    for strike in strikes {
+        response = after(strike, response, line.as_ref()).await;
+    }
+    response
+}
+
+fn meets(sandbox: &Sandbox, request: &Request) -> Vec<Strike> {
+    let path = request.uri().path();
+    let Some(on) = Endpoint::of(request.method().as_str(), path) else { return Vec::new() };
+    let mut parts = path.split('/').skip(2);
+    let (id, file) = if on == Endpoint::File { (parts.next(), parts.next()) } else { (None, None) };
+    let export_type = id.and_then(|id| sandbox.export_type(id));
+    let ranged = request.headers().contains_key(header::RANGE);
+    let token = request.headers().get(EXPORT_TOKEN).and_then(|value| value.to_str().ok());
+    let ready = on == Endpoint::Redeem && token.is_some_and(|token| sandbox.is_ready(token));
+    sandbox.strikes(&Asked { on, ready, file, export_type: export_type.as_deref(), ranged })
+}
+
+/// What happens on the way to the backend: an answer in its place, a wait, a change of the request.
+async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>) -> Option<Response> {
+    let rng = &mut strike.rng;
+    match &strike.fault.effect {
+        Effect::Status { code, retry_after, headers, body, spends: false } => {
+            Some(answer::status(*code, retry_after.as_ref(), headers, body.as_deref()))
+        }
+        Effect::ErrorPage { code } => Some(answer::page(*code)),
+        Effect::Redirect { to, code, spends: false } => Some(answer::redirect(to, *code)),
+        Effect::Delay { ms, median_ms, sigma, spends: false } => {
+            wait(*ms, *median_ms, *sigma, rng).await;
+            None
+        }
+        Effect::Hang { spends: false } => pending().await,
+        Effect::Reset {} => Some(reset(line)),
+        Effect::IgnoreRange {} => {
+            request.headers_mut().remove(header::RANGE);
+            None
+        }
+        Effect::RefuseRange {} => {
+            if request.headers().contains_key(header::RANGE) {
+                put(request, header::RANGE, &format!("bytes={}-", u64::MAX - 1));
+                request.headers_mut().remove(header::IF_RANGE);
+            }
+            None
+        }
+        Effect::WrongRange { by } => {
+            let asked = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
+            if let Some((start, rest)) = asked.and_then(number_in) {
+                let moved = format!("bytes={}{rest}", start.saturating_add_signed(*by));
+                put(request, header::RANGE, &moved);
+            }
+            None
+        }
+        Effect::ChangedEtag {} => {
+            if request.headers().contains_key(header::IF_RANGE) {
+                put(request, header::IF_RANGE, "\"of before\"");
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
+/// What happens on the way back: the answer is changed, replaced or lost.
+async fn after(strike: Strike, response: Response, line: Option<&Line>) -> Response {
+    let Strike { fault, mut rng } = strike;
+    match &fault.effect {
+        Effect::Status { code, retry_after, headers, body, spends: true } => {
+            spend(response).await;
+            answer::status(*code, retry_after.as_ref(), headers, body.as_deref())
+        }
+        Effect::Redirect { to, code, spends: true } => {
+            spend(response).await;
+            answer::redirect(to, *code)
+        }
+        Effect::Delay { ms, median_ms, sigma, spends: true } => {
+            wait(*ms, *median_ms, *sigma, &mut rng).await;
+            response
+        }
+        Effect::Hang { spends: true } => {
+            spend(response).await;
+            pending().await
+        }
+        Effect::ResetAfterSpending {} => {
+            spend(response).await;
+            reset(line)
+        }
+        Effect::CutBody { after, by } => body::cut(response, *after, *by, line.cloned()),
+        Effect::SlowBody { bytes_per_second } => body::slow(response, *bytes_per_second),
+        Effect::WrongLength { by } => body::wrong_length(response, *by, line.cloned()),
+        Effect::Huge {} => body::endless(response),
+        Effect::Garbage { bytes } => body::garbage(response, *bytes, rng).await,
+        Effect::WrongShape { field, becomes } => {
+            answer::deformed(response, field.as_deref(), becomes.as_ref(), &mut rng).await
+        }
+        Effect::Coded { coding, only_claimed } => body::coded(response, coding, *only_claimed),
+        Effect::Headers { set, remove } => answer::with_headers(response, set, remove),
+        Effect::ChangedEtag {} => answer::with_another_etag(response, &mut rng),
+        _ => response,
+    }
+}
+
+async fn wait(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>, rng: &mut ChaCha8Rng) {
+    tokio::time::sleep(Duration::from_millis(delay_ms(ms, median_ms, sigma, rng))).await;
+}
+
+fn put(request: &mut Request, name: header::HeaderName, value: &str) {
+    // Numbers and fixed words: always header values.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        request.headers_mut().insert(name, value);
+    }
+}
+
+/// Lets an answer take its whole effect, and drops it: a file is read to its end, which uses its URL up.
+async fn spend(response: Response) {
+    let mut body = response.into_body().into_data_stream();
+    while let Some(Ok(_)) = body.next().await {}
+}
+
+fn reset(line: Option<&Line>) -> Response {
+    let mut response = if let Some(line) = line {
+        line.reset_at_once();
+        // Anything: writing it is what the line ends at.
+        Response::default()
+    } else {
+        // The router was called within the process, or is served by another server: a body that breaks is the
+        // nearest there is.
+        Body::from_stream(body::broken()).into_response()
+    };
+    response.extensions_mut().insert(Unseen);
+    response
+}
+
+/// How an answer ends before its promised end. Never returns where there is a connection to end.
+async fn end(by: CutBy, line: Option<&Line>) {
+    match (by, line) {
+        (CutBy::Close, Some(line)) => line.close_after(Bytes::new()),
+        (CutBy::Reset, Some(line)) => line.reset(),
+        (CutBy::Silence, _) => {}
+        (_, None) => return,
+    }
+    pending::<()>().await;
+}

@@ -1,0 +1,178 @@
+//! The connection under a request, for the faults that are none of HTTP's: one that is reset, one that ends in the
+//! middle of an answer, bytes after an answer's end.
+//!
+//! The HTTP stack knows no such things. So each connection is wrapped in a [`Wire`], and each request carries the
+//! other end of it, its [`Line`]. What is asked of the line happens when the HTTP stack next touches the connection;
+//! an orderly end waits until everything before it has been sent.
+
+use axum::Extension;
+use axum::middleware::AddExtension;
+use axum_server::accept::Accept;
+use bytes::{Buf, Bytes};
+use std::future::{Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tower::Layer;
+
+/// What a request can do to the connection that it came by.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Line(Arc<Mutex<Asked>>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    end: Option<End>,
+    /// Sent after everything else, before the end.
+    tail: Bytes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// RST, and nothing that has not been sent yet.
+    AtOnce,
+    /// RST, once everything is sent.
+    Reset,
+    /// FIN, once everything is sent.
+    Close,
+}
+
+impl Line {
+    /// Resets the connection, without another byte.
+    pub(crate) fn reset_at_once(&self) {
+        self.asked().end = Some(End::AtOnce);
+    }
+
+    /// Resets the connection once what was written has been sent.
+    pub(crate) fn reset(&self) {
+        self.asked().end = Some(End::Reset);
+    }
+
+    /// Closes the connection once what was written has been sent, and these bytes after it.
+    pub(crate) fn close_after(&self, tail: Bytes) {
+        let mut asked = self.asked();
+        asked.end = Some(End::Close);
+        asked.tail = tail;
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that can be reset.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin {
+    /// The TCP connection under it.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+/// A connection with a [`Line`] to it.
+#[derive(Debug)]
+pub(crate) struct Wire<S> {
+    socket: S,
+    line: Line,
+}
+
+/// Gives every connection its line.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LineAcceptor;
+
+impl<S> Accept<TcpStream, S> for LineAcceptor {
+    type Stream = Wire<TcpStream>;
+    type Service = AddExtension<S, Line>;
+    type Future = Ready<io::Result<(Self::Stream, Self::Service)>>;
+
+    fn accept(&self, socket: TcpStream, service: S) -> Self::Future {
+        // Small answers go out at once, and in the pieces that they were written in.
+        ready(socket.set_nodelay(true).map(|()| wired(socket, service)))
+    }
+}
+
+pub(crate) fn wired<C, S>(socket: C, service: S) -> (Wire<C>, AddExtension<S, Line>) {
+    let line = Line::default();
+    (Wire { socket, line: line.clone() }, Extension(line).layer(service))
+}
+
+impl<S: Socket> Wire<S> {
+    /// An error when the connection was to end at once.
+    fn alive(&self) -> io::Result<()> {
+        if self.line.asked().end == Some(End::AtOnce) { Err(self.cut()) } else { Ok(()) }
+    }
+
+    /// Lets the drop of the socket, which the error brings about, send RST.
+    fn cut(&self) -> io::Error {
+        if let Err(error) = self.socket.tcp().set_zero_linger() {
+            tracing::warn!(%error, "a connection is closed where a fault was to reset it");
+        }
+        io::Error::new(io::ErrorKind::ConnectionReset, "a fault of the sandbox resets this connection")
+    }
+}
+
+impl<S: Socket> AsyncRead for Wire<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.alive()?;
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+impl<S: Socket> AsyncWrite for Wire<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.alive()?;
+        Pin::new(&mut self.socket).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.alive()?;
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    /// Asked by the HTTP stack when it has written everything that it had.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.alive()?;
+        ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
+        let (end, mut tail) = {
+            let asked = this.line.asked();
+            (asked.end, asked.tail.clone())
+        };
+        while end == Some(End::Close) && !tail.is_empty() {
+            let sent = ready!(Pin::new(&mut this.socket).poll_write(cx, &tail))?;
+            tail.advance(sent);
+            this.line.asked().tail = tail.clone();
+        }
+        match end {
+            None => Poll::Ready(Ok(())),
+            Some(End::AtOnce | End::Reset) => Poll::Ready(Err(this.cut())),
+            Some(End::Close) => {
+                ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+                let error = "a fault of the sandbox closes this connection";
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, error)))
+            }
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.alive()?;
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
