@@ -125,7 +125,7 @@ pub(crate) struct WorldOptions {
     /// What happens to the tokens (`copresence sandbox --list-scenarios`)
     #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
     pub(crate) scenario: Scenario,
-    /// Simulated seconds a real second; far above 100, tokens and URLs run out before a visit can use them
+    /// Simulated seconds a real second; tokens and URLs live for two minutes and one of real time, at least
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
     /// Decides timings and avatars: the same seed gives the same run

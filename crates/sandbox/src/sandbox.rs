@@ -91,7 +91,8 @@ impl Sandbox {
         let clock = Clock::new(settings.speed)?;
         let mut faults = FaultSet::new(settings.seed);
         faults.set(settings.faults)?;
-        let world = World::new(settings.scenario, settings.seed, rand::rng().random(), wardrobe);
+        let mut world = World::new(settings.scenario, settings.seed, rand::rng().random(), wardrobe);
+        world.set_speed(settings.speed);
         let sessions = VecDeque::from([credentials.session_token.expose().to_owned()]);
         Ok(Self(Arc::new(Shared {
             inner: Mutex::new(Inner { world, clock, sessions }),
@@ -169,7 +170,9 @@ impl Sandbox {
         let mut inner = self.inner();
         let real = self.0.started.elapsed();
         inner.clock.change(change, real)?;
-        Ok(inner.clock.state(real))
+        let state = inner.clock.state(real);
+        inner.world.set_speed(state.speed);
+        Ok(state)
     }
 
     /// Puts a list of faults in force, in place of the one before; every count begins at 0. On an error nothing

@@ -418,6 +418,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn a_rate_strikes_as_often_as_it_says_and_the_same_again(rate in 0.0_f64..=1.0) {
             let list = format!(r#"[{{"on":"redeem","nth":{{"rate":{rate}}},"do":"reset"}}]"#);

@@ -3,10 +3,11 @@
 //! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` let an unfinished delivery go on;
 //! a range that does not reach the last byte does not use the URL up. `HEAD` uses nothing up.
 
-use super::NO_STORE;
 use super::error::{NOT_FOUND, Refused};
+use super::{NO_STORE, ballast};
 use crate::openapi::ErrorSchema;
 use crate::sandbox::Sandbox;
+use crate::scenario::BALLAST;
 use crate::wardrobe::Content;
 use crate::world::downloads::{Claim, Refusal};
 use axum::Router;
@@ -44,6 +45,8 @@ struct Opened {
 
 enum Source {
     Memory(Bytes),
+    /// These bytes, and ballast after them.
+    Ballasted(Bytes),
     Disk(tokio::fs::File),
 }
 
@@ -72,10 +75,11 @@ async fn deliver(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let avatar = sandbox.with_world(|world, now| world.look_at_file(&id, &file, now)).map_err(refused)?;
-    let content = sandbox.closet().content(&avatar, &file).await;
+    let looked = sandbox.with_world(|world, now| world.look_at_file(&id, &file, now));
+    let (avatar, kept) = looked.map_err(refused)?;
+    let content = sandbox.closet().content(&avatar, &kept.file).await;
     let opened = match content {
-        Some(content) => open(content).await,
+        Some(content) => open(content, kept.large).await,
         None => Err(io::Error::other("the avatar could not be generated")),
     };
     let opened = opened.map_err(|error| {
@@ -107,8 +111,13 @@ fn refused(refusal: Refusal) -> Refused {
     Refused::new(status, NOT_FOUND, refusal.to_string())
 }
 
-async fn open(content: Content) -> io::Result<Opened> {
+async fn open(content: Content, large: bool) -> io::Result<Opened> {
     match content {
+        Content::Memory { bytes, etag } if large && ballast::fits(&bytes) => {
+            let head = ballast::head(&bytes, BALLAST);
+            let etag = format!("\"large-{}\"", etag.trim_matches('"'));
+            Ok(Opened { length: head.len() as u64 + BALLAST, source: Source::Ballasted(head), etag })
+        }
         Content::Memory { bytes, etag } => {
             Ok(Opened { length: bytes.len() as u64, source: Source::Memory(bytes), etag })
         }
@@ -232,6 +241,13 @@ impl Delivery {
                 let from = usize::try_from(self.next).map_err(io::Error::other)?;
                 Ok(bytes.slice(from..from + left))
             }
+            Source::Ballasted(head) => match self.next.checked_sub(head.len() as u64) {
+                None => {
+                    let from = usize::try_from(self.next).map_err(io::Error::other)?;
+                    Ok(head.slice(from..head.len().min(from + left)))
+                }
+                Some(from) => Ok(ballast::bytes(from, left)),
+            },
             Source::Disk(file) => {
                 if !self.sought {
                     file.seek(SeekFrom::Start(self.next)).await?;

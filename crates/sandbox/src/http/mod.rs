@@ -1,5 +1,6 @@
 //! The sandbox over HTTP: thin handlers around the [`Sandbox`].
 
+mod ballast;
 mod error;
 mod faulty;
 mod files;

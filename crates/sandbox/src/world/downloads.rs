@@ -8,7 +8,7 @@ use crate::world::avatar::{Avatar, ExportName};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How long a URL lives from the answer on that carried it.
+/// How long a URL lives from the answer on that carried it, when the clock runs at speed 1.
 pub const URL_LIFE: Duration = Duration::from_mins(5);
 
 /// Why a URL gives no file.
@@ -38,8 +38,19 @@ pub(crate) enum Use {
 pub(crate) struct Download {
     pub(crate) avatar: Avatar,
     pub(crate) export: ExportName,
+    /// Which of the avatar's files it gives, and how.
+    pub(crate) source: Source,
     pub(crate) expires_at: Duration,
     pub(crate) state: Use,
+}
+
+/// What a URL's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The avatar's file.
+    pub(crate) file: String,
+    /// Whether a GLB gets ballast.
+    pub(crate) large: bool,
 }
 
 /// A delivery that was let in.
@@ -58,9 +69,8 @@ pub(crate) struct Downloads {
 }
 
 impl Downloads {
-    pub(crate) fn add(&mut self, id: String, avatar: Avatar, export: ExportName, now: Duration) {
-        let expires_at = now.saturating_add(URL_LIFE);
-        self.by_id.insert(id, Download { avatar, export, expires_at, state: Use::Unused });
+    pub(crate) fn add(&mut self, id: String, download: Download) {
+        self.by_id.insert(id, download);
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Download> {

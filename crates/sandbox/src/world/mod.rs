@@ -12,9 +12,9 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-use crate::scenario::Scenario;
-use avatar::{Avatar, AvatarChoice, Wardrobe};
-use downloads::{Claim, Downloads, Refusal};
+use crate::scenario::{Delivers, Scenario};
+use avatar::{Avatar, AvatarChoice, ExportName, Wardrobe};
+use downloads::{Claim, Download, Downloads, Refusal, Source, URL_LIFE, Use};
 use plan::{Plan, Stage};
 use protocol::Progress;
 use rand::distr::Alphanumeric;
@@ -30,6 +30,13 @@ use token::{Phase, Token};
 /// finished, no more are generated.
 pub const MAX_TOKENS: usize = 20_000;
 
+/// The least life of a token in real time: what a person or a program needs to use it, however fast the clock runs.
+/// A scenario whose token is to expire is excepted.
+pub const LEAST_TOKEN_LIFE: Duration = Duration::from_mins(2);
+
+/// The least life of a download URL in real time.
+pub const LEAST_URL_LIFE: Duration = Duration::from_mins(1);
+
 /// The model. See the [module](self).
 #[derive(Debug)]
 pub struct World {
@@ -41,6 +48,8 @@ pub struct World {
     by_name: HashMap<String, u64>,
     generated: u64,
     downloads: Downloads,
+    /// How fast the time runs, for the shortest lives.
+    speed: f64,
 }
 
 /// A file to be had under `/files/{id}/{file}`.
@@ -129,7 +138,14 @@ impl World {
             by_name: HashMap::new(),
             generated: 0,
             downloads: Downloads::default(),
+            speed: 1.0,
         }
+    }
+
+    /// Tells the world how fast its time runs. Tokens and URLs given out from now on live at least
+    /// [`LEAST_TOKEN_LIFE`] and [`LEAST_URL_LIFE`] of real time.
+    pub fn set_speed(&mut self, speed: f64) {
+        self.speed = speed;
     }
 
     /// The scenario of tokens that are generated from now on.
@@ -170,7 +186,8 @@ impl World {
         let name = self.random_id();
         self.generated += 1;
         self.by_name.insert(name.clone(), self.generated);
-        self.tokens.insert(self.generated, Token::new(name.clone(), self.scenario, now));
+        let life = self.token_life(self.scenario);
+        self.tokens.insert(self.generated, Token::new(name.clone(), self.scenario, life, now));
         Ok(name)
     }
 
@@ -185,13 +202,18 @@ impl World {
         let Phase::Ready { avatar } = &token.phase else { return Err(NotActive) };
         let avatar = avatar.clone();
         token.phase = Phase::Spent { avatar: avatar.clone(), at: now };
+        let delivers = token.scenario.entry().delivers;
+        let life = least(URL_LIFE, LEAST_URL_LIFE, self.speed);
         let mut offers = Vec::new();
-        for export in self.wardrobe.exports(&avatar) {
+        for (index, (export, source)) in delivered(delivers, self.wardrobe.exports(&avatar)).enumerate() {
             let id = draw_id(&mut self.ids);
             token.urls.push(id.clone());
             let (file, export_type) = (export.file.clone(), export.export_type.clone());
             offers.push(Offer { id: id.clone(), file, export_type });
-            self.downloads.add(id, avatar.clone(), export, now);
+            let expired = delivers == Delivers::MostlyExpired && index > 0;
+            let expires_at = if expired { now } else { now.saturating_add(life) };
+            let avatar = avatar.clone();
+            self.downloads.add(id, Download { avatar, export, source, expires_at, state: Use::Unused });
         }
         Ok(Redeemed::Ready(offers))
     }
@@ -206,9 +228,13 @@ impl World {
         now: Duration,
     ) -> Result<Avatar, AssociateError> {
         let ordinal = self.by_name.get(name).copied().ok_or(AssociateError::NoSuchToken)?;
+        let life = scenario.map_or(Duration::MAX, |scenario| self.token_life(scenario));
         let token = settled(&self.by_name, &mut self.tokens, name, now).ok_or(AssociateError::NoSuchToken)?;
+        let failed = matches!(token.stage(now), Some(Stage::Failed { .. }));
         match token.phase {
             Phase::Waiting | Phase::Failed { .. } => {}
+            // The visitor records again before the scenario does.
+            Phase::Making { .. } if failed => {}
             Phase::Making { .. } | Phase::Ready { .. } | Phase::Spent { .. } => {
                 return Err(AssociateError::HasAvatar);
             }
@@ -232,10 +258,10 @@ impl World {
         };
         if let Some(scenario) = scenario {
             token.scenario = scenario;
-            token.expires_at = token.expires_at.min(now.saturating_add(scenario.entry().token_life));
+            token.expires_at = token.expires_at.min(now.saturating_add(life));
         }
         let existing = matches!(choice, AvatarChoice::Existing(_));
-        let plan = Plan::draw(token.scenario.entry(), existing, &mut rng);
+        let plan = Plan::draw(token.scenario.entry(), existing, token.associations, &mut rng);
         token.associations += 1;
         token.associated_at = Some(now);
         token.phase = Phase::Making { avatar: avatar.clone(), plan, since: now };
@@ -286,8 +312,13 @@ impl World {
     }
 
     /// Looks whether a URL still gives its file, without using it.
-    pub(crate) fn look_at_file(&self, id: &str, file: &str, now: Duration) -> Result<Avatar, Refusal> {
-        self.downloads.look(id, file, now).map(|download| download.avatar.clone())
+    pub(crate) fn look_at_file(
+        &self,
+        id: &str,
+        file: &str,
+        now: Duration,
+    ) -> Result<(Avatar, Source), Refusal> {
+        self.downloads.look(id, file, now).map(|download| (download.avatar.clone(), download.source.clone()))
     }
 
     /// What a URL gives, whether it still does or not.
@@ -333,9 +364,43 @@ impl World {
         TokenState::of(token, token.urls.iter().filter_map(|id| self.downloads.get(id)), now)
     }
 
+    fn token_life(&self, scenario: Scenario) -> Duration {
+        let entry = scenario.entry();
+        if entry.token_hurries {
+            entry.token_life
+        } else {
+            least(entry.token_life, LEAST_TOKEN_LIFE, self.speed)
+        }
+    }
+
     fn random_id(&mut self) -> String {
         draw_id(&mut self.ids)
     }
+}
+
+/// A life, or what the least life in real time is at this speed, if that is more.
+fn least(life: Duration, real: Duration, speed: f64) -> Duration {
+    life.max(Duration::try_from_secs_f64(real.as_secs_f64() * speed).unwrap_or(Duration::MAX))
+}
+
+/// What of an avatar's exports a scenario delivers, and which of its files each is.
+fn delivered(delivers: Delivers, exports: Vec<ExportName>) -> impl Iterator<Item = (ExportName, Source)> {
+    let times = match delivers {
+        Delivers::Nothing => 0,
+        Delivers::Repeated(times) => times,
+        Delivers::Own | Delivers::Large | Delivers::MostlyExpired => 1,
+    };
+    let large = delivers == Delivers::Large;
+    (1..=times).flat_map(move |time| {
+        exports.clone().into_iter().map(move |mut export| {
+            let source = Source { file: export.file.clone(), large };
+            if time > 1 {
+                let dot = export.file.find('.').unwrap_or(export.file.len());
+                export.file.insert_str(dot, &format!("-{time}"));
+            }
+            (export, source)
+        })
+    })
 }
 
 /// 24 letters and digits: some 140 bits.

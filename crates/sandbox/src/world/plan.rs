@@ -1,21 +1,18 @@
 //! The course that the making of one avatar takes, drawn in advance, so that any moment of it can be asked for.
 
-use crate::scenario::Entry;
-use crate::scenario::Making;
+use crate::scenario::{Course, Entry, Fails, Making, SECOND_THOUGHTS};
 use protocol::{CompletionStatus, Percent, Progress, QueuePosition};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
 /// All times count from the association.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
-    /// When each place of the queue is left, the furthest first.
-    leaves: Vec<Duration>,
-    /// When processing reaches which percentage; both only grow.
-    steps: Vec<(Duration, u8)>,
-    end: Duration,
-    breaks_off: bool,
+    /// Until when which stage lasts; the times only grow.
+    stages: Vec<(Duration, Stage)>,
+    /// What it comes to then.
+    fails_at: Option<u8>,
 }
 
 /// Where a plan stands at a moment.
@@ -28,39 +25,69 @@ pub(crate) enum Stage {
 }
 
 impl Plan {
-    /// Draws the course of an avatar under a scenario.
-    pub(crate) fn draw(entry: &Entry, existing: bool, rng: &mut ChaCha8Rng) -> Self {
+    /// Draws the course of an avatar under a scenario. `earlier` is how many the token had before.
+    pub(crate) fn draw(entry: &Entry, existing: bool, earlier: u64, rng: &mut ChaCha8Rng) -> Self {
         let making = if existing { &entry.existing } else { &entry.new };
-        let leaves = draw_queue(making, rng);
-        let start = leaves.last().copied().unwrap_or_default();
-        let processing = between(making.processing, rng);
-        let mut steps = draw_steps(start, processing, rng);
-        let mut end = start + processing;
-        if entry.fails {
-            end = start + processing.mul_f64(rng.random_range(0.4..0.8));
-            steps.retain(|(at, _)| *at < end);
+        let mut plan = Self::default();
+        let fails = entry.fails == Fails::Always || (entry.fails == Fails::Once && earlier == 0);
+        plan.add_making(making, entry.course, fails, rng);
+        if fails && entry.fails == Fails::Once {
+            let percent = plan.fails_at.take().unwrap_or_default();
+            plan.add(SECOND_THOUGHTS, Stage::Failed { percent });
+            plan.add_making(making, entry.course, false, rng);
         }
-        Self { leaves, steps, end, breaks_off: entry.fails }
+        plan
     }
 
-    /// When the avatar is ready, or has failed.
+    /// When the avatar is ready, or has failed for good.
     pub(crate) fn end(&self) -> Duration {
-        self.end
+        self.stages.last().map_or(Duration::ZERO, |(until, _)| *until)
     }
 
     /// Where it stands when so much time has passed.
     pub(crate) fn stage(&self, passed: Duration) -> Stage {
-        let left = self.leaves.iter().filter(|at| **at <= passed).count();
-        let places = self.leaves.len() - left;
-        if places > 0 {
-            return Stage::InQueue { place: u32::try_from(places).unwrap_or(u32::MAX) };
+        let at = self.stages.partition_point(|(until, _)| *until <= passed);
+        match (self.stages.get(at), self.fails_at) {
+            (Some((_, stage)), _) => *stage,
+            (None, Some(percent)) => Stage::Failed { percent },
+            (None, None) => Stage::Ready,
         }
-        let percent = self.steps.iter().take_while(|(at, _)| *at <= passed).last().map_or(0, |(_, p)| *p);
-        match (passed >= self.end, self.breaks_off) {
-            (false, _) => Stage::Processing { percent },
-            (true, true) => Stage::Failed { percent },
-            (true, false) => Stage::Ready,
+    }
+
+    fn add(&mut self, lasts: Duration, stage: Stage) {
+        self.stages.push((self.end() + lasts, stage));
+    }
+
+    fn add_making(&mut self, making: &Making, course: Course, fails: bool, rng: &mut ChaCha8Rng) {
+        let places = rng.random_range(making.places.0..=making.places.1);
+        for place in (1..=places).rev() {
+            self.add(between(making.per_place, rng), Stage::InQueue { place });
+            if course == Course::Backwards && place > 1 {
+                self.add(between(making.per_place, rng), Stage::InQueue { place: place + 1 });
+            }
         }
+        let processing = between(making.processing, rng);
+        let mut steps = draw_steps(rng);
+        match course {
+            Course::Onward => {}
+            Course::Stalls => steps.iter_mut().for_each(|(share, _)| *share = stalled(*share)),
+            Course::Backwards => {
+                steps.iter_mut().skip(2).step_by(3).for_each(|(_, p)| *p = p.saturating_sub(25));
+            }
+        }
+        let lasts = if fails { rng.random_range(0.4..0.8) } else { 1.0 };
+        steps.retain(|(share, _)| *share < lasts);
+        let (mut percent, mut reached) = (0, 0.0);
+        let middle = steps.len() / 2;
+        for (index, (share, next)) in steps.into_iter().enumerate() {
+            self.add(processing.mul_f64(share - reached), Stage::Processing { percent });
+            if course == Course::Backwards && index == middle {
+                self.add(between(making.per_place, rng), Stage::InQueue { place: 2 });
+            }
+            (percent, reached) = (next, share);
+        }
+        self.add(processing.mul_f64(lasts - reached), Stage::Processing { percent });
+        self.fails_at = fails.then_some(percent);
     }
 }
 
@@ -78,20 +105,9 @@ impl Stage {
     }
 }
 
-fn draw_queue(making: &Making, rng: &mut ChaCha8Rng) -> Vec<Duration> {
-    let places = rng.random_range(making.places.0..=making.places.1);
-    let mut at = Duration::ZERO;
-    (0..places)
-        .map(|_| {
-            at += between(making.per_place, rng);
-            at
-        })
-        .collect()
-}
-
-/// Between 12 and 24 steps of uneven length and height, as a renderer reports them: 0 at the start, below 100
-/// before the end.
-fn draw_steps(start: Duration, processing: Duration, rng: &mut ChaCha8Rng) -> Vec<(Duration, u8)> {
+/// Between 12 and 24 steps of uneven length and height, as a renderer reports them: after which share of the
+/// processing which percentage is told, from 0 at the start to below 100 before the end.
+fn draw_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
     let count = rng.random_range(12..=24);
     let mut at: Vec<f64> = (0..count).map(|_| rng.random_range(0.02..1.0)).collect();
     at.sort_by(f64::total_cmp);
@@ -102,9 +118,14 @@ fn draw_steps(start: Duration, processing: Duration, rng: &mut ChaCha8Rng) -> Ve
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0–99")]
             let percent = noisy as u8;
             reached = reached.max(percent);
-            (start + processing.mul_f64(share), reached)
+            (share, reached)
         })
         .collect()
+}
+
+/// Leaves the middle half of the processing without a step.
+fn stalled(share: f64) -> f64 {
+    if share < 0.45 { share / 0.45 * 0.3 } else { 0.8 + (share - 0.45) / 0.55 * 0.2 }
 }
 
 fn between(range: (Duration, Duration), rng: &mut ChaCha8Rng) -> Duration {

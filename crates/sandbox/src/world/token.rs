@@ -49,12 +49,12 @@ pub(crate) enum Phase {
 }
 
 impl Token {
-    pub(crate) fn new(name: String, scenario: Scenario, now: Duration) -> Self {
+    pub(crate) fn new(name: String, scenario: Scenario, life: Duration, now: Duration) -> Self {
         Self {
             name,
             scenario,
             generated_at: now,
-            expires_at: now.saturating_add(scenario.entry().token_life),
+            expires_at: now.saturating_add(life),
             associated_at: None,
             associations: 0,
             redeems: 0,

@@ -5,6 +5,7 @@ mod faults;
 mod files;
 mod phone;
 mod raw;
+mod scenarios;
 mod served;
 mod support;
 mod tester;

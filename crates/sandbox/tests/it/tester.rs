@@ -90,7 +90,22 @@ async fn the_catalogue_lists_every_scenario() {
     let rows = world.get("/sandbox/scenarios", &[]).await.json();
     let names: Vec<_> =
         rows.as_array().expect("a list").iter().map(|row| row["name"].as_str().expect("a name")).collect();
-    let all = ["happy", "existing-avatar", "long-queue", "fails", "token-expires", "never-scanned"];
+    let all = [
+        "happy",
+        "existing-avatar",
+        "long-queue",
+        "slow-processing",
+        "stalls",
+        "fails",
+        "fails-then-succeeds",
+        "token-expires",
+        "never-scanned",
+        "no-files",
+        "many-files",
+        "large-file",
+        "urls-expire",
+        "goes-backwards",
+    ];
     assert_eq!(names, all);
     assert!(!Scenario::NeverScanned.is_scanned());
 }

@@ -1,0 +1,67 @@
+//! Large files that need no memory: a GLB with ballast after it, made as it is sent.
+//!
+//! The ballast is a chunk of a type of our own behind the two that glTF knows: "client implementations MUST ignore
+//! chunks with unknown types". It cannot be compressed, so that nothing on the way makes it small.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The chunk's type.
+const KIND: &[u8; 4] = b"FILL";
+
+/// Whether a file can get ballast: a GLB whose chunks end where a new one may begin.
+pub(super) fn fits(file: &Bytes) -> bool {
+    file.starts_with(b"glTF") && file.len().is_multiple_of(4)
+}
+
+/// The file up to the first byte of the ballast.
+pub(super) fn head(glb: &Bytes, ballast: u64) -> Bytes {
+    let word = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let mut head = BytesMut::with_capacity(glb.len() + 8);
+    head.put_slice(&glb[..8]);
+    head.put_u32_le(word(glb.len() as u64 + 8 + ballast));
+    head.put_slice(&glb[12..]);
+    head.put_u32_le(word(ballast));
+    head.put_slice(KIND);
+    head.freeze()
+}
+
+/// A piece of the ballast, the same for the same place.
+pub(super) fn bytes(from: u64, length: usize) -> Bytes {
+    let lead = usize::from((from % 8).to_le_bytes()[0]);
+    let words = (from / 8..).map(|index| mixed(index).to_le_bytes());
+    words.flatten().skip(lead).take(length).collect()
+}
+
+/// The finaliser of `SplitMix64`.
+fn mixed(index: u64) -> u64 {
+    let mut z = index.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pieces_of_the_ballast_fit_together(from in 0_u64..1_000_000, cut in 0_usize..300, length in 0_usize..300) {
+            let whole = bytes(from, cut + length);
+            prop_assert_eq!(whole.len(), cut + length);
+            prop_assert_eq!(&whole[..cut], &bytes(from, cut)[..]);
+            prop_assert_eq!(&whole[cut..], &bytes(from + cut as u64, length)[..]);
+        }
+    }
+
+    #[test]
+    fn the_lengths_of_file_and_chunk_are_true() {
+        let glb = Bytes::from([&b"glTF\x02\0\0\0\x14\0\0\0"[..], b"\0\0\0\0JSON"].concat());
+        assert!(fits(&glb));
+        let head = head(&glb, 400);
+        assert_eq!(head[8..12], (20_u32 + 8 + 400).to_le_bytes());
+        assert_eq!(head[20..24], 400_u32.to_le_bytes());
+        assert_eq!(&head[24..], KIND);
+    }
+}
