@@ -65,9 +65,8 @@ pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
 
 fn try_writing(folder: &Path) -> std::io::Result<()> {
     private_folder(folder)?;
-    let trial = folder.join(format!(".writable-{}", kiosk::history::VisitId::new()));
-    std::fs::File::create_new(&trial)?;
-    std::fs::remove_file(&trial)
+    // Without a name where the system can: what a power cut leaves of a trial would stand among the avatars for good.
+    tempfile::tempfile_in(folder).map(drop)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
