@@ -19,12 +19,14 @@ cargo xtask demo   sees to what is missing, builds the app and opens its window;
 cargo xtask test   everything: formatting, lints, all tests, and the whole visit in a real window (under Xvfb)
 cargo xtask dev    the window with hot reload of the UI; rebuilt and started again when Rust code changes
 cargo xtask setup  only sees to what is missing for all of these
+cargo xtask soak   the matrices in their long form: the program killed at every step and at hundreds of random
+                   instants, power cut after every step; what follows -- goes to them (--only NAME, --seed N, …)
 cargo xtask bench  how late and how often the polling policies poll; how long an avatar takes
 
 Options
   --no-install     never install anything: say what is missing and stop
   --no-window      test: leave out the test in the real window; demo: the visit in the terminal
-  --               demo, dev: what follows goes to the app";
+  --               demo, dev: what follows goes to the app; soak: to the matrices";
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Dev => dev::run(&options),
         Command::Setup => prerequisites::run(&options),
         Command::Bench => test::bench(),
+        Command::Soak => test::soak(&options),
     };
     children::end_all();
     match outcome {
@@ -79,6 +82,7 @@ enum Command {
     Dev,
     Setup,
     Bench,
+    Soak,
 }
 
 impl Options {
@@ -93,6 +97,7 @@ impl Options {
                 "dev" => Command::Dev,
                 "setup" => Command::Setup,
                 "bench" => Command::Bench,
+                "soak" => Command::Soak,
                 "help" | "-h" | "--help" => Command::Help,
                 "--no-install" => {
                     options.install = false;
@@ -113,9 +118,9 @@ impl Options {
             }
         }
         options.command = command.unwrap_or(Command::Help);
-        let takes_args = matches!(options.command, Command::Demo | Command::Dev);
+        let takes_args = matches!(options.command, Command::Demo | Command::Dev | Command::Soak);
         if !options.app_args.is_empty() && !takes_args {
-            return Err("Only `demo` and `dev` start the app, so only they take arguments for it.".to_owned());
+            return Err("Only `demo`, `dev` and `soak` start something that takes arguments.".to_owned());
         }
         Ok(options)
     }

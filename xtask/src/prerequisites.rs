@@ -45,6 +45,7 @@ const NEEDS: &[Need] = &[
     need(For::Tests, "libsecret-tools", &["secret-tool"], "looks into the keychain from outside"),
     need(For::Tests, "zbar-tools", &["zbarimg"], "reads the QR from a screenshot"),
     need(For::Tests, "imagemagick", &["import"], "takes the screenshots"),
+    need(For::Tests, "strace", &["strace"], "tells in which order files reach the disk"),
 ];
 
 const fn need(

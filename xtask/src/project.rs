@@ -17,7 +17,12 @@ pub(crate) fn target() -> PathBuf {
 
 /// The built app.
 pub(crate) fn app() -> PathBuf {
-    target().join("debug").join(format!("copresence-kiosk{}", std::env::consts::EXE_SUFFIX))
+    built("copresence-kiosk")
+}
+
+/// A built program of the workspace.
+pub(crate) fn built(name: &str) -> PathBuf {
+    target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Tools that are installed for this project alone.

@@ -20,6 +20,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut examples = whole(&["test"]);
     examples.arg("--doc");
     plan.program("examples in the documentation", examples, "mend the examples named above");
+    matrices(&mut plan, &[]);
     if window {
         let mut app = whole(&["build"]);
         app.args(["--bin", "copresence-kiosk"]);
@@ -40,6 +41,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         });
     }
     plan.run()?;
+    if !cfg!(target_os = "linux") {
+        eprintln!("Left out: the matrices (kill, power cut), which run on Linux only.");
+    }
     if options.window && !window {
         eprintln!("Left out: the test in the real window, which runs on Linux only.");
     }
@@ -54,11 +58,41 @@ pub(crate) fn bench() -> Result<(), Failure> {
     plan.run()
 }
 
-/// A cargo command on the whole workspace, the window's test included: always the same features, so that no step
-/// compiles again what an earlier one did.
+/// `cargo xtask soak`.
+pub(crate) fn soak(options: &Options) -> Result<(), Failure> {
+    if !cfg!(target_os = "linux") {
+        return Err(Failure::new("the matrices run on Linux only", "run them there, or in a container"));
+    }
+    let mut plan = Plan::default();
+    prerequisites::steps(&mut plan, options, For::Tests);
+    let mut words = vec!["--long".to_owned()];
+    words.extend(options.app_args.iter().cloned());
+    matrices(&mut plan, &words);
+    plan.run()
+}
+
+/// What becomes of avatars when the program is killed, or the power fails: each prints its table.
+fn matrices(plan: &mut Plan<'_>, words: &[String]) {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let mut build = whole(&["build"]);
+    build.args(["--bin", "copresence", "--bin", "matrices"]);
+    plan.program("the program with its crash points", build, "mend what the compiler says above");
+    let mut matrices = Command::new(project::built("matrices"));
+    matrices.args(words).arg("--write").arg(project::target().join("matrices"));
+    plan.program("the matrices", matrices, "each broken claim above says how to bring it back");
+}
+
+/// A cargo command on the whole workspace, the window's test and the matrices included: always the same features, so
+/// that no step compiles again what an earlier one did.
 fn whole(command: &[&str]) -> Command {
+    let mut features = vec!["product-tests/window", "cli/crash-points"];
+    if cfg!(unix) {
+        features.push("product-tests/matrices");
+    }
     let mut cargo = cargo(command);
-    cargo.args(["--workspace", "--features", "product-tests/window"]);
+    cargo.arg("--workspace").arg("--features").arg(features.join(","));
     cargo
 }
 

@@ -1,12 +1,13 @@
 //! A Copresence backend that outlives the program and is an honest witness: what it is, is what it was asked.
 //!
-//! Its state is the list of [`Event`]s and nothing else. It shares no code with the product.
+//! Its state is the list of [`Event`]s and nothing else, so that it can be wound back to any moment
+//! ([`Backend::rewind`]). It shares no code with the product.
 
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -129,6 +130,8 @@ struct Shared {
     events: Mutex<Vec<Event>>,
     trap: Mutex<Option<Trap>>,
     moments: Mutex<HashMap<Moment, u32>>,
+    /// What was asked before a rewind happened in another world.
+    world: AtomicU64,
     over: AtomicBool,
 }
 
@@ -141,6 +144,7 @@ impl Backend {
             events: Mutex::default(),
             trap: Mutex::default(),
             moments: Mutex::default(),
+            world: AtomicU64::new(0),
             over: AtomicBool::new(false),
         });
         let serving = shared.clone();
@@ -181,6 +185,13 @@ impl Backend {
         held(&self.0.moments).clear();
         *held(&self.0.trap) = trap;
     }
+
+    /// Makes it what it was after these events.
+    pub(crate) fn rewind(&self, events: Vec<Event>) {
+        let mut there = held(&self.0.events);
+        self.0.world.fetch_add(1, Ordering::SeqCst);
+        *there = events;
+    }
 }
 
 impl Drop for Backend {
@@ -215,6 +226,7 @@ pub(crate) fn redeems(events: &[Event], token: &str) -> usize {
 struct Request {
     path: String,
     headers: HashMap<String, String>,
+    world: u64,
 }
 
 impl Request {
@@ -231,7 +243,7 @@ impl Request {
 
 impl Shared {
     fn serve(&self, mut stream: &TcpStream) {
-        let Some(request) = read(stream) else { return };
+        let Some(request) = read(stream, &self.world) else { return };
         let path = request.path.split('?').next().unwrap_or_default().to_owned();
         _ = match path.as_str() {
             "/generateExportToken" => self.generate(&request, stream),
@@ -347,7 +359,12 @@ impl Shared {
         stream.write_all(first)?;
         self.pass(Moment::FileHalf);
         stream.write_all(second)?;
-        held(&self.events).push(Event { at: SystemTime::now(), what: What::FileSent { token, file: index } });
+        {
+            let mut events = held(&self.events);
+            if self.world.load(Ordering::SeqCst) == request.world {
+                events.push(Event { at: SystemTime::now(), what: What::FileSent { token, file: index } });
+            }
+        }
         self.pass(Moment::FileSent);
         Ok(())
     }
@@ -370,7 +387,7 @@ impl Shared {
     }
 }
 
-fn read(stream: &TcpStream) -> Option<Request> {
+fn read(stream: &TcpStream, world: &AtomicU64) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
@@ -384,7 +401,7 @@ fn read(stream: &TcpStream) -> Option<Request> {
     }
     let length = headers.get("content-length").and_then(|n: &String| n.parse().ok()).unwrap_or(0);
     reader.read_exact(&mut vec![0; length]).ok()?;
-    Some(Request { path, headers })
+    Some(Request { path, headers, world: world.load(Ordering::SeqCst) })
 }
 
 fn head(status: u16, headers: &[(&str, &str)], length: usize) -> String {

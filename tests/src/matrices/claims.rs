@@ -35,6 +35,15 @@ pub(crate) enum Fate {
     Nothing,
 }
 
+/// The fates as the tables name them.
+pub(crate) const FATES: [(Fate, &str); 5] = [
+    (Fate::Saved, "saved"),
+    (Fate::InPart, "in part"),
+    (Fate::PossiblyConsumed, "possibly consumed"),
+    (Fate::Closed, "closed, no token"),
+    (Fate::Nothing, "no visit"),
+];
+
 /// What a crash left of it, for the table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Left {

@@ -7,8 +7,10 @@
 mod backend;
 mod cells;
 mod claims;
+mod courses;
 mod journal;
 mod kill;
+mod power;
 mod report;
 mod stand;
 
@@ -36,7 +38,7 @@ struct Options {
     /// Only the cells whose name contains this
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// How many cells at once [default: one a core]
+    /// How many cells at once [default: three a core, for they mostly wait for the disk]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Write the tables as Markdown into this folder
@@ -51,12 +53,15 @@ struct Options {
 enum Which {
     /// The program is killed at each crash point and at random instants
     Kill,
+    /// The power fails at each step, and what was not flushed is lost
+    Power,
 }
 
 impl Which {
     fn run(self, options: &Options) -> Result<Report, Trouble> {
         match self {
             Self::Kill => kill::run(options),
+            Self::Power => power::run(options),
         }
     }
 
@@ -67,12 +72,20 @@ impl Which {
 
 impl Options {
     fn jobs(&self) -> usize {
-        self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
+        self.jobs.unwrap_or_else(|| 3 * std::thread::available_parallelism().map_or(1, usize::from)).max(1)
     }
 
     /// Whether a cell of this name is to run.
     fn wants(&self, cell: &str) -> bool {
         self.only.as_ref().is_none_or(|only| cell.contains(only.as_str()))
+    }
+
+    /// Whether any cell whose name begins so may run.
+    fn wants_some_of(&self, course: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| match only.split_once('/') {
+            Some((name, _)) => name == course,
+            None => true,
+        })
     }
 
     /// The command line that runs one cell again.

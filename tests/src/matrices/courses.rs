@@ -1,4 +1,4 @@
-//! What the program is doing when it is killed.
+//! What the program is doing when it is killed, or the power fails.
 
 use crate::Trouble;
 use crate::backend::{Asset, Backend, Script};
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// One course of things.
+#[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
 pub(crate) struct Course {
     pub(crate) name: &'static str,
     /// For the table's title.
@@ -23,6 +24,8 @@ pub(crate) struct Course {
     before: Before,
     /// What is killed now.
     act: Act,
+    /// The power cut plays it too.
+    pub(crate) power: bool,
     /// Only crash points whose name contains one of these; all, when empty.
     pub(crate) points: &'static [&'static str],
 }
@@ -61,13 +64,15 @@ const PLAIN: Course = Course {
     two_disks: false,
     before: Before::Nothing,
     act: Act::Visit,
+    power: false,
     points: &[],
 };
 
 pub(crate) const COURSES: &[Course] = &[
-    Course { name: "visit", words: "A visit, three files", ..PLAIN },
+    Course { name: "visit", power: true, words: "A visit, three files", ..PLAIN },
     Course {
         name: "in-part",
+        power: true,
         words: "A visit of which one URL is refused, so that what came is kept as incomplete",
         files: Files::OneGone,
         ..PLAIN
@@ -89,6 +94,7 @@ pub(crate) const COURSES: &[Course] = &[
     },
     Course {
         name: "one-time",
+        power: true,
         words: "A visit whose URLs are used up by their last byte: what the program had not flushed by then is gone",
         one_time: true,
         points: &["head", "bytes", "part", "progress", "file", "whole", "manifest", "publish"],
@@ -96,6 +102,7 @@ pub(crate) const COURSES: &[Course] = &[
     },
     Course {
         name: "recover-token",
+        power: true,
         words: "`recover` after a crash before a redeem: it redeems, and saves",
         before: Before::KilledAt("intent-written:4"),
         act: Act::Recover,
@@ -103,6 +110,7 @@ pub(crate) const COURSES: &[Course] = &[
     },
     Course {
         name: "recover-answer",
+        power: true,
         words: "`recover` after a crash with the answer on the disk, unread",
         before: Before::KilledAt("answer-written:4"),
         act: Act::Recover,
@@ -110,6 +118,7 @@ pub(crate) const COURSES: &[Course] = &[
     },
     Course {
         name: "recover-files",
+        power: true,
         words: "`recover` after a crash between two files",
         one_at_a_time: true,
         before: Before::KilledAt("whole-written:1"),
@@ -134,6 +143,7 @@ pub(crate) const COURSES: &[Course] = &[
     },
     Course {
         name: "forget",
+        power: true,
         words: "`history forget` of a saved visit",
         before: Before::Saved,
         act: Act::Forget,

@@ -1,14 +1,12 @@
 //! The kill matrix: SIGKILL at each crash point of the program, at moments that only the backend sees, and at random
 //! instants.
 
-mod courses;
-
 use crate::backend::{Moment, Trap};
-use crate::claims::{Fate, Scene, Verdict, judge, judge_forgotten};
+use crate::claims::{FATES, Fate, Scene, Verdict, judge, judge_forgotten};
+use crate::courses::{COURSES, Course, other_disk};
 use crate::report::{Breach, Report, Table};
 use crate::stand::{self, Live, program};
 use crate::{Options, Trouble, cells};
-use courses::{COURSES, Course, other_disk};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rustix::process::{Pid, Signal, kill_process};
@@ -247,14 +245,6 @@ struct Row {
     fates: BTreeMap<Fate, u32>,
     broken: u32,
 }
-
-const FATES: [(Fate, &str); 5] = [
-    (Fate::Saved, "saved"),
-    (Fate::InPart, "in part"),
-    (Fate::PossiblyConsumed, "possibly consumed"),
-    (Fate::Closed, "closed, no token"),
-    (Fate::Nothing, "no visit"),
-];
 
 /// One row a step, in the order of the catalogue.
 fn table(
