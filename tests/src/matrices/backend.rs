@@ -7,12 +7,15 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 pub(crate) const API_KEY: &str = "matrix-api-key-5f1c";
 pub(crate) const SESSION_TOKEN: &str = "r:matrix-session-77ab";
+
+/// Our own request, by which everything before it is awaited.
+const SETTLE: &str = "/settle";
 
 /// How it behaves.
 #[derive(Debug, Clone)]
@@ -130,8 +133,9 @@ struct Shared {
     events: Mutex<Vec<Event>>,
     trap: Mutex<Option<Trap>>,
     moments: Mutex<HashMap<Moment, u32>>,
-    /// What was asked before a rewind happened in another world.
-    world: AtomicU64,
+    /// How many connections are being served.
+    busy: Mutex<u32>,
+    calmer: Condvar,
     over: AtomicBool,
 }
 
@@ -144,7 +148,8 @@ impl Backend {
             events: Mutex::default(),
             trap: Mutex::default(),
             moments: Mutex::default(),
-            world: AtomicU64::new(0),
+            busy: Mutex::default(),
+            calmer: Condvar::new(),
             over: AtomicBool::new(false),
         });
         let serving = shared.clone();
@@ -156,7 +161,13 @@ impl Backend {
                 let Ok(stream) = stream else { continue };
                 let serving = serving.clone();
                 // A client that goes away, or is killed, is its own affair.
-                std::thread::spawn(move || serving.serve(&stream));
+                *held(&serving.busy) += 1;
+                std::thread::spawn(move || {
+                    serving.serve(&stream);
+                    drop(stream);
+                    *held(&serving.busy) -= 1;
+                    serving.calmer.notify_all();
+                });
             }
         });
         Ok(Self(shared))
@@ -168,6 +179,14 @@ impl Backend {
 
     pub(crate) fn script(&self) -> &Script {
         &self.0.script
+    }
+
+    /// Waits until all that was asked so far is dealt with: a request may arrive after its sender's death.
+    pub(crate) fn settle(&self) -> std::io::Result<()> {
+        // Connections are taken in their order, so this one comes after all of them.
+        let mut stream = TcpStream::connect(&self.0.address)?;
+        write!(stream, "GET {SETTLE} HTTP/1.1\r\n\r\n")?;
+        stream.read_to_end(&mut Vec::new()).map(drop)
     }
 
     /// Everything that happened so far.
@@ -188,9 +207,7 @@ impl Backend {
 
     /// Makes it what it was after these events.
     pub(crate) fn rewind(&self, events: Vec<Event>) {
-        let mut there = held(&self.0.events);
-        self.0.world.fetch_add(1, Ordering::SeqCst);
-        *there = events;
+        *held(&self.0.events) = events;
     }
 }
 
@@ -226,7 +243,6 @@ pub(crate) fn redeems(events: &[Event], token: &str) -> usize {
 struct Request {
     path: String,
     headers: HashMap<String, String>,
-    world: u64,
 }
 
 impl Request {
@@ -243,11 +259,15 @@ impl Request {
 
 impl Shared {
     fn serve(&self, mut stream: &TcpStream) {
-        let Some(request) = read(stream, &self.world) else { return };
+        let Some(request) = read(stream) else { return };
         let path = request.path.split('?').next().unwrap_or_default().to_owned();
         _ = match path.as_str() {
             "/generateExportToken" => self.generate(&request, stream),
             "/redeemExportToken" => self.redeem(&request, stream),
+            SETTLE => {
+                self.calm_down();
+                Ok(())
+            }
             _ => match path.strip_prefix("/dl/").and_then(|rest| rest.split_once('/')) {
                 Some((token, index)) => self.file(&request, token, index, stream),
                 None => answer(stream, 404, &error(1, "no such endpoint")),
@@ -359,14 +379,15 @@ impl Shared {
         stream.write_all(first)?;
         self.pass(Moment::FileHalf);
         stream.write_all(second)?;
-        {
-            let mut events = held(&self.events);
-            if self.world.load(Ordering::SeqCst) == request.world {
-                events.push(Event { at: SystemTime::now(), what: What::FileSent { token, file: index } });
-            }
-        }
+        held(&self.events).push(Event { at: SystemTime::now(), what: What::FileSent { token, file: index } });
         self.pass(Moment::FileSent);
         Ok(())
+    }
+
+    /// Waits until nobody else is served.
+    fn calm_down(&self) {
+        let busy = held(&self.busy);
+        drop(self.calmer.wait_while(busy, |busy| *busy > 1).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Counts a moment, and lets the trap snap.
@@ -387,7 +408,7 @@ impl Shared {
     }
 }
 
-fn read(stream: &TcpStream, world: &AtomicU64) -> Option<Request> {
+fn read(stream: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
@@ -401,7 +422,7 @@ fn read(stream: &TcpStream, world: &AtomicU64) -> Option<Request> {
     }
     let length = headers.get("content-length").and_then(|n: &String| n.parse().ok()).unwrap_or(0);
     reader.read_exact(&mut vec![0; length]).ok()?;
-    Some(Request { path, headers, world: world.load(Ordering::SeqCst) })
+    Some(Request { path, headers })
 }
 
 fn head(status: u16, headers: &[(&str, &str)], length: usize) -> String {

@@ -2,6 +2,7 @@
 
 use crate::Trouble;
 use crate::backend::{self, Backend, Event, What};
+use crate::fates::Fate;
 use crate::journal::View;
 use crate::stand::{Ran, Stand, run};
 use serde_json::Value;
@@ -19,30 +20,6 @@ pub(crate) struct Scene {
     /// What the program had printed on stdout.
     pub(crate) told: Ran,
 }
-
-/// What becomes of a visit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Fate {
-    /// Whole, in OUT, with the right digests.
-    Saved,
-    /// What came is kept as incomplete, and what is missing is named.
-    InPart,
-    /// The answer was lost with the crash; said so, with the evidence.
-    PossiblyConsumed,
-    /// No token was in the journal: nothing was redeemed, and no avatar can be lost.
-    Closed,
-    /// There is no visit at all.
-    Nothing,
-}
-
-/// The fates as the tables name them.
-pub(crate) const FATES: [(Fate, &str); 5] = [
-    (Fate::Saved, "saved"),
-    (Fate::InPart, "in part"),
-    (Fate::PossiblyConsumed, "possibly consumed"),
-    (Fate::Closed, "closed, no token"),
-    (Fate::Nothing, "no visit"),
-];
 
 /// What a crash left of it, for the table.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +42,7 @@ const MOST_RUNS: usize = 8;
 
 impl Scene {
     pub(crate) fn take(stand: &Stand, backend: &Backend, told: Ran) -> Result<Self, Trouble> {
+        backend.settle()?;
         Ok(Self { events: backend.events(), journal: View::read(&stand.data())?, told })
     }
 
@@ -106,6 +84,7 @@ pub(crate) fn judge(stand: &Stand, backend: &Backend, scene: &Scene) -> Result<V
     let mut breaches = at_once(stand, backend, scene);
     let (runs, restless) = recover_to_the_end(stand)?;
     breaches.extend(restless);
+    backend.settle()?;
     let after = View::read(&stand.data())?;
     let due = scene.due(backend);
     let fate = fate(&after);

@@ -2,8 +2,9 @@
 //! instants.
 
 use crate::backend::{Moment, Trap};
-use crate::claims::{FATES, Fate, Scene, Verdict, judge, judge_forgotten};
+use crate::claims::{Scene, Verdict, judge, judge_forgotten};
 use crate::courses::{COURSES, Course, other_disk};
+use crate::fates::{self, Row};
 use crate::report::{Breach, Report, Table};
 use crate::stand::{self, Live, program};
 use crate::{Options, Trouble, cells};
@@ -236,16 +237,6 @@ fn once(program: &Path, course: &Course, blow: &Blow, keep: bool) -> Result<(Ver
     Ok((verdict, survived))
 }
 
-/// What became of the cells of one step.
-#[derive(Default)]
-struct Row {
-    cells: u32,
-    delivered: u32,
-    on_disk: u32,
-    fates: BTreeMap<Fate, u32>,
-    broken: u32,
-}
-
 /// One row a step, in the order of the catalogue.
 fn table(
     course: &Course,
@@ -267,32 +258,10 @@ fn table(
             Blow::After(_) => (usize::MAX, "at a random instant".to_owned()),
         };
         let (_, row) = rows.entry(order).or_insert_with(|| (words, Row::default()));
-        row.cells += 1;
-        match verdict {
-            Ok(verdict) => {
-                row.delivered += u32::from(verdict.left.delivered);
-                row.on_disk += u32::from(verdict.left.on_disk);
-                *row.fates.entry(verdict.fate).or_default() += 1;
-                row.broken += u32::from(!verdict.breaches.is_empty());
-            }
-            Err(_) => row.broken += 1,
-        }
+        row.add(verdict.as_ref().ok());
     }
     if rows.is_empty() {
         return None;
     }
-    let shown: Vec<_> =
-        FATES.iter().filter(|(fate, _)| rows.values().any(|(_, row)| row.fates.contains_key(fate))).collect();
-    let mut head =
-        vec!["killed when …".to_owned(), "cells".to_owned(), "delivered".to_owned(), "on disk".to_owned()];
-    head.extend(shown.iter().map(|(_, word)| (*word).to_owned()));
-    head.push("broken".to_owned());
-    let figure = |count: u32| if count == 0 { "·".to_owned() } else { count.to_string() };
-    let rows = rows.into_values().map(|(words, row)| {
-        let mut cells = vec![words, row.cells.to_string(), figure(row.delivered), figure(row.on_disk)];
-        cells.extend(shown.iter().map(|(fate, _)| figure(row.fates.get(fate).copied().unwrap_or(0))));
-        cells.push(figure(row.broken));
-        cells
-    });
-    Some(Table { title: course.words.to_owned(), head, rows: rows.collect() })
+    Some(fates::table(course.words, "killed when …", "cells", rows.into_values()))
 }

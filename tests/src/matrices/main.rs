@@ -8,6 +8,7 @@ mod backend;
 mod cells;
 mod claims;
 mod courses;
+mod fates;
 mod journal;
 mod kill;
 mod power;

@@ -10,8 +10,9 @@ mod disk;
 mod trace;
 
 use crate::backend::Backend;
-use crate::claims::{FATES, Fate, Scene, Verdict, judge, judge_forgotten};
+use crate::claims::{Scene, Verdict, judge, judge_forgotten};
 use crate::courses::{COURSES, Course};
+use crate::fates::{self, Row};
 use crate::report::{Breach, Report, Table};
 use crate::stand::{Live, Ran, Stand, program};
 use crate::{Options, Trouble, cells};
@@ -76,6 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Trouble> {
     let courses: Vec<&'static Course> =
         COURSES.iter().filter(|course| course.power && options.wants_some_of(course.name)).collect();
     let results = cells::run(options.jobs(), &courses, |course| of_course(&program, course, options));
+    let mut all = Vec::new();
     for (course, result) in courses.iter().zip(results) {
         let outcomes = result.map_err(|trouble| format!("the course `{}`: {trouble}", course.name))?;
         report.cells += outcomes.len();
@@ -87,11 +89,18 @@ pub(crate) fn run(options: &Options) -> Result<Report, Trouble> {
             let breach = |what| Breach {
                 cell: outcome.name.clone(),
                 what: format!("{what}\n({:?}, after: {})", outcome.loss, outcome.words),
-                again: options.again("power", &outcome.name),
+                // Where threads meet, the next recording has its steps in another order: all cuts of that kind.
+                again: options.again("power", outcome.name.split_inclusive(':').next().unwrap_or_default()),
             };
             report.breaches.extend(told.into_iter().map(breach));
         }
-        report.tables.extend(table(course, &outcomes));
+        if !outcomes.is_empty() {
+            report.tables.push(by_step(course, &outcomes));
+        }
+        all.extend(outcomes);
+    }
+    if !all.is_empty() {
+        report.tables.insert(0, by_loss(&all));
     }
     report.took = began.elapsed();
     Ok(report)
@@ -122,6 +131,7 @@ fn watch(program: &Path, course: &'static Course) -> Result<Watched, Trouble> {
     if !differences.is_empty() {
         return Err(format!("the model of the disk is wrong about {}", differences.join(", ")).into());
     }
+    backend.settle()?;
     let events = backend.events();
     Ok(Watched { course, stand, backend, events, disk })
 }
@@ -186,6 +196,7 @@ impl Watched {
 
     fn judge(&self, cut: &Cut) -> Result<Verdict, Trouble> {
         self.put(cut)?;
+        self.backend.settle()?;
         self.backend.rewind(self.events[..cut.events].to_vec());
         let told = Ran { stdout: self.disk.told(cut.step), ..Ran::default() };
         let scene = Scene::take(&self.stand, &self.backend, told)?;
@@ -211,52 +222,32 @@ fn copy(from: &Path, to: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// One row a kind of loss.
-fn table(course: &Course, outcomes: &[Outcome]) -> Option<Table> {
-    #[derive(Default)]
-    struct Row {
-        cuts: u32,
-        delivered: u32,
-        on_disk: u32,
-        fates: BTreeMap<Fate, u32>,
-        broken: u32,
-    }
+/// One row a kind of loss, all courses together.
+fn by_loss(outcomes: &[Outcome]) -> Table {
     let mut rows: BTreeMap<Loss, Row> = BTreeMap::new();
     for outcome in outcomes {
-        let row = rows.entry(outcome.loss).or_default();
-        row.cuts += 1;
-        match &outcome.verdict {
-            Ok(verdict) => {
-                row.delivered += u32::from(verdict.left.delivered);
-                row.on_disk += u32::from(verdict.left.on_disk);
-                *row.fates.entry(verdict.fate).or_default() += 1;
-                row.broken += u32::from(!verdict.breaches.is_empty());
-            }
-            Err(_) => row.broken += 1,
-        }
+        rows.entry(outcome.loss).or_default().add(outcome.verdict.as_ref().ok());
     }
-    if rows.is_empty() {
-        return None;
+    let words = |loss| match loss {
+        Loss::Nothing => "nothing",
+        Loss::Strict => "all unflushed",
+        Loss::BytesOnly => "bytes only",
+        Loss::ByLot(_) => "by lot",
+        Loss::Torn(_) => "torn",
+    };
+    let rows = rows.into_iter().map(|(loss, row)| (words(loss).to_owned(), row));
+    fates::table("By what is lost, all courses together", "lost", "cuts", rows)
+}
+
+/// One row a kind of step, in the order in which they come first.
+fn by_step(course: &Course, outcomes: &[Outcome]) -> Table {
+    let mut rows: Vec<(String, Row)> = Vec::new();
+    for outcome in outcomes {
+        let at = rows.iter().position(|(words, _)| *words == outcome.words).unwrap_or_else(|| {
+            rows.push((outcome.words.clone(), Row::default()));
+            rows.len() - 1
+        });
+        rows[at].1.add(outcome.verdict.as_ref().ok());
     }
-    let shown: Vec<_> =
-        FATES.iter().filter(|(fate, _)| rows.values().any(|row| row.fates.contains_key(fate))).collect();
-    let mut head: Vec<String> = ["lost", "cuts", "delivered", "on disk"].map(str::to_owned).into();
-    head.extend(shown.iter().map(|(_, word)| (*word).to_owned()));
-    head.push("broken".to_owned());
-    let figure = |count: u32| if count == 0 { "·".to_owned() } else { count.to_string() };
-    let rows = rows.into_iter().map(|(loss, row)| {
-        let words = match loss {
-            Loss::Nothing => "nothing",
-            Loss::Strict => "all unflushed",
-            Loss::BytesOnly => "bytes only",
-            Loss::ByLot(_) => "by lot",
-            Loss::Torn(_) => "torn",
-        };
-        let mut cells =
-            vec![words.to_owned(), row.cuts.to_string(), figure(row.delivered), figure(row.on_disk)];
-        cells.extend(shown.iter().map(|(fate, _)| figure(row.fates.get(fate).copied().unwrap_or(0))));
-        cells.push(figure(row.broken));
-        cells
-    });
-    Some(Table { title: course.words.to_owned(), head, rows: rows.collect() })
+    fates::table(course.words, "cut after …", "cuts", rows)
 }
