@@ -102,7 +102,8 @@ ended-detail = Für das Personal
 ended-again = Zurück zum Start
 
 leave-back = Zurück
-leave-ask = Jetzt gehen? Dein Avatar wird hier vielleicht nicht mehr gezeigt.
+leave-title = Jetzt gehen?
+leave-ask = Dein Avatar wird hier vielleicht nicht mehr gezeigt.
 leave-stay = Bleiben
 leave-leave = Gehen
 idle-title = Noch da?

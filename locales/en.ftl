@@ -123,7 +123,8 @@ ended-again = Back to the start
 ## Leaving, and nobody there
 
 leave-back = Back
-leave-ask = Leave now? Your avatar may not be shown here again.
+leave-title = Leave now?
+leave-ask = Your avatar may not be shown here again.
 leave-stay = Stay
 leave-leave = Leave
 idle-title = Still there?

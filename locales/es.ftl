@@ -104,7 +104,8 @@ ended-detail = Para el personal
 ended-again = Volver al inicio
 
 leave-back = Atrás
-leave-ask = ¿Salir ya? Puede que tu avatar no vuelva a verse aquí.
+leave-title = ¿Salir ya?
+leave-ask = Puede que tu avatar no vuelva a verse aquí.
 leave-stay = Quedarme
 leave-leave = Salir
 idle-title = ¿Sigues ahí?

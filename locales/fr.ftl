@@ -104,7 +104,8 @@ ended-detail = Pour l’équipe
 ended-again = Revenir au début
 
 leave-back = Retour
-leave-ask = Partir maintenant ? Votre avatar ne sera peut-être plus montré ici.
+leave-title = Partir maintenant ?
+leave-ask = Votre avatar ne sera peut-être plus montré ici.
 leave-stay = Rester
 leave-leave = Partir
 idle-title = Toujours là ?

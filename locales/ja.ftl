@@ -94,7 +94,8 @@ ended-detail = スタッフ用
 ended-again = 最初に戻る
 
 leave-back = 戻る
-leave-ask = この画面を離れますか？　アバターがここに表示されないことがあります。
+leave-title = この画面を離れますか？
+leave-ask = アバターがここに表示されないことがあります。
 leave-stay = 残る
 leave-leave = 離れる
 idle-title = まだいらっしゃいますか？

@@ -94,7 +94,8 @@ ended-detail = 工作人员
 ended-again = 回到开始
 
 leave-back = 返回
-leave-ask = 现在离开吗？你的虚拟形象可能不会再显示在这里。
+leave-title = 现在离开吗？
+leave-ask = 你的虚拟形象可能不会再显示在这里。
 leave-stay = 留下
 leave-leave = 离开
 idle-title = 你还在吗？

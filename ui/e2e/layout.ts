@@ -1,6 +1,40 @@
-// What can be wrong with a screen's layout. Runs in the page.
+// What can be wrong with a screen's layout.
+import type { Page } from 'playwright-core';
+import type { ScreenName } from '../src/host/fixtures';
+import { TONGUES } from '../src/language/tongues';
 
-/** Everything that leaves the title-safe frame, overlaps, is clipped or too small, and a focus that is lost. */
+const tongues = [...TONGUES, 'long', 'mirrored'] as const;
+
+/** Walks through languages and screens within the page: nothing needs to be painted for this. */
+export async function walk(page: Page, which: readonly ScreenName[], stay = false): Promise<string[]> {
+  await page.evaluate(`window.layoutFaults = ${layoutFaults.toString()}`);
+  return page.evaluate(
+    async ([all, languages, stays]) => {
+      const { fake, layoutFaults } = window as Window & { layoutFaults?: () => string[] };
+      if (!fake || !layoutFaults) throw new Error('the page is not over the scripted host');
+      const settled = () => new Promise((resolve) => setTimeout(resolve));
+      const found: string[] = [];
+      for (const language of languages) {
+        await fake.speak(language);
+        await document.fonts.ready;
+        for (const name of all) {
+          if (!stays) {
+            fake.show(name === 'making-found' ? 'invite' : 'preparing');
+            fake.show(name);
+          }
+          await settled();
+          await settled();
+          await document.fonts.ready;
+          for (const fault of layoutFaults()) found.push(`${name}, ${language}: ${fault}`);
+        }
+      }
+      return found;
+    },
+    [which, tongues, stay] as const,
+  );
+}
+
+/** Runs in the page. Everything that leaves the title-safe frame, overlaps, is clipped or too small, and a focus that is lost. */
 export function layoutFaults(): string[] {
   const faults: string[] = [];
   const safe = { x: innerWidth * 0.05 - 1, y: innerHeight * 0.05 - 1 };

@@ -77,15 +77,30 @@ export interface Opening {
   size?: Size;
   motion?: boolean;
   glb?: string;
+  /** Shows the reveal before its avatar is there: drawing it takes its time. */
+  withoutStage?: boolean;
+  /** Time stands under the test's hand. */
+  clock?: boolean;
+  /** A whole visit is played this much slower (below 1: faster). */
+  pace?: number;
   /** Runs in the page before its own scripts. */
-  before?: () => void;
+  before?: (() => void) | string;
 }
 
 /** Opens the screens; `faults` gathers what the page complained of. */
 export async function open(
   browser: Browser,
   site: Site,
-  { screen = 'attract', size = [1920, 1080], motion = false, glb, before }: Opening = {},
+  {
+    screen = 'attract',
+    size = [1920, 1080],
+    motion = false,
+    glb,
+    withoutStage,
+    clock,
+    pace,
+    before,
+  }: Opening = {},
 ): Promise<{ page: Page; faults: string[] }> {
   const page = await browser.newPage({
     viewport: { width: size[0], height: size[1] },
@@ -97,8 +112,14 @@ export async function open(
     if (message.type() === 'error') faults.push(message.text());
   });
   page.on('pageerror', (error) => faults.push(error.message));
-  if (before) await page.addInitScript(before);
-  const asked = new URLSearchParams({ fake: screen, ...(glb ? { glb: `extra/${glb}` } : {}) });
+  if (clock) await page.clock.install();
+  if (before) await page.addInitScript(typeof before === 'string' ? { content: before } : before);
+  const asked = new URLSearchParams({
+    fake: screen,
+    ...(glb ? { glb: `extra/${glb}` } : {}),
+    ...(pace === undefined ? {} : { pace: String(pace) }),
+  });
+  if (withoutStage) await page.route('blob:*', () => {});
   await page.goto(`${site.address}?${asked}`);
   await page.locator('h1').waitFor();
   return { page, faults };
@@ -112,7 +133,7 @@ export async function show(page: Page, name: ScreenName): Promise<void> {
     window.fake?.show(which);
     await document.fonts.ready;
   }, name);
-  if (name === 'reveal')
+  if (name === 'reveal' && (await page.locator('[data-testid=stage-canvas]').count()) > 0)
     await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor({ timeout: 60_000 });
   await rest(page);
 }
@@ -127,4 +148,9 @@ export async function rest(page: Page): Promise<void> {
       } else animation.finish();
     }
   });
+}
+
+/** Presses something by its test id, without waiting for the next frame, which may take long to paint. */
+export async function press(page: Page, id: string): Promise<void> {
+  await page.getByTestId(id).evaluate((element) => (element as HTMLElement).click());
 }

@@ -7,6 +7,8 @@ export class Show {
   snapshot = $state.raw<Snapshot | null>(null);
   /** The screen that stood before this one. */
   before = $state.raw<Screen['kind'] | null>(null);
+  /** Whether the visitor is asked if leaving is meant. */
+  leaving = $state(false);
   /** Why the last thing that the visitor asked for did not happen. */
   refusal = $state.raw<Problem | null>(null);
   /** The program does not answer at all. */
@@ -45,6 +47,7 @@ export class Show {
     if (this.snapshot && snapshot.revision < this.snapshot.revision) return;
     if (snapshot.screen.kind !== this.snapshot?.screen.kind) {
       this.refusal = null;
+      this.leaving = false;
       this.before = this.snapshot?.screen.kind ?? null;
     }
     this.lost = null;
@@ -56,6 +59,7 @@ export class Show {
     if (this.#underway.has(action)) return;
     this.#underway.add(action);
     this.refusal = null;
+    this.leaving = false;
     try {
       await this.#host[action]();
     } catch (error) {

@@ -77,6 +77,7 @@ export interface Messages {
   'ended-detail': null;
   'ended-again': null;
   'leave-back': null;
+  'leave-title': null;
   'leave-ask': null;
   'leave-stay': null;
   'leave-leave': null;

@@ -80,7 +80,7 @@ declare global {
 
 /**
  * The host for `?fake=<screen>`; without a name, a whole visit is played. `&glb=` shows another avatar, `&lang=` speaks
- * another language.
+ * another language, `&pace=` plays slower or faster.
  */
 export async function fakeHostFromAddress(address: { search: string }): Promise<FakeHost> {
   const asked = new URLSearchParams(address.search);
@@ -90,7 +90,7 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
     glb: asked.get('glb') ?? (await media.glb()),
     portrait: asked.get('portrait') ?? media.portrait(),
   };
-  const host = script(asked.get('fake') ?? '', reveal);
+  const host = script(asked.get('fake') ?? '', reveal, Number(asked.get('pace') ?? 1));
   const puppet: Puppet = {
     asked: host.asked,
     show: (name) => host.show(pick(name, reveal), undefined, backendOf(name)),
@@ -106,7 +106,7 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
   return host;
 }
 
-function script(name: string, reveal: Extract<Screen, { kind: 'reveal' }>): FakeHost {
+function script(name: string, reveal: Extract<Screen, { kind: 'reveal' }>, pace: number): FakeHost {
   const attract = () => screens.attract;
   if (name in screens) {
     const screen = pick(name as ScreenName, reveal);
@@ -114,11 +114,11 @@ function script(name: string, reveal: Extract<Screen, { kind: 'reveal' }>): Fake
   }
   const host: FakeHost = new FakeHost(screens.attract, {
     start: () => {
-      setTimeout(() => host.show(screens.invite), 1500);
+      setTimeout(() => host.show(screens.invite), 1500 * pace);
       return screens.preparing;
     },
     playPhone: () => {
-      void play(host, reveal);
+      void play(host, reveal, pace);
       return screens.invite;
     },
     newCode: () => screens.invite,
@@ -145,8 +145,8 @@ function pick(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Sc
   }
 }
 
-async function play(host: FakeHost, reveal: Screen): Promise<void> {
-  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+async function play(host: FakeHost, reveal: Screen, pace: number): Promise<void> {
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms * pace));
   for (const place of [3, 2, 1]) {
     host.show({ ...screens['making-queue'], queue_position: place });
     await pause(1500);

@@ -1,4 +1,4 @@
-// Languages that nobody speaks, made from English to find what a layout cannot hold: one is half as long again, one
+// Languages that nobody speaks, made from English to find what a layout cannot hold: one is a third longer, one
 // runs from right to left as well.
 import en from '../../../locales/en.ftl?raw';
 import { speakForeign } from '../language/language.svelte';
@@ -17,6 +17,6 @@ function grown(line: string): string {
   const [, key, text] = /^(\s*(?:\*?\[[\w-]+\]|\.?[\w-]+ =) ?)(.+)$/.exec(line) ?? [];
   if (key === undefined || text === undefined || key.startsWith('language-name')) return line;
   const said = text.replace(/\{[^}]*\}/g, '').length;
-  const extra = 'looreem ipsuum doloor '.repeat(8).slice(0, Math.ceil(said * 0.35));
+  const extra = 'looreem ipsuum doloor '.repeat(8).slice(0, Math.ceil(said * 0.3));
   return `${key}${text.replace(/[.!?]?$/, (end) => ` ${extra.trim()}${end}`)}`;
 }

@@ -43,6 +43,21 @@ describe('the focus', () => {
     expect(document.activeElement?.textContent).toBe('two');
   });
 
+  it('comes to what is chosen, and then moves by place', () => {
+    const root = stage('begin', 'one', 'two');
+    const group = document.createElement('div');
+    group.setAttribute('role', 'group');
+    const [begin, one, two] = [...root.querySelectorAll('button')] as [HTMLElement, HTMLElement, HTMLElement];
+    two.setAttribute('aria-pressed', 'true');
+    group.append(one, two);
+    root.append(group);
+    begin.focus();
+    moveFocus(root, 'right');
+    expect(document.activeElement).toBe(two);
+    moveFocus(root, 'left');
+    expect(document.activeElement).toBe(one);
+  });
+
   it('comes back to the main action when its element goes', () => {
     const root = stage('one', 'primary');
     const first = root.querySelector('button');

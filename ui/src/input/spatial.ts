@@ -52,7 +52,10 @@ export function moveFocus(root: ParentNode, direction: Direction): boolean {
         direction,
       )
     ];
-  target?.focus();
+  const group = target?.closest('[role=group]');
+  // Whoever comes to a choice comes to what is chosen.
+  const chosen = group?.contains(active) ? null : group?.querySelector<HTMLElement>('[aria-pressed=true]');
+  (chosen ?? target)?.focus();
   return target !== undefined;
 }
 

@@ -1,0 +1,75 @@
+// Every screen at every size in every language, and in two that nobody speaks: nothing leaves the title-safe frame,
+// overlaps, or is clipped, and the focus is somewhere.
+import { describe, expect, it } from 'vitest';
+import { type ScreenName, screens } from '../src/host/fixtures';
+import { axeFaults, browserForTests } from './browser-test';
+import { walk } from './layout';
+import { press, SIZES, show } from './pages';
+
+const { open } = browserForTests();
+const names = Object.keys(screens) as ScreenName[];
+
+describe.each(SIZES)('at %i × %i', (width, height) => {
+  it('every screen holds every language', async () => {
+    const { page, faults } = await open({ size: [width, height], withoutStage: true });
+    // With the hints of the keyboard, which take the most room.
+    await page.keyboard.press('Shift');
+    expect(await walk(page, names)).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('so does what opens over and within them', async () => {
+    const { page, faults } = await open({ size: [width, height], withoutStage: true });
+    await page.keyboard.press('Shift');
+    await show(page, 'ended');
+    await press(page, 'detail');
+    expect(await walk(page, ['ended'], true)).toEqual([]);
+    await show(page, 'saving-open');
+    await press(page, 'back');
+    expect(await walk(page, ['saving-open'], true)).toEqual([]);
+    await show(page, 'reveal-card');
+    await press(page, 'this-is-me');
+    expect(await walk(page, ['reveal-card'], true)).toEqual([]);
+    await show(page, 'invite');
+    await press(page, 'language');
+    await page.getByTestId('languages').waitFor();
+    expect(await walk(page, ['invite'], true)).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('so does the warning before a screen is given up', async () => {
+    const { page } = await open({ size: [width, height], screen: 'ended', clock: true });
+    await page.clock.runFor(61_000);
+    await page.getByTestId('idle').waitFor();
+    await page.clock.resume();
+    expect(await walk(page, ['ended'], true)).toEqual([]);
+    await page.close();
+  });
+});
+
+describe('axe finds nothing', () => {
+  it('on any screen', async () => {
+    const { page } = await open({ size: [1280, 720], withoutStage: true });
+    const found: string[] = [];
+    for (const name of names) {
+      await show(page, name);
+      for (const fault of await axeFaults(page)) found.push(`${name}: ${fault}`);
+    }
+    await show(page, 'invite');
+    await press(page, 'language');
+    for (const fault of await axeFaults(page)) found.push(`languages: ${fault}`);
+    expect(found).toEqual([]);
+    await page.close();
+  });
+
+  it('in the warning', async () => {
+    const { page } = await open({ size: [1280, 720], screen: 'ended', clock: true });
+    await page.clock.runFor(61_000);
+    await page.getByTestId('idle').waitFor();
+    await page.clock.resume();
+    expect(await axeFaults(page)).toEqual([]);
+    await page.close();
+  });
+});

@@ -1,0 +1,162 @@
+// A whole visit by keyboard alone and by gamepad alone, from the first press to the next visitor.
+import type { Page } from 'playwright-core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { browserForTests } from './browser-test';
+
+const { open } = browserForTests();
+const SOON = { timeout: 60_000 };
+
+let page: Page;
+afterEach(() => page?.close());
+
+/** Notes whenever the focus falls off the stage for longer than a moment. */
+function watchFocus(): void {
+  const lost: string[] = [];
+  Object.assign(window, { focusLost: lost });
+  let missed = 0;
+  const look = () => {
+    const active = document.activeElement;
+    const screen = document.querySelector<HTMLElement>('[data-testid=screen]')?.dataset.screen;
+    missed = screen && screen !== 'waking' && (!active || active === document.body) ? missed + 1 : 0;
+    if (missed === 3) lost.push(screen ?? '');
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}
+
+/** A gamepad that a test holds. */
+function holdGamepad(): void {
+  const pad = {
+    id: 'Xbox 360 Controller (XInput STANDARD GAMEPAD)',
+    index: 0,
+    connected: true,
+    axes: [0, 0, 0, 0],
+    buttons: Array.from({ length: 17 }, () => ({ pressed: false })),
+  };
+  Object.assign(window, { pad });
+  navigator.getGamepads = () => [pad as unknown as Gamepad];
+}
+
+const lostFocus = () => page.evaluate(() => (window as unknown as { focusLost: string[] }).focusLost);
+const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
+const asked = () => page.evaluate(() => [...(window.fake?.asked ?? [])]);
+const at = (screen: string) =>
+  page.locator(`[data-screen=${screen}]`).waitFor({ ...SOON, state: 'attached' });
+const on = (id: string) =>
+  page.waitForFunction((which) => document.activeElement?.getAttribute('data-testid') === which, id, SOON);
+
+/** Presses a button of the held gamepad until the page has read it, and lets it go. */
+async function button(index: number): Promise<void> {
+  await page.evaluate(async (which) => {
+    const { pad } = window as unknown as { pad: { buttons: { pressed: boolean }[] } };
+    const frames = () =>
+      new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
+    const one = pad.buttons[which];
+    if (!one) throw new Error('no such button');
+    one.pressed = true;
+    await frames();
+    one.pressed = false;
+    await frames();
+  }, index);
+}
+
+describe('a whole visit', () => {
+  it('by keyboard', async () => {
+    const opened = await open({ screen: '', size: [1280, 720], pace: 0.15, before: watchFocus });
+    page = opened.page;
+    await on('start');
+    // Another language first, and back.
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe('de');
+    await on('start');
+    await page.keyboard.press('Enter');
+    await at('invite');
+    await on('play-phone');
+    await page.keyboard.press('l');
+    await on('tongue-de');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe('en');
+    await on('play-phone');
+    await page.keyboard.press('ArrowRight');
+    expect(await focused()).toBe('new-code');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Enter');
+    await at('making');
+    await on('back');
+    await page.keyboard.press('Escape');
+    await on('stay');
+    await page.keyboard.press('Enter');
+    await on('back');
+    await at('saving');
+    await at('reveal');
+    await on('this-is-me');
+    await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor(SOON);
+    await page.keyboard.press('ArrowUp');
+    expect(await focused()).toMatch(/^face-/);
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('ArrowDown');
+    await on('this-is-me');
+    await page.keyboard.press('Enter');
+    await on('again');
+    await page.keyboard.press('Enter');
+    await at('attract');
+    await on('start');
+    expect(await asked()).toEqual(['start', 'playPhone', 'again']);
+    expect(await lostFocus()).toEqual([]);
+    expect(opened.faults).toEqual([]);
+  });
+
+  it('by gamepad', async () => {
+    const opened = await open({
+      screen: '',
+      size: [1280, 720],
+      pace: 0.15,
+      before: `(${watchFocus.toString()})(); (${holdGamepad.toString()})();`,
+    });
+    page = opened.page;
+    const [A, B, Y, UP, DOWN, LEFT, RIGHT] = [0, 1, 3, 12, 13, 14, 15] as const;
+    await on('start');
+    await button(DOWN);
+    await button(RIGHT);
+    await button(A);
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe('de');
+    await on('start');
+    // Any button begins.
+    await button(5);
+    await at('invite');
+    await on('play-phone');
+    expect(await page.getByTestId('hints').textContent()).toContain('A');
+    await button(Y);
+    await on('tongue-de');
+    await button(B);
+    await on('play-phone');
+    await button(A);
+    await at('making');
+    await on('back');
+    await button(B);
+    await on('stay');
+    await button(B);
+    await on('back');
+    await at('reveal');
+    await on('this-is-me');
+    await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor(SOON);
+    await button(UP);
+    expect(await focused()).toMatch(/^face-/);
+    await button(A);
+    await button(DOWN);
+    await on('this-is-me');
+    await button(RIGHT);
+    expect(await focused()).toBe('again');
+    await button(LEFT);
+    await button(A);
+    await on('again');
+    await button(A);
+    await at('attract');
+    expect(await asked()).toEqual(['start', 'playPhone', 'again']);
+    expect(await lostFocus()).toEqual([]);
+    expect(opened.faults).toEqual([]);
+  });
+});

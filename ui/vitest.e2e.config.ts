@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+// The built screens in a real browser: `npm run test:browser`.
+export default defineConfig({
+  test: {
+    environment: 'node',
+    include: ['e2e/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    // Each file has a browser of its own, and a browser alone can fill two cores.
+    maxWorkers: 2,
+  },
+});
