@@ -1,4 +1,5 @@
-// Pictures of the screens: `npm run screens [-- NAME… SIZE… LANGUAGE… --motion --out DIR]`, AVATAR=/path/to/avatar.glb
+// Pictures of the screens: `npm run screens [-- NAME… SIZE… LANGUAGE… --motion]`, AVATAR=/path/to/avatar.glb.
+// With `--out DIR` those for the documentation: at 1080p in English, as JPEG, because there are many.
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type ScreenName, screens } from '../src/host/fixtures';
@@ -32,7 +33,12 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
       await opened.page.evaluate((which) => window.fake?.speak(which as 'en'), tongue);
       await show(opened.page, name);
       await rest(opened.page);
-      await opened.page.screenshot({ timeout: 180_000, path: join(out, `${where}.png`) });
+      const path = join(out, `${where}.${flat ? 'jpg' : 'png'}`);
+      await opened.page.screenshot({
+        timeout: 180_000,
+        path,
+        ...(flat ? { type: 'jpeg', quality: 88 } : {}),
+      });
       for (const what of [...(await opened.page.evaluate(layoutFaults)), ...opened.faults.splice(0)]) {
         faults += 1;
         console.error(`${where}: ${what}`);

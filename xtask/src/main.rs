@@ -16,11 +16,14 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask demo   sees to what is missing, builds the app and opens its window; without a display, one visit
                    in the terminal
-cargo xtask test   everything: formatting, lints, all tests, and the whole visit in a real window (under Xvfb)
+cargo xtask test   everything: formatting, lints, all tests, every screen in Chromium, and the whole visit in a
+                   real window (under Xvfb)
 cargo xtask dev    the window with hot reload of the UI; rebuilt and started again when Rust code changes
 cargo xtask setup  only sees to what is missing for all of these
 cargo xtask soak   the matrices in their long form: the program killed at every step and at hundreds of random
                    instants, power cut after every step; what follows -- goes to them (--only NAME, --seed N, …)
+cargo xtask screenshots
+                   photographs every screen at 1080p into docs/screens/states/
 cargo xtask bench  how late and how often the polling policies poll; how long an avatar takes
 
 Options
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Setup => prerequisites::run(&options),
         Command::Bench => test::bench(),
         Command::Soak => test::soak(&options),
+        Command::Screenshots => ui::screenshots(&options),
     };
     children::end_all();
     match outcome {
@@ -83,6 +87,7 @@ enum Command {
     Setup,
     Bench,
     Soak,
+    Screenshots,
 }
 
 impl Options {
@@ -98,6 +103,7 @@ impl Options {
                 "setup" => Command::Setup,
                 "bench" => Command::Bench,
                 "soak" => Command::Soak,
+                "screenshots" => Command::Screenshots,
                 "help" | "-h" | "--help" => Command::Help,
                 "--no-install" => {
                     options.install = false;

@@ -27,6 +27,8 @@ struct Need {
 enum Probe {
     Programs(&'static [&'static str]),
     Library(&'static str),
+    /// A font for a language, as fontconfig calls it.
+    Font(&'static str),
 }
 
 const NEEDS: &[Need] = &[
@@ -44,6 +46,13 @@ const NEEDS: &[Need] = &[
     need(For::Tests, "gnome-keyring", &["gnome-keyring-daemon"], "a real keychain"),
     need(For::Tests, "libsecret-tools", &["secret-tool"], "looks into the keychain from outside"),
     need(For::Tests, "zbar-tools", &["zbarimg"], "reads the QR from a screenshot"),
+    need(For::Tests, "chromium", &["chromium"], "shows every screen at every size"),
+    Need {
+        what: For::Tests,
+        package: "fonts-noto-cjk",
+        probe: Probe::Font("ja"),
+        why: "draws Japanese and Chinese words",
+    },
     need(For::Tests, "imagemagick", &["import"], "takes the screenshots"),
     need(For::Tests, "strace", &["strace"], "tells in which order files reach the disk"),
 ];
@@ -120,6 +129,8 @@ impl Need {
     fn is_there(&self) -> bool {
         match self.probe {
             Probe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
+            Probe::Font(language) => output_of("fc-list", &[&format!(":lang={language}"), "family"])
+                .is_some_and(|names| !names.is_empty()),
             Probe::Library(name) => output_of("pkg-config", &["--exists", name]).is_some(),
         }
     }

@@ -12,6 +12,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     prerequisites::steps(&mut plan, options, For::Tests);
     ui::install(&mut plan);
     ui::check(&mut plan);
+    if cfg!(target_os = "linux") {
+        ui::browse(&mut plan);
+    }
     plan.program("formatting", cargo(&["fmt", "--all", "--check"]), "cargo fmt --all");
     let mut clippy = whole(&["clippy"]);
     clippy.args(["--all-targets", "--", "-D", "warnings"]);
@@ -42,7 +45,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     plan.run()?;
     if !cfg!(target_os = "linux") {
-        eprintln!("Left out: the matrices (kill, power cut), which run on Linux only.");
+        eprintln!(
+            "Left out: the matrices (kill, power cut) and the screens in Chromium, which run on Linux only."
+        );
     }
     if options.window && !window {
         eprintln!("Left out: the test in the real window, which runs on Linux only.");

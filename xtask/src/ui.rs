@@ -1,7 +1,9 @@
 //! The web UI: its packages, its checks, its build.
 
+use crate::Options;
 use crate::plan::{Done, Failure, Plan, run};
-use crate::project::{find_program, newest, root};
+use crate::prerequisites::{self, For};
+use crate::project::{cargo, find_program, newest, root, target};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -44,6 +46,32 @@ pub(crate) fn check(plan: &mut Plan<'_>) {
     plan.program("UI: lints", npm(&["run", "lint"]), "`cd ui && npx biome check --write .` mends most of it");
     plan.program("UI: types and build", npm(&["run", "build"]), "mend what svelte-check or vite says above");
     plan.program("UI: unit tests", npm(&["test"]), "mend the tests named above (`cd ui && npm test`)");
+}
+
+/// The built screens in Chromium: every screen, size and language, and whole visits.
+pub(crate) fn browse(plan: &mut Plan<'_>) {
+    let remedy =
+        "mend the screens named above (`cd ui && npm run screens -- NAME SIZE LANGUAGE` photographs one)";
+    plan.program("UI: every screen in Chromium", npm(&["run", "test:browser"]), remedy);
+}
+
+/// `cargo xtask screenshots`: every screen at 1080p, in English, with an avatar of the sandbox at the reveal.
+pub(crate) fn screenshots(options: &Options) -> Result<(), Failure> {
+    let mut plan = Plan::default();
+    prerequisites::steps(&mut plan, options, For::Tests);
+    install(&mut plan);
+    // Beside those that the test in the real window takes.
+    let folder = root().join("docs/screens/states");
+    let avatars = target().join("screenshots");
+    let mut avatar = cargo(&["run", "--package", "sandbox", "--example", "heads", "--"]);
+    avatar.arg(&avatars).arg("3");
+    plan.program("an avatar for the reveal", avatar, "mend the build");
+    let mut pictures = npm(&["run", "screens", "--", "--out"]);
+    pictures.arg(&folder).env("AVATAR", avatars.join("3.glb"));
+    plan.program("every screen, photographed", pictures, "mend what the pictures' program says above");
+    plan.run()?;
+    println!("The pictures are in {}", folder.display());
+    Ok(())
 }
 
 /// The development server, on the port that `tauri.dev.conf.json` names.

@@ -47,7 +47,11 @@ describe('the focus', () => {
     const root = stage('begin', 'one', 'two');
     const group = document.createElement('div');
     group.setAttribute('role', 'group');
-    const [begin, one, two] = [...root.querySelectorAll('button')] as [HTMLElement, HTMLElement, HTMLElement];
+    const [begin, one, two] = [...root.querySelectorAll('button')] as unknown as [
+      HTMLElement,
+      HTMLElement,
+      HTMLElement,
+    ];
     two.setAttribute('aria-pressed', 'true');
     group.append(one, two);
     root.append(group);
