@@ -1,16 +1,19 @@
-//! Logs: to stderr as loud as asked for, and to a file a day in the data folder, kept for a week. No secret gets
+//! Logs: to stderr as loud as asked for, and to a file in the data folder, which is kept small. No secret gets
 //! here: secrets are types that print masked, and exchanges are redacted before they are recorded.
 
 use crate::args::Common;
+use crate::capped::Capped;
 use crate::ground;
 use kiosk::setup::Disk;
-use std::path::Path;
 use tracing_appender::non_blocking::WorkerGuard;
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
+
+/// The most bytes of a log file; with those before it, 10 MiB in all.
+const LOG_SIZE: u64 = 2 << 20;
+const LOGS_KEPT: u32 = 4;
 
 /// Starts logging; what it gives must live as long as the program.
 pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
@@ -21,16 +24,9 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
     };
     let folder = common.data_dir.clone().unwrap_or_else(Disk::default_path).join("logs");
     // No log file is no reason not to run: the journal's own error will say what is wrong with the folder.
-    let file = ground::private_folder(&folder).ok().and_then(|()| {
-        RollingFileAppender::builder()
-            .rotation(Rotation::DAILY)
-            .filename_prefix("copresence")
-            .filename_suffix("log")
-            .max_log_files(7)
-            .build(&folder)
-            .ok()
-    });
-    keep_private(&folder);
+    let file = ground::private_folder(&folder)
+        .and_then(|()| Capped::new(&folder, "copresence", LOG_SIZE, LOGS_KEPT))
+        .ok();
     let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
     let to_file = writer
         .map(|writer| fmt::layer().with_ansi(false).with_writer(writer).with_filter(ours(LevelFilter::INFO)));
@@ -41,17 +37,6 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
         .with_filter(ours(level));
     tracing_subscriber::registry().with(to_file).with(to_people).init();
     guard
-}
-
-/// The appender asks for no mode of its own.
-fn keep_private(folder: &Path) {
-    #[cfg(unix)]
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        use std::os::unix::fs::PermissionsExt;
-        _ = std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o600));
-    }
-    #[cfg(not(unix))]
-    let _ = folder;
 }
 
 /// Our own crates at the level; the libraries below (which would print headers) at warnings.

@@ -3,6 +3,7 @@
 //! Exit codes and options are a contract with the scripts of QA teams and partners.
 
 mod args;
+mod capped;
 mod credentials;
 mod failure;
 mod ground;

@@ -4,5 +4,6 @@ mod calls;
 mod downloads;
 mod environment;
 mod faults;
+mod once;
 mod recording;
 mod support;

@@ -1,0 +1,181 @@
+//! A log file that never grows over a size, with the ones before it kept, few and of the same size: a kiosk runs for
+//! years, and nobody empties its disk.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// `NAME.log`, and `NAME.1.log` (the latest) to `NAME.<kept>.log` before it. Several programs may write to one: each
+/// line goes where the file is at the time.
+#[derive(Debug)]
+pub(crate) struct Capped {
+    folder: PathBuf,
+    name: &'static str,
+    /// The most bytes of each file.
+    size: u64,
+    /// How many are kept beside the one that is written.
+    kept: u32,
+    file: Option<File>,
+}
+
+impl Capped {
+    /// In a folder that is there.
+    pub(crate) fn new(folder: &Path, name: &'static str, size: u64, kept: u32) -> io::Result<Self> {
+        let mut log = Self { folder: folder.to_owned(), name, size, kept, file: None };
+        log.file = Some(log.open()?);
+        Ok(log)
+    }
+
+    fn path(&self, number: u32) -> PathBuf {
+        let number = if number == 0 { String::new() } else { format!(".{number}") };
+        self.folder.join(format!("{}{number}.log", self.name))
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let path = self.path(0);
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path)?;
+        // Also one that was there before.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(file)
+    }
+
+    /// The file with room for so many bytes more.
+    fn with_room(&mut self, bytes: u64) -> io::Result<&mut File> {
+        let is_full = |length: u64, size: u64| length > 0 && length.saturating_add(bytes) > size;
+        let full = match &self.file {
+            Some(file) => is_full(file.metadata()?.len(), self.size),
+            None => false,
+        };
+        if full {
+            self.file = None;
+            // Another program may have made room already.
+            let there = std::fs::metadata(self.path(0)).map_or(0, |there| there.len());
+            if is_full(there, self.size) {
+                self.move_on();
+            }
+        }
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => self.open()?,
+        };
+        Ok(self.file.insert(file))
+    }
+
+    /// What cannot be moved is overwritten by the next that can: the size counts.
+    fn move_on(&self) {
+        _ = std::fs::remove_file(self.path(self.kept));
+        for number in (0..self.kept).rev() {
+            _ = std::fs::rename(self.path(number), self.path(number + 1));
+        }
+        if self.kept == 0 || self.path(0).exists() {
+            _ = OpenOptions::new().write(true).truncate(true).open(self.path(0));
+        }
+    }
+}
+
+impl Write for Capped {
+    /// Takes a whole line, or as much of it as one file may hold.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.size).unwrap_or(usize::MAX);
+        let part = &line[..line.len().min(most.max(1))];
+        self.with_room(part.len() as u64)?.write_all(part)?;
+        // What is over is not written at all: one endless line is no log.
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(folder: &Path) -> Vec<(String, u64)> {
+        let entries = std::fs::read_dir(folder).expect("readable").map(|entry| entry.expect("an entry"));
+        let mut all: Vec<_> = entries
+            .map(|entry| {
+                (entry.file_name().to_string_lossy().into_owned(), entry.metadata().expect("there").len())
+            })
+            .collect();
+        all.sort();
+        all
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        sizes(folder).into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn it_moves_on_when_it_is_full_and_keeps_few() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = Capped::new(folder.path(), "x", 100, 2).expect("made");
+        for number in 0..200 {
+            writeln!(log, "line {number:04}").expect("written");
+        }
+        assert_eq!(names(folder.path()), ["x.1.log", "x.2.log", "x.log"]);
+        assert!(sizes(folder.path()).iter().all(|(_, size)| *size <= 100), "{:?}", sizes(folder.path()));
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("readable");
+        let all = ["x.2.log", "x.1.log", "x.log"].map(read).concat();
+        assert!(all.ends_with("line 0199\n") && all.lines().count() >= 20, "{all}");
+        assert!(all.lines().all(|line| line.len() == "line 0000".len()), "whole lines: {all}");
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = Capped::new(folder.path(), "x", 100, 1).expect("made");
+        for _ in 0..5 {
+            log.write_all(&[b'x'; 10_000]).expect("taken");
+        }
+        assert!(sizes(folder.path()).iter().all(|(_, size)| *size <= 100));
+    }
+
+    #[test]
+    fn one_that_is_full_already_is_gone_on_with_bounded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("x.log"), [b'x'; 150]).expect("written");
+        let mut log = Capped::new(folder.path(), "x", 100, 1).expect("made");
+        log.write_all(b"new\n").expect("written");
+        assert_eq!(std::fs::read(folder.path().join("x.log")).expect("readable"), b"new\n");
+    }
+
+    #[test]
+    fn two_programs_share_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut logs = [(); 2].map(|()| Capped::new(folder.path(), "x", 1000, 3).expect("made"));
+        for number in 0..1000 {
+            for log in &mut logs {
+                writeln!(log, "line {number:04}").expect("written");
+            }
+        }
+        assert!(sizes(folder.path()).iter().all(|(_, size)| *size <= 1000), "{:?}", sizes(folder.path()));
+        assert_eq!(names(folder.path()).len(), 4);
+        let latest = std::fs::read_to_string(folder.path().join("x.log")).expect("readable");
+        assert!(latest.ends_with("line 0999\nline 0999\n"), "{latest}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn all_of_it_is_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = folder.path().join("x.log");
+        std::fs::write(&open, "").expect("written");
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).expect("set");
+        let mut log = Capped::new(folder.path(), "x", 20, 2).expect("made");
+        for _ in 0..9 {
+            log.write_all(b"0123456789\n").expect("written");
+        }
+        for name in names(folder.path()) {
+            let mode = std::fs::metadata(folder.path().join(&name)).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+}
