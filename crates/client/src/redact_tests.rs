@@ -186,10 +186,10 @@ proptest! {
 #[test]
 fn a_body_to_keep_loses_secrets_where_nothing_hangs_on_them() {
     let redactor = Redactor::new(["avatar", "api-key-0123", "pass \"word\\"]);
-    let body = r#"{"avatar_ready":true,"said":"api-key-0123","payload_complete":[{"export_type":"glb avatar \"pass \"word\\",
+    let body = r#"{"avatar_ready":true,"said":"api-key-0123","api-key-0123":1,"payload_complete":[{"export_type":"glb avatar \"pass \"word\\",
         "x":"pass \"word\\", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
     let kept = redactor.answer_to_keep(&Bytes::from_static(body.as_bytes()));
-    let expected = r#"{"avatar_ready":true,"said":"…23","payload_complete":[{"export_type":"glb … \"…",
+    let expected = r#"{"avatar_ready":true,"said":"…23","…23":1,"payload_complete":[{"export_type":"glb … \"…",
         "x":"…", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
     assert_eq!(std::str::from_utf8(&kept).expect("text"), expected);
     serde_json::from_slice::<Value>(&kept).expect("still JSON");

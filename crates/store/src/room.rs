@@ -43,6 +43,14 @@ impl Room {
         refused
     }
 
+    /// Some of what was promised is written by now, and so many bytes are yet to come.
+    pub fn reduce(&self, file: usize, bytes: u64) {
+        let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = promised.get_mut(&file) {
+            *before = bytes.min(*before);
+        }
+    }
+
     /// The file is whole, or given up.
     pub fn release(&self, file: usize) {
         self.promised.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
@@ -73,6 +81,9 @@ mod tests {
         let error = room.promise(1, half).expect_err("both do not");
         assert_eq!(error.code(), "disk_full");
         room.promise(2, 1).expect("what was refused takes nothing");
+        room.reduce(0, half + 1);
+        room.promise(1, half).expect_err("more is not less");
+        room.reduce(7, 1);
         room.promise(0, half / 10).expect("less is never refused");
         room.promise(1, half).expect("now it fits");
         room.release(1);

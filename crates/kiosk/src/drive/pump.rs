@@ -22,6 +22,8 @@ const FLUSH_EVERY: u64 = 8 << 20;
 const FLUSH_WITHIN: Duration = Duration::from_millis(500);
 /// Bytes a second, over as long as patience lasts, under which a download is as good as dead: 3 MB would take an hour.
 const SLOWEST: u64 = 1024;
+/// So much is taken of a file that has no room.
+const BEGINNING: usize = 4096;
 /// `Retry-After` is honoured so far: the URL itself lives for a short while only.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -261,7 +263,11 @@ impl Flow<'_> {
                 // A head that promises as much is not to be filled up to the limit first.
                 return Err(partial.too_large(self.file.max).into());
             }
-            self.file.room.promise(self.file.index, total.saturating_sub(partial.offset()))?;
+            let yet_to_come = total.saturating_sub(partial.offset());
+            if let Err(full) = self.file.room.promise(self.file.index, yet_to_come) {
+                self.take_a_beginning(&mut download, partial).await;
+                return Err(full.into());
+            }
         }
         let (mut flushed, mut flushed_at) = (partial.offset(), Instant::now());
         loop {
@@ -287,7 +293,11 @@ impl Flow<'_> {
             if let Some(total) = self.known.total.filter(|total| grown > *total) {
                 return Err(Stop::Overrun { total });
             }
-            partial.write(&chunk)?;
+            if let Err(error) = partial.write(&chunk) {
+                // How far it came is what it goes on from, once there is room.
+                _ = self.flush(partial);
+                return Err(error.into());
+            }
             self.keep_pace(chunk.len() as u64)?;
             if partial.offset() - flushed >= FLUSH_EVERY || flushed_at.elapsed() >= FLUSH_WITHIN {
                 self.flush(partial)?;
@@ -298,6 +308,19 @@ impl Flow<'_> {
         // On disk with its size before anything else: from here on a crash needs no URL.
         self.known.total = Some(partial.offset());
         Ok(self.flush(partial)?)
+    }
+
+    /// Where the whole has no room: a few bytes all the same. A one-time URL that was asked for can be gone on with by
+    /// range, and never be begun again.
+    async fn take_a_beginning(&mut self, download: &mut Download, partial: &mut PartialFile) {
+        if partial.offset() == 0
+            && let Some(Ok(chunk)) = download.stream.next().await
+        {
+            let few = &chunk[..chunk.len().min(BEGINNING)];
+            if let Err(error) = partial.write(few).and_then(|()| self.flush(partial)) {
+                tracing::warn!(%error, file = self.file.name, "not even a beginning has room");
+            }
+        }
     }
 
     fn keep_pace(&mut self, came: u64) -> Result<(), Stop> {
@@ -321,7 +344,7 @@ impl Flow<'_> {
     fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
         self.known.bytes = at_the_disk(|| partial.sync())?;
         if let Some(total) = self.known.total {
-            self.file.room.promise(self.file.index, total.saturating_sub(self.known.bytes))?;
+            self.file.room.reduce(self.file.index, total.saturating_sub(self.known.bytes));
         }
         if let Err(error) = self.parts.journal.file_progress(&self.file.id, self.file.index, &self.known) {
             tracing::error!(%error, file = self.file.name, "how far the file came could not be journalled");

@@ -185,6 +185,8 @@ async fn fetch_one(
     room.release(index);
     let noted = match &result {
         Ok(whole) => parts.journal.file_whole(&order.id, index, whole.bytes, &whole.sha256, whole.format),
+        // How far it came is what the journal has to know: it goes on from there when there is room.
+        Err(failure) if failure.full => Ok(()),
         Err(failure) => parts.journal.file_failed(&order.id, index, &failure.why, failure.spent),
     };
     if let Err(error) = noted {
