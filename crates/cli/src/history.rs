@@ -74,7 +74,7 @@ fn show(common: &Common, disk: &Disk, id: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let visit = &detail.visit;
-    let row = |name: &str, value: String| output::result(format_args!("{name:<10} {value}"));
+    let row = |name: &str, value: String| output::result(format_args!("{name:<10} {}", output::tame(&value)));
     row("visit", visit.start.id.to_string());
     row("began", rfc3339(visit.start.started_at));
     row("profile", format!("{} at {}", visit.start.profile, visit.start.api_url));

@@ -61,15 +61,17 @@ impl Show {
                 self.invite(link, expires_at.map(kiosk::line::rfc3339));
             }
             LineEvent::Status { completion_status, completion_progress, queue_position, .. } => {
-                self.status(&status_words(completion_status, *completion_progress, *queue_position));
+                let words = status_words(completion_status, *completion_progress, *queue_position);
+                self.status(&output::tame(&words));
             }
             LineEvent::Retrying { message, attempt, next_poll_ms, .. } => {
                 let again = humantime::format_duration(rounded(*next_poll_ms));
-                self.status(&format!("{message}; trying again in {again} (failure {attempt} in a row)"));
+                let words = format!("{message}; trying again in {again} (failure {attempt} in a row)");
+                self.status(&output::tame(&words));
             }
             LineEvent::Redeemed { exports } => {
                 self.end_status();
-                self.say(&format!("Ready. Downloading {}", exports.join(", ")));
+                self.say(&output::tame(&format!("Ready. Downloading {}", exports.join(", "))));
             }
             LineEvent::Progress { file, bytes, total } => self.progress(file, *bytes, *total),
             LineEvent::Saved { directory, files } => self.saved(directory, files),
@@ -77,7 +79,7 @@ impl Show {
                 self.end_status();
                 self.moving().files.drain().for_each(|(_, bar)| bar.finish_and_clear());
                 if *exit != 0 {
-                    self.say(&format!("Ended (exit {exit}): {message}"));
+                    self.say(&output::tame(&format!("Ended (exit {exit}): {message}")));
                 }
             }
         }
