@@ -136,6 +136,11 @@ impl Disk {
         self.steps.len()
     }
 
+    /// Whether a step makes something durable.
+    pub(crate) fn flushes(&self, step: usize) -> bool {
+        self.steps.iter().any(|earlier| earlier.durable_at == step)
+    }
+
     /// What the last step before a cut was.
     pub(crate) fn words(&self, cut: usize) -> &str {
         cut.checked_sub(1).map_or("nothing was done yet", |last| &self.steps[last].words)

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How many cuts by lot, and how many torn ones, a course gets at least; in the long form one at each step.
+/// How many cuts by lot, and how many torn ones, a course gets at least; in the long form one after each step.
 const BY_LOT: usize = 12;
 
 /// One run that was watched.
@@ -141,10 +141,13 @@ impl Watched {
     fn cuts(&self, options: &Options) -> Vec<Cut> {
         let mut seen = BTreeSet::new();
         let mut cuts = Vec::new();
-        let every = if options.long { 1 } else { (self.disk.steps() / BY_LOT).max(1) };
+        // Right before a flush the most is at stake.
+        let flushes: Vec<usize> = (0..self.disk.steps()).filter(|step| self.disk.flushes(*step)).collect();
+        let every = (flushes.len() / BY_LOT).max(1);
+        let by_lot: BTreeSet<usize> = flushes.into_iter().step_by(every).collect();
         for step in 0..=self.disk.steps() {
             let mut losses = vec![Loss::Strict, Loss::BytesOnly];
-            if step % every == every / 2 || options.long {
+            if options.long || by_lot.contains(&step) {
                 losses.extend([Loss::ByLot(options.seed), Loss::Torn(options.seed)]);
             }
             // While one step waits for the next, the backend may have been asked something.
