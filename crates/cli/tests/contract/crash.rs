@@ -109,6 +109,18 @@ fn recover_keeps_the_profiles_limit() {
 }
 
 #[test]
+fn recover_keeps_to_the_size_that_the_visit_was_told() {
+    let backend = Backend::redeeming(vec![Reply::unscanned()]);
+    let stand = Stand::new();
+    let mut live = Live::start(stand.visit_every("1h", backend.url(), &["--max-file-size", "1KiB"]));
+    live.until("invited");
+    live.kill();
+    backend.answer_from_now(Reply::Urls);
+    let ended = recovered(&stand.recover(), 7, "saved_in_part");
+    assert!(ended["message"].as_str().is_some_and(|words| words.contains("1024 bytes")), "{ended}");
+}
+
+#[test]
 fn killed_while_waiting_and_the_backend_gone_is_kept_for_later() {
     let backend = Backend::redeeming(vec![Reply::unscanned()]);
     let stand = Stand::new();

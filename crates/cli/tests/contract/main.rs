@@ -5,10 +5,14 @@ mod breaks;
 mod crash;
 mod endings;
 mod faulty;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod history;
 #[cfg(unix)]
 mod interrupted;
+mod leaks;
 mod loop_alone;
+mod lost;
 mod partner;
 mod saving;
 mod secrets;
