@@ -8,6 +8,7 @@ mod display;
 mod plan;
 mod prerequisites;
 mod project;
+mod schemathesis;
 mod test;
 mod ui;
 

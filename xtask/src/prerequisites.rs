@@ -29,6 +29,7 @@ enum Probe {
     Library(&'static str),
     /// A font for a language, as fontconfig calls it.
     Font(&'static str),
+    PythonModule(&'static str),
 }
 
 const NEEDS: &[Need] = &[
@@ -55,6 +56,13 @@ const NEEDS: &[Need] = &[
     },
     need(For::Tests, "imagemagick", &["import"], "takes the screenshots"),
     need(For::Tests, "strace", &["strace"], "tells in which order files reach the disk"),
+    need(For::Tests, "curl", &["curl"], "asks the sandbox as its guide does"),
+    Need {
+        what: For::Tests,
+        package: "python3-venv",
+        probe: Probe::PythonModule("ensurepip"),
+        why: "holds the sandbox to its OpenAPI document, by Schemathesis",
+    },
 ];
 
 const fn need(
@@ -131,6 +139,7 @@ impl Need {
             Probe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
             Probe::Font(language) => output_of("fc-list", &[&format!(":lang={language}"), "family"])
                 .is_some_and(|names| !names.is_empty()),
+            Probe::PythonModule(name) => output_of("python3", &["-c", &format!("import {name}")]).is_some(),
             Probe::Library(name) => output_of("pkg-config", &["--exists", name]).is_some(),
         }
     }

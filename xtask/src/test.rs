@@ -3,7 +3,7 @@
 use crate::plan::{self, Failure, Plan};
 use crate::prerequisites::{self, For};
 use crate::project::{self, cargo, find_program};
-use crate::{Options, ui};
+use crate::{Options, schemathesis, ui};
 use std::process::Command;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -20,6 +20,18 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     clippy.args(["--all-targets", "--", "-D", "warnings"]);
     plan.program("lints, each warning an error", clippy, "mend it, or expect it by name and reason");
     plan.program("unit, property and integration tests", tests(), "mend the tests named above");
+    let install = options.install;
+    plan.step("Schemathesis, which holds the sandbox to its OpenAPI document", move || {
+        schemathesis::install(install)
+    });
+    let mut api = whole(&["test"]);
+    api.args(["--test", "it", "--", "--ignored", "schemathesis"])
+        .env("SCHEMATHESIS", schemathesis::program());
+    plan.program(
+        "requests that Schemathesis writes",
+        api,
+        "mend the API, or say in schemathesis.toml why it is right",
+    );
     let mut examples = whole(&["test"]);
     examples.arg("--doc");
     plan.program("examples in the documentation", examples, "mend the examples named above");

@@ -156,6 +156,9 @@ pub(crate) struct SandboxOptions {
     /// The password that its login accepts (a simulated one; random by default)
     #[arg(long, value_name = "P")]
     pub(crate) password: Option<String>,
+    /// How many requests a second one address on the network may ask; 0: as many as it likes
+    #[arg(long, value_name = "N", default_value_t = sandbox::RATE_LIMIT)]
+    pub(crate) rate_limit: u32,
     /// List the scenarios and stop
     #[arg(long)]
     pub(crate) list_scenarios: bool,

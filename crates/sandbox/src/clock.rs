@@ -1,6 +1,6 @@
 //! The sandbox's time: virtual, so that it can be paused, moved and sped up.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
 /// The fastest that the clock may run.
@@ -21,16 +21,25 @@ pub struct Clock {
 /// What `POST /sandbox/clock` may ask; what is left out stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
 pub struct ClockMove {
     /// Moves the time on by so many milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, maximum = 604_800_000_u64)]
     pub advance_ms: Option<u64>,
     /// Virtual seconds a real second, above 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, exclusive_minimum = 0.0, maximum = 100_000.0)]
     pub speed: Option<f64>,
     /// Stops the time, or lets it go on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub paused: Option<bool>,
+}
+
+/// What is written is meant: `null` is no way of leaving something out.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 /// Where the clock stands.

@@ -11,6 +11,37 @@
 //! # Ok::<(), sandbox::SetupError>(())
 //! ```
 //!
+//! A server on a port, as a test of a client needs it (on a tokio runtime):
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use sandbox::{Server, Settings, faults};
+//!
+//! let server = Server::start(Settings::default(), "127.0.0.1:0".parse()?).await?;
+//! let known = server.sandbox().credentials();
+//! println!("{} takes the key {}", server.url(), known.api_key.expose());
+//! server.sandbox().set_faults(faults::read(br#"[{"on": "redeem", "nth": 1, "do": "reset"}]"#)?)?;
+//! // … ask it, then:
+//! server.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Mounted in a router of your own, beside other services. Download URLs then need `public_url`, and who asks is only
+//! known where the router is served with [`axum::extract::ConnectInfo`] (see [`app`]):
+//!
+//! ```
+//! use axum::Router;
+//! use sandbox::{Sandbox, Settings};
+//!
+//! let public_url = Some("http://127.0.0.1:8080/copresence".parse()?);
+//! let sandbox = Sandbox::new(Settings { public_url, ..Settings::default() })?;
+//! let router: Router = Router::new().nest("/copresence", sandbox::app(sandbox));
+//! # drop(router);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! What the sandbox decides where the specification is silent stands beside the code that does it: errors in Parse
 //! Server's form, one-time URLs in [`world::downloads`], who may call `/sandbox/…` in the guard of the router.
 
@@ -38,7 +69,7 @@ pub use requests::RequestLine;
 pub use sandbox::{Sandbox, SandboxState, SetupError};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::{Server, StartError};
-pub use settings::{Credentials, OPERATOR_KEY, Settings};
+pub use settings::{Credentials, OPERATOR_KEY, RATE_LIMIT, Settings};
 pub use wardrobe::AssetsError;
 pub use world::avatar::{AvatarChoice, Existing};
 pub use world::state::{TokenPhase, TokenState};

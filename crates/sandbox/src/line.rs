@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Layer;
 
 /// What a request can do to the connection that it came by.
@@ -79,11 +80,23 @@ impl Socket for TcpStream {
 pub(crate) struct Wire<S> {
     socket: S,
     line: Line,
+    _place: OwnedSemaphorePermit,
 }
 
-/// Gives every connection its line.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct LineAcceptor;
+/// The most connections at once; beyond it a new one is closed as soon as it is there.
+const MAX_CONNECTIONS: usize = 4_000;
+
+/// Gives every connection its line, as long as there are not too many.
+#[derive(Debug, Clone)]
+pub(crate) struct LineAcceptor {
+    places: Arc<Semaphore>,
+}
+
+impl Default for LineAcceptor {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
+    }
+}
 
 impl<S> Accept<TcpStream, S> for LineAcceptor {
     type Stream = Wire<TcpStream>;
@@ -92,13 +105,13 @@ impl<S> Accept<TcpStream, S> for LineAcceptor {
 
     fn accept(&self, socket: TcpStream, service: S) -> Self::Future {
         // Small answers go out at once, and in the pieces that they were written in.
-        ready(socket.set_nodelay(true).map(|()| wired(socket, service)))
+        let place = self.places.clone().try_acquire_owned().map_err(io::Error::other);
+        ready(place.and_then(|place| {
+            socket.set_nodelay(true)?;
+            let line = Line::default();
+            Ok((Wire { socket, line: line.clone(), _place: place }, Extension(line).layer(service)))
+        }))
     }
-}
-
-pub(crate) fn wired<C, S>(socket: C, service: S) -> (Wire<C>, AddExtension<S, Line>) {
-    let line = Line::default();
-    (Wire { socket, line: line.clone() }, Extension(line).layer(service))
 }
 
 impl<S: Socket> Wire<S> {

@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, ClockError, ClockMove, ClockState};
 use crate::faults::{Asked, Fault, FaultSet, FaultState, FaultsError, Strike};
+use crate::http::Limit;
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::Scenario;
 use crate::settings::{Credentials, Settings, random_session};
@@ -34,6 +35,7 @@ struct Shared {
     closet: Closet,
     log: RequestLog,
     faults: Mutex<FaultSet>,
+    limit: Limit,
     public_url: Option<Url>,
     /// Where it listens, once it does.
     local_url: RwLock<Option<Url>>,
@@ -101,6 +103,7 @@ impl Sandbox {
             closet,
             log: RequestLog::default(),
             faults: Mutex::new(faults),
+            limit: Limit::new(settings.rate_limit),
             public_url: settings.public_url,
             local_url: RwLock::default(),
         })))
@@ -243,6 +246,10 @@ impl Sandbox {
     /// What stands behind a download URL.
     pub(crate) fn export_type(&self, id: &str) -> Option<String> {
         self.with_world(|world, _| world.export_type(id).map(str::to_owned))
+    }
+
+    pub(crate) fn limit(&self) -> &Limit {
+        &self.0.limit
     }
 
     pub(crate) fn closet(&self) -> &Closet {

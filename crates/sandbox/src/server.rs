@@ -17,7 +17,7 @@ use url::Url;
 /// How long requests in flight may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long a connection may wait before its first request, so that idle strangers do not use them all up.
+/// How long a connection may wait for a request, so that idle strangers do not use them all up.
 const FIRST_REQUEST: Duration = Duration::from_secs(30);
 
 /// How often pictures and avatars that nobody needs any more are dropped.
@@ -86,7 +86,9 @@ impl Server {
         let handle = Handle::new();
         let server = axum_server::from_tcp(listener).map_err(refused)?;
         // HTTP/1.1 alone: there a connection that breaks takes one request with it, as faults mean it.
-        let server = server.acceptor(LineAcceptor).http1_only();
+        let server = server.acceptor(LineAcceptor::default());
+        let mut server = server.http1_only();
+        server.http_builder().http1().header_read_timeout(FIRST_REQUEST);
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST);
         let service = app(sandbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = Some(tokio::spawn(server.serve(service)));

@@ -6,6 +6,7 @@ use protocol::{ApiKey, Password, SessionToken, Username};
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use url::Url;
 
@@ -30,7 +31,13 @@ pub struct Settings {
     pub assets: Option<PathBuf>,
     /// What goes wrong, from the start on. See [`crate::faults`].
     pub faults: Vec<Fault>,
+    /// How many requests a second one address on the network may ask (four seconds' worth at once); beyond it, 429.
+    /// `None` sets no limit, and this machine itself never has one.
+    pub rate_limit: Option<NonZeroU32>,
 }
+
+/// [`Settings::rate_limit`] by default: far over any kiosk and any phone.
+pub const RATE_LIMIT: u32 = 100;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -44,6 +51,7 @@ impl Default for Settings {
             public_url: None,
             assets: None,
             faults: Vec::new(),
+            rate_limit: NonZeroU32::new(RATE_LIMIT),
         }
     }
 }

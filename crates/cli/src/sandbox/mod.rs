@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::{ground, output, stop};
 use sandbox::{Fault, RequestLine, Server, Settings, faults};
 use serde_json::json;
+use std::num::NonZeroU32;
 use std::path::Path;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -26,6 +27,7 @@ pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, 
     let defaults = settings(&options.world)?;
     let settings = Settings {
         public_url: options.public_url,
+        rate_limit: NonZeroU32::new(options.rate_limit),
         api_key: options.api_key.unwrap_or(defaults.api_key),
         username: options.username.unwrap_or(defaults.username),
         password: options.password.unwrap_or(defaults.password),

@@ -7,6 +7,8 @@ mod endings;
 mod faulty;
 #[cfg(target_os = "linux")]
 mod full_disk;
+#[cfg(unix)]
+mod guide;
 mod history;
 #[cfg(unix)]
 mod interrupted;

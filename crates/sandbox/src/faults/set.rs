@@ -198,6 +198,9 @@ impl Fault {
             Nth::These(numbers) if numbers.contains(&0) => {
                 return Err("`nth` counts from 1; there is no request 0".to_owned());
             }
+            Nth::These(numbers) if numbers.iter().any(|number| i64::try_from(*number).is_err()) => {
+                return Err(format!("`nth` counts to {} at most", i64::MAX));
+            }
             Nth::Rate(rate) if !(0.0..=1.0).contains(rate) => {
                 return Err(format!("`rate` is a probability from 0 to 1, not {rate}"));
             }

@@ -1,12 +1,15 @@
 //! `GET /`: what this is, and how to call it.
 
 use super::html;
+use crate::faults;
 use crate::sandbox::Sandbox;
 use crate::scenario::{CATALOGUE, Entry};
 use askama::Template;
+use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
+use axum::routing::get;
 
 /// One call: what it does, and the `curl` line. Secrets stand as shell variables.
 struct Call {
@@ -34,7 +37,7 @@ const VENDOR: [Call; 4] = [
     Call { does: "Download a file, once", curl: "curl -OJ \"$DOWNLOAD_URL\"" },
 ];
 
-const TESTER: [Call; 8] = [
+const TESTER: [Call; 10] = [
     Call { does: "Every token, the queue, the clock", curl: "curl BASE/sandbox/state" },
     Call {
         does: "Play the phone",
@@ -51,6 +54,11 @@ const TESTER: [Call; 8] = [
         curl: "curl -X POST BASE/sandbox/clock -d '{\"advance_ms\":60000}'",
     },
     Call { does: "What was asked, masked", curl: "curl BASE/sandbox/requests" },
+    Call {
+        does: "Let things go wrong (see below); DELETE ends it",
+        curl: "curl -X PUT BASE/sandbox/faults -d '[{\"on\":\"redeem\",\"nth\":[1],\"do\":{\"status\":{\"code\":503}}}]'",
+    },
+    Call { does: "The faults in force, and how often each struck", curl: "curl BASE/sandbox/faults" },
     Call { does: "The scenarios", curl: "curl BASE/sandbox/scenarios" },
 ];
 
@@ -60,10 +68,27 @@ struct Page {
     vendor: Vec<(&'static str, String)>,
     tester: Vec<(&'static str, String)>,
     scenarios: &'static [Entry],
+    faults: &'static [faults::Entry],
+    base: String,
     phone: String,
 }
 
-pub(super) async fn page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
+const SCRIPT: &str = include_str!("../../static/index.js");
+
+pub(super) fn routes() -> Router<Sandbox> {
+    Router::new().route("/", get(page)).route("/static/index.js", get(script))
+}
+
+async fn script() -> ([(header::HeaderName, &'static str); 3], &'static str) {
+    let head = [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (head, SCRIPT)
+}
+
+async fn page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
     let base = super::base_url(&sandbox, &headers);
     let filled = |calls: &[Call]| {
         let fill =
@@ -74,6 +99,8 @@ pub(super) async fn page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> 
         vendor: filled(&VENDOR),
         tester: filled(&TESTER),
         scenarios: &CATALOGUE,
+        faults: &faults::CATALOGUE,
+        base: base.clone(),
         phone: format!("{base}/phone?exportToken=…"),
     };
     match page.render() {

@@ -6,6 +6,7 @@ mod faulty;
 mod files;
 mod guard;
 mod index;
+mod limit;
 mod logged;
 mod phone;
 mod tester;
@@ -22,6 +23,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use limit::Limit;
+
 /// The largest body taken, but for the phone's picture.
 const MAX_BODY: usize = 64 * 1024;
 
@@ -34,7 +37,7 @@ pub fn app(sandbox: Sandbox) -> Router {
     documented
         .merge(files::routes())
         .merge(phone::routes())
-        .route("/", get(index::page))
+        .merge(index::routes())
         .route("/openapi.json", get(move || async move { Json(api) }))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
@@ -44,6 +47,7 @@ pub fn app(sandbox: Sandbox) -> Router {
             Refused::internal("the sandbox broke over this request; its log says where").into_response()
         }))
         .layer(middleware::from_fn_with_state(sandbox.clone(), faulty::strike))
+        .layer(middleware::from_fn_with_state(sandbox.clone(), limit::limit))
         .layer(middleware::from_fn_with_state(sandbox.clone(), logged::log))
         .with_state(sandbox)
 }

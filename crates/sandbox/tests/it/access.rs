@@ -78,3 +78,23 @@ async fn the_guard_stands_before_every_call_of_the_tester() {
     }
     assert_eq!(calls, 12);
 }
+
+#[tokio::test]
+async fn an_address_that_asks_too_often_is_told_when_to_ask_again() {
+    let rate_limit = std::num::NonZeroU32::new(2);
+    let world = World::with(sandbox::Settings { rate_limit, ..sandbox::Settings::default() });
+    let ask = async |peer: &str| {
+        let mut asked = request(Method::GET, "/", &[], Body::empty());
+        asked.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().expect("an address")));
+        world.send(asked).await
+    };
+    let mut last = ask("192.168.1.9:5000").await;
+    // However slow this machine is, it is faster than two a second by far.
+    for _ in 0..200 {
+        last = ask("192.168.1.9:5001").await;
+    }
+    assert_eq!((last.refusal(), last.header("retry-after")), ((429, 108), "1"));
+    for _ in 0..50 {
+        assert_eq!(ask("127.0.0.1:5000").await.status, 200, "this machine itself");
+    }
+}

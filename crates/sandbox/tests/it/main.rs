@@ -3,9 +3,11 @@
 mod access;
 mod faults;
 mod files;
+mod openapi;
 mod phone;
 mod raw;
 mod scenarios;
+mod schemathesis;
 mod served;
 mod support;
 mod tester;

@@ -41,9 +41,15 @@ async fn the_clock_is_moved_and_the_state_tells_all() {
     assert_eq!((&moved["now_ms"], &moved["paused"]), (&121_500.into(), &true.into()));
     let speed = world.post("/sandbox/clock", r#"{"speed":8,"paused":true}"#).await.json();
     assert_eq!(speed["speed"], 8.0);
-    for bad in
-        [r#"{"speed":0}"#, r#"{"advance_ms":-5}"#, r#"{"sped":2}"#, "{}", "", r#"{"advance_ms":99999999999}"#]
-    {
+    for bad in [
+        r#"{"speed":0}"#,
+        r#"{"advance_ms":-5}"#,
+        r#"{"speed":null}"#,
+        r#"{"sped":2}"#,
+        "{}",
+        "",
+        r#"{"advance_ms":99999999999}"#,
+    ] {
         assert_eq!(world.post("/sandbox/clock", bad).await.refusal(), (400, 107), "{bad}");
     }
     world.get(&files[0].1, &[]).await;

@@ -182,4 +182,9 @@ async fn the_first_page_explains_the_calls_and_holds_no_secret() {
         assert!(!page.text().contains(secret));
     }
     assert!(page.text().contains("/redeemExportToken") && page.text().contains("never-scanned"));
+    assert!(page.text().contains("reset_after_spending") && page.text().contains("src=\"/static/index.js\""));
+    assert_eq!(
+        world.get("/static/index.js", &[]).await.header("content-type"),
+        "text/javascript; charset=utf-8"
+    );
 }
