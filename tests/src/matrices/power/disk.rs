@@ -6,13 +6,12 @@
 //! (for a rename between two folders, either of them: no file system shows half of one). Whatever was not flushed may
 //! be there or not, each [`Loss`] in its way.
 
+use super::state::{Change, Node, State};
 use super::trace::{Call, Effect};
 use crate::Trouble;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::Permissions;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -32,33 +31,6 @@ pub(crate) enum Loss {
     Torn(u64),
 }
 
-type Node = usize;
-
-#[derive(Debug, Clone)]
-enum Content {
-    File(Vec<u8>),
-    Folder(BTreeMap<String, Node>),
-}
-
-#[derive(Debug, Clone)]
-struct Thing {
-    content: Content,
-    mode: u32,
-}
-
-/// One change, on nodes, so that it can be done again wherever their names are by then.
-#[derive(Debug, Clone)]
-enum Change {
-    Make { folder: Node, name: String, node: Node },
-    Write { node: Node, offset: usize, bytes: Vec<u8> },
-    Resize { node: Node, length: usize },
-    SetMode { node: Node, mode: u32 },
-    Rename { from: (Node, String), to: (Node, String), node: Node },
-    Remove { folder: Node, name: String, node: Node },
-    Sync,
-    Told(Vec<u8>),
-}
-
 /// One step of a run.
 struct Step {
     change: Change,
@@ -71,21 +43,12 @@ struct Step {
 
 /// Folders and all that was done to them.
 pub(crate) struct Disk {
-    /// As it was before, all of it durable; nodes that come later are empty.
-    start: Vec<Thing>,
-    roots: Vec<(PathBuf, Node)>,
+    /// As it was before, all of it durable.
+    start: State,
     /// What the system takes from the mode of whatever is made.
     umask: u32,
     looked_at: SystemTime,
     steps: Vec<Step>,
-}
-
-/// Files and folders at one moment.
-pub(crate) struct State {
-    things: Vec<Thing>,
-    /// Of those, what was made since, as it was when it was made.
-    made: Vec<Thing>,
-    roots: Vec<(PathBuf, Node)>,
 }
 
 impl Disk {
@@ -94,17 +57,13 @@ impl Disk {
         let trial = tempfile::tempdir()?;
         let made = std::fs::File::create(trial.path().join("any"))?.metadata()?.permissions().mode();
         let umask = 0o666 & !made;
-        let mut start = Vec::new();
-        let mut roots = Vec::new();
-        for folder in folders {
-            roots.push((folder.clone(), look(folder, &mut start)?));
-        }
-        Ok(Self { start, roots, umask, looked_at: SystemTime::now(), steps: Vec::new() })
+        let start = State::look(folders)?;
+        Ok(Self { start, umask, looked_at: SystemTime::now(), steps: Vec::new() })
     }
 
     /// Takes in what was done.
     pub(crate) fn follow(&mut self, calls: Vec<Call>) -> Result<(), Trouble> {
-        let mut now = State { things: self.start.clone(), made: Vec::new(), roots: self.roots.clone() };
+        let mut now = self.start.clone();
         for call in calls {
             let words = words(&call.effect);
             for change in now.change(call.effect, self.umask).map_err(|why| format!("{words}: {why}"))? {
@@ -126,8 +85,7 @@ impl Disk {
                 });
             }
         }
-        // The nodes that were made later are there from the beginning, empty and without a name.
-        self.start.extend(now.made);
+        self.start.take_in(now);
         Ok(())
     }
 
@@ -166,7 +124,7 @@ impl Disk {
 
     /// What a power cut after so many steps leaves.
     pub(crate) fn cut(&self, cut: usize, loss: Loss) -> State {
-        let mut state = State { things: self.start.clone(), made: Vec::new(), roots: self.roots.clone() };
+        let mut state = self.start.clone();
         let mut rng = match loss {
             Loss::ByLot(seed) | Loss::Torn(seed) => ChaCha8Rng::seed_from_u64(seed ^ (cut as u64) << 20),
             _ => ChaCha8Rng::seed_from_u64(0),
@@ -216,234 +174,6 @@ impl Disk {
         }
         torn
     }
-}
-
-impl Change {
-    /// Whether a flush of this node makes it durable.
-    fn touches(&self, flushed: Node) -> bool {
-        match self {
-            Self::Make { folder, .. } | Self::Remove { folder, .. } => *folder == flushed,
-            Self::Write { node, .. } | Self::Resize { node, .. } | Self::SetMode { node, .. } => {
-                *node == flushed
-            }
-            Self::Rename { from, to, .. } => from.0 == flushed || to.0 == flushed,
-            Self::Sync | Self::Told(_) => false,
-        }
-    }
-}
-
-impl State {
-    /// What an effect changes, each change with the node that it flushes, if it does.
-    fn change(&mut self, effect: Effect, umask: u32) -> Result<Vec<(Change, Node)>, Trouble> {
-        let mut changes = Vec::new();
-        match effect {
-            Effect::Open { path, create, truncate, mode } => match (self.find(&path), create) {
-                (Some(node), _) if truncate => changes.push(Change::Resize { node, length: 0 }),
-                (Some(_), _) => {}
-                (None, false) => return Err("it was opened, and the model knows no such file".into()),
-                (None, true) => changes.push(self.make(&path, Content::File(Vec::new()), mode & !umask)?),
-            },
-            Effect::MakeFolder { path, mode } => {
-                changes.push(self.make(&path, Content::Folder(BTreeMap::new()), mode & !umask)?);
-            }
-            Effect::Write { path, offset, bytes } => {
-                let node = self.find(&path).ok_or("it was written, and the model knows no such file")?;
-                let there = self.bytes(node).len();
-                let offset = offset.map_or(Ok(there), usize::try_from)?;
-                changes.push(Change::Write { node, offset, bytes });
-            }
-            Effect::Resize { path, length } => {
-                let node = self.find(&path).ok_or("it got a length, and the model knows no such file")?;
-                changes.push(Change::Resize { node, length: usize::try_from(length)? });
-            }
-            Effect::SetMode { path, mode } => {
-                let node = self.find(&path).ok_or("it got a mode, and the model knows no such file")?;
-                changes.push(Change::SetMode { node, mode });
-            }
-            Effect::Rename { from, to } => {
-                let node = self.find(&from).ok_or("it was renamed, and the model knows no such file")?;
-                let (from, to) = (self.entry(&from)?, self.entry(&to)?);
-                changes.push(Change::Rename { from, to, node });
-            }
-            Effect::Unlink { path } | Effect::RemoveFolder { path } => {
-                let node = self.find(&path).ok_or("it was removed, and the model knows no such file")?;
-                let (folder, name) = self.entry(&path)?;
-                changes.push(Change::Remove { folder, name, node });
-            }
-            Effect::Sync { path } => {
-                let node = self.find(&path).ok_or("it was flushed, and the model knows no such file")?;
-                return Ok(vec![(Change::Sync, node)]);
-            }
-            Effect::Told { bytes } => changes.push(Change::Told(bytes)),
-        }
-        Ok(changes.into_iter().map(|change| (change, usize::MAX)).collect())
-    }
-
-    fn make(&mut self, path: &Path, content: Content, mode: u32) -> Result<Change, Trouble> {
-        let (folder, name) = self.entry(path)?;
-        self.made.push(Thing { content: content.clone(), mode });
-        self.things.push(Thing { content, mode });
-        Ok(Change::Make { folder, name, node: self.things.len() - 1 })
-    }
-
-    /// Does a change; what a lost one would have prepared is done without, or left.
-    fn apply(&mut self, change: &Change, durable: bool) {
-        match change {
-            Change::Make { folder, name, node } => self.enter(*folder, name, *node),
-            Change::Write { node, offset, bytes } => {
-                let there = self.bytes_of(*node);
-                if there.len() < offset + bytes.len() {
-                    there.resize(offset + bytes.len(), 0);
-                }
-                there[*offset..offset + bytes.len()].copy_from_slice(bytes);
-            }
-            Change::Resize { node, length } => self.bytes_of(*node).resize(*length, 0),
-            Change::SetMode { node, mode } => self.things[*node].mode = *mode,
-            Change::Rename { from, to, node } => {
-                let there = self.leave(from.0, &from.1, *node);
-                if there || durable {
-                    self.enter(to.0, &to.1, *node);
-                }
-            }
-            Change::Remove { folder, name, node } => {
-                self.leave(*folder, name, *node);
-            }
-            Change::Sync | Change::Told(_) => {}
-        }
-    }
-
-    fn enter(&mut self, folder: Node, name: &str, node: Node) {
-        if let Content::Folder(entries) = &mut self.things[folder].content {
-            entries.insert(name.to_owned(), node);
-        }
-    }
-
-    fn leave(&mut self, folder: Node, name: &str, node: Node) -> bool {
-        let Content::Folder(entries) = &mut self.things[folder].content else { return false };
-        if entries.get(name) != Some(&node) {
-            return false;
-        }
-        entries.remove(name);
-        true
-    }
-
-    fn bytes(&self, node: Node) -> &[u8] {
-        match &self.things[node].content {
-            Content::File(bytes) => bytes,
-            Content::Folder(_) => &[],
-        }
-    }
-
-    /// A folder's are nobody's: nothing writes into one.
-    fn bytes_of(&mut self, node: Node) -> &mut Vec<u8> {
-        let content = &mut self.things[node].content;
-        if let Content::Folder(_) = content {
-            *content = Content::File(Vec::new());
-        }
-        match content {
-            Content::File(bytes) => bytes,
-            Content::Folder(_) => unreachable!("it was made a file"),
-        }
-    }
-
-    fn find(&self, path: &Path) -> Option<Node> {
-        let (root, mut node) =
-            self.roots.iter().find_map(|(root, node)| Some((path.strip_prefix(root).ok()?, *node)))?;
-        for part in root.components() {
-            let Content::Folder(entries) = &self.things[node].content else { return None };
-            node = *entries.get(part.as_os_str().to_str()?)?;
-        }
-        Some(node)
-    }
-
-    fn entry(&self, path: &Path) -> Result<(Node, String), Trouble> {
-        let folder = path.parent().and_then(|parent| self.find(parent)).ok_or("its folder is unknown")?;
-        let name = path.file_name().and_then(|name| name.to_str()).ok_or("it has no name")?;
-        Ok((folder, name.to_owned()))
-    }
-
-    /// Every file and folder, with its bytes and mode.
-    fn list(&self) -> BTreeMap<PathBuf, (Option<&[u8]>, u32)> {
-        let mut all = BTreeMap::new();
-        let mut open: Vec<(PathBuf, Node)> = self.roots.clone();
-        // A cut by lot may leave a folder in two places, or in itself; it is listed once.
-        let mut seen = BTreeSet::new();
-        while let Some((path, node)) = open.pop() {
-            let thing = &self.things[node];
-            match &thing.content {
-                Content::File(bytes) => all.insert(path, (Some(bytes.as_slice()), thing.mode)),
-                Content::Folder(entries) => {
-                    if seen.insert(node) {
-                        open.extend(entries.iter().map(|(name, node)| (path.join(name), *node)));
-                    }
-                    all.insert(path, (None, thing.mode))
-                }
-            };
-        }
-        all
-    }
-
-    /// Tells two states apart.
-    pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.list().hash(&mut hasher);
-        hasher.finish()
-    }
-
-    /// Makes the real folders so.
-    pub(crate) fn put(&self) -> Result<(), Trouble> {
-        for (root, _) in &self.roots {
-            if root.exists() {
-                std::fs::remove_dir_all(root)?;
-            }
-        }
-        for (path, (bytes, mode)) in self.list() {
-            match bytes {
-                Some(bytes) => std::fs::write(&path, bytes)?,
-                None => std::fs::create_dir(&path)?,
-            }
-            std::fs::set_permissions(&path, Permissions::from_mode(mode))?;
-        }
-        Ok(())
-    }
-
-    /// In which places the real folders are otherwise; none when the model is right.
-    pub(crate) fn differences(&self) -> Result<Vec<String>, Trouble> {
-        let folders: Vec<PathBuf> = self.roots.iter().map(|(root, _)| root.clone()).collect();
-        let real = Disk::look(&folders)?.cut(0, Loss::Nothing);
-        let (real, model) = (real.list(), self.list());
-        let names: BTreeSet<&PathBuf> = real.keys().chain(model.keys()).collect();
-        let differs = |name: &&PathBuf| real.get(*name) != model.get(*name);
-        let told = |it: Option<&(Option<&[u8]>, u32)>| match it {
-            None => "not there".to_owned(),
-            Some((None, mode)) => format!("a folder {mode:o}"),
-            Some((Some(bytes), mode)) => format!("{} bytes {mode:o}", bytes.len()),
-        };
-        let words = |name: &PathBuf| {
-            format!("{} ({}; in the model {})", name.display(), told(real.get(name)), told(model.get(name)))
-        };
-        Ok(names.into_iter().filter(differs).map(words).collect())
-    }
-}
-
-fn look(path: &Path, things: &mut Vec<Thing>) -> Result<Node, Trouble> {
-    let about = path.symlink_metadata()?;
-    let content = if about.is_dir() {
-        let mut entries = BTreeMap::new();
-        for entry in std::fs::read_dir(path)? {
-            let entry = entry?;
-            let name = entry.file_name().into_string().map_err(|_| "a name that is no text")?;
-            // What is shared memory is none of the disk's.
-            if !name.ends_with("-shm") {
-                entries.insert(name, look(&entry.path(), things)?);
-            }
-        }
-        Content::Folder(entries)
-    } else {
-        Content::File(std::fs::read(path)?)
-    };
-    things.push(Thing { content, mode: about.permissions().mode() & 0o7777 });
-    Ok(things.len() - 1)
 }
 
 /// The step in words, without what differs from run to run.
@@ -559,8 +289,8 @@ mod tests {
         let Sketch { disk, .. } = sketch();
         for seed in 0..50 {
             let torn = disk.cut(3, Loss::Torn(seed));
-            let node = disk.start.len() - 1;
-            assert!([0, 512, 600, 1112].contains(&torn.bytes(node).len()), "{}", torn.bytes(node).len());
+            let length = torn.newest().len();
+            assert!([0, 512, 600, 1112].contains(&length), "{length}");
             assert!(there(&disk.cut(6, Loss::ByLot(seed))) == files(&[("a", 1200), ("old", 3)]));
         }
     }

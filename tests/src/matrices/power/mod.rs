@@ -7,6 +7,7 @@
 //! journal that the power cut left.
 
 mod disk;
+mod state;
 mod trace;
 
 use crate::backend::Backend;
