@@ -48,6 +48,8 @@ pub struct Kiosk {
     snapshots: Arc<watch::Sender<Snapshot>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    /// Held while earlier visits are taken up: once at a time.
+    finishing: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -68,6 +70,7 @@ impl Kiosk {
             snapshots: Arc::new(watch::Sender::new(first)),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            finishing: Arc::default(),
         }
     }
 
@@ -128,11 +131,14 @@ impl Kiosk {
         state.shown_stage().filter(|_| shown)?.saved_file(name)
     }
 
-    /// Finishes in the background what a crash or the last stop left unfinished of this backend's visits: to be called
-    /// once, at the program's start. Needs a tokio runtime around it.
+    /// Finishes in the background what a crash, the last stop or a failing backend left unfinished of this backend's
+    /// visits: to be called at the program's start. Each new visit does it again, so that a kiosk that runs all day
+    /// needs nobody. Nothing while it is under way already. Needs a tokio runtime around it.
     pub fn finish_left_over(&self) {
+        let Ok(once) = self.finishing.clone().try_lock_owned() else { return };
         let kiosk = self.clone();
         self.tasks.spawn(async move {
+            let _once = once;
             let parts_for = |unfinished: &Unfinished| kiosk.parts_for(unfinished);
             tokio::select! {
                 // What is dropped in the middle is left as a crash would leave it: for the next start.
@@ -175,6 +181,7 @@ impl Kiosk {
             }
         };
         let parts = setup.disk.parts(api, self.clock, self.teller());
+        self.finish_left_over();
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             // A mistake of ours ends a visit and not the kiosk: nobody is left in front of a screen that stands.

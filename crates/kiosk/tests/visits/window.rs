@@ -246,6 +246,35 @@ async fn what_a_crash_left_is_finished_unseen() {
 }
 
 #[tokio::test]
+async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
+    let well = Arc::new(AtomicBool::new(false));
+    let healthy = well.clone();
+    let mut house = House::new(move |_, ask| match ask.path.as_str() {
+        REDEEM if healthy.load(Ordering::SeqCst) => ask.ready(&[("glb", "one")]),
+        REDEEM => Reply::status(500),
+        path if path.starts_with("/files/") => Reply::file(&glb(500)),
+        _ => Reply::default(),
+    })
+    .await;
+    house.profile.patience = Duration::from_millis(200);
+    let kiosk = kiosk(&house);
+    kiosk.start();
+    until(&kiosk, |screen| matches!(screen, Screen::Ended { .. })).await;
+    assert_eq!(exits(&house), [Some(6)]);
+    well.store(true, Ordering::SeqCst);
+    kiosk.again();
+    kiosk.start();
+    let both = async {
+        while exits(&house) != [Some(0), Some(0)] {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), both).await.expect("the first visitor's avatar too");
+    kiosk.stop().await;
+    assert_eq!(names(&house.out()).len(), 2);
+}
+
+#[tokio::test]
 async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     let (_never, closed) = gate();
     let house = House::new(move |_, ask| match ask.path.as_str() {
