@@ -15,6 +15,7 @@ mod data_dir;
 mod digest;
 mod disk;
 mod error;
+mod flaw;
 mod folder;
 mod format;
 mod journal;

@@ -4,7 +4,8 @@ use crate::crash::{self, Point};
 use crate::digest::Sha256;
 use crate::disk;
 use crate::error::{At, StoreError};
-use crate::format::{Format, HEAD, glb_length};
+use crate::flaw::{TAIL, flaw};
+use crate::format::{Format, HEAD};
 use cap_std::fs::{Dir, File};
 use sha2::Digest as _;
 use std::fmt;
@@ -38,9 +39,8 @@ pub struct WholeFile {
     pub sha256: Sha256,
     /// What its content is.
     pub format: Format,
-    /// The size that its own header states, in bytes (GLB only): another one than `bytes` means that it was cut
-    /// short, or that something was appended.
-    pub stated_bytes: Option<u64>,
+    /// What its own structure says against its being whole, as far as the format is known (GLB, PNG, zip, Blender).
+    pub flaw: Option<String>,
 }
 
 impl PartialFile {
@@ -152,7 +152,8 @@ impl PartialFile {
         if disk::is_there(&self.dir, &self.name, &name)? {
             return Err(StoreError::Exists { path: name });
         }
-        let whole = self.whole();
+        let tail = tail(&self.file).at("read", &part)?;
+        let whole = self.whole(&tail);
         // Windows renames no file that is open.
         drop(self.file);
         self.dir.rename(format!("{}{PART}", self.name), &self.dir, &self.name).at("rename", &part)?;
@@ -202,15 +203,24 @@ impl PartialFile {
         }
     }
 
-    fn whole(&self) -> WholeFile {
+    fn whole(&self, tail: &[u8]) -> WholeFile {
         WholeFile {
             name: self.name.clone(),
             bytes: self.offset,
             sha256: Sha256::from_bytes(self.hasher.clone().finalize().into()),
             format: Format::detect(&self.head),
-            stated_bytes: glb_length(&self.head),
+            flaw: flaw(&self.head, tail, self.offset),
         }
     }
+}
+
+/// The last bytes of a file.
+fn tail(mut file: &File) -> std::io::Result<Vec<u8>> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    Ok(tail)
 }
 
 /// Reads a whole file again: its size, digest and format.
@@ -232,7 +242,7 @@ pub(crate) fn read_whole(dir: &Dir, name: &str, path: &std::path::Path) -> Resul
         bytes,
         sha256: Sha256::from_bytes(hasher.finalize().into()),
         format: Format::detect(&head),
-        stated_bytes: glb_length(&head),
+        flaw: flaw(&head, &tail(&file).at("read", path)?, bytes),
     })
 }
 

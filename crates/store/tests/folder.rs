@@ -70,7 +70,7 @@ fn an_avatar_appears_whole_by_one_rename() {
     let out = root.path().join("deep/out");
     let visit = VisitId::new();
     let (folder, whole) = with_glb(&out, &visit);
-    assert_eq!((whole.bytes, whole.format, whole.stated_bytes), (12, Format::Glb, Some(12)));
+    assert_eq!((whole.bytes, whole.format, whole.flaw.as_deref()), (12, Format::Glb, None));
     assert_eq!(whole.sha256, Sha256::of(b"glTF\x02\0\0\0\x0c\0\0\0"));
     assert_eq!(names(&out), [format!(".{visit}.partial")], "nothing to see yet");
     assert!(Avatars::find(&out, &visit).expect("looked").is_none());

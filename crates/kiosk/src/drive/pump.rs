@@ -121,14 +121,12 @@ fn believable(file: &Fetch<'_>, format: Format) -> Result<(), String> {
     Ok(())
 }
 
-/// A file that says of itself that it is longer or shorter is not whole.
+/// A file whose own structure says that it is not all there is not whole.
 fn credible(file: &Fetch<'_>, whole: WholeFile) -> Result<WholeFile, Failure> {
     believable(file, whole.format).map_err(Failure::spent)?;
-    match whole.stated_bytes {
-        Some(stated) if stated != whole.bytes => {
-            Err(Failure::spent(format!("its own header says {stated} bytes, and {} came", whole.bytes)))
-        }
-        _ => Ok(whole),
+    match whole.flaw {
+        Some(flaw) => Err(Failure::spent(flaw)),
+        None => Ok(whole),
     }
 }
 

@@ -293,9 +293,11 @@ pub(crate) fn glb(bytes: usize) -> Vec<u8> {
     file
 }
 
-/// Something that begins as a PNG does.
+/// Something that begins and ends as a PNG does.
 pub(crate) fn png(bytes: usize) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    file.extend((file.len()..bytes).map(|at| u8::try_from(at % 241).expect("a byte")));
+    let end = b"\0\0\0\0IEND\xae\x42\x60\x82";
+    file.extend((file.len()..bytes - end.len()).map(|at| u8::try_from(at % 241).expect("a byte")));
+    file.extend(end);
     file
 }

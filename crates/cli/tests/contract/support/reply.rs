@@ -104,9 +104,11 @@ pub(crate) fn glb(size: u32) -> Vec<u8> {
     bytes
 }
 
-/// What begins like a zip.
+/// What begins and ends like a zip.
 pub(crate) fn zip() -> Vec<u8> {
     let mut bytes = b"PK\x03\x04".to_vec();
     bytes.extend((0..3_000_u32).map(|n| n.to_le_bytes()[0]));
+    bytes.extend(b"PK\x05\x06");
+    bytes.extend([0; 18]);
     bytes
 }
