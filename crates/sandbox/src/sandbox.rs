@@ -28,12 +28,16 @@ const MAX_SESSIONS: usize = 1_000;
 #[derive(Clone)]
 pub struct Sandbox(Arc<Shared>);
 
+/// What is called with each request's line.
+type Watcher = dyn Fn(&Sandbox, &RequestLine) + Send + Sync;
+
 struct Shared {
     inner: Mutex<Inner>,
     started: Instant,
     credentials: Credentials,
     closet: Closet,
     log: RequestLog,
+    watchers: RwLock<Vec<Arc<Watcher>>>,
     faults: Mutex<FaultSet>,
     limit: Limit,
     public_url: Option<Url>,
@@ -102,6 +106,7 @@ impl Sandbox {
             credentials,
             closet,
             log: RequestLog::default(),
+            watchers: RwLock::default(),
             faults: Mutex::new(faults),
             limit: Limit::new(settings.rate_limit),
             public_url: settings.public_url,
@@ -202,6 +207,25 @@ impl Sandbox {
     /// One line a request served from now on, credentials masked. A slow reader misses the oldest.
     pub fn requests(&self) -> broadcast::Receiver<RequestLine> {
         self.0.log.subscribe()
+    }
+
+    /// Calls `act` with each request's line from now on, after the request had its effect and before its answer's body
+    /// leaves: what `act` does to the sandbox is there for the asker's next request. So a test can play the phone at
+    /// the second poll, without waiting for anything.
+    ///
+    /// It must not block, and not panic.
+    pub fn watch(&self, act: impl Fn(&Self, &RequestLine) + Send + Sync + 'static) {
+        self.0.watchers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(act));
+    }
+
+    /// Takes in a request that is answered.
+    pub(crate) fn answered(&self, line: RequestLine) {
+        // Called without the lock: a watcher may set another one.
+        let watchers = self.0.watchers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for act in &watchers {
+            act(self, &line);
+        }
+        self.log().add(line);
     }
 
     /// Drops every picture and avatar that no token needs any more. A [`crate::Server`] does it by itself.

@@ -57,6 +57,6 @@ impl Drop for Pending {
         let Some(asked) = self.asked.take() else { return };
         let took = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let faults = self.struck.0.get().cloned().unwrap_or_default();
-        self.sandbox.log().add(asked.answered(self.status, took, faults));
+        self.sandbox.answered(asked.answered(self.status, took, faults));
     }
 }

@@ -3,7 +3,7 @@
 use crate::support::World;
 use axum::body::Body;
 use axum::http::Method;
-use sandbox::Scenario;
+use sandbox::{AvatarChoice, Scenario};
 
 #[tokio::test]
 async fn a_tester_plays_the_phone_and_forces_states() {
@@ -31,6 +31,26 @@ async fn a_tester_plays_the_phone_and_forces_states() {
     );
     assert_eq!(world.post("/sandbox/tokens/unknown/expire", "").await.refusal(), (404, 101));
     assert_eq!(world.redeem(&token).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_watcher_acts_between_an_answer_and_the_next_request() {
+    let world = World::new(Scenario::Happy);
+    world.sandbox.watch(|sandbox, line| {
+        if line.path == "/redeemExportToken" && line.status == 200 {
+            for token in sandbox.state().tokens {
+                _ = sandbox.associate(&token.token, &AvatarChoice::New, None);
+            }
+        }
+    });
+    let token = world.generate().await;
+    let status = async || {
+        world.redeem(&token).await.json()["payload_incomplete"]["completion_status"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    assert_eq!(status().await.as_deref(), Some("no_associated_avatar"));
+    assert_eq!(status().await.as_deref(), Some("in_queue"));
 }
 
 #[tokio::test]
