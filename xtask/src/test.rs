@@ -88,13 +88,14 @@ pub(crate) fn soak(options: &Options) -> Result<(), Failure> {
     plan.run()
 }
 
-/// What becomes of avatars when the program is killed, or the power fails: each prints its table.
+/// What becomes of avatars when the program is killed, the power fails, the backend misbehaves, and all of it for a
+/// long day: each prints its table.
 fn matrices(plan: &mut Plan<'_>, words: &[String]) {
     if !cfg!(target_os = "linux") {
         return;
     }
     let mut build = whole(&["build"]);
-    build.args(["--bin", "copresence", "--bin", "matrices"]);
+    build.args(["--bin", "copresence", "--bin", "matrices", "--example", "day"]);
     plan.program("the program with its crash points", build, "mend what the compiler says above");
     let mut matrices = Command::new(project::built("matrices"));
     matrices.args(words).arg("--write").arg(project::target().join("matrices"));

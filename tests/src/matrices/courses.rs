@@ -2,6 +2,7 @@
 
 use crate::Trouble;
 use crate::backend::{Asset, Backend, Script};
+use crate::files::{glb, png, zip};
 use crate::stand::{Ran, Stand, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -166,24 +167,14 @@ impl Course {
                 Asset {
                     export_type: "fbx",
                     name: "avatar_fbx.zip",
-                    bytes: begun(b"PK\x03\x04", 3_000),
+                    bytes: zip(3_000),
                     gone: self.files == Files::OneGone,
                 },
-                Asset {
-                    export_type: "png",
-                    name: "avatar.png",
-                    bytes: begun(b"\x89PNG\r\n\x1a\n", 900),
-                    gone: false,
-                },
+                Asset { export_type: "png", name: "avatar.png", bytes: png(900), gone: false },
             ],
             Files::Large => vec![
                 Asset { export_type: "glb", name: "avatar.glb", bytes: glb(9 << 20), gone: false },
-                Asset {
-                    export_type: "png",
-                    name: "avatar.png",
-                    bytes: begun(b"\x89PNG\r\n\x1a\n", 900),
-                    gone: false,
-                },
+                Asset { export_type: "png", name: "avatar.png", bytes: png(900), gone: false },
             ],
         };
         Ok(Backend::start(Script { files, waits: 3, one_time: self.one_time })?)
@@ -246,19 +237,4 @@ pub(crate) fn other_disk() -> Option<PathBuf> {
     let other = Path::new("/dev/shm");
     let device = |path: &Path| path.metadata().map(|meta| meta.dev()).ok();
     (device(other)? != device(&std::env::temp_dir())?).then(|| other.to_owned())
-}
-
-/// A binary glTF whose header says the truth: magic, version 2, length.
-fn glb(size: u32) -> Vec<u8> {
-    let mut bytes = b"glTF\x02\0\0\0".to_vec();
-    bytes.extend(size.to_le_bytes());
-    bytes.extend((12..size).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]));
-    bytes
-}
-
-/// What begins as files of its type do.
-fn begun(magic: &[u8], size: u32) -> Vec<u8> {
-    let mut bytes = magic.to_vec();
-    bytes.extend((0..size).map(|n| n.wrapping_mul(2_246_822_519).to_be_bytes()[0]));
-    bytes
 }

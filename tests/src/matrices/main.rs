@@ -5,10 +5,14 @@
 //! broken, each breach with the command line that brings it back.
 
 mod backend;
+mod booth;
 mod cells;
 mod claims;
 mod courses;
+mod endurance;
 mod fates;
+mod faults;
+mod files;
 mod journal;
 mod kill;
 mod power;
@@ -56,6 +60,10 @@ enum Which {
     Kill,
     /// The power fails at each step, and what was not flushed is lost
     Power,
+    /// Each fault of the sandbox, on each endpoint, at each place of a visit
+    Faults,
+    /// A day of visitors in one process, at a backend that fails at random
+    Endurance,
 }
 
 impl Which {
@@ -63,6 +71,8 @@ impl Which {
         match self {
             Self::Kill => kill::run(options),
             Self::Power => power::run(options),
+            Self::Faults => faults::run(options),
+            Self::Endurance => endurance::run(options),
         }
     }
 
