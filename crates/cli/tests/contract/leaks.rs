@@ -1,6 +1,7 @@
 //! Every planted secret, searched for in every form in all that the program writes, at its loudest, over crashes,
 //! recoveries and backends that repeat what they were sent.
 
+use crate::crash::{nothing_is_left, recovered, until_kept};
 use crate::support::backend::{API_KEY, Backend, PASSWORD, SESSION_TOKEN, Script, TOKEN, USERNAME};
 use crate::support::program::{Live, Ran, Stand};
 use crate::support::reply::{Asset, Manner, Reply, glb, zip};
@@ -211,6 +212,51 @@ fn a_login_whose_answers_repeat_everything() {
     let left = Left::of(&stand, &ran);
     left.holds_no(&CREDENTIALS);
     left.holds_only_in(TOKEN, &["stdout", "stderr"]);
+}
+
+#[test]
+fn what_a_crash_leaves_holds_the_token_in_the_journal_alone_and_no_credential() {
+    let mut redeem = echoes(&format!("key {API_KEY}, session {SESSION_TOKEN}"));
+    redeem.push(Reply::Never);
+    let backend = Backend::start(Script { redeem: redeem.clone(), ..Script::default() });
+    let stand = Stand::new();
+    let live = Live::start(loud(&stand, &backend, &["--timeout", "1h"]));
+    backend.until_redeems(2);
+    let ran = live.kill();
+    let left = Left::of(&stand, &ran);
+    left.holds_no(&CREDENTIALS);
+    left.holds_only_in(TOKEN, &["stdout", "stderr", "journal.sqlite"]);
+    // And what recover makes of it, with a backend that repeats its words to it as well.
+    backend
+        .answer_from_now(Reply::json(400, &json!({"code": 101, "error": format!("no token for {API_KEY}")})));
+    let ran = loud_recover(&stand);
+    assert!(matches!(ran.exit, Some(4 | 9 | 10)), "{}\n{}", ran.stdout, ran.stderr);
+    let left = Left::of(&stand, &ran);
+    left.holds_no(&CREDENTIALS);
+    left.holds_no(&[TOKEN]);
+    nothing_is_left(&stand);
+}
+
+#[test]
+fn what_a_crash_in_a_download_leaves_holds_the_urls_in_the_journal_alone() {
+    let kind = format!("glb {API_KEY}");
+    let assets = vec![Asset::new(&kind, glb(3 << 20)).but(Manner::StallsAfter(1 << 20))];
+    let backend = Backend::start(Script { assets, redeem: vec![Reply::Urls], ..Script::default() });
+    let stand = Stand::new();
+    let live = Live::start(loud(&stand, &backend, &[]));
+    backend.until_sent(1 << 20);
+    until_kept(&stand, "avatar_glb_1c.glb", |state| crate::crash::came(state) > 0);
+    let ran = live.kill();
+    let left = Left::of(&stand, &ran);
+    left.holds_no(&CREDENTIALS);
+    left.holds_only_in(SIGNATURE, &["journal.sqlite"]);
+    // It is spent, and pages that held it are overwritten with the next writing back at the latest.
+    left.holds_only_in(TOKEN, &["stdout", "stderr", "journal.sqlite"]);
+    let ran = loud_recover(&stand);
+    recovered(&Ran { exit: ran.exit, stdout: ran.stdout.clone(), stderr: String::new() }, 0, "saved");
+    let left = Left::of(&stand, &ran);
+    left.holds_no(&CREDENTIALS);
+    left.holds_no(&[SIGNATURE, TOKEN]);
 }
 
 #[test]

@@ -313,7 +313,11 @@ impl Shared {
         } else {
             200
         };
-        connection.head(status, &headers, bytes.len())?;
+        if asset.manner == Manner::Unstated {
+            connection.head_without_length(status, &headers)?;
+        } else {
+            connection.head(status, &headers, bytes.len())?;
+        }
         let stop = match asset.manner {
             Manner::StallsAfter(at) | Manner::StallsThenGone(at) | Manner::CutAfter(at) if first => at,
             _ => bytes.len(),

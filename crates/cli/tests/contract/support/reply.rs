@@ -78,6 +78,8 @@ pub(crate) enum Manner {
     StallsThenGone(usize),
     /// The first answer ends after so many bytes; ranges are served.
     CutAfter(usize),
+    /// No answer says how long the file is; ranges are served.
+    Unstated,
 }
 
 impl Asset {

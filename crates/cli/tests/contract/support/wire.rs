@@ -64,7 +64,18 @@ impl Connection {
         headers: &[(&str, String)],
         length: usize,
     ) -> std::io::Result<()> {
-        let mut text = format!("HTTP/1.1 {status} Status\r\nContent-Length: {length}\r\n");
+        let mut headers = headers.to_vec();
+        headers.push(("Content-Length", length.to_string()));
+        self.head_without_length(status, &headers)
+    }
+
+    /// The same; where the body ends, the connection does.
+    pub(crate) fn head_without_length(
+        &mut self,
+        status: u16,
+        headers: &[(&str, String)],
+    ) -> std::io::Result<()> {
+        let mut text = format!("HTTP/1.1 {status} Status\r\n");
         for (name, value) in headers {
             text.extend([name, ": ", value, "\r\n"]);
         }
