@@ -1,5 +1,6 @@
 //! Which backend is asked, how, and with which credentials: what a profile and the keychain hold.
 
+use crate::plan::{SetupError, endpoint};
 use http::Method;
 use protocol::{ApiKey, PartnerKey, Password, SessionToken, Username, headers};
 use std::fmt;
@@ -51,6 +52,14 @@ impl Backend {
             source: TokenSource::Direct,
             redeem: RedeemRoute::Vendor,
         }
+    }
+
+    /// Where a path (and query, if any) of the vendor's API is: under the base URL, whose own path stays in front.
+    ///
+    /// # Errors
+    /// [`SetupError::Url`] for a base URL that cannot be called.
+    pub fn endpoint(&self, path: &str) -> Result<Url, SetupError> {
+        endpoint(&self.base_url, path)
     }
 }
 

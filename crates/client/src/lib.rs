@@ -25,6 +25,7 @@ pub mod exchange;
 pub mod har;
 mod lost;
 mod plan;
+pub mod probe;
 pub mod redact;
 mod transport;
 mod trust;

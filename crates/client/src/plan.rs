@@ -253,7 +253,7 @@ fn partner_headers(
 }
 
 /// A path (and query, if any) under the base URL, whose own path stays in front.
-fn endpoint(base: &Url, path: &str) -> Result<Url, SetupError> {
+pub(crate) fn endpoint(base: &Url, path: &str) -> Result<Url, SetupError> {
     let mut url = usable(base, "base URL")?;
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let whole = format!("{}/{}", url.path().trim_end_matches('/'), path.trim_start_matches('/'));

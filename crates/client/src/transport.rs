@@ -102,7 +102,7 @@ impl Transport {
         };
         capture.head(&response);
         let status = response.status().as_u16();
-        let unpacked = match self.whole_body(&mut response, deadline, &redactor).await {
+        let unpacked = match self.whole_body(&mut response, deadline, MAX_BODY, &redactor).await {
             Ok(body) => coding::undo(response.headers(), body),
             Err(mut evidence) => {
                 // Of what came before the line broke, as much as can be unpacked.
@@ -122,7 +122,7 @@ impl Transport {
                 return Err(CallError::Broken(BrokenAnswer { status, mismatch, body }));
             }
             Some(Fault::TooLarge) => {
-                let evidence = too_large(Some(status), body);
+                let evidence = too_large(Some(status), body, MAX_BODY);
                 capture.fail(format!("unanswered: {evidence}"));
                 return Err(CallError::Unanswered(evidence));
             }
@@ -166,10 +166,12 @@ impl Transport {
         }
     }
 
-    async fn whole_body(
+    /// Reads a body to its end, and no further than `limit` bytes.
+    pub(crate) async fn whole_body(
         &self,
         response: &mut reqwest::Response,
         deadline: Instant,
+        limit: usize,
         redactor: &Redactor,
     ) -> Result<Bytes, Evidence> {
         let status = Some(response.status().as_u16());
@@ -178,10 +180,10 @@ impl Transport {
             let until = deadline.min(Instant::now() + self.time_outs.read);
             match timeout_at(until, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
-                    let room = MAX_BODY - body.len();
+                    let room = limit - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                     if chunk.len() > room {
-                        return Err(too_large(status, body.freeze()));
+                        return Err(too_large(status, body.freeze(), limit));
                     }
                 }
                 Ok(Ok(None)) if is_cut(response, &body) => {
@@ -251,8 +253,8 @@ fn is_cut(response: &reqwest::Response, body: &[u8]) -> bool {
         && serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
-fn too_large(status: Option<u16>, body: Bytes) -> Evidence {
-    let words = format!("the body goes over {MAX_BODY} bytes and was not read further");
+fn too_large(status: Option<u16>, body: Bytes, limit: usize) -> Evidence {
+    let words = format!("the body goes over {limit} bytes and was not read further");
     Evidence { loss: Loss::TooLarge, status, body, words }
 }
 

@@ -5,5 +5,6 @@ mod downloads;
 mod environment;
 mod faults;
 mod once;
+mod probes;
 mod recording;
 mod support;

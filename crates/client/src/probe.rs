@@ -1,0 +1,219 @@
+//! Requests as somebody words them, right or wrong on purpose, and their answers with every header: what checks of
+//! a backend are made of.
+//!
+//! The promises of [`crate::Api`] hold here too: one request is one request, nothing is followed, and what is kept
+//! as evidence is redacted at capture. The raw [`Reply`] stays in memory.
+
+use crate::backend::TimeOuts;
+use crate::capture::Capture;
+use crate::coding;
+use crate::error::CallError;
+use crate::exchange::{Call, Exchange, NoRecorder, Recorder};
+use crate::plan::{Route, SetupError};
+use crate::redact::Redactor;
+use crate::transport::{Headless, Transport, request};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::time::Instant;
+use url::Url;
+
+/// One request, whole.
+#[derive(Clone)]
+pub struct Probe {
+    /// Which endpoint it is meant for.
+    pub call: Call,
+    /// Any method.
+    pub method: Method,
+    /// http or https.
+    pub url: Url,
+    /// Sent as they are, over those of every request.
+    pub headers: Vec<(String, String)>,
+    /// Sent as it is.
+    pub body: Option<String>,
+    /// Where in a successful answer a new secret stands (JSON Pointer), so that the evidence does not show it.
+    pub token_pointer: Option<String>,
+    /// The longest body that is read, in bytes.
+    pub limit: usize,
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe")
+            .field("call", &self.call)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A whole answer.
+#[derive(Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// Every header, as it came.
+    pub headers: HeaderMap,
+    /// The body, as it came.
+    pub body: Bytes,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("body_size", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of a probe.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    /// The evidence, redacted.
+    pub exchange: Exchange,
+    /// The answer; else [`CallError::NeverSent`] or [`CallError::Unanswered`].
+    pub reply: Result<Reply, CallError>,
+}
+
+/// Sends probes.
+pub struct Prober {
+    transport: Transport,
+    known: RwLock<Redactor>,
+}
+
+impl fmt::Debug for Prober {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prober").finish_non_exhaustive()
+    }
+}
+
+impl Prober {
+    /// Sends nothing yet. `needs_tls`: whether missing root certificates are an error.
+    ///
+    /// # Errors
+    /// [`SetupError::NoRoots`] and [`SetupError::Client`].
+    pub fn new(time_outs: TimeOuts, needs_tls: bool) -> Result<Self, SetupError> {
+        let transport = Transport::new(time_outs, Arc::new(NoRecorder), needs_tls)?;
+        Ok(Self { transport, known: RwLock::default() })
+    }
+
+    /// Masks this secret in everything that is captured from now on.
+    pub fn learn(&self, secret: &str) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        *known = known.and(secret);
+    }
+
+    /// All secrets known by now.
+    pub fn redactor(&self) -> Redactor {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends one request and reads its whole answer, whatever its status.
+    ///
+    /// # Errors
+    /// What in the probe no HTTP request can carry; nothing was sent then.
+    pub async fn send(&self, probe: Probe) -> Result<Probed, SetupError> {
+        let request = worded(&probe)?;
+        let redactor = self.redactor();
+        let slot = Arc::new(Slot::default());
+        let capture = Capture::begin(
+            probe.call,
+            &request,
+            probe.token_pointer.clone(),
+            redactor.clone(),
+            Arc::clone(&slot) as Arc<dyn Recorder>,
+        );
+        let reply = self.reply(&probe, request, capture, &redactor).await;
+        let exchange =
+            slot.take().ok_or_else(|| SetupError::Client("an exchange was not captured".to_owned()))?;
+        Ok(Probed { exchange, reply })
+    }
+
+    async fn reply(
+        &self,
+        probe: &Probe,
+        request: reqwest::Request,
+        mut capture: Capture,
+        redactor: &Redactor,
+    ) -> Result<Reply, CallError> {
+        // A file may take longer than an answer; that bytes go on coming is seen to all the same.
+        let total = self.transport.time_outs.total;
+        let deadline = Instant::now() + if probe.call == Call::Download { total * 20 } else { total };
+        let mut response = match self.transport.head(request, Some(deadline), redactor).await {
+            Ok(response) => response,
+            Err(Headless::NeverSent(cause)) => {
+                capture.fail(format!("never sent: {cause}"));
+                return Err(CallError::NeverSent(cause));
+            }
+            Err(Headless::Unanswered(evidence)) => {
+                capture.fail(format!("unanswered: {evidence}"));
+                return Err(CallError::Unanswered(evidence));
+            }
+        };
+        capture.head(&response);
+        let body = self.transport.whole_body(&mut response, deadline, probe.limit, redactor).await;
+        let mut keep = |body: &Bytes| {
+            if probe.call == Call::Download {
+                capture.passed(body.len());
+            } else {
+                capture.body(body.clone());
+            }
+        };
+        match body {
+            Ok(body) => {
+                // A file is looked at as it came; a packed answer would hide from redaction what it holds.
+                let body = match probe.call {
+                    Call::Download => body,
+                    _ => coding::undo(response.headers(), body).body,
+                };
+                keep(&body);
+                capture.end();
+                let status = response.status().as_u16();
+                Ok(Reply { status, headers: response.headers().clone(), body })
+            }
+            Err(evidence) => {
+                keep(&evidence.body);
+                capture.fail(format!("unanswered: {evidence}"));
+                Err(CallError::Unanswered(evidence))
+            }
+        }
+    }
+}
+
+/// Takes the one exchange of a probe.
+#[derive(Default)]
+struct Slot(Mutex<Option<Exchange>>);
+
+impl Slot {
+    fn take(&self) -> Option<Exchange> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Recorder for Slot {
+    fn record(&self, exchange: Exchange) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(exchange);
+    }
+}
+
+fn worded(probe: &Probe) -> Result<reqwest::Request, SetupError> {
+    let mut headers = HeaderMap::new();
+    if probe.call != Call::Download {
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    }
+    if probe.body.is_none() && !matches!(probe.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    for (name, value) in &probe.headers {
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| SetupError::NotAHeaderName { name: name.clone() })?;
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| SetupError::NotAHeaderValue { what: format!("value of the header {name}") })?;
+        headers.insert(header, value);
+    }
+    let route = Route { method: probe.method.clone(), url: probe.url.clone(), headers };
+    let mut request = request(&route);
+    *request.body_mut() = probe.body.clone().map(Into::into);
+    Ok(request)
+}

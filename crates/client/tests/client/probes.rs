@@ -1,0 +1,52 @@
+//! Requests that are wrong on purpose: sent as they are worded, kept without their secrets.
+
+use crate::support::{API_KEY, Act, RawServer, TOKEN, answer};
+use client::probe::{Probe, Prober};
+use client::{Call, CallError, TimeOuts};
+use http::Method;
+
+fn probe(server: &RawServer, call: Call) -> Probe {
+    Probe {
+        call,
+        method: Method::POST,
+        url: server.url("/generateExportToken"),
+        headers: vec![("X-Copresence-REST-API-Key".to_owned(), API_KEY.to_owned())],
+        body: None,
+        token_pointer: Some("/token".to_owned()),
+        limit: 1_000,
+    }
+}
+
+#[tokio::test]
+async fn the_answer_comes_with_every_header_and_the_evidence_without_a_secret() {
+    let told = answer(
+        "201 Created",
+        &["X-Echo: key=api-key-0123456789", "Cache-Control: no-store"],
+        &format!("{{\"token\":\"{TOKEN}\"}}"),
+    );
+    let server = RawServer::start(vec![Act::Send(told)]).await;
+    let prober = Prober::new(TimeOuts::default(), false).expect("a prober");
+    prober.learn(API_KEY);
+    let sent = prober.send(probe(&server, Call::Generate)).await.expect("sent");
+    let reply = sent.reply.expect("an answer");
+    assert_eq!((reply.status, &reply.headers["cache-control"]), (201, &"no-store".parse().expect("a value")));
+    assert!(String::from_utf8_lossy(&reply.body).contains(TOKEN), "the raw answer is for checks");
+    let shown = format!("{:?}", sent.exchange);
+    assert!(!shown.contains(API_KEY) && !shown.contains(TOKEN), "{shown}");
+    assert!(server.heads()[0].contains("x-copresence-rest-api-key: api-key-0123456789"));
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_and_a_broken_connection_are_told_apart_from_an_answer() {
+    let server = RawServer::start(vec![
+        Act::Send(answer("200 OK", &[], &"x".repeat(2_000))),
+        Act::SendAndReset(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf".to_vec()),
+    ])
+    .await;
+    let prober = Prober::new(TimeOuts::default(), false).expect("a prober");
+    for _ in 0..2 {
+        let sent = prober.send(probe(&server, Call::Download)).await.expect("sent");
+        assert!(matches!(sent.reply, Err(CallError::Unanswered(_))), "{:?}", sent.reply);
+        assert!(sent.exchange.error.is_some() && sent.exchange.body.is_none());
+    }
+}
