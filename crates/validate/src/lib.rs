@@ -1,1 +1,33 @@
-//! Integration checks and their reports: empty so far; only its place in the layering is fixed.
+//! Checks of a backend, Copresence's own, a sandbox, or a partner's relay, with evidence and reports.
+//!
+//! [`requirement`] holds what can be kept or broken, sentence by sentence. [`act`]s are done to the backend once
+//! each, within a budget; what they bring is [`seen`]. [`check`]s are small judgements over that, so that one
+//! expensive avatar serves many of them and none depends on another's verdict. A [`report::Report`] says what
+//! came of it.
+
+pub mod act;
+pub mod check;
+pub mod checks;
+pub mod content;
+pub mod hand;
+pub mod latency;
+pub mod plan;
+
+pub mod requirement;
+pub mod run;
+pub mod seen;
+mod target;
+pub mod tester;
+
+pub use act::Act;
+pub use check::{Check, Verdict};
+pub use hand::{Hand, Invitation, People};
+pub use plan::Plan;
+
+pub use requirement::Level;
+pub use run::{Event, Run, RunError};
+pub use target::{Options, Target};
+pub use tester::Tester;
+
+/// What hosts need of the layers below to name a backend.
+pub use client::{Backend, Credentials, LoginRoute, RedeemRoute, TimeOuts, TokenSource};

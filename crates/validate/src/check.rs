@@ -1,0 +1,141 @@
+//! A check: one small judgement over what was seen.
+
+use crate::act::Act;
+use crate::seen::{Seen, Step};
+use serde::{Deserialize, Serialize};
+
+/// What a check says in the end.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The backend keeps it.
+    Pass,
+    /// The backend breaks it.
+    Fail,
+    /// It was left out: by choice, for the budget, or because nobody was there.
+    Skipped,
+    /// It was tried, and nothing can be told.
+    Inconclusive,
+    /// There is nothing here that it could judge.
+    NotApplicable,
+}
+
+impl Verdict {
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Skipped => "skipped",
+            Self::Inconclusive => "inconclusive",
+            Self::NotApplicable => "not applicable",
+        }
+    }
+
+    /// Whether it tells something about the backend.
+    pub fn is_judged(self) -> bool {
+        matches!(self, Self::Pass | Self::Fail)
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What should have come.
+    pub expected: String,
+    /// What came; no value that may be a secret.
+    pub came: String,
+    /// The numbers of the steps that show it.
+    pub steps: Vec<usize>,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// Kept; what was seen, and the steps that show it.
+    Pass(String, Vec<usize>),
+    /// Broken.
+    Fail(Vec<Finding>),
+    /// Left out, and why.
+    Skipped(String),
+    /// Nothing can be told.
+    Inconclusive(String),
+    /// Nothing to judge.
+    NotApplicable(String),
+}
+
+/// A check.
+#[derive(Debug)]
+pub struct Check {
+    /// Stable, as in `redeem.unknown-400`.
+    pub id: &'static str,
+    /// What should hold, as a sentence.
+    pub title: &'static str,
+    /// The acts without which there is nothing to judge.
+    pub needs: &'static [Act],
+    /// What to do when it fails.
+    pub remedy: &'static str,
+    /// Judges.
+    pub judge: fn(&Seen) -> Judged,
+}
+
+/// Gathers what is wrong, and passes when nothing is.
+#[derive(Default)]
+pub(crate) struct Sheet {
+    seen: Vec<usize>,
+    findings: Vec<Finding>,
+}
+
+/// As many findings and steps are told of one check.
+const MOST_TOLD: usize = 5;
+
+impl Sheet {
+    /// A step that was looked at.
+    pub(crate) fn look(&mut self, step: &Step) {
+        self.seen.push(step.number);
+    }
+
+    /// Looks at a step, which must be so.
+    pub(crate) fn expect(
+        &mut self,
+        step: &Step,
+        good: bool,
+        expected: impl Into<String>,
+        came: impl Into<String>,
+    ) {
+        self.look(step);
+        if !good {
+            self.wrong(&[step], expected, came);
+        }
+    }
+
+    pub(crate) fn wrong(&mut self, steps: &[&Step], expected: impl Into<String>, came: impl Into<String>) {
+        let steps = steps.iter().take(MOST_TOLD).map(|step| step.number).collect();
+        self.findings.push(Finding { expected: expected.into(), came: came.into(), steps });
+    }
+
+    pub(crate) fn has_findings(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
+    /// Whether nothing was looked at.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seen.is_empty() && self.findings.is_empty()
+    }
+
+    /// Nothing wrong passes, when something was looked at at all.
+    pub(crate) fn judged(mut self, passed: impl Into<String>, nothing: impl Into<String>) -> Judged {
+        if !self.findings.is_empty() {
+            self.findings.truncate(MOST_TOLD);
+            return Judged::Fail(self.findings);
+        }
+        if self.seen.is_empty() {
+            return Judged::Inconclusive(nothing.into());
+        }
+        self.seen.dedup();
+        self.seen.truncate(MOST_TOLD);
+        Judged::Pass(passed.into(), self.seen)
+    }
+}

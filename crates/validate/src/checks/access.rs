@@ -1,0 +1,169 @@
+//! Logging in, and making Export Tokens.
+
+use super::{is_json, refused, shown};
+use crate::act::Act;
+use crate::check::{Check, Judged, Sheet};
+use crate::seen::{Role, Seen};
+use std::collections::BTreeMap;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "login.gives-session",
+        title: "A right login is answered with a session token",
+        needs: &[Act::Login],
+        remedy: "Answer the login of a business account with 200 and the session token as a string, at the place that the profile's `login.token` names.",
+        judge: gives_session,
+    },
+    Check {
+        id: "login.wrong-password",
+        title: "A wrong password is refused",
+        needs: &[Act::Login],
+        remedy: "Refuse a login whose password is wrong with 401 (Parse: 404 with code 101), and bring no session token.",
+        judge: |seen| refused(seen, Role::LoginWrongPassword, "a wrong password"),
+    },
+    Check {
+        id: "login.unknown-user",
+        title: "An unknown user is refused",
+        needs: &[Act::Login],
+        remedy: "Refuse a login of a user that there is not, in the same words as a wrong password, so that nobody learns who has an account.",
+        judge: |seen| refused(seen, Role::LoginUnknownUser, "an unknown user"),
+    },
+    Check {
+        id: "login.needs-key",
+        title: "A login without the REST API key is refused",
+        needs: &[Act::Login],
+        remedy: "Ask for X-Copresence-REST-API-Key at the login too, as at every other call.",
+        judge: |seen| refused(seen, Role::LoginNoKey, "a login without the API key"),
+    },
+    Check {
+        id: "generate.succeeds",
+        title: "An Export Token is generated for key and session token",
+        needs: &[Act::Generate],
+        remedy: "Answer POST /generateExportToken with 200 when both headers are right. If the credentials may be wrong, check them first: `copresence credentials status`.",
+        judge: succeeds,
+    },
+    Check {
+        id: "generate.token-string",
+        title: "The answer's `token` is a string that a header can carry",
+        needs: &[Act::Generate],
+        remedy: "Answer with a JSON object whose `token` is a non-empty string of visible ASCII: clients send it back as a header's value.",
+        judge: token_string,
+    },
+    Check {
+        id: "generate.distinct",
+        title: "Two Export Tokens are never the same",
+        needs: &[Act::Generate, Act::GenerateAgain],
+        remedy: "Make a new token for each request, and let nothing between cache the answer.",
+        judge: distinct,
+    },
+    Check {
+        id: "generate.json",
+        title: "The answer says that it is JSON",
+        needs: &[Act::Generate],
+        remedy: "Send `Content-Type: application/json` with the answer of /generateExportToken.",
+        judge: json,
+    },
+    Check {
+        id: "generate.no-key",
+        title: "No token without the REST API key",
+        needs: &[Act::Strangers],
+        remedy: "Refuse /generateExportToken without X-Copresence-REST-API-Key (401 or 403).",
+        judge: |seen| refused(seen, Role::GenerateNoKey, "no API key"),
+    },
+    Check {
+        id: "generate.wrong-key",
+        title: "No token for a wrong REST API key",
+        needs: &[Act::Strangers],
+        remedy: "Compare the whole of X-Copresence-REST-API-Key, not only that it is there.",
+        judge: |seen| refused(seen, Role::GenerateWrongKey, "a wrong API key"),
+    },
+    Check {
+        id: "generate.no-session",
+        title: "No token without a session token",
+        needs: &[Act::Strangers],
+        remedy: "Refuse /generateExportToken without X-Copresence-Session-Token (401; Parse: code 209): generating is a business account's permission.",
+        judge: |seen| refused(seen, Role::GenerateNoSession, "no session token"),
+    },
+    Check {
+        id: "generate.wrong-session",
+        title: "No token for a wrong session token",
+        needs: &[Act::Strangers],
+        remedy: "Look the session token up, all of it, before anything is generated.",
+        judge: |seen| refused(seen, Role::GenerateWrongSession, "a wrong session token"),
+    },
+    Check {
+        id: "generate.get-makes-none",
+        title: "GET generates no token",
+        needs: &[Act::Strangers],
+        remedy: "Answer other methods than POST at /generateExportToken with 405: browsers, crawlers and caches ask by GET without being told to.",
+        judge: |seen| refused(seen, Role::GenerateByGet, "GET instead of POST"),
+    },
+];
+
+fn gives_session(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for step in seen.of(Role::Login).filter(|step| step.reply.is_some()) {
+        let body = step.json();
+        let session = body.as_ref().and_then(|body| body.pointer(&seen.ground.session_pointer));
+        let expected = format!("2xx, and a session token (a string) at {}", seen.ground.session_pointer);
+        let good = step.succeeded() && session.and_then(|s| s.as_str()).is_some_and(|s| !s.is_empty());
+        let kind = session
+            .map_or("nothing there", |s| if s.is_string() { "a string there" } else { "no string there" });
+        sheet.expect(step, good, expected, format!("{}, {kind}", step.came()));
+    }
+    sheet.judged("a session token came", "no answer came")
+}
+
+fn succeeds(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for step in seen.of(Role::Generate).filter(|step| step.reply.is_some()) {
+        sheet.expect(step, step.succeeded(), "2xx for right credentials", step.came());
+    }
+    sheet.judged("generated", "no answer came")
+}
+
+fn token_string(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
+        let body = step.json();
+        let token = body.as_ref().and_then(|body| body.pointer(&seen.ground.token_pointer));
+        let good = token
+            .and_then(|token| token.as_str())
+            .is_some_and(|token| !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic()));
+        let expected = format!("a string of visible ASCII at {}", seen.ground.token_pointer);
+        let came = match token {
+            Some(token) if token.is_string() => {
+                "a string that no header can carry, or an empty one".to_owned()
+            }
+            other => shown(other),
+        };
+        sheet.expect(step, good, expected, came);
+    }
+    sheet.judged("a string came", "no token was generated")
+}
+
+fn distinct(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    let mut earlier = BTreeMap::new();
+    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
+        let token = step.json().and_then(|body| Some(body.pointer(&seen.ground.token_pointer)?.to_string()));
+        let Some(token) = token else { continue };
+        sheet.look(step);
+        if let Some(first) = earlier.insert(token, step) {
+            sheet.wrong(&[first, step], "a token of its own for each request", "the same token twice");
+        }
+    }
+    if earlier.len() < 2 && !sheet.has_findings() {
+        return Judged::Inconclusive("fewer than two tokens came".to_owned());
+    }
+    sheet.judged(format!("{} tokens, all different", earlier.len()), "fewer than two tokens came")
+}
+
+fn json(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
+        let came = step.header("content-type").unwrap_or_else(|| "no Content-Type".to_owned());
+        sheet.expect(step, is_json(step), "Content-Type: application/json", came);
+    }
+    sheet.judged("application/json", "no token was generated")
+}

@@ -1,0 +1,155 @@
+//! The answer that carries the URLs, and what it does to the token.
+
+use super::{not_active, redeem, shown};
+use crate::act::Act;
+use crate::check::{Check, Judged, Sheet};
+use crate::content::extension;
+use crate::seen::{Role, Seen, Step};
+use serde_json::Value;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "visit.delivered",
+        title: "Once the avatar is ready, a redeem brings its URLs",
+        needs: &[Act::Visit],
+        remedy: "Answer with `avatar_ready: true` and `payload_complete` as soon as the avatar is processed.",
+        judge: delivered,
+    },
+    Check {
+        id: "delivery.flag",
+        title: "With the URLs, `avatar_ready` is the boolean true",
+        needs: &[Act::Visit],
+        remedy: "Send `avatar_ready: true`, a JSON boolean, in the answer that carries the URLs.",
+        judge: flag,
+    },
+    Check {
+        id: "delivery.urls",
+        title: "Each entry of `payload_complete` has an absolute http(s) `download_URL`",
+        needs: &[Act::Visit],
+        remedy: "Send `payload_complete` as a list of objects with `download_URL` (this spelling), a whole URL with scheme and host.",
+        judge: urls,
+    },
+    Check {
+        id: "delivery.types",
+        title: "Each entry of `payload_complete` has an `export_type`",
+        needs: &[Act::Visit],
+        remedy: "Send `export_type` as a non-empty string with each URL: clients choose by it what to load.",
+        judge: types,
+    },
+    Check {
+        id: "delivery.extension",
+        title: "Each `export_type` reads as a file extension",
+        needs: &[Act::Visit],
+        remedy: "Use the usual file extension as `export_type`, as in glb, fbx or blend.",
+        judge: extensions,
+    },
+    Check {
+        id: "delivery.spent",
+        title: "After the URLs were delivered, the token is answered with 400",
+        needs: &[Act::Visit],
+        remedy: "Invalidate the token in the same transaction that hands the URLs out, and answer 400 from then on.",
+        judge: |seen| not_active(seen, Role::RedeemSpent),
+    },
+    Check {
+        id: "delivery.race",
+        title: "Of several redeems at once, one at most brings the URLs",
+        needs: &[Act::Race],
+        remedy: "Take the token out of use atomically (one conditional update), before the answer is made: otherwise two clients both get the avatar.",
+        judge: race,
+    },
+    Check {
+        id: "token.expires",
+        title: "A token whose time is over is answered with 400",
+        needs: &[Act::Expiry],
+        remedy: "Let Export Tokens end after a time, and answer 400 from then on: they are “temporary identifiers”.",
+        judge: |seen| not_active(seen, Role::RedeemExpired),
+    },
+];
+
+const NONE: &str = "no URLs were delivered";
+
+/// The entries of the watched avatar's delivery.
+fn entries(seen: &Seen) -> Option<(&Step, Vec<Value>)> {
+    let step = seen.delivery()?;
+    let list = step.json()?.get("payload_complete").and_then(Value::as_array).cloned().unwrap_or_default();
+    Some((step, list))
+}
+
+fn delivered(seen: &Seen) -> Judged {
+    if let Some(step) = seen.delivery() {
+        return Judged::Pass("delivered".to_owned(), vec![step.number]);
+    }
+    let mut sheet = Sheet::default();
+    if let (true, Some(last)) = (seen.known_ready, seen.of(Role::Poll).last()) {
+        sheet.wrong(&[last], "the URLs, because the avatar is ready", "none");
+    }
+    sheet.judged("", "the avatar was not ready while it was waited for")
+}
+
+fn flag(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    if let Some(step) = seen.delivery() {
+        let body = step.json().unwrap_or_default();
+        let flag = body.get("avatar_ready");
+        sheet.expect(step, flag == Some(&Value::Bool(true)), "`avatar_ready`: true", shown(flag));
+    }
+    sheet.judged("true", NONE)
+}
+
+fn urls(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    if let Some((step, entries)) = entries(seen) {
+        sheet.expect(step, !entries.is_empty(), "a list of at least one entry in `payload_complete`", "none");
+        for (index, entry) in entries.iter().enumerate() {
+            let url = entry.get("download_URL");
+            let good =
+                url.and_then(Value::as_str).is_some_and(|url| protocol::DownloadUrl::new(url).is_some());
+            let expected = format!("`payload_complete[{index}].download_URL`: an absolute http(s) URL");
+            sheet.expect(step, good, expected, shown(url));
+        }
+    }
+    sheet.judged("absolute URLs", NONE)
+}
+
+fn types(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    if let Some((step, entries)) = entries(seen) {
+        for (index, entry) in entries.iter().enumerate() {
+            let kind = entry.get("export_type");
+            let good = kind.and_then(Value::as_str).is_some_and(|kind| !kind.trim().is_empty());
+            let expected = format!("`payload_complete[{index}].export_type`: a string");
+            sheet.expect(step, good, expected, shown(kind));
+        }
+    }
+    sheet.judged("a type with each URL", NONE)
+}
+
+fn extensions(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    if let Some((step, entries)) = entries(seen) {
+        for kind in entries.iter().filter_map(|entry| entry.get("export_type")?.as_str()) {
+            let word = extension(kind);
+            let good = !word.is_empty() && word.len() <= 8 && word.chars().all(|c| c.is_ascii_alphanumeric());
+            let kind = Value::from(kind);
+            sheet.expect(step, good, "a file extension, as in glb", shown(Some(&kind)));
+        }
+    }
+    sheet.judged("file extensions", NONE)
+}
+
+fn race(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    let all: Vec<_> = seen.of(Role::Race).filter(|step| step.reply.is_some()).collect();
+    let brought: Vec<_> = all.iter().copied().filter(|step| redeem::is_delivery(step)).collect();
+    if brought.is_empty() {
+        return Judged::Inconclusive(NONE.to_owned());
+    }
+    for step in &all {
+        sheet.look(step);
+    }
+    if brought.len() > 1 {
+        let came = format!("URLs in {} of {} answers", brought.len(), all.len());
+        sheet.wrong(&brought, "URLs in one answer", came);
+    }
+    sheet.judged(format!("URLs in one of {} answers", all.len()), NONE)
+}

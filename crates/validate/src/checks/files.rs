@@ -1,0 +1,224 @@
+//! The files behind the URLs, and the avatar in them.
+
+use crate::act::Act;
+use crate::check::{Check, Judged, Sheet};
+use crate::content::{GlbFacts, Inspected, extension};
+use crate::seen::{Role, Seen};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "files.download",
+        title: "Each URL brings its file, whole",
+        needs: &[Act::Files],
+        remedy: "Serve each URL with 200 and as many bytes as Content-Length tells, without asking for a credential.",
+        judge: download,
+    },
+    Check {
+        id: "files.once",
+        title: "Each URL works once",
+        needs: &[Act::Files],
+        remedy: "Invalidate a download URL when its last byte has gone out, and answer 403, 404 or 410 from then on.",
+        judge: once,
+    },
+    Check {
+        id: "files.end",
+        title: "An unused URL ends after a while",
+        needs: &[Act::UrlsEnd],
+        remedy: "Give download URLs a lifetime of a few minutes: whoever finds an old one must not get a face with it.",
+        judge: end,
+    },
+    Check {
+        id: "files.content",
+        title: "Each file is what its `export_type` says",
+        needs: &[Act::Files],
+        remedy: "Check the export: the file is broken, or `export_type` names another format. For a GLB run the official glTF validator over it.",
+        judge: content,
+    },
+    Check {
+        id: "files.no-store",
+        title: "Files are not to be cached",
+        needs: &[Act::Files],
+        remedy: "Send `Cache-Control: no-store` with each file: a cache on the way would serve somebody's face again.",
+        judge: no_store,
+    },
+    Check {
+        id: "avatar.glb-offered",
+        title: "A GLB is among the exports",
+        needs: &[Act::Visit],
+        remedy: "Have GLB, the recommended type, switched on for the account.",
+        judge: glb_offered,
+    },
+    Check {
+        id: "avatar.vertices",
+        title: "The GLB has the vertices of a head (5,000 to 60,000)",
+        needs: &[Act::Files],
+        remedy: "Compare with the vendor's default of about 26,000 vertices: fewer is a stub, more is no optimised mesh.",
+        judge: |seen| {
+            glb(seen, "between 5,000 and 60,000 vertices", |glb| {
+                ((5_000..=60_000).contains(&glb.vertices), format!("{} vertices", glb.vertices))
+            })
+        },
+    },
+    Check {
+        id: "avatar.blendshapes",
+        title: "The GLB has the blendshapes of ARKit",
+        needs: &[Act::Files],
+        remedy: "Export with blendshapes, under ARKit's names in `targetNames`: without them the face does not move.",
+        judge: |seen| glb(seen, "the names of ARKit, but for gaze and tongue", blendshapes),
+    },
+    Check {
+        id: "avatar.textures",
+        title: "The GLB has a texture",
+        needs: &[Act::Files],
+        remedy: "Export with textures, embedded in the GLB.",
+        judge: |seen| {
+            glb(seen, "at least one texture", |glb| (glb.textures > 0, format!("{} textures", glb.textures)))
+        },
+    },
+    Check {
+        id: "avatar.rig",
+        title: "The GLB has a rig for neck and eyes",
+        needs: &[Act::Files],
+        remedy: "Export with the rig: at least a neck and two eyes as joints of a skin.",
+        judge: |seen| {
+            glb(seen, "at least three joints", |glb| (glb.joints >= 3, format!("{} joints", glb.joints)))
+        },
+    },
+];
+
+/// Apple's names (`ARFaceAnchor.BlendShapeLocation`) without the nine that a head may do without: the eight of the
+/// gaze, which a rig for the eyes moves, and the tongue's.
+const ARKIT: [&str; 43] = [
+    "browDownLeft",
+    "browDownRight",
+    "browInnerUp",
+    "browOuterUpLeft",
+    "browOuterUpRight",
+    "cheekPuff",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+    "eyeBlinkLeft",
+    "eyeBlinkRight",
+    "eyeSquintLeft",
+    "eyeSquintRight",
+    "eyeWideLeft",
+    "eyeWideRight",
+    "jawForward",
+    "jawLeft",
+    "jawOpen",
+    "jawRight",
+    "mouthClose",
+    "mouthDimpleLeft",
+    "mouthDimpleRight",
+    "mouthFrownLeft",
+    "mouthFrownRight",
+    "mouthFunnel",
+    "mouthLeft",
+    "mouthLowerDownLeft",
+    "mouthLowerDownRight",
+    "mouthPressLeft",
+    "mouthPressRight",
+    "mouthPucker",
+    "mouthRight",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "mouthShrugUpper",
+    "mouthSmileLeft",
+    "mouthSmileRight",
+    "mouthStretchLeft",
+    "mouthStretchRight",
+    "mouthUpperUpLeft",
+    "mouthUpperUpRight",
+    "noseSneerLeft",
+    "noseSneerRight",
+];
+
+const NONE: &str = "no file was downloaded";
+
+fn download(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for step in seen.of(Role::Download) {
+        let empty = step.reply.as_ref().is_some_and(|reply| reply.body.is_empty());
+        let came = if empty { format!("{}, and no byte", step.came()) } else { step.came() };
+        sheet.expect(step, step.succeeded() && !empty, "2xx and the whole file", came);
+    }
+    sheet.judged("each came whole", NONE)
+}
+
+fn once(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for step in seen.of(Role::DownloadAgain).filter(|step| step.reply.is_some()) {
+        let good = step.status().is_some_and(|status| status >= 400);
+        sheet.expect(step, good, "a refusal (4xx): the URL is used", step.came());
+    }
+    sheet.judged("refused the second time", NONE)
+}
+
+fn end(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for step in seen.of(Role::LateDownload).filter(|step| step.reply.is_some()) {
+        let good = step.status().is_some_and(|status| status >= 400);
+        sheet.expect(step, good, "a refusal (4xx): the URL's time is over", step.came());
+    }
+    sheet.judged("ended", "no URL was left over to be tried")
+}
+
+fn content(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    let mut kinds = Vec::new();
+    for (index, file) in seen.files.iter().enumerate() {
+        let (Some(content), Some(step)) =
+            (&file.content, seen.of(Role::Download).find(|step| step.file == Some(index)))
+        else {
+            continue;
+        };
+        let problem = content.problem();
+        let expected = format!("a file of the type {}", extension(&file.export_type));
+        sheet.expect(step, problem.is_none(), expected, problem.unwrap_or_default());
+        kinds.push(content.words());
+    }
+    sheet.judged(kinds.join("; "), NONE)
+}
+
+fn no_store(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for step in seen.of(Role::Download).filter(|step| step.succeeded()) {
+        let sent = step.header("cache-control").unwrap_or_default();
+        let came = if sent.is_empty() { "no Cache-Control".to_owned() } else { sent.clone() };
+        sheet.expect(step, sent.contains("no-store"), "Cache-Control: no-store", came);
+    }
+    sheet.judged("no-store", NONE)
+}
+
+fn glb_offered(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    if let Some(step) = seen.delivery() {
+        let kinds: Vec<_> = step.urls().into_iter().map(|(_, kind)| extension(&kind)).collect();
+        let came = if kinds.is_empty() {
+            "no export".to_owned()
+        } else {
+            format!("{} exports of other types", kinds.len())
+        };
+        sheet.expect(step, kinds.iter().any(|kind| kind == "glb"), "an export of the type glb", came);
+    }
+    sheet.judged("offered", "no URLs were delivered")
+}
+
+fn blendshapes(glb: &GlbFacts) -> (bool, String) {
+    let missing: Vec<_> = ARKIT.into_iter().filter(|name| !glb.blendshapes.contains(*name)).collect();
+    let some = missing.iter().take(4).copied().collect::<Vec<_>>().join(", ");
+    (missing.is_empty(), format!("{} are missing, as {some}", missing.len()))
+}
+
+fn glb(seen: &Seen, expected: &str, good: fn(&GlbFacts) -> (bool, String)) -> Judged {
+    let mut sheet = Sheet::default();
+    for (index, file) in seen.files.iter().enumerate() {
+        let step = seen.of(Role::Download).find(|step| step.file == Some(index));
+        if let (Some(Inspected::Glb(Ok(facts))), Some(step)) = (&file.content, step) {
+            let (good, came) = good(facts);
+            sheet.expect(step, good, expected, came);
+        }
+    }
+    sheet.judged(expected, "no whole GLB was downloaded")
+}

@@ -1,0 +1,221 @@
+//! What is told while an avatar is made.
+
+use super::{integer, shown};
+use crate::act::Act;
+use crate::check::{Check, Judged, Sheet};
+use crate::seen::{Role, Seen, Step};
+use protocol::CompletionStatus;
+use serde_json::{Map, Value};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "visit.associated",
+        title: "After the scan, an avatar is associated with the token",
+        needs: &[Act::Visit],
+        remedy: "Check that the link in the QR code carries this very Export Token, percent-encoded, and that the app of this backend opens it.",
+        judge: associated,
+    },
+    Check {
+        id: "progress.reported",
+        title: "While the avatar is made, a status report is told",
+        needs: &[Act::Visit],
+        remedy: "Answer with `payload_incomplete` and its three fields from the scan until the URLs.",
+        judge: reported,
+    },
+    Check {
+        id: "progress.status",
+        title: "`completion_status` is one of the four words",
+        needs: &[Act::Visit],
+        remedy: "Send one of no_associated_avatar, in_queue, processing, failed, in this spelling.",
+        judge: status,
+    },
+    Check {
+        id: "progress.percent",
+        title: "`completion_progress` is an integer from 0 to 100",
+        needs: &[Act::Visit],
+        remedy: "Send a JSON integer from 0 to 100 once an avatar is associated: neither a share of 1, nor a string, nor -1.",
+        judge: percent,
+    },
+    Check {
+        id: "progress.queue",
+        title: "In the queue, `queue_position` is a place",
+        needs: &[Act::Visit],
+        remedy: "Send the place in the queue as a JSON integer from 0 while the status is in_queue.",
+        judge: |seen| queue(seen, true),
+    },
+    Check {
+        id: "progress.not-queued",
+        title: "Out of the queue, `queue_position` is -1",
+        needs: &[Act::Visit],
+        remedy: "Send `queue_position: -1` once the avatar has left the queue: 0 would still be a place.",
+        judge: |seen| queue(seen, false),
+    },
+    Check {
+        id: "progress.rises",
+        title: "The progress never falls",
+        needs: &[Act::Visit],
+        remedy: "Report how far the avatar is as a value that only rises: a bar that runs backwards makes visitors leave.",
+        judge: rises,
+    },
+    Check {
+        id: "progress.queue-falls",
+        title: "The place in the queue never rises",
+        needs: &[Act::Visit],
+        remedy: "Let an avatar keep its place: who comes later goes behind.",
+        judge: queue_falls,
+    },
+    Check {
+        id: "failed.fields",
+        title: "A failed avatar is told as `failed`, with a percentage and out of the queue",
+        needs: &[Act::Failure],
+        remedy: "Answer 200 with `completion_status: \"failed\"`, a `completion_progress` from 0 to 100 and `queue_position: -1`.",
+        judge: failed_fields,
+    },
+    Check {
+        id: "failed.stays-active",
+        title: "A failed avatar leaves its token active",
+        needs: &[Act::Failure],
+        remedy: "Keep answering 200 after `failed`: the specification lists it as a status of an active token, under which a visitor may record again.",
+        judge: stays_active,
+    },
+];
+
+/// The reports between the scan and the URLs.
+fn making(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+    let waiting = CompletionStatus::NoAssociatedAvatar;
+    seen.of(Role::Poll).filter_map(|step| Some((step, step.progress()?))).filter(move |(_, progress)| {
+        progress.get("completion_status").and_then(Value::as_str) != Some(waiting.as_str())
+    })
+}
+
+const TOO_FAST: &str = "the avatar was ready before anything was told of its making";
+
+fn associated(seen: &Seen) -> Judged {
+    let scanned = seen.of(Role::Poll).find(|step| {
+        super::redeem::is_delivery(step)
+            || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
+    });
+    match scanned {
+        Some(step) => Judged::Pass("the token has an avatar".to_owned(), vec![step.number]),
+        None => Judged::Inconclusive("no avatar was associated while it was waited for".to_owned()),
+    }
+}
+
+fn reported(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for (step, progress) in making(seen) {
+        let missing: Vec<_> = ["completion_progress", "completion_status", "queue_position"]
+            .into_iter()
+            .filter(|field| !progress.contains_key(*field))
+            .collect();
+        let expected = "completion_progress, completion_status and queue_position";
+        sheet.expect(step, missing.len() < 3, expected, "none of them");
+    }
+    sheet.judged("told", TOO_FAST)
+}
+
+fn status(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for (step, progress) in making(seen) {
+        let status = progress.get("completion_status");
+        let known = status
+            .and_then(Value::as_str)
+            .is_some_and(|word| !matches!(CompletionStatus::from(word), CompletionStatus::Other(_)));
+        sheet.expect(step, known, "no_associated_avatar, in_queue, processing or failed", shown(status));
+    }
+    sheet.judged("one of the four", TOO_FAST)
+}
+
+fn percent(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for (step, progress) in making(seen) {
+        let value = progress.get("completion_progress");
+        let good = value.and_then(integer).is_some_and(|n| (0..=100).contains(&n));
+        sheet.expect(step, good, "`completion_progress`: an integer from 0 to 100", shown(value));
+    }
+    sheet.judged("from 0 to 100", TOO_FAST)
+}
+
+fn queue(seen: &Seen, queued: bool) -> Judged {
+    let mut sheet = Sheet::default();
+    for (step, progress) in making(seen) {
+        let status = progress.get("completion_status").and_then(Value::as_str);
+        let (wanted, expected) = match status {
+            Some("in_queue") => (true, "`queue_position`: an integer from 0, because the status is in_queue"),
+            Some("processing" | "failed") => {
+                (false, "`queue_position`: -1, because the avatar is not in the queue")
+            }
+            _ => continue,
+        };
+        if wanted == queued {
+            let place = progress.get("queue_position");
+            let number = place.and_then(integer);
+            let good = if queued { number.is_some_and(|n| n >= 0) } else { number == Some(-1) };
+            sheet.expect(step, good, expected, shown(place));
+        }
+    }
+    let (passed, nothing) = if queued {
+        ("a place in every answer", "the avatar was never in the queue while it was looked at")
+    } else {
+        ("-1 in every answer", "the avatar was never processed while it was looked at")
+    };
+    sheet.judged(passed, nothing)
+}
+
+/// The numbers of a field, in order; those that are none are judged elsewhere.
+fn numbers<'a>(seen: &'a Seen, field: &str) -> Vec<(&'a Step, i64)> {
+    let read =
+        |(step, progress): (&'a Step, Map<String, Value>)| Some((step, integer(progress.get(field)?)?));
+    making(seen).filter_map(read).filter(|(_, number)| *number >= 0).collect()
+}
+
+fn rises(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for pair in numbers(seen, "completion_progress").windows(2) {
+        let ((_, before), (step, now)) = (pair[0], pair[1]);
+        sheet.expect(step, now >= before, format!("at least {before}, as before"), now.to_string());
+    }
+    sheet.judged("it only rose", TOO_FAST)
+}
+
+fn queue_falls(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    let places: Vec<_> = numbers(seen, "queue_position")
+        .into_iter()
+        .filter(|(step, _)| step.completion_status().as_deref() == Some("in_queue"))
+        .collect();
+    for pair in places.windows(2) {
+        let ((_, before), (step, now)) = (pair[0], pair[1]);
+        sheet.expect(step, now <= before, format!("at most {before}, as before"), now.to_string());
+    }
+    sheet.judged("it only fell", "the avatar was not long enough in the queue")
+}
+
+fn failed(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+    seen.of(Role::FailedPoll)
+        .filter_map(|step| Some((step, step.progress()?)))
+        .filter(|(_, progress)| progress.get("completion_status").and_then(Value::as_str) == Some("failed"))
+}
+
+fn failed_fields(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for (step, progress) in failed(seen) {
+        let percent = progress.get("completion_progress");
+        let good = percent.and_then(integer).is_some_and(|n| (0..=100).contains(&n));
+        sheet.expect(step, good, "`completion_progress`: an integer from 0 to 100", shown(percent));
+        let place = progress.get("queue_position");
+        sheet.expect(step, place.and_then(integer) == Some(-1), "`queue_position`: -1", shown(place));
+    }
+    if let (Some(last), true) = (seen.of(Role::FailedPoll).last(), sheet.is_empty()) {
+        sheet.expect(last, false, "`completion_status`: \"failed\" for an avatar that failed", last.came());
+    }
+    sheet.judged("failed, told as the specification says", "no answer came")
+}
+
+fn stays_active(seen: &Seen) -> Judged {
+    let mut sheet = Sheet::default();
+    for step in seen.of(Role::FailedAgain).filter(|step| step.reply.is_some()) {
+        sheet.expect(step, step.status() == Some(200), "status 200 after `failed`", step.came());
+    }
+    sheet.judged("still active", "no answer came")
+}

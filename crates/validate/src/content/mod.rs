@@ -1,0 +1,122 @@
+//! What a downloaded file is: whether its bytes keep what its `export_type` says.
+
+mod glb;
+mod picture;
+mod zipped;
+
+pub use glb::GlbFacts;
+pub use zipped::ZipFacts;
+
+/// A file, looked into.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inspected {
+    /// Binary glTF, or why it is none.
+    Glb(Result<GlbFacts, String>),
+    /// A zip archive, or why it is none.
+    Zip(Result<ZipFacts, String>),
+    /// A PNG or JPEG picture with width and height, or why it is none.
+    Picture(Result<(u32, u32), String>),
+    /// A Blender file, or why it is none.
+    Blend(Result<(), String>),
+    /// Of a type that is not known here: only that it is no error page.
+    Unknown(Result<(), String>),
+}
+
+impl Inspected {
+    /// What is wrong with it.
+    pub fn problem(&self) -> Option<&str> {
+        match self {
+            Self::Glb(read) => read.as_ref().err(),
+            Self::Zip(read) => read.as_ref().err(),
+            Self::Picture(read) => read.as_ref().err(),
+            Self::Blend(read) | Self::Unknown(read) => read.as_ref().err(),
+        }
+        .map(String::as_str)
+    }
+
+    /// What it is, for people.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Glb(Ok(facts)) => format!(
+                "binary glTF: {} vertices, {} blendshapes, {} textures, {} joints",
+                facts.vertices,
+                facts.blendshapes.len(),
+                facts.textures,
+                facts.joints
+            ),
+            Self::Zip(Ok(facts)) => format!("zip archive: {}", facts.names.join(", ")),
+            Self::Picture(Ok((width, height))) => format!("picture: {width} × {height}"),
+            Self::Blend(Ok(())) => "Blender file".to_owned(),
+            Self::Unknown(Ok(())) => "of a type that is not looked into here".to_owned(),
+            other => other.problem().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// The file extension that an `export_type` stands for: "usually indicating file extension".
+pub(crate) fn extension(export_type: &str) -> String {
+    let word = export_type.trim().trim_start_matches('.').to_ascii_lowercase();
+    match word.as_str() {
+        "blender" => "blend".to_owned(),
+        "jpeg" => "jpg".to_owned(),
+        _ => word,
+    }
+}
+
+/// Looks into a file, as what its type says.
+pub fn inspect(export_type: &str, bytes: &[u8]) -> Inspected {
+    let zip = bytes.starts_with(b"PK");
+    match extension(export_type).as_str() {
+        "glb" => Inspected::Glb(glb::read(bytes)),
+        "zip" => Inspected::Zip(zipped::read(bytes, None)),
+        // "a zip: `avatar.fbx` and a folder `textures/` of PNGs"
+        "fbx" if !bytes.starts_with(b"Kaydara FBX Binary") => {
+            Inspected::Zip(zipped::read(bytes, Some(".fbx")))
+        }
+        "obj" if zip => Inspected::Zip(zipped::read(bytes, Some(".obj"))),
+        "png" => Inspected::Picture(picture::read(bytes, image::ImageFormat::Png)),
+        "jpg" => Inspected::Picture(picture::read(bytes, image::ImageFormat::Jpeg)),
+        "blend" => Inspected::Blend(blend(bytes)),
+        _ => Inspected::Unknown(no_error_page(bytes)),
+    }
+}
+
+/// Plain, or packed with gzip or Zstandard, as Blender saves it.
+fn blend(bytes: &[u8]) -> Result<(), String> {
+    let begins: [&[u8]; 3] = [b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"];
+    if begins.iter().any(|begin| bytes.starts_with(begin)) {
+        return Ok(());
+    }
+    Err("it does not begin as a Blender file does".to_owned())
+}
+
+fn no_error_page(bytes: &[u8]) -> Result<(), String> {
+    if bytes.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let begin = String::from_utf8_lossy(&bytes[..bytes.len().min(64)]).trim_start().to_ascii_lowercase();
+    if begin.starts_with("<!doctype html")
+        || begin.starts_with("<html")
+        || begin.starts_with("<?xml version") && begin.contains("<error")
+    {
+        return Err("it is a web page, not an avatar".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_is_looked_into_as_itself() {
+        assert!(inspect("blender", b"BLENDER-v300").problem().is_none());
+        assert!(inspect("blend", b"PK").problem().is_some());
+        assert!(inspect("usdz", b"whatever").problem().is_none());
+        assert!(inspect("usdz", b"").problem().is_some());
+        assert!(inspect("usdz", b"<!DOCTYPE html><p>gone").problem().is_some());
+        assert!(matches!(inspect(".GLB", b""), Inspected::Glb(Err(_))));
+        assert!(matches!(inspect("fbx", b"<html>"), Inspected::Zip(Err(_))));
+        assert!(matches!(inspect("png", b"\x89PNG"), Inspected::Picture(Err(_))));
+    }
+}

@@ -1,0 +1,17 @@
+//! Pictures: decoded to the last row.
+
+use image::{ImageFormat, ImageReader, Limits};
+use std::io::Cursor;
+
+/// The largest picture that is decoded, in pixels a side.
+const LARGEST: u32 = 16_384;
+
+pub(super) fn read(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32), String> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(LARGEST);
+    limits.max_image_height = Some(LARGEST);
+    reader.limits(limits);
+    let picture = reader.decode().map_err(|error| format!("it cannot be decoded: {error}"))?;
+    Ok((picture.width(), picture.height()))
+}

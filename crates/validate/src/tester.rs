@@ -1,0 +1,110 @@
+//! A sandbox's tester side, as anybody could call it with `curl`. No credential of the backend goes there.
+
+use client::probe::{Probe, Prober, Reply};
+use client::{Call, SetupError, TimeOuts};
+use http::Method;
+use protocol::ApiKey;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// The header that opens a sandbox's tester side to others than its own machine.
+const OPERATOR_KEY: &str = "X-Sandbox-Operator-Key";
+
+/// Handles on one sandbox. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tester {
+    base: Url,
+    operator: Option<ApiKey>,
+    prober: Arc<Prober>,
+}
+
+impl Tester {
+    /// A sandbox at this URL, if one is there: asks for its catalogue of scenarios.
+    pub async fn find(base: Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
+        let prober = Arc::new(Prober::new(TimeOuts::default(), base.scheme() == "https")?);
+        let tester = Self { base, operator, prober };
+        let scenarios = tester.call(Method::GET, &["scenarios"], None).await.ok();
+        let named = |row: &Value| row.get("name").is_some() && row.get("does").is_some();
+        let is_one = scenarios.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().all(named)));
+        Ok(is_one.then_some(tester))
+    }
+
+    /// Plays the phone: a new avatar for this token.
+    pub async fn associate(&self, token: &str, scenario: Option<&str>) -> Result<(), String> {
+        let mut body = json!({ "avatar": "new" });
+        if let Some(scenario) = scenario {
+            body["scenario"] = scenario.into();
+        }
+        self.call(Method::POST, &["tokens", token, "associate"], Some(body)).await.map(drop)
+    }
+
+    /// Forces a token's state: `expire`, `fail` or `complete`.
+    pub async fn force(&self, token: &str, state: &str) -> Result<(), String> {
+        self.call(Method::POST, &["tokens", token, state], None).await.map(drop)
+    }
+
+    /// Moves the sandbox's time on.
+    pub async fn pass(&self, time: Duration) -> Result<(), String> {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.call(Method::POST, &["clock"], Some(json!({ "advance_ms": milliseconds }))).await.map(drop)
+    }
+
+    /// What the sandbox itself knows of a token.
+    pub async fn token(&self, token: &str) -> Result<Value, String> {
+        let state = self.call(Method::GET, &["state"], None).await?;
+        let all = state.get("tokens").and_then(Value::as_array);
+        let this =
+            all.into_iter().flatten().find(|row| row.get("token").and_then(Value::as_str) == Some(token));
+        this.cloned().ok_or_else(|| "the sandbox does not know this token".to_owned())
+    }
+
+    /// How often a token was redeemed, by the sandbox's own count.
+    pub async fn redeems(&self, token: &str) -> Result<u64, String> {
+        let row = self.token(token).await?;
+        row.get("redeems").and_then(Value::as_u64).ok_or_else(|| "the sandbox tells no count".to_owned())
+    }
+
+    /// Spends the next redeemed token and loses the answer.
+    pub async fn lose_next_answer(&self) -> Result<(), String> {
+        let fault = json!([{ "on": "redeem", "nth": [1], "do": "reset_after_spending" }]);
+        self.call(Method::PUT, &["faults"], Some(fault)).await.map(drop)
+    }
+
+    /// Behaves again.
+    pub async fn no_faults(&self) -> Result<(), String> {
+        self.call(Method::DELETE, &["faults"], None).await.map(drop)
+    }
+
+    async fn call(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Value, String> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| "the sandbox's URL has no path")?
+            .pop_if_empty()
+            .push("sandbox")
+            .extend(path);
+        let mut headers = Vec::new();
+        if body.is_some() {
+            headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+        }
+        if let Some(key) = &self.operator {
+            headers.push((OPERATOR_KEY.to_owned(), key.expose().to_owned()));
+        }
+        let body = body.map(|body| body.to_string());
+        let limit = 16 * 1024 * 1024;
+        let probe = Probe { call: Call::Redeem, method, url, headers, body, token_pointer: None, limit };
+        let probed = self.prober.send(probe).await.map_err(|error| error.to_string())?;
+        let Reply { status, body, .. } = probed.reply.map_err(|error| error.to_string())?;
+        if !(200..300).contains(&status) {
+            let why: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let why = why.get("error").and_then(Value::as_str).unwrap_or("it is no sandbox").to_owned();
+            return Err(format!("the sandbox answered {status}: {why}"));
+        }
+        if body.is_empty() {
+            Ok(Value::Null)
+        } else {
+            serde_json::from_slice(&body).map_err(|error| error.to_string())
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What is right passes.
+
+use crate::support::{credentials, hand, options, sandbox, serve, target, validate};
+use validate::Verdict;
+
+#[tokio::test]
+async fn the_healthy_sandbox_passes_every_check_that_applies() {
+    let sandbox = sandbox();
+    let backend = serve(sandbox::app(sandbox.clone())).await;
+    let target = target(&backend.url, credentials(&sandbox));
+    let (plan, ended) = validate(&target, &options(), &hand(&backend.url).await).await;
+    assert_eq!(ended.error, None);
+    let mut wrong = Vec::new();
+    for (check, judged) in &ended.verdicts {
+        let bad = match judged.verdict() {
+            Verdict::Pass => false,
+            // There is neither TLS nor a relay here.
+            Verdict::NotApplicable => {
+                !check.id.starts_with("relay.")
+                    && !["http.tls", "http.hsts", "http.plain-refused"].contains(&check.id)
+            }
+            _ => true,
+        };
+        if bad {
+            wrong.push(format!("{}: {judged:?}", check.id));
+        }
+    }
+    assert_eq!(
+        wrong,
+        Vec::<String>::new(),
+        "{:#?}",
+        ended.seen.steps.iter().map(|s| (s.number, s.role, s.token, s.status())).collect::<Vec<_>>()
+    );
+    assert_eq!(ended.tokens, plan.tokens, "as many tokens as the plan said");
+    assert_eq!(ended.avatars, plan.avatars, "as many avatars as the plan said");
+}

@@ -1,0 +1,4 @@
+//! The checks against real backends: a healthy sandbox, wrong ones, and relays before it.
+
+mod healthy;
+mod support;
