@@ -12,6 +12,7 @@ pub mod content;
 pub mod hand;
 pub mod latency;
 pub mod plan;
+pub mod report;
 
 pub mod requirement;
 pub mod run;
@@ -23,6 +24,7 @@ pub use act::Act;
 pub use check::{Check, Verdict};
 pub use hand::{Hand, Invitation, People};
 pub use plan::Plan;
+pub use report::Report;
 
 pub use requirement::Level;
 pub use run::{Event, Run, RunError};

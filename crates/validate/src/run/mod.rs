@@ -71,6 +71,15 @@ pub struct Ended {
     pub tokens: u32,
     /// Avatars consumed: deliveries that came.
     pub avatars: u32,
+    /// Knows every secret of the run.
+    pub redactor: client::Redactor,
+}
+
+impl Ended {
+    /// Every exchange as an HTTP Archive, redacted.
+    pub fn har(&self) -> serde_json::Value {
+        client::har::document(self.seen.steps.iter().map(|step| &step.exchange))
+    }
 }
 
 /// A run.
@@ -176,7 +185,12 @@ impl<'a> Run<'a> {
             CHECKS.iter().filter_map(|check| Some((*check, self.judged.remove(check.id)?))).collect();
         let avatars = self.seen.steps.iter().filter(|step| crate::checks::is_delivery(step)).count();
         let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
-        Ended { verdicts, error: self.error, tokens: self.made, avatars, seen: self.seen }
+        let redactor = self.prober.redactor();
+        // A secret may have been met before it was known to be one.
+        for step in &mut self.seen.steps {
+            sweep(&redactor, &mut step.exchange);
+        }
+        Ended { verdicts, error: self.error, tokens: self.made, avatars, redactor, seen: self.seen }
     }
 
     /// Which act before it did not bring what it needs.
@@ -299,6 +313,14 @@ impl<'a> Run<'a> {
 /// Checks that look at answers of later acts, too.
 const LATE: [&str; 5] =
     ["redeem.active-200", "redeem.flag", "redeem.either-or", "redeem.json", "relay.no-cache"];
+
+fn sweep(redactor: &client::Redactor, exchange: &mut client::Exchange) {
+    let client::Exchange { url, request_headers, request_body, response_headers, body, error, .. } = exchange;
+    let clean = |text: &mut String| *text = redactor.text(text);
+    clean(url);
+    [request_body, body, error].into_iter().flatten().for_each(clean);
+    request_headers.iter_mut().chain(response_headers).for_each(|(_, value)| clean(value));
+}
 
 /// What a step is about.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,0 +1,121 @@
+//! The report as one page to hand over: no script, nothing from elsewhere.
+
+use super::change::Change;
+use super::{CheckReport, Report, StepReport};
+use crate::check::Verdict;
+use askama::Template;
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    report: &'a Report,
+    changes: Option<&'a [Change]>,
+    areas: Vec<Area<'a>>,
+}
+
+/// The checks of one area.
+struct Area<'a> {
+    name: &'static str,
+    checks: Vec<&'a CheckReport>,
+}
+
+/// The areas, by the beginning of their checks' ids.
+const AREAS: [(&str, &str); 15] = [
+    ("login", "Logging in"),
+    ("generate", "Making Export Tokens"),
+    ("redeem", "Redeeming"),
+    ("fresh", "Before the scan"),
+    ("visit", "From the scan to the files"),
+    ("progress", "While the avatar is made"),
+    ("failed", "When the avatar fails"),
+    ("delivery", "Delivering the URLs"),
+    ("token", "The token's life"),
+    ("files", "The files"),
+    ("avatar", "The avatar"),
+    ("errors", "Errors"),
+    ("http", "TLS, caches, other sites"),
+    ("time", "Time"),
+    ("relay", "The partner's relay"),
+];
+
+/// The page; with what changed since an earlier run, when there is one.
+pub fn document(report: &Report, changes: Option<&[Change]>) -> Result<String, askama::Error> {
+    let area = |(prefix, name): (&str, &'static str)| {
+        let of_area = |check: &&CheckReport| check.id.split('.').next() == Some(prefix);
+        Area { name, checks: report.checks.iter().filter(of_area).collect() }
+    };
+    let areas = AREAS.into_iter().map(area).filter(|area| !area.checks.is_empty()).collect();
+    Page { report, changes, areas }.render()
+}
+
+impl Page<'_> {
+    fn tone(&self) -> &'static str {
+        match (self.report.exit, self.report.score.should.failed) {
+            (0, 0) => "pass",
+            (0, _) => "warn",
+            _ => "fail",
+        }
+    }
+
+    fn headline(&self) -> &'static str {
+        match self.tone() {
+            "pass" => "Passed",
+            "warn" => "Passed, with recommendations",
+            _ if self.report.error.is_some() => "Nothing can be told",
+            _ => "Failed",
+        }
+    }
+
+    /// The class of a verdict: a failed SHOULD is no failure of the run.
+    fn class(check: &CheckReport) -> &'static str {
+        match (check.verdict, check.level) {
+            (Verdict::Pass, _) => "pass",
+            (Verdict::Fail, crate::requirement::Level::Must) => "fail",
+            (Verdict::Fail, crate::requirement::Level::Should) => "warn",
+            (Verdict::NotApplicable, _) => "none",
+            (Verdict::Skipped | Verdict::Inconclusive, _) => "open",
+        }
+    }
+
+    fn verdict_class(verdict: Option<&Verdict>) -> &'static str {
+        match verdict {
+            Some(Verdict::Pass) => "pass",
+            Some(Verdict::Fail) => "fail",
+            Some(Verdict::NotApplicable) | None => "none",
+            Some(_) => "open",
+        }
+    }
+
+    fn status(step: &StepReport) -> String {
+        step.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+    }
+
+    /// JSON is shown with its lines.
+    fn pretty(body: &str) -> String {
+        let value: Result<serde_json::Value, _> = serde_json::from_str(body);
+        value
+            .ok()
+            .and_then(|value| serde_json::to_string_pretty(&value).ok())
+            .unwrap_or_else(|| body.to_owned())
+    }
+
+    fn judged(area: &Area<'_>) -> String {
+        let count = |verdict| area.checks.iter().filter(|check| check.verdict == verdict).count();
+        let (passed, failed) = (count(Verdict::Pass), count(Verdict::Fail));
+        format!("{passed} of {} passed", passed + failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::CHECKS;
+
+    #[test]
+    fn every_check_stands_in_an_area() {
+        for check in CHECKS.iter() {
+            let prefix = check.id.split('.').next().unwrap_or_default();
+            assert!(AREAS.iter().any(|(area, _)| *area == prefix), "{}", check.id);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What answers look like: statuses, headers, fields and their kinds, without any value; and how two backends differ.
+
+use super::Report;
+use crate::checks::is_delivery;
+use crate::seen::{Seen, Step};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the answers to one kind of request looked like.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shape {
+    /// Their statuses.
+    pub statuses: BTreeSet<u16>,
+    /// Their `Content-Type`s.
+    pub content_types: BTreeSet<String>,
+    /// The names of their headers.
+    pub headers: BTreeSet<String>,
+    /// The kinds of value at each place of their bodies.
+    pub fields: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Headers that say nothing about the backend's form.
+const PASSING: [&str; 7] =
+    ["date", "content-length", "connection", "keep-alive", "transfer-encoding", "etag", "last-modified"];
+
+/// The shapes of a run, by what was asked and, for an active token, its state.
+pub(super) fn shapes(seen: &Seen) -> BTreeMap<String, Shape> {
+    let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
+    for step in &seen.steps {
+        let Some(reply) = &step.reply else { continue };
+        let shape = shapes.entry(name(step)).or_default();
+        shape.statuses.insert(reply.status);
+        shape.content_types.extend(step.header("content-type").map(|kind| kind.to_ascii_lowercase()));
+        let names = reply.headers.keys().map(|name| name.as_str().to_owned());
+        shape.headers.extend(names.filter(|name| !PASSING.contains(&name.as_str())));
+        if let Some(body) = step.json() {
+            describe(&body, "", &mut shape.fields);
+        }
+    }
+    shapes
+}
+
+fn name(step: &Step) -> String {
+    let words = step.role.words();
+    if is_delivery(step) {
+        return "redeem: delivered".to_owned();
+    }
+    match step.completion_status() {
+        Some(status) if step.succeeded() => format!("redeem: {}", word(&status)),
+        _ => words.to_owned(),
+    }
+}
+
+/// A status of the specification, or that it is none: a backend's own word may be anything.
+fn word(status: &str) -> &str {
+    match protocol::CompletionStatus::from(status) {
+        protocol::CompletionStatus::Other(_) => "another status",
+        _ => status,
+    }
+}
+
+fn describe(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<String>>) {
+    let kind = match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "boolean".to_owned(),
+        // An error's code is part of its form.
+        Value::Number(number) if at == "code" => format!("integer {number}"),
+        Value::Number(number) if number.is_f64() => "number".to_owned(),
+        Value::Number(_) => "integer".to_owned(),
+        Value::String(_) => "string".to_owned(),
+        Value::Array(items) => {
+            items.iter().for_each(|item| describe(item, &format!("{at}[]"), fields));
+            "array".to_owned()
+        }
+        Value::Object(members) => {
+            for (key, member) in members {
+                let place = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                describe(member, &place, fields);
+            }
+            "object".to_owned()
+        }
+    };
+    fields.entry(if at.is_empty() { "(body)".to_owned() } else { at.to_owned() }).or_default().insert(kind);
+}
+
+/// One difference between two backends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What was asked.
+    pub asked: String,
+    /// What differs: status, content type, header, or a place in the body.
+    pub what: String,
+    /// At the first.
+    pub first: String,
+    /// At the second.
+    pub second: String,
+}
+
+/// Every difference of shape; and what was seen at one of the two only, so that nothing can be told.
+pub fn differences(first: &Report, second: &Report) -> (Vec<Difference>, Vec<String>) {
+    let mut found = Vec::new();
+    for (asked, one) in &first.shapes {
+        let Some(other) = second.shapes.get(asked) else { continue };
+        let mut differ = |what: &str, first: String, second: String| {
+            if first != second {
+                found.push(Difference { asked: asked.clone(), what: what.to_owned(), first, second });
+            }
+        };
+        differ("status", list(&one.statuses), list(&other.statuses));
+        differ("Content-Type", list(&one.content_types), list(&other.content_types));
+        for header in one.headers.symmetric_difference(&other.headers) {
+            let there =
+                |shape: &Shape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
+            differ(&format!("header {header}"), there(one), there(other));
+        }
+        let places: BTreeSet<_> = one.fields.keys().chain(other.fields.keys()).collect();
+        for place in places {
+            let kinds = |shape: &Shape| shape.fields.get(place).map_or_else(|| "absent".to_owned(), list);
+            differ(place, kinds(one), kinds(other));
+        }
+    }
+    let asked = |report: &Report| report.shapes.keys().cloned().collect::<BTreeSet<_>>();
+    let (one, other) = (asked(first), asked(second));
+    let only = |mine: &BTreeSet<String>, theirs: &BTreeSet<String>, name: &str| {
+        mine.difference(theirs).map(|asked| format!("{asked} (seen at {name} only)")).collect::<Vec<_>>()
+    };
+    let mut alone = only(&one, &other, &first.target.name);
+    alone.extend(only(&other, &one, &second.target.name));
+    (found, alone)
+}
+
+fn list<T: ToString>(items: &BTreeSet<T>) -> String {
+    if items.is_empty() {
+        return "none".to_owned();
+    }
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_tells_kinds_and_no_value() {
+        let body =
+            serde_json::json!({"token": "secret", "code": 209, "list": [{"n": 1}, {"n": null}], "x": 1.5});
+        let mut fields = BTreeMap::new();
+        describe(&body, "", &mut fields);
+        let told: Vec<_> = fields.iter().map(|(at, kinds)| format!("{at}: {}", list(kinds))).collect();
+        assert_eq!(
+            told,
+            [
+                "(body): object",
+                "code: integer 209",
+                "list: array",
+                "list[]: object",
+                "list[].n: integer or null",
+                "token: string",
+                "x: number"
+            ]
+        );
+    }
+}
