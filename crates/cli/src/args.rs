@@ -14,9 +14,11 @@ use url::Url;
   copresence visit --auto       one whole visit with nobody present
   copresence sandbox            a simulated backend, for writing a client
   copresence credentials set    a profile's credentials into the OS keychain
+  copresence validate           check a backend (here: the sandbox) and report
 
 Exit codes:
-    0  the avatar is saved, whole (or: nothing to recover)
+    0  the avatar is saved, whole (or: the checks passed; nothing to recover)
+    1  validate: at least one required check failed
     2  usage or configuration
     3  credentials missing or refused
     4  the Export Token was refused, or ran out, before an avatar came
@@ -73,6 +75,8 @@ pub(crate) enum Command {
     Visit(VisitOptions),
     /// The simulated Copresence backend, until stopped
     Sandbox(SandboxOptions),
+    /// Check a backend, Copresence's or a partner's own, and report
+    Validate(crate::validate::Options),
     /// Finish what a crash or power cut left unfinished; also done at every start of `visit`
     Recover,
     /// Past visits

@@ -4,6 +4,7 @@
 
 mod args;
 mod capped;
+mod code;
 mod credentials;
 mod failure;
 mod ground;
@@ -14,6 +15,7 @@ mod profile;
 mod recover;
 mod sandbox;
 mod stop;
+mod validate;
 mod visit;
 
 use args::{Args, Command};
@@ -47,6 +49,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
     match args.command {
         Command::Visit(options) => visit::run(&common, options).await,
         Command::Sandbox(options) => sandbox::run(&common, options).await,
+        Command::Validate(options) => validate::run(&common, options).await,
         Command::Recover => recover::run(&common).await,
         Command::History { command } => history::run(&common, command.unwrap_or_default()),
         Command::Credentials { command } => credentials::run(&common, &command),

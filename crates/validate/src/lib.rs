@@ -31,5 +31,6 @@ pub use run::{Event, Run, RunError};
 pub use target::{Options, Target};
 pub use tester::Tester;
 
-/// What hosts need of the layers below to name a backend.
 pub use client::{Backend, Credentials, LoginRoute, RedeemRoute, TimeOuts, TokenSource};
+/// What hosts need of the layers below to name a backend.
+pub use protocol::ApiKey;

@@ -2,7 +2,7 @@
 
 mod files;
 mod phone;
-mod remote;
+pub(crate) mod remote;
 mod show;
 
 use crate::args::{Common, VisitOptions};

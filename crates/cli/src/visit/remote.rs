@@ -10,7 +10,7 @@ use std::io::IsTerminal;
 
 /// Where the keychain fails and somebody sits at the terminal, the
 /// credentials are asked for, and kept in memory for this run.
-pub(super) async fn remote(profile: &Profile) -> Result<Target, Failure> {
+pub(crate) async fn remote(profile: &Profile) -> Result<Target, Failure> {
     let profile = profile.clone();
     // The keychain may block on a person; not on the runtime's own threads.
     let found = tokio::task::spawn_blocking(move || {

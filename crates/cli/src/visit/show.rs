@@ -1,10 +1,9 @@
 //! A visit's lines, for programs as JSON and for people as a picture of where it stands.
 
 use crate::args::Common;
-use crate::output;
+use crate::{code, output};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kiosk::line::{Line, LineEvent, SavedFile};
-use kiosk::qr::LinkCode;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -90,34 +89,9 @@ impl Show {
         self.say("");
         let expiry = expires_at.map_or_else(String::new, |at| format!("  (until {at})"));
         let link_line = format!("  {link}{expiry}");
-        match LinkCode::new(link) {
-            Ok(code) if Room::of(&code, ROWS_BELOW).is_enough() => {
-                self.say(&self.painted(&code.blocks()));
-                self.say("");
-                self.say(&link_line);
-                self.say("");
-            }
-            Ok(code) => {
-                // In a small terminal the code comes last, so that nothing pushes it out.
-                self.say(&link_line);
-                match LinkCode::smallest(link) {
-                    Ok(small) if Room::of(&small, 1).is_enough() => self.say(&self.painted(&small.blocks())),
-                    small => self.say(&Room::of(&small.unwrap_or(code), 1).words()),
-                }
-            }
-            // The visit itself says what is wrong with such a link.
-            Err(_) => self.say(&link_line),
+        for line in code::lines(link, link_line, self.lively, ROWS_BELOW) {
+            self.say(&line);
         }
-    }
-
-    /// White on black whatever the terminal's own colours are: many phones read no inverted code.
-    fn painted(&self, blocks: &str) -> String {
-        if !self.lively {
-            return blocks.to_owned();
-        }
-        let lines: Vec<_> =
-            blocks.lines().map(|line| format!("\u{1b}[38;5;231;48;5;16m{line}\u{1b}[0m")).collect();
-        lines.join("\n")
     }
 
     fn status(&self, words: &str) {
@@ -203,35 +177,6 @@ fn style(template: &str) -> ProgressStyle {
 
 /// Under the code: an empty line, the link, an empty line, and where the visit stands.
 const ROWS_BELOW: usize = 4;
-
-/// What a code needs, in columns and rows.
-struct Room {
-    columns: usize,
-    rows: usize,
-}
-
-impl Room {
-    fn of(code: &LinkCode, rows_below: usize) -> Self {
-        // Four quiet modules a side; two modules a row, and the row that the cursor stands in.
-        let side = code.width() + 8;
-        Self { columns: side, rows: side.div_ceil(2) + rows_below + 1 }
-    }
-
-    /// Without a terminal (a log, a pipe) nothing is cut off.
-    fn is_enough(&self) -> bool {
-        terminal_size::terminal_size_of(std::io::stderr()).is_none_or(|(width, height)| {
-            usize::from(width.0) >= self.columns && usize::from(height.0) >= self.rows
-        })
-    }
-
-    fn words(&self) -> String {
-        let Self { columns, rows } = self;
-        format!(
-            "(this terminal is too small for the code, which needs {columns} columns and {rows} rows: \
-             enlarge it and start again, or use --qr FILE.png)"
-        )
-    }
-}
 
 fn rounded(millis: u64) -> Duration {
     if millis < 1_000 { Duration::from_millis(millis) } else { Duration::from_secs(millis / 1_000) }

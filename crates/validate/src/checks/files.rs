@@ -194,13 +194,13 @@ fn no_store(seen: &Seen) -> Judged {
 fn glb_offered(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     if let Some(step) = seen.delivery() {
-        let kinds: Vec<_> = step.urls().into_iter().map(|(_, kind)| extension(&kind)).collect();
-        let came = if kinds.is_empty() {
-            "no export".to_owned()
-        } else {
-            format!("{} exports of other types", kinds.len())
-        };
-        sheet.expect(step, kinds.iter().any(|kind| kind == "glb"), "an export of the type glb", came);
+        let kinds = step.urls().into_iter().map(|(_, kind)| extension(&kind));
+        // That there is no type, or no URL, is judged elsewhere.
+        let kinds: Vec<_> = kinds.filter(|kind| !kind.is_empty()).collect();
+        if !kinds.is_empty() {
+            let came = format!("{} exports of other types", kinds.len());
+            sheet.expect(step, kinds.iter().any(|kind| kind == "glb"), "an export of the type glb", came);
+        }
     }
     sheet.judged("offered", "no URLs were delivered")
 }

@@ -73,10 +73,11 @@ impl Run<'_> {
         self.step(Act::Page, Role::PreflightGenerate, About::default(), ask).await?;
         let ask = wire.preflight(Call::Redeem, STRANGER)?;
         self.step(Act::Page, Role::PreflightRedeem, About::default(), ask).await?;
-        let token = self.tokens[0].clone();
-        let token = Some((token.as_str(), Some("$EXPORT_TOKEN_1")));
+        let index = self.waiting_token().ok_or_else(|| stuck("no token is left that nobody has scanned"))?;
+        let (token, variable) = (self.tokens[index].clone(), format!("$EXPORT_TOKEN_{}", index + 1));
+        let token = Some((token.as_str(), Some(variable.as_str())));
         let redeem = wire.redeem(token, Given::Right, Method::GET, Some(STRANGER))?;
-        self.step(Act::Page, Role::RedeemFromPage, About::token(0), redeem).await?;
+        self.step(Act::Page, Role::RedeemFromPage, About::token(index), redeem).await?;
         Ok(())
     }
 

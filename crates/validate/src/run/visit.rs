@@ -140,7 +140,7 @@ impl Run<'_> {
     }
 
     /// A token that was just now seen to wait for its scan.
-    fn waiting_token(&self) -> Option<usize> {
+    pub(super) fn waiting_token(&self) -> Option<usize> {
         (0..self.tokens.len()).find(|index| {
             let about = Some(index + 1);
             let last = self.seen.steps.iter().rev().find(|step| {

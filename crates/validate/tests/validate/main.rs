@@ -1,4 +1,8 @@
 //! The checks against real backends: a healthy sandbox, wrong ones, and relays before it.
 
 mod healthy;
+mod mutants;
+mod relays;
+mod reports;
 mod support;
+mod wrong;

@@ -63,7 +63,13 @@ pub(crate) fn target(url: &Url, credentials: Credentials) -> Target {
 }
 
 pub(crate) fn options() -> Options {
-    Options { destructive: true, watch: Duration::ZERO, ..Options::default() }
+    Options {
+        destructive: true,
+        watch: Duration::ZERO,
+        // Of the sandbox's own time: three times as long as its slowest avatar.
+        patience: Duration::from_mins(2),
+        ..Options::default()
+    }
 }
 
 pub(crate) async fn hand(url: &Url) -> Hand {

@@ -1,0 +1,72 @@
+//! `--compare A B`: the same checks on two backends, and every difference of form between their answers.
+
+use super::options::Options;
+use super::show::{Show, line};
+use super::{checked, read};
+use crate::args::Common;
+use crate::failure::Failure;
+use serde_json::json;
+use std::path::Path;
+use validate::Report;
+use validate::report::shape::differences;
+
+pub(super) async fn run(
+    common: &Common,
+    options: &Options,
+    show: &Show,
+    first: &str,
+    second: &str,
+) -> Result<u8, Failure> {
+    let one = report(common, options, show, first).await?;
+    let other = report(common, options, show, second).await?;
+    let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
+    if let Some(report) = unreached {
+        show.say(&report.summary());
+        return Ok(report.exit);
+    }
+    let (found, alone) = differences(&one, &other);
+    for difference in &found {
+        if show.is_json() {
+            line(&json!({"event": "difference", "difference": difference}));
+        } else {
+            let validate::report::shape::Difference { asked, what, first: at_one, second: at_other } =
+                difference;
+            show.say(&format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}"));
+        }
+    }
+    for words in &alone {
+        if show.is_json() {
+            line(&json!({"event": "seen_once", "asked": words}));
+        } else {
+            show.say(&format!("not compared: {words}"));
+        }
+    }
+    let exit = u8::from(!found.is_empty());
+    if show.is_json() {
+        line(
+            &json!({"event": "ended", "exit": exit, "differences": found.len(), "not_compared": alone.len()}),
+        );
+    } else {
+        show.say(&match found.len() {
+            0 => format!("\nNo difference of form between {first} and {second}."),
+            1 => format!("\n1 difference of form between {first} and {second}."),
+            many => format!("\n{many} differences of form between {first} and {second}."),
+        });
+    }
+    Ok(exit)
+}
+
+/// An earlier run from its file, or a run now at a profile.
+async fn report(common: &Common, options: &Options, show: &Show, which: &str) -> Result<Report, Failure> {
+    let path = Path::new(which);
+    if path.is_file() {
+        return read(path);
+    }
+    // The other options of a backend would be those of both.
+    let common = Common { profile: which.to_owned(), api_url: None, link: None, ..common.clone() };
+    let (report, _) = checked(&common, options, show).await?;
+    if !show.is_json() {
+        show.say(&format!("{which}: {}\n", report.summary()));
+    }
+    Ok(report)
+}

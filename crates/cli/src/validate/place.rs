@@ -1,0 +1,125 @@
+//! Which backend is checked, and who plays its phone.
+
+use super::options::Options;
+use super::people::AtTheTerminal;
+use crate::args::Common;
+use crate::failure::Failure;
+use crate::ground;
+use crate::visit::remote::remote;
+use kiosk::profile::Profile;
+use sandbox::{Server, Settings};
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use url::{Host, Url};
+use validate::{Backend, Credentials, Hand, Target, Tester};
+
+/// A backend with its phone.
+pub(super) struct Place {
+    pub(super) target: Target,
+    pub(super) hand: Hand,
+    embedded: Option<Server>,
+}
+
+/// Opens the tester's side of a sandbox on another machine.
+const OPERATOR_KEY: &str = "COPRESENCE_OPERATOR_KEY";
+
+impl Place {
+    /// Starts the embedded sandbox where the profile means it, and looks who plays the phone.
+    pub(super) async fn open(common: &Common, options: &Options) -> Result<Self, Failure> {
+        let profile = ground::profile(common)?;
+        if let Some(url) = &options.upstream {
+            ground::bare(url, "--upstream")?;
+        }
+        if profile.is_embedded_sandbox() {
+            return Self::embedded(&profile).await;
+        }
+        let found = remote(&profile).await.map_err(|failure| failure.at(&profile))?;
+        let target = target(&profile, found.api_url, found.link, found.credentials);
+        let hand = hand(&target, options, common).await?;
+        Ok(Self { target, hand, embedded: None })
+    }
+
+    async fn embedded(profile: &Profile) -> Result<Self, Failure> {
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = Server::start(Settings::default(), anywhere).await;
+        let server =
+            server.map_err(|error| Failure::usage(format!("the embedded sandbox cannot start: {error}")))?;
+        let accepted = server.sandbox().credentials();
+        let credentials = Credentials {
+            api_key: Some(accepted.api_key.clone()),
+            login: Some((accepted.username.clone(), accepted.password.clone())),
+            ..Credentials::default()
+        };
+        let link = server.link_template().parse();
+        let link = link.map_err(|error: kiosk::LinkError| Failure::usage(error.to_string()))?;
+        let target = target(profile, server.url(), link, credentials);
+        let tester = tester(server.url(), None).await?;
+        let tester = tester.ok_or_else(|| Failure::usage("the embedded sandbox does not answer"))?;
+        Ok(Self { target, hand: Hand::Sandbox(tester), embedded: Some(server) })
+    }
+
+    /// Whether nothing here costs anybody anything.
+    pub(super) fn is_sandbox(&self) -> bool {
+        matches!(self.hand, Hand::Sandbox(_))
+    }
+
+    pub(super) async fn close(self) {
+        if let Some(server) = self.embedded {
+            server.stop().await;
+        }
+    }
+}
+
+fn target(profile: &Profile, base_url: Url, link: kiosk::LinkTemplate, credentials: Credentials) -> Target {
+    Target {
+        name: profile.name.clone(),
+        backend: Backend {
+            base_url,
+            login: profile.login.clone(),
+            source: profile.source.clone(),
+            redeem: profile.redeem.clone(),
+        },
+        credentials,
+        link,
+        time_outs: profile.network,
+    }
+}
+
+async fn hand(target: &Target, options: &Options, common: &Common) -> Result<Hand, Failure> {
+    let operator = ground::env(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
+    if let Some(url) = &options.upstream {
+        let tester = tester(url.clone(), operator).await?;
+        return tester.map(Hand::Sandbox).ok_or_else(|| {
+            Failure::usage(format!(
+                "--upstream {url}: no sandbox answers there (one on another machine asks for {OPERATOR_KEY})"
+            ))
+        });
+    }
+    // A real backend is never asked whether it is a sandbox.
+    let base = &target.backend.base_url;
+    if (is_this_machine(base) || operator.is_some())
+        && let Some(tester) = tester(base.clone(), operator).await?
+    {
+        return Ok(Hand::Sandbox(tester));
+    }
+    let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if somebody && !options.no_phone {
+        return Ok(Hand::People(Arc::new(AtTheTerminal::new(common))));
+    }
+    Ok(Hand::Nobody)
+}
+
+async fn tester(url: Url, operator: Option<String>) -> Result<Option<Tester>, Failure> {
+    let operator = operator.map(validate::ApiKey::new);
+    Tester::find(url, operator).await.map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,214 @@
+//! A run as it goes on: for people line by line, for programs as JSON Lines.
+
+use crate::args::Common;
+use crate::output;
+use serde_json::{Value, json};
+use std::io::IsTerminal;
+use validate::act::{Act, State};
+use validate::check::{Check, Judged};
+use validate::report::change::Change;
+use validate::requirement::level_of;
+use validate::{Event, Level, Plan, Report, Target, Verdict};
+
+pub(super) struct Show {
+    json: bool,
+    colours: bool,
+}
+
+impl Show {
+    pub(super) fn new(common: &Common) -> Self {
+        let colours =
+            !common.no_color && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { json: common.json, colours }
+    }
+
+    /// What the run will cost, before it costs anything.
+    pub(super) fn planned(&self, target: &Target, plan: &Plan, sandbox: bool) {
+        let left_out = plan.left_out.iter().filter_map(|(act, state)| match state {
+            State::Skipped(why) => Some((act, why)),
+            _ => None,
+        });
+        let left_out: Vec<_> = left_out.collect();
+        if self.json {
+            let left_out: Vec<_> =
+                left_out.iter().map(|(act, why)| json!({"act": act, "why": why})).collect();
+            return line(&json!({
+                "event": "planned", "profile": target.name, "api_url": target.backend.base_url.as_str(),
+                "sandbox": sandbox, "tokens": plan.tokens, "tokens_at_risk": plan.tokens_at_risk,
+                "avatars": plan.avatars, "left_out": left_out,
+            }));
+        }
+        let kind = if sandbox { ", a sandbox" } else { "" };
+        self.say(&format!("Checking {} (profile {}{kind})", target.backend.base_url, target.name));
+        let paid =
+            if plan.free { "simulated ones, which cost nothing" } else { "which the account pays for" };
+        self.say(&format!(
+            "This makes {} and consumes {}, {paid}.",
+            counted(plan.tokens, "Export Token"),
+            counted(plan.avatars, "avatar")
+        ));
+        if plan.tokens_at_risk > 0 && !plan.free {
+            self.say(&format!(
+                "If the backend gives tokens where it must refuse them, up to {} more.",
+                plan.tokens_at_risk
+            ));
+        }
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (act, why) in left_out {
+            match reasons.iter_mut().find(|(reason, _)| reason == why) {
+                Some((_, acts)) => acts.push(act.cost().does),
+                None => reasons.push((why, vec![act.cost().does])),
+            }
+        }
+        for (why, acts) in reasons {
+            self.say(&format!("Left out: {}: {why}.", acts.join("; ")));
+        }
+        self.say("");
+    }
+
+    pub(super) fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Judged(check, judged) => self.judged(check, judged),
+            Event::Note(words) => output::people(format_args!("{words}")),
+            Event::Began(act) if !self.json => self.began(*act),
+            Event::Began(_) | Event::Step(_) => {}
+        }
+    }
+
+    fn began(&self, act: Act) {
+        let words = format!("… {}", act.cost().does);
+        self.say(&self.painted(&words, "2"));
+    }
+
+    fn judged(&self, check: &Check, judged: &Judged) {
+        let verdict = judged.verdict();
+        let level = level_of(check.id);
+        let detail = detail(judged);
+        if self.json {
+            return line(&json!({
+                "event": "check", "id": check.id, "title": check.title, "level": level, "verdict": verdict,
+                "detail": detail,
+            }));
+        }
+        // What does not apply is counted at the end; a line for each would hide the others.
+        if verdict == Verdict::NotApplicable {
+            return;
+        }
+        let (mark, colour) = match (verdict, level) {
+            (Verdict::Pass, _) => ("pass", "32"),
+            (Verdict::Fail, Level::Must) => ("FAIL", "1;31"),
+            (Verdict::Fail, Level::Should) => ("warn", "33"),
+            (Verdict::Skipped, _) => ("skip", "2"),
+            _ => ("open", "36"),
+        };
+        let mark = self.painted(mark, colour);
+        self.say(&format!("{mark}  {:<6} {}", level.as_str(), check.title));
+        match (judged, verdict) {
+            (Judged::Fail(findings), _) => {
+                for finding in findings {
+                    self.say(&format!("        expected  {}", finding.expected));
+                    self.say(&format!("        came      {}", finding.came));
+                }
+                self.say(&format!("        to do     {}", check.remedy));
+                self.say(&self.painted(&format!("        check     {}", check.id), "2"));
+            }
+            (_, Verdict::Inconclusive) => self.say(&format!("        {detail}")),
+            _ => {}
+        }
+    }
+
+    /// The end of a run.
+    pub(super) fn ended(&self, report: &Report, changes: Option<&[Change]>) {
+        if self.json {
+            if let Some(changes) = changes {
+                line(&json!({"event": "changes", "changes": changes}));
+            }
+            return line(&json!({
+                "event": "ended", "exit": report.exit, "message": report.summary(), "score": report.score,
+                "coverage": report.coverage, "budget": report.budget,
+            }));
+        }
+        self.say("");
+        let colour = if report.exit != 0 {
+            "1;31"
+        } else if report.score.should.failed > 0 {
+            "1;33"
+        } else {
+            "1;32"
+        };
+        self.say(&self.painted(&format!("{}.", report.summary()), colour));
+        let coverage = &report.coverage;
+        self.say(&format!(
+            "Coverage: {} of {} requirements judged ({} %); {} do not apply here, {} cannot be tested.",
+            coverage.judged,
+            coverage.applicable(),
+            coverage.percent(),
+            coverage.not_applicable,
+            coverage.untestable
+        ));
+        let budget = &report.budget;
+        self.say(&format!(
+            "Used: {}, {}.",
+            counted(budget.tokens_made, "Export Token"),
+            counted(budget.avatars_consumed, "avatar")
+        ));
+        for row in &report.latency {
+            self.say(&format!(
+                "Time: {:<8} {:>4} answers, median {} ms, 95 % within {} ms, slowest {} ms",
+                row.call, row.answers, row.p50_ms, row.p95_ms, row.max_ms
+            ));
+        }
+        self.changed(changes);
+    }
+
+    fn changed(&self, changes: Option<&[Change]>) {
+        match changes {
+            None => {}
+            Some([]) => self.say("Since the baseline: no verdict changed."),
+            Some(changes) => {
+                self.say("Since the baseline:");
+                for change in changes {
+                    let words = format!("  {}", change.words());
+                    self.say(&self.painted(&words, if change.is_worse() { "31" } else { "0" }));
+                }
+            }
+        }
+    }
+
+    /// A result: with --json it would be no JSON.
+    pub(super) fn say(&self, words: &str) {
+        if self.json {
+            output::people(format_args!("{words}"));
+        } else {
+            output::result(format_args!("{words}"));
+        }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    fn painted(&self, words: &str, colour: &str) -> String {
+        if self.colours { format!("\u{1b}[{colour}m{words}\u{1b}[0m") } else { words.to_owned() }
+    }
+}
+
+pub(super) fn line(value: &Value) {
+    output::result(format_args!("{value}"));
+}
+
+fn detail(judged: &Judged) -> String {
+    match judged {
+        Judged::Pass(words, _)
+        | Judged::Skipped(words)
+        | Judged::Inconclusive(words)
+        | Judged::NotApplicable(words) => words.clone(),
+        Judged::Fail(findings) => findings.first().map_or_else(String::new, |finding| {
+            format!("expected {}, came {}", finding.expected, finding.came)
+        }),
+    }
+}
+
+fn counted(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
