@@ -33,4 +33,4 @@ pub use tester::Tester;
 
 pub use client::{Backend, Credentials, LoginRoute, RedeemRoute, TimeOuts, TokenSource};
 /// What hosts need of the layers below to name a backend.
-pub use protocol::ApiKey;
+pub use protocol::{ApiKey, SessionToken};

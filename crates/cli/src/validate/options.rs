@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// With --destructive: unused download URLs must have ended after so long
     #[arg(long, value_name = "DUR", default_value = "15m", value_parser = humantime::parse_duration)]
     pub(crate) url_life: Duration,
-    /// For a relay: the sandbox behind it, which tells what it was asked (with COPRESENCE_OPERATOR_KEY if elsewhere)
+    /// For a relay: the sandbox behind it, which tells what it was asked
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: Option<Url>,
     /// For a relay: watch the sandbox behind it so long for a redeem that nobody asked for
@@ -44,7 +44,7 @@ pub(crate) struct Options {
     /// Write the report as one page to hand over
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) html: Option<PathBuf>,
-    /// Write the report as JUnit XML, for CI
+    /// Write the report as XML for CI, in the form of `JUnit`
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) junit: Option<PathBuf>,
     /// Write every exchange to an HTTP Archive, redacted

@@ -6,13 +6,14 @@ use crate::args::Common;
 use crate::failure::Failure;
 use crate::ground;
 use crate::visit::remote::remote;
+use kiosk::credentials::Slot;
 use kiosk::profile::Profile;
 use sandbox::{Server, Settings};
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use url::{Host, Url};
-use validate::{Backend, Credentials, Hand, Target, Tester};
+use validate::{ApiKey, Backend, Credentials, Hand, SessionToken, Target, Tester};
 
 /// A backend with its phone.
 pub(super) struct Place {
@@ -35,7 +36,8 @@ impl Place {
             return Self::embedded(&profile).await;
         }
         let found = remote(&profile).await.map_err(|failure| failure.at(&profile))?;
-        let target = target(&profile, found.api_url, found.link, found.credentials);
+        let mut target = target(&profile, found.api_url, found.link, found.credentials);
+        look_for_too(&mut target.credentials);
         let hand = hand(&target, options, common).await?;
         Ok(Self { target, hand, embedded: None })
     }
@@ -68,6 +70,19 @@ impl Place {
         if let Some(server) = self.embedded {
             server.stop().await;
         }
+    }
+}
+
+/// What the backend must not show is looked for in its answers, also where no request of the run carries it: a relay
+/// holds credentials that its console does not.
+fn look_for_too(credentials: &mut Credentials) {
+    let named = |slot: Slot| ground::env(slot.env_name()).filter(|value| !value.trim().is_empty());
+    let Credentials { api_key, session_token, .. } = credentials;
+    if api_key.is_none() {
+        *api_key = named(Slot::ApiKey).map(ApiKey::new);
+    }
+    if session_token.is_none() {
+        *session_token = named(Slot::SessionToken).map(SessionToken::new);
     }
 }
 
@@ -111,7 +126,7 @@ async fn hand(target: &Target, options: &Options, common: &Common) -> Result<Han
 }
 
 async fn tester(url: Url, operator: Option<String>) -> Result<Option<Tester>, Failure> {
-    let operator = operator.map(validate::ApiKey::new);
+    let operator = operator.map(ApiKey::new);
     Tester::find(url, operator).await.map_err(|error| Failure::usage(error.to_string()))
 }
 

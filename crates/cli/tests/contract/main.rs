@@ -19,5 +19,6 @@ mod partner;
 mod saving;
 mod secrets;
 mod support;
+mod validating;
 mod visits;
 mod words;

@@ -8,10 +8,10 @@ use serde_json::Value;
 fn help_names_every_command_and_every_exit_code() {
     let stand = Stand::new();
     let help = stand.run(&["--help"]).exits(0).stdout;
-    for word in ["visit", "sandbox", "recover", "history", "credentials", "profile"] {
+    for word in ["visit", "sandbox", "validate", "recover", "history", "credentials", "profile"] {
         assert!(help.contains(&format!("\n  {word} ")), "{word}: {help}");
     }
-    for code in ["0", "2", "3", "4", "5", "6", "7", "8", "9", "10", "130"] {
+    for code in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "130"] {
         let row = |line: &str| {
             line.split_once("  ").is_some_and(|_| line.trim_start().starts_with(&format!("{code}  ")))
         };

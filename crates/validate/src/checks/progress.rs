@@ -83,9 +83,12 @@ pub(super) const CHECKS: &[Check] = &[
 /// The reports between the scan and the URLs.
 fn making(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
     let waiting = CompletionStatus::NoAssociatedAvatar;
-    seen.of(Role::Poll).filter_map(|step| Some((step, step.progress()?))).filter(move |(_, progress)| {
-        progress.get("completion_status").and_then(Value::as_str) != Some(waiting.as_str())
-    })
+    seen.of(Role::Poll)
+        .filter(|step| !super::is_delivery(step))
+        .filter_map(|step| Some((step, step.progress()?)))
+        .filter(move |(_, progress)| {
+            progress.get("completion_status").and_then(Value::as_str) != Some(waiting.as_str())
+        })
 }
 
 const TOO_FAST: &str = "the avatar was ready before anything was told of its making";

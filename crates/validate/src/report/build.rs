@@ -37,8 +37,8 @@ impl Report {
         let report = Self {
             schema_version: SCHEMA_VERSION,
             tool: Tool { name: "copresence".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            started_at: started_at.to_string(),
-            ended_at: ended_at.to_string(),
+            started_at: whole_second(started_at),
+            ended_at: whole_second(ended_at),
             target: target_report(target, plan),
             environment: Environment {
                 os: std::env::consts::OS.to_owned(),
@@ -241,6 +241,11 @@ fn step_report(step: &Step) -> StepReport {
         body_size: exchange.body_size,
         error: exchange.error.clone(),
     }
+}
+
+/// For people: nobody reads nanoseconds.
+fn whole_second(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
 /// With one digit after the point.

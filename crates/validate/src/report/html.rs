@@ -99,6 +99,11 @@ impl Page<'_> {
             .unwrap_or_else(|| body.to_owned())
     }
 
+    /// A text with `code` in it: the parts, and which of them are code.
+    fn parts(text: &str) -> Vec<(bool, &str)> {
+        text.split('`').enumerate().map(|(index, part)| (index % 2 == 1, part)).collect()
+    }
+
     fn judged(area: &Area<'_>) -> String {
         let count = |verdict| area.checks.iter().filter(|check| check.verdict == verdict).count();
         let (passed, failed) = (count(Verdict::Pass), count(Verdict::Fail));

@@ -1,11 +1,11 @@
-//! The report as JUnit XML, as CI systems read it: one suite an area, one case a check.
+//! The report as `JUnit` XML, as CI systems read it: one suite an area, one case a check.
 
 use super::{CheckReport, Report};
 use crate::check::Verdict;
 use crate::requirement::Level;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-/// The report as JUnit XML.
+/// The report as `JUnit` XML.
 ///
 /// A failed MUST is a failure. A failed SHOULD is a skipped case whose message begins with `SHOULD`, so that a CI
 /// system goes red exactly when the exit code is 1. A run that could tell nothing is an error of its own.

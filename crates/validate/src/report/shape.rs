@@ -71,7 +71,9 @@ fn describe(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<Stri
         Value::Number(_) => "integer".to_owned(),
         Value::String(_) => "string".to_owned(),
         Value::Array(items) => {
-            items.iter().for_each(|item| describe(item, &format!("{at}[]"), fields));
+            for item in items {
+                describe(item, &format!("{at}[]"), fields);
+            }
             "array".to_owned()
         }
         Value::Object(members) => {

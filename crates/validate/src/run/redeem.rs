@@ -102,6 +102,9 @@ impl Run<'_> {
         if self.tokens.len() == before {
             return Err(stuck(format!("no Export Token came: {}", self.seen.steps[step].came())));
         }
+        if self.tokens[..before].contains(&self.tokens[before]) {
+            return Err(stuck("a token came that was given before"));
+        }
         Ok(before)
     }
 

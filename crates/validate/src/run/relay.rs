@@ -26,13 +26,15 @@ impl Run<'_> {
         let token = self.next_token(Act::LostAnswer).await?;
         tester.associate(&self.tokens[token], None).await.map_err(stuck)?;
         tester.force(&self.tokens[token], "complete").await.map_err(stuck)?;
+        let before = tester.redeems(&self.tokens[token]).await.map_err(stuck)?;
         tester.lose_next_answer().await.map_err(stuck)?;
         let redeemed = self.redeem(Act::LostAnswer, Role::LostAnswer, token).await;
         tokio::time::sleep(self.options.watch).await;
         let cleared = tester.no_faults().await;
         redeemed?;
         cleared.map_err(stuck)?;
-        let upstream = tester.redeems(&self.tokens[token]).await.map_err(stuck)?;
+        let after = tester.redeems(&self.tokens[token]).await.map_err(stuck)?;
+        let upstream = after.saturating_sub(before);
         self.seen.lost = Some(Count { when: "after the answer was lost", ours: 1, upstream });
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Backends that are wrong in one thing: each is caught by the checks meant for it, and by no other.
 
-use crate::support::{Serving, credentials, hand, options, sandbox, serve, target, validate};
+use crate::support::{Assets, Serving, credentials, hand, options, serve, target, validate};
 use crate::wrong::{
     Answer, GENERATE, KEY, Memory, REDEEM, SESSION, TOKEN, When, answers, delivery, edit_glb, files, ignores,
     logins, redeems, reports, requests, tokens,
@@ -668,9 +668,9 @@ fn downloads() -> Vec<Mutant> {
             Faults(r#"[{"on":"file","export_type":"png","nth":1,"do":{"status":{"code":404}}}]"#),
         ),
         mutant(
-            "an error page in place of the GLB",
+            "a web page in place of the GLB",
             &["files.content"],
-            Faults(r#"[{"on":"file","export_type":"glb","nth":1,"do":"error_page"}]"#),
+            Layer(|_, app| files(app, ".glb", |answer| answer.body = b"<!doctype html><p>Sorry!".to_vec())),
         ),
         mutant(
             "a GLB of another version",
@@ -756,17 +756,13 @@ fn downloads() -> Vec<Mutant> {
             }),
         ),
         mutant(
-            "a stub of a mesh",
-            &["avatar.vertices"],
+            "a pair of eyes instead of a head",
+            &["avatar.blendshapes", "avatar.vertices"],
             Layer(|_, app| {
                 glb(app, |document| {
-                    // One triangle, of the eyes: the other meshes go.
-                    document["meshes"].as_array_mut().expect("meshes").truncate(1);
-                    let first = document["meshes"][0].clone();
-                    let primitive = json!({"attributes": {"POSITION": 0}});
-                    document["meshes"][0] = json!({"primitives": [primitive], "extras": first["extras"]});
-                    document["meshes"][0]["primitives"][0]["targets"] =
-                        first["primitives"][0]["targets"].clone();
+                    let meshes = document["meshes"].as_array().expect("meshes");
+                    let eyes = meshes.iter().find(|mesh| mesh["name"] == "eyes").expect("eyes").clone();
+                    document["meshes"] = json!([eyes]);
                     for node in document["nodes"].as_array_mut().expect("nodes") {
                         if node.get("mesh").is_some() {
                             node["mesh"] = json!(0);
@@ -955,8 +951,8 @@ async fn start(mutant: &Mutant, sandbox: &Sandbox) -> Running {
 }
 
 /// What failed, sorted.
-async fn caught(mutant: &Mutant) -> Vec<&'static str> {
-    let sandbox = sandbox();
+async fn caught(mutant: &Mutant, assets: &Assets) -> Vec<&'static str> {
+    let sandbox = assets.sandbox();
     let running = start(mutant, &sandbox).await;
     let target = target(&running.url(), credentials(&sandbox));
     let (_, ended) = validate(&target, &options(), &hand(&running.url()).await).await;
@@ -971,8 +967,9 @@ async fn caught(mutant: &Mutant) -> Vec<&'static str> {
 async fn each_mutant_is_caught_by_the_checks_meant_for_it_and_by_no_other() {
     let mutants = mutants();
     assert!(mutants.len() >= 40, "{} mutants", mutants.len());
+    let assets = &Assets::make();
     let judged: Vec<_> = stream::iter(&mutants)
-        .map(|mutant| async move { (mutant, caught(mutant).await) })
+        .map(|mutant| async move { (mutant, caught(mutant, assets).await) })
         .buffered(4)
         .collect()
         .await;

@@ -1,6 +1,6 @@
 //! A partner's relay between the console and Copresence: a good one passes, and each wrong one is caught.
 
-use crate::support::{Serving, options, sandbox, serve, validate};
+use crate::support::{Assets, Serving, options, serve, validate};
 use crate::wrong::{KEY, Memory, SESSION, TOKEN};
 use axum::Router;
 use axum::extract::{Request, State};
@@ -43,12 +43,16 @@ struct Relay {
     sandbox: Sandbox,
     prober: Arc<Prober>,
     token: Memory<Vec<u8>>,
-    answers: Memory<(u16, Vec<u8>)>,
+    answers: Memory<Vec<u8>>,
 }
 
 impl Relay {
     fn router(self) -> Router {
-        Router::new().route("/token", post(token)).route("/avatar", get(redeem)).with_state(self)
+        Router::new()
+            .route("/token", post(token))
+            .route("/avatar", get(redeem))
+            .method_not_allowed_fallback(async || refused(405, "not by this method"))
+            .with_state(self)
     }
 
     /// One request at Copresence; `None` when its answer was lost.
@@ -121,8 +125,9 @@ async fn redeem(State(relay): State<Relay>, request: Request) -> Response {
         return refused(401, "whose kiosk is this?");
     }
     let token = headers.get(TOKEN).map_or("", |value| value.to_str().expect("visible")).to_owned();
-    if let (Fault::CachesRedeems, Some((status, body))) = (relay.fault, relay.answers.get(&token)) {
-        return passed(status, body);
+    // Each answer of an avatar that is not ready is given twice.
+    if let (Fault::CachesRedeems, Some(body)) = (relay.fault, relay.answers.take(&token)) {
+        return passed(200, body);
     }
     let mut reply = relay.redeem(&token).await;
     if reply.is_none() && relay.fault == Fault::SendsAgain {
@@ -134,7 +139,9 @@ async fn redeem(State(relay): State<Relay>, request: Request) -> Response {
             _ => refused(502, "Copresence's answer was lost; the token may be spent"),
         };
     };
-    relay.answers.put(&token, (reply.status, reply.body.to_vec()));
+    if reply.status == 200 && !String::from_utf8_lossy(&reply.body).contains("payload_complete") {
+        relay.answers.put(&token, reply.body.to_vec());
+    }
     let mut response = passed(reply.status, reply.body.to_vec());
     if relay.fault == Fault::ServesFromACdn {
         response.headers_mut().insert("age", "17".parse().expect("a value"));
@@ -148,8 +155,8 @@ struct Stand {
     ended: Ended,
 }
 
-async fn checked(fault: Fault) -> Stand {
-    let sandbox = sandbox();
+async fn checked(fault: Fault, assets: &Assets) -> Stand {
+    let sandbox = assets.sandbox();
     let upstream = Server::serve(sandbox.clone(), ([127, 0, 0, 1], 0).into()).expect("a port");
     let prober = Arc::new(Prober::new(TimeOuts::default(), false).expect("a prober"));
     let relay = Relay {
@@ -198,7 +205,7 @@ fn with(ended: &Ended, verdict: Verdict) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn a_good_relay_passes_and_every_relay_check_is_judged() {
-    let stand = checked(Fault::None).await;
+    let stand = checked(Fault::None, &Assets::make()).await;
     let failed: Vec<_> = stand.ended.verdicts.iter().filter(|(_, j)| j.verdict() == Verdict::Fail).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     let passed = with(&stand.ended, Verdict::Pass);
@@ -229,7 +236,7 @@ async fn a_good_relay_passes_and_every_relay_check_is_judged() {
 async fn each_wrong_relay_is_caught_by_the_checks_meant_for_it_and_by_no_other() {
     let table: [(Fault, &[&str]); 10] = [
         (Fault::HandsOutOneToken, &["generate.distinct", "relay.fresh-token"]),
-        (Fault::CachesRedeems, &["relay.no-cache", "visit.delivered"]),
+        (Fault::CachesRedeems, &["relay.no-cache"]),
         (Fault::ShowsTheKey, &["relay.no-credential"]),
         (Fault::ShowsTheSession, &["relay.no-credential"]),
         (Fault::LetsStrangersIn, &["relay.stranger-token"]),
@@ -239,10 +246,10 @@ async fn each_wrong_relay_is_caught_by_the_checks_meant_for_it_and_by_no_other()
         (Fault::HidesTheLoss, &["relay.no-resend"]),
         (Fault::ServesFromACdn, &["relay.no-cache"]),
     ];
-    let mut wrong = Vec::new();
+    let (mut wrong, assets) = (Vec::new(), Assets::make());
     println!("{:<24} caught by", "relay");
     for (fault, meant) in table {
-        let caught = with(&checked(fault).await.ended, Verdict::Fail);
+        let caught = with(&checked(fault, &assets).await.ended, Verdict::Fail);
         println!("{:<24} {}", format!("{fault:?}"), caught.join(", "));
         if caught != meant {
             wrong.push(format!("{fault:?}: meant {meant:?}, caught by {caught:?}"));

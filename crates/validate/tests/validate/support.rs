@@ -4,6 +4,7 @@ use axum::Router;
 use sandbox::{Sandbox, Scenario, Settings};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -31,8 +32,35 @@ pub(crate) async fn serve(app: Router) -> Serving {
     Serving { url, serving }
 }
 
+/// One avatar's files, made once for many sandboxes: making them takes longer than all the rest of a run.
+pub(crate) struct Assets(TempDir);
+
+impl Assets {
+    pub(crate) fn make() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let files = sandbox::avatar::build(7, None);
+        let avatar = folder.path().join("anna");
+        std::fs::create_dir(&avatar).expect("a folder");
+        for (name, bytes) in
+            [("avatar.glb", &files.glb), ("avatar_obj.zip", &files.obj_zip), ("avatar.png", &files.png)]
+        {
+            std::fs::write(avatar.join(name), bytes).expect("written");
+        }
+        Self(folder)
+    }
+
+    pub(crate) fn sandbox(&self) -> Sandbox {
+        still(Settings { assets: Some(self.0.path().to_owned()), ..Settings::default() })
+    }
+}
+
 pub(crate) fn sandbox() -> Sandbox {
-    let settings = Settings { scenario: Scenario::Happy, seed: 7, ..Settings::default() };
+    still(Settings::default())
+}
+
+/// A sandbox whose time stands still until a run moves it.
+fn still(settings: Settings) -> Sandbox {
+    let settings = Settings { scenario: Scenario::Happy, seed: 7, ..settings };
     let sandbox = Sandbox::new(settings).expect("a sandbox");
     let paused = sandbox::ClockMove { paused: Some(true), ..sandbox::ClockMove::default() };
     sandbox.move_clock(&paused).expect("paused");
