@@ -51,6 +51,15 @@ impl Tester {
         self.call(Method::POST, &["clock"], Some(json!({ "advance_ms": milliseconds }))).await.map(drop)
     }
 
+    /// How many seconds of its own time pass in a real one.
+    pub async fn speed(&self) -> Result<f64, String> {
+        let state = self.call(Method::GET, &["state"], None).await?;
+        let speed = state.get("clock").and_then(|clock| clock.get("speed")?.as_f64());
+        speed
+            .filter(|speed| speed.is_finite() && *speed > 0.0)
+            .ok_or_else(|| "the sandbox tells no speed".to_owned())
+    }
+
     /// What the sandbox itself knows of a token.
     pub async fn token(&self, token: &str) -> Result<Value, String> {
         let state = self.call(Method::GET, &["state"], None).await?;

@@ -18,6 +18,8 @@ use url::Url;
 const LOOK: Duration = Duration::from_secs(2);
 /// Between two looks at an avatar of a sandbox, in its own time: short against a place in its queue.
 const SANDBOX_LOOK: Duration = Duration::from_millis(900);
+/// As long, in real time, the URLs of a sandbox with a fast clock may live.
+const REAL_LIFE: Duration = Duration::from_mins(2);
 /// As many redeems go out at once.
 const AT_ONCE: usize = 4;
 /// As many redirects a download may take.
@@ -106,7 +108,12 @@ impl Run<'_> {
     pub(super) async fn urls_end(&mut self) -> Acted {
         let life = self.options.url_life;
         match self.hand {
-            Hand::Sandbox(tester) => tester.pass(life).await.map_err(stuck)?,
+            Hand::Sandbox(tester) => {
+                // With a fast clock a sandbox's URLs live for a while of real time.
+                let speed = tester.speed().await.map_err(stuck)?;
+                let real = Duration::try_from_secs_f64(REAL_LIFE.as_secs_f64() * speed).unwrap_or(life);
+                tester.pass(life.max(real)).await.map_err(stuck)?;
+            }
             Hand::People(people) => {
                 self.note(format!(
                     "Waiting {} min for the download URLs to end.",

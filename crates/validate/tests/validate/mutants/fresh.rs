@@ -1,0 +1,89 @@
+//! What a token tells that nobody has scanned.
+
+use super::Wrong::Layer;
+use super::{Mutant, mutant};
+use crate::wrong::{redeems, reports};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(super) fn mutants() -> Vec<Mutant> {
+    const FRESH: &str = "no_associated_avatar";
+    vec![
+        mutant(
+            "-1 replaced by 0 in the progress",
+            &["fresh.progress"],
+            Layer(|_, app| {
+                reports(app, FRESH, |body| body["payload_incomplete"]["completion_progress"] = json!(0))
+            }),
+        ),
+        mutant(
+            "-1 replaced by 0 in the queue",
+            &["fresh.queue"],
+            Layer(|_, app| {
+                reports(app, FRESH, |body| body["payload_incomplete"]["queue_position"] = json!(0))
+            }),
+        ),
+        mutant(
+            "-1 as a string",
+            &["fresh.progress"],
+            Layer(|_, app| {
+                reports(app, FRESH, |body| body["payload_incomplete"]["completion_progress"] = json!("-1"))
+            }),
+        ),
+        mutant(
+            "a fresh token is `waiting`",
+            &["fresh.status"],
+            Layer(|_, app| {
+                reports(app, FRESH, |body| body["payload_incomplete"]["completion_status"] = json!("waiting"))
+            }),
+        ),
+        mutant(
+            "avatar_ready as a string",
+            &["redeem.flag"],
+            Layer(|_, app| reports(app, FRESH, |body| body["avatar_ready"] = json!("false"))),
+        ),
+        mutant(
+            "avatar_ready left out",
+            &["redeem.flag"],
+            Layer(|_, app| {
+                reports(app, "processing", |body| {
+                    body.as_object_mut().expect("an object").remove("avatar_ready");
+                })
+            }),
+        ),
+        mutant(
+            "no payload_incomplete",
+            &["redeem.either-or"],
+            Layer(|_, app| {
+                reports(app, FRESH, |body| {
+                    body.as_object_mut().expect("an object").remove("payload_incomplete");
+                })
+            }),
+        ),
+        mutant(
+            "202 while not ready",
+            &["redeem.active-200"],
+            Layer(|_, app| {
+                redeems(app, |answer| {
+                    if answer.completion_status() == "processing" {
+                        answer.set_status(202);
+                    }
+                })
+            }),
+        ),
+        mutant(
+            "redeems as text/plain",
+            &["redeem.json"],
+            Layer(|_, app| redeems(app, |answer| answer.set_header("content-type", "text/plain"))),
+        ),
+        mutant(
+            "each look counts",
+            &["fresh.repeatable"],
+            Layer(|_, app| {
+                let looks = Arc::new(AtomicU64::new(0));
+                reports(app, FRESH, move |body| body["looks"] = looks.fetch_add(1, Ordering::Relaxed).into())
+            }),
+        ),
+    ]
+}
