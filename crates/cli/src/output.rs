@@ -29,6 +29,11 @@ pub(crate) fn tame(words: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Lines of our own making for people, colours and all: nothing of a backend's.
+pub(crate) fn drawn(lines: &str) {
+    _ = writeln!(std::io::stderr(), "{lines}");
+}
+
 /// A line on stdout.
 pub(crate) fn result(line: fmt::Arguments<'_>) {
     let mut out = std::io::stdout();

@@ -5,6 +5,7 @@ use super::show::{Show, line};
 use super::{checked, read};
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::output;
 use serde_json::json;
 use std::path::Path;
 use validate::Report;
@@ -31,14 +32,15 @@ pub(super) async fn run(
         } else {
             let validate::report::shape::Difference { asked, what, first: at_one, second: at_other } =
                 difference;
-            show.say(&format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}"));
+            let words = format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}");
+            show.say(&output::tame(&words));
         }
     }
     for words in &alone {
         if show.is_json() {
             line(&json!({"event": "seen_once", "asked": words}));
         } else {
-            show.say(&format!("not compared: {words}"));
+            show.say(&output::tame(&format!("not compared: {words}")));
         }
     }
     let exit = u8::from(!found.is_empty());

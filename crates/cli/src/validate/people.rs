@@ -42,7 +42,7 @@ impl People for AtTheTerminal {
         ));
         let link_line = format!("  {}", invitation.link);
         for line in code::lines(&invitation.link, link_line, self.lively, ROWS_BELOW) {
-            output::people(format_args!("{line}"));
+            output::drawn(&line);
         }
         let patience = humantime::format_duration(invitation.patience);
         output::people(format_args!("Waiting up to {patience}; type s and Enter to leave this out."));

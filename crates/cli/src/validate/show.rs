@@ -83,7 +83,7 @@ impl Show {
     fn judged(&self, check: &Check, judged: &Judged) {
         let verdict = judged.verdict();
         let level = level_of(check.id);
-        let detail = detail(judged);
+        let detail = output::tame(&detail(judged));
         if self.json {
             return line(&json!({
                 "event": "check", "id": check.id, "title": check.title, "level": level, "verdict": verdict,
@@ -106,8 +106,8 @@ impl Show {
         match (judged, verdict) {
             (Judged::Fail(findings), _) => {
                 for finding in findings {
-                    self.say(&format!("        expected  {}", finding.expected));
-                    self.say(&format!("        came      {}", finding.came));
+                    self.say(&format!("        expected  {}", output::tame(&finding.expected)));
+                    self.say(&format!("        came      {}", output::tame(&finding.came)));
                 }
                 self.say(&format!("        to do     {}", check.remedy));
                 self.say(&self.painted(&format!("        check     {}", check.id), "2"));
@@ -136,7 +136,7 @@ impl Show {
         } else {
             "1;32"
         };
-        self.say(&self.painted(&format!("{}.", report.summary()), colour));
+        self.say(&self.painted(&format!("{}.", output::tame(&report.summary())), colour));
         let coverage = &report.coverage;
         self.say(&format!(
             "Coverage: {} of {} requirements judged ({} %); {} do not apply here, {} cannot be tested.",
