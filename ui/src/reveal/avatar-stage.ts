@@ -13,8 +13,10 @@ import {
 import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
 import { disposeModel } from './dispose';
 import { type Asked, type Face, facesOf, MOVED, passed, weightsAt } from './expression';
+import { lighten } from './lighten';
 import { ENTERING, glided, type Orbit, turned } from './orbit';
 import { Pace } from './pace';
+import { settle } from './settle';
 import { contactShadow, lamps, softBoxes } from './studio';
 
 /** An avatar that is being shown. */
@@ -51,11 +53,15 @@ export async function openAvatarStage(
   // First, so that a machine without WebGL is known before anything is loaded.
   // The drawing is kept, so that a screenshot of the window holds the avatar.
   const renderer = new WebGLRenderer({ canvas, alpha: true, antialias: true, preserveDrawingBuffer: true });
+  const gone = new AbortController();
+  const lostEarly = () => gone.abort(new Error('the WebGL context was lost'));
+  canvas.addEventListener('webglcontextlost', lostEarly, { once: true });
+  const ended = AbortSignal.any([signal, gone.signal]);
   let model: Object3D | null = null;
   try {
-    model = await load(url, signal);
-    signal.throwIfAborted();
-    return present(canvas, renderer, model, reducedMotion, onLost);
+    model = await load(url, ended);
+    ended.throwIfAborted();
+    return await present(canvas, renderer, model, { reducedMotion, signal: ended, onLost });
   } catch (error) {
     if (model) disposeModel(model);
     renderer.dispose();
@@ -67,17 +73,16 @@ export async function openAvatarStage(
 async function load(url: string, signal: AbortSignal): Promise<Object3D> {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`the avatar’s file was not served: ${response.status}`);
-  const { scene } = await new GLTFLoader().parseAsync(await response.arrayBuffer(), '');
+  const { scene } = await new GLTFLoader().parseAsync(lighten(await response.arrayBuffer(), MOVED), '');
   return scene;
 }
 
-function present(
+async function present(
   canvas: HTMLCanvasElement,
   renderer: WebGLRenderer,
   model: Object3D,
-  reducedMotion: boolean,
-  onLost: (error: Error) => void,
-): AvatarStage {
+  { reducedMotion, signal, onLost }: StageOptions,
+): Promise<AvatarStage> {
   const size = normalise(model);
   renderer.toneMapping = ACESFilmicToneMapping;
   renderer.toneMappingExposure = 0.95;
@@ -95,6 +100,13 @@ function present(
 
   const camera = new PerspectiveCamera(26, 1, 0.1, 50);
   const morphs = morphsOf(model);
+  try {
+    await settle(renderer, scene, camera, signal);
+  } catch (error) {
+    disposeModel(scene);
+    boxes.dispose();
+    throw error;
+  }
   let orbit: Orbit = reducedMotion ? { ...ENTERING, yaw: -0.3 } : ENTERING;
   let clock = 0;
   let last = 0;

@@ -1,7 +1,7 @@
 import { BufferGeometry, Group, Mesh, MeshStandardMaterial, Texture } from 'three';
 import { describe, expect, it, vi } from 'vitest';
 import { disposeModel } from './dispose';
-import { expressionAt } from './expression';
+import { expressionAt, FACES, facesOf, MOVED, passed, weightsAt } from './expression';
 import { ENTERING, glided, type Orbit, turned } from './orbit';
 import { Pace } from './pace';
 
@@ -87,4 +87,36 @@ it('gives back everything that a model held', () => {
   expect(gone.texture).toHaveBeenCalledTimes(1);
   expect(gone.material).toHaveBeenCalledTimes(1);
   expect(gone.geometry).toHaveBeenCalled();
+});
+
+describe('a face on request', () => {
+  const every = new Set(MOVED);
+
+  it('is offered where the figure can make it', () => {
+    expect(facesOf(every)).toEqual([...FACES]);
+    expect(facesOf(new Set(['mouthSmileLeft', 'mouthSmileRight']))).toEqual(['smile']);
+    expect(facesOf(new Set())).toEqual([]);
+  });
+
+  it.each(FACES)('%s comes, stays, and passes into rest', (face) => {
+    const at = (since: number) => weightsAt(50, { face, since });
+    for (const since of [0, 0.1, 0.3, 1, 2, 3, 3.3, 9])
+      for (const [shape, weight] of at(since)) {
+        expect(every.has(shape), shape).toBe(true);
+        expect(weight).toBeGreaterThanOrEqual(0);
+        expect(weight).toBeLessThanOrEqual(1);
+      }
+    const rest = weightsAt(50, null);
+    const differs = (since: number) =>
+      Math.max(...[...at(since)].map(([shape, weight]) => Math.abs(weight - (rest.get(shape) ?? 0))));
+    expect(differs(0)).toBeLessThan(0.01);
+    expect(differs(1)).toBeGreaterThan(0.3);
+    expect(differs(9)).toBeLessThan(0.01);
+    expect(passed({ face, since: 9 })).toBe(true);
+    expect(passed({ face, since: 1 })).toBe(false);
+  });
+
+  it('stands at once, and stays, where nothing is to move', () => {
+    expect(weightsAt(0, { face: 'kiss', since: 0 }, true).get('mouthPucker')).toBe(1);
+  });
 });

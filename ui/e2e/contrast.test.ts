@@ -1,0 +1,103 @@
+// The contrast of every word with what is really painted behind it, by the pixel: axe cannot see through a stage.
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import type { ScreenName } from '../src/host/fixtures';
+import { browserForTests } from './browser-test';
+import { rest, show } from './pages';
+
+const { open } = browserForTests();
+/** One screen a light, and those that stand on something of their own. */
+const SCREENS: readonly ScreenName[] = [
+  'attract',
+  'invite-trouble',
+  'making',
+  'saving-open',
+  'reveal-card',
+  'ended',
+];
+
+interface Word {
+  text: string;
+  colour: [number, number, number];
+  /** What is set small is read from near by. */
+  least: number;
+  box: [x: number, y: number, width: number, height: number];
+}
+
+/** Every text that is shown, with its colour and place; takes the letters off the screen. */
+function takeWords(): Word[] {
+  const words: Word[] = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const parent = node.parentElement;
+    const text = node.textContent?.trim();
+    if (!parent || !text || parent.closest('.spent')) continue;
+    const style = getComputedStyle(parent);
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const { x, y, width, height } = range.getBoundingClientRect();
+    if (width < 2 || height < 2 || style.visibility === 'hidden') continue;
+    const [r = 0, g = 0, b = 0] = (style.color.match(/[\d.]+/g) ?? []).map(Number);
+    const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const small = Number.parseFloat(style.fontSize) < rem * 1.9;
+    words.push({ text, colour: [r, g, b], least: small ? 4.5 : 7, box: [x, y, width, height] });
+  }
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync('* { color: transparent !important; transition: none !important }');
+  document.adoptedStyleSheets = [sheet];
+  return words;
+}
+
+/** The worst contrast of each word with the picture behind it, but for a hundredth of the pixels. */
+async function contrasts([picture, words]: readonly [string, Word[]]): Promise<string[]> {
+  document.adoptedStyleSheets = [];
+  const image = new Image();
+  image.src = `data:image/png;base64,${picture}`;
+  await image.decode();
+  const canvas = document.createElement('canvas');
+  canvas.width = image.width;
+  canvas.height = image.height;
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (!context) throw new Error('no canvas');
+  context.drawImage(image, 0, 0);
+  const linear = (value: number) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  };
+  const light = (r: number, g: number, b: number) =>
+    0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  return words.flatMap(({ text, colour, least, box }) => {
+    const { data } = context.getImageData(box[0], box[1], Math.max(1, box[2]), Math.max(1, box[3]));
+    const own = light(...colour);
+    const ratios: number[] = [];
+    for (let i = 0; i < data.length; i += 16) {
+      const other = light(data[i] ?? 0, data[i + 1] ?? 0, data[i + 2] ?? 0);
+      ratios.push((Math.max(own, other) + 0.05) / (Math.min(own, other) + 0.05));
+    }
+    ratios.sort((a, b) => a - b);
+    const worst = ratios[Math.floor(ratios.length / 100)] ?? 21;
+    return worst < least ? [`“${text.slice(0, 40)}” has ${worst.toFixed(1)} of ${least}`] : [];
+  });
+}
+
+async function faultsOf(page: Page): Promise<string[]> {
+  const words = await page.evaluate(takeWords);
+  expect(words.length).toBeGreaterThan(3);
+  const picture = await page.screenshot({ timeout: 100_000 });
+  return page.evaluate(contrasts, [picture.toString('base64'), words] as const);
+}
+
+it.each([
+  [1280, 720],
+  [720, 1280],
+])('every word stands out at %i × %i', async (width, height) => {
+  const { page } = await open({ size: [width, height] });
+  const found: string[] = [];
+  for (const name of SCREENS) {
+    await show(page, name);
+    await rest(page);
+    for (const fault of await faultsOf(page)) found.push(`${name}: ${fault}`);
+  }
+  expect(found).toEqual([]);
+  await page.close();
+});

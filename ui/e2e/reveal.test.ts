@@ -1,0 +1,116 @@
+// The reveal on a real (if simulated) graphics card: what it takes it gives back, and what fails has a face.
+import { describe, expect, it } from 'vitest';
+import { bigGlb, SMALL } from './big-glb';
+import { browserForTests } from './browser-test';
+import { show } from './pages';
+
+const { open } = browserForTests(new Map([['small.glb', bigGlb(SMALL)]]));
+const READY = '[data-testid=stage-canvas][data-ready=true]';
+const SOON = { timeout: 60_000 };
+
+/** What three.js says of every renderer that it made. */
+interface Renderer {
+  info: { memory: { geometries: number; textures: number }; programs: unknown[] | null };
+}
+
+function collectRenderers(): void {
+  const renderers: unknown[] = [];
+  const tools = new EventTarget();
+  tools.addEventListener('observe', (event) => {
+    const { detail } = event as CustomEvent<{ isWebGLRenderer?: boolean; info?: unknown }>;
+    if (detail.info) renderers.push(detail);
+  });
+  Object.assign(window, { renderers, __THREE_DEVTOOLS__: tools });
+}
+
+describe('twenty reveals', () => {
+  it('leave no geometry, texture or program behind, and no canvas', async () => {
+    const { page, faults } = await open({ size: [320, 180], glb: 'small.glb', before: collectRenderers });
+    const counts = () =>
+      page.evaluate(() => {
+        const { renderers } = window as unknown as { renderers: Renderer[] };
+        return renderers.map(({ info }) => [
+          info.memory.geometries,
+          info.memory.textures,
+          info.programs?.length ?? 0,
+        ]);
+      });
+    for (let visit = 1; visit <= 20; visit += 1) {
+      await page.evaluate(() => window.fake?.show('reveal'));
+      await page.locator(READY).waitFor(SOON);
+      const held = (await counts()).at(-1) ?? [];
+      // The count means something: while it is shown, it holds all three.
+      expect(Math.min(...held), String(held)).toBeGreaterThan(0);
+      await page.evaluate(() => window.fake?.show('attract'));
+      await page.locator(READY).waitFor({ ...SOON, state: 'detached' });
+    }
+    const left = await counts();
+    expect(left).toHaveLength(20);
+    expect(left.filter((one) => one.some((number) => number !== 0))).toEqual([]);
+    expect(await page.locator('canvas').count()).toBe(0);
+    expect(faults).toEqual([]);
+    await page.close();
+    // Each compiles its light anew, which a simulated card does slowly.
+  }, 400_000);
+});
+
+describe('without a graphics card', () => {
+  it('the portrait is shown, and nothing is missing to go on', async () => {
+    const { page } = await open({
+      size: [320, 180],
+      before: () => {
+        const real = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (
+          this: HTMLCanvasElement,
+          kind: string,
+          ...rest: unknown[]
+        ) {
+          return kind.startsWith('webgl') ? null : Reflect.apply(real, this, [kind, ...rest]);
+        } as typeof real;
+      },
+    });
+    await page.evaluate(() => window.fake?.show('reveal'));
+    await page.getByTestId('portrait').waitFor(SOON);
+    expect(await page.locator('canvas').count()).toBe(0);
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('this-is-me');
+    await page.close();
+  });
+
+  it('that is taken away in the middle, likewise', async () => {
+    const { page } = await open({ size: [320, 180], glb: 'small.glb' });
+    await show(page, 'reveal');
+    await page.getByTestId('stage-canvas').evaluate((canvas) => {
+      (canvas as HTMLCanvasElement).getContext('webgl2')?.getExtension('WEBGL_lose_context')?.loseContext();
+    });
+    await page.getByTestId('portrait').waitFor(SOON);
+    expect(await page.locator('canvas').count()).toBe(0);
+    await page.close();
+  });
+
+  it('that is taken away while the avatar is loaded, likewise', async () => {
+    const { page } = await open({ size: [320, 180], glb: 'late.glb' });
+    let answer = () => {};
+    const asked = new Promise<void>((resolve) => {
+      void page.route('**/extra/late.glb', async (route) => {
+        resolve();
+        await new Promise<void>((go) => (answer = go));
+        await route.fulfill({ body: bigGlb(SMALL), contentType: 'model/gltf-binary' });
+      });
+    });
+    await page.evaluate(() => window.fake?.show('reveal'));
+    await asked;
+    await page.getByTestId('stage-canvas').evaluate((canvas) => {
+      (canvas as HTMLCanvasElement).getContext('webgl2')?.getExtension('WEBGL_lose_context')?.loseContext();
+    });
+    await page.getByTestId('portrait').waitFor(SOON);
+    answer();
+    await page.close();
+  });
+});
+
+it('a file that is no avatar is answered by the portrait', async () => {
+  const { page } = await open({ size: [320, 180], glb: 'missing.glb' });
+  await page.evaluate(() => window.fake?.show('reveal'));
+  await page.getByTestId('portrait').waitFor(SOON);
+  await page.close();
+});

@@ -1,0 +1,84 @@
+// Hands an avatar to the graphics card piece by piece, so that the screen goes on moving meanwhile.
+import {
+  type Camera,
+  type Material,
+  type Mesh,
+  type Object3D,
+  type Scene,
+  Texture,
+  type WebGLRenderer,
+} from 'three';
+
+/** No texture is drawn larger than this on any screen: more would only fill the card. */
+export const LARGEST = 2048;
+
+/** Scales what is too large, compiles, and uploads one texture a frame. */
+export async function settle(
+  renderer: WebGLRenderer,
+  scene: Scene,
+  camera: Camera,
+  signal: AbortSignal,
+): Promise<void> {
+  const textures = texturesOf(scene);
+  for (const texture of textures) {
+    await shrink(texture);
+    signal.throwIfAborted();
+  }
+  // A card that is lost meanwhile would never be ready.
+  await Promise.race([renderer.compileAsync(scene, camera), ended(signal)]);
+  for (const texture of textures) {
+    signal.throwIfAborted();
+    renderer.initTexture(texture);
+    await breath();
+  }
+  signal.throwIfAborted();
+}
+
+/** Every texture of the figures below, once. */
+export function texturesOf(root: Object3D): Set<Texture> {
+  const textures = new Set<Texture>();
+  root.traverse((object) => {
+    const { material } = object as Partial<Mesh>;
+    const materials: Material[] = Array.isArray(material) ? material : material ? [material] : [];
+    for (const one of materials)
+      for (const value of Object.values(one)) if (value instanceof Texture) textures.add(value);
+  });
+  return textures;
+}
+
+async function shrink(texture: Texture): Promise<void> {
+  const image: unknown = texture.image;
+  if (typeof ImageBitmap === 'undefined' || !(image instanceof ImageBitmap)) return;
+  const scale = LARGEST / Math.max(image.width, image.height);
+  if (scale >= 1) return;
+  const smaller = await createImageBitmap(image, {
+    resizeWidth: Math.max(1, Math.round(image.width * scale)),
+    resizeHeight: Math.max(1, Math.round(image.height * scale)),
+    resizeQuality: 'high',
+    // As the loader decoded it.
+    premultiplyAlpha: 'none',
+    colorSpaceConversion: 'none',
+  });
+  texture.image = smaller;
+  texture.needsUpdate = true;
+  image.close();
+}
+
+/** Fails when the signal says so. */
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+/** Until the screen has had its turn. A window that is not shown has none, but time goes on. */
+function breath(): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, 100);
+    requestAnimationFrame(() => {
+      clearTimeout(timer);
+      setTimeout(resolve);
+    });
+  });
+}
