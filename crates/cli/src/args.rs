@@ -160,6 +160,15 @@ pub(crate) struct SandboxOptions {
     /// The password that its login accepts (a simulated one; random by default)
     #[arg(long, value_name = "P")]
     pub(crate) password: Option<String>,
+    /// Serve HTTPS with this certificate (PEM, with those that it hangs on)
+    #[arg(long, value_name = "FILE.pem", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE.pem", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Serve HTTPS with a certificate that signs itself, made now; its fingerprint is printed
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub(crate) tls_self_signed: bool,
     /// How many requests a second one address on the network may ask; 0: as many as it likes
     #[arg(long, value_name = "N", default_value_t = sandbox::RATE_LIMIT)]
     pub(crate) rate_limit: u32,

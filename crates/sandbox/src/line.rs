@@ -9,14 +9,18 @@ use axum::Extension;
 use axum::middleware::AddExtension;
 use axum_server::accept::Accept;
 use bytes::{Buf, Bytes};
-use std::future::{Ready, ready};
+use futures_util::future::BoxFuture;
+use rustls::ServerConfig;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::Layer;
 
 /// What a request can do to the connection that it came by.
@@ -75,8 +79,19 @@ impl Socket for TcpStream {
     }
 }
 
+impl Socket for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+impl Socket for Box<dyn Socket + Send> {
+    fn tcp(&self) -> &TcpStream {
+        (**self).tcp()
+    }
+}
+
 /// A connection with a [`Line`] to it.
-#[derive(Debug)]
 pub(crate) struct Wire<S> {
     socket: S,
     line: Line,
@@ -86,31 +101,41 @@ pub(crate) struct Wire<S> {
 /// The most connections at once; beyond it a new one is closed as soon as it is there.
 const MAX_CONNECTIONS: usize = 4_000;
 
+/// How long the beginning of TLS may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// Gives every connection its line, as long as there are not too many.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct LineAcceptor {
     places: Arc<Semaphore>,
+    tls: Option<TlsAcceptor>,
 }
 
-impl Default for LineAcceptor {
-    fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
+impl LineAcceptor {
+    pub(crate) fn new(tls: Option<Arc<ServerConfig>>) -> Self {
+        Self { places: Arc::new(Semaphore::new(MAX_CONNECTIONS)), tls: tls.map(TlsAcceptor::from) }
     }
 }
 
-impl<S> Accept<TcpStream, S> for LineAcceptor {
-    type Stream = Wire<TcpStream>;
+impl<S: Send + 'static> Accept<TcpStream, S> for LineAcceptor {
+    type Stream = Wire<Box<dyn Socket + Send>>;
     type Service = AddExtension<S, Line>;
-    type Future = Ready<io::Result<(Self::Stream, Self::Service)>>;
+    type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
-    fn accept(&self, socket: TcpStream, service: S) -> Self::Future {
-        // Small answers go out at once, and in the pieces that they were written in.
-        let place = self.places.clone().try_acquire_owned().map_err(io::Error::other);
-        ready(place.and_then(|place| {
-            socket.set_nodelay(true)?;
+    fn accept(&self, tcp: TcpStream, service: S) -> Self::Future {
+        let place = self.places.clone().try_acquire_owned();
+        let tls = self.tls.clone();
+        Box::pin(async move {
+            let place = place.map_err(io::Error::other)?;
+            // Small answers go out at once, and in the pieces that they were written in.
+            tcp.set_nodelay(true)?;
+            let socket: Box<dyn Socket + Send> = match tls {
+                Some(tls) => Box::new(tokio::time::timeout(HANDSHAKE, tls.accept(tcp)).await??),
+                None => Box::new(tcp),
+            };
             let line = Line::default();
             Ok((Wire { socket, line: line.clone(), _place: place }, Extension(line).layer(service)))
-        }))
+        })
     }
 }
 

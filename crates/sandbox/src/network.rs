@@ -24,32 +24,32 @@ const VIRTUAL: [&str; 15] = [
 ];
 
 /// The URL for clients on this machine.
-pub(crate) fn local_url(listens: SocketAddr) -> Option<Url> {
+pub(crate) fn local_url(listens: SocketAddr, scheme: &str) -> Option<Url> {
     let ip = match listens.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
         ip => ip,
     };
-    url_of(ip, listens.port())
+    url_of(ip, listens.port(), scheme)
 }
 
 /// The URL for phones on the network: where it listens on all addresses, the best of them.
-pub(crate) fn phone_url(listens: SocketAddr) -> Option<Url> {
+pub(crate) fn phone_url(listens: SocketAddr, scheme: &str) -> Option<Url> {
     if !listens.ip().is_unspecified() {
-        return local_url(listens);
+        return local_url(listens, scheme);
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         tracing::warn!(%error, "the network addresses of this machine cannot be read");
         Vec::new()
     });
     match best(&interfaces) {
-        Some(ip) => url_of(ip, listens.port()),
-        None => local_url(listens),
+        Some(ip) => url_of(ip, listens.port(), scheme),
+        None => local_url(listens, scheme),
     }
 }
 
-fn url_of(ip: IpAddr, port: u16) -> Option<Url> {
-    Url::parse(&format!("http://{}/", SocketAddr::new(ip, port))).ok()
+fn url_of(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
+    Url::parse(&format!("{scheme}://{}/", SocketAddr::new(ip, port))).ok()
 }
 
 /// IPv4 first (phones on a hall's network have it, and it is short in a QR), a private network before a public one,
@@ -109,9 +109,9 @@ mod tests {
 
     #[test]
     fn a_single_address_is_its_own_url() {
-        let url = phone_url("127.0.0.1:8787".parse().expect("an address")).expect("a URL");
+        let url = phone_url("127.0.0.1:8787".parse().expect("an address"), "http").expect("a URL");
         assert_eq!(url.as_str(), "http://127.0.0.1:8787/");
-        let all = local_url("[::]:80".parse().expect("an address")).expect("a URL");
+        let all = local_url("[::]:80".parse().expect("an address"), "http").expect("a URL");
         assert_eq!(all.as_str(), "http://[::1]/");
     }
 }

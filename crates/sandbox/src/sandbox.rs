@@ -6,6 +6,7 @@ use crate::http::Limit;
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::Scenario;
 use crate::settings::{Credentials, Settings, random_session};
+use crate::tls::Tls;
 use crate::wardrobe::{AssetsError, Closet};
 use crate::world::avatar::{Avatar, AvatarChoice, Existing};
 use crate::world::state::{PhoneView, TokenState};
@@ -40,6 +41,7 @@ struct Shared {
     watchers: RwLock<Vec<Arc<Watcher>>>,
     faults: Mutex<FaultSet>,
     limit: Limit,
+    tls: Option<Tls>,
     public_url: Option<Url>,
     /// Where it listens, once it does.
     local_url: RwLock<Option<Url>>,
@@ -109,6 +111,7 @@ impl Sandbox {
             watchers: RwLock::default(),
             faults: Mutex::new(faults),
             limit: Limit::new(settings.rate_limit),
+            tls: settings.tls,
             public_url: settings.public_url,
             local_url: RwLock::default(),
         })))
@@ -270,6 +273,15 @@ impl Sandbox {
     /// What stands behind a download URL.
     pub(crate) fn export_type(&self, id: &str) -> Option<String> {
         self.with_world(|world, _| world.export_type(id).map(str::to_owned))
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.0.tls.as_ref()
+    }
+
+    /// `http` or `https`: by which it is asked.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.0.tls.is_some() { "https" } else { "http" }
     }
 
     pub(crate) fn limit(&self) -> &Limit {

@@ -6,6 +6,7 @@ use crate::network;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SetupError};
 use crate::settings::Settings;
+use crate::tls::TlsError;
 use axum_server::Handle;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -29,6 +30,7 @@ pub struct Server {
     listens: SocketAddr,
     url: Url,
     public: Url,
+    fingerprint: Option<String>,
     handle: Handle<SocketAddr>,
     serving: Option<JoinHandle<io::Result<()>>>,
     sweeping: JoinHandle<()>,
@@ -46,6 +48,9 @@ pub enum StartError {
         /// Where it was to listen.
         address: SocketAddr,
     },
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Listening failed otherwise.
     #[error("the sandbox cannot listen on {address}: {source}")]
     Listen {
@@ -79,14 +84,18 @@ impl Server {
         let listener = TcpListener::bind(listen).map_err(refused)?;
         let listens = listener.local_addr().map_err(refused)?;
         let no_url = || refused(io::Error::other("the address makes no URL"));
-        let url = network::local_url(listens).ok_or_else(no_url)?;
-        let reached = network::phone_url(listens).ok_or_else(no_url)?;
+        let url = network::local_url(listens, sandbox.scheme()).ok_or_else(no_url)?;
+        let reached = network::phone_url(listens, sandbox.scheme()).ok_or_else(no_url)?;
         let public = sandbox.public_url().cloned().unwrap_or(reached);
+        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
+        let hosts = names.chain(public.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
+        let tls = sandbox.tls().map(|tls| tls.ready(hosts.collect())).transpose()?;
+        let (config, fingerprint) = tls.map(|ready| (ready.config, ready.fingerprint)).unzip();
         sandbox.listens_on(url.clone());
         let handle = Handle::new();
         let server = axum_server::from_tcp(listener).map_err(refused)?;
         // HTTP/1.1 alone: there a connection that breaks takes one request with it, as faults mean it.
-        let server = server.acceptor(LineAcceptor::default());
+        let server = server.acceptor(LineAcceptor::new(config));
         let mut server = server.http1_only();
         server.http_builder().http1().header_read_timeout(FIRST_REQUEST);
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST);
@@ -94,7 +103,7 @@ impl Server {
         let serving = Some(tokio::spawn(server.serve(service)));
         let sweeping = tokio::spawn(sweep(sandbox.clone()));
         tracing::info!(%url, "the sandbox listens");
-        Ok(Self { sandbox, listens, url, public, handle, serving, sweeping })
+        Ok(Self { sandbox, listens, url, public, fingerprint, handle, serving, sweeping })
     }
 
     /// Where programs on this machine reach it.
@@ -111,6 +120,11 @@ impl Server {
     /// listens on all, else the same as [`Server::url`].
     pub fn phone_url(&self) -> Url {
         self.public.clone()
+    }
+
+    /// The SHA-256 fingerprint of its certificate, when it serves HTTPS.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
     }
 
     /// Whether others than this machine can reach it.

@@ -2,6 +2,7 @@
 
 use crate::faults::Fault;
 use crate::scenario::Scenario;
+use crate::tls::Tls;
 use protocol::{ApiKey, Password, SessionToken, Username};
 use rand::RngExt;
 use rand::distr::Alphanumeric;
@@ -34,6 +35,8 @@ pub struct Settings {
     /// How many requests a second one address on the network may ask (four seconds' worth at once); beyond it, 429.
     /// `None` sets no limit, and this machine itself never has one.
     pub rate_limit: Option<NonZeroU32>,
+    /// Serve HTTPS in place of HTTP.
+    pub tls: Option<Tls>,
 }
 
 /// [`Settings::rate_limit`] by default: far over any kiosk and any phone.
@@ -52,6 +55,7 @@ impl Default for Settings {
             assets: None,
             faults: Vec::new(),
             rate_limit: NonZeroU32::new(RATE_LIMIT),
+            tls: None,
         }
     }
 }

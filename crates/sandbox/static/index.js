@@ -9,7 +9,9 @@ const key = at("key");
 const LINES = 30;
 
 async function ask(path) {
-  const headers = key.value ? { "X-Sandbox-Operator-Key": key.value } : {};
+  // What this page asks every second is no line of the log.
+  const headers = { "X-Sandbox-Watch": "1" };
+  if (key.value) headers["X-Sandbox-Operator-Key"] = key.value;
   const answer = await fetch(path, { headers, cache: "no-store" });
   if (answer.ok) return answer.json();
   throw new Error(answer.status === 403 ? "closed" : `${path} answered ${answer.status}`);
@@ -54,7 +56,7 @@ async function look() {
       const [state, lines] = await Promise.all([ask("sandbox/state"), ask("sandbox/requests")]);
       const now = state.clock.now_ms;
       tokens.replaceChildren(...state.tokens.slice(-LINES).reverse().map((token) => tokenRow(token, now)));
-      const others = lines.filter((line) => !line.path.startsWith("/sandbox/"));
+      const others = lines.filter((line) => line.path !== "/" && !line.path.startsWith("/static/"));
       requests.replaceChildren(...others.slice(-LINES).reverse().map(requestRow));
       notice.textContent = state.tokens.length ? "" : "No token yet: generate one.";
       at("operator").hidden = !key.value;

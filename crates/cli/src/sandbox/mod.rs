@@ -5,7 +5,7 @@ mod lists;
 use crate::args::{Common, SandboxOptions, WorldOptions};
 use crate::failure::Failure;
 use crate::{ground, output, stop};
-use sandbox::{Fault, RequestLine, Server, Settings, faults};
+use sandbox::{Fault, RequestLine, Server, Settings, Tls, faults};
 use serde_json::json;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -25,8 +25,13 @@ pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, 
     }
     let stopping = stop::on_signal("stopping …");
     let defaults = settings(&options.world)?;
+    let tls = match (options.tls_cert, options.tls_key) {
+        (Some(cert), Some(key)) => Some(Tls::Files { cert, key }),
+        _ => options.tls_self_signed.then_some(Tls::SelfSigned),
+    };
     let settings = Settings {
         public_url: options.public_url,
+        tls,
         rate_limit: NonZeroU32::new(options.rate_limit),
         api_key: options.api_key.unwrap_or(defaults.api_key),
         username: options.username.unwrap_or(defaults.username),
@@ -80,7 +85,7 @@ fn read_faults(path: &Path) -> Result<Vec<Fault>, Failure> {
 
 fn listening_json(server: &Server) {
     let accepted = server.sandbox().credentials();
-    let line = json!({
+    let mut line = json!({
         "event": "listening",
         "url": base(server.url().as_str()),
         "phone_url": base(server.phone_url().as_str()),
@@ -90,6 +95,9 @@ fn listening_json(server: &Server) {
         "password": accepted.password.expose(),
         "operator_key": accepted.operator_key.expose(),
     });
+    if let Some(fingerprint) = server.fingerprint() {
+        line["certificate_sha256"] = fingerprint.into();
+    }
     output::result(format_args!("{line}"));
 }
 
@@ -104,6 +112,9 @@ fn listening(server: &Server) {
             "  Phones and anybody else on this network reach it at {}\n",
             base(server.phone_url().as_str())
         ));
+    }
+    if let Some(fingerprint) = server.fingerprint() {
+        output::result(format_args!("  certificate    SHA-256 {fingerprint}   (curl: -k, or --cacert)"));
     }
     output::result(format_args!("  REST API key   {key}"));
     output::result(format_args!("  session token  {session}"));

@@ -22,7 +22,7 @@ pub(super) async fn operator_only(
     let allowed = match headers.get(OPERATOR_KEY) {
         // No page of another site can send this header: that would ask for a leave which is never given.
         Some(key) => key.to_str().is_ok_and(|key| sandbox.knows_operator(key)),
-        None => peer(&request).is_none_or(|peer| peer.is_loopback()) && at_home(headers),
+        None => peer(&request).is_none_or(|peer| peer.is_loopback()) && at_home(headers, sandbox.scheme()),
     };
     if !allowed {
         let error = format!(
@@ -35,12 +35,13 @@ pub(super) async fn operator_only(
 }
 
 /// Whether the request names this machine and comes from no other site's page.
-fn at_home(headers: &HeaderMap) -> bool {
+fn at_home(headers: &HeaderMap, scheme: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST.as_str());
     let named = host.is_none_or(|host| Url::parse(&format!("http://{host}/")).is_ok_and(|u| is_loopback(&u)));
-    let same_origin = text(header::ORIGIN.as_str())
-        .is_none_or(|origin| host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("http://{host}"))));
+    let same_origin = text(header::ORIGIN.as_str()).is_none_or(|origin| {
+        host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")))
+    });
     let same_site = text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
     named && same_origin && same_site
 }

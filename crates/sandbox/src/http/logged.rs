@@ -3,6 +3,7 @@
 use crate::requests::Asked;
 use crate::sandbox::Sandbox;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
@@ -39,8 +40,14 @@ struct Pending {
     status: u16,
 }
 
+/// The header of a page that only watches: its looks at `/sandbox/…`, once a second, are not logged.
+const WATCH: &str = "X-Sandbox-Watch";
+
 pub(super) async fn log(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    if method == Method::GET && uri.path().starts_with("/sandbox/") && headers.contains_key(WATCH) {
+        return next.run(request).await;
+    }
     let asked = Asked::of(method, uri, headers, peer(&request), sandbox.clock().now_ms);
     let struck = Struck::default();
     request.extensions_mut().insert(struck.clone());

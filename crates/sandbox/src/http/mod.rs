@@ -94,7 +94,7 @@ async fn wrong_method() -> Refused {
 fn base_url(sandbox: &Sandbox, headers: &HeaderMap) -> String {
     let named = || {
         let host = headers.get(header::HOST)?.to_str().ok()?;
-        let url = url::Url::parse(&format!("http://{host}/")).ok()?;
+        let url = url::Url::parse(&format!("{}://{host}/", sandbox.scheme())).ok()?;
         // No user, no path: nothing but a host and a port.
         (url.path() == "/" && url.username().is_empty() && url.password().is_none()).then_some(url)
     };

@@ -93,3 +93,43 @@ async fn settings_that_cannot_work_are_refused() {
     let gone = Settings { assets: Some("no/such/folder".into()), ..Settings::default() };
     assert!(start(gone).await.contains("no/such/folder"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tls_everything_is_as_it_is_without_faults_included() {
+    let list =
+        br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
+    let faults = sandbox::faults::read(list).expect("a list");
+    let scenario = Scenario::ExistingAvatar;
+    let settings = Settings { scenario, faults, tls: Some(sandbox::Tls::SelfSigned), ..Settings::default() };
+    let server = Server::start(settings, loopback()).await.expect("a free port");
+    assert_eq!(server.url().scheme(), "https");
+    assert!(server.link_template().starts_with("https://"));
+    assert_eq!(server.fingerprint().expect("a certificate").split(':').count(), 32);
+    // Another test of this process may have installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http =
+        reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().expect("a client");
+    let known = server.sandbox().credentials();
+    let url = |path: &str| server.url().join(path).expect("a URL");
+    let generate = http
+        .post(url("/generateExportToken"))
+        .header(API_KEY, known.api_key.expose())
+        .header(SESSION, known.session_token.expose());
+    let body: serde_json::Value = generate.send().await.expect("an answer").json().await.expect("JSON");
+    let token = body["token"].as_str().expect("a token");
+    let redeem = || {
+        http.get(url("/redeemExportToken"))
+            .header(API_KEY, known.api_key.expose())
+            .header(TOKEN, token)
+            .send()
+    };
+    assert_eq!(redeem().await.expect("an answer").status(), 200);
+    assert!(redeem().await.is_err(), "reset");
+    assert!(redeem().await.expect("a head").bytes().await.is_err(), "cut");
+    server.sandbox().associate(token, &AvatarChoice::New, None).expect("free");
+    let ready: serde_json::Value = redeem().await.expect("an answer").json().await.expect("JSON");
+    let download = ready["payload_complete"][2]["download_URL"].as_str().expect("a URL");
+    assert!(download.starts_with("https://"), "{download}");
+    assert_eq!(http.get(download).send().await.expect("an answer").status(), 200);
+    server.stop().await;
+}

@@ -107,6 +107,7 @@ async fn the_log_keeps_no_secret_and_is_emptied() {
         ("POST", "/generateExportToken", 200)
     );
     assert_eq!(world.ask(Method::DELETE, "/sandbox/requests", &[], Body::empty()).await.status, 204);
+    assert_eq!(world.get("/sandbox/state", &[("X-Sandbox-Watch", "1")]).await.status, 200);
     assert_eq!(world.get("/sandbox/requests", &[]).await.json().as_array().expect("a list").len(), 1);
 }
 

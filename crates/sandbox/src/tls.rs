@@ -1,0 +1,113 @@
+//! TLS, for clients that take nothing else: a certificate of yours, or one that signs itself.
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a sandbox's certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// From PEM files.
+    Files {
+        /// The certificate, and those that it hangs on.
+        cert: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// Made at the start; clients must be told to trust it, by its fingerprint.
+    SelfSigned,
+}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file.
+    #[error(
+        "{path} cannot be read as PEM: {problem}; TLS needs a certificate (--tls-cert) and its private key (--tls-key)"
+    )]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        problem: String,
+    },
+    /// Certificate and key.
+    #[error("certificate and key do not go together: {0}")]
+    Unfit(#[from] rustls::Error),
+    /// The certificate that was to be made.
+    #[error("no certificate could be made: {0}")]
+    Unmade(#[from] rcgen::Error),
+}
+
+/// What the server shows, and the fingerprint of its certificate.
+pub(crate) struct Ready {
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) fingerprint: String,
+}
+
+impl Tls {
+    /// Makes ready; `hosts` are the names and addresses that a certificate made now is for.
+    pub(crate) fn ready(&self, hosts: Vec<String>) -> Result<Ready, TlsError> {
+        let (chain, key) = match self {
+            Self::Files { cert, key } => {
+                let unreadable = |path: &PathBuf, error: rustls::pki_types::pem::Error| {
+                    TlsError::Unreadable { path: path.clone(), problem: error.to_string() }
+                };
+                let chain =
+                    CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+                let chain = chain.map_err(|error| unreadable(cert, error))?;
+                (chain, PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?)
+            }
+            Self::SelfSigned => {
+                let made = rcgen::generate_simple_self_signed(hosts)?;
+                let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+                (vec![made.cert.der().clone()], key.into())
+            }
+        };
+        let fingerprint = chain.first().map(|first| fingerprint(first)).unwrap_or_default();
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
+        let mut config = builder.with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Ready { config: Arc::new(config), fingerprint })
+    }
+}
+
+/// SHA-256, as browsers show it.
+fn fingerprint(certificate: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in Sha256::digest(certificate) {
+        let colon = if text.is_empty() { "" } else { ":" };
+        // Writing into a string does not fail.
+        let _ = write!(text, "{colon}{byte:02X}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_served_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+        let tls = Tls::Files { cert: cert.clone(), key: key.clone() };
+        let error = || tls.ready(Vec::new()).err().expect("refused").to_string();
+        assert!(error().contains("cert.pem"), "{}", error());
+        let made = |names: &str| rcgen::generate_simple_self_signed(vec![names.to_owned()]).expect("made");
+        let (one, another) = (made("a.test"), made("b.test"));
+        std::fs::write(&cert, one.cert.pem()).expect("written");
+        assert!(error().contains("key.pem"), "{}", error());
+        std::fs::write(&key, another.signing_key.serialize_pem()).expect("written");
+        assert!(error().contains("do not go together"), "{}", error());
+        std::fs::write(&key, one.signing_key.serialize_pem()).expect("written");
+        let ready = tls.ready(Vec::new()).expect("they go together");
+        assert_eq!(ready.fingerprint.len(), 32 * 3 - 1);
+    }
+}
