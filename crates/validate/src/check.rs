@@ -112,8 +112,15 @@ impl Sheet {
     }
 
     pub(crate) fn wrong(&mut self, steps: &[&Step], expected: impl Into<String>, came: impl Into<String>) {
-        let steps = steps.iter().take(MOST_TOLD).map(|step| step.number).collect();
-        self.findings.push(Finding { expected: expected.into(), came: came.into(), steps });
+        let steps: Vec<_> = steps.iter().take(MOST_TOLD).map(|step| step.number).collect();
+        let finding = Finding { expected: expected.into(), came: came.into(), steps };
+        // The same thing at many steps is one finding.
+        let same = |told: &&mut Finding| told.expected == finding.expected && told.came == finding.came;
+        match self.findings.iter_mut().find(same) {
+            Some(told) if told.steps.len() < MOST_TOLD => told.steps.extend(finding.steps),
+            Some(_) => {}
+            None => self.findings.push(finding),
+        }
     }
 
     pub(crate) fn has_findings(&self) -> bool {

@@ -186,3 +186,84 @@ fn latency(seen: &Seen) -> Judged {
     }
     sheet.judged(words, "no answer came")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::seen::Ground;
+    use client::Exchange;
+    use client::probe::Reply;
+
+    fn step(role: Role, status: u16, header: Option<(&'static str, &'static str)>, took: Duration) -> Step {
+        let headers = header.into_iter().map(|(name, value)| {
+            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+        });
+        Step {
+            number: 1,
+            act: Act::Fresh,
+            role,
+            token: Some(1),
+            file: None,
+            curl: String::new(),
+            exchange: Exchange {
+                call: Call::Redeem,
+                started_at: jiff::Timestamp::UNIX_EPOCH,
+                head_after: Some(took),
+                duration: took,
+                method: "GET".to_owned(),
+                url: String::new(),
+                request_headers: Vec::new(),
+                request_body: None,
+                status: Some(status),
+                response_headers: Vec::new(),
+                body: None,
+                body_size: 2,
+                error: None,
+            },
+            reply: Some(Reply { status, headers: headers.collect(), body: "{}".into() }),
+        }
+    }
+
+    fn seen(https: bool, loopback: bool, steps: Vec<Step>) -> Seen {
+        Seen { ground: Ground { https, loopback, ..Ground::default() }, steps, ..Seen::default() }
+    }
+
+    const SOON: Duration = Duration::from_millis(20);
+    const HSTS: &str = "strict-transport-security";
+
+    #[test]
+    fn plain_http_fails_but_on_this_machine() {
+        let fresh = || vec![step(Role::RedeemFresh, 200, None, SOON)];
+        assert_eq!(tls(&seen(true, false, fresh())).verdict(), Verdict::Pass);
+        assert_eq!(tls(&seen(false, false, fresh())).verdict(), Verdict::Fail);
+        assert_eq!(tls(&seen(false, true, fresh())).verdict(), Verdict::NotApplicable);
+    }
+
+    #[test]
+    fn hsts_is_asked_for_over_tls_and_must_last() {
+        let judged =
+            |header| hsts(&seen(true, false, vec![step(Role::RedeemFresh, 200, header, SOON)])).verdict();
+        assert_eq!(judged(Some((HSTS, "max-age=31536000; includeSubDomains"))), Verdict::Pass);
+        assert_eq!(judged(Some((HSTS, "max-age=0"))), Verdict::Fail);
+        assert_eq!(judged(None), Verdict::Fail);
+        assert_eq!(hsts(&seen(false, false, Vec::new())).verdict(), Verdict::NotApplicable);
+    }
+
+    #[test]
+    fn the_plain_side_may_send_on_and_refuse_but_not_answer() {
+        let judged =
+            |status| plain(&seen(true, false, vec![step(Role::PlainHttp, status, None, SOON)])).verdict();
+        assert_eq!([judged(301), judged(403), judged(200)], [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
+    }
+
+    #[test]
+    fn one_slow_answer_of_many_is_no_slow_backend() {
+        let slow = |count: usize| {
+            let took = |index| if index < count { Duration::from_secs(3) } else { SOON };
+            let steps = (0..40).map(|index| step(Role::Poll, 200, None, took(index))).collect();
+            latency(&seen(true, false, steps)).verdict()
+        };
+        assert_eq!([slow(0), slow(2), slow(3)], [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
+    }
+}

@@ -47,7 +47,8 @@ fn shown(value: Option<&Value>) -> String {
         Some(Value::Bool(flag)) => flag.to_string(),
         Some(Value::Null) => "null".to_owned(),
         Some(Value::String(text))
-            if text.len() <= 40 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') =>
+            if text.len() <= 40
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) =>
         {
             format!("{text:?}")
         }
