@@ -20,6 +20,7 @@ export async function walk(page: Page, which: readonly ScreenName[], stay = fals
         for (const name of all) {
           if (!stays) {
             fake.show(name === 'making-found' ? 'invite' : 'preparing');
+            await settled();
             fake.show(name);
           }
           await settled();

@@ -130,6 +130,7 @@ export async function show(page: Page, name: ScreenName): Promise<void> {
   await page.evaluate(async (which) => {
     // Who comes from the code is greeted first.
     window.fake?.show(which === 'making-found' ? 'invite' : 'preparing');
+    await new Promise((resolve) => setTimeout(resolve));
     window.fake?.show(which);
     await document.fonts.ready;
   }, name);
