@@ -47,7 +47,7 @@ pub fn read(bytes: &[u8]) -> Result<RgbImage, PictureError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::ImageFormat;
+    use image::{ImageFormat, Rgb};
 
     fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -71,13 +71,59 @@ mod tests {
         assert_eq!(read(&encoded(12_001, 33, ImageFormat::Png)), Err(PictureError::Unreadable));
     }
 
-    #[test]
-    fn a_picture_taken_sideways_is_turned_upright() {
-        // A JPEG whose EXIF block says orientation 6: the camera was turned by a quarter.
-        let jpeg = encoded(200, 100, ImageFormat::Jpeg);
-        let tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    /// A JPEG of 200 × 100 pixels, red, green, blue and white by quarters, whose EXIF block says how it was held.
+    fn held(orientation: u8) -> Vec<u8> {
+        let quarters = RgbImage::from_fn(200, 100, |x, y| match (x < 100, y < 50) {
+            (true, true) => Rgb([230, 20, 20]),
+            (false, true) => Rgb([20, 200, 20]),
+            (true, false) => Rgb([20, 20, 230]),
+            (false, false) => Rgb([255, 255, 255]),
+        });
+        let mut jpeg = Cursor::new(Vec::new());
+        quarters.write_to(&mut jpeg, ImageFormat::Jpeg).expect("encoded");
+        let jpeg = jpeg.into_inner();
+        let head = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0";
+        let tiff = [head.as_slice(), &[orientation, 0, 0, 0, 0, 0, 0]].concat();
         let length = u16::try_from(tiff.len() + 8).expect("short").to_be_bytes();
-        let turned = [&jpeg[..2], b"\xff\xe1", &length, b"Exif\0\0", tiff, &jpeg[2..]].concat();
-        assert_eq!(read(&turned).expect("a picture").dimensions(), (100, 200));
+        [&jpeg[..2], b"\xff\xe1", &length, b"Exif\0\0", &tiff, &jpeg[2..]].concat()
+    }
+
+    #[test]
+    fn however_the_camera_was_held_the_picture_ends_upright() {
+        let upright = [
+            (1, "rgbw"),
+            (2, "grwb"),
+            (3, "wbgr"),
+            (4, "bwrg"),
+            (5, "rbgw"),
+            (6, "brwg"),
+            (7, "wgbr"),
+            (8, "gwrb"),
+        ];
+        for (orientation, expected) in upright {
+            let picture = read(&held(orientation)).expect("a picture");
+            let (width, height) = picture.dimensions();
+            assert_eq!((width, height), if orientation < 5 { (200, 100) } else { (100, 200) });
+            let seen: String = [(1, 1), (3, 1), (1, 3), (3, 3)]
+                .map(|(x, y)| {
+                    let Rgb([r, g, b]) = *picture.get_pixel(width * x / 4, height * y / 4);
+                    match (r > 150, g > 150, b > 150) {
+                        (true, true, true) => 'w',
+                        (true, false, false) => 'r',
+                        (false, true, false) => 'g',
+                        (false, false, true) => 'b',
+                        _ => '?',
+                    }
+                })
+                .iter()
+                .collect();
+            assert_eq!(seen, expected, "orientation {orientation}");
+        }
+    }
+
+    #[test]
+    fn an_orientation_that_makes_no_sense_changes_nothing() {
+        assert_eq!(read(&held(0)).expect("a picture").dimensions(), (200, 100));
+        assert_eq!(read(&held(77)).expect("a picture").dimensions(), (200, 100));
     }
 }

@@ -123,13 +123,6 @@ impl Closet {
         Some(Content::Memory { bytes: bytes.clone(), etag: made.etags[index].clone() })
     }
 
-    /// The portrait of an avatar that can be chosen. `None` when there is none.
-    pub(crate) async fn portrait(&self, existing: &Existing) -> Option<Content> {
-        let avatar = Avatar::Existing { id: existing.id.clone() };
-        let png = existing.exports.iter().find(|export| export.export_type == "png")?;
-        self.content(&avatar, &png.file).await
-    }
-
     /// Makes an avatar's files, or takes them from the cache.
     async fn made(&self, avatar: &Avatar) -> Option<Arc<Files>> {
         let cell = {
@@ -277,6 +270,40 @@ mod tests {
         assert_eq!(types, ["glb", "fbx"]);
         assert_eq!(existing[1].exports[0].export_type, "blend");
         assert!(folders["anna"].ends_with("Anna Ä"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_count_as_what_they_lead_to_and_broken_ones_not_at_all() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("another");
+        std::fs::write(elsewhere.path().join("avatar.glb"), b"x").expect("a file");
+        let kim = dir.path().join("kim");
+        std::fs::create_dir(&kim).expect("a sub-folder");
+        symlink(elsewhere.path().join("avatar.glb"), kim.join("a.glb")).expect("a link");
+        symlink(elsewhere.path().join("gone.glb"), kim.join("b.glb")).expect("a broken link");
+        std::fs::create_dir(kim.join("deeper.glb")).expect("a folder within");
+        symlink(elsewhere.path(), dir.path().join("lee")).expect("a linked folder");
+        symlink(dir.path().join("nowhere"), dir.path().join("moe")).expect("a broken link");
+        std::fs::write(dir.path().join("readme.txt"), b"x").expect("a file beside the folders");
+        let (_, existing) = read_assets(dir.path()).expect("readable");
+        let files = |i: usize| existing[i].exports.iter().map(|e| e.file.as_str()).collect::<Vec<_>>();
+        assert_eq!(existing.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(), ["kim", "lee"]);
+        assert_eq!((files(0), files(1)), (vec!["a.glb"], vec!["avatar.glb"]));
+    }
+
+    #[test]
+    fn the_portrait_is_the_first_picture_that_a_browser_shows() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let anna = dir.path().join("anna");
+        std::fs::create_dir(&anna).expect("a sub-folder");
+        for file in ["avatar.glb", "png.png.zip"] {
+            std::fs::write(anna.join(file), b"x").expect("a file");
+        }
+        assert_eq!(read_assets(dir.path()).expect("readable").1[0].portrait(), None);
+        std::fs::write(anna.join("me.JPG"), b"x").expect("a file");
+        assert_eq!(read_assets(dir.path()).expect("readable").1[0].portrait(), Some("me.JPG"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-"use strict";
 // Shows one screen at a time, sends the choice, and asks for the status once a second.
 // The server holds the truth: a reloaded page goes on where the token stands.
+import { Crop, open } from "./phone-crop.js";
 
 const texts = JSON.parse(document.body.dataset.texts);
 const token = new URLSearchParams(location.search).get("exportToken") ?? "";
@@ -8,22 +8,51 @@ const query = "exportToken=" + encodeURIComponent(token);
 const at = (id) => document.getElementById(id);
 const screens = [...document.querySelectorAll(".screen")];
 const notice = at("notice");
-const picker = at("picture");
-const LONGEST_SIDE = 1280;
-let picture = null;
-let preview = null;
+const ASK_EVERY = 1000;
+const PATIENCE = 8000;
+const crop = new Crop(at("crop"), at("crop-picture"), at("zoom"));
 let timer = 0;
+let failures = 0;
+let asking = false;
 let sending = false;
+let opening = 0;
+
+// --- screens
+
+/** Screens that a visitor walks through before anything is sent; the phone's own back button leaves them. */
+const walked = (name) => name === "choose" || name === "preview";
 
 function show(name) {
+  const before = document.body.dataset.screen;
+  if (before === name) return;
   for (const screen of screens) screen.hidden = screen.id !== name;
-  if (document.body.dataset.screen !== name) scrollTo(0, 0);
   document.body.dataset.screen = name;
+  if (before === "none") return;
+  scrollTo(0, 0);
+  // What had the focus is gone: a reader goes on at the new heading.
+  at(name + "-head").focus({ preventScroll: true });
+}
+
+function enter(name) {
+  if (document.body.dataset.screen === "start") history.pushState({ walked: true }, "");
+  show(name);
+}
+
+function leave() {
+  if (history.state?.walked) history.back();
+  else toStart();
+}
+
+function toStart() {
+  opening += 1;
+  crop.clear();
+  document.body.dataset.state = "no_associated_avatar";
+  show("start");
 }
 
 function say(text) {
   notice.hidden = !text;
-  if (notice.textContent !== text) notice.textContent = text;
+  put("notice", text);
 }
 
 // A live region speaks when its text changes: only then is it touched.
@@ -31,7 +60,7 @@ function put(id, text) {
   if (at(id).textContent !== text) at(id).textContent = text;
 }
 
-function status(state, { head, text, share, figure = "", unit = "", spins = false }) {
+function status(state, { head, text, share, figure = "", unit = "", spoken = "", spins = false, percent }) {
   show("status");
   at("status").dataset.state = state;
   document.body.dataset.state = state;
@@ -41,31 +70,45 @@ function status(state, { head, text, share, figure = "", unit = "", spins = fals
   put("unit", unit);
   put("status-head", head);
   put("status-text", text);
+  put("status-spoken", spoken);
+  const meter = at("meter");
+  meter.hidden = percent === undefined;
+  meter.value = percent ?? 0;
   at("again").hidden = state !== "failed";
 }
 
+/** Shows where the token stands; says whether it may still move. */
 function render(view) {
   const state = view ? view.state : "unknown";
   const words = (name, rest) => status(state, { head: texts[name + "_head"], text: texts[name + "_text"], ...rest });
   switch (state) {
     case "no_associated_avatar":
       document.body.dataset.state = state;
-      if (!["choose", "preview"].includes(document.body.dataset.screen)) show("start");
-      return false;
+      if (!walked(document.body.dataset.screen)) show("start");
+      return true;
     case "in_queue": {
       const place = view.queue_position;
-      words("queue", { share: 22, spins: true, figure: String(place), unit: texts.queue_unit });
+      const known = typeof place === "number";
+      words("queue", {
+        share: 22,
+        spins: true,
+        figure: known ? String(place) : "",
+        unit: known ? texts.queue_unit : "",
+        spoken: known ? texts.queue_place.replace("{n}", place) : "",
+      });
       if (place === 1) put("status-head", texts.queue_next_head);
       return true;
     }
-    case "processing":
-      words("processing", { share: view.completion_progress, figure: String(view.completion_progress), unit: "%" });
+    case "processing": {
+      const percent = view.completion_progress ?? 0;
+      words("processing", { share: percent, figure: String(percent), unit: "%", percent });
       return true;
+    }
     case "ready":
       words("ready", { share: 100 });
       return true;
     case "failed":
-      words("failed", { share: view.completion_progress });
+      words("failed", { share: view.completion_progress ?? 0 });
       return true;
     default:
       words(state, { share: state === "spent" ? 100 : 0 });
@@ -73,8 +116,11 @@ function render(view) {
   }
 }
 
+// --- the sandbox
+
 async function ask() {
-  const answer = await fetch("/phone/status?" + query, { cache: "no-store" });
+  const signal = AbortSignal.timeout(PATIENCE);
+  const answer = await fetch("/phone/status?" + query, { cache: "no-store", signal });
   if (answer.status === 404) return null;
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.json();
@@ -82,17 +128,35 @@ async function ask() {
 
 async function follow() {
   clearTimeout(timer);
-  if (sending) return;
+  if (sending || asking) return;
+  asking = true;
   let goesOn = true;
   try {
     const view = await ask();
-    if (sending) return;
-    say("");
-    goesOn = render(view) || (view && view.state === "no_associated_avatar");
+    if (!sending) {
+      if (notice.textContent === texts.offline) say("");
+      failures = 0;
+      // Who looks at the failure decides when to go on.
+      goesOn = retrying(view) || render(view);
+    }
   } catch {
-    say(texts.offline);
+    failures += 1;
+    if (!sending) say(texts.offline);
+  } finally {
+    asking = false;
   }
-  if (goesOn) timer = setTimeout(follow, 1000);
+  // Nobody looks: the page goes on when somebody does.
+  if (goesOn && !document.hidden) later(Math.min(failures + 1, 5) * ASK_EVERY);
+}
+
+/** Whether the visitor has gone back to the start to record again, while the token still says "failed". */
+function retrying(view) {
+  return view?.state === "failed" && document.body.dataset.state === "no_associated_avatar";
+}
+
+function later(wait) {
+  clearTimeout(timer);
+  timer = setTimeout(follow, wait);
 }
 
 async function send(avatar, body) {
@@ -115,73 +179,65 @@ async function send(avatar, body) {
   sending = false;
   if (trouble) {
     document.body.dataset.state = "no_associated_avatar";
-    show(before === "status" ? "start" : before);
+    show(before);
     say(trouble);
-    timer = setTimeout(follow, 4000);
+    later(4 * ASK_EVERY);
     return;
   }
-  drop();
+  crop.clear();
   follow();
 }
 
-// Upright and small before it leaves the phone; whatever the browser can decode becomes a JPEG.
-async function shrink(file) {
-  try {
-    const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-    const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.round(bitmap.width * scale);
-    canvas.height = Math.round(bitmap.height * scale);
-    canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-    bitmap.close();
-    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.9));
-    return blob ?? file;
-  } catch {
-    return file; // The server says whether it can be used.
-  }
-}
+// --- what the visitor does
 
-function drop() {
-  if (preview) URL.revokeObjectURL(preview);
-  at("preview-picture").removeAttribute("src");
-  picture = preview = null;
-  picker.value = "";
+for (const picker of [at("camera"), at("library")]) {
+  picker.addEventListener("change", async () => {
+    const file = picker.files[0];
+    picker.value = "";
+    if (!file) return;
+    say("");
+    const mine = ++opening;
+    try {
+      const picture = await open(file);
+      if (mine !== opening) return;
+      crop.load(picture);
+      enter("preview");
+    } catch {
+      if (mine === opening) say(texts.picture_unreadable);
+    }
+  });
 }
-
-picker.addEventListener("change", async () => {
-  const file = picker.files[0];
-  if (!file) return;
-  drop();
-  picture = await shrink(file);
-  preview = URL.createObjectURL(picture);
-  at("preview-picture").src = preview;
-  say("");
-  show("preview");
+at("record-new").addEventListener("click", () => at("camera").click());
+at("take-again").addEventListener("click", () => at("camera").click());
+at("pick-picture").addEventListener("click", () => at("library").click());
+at("turn-picture").addEventListener("click", () => crop.turn());
+at("use-picture").addEventListener("click", async () => {
+  const picture = await crop.picture();
+  if (picture) send("new", picture);
+  else say(texts.picture_unreadable);
 });
-at("record-new").addEventListener("click", () => picker.click());
-at("take-again").addEventListener("click", () => picker.click());
-at("use-picture").addEventListener("click", () => send("new", picture));
 at("skip-picture").addEventListener("click", () => send("new", null));
-at("choose-existing").addEventListener("click", () => show("choose"));
-at("again").addEventListener("click", () => {
-  clearTimeout(timer);
-  document.body.dataset.state = "no_associated_avatar";
-  show("start");
+at("choose-existing").addEventListener("click", () => {
+  say("");
+  enter("choose");
 });
+at("again").addEventListener("click", toStart);
 for (const back of document.querySelectorAll("[data-back]")) {
   back.addEventListener("click", () => {
-    drop();
-    show("start");
+    say("");
+    leave();
   });
 }
 for (const face of document.querySelectorAll("[data-avatar]")) {
   face.addEventListener("click", () => send(face.dataset.avatar, null));
 }
+addEventListener("popstate", () => walked(document.body.dataset.screen) && toStart());
 addEventListener("pageshow", (event) => event.persisted && follow());
+addEventListener("online", follow);
+addEventListener("offline", () => say(texts.offline));
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible" && timer) follow();
+  const over = ["spent", "expired", "unknown"].includes(document.body.dataset.state);
+  if (!document.hidden && !over) follow();
 });
 
-if (render(JSON.parse(document.body.dataset.view)) || document.body.dataset.screen === "start") {
-  timer = setTimeout(follow, 1000);
-}
+if (render(JSON.parse(document.body.dataset.view))) later(ASK_EVERY);

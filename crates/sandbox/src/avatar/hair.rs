@@ -13,7 +13,7 @@ use super::sculpt::Sculpt;
 /// The middle that the hair's directions are seen from.
 const CENTRE: Vec3 = vec3(0.0, 2.2, -0.8);
 const COLUMNS: u32 = 124;
-const ROWS: u32 = 50;
+const ROWS: u32 = 44;
 /// Where the rays to the skull begin and how many there are; hair between them takes the mean.
 const LOWEST: f32 = -72.0;
 const RAYS: u32 = 48;

@@ -131,6 +131,22 @@ async fn open(content: Content, large: bool) -> io::Result<Opened> {
     }
 }
 
+/// A file as a body, read as it is sent, with no one-time URL about it.
+pub(super) async fn whole(content: Content) -> io::Result<Body> {
+    match content {
+        Content::Memory { bytes, .. } => Ok(Body::from(bytes)),
+        Content::Disk(path) => {
+            let file = tokio::fs::File::open(&path).await?;
+            let pieces = stream::try_unfold(file, |mut file| async move {
+                let mut buffer = BytesMut::with_capacity(CHUNK);
+                let read = file.read_buf(&mut buffer).await?;
+                io::Result::Ok((read > 0).then(|| (buffer.freeze(), file)))
+            });
+            Ok(Body::from_stream(pieces))
+        }
+    }
+}
+
 enum Asked {
     Whole,
     Part(Range<u64>),
@@ -192,6 +208,7 @@ pub(super) fn content_type(file: &str) -> &'static str {
         Some("glb") => "model/gltf-binary",
         Some("png") => "image/png",
         Some("jpg" | "jpeg") => "image/jpeg",
+        Some("webp") => "image/webp",
         Some("zip") => "application/zip",
         Some("obj") => "model/obj",
         Some("json") => "application/json",

@@ -5,16 +5,15 @@ use super::error::{FORBIDDEN, Fresh, Refused};
 use super::{files, html};
 use crate::picture::{self, PictureError};
 use crate::sandbox::Sandbox;
-use crate::wardrobe::Content;
 use crate::words::{self, Words};
-use crate::world::avatar::{AvatarChoice, Existing};
+use crate::world::avatar::{Avatar, AvatarChoice, Existing};
 use crate::world::state::{PhoneView, TokenPhase};
 use askama::Template;
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -23,6 +22,7 @@ use serde::Deserialize;
 pub(crate) const MAX_PICTURE: usize = 10 * 1024 * 1024;
 
 const SCRIPT: &str = include_str!("../../static/phone.js");
+const CROP: &str = include_str!("../../static/phone-crop.js");
 const STYLE: &str = include_str!("../../static/phone.css");
 const ICON: &str = include_str!("../../static/icon.svg");
 const INDEX_STYLE: &str = include_str!("../../static/index.css");
@@ -32,14 +32,16 @@ pub(super) fn routes() -> Router<Sandbox> {
         .route("/phone", get(page))
         .route("/phone/status", get(status))
         .route("/phone/associate", post(associate).layer(DefaultBodyLimit::max(MAX_PICTURE)))
-        .route("/phone/avatars/{file}", get(portrait))
+        .route("/phone/avatars/{id}/portrait", get(portrait))
         .route("/static/{file}", get(fixed))
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Asked {
     #[serde(default, rename = "exportToken")]
     export_token: String,
+    /// The language that a link of the page asks for.
+    lang: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,15 +55,44 @@ struct Choice {
 #[template(path = "phone.html")]
 struct Page {
     words: &'static Words,
+    languages: &'static [&'static Words],
+    token: String,
     /// The texts that the script puts in, as JSON.
     texts: String,
     /// What is known of the token now, as JSON; null for a token that is none.
     view: String,
-    avatars: Vec<Existing>,
+    faces: Vec<Face>,
 }
 
-async fn page(State(sandbox): State<Sandbox>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
-    let token = asked.map(|Query(asked)| asked.export_token).unwrap_or_default();
+/// An avatar to choose.
+struct Face {
+    id: String,
+    name: String,
+    /// Whether there is a picture of it; else its initial stands there.
+    portrait: bool,
+    initial: String,
+}
+
+impl Face {
+    fn of(existing: Existing) -> Self {
+        let initial = existing.name.chars().next().map(|c| c.to_uppercase().to_string());
+        Self {
+            portrait: existing.portrait().is_some(),
+            initial: initial.unwrap_or_default(),
+            id: existing.id,
+            name: existing.name,
+        }
+    }
+}
+
+async fn page(
+    State(sandbox): State<Sandbox>,
+    asked: Result<Query<Asked>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let Asked { export_token: token, lang } = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let words = words::words_for(lang.as_deref(), accepted);
     let view = sandbox.phone_view(&token);
     let status = match view.as_ref().map(|view| view.state) {
         None => StatusCode::NOT_FOUND,
@@ -70,13 +101,21 @@ async fn page(State(sandbox): State<Sandbox>, asked: Result<Query<Asked>, QueryR
     };
     let json = |value: &dyn erased::Json| value.json();
     let page = Page {
-        words: &words::ENGLISH,
-        texts: json(&words::ENGLISH.live),
+        words,
+        languages: &words::LANGUAGES,
+        texts: json(&words.live),
         view: json(&view),
-        avatars: sandbox.existing_avatars(),
+        faces: sandbox.existing_avatars().into_iter().map(Face::of).collect(),
+        token,
     };
     match page.render() {
-        Ok(body) => html(status, body),
+        Ok(body) => {
+            let mut response = html(status, body);
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(words.tag));
+            headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
+            response
+        }
         Err(error) => unrenderable(&error),
     }
 }
@@ -138,30 +177,32 @@ impl From<PictureError> for Refused {
     }
 }
 
-async fn portrait(State(sandbox): State<Sandbox>, Path(file): Path<String>) -> Result<Response, Refused> {
+async fn portrait(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Result<Response, Refused> {
     let nothing = || Refused::not_found("there is no such portrait");
-    let id = file.strip_suffix(".png").ok_or_else(nothing)?;
     let avatars = sandbox.existing_avatars();
     let existing = avatars.iter().find(|existing| existing.id == id).ok_or_else(nothing)?;
-    let bytes = match sandbox.closet().portrait(existing).await.ok_or_else(nothing)? {
-        Content::Memory { bytes, .. } => bytes,
-        Content::Disk(path) => tokio::fs::read(path).await.map(Bytes::from).map_err(|_| nothing())?,
-    };
-    Ok(with_type(files::content_type(&file), "max-age=300", bytes))
+    let file = existing.portrait().ok_or_else(nothing)?;
+    let content = sandbox.closet().content(&Avatar::Existing { id }, file).await.ok_or_else(nothing)?;
+    let body = files::whole(content).await.map_err(|error| {
+        tracing::warn!(%error, file, "a portrait cannot be read");
+        nothing()
+    })?;
+    Ok(with_type(files::content_type(file), "max-age=300", body))
 }
 
 async fn fixed(Path(file): Path<String>) -> Result<Response, Refused> {
     let (kind, body) = match file.as_str() {
         "phone.js" => ("text/javascript; charset=utf-8", SCRIPT),
+        "phone-crop.js" => ("text/javascript; charset=utf-8", CROP),
         "icon.svg" => ("image/svg+xml", ICON),
         "phone.css" => ("text/css; charset=utf-8", STYLE),
         "index.css" => ("text/css; charset=utf-8", INDEX_STYLE),
         _ => return Err(Refused::not_found("there is no such file")),
     };
-    Ok(with_type(kind, "no-cache", Bytes::from_static(body.as_bytes())))
+    Ok(with_type(kind, "no-cache", Body::from(body)))
 }
 
-fn with_type(kind: &'static str, keep: &'static str, body: Bytes) -> Response {
+fn with_type(kind: &'static str, keep: &'static str, body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static(keep)),

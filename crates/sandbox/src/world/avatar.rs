@@ -24,6 +24,17 @@ pub struct Existing {
     pub exports: Vec<ExportName>,
 }
 
+impl Existing {
+    /// The file among its exports that shows it: the first picture that a browser can.
+    pub(crate) fn portrait(&self) -> Option<&str> {
+        let shown = |export: &&ExportName| {
+            matches!(export.export_type.as_str(), "png" | "jpg" | "jpeg" | "webp")
+                && !export.file.to_ascii_lowercase().ends_with(".zip")
+        };
+        self.exports.iter().find(shown).map(|export| export.file.as_str())
+    }
+}
+
 /// One file of an avatar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportName {

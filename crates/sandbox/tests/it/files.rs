@@ -96,3 +96,22 @@ async fn a_partners_own_files_are_served_as_they_are() {
     assert_eq!(world.get(&files[1].1, &[]).await.body.len(), 0);
     assert_eq!(world.get(&files[1].1, &[]).await.status, 410, "an empty file is delivered once too");
 }
+
+#[tokio::test]
+async fn a_huge_file_of_a_partner_is_read_where_it_is_asked_for_and_as_it_is_sent() {
+    const SIZE: u64 = 6 << 30;
+    let dir = tempfile::tempdir().expect("a folder");
+    let anna = dir.path().join("anna");
+    std::fs::create_dir(&anna).expect("a sub-folder");
+    // Sparse: it takes no room on the disk.
+    std::fs::File::create(anna.join("body.glb")).and_then(|file| file.set_len(SIZE)).expect("a file");
+    let assets = Some(dir.path().to_owned());
+    let world = World::with(Settings { scenario: Scenario::ExistingAvatar, assets, ..Settings::default() });
+    let path = &world.delivered().await[0].1;
+    let tail = world.get(path, &[("Range", &format!("bytes={}-{}", SIZE - 5, SIZE - 2))]).await;
+    assert_eq!((tail.status.as_u16(), tail.body.len()), (206, 4));
+    let answer = world.app.clone().oneshot(request(Method::GET, path, &[], Body::empty()));
+    let body = answer.await.expect("infallible").into_body();
+    let first = body.into_data_stream().next().await.expect("a piece").expect("readable");
+    assert!(first.len() <= 64 * 1024, "{} bytes at once", first.len());
+}

@@ -2,7 +2,7 @@
 
 use crate::support::World;
 use image::{DynamicImage, ImageFormat};
-use sandbox::Scenario;
+use sandbox::{Scenario, Settings};
 use std::io::Cursor;
 
 fn jpeg(width: u32, height: u32) -> Vec<u8> {
@@ -29,10 +29,12 @@ async fn the_page_has_what_a_phone_and_a_test_need_and_nothing_inline() {
             && !page.text().contains("onclick")
     );
     assert_eq!(page.header("referrer-policy"), "no-referrer");
-    for file in ["/static/phone.js", "/static/phone.css", "/static/index.css", "/phone/avatars/ari.png"] {
+    for file in ["/static/phone.js", "/static/phone-crop.js", "/static/phone.css", "/static/index.css"] {
         assert_eq!(world.get(file, &[]).await.status, 200, "{file}");
     }
-    assert_eq!(world.get("/phone/avatars/nobody.png", &[]).await.status, 404);
+    let portrait = world.get("/phone/avatars/ari/portrait", &[]).await;
+    assert_eq!((portrait.status.as_u16(), portrait.header("content-type")), (200, "image/png"));
+    assert_eq!(world.get("/phone/avatars/nobody/portrait", &[]).await.status, 404);
     assert_eq!(world.get("/phone?exportToken=unknown", &[]).await.status, 404);
     assert_eq!(world.get("/phone", &[]).await.status, 404);
 }
@@ -86,4 +88,34 @@ async fn who_failed_records_again_and_who_came_late_is_told() {
     world.pass(15 * 60);
     assert_eq!(world.get(&format!("/phone?exportToken={token}"), &[]).await.status, 410);
     assert_eq!(record().await.refusal(), (409, 119));
+}
+
+#[tokio::test]
+async fn the_page_speaks_the_browsers_language_or_the_one_asked_for() {
+    let world = World::new(Scenario::Happy);
+    let token = world.generate().await;
+    let german = [("accept-language", "de-AT,de;q=0.9,en;q=0.5")];
+    let page = world.get(&format!("/phone?exportToken={token}"), &german).await;
+    assert!(page.text().contains("<html lang=\"de\">"), "{}", page.text());
+    assert_eq!((page.header("content-language"), page.header("vary")), ("de", "Accept-Language"));
+    let page = world.get(&format!("/phone?exportToken={token}&lang=zh-Hans"), &german).await;
+    assert!(page.text().contains("<html lang=\"zh-Hans\">"));
+    // Each link leads to the same token, whatever is in it.
+    let page = world.get("/phone?exportToken=%22%3E%3Cb%3E%26x%3D1&lang=fr", &[]).await;
+    assert_eq!(page.status, 404);
+    assert!(
+        !page.text().contains("<b>") && page.text().contains("exportToken=%22%3E%3Cb%3E%26x%3D1&amp;lang=ja")
+    );
+}
+
+#[tokio::test]
+async fn an_avatar_without_a_picture_is_offered_by_its_initial() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(dir.path().join("Özil")).expect("a sub-folder");
+    std::fs::write(dir.path().join("Özil/avatar.glb"), b"glTF").expect("a file");
+    let world = World::with(Settings { assets: Some(dir.path().to_owned()), ..Settings::default() });
+    let token = world.generate().await;
+    let page = world.get(&format!("/phone?exportToken={token}"), &[]).await;
+    assert!(page.text().contains(">Ö</span>") && !page.text().contains("/portrait"), "{}", page.text());
+    assert_eq!(world.get("/phone/avatars/zil/portrait", &[]).await.status, 404);
 }
