@@ -36,6 +36,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     examples.arg("--doc");
     plan.program("examples in the documentation", examples, "mend the examples named above");
     matrices(&mut plan, &[]);
+    if cfg!(target_os = "linux") {
+        let mut program = whole(&["build"]);
+        program.args(["--bin", "copresence"]);
+        plan.program("the program for the terminal", program, "mend what the compiler says above");
+        ui::visit_sandbox(&mut plan);
+    }
     if window {
         let mut app = whole(&["build"]);
         app.args(["--bin", "copresence-kiosk"]);

@@ -3,7 +3,7 @@
 use crate::Options;
 use crate::plan::{Done, Failure, Plan, run};
 use crate::prerequisites::{self, For};
-use crate::project::{cargo, find_program, newest, root, target};
+use crate::project::{built, cargo, find_program, newest, root, target};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -55,7 +55,8 @@ pub(crate) fn browse(plan: &mut Plan<'_>) {
     plan.program("UI: every screen in Chromium", npm(&["run", "test:browser"]), remedy);
 }
 
-/// `cargo xtask screenshots`: every screen at 1080p, in English, with an avatar of the sandbox at the reveal.
+/// `cargo xtask screenshots`: every screen at 1080p, in English, with an avatar of the sandbox at the reveal; the
+/// sandbox's phone page and avatars.
 pub(crate) fn screenshots(options: &Options) -> Result<(), Failure> {
     let mut plan = Plan::default();
     prerequisites::steps(&mut plan, options, For::Tests);
@@ -69,9 +70,26 @@ pub(crate) fn screenshots(options: &Options) -> Result<(), Failure> {
     let mut pictures = npm(&["run", "screens", "--", "--out"]);
     pictures.arg(&folder).env("AVATAR", avatars.join("3.glb"));
     plan.program("every screen, photographed", pictures, "mend what the pictures' program says above");
+    let program = cargo(&["build", "--package", "cli"]);
+    plan.program("the program for the terminal", program, "mend the build");
+    let mut sandbox = npm(&["run", "screens:sandbox"]);
+    sandbox.env("COPRESENCE_CLI", built("copresence"));
+    plan.program("the sandbox's phone page and avatars, photographed", sandbox, "read what it says above");
     plan.run()?;
-    println!("The pictures are in {}", folder.display());
+    println!("The pictures are in {} and docs/screens/sandbox", folder.display());
     Ok(())
+}
+
+/// The sandbox from outside, on the built program: its phone page in Chromium, its avatars under a validator.
+pub(crate) fn visit_sandbox(plan: &mut Plan<'_>) {
+    let mut tests = npm(&["run", "test:sandbox"]);
+    tests.env("COPRESENCE_CLI", built("copresence"));
+    let remedy = "mend the tests named above (`cd ui && npm run test:sandbox`)";
+    plan.program(
+        "the sandbox's phone page in Chromium, its avatars under the Khronos validator",
+        tests,
+        remedy,
+    );
 }
 
 /// The development server, on the port that `tauri.dev.conf.json` names.

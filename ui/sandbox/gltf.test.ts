@@ -1,0 +1,26 @@
+import validator from 'gltf-validator';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Sandbox } from './sandbox';
+
+let sandbox: Sandbox;
+beforeAll(async () => {
+  sandbox = await Sandbox.start('--seed', '11');
+});
+afterAll(async () => {
+  await sandbox?.stop();
+});
+
+// New ones have seeds of their own; the residents have theirs.
+test.each(['new', 'new', 'new', 'ari', 'remy', 'robin', 'yuki'])(
+  'the Khronos validator has nothing to say about an avatar (%s)',
+  async (avatar) => {
+    const report = await validator.validateBytes(new Uint8Array(await sandbox.head(avatar)), {
+      maxIssues: 20,
+    });
+    const { numErrors, numWarnings, messages } = report.issues;
+    expect({ numErrors, numWarnings, messages }).toEqual({ numErrors: 0, numWarnings: 0, messages: [] });
+    expect(report.info.totalVertexCount).toBeGreaterThanOrEqual(5_000);
+    expect(report.info.totalVertexCount).toBeLessThanOrEqual(26_000);
+    expect(report.info).toMatchObject({ hasSkins: true, hasMorphTargets: true, hasTextures: true });
+  },
+);

@@ -1,0 +1,92 @@
+// Draws avatars side by side in the light of the kiosk's reveal. Driven by `heads.ts`.
+import {
+  ACESFilmicToneMapping,
+  Box3,
+  Color,
+  Group,
+  type Mesh,
+  type Object3D,
+  PerspectiveCamera,
+  Scene,
+  Vector3,
+  WebGLRenderer,
+} from 'three';
+import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
+import { lamps, softBoxes } from '../src/reveal/studio';
+
+/** One picture: a file, how the head is turned (degrees), its blendshapes, what stands under it. */
+export interface Shot {
+  file: string;
+  turn: number;
+  face: Record<string, number>;
+  caption: string;
+}
+
+declare global {
+  interface Window {
+    drawHeads(shots: Shot[], columns: number, width: number, height: number): Promise<void>;
+  }
+}
+
+const renderer = new WebGLRenderer({ antialias: true, preserveDrawingBuffer: true });
+renderer.toneMapping = ACESFilmicToneMapping;
+renderer.toneMappingExposure = 0.95;
+const boxes = softBoxes(renderer);
+const known = new Map<string, Object3D>();
+
+async function head(file: string): Promise<Object3D> {
+  const there = known.get(file);
+  if (there) return there;
+  const { scene } = await new GLTFLoader().loadAsync(file);
+  const box = new Box3().setFromObject(scene);
+  const size = box.getSize(new Vector3());
+  const scale = 2 / Math.max(size.x, size.y, size.z);
+  scene.position.sub(box.getCenter(new Vector3())).multiplyScalar(scale);
+  scene.scale.multiplyScalar(scale);
+  known.set(file, scene);
+  return scene;
+}
+
+window.drawHeads = async (shots, columns, width, height) => {
+  const main = document.querySelector('main');
+  if (!main) throw new Error('the page has no place for them');
+  main.style.gridTemplateColumns = `repeat(${columns}, ${width}px)`;
+  main.replaceChildren();
+  // Twice as fine as shown: the browser's own smoothing is not enough for hair.
+  renderer.setPixelRatio(2);
+  renderer.setSize(width, height);
+  for (const shot of shots) {
+    const model = await head(shot.file);
+    const scene = new Scene();
+    scene.background = new Color('#1a2038');
+    scene.environment = boxes.texture;
+    scene.environmentIntensity = 0.55;
+    const turntable = new Group();
+    turntable.add(model);
+    turntable.rotation.y = (shot.turn * Math.PI) / 180;
+    scene.add(turntable, lamps());
+    model.traverse((object) => {
+      const { morphTargetDictionary: names, morphTargetInfluences: weights } = object as Mesh;
+      if (!names || !weights) return;
+      for (const [name, index] of Object.entries(names)) weights[index] = shot.face[name] ?? 0;
+    });
+    const camera = new PerspectiveCamera(24, width / height, 0.1, 50);
+    camera.position.set(0, 0.08, 5.1);
+    renderer.render(scene, camera);
+    const canvas = document.createElement('canvas');
+    canvas.width = width;
+    canvas.height = height;
+    const context = canvas.getContext('2d');
+    if (!context) throw new Error('there is no canvas');
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(renderer.domElement, 0, 0, width, height);
+    const figure = document.createElement('figure');
+    figure.append(canvas);
+    if (shot.caption) {
+      const caption = document.createElement('figcaption');
+      caption.textContent = shot.caption;
+      figure.append(caption);
+    }
+    main.append(figure);
+  }
+};

@@ -1,0 +1,56 @@
+// Avatars as a viewer shows them, side by side on one picture.
+import { fileURLToPath } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { createServer } from 'vite';
+import type { Shot } from './heads-page';
+
+/** How the sheet is laid out: pictures a row, and the size of each in pixels. */
+export interface Sheet {
+  columns: number;
+  width: number;
+  height: number;
+}
+
+/** Draws GLB files (by the name that the shots call them) into a PNG. */
+export async function photographHeads(
+  browser: Browser,
+  files: ReadonlyMap<string, Buffer>,
+  shots: Shot[],
+  { columns, width, height }: Sheet,
+  path: string,
+): Promise<void> {
+  const server = await createServer({
+    root: fileURLToPath(new URL('..', import.meta.url)),
+    configFile: false,
+    logLevel: 'error',
+    server: { port: 0, host: '127.0.0.1', watch: null, hmr: false },
+  });
+  await server.listen();
+  const page = await browser.newPage({ viewport: { width: columns * (width + 2), height } });
+  // Drawing without a graphics card takes its time.
+  page.setDefaultTimeout(240_000);
+  try {
+    const address = server.resolvedUrls?.local[0];
+    if (!address) throw new Error('the page’s server did not start');
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(error.message));
+    await page.route('**/avatars/*.glb', (route) => {
+      const body = files.get(new URL(route.request().url()).pathname.replace(/.*\/(.*)\.glb$/, '$1'));
+      return body ? route.fulfill({ body, contentType: 'model/gltf-binary' }) : route.abort();
+    });
+    await page.goto(`${address}sandbox/heads.html`);
+    await page.waitForFunction(() => 'drawHeads' in window);
+    const named = shots.map((shot) => ({ ...shot, file: `${address}avatars/${shot.file}.glb` }));
+    await page.evaluate(([all, across, wide, high]) => window.drawHeads(all, across, wide, high), [
+      named,
+      columns,
+      width,
+      height,
+    ] as const);
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+    await page.screenshot({ path, fullPage: true });
+  } finally {
+    await page.close();
+    await server.close();
+  }
+}

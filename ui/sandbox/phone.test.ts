@@ -1,0 +1,341 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { startBrowser } from '../e2e/browser';
+import { LANGUAGES, PHONES, Phone, type Setting } from './phone';
+import { oriented, quarters } from './picture';
+import { Sandbox } from './sandbox';
+
+let browser: Browser;
+let sandbox: Sandbox;
+let inHand: Phone[] = [];
+
+beforeAll(async () => {
+  [browser, sandbox] = await Promise.all([startBrowser(), Sandbox.start('--seed', '7')]);
+  // Its time moves only when a test says so.
+  await sandbox.clock({ paused: true });
+});
+afterAll(async () => {
+  await browser?.close();
+  await sandbox?.stop();
+});
+afterEach(async () => {
+  const complaints = inHand.flatMap((phone) => phone.complaints);
+  await Promise.all(inHand.map((phone) => phone.putAway()));
+  inHand = [];
+  expect(complaints).toEqual([]);
+});
+
+async function scanned(setting: Setting = {}, lang?: string): Promise<{ phone: Phone; token: string }> {
+  const token = await sandbox.generate();
+  const phone = await Phone.inHand(browser, setting);
+  inHand.push(phone);
+  await phone.scan(sandbox.url, token, lang);
+  return { phone, token };
+}
+
+/** The colour in the middle of a quarter of the cropping square: 0 above left … 3 below right. */
+async function colourOf(phone: Phone, quarter: number): Promise<string> {
+  const [r, g, b] = await phone.page.getByTestId('crop-picture').evaluate((canvas: HTMLCanvasElement, n) => {
+    const at = (part: number) => Math.round(canvas.width * (0.25 + 0.5 * part));
+    const pixel = canvas.getContext('2d')?.getImageData(at(n % 2), at(Math.floor(n / 2)), 1, 1).data;
+    return [pixel?.[0] ?? 0, pixel?.[1] ?? 0, pixel?.[2] ?? 0];
+  }, quarter);
+  if (r > 200 && g > 200) return 'white';
+  return r > g && r > b ? 'red' : g > b ? 'green' : 'blue';
+}
+
+async function colours(phone: Phone): Promise<string[]> {
+  return Promise.all([0, 1, 2, 3].map((quarter) => colourOf(phone, quarter)));
+}
+
+test('a picture is taken, cut by hand and becomes an avatar whose making can be watched', async () => {
+  const { phone, token } = await scanned();
+  await phone.see('start');
+  await phone.shoot(await quarters(phone.page));
+  await phone.see('preview');
+  expect(await colours(phone)).toEqual(['red', 'green', 'blue', 'white']);
+
+  // Small, whatever the camera made.
+  await phone.page.evaluate(() => {
+    const send = window.fetch;
+    window.fetch = (to, how) => {
+      if (how?.body instanceof Blob) document.body.title = `${how.body.type} ${how.body.size}`;
+      return send(to, how);
+    };
+  });
+  await phone.press('use-picture');
+  await phone.see('status', 'in_queue');
+  const [kind, size] = ((await phone.page.locator('body').getAttribute('title')) ?? '').split(' ');
+  expect(kind).toBe('image/jpeg');
+  expect(Number(size)).toBeGreaterThan(2_000);
+  expect(Number(size)).toBeLessThan(400_000);
+  const place = Number(await phone.text('figure'));
+  expect(place).toBeGreaterThan(0);
+  await sandbox.moveUntil(token, 'processing');
+  await phone.see('status', 'processing');
+  const meter = phone.page.getByTestId('meter');
+  await meter.waitFor({ state: 'attached' });
+  const begun = Number(await phone.text('figure'));
+  expect(await meter.evaluate((bar: HTMLProgressElement) => bar.value)).toBe(begun);
+  await sandbox.clock({ advance_ms: 6_000 });
+  await phone.page.waitForFunction(
+    (before) => Number(document.getElementById('figure')?.textContent) > before,
+    begun,
+  );
+  await sandbox.force(token, 'complete');
+  await phone.see('status', 'ready');
+  expect((await sandbox.redeem(token)).map((file) => file.export_type)).toContain('glb');
+  await phone.see('status', 'spent');
+  expect(await phone.text('status-head')).toBe('You are on the big screen');
+});
+
+test('every way that a camera can be held ends upright', async () => {
+  const { phone } = await scanned();
+  const plain = await quarters(phone.page);
+  // The four quarters as the camera wrote them, by EXIF orientation, so that all of them show the same scene.
+  const upright: Record<number, string[]> = {
+    1: ['red', 'green', 'blue', 'white'],
+    2: ['green', 'red', 'white', 'blue'],
+    3: ['white', 'blue', 'green', 'red'],
+    4: ['blue', 'white', 'red', 'green'],
+    5: ['red', 'blue', 'green', 'white'],
+    6: ['blue', 'red', 'white', 'green'],
+    7: ['white', 'green', 'blue', 'red'],
+    8: ['green', 'white', 'red', 'blue'],
+  };
+  for (const [orientation, expected] of Object.entries(upright)) {
+    await phone.shoot(oriented(plain, Number(orientation)));
+    await phone.see('preview');
+    expect(await colours(phone), `orientation ${orientation}`).toEqual(expected);
+    await phone.press('preview-back');
+    await phone.see('start');
+  }
+});
+
+test('the picture is moved by mouse, by two fingers and by keys', async () => {
+  const { phone } = await scanned();
+  await phone.shoot(await quarters(phone.page));
+  await phone.see('preview');
+  const area = phone.page.getByTestId('crop');
+  const box = await area.boundingBox();
+  if (!box) throw new Error('the square is not shown');
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  const zoom = async () => Number(await phone.page.getByTestId('zoom').inputValue());
+
+  // It is wider than high: it can be dragged sideways until its left edge is there, and no further.
+  await phone.page.mouse.move(x, y);
+  await phone.page.mouse.down();
+  await phone.page.mouse.move(x + box.width * 0.45, y, { steps: 4 });
+  await phone.page.mouse.up();
+  expect(await colours(phone)).toEqual(['red', 'green', 'blue', 'white']);
+  expect(await zoom()).toBe(0);
+
+  // Two fingers that part over the green quarter fill the square with it.
+  const fingers = await phone.context.newCDPSession(phone.page);
+  const at = { x: box.x + box.width * 0.85, y: box.y + box.height * 0.25 };
+  const touch = (type: 'touchStart' | 'touchMove', apart: number) =>
+    fingers.send('Input.dispatchTouchEvent', {
+      type,
+      touchPoints: [
+        { x: at.x - apart, y: at.y, id: 1 },
+        { x: at.x + apart, y: at.y, id: 2 },
+      ],
+    });
+  await touch('touchStart', 8);
+  for (const apart of [16, 24, 32, 40]) await touch('touchMove', apart);
+  await fingers.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  expect(await zoom()).toBeGreaterThan(60);
+  expect(await colours(phone)).toEqual(['green', 'green', 'green', 'green']);
+
+  await area.focus();
+  await phone.page.keyboard.press('-');
+  expect(await zoom()).toBeLessThan(100);
+  await phone.page.getByTestId('zoom').fill('0');
+  await area.focus();
+  await phone.page.keyboard.press('r');
+  expect(await colours(phone)).toEqual(['blue', 'red', 'white', 'green']);
+  // Close enough to push all but the quarter below right out of the square.
+  for (let press = 0; press < 5; press += 1) await phone.page.keyboard.press('+');
+  for (let press = 0; press < 9; press += 1) await phone.page.keyboard.press('ArrowLeft');
+  for (let press = 0; press < 9; press += 1) await phone.page.keyboard.press('ArrowUp');
+  expect(await colours(phone)).toEqual(['green', 'green', 'green', 'green']);
+});
+
+test('what is no picture is said, and one can go on', async () => {
+  const { phone } = await scanned();
+  await phone.shoot(Buffer.from('no picture at all'));
+  await phone.page.getByTestId('notice').waitFor();
+  expect(await phone.text('notice')).toContain('no picture');
+  await phone.press('choose-existing');
+  expect(await phone.page.getByTestId('notice').isVisible()).toBe(false);
+  await phone.press('avatar-ari');
+  await phone.followed();
+});
+
+test('who failed records again with the same code', async () => {
+  const { phone, token } = await scanned();
+  await phone.press('skip-picture');
+  await phone.see('status', 'in_queue');
+  await sandbox.force(token, 'fail');
+  await phone.see('status', 'failed');
+  await phone.press('again');
+  await phone.see('start');
+  // The status still says "failed": it must not take the visitor away from here.
+  await phone.page.waitForResponse((answer) => answer.url().includes('/phone/status'));
+  await phone.see('start');
+  await phone.press('skip-picture');
+  await phone.see('status', 'in_queue');
+});
+
+test('a code that runs out, or is not known, says what to do', async () => {
+  const { phone, token } = await scanned();
+  await phone.press('choose-existing');
+  await sandbox.force(token, 'expire');
+  await phone.see('status', 'expired');
+  expect(await phone.text('status-text')).toContain('new code');
+  await phone.scan(sandbox.url, 'nobody’s');
+  await phone.see('status', 'unknown');
+  // The browser itself remarks that the page was "not found"; a second time for the expired one.
+  phone.complaints.splice(0, phone.complaints.length);
+});
+
+test('a lost network is told, and forgotten when it is back', async () => {
+  const { phone } = await scanned();
+  await phone.press('skip-picture');
+  await phone.see('status', 'in_queue');
+  await phone.context.setOffline(true);
+  await phone.page.getByTestId('notice').waitFor();
+  expect(await phone.text('notice')).toContain('No connection');
+  await phone.context.setOffline(false);
+  await phone.page.getByTestId('notice').waitFor({ state: 'hidden' });
+  await phone.see('status', 'in_queue');
+  phone.complaints.splice(0, phone.complaints.length);
+});
+
+test('a reload and the back button lead where one was', async () => {
+  const { phone } = await scanned();
+  await phone.press('choose-existing');
+  await phone.see('choose');
+  await phone.page.goBack();
+  await phone.see('start');
+  await phone.press('choose-existing');
+  await phone.press('avatar-yuki');
+  await phone.followed();
+  await phone.page.reload();
+  await phone.followed();
+});
+
+test('the keyboard alone is enough, and the focus is never lost', async () => {
+  const { phone } = await scanned();
+  const focused = () => phone.page.evaluate(() => document.activeElement?.id);
+  const tabTo = async (id: string) => {
+    for (let presses = 0; presses < 12; presses += 1) {
+      if ((await focused()) === id) return;
+      await phone.page.keyboard.press('Tab');
+    }
+    throw new Error(`Tab does not lead to ${id}`);
+  };
+  await tabTo('choose-existing');
+  await phone.page.keyboard.press('Enter');
+  await phone.see('choose');
+  expect(await focused()).toBe('choose-head');
+  await tabTo('avatar-remy');
+  await phone.page.keyboard.press('Enter');
+  await phone.followed();
+  expect(await focused()).toBe('status-head');
+});
+
+test('the browser’s language is spoken, and another on request', async () => {
+  const { phone } = await scanned({ locale: 'fr-CA' });
+  expect(await phone.page.locator('html').getAttribute('lang')).toBe('fr');
+  await phone.press('lang-ja');
+  await phone.page.locator('html[lang=ja]').waitFor();
+  await phone.see('start');
+  await phone.press('skip-picture');
+  await phone.see('status', 'in_queue');
+  expect(await phone.text('status-head')).toMatch(/\p{Script=Hiragana}/u);
+});
+
+/** What is wrong with the page as it stands: wider than the phone, cut off, or too small to touch. */
+function misplaced(phone: Phone): Promise<string[]> {
+  return phone.page.evaluate(() => {
+    const wrong: string[] = [];
+    if (document.documentElement.scrollWidth > innerWidth || document.body.scrollWidth > innerWidth)
+      wrong.push(`the page is ${document.documentElement.scrollWidth} wide`);
+    for (const element of document.querySelectorAll('h1, p, button, a, label, .name, canvas')) {
+      const box = element.getBoundingClientRect();
+      if (box.width === 0 || element.matches('.spoken')) continue;
+      const name = `${element.tagName} “${element.textContent?.trim().slice(0, 24)}”`;
+      if (box.left < -0.5 || box.right > innerWidth + 0.5) wrong.push(`${name} leaves the screen`);
+      if (element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== 'inline')
+        wrong.push(`${name} is cut off`);
+      if (element.matches('button') && box.height < 44) wrong.push(`${name} is only ${box.height} high`);
+    }
+    return wrong;
+  });
+}
+
+test.each(LANGUAGES)('in %s nothing is cut off, on a usual phone and on a small one', async (lang) => {
+  for (const size of [PHONES.usual, PHONES.small]) {
+    const { phone, token } = await scanned({ size }, lang);
+    const wrong: Record<string, string[]> = {};
+    wrong.start = await misplaced(phone);
+    await phone.press('choose-existing');
+    wrong.choose = await misplaced(phone);
+    await phone.press('choose-back');
+    await phone.see('start');
+    await phone.shoot(await quarters(phone.page));
+    await phone.see('preview');
+    wrong.preview = await misplaced(phone);
+    await phone.press('use-picture');
+    await phone.see('status', 'in_queue');
+    wrong.queue = await misplaced(phone);
+    await sandbox.force(token, 'fail');
+    await phone.see('status', 'failed');
+    wrong.failed = await misplaced(phone);
+    expect(wrong).toEqual({ start: [], choose: [], preview: [], queue: [], failed: [] });
+  }
+});
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+test('axe finds nothing on any screen', async () => {
+  const { phone, token } = await scanned({ size: PHONES.small });
+  const wrong: string[] = [];
+  const check = async (where: string) => {
+    await phone.page.evaluate(axeSource);
+    const results: AxeResults = await phone.page.evaluate('axe.run()');
+    for (const { id, nodes } of results.violations)
+      wrong.push(`${where}: ${id} at ${nodes.map((node) => node.target.join(' ')).join(', ')}`);
+  };
+  await check('start');
+  await phone.press('choose-existing');
+  await check('choose');
+  await phone.press('choose-back');
+  await phone.see('start');
+  await phone.shoot(await quarters(phone.page));
+  await phone.see('preview');
+  await check('preview');
+  await phone.press('use-picture');
+  await phone.see('status', 'in_queue');
+  await check('queue');
+  await sandbox.moveUntil(token, 'processing');
+  await phone.see('status', 'processing');
+  await check('processing');
+  await sandbox.force(token, 'fail');
+  await phone.see('status', 'failed');
+  await check('failed');
+  expect(wrong).toEqual([]);
+});
+
+test('nothing moves for those who asked for less motion', async () => {
+  const { phone } = await scanned({ motion: false });
+  await phone.press('skip-picture');
+  await phone.see('status', 'in_queue');
+  expect(await phone.page.evaluate(() => document.getAnimations().length)).toBe(0);
+  const other = await scanned({ motion: true });
+  expect(await other.phone.page.evaluate(() => document.getAnimations().length)).toBeGreaterThan(0);
+});

@@ -1,0 +1,82 @@
+// A phone in a visitor's hand: Chromium at its size, on the page that the QR code opens.
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+
+/** A usual phone and the smallest that is still about. */
+export const PHONES = { usual: { width: 390, height: 844 }, small: { width: 320, height: 568 } } as const;
+
+/** The languages of the page, by their tags. */
+export const LANGUAGES = ['en', 'de', 'fr', 'es', 'ja', 'zh-Hans'] as const;
+
+/** How it is set up. */
+export interface Setting {
+  size?: { width: number; height: number };
+  locale?: string;
+  motion?: boolean;
+  scale?: number;
+}
+
+/** One phone. Whatever its page complains about (scripts, the page's policy) is kept. */
+export class Phone {
+  readonly complaints: string[] = [];
+
+  private constructor(
+    readonly context: BrowserContext,
+    readonly page: Page,
+  ) {
+    page.on('pageerror', (error) => this.complaints.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(message.text());
+    });
+  }
+
+  static async inHand(browser: Browser, setting: Setting = {}): Promise<Phone> {
+    const context = await browser.newContext({
+      viewport: setting.size ?? PHONES.usual,
+      locale: setting.locale ?? 'en',
+      hasTouch: true,
+      isMobile: true,
+      deviceScaleFactor: setting.scale ?? 1,
+      reducedMotion: setting.motion ? 'no-preference' : 'reduce',
+    });
+    context.setDefaultTimeout(20_000);
+    return new Phone(context, await context.newPage());
+  }
+
+  /** Opens the page of a token. */
+  async scan(url: string, token: string, lang?: string): Promise<void> {
+    const words = lang ? `&lang=${lang}` : '';
+    await this.page.goto(`${url}/phone?exportToken=${encodeURIComponent(token)}${words}`);
+    await this.page.locator('body:not([data-screen=none])').waitFor();
+  }
+
+  async press(id: string): Promise<void> {
+    await this.page.getByTestId(id).click();
+  }
+
+  /** Waits for a screen, and for a state where the screen has some. */
+  async see(screen: string, state?: string): Promise<void> {
+    const shown = state ? `#${screen}[data-state=${state}]` : `#${screen}`;
+    await this.page.locator(`body[data-screen=${screen}] ${shown}`).waitFor();
+  }
+
+  /** Waits until the page follows an avatar, however far that is. */
+  async followed(): Promise<void> {
+    await this.see('status');
+    await this.page.locator('#status:not([data-state=sending])').waitFor();
+  }
+
+  async text(id: string): Promise<string> {
+    return (await this.page.getByTestId(id).textContent()) ?? '';
+  }
+
+  /** Gives the camera's picture. */
+  async shoot(picture: Buffer, name = 'face.jpg', mimeType = 'image/jpeg'): Promise<void> {
+    const chooser = this.page.waitForEvent('filechooser');
+    await this.press('record-new');
+    await (await chooser).setFiles({ name, mimeType, buffer: picture });
+  }
+
+  async putAway(): Promise<void> {
+    await this.context.close();
+  }
+}

@@ -1,0 +1,135 @@
+// The real sandbox, as `copresence sandbox` starts it, and its vendor's and tester's sides.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** What its first line says. */
+interface Listening {
+  url: string;
+  api_key: string;
+  session_token: string;
+}
+
+/** A token's file to download. */
+export interface Download {
+  export_type: string;
+  download_URL: string;
+}
+
+/** A running sandbox. */
+export class Sandbox {
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly known: Listening,
+  ) {}
+
+  /** Starts one on a free port; `COPRESENCE_CLI` names the program where it is not in `target/debug`. */
+  static async start(...args: string[]): Promise<Sandbox> {
+    const built = fileURLToPath(new URL('../../target/debug/copresence', import.meta.url));
+    const program = process.env.COPRESENCE_CLI ?? built;
+    if (!existsSync(program)) throw new Error(`${program} is not there: cargo build --bin copresence`);
+    const child = spawn(program, ['sandbox', '--listen', '127.0.0.1:0', '--json', ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const lines = createInterface({ input: child.stdout });
+    const ended = once(child, 'exit').then(([code]) => {
+      throw new Error(`${program} ended with ${code} before it listened`);
+    });
+    // After the first line its end is no longer news.
+    ended.catch(() => {});
+    const [first] = (await Promise.race([once(lines, 'line'), ended])) as [string];
+    return new Sandbox(child, JSON.parse(first) as Listening);
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null) return;
+    const gone = once(this.child, 'exit');
+    this.child.kill('SIGTERM');
+    await gone;
+  }
+
+  get url(): string {
+    return this.known.url;
+  }
+
+  /** A fresh Export Token. */
+  async generate(): Promise<string> {
+    const { token } = await this.vendor<{ token: string }>('POST', '/generateExportToken', {
+      'X-Copresence-Session-Token': this.known.session_token,
+    });
+    return token;
+  }
+
+  /** Redeems a token whose avatar is ready. */
+  async redeem(token: string): Promise<Download[]> {
+    const answer = await this.vendor<{ payload_complete?: Download[] }>('GET', '/redeemExportToken', {
+      'X-Copresence-Export-Token': token,
+    });
+    if (!answer.payload_complete) throw new Error(`not ready: ${JSON.stringify(answer)}`);
+    return answer.payload_complete;
+  }
+
+  /** Plays the phone. */
+  async associate(token: string, avatar: string): Promise<void> {
+    await this.tester(`tokens/${token}/associate`, { avatar });
+  }
+
+  /** Forces a state upon a token. */
+  async force(token: string, what: 'expire' | 'fail' | 'complete'): Promise<void> {
+    await this.tester(`tokens/${token}/${what}`, {});
+  }
+
+  /** Stops its time, or moves it on. */
+  async clock(change: { paused: boolean } | { advance_ms: number }): Promise<void> {
+    await this.tester('clock', change);
+  }
+
+  /** Moves its time on until a token is in a state. */
+  async moveUntil(token: string, state: string): Promise<void> {
+    for (let steps = 0; steps < 200; steps += 1) {
+      const answer = await fetch(`${this.url}/phone/status?exportToken=${token}`);
+      if (((await answer.json()) as { state: string }).state === state) return;
+      await this.clock({ advance_ms: 1_000 });
+    }
+    throw new Error(`the token never was ${state}`);
+  }
+
+  /** The GLB of an avatar: a new one (of a seed of its own), or one of those that are there. */
+  head(avatar = 'new'): Promise<Buffer> {
+    return this.delivered(avatar, 'glb');
+  }
+
+  /** The portrait of a new avatar. */
+  portrait(): Promise<Buffer> {
+    return this.delivered('new', 'png');
+  }
+
+  private async delivered(avatar: string, type: string): Promise<Buffer> {
+    const token = await this.generate();
+    await this.associate(token, avatar);
+    await this.force(token, 'complete');
+    const file = (await this.redeem(token)).find(({ export_type }) => export_type === type);
+    if (!file) throw new Error(`there is no ${type} among the files`);
+    return Buffer.from(await (await fetch(file.download_URL)).arrayBuffer());
+  }
+
+  private async tester(path: string, body: unknown): Promise<void> {
+    const answer = await fetch(`${this.url}/sandbox/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  }
+
+  private async vendor<T>(method: string, path: string, headers: Record<string, string>): Promise<T> {
+    const answer = await fetch(this.url + path, {
+      method,
+      headers: { 'X-Copresence-REST-API-Key': this.known.api_key, ...headers },
+    });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+}
