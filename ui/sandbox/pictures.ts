@@ -26,6 +26,7 @@ try {
 async function photographPhone(): Promise<void> {
   const token = await sandbox.generate();
   const phone = await Phone.inHand(browser, { scale: 1.5 });
+  phone.context.setDefaultTimeout(120_000);
   const shoot = async (name: string) => {
     await phone.page.waitForLoadState('networkidle');
     await phone.page.evaluate(() => document.fonts.ready.then(() => undefined));
