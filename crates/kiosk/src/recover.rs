@@ -22,6 +22,8 @@ use store::{
 use visit::outcome::EndedIn;
 use visit::{FaultKind, Outcome, RedeemResult};
 
+/// Why a token that is refused now may have been spent.
+const UNREADABLE: &str = "an answer to the redeem could not be read whole";
 /// The evidence of a redeem that a crash cut short.
 const DIED_BETWEEN: &str = "the program ended between the request and its answer";
 
@@ -252,9 +254,12 @@ async fn ask_once_more(
                 }
                 return finish_saving(parts, unfinished, delivery, Some(past.unless_it_comes())).await;
             }
-            let outcome = match past.doubt {
-                Some(words) => Outcome::PossiblyConsumed(words),
-                None => Outcome::TokenRefused { was_active: past.was_active },
+            let broken = unfinished.visit.ending.as_ref().filter(|ending| ending.exit == 9);
+            let outcome = match (past.doubt, broken) {
+                (Some(words), _) => Outcome::PossiblyConsumed(words),
+                // One of the answers that could not be read may have been the one with the URLs.
+                (None, Some(_)) => Outcome::ProtocolBroken(UNREADABLE.to_owned()),
+                (None, None) => Outcome::TokenRefused { was_active: past.was_active },
             };
             end(parts, unfinished, &outcome, reached(unfinished), None);
             Fate::Finished { outcome, directory: None }
@@ -339,7 +344,7 @@ impl Past {
     fn unless_it_comes(self) -> Outcome {
         match self.doubt {
             Some(words) => Outcome::PossiblyConsumed(words),
-            None => Outcome::ProtocolBroken("an answer to the redeem could not be read whole".to_owned()),
+            None => Outcome::ProtocolBroken(UNREADABLE.to_owned()),
         }
     }
 }

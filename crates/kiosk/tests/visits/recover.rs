@@ -313,6 +313,24 @@ async fn a_folder_that_stands_is_not_saved_twice() {
 }
 
 #[tokio::test]
+async fn a_token_that_broken_answers_ended_is_asked_once_more() {
+    for (refused, exit) in [(false, 0), (true, 9)] {
+        let house = House::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM, 1..=3) => Reply::json(&serde_json::json!({"maintenance": true})),
+            (REDEEM, _) if refused => Reply::status(400),
+            (REDEEM, _) => ask.ready(&[("glb", "one")]),
+            ("/files/one", _) => Reply::file(&glb(500)),
+            _ => Reply::default(),
+        })
+        .await;
+        assert_eq!(house.visit().await.outcome.exit(), 9);
+        assert_eq!(fate(&house).await.exit(), exit);
+        assert!(recovered(&house).await.is_empty());
+        assert_eq!(names(&house.out()).len(), usize::from(!refused));
+    }
+}
+
+#[tokio::test]
 async fn a_sandbox_that_died_is_not_asked_and_needs_no_credentials() {
     let house = House::new(|_, _| Reply::status(400)).await;
     issued(&house, true);

@@ -33,7 +33,8 @@
 //! | exit code | token and link | raw answer, URLs | evidence, file table |
 //! |---|---|---|---|
 //! | 0 saved | forgotten | forgotten | kept |
-//! | 4 token refused, 5 avatar failed, 9 protocol broken | forgotten | forgotten | kept |
+//! | 4 token refused, 5 avatar failed | forgotten | forgotten | kept |
+//! | 9 protocol broken | **kept** unless spent or refused: the backend may mend | kept if it names files | kept |
 //! | 7 not every file, what came has its folder | forgotten | forgotten | kept, with the reason of each file |
 //! | 7 not every file, no folder could be made | forgotten | **kept** | kept |
 //! | 10 possibly consumed | forgotten | forgotten | kept: it is the operator's proof |
@@ -190,7 +191,8 @@ impl Journal {
         let kept = self.write(Step(Point::EndWriting, Point::EndWritten), |tx| {
             let visit = Standing::of(tx, id)?;
             guard(!visit.ended, *id, "it ended already")?;
-            let kept = if may_recover(ending) { visit.worth_keeping(tx, id)? } else { Kept::Nothing };
+            let open = may_recover(ending) || ending.exit == 9 && visit.token_may_live(tx, id)?;
+            let kept = if open { visit.worth_keeping(tx, id)? } else { Kept::Nothing };
             tx.execute(
                 "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
@@ -341,6 +343,18 @@ impl Standing {
 
     fn goes_on(&self) -> Result<(), Fault> {
         guard(!self.ended, self.id, "it ended")
+    }
+
+    /// Whether nothing says that its token is spent, or refused by its last answer.
+    fn token_may_live(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<bool, Fault> {
+        let last: Option<Option<u16>> = tx
+            .query_row(
+                "SELECT status FROM redeems WHERE visit = ?1 ORDER BY no DESC LIMIT 1",
+                [id.to_string()],
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(self.has_token && !self.delivered && last.flatten() != Some(400))
     }
 
     /// What `recover` could make something of.

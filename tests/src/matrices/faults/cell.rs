@@ -59,11 +59,12 @@ impl Cell {
         play(sandbox);
         let visit = run(booth.visit())?;
         let mut breaches = self.judge(stand, sandbox, &visit);
+        let spent = is_spent(sandbox);
 
         sandbox.end_faults();
         make_ready(sandbox);
         let recover = run(booth.recover())?;
-        breaches.extend(judge_recovery(stand, sandbox, &visit, &recover));
+        breaches.extend(judge_recovery(stand, sandbox, spent, &visit, &recover));
         breaches.extend(stand.strangers_touched());
         let found = !recover.stdout.is_empty();
         Ok(Verdict { exit: visit.exit, recovered: recover.exit.filter(|_| found), breaches })
@@ -150,10 +151,15 @@ fn ends_well(ran: &Ran) -> Vec<String> {
 }
 
 /// What must hold when the faults are over and `recover` has run.
-fn judge_recovery(stand: &Stand, sandbox: &Sandbox, visit: &Ran, recover: &Ran) -> Vec<String> {
+fn judge_recovery(
+    stand: &Stand,
+    sandbox: &Sandbox,
+    spent_before: bool,
+    visit: &Ran,
+    recover: &Ran,
+) -> Vec<String> {
     let mut breaches = ends_well(recover);
-    let tokens = sandbox.state().tokens;
-    let spent = tokens.iter().any(|token| token.state == TokenPhase::Spent);
+    let spent = is_spent(sandbox);
     let (whole, part) = (saved(&stand.out()), saved(&stand.data().join("incomplete")));
     let said = |code: i32| [visit.exit, recover.exit].contains(&Some(code));
     if spent && whole.is_empty() && part.is_empty() && !said(10) && !said(9) && !said(4) {
@@ -164,10 +170,11 @@ fn judge_recovery(stand: &Stand, sandbox: &Sandbox, visit: &Ran, recover: &Ran) 
         ));
     }
     // Whoever was only kept waiting has lost nothing.
-    let kept_waiting = matches!(visit.exit, Some(3 | 6 | 8)) && tokens.len() == 1;
+    let invited = visit.lines().iter().any(|line| line["event"] == "invited");
+    let kept_waiting = matches!(visit.exit, Some(3 | 6 | 8 | 9)) && invited && !spent_before;
     let lost = recover.exit == Some(10);
     let told = lost || recover.exit == Some(7);
-    if kept_waiting && !told && tokens[0].redeems > 0 && whole.is_empty() {
+    if kept_waiting && !told && whole.is_empty() {
         breaches.push(format!("the avatar is ready, and recover did not bring it: {}", recover.told()));
     }
     if lost && !spent {
@@ -180,6 +187,11 @@ fn judge_recovery(stand: &Stand, sandbox: &Sandbox, visit: &Ran, recover: &Ran) 
         breaches.extend(honest_part(folder));
     }
     breaches
+}
+
+/// Whether the backend gave any token's URLs away.
+fn is_spent(sandbox: &Sandbox) -> bool {
+    sandbox.state().tokens.iter().any(|token| token.state == TokenPhase::Spent)
 }
 
 /// OUT has an avatar only when the exit code says so, and nothing half-made.
