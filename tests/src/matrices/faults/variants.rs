@@ -37,7 +37,7 @@ pub(crate) const PLACES: [(Endpoint, &[Place]); 4] = [
 /// One thing that goes wrong, and the exit codes that are right for it, place by place in the order of [`PLACES`].
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
-    /// What the fault does, as in a list of faults. `{half}` is half of the answer's body.
+    /// What the fault does, as in a list of faults. `{part}` is a part of the answer's body, in bytes.
     pub(crate) effect: &'static str,
     /// Only after this happened to the same file (a range is asked for only after a break).
     pub(crate) after: Option<&'static str>,
@@ -98,7 +98,7 @@ const fn on_files(name: &'static str, effect: &'static str, file: [u8; 4]) -> Va
 
 /// On a range, which is asked for after the file's first answer broke off in the middle.
 const fn on_ranges(name: &'static str, effect: &'static str, file: [u8; 4]) -> Variant {
-    Variant { after: Some(r#"{"cut_body":{"after":{half}}}"#), ..on_files(name, effect, file) }
+    Variant { after: Some(r#"{"cut_body":{"after":{part}}}"#), ..on_files(name, effect, file) }
 }
 
 /// Every fault.
@@ -171,19 +171,19 @@ pub(crate) const VARIANTS: &[Variant] = &[
     ),
     everywhere(
         "body cut by a reset",
-        r#"{"cut_body":{"after":{half},"by":"reset"}}"#,
+        r#"{"cut_body":{"after":{part},"by":"reset"}}"#,
         [0, 6],
         [0, 6],
         [0, 0, 7, 6],
-        [0, 0, 0, 0],
+        [0, 0, 0, 7],
     ),
     everywhere(
         "body cut by silence",
-        r#"{"cut_body":{"after":{half},"by":"silence"}}"#,
+        r#"{"cut_body":{"after":{part},"by":"silence"}}"#,
         [0, 6],
         [0, 6],
         [0, 0, 7, 6],
-        [0, 0, 0, 0],
+        [0, 0, 0, 7],
     ),
     everywhere("slow body", r#"{"slow_body":{"bytes_per_second":{slow}}}"#, [0, 0], [0, 0], [0; 4], [0; 4]),
     everywhere(
