@@ -13,6 +13,8 @@ export interface Limit {
  */
 export function limitOf(screen: Screen): Limit | null {
   switch (screen.kind) {
+    case 'consent':
+      return { after: 60, warning: 20 };
     case 'preparing':
       return { after: 120, warning: 30 };
     case 'invite':
@@ -23,6 +25,9 @@ export function limitOf(screen: Screen): Limit | null {
       return { after: 90, warning: 30 };
     case 'ended':
       return { after: 60, warning: 20 };
+    // Whoever was forgotten has nothing to wait for.
+    case 'forgetting':
+      return screen.stand.kind === 'working' ? null : { after: 12, warning: 0 };
     // Nothing is shown of anybody: what is given up is the language that was chosen.
     case 'attract':
       return { after: 45, warning: 0 };

@@ -8,7 +8,7 @@ use crate::profile::Profile;
 use crate::recover::{Unfinished, recover};
 use crate::setup::{Disk, Overrides, Target, order};
 use crate::stage::{HostFacts, Stage};
-use crate::view::{BackendView, Screen, Snapshot};
+use crate::view::{BackendView, BoothView, Screen, Snapshot};
 use client::{Api, NoRecorder, SetupError};
 use futures_util::FutureExt as _;
 use std::collections::HashMap;
@@ -61,7 +61,12 @@ struct State {
 impl Kiosk {
     /// The application, showing nobody.
     pub fn new(setup: Setup) -> Self {
-        let first = Snapshot { revision: 1, backend: backend_view(&setup), screen: Screen::Attract };
+        let first = Snapshot {
+            revision: 1,
+            backend: backend_view(&setup),
+            booth: BoothView::default(),
+            screen: Screen::Attract,
+        };
         Self {
             setup: Arc::new(setup),
             api: Arc::default(),

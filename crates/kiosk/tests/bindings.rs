@@ -2,7 +2,15 @@
 //!
 //! `UPDATE_BINDINGS=1 cargo test -p kiosk --test bindings` writes the file anew.
 
-use kiosk::view::{BackendView, FileView, Problem, SavedFileView, Screen, Snapshot};
+use kiosk::view::checks::{CheckView, ChecksAsk, ChecksInvitation, ChecksStand, ChecksView};
+use kiosk::view::inspector::{Entry, ExchangeView, InspectedVisit, InspectorView, RuleView, Timeline};
+use kiosk::view::panel::{
+    CredentialView, DisplaySettings, FaultView, GateView, HealthStand, HealthView, MonitorView, PanelAct,
+    PanelView, PastVisit, ProfileChoice, SandboxView, WordView,
+};
+use kiosk::view::{
+    BackendView, BoothView, FileView, ForgettingStand, Problem, SavedFileView, Screen, SeenView, Snapshot,
+};
 use std::path::Path;
 use ts_rs::{Config, TS};
 
@@ -11,13 +19,40 @@ fn declarations() -> String {
     let declarations = [
         Snapshot::decl(&config),
         BackendView::decl(&config),
+        BoothView::decl(&config),
         Screen::decl(&config),
+        ForgettingStand::decl(&config),
+        SeenView::decl(&config),
         FileView::decl(&config),
         SavedFileView::decl(&config),
         Problem::decl(&config),
+        GateView::decl(&config),
+        PanelView::decl(&config),
+        ProfileChoice::decl(&config),
+        CredentialView::decl(&config),
+        SandboxView::decl(&config),
+        WordView::decl(&config),
+        FaultView::decl(&config),
+        DisplaySettings::decl(&config),
+        MonitorView::decl(&config),
+        PanelAct::decl(&config),
+        PastVisit::decl(&config),
+        HealthView::decl(&config),
+        HealthStand::decl(&config),
+        InspectorView::decl(&config),
+        InspectedVisit::decl(&config),
+        Timeline::decl(&config),
+        Entry::decl(&config),
+        ExchangeView::decl(&config),
+        RuleView::decl(&config),
+        ChecksAsk::decl(&config),
+        ChecksView::decl(&config),
+        ChecksStand::decl(&config),
+        CheckView::decl(&config),
+        ChecksInvitation::decl(&config),
     ];
     let mut text = String::from(
-        "// Derived from crates/kiosk/src/view.rs; do not edit.\n\
+        "// Derived from crates/kiosk/src/view; do not edit.\n\
          // UPDATE_BINDINGS=1 cargo test -p kiosk --test bindings\n",
     );
     for declaration in declarations {

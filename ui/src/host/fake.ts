@@ -1,7 +1,7 @@
 // A scripted program behind the window: for tests, and for a plain browser during development.
 import type { BackendView, Screen, Snapshot } from '../generated/view';
 import { speak, type Tongue } from '../language/language.svelte';
-import { backend, realBackend, type ScreenName, screens, snapshotOf } from './fixtures';
+import { backend, booth, realBackend, type ScreenName, screens, snapshotOf } from './fixtures';
 import type { Action, Host } from './host';
 
 /** A host that shows what it is told and remembers what it was asked. */
@@ -31,7 +31,7 @@ export class FakeHost implements Host {
   /** Puts a screen up, with the next revision or the one given. */
   show(screen: Screen, revision = this.#revision + 1, of = this.#snapshot.backend): void {
     this.#revision = Math.max(this.#revision, revision);
-    this.#snapshot = { backend: of, revision, screen };
+    this.#snapshot = { backend: of, booth, revision, screen };
     for (const listener of this.#listeners) listener(this.#snapshot);
   }
 

@@ -1,5 +1,5 @@
 // Snapshots of every screen and state, for tests and for a plain browser.
-import type { BackendView, Problem, Screen, Snapshot } from '../generated/view';
+import type { BackendView, BoothView, Problem, Screen, Snapshot } from '../generated/view';
 
 const visit = '019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d';
 
@@ -24,6 +24,18 @@ export const realBackend: BackendView = {
   phones_at: null,
 };
 
+/** A booth as it comes: nothing set. */
+export const booth: BoothView = {
+  language: null,
+  attract_text: null,
+  logo: null,
+  idle_seconds: 90,
+  voice: false,
+  keep_hours: null,
+  kiosk_mode: false,
+  closed: null,
+};
+
 export const offline: Problem = {
   code: 'backend_unreachable',
   visitor: 'We cannot reach the avatar service right now.',
@@ -46,6 +58,7 @@ const invite: Of<'invite'> = {
   qr_svg: qr,
   link,
   expires_at: null,
+  expired: false,
   can_play_phone: true,
   trouble: null,
 };
@@ -56,6 +69,7 @@ const making: Of<'making'> = {
   status: 'processing',
   progress: 42,
   queue_position: null,
+  seen: [],
   link,
   qr_svg: qr,
   can_play_phone: false,
@@ -82,7 +96,7 @@ export const screens = {
     can_play_phone: false,
     expires_at: new Date(Date.now() + 245_000).toISOString(),
   },
-  'invite-expired': { ...invite, can_play_phone: false, expires_at: '2020-01-01T00:00:00Z' },
+  'invite-expired': { ...invite, can_play_phone: false, expired: true, expires_at: '2020-01-01T00:00:00Z' },
   'invite-trouble': { ...invite, trouble: offline },
   'making-found': { ...making, status: 'in_queue', progress: null, queue_position: 3 },
   'making-next': { ...making, status: 'in_queue', progress: null, queue_position: 0 },
@@ -140,5 +154,5 @@ export type ScreenName = keyof typeof screens;
 
 /** A whole snapshot around a screen. */
 export function snapshotOf(screen: Screen, revision = 1, of: BackendView = backend): Snapshot {
-  return { revision, backend: of, screen };
+  return { revision, backend: of, booth, screen };
 }

@@ -22,6 +22,8 @@ export function subjectOf(screen: Screen | null): Subject {
       return { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
     case 'attract':
       return { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
+    case 'consent':
+      return { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
     case 'preparing':
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':
@@ -34,6 +36,7 @@ export function subjectOf(screen: Screen | null): Subject {
     }
     case 'reveal':
       return { light: 'warm', pose: 'gone', lit: 1, ring: 'none' };
+    case 'forgetting':
     case 'ended':
       return { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
   }

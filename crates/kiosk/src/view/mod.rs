@@ -1,6 +1,15 @@
 //! What hosts show: whole snapshots with a revision number, never deltas, and no secret in them.
 //!
-//! The types are exported to TypeScript (`ui/src/generated/view.ts`); a test holds the committed file to them.
+//! The types are exported to TypeScript (`ui/src/generated/view.ts`); a test holds the committed file to them. The
+//! visitor's screens are here; what only an operator or an integrator sees stands in [`panel`], [`inspector`] and
+//! [`checks`], and is handed out behind the PIN.
+
+mod booth;
+pub mod checks;
+pub mod inspector;
+pub mod panel;
+
+pub use booth::BoothView;
 
 use serde::Serialize;
 use ts_rs::TS;
@@ -13,6 +22,8 @@ pub struct Snapshot {
     pub revision: u64,
     /// The backend that visits are made at.
     pub backend: BackendView,
+    /// What the operator set for every screen.
+    pub booth: BoothView,
     /// What is on the screen.
     pub screen: Screen,
 }
@@ -36,6 +47,11 @@ pub struct BackendView {
 pub enum Screen {
     /// Nobody is here; any button starts.
     Attract,
+    /// Before the code is asked for, the visitor is told what the operator wants told, and goes on or back.
+    Consent {
+        /// The operator's words.
+        text: String,
+    },
     /// An Export Token is being asked for.
     Preparing {
         /// The visit's id.
@@ -53,6 +69,8 @@ pub enum Screen {
         link: String,
         /// When the token runs out (RFC 3339), where the profile knows.
         expires_at: Option<String>,
+        /// Whether that moment has passed: the code is veiled and a new one is offered.
+        expired: bool,
         /// Whether *play the phone* can be offered (the backend is the sandbox).
         can_play_phone: bool,
         /// What stands in the way, while it is tried again.
@@ -68,6 +86,8 @@ pub enum Screen {
         progress: Option<u8>,
         /// Place in the queue.
         queue_position: Option<u32>,
+        /// How it went so far, oldest first: the basis of an honest time left, also after a reload.
+        seen: Vec<SeenView>,
         /// What the QR said, for whoever must record again after `failed`.
         link: String,
         /// The code, likewise.
@@ -99,6 +119,13 @@ pub enum Screen {
         /// Where the web view gets the portrait, when there is one.
         portrait: Option<String>,
     },
+    /// The visitor wanted to be forgotten: files, history and journal of the visit.
+    Forgetting {
+        /// The visit's id.
+        visit: String,
+        /// How far it is.
+        stand: ForgettingStand,
+    },
     /// The visit ended without an avatar (or not with all of it).
     Ended {
         /// The visit's id.
@@ -106,6 +133,33 @@ pub enum Screen {
         /// Why, and what to do.
         problem: Problem,
     },
+}
+
+/// How far forgetting is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ForgettingStand {
+    /// Under way.
+    Working,
+    /// Nothing of the visit is left on this machine.
+    Done,
+    /// Something could not be removed; the operator must know.
+    Failed {
+        /// What, and what to do.
+        problem: Problem,
+    },
+}
+
+/// One answer of the backend while the avatar is made, as far as it was new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct SeenView {
+    /// When it came, in milliseconds since 1970 (UTC).
+    #[ts(type = "number")]
+    pub at_ms: i64,
+    /// 0 to 100.
+    pub progress: Option<u8>,
+    /// Place in the queue.
+    pub queue_position: Option<u32>,
 }
 
 /// A file on its way.
