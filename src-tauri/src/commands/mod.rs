@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_page_may_call_the_kiosks_commands_and_nothing_else() {
-        let capability = read(include_str!("../capabilities/kiosk.json"));
+        let capability = read(include_str!("../../capabilities/kiosk.json"));
         assert_eq!(capability["windows"], serde_json::json!([super::WINDOW]), "the phone's page gets none");
         assert!(capability.get("remote").is_none(), "no page from elsewhere gets any");
         let permissions = capability["permissions"].as_array().expect("a list");
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_content_security_policy_is_strict() {
-        let config = read(include_str!("../tauri.conf.json"));
+        let config = read(include_str!("../../tauri.conf.json"));
         let policy = config["app"]["security"]["csp"].as_str().expect("a policy");
         assert!(policy.starts_with("default-src 'none'"), "{policy}");
         for loose in ["unsafe-", "*", "https:", " http: "] {
