@@ -1,0 +1,122 @@
+// What keys, buttons and touches mean on the visitor's screens.
+import { device } from './device.svelte';
+import type { Intent, PadKind } from './gamepad';
+import { type Direction, focusPrimary, keepFocus, moveFocus } from './spatial';
+import { turn } from './turn';
+
+/** What is steered. */
+export interface Steered {
+  /** The element that everything stands in. */
+  root(): HTMLElement | undefined;
+  /** The kind of the screen. */
+  kind(): string;
+  /** Somebody moved. */
+  moved(): void;
+  /** Opens or closes the choice of languages. */
+  languages(): void;
+  /** Begins a visit. */
+  start(): void;
+}
+
+const ARROWS: Record<string, Direction> = {
+  ArrowUp: 'up',
+  ArrowDown: 'down',
+  ArrowLeft: 'left',
+  ArrowRight: 'right',
+};
+const TURNS: Record<Direction, [number, number]> = {
+  left: [-0.22, 0],
+  right: [0.22, 0],
+  up: [0, -0.12],
+  down: [0, 0.12],
+};
+
+/** Where the focus may go: what lies on top. */
+export function scope(within: HTMLElement): HTMLElement {
+  return within.querySelector<HTMLElement>('[data-scope]') ?? within;
+}
+
+/** The listeners for whatever a person steers with. */
+export class Steering {
+  readonly #of: Steered;
+
+  constructor(of: Steered) {
+    this.#of = of;
+  }
+
+  /** A key went down. */
+  readonly onkeydown = (event: KeyboardEvent): void => {
+    device.last = 'keyboard';
+    this.#of.moved();
+    // A key that is held since the screen before presses nothing on this one.
+    if (event.repeat && (event.key === 'Enter' || event.key === ' ')) event.preventDefault();
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const direction = ARROWS[event.key];
+    if (direction) {
+      event.preventDefault();
+      this.#move(direction);
+    } else if (event.repeat) return;
+    else if (event.key === 'Escape') this.#back();
+    else if (event.key.toLowerCase() === 'l' && this.#of.kind() !== 'attract') this.#of.languages();
+  };
+
+  /** A finger or a mouse button went down. */
+  readonly onpointerdown = (event: PointerEvent): void => {
+    device.last = event.pointerType === 'touch' ? 'touch' : 'pointer';
+    this.#of.moved();
+  };
+
+  /** The focus left an element. */
+  readonly onfocusout = (): void => {
+    queueMicrotask(() => {
+      const root = this.#of.root();
+      if (root && document.hasFocus()) keepFocus(scope(root));
+    });
+  };
+
+  /** A button of a gamepad was pressed. */
+  readonly onIntent = (intent: Intent, pad: PadKind): void => {
+    device.last = 'gamepad';
+    device.pad = pad;
+    this.#of.moved();
+    const attract = this.#of.kind() === 'attract';
+    if (intent === 'back' && !attract) this.#back();
+    else if (intent === 'language') this.#of.languages();
+    else if (intent === 'confirm') this.#confirm();
+    else if (intent !== 'other' && intent !== 'back') this.#move(intent);
+    else if (attract) this.#of.start();
+  };
+
+  /** The sticks are pushed. */
+  readonly onPush = (x: number, y: number): void => {
+    this.#of.moved();
+    if (this.#of.kind() === 'reveal') turn(x * 0.035, y * 0.025);
+  };
+
+  #move(direction: Direction): void {
+    const root = this.#of.root();
+    if (!root) return;
+    // What can be turned keeps the arrows to itself while it has the focus.
+    const held = document.activeElement?.matches('[data-turns]') ?? false;
+    if (!held && moveFocus(scope(root), direction)) return;
+    if (this.#of.kind() === 'reveal') turn(...TURNS[direction]);
+  }
+
+  #back(): void {
+    const root = this.#of.root();
+    if (!root) return;
+    if (document.activeElement?.matches('[data-turns]')) focusPrimary(scope(root));
+    else scope(root).querySelector<HTMLElement>('[data-back]')?.click();
+  }
+
+  #confirm(): void {
+    const root = this.#of.root();
+    if (!root) return;
+    const active = document.activeElement;
+    const within = scope(root);
+    if (active instanceof HTMLElement && within.contains(active)) {
+      if (active.matches('[data-turns]')) focusPrimary(within);
+      else active.click();
+    } else focusPrimary(within);
+  }
+}
