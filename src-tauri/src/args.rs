@@ -1,5 +1,6 @@
 //! The shell's own few words; everything else stands in the profile.
 
+use crate::window;
 use clap::Parser;
 use sandbox::Scenario;
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// Fill the whole screen, without decorations
     #[arg(long)]
     pub(crate) full_screen: bool,
+    /// Kiosk mode, whatever the settings say: full screen, above all, and left by the operator's PIN alone
+    #[arg(long)]
+    pub(crate) kiosk: bool,
     /// With the sandbox: let phones on this network reach its phone page
     #[arg(long)]
     pub(crate) let_phones_in: bool,
@@ -42,6 +46,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// What it says about the window.
+    pub(crate) fn window(&self) -> window::Start {
+        window::Start { full_screen: self.full_screen, kiosk: self.kiosk }
+    }
+
     /// How loud.
     pub(crate) fn level(&self) -> LevelFilter {
         match self.verbose {

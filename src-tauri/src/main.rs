@@ -7,6 +7,7 @@ mod backend;
 mod commands;
 mod display;
 mod shell;
+mod window;
 
 use args::Args;
 use clap::Parser;

@@ -3,13 +3,13 @@
 use crate::args::Args;
 use crate::backend::Backend;
 use crate::commands::WINDOW;
-use crate::{Failure, avatar_protocol, commands};
+use crate::{Failure, avatar_protocol, commands, window};
 use kiosk::app::{Kiosk, Setup};
 use kiosk::profile::Profiles;
 use kiosk::setup::{Disk, Overrides};
 use std::fs::{File, TryLockError};
 use std::time::Duration;
-use tauri::{App, AppHandle, Builder, RunEvent, Runtime, WebviewUrl, WebviewWindowBuilder};
+use tauri::{AppHandle, Builder, RunEvent, Runtime};
 
 /// How long visits get to write their ends when the program is closed; a redeem in flight may need it.
 const FAREWELL: Duration = Duration::from_secs(15);
@@ -36,7 +36,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
     // Within the runtime that its tasks need.
     tauri::async_runtime::block_on(async { kiosk.finish_left_over() });
-    open(&app, args).map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
+    window::open(app.handle(), args.window())
+        .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
     close_on_signal(app.handle().clone());
     let mut server = backend.server;
     app.run(move |app, event| match event {
@@ -65,42 +66,10 @@ pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk) -> Builder<R>
     builder
         .manage(kiosk)
         .manage(commands::Listener::default())
+        .manage(window::Guard::default())
+        .on_window_event(window::on_window_event)
         .register_asynchronous_uri_scheme_protocol(avatar_protocol::SCHEME, avatar_protocol::answer)
         .invoke_handler(commands::handler())
-}
-
-fn open(app: &App, args: &Args) -> tauri::Result<()> {
-    let window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
-        .title("Copresence Kiosk")
-        .inner_size(1280.0, 720.0)
-        .min_inner_size(960.0, 540.0)
-        .center()
-        .fullscreen(args.full_screen)
-        .decorations(!args.full_screen)
-        // It shows its own page and goes nowhere else.
-        .on_navigation(|to| {
-            matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost") || is_dev(to)
-        })
-        .build()?;
-    if args.full_screen {
-        fill_the_screen(&window);
-    }
-    Ok(())
-}
-
-/// With no window manager nobody grants full screen: the window takes the monitor's size by itself.
-fn fill_the_screen<R: Runtime>(window: &tauri::WebviewWindow<R>) {
-    if let Ok(Some(monitor)) = window.primary_monitor() {
-        let placed = window.set_position(*monitor.position()).and_then(|()| window.set_size(*monitor.size()));
-        if let Err(error) = placed {
-            tracing::warn!(%error, "the window could not take the whole screen");
-        }
-    }
-}
-
-/// `cargo xtask dev` serves the page from a server of its own.
-fn is_dev(to: &url::Url) -> bool {
-    cfg!(dev) && to.host_str() == Some("localhost")
 }
 
 /// Holds the data folder for this window. The lock goes with the process, so a crash leaves none.

@@ -1,0 +1,53 @@
+//! The visitor's window: how it is opened and guarded, on which monitor, and how its page is kept alive.
+
+mod guard;
+mod monitors;
+mod page;
+
+#[allow(unused_imports, reason = "for the operator's panel, which sets the display")]
+pub(crate) use guard::apply;
+pub(crate) use guard::{Guard, on_window_event};
+#[allow(unused_imports, reason = "for the operator's panel, which lists them")]
+pub(crate) use monitors::monitors;
+
+use crate::commands::WINDOW;
+use tauri::webview::{NewWindowResponse, PermissionResponse};
+use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
+
+/// Less cannot be drawn on.
+const SMALLEST: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
+
+/// What the command line says about the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The whole screen, without decorations.
+    pub(crate) full_screen: bool,
+    /// Kiosk mode, whatever the settings say.
+    pub(crate) kiosk: bool,
+}
+
+/// Opens the window as the command line wants it; [`apply`] makes of it what the operator set.
+pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, start: Start) -> tauri::Result<()> {
+    let window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
+        .title("Copresence Kiosk")
+        .inner_size(1280.0, 720.0)
+        .min_inner_size(SMALLEST.width, SMALLEST.height)
+        .center()
+        // It shows its own page and goes nowhere else, opens nothing, fetches nothing to the disk, and asks the
+        // visitor for no camera: whatever a page could try is refused here once for all.
+        .on_navigation(|to| {
+            matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost") || is_dev(to)
+        })
+        .on_new_window(|_, _| NewWindowResponse::Deny)
+        .on_download(|_, _| false)
+        .on_permission_request(|_, _| PermissionResponse::Deny)
+        .devtools(cfg!(dev))
+        .build()?;
+    page::harden(&window)?;
+    app.state::<Guard>().begin(&window, start)
+}
+
+/// `cargo xtask dev` serves the page from a server of its own.
+fn is_dev(to: &url::Url) -> bool {
+    cfg!(dev) && to.host_str() == Some("localhost")
+}
