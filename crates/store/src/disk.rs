@@ -82,14 +82,20 @@ pub(crate) fn open_ours(dir: &Dir, name: &str, path: &Path) -> Result<File, Stor
     dir.open_with(name, options.read(true).follow(FollowSymlinks::No)).at("open", path)
 }
 
-/// Writes a small file whole: partial file, fsync, rename. The folder is the caller's to fsync.
-pub(crate) fn write_whole(dir: &Dir, name: &str, bytes: &[u8], path: &Path) -> Result<(), StoreError> {
+/// Writes a small file whole: partial file, fsync, `flushed`, rename. The folder is the caller's to fsync.
+pub(crate) fn write_whole(
+    dir: &Dir,
+    name: &str,
+    bytes: &[u8],
+    path: &Path,
+    flushed: impl FnOnce(),
+) -> Result<(), StoreError> {
     let part = format!("{name}.part");
     remove_if_there(dir, &part, path)?;
     let mut file = dir.open_with(&part, private_file().create_new(true)).at("make", path)?;
     file.write_all(bytes).at("write", path)?;
     file.sync_all().at("flush", path)?;
-    crash::reached(Point::ManifestFlushed);
+    flushed();
     dir.rename(&part, dir, name).at("rename", path)
 }
 

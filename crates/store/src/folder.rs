@@ -243,7 +243,10 @@ impl AvatarFolder {
                 return Err(self.disagrees(format!("{name} is not listed")));
             }
         }
-        disk::write_whole(&self.dir, MANIFEST_NAME, &manifest.to_json(), &self.path.join(MANIFEST_NAME))?;
+        let path = self.path.join(MANIFEST_NAME);
+        disk::write_whole(&self.dir, MANIFEST_NAME, &manifest.to_json(), &path, || {
+            crash::reached(Point::ManifestFlushed);
+        })?;
         crash::reached(Point::ManifestRenamed);
         disk::sync_folder(&self.dir, &self.path)?;
         crash::reached(Point::ManifestDurable);

@@ -18,6 +18,7 @@ mod error;
 mod flaw;
 mod folder;
 mod format;
+mod host_file;
 mod journal;
 mod manifest;
 mod names;
@@ -32,6 +33,7 @@ pub use disk::free_space;
 pub use error::StoreError;
 pub use folder::AvatarFolder;
 pub use format::{Format, HEAD, contradicts, glb_length};
+pub use host_file::HostFile;
 pub use journal::{
     Ending, FileProgress, FileRecord, FileState, Forgotten, Fragment, Journal, Kept, Phase, PlannedFile,
     Reading, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile,
