@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod drive;
 pub mod history;
 pub mod line;
+pub mod panel;
 pub mod problem;
 pub mod profile;
 pub mod qr;

@@ -152,7 +152,34 @@ const TABLE: &[Words] = &[
         "Mend what is named and start again",
         false,
     ),
+    words(
+        "panel_locked",
+        STAFF,
+        "The panel is locked.",
+        "Enter the PIN; `copresence-kiosk --forget-pin` drops one that nobody remembers",
+        false,
+    ),
+    words("pin_set", STAFF, "There is a PIN already.", "Enter it", false),
+    words(
+        "pin_wrong",
+        STAFF,
+        "That is not the present PIN.",
+        "Enter the present PIN, then the new one",
+        true,
+    ),
+    words("pin_wait", STAFF, "After wrong PINs the next is taken later.", "Wait, then try again", true),
+    words("pin_length", STAFF, "A PIN of that length is none.", "Choose another one", true),
+    words(
+        "settings_failed",
+        STAFF,
+        "The settings cannot be read or kept.",
+        "Check the data folder's disk and access rights",
+        true,
+    ),
 ];
+
+/// What only an operator meets.
+const STAFF: &str = "Please tell the staff.";
 
 /// The words for a code; `detail` (an operator's) says what and where.
 pub fn problem(code: &str, detail: Option<&str>) -> Problem {

@@ -1,0 +1,113 @@
+//! The operator's PIN: kept as an argon2id hash, and what a wrong one costs.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// How many characters a PIN has.
+pub const PIN_LENGTH: RangeInclusive<usize> = 4..=32;
+
+/// Wrong tries that cost nothing: fingers slip.
+pub(super) const FREE_TRIES: u32 = 3;
+/// What the next one costs; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// More than this only punishes the operator.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// A PIN that can be checked and not read: argon2id in PHC's form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PinHash(String);
+
+impl PinHash {
+    /// Hashes a PIN under a new salt. Takes some tens of milliseconds and 19 MiB: not on an async thread.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn of(pin: &SecretString) -> Result<Self, String> {
+        let hash = Argon2::default().hash_password(pin.expose_secret().as_bytes());
+        hash.map(|hash: PasswordHash| Self(hash.to_string())).map_err(|error| error.to_string())
+    }
+
+    /// A hash as it was written; none when it is no argon2id hash.
+    pub fn read(text: &str) -> Option<Self> {
+        let hash = PasswordHash::new(text).ok()?;
+        (hash.algorithm.as_str() == "argon2id" && hash.hash.is_some()).then(|| Self(text.to_owned()))
+    }
+
+    /// Whether this is the PIN. Takes as long as [`of`](Self::of).
+    pub fn is(&self, pin: &SecretString) -> bool {
+        PasswordHash::new(&self.0).is_ok_and(|hash| {
+            Argon2::default().verify_password(pin.expose_secret().as_bytes(), &hash).is_ok()
+        })
+    }
+
+    /// A hash that is quick to try: tests of the door are about the door.
+    #[cfg(test)]
+    pub(crate) fn quick(pin: &str) -> Self {
+        let argon = Argon2::from(argon2::Params::new(8, 1, 1, None).expect("allowed"));
+        let hash: PasswordHash = argon.hash_password(pin.as_bytes()).expect("randomness");
+        Self(hash.to_string())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PinHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PinHash(…)")
+    }
+}
+
+/// Whether a PIN could be one at all.
+pub(super) fn has_length(pin: &SecretString) -> bool {
+    PIN_LENGTH.contains(&pin.expose_secret().chars().take(PIN_LENGTH.end() + 1).count())
+}
+
+/// How long nothing is tried after so many wrong tries in a row.
+pub(super) fn wait_after(wrong: u32) -> Duration {
+    match wrong.checked_sub(FREE_TRIES) {
+        None => Duration::ZERO,
+        Some(doubled) => FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doubled)).min(LONGEST_WAIT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_knows_its_pin_and_no_other_and_shows_neither() {
+        let hash = PinHash::of(&"1234".into()).expect("randomness");
+        let read = PinHash::read(hash.as_str()).expect("a hash");
+        assert!(read.is(&"1234".into()));
+        assert!(!read.is(&"12345".into()) && !read.is(&"".into()));
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
+        assert_eq!(format!("{hash:?}"), "PinHash(…)");
+        assert_ne!(PinHash::of(&"1234".into()), Ok(hash), "each under a salt of its own");
+        for broken in
+            ["", "1234", "$argon2id$", "$argon2d$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"]
+        {
+            assert_eq!(PinHash::read(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_pin_has_four_to_thirty_two_characters() {
+        for (pin, fits) in [("123", false), ("1234", true), ("äöüß", true), (&"x".repeat(32), true)] {
+            assert_eq!(has_length(&pin.into()), fits, "{pin}");
+        }
+        assert!(!has_length(&"x".repeat(33).into()) && !has_length(&"x".repeat(1 << 20).into()));
+    }
+
+    #[test]
+    fn waits_double_from_five_seconds_to_five_minutes() {
+        let waits: Vec<u64> = (0..12).map(|wrong| wait_after(wrong).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 0, 5, 10, 20, 40, 80, 160, 300, 300, 300]);
+        assert_eq!(wait_after(u32::MAX), LONGEST_WAIT);
+    }
+}
