@@ -10,6 +10,9 @@ fn main() {
         "new_code",
         "play_phone",
         "again",
+        "panel_gate",
+        "panel_enter",
+        "panel_set_first_pin",
     ]);
     let attributes = tauri_build::Attributes::new().app_manifest(commands);
     if let Err(error) = tauri_build::try_build(attributes) {

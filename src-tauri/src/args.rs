@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Where avatars are saved
     #[arg(long, value_name = "DIR", env = "COPRESENCE_OUT")]
     pub(crate) out: Option<PathBuf>,
+    /// Forget the operator's PIN and stop; the next opening of the panel asks for a new one
+    #[arg(long)]
+    pub(crate) forget_pin: bool,
     /// Fill the whole screen, without decorations
     #[arg(long)]
     pub(crate) full_screen: bool,

@@ -18,7 +18,12 @@ fn main() -> ExitCode {
     let args = Args::parse();
     kiosk::install_crypto();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.level()).init();
-    match display::check().and_then(|()| shell::run(&args)) {
+    let done = if args.forget_pin {
+        shell::forget_pin(&args)
+    } else {
+        display::check().and_then(|()| shell::run(&args))
+    };
+    match done {
         Ok(exit) => ExitCode::from(exit),
         Err(failure) => {
             eprintln!("error: {}", failure.message);

@@ -5,6 +5,8 @@ use crate::backend::Backend;
 use crate::commands::WINDOW;
 use crate::{Failure, avatar_protocol, commands, window};
 use kiosk::app::{Kiosk, Setup};
+use kiosk::clock::Clock;
+use kiosk::panel::{Gate, SettingsFile};
 use kiosk::profile::Profiles;
 use kiosk::setup::{Disk, Overrides};
 use std::fs::{File, TryLockError};
@@ -19,19 +21,20 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let profile = Profiles::load(args.config.as_deref())
         .and_then(|profiles| profiles.get(&args.profile))
         .map_err(Failure::usage)?;
-    let data_dir = args.data_dir.clone().unwrap_or_else(Disk::default_path);
-    let disk = Disk::open(&data_dir).map_err(Failure::usage)?;
+    let disk = open_disk(args)?;
     let _only_one = only_one(&disk)?;
     let backend = tauri::async_runtime::block_on(Backend::start(args, &profile))?;
     let kiosk = Kiosk::new(Setup {
         phones_at: backend.phones_at(),
         target: backend.target.clone(),
         profile,
-        disk,
+        disk: disk.clone(),
         overrides: Overrides { out: args.out.clone(), ..Overrides::default() },
         asset_base: avatar_protocol::BASE.to_owned(),
     });
-    let app = build(Builder::default(), kiosk.clone())
+    let clock = Clock::default();
+    let gate = Gate::new(SettingsFile::open(disk.data.clone()), clock.moment());
+    let app = build(Builder::default(), kiosk.clone(), gate, clock)
         .build(tauri::generate_context!())
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
     // Within the runtime that its tasks need.
@@ -61,10 +64,26 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// Drops the PIN, for whoever has a shell on this machine and forgot it.
+pub(crate) fn forget_pin(args: &Args) -> Result<u8, Failure> {
+    let disk = open_disk(args)?;
+    let _only_one = only_one(&disk)?;
+    Gate::forget_pin(&SettingsFile::open(disk.data.clone())).map_err(Failure::usage)?;
+    eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
+    Ok(0)
+}
+
+fn open_disk(args: &Args) -> Result<Disk, Failure> {
+    let data_dir = args.data_dir.clone().unwrap_or_else(Disk::default_path);
+    Disk::open(&data_dir).map_err(Failure::usage)
+}
+
 /// What the window is made of, whatever runtime draws it.
-pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk) -> Builder<R> {
+pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, gate: Gate, clock: Clock) -> Builder<R> {
     builder
         .manage(kiosk)
+        .manage(gate)
+        .manage(clock)
         .manage(commands::Listener::default())
         .manage(window::Guard::default())
         .on_window_event(window::on_window_event)

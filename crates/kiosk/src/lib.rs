@@ -29,5 +29,6 @@ pub use client::har::HarRecorder;
 pub use client::{Credentials, NoRecorder, Recorder, SetupError, install_crypto};
 pub use protocol::headers;
 pub use protocol::{ExportType, LinkError, LinkTemplate};
+pub use secrecy::SecretString;
 pub use store::{StoreError, free_space};
 pub use visit::Outcome;

@@ -1,7 +1,10 @@
 //! What the web view may ask: a few lines each over `kiosk`. They are all asynchronous, because a visit's task needs
 //! the runtime around it.
 
+mod panel;
+
 use kiosk::app::Kiosk;
+use kiosk::panel::Gate;
 use kiosk::view::{Screen, Snapshot};
 use std::sync::{Mutex, PoisonError};
 use tauri::ipc::{Channel, Invoke};
@@ -34,16 +37,29 @@ impl Listener {
 
 /// All of them.
 pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'static {
-    tauri::generate_handler![subscribe, start_visit, cancel_visit, new_code, play_phone, again]
+    tauri::generate_handler![
+        subscribe,
+        start_visit,
+        cancel_visit,
+        new_code,
+        play_phone,
+        again,
+        panel::panel_gate,
+        panel::panel_enter,
+        panel::panel_set_first_pin
+    ]
 }
 
-/// Sends the present snapshot at once, and each that follows; ends an earlier subscription.
+/// Sends the present snapshot at once, and each that follows; ends an earlier subscription. The page was loaded
+/// anew, so whoever opened the desk on the last one enters the PIN again.
 #[tauri::command]
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
     listener: State<'_, Listener>,
+    gate: State<'_, Gate>,
     channel: Channel<Snapshot>,
 ) -> Result<(), ()> {
+    gate.lock();
     let mut snapshots = kiosk.subscribe();
     let replaced = listener.replace();
     tokio::spawn(async move {
