@@ -6,10 +6,12 @@ fn main() {
     let commands = tauri_build::AppManifest::new().commands(&[
         "subscribe",
         "start_visit",
+        "agree",
         "cancel_visit",
         "new_code",
         "play_phone",
         "again",
+        "forget",
         "panel_gate",
         "panel_enter",
         "panel_set_first_pin",

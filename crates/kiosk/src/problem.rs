@@ -144,6 +144,13 @@ const TABLE: &[Words] = &[
         "Start again for a new code",
         true,
     ),
+    words(
+        "forget_incomplete",
+        "Not everything could be removed. Please tell the staff.",
+        "Not everything of the visit could be removed.",
+        "Mend what is named, then `copresence history forget` or *wipe now* removes the rest",
+        true,
+    ),
     words("interrupted", "See you!", "Interrupted.", "`copresence recover` finishes what was redeemed", true),
     words(
         "configuration",

@@ -1,9 +1,10 @@
 //! A visit as a screen: folded from its lines, so that window and command line tell the same story.
 
-use crate::line::{LineEvent, SavedFile, rfc3339};
+use crate::line::{Line, LineEvent, SavedFile, rfc3339};
 use crate::problem::problem;
 use crate::qr::LinkCode;
-use crate::view::{FileView, Problem, SavedFileView, Screen};
+use crate::view::{FileView, Problem, SavedFileView, Screen, SeenView};
+use jiff::Timestamp;
 use protocol::CompletionStatus;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +46,7 @@ pub(crate) struct Stage {
 struct Invite {
     link: String,
     qr_svg: String,
-    expires_at: Option<String>,
+    expires_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,7 +54,12 @@ struct Status {
     word: String,
     progress: Option<u8>,
     queue_position: Option<u32>,
+    /// The answers since the word is this one.
+    seen: Vec<SeenView>,
 }
+
+/// As many answers are remembered for the time left: the latest.
+const MOST_SEEN: usize = 40;
 
 impl Stage {
     pub(crate) fn new(visit: String) -> Self {
@@ -69,22 +75,22 @@ impl Stage {
         self.ended.is_some()
     }
 
-    pub(crate) fn take(&mut self, event: &LineEvent) {
-        match event {
+    pub(crate) fn take(&mut self, line: &Line) {
+        match &line.event {
             LineEvent::Started { .. } => {}
             LineEvent::Invited { link, expires_at } => {
                 self.trouble = None;
                 let qr_svg = LinkCode::new(link).map(|code| code.svg()).unwrap_or_default();
-                self.invite =
-                    Some(Invite { link: link.clone(), qr_svg, expires_at: expires_at.map(rfc3339) });
+                self.invite = Some(Invite { link: link.clone(), qr_svg, expires_at: *expires_at });
             }
             LineEvent::Status { completion_status, completion_progress, queue_position, .. } => {
                 self.trouble = None;
-                self.status = Some(Status {
-                    word: completion_status.clone(),
-                    progress: u8::try_from(*completion_progress).ok(),
-                    queue_position: u32::try_from(*queue_position).ok(),
-                });
+                self.note_status(
+                    line.at,
+                    completion_status,
+                    u8::try_from(*completion_progress).ok(),
+                    u32::try_from(*queue_position).ok(),
+                );
             }
             LineEvent::Retrying { code, message, .. } => self.trouble = Some(problem(code, Some(message))),
             LineEvent::Redeemed { .. } => {
@@ -103,6 +109,16 @@ impl Stage {
         }
     }
 
+    fn note_status(&mut self, at: Timestamp, word: &str, progress: Option<u8>, queue_position: Option<u32>) {
+        let before = self.status.take().filter(|before| before.word == word);
+        let mut seen = before.map(|before| before.seen).unwrap_or_default();
+        if seen.len() == MOST_SEEN {
+            seen.remove(0);
+        }
+        seen.push(SeenView { at_ms: at.as_millisecond(), progress, queue_position });
+        self.status = Some(Status { word: word.to_owned(), progress, queue_position, seen });
+    }
+
     fn note_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
         let files = self.saving.get_or_insert_with(Vec::new);
         let view = FileView { file: file.to_owned(), bytes, total, whole: total == Some(bytes) };
@@ -112,7 +128,7 @@ impl Stage {
         }
     }
 
-    pub(crate) fn screen(&self, host: &HostFacts) -> Screen {
+    pub(crate) fn screen(&self, host: &HostFacts, now: Timestamp) -> Screen {
         let visit = self.visit.clone();
         if let Some((directory, files)) = &self.saved {
             return self.reveal(directory, files, host);
@@ -133,7 +149,7 @@ impl Stage {
                 status: status.word.clone(),
                 progress: status.progress,
                 queue_position: status.queue_position,
-                seen: Vec::new(),
+                seen: status.seen.clone(),
                 link: invite.link.clone(),
                 qr_svg: invite.qr_svg.clone(),
                 can_play_phone: host.can_play_phone && status.word == CompletionStatus::Failed.as_str(),
@@ -143,8 +159,8 @@ impl Stage {
                 visit,
                 qr_svg: invite.qr_svg.clone(),
                 link: invite.link.clone(),
-                expires_at: invite.expires_at.clone(),
-                expired: false,
+                expires_at: invite.expires_at.map(rfc3339),
+                expired: invite.expires_at.is_some_and(|at| at <= now),
                 can_play_phone: host.can_play_phone,
                 trouble,
             },
@@ -181,6 +197,7 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use store::VisitId;
 
     fn facts() -> HostFacts {
         HostFacts {
@@ -199,10 +216,14 @@ mod tests {
 
     fn stage(events: &[LineEvent]) -> Screen {
         let mut stage = Stage::new("v".into());
-        for event in events {
-            stage.take(event);
+        for (second, event) in (0..).zip(events) {
+            stage.take(&Line { visit: VisitId::new(), at: at(second), event: event.clone() });
         }
-        stage.screen(&facts())
+        stage.screen(&facts(), at(60))
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
     }
 
     fn invited() -> LineEvent {
@@ -245,6 +266,36 @@ mod tests {
             panic!("saves");
         };
         assert!(files[0].whole);
+    }
+
+    #[test]
+    fn a_code_is_good_until_its_moment() {
+        let expired = |second| {
+            let link = "https://a.test/?t=1".to_owned();
+            match stage(&[LineEvent::Invited { link, expires_at: Some(at(second)) }]) {
+                Screen::Invite { expired, .. } => expired,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(expired(60));
+        assert!(!expired(61));
+    }
+
+    #[test]
+    fn what_was_seen_begins_anew_with_another_word() {
+        let mut lines = vec![invited(), status("in_queue", 0, 3), status("in_queue", 0, 2)];
+        let seen = |lines: &[LineEvent]| match stage(lines) {
+            Screen::Making { seen, .. } => seen,
+            other => panic!("{other:?}"),
+        };
+        let queue = seen(&lines);
+        assert_eq!(
+            queue.iter().map(|one| (one.at_ms, one.queue_position)).collect::<Vec<_>>(),
+            [(1000, Some(3)), (2000, Some(2))]
+        );
+        lines.extend((0..=99).map(|progress| status("processing", progress, -1)));
+        let latest: Vec<_> = seen(&lines).iter().map(|one| one.progress).collect();
+        assert_eq!((latest.len(), latest[0], latest[39]), (40, Some(60), Some(99)));
     }
 
     #[test]

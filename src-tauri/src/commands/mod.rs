@@ -40,13 +40,15 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
     tauri::generate_handler![
         subscribe,
         start_visit,
+        agree,
         cancel_visit,
         new_code,
         play_phone,
         again,
+        forget,
         panel::panel_gate,
         panel::panel_enter,
-        panel::panel_set_first_pin
+        panel::panel_set_first_pin,
     ]
 }
 
@@ -84,6 +86,12 @@ async fn start_visit(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
 }
 
 #[tauri::command]
+async fn agree(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
+    kiosk.agree();
+    Ok(())
+}
+
+#[tauri::command]
 async fn cancel_visit(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
     kiosk.cancel();
     Ok(())
@@ -98,6 +106,12 @@ async fn new_code(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
 #[tauri::command]
 async fn again(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
     kiosk.again();
+    Ok(())
+}
+
+#[tauri::command]
+async fn forget(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
+    kiosk.forget();
     Ok(())
 }
 

@@ -125,6 +125,8 @@ export interface Messages {
   'problem-disk-full.do': null;
   'problem-token-abandoned': null;
   'problem-token-abandoned.do': null;
+  'problem-forget-incomplete': null;
+  'problem-forget-incomplete.do': null;
   'problem-interrupted': null;
   'problem-interrupted.do': null;
   'problem-configuration': null;

@@ -1,6 +1,7 @@
 //! Visits driven against a backend whose every answer the test writes, down to where the connection breaks.
 
 mod backend;
+mod booth;
 mod downloads;
 mod forget;
 mod house;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-fn kiosk(house: &House) -> Kiosk {
+pub(crate) fn kiosk(house: &House) -> Kiosk {
     Kiosk::new(Setup {
         profile: house.profile.clone(),
         target: house.target.clone(),
@@ -22,7 +22,7 @@ fn kiosk(house: &House) -> Kiosk {
 }
 
 /// Waits for a screen, and holds every snapshot on the way to the promise about revisions.
-async fn until(kiosk: &Kiosk, wanted: impl Fn(&Screen) -> bool) -> Snapshot {
+pub(crate) async fn until(kiosk: &Kiosk, wanted: impl Fn(&Screen) -> bool) -> Snapshot {
     let mut snapshots = kiosk.subscribe();
     let mut last = 0;
     let found = snapshots.wait_for(|snapshot| {
@@ -34,7 +34,7 @@ async fn until(kiosk: &Kiosk, wanted: impl Fn(&Screen) -> bool) -> Snapshot {
     found.unwrap_or_else(|_| panic!("still {:?}", kiosk.snapshot().screen)).expect("it lives").clone()
 }
 
-fn is_invite(screen: &Screen) -> bool {
+pub(crate) fn is_invite(screen: &Screen) -> bool {
     matches!(screen, Screen::Invite { .. })
 }
 

@@ -1,5 +1,11 @@
 //! The application behind a window: any number of visits, one of them on the screen.
 
+mod backing;
+mod forgetting;
+mod state;
+
+pub use backing::Backing;
+
 use crate::clock::Clock;
 use crate::drive::{Leave, Parts, Teller, drive};
 use crate::line::{Line, LineEvent};
@@ -7,25 +13,31 @@ use crate::problem;
 use crate::profile::Profile;
 use crate::recover::{Unfinished, recover};
 use crate::setup::{Disk, Overrides, Target, order};
-use crate::stage::{HostFacts, Stage};
-use crate::view::{BackendView, BoothView, Screen, Snapshot};
-use client::{Api, NoRecorder, SetupError};
+use crate::stage::Stage;
+use crate::view::{BoothView, Problem, Screen, Snapshot};
+use backing::InUse;
+use client::SetupError;
 use futures_util::FutureExt as _;
-use std::collections::HashMap;
+use jiff::Timestamp;
+use state::{Guest, Shown, State};
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use store::VisitId;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// The longest that a wait trusts a steady clock over the time of day, which somebody may set.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
 /// What the application is made of.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Limits and ways.
+    /// Limits and ways, until another backend is chosen.
     pub profile: Profile,
-    /// The backend.
+    /// The backend, until another is chosen.
     pub target: Target,
     /// The data folder.
     pub disk: Disk,
@@ -41,9 +53,9 @@ pub struct Setup {
 #[derive(Clone)]
 pub struct Kiosk {
     setup: Arc<Setup>,
-    /// Made for the first visit; the later ones share its session token.
-    api: Arc<OnceLock<Api>>,
     clock: Clock,
+    /// When this application was made.
+    opened: Timestamp,
     state: Arc<Mutex<State>>,
     snapshots: Arc<watch::Sender<Snapshot>>,
     tasks: TaskTracker,
@@ -52,31 +64,75 @@ pub struct Kiosk {
     finishing: Arc<tokio::sync::Mutex<()>>,
 }
 
-#[derive(Default)]
-struct State {
-    stages: HashMap<VisitId, (Stage, CancellationToken)>,
-    shown: Option<VisitId>,
-}
-
 impl Kiosk {
     /// The application, showing nobody.
     pub fn new(setup: Setup) -> Self {
+        let backing = Backing {
+            profile: setup.profile.clone(),
+            target: setup.target.clone(),
+            phones_at: setup.phones_at.clone(),
+        };
         let first = Snapshot {
             revision: 1,
-            backend: backend_view(&setup),
+            backend: backing.view(),
             booth: BoothView::default(),
             screen: Screen::Attract,
         };
+        let clock = Clock::default();
         Self {
             setup: Arc::new(setup),
-            api: Arc::default(),
-            clock: Clock::default(),
-            state: Arc::default(),
+            clock,
+            opened: clock.now(),
+            state: Arc::new(Mutex::new(State::new(InUse::new(backing)))),
             snapshots: Arc::new(watch::Sender::new(first)),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             finishing: Arc::default(),
         }
+    }
+
+    /// What the operator set: for every screen from now on.
+    pub fn set_booth(&self, booth: BoothView, consent: Option<String>) {
+        let mut state = self.lock();
+        state.booth = booth;
+        state.consent = consent;
+        self.publish(&state);
+    }
+
+    /// Visits begin there from now on; those that go on are left in peace.
+    pub fn use_backend(&self, backing: Backing) {
+        let mut state = self.lock();
+        state.in_use = InUse::new(backing);
+        self.publish(&state);
+    }
+
+    /// Where visits begin.
+    pub fn backing(&self) -> Backing {
+        self.lock().in_use.backing.clone()
+    }
+
+    /// The visits that go on, on the screen or behind it.
+    pub fn live(&self) -> Vec<VisitId> {
+        let state = self.lock();
+        let live = state.guests.iter().filter(|(_, guest)| !guest.gone.is_cancelled());
+        live.map(|(id, _)| *id).collect()
+    }
+
+    /// The data folder.
+    pub fn disk(&self) -> &Disk {
+        &self.setup.disk
+    }
+
+    /// Where avatars of new visits are saved.
+    pub fn out(&self) -> PathBuf {
+        let of_profile = || self.lock().in_use.backing.profile.out.clone();
+        let out = self.setup.overrides.out.clone().or_else(of_profile);
+        out.unwrap_or_else(|| self.setup.disk.default_out())
+    }
+
+    /// What went wrong last since the program began, and when.
+    pub fn last_problem(&self) -> Option<(Timestamp, Problem)> {
+        self.lock().last_problem.clone()
     }
 
     /// What is on the screen now, whole.
@@ -89,11 +145,25 @@ impl Kiosk {
         self.snapshots.subscribe()
     }
 
-    /// Begins a visit and shows it; nothing while one that lives is shown, and nothing after [`stop`](Self::stop).
-    /// Needs a tokio runtime around it.
+    /// Begins a visit and shows it, or first what the operator wants visitors to agree to. Nothing while a visit that
+    /// lives is shown or the booth is closed, and nothing after [`stop`](Self::stop). Needs a tokio runtime around it.
     pub fn start(&self) {
         let mut state = self.lock();
-        if state.shown_stage().is_none_or(Stage::is_over) {
+        if state.is_free() && state.booth.closed.is_none() {
+            self.leave(&mut state);
+            match state.consent.clone() {
+                Some(text) => state.shown = Shown::Consent(text),
+                None => self.begin(&mut state),
+            }
+        }
+        self.publish(&state);
+    }
+
+    /// The visitor goes on from what was told before the code. Nothing on any other screen. Needs a tokio runtime
+    /// around it.
+    pub fn agree(&self) {
+        let mut state = self.lock();
+        if matches!(state.shown, Shown::Consent(_)) {
             self.begin(&mut state);
         }
         self.publish(&state);
@@ -102,15 +172,16 @@ impl Kiosk {
     /// Leaves the screen. A visit whose avatar is on its way goes on behind it; another one ends.
     pub fn cancel(&self) {
         let mut state = self.lock();
-        state.leave();
+        self.leave(&mut state);
         self.publish(&state);
     }
 
     /// A new Export Token for whoever stands here; nothing while one is being asked for, because each is paid for.
     pub fn new_code(&self) {
         let mut state = self.lock();
-        if state.shown_stage().is_none_or(|stage| stage.is_over() || stage.link().is_some()) {
-            state.leave();
+        let has_its_code = |stage: &Stage| stage.is_over() || stage.link().is_some();
+        if state.shown_guest().is_some_and(|(_, guest)| has_its_code(&guest.stage)) {
+            self.leave(&mut state);
             self.begin(&mut state);
         }
         self.publish(&state);
@@ -132,8 +203,8 @@ impl Kiosk {
     /// A saved file of the visit on the screen, and of no other.
     pub fn shown_file(&self, visit: &str, name: &str) -> Option<PathBuf> {
         let state = self.lock();
-        let shown = state.shown.is_some_and(|shown| shown.to_string() == visit);
-        state.shown_stage().filter(|_| shown)?.saved_file(name)
+        let (id, guest) = state.shown_guest()?;
+        guest.stage.saved_file(name).filter(|_| id.to_string() == visit)
     }
 
     /// Finishes in the background what a crash, the last stop or a failing backend left unfinished of this backend's
@@ -160,6 +231,12 @@ impl Kiosk {
 
     /// Interrupts every visit and waits until each has written its end.
     pub async fn stop(&self) {
+        {
+            let mut state = self.lock();
+            if state.is_free() {
+                self.leave(&mut state);
+            }
+        }
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -175,11 +252,18 @@ impl Kiosk {
             return;
         }
         let setup = &self.setup;
-        let order = order(&setup.profile, &setup.target, &setup.disk, &setup.overrides);
+        let at = state.in_use.clone();
+        let Backing { profile, target, .. } = &at.backing;
+        let order = order(profile, target, &setup.disk, &setup.overrides);
         let id = order.id;
-        let leave = Leave { interrupted: self.stopping.clone(), left: CancellationToken::new() };
-        state.show(id, leave.left.clone());
-        let api = match self.api() {
+        let (left, ends) = (CancellationToken::new(), self.stopping.child_token());
+        let leave = Leave { interrupted: ends.clone(), left: left.clone() };
+        let gone = CancellationToken::new();
+        // Dropped with the task, however that ends.
+        let ending = gone.clone().drop_guard();
+        let api = at.api();
+        state.show(id, Guest { stage: Stage::new(id.to_string()), at, left, ends, gone });
+        let api = match api {
             Ok(api) => api,
             Err(error) => {
                 return state.take(&Line { visit: id, at: self.clock.now(), event: unready(&error) });
@@ -189,6 +273,7 @@ impl Kiosk {
         self.finish_left_over();
         let kiosk = self.clone();
         self.tasks.spawn(async move {
+            let _ending = ending;
             // A mistake of ours ends a visit and not the kiosk: nobody is left in front of a screen that stands.
             if AssertUnwindSafe(drive(order, parts, leave)).catch_unwind().await.is_err() {
                 let event = ended("internal", 2, "the program failed in this visit; the log says where");
@@ -199,23 +284,17 @@ impl Kiosk {
 
     fn parts_for(&self, unfinished: &Unfinished) -> Result<Parts, String> {
         let setup = &self.setup;
+        let in_use = self.lock().in_use.clone();
+        let Backing { profile, target, .. } = &in_use.backing;
         let api = if unfinished.token.is_none() {
-            setup.target.downloads(setup.profile.network)
-        } else if unfinished.visit.start.api_url == setup.target.api_url.as_str() {
-            self.api()
+            target.downloads(profile.network)
+        } else if unfinished.visit.start.api_url == target.api_url.as_str() {
+            in_use.api()
         } else {
             return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
         };
         let api = api.map_err(|error| error.to_string())?;
-        Ok(setup.disk.parts(api, self.clock, self.teller()).within(&setup.profile))
-    }
-
-    fn api(&self) -> Result<Api, SetupError> {
-        if let Some(api) = self.api.get() {
-            return Ok(api.clone());
-        }
-        let api = self.setup.target.api(&self.setup.profile, Arc::new(NoRecorder))?;
-        Ok(self.api.get_or_init(|| api).clone())
+        Ok(setup.disk.parts(api, self.clock, self.teller()).within(profile))
     }
 
     /// Keeps this application alive as long as the visit's task does, and no longer.
@@ -227,59 +306,42 @@ impl Kiosk {
     fn take(&self, line: &Line) {
         let mut state = self.lock();
         state.take(line);
+        if let LineEvent::Invited { expires_at: Some(at), .. } = &line.event
+            && let Some(guest) = state.guests.get(&line.visit)
+        {
+            self.publish_at(*at, guest.gone.clone());
+        }
         self.publish(&state);
     }
 
-    fn publish(&self, state: &State) {
-        let facts = HostFacts {
-            asset_base: self.setup.asset_base.clone(),
-            can_play_phone: self.setup.target.embedded_sandbox,
-            home: dirs::home_dir(),
-        };
-        let screen = state.shown_stage().map_or(Screen::Attract, |stage| stage.screen(&facts));
-        self.snapshots.send_if_modified(|snapshot| {
-            if snapshot.screen == screen {
-                return false;
+    /// Shows anew what changes by itself at a moment, unless its visit has gone by then.
+    fn publish_at(&self, at: Timestamp, gone: CancellationToken) {
+        let kiosk = self.clone();
+        self.tasks.spawn(async move {
+            while let Ok(left) = Duration::try_from(at.duration_since(kiosk.clock.now()))
+                && !left.is_zero()
+            {
+                tokio::select! {
+                    () = gone.cancelled() => return,
+                    () = tokio::time::sleep(left.min(LOOK_AGAIN)) => {}
+                }
             }
-            snapshot.screen = screen;
-            snapshot.revision += 1;
-            true
+            kiosk.publish(&kiosk.lock());
         });
     }
-}
 
-impl State {
-    fn shown_stage(&self) -> Option<&Stage> {
-        self.stages.get(&self.shown?).map(|(stage, _)| stage)
-    }
-
-    fn show(&mut self, id: VisitId, left: CancellationToken) {
-        self.stages.insert(id, (Stage::new(id.to_string()), left));
-        self.shown = Some(id);
-        self.forget_ended();
-    }
-
-    /// Takes the shown visit off the screen, and tells it so: whether it goes on is for the visit to say.
-    fn leave(&mut self) {
-        if let Some((_, left)) = self.shown.take().and_then(|id| self.stages.get(&id)) {
-            left.cancel();
-        }
-        self.forget_ended();
-    }
-
-    fn take(&mut self, line: &Line) {
-        if let Some((stage, _)) = self.stages.get_mut(&line.visit) {
-            stage.take(&line.event);
-        }
-        if self.shown != Some(line.visit) {
-            self.forget_ended();
-        }
-    }
-
-    /// Of visits that are over nothing needs to be remembered here: the journal has them.
-    fn forget_ended(&mut self) {
-        let shown = self.shown;
-        self.stages.retain(|id, (stage, _)| !stage.is_over() || shown == Some(*id));
+    fn publish(&self, state: &State) {
+        let screen = state.screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
+        let backend = state.shown_backend().backing.view();
+        self.snapshots.send_if_modified(|snapshot| {
+            let same = snapshot.screen == screen && snapshot.backend == backend;
+            if same && snapshot.booth == state.booth {
+                return false;
+            }
+            let revision = snapshot.revision + 1;
+            *snapshot = Snapshot { revision, backend, booth: state.booth.clone(), screen };
+            true
+        });
     }
 }
 
@@ -299,38 +361,4 @@ fn unready(error: &SetupError) -> LineEvent {
 fn ended(code: &str, exit: u8, detail: &str) -> LineEvent {
     let message = problem::message(&problem::problem(code, Some(detail)));
     LineEvent::Ended { code: code.to_owned(), exit, message, visit_state: "issuing".to_owned() }
-}
-
-fn backend_view(setup: &Setup) -> BackendView {
-    BackendView {
-        profile: setup.profile.name.clone(),
-        host: setup.target.host(),
-        sandbox: setup.target.embedded_sandbox,
-        phones_at: setup.phones_at.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn visits_that_are_over_are_not_remembered() {
-        let mut state = State::default();
-        let end = |visit| Line { visit, at: jiff::Timestamp::now(), event: ended("timed_out", 8, "") };
-        for _ in 0..3 {
-            let id = VisitId::new();
-            state.show(id, CancellationToken::new());
-            state.take(&end(id));
-            assert!(state.shown_stage().is_some_and(Stage::is_over), "the screen says how it ended");
-            assert_eq!(state.stages.len(), 1);
-        }
-        let behind = VisitId::new();
-        state.show(behind, CancellationToken::new());
-        state.leave();
-        assert!(state.shown_stage().is_none());
-        assert_eq!(state.stages.len(), 1, "it goes on");
-        state.take(&end(behind));
-        assert!(state.stages.is_empty());
-    }
 }

@@ -1,0 +1,51 @@
+//! The backend that visits begin at, which an operator may change while others go on.
+
+use crate::profile::Profile;
+use crate::setup::Target;
+use crate::view::BackendView;
+use client::{Api, NoRecorder, SetupError};
+use std::sync::{Arc, OnceLock};
+
+/// A backend, and the limits and ways of its profile.
+#[derive(Debug, Clone)]
+pub struct Backing {
+    /// Limits and ways.
+    pub profile: Profile,
+    /// The backend, with its credentials.
+    pub target: Target,
+    /// The address that phones on this network reach the sandbox at, once allowed.
+    pub phones_at: Option<String>,
+}
+
+impl Backing {
+    /// In an operator's words.
+    pub fn view(&self) -> BackendView {
+        BackendView {
+            profile: self.profile.name.clone(),
+            host: self.target.host(),
+            sandbox: self.target.embedded_sandbox,
+            phones_at: self.phones_at.clone(),
+        }
+    }
+}
+
+/// A backing in use: its visits share one session token.
+pub(super) struct InUse {
+    pub(super) backing: Backing,
+    api: OnceLock<Api>,
+}
+
+impl InUse {
+    pub(super) fn new(backing: Backing) -> Arc<Self> {
+        Arc::new(Self { backing, api: OnceLock::new() })
+    }
+
+    /// Its endpoints; made for the first visit.
+    pub(super) fn api(&self) -> Result<Api, SetupError> {
+        if let Some(api) = self.api.get() {
+            return Ok(api.clone());
+        }
+        let api = self.backing.target.api(&self.backing.profile, Arc::new(NoRecorder))?;
+        Ok(self.api.get_or_init(|| api).clone())
+    }
+}

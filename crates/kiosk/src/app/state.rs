@@ -1,0 +1,191 @@
+//! Which visits are here, and what the screen shows of them.
+
+use super::backing::InUse;
+use crate::line::{Line, LineEvent};
+use crate::problem::problem;
+use crate::stage::{HostFacts, Stage};
+use crate::view::{BoothView, ForgettingStand, Problem, Screen};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use store::VisitId;
+use tokio_util::sync::CancellationToken;
+
+/// A visit that is here: on the screen, or going on behind it.
+pub(super) struct Guest {
+    pub(super) stage: Stage,
+    pub(super) at: Arc<InUse>,
+    /// The visitor left: it ends, unless an avatar is on its way.
+    pub(super) left: CancellationToken,
+    /// It ends, whatever is on its way.
+    pub(super) ends: CancellationToken,
+    /// Its task has ended, and nobody holds it any more.
+    pub(super) gone: CancellationToken,
+}
+
+/// What the screen is about.
+#[derive(Default)]
+pub(super) enum Shown {
+    #[default]
+    Nobody,
+    Consent(String),
+    Visit(VisitId),
+    Forgetting(VisitId, ForgettingStand),
+}
+
+pub(super) struct State {
+    pub(super) guests: HashMap<VisitId, Guest>,
+    pub(super) shown: Shown,
+    /// Where visits begin.
+    pub(super) in_use: Arc<InUse>,
+    pub(super) booth: BoothView,
+    /// What visitors agree to before their code.
+    pub(super) consent: Option<String>,
+    /// What went wrong last, for the operator.
+    pub(super) last_problem: Option<(Timestamp, Problem)>,
+}
+
+impl State {
+    pub(super) fn new(in_use: Arc<InUse>) -> Self {
+        Self {
+            guests: HashMap::new(),
+            shown: Shown::default(),
+            in_use,
+            booth: BoothView::default(),
+            consent: None,
+            last_problem: None,
+        }
+    }
+
+    /// The visit on the screen.
+    pub(super) fn shown_guest(&self) -> Option<(VisitId, &Guest)> {
+        let Shown::Visit(id) = &self.shown else { return None };
+        self.guests.get(id).map(|guest| (*id, guest))
+    }
+
+    /// Whether nobody is on the screen, or only somebody whose visit is over.
+    pub(super) fn is_free(&self) -> bool {
+        self.shown_guest().is_none_or(|(_, guest)| guest.stage.is_over())
+    }
+
+    pub(super) fn show(&mut self, id: VisitId, guest: Guest) {
+        self.guests.insert(id, guest);
+        self.shown = Shown::Visit(id);
+        self.forget_ended();
+    }
+
+    /// Takes what is shown off the screen, and tells the visit so: whether it goes on is for the visit to say.
+    pub(super) fn leave(&mut self) -> Option<VisitId> {
+        let left = self.shown_guest().map(|(id, guest)| {
+            guest.left.cancel();
+            id
+        });
+        self.shown = Shown::Nobody;
+        self.forget_ended();
+        left
+    }
+
+    pub(super) fn take(&mut self, line: &Line) {
+        if let LineEvent::Ended { code, exit, message, .. } = &line.event
+            && !matches!(*exit, 0 | 130)
+        {
+            let words = problem(code, None);
+            self.last_problem = Some((line.at, Problem { operator: message.clone(), ..words }));
+        }
+        if let Some(guest) = self.guests.get_mut(&line.visit) {
+            guest.stage.take(line);
+        }
+        self.forget_ended();
+    }
+
+    /// Of visits that are over nothing needs to be remembered here: the journal has them.
+    fn forget_ended(&mut self) {
+        let shown = self.shown_guest().map(|(id, _)| id);
+        self.guests.retain(|id, guest| !guest.stage.is_over() || shown == Some(*id));
+    }
+
+    pub(super) fn screen(&self, asset_base: &str, home: Option<PathBuf>, now: Timestamp) -> Screen {
+        match &self.shown {
+            Shown::Nobody => Screen::Attract,
+            Shown::Consent(text) => Screen::Consent { text: text.clone() },
+            Shown::Forgetting(visit, stand) => {
+                Screen::Forgetting { visit: visit.to_string(), stand: stand.clone() }
+            }
+            Shown::Visit(id) => self.guests.get(id).map_or(Screen::Attract, |guest| {
+                let facts = HostFacts {
+                    asset_base: asset_base.to_owned(),
+                    can_play_phone: guest.at.backing.target.embedded_sandbox,
+                    home,
+                };
+                guest.stage.screen(&facts, now)
+            }),
+        }
+    }
+
+    /// The backend of what is shown, or the one at which the next visit begins.
+    pub(super) fn shown_backend(&self) -> &InUse {
+        self.shown_guest().map_or(&self.in_use, |(_, guest)| &guest.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Backing;
+    use crate::profile::Profiles;
+    use crate::setup::Target;
+
+    fn state() -> State {
+        let none = std::path::Path::new("/dev/null");
+        let profile = Profiles::load(Some(none)).and_then(|all| all.get("sandbox")).expect("built in");
+        let target = Target {
+            api_url: "http://127.0.0.1:1/".parse().expect("a URL"),
+            link: "http://127.0.0.1:1/{token}".parse().expect("a link"),
+            credentials: client::Credentials::default(),
+            embedded_sandbox: true,
+        };
+        State::new(InUse::new(Backing { profile, target, phones_at: None }))
+    }
+
+    fn guest(state: &State, id: VisitId) -> Guest {
+        Guest {
+            stage: Stage::new(id.to_string()),
+            at: state.in_use.clone(),
+            left: CancellationToken::new(),
+            ends: CancellationToken::new(),
+            gone: CancellationToken::new(),
+        }
+    }
+
+    #[test]
+    fn visits_that_are_over_are_not_remembered() {
+        let mut state = state();
+        let end = |visit| {
+            let (code, message, visit_state) = ("timed_out".to_owned(), String::new(), "issuing".to_owned());
+            let event = LineEvent::Ended { code, exit: 8, message, visit_state };
+            Line { visit, at: Timestamp::now(), event }
+        };
+        for _ in 0..3 {
+            let id = VisitId::new();
+            let guest = guest(&state, id);
+            state.show(id, guest);
+            state.take(&end(id));
+            assert!(
+                state.shown_guest().is_some_and(|(_, guest)| guest.stage.is_over()),
+                "the screen says how"
+            );
+            assert_eq!(state.guests.len(), 1);
+        }
+        let behind = VisitId::new();
+        let guest = guest(&state, behind);
+        state.show(behind, guest);
+        state.leave();
+        assert!(state.shown_guest().is_none());
+        assert_eq!(state.guests.len(), 1, "it goes on");
+        state.take(&end(behind));
+        assert!(state.guests.is_empty());
+        let (_, problem) = state.last_problem.expect("the operator is told");
+        assert_eq!(problem.code, "timed_out");
+    }
+}

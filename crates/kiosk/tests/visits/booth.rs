@@ -1,0 +1,217 @@
+//! The booth around the visits: what the operator sets, and what is forgotten.
+
+use super::backend::{Reply, glb};
+use super::house::{GENERATE, House, REDEEM, names};
+use super::window::{is_invite, kiosk, until};
+use jiff::{SignedDuration, Timestamp};
+use kiosk::app::{Backing, Kiosk};
+use kiosk::problem::problem;
+use kiosk::view::{BoothView, ForgettingStand, Screen};
+use std::time::Duration;
+
+/// A backend that makes an avatar at once.
+async fn ready() -> House {
+    House::new(|_, ask| match ask.path.as_str() {
+        REDEEM => ask.ready(&[("glb", "one")]),
+        path if path.starts_with("/files/") => Reply::file(&glb(500)),
+        _ => Reply::default(),
+    })
+    .await
+}
+
+/// A backend whose codes nobody scans.
+async fn unscanned() -> House {
+    House::new(|_, ask| match ask.path.as_str() {
+        REDEEM => Reply::not_ready("no_associated_avatar"),
+        _ => Reply::default(),
+    })
+    .await
+}
+
+fn keeping(hours: Option<u32>) -> BoothView {
+    BoothView { keep_hours: hours, ..BoothView::default() }
+}
+
+async fn revealed(kiosk: &Kiosk) -> String {
+    kiosk.start();
+    match until(kiosk, |screen| matches!(screen, Screen::Reveal { .. })).await.screen {
+        Screen::Reveal { visit, .. } => visit,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn kept(house: &House) -> (usize, usize) {
+    (names(&house.out()).len(), house.disk.journal.history().expect("reads").len())
+}
+
+#[tokio::test]
+async fn what_visitors_agree_to_stands_before_the_code() {
+    let house = unscanned().await;
+    let kiosk = kiosk(&house);
+    kiosk.set_booth(BoothView::default(), Some("We keep your avatar for a day.".into()));
+    kiosk.agree();
+    assert_eq!(kiosk.snapshot().screen, Screen::Attract, "nothing was asked yet");
+    kiosk.start();
+    let text = "We keep your avatar for a day.".to_owned();
+    assert_eq!(kiosk.snapshot().screen, Screen::Consent { text });
+    kiosk.cancel();
+    assert_eq!(kiosk.snapshot().screen, Screen::Attract);
+    assert_eq!(house.backend.count(GENERATE), 0, "a token is somebody's money");
+    kiosk.start();
+    kiosk.agree();
+    until(&kiosk, is_invite).await;
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn a_closed_booth_begins_nothing() {
+    let house = ready().await;
+    let kiosk = kiosk(&house);
+    let closed = Some(problem("credentials_missing", None));
+    kiosk.set_booth(BoothView { closed: closed.clone(), ..BoothView::default() }, None);
+    kiosk.start();
+    let snapshot = kiosk.snapshot();
+    assert_eq!((snapshot.screen, snapshot.booth.closed), (Screen::Attract, closed));
+    kiosk.set_booth(BoothView::default(), None);
+    revealed(&kiosk).await;
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn a_visitor_is_forgotten_on_disk_too() {
+    let house = ready().await;
+    let kiosk = kiosk(&house);
+    let visit = revealed(&kiosk).await;
+    assert_eq!(kept(&house), (1, 1));
+    kiosk.forget();
+    assert_eq!(kiosk.shown_file(&visit, "avatar.glb"), None, "the face is off the screen at once");
+    let done = Screen::Forgetting { visit, stand: ForgettingStand::Done };
+    until(&kiosk, |screen| *screen == done).await;
+    assert_eq!(kept(&house), (0, 0));
+    kiosk.again();
+    assert_eq!(kiosk.snapshot().screen, Screen::Attract);
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn a_visit_that_goes_on_can_be_forgotten() {
+    let house = House::new(|_, ask| match ask.path.as_str() {
+        REDEEM => Reply::not_ready("processing"),
+        _ => Reply::default(),
+    })
+    .await;
+    let kiosk = kiosk(&house);
+    kiosk.start();
+    until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
+    kiosk.forget();
+    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
+    until(&kiosk, done).await;
+    assert_eq!(kept(&house), (0, 0));
+    assert!(kiosk.live().is_empty());
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_is_said() {
+    let house = ready().await;
+    let kiosk = kiosk(&house);
+    revealed(&kiosk).await;
+    let folder = house.out().join(&names(&house.out())[0]);
+    std::fs::write(folder.join("holiday.jpg"), "not ours").expect("written");
+    kiosk.forget();
+    let failed =
+        |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Failed { .. }, .. });
+    let Screen::Forgetting { stand: ForgettingStand::Failed { problem }, .. } =
+        until(&kiosk, failed).await.screen
+    else {
+        unreachable!("waited for")
+    };
+    assert_eq!(problem.code, "forget_incomplete");
+    assert!(problem.operator.contains("holiday.jpg"), "{}", problem.operator);
+    assert_eq!(kiosk.last_problem().map(|(_, last)| last), Some(problem));
+    assert!(folder.join("holiday.jpg").exists() && !folder.join("avatar.glb").exists());
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
+    let house = ready().await;
+    let kiosk = kiosk(&house);
+    kiosk.set_booth(keeping(Some(0)), None);
+    revealed(&kiosk).await;
+    assert_eq!(kept(&house), (1, 1));
+    kiosk.again();
+    kiosk.stop().await;
+    assert_eq!(kept(&house), (0, 0));
+}
+
+#[tokio::test]
+async fn whoever_stands_there_at_the_stop_leaves_with_it() {
+    let house = ready().await;
+    let kiosk = kiosk(&house);
+    kiosk.set_booth(keeping(Some(0)), None);
+    revealed(&kiosk).await;
+    kiosk.stop().await;
+    assert_eq!(kept(&house), (0, 0));
+}
+
+#[tokio::test]
+async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
+    let house = ready().await;
+    let first = kiosk(&house);
+    revealed(&first).await;
+    first.stop().await;
+
+    let kiosk = kiosk(&house);
+    for hours in [None, Some(1)] {
+        kiosk.set_booth(keeping(hours), None);
+        kiosk.sweep();
+    }
+    revealed(&kiosk).await;
+    kiosk.set_booth(keeping(Some(0)), None);
+    kiosk.sweep();
+    let one_left = async {
+        while house.disk.journal.history().expect("reads").len() > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), one_left)
+        .await
+        .expect("the earlier run's visitor has left");
+    assert!(matches!(kiosk.snapshot().screen, Screen::Reveal { .. }), "this one stands there");
+    kiosk.set_booth(keeping(None), None);
+    kiosk.stop().await;
+    assert_eq!(kept(&house), (1, 1));
+}
+
+#[tokio::test]
+async fn another_backend_is_for_the_next_visitor() {
+    let first = unscanned().await;
+    let second = unscanned().await;
+    let kiosk = kiosk(&first);
+    kiosk.start();
+    until(&kiosk, is_invite).await;
+    let (profile, target) = (second.profile.clone(), second.target.clone());
+    kiosk.use_backend(Backing { profile, target, phones_at: None });
+    let host = |house: &House| house.target.host();
+    assert_eq!(kiosk.snapshot().backend.host, host(&first), "whose code is on the screen");
+    kiosk.again();
+    assert_eq!(kiosk.snapshot().backend.host, host(&second));
+    kiosk.start();
+    until(&kiosk, is_invite).await;
+    assert_eq!((first.backend.count(GENERATE), second.backend.count(GENERATE)), (1, 1));
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn a_code_runs_out_on_the_screen_by_itself() {
+    let mut house = unscanned().await;
+    house.profile.export_token_life = Some(Duration::from_millis(300));
+    let kiosk = kiosk(&house);
+    kiosk.start();
+    let expired = until(&kiosk, |screen| matches!(screen, Screen::Invite { expired: true, .. })).await;
+    let Screen::Invite { expires_at: Some(at), .. } = expired.screen else { panic!("a moment") };
+    let at: Timestamp = at.parse().expect("RFC 3339");
+    assert!(Timestamp::now().duration_since(at) > SignedDuration::ZERO);
+    kiosk.stop().await;
+}
