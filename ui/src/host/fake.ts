@@ -1,6 +1,7 @@
 // A scripted program behind the window: for tests, and for a plain browser during development.
 import type { BackendView, Screen, Snapshot } from '../generated/view';
 import { speak, type Tongue } from '../language/language.svelte';
+import { FakeDesk } from './fake-desk';
 import { backend, booth, realBackend, type ScreenName, screens, snapshotOf } from './fixtures';
 import type { Action, Host } from './host';
 
@@ -10,6 +11,8 @@ export class FakeHost implements Host {
   readonly asked: Action[] = [];
   /** Makes the next call of an action fail with this. */
   readonly refusals = new Map<Action, unknown>();
+  /** What stands behind the PIN. */
+  readonly desk = new FakeDesk();
   /** Makes the subscription fail with this. */
   lost: unknown = null;
 

@@ -1,4 +1,5 @@
 import type { Snapshot } from '../generated/view';
+import type { Desk } from './desk';
 
 /** What the window asks of the program behind it. The screens know only this. */
 export interface Host {
@@ -14,7 +15,9 @@ export interface Host {
   playPhone(): Promise<void>;
   /** Back to Attract after the end of a visit. */
   again(): Promise<void>;
+  /** What operator and integrator ask, behind the PIN. */
+  readonly desk: Desk;
 }
 
 /** The names of what a person can do. */
-export type Action = Exclude<keyof Host, 'subscribe'>;
+export type Action = Exclude<keyof Host, 'subscribe' | 'desk'>;

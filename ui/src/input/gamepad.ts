@@ -1,8 +1,8 @@
 // A gamepad as intents: pure reading, and one small loop that asks the browser.
 import type { Direction } from './spatial';
 
-/** What a person means by a button. `other` is any button without a meaning of its own. */
-export type Intent = 'confirm' | 'back' | 'language' | 'other' | Direction;
+/** What a person means by a button. `other` is any button without a meaning of its own; `desk` the operator's way in. */
+export type Intent = 'confirm' | 'back' | 'language' | 'other' | 'desk' | Direction;
 
 /** Whose buttons it has: they bear other signs, and on Nintendo's the right one confirms, not the lower. */
 export type PadKind = 'xbox' | 'playstation' | 'nintendo';
@@ -24,6 +24,10 @@ const MEANING: Record<number, Intent> = {
   14: 'left',
   15: 'right',
 };
+const SELECT = 8;
+const START = 9;
+/** Milliseconds that Start and Select are held together to ask for the desk. */
+const HELD = 1000;
 const TILTED = 0.6;
 const DEAD = 0.18;
 
@@ -34,16 +38,53 @@ export function kindOf(id: string): PadKind {
   return 'xbox';
 }
 
-/** What has been pressed since `before`: each press tells once, however long it is held. */
+/**
+ * What has been pressed since `before`: each press tells once, however long it is held. Start and Select are
+ * [`Chord`]'s.
+ */
 export function presses(before: Pad | null, now: Pad): Intent[] {
   const intents: Intent[] = [];
   now.buttons.forEach((button, index) => {
+    if (index === SELECT || index === START) return;
     if (button.pressed && !before?.buttons[index]?.pressed) intents.push(meaning(index, now.id));
   });
   const was = before ? tilt(before) : null;
   const is = tilt(now);
   if (is && is !== was) intents.push(is);
   return intents;
+}
+
+/**
+ * Start and Select: each alone means something when it is let go, so that both together, held, begin no visit on the
+ * way to the desk.
+ */
+export class Chord {
+  #down: readonly number[] = [];
+  #together = false;
+  #since = 0;
+  #told = false;
+
+  /** What they say at a moment, in milliseconds. */
+  look(pad: Pad, at: number): Intent[] {
+    const down = [SELECT, START].filter((index) => pad.buttons[index]?.pressed);
+    const intents: Intent[] = [];
+    if (down.length === 2) {
+      if (this.#down.length < 2) this.#since = at;
+      this.#together = true;
+      if (!this.#told && at - this.#since >= HELD) {
+        this.#told = true;
+        intents.push('desk');
+      }
+    } else if (!this.#together && this.#down.length === 1 && down.length === 0) {
+      intents.push(meaning(this.#down[0] ?? SELECT));
+    }
+    if (down.length === 0) {
+      this.#together = false;
+      this.#told = false;
+    }
+    this.#down = down;
+    return intents;
+  }
 }
 
 /** How far the sticks are pushed, both together, from -1 to 1 a way. */
@@ -60,6 +101,7 @@ export function watchGamepads(
   onPush: (x: number, y: number) => void,
 ): () => void {
   const last = new Map<number, Pad>();
+  const chords = new Map<number, Chord>();
   let frame = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
@@ -74,11 +116,17 @@ export function watchGamepads(
       const now: Pad = { id, buttons: pad.buttons.map(({ pressed }) => ({ pressed })), axes: [...pad.axes] };
       // A button that is held while the pad appears has been pressed to wake it: that counts.
       for (const intent of presses(last.get(pad.index) ?? null, now)) onIntent(intent, kindOf(id));
+      const chord = chords.get(pad.index) ?? new Chord();
+      chords.set(pad.index, chord);
+      for (const intent of chord.look(now, performance.now())) onIntent(intent, kindOf(id));
       last.set(pad.index, now);
       const { x, y } = push(now);
       if (x !== 0 || y !== 0) onPush(x, y);
     }
-    if (!seen) last.clear();
+    if (!seen) {
+      last.clear();
+      chords.clear();
+    }
     if (seen && !document.hidden) frame = requestAnimationFrame(look);
     else timer = setTimeout(look, 300);
   };

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { kindOf, type Pad, presses, push, watchGamepads } from './gamepad';
+import { Chord, kindOf, type Pad, presses, push, watchGamepads } from './gamepad';
 import { keepFocus, moveFocus, nearest } from './spatial';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
@@ -116,6 +116,39 @@ describe('a gamepad', () => {
     expect(intents).toEqual(['confirm']);
     navigator.getGamepads = real;
     vi.useRealTimers();
+  });
+});
+
+describe('Start and Select', () => {
+  const [SELECT, START] = [8, 9];
+  it('mean something when one is let go', () => {
+    const chord = new Chord();
+    expect(chord.look(pad([START]), 0)).toEqual([]);
+    expect(chord.look(pad([START]), 5000)).toEqual([]);
+    expect(chord.look(pad([]), 5010)).toEqual(['confirm']);
+    expect(chord.look(pad([SELECT]), 6000)).toEqual([]);
+    expect(chord.look(pad([]), 6010)).toEqual(['other']);
+    expect(presses(pad([]), pad([START]))).toEqual([]);
+  });
+  it('ask for the desk when both are held for a second, and then mean nothing else', () => {
+    const chord = new Chord();
+    expect(chord.look(pad([SELECT]), 0)).toEqual([]);
+    expect(chord.look(pad([SELECT, START]), 100)).toEqual([]);
+    expect(chord.look(pad([SELECT, START]), 1050)).toEqual([]);
+    expect(chord.look(pad([SELECT, START]), 1100)).toEqual(['desk']);
+    expect(chord.look(pad([SELECT, START]), 3000)).toEqual([]);
+    expect(chord.look(pad([START]), 3010)).toEqual([]);
+    expect(chord.look(pad([]), 3020)).toEqual([]);
+    expect(chord.look(pad([START]), 4000)).toEqual([]);
+    expect(chord.look(pad([]), 4010)).toEqual(['confirm']);
+  });
+  it('held too shortly ask for nothing', () => {
+    const chord = new Chord();
+    chord.look(pad([SELECT, START]), 0);
+    chord.look(pad([START]), 900);
+    expect(chord.look(pad([SELECT, START]), 1000)).toEqual([]);
+    expect(chord.look(pad([SELECT, START]), 1900)).toEqual([]);
+    expect(chord.look(pad([]), 1950)).toEqual([]);
   });
 });
 

@@ -31,7 +31,8 @@ export function nearest(from: Box, others: readonly Box[], direction: Direction)
   return best;
 }
 
-const FOCUSABLE = 'button:not(:disabled), [href], [tabindex="0"]';
+const FOCUSABLE =
+  'button:not(:disabled), input:not(:disabled), textarea:not(:disabled), [href], [tabindex="0"]';
 
 /** Everything in `root` that can have the focus. */
 export function focusable(root: ParentNode): HTMLElement[] {

@@ -1,4 +1,5 @@
 // What keys, buttons and touches mean on the visitor's screens.
+import type { Door } from '../desk/door.svelte';
 import { device } from './device.svelte';
 import type { Intent, PadKind } from './gamepad';
 import { type Direction, focusPrimary, keepFocus, moveFocus } from './spatial';
@@ -16,6 +17,8 @@ export interface Steered {
   languages(): void;
   /** Begins a visit. */
   start(): void;
+  /** The way to the desk; while that is open, what is pressed is the desk's. */
+  door: Door;
 }
 
 const ARROWS: Record<string, Direction> = {
@@ -64,13 +67,14 @@ export class Steering {
   readonly onpointerdown = (event: PointerEvent): void => {
     device.last = event.pointerType === 'touch' ? 'touch' : 'pointer';
     this.#of.moved();
+    this.#of.door.touch(event);
   };
 
   /** The focus left an element. */
   readonly onfocusout = (): void => {
     queueMicrotask(() => {
       const root = this.#of.root();
-      if (root && document.hasFocus()) keepFocus(scope(root));
+      if (root && !this.#of.door.open && document.hasFocus()) keepFocus(scope(root));
     });
   };
 
@@ -79,8 +83,11 @@ export class Steering {
     device.last = 'gamepad';
     device.pad = pad;
     this.#of.moved();
+    const { door } = this.#of;
     const attract = this.#of.kind() === 'attract';
-    if (intent === 'back' && !attract) this.#back();
+    if (intent === 'desk') door.enter();
+    else if (door.open) door.onIntent?.(intent);
+    else if (intent === 'back' && !attract) this.#back();
     else if (intent === 'language') this.#of.languages();
     else if (intent === 'confirm') this.#confirm();
     else if (intent !== 'other' && intent !== 'back') this.#move(intent);
@@ -90,7 +97,7 @@ export class Steering {
   /** The sticks are pushed. */
   readonly onPush = (x: number, y: number): void => {
     this.#of.moved();
-    if (this.#of.kind() === 'reveal') turn(x * 0.035, y * 0.025);
+    if (this.#of.kind() === 'reveal' && !this.#of.door.open) turn(x * 0.035, y * 0.025);
   };
 
   #move(direction: Direction): void {

@@ -1,0 +1,179 @@
+// What the desk holds while it is open: how the door stands, the panel, what was said last.
+import type { GateView, PanelAct, PanelView, Problem } from '../generated/view';
+import type { Desk } from '../host/desk';
+import { asProblem } from '../show.svelte';
+import type { Door } from './door.svelte';
+import type { Section } from './sections';
+
+/** Milliseconds without a touch after which the desk closes by itself, and the pad where nobody enters anything. */
+export const AWAY = 10 * 60_000;
+export const PAD_AWAY = 60_000;
+/** At most this often the program hears that somebody is here without asking it for anything. */
+const SIGN_OF_LIFE = 60_000;
+
+/** Something that wants a second look before it is done. */
+export interface Question {
+  title: string;
+  text: string;
+  /** What the button says that does it. */
+  yes: string;
+  run: () => void;
+}
+
+/** What came of something that was asked. */
+export type Answer<T> = { ok: true; value: T } | { ok: false; problem: Problem | null };
+
+/** The desk's state. Nothing in it holds a PIN or a credential. */
+export class Bench {
+  /** How the door stands; none before the program said so. */
+  gate = $state.raw<GateView | null>(null);
+  /** The panel, as the program said last. */
+  panel = $state.raw<PanelView | null>(null);
+  /** Why the program does not answer. */
+  lost = $state.raw<Problem | null>(null);
+  /** What is shown. */
+  section = $state<Section>('backend');
+  /** What was done last, and the field that it was done at. */
+  done = $state.raw<{ field: string; words: string } | null>(null);
+  /** Why something was not done, beside the field that asked for it. */
+  refused = $state.raw<{ field: string; problem: Problem } | null>(null);
+  /** The field whose act is under way. */
+  busy = $state<string | null>(null);
+  /** What is asked before it is done. */
+  question = $state.raw<Question | null>(null);
+
+  readonly desk: Desk;
+  readonly #door: Door;
+  #touched = performance.now();
+  #signed = performance.now();
+
+  constructor(desk: Desk, door: Door) {
+    this.desk = desk;
+    this.#door = door;
+  }
+
+  /** Whether the door is open and something can be shown. */
+  get open(): boolean {
+    return this.gate?.open === true;
+  }
+
+  /** Asks how the door stands. */
+  async knock(): Promise<void> {
+    try {
+      await this.entered(await this.desk.gate());
+    } catch (error) {
+      this.lost = asProblem(error, 'window_lost');
+    }
+  }
+
+  /** The door stands so now. */
+  async entered(gate: GateView): Promise<void> {
+    this.gate = gate;
+    this.lost = null;
+    if (gate.open) await this.refresh();
+  }
+
+  /** Reads the panel anew. */
+  async refresh(): Promise<void> {
+    const answer = await this.ask(() => this.desk.panel());
+    if (answer.ok) this.panel = answer.value;
+    else if (answer.problem && !this.panel) this.lost = answer.problem;
+  }
+
+  /** Asks the program something; a door that closed meanwhile brings the pad back. */
+  async ask<T>(call: () => Promise<T>): Promise<Answer<T>> {
+    try {
+      return { ok: true, value: await call() };
+    } catch (error) {
+      const problem = asProblem(error, 'window_refused');
+      if (problem.code !== 'panel_locked') return { ok: false, problem };
+      this.#lockedOut();
+      return { ok: false, problem: null };
+    }
+  }
+
+  /** Does something for a field, and says there that it is done, or why not. */
+  async act(field: string, act: PanelAct, words: string): Promise<boolean> {
+    const answer = await this.run(field, () => this.desk.act(act), words);
+    if (answer) this.panel = answer;
+    return answer !== null;
+  }
+
+  /** The same for what is no act of the panel. One thing at a time: what is asked meanwhile is not done. */
+  async run<T>(
+    field: string,
+    call: () => Promise<T>,
+    words: string | ((value: T) => string),
+  ): Promise<T | null> {
+    if (this.busy !== null) return null;
+    this.busy = field;
+    this.refused = null;
+    this.done = null;
+    const answer = await this.ask(call);
+    this.busy = null;
+    if (answer.ok) {
+      this.done = { field, words: typeof words === 'string' ? words : words(answer.value) };
+      return answer.value;
+    }
+    if (answer.problem) this.refused = { field, problem: answer.problem };
+    return null;
+  }
+
+  /** Says that something was done without the program. */
+  say(field: string, words: string): void {
+    this.refused = null;
+    this.done = { field, words };
+  }
+
+  /** Says why something cannot be done, in place of the program. */
+  refuse(field: string, operator: string, hint: string): void {
+    this.done = null;
+    const problem = { code: 'unfit', visitor: '', operator, hint, retry_helps: false };
+    this.refused = { field, problem };
+  }
+
+  /** Shows another section. */
+  go(section: Section): void {
+    if (section === this.section) return;
+    this.section = section;
+    this.done = null;
+    this.refused = null;
+  }
+
+  /** Locks the door and goes back to the stage. */
+  leave(): void {
+    if (this.open) void this.desk.act({ kind: 'lock' }).catch(() => {});
+    this.panel = null;
+    this.gate = null;
+    this.#door.leave();
+  }
+
+  /** Somebody touched something. */
+  touch(now = performance.now()): void {
+    this.#touched = now;
+    if (!this.open || now - this.#signed < SIGN_OF_LIFE) return;
+    this.#signed = now;
+    void this.ask(() => this.desk.gate()).then((answer) => {
+      if (answer.ok && !answer.value.open) this.#lockedOut();
+    });
+  }
+
+  /** Leaves when nobody has touched anything for long. */
+  look(now = performance.now()): void {
+    if (now - this.#touched >= (this.open ? AWAY : PAD_AWAY)) this.leave();
+  }
+
+  #lockedOut(): void {
+    this.panel = null;
+    this.question = null;
+    this.done = null;
+    this.refused = null;
+    this.gate = { pin_set: true, open: false, wrong: false, wait_seconds: 0 };
+    void this.desk
+      .gate()
+      .then((gate) => {
+        if (!this.open) this.gate = gate.open ? this.gate : gate;
+      })
+      .catch(() => {});
+  }
+}

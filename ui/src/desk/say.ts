@@ -1,0 +1,41 @@
+// Amounts and times as the desk writes them: short, aligned, in the machine's own time zone.
+
+/** Bytes, as in `18.4 MB`. */
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} B`;
+  const [size, unit] =
+    count < 1e6 ? [count / 1e3, 'kB'] : count < 1e9 ? [count / 1e6, 'MB'] : [count / 1e9, 'GB'];
+  return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`;
+}
+
+/** Milliseconds, as in `41 ms` or `2.60 s`. */
+export function took(ms: number): string {
+  if (ms < 1) return '<1 ms';
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  return ms < 60_000
+    ? `${(ms / 1000).toFixed(2)} s`
+    : `${Math.floor(ms / 60_000)} m ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+/** How long after the beginning, as in `+1:02.310`. */
+export function since(ms: number): string {
+  const whole = Math.max(0, Math.round(ms));
+  const [minutes, rest] = [Math.floor(whole / 60_000), whole % 60_000];
+  return `+${minutes}:${String(Math.floor(rest / 1000)).padStart(2, '0')}.${String(rest % 1000).padStart(3, '0')}`;
+}
+
+const DAY = new Intl.DateTimeFormat('en-GB', { year: 'numeric', month: 'short', day: '2-digit' });
+const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+/** A time of day, as in `15:42:08`. */
+export function clock(ms: number): string {
+  return CLOCK.format(ms);
+}
+
+/** A day and time; today's without the day. What is no time is given back as it is. */
+export function moment(text: string, now = Date.now()): string {
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) return text;
+  const day = DAY.format(at);
+  return day === DAY.format(now) ? CLOCK.format(at) : `${day}, ${CLOCK.format(at)}`;
+}

@@ -1,0 +1,233 @@
+// What stands behind the PIN, made up: for tests, and for a plain browser.
+import type {
+  CheckView,
+  DisplaySettings,
+  HealthView,
+  PanelView,
+  PastVisit,
+  Problem,
+  SandboxView,
+} from '../generated/view';
+import { backend, realBackend } from './fixtures';
+
+export const locked: Problem = {
+  code: 'panel_locked',
+  visitor: '',
+  operator: 'The panel is locked.',
+  hint: 'Enter the PIN',
+  retry_helps: false,
+};
+
+/** A refusal in the program's words. */
+export function refusal(code: string, operator: string, hint: string): Problem {
+  return { code, visitor: '', operator, hint, retry_helps: false };
+}
+
+export const display: DisplaySettings = {
+  kiosk_mode: false,
+  monitor: null,
+  language: null,
+  idle_seconds: 90,
+  attract_text: null,
+  consent: null,
+  voice: false,
+  logo: false,
+};
+
+const EVERYWHERE = ['redeem', 'generate', 'login', 'file'];
+const word = (name: string, about: string, only_on: string[] = []) => ({ name, about, only_on });
+
+export const sandbox: SandboxView = {
+  scenario: 'happy',
+  scenarios: [
+    word('happy', 'A new avatar waits in a short queue, is processed and delivered.'),
+    word('existing-avatar', 'The avatar is ready at once after the association.'),
+    word('long-queue', 'The avatar starts at place 12 of the queue, and each place takes its time.'),
+    word('slow-processing', 'Processing takes four to six minutes.'),
+    word('stalls', 'The progress stands still for about half a minute, then goes on.'),
+    word('fails', 'Processing breaks off with `failed`, each time; the token stays active.'),
+    word('fails-then-succeeds', 'Processing breaks off with `failed`; half a minute later it succeeds.'),
+    word('token-expires', 'The token expires 20 seconds after it was generated.'),
+    word('never-scanned', 'Nobody scans the code: auto-play leaves the token alone.'),
+    word('no-files', 'The avatar is ready, the token is spent, and the list of files is empty.'),
+    word('many-files', 'The avatar comes as 36 files, many of the same type.'),
+    word('large-file', 'The GLB has more than 60 MB.'),
+    word('urls-expire', 'All download URLs but the first have expired when the answer arrives.'),
+    word('goes-backwards', 'The progress falls, places in the queue rise; in the end it is delivered.'),
+  ],
+  speed: 10,
+  faults: [],
+  fault_kinds: [
+    word('status', 'Answers with a status of your choice, as a backend in trouble does.'),
+    word('error_page', 'Answers with an HTML page, as captive portals and proxies do.'),
+    word('delay', 'Waits, then goes on.'),
+    word('hang', 'Never answers; the connection stays open.'),
+    word('reset', 'Resets the connection (TCP RST) before the request has any effect.'),
+    word('reset_after_spending', 'Lets the request take its whole effect, then resets the connection.'),
+    word('cut_body', 'Ends the answer in the middle of its body.'),
+    word('garbage', 'Sends random bytes in place of the body.'),
+    word('wrong_shape', 'Breaks one field of a JSON answer.', ['redeem', 'generate', 'login']),
+    word('ignore_range', 'Answers a request for a range with the whole file.', ['file']),
+    word('changed_etag', 'Says by its ETag that the file is another one since.', ['file']),
+  ],
+  endpoints: EVERYWHERE,
+  phones_at: null,
+};
+
+export const panel: PanelView = {
+  version: '0.1.0',
+  data_dir: '~/.local/share/copresence',
+  out: '~/.local/share/copresence/avatars',
+  backend,
+  profiles: [
+    { name: 'sandbox', host: null, flaw: null },
+    { name: 'booth', host: realBackend.host, flaw: null },
+    { name: 'staging', host: 'staging.api.example', flaw: null },
+    { name: 'relay', host: 'relay.partner.example', flaw: '`link` has no {token}' },
+  ],
+  profiles_file: '~/.config/copresence/profiles.toml',
+  credentials: [
+    { slot: 'api-key', ends_in: '3f', set: true, origin: 'keychain' },
+    { slot: 'session-token', ends_in: null, set: false, origin: null },
+    { slot: 'username', ends_in: 'th', set: true, origin: 'keychain' },
+    { slot: 'password', ends_in: null, set: true, origin: 'environment' },
+  ],
+  keychain: null,
+  sandbox,
+  display,
+  monitors: [
+    { name: 'HDMI-A-1', width: 3840, height: 2160 },
+    { name: 'eDP-1', width: 1920, height: 1080 },
+  ],
+  languages: ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'],
+  keep_hours: null,
+  visits_kept: 7,
+  visits_live: 1,
+};
+
+export const keychainLocked: Problem = refusal(
+  'keychain_locked',
+  'The keychain is locked: collection “login” of the Secret Service',
+  'Unlock it here, or let the session unlock it when it starts',
+);
+
+const MINUTE = 60_000;
+
+/** The past visits, the newest a few minutes before `now`. */
+export function pastVisits(now: number, portrait: string | null = null): PastVisit[] {
+  const rows: [minutes: number, ended: string | null, words: string, bytes: number][] = [
+    [2, null, 'Goes on', 0],
+    [14, 'saved', 'The avatar is saved, whole', 28_062_000],
+    [31, 'saved', 'The avatar is saved, whole', 27_410_300],
+    [47, 'token_expired', 'The Export Token ran out before an avatar came', 0],
+    [68, 'saved_in_part', 'Not every file could be saved', 18_400_000],
+    [95, 'possibly_consumed', 'The avatar may have been consumed', 0],
+    [26 * 60, 'saved', 'The avatar is saved, whole', 29_950_120],
+  ];
+  return rows.map(([minutes, ended, words, bytes], i) => ({
+    visit: `019365d2-7c1a-7b60-9d0e-5a0f4c1b2e${(0x3d - i).toString(16)}`,
+    started_at: new Date(now - minutes * MINUTE).toISOString(),
+    profile: i === 4 ? 'booth' : 'sandbox',
+    ended,
+    words,
+    directory: bytes > 0 ? '~/.local/share/copresence/avatars/2026-11-22_154208_019365d2' : null,
+    bytes,
+    portrait: bytes > 0 ? portrait : null,
+    live: ended === null,
+  }));
+}
+
+export const health: HealthView[] = [
+  { part: 'backend', stand: 'good', seen: '127.0.0.1:8787 answered in 3 ms', remedy: null },
+  {
+    part: 'credentials',
+    stand: 'good',
+    seen: 'API key, user name and password are set; the login was accepted',
+    remedy: null,
+  },
+  {
+    part: 'keychain',
+    stand: 'doubtful',
+    seen: 'The Secret Service answers, but locks itself after 10 minutes',
+    remedy: 'Let the session keep it unlocked: an attended booth can, see docs/kiosk.md',
+  },
+  {
+    part: 'disk',
+    stand: 'bad',
+    seen: '212 MB free of 30 GB at ~/.local/share/copresence; a visit takes about 30 MB',
+    remedy: 'Free some space, or keep files for a shorter time under Retention',
+  },
+  { part: 'clock', stand: 'good', seen: 'Within 0.2 s of the backend', remedy: null },
+  { part: 'last_error', stand: 'unknown', seen: 'None since the program started', remedy: null },
+];
+
+const CHECKS: readonly [id: string, level: string, title: string, requirements: string[]][] = [
+  ['login.gives-session', 'must', 'A right login is answered with a session token', ['AUTH-1']],
+  ['login.wrong-password', 'must', 'A wrong password is refused', ['AUTH-2']],
+  ['login.unknown-user', 'must', 'An unknown user is refused', ['AUTH-2']],
+  ['login.needs-key', 'should', 'A login without the REST API key is refused', ['AUTH-8']],
+  [
+    'generate.succeeds',
+    'must',
+    'An Export Token is generated for key and session token',
+    ['AUTH-3', 'STEP-1'],
+  ],
+  ['generate.token-shape', 'must', "The answer's `token` is a string that a header can carry", ['TOKEN-4']],
+  ['generate.distinct', 'must', 'Two Export Tokens are never the same', ['TOKEN-1']],
+  ['generate.no-key', 'must', 'No token without the REST API key', ['GEN-2']],
+  ['generate.wrong-key', 'must', 'No token for a wrong REST API key', ['GEN-2']],
+  ['generate.no-session', 'must', 'No token without a session token', ['AUTH-4']],
+  ['redeem.active', 'must', "An active token is redeemed with 200, whatever its avatar's state", ['RED-1']],
+  ['redeem.ready-false', 'must', 'While not ready, `avatar_ready` is the boolean false', ['RED-4']],
+  ['redeem.fresh-status', 'must', 'Before anybody scans, the status is `no_associated_avatar`', ['STATUS-1']],
+  ['redeem.fresh-progress', 'must', 'Before anybody scans, the progress is -1', ['STATUS-2']],
+  ['redeem.unknown-400', 'must', 'A token that was never made is answered with 400', ['RED-7']],
+  ['redeem.none-400', 'must', 'A redeem without a token is answered with 400', ['RED-7']],
+  ['redeem.no-key', 'must', 'No redeem without the REST API key', ['RED-2']],
+  [
+    'visit.associated',
+    'must',
+    'After the scan, an avatar is associated with the token',
+    ['STEP-3', 'STEP-5'],
+  ],
+  ['visit.known-status', 'must', '`completion_status` is one of the four words', ['STATUS-3']],
+  ['visit.progress-range', 'must', '`completion_progress` is an integer from 0 to 100', ['STATUS-4']],
+  ['visit.progress-rises', 'should', 'The progress never falls', ['STATUS-6']],
+  ['delivery.urls', 'must', 'Once the avatar is ready, a redeem brings its URLs', ['DEL-1']],
+  [
+    'delivery.spent',
+    'must',
+    'After the URLs were delivered, the token is answered with 400',
+    ['TOKEN-2', 'DEL-4'],
+  ],
+  ['files.whole', 'must', 'Each URL brings its file, whole', ['FILE-1']],
+  ['files.once', 'must', 'Each URL works once', ['FILE-3']],
+  ['files.no-store', 'should', 'Files are not to be cached', ['FILE-6']],
+  ['files.glb', 'should', 'A GLB is among the exports', ['FILE-8']],
+  ['errors.no-secret', 'must', 'No error repeats a credential or an Export Token', ['ERR-1']],
+  ['http.tls', 'must', 'The API is reached over TLS', ['HTTP-1']],
+  ['http.fast', 'may', 'Of a hundred API calls, ninety-five are answered within two seconds', ['HTTP-5']],
+];
+
+/** Every check, none of them judged. */
+export function checksToRun(): CheckView[] {
+  return CHECKS.map(([id, level, title, requirements]) => ({
+    id,
+    title,
+    level,
+    verdict: null,
+    findings: [],
+    remedy: 'Compare the answer with the endpoint’s description in the specification.',
+    requirements,
+  }));
+}
+
+/** The verdicts that the scripted run comes to; `pass` where none is named. */
+export const VERDICTS: Readonly<Record<string, [verdict: string, finding: string]>> = {
+  'login.needs-key': ['fail', 'expected: 401 or 403; came: 200 with a session token (step 4)'],
+  'redeem.none-400': ['fail', 'expected: 400; came: 500 with an HTML page of 1,204 bytes (step 19)'],
+  'files.no-store': ['fail', 'expected: Cache-Control: no-store; came: public, max-age=31536000 (step 41)'],
+  'visit.progress-rises': ['inconclusive', 'the progress was told once only, so no fall can be seen'],
+  'http.tls': ['not applicable', 'the backend is on this machine'],
+  'http.fast': ['skipped', 'fewer than a hundred calls were made'],
+};

@@ -1,0 +1,371 @@
+// A scripted program behind the PIN: it refuses, waits and grows as the real one does.
+import type {
+  ChecksAsk,
+  ChecksView,
+  GateView,
+  HealthView,
+  InspectorView,
+  PanelAct,
+  PanelView,
+  PastVisit,
+  Timeline,
+} from '../generated/view';
+import type { Close, Desk } from './desk';
+import { checksToRun, health, locked, panel, pastVisits, refusal, VERDICTS } from './desk-fixtures';
+import { summary, timeline } from './desk-timeline';
+import { link, qr } from './fixtures';
+
+/** What a call of the desk is named. */
+type Call = keyof Desk;
+
+/** Wrong PINs that are forgiven before it waits. */
+const FORGIVEN = 2;
+
+/** A desk that behaves, and remembers what it was asked. Values of secrets it forgets at once, but for their ends. */
+export class FakeDesk implements Desk {
+  /** Every act, in order; without the values of secrets. */
+  readonly acts: PanelAct[] = [];
+  /** Every other call, in order. */
+  readonly calls: Call[] = [];
+  /** Makes the next call, or the next act of a kind, fail with this. */
+  readonly refusals = new Map<Call | PanelAct['kind'], unknown>();
+  /** The PIN; none was ever set. */
+  pin: string | null = '1234';
+  /** Whether the door is open. */
+  open = false;
+  /** The panel as it stands. */
+  view: PanelView = structuredClone(panel);
+  /** The history. */
+  past: PastVisit[] = pastVisits(Date.now());
+  /** What a look at everything tells. */
+  healthView: HealthView[] = health;
+  /** The visits that the inspector knows, the newest first. */
+  timelines: Timeline[];
+  /** Exchanges let go. */
+  dropped = 0;
+  /** The checks as they stand. */
+  checks: ChecksView = {
+    target: '127.0.0.1:8787',
+    stand: { kind: 'idle' },
+    checks: checksToRun(),
+    doing: null,
+    invitation: null,
+    requests: 0,
+    tokens: 0,
+    summary: null,
+    notes: [],
+    saved: null,
+  };
+
+  #wrong = 0;
+  #waitUntil = 0;
+  #inspected: { visit: string | null; onView: (view: InspectorView) => void } | null = null;
+  #followers = new Set<(view: ChecksView) => void>();
+  #ask: ChecksAsk | null = null;
+
+  constructor(now = Date.now()) {
+    this.timelines = [
+      timeline('019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d', now - 120_000, 40, { whole: false }),
+      timeline('019365c9-11f0-7d44-8a51-0b6a77f0c9e2', now - 14 * 60_000, 64),
+      timeline('019365b2-5e0b-7a12-b2c7-4f0f9a3d1c55', now - 31 * 60_000, 22, { breaks: false }),
+    ];
+  }
+
+  async gate(): Promise<GateView> {
+    this.#take('gate', false);
+    return this.#gate(false);
+  }
+
+  async enter(pin: string): Promise<GateView> {
+    this.#take('enter', false);
+    if (Date.now() < this.#waitUntil) return this.#gate(false);
+    if (pin !== this.pin) {
+      this.#wrong += 1;
+      if (this.#wrong > FORGIVEN) this.#waitUntil = Date.now() + 1000 * 5 * 2 ** (this.#wrong - FORGIVEN - 1);
+      return this.#gate(true);
+    }
+    this.#wrong = 0;
+    this.open = true;
+    return this.#gate(false);
+  }
+
+  async setFirstPin(pin: string): Promise<GateView> {
+    this.#take('setFirstPin', false);
+    if (this.pin !== null) throw locked;
+    this.#checkPin(pin);
+    this.pin = pin;
+    this.open = true;
+    return this.#gate(false);
+  }
+
+  async panel(): Promise<PanelView> {
+    this.#take('panel');
+    return structuredClone(this.view);
+  }
+
+  async act(act: PanelAct): Promise<PanelView> {
+    this.acts.push('value' in act ? { ...act, value: '' } : act);
+    const refused = this.refusals.get(act.kind);
+    this.refusals.delete(act.kind);
+    if (!this.open) throw locked;
+    if (refused !== undefined) throw refused;
+    this.#do(act);
+    return structuredClone(this.view);
+  }
+
+  async health(): Promise<HealthView[]> {
+    this.#take('health');
+    return this.healthView;
+  }
+
+  async history(): Promise<PastVisit[]> {
+    this.#take('history');
+    return this.past;
+  }
+
+  async inspect(visit: string | null, onView: (view: InspectorView) => void): Promise<Close> {
+    this.#take('inspect');
+    const inspected = { visit, onView };
+    this.#inspected = inspected;
+    this.tellInspector();
+    return () => {
+      if (this.#inspected === inspected) this.#inspected = null;
+    };
+  }
+
+  async saveHar(visit: string): Promise<string> {
+    this.#take('saveHar');
+    return `~/.local/share/copresence/har/${visit.slice(0, 8)}.har`;
+  }
+
+  async followChecks(onView: (view: ChecksView) => void): Promise<Close> {
+    this.#take('followChecks');
+    this.#followers.add(onView);
+    onView(this.checks);
+    return () => this.#followers.delete(onView);
+  }
+
+  async startChecks(ask: ChecksAsk): Promise<void> {
+    this.#take('startChecks');
+    this.#ask = ask;
+    this.#tellChecks({
+      stand: { kind: 'running' },
+      checks: checksToRun(),
+      doing: 'Logging in',
+      invitation: null,
+      requests: 1,
+      tokens: 0,
+      summary: null,
+      notes: [],
+      saved: null,
+    });
+  }
+
+  async stopChecks(): Promise<void> {
+    this.#take('stopChecks');
+    const problem = refusal('interrupted', 'The run was stopped', 'Start it again');
+    this.#tellChecks({ stand: { kind: 'broken', problem }, doing: null, invitation: null });
+  }
+
+  async skipCheck(): Promise<void> {
+    this.#take('skipCheck');
+    if (!this.checks.invitation) throw refusal('configuration', 'Nothing waits for a phone', '');
+    this.#judge((check) => check.id.startsWith('visit.'), 'skipped', 'nobody with a phone was there');
+    this.#tellChecks({ invitation: null, doing: 'Checking the delivery' });
+  }
+
+  async saveReport(): Promise<string> {
+    this.#take('saveReport');
+    const saved = '~/.local/share/copresence/reports/2026-11-22_224501';
+    this.#tellChecks({ saved });
+    return saved;
+  }
+
+  /** Closes the door, as ten quiet minutes do. */
+  lock(): void {
+    this.open = false;
+  }
+
+  /** The visit that goes on makes another exchange. */
+  grow(): void {
+    const newest = this.timelines[0];
+    if (!newest || newest.visit.ended !== null) return;
+    const { visit, started_ms, exchanges } = newest.visit;
+    const whole = exchanges >= 90;
+    this.timelines = [timeline(visit, started_ms, exchanges + 1, { whole }), ...this.timelines.slice(1)];
+    this.tellInspector();
+  }
+
+  /** Tells whoever inspects how it stands. */
+  tellInspector(): void {
+    if (!this.#inspected) return;
+    const { visit, onView } = this.#inspected;
+    onView({
+      visits: this.timelines.map(summary),
+      shown: this.timelines.find((one) => one.visit.visit === visit) ?? this.timelines[0] ?? null,
+      dropped: this.dropped,
+    });
+  }
+
+  /** The next check gets its verdict; false once the run waits or is over. */
+  runOne(): boolean {
+    if (this.checks.stand.kind !== 'running') return false;
+    const next = this.checks.checks.find((check) => check.verdict === null);
+    if (!next) {
+      this.#end();
+      return false;
+    }
+    if (next.id === 'visit.associated' && this.#ask?.with_phone && !this.checks.invitation) {
+      const invitation = {
+        link,
+        qr_svg: qr,
+        purpose: 'an avatar to redeem and download',
+        status: 'nobody has scanned yet',
+      };
+      this.#tellChecks({ invitation, doing: 'Waiting for somebody with a phone', tokens: 2 });
+      return false;
+    }
+    const [verdict, finding] = VERDICTS[next.id] ?? ['pass', 'as it should be'];
+    this.#judge((check) => check.id === next.id, verdict, finding);
+    const { requests, tokens } = this.checks;
+    const made = next.id.startsWith('generate.') ? Math.min(this.#ask?.most_tokens ?? 2, 2) : tokens;
+    this.#tellChecks({ requests: requests + 3, tokens: made, doing: `Judged ${next.id}`, invitation: null });
+    return true;
+  }
+
+  #judge(which: (check: ChecksView['checks'][number]) => boolean, verdict: string, finding: string): void {
+    const checks = this.checks.checks.map((check) =>
+      check.verdict === null && which(check) ? { ...check, verdict, findings: [finding] } : check,
+    );
+    this.#tellChecks({ checks });
+  }
+
+  #end(): void {
+    const failed = this.checks.checks.filter(
+      ({ verdict, level }) => verdict === 'fail' && level === 'must',
+    ).length;
+    this.#tellChecks({
+      stand: { kind: 'ended', passed: failed === 0 },
+      doing: null,
+      summary:
+        failed === 0
+          ? 'Passed: all required checks.'
+          : `Failed: ${failed} of the required checks do not hold.`,
+      notes: ['The sandbox played the phone by itself.'],
+    });
+  }
+
+  #tellChecks(change: Partial<ChecksView>): void {
+    this.checks = { ...this.checks, ...change };
+    for (const follower of this.#followers) follower(this.checks);
+  }
+
+  #take(call: Call, needsOpen = true): void {
+    this.calls.push(call);
+    const refused = this.refusals.get(call);
+    this.refusals.delete(call);
+    if (needsOpen && !this.open) throw locked;
+    if (refused !== undefined) throw refused;
+  }
+
+  #gate(wrong: boolean): GateView {
+    const wait_seconds = Math.max(0, Math.ceil((this.#waitUntil - Date.now()) / 1000));
+    return { pin_set: this.pin !== null, open: this.open, wrong, wait_seconds };
+  }
+
+  #checkPin(pin: string): void {
+    if (pin.length < 4 || pin.length > 32)
+      throw refusal('pin_unfit', `A PIN of ${pin.length} characters`, 'Choose 4 to 32 characters');
+  }
+
+  #do(act: PanelAct): void {
+    const { view } = this;
+    const { sandbox } = view;
+    switch (act.kind) {
+      case 'use_profile': {
+        const profile = view.profiles.find(({ name }) => name === act.name);
+        if (!profile || profile.flaw)
+          throw refusal('configuration', `Profile “${act.name}”: ${profile?.flaw ?? 'unknown'}`, 'Mend it');
+        const embedded = profile.host === null;
+        const host = profile.host ?? panel.backend.host;
+        view.backend = { ...view.backend, profile: act.name, host, sandbox: embedded };
+        view.sandbox = embedded ? structuredClone(panel.sandbox) : null;
+        return;
+      }
+      case 'set_credential':
+        if (act.value.trim() === '') throw refusal('credential_unfit', 'The value is empty', 'Enter one');
+        this.#credential(act.slot, act.value.slice(-2), 'keychain');
+        return;
+      case 'remove_credential':
+        this.#credential(act.slot, null, null);
+        return;
+      case 'unlock_keychain':
+        view.keychain = null;
+        return;
+      case 'set_scenario':
+        if (sandbox) sandbox.scenario = act.name;
+        return;
+      case 'set_speed':
+        if (!(act.speed >= 0.1 && act.speed <= 1000))
+          throw refusal('configuration', `A speed of ${act.speed}`, 'Choose 0.1 to 1000');
+        if (sandbox) sandbox.speed = act.speed;
+        return;
+      case 'add_fault':
+        sandbox?.faults.push({
+          on: act.on,
+          kind: act.fault,
+          when: act.every ? 'every request' : 'the next request',
+          struck: 0,
+        });
+        return;
+      case 'end_faults':
+        if (sandbox) sandbox.faults = [];
+        return;
+      case 'let_phones_in': {
+        const at = act.on ? 'http://192.168.1.20:8787' : null;
+        view.backend = { ...view.backend, phones_at: at };
+        if (sandbox) sandbox.phones_at = at;
+        return;
+      }
+      case 'set_display':
+        view.display = act.display;
+        return;
+      case 'set_logo':
+        if (!atob(act.png).startsWith('\x89PNG'))
+          throw refusal('logo_unfit', 'The file is no PNG', 'Choose a PNG of at most 2 MiB');
+        view.display = { ...view.display, logo: true };
+        return;
+      case 'set_keep':
+        view.keep_hours = act.hours;
+        return;
+      case 'wipe_now':
+        this.#keepOnly(({ live }) => live);
+        return;
+      case 'forget_visit':
+        this.#keepOnly(({ visit }) => visit !== act.visit);
+        return;
+      case 'change_pin':
+        if (act.current !== this.pin)
+          throw refusal('pin_wrong', 'The present PIN is another', 'Enter it again');
+        this.#checkPin(act.new);
+        this.pin = act.new;
+        return;
+      case 'lock':
+        this.open = false;
+        return;
+      case 'quit':
+        this.open = false;
+    }
+  }
+
+  #credential(slot: string, ends_in: string | null, origin: string | null): void {
+    this.view.credentials = this.view.credentials.map((one) =>
+      one.slot === slot ? { slot, ends_in, set: origin !== null, origin } : one,
+    );
+  }
+
+  #keepOnly(kept: (visit: PastVisit) => boolean): void {
+    this.past = this.past.filter(kept);
+    this.view.visits_kept = this.past.length;
+  }
+}
