@@ -22,7 +22,8 @@ cargo xtask test   everything: formatting, lints, all tests, every screen in Chr
 cargo xtask dev    the window with hot reload of the UI; rebuilt and started again when Rust code changes
 cargo xtask setup  only sees to what is missing for all of these
 cargo xtask soak   the matrices in their long form: the program killed at every step and at hundreds of random
-                   instants, power cut after every step; what follows -- goes to them (--only NAME, --seed N, …)
+                   instants, power cut after every step, and 10,000 hostile exports; what follows -- goes to the
+                   matrices (--only NAME, --seed N, …)
 cargo xtask screenshots
                    photographs every screen at 1080p into docs/screens/states/
 cargo xtask bench  how late and how often the polling policies poll; how long an avatar takes

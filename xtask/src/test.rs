@@ -91,6 +91,13 @@ pub(crate) fn soak(options: &Options) -> Result<(), Failure> {
     let mut words = vec!["--long".to_owned()];
     words.extend(options.app_args.iter().cloned());
     matrices(&mut plan, &words);
+    // With words for the matrices, somebody looks for one cell of theirs.
+    if options.app_args.is_empty() {
+        let mut hostile = whole(&["test"]);
+        hostile.args(["--test", "hostile"]);
+        hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
+        plan.program("a hostile backend, in the long form", hostile, "mend what the tests above name");
+    }
     plan.run()
 }
 
