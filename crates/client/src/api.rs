@@ -20,11 +20,11 @@ use tokio::sync::Mutex;
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,
+    transport: Transport,
 }
 
 struct Shared {
     plan: Plan,
-    transport: Transport,
     /// The session token that was accepted last. Held while logging in, so that many visits log in once.
     session: Mutex<Option<SessionToken>>,
     /// The plan's secrets, and every session token that a login gave: a backend may repeat one in any later answer.
@@ -68,7 +68,14 @@ impl Api {
             Source::Partner { .. } => None,
         };
         let known = RwLock::new(plan.redactor.clone());
-        Ok(Self { shared: Arc::new(Shared { plan, transport, session: Mutex::new(session), known }) })
+        Ok(Self { shared: Arc::new(Shared { plan, session: Mutex::new(session), known }), transport })
+    }
+
+    /// The same backend with the same session token, whose calls are recorded elsewhere: so each of many visits at
+    /// once has its own exchanges. A login that several of them wait for is recorded with the one that made it.
+    #[must_use]
+    pub fn recorded_by(&self, recorder: Arc<dyn Recorder>) -> Self {
+        Self { shared: self.shared.clone(), transport: self.transport.recorded_by(recorder) }
     }
 
     /// "Generates an Export Token object in the Copresence backend … and returns the token's string": one token,
@@ -122,7 +129,7 @@ impl Api {
         route.headers.insert(HeaderName::from_static(EXPORT_TOKEN), value);
         let redactor = shared.redactor().and(token.expose());
         let outgoing = Outgoing { call: Call::Redeem, route, body: None, token_pointer: None, redactor };
-        shared.transport.call(outgoing).await
+        self.transport.call(outgoing).await
     }
 
     /// Opens a "one-time download URL of avatar asset", from the start or where an earlier download ended.
@@ -137,7 +144,7 @@ impl Api {
         url: &DownloadUrl,
         resume: Option<&Resume>,
     ) -> Result<Download, DownloadError> {
-        download::open(&self.shared.transport, &self.shared.redactor(), url, resume).await
+        download::open(&self.transport, &self.shared.redactor(), url, resume).await
     }
 
     /// A backend's own word, fit to be shown: without any secret that is known here, should it repeat one.
@@ -188,7 +195,7 @@ impl Api {
             token_pointer: Some(login.token_pointer.clone()),
             redactor,
         };
-        let answered = self.shared.transport.call(outgoing).await?;
+        let answered = self.transport.call(outgoing).await?;
         succeeded(Call::Login, &answered)?;
         let read = LoginAnswer::read_at(&answered.body, &login.token_pointer);
         let session = read.map_err(|mismatch| broken(&answered, mismatch))?.session_token;
@@ -209,7 +216,7 @@ impl Api {
         let redactor = session.map_or_else(|| known.clone(), |session| known.and(session.expose()));
         let token_pointer = Some(token_pointer.to_owned());
         let outgoing = Outgoing { call, route, body: None, token_pointer, redactor };
-        let answered = self.shared.transport.call(outgoing).await?;
+        let answered = self.transport.call(outgoing).await?;
         succeeded(call, &answered)?;
         Ok(answered)
     }

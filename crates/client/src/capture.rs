@@ -1,6 +1,7 @@
 //! An exchange while it goes on: recorded once, redacted, also when its caller gives it up.
 
-use crate::exchange::{Call, Recorder};
+use crate::exchange::{Call, Ending, Recorder};
+use crate::lost::{Cause, Evidence};
 use crate::redact::Redactor;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -23,6 +24,7 @@ pub(crate) struct Raw {
     pub(crate) response_headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
     pub(crate) body_size: u64,
+    pub(crate) ending: Ending,
     pub(crate) error: Option<String>,
     /// Where in a successful answer a new secret stands (JSON Pointer).
     pub(crate) token_pointer: Option<String>,
@@ -42,7 +44,6 @@ pub(crate) struct Capture {
     redactor: Redactor,
     recorder: Arc<dyn Recorder>,
     started: Instant,
-    ended: bool,
 }
 
 impl Capture {
@@ -67,10 +68,11 @@ impl Capture {
             response_headers: HeaderMap::new(),
             body: None,
             body_size: 0,
+            ending: Ending::GivenUp,
             error: None,
             token_pointer,
         };
-        Self { raw, redactor, recorder, started: Instant::now(), ended: false }
+        Self { raw, redactor, recorder, started: Instant::now() }
     }
 
     /// The status line and headers came.
@@ -93,20 +95,28 @@ impl Capture {
 
     /// It ended well on the wire.
     pub(crate) fn end(mut self) {
-        self.ended = true;
+        self.raw.ending = Ending::Whole;
     }
 
     /// It ended otherwise.
-    pub(crate) fn fail(mut self, words: String) {
+    pub(crate) fn fail(mut self, ending: Ending, words: String) {
+        self.raw.ending = ending;
         self.raw.error = Some(words);
-        self.ended = true;
+    }
+
+    pub(crate) fn never_sent(self, cause: &Cause) {
+        self.fail(Ending::NeverSent, format!("never sent: {cause}"));
+    }
+
+    pub(crate) fn unanswered(self, evidence: &Evidence) {
+        self.fail(Ending::Unanswered, format!("unanswered: {evidence}"));
     }
 }
 
 impl Drop for Capture {
     fn drop(&mut self) {
         self.raw.duration = self.started.elapsed();
-        if !self.ended {
+        if self.raw.ending == Ending::GivenUp {
             self.raw.error = Some("given up by the caller before its end".to_owned());
         }
         self.recorder.record(self.redactor.exchange(&self.raw));

@@ -3,6 +3,7 @@
 use crate::capture::Capture;
 use crate::coding;
 use crate::error::BrokenAnswer;
+use crate::exchange::Ending;
 use crate::lost::{Cause, Evidence, Loss};
 use crate::plan::Route;
 use crate::redact::Redactor;
@@ -130,8 +131,9 @@ pub(crate) async fn open(
         let response = match transport.head(request, None, &redactor).await {
             Ok(response) => response,
             Err(headless) => {
+                let ending = headless.ending();
                 let error = lost_head(headless, behind, &at);
-                capture.fail(error.to_string());
+                capture.fail(ending, error.to_string());
                 return Err(error);
             }
         };
@@ -199,7 +201,7 @@ fn opened(
         }
         Err(error) => {
             match error {
-                DownloadError::Broken(_) => capture.fail(error.to_string()),
+                DownloadError::Broken(_) => capture.fail(Ending::Broken, error.to_string()),
                 _ => capture.end(),
             }
             Err(error)
@@ -296,7 +298,7 @@ fn body(
             Err(_) => (Loss::TimedOut, "the file server fell silent".to_owned()),
         };
         let error = DownloadError::Cut { received: reading.received, expected: reading.total, loss, words };
-        reading.capture.fail(error.to_string());
+        reading.capture.fail(Ending::Unanswered, error.to_string());
         Some((Err(error), None))
     })
     .boxed()

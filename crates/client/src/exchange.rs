@@ -35,6 +35,21 @@ impl fmt::Display for Call {
     }
 }
 
+/// How an exchange ended on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// A whole answer came, whatever its status.
+    Whole,
+    /// No byte of the request left.
+    NeverSent,
+    /// The request left, and no whole answer came.
+    Unanswered,
+    /// An answer came that breaks the rules of HTTP.
+    Broken,
+    /// The caller did not wait for its end: that tells nothing of the backend.
+    GivenUp,
+}
+
 /// One request and what came of it. It holds no secret: see [`crate::redact`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
@@ -62,8 +77,19 @@ pub struct Exchange {
     pub body: Option<String>,
     /// How many bytes of the body came.
     pub body_size: u64,
+    /// How it ended on the wire.
+    pub ending: Ending,
     /// Why the exchange did not end well on the wire, in words.
     pub error: Option<String>,
+}
+
+impl Exchange {
+    /// A header of the answer, all its lines in one.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let lines = self.response_headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
+        let lines: Vec<_> = lines.map(|(_, value)| value.as_str()).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    }
 }
 
 /// Takes every exchange, in the order in which they end.

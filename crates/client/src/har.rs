@@ -237,7 +237,7 @@ fn query(url: &str) -> Vec<Pair> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Call;
+    use crate::exchange::{Call, Ending};
 
     fn exchange(status: Option<u16>) -> Exchange {
         Exchange {
@@ -253,6 +253,7 @@ mod tests {
             response_headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: status.map(|_| "{}".to_owned()),
             body_size: 2,
+            ending: if status.is_some() { Ending::Whole } else { Ending::Unanswered },
             error: status.is_none().then(|| "broken off".to_owned()),
         }
     }

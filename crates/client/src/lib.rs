@@ -19,6 +19,7 @@ mod api;
 mod backend;
 mod capture;
 mod coding;
+pub mod curl;
 mod download;
 mod error;
 pub mod exchange;
@@ -38,7 +39,7 @@ pub use backend::{
 };
 pub use download::{Download, DownloadError, Resume};
 pub use error::{BrokenAnswer, CallError};
-pub use exchange::{Call, Exchange, NoRecorder, Recorder};
+pub use exchange::{Call, Ending, Exchange, NoRecorder, Recorder};
 pub use lost::{Cause, CauseKind, Evidence, Loss};
 pub use plan::SetupError;
 pub use redact::Redactor;

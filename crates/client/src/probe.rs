@@ -11,7 +11,7 @@ use crate::error::CallError;
 use crate::exchange::{Call, Exchange, NoRecorder, Recorder};
 use crate::plan::{Route, SetupError};
 use crate::redact::Redactor;
-use crate::transport::{Headless, Transport, request};
+use crate::transport::{Transport, request};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::fmt;
@@ -134,24 +134,14 @@ impl Prober {
         &self,
         probe: &Probe,
         request: reqwest::Request,
-        mut capture: Capture,
+        capture: Capture,
         redactor: &Redactor,
     ) -> Result<Reply, CallError> {
         // A file may take longer than an answer; that bytes go on coming is seen to all the same.
         let total = self.transport.time_outs.total;
         let deadline = Instant::now() + if probe.call == Call::Download { total * 20 } else { total };
-        let mut response = match self.transport.head(request, Some(deadline), redactor).await {
-            Ok(response) => response,
-            Err(Headless::NeverSent(cause)) => {
-                capture.fail(format!("never sent: {cause}"));
-                return Err(CallError::NeverSent(cause));
-            }
-            Err(Headless::Unanswered(evidence)) => {
-                capture.fail(format!("unanswered: {evidence}"));
-                return Err(CallError::Unanswered(evidence));
-            }
-        };
-        capture.head(&response);
+        let (mut response, mut capture) =
+            self.transport.captured_head(request, deadline, redactor, capture).await?;
         let body = self.transport.whole_body(&mut response, deadline, probe.limit, redactor).await;
         let mut keep = |body: &Bytes| {
             if probe.call == Call::Download {
@@ -174,7 +164,7 @@ impl Prober {
             }
             Err(evidence) => {
                 keep(&evidence.body);
-                capture.fail(format!("unanswered: {evidence}"));
+                capture.unanswered(&evidence);
                 Err(CallError::Unanswered(evidence))
             }
         }

@@ -23,7 +23,18 @@ pub const SHORTEST: usize = 4;
 /// The longest body, in bytes, that is kept of an exchange.
 pub const LONGEST_BODY: usize = 64 * 1024;
 
-const MASK: &str = "…";
+/// Stands in the place of what is not shown.
+pub const MASK: &str = "…";
+
+/// Stands in the place of a number that is not shown, so that nobody takes it for a text.
+pub const MASKED_NUMBER: &str = "… (a number)";
+
+const TOO_LONG: &str = "too long";
+
+/// Whether a recorded body ends where it was bounded: the rest of it is not known.
+pub fn is_bounded(body: &str) -> bool {
+    body.strip_suffix(']').is_some_and(|body| body.ends_with(TOO_LONG))
+}
 
 /// Knows the secrets of a call. Cheap to clone.
 #[derive(Clone, Default)]
@@ -137,6 +148,7 @@ impl Redactor {
             response_headers: response_headers(&raw.response_headers).map(sweep).collect(),
             body,
             body_size: raw.body_size,
+            ending: raw.ending,
             error: raw.error.as_deref().map(|words| redactor.words(words)),
         }
     }
@@ -169,7 +181,7 @@ impl Redactor {
                 Some(origin) => origin.into(),
                 None => self.words(&text).into(),
             },
-            Value::Number(_) if all => MASK.into(),
+            Value::Number(_) if all => MASKED_NUMBER.into(),
             Value::Array(items) => items.into_iter().map(|item| self.json(item, all)).collect(),
             Value::Object(members) => members
                 .into_iter()
@@ -193,7 +205,7 @@ impl Redactor {
         if end == clean.len() {
             return clean;
         }
-        format!("{} {}", &clean[..end], left_out((clean.len() - end) as u64, "too long"))
+        format!("{} {}", &clean[..end], left_out((clean.len() - end) as u64, TOO_LONG))
     }
 
     fn stands_in(&self, text: &str) -> bool {
@@ -251,6 +263,9 @@ fn forms(secret: &str) -> Vec<String> {
 /// Shows that something stands there: the last two characters of a value long enough to spare them.
 fn masked(value: &str) -> String {
     let count = value.chars().count();
+    if count == 0 {
+        return String::new();
+    }
     let shown = if count < 12 { 0 } else { 2 };
     MASK.chars().chain(value.chars().skip(count - shown)).collect()
 }

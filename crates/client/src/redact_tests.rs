@@ -20,6 +20,7 @@ fn raw(call: Call, status: u16, body: &str) -> Raw {
         response_headers: HeaderMap::new(),
         body: Some(Bytes::copy_from_slice(body.as_bytes())),
         body_size: body.len() as u64,
+        ending: crate::exchange::Ending::Whole,
         error: None,
         token_pointer: None,
     }
@@ -54,7 +55,7 @@ fn an_answer_keeps_its_shape_and_loses_its_secrets() {
     for (call, status, body, kept) in [
         (Call::Redeem, 200, ready, kept),
         (Call::Redeem, 200, &waiting.to_string(), waiting),
-        (Call::Login, 200, login, json!({ "sessionToken": "…ef", "email": "…st", "pin": "…" })),
+        (Call::Login, 200, login, json!({ "sessionToken": "…ef", "email": "…st", "pin": "… (a number)" })),
         (Call::Generate, 201, r#"{"data":{"t":"short-lived-token"}}"#, json!({ "data": { "t": "…en" } })),
         (Call::Generate, 400, &refused.to_string(), refused),
     ] {

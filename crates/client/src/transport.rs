@@ -5,7 +5,7 @@ use crate::backend::TimeOuts;
 use crate::capture::Capture;
 use crate::coding::{self, Fault, Unpacked};
 use crate::error::{BrokenAnswer, CallError};
-use crate::exchange::{Call, Recorder};
+use crate::exchange::{Call, Ending, Recorder};
 use crate::lost::{Cause, Evidence, Loss, words};
 use crate::plan::{Route, SetupError};
 use crate::redact::Redactor;
@@ -52,6 +52,15 @@ pub(crate) enum Headless {
     Unanswered(Evidence),
 }
 
+impl Headless {
+    pub(crate) fn ending(&self) -> Ending {
+        match self {
+            Self::NeverSent(_) => Ending::NeverSent,
+            Self::Unanswered(_) => Ending::Unanswered,
+        }
+    }
+}
+
 impl Transport {
     pub(crate) fn new(
         time_outs: TimeOuts,
@@ -72,6 +81,11 @@ impl Transport {
         Ok(Self { outward, inward, time_outs, recorder })
     }
 
+    /// The same clients with another recorder.
+    pub(crate) fn recorded_by(&self, recorder: Arc<dyn Recorder>) -> Self {
+        Self { recorder, ..self.clone() }
+    }
+
     /// Sends one request and reads its whole answer, whatever its status.
     pub(crate) async fn call(&self, outgoing: Outgoing) -> Result<Answered, CallError> {
         let Outgoing { call, route, body, token_pointer, redactor } = outgoing;
@@ -86,21 +100,10 @@ impl Transport {
             // Some servers and proxies refuse a POST that does not say that it is empty (411).
             request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let mut capture =
+        let capture =
             Capture::begin(call, &request, token_pointer, redactor.clone(), Arc::clone(&self.recorder));
         let deadline = Instant::now() + self.time_outs.total;
-        let mut response = match self.head(request, Some(deadline), &redactor).await {
-            Ok(response) => response,
-            Err(Headless::NeverSent(cause)) => {
-                capture.fail(format!("never sent: {cause}"));
-                return Err(CallError::NeverSent(cause));
-            }
-            Err(Headless::Unanswered(evidence)) => {
-                capture.fail(format!("unanswered: {evidence}"));
-                return Err(CallError::Unanswered(evidence));
-            }
-        };
-        capture.head(&response);
+        let (mut response, mut capture) = self.captured_head(request, deadline, &redactor, capture).await?;
         let status = response.status().as_u16();
         let unpacked = match self.whole_body(&mut response, deadline, MAX_BODY, &redactor).await {
             Ok(body) => coding::undo(response.headers(), body),
@@ -108,7 +111,7 @@ impl Transport {
                 // Of what came before the line broke, as much as can be unpacked.
                 evidence.body = coding::undo(response.headers(), evidence.body).body;
                 capture.body(evidence.body.clone());
-                capture.fail(format!("unanswered: {evidence}"));
+                capture.unanswered(&evidence);
                 return Err(CallError::Unanswered(evidence));
             }
         };
@@ -118,12 +121,12 @@ impl Transport {
         match fault {
             None => capture.end(),
             Some(Fault::Broken(mismatch)) => {
-                capture.fail(mismatch.to_string());
+                capture.fail(Ending::Broken, mismatch.to_string());
                 return Err(CallError::Broken(BrokenAnswer { status, mismatch, body }));
             }
             Some(Fault::TooLarge) => {
                 let evidence = too_large(Some(status), body, MAX_BODY);
-                capture.fail(format!("unanswered: {evidence}"));
+                capture.unanswered(&evidence);
                 return Err(CallError::Unanswered(evidence));
             }
         }
@@ -134,6 +137,30 @@ impl Transport {
             redirect_host: redirect_target(&response).and_then(|url| url.host_str().map(str::to_owned)),
             redactor,
         })
+    }
+
+    /// Sends one request and waits for the head of its answer, within an exchange.
+    pub(crate) async fn captured_head(
+        &self,
+        request: reqwest::Request,
+        deadline: Instant,
+        redactor: &Redactor,
+        mut capture: Capture,
+    ) -> Result<(reqwest::Response, Capture), CallError> {
+        match self.head(request, Some(deadline), redactor).await {
+            Ok(response) => {
+                capture.head(&response);
+                Ok((response, capture))
+            }
+            Err(Headless::NeverSent(cause)) => {
+                capture.never_sent(&cause);
+                Err(CallError::NeverSent(cause))
+            }
+            Err(Headless::Unanswered(evidence)) => {
+                capture.unanswered(&evidence);
+                Err(CallError::Unanswered(evidence))
+            }
+        }
     }
 
     /// Begins a download's exchange.

@@ -119,3 +119,21 @@ async fn nothing_of_an_api_shows_a_secret() {
     let api = api("https://api.test/".parse().expect("a URL"), with_login());
     assert_eq!(format!("{api:?}"), "Api { redeems_at: \"https://api.test\", .. }");
 }
+
+#[tokio::test]
+async fn each_handle_records_its_own_calls_and_all_share_one_login() {
+    let backend = RawServer::start(vec![
+        Act::Send(answer("200 OK", &[], &format!("{{\"sessionToken\":\"{FRESH}\"}}"))),
+        Act::Send(answer("200 OK", &[], &format!("{{\"token\":\"{TOKEN}\"}}"))),
+    ])
+    .await;
+    let api = api(backend.url("/"), with_login());
+    let (first, second) = (recorder(), recorder());
+    let (one, two) = (api.recorded_by(first.clone()), api.recorded_by(second.clone()));
+    let (made, more) = tokio::join!(one.generate(), two.generate());
+    assert!(made.is_ok() && more.is_ok());
+    let count =
+        |recorder: &HarRecorder, call| calls(&recorder.exchanges()).iter().filter(|c| c.0 == call).count();
+    assert_eq!((count(&first, Call::Generate), count(&second, Call::Generate)), (1, 1));
+    assert_eq!(count(&first, Call::Login) + count(&second, Call::Login), 1, "one login for both");
+}

@@ -219,6 +219,7 @@ mod tests {
                 response_headers: Vec::new(),
                 body: None,
                 body_size: 2,
+                ending: client::Ending::Whole,
                 error: None,
             },
             reply: Some(Reply { status, headers: headers.collect(), body: "{}".into() }),

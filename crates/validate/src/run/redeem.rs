@@ -1,10 +1,11 @@
 //! Redeeming what nobody has scanned, what is no token, and what is over.
 
-use super::wire::Given;
+use super::wire::{Given, own_token};
 use super::{About, Acted, Run, STRANGER, stuck};
 use crate::act::Act;
 use crate::seen::Role;
 use client::Call;
+use client::curl::Word;
 use http::Method;
 
 impl Run<'_> {
@@ -25,39 +26,40 @@ impl Run<'_> {
         for made_up in [&mangled, &longer, &unknown] {
             self.prober.learn(made_up);
         }
-        let own = Some((token.as_str(), Some("$EXPORT_TOKEN_1")));
+        let named = |name: &str| Some(Word::variable(name));
+        let own = Some((token.as_str(), Some(own_token(0))));
         let get = Method::GET;
         let mut cases = vec![
             (
                 Role::RedeemUnknown,
-                Some((unknown.as_str(), Some("$UNKNOWN_TOKEN"))),
+                Some((unknown.as_str(), named("UNKNOWN_TOKEN"))),
                 Given::Right,
                 get.clone(),
             ),
             (
                 Role::RedeemUnknown,
-                Some((unknown.as_str(), Some("$UNKNOWN_TOKEN"))),
+                Some((unknown.as_str(), named("UNKNOWN_TOKEN"))),
                 Given::Right,
                 get.clone(),
             ),
             (Role::RedeemMissing, None, Given::Right, get.clone()),
             (
                 Role::RedeemMangled,
-                Some((mangled.as_str(), Some("$MANGLED_TOKEN"))),
+                Some((mangled.as_str(), named("MANGLED_TOKEN"))),
                 Given::Right,
                 get.clone(),
             ),
             (
                 Role::RedeemLengthened,
-                Some((longer.as_str(), Some("${EXPORT_TOKEN_1}x"))),
+                Some((longer.as_str(), Some(own_token(0).and("x")))),
                 Given::Right,
                 get.clone(),
             ),
-            (Role::RedeemByPost, own, Given::Right, Method::POST),
+            (Role::RedeemByPost, own.clone(), Given::Right, Method::POST),
         ];
         if !self.seen.ground.relays_redeems || self.seen.ground.relay_has_key {
-            cases.push((Role::RedeemNoKey, own, Given::Missing, get.clone()));
-            cases.push((Role::RedeemWrongKey, own, Given::Wrong, get));
+            cases.push((Role::RedeemNoKey, own.clone(), Given::Missing, get.clone()));
+            cases.push((Role::RedeemWrongKey, own.clone(), Given::Wrong, get));
         }
         for (role, token, key, method) in cases {
             let about = if token == own { About::token(0) } else { About::default() };
@@ -74,8 +76,8 @@ impl Run<'_> {
         let ask = wire.preflight(Call::Redeem, STRANGER)?;
         self.step(Act::Page, Role::PreflightRedeem, About::default(), ask).await?;
         let index = self.waiting_token().ok_or_else(|| stuck("no token is left that nobody has scanned"))?;
-        let (token, variable) = (self.tokens[index].clone(), format!("$EXPORT_TOKEN_{}", index + 1));
-        let token = Some((token.as_str(), Some(variable.as_str())));
+        let token = self.tokens[index].clone();
+        let token = Some((token.as_str(), Some(own_token(index))));
         let redeem = wire.redeem(token, Given::Right, Method::GET, Some(STRANGER))?;
         self.step(Act::Page, Role::RedeemFromPage, About::token(index), redeem).await?;
         Ok(())
@@ -111,8 +113,8 @@ impl Run<'_> {
     /// Redeems one of the run's own tokens with all that is right; gives the step's index.
     pub(super) async fn redeem(&mut self, act: Act, role: Role, token: usize) -> Result<usize, super::Stop> {
         let value = self.tokens[token].clone();
-        let variable = format!("$EXPORT_TOKEN_{}", token + 1);
-        let worded = self.wire().redeem(Some((&value, Some(&variable))), Given::Right, Method::GET, None)?;
+        let token_word = Some((value.as_str(), Some(own_token(token))));
+        let worded = self.wire().redeem(token_word, Given::Right, Method::GET, None)?;
         Ok(self.step(act, role, About::token(token), worded).await?)
     }
 }

@@ -1,6 +1,6 @@
 //! Avatars, from the scan to the last file.
 
-use super::wire::{Given, Wire};
+use super::wire::{Given, Wire, own_token};
 use super::{About, Acted, Run, Stop, stuck};
 use crate::act::Act;
 use crate::checks::is_delivery;
@@ -238,11 +238,11 @@ impl Run<'_> {
         count: usize,
     ) -> Result<Vec<usize>, Stop> {
         let value = self.tokens[token].clone();
-        let variable = format!("$EXPORT_TOKEN_{}", token + 1);
         let wire = self.wire();
         let mut worded = Vec::new();
         for _ in 0..count {
-            worded.push(wire.redeem(Some((&value, Some(&variable))), Given::Right, Method::GET, None)?);
+            let token = Some((value.as_str(), Some(own_token(token))));
+            worded.push(wire.redeem(token, Given::Right, Method::GET, None)?);
         }
         let (probes, curls): (Vec<_>, Vec<_>) = worded.into_iter().map(|w| (w.probe, w.curl)).unzip();
         let answers = join_all(probes.into_iter().map(|probe| self.prober.send(probe))).await;

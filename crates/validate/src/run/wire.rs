@@ -1,6 +1,7 @@
 //! How requests are worded, right and wrong, and the `curl` line of each.
 
 use crate::target::Target;
+use client::curl::{self, Curl, Word};
 use client::probe::Probe;
 use client::{Backend, Call, PARTNER_KEY_PLACEHOLDER, RedeemRoute, SetupError, TokenSource};
 use http::Method;
@@ -32,16 +33,16 @@ const MOST_OF_A_FILE: usize = 512 * 1024 * 1024;
 struct Header {
     name: String,
     value: String,
-    shown: String,
+    shown: Word,
 }
 
 impl Header {
     fn plain(name: &str, value: &str) -> Self {
-        Self { name: name.to_owned(), value: value.to_owned(), shown: value.to_owned() }
+        Self { name: name.to_owned(), value: value.to_owned(), shown: Word::text(value) }
     }
 
-    fn secret(name: &str, value: &str, variable: &str) -> Self {
-        Self { name: name.to_owned(), value: value.to_owned(), shown: variable.to_owned() }
+    fn secret(name: &str, value: &str, shown: Word) -> Self {
+        Self { name: name.to_owned(), value: value.to_owned(), shown }
     }
 }
 
@@ -65,11 +66,12 @@ impl Wire<'_> {
             "username": user.unwrap_or(login.0.expose()),
             "password": password.unwrap_or(login.1.expose()),
         });
-        let shown = format!(
-            "{{\"username\":\"{}\",\"password\":\"{}\"}}",
-            user.unwrap_or("$COPRESENCE_USERNAME"),
-            password.unwrap_or("$COPRESENCE_PASSWORD")
-        );
+        let word = |given: Option<&str>, variable| given.map_or_else(|| Word::variable(variable), Word::text);
+        let shown = Word::text("{\"username\":\"")
+            .and_word(word(user, curl::USERNAME))
+            .and("\",\"password\":\"")
+            .and_word(word(password, curl::PASSWORD))
+            .and("\"}");
         let url = backend.endpoint(&backend.login.path)?;
         let pointer = Some(backend.login.token_pointer.clone());
         let method = backend.login.method.clone();
@@ -94,7 +96,7 @@ impl Wire<'_> {
         let mut headers: Vec<_> = self.api_key(key, Call::Generate)?.into_iter().collect();
         match (session, held) {
             (Given::Right, Some(held)) => {
-                let variable = "$COPRESENCE_SESSION_TOKEN";
+                let variable = Word::variable(curl::SESSION_TOKEN);
                 headers.push(Header::secret(headers::SESSION_TOKEN, held.expose(), variable));
             }
             (Given::Right, None) => return Err(SetupError::MissingSession),
@@ -109,7 +111,7 @@ impl Wire<'_> {
     /// `token`: the value, and its variable when it is one of the run's own.
     pub(super) fn redeem(
         &self,
-        token: Option<(&str, Option<&str>)>,
+        token: Option<(&str, Option<Word>)>,
         key: Given,
         method: Method,
         origin: Option<&str>,
@@ -158,7 +160,8 @@ impl Wire<'_> {
     pub(super) fn download(url: &Url, number: usize) -> Worded {
         let mut worded = worded(Call::Download, Method::GET, url.clone(), Vec::new(), None, None);
         worded.probe.limit = MOST_OF_A_FILE;
-        worded.curl = format!("curl -sS -i -o file-{number} \"$DOWNLOAD_URL_{number}\"");
+        let place = Word::variable(&format!("{}_{number}", curl::DOWNLOAD_URL));
+        worded.curl = Curl::new("GET", place).output(&format!("file-{number}")).command();
         worded
     }
 
@@ -178,7 +181,7 @@ impl Wire<'_> {
             Given::Right => {
                 let key =
                     self.target.credentials.api_key.as_ref().ok_or(SetupError::MissingApiKey { call })?;
-                Some(Header::secret(headers::API_KEY, key.expose(), "$COPRESENCE_API_KEY"))
+                Some(Header::secret(headers::API_KEY, key.expose(), Word::variable(curl::API_KEY)))
             }
             Given::Wrong => Some(Header::plain(headers::API_KEY, WRONG)),
             Given::Missing => None,
@@ -190,8 +193,7 @@ impl Wire<'_> {
         for (name, template) in templates {
             if !template.contains(PARTNER_KEY_PLACEHOLDER) {
                 // It may be a secret of the partner's all the same.
-                let variable = format!("${}", name.to_ascii_uppercase().replace('-', "_"));
-                all.push(Header::secret(name, template, &variable));
+                all.push(Header::secret(name, template, Word::variable(name)));
                 continue;
             }
             let own = self.target.credentials.partner_key.as_ref();
@@ -199,8 +201,8 @@ impl Wire<'_> {
             match key {
                 Given::Right => {
                     let value = template.replace(PARTNER_KEY_PLACEHOLDER, own.expose());
-                    let shown = template.replace(PARTNER_KEY_PLACEHOLDER, "$COPRESENCE_PARTNER_KEY");
-                    all.push(Header::secret(name, &value, &shown));
+                    let shown = Word::with_variable(template, PARTNER_KEY_PLACEHOLDER, curl::PARTNER_KEY);
+                    all.push(Header::secret(name, &value, shown));
                 }
                 Given::Wrong => {
                     all.push(Header::plain(name, &template.replace(PARTNER_KEY_PLACEHOLDER, WRONG)));
@@ -217,37 +219,23 @@ fn worded(
     method: Method,
     url: Url,
     headers: Vec<Header>,
-    body: Option<(String, String)>,
+    body: Option<(String, Word)>,
     token_pointer: Option<String>,
 ) -> Worded {
-    let mut curl = format!("curl -sS -i -X {method} {}", single(&without_query(&url)));
+    let mut line = Curl::new(method.as_str(), curl::without_query(&url));
     for header in &headers {
-        curl.extend([" \\\n  -H ", &double(&format!("{}: {}", header.name, header.shown))]);
+        line = line.header(&header.name, header.shown.clone());
     }
     let (body, shown) = body.unzip();
     if let Some(shown) = shown {
-        curl.extend([" \\\n  -d ", &double(&shown)]);
+        line = line.body(shown);
     }
     let headers = headers.into_iter().map(|header| (header.name, header.value)).collect();
     let probe = Probe { call, method, url, headers, body, token_pointer, limit: MOST_OF_AN_ANSWER };
-    Worded { probe, curl }
+    Worded { probe, curl: line.command() }
 }
 
-/// A query may hold a secret of the partner's.
-fn without_query(url: &Url) -> String {
-    let mut shown = url.clone();
-    if url.query().is_some() {
-        shown.set_query(Some("QUERY"));
-    }
-    shown.to_string()
-}
-
-fn single(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
-/// In double quotes, where variables are filled in.
-fn double(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('`', "\\`");
-    format!("\"{escaped}\"")
+/// The variable of one of the run's own tokens.
+pub(super) fn own_token(index: usize) -> Word {
+    Word::variable(&format!("{}_{}", curl::EXPORT_TOKEN, index + 1))
 }
