@@ -12,6 +12,7 @@ fn main() {
         "play_phone",
         "again",
         "forget",
+        "alive",
         "panel_gate",
         "panel_enter",
         "panel_set_first_pin",

@@ -9,6 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 /// The Copresence kiosk in a window. Without options it brings its own simulated backend.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "copresence-kiosk", version)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Args {
     /// The profile: which backend, by which way
     #[arg(long, value_name = "NAME", default_value = kiosk::profile::SANDBOX)]

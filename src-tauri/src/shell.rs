@@ -86,6 +86,7 @@ pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, gate: Gate, c
         .manage(clock)
         .manage(commands::Listener::default())
         .manage(window::Guard::default())
+        .manage(window::Heart::default())
         .on_window_event(window::on_window_event)
         .register_asynchronous_uri_scheme_protocol(avatar_protocol::SCHEME, avatar_protocol::answer)
         .invoke_handler(commands::handler())

@@ -1,8 +1,10 @@
 import './app.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { guard } from './guard';
+import { beat } from './heartbeat';
 import type { Host } from './host/host';
-import { inTauri, tauriHost } from './host/tauri';
+import { inTauri, sayAlive, tauriHost } from './host/tauri';
 
 // The scripted host is for a plain browser during development: a production build drops this branch.
 async function chooseHost(): Promise<Host> {
@@ -17,3 +19,5 @@ const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no #app');
 const host = await chooseHost();
 mount(App, { target, props: { host } });
+if (!import.meta.env.DEV) guard();
+if (inTauri()) beat(sayAlive);

@@ -1,6 +1,7 @@
 //! What the web view may ask: a few lines each over `kiosk`. They are all asynchronous, because a visit's task needs
 //! the runtime around it.
 
+mod page;
 mod panel;
 
 use kiosk::app::Kiosk;
@@ -46,6 +47,7 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         play_phone,
         again,
         forget,
+        page::alive,
         panel::panel_gate,
         panel::panel_enter,
         panel::panel_set_first_pin,

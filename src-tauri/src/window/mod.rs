@@ -1,12 +1,15 @@
 //! The visitor's window: how it is opened and guarded, on which monitor, and how its page is kept alive.
 
 mod guard;
+mod heart;
 mod monitors;
 mod page;
+mod pulse;
 
 #[allow(unused_imports, reason = "for the operator's panel, which sets the display")]
 pub(crate) use guard::apply;
 pub(crate) use guard::{Guard, on_window_event};
+pub(crate) use heart::Heart;
 #[allow(unused_imports, reason = "for the operator's panel, which lists them")]
 pub(crate) use monitors::monitors;
 
@@ -14,6 +17,8 @@ use crate::commands::WINDOW;
 use tauri::webview::{NewWindowResponse, PermissionResponse};
 use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
 
+/// What task bars call it.
+const TITLE: &str = "Copresence Kiosk";
 /// Less cannot be drawn on.
 const SMALLEST: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
 
@@ -29,7 +34,7 @@ pub(crate) struct Start {
 /// Opens the window as the command line wants it; [`apply`] makes of it what the operator set.
 pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, start: Start) -> tauri::Result<()> {
     let window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
-        .title("Copresence Kiosk")
+        .title(TITLE)
         .inner_size(1280.0, 720.0)
         .min_inner_size(SMALLEST.width, SMALLEST.height)
         .center()
@@ -44,6 +49,7 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, start: Start) -> tauri::Resul
         .devtools(cfg!(dev))
         .build()?;
     page::harden(&window)?;
+    app.state::<Heart>().watch(&window)?;
     app.state::<Guard>().begin(&window, start)
 }
 

@@ -1,38 +1,146 @@
-//! The page as no browser's: what a web view offers beside the page itself is switched off.
+//! The page as no browser's: what a web view offers beside the page itself is switched off; and the web view's own
+//! handles by which a page is mended.
 //!
-//! The other half is the page's own ([`ui/src/guard.ts`]): keys, wheel and fingers that reach it go no further.
-//!
-//! [`ui/src/guard.ts`]: ../../../ui/src/guard.ts
+//! The other half is the page's own (`ui/src/guard.ts`): keys, wheel and fingers that reach it go no further.
 
 use tauri::{Runtime, WebviewWindow};
 
 #[cfg(target_os = "linux")]
-pub(super) fn harden<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
-    use gtk::prelude::WidgetExt;
-    use webkit2gtk::{SettingsExt, WebViewExt};
-    window.with_webview(|view| {
-        let view = view.inner();
-        if let Some(settings) = WebViewExt::settings(&view) {
-            settings.set_enable_back_forward_navigation_gestures(false);
-            settings.set_enable_caret_browsing(false);
-            // A page that was left is not kept: it would hold a visitor's face and some hundred megabytes.
-            settings.set_enable_page_cache(false);
-            settings.set_enable_developer_extras(cfg!(dev));
-        }
-        view.connect_context_menu(|_, _, _, _| !cfg!(dev));
-        view.connect_print(|_, _| true);
-        view.connect_show_notification(|_, _| true);
-        view.connect_zoom_level_notify(|view| {
-            if (view.zoom_level() - 1.0).abs() > f64::EPSILON {
-                view.set_zoom_level(1.0);
+pub(super) use linux::{end, give_up, harden, load, on_death};
+#[cfg(not(target_os = "linux"))]
+pub(super) use other::{end, give_up, harden, load, on_death};
+
+/// What stands on the window when no page can be brought up on it. Whoever reads it is a visitor, or fetches the
+/// operator, so it says both in few words; the catalogues are in the page.
+const WORDS: &str = "One moment, please.\nThis screen is being mended.";
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::{Runtime, WORDS, WebviewWindow};
+    use gtk::prelude::{BoxExt, Cast, ContainerExt, CssProviderExt, LabelExt, StyleContextExt, WidgetExt};
+    use url::Url;
+    use webkit2gtk::{SettingsExt, WebProcessTerminationReason, WebView, WebViewExt};
+
+    /// Switches off what a browser would offer.
+    pub(crate) fn harden<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
+        window.with_webview(|view| {
+            let view = view.inner();
+            if let Some(settings) = WebViewExt::settings(&view) {
+                settings.set_enable_back_forward_navigation_gestures(false);
+                settings.set_enable_caret_browsing(false);
+                // A page that was left is not kept: it would hold a visitor's face and some hundred megabytes.
+                settings.set_enable_page_cache(false);
+                settings.set_enable_developer_extras(cfg!(dev));
             }
-        });
-        // Files that somebody drops from a stick's window would else replace the page.
-        view.drag_dest_unset();
-    })
+            view.connect_context_menu(|_, _, _, _| !cfg!(dev));
+            view.connect_print(|_, _| true);
+            view.connect_show_notification(|_, _| true);
+            view.connect_zoom_level_notify(|view| {
+                if (view.zoom_level() - 1.0).abs() > f64::EPSILON {
+                    view.set_zoom_level(1.0);
+                }
+            });
+            // Files that somebody drops from a stick's window would else replace the page.
+            view.drag_dest_unset();
+        })
+    }
+
+    /// Calls `tell` with a word for the reason, each time that the page's process ends.
+    pub(crate) fn on_death<R: Runtime>(
+        window: &WebviewWindow<R>,
+        tell: impl Fn(&'static str) + Send + 'static,
+    ) -> tauri::Result<()> {
+        window.with_webview(move |view| {
+            view.inner().connect_web_process_terminated(move |_, reason| {
+                tell(match reason {
+                    WebProcessTerminationReason::Crashed => "crashed",
+                    WebProcessTerminationReason::ExceededMemoryLimit => "took too much memory",
+                    WebProcessTerminationReason::TerminatedByApi => "ended by this program",
+                    _ => "unknown",
+                });
+            });
+        })
+    }
+
+    /// Loads the page anew, in a process of its own if the last one is gone.
+    pub(crate) fn load<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
+        let home = home.clone();
+        window.with_webview(move |view| view.inner().load_uri(home.as_str()))
+    }
+
+    /// Ends the page's process, however deep it sleeps.
+    pub(crate) fn end<R: Runtime>(window: &WebviewWindow<R>, _: &Url) -> tauri::Result<()> {
+        window.with_webview(|view| view.inner().terminate_web_process())
+    }
+
+    /// Puts words in the page's place, or the page back.
+    pub(crate) fn give_up<R: Runtime>(window: &WebviewWindow<R>, given_up: bool) -> tauri::Result<()> {
+        window.with_webview(move |view| {
+            let view = view.inner();
+            if view.is_visible() == given_up {
+                swap(&view, given_up);
+            }
+        })
+    }
+
+    fn swap(view: &WebView, given_up: bool) {
+        let Some(parent) = view.parent().and_then(|parent| parent.downcast::<gtk::Box>().ok()) else {
+            return;
+        };
+        for child in parent.children() {
+            if child.widget_name() == NAME {
+                parent.remove(&child);
+            }
+        }
+        view.set_visible(!given_up);
+        if given_up {
+            let words = last_words();
+            parent.pack_start(&words, true, true, 0);
+            words.show();
+        }
+    }
+
+    const NAME: &str = "last-words";
+
+    fn last_words() -> gtk::Label {
+        let label = gtk::Label::new(Some(WORDS));
+        label.set_widget_name(NAME);
+        label.set_justify(gtk::Justification::Center);
+        let style = gtk::CssProvider::new();
+        let css = b"label { font-size: 36px; color: #eef1ff; background: #0b0f1e; padding: 40px; }";
+        if style.load_from_data(css).is_ok() {
+            label.style_context().add_provider(&style, gtk::STYLE_PROVIDER_PRIORITY_APPLICATION);
+        }
+        label
+    }
 }
 
+/// Elsewhere the web view mends its own process; what is left to do is to load the page anew.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn harden<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<()> {
-    Ok(())
+mod other {
+    use super::{Runtime, WORDS, WebviewWindow};
+    use url::Url;
+
+    pub(crate) fn harden<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn on_death<R: Runtime>(
+        _: &WebviewWindow<R>,
+        _: impl Fn(&'static str) + Send + 'static,
+    ) -> tauri::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn load<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
+        window.navigate(home.clone())
+    }
+
+    pub(crate) fn end<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
+        window.navigate(home.clone())
+    }
+
+    pub(crate) fn give_up<R: Runtime>(window: &WebviewWindow<R>, given_up: bool) -> tauri::Result<()> {
+        window.set_title(if given_up { WORDS } else { super::super::TITLE })
+    }
 }

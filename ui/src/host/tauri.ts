@@ -7,6 +7,9 @@ import type { Host } from './host';
 /** Whether the page runs in the program's window. */
 export const inTauri = isTauri;
 
+/** Tells the program that the page lives, and whether it is hidden. */
+export const sayAlive = (hidden: boolean): Promise<void> => invoke('alive', { hidden });
+
 /** The program behind the window. */
 export function tauriHost(): Host {
   return {

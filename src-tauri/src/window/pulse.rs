@@ -1,0 +1,264 @@
+//! Whether the page lives: a pure judgement over times that are handed in.
+//!
+//! The page says so every [`BEAT`] from its own main thread. One that falls silent is ended and loaded anew, one that
+//! dies is loaded anew, and one that dies again and again is left alone for a while, with words on the window
+//! instead. What was on the screen comes back with the first snapshot; nothing of a visit lives in the page.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How often a page says that it lives.
+#[cfg(test)]
+const BEAT: Duration = Duration::from_secs(5);
+/// How long a page that was alive may be silent. An avatar of 60 MB, drawn without a graphics card, can hold it up
+/// for twenty seconds.
+const SILENCE: Duration = Duration::from_secs(45);
+/// How long a page may take until it says so first.
+const BIRTH: Duration = Duration::from_secs(30);
+/// So many deaths within [`A_WHILE`] are no accident.
+const TOO_OFTEN: usize = 5;
+const A_WHILE: Duration = Duration::from_mins(1);
+/// How long it is left alone then; twice as long each further time.
+const REST: Duration = Duration::from_secs(15);
+const LONGEST_REST: Duration = Duration::from_mins(5);
+/// Who looks should do so at least this often. Whoever slept longer was stopped itself and has no right to judge.
+const OVERSLEPT: Duration = Duration::from_secs(10);
+
+/// What is to be done about the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// It never came up: loaded anew.
+    Reload,
+    /// It is frozen: its process is ended, which leads to [`Pulse::died`].
+    Terminate,
+}
+
+/// The page as it was heard. Times count from any beginning, and do not go back.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    /// When this page began to load; none while none is to be loaded yet.
+    loaded: Option<Duration>,
+    /// When it was heard last, and whether it could be seen then: a hidden page's timers sleep.
+    heard: Option<(Duration, bool)>,
+    looked: Duration,
+    deaths: VecDeque<Duration>,
+    /// Ends of rests in a row, with no page that lived for a while between them.
+    rests: u32,
+    /// When the page is loaded anew.
+    due: Option<Duration>,
+}
+
+impl Pulse {
+    /// A page began to load.
+    pub(super) fn new(now: Duration) -> Self {
+        let deaths = VecDeque::new();
+        Self { loaded: Some(now), heard: None, looked: now, deaths, rests: 0, due: None }
+    }
+
+    /// The page says that it lives. Whether it is the first time.
+    pub(super) fn beat(&mut self, now: Duration, hidden: bool) -> bool {
+        // A last word of a page that is gone already.
+        let Some(loaded) = self.loaded else { return false };
+        let first = self.heard.replace((now, hidden)).is_none();
+        if now.saturating_sub(loaded) > A_WHILE {
+            self.rests = 0;
+        }
+        first
+    }
+
+    /// Its process died. After this long it is to be loaded anew; `None` of a rest is at once.
+    pub(super) fn died(&mut self, now: Duration) -> Option<Duration> {
+        self.deaths.push_back(now);
+        while self.deaths.front().is_some_and(|death| now.saturating_sub(*death) > A_WHILE) {
+            self.deaths.pop_front();
+        }
+        (self.loaded, self.heard) = (None, None);
+        let rest = (self.deaths.len() >= TOO_OFTEN).then(|| self.rest());
+        self.due = Some(now + rest.unwrap_or_default());
+        rest
+    }
+
+    /// What is to be done now; to be asked every second or so.
+    pub(super) fn look(&mut self, now: Duration) -> Option<Act> {
+        let slept = now.saturating_sub(self.looked);
+        self.looked = now;
+        if self.due.is_some_and(|due| now >= due) {
+            self.due = None;
+            (self.loaded, self.heard) = (Some(now), None);
+            return Some(Act::Reload);
+        }
+        if slept > OVERSLEPT {
+            self.loaded = self.loaded.map(|at| at + slept);
+            self.heard = self.heard.map(|(at, hidden)| (at + slept, hidden));
+        }
+        match (self.loaded, self.heard) {
+            (Some(_), Some((at, false))) if now.saturating_sub(at) > SILENCE => {
+                (self.loaded, self.heard) = (None, None);
+                // Its death is told; should it not be, the page is loaded anew all the same.
+                self.due = Some(now + OVERSLEPT);
+                Some(Act::Terminate)
+            }
+            (Some(loaded), None) if now.saturating_sub(loaded) > BIRTH + self.patience() => {
+                self.rests += 1;
+                self.loaded = Some(now);
+                Some(Act::Reload)
+            }
+            _ => None,
+        }
+    }
+
+    /// How long it is left alone this time.
+    fn rest(&mut self) -> Duration {
+        let rest = REST.saturating_mul(2_u32.saturating_pow(self.rests)).min(LONGEST_REST);
+        self.rests += 1;
+        rest
+    }
+
+    /// A page that never came up is tried anew at once, then ever more rarely.
+    fn patience(&self) -> Duration {
+        match self.rests {
+            0 => Duration::ZERO,
+            tried => REST.saturating_mul(2_u32.saturating_pow(tried)).min(LONGEST_REST),
+        }
+    }
+
+    /// Whether words are to stand on the window in the page's place.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.rests > 0 && self.heard.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    /// Looks every second from `from` on, up to and with `to`; what was to be done, and when.
+    fn look_on(pulse: &mut Pulse, from: u64, to: u64) -> Vec<(u64, Act)> {
+        (from..=to).filter_map(|at| pulse.look(seconds(at)).map(|act| (at, act))).collect()
+    }
+
+    #[test]
+    fn a_page_that_beats_is_left_in_peace() {
+        let mut pulse = Pulse::new(seconds(0));
+        for at in 1..7200 {
+            if at % BEAT.as_secs() == 0 {
+                assert_eq!(pulse.beat(seconds(at), false), at == BEAT.as_secs());
+            }
+            assert_eq!(pulse.look(seconds(at)), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_falls_silent_is_ended_once() {
+        let mut pulse = Pulse::new(seconds(0));
+        pulse.beat(seconds(1), false);
+        assert_eq!(look_on(&mut pulse, 2, 48), [(47, Act::Terminate)]);
+        assert_eq!(pulse.died(seconds(49)), None);
+        assert_eq!(look_on(&mut pulse, 49, 70), [(49, Act::Reload)]);
+    }
+
+    #[test]
+    fn a_page_whose_end_is_not_told_is_loaded_anew_all_the_same() {
+        let mut pulse = Pulse::new(seconds(0));
+        pulse.beat(seconds(1), false);
+        assert_eq!(look_on(&mut pulse, 2, 80), [(47, Act::Terminate), (57, Act::Reload)]);
+    }
+
+    #[test]
+    fn a_hidden_page_may_sleep() {
+        let mut pulse = Pulse::new(seconds(0));
+        pulse.beat(seconds(1), true);
+        assert_eq!(look_on(&mut pulse, 2, 1000), []);
+        pulse.beat(seconds(1000), false);
+        assert_eq!(look_on(&mut pulse, 1001, 1050), [(1046, Act::Terminate)]);
+    }
+
+    #[test]
+    fn a_page_that_never_comes_up_is_loaded_anew_and_then_ever_more_rarely() {
+        let mut pulse = Pulse::new(seconds(0));
+        let tries: Vec<u64> = look_on(&mut pulse, 1, 1500).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(tries[..4], [31, 92, 183, 334]);
+        assert!(tries.windows(2).all(|two| two[1] - two[0] <= 331), "{tries:?}");
+        assert!(pulse.is_given_up());
+        pulse.beat(seconds(1501), false);
+        assert!(!pulse.is_given_up());
+    }
+
+    #[test]
+    fn deaths_are_mended_at_once_until_they_are_too_many() {
+        let mut pulse = Pulse::new(seconds(0));
+        let mut rests = Vec::new();
+        let mut now = 0;
+        for _ in 0..8 {
+            rests.push(pulse.died(seconds(now)).map(|rest| rest.as_secs()));
+            let (mut tick, mut reloaded) = (now, false);
+            while !reloaded {
+                reloaded = pulse.look(seconds(tick)) == Some(Act::Reload);
+                tick += 1;
+            }
+            now = tick;
+        }
+        assert_eq!(rests[..5], [None, None, None, None, Some(15)]);
+        assert_eq!(rests[5], Some(30), "twice as long when it dies again");
+        assert!(pulse.is_given_up());
+        pulse.beat(seconds(now), false);
+        assert!(!pulse.is_given_up(), "the page is shown as soon as it lives");
+    }
+
+    #[test]
+    fn deaths_that_are_far_apart_are_accidents() {
+        let mut pulse = Pulse::new(seconds(0));
+        for at in (20..2000).step_by(20) {
+            assert_eq!(pulse.died(seconds(at)), None);
+            assert_eq!(pulse.look(seconds(at)), Some(Act::Reload));
+        }
+    }
+
+    #[test]
+    fn whoever_was_stopped_itself_does_not_judge() {
+        let mut pulse = Pulse::new(seconds(0));
+        pulse.beat(seconds(1), false);
+        assert_eq!(pulse.look(seconds(2)), None);
+        // The machine slept for an hour.
+        assert_eq!(pulse.look(seconds(3602)), None);
+        pulse.beat(seconds(3604), false);
+        assert_eq!(look_on(&mut pulse, 3605, 3640), []);
+    }
+
+    #[test]
+    fn the_last_word_of_a_dead_page_is_not_heard() {
+        let mut pulse = Pulse::new(seconds(0));
+        pulse.died(seconds(5));
+        assert!(!pulse.beat(seconds(5), false));
+        assert_eq!(pulse.look(seconds(5)), Some(Act::Reload));
+    }
+
+    proptest! {
+        /// Whatever happens, a dead or silent page is never left for good: something is done within the longest rest.
+        #[test]
+        fn nobody_is_left_in_front_of_a_dead_page(
+            events in proptest::collection::vec((1_u64..120, 0_u8..3, any::<bool>()), 0..40)
+        ) {
+            let mut pulse = Pulse::new(seconds(0));
+            let mut now = 0;
+            for (wait, what, hidden) in events {
+                for at in now + 1..=now + wait {
+                    pulse.look(seconds(at));
+                }
+                now += wait;
+                match what {
+                    0 => drop(pulse.died(seconds(now))),
+                    _ => _ = pulse.beat(seconds(now), hidden),
+                }
+            }
+            pulse.died(seconds(now));
+            let acts = look_on(&mut pulse, now, now + LONGEST_REST.as_secs() + 1);
+            prop_assert!(!acts.is_empty());
+        }
+    }
+}

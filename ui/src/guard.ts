@@ -1,0 +1,93 @@
+// The page as no browser's: what a stranger's keys, wheel and fingers would do to a web page is without effect.
+
+/** How long the pointer may rest before it is hidden, in milliseconds. */
+const RESTS = 3000;
+
+/** Keys that browsers act on, alone. F9 and F10 are ours. */
+const KEYS = new Set([
+  'F1',
+  'F3',
+  'F5',
+  'F6',
+  'F7',
+  'F11',
+  'F12',
+  'BrowserBack',
+  'BrowserForward',
+  'BrowserRefresh',
+  'BrowserSearch',
+  'BrowserHome',
+  'BrowserFavorites',
+]);
+/** With Ctrl (or the Mac's command key): reload, print, find, save, open, source, zoom, history, tabs, address, tools. */
+const CHORDS = new Set([...'rpfgsounthjldwek+-=0123456789_']);
+/** With Ctrl and Shift: tools, private windows, reload past the cache. */
+const SHIFTED = new Set([...'ijcnrtpbdm']);
+
+/** Whether a browser would act on it. Editing and copying stay: the operator types here too. */
+export function belongsToBrowsers(event: {
+  key: string;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+  shiftKey: boolean;
+}): boolean {
+  if (KEYS.has(event.key)) return true;
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) return CHORDS.has(key) || (event.shiftKey && SHIFTED.has(key));
+  return event.altKey && (key === 'arrowleft' || key === 'arrowright' || key === 'home');
+}
+
+/** Guards the page from now on; the answer ends it. */
+export function guard(within: Window = window): () => void {
+  const stop = (event: Event) => event.preventDefault();
+  const keys = (event: KeyboardEvent) => belongsToBrowsers(event) && event.preventDefault();
+  const zoom = (event: WheelEvent) => (event.ctrlKey || event.metaKey) && event.preventDefault();
+  const pinch = (event: TouchEvent) => event.touches.length > 1 && event.preventDefault();
+  const over = new AbortController();
+  const on = { capture: true, passive: false, signal: over.signal };
+  within.addEventListener('keydown', keys, on);
+  within.addEventListener('wheel', zoom, on);
+  within.addEventListener('touchstart', pinch, on);
+  within.addEventListener('touchmove', pinch, on);
+  // `gesture…` is what WebKit tells of a pinch on a pad; a mouse's own keys for back and forward are `auxclick`.
+  for (const kind of [
+    'contextmenu',
+    'dragstart',
+    'dragover',
+    'drop',
+    'gesturestart',
+    'gesturechange',
+    'auxclick',
+  ]) {
+    within.addEventListener(kind, stop, on);
+  }
+  return () => over.abort();
+}
+
+/** Hides the pointer while it rests, once it is told to; a kiosk's screen has nobody at the mouse most of the day. */
+export function quietPointer(on: boolean, within: Window = window): () => void {
+  const root = within.document.documentElement;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let last = '';
+  const hide = () => root.toggleAttribute('data-pointer-rests', true);
+  const moved = (event: { screenX: number; screenY: number }) => {
+    // The web view tells of a move when only the page below the pointer has changed.
+    const now = `${event.screenX} ${event.screenY}`;
+    if (now === last) return;
+    last = now;
+    root.toggleAttribute('data-pointer-rests', false);
+    clearTimeout(timer);
+    timer = setTimeout(hide, RESTS);
+  };
+  const end = () => {
+    clearTimeout(timer);
+    within.removeEventListener('pointermove', moved, true);
+    root.toggleAttribute('data-pointer-rests', false);
+  };
+  if (on) {
+    timer = setTimeout(hide, RESTS);
+    within.addEventListener('pointermove', moved, true);
+  }
+  return end;
+}

@@ -1,0 +1,34 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { beat } from './heartbeat';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+it('says at once and then steadily that the page lives', () => {
+  const say = vi.fn(() => Promise.resolve());
+  const stop = beat(say);
+  expect(say).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(15_000);
+  expect(say).toHaveBeenCalledTimes(4);
+  stop();
+  vi.advanceTimersByTime(60_000);
+  expect(say).toHaveBeenCalledTimes(4);
+});
+
+it('says when the page is hidden, because its timers sleep then', () => {
+  const said: boolean[] = [];
+  const hidden = vi.spyOn(document, 'hidden', 'get').mockReturnValue(false);
+  const stop = beat(async (is) => void said.push(is));
+  hidden.mockReturnValue(true);
+  document.dispatchEvent(new Event('visibilitychange'));
+  expect(said).toEqual([false, true]);
+  stop();
+});
+
+it('goes on when the program does not answer', async () => {
+  const say = vi.fn(() => Promise.reject(new Error('gone')));
+  const stop = beat(say);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(say).toHaveBeenCalledTimes(2);
+  stop();
+});

@@ -1,0 +1,18 @@
+/** How often the page says that it lives. The program takes one that says nothing for nine times as long for dead. */
+const BEAT = 5000;
+
+/**
+ * Says from the page's own main thread that it lives, at once and from then on: what freezes the page, silences this.
+ * A hidden page says that it is hidden, because its timers sleep. The answer ends it.
+ */
+export function beat(say: (hidden: boolean) => Promise<void>): () => void {
+  // A program that does not answer has ended, and the page with it.
+  const once = () => void say(document.hidden).catch(() => {});
+  once();
+  const timer = setInterval(once, BEAT);
+  document.addEventListener('visibilitychange', once);
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener('visibilitychange', once);
+  };
+}
