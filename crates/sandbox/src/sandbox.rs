@@ -192,6 +192,11 @@ impl Sandbox {
         self.fault_set().set(faults)
     }
 
+    /// Puts one fault in force beside those that are, whose counts go on. On an error nothing changes.
+    pub fn add_fault(&self, fault: Fault) -> Result<(), FaultsError> {
+        self.fault_set().add(fault)
+    }
+
     /// Ends all faults.
     pub fn end_faults(&self) {
         *self.fault_set() = FaultSet::new(self.with_world(|world, _| world.seed()));

@@ -223,6 +223,11 @@ impl Endpoint {
         (Self::File, "file", "GET", "/files/"),
     ];
 
+    /// Its word in a list of faults.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|row| row.0 == self).map_or("?", |row| row.1)
+    }
+
     /// The endpoint that a request asks.
     pub(crate) fn of(method: &str, path: &str) -> Option<Self> {
         let asks = |(endpoint, _, known, at): &(Self, &str, &str, &str)| {

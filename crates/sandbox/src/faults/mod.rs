@@ -31,10 +31,12 @@ mod catalogue;
 mod fault;
 mod set;
 mod shape;
+mod usual;
 
 pub use catalogue::{CATALOGUE, Entry, Happens, Parameter};
 pub use fault::{Becomes, CutBy, Effect, Endpoint, Fault, Nth, RetryAfter};
 pub use set::{FaultState, FaultsError, MAX_FAULTS, read};
+pub use usual::usual;
 
 pub(crate) use fault::Asked;
 pub(crate) use set::{FaultSet, Strike, delay_ms};

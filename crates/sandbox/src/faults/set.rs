@@ -88,7 +88,7 @@ pub(crate) fn check(faults: &[Fault]) -> Result<(), FaultsError> {
         fault.check().map_err(|problem| FaultsError::Unfit {
             index,
             name: fault.effect.name(),
-            on: word(fault.on),
+            on: fault.on.word(),
             problem,
         })?;
     }
@@ -129,6 +129,16 @@ impl FaultSet {
         Ok(())
     }
 
+    /// Puts one in force beside those that are, whose counts go on.
+    pub(crate) fn add(&mut self, fault: Fault) -> Result<(), FaultsError> {
+        if self.list.len() >= MAX_FAULTS {
+            return Err(FaultsError::TooMany(self.list.len() + 1));
+        }
+        check(std::slice::from_ref(&fault))?;
+        self.list.push(Counted { fault: Arc::new(fault), seen: 0, struck: 0 });
+        Ok(())
+    }
+
     pub(crate) fn state(&self) -> Vec<FaultState> {
         let state = |Counted { fault, seen, struck }: &Counted| FaultState {
             fault: (**fault).clone(),
@@ -166,10 +176,6 @@ impl FaultSet {
     }
 }
 
-fn word(on: Endpoint) -> &'static str {
-    Endpoint::ALL.iter().find(|row| row.0 == on).map_or("?", |row| row.1)
-}
-
 impl Fault {
     /// Whether it makes sense; else what does not, and what to do.
     fn check(&self) -> Result<(), String> {
@@ -188,7 +194,7 @@ impl Fault {
         }
         let possible = self.effect.entry().on;
         if !possible.contains(&self.on) {
-            let words: Vec<_> = possible.iter().map(|on| word(*on)).collect();
+            let words: Vec<_> = possible.iter().map(|on| on.word()).collect();
             return Err(format!("it strikes only on {}", words.join(", ")));
         }
         match &self.nth {
@@ -396,6 +402,19 @@ mod tests {
         assert_eq!(pattern(&mut set, 4), [1, 0, 1, 0]);
         let state = set.state();
         assert_eq!((state[0].seen, state[0].struck, state[1].seen), (4, 2, 0));
+    }
+
+    #[test]
+    fn one_more_leaves_the_counts_of_the_others() {
+        let mut set = set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
+        assert_eq!(pattern(&mut set, 2), [1, 0]);
+        let next = super::super::usual("hang", Endpoint::Redeem, Nth::These(vec![1])).expect("a fault");
+        set.add(next).expect("it makes sense");
+        assert_eq!(pattern(&mut set, 2), [1, 0], "the new one strikes the next, the old one never again");
+        assert_eq!(set.state().iter().map(|state| state.struck).collect::<Vec<_>>(), [1, 1]);
+        let never = Fault { nth: Nth::These(vec![0]), ..(*set.list[0].fault).clone() };
+        assert!(set.add(never).is_err());
+        assert_eq!(set.state().len(), 2);
     }
 
     #[test]
