@@ -15,9 +15,10 @@ use url::Url;
   copresence sandbox            a simulated backend, for writing a client
   copresence credentials set    a profile's credentials into the OS keychain
   copresence validate           check a backend (here: the sandbox) and report
+  copresence doctor             what works on this machine, and what to do about the rest
 
 Exit codes:
-    0  the avatar is saved, whole (or: the checks passed; nothing to recover)
+    0  the avatar is saved, whole (or: the checks passed; nothing to recover; all is well)
     1  validate: at least one required check failed
     2  usage or configuration
     3  credentials missing or refused
@@ -94,6 +95,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ProfileCommand,
     },
+    /// What works on this machine: keychain, network, clock, disk, display, web view; each with a remedy
+    Doctor,
 }
 
 #[derive(Debug, Clone, clap::Args)]

@@ -6,6 +6,7 @@ mod args;
 mod capped;
 mod code;
 mod credentials;
+mod doctor;
 mod failure;
 mod ground;
 mod history;
@@ -54,6 +55,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::History { command } => history::run(&common, command.unwrap_or_default()),
         Command::Credentials { command } => credentials::run(&common, &command),
         Command::Profile { command } => profile::run(&common, &command),
+        Command::Doctor => doctor::run(&common).await,
     }
 }
 

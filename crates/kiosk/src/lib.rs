@@ -7,6 +7,7 @@ pub mod app;
 pub mod clock;
 pub mod credentials;
 pub mod drive;
+pub mod health;
 pub mod history;
 pub mod line;
 pub mod panel;

@@ -50,6 +50,14 @@ impl Target {
         vault: &Vault,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<(Self, Option<VaultError>), TargetError> {
+        let target = Self::without_credentials(profile)?;
+        let found = credentials::find(profile, vault, env)?;
+        let credentials = credentials::for_client(&found);
+        Ok((Self { credentials, ..target }, found.note))
+    }
+
+    /// The same with no credential: nobody is asked, and no visit can be made there yet.
+    pub fn without_credentials(profile: &Profile) -> Result<Self, TargetError> {
         let url = profile.api_url.as_ref().or_else(|| profile.partner_url());
         let api_url = url.cloned().ok_or_else(|| TargetError::NoUrl(profile.name.clone()))?;
         let link = if let Some(link) = &profile.link {
@@ -59,9 +67,7 @@ impl Target {
             let base = api_url.as_str().trim_end_matches('/');
             format!("{base}/phone?exportToken={{token}}").parse()?
         };
-        let found = credentials::find(profile, vault, env)?;
-        let credentials = credentials::for_client(&found);
-        Ok((Self { api_url, link, credentials, embedded_sandbox: false }, found.note))
+        Ok(Self { api_url, link, credentials: Credentials::default(), embedded_sandbox: false })
     }
 
     /// The sandbox that a host embeds, with what it accepts.

@@ -109,7 +109,10 @@ impl DataDir {
     }
 
     /// Checks by doing that files can be made here.
-    fn probe(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
+    pub fn probe(&self) -> Result<(), StoreError> {
         let dir = disk::open_folder(&self.path)?;
         for stale in disk::entries(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE)) {
             disk::remove_if_there(&dir, stale, &self.path)?;

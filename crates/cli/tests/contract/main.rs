@@ -3,6 +3,7 @@
 
 mod breaks;
 mod crash;
+mod doctor;
 mod endings;
 mod faulty;
 #[cfg(target_os = "linux")]

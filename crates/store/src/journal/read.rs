@@ -30,6 +30,11 @@ impl Journal {
         })
     }
 
+    /// How many visits it knows.
+    pub fn count(&self) -> Result<u32, StoreError> {
+        self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM visits", [], |row| row.get(0))?))
+    }
+
     /// One visit with its redeems and files, without secrets; `None` when there is none of that id.
     pub fn visit(&self, id: &VisitId) -> Result<Option<VisitDetail>, StoreError> {
         self.read(|tx| {

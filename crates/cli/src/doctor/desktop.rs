@@ -1,0 +1,92 @@
+//! Whether a window could be opened, as far as a program that links no toolkit can tell. What is missing here keeps
+//! no command of this program from working, so it is doubtful at worst.
+
+use kiosk::health::{doubtful, good, part, unknown};
+use kiosk::view::panel::HealthView;
+use std::path::{Path, PathBuf};
+
+/// What the window draws its pages with.
+const WEBKIT: &str = "libwebkit2gtk-4.1.so.0";
+
+type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Somewhere to open a window on.
+pub(super) fn display(env: Env<'_>) -> HealthView {
+    if !cfg!(target_os = "linux") {
+        return unknown(part::DISPLAY, "this system has one when somebody is logged in");
+    }
+    let set = ["WAYLAND_DISPLAY", "DISPLAY"].into_iter().find_map(|name| {
+        let value = env(name).filter(|value| !value.is_empty())?;
+        Some(format!("{name} is {value}"))
+    });
+    match set {
+        Some(seen) => good(part::DISPLAY, seen),
+        None => doubtful(
+            part::DISPLAY,
+            "neither WAYLAND_DISPLAY nor DISPLAY is set",
+            "For `copresence-kiosk` start it in a desktop session; this program needs none",
+        ),
+    }
+}
+
+/// What draws the window's pages.
+pub(super) fn web_view(env: Env<'_>) -> HealthView {
+    if cfg!(target_os = "macos") {
+        return good(part::WEB_VIEW, "part of the system");
+    }
+    if !cfg!(target_os = "linux") {
+        return unknown(part::WEB_VIEW, "`copresence-kiosk` says at its start when WebView2 is missing");
+    }
+    match found(&folders(env)) {
+        Some(path) => good(part::WEB_VIEW, path.display()),
+        None => doubtful(
+            part::WEB_VIEW,
+            format_args!("{WEBKIT} is not where libraries usually are"),
+            "For `copresence-kiosk` install WebKitGTK 4.1 (Debian, Ubuntu: libwebkit2gtk-4.1-0; Fedora: \
+             webkit2gtk4.1); this program needs none",
+        ),
+    }
+}
+
+fn folders(env: Env<'_>) -> Vec<PathBuf> {
+    let named = env("LD_LIBRARY_PATH").unwrap_or_default();
+    let usual = ["/usr/lib64", "/usr/lib", "/usr/local/lib", "/lib64", "/lib"].map(PathBuf::from);
+    let triple = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&named).collect();
+    folders.push(PathBuf::from(triple));
+    folders.extend(usual);
+    folders
+}
+
+fn found(folders: &[PathBuf]) -> Option<PathBuf> {
+    folders.iter().map(|folder| Path::join(folder, WEBKIT)).find(|path| path.exists())
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use kiosk::view::panel::HealthStand;
+
+    #[test]
+    fn a_display_is_one_that_is_set() {
+        let with = |name: &'static str, value: &'static str| {
+            display(&move |asked| (asked == name).then(|| value.to_owned())).stand
+        };
+        assert_eq!(with("DISPLAY", ":0"), HealthStand::Good);
+        assert_eq!(with("WAYLAND_DISPLAY", "wayland-0"), HealthStand::Good);
+        assert_eq!(with("DISPLAY", ""), HealthStand::Doubtful);
+        assert_eq!(with("HOME", "/"), HealthStand::Doubtful);
+    }
+
+    #[test]
+    fn the_library_is_looked_for_where_the_loader_looks() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().display().to_string();
+        let env = move |name: &str| (name == "LD_LIBRARY_PATH").then(|| folder.clone());
+        assert_eq!(found(&[root.path().to_owned()]), None);
+        std::fs::write(root.path().join(WEBKIT), "").expect("written");
+        assert_eq!(web_view(&env).stand, HealthStand::Good);
+        assert!(web_view(&env).seen.starts_with(&*root.path().to_string_lossy()), "named ones come first");
+    }
+}

@@ -1,0 +1,138 @@
+//! `copresence doctor`: what works on this machine, each with what to do.
+
+mod desktop;
+
+use crate::args::Common;
+use crate::failure::Failure;
+use crate::{ground, output};
+use kiosk::clock::Clock;
+use kiosk::credentials::Vault;
+use kiosk::health::{self, bad, part};
+use kiosk::panel::SettingsFile;
+use kiosk::profile::Profile;
+use kiosk::setup::Target;
+use kiosk::view::panel::{HealthStand, HealthView};
+use sandbox::{Server, Settings};
+use std::net::{Ipv4Addr, SocketAddr};
+
+pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
+    let profiles = health::profiles(common.config.as_deref(), &common.profile);
+    let usable = profiles.stand != HealthStand::Bad;
+    let profile = if usable { Some(ground::profile(common)?) } else { None };
+    let mut told = vec![profiles];
+    told.extend(on_disk(common, profile.as_ref()));
+    if let Some(profile) = profile {
+        told.extend(secrets(profile.clone()).await);
+        told.extend(network(&profile).await);
+    }
+    told.extend([desktop::display(&ground::env), desktop::web_view(&ground::env)]);
+    for view in &told {
+        show(view, common.json);
+    }
+    Ok(exit(&told))
+}
+
+fn on_disk(common: &Common, profile: Option<&Profile>) -> Vec<HealthView> {
+    let disk = match ground::disk(common) {
+        Ok(disk) => disk,
+        Err(failure) => {
+            let remedy = "Make room, check the folder's access rights, or choose another one with --data-dir";
+            return vec![bad(part::DISK, failure.message(), remedy)];
+        }
+    };
+    let out = common.out.clone().or_else(|| profile?.out.clone()).unwrap_or_else(|| disk.default_out());
+    let least = profile.map_or(0, |profile| profile.min_free_space);
+    vec![health::settings(&SettingsFile::open(disk.data.clone())), health::disk(&disk, &out, least)]
+}
+
+/// The keychain may block on a person; not on the runtime's own threads.
+async fn secrets(profile: Profile) -> Vec<HealthView> {
+    let looked = tokio::task::spawn_blocking(move || {
+        let vault = Vault::os();
+        vec![health::keychain(&vault, &profile), health::credentials(&profile, &vault, &ground::env)]
+    });
+    looked.await.unwrap_or_else(|error| vec![bad(part::KEYCHAIN, error, "Try again")])
+}
+
+async fn network(profile: &Profile) -> Vec<HealthView> {
+    let embedded = if profile.is_embedded_sandbox() {
+        match embedded().await {
+            Ok(embedded) => Some(embedded),
+            Err(words) => return vec![bad(part::BACKEND, words, "Check this machine's loopback network")],
+        }
+    } else {
+        None
+    };
+    let target = match &embedded {
+        Some((_, target)) => target.clone(),
+        None => match Target::without_credentials(profile) {
+            Ok(target) => target,
+            Err(error) => return vec![bad(part::BACKEND, error, "Mend the profile")],
+        },
+    };
+    let told = health::backend(profile, &target, || Clock::default().now()).await;
+    if let Some((server, _)) = embedded {
+        server.stop().await;
+    }
+    told
+}
+
+/// The sandbox as a visit would start it.
+async fn embedded() -> Result<(Server, Target), String> {
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = Server::start(Settings::default(), listen).await.map_err(|error| error.to_string())?;
+    let known = server.sandbox().credentials();
+    let login = (known.username.clone(), known.password.clone());
+    let target =
+        Target::embedded_sandbox(server.url(), &server.link_template(), known.api_key.clone(), login)
+            .map_err(|error| error.to_string())?;
+    Ok((server, target))
+}
+
+fn show(view: &HealthView, json: bool) {
+    if json {
+        if let Ok(line) = serde_json::to_string(view) {
+            output::result(format_args!("{line}"));
+        }
+        return;
+    }
+    let stand = match view.stand {
+        HealthStand::Good => "good",
+        HealthStand::Doubtful => "doubtful",
+        HealthStand::Bad => "bad",
+        HealthStand::Unknown => "unknown",
+    };
+    let line = output::tame(&format!("{stand:<9} {:<12} {}", view.part, view.seen));
+    output::result(format_args!("{line}"));
+    if let Some(remedy) = &view.remedy {
+        output::result(format_args!("{:<22} what to do: {}", "", output::tame(remedy)));
+    }
+}
+
+/// Of what is bad, what must be mended first: this machine and its configuration, then credentials, then the network.
+fn exit(told: &[HealthView]) -> u8 {
+    let bad = told.iter().filter(|view| view.stand == HealthStand::Bad);
+    let exits = bad.map(|view| match view.part.as_str() {
+        part::KEYCHAIN | part::CREDENTIALS => 3,
+        part::BACKEND | part::PARTNER | part::CLOCK => 6,
+        _ => 2,
+    });
+    exits.min().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_is_that_of_what_must_be_mended_first() {
+        let ill = |part: &str| bad(part, "ill", "mend it");
+        assert_eq!(
+            exit(&[health::good(part::DISK, "well"), health::doubtful(part::DISPLAY, "none", "get one")]),
+            0
+        );
+        assert_eq!(exit(&[ill(part::BACKEND)]), 6);
+        assert_eq!(exit(&[ill(part::BACKEND), ill(part::CREDENTIALS)]), 3);
+        assert_eq!(exit(&[ill(part::BACKEND), ill(part::CREDENTIALS), ill(part::DISK)]), 2);
+    }
+}

@@ -1,0 +1,299 @@
+//! Whether the backend can be reached, by a request that costs nothing and carries no credential; and, by the `Date`
+//! of its answer, whether this machine's clock is right.
+
+use super::{bad, doubtful, good, part, unknown};
+use crate::profile::Profile;
+use crate::setup::Target;
+use crate::view::panel::HealthView;
+use client::probe::{Probe, Prober, Reply};
+use client::{Call, CallError, CauseKind, RedeemRoute, TimeOuts, TokenSource};
+use http::{Method, header};
+use jiff::Timestamp;
+use std::time::Duration;
+use url::Url;
+
+/// A clock further off than this breaks time-limited tokens and, sooner or later, TLS.
+const CLOCK_MAY_BE_OFF: Duration = Duration::from_mins(2);
+/// Somebody waits in front of the panel.
+const PATIENCE: TimeOuts = TimeOuts {
+    connect: Duration::from_secs(5),
+    read: Duration::from_secs(5),
+    total: Duration::from_secs(10),
+};
+
+/// The backend, the partner's own where there is one, and the clock. Asks each host once: `HEAD`, no credential.
+pub async fn backend(profile: &Profile, target: &Target, now: impl Fn() -> Timestamp) -> Vec<HealthView> {
+    let mut told = Vec::new();
+    let mut dates = Vec::new();
+    for (part, url) in hosts(profile, target) {
+        let before = now();
+        let came = head(&url).await;
+        let after = now();
+        if let Ok(reply) = &came
+            && let Some(date) = date(reply)
+        {
+            dates.push(off(date, before, after));
+        }
+        told.push(judge(part, &url, &came));
+    }
+    told.push(clock(&dates, target.embedded_sandbox));
+    told
+}
+
+/// Each host once.
+fn hosts(profile: &Profile, target: &Target) -> Vec<(&'static str, Url)> {
+    let mut hosts = vec![(part::BACKEND, target.api_url.clone())];
+    if let TokenSource::Partner(partner) = &profile.source {
+        hosts.push((part::PARTNER, partner.url.clone()));
+    }
+    if let RedeemRoute::Partner { url, .. } = &profile.redeem {
+        hosts.push((part::PARTNER, url.clone()));
+    }
+    let mut origins = Vec::new();
+    hosts.retain(|(_, url)| {
+        let new = !origins.contains(&url.origin());
+        origins.push(url.origin());
+        new
+    });
+    hosts
+}
+
+async fn head(url: &Url) -> Result<Reply, CallError> {
+    let never = |words: String| CallError::NeverSent(client::Cause { kind: CauseKind::Other, words });
+    let prober = Prober::new(PATIENCE, url.scheme() == "https").map_err(|error| never(error.to_string()))?;
+    let probe = Probe {
+        call: Call::Login,
+        method: Method::HEAD,
+        url: url.clone(),
+        headers: Vec::new(),
+        body: None,
+        token_pointer: None,
+        limit: client::MAX_BODY,
+    };
+    prober.send(probe).await.map_err(|error| never(error.to_string()))?.reply
+}
+
+fn judge(part: &str, url: &Url, came: &Result<Reply, CallError>) -> HealthView {
+    let host = url.host_str().unwrap_or_default();
+    match came {
+        Ok(reply) => answered(part, host, url, reply),
+        Err(CallError::NeverSent(cause)) => {
+            let remedy = match cause.kind {
+                CauseKind::NameNotFound => {
+                    "DNS: check that this machine is on the network, and the host's name in the profile's `api_url`"
+                }
+                CauseKind::ConnectionRefused => {
+                    "TCP: nothing listens there. Check the port in the profile's `api_url`, and that the backend runs"
+                }
+                CauseKind::Unreachable => "TCP: check cable, Wi-Fi and gateway of this machine",
+                CauseKind::TimedOut => {
+                    "TCP: a firewall may swallow it. Check that this network lets the host through, or set HTTPS_PROXY"
+                }
+                CauseKind::Tls => {
+                    "TLS: check this machine's clock and its root certificates (Debian: ca-certificates); a network \
+                     that looks into connections needs its own in SSL_CERT_FILE"
+                }
+                CauseKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
+                CauseKind::Other => "Check the network, the proxy and the profile's `api_url`",
+            };
+            bad(part, format_args!("{host}: {cause}"), remedy)
+        }
+        Err(CallError::Unanswered(evidence)) if evidence.status.is_none() => bad(
+            part,
+            format_args!("{host}: connected, and no answer came ({evidence})"),
+            "HTTP: what listens there speaks no HTTP, or is stuck. Check the port in the profile's `api_url`, and the \
+             backend itself",
+        ),
+        Err(error) => doubtful(
+            part,
+            format_args!("{host}: answered, and the answer broke off ({error})"),
+            "Check the network between here and the backend",
+        ),
+    }
+}
+
+fn answered(part: &str, host: &str, url: &Url, reply: &Reply) -> HealthView {
+    let status = reply.status;
+    match status {
+        511 => bad(
+            part,
+            format_args!("{host}: this network asks for a login first (511)"),
+            "Open a browser on this machine and log in to the network",
+        ),
+        500.. => doubtful(
+            part,
+            format_args!("{host}: reached, and failing ({status})"),
+            "Wait; if it stays, tell the backend's operators",
+        ),
+        300..400 => match elsewhere(url, reply) {
+            Some(to) => doubtful(
+                part,
+                format_args!("{host}: reached, and redirects to {to} ({status})"),
+                "If that is this network's login page, log in with a browser; else mend the profile's `api_url`",
+            ),
+            None => good(part, format_args!("{host}: reached ({status})")),
+        },
+        _ => good(part, format_args!("{host}: reached ({status})")),
+    }
+}
+
+/// Another host that it redirects to.
+fn elsewhere(url: &Url, reply: &Reply) -> Option<String> {
+    let location = reply.headers.get(header::LOCATION)?.to_str().ok()?;
+    let to = url.join(location).ok()?;
+    let host = to.host_str()?.to_owned();
+    (to.host_str() != url.host_str()).then_some(host)
+}
+
+fn date(reply: &Reply) -> Option<Timestamp> {
+    let date = reply.headers.get(header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
+}
+
+/// Seconds that this machine's clock is ahead (below 0: behind) of a date that was written between two moments.
+fn off(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
+    if date < before {
+        before.duration_since(date).as_secs()
+    } else if date > after {
+        -date.duration_since(after).as_secs()
+    } else {
+        0
+    }
+}
+
+fn clock(off: &[i64], embedded: bool) -> HealthView {
+    let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
+        return unknown(part::CLOCK, "no answer told the time");
+    };
+    if embedded {
+        return unknown(part::CLOCK, "the embedded sandbox has this machine's own clock");
+    }
+    if worst.unsigned_abs() <= CLOCK_MAY_BE_OFF.as_secs() {
+        return good(part::CLOCK, "agrees with the backend's");
+    }
+    let way = if worst > 0 { "ahead of" } else { "behind" };
+    let by = humantime::format_duration(Duration::from_secs(worst.unsigned_abs()));
+    let remedy = "Set it by the network (`timedatectl set-ntp true`; the system's date and time settings)";
+    doubtful(part::CLOCK, format_args!("{by} {way} the backend's"), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profiles;
+    use crate::view::panel::HealthStand;
+    use std::net::SocketAddr;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    fn now() -> Timestamp {
+        "2026-11-22T10:00:00Z".parse().expect("a time")
+    }
+
+    /// Answers one connection with these bytes, and gives what it was asked.
+    async fn answers(bytes: &'static [u8]) -> (SocketAddr, tokio::task::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let asked = tokio::spawn(async move {
+            let (mut line, _) = listener.accept().await.expect("a connection");
+            let mut request = vec![0; 8192];
+            let count = line.read(&mut request).await.expect("a request");
+            line.write_all(bytes).await.expect("written");
+            String::from_utf8_lossy(&request[..count]).into_owned()
+        });
+        (address, asked)
+    }
+
+    fn at(url: &str) -> (Profile, Target) {
+        crate::install_crypto();
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("profiles.toml");
+        let text = format!("[profiles.live]\napi_url = \"{url}\"\nlink = \"https://b.test/{{token}}\"\n");
+        std::fs::write(&path, text).expect("written");
+        let profile = Profiles::load(Some(&path)).and_then(|all| all.get("live")).expect("usable");
+        let target = Target::without_credentials(&profile).expect("a target");
+        (profile, target)
+    }
+
+    async fn look(url: &str) -> Vec<HealthView> {
+        let (profile, target) = at(url);
+        backend(&profile, &target, now).await
+    }
+
+    fn stands(told: &[HealthView]) -> Vec<(&str, HealthStand)> {
+        told.iter().map(|view| (view.part.as_str(), view.stand)).collect()
+    }
+
+    #[tokio::test]
+    async fn any_answer_is_reached_and_tells_the_time_and_nothing_secret_is_sent() {
+        let told =
+            b"HTTP/1.1 403 Forbidden\r\nDate: Sun, 22 Nov 2026 09:59:10 GMT\r\nContent-Length: 0\r\n\r\n";
+        let (address, asked) = answers(told).await;
+        let told = look(&format!("http://{address}/parse")).await;
+        assert_eq!(stands(&told), [("backend", HealthStand::Good), ("clock", HealthStand::Good)], "{told:?}");
+        let asked = asked.await.expect("asked").to_lowercase();
+        assert!(asked.starts_with("head /parse ") && !asked.contains("x-copresence"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_off_is_said_with_its_way() {
+        let told = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:02:01 GMT\r\nContent-Length: 0\r\n\r\n";
+        let (address, _asked) = answers(told).await;
+        let told = look(&format!("http://{address}/")).await;
+        let clock = told.last().expect("told");
+        assert_eq!((clock.stand, clock.seen.as_str()), (HealthStand::Doubtful, "2m 1s behind the backend's"));
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_the_way_is_told_apart() {
+        let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound");
+        let refused = look(&format!("http://{nobody}/")).await;
+        assert_eq!(stands(&refused), [("backend", HealthStand::Bad), ("clock", HealthStand::Unknown)]);
+        assert!(refused[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TCP")), "{refused:?}");
+
+        let (address, _asked) = answers(b"SSH-2.0-OpenSSH\r\n").await;
+        let no_http = look(&format!("http://{address}/")).await;
+        assert_eq!(no_http[0].stand, HealthStand::Bad);
+        assert!(no_http[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("HTTP")), "{no_http:?}");
+
+        let (address, _asked) = answers(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        let no_tls = look(&format!("https://{address}/")).await;
+        assert_eq!(no_tls[0].stand, HealthStand::Bad);
+        assert!(no_tls[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TLS")), "{no_tls:?}");
+
+        let name = look("http://nowhere.invalid/").await;
+        assert_eq!(name[0].stand, HealthStand::Bad);
+        assert!(name[0].seen.starts_with("nowhere.invalid: "), "{name:?}");
+    }
+
+    #[tokio::test]
+    async fn a_captive_portal_and_a_failing_backend_are_doubtful() {
+        let portal = b"HTTP/1.1 302 Found\r\nLocation: http://login.hotel.test/\r\nContent-Length: 0\r\n\r\n";
+        let (address, _asked) = answers(portal).await;
+        let told = look(&format!("http://{address}/")).await;
+        assert_eq!(told[0].stand, HealthStand::Doubtful);
+        assert!(told[0].seen.contains("login.hotel.test"), "{told:?}");
+        let (address, _asked) = answers(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
+        assert_eq!(look(&format!("http://{address}/")).await[0].stand, HealthStand::Doubtful);
+        let own = b"HTTP/1.1 301 Moved\r\nLocation: /parse/\r\nContent-Length: 0\r\n\r\n";
+        let (address, _asked) = answers(own).await;
+        assert_eq!(look(&format!("http://{address}/")).await[0].stand, HealthStand::Good);
+    }
+
+    #[test]
+    fn a_partners_own_host_is_looked_at_too_and_each_once() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("profiles.toml");
+        let text = "[profiles.game]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n\
+                    [profiles.game.partner]\nurl = \"https://game.test/token\"\nredeem_url = \"https://game.test/redeem\"\n";
+        std::fs::write(&path, text).expect("written");
+        let profile = Profiles::load(Some(&path)).and_then(|all| all.get("game")).expect("usable");
+        let target = Target::without_credentials(&profile).expect("a target");
+        let hosts: Vec<_> =
+            hosts(&profile, &target).iter().map(|(part, url)| (*part, url.to_string())).collect();
+        assert_eq!(
+            hosts,
+            [("backend", "https://a.test/".into()), ("partner", "https://game.test/token".into())]
+        );
+    }
+}
