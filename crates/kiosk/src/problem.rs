@@ -3,6 +3,8 @@
 //! The codes of a visit's endings and faults are `visit`'s; a test holds this table to cover them all.
 
 use crate::view::Problem;
+use client::SetupError;
+use vault::VaultError;
 use visit::Outcome;
 
 struct Words {
@@ -183,6 +185,37 @@ const TABLE: &[Words] = &[
         "Check the data folder's disk and access rights",
         true,
     ),
+    words("setting_unfit", STAFF, "That cannot be set.", "Choose what is named", false),
+    words(
+        "logo_unfit",
+        STAFF,
+        "That is no logo.",
+        "Choose a PNG of at most 2 MiB and 4096 pixels a side",
+        false,
+    ),
+    words(
+        "not_the_sandbox",
+        STAFF,
+        "The backend in use is not the sandbox.",
+        "Choose its profile first",
+        false,
+    ),
+    words(
+        "sandbox_failed",
+        STAFF,
+        "The embedded sandbox cannot do that.",
+        "Mend what is named, then try again",
+        true,
+    ),
+    words(
+        "display_failed",
+        STAFF,
+        "The window could not be made so.",
+        "Check the monitor and its cable",
+        true,
+    ),
+    words("visit_unknown", STAFF, "There is no such visit.", "Look at the history anew", false),
+    words("visit_goes_on", STAFF, "That visit goes on.", "Wait for its end, then forget it", true),
 ];
 
 /// What only an operator meets.
@@ -211,6 +244,33 @@ pub fn problem(code: &str, detail: Option<&str>) -> Problem {
 /// The words for an ending.
 pub fn of_outcome(outcome: &Outcome) -> Problem {
     problem(outcome.code(), outcome.detail())
+}
+
+/// The word for what keeps a backend from being asked.
+pub(crate) fn setup_code(error: &SetupError) -> &'static str {
+    match error {
+        SetupError::MissingApiKey { .. }
+        | SetupError::MissingSession
+        | SetupError::IncompleteLogin
+        | SetupError::MissingPartnerKey { .. } => "credentials_missing",
+        _ => "configuration",
+    }
+}
+
+/// The words for what keeps a backend from being asked.
+pub fn of_setup(error: &SetupError) -> Problem {
+    problem(setup_code(error), Some(&error.to_string()))
+}
+
+/// The keychain's failure, in its own words.
+pub fn of_vault(error: &VaultError) -> Problem {
+    Problem {
+        code: error.code().replace('-', "_"),
+        visitor: STAFF.to_owned(),
+        operator: format!("{error}."),
+        hint: error.remedy().trim_end_matches('.').to_owned(),
+        retry_helps: true,
+    }
 }
 
 /// One message for an operator: what happened, and what to do.

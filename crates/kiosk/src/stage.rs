@@ -22,11 +22,16 @@ pub(crate) struct HostFacts {
 impl HostFacts {
     /// A folder as people read it.
     fn for_people(&self, directory: &str) -> String {
-        let home = self.home.as_deref().filter(|home| home.parent().is_some());
-        match home.and_then(|home| Path::new(directory).strip_prefix(home).ok()) {
-            Some(below) => Path::new("~").join(below).display().to_string(),
-            None => directory.to_owned(),
-        }
+        for_people(directory, self.home.as_deref())
+    }
+}
+
+/// A path as people read it: `~/…` below the home folder.
+pub(crate) fn for_people(path: &str, home: Option<&Path>) -> String {
+    let home = home.filter(|home| home.parent().is_some());
+    match home.and_then(|home| Path::new(path).strip_prefix(home).ok()) {
+        Some(below) => Path::new("~").join(below).display().to_string(),
+        None => path.to_owned(),
     }
 }
 

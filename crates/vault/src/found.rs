@@ -50,6 +50,17 @@ impl Found {
         }
     }
 
+    /// What may be shown of the credential of `slot`: `…3f`, or `…` of a short one.
+    pub fn masked(&self, slot: Slot) -> Option<String> {
+        match slot {
+            Slot::ApiKey => self.api_key.as_ref().map(|found| found.0.masked()),
+            Slot::SessionToken => self.session_token.as_ref().map(|found| found.0.masked()),
+            Slot::Username => self.username.as_ref().map(|found| found.0.masked()),
+            Slot::Password => self.password.as_ref().map(|found| found.0.masked()),
+            Slot::PartnerKey => self.partner_key.as_ref().map(|found| found.0.masked()),
+        }
+    }
+
     fn put(&mut self, slot: Slot, value: &str, origin: Origin) {
         match slot {
             Slot::ApiKey => self.api_key = Some((ApiKey::new(value), origin)),

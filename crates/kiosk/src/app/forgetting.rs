@@ -89,7 +89,7 @@ impl Kiosk {
 }
 
 /// What is left of what was to be forgotten.
-fn unforgotten(forgotten: Result<Forgotten, String>) -> Option<Problem> {
+pub(crate) fn unforgotten(forgotten: Result<Forgotten, String>) -> Option<Problem> {
     let detail = match forgotten {
         Ok(Forgotten { left, held, .. }) if left.is_empty() && held.is_empty() => return None,
         Ok(Forgotten { left, held, .. }) => {

@@ -5,6 +5,7 @@ mod forgetting;
 mod state;
 
 pub use backing::Backing;
+pub(crate) use forgetting::unforgotten;
 
 use crate::clock::Clock;
 use crate::drive::{Leave, Parts, Teller, drive};
@@ -347,14 +348,8 @@ impl Kiosk {
 
 /// Why no visit can be driven.
 fn unready(error: &SetupError) -> LineEvent {
-    let missing = matches!(
-        error,
-        SetupError::MissingApiKey { .. }
-            | SetupError::MissingSession
-            | SetupError::IncompleteLogin
-            | SetupError::MissingPartnerKey { .. }
-    );
-    let (code, exit) = if missing { ("credentials_missing", 3) } else { ("configuration", 2) };
+    let code = problem::setup_code(error);
+    let exit = if code == "credentials_missing" { 3 } else { 2 };
     ended(code, exit, &error.to_string())
 }
 

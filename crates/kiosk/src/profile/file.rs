@@ -66,8 +66,8 @@ pub enum ProfileError {
     },
 }
 
-/// All profiles: the file's, and the built-in `sandbox`.
-#[derive(Debug, Clone)]
+/// All profiles: the file's, and the built-in `sandbox`. The default is that one alone.
+#[derive(Debug, Clone, Default)]
 pub struct Profiles {
     path: PathBuf,
     written: BTreeMap<String, Written>,

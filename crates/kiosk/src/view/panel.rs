@@ -66,7 +66,7 @@ pub struct ProfileChoice {
 /// A credential, as far as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct CredentialView {
-    /// Its stable word, as in `api_key`.
+    /// Its stable word, as in `api-key`.
     pub slot: String,
     /// Its last two characters, when it is set and long enough to tell them.
     pub ends_in: Option<String>,

@@ -1,0 +1,200 @@
+//! What the panel shows, gathered.
+
+use super::settings::IDLE_SECONDS;
+use super::sources::Sources;
+use crate::app::Backing;
+use crate::credentials::{self, Found, Origin, Slot};
+use crate::history::FileState;
+use crate::problem::{of_vault, problem};
+use crate::profile::Profiles;
+use crate::setup::{Disk, Target};
+use crate::stage::for_people;
+use crate::view::Problem;
+use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
+use std::path::PathBuf;
+use store::{StoreError, VisitDetail, VisitId, VisitRecord};
+
+/// The languages that visitors can be met in: those of `locales/`.
+pub const LANGUAGES: [&str; 6] = ["de", "en", "es", "fr", "ja", "zh-Hans"];
+
+/// The most visits that the history shows.
+const MOST_SHOWN: u32 = 500;
+const ATTRACT_LENGTH: usize = 120;
+const CONSENT_LENGTH: usize = 600;
+
+/// Every profile that there is, and what is wrong with it; the file's path.
+pub(super) fn profiles(sources: &Sources, in_use: &str) -> (Vec<ProfileChoice>, String) {
+    match Profiles::load(sources.config.as_deref()) {
+        Ok(profiles) => {
+            let choices = profiles.names().into_iter().map(|name| choice(&profiles, name)).collect();
+            (choices, for_people(&profiles.path().display().to_string(), dirs::home_dir().as_deref()))
+        }
+        Err(error) => {
+            let name = in_use.to_owned();
+            let path = sources.config.clone().unwrap_or_else(crate::profile::default_config_path);
+            let flaw = Some(error.to_string());
+            (vec![ProfileChoice { name, host: None, flaw }], path.display().to_string())
+        }
+    }
+}
+
+fn choice(profiles: &Profiles, name: String) -> ProfileChoice {
+    let target = profiles.get(&name).map_err(|error| error.to_string()).and_then(|profile| {
+        if profile.is_embedded_sandbox() {
+            return Ok(None);
+        }
+        Target::without_credentials(&profile).map(Some).map_err(|error| error.to_string())
+    });
+    match target {
+        Ok(target) => ProfileChoice { name, host: target.map(|target| target.host()), flaw: None },
+        Err(flaw) => ProfileChoice { name, host: None, flaw: Some(flaw) },
+    }
+}
+
+/// The credentials that the profile in use can need, none of their values; and why the keychain cannot be asked.
+/// Blocks on it.
+pub(super) fn credentials(sources: &Sources, backing: &Backing) -> (Vec<CredentialView>, Option<Problem>) {
+    let profile = &backing.profile;
+    if profile.is_embedded_sandbox() {
+        return (Vec::new(), None);
+    }
+    let (found, trouble) = match credentials::find(profile, &sources.vault, &*sources.env) {
+        Ok(found) => {
+            let note = found.note.as_ref().map(of_vault);
+            (found, note)
+        }
+        Err(error) => (Found::default(), Some(of_vault(&error))),
+    };
+    let view = |slot: Slot| {
+        let origin = found.origin(slot).map(|origin| match origin {
+            Origin::Environment => "environment",
+            Origin::ThisRun => "this run",
+            Origin::Keychain => "keychain",
+        });
+        let ends_in = found.masked(slot).map(|masked| masked.trim_start_matches('…').to_owned());
+        CredentialView {
+            slot: slot.word().to_owned(),
+            ends_in: ends_in.filter(|end| !end.is_empty()),
+            set: origin.is_some(),
+            origin: origin.map(str::to_owned),
+        }
+    };
+    (credentials::wanted(profile).into_iter().map(view).collect(), trouble)
+}
+
+/// What an operator may set, tidied up: an empty text is none.
+///
+/// # Errors
+/// `setting_unfit` says which, and what it may be.
+pub(super) fn fit(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
+    let unfit = |words: String| Err(problem("setting_unfit", Some(&words)));
+    let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let (attract_text, consent) = (tidy(display.attract_text), tidy(display.consent));
+    for (what, text, most) in
+        [("attract_text", &attract_text, ATTRACT_LENGTH), ("consent", &consent, CONSENT_LENGTH)]
+    {
+        if text.as_ref().is_some_and(|text| text.chars().count() > most) {
+            return unfit(format!("`{what}` has at most {most} characters"));
+        }
+    }
+    if !IDLE_SECONDS.contains(&display.idle_seconds) {
+        let (least, most) = (IDLE_SECONDS.start(), IDLE_SECONDS.end());
+        return unfit(format!("`idle_seconds` is {least} to {most}, and not {}", display.idle_seconds));
+    }
+    let language = tidy(display.language);
+    if let Some(language) = language.as_deref().filter(|language| !LANGUAGES.contains(language)) {
+        return unfit(format!("`language` is one of {}, and not {language}", LANGUAGES.join(", ")));
+    }
+    Ok(DisplaySettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
+}
+
+/// The past visits, the newest first. Blocks on the disk.
+pub(super) fn past(disk: &Disk, live: &[VisitId], asset_base: &str) -> Result<Vec<PastVisit>, StoreError> {
+    let mut past = Vec::new();
+    for record in disk.journal.latest(MOST_SHOWN)? {
+        let id = record.start.id;
+        // Forgotten meanwhile: then there is nothing to show.
+        if let Some(detail) = disk.journal.visit(&id)? {
+            past.push(past_visit(&detail, live.contains(&id), asset_base));
+        }
+    }
+    Ok(past)
+}
+
+fn past_visit(detail: &VisitDetail, live: bool, asset_base: &str) -> PastVisit {
+    let VisitRecord { start, ending, .. } = &detail.visit;
+    let directory = ending.as_ref().and_then(|ending| ending.directory.as_ref());
+    let whole = || {
+        detail.files.iter().filter_map(|file| match file.state {
+            FileState::Whole { bytes, .. } => Some((file.name.as_str(), bytes)),
+            _ => None,
+        })
+    };
+    let portrait = whole().map(|(name, _)| name).find(|name| is_portrait(name));
+    let portrait = portrait.filter(|_| directory.is_some());
+    let words = match ending {
+        Some(ending) => problem(&ending.code, None).operator,
+        None if live => "It goes on.".to_owned(),
+        None => "It was broken off, and nobody has finished it yet.".to_owned(),
+    };
+    let home = dirs::home_dir();
+    PastVisit {
+        visit: start.id.to_string(),
+        started_at: start.started_at.to_string(),
+        profile: start.profile.clone(),
+        ended: ending.as_ref().map(|ending| ending.code.clone()),
+        words,
+        directory: directory.map(|path| for_people(&path.display().to_string(), home.as_deref())),
+        bytes: whole().map(|(_, bytes)| bytes).sum(),
+        portrait: portrait.map(|name| format!("{asset_base}/past/{}/{name}", start.id)),
+        live,
+    }
+}
+
+fn is_portrait(name: &str) -> bool {
+    std::path::Path::new(name).extension().is_some_and(|extension| extension == "png")
+}
+
+/// The portrait of a past visit, by the name that the journal has; nothing else in its folder. Blocks on the disk.
+pub(super) fn past_portrait(disk: &Disk, visit: &str, name: &str) -> Option<PathBuf> {
+    let detail = disk.journal.visit(&visit.parse().ok()?).ok()??;
+    let is_whole = |file: &store::FileRecord| matches!(file.state, FileState::Whole { .. });
+    detail.files.iter().find(|file| file.name == name && is_portrait(name) && is_whole(file))?;
+    Some(detail.visit.ending?.directory?.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::panel::Settings;
+
+    #[test]
+    fn the_languages_are_those_of_the_catalogues() {
+        let locales = concat!(env!("CARGO_MANIFEST_DIR"), "/../../locales");
+        let names = std::fs::read_dir(locales).expect("there").map(|entry| entry.expect("entry").file_name());
+        let names = names.filter_map(|name| Some(name.to_str()?.strip_suffix(".ftl")?.to_owned()));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        assert_eq!(names, LANGUAGES);
+    }
+
+    #[test]
+    fn what_is_set_is_tidied_and_bounded() {
+        let base = || Settings::default().display;
+        let text = |text: &str| Some(text.to_owned());
+        let fitted = fit(DisplaySettings { attract_text: text("  Hello "), consent: text(" "), ..base() });
+        let fitted = fitted.expect("it fits");
+        assert_eq!((fitted.attract_text.as_deref(), fitted.consent), (Some("Hello"), None));
+        for (unfit, says) in [
+            (DisplaySettings { idle_seconds: 14, ..base() }, "idle_seconds"),
+            (DisplaySettings { idle_seconds: 3601, ..base() }, "idle_seconds"),
+            (DisplaySettings { language: text("xx"), ..base() }, "zh-Hans"),
+            (DisplaySettings { attract_text: text(&"ä".repeat(121)), ..base() }, "attract_text"),
+            (DisplaySettings { consent: text(&"x".repeat(601)), ..base() }, "consent"),
+        ] {
+            let refused = fit(unfit).expect_err("refused");
+            assert!(refused.code == "setting_unfit" && refused.operator.contains(says), "{refused:?}");
+        }
+        assert!(fit(DisplaySettings { attract_text: text(&"ä".repeat(120)), ..base() }).is_ok());
+    }
+}
