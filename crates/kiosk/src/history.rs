@@ -72,6 +72,7 @@ fn one(disk: &Disk, record: &VisitRecord, forgotten: &mut Forgotten) -> Result<(
     if let Some(partial) = AvatarFolder::reopen(&record.start.out_dir, &id, day)? {
         partial.discard()?;
     }
+    disk.data.forget_inspected(&id)?;
     if disk.journal.forget(&claim)?.is_some() {
         forgotten.visits.push(id);
     }

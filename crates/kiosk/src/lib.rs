@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod drive;
 pub mod health;
 pub mod history;
+pub mod inspector;
 pub mod line;
 pub mod panel;
 pub mod problem;

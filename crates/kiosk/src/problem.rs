@@ -155,6 +155,13 @@ const TABLE: &[Words] = &[
     ),
     words("interrupted", "See you!", "Interrupted.", "`copresence recover` finishes what was redeemed", true),
     words(
+        "not_recorded",
+        "This cannot be shown any more.",
+        "The exchanges of this visit are not remembered any more.",
+        "The latest visits since the program's start are; start the next one and look again",
+        false,
+    ),
+    words(
         "configuration",
         "This console is not set up yet. Please tell the staff.",
         "The configuration is wrong.",

@@ -93,13 +93,17 @@ impl Target {
     /// # Errors
     /// [`SetupError`] names the credential that is missing for the profile's way to a token.
     pub fn api(&self, profile: &Profile, recorder: Arc<dyn Recorder>) -> Result<Api, SetupError> {
-        let backend = Backend {
+        Api::new(self.backend(profile), self.credentials.clone(), profile.network, recorder)
+    }
+
+    /// The profile's routes to it.
+    pub fn backend(&self, profile: &Profile) -> Backend {
+        Backend {
             base_url: self.api_url.clone(),
             login: profile.login.clone(),
             source: profile.source.clone(),
             redeem: profile.redeem.clone(),
-        };
-        Api::new(backend, self.credentials.clone(), profile.network, recorder)
+        }
     }
 
     /// For downloads alone, which carry no credential and therefore need none.

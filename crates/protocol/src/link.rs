@@ -31,6 +31,16 @@ impl LinkTemplate {
         self.0.replace(PLACEHOLDER, &encoded)
     }
 
+    /// The token of a link that [`fill`](Self::fill) made, as it stands there: percent-encoded.
+    pub fn encoded_token<'a>(&self, link: &'a str) -> Option<&'a str> {
+        let places = self.0.matches(PLACEHOLDER).count();
+        let around = self.0.len() - places * PLACEHOLDER.len();
+        let length = link.len().checked_sub(around)? / places;
+        let start = self.0.find(PLACEHOLDER)?;
+        let token = link.get(start..start + length)?;
+        (self.0.replace(PLACEHOLDER, token) == link).then_some(token)
+    }
+
     /// The template as given.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -68,12 +78,24 @@ mod tests {
         assert!("copresence://new?exportToken={token}".parse::<LinkTemplate>().is_ok());
     }
 
+    fn percent_decoded(text: &str) -> String {
+        let pairs = format!("x={text}");
+        url::form_urlencoded::parse(pairs.as_bytes()).next().expect("a pair").1.into_owned()
+    }
+
     proptest! {
         #[test]
         fn the_phone_reads_the_very_token(raw in "[!-~]{1,80}") {
             let token = ExportToken::new(raw.clone()).expect("visible ASCII");
             let template: LinkTemplate = "https://a.test/p?exportToken={token}".parse().expect("a template");
-            let url = Url::parse(&template.fill(&token)).expect("a URL");
+            let link = template.fill(&token);
+            let encoded = template.encoded_token(&link).expect("it is in there");
+            prop_assert_eq!(percent_decoded(encoded), raw.clone());
+            let twice: LinkTemplate = "copresence://{token}/and?t={token}#x".parse().expect("a template");
+            let both = twice.fill(&token);
+            prop_assert_eq!(twice.encoded_token(&both), Some(encoded));
+            prop_assert_eq!(twice.encoded_token(&link), None);
+            let url = Url::parse(&link).expect("a URL");
             let read = url.query_pairs().find(|(k, _)| k == "exportToken").map(|(_, v)| v.into_owned());
             prop_assert_eq!(read, Some(raw));
         }

@@ -6,6 +6,8 @@
 //! DATA/live/<visit id>.lock          held by the process that drives the visit
 //! DATA/live.lock                     held while locks are taken or cleaned
 //! DATA/incomplete/<date>-<visit id>/ avatars of which not every file came
+//! DATA/inspector/                    exchanges that an integrator saved
+//! DATA/reports/                      reports of checks that an integrator saved
 //! DATA/settings.toml, logo.png       what the operator set ([`crate::HostFile`])
 //! ```
 //! Everything made here is private: folders 0700, files 0600. A data folder that was there before keeps its own mode.

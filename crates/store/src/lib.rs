@@ -19,6 +19,7 @@ mod flaw;
 mod folder;
 mod format;
 mod host_file;
+mod host_folder;
 mod journal;
 mod manifest;
 mod names;
@@ -34,6 +35,7 @@ pub use error::StoreError;
 pub use folder::AvatarFolder;
 pub use format::{Format, HEAD, contradicts, glb_length};
 pub use host_file::HostFile;
+pub use host_folder::HostFolder;
 pub use journal::{
     Ending, FileProgress, FileRecord, FileState, Forgotten, Fragment, Journal, Kept, Phase, PlannedFile,
     Reading, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile,

@@ -35,6 +35,9 @@ impl Kiosk {
         let kiosk = self.clone();
         self.tasks.spawn_blocking(move || {
             let swept = history::forget_before(&kiosk.setup.disk, Some(before));
+            for visit in swept.iter().flat_map(|forgotten| &forgotten.visits) {
+                kiosk.inspector.forget(*visit);
+            }
             // A visit that is held goes on, and its turn comes.
             let swept = swept.map(|forgotten| Forgotten { held: Vec::new(), ..forgotten });
             if let Some(problem) = unforgotten(swept.map_err(|error| error.to_string())) {
@@ -60,6 +63,7 @@ impl Kiosk {
             gone.cancelled().await;
             let disk = kiosk.setup.disk.clone();
             let forgotten = tokio::task::spawn_blocking(move || history::forget(&disk, &id)).await;
+            kiosk.inspector.forget(id);
             let forgotten = match forgotten {
                 Ok(Ok(forgotten)) => Ok(forgotten.unwrap_or_default()),
                 Ok(Err(error)) => Err(error.to_string()),

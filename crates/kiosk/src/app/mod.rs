@@ -9,6 +9,7 @@ pub(crate) use forgetting::unforgotten;
 
 use crate::clock::Clock;
 use crate::drive::{Leave, Parts, Teller, drive};
+use crate::inspector::Inspector;
 use crate::line::{Line, LineEvent};
 use crate::problem;
 use crate::profile::Profile;
@@ -59,6 +60,7 @@ pub struct Kiosk {
     opened: Timestamp,
     state: Arc<Mutex<State>>,
     snapshots: Arc<watch::Sender<Snapshot>>,
+    inspector: Inspector,
     tasks: TaskTracker,
     stopping: CancellationToken,
     /// Held while earlier visits are taken up: once at a time.
@@ -86,6 +88,7 @@ impl Kiosk {
             opened: clock.now(),
             state: Arc::new(Mutex::new(State::new(InUse::new(backing)))),
             snapshots: Arc::new(watch::Sender::new(first)),
+            inspector: Inspector::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             finishing: Arc::default(),
@@ -117,6 +120,11 @@ impl Kiosk {
         let state = self.lock();
         let live = state.guests.iter().filter(|(_, guest)| !guest.gone.is_cancelled());
         live.map(|(id, _)| *id).collect()
+    }
+
+    /// What visits did and which exchanges they had, for the integrator.
+    pub fn inspector(&self) -> &Inspector {
+        &self.inspector
     }
 
     /// The data folder.
@@ -262,12 +270,14 @@ impl Kiosk {
         let gone = CancellationToken::new();
         // Dropped with the task, however that ends.
         let ending = gone.clone().drop_guard();
-        let api = at.api();
+        let api = at.api().map(|api| self.inspector.follow(id, &api, target, profile));
         state.show(id, Guest { stage: Stage::new(id.to_string()), at, left, ends, gone });
         let api = match api {
             Ok(api) => api,
             Err(error) => {
-                return state.take(&Line { visit: id, at: self.clock.now(), event: unready(&error) });
+                let line = Line { visit: id, at: self.clock.now(), event: unready(&error) };
+                self.inspector.take(&line);
+                return state.take(&line);
             }
         };
         let parts = setup.disk.parts(api, self.clock, self.teller());
@@ -295,6 +305,7 @@ impl Kiosk {
             return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
         };
         let api = api.map_err(|error| error.to_string())?;
+        let api = self.inspector.follow(unfinished.visit.start.id, &api, target, profile);
         Ok(setup.disk.parts(api, self.clock, self.teller()).within(profile))
     }
 
@@ -305,6 +316,7 @@ impl Kiosk {
     }
 
     fn take(&self, line: &Line) {
+        self.inspector.take(line);
         let mut state = self.lock();
         state.take(line);
         if let LineEvent::Invited { expires_at: Some(at), .. } = &line.event

@@ -5,6 +5,7 @@ mod booth;
 mod downloads;
 mod forget;
 mod house;
+mod inspector;
 mod kept;
 mod recover;
 mod redeem;

@@ -1,0 +1,303 @@
+//! What is remembered of the latest visits: bounded in every way, the oldest let go.
+
+use client::{Backend, Exchange, Redactor};
+use jiff::Timestamp;
+use protocol::LinkTemplate;
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+use store::VisitId;
+
+/// How much is remembered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) visits: usize,
+    pub(super) exchanges: usize,
+    /// Of exchanges and steps together, about.
+    pub(super) bytes: usize,
+}
+
+pub(super) const BOUNDS: Bounds = Bounds { visits: 50, exchanges: 2_000, bytes: 16 * 1024 * 1024 };
+
+/// What a thing weighs beside its texts.
+const OVERHEAD: usize = 256;
+
+#[derive(Debug)]
+pub(super) struct Memory {
+    bounds: Bounds,
+    /// In the order in which they began.
+    visits: VecDeque<Visit>,
+    exchanges: usize,
+    bytes: usize,
+    dropped: u32,
+    next_id: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Visit {
+    pub(super) id: VisitId,
+    pub(super) started: Timestamp,
+    pub(super) ended: Option<String>,
+    /// The backend it is made at, for what depends on its routes.
+    pub(super) backend: Option<Arc<Backend>>,
+    /// Where its Export Token stands in its link.
+    pub(super) link: Option<LinkTemplate>,
+    /// Knows the visit's Export Token, once there is one.
+    pub(super) redactor: Redactor,
+    pub(super) steps: VecDeque<Step>,
+    pub(super) exchanges: VecDeque<Arc<Kept>>,
+}
+
+/// A line.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    pub(super) at: Timestamp,
+    pub(super) moment: Instant,
+    pub(super) event: &'static str,
+    pub(super) line: Arc<str>,
+}
+
+/// An exchange.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) id: u32,
+    /// When it began, by a clock that nobody sets.
+    pub(super) moment: Instant,
+    pub(super) exchange: Exchange,
+    /// How many rules it broke, once somebody wanted to know.
+    pub(super) broken: OnceLock<u32>,
+    size: usize,
+}
+
+impl Memory {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self { bounds, visits: VecDeque::new(), exchanges: 0, bytes: 0, dropped: 0, next_id: 1 }
+    }
+
+    pub(super) fn visits(&self) -> impl DoubleEndedIterator<Item = &Visit> {
+        self.visits.iter()
+    }
+
+    pub(super) fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    /// The visit, made when it is not known.
+    pub(super) fn visit(&mut self, id: VisitId, now: Timestamp) -> &mut Visit {
+        let known = self.visits.iter().position(|visit| visit.id == id);
+        let index = known.unwrap_or_else(|| {
+            while self.visits.len() >= self.bounds.visits.max(1) {
+                self.drop_a_visit();
+            }
+            self.visits.push_back(Visit {
+                id,
+                started: now,
+                ended: None,
+                backend: None,
+                link: None,
+                redactor: Redactor::default(),
+                steps: VecDeque::new(),
+                exchanges: VecDeque::new(),
+            });
+            self.visits.len() - 1
+        });
+        &mut self.visits[index]
+    }
+
+    /// A step, in the place of the last one where `replaces` says so of its event and line.
+    pub(super) fn step(&mut self, id: VisitId, step: Step, replaces: impl Fn(&Step) -> bool) {
+        let Some(visit) = self.visits.iter_mut().find(|visit| visit.id == id) else { return };
+        if visit.steps.back().is_some_and(replaces)
+            && let Some(old) = visit.steps.pop_back()
+        {
+            self.bytes -= old.size();
+        }
+        self.bytes += step.size();
+        visit.steps.push_back(step);
+        self.make_room();
+    }
+
+    /// An exchange that ended now. One of a visit that is forgotten is let go.
+    pub(super) fn exchange(&mut self, id: VisitId, exchange: Exchange, now: Instant) {
+        let Some(visit) = self.visits.iter_mut().find(|visit| visit.id == id) else { return };
+        let moment = now.checked_sub(exchange.duration).unwrap_or(now);
+        let size = size_of(&exchange);
+        let kept = Kept { id: self.next_id, moment, exchange, broken: OnceLock::new(), size };
+        self.next_id = self.next_id.wrapping_add(1);
+        visit.exchanges.push_back(Arc::new(kept));
+        self.exchanges += 1;
+        self.bytes += size;
+        self.make_room();
+    }
+
+    /// Whether it was known.
+    pub(super) fn forget(&mut self, id: VisitId) -> bool {
+        let Some(index) = self.visits.iter().position(|visit| visit.id == id) else { return false };
+        self.remove(index);
+        true
+    }
+
+    fn make_room(&mut self) {
+        while self.exchanges > self.bounds.exchanges {
+            self.drop_an_exchange();
+        }
+        while self.bytes > self.bounds.bytes && (self.drop_an_exchange() || self.drop_a_step()) {}
+    }
+
+    /// The oldest; whether there was one.
+    fn drop_an_exchange(&mut self) -> bool {
+        let oldest = |visit: &&mut Visit| visit.exchanges.front().map(|kept| kept.id);
+        let visit = self.visits.iter_mut().filter(|visit| !visit.exchanges.is_empty()).min_by_key(oldest);
+        let Some(kept) = visit.and_then(|visit| visit.exchanges.pop_front()) else { return false };
+        self.bytes -= kept.size;
+        self.exchanges -= 1;
+        self.dropped = self.dropped.saturating_add(1);
+        true
+    }
+
+    fn drop_a_step(&mut self) -> bool {
+        let visit = self.visits.iter_mut().find(|visit| !visit.steps.is_empty());
+        let Some(step) = visit.and_then(|visit| visit.steps.pop_front()) else { return false };
+        self.bytes -= step.size();
+        true
+    }
+
+    /// The oldest that is over, else the oldest.
+    fn drop_a_visit(&mut self) {
+        let index = self.visits.iter().position(|visit| visit.ended.is_some()).unwrap_or(0);
+        let dropped = self.remove(index);
+        self.dropped = self.dropped.saturating_add(dropped);
+    }
+
+    /// How many exchanges went with it.
+    fn remove(&mut self, index: usize) -> u32 {
+        let Some(visit) = self.visits.remove(index) else { return 0 };
+        self.bytes -= visit.exchanges.iter().map(|kept| kept.size).sum::<usize>();
+        self.bytes -= visit.steps.iter().map(Step::size).sum::<usize>();
+        self.exchanges -= visit.exchanges.len();
+        u32::try_from(visit.exchanges.len()).unwrap_or(u32::MAX)
+    }
+}
+
+impl Step {
+    fn size(&self) -> usize {
+        OVERHEAD + self.line.len()
+    }
+}
+
+/// About as many bytes as it takes.
+fn size_of(exchange: &Exchange) -> usize {
+    let Exchange { url, request_headers, request_body, response_headers, body, error, .. } = exchange;
+    let headers = request_headers.iter().chain(response_headers);
+    let headers: usize = headers.map(|(name, value)| 64 + name.len() + value.len()).sum();
+    let texts = [request_body, body, error].into_iter().flatten().map(String::len).sum::<usize>();
+    OVERHEAD + url.len() + headers + texts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use client::{Call, Ending};
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn exchange(body: usize) -> Exchange {
+        Exchange {
+            call: Call::Redeem,
+            started_at: Timestamp::UNIX_EPOCH,
+            head_after: None,
+            duration: Duration::ZERO,
+            method: "GET".into(),
+            url: "https://api.test/redeemExportToken".into(),
+            request_headers: Vec::new(),
+            request_body: None,
+            status: Some(200),
+            response_headers: vec![("content-type".into(), "application/json".into())],
+            body: Some("x".repeat(body)),
+            body_size: body as u64,
+            ending: Ending::Whole,
+            error: None,
+        }
+    }
+
+    fn step(length: usize) -> Step {
+        let line = "x".repeat(length).into();
+        Step { at: Timestamp::UNIX_EPOCH, moment: Instant::now(), event: "status", line }
+    }
+
+    /// What it says of itself is what it holds.
+    fn holds(memory: &Memory) {
+        let bytes: usize =
+            memory.visits.iter().flat_map(|visit| visit.exchanges.iter()).map(|k| k.size).sum();
+        let steps: usize = memory.visits.iter().flat_map(|visit| visit.steps.iter()).map(Step::size).sum();
+        assert_eq!(memory.bytes, bytes + steps);
+        assert_eq!(memory.exchanges, memory.visits.iter().map(|visit| visit.exchanges.len()).sum::<usize>());
+        assert!(memory.bytes <= memory.bounds.bytes && memory.exchanges <= memory.bounds.exchanges);
+        assert!(memory.visits.len() <= memory.bounds.visits);
+    }
+
+    #[test]
+    fn a_days_exchanges_stay_within_the_bounds_and_what_is_let_go_is_counted() {
+        let mut memory = Memory::new(BOUNDS);
+        let now = Instant::now();
+        for visitor in 0..200 {
+            let id = VisitId::new();
+            memory.visit(id, Timestamp::UNIX_EPOCH);
+            for _ in 0..50 {
+                memory.exchange(id, exchange(1_000), now);
+                memory.step(id, step(200), |_| false);
+            }
+            memory.visit(id, Timestamp::UNIX_EPOCH).ended = (visitor % 10 != 0).then(|| "saved".to_owned());
+            holds(&memory);
+        }
+        assert_eq!((memory.visits.len(), memory.exchanges), (50, 2_000));
+        assert_eq!(memory.dropped, 200 * 50 - 2_000);
+        assert!(
+            memory.visits.iter().filter(|visit| visit.ended.is_none()).count() >= 20,
+            "who is here stays"
+        );
+    }
+
+    #[test]
+    fn large_bodies_are_bounded_by_their_bytes_and_the_oldest_go_first() {
+        let mut memory = Memory::new(Bounds { bytes: 10_000, ..BOUNDS });
+        let (first, second) = (VisitId::new(), VisitId::new());
+        for id in [first, second] {
+            memory.visit(id, Timestamp::UNIX_EPOCH);
+        }
+        for turn in 0..20 {
+            memory.exchange(if turn % 2 == 0 { first } else { second }, exchange(2_000), Instant::now());
+            holds(&memory);
+        }
+        let left: Vec<_> =
+            memory.visits.iter().flat_map(|v| v.exchanges.iter()).map(|kept| kept.id).collect();
+        assert_eq!(left, [17, 19, 18, 20]);
+        assert_eq!(memory.dropped, 16);
+        memory.exchange(first, exchange(50_000), Instant::now());
+        holds(&memory);
+        assert_eq!(memory.exchanges, 0, "what is larger than all of it is not kept");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_it_stays_within_its_bounds(acts in prop::collection::vec((0..6_usize, 0..7_usize, 0..3_000_usize), 0..200)) {
+            let mut memory = Memory::new(Bounds { visits: 3, exchanges: 10, bytes: 20_000 });
+            let ids: Vec<_> = (0..6).map(|_| VisitId::new()).collect();
+            let mut recorded = 0;
+            for (who, act, size) in acts {
+                match act {
+                    0 => _ = memory.visit(ids[who], Timestamp::UNIX_EPOCH),
+                    1 => _ = memory.forget(ids[who]),
+                    2 => memory.visit(ids[who], Timestamp::UNIX_EPOCH).ended = Some("saved".into()),
+                    3 | 4 => memory.step(ids[who], step(size), |_| act == 3),
+                    _ => {
+                        memory.exchange(ids[who], exchange(size), Instant::now());
+                        recorded += 1;
+                    }
+                }
+                holds(&memory);
+            }
+            prop_assert!(memory.exchanges + memory.dropped as usize <= recorded);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+use super::*;
+use crate::line::LineEvent;
+use crate::view::inspector::Entry;
+use client::{Call, Ending};
+use jiff::Timestamp;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::oneshot;
+
+fn exchange(call: Call) -> Exchange {
+    Exchange {
+        call,
+        started_at: Timestamp::UNIX_EPOCH,
+        head_after: None,
+        duration: Duration::ZERO,
+        method: "GET".into(),
+        url: "https://api.test/redeemExportToken".into(),
+        request_headers: vec![("x-copresence-export-token".into(), "…".into())],
+        request_body: None,
+        status: Some(200),
+        response_headers: Vec::new(),
+        body: Some("{}".into()),
+        body_size: 2,
+        ending: Ending::Whole,
+        error: None,
+    }
+}
+
+fn followed(inspector: &Inspector) -> (VisitId, OfVisit) {
+    let visit = VisitId::new();
+    let mut memory = inspector.memory();
+    let known = memory.visit(visit, Timestamp::now());
+    known.backend = Some(Arc::new(Backend::vendor("https://api.test/".parse().expect("a URL"))));
+    known.link = Some("copresence://new?exportToken={token}".parse().expect("a template"));
+    (visit, OfVisit { inspector: inspector.clone(), visit })
+}
+
+fn none(_: &Exchange, _: &Backend) -> Vec<RuleView> {
+    Vec::new()
+}
+
+fn line(visit: VisitId, event: LineEvent) -> Line {
+    Line { visit, at: Timestamp::now(), event }
+}
+
+fn progress(file: &str, bytes: u64) -> LineEvent {
+    LineEvent::Progress { file: file.into(), bytes, total: Some(9) }
+}
+
+#[test]
+fn the_token_of_a_link_is_in_no_line() {
+    let inspector = Inspector::default();
+    let (visit, _) = followed(&inspector);
+    let link = "copresence://new?exportToken=tok%2Fen-1234".to_owned();
+    inspector.take(&line(visit, LineEvent::Invited { link, expires_at: None }));
+    let said = |word: &str| LineEvent::Status {
+        completion_status: word.to_owned(),
+        completion_progress: -1,
+        queue_position: -1,
+        next_poll_ms: 0,
+    };
+    inspector.take(&line(visit, said("it is tok/en-1234")));
+    inspector.take(&line(visit, said("it is tok%2fen-1234")));
+    let view = inspector.view(None, &none);
+    let text = serde_json::to_string(&view).expect("plain data");
+    assert!(!text.contains("en-1234") && text.contains("exportToken=…"), "{text}");
+    let entries = view.shown.expect("the newest").entries;
+    for entry in entries {
+        let Entry::Step { line, .. } = entry else { panic!("steps alone") };
+        assert_eq!(serde_json::from_str::<Value>(&line).expect("JSON")["visit"], visit.to_string());
+    }
+}
+
+#[test]
+fn of_a_file_only_the_last_progress_is_kept() {
+    let inspector = Inspector::default();
+    let (visit, _) = followed(&inspector);
+    for (file, bytes) in [("a.glb", 1), ("a.glb", 2), ("a.png", 1), ("a.glb", 3), ("a.glb", 9)] {
+        inspector.take(&line(visit, progress(file, bytes)));
+    }
+    let entries = inspector.view(None, &none).shown.expect("the newest").entries;
+    assert_eq!(entries.len(), 3, "{entries:?}");
+}
+
+#[test]
+fn a_line_that_is_too_long_says_so() {
+    let inspector = Inspector::default();
+    let (visit, _) = followed(&inspector);
+    let exports = vec!["x".repeat(LONGEST_LINE)];
+    inspector.take(&line(visit, LineEvent::Redeemed { exports }));
+    let entries = inspector.view(None, &none).shown.expect("the newest").entries;
+    let [Entry::Step { line, event, .. }] = entries.as_slice() else { panic!("one step") };
+    let line: Value = serde_json::from_str(line).expect("JSON");
+    assert!(line["left_out"].as_u64().is_some_and(|bytes| bytes > 16_384) && event == "redeemed");
+}
+
+#[test]
+fn things_stand_in_the_order_in_which_they_began_and_rules_are_counted() {
+    let inspector = Inspector::default();
+    let (visit, recorder) = followed(&inspector);
+    inspector.take(&line(visit, LineEvent::Started { profile: "p".into(), api_url: "u".into() }));
+    let slow = Exchange { duration: Duration::from_secs(60), ..exchange(Call::Login) };
+    recorder.record(exchange(Call::Generate));
+    recorder.record(slow);
+    let rules = |_: &Exchange, at: &Backend| {
+        let rule = |kept| RuleView {
+            at: "status".into(),
+            requirement: "RED-7".into(),
+            level: "must".into(),
+            sentence: at.base_url.to_string(),
+            kept,
+            came: None,
+        };
+        vec![rule(true), rule(false)]
+    };
+    let view = inspector.view(Some(&visit.to_string()), &rules);
+    assert_eq!((view.visits[0].exchanges, view.visits[0].broken), (2, 2));
+    let shown = view.shown.expect("asked for");
+    let calls = shown.entries.iter().map(|entry| match entry {
+        Entry::Exchange { exchange } => {
+            assert_eq!(exchange.rules.len(), 2);
+            exchange.call.as_str()
+        }
+        Entry::Step { event, .. } => event.as_str(),
+    });
+    assert_eq!(calls.collect::<Vec<_>>(), ["login", "started", "generate"]);
+    assert_eq!(inspector.view(Some("another"), &rules).shown, None);
+}
+
+#[test]
+fn what_is_forgotten_is_not_remembered_by_a_late_answer() {
+    let inspector = Inspector::default();
+    let (visit, recorder) = followed(&inspector);
+    recorder.record(exchange(Call::Redeem));
+    inspector.forget(visit);
+    recorder.record(exchange(Call::Redeem));
+    assert!(inspector.view(None, &none).visits.is_empty());
+}
+
+#[tokio::test]
+async fn it_is_told_at_once_and_on_change_and_not_more_than_four_times_a_second() {
+    let inspector = Inspector::default();
+    let (_, recorder) = followed(&inspector);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let told = Arc::new(AtomicUsize::new(0));
+    let (count, rules): (_, Arc<Rules>) = (told.clone(), Arc::new(none));
+    let (heard, mut views) = tokio::sync::mpsc::unbounded_channel();
+    let telling = inspector.clone();
+    let task = tokio::spawn(async move {
+        let tell = |view: InspectorView| {
+            count.fetch_add(1, Ordering::SeqCst);
+            heard.send(view).is_ok()
+        };
+        telling.tell(None, rules, async { _ = stopped.await }, tell).await;
+    });
+    assert_eq!(views.recv().await.expect("at once").visits[0].exchanges, 0);
+    let began = tokio::time::Instant::now();
+    for sent in 1..=20_u32 {
+        recorder.record(exchange(Call::Redeem));
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        if sent == 20 {
+            // The last state is told, too.
+            while views.recv().await.expect("on change").visits[0].exchanges < 20 {}
+        }
+    }
+    let allowed = usize::try_from(began.elapsed().as_millis() / SPACING.as_millis()).expect("small") + 2;
+    assert!((2..=allowed).contains(&told.load(Ordering::SeqCst)), "{told:?} of {allowed}");
+    stop.send(()).expect("it runs");
+    task.await.expect("it ends");
+}

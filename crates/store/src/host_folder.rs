@@ -1,0 +1,168 @@
+//! Folders of the host's own in the data folder: what people save to hand over. Private, whole, never through a link.
+
+use crate::data_dir::DataDir;
+use crate::disk;
+use crate::error::StoreError;
+use crate::visit_id::VisitId;
+use std::path::{Path, PathBuf};
+
+/// A folder of the host's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostFolder {
+    /// Exchanges of visits, a file a visit: `<date>-<visit id>.har`.
+    Inspector,
+    /// Reports of checks, a folder a run.
+    Reports,
+}
+
+impl HostFolder {
+    /// Its name in the data folder.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inspector => "inspector",
+            Self::Reports => "reports",
+        }
+    }
+}
+
+/// As many runs of one day and name are told apart.
+const MOST_OF_A_NAME: u32 = 10_000;
+
+impl DataDir {
+    /// Writes a file into one of the host's folders, in the place of an earlier one; gives its path.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOurs`] for a name that is more than a name; those of the disk.
+    pub fn write_into(&self, folder: HostFolder, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+        let at = self.path().join(folder.name());
+        disk::create_folder(&at)?;
+        put(&at, name, bytes)
+    }
+
+    /// Writes files into a new folder within one of the host's: of this name, or with a number behind it when there is
+    /// one already; gives its path. What of it could not be written to its end is left as it is.
+    ///
+    /// # Errors
+    /// As [`Self::write_into`].
+    pub fn write_folder(
+        &self,
+        folder: HostFolder,
+        name: &str,
+        files: &[(&str, &[u8])],
+    ) -> Result<PathBuf, StoreError> {
+        let parent = self.path().join(folder.name());
+        plain(name, &parent)?;
+        disk::create_folder(&parent)?;
+        let dir = disk::open_folder(&parent)?;
+        let names =
+            std::iter::once(name.to_owned()).chain((2..MOST_OF_A_NAME).map(|n| format!("{name}-{n}")));
+        for name in names {
+            let at = parent.join(&name);
+            if disk::is_there(&dir, &name, &at)? {
+                continue;
+            }
+            disk::create_folder(&at)?;
+            for (file, bytes) in files {
+                put(&at, file, bytes)?;
+            }
+            return Ok(at);
+        }
+        Err(StoreError::NotOurs { path: parent, why: "it is full of folders of one name" })
+    }
+
+    /// Removes what was saved of a visit's exchanges; whether there was anything.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn forget_inspected(&self, visit: &VisitId) -> Result<bool, StoreError> {
+        let at = self.path().join(HostFolder::Inspector.name());
+        if !at.exists() {
+            return Ok(false);
+        }
+        let dir = disk::open_folder(&at)?;
+        let end = format!("-{visit}.har");
+        let mut removed = false;
+        for name in disk::entries(&dir, &at)? {
+            if name.strip_suffix(".part").unwrap_or(&name).ends_with(&end) {
+                removed |= disk::remove_if_there(&dir, &name, &at.join(&name))?;
+            }
+        }
+        if removed {
+            disk::sync_folder(&dir, &at)?;
+        }
+        Ok(removed)
+    }
+}
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+    plain(name, folder)?;
+    let path = folder.join(name);
+    let dir = disk::open_folder(folder)?;
+    disk::write_whole(&dir, name, bytes, &path, || ())?;
+    disk::sync_folder(&dir, folder)?;
+    Ok(path)
+}
+
+fn plain(name: &str, within: &Path) -> Result<(), StoreError> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.starts_with('.') || name.is_empty() || !name.chars().all(good) {
+        return Err(StoreError::NotOurs { path: within.join(name), why: "it is no plain name" });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data() -> (tempfile::TempDir, DataDir) {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(root.path()).expect("a data folder");
+        (root, data)
+    }
+
+    #[test]
+    fn files_are_private_and_replaced_and_a_visits_are_forgotten() {
+        let (root, data) = data();
+        let (visit, other) = (VisitId::new(), VisitId::new());
+        for (visit, text) in [(&visit, "one"), (&visit, "two"), (&other, "other")] {
+            let name = format!("2026-11-22-{visit}.har");
+            let path = data.write_into(HostFolder::Inspector, &name, text.as_bytes()).expect("written");
+            assert_eq!(path, root.path().join("inspector").join(name));
+            assert_eq!(std::fs::read_to_string(&path).expect("reads"), text);
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                let mode =
+                    |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode();
+                assert_eq!(mode(&path) & 0o777, 0o600);
+                assert_eq!(mode(path.parent().expect("a folder")) & 0o777, 0o700);
+            }
+        }
+        assert!(data.forget_inspected(&visit).expect("removed"));
+        assert!(!data.forget_inspected(&visit).expect("gone"));
+        assert_eq!(std::fs::read_dir(root.path().join("inspector")).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_second_run_of_a_day_has_a_folder_of_its_own() {
+        let (root, data) = data();
+        let files: [(&str, &[u8]); 2] = [("report.json", b"{}"), ("report.html", b"<p>")];
+        for wanted in ["2026-11-22-api.test", "2026-11-22-api.test-2", "2026-11-22-api.test-3"] {
+            let path =
+                data.write_folder(HostFolder::Reports, "2026-11-22-api.test", &files).expect("written");
+            assert_eq!(path, root.path().join("reports").join(wanted));
+            assert_eq!(std::fs::read(path.join("report.html")).expect("reads"), b"<p>");
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_refused() {
+        let (_root, data) = data();
+        for name in ["../x", "a/b", "", ".", "..", "a\\b", "a:b"] {
+            let refused = data.write_into(HostFolder::Inspector, name, b"").expect_err("refused");
+            assert_eq!(refused.code(), "not_ours", "{name}");
+            assert!(data.write_folder(HostFolder::Reports, name, &[]).is_err(), "{name}");
+        }
+    }
+}
