@@ -83,6 +83,10 @@ export interface Opening {
   clock?: boolean;
   /** A whole visit is played this much slower (below 1: faster). */
   pace?: number;
+  /** How the desk is found: `open`, or `first` where no PIN was ever set. */
+  desk?: 'open' | 'first';
+  /** What the system likes. */
+  colours?: 'light' | 'dark';
   /** Runs in the page before its own scripts. */
   before?: (() => void) | string;
 }
@@ -99,11 +103,14 @@ export async function open(
     withoutStage,
     clock,
     pace,
+    desk,
+    colours = 'light',
     before,
   }: Opening = {},
 ): Promise<{ page: Page; faults: string[] }> {
   const page = await browser.newPage({
     viewport: { width: size[0], height: size[1] },
+    colorScheme: colours,
     reducedMotion: motion ? 'no-preference' : 'reduce',
     locale: 'en-GB',
   });
@@ -117,6 +124,7 @@ export async function open(
   const asked = new URLSearchParams({
     fake: screen,
     ...(glb ? { glb: `extra/${glb}` } : {}),
+    ...(desk ? { desk } : {}),
     ...(pace === undefined ? {} : { pace: String(pace) }),
   });
   if (withoutStage) await page.route('blob:*', () => {});

@@ -1,6 +1,6 @@
 // What the desk holds while it is open: how the door stands, the panel, what was said last.
 import type { GateView, PanelAct, PanelView, Problem } from '../generated/view';
-import type { Desk } from '../host/desk';
+import type { Close, Desk } from '../host/desk';
 import { asProblem } from '../show.svelte';
 import type { Door } from './door.svelte';
 import type { Section } from './sections';
@@ -41,6 +41,9 @@ export class Bench {
   busy = $state<string | null>(null);
   /** What is asked before it is done. */
   question = $state.raw<Question | null>(null);
+
+  /** Takes the keys of the section that is shown; whether it knew what to do with one. */
+  onKey: ((event: KeyboardEvent) => boolean) | null = null;
 
   readonly desk: Desk;
   readonly #door: Door;
@@ -115,8 +118,27 @@ export class Bench {
       this.done = { field, words: typeof words === 'string' ? words : words(answer.value) };
       return answer.value;
     }
-    if (answer.problem) this.refused = { field, problem: answer.problem };
+    this.tell(field, answer.problem);
     return null;
+  }
+
+  /** Follows what the program tells until the answer is called; a refusal is said at the field. */
+  follow<T>(
+    field: string,
+    begin: (desk: Desk, onView: (view: T) => void) => Promise<Close>,
+    onView: (view: T) => void,
+  ): Close {
+    let over = false;
+    let close: Close = () => {};
+    void this.ask(() => begin(this.desk, (view) => over || onView(view))).then((answer) => {
+      if (!answer.ok) this.tell(field, answer.problem);
+      else if (over) answer.value();
+      else close = answer.value;
+    });
+    return () => {
+      over = true;
+      close();
+    };
   }
 
   /** Says that something was done without the program. */
@@ -130,6 +152,11 @@ export class Bench {
     this.done = null;
     const problem = { code: 'unfit', visitor: '', operator, hint, retry_helps: false };
     this.refused = { field, problem };
+  }
+
+  /** Says why the program did not do something, unless it is that the door is closed. */
+  tell(field: string, problem: Problem | null): void {
+    if (problem) this.refused = { field, problem };
   }
 
   /** Shows another section. */

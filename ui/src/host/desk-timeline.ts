@@ -161,7 +161,7 @@ export function timeline(
           'processing',
           Math.round((share - 0.5) * 200),
           -1,
-          breaks && Math.round(share * 50) === 33,
+          breaks && id === Math.ceil(length * 0.75),
         ),
       );
     if (id === Math.ceil(length * 0.3)) step(at + 60, 'status', { status: 'in_queue', queue_position: 4 });

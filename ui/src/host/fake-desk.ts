@@ -250,7 +250,7 @@ export class FakeDesk implements Desk {
       summary:
         failed === 0
           ? 'Passed: all required checks.'
-          : `Failed: ${failed} of the required checks do not hold.`,
+          : `Failed: ${failed} of ${this.checks.checks.length} checks is required and does not hold.`,
       notes: ['The sandbox played the phone by itself.'],
     });
   }

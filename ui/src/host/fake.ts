@@ -1,6 +1,7 @@
 // A scripted program behind the window: for tests, and for a plain browser during development.
 import type { BackendView, Screen, Snapshot } from '../generated/view';
 import { speak, type Tongue } from '../language/language.svelte';
+import { pastVisits } from './desk-fixtures';
 import { FakeDesk } from './fake-desk';
 import { backend, booth, realBackend, type ScreenName, screens, snapshotOf } from './fixtures';
 import type { Action, Host } from './host';
@@ -67,6 +68,8 @@ export class FakeHost implements Host {
 export interface Puppet {
   /** What was asked, in order. */
   readonly asked: readonly Action[];
+  /** What stands behind the PIN. */
+  readonly desk: FakeDesk;
   /** Puts a screen up by its name. */
   show(name: ScreenName): void;
   /** Puts any screen up. */
@@ -83,7 +86,8 @@ declare global {
 
 /**
  * The host for `?fake=<screen>`; without a name, a whole visit is played. `&glb=` shows another avatar, `&lang=` speaks
- * another language, `&pace=` plays slower or faster.
+ * another language, `&pace=` plays slower or faster. `&desk=open` leaves the door to the desk open, `=first` has no PIN
+ * set yet, `=live` has a visit and a run of the checks going on behind it.
  */
 export async function fakeHostFromAddress(address: { search: string }): Promise<FakeHost> {
   const asked = new URLSearchParams(address.search);
@@ -94,8 +98,10 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
     portrait: asked.get('portrait') ?? media.portrait(),
   };
   const host = script(asked.get('fake') ?? '', reveal, Number(asked.get('pace') ?? 1));
+  furnish(host.desk, asked.get('desk'), media.portrait());
   const puppet: Puppet = {
     asked: host.asked,
+    desk: host.desk,
     show: (name) => host.show(pick(name, reveal), undefined, backendOf(name)),
     put: (screen) => host.show(screen),
     async speak(tongue) {
@@ -107,6 +113,15 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
   if (tongue) await puppet.speak(tongue as Tongue);
   window.fake = puppet;
   return host;
+}
+
+function furnish(desk: FakeDesk, how: string | null, portrait: string): void {
+  desk.past = pastVisits(Date.now(), portrait);
+  if (how === 'first') desk.pin = null;
+  desk.open = how === 'open' || how === 'live';
+  if (how !== 'live') return;
+  setInterval(() => desk.grow(), 1500);
+  setInterval(() => desk.runOne(), 400);
 }
 
 function script(name: string, reveal: Extract<Screen, { kind: 'reveal' }>, pace: number): FakeHost {

@@ -1,0 +1,55 @@
+// Pictures of the desk: `npm run screens:desk [-- NAME… SIZE… light|dark] [--out DIR]`; with `--out` those for the
+// documentation, at 1080p.
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { startBrowser } from './browser';
+import { DESK_STATES, openDesk } from './desk';
+import { deskFaults } from './desk-layout';
+import { open, rest, SIZES, type Size, serve } from './pages';
+
+const words = process.argv.slice(3);
+const flat = words.includes('--out');
+const out = resolve(flat ? (words[words.indexOf('--out') + 1] ?? '') : 'pictures');
+const chosen = <T extends string>(all: readonly T[], otherwise: readonly T[]): readonly T[] => {
+  const named = all.filter((one) => words.includes(one));
+  return named.length > 0 ? named : otherwise;
+};
+const sizeNames = SIZES.map((size) => size.join('x'));
+const names = DESK_STATES.map(({ name }) => name);
+
+const site = await serve();
+const browser = await startBrowser();
+await mkdir(out, { recursive: true });
+let faults = 0;
+for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
+  const size = sizeName.split('x').map(Number) as unknown as Size;
+  for (const colours of chosen(['light', 'dark'] as const, flat ? ['light'] : ['light', 'dark'])) {
+    for (const name of chosen(names, names)) {
+      const state = DESK_STATES.find((one) => one.name === name);
+      if (!state) continue;
+      const opened = await open(browser, site, {
+        size,
+        colours,
+        screen: 'attract',
+        ...(state.desk ? { desk: state.desk } : {}),
+      });
+      await openDesk(opened.page, state);
+      await rest(opened.page);
+      const where = [
+        name,
+        ...(flat ? [] : [sizeName]),
+        ...(flat && colours === 'light' ? [] : [colours]),
+      ].join('-');
+      await opened.page.screenshot({ path: join(out, `${where}.png`), timeout: 180_000 });
+      for (const what of [...(await opened.page.evaluate(deskFaults)), ...opened.faults]) {
+        faults += 1;
+        console.error(`${where}: ${what}`);
+      }
+      await opened.page.close();
+    }
+  }
+}
+await browser.close();
+site.close();
+console.log(faults === 0 ? `all in order, pictures in ${out}` : `${faults} faults`);
+process.exitCode = faults === 0 ? 0 : 1;

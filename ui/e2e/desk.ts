@@ -1,0 +1,146 @@
+// The desk over the scripted host: how it is opened, and each of its states worth looking at.
+import type { Page } from 'playwright-core';
+import { keyOf, SECTIONS, type Section } from '../src/desk/sections';
+import { press } from './pages';
+
+/** A state of the desk, by a name. */
+export interface DeskState {
+  name: string;
+  /** How the door is found. */
+  desk?: 'open' | 'first';
+  /** What is done once F10 was pressed. */
+  reach: (page: Page) => Promise<void>;
+}
+
+const at = (section: Section, more: (page: Page) => Promise<void> = async () => {}): DeskState['reach'] => {
+  return async (page) => {
+    await page.locator('[data-testid=section]').waitFor();
+    await page.keyboard.press(keyOf(section));
+    await page.locator(`[data-section=${section}]`).waitFor();
+    await more(page);
+  };
+};
+
+/** Every state, in the order in which an operator meets them. */
+export const DESK_STATES: readonly DeskState[] = [
+  { name: 'pad', reach: async (page) => page.keyboard.type('12') },
+  {
+    name: 'pad-wrong',
+    reach: async (page) => {
+      for (let i = 0; i < 3; i += 1) {
+        await page.keyboard.type('9999');
+        await page.keyboard.press('Enter');
+      }
+      await page.waitForFunction(() =>
+        /\d s/.test(document.querySelector('[data-testid=pad-said]')?.textContent ?? ''),
+      );
+    },
+  },
+  { name: 'pad-first', desk: 'first', reach: async () => {} },
+  ...SECTIONS.filter(
+    (section) => !['inspector', 'checks', 'credentials', 'history', 'health'].includes(section),
+  ).map((section): DeskState => ({ name: section, desk: 'open', reach: at(section) })),
+  {
+    name: 'backend-phones',
+    desk: 'open',
+    reach: at('backend', async (page) => {
+      await press(page, 'phones-in');
+      await page.getByTestId('phones-at').waitFor();
+    }),
+  },
+  {
+    name: 'credentials',
+    desk: 'open',
+    reach: at('credentials', async (page) => {
+      await press(page, 'set-session-token');
+      await page.getByTestId('value-session-token').fill('not-a-real-token');
+    }),
+  },
+  {
+    name: 'display-refused',
+    desk: 'open',
+    reach: at('display', async (page) => {
+      await page.getByTestId('idle-other').fill('5');
+      await page.getByTestId('idle-other').press('Enter');
+      await page.getByRole('alert').waitFor();
+    }),
+  },
+  {
+    name: 'wipe',
+    desk: 'open',
+    reach: at('retention', async (page) => {
+      await press(page, 'wipe');
+      await page.getByTestId('question').waitFor();
+    }),
+  },
+  {
+    name: 'history',
+    desk: 'open',
+    reach: at('history', (page) => page.getByTestId('past-visit').first().waitFor()),
+  },
+  { name: 'health', desk: 'open', reach: at('health', (page) => page.locator('[data-stand=bad]').waitFor()) },
+  {
+    name: 'inspector',
+    desk: 'open',
+    reach: at('inspector', async (page) => {
+      await page.getByTestId('lines').waitFor();
+      await page.keyboard.press('b');
+      await page.keyboard.press('j');
+      await page.keyboard.press('j');
+      await page.keyboard.press('b');
+      await page.getByTestId('body').waitFor();
+    }),
+  },
+  {
+    name: 'inspector-ended',
+    desk: 'open',
+    reach: at('inspector', async (page) => {
+      await page.locator('[data-testid^=visit-]').nth(1).click();
+      await page.getByTestId('lines').focus();
+      await page.keyboard.press('End');
+      for (let i = 0; i < 5; i += 1) await page.keyboard.press('k');
+      await page.getByTestId('detail').getByText('payload_complete').waitFor();
+    }),
+  },
+  { name: 'checks-ask', desk: 'open', reach: at('checks', (page) => page.getByTestId('ask').waitFor()) },
+  {
+    name: 'checks-phone',
+    desk: 'open',
+    reach: at('checks', async (page) => {
+      await run(page);
+      await page.getByTestId('invitation').waitFor();
+    }),
+  },
+  {
+    name: 'checks',
+    desk: 'open',
+    reach: at('checks', async (page) => {
+      await run(page);
+      await run(page, false);
+      await page.locator('[data-testid=checks-stand][data-stand=ended]').waitFor();
+    }),
+  },
+];
+
+/** Begins a run, and plays it until it waits or ends. */
+async function run(page: Page, begins = true): Promise<void> {
+  if (begins) {
+    await press(page, 'start-checks');
+    await page.locator('[data-stand=running]').waitFor();
+  }
+  await page.evaluate(() => {
+    while (window.fake?.desk.runOne()) {
+      // It goes on.
+    }
+  });
+}
+
+/** Opens the desk in a state. */
+export async function openDesk(page: Page, state: DeskState): Promise<void> {
+  await page.keyboard.press('F10');
+  await page.getByTestId('desk').waitFor();
+  await page.evaluate(() => document.fonts.ready);
+  await page.getByTestId(state.desk === 'open' ? 'section' : 'pad').waitFor();
+  await state.reach(page);
+  await page.evaluate(() => document.fonts.ready);
+}

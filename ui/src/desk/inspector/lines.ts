@@ -1,0 +1,105 @@
+// What the time line shows, and where on it: pure.
+import type { Entry, ExchangeView } from '../../generated/view';
+
+/** What is left of a time line. */
+export interface Filter {
+  /** Found in URL, status, event or error. */
+  text: string;
+  /** Only exchanges that break a rule. */
+  broken: boolean;
+  /** Only one kind of call, or `steps`. */
+  call: string | null;
+}
+
+/** The calls that can be asked for, as the program names them, and the steps between them. */
+export const CALLS = ['login', 'generate', 'redeem', 'download', 'steps'] as const;
+
+/** Whether an entry is left. */
+export function fits(entry: Entry, { text, broken, call }: Filter): boolean {
+  if (broken && !breaks(entry)) return false;
+  if (call !== null && (entry.kind === 'step' ? 'steps' : entry.exchange.call) !== call) return false;
+  const wanted = text.trim().toLowerCase();
+  return wanted === '' || wanted.split(/\s+/).every((word) => haystack(entry).includes(word));
+}
+
+function haystack(entry: Entry): string {
+  if (entry.kind === 'step') return entry.line.toLowerCase();
+  const { call, method, url, status, error, rules } = entry.exchange;
+  const ids = rules.map(({ requirement, kept }) => (kept ? '' : requirement)).join(' ');
+  return `${call} ${method} ${url} ${status ?? 'none'} ${error ?? ''} ${ids}`.toLowerCase();
+}
+
+/** Whether it breaks a rule. */
+export function breaks(entry: Entry): boolean {
+  return entry.kind === 'exchange' && brokenIn(entry.exchange) > 0;
+}
+
+/** How many rules it breaks. */
+export function brokenIn({ rules }: ExchangeView): number {
+  return rules.reduce((sum, { kept }) => sum + (kept ? 0 : 1), 0);
+}
+
+/** When it began, in milliseconds since 1970. */
+export function beginOf(entry: Entry): number {
+  return entry.kind === 'step' ? entry.at_ms : entry.exchange.at_ms;
+}
+
+/** An entry with what stays the same of it while others come. */
+export interface Row {
+  key: string;
+  entry: Entry;
+}
+
+/** The rows of a time line. Two steps may be alike: each is known by its place among the steps. */
+export function rowsOf(entries: readonly Entry[]): Row[] {
+  let steps = 0;
+  return entries.map((entry) => ({
+    key: entry.kind === 'step' ? `step-${steps++}` : `exchange-${entry.exchange.id}`,
+    entry,
+  }));
+}
+
+/** How an exchange went: what its colour says. */
+export function toneOf({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
+  if (error !== null || status === null || status >= 500) return 'bad';
+  return status >= 300 ? 'doubt' : 'good';
+}
+
+/** The time that a time line covers. */
+export interface Span {
+  from: number;
+  length: number;
+}
+
+/** From the beginning of the visit to the end of its last entry. */
+export function spanOf(from: number, entries: readonly Entry[]): Span {
+  const end = entries.reduce(
+    (latest, entry) =>
+      Math.max(latest, beginOf(entry) + (entry.kind === 'step' ? 0 : entry.exchange.duration_ms)),
+    from + 1,
+  );
+  return { from, length: end - from };
+}
+
+/** Where on the span something lies, in thousandths. */
+export function place({ from, length }: Span, at: number): number {
+  return Math.max(0, Math.min(1000, ((at - from) / length) * 1000));
+}
+
+/** The path of a URL, for where there is little room. */
+export function pathOf(url: string): string {
+  return /^[a-z][a-z0-9+.-]*:\/\/[^/]+(\/.*)$/i.exec(url)?.[1] ?? url;
+}
+
+/** What a step says beside its name. */
+export function saidBy(line: string): string {
+  try {
+    const { event: _, visit: __, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    return Object.entries(rest)
+      .filter(([, value]) => value !== null && value !== '')
+      .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+      .join(', ');
+  } catch {
+    return line;
+  }
+}

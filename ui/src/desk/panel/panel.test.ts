@@ -1,0 +1,371 @@
+import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { tick } from 'svelte';
+import { describe, expect, it, vi } from 'vitest';
+import { keychainLocked, refusal } from '../../host/desk-fixtures';
+import { at, focused, openDesk } from '../harness';
+import { W } from '../words';
+
+const told = (field: string) => at(`told-${field}`).textContent?.trim();
+const no = refusal('storage_failed', 'The disk is full', 'Free some space');
+
+async function write(id: string, value: string): Promise<void> {
+  await fireEvent.input(at(id), { target: { value } });
+}
+const submit = (id: string) => fireEvent.submit(at(id).closest('form') as HTMLFormElement);
+
+describe('Backend', () => {
+  it('uses another profile at once, and says so', async () => {
+    const { desk } = await openDesk();
+    await fireEvent.click(at('profile-booth'));
+    await waitFor(() => expect(told('profile')).toBe(W.backend.used('booth')));
+    expect(desk.acts).toEqual([{ kind: 'use_profile', name: 'booth' }]);
+    expect(at('profile-booth').getAttribute('aria-pressed')).toBe('true');
+    expect(screen.getByText(W.backend.phonesReal)).toBeTruthy();
+  });
+
+  it('does not choose a profile that is flawed, and says why', async () => {
+    const { desk } = await openDesk();
+    expect(at('profile-relay').textContent).toContain('{token}');
+    await fireEvent.click(at('profile-relay'));
+    expect(desk.acts).toEqual([]);
+  });
+
+  it('says a refusal beside its field: what, and what to do', async () => {
+    const { desk } = await openDesk((of) => of.refusals.set('use_profile', no));
+    await fireEvent.click(at('profile-booth'));
+    await waitFor(() => expect(told('profile')).toBe('The disk is full Free some space'));
+    expect(at('profile-sandbox').getAttribute('aria-pressed')).toBe('true');
+    expect(told('phones')).toBe('');
+    expect(desk.view.backend.profile).toBe('sandbox');
+  });
+
+  it('lets phones in, and shows where', async () => {
+    await openDesk();
+    await fireEvent.click(at('phones-in'));
+    await waitFor(() => expect(at('phones-at').textContent).toBe('http://192.168.1.20:8787'));
+    await fireEvent.click(at('phones-out'));
+    await waitFor(() => expect(screen.queryByTestId('phones-at')).toBeNull());
+  });
+});
+
+describe('Credentials', () => {
+  const secret = 'sk-live-not-a-real-key-77';
+  const everywhere = () => {
+    const values = [...document.querySelectorAll('input, textarea')].map(
+      (one) => (one as HTMLInputElement).value,
+    );
+    return document.documentElement.outerHTML + values.join('\n');
+  };
+
+  it('are set, and their value is nowhere afterwards', async () => {
+    const { desk } = await openDesk(() => {}, 'credentials');
+    const act = vi.spyOn(desk, 'act');
+    await fireEvent.click(at('set-session-token'));
+    await waitFor(() => expect(focused()).toBe('value-session-token'));
+    const input = at('value-session-token') as HTMLInputElement;
+    expect([input.type, input.autocomplete]).toEqual(['password', 'off']);
+    await write('value-session-token', secret);
+    const sent = submit('value-session-token');
+    // Gone from the page before the program has answered.
+    expect(input.value).toBe('');
+    await sent;
+    expect(act.mock.calls[0]?.[0]).toEqual({ kind: 'set_credential', slot: 'session-token', value: secret });
+    await waitFor(() => expect(at('state-session-token').textContent).toContain('…77'));
+    expect(told('credential-session-token')).toBe(W.credentials.isSet('Session token'));
+    expect(everywhere()).not.toContain(secret);
+    await waitFor(() => expect(focused()).toBe('set-session-token'));
+  });
+
+  it('that are refused leave no value either', async () => {
+    await openDesk((of) => of.refusals.set('set_credential', no), 'credentials');
+    await fireEvent.click(at('set-api-key'));
+    await waitFor(() => expect(at('value-api-key')).toBeTruthy());
+    await write('value-api-key', secret);
+    await submit('value-api-key');
+    await waitFor(() => expect(told('credential-api-key')).toContain('The disk is full'));
+    expect((at('value-api-key') as HTMLInputElement).value).toBe('');
+    expect(everywhere()).not.toContain(secret);
+  });
+
+  it('are not sent when nothing was entered', async () => {
+    const { desk } = await openDesk(() => {}, 'credentials');
+    await fireEvent.click(at('set-api-key'));
+    await submit('value-api-key');
+    await waitFor(() => expect(told('credential-api-key')).toContain(W.credentials.nothing));
+    expect(desk.acts).toEqual([]);
+  });
+
+  it('are removed after a question; Cancel has the focus', async () => {
+    const { desk } = await openDesk(() => {}, 'credentials');
+    await fireEvent.click(at('remove-api-key'));
+    await waitFor(() => expect(focused()).toBe('question-no'));
+    await fireEvent.click(at('question-no'));
+    expect(desk.acts).toEqual([]);
+    await fireEvent.click(at('remove-api-key'));
+    await fireEvent.click(await screen.findByTestId('question-yes'));
+    await waitFor(() => expect(at('state-api-key').textContent).toContain(W.credentials.not));
+    expect(desk.acts).toEqual([{ kind: 'remove_credential', slot: 'api-key' }]);
+  });
+
+  it('from the environment are not removed here', async () => {
+    await openDesk(() => {}, 'credentials');
+    expect(screen.queryByTestId('remove-password')).toBeNull();
+    expect(at('row-credential-password').textContent).toContain('COPRESENCE_PASSWORD');
+  });
+
+  it('are named by either way to write their slots', async () => {
+    await openDesk((of) => {
+      of.view.credentials = [{ slot: 'api_key', ends_in: null, set: true, origin: 'this run' }];
+    }, 'credentials');
+    expect(at('row-credential-api-key').textContent).toContain('API key');
+    expect(at('state-api-key').textContent).toContain(W.credentials.from['this run']);
+  });
+
+  it('say when the keychain is locked, and have it unlocked', async () => {
+    const { desk } = await openDesk((of) => (of.view.keychain = keychainLocked), 'credentials');
+    expect(at('keychain').textContent).toContain('login');
+    await fireEvent.click(at('unlock'));
+    await waitFor(() => expect(screen.queryByTestId('keychain')).toBeNull());
+    expect(desk.acts).toEqual([{ kind: 'unlock_keychain' }]);
+  });
+});
+
+describe('Sandbox', () => {
+  it('goes through another scenario', async () => {
+    const { desk } = await openDesk(() => {}, 'sandbox');
+    await fireEvent.click(at('scenario-stalls'));
+    await waitFor(() => expect(told('scenario')).toBe(W.sandbox.isScenario('stalls')));
+    expect(desk.acts).toEqual([{ kind: 'set_scenario', name: 'stalls' }]);
+  });
+
+  it('passes faster, or says why not', async () => {
+    const { desk } = await openDesk(() => {}, 'sandbox');
+    await fireEvent.click(at('speed-60'));
+    await waitFor(() => expect(told('speed')).toBe(W.sandbox.isSpeed(60)));
+    await write('speed-other', '2,5');
+    await submit('speed-other');
+    await waitFor(() => expect(told('speed')).toBe(W.sandbox.isSpeed(2.5)));
+    await write('speed-other', '5000');
+    await submit('speed-other');
+    await waitFor(() => expect(told('speed')).toContain('A speed of 5000'));
+    await write('speed-other', 'fast');
+    await submit('speed-other');
+    await waitFor(() => expect(told('speed')).toContain(W.sandbox.unfit('fast')));
+    expect(desk.acts).toHaveLength(3);
+  });
+
+  it('puts on the faults that an endpoint can have, and takes them off', async () => {
+    const { desk } = await openDesk(() => {}, 'sandbox');
+    expect(screen.queryByTestId('fault-ignore_range')).toBeNull();
+    await fireEvent.click(at('endpoint-file'));
+    expect(screen.queryByTestId('fault-wrong_shape')).toBeNull();
+    await fireEvent.click(at('fault-ignore_range'));
+    await fireEvent.click(at('fault-next'));
+    await waitFor(() => expect(at('faults').textContent).toContain('ignore_range'));
+    expect(desk.acts).toEqual([{ kind: 'add_fault', on: 'file', fault: 'ignore_range', every: false }]);
+    // What was chosen for files cannot be put on a login: the first that can is.
+    await fireEvent.click(at('endpoint-login'));
+    await fireEvent.click(at('fault-every'));
+    await waitFor(() =>
+      expect(desk.acts[1]).toEqual({ kind: 'add_fault', on: 'login', fault: 'status', every: true }),
+    );
+    await fireEvent.click(at('faults-end'));
+    await waitFor(() => expect(at('faults').textContent).toBe(W.sandbox.faultsNone));
+  });
+
+  it('says so when the backend is a real one', async () => {
+    await openDesk((of) => (of.view.sandbox = null), 'sandbox');
+    expect(at('page').textContent).toContain(W.sandbox.none);
+  });
+});
+
+describe('Display', () => {
+  it.each<[string, string, object]>([
+    ['kiosk-on', 'kiosk', { kiosk_mode: true }],
+    ['monitor-eDP-1', 'monitor', { monitor: 'eDP-1' }],
+    ['language-choice-de', 'language', { language: 'de' }],
+    ['idle-seconds-120', 'idle', { idle_seconds: 120 }],
+    ['voice-on', 'voice', { voice: true }],
+  ])('%s changes that alone', async (id, field, change) => {
+    const { desk } = await openDesk(() => {}, 'display');
+    const before = desk.view.display;
+    await fireEvent.click(at(id));
+    await waitFor(() => expect(told(field)).not.toBe(''));
+    expect(desk.acts).toEqual([{ kind: 'set_display', display: { ...before, ...change } }]);
+    expect(at(id).getAttribute('aria-pressed')).toBe('true');
+  });
+
+  it('keeps texts, and takes an empty one away', async () => {
+    const { desk } = await openDesk(() => {}, 'display');
+    await write('text-attract', '  Come closer.  ');
+    await submit('text-attract');
+    await waitFor(() => expect(told('attract')).toBe(W.display.saved));
+    expect(desk.view.display.attract_text).toBe('Come closer.');
+    await write('text-attract', '');
+    await submit('text-attract');
+    await waitFor(() => expect(told('attract')).toBe(W.display.removed));
+    expect(desk.view.display.attract_text).toBeNull();
+    await write('text-consent', 'x'.repeat(601));
+    await submit('text-consent');
+    await waitFor(() => expect(told('consent')).toContain(W.display.long(600)));
+    expect(desk.acts).toHaveLength(2);
+  });
+
+  it('refuses idle seconds that make no sense', async () => {
+    const { desk } = await openDesk(() => {}, 'display');
+    for (const nonsense of ['5', '4000', '30.5', 'x', '']) {
+      await write('idle-other', nonsense);
+      await submit('idle-other');
+      await waitFor(() => expect(told('idle')).toContain(W.display.idleUnfit(nonsense)));
+    }
+    expect(desk.acts).toEqual([]);
+  });
+
+  it('takes a PNG as the logo, and no other file', async () => {
+    const { desk } = await openDesk(() => {}, 'display');
+    const choose = async (file: File) => {
+      Object.defineProperty(at('logo-file'), 'files', { value: [file], configurable: true });
+      await fireEvent.change(at('logo-file'));
+    };
+    await choose(new File(['<svg/>'], 'logo.svg'));
+    await waitFor(() => expect(told('logo')).toContain(W.display.noPng('logo.svg')));
+    await choose(new File([new Uint8Array(2 * 1024 * 1024 + 1)], 'large.png'));
+    await waitFor(() => expect(told('logo')).toContain('“large.png” has 2.1 MB'));
+    expect(desk.acts).toEqual([]);
+    const png = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 255]);
+    await choose(new File([png], 'logo.png'));
+    await waitFor(() => expect(told('logo')).toBe(W.display.logoSaved));
+    const [act] = desk.acts;
+    expect(act?.kind === 'set_logo' && [...atob(act.png)].map((one) => one.charCodeAt(0))).toEqual([...png]);
+    await fireEvent.click(at('logo-remove'));
+    await waitFor(() => expect(desk.view.display.logo).toBe(false));
+  });
+});
+
+describe('Retention', () => {
+  it.each<[string, number | null]>([
+    ['keep-0', 0],
+    ['keep-24', 24],
+  ])('%s is kept for so long', async (id, hours) => {
+    const { desk } = await openDesk(() => {}, 'retention');
+    await fireEvent.click(at(id));
+    await waitFor(() => expect(told('keep')).toBe(W.retention.kept(hours)));
+    expect(desk.view.keep_hours).toBe(hours);
+  });
+
+  it('takes other hours, shows them, and for ever again', async () => {
+    const { desk } = await openDesk(() => {}, 'retention');
+    await write('keep-other', '36');
+    await submit('keep-other');
+    await waitFor(() => expect(at('keep-36').getAttribute('aria-pressed')).toBe('true'));
+    await write('keep-other', '-1');
+    await submit('keep-other');
+    await waitFor(() => expect(told('keep')).toContain(W.retention.unfit('-1')));
+    await fireEvent.click(at('keep-none'));
+    await waitFor(() => expect(desk.view.keep_hours).toBeNull());
+  });
+
+  it('wipes after a question that says how many', async () => {
+    const { desk } = await openDesk(() => {}, 'retention');
+    await fireEvent.click(at('wipe'));
+    await waitFor(() => expect(at('question').textContent).toContain('Wipe 6 visits?'));
+    expect(at('question').textContent).toContain('1 visit going on is left in peace');
+    expect(desk.acts).toEqual([]);
+    await fireEvent.click(at('question-yes'));
+    await waitFor(() => expect(told('wipe')).toBe(W.retention.wiped(6)));
+    expect(desk.past).toHaveLength(1);
+    await waitFor(() => expect(screen.queryByTestId('wipe')).toBeNull());
+  });
+});
+
+describe('History', () => {
+  it('lists the visits with their faces, and forgets one after a question', async () => {
+    const { desk } = await openDesk((of) => {
+      of.past = of.past.map((one) => ({
+        ...one,
+        portrait: one.bytes > 0 ? 'avatar://a/portrait.png' : null,
+      }));
+    }, 'history');
+    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
+    expect(document.querySelectorAll('img[src^="avatar:"]')).toHaveLength(4);
+    const [live, second] = desk.past;
+    expect(screen.queryByTestId(`forget-${live?.visit}`)).toBeNull();
+    await fireEvent.click(at(`forget-${second?.visit}`));
+    await fireEvent.click(await screen.findByTestId('question-yes'));
+    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(6));
+    expect(told('history')).toBe(W.history.forgotten);
+    expect(desk.acts).toEqual([{ kind: 'forget_visit', visit: second?.visit }]);
+  });
+
+  it('keeps the visit in the list when it could not be forgotten', async () => {
+    const { desk } = await openDesk((of) => of.refusals.set('forget_visit', no), 'history');
+    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
+    await fireEvent.click(at(`forget-${desk.past[1]?.visit}`));
+    await fireEvent.click(await screen.findByTestId('question-yes'));
+    await waitFor(() => expect(told('history')).toContain('The disk is full'));
+    expect(screen.getAllByTestId('past-visit')).toHaveLength(7);
+  });
+
+  it('does not put thousands on the page at once', async () => {
+    await openDesk((of) => {
+      const [one] = of.past.slice(1);
+      if (one) of.past = Array.from({ length: 250 }, (_, i) => ({ ...one, visit: `v${i}` }));
+    }, 'history');
+    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(100));
+    await fireEvent.click(at('history-more'));
+    expect(screen.getAllByTestId('past-visit')).toHaveLength(200);
+    await fireEvent.click(at('history-more'));
+    expect(screen.queryByTestId('history-more')).toBeNull();
+  });
+});
+
+describe('Health', () => {
+  it('looks when it is opened and when asked, and says remedies', async () => {
+    const { desk } = await openDesk(() => {}, 'health');
+    await waitFor(() => expect(at('health').textContent).toContain('212 MB free'));
+    expect(at('health').textContent).toContain('Free some space');
+    expect(at('health-summary').textContent).toBe(W.health.summary(1, 1));
+    desk.healthView = desk.healthView.map((part) => ({ ...part, stand: 'good' }));
+    await fireEvent.click(at('health-check'));
+    await waitFor(() => expect(at('health-summary').textContent).toBe(W.health.summary(0, 0)));
+  });
+});
+
+describe('PIN and quit', () => {
+  const fill = async (current: string, next: string, repeat: string) => {
+    await write('pin-current', current);
+    await write('pin-next', next);
+    await write('pin-repeat', repeat);
+    await submit('pin-current');
+    await tick();
+  };
+  const values = () =>
+    ['current', 'next', 'repeat'].map((which) => (at(`pin-${which}`) as HTMLInputElement).value).join('');
+
+  it('changes the PIN, which leaves the page at once', async () => {
+    const { desk } = await openDesk(() => {}, 'access');
+    await fill('1234', '2580', '2580');
+    await waitFor(() => expect(told('pin')).toBe(W.access.changed));
+    expect([desk.pin, values()]).toEqual(['2580', '']);
+  });
+
+  it.each([
+    ['1234', '25', '25', W.access.unfit],
+    ['1234', 'abcd', 'abcd', W.access.unfit],
+    ['1234', '2580', '2581', W.access.differ],
+    ['9999', '2580', '2580', 'The present PIN is another'],
+  ])('refuses %s, %s, %s', async (current, next, repeat, said) => {
+    const { desk } = await openDesk(() => {}, 'access');
+    await fill(current, next, repeat);
+    await waitFor(() => expect(told('pin')).toContain(said));
+    expect([desk.pin, values()]).toEqual(['1234', '']);
+  });
+
+  it('quits after a question', async () => {
+    const { desk } = await openDesk(() => {}, 'access');
+    await fireEvent.click(at('quit'));
+    await waitFor(() => expect(at('question').textContent).toContain(W.access.askText(1)));
+    await fireEvent.click(at('question-yes'));
+    await waitFor(() => expect(desk.acts).toEqual([{ kind: 'quit' }]));
+  });
+});
