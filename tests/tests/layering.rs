@@ -11,7 +11,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["protocol"]),
     ("client", &["protocol"]),
     // The other side, an independent witness: never client or visit.
-    ("sandbox", &["protocol"]),
+    ("avatar", &[]),
+    ("sandbox", &["avatar", "protocol"]),
     ("kiosk", &["visit", "client", "store", "vault", "protocol"]),
     // Never the application: it judges backends by the wire alone.
     ("validate", &["client", "protocol"]),

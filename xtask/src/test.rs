@@ -77,7 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 pub(crate) fn bench() -> Result<(), Failure> {
     let mut plan = Plan::default();
     plan.program("the polling policies", cargo(&["bench", "--package", "visit"]), "mend the build");
-    plan.program("the sandbox's avatars", cargo(&["bench", "--package", "sandbox"]), "mend the build");
+    plan.program("generated avatars", cargo(&["bench", "--package", "avatar"]), "mend the build");
     plan.run()
 }
 

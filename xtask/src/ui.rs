@@ -64,7 +64,7 @@ pub(crate) fn screenshots(options: &Options) -> Result<(), Failure> {
     // Beside those that the test in the real window takes.
     let folder = root().join("docs/screens/states");
     let avatars = target().join("screenshots");
-    let mut avatar = cargo(&["run", "--package", "sandbox", "--example", "heads", "--"]);
+    let mut avatar = cargo(&["run", "--package", "avatar", "--example", "heads", "--"]);
     avatar.arg(&avatars).arg("3");
     plan.program("an avatar for the reveal", avatar, "mend the build");
     let mut pictures = npm(&["run", "screens", "--", "--out"]);

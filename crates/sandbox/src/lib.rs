@@ -45,7 +45,6 @@
 //! What the sandbox decides where the specification is silent stands beside the code that does it: errors in Parse
 //! Server's form, one-time URLs in [`world::downloads`], who may call `/sandbox/…` in the guard of the router.
 
-pub mod avatar;
 pub mod clock;
 pub mod faults;
 mod http;

@@ -1,7 +1,7 @@
 //! The bytes behind the avatars: generated ones, made when they are asked for and cached; or a partner's own files.
 
-use crate::avatar::{self, AvatarFiles};
 use crate::world::avatar::{Avatar, Existing, ExportName, Wardrobe};
+use avatar::AvatarFiles;
 use bytes::Bytes;
 use image::RgbImage;
 use sha2::{Digest, Sha256};

@@ -38,7 +38,7 @@ pub(crate) struct Assets(TempDir);
 impl Assets {
     pub(crate) fn make() -> Self {
         let folder = TempDir::new().expect("a folder");
-        let files = sandbox::avatar::build(7, None);
+        let files = avatar::build(7, None);
         let avatar = folder.path().join("anna");
         std::fs::create_dir(&avatar).expect("a folder");
         for (name, bytes) in

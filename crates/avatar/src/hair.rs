@@ -263,8 +263,8 @@ fn knot(sculpt: &Sculpt) -> Mesh {
 
 #[cfg(test)]
 mod tests {
-    use super::super::character::Character;
     use super::*;
+    use crate::character::Character;
 
     #[test]
     fn hair_covers_the_crown_and_leaves_the_face_free() {

@@ -1,4 +1,4 @@
-//! The avatars of the simulated backend: generated heads, one for each seed, as GLB, OBJ (zip) and portrait PNG.
+//! Generated heads, one for each seed, as GLB, OBJ (zip) and portrait PNG.
 //!
 //! The specification's exports are a whole avatar with rig and `ARKit` blendshapes; these are the same in kind, so that
 //! whatever shows a real one shows these. Everything is computed: no file is shipped.

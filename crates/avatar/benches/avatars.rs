@@ -1,4 +1,4 @@
-//! How long an avatar takes, with and without a visitor's picture: `cargo bench -p sandbox`.
+//! How long an avatar takes, with and without a visitor's picture: `cargo bench -p avatar`.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use image::{Rgb, RgbImage};
@@ -16,7 +16,7 @@ fn avatars(criterion: &mut Criterion) {
                 seed += 1;
                 seed
             };
-            bench.iter_batched(next, |seed| sandbox::avatar::build(seed, face), BatchSize::PerIteration);
+            bench.iter_batched(next, |seed| avatar::build(seed, face), BatchSize::PerIteration);
         });
     }
     group.finish();

@@ -1,5 +1,5 @@
 //! Writes the files of generated avatars into a folder and says how long each took:
-//! `cargo run --release -p sandbox --example heads -- FOLDER [SEED…]`.
+//! `cargo run --release -p avatar --example heads -- FOLDER [SEED…]`.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&folder)?;
     for seed in if seeds.is_empty() { (0..8).collect() } else { seeds } {
         let begun = Instant::now();
-        let files = sandbox::avatar::build(seed, None);
+        let files = avatar::build(seed, None);
         println!("seed {seed}: {} ms, GLB of {} bytes", begun.elapsed().as_millis(), files.glb.len());
         std::fs::write(folder.join(format!("{seed}.glb")), &files.glb)?;
         std::fs::write(folder.join(format!("{seed}.png")), &files.png)?;
