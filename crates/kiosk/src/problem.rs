@@ -156,7 +156,7 @@ const TABLE: &[Words] = &[
     words("interrupted", "See you!", "Interrupted.", "`copresence recover` finishes what was redeemed", true),
     words(
         "not_recorded",
-        "This cannot be shown any more.",
+        STAFF,
         "The exchanges of this visit are not remembered any more.",
         "The latest visits since the program's start are; start the next one and look again",
         false,
