@@ -10,13 +10,13 @@ import {
   Vector3,
   WebGLRenderer,
 } from 'three';
-import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
 import { disposeModel } from './dispose';
 import { type Asked, type Face, facesOf, MOVED, passed, weightsAt } from './expression';
-import { lighten } from './lighten';
+import { type Loaded, load } from './load';
 import { ENTERING, glided, type Orbit, turned } from './orbit';
 import { Pace } from './pace';
-import { settle } from './settle';
+import { carriedOut, settle } from './settle';
+import type { Statistics } from './statistics';
 import { contactShadow, lamps, softBoxes } from './studio';
 
 /** An avatar that is being shown. */
@@ -25,6 +25,8 @@ export interface AvatarStage {
   turn(x: number, y: number): void;
   /** The faces that it can make. */
   faces: Face[];
+  /** What it is made of. */
+  statistics: Statistics;
   /** Makes one. */
   make(face: Face): void;
   /** Stops, and gives everything back to the graphics card. */
@@ -57,24 +59,25 @@ export async function openAvatarStage(
   const lostEarly = () => gone.abort(new Error('the WebGL context was lost'));
   canvas.addEventListener('webglcontextlost', lostEarly, { once: true });
   const ended = AbortSignal.any([signal, gone.signal]);
-  let model: Object3D | null = null;
+  const begun = performance.now();
+  let loaded: Loaded | null = null;
   try {
-    model = await load(url, ended);
+    loaded = await load(url, ended);
     ended.throwIfAborted();
-    return await present(canvas, renderer, model, { reducedMotion, signal: ended, onLost });
+    const shown = await present(canvas, renderer, loaded.model, { reducedMotion, signal: ended, onLost });
+    const statistics = {
+      ...loaded.counted,
+      bytes: loaded.bytes,
+      drawCalls: renderer.info.render.calls,
+      milliseconds: Math.round(performance.now() - begun),
+    };
+    return { ...shown, statistics };
   } catch (error) {
-    if (model) disposeModel(model);
+    if (loaded) disposeModel(loaded.model);
     renderer.dispose();
     renderer.forceContextLoss();
     throw error;
   }
-}
-
-async function load(url: string, signal: AbortSignal): Promise<Object3D> {
-  const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`the avatar’s file was not served: ${response.status}`);
-  const { scene } = await new GLTFLoader().parseAsync(lighten(await response.arrayBuffer(), MOVED), '');
-  return scene;
 }
 
 async function present(
@@ -82,7 +85,7 @@ async function present(
   renderer: WebGLRenderer,
   model: Object3D,
   { reducedMotion, signal, onLost }: StageOptions,
-): Promise<AvatarStage> {
+): Promise<Omit<AvatarStage, 'statistics'>> {
   const size = normalise(model);
   renderer.toneMapping = ACESFilmicToneMapping;
   renderer.toneMappingExposure = 0.95;
@@ -100,16 +103,8 @@ async function present(
 
   const camera = new PerspectiveCamera(26, 1, 0.1, 50);
   const morphs = morphsOf(model);
-  try {
-    await settle(renderer, scene, camera, signal);
-  } catch (error) {
-    disposeModel(scene);
-    boxes.dispose();
-    throw error;
-  }
   let orbit: Orbit = reducedMotion ? { ...ENTERING, yaw: -0.3 } : ENTERING;
   let clock = 0;
-  let last = 0;
   let frame = 0;
   const pace = new Pace();
 
@@ -134,22 +129,35 @@ async function present(
     renderer.render(scene, camera);
   };
 
+  let last = 0;
+  let drawn = 0;
+  let coarser = false;
+
   const loop = (now: number) => {
     frame = requestAnimationFrame(loop);
+    if (drawn !== 0) {
+      coarser = pace.saw(now - drawn, now) || coarser;
+      drawn = 0;
+    }
+    if (!pace.due(now)) return;
     // After a pause time goes on where it stopped.
     const seconds = last === 0 ? 0 : Math.min(0.1, (now - last) / 1000);
-    if (last !== 0 && pace.saw(now - last)) resize();
     last = now;
     clock += seconds;
     orbit = glided(orbit, seconds, clock);
     if (asked) asked = { ...asked, since: asked.since + seconds };
     if (asked && passed(asked)) asked = null;
+    // It empties the canvas: only when the next picture follows at once.
+    if (coarser) resize();
+    coarser = false;
     draw();
+    drawn = now;
   };
 
   const run = () => {
     cancelAnimationFrame(frame);
     last = 0;
+    drawn = 0;
     if (document.hidden) return;
     if (reducedMotion) draw();
     else frame = requestAnimationFrame(loop);
@@ -165,8 +173,22 @@ async function present(
     onLost(new Error('the WebGL context was lost'));
   };
 
-  resize();
-  draw();
+  try {
+    await settle(renderer, scene, camera, signal);
+    // The first picture is where a card really compiles: a tiny one, so that nothing else is to be waited for.
+    resize();
+    renderer.setPixelRatio(1);
+    renderer.setSize(16, 16, false);
+    draw();
+    await carriedOut(renderer, signal);
+    resize();
+    draw();
+    await carriedOut(renderer, signal);
+  } catch (error) {
+    disposeModel(scene);
+    boxes.dispose();
+    throw error;
+  }
   const resized = new ResizeObserver(() => {
     resize();
     draw();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { bytesOf, type Gltf, openGlb } from './gltf';
 import { lighten } from './lighten';
 
 const names = ['jawOpen', 'noseSneerLeft', 'mouthSmileLeft'];
@@ -19,16 +20,6 @@ function glb(gltf: unknown): ArrayBuffer {
   return bytes.buffer;
 }
 
-function read(buffer: ArrayBuffer) {
-  const view = new DataView(buffer);
-  const length = view.getUint32(12, true);
-  return {
-    whole: view.getUint32(8, true),
-    json: JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 20, length))),
-    binary: new Uint8Array(buffer, 28 + length),
-  };
-}
-
 const face = {
   meshes: [
     {
@@ -43,37 +34,67 @@ const face = {
 };
 
 describe('a GLB', () => {
-  it('loses the blendshapes that are never moved, and nothing else', () => {
-    const lighter = lighten(glb(face), new Set(['jawOpen', 'mouthSmileLeft']));
-    const { json, binary: rest, whole } = read(lighter);
-    expect(json.meshes[0].extras).toEqual({ targetNames: ['jawOpen', 'mouthSmileLeft'], made: 'by hand' });
-    expect(json.meshes[0].weights).toEqual([0, 1]);
-    expect(json.meshes[0].primitives[0].targets).toEqual([{ POSITION: 1 }, { POSITION: 3 }]);
-    expect(json.meshes[0].primitives[1].targets).toEqual([{ POSITION: 5 }, { POSITION: 7 }]);
+  it('is taken apart without a copy', () => {
+    const file = glb(face);
+    const { gltf, binary: rest } = openGlb(file);
+    expect(gltf).toEqual(face);
     expect(rest).toEqual(binary);
-    expect(whole).toBe(lighter.byteLength);
+    expect(rest.buffer).toBe(file);
+    const views = {
+      bufferViews: [{ byteOffset: 8, byteLength: 4 }, { byteOffset: 38, byteLength: 4 }, { buffer: 1 }],
+    };
+    const opened = openGlb(glb(views));
+    expect(bytesOf(opened, 0)).toEqual(binary.subarray(8, 12));
+    for (const elsewhere of [1, 2, 3]) expect(bytesOf(opened, elsewhere)).toBeNull();
   });
 
-  it('without any that is moved has none', () => {
-    const { json } = read(lighten(glb(face), new Set()));
-    expect(json.meshes[0].primitives[0].targets).toBeUndefined();
+  it('may lack its bytes, or end too early', () => {
+    const file = glb(face);
+    const end = 20 + new DataView(file).getUint32(12, true);
+    expect(openGlb(file.slice(0, end)).binary).toHaveLength(0);
+    expect(openGlb(file.slice(0, -10)).binary).toHaveLength(binary.length - 10);
   });
 
   it.each([
-    ['all are moved', glb(face), new Set(names)],
-    ['they bear no names', glb({ meshes: [{ primitives: [{ targets: [{}] }] }] }), new Set<string>()],
+    ['an error page', new TextEncoder().encode('<html>an error page that is long enough</html>').buffer],
+    ['nothing', new ArrayBuffer(0)],
+    ['its head alone', glb(face).slice(0, 40)],
+  ])('that is %s is refused', (_, file) => expect(() => openGlb(file as ArrayBuffer)).toThrow(/GLB/));
+});
+
+describe('an avatar', () => {
+  it('loses the blendshapes that are never moved, and nothing else', () => {
+    const before = structuredClone(face);
+    const [mesh] = lighten(face, new Set(['jawOpen', 'mouthSmileLeft'])).meshes ?? [];
+    expect(mesh?.extras).toEqual({ targetNames: ['jawOpen', 'mouthSmileLeft'], made: 'by hand' });
+    expect(mesh?.weights).toEqual([0, 1]);
+    expect(mesh?.primitives[0]?.targets).toEqual([{ POSITION: 1 }, { POSITION: 3 }]);
+    expect(mesh?.primitives[1]?.targets).toEqual([{ POSITION: 5 }, { POSITION: 7 }]);
+    expect(mesh?.primitives[1]?.attributes).toEqual({ POSITION: 4 });
+    expect(face).toEqual(before);
+  });
+
+  it('without any that is moved has none', () => {
+    const lighter = lighten(
+      { ...face, nodes: [{ mesh: 0, weights: [1, 0, 0] }], animations: [{}] },
+      new Set(),
+    );
+    expect(lighter.meshes?.[0]?.primitives[0]).toEqual({ attributes: { POSITION: 0 } });
+    // What counted them by their places goes with them.
+    expect(lighter.nodes).toEqual([{ mesh: 0 }]);
+    expect(lighter.animations).toBeUndefined();
+  });
+
+  it.each<[string, Gltf, Set<string>]>([
+    ['all are moved', face, new Set(names)],
+    ['they bear no names', { meshes: [{ primitives: [{ targets: [{}] }] }] }, new Set()],
     [
       'the names are not theirs',
-      glb({ meshes: [{ ...face.meshes[0], extras: { targetNames: ['one'] } }] }),
-      new Set<string>(),
+      { meshes: [{ primitives: [{ targets: [{}, {}] }], extras: { targetNames: ['one'] } }] },
+      new Set(),
     ],
-    [
-      'it is none',
-      new TextEncoder().encode('<html>an error page that is long enough</html>').buffer,
-      new Set<string>(),
-    ],
-    ['it is empty', new ArrayBuffer(0), new Set<string>()],
-  ])('stays as it is where %s', (_, buffer, kept) => {
-    expect(lighten(buffer as ArrayBuffer, kept)).toBe(buffer);
+    ['it has no meshes', {}, new Set()],
+  ])('stays as it is where %s', (_, gltf, kept) => {
+    expect(lighten(gltf, kept)).toBe(gltf);
   });
 });

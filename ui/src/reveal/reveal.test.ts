@@ -68,6 +68,14 @@ describe('the pace', () => {
     expect(pace.ratio(800, 800, 1)).toBeGreaterThan(0.3);
     expect(Array.from({ length: 24 }, () => pace.saw(120)).some(Boolean)).toBe(false);
   });
+  it('leaves the screen as much time as a heavy frame took', () => {
+    const pace = new Pace();
+    pace.saw(16, 1000);
+    expect(pace.due(1000)).toBe(true);
+    pace.saw(400, 2000);
+    expect(pace.due(2399)).toBe(false);
+    expect(pace.due(2400)).toBe(true);
+  });
   it('stays sharp while they are quick', () => {
     const pace = new Pace();
     expect(Array.from({ length: 100 }, () => pace.saw(16)).some(Boolean)).toBe(false);

@@ -12,7 +12,11 @@ import {
 /** No texture is drawn larger than this on any screen: more would only fill the card. */
 export const LARGEST = 2048;
 
-/** Scales what is too large, compiles, and uploads one texture a frame. */
+/**
+ * Scales what is too large, compiles, and uploads one texture at a time. Each step waits until the card is done with
+ * the one before: a card takes orders quickly and carries them out slowly, and one that is simulated by the processor
+ * would pay for all of them at once, with the screen standing still.
+ */
 export async function settle(
   renderer: WebGLRenderer,
   scene: Scene,
@@ -26,12 +30,24 @@ export async function settle(
   }
   // A card that is lost meanwhile would never be ready.
   await Promise.race([renderer.compileAsync(scene, camera), ended(signal)]);
+  await carriedOut(renderer, signal);
   for (const texture of textures) {
-    signal.throwIfAborted();
     renderer.initTexture(texture);
-    await breath();
+    await carriedOut(renderer, signal);
   }
-  signal.throwIfAborted();
+}
+
+/** Until the card has done all that it was asked for. The screen has its turns meanwhile. */
+export async function carriedOut(renderer: WebGLRenderer, signal: AbortSignal): Promise<void> {
+  const gl = renderer.getContext() as WebGL2RenderingContext;
+  const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+  gl.flush();
+  do {
+    await breath();
+    signal.throwIfAborted();
+    // Without a fence (a card that is going) there is nothing to wait for.
+  } while (fence && gl.getSyncParameter(fence, gl.SYNC_STATUS) === gl.UNSIGNALED);
+  if (fence) gl.deleteSync(fence);
 }
 
 /** Every texture of the figures below, once. */
