@@ -18,6 +18,13 @@ attract-any =
        *[pointer] oder klick irgendwohin
     }
 
+closed-title = Diese Konsole ist noch nicht bereit.
+closed-staff = Für das Personal: F10 öffnet die Einstellungen, oder Start und Select gedrückt halten.
+
+consent-title = Bevor es losgeht
+consent-agree = Weiter
+consent-not-now = Lieber nicht
+
 preparing-title = Einen Moment.
 preparing-line = Wir holen einen Code nur für dich.
 invite-title = Scann mit dem Handy.
@@ -97,6 +104,30 @@ face-wink = Zwinkern
 face-surprise = Staunen
 face-kiss = Kussmund
 face-frown = Schmollen
+
+keep-for-ever = Dein Avatar bleibt auf dieser Konsole gespeichert.
+keep-while-here = Wird hier gelöscht, sobald du gehst.
+keep-hours =
+    { $count ->
+        [one] Wird hier nach einer Stunde gelöscht.
+       *[other] Wird hier nach { $count } Stunden gelöscht.
+    }
+keep-days =
+    { $count ->
+        [one] Wird hier nach einem Tag gelöscht.
+       *[other] Wird hier nach { $count } Tagen gelöscht.
+    }
+forget-me = Vergiss mich
+forget-title = Alles vergessen?
+forget-ask = Die Dateien und der Verlauf dieses Besuchs werden von dieser Konsole gelöscht. Das lässt sich nicht rückgängig machen.
+forget-keep = Behalten
+forget-yes = Ja, vergiss mich
+forgetting-title = Wird vergessen …
+forgetting-line = Die Dateien und der Verlauf dieses Besuchs werden gelöscht.
+forgotten-title = Vergessen.
+forgotten-line = Hier ist nichts mehr von dir.
+forget-failed-title = Nicht alles ließ sich löschen.
+forget-failed-line = Bitte sag dem Personal Bescheid: Es kann den Rest löschen.
 
 ended-detail = Für das Personal
 ended-again = Zurück zum Start

@@ -24,6 +24,17 @@ attract-any =
        *[pointer] or click anywhere
     }
 
+## Before a visit can begin
+
+closed-title = This console is not ready yet.
+closed-staff = For the staff: F10, or Start and Select held, opens the settings.
+
+## What the operator wants agreed to
+
+consent-title = Before we begin
+consent-agree = Go on
+consent-not-now = Not now
+
 ## The code
 
 preparing-title = One moment.
@@ -114,6 +125,32 @@ face-wink = Wink
 face-surprise = Surprise
 face-kiss = Kiss
 face-frown = Frown
+
+## What is kept, and being forgotten
+
+keep-for-ever = Your avatar stays saved on this console.
+keep-while-here = Deleted from this console when you leave.
+keep-hours =
+    { $count ->
+        [one] Deleted from this console after one hour.
+       *[other] Deleted from this console after { $count } hours.
+    }
+keep-days =
+    { $count ->
+        [one] Deleted from this console after one day.
+       *[other] Deleted from this console after { $count } days.
+    }
+forget-me = Forget me
+forget-title = Forget you?
+forget-ask = The files and the history of this visit are deleted from this console. This cannot be undone.
+forget-keep = Keep it
+forget-yes = Yes, forget me
+forgetting-title = Forgetting you …
+forgetting-line = The files and the history of this visit are being deleted.
+forgotten-title = Forgotten.
+forgotten-line = Nothing of you is left here.
+forget-failed-title = Not everything could be deleted.
+forget-failed-line = Please tell the staff: they can delete the rest.
 
 ## The end without an avatar
 

@@ -18,6 +18,13 @@ attract-any =
        *[pointer] o haz clic donde quieras
     }
 
+closed-title = Esta consola aún no está lista.
+closed-staff = Para el personal: F10, o Start y Select a la vez, abre los ajustes.
+
+consent-title = Antes de empezar
+consent-agree = Continuar
+consent-not-now = Ahora no
+
 preparing-title = Un momento.
 preparing-line = Estamos pidiendo un código solo para ti.
 invite-title = Escanea con tu móvil.
@@ -99,6 +106,30 @@ face-wink = Guiño
 face-surprise = Sorpresa
 face-kiss = Beso
 face-frown = Enfado
+
+keep-for-ever = Tu avatar se queda guardado en esta consola.
+keep-while-here = Se borra de esta consola cuando te vayas.
+keep-hours =
+    { $count ->
+        [one] Se borra de esta consola al cabo de una hora.
+       *[other] Se borra de esta consola al cabo de { $count } horas.
+    }
+keep-days =
+    { $count ->
+        [one] Se borra de esta consola al cabo de un día.
+       *[other] Se borra de esta consola al cabo de { $count } días.
+    }
+forget-me = Olvídame
+forget-title = ¿Te olvidamos?
+forget-ask = Los archivos y el historial de esta visita se borran de esta consola. No se puede deshacer.
+forget-keep = Conservarlo
+forget-yes = Sí, olvídame
+forgetting-title = Olvidándote…
+forgetting-line = Se están borrando los archivos y el historial de esta visita.
+forgotten-title = Olvidado.
+forgotten-line = Aquí ya no queda nada de ti.
+forget-failed-title = No se ha podido borrar todo.
+forget-failed-line = Avisa al personal, por favor: puede borrar el resto.
 
 ended-detail = Para el personal
 ended-again = Volver al inicio

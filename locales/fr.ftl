@@ -18,6 +18,13 @@ attract-any =
        *[pointer] ou cliquez n’importe où
     }
 
+closed-title = Cette console n’est pas encore prête.
+closed-staff = Pour l’équipe : F10, ou Start et Select maintenus, ouvre les réglages.
+
+consent-title = Avant de commencer
+consent-agree = Continuer
+consent-not-now = Pas maintenant
+
 preparing-title = Un instant.
 preparing-line = Nous demandons un code rien que pour vous.
 invite-title = Scannez avec votre téléphone.
@@ -99,6 +106,30 @@ face-wink = Clin d’œil
 face-surprise = Surprise
 face-kiss = Bisou
 face-frown = Moue
+
+keep-for-ever = Votre avatar reste enregistré sur cette console.
+keep-while-here = Effacé de cette console à votre départ.
+keep-hours =
+    { $count ->
+        [one] Effacé de cette console au bout d’une heure.
+       *[other] Effacé de cette console au bout de { $count } heures.
+    }
+keep-days =
+    { $count ->
+        [one] Effacé de cette console au bout d’un jour.
+       *[other] Effacé de cette console au bout de { $count } jours.
+    }
+forget-me = Oubliez-moi
+forget-title = Tout oublier ?
+forget-ask = Les fichiers et l’historique de cette visite seront effacés de cette console. C’est irréversible.
+forget-keep = Garder
+forget-yes = Oui, oubliez-moi
+forgetting-title = Effacement…
+forgetting-line = Les fichiers et l’historique de cette visite sont en train d’être effacés.
+forgotten-title = C’est oublié.
+forgotten-line = Il ne reste plus rien de vous ici.
+forget-failed-title = Tout n’a pas pu être effacé.
+forget-failed-line = Prévenez l’équipe, s’il vous plaît : elle peut effacer le reste.
 
 ended-detail = Pour l’équipe
 ended-again = Revenir au début

@@ -18,6 +18,13 @@ attract-any =
        *[pointer] どこをクリックしてもはじめられます
     }
 
+closed-title = この端末はまだ準備中です
+closed-staff = スタッフの方へ：F10 キー、または Start と Select の長押しで設定を開けます。
+
+consent-title = はじめる前に
+consent-agree = 進む
+consent-not-now = 今はやめる
+
 preparing-title = 少々お待ちください
 preparing-line = あなた専用のコードを用意しています。
 invite-title = スマホで読み取ってください
@@ -89,6 +96,22 @@ face-wink = ウインク
 face-surprise = びっくり
 face-kiss = キス
 face-frown = しかめ面
+
+keep-for-ever = アバターはこの端末に保存されたままになります。
+keep-while-here = この画面を離れると、この端末から削除されます。
+keep-hours = { $count } 時間後に、この端末から削除されます。
+keep-days = { $count } 日後に、この端末から削除されます。
+forget-me = 記録を消す
+forget-title = 記録を消しますか？
+forget-ask = 今回のファイルと履歴を、この端末から削除します。元に戻すことはできません。
+forget-keep = 残しておく
+forget-yes = はい、消します
+forgetting-title = 消しています…
+forgetting-line = 今回のファイルと履歴を削除しています。
+forgotten-title = すべて消しました
+forgotten-line = あなたの記録は、もうここにはありません。
+forget-failed-title = 一部を削除できませんでした
+forget-failed-line = 恐れ入りますが、スタッフにお知らせください。残りはスタッフが削除できます。
 
 ended-detail = スタッフ用
 ended-again = 最初に戻る

@@ -18,6 +18,13 @@ attract-any =
        *[pointer] 点击任意位置也可以开始
     }
 
+closed-title = 这台设备还没准备好
+closed-staff = 工作人员：按 F10，或按住 Start 和 Select，即可打开设置。
+
+consent-title = 开始之前
+consent-agree = 继续
+consent-not-now = 暂时不要
+
 preparing-title = 请稍候
 preparing-line = 正在为你准备专属二维码。
 invite-title = 用手机扫一扫
@@ -89,6 +96,22 @@ face-wink = 眨眼
 face-surprise = 惊讶
 face-kiss = 亲亲
 face-frown = 皱眉
+
+keep-for-ever = 你的虚拟形象会一直保存在这台设备上。
+keep-while-here = 你离开后，即从这台设备上删除。
+keep-hours = { $count } 小时后从这台设备上删除。
+keep-days = { $count } 天后从这台设备上删除。
+forget-me = 忘记我
+forget-title = 要忘记你吗？
+forget-ask = 这次体验的文件和记录将从这台设备上删除，无法恢复。
+forget-keep = 保留
+forget-yes = 是的，忘记我
+forgetting-title = 正在删除……
+forgetting-line = 正在删除这次体验的文件和记录。
+forgotten-title = 已忘记
+forgotten-line = 这里不再留有你的任何痕迹。
+forget-failed-title = 有些内容没能删除
+forget-failed-line = 请告诉工作人员，他们可以删除剩下的内容。
 
 ended-detail = 工作人员
 ended-again = 回到开始

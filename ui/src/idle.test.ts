@@ -18,8 +18,17 @@ it('waits at the code for as long as a recording takes', () => {
 it('gives at least twenty seconds to answer a warning', () => {
   for (const screen of Object.values(screens)) {
     const limit = limitOf(screen);
-    if (limit && screen.kind !== 'attract') expect(limit.warning).toBeGreaterThanOrEqual(20);
+    if (limit && !['attract', 'forgetting'].includes(screen.kind))
+      expect(limit.warning).toBeGreaterThanOrEqual(20);
   }
+});
+
+it('waits as long as the operator says, and the other screens in proportion', () => {
+  expect(limitOf(screens.reveal, 30)).toEqual({ after: 30, warning: 30 });
+  expect(limitOf(screens.invite, 30)).toEqual({ after: 100, warning: 45 });
+  expect(limitOf(screens.invite, 3600)?.after).toBe(12_000);
+  expect(limitOf(screens.forgetting, 30)).toBeNull();
+  expect(limitOf(screens.forgotten, 3600)).toEqual(limitOf(screens.forgotten));
 });
 
 it('counts the warning down', () => {

@@ -7,14 +7,27 @@ export interface Limit {
   warning: number;
 }
 
+/** Seconds that a face stays on an unattended screen unless the operator says otherwise: the measure of all others. */
+const USUAL = 90;
+
 /**
  * How long each screen waits for somebody, none where it waits for the avatar and not for a person. At the code a
- * person is busy with a phone for minutes and touches nothing here; at the reveal a face is on the screen.
+ * person is busy with a phone for minutes and touches nothing here; at the reveal a face is on the screen. `patience`
+ * is what the operator set, in seconds: it is that of the reveal, and the others follow in proportion. To answer the
+ * warning everybody gets the same time.
  */
-export function limitOf(screen: Screen): Limit | null {
+export function limitOf(screen: Screen, patience = USUAL): Limit | null {
+  const usual = usualLimit(screen);
+  // How long words that ask nothing stand is no question of patience.
+  if (!usual || screen.kind === 'forgetting') return usual;
+  return { ...usual, after: Math.round((usual.after * patience) / USUAL) };
+}
+
+function usualLimit(screen: Screen): Limit | null {
   switch (screen.kind) {
+    // Up to 600 characters want to be read.
     case 'consent':
-      return { after: 60, warning: 20 };
+      return { after: 90, warning: 20 };
     case 'preparing':
       return { after: 120, warning: 30 };
     case 'invite':
@@ -22,12 +35,13 @@ export function limitOf(screen: Screen): Limit | null {
     case 'making':
       return screen.status === 'failed' ? { after: 180, warning: 45 } : null;
     case 'reveal':
-      return { after: 90, warning: 30 };
+      return { after: USUAL, warning: 30 };
     case 'ended':
       return { after: 60, warning: 20 };
-    // Whoever was forgotten has nothing to wait for.
+    // Nothing is shown of anybody, but staff may be on their way to read what went wrong.
     case 'forgetting':
-      return screen.stand.kind === 'working' ? null : { after: 12, warning: 0 };
+      if (screen.stand.kind === 'working') return null;
+      return { after: screen.stand.kind === 'done' ? 7 : 180, warning: 0 };
     // Nothing is shown of anybody: what is given up is the language that was chosen.
     case 'attract':
       return { after: 45, warning: 0 };

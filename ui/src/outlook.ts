@@ -21,17 +21,19 @@ const WIDEST = 4;
 export class Course {
   #seen: { at: number; value: number }[] = [];
 
+  /** One that somebody else watched, oldest first: times in seconds. */
+  static of(seen: Iterable<{ at: number; value: number }>): Course {
+    const course = new Course();
+    for (const { at, value } of seen) course.saw(value, at);
+    return course;
+  }
+
   /** Notes the value at a time in seconds. One that shrinks begins anew. */
   saw(value: number, at: number): void {
     const last = this.#seen.at(-1);
     if (last && value === last.value) return;
     if (last && value < last.value) this.#seen = [];
     this.#seen.push({ at, value });
-  }
-
-  /** Forgets what was seen. */
-  forget(): void {
-    this.#seen = [];
   }
 
   /** What can be said at a time about the way that is left to `goal`. */

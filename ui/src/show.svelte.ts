@@ -1,5 +1,8 @@
 import type { Problem, Screen, Snapshot } from './generated/view';
 import type { Action, Host } from './host/host';
+import type { Statistics } from './reveal/statistics';
+
+type Forgetting = Extract<Screen, { kind: 'forgetting' }>;
 
 /** What is on the stage: the newest snapshot, and what went wrong between window and program. */
 export class Show {
@@ -7,12 +10,19 @@ export class Show {
   snapshot = $state.raw<Snapshot | null>(null);
   /** The screen that stood before this one. */
   before = $state.raw<Screen['kind'] | null>(null);
-  /** Whether the visitor is asked if leaving is meant. */
-  leaving = $state(false);
+  /** What the visitor is asked to confirm. */
+  asking = $state<'leave' | 'forget' | null>(null);
+  /** Whether the operator's detail lies over the screen. */
+  detail = $state(false);
+  /** What the avatar on the stage is made of. */
+  statistics = $state.raw<Statistics | null>(null);
   /** Why the last thing that the visitor asked for did not happen. */
   refusal = $state.raw<Problem | null>(null);
   /** The program does not answer at all. */
   lost = $state.raw<Problem | null>(null);
+
+  /** What stands in place of the screen while the visitor is being forgotten, until the program says how it went. */
+  #vanished = $state.raw<Forgetting | null>(null);
 
   readonly #host: Host;
   readonly #underway = new Set<Action>();
@@ -21,6 +31,34 @@ export class Show {
 
   constructor(host: Host) {
     this.#host = host;
+  }
+
+  /** What is on the screen; none before the first snapshot came, and when none comes any more. */
+  get screen(): Screen | null {
+    if (this.lost || !this.snapshot) return null;
+    return this.#vanished ?? this.snapshot.screen;
+  }
+
+  /** What stands in the way just now, whoever says so. */
+  get problem(): Problem | null {
+    if (this.lost) return this.lost;
+    const { screen } = this;
+    if (this.refusal) return this.refusal;
+    switch (screen?.kind) {
+      case 'attract':
+        return this.snapshot?.booth.closed ?? null;
+      case 'preparing':
+      case 'invite':
+      case 'making':
+      case 'saving':
+        return screen.trouble;
+      case 'forgetting':
+        return screen.stand.kind === 'failed' ? screen.stand.problem : null;
+      case 'ended':
+        return screen.problem;
+      default:
+        return null;
+    }
   }
 
   /** Begins to follow the program. */
@@ -47,7 +85,8 @@ export class Show {
     if (this.snapshot && snapshot.revision < this.snapshot.revision) return;
     if (snapshot.screen.kind !== this.snapshot?.screen.kind) {
       this.refusal = null;
-      this.leaving = false;
+      this.asking = null;
+      this.#vanished = null;
       this.before = this.snapshot?.screen.kind ?? null;
     }
     this.lost = null;
@@ -59,7 +98,7 @@ export class Show {
     if (this.#underway.has(action)) return;
     this.#underway.add(action);
     this.refusal = null;
-    this.leaving = false;
+    this.asking = null;
     try {
       await this.#host[action]();
     } catch (error) {
@@ -67,6 +106,22 @@ export class Show {
     } finally {
       this.#underway.delete(action);
     }
+  }
+
+  /**
+   * Asks the program to forget the visit. Nothing of the visitor is to be seen from this moment on, whatever comes of
+   * it: a face whose owner wants it gone does not come back because a disk is full.
+   */
+  async forget(): Promise<void> {
+    const { screen } = this;
+    if (!screen || !('visit' in screen) || screen.kind === 'forgetting') return;
+    const { visit } = screen;
+    this.#vanished = { kind: 'forgetting', visit, stand: { kind: 'working' } };
+    await this.act('forget');
+    const problem = this.refusal;
+    if (!problem || !this.#vanished) return;
+    this.refusal = null;
+    this.#vanished = { kind: 'forgetting', visit, stand: { kind: 'failed', problem } };
   }
 }
 

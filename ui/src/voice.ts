@@ -1,23 +1,39 @@
-// The one thing that this program says aloud: the warning before a screen is cleared.
+// What this program says aloud: the warning before a screen is cleared, and the screens where the operator wants it.
 
 /** Speaks a sentence where the machine has a voice for the language, else sounds two soft notes. */
 export function sayAloud(text: string, tag: string): void {
+  if (!speak(text, tag)) chime();
+}
+
+/** Speaks a sentence where the machine has a voice for the language; else it stays silent. */
+export function readAloud(text: string, tag: string): void {
+  const voices = globalThis.speechSynthesis as SpeechSynthesis | undefined;
+  if (speak(text, tag) || !voices || voices.getVoices().length > 0) return;
+  // Some systems list their voices only once they were asked for.
+  last = text;
+  voices.addEventListener?.('voiceschanged', () => last === text && speak(text, tag), { once: true });
+}
+
+/** What was asked for last. */
+let last = '';
+
+function speak(text: string, tag: string): boolean {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   const [language] = tag.split('-');
   const voice = speech?.getVoices().find(({ lang }) => lang.split(/[-_]/)[0] === language);
-  if (!speech || !voice) {
-    chime();
-    return;
-  }
+  if (!speech || !voice) return false;
   const utterance = new SpeechSynthesisUtterance(text);
   utterance.voice = voice;
   utterance.lang = voice.lang;
+  last = text;
   speech.cancel();
   speech.speak(utterance);
+  return true;
 }
 
 /** Falls silent. */
 export function hush(): void {
+  last = '';
   (globalThis.speechSynthesis as SpeechSynthesis | undefined)?.cancel();
 }
 

@@ -59,6 +59,23 @@ export function portrait(): string {
   return canvas.toDataURL('image/png');
 }
 
+/** An operator's logo, dark on a clear ground, as its address. */
+export function logo(): string {
+  const canvas = document.createElement('canvas');
+  canvas.width = 900;
+  canvas.height = 200;
+  const context = canvas.getContext('2d');
+  if (!context) return '';
+  context.fillStyle = '#1b2a6b';
+  context.beginPath();
+  context.arc(100, 100, 84, 0, Math.PI * 2);
+  context.fill();
+  context.font = '700 128px "Mona Sans Variable", sans-serif';
+  context.textBaseline = 'middle';
+  context.fillText('Messe Nord', 220, 108, 660);
+  return canvas.toDataURL('image/png');
+}
+
 function head(): Mesh {
   const geometry = new SphereGeometry(1, 160, 120);
   const position = geometry.getAttribute('position');

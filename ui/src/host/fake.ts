@@ -1,9 +1,9 @@
 // A scripted program behind the window: for tests, and for a plain browser during development.
-import type { BackendView, Screen, Snapshot } from '../generated/view';
+import type { BackendView, BoothView, Screen, Snapshot } from '../generated/view';
 import { speak, type Tongue } from '../language/language.svelte';
 import { pastVisits } from './desk-fixtures';
 import { FakeDesk } from './fake-desk';
-import { backend, booth, realBackend, type ScreenName, screens, snapshotOf } from './fixtures';
+import { backend, booth, booths, realBackend, type ScreenName, screens, snapshotOf } from './fixtures';
 import type { Action, Host } from './host';
 
 /** A host that shows what it is told and remembers what it was asked. */
@@ -22,8 +22,13 @@ export class FakeHost implements Host {
   #snapshot: Snapshot;
   readonly #next: Partial<Record<Action, () => Screen>>;
 
-  constructor(first: Screen, next: Partial<Record<Action, () => Screen>> = {}, of: BackendView = backend) {
-    this.#snapshot = snapshotOf(first, this.#revision, of);
+  constructor(
+    first: Screen,
+    next: Partial<Record<Action, () => Screen>> = {},
+    of: BackendView = backend,
+    around: Partial<BoothView> = {},
+  ) {
+    this.#snapshot = snapshotOf(first, this.#revision, of, { ...booth, ...around });
     this.#next = next;
   }
 
@@ -35,7 +40,17 @@ export class FakeHost implements Host {
   /** Puts a screen up, with the next revision or the one given. */
   show(screen: Screen, revision = this.#revision + 1, of = this.#snapshot.backend): void {
     this.#revision = Math.max(this.#revision, revision);
-    this.#snapshot = { backend: of, booth, revision, screen };
+    this.#send({ ...this.#snapshot, backend: of, revision, screen });
+  }
+
+  /** Sets something of the booth, while the same screen stands. */
+  set(around: Partial<BoothView>): void {
+    this.#revision += 1;
+    this.#send({ ...this.#snapshot, revision: this.#revision, booth: { ...booth, ...around } });
+  }
+
+  #send(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
     for (const listener of this.#listeners) listener(this.#snapshot);
   }
 
@@ -51,6 +66,8 @@ export class FakeHost implements Host {
   newCode = () => this.#act('newCode');
   playPhone = () => this.#act('playPhone');
   again = () => this.#act('again');
+  agree = () => this.#act('agree');
+  forget = () => this.#act('forget');
 
   async #act(action: Action): Promise<void> {
     this.asked.push(action);
@@ -97,12 +114,16 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
     glb: asked.get('glb') ?? (await media.glb()),
     portrait: asked.get('portrait') ?? media.portrait(),
   };
-  const host = script(asked.get('fake') ?? '', reveal, Number(asked.get('pace') ?? 1));
+  const host = script(asked.get('fake') ?? '', reveal, Number(asked.get('pace') ?? 1), media.logo);
   furnish(host.desk, asked.get('desk'), media.portrait());
   const puppet: Puppet = {
     asked: host.asked,
     desk: host.desk,
-    show: (name) => host.show(pick(name, reveal), undefined, backendOf(name)),
+    show: (name) => {
+      // In one go, so that no screen is seen in the booth of another.
+      host.set(boothOf(name, media.logo));
+      host.show(pick(name, reveal), undefined, backendOf(name));
+    },
     put: (screen) => host.show(screen),
     async speak(tongue) {
       if (tongue === 'long' || tongue === 'mirrored') (await import('./made-up')).speakMadeUp(tongue);
@@ -124,16 +145,27 @@ function furnish(desk: FakeDesk, how: string | null, portrait: string): void {
   setInterval(() => desk.runOne(), 400);
 }
 
-function script(name: string, reveal: Extract<Screen, { kind: 'reveal' }>, pace: number): FakeHost {
+function script(
+  name: string,
+  reveal: Extract<Screen, { kind: 'reveal' }>,
+  pace: number,
+  logo: () => string,
+): FakeHost {
   const attract = () => screens.attract;
   if (name in screens) {
     const screen = pick(name as ScreenName, reveal);
-    return new FakeHost(screen, { again: attract, cancel: attract }, backendOf(name));
+    const next = { again: attract, cancel: attract, agree: () => screens.preparing };
+    return new FakeHost(screen, next, backendOf(name), boothOf(name as ScreenName, logo));
   }
   const host: FakeHost = new FakeHost(screens.attract, {
-    start: () => {
+    start: () => screens.consent,
+    agree: () => {
       setTimeout(() => host.show(screens.invite), 1500 * pace);
       return screens.preparing;
+    },
+    forget: () => {
+      setTimeout(() => host.show(screens.forgotten), 1500 * pace);
+      return screens.forgetting;
     },
     playPhone: () => {
       void play(host, reveal, pace);
@@ -148,6 +180,10 @@ function script(name: string, reveal: Extract<Screen, { kind: 'reveal' }>, pace:
 
 function backendOf(name: string): BackendView {
   return name === 'invite-real' || name === 'invite-expired' ? realBackend : backend;
+}
+
+function boothOf(name: ScreenName, logo: () => string): Partial<BoothView> {
+  return { ...booths[name], ...(name === 'attract-own' ? { logo: logo() } : {}) };
 }
 
 function pick(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Screen {

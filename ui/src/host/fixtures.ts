@@ -85,9 +85,26 @@ const reveal: Of<'reveal'> = {
   portrait: null,
 };
 
+const consent =
+  'We film your face with your own phone to make an avatar of it. The avatar is shown on this screen, where others can see it, and saved on this console. Nobody else gets it.';
+
+/** As many characters as an operator can write. */
+const longConsent = `${consent} `.repeat(4).slice(0, 597).trim();
+
+/** The same in ideographs, which are as wide as they are high. */
+const denseConsent =
+  'お客様のスマートフォンで顔を撮影し、アバターを作成します。完成したアバターはこの画面に表示され、この端末に保存されます。第三者に渡すことはありません。'
+    .repeat(9)
+    .slice(0, 600);
+
 /** Every state worth looking at, by a name. */
 export const screens = {
   attract: { kind: 'attract' },
+  'attract-own': { kind: 'attract' },
+  'attract-closed': { kind: 'attract' },
+  consent: { kind: 'consent', text: consent },
+  'consent-long': { kind: 'consent', text: `${longConsent.slice(0, 300)}\n\n${longConsent.slice(300)}` },
+  'consent-dense': { kind: 'consent', text: denseConsent },
   preparing: { kind: 'preparing', visit, trouble: null },
   'preparing-trouble': { kind: 'preparing', visit, trouble: offline },
   invite,
@@ -135,6 +152,22 @@ export const screens = {
   reveal,
   'reveal-portrait': reveal,
   'reveal-card': reveal,
+  forgetting: { kind: 'forgetting', visit, stand: { kind: 'working' } },
+  forgotten: { kind: 'forgetting', visit, stand: { kind: 'done' } },
+  'forget-failed': {
+    kind: 'forgetting',
+    visit,
+    stand: {
+      kind: 'failed',
+      problem: {
+        code: 'storage_failed',
+        visitor: 'This console cannot save anything right now.',
+        operator: '~/avatars/2026-11-22_154208_019365d2: permission denied (os error 13)',
+        hint: 'Make the folder writable, then forget the visit in the history (F10)',
+        retry_helps: true,
+      },
+    },
+  },
   ended: {
     kind: 'ended',
     visit,
@@ -147,12 +180,47 @@ export const screens = {
       retry_helps: true,
     },
   },
+  'ended-kept': {
+    kind: 'ended',
+    visit,
+    problem: {
+      code: 'saved_in_part',
+      visitor: 'Part of your avatar did not make it.',
+      operator: 'avatar.obj.zip: the download URL expired twice; avatar.glb and portrait.png are saved.',
+      hint: 'Look into the visit with the inspector (F10)',
+      retry_helps: true,
+    },
+  },
 } as const satisfies Record<string, Screen>;
 
 /** The name of a state. */
 export type ScreenName = keyof typeof screens;
 
+/** What is particular about the booth that a state is seen in. */
+export const booths: Partial<Record<ScreenName, Partial<BoothView>>> = {
+  'attract-own': {
+    attract_text:
+      'Step into the picture: your own avatar in two minutes, and on the big wall of the fair by tonight. Free for all guests!',
+  },
+  'attract-closed': {
+    closed: {
+      code: 'credentials_missing',
+      visitor: 'This console is not set up yet.',
+      operator: 'The profile `booth` needs an API key, and none is set.',
+      hint: 'Set it in the panel (F10), under Credentials',
+      retry_helps: false,
+    },
+  },
+  'reveal-portrait': { keep_hours: 0 },
+  'reveal-card': { keep_hours: 48 },
+};
+
 /** A whole snapshot around a screen. */
-export function snapshotOf(screen: Screen, revision = 1, of: BackendView = backend): Snapshot {
-  return { revision, backend: of, booth, screen };
+export function snapshotOf(
+  screen: Screen,
+  revision = 1,
+  of: BackendView = backend,
+  around: BoothView = booth,
+): Snapshot {
+  return { revision, backend: of, booth: around, screen };
 }

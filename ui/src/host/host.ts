@@ -7,6 +7,8 @@ export interface Host {
   subscribe(onSnapshot: (snapshot: Snapshot) => void): Promise<() => void>;
   /** Begins a visit. */
   start(): Promise<void>;
+  /** Agrees to the operator's words, and goes on to the code. */
+  agree(): Promise<void>;
   /** Back to Attract; whether the visit goes on behind is the program's decision. */
   cancel(): Promise<void>;
   /** A new code in place of the one on the screen. */
@@ -15,6 +17,8 @@ export interface Host {
   playPhone(): Promise<void>;
   /** Back to Attract after the end of a visit. */
   again(): Promise<void>;
+  /** Deletes what this console keeps of the visit on the screen, files and history. */
+  forget(): Promise<void>;
   /** What operator and integrator ask, behind the PIN. */
   readonly desk: Desk;
 }

@@ -10,10 +10,12 @@ afterEach(() => clearMocks());
 
 it.each<[Action, string]>([
   ['start', 'start_visit'],
+  ['agree', 'agree'],
   ['cancel', 'cancel_visit'],
   ['newCode', 'new_code'],
   ['playPhone', 'play_phone'],
   ['again', 'again'],
+  ['forget', 'forget'],
 ])('%s is the command %s', async (action, command) => {
   const called: string[] = [];
   mockIPC((name) => {

@@ -15,10 +15,12 @@ export function tauriHost(): Host {
   return {
     subscribe: (onSnapshot) => follow<Snapshot>('subscribe', {}, onSnapshot),
     start: () => invoke('start_visit'),
+    agree: () => invoke('agree'),
     cancel: () => invoke('cancel_visit'),
     newCode: () => invoke('new_code'),
     playPhone: () => invoke('play_phone'),
     again: () => invoke('again'),
+    forget: () => invoke('forget'),
     desk: tauriDesk(),
   };
 }

@@ -15,8 +15,10 @@ export interface Steered {
   moved(): void;
   /** Opens or closes the choice of languages. */
   languages(): void;
-  /** Begins a visit. */
-  start(): void;
+  /** Goes on, where any button does. */
+  begin(): void;
+  /** Shows or hides the operator's detail. */
+  detail(): void;
   /** The way to the desk; while that is open, what is pressed is the desk's. */
   door: Door;
 }
@@ -59,6 +61,7 @@ export class Steering {
       event.preventDefault();
       this.#move(direction);
     } else if (event.repeat) return;
+    else if (event.key === 'F9') this.#of.detail();
     else if (event.key === 'Escape') this.#back();
     else if (event.key.toLowerCase() === 'l' && this.#of.kind() !== 'attract') this.#of.languages();
   };
@@ -91,7 +94,7 @@ export class Steering {
     else if (intent === 'language') this.#of.languages();
     else if (intent === 'confirm') this.#confirm();
     else if (intent !== 'other' && intent !== 'back') this.#move(intent);
-    else if (attract) this.#of.start();
+    else this.#of.begin();
   };
 
   /** The sticks are pushed. */

@@ -29,9 +29,20 @@ export function speak(tongue: Tongue): void {
   set(tongue);
 }
 
-/** Says everything in the language that the browser asks for. */
+/** The language that the operator wants visitors to be met in. */
+let greeting: string | null = null;
+
+/** Sets the language in which a new visitor is met, none for the system's; whether that is news. */
+export function greetIn(tag: string | null): boolean {
+  const news = tag !== greeting;
+  greeting = tag;
+  return news;
+}
+
+/** Says everything in the language that a new visitor is met in. */
 export function speakDefault(): void {
-  set(choose(navigator.languages ?? [navigator.language]));
+  const system = navigator.languages ?? [navigator.language];
+  set(choose(greeting === null ? system : [greeting, ...system]));
 }
 
 /** Takes a catalogue that is not among the program's own, for tests of the layout. */

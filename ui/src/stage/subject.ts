@@ -15,15 +15,18 @@ export interface Subject {
   ring: 'none' | 'open' | Share;
 }
 
-/** The stage for a screen. */
-export function subjectOf(screen: Screen | null): Subject {
+const UNLIT: Subject = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
+const WAITING: Subject = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
+
+/** The stage for a screen; in a booth that is closed nothing moves yet. */
+export function subjectOf(screen: Screen | null, closed = false): Subject {
   switch (screen?.kind) {
     case undefined:
-      return { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
+      return UNLIT;
     case 'attract':
-      return { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
+      return closed ? UNLIT : WAITING;
     case 'consent':
-      return { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
+      return WAITING;
     case 'preparing':
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':
@@ -38,7 +41,7 @@ export function subjectOf(screen: Screen | null): Subject {
       return { light: 'warm', pose: 'gone', lit: 1, ring: 'none' };
     case 'forgetting':
     case 'ended':
-      return { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
+      return UNLIT;
   }
 }
 

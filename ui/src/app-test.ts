@@ -1,0 +1,26 @@
+// What tests of whole screens have in common: the app over a scripted host.
+import { render, screen, waitFor } from '@testing-library/svelte';
+import { beforeEach, expect, vi } from 'vitest';
+import App from './App.svelte';
+import type { Screen } from './generated/view';
+import { FakeHost } from './host/fake';
+import { greetIn, speak } from './language/language.svelte';
+
+/** What bears a test id. */
+export const at = (id: string) => screen.getByTestId(id);
+/** Who has the focus, by test id. */
+export const focused = () => document.activeElement?.getAttribute('data-testid');
+
+/** Puts the app up, and waits until a screen stands and has the focus. */
+export async function show(first: Screen, host = new FakeHost(first)): Promise<FakeHost> {
+  render(App, { host });
+  await waitFor(() => expect(at('screen').dataset.screen).toBe(first.kind));
+  await waitFor(() => expect(focused()).toBeTruthy());
+  return host;
+}
+
+beforeEach(() => {
+  greetIn(null);
+  speak('en');
+  vi.spyOn(console, 'warn').mockImplementation(() => {});
+});

@@ -1,0 +1,79 @@
+import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { describe, expect, it, vi } from 'vitest';
+import { at, focused, show } from '../app-test';
+import { FakeHost } from '../host/fake';
+import { backend, booths, offline, screens } from '../host/fixtures';
+
+const opened = vi.hoisted(() => ({ stage: vi.fn() }));
+vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
+
+const statistics = {
+  vertices: 39_600,
+  triangles: 78_402,
+  meshes: 3,
+  materials: 2,
+  textures: 3,
+  pictures: [
+    { width: 2048, height: 2048 },
+    { width: 2048, height: 2048 },
+    { width: 1024, height: 512 },
+  ],
+  blendshapes: 60,
+  arkit: 52,
+  joints: 71,
+  bytes: 64_700_000,
+  drawCalls: 4,
+  milliseconds: 2345,
+};
+
+describe('the operator’s detail', () => {
+  it('comes and goes by F9, and takes no focus', async () => {
+    const host = await show(screens['invite-trouble']);
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    const text = at('operator-detail').textContent;
+    for (const part of [offline.code, offline.operator, offline.hint, screens.invite.visit, backend.host])
+      expect(text).toContain(part);
+    expect(focused()).toBe('play-phone');
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    expect(screen.queryByTestId('operator-detail')).toBeNull();
+    expect(host.asked).toEqual([]);
+  });
+
+  it('follows the screen, and says why a booth is closed', async () => {
+    const host = new FakeHost(screens.attract, {}, backend, booths['attract-closed']);
+    await show(screens.attract, host);
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    expect(at('operator-detail').textContent).toContain('needs an API key');
+    host.set({});
+    await waitFor(() => expect(at('operator-detail').textContent).not.toContain('needs an API key'));
+  });
+
+  it('counts the avatar at the reveal', async () => {
+    const stage = { turn: vi.fn(), close: vi.fn(), make: vi.fn(), faces: [], statistics };
+    opened.stage.mockResolvedValue(stage);
+    const host = await show({ ...screens.reveal, glb: 'avatar://a/avatar.glb' });
+    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    const text = at('statistics').textContent;
+    for (const part of [
+      '39,600',
+      '78,402',
+      '3 (2048 × 2048, 1024 × 512)',
+      '60, 52 of ARKit’s 52',
+      '64.7 MB',
+      '2.3 s',
+    ])
+      expect(text).toContain(part);
+    host.show(screens.attract);
+    await waitFor(() => expect(screen.queryByTestId('statistics')).toBeNull());
+  });
+
+  it('is hinted at where there is something to tell, and nowhere else', async () => {
+    const host = await show(screens.invite);
+    expect(document.querySelector('.staff')).toBeNull();
+    host.show(screens['invite-trouble']);
+    await waitFor(() => expect(document.querySelector('.staff')?.textContent).toContain('F9'));
+    host.show(screens.invite);
+    await waitFor(() => expect(document.querySelector('.staff')).toBeNull());
+  });
+});

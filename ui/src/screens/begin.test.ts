@@ -1,0 +1,83 @@
+import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { describe, expect, it } from 'vitest';
+import { at, focused, show } from '../app-test';
+import { FakeHost } from '../host/fake';
+import { backend, booths, offline, screens } from '../host/fixtures';
+import { language, say, speak } from '../language/language.svelte';
+
+describe('Consent', () => {
+  it('shows the operator’s words, paragraph by paragraph, and nothing of theirs as markup', async () => {
+    await show({ kind: 'consent', text: '  One.\n\n\nTwo <b>bold</b>.\n' });
+    const paragraphs = [...at('consent-text').querySelectorAll('p')].map((one) => one.textContent);
+    expect(paragraphs).toEqual(['One.', 'Two <b>bold</b>.']);
+  });
+
+  it('goes on, or does not', async () => {
+    const host = await show(screens.consent);
+    expect(focused()).toBe('agree');
+    await fireEvent.click(at('agree'));
+    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    expect(host.asked).toEqual(['agree', 'cancel']);
+  });
+
+  it('says when going on did not work', async () => {
+    const host = await show(screens.consent);
+    host.refusals.set('agree', offline);
+    await fireEvent.click(at('agree'));
+    await waitFor(() => expect(at('trouble').textContent).toContain(say('problem-backend-unreachable')));
+  });
+});
+
+describe('a booth', () => {
+  const inBooth = (around: ConstructorParameters<typeof FakeHost>[3]) =>
+    new FakeHost(screens.attract, {}, backend, around);
+
+  it('may invite in words of its own', async () => {
+    const host = await show(screens.attract, inBooth({ attract_text: 'Come in & look' }));
+    expect(at('attract-text').textContent?.trim()).toBe('Come in & look');
+    expect(at('screen').textContent).not.toContain(say('attract-line'));
+    host.set({});
+    await waitFor(() => expect(at('screen').textContent).toContain(say('attract-line')));
+  });
+
+  it('shows its logo in place of the name, which stands in for one that cannot be had', async () => {
+    const host = await show(screens.attract, inBooth({ logo: 'avatar://a/logo' }));
+    expect(at('logo').getAttribute('src')).toBe('avatar://a/logo');
+    expect(document.querySelector('header')?.textContent).not.toContain('Copresence');
+    await fireEvent.error(at('logo'));
+    await waitFor(() => expect(document.querySelector('header')?.textContent).toContain('Copresence'));
+    // Another one is tried anew.
+    host.set({ logo: 'avatar://a/logo?2' });
+    await waitFor(() => expect(at('logo').getAttribute('src')).toBe('avatar://a/logo?2'));
+  });
+
+  it('meets a new visitor in its language, and leaves one who is there theirs', async () => {
+    const host = await show(screens.attract, inBooth({ language: 'fr' }));
+    await waitFor(() => expect(language()).toBe('fr'));
+    speak('ja');
+    host.set({ language: 'fr', voice: false });
+    host.show(screens.invite);
+    host.set({ language: 'de' });
+    await waitFor(() => expect(at('screen').dataset.screen).toBe('invite'));
+    expect(language()).toBe('ja');
+  });
+
+  it('that is closed says so, and begins nothing', async () => {
+    const host = await show(screens.attract, inBooth(booths['attract-closed']));
+    expect(at('status-title').textContent).toBe(say('closed-title'));
+    expect(at('closed').textContent).toContain(say('problem-credentials-missing'));
+    expect(at('closed').textContent).toContain('F10');
+    expect(screen.queryByTestId('start')).toBeNull();
+    await fireEvent.click(at('screen'));
+    await fireEvent.keyDown(document.body, { key: 'Enter' });
+    await fireEvent.keyDown(document.body, { key: 'k' });
+    expect(host.asked).toEqual([]);
+    // A language can still be chosen, and the booth may open.
+    await fireEvent.click(at('tongue-es'));
+    expect(at('status-title').textContent).toBe(say('closed-title'));
+    host.set({});
+    await waitFor(() => expect(at('start')).toBeTruthy());
+    await fireEvent.click(at('start'));
+    expect(host.asked).toEqual(['start']);
+  });
+});

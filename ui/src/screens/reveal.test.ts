@@ -1,0 +1,124 @@
+import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { at, focused, show } from '../app-test';
+import type { Screen } from '../generated/view';
+import { screens } from '../host/fixtures';
+import { say } from '../language/language.svelte';
+
+const opened = vi.hoisted(() => ({ stage: vi.fn() }));
+vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
+beforeEach(() => {
+  opened.stage.mockReset();
+});
+
+describe('Reveal', () => {
+  const stage = () => ({ turn: vi.fn(), close: vi.fn(), make: vi.fn(), faces: ['smile', 'wink'] });
+  const withModel: Screen = {
+    ...screens.reveal,
+    glb: 'avatar://a/avatar.glb',
+    portrait: 'avatar://a/portrait.png',
+  };
+
+  it('shows the avatar, turns it by keys, and gives it back when it leaves', async () => {
+    const shown = stage();
+    opened.stage.mockResolvedValue(shown);
+    const host = await show(withModel);
+    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
+    expect(opened.stage.mock.calls[0]?.[1]).toBe('avatar://a/avatar.glb');
+    expect(at('saved-directory').textContent).toBe(screens.reveal.directory);
+    await fireEvent.keyDown(document.body, { key: 'ArrowLeft' });
+    expect(shown.turn).toHaveBeenCalledTimes(1);
+    // A new snapshot of the same avatar does not load it again.
+    host.show({ ...withModel });
+    await fireEvent.click(at('again'));
+    expect(host.asked).toEqual(['again']);
+    host.show(screens.attract);
+    await waitFor(() => expect(shown.close).toHaveBeenCalledTimes(1));
+    expect(opened.stage).toHaveBeenCalledTimes(1);
+  });
+
+  it('makes the faces that it can make', async () => {
+    const shown = stage();
+    opened.stage.mockResolvedValue(shown);
+    await show(withModel);
+    await fireEvent.click(await screen.findByTestId('face-wink'));
+    expect(shown.make.mock.calls).toEqual([['wink']]);
+    expect(screen.queryByTestId('face-frown')).toBeNull();
+  });
+
+  it('goes on as a game would when the visitor says *this is me*', async () => {
+    const host = await show(screens.reveal);
+    await fireEvent.click(at('this-is-me'));
+    expect(at('status-title').textContent).toBe(say('reveal-welcome-title'));
+    await waitFor(() => expect(focused()).toBe('again'));
+    await fireEvent.click(at('again'));
+    expect(host.asked).toEqual(['again']);
+  });
+
+  it('gives every arrow to the figure while it has the focus', async () => {
+    const shown = stage();
+    opened.stage.mockResolvedValue(shown);
+    const host = await show(withModel);
+    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
+    at('stage-canvas').parentElement?.focus();
+    for (const key of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'])
+      await fireEvent.keyDown(document.activeElement as Element, { key });
+    expect(shown.turn).toHaveBeenCalledTimes(4);
+    await fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
+    expect(focused()).toBe('this-is-me');
+    expect(host.asked).toEqual([]);
+  });
+
+  it('falls back to the portrait when it cannot be shown in 3D', async () => {
+    opened.stage.mockRejectedValue(new Error('no WebGL'));
+    await show(withModel);
+    await waitFor(() =>
+      expect((at('portrait') as HTMLImageElement).getAttribute('src')).toBe('avatar://a/portrait.png'),
+    );
+    expect(screen.queryByTestId('stage-canvas')).toBeNull();
+  });
+
+  it('falls back when the graphics card takes it away', async () => {
+    const shown = stage();
+    opened.stage.mockResolvedValue(shown);
+    await show(withModel);
+    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
+    opened.stage.mock.calls[0]?.[2].onLost(new Error('lost'));
+    await waitFor(() => expect(at('portrait')).toBeTruthy());
+    expect(shown.close).toHaveBeenCalledTimes(1);
+  });
+
+  it('shows a card when the portrait cannot be had either', async () => {
+    opened.stage.mockRejectedValue(new Error('no WebGL'));
+    await show(withModel);
+    await waitFor(() => expect(at('portrait')).toBeTruthy());
+    await fireEvent.error(at('portrait'));
+    await waitFor(() => expect(at('card')).toBeTruthy());
+  });
+
+  it('closes an avatar that was loaded too late', async () => {
+    const shown = stage();
+    let loaded = (_: unknown) => {};
+    opened.stage.mockReturnValue(new Promise((resolve) => (loaded = resolve)));
+    const host = await show(withModel);
+    await waitFor(() => expect(opened.stage).toHaveBeenCalled());
+    host.show(screens.attract);
+    await waitFor(() => expect(at('screen').dataset.screen).toBe('attract'));
+    expect(opened.stage.mock.calls[0]?.[2].signal.aborted).toBe(true);
+    loaded(shown);
+    await waitFor(() => expect(shown.close).toHaveBeenCalledTimes(1));
+  });
+});
+
+describe('Ended', () => {
+  it('speaks to the visitor, and to the operator on demand', async () => {
+    const host = await show(screens.ended);
+    expect(at('status-title').textContent).toBe(say('problem-token-expired'));
+    expect(at('screen').textContent).toContain(say('problem-token-expired.do'));
+    expect(screen.queryByTestId('operator-detail')).toBeNull();
+    await fireEvent.click(at('detail'));
+    expect(at('operator-detail').textContent).toContain(screens.ended.problem.operator);
+    await fireEvent.click(at('again'));
+    expect(host.asked).toEqual(['again']);
+  });
+});
