@@ -16,6 +16,10 @@ fn main() {
         "panel_gate",
         "panel_enter",
         "panel_set_first_pin",
+        "panel",
+        "panel_act",
+        "panel_health",
+        "panel_history",
     ]);
     let attributes = tauri_build::Attributes::new().app_manifest(commands);
     if let Err(error) = tauri_build::try_build(attributes) {

@@ -11,9 +11,9 @@ use tracing_subscriber::filter::LevelFilter;
 #[command(name = "copresence-kiosk", version)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Args {
-    /// The profile: which backend, by which way
-    #[arg(long, value_name = "NAME", default_value = kiosk::profile::SANDBOX)]
-    pub(crate) profile: String,
+    /// The profile: which backend, by which way [default: the one chosen last in the panel, at first `sandbox`]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// The file of profiles
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

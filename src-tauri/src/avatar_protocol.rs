@@ -1,10 +1,15 @@
-//! `avatar://localhost/<visit>/<file>`: the saved files of the visit on the screen, and of no other.
+//! What the web view gets of files, by `avatar://localhost/…`, and nothing else:
+//!
+//! * `<visit>/<file>`: the saved files of the visit on the screen, and of no other;
+//! * `past/<visit>/<file>`: the portraits of past visits, while the door to the panel is open;
+//! * `booth/logo.png`: the operator's logo.
 
 use kiosk::app::Kiosk;
+use kiosk::clock::Clock;
+use kiosk::panel::Panel;
 use percent_encoding::percent_decode_str;
-use std::path::PathBuf;
 use tauri::http::{Request, Response, StatusCode, header};
-use tauri::{Manager, Runtime, UriSchemeContext, UriSchemeResponder};
+use tauri::{AppHandle, Manager, Runtime, UriSchemeContext, UriSchemeResponder};
 
 /// The scheme's name.
 pub(crate) const SCHEME: &str = "avatar";
@@ -20,24 +25,52 @@ pub(crate) fn answer<R: Runtime>(
     request: Request<Vec<u8>>,
     responder: UriSchemeResponder,
 ) {
-    let kiosk = context.app_handle().state::<Kiosk>().inner().clone();
+    let app = context.app_handle().clone();
     let of_kiosk = context.webview_label() == crate::commands::WINDOW;
     let path = request.uri().path().to_owned();
     tauri::async_runtime::spawn_blocking(move || {
-        let file = asked_for(&path).filter(|_| of_kiosk);
-        responder.respond(respond(file.and_then(|(visit, name)| kiosk.shown_file(&visit, &name))));
+        let asked = asked_for(&path).filter(|_| of_kiosk);
+        responder.respond(respond(asked.and_then(|asked| file(&app, &asked))));
     });
 }
 
-fn asked_for(path: &str) -> Option<(String, String)> {
-    let (visit, name) = path.strip_prefix('/')?.split_once('/')?;
-    let name = percent_decode_str(name).decode_utf8().ok()?;
-    Some((visit.to_owned(), name.into_owned()))
+/// What can be asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Shown { visit: String, name: String },
+    Past { visit: String, name: String },
+    Logo,
 }
 
-fn respond(file: Option<PathBuf>) -> Response<Vec<u8>> {
-    let read = file.and_then(|file| Some((content_type(&file), std::fs::read(&file).ok()?)));
-    let (status, kind, body) = match read {
+fn asked_for(path: &str) -> Option<Asked> {
+    let (place, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let decoded = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
+    match place {
+        "booth" => (rest == "logo.png").then_some(Asked::Logo),
+        "past" => {
+            let (visit, name) = rest.split_once('/')?;
+            Some(Asked::Past { visit: visit.to_owned(), name: decoded(name)? })
+        }
+        visit => Some(Asked::Shown { visit: visit.to_owned(), name: decoded(rest)? }),
+    }
+}
+
+/// A file's type and bytes, if it may be seen now.
+pub(crate) fn file<R: Runtime>(app: &AppHandle<R>, asked: &Asked) -> Option<(&'static str, Vec<u8>)> {
+    let path = match asked {
+        Asked::Shown { visit, name } => app.state::<Kiosk>().shown_file(visit, name)?,
+        Asked::Past { visit, name } => {
+            let panel = app.state::<Panel>();
+            let open = panel.gate().is_open(app.state::<Clock>().moment());
+            open.then(|| panel.past_portrait(visit, name))??
+        }
+        Asked::Logo => return Some(("image/png", app.state::<Panel>().logo()?)),
+    };
+    Some((content_type(&path), std::fs::read(&path).ok()?))
+}
+
+fn respond(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {
+    let (status, kind, body) = match file {
         Some((kind, body)) => (StatusCode::OK, kind, body),
         None => (StatusCode::NOT_FOUND, "text/plain", Vec::new()),
     };
@@ -65,15 +98,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_names_a_visit_and_a_file() {
-        assert_eq!(asked_for("/v/avatar%20x.glb"), Some(("v".into(), "avatar x.glb".into())));
-        assert_eq!(asked_for("/v"), None);
-        assert_eq!(asked_for("v/x"), None);
+    fn a_path_names_one_of_three_things() {
+        let shown = |visit: &str, name: &str| Asked::Shown { visit: visit.into(), name: name.into() };
+        assert_eq!(asked_for("/v/avatar%20x.glb"), Some(shown("v", "avatar x.glb")));
+        let past = Asked::Past { visit: "v".into(), name: "avatar.png".into() };
+        assert_eq!(asked_for("/past/v/avatar.png"), Some(past));
+        assert_eq!(asked_for("/booth/logo.png"), Some(Asked::Logo));
+        for nothing in ["/v", "v/x", "/past/v", "/booth/settings.toml", "/booth/../settings.toml", "/"] {
+            assert_eq!(asked_for(nothing), None, "{nothing}");
+        }
     }
 
     #[test]
     fn what_is_not_there_is_a_404() {
         assert_eq!(respond(None).status(), StatusCode::NOT_FOUND);
-        assert_eq!(respond(Some("/nowhere/at/all".into())).status(), StatusCode::NOT_FOUND);
+        assert_eq!(respond(Some(("image/png", vec![1]))).status(), StatusCode::OK);
     }
 }

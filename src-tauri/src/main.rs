@@ -7,6 +7,9 @@ mod backend;
 mod commands;
 mod display;
 mod shell;
+mod simulator;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use args::Args;
@@ -43,10 +46,5 @@ impl Failure {
     /// Usage, configuration, or this machine.
     fn usage(message: impl Display) -> Self {
         Self { exit: 2, message: format!("{message}") }
-    }
-
-    /// Credentials missing.
-    fn credentials(message: impl Display) -> Self {
-        Self { exit: 3, message: format!("{message}") }
     }
 }

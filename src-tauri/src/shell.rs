@@ -1,15 +1,17 @@
 //! The window, from the first to the last.
 
 use crate::args::Args;
-use crate::backend::Backend;
+use crate::backend;
 use crate::commands::WINDOW;
+use crate::simulator::Embedded;
 use crate::{Failure, avatar_protocol, commands, window};
 use kiosk::app::{Kiosk, Setup};
 use kiosk::clock::Clock;
-use kiosk::panel::{Gate, SettingsFile};
-use kiosk::profile::Profiles;
+use kiosk::credentials::Vault;
+use kiosk::panel::{Gate, Opened, Panel, SettingsFile, Sources};
 use kiosk::setup::{Disk, Overrides};
 use std::fs::{File, TryLockError};
+use std::sync::Arc;
 use std::time::Duration;
 use tauri::{AppHandle, Builder, RunEvent, Runtime};
 
@@ -18,45 +20,53 @@ const FAREWELL: Duration = Duration::from_secs(15);
 
 /// Opens the window and stays until it is closed.
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    let profile = Profiles::load(args.config.as_deref())
-        .and_then(|profiles| profiles.get(&args.profile))
-        .map_err(Failure::usage)?;
     let disk = open_disk(args)?;
     let _only_one = only_one(&disk)?;
-    let backend = tauri::async_runtime::block_on(Backend::start(args, &profile))?;
+    let settings = SettingsFile::open(disk.data.clone());
+    let simulator = Arc::new(Embedded::new(args));
+    let sources = Sources {
+        config: args.config.clone(),
+        vault: Vault::os(),
+        env: Arc::new(|name| std::env::var(name).ok()),
+        simulator: simulator.clone(),
+    };
+    let (profile, opened) = tauri::async_runtime::block_on(backend::open(args, &settings, &sources))?;
+    let Opened { backing, closed } = opened;
     let kiosk = Kiosk::new(Setup {
-        phones_at: backend.phones_at(),
-        target: backend.target.clone(),
-        profile,
-        disk: disk.clone(),
+        phones_at: backing.phones_at,
+        target: backing.target,
+        profile: backing.profile,
+        disk,
         overrides: Overrides { out: args.out.clone(), ..Overrides::default() },
         asset_base: avatar_protocol::BASE.to_owned(),
     });
     let clock = Clock::default();
-    let gate = Gate::new(SettingsFile::open(disk.data.clone()), clock.moment());
-    let app = build(Builder::default(), kiosk.clone(), gate, clock)
+    let gate = Gate::new(settings.clone(), clock.moment());
+    let asset_base = avatar_protocol::BASE.to_owned();
+    let panel = Panel::new(kiosk.clone(), gate, settings, sources, asset_base, profile, closed);
+    let app = build(Builder::default(), kiosk.clone(), panel.clone(), clock)
         .build(tauri::generate_context!())
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
     // Within the runtime that its tasks need.
     tauri::async_runtime::block_on(async { kiosk.finish_left_over() });
     window::open(app.handle(), args.window())
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
+    window::apply(app.handle(), &panel.display())
+        .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
+    tauri::async_runtime::spawn(async move { panel.keep_watch().await });
     close_on_signal(app.handle().clone());
-    let mut server = backend.server;
     app.run(move |app, event| match event {
         // The phone's window alone is no reason to stay.
         RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. } if label == WINDOW => {
             app.exit(0);
         }
         RunEvent::Exit => {
-            let (kiosk, server) = (kiosk.clone(), server.take());
+            let (kiosk, simulator) = (kiosk.clone(), simulator.clone());
             tauri::async_runtime::block_on(async move {
                 if tokio::time::timeout(FAREWELL, kiosk.stop()).await.is_err() {
                     tracing::warn!("a visit did not end in time; `copresence recover` finishes it");
                 }
-                if let Some(server) = server {
-                    server.stop().await;
-                }
+                simulator.stop().await;
             });
         }
         _ => {}
@@ -79,10 +89,11 @@ fn open_disk(args: &Args) -> Result<Disk, Failure> {
 }
 
 /// What the window is made of, whatever runtime draws it.
-pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, gate: Gate, clock: Clock) -> Builder<R> {
+pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Panel, clock: Clock) -> Builder<R> {
     builder
         .manage(kiosk)
-        .manage(gate)
+        .manage(panel.gate().clone())
+        .manage(panel)
         .manage(clock)
         .manage(commands::Listener::default())
         .manage(window::Guard::default())

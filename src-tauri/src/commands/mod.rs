@@ -51,6 +51,10 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         panel::panel_gate,
         panel::panel_enter,
         panel::panel_set_first_pin,
+        panel::panel,
+        panel::panel_act,
+        panel::panel_health,
+        panel::panel_history,
     ]
 }
 

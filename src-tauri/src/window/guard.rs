@@ -56,7 +56,6 @@ impl Guard {
 }
 
 /// Makes of the window what the operator set, while it runs. Nothing that stands already is touched.
-#[allow(dead_code, reason = "called where the operator's settings are")]
 pub(crate) fn apply<R: Runtime>(app: &AppHandle<R>, display: &DisplaySettings) -> tauri::Result<()> {
     let Some(window) = app.get_webview_window(WINDOW) else { return Ok(()) };
     let guard = app.state::<Guard>();

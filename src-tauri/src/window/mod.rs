@@ -6,11 +6,8 @@ mod monitors;
 mod page;
 mod pulse;
 
-#[allow(unused_imports, reason = "for the operator's panel, which sets the display")]
-pub(crate) use guard::apply;
-pub(crate) use guard::{Guard, on_window_event};
+pub(crate) use guard::{Guard, apply, on_window_event};
 pub(crate) use heart::Heart;
-#[allow(unused_imports, reason = "for the operator's panel, which lists them")]
 pub(crate) use monitors::monitors;
 
 use crate::commands::WINDOW;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use tauri::{AppHandle, Manager, Monitor, Runtime, WebviewWindow};
 
 /// The monitors that there are now, each under a name of its own.
-#[allow(dead_code, reason = "for the operator's panel, which lists them")]
 pub(crate) fn monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<MonitorView> {
     let Some(window) = app.get_webview_window(crate::commands::WINDOW) else { return Vec::new() };
     let Ok(monitors) = window.available_monitors() else { return Vec::new() };

@@ -1,0 +1,111 @@
+//! Past visits: seen, forgotten, swept away.
+
+use super::Booth;
+use crate::avatar_protocol::{Asked, file};
+use kiosk::view::panel::PanelAct;
+use tauri::Manager as _;
+use tauri::test::{mock_builder, mock_context, noop_assets};
+
+fn folders(booth: &Booth) -> usize {
+    std::fs::read_dir(booth.data().join("avatars")).map_or(0, Iterator::count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_past_visit_is_shown_with_its_portrait_while_the_door_is_open_alone() {
+    let booth = Booth::new();
+    let visit = booth.visited().await;
+    let past = booth.panel.history().await.expect("read");
+    assert_eq!(past.len(), 1);
+    let one = &past[0];
+    assert_eq!((one.visit.as_str(), one.ended.as_deref(), one.live), (visit.as_str(), Some("saved"), false));
+    assert!(one.bytes > 1000 && one.words.contains("saved") && one.directory.is_some(), "{one:?}");
+    let url = one.portrait.clone().expect("a portrait");
+    let name =
+        url.strip_prefix(&format!("avatar://localhost/past/{visit}/")).expect("its address").to_owned();
+
+    let app = mock_builder()
+        .manage(booth.kiosk.clone())
+        .manage(booth.panel.clone())
+        .manage(booth.clock)
+        .build(mock_context(noop_assets()))
+        .expect("an application");
+    let asked = |visit: &str, name: &str| {
+        let asked = Asked::Past { visit: visit.to_owned(), name: name.to_owned() };
+        file(app.handle(), &asked).map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
+    };
+    assert_eq!(asked(&visit, &name), None, "the door is closed");
+    let now = app.state::<kiosk::clock::Clock>().moment();
+    booth.panel.gate().set_first_pin(super::secret("4711"), now).await.expect("set");
+    assert_eq!(asked(&visit, &name), Some(("image/png", true)));
+    for (visit, name) in [
+        (visit.as_str(), "manifest.json"),
+        (visit.as_str(), "avatar.glb"),
+        (visit.as_str(), "../../../settings.toml"),
+        ("00000000-0000-7000-8000-000000000000", name.as_str()),
+        ("..", name.as_str()),
+    ] {
+        assert_eq!(asked(visit, name), None, "{visit}/{name}");
+    }
+    booth.panel.gate().lock();
+    assert_eq!(asked(&visit, &name), None, "closed again");
+    let shown = Asked::Shown { visit, name };
+    assert_eq!(file(app.handle(), &shown), None, "and no visit is on the screen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_is_forgotten_all_are_wiped_and_those_that_go_on_are_left() {
+    let booth = Booth::new();
+    let first = booth.visited().await;
+    booth.visited().await;
+    let (live, _token) = booth.invited().await;
+    let view = booth.view().await;
+    assert_eq!((view.visits_kept, view.visits_live, folders(&booth)), (3, 1, 2));
+
+    let forget = |visit: &str| PanelAct::ForgetVisit { visit: visit.to_owned() };
+    assert_eq!(booth.done(forget(&first)).await.visits_kept, 2);
+    assert_eq!(folders(&booth), 1);
+    assert_eq!(booth.refused(forget(&first)).await, "visit_unknown");
+    assert_eq!(booth.refused(forget("no id")).await, "visit_unknown");
+    assert_eq!(booth.refused(forget(&live)).await, "visit_goes_on");
+    let view = booth.done(PanelAct::WipeNow).await;
+    assert_eq!((view.visits_kept, view.visits_live, folders(&booth)), (1, 1, 0));
+    booth.kiosk.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_removed_is_said() {
+    let booth = Booth::new();
+    booth.visited().await;
+    let folder = std::fs::read_dir(booth.data().join("avatars")).expect("there").next().expect("one");
+    std::fs::write(folder.expect("an entry").path().join("notes.txt"), "mine").expect("written");
+    let problem = booth.act(PanelAct::WipeNow).await.expect_err("not all of it");
+    assert_eq!(problem.code, "forget_incomplete");
+    assert!(problem.operator.contains("notes.txt"), "{problem:?}");
+    assert_eq!(booth.view().await.visits_kept, 0, "the rest is gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_kept_as_long_as_the_operator_says() {
+    let booth = Booth::new();
+    booth.visited().await;
+    let kept = booth.done(PanelAct::SetKeep { hours: Some(24) }).await;
+    assert_eq!((kept.keep_hours, kept.visits_kept), (Some(24), 1), "it is not that old");
+    let kept = booth.done(PanelAct::SetKeep { hours: Some(0) }).await;
+    assert_eq!(kept.keep_hours, Some(0));
+    assert_eq!(booth.kiosk.snapshot().booth.keep_hours, Some(0));
+    let booth = booth.restart().await;
+    assert_eq!(booth.view().await.keep_hours, Some(0));
+    // Where nothing is kept, what earlier runs left has no visitor any more: the watch's first look takes it.
+    let watch = tokio::spawn({
+        let panel = booth.panel.clone();
+        async move { panel.keep_watch().await }
+    });
+    let gone = async {
+        while booth.view().await.visits_kept > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(super::PATIENCE, gone).await.expect("swept");
+    assert_eq!(folders(&booth), 0);
+    watch.abort();
+}

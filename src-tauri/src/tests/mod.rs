@@ -1,0 +1,143 @@
+//! The operator's panel with real parts: a data folder, the sandbox on its ports, a keychain in memory, and the
+//! commands through the mock runtime.
+
+mod acts;
+mod commands;
+mod history;
+
+use crate::avatar_protocol::BASE;
+use crate::simulator::Embedded;
+use kiosk::SecretString;
+use kiosk::app::{Kiosk, Setup};
+use kiosk::clock::Clock;
+use kiosk::credentials::Vault;
+use kiosk::panel::{Gate, Next, Opened, Panel, SettingsFile, Sources};
+use kiosk::setup::{Disk, Overrides};
+use kiosk::view::panel::{PanelAct, PanelView};
+use kiosk::view::{Problem, Screen, Snapshot};
+use sandbox::{Sandbox, Settings};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A profile that needs credentials; nobody listens there.
+const LIVE: &str = "[profiles.live]\napi_url = \"http://127.0.0.1:9/api\"\nlink = \"https://b.test/{token}\"\n\
+                    [profiles.half]\ntimeout = \"5m\"\n";
+
+pub(crate) struct Booth {
+    pub(crate) root: Arc<tempfile::TempDir>,
+    pub(crate) vault: Vault,
+    pub(crate) simulator: Arc<Embedded>,
+    pub(crate) clock: Clock,
+    pub(crate) kiosk: Kiosk,
+    pub(crate) panel: Panel,
+}
+
+impl Booth {
+    pub(crate) fn new() -> Self {
+        let root = Arc::new(tempfile::tempdir().expect("a folder"));
+        std::fs::write(root.path().join("profiles.toml"), LIVE).expect("written");
+        Self::at(root, Vault::in_memory())
+    }
+
+    /// As the program starts in a folder that is there. Needs a tokio runtime around it.
+    pub(crate) fn at(root: Arc<tempfile::TempDir>, vault: Vault) -> Self {
+        kiosk::install_crypto();
+        let disk = Disk::open(&root.path().join("data")).expect("a data folder");
+        let settings = Settings { speed: 1000.0, seed: 7, ..Settings::default() };
+        let simulator = Arc::new(Embedded::with(settings));
+        let sources = Sources {
+            config: Some(root.path().join("profiles.toml")),
+            vault: vault.clone(),
+            env: Arc::new(|_| None),
+            simulator: simulator.clone(),
+        };
+        let clock = Clock::default();
+        let file = SettingsFile::open(disk.data.clone());
+        let set = file.get();
+        let name = set.profile.unwrap_or_else(|| "sandbox".to_owned());
+        let Opened { backing, closed } =
+            sources.open_or_closed(&name, set.phones).expect("a sandbox at least");
+        let kiosk = Kiosk::new(Setup {
+            profile: backing.profile,
+            target: backing.target,
+            phones_at: backing.phones_at,
+            disk,
+            overrides: Overrides::default(),
+            asset_base: BASE.to_owned(),
+        });
+        let gate = Gate::new(file.clone(), clock.moment());
+        let panel = Panel::new(kiosk.clone(), gate, file, sources, BASE.to_owned(), name, closed);
+        Self { root, vault, simulator, clock, kiosk, panel }
+    }
+
+    /// Ends, and starts anew in the same folder with the same keychain.
+    pub(crate) async fn restart(self) -> Self {
+        self.kiosk.stop().await;
+        self.simulator.stop().await;
+        Self::at(self.root, self.vault)
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.root.path().join("data")
+    }
+
+    pub(crate) fn sandbox(&self) -> Sandbox {
+        self.simulator.sandbox().expect("started")
+    }
+
+    pub(crate) async fn act(&self, act: PanelAct) -> Result<Next, Problem> {
+        self.panel.act(act, self.clock.moment()).await
+    }
+
+    /// Does it, and gives the panel as it is then.
+    pub(crate) async fn done(&self, act: PanelAct) -> PanelView {
+        self.act(act).await.expect("done");
+        self.view().await
+    }
+
+    pub(crate) async fn refused(&self, act: PanelAct) -> String {
+        self.act(act).await.expect_err("refused").code
+    }
+
+    pub(crate) async fn view(&self) -> PanelView {
+        self.panel.view(Vec::new()).await.expect("a view")
+    }
+
+    pub(crate) fn closed(&self) -> Option<String> {
+        self.kiosk.snapshot().booth.closed.map(|problem| problem.code)
+    }
+
+    pub(crate) async fn until(&self, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
+        let mut snapshots = self.kiosk.subscribe();
+        let found = tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
+        found.expect("in time").expect("it lives").clone()
+    }
+
+    /// A code on the screen; the token in it.
+    pub(crate) async fn invited(&self) -> (String, String) {
+        self.kiosk.start();
+        let snapshot = self.until(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
+        let Screen::Invite { visit, link, .. } = snapshot.screen else { unreachable!("waited for") };
+        let (_, token) = link.split_once("exportToken=").expect("a token in the link");
+        (visit, token.to_owned())
+    }
+
+    /// One whole visit, off the screen again; its id.
+    pub(crate) async fn visited(&self) -> String {
+        let (visit, token) = self.invited().await;
+        self.sandbox().associate(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
+        self.until(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
+        self.kiosk.again();
+        while !self.kiosk.live().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        visit
+    }
+}
+
+pub(crate) fn secret(text: &str) -> SecretString {
+    SecretString::from(text)
+}
