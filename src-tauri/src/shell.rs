@@ -51,8 +51,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     tauri::async_runtime::block_on(async { kiosk.finish_left_over() });
     window::open(app.handle(), args.window())
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
-    window::apply(app.handle(), &panel.display())
-        .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
+    if let Err(error) = window::apply(app.handle(), &panel.display()) {
+        tracing::error!(%error, "the window is not as the operator set it");
+    }
     tauri::async_runtime::spawn(async move { panel.keep_watch().await });
     close_on_signal(app.handle().clone());
     app.run(move |app, event| match event {
