@@ -1,6 +1,7 @@
 //! A check: one small judgement over what was seen.
 
 use crate::act::Act;
+use crate::points::Point;
 use crate::seen::{Seen, Step};
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +110,11 @@ impl Sheet {
         if !good {
             self.wrong(&[step], expected, came);
         }
+    }
+
+    /// Looks at one place of a step's answer.
+    pub(crate) fn point(&mut self, step: &Step, point: Point) {
+        self.expect(step, point.good, point.expected, point.came);
     }
 
     pub(crate) fn wrong(&mut self, steps: &[&Step], expected: impl Into<String>, came: impl Into<String>) {

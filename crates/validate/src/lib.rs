@@ -11,10 +11,13 @@ pub mod checks;
 pub mod content;
 pub mod hand;
 pub mod latency;
+pub mod live;
 pub mod plan;
+mod points;
 pub mod report;
 
 pub mod requirement;
+pub mod rules;
 pub mod run;
 pub mod seen;
 mod target;
@@ -22,15 +25,15 @@ pub mod tester;
 
 pub use act::Act;
 pub use check::{Check, Verdict};
-pub use hand::{Hand, Invitation, People};
+pub use hand::{Hand, Invitation, People, Skip};
 pub use plan::Plan;
 pub use report::Report;
 
 pub use requirement::Level;
 pub use run::{Event, Run, RunError};
-pub use target::{Options, Target};
+pub use target::{Options, Target, is_this_machine};
 pub use tester::Tester;
 
-pub use client::{Backend, Credentials, LoginRoute, RedeemRoute, TimeOuts, TokenSource};
+pub use client::{Backend, Credentials, Exchange, LoginRoute, RedeemRoute, TimeOuts, TokenSource};
 /// What hosts need of the layers below to name a backend.
 pub use protocol::{ApiKey, SessionToken};

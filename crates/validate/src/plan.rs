@@ -54,6 +54,37 @@ impl Plan {
         plan
     }
 
+    /// What it will cost and what is left out, in sentences, before it costs anything.
+    pub fn words(&self) -> Vec<String> {
+        let paid =
+            if self.free { "simulated ones, which cost nothing" } else { "which the account pays for" };
+        let (tokens, avatars) = (counted(self.tokens, "Export Token"), counted(self.avatars, "avatar"));
+        let mut words = vec![format!("This makes {tokens} and consumes {avatars}, {paid}.")];
+        if self.tokens_at_risk > 0 && !self.free {
+            words.push(format!(
+                "If the backend gives tokens where it must refuse them, up to {} more.",
+                self.tokens_at_risk
+            ));
+        }
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (act, why) in self.skipped() {
+            match reasons.iter_mut().find(|(reason, _)| *reason == why) {
+                Some((_, acts)) => acts.push(act.cost().does),
+                None => reasons.push((why, vec![act.cost().does])),
+            }
+        }
+        words.extend(reasons.iter().map(|(why, acts)| format!("Left out: {}: {why}.", acts.join("; "))));
+        words
+    }
+
+    /// What is left out though it could be done, and why.
+    pub fn skipped(&self) -> impl Iterator<Item = (Act, &str)> {
+        self.left_out.iter().filter_map(|(act, state)| match state {
+            State::Skipped(why) => Some((*act, why.as_str())),
+            _ => None,
+        })
+    }
+
     /// An act that it stands on is left out: for the same reason.
     fn missing(&self, row: &Cost) -> Option<State> {
         row.after.iter().find_map(|earlier| self.left_out.get(earlier).cloned())
@@ -66,6 +97,14 @@ impl Plan {
             .then(|| State::Skipped(format!("it needs a token more than --max-tokens {most} allows")))
     }
 }
+
+/// So many of something, for people.
+pub fn counted(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Why something that is wrong on purpose was left out.
+pub(crate) const NO_WRONG_REQUESTS: &str = "no request that is wrong on purpose is to be sent";
 
 fn left_out(row: &Cost, target: &Target, ground: &Ground, options: &Options, hand: &Hand) -> Option<State> {
     let not_applicable = |why: &str| Some(State::NotApplicable(why.to_owned()));
@@ -91,6 +130,10 @@ fn left_out(row: &Cost, target: &Target, ground: &Ground, options: &Options, han
         Act::LostAnswer | Act::Witness if !sandbox => {
             skipped("the relay's upstream must be a sandbox that can be asked: name it with --upstream")
         }
+        Act::Strangers | Act::Refused | Act::Page | Act::Plain if !options.wrong_requests => {
+            skipped(NO_WRONG_REQUESTS)
+        }
+        _ if row.phone && !options.avatars => skipped("no avatar is to be made"),
         _ if row.destructive && !options.destructive => {
             skipped("it may lose an avatar, so it runs only with --destructive")
         }

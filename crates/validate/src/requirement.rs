@@ -16,6 +16,14 @@ pub enum Level {
 }
 
 impl Level {
+    /// In one word, as in the table.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+        }
+    }
+
     /// As RFC 2119 writes it.
     pub fn as_str(self) -> &'static str {
         match self {

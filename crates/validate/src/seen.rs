@@ -244,6 +244,8 @@ pub struct Ground {
     pub relays_tokens: bool,
     /// Whether redeems go through a partner's relay.
     pub relays_redeems: bool,
+    /// Whether nothing wrong on purpose is sent.
+    pub right_only: bool,
     /// Whether the relay says that it asks for a key.
     pub relay_has_key: bool,
     /// Where the session token stands in a login's answer (JSON Pointer).

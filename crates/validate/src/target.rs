@@ -28,6 +28,10 @@ pub struct Options {
     pub max_tokens: Option<u32>,
     /// Whether checks may run that lose an avatar.
     pub destructive: bool,
+    /// Whether requests that are wrong on purpose may be sent: wrong passwords, strangers' keys, spent tokens.
+    pub wrong_requests: bool,
+    /// Whether avatars may be made.
+    pub avatars: bool,
     /// How long an avatar is waited for.
     pub patience: Duration,
     /// After how long an unused download URL must have ended.
@@ -37,11 +41,13 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// No bound, nothing destructive, 15 min, 15 min, 5 s.
+    /// No bound, nothing destructive, wrong requests and avatars, 15 min, 15 min, 5 s.
     fn default() -> Self {
         Self {
             max_tokens: None,
             destructive: false,
+            wrong_requests: true,
+            avatars: true,
             patience: Duration::from_mins(15),
             url_life: Duration::from_mins(15),
             watch: Duration::from_secs(5),
@@ -52,7 +58,13 @@ impl Default for Options {
 impl Target {
     /// What is known before the first request.
     pub(crate) fn ground(&self) -> Ground {
-        let Backend { base_url, login, source, redeem } = &self.backend;
+        Ground::of(&self.backend)
+    }
+}
+
+impl Ground {
+    pub(crate) fn of(backend: &Backend) -> Self {
+        let Backend { base_url, login, source, redeem } = backend;
         let keyed = |headers: &[(String, String)]| {
             headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER))
         };
@@ -79,7 +91,7 @@ impl Target {
 }
 
 /// Whether a URL names this machine.
-pub(crate) fn is_this_machine(url: &Url) -> bool {
+pub fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

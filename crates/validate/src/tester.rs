@@ -1,5 +1,6 @@
 //! A sandbox's tester side, as anybody could call it with `curl`. No credential of the backend goes there.
 
+use crate::target::is_this_machine;
 use client::probe::{Probe, Prober, Reply};
 use client::{Call, SetupError, TimeOuts};
 use http::Method;
@@ -29,6 +30,15 @@ impl Tester {
         let named = |row: &Value| row.get("name").is_some() && row.get("does").is_some();
         let is_one = scenarios.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().all(named)));
         Ok(is_one.then_some(tester))
+    }
+
+    /// The sandbox that a backend is, if it is one whose tester's side is open here: on this machine, or with its key.
+    /// A real backend elsewhere is never asked.
+    pub async fn of_backend(base: &Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
+        if !is_this_machine(base) && operator.is_none() {
+            return Ok(None);
+        }
+        Self::find(base.clone(), operator).await
     }
 
     /// Plays the phone: a new avatar for this token.

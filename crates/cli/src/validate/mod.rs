@@ -18,6 +18,7 @@ use place::Place;
 use show::Show;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
+use tokio_util::sync::CancellationToken;
 use validate::report::change::changes;
 use validate::{Plan, Report, Run};
 
@@ -42,17 +43,23 @@ async fn checked(
     options: &Options,
     show: &Show,
 ) -> Result<(Report, serde_json::Value), Failure> {
-    let stopping = stop::on_signal("stopping … (what was found so far is lost)");
-    let place = Place::open(common, options).await?;
-    let done = tokio::select! {
-        done = at(&place, options, show) => done,
-        () = stopping.cancelled() => Err(Failure::interrupted()),
+    let stopping =
+        stop::on_signal("stopping … (what was judged so far is reported; once more ends it at once)");
+    let place = tokio::select! {
+        place = Place::open(common, options) => place?,
+        () = stopping.cancelled() => return Err(Failure::interrupted()),
     };
+    let done = at(&place, options, show, &stopping).await;
     place.close().await;
     done
 }
 
-async fn at(place: &Place, options: &Options, show: &Show) -> Result<(Report, serde_json::Value), Failure> {
+async fn at(
+    place: &Place,
+    options: &Options,
+    show: &Show,
+    stopping: &CancellationToken,
+) -> Result<(Report, serde_json::Value), Failure> {
     let limits = options.limits(place.is_sandbox());
     let plan = Plan::new(&place.target, &limits, &place.hand);
     show.planned(&place.target, &plan, place.is_sandbox());
@@ -62,7 +69,7 @@ async fn at(place: &Place, options: &Options, show: &Show) -> Result<(Report, se
     let tell = |event: validate::Event<'_>| show.event(&event);
     let run = Run::new(&place.target, &limits, &place.hand, &plan, &tell)
         .map_err(|error| Failure::usage(error.to_string()))?;
-    let ended = run.run().await;
+    let ended = run.run_until(stopping.cancelled()).await;
     let report = Report::new(&place.target, &limits, &plan, &ended, (began, clock.now()));
     Ok((report, ended.har()))
 }

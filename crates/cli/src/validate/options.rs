@@ -67,6 +67,7 @@ impl Options {
             patience: self.timeout,
             url_life: self.url_life,
             watch: self.watch,
+            ..validate::Options::default()
         }
     }
 }

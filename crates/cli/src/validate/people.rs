@@ -6,27 +6,26 @@ use futures_util::future::BoxFuture;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
-use validate::{Invitation, People};
+use validate::{Invitation, People, Skip};
 
 /// Under the code: an empty line, the link, an empty line, and how to leave it out.
 const ROWS_BELOW: usize = 5;
 
 pub(super) struct AtTheTerminal {
     lively: bool,
-    skip: Arc<Notify>,
+    skip: Arc<Skip>,
     said: Mutex<String>,
 }
 
 impl AtTheTerminal {
     pub(super) fn new(common: &Common) -> Self {
-        let skip = Arc::new(Notify::new());
+        let skip = Arc::new(Skip::default());
         let heard = skip.clone();
         // Reading a terminal cannot be broken off; the thread ends with the program.
         std::thread::spawn(move || {
             for line in std::io::stdin().lock().lines().map_while(Result::ok) {
                 if matches!(line.trim().to_ascii_lowercase().as_str(), "s" | "skip") {
-                    heard.notify_waiters();
+                    heard.ask();
                 }
             }
         });
@@ -36,6 +35,7 @@ impl AtTheTerminal {
 
 impl People for AtTheTerminal {
     fn invite(&self, invitation: &Invitation) {
+        self.skip.begin();
         output::people(format_args!(
             "\nA phone is needed for {}. Scan this, or open the link:\n",
             invitation.purpose
@@ -61,7 +61,7 @@ impl People for AtTheTerminal {
     }
 
     fn skipped(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.skip.notified())
+        self.skip.asked()
     }
 
     fn wait(&self, time: Duration) -> BoxFuture<'_, ()> {

@@ -12,7 +12,7 @@ use sandbox::{Server, Settings};
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use url::{Host, Url};
+use url::Url;
 use validate::{ApiKey, Backend, Credentials, Hand, SessionToken, Target, Tester};
 
 /// A backend with its phone.
@@ -111,11 +111,8 @@ async fn hand(target: &Target, options: &Options, common: &Common) -> Result<Han
             ))
         });
     }
-    // A real backend is never asked whether it is a sandbox.
-    let base = &target.backend.base_url;
-    if (is_this_machine(base) || operator.is_some())
-        && let Some(tester) = tester(base.clone(), operator).await?
-    {
+    let tester = Tester::of_backend(&target.backend.base_url, operator.map(ApiKey::new)).await;
+    if let Some(tester) = tester.map_err(|error| Failure::usage(error.to_string()))? {
         return Ok(Hand::Sandbox(tester));
     }
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -128,13 +125,4 @@ async fn hand(target: &Target, options: &Options, common: &Common) -> Result<Han
 async fn tester(url: Url, operator: Option<String>) -> Result<Option<Tester>, Failure> {
     let operator = operator.map(ApiKey::new);
     Tester::find(url, operator).await.map_err(|error| Failure::usage(error.to_string()))
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }

@@ -4,8 +4,10 @@ use crate::args::Common;
 use crate::output;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
-use validate::act::{Act, State};
+use validate::act::Act;
+
 use validate::check::{Check, Judged};
+use validate::plan::counted;
 use validate::report::change::Change;
 use validate::requirement::level_of;
 use validate::{Event, Level, Plan, Report, Target, Verdict};
@@ -24,14 +26,8 @@ impl Show {
 
     /// What the run will cost, before it costs anything.
     pub(super) fn planned(&self, target: &Target, plan: &Plan, sandbox: bool) {
-        let left_out = plan.left_out.iter().filter_map(|(act, state)| match state {
-            State::Skipped(why) => Some((act, why)),
-            _ => None,
-        });
-        let left_out: Vec<_> = left_out.collect();
         if self.json {
-            let left_out: Vec<_> =
-                left_out.iter().map(|(act, why)| json!({"act": act, "why": why})).collect();
+            let left_out: Vec<_> = plan.skipped().map(|(act, why)| json!({"act": act, "why": why})).collect();
             return line(&json!({
                 "event": "planned", "profile": target.name, "api_url": target.backend.base_url.as_str(),
                 "sandbox": sandbox, "tokens": plan.tokens, "tokens_at_risk": plan.tokens_at_risk,
@@ -40,29 +36,7 @@ impl Show {
         }
         let kind = if sandbox { ", a sandbox" } else { "" };
         self.say(&format!("Checking {} (profile {}{kind})", target.backend.base_url, target.name));
-        let paid =
-            if plan.free { "simulated ones, which cost nothing" } else { "which the account pays for" };
-        self.say(&format!(
-            "This makes {} and consumes {}, {paid}.",
-            counted(plan.tokens, "Export Token"),
-            counted(plan.avatars, "avatar")
-        ));
-        if plan.tokens_at_risk > 0 && !plan.free {
-            self.say(&format!(
-                "If the backend gives tokens where it must refuse them, up to {} more.",
-                plan.tokens_at_risk
-            ));
-        }
-        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (act, why) in left_out {
-            match reasons.iter_mut().find(|(reason, _)| reason == why) {
-                Some((_, acts)) => acts.push(act.cost().does),
-                None => reasons.push((why, vec![act.cost().does])),
-            }
-        }
-        for (why, acts) in reasons {
-            self.say(&format!("Left out: {}: {why}.", acts.join("; ")));
-        }
+        plan.words().iter().for_each(|words| self.say(words));
         self.say("");
     }
 
@@ -71,7 +45,7 @@ impl Show {
             Event::Judged(check, judged) => self.judged(check, judged),
             Event::Note(words) => output::people(format_args!("{words}")),
             Event::Began(act) if !self.json => self.began(*act),
-            Event::Began(_) | Event::Step(_) => {}
+            Event::Began(_) | Event::Step(_) | Event::Made(_) => {}
         }
     }
 
@@ -207,8 +181,4 @@ fn detail(judged: &Judged) -> String {
             format!("expected {}, came {}", finding.expected, finding.came)
         }),
     }
-}
-
-fn counted(count: u32, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -115,3 +115,36 @@ fn refused_credentials_a_backend_that_is_gone_and_wrong_words_have_their_exit_co
     let help = stand.run(&["validate", "--help"]).exits(0).stdout;
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_run_with_130_and_reports_what_was_judged() {
+    let stand = Stand::new();
+    let (path, faults) = file(&stand, "slow.json");
+    // So slow that it is not over before it is stopped, and so quick that the stop need not wait.
+    std::fs::write(path, r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#)
+        .expect("written");
+    let slow = sandbox(&stand, &["--faults", &faults]);
+    let (json, json_name) = file(&stand, "report.json");
+    let mut command = stand.command(&["validate", "--json", "--api-url", &slow.url, "--report", &json_name]);
+    command.envs(slow.environment.iter().map(|(name, value)| (name, value)));
+    let mut live = Live::start(command);
+    live.until_line(|line| line["id"] == "generate.distinct" && line["verdict"] == "pass");
+    live.signal(rustix::process::Signal::INT);
+    let ran = live.end().exits(130);
+    let lines = lines(&ran);
+    let last = &lines[lines.len() - 1];
+    assert_eq!((&last["event"], &last["exit"]), (&"ended".into(), &130.into()));
+    assert!(last["message"].as_str().is_some_and(|words| words.starts_with("Stopped: 0 of ")), "{last}");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(json).expect("written")).expect("JSON");
+    let verdict = |id: &str| {
+        let checks = report["checks"].as_array().expect("a list");
+        checks.iter().find(|check| check["id"] == id).expect("a check")["verdict"].clone()
+    };
+    assert_eq!(
+        (verdict("login.gives-session"), verdict("generate.distinct")),
+        ("pass".into(), "pass".into())
+    );
+    assert_eq!(verdict("visit.delivered"), "skipped");
+    assert_eq!(report["exit"], 130);
+}

@@ -1,8 +1,9 @@
 //! Logging in, and making Export Tokens.
 
-use super::{is_json, refused, shown};
+use super::refused;
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
+use crate::points;
 use crate::seen::{Role, Seen};
 use std::collections::BTreeMap;
 
@@ -104,12 +105,10 @@ fn gives_session(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for step in seen.of(Role::Login).filter(|step| step.reply.is_some()) {
         let body = step.json();
-        let session = body.as_ref().and_then(|body| body.pointer(&seen.ground.session_pointer));
-        let expected = format!("2xx, and a session token (a string) at {}", seen.ground.session_pointer);
-        let good = step.succeeded() && session.and_then(|s| s.as_str()).is_some_and(|s| !s.is_empty());
-        let kind = session
-            .map_or("nothing there", |s| if s.is_string() { "a string there" } else { "no string there" });
-        sheet.expect(step, good, expected, format!("{}, {kind}", step.came()));
+        let point = points::session(body.as_ref(), &seen.ground.session_pointer);
+        let good = step.succeeded() && point.good;
+        let expected = format!("2xx, and {}", point.expected);
+        sheet.expect(step, good, expected, format!("{}, {}", step.came(), point.came));
     }
     sheet.judged("a session token came", "no answer came")
 }
@@ -126,18 +125,7 @@ fn token_string(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
         let body = step.json();
-        let token = body.as_ref().and_then(|body| body.pointer(&seen.ground.token_pointer));
-        let good = token
-            .and_then(|token| token.as_str())
-            .is_some_and(|token| !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic()));
-        let expected = format!("a string of visible ASCII at {}", seen.ground.token_pointer);
-        let came = match token {
-            Some(token) if token.is_string() => {
-                "a string that no header can carry, or an empty one".to_owned()
-            }
-            other => shown(other),
-        };
-        sheet.expect(step, good, expected, came);
+        sheet.point(step, points::token(body.as_ref(), &seen.ground.token_pointer));
     }
     sheet.judged("a string came", "no token was generated")
 }
@@ -162,8 +150,7 @@ fn distinct(seen: &Seen) -> Judged {
 fn json(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
-        let came = step.header("content-type").unwrap_or_else(|| "no Content-Type".to_owned());
-        sheet.expect(step, is_json(step), "Content-Type: application/json", came);
+        sheet.point(step, points::content_type(step.header("content-type").as_deref()));
     }
     sheet.judged("application/json", "no token was generated")
 }

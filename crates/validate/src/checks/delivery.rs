@@ -1,10 +1,10 @@
 //! The answer that carries the URLs, and what it does to the token.
 
-use super::{not_active, redeem, shown};
+use super::{not_active, redeem};
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
-use crate::content::extension;
-use crate::seen::{Role, Seen, Step};
+use crate::points::{self, Point};
+use crate::seen::{Role, Seen};
 use serde_json::Value;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -27,21 +27,21 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Each entry of `payload_complete` has an absolute http(s) `download_URL`",
         needs: &[Act::Visit],
         remedy: "Send `payload_complete` as a list of objects with `download_URL` (this spelling), a whole URL with scheme and host.",
-        judge: urls,
+        judge: |seen| delivery(seen, points::urls, "absolute URLs"),
     },
     Check {
         id: "delivery.types",
         title: "Each entry of `payload_complete` has an `export_type`",
         needs: &[Act::Visit],
         remedy: "Send `export_type` as a non-empty string with each URL: clients choose by it what to load.",
-        judge: types,
+        judge: |seen| delivery(seen, points::types, "a type with each URL"),
     },
     Check {
         id: "delivery.extension",
         title: "Each `export_type` reads as a file extension",
         needs: &[Act::Visit],
         remedy: "Use the usual file extension as `export_type`, as in glb, fbx or blend.",
-        judge: extensions,
+        judge: |seen| delivery(seen, points::extensions, "file extensions"),
     },
     Check {
         id: "delivery.spent",
@@ -68,13 +68,6 @@ pub(super) const CHECKS: &[Check] = &[
 
 const NONE: &str = "no URLs were delivered";
 
-/// The entries of the watched avatar's delivery.
-fn entries(seen: &Seen) -> Option<(&Step, Vec<Value>)> {
-    let step = seen.delivery()?;
-    let list = step.json()?.get("payload_complete").and_then(Value::as_array).cloned().unwrap_or_default();
-    Some((step, list))
-}
-
 fn delivered(seen: &Seen) -> Judged {
     if let Some(step) = seen.delivery() {
         return Judged::Pass("delivered".to_owned(), vec![step.number]);
@@ -89,52 +82,20 @@ fn delivered(seen: &Seen) -> Judged {
 fn flag(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     if let Some(step) = seen.delivery() {
-        let body = step.json().unwrap_or_default();
-        let flag = body.get("avatar_ready");
-        sheet.expect(step, flag == Some(&Value::Bool(true)), "`avatar_ready`: true", shown(flag));
+        sheet.point(step, points::flag(&step.json().unwrap_or_default(), true));
     }
     sheet.judged("true", NONE)
 }
 
-fn urls(seen: &Seen) -> Judged {
+/// Judges places of the watched avatar's delivery.
+fn delivery(seen: &Seen, points: fn(&Value) -> Vec<Point>, passed: &str) -> Judged {
     let mut sheet = Sheet::default();
-    if let Some((step, entries)) = entries(seen) {
-        sheet.expect(step, !entries.is_empty(), "a list of at least one entry in `payload_complete`", "none");
-        for (index, entry) in entries.iter().enumerate() {
-            let url = entry.get("download_URL");
-            let good =
-                url.and_then(Value::as_str).is_some_and(|url| protocol::DownloadUrl::new(url).is_some());
-            let expected = format!("`payload_complete[{index}].download_URL`: an absolute http(s) URL");
-            sheet.expect(step, good, expected, shown(url));
+    if let Some(step) = seen.delivery() {
+        for point in points(&step.json().unwrap_or_default()) {
+            sheet.point(step, point);
         }
     }
-    sheet.judged("absolute URLs", NONE)
-}
-
-fn types(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    if let Some((step, entries)) = entries(seen) {
-        for (index, entry) in entries.iter().enumerate() {
-            let kind = entry.get("export_type");
-            let good = kind.and_then(Value::as_str).is_some_and(|kind| !kind.trim().is_empty());
-            let expected = format!("`payload_complete[{index}].export_type`: a string");
-            sheet.expect(step, good, expected, shown(kind));
-        }
-    }
-    sheet.judged("a type with each URL", NONE)
-}
-
-fn extensions(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    if let Some((step, entries)) = entries(seen) {
-        for kind in entries.iter().filter_map(|entry| entry.get("export_type")?.as_str()) {
-            let word = extension(kind);
-            let good = !word.is_empty() && word.len() <= 8 && word.chars().all(|c| c.is_ascii_alphanumeric());
-            let kind = Value::from(kind);
-            sheet.expect(step, good, "a file extension, as in glb", shown(Some(&kind)));
-        }
-    }
-    sheet.judged("file extensions", NONE)
+    sheet.judged(passed, NONE)
 }
 
 fn race(seen: &Seen) -> Judged {

@@ -2,9 +2,9 @@
 
 use super::ANY;
 use crate::check::{Check, Judged, Sheet};
+use crate::points;
 use crate::seen::{Role, Seen, Step};
 use client::Call;
-use serde_json::Value;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -37,26 +37,6 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// Words that stand in stack traces and database errors, and in no sentence for a client.
-const INSIDE: [&str; 16] = [
-    "traceback (most recent",
-    "stack trace",
-    "stacktrace",
-    "\n    at ",
-    "node_modules",
-    "panicked at",
-    "goroutine ",
-    ".java:",
-    ".py\", line",
-    ".rs:",
-    "/usr/",
-    "/home/",
-    "/var/",
-    "select * from",
-    "sqlstate",
-    "mongoerror",
-];
-
 fn errors(seen: &Seen) -> impl Iterator<Item = (&Step, String)> {
     seen.steps.iter().filter_map(|step| {
         let reply = step.reply.as_ref().filter(|reply| reply.status >= 400)?;
@@ -82,11 +62,8 @@ fn no_secret(seen: &Seen) -> Judged {
 fn no_inside(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for (step, body) in errors(seen) {
-        let text = body.to_ascii_lowercase();
-        let found = INSIDE.iter().find(|word| text.contains(**word));
-        let came =
-            found.map_or_else(String::new, |word| format!("{}, and {:?} in it", step.came(), word.trim()));
-        sheet.expect(step, found.is_none(), "a short sentence", came);
+        let point = points::no_inside(&body);
+        sheet.expect(step, point.good, point.expected, format!("{}, and {}", step.came(), point.came));
     }
     sheet.judged("nothing of the inside", "no error came")
 }
@@ -98,10 +75,8 @@ fn form(seen: &Seen) -> Judged {
         if matches!(step.role, Role::PreflightGenerate | Role::PreflightRedeem | Role::PlainHttp) {
             continue;
         }
-        let body = step.json();
-        let said = body.as_ref().and_then(|body| body.get("error").or_else(|| body.get("message")));
-        let good = said.and_then(Value::as_str).is_some_and(|said| !said.trim().is_empty());
-        sheet.expect(step, good, "JSON with a sentence in `error`", format!("{}, without one", step.came()));
+        let point = points::error_form(step.json().as_ref());
+        sheet.expect(step, point.good, point.expected, format!("{}, without one", step.came()));
     }
     sheet.judged("each says what was wrong", "no error came")
 }

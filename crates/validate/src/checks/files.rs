@@ -3,6 +3,8 @@
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
 use crate::content::{GlbFacts, Inspected, extension};
+use crate::plan::NO_WRONG_REQUESTS;
+use crate::points;
 use crate::seen::{Role, Seen};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -147,6 +149,9 @@ fn download(seen: &Seen) -> Judged {
 }
 
 fn once(seen: &Seen) -> Judged {
+    if seen.ground.right_only {
+        return Judged::Skipped(NO_WRONG_REQUESTS.to_owned());
+    }
     let mut sheet = Sheet::default();
     for step in seen.of(Role::DownloadAgain).filter(|step| step.reply.is_some()) {
         let good = step.status().is_some_and(|status| status >= 400);
@@ -184,9 +189,7 @@ fn content(seen: &Seen) -> Judged {
 fn no_store(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for step in seen.of(Role::Download).filter(|step| step.succeeded()) {
-        let sent = step.header("cache-control").unwrap_or_default();
-        let came = if sent.is_empty() { "no Cache-Control".to_owned() } else { sent.clone() };
-        sheet.expect(step, sent.contains("no-store"), "Cache-Control: no-store", came);
+        sheet.point(step, points::no_store(step.header("cache-control").as_deref()));
     }
     sheet.judged("no-store", NONE)
 }

@@ -4,6 +4,7 @@ use super::ANY;
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
 use crate::latency::percentiles;
+use crate::points;
 use crate::seen::{Role, Seen, Step};
 use client::Call;
 use std::time::Duration;
@@ -103,14 +104,7 @@ fn hsts(seen: &Seen) -> Judged {
     }
     let mut sheet = Sheet::default();
     for step in api(seen).filter(|step| step.succeeded()) {
-        let sent = step.header("strict-transport-security").unwrap_or_default();
-        let ends = sent.replace(' ', "").to_ascii_lowercase().contains("max-age=0");
-        sheet.expect(
-            step,
-            !sent.is_empty() && !ends,
-            "Strict-Transport-Security",
-            if sent.is_empty() { "none" } else { "one of no time" },
-        );
+        sheet.point(step, points::hsts(step.header("strict-transport-security").as_deref()));
     }
     sheet.judged("sent", "no answer came")
 }
@@ -126,9 +120,7 @@ fn plain(seen: &Seen) -> Judged {
 fn no_store(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for step in api(seen).filter(|step| step.succeeded() && !step.role.is_wrong_on_purpose()) {
-        let sent = step.header("cache-control").unwrap_or_default().to_ascii_lowercase();
-        let came = if sent.is_empty() { "no Cache-Control".to_owned() } else { sent.clone() };
-        sheet.expect(step, sent.contains("no-store"), "Cache-Control: no-store", came);
+        sheet.point(step, points::no_store(step.header("cache-control").as_deref()));
     }
     sheet.judged("no-store", "no answer came")
 }
@@ -143,13 +135,7 @@ fn cors(seen: &Seen) -> Judged {
             continue;
         }
         let allowed = step.header("access-control-allow-origin").unwrap_or_default();
-        let open = allowed.contains('*') || allowed.contains(crate::run::STRANGER);
-        sheet.expect(
-            step,
-            !open,
-            "no leave for a stranger's page",
-            "Access-Control-Allow-Origin for everybody",
-        );
+        sheet.point(step, points::cors(&allowed, crate::run::STRANGER));
     }
     sheet.judged("no leave", "no answer came")
 }

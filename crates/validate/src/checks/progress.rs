@@ -1,8 +1,8 @@
 //! What is told while an avatar is made.
 
-use super::{integer, shown};
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
+use crate::points::{self, integer};
 use crate::seen::{Role, Seen, Step};
 use protocol::CompletionStatus;
 use serde_json::{Map, Value};
@@ -120,11 +120,7 @@ fn reported(seen: &Seen) -> Judged {
 fn status(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for (step, progress) in making(seen) {
-        let status = progress.get("completion_status");
-        let known = status
-            .and_then(Value::as_str)
-            .is_some_and(|word| !matches!(CompletionStatus::from(word), CompletionStatus::Other(_)));
-        sheet.expect(step, known, "no_associated_avatar, in_queue, processing or failed", shown(status));
+        sheet.point(step, points::word(&progress));
     }
     sheet.judged("one of the four", TOO_FAST)
 }
@@ -132,9 +128,7 @@ fn status(seen: &Seen) -> Judged {
 fn percent(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for (step, progress) in making(seen) {
-        let value = progress.get("completion_progress");
-        let good = value.and_then(integer).is_some_and(|n| (0..=100).contains(&n));
-        sheet.expect(step, good, "`completion_progress`: an integer from 0 to 100", shown(value));
+        sheet.point(step, points::percent(&progress));
     }
     sheet.judged("from 0 to 100", TOO_FAST)
 }
@@ -143,18 +137,12 @@ fn queue(seen: &Seen, queued: bool) -> Judged {
     let mut sheet = Sheet::default();
     for (step, progress) in making(seen) {
         let status = progress.get("completion_status").and_then(Value::as_str);
-        let (wanted, expected) = match status {
-            Some("in_queue") => (true, "`queue_position`: an integer from 0, because the status is in_queue"),
-            Some("processing" | "failed") => {
-                (false, "`queue_position`: -1, because the avatar is not in the queue")
+        match status {
+            Some("in_queue") if queued => sheet.point(step, points::place(&progress)),
+            Some("processing" | "failed") if !queued => {
+                sheet.point(step, points::minus_one(&progress, "queue_position", points::NOT_QUEUED));
             }
-            _ => continue,
-        };
-        if wanted == queued {
-            let place = progress.get("queue_position");
-            let number = place.and_then(integer);
-            let good = if queued { number.is_some_and(|n| n >= 0) } else { number == Some(-1) };
-            sheet.expect(step, good, expected, shown(place));
+            _ => {}
         }
     }
     let (passed, nothing) = if queued {
@@ -203,11 +191,8 @@ fn failed(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
 fn failed_fields(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for (step, progress) in failed(seen) {
-        let percent = progress.get("completion_progress");
-        let good = percent.and_then(integer).is_some_and(|n| (0..=100).contains(&n));
-        sheet.expect(step, good, "`completion_progress`: an integer from 0 to 100", shown(percent));
-        let place = progress.get("queue_position");
-        sheet.expect(step, place.and_then(integer) == Some(-1), "`queue_position`: -1", shown(place));
+        sheet.point(step, points::percent(&progress));
+        sheet.point(step, points::minus_one(&progress, "queue_position", ""));
     }
     if let (Some(last), true) = (seen.of(Role::FailedPoll).last(), sheet.is_empty()) {
         sheet.expect(last, false, "`completion_status`: \"failed\" for an avatar that failed", last.came());

@@ -1,8 +1,9 @@
 //! Redeeming a fresh token, and what is no active token.
 
-use super::{is_json, not_active, refused, shown};
+use super::{not_active, refused};
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
+use crate::points::{self, shown};
 use crate::seen::{Role, Seen, Step};
 use serde_json::Value;
 
@@ -123,9 +124,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// Whether an answer ends a token: it says that the avatar is ready, or it carries something to fetch.
 pub(crate) fn is_delivery(step: &Step) -> bool {
-    let Some(body) = step.json() else { return false };
-    let listed = body.get("payload_complete").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    step.succeeded() && (listed || body.get("avatar_ready") == Some(&Value::Bool(true)))
+    step.succeeded() && step.json().is_some_and(|body| points::is_delivery(&body))
 }
 
 /// A relay's own key is judged as a relay's.
@@ -157,8 +156,7 @@ fn active(seen: &Seen) -> Judged {
 fn json(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for step in seen.active().filter(|step| step.succeeded()) {
-        let came = step.header("content-type").unwrap_or_else(|| "no Content-Type".to_owned());
-        sheet.expect(step, is_json(step), "Content-Type: application/json", came);
+        sheet.point(step, points::content_type(step.header("content-type").as_deref()));
     }
     sheet.judged("application/json", "no answer came")
 }
@@ -166,25 +164,18 @@ fn json(seen: &Seen) -> Judged {
 fn flag(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     for step in not_ready(seen) {
-        let body = step.json().unwrap_or_default();
-        let flag = body.get("avatar_ready");
-        sheet.expect(step, flag == Some(&Value::Bool(false)), "`avatar_ready`: false", shown(flag));
+        sheet.point(step, points::flag(&step.json().unwrap_or_default(), false));
     }
     sheet.judged("false in every answer before the URLs", "no answer came")
 }
 
 fn either_or(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
-    let there = |body: &Value, field: &str| body.get(field).is_some_and(|value| !value.is_null());
     for step in not_ready(seen) {
-        let body = step.json().unwrap_or_default();
-        let expected = "the object `payload_incomplete`";
-        sheet.expect(step, step.progress().is_some(), expected, shown(body.get("payload_incomplete")));
+        sheet.point(step, points::report(&step.json().unwrap_or_default()));
     }
     if let Some(step) = seen.delivery() {
-        let body = step.json().unwrap_or_default();
-        let expected = "no `payload_incomplete` beside the URLs";
-        sheet.expect(step, !there(&body, "payload_incomplete"), expected, "both");
+        sheet.point(step, points::no_report(&step.json().unwrap_or_default()));
     }
     sheet.judged("one of the two in every answer", "no answer came")
 }
@@ -207,9 +198,7 @@ fn fresh_status(seen: &Seen) -> Judged {
 fn fresh_minus_one(seen: &Seen, field: &str) -> Judged {
     let mut sheet = Sheet::default();
     for (step, progress) in fresh(seen) {
-        let value = progress.get(field);
-        let good = value.and_then(super::integer) == Some(-1);
-        sheet.expect(step, good, format!("`{field}`: -1"), shown(value));
+        sheet.point(step, points::minus_one(&progress, field, ""));
     }
     sheet.judged("-1", "no status report came")
 }

@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 /// The version of this form. It rises when a field changes its meaning or goes; new fields may come without.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// [`Report::exit`] of a run that was stopped.
+pub const STOPPED: u8 = 130;
+
 /// A whole run. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
@@ -34,7 +37,7 @@ pub struct Report {
     pub environment: Environment,
     /// What was planned and what was used.
     pub budget: Budget,
-    /// The exit code of the run: 0, 1 (a MUST failed), 3 (credentials refused), 6 (not reached).
+    /// The exit code of the run: 0, 1 (a MUST failed), 3 (credentials refused), 6 (not reached), 130 (stopped).
     pub exit: u8,
     /// Why nothing more could be told, when that is so.
     pub error: Option<String>,
@@ -330,10 +333,16 @@ impl Report {
 
     /// The run in one sentence.
     pub fn summary(&self) -> String {
-        if let Some(error) = &self.error {
-            return format!("Nothing can be told: {error}");
-        }
         let Score { must, should } = self.score;
+        match &self.error {
+            Some(_) if self.exit == STOPPED => {
+                let failed = must.failed + should.failed;
+                let judged = must.judged() + should.judged();
+                return format!("Stopped: {failed} of the {judged} checks that were judged by then failed");
+            }
+            Some(error) => return format!("Nothing can be told: {error}"),
+            None => {}
+        }
         match (must.failed, should.failed) {
             (0, 0) => {
                 format!("Passed: all {} required and all {} recommended checks", must.passed, should.passed)

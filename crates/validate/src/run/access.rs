@@ -1,7 +1,7 @@
 //! Logging in, and making tokens.
 
 use super::wire::{Given, WRONG};
-use super::{About, Acted, Run, RunError, Stop, stuck};
+use super::{About, Acted, Event, Run, RunError, Stop, stuck};
 use crate::act::Act;
 use crate::seen::{Role, Step};
 use http::Method;
@@ -21,7 +21,7 @@ impl Run<'_> {
             (Role::LoginUnknownUser, Some("nobody-on-purpose"), Some(WRONG), Given::Right),
             (Role::LoginNoKey, None, None, Given::Missing),
         ];
-        for (role, user, password, key) in wrong {
+        for (role, user, password, key) in wrong.into_iter().filter(|_| self.options.wrong_requests) {
             let step =
                 self.step(Act::Login, role, About::default(), wire.login(user, password, key)?).await?;
             if self.seen.steps[step].succeeded() {
@@ -67,7 +67,7 @@ impl Run<'_> {
             ))));
         }
         if let Some(token) = self.token_in(index) {
-            self.made += 1;
+            self.count_token();
             self.keep_secret("Export Token", false, &token);
             self.tokens.push(token);
         }
@@ -101,11 +101,16 @@ impl Run<'_> {
             if self.seen.steps[index].succeeded()
                 && let Some(token) = self.token_in(index)
             {
-                self.made += 1;
+                self.count_token();
                 self.keep_secret("Export Token", false, &token);
             }
         }
         Ok(())
+    }
+
+    fn count_token(&mut self) {
+        self.made += 1;
+        (self.tell)(Event::Made(self.made));
     }
 
     /// The first answers decide whether anybody is there.

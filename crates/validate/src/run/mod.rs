@@ -9,7 +9,7 @@ mod wire;
 use crate::act::{Act, State};
 use crate::check::{Check, Judged, Verdict};
 use crate::checks::CHECKS;
-use crate::hand::Hand;
+use crate::hand::{Flag, Hand};
 use crate::plan::Plan;
 use crate::seen::{Needle, Role, Seen, Step};
 use crate::target::{Options, Target};
@@ -19,6 +19,8 @@ use futures_util::future::BoxFuture;
 use protocol::{ApiKey, PartnerKey, Password, SessionToken};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 use wire::{Wire, Worded};
 
@@ -34,6 +36,8 @@ pub enum Event<'a> {
     Step(&'a Step),
     /// A check has its verdict.
     Judged(&'a Check, &'a Judged),
+    /// So many Export Tokens were made by now.
+    Made(u32),
     /// Something that people should know.
     Note(String),
 }
@@ -47,7 +51,17 @@ pub enum RunError {
     /// Exit 6.
     #[error("the backend could not be reached: {0}")]
     Unreachable(String),
+    /// Exit 130.
+    #[error("{STOPPED}")]
+    Stopped,
 }
+
+/// What is said of that which a run did not come to.
+const STOPPED: &str = "the run was stopped before its end";
+
+/// As long an act that is under way gets to end when a run is stopped: an answer that is coming may be the one that
+/// spends a token.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 impl RunError {
     /// The exit code that it means.
@@ -55,6 +69,7 @@ impl RunError {
         match self {
             Self::Credentials(_) => 3,
             Self::Unreachable(_) => 6,
+            Self::Stopped => crate::report::STOPPED,
         }
     }
 }
@@ -99,6 +114,8 @@ pub struct Run<'a> {
     /// URLs that the race left unused.
     left_over: Vec<Url>,
     judged: BTreeMap<&'static str, Judged>,
+    /// Set when the run is to stop: no request begins after it.
+    stopping: Arc<Flag>,
 }
 
 /// How an act ends early.
@@ -149,7 +166,9 @@ impl<'a> Run<'a> {
             error: None,
             left_over: Vec::new(),
             judged: BTreeMap::new(),
+            stopping: Arc::default(),
         };
+        run.seen.ground.right_only = !options.wrong_requests;
         let held = &target.credentials;
         let known = [
             ("REST API key", true, held.api_key.as_ref().map(ApiKey::expose)),
@@ -169,13 +188,20 @@ impl<'a> Run<'a> {
     }
 
     /// Does it all.
-    pub async fn run(mut self) -> Ended {
+    pub async fn run(self) -> Ended {
+        self.run_until(std::future::pending()).await
+    }
+
+    /// Does it all, or as much as is done when `stop` comes: what was judged by then stays, and the rest is left out.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()> + Send) -> Ended {
+        let mut stop = std::pin::pin!(stop);
         self.judge_ready();
         for act in self.plan.acts.clone() {
             let state = match (&self.error, self.not_there(act)) {
+                (Some(RunError::Stopped), _) => State::Skipped(STOPPED.to_owned()),
                 (Some(error), _) => State::Stuck(error.to_string()),
                 (None, Some(why)) => State::Stuck(why),
-                (None, None) => self.do_act(act).await,
+                (None, None) => self.do_act_until(act, stop.as_mut()).await,
             };
             self.seen.acts.insert(act, state);
             self.judge_ready();
@@ -200,6 +226,36 @@ impl<'a> Run<'a> {
             Some(State::Stuck(why) | State::Skipped(why) | State::NotApplicable(why)) => Some(why.clone()),
             None => Some("what it stands on was not done".to_owned()),
         })
+    }
+
+    async fn do_act_until(
+        &mut self,
+        act: Act,
+        stop: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>,
+    ) -> State {
+        let stopping = self.stopping.clone();
+        let done = {
+            let mut acting = Box::pin(self.do_act(act));
+            tokio::select! {
+                biased;
+                () = stop => {
+                    stopping.set();
+                    tokio::time::timeout(FAREWELL, acting).await.ok()
+                }
+                state = &mut acting => return state,
+            }
+        };
+        self.error = Some(RunError::Stopped);
+        match done {
+            Some(State::Done) => State::Done,
+            // What it showed by then is a part, by which nothing can be judged.
+            _ => State::Skipped(STOPPED.to_owned()),
+        }
+    }
+
+    /// An act asks before it sends a request.
+    fn not_stopped(&self) -> Acted {
+        if self.stopping.is_set() { Err(Stop::State(State::Skipped(STOPPED.to_owned()))) } else { Ok(()) }
     }
 
     async fn do_act(&mut self, act: Act) -> State {
@@ -248,13 +304,8 @@ impl<'a> Run<'a> {
     }
 
     /// Sends one request and keeps what came; gives the step's index.
-    async fn step(
-        &mut self,
-        act: Act,
-        role: Role,
-        about: About,
-        worded: Worded,
-    ) -> Result<usize, SetupError> {
+    async fn step(&mut self, act: Act, role: Role, about: About, worded: Worded) -> Result<usize, Stop> {
+        self.not_stopped()?;
         let probed = self.prober.send(worded.probe).await?;
         Ok(self.keep(act, role, about, worded.curl, probed))
     }

@@ -5,7 +5,7 @@ use super::{About, Acted, Run, Stop, stuck};
 use crate::act::Act;
 use crate::checks::is_delivery;
 use crate::content::inspect;
-use crate::hand::{Hand, Invitation};
+use crate::hand::{Hand, Invitation, People};
 use crate::seen::{FileSeen, Role, Step};
 use bytes::Bytes;
 use futures_util::future::{Either, join_all, select};
@@ -46,7 +46,7 @@ impl Run<'_> {
         self.thank();
         match watched? {
             Watched::Delivered => {
-                for _ in 0..2 {
+                for _ in 0..if self.options.wrong_requests { 2 } else { 0 } {
                     self.redeem(Act::Visit, Role::RedeemSpent, token).await?;
                 }
                 Ok(())
@@ -76,7 +76,9 @@ impl Run<'_> {
                     file.content = Some(inspect(export_type, &reply.body));
                     // Somebody's face is held no longer than it is looked into.
                     reply.body = first_byte(&reply.body);
-                    self.download(Act::Files, Role::DownloadAgain, &url, index).await?;
+                    if self.options.wrong_requests {
+                        self.download(Act::Files, Role::DownloadAgain, &url, index).await?;
+                    }
                 }
             }
             self.seen.files.push(file);
@@ -119,7 +121,7 @@ impl Run<'_> {
                     "Waiting {} min for the download URLs to end.",
                     life.as_secs().div_ceil(60)
                 ));
-                if let Either::Left(_) = select(people.skipped(), people.wait(life)).await {
+                if self.left_out_within(people.as_ref(), life).await {
                     return Err(Stop::State(crate::act::State::Skipped("left out by hand".to_owned())));
                 }
             }
@@ -187,6 +189,12 @@ impl Run<'_> {
         }
     }
 
+    /// Waits; whether the check was left out, or the run stopped, meanwhile.
+    async fn left_out_within(&self, people: &dyn People, time: Duration) -> bool {
+        let ended = select(people.skipped(), Box::pin(self.stopping.wait()));
+        matches!(select(ended, people.wait(time)).await, Either::Left(_))
+    }
+
     /// Redeems until the URLs come, with pauses, so many at once.
     async fn watch(&mut self, act: Act, role: Role, token: usize, at_once: usize) -> Result<Watched, Stop> {
         let look = if self.hand.tester().is_some() { SANDBOX_LOOK } else { LOOK };
@@ -221,7 +229,7 @@ impl Run<'_> {
             match self.hand {
                 Hand::Sandbox(tester) => tester.pass(look).await.map_err(stuck)?,
                 Hand::People(people) => {
-                    if let Either::Left(_) = select(people.skipped(), people.wait(look)).await {
+                    if self.left_out_within(people.as_ref(), look).await {
                         return Ok(Watched::LeftOut);
                     }
                 }
@@ -237,6 +245,7 @@ impl Run<'_> {
         token: usize,
         count: usize,
     ) -> Result<Vec<usize>, Stop> {
+        self.not_stopped()?;
         let value = self.tokens[token].clone();
         let wire = self.wire();
         let mut worded = Vec::new();
@@ -262,6 +271,7 @@ impl Run<'_> {
         let mut at = url.clone();
         let about = About { token: None, file: Some(number) };
         for _ in 0..=REDIRECTS {
+            self.not_stopped()?;
             let probed = self.prober.send(Wire::download(&at, number + 1).probe).await?;
             let next = probed
                 .reply

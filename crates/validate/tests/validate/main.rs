@@ -1,6 +1,7 @@
 //! The checks against real backends: a healthy sandbox, wrong ones, and relays before it.
 
 mod healthy;
+mod live;
 mod mutants;
 mod relays;
 mod reports;

@@ -1,0 +1,270 @@
+//! What single places of one answer keep or break. A check asks it of the answers of a run, a rule of any exchange:
+//! both judge by the same words.
+
+use crate::content::extension;
+use protocol::{CompletionStatus, DownloadUrl};
+use serde_json::{Map, Value};
+
+/// One place of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Point {
+    /// A JSON Pointer into the body, a header's name, or `status`.
+    pub(crate) at: String,
+    pub(crate) good: bool,
+    /// What should have come.
+    pub(crate) expected: String,
+    /// What came; no value that may be a secret.
+    pub(crate) came: String,
+}
+
+impl Point {
+    pub(crate) fn new(
+        at: impl Into<String>,
+        good: bool,
+        expected: impl Into<String>,
+        came: impl Into<String>,
+    ) -> Self {
+        Self { at: at.into(), good, expected: expected.into(), came: came.into() }
+    }
+}
+
+pub(crate) const STATUS: &str = "status";
+
+/// A whole number: 42.0 is one in JSON's own terms.
+pub(crate) fn integer(value: &Value) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "whole and small")]
+    let whole = |n: f64| (n.fract() == 0.0 && n.abs() < 1e15).then_some(n as i64);
+    value.as_i64().or_else(|| value.as_f64().and_then(whole))
+}
+
+/// What stands somewhere: a number, a word of the specification, or a kind.
+pub(crate) fn shown(value: Option<&Value>) -> String {
+    match value {
+        None => "nothing".to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Bool(flag)) => flag.to_string(),
+        Some(Value::Null) => "null".to_owned(),
+        Some(Value::String(text))
+            if text.len() <= 40
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) =>
+        {
+            format!("{text:?}")
+        }
+        Some(Value::String(_)) => "a string".to_owned(),
+        Some(Value::Array(_)) => "an array".to_owned(),
+        Some(Value::Object(_)) => "an object".to_owned(),
+    }
+}
+
+/// The header that says what a body is.
+pub(crate) fn content_type(sent: Option<&str>) -> Point {
+    let kind = sent.unwrap_or_default().to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let good = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
+    let came = sent.unwrap_or("no Content-Type");
+    Point::new("content-type", good, "Content-Type: application/json", came)
+}
+
+/// The header that keeps an answer out of caches.
+pub(crate) fn no_store(sent: Option<&str>) -> Point {
+    let sent = sent.unwrap_or_default().to_ascii_lowercase();
+    let good = sent.contains("no-store");
+    let came = if sent.is_empty() { "no Cache-Control".to_owned() } else { sent };
+    Point::new("cache-control", good, "Cache-Control: no-store", came)
+}
+
+/// The header that asks for TLS from now on.
+pub(crate) fn hsts(sent: Option<&str>) -> Point {
+    let sent = sent.unwrap_or_default();
+    let ends = sent.replace(' ', "").to_ascii_lowercase().contains("max-age=0");
+    let came = if sent.is_empty() { "none" } else { "one of no time" };
+    Point::new("strict-transport-security", !sent.is_empty() && !ends, "Strict-Transport-Security", came)
+}
+
+/// The header that opens answers to pages of other sites.
+pub(crate) fn cors(allowed: &str, stranger: &str) -> Point {
+    let open = allowed.contains('*') || allowed.contains(stranger);
+    let came = "Access-Control-Allow-Origin for everybody";
+    Point::new("access-control-allow-origin", !open, "no leave for a stranger's page", came)
+}
+
+/// Words that stand in stack traces and database errors, and in no sentence for a client.
+const INSIDE: [&str; 16] = [
+    "traceback (most recent",
+    "stack trace",
+    "stacktrace",
+    "\n    at ",
+    "node_modules",
+    "panicked at",
+    "goroutine ",
+    ".java:",
+    ".py\", line",
+    ".rs:",
+    "/usr/",
+    "/home/",
+    "/var/",
+    "select * from",
+    "sqlstate",
+    "mongoerror",
+];
+
+/// What an error tells of the server's inside.
+pub(crate) fn no_inside(body: &str) -> Point {
+    let text = body.to_ascii_lowercase();
+    let found = INSIDE.iter().find(|word| text.contains(**word));
+    let came = found.map_or_else(String::new, |word| format!("{:?} in it", word.trim()));
+    Point::new("", found.is_none(), "a short sentence", came)
+}
+
+/// Whether an error says what was wrong.
+pub(crate) fn error_form(body: Option<&Value>) -> Point {
+    let said = body.and_then(|body| body.get("error").or_else(|| body.get("message")));
+    let good = said.and_then(Value::as_str).is_some_and(|said| !said.trim().is_empty());
+    Point::new("/error", good, "JSON with a sentence in `error`", "none")
+}
+
+/// The session token of a login's answer.
+pub(crate) fn session(body: Option<&Value>, pointer: &str) -> Point {
+    let session = body.and_then(|body| body.pointer(pointer));
+    let good = session.and_then(Value::as_str).is_some_and(|session| !session.is_empty());
+    let came =
+        session.map_or("nothing there", |s| if s.is_string() { "a string there" } else { "no string there" });
+    Point::new(pointer, good, format!("a session token (a string) at {pointer}"), came)
+}
+
+/// The Export Token of an answer.
+pub(crate) fn token(body: Option<&Value>, pointer: &str) -> Point {
+    let token = body.and_then(|body| body.pointer(pointer));
+    let good = token
+        .and_then(Value::as_str)
+        .is_some_and(|token| !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic()));
+    let came = match token {
+        Some(token) if token.is_string() => "a string that no header can carry, or an empty one".to_owned(),
+        other => shown(other),
+    };
+    Point::new(pointer, good, format!("a string of visible ASCII at {pointer}"), came)
+}
+
+/// Whether an answer ends a token: it says that the avatar is ready, or it carries something to fetch.
+pub(crate) fn is_delivery(body: &Value) -> bool {
+    let listed = body.get("payload_complete").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    listed || body.get("avatar_ready") == Some(&Value::Bool(true))
+}
+
+/// `avatar_ready`.
+pub(crate) fn flag(body: &Value, ready: bool) -> Point {
+    let flag = body.get("avatar_ready");
+    let expected = format!("`avatar_ready`: {ready}");
+    Point::new("/avatar_ready", flag == Some(&Value::Bool(ready)), expected, shown(flag))
+}
+
+/// The status report of an avatar that is not ready.
+pub(crate) fn report(body: &Value) -> Point {
+    let report = body.get("payload_incomplete");
+    let good = report.is_some_and(Value::is_object);
+    Point::new("/payload_incomplete", good, "the object `payload_incomplete`", shown(report))
+}
+
+/// That there is none beside the URLs.
+pub(crate) fn no_report(body: &Value) -> Point {
+    let there = body.get("payload_incomplete").is_some_and(|value| !value.is_null());
+    Point::new("/payload_incomplete", !there, "no `payload_incomplete` beside the URLs", "both")
+}
+
+fn reported(
+    progress: &Map<String, Value>,
+    field: &str,
+    good: impl Fn(Option<i64>) -> bool,
+    expected: String,
+) -> Point {
+    let value = progress.get(field);
+    let good = good(value.and_then(integer));
+    Point::new(format!("/payload_incomplete/{field}"), good, expected, shown(value))
+}
+
+/// `completion_status` as one of the specification's words.
+pub(crate) fn word(progress: &Map<String, Value>) -> Point {
+    let status = progress.get("completion_status");
+    let known = status
+        .and_then(Value::as_str)
+        .is_some_and(|word| !matches!(CompletionStatus::from(word), CompletionStatus::Other(_)));
+    let expected = "no_associated_avatar, in_queue, processing or failed";
+    Point::new("/payload_incomplete/completion_status", known, expected, shown(status))
+}
+
+/// `completion_progress` of an avatar that there is.
+pub(crate) fn percent(progress: &Map<String, Value>) -> Point {
+    let expected = "`completion_progress`: an integer from 0 to 100".to_owned();
+    let good = |number: Option<i64>| number.is_some_and(|n| (0..=100).contains(&n));
+    reported(progress, "completion_progress", good, expected)
+}
+
+/// A field that is -1 because there is nothing to tell, and why.
+pub(crate) fn minus_one(progress: &Map<String, Value>, field: &str, because: &str) -> Point {
+    reported(progress, field, |number| number == Some(-1), format!("`{field}`: -1{because}"))
+}
+
+/// `queue_position` of an avatar that waits.
+pub(crate) fn place(progress: &Map<String, Value>) -> Point {
+    let expected = "`queue_position`: an integer from 0, because the status is in_queue".to_owned();
+    reported(progress, "queue_position", |number| number.is_some_and(|n| n >= 0), expected)
+}
+
+/// Why a `queue_position` is -1.
+pub(crate) const NOT_QUEUED: &str = ", because the avatar is not in the queue";
+
+/// The entries of a delivery.
+pub(crate) fn entries(body: &Value) -> &[Value] {
+    body.get("payload_complete").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The list of a delivery, and the URL of each entry.
+pub(crate) fn urls(body: &Value) -> Vec<Point> {
+    let entries = entries(body);
+    let expected = "a list of at least one entry in `payload_complete`";
+    let mut all = vec![Point::new("/payload_complete", !entries.is_empty(), expected, "none")];
+    all.extend(entries.iter().enumerate().map(|(index, entry)| {
+        let url = entry.get("download_URL");
+        let good = url.and_then(Value::as_str).is_some_and(|url| DownloadUrl::new(url).is_some());
+        let expected = format!("`payload_complete[{index}].download_URL`: an absolute http(s) URL");
+        Point::new(format!("/payload_complete/{index}/download_URL"), good, expected, shown(url))
+    }));
+    all
+}
+
+/// The type of each entry of a delivery.
+pub(crate) fn types(body: &Value) -> Vec<Point> {
+    let read = |(index, entry): (usize, &Value)| {
+        let kind = entry.get("export_type");
+        let good = kind.and_then(Value::as_str).is_some_and(|kind| !kind.trim().is_empty());
+        let expected = format!("`payload_complete[{index}].export_type`: a string");
+        Point::new(format!("/payload_complete/{index}/export_type"), good, expected, shown(kind))
+    };
+    entries(body).iter().enumerate().map(read).collect()
+}
+
+/// The types that are texts, as file extensions.
+pub(crate) fn extensions(body: &Value) -> Vec<Point> {
+    let read = |(index, entry): (usize, &Value)| {
+        let kind = entry.get("export_type")?.as_str()?;
+        let word = extension(kind);
+        let good = !word.is_empty() && word.len() <= 8 && word.chars().all(|c| c.is_ascii_alphanumeric());
+        let at = format!("/payload_complete/{index}/export_type");
+        Some(Point::new(at, good, "a file extension, as in glb", shown(Some(&Value::from(kind)))))
+    };
+    entries(body).iter().enumerate().filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_body_is_no_secret() {
+        assert_eq!(shown(Some(&Value::from("in_queue"))), "\"in_queue\"");
+        assert_eq!(shown(Some(&Value::from("https://files.test/secret"))), "a string");
+        assert_eq!(integer(&serde_json::json!(42.0)), Some(42));
+        assert_eq!(integer(&serde_json::json!(42.5)), None);
+        assert_eq!(integer(&serde_json::json!("42")), None);
+    }
+}

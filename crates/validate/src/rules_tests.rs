@@ -1,0 +1,232 @@
+use super::*;
+use crate::checks::CHECKS;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+fn vendor() -> Backend {
+    Backend::vendor("https://api.test/".parse().expect("a URL"))
+}
+
+fn exchange(call: Call, status: u16, body: &Value) -> Exchange {
+    let headers = [
+        ("content-type", "application/json"),
+        ("cache-control", "no-store"),
+        ("strict-transport-security", "max-age=31536000"),
+    ];
+    let path = if call == Call::Download { "…" } else { call.as_str() };
+    Exchange {
+        call,
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        head_after: Some(Duration::from_millis(20)),
+        duration: Duration::from_millis(20),
+        method: "GET".to_owned(),
+        url: format!("https://api.test/{path}"),
+        request_headers: Vec::new(),
+        request_body: None,
+        status: Some(status),
+        response_headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        body: (call != Call::Download).then(|| body.to_string()),
+        body_size: 100,
+        ending: Ending::Whole,
+        error: None,
+    }
+}
+
+fn report(status: &str, progress: i64, place: i64) -> Value {
+    json!({
+        "avatar_ready": false,
+        "payload_incomplete":
+            { "completion_progress": progress, "completion_status": status, "queue_position": place },
+    })
+}
+
+fn delivery() -> Value {
+    json!({
+        "avatar_ready": true,
+        "payload_complete": [
+            { "download_URL": "https://files.test/…", "export_type": "glb" },
+            { "download_URL": "https://files.test/…", "export_type": "png" },
+        ],
+    })
+}
+
+/// Exchanges as they should be, as they are recorded.
+fn golden() -> Vec<Exchange> {
+    let error = json!({ "code": 101, "error": "no such active token" });
+    vec![
+        exchange(Call::Login, 200, &json!({ "sessionToken": "…ef", "email": "…" })),
+        exchange(Call::Login, 404, &error),
+        exchange(Call::Generate, 201, &json!({ "token": "…" })),
+        exchange(Call::Generate, 401, &error),
+        exchange(Call::Redeem, 200, &report("no_associated_avatar", -1, -1)),
+        exchange(Call::Redeem, 200, &report("in_queue", 0, 3)),
+        exchange(Call::Redeem, 200, &report("processing", 40, -1)),
+        exchange(Call::Redeem, 200, &report("failed", 40, -1)),
+        exchange(Call::Redeem, 200, &delivery()),
+        exchange(Call::Redeem, 400, &error),
+        exchange(Call::Redeem, 403, &error),
+        exchange(Call::Download, 200, &Value::Null),
+        exchange(Call::Download, 206, &Value::Null),
+        exchange(Call::Download, 410, &Value::Null),
+    ]
+}
+
+fn told(exchange: &Exchange) -> Vec<(String, String)> {
+    let broken = rules(exchange, &vendor()).into_iter().filter(|rule| !rule.kept);
+    broken
+        .map(|rule| {
+            assert!(rule.came.as_ref().is_some_and(|came| !came.is_empty()), "{rule:?}");
+            (rule.requirement.id.clone(), rule.at)
+        })
+        .collect()
+}
+
+#[test]
+fn the_rules_are_requirements_of_checks_that_there_are() {
+    let unique: BTreeSet<_> = RULES.iter().map(|(check, _)| check).collect();
+    assert_eq!(unique.len(), RULES.len());
+    for (check, id) in RULES {
+        assert!(CHECKS.iter().any(|known| known.id == check), "{check}");
+        let row = requirements().iter().find(|row| row.id == id).unwrap_or_else(|| panic!("{id}"));
+        assert!(row.checks.iter().any(|known| known == check), "{check} does not cover {id}");
+    }
+}
+
+#[test]
+fn what_is_right_keeps_every_rule_and_each_rule_is_told_of_something() {
+    let mut kept = BTreeSet::new();
+    for exchange in golden() {
+        assert_eq!(told(&exchange), [], "{exchange:?}");
+        let rules = rules(&exchange, &vendor());
+        assert!(rules.iter().all(|rule| rule.came.is_none()));
+        kept.extend(rules.into_iter().map(|rule| rule.requirement.id.clone()));
+    }
+    let mut all: BTreeSet<_> = RULES.iter().map(|(_, id)| (*id).to_owned()).collect();
+    // The one that is told only where the header is there.
+    all.remove("SAFE-4");
+    assert_eq!(kept, all);
+}
+
+#[test]
+fn each_wrong_field_breaks_the_rule_meant_and_no_other() {
+    let fresh = || report("no_associated_avatar", -1, -1);
+    let making = || report("processing", 40, -1);
+    let queued = || report("in_queue", 0, 3);
+    let progress = "/payload_incomplete/completion_progress";
+    let status = "/payload_incomplete/completion_status";
+    let place = "/payload_incomplete/queue_position";
+    let cases = [
+        (fresh(), progress, json!(0), "RED-18"),
+        (fresh(), progress, json!("-1"), "RED-18"),
+        (fresh(), place, json!(0), "RED-21"),
+        (making(), progress, json!(101), "RED-17"),
+        (making(), progress, json!("40"), "RED-17"),
+        (making(), progress, json!(0.4), "RED-17"),
+        (making(), progress, Value::Null, "RED-17"),
+        (making(), place, json!(0), "RED-21"),
+        (making(), status, json!("done"), "RED-19"),
+        (making(), status, json!(7), "RED-19"),
+        (queued(), place, json!(-1), "RED-20"),
+        (queued(), place, json!("3"), "RED-20"),
+        (making(), "/avatar_ready", json!("false"), "RED-5"),
+        (making(), "/avatar_ready", json!(0), "RED-5"),
+        (making(), "/payload_incomplete", json!([]), "RED-13"),
+        (delivery(), "/avatar_ready", json!("true"), "RED-12"),
+        (delivery(), "/avatar_ready", json!(false), "RED-12"),
+        (delivery(), "/payload_complete", json!([]), "RED-14"),
+        // As it is recorded when what stood there is no web address.
+        (delivery(), "/payload_complete/1/download_URL", json!("…"), "RED-14"),
+        (delivery(), "/payload_complete/1/download_URL", json!(7), "RED-14"),
+        (delivery(), "/payload_complete/0/download_URL", json!("http://files.test/…"), "SAFE-1"),
+        (delivery(), "/payload_complete/0/export_type", json!(" "), "RED-15"),
+        (delivery(), "/payload_complete/0/export_type", json!("a model file"), "RED-16"),
+    ];
+    for (mut body, at, wrong, id) in cases {
+        *body.pointer_mut(at).expect("a place") = wrong.clone();
+        let broken = told(&exchange(Call::Redeem, 200, &body));
+        assert_eq!(broken, [(id.to_owned(), at.to_owned())], "{wrong} at {at}");
+    }
+}
+
+#[test]
+fn each_wrong_answer_breaks_the_rule_meant_and_no_other() {
+    let error = json!({ "error": "no" });
+    let with_header = |name: &str, value: Option<&str>, of: Exchange| {
+        let mut of = of;
+        of.response_headers.retain(|(known, _)| known != name);
+        of.response_headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        of
+    };
+    let redeem = || exchange(Call::Redeem, 200, &report("processing", 40, -1));
+    let generate = |body: Value| exchange(Call::Generate, 200, &body);
+    let no_json = |of: Exchange| Exchange { body: Some("[9 bytes left out: not whole JSON]".into()), ..of };
+    let lost = Exchange {
+        ending: Ending::Unanswered,
+        status: None,
+        body: None,
+        error: Some("unanswered: reset".into()),
+        ..redeem()
+    };
+    let cases = [
+        (lost.clone(), "PACE-1", "status"),
+        (Exchange { status: Some(200), ..lost }, "PACE-1", "status"),
+        (exchange(Call::Redeem, 503, &Value::Null), "RED-9", "status"),
+        (exchange(Call::Generate, 500, &error), "RED-9", "status"),
+        (exchange(Call::Redeem, 202, &report("processing", 40, -1)), "RED-7", "status"),
+        (exchange(Call::Redeem, 404, &error), "RED-7", "status"),
+        (no_json(redeem()), "RED-7", ""),
+        (exchange(Call::Redeem, 200, &json!([])), "RED-7", ""),
+        (exchange(Call::Redeem, 400, &json!({ "code": 1 })), "SAFE-7", "/error"),
+        (exchange(Call::Redeem, 400, &json!({ "error": "panicked at src/main" })), "SAFE-6", ""),
+        (with_header("content-type", Some("text/html"), redeem()), "RED-24", "content-type"),
+        (with_header("cache-control", None, redeem()), "SAFE-2", "cache-control"),
+        (with_header("strict-transport-security", None, redeem()), "SAFE-1", "strict-transport-security"),
+        (
+            with_header("access-control-allow-origin", Some("*"), redeem()),
+            "SAFE-4",
+            "access-control-allow-origin",
+        ),
+        (exchange(Call::Login, 200, &json!({ "session": "…" })), "AUTH-1", "/sessionToken"),
+        (exchange(Call::Login, 200, &json!({ "sessionToken": "" })), "AUTH-1", "/sessionToken"),
+        (generate(json!({ "token": MASKED_NUMBER })), "GEN-3", "/token"),
+        (generate(json!({ "token": null })), "GEN-3", "/token"),
+        (generate(json!({})), "GEN-3", "/token"),
+        (exchange(Call::Generate, 404, &error), "GEN-1", "status"),
+        (with_header("content-type", None, generate(json!({ "token": "…" }))), "GEN-8", "content-type"),
+        (Exchange { body_size: 0, ..exchange(Call::Download, 200, &Value::Null) }, "EX-4", "status"),
+        (
+            with_header("cache-control", None, exchange(Call::Download, 200, &Value::Null)),
+            "SAFE-3",
+            "cache-control",
+        ),
+    ];
+    for (exchange, id, at) in cases {
+        assert_eq!(told(&exchange), [(id.to_owned(), at.to_owned())], "{exchange:?}");
+    }
+}
+
+#[test]
+fn nothing_is_told_where_nothing_can_be() {
+    let given_up =
+        Exchange { ending: Ending::GivenUp, status: None, ..exchange(Call::Redeem, 200, &Value::Null) };
+    let never_sent = Exchange { ending: Ending::NeverSent, ..given_up.clone() };
+    assert!(rules(&given_up, &vendor()).is_empty() && rules(&never_sent, &vendor()).is_empty());
+    let masked_word = exchange(Call::Redeem, 200, &report("…en", 40, -1));
+    assert_eq!(told(&masked_word), [], "a secret in the place of a word");
+    let cut = exchange(Call::Redeem, 200, &Value::Null);
+    let cut = Exchange { body: Some(r#"{"avatar [70000 bytes left out: too long]"#.into()), ..cut };
+    assert_eq!(told(&cut), [], "the rest is not known");
+}
+
+#[test]
+fn tokens_stand_where_the_profile_says() {
+    let partner = client::PartnerSource {
+        token_pointer: "/data/t".to_owned(),
+        ..client::PartnerSource::new("https://relay.test/".parse().expect("a URL"))
+    };
+    let relay = Backend { source: client::TokenSource::Partner(partner), ..vendor() };
+    let good = exchange(Call::Generate, 200, &json!({ "data": { "t": "…" } }));
+    assert!(rules(&good, &relay).iter().all(|rule| rule.kept));
+    assert_eq!(told(&good), [("GEN-3".to_owned(), "/token".to_owned())]);
+}
