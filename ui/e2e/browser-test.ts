@@ -27,12 +27,24 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 /** What axe finds. The contrast is measured elsewhere: axe cannot see through a painted stage. */
 export async function axeFaults(page: Page): Promise<string[]> {
+  return runAxe(page, 'html', { rules: { 'color-contrast': { enabled: false } } });
+}
+
+/** What axe finds wrong with the contrast within something that stands on grounds of its own. */
+export async function contrastFaults(page: Page, within: string): Promise<string[]> {
+  return runAxe(page, within, { runOnly: ['color-contrast'] });
+}
+
+async function runAxe(page: Page, within: string, options: object): Promise<string[]> {
   await page.evaluate(`if (!window.axe) { ${axe} }`);
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: typeof import('axe-core') };
-    const { violations } = await axe.run(document, { rules: { 'color-contrast': { enabled: false } } });
-    return violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
-    );
-  });
+  return page.evaluate(
+    async ([context, how]) => {
+      const { axe } = window as unknown as { axe: typeof import('axe-core') };
+      const { violations } = await axe.run(context, how);
+      return violations.map(
+        ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
+      );
+    },
+    [within, options] as const,
+  );
 }

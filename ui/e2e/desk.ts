@@ -116,6 +116,7 @@ export const DESK_STATES: readonly DeskState[] = [
     desk: 'open',
     reach: at('checks', async (page) => {
       await run(page);
+      await page.getByTestId('invitation').waitFor();
       await run(page, false);
       await page.locator('[data-testid=checks-stand][data-stand=ended]').waitFor();
     }),
@@ -125,14 +126,24 @@ export const DESK_STATES: readonly DeskState[] = [
 /** Begins a run, and plays it until it waits or ends. */
 async function run(page: Page, begins = true): Promise<void> {
   if (begins) {
+    if ((await page.locator('[data-testid=checks-stand][data-stand=running]').count()) > 0)
+      await press(page, 'stop');
+    if ((await page.getByTestId('start-checks').count()) === 0) await press(page, 'restart');
     await press(page, 'start-checks');
-    await page.locator('[data-stand=running]').waitFor();
+    await page.locator('[data-testid=checks-stand][data-stand=running]').waitFor();
   }
   await page.evaluate(() => {
     while (window.fake?.desk.runOne()) {
       // It goes on.
     }
   });
+}
+
+/** Goes from one state to another, without opening the desk anew. */
+export async function goOn(page: Page, state: DeskState): Promise<void> {
+  if ((await page.getByTestId('question').count()) > 0) await press(page, 'question-no');
+  await page.locator('[data-here]').focus();
+  await state.reach(page);
 }
 
 /** Opens the desk in a state. */

@@ -49,6 +49,7 @@ export class Bench {
   readonly #door: Door;
   #touched = performance.now();
   #signed = performance.now();
+  #turn = 0;
 
   constructor(desk: Desk, door: Door) {
     this.desk = desk;
@@ -78,9 +79,11 @@ export class Bench {
 
   /** Reads the panel anew. */
   async refresh(): Promise<void> {
+    const turn = ++this.#turn;
     const answer = await this.ask(() => this.desk.panel());
-    if (answer.ok) this.panel = answer.value;
-    else if (answer.problem && !this.panel) this.lost = answer.problem;
+    // What was done meanwhile is newer.
+    if (answer.ok && turn === this.#turn) this.panel = answer.value;
+    else if (!answer.ok && answer.problem && !this.panel) this.lost = answer.problem;
   }
 
   /** Asks the program something; a door that closed meanwhile brings the pad back. */
@@ -98,6 +101,7 @@ export class Bench {
   /** Does something for a field, and says there that it is done, or why not. */
   async act(field: string, act: PanelAct, words: string): Promise<boolean> {
     const answer = await this.run(field, () => this.desk.act(act), words);
+    this.#turn += 1;
     if (answer) this.panel = answer;
     return answer !== null;
   }
@@ -180,9 +184,8 @@ export class Bench {
     this.#touched = now;
     if (!this.open || now - this.#signed < SIGN_OF_LIFE) return;
     this.#signed = now;
-    void this.ask(() => this.desk.gate()).then((answer) => {
-      if (answer.ok && !answer.value.open) this.#lockedOut();
-    });
+    // Asking how the door stands would not count as being here.
+    void this.refresh();
   }
 
   /** Leaves when nobody has touched anything for long. */

@@ -156,14 +156,14 @@ describe('a door that closes meanwhile', () => {
   it('is kept open by a sign of life while somebody reads', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const { desk } = await openDesk();
-    const gates = () => desk.calls.filter((call) => call === 'gate').length;
-    expect(gates()).toBe(1);
+    const asked = () => desk.calls.filter((call) => call === 'panel').length;
+    expect(asked()).toBe(1);
     await fireEvent.pointerMove(document.body);
-    expect(gates()).toBe(1);
+    expect(asked()).toBe(1);
     vi.advanceTimersByTime(61_000);
     await fireEvent.pointerMove(document.body);
     await fireEvent.pointerMove(document.body);
-    expect(gates()).toBe(2);
+    expect(asked()).toBe(2);
     // And found closed, it asks for the PIN.
     desk.lock();
     vi.advanceTimersByTime(61_000);

@@ -158,7 +158,7 @@ export const health: HealthView[] = [
     remedy: 'Free some space, or keep files for a shorter time under Retention',
   },
   { part: 'clock', stand: 'good', seen: 'Within 0.2 s of the backend', remedy: null },
-  { part: 'last_error', stand: 'unknown', seen: 'None since the program started', remedy: null },
+  { part: 'last_problem', stand: 'unknown', seen: 'None since the program started', remedy: null },
 ];
 
 const CHECKS: readonly [id: string, level: string, title: string, requirements: string[]][] = [

@@ -74,7 +74,9 @@ export class Steering {
   };
 
   /** The focus left an element. */
-  readonly onfocusout = (): void => {
+  readonly onfocusout = (event: FocusEvent): void => {
+    // What goes to something else is not lost: Tab has not arrived there yet.
+    if (event.relatedTarget !== null) return;
     queueMicrotask(() => {
       const root = this.#of.root();
       if (root && !this.#of.door.open && document.hasFocus()) keepFocus(scope(root));

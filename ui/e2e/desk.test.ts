@@ -1,0 +1,241 @@
+// The desk in a real browser: every state at every size, light and dark; by keyboard alone and by gamepad alone.
+import type { Page } from 'playwright-core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { axeFaults, browserForTests, contrastFaults } from './browser-test';
+import { DESK_STATES, goOn, openDesk } from './desk';
+import { deskFaults } from './desk-layout';
+import { SIZES } from './pages';
+
+const { open } = browserForTests();
+const DESK = '[data-testid=desk]';
+const [first, ...others] = DESK_STATES.filter(({ desk }) => desk === 'open');
+const pads = DESK_STATES.filter(({ desk }) => desk !== 'open');
+const SOON = { timeout: 60_000 };
+
+let page: Page;
+afterEach(() => page?.close());
+
+/** Walks through the states behind the door, and looks at each. */
+async function walk(look: (name: string) => Promise<void>): Promise<void> {
+  if (!first) throw new Error('no states');
+  await openDesk(page, first);
+  await look(first.name);
+  for (const state of others) {
+    await goOn(page, state);
+    await look(state.name);
+  }
+}
+
+describe.each(SIZES)('at %i × %i', (width, height) => {
+  it('every section has room, and the focus is somewhere', async () => {
+    const opened = await open({ size: [width, height], desk: 'open' });
+    page = opened.page;
+    const found: string[] = [];
+    await walk(async (name) => {
+      for (const fault of await page.evaluate(deskFaults)) found.push(`${name}: ${fault}`);
+    });
+    expect(found).toEqual([]);
+    expect(opened.faults).toEqual([]);
+  });
+});
+
+describe.each(pads)('$name', (state) => {
+  it.each(['light', 'dark'] as const)('has room and contrast, %s', async (colours) => {
+    const { desk } = state;
+    const opened = await open({ size: [1280, 720], colours, ...(desk ? { desk } : {}) });
+    page = opened.page;
+    await openDesk(page, state);
+    expect(await page.evaluate(deskFaults)).toEqual([]);
+    expect(await axeFaults(page)).toEqual([]);
+    expect(await contrastFaults(page, DESK)).toEqual([]);
+    expect(opened.faults).toEqual([]);
+  });
+});
+
+describe('axe finds nothing', () => {
+  it.each(['light', 'dark'] as const)('in any section, %s', async (colours) => {
+    const opened = await open({ size: [1920, 1080], colours, desk: 'open' });
+    page = opened.page;
+    expect(await page.locator(DESK).count()).toBe(0);
+    const found: string[] = [];
+    await walk(async (name) => {
+      expect(await page.locator(DESK).getAttribute('data-theme')).toBe(colours);
+      for (const fault of await axeFaults(page)) found.push(`${name}: ${fault}`);
+      for (const fault of await contrastFaults(page, DESK)) found.push(`${name}: ${fault}`);
+    });
+    expect(found).toEqual([]);
+  });
+});
+
+/** Goes on with the focus; whether it came round, and what has it when one does not see that. */
+function focusSeen(): { round: boolean; unseen: string | null } {
+  const active = document.activeElement as HTMLElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(active);
+  const box = active.getBoundingClientRect();
+  const inside = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+  const seen = inside && outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 1;
+  const { walked = [] } = window as { walked?: Element[] };
+  const round = walked.length > 1 && walked[0] === active;
+  if (!walked.includes(active)) walked.push(active);
+  return { round, unseen: seen ? null : (active.dataset.testid ?? active.outerHTML.slice(0, 60)) };
+}
+
+const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
+const on = (id: string) =>
+  page.waitForFunction((which) => document.activeElement?.getAttribute('data-testid') === which, id, SOON);
+
+describe('by keyboard alone', () => {
+  it('an operator comes in, changes something, and goes', async () => {
+    const opened = await open({ size: [1280, 720] });
+    page = opened.page;
+    await page.keyboard.press('F10');
+    await on('pin');
+    await page.keyboard.type('1234');
+    await page.keyboard.press('Enter');
+    await on('section-backend');
+    await page.keyboard.press('ArrowRight');
+    expect(await focused()).toBe('profile-sandbox');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.getByText('Visits begin at “booth” from now on.').waitFor();
+    expect(await focused()).toBe('profile-booth');
+    await page.keyboard.press('5');
+    await page.getByTestId('keep').waitFor();
+    await page.keyboard.press('ArrowRight');
+    expect(await focused()).toBe('keep-none');
+    await page.keyboard.press('t');
+    expect(await page.locator(DESK).getAttribute('data-theme')).toBe('dark');
+    await page.keyboard.press('Escape');
+    expect(await focused()).toBe('section-retention');
+    await page.keyboard.press('Escape');
+    await page.locator(DESK).waitFor({ state: 'detached' });
+    await on('start');
+    expect(await page.evaluate(() => window.fake?.desk.acts.map(({ kind }) => kind))).toEqual([
+      'use_profile',
+      'lock',
+    ]);
+    expect(await page.evaluate(() => window.fake?.asked)).toEqual([]);
+    expect(opened.faults).toEqual([]);
+  });
+
+  it('the focus goes round each section and is always seen', async () => {
+    page = (await open({ size: [1280, 720], desk: 'open' })).page;
+    const unseen: string[] = [];
+    await walk(async (name) => {
+      await page.evaluate(() => Object.assign(window, { walked: [] }));
+      let round = false;
+      for (let i = 0; i < 150 && !round; i += 1) {
+        await page.keyboard.press('Tab');
+        const now = await page.evaluate(focusSeen);
+        round = now.round;
+        if (now.unseen) unseen.push(`${name}: ${now.unseen}`);
+      }
+      expect(round, `${name}: the focus does not come round`).toBe(true);
+      const walked = await page.evaluate(() => (window as { walked?: Element[] }).walked?.length ?? 0);
+      // A dialog has two; everything else has the rail, too.
+      expect(walked, name).toBeGreaterThan(name === 'wipe' ? 1 : 12);
+    });
+    expect(unseen).toEqual([]);
+  });
+
+  it('an integrator goes through exchanges', async () => {
+    page = (await open({ size: [1920, 1080], desk: 'open' })).page;
+    await page.keyboard.press('F10');
+    await page.getByTestId('section').waitFor();
+    await page.keyboard.press('9');
+    await on('lines');
+    await page.keyboard.press('/');
+    await on('filter');
+    await page.keyboard.type('503');
+    await page.keyboard.press('Enter');
+    await on('lines');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await on('detail');
+    await page.getByTestId('rule-RED-1').waitFor();
+    await page.keyboard.press('Escape');
+    await on('lines');
+    await page.keyboard.press('h');
+    await page.getByText('har/019365d2.har').waitFor();
+  });
+});
+
+describe('by gamepad alone', () => {
+  /** A gamepad that a test holds. */
+  function holdGamepad(): void {
+    const buttons = Array.from({ length: 17 }, () => ({ pressed: false }));
+    const pad = { id: 'Xbox 360 Controller', index: 0, connected: true, axes: [0, 0, 0, 0], buttons };
+    Object.assign(window, { pad });
+    navigator.getGamepads = () => [pad as unknown as Gamepad];
+  }
+
+  /** Presses buttons together until `until` holds, or until the page has read them, and lets them go. */
+  async function buttons(indices: readonly number[], until?: string): Promise<void> {
+    const set = (pressed: boolean) =>
+      page.evaluate(
+        async ([which, is]) => {
+          const { pad } = window as unknown as { pad: { buttons: { pressed: boolean }[] } };
+          for (const index of which) Object.assign(pad.buttons[index] ?? {}, { pressed: is });
+          await new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())));
+        },
+        [indices, pressed] as const,
+      );
+    await set(true);
+    if (until) await page.getByTestId(until).waitFor(SOON);
+    await set(false);
+  }
+
+  it('an operator comes in by Start and Select, enters the PIN, and goes', async () => {
+    const opened = await open({ size: [1280, 720], before: holdGamepad });
+    page = opened.page;
+    const [A, B, Y, SELECT, START, UP, DOWN, LEFT, RIGHT] = [0, 1, 3, 8, 9, 12, 13, 14, 15] as const;
+    await on('start');
+    await buttons([SELECT, START], 'pad');
+    await on('key-5');
+    // 1 2 3 4, and Enter.
+    for (const one of [UP, LEFT, A, RIGHT, A, RIGHT, A, DOWN, LEFT, LEFT, A, DOWN, DOWN, RIGHT, RIGHT, A])
+      await buttons([one]);
+    await on('section-backend');
+    await buttons([Y]);
+    await page.locator('[data-section=credentials]').waitFor();
+    await buttons([B]);
+    await buttons([B]);
+    await page.locator(DESK).waitFor({ state: 'detached' });
+    expect(await page.evaluate(() => window.fake?.asked)).toEqual([]);
+    expect(opened.faults).toEqual([]);
+  });
+});
+
+it('two thousand exchanges are held by as many rows as are seen', async () => {
+  page = (await open({ size: [1920, 1080], desk: 'open' })).page;
+  await page.evaluate(() => {
+    const desk = window.fake?.desk;
+    const [newest] = desk?.timelines ?? [];
+    if (!desk || !newest) throw new Error('no time line');
+    const entries = Array.from({ length: 60 }, () => newest.entries)
+      .flat()
+      .slice(0, 2000);
+    let id = 0;
+    desk.timelines = [
+      {
+        ...newest,
+        entries: entries.map((entry) =>
+          entry.kind === 'step' ? entry : { ...entry, exchange: { ...entry.exchange, id: ++id } },
+        ),
+      },
+    ];
+  });
+  await page.keyboard.press('F10');
+  await page.getByTestId('section').waitFor();
+  await page.keyboard.press('9');
+  await on('lines');
+  const rows = () => page.locator('[data-testid=lines] [role=option]').count();
+  expect(await rows()).toBeLessThan(80);
+  await page.keyboard.press('Home');
+  for (let i = 0; i < 40; i += 1) await page.keyboard.press('PageDown');
+  await page.locator('[aria-posinset="601"][aria-selected=true]').waitFor();
+  expect(await rows()).toBeLessThan(80);
+  const chosen = await page.locator('[role=option][aria-selected=true]').boundingBox();
+  expect(chosen?.y).toBeGreaterThan(100);
+  expect((chosen?.y ?? 0) + (chosen?.height ?? 0)).toBeLessThanOrEqual(1081);
+});
