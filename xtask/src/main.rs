@@ -25,7 +25,7 @@ cargo xtask soak   the matrices in their long form: the program killed at every 
                    instants, power cut after every step, and 10,000 hostile exports; what follows -- goes to the
                    matrices (--only NAME, --seed N, …)
 cargo xtask screenshots
-                   photographs every screen at 1080p into docs/screens/states/
+                   photographs every screen and the desk at 1080p into docs/screens/
 cargo xtask bench  how late and how often the polling policies poll; how long an avatar takes
 
 Options

@@ -55,8 +55,8 @@ pub(crate) fn browse(plan: &mut Plan<'_>) {
     plan.program("UI: every screen in Chromium", npm(&["run", "test:browser"]), remedy);
 }
 
-/// `cargo xtask screenshots`: every screen at 1080p, in English, with an avatar of the sandbox at the reveal; the
-/// sandbox's phone page and avatars.
+/// `cargo xtask screenshots`: every screen at 1080p, in English, with an avatar of the sandbox at the reveal; the desk;
+/// the sandbox's phone page and avatars.
 pub(crate) fn screenshots(options: &Options) -> Result<(), Failure> {
     let mut plan = Plan::default();
     prerequisites::steps(&mut plan, options, For::Tests);
@@ -70,13 +70,16 @@ pub(crate) fn screenshots(options: &Options) -> Result<(), Failure> {
     let mut pictures = npm(&["run", "screens", "--", "--out"]);
     pictures.arg(&folder).env("AVATAR", avatars.join("3.glb"));
     plan.program("every screen, photographed", pictures, "mend what the pictures' program says above");
+    let mut desk = npm(&["run", "screens:desk", "--", "--out"]);
+    desk.arg(root().join("docs/screens/desk"));
+    plan.program("the desk, photographed", desk, "mend what the pictures' program says above");
     let program = cargo(&["build", "--package", "cli"]);
     plan.program("the program for the terminal", program, "mend the build");
     let mut sandbox = npm(&["run", "screens:sandbox"]);
     sandbox.env("COPRESENCE_CLI", built("copresence"));
     plan.program("the sandbox's phone page and avatars, photographed", sandbox, "read what it says above");
     plan.run()?;
-    println!("The pictures are in {} and docs/screens/sandbox", folder.display());
+    println!("The pictures are in {}, docs/screens/desk and docs/screens/sandbox", folder.display());
     Ok(())
 }
 
