@@ -76,7 +76,8 @@ async fn a_profile_that_went_away_leaves_a_closed_booth_and_a_panel() {
     assert_eq!(names(&booth.view().await), [("sandbox", true)]);
     std::fs::write(booth.root.path().join("profiles.toml"), super::LIVE).expect("written");
     booth.panel.look_again().await;
-    assert_eq!(booth.closed().as_deref(), Some("configuration"), "it needs credentials, so it stays closed");
+    assert_eq!(booth.closed().as_deref(), Some("credentials_missing"), "they can be set now");
+    assert_eq!(booth.view().await.backend.profile, "live");
     booth.done(use_profile("sandbox")).await;
     assert_eq!(booth.closed(), None);
 }
@@ -92,6 +93,12 @@ async fn a_keychain_that_is_mended_elsewhere_opens_the_booth() {
     }
     booth.panel.look_again().await;
     assert_eq!(booth.closed(), None);
+
+    booth.done(remove("session-token")).await;
+    booth.vault.set("live", "session-token".parse().expect("a slot"), &secret("another")).expect("memory");
+    assert!(booth.closed().is_some(), "nobody has looked yet");
+    booth.done(PanelAct::UnlockKeychain).await;
+    assert_eq!(booth.closed(), None, "what is unlocked is read at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -181,7 +181,8 @@ pub fn credentials(profile: &Profile, vault: &Vault, env: &dyn Fn(&str) -> Optio
 }
 
 fn unfound(error: &VaultError) -> String {
-    format!("nothing in the environment, and {error}")
+    // The keychain's own part says more.
+    format!("nothing in the environment, and the keychain cannot be asked ({})", error.code())
 }
 
 fn needs_none(profile: &Profile) -> bool {

@@ -166,10 +166,10 @@ impl Panel {
         let _one_at_a_time = self.0.acting.lock().await;
         let panel = self.clone();
         let name = self.wish().profile.clone();
-        // What still stands in the way was said when it closed.
-        if let Ok(Ok(opened)) = off_thread(move || panel.open(&name)).await
-            && opened.closed.is_none()
-        {
+        let Ok(Ok(opened)) = off_thread(move || panel.open(&name)).await else { return };
+        // A profile that is there again may lack its credentials still: then they can be set now.
+        let another = opened.backing.profile.name != self.0.kiosk.backing().profile.name;
+        if opened.closed.is_none() || another {
             tracing::info!(profile = opened.backing.profile.name, "what closed the booth is mended");
             self.take_up(opened);
         }
