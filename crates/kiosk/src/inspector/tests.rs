@@ -98,7 +98,7 @@ fn things_stand_in_the_order_in_which_they_began_and_rules_are_counted() {
     let inspector = Inspector::default();
     let (visit, recorder) = followed(&inspector);
     inspector.take(&line(visit, LineEvent::Started { profile: "p".into(), api_url: "u".into() }));
-    let slow = Exchange { duration: Duration::from_secs(60), ..exchange(Call::Login) };
+    let slow = Exchange { duration: Duration::from_mins(1), ..exchange(Call::Login) };
     recorder.record(exchange(Call::Generate));
     recorder.record(slow);
     let rules = |_: &Exchange, at: &Backend| {
