@@ -12,7 +12,10 @@ const SCREENS: readonly ScreenName[] = [
   'invite-trouble',
   'making',
   'saving-open',
+  'consent-dense',
+  'attract-closed',
   'reveal-card',
+  'forgotten',
   'ended',
 ];
 

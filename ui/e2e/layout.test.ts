@@ -25,6 +25,11 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await show(page, 'ended');
     await press(page, 'detail');
     expect(await walk(page, ['ended'], true)).toEqual([]);
+    await press(page, 'operator-detail-close');
+    await show(page, 'reveal-card');
+    await press(page, 'forget');
+    await page.getByTestId('forget-question').waitFor();
+    expect(await walk(page, ['reveal-card'], true)).toEqual([]);
     await show(page, 'saving-open');
     await press(page, 'back');
     expect(await walk(page, ['saving-open'], true)).toEqual([]);
@@ -60,6 +65,14 @@ describe('axe finds nothing', () => {
     await show(page, 'invite');
     await press(page, 'language');
     for (const fault of await axeFaults(page)) found.push(`languages: ${fault}`);
+    await show(page, 'reveal-card');
+    await press(page, 'forget');
+    await page.getByTestId('forget-question').waitFor();
+    for (const fault of await axeFaults(page)) found.push(`forget me: ${fault}`);
+    await show(page, 'ended-kept');
+    await press(page, 'detail');
+    await page.getByTestId('operator-detail').waitFor();
+    for (const fault of await axeFaults(page)) found.push(`the operator’s detail: ${fault}`);
     expect(found).toEqual([]);
     await page.close();
   });

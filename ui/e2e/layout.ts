@@ -49,7 +49,11 @@ export function layoutFaults(): string[] {
   const name = (el: Element) => `${el.tagName.toLowerCase()} “${(el.textContent ?? '').trim().slice(0, 40)}”`;
   const texts = [
     ...top.querySelectorAll('h1, h2, p, li, button, .panel, header span, strong, .outlook'),
-  ].filter(shown);
+  ].filter((el) => shown(el) && !el.closest('.detail'));
+  // The operator stands near by: what they read is small, but whole.
+  const detail = document.querySelector('.detail');
+  if (detail && detail.scrollHeight > detail.clientHeight + 1)
+    faults.push('the operator’s detail is clipped');
   for (const el of texts) {
     const box = el.getBoundingClientRect();
     // A button without a visible edge stands out by its padding, so that its word is aligned.

@@ -72,6 +72,15 @@ describe('a whole visit', () => {
     expect(await page.evaluate(() => document.documentElement.lang)).toBe('de');
     await on('start');
     await page.keyboard.press('Enter');
+    // What the operator wants agreed to: no at first, then yes.
+    await on('agree');
+    await page.keyboard.press('ArrowRight');
+    await on('not-now');
+    await page.keyboard.press('Enter');
+    await on('start');
+    await page.keyboard.press('Enter');
+    await on('agree');
+    await page.keyboard.press('Enter');
     await at('invite');
     await on('play-phone');
     await page.keyboard.press('l');
@@ -90,7 +99,6 @@ describe('a whole visit', () => {
     await on('stay');
     await page.keyboard.press('Enter');
     await on('back');
-    await at('saving');
     await at('reveal');
     await on('this-is-me');
     await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor(SOON);
@@ -99,12 +107,23 @@ describe('a whole visit', () => {
     await page.keyboard.press('Enter');
     await page.keyboard.press('ArrowDown');
     await on('this-is-me');
+    await page.keyboard.press('F9');
+    await page.getByTestId('statistics').waitFor(SOON);
+    await page.keyboard.press('F9');
+    await page.keyboard.press('ArrowRight');
+    await on('again');
+    await page.keyboard.press('ArrowRight');
+    await on('forget');
+    await page.keyboard.press('Enter');
+    await on('keep');
+    await page.keyboard.press('Escape');
+    await on('this-is-me');
     await page.keyboard.press('Enter');
     await on('again');
     await page.keyboard.press('Enter');
     await at('attract');
     await on('start');
-    expect(await asked()).toEqual(['start', 'playPhone', 'again']);
+    expect(await asked()).toEqual(['start', 'cancel', 'start', 'agree', 'playPhone', 'again']);
     expect(await lostFocus()).toEqual([]);
     expect(opened.faults).toEqual([]);
   });
@@ -117,7 +136,7 @@ describe('a whole visit', () => {
       before: `(${watchFocus.toString()})(); (${holdGamepad.toString()})();`,
     });
     page = opened.page;
-    const [A, B, Y, UP, DOWN, LEFT, RIGHT] = [0, 1, 3, 12, 13, 14, 15] as const;
+    const [A, B, Y, UP, DOWN, RIGHT] = [0, 1, 3, 12, 13, 15] as const;
     await on('start');
     await button(DOWN);
     await button(RIGHT);
@@ -126,6 +145,12 @@ describe('a whole visit', () => {
     await on('start');
     // Any button begins.
     await button(5);
+    await on('agree');
+    await button(B);
+    await on('start');
+    await button(A);
+    await on('agree');
+    await button(A);
     await at('invite');
     await on('play-phone');
     expect(await page.getByTestId('hints').textContent()).toContain('A');
@@ -150,13 +175,57 @@ describe('a whole visit', () => {
     await on('this-is-me');
     await button(RIGHT);
     expect(await focused()).toBe('again');
-    await button(LEFT);
+    await button(RIGHT);
+    await on('forget');
     await button(A);
-    await on('again');
+    await on('keep');
+    await button(RIGHT);
+    await on('forget-yes');
     await button(A);
+    await page.locator('[data-stand=done]').waitFor({ ...SOON, state: 'attached' });
+    expect(await page.locator('canvas').count()).toBe(0);
+    // Any button leaves it.
+    await button(5);
     await at('attract');
-    expect(await asked()).toEqual(['start', 'playPhone', 'again']);
+    expect(await asked()).toEqual(['start', 'cancel', 'start', 'agree', 'playPhone', 'forget', 'again']);
     expect(await lostFocus()).toEqual([]);
+    expect(opened.faults).toEqual([]);
+  });
+
+  it.each(['pointer', 'touch'])('by %s, as far as being forgotten', async (hand) => {
+    const opened = await open({ screen: '', size: [1280, 720], pace: 0.15, before: watchFocus });
+    page = opened.page;
+    await on('start');
+    const press = async (id: string) => {
+      const there = page.getByTestId(id);
+      await there.waitFor(SOON);
+      // As a hand does it: what lies beneath the finger is what is pressed, whatever it was meant for.
+      const hit = await there.evaluate(
+        (element, kind) => {
+          const box = element.getBoundingClientRect();
+          const [clientX, clientY] = [box.x + box.width / 2, box.y + box.height / 2];
+          const beneath = document.elementFromPoint(clientX, clientY);
+          const how = { bubbles: true, cancelable: true, clientX, clientY, detail: 1, pointerType: kind };
+          beneath?.dispatchEvent(new PointerEvent('pointerdown', how));
+          beneath?.dispatchEvent(new PointerEvent('pointerup', how));
+          beneath?.dispatchEvent(new PointerEvent('click', how));
+          return element.contains(beneath);
+        },
+        hand === 'touch' ? 'touch' : 'mouse',
+      );
+      expect(hit, id).toBe(true);
+    };
+    await press('start');
+    await press('agree');
+    await press('play-phone');
+    await at('reveal');
+    await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor(SOON);
+    await press('forget');
+    await press('forget-yes');
+    await page.locator('[data-stand=done]').waitFor({ ...SOON, state: 'attached' });
+    await press('again');
+    await at('attract');
+    expect(await asked()).toEqual(['start', 'agree', 'playPhone', 'forget', 'again']);
     expect(opened.faults).toEqual([]);
   });
 });

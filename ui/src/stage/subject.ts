@@ -1,5 +1,6 @@
 import { allFiles, type Share } from '../amounts';
 import type { Screen } from '../generated/view';
+import { weight } from '../parts/weight';
 
 /** The light that tells the state without words. */
 export type Light = 'cool' | 'gather' | 'warm' | 'dim';
@@ -15,6 +16,11 @@ export interface Subject {
   ring: 'none' | 'open' | Share;
 }
 
+/** Whether a text fills the screen. */
+export function isLong(text: string): boolean {
+  return weight(text) > 400;
+}
+
 const UNLIT: Subject = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
 const WAITING: Subject = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
 
@@ -26,7 +32,8 @@ export function subjectOf(screen: Screen | null, closed = false): Subject {
     case 'attract':
       return closed ? UNLIT : WAITING;
     case 'consent':
-      return WAITING;
+      // Much to read wants a calm ground.
+      return isLong(screen.text) ? { ...UNLIT, pose: 'behind' } : WAITING;
     case 'preparing':
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':
