@@ -89,7 +89,7 @@ describe('the guard', () => {
       document.body.dispatchEvent(
         Object.assign(new Event('pointermove', { bubbles: true }), { screenX: at, screenY: 0 }),
       );
-    const end = quietPointer(true);
+    const end = quietPointer();
     expect(hidden()).toBe(false);
     vi.advanceTimersByTime(3001);
     expect(hidden()).toBe(true);
@@ -106,7 +106,6 @@ describe('the guard', () => {
     expect(hidden()).toBe(true);
     end();
     expect(hidden()).toBe(false);
-    quietPointer(false)();
     vi.advanceTimersByTime(9000);
     expect(hidden()).toBe(false);
     vi.useRealTimers();

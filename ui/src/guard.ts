@@ -65,8 +65,8 @@ export function guard(within: Window = window): () => void {
   return () => over.abort();
 }
 
-/** Hides the pointer while it rests, once it is told to; a kiosk's screen has nobody at the mouse most of the day. */
-export function quietPointer(on: boolean, within: Window = window): () => void {
+/** Hides the pointer while it rests; the answer ends it. Most of the day nobody is at a kiosk's mouse. */
+export function quietPointer(within: Window = window): () => void {
   const root = within.document.documentElement;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = '';
@@ -85,9 +85,7 @@ export function quietPointer(on: boolean, within: Window = window): () => void {
     within.removeEventListener('pointermove', moved, true);
     root.toggleAttribute('data-pointer-rests', false);
   };
-  if (on) {
-    timer = setTimeout(hide, RESTS);
-    within.addEventListener('pointermove', moved, true);
-  }
+  timer = setTimeout(hide, RESTS);
+  within.addEventListener('pointermove', moved, true);
   return end;
 }

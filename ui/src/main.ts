@@ -1,7 +1,7 @@
 import './app.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
-import { guard } from './guard';
+import { guard, quietPointer } from './guard';
 import { beat } from './heartbeat';
 import type { Host } from './host/host';
 import { inTauri, sayAlive, tauriHost } from './host/tauri';
@@ -20,4 +20,5 @@ if (!target) throw new Error('index.html has no #app');
 const host = await chooseHost();
 mount(App, { target, props: { host } });
 if (!import.meta.env.DEV) guard();
+quietPointer();
 if (inTauri()) beat(sayAlive);

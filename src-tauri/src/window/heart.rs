@@ -63,11 +63,11 @@ impl Heart {
         let now = self.now();
         let rest = self.lock().as_mut().and_then(|pulse| pulse.died(now));
         match rest {
-            None => tracing::error!(why, "the page's process ended; the page is loaded anew"),
+            None => tracing::error!(why, "the page's process ended; the page is loaded anew at once"),
             Some(rest) => tracing::error!(
                 why,
                 rest = rest.as_secs(),
-                "the page's process ends again and again; it is loaded anew after a rest (seconds)"
+                "the page's process ended, as it does again and again; the page is loaded anew after a rest (seconds)"
             ),
         }
         self.0.wake.notify_one();

@@ -30,6 +30,9 @@ pub(crate) struct Start {
 
 /// Opens the window as the command line wants it; [`apply`] makes of it what the operator set.
 pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, start: Start) -> tauri::Result<()> {
+    // Where `cargo xtask dev` serves the page from a server of its own, its author may look into it.
+    let server = app.config().build.dev_url.clone();
+    let developing = server.is_some();
     let window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
         .title(TITLE)
         .inner_size(1280.0, 720.0)
@@ -37,20 +40,16 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, start: Start) -> tauri::Resul
         .center()
         // It shows its own page and goes nowhere else, opens nothing, fetches nothing to the disk, and asks the
         // visitor for no camera: whatever a page could try is refused here once for all.
-        .on_navigation(|to| {
-            matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost") || is_dev(to)
+        .on_navigation(move |to| {
+            let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
+            own || server.as_ref().is_some_and(|server| server.origin() == to.origin())
         })
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_download(|_, _| false)
         .on_permission_request(|_, _| PermissionResponse::Deny)
-        .devtools(cfg!(dev))
+        .devtools(developing)
         .build()?;
-    page::harden(&window)?;
+    page::harden(&window, developing)?;
     app.state::<Heart>().watch(&window)?;
     app.state::<Guard>().begin(&window, start)
-}
-
-/// `cargo xtask dev` serves the page from a server of its own.
-fn is_dev(to: &url::Url) -> bool {
-    cfg!(dev) && to.host_str() == Some("localhost")
 }

@@ -22,17 +22,17 @@ mod linux {
     use webkit2gtk::{SettingsExt, WebProcessTerminationReason, WebView, WebViewExt};
 
     /// Switches off what a browser would offer.
-    pub(crate) fn harden<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
-        window.with_webview(|view| {
+    pub(crate) fn harden<R: Runtime>(window: &WebviewWindow<R>, developing: bool) -> tauri::Result<()> {
+        window.with_webview(move |view| {
             let view = view.inner();
             if let Some(settings) = WebViewExt::settings(&view) {
                 settings.set_enable_back_forward_navigation_gestures(false);
                 settings.set_enable_caret_browsing(false);
                 // A page that was left is not kept: it would hold a visitor's face and some hundred megabytes.
                 settings.set_enable_page_cache(false);
-                settings.set_enable_developer_extras(cfg!(dev));
+                settings.set_enable_developer_extras(developing);
             }
-            view.connect_context_menu(|_, _, _, _| !cfg!(dev));
+            view.connect_context_menu(move |_, _, _, _| !developing);
             view.connect_print(|_, _| true);
             view.connect_show_notification(|_, _| true);
             view.connect_zoom_level_notify(|view| {
@@ -121,7 +121,7 @@ mod other {
     use super::{Runtime, WORDS, WebviewWindow};
     use url::Url;
 
-    pub(crate) fn harden<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<()> {
+    pub(crate) fn harden<R: Runtime>(_: &WebviewWindow<R>, _: bool) -> tauri::Result<()> {
         Ok(())
     }
 
