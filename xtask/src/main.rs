@@ -5,6 +5,7 @@ mod children;
 mod demo;
 mod dev;
 mod display;
+mod package;
 mod plan;
 mod prerequisites;
 mod project;
@@ -26,6 +27,10 @@ cargo xtask soak   the matrices in their long form: the program killed at every 
                    matrices (--only NAME, --seed N, …)
 cargo xtask screenshots
                    photographs every screen and the desk at 1080p into docs/screens/
+cargo xtask package
+                   an optimised build as a Debian package and an archive, in target/package
+cargo xtask measure
+                   cold start, memory and processor time of the optimised app, as a table
 cargo xtask bench  how late and how often the polling policies poll; how long an avatar takes
 
 Options
@@ -56,6 +61,8 @@ fn main() -> ExitCode {
         Command::Bench => test::bench(),
         Command::Soak => test::soak(&options),
         Command::Screenshots => ui::screenshots(&options),
+        Command::Package => package::run_all(&options),
+        Command::Measure => test::measure(&options),
     };
     children::end_all();
     match outcome {
@@ -90,6 +97,8 @@ enum Command {
     Bench,
     Soak,
     Screenshots,
+    Package,
+    Measure,
 }
 
 impl Options {
@@ -106,6 +115,8 @@ impl Options {
                 "bench" => Command::Bench,
                 "soak" => Command::Soak,
                 "screenshots" => Command::Screenshots,
+                "package" => Command::Package,
+                "measure" => Command::Measure,
                 "help" | "-h" | "--help" => Command::Help,
                 "--no-install" => {
                     options.install = false;

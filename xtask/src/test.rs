@@ -46,9 +46,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         let mut app = whole(&["build"]);
         app.args(["--bin", "copresence-kiosk"]);
         plan.program("the app", app, "mend what the compiler says above");
-        plan.step("a whole visit in the real window", || {
+        plan.step("visits in the real window, by every hand; the page killed and frozen", || {
             let mut test = whole(&["test"]);
-            test.args(["--test", "window", "--", "--ignored", "--nocapture", "--test-threads=1"]);
+            test.args(["--test", "window", "--test", "window_stories", "--test", "window_mend"]);
+            test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
             test.env("COPRESENCE_KIOSK", project::app());
             // Looked for now: an earlier step may have installed it.
             if let Some(driver) = find_program("tauri-driver") {
@@ -98,6 +99,33 @@ pub(crate) fn soak(options: &Options) -> Result<(), Failure> {
         hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
         plan.program("a hostile backend, in the long form", hostile, "mend what the tests above name");
     }
+    plan.run()
+}
+
+/// `cargo xtask measure`: on the app as it is packed, because nobody runs another one all day.
+pub(crate) fn measure(options: &Options) -> Result<(), Failure> {
+    if !cfg!(target_os = "linux") {
+        return Err(Failure::new("the window is measured on Linux only", "run it there, or in a container"));
+    }
+    let mut plan = Plan::default();
+    prerequisites::steps(&mut plan, options, For::Tests);
+    ui::install(&mut plan);
+    ui::build(&mut plan);
+    let mut app = cargo(&["build", "--release", "--package", "copresence-kiosk"]);
+    app.args(["--features", "tauri/custom-protocol"]);
+    plan.program("the app, optimised (takes some minutes)", app, "mend what the compiler says above");
+    let mut build = whole(&["build"]);
+    build.args(["--bin", "measure"]);
+    plan.program("the measuring program", build, "mend what the compiler says above");
+    plan.step("cold starts, twenty visits, two minutes of waiting", || {
+        let mut measure = Command::new(project::built("measure"));
+        measure.arg(project::target().join("release/copresence-kiosk"));
+        measure.arg(project::target().join("measure"));
+        if let Some(driver) = find_program("tauri-driver") {
+            measure.env("TAURI_DRIVER", driver);
+        }
+        plan::run(&mut measure, "what the programs printed is in target/measure")
+    });
     plan.run()
 }
 

@@ -61,6 +61,13 @@ impl Desk {
         self.home.path().join("data")
     }
 
+    /// Has programs draw without movement from now on, as people can ask their desktop: pictures are alike then.
+    pub fn without_motion(&self) -> Result<(), Trouble> {
+        let folder = self.home.path().join(".config/gtk-3.0");
+        fs::create_dir_all(&folder)?;
+        Ok(fs::write(folder.join("settings.ini"), "[Settings]\ngtk-enable-animations=0\n")?)
+    }
+
     /// Where what the programs print is kept.
     pub fn logs(&self) -> &Path {
         &self.logs
@@ -89,18 +96,22 @@ impl Desk {
         }
     }
 
-    fn running(&self) -> Vec<String> {
+    /// Everything that was started on this desk.
+    pub(super) fn processes(&self) -> Vec<i32> {
         let ours = format!("HOME={}", self.home.path().display());
         let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-        let of_this_home = |dir: &Path| {
-            fs::read(dir.join("environ"))
+        let of_this_home = |pid: &i32| {
+            fs::read(format!("/proc/{pid}/environ"))
                 .is_ok_and(|env| env.split(|byte| *byte == 0).any(|var| var == ours.as_bytes()))
         };
-        processes
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|dir| of_this_home(dir))
-            .filter_map(|dir| fs::read_to_string(dir.join("cmdline")).ok())
+        let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(of_this_home).collect()
+    }
+
+    fn running(&self) -> Vec<String> {
+        self.processes()
+            .into_iter()
+            .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/cmdline")).ok())
             .map(|line| line.replace('\0', " ").trim().to_owned())
             // What the session's bus starts by itself (its settings and accessibility services) ends with the bus.
             .filter(|line| {

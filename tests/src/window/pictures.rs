@@ -39,6 +39,21 @@ pub fn colours(picture: &Path, part: Part) -> Result<usize, Trouble> {
     Ok(view.pixels().map(|pixel| pixel.0).collect::<HashSet<_>>().len())
 }
 
+/// How alike two pictures' words are, from 0 to 1: the share of bright pixels that they have in common. Words keep
+/// their places; the light behind them moves, and is never as bright.
+pub fn likeness(one: &Path, other: &Path, part: Part) -> Result<f64, Trouble> {
+    let bright = |picture: &Path| -> Result<Vec<bool>, Trouble> {
+        let whole = image::open(picture)?.to_luma8();
+        let view = image::imageops::crop_imm(&whole, part.x, part.y, part.width, part.height).to_image();
+        Ok(view.pixels().map(|pixel| pixel.0[0] > 220).collect())
+    };
+    let (one, other) = (bright(one)?, bright(other)?);
+    let count = |both: fn(bool, bool) -> bool| one.iter().zip(&other).filter(|(a, b)| both(**a, **b)).count();
+    let (common, all) = (count(|a, b| a && b), count(|a, b| a || b));
+    #[expect(clippy::cast_precision_loss, reason = "pixels of a screen")]
+    Ok(if all == 0 { 0.0 } else { common as f64 / all as f64 })
+}
+
 /// A rectangle of a picture, in pixels from its upper left corner. What lies outside of the picture is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {

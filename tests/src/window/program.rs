@@ -1,7 +1,7 @@
 //! A started program, ended with everything in its process group when dropped.
 
 use super::Trouble;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -68,6 +68,27 @@ impl Program {
             std::thread::sleep(LOOK);
         }
         Ok(())
+    }
+
+    /// Asks it to end, and waits until it has: its exit code.
+    pub(super) async fn end(&mut self) -> Result<Option<i32>, Trouble> {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).ok_or("no process")?;
+        kill_process(id, Signal::TERM)?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.code());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{} does not end when asked", self.name).into());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Whether it still runs.
+    pub(super) fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     fn log(name: &str, logs: &Path) -> Result<File, Trouble> {
