@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { beat } from './heartbeat';
+import { beat, living } from './heartbeat';
+import { FakeHost } from './host/fake';
+import { screens } from './host/fixtures';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -31,4 +33,17 @@ it('goes on when the program does not answer', async () => {
   await vi.advanceTimersByTimeAsync(5000);
   expect(say).toHaveBeenCalledTimes(2);
   stop();
+});
+
+it('begins with the first snapshot that was shown, once', async () => {
+  const said: string[] = [];
+  const fake = new FakeHost(screens.attract);
+  const host = living(fake, async () => void said.push('alive'));
+  vi.advanceTimersByTime(60_000);
+  expect(said).toEqual([]);
+  const close = await host.subscribe(() => said.push('shown'));
+  fake.show(screens.preparing);
+  vi.advanceTimersByTime(1);
+  expect(said).toEqual(['shown', 'shown', 'alive']);
+  close();
 });

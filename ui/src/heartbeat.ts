@@ -1,3 +1,5 @@
+import type { Host } from './host/host';
+
 /** How often the page says that it lives. The program takes one that says nothing for nine times as long for dead. */
 const BEAT = 5000;
 
@@ -15,4 +17,19 @@ export function beat(say: (hidden: boolean) => Promise<void>): () => void {
     clearInterval(timer);
     document.removeEventListener('visibilitychange', once);
   };
+}
+
+/**
+ * The same host, whose page lives from the first snapshot that it has shown: one that shows nothing of the program is as
+ * good as blank.
+ */
+export function living(host: Host, say: (hidden: boolean) => Promise<void>): Host {
+  let lives = false;
+  const subscribe: Host['subscribe'] = (onSnapshot) =>
+    host.subscribe((snapshot) => {
+      onSnapshot(snapshot);
+      if (!lives) setTimeout(() => beat(say));
+      lives = true;
+    });
+  return { ...host, subscribe };
 }

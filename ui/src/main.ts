@@ -2,7 +2,7 @@ import './app.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { guard, quietPointer } from './guard';
-import { beat } from './heartbeat';
+import { living } from './heartbeat';
 import type { Host } from './host/host';
 import { inTauri, sayAlive, tauriHost } from './host/tauri';
 
@@ -12,7 +12,7 @@ async function chooseHost(): Promise<Host> {
     const { fakeHostFromAddress } = await import('./host/fake');
     return fakeHostFromAddress(window.location);
   }
-  return tauriHost();
+  return living(tauriHost(), sayAlive);
 }
 
 const target = document.getElementById('app');
@@ -21,4 +21,3 @@ const host = await chooseHost();
 mount(App, { target, props: { host } });
 if (!import.meta.env.DEV) guard();
 quietPointer();
-if (inTauri()) beat(sayAlive);
