@@ -20,6 +20,13 @@ fn main() {
         "panel_act",
         "panel_health",
         "panel_history",
+        "inspect",
+        "save_har",
+        "follow_checks",
+        "start_checks",
+        "stop_checks",
+        "skip_check",
+        "save_report",
     ]);
     let attributes = tauri_build::Attributes::new().app_manifest(commands);
     if let Err(error) = tauri_build::try_build(attributes) {

@@ -4,6 +4,7 @@
 mod args;
 mod avatar_protocol;
 mod backend;
+mod checks;
 mod commands;
 mod display;
 mod shell;

@@ -2,6 +2,7 @@
 
 use crate::args::Args;
 use crate::backend;
+use crate::checks::Checks;
 use crate::commands::WINDOW;
 use crate::simulator::Embedded;
 use crate::{Failure, avatar_protocol, commands, window};
@@ -97,6 +98,9 @@ pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Panel,
         .manage(panel)
         .manage(clock)
         .manage(commands::Listener::default())
+        .manage(commands::Inspecting::default())
+        .manage(commands::Following::default())
+        .manage(Checks::default())
         .manage(window::Guard::default())
         .manage(window::Heart::default())
         .on_window_event(window::on_window_event)

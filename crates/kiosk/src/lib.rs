@@ -26,6 +26,11 @@ pub fn crash_points() -> impl Iterator<Item = (&'static str, &'static str)> {
     store::crash::Point::ALL.iter().map(|point| (point.name(), point.words().trim()))
 }
 
+/// A path as people read it: `~/…` below the home folder.
+pub fn for_people(path: &std::path::Path) -> String {
+    stage::for_people(&path.to_string_lossy(), dirs::home_dir().as_deref())
+}
+
 /// What hosts need of the layers below.
 pub use client::har::HarRecorder;
 pub use client::{Credentials, NoRecorder, Recorder, SetupError, install_crypto};

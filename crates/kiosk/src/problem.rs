@@ -155,6 +155,21 @@ const TABLE: &[Words] = &[
     ),
     words("interrupted", "See you!", "Interrupted.", "`copresence recover` finishes what was redeemed", true),
     words(
+        "checks_running",
+        STAFF,
+        "A run of checks is under way already.",
+        "Wait for its end, or stop it",
+        true,
+    ),
+    words(
+        "checks_stopped",
+        STAFF,
+        "The run was stopped before its end.",
+        "What was judged by then stands; start again for the rest",
+        true,
+    ),
+    words("checks_none", STAFF, "No run of checks has ended since the program's start.", "Start one", false),
+    words(
         "not_recorded",
         STAFF,
         "The exchanges of this visit are not remembered any more.",

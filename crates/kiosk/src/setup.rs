@@ -145,6 +145,11 @@ impl Disk {
         self.data.path().join("avatars")
     }
 
+    /// Saves the files of a report into a new folder of the data folder; gives its path. Blocks on the disk.
+    pub fn save_report(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
+        self.data.write_folder(store::HostFolder::Reports, name, files)
+    }
+
     /// What a visit is driven with.
     pub fn parts(&self, api: Api, clock: Clock, teller: Teller) -> Parts {
         let limits = DEFAULT_LIMITS;

@@ -1,12 +1,20 @@
 //! What the web view may ask: a few lines each over `kiosk`. They are all asynchronous, because a visit's task needs
 //! the runtime around it.
 
+mod checks;
+mod desk;
+mod inspect;
 mod page;
 mod panel;
 
+pub(crate) use checks::Following;
+pub(crate) use inspect::Inspecting;
+
 use kiosk::app::Kiosk;
 use kiosk::panel::Gate;
-use kiosk::view::{Screen, Snapshot};
+use kiosk::problem::problem;
+use kiosk::view::{Problem, Screen, Snapshot};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tauri::ipc::{Channel, Invoke};
 use tauri::{
@@ -55,7 +63,21 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         panel::panel_act,
         panel::panel_health,
         panel::panel_history,
+        inspect::inspect,
+        inspect::save_har,
+        checks::follow_checks,
+        checks::start_checks,
+        checks::stop_checks,
+        checks::skip_check,
+        checks::save_report,
     ]
+}
+
+/// What was saved, as people read it. Not on the runtime's own threads: disks may be slow.
+async fn saved(save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static) -> Result<String, Problem> {
+    let saved = tokio::task::spawn_blocking(save).await;
+    let saved = saved.map_err(|error| problem("storage_failed", Some(&error.to_string())))??;
+    Ok(kiosk::for_people(&saved))
 }
 
 /// Sends the present snapshot at once, and each that follows; ends an earlier subscription. The page was loaded

@@ -34,7 +34,7 @@ fn desk() -> Vec<String> {
     names.filter(|name| !OPEN_TO_ALL.contains(&name.as_str())).collect()
 }
 
-fn page() -> (Booth, tauri::App<MockRuntime>, WebviewWindow<MockRuntime>) {
+pub(super) fn page() -> (Booth, tauri::App<MockRuntime>, WebviewWindow<MockRuntime>) {
     let booth = Booth::new();
     let app = crate::shell::build(mock_builder(), booth.kiosk.clone(), booth.panel.clone(), booth.clock)
         .build(mock_context(noop_assets()))
@@ -44,7 +44,11 @@ fn page() -> (Booth, tauri::App<MockRuntime>, WebviewWindow<MockRuntime>) {
 }
 
 /// Not on the runtime's own threads: it waits for the answer.
-async fn call(window: &WebviewWindow<MockRuntime>, command: &str, body: Value) -> Result<Value, Value> {
+pub(super) async fn call(
+    window: &WebviewWindow<MockRuntime>,
+    command: &str,
+    body: Value,
+) -> Result<Value, Value> {
     let request = InvokeRequest {
         cmd: command.to_owned(),
         callback: CallbackFn(0),

@@ -4,6 +4,7 @@
 mod acts;
 mod commands;
 mod history;
+mod integrator;
 
 use crate::avatar_protocol::BASE;
 use crate::simulator::Embedded;

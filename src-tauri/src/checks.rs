@@ -1,0 +1,182 @@
+//! `validate` for the window: its rules for the inspector, and a run of its checks at the backend in use.
+
+use kiosk::app::{Backing, Kiosk};
+use kiosk::problem::{of_setup, problem};
+use kiosk::qr::LinkCode;
+use kiosk::setup::Disk;
+use kiosk::view::Problem;
+use kiosk::view::checks::{CheckView, ChecksAsk, ChecksInvitation, ChecksStand, ChecksView};
+use kiosk::view::inspector::RuleView;
+use kiosk::{NoRecorder, SetupError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use validate::live::{Live, Player, Stand, View};
+use validate::{Backend, Exchange, Options, RunError, Target, Tester};
+
+/// The shortest time between two views.
+const SPACING: Duration = Duration::from_millis(100);
+
+/// Which rules an exchange keeps or breaks.
+pub(crate) fn rules(exchange: &Exchange, backend: &Backend) -> Vec<RuleView> {
+    let rules = validate::rules::rules(exchange, backend).into_iter();
+    let view = |rule: validate::rules::Rule| RuleView {
+        level: rule.level().to_owned(),
+        at: rule.at,
+        requirement: rule.requirement.id.clone(),
+        sentence: rule.requirement.quote.clone(),
+        kept: rule.kept,
+        came: rule.came,
+    };
+    rules.map(view).collect()
+}
+
+/// The runs of this window, one at a time. Clones are handles of the same ones.
+#[derive(Clone, Default)]
+pub(crate) struct Checks {
+    live: Live,
+    about: Arc<watch::Sender<About>>,
+}
+
+/// What a run's own view does not say.
+#[derive(Debug, Clone, Default)]
+struct About {
+    /// The host that the last run was about.
+    target: Option<String>,
+    /// Where its report was saved last.
+    saved: Option<PathBuf>,
+}
+
+impl Checks {
+    /// Begins a run at this backend, within what was allowed. Needs a tokio runtime around it.
+    pub(crate) async fn start(&self, backing: &Backing, ask: &ChecksAsk) -> Result<(), Problem> {
+        let (target, profile) = (&backing.target, &backing.profile);
+        // What is missing is told before anything is sent.
+        let unusable = |error: SetupError| of_setup(&error);
+        target.api(profile, Arc::new(NoRecorder)).map_err(unusable)?;
+        let tester = Tester::of_backend(&target.api_url, None).await.map_err(unusable)?;
+        let options = Options {
+            max_tokens: Some(ask.most_tokens),
+            // At a sandbox nothing that is lost was anybody's.
+            destructive: tester.is_some(),
+            wrong_requests: ask.wrong_requests,
+            avatars: ask.with_phone,
+            ..Options::default()
+        };
+        let player = tester.map_or(Player::Watcher, Player::Sandbox);
+        let checked = Target {
+            name: profile.name.clone(),
+            backend: target.backend(profile),
+            credentials: target.credentials.clone(),
+            link: target.link.clone(),
+            time_outs: profile.network,
+        };
+        let run = self.live.begin(checked, options, player);
+        let run = run.map_err(|busy| problem("checks_running", Some(&busy.to_string())))?;
+        self.about.send_replace(About { target: Some(target.host()), saved: None });
+        tokio::spawn(run);
+        Ok(())
+    }
+
+    /// Ends the run under way early.
+    pub(crate) fn stop(&self) {
+        self.live.stop();
+    }
+
+    /// Leaves out what waits for a phone just now.
+    pub(crate) fn skip(&self) {
+        self.live.skip();
+    }
+
+    /// Saves what the last run left, and says in which folder. Blocks on the disk.
+    pub(crate) fn save(&self, disk: &Disk) -> Result<PathBuf, Problem> {
+        let documents = self.live.documents().ok_or_else(|| problem("checks_none", None))?;
+        let failed = |why: &str| problem("storage_failed", Some(why));
+        let files = documents.files().map_err(|why| failed(&why))?;
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
+        let saved =
+            disk.save_report(&documents.folder(), &files).map_err(|error| failed(&error.to_string()))?;
+        self.about.send_modify(|about| about.saved = Some(saved.clone()));
+        Ok(saved)
+    }
+
+    /// Tells how the checks stand, whole: now and after each change. Ends with `until`, or when `tell` says that
+    /// nobody listens.
+    pub(crate) async fn tell(
+        &self,
+        kiosk: &Kiosk,
+        until: impl Future<Output = ()> + Send,
+        tell: impl Fn(ChecksView) -> bool + Send,
+    ) {
+        let (mut views, mut about) = (self.live.views(), self.about.subscribe());
+        let told = async {
+            loop {
+                let view = views.borrow_and_update().clone();
+                let known = about.borrow_and_update().clone();
+                if !tell(shown(view, known, kiosk)) {
+                    return;
+                }
+                tokio::time::sleep(SPACING).await;
+                let changed = tokio::select! {
+                    changed = views.changed() => changed,
+                    changed = about.changed() => changed,
+                };
+                if changed.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = until => {}
+            () = told => {}
+        }
+    }
+}
+
+fn shown(view: View, about: About, kiosk: &Kiosk) -> ChecksView {
+    ChecksView {
+        target: about.target.unwrap_or_else(|| kiosk.backing().target.host()),
+        stand: match view.stand {
+            Stand::Idle => ChecksStand::Idle,
+            Stand::Running => ChecksStand::Running,
+            Stand::Ended { passed } => ChecksStand::Ended { passed },
+            Stand::Broken(error) => ChecksStand::Broken { problem: broken(&error) },
+            Stand::Unable(why) => ChecksStand::Broken { problem: problem("configuration", Some(&why)) },
+        },
+        checks: view.checks.into_iter().map(check).collect(),
+        doing: view.doing.map(|act| act.cost().does.to_owned()),
+        invitation: view.invitation.map(|(asked, status)| ChecksInvitation {
+            qr_svg: LinkCode::new(&asked.link).map(|code| code.svg()).unwrap_or_default(),
+            link: asked.link,
+            purpose: asked.purpose.to_owned(),
+            status,
+        }),
+        requests: view.requests,
+        tokens: view.tokens,
+        summary: view.summary,
+        notes: view.notes,
+        saved: about.saved.map(|path| kiosk::for_people(&path)),
+    }
+}
+
+fn broken(error: &RunError) -> Problem {
+    match error {
+        RunError::Credentials(why) => problem("credentials_refused", Some(why)),
+        RunError::Unreachable(why) => problem("backend_unreachable", Some(why)),
+        RunError::Stopped => problem("checks_stopped", None),
+    }
+}
+
+fn check(view: validate::live::CheckView) -> CheckView {
+    CheckView {
+        id: view.check.to_owned(),
+        title: view.title.to_owned(),
+        level: view.level.word().to_owned(),
+        verdict: view.verdict.map(|verdict| verdict.as_str().to_owned()),
+        findings: view.findings,
+        remedy: view.remedy.to_owned(),
+        requirements: view.requirements.into_iter().map(str::to_owned).collect(),
+    }
+}

@@ -1,0 +1,83 @@
+//! The checks of `copresence validate`: a few lines each over [`Checks`].
+
+use super::desk::Follower;
+use crate::checks::Checks;
+use kiosk::app::Kiosk;
+use kiosk::clock::Clock;
+use kiosk::panel::Gate;
+use kiosk::view::Problem;
+use kiosk::view::checks::{ChecksAsk, ChecksView};
+use tauri::State;
+use tauri::ipc::Channel;
+
+/// Whoever follows the checks.
+#[derive(Default)]
+pub(crate) struct Following(Follower);
+
+/// Follows the checks from now on; ends an earlier call.
+#[tauri::command]
+pub(crate) async fn follow_checks(
+    kiosk: State<'_, Kiosk>,
+    gate: State<'_, Gate>,
+    clock: State<'_, Clock>,
+    checks: State<'_, Checks>,
+    following: State<'_, Following>,
+    channel: Channel<ChecksView>,
+) -> Result<(), Problem> {
+    let until = following.0.replace(&gate, *clock)?;
+    let (checks, kiosk) = (checks.inner().clone(), kiosk.inner().clone());
+    tokio::spawn(async move {
+        checks.tell(&kiosk, until, |view| channel.send(view).is_ok()).await;
+    });
+    Ok(())
+}
+
+/// Begins a run.
+#[tauri::command]
+pub(crate) async fn start_checks(
+    kiosk: State<'_, Kiosk>,
+    gate: State<'_, Gate>,
+    clock: State<'_, Clock>,
+    checks: State<'_, Checks>,
+    ask: ChecksAsk,
+) -> Result<(), Problem> {
+    gate.check(clock.moment())?;
+    checks.start(&kiosk.backing(), &ask).await
+}
+
+/// Ends it early.
+#[tauri::command]
+pub(crate) async fn stop_checks(
+    gate: State<'_, Gate>,
+    clock: State<'_, Clock>,
+    checks: State<'_, Checks>,
+) -> Result<(), Problem> {
+    gate.check(clock.moment())?;
+    checks.stop();
+    Ok(())
+}
+
+/// Leaves out what waits for a phone.
+#[tauri::command]
+pub(crate) async fn skip_check(
+    gate: State<'_, Gate>,
+    clock: State<'_, Clock>,
+    checks: State<'_, Checks>,
+) -> Result<(), Problem> {
+    gate.check(clock.moment())?;
+    checks.skip();
+    Ok(())
+}
+
+/// Saves the report, and says in which folder.
+#[tauri::command]
+pub(crate) async fn save_report(
+    kiosk: State<'_, Kiosk>,
+    gate: State<'_, Gate>,
+    clock: State<'_, Clock>,
+    checks: State<'_, Checks>,
+) -> Result<String, Problem> {
+    gate.check(clock.moment())?;
+    let (checks, disk) = (checks.inner().clone(), kiosk.disk().clone());
+    super::saved(move || checks.save(&disk)).await
+}

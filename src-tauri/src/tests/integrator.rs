@@ -1,0 +1,153 @@
+//! Inspector and checks, at the embedded sandbox.
+
+use super::commands::{call, page};
+use super::{Booth, PATIENCE};
+use crate::checks::{Checks, rules};
+use kiosk::view::checks::{ChecksAsk, ChecksStand, ChecksView};
+use kiosk::view::inspector::Entry;
+use sandbox::{ClockMove, faults};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+const ALL: ChecksAsk = ChecksAsk { most_tokens: 10, wrong_requests: true, with_phone: true };
+
+/// Tokens that live as long as they should.
+fn slowly(booth: &Booth) {
+    let change = ClockMove { speed: Some(1.0), ..ClockMove::default() };
+    booth.sandbox().move_clock(&change).expect("a speed");
+}
+
+fn followed(checks: &Checks, booth: &Booth) -> UnboundedReceiver<ChecksView> {
+    let (send, views) = unbounded_channel();
+    let (checks, kiosk) = (checks.clone(), booth.kiosk.clone());
+    tokio::spawn(async move {
+        checks.tell(&kiosk, std::future::pending(), |view| send.send(view).is_ok()).await;
+    });
+    views
+}
+
+async fn until(
+    views: &mut UnboundedReceiver<ChecksView>,
+    wanted: impl Fn(&ChecksView) -> bool,
+) -> ChecksView {
+    let found = async {
+        loop {
+            let view = views.recv().await.expect("it tells");
+            if wanted(&view) {
+                return view;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE * 2, found).await.expect("in time")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_run_at_the_backend_in_use_to_their_end_and_are_saved() {
+    let booth = Booth::new();
+    slowly(&booth);
+    let checks = Checks::default();
+    let mut views = followed(&checks, &booth);
+    let idle = views.recv().await.expect("at once");
+    assert_eq!((idle.stand, idle.requests, idle.saved), (ChecksStand::Idle, 0, None));
+    assert!(booth.sandbox().state().tokens.is_empty(), "never by itself");
+    assert_eq!(checks.save(booth.kiosk.disk()).expect_err("none").code, "checks_none");
+
+    checks.start(&booth.kiosk.backing(), &ALL).await.expect("free");
+    let again = checks.start(&booth.kiosk.backing(), &ALL).await.expect_err("one at a time");
+    assert_eq!(again.code, "checks_running");
+    let ended = until(&mut views, |view| matches!(view.stand, ChecksStand::Ended { .. })).await;
+    assert_eq!(ended.stand, ChecksStand::Ended { passed: true }, "{:?}", ended.summary);
+    assert_eq!(ended.target, booth.kiosk.backing().target.host());
+    let known = validate::checks::CHECKS.iter().map(|check| check.id);
+    assert!(ended.checks.iter().map(|check| check.id.as_str()).eq(known));
+    assert!(ended.checks.iter().all(|check| check.verdict.is_some() && !check.requirements.is_empty()));
+    assert!(ended.notes[0].starts_with("This makes 4 Export Tokens") && ended.tokens == 4);
+
+    let saved = checks.save(booth.kiosk.disk()).expect("saved");
+    assert!(saved.starts_with(booth.data().join("reports")), "{}", saved.display());
+    let sandbox = booth.sandbox();
+    let known = sandbox.credentials();
+    let secrets = [known.api_key.expose(), known.password.expose(), known.session_token.expose()];
+    for name in ["report.html", "report.json", "junit.xml", "exchanges.har"] {
+        let text = std::fs::read_to_string(saved.join(name)).expect("written");
+        assert!(text.len() > 1_000, "{name}");
+        assert!(secrets.iter().all(|secret| !text.contains(secret)), "{name}");
+    }
+    until(&mut views, |view| view.saved.as_ref().is_some_and(|saved| saved.contains("reports"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_stopped_from_the_page_and_what_is_missing_is_told_before_anything_is_sent() {
+    let (booth, _app, window) = page();
+    call(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
+    for (command, code) in [("save_har", "not_recorded"), ("save_report", "checks_none")] {
+        let refused = call(&window, command, json!({"visit": "nobody"})).await.expect_err(command);
+        assert_eq!(refused["code"], code);
+    }
+    for command in ["stop_checks", "skip_check"] {
+        call(&window, command, json!({})).await.expect("nothing to do");
+    }
+    for command in ["inspect", "follow_checks"] {
+        call(&window, command, json!({"visit": null, "channel": "__CHANNEL__:7"})).await.expect(command);
+    }
+    // So slow that it is stopped before its end.
+    slowly(&booth);
+    let slow = r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#;
+    booth.sandbox().set_faults(faults::read(slow.as_bytes()).expect("a list")).expect("faults");
+    let ask = json!({"ask": {"most_tokens": 10, "wrong_requests": true, "with_phone": true}});
+    call(&window, "start_checks", ask.clone()).await.expect("begun");
+    assert_eq!(call(&window, "start_checks", ask).await.expect_err("one")["code"], "checks_running");
+    call(&window, "stop_checks", json!({})).await.expect("stopping");
+    let saved = async {
+        loop {
+            if let Ok(Value::String(place)) = call(&window, "save_report", json!({})).await {
+                return place;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let place = tokio::time::timeout(PATIENCE, saved).await.expect("what was judged stays");
+    let report = std::fs::read_to_string(std::path::Path::new(&place).join("report.json")).expect("written");
+    assert_eq!(serde_json::from_str::<Value>(&report).expect("JSON")["exit"], 130);
+
+    let mut backing = booth.kiosk.backing();
+    backing.target.credentials.api_key = None;
+    let tokens = booth.sandbox().state().tokens.len();
+    let refused = Checks::default().start(&backing, &ALL).await.expect_err("refused");
+    assert_eq!(refused.code, "credentials_missing");
+    assert_eq!(booth.sandbox().state().tokens.len(), tokens);
+    booth.simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inspector_judges_a_visit_by_the_rules_of_the_checks() {
+    let booth = Booth::new();
+    slowly(&booth);
+    let wrong = r#"[{"on":"redeem","do":{"wrong_shape":{"field":"payload_incomplete.queue_position","becomes":"other_type"}}}]"#;
+    booth.sandbox().set_faults(faults::read(wrong.as_bytes()).expect("a list")).expect("faults");
+    booth.invited().await;
+    let judged = async {
+        while !booth.kiosk.inspector().view(None, &rules).visits.iter().any(|visit| visit.broken > 0) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, judged).await.expect("in time");
+    booth.kiosk.stop().await;
+    let shown = booth.kiosk.inspector().view(None, &rules).shown.expect("the visit");
+    let (mut broken, mut kept) = (Vec::new(), 0);
+    for entry in shown.entries {
+        let Entry::Exchange { exchange } = entry else { continue };
+        for rule in exchange.rules {
+            if rule.kept {
+                kept += 1;
+            } else {
+                broken.push((exchange.call.clone(), rule.requirement, rule.at, rule.level, rule.came));
+            }
+        }
+    }
+    broken.dedup();
+    let place = "/payload_incomplete/queue_position".to_owned();
+    let came = Some("\"-1\"".to_owned());
+    assert_eq!(broken, [("redeem".to_owned(), "RED-21".to_owned(), place, "must".to_owned(), came)]);
+    assert!(kept > 8, "{kept}");
+}
