@@ -51,10 +51,17 @@ export const DESK_STATES: readonly DeskState[] = [
   {
     name: 'credentials',
     desk: 'open',
-    reach: at('credentials', async (page) => {
-      await press(page, 'set-session-token');
-      await page.getByTestId('value-session-token').fill('not-a-real-token');
-    }),
+    reach: async (page) => {
+      // The sandbox needs none.
+      await at('backend')(page);
+      await press(page, 'profile-booth');
+      await page.getByTestId('told-profile').getByRole('status').waitFor();
+      await page.locator('[data-here]').focus();
+      await at('credentials', async () => {
+        await press(page, 'set-session-token');
+        await page.getByTestId('value-session-token').fill('not-a-real-token');
+      })(page);
+    },
   },
   {
     name: 'display-refused',

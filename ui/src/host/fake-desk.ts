@@ -290,6 +290,7 @@ export class FakeDesk implements Desk {
         const host = profile.host ?? panel.backend.host;
         view.backend = { ...view.backend, profile: act.name, host, sandbox: embedded };
         view.sandbox = embedded ? structuredClone(panel.sandbox) : null;
+        view.credentials = embedded ? [] : panel.credentials;
         return;
       }
       case 'set_credential':
