@@ -289,10 +289,17 @@ pub fn of_vault(error: &VaultError) -> Problem {
     Problem {
         code: error.code().replace('-', "_"),
         visitor: STAFF.to_owned(),
-        operator: format!("{error}."),
+        operator: sentence(&error.to_string()),
         hint: error.remedy().trim_end_matches('.').to_owned(),
         retry_helps: true,
     }
+}
+
+/// Words as a sentence of their own.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 /// One message for an operator: what happened, and what to do.
@@ -320,6 +327,14 @@ mod tests {
         }
         let unique: HashSet<_> = TABLE.iter().map(|row| row.code).collect();
         assert_eq!(unique.len(), TABLE.len());
+    }
+
+    #[test]
+    fn the_keychain_is_told_in_its_own_words() {
+        let problem = of_vault(&VaultError::Locked);
+        assert_eq!(problem.code, "keychain_locked");
+        assert_eq!(problem.operator, "The system's keychain is locked.");
+        assert!(problem.retry_helps && !problem.hint.is_empty() && !problem.hint.ends_with('.'));
     }
 
     #[test]
