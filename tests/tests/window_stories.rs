@@ -117,7 +117,7 @@ const FAILURES: &[(&str, &str)] = &[
     (r#"{"on":"generate","do":{"status":{"code":429}}}"#, "backend_failing"),
     (r#"{"on":"redeem","ready":true,"do":"reset_after_spending"}"#, "possibly_consumed"),
     (r#"{"on":"redeem","ready":true,"do":"garbage"}"#, "protocol_broken"),
-    (r#"{"on":"file","do":{"status":{"code":410}}}"#, "download_interrupted"),
+    (r#"{"on":"file","do":{"status":{"code":410}}}"#, "saved_in_part"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
