@@ -372,7 +372,7 @@ flaw: string | null, };
 
 export type CredentialView = { 
 /**
- * Its stable word, as in `api_key`.
+ * Its stable word, as in `api-key`.
  */
 slot: string, 
 /**
