@@ -80,7 +80,7 @@ async fn a_page_that_dies_late_or_freezes_comes_back_where_it_was() -> Result<()
     life.leaves("saving").await?;
     life.dies_on("reveal").await?;
     // Another visitor, whose code ran out.
-    life.booth.press("Return")?;
+    life.booth.press("Escape")?;
     life.leaves("reveal").await?;
     life.at_rest("attract").await?;
     life.booth.press("Return")?;
