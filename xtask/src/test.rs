@@ -48,7 +48,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         plan.program("the app", app, "mend what the compiler says above");
         plan.step("visits in the real window, by every hand; the page killed and frozen", || {
             let mut test = whole(&["test"]);
-            test.args(["--test", "window", "--test", "window_stories", "--test", "window_mend"]);
+            test.args([
+                "--test",
+                "window",
+                "--test",
+                "window_stories",
+                "--test",
+                "window_mend",
+                "--test",
+                "window_booth",
+            ]);
             test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
             test.env("COPRESENCE_KIOSK", project::app());
             // Looked for now: an earlier step may have installed it.

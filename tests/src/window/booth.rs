@@ -207,6 +207,15 @@ impl Booth {
         self.backend.server.stop().await;
         nothing_left(&self.desk)
     }
+
+    /// As [`close`](Self::close), where the app has ended by itself.
+    pub async fn has_quit(self) -> Result<(), Trouble> {
+        // The driver has nobody to talk to any more.
+        drop(self.app.close().await);
+        drop(self.screen);
+        self.backend.server.stop().await;
+        nothing_left(&self.desk)
+    }
 }
 
 impl Bare {

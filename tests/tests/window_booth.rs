@@ -1,0 +1,212 @@
+//! A booth from its first start to its end, as operator and visitors live it in the real window: set up behind the PIN
+//! with nothing but the window, consent, *forget me*, the wipe, and quitting. Run by `cargo xtask test`.
+#![cfg(target_os = "linux")]
+
+mod places;
+
+use places::{kiosk, logs};
+use product_tests::window::processes::runs;
+use product_tests::window::{Backend, Booth, Plan, SOON, Trouble};
+use sandbox::Scenario;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use thirtyfour::prelude::*;
+
+const PIN: &str = "2468";
+const CONSENT: &str = "We keep your avatar until you leave this stand.";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
+async fn an_operator_sets_a_booth_up_and_visitors_leave_nothing_behind() -> Result<(), Trouble> {
+    let plan = Plan { credentials: false, ..Plan::default() };
+    let booth = Booth::open(&kiosk(), &logs("booth"), plan).await?;
+    booth.app.see("[data-testid=closed][data-code=credentials_missing]", SOON).await?;
+    chapter("the first PIN", the_first_pin(&booth)).await?;
+    chapter("credentials", credentials_into_the_keychain(&booth)).await?;
+    chapter("consent and retention", consent_and_retention(&booth)).await?;
+    chapter("leaving the desk", leave_the_desk(&booth)).await?;
+    booth.app.see("[data-testid=start]", SOON).await?;
+
+    chapter("a visitor agrees", a_visitor_agrees_and_leaves_nothing(&booth)).await?;
+    chapter("a wrong PIN, a reload", a_wrong_pin_and_a_reload_open_nothing(&booth)).await?;
+    chapter("a visitor is forgotten", a_visitor_is_forgotten(&booth)).await?;
+    chapter("nobody is there", nobody_is_there_any_more(&booth)).await?;
+    chapter("quitting", quit(booth)).await
+}
+
+/// Says in which part of the story something went wrong: a driver's own errors are short.
+async fn chapter(name: &str, story: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
+    story.await.map_err(|error| format!("{name}: {error}").into())
+}
+
+async fn the_first_pin(booth: &Booth) -> Result<(), Trouble> {
+    booth.app.type_keys(Key::F10).await?;
+    booth.app.see("[data-testid=pad]", SOON).await?;
+    enter(booth, PIN).await?;
+    enter(booth, PIN).await?;
+    booth.app.see("[data-testid=section]", SOON).await.map(drop)
+}
+
+async fn enter(booth: &Booth, pin: &str) -> Result<(), Trouble> {
+    booth.app.type_keys(pin).await?;
+    booth.app.type_keys(Key::Enter).await
+}
+
+async fn credentials_into_the_keychain(booth: &Booth) -> Result<(), Trouble> {
+    booth.app.press("[data-testid=section-credentials]", SOON).await?;
+    let secrets = Backend::credentials();
+    for (slot, secret) in ["api-key", "username", "password"].iter().zip(secrets) {
+        booth.app.press(&format!("[data-testid=set-{slot}]"), SOON).await?;
+        booth.app.see(&format!("[data-testid=value-{slot}]"), SOON).await?.send_keys(secret).await?;
+        booth.app.press(&format!("[data-testid=send-{slot}]"), SOON).await?;
+        booth.app.see(&format!("[data-testid=told-credential-{slot}] .done"), SOON).await?;
+        let state = booth.app.see(&format!("[data-testid=state-{slot}]"), SOON).await?.text().await?;
+        assert!(state.contains("keychain"), "{slot}: {state}");
+    }
+    let page: String =
+        booth.app.page().execute("return document.documentElement.outerHTML", vec![]).await?.convert()?;
+    for secret in [secrets[0], secrets[2]] {
+        assert!(!page.contains(secret), "a credential stands in the page");
+        assert_eq!(
+            holding(&booth.desk.data(), secret)?,
+            Vec::<String>::new(),
+            "a credential stands in a file"
+        );
+    }
+    Ok(())
+}
+
+/// The files below a folder in which some text stands.
+fn holding(folder: &Path, text: &str) -> Result<Vec<String>, Trouble> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)?.flatten() {
+        if entry.file_type()?.is_dir() {
+            found.extend(holding(&entry.path(), text)?);
+        } else if fs::read(entry.path())?.windows(text.len()).any(|window| window == text.as_bytes()) {
+            found.push(entry.path().display().to_string());
+        }
+    }
+    Ok(found)
+}
+
+async fn consent_and_retention(booth: &Booth) -> Result<(), Trouble> {
+    booth.app.press("[data-testid=section-display]", SOON).await?;
+    booth.app.see("[data-testid=text-consent]", SOON).await?.send_keys(CONSENT).await?;
+    booth.app.press("[data-testid=save-consent]", SOON).await?;
+    booth.app.see("[data-testid=told-consent] .done", SOON).await?;
+    booth.app.press("[data-testid=section-retention]", SOON).await?;
+    booth.app.press("[data-testid=keep-0]", SOON).await?;
+    booth.app.see("[data-testid=keep-0][aria-pressed=true]", SOON).await.map(drop)
+}
+
+async fn leave_the_desk(booth: &Booth) -> Result<(), Trouble> {
+    booth.app.press("[data-testid=leave]", SOON).await?;
+    booth.see_screen("attract").await
+}
+
+/// Through consent and code to the reveal.
+async fn revealed(booth: &Booth) -> Result<(), Trouble> {
+    booth.see_screen("attract").await?;
+    booth.app.press("[data-testid=start]", SOON).await?;
+    let told = booth.app.see("[data-screen=consent] [data-testid=consent-text]", SOON).await?.text().await?;
+    assert_eq!(told.trim(), CONSENT);
+    booth.app.press("[data-testid=agree]", SOON).await?;
+    booth.see_screen("invite").await?;
+    booth.scan(Scenario::ExistingAvatar)?;
+    booth.see_reveal().await?;
+    assert_eq!(avatars(booth)?, 1);
+    Ok(())
+}
+
+fn avatars(booth: &Booth) -> Result<usize, Trouble> {
+    Ok(fs::read_dir(booth.desk.out())?.count())
+}
+
+async fn a_visitor_agrees_and_leaves_nothing(booth: &Booth) -> Result<(), Trouble> {
+    revealed(booth).await?;
+    booth.app.press("[data-testid=again]", SOON).await?;
+    booth.see_screen("attract").await?;
+    booth.until("the avatar goes with its visitor", || Ok(avatars(booth)? == 0)).await
+}
+
+async fn a_wrong_pin_and_a_reload_open_nothing(booth: &Booth) -> Result<(), Trouble> {
+    booth.app.type_keys(Key::F10).await?;
+    booth.app.see("[data-testid=pad]", SOON).await?;
+    enter(booth, "1357").await?;
+    booth.app.see("[data-testid=pad] .field.wrong", SOON).await?;
+    let asked = "const done = arguments[arguments.length - 1];
+        window.__TAURI_INTERNALS__.invoke('panel').then(() => done('open'), problem => done(problem.code));";
+    let refused: Value = booth.app.page().execute_async(asked, vec![]).await?.convert()?;
+    assert_eq!(refused, "panel_locked", "the door stands in the program, not in the page");
+    enter(booth, PIN).await?;
+    booth.app.see("[data-testid=section]", SOON).await?;
+    booth.app.page().refresh().await?;
+    booth.see_screen("attract").await?;
+    booth.app.type_keys(Key::F10).await?;
+    booth.app.see("[data-testid=pad]", SOON).await?;
+    let refused: Value = booth.app.page().execute_async(asked, vec![]).await?.convert()?;
+    assert_eq!(refused, "panel_locked", "whoever loads the page anew is not let in");
+    enter(booth, PIN).await?;
+    // From here on files are kept, so that only being forgotten removes them.
+    booth.app.press("[data-testid=section-retention]", SOON).await?;
+    booth.app.press("[data-testid=keep-none]", SOON).await?;
+    booth.app.see("[data-testid=keep-none][aria-pressed=true]", SOON).await?;
+    leave_the_desk(booth).await
+}
+
+async fn a_visitor_is_forgotten(booth: &Booth) -> Result<(), Trouble> {
+    revealed(booth).await?;
+    booth.app.press("[data-testid=forget]", SOON).await?;
+    booth.app.press("[data-testid=forget-yes]", SOON).await?;
+    booth.app.see("[data-testid=forgetting][data-stand=done]", SOON).await?;
+    assert_eq!(avatars(booth)?, 0);
+    booth.app.press("[data-testid=again]", SOON).await?;
+    booth.see_screen("attract").await?;
+    let mut history = booth.desk.command(kiosk().with_file_name("copresence"));
+    let told = history.args(["history", "list", "--json"]).output()?;
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), "", "no visit is remembered");
+    Ok(())
+}
+
+/// A face stands on the screen and nobody before it: a warning, then the next visitor's screen, and no file.
+async fn nobody_is_there_any_more(booth: &Booth) -> Result<(), Trouble> {
+    booth.app.type_keys(Key::F10).await?;
+    booth.app.see("[data-testid=pad]", SOON).await?;
+    enter(booth, PIN).await?;
+    booth.app.press("[data-testid=section-retention]", SOON).await?;
+    booth.app.press("[data-testid=keep-0]", SOON).await?;
+    booth.app.see("[data-testid=keep-0][aria-pressed=true]", SOON).await?;
+    leave_the_desk(booth).await?;
+    revealed(booth).await?;
+    // The page's steady clock runs ahead: nobody waits here for what a visitor waits for.
+    let ahead =
+        "const real = Performance.prototype.now; let ahead = 0; window.__ahead = s => { ahead += s * 1000; };
+        performance.now = () => real.call(performance) + ahead;";
+    booth.app.page().execute(ahead, vec![]).await?;
+    booth.app.page().execute("window.__ahead(95)", vec![]).await?;
+    booth.app.see("[data-testid=idle-stay]", SOON).await?;
+    booth.app.press("[data-testid=idle-stay]", SOON).await?;
+    booth.see_screen("reveal").await?;
+    booth.app.page().execute("window.__ahead(95)", vec![]).await?;
+    booth.app.see("[data-testid=idle-stay]", SOON).await?;
+    booth.app.page().execute("window.__ahead(60)", vec![]).await?;
+    booth.see_screen("attract").await?;
+    booth.until("the face is wiped from the disk too", || Ok(avatars(booth)? == 0)).await
+}
+
+async fn quit(booth: Booth) -> Result<(), Trouble> {
+    booth.app.type_keys(Key::F10).await?;
+    booth.app.see("[data-testid=pad]", SOON).await?;
+    enter(&booth, PIN).await?;
+    booth.app.press("[data-testid=section-history]", SOON).await?;
+    booth.app.see("[data-testid=history-count]", SOON).await?;
+    booth.app.press("[data-testid=section-access]", SOON).await?;
+    booth.app.press("[data-testid=quit]", SOON).await?;
+    let app = booth.desk.app_process(&kiosk())?;
+    // The program may end before the driver has heard what came of the press.
+    drop(booth.app.press("[data-testid=question-yes]", SOON).await);
+    booth.until("the program ends", || Ok(!runs(app))).await?;
+    booth.has_quit().await
+}
