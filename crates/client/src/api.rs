@@ -153,9 +153,11 @@ impl Api {
     }
 
     /// An answer's body, fit to be kept on disk: without any credential that is known here, should the backend repeat
-    /// one. Names of fields and URLs stay as they are: by them the avatar is had.
-    pub fn without_secrets_in_answer(&self, body: &Bytes) -> Bytes {
-        self.shared.redactor().answer_to_keep(body)
+    /// one. Names of fields stay as they are, and so do URLs unless the answer's status says that it brings none: by
+    /// them the avatar is had.
+    pub fn without_secrets_in_answer(&self, status: Option<u16>, body: &Bytes) -> Bytes {
+        let may_deliver = status.is_none_or(|status| (200..300).contains(&status));
+        self.shared.redactor().answer_to_keep(body, may_deliver)
     }
 
     async fn generate_within(&self, route: &Route, session: &SessionToken) -> Result<ExportToken, CallError> {

@@ -85,8 +85,9 @@ impl Redactor {
         self.text(&origins_only(text))
     }
 
-    /// A JSON text with every known secret in it masked, but for the specification's names of members and for URLs.
-    pub(crate) fn answer_to_keep(&self, body: &Bytes) -> Bytes {
+    /// A JSON text with every known secret in it masked, but for the specification's names of members and, where `urls`
+    /// are wanted, for those.
+    pub(crate) fn answer_to_keep(&self, body: &Bytes, urls: bool) -> Bytes {
         let text = String::from_utf8_lossy(body);
         let plain = |secret: &SecretString| text.contains(secret.expose_secret());
         // Escape sequences and percent signs may hide one.
@@ -100,7 +101,7 @@ impl Redactor {
             let piece = rest.split_at(piece_length(rest));
             rest = piece.1;
             let is_name = NAMES.iter().any(|name| piece.0 == format!("\"{name}\"").as_bytes());
-            if (is_name && rest.trim_ascii_start().starts_with(b":")) || is_url(piece.0) {
+            if (is_name && rest.trim_ascii_start().starts_with(b":")) || (urls && is_url(piece.0)) {
                 clean.extend_from_slice(piece.0);
             } else {
                 clean.extend(self.masked_in(piece.0));

@@ -189,32 +189,50 @@ fn a_body_to_keep_loses_secrets_where_nothing_hangs_on_them() {
     let redactor = Redactor::new(["avatar", "api-key-0123", "pass \"word\\"]);
     let body = r#"{"avatar_ready":true,"said":"api-key-0123","api-key-0123":1,"payload_complete":[{"export_type":"glb avatar \"pass \"word\\",
         "x":"pass \"word\\", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
-    let kept = redactor.answer_to_keep(&Bytes::from_static(body.as_bytes()));
+    let kept = redactor.answer_to_keep(&Bytes::from_static(body.as_bytes()), true);
     let expected = r#"{"avatar_ready":true,"said":"…23","…23":1,"payload_complete":[{"export_type":"glb … \"…",
         "x":"…", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
     assert_eq!(std::str::from_utf8(&kept).expect("text"), expected);
     serde_json::from_slice::<Value>(&kept).expect("still JSON");
     let hidden = redactor
-        .answer_to_keep(&Bytes::from_static(br#"["\u0061pi-key-0123", "\u0061ll", "%61pi-key-0123"]"#));
+        .answer_to_keep(&Bytes::from_static(br#"["\u0061pi-key-0123", "\u0061ll", "%61pi-key-0123"]"#), true);
     assert_eq!(&hidden[..], "[\"…23\", \"\\u0061ll\", \"…\"]".as_bytes());
     for plain in ["api-key-0123", "\"api-key-0123", "<html>api-key-0123 "] {
-        let kept = redactor.answer_to_keep(&Bytes::copy_from_slice(plain.as_bytes()));
+        let kept = redactor.answer_to_keep(&Bytes::copy_from_slice(plain.as_bytes()), true);
         assert!(!String::from_utf8_lossy(&kept).contains("api-key"), "{kept:?}");
     }
     let clean = Bytes::from_static(b"{\"nothing\":1}");
-    assert_eq!(redactor.answer_to_keep(&clean).as_ptr(), clean.as_ptr());
+    assert_eq!(redactor.answer_to_keep(&clean, true).as_ptr(), clean.as_ptr());
+}
+
+#[test]
+fn where_no_avatar_can_be_had_urls_are_masked_too() {
+    let redactor = Redactor::new(["api-key-0123"]);
+    for page in [
+        r#"<a href="http://x.test/?key api-key-0123">no</a>"#,
+        r#"{"error":"https://x.test/?k=api-key-0123"}"#,
+    ] {
+        let body = Bytes::from_static(page.as_bytes());
+        assert_eq!(
+            redactor.answer_to_keep(&body, true),
+            body,
+            "an answer that may bring an avatar needs its URLs"
+        );
+        let kept = redactor.answer_to_keep(&body, false);
+        assert!(!String::from_utf8_lossy(&kept).contains("api-key"), "{kept:?}");
+    }
 }
 
 proptest! {
     #[test]
     fn any_body_is_kept_without_a_panic(body: Vec<u8>) {
-        let _ = Redactor::new(["secret-0123"]).answer_to_keep(&Bytes::from([&body[..], b"secret-0123"].concat()));
+        let _ = Redactor::new(["secret-0123"]).answer_to_keep(&Bytes::from([&body[..], b"secret-0123"].concat()), true);
     }
 
     #[test]
     fn json_stays_json(text in ".*", key in "[a-z\\\\\"]{4,8}") {
         let body = json!({ "a": format!("{key}{text}{key}"), &key: [&text, &key] }).to_string();
-        let kept = Redactor::new([key.as_str()]).answer_to_keep(&Bytes::from(body.clone()));
+        let kept = Redactor::new([key.as_str()]).answer_to_keep(&Bytes::from(body.clone()), true);
         prop_assert!(serde_json::from_slice::<Value>(&kept).is_ok(), "{} from {}", String::from_utf8_lossy(&kept), body);
     }
 }

@@ -139,13 +139,13 @@ pub(crate) async fn redeem(
     // refuses it, going on beats stopping here.
     let (mut end, written, mut redeemed) = match answer {
         Ok(mut answered) => {
-            answered.body = parts.api.without_secrets_in_answer(&answered.body);
+            answered.body = parts.api.without_secrets_in_answer(Some(answered.status), &answered.body);
             let mut end = Unsettled::new(no, End::Answered(answered.clone()), at);
             let written = at_the_disk(|| end.write(&parts.journal, id));
             (end, written, read(&answered, no))
         }
         Err(error) => {
-            let came = parts.api.without_secrets_in_answer(&what_came(&error));
+            let came = parts.api.without_secrets_in_answer(None, &what_came(&error));
             let fault = fault::of_call(&error);
             let lost = match error {
                 CallError::NeverSent(cause) => End::NeverSent(cause.to_string()),
