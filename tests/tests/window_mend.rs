@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_mins(3);
+/// Longer than a visitor who was found is greeted.
+const GREETING: Duration = Duration::from_secs(5);
 /// Where the words are on a screen of this size; above and right of them the light moves.
 const WORDS: Part = Part { x: 60, y: 100, width: 520, height: 560 };
 /// Times of a booth in which the backend fails for a while.
@@ -41,6 +43,7 @@ async fn a_page_that_dies_comes_back_where_it_was_and_one_that_dies_too_often_re
     life.booth.pause(true)?;
     life.booth.scan(Scenario::LongQueue)?;
     life.leaves("invite").await?;
+    life.greeted().await?;
     life.dies_on("making").await?;
 
     life.booth.force(Force::Fail)?;
@@ -130,6 +133,22 @@ impl Life {
         .await?
         .then_some(file)
         .ok_or_else(|| format!("{name} does not come to rest").into())
+    }
+
+    /// Waits until whoever was found has been greeted: those words go by themselves, and no page says them twice.
+    async fn greeted(&self) -> Result<(), Trouble> {
+        let (file, again) = (self.file("found"), self.file("again"));
+        photograph(&self.booth.desk, &self.booth.screen, &file)?;
+        let mut since = Instant::now();
+        let past = self.until(|| {
+            photograph(&self.booth.desk, &self.booth.screen, &again)?;
+            if likeness(&file, &again, WORDS)? < 0.9 {
+                since = Instant::now();
+                std::fs::copy(&again, &file)?;
+            }
+            Ok(since.elapsed() > GREETING)
+        });
+        if past.await? { Ok(()) } else { Err("the greeting stays".into()) }
     }
 
     async fn looks_like(&self, before: &Path) -> Result<(), Trouble> {
