@@ -1,6 +1,5 @@
 //! The shell's own few words; everything else stands in the profile.
 
-use crate::window;
 use clap::Parser;
 use sandbox::Scenario;
 use std::path::PathBuf;
@@ -29,7 +28,7 @@ pub(crate) struct Args {
     /// Fill the whole screen, without decorations
     #[arg(long)]
     pub(crate) full_screen: bool,
-    /// Kiosk mode, whatever the settings say: full screen, above all, and left by the operator's PIN alone
+    /// Start in kiosk mode, whatever is set: full screen, above all, and left by the operator's PIN alone
     #[arg(long)]
     pub(crate) kiosk: bool,
     /// With the sandbox: let phones on this network reach its phone page
@@ -50,11 +49,6 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// What it says about the window.
-    pub(crate) fn window(&self) -> window::Start {
-        window::Start { full_screen: self.full_screen, kiosk: self.kiosk }
-    }
-
     /// How loud.
     pub(crate) fn level(&self) -> LevelFilter {
         match self.verbose {

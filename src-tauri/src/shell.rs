@@ -45,14 +45,20 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let gate = Gate::new(settings.clone(), clock.moment());
     let asset_base = avatar_protocol::BASE.to_owned();
     let panel = Panel::new(kiosk.clone(), gate, settings, sources, asset_base, profile, closed);
+    if args.kiosk {
+        panel.start_in_kiosk_mode();
+    }
+    if panel.kiosk_mode().on && !panel.gate().state(clock.moment()).pin_set {
+        tracing::warn!("kiosk mode without a PIN: whoever opens the panel first chooses it (F10)");
+    }
     let app = build(Builder::default(), kiosk.clone(), panel.clone(), clock)
         .build(tauri::generate_context!())
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
     // Within the runtime that its tasks need.
     tauri::async_runtime::block_on(async { kiosk.finish_left_over() });
-    window::open(app.handle(), args.window())
+    window::open(app.handle(), args.full_screen)
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
-    if let Err(error) = window::apply(app.handle(), &panel.display()) {
+    if let Err(error) = window::apply(app.handle(), &panel) {
         tracing::error!(%error, "the window is not as the operator set it");
     }
     tauri::async_runtime::spawn(async move { panel.keep_watch().await });

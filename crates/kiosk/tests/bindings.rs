@@ -5,8 +5,8 @@
 use kiosk::view::checks::{CheckView, ChecksAsk, ChecksInvitation, ChecksStand, ChecksView};
 use kiosk::view::inspector::{Entry, ExchangeView, InspectedVisit, InspectorView, RuleView, Timeline};
 use kiosk::view::panel::{
-    CredentialView, DisplaySettings, FaultView, GateView, HealthStand, HealthView, MonitorView, PanelAct,
-    PanelView, PastVisit, ProfileChoice, SandboxView, WordView,
+    CredentialView, DisplaySettings, FaultView, GateView, HealthStand, HealthView, KioskModeView,
+    MonitorView, PanelAct, PanelView, PastVisit, ProfileChoice, SandboxView, WordView,
 };
 use kiosk::view::{
     BackendView, BoothView, FileView, ForgettingStand, Problem, SavedFileView, Screen, SeenView, Snapshot,
@@ -33,6 +33,7 @@ fn declarations() -> String {
         SandboxView::decl(&config),
         WordView::decl(&config),
         FaultView::decl(&config),
+        KioskModeView::decl(&config),
         DisplaySettings::decl(&config),
         MonitorView::decl(&config),
         PanelAct::decl(&config),

@@ -58,7 +58,7 @@ pub(crate) async fn panel_act<R: Runtime>(
     panel.gate().check(clock.moment())?;
     match panel.act(act, clock.moment()).await? {
         Next::Show => {}
-        Next::Display => window::apply(&app, &panel.display())
+        Next::Display => window::apply(&app, &panel)
             .map_err(|error| problem("display_failed", Some(&error.to_string())))?,
         Next::Quit => app.exit(0),
     }

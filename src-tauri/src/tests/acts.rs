@@ -2,7 +2,7 @@
 
 use super::{Booth, secret};
 use kiosk::panel::Next;
-use kiosk::view::panel::{DisplaySettings, HealthStand, PanelAct, PanelView};
+use kiosk::view::panel::{DisplaySettings, HealthStand, KioskModeView, PanelAct, PanelView};
 use std::io::Cursor;
 
 fn use_profile(name: &str) -> PanelAct {
@@ -185,7 +185,6 @@ async fn phones_are_let_in_and_out_under_a_visit_that_goes_on() {
 async fn the_display_is_set_for_every_screen_and_kept() {
     let booth = Booth::new();
     let display = DisplaySettings {
-        kiosk_mode: true,
         monitor: Some("HDMI-1".into()),
         language: Some("ja".into()),
         idle_seconds: 30,
@@ -200,7 +199,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     assert_eq!(booth.view().await.display, told, "no logo was sent");
     let seen = booth.kiosk.snapshot().booth;
     assert_eq!((seen.language.as_deref(), seen.idle_seconds, seen.voice), (Some("ja"), 30, true));
-    assert_eq!((seen.attract_text.as_deref(), seen.kiosk_mode), (Some("Come in"), true));
+    assert_eq!(seen.attract_text.as_deref(), Some("Come in"));
     booth.kiosk.start();
     let consent = kiosk::view::Screen::Consent { text: "We keep your avatar for a day.".into() };
     assert_eq!(booth.kiosk.snapshot().screen, consent);
@@ -210,6 +209,41 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     let booth = booth.restart().await;
     assert_eq!(booth.view().await.display, told);
     assert_eq!(booth.kiosk.snapshot().booth.idle_seconds, 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kiosk_mode_is_told_as_it_is_in_force_whatever_turned_it_on() {
+    let mode = |on, set, by_flag| KioskModeView { on, set, by_flag };
+    let booth = Booth::new();
+    assert_eq!(booth.mode().await, mode(false, false, false));
+    let switch = |on| PanelAct::SetKioskMode { on };
+    assert_eq!(booth.act(switch(true)).await, Ok(Next::Display), "the host makes the window so");
+    assert_eq!(booth.mode().await, mode(true, true, false));
+    let booth = booth.restart().await;
+    assert_eq!(booth.mode().await, mode(true, true, false), "kept");
+    booth.done(switch(false)).await;
+
+    let booth = booth.restart().await;
+    booth.panel.start_in_kiosk_mode();
+    assert_eq!(booth.mode().await, mode(true, false, true), "for this run");
+    let display = DisplaySettings { voice: true, ..booth.view().await.display };
+    booth.done(PanelAct::SetDisplay { display }).await;
+    assert_eq!(booth.mode().await, mode(true, false, true), "what is set beside leaves it");
+    booth.done(switch(false)).await;
+    assert_eq!(booth.mode().await, mode(false, false, true), "whoever has the PIN is right");
+    booth.done(switch(true)).await;
+    assert_eq!(booth.mode().await, mode(true, true, true));
+    assert_eq!(booth.restart().await.mode().await, mode(true, true, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kiosk_mode_that_cannot_be_kept_is_not_changed() {
+    let booth = Booth::new();
+    booth.panel.start_in_kiosk_mode();
+    // A folder in the place of the file cannot be replaced by renaming.
+    std::fs::create_dir(booth.data().join("settings.toml")).expect("made");
+    assert_eq!(booth.refused(PanelAct::SetKioskMode { on: false }).await, "settings_failed");
+    assert!(booth.mode().await.on);
 }
 
 fn base64_png(width: u32, height: u32) -> (Vec<u8>, String) {

@@ -14,7 +14,7 @@ use kiosk::clock::Clock;
 use kiosk::credentials::Vault;
 use kiosk::panel::{Gate, Next, Opened, Panel, SettingsFile, Sources};
 use kiosk::setup::{Disk, Overrides};
-use kiosk::view::panel::{PanelAct, PanelView};
+use kiosk::view::panel::{KioskModeView, PanelAct, PanelView};
 use kiosk::view::{Problem, Screen, Snapshot};
 use sandbox::{Sandbox, Settings};
 use std::path::PathBuf;
@@ -105,6 +105,13 @@ impl Booth {
 
     pub(crate) async fn view(&self) -> PanelView {
         self.panel.view(Vec::new()).await.expect("a view")
+    }
+
+    /// Kiosk mode, of which every screen is told the same.
+    pub(crate) async fn mode(&self) -> KioskModeView {
+        let mode = self.view().await.kiosk_mode;
+        assert_eq!(self.kiosk.snapshot().booth.kiosk_mode, mode.on);
+        mode
     }
 
     pub(crate) fn closed(&self) -> Option<String> {

@@ -3,9 +3,10 @@
 //! It is a guard against a stranger's fingers, not a lockdown: what keeps people from the system itself (its task
 //! switcher, its other terminals) is the system's own recipe, in `docs/kiosk.md`.
 
-use super::{Start, monitors};
+use super::monitors;
 use crate::commands::WINDOW;
-use kiosk::view::panel::DisplaySettings;
+use kiosk::panel::Panel;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tauri::{
     AppHandle, Manager, PhysicalPosition, PhysicalSize, Runtime, WebviewWindow, Window, WindowEvent,
@@ -13,13 +14,17 @@ use tauri::{
 
 /// How the window stands, and what it goes back to.
 #[derive(Debug, Default)]
-pub(crate) struct Guard(Mutex<Stand>);
+pub(crate) struct Guard {
+    /// Whether it may not be closed from outside. Asked on the thread that draws, which must not wait for `stand`: who
+    /// holds that waits for this thread.
+    closed: AtomicBool,
+    stand: Mutex<Stand>,
+}
 
 #[derive(Debug, Default)]
 struct Stand {
     /// What the command line wants in any case.
     full_screen: bool,
-    kiosk: bool,
     now: Placement,
     /// Where the window was before it took the whole screen.
     before: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
@@ -30,38 +35,34 @@ struct Stand {
 struct Placement {
     /// Full screen and undecorated.
     whole: bool,
-    /// Above all others, and not to be closed.
-    guarded: bool,
+    /// Above all others.
+    above: bool,
     /// The monitor's name; none for the first.
     monitor: Option<String>,
 }
 
 impl Guard {
     fn lock(&self) -> MutexGuard<'_, Stand> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the window may not be closed from outside.
-    pub(crate) fn is_on(&self) -> bool {
-        self.lock().now.guarded
-    }
-
-    /// The window as the command line wants it.
-    pub(super) fn begin<R: Runtime>(&self, window: &WebviewWindow<R>, start: Start) -> tauri::Result<()> {
-        let mut stand = self.lock();
-        (stand.full_screen, stand.kiosk) = (start.full_screen, start.kiosk);
-        let wanted = stand.wanted(false, None);
-        stand.place(window, wanted)
+    /// What the command line wants in any case.
+    pub(super) fn begin(&self, full_screen: bool) {
+        self.lock().full_screen = full_screen;
     }
 }
 
-/// Makes of the window what the operator set, while it runs. Nothing that stands already is touched.
-pub(crate) fn apply<R: Runtime>(app: &AppHandle<R>, display: &DisplaySettings) -> tauri::Result<()> {
+/// Makes of the window what command line and operator want, at the start and while it runs. Nothing that stands already
+/// is touched.
+pub(crate) fn apply<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Result<()> {
     let Some(window) = app.get_webview_window(WINDOW) else { return Ok(()) };
     let guard = app.state::<Guard>();
     let mut stand = guard.lock();
-    let wanted = stand.wanted(display.kiosk_mode, display.monitor.clone());
-    stand.place(&window, wanted)
+    let (kiosk_mode, monitor) = (panel.kiosk_mode().on, panel.display().monitor);
+    // Also where the window cannot be placed: it is closed by nobody then.
+    guard.closed.store(kiosk_mode, Ordering::Relaxed);
+    let whole = kiosk_mode || stand.full_screen;
+    stand.place(&window, Placement { whole, above: kiosk_mode, monitor })
 }
 
 /// While guarded the window stays, whoever asks: Alt+F4, a window manager, a task bar. The panel's *Quit* and the
@@ -71,7 +72,7 @@ pub(crate) fn on_window_event<R: Runtime>(window: &Window<R>, event: &WindowEven
         return;
     }
     if let WindowEvent::CloseRequested { api, .. } = event
-        && window.state::<Guard>().is_on()
+        && window.state::<Guard>().closed.load(Ordering::Relaxed)
     {
         tracing::info!("something asked to close the window; kiosk mode is left by the PIN alone");
         api.prevent_close();
@@ -79,11 +80,6 @@ pub(crate) fn on_window_event<R: Runtime>(window: &Window<R>, event: &WindowEven
 }
 
 impl Stand {
-    fn wanted(&self, kiosk_mode: bool, monitor: Option<String>) -> Placement {
-        let guarded = kiosk_mode || self.kiosk;
-        Placement { whole: guarded || self.full_screen, guarded, monitor }
-    }
-
     fn place<R: Runtime>(&mut self, window: &WebviewWindow<R>, wanted: Placement) -> tauri::Result<()> {
         if wanted == self.now {
             return Ok(());
@@ -97,7 +93,7 @@ impl Stand {
         } else if was && !is {
             shrink(window, self.before.take())?;
         }
-        window.set_always_on_top(wanted.guarded)?;
+        window.set_always_on_top(wanted.above)?;
         // The last to be told, because it is what the next call compares with.
         self.now = wanted;
         Ok(())

@@ -19,17 +19,8 @@ const TITLE: &str = "Copresence Kiosk";
 /// Less cannot be drawn on.
 const SMALLEST: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
 
-/// What the command line says about the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Start {
-    /// The whole screen, without decorations.
-    pub(crate) full_screen: bool,
-    /// Kiosk mode, whatever the settings say.
-    pub(crate) kiosk: bool,
-}
-
-/// Opens the window as the command line wants it; [`apply`] makes of it what the operator set.
-pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, start: Start) -> tauri::Result<()> {
+/// Opens the window. [`apply`] gives it its place, which is always the whole screen when the command line wants that.
+pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::Result<()> {
     // Where `cargo xtask dev` serves the page from a server of its own, its author may look into it.
     let server = app.config().build.dev_url.clone();
     let developing = server.is_some();
@@ -51,5 +42,6 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, start: Start) -> tauri::Resul
         .build()?;
     page::harden(&window, developing)?;
     app.state::<Heart>().watch(&window)?;
-    app.state::<Guard>().begin(&window, start)
+    app.state::<Guard>().begin(full_screen);
+    Ok(())
 }

@@ -64,7 +64,7 @@ voice: boolean,
  */
 keep_hours: number | null, 
 /**
- * Whether the window is guarded: full screen, and left by the PIN alone.
+ * Whether the window is guarded now: full screen, and left by the PIN alone.
  */
 kiosk_mode: boolean, 
 /**
@@ -332,6 +332,10 @@ keychain: Problem | null,
  */
 sandbox: SandboxView | null, 
 /**
+ * Whether the window is guarded, and by what.
+ */
+kiosk_mode: KioskModeView, 
+/**
  * How the window looks and speaks.
  */
 display: DisplaySettings, 
@@ -450,11 +454,21 @@ when: string,
  */
 struck: number, };
 
-export type DisplaySettings = { 
+export type KioskModeView = { 
 /**
- * Full screen, guarded, left by the PIN alone.
+ * Whether it is in force now, whatever turned it on.
  */
-kiosk_mode: boolean, 
+on: boolean, 
+/**
+ * Whether the settings say so.
+ */
+set: boolean, 
+/**
+ * Whether the program was started with `--kiosk`: then each such start begins in kiosk mode, whatever is set.
+ */
+by_flag: boolean, };
+
+export type DisplaySettings = { 
 /**
  * The monitor's name; none for the first.
  */
@@ -537,6 +551,10 @@ fault: string,
 every: boolean, } | { "kind": "end_faults" } | { "kind": "let_phones_in", 
 /**
  * Whether they do.
+ */
+on: boolean, } | { "kind": "set_kiosk_mode", 
+/**
+ * Whether it is on.
  */
 on: boolean, } | { "kind": "set_display", 
 /**

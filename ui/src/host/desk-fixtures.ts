@@ -24,7 +24,6 @@ export function refusal(code: string, operator: string, hint: string): Problem {
 }
 
 export const display: DisplaySettings = {
-  kiosk_mode: false,
   monitor: null,
   language: null,
   idle_seconds: 90,
@@ -94,6 +93,7 @@ export const panel: PanelView = {
   ],
   keychain: null,
   sandbox,
+  kiosk_mode: { on: false, set: false, by_flag: false },
   display,
   monitors: [
     { name: 'HDMI-A-1', width: 3840, height: 2160 },

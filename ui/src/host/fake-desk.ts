@@ -328,6 +328,9 @@ export class FakeDesk implements Desk {
         if (sandbox) sandbox.phones_at = at;
         return;
       }
+      case 'set_kiosk_mode':
+        view.kiosk_mode = { ...view.kiosk_mode, on: act.on, set: act.on };
+        return;
       case 'set_display':
         view.display = act.display;
         return;

@@ -12,6 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use image::{ImageFormat, ImageReader, Limits};
 use secrecy::SecretString;
 use std::io::Cursor;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::{HostFile, StoreError, VisitId};
 use visit::Moment;
@@ -28,7 +29,7 @@ const SPEEDS: std::ops::RangeInclusive<f64> = 0.1..=1000.0;
 pub enum Next {
     /// Shows the panel as it is then.
     Show,
-    /// Makes of the window what the display's settings say, then shows the panel.
+    /// Makes of the window what was set of it, then shows the panel.
     Display,
     /// Ends the program in good order.
     Quit,
@@ -87,6 +88,13 @@ impl Panel {
                 Ok(())
             })?,
             PanelAct::LetPhonesIn { on } => self.let_phones_in(on)?,
+            PanelAct::SetKioskMode { on } => {
+                self.keep(|settings| settings.kiosk_mode = on)?;
+                // From here on the one at the panel is right, not the command line.
+                self.0.flag.holds.store(false, Ordering::Relaxed);
+                self.show_booth();
+                return Ok(Next::Display);
+            }
             PanelAct::SetDisplay { display } => {
                 self.set_display(display)?;
                 return Ok(Next::Display);

@@ -22,9 +22,10 @@ use crate::app::Kiosk;
 use crate::health;
 use crate::problem::problem;
 use crate::stage::for_people;
-use crate::view::panel::{DisplaySettings, HealthView, MonitorView, PanelView, PastVisit};
+use crate::view::panel::{DisplaySettings, HealthView, KioskModeView, MonitorView, PanelView, PastVisit};
 use crate::view::{BoothView, Problem};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::HostFile;
@@ -46,8 +47,17 @@ struct Inner {
     /// Where the web view gets files.
     asset_base: String,
     wish: Mutex<Wish>,
+    flag: Flag,
     /// Held while something is changed: one at a time.
     acting: tokio::sync::Mutex<()>,
+}
+
+/// The wish of the command line for kiosk mode, whatever is set.
+#[derive(Default)]
+struct Flag {
+    given: AtomicBool,
+    /// Until somebody behind the PIN says how it is to be.
+    holds: AtomicBool,
 }
 
 /// What the operator wants to be in use, and what stands in the way.
@@ -69,7 +79,16 @@ impl Panel {
     ) -> Self {
         let wish = Mutex::new(Wish { profile, closed });
         let acting = tokio::sync::Mutex::default();
-        let panel = Self(Arc::new(Inner { kiosk, gate, file, sources, asset_base, wish, acting }));
+        let panel = Self(Arc::new(Inner {
+            kiosk,
+            gate,
+            file,
+            sources,
+            asset_base,
+            wish,
+            flag: Flag::default(),
+            acting,
+        }));
         panel.show_booth();
         panel
     }
@@ -112,6 +131,24 @@ impl Panel {
     pub fn display(&self) -> DisplaySettings {
         let display = self.0.file.get().display;
         DisplaySettings { logo: self.logo().is_some(), ..display }
+    }
+
+    /// Kiosk mode as it is in force.
+    pub fn kiosk_mode(&self) -> KioskModeView {
+        let Inner { file, flag, .. } = &*self.0;
+        let set = file.get().kiosk_mode;
+        KioskModeView {
+            on: set || flag.holds.load(Ordering::Relaxed),
+            set,
+            by_flag: flag.given.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Kiosk mode from the start, as the command line wants it, until somebody behind the PIN turns it off.
+    pub fn start_in_kiosk_mode(&self) {
+        self.0.flag.given.store(true, Ordering::Relaxed);
+        self.0.flag.holds.store(true, Ordering::Relaxed);
+        self.show_booth();
     }
 
     /// Everything that the booth depends on, looked at now; some seconds at worst.
@@ -200,7 +237,7 @@ impl Panel {
             idle_seconds: display.idle_seconds,
             voice: display.voice,
             keep_hours,
-            kiosk_mode: display.kiosk_mode,
+            kiosk_mode: self.kiosk_mode().on,
             closed: self.wish().closed.clone(),
         };
         self.0.kiosk.set_booth(booth, display.consent);
@@ -224,6 +261,7 @@ impl Panel {
             credentials,
             keychain,
             sandbox,
+            kiosk_mode: self.kiosk_mode(),
             display: self.display(),
             monitors,
             languages: LANGUAGES.map(str::to_owned).to_vec(),

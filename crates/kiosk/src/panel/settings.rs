@@ -28,6 +28,8 @@ pub struct Settings {
     pub phones: bool,
     /// Hours that the files of a visit are kept: 0 until the visitor leaves, none for ever.
     pub keep_hours: Option<u32>,
+    /// Whether the program starts in kiosk mode. The command line may want it beside.
+    pub kiosk_mode: bool,
     /// How the window looks and speaks. Its `logo` says nothing here: the file does.
     pub display: DisplaySettings,
 }
@@ -40,8 +42,8 @@ impl Default for Settings {
             profile: None,
             phones: false,
             keep_hours: None,
+            kiosk_mode: false,
             display: DisplaySettings {
-                kiosk_mode: false,
                 monitor: None,
                 language: None,
                 idle_seconds: 90,
@@ -181,25 +183,30 @@ impl Reader {
             (hash, pin.take("wrong"))
         });
         let (pin, wrong_pins) = pin.unwrap_or_default();
-        let display = self.below("display", |display| DisplaySettings {
-            kiosk_mode: display.take("kiosk_mode").unwrap_or(defaults.display.kiosk_mode),
-            monitor: display.take("monitor"),
-            language: display.take("language"),
-            idle_seconds: display
-                .take_if("idle_seconds", |seconds| IDLE_SECONDS.contains(seconds))
-                .unwrap_or(defaults.display.idle_seconds),
-            attract_text: display.take("attract_text"),
-            consent: display.take("consent"),
-            voice: display.take("voice").unwrap_or(defaults.display.voice),
-            logo: false,
+        let display = self.below("display", |display| {
+            let kiosk_mode = display.take("kiosk_mode").unwrap_or(defaults.kiosk_mode);
+            let settings = DisplaySettings {
+                monitor: display.take("monitor"),
+                language: display.take("language"),
+                idle_seconds: display
+                    .take_if("idle_seconds", |seconds| IDLE_SECONDS.contains(seconds))
+                    .unwrap_or(defaults.display.idle_seconds),
+                attract_text: display.take("attract_text"),
+                consent: display.take("consent"),
+                voice: display.take("voice").unwrap_or(defaults.display.voice),
+                logo: false,
+            };
+            (kiosk_mode, settings)
         });
+        let (kiosk_mode, display) = display.unwrap_or((defaults.kiosk_mode, defaults.display));
         Settings {
             pin,
             wrong_pins: wrong_pins.unwrap_or(0),
             profile: self.take("profile"),
             phones: self.take("phones").unwrap_or(defaults.phones),
             keep_hours: self.take("keep_hours"),
-            display: display.unwrap_or(defaults.display),
+            kiosk_mode,
+            display,
         }
     }
 
@@ -238,7 +245,7 @@ fn write(settings: &Settings, table: &mut Table) {
     put(pin, "hash", settings.pin.as_ref().map(|pin| pin.as_str().into()));
     put(pin, "wrong", Some(i64::from(settings.wrong_pins).into()));
     let display = sub_table(table, "display");
-    put(display, "kiosk_mode", Some(settings.display.kiosk_mode.into()));
+    put(display, "kiosk_mode", Some(settings.kiosk_mode.into()));
     put(display, "monitor", text(&settings.display.monitor));
     put(display, "language", text(&settings.display.language));
     put(display, "idle_seconds", Some(i64::from(settings.display.idle_seconds).into()));
@@ -362,9 +369,8 @@ mod tests {
 
     fn some_settings() -> impl Strategy<Value = Settings> {
         let text = || proptest::option::of("[ -~äß\n\"']{0,40}");
-        let display = (any::<bool>(), text(), text(), IDLE_SECONDS, text(), text(), any::<bool>()).prop_map(
-            |(kiosk_mode, monitor, language, idle_seconds, attract_text, consent, voice)| DisplaySettings {
-                kiosk_mode,
+        let display = (text(), text(), IDLE_SECONDS, text(), text(), any::<bool>()).prop_map(
+            |(monitor, language, idle_seconds, attract_text, consent, voice)| DisplaySettings {
                 monitor,
                 language,
                 idle_seconds,
@@ -374,16 +380,16 @@ mod tests {
                 logo: false,
             },
         );
-        (any::<u32>(), text(), any::<bool>(), any::<Option<u32>>(), display).prop_map(
-            |(wrong_pins, profile, phones, keep_hours, display)| Settings {
-                pin: None,
-                wrong_pins,
-                profile,
-                phones,
-                keep_hours,
-                display,
-            },
-        )
+        let whole = (any::<u32>(), text(), any::<bool>(), any::<Option<u32>>(), any::<bool>(), display);
+        whole.prop_map(|(wrong_pins, profile, phones, keep_hours, kiosk_mode, display)| Settings {
+            pin: None,
+            wrong_pins,
+            profile,
+            phones,
+            keep_hours,
+            kiosk_mode,
+            display,
+        })
     }
 
     proptest! {

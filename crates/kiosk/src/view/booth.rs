@@ -20,7 +20,7 @@ pub struct BoothView {
     pub voice: bool,
     /// How long the files of a visit are kept: hours, 0 until the visitor leaves, none for ever.
     pub keep_hours: Option<u32>,
-    /// Whether the window is guarded: full screen, and left by the PIN alone.
+    /// Whether the window is guarded now: full screen, and left by the PIN alone.
     pub kiosk_mode: bool,
     /// Why no visit can begin now. Visitors are told so, and the operator what to do.
     pub closed: Option<Problem>,

@@ -38,6 +38,8 @@ pub struct PanelView {
     pub keychain: Option<Problem>,
     /// What can be set of the sandbox, when that is the backend.
     pub sandbox: Option<SandboxView>,
+    /// Whether the window is guarded, and by what.
+    pub kiosk_mode: KioskModeView,
     /// How the window looks and speaks.
     pub display: DisplaySettings,
     /// What `display.monitor` may say.
@@ -119,11 +121,20 @@ pub struct FaultView {
     pub struck: u32,
 }
 
+/// Kiosk mode: full screen, guarded, left by the PIN alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+pub struct KioskModeView {
+    /// Whether it is in force now, whatever turned it on.
+    pub on: bool,
+    /// Whether the settings say so.
+    pub set: bool,
+    /// Whether the program was started with `--kiosk`: then each such start begins in kiosk mode, whatever is set.
+    pub by_flag: bool,
+}
+
 /// How the window looks and speaks. Whole when read and when set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct DisplaySettings {
-    /// Full screen, guarded, left by the PIN alone.
-    pub kiosk_mode: bool,
     /// The monitor's name; none for the first.
     pub monitor: Option<String>,
     /// The language in which a new visitor is met; none follows the system.
@@ -199,6 +210,11 @@ pub enum PanelAct {
     /// Whether phones on this network reach the sandbox.
     LetPhonesIn {
         /// Whether they do.
+        on: bool,
+    },
+    /// Kiosk mode, from now on and at the next start.
+    SetKioskMode {
+        /// Whether it is on.
         on: bool,
     },
     /// How the window looks and speaks.

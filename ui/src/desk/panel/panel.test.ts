@@ -181,7 +181,6 @@ describe('Sandbox', () => {
 
 describe('Display', () => {
   it.each<[string, string, object]>([
-    ['kiosk-on', 'kiosk', { kiosk_mode: true }],
     ['monitor-eDP-1', 'monitor', { monitor: 'eDP-1' }],
     ['language-choice-de', 'language', { language: 'de' }],
     ['idle-seconds-120', 'idle', { idle_seconds: 120 }],
@@ -193,6 +192,39 @@ describe('Display', () => {
     await waitFor(() => expect(told(field)).not.toBe(''));
     expect(desk.acts).toEqual([{ kind: 'set_display', display: { ...before, ...change } }]);
     expect(at(id).getAttribute('aria-pressed')).toBe('true');
+  });
+
+  it('guards the window, and lets it go', async () => {
+    const { desk } = await openDesk(() => {}, 'display');
+    await fireEvent.click(at('kiosk-on'));
+    await waitFor(() => expect(told('kiosk')).toBe(W.display.kioskOn));
+    expect(at('kiosk-on').getAttribute('aria-pressed')).toBe('true');
+    expect(screen.queryByTestId('kiosk-flag')).toBeNull();
+    await fireEvent.click(at('kiosk-off'));
+    await waitFor(() => expect(told('kiosk')).toBe(W.display.kioskOff));
+    expect(desk.acts.map((act) => act.kind === 'set_kiosk_mode' && act.on)).toEqual([true, false]);
+  });
+
+  it('shows the kiosk mode that is in force, and that the command line wants it', async () => {
+    const byFlag = { on: true, set: false, by_flag: true };
+    const { desk } = await openDesk((of) => (of.view.kiosk_mode = byFlag), 'display');
+    expect(at('kiosk-on').getAttribute('aria-pressed')).toBe('true');
+    expect(at('kiosk-flag').textContent).toBe(W.display.kioskFlag.replaceAll('`', ''));
+    await fireEvent.click(at('kiosk-off'));
+    await waitFor(() => expect(at('kiosk-off').getAttribute('aria-pressed')).toBe('true'));
+    expect(at('kiosk-flag').textContent).toBe(W.display.kioskFlagOff.replaceAll('`', ''));
+    expect(screen.queryByTestId('kiosk-keep')).toBeNull();
+    await fireEvent.click(at('kiosk-on'));
+    await waitFor(() => expect(screen.queryByTestId('kiosk-flag')).toBeNull());
+    expect(desk.view.kiosk_mode).toEqual({ on: true, set: true, by_flag: true });
+  });
+
+  it('sets the kiosk mode of this run for the next, too', async () => {
+    const byFlag = { on: true, set: false, by_flag: true };
+    const { desk } = await openDesk((of) => (of.view.kiosk_mode = byFlag), 'display');
+    await fireEvent.click(at('kiosk-keep'));
+    await waitFor(() => expect(screen.queryByTestId('kiosk-flag')).toBeNull());
+    expect(desk.acts).toEqual([{ kind: 'set_kiosk_mode', on: true }]);
   });
 
   it('keeps texts, and takes an empty one away', async () => {
