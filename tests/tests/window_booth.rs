@@ -11,7 +11,6 @@ use sandbox::Scenario;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use thirtyfour::prelude::*;
 
 const PIN: &str = "2468";
 const CONSENT: &str = "We keep your avatar until you leave this stand.";
@@ -22,10 +21,10 @@ async fn an_operator_sets_a_booth_up_and_visitors_leave_nothing_behind() -> Resu
     let plan = Plan { credentials: false, ..Plan::default() };
     let booth = Booth::open(&kiosk(), &logs("booth"), plan).await?;
     booth.app.see("[data-testid=closed][data-code=credentials_missing]", SOON).await?;
-    chapter("the first PIN", the_first_pin(&booth)).await?;
+    chapter("the first PIN", booth.set_first_pin(PIN)).await?;
     chapter("credentials", credentials_into_the_keychain(&booth)).await?;
     chapter("consent and retention", consent_and_retention(&booth)).await?;
-    chapter("leaving the desk", leave_the_desk(&booth)).await?;
+    chapter("leaving the desk", booth.leave_desk()).await?;
     booth.app.see("[data-testid=start]", SOON).await?;
 
     chapter("a visitor agrees", a_visitor_agrees_and_leaves_nothing(&booth)).await?;
@@ -38,19 +37,6 @@ async fn an_operator_sets_a_booth_up_and_visitors_leave_nothing_behind() -> Resu
 /// Says in which part of the story something went wrong: a driver's own errors are short.
 async fn chapter(name: &str, story: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
     story.await.map_err(|error| format!("{name}: {error}").into())
-}
-
-async fn the_first_pin(booth: &Booth) -> Result<(), Trouble> {
-    booth.app.type_keys(Key::F10).await?;
-    booth.app.see("[data-testid=pad]", SOON).await?;
-    enter(booth, PIN).await?;
-    enter(booth, PIN).await?;
-    booth.app.see("[data-testid=section]", SOON).await.map(drop)
-}
-
-async fn enter(booth: &Booth, pin: &str) -> Result<(), Trouble> {
-    booth.app.type_keys(pin).await?;
-    booth.app.type_keys(Key::Enter).await
 }
 
 async fn credentials_into_the_keychain(booth: &Booth) -> Result<(), Trouble> {
@@ -100,11 +86,6 @@ async fn consent_and_retention(booth: &Booth) -> Result<(), Trouble> {
     booth.app.see("[data-testid=keep-0][aria-pressed=true]", SOON).await.map(drop)
 }
 
-async fn leave_the_desk(booth: &Booth) -> Result<(), Trouble> {
-    booth.app.press("[data-testid=leave]", SOON).await?;
-    booth.see_screen("attract").await
-}
-
 /// Through consent and code to the reveal.
 async fn revealed(booth: &Booth) -> Result<(), Trouble> {
     booth.see_screen("attract").await?;
@@ -131,28 +112,26 @@ async fn a_visitor_agrees_and_leaves_nothing(booth: &Booth) -> Result<(), Troubl
 }
 
 async fn a_wrong_pin_and_a_reload_open_nothing(booth: &Booth) -> Result<(), Trouble> {
-    booth.app.type_keys(Key::F10).await?;
-    booth.app.see("[data-testid=pad]", SOON).await?;
-    enter(booth, "1357").await?;
+    booth.ask_for_desk().await?;
+    booth.enter("1357").await?;
     booth.app.see("[data-testid=pad] .field.wrong", SOON).await?;
     let asked = "const done = arguments[arguments.length - 1];
         window.__TAURI_INTERNALS__.invoke('panel').then(() => done('open'), problem => done(problem.code));";
     let refused: Value = booth.app.page().execute_async(asked, vec![]).await?.convert()?;
     assert_eq!(refused, "panel_locked", "the door stands in the program, not in the page");
-    enter(booth, PIN).await?;
+    booth.enter(PIN).await?;
     booth.app.see("[data-testid=section]", SOON).await?;
     booth.app.page().refresh().await?;
     booth.see_screen("attract").await?;
-    booth.app.type_keys(Key::F10).await?;
-    booth.app.see("[data-testid=pad]", SOON).await?;
+    booth.ask_for_desk().await?;
     let refused: Value = booth.app.page().execute_async(asked, vec![]).await?.convert()?;
     assert_eq!(refused, "panel_locked", "whoever loads the page anew is not let in");
-    enter(booth, PIN).await?;
+    booth.enter(PIN).await?;
     // From here on files are kept, so that only being forgotten removes them.
     booth.app.press("[data-testid=section-retention]", SOON).await?;
     booth.app.press("[data-testid=keep-none]", SOON).await?;
     booth.app.see("[data-testid=keep-none][aria-pressed=true]", SOON).await?;
-    leave_the_desk(booth).await
+    booth.leave_desk().await
 }
 
 async fn a_visitor_is_forgotten(booth: &Booth) -> Result<(), Trouble> {
@@ -172,13 +151,11 @@ async fn a_visitor_is_forgotten(booth: &Booth) -> Result<(), Trouble> {
 
 /// A face stands on the screen and nobody before it: a warning, then the next visitor's screen, and no file.
 async fn nobody_is_there_any_more(booth: &Booth) -> Result<(), Trouble> {
-    booth.app.type_keys(Key::F10).await?;
-    booth.app.see("[data-testid=pad]", SOON).await?;
-    enter(booth, PIN).await?;
+    booth.open_desk(PIN).await?;
     booth.app.press("[data-testid=section-retention]", SOON).await?;
     booth.app.press("[data-testid=keep-0]", SOON).await?;
     booth.app.see("[data-testid=keep-0][aria-pressed=true]", SOON).await?;
-    leave_the_desk(booth).await?;
+    booth.leave_desk().await?;
     revealed(booth).await?;
     // The page's steady clock runs ahead: nobody waits here for what a visitor waits for.
     let ahead =
@@ -197,9 +174,7 @@ async fn nobody_is_there_any_more(booth: &Booth) -> Result<(), Trouble> {
 }
 
 async fn quit(booth: Booth) -> Result<(), Trouble> {
-    booth.app.type_keys(Key::F10).await?;
-    booth.app.see("[data-testid=pad]", SOON).await?;
-    enter(&booth, PIN).await?;
+    booth.open_desk(PIN).await?;
     booth.app.press("[data-testid=section-history]", SOON).await?;
     booth.app.see("[data-testid=history-count]", SOON).await?;
     booth.app.press("[data-testid=section-access]", SOON).await?;

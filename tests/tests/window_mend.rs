@@ -27,6 +27,8 @@ const PATIENT: Plan<'_> = Plan {
 timeout = \"10m\"",
     // Pictures of the same screen are alike then.
     motion: false,
+    managed: true,
+    monitors: &[],
 };
 
 /// From the first screen to one on which a phone is awaited, and on: the fifth death within a minute is one too many.

@@ -57,6 +57,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
                 "window_mend",
                 "--test",
                 "window_booth",
+                "--test",
+                "window_kiosk",
             ]);
             test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
             test.env("COPRESENCE_KIOSK", project::app());

@@ -1,6 +1,7 @@
 //! The app at a backend that the test holds in its hands: an API like the vendor's on a port of this process, with
 //! its faults, its clock and its phone.
 
+use super::manager::Manager;
 use super::program::Program;
 use super::{App, Desk, Screen, Trouble};
 use sandbox::{AvatarChoice, ClockMove, Force, Scenario, Server, Settings, faults};
@@ -26,6 +27,7 @@ pub struct Backend {
 pub struct Booth {
     /// The app's window.
     pub app: App,
+    _manager: Option<Manager>,
     /// Where it appears.
     pub screen: Screen,
     /// Home, bus, keychain.
@@ -38,7 +40,7 @@ pub struct Booth {
 pub struct Bare {
     program: PathBuf,
     app: Program,
-    _manager: Program,
+    _manager: Manager,
     /// Where it appears.
     pub screen: Screen,
     /// Home, bus, keychain.
@@ -57,11 +59,31 @@ pub struct Plan<'a> {
     pub profile: &'a str,
     /// Whether things move on the screen; people can ask their desktop that they do not.
     pub motion: bool,
+    /// Whether a window manager is there. Booths mostly have none.
+    pub managed: bool,
+    /// The monitors from left to right, if there is not just the one: name, width, height. Only the last is seen.
+    pub monitors: &'a [(&'a str, u32, u32)],
 }
 
 impl Default for Plan<'_> {
     fn default() -> Self {
-        Self { args: &["--full-screen"], credentials: true, profile: "patience = \"3s\"", motion: true }
+        Self {
+            args: &["--full-screen"],
+            credentials: true,
+            profile: "patience = \"3s\"",
+            motion: true,
+            managed: false,
+            monitors: &[],
+        }
+    }
+}
+
+impl Plan<'_> {
+    fn screen(&self, desk: &Desk) -> Result<Screen, Trouble> {
+        match self.monitors {
+            [] => Screen::switch_on(desk, "screen", 1280, 720),
+            monitors => Screen::switch_on_beside(desk, "screen", monitors),
+        }
     }
 }
 
@@ -154,7 +176,8 @@ impl Booth {
     /// Sets it up; `program` is the app, and what the programs print goes to `logs`.
     pub async fn open(program: &Path, logs: &Path, plan: Plan<'_>) -> Result<Self, Trouble> {
         let desk = Desk::set_up(logs)?;
-        let screen = Screen::switch_on(&desk, "screen", 1280, 720)?;
+        let screen = plan.screen(&desk)?;
+        let manager = plan.managed.then(|| Manager::start(&desk, &screen)).transpose()?;
         if !plan.motion {
             desk.without_motion()?;
         }
@@ -162,7 +185,7 @@ impl Booth {
         let args = backend.arguments(&desk, plan)?;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let app = App::start(&desk, &screen, program, &args, Backend::environment(plan)).await?;
-        Ok(Self { app, screen, desk, backend })
+        Ok(Self { app, _manager: manager, screen, desk, backend })
     }
 
     /// Waits for a screen of the visitor, by its kind.
@@ -186,6 +209,11 @@ impl Booth {
             return Ok(());
         }
         Err(format!("{kind} said “{before}” before it was loaded anew, and “{after}” after").into())
+    }
+
+    /// How often the app has said something on its log.
+    pub fn said(&self, words: &str) -> Result<usize, Trouble> {
+        said(&self.desk, words)
     }
 
     /// Waits until something is so, which `what` names.
@@ -222,20 +250,12 @@ impl Bare {
     /// Sets it up; `program` is the app, and what the programs print goes to `logs`.
     pub async fn open(program: &Path, logs: &Path, plan: Plan<'_>) -> Result<Self, Trouble> {
         let desk = Desk::set_up(logs)?;
-        let screen = Screen::switch_on(&desk, "screen", 1280, 720)?;
+        let screen = plan.screen(&desk)?;
         let backend = Backend::start().await?;
-        let mut manager = desk.command("openbox");
-        manager.args(["--sm-disable"]).env("DISPLAY", screen.display());
-        let mut manager = Program::start("manager", &mut manager, desk.logs())?;
+        let manager = Manager::start(&desk, &screen)?;
         if !plan.motion {
             desk.without_motion()?;
         }
-        let root = || {
-            let mut ask = desk.command("xprop");
-            ask.args(["-root", "_NET_SUPPORTING_WM_CHECK"]).env("DISPLAY", screen.display());
-            ask.output().is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("window id"))
-        };
-        manager.await_ready(root)?;
         let mut app = desk.command(program);
         app.args(backend.arguments(&desk, plan)?).envs(Backend::environment(plan).iter().copied());
         app.env("DISPLAY", screen.display());
@@ -259,15 +279,12 @@ impl Bare {
 
     /// How often the app has said something on its log.
     pub fn said(&self, words: &str) -> Result<usize, Trouble> {
-        Ok(fs::read_to_string(self.desk.logs().join("app.log"))?.matches(words).count())
+        said(&self.desk, words)
     }
 
     /// Presses keys on the machine's keyboard, as in `Return` or `alt+F4`.
     pub fn press(&self, keys: &str) -> Result<(), Trouble> {
-        let mut hand = self.desk.command("xdotool");
-        let pressed =
-            hand.args(["key", "--clearmodifiers", keys]).env("DISPLAY", self.screen.display()).status()?;
-        if pressed.success() { Ok(()) } else { Err(format!("xdotool key {keys}: {pressed}").into()) }
+        self.screen.press(&self.desk, keys)
     }
 
     /// Whether the app still runs.
@@ -304,6 +321,10 @@ impl Deref for Bare {
     fn deref(&self) -> &Backend {
         &self.backend
     }
+}
+
+fn said(desk: &Desk, words: &str) -> Result<usize, Trouble> {
+    Ok(fs::read_to_string(desk.logs().join("app.log"))?.matches(words).count())
 }
 
 fn nothing_left(desk: &Desk) -> Result<(), Trouble> {

@@ -144,6 +144,29 @@ impl Screen {
         Ok(Self { _server: server, display: format!(":{number}"), width, height })
     }
 
+    /// Switches on several monitors, the first at the left: name, width, height. They are one screen to programs that
+    /// do not ask. The server has one output, which shows the last of them, and GTK knows of no monitor without one;
+    /// so programs can be put on that one alone, and the others are what they must keep off.
+    pub fn switch_on_beside(desk: &Desk, name: &str, monitors: &[(&str, u32, u32)]) -> Result<Self, Trouble> {
+        let width = monitors.iter().map(|(_, width, _)| width).sum();
+        let height = monitors.iter().map(|(_, _, height)| *height).max().ok_or("no monitor")?;
+        let screen = Self::switch_on(desk, name, width, height)?;
+        let mut left = 0;
+        for (index, (name, width, height)) in monitors.iter().enumerate() {
+            let mut set = desk.command("xrandr");
+            // Millimetres are a fiction.
+            let place = format!("{width}/300x{height}/200+{left}+0");
+            let output = if index + 1 == monitors.len() { "screen" } else { "none" };
+            set.args(["--setmonitor", name, &place, output]);
+            let set = set.env("DISPLAY", screen.display()).output()?;
+            if !set.status.success() {
+                return Err(format!("xrandr: {}", String::from_utf8_lossy(&set.stderr)).into());
+            }
+            left += width;
+        }
+        Ok(screen)
+    }
+
     /// How wide it is, in pixels.
     pub fn width(&self) -> u32 {
         self.width

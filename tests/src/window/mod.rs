@@ -7,6 +7,8 @@ mod booth;
 mod browser;
 mod desk;
 mod hands;
+mod manager;
+mod panel;
 mod pictures;
 pub mod processes;
 mod program;
@@ -14,6 +16,7 @@ mod program;
 pub use booth::{Backend, Bare, Booth, Plan, SOON};
 pub use browser::{App, Browser, Phone};
 pub use desk::{Desk, Screen};
+pub use manager::Seen;
 pub use pictures::{Part, colours, decode_qr, likeness, photograph};
 
 /// Why the test's own machinery, not the product, failed: what was tried, and what came of it.
