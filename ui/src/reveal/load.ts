@@ -1,6 +1,7 @@
 // Reads an avatar's file without holding the screen: taken apart in place, and copied piece by piece as it is needed.
 import type { Object3D } from 'three';
 import { GLTFLoader, type GLTFLoaderPlugin } from 'three/addons/loaders/GLTFLoader.js';
+import { bodyOf } from './body';
 import { MOVED } from './expression';
 import { bytesOf, type Glb, openGlb } from './gltf';
 import { lighten } from './lighten';
@@ -17,8 +18,7 @@ export interface Loaded {
 export async function load(url: string, signal: AbortSignal): Promise<Loaded> {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`the avatar’s file was not served: ${response.status}`);
-  const file = await response.arrayBuffer();
-  signal.throwIfAborted();
+  const file = await bodyOf(response, signal);
   const glb = openGlb(file);
   const loader = new GLTFLoader().register(() => new InPlace(glb));
   // The loader takes a document as an object too, though its types do not say so.

@@ -8,6 +8,7 @@ import {
   Texture,
   type WebGLRenderer,
 } from 'three';
+import { breath } from './breath';
 
 /** No texture is drawn larger than this on any screen: more would only fill the card. */
 export const LARGEST = 2048;
@@ -85,16 +86,5 @@ function ended(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
     else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
-
-/** Until the screen has had its turn. A window that is not shown has none, but time goes on. */
-function breath(): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, 100);
-    requestAnimationFrame(() => {
-      clearTimeout(timer);
-      setTimeout(resolve);
-    });
   });
 }
