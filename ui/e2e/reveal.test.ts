@@ -50,8 +50,7 @@ describe('twenty reveals', () => {
     expect(await page.locator('canvas').count()).toBe(0);
     expect(faults).toEqual([]);
     await page.close();
-    // Each compiles its light anew, which a simulated card does slowly.
-  }, 400_000);
+  }, 200_000);
 });
 
 describe('without a graphics card', () => {

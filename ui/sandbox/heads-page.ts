@@ -12,7 +12,8 @@ import {
   WebGLRenderer,
 } from 'three';
 import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
-import { lamps, softBoxes } from '../src/reveal/studio';
+import { softBoxes } from '../src/reveal/soft-boxes';
+import { lamps } from '../src/reveal/studio';
 
 /** One picture: a file, how the head is turned (degrees), its blendshapes, what stands under it. */
 export interface Shot {
@@ -31,7 +32,7 @@ declare global {
 const renderer = new WebGLRenderer({ antialias: true, preserveDrawingBuffer: true });
 renderer.toneMapping = ACESFilmicToneMapping;
 renderer.toneMappingExposure = 0.95;
-const boxes = softBoxes(renderer);
+const light = softBoxes();
 const known = new Map<string, Object3D>();
 
 async function head(file: string): Promise<Object3D> {
@@ -59,7 +60,7 @@ window.drawHeads = async (shots, columns, width, height) => {
     const model = await head(shot.file);
     const scene = new Scene();
     scene.background = new Color('#1a2038');
-    scene.environment = boxes.texture;
+    scene.environment = await light;
     scene.environmentIntensity = 0.55;
     const turntable = new Group();
     turntable.add(model);

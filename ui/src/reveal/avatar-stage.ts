@@ -7,6 +7,7 @@ import {
   type Object3D,
   PerspectiveCamera,
   Scene,
+  type Texture,
   Vector3,
   WebGLRenderer,
 } from 'three';
@@ -16,8 +17,9 @@ import { type Loaded, load } from './load';
 import { ENTERING, glided, type Orbit, turned } from './orbit';
 import { Pace } from './pace';
 import { carriedOut, settle } from './settle';
+import { softBoxes } from './soft-boxes';
 import type { Statistics } from './statistics';
-import { contactShadow, lamps, softBoxes } from './studio';
+import { contactShadow, lamps } from './studio';
 
 /** An avatar that is being shown. */
 export interface AvatarStage {
@@ -61,10 +63,16 @@ export async function openAvatarStage(
   const ended = AbortSignal.any([signal, gone.signal]);
   const begun = performance.now();
   let loaded: Loaded | null = null;
+  let light: Texture | null = null;
   try {
+    light = await softBoxes(ended);
     loaded = await load(url, ended);
     ended.throwIfAborted();
-    const shown = await present(canvas, renderer, loaded.model, { reducedMotion, signal: ended, onLost });
+    const shown = await present(canvas, renderer, loaded.model, light, {
+      reducedMotion,
+      signal: ended,
+      onLost,
+    });
     const statistics = {
       ...loaded.counted,
       bytes: loaded.bytes,
@@ -74,6 +82,7 @@ export async function openAvatarStage(
     return { ...shown, statistics };
   } catch (error) {
     if (loaded) disposeModel(loaded.model);
+    light?.dispose();
     renderer.dispose();
     renderer.forceContextLoss();
     throw error;
@@ -84,6 +93,7 @@ async function present(
   canvas: HTMLCanvasElement,
   renderer: WebGLRenderer,
   model: Object3D,
+  light: Texture,
   { reducedMotion, signal, onLost }: StageOptions,
 ): Promise<Omit<AvatarStage, 'statistics'>> {
   const size = normalise(model);
@@ -96,8 +106,7 @@ async function present(
   const shadow = contactShadow();
   shadow.position.y = -size.y / 2 - 0.03;
   shadow.scale.set(size.x * 1.7, Math.max(size.z, size.x * 0.7) * 1.6, 1);
-  const boxes = softBoxes(renderer);
-  scene.environment = boxes.texture;
+  scene.environment = light;
   scene.environmentIntensity = 0.55;
   scene.add(turntable, shadow, lamps());
 
@@ -186,7 +195,6 @@ async function present(
     await carriedOut(renderer, signal);
   } catch (error) {
     disposeModel(scene);
-    boxes.dispose();
     throw error;
   }
   const resized = new ResizeObserver(() => {
@@ -213,7 +221,7 @@ async function present(
       document.removeEventListener('visibilitychange', run);
       letGo();
       disposeModel(scene);
-      boxes.dispose();
+      light.dispose();
       renderer.dispose();
       renderer.forceContextLoss();
     },

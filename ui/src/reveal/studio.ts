@@ -1,7 +1,5 @@
 // The light of a portrait studio: a warm key, a cool fill, a rim that cuts the figure out of the dark.
 import {
-  BackSide,
-  BoxGeometry,
   CanvasTexture,
   DirectionalLight,
   Group,
@@ -9,10 +7,6 @@ import {
   Mesh,
   MeshBasicMaterial,
   PlaneGeometry,
-  PMREMGenerator,
-  Scene,
-  type Texture,
-  type WebGLRenderer,
 } from 'three';
 
 /** The lamps, for a figure about two units high that stands at the origin. */
@@ -28,35 +22,6 @@ export function lamps(): Group {
   kick.position.set(-3.2, 0.8, -2.4);
   group.add(key, fill, rim, kick, new HemisphereLight('#ffe9d2', '#28304f', 0.45));
   return group;
-}
-
-/** What shiny things mirror: a dark room with three soft boxes. The caller disposes of it. */
-export function softBoxes(renderer: WebGLRenderer): { texture: Texture; dispose(): void } {
-  const room = new Scene();
-  const disposables: { dispose(): void }[] = [];
-  const panel = (w: number, h: number, x: number, y: number, z: number, colour: string, power: number) => {
-    const geometry = new PlaneGeometry(w, h);
-    const material = new MeshBasicMaterial({ color: colour });
-    material.color.multiplyScalar(power);
-    const mesh = new Mesh(geometry, material);
-    mesh.position.set(x, y, z);
-    mesh.lookAt(0, 0, 0);
-    room.add(mesh);
-    disposables.push(geometry, material);
-  };
-  const walls = new BoxGeometry(12, 12, 12);
-  const dark = new MeshBasicMaterial({ color: '#1a1c26', side: BackSide });
-  room.add(new Mesh(walls, dark));
-  disposables.push(walls, dark);
-  panel(3.2, 4.2, -4, 3, 3.4, '#ffe6cc', 9);
-  panel(1.6, 4.6, 4.6, 1, 1.5, '#9fbfff', 4);
-  panel(4, 1, 0, 5, -2.5, '#ffc79a', 7);
-  const generator = new PMREMGenerator(renderer);
-  // The boxes are soft: sixty-four pixels a side hold them. Four times as many took a simulated card ten seconds.
-  const target = generator.fromScene(room, 0.05, 0.1, 100, { size: 64 });
-  generator.dispose();
-  for (const thing of disposables) thing.dispose();
-  return { texture: target.texture, dispose: () => target.dispose() };
 }
 
 /** The soft shadow that it stands in. */
