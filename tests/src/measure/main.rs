@@ -21,8 +21,15 @@ const SETTLES: Duration = Duration::from_secs(10);
 async fn main() -> Result<(), Trouble> {
     let mut words = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(program), Some(logs)) = (words.next(), words.next()) else {
-        return Err("measure APP FOLDER: the app's program, and where to keep what it prints".into());
+        return Err("measure APP FOLDER [VISITS]: the app's program, where to keep what it prints, and for how \
+                    many visits its memory alone is followed"
+            .into());
     };
+    if let Some(count) = words.next() {
+        let count = count.to_str().and_then(|count| count.parse().ok()).ok_or("VISITS is a number")?;
+        println!("{}\n", machine());
+        return visits(&program, &logs, count, |visit| visit == 1 || visit % 10 == 0 || visit == count).await;
+    }
     println!("{}\n", machine());
     println!("| what | measured |\n|---|---:|");
     let mut paints = Vec::new();
@@ -36,7 +43,7 @@ async fn main() -> Result<(), Trouble> {
         paints[0],
         paints[STARTS - 1]
     );
-    visits(&program, &logs).await?;
+    visits(&program, &logs, VISITS, |visit| visit == 1 || visit == VISITS).await?;
     for (motion, told) in [(true, "moving"), (false, "*reduce motion*")] {
         let share = idle(&program, &logs, motion).await?;
         println!(
@@ -59,25 +66,37 @@ async fn cold_start(program: &Path, logs: &Path) -> Result<f64, Trouble> {
     Ok(painted - started)
 }
 
-/// Memory after the first visit and after the last, each back at the beginning.
-async fn visits(program: &Path, logs: &Path) -> Result<(), Trouble> {
+/// Memory after the visits that are told of, each back at the beginning.
+async fn visits(
+    program: &Path,
+    logs: &Path,
+    count: usize,
+    told: impl Fn(usize) -> bool,
+) -> Result<(), Trouble> {
     let booth = Booth::open(program, logs, Plan::default()).await?;
     let app = booth.desk.app_process(program)?;
-    for visit in 1..=VISITS {
+    println!("\n| memory (PSS, MB) after | all processes | each |\n|---:|---:|---|");
+    for visit in 1..=count {
         booth.app.press("[data-testid=start]", SOON).await?;
         booth.see_screen("invite").await?;
         booth.scan(Scenario::ExistingAvatar)?;
         booth.see_reveal().await?;
         booth.app.press("[data-testid=again]", SOON).await?;
         booth.see_screen("attract").await?;
-        if visit == 1 || visit == VISITS {
+        if told(visit) {
             tokio::time::sleep(SETTLES).await;
-            #[expect(clippy::cast_precision_loss, reason = "megabytes")]
-            let megabytes = memory(app) as f64 / 1e6;
-            println!("| memory of all its processes (PSS) after {visit} visits | {megabytes:.0} MB |");
+            let all = memory(app);
+            let each: Vec<String> = all.iter().map(|(name, bytes)| format!("{name} {}", mega(*bytes))).collect();
+            let sum = mega(all.iter().map(|(_, bytes)| bytes).sum());
+            println!("| {visit} visits | {sum} | {} |", each.join(", "));
         }
     }
     booth.close().await
+}
+
+/// Whole megabytes.
+fn mega(bytes: u64) -> u64 {
+    (bytes + 500_000) / 1_000_000
 }
 
 /// The share of one core that all its processes take while nobody is there, in per cent.

@@ -196,7 +196,7 @@ impl Booth {
     /// Waits for the reveal, and for the avatar on its stage.
     pub async fn see_reveal(&self) -> Result<(), Trouble> {
         self.app.see("[data-screen=reveal]", Duration::from_mins(2)).await?;
-        self.app.see("[data-testid=stage-canvas][data-ready=true]", Duration::from_mins(2)).await.map(drop)
+        self.app.see("[data-testid=turntable][data-ready=true]", Duration::from_mins(2)).await.map(drop)
     }
 
     /// Waits for a screen, has its page loaded anew, and waits until it is back with the same words at `css`.

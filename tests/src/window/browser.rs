@@ -53,7 +53,8 @@ impl App {
         command.args(["--port", &port.to_string(), "--native-port", &native.to_string()]);
         // The app is started by the driver's driver, and takes all of this from there.
         command.env("DISPLAY", screen.display()).envs(env.iter().copied());
-        let driver = listening("app", &mut command, desk, port)?;
+        // The driver's driver listens before the driver does that it starts, and then refuses the first request.
+        let driver = listening("app", &mut command, desk, &[port, native])?;
         let mut wanted = Capabilities::new();
         wanted.set("browserName", "wry")?;
         wanted.set("tauri:options", serde_json::json!({ "application": program, "args": args }))?;
@@ -95,7 +96,7 @@ impl Phone {
         command.arg(format!("--port={port}")).env("DISPLAY", screen.display());
         // With it, this browser never answers when asked for a picture of a page.
         command.env_remove("WEBKIT_DISABLE_DMABUF_RENDERER");
-        let driver = listening("phone", &mut command, desk, port)?;
+        let driver = listening("phone", &mut command, desk, &[port])?;
         let mut wanted = Capabilities::new();
         wanted.set("browserName", "MiniBrowser")?;
         wanted.set(
@@ -202,9 +203,9 @@ impl Deref for Phone {
     }
 }
 
-fn listening(name: &str, command: &mut Command, desk: &Desk, port: u16) -> Result<Program, Trouble> {
+fn listening(name: &str, command: &mut Command, desk: &Desk, ports: &[u16]) -> Result<Program, Trouble> {
     let mut driver = Program::start(name, command, desk.logs())?;
-    driver.await_ready(|| TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+    driver.await_ready(|| ports.iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok()))?;
     Ok(driver)
 }
 

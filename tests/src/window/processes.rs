@@ -52,12 +52,14 @@ pub fn runs(pid: i32) -> bool {
     state(pid).is_some_and(|state| state != 'Z')
 }
 
-/// All of these and what they started, by their memory: proportional set size in bytes.
-pub fn memory(pid: i32) -> u64 {
+/// A process and what it started, each with its name and its memory: proportional set size in bytes.
+pub fn memory(pid: i32) -> Vec<(String, u64)> {
     let own = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let pss = own.lines().find_map(|line| line.strip_prefix("Pss:"));
     let kib: u64 = pss.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0);
-    kib * 1024 + children(pid).into_iter().map(memory).sum::<u64>()
+    let mut all = vec![(name(pid), kib * 1024)];
+    all.extend(children(pid).into_iter().flat_map(memory));
+    all
 }
 
 /// Processor time of a process and what it started, in clock ticks (hundredths of a second).
