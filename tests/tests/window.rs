@@ -57,7 +57,7 @@ async fn a_visitor_scans_the_code_chooses_an_avatar_and_sees_it() -> Result<(), 
     assert!(places.is_sorted(), "the screens went back: {seen:?}");
     assert!(seen.len() >= 4, "nothing was shown between the code and the avatar: {seen:?}");
 
-    let canvas = app.see("[data-testid=stage-canvas][data-ready=true]", SOON).await?;
+    let canvas = app.see("[data-testid=turntable][data-ready=true]", SOON).await?;
     let place = app.place_of(&canvas, &screen).await?;
     let reveal = shoot(&desk, &screen, "reveal")?;
     let drawn = colours(&reveal, place)?;

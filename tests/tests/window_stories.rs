@@ -97,7 +97,7 @@ async fn reloaded_everywhere(booth: &Booth) -> Result<(), Trouble> {
     booth.mend();
     booth.see_reveal().await?;
     booth.reload("reveal", "[data-testid=saved-directory]").await?;
-    booth.app.see("[data-testid=stage-canvas][data-ready=true]", SOON).await?;
+    booth.app.see("[data-testid=turntable][data-ready=true]", SOON).await?;
     booth.app.press("[data-testid=again]", SOON).await?;
     booth.see_screen("attract").await?;
     booth.app.press("[data-testid=start]", SOON).await?;

@@ -142,8 +142,8 @@ export async function show(page: Page, name: ScreenName): Promise<void> {
     window.fake?.show(which);
     await document.fonts.ready;
   }, name);
-  if (name === 'reveal' && (await page.locator('[data-testid=stage-canvas]').count()) > 0)
-    await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor({ timeout: 60_000 });
+  if (name === 'reveal' && (await page.locator('[data-testid=turntable]').count()) > 0)
+    await page.locator('[data-testid=turntable][data-ready=true]').waitFor({ timeout: 60_000 });
   await rest(page);
 }
 

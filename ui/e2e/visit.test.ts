@@ -101,7 +101,7 @@ describe('a whole visit', () => {
     await on('back');
     await at('reveal');
     await on('this-is-me');
-    await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor(SOON);
+    await page.locator('[data-testid=turntable][data-ready=true]').waitFor(SOON);
     await page.keyboard.press('ArrowUp');
     expect(await focused()).toMatch(/^face-/);
     await page.keyboard.press('Enter');
@@ -167,7 +167,7 @@ describe('a whole visit', () => {
     await on('back');
     await at('reveal');
     await on('this-is-me');
-    await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor(SOON);
+    await page.locator('[data-testid=turntable][data-ready=true]').waitFor(SOON);
     await button(UP);
     expect(await focused()).toMatch(/^face-/);
     await button(A);
@@ -219,7 +219,7 @@ describe('a whole visit', () => {
     await press('agree');
     await press('play-phone');
     await at('reveal');
-    await page.locator('[data-testid=stage-canvas][data-ready=true]').waitFor(SOON);
+    await page.locator('[data-testid=turntable][data-ready=true]').waitFor(SOON);
     await press('forget');
     await press('forget-yes');
     await page.locator('[data-stand=done]').waitFor({ ...SOON, state: 'attached' });

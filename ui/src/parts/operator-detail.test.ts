@@ -52,7 +52,7 @@ describe('the operator’s detail', () => {
     const stage = { turn: vi.fn(), close: vi.fn(), make: vi.fn(), faces: [], statistics };
     opened.stage.mockResolvedValue(stage);
     const host = await show({ ...screens.reveal, glb: 'avatar://a/avatar.glb' });
-    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
+    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
     const text = at('statistics').textContent;
     for (const part of [

@@ -9,13 +9,14 @@ import {
   Scene,
   type Texture,
   Vector3,
-  WebGLRenderer,
+  type WebGLRenderer,
 } from 'three';
 import { disposeModel } from './dispose';
 import { type Asked, type Face, facesOf, MOVED, passed, weightsAt } from './expression';
 import { type Loaded, load } from './load';
 import { ENTERING, glided, type Orbit, turned } from './orbit';
 import { Pace } from './pace';
+import { giveBack, takeRenderer } from './renderer';
 import { carriedOut, settle } from './settle';
 import { softBoxes } from './soft-boxes';
 import type { Statistics } from './statistics';
@@ -46,17 +47,18 @@ export interface StageOptions {
 }
 
 /**
- * Loads the GLB and shows it; resolves after its first frame is on the canvas.
+ * Loads the GLB and shows it on a canvas in `place`; resolves after its first frame is on it.
  * Rejects when there is no WebGL, when the file cannot be had or read, or when nothing is in it.
  */
 export async function openAvatarStage(
-  canvas: HTMLCanvasElement,
+  place: HTMLElement,
   url: string,
   { reducedMotion, signal, onLost }: StageOptions,
 ): Promise<AvatarStage> {
   // First, so that a machine without WebGL is known before anything is loaded.
-  // The drawing is kept, so that a screenshot of the window holds the avatar.
-  const renderer = new WebGLRenderer({ canvas, alpha: true, antialias: true, preserveDrawingBuffer: true });
+  const renderer = takeRenderer();
+  const canvas = renderer.domElement;
+  place.append(canvas);
   const gone = new AbortController();
   const lostEarly = () => gone.abort(new Error('the WebGL context was lost'));
   canvas.addEventListener('webglcontextlost', lostEarly, { once: true });
@@ -83,9 +85,10 @@ export async function openAvatarStage(
   } catch (error) {
     if (loaded) disposeModel(loaded.model);
     light?.dispose();
-    renderer.dispose();
-    renderer.forceContextLoss();
+    giveBack(renderer);
     throw error;
+  } finally {
+    canvas.removeEventListener('webglcontextlost', lostEarly);
   }
 }
 
@@ -222,8 +225,7 @@ async function present(
       letGo();
       disposeModel(scene);
       light.dispose();
-      renderer.dispose();
-      renderer.forceContextLoss();
+      giveBack(renderer);
     },
   };
 }

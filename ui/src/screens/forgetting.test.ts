@@ -27,19 +27,19 @@ describe('forget me', () => {
     const close = vi.fn();
     opened.stage.mockResolvedValue({ turn: vi.fn(), close, make: vi.fn(), faces: [], statistics: null });
     const host = await show(withModel);
-    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
+    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
     host.forget = () => new Promise(() => {});
     await fireEvent.click(at('forget'));
     await fireEvent.click(await screen.findByTestId('forget-yes'));
     await tick();
     expect(close).toHaveBeenCalledTimes(1);
-    expect(screen.queryByTestId('stage-canvas')).toBeNull();
+    expect(screen.queryByTestId('turntable')).toBeNull();
     expect(at('forgetting').dataset.stand).toBe('working');
     // Nor does it come back because something else changed.
     host.set({ voice: false });
     host.show({ ...withModel });
     await tick();
-    expect(screen.queryByTestId('stage-canvas')).toBeNull();
+    expect(screen.queryByTestId('turntable')).toBeNull();
   });
 
   it('that the program refuses is told to the visitor, without the face', async () => {

@@ -23,7 +23,7 @@ describe('Reveal', () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
     const host = await show(withModel);
-    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
+    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
     expect(opened.stage.mock.calls[0]?.[1]).toBe('avatar://a/avatar.glb');
     expect(at('saved-directory').textContent).toBe(screens.reveal.directory);
     await fireEvent.keyDown(document.body, { key: 'ArrowLeft' });
@@ -59,8 +59,8 @@ describe('Reveal', () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
     const host = await show(withModel);
-    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
-    at('stage-canvas').parentElement?.focus();
+    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
+    at('turntable').focus();
     for (const key of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'])
       await fireEvent.keyDown(document.activeElement as Element, { key });
     expect(shown.turn).toHaveBeenCalledTimes(4);
@@ -75,14 +75,14 @@ describe('Reveal', () => {
     await waitFor(() =>
       expect((at('portrait') as HTMLImageElement).getAttribute('src')).toBe('avatar://a/portrait.png'),
     );
-    expect(screen.queryByTestId('stage-canvas')).toBeNull();
+    expect(screen.queryByTestId('turntable')).toBeNull();
   });
 
   it('falls back when the graphics card takes it away', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
     await show(withModel);
-    await waitFor(() => expect(at('stage-canvas').dataset.ready).toBe('true'));
+    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
     opened.stage.mock.calls[0]?.[2].onLost(new Error('lost'));
     await waitFor(() => expect(at('portrait')).toBeTruthy());
     expect(shown.close).toHaveBeenCalledTimes(1);
