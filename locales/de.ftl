@@ -18,7 +18,6 @@ attract-any =
        *[pointer] oder klick irgendwohin
     }
 
-closed-title = Diese Konsole ist noch nicht bereit.
 closed-staff = Für das Personal: F10 öffnet die Einstellungen, oder Start und Select gedrückt halten.
 
 consent-title = Bevor es losgeht
@@ -90,8 +89,8 @@ reveal-canvas = Dein Avatar, der sich im Licht dreht
 reveal-portrait = Das Porträt deines Avatars
 reveal-saved =
     { $count ->
-        [one] Eine Datei, { $amount }, gespeichert in
-       *[other] { $count } Dateien, { $amount }, gespeichert in
+        [one] Eine Datei, { $amount }
+       *[other] { $count } Dateien, { $amount }
     }
 reveal-me = Das bin ich
 reveal-again = Noch mal

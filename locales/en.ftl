@@ -26,7 +26,6 @@ attract-any =
 
 ## Before a visit can begin
 
-closed-title = This console is not ready yet.
 closed-staff = For the staff: F10, or Start and Select held, opens the settings.
 
 ## What the operator wants agreed to
@@ -111,8 +110,8 @@ reveal-canvas = Your avatar, turning in the light
 reveal-portrait = The portrait of your avatar
 reveal-saved =
     { $count ->
-        [one] One file, { $amount }, saved to
-       *[other] { $count } files, { $amount }, saved to
+        [one] One file, { $amount }
+       *[other] { $count } files, { $amount }
     }
 reveal-me = This is me
 reveal-again = Again

@@ -18,7 +18,6 @@ attract-any =
        *[pointer] o haz clic donde quieras
     }
 
-closed-title = Esta consola aún no está lista.
 closed-staff = Para el personal: F10, o Start y Select a la vez, abre los ajustes.
 
 consent-title = Antes de empezar
@@ -91,9 +90,9 @@ reveal-canvas = Tu avatar, girando bajo la luz
 reveal-portrait = El retrato de tu avatar
 reveal-saved =
     { $count ->
-        [one] Un archivo, { $amount }, guardado en
-        [many] { $count } de archivos, { $amount }, guardados en
-       *[other] { $count } archivos, { $amount }, guardados en
+        [one] Un archivo, { $amount }
+        [many] { $count } de archivos, { $amount }
+       *[other] { $count } archivos, { $amount }
     }
 reveal-me = Soy yo
 reveal-again = Otra vez

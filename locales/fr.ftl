@@ -18,7 +18,6 @@ attract-any =
        *[pointer] ou cliquez n’importe où
     }
 
-closed-title = Cette console n’est pas encore prête.
 closed-staff = Pour l’équipe : F10, ou Start et Select maintenus, ouvre les réglages.
 
 consent-title = Avant de commencer
@@ -91,9 +90,9 @@ reveal-canvas = Votre avatar, qui tourne dans la lumière
 reveal-portrait = Le portrait de votre avatar
 reveal-saved =
     { $count ->
-        [one] Un fichier, { $amount }, enregistré dans
-        [many] { $count } de fichiers, { $amount }, enregistrés dans
-       *[other] { $count } fichiers, { $amount }, enregistrés dans
+        [one] Un fichier, { $amount }
+        [many] { $count } de fichiers, { $amount }
+       *[other] { $count } fichiers, { $amount }
     }
 reveal-me = C’est moi
 reveal-again = Recommencer

@@ -18,7 +18,6 @@ attract-any =
        *[pointer] どこをクリックしてもはじめられます
     }
 
-closed-title = この端末はまだ準備中です
 closed-staff = スタッフの方へ：F10 キー、または Start と Select の長押しで設定を開けます。
 
 consent-title = はじめる前に
@@ -84,7 +83,7 @@ reveal-flat = この画面では 3D で表示できないため、ポートレ�
 reveal-card = アバターは保存されました。この画面では表示できません。
 reveal-canvas = 光の中で回るあなたのアバター
 reveal-portrait = あなたのアバターのポートレート
-reveal-saved = { $count } 個のファイル（{ $amount }）の保存先
+reveal-saved = { $count } 個のファイル（{ $amount }）
 reveal-me = これがわたし
 reveal-again = もう一度
 reveal-faces = 表情を変える

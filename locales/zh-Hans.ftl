@@ -18,7 +18,6 @@ attract-any =
        *[pointer] 点击任意位置也可以开始
     }
 
-closed-title = 这台设备还没准备好
 closed-staff = 工作人员：按 F10，或按住 Start 和 Select，即可打开设置。
 
 consent-title = 开始之前
@@ -84,7 +83,7 @@ reveal-flat = 这块屏幕无法显示 3D，先看看肖像吧。
 reveal-card = 你的虚拟形象已保存，但这块屏幕无法显示。
 reveal-canvas = 你的虚拟形象，在灯光下转动
 reveal-portrait = 你的虚拟形象肖像
-reveal-saved = { $count } 个文件，共 { $amount }，保存在
+reveal-saved = { $count } 个文件，共 { $amount }
 reveal-me = 这就是我
 reveal-again = 再来一次
 reveal-faces = 做个表情

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use thirtyfour::Key;
 
 /// For what only has to be drawn.
 const SOON: Duration = Duration::from_secs(20);
@@ -63,7 +64,9 @@ async fn a_visitor_scans_the_code_chooses_an_avatar_and_sees_it() -> Result<(), 
     let drawn = colours(&reveal, place)?;
     assert!(drawn > 1000, "the stage shows {drawn} colours: no lit avatar");
 
-    let said = app.see("[data-testid=saved-directory]", SOON).await?.text().await?;
+    app.type_keys(Key::F9).await?;
+    let said = app.see("[data-row='Saved in']", SOON).await?.text().await?;
+    app.type_keys(Key::F9).await?;
     let folder = only_avatar(&desk)?;
     assert!(folder.ends_with(Path::new(said.trim()).file_name().ok_or("no folder is named")?), "{said}");
     check_files(&folder)?;

@@ -96,7 +96,7 @@ async fn reloaded_everywhere(booth: &Booth) -> Result<(), Trouble> {
     booth.reload("saving", "[data-testid=file-row]").await?;
     booth.mend();
     booth.see_reveal().await?;
-    booth.reload("reveal", "[data-testid=saved-directory]").await?;
+    booth.reload("reveal", "[data-testid=this-is-me]").await?;
     booth.app.see("[data-testid=turntable][data-ready=true]", SOON).await?;
     booth.app.press("[data-testid=again]", SOON).await?;
     booth.see_screen("attract").await?;

@@ -63,6 +63,13 @@ struct Status {
     seen: Vec<SeenView>,
 }
 
+impl Status {
+    /// Whether a phone is associated: every other word of the specification, and every unknown one, says so.
+    fn is_of_somebody(&self) -> bool {
+        self.word != CompletionStatus::NoAssociatedAvatar.as_str()
+    }
+}
+
 /// As many answers are remembered for the time left: the latest.
 const MOST_SEEN: usize = 40;
 
@@ -139,7 +146,7 @@ impl Stage {
             return self.reveal(directory, files, host);
         }
         if let Some(problem) = &self.ended {
-            return Screen::Ended { visit, problem: problem.clone() };
+            return Screen::Ended { visit, problem: problem.clone(), of_somebody: self.has_somebody() };
         }
         if let Some(files) = &self.saving {
             return Screen::Saving { visit, files: files.clone(), trouble: self.trouble.clone() };
@@ -149,7 +156,7 @@ impl Stage {
             return Screen::Preparing { visit, trouble };
         };
         match &self.status {
-            Some(status) if status.word != CompletionStatus::NoAssociatedAvatar.as_str() => Screen::Making {
+            Some(status) if status.is_of_somebody() => Screen::Making {
                 visit,
                 status: status.word.clone(),
                 progress: status.progress,
@@ -170,6 +177,13 @@ impl Stage {
                 trouble,
             },
         }
+    }
+
+    /// Whether somebody may have come: a code was shown, and the backend's last word is not that nobody scanned it.
+    /// A backend that fails leaves it open, and such a visit is finished later.
+    fn has_somebody(&self) -> bool {
+        let nobody = |status: &Status| !status.is_of_somebody() && self.trouble.is_none();
+        self.saving.is_some() || (self.invite.is_some() && !self.status.as_ref().is_some_and(nobody))
     }
 
     /// Where one of the saved files is.
@@ -307,6 +321,29 @@ mod tests {
     fn trouble_goes_with_the_next_good_answer() {
         let screen = stage(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
         assert!(matches!(screen, Screen::Making { trouble: None, .. }));
+    }
+
+    #[test]
+    fn forgetting_is_offered_unless_certainly_nobody_came() {
+        let of_somebody = |before: &[LineEvent]| {
+            let end = LineEvent::Ended {
+                code: "token_expired".into(),
+                exit: 4,
+                message: String::new(),
+                visit_state: String::new(),
+            };
+            match stage(&[before, &[end]].concat()) {
+                Screen::Ended { of_somebody, .. } => of_somebody,
+                other => panic!("{other:?}"),
+            }
+        };
+        let nobody = || status("no_associated_avatar", -1, -1);
+        assert!(!of_somebody(&[]), "no code was shown");
+        assert!(!of_somebody(&[invited(), nobody()]));
+        assert!(of_somebody(&[invited()]), "the backend never said");
+        assert!(of_somebody(&[invited(), nobody(), retrying()]), "it may have happened since");
+        assert!(of_somebody(&[invited(), nobody(), status("in_queue", 0, 3)]));
+        assert!(of_somebody(&[invited(), LineEvent::Redeemed { exports: vec!["glb".into()] }]));
     }
 
     #[test]

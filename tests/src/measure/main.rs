@@ -21,9 +21,11 @@ const SETTLES: Duration = Duration::from_secs(10);
 async fn main() -> Result<(), Trouble> {
     let mut words = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(program), Some(logs)) = (words.next(), words.next()) else {
-        return Err("measure APP FOLDER [VISITS]: the app's program, where to keep what it prints, and for how \
+        return Err(
+            "measure APP FOLDER [VISITS]: the app's program, where to keep what it prints, and for how \
                     many visits its memory alone is followed"
-            .into());
+                .into(),
+        );
     };
     if let Some(count) = words.next() {
         let count = count.to_str().and_then(|count| count.parse().ok()).ok_or("VISITS is a number")?;
@@ -86,7 +88,8 @@ async fn visits(
         if told(visit) {
             tokio::time::sleep(SETTLES).await;
             let all = memory(app);
-            let each: Vec<String> = all.iter().map(|(name, bytes)| format!("{name} {}", mega(*bytes))).collect();
+            let each: Vec<String> =
+                all.iter().map(|(name, bytes)| format!("{name} {}", mega(*bytes))).collect();
             let sum = mega(all.iter().map(|(_, bytes)| bytes).sum());
             println!("| {visit} visits | {sum} | {} |", each.join(", "));
         }

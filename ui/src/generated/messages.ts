@@ -12,7 +12,6 @@ export interface Messages {
   'attract-line': null;
   'attract-start': null;
   'attract-any': { device: string | number };
-  'closed-title': null;
   'closed-staff': null;
   'consent-title': null;
   'consent-agree': null;

@@ -196,7 +196,11 @@ visit: string,
 /**
  * Why, and what to do.
  */
-problem: Problem, };
+problem: Problem, 
+/**
+ * Whether somebody may have come: there is something of theirs to forget then.
+ */
+of_somebody: boolean, };
 
 export type ForgettingStand = { "kind": "working" } | { "kind": "done" } | { "kind": "failed", 
 /**

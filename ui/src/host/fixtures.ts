@@ -179,6 +179,7 @@ export const screens = {
       hint: 'Start again for a new code',
       retry_helps: true,
     },
+    of_somebody: false,
   },
   'ended-kept': {
     kind: 'ended',
@@ -190,6 +191,7 @@ export const screens = {
       hint: 'Look into the visit with the inspector (F10)',
       retry_helps: true,
     },
+    of_somebody: true,
   },
 } as const satisfies Record<string, Screen>;
 

@@ -54,6 +54,7 @@ describe('the operator’s detail', () => {
     const host = await show({ ...screens.reveal, glb: 'avatar://a/avatar.glb' });
     await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
+    expect(at('operator-detail').textContent).toContain(screens.reveal.directory);
     const text = at('statistics').textContent;
     for (const part of [
       '39,600',

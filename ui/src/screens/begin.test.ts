@@ -64,8 +64,8 @@ describe('a booth', () => {
 
   it('that is closed says so, and begins nothing', async () => {
     const host = await show(screens.attract, inBooth(booths['attract-closed']));
-    expect(at('status-title').textContent).toBe(say('closed-title'));
-    expect(at('closed').textContent).toContain(say('problem-credentials-missing'));
+    expect(at('status-title').textContent).toBe(say('problem-credentials-missing'));
+    expect(at('closed').textContent).toContain(say('problem-credentials-missing.do'));
     expect(at('closed').textContent).toContain('F10');
     expect(screen.queryByTestId('start')).toBeNull();
     await fireEvent.click(at('screen'));
@@ -74,7 +74,7 @@ describe('a booth', () => {
     expect(host.asked).toEqual([]);
     // A language can still be chosen, and the booth may open.
     await fireEvent.click(at('tongue-es'));
-    expect(at('status-title').textContent).toBe(say('closed-title'));
+    expect(at('status-title').textContent).toBe(say('problem-credentials-missing'));
     host.set({});
     await waitFor(() => expect(at('start')).toBeTruthy());
     await fireEvent.click(at('start'));

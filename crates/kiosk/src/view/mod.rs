@@ -132,6 +132,8 @@ pub enum Screen {
         visit: String,
         /// Why, and what to do.
         problem: Problem,
+        /// Whether somebody may have come: there is something of theirs to forget then.
+        of_somebody: bool,
     },
 }
 

@@ -259,7 +259,7 @@ async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
     house.profile.patience = Duration::from_millis(200);
     let kiosk = kiosk(&house);
     kiosk.start();
-    until(&kiosk, |screen| matches!(screen, Screen::Ended { .. })).await;
+    until(&kiosk, |screen| matches!(screen, Screen::Ended { of_somebody: true, .. })).await;
     assert_eq!(exits(&house), [Some(6)]);
     well.store(true, Ordering::SeqCst);
     kiosk.again();
@@ -297,8 +297,8 @@ async fn what_is_missing_to_begin_is_on_the_screen() {
     house.target.credentials.api_key = None;
     let missing = kiosk(&house);
     missing.start();
-    let Screen::Ended { problem, .. } = missing.snapshot().screen else { panic!("ended") };
-    assert_eq!(problem.code, "credentials_missing");
+    let Screen::Ended { problem, of_somebody, .. } = missing.snapshot().screen else { panic!("ended") };
+    assert_eq!((problem.code.as_str(), of_somebody), ("credentials_missing", false));
     missing.again();
     assert_eq!(missing.snapshot().screen, Screen::Attract);
 
