@@ -4,7 +4,12 @@ import { bigGlb, SMALL } from './big-glb';
 import { browserForTests } from './browser-test';
 import { show } from './pages';
 
-const { open } = browserForTests(new Map([['small.glb', bigGlb(SMALL)]]));
+const { open } = browserForTests(
+  new Map([
+    ['small.glb', bigGlb(SMALL)],
+    ['fine.glb', bigGlb({ rows: 8, columns: 8, side: 2300, pictures: 1 })],
+  ]),
+);
 const READY = '[data-testid=turntable][data-ready=true]';
 const SOON = { timeout: 60_000 };
 
@@ -58,6 +63,32 @@ describe('twenty reveals', () => {
     expect(faults).toEqual([]);
     await page.close();
   }, 200_000);
+});
+
+it('a picture finer than any screen is given to the card no finer than 2048 pixels, and then let go', async () => {
+  const { page, faults } = await open({
+    size: [320, 180],
+    glb: 'fine.glb',
+    before: () => {
+      const given: { bitmap: ImageBitmap; width: number }[] = [];
+      const real = WebGL2RenderingContext.prototype.texSubImage2D;
+      WebGL2RenderingContext.prototype.texSubImage2D = function (this: unknown, ...all: unknown[]) {
+        const bitmap = all.at(-1);
+        if (bitmap instanceof ImageBitmap) given.push({ bitmap, width: bitmap.width });
+        return Reflect.apply(real, this, all);
+      } as typeof real;
+      Object.assign(window, { given });
+    },
+  });
+  await show(page, 'reveal');
+  const given = await page.evaluate(() =>
+    (window as unknown as { given: { bitmap: ImageBitmap; width: number }[] }).given.map(
+      ({ bitmap, width }) => [width, bitmap.width],
+    ),
+  );
+  expect(given).toEqual([[2048, 0]]);
+  expect(faults).toEqual([]);
+  await page.close();
 });
 
 describe('without a graphics card', () => {

@@ -19,8 +19,12 @@ export function disposeModel(root: Object3D): void {
     material.dispose();
   }
   for (const texture of textures) {
-    const image: unknown = texture.image;
-    if (typeof ImageBitmap !== 'undefined' && image instanceof ImageBitmap) image.close();
+    closeBitmap(texture.image);
     texture.dispose();
   }
+}
+
+/** Gives back a decoded picture, if it is one. */
+export function closeBitmap(image: unknown): void {
+  if (typeof ImageBitmap !== 'undefined' && image instanceof ImageBitmap) image.close();
 }

@@ -1,7 +1,8 @@
 // Reads an avatar's file without holding the screen: taken apart in place, and copied piece by piece as it is needed.
-import type { Object3D } from 'three';
+import type { ImageBitmapLoader, Object3D } from 'three';
 import { GLTFLoader, type GLTFLoaderPlugin } from 'three/addons/loaders/GLTFLoader.js';
 import { bodyOf } from './body';
+import { Decoder } from './decode';
 import { MOVED } from './expression';
 import { bytesOf, type Glb, openGlb } from './gltf';
 import { lighten } from './lighten';
@@ -20,10 +21,20 @@ export async function load(url: string, signal: AbortSignal): Promise<Loaded> {
   if (!response.ok) throw new Error(`the avatar’s file was not served: ${response.status}`);
   const file = await bodyOf(response, signal);
   const glb = openGlb(file);
-  const loader = new GLTFLoader().register(() => new InPlace(glb));
-  // The loader takes a document as an object too, though its types do not say so.
-  const { scene } = await loader.parseAsync(lighten(glb.gltf, MOVED) as unknown as string, '');
-  return { model: scene, counted: count(glb), bytes: file.byteLength };
+  const decoder = new Decoder();
+  const loader = new GLTFLoader().register((parser) => {
+    // Where three.js does not trust the view with bitmaps, it keeps its own way.
+    if ('isImageBitmapLoader' in parser.textureLoader)
+      parser.textureLoader = decoder as unknown as ImageBitmapLoader;
+    return new InPlace(glb);
+  });
+  try {
+    // The loader takes a document as an object too, though its types do not say so.
+    const { scene } = await loader.parseAsync(lighten(glb.gltf, MOVED) as unknown as string, '');
+    return { model: scene, counted: count(glb), bytes: file.byteLength };
+  } finally {
+    decoder.close();
+  }
 }
 
 /**

@@ -9,12 +9,10 @@ import {
   type WebGLRenderer,
 } from 'three';
 import { breath } from './breath';
-
-/** No texture is drawn larger than this on any screen: more would only fill the card. */
-export const LARGEST = 2048;
+import { closeBitmap } from './dispose';
 
 /**
- * Scales what is too large, compiles, and uploads one texture at a time. Each step waits until the card is done with
+ * Compiles, and uploads one texture at a time. Each step waits until the card is done with
  * the one before: a card takes orders quickly and carries them out slowly, and one that is simulated by the processor
  * would pay for all of them at once, with the screen standing still.
  */
@@ -25,10 +23,6 @@ export async function settle(
   signal: AbortSignal,
 ): Promise<void> {
   const textures = texturesOf(scene);
-  for (const texture of textures) {
-    await shrink(texture);
-    signal.throwIfAborted();
-  }
   // A card that is lost meanwhile would never be ready.
   await Promise.race([renderer.compileAsync(scene, camera), ended(signal)]);
   await carriedOut(renderer, signal);
@@ -36,6 +30,8 @@ export async function settle(
     renderer.initTexture(texture);
     await carriedOut(renderer, signal);
   }
+  // The card has them: sixteen megabytes each. Some are shared, so only when all are there.
+  for (const { image } of textures) closeBitmap(image);
 }
 
 /** Until the card has done all that it was asked for. The screen has its turns meanwhile. */
@@ -61,24 +57,6 @@ export function texturesOf(root: Object3D): Set<Texture> {
       for (const value of Object.values(one)) if (value instanceof Texture) textures.add(value);
   });
   return textures;
-}
-
-async function shrink(texture: Texture): Promise<void> {
-  const image: unknown = texture.image;
-  if (typeof ImageBitmap === 'undefined' || !(image instanceof ImageBitmap)) return;
-  const scale = LARGEST / Math.max(image.width, image.height);
-  if (scale >= 1) return;
-  const smaller = await createImageBitmap(image, {
-    resizeWidth: Math.max(1, Math.round(image.width * scale)),
-    resizeHeight: Math.max(1, Math.round(image.height * scale)),
-    resizeQuality: 'high',
-    // As the loader decoded it.
-    premultiplyAlpha: 'none',
-    colorSpaceConversion: 'none',
-  });
-  texture.image = smaller;
-  texture.needsUpdate = true;
-  image.close();
 }
 
 /** Fails when the signal says so. */
