@@ -20,6 +20,12 @@ export class Pace {
     return Math.min(device, 2, most) * this.#share;
   }
 
+  /** Takes in how long frames took before anybody sees one; true when they are to be coarser from the beginning. */
+  foresaw(...milliseconds: number[]): boolean {
+    const least = Math.min(...milliseconds);
+    return least > HEAVY && this.#coarser(least);
+  }
+
   /** Whether the next frame may be drawn: after a heavy one, the rest of the screen gets as much time as it took. */
   due(now: number): boolean {
     return now >= this.#rest;
@@ -30,12 +36,19 @@ export class Pace {
     if (milliseconds > HEAVY) this.#rest = now + milliseconds;
     this.#sum += milliseconds;
     this.#seen += 1;
-    if (this.#seen < WINDOW) return false;
+    // Heavy frames are not to be waited for by the dozen; but one alone may have had another reason.
+    if (this.#seen < WINDOW && (this.#seen < 2 || this.#sum < WINDOW * SLOW_FRAME)) return false;
     const mean = this.#sum / this.#seen;
     this.#sum = 0;
     this.#seen = 0;
-    if (mean < SLOW_FRAME || this.#share <= LEAST) return false;
-    this.#share = Math.max(LEAST, this.#share * 0.8);
+    return this.#coarser(mean);
+  }
+
+  #coarser(milliseconds: number): boolean {
+    if (milliseconds < SLOW_FRAME || this.#share <= LEAST) return false;
+    // The work goes with the area.
+    const factor = Math.min(0.8, Math.max(0.5, Math.sqrt(SLOW_FRAME / milliseconds)));
+    this.#share = Math.max(LEAST, this.#share * factor);
     return true;
   }
 }

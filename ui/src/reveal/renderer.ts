@@ -4,14 +4,34 @@ import { WebGLRenderer } from 'three';
 
 let kept: WebGLRenderer | null = null;
 
-/** A renderer, empty, on a canvas of its own that is nowhere yet. Throws where there is no WebGL. */
-export function takeRenderer(): WebGLRenderer {
-  const renderer =
-    kept ??
-    // The drawing is kept, so that a screenshot of the window holds the avatar.
-    new WebGLRenderer({ alpha: true, antialias: true, preserveDrawingBuffer: true });
+/**
+ * A renderer, empty, on a canvas of its own that is nowhere yet; made for a machine that is known to draw in software
+ * (`spare`), or for figures that stand still. Throws where there is no WebGL.
+ */
+export function takeRenderer(spare: boolean, still: boolean): WebGLRenderer {
+  const renderer = kept ?? freshRenderer(spare, still);
   kept = null;
-  return renderer;
+  if (!renderer.getContext().isContextLost()) return renderer;
+  // Lost while nobody looked: with a driver that was changed, or a machine that slept.
+  renderer.dispose();
+  return freshRenderer(spare, still);
+}
+
+function freshRenderer(spare: boolean, still: boolean): WebGLRenderer {
+  const canvas = document.createElement('canvas');
+  return new WebGLRenderer({ canvas, context: contextOf(canvas, spare, still) });
+}
+
+/** Smooth edges nearly double the work of a card that the processor plays; what does not move is worth it. */
+function contextOf(canvas: HTMLCanvasElement, spare: boolean, still: boolean): WebGL2RenderingContext {
+  // The drawing is kept, so that a screenshot of the window holds the avatar.
+  const kept = { preserveDrawingBuffer: true };
+  const smooth = () =>
+    canvas.getContext('webgl2', { ...kept, antialias: true, failIfMajorPerformanceCaveat: !still });
+  const rough = () => canvas.getContext('webgl2', { ...kept, antialias: false });
+  const context = (still || !spare ? smooth() : null) ?? rough();
+  if (!context) throw new Error('there is no WebGL');
+  return context;
 }
 
 /**

@@ -63,10 +63,22 @@ describe('the pace', () => {
     const pace = new Pace();
     const first = pace.ratio(800, 800, 1);
     const changes = Array.from({ length: 600 }, () => pace.saw(120)).filter(Boolean).length;
-    expect(changes).toBeGreaterThan(2);
+    expect(changes).toBeGreaterThan(1);
     expect(pace.ratio(800, 800, 1)).toBeLessThan(first);
     expect(pace.ratio(800, 800, 1)).toBeGreaterThan(0.3);
     expect(Array.from({ length: 24 }, () => pace.saw(120)).some(Boolean)).toBe(false);
+  });
+  it('does not wait for a dozen heavy frames, nor take fright at one', () => {
+    const pace = new Pace();
+    expect(pace.saw(900)).toBe(false);
+    expect(pace.saw(900)).toBe(true);
+    expect(pace.ratio(800, 800, 1)).toBeCloseTo(0.5);
+  });
+  it('begins coarser where all that was drawn beforehand was heavy', () => {
+    expect(new Pace().foresaw(400, 90)).toBe(false);
+    const pace = new Pace();
+    expect(pace.foresaw(400, 180)).toBe(true);
+    expect(pace.ratio(800, 800, 1)).toBeCloseTo(0.5);
   });
   it('leaves the screen as much time as a heavy frame took', () => {
     const pace = new Pace();

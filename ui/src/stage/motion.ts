@@ -12,6 +12,11 @@ export function tooFew(frames: number, milliseconds: number): boolean {
   return frames > 0 && (frames * 1000) / milliseconds < FEWEST;
 }
 
+/** Whether the last look found that nothing but software draws here. */
+export function isSpared(root: HTMLElement = document.documentElement): boolean {
+  return root.dataset.motion === 'spare';
+}
+
 /**
  * Lets the stage move in full for a moment, and counts the frames that come of it: where they are too few, it is spared
  * (`data-motion="spare"` at the root), until the next look. The answer ends a look.
