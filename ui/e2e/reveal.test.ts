@@ -124,6 +124,28 @@ describe('without a graphics card', () => {
     await page.close();
   });
 
+  it('that was taken away between two visits, the next one has another', async () => {
+    const { page } = await open({ size: [320, 180], glb: 'small.glb' });
+    await show(page, 'reveal');
+    const canvas = await page.locator('canvas').elementHandle();
+    await page.evaluate(() => window.fake?.show('attract'));
+    await page.locator(READY).waitFor({ ...SOON, state: 'detached' });
+    await canvas?.evaluate((element) => {
+      const context = (element as HTMLCanvasElement).getContext('webgl2');
+      const lost = new Promise((resolve) => element.addEventListener('webglcontextlost', resolve));
+      context?.getExtension('WEBGL_lose_context')?.loseContext();
+      return lost.then(() => {});
+    });
+    await show(page, 'reveal');
+    expect(
+      await page.locator('canvas').evaluate((element) => {
+        const context = (element as HTMLCanvasElement).getContext('webgl2');
+        return context?.isContextLost();
+      }),
+    ).toBe(false);
+    await page.close();
+  });
+
   it('that is taken away while the avatar is loaded, likewise', async () => {
     const { page } = await open({ size: [320, 180], glb: 'late.glb' });
     let answer = () => {};
