@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { startBrowser } from './browser';
 import { DESK_STATES, openDesk } from './desk';
 import { deskFaults } from './desk-layout';
-import { open, rest, SIZES, type Size, serve } from './pages';
+import { namedAvatar, open, rest, SIZES, type Size, serve } from './pages';
 
 const words = process.argv.slice(3);
 const flat = words.includes('--out');
@@ -18,7 +18,8 @@ const chosen = <T extends string>(all: readonly T[], otherwise: readonly T[]): r
 const sizeNames = SIZES.map((size) => size.join('x'));
 const names = DESK_STATES.map(({ name }) => name);
 
-const site = await serve();
+const avatar = await namedAvatar();
+const site = await serve(avatar.files);
 const browser = await startBrowser();
 await mkdir(out, { recursive: true });
 let faults = 0;
@@ -32,6 +33,7 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
         size,
         colours,
         screen: 'attract',
+        ...avatar.opening,
         ...(state.desk ? { desk: state.desk } : {}),
       });
       await openDesk(opened.page, state);

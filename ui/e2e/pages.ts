@@ -15,6 +15,7 @@ const types: Record<string, string> = {
   '.css': 'text/css',
   '.woff2': 'font/woff2',
   '.glb': 'model/gltf-binary',
+  '.png': 'image/png',
 };
 
 /** A size of screen in pixels. */
@@ -71,12 +72,28 @@ async function contentPolicy(): Promise<string> {
   return app.security.csp;
 }
 
+/**
+ * The avatar that the environment names (`AVATAR=/path/to/avatar.glb`, its portrait beside it as `.png`): what the site
+ * serves of it, and how a page is opened with it. Nothing where none is named.
+ */
+export async function namedAvatar(): Promise<{ files: Map<string, Buffer>; opening: Opening }> {
+  const glb = process.env.AVATAR;
+  if (!glb) return { files: new Map(), opening: {} };
+  const portrait = glb.replace(/\.glb$/, '.png');
+  const files = new Map([
+    ['avatar.glb', await readFile(glb)],
+    ['avatar.png', await readFile(portrait)],
+  ]);
+  return { files, opening: { glb: 'avatar.glb', portrait: 'avatar.png' } };
+}
+
 /** How a page is opened. */
 export interface Opening {
   screen?: ScreenName | '';
   size?: Size;
   motion?: boolean;
   glb?: string;
+  portrait?: string;
   /** Shows the reveal before its avatar is there: drawing it takes its time. */
   withoutStage?: boolean;
   /** Time stands under the test's hand. */
@@ -100,6 +117,7 @@ export async function open(
     size = [1920, 1080],
     motion = false,
     glb,
+    portrait,
     withoutStage,
     clock,
     pace,
@@ -124,6 +142,7 @@ export async function open(
   const asked = new URLSearchParams({
     fake: screen,
     ...(glb ? { glb: `extra/${glb}` } : {}),
+    ...(portrait ? { portrait: `extra/${portrait}` } : {}),
     ...(desk ? { desk } : {}),
     ...(pace === undefined ? {} : { pace: String(pace) }),
   });

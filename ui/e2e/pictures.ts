@@ -1,12 +1,12 @@
 // Pictures of the screens: `npm run screens [-- NAME… SIZE… LANGUAGE… --motion]`, AVATAR=/path/to/avatar.glb.
 // With `--out DIR` those for the documentation: at 1080p in English, as JPEG, because there are many.
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type ScreenName, screens } from '../src/host/fixtures';
 import { TONGUES } from '../src/language/tongues';
 import { startBrowser } from './browser';
 import { layoutFaults } from './layout';
-import { open, rest, SIZES, type Size, serve, show } from './pages';
+import { namedAvatar, open, rest, SIZES, type Size, serve, show } from './pages';
 
 const words = process.argv.slice(3);
 const chosen = <T extends string>(all: readonly T[], otherwise: readonly T[]): readonly T[] => {
@@ -17,16 +17,16 @@ const names = Object.keys(screens) as ScreenName[];
 const sizeNames = SIZES.map((size) => size.join('x'));
 const out = resolve(words.includes('--out') ? (words[words.indexOf('--out') + 1] ?? '') : 'pictures');
 const flat = words.includes('--out');
-const avatar = process.env.AVATAR;
+const avatar = await namedAvatar();
 
-const site = await serve(new Map(avatar ? [['avatar.glb', await readFile(avatar)]] : []));
+const site = await serve(avatar.files);
 const browser = await startBrowser();
 await mkdir(out, { recursive: true });
 let faults = 0;
 for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
   const size = sizeName.split('x').map(Number) as unknown as Size;
   const motion = words.includes('--motion');
-  const opened = await open(browser, site, { size, motion, ...(avatar ? { glb: 'avatar.glb' } : {}) });
+  const opened = await open(browser, site, { size, motion, ...avatar.opening });
   for (const tongue of chosen([...TONGUES, 'long', 'mirrored'], ['en'])) {
     for (const name of chosen(names, names)) {
       const where = [name, ...(flat ? [] : [sizeName]), ...(tongue === 'en' ? [] : [tongue])].join('-');

@@ -71,7 +71,7 @@ pub(crate) fn screenshots(options: &Options) -> Result<(), Failure> {
     pictures.arg(&folder).env("AVATAR", avatars.join("3.glb"));
     plan.program("every screen, photographed", pictures, "mend what the pictures' program says above");
     let mut desk = npm(&["run", "screens:desk", "--", "--out"]);
-    desk.arg(root().join("docs/screens/desk"));
+    desk.arg(root().join("docs/screens/desk")).env("AVATAR", avatars.join("3.glb"));
     plan.program("the desk, photographed", desk, "mend what the pictures' program says above");
     let program = cargo(&["build", "--package", "cli"]);
     plan.program("the program for the terminal", program, "mend the build");

@@ -102,20 +102,17 @@ declare global {
 }
 
 /**
- * The host for `?fake=<screen>`; without a name, a whole visit is played. `&glb=` shows another avatar, `&lang=` speaks
- * another language, `&pace=` plays slower or faster. `&desk=open` leaves the door to the desk open, `=first` has no PIN
+ * The host for `?fake=<screen>`; without a name, a whole visit is played. `&glb=` and `&portrait=` show another avatar,
+ * `&lang=` speaks another language, `&pace=` plays slower or faster. `&desk=open` leaves the door to the desk open, `=first` has no PIN
  * set yet, `=live` has a visit and a run of the checks going on behind it.
  */
 export async function fakeHostFromAddress(address: { search: string }): Promise<FakeHost> {
   const asked = new URLSearchParams(address.search);
   const media = await import('./fake-media');
-  const reveal: Screen = {
-    ...screens.reveal,
-    glb: asked.get('glb') ?? (await media.glb()),
-    portrait: asked.get('portrait') ?? media.portrait(),
-  };
+  const portrait = asked.get('portrait') ?? media.portrait();
+  const reveal: Screen = { ...screens.reveal, glb: asked.get('glb') ?? (await media.glb()), portrait };
   const host = script(asked.get('fake') ?? '', reveal, Number(asked.get('pace') ?? 1), media.logo);
-  furnish(host.desk, asked.get('desk'), media.portrait());
+  furnish(host.desk, asked.get('desk'), portrait);
   const puppet: Puppet = {
     asked: host.asked,
     desk: host.desk,
