@@ -1,0 +1,227 @@
+use super::*;
+use proptest::prelude::*;
+use store::DataDir;
+
+const RIGHT: &str = "4711";
+const START: Moment = Moment::from_millis(1_000_000);
+
+struct Booth {
+    _root: tempfile::TempDir,
+    data: Arc<DataDir>,
+    gate: Gate,
+}
+
+impl Booth {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = Arc::new(DataDir::open(root.path()).expect("a data folder"));
+        let gate = Gate::new(SettingsFile::open(data.clone()), START);
+        Self { _root: root, data, gate }
+    }
+
+    fn with_pin() -> Self {
+        let booth = Self::new();
+        let pin = PinHash::quick(RIGHT);
+        booth.gate.0.file.change(|settings| settings.pin = Some(pin)).expect("written");
+        booth
+    }
+
+    fn restart(&mut self, now: Moment) {
+        self.gate = Gate::new(SettingsFile::open(self.data.clone()), now);
+    }
+
+    async fn enter(&self, pin: &str, now: Moment) -> GateView {
+        self.gate.enter(pin.into(), now).await.expect("an answer")
+    }
+}
+
+fn after(seconds: u64) -> Moment {
+    START + Duration::from_secs(seconds)
+}
+
+#[tokio::test]
+async fn the_first_pin_opens_and_there_is_one_first() {
+    let booth = Booth::new();
+    let closed = booth.gate.state(START);
+    assert!(!closed.pin_set && !closed.open);
+    let nothing = booth.enter("0000", START).await;
+    assert!(!nothing.open && !nothing.wrong, "there is nothing to try");
+    for pin in ["123", &"1".repeat(33)] {
+        let refused = booth.gate.set_first_pin(pin.into(), START).await.expect_err("refused");
+        assert_eq!(refused.code, "pin_length");
+    }
+    assert!(booth.gate.check(START).is_err());
+    let open = booth.gate.set_first_pin(RIGHT.into(), START).await.expect("set");
+    assert!(open.pin_set && open.open);
+    booth.gate.check(START).expect("open");
+    let again = booth.gate.set_first_pin("0000".into(), START).await.expect_err("refused");
+    assert_eq!(again.code, "pin_set");
+}
+
+#[tokio::test]
+async fn the_right_pin_opens_until_it_is_locked_or_left_alone() {
+    let booth = Booth::with_pin();
+    assert_eq!(booth.gate.check(START).expect_err("closed").code, "panel_locked");
+    assert!(booth.gate.closing().is_cancelled());
+    assert!(booth.enter(RIGHT, START).await.open);
+    let closing = booth.gate.closing();
+    booth.gate.lock();
+    assert!(closing.is_cancelled() && booth.gate.check(START).is_err());
+
+    assert!(booth.enter(RIGHT, START).await.open);
+    booth.gate.check(after(599)).expect("not long enough");
+    booth.gate.check(after(1198)).expect("each command renews it");
+    assert!(booth.gate.is_open(after(1797)), "asking this way does not");
+    let closing = booth.gate.closing();
+    assert_eq!(booth.gate.check(after(1798)).expect_err("idle").code, "panel_locked");
+    assert!(closing.is_cancelled());
+    assert!(booth.gate.check(after(1200)).is_err(), "and time that goes back does not open it");
+}
+
+#[tokio::test]
+async fn wrong_pins_slow_down_and_a_right_one_ends_that() {
+    let booth = Booth::with_pin();
+    for wrong in ["0000", "1111", "2222"] {
+        let view = booth.enter(wrong, START).await;
+        assert!(view.wrong && !view.open);
+    }
+    assert_eq!(booth.gate.state(START).wait_seconds, 5);
+    let early = booth.enter(RIGHT, after(4)).await;
+    assert!(!early.open && !early.wrong, "not even the right one is tried");
+    assert_eq!(early.wait_seconds, 1);
+    assert_eq!(booth.enter("3333", after(5)).await.wait_seconds, 10);
+    assert!(booth.enter(RIGHT, after(15)).await.open);
+    booth.gate.lock();
+    assert_eq!(booth.enter("0000", after(15)).await.wait_seconds, 0, "it begins anew");
+}
+
+#[tokio::test]
+async fn a_restart_gives_no_new_tries() {
+    let mut booth = Booth::with_pin();
+    for _ in 0..4 {
+        booth.restart(START);
+        booth.enter("0000", START).await;
+    }
+    booth.restart(START);
+    assert_eq!(booth.gate.state(START).wait_seconds, 5, "three were tried, the fourth was not");
+    assert!(!booth.enter(RIGHT, START).await.open);
+    assert!(booth.enter(RIGHT, after(5)).await.open);
+    booth.restart(START);
+    assert_eq!(booth.gate.state(START).wait_seconds, 0);
+}
+
+#[tokio::test]
+async fn what_can_be_no_pin_costs_no_try() {
+    let booth = Booth::with_pin();
+    for pin in ["", "1", &"1".repeat(33)] {
+        assert!(booth.enter(pin, START).await.wrong);
+    }
+    assert_eq!(booth.gate.state(START).wait_seconds, 0);
+}
+
+#[tokio::test]
+async fn many_tries_at_once_are_tried_one_after_the_other() {
+    let booth = Booth::with_pin();
+    let tries: Vec<_> = (0..20)
+        .map(|nth| {
+            let gate = booth.gate.clone();
+            let pin = if nth == 19 { RIGHT.to_owned() } else { format!("{nth:04}") };
+            tokio::spawn(async move { gate.enter(pin.into(), START).await.expect("an answer") })
+        })
+        .collect();
+    let mut looked_at = 0;
+    for one in tries {
+        let view = one.await.expect("no panic");
+        looked_at += u32::from(view.wrong || view.open);
+    }
+    assert!(looked_at <= 4, "{looked_at} PINs were looked at");
+}
+
+#[tokio::test]
+async fn a_page_that_was_reloaded_while_its_pin_was_tried_stays_closed() {
+    let booth = Booth::with_pin();
+    let first = booth.gate.0.trying.lock().await;
+    let gate = booth.gate.clone();
+    let closings = gate.door().closings;
+    drop(first);
+    gate.lock();
+    gate.open(closings, START);
+    assert!(!gate.is_open(START));
+}
+
+#[tokio::test]
+async fn a_pin_is_changed_by_whoever_knows_it_and_in_front_of_an_open_door() {
+    let booth = Booth::with_pin();
+    let change = async |current: &str, new: &str, now: Moment| {
+        booth.gate.change_pin(current.into(), new.into(), now).await.map_err(|problem| problem.code)
+    };
+    assert_eq!(change(RIGHT, "0815", START).await, Err("panel_locked".into()));
+    booth.enter(RIGHT, START).await;
+    assert_eq!(change(RIGHT, "081", START).await, Err("pin_length".into()));
+    for _ in 0..3 {
+        assert_eq!(change("0000", "0815", START).await, Err("pin_wrong".into()));
+    }
+    assert_eq!(change(RIGHT, "0815", START).await, Err("pin_wait".into()), "it is no way around the wait");
+    assert_eq!(change(RIGHT, "0815", after(5)).await, Ok(()));
+    booth.gate.lock();
+    assert!(booth.enter(RIGHT, after(5)).await.wrong);
+    assert!(booth.enter("0815", after(5)).await.open);
+}
+
+#[tokio::test]
+async fn a_forgotten_pin_is_dropped_from_outside() {
+    let mut booth = Booth::with_pin();
+    for _ in 0..3 {
+        booth.enter("0000", START).await;
+    }
+    Gate::forget_pin(&SettingsFile::open(booth.data.clone())).expect("dropped");
+    booth.restart(START);
+    let view = booth.gate.state(START);
+    assert!(!view.pin_set && view.wait_seconds == 0);
+    assert!(booth.gate.set_first_pin("0815".into(), START).await.expect("set").open);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn settings_that_cannot_be_read_keep_it_closed() {
+    let mut booth = Booth::with_pin();
+    let settings = booth.data.host_path(store::HostFile::Settings);
+    std::fs::remove_file(&settings).expect("removed");
+    std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
+    booth.restart(START);
+    assert!(booth.gate.state(START).pin_set, "nobody knows that there is none");
+    let refused = booth.gate.set_first_pin("0815".into(), START).await.expect_err("refused");
+    assert_eq!(refused.code, "settings_failed");
+    assert_eq!(booth.gate.enter(RIGHT.into(), START).await.expect_err("refused").code, "settings_failed");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Whatever is tried when, with restarts in between: from one right PIN
+    /// to the next no more are looked at than the waits allow.
+    #[test]
+    fn no_order_of_tries_gets_around_the_wait(
+        steps in proptest::collection::vec((0_u64..40, 0_u8..8), 1..40)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut booth = Booth::with_pin();
+            let (mut now, mut looked_at) = (START, Vec::<Moment>::new());
+            for (pause, act) in steps {
+                now = now + Duration::from_secs(pause);
+                match act {
+                    0 => booth.restart(now),
+                    1 => booth.gate.lock(),
+                    _ if booth.enter("0000", now).await.wrong => looked_at.push(now),
+                    _ => {}
+                }
+            }
+            // Try n + 1 comes no earlier after try n than its wait.
+            for (nth, pair) in looked_at.windows(2).enumerate() {
+                let wrong = u32::try_from(nth).expect("few") + 1;
+                assert!(pair[1].since(pair[0]) >= wait_after(wrong), "{looked_at:?}");
+            }
+        });
+    }
+}
