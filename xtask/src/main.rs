@@ -5,6 +5,7 @@ mod children;
 mod demo;
 mod dev;
 mod display;
+mod documents;
 mod package;
 mod plan;
 mod prerequisites;

@@ -3,7 +3,7 @@
 use crate::plan::{Done, Failure, Plan, run};
 use crate::prerequisites::{self, For};
 use crate::project::{cargo, find_program, output_of, root, target};
-use crate::{Options, ui};
+use crate::{Options, documents, ui};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,21 +13,13 @@ use std::process::Command;
 const FILES: &[(&str, &str, u32)] = &[
     ("packaging/copresence-kiosk.desktop", "usr/share/applications/copresence-kiosk.desktop", 0o644),
     ("packaging/copresence-kiosk.service", "usr/lib/systemd/user/copresence-kiosk.service", 0o644),
-    (
-        "packaging/booth/copresence-booth.service",
-        "usr/share/doc/copresence-kiosk/examples/copresence-booth.service",
-        0o644,
-    ),
-    ("packaging/booth/labwc-autostart", "usr/share/doc/copresence-kiosk/examples/labwc-autostart", 0o644),
     ("icons/32x32.png", "usr/share/icons/hicolor/32x32/apps/copresence-kiosk.png", 0o644),
     ("icons/128x128.png", "usr/share/icons/hicolor/128x128/apps/copresence-kiosk.png", 0o644),
     ("icons/icon.png", "usr/share/icons/hicolor/512x512/apps/copresence-kiosk.png", 0o644),
-    ("README.md", "usr/share/doc/copresence-kiosk/README.md", 0o644),
-    ("docs/kiosk.md", "usr/share/doc/copresence-kiosk/kiosk.md", 0o644),
-    ("docs/profiles.md", "usr/share/doc/copresence-kiosk/profiles.md", 0o644),
-    ("LICENSE-MIT", "usr/share/doc/copresence-kiosk/LICENSE-MIT", 0o644),
-    ("LICENSE-APACHE", "usr/share/doc/copresence-kiosk/LICENSE-APACHE", 0o644),
 ];
+
+/// Where the documents go, laid out as in the repository, so that their links hold.
+const DOCUMENTS: &str = "usr/share/doc/copresence-kiosk";
 
 /// The programs, from cargo's folder for release builds.
 const PROGRAMS: [&str; 2] = ["copresence-kiosk", "copresence"];
@@ -92,6 +84,9 @@ impl Made {
         }
         for (from, to, mode) in FILES {
             put(&root().join(from), &tree.join(to), *mode)?;
+        }
+        for document in documents::packed() {
+            put(&root().join(&document), &tree.join(DOCUMENTS).join(&document), 0o644)?;
         }
         Ok(Done::Ran)
     }
@@ -181,9 +176,15 @@ mod tests {
     }
 
     #[test]
-    fn the_units_and_the_desktop_entry_start_what_is_packed() {
-        for (from, _, _) in FILES.iter().filter(|(from, ..)| from.starts_with("packaging/")) {
-            let text = fs::read_to_string(root().join(from)).expect("text");
+    fn the_units_and_the_desktop_entry_start_and_name_what_is_packed() {
+        let packed = documents::packed();
+        let files = FILES.iter().map(|(from, ..)| PathBuf::from(from)).chain(packed.iter().cloned());
+        for from in files.filter(|from| from.starts_with("packaging/")) {
+            let text = fs::read_to_string(root().join(&from)).expect("text");
+            let from = from.display();
+            for word in text.split_whitespace().filter_map(|word| word.split(DOCUMENTS).nth(1)) {
+                assert!(packed.contains(Path::new(word.trim_start_matches('/'))), "{from} names {word}");
+            }
             for word in text.split_whitespace().filter_map(|word| word.split("/usr/bin/").nth(1)) {
                 assert!(PROGRAMS.contains(&word) || word == "cage", "{from} starts {word}");
             }
