@@ -14,13 +14,30 @@ export function readAloud(text: string, tag: string): void {
   voices.addEventListener?.('voiceschanged', () => last === text && speak(text, tag), { once: true });
 }
 
+/**
+ * Tells for which of these languages the machine has a voice: now, and again when its voices change; the answer ends
+ * that.
+ */
+export function withVoices(tags: readonly string[], tell: (voiced: string[]) => void): () => void {
+  const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
+  const say = () => tell(tags.filter((tag) => voiceFor(tag) !== undefined));
+  say();
+  speech?.addEventListener?.('voiceschanged', say);
+  return () => speech?.removeEventListener?.('voiceschanged', say);
+}
+
 /** What was asked for last. */
 let last = '';
 
-function speak(text: string, tag: string): boolean {
+function voiceFor(tag: string): SpeechSynthesisVoice | undefined {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   const [language] = tag.split('-');
-  const voice = speech?.getVoices().find(({ lang }) => lang.split(/[-_]/)[0] === language);
+  return speech?.getVoices().find(({ lang }) => lang.split(/[-_]/)[0] === language);
+}
+
+function speak(text: string, tag: string): boolean {
+  const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
+  const voice = voiceFor(tag);
   if (!speech || !voice) return false;
   const utterance = new SpeechSynthesisUtterance(text);
   utterance.voice = voice;

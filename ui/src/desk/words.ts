@@ -51,7 +51,7 @@ export const W = {
     repeat: 'Enter it once more',
     chooseAbout:
       'It opens this panel from now on. Four digits or more, so that it can be entered by touch and gamepad too.',
-    about: 'The visit goes on meanwhile.',
+    about: 'For the staff. A visit under way goes on.',
     field: (count: number) => `PIN, ${plural(count, 'digit')} entered`,
     wrong: 'Wrong PIN.',
     wait: (seconds: number) => `Try again in ${seconds} s.`,
@@ -75,8 +75,8 @@ export const W = {
     phonesReal: 'Phones reach this backend by themselves.',
     letIn: 'Phones on this network are let in.',
     keptOut: 'Phones are kept out.',
-    folders: 'Folders',
-    data: 'Data',
+    installation: 'This installation',
+    data: 'Data folder',
     avatars: 'Avatars',
     version: 'Version',
   },
@@ -184,7 +184,14 @@ export const W = {
     tooLarge: (name: string, size: string) => `“${name}” has ${size}`,
     pngHint: 'Choose a PNG of at most 2 MiB',
     voice: 'Read aloud',
-    voiceAbout: 'Screens are read out. The idle warning is in any case.',
+    voiceAbout: 'Screens are read out where there is a voice. The idle warning is in any case.',
+    voices: (languages: string[], of: number) => {
+      if (languages.length === 0)
+        return 'No voices on this machine: screens stay silent, and the idle warning is two soft notes.';
+      return languages.length === of
+        ? 'Voices on this machine: every language.'
+        : `Voices on this machine: ${languages.join(', ')}. Elsewhere the idle warning is two soft notes.`;
+    },
     voiceOn: 'Screens are read aloud.',
     voiceOff: 'Screens are silent.',
   },
@@ -225,8 +232,6 @@ export const W = {
     count: (count: number) => plural(count, 'visit'),
     none: 'No visit yet.',
     columns: ['', 'Began', 'Profile', 'Ended', 'Size', ''],
-    goesOn: 'goes on',
-    open: 'never closed',
     forget: 'Forget',
     forgetOf: (when: string) => `Forget the visit of ${when}`,
     ask: (when: string) => `Forget the visit of ${when}?`,

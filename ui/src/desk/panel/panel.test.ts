@@ -1,6 +1,6 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { keychainLocked, refusal } from '../../host/desk-fixtures';
 import { at, focused, openDesk } from '../harness';
 import { W } from '../words';
@@ -194,6 +194,31 @@ describe('Display', () => {
     expect(at(id).getAttribute('aria-pressed')).toBe('true');
   });
 
+  it('says for which languages there is a voice, and when that changes', async () => {
+    let voices: { lang: string }[] = [];
+    const heard = new Set<() => void>();
+    vi.stubGlobal('speechSynthesis', {
+      getVoices: () => voices,
+      addEventListener: (_: string, listener: () => void) => heard.add(listener),
+      removeEventListener: (_: string, listener: () => void) => heard.delete(listener),
+    });
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const { desk } = await openDesk(() => {}, 'display');
+    expect(at('voices').textContent).toBe(W.display.voices([], 6));
+    voices = [{ lang: 'en-GB' }, { lang: 'zh_CN' }, { lang: 'pt-BR' }];
+    for (const listener of heard) listener();
+    await tick();
+    expect(at('voices').textContent).toBe(
+      'Voices on this machine: English, Simplified Chinese. Elsewhere the idle warning is two soft notes.',
+    );
+    voices = desk.view.languages.map((lang) => ({ lang }));
+    for (const listener of heard) listener();
+    await tick();
+    expect(at('voices').textContent).toBe(W.display.voices(desk.view.languages, 6));
+    await fireEvent.click(at('section-health'));
+    await waitFor(() => expect(heard.size).toBe(0));
+  });
+
   it('guards the window, and lets it go', async () => {
     const { desk } = await openDesk(() => {}, 'display');
     await fireEvent.click(at('kiosk-on'));
@@ -360,6 +385,8 @@ describe('Health', () => {
     desk.healthView = desk.healthView.map((part) => ({ ...part, stand: 'good' }));
     await fireEvent.click(at('health-check'));
     await waitFor(() => expect(at('health-summary').textContent).toBe(W.health.summary(0, 0)));
+    expect(at('health-summary').dataset.stand).toBe('good');
+    expect(at('health-at').textContent).toMatch(/^Checked at \d/);
   });
 });
 
