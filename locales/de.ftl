@@ -7,7 +7,7 @@ demo = Demo mit simuliertem Dienst
 waking-title = Einen Moment.
 waking-line = Die Bühne wird hergerichtet.
 
-attract-title = Triff dich selbst.
+attract-title = Begegne dir selbst.
 attract-line = Code scannen, Gesicht mit dem Handy aufnehmen und zusehen, wie es hier lebendig wird.
 attract-start = Los geht’s
 attract-any =
@@ -20,8 +20,8 @@ attract-any =
 
 closed-staff = Für das Personal: F10 öffnet die Einstellungen, oder Start und Select gedrückt halten.
 
-consent-title = Bevor es losgeht
-consent-agree = Weiter
+consent-title = Bevor es losgeht.
+consent-agree = Einverstanden
 consent-not-now = Lieber nicht
 
 preparing-title = Einen Moment.
@@ -36,7 +36,7 @@ invite-time-left = Dieser Code gilt noch { $clock }
 invite-expired-title = Dieser Code ist abgelaufen.
 invite-expired-line = Nichts ist verloren. Ein neuer ist sofort da.
 invite-new-code = Neuer Code
-invite-play-phone = Handy spielen
+invite-play-phone = Handy simulieren
 invite-phones-cannot = In dieser Demo erreicht noch kein Handy den Code: Spiel das Handy auf diesem Bildschirm.
 invite-phones-can = Handys in diesem Netz erreichen die Demo unter { $address }.
 
@@ -46,23 +46,23 @@ making-found = Verbunden
 making-queue-title = Du bist in der Warteschlange.
 making-queue-line = Deine Aufnahme ist da. Bleib hier oder sieh dich um.
 making-queue-next = Du bist als Nächstes dran.
-making-queue-place = dein Platz in der Schlange
+making-queue-place = Platz { $place } in der Schlange
 making-processing-title = Dein Avatar entsteht.
 making-processing-line = Jeder Zug deines Gesichts wird modelliert.
 making-processing-done = fertig
 making-failed-title = Diese Aufnahme hat nicht geklappt.
-making-failed-line = Das kommt vor. Schau ins Licht, halt still und scann den Code für eine neue Aufnahme.
+making-failed-line = Das kommt vor. Scann den Code für eine neue Aufnahme: Schau ins Licht und halt still.
 making-unknown-title = Dein Avatar ist unterwegs.
 making-unknown-line = Das Studio meldet: „{ $status }“.
 making-left = Noch etwa { $time }
 making-left-soon = Nur noch ein paar Sekunden
-making-turn = Du bist dran in etwa { $time }
+making-turn = In etwa { $time } bist du dran
 making-turn-soon = Du bist gleich dran
 making-stalled = Dieser Schritt dauert länger als sonst. Es geht von selbst weiter.
 making-queue-stalled = Die Schlange steht gerade. Dein Platz ist sicher.
 
-saving-title = Er kommt zu dir.
-saving-line = Dein Avatar ist fertig. Seine Dateien kommen jetzt hierher.
+saving-title = Dein Avatar kommt an.
+saving-line = Er ist fertig. Seine Dateien kommen jetzt hierher.
 saving-all = Alle Dateien
 saving-so-far = { $amount } bisher
 saving-of-all = { $amount } von { $all }
@@ -94,7 +94,7 @@ reveal-saved =
     }
 reveal-me = Das bin ich
 reveal-again = Noch mal
-reveal-faces = Zieh ein Gesicht
+reveal-faces = Zieh eine Grimasse
 reveal-welcome-title = Schön, dich zu sehen.
 reveal-welcome-line = Dein Avatar ist gespeichert. Hier beginnt ein Spiel, mit dir darin.
 reveal-finish = Fertig
@@ -102,7 +102,7 @@ face-smile = Lächeln
 face-wink = Zwinkern
 face-surprise = Staunen
 face-kiss = Kussmund
-face-frown = Schmollen
+face-frown = Böser Blick
 
 keep-for-ever = Dein Avatar bleibt auf dieser Konsole gespeichert.
 keep-while-here = Wird hier gelöscht, sobald du gehst.

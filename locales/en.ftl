@@ -30,8 +30,8 @@ closed-staff = For the staff: F10, or Start and Select held, opens the settings.
 
 ## What the operator wants agreed to
 
-consent-title = Before we begin
-consent-agree = Go on
+consent-title = Before we begin.
+consent-agree = I agree
 consent-not-now = Not now
 
 ## The code
@@ -61,12 +61,13 @@ making-found = Connected
 making-queue-title = You are in line.
 making-queue-line = Your recording has arrived. Stay here or look around.
 making-queue-next = You are next.
-making-queue-place = your place in line
+# $place: a number, set large
+making-queue-place = Number { $place } in line
 making-processing-title = Shaping your avatar.
 making-processing-line = Every part of your face is being sculpted.
 making-processing-done = done
 making-failed-title = That recording did not work out.
-making-failed-line = It happens. Face the light, hold still, and scan the code to record once more.
+making-failed-line = It happens. Scan the code to record once more: face the light and hold still.
 making-unknown-title = Your avatar is on its way.
 # $status: a word of the service's own, not translated
 making-unknown-line = The studio says: “{ $status }”.
@@ -123,7 +124,7 @@ face-smile = Smile
 face-wink = Wink
 face-surprise = Surprise
 face-kiss = Kiss
-face-frown = Frown
+face-frown = Scowl
 
 ## What is kept, and being forgotten
 
@@ -184,7 +185,7 @@ hint-language = language
 
 problem-saved = Your avatar is here.
     .do = Have a look.
-problem-saved-in-part = Part of your avatar did not make it.
+problem-saved-in-part = Part of your avatar did not arrive.
     .do = Start again with a new code to get all of it.
 problem-credentials-refused = This console is not set up yet.
     .do = Please tell the staff.

@@ -20,8 +20,8 @@ attract-any =
 
 closed-staff = Para el personal: F10, o Start y Select a la vez, abre los ajustes.
 
-consent-title = Antes de empezar
-consent-agree = Continuar
+consent-title = Antes de empezar.
+consent-agree = Acepto
 consent-not-now = Ahora no
 
 preparing-title = Un momento.
@@ -36,7 +36,7 @@ invite-time-left = Este código vale { $clock } más
 invite-expired-title = Este código ha caducado.
 invite-expired-line = No se ha perdido nada. Otro nuevo llega en un segundo.
 invite-new-code = Otro código
-invite-play-phone = Hacer de móvil
+invite-play-phone = Simular el móvil
 invite-phones-cannot = En esta demo ningún móvil llega aún al código: haz de móvil en esta pantalla.
 invite-phones-can = Los móviles de esta red llegan a la demo en { $address }.
 
@@ -46,23 +46,23 @@ making-found = Conectado
 making-queue-title = Estás en la cola.
 making-queue-line = Tu grabación ha llegado. Quédate o date una vuelta.
 making-queue-next = Te toca enseguida.
-making-queue-place = tu lugar en la cola
+making-queue-place = Puesto { $place } en la cola
 making-processing-title = Tu avatar toma forma.
 making-processing-line = Estamos esculpiendo cada rasgo de tu cara.
 making-processing-done = hecho
 making-failed-title = Esa grabación no ha salido bien.
-making-failed-line = A veces pasa. Ponte de cara a la luz, no te muevas y escanea el código para grabar otra vez.
+making-failed-line = A veces pasa. Escanea el código para grabar otra vez, de cara a la luz y sin moverte.
 making-unknown-title = Tu avatar está en camino.
 making-unknown-line = El estudio dice: «{ $status }».
-making-left = Tiempo que falta: { $time } más o menos
+making-left = Tiempo restante: { $time } aprox.
 making-left-soon = Faltan solo unos segundos
-making-turn = Te toca más o menos en { $time }
+making-turn = Te toca en { $time } más o menos
 making-turn-soon = Te toca en un momento
-making-stalled = Este paso tarda más de lo normal. Sigue solo.
+making-stalled = Este paso tarda más de lo normal. Continúa automáticamente.
 making-queue-stalled = La cola está parada un momento. Tu lugar está a salvo.
 
-saving-title = Ya viene a casa.
-saving-line = Tu avatar está listo. Sus archivos llegan a esta pantalla.
+saving-title = Tu avatar está llegando.
+saving-line = Está listo. Sus archivos llegan a esta pantalla.
 saving-all = Todos los archivos
 saving-so-far = { $amount } hasta ahora
 saving-of-all = { $amount } de { $all }
@@ -73,7 +73,7 @@ saving-more =
         [many] y { $count } de archivos más
        *[other] y { $count } archivos más
     }
-saving-stalled = La conexión va lenta ahora mismo. Sigue sola.
+saving-stalled = La conexión va lenta ahora mismo. La descarga continúa automáticamente.
 
 reveal-title = Aquí estás.
 reveal-turn =
@@ -107,16 +107,16 @@ face-kiss = Beso
 face-frown = Enfado
 
 keep-for-ever = Tu avatar se queda guardado en esta consola.
-keep-while-here = Se borra de esta consola cuando te vayas.
+keep-while-here = Se borrará de esta consola cuando te vayas.
 keep-hours =
     { $count ->
-        [one] Se borra de esta consola al cabo de una hora.
-       *[other] Se borra de esta consola al cabo de { $count } horas.
+        [one] Se borrará de esta consola al cabo de una hora.
+       *[other] Se borrará de esta consola al cabo de { $count } horas.
     }
 keep-days =
     { $count ->
-        [one] Se borra de esta consola al cabo de un día.
-       *[other] Se borra de esta consola al cabo de { $count } días.
+        [one] Se borrará de esta consola al cabo de un día.
+       *[other] Se borrará de esta consola al cabo de { $count } días.
     }
 forget-me = Olvídame
 forget-title = ¿Te olvidamos?
@@ -125,7 +125,7 @@ forget-keep = Conservarlo
 forget-yes = Sí, olvídame
 forgetting-title = Olvidándote…
 forgetting-line = Se están borrando los archivos y el historial de esta visita.
-forgotten-title = Olvidado.
+forgotten-title = Todo borrado.
 forgotten-line = Aquí ya no queda nada de ti.
 forget-failed-title = No se ha podido borrar todo.
 forget-failed-line = Avisa al personal, por favor: puede borrar el resto.
@@ -172,7 +172,7 @@ problem-backend-unreachable = Ahora mismo no llegamos al estudio de avatares.
 problem-answer-lost = Se ha cortado la conexión.
     .do = Lo intentamos de nuevo.
 problem-download-interrupted = La descarga está en pausa.
-    .do = Sigue sola.
+    .do = Se reanudará automáticamente.
 problem-backend-busy = El estudio de avatares tiene mucho trabajo.
     .do = Solo un momento.
 problem-backend-failing = El estudio de avatares tiene un problema ahora mismo.

@@ -7,7 +7,7 @@ demo = Démo : un service simulé
 waking-title = Un instant.
 waking-line = La scène se prépare.
 
-attract-title = Rencontrez-vous.
+attract-title = Découvrez votre double.
 attract-line = Scannez un code, filmez votre visage avec votre téléphone et regardez-le prendre vie ici.
 attract-start = Commencer
 attract-any =
@@ -20,8 +20,8 @@ attract-any =
 
 closed-staff = Pour l’équipe : F10, ou Start et Select maintenus, ouvre les réglages.
 
-consent-title = Avant de commencer
-consent-agree = Continuer
+consent-title = Avant de commencer.
+consent-agree = J’accepte
 consent-not-now = Pas maintenant
 
 preparing-title = Un instant.
@@ -36,7 +36,7 @@ invite-time-left = Ce code est valable encore { $clock }
 invite-expired-title = Ce code a expiré.
 invite-expired-line = Rien n’est perdu. Un nouveau arrive en une seconde.
 invite-new-code = Nouveau code
-invite-play-phone = Jouer le téléphone
+invite-play-phone = Simuler le téléphone
 invite-phones-cannot = Dans cette démo, aucun téléphone n’atteint encore le code : jouez le téléphone sur cet écran.
 invite-phones-can = Les téléphones de ce réseau atteignent la démo à l’adresse { $address }.
 
@@ -46,12 +46,12 @@ making-found = Connecté
 making-queue-title = Vous êtes dans la file.
 making-queue-line = Votre vidéo est arrivée. Restez ici ou faites un tour.
 making-queue-next = C’est bientôt à vous.
-making-queue-place = votre place dans la file
+making-queue-place = Numéro { $place } dans la file
 making-processing-title = Votre avatar prend forme.
 making-processing-line = Chaque trait de votre visage est sculpté.
 making-processing-done = terminé
 making-failed-title = Cette vidéo n’a pas suffi.
-making-failed-line = Cela arrive. Face à la lumière, sans bouger, scannez le code pour recommencer.
+making-failed-line = Cela arrive. Scannez le code pour refaire la vidéo, face à la lumière et sans bouger.
 making-unknown-title = Votre avatar est en route.
 making-unknown-line = Le studio dit : « { $status } ».
 making-left = Encore { $time } environ
@@ -61,8 +61,8 @@ making-turn-soon = À vous dans un instant
 making-stalled = Cette étape est plus longue que d’habitude. Elle continue toute seule.
 making-queue-stalled = La file n’avance pas pour le moment. Votre place est gardée.
 
-saving-title = Il arrive chez vous.
-saving-line = Votre avatar est prêt. Ses fichiers arrivent sur cet écran.
+saving-title = Votre avatar arrive.
+saving-line = Il est prêt : ses fichiers arrivent sur cet écran.
 saving-all = Tous les fichiers
 saving-so-far = { $amount } jusqu’ici
 saving-of-all = { $amount } sur { $all }
@@ -73,7 +73,7 @@ saving-more =
         [many] et { $count } d’autres fichiers
        *[other] et { $count } autres fichiers
     }
-saving-stalled = La connexion est lente en ce moment. Elle continue toute seule.
+saving-stalled = La connexion est lente en ce moment. Le transfert continue tout seul.
 
 reveal-title = C’est vous.
 reveal-turn =
@@ -104,7 +104,7 @@ face-smile = Sourire
 face-wink = Clin d’œil
 face-surprise = Surprise
 face-kiss = Bisou
-face-frown = Moue
+face-frown = Air fâché
 
 keep-for-ever = Votre avatar reste enregistré sur cette console.
 keep-while-here = Effacé de cette console à votre départ.
@@ -165,7 +165,7 @@ problem-token-refused = Ce code n’a pas marché.
     .do = Essayons-en un autre.
 problem-token-expired = Ce code a expiré.
     .do = Recommencez pour en avoir un nouveau.
-problem-avatar-failed = Votre avatar n’a pas réussi cette fois.
+problem-avatar-failed = Votre avatar n’a pas pu être créé cette fois.
     .do = Une lumière douce sur le visage aide. Réessayez.
 problem-backend-unreachable = Le studio d’avatars ne répond pas en ce moment.
     .do = Patientez un instant. Si cela dure, prévenez l’équipe, s’il vous plaît.

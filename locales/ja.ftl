@@ -2,7 +2,7 @@
 
 language-name = 日本語
 languages = 言語
-demo = デモ（サービスは模擬です）
+demo = デモ（模擬サービス）
 
 waking-title = 少々お待ちください
 waking-line = ステージを準備しています。
@@ -21,7 +21,7 @@ attract-any =
 closed-staff = スタッフの方へ：F10 キー、または Start と Select の長押しで設定を開けます。
 
 consent-title = はじめる前に
-consent-agree = 進む
+consent-agree = 同意する
 consent-not-now = 今はやめる
 
 preparing-title = 少々お待ちください
@@ -36,7 +36,7 @@ invite-time-left = このコードの有効時間はあと { $clock }
 invite-expired-title = コードの期限が切れました
 invite-expired-line = ご安心ください。新しいコードはすぐに出せます。
 invite-new-code = 新しいコード
-invite-play-phone = スマホ役をする
+invite-play-phone = スマホなしで試す
 invite-phones-cannot = このデモでは、まだスマホからコードを開けません。この画面でスマホ役をお試しください。
 invite-phones-can = このネットワークのスマホから { $address } でデモを開けます。
 
@@ -46,12 +46,12 @@ making-found = 接続済み
 making-queue-title = 順番をお待ちください
 making-queue-line = 撮影データが届きました。ここで待っていても、離れてもかまいません。
 making-queue-next = 次があなたの番です
-making-queue-place = 番目にお待ちです
+making-queue-place = { $place } 番目です
 making-processing-title = アバターを作っています
 making-processing-line = 顔のすみずみまで形にしています。
-making-processing-done = できました
+making-processing-done = 完了
 making-failed-title = うまく撮影できませんでした
-making-failed-line = よくあることです。明るいほうを向いて動かずに、コードを読み取ってもう一度撮影してください。
+making-failed-line = よくあることです。コードを読み取り、明るいほうを向いて、動かずにもう一度撮影してください。
 making-unknown-title = アバターを準備しています
 making-unknown-line = スタジオからの連絡：「{ $status }」
 making-left = あと { $time }ほど
@@ -94,7 +94,7 @@ face-smile = 笑顔
 face-wink = ウインク
 face-surprise = びっくり
 face-kiss = キス
-face-frown = しかめ面
+face-frown = 怒り顔
 
 keep-for-ever = アバターはこの端末に保存されたままになります。
 keep-while-here = この画面を離れると、この端末から削除されます。
@@ -121,10 +121,10 @@ leave-ask = アバターがここに表示されないことがあります。
 leave-stay = 残る
 leave-leave = 離れる
 idle-title = まだいらっしゃいますか？
-idle-line = 次の方のために、あと { $seconds } 秒で画面を消します。
+idle-line = 次の方のために、あと { $seconds } 秒で表示を消去します。
 idle-stay = ここにいます
-idle-leave = 今すぐ消す
-idle-spoken = まだいらっしゃいますか？　次の方のために、まもなく画面を消します。
+idle-leave = 今すぐ消去
+idle-spoken = まだいらっしゃいますか？　次の方のために、まもなく表示を消去します。
 
 hint-choose = 決定
 hint-back = 戻る

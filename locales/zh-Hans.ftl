@@ -21,7 +21,7 @@ attract-any =
 closed-staff = 工作人员：按 F10，或按住 Start 和 Select，即可打开设置。
 
 consent-title = 开始之前
-consent-agree = 继续
+consent-agree = 同意
 consent-not-now = 暂时不要
 
 preparing-title = 请稍候
@@ -46,7 +46,7 @@ making-found = 已连接
 making-queue-title = 你正在排队
 making-queue-line = 你的录像已收到。可以在这里等，也可以四处看看。
 making-queue-next = 下一个就是你
-making-queue-place = 你在队伍中的位置
+making-queue-place = 你排在第 { $place } 位
 making-processing-title = 正在塑造你的虚拟形象
 making-processing-line = 脸上的每一处都在精心雕琢。
 making-processing-done = 已完成
@@ -61,8 +61,8 @@ making-turn-soon = 马上轮到你
 making-stalled = 这一步比平时久一些，会自动继续。
 making-queue-stalled = 队伍暂时没有前进，你的位置不变。
 
-saving-title = 正在接它回来
-saving-line = 你的虚拟形象已完成，文件正在传到这块屏幕。
+saving-title = 正在接收你的虚拟形象
+saving-line = 它已完成，文件正在传到这块屏幕。
 saving-all = 全部文件
 saving-so-far = 已收到 { $amount }
 saving-of-all = { $amount } / { $all }
@@ -94,7 +94,7 @@ face-smile = 微笑
 face-wink = 眨眼
 face-surprise = 惊讶
 face-kiss = 亲亲
-face-frown = 皱眉
+face-frown = 生气
 
 keep-for-ever = 你的虚拟形象会一直保存在这台设备上。
 keep-while-here = 你离开后，即从这台设备上删除。
@@ -107,7 +107,7 @@ forget-keep = 保留
 forget-yes = 是的，忘记我
 forgetting-title = 正在删除……
 forgetting-line = 正在删除这次体验的文件和记录。
-forgotten-title = 已忘记
+forgotten-title = 已全部删除
 forgotten-line = 这里不再留有你的任何痕迹。
 forget-failed-title = 有些内容没能删除
 forget-failed-line = 请告诉工作人员，他们可以删除剩下的内容。

@@ -37,7 +37,7 @@ export interface Messages {
   'making-queue-title': null;
   'making-queue-line': null;
   'making-queue-next': null;
-  'making-queue-place': null;
+  'making-queue-place': { place: string | number };
   'making-processing-title': null;
   'making-processing-line': null;
   'making-processing-done': null;

@@ -13,6 +13,7 @@ describe('Making', () => {
   it('says the place in the queue', async () => {
     const host = await show(screens['making-queue']);
     expect(at('queue-position').textContent).toBe('3');
+    expect(at('screen').textContent?.replace(/\s+/g, ' ')).toContain('Number 3 in line');
     host.show({ ...screens['making-queue'], queue_position: 0 });
     await waitFor(() => expect(at('queue-position').textContent).toBe(say('making-queue-next')));
     expect(screen.queryByTestId('progress')).toBeNull();
