@@ -3,7 +3,8 @@
 const MOST_PIXELS = 3.2e6;
 const SLOW_FRAME = 45;
 const WINDOW = 12;
-const LEAST = 0.4;
+// Without smooth edges a face is not to be recognised much below.
+const LEAST = 0.5;
 /** A frame of so many milliseconds holds up whatever else the screen does. */
 const HEAVY = 100;
 
