@@ -44,7 +44,7 @@ making-found-title = Da bist du!
 making-found-line = Dein Handy ist verbunden. Schau hierher.
 making-found = Verbunden
 making-queue-title = Du bist in der Warteschlange.
-making-queue-line = Deine Aufnahme ist da. Bleib hier oder sieh dich um.
+making-queue-line = Deine Aufnahme ist da. Bleib bitte hier.
 making-queue-next = Du bist als Nächstes dran.
 making-queue-place = Platz { $place } in der Schlange
 making-processing-title = Dein Avatar entsteht.
@@ -73,6 +73,10 @@ saving-more =
        *[other] und noch { $count } Dateien
     }
 saving-stalled = Die Verbindung ist gerade langsam. Es geht von selbst weiter.
+
+gate-title = Dein Avatar ist fertig.
+gate-line = Bist du da? Er bleibt verborgen, bis du ihn sehen willst.
+gate-show = Zeig ihn mir
 
 reveal-title = Das bist du.
 reveal-turn =

@@ -59,7 +59,7 @@ making-found-title = Found you!
 making-found-line = Your phone is connected. Look up here.
 making-found = Connected
 making-queue-title = You are in line.
-making-queue-line = Your recording has arrived. Stay here or look around.
+making-queue-line = Your recording has arrived. Please stay here.
 making-queue-next = You are next.
 # $place: a number, set large
 making-queue-place = Number { $place } in line
@@ -93,6 +93,12 @@ saving-more =
        *[other] and { $count } more files
     }
 saving-stalled = The connection is slow right now. It goes on by itself.
+
+## Before a face that nobody may be waiting for
+
+gate-title = Your avatar is ready.
+gate-line = Are you here? It stays hidden until you ask for it.
+gate-show = Show me
 
 ## The avatar
 

@@ -44,7 +44,7 @@ making-found-title = ¡Te encontramos!
 making-found-line = Tu móvil está conectado. Mira aquí.
 making-found = Conectado
 making-queue-title = Estás en la cola.
-making-queue-line = Tu grabación ha llegado. Quédate o date una vuelta.
+making-queue-line = Tu grabación ha llegado. Quédate aquí, por favor.
 making-queue-next = Te toca enseguida.
 making-queue-place = Puesto { $place } en la cola
 making-processing-title = Tu avatar toma forma.
@@ -74,6 +74,10 @@ saving-more =
        *[other] y { $count } archivos más
     }
 saving-stalled = La conexión va lenta ahora mismo. La descarga continúa automáticamente.
+
+gate-title = Tu avatar está listo.
+gate-line = ¿Estás aquí? Permanece oculto hasta que pidas verlo.
+gate-show = Quiero verlo
 
 reveal-title = Aquí estás.
 reveal-turn =

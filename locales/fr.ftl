@@ -44,7 +44,7 @@ making-found-title = Vous voilà !
 making-found-line = Votre téléphone est connecté. Regardez ici.
 making-found = Connecté
 making-queue-title = Vous êtes dans la file.
-making-queue-line = Votre vidéo est arrivée. Restez ici ou faites un tour.
+making-queue-line = Votre vidéo est arrivée. Restez ici, s’il vous plaît.
 making-queue-next = C’est bientôt à vous.
 making-queue-place = Numéro { $place } dans la file
 making-processing-title = Votre avatar prend forme.
@@ -74,6 +74,10 @@ saving-more =
        *[other] et { $count } autres fichiers
     }
 saving-stalled = La connexion est lente en ce moment. Le transfert continue tout seul.
+
+gate-title = Votre avatar est prêt.
+gate-line = Êtes-vous là ? Il reste caché jusqu’à ce que vous demandiez à le voir.
+gate-show = Montrez-le-moi
 
 reveal-title = C’est vous.
 reveal-turn =

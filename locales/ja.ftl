@@ -44,7 +44,7 @@ making-found-title = つながりました！
 making-found-line = スマホと接続しました。こちらをご覧ください。
 making-found = 接続済み
 making-queue-title = 順番をお待ちください
-making-queue-line = 撮影データが届きました。ここで待っていても、離れてもかまいません。
+making-queue-line = 撮影データが届きました。ここでお待ちください。
 making-queue-next = 次があなたの番です
 making-queue-place = { $place } 番目です
 making-processing-title = アバターを作っています
@@ -69,6 +69,10 @@ saving-of-all = { $amount } / { $all }
 saving-whole = { $amount } 完了
 saving-more = ほか { $count } 件
 saving-stalled = 通信に時間がかかっています。このままお待ちください。
+
+gate-title = アバターができました
+gate-line = いらっしゃいますか？ボタンを押すまで表示されません。
+gate-show = 表示する
 
 reveal-title = これが、あなたです。
 reveal-turn =

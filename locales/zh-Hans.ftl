@@ -44,7 +44,7 @@ making-found-title = 找到你了！
 making-found-line = 手机已连接，请看这里。
 making-found = 已连接
 making-queue-title = 你正在排队
-making-queue-line = 你的录像已收到。可以在这里等，也可以四处看看。
+making-queue-line = 你的录像已收到。请在这里稍等。
 making-queue-next = 下一个就是你
 making-queue-place = 你排在第 { $place } 位
 making-processing-title = 正在塑造你的虚拟形象
@@ -69,6 +69,10 @@ saving-of-all = { $amount } / { $all }
 saving-whole = { $amount }，已就位
 saving-more = 还有 { $count } 个文件
 saving-stalled = 网络现在有点慢，会自动继续。
+
+gate-title = 你的虚拟形象已完成
+gate-line = 你在吗？在你要看之前，它不会显示。
+gate-show = 给我看看
 
 reveal-title = 这就是你
 reveal-turn =

@@ -2,6 +2,7 @@
 import { render, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, expect, vi } from 'vitest';
 import App from './App.svelte';
+import { attendance } from './attendance';
 import type { Screen } from './generated/view';
 import { FakeHost } from './host/fake';
 import { greetIn, speak } from './language/language.svelte';
@@ -11,8 +12,9 @@ export const at = (id: string) => screen.getByTestId(id);
 /** Who has the focus, by test id. */
 export const focused = () => document.activeElement?.getAttribute('data-testid');
 
-/** Puts the app up, and waits until a screen stands and has the focus. */
-export async function show(first: Screen, host = new FakeHost(first)): Promise<FakeHost> {
+/** Puts the app up before a visitor (or nobody), and waits until a screen stands and has the focus. */
+export async function show(first: Screen, host = new FakeHost(first), attended = true): Promise<FakeHost> {
+  if (attended) attendance.sign();
   render(App, { host });
   await waitFor(() => expect(at('screen').dataset.screen).toBe(first.kind));
   await waitFor(() => expect(focused()).toBeTruthy());

@@ -11,6 +11,12 @@ export interface Limit {
 const USUAL = 90;
 
 /**
+ * Seconds without a sign of anybody, while the avatar is made and fetched, after which its face is not shown before
+ * somebody asks for it. No question of patience: a stranger is there as soon as the visitor has gone.
+ */
+export const UNATTENDED = 60;
+
+/**
  * How long each screen waits for somebody, none where it waits for the avatar and not for a person. At the code a
  * person is busy with a phone for minutes and touches nothing here; at the reveal a face is on the screen. `patience`
  * is what the operator set, in seconds: it is that of the reveal, and the others follow in proportion. To answer the

@@ -1,3 +1,4 @@
+import { attendance } from './attendance';
 import type { Problem, Screen, Snapshot } from './generated/view';
 import type { Action, Host } from './host/host';
 import type { Statistics } from './reveal/statistics';
@@ -32,6 +33,9 @@ export class Show {
   constructor(host: Host) {
     this.#host = host;
   }
+
+  /** Whether the avatar waits for somebody who asks for it: its visitor may have gone. */
+  gated = $state(false);
 
   /** What is on the screen; none before the first snapshot came, and when none comes any more. */
   get screen(): Screen | null {
@@ -83,11 +87,13 @@ export class Show {
   accept(snapshot: Snapshot): void {
     if (this.#closed) return;
     if (this.snapshot && snapshot.revision < this.snapshot.revision) return;
+    attendance.follows(this.snapshot?.screen ?? null, snapshot.screen);
     if (snapshot.screen.kind !== this.snapshot?.screen.kind) {
       this.refusal = null;
       this.asking = null;
       this.#vanished = null;
       this.before = this.snapshot?.screen.kind ?? null;
+      this.gated = snapshot.screen.kind === 'reveal' && attendance.lapsed;
     }
     this.lost = null;
     this.snapshot = snapshot;
@@ -106,6 +112,12 @@ export class Show {
     } finally {
       this.#underway.delete(action);
     }
+  }
+
+  /** Asks the program to leave the screen, for whoever comes next. */
+  leave(): Promise<void> {
+    const over = ['reveal', 'ended', 'forgetting'].includes(this.screen?.kind ?? '');
+    return this.act(over ? 'again' : 'cancel');
   }
 
   /**

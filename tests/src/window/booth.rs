@@ -193,9 +193,14 @@ impl Booth {
         self.app.see(&format!("[data-testid=screen][data-screen={kind}]"), SOON).await.map(drop)
     }
 
-    /// Waits for the reveal, and for the avatar on its stage.
+    /// Waits for the reveal, and for the avatar on its stage; where a slow machine made the visitor wait for so long
+    /// without a press that the face waits for them, they ask for it.
     pub async fn see_reveal(&self) -> Result<(), Trouble> {
-        self.app.see("[data-screen=reveal]", Duration::from_mins(2)).await?;
+        let face = "[data-testid=this-is-me], [data-testid=show-me]";
+        let shown = self.app.see(face, Duration::from_mins(2)).await?;
+        if shown.attr("data-testid").await?.as_deref() == Some("show-me") {
+            self.app.press("[data-testid=show-me]", SOON).await?;
+        }
         self.app.see("[data-testid=turntable][data-ready=true]", Duration::from_mins(2)).await.map(drop)
     }
 

@@ -59,6 +59,9 @@ export interface Messages {
   'saving-whole': { amount: string | number };
   'saving-more': { count: string | number };
   'saving-stalled': null;
+  'gate-title': null;
+  'gate-line': null;
+  'gate-show': null;
   'reveal-title': null;
   'reveal-turn': { device: string | number };
   'reveal-lighting': null;

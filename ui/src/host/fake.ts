@@ -1,4 +1,5 @@
 // A scripted program behind the window: for tests, and for a plain browser during development.
+import { attendance } from '../attendance';
 import type { BackendView, BoothView, Screen, Snapshot } from '../generated/view';
 import { speak, type Tongue } from '../language/language.svelte';
 import { pastVisits } from './desk-fixtures';
@@ -113,12 +114,15 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
   const reveal: Screen = { ...screens.reveal, glb: asked.get('glb') ?? (await media.glb()), portrait };
   const host = script(asked.get('fake') ?? '', reveal, Number(asked.get('pace') ?? 1), media.logo);
   furnish(host.desk, asked.get('desk'), portrait);
+  stand(asked.get('fake') ?? '');
   const puppet: Puppet = {
     asked: host.asked,
     desk: host.desk,
     show: (name) => {
       // In one go, so that no screen is seen in the booth of another.
       host.set(boothOf(name, media.logo));
+      if (name === 'reveal-gate') host.show(screens.saving);
+      stand(name);
       host.show(pick(name, reveal), undefined, backendOf(name));
     },
     put: (screen) => host.show(screen),
@@ -131,6 +135,12 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
   if (tongue) await puppet.speak(tongue as Tongue);
   window.fake = puppet;
   return host;
+}
+
+/** Somebody stands before the screen, or nobody does. */
+function stand(name: string): void {
+  if (name === 'reveal-gate') attendance.leave();
+  else attendance.sign();
 }
 
 function furnish(desk: FakeDesk, how: string | null, portrait: string): void {
@@ -186,6 +196,7 @@ function boothOf(name: ScreenName, logo: () => string): Partial<BoothView> {
 function pick(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Screen {
   switch (name) {
     case 'reveal':
+    case 'reveal-gate':
       return reveal;
     case 'reveal-portrait':
       return { ...reveal, glb: null };

@@ -150,6 +150,8 @@ export const screens = {
     trouble: offline,
   },
   reveal,
+  /** Nobody is known to be there. */
+  'reveal-gate': reveal,
   'reveal-portrait': reveal,
   'reveal-card': reveal,
   forgetting: { kind: 'forgetting', visit, stand: { kind: 'working' } },

@@ -44,6 +44,7 @@ export function scope(within: HTMLElement): HTMLElement {
 /** The listeners for whatever a person steers with. */
 export class Steering {
   readonly #of: Steered;
+  #pointer = '';
 
   constructor(of: Steered) {
     this.#of = of;
@@ -71,6 +72,13 @@ export class Steering {
     device.last = event.pointerType === 'touch' ? 'touch' : 'pointer';
     this.#of.moved();
     this.#of.door.touch(event);
+  };
+
+  /** The mouse moved, not just the screen beneath it. */
+  readonly onpointermove = ({ screenX, screenY }: PointerEvent): void => {
+    const at = `${screenX} ${screenY}`;
+    if (at !== this.#pointer) this.#of.moved();
+    this.#pointer = at;
   };
 
   /** The focus left an element. */

@@ -24,8 +24,8 @@ export function isLong(text: string): boolean {
 const UNLIT: Subject = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
 const WAITING: Subject = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
 
-/** The stage for a screen; in a booth that is closed nothing moves yet. */
-export function subjectOf(screen: Screen | null, closed = false): Subject {
+/** The stage for a screen; in a booth that is closed nothing moves yet, and a face that is not asked for stays away. */
+export function subjectOf(screen: Screen | null, closed = false, gated = false): Subject {
   switch (screen?.kind) {
     case undefined:
       return UNLIT;
@@ -45,7 +45,7 @@ export function subjectOf(screen: Screen | null, closed = false): Subject {
       return { light: 'warm', pose: 'ringed', lit: 1, ring: share ?? 'open' };
     }
     case 'reveal':
-      return { light: 'warm', pose: 'gone', lit: 1, ring: 'none' };
+      return { light: 'warm', pose: gated ? 'alone' : 'gone', lit: 1, ring: 'none' };
     case 'forgetting':
     case 'ended':
       return UNLIT;
