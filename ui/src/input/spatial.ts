@@ -34,6 +34,9 @@ export function nearest(from: Box, others: readonly Box[], direction: Direction)
 const FOCUSABLE =
   'button:not(:disabled), input:not(:disabled), textarea:not(:disabled), [href], [tabindex="0"]';
 
+/** The member of a group that is chosen. */
+export const CHOSEN = '[aria-pressed=true], [aria-checked=true], [aria-selected=true]';
+
 /** Everything in `root` that can have the focus. */
 export function focusable(root: ParentNode): HTMLElement[] {
   return [...root.querySelectorAll<HTMLElement>(FOCUSABLE)].filter((el) => !el.closest('[inert], [hidden]'));
@@ -53,9 +56,9 @@ export function moveFocus(root: ParentNode, direction: Direction): boolean {
         direction,
       )
     ];
-  const group = target?.closest('[role=group]');
+  const group = target?.closest('[role=group], [data-rove]');
   // Whoever comes to a choice comes to what is chosen.
-  const chosen = group?.contains(active) ? null : group?.querySelector<HTMLElement>('[aria-pressed=true]');
+  const chosen = group?.contains(active) ? null : group?.querySelector<HTMLElement>(CHOSEN);
   (chosen ?? target)?.focus();
   return target !== undefined;
 }

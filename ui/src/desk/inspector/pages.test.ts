@@ -126,7 +126,7 @@ describe('the inspector', () => {
     expect(at('rule-STATUS-4').textContent).toContain(words.kept);
     expect(at('rule-HTTP-4').closest('.header')?.textContent).toContain('no-store');
     expect(at('rules-summary').textContent).toContain('1 rule broken, 5 kept.');
-    await fireEvent.click(at('raw'));
+    await fireEvent.click(at('show-raw'));
     expect(at('raw-body').textContent).toMatch(/^\{"avatar_ready":"false",/);
     // The rules stand there without the lines, too.
     expect(at('rule-RED-4')).toBeTruthy();

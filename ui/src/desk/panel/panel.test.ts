@@ -19,7 +19,7 @@ describe('Backend', () => {
     await fireEvent.click(at('profile-booth'));
     await waitFor(() => expect(told('profile')).toBe(W.backend.used('booth')));
     expect(desk.acts).toEqual([{ kind: 'use_profile', name: 'booth' }]);
-    expect(at('profile-booth').getAttribute('aria-pressed')).toBe('true');
+    expect(at('profile-booth').getAttribute('aria-checked')).toBe('true');
     expect(screen.getByText(W.backend.phonesReal)).toBeTruthy();
   });
 
@@ -34,7 +34,7 @@ describe('Backend', () => {
     const { desk } = await openDesk((of) => of.refusals.set('use_profile', no));
     await fireEvent.click(at('profile-booth'));
     await waitFor(() => expect(told('profile')).toBe('The disk is full Free some space'));
-    expect(at('profile-sandbox').getAttribute('aria-pressed')).toBe('true');
+    expect(at('profile-sandbox').getAttribute('aria-checked')).toBe('true');
     expect(told('phones')).toBe('');
     expect(desk.view.backend.profile).toBe('sandbox');
   });
@@ -191,7 +191,7 @@ describe('Display', () => {
     await fireEvent.click(at(id));
     await waitFor(() => expect(told(field)).not.toBe(''));
     expect(desk.acts).toEqual([{ kind: 'set_display', display: { ...before, ...change } }]);
-    expect(at(id).getAttribute('aria-pressed')).toBe('true');
+    expect(at(id).getAttribute('aria-checked')).toBe('true');
   });
 
   it('says for which languages there is a voice, and when that changes', async () => {
@@ -223,7 +223,7 @@ describe('Display', () => {
     const { desk } = await openDesk(() => {}, 'display');
     await fireEvent.click(at('kiosk-on'));
     await waitFor(() => expect(told('kiosk')).toBe(W.display.kioskOn));
-    expect(at('kiosk-on').getAttribute('aria-pressed')).toBe('true');
+    expect(at('kiosk-on').getAttribute('aria-checked')).toBe('true');
     expect(screen.queryByTestId('kiosk-flag')).toBeNull();
     await fireEvent.click(at('kiosk-off'));
     await waitFor(() => expect(told('kiosk')).toBe(W.display.kioskOff));
@@ -233,10 +233,10 @@ describe('Display', () => {
   it('shows the kiosk mode that is in force, and that the command line wants it', async () => {
     const byFlag = { on: true, set: false, by_flag: true };
     const { desk } = await openDesk((of) => (of.view.kiosk_mode = byFlag), 'display');
-    expect(at('kiosk-on').getAttribute('aria-pressed')).toBe('true');
+    expect(at('kiosk-on').getAttribute('aria-checked')).toBe('true');
     expect(at('kiosk-flag').textContent).toBe(W.display.kioskFlag.replaceAll('`', ''));
     await fireEvent.click(at('kiosk-off'));
-    await waitFor(() => expect(at('kiosk-off').getAttribute('aria-pressed')).toBe('true'));
+    await waitFor(() => expect(at('kiosk-off').getAttribute('aria-checked')).toBe('true'));
     expect(at('kiosk-flag').textContent).toBe(W.display.kioskFlagOff.replaceAll('`', ''));
     expect(screen.queryByTestId('kiosk-keep')).toBeNull();
     await fireEvent.click(at('kiosk-on'));
@@ -314,7 +314,7 @@ describe('Retention', () => {
     const { desk } = await openDesk(() => {}, 'retention');
     await write('keep-other', '36');
     await submit('keep-other');
-    await waitFor(() => expect(at('keep-36').getAttribute('aria-pressed')).toBe('true'));
+    await waitFor(() => expect(at('keep-36').getAttribute('aria-checked')).toBe('true'));
     await write('keep-other', '-1');
     await submit('keep-other');
     await waitFor(() => expect(told('keep')).toContain(W.retention.unfit('-1')));
