@@ -101,6 +101,7 @@ reveal-again = Noch mal
 reveal-faces = Zieh eine Grimasse
 reveal-welcome-title = Schön, dich zu sehen.
 reveal-welcome-line = Dein Avatar ist gespeichert. Hier beginnt ein Spiel, mit dir darin.
+reveal-welcome-line-unsaved = Hier beginnt ein Spiel, mit dir darin.
 reveal-finish = Fertig
 face-smile = Lächeln
 face-wink = Zwinkern

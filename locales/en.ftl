@@ -125,6 +125,8 @@ reveal-again = Again
 reveal-faces = Make a face
 reveal-welcome-title = Nice to meet you.
 reveal-welcome-line = Your avatar is saved. This is where a game begins, with you in it.
+# Where the files go with the visitor
+reveal-welcome-line-unsaved = This is where a game begins, with you in it.
 reveal-finish = Finish
 face-smile = Smile
 face-wink = Wink

@@ -103,6 +103,7 @@ reveal-again = Otra vez
 reveal-faces = Pon una cara
 reveal-welcome-title = Encantados de conocerte.
 reveal-welcome-line = Tu avatar está guardado. Aquí empieza un juego, contigo dentro.
+reveal-welcome-line-unsaved = Aquí empieza un juego, contigo dentro.
 reveal-finish = Terminar
 face-smile = Sonrisa
 face-wink = Guiño

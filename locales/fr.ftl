@@ -103,6 +103,7 @@ reveal-again = Recommencer
 reveal-faces = Faites une grimace
 reveal-welcome-title = Enchantés.
 reveal-welcome-line = Votre avatar est enregistré. C’est ici qu’un jeu commence, avec vous dedans.
+reveal-welcome-line-unsaved = C’est ici qu’un jeu commence, avec vous dedans.
 reveal-finish = Terminer
 face-smile = Sourire
 face-wink = Clin d’œil

@@ -93,6 +93,7 @@ reveal-again = もう一度
 reveal-faces = 表情を変える
 reveal-welcome-title = はじめまして！
 reveal-welcome-line = アバターは保存されました。ここから、あなたが主役のゲームが始まります。
+reveal-welcome-line-unsaved = ここから、あなたが主役のゲームが始まります。
 reveal-finish = おわる
 face-smile = 笑顔
 face-wink = ウインク

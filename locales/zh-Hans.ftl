@@ -93,6 +93,7 @@ reveal-again = 再来一次
 reveal-faces = 做个表情
 reveal-welcome-title = 很高兴认识你
 reveal-welcome-line = 你的虚拟形象已保存。游戏从这里开始，主角就是你。
+reveal-welcome-line-unsaved = 游戏从这里开始，主角就是你。
 reveal-finish = 完成
 face-smile = 微笑
 face-wink = 眨眼

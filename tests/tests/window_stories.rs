@@ -16,6 +16,7 @@ const MADE: Duration = Duration::from_mins(2);
 const CONFIRM: u8 = 0;
 const BACK: u8 = 1;
 const LEFT: u8 = 14;
+const RIGHT: u8 = 15;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
@@ -41,8 +42,15 @@ async fn by_keyboard(booth: &Booth) -> Result<(), Trouble> {
     booth.app.see("[data-testid=new-code]", SOON).await?;
     booth.scan(Scenario::ExistingAvatar)?;
     booth.see_reveal().await?;
+    // *This is me*, back to the face, and away from it, which is asked.
     booth.app.type_keys(Key::Enter).await?;
+    booth.app.see("[data-testid=back]", SOON).await?;
     booth.app.type_keys(Key::Escape).await?;
+    booth.app.see("[data-testid=this-is-me]", SOON).await?;
+    booth.app.type_keys(Key::Escape).await?;
+    booth.app.see("[data-testid=leave]", SOON).await?;
+    booth.app.type_keys(Key::Right).await?;
+    booth.app.type_keys(Key::Enter).await?;
     booth.see_screen("attract").await
 }
 
@@ -65,12 +73,18 @@ async fn by_gamepad(booth: &Booth) -> Result<(), Trouble> {
     booth.see_screen("invite").await?;
     let before = booth.app.focused().await?;
     booth.app.press_pad(&[LEFT]).await?;
-    booth.app.press_pad(&[15]).await?;
+    booth.app.press_pad(&[RIGHT]).await?;
     assert_ne!(booth.app.focused().await?, before, "the cross moves the focus");
     booth.scan(Scenario::ExistingAvatar)?;
     booth.see_reveal().await?;
     booth.app.press_pad(&[CONFIRM]).await?;
+    booth.app.see("[data-testid=back]", SOON).await?;
     booth.app.press_pad(&[BACK]).await?;
+    booth.app.see("[data-testid=this-is-me]", SOON).await?;
+    booth.app.press_pad(&[BACK]).await?;
+    booth.app.see("[data-testid=leave]", SOON).await?;
+    booth.app.press_pad(&[RIGHT]).await?;
+    booth.app.press_pad(&[CONFIRM]).await?;
     booth.see_screen("attract").await
 }
 

@@ -111,11 +111,21 @@ describe('a whole visit', () => {
     await page.getByTestId('statistics').waitFor(SOON);
     await page.keyboard.press('F9');
     await page.keyboard.press('ArrowRight');
-    await on('again');
+    await on('once-more');
     await page.keyboard.press('ArrowRight');
-    await on('forget');
+    await on('again');
+    await page.getByTestId('forget').focus();
     await page.keyboard.press('Enter');
     await on('keep');
+    await page.keyboard.press('Escape');
+    await on('this-is-me');
+    await page.keyboard.press('Enter');
+    await on('again');
+    // Back to the face, and from there only when that was meant.
+    await page.keyboard.press('Escape');
+    await on('this-is-me');
+    await page.keyboard.press('Escape');
+    await on('stay');
     await page.keyboard.press('Escape');
     await on('this-is-me');
     await page.keyboard.press('Enter');
@@ -174,9 +184,10 @@ describe('a whole visit', () => {
     await button(DOWN);
     await on('this-is-me');
     await button(RIGHT);
-    expect(await focused()).toBe('again');
+    expect(await focused()).toBe('once-more');
     await button(RIGHT);
-    await on('forget');
+    expect(await focused()).toBe('again');
+    await page.getByTestId('forget').focus();
     await button(A);
     await on('keep');
     await button(RIGHT);

@@ -114,6 +114,12 @@ export class Show {
     }
   }
 
+  /** Leaves the screen, and begins another visit at once. */
+  async onceMore(): Promise<void> {
+    await this.leave();
+    if (!this.refusal) await this.act('start');
+  }
+
   /** Asks the program to leave the screen, for whoever comes next. */
   leave(): Promise<void> {
     const over = ['reveal', 'ended', 'forgetting'].includes(this.screen?.kind ?? '');

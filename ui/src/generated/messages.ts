@@ -75,6 +75,7 @@ export interface Messages {
   'reveal-faces': null;
   'reveal-welcome-title': null;
   'reveal-welcome-line': null;
+  'reveal-welcome-line-unsaved': null;
   'reveal-finish': null;
   'face-smile': null;
   'face-wink': null;

@@ -15,6 +15,8 @@ export interface Steered {
   moved(): void;
   /** Opens or closes the choice of languages. */
   languages(): void;
+  /** Leaves, or asks whether to, where no button stands for it. */
+  leave(): void;
   /** Goes on, where any button does. */
   begin(): void;
   /** Shows or hides the operator's detail. */
@@ -126,7 +128,11 @@ export class Steering {
     const root = this.#of.root();
     if (!root) return;
     if (document.activeElement?.matches('[data-turns]')) focusPrimary(scope(root));
-    else scope(root).querySelector<HTMLElement>('[data-back]')?.click();
+    else {
+      const button = scope(root).querySelector<HTMLElement>('[data-back]');
+      if (button) button.click();
+      else this.#of.leave();
+    }
   }
 
   #confirm(): void {

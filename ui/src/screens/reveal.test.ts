@@ -2,7 +2,8 @@ import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { at, focused, show } from '../app-test';
 import type { Screen } from '../generated/view';
-import { screens } from '../host/fixtures';
+import { FakeHost } from '../host/fake';
+import { backend, offline, screens } from '../host/fixtures';
 import { say } from '../language/language.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
@@ -51,9 +52,53 @@ describe('Reveal', () => {
     const host = await show(screens.reveal);
     await fireEvent.click(at('this-is-me'));
     expect(at('status-title').textContent).toBe(say('reveal-welcome-title'));
+    expect(at('screen').textContent).toContain(say('reveal-welcome-line'));
     await waitFor(() => expect(focused()).toBe('again'));
     await fireEvent.click(at('again'));
     expect(host.asked).toEqual(['again']);
+  });
+
+  it('says of nothing that it is saved where it goes with the visitor', async () => {
+    await show(screens.reveal, new FakeHost(screens.reveal, {}, backend, { keep_hours: 0 }));
+    await fireEvent.click(at('this-is-me'));
+    expect(at('screen').textContent).not.toContain(say('reveal-welcome-line'));
+    expect(at('screen').textContent).toContain(say('reveal-welcome-line-unsaved'));
+    expect(at('kept').textContent).toBe(say('keep-while-here'));
+  });
+
+  it('goes back from there to the face, and from the face only when that was meant', async () => {
+    const host = await show(screens.reveal);
+    await fireEvent.click(at('this-is-me'));
+    await waitFor(() => expect(focused()).toBe('again'));
+    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await waitFor(() => expect(focused()).toBe('this-is-me'));
+    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await waitFor(() => expect(focused()).toBe('stay'));
+    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await waitFor(() => expect(focused()).toBe('this-is-me'));
+    expect(host.asked).toEqual([]);
+    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await fireEvent.click(at('leave'));
+    expect(host.asked).toEqual(['again']);
+  });
+
+  it('begins another visit at once when the visitor says *again*', async () => {
+    const host = await show(
+      screens.reveal,
+      new FakeHost(screens.reveal, { again: () => screens.attract, start: () => screens.consent }),
+    );
+    await fireEvent.click(at('once-more'));
+    await waitFor(() => expect(focused()).toBe('agree'));
+    expect(host.asked).toEqual(['again', 'start']);
+  });
+
+  it('begins none that would come over one that cannot be left', async () => {
+    const host = await show(screens.reveal);
+    host.refusals.set('again', offline);
+    await fireEvent.click(at('once-more'));
+    await waitFor(() => expect(at('trouble').textContent?.trim()).not.toBe(''));
+    expect(host.asked).toEqual(['again']);
+    expect(focused()).toBe('this-is-me');
   });
 
   it('gives every arrow to the figure while it has the focus', async () => {
