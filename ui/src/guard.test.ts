@@ -75,6 +75,16 @@ describe('the guard', () => {
     const wheel = (ctrlKey: boolean) => Object.assign(plain('wheel'), { ctrlKey });
     expect(refused(wheel(true))).toBe(true);
     expect(refused(wheel(false))).toBe(false);
+    const button = (kind: string, button: number) => new MouseEvent(kind, { ...key('x'), button });
+    for (const kind of ['mousedown', 'mouseup']) {
+      expect([0, 1, 2, 3, 4].map((at) => refused(button(kind, at)))).toEqual([
+        false,
+        false,
+        false,
+        true,
+        true,
+      ]);
+    }
     const touch = (fingers: number) => Object.assign(plain('touchmove'), { touches: { length: fingers } });
     expect(refused(touch(2))).toBe(true);
     expect(refused(touch(1))).toBe(false);

@@ -43,14 +43,18 @@ export function guard(within: Window = window): () => void {
   const stop = (event: Event) => event.preventDefault();
   const keys = (event: KeyboardEvent) => belongsToBrowsers(event) && event.preventDefault();
   const zoom = (event: WheelEvent) => (event.ctrlKey || event.metaKey) && event.preventDefault();
+  // A mouse's own keys for back and forward. The web view on Linux tells of them in events that it makes itself.
+  const sides = (event: MouseEvent) => event.button > 2 && event.preventDefault();
   const pinch = (event: TouchEvent) => event.touches.length > 1 && event.preventDefault();
   const over = new AbortController();
   const on = { capture: true, passive: false, signal: over.signal };
   within.addEventListener('keydown', keys, on);
   within.addEventListener('wheel', zoom, on);
+  within.addEventListener('mousedown', sides, on);
+  within.addEventListener('mouseup', sides, on);
   within.addEventListener('touchstart', pinch, on);
   within.addEventListener('touchmove', pinch, on);
-  // `gesture…` is what WebKit tells of a pinch on a pad; a mouse's own keys for back and forward are `auxclick`.
+  // `gesture…` is what WebKit tells of a pinch on a pad.
   for (const kind of [
     'contextmenu',
     'dragstart',

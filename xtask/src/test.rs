@@ -59,6 +59,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
                 "window_booth",
                 "--test",
                 "window_kiosk",
+                "--test",
+                "window_guards",
             ]);
             test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
             test.env("COPRESENCE_KIOSK", project::app());

@@ -11,7 +11,7 @@ pub(crate) use heart::Heart;
 pub(crate) use monitors::monitors;
 
 use crate::commands::WINDOW;
-use tauri::webview::{NewWindowResponse, PermissionResponse};
+use tauri::webview::{DownloadEvent, NewWindowResponse, PermissionResponse};
 use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
 
 /// What task bars call it.
@@ -33,15 +33,35 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::
         // visitor for no camera: whatever a page could try is refused here once for all.
         .on_navigation(move |to| {
             let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
-            own || server.as_ref().is_some_and(|server| server.origin() == to.origin())
+            let may = own || server.as_ref().is_some_and(|server| server.origin() == to.origin());
+            may || refused("go to", to)
         })
-        .on_new_window(|_, _| NewWindowResponse::Deny)
-        .on_download(|_, _| false)
-        .on_permission_request(|_, _| PermissionResponse::Deny)
+        .on_new_window(|to, _| {
+            refused("open a window at", &to);
+            NewWindowResponse::Deny
+        })
+        .on_download(|_, event| match event {
+            DownloadEvent::Requested { url, .. } => refused("save what is at", &url),
+            _ => false,
+        })
+        .on_permission_request(|_, what| {
+            tracing::info!(?what, "refused: the page asked the visitor for something");
+            PermissionResponse::Deny
+        })
         .devtools(developing)
         .build()?;
     page::harden(&window, developing)?;
     app.state::<Heart>().watch(&window)?;
     app.state::<Guard>().begin(full_screen);
     Ok(())
+}
+
+/// Says what the page wanted, and that it may not. Not the whole address: that can hold a token.
+fn refused(what: &str, to: &url::Url) -> bool {
+    tracing::info!(
+        scheme = to.scheme(),
+        host = to.host_str(),
+        "refused: the page wanted to {what} an address"
+    );
+    false
 }

@@ -31,6 +31,8 @@ mod linux {
                 // A page that was left is not kept: it would hold a visitor's face and some hundred megabytes.
                 settings.set_enable_page_cache(false);
                 settings.set_enable_developer_extras(developing);
+                // No page of ours wants camera or microphone; so none is there to ask for.
+                settings.set_enable_media_stream(false);
             }
             view.connect_context_menu(move |_, _, _, _| !developing);
             view.connect_print(|_, _| true);

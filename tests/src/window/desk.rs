@@ -51,6 +51,11 @@ impl Desk {
         Ok(Self { _keychain: keychain, _bus: bus, bus_address, home, logs: logs.to_owned() })
     }
 
+    /// Where its programs are at home.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// Where the app is told to save avatars.
     pub fn out(&self) -> PathBuf {
         self.home.path().join("out")
