@@ -8,12 +8,12 @@
 mod places;
 
 use places::{kiosk, logs};
-use product_tests::window::{Booth, Plan, SOON, Trouble};
+use product_tests::window::{Bare, Booth, Part, Plan, SOON, Trouble, decode_qr, likeness, photograph};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// Where a stranger would press: on the words, and on what is put into the page to tempt it.
 const WORDS: (u32, u32) = (240, 180);
 const BAIT: (u32, u32) = (700, 60);
+/// What is photographed: the steps beside the code, and the operator's detail below them.
+const STEPS: Part = Part { x: 60, y: 200, width: 520, height: 360 };
+const DETAIL: Part = Part { x: 60, y: 635, width: 520, height: 60 };
 /// How long a refusal may take.
 const REFUSAL: Duration = Duration::from_secs(5);
 
@@ -71,6 +74,70 @@ async fn what_strangers_try_is_without_effect() -> Result<(), Trouble> {
     stranger.tempts_the_page().await?;
     stranger.asks_for_permissions().await?;
     stranger.leaves().await
+}
+
+/// Where nobody drives the page: a driven one shows no menu and no tools in any case. Seen from outside alone.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
+async fn neither_menu_nor_tools_nor_zoom_appear() -> Result<(), Trouble> {
+    let plan = Plan { args: &["--kiosk"], motion: false, ..Plan::default() };
+    let booth = Bare::open(&kiosk(), &logs("guards-bare"), plan).await?;
+    booth.press("Return")?;
+    let code = |now: &Path| Ok(!decode_qr(&booth.desk, now)?.is_empty());
+    let at_rest = still(&booth, "rest", code).await?;
+    booth.press("F9")?;
+    // A picture is like itself where it shows anything bright.
+    let shown = still(&booth, "detail", |now| Ok(likeness(now, now, DETAIL)? > 0.0)).await?;
+    let windows = booth.screen.windows(&booth.desk)?;
+    let (x, y) = (WORDS.0.to_string(), WORDS.1.to_string());
+    let at = ["mousemove", &x, &y];
+    let ways: &[(&str, &[&str])] = &[
+        ("the other button", &["click", "3"]),
+        ("the menu's key", &["key", "Menu"]),
+        ("tools", &["key", "ctrl+shift+i", "key", "F12", "key", "ctrl+shift+c"]),
+        ("zoom by keys", &["key", "ctrl+plus", "key", "ctrl+equal", "key", "ctrl+KP_Add"]),
+        ("zoom by the wheel", &["keydown", "ctrl", "click", "4", "click", "4", "keyup", "ctrl"]),
+        ("printing", &["key", "ctrl+p"]),
+    ];
+    for (name, way) in ways {
+        booth.screen.hand(&booth.desk, &[&at, *way].concat())?;
+        // Keys keep their order: when this one hides something and shows it, all before has been dealt with.
+        for there in [false, true] {
+            booth.press("F9")?;
+            let as_wanted = |now: &Path| {
+                let detail = likeness(now, &shown, DETAIL)? > 0.7;
+                Ok(detail == there && likeness(now, &at_rest, STEPS)? > 0.9)
+            };
+            still(&booth, "now", as_wanted).await.map_err(|error| format!("{name}: {error}"))?;
+        }
+        assert_eq!(booth.screen.windows(&booth.desk)?, windows, "{name}");
+    }
+    assert_eq!(booth.said("the page lives")?, 1, "no page was loaded anew");
+    assert_eq!(booth.stop().await?, Some(0));
+    Ok(())
+}
+
+/// A photograph of the screen, once that stands still and is as wanted.
+async fn still(
+    booth: &Bare,
+    name: &str,
+    wanted: impl Fn(&Path) -> Result<bool, Trouble>,
+) -> Result<PathBuf, Trouble> {
+    let file = |name: &str| booth.desk.logs().join(format!("{name}.png"));
+    let (file, before) = (file(name), file("before"));
+    let deadline = Instant::now() + SOON;
+    photograph(&booth.desk, &booth.screen, &before)?;
+    loop {
+        photograph(&booth.desk, &booth.screen, &file)?;
+        if likeness(&file, &before, Part::WHOLE)? > 0.99 && wanted(&file)? {
+            return Ok(file);
+        }
+        std::fs::copy(&file, &before)?;
+        if Instant::now() > deadline {
+            return Err(format!("{} is not as it should be", file.display()).into());
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 struct Stranger {
