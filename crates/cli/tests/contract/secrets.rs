@@ -134,3 +134,59 @@ fn a_url_with_credentials_in_it_is_refused_and_not_repeated() {
     clean("stdout", ran.stdout.as_bytes());
     clean("stderr", ran.stderr.as_bytes());
 }
+
+/// Types into a terminal of its own, as a person does where the keychain fails: each value once it is asked for.
+#[cfg(target_os = "linux")]
+fn at_a_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Option<i32>, String) {
+    use std::io::{Read, Write};
+    let words = std::iter::once(visit.get_program()).chain(visit.get_args());
+    let line = words.map(|word| format!("'{}'", word.to_str().expect("text"))).collect::<Vec<_>>().join(" ");
+    let mut terminal = std::process::Command::new("script");
+    terminal.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]).env_clear();
+    for (name, value) in visit.get_envs() {
+        terminal.env(name, value.expect("set"));
+    }
+    terminal.current_dir(visit.get_current_dir().expect("a folder"));
+    terminal.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut terminal = terminal.spawn().expect("script, of util-linux");
+    let mut keys = terminal.stdin.take().expect("piped");
+    let mut screen = terminal.stdout.take().expect("piped");
+    let (mut shown, mut asked) = (Vec::new(), 0);
+    let mut typed = typed.iter();
+    let mut next = typed.next();
+    let mut bytes = [0; 1024];
+    // At its end a terminal is gone, which is an error on some kernels.
+    while let Ok(read @ 1..) = screen.read(&mut bytes) {
+        shown.extend(&bytes[..read]);
+        let new = String::from_utf8_lossy(&shown[asked..]).into_owned();
+        if let Some((slot, value)) = next
+            && new.contains(&format!("  {slot}: "))
+        {
+            asked = shown.len();
+            writeln!(keys, "{value}").expect("it listens");
+            next = typed.next();
+        }
+    }
+    let exit = terminal.wait().expect("it ends").code();
+    assert_eq!(next, None, "asked for all: {}", String::from_utf8_lossy(&shown));
+    (exit, String::from_utf8_lossy(&shown).into_owned())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_typed_for_one_run_serves_that_run_and_is_kept_nowhere() {
+    let backend = Backend::start(Script::default());
+    let stand = Stand::new();
+    let typed = [("api-key", API_KEY), ("session-token", SESSION_TOKEN), ("username", ""), ("password", "")];
+    let (exit, shown) = at_a_terminal(&stand.anonymous_visit(backend.url(), &["-vv"]), &typed);
+    assert_eq!(exit, Some(0), "{shown}");
+    assert_eq!(stand.saved().len(), 1, "{shown}");
+    clean("the terminal", shown.as_bytes());
+    assert!(clean_folder(stand.root()) >= 3, "journal, manifest and log were looked at");
+
+    // The next run knows nothing of it, and asks nobody where nobody is.
+    let before = backend.requests().len();
+    let ran = Live::start(stand.anonymous_visit(backend.url(), &[])).end();
+    ran.ends(3, "credentials_missing", "issuing");
+    assert_eq!(backend.requests().len(), before);
+}
