@@ -30,6 +30,8 @@ async fn an_operator_sets_a_booth_up_and_visitors_leave_nothing_behind() -> Resu
     chapter("a visitor agrees", a_visitor_agrees_and_leaves_nothing(&booth)).await?;
     chapter("a wrong PIN, a reload", a_wrong_pin_and_a_reload_open_nothing(&booth)).await?;
     chapter("a visitor is forgotten", a_visitor_is_forgotten(&booth)).await?;
+    chapter("a visitor is forgotten early", a_visitor_is_forgotten_while_the_backend_is_asked(&booth))
+        .await?;
     chapter("nobody is there", nobody_is_there_any_more(&booth)).await?;
     chapter("quitting", quit(booth)).await
 }
@@ -40,27 +42,64 @@ async fn chapter(name: &str, story: impl Future<Output = Result<(), Trouble>>) -
 }
 
 async fn credentials_into_the_keychain(booth: &Booth) -> Result<(), Trouble> {
+    set_credentials(booth, "keychain").await
+}
+
+/// Sets each in the panel, which says where it is kept: in no page, and in no file.
+async fn set_credentials(booth: &Booth, kept: &str) -> Result<(), Trouble> {
     booth.app.press("[data-testid=section-credentials]", SOON).await?;
-    let secrets = Backend::credentials();
-    for (slot, secret) in ["api-key", "username", "password"].iter().zip(secrets) {
+    for (slot, secret) in ["api-key", "username", "password"].iter().zip(Backend::credentials()) {
         booth.app.press(&format!("[data-testid=set-{slot}]"), SOON).await?;
         booth.app.see(&format!("[data-testid=value-{slot}]"), SOON).await?.send_keys(secret).await?;
         booth.app.press(&format!("[data-testid=send-{slot}]"), SOON).await?;
         booth.app.see(&format!("[data-testid=told-credential-{slot}] .done"), SOON).await?;
         let state = booth.app.see(&format!("[data-testid=state-{slot}]"), SOON).await?.text().await?;
-        assert!(state.contains("keychain"), "{slot}: {state}");
+        assert!(state.contains(kept), "{slot}: {state}");
     }
     let page: String =
         booth.app.page().execute("return document.documentElement.outerHTML", vec![]).await?.convert()?;
-    for secret in [secrets[0], secrets[2]] {
-        assert!(!page.contains(secret), "a credential stands in the page");
-        assert_eq!(
-            holding(&booth.desk.data(), secret)?,
-            Vec::<String>::new(),
-            "a credential stands in a file"
-        );
+    let [key, _, password] = Backend::credentials();
+    assert!(!page.contains(key) && !page.contains(password), "a credential stands in the page");
+    kept_in_no_file(booth)
+}
+
+fn kept_in_no_file(booth: &Booth) -> Result<(), Trouble> {
+    let [key, _, password] = Backend::credentials();
+    for secret in [key, password] {
+        for folder in [booth.desk.home(), booth.desk.logs()] {
+            assert_eq!(holding(folder, secret)?, Vec::<String>::new(), "a credential stands in a file");
+        }
     }
     Ok(())
+}
+
+/// Where no keychain answers, what is entered serves until the program ends.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
+async fn what_is_entered_without_a_keychain_serves_one_run_and_is_kept_nowhere() -> Result<(), Trouble> {
+    let plan = Plan { credentials: false, keychain: false, ..Plan::default() };
+    let booth = Booth::open(&kiosk(), &logs("this-run"), plan).await?;
+    booth.app.see("[data-testid=closed]", SOON).await?;
+    booth.set_first_pin(PIN).await?;
+    set_credentials(&booth, "this run").await?;
+    booth.leave_desk().await?;
+    booth.app.press("[data-testid=start]", SOON).await?;
+    booth.see_screen("invite").await?;
+    booth.scan(Scenario::ExistingAvatar)?;
+    booth.see_reveal().await?;
+    assert_eq!(avatars(&booth)?, 1);
+    booth.app.press("[data-testid=again]", SOON).await?;
+    booth.see_screen("attract").await?;
+    kept_in_no_file(&booth)?;
+
+    let booth = booth.start_again(&kiosk(), plan).await?;
+    booth.app.see("[data-testid=closed]", SOON).await?;
+    booth.open_desk(PIN).await?;
+    booth.app.press("[data-testid=section-credentials]", SOON).await?;
+    let state = booth.app.see("[data-testid=state-api-key]", SOON).await?.text().await?;
+    assert!(!state.contains("this run"), "{state}");
+    kept_in_no_file(&booth)?;
+    booth.close().await
 }
 
 /// The files below a folder in which some text stands.
@@ -69,7 +108,12 @@ fn holding(folder: &Path, text: &str) -> Result<Vec<String>, Trouble> {
     for entry in fs::read_dir(folder)?.flatten() {
         if entry.file_type()?.is_dir() {
             found.extend(holding(&entry.path(), text)?);
-        } else if fs::read(entry.path())?.windows(text.len()).any(|window| window == text.as_bytes()) {
+        } else if entry.file_type()?.is_file()
+            && fs::read(entry.path())
+                .unwrap_or_default()
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+        {
             found.push(entry.path().display().to_string());
         }
     }
@@ -90,8 +134,11 @@ async fn consent_and_retention(booth: &Booth) -> Result<(), Trouble> {
 async fn revealed(booth: &Booth) -> Result<(), Trouble> {
     booth.see_screen("attract").await?;
     booth.app.press("[data-testid=start]", SOON).await?;
-    let told = booth.app.see("[data-screen=consent] [data-testid=consent-text]", SOON).await?.text().await?;
+    let told = booth.app.read("[data-screen=consent] [data-testid=consent-text]", SOON).await?;
     assert_eq!(told.trim(), CONSENT);
+    let tokens = booth.tokens();
+    booth.reload("consent", "[data-testid=consent-text]").await?;
+    assert_eq!(booth.tokens(), tokens, "nothing is asked for before somebody agrees");
     booth.app.press("[data-testid=agree]", SOON).await?;
     booth.see_screen("invite").await?;
     booth.scan(Scenario::ExistingAvatar)?;
@@ -140,8 +187,29 @@ async fn a_visitor_is_forgotten(booth: &Booth) -> Result<(), Trouble> {
     booth.app.press("[data-testid=forget-yes]", SOON).await?;
     booth.app.see("[data-testid=forgetting][data-stand=done]", SOON).await?;
     assert_eq!(avatars(booth)?, 0);
+    booth.reload("forgetting", "[data-testid=forgetting][data-stand=done]").await?;
     booth.app.press("[data-testid=again]", SOON).await?;
     booth.see_screen("attract").await?;
+    nobody_is_remembered(booth)
+}
+
+/// Forgetting waits for the answer that may spend the token; the page is loaded anew meanwhile.
+async fn a_visitor_is_forgotten_while_the_backend_is_asked(booth: &Booth) -> Result<(), Trouble> {
+    booth.app.press("[data-testid=start]", SOON).await?;
+    booth.app.press("[data-testid=agree]", SOON).await?;
+    booth.see_screen("invite").await?;
+    booth.break_with(r#"[{"on":"redeem","do":{"delay":{"ms":60000}}}]"#)?;
+    booth.until("the backend is asked", || Ok(booth.struck() > 0)).await?;
+    booth.app.page().execute("window.__TAURI_INTERNALS__.invoke('forget')", vec![]).await?;
+    booth.reload("forgetting", "[data-testid=forgetting][data-stand=working]").await?;
+    booth.app.see("[data-testid=forgetting][data-stand=done]", SOON).await?;
+    booth.mend();
+    booth.app.press("[data-testid=again]", SOON).await?;
+    booth.see_screen("attract").await?;
+    nobody_is_remembered(booth)
+}
+
+fn nobody_is_remembered(booth: &Booth) -> Result<(), Trouble> {
     let mut history = booth.desk.command(kiosk().with_file_name("copresence"));
     let told = history.args(["history", "list", "--json"]).output()?;
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));

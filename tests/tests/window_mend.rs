@@ -23,6 +23,7 @@ const WORDS: Part = Part { x: 60, y: 100, width: 520, height: 560 };
 const PATIENT: Plan<'_> = Plan {
     args: &["--kiosk"],
     credentials: true,
+    keychain: true,
     profile: "patience = \"2m\"
 timeout = \"10m\"",
     // Pictures of the same screen are alike then.
@@ -38,10 +39,15 @@ async fn a_page_that_dies_comes_back_where_it_was_and_one_that_dies_too_often_re
     let booth = Bare::open(&kiosk(), &logs("mend-early"), PATIENT).await?;
     let mut life = Life { booth, deaths: 0 };
     life.dies_on("attract").await?;
+    life.booth.break_with(r#"[{"on":"generate","do":{"status":{"code":503}}}]"#)?;
     life.booth.press("Return")?;
+    life.leaves("attract").await?;
+    life.dies_on("preparing").await?;
+    life.booth.mend();
     let code = life.code().await?;
     life.dies_on("invite").await?;
     assert_eq!(life.code().await?, code, "the same code is back");
+    assert_eq!(life.booth.tokens(), 1, "no page that came back began another visit");
     life.booth.pause(true)?;
     life.booth.scan(Scenario::LongQueue)?;
     life.leaves("invite").await?;

@@ -55,6 +55,8 @@ pub struct Plan<'a> {
     pub args: &'a [&'a str],
     /// Whether the credentials stand in its environment.
     pub credentials: bool,
+    /// Whether it can reach the keychain.
+    pub keychain: bool,
     /// Added to the profile, as TOML.
     pub profile: &'a str,
     /// Whether things move on the screen; people can ask their desktop that they do not.
@@ -70,6 +72,7 @@ impl Default for Plan<'_> {
         Self {
             args: &["--full-screen"],
             credentials: true,
+            keychain: true,
             profile: "patience = \"3s\"",
             motion: true,
             managed: false,
@@ -110,6 +113,16 @@ impl Backend {
     pub fn token(&self) -> Result<String, Trouble> {
         let token = self.server.sandbox().state().tokens.pop().ok_or("no token was made")?;
         Ok(token.token)
+    }
+
+    /// How many Export Tokens were made.
+    pub fn tokens(&self) -> usize {
+        self.server.sandbox().state().tokens.len()
+    }
+
+    /// How many requests the faults in force have struck.
+    pub fn struck(&self) -> u64 {
+        self.server.sandbox().faults().iter().map(|fault| fault.struck).sum()
     }
 
     /// Plays the phone: an avatar for the token that was made last.
@@ -162,13 +175,17 @@ impl Backend {
         Ok(own.iter().chain(plan.args).map(|word| (*word).to_owned()).collect())
     }
 
-    fn environment(plan: Plan<'_>) -> &'static [(&'static str, &'static str)] {
-        const GIVEN: [(&str, &str); 3] = [
-            ("COPRESENCE_API_KEY", API_KEY),
-            ("COPRESENCE_USERNAME", USERNAME),
-            ("COPRESENCE_PASSWORD", PASSWORD),
-        ];
-        if plan.credentials { &GIVEN } else { &[] }
+    fn environment(plan: Plan<'_>) -> Vec<(&'static str, &'static str)> {
+        let mut given = Vec::new();
+        if plan.credentials {
+            given.push(("COPRESENCE_API_KEY", API_KEY));
+            given.push(("COPRESENCE_USERNAME", USERNAME));
+            given.push(("COPRESENCE_PASSWORD", PASSWORD));
+        }
+        if !plan.keychain {
+            given.push(("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus"));
+        }
+        given
     }
 }
 
@@ -184,8 +201,18 @@ impl Booth {
         let backend = Backend::start().await?;
         let args = backend.arguments(&desk, plan)?;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let app = App::start(&desk, &screen, program, &args, Backend::environment(plan)).await?;
+        let app = App::start(&desk, &screen, program, &args, &Backend::environment(plan)).await?;
         Ok(Self { app, _manager: manager, screen, desk, backend })
+    }
+
+    /// Closes the app, and starts it anew at the same desk and backend.
+    pub async fn start_again(self, program: &Path, plan: Plan<'_>) -> Result<Self, Trouble> {
+        let Self { app, _manager, screen, desk, backend } = self;
+        app.close().await?;
+        let args = backend.arguments(&desk, plan)?;
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let app = App::start(&desk, &screen, program, &args, &Backend::environment(plan)).await?;
+        Ok(Self { app, _manager, screen, desk, backend })
     }
 
     /// Waits for a screen of the visitor, by its kind.
@@ -207,9 +234,9 @@ impl Booth {
     /// Waits for a screen, has its page loaded anew, and waits until it is back with the same words at `css`.
     pub async fn reload(&self, kind: &str, css: &str) -> Result<(), Trouble> {
         let css = format!("[data-testid=screen][data-screen={kind}] {css}");
-        let before = self.app.see(&css, SOON).await?.text().await?;
+        let before = self.app.read(&css, SOON).await?;
         self.app.page().refresh().await?;
-        let after = self.app.see(&css, SOON).await?.text().await?;
+        let after = self.app.read(&css, SOON).await?;
         if kind == "saving" || before == after {
             return Ok(());
         }
@@ -262,7 +289,7 @@ impl Bare {
             desk.without_motion()?;
         }
         let mut app = desk.command(program);
-        app.args(backend.arguments(&desk, plan)?).envs(Backend::environment(plan).iter().copied());
+        app.args(backend.arguments(&desk, plan)?).envs(Backend::environment(plan));
         app.env("DISPLAY", screen.display());
         let app = Program::start("app", &mut app, desk.logs())?;
         let bare = Self { program: program.to_owned(), app, _manager: manager, screen, desk, backend };

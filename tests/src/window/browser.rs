@@ -6,7 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 use thirtyfour::{Capabilities, WebElement};
 
@@ -148,6 +149,21 @@ impl Browser {
     pub async fn see(&self, css: &str, patience: Duration) -> Result<WebElement, Trouble> {
         let query = self.page.query(By::Css(css)).wait(patience, ASK).and_displayed();
         Ok(query.first().await.map_err(|error| format!("“{css}” was not seen: {error}"))?)
+    }
+
+    /// What is to be read there, once it is; a page that is just being drawn anew is read again.
+    pub async fn read(&self, css: &str, patience: Duration) -> Result<String, Trouble> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.see(css, patience).await?.text().await {
+                Ok(text) => return Ok(text),
+                Err(error) if Instant::now() > deadline => return Err(error.into()),
+                Err(error) => match error.as_inner() {
+                    WebDriverErrorInner::StaleElementReference(_) => {}
+                    _ => return Err(error.into()),
+                },
+            }
+        }
     }
 
     /// Presses what is there for a CSS selector, once it is.
