@@ -23,6 +23,7 @@ fn main() {
         "inspect",
         "save_har",
         "follow_checks",
+        "plan_checks",
         "start_checks",
         "stop_checks",
         "skip_check",

@@ -5,15 +5,18 @@ use kiosk::problem::{of_setup, problem};
 use kiosk::qr::LinkCode;
 use kiosk::setup::Disk;
 use kiosk::view::Problem;
-use kiosk::view::checks::{CheckView, ChecksAsk, ChecksInvitation, ChecksStand, ChecksView};
+use kiosk::view::checks::{
+    CheckView, ChecksAsk, ChecksInvitation, ChecksPlan, ChecksStand, ChecksView, PlannedAct,
+};
 use kiosk::view::inspector::RuleView;
 use kiosk::{NoRecorder, SetupError};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use validate::act::{ACTS, Cost, State};
 use validate::live::{Live, Player, Stand, View};
-use validate::{Backend, Exchange, Options, RunError, Target, Tester};
+use validate::{Backend, Exchange, Options, Plan, RunError, Target, Tester};
 
 /// The shortest time between two views.
 const SPACING: Duration = Duration::from_millis(100);
@@ -49,32 +52,33 @@ struct About {
 }
 
 impl Checks {
-    /// Begins a run at this backend, within what was allowed. Needs a tokio runtime around it.
-    pub(crate) async fn start(&self, backing: &Backing, ask: &ChecksAsk) -> Result<(), Problem> {
-        let (target, profile) = (&backing.target, &backing.profile);
-        // What is missing is told before anything is sent.
-        let unusable = |error: SetupError| of_setup(&error);
-        target.api(profile, Arc::new(NoRecorder)).map_err(unusable)?;
-        let tester = Tester::of_backend(&target.api_url, None).await.map_err(unusable)?;
-        let options = Options {
-            max_tokens: Some(ask.most_tokens),
-            // At a sandbox nothing that is lost was anybody's.
-            destructive: tester.is_some(),
-            wrong_requests: ask.wrong_requests,
-            avatars: ask.with_phone,
-            ..Options::default()
-        };
-        let player = tester.map_or(Player::Watcher, Player::Sandbox);
-        let checked = Target {
-            name: profile.name.clone(),
-            backend: target.backend(profile),
-            credentials: target.credentials.clone(),
-            link: target.link.clone(),
-            time_outs: profile.network,
-        };
-        let run = self.live.begin(checked, options, player);
+    /// What a run at this backend would do, within what is allowed, while so many visits are under way.
+    pub(crate) async fn plan(
+        &self,
+        backing: &Backing,
+        ask: &ChecksAsk,
+        visits: usize,
+    ) -> Result<ChecksPlan, Problem> {
+        let (target, options, player) = prepared(backing, ask).await?;
+        Ok(planned(&self.live.plan(&target, &options, player), visits))
+    }
+
+    /// Begins a run at this backend, within what is allowed, while so many visits are under way. Needs a tokio runtime
+    /// around it.
+    pub(crate) async fn start(
+        &self,
+        backing: &Backing,
+        ask: &ChecksAsk,
+        visits: usize,
+    ) -> Result<(), Problem> {
+        let (target, options, player) = prepared(backing, ask).await?;
+        let plan = planned(&self.live.plan(&target, &options, player.clone()), visits);
+        if plan.disturbs > 0 && !ask.despite_visits {
+            return Err(problem("checks_disturb", None));
+        }
+        let run = self.live.begin(target, options, player);
         let run = run.map_err(|busy| problem("checks_running", Some(&busy.to_string())))?;
-        self.about.send_replace(About { target: Some(target.host()), saved: None });
+        self.about.send_replace(About { target: Some(backing.target.host()), saved: None });
         tokio::spawn(run);
         Ok(())
     }
@@ -132,6 +136,53 @@ impl Checks {
             () = until => {}
             () = told => {}
         }
+    }
+}
+
+/// What is missing is told before anything is sent. At this machine alone it is asked whether it is a sandbox.
+async fn prepared(backing: &Backing, ask: &ChecksAsk) -> Result<(Target, Options, Player), Problem> {
+    let (target, profile) = (&backing.target, &backing.profile);
+    let unusable = |error: SetupError| of_setup(&error);
+    target.api(profile, Arc::new(NoRecorder)).map_err(unusable)?;
+    let tester = Tester::of_backend(&target.api_url, None).await.map_err(unusable)?;
+    let options = Options {
+        max_tokens: Some(ask.most_tokens),
+        // At a sandbox nothing that is lost was anybody's.
+        destructive: tester.is_some(),
+        wrong_requests: ask.wrong_requests,
+        avatars: ask.with_phone,
+        ..Options::default()
+    };
+    let checked = Target {
+        name: profile.name.clone(),
+        backend: target.backend(profile),
+        credentials: target.credentials.clone(),
+        link: target.link.clone(),
+        time_outs: profile.network,
+    };
+    Ok((checked, options, tester.map_or(Player::Watcher, Player::Sandbox)))
+}
+
+fn planned(plan: &Plan, visits: usize) -> ChecksPlan {
+    let act = |cost: &Cost| PlannedAct {
+        does: cost.does.to_owned(),
+        requests: cost.requests,
+        left_out: plan.left_out.get(&cost.act).map(|state| match state {
+            State::NotApplicable(why) | State::Skipped(why) | State::Stuck(why) => why.clone(),
+            State::Done => String::new(),
+        }),
+    };
+    let visits = u32::try_from(visits).unwrap_or(u32::MAX);
+    ChecksPlan {
+        acts: ACTS.iter().map(act).collect(),
+        requests: plan.requests(),
+        tokens: plan.tokens,
+        tokens_at_risk: plan.tokens_at_risk,
+        avatars: plan.avatars,
+        free: plan.free,
+        asks_people: plan.asks_people(),
+        moves_clock: plan.moves_clock(),
+        disturbs: if plan.moves_clock() { visits } else { 0 },
     }
 }
 

@@ -162,6 +162,13 @@ const TABLE: &[Words] = &[
         true,
     ),
     words(
+        "checks_disturb",
+        STAFF,
+        "A visit is under way at this sandbox, and the checks move its clock on.",
+        "Wait for its end, or start the checks all the same: its code may run out",
+        true,
+    ),
+    words(
         "checks_stopped",
         STAFF,
         "The run was stopped before its end.",

@@ -2,7 +2,9 @@
 //!
 //! `UPDATE_BINDINGS=1 cargo test -p kiosk --test bindings` writes the file anew.
 
-use kiosk::view::checks::{CheckView, ChecksAsk, ChecksInvitation, ChecksStand, ChecksView};
+use kiosk::view::checks::{
+    CheckView, ChecksAsk, ChecksInvitation, ChecksPlan, ChecksStand, ChecksView, PlannedAct,
+};
 use kiosk::view::inspector::{Entry, ExchangeView, InspectedVisit, InspectorView, RuleView, Timeline};
 use kiosk::view::panel::{
     CredentialView, DisplaySettings, FaultView, GateView, HealthStand, HealthView, KioskModeView,
@@ -47,6 +49,8 @@ fn declarations() -> String {
         ExchangeView::decl(&config),
         RuleView::decl(&config),
         ChecksAsk::decl(&config),
+        ChecksPlan::decl(&config),
+        PlannedAct::decl(&config),
         ChecksView::decl(&config),
         ChecksStand::decl(&config),
         CheckView::decl(&config),

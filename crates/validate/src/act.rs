@@ -49,6 +49,10 @@ pub struct Cost {
     pub act: Act,
     /// What it does, for people.
     pub does: &'static str,
+    /// Requests that it sends at least; while it waits for an avatar, each look at it is one more.
+    pub requests: u32,
+    /// Whether it waits for the backend's own time to pass: a sandbox's clock is moved on for it.
+    pub waits: bool,
     /// Export Tokens that it makes.
     pub tokens: u32,
     /// Avatars that it consumes.
@@ -63,32 +67,50 @@ pub struct Cost {
 
 /// Every act, in the order of a run.
 pub const ACTS: [Cost; 16] = [
-    cost(Act::Login, "log in", 0, 0, &[]),
+    sending(4, cost(Act::Login, "log in", 0, 0, &[])),
     cost(Act::Generate, "make an Export Token", 1, 0, &[]),
     cost(Act::GenerateAgain, "make a second Export Token", 1, 0, &[Act::Generate]),
-    cost(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[]),
-    cost(Act::Fresh, "redeem a token that nobody has scanned", 0, 0, &[Act::Generate]),
-    cost(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate]),
-    cost(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate]),
+    sending(2, cost(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[])),
+    sending(2, cost(Act::Fresh, "redeem a token that nobody has scanned", 0, 0, &[Act::Generate])),
+    sending(9, cost(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate])),
+    sending(3, cost(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
     cost(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
-    with_phone(cost(Act::Visit, "watch an avatar from the scan to its files", 0, 1, &[Act::Generate])),
-    cost(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit]),
-    destructive(with_phone(cost(
-        Act::Race,
-        "redeem one avatar several times at once",
+    waiting(with_phone(cost(
+        Act::Visit,
+        "watch an avatar from the scan to its files",
         0,
         1,
-        &[Act::GenerateAgain],
+        &[Act::Generate],
     ))),
-    destructive(cost(Act::UrlsEnd, "leave download URLs until they have ended", 0, 0, &[Act::Race])),
-    cost(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate]),
-    cost(Act::Expiry, "redeem a token whose time is over", 1, 0, &[Act::Generate]),
-    cost(Act::LostAnswer, "redeem while the upstream loses its answer", 1, 1, &[Act::Generate]),
-    cost(Act::Witness, "compare what the upstream was asked", 1, 0, &[Act::Generate]),
+    sending(2, cost(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
+    sending(
+        4,
+        waiting(destructive(with_phone(cost(
+            Act::Race,
+            "redeem one avatar several times at once",
+            0,
+            1,
+            &[Act::GenerateAgain],
+        )))),
+    ),
+    waiting(destructive(cost(Act::UrlsEnd, "leave download URLs until they have ended", 0, 0, &[Act::Race]))),
+    waiting(cost(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate])),
+    waiting(cost(Act::Expiry, "redeem a token whose time is over", 1, 0, &[Act::Generate])),
+    waiting(cost(Act::LostAnswer, "redeem while the upstream loses its answer", 1, 1, &[Act::Generate])),
+    waiting(cost(Act::Witness, "compare what the upstream was asked", 1, 0, &[Act::Generate])),
 ];
 
 const fn cost(act: Act, does: &'static str, tokens: u32, avatars: u32, after: &'static [Act]) -> Cost {
-    Cost { act, does, tokens, avatars, destructive: false, phone: false, after }
+    let (requests, waits) = (1, false);
+    Cost { act, does, requests, waits, tokens, avatars, destructive: false, phone: false, after }
+}
+
+const fn sending(requests: u32, cost: Cost) -> Cost {
+    Cost { requests, ..cost }
+}
+
+const fn waiting(cost: Cost) -> Cost {
+    Cost { waits: true, ..cost }
 }
 
 const fn with_phone(cost: Cost) -> Cost {

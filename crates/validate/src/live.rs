@@ -189,6 +189,11 @@ impl Live {
         self.0.views.subscribe()
     }
 
+    /// What such a run would do; asks nobody.
+    pub fn plan(&self, target: &Target, options: &Options, player: Player) -> Plan {
+        Plan::new(target, options, &self.hand(player, Arc::default()))
+    }
+
     /// Begins a run; what it gives is to be awaited to its end. Dropped before, the run is over as if it was stopped,
     /// without a report.
     ///
@@ -212,13 +217,7 @@ impl Live {
         let over = Over(self.clone());
         Ok(async move {
             let live = over.0.clone();
-            let hand = match player {
-                Player::Nobody => Hand::Nobody,
-                Player::Sandbox(tester) => Hand::Sandbox(tester),
-                Player::Watcher => {
-                    Hand::People(Arc::new(Watcher { live: live.clone(), running: running.clone() }))
-                }
-            };
+            let hand = live.hand(player, running.clone());
             live.run(&target, &options, &hand, &running).await;
         })
     }
@@ -242,6 +241,14 @@ impl Live {
     /// What the last run left, once it is over.
     pub fn documents(&self) -> Option<Documents> {
         locked(&self.0.documents).clone()
+    }
+
+    fn hand(&self, player: Player, running: Arc<Running>) -> Hand {
+        match player {
+            Player::Nobody => Hand::Nobody,
+            Player::Sandbox(tester) => Hand::Sandbox(tester),
+            Player::Watcher => Hand::People(Arc::new(Watcher { live: self.clone(), running })),
+        }
     }
 
     async fn run(&self, target: &Target, options: &Options, hand: &Hand, running: &Running) {

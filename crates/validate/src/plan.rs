@@ -77,6 +77,21 @@ impl Plan {
         words
     }
 
+    /// Requests that it sends at least.
+    pub fn requests(&self) -> u32 {
+        self.acts.iter().map(|act| act.cost().requests).sum()
+    }
+
+    /// Whether a person is asked to scan a code.
+    pub fn asks_people(&self) -> bool {
+        !self.free && self.acts.iter().any(|act| act.cost().phone)
+    }
+
+    /// Whether it moves a sandbox's clock on, which everybody at that sandbox notices.
+    pub fn moves_clock(&self) -> bool {
+        self.free && self.acts.iter().any(|act| act.cost().waits)
+    }
+
     /// What is left out though it could be done, and why.
     pub fn skipped(&self) -> impl Iterator<Item = (Act, &str)> {
         self.left_out.iter().filter_map(|(act, state)| match state {

@@ -6,7 +6,7 @@ use kiosk::app::Kiosk;
 use kiosk::clock::Clock;
 use kiosk::panel::Gate;
 use kiosk::view::Problem;
-use kiosk::view::checks::{ChecksAsk, ChecksView};
+use kiosk::view::checks::{ChecksAsk, ChecksPlan, ChecksView};
 use tauri::State;
 use tauri::ipc::Channel;
 
@@ -32,6 +32,19 @@ pub(crate) async fn follow_checks(
     Ok(())
 }
 
+/// What a run would do.
+#[tauri::command]
+pub(crate) async fn plan_checks(
+    kiosk: State<'_, Kiosk>,
+    gate: State<'_, Gate>,
+    clock: State<'_, Clock>,
+    checks: State<'_, Checks>,
+    ask: ChecksAsk,
+) -> Result<ChecksPlan, Problem> {
+    gate.check(clock.moment())?;
+    checks.plan(&kiosk.backing(), &ask, kiosk.live().len()).await
+}
+
 /// Begins a run.
 #[tauri::command]
 pub(crate) async fn start_checks(
@@ -42,7 +55,7 @@ pub(crate) async fn start_checks(
     ask: ChecksAsk,
 ) -> Result<(), Problem> {
     gate.check(clock.moment())?;
-    checks.start(&kiosk.backing(), &ask).await
+    checks.start(&kiosk.backing(), &ask, kiosk.live().len()).await
 }
 
 /// Ends it early.

@@ -66,6 +66,7 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         inspect::inspect,
         inspect::save_har,
         checks::follow_checks,
+        checks::plan_checks,
         checks::start_checks,
         checks::stop_checks,
         checks::skip_check,

@@ -75,7 +75,7 @@ fn anything() -> Value {
         "act": {"kind": "wipe_now"},
         "visit": "00000000-0000-7000-8000-000000000000",
         "channel": "__CHANNEL__:7",
-        "ask": {"most_tokens": 0, "wrong_requests": false, "with_phone": false},
+        "ask": {"most_tokens": 0, "wrong_requests": false, "with_phone": false, "despite_visits": false},
     })
 }
 

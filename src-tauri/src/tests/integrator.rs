@@ -9,7 +9,8 @@ use sandbox::{ClockMove, faults};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-const ALL: ChecksAsk = ChecksAsk { most_tokens: 10, wrong_requests: true, with_phone: true };
+const ALL: ChecksAsk =
+    ChecksAsk { most_tokens: 10, wrong_requests: true, with_phone: true, despite_visits: false };
 
 /// Tokens that live as long as they should.
 fn slowly(booth: &Booth) {
@@ -52,8 +53,8 @@ async fn checks_run_at_the_backend_in_use_to_their_end_and_are_saved() {
     assert!(booth.sandbox().state().tokens.is_empty(), "never by itself");
     assert_eq!(checks.save(booth.kiosk.disk()).expect_err("none").code, "checks_none");
 
-    checks.start(&booth.kiosk.backing(), &ALL).await.expect("free");
-    let again = checks.start(&booth.kiosk.backing(), &ALL).await.expect_err("one at a time");
+    checks.start(&booth.kiosk.backing(), &ALL, 0).await.expect("free");
+    let again = checks.start(&booth.kiosk.backing(), &ALL, 0).await.expect_err("one at a time");
     assert_eq!(again.code, "checks_running");
     let ended = until(&mut views, |view| matches!(view.stand, ChecksStand::Ended { .. })).await;
     assert_eq!(ended.stand, ChecksStand::Ended { passed: true }, "{:?}", ended.summary);
@@ -77,6 +78,33 @@ async fn checks_run_at_the_backend_in_use_to_their_end_and_are_saved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_says_what_it_would_do_and_disturbs_no_visit_unasked() {
+    let booth = Booth::new();
+    slowly(&booth);
+    let (checks, backing) = (Checks::default(), booth.kiosk.backing());
+    let plan = checks.plan(&backing, &ALL, 1).await.expect("a plan");
+    let rows = validate::act::ACTS.iter().map(|row| row.does);
+    assert!(plan.acts.iter().map(|act| act.does.as_str()).eq(rows));
+    let done = plan.acts.iter().filter(|act| act.left_out.is_none());
+    assert_eq!(plan.requests, done.map(|act| act.requests).sum::<u32>());
+    assert_eq!((plan.tokens, plan.avatars, plan.free, plan.asks_people), (4, 2, true, false));
+    assert_eq!((plan.moves_clock, plan.disturbs), (true, 1));
+    let least = ChecksAsk { most_tokens: 1, with_phone: false, ..ALL };
+    let plan = checks.plan(&backing, &least, 1).await.expect("a plan");
+    assert_eq!((plan.tokens, plan.avatars, plan.moves_clock, plan.disturbs), (1, 0, false, 0));
+    assert!(booth.sandbox().state().tokens.is_empty(), "a plan asks for nothing");
+
+    booth.invited().await;
+    let visits = booth.kiosk.live().len();
+    let refused = checks.start(&backing, &ALL, visits).await.expect_err("somebody is here");
+    assert_eq!((refused.code.as_str(), booth.sandbox().state().tokens.len()), ("checks_disturb", 1));
+    let all_the_same = ChecksAsk { despite_visits: true, ..ALL };
+    checks.start(&backing, &all_the_same, visits).await.expect("as was wanted");
+    checks.stop();
+    booth.kiosk.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_stopped_from_the_page_and_what_is_missing_is_told_before_anything_is_sent() {
     let (booth, _app, window) = page();
     call(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
@@ -94,7 +122,7 @@ async fn a_run_is_stopped_from_the_page_and_what_is_missing_is_told_before_anyth
     slowly(&booth);
     let slow = r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#;
     booth.sandbox().set_faults(faults::read(slow.as_bytes()).expect("a list")).expect("faults");
-    let ask = json!({"ask": {"most_tokens": 10, "wrong_requests": true, "with_phone": true}});
+    let ask = json!({"ask": {"most_tokens": 10, "wrong_requests": true, "with_phone": true, "despite_visits": false}});
     call(&window, "start_checks", ask.clone()).await.expect("begun");
     assert_eq!(call(&window, "start_checks", ask).await.expect_err("one")["code"], "checks_running");
     call(&window, "stop_checks", json!({})).await.expect("stopping");
@@ -113,7 +141,7 @@ async fn a_run_is_stopped_from_the_page_and_what_is_missing_is_told_before_anyth
     let mut backing = booth.kiosk.backing();
     backing.target.credentials.api_key = None;
     let tokens = booth.sandbox().state().tokens.len();
-    let refused = Checks::default().start(&backing, &ALL).await.expect_err("refused");
+    let refused = Checks::default().start(&backing, &ALL, 0).await.expect_err("refused");
     assert_eq!(refused.code, "credentials_missing");
     assert_eq!(booth.sandbox().state().tokens.len(), tokens);
     booth.simulator.stop().await;

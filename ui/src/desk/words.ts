@@ -1,4 +1,5 @@
 // Every word of the desk, in English only: it is read by operators and integrators, beside the specification.
+import type { ChecksPlan } from '../generated/view';
 import type { Section } from './sections';
 
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
@@ -365,8 +366,22 @@ export const W = {
     list: 'Checks',
     show: 'Show',
     nothing: 'None of these.',
-    cost: (tokens: number, phone: boolean) =>
-      `This uses up to ${plural(tokens, 'Export Token')}${phone ? ' and one avatar' : ', and no avatar'}, which the account pays for.`,
+    plan: 'What is done',
+    leftOut: 'left out',
+    cost: ({ requests, tokens, tokens_at_risk, avatars, free }: ChecksPlan) => {
+      const made = `${plural(tokens, 'Export Token')} and ${plural(avatars, 'avatar')}`;
+      const whose = free ? 'simulated ones, which cost nothing' : 'which the account pays for';
+      const risk =
+        tokens_at_risk > 0 && !free
+          ? ` Up to ${tokens_at_risk} more if the backend gives tokens where it must refuse them.`
+          : '';
+      return `At least ${plural(requests, 'request')}; ${made}, ${whose}.${risk}`;
+    },
+    asksPeople: 'Somebody with a phone is asked to scan a code and to make an avatar.',
+    movesClock: 'The sandbox’s clock is moved on, for its visits too.',
+    disturbs: (visits: number) =>
+      `${plural(visits, 'visit')} under way: the code may run out, or the avatar be there at once.`,
+    startAllTheSame: 'Start all the same',
     start: 'Start the checks',
     restart: 'Run again',
     stop: 'Stop',

@@ -812,7 +812,63 @@ wrong_requests: boolean,
 /**
  * Whether a person with a phone (or the sandbox, by itself) makes an avatar.
  */
-with_phone: boolean, };
+with_phone: boolean, 
+/**
+ * Whether it may begin although a visit is under way that it disturbs, as [`ChecksPlan::disturbs`] says.
+ */
+despite_visits: boolean, };
+
+export type ChecksPlan = { 
+/**
+ * Each act, in its order; also those that are left out.
+ */
+acts: Array<PlannedAct>, 
+/**
+ * Requests that it sends at least: while it waits for an avatar, each look at it is one more.
+ */
+requests: number, 
+/**
+ * Export Tokens that it makes.
+ */
+tokens: number, 
+/**
+ * Tokens more, if the backend gives some where it must refuse.
+ */
+tokens_at_risk: number, 
+/**
+ * Avatars that it consumes.
+ */
+avatars: number, 
+/**
+ * Whether nobody pays for them, because they are a sandbox's.
+ */
+free: boolean, 
+/**
+ * Whether somebody is asked to scan a code.
+ */
+asks_people: boolean, 
+/**
+ * Whether it moves the sandbox's clock on.
+ */
+moves_clock: boolean, 
+/**
+ * Visits under way that it disturbs by that: their time passes, too.
+ */
+disturbs: number, };
+
+export type PlannedAct = { 
+/**
+ * What it does, as in `log in`.
+ */
+does: string, 
+/**
+ * Requests that it sends at least.
+ */
+requests: number, 
+/**
+ * Why it is left out, if it is.
+ */
+left_out: string | null, };
 
 export type ChecksView = { 
 /**

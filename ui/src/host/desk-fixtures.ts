@@ -1,5 +1,7 @@
 // What stands behind the PIN, made up: for tests, and for a plain browser.
 import type {
+  ChecksAsk,
+  ChecksPlan,
   CheckView,
   DisplaySettings,
   HealthView,
@@ -210,6 +212,47 @@ const CHECKS: readonly [id: string, level: string, title: string, requirements: 
 ];
 
 /** Every check, none of them judged. */
+/** What a run would do, within what is allowed. */
+export function planOf(ask: ChecksAsk, sandbox: boolean, visits: number): ChecksPlan {
+  const act = (does: string, requests: number, left_out: string | null = null) => ({
+    does,
+    requests,
+    left_out,
+  });
+  const tokens = Math.min(2, ask.most_tokens);
+  const noPhone = ask.with_phone ? null : 'no avatar is to be made';
+  const acts = [
+    act('log in', 2),
+    act('make an Export Token', 1),
+    act(
+      'make a second Export Token',
+      1,
+      tokens < 2 ? 'it needs a token more than `--max-tokens 1` allows' : null,
+    ),
+    act(
+      'ask for tokens without the right to them',
+      2,
+      ask.wrong_requests ? null : 'no request that is wrong on purpose is to be sent',
+    ),
+    act('watch an avatar from the scan to its files', 1, noPhone),
+    act('fetch each file, twice', 2, noPhone),
+    act('redeem while the upstream loses its answer', 1, 'there is no relay'),
+  ];
+  const done = acts.filter(({ left_out }) => left_out === null);
+  const moves_clock = sandbox && ask.with_phone;
+  return {
+    acts,
+    requests: done.reduce((sum, { requests }) => sum + requests, 0),
+    tokens,
+    tokens_at_risk: ask.wrong_requests ? 5 : 0,
+    avatars: ask.with_phone ? 1 : 0,
+    free: sandbox,
+    asks_people: !sandbox && ask.with_phone,
+    moves_clock,
+    disturbs: moves_clock ? visits : 0,
+  };
+}
+
 export function checksToRun(): CheckView[] {
   return CHECKS.map(([id, level, title, requirements]) => ({
     id,

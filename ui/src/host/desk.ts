@@ -1,5 +1,6 @@
 import type {
   ChecksAsk,
+  ChecksPlan,
   ChecksView,
   GateView,
   HealthView,
@@ -37,6 +38,8 @@ export interface Desk {
   saveHar(visit: string): Promise<string>;
   /** Follows the checks, the present state at once. */
   followChecks(onView: (view: ChecksView) => void): Promise<Close>;
+  /** What a run would do, within what is allowed; sends nothing to the backend's API. */
+  planChecks(ask: ChecksAsk): Promise<ChecksPlan>;
   /** Begins a run. */
   startChecks(ask: ChecksAsk): Promise<void>;
   /** Ends it early; what was judged by then stays. */

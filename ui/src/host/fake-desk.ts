@@ -1,6 +1,7 @@
 // A scripted program behind the PIN: it refuses, waits and grows as the real one does.
 import type {
   ChecksAsk,
+  ChecksPlan,
   ChecksView,
   GateView,
   HealthView,
@@ -11,7 +12,7 @@ import type {
   Timeline,
 } from '../generated/view';
 import type { Close, Desk } from './desk';
-import { checksToRun, health, locked, panel, pastVisits, refusal, VERDICTS } from './desk-fixtures';
+import { checksToRun, health, locked, panel, pastVisits, planOf, refusal, VERDICTS } from './desk-fixtures';
 import { summary, timeline } from './desk-timeline';
 import { link, qr } from './fixtures';
 
@@ -143,6 +144,11 @@ export class FakeDesk implements Desk {
     this.#followers.add(onView);
     onView(this.checks);
     return () => this.#followers.delete(onView);
+  }
+
+  async planChecks(ask: ChecksAsk): Promise<ChecksPlan> {
+    this.#take('planChecks');
+    return planOf(ask, this.view.backend.sandbox, this.view.visits_live);
   }
 
   async startChecks(ask: ChecksAsk): Promise<void> {

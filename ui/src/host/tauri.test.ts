@@ -40,6 +40,8 @@ it('follows snapshots over the channel that it hands to the command', async () =
   expect(seen.map(({ revision }) => revision)).toEqual([4]);
 });
 
+const ask = { most_tokens: 2, wrong_requests: true, with_phone: false, despite_visits: false };
+
 describe('the desk', () => {
   it.each<[string, (desk: Desk) => Promise<unknown>, string, object]>([
     ['gate', (desk) => desk.gate(), 'panel_gate', {}],
@@ -50,12 +52,8 @@ describe('the desk', () => {
     ['health', (desk) => desk.health(), 'panel_health', {}],
     ['history', (desk) => desk.history(), 'panel_history', {}],
     ['saveHar', (desk) => desk.saveHar('v'), 'save_har', { visit: 'v' }],
-    [
-      'startChecks',
-      (desk) => desk.startChecks({ most_tokens: 2, wrong_requests: true, with_phone: false }),
-      'start_checks',
-      { ask: { most_tokens: 2, wrong_requests: true, with_phone: false } },
-    ],
+    ['planChecks', (desk) => desk.planChecks(ask), 'plan_checks', { ask }],
+    ['startChecks', (desk) => desk.startChecks(ask), 'start_checks', { ask }],
     ['stopChecks', (desk) => desk.stopChecks(), 'stop_checks', {}],
     ['skipCheck', (desk) => desk.skipCheck(), 'skip_check', {}],
     ['saveReport', (desk) => desk.saveReport(), 'save_report', {}],

@@ -37,6 +37,7 @@ function tauriDesk(): Desk {
     inspect: (visit, onView) => follow<InspectorView>('inspect', { visit }, onView),
     saveHar: (visit) => invoke('save_har', { visit }),
     followChecks: (onView) => follow<ChecksView>('follow_checks', {}, onView),
+    planChecks: (ask) => invoke('plan_checks', { ask }),
     startChecks: (ask) => invoke('start_checks', { ask }),
     stopChecks: () => invoke('stop_checks'),
     skipCheck: () => invoke('skip_check'),

@@ -13,6 +13,42 @@ pub struct ChecksAsk {
     pub wrong_requests: bool,
     /// Whether a person with a phone (or the sandbox, by itself) makes an avatar.
     pub with_phone: bool,
+    /// Whether it may begin although a visit is under way that it disturbs, as [`ChecksPlan::disturbs`] says.
+    pub despite_visits: bool,
+}
+
+/// What a run would do, before it sends anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ChecksPlan {
+    /// Each act, in its order; also those that are left out.
+    pub acts: Vec<PlannedAct>,
+    /// Requests that it sends at least: while it waits for an avatar, each look at it is one more.
+    pub requests: u32,
+    /// Export Tokens that it makes.
+    pub tokens: u32,
+    /// Tokens more, if the backend gives some where it must refuse.
+    pub tokens_at_risk: u32,
+    /// Avatars that it consumes.
+    pub avatars: u32,
+    /// Whether nobody pays for them, because they are a sandbox's.
+    pub free: bool,
+    /// Whether somebody is asked to scan a code.
+    pub asks_people: bool,
+    /// Whether it moves the sandbox's clock on.
+    pub moves_clock: bool,
+    /// Visits under way that it disturbs by that: their time passes, too.
+    pub disturbs: u32,
+}
+
+/// One act of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct PlannedAct {
+    /// What it does, as in `log in`.
+    pub does: String,
+    /// Requests that it sends at least.
+    pub requests: u32,
+    /// Why it is left out, if it is.
+    pub left_out: Option<String>,
 }
 
 /// A run, whole; before the first, what could be run.

@@ -33,4 +33,9 @@ async fn the_healthy_sandbox_passes_every_check_that_applies() {
     );
     assert_eq!(ended.tokens, plan.tokens, "as many tokens as the plan said");
     assert_eq!(ended.avatars, plan.avatars, "as many avatars as the plan said");
+    for act in &plan.acts {
+        let sent = ended.seen.steps.iter().filter(|step| step.act == *act).count();
+        let told = act.cost().requests as usize;
+        assert!(sent >= told, "{act:?}: told {told}, sent {sent}");
+    }
 }

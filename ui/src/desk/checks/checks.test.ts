@@ -1,6 +1,8 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it } from 'vitest';
+import type { ChecksAsk } from '../../generated/view';
+import { planOf, refusal } from '../../host/desk-fixtures';
 import type { FakeDesk } from '../../host/fake-desk';
 import { at, openDesk } from '../harness';
 import { W } from '../words';
@@ -33,18 +35,51 @@ async function played(): Promise<FakeDesk> {
 }
 
 describe('the checks', () => {
-  it('say what a run costs before the first request', async () => {
-    const desk = await checks();
-    expect(at('cost').textContent).toBe(`30 checks. ${words.cost(4, true)}`);
-    await fireEvent.click(at('budget-2'));
+  it('say what a run does and costs before the first request', async () => {
+    const desk = await checks((of) => (of.view.backend = { ...of.view.backend, sandbox: false }));
+    const told = async (ask: ChecksAsk) => {
+      const plan = planOf(ask, false, 1);
+      await waitFor(() => expect(at('cost').textContent).toContain(words.cost(plan)));
+      const lines = [...at('plan').querySelectorAll('li')];
+      expect(lines).toHaveLength(plan.acts.length);
+      expect(lines.filter((line) => line.textContent.includes(words.leftOut))).toHaveLength(
+        plan.acts.filter(({ left_out }) => left_out !== null).length,
+      );
+    };
+    const ask = { most_tokens: 4, wrong_requests: true, with_phone: true, despite_visits: false };
+    await told(ask);
+    expect(at('cost').textContent).toContain(words.all(30));
+    expect(at('cost').textContent).toContain(words.asksPeople);
+    await fireEvent.click(at('budget-1'));
     await fireEvent.click(at('phone-no'));
     await fireEvent.click(at('wrong-no'));
-    expect(at('cost').textContent).toBe(`30 checks. ${words.cost(2, false)}`);
+    await told({ ...ask, most_tokens: 1, with_phone: false, wrong_requests: false });
+    expect(at('cost').textContent).not.toContain(words.asksPeople);
     expect(desk.calls).not.toContain('startChecks');
     const asked: unknown[] = [];
     desk.startChecks = async (ask) => void asked.push(ask);
     await fireEvent.click(at('start-checks'));
-    expect(asked).toEqual([{ most_tokens: 2, wrong_requests: false, with_phone: false }]);
+    expect(asked).toEqual([{ ...ask, most_tokens: 1, with_phone: false, wrong_requests: false }]);
+  });
+
+  it('warn where they move the clock under a visit, and begin all the same', async () => {
+    const desk = await checks((of) => {
+      of.view.backend = { ...of.view.backend, sandbox: true };
+      of.view.visits_live = 0;
+    });
+    await waitFor(() => expect(at('cost').textContent).toContain(words.movesClock));
+    expect(screen.queryByTestId('disturbs')).toBeNull();
+    // A visit began meanwhile: the program refuses, and the plan says why.
+    desk.view.visits_live = 2;
+    desk.refusals.set('startChecks', refusal('checks_disturb', 'A visit is under way', 'Wait'));
+    await fireEvent.click(at('start-checks'));
+    await waitFor(() => expect(at('disturbs').textContent).toBe(words.disturbs(2)));
+    expect(told()).toContain('A visit is under way');
+    const asked: ChecksAsk[] = [];
+    desk.startChecks = async (ask) => void asked.push(ask);
+    expect(at('start-checks').textContent).toBe(words.startAllTheSame);
+    await fireEvent.click(at('start-checks'));
+    expect(asked.map(({ despite_visits }) => despite_visits)).toEqual([true]);
   });
 
   it('get their verdicts one by one, and are counted', async () => {
