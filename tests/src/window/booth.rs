@@ -50,6 +50,7 @@ pub struct Bare {
 
 /// How a booth is set up.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that a booth can lack")]
 pub struct Plan<'a> {
     /// Added to the app's arguments.
     pub args: &'a [&'a str],
@@ -207,12 +208,12 @@ impl Booth {
 
     /// Closes the app, and starts it anew at the same desk and backend.
     pub async fn start_again(self, program: &Path, plan: Plan<'_>) -> Result<Self, Trouble> {
-        let Self { app, _manager, screen, desk, backend } = self;
+        let Self { app, _manager: manager, screen, desk, backend } = self;
         app.close().await?;
         let args = backend.arguments(&desk, plan)?;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let app = App::start(&desk, &screen, program, &args, &Backend::environment(plan)).await?;
-        Ok(Self { app, _manager, screen, desk, backend })
+        Ok(Self { app, _manager: manager, screen, desk, backend })
     }
 
     /// Waits for a screen of the visitor, by its kind.
