@@ -33,6 +33,10 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
         size,
         colours,
         screen: 'attract',
+        // As WebKitGTK has them on Debian.
+        before: () => {
+          speechSynthesis.getVoices = () => [{ lang: 'en-GB' }] as SpeechSynthesisVoice[];
+        },
         ...avatar.opening,
         ...(state.desk ? { desk: state.desk } : {}),
       });

@@ -146,17 +146,17 @@ describe('by keyboard alone', () => {
     await on('lines');
     await page.keyboard.press('/');
     await on('filter');
-    await page.keyboard.type('503');
+    await page.keyboard.type('get 503');
     await page.keyboard.press('Enter');
     await on('lines');
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     await on('detail');
-    await page.getByTestId('rule-RED-1').waitFor();
+    await page.getByTestId('rule-RED-9').waitFor();
     await page.keyboard.press('Escape');
     await on('lines');
     await page.keyboard.press('h');
-    await page.getByText('har/019365d2.har').waitFor();
+    await page.getByText(/copresence-kiosk\/inspector\/.*\.har$/).waitFor();
   });
 });
 

@@ -83,9 +83,20 @@ export const DESK_STATES: readonly DeskState[] = [
   {
     name: 'history',
     desk: 'open',
-    reach: at('history', (page) => page.getByTestId('past-visit').first().waitFor()),
+    reach: at('history', async (page) => {
+      await page.getByTestId('past-visit').first().waitFor();
+      await page.waitForFunction(() =>
+        [...document.querySelectorAll<HTMLImageElement>('[data-testid=past-visit] img')].every(
+          ({ complete, naturalWidth }) => complete && naturalWidth > 0,
+        ),
+      );
+    }),
   },
-  { name: 'health', desk: 'open', reach: at('health', (page) => page.locator('[data-stand=bad]').waitFor()) },
+  {
+    name: 'health',
+    desk: 'open',
+    reach: at('health', (page) => page.locator('[data-testid=health] [data-stand=bad]').waitFor()),
+  },
   {
     name: 'inspector',
     desk: 'open',

@@ -1,8 +1,8 @@
 // The built screens over the scripted host, served under the page's real policy, in Chromium.
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
+import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import type { ScreenName } from '../src/host/fixtures';
@@ -84,7 +84,13 @@ export async function namedAvatar(): Promise<{ files: Map<string, Buffer>; openi
     ['avatar.glb', await readFile(glb)],
     ['avatar.png', await readFile(portrait)],
   ]);
-  return { files, opening: { glb: 'avatar.glb', portrait: 'avatar.png' } };
+  // Those of other avatars beside it are other visitors'.
+  const portraits: string[] = [];
+  for (const name of (await readdir(dirname(glb))).filter((one) => /^\w+\.png$/.test(one)).sort()) {
+    files.set(`past-${name}`, await readFile(join(dirname(glb), name)));
+    portraits.push(`past-${name}`);
+  }
+  return { files, opening: { glb: 'avatar.glb', portrait: 'avatar.png', portraits } };
 }
 
 /** How a page is opened. */
@@ -94,6 +100,8 @@ export interface Opening {
   motion?: boolean;
   glb?: string;
   portrait?: string;
+  /** Those of the history's visits, one after the other. */
+  portraits?: readonly string[];
   /** Shows the reveal before its avatar is there: drawing it takes its time. */
   withoutStage?: boolean;
   /** Time stands under the test's hand. */
@@ -118,6 +126,7 @@ export async function open(
     motion = false,
     glb,
     portrait,
+    portraits,
     withoutStage,
     clock,
     pace,
@@ -143,6 +152,7 @@ export async function open(
     fake: screen,
     ...(glb ? { glb: `extra/${glb}` } : {}),
     ...(portrait ? { portrait: `extra/${portrait}` } : {}),
+    ...(portraits ? { portraits: portraits.map((one) => `extra/${one}`).join() } : {}),
     ...(desk ? { desk } : {}),
     ...(pace === undefined ? {} : { pace: String(pace) }),
   });

@@ -65,8 +65,8 @@ pub(crate) fn screenshots(options: &Options) -> Result<(), Failure> {
     let folder = root().join("docs/screens/states");
     let avatars = target().join("screenshots");
     let mut avatar = cargo(&["run", "--package", "avatar", "--example", "heads", "--"]);
-    avatar.arg(&avatars).arg("3");
-    plan.program("an avatar for the reveal", avatar, "mend the build");
+    avatar.arg(&avatars).args(["3", "5", "8", "14"]);
+    plan.program("avatars for the reveal and the history", avatar, "mend the build");
     let mut pictures = npm(&["run", "screens", "--", "--out"]);
     pictures.arg(&folder).env("AVATAR", avatars.join("3.glb"));
     plan.program("every screen, photographed", pictures, "mend what the pictures' program says above");

@@ -1,89 +1,107 @@
-// A visit's time line, made up: for tests, and for a plain browser.
-import type { Entry, ExchangeView, InspectedVisit, RuleView, Timeline } from '../generated/view';
+// A visit's time line as the program records it at its sandbox (headers, bodies, times, `curl`), made up in length and
+// course: for tests, and for a plain browser.
+import type { Entry, ExchangeView, InspectedVisit, Timeline } from '../generated/view';
+import { rulesOf } from './desk-rules';
+import { backend } from './fixtures';
 
-const API = 'https://api.example/1';
-const HEADERS: [string, string][] = [
-  ['content-type', 'application/json; charset=utf-8'],
-  ['cache-control', 'no-store'],
-  ['strict-transport-security', 'max-age=31536000'],
-];
-const ASKED: [string, string][] = [
-  ['accept', 'application/json'],
-  ['x-parse-rest-api-key', '••••3f'],
-  ['x-parse-session-token', '••••9a'],
+const API = `http://${backend.host}`;
+const KEY: [string, string] = ['x-copresence-rest-api-key', '…ZL'];
+const CLIENT: [string, string][] = [
   ['user-agent', 'copresence-kiosk/0.1.0'],
+  ['accept-encoding', 'identity'],
+];
+const JSON_WANTED: [string, string] = ['accept', 'application/json'];
+/** The headers of a call, masked as they are recorded. */
+const ASKED: Readonly<Record<string, [string, string][]>> = {
+  login: [KEY, ...CLIENT, JSON_WANTED, ['content-type', 'application/json']],
+  generate: [KEY, ['x-copresence-session-token', '…ae'], ...CLIENT, JSON_WANTED, ['content-length', '0']],
+  redeem: [KEY, ['x-copresence-export-token', '…d9'], ...CLIENT, JSON_WANTED],
+  download: [['accept', '*/*'], ...CLIENT],
+};
+/** The variables that stand in a shell for what is masked. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  'x-copresence-rest-api-key': '$COPRESENCE_API_KEY',
+  'x-copresence-session-token': '$COPRESENCE_SESSION_TOKEN',
+  'x-copresence-export-token': '$EXPORT_TOKEN',
+};
+const LOGIN = '{"username":"\'"$COPRESENCE_USERNAME"\'","password":"\'"$COPRESENCE_PASSWORD"\'"}';
+/** Milliseconds between two looks at an avatar that is being made. */
+const POLL = 2000;
+/** Exchanges until an avatar is there; what was recorded stays as it was while a visit grows to them. */
+export const USUAL = 60;
+/** The one exchange that is reset, the one that meets a failing backend, the one that breaks the protocol. */
+const RESET = 9;
+const FAILING = 14;
+const WRONG = 30;
+const RESET_WORDS = 'not even a status line came: connection error: Connection reset by peer (os error 104)';
+const FILES = [
+  { file: 'avatar.png', type: 'image/png', export_type: 'png', bytes: 363_957 },
+  { file: 'avatar_obj.zip', type: 'application/zip', export_type: 'obj', bytes: 2_737_951 },
+  { file: 'avatar.glb', type: 'model/gltf-binary', export_type: 'glb', bytes: 5_067_096 },
 ];
 
-const rule = (at: string, requirement: string, sentence: string, came?: string): RuleView => ({
-  at,
-  requirement,
-  level: 'must',
-  sentence,
-  kept: came === undefined,
-  came: came ?? null,
-});
+type Given = Partial<ExchangeView> & Pick<ExchangeView, 'id' | 'at_ms' | 'call'>;
 
-type Given = Partial<ExchangeView> & Pick<ExchangeView, 'id' | 'at_ms' | 'call' | 'method' | 'url'>;
-
-/** An exchange with what is usual filled in. */
-export function exchange(given: Given): ExchangeView {
-  const { method, url, response_body = null } = given;
-  return {
-    request_headers: ASKED,
+/** An exchange with what is usual filled in; `came` names the places of it that broke their rule. */
+export function exchange(given: Given, came: Readonly<Record<string, string>> = {}): ExchangeView {
+  const { call, at_ms, response_body = null, body_size = response_body?.length ?? 0 } = given;
+  const path =
+    { login: '/login', generate: '/generateExportToken', redeem: '/redeemExportToken' }[call] ?? '/…';
+  const whole: ExchangeView = {
+    method: call === 'login' || call === 'generate' ? 'POST' : 'GET',
+    url: `${API}${path}`,
+    request_headers: ASKED[call] ?? [],
     request_body: null,
     status: 200,
-    wait_ms: 38,
-    duration_ms: 41.5,
-    response_headers: HEADERS,
+    wait_ms: 1.8,
+    duration_ms: 1.9,
+    response_headers: [
+      ['content-type', 'application/json'],
+      ['cache-control', 'no-store'],
+      ['x-content-type-options', 'nosniff'],
+      ['content-length', String(body_size)],
+      ['date', new Date(at_ms).toUTCString()],
+    ],
     response_body,
-    body_size: response_body?.length ?? 0,
+    body_size,
     error: null,
     rules: [],
-    curl: [
-      `curl -X ${method} '${url}'`,
-      `-H "X-Parse-REST-API-Key: $COPRESENCE_API_KEY"`,
-      `-H "X-Parse-Session-Token: $COPRESENCE_SESSION_TOKEN"`,
-    ].join(' \\\n  '),
+    curl: '',
     ...given,
   };
+  return { ...whole, curl: given.curl ?? curlOf(whole), rules: given.rules ?? rulesOf(whole, came) };
 }
 
-const status = (id: number, at_ms: number, word: string, progress: number, place: number, broken = false) =>
-  exchange({
-    id,
-    at_ms,
-    call: 'redeem',
-    method: 'GET',
-    url: `${API}/functions/redeemExportToken`,
-    wait_ms: 20 + ((id * 37) % 90),
-    duration_ms: 24 + ((id * 37) % 90) + (id % 5) * 3,
-    response_body: JSON.stringify({
-      avatar_ready: broken ? 'false' : false,
-      status_report: { completion_status: word, completion_progress: progress, queue_position: place },
-    }),
-    rules: [
-      rule('status', 'RED-1', 'An active Export Token is answered with 200.'),
-      rule('cache-control', 'HTTP-4', 'Answers with tokens, states or URLs are not to be cached.'),
-      rule(
-        '/avatar_ready',
-        'RED-4',
-        '`avatar_ready` is a boolean: false while the avatar is not ready.',
-        broken ? 'the string "false"' : undefined,
-      ),
-      rule(
-        '/status_report/completion_status',
-        'STATUS-3',
-        'One of: no_associated_avatar, in_queue, processing, failed.',
-      ),
-      rule(
-        '/status_report/completion_progress',
-        'STATUS-4',
-        'An integer percentage; -1 if not applicable.',
-        progress > 100 ? `${progress}` : undefined,
-      ),
-      rule('/status_report/queue_position', 'STATUS-5', 'The place in the queue; -1 if not applicable.'),
-    ],
-  });
+/** As the program writes it: names of variables in the place of what was masked. */
+function curlOf({ call, method, url, request_headers, request_body }: ExchangeView): string {
+  const lines = [`curl -sS -i -X ${method} ${call === 'download' ? '"$DOWNLOAD_URL"' : url}`];
+  for (const [name, value] of request_headers) {
+    // The length is that of the body.
+    if (name === 'content-length' && request_body !== null) continue;
+    const variable = VARIABLES[name];
+    lines.push(variable ? `-H "${name}: ${variable}"` : `-H '${name}: ${value}'`);
+  }
+  if (request_body !== null) lines.push(`--data-raw '${LOGIN}'`);
+  return lines.join(' \\\n  ');
+}
+
+/** How far an avatar is: as on the wire. */
+interface Progress {
+  completion_progress: number;
+  completion_status: string;
+  queue_position: number;
+}
+
+function progressAt(share: number): Progress {
+  if (share < 0.2)
+    return { completion_progress: -1, completion_status: 'no_associated_avatar', queue_position: -1 };
+  if (share < 0.45) {
+    const queue_position = Math.max(1, 4 - Math.floor((share - 0.2) * 16));
+    return { completion_progress: 0, completion_status: 'in_queue', queue_position };
+  }
+  const completion_progress = Math.min(99, Math.round(((share - 0.45) / 0.55) * 100));
+  return { completion_progress, completion_status: 'processing', queue_position: -1 };
+}
 
 /** A visit that grows to `length` exchanges, from its beginning to its files when `whole`. */
 export function timeline(
@@ -94,80 +112,65 @@ export function timeline(
 ): Timeline {
   const entries: Entry[] = [];
   const step = (at_ms: number, event: string, more: object = {}) =>
-    entries.push({ kind: 'step', at_ms, event, line: JSON.stringify({ event, visit, ...more }) });
+    entries.push({
+      kind: 'step',
+      at_ms,
+      event,
+      line: JSON.stringify({ event, visit, at: new Date(at_ms).toISOString(), ...more }),
+    });
   const add = (one: ExchangeView) => entries.push({ kind: 'exchange', exchange: one });
-  step(started_ms, 'begun', { profile: 'booth' });
+  const retrying = (at: number, code: string, message: string) =>
+    step(at, 'retrying', { code, message, attempt: 1, next_poll_ms: POLL });
+  step(started_ms, 'started', { profile: 'sandbox', api_url: `${API}/` });
   add(
     exchange({
       id: 1,
-      at_ms: started_ms + 40,
+      at_ms: started_ms + 4,
       call: 'login',
-      method: 'POST',
-      url: `${API}/login`,
-      request_body: '{"username":"••••th","password":"••••"}',
-      wait_ms: 142,
-      duration_ms: 148,
-      response_body: '{"sessionToken":"••••9a"}',
-      rules: [
-        rule('/sessionToken', 'AUTH-1', 'A login is answered with a session token.'),
-        rule('strict-transport-security', 'HTTP-2', 'The API asks for TLS from now on.'),
-      ],
+      request_body: '{"username":"…hZ","password":"…Ir"}',
+      response_body: '{"sessionToken":"…ae"}',
+      body_size: 53,
     }),
   );
   add(
     exchange({
       id: 2,
-      at_ms: started_ms + 210,
+      at_ms: started_ms + 12,
       call: 'generate',
-      method: 'POST',
-      url: `${API}/functions/generateExportToken`,
-      wait_ms: 88,
-      duration_ms: 91,
-      response_body: '{"token":"••••Ys"}',
-      rules: [rule('/token', 'TOKEN-4', 'The answer carries the Export Token as `token`.')],
+      wait_ms: 5.9,
+      duration_ms: 6,
+      response_body: '{"token":"…d9"}',
+      body_size: 36,
     }),
   );
-  step(started_ms + 310, 'invited', { expires_at: null });
-  let at = started_ms + 1200;
-  for (let id = 3; id <= length; id += 1, at += 900 + ((id * 131) % 900)) {
-    const share = (id - 3) / Math.max(1, length - 3);
-    if (id === 9 && breaks)
-      add({
-        ...status(id, at, 'no_associated_avatar', -1, -1),
-        status: null,
-        wait_ms: null,
-        duration_ms: 5003,
-        response_headers: [],
-        response_body: null,
-        body_size: 0,
-        rules: [],
-        error: 'connection reset by peer after 212 bytes were sent',
-      });
-    else if (id === 14 && breaks)
-      add({
-        ...status(id, at, 'x', 0, 0),
-        status: 503,
-        response_body: '<html><body>busy</body></html>',
-        rules: [rule('status', 'RED-1', 'An active Export Token is answered with 200.', '503')],
-      });
-    else if (share < 0.3) add(status(id, at, 'no_associated_avatar', -1, -1));
-    else if (share < 0.5)
-      add(status(id, at, 'in_queue', -1, Math.max(0, 4 - Math.floor((share - 0.3) * 20))));
-    else
-      add(
-        status(
-          id,
-          at,
-          'processing',
-          Math.round((share - 0.5) * 200),
-          -1,
-          breaks && id === Math.ceil(length * 0.75),
-        ),
-      );
-    if (id === Math.ceil(length * 0.3)) step(at + 60, 'status', { status: 'in_queue', queue_position: 4 });
-    if (id === Math.ceil(length * 0.5)) step(at + 60, 'status', { status: 'processing', progress: 0 });
+  step(started_ms + 33, 'invited', { link: `${API}/phone?exportToken=…`, expires_at: null });
+  let at = started_ms + 33 + POLL;
+  let told = '';
+  for (let id = 3; id <= length; id += 1, at += POLL + ((id * 37) % 70)) {
+    const wait_ms = 1.4 + ((id * 37) % 71) / 10;
+    const took = { id, at_ms: at, call: 'redeem', wait_ms, duration_ms: wait_ms + 0.1 };
+    const progress = progressAt((id - 3) / (Math.max(length, USUAL) - 3));
+    const answer = (avatar_ready: unknown) => JSON.stringify({ avatar_ready, payload_incomplete: progress });
+    if (id === RESET && breaks) {
+      add(exchange({ ...took, status: null, wait_ms: null, response_headers: [], error: RESET_WORDS }));
+      retrying(at + 12, 'answer_lost', RESET_WORDS);
+    } else if (id === FAILING && breaks) {
+      const body = '{"code":503,"error":"a fault of the sandbox: status 503"}';
+      add(exchange({ ...took, status: 503, response_body: body }));
+      const why = 'the backend failed at redeem (status 503, code 503: a fault of the sandbox: status 503)';
+      retrying(at + 12, 'backend_failing', why);
+    } else if (id === WRONG && breaks) {
+      add(exchange({ ...took, response_body: answer('false') }, { '/avatar_ready': '"false"' }));
+      const why = 'GET /redeemExportToken, at `avatar_ready`: a boolean was promised, and a string came';
+      retrying(at + 12, 'protocol_broken', why);
+    } else {
+      add(exchange({ ...took, response_body: answer(false) }));
+      const said = JSON.stringify(progress);
+      if (said !== told) step(at + 12, 'status', { ...progress, next_poll_ms: POLL });
+      told = said;
+    }
   }
-  if (whole) deliver(entries, visit, length, at);
+  if (whole) deliver(visit, length, at, add, step);
   const exchanges = entries.flatMap((entry) => (entry.kind === 'exchange' ? [entry.exchange] : []));
   return {
     visit: {
@@ -181,67 +184,71 @@ export function timeline(
   };
 }
 
-function deliver(entries: Entry[], visit: string, last: number, at: number): void {
-  const files = ['glb', 'obj', 'png'];
-  entries.push({
-    kind: 'exchange',
-    exchange: exchange({
+function deliver(
+  visit: string,
+  last: number,
+  at: number,
+  add: (one: ExchangeView) => void,
+  step: (at_ms: number, event: string, more: object) => void,
+): void {
+  const exports = ['glb', 'obj', 'png'];
+  const payload_complete = exports.map((export_type) => ({ download_URL: `${API}/…`, export_type }));
+  const response_body = JSON.stringify({ avatar_ready: true, payload_complete });
+  add(
+    exchange({
       id: last + 1,
       at_ms: at,
       call: 'redeem',
-      method: 'GET',
-      url: `${API}/functions/redeemExportToken`,
-      response_body: JSON.stringify({
-        avatar_ready: true,
-        payload_complete: files.map((export_type) => ({
-          export_type,
-          download_URL: 'https://files.example/••••',
-        })),
-      }),
-      rules: [
-        rule('/avatar_ready', 'DEL-2', '`avatar_ready` is true with the URLs.'),
-        ...files.map((_, i) =>
-          rule(`/payload_complete/${i}/download_URL`, 'DEL-3', 'An absolute URL, good for one download.'),
-        ),
-        rule('/status_report', 'RED-6', 'An answer carries either a status report or URLs.'),
-      ],
+      wait_ms: 12.3,
+      duration_ms: 13.5,
+      response_body,
+      body_size: 360,
     }),
-  });
-  files.forEach((type, i) => {
-    entries.push({
-      kind: 'exchange',
-      exchange: exchange({
+  );
+  step(at + 26, 'redeemed', { exports });
+  FILES.forEach(({ type, bytes }, i) => {
+    add(
+      exchange({
         id: last + 2 + i,
-        at_ms: at + 60 + i * 8,
+        at_ms: at + 40 + i * 3,
         call: 'download',
-        method: 'GET',
-        url: `https://files.example/••••/${type}`,
-        request_headers: [['accept', '*/*']],
         response_headers: [
-          ['content-type', 'application/octet-stream'],
+          ['content-type', type],
+          ['content-length', String(bytes)],
+          ['etag', `"${['3f3debf7e4367ca7', '2a55e3a5fd9ea18d', '04774f82a17c603d'][i]}"`],
           ['accept-ranges', 'bytes'],
+          ['content-disposition', 'attachment'],
+          ['x-content-type-options', 'nosniff'],
+          ['cache-control', 'no-store'],
+          ['date', new Date(at).toUTCString()],
         ],
-        wait_ms: 60 + i * 20,
-        duration_ms: 2600 - i * 900,
-        body_size: [18_400_000, 9_250_000, 412_000][i] ?? 0,
-        rules: [rule('status', 'FILE-1', 'Each URL brings its file.')],
+        wait_ms: 823 + i * 180,
+        duration_ms: 858 + i * 219,
+        body_size: bytes,
       }),
-    });
+    );
   });
-  const done = at + 2900;
-  entries.push({
-    kind: 'step',
-    at_ms: done,
-    event: 'saved',
-    line: JSON.stringify({ event: 'saved', visit, files: 3 }),
+  FILES.forEach(({ file, bytes }, i) => {
+    step(at + 900 + i * 220, 'progress', { file, bytes, total: bytes });
   });
-  entries.push({
-    kind: 'step',
-    at_ms: done + 12,
-    event: 'ended',
-    line: JSON.stringify({ event: 'ended', code: 'saved' }),
+  const directory = folderOf(visit, at);
+  const files = FILES.map(({ file, export_type, bytes }) => ({ path: file, export_type, bytes }));
+  step(at + 1400, 'saved', { directory, files });
+  step(at + 1435, 'ended', {
+    code: 'saved',
+    exit: 0,
+    message: `The avatar is saved, whole. The files are in ${directory}`,
+    visit_state: 'saved',
   });
 }
+
+/** Where a visit's files are. */
+function folderOf(visit: string, at: number): string {
+  return `/home/booth/.local/share/copresence-kiosk/avatars/${new Date(at).toISOString().slice(0, 10)}-${visit}`;
+}
+
+/** Bytes of the files that a visit at the sandbox brings. */
+export const AVATAR_BYTES = FILES.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** The visit's line in the list. */
 export function summary({ visit }: Timeline): InspectedVisit {

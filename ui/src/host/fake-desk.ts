@@ -12,8 +12,18 @@ import type {
   Timeline,
 } from '../generated/view';
 import type { Close, Desk } from './desk';
-import { checksToRun, health, locked, panel, pastVisits, planOf, refusal, VERDICTS } from './desk-fixtures';
-import { summary, timeline } from './desk-timeline';
+import {
+  checksToRun,
+  DATA,
+  health,
+  locked,
+  panel,
+  pastVisits,
+  planOf,
+  refusal,
+  VERDICTS,
+} from './desk-fixtures';
+import { summary, timeline, USUAL } from './desk-timeline';
 import { link, qr } from './fixtures';
 
 /** What a call of the desk is named. */
@@ -37,7 +47,7 @@ export class FakeDesk implements Desk {
   /** The panel as it stands. */
   view: PanelView = structuredClone(panel);
   /** The history. */
-  past: PastVisit[] = pastVisits(Date.now());
+  past: PastVisit[];
   /** What a look at everything tells. */
   healthView: HealthView[] = health;
   /** The visits that the inspector knows, the newest first. */
@@ -65,10 +75,15 @@ export class FakeDesk implements Desk {
   #ask: ChecksAsk | null = null;
 
   constructor(now = Date.now()) {
+    this.past = pastVisits(now);
+    // Those since the program's start.
+    const [live, second, third] = this.past.map(
+      ({ visit, started_at }) => [visit, Date.parse(started_at)] as const,
+    );
     this.timelines = [
-      timeline('019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d', now - 120_000, 40, { whole: false }),
-      timeline('019365c9-11f0-7d44-8a51-0b6a77f0c9e2', now - 14 * 60_000, 64),
-      timeline('019365b2-5e0b-7a12-b2c7-4f0f9a3d1c55', now - 31 * 60_000, 22, { breaks: false }),
+      ...(live ? [timeline(...live, 40, { whole: false })] : []),
+      ...(second ? [timeline(...second, 64)] : []),
+      ...(third ? [timeline(...third, 61, { breaks: false })] : []),
     ];
   }
 
@@ -136,7 +151,8 @@ export class FakeDesk implements Desk {
 
   async saveHar(visit: string): Promise<string> {
     this.#take('saveHar');
-    return `~/.local/share/copresence/har/${visit.slice(0, 8)}.har`;
+    const day = this.past.find((one) => one.visit === visit)?.started_at.slice(0, 10);
+    return `${DATA}/inspector/${day}-${visit}.har`;
   }
 
   async followChecks(onView: (view: ChecksView) => void): Promise<Close> {
@@ -169,7 +185,11 @@ export class FakeDesk implements Desk {
 
   async stopChecks(): Promise<void> {
     this.#take('stopChecks');
-    const problem = refusal('interrupted', 'The run was stopped', 'Start it again');
+    const problem = refusal(
+      'checks_stopped',
+      'The run was stopped before its end.',
+      'What was judged by then stands; start again for the rest',
+    );
     this.#tellChecks({ stand: { kind: 'broken', problem }, doing: null, invitation: null });
   }
 
@@ -182,7 +202,8 @@ export class FakeDesk implements Desk {
 
   async saveReport(): Promise<string> {
     this.#take('saveReport');
-    const saved = '~/.local/share/copresence/reports/2026-11-22_224501';
+    const host = this.checks.target.replace(':', '-');
+    const saved = `${DATA}/reports/${new Date().toISOString().slice(0, 10)}-${host}`;
     this.#tellChecks({ saved });
     return saved;
   }
@@ -197,7 +218,7 @@ export class FakeDesk implements Desk {
     const newest = this.timelines[0];
     if (!newest || newest.visit.ended !== null) return;
     const { visit, started_ms, exchanges } = newest.visit;
-    const whole = exchanges >= 90;
+    const whole = exchanges >= USUAL;
     this.timelines = [timeline(visit, started_ms, exchanges + 1, { whole }), ...this.timelines.slice(1)];
     this.tellInspector();
   }
@@ -281,7 +302,7 @@ export class FakeDesk implements Desk {
 
   #checkPin(pin: string): void {
     if (pin.length < 4 || pin.length > 32)
-      throw refusal('pin_unfit', `A PIN of ${pin.length} characters`, 'Choose 4 to 32 characters');
+      throw refusal('pin_length', 'A PIN of that length is none.', 'Choose another one');
   }
 
   #do(act: PanelAct): void {
@@ -356,7 +377,11 @@ export class FakeDesk implements Desk {
         return;
       case 'change_pin':
         if (act.current !== this.pin)
-          throw refusal('pin_wrong', 'The present PIN is another', 'Enter it again');
+          throw refusal(
+            'pin_wrong',
+            'That is not the present PIN.',
+            'Enter the present PIN, then the new one',
+          );
         this.#checkPin(act.new);
         this.pin = act.new;
         return;

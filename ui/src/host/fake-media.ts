@@ -31,15 +31,23 @@ export async function glb(): Promise<string> {
   return URL.createObjectURL(new Blob([data], { type: 'model/gltf-binary' }));
 }
 
-/** A picture as its address. */
-export function portrait(): string {
+const FACES = [
+  { ground: '#3a2b33', skin: '#d99b78', hair: '#2a1a14', coat: '#33406b' },
+  { ground: '#24343a', skin: '#8a5a3c', hair: '#15100d', coat: '#6b4a33' },
+  { ground: '#2d2b3f', skin: '#e8b796', hair: '#8c5a2b', coat: '#3d5a45' },
+  { ground: '#3a3226', skin: '#c68863', hair: '#4a4a4e', coat: '#5a2f3d' },
+] as const;
+
+/** A picture as its address; some differ. */
+export function portrait(which = 0): string {
+  const { ground, skin, hair, coat } = FACES[which % FACES.length] ?? FACES[0];
   const canvas = document.createElement('canvas');
   canvas.width = 512;
   canvas.height = 512;
   const context = canvas.getContext('2d');
   if (!context) return '';
   const back = context.createLinearGradient(0, 0, 512, 512);
-  back.addColorStop(0, '#3a2b33');
+  back.addColorStop(0, ground);
   back.addColorStop(1, '#161a2c');
   context.fillStyle = back;
   context.fillRect(0, 0, 512, 512);
@@ -49,10 +57,10 @@ export function portrait(): string {
     context.ellipse(x, y, w, h, 0, 0, Math.PI * 2);
     context.fill();
   };
-  ellipse(256, 520, 190, 150, '#33406b');
-  ellipse(256, 250, 118, 150, '#d99b78');
-  ellipse(256, 170, 126, 90, '#2a1a14');
-  ellipse(256, 275, 104, 120, '#d99b78');
+  ellipse(256, 520, 190, 150, coat);
+  ellipse(256, 250, 118, 150, skin);
+  ellipse(256, 170, 126, 90, hair);
+  ellipse(256, 275, 104, 120, skin);
   ellipse(212, 255, 13, 8, '#20140f');
   ellipse(300, 255, 13, 8, '#20140f');
   ellipse(256, 335, 34, 9, '#a9563f');

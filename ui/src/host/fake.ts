@@ -104,6 +104,7 @@ declare global {
 
 /**
  * The host for `?fake=<screen>`; without a name, a whole visit is played. `&glb=` and `&portrait=` show another avatar,
+ * `&portraits=` (with commas between) other ones in the history,
  * `&lang=` speaks another language, `&pace=` plays slower or faster. `&desk=open` leaves the door to the desk open, `=first` has no PIN
  * set yet, `=live` has a visit and a run of the checks going on behind it.
  */
@@ -113,7 +114,8 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
   const portrait = asked.get('portrait') ?? media.portrait();
   const reveal: Screen = { ...screens.reveal, glb: asked.get('glb') ?? (await media.glb()), portrait };
   const host = script(asked.get('fake') ?? '', reveal, Number(asked.get('pace') ?? 1), media.logo);
-  furnish(host.desk, asked.get('desk'), portrait);
+  const portraits = asked.get('portraits')?.split(',') ?? [0, 1, 2, 3].map(media.portrait);
+  furnish(host.desk, asked.get('desk'), portraits);
   stand(asked.get('fake') ?? '');
   const puppet: Puppet = {
     asked: host.asked,
@@ -143,8 +145,11 @@ function stand(name: string): void {
   else attendance.sign();
 }
 
-function furnish(desk: FakeDesk, how: string | null, portrait: string): void {
-  desk.past = pastVisits(Date.now(), portrait);
+function furnish(desk: FakeDesk, how: string | null, portraits: readonly string[]): void {
+  desk.past = desk.past.map((one, i) => ({
+    ...one,
+    portrait: pastVisits(0, portraits)[i]?.portrait ?? null,
+  }));
   if (how === 'first') desk.pin = null;
   desk.open = how === 'open' || how === 'live';
   if (how !== 'live') return;

@@ -132,7 +132,7 @@ describe('the checks', () => {
   it('save the report and say where, or why not', async () => {
     const desk = await played();
     await fireEvent.click(at('save-report'));
-    await waitFor(() => expect(told()).toContain('~/.local/share/copresence/reports/'));
+    await waitFor(() => expect(told()).toContain('~/.local/share/copresence-kiosk/reports/'));
     desk.refusals.set('saveReport', {
       code: 'x',
       visitor: '',

@@ -28,8 +28,9 @@ describe('the filter', () => {
   });
 
   it('finds words in URL, status, event and error, all of them', () => {
-    expect(left({ text: '503' })).toHaveLength(1);
-    expect(left({ text: 'RESET by Peer' })).toHaveLength(1);
+    expect(left({ text: '503' })).toHaveLength(2);
+    // The exchange, and the step that says that it is tried again.
+    expect(left({ text: 'RESET by Peer' })).toHaveLength(2);
     expect(left({ text: 'invited' })).toHaveLength(1);
     expect(left({ text: 'get 503' })).toHaveLength(1);
     expect(left({ text: 'post 503' })).toEqual([]);
@@ -37,8 +38,8 @@ describe('the filter', () => {
   });
 
   it('finds the rules that are broken by their id', () => {
-    expect(left({ text: 'red-4' }).every(breaks)).toBe(true);
-    expect(left({ text: 'red-4' })).toHaveLength(1);
+    expect(left({ text: 'red-5' }).every(breaks)).toBe(true);
+    expect(left({ text: 'red-5' })).toHaveLength(1);
   });
 });
 
@@ -56,7 +57,7 @@ describe('the time line', () => {
   });
 
   it('covers the last answer, not only its beginning', () => {
-    const late = exchange({ id: 1, at_ms: 2000, call: 'redeem', method: 'GET', url: 'u', duration_ms: 5000 });
+    const late = exchange({ id: 1, at_ms: 2000, call: 'redeem', response_body: '{}', duration_ms: 5000 });
     const span = spanOf(1000, [{ kind: 'exchange', exchange: late }]);
     expect(span).toEqual({ from: 1000, length: 6000 });
     expect(place(span, 4000)).toBe(500);
@@ -70,8 +71,7 @@ describe('the time line', () => {
   });
 
   it('says how an exchange went', () => {
-    const with_ = (more: object) =>
-      toneOf({ ...exchange({ id: 1, at_ms: 0, call: 'c', method: 'GET', url: 'u' }), ...more });
+    const with_ = (more: object) => toneOf({ ...exchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
     expect(with_({ status: 200 })).toBe('good');
     expect(with_({ status: 400 })).toBe('doubt');
     expect(with_({ status: 503 })).toBe('bad');
@@ -80,12 +80,14 @@ describe('the time line', () => {
   });
 
   it('says a step and a URL in few words', () => {
-    expect(saidBy('{"event":"status","visit":"v","status":"in_queue","place":3,"x":null,"l":[1]}')).toBe(
-      'status in_queue, place 3, l [1]',
-    );
+    expect(
+      saidBy(
+        '{"event":"status","visit":"v","at":"2026-11-22T10:00:00Z","status":"in_queue","place":3,"x":null,"l":[1]}',
+      ),
+    ).toBe('status in_queue, place 3, l [1]');
     expect(saidBy('no json')).toBe('no json');
     expect(pathOf('https://a.example/1/login?x=1')).toBe('/1/login?x=1');
-    expect(pathOf('••••')).toBe('••••');
+    expect(pathOf('…')).toBe('…');
   });
 });
 
@@ -133,10 +135,10 @@ describe('a body', () => {
       kept,
       came: null,
     });
-    const lines = linesOf('{"status_report":{"progress":1}}') ?? [];
+    const lines = linesOf('{"payload_incomplete":{"progress":1}}') ?? [];
     const at = placed(lines, [
-      rule('/status_report/progress'),
-      rule('/status_report/place/deep', false),
+      rule('/payload_incomplete/progress'),
+      rule('/payload_incomplete/place/deep', false),
       rule('status'),
       rule('content-type'),
       rule(''),
@@ -146,8 +148,8 @@ describe('a body', () => {
       rules.map(({ at, missing }) => `${at}${missing ? '?' : ''}`),
     ]);
     expect(found).toEqual([
-      [2, ['/status_report/progress']],
-      [1, ['/status_report/place/deep?']],
+      [2, ['/payload_incomplete/progress']],
+      [1, ['/payload_incomplete/place/deep?']],
       [0, ['']],
     ]);
     expect(inBody(rule('status'))).toBe(false);

@@ -91,10 +91,10 @@ export function pathOf(url: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/]+(\/.*)$/i.exec(url)?.[1] ?? url;
 }
 
-/** What a step says beside its name. */
+/** What a step says beside its name and its time. */
 export function saidBy(line: string): string {
   try {
-    const { event: _, visit: __, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    const { event: _, visit: __, at: ___, ...rest } = JSON.parse(line) as Record<string, unknown>;
     return Object.entries(rest)
       .filter(([, value]) => value !== null && value !== '')
       .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)

@@ -123,7 +123,7 @@ describe('Credentials', () => {
 
   it('say when the keychain is locked, and have it unlocked', async () => {
     const { desk } = await openDesk((of) => (of.view.keychain = keychainLocked), 'credentials');
-    expect(at('keychain').textContent).toContain('login');
+    expect(at('keychain').textContent).toContain('Login');
     await fireEvent.click(at('unlock'));
     await waitFor(() => expect(screen.queryByTestId('keychain')).toBeNull());
     expect(desk.acts).toEqual([{ kind: 'unlock_keychain' }]);
@@ -379,8 +379,8 @@ describe('History', () => {
 describe('Health', () => {
   it('looks when it is opened and when asked, and says remedies', async () => {
     const { desk } = await openDesk(() => {}, 'health');
-    await waitFor(() => expect(at('health').textContent).toContain('212 MB free'));
-    expect(at('health').textContent).toContain('Free some space');
+    await waitFor(() => expect(at('health').textContent).toContain('96.4 MiB free'));
+    expect(at('health').textContent).toContain('Make room');
     expect(at('health-summary').textContent).toBe(W.health.summary(1, 1));
     desk.healthView = desk.healthView.map((part) => ({ ...part, stand: 'good' }));
     await fireEvent.click(at('health-check'));
@@ -412,7 +412,7 @@ describe('PIN and quit', () => {
     ['1234', '25', '25', W.access.unfit],
     ['1234', 'abcd', 'abcd', W.access.unfit],
     ['1234', '2580', '2581', W.access.differ],
-    ['9999', '2580', '2580', 'The present PIN is another'],
+    ['9999', '2580', '2580', 'That is not the present PIN.'],
   ])('refuses %s, %s, %s', async (current, next, repeat, said) => {
     const { desk } = await openDesk(() => {}, 'access');
     await fill(current, next, repeat);
