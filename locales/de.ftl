@@ -18,7 +18,13 @@ attract-any =
        *[pointer] oder klick irgendwohin
     }
 
-closed-staff = Für das Personal: F10 öffnet die Einstellungen, oder Start und Select gedrückt halten.
+closed-staff =
+    { $device ->
+        [gamepad] Für das Personal: Start und Select gedrückt halten öffnet die Einstellungen.
+        [keyboard] Für das Personal: F10 öffnet die Einstellungen.
+        [touch] Für das Personal: Fünfmal in die obere linke Ecke tippen öffnet die Einstellungen.
+       *[pointer] Für das Personal: F10 oder fünfmal in die obere linke Ecke tippen öffnet die Einstellungen.
+    }
 
 consent-title = Bevor es losgeht.
 consent-agree = Einverstanden

@@ -26,7 +26,14 @@ attract-any =
 
 ## Before a visit can begin
 
-closed-staff = For the staff: F10, or Start and Select held, opens the settings.
+# $device: what was used last; with a mouse it is not known whether there is a keyboard
+closed-staff =
+    { $device ->
+        [gamepad] For the staff: hold Start and Select to open the settings.
+        [keyboard] For the staff: F10 opens the settings.
+        [touch] For the staff: five touches in the upper left corner open the settings.
+       *[pointer] For the staff: F10, or five touches in the upper left corner, opens the settings.
+    }
 
 ## What the operator wants agreed to
 

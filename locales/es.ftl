@@ -18,7 +18,13 @@ attract-any =
        *[pointer] o haz clic donde quieras
     }
 
-closed-staff = Para el personal: F10, o Start y Select a la vez, abre los ajustes.
+closed-staff =
+    { $device ->
+        [gamepad] Para el personal: mantén pulsados Start y Select para abrir los ajustes.
+        [keyboard] Para el personal: F10 abre los ajustes.
+        [touch] Para el personal: toca cinco veces la esquina superior izquierda para abrir los ajustes.
+       *[pointer] Para el personal: pulsa F10, o toca cinco veces la esquina superior izquierda, para abrir los ajustes.
+    }
 
 consent-title = Antes de empezar.
 consent-agree = Acepto

@@ -18,7 +18,13 @@ attract-any =
        *[pointer] ou cliquez n’importe où
     }
 
-closed-staff = Pour l’équipe : F10, ou Start et Select maintenus, ouvre les réglages.
+closed-staff =
+    { $device ->
+        [gamepad] Pour l’équipe : maintenez Start et Select pour ouvrir les réglages.
+        [keyboard] Pour l’équipe : F10 ouvre les réglages.
+        [touch] Pour l’équipe : touchez cinq fois le coin supérieur gauche pour ouvrir les réglages.
+       *[pointer] Pour l’équipe : F10, ou cinq touchers dans le coin supérieur gauche, ouvre les réglages.
+    }
 
 consent-title = Avant de commencer.
 consent-agree = J’accepte

@@ -18,7 +18,13 @@ attract-any =
        *[pointer] どこをクリックしてもはじめられます
     }
 
-closed-staff = スタッフの方へ：F10 キー、または Start と Select の長押しで設定を開けます。
+closed-staff =
+    { $device ->
+        [gamepad] スタッフの方へ：Start と Select の長押しで設定を開けます。
+        [keyboard] スタッフの方へ：F10 キーで設定を開けます。
+        [touch] スタッフの方へ：画面の左上を 5 回タッチすると設定を開けます。
+       *[pointer] スタッフの方へ：F10 キー、または画面の左上を 5 回タッチで設定を開けます。
+    }
 
 consent-title = はじめる前に
 consent-agree = 同意する

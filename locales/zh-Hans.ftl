@@ -18,7 +18,13 @@ attract-any =
        *[pointer] 点击任意位置也可以开始
     }
 
-closed-staff = 工作人员：按 F10，或按住 Start 和 Select，即可打开设置。
+closed-staff =
+    { $device ->
+        [gamepad] 工作人员：同时按住 Start 和 Select，即可打开设置。
+        [keyboard] 工作人员：按 F10 打开设置。
+        [touch] 工作人员：轻触屏幕左上角五次，即可打开设置。
+       *[pointer] 工作人员：按 F10，或轻触屏幕左上角五次，即可打开设置。
+    }
 
 consent-title = 开始之前
 consent-agree = 同意

@@ -12,7 +12,7 @@ export interface Messages {
   'attract-line': null;
   'attract-start': null;
   'attract-any': { device: string | number };
-  'closed-staff': null;
+  'closed-staff': { device: string | number };
   'consent-title': null;
   'consent-agree': null;
   'consent-not-now': null;

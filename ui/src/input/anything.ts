@@ -9,6 +9,12 @@ export function means(event: KeyboardEvent | MouseEvent, born: number): boolean 
   // What was pressed before the screen stood here was not meant for it.
   if (event.timeStamp < born) return false;
   // The second half of a double click on the screen before is nobody's wish.
-  if (event instanceof MouseEvent) return event.detail <= 1;
+  if (event instanceof MouseEvent) return event.detail <= 1 && !own(event);
+  if ((event.key === 'Enter' || event.key === ' ') && own(event)) return false;
   return !(event.repeat || event.ctrlKey || event.altKey || event.metaKey || SILENT.test(event.key));
+}
+
+// What has a meaning of its own wherever it stands.
+function own(event: Event): boolean {
+  return event.target instanceof Element && event.target.closest('[data-own]') !== null;
 }

@@ -1,8 +1,10 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
-import { describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { at, focused, show } from '../app-test';
 import { FakeHost } from '../host/fake';
-import { backend, booths, offline, screens } from '../host/fixtures';
+import { backend, booths, offline, type ScreenName, screens } from '../host/fixtures';
+import { device } from '../input/device.svelte';
+import { say } from '../language/language.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
@@ -25,6 +27,10 @@ const statistics = {
   drawCalls: 4,
   milliseconds: 2345,
 };
+
+beforeEach(() => {
+  device.last = 'pointer';
+});
 
 describe('the operator’s detail', () => {
   it('comes and goes by F9, and takes no focus', async () => {
@@ -69,12 +75,51 @@ describe('the operator’s detail', () => {
     await waitFor(() => expect(screen.queryByTestId('statistics')).toBeNull());
   });
 
-  it('is hinted at where there is something to tell, and nowhere else', async () => {
+  it.each<ScreenName>([
+    'attract-closed',
+    'preparing-trouble',
+    'invite-trouble',
+    'making-trouble',
+    'saving-open',
+    'forget-failed',
+    'ended',
+    'ended-kept',
+  ])('is behind one button on %s, for every hand', async (name) => {
+    const host = await show(
+      screens[name],
+      new FakeHost(screens[name], {}, backend, booths[name as 'attract-closed']),
+    );
+    expect(screen.getAllByTestId('detail')).toHaveLength(1);
+    expect(at('detail').closest('[aria-hidden]')).toBeNull();
+    expect(at('detail').textContent).toBe(say('ended-detail'));
+    await fireEvent.click(at('detail'));
+    expect(at('operator-detail').textContent).toContain('Problem');
+    expect(at('detail').getAttribute('aria-expanded')).toBe('true');
+    await fireEvent.click(at('operator-detail-close'));
+    expect(screen.queryByTestId('operator-detail')).toBeNull();
+    expect(host.asked).toEqual([]);
+  });
+
+  it('has a button only where there is something to tell, which names a key only to who has keys', async () => {
     const host = await show(screens.invite);
-    expect(document.querySelector('.staff')).toBeNull();
+    expect(screen.queryByTestId('detail')).toBeNull();
     host.show(screens['invite-trouble']);
-    await waitFor(() => expect(document.querySelector('.staff')?.textContent).toContain('F9'));
+    await waitFor(() => expect(at('detail')).toBeTruthy());
+    await fireEvent.keyDown(document.body, { key: 'Shift' });
+    expect(at('detail').textContent).toBe(`F9${say('ended-detail')}`);
+    await fireEvent.pointerDown(document.body, { pointerType: 'touch' });
+    expect(at('detail').textContent).toBe(say('ended-detail'));
     host.show(screens.invite);
-    await waitFor(() => expect(document.querySelector('.staff')).toBeNull());
+    await waitFor(() => expect(screen.queryByTestId('detail')).toBeNull());
+  });
+
+  it('begins no visit where any press begins one', async () => {
+    const host = await show(screens.attract);
+    host.refusals.set('start', offline);
+    await fireEvent.click(at('start'));
+    await fireEvent.click(await screen.findByTestId('detail'));
+    await fireEvent.keyDown(at('detail'), { key: 'Enter' });
+    await fireEvent.click(at('operator-detail-close'));
+    expect(host.asked).toEqual(['start']);
   });
 });
