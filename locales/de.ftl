@@ -6,6 +6,7 @@ demo = Demo mit simuliertem Dienst
 
 waking-title = Einen Moment.
 waking-line = Die Bühne wird hergerichtet.
+lost-retry = Noch einmal versuchen
 
 attract-title = Begegne dir selbst.
 attract-line = Code scannen, Gesicht mit dem Handy aufnehmen und zusehen, wie es hier lebendig wird.

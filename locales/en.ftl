@@ -9,6 +9,7 @@ demo = Demo: a simulated backend
 
 waking-title = One moment.
 waking-line = The stage is being set.
+lost-retry = Try again
 
 ## Attract
 

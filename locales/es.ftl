@@ -6,6 +6,7 @@ demo = Demo con un servicio simulado
 
 waking-title = Un momento.
 waking-line = Estamos preparando el escenario.
+lost-retry = Intentar otra vez
 
 attract-title = Conócete.
 attract-line = Escanea un código, graba tu cara con el móvil y mira cómo cobra vida aquí.

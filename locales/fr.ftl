@@ -6,6 +6,7 @@ demo = Démo : un service simulé
 
 waking-title = Un instant.
 waking-line = La scène se prépare.
+lost-retry = Réessayer
 
 attract-title = Découvrez votre double.
 attract-line = Scannez un code, filmez votre visage avec votre téléphone et regardez-le prendre vie ici.

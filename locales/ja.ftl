@@ -6,6 +6,7 @@ demo = デモ（模擬サービス）
 
 waking-title = 少々お待ちください
 waking-line = ステージを準備しています。
+lost-retry = もう一度試す
 
 attract-title = 自分に、会おう。
 attract-line = コードを読み取り、スマホで顔を撮影。あなたがここで動き出します。

@@ -6,6 +6,7 @@ demo = 演示：模拟服务
 
 waking-title = 请稍候
 waking-line = 舞台马上就好。
+lost-retry = 重试
 
 attract-title = 遇见你自己
 attract-line = 扫一扫，用手机拍下你的脸，看它在这里活起来。

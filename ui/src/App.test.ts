@@ -1,4 +1,4 @@
-import { render, waitFor } from '@testing-library/svelte';
+import { fireEvent, render, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it, vi } from 'vitest';
 import App from './App.svelte';
@@ -83,12 +83,38 @@ describe('snapshots', () => {
     expect(host.followers).toBe(0);
   });
 
-  it('that never come leave words on the screen', async () => {
+  it('that never come leave words on the screen, a way on, and the raw ones to the staff', async () => {
     const host = new FakeHost(screens.attract);
     host.lost = new Error('no such command');
     render(App, { host });
     await waitFor(() => expect(at('problem').textContent).toContain(say('problem-window-lost')));
-    expect(at('problem').textContent).toContain('no such command');
+    await waitFor(() => expect(focused()).toBe('try-again'));
+    expect(document.body.textContent).not.toContain('no such command');
+    await fireEvent.click(at('detail'));
+    expect(at('operator-detail').textContent).toContain('no such command');
+    await fireEvent.click(at('detail'));
+    // Still lost, and then not any more.
+    await fireEvent.click(at('try-again'));
+    await waitFor(() => expect(focused()).toBe('try-again'));
+    host.lost = null;
+    await fireEvent.click(at('try-again'));
+    await waitFor(() => expect(focused()).toBe('start'));
+    expect(host.followers).toBe(1);
+  });
+
+  it('that never come are asked for again without a press', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const host = new FakeHost(screens.attract);
+    host.lost = new Error('no such command');
+    render(App, { host });
+    await vi.waitFor(() => expect(at('problem')).toBeTruthy());
+    host.lost = null;
+    vi.advanceTimersByTime(10_000);
+    await vi.waitFor(() => expect(at('screen').dataset.screen).toBe('attract'));
+    expect(host.followers).toBe(1);
+    vi.advanceTimersByTime(60_000);
+    expect(host.followers).toBe(1);
+    vi.useRealTimers();
   });
 });
 

@@ -29,6 +29,7 @@ export class Show {
   readonly #underway = new Set<Action>();
   #close: (() => void) | null = null;
   #closed = false;
+  #opening = false;
 
   constructor(host: Host) {
     this.#host = host;
@@ -65,14 +66,19 @@ export class Show {
     }
   }
 
-  /** Begins to follow the program. */
+  /** Begins to follow the program; where it does not answer, this may be tried again. */
   async open(): Promise<void> {
+    if (this.#opening || this.#close) return;
+    this.#opening = true;
     try {
       const close = await this.#host.subscribe((snapshot) => this.accept(snapshot));
       if (this.#closed) close();
       else this.#close = close;
+      this.lost = null;
     } catch (error) {
       this.lost = asProblem(error, 'window_lost');
+    } finally {
+      this.#opening = false;
     }
   }
 

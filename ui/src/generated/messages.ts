@@ -8,6 +8,7 @@ export interface Messages {
   'demo': null;
   'waking-title': null;
   'waking-line': null;
+  'lost-retry': null;
   'attract-title': null;
   'attract-line': null;
   'attract-start': null;
