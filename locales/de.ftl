@@ -89,7 +89,7 @@ reveal-title = Das bist du.
 reveal-turn =
     { $device ->
         [gamepad] Dreh ihn mit dem rechten Stick.
-        [keyboard] Dreh ihn mit den Pfeiltasten.
+        [keyboard] Dreh ihn mit Umschalt und den Pfeiltasten.
         [touch] Wisch, um ihn zu drehen.
        *[pointer] Zieh, um ihn zu drehen.
     }

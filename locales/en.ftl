@@ -114,7 +114,7 @@ reveal-title = Here you are.
 reveal-turn =
     { $device ->
         [gamepad] Turn it with the right stick.
-        [keyboard] Turn it with the arrow keys.
+        [keyboard] Turn it with Shift and the arrow keys.
         [touch] Swipe to turn it.
        *[pointer] Drag to turn it.
     }

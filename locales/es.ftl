@@ -90,7 +90,7 @@ reveal-title = Aquí estás.
 reveal-turn =
     { $device ->
         [gamepad] Gíralo con el stick derecho.
-        [keyboard] Gíralo con las flechas.
+        [keyboard] Gíralo con Mayús y las flechas.
         [touch] Desliza para girarlo.
        *[pointer] Arrastra para girarlo.
     }

@@ -90,7 +90,7 @@ reveal-title = C’est vous.
 reveal-turn =
     { $device ->
         [gamepad] Tournez-le avec le stick droit.
-        [keyboard] Tournez-le avec les flèches.
+        [keyboard] Tournez-le avec Maj et les flèches.
         [touch] Glissez pour le tourner.
        *[pointer] Faites glisser pour le tourner.
     }

@@ -85,7 +85,7 @@ reveal-title = これが、あなたです。
 reveal-turn =
     { $device ->
         [gamepad] 右スティックで回せます。
-        [keyboard] 矢印キーで回せます。
+        [keyboard] Shift と矢印キーで回せます。
         [touch] スワイプで回せます。
        *[pointer] ドラッグで回せます。
     }

@@ -85,7 +85,7 @@ reveal-title = 这就是你
 reveal-turn =
     { $device ->
         [gamepad] 用右摇杆转动它。
-        [keyboard] 用方向键转动它。
+        [keyboard] 用 Shift 和方向键转动它。
         [touch] 滑动即可转动它。
        *[pointer] 拖动即可转动它。
     }

@@ -62,6 +62,30 @@ describe('a visitor who has gone', () => {
     expect(host.asked).toEqual(['cancel']);
   });
 
+  it('leaves a gamepad behind whose stick is worn, or that lies on it', async () => {
+    const axes = [0, 0.3, 0.3, 0];
+    const lying = () => ({ connected: true, index: 0, axes, buttons: [] });
+    vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [lying()] }));
+    const frames = () => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+    const host = await show(screens.reveal);
+    await wait(60);
+    await frames();
+    await wait(31);
+    expect(at('idle')).toBeTruthy();
+    await fireEvent.click(at('idle-stay'));
+    await wait(60);
+    // A hand takes it.
+    axes[2] = 0.9;
+    await frames();
+    await wait(60);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await frames();
+    await wait(31);
+    expect(at('idle')).toBeTruthy();
+    expect(host.asked).toEqual([]);
+    vi.unstubAllGlobals();
+  });
+
   it('is cleared again when the program refused', async () => {
     const host = await show(screens.reveal);
     host.refusals.set('again', offline);

@@ -30,6 +30,8 @@ const START = 9;
 const HELD = 1000;
 const TILTED = 0.6;
 const DEAD = 0.18;
+/** How much farther or less far a stick is pushed than it was, for a hand to be at it: one that is worn or lain upon rests anywhere. */
+const STIRRED = 0.15;
 
 /** Whose gamepad it is, from the name that the browser gives it. */
 export function kindOf(id: string): PadKind {
@@ -87,21 +89,37 @@ export class Chord {
   }
 }
 
-/** How far the sticks are pushed, both together, from -1 to 1 a way. */
+/** How far the right stick is pushed, from -1 to 1 a way. The left one moves the focus. */
 export function push(pad: Pad): { x: number; y: number } {
-  const live = (axis: number) => (Math.abs(axis) < DEAD ? 0 : axis);
-  const sum = (a: number, b: number) =>
-    Math.max(-1, Math.min(1, live(pad.axes[a] ?? 0) + live(pad.axes[b] ?? 0)));
-  return { x: sum(0, 2), y: sum(1, 3) };
+  const live = (axis = 0) => (Math.abs(axis) < DEAD ? 0 : axis);
+  return { x: live(pad.axes[2]), y: live(pad.axes[3]) };
 }
 
-/** Follows the gamepads until the answer is called; looks rarely while there is none. */
+/** Whether a hand is at the sticks of one gamepad: what counts is that they move, not where they are. */
+export class Hand {
+  #axes: readonly number[] | null = null;
+
+  /** Whether any has moved since it last did. Where they are at first was seen by nobody. */
+  stirs({ axes }: Pad): boolean {
+    const before = this.#axes;
+    const moved = before === null || axes.some((axis, i) => Math.abs(axis - (before[i] ?? 0)) > STIRRED);
+    if (moved) this.#axes = [...axes];
+    return moved && before !== null;
+  }
+}
+
+/**
+ * Follows the gamepads until the answer is called: what is pressed, how far the right stick is pushed in every frame, and
+ * that a hand moved a stick. Looks rarely while there is none.
+ */
 export function watchGamepads(
   onIntent: (intent: Intent, kind: PadKind) => void,
   onPush: (x: number, y: number) => void,
+  onStir: () => void,
 ): () => void {
   const last = new Map<number, Pad>();
   const chords = new Map<number, Chord>();
+  const hands = new Map<number, Hand>();
   let frame = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
@@ -120,12 +138,16 @@ export function watchGamepads(
       chords.set(pad.index, chord);
       for (const intent of chord.look(now, performance.now())) onIntent(intent, kindOf(id));
       last.set(pad.index, now);
+      const hand = hands.get(pad.index) ?? new Hand();
+      hands.set(pad.index, hand);
+      if (hand.stirs(now)) onStir();
       const { x, y } = push(now);
       if (x !== 0 || y !== 0) onPush(x, y);
     }
     if (!seen) {
       last.clear();
       chords.clear();
+      hands.clear();
     }
     if (seen && !document.hidden) frame = requestAnimationFrame(look);
     else timer = setTimeout(look, 300);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Chord, kindOf, type Pad, presses, push, watchGamepads } from './gamepad';
+import { Chord, Hand, kindOf, type Pad, presses, push, watchGamepads } from './gamepad';
 import { keepFocus, moveFocus, nearest } from './spatial';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
@@ -94,7 +94,22 @@ describe('a gamepad', () => {
   it('has buttons without a meaning of their own', () => expect(presses(null, pad([6]))).toEqual(['other']));
   it('rests in the dead zone', () => {
     expect(push(pad([], [0.1, -0.1, 0.05, 0]))).toEqual({ x: 0, y: 0 });
-    expect(push(pad([], [0.8, 0, 0.9, 0]))).toEqual({ x: 1, y: 0 });
+    expect(push(pad([], [0, 0, 0.1, -0.1]))).toEqual({ x: 0, y: 0 });
+  });
+  it('turns by the right stick alone: the left one moves the focus', () => {
+    expect(push(pad([], [0.8, -0.9, 0, 0]))).toEqual({ x: 0, y: 0 });
+    expect(push(pad([], [0.8, 0, 0.9, -0.5]))).toEqual({ x: 0.9, y: -0.5 });
+  });
+  it('is in a hand while a stick moves, not while it rests where it is worn', () => {
+    const hand = new Hand();
+    const rests = () => expect(hand.stirs(pad([], [0.3, 0, 0.3, 0]))).toBe(false);
+    rests();
+    rests();
+    expect(hand.stirs(pad([], [0.32, 0.1, 0.25, 0]))).toBe(false);
+    expect(hand.stirs(pad([], [0.3, 0, 0.6, 0]))).toBe(true);
+    expect(hand.stirs(pad([], [0.3, 0, 0.6, 0]))).toBe(false);
+    expect(hand.stirs(pad([], [0.3, 0, 0.3, 0]))).toBe(true);
+    rests();
   });
 
   it('is found without an event, and left in peace afterwards', () => {
@@ -105,6 +120,7 @@ describe('a gamepad', () => {
     const intents: string[] = [];
     const stop = watchGamepads(
       (intent) => intents.push(intent),
+      () => {},
       () => {},
     );
     pads = [null, { connected: true, index: 1, ...pad([0]) }];

@@ -11,6 +11,8 @@ export interface Steered {
   root(): HTMLElement | undefined;
   /** The kind of the screen. */
   kind(): string;
+  /** Whether what stands on the stage can be turned: nothing lies over it. */
+  turns(): boolean;
   /** Somebody moved. */
   moved(): void;
   /** Opens or closes the choice of languages. */
@@ -62,7 +64,7 @@ export class Steering {
     const direction = ARROWS[event.key];
     if (direction) {
       event.preventDefault();
-      this.#move(direction);
+      this.#move(direction, event.shiftKey && this.#of.turns());
     } else if (event.repeat) return;
     else if (event.key === 'F9') this.#of.detail();
     else if (event.key === 'Escape') this.#back();
@@ -109,19 +111,19 @@ export class Steering {
     else this.#of.begin();
   };
 
-  /** The sticks are pushed. */
+  /** The right stick is pushed. */
   readonly onPush = (x: number, y: number): void => {
-    this.#of.moved();
-    if (this.#of.kind() === 'reveal' && !this.#of.door.open) turn(x * 0.035, y * 0.025);
+    if (this.#of.turns()) turn(x * 0.035, y * 0.025);
   };
 
-  #move(direction: Direction): void {
+  /** Moves the focus, or turns what stands on the stage where that is meant or nothing lies in that direction. */
+  #move(direction: Direction, meant = false): void {
     const root = this.#of.root();
     if (!root) return;
     // What can be turned keeps the arrows to itself while it has the focus.
     const held = document.activeElement?.matches('[data-turns]') ?? false;
-    if (!held && moveFocus(scope(root), direction)) return;
-    if (this.#of.kind() === 'reveal') turn(...TURNS[direction]);
+    if (!held && !meant && moveFocus(scope(root), direction)) return;
+    if (this.#of.turns()) turn(...TURNS[direction]);
   }
 
   #back(): void {

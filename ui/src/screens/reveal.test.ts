@@ -115,6 +115,41 @@ describe('Reveal', () => {
     expect(host.asked).toEqual([]);
   });
 
+  it('turns by Shift and the arrows wherever the focus is, and not beneath a question', async () => {
+    const shown = stage();
+    opened.stage.mockResolvedValue(shown);
+    await show(withModel);
+    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
+    // Something lies on the right.
+    at('once-more').getBoundingClientRect = () => new DOMRect(200, 0, 100, 40);
+    await fireEvent.keyDown(at('this-is-me'), { key: 'ArrowRight', shiftKey: true });
+    expect(shown.turn).toHaveBeenCalledTimes(1);
+    expect(focused()).toBe('this-is-me');
+    await fireEvent.keyDown(at('this-is-me'), { key: 'ArrowRight' });
+    expect(focused()).toBe('once-more');
+    expect(shown.turn).toHaveBeenCalledTimes(1);
+    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await waitFor(() => expect(focused()).toBe('stay'));
+    await fireEvent.keyDown(at('stay'), { key: 'ArrowUp', shiftKey: true });
+    await fireEvent.keyDown(at('stay'), { key: 'ArrowUp' });
+    expect(shown.turn).toHaveBeenCalledTimes(1);
+  });
+
+  it('turns by the right stick, and not beneath a question', async () => {
+    const shown = stage();
+    opened.stage.mockResolvedValue(shown);
+    const pad = () => ({ connected: true, index: 0, axes: [0, 0, 0.7, 0], buttons: [] });
+    vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [pad()] }));
+    await show(withModel);
+    await waitFor(() => expect(shown.turn).toHaveBeenCalledWith(0.7 * 0.035, 0));
+    await fireEvent.click(at('forget'));
+    await waitFor(() => expect(focused()).toBe('keep'));
+    shown.turn.mockClear();
+    await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+    expect(shown.turn).not.toHaveBeenCalled();
+    vi.unstubAllGlobals();
+  });
+
   it('falls back to the portrait when it cannot be shown in 3D', async () => {
     opened.stage.mockRejectedValue(new Error('no WebGL'));
     await show(withModel);
