@@ -1,19 +1,18 @@
-// Pictures of the screens: `npm run screens [-- NAME… SIZE… LANGUAGE… --motion]`, AVATAR=/path/to/avatar.glb.
+// Pictures of the screens, and of what lies over and beyond them (`states.ts`): `npm run screens [-- NAME… SIZE… LANGUAGE… --motion]`, AVATAR=/path/to/avatar.glb.
 // With `--out DIR` those for the documentation: at 1080p in English, as JPEG, because there are many.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type ScreenName, screens } from '../src/host/fixtures';
 import { TONGUES } from '../src/language/tongues';
 import { startBrowser } from './browser';
 import { layoutFaults } from './layout';
-import { namedAvatar, open, rest, SIZES, type Size, serve, show } from './pages';
+import { namedAvatar, open, SIZES, type Size, serve } from './pages';
+import { STATES, stand } from './states';
 
 const words = process.argv.slice(3);
 const chosen = <T extends string>(all: readonly T[], otherwise: readonly T[]): readonly T[] => {
   const named = all.filter((one) => words.includes(one));
   return named.length > 0 ? named : otherwise;
 };
-const names = Object.keys(screens) as ScreenName[];
 const sizeNames = SIZES.map((size) => size.join('x'));
 const out = resolve(words.includes('--out') ? (words[words.indexOf('--out') + 1] ?? '') : 'pictures');
 const flat = words.includes('--out');
@@ -27,12 +26,10 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
   const size = sizeName.split('x').map(Number) as unknown as Size;
   const motion = words.includes('--motion');
   const opened = await open(browser, site, { size, motion, ...avatar.opening });
-  for (const tongue of chosen([...TONGUES, 'long', 'mirrored'], ['en'])) {
-    for (const name of chosen(names, names)) {
+  for (const tongue of chosen([...TONGUES, 'long', 'mirrored'] as const, ['en'])) {
+    for (const name of chosen(STATES, STATES)) {
       const where = [name, ...(flat ? [] : [sizeName]), ...(tongue === 'en' ? [] : [tongue])].join('-');
-      await opened.page.evaluate((which) => window.fake?.speak(which as 'en'), tongue);
-      await show(opened.page, name);
-      await rest(opened.page);
+      await stand(opened.page, name, tongue);
       const path = join(out, `${where}.${flat ? 'jpg' : 'png'}`);
       await opened.page.screenshot({
         timeout: 180_000,

@@ -1,10 +1,21 @@
 // A scripted program behind the window: for tests, and for a plain browser during development.
+import { flushSync } from 'svelte';
 import { attendance } from '../attendance';
-import type { BackendView, BoothView, Screen, Snapshot } from '../generated/view';
+import type { BackendView, BoothView, Screen, SeenView, Snapshot } from '../generated/view';
 import { speak, type Tongue } from '../language/language.svelte';
 import { pastVisits } from './desk-fixtures';
 import { FakeDesk } from './fake-desk';
-import { backend, booth, booths, realBackend, type ScreenName, screens, snapshotOf } from './fixtures';
+import {
+  backend,
+  booth,
+  booths,
+  openBackend,
+  realBackend,
+  type ScreenName,
+  screens,
+  seenUntil,
+  snapshotOf,
+} from './fixtures';
 import type { Action, Host } from './host';
 
 /** A host that shows what it is told and remembers what it was asked. */
@@ -92,6 +103,8 @@ export interface Puppet {
   show(name: ScreenName): void;
   /** Puts any screen up. */
   put(screen: Screen): void;
+  /** Sets something of the booth, until another screen is put up by its name. */
+  set(around: Partial<BoothView>): void;
   /** Says everything in another language, or in a made-up one. */
   speak(tongue: Tongue | 'long' | 'mirrored'): Promise<void>;
 }
@@ -103,8 +116,8 @@ declare global {
 }
 
 /**
- * The host for `?fake=<screen>`; without a name, a whole visit is played. `&glb=` and `&portrait=` show another avatar,
- * `&portraits=` (with commas between) other ones in the history,
+ * The host for `?fake=<screen>`, or for `?fake=lost` none that answers; without a name, a whole visit is played. `&glb=`
+ * and `&portrait=` show another avatar, `&portraits=` (with commas between) other ones in the history,
  * `&lang=` speaks another language, `&pace=` plays slower or faster. `&desk=open` leaves the door to the desk open, `=first` has no PIN
  * set yet, `=live` has a visit and a run of the checks going on behind it.
  */
@@ -114,6 +127,7 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
   const portrait = asked.get('portrait') ?? media.portrait();
   const reveal: Screen = { ...screens.reveal, glb: asked.get('glb') ?? (await media.glb()), portrait };
   const host = script(asked.get('fake') ?? '', reveal, Number(asked.get('pace') ?? 1), media.logo);
+  if (asked.get('fake') === 'lost') host.lost = new Error('the channel to the program is closed');
   const portraits = asked.get('portraits')?.split(',') ?? [0, 1, 2, 3].map(media.portrait);
   furnish(host.desk, asked.get('desk'), portraits);
   stand(asked.get('fake') ?? '');
@@ -125,9 +139,11 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
       host.set(boothOf(name, media.logo));
       if (name === 'reveal-gate') host.show(screens.saving);
       stand(name);
+      if (name === 'saving') comeSoFar(host, backendOf(name));
       host.show(pick(name, reveal), undefined, backendOf(name));
     },
     put: (screen) => host.show(screen),
+    set: (around) => host.set(around),
     async speak(tongue) {
       if (tongue === 'long' || tongue === 'mirrored') (await import('./made-up')).speakMadeUp(tongue);
       else speak(tongue);
@@ -191,6 +207,7 @@ function script(
 }
 
 function backendOf(name: string): BackendView {
+  if (name === 'invite-phones') return openBackend;
   return name === 'invite-real' || name === 'invite-expired' ? realBackend : backend;
 }
 
@@ -207,19 +224,48 @@ function pick(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Sc
       return { ...reveal, glb: null };
     case 'reveal-card':
       return { ...reveal, glb: null, portrait: null };
+    case 'making':
+    case 'making-queue':
+    case 'making-stalled':
+      return { ...screens[name], seen: seenUntil(name, Date.now()) };
     default:
       return screens[name];
   }
 }
 
+/**
+ * Lets files come for a while until now. How they come is told to nobody and gathered by the screen as it sees them, so
+ * that the clock is put back for as long as it looks.
+ */
+function comeSoFar(host: FakeHost, of: BackendView): void {
+  const real = Date.now;
+  try {
+    for (const ago of [12, 9, 6, 3]) {
+      Date.now = () => real() - ago * 1000;
+      const files = screens.saving.files.map((file) =>
+        file.whole ? file : { ...file, bytes: Math.round(file.bytes * (1 - ago / 40)) },
+      );
+      host.show({ ...screens.saving, files }, undefined, of);
+      flushSync();
+    }
+  } finally {
+    Date.now = real;
+  }
+}
+
 async function play(host: FakeHost, reveal: Screen, pace: number): Promise<void> {
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms * pace));
+  const seen: SeenView[] = [];
+  const saw = (progress: number | null, queue_position: number | null) => {
+    seen.push({ at_ms: Date.now(), progress, queue_position });
+    return [...seen];
+  };
   for (const place of [3, 2, 1]) {
-    host.show({ ...screens['making-queue'], queue_position: place });
+    host.show({ ...screens['making-queue'], queue_position: place, seen: saw(null, place) });
     await pause(1500);
   }
   for (let progress = 0; progress <= 100; progress += 4) {
-    host.show({ ...screens.making, progress });
+    host.show({ ...screens.making, progress, seen: saw(progress, null) });
     await pause(250);
   }
   for (let part = 0; part <= 10; part += 1) {

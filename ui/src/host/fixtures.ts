@@ -1,5 +1,5 @@
 // Snapshots of every screen and state, for tests and for a plain browser.
-import type { BackendView, BoothView, Problem, Screen, Snapshot } from '../generated/view';
+import type { BackendView, BoothView, Problem, Screen, SeenView, Snapshot } from '../generated/view';
 
 const visit = '019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d';
 
@@ -23,6 +23,9 @@ export const realBackend: BackendView = {
   sandbox: false,
   phones_at: null,
 };
+
+/** The sandbox with its door open to the phones of the network. */
+export const openBackend: BackendView = { ...backend, phones_at: 'http://192.168.1.20:8787' };
 
 /** A booth as it comes: nothing set. */
 export const booth: BoothView = {
@@ -88,8 +91,10 @@ const reveal: Of<'reveal'> = {
 const consent =
   'We film your face with your own phone to make an avatar of it. The avatar is shown on this screen, where others can see it, and saved on this console. Nobody else gets it.';
 
-/** As many characters as an operator can write. */
-const longConsent = `${consent} `.repeat(4).slice(0, 597).trim();
+/** Nearly as many characters as an operator can write, in two paragraphs. */
+const longConsent = `${consent} Whoever is under sixteen needs a parent who agrees.
+
+The avatar stays here until tomorrow night, and goes sooner if you ask us at the counter or press “Forget me”. We see neither your phone nor your number. The pictures of your face are sent to the avatar studio for this purpose alone and are deleted there within a day. You may stop at any moment: step away and nothing is kept. Questions? Write to privacy@fair.example.`;
 
 /** The same in ideographs, which are as wide as they are high. */
 const denseConsent =
@@ -103,11 +108,12 @@ export const screens = {
   'attract-own': { kind: 'attract' },
   'attract-closed': { kind: 'attract' },
   consent: { kind: 'consent', text: consent },
-  'consent-long': { kind: 'consent', text: `${longConsent.slice(0, 300)}\n\n${longConsent.slice(300)}` },
+  'consent-long': { kind: 'consent', text: longConsent },
   'consent-dense': { kind: 'consent', text: denseConsent },
   preparing: { kind: 'preparing', visit, trouble: null },
   'preparing-trouble': { kind: 'preparing', visit, trouble: offline },
   invite,
+  'invite-phones': invite,
   'invite-real': {
     ...invite,
     can_play_phone: false,
@@ -120,6 +126,7 @@ export const screens = {
   'making-trouble': { ...making, trouble: offline },
   'making-queue': { ...making, status: 'in_queue', progress: null, queue_position: 3 },
   making,
+  'making-stalled': making,
   'making-open': { ...making, progress: null },
   'making-failed': { ...making, status: 'failed', progress: null },
   'making-failed-sandbox': { ...making, status: 'failed', progress: null, can_play_phone: true },
@@ -215,9 +222,38 @@ export const booths: Partial<Record<ScreenName, Partial<BoothView>>> = {
       retry_helps: false,
     },
   },
+  consent: { keep_hours: 48 },
+  'consent-long': { keep_hours: 24 },
   'reveal-portrait': { keep_hours: 0 },
   'reveal-card': { keep_hours: 48 },
 };
+
+/** How it went so far on the screens that say how long it still takes, as the program remembers it at `now`. */
+export function seenUntil(name: ScreenName, now: number): SeenView[] {
+  const ago = (seconds: number) => now - seconds * 1000;
+  switch (name) {
+    case 'making':
+      return [6, 15, 24, 33, 42].map((progress, i) => ({
+        at_ms: ago(2 + 9 * (4 - i)),
+        progress,
+        queue_position: null,
+      }));
+    case 'making-stalled':
+      return [34, 38, 42].map((progress, i) => ({
+        at_ms: ago(100 + 4 * (2 - i)),
+        progress,
+        queue_position: null,
+      }));
+    case 'making-queue':
+      return [7, 6, 5, 4, 3].map((queue_position, i) => ({
+        at_ms: ago(8 + 25 * (4 - i)),
+        progress: null,
+        queue_position,
+      }));
+    default:
+      return [];
+  }
+}
 
 /** A whole snapshot around a screen. */
 export function snapshotOf(
