@@ -34,17 +34,20 @@ consent-not-now = Lieber nicht
 preparing-title = Einen Moment.
 preparing-line = Wir holen einen Code nur für dich.
 invite-title = Scann mit dem Handy.
+invite-demo-title = Probier es ohne Handy.
 invite-step-1 = Richte die Handykamera auf den Code.
 invite-step-2 = Nimm dein Gesicht auf oder wähl einen Avatar, den du schon hast.
 invite-step-3 = Schau wieder hierher: Gleich wird er lebendig.
 invite-qr = Der Code zum Scannen mit dem Handy
 invite-no-camera = Keine Kamera? Öffne das auf dem Handy:
+invite-link-here = Oder im Browser auf diesem Computer:
 invite-time-left = Dieser Code gilt noch { $clock }
 invite-expired-title = Dieser Code ist abgelaufen.
 invite-expired-line = Nichts ist verloren. Ein neuer ist sofort da.
 invite-new-code = Neuer Code
 invite-play-phone = Handy simulieren
-invite-phones-cannot = In dieser Demo erreicht noch kein Handy den Code: Spiel das Handy auf diesem Bildschirm.
+invite-phones-cannot = Noch erreicht kein Handy diese Demo. Simulier es einfach hier auf dem Bildschirm.
+invite-phones-staff = Für das Personal: In den Einstellungen lassen sich Handys aus diesem Netz zulassen.
 invite-phones-can = Handys in diesem Netz erreichen die Demo unter { $address }.
 
 making-found-title = Da bist du!
@@ -74,6 +77,7 @@ saving-all = Alle Dateien
 saving-so-far = { $amount } bisher
 saving-of-all = { $amount } von { $all }
 saving-whole = { $amount }, da
+saving-left-open = Die Restzeit wird ermittelt …
 saving-more =
     { $count ->
         [one] und noch eine Datei

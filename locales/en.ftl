@@ -47,18 +47,21 @@ consent-not-now = Not now
 preparing-title = One moment.
 preparing-line = We are getting a code that is yours alone.
 invite-title = Scan with your phone.
+invite-demo-title = Try it without a phone.
 invite-step-1 = Point your phone’s camera at the code.
 invite-step-2 = Record your face, or pick an avatar you have.
 invite-step-3 = Look up here and watch it come alive.
 invite-qr = The code to scan with your phone
 invite-no-camera = No camera? Open this on your phone:
+invite-link-here = Or in a browser on this computer:
 # $clock: minutes and seconds, as in 4:05
 invite-time-left = This code is good for { $clock }
 invite-expired-title = This code has run out.
 invite-expired-line = Nothing is lost. A new one takes a second.
 invite-new-code = New code
 invite-play-phone = Play the phone
-invite-phones-cannot = In this demo no phone can reach the code yet: play the phone on this screen.
+invite-phones-cannot = No phone can reach this demo yet. Play the phone on this screen instead.
+invite-phones-staff = For the staff: the settings can let phones on this network in.
 invite-phones-can = Phones on this network reach the demo at { $address }.
 
 ## The avatar is made
@@ -95,6 +98,7 @@ saving-all = All files
 saving-so-far = { $amount } so far
 saving-of-all = { $amount } of { $all }
 saving-whole = { $amount }, here
+saving-left-open = Working out the time left …
 saving-more =
     { $count ->
         [one] and one more file

@@ -34,17 +34,20 @@ consent-not-now = Ahora no
 preparing-title = Un momento.
 preparing-line = Estamos pidiendo un código solo para ti.
 invite-title = Escanea con tu móvil.
+invite-demo-title = Pruébalo sin móvil.
 invite-step-1 = Apunta al código con la cámara del móvil.
 invite-step-2 = Graba tu cara o elige un avatar que ya tengas.
 invite-step-3 = Vuelve a mirar aquí y verás cómo cobra vida.
 invite-qr = El código para escanear con tu móvil
 invite-no-camera = ¿Sin cámara? Abre esto en tu móvil:
+invite-link-here = O en un navegador de este ordenador:
 invite-time-left = Este código vale { $clock } más
 invite-expired-title = Este código ha caducado.
 invite-expired-line = No se ha perdido nada. Otro nuevo llega en un segundo.
 invite-new-code = Otro código
 invite-play-phone = Simular el móvil
-invite-phones-cannot = En esta demo ningún móvil llega aún al código: haz de móvil en esta pantalla.
+invite-phones-cannot = Ningún móvil puede llegar aún a esta demo. Simúlalo en esta pantalla.
+invite-phones-staff = Para el personal: en los ajustes se puede dar acceso a los móviles de esta red.
 invite-phones-can = Los móviles de esta red llegan a la demo en { $address }.
 
 making-found-title = ¡Te encontramos!
@@ -74,6 +77,7 @@ saving-all = Todos los archivos
 saving-so-far = { $amount } hasta ahora
 saving-of-all = { $amount } de { $all }
 saving-whole = { $amount }, aquí
+saving-left-open = Calculando el tiempo restante…
 saving-more =
     { $count ->
         [one] y un archivo más

@@ -34,17 +34,20 @@ consent-not-now = Pas maintenant
 preparing-title = Un instant.
 preparing-line = Nous demandons un code rien que pour vous.
 invite-title = Scannez avec votre téléphone.
+invite-demo-title = Essayez sans téléphone.
 invite-step-1 = Visez le code avec l’appareil photo du téléphone.
 invite-step-2 = Filmez votre visage ou choisissez un avatar que vous avez déjà.
 invite-step-3 = Revenez à cet écran : il va prendre vie.
 invite-qr = Le code à scanner avec votre téléphone
 invite-no-camera = Pas d’appareil photo ? Ouvrez ceci sur votre téléphone :
+invite-link-here = Ou dans un navigateur sur cet ordinateur :
 invite-time-left = Ce code est valable encore { $clock }
 invite-expired-title = Ce code a expiré.
 invite-expired-line = Rien n’est perdu. Un nouveau arrive en une seconde.
 invite-new-code = Nouveau code
 invite-play-phone = Simuler le téléphone
-invite-phones-cannot = Dans cette démo, aucun téléphone n’atteint encore le code : jouez le téléphone sur cet écran.
+invite-phones-cannot = Aucun téléphone ne peut encore joindre cette démo. Simulez-le sur cet écran.
+invite-phones-staff = Pour l’équipe : les réglages permettent d’admettre les téléphones de ce réseau.
 invite-phones-can = Les téléphones de ce réseau atteignent la démo à l’adresse { $address }.
 
 making-found-title = Vous voilà !
@@ -74,6 +77,7 @@ saving-all = Tous les fichiers
 saving-so-far = { $amount } jusqu’ici
 saving-of-all = { $amount } sur { $all }
 saving-whole = { $amount }, reçu
+saving-left-open = Calcul du temps restant…
 saving-more =
     { $count ->
         [one] et un autre fichier

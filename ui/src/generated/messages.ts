@@ -20,17 +20,20 @@ export interface Messages {
   'preparing-title': null;
   'preparing-line': null;
   'invite-title': null;
+  'invite-demo-title': null;
   'invite-step-1': null;
   'invite-step-2': null;
   'invite-step-3': null;
   'invite-qr': null;
   'invite-no-camera': null;
+  'invite-link-here': null;
   'invite-time-left': { clock: string | number };
   'invite-expired-title': null;
   'invite-expired-line': null;
   'invite-new-code': null;
   'invite-play-phone': null;
   'invite-phones-cannot': null;
+  'invite-phones-staff': null;
   'invite-phones-can': { address: string | number };
   'making-found-title': null;
   'making-found-line': null;
@@ -58,6 +61,7 @@ export interface Messages {
   'saving-so-far': { amount: string | number };
   'saving-of-all': { all: string | number; amount: string | number };
   'saving-whole': { amount: string | number };
+  'saving-left-open': null;
   'saving-more': { count: string | number };
   'saving-stalled': null;
   'gate-title': null;

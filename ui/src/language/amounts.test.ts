@@ -6,14 +6,14 @@ const [en, de, fr] = [new Amounts('en'), new Amounts('de'), new Amounts('fr')];
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ');
 
 it.each([
-  [0, '0B'],
-  [999, '999B'],
+  [0, '0 B'],
+  [999, '999 B'],
   [1000, '1.0 kB'],
   [412_000, '412 kB'],
   [999_600, '1.0 MB'],
   [18_400_000, '18.4 MB'],
   [2_500_000_000, '2.5 GB'],
-])('%i bytes are %s', (bytes, text) => expect(en.bytes(bytes)).toBe(text));
+])('%i bytes are %s', (bytes, text) => expect(plain(en.bytes(bytes))).toBe(text));
 
 it('writes sizes as the language does', () => {
   expect(plain(de.bytes(18_400_000))).toBe('18,4 MB');

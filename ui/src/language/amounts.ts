@@ -45,13 +45,17 @@ export class Amounts {
       unit += 1;
     }
     const digits = unit === 0 || value >= 100 ? 0 : 1;
-    return new Intl.NumberFormat(this.#tag, {
+    const format = new Intl.NumberFormat(this.#tag, {
       style: 'unit',
       unit: UNITS[unit] ?? 'byte',
       unitDisplay: unit === 0 ? 'narrow' : 'short',
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
-    }).format(value);
+    });
+    // The narrow form, which alone has the sign of a byte, closes up to it; the others do not.
+    const parts = format.formatToParts(value);
+    const narrow = parts.every(({ type }) => type !== 'literal');
+    return parts.map(({ type, value }) => (narrow && type === 'unit' ? `\u00a0${value}` : value)).join('');
   }
 
   /** Seconds as a clock: `4:05`, `1:02:03`. */

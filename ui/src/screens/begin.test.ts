@@ -20,6 +20,11 @@ describe('Consent', () => {
     expect(host.asked).toEqual(['agree', 'cancel']);
   });
 
+  it('says how long is kept what is agreed to', async () => {
+    await show(screens.consent, new FakeHost(screens.consent, {}, backend, { keep_hours: 48 }));
+    expect(at('kept').textContent).toBe(say('keep-days', { count: 2 }));
+  });
+
   it('says when going on did not work', async () => {
     const host = await show(screens.consent);
     host.refusals.set('agree', offline);

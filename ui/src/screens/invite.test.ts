@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { at, show } from '../app-test';
 import { FakeHost } from '../host/fake';
-import { link, qr, realBackend, screens } from '../host/fixtures';
+import { link, openBackend, qr, realBackend, screens } from '../host/fixtures';
 import { say } from '../language/language.svelte';
 
 afterEach(() => vi.useRealTimers());
@@ -53,6 +53,20 @@ describe('Invite', () => {
     expect(screen.queryByTestId('play-phone')).toBeNull();
     expect(screen.queryByTestId('demo-note')).toBeNull();
     expect(screen.queryByTestId('sandbox')).toBeNull();
+  });
+
+  it('sends nobody to a code that no phone can open', async () => {
+    const host = await show(screens.invite);
+    expect(at('status-title').textContent).toBe(say('invite-demo-title'));
+    expect(at('demo-note').textContent).toBe(say('invite-phones-cannot'));
+    expect(at('screen').textContent).not.toContain(say('invite-step-1'));
+    expect(at('screen').textContent).toContain(say('invite-link-here'));
+    // Once the operator lets phones in, it is a code like every other.
+    host.show(screens.invite, undefined, openBackend);
+    await waitFor(() => expect(at('status-title').textContent).toBe(say('invite-title')));
+    expect(at('screen').textContent).toContain(say('invite-step-1'));
+    expect(at('phones').textContent).toContain(openBackend.phones_at);
+    expect(screen.queryByTestId('demo-note')).toBeNull();
   });
 
   it('counts down where the end is known', async () => {

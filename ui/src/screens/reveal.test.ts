@@ -45,6 +45,7 @@ describe('Reveal', () => {
     await show(withModel);
     await fireEvent.click(await screen.findByTestId('face-wink'));
     expect(shown.make.mock.calls).toEqual([['wink']]);
+    expect(at('face-word').textContent).toBe(say('face-wink'));
     expect(screen.queryByTestId('face-frown')).toBeNull();
   });
 
@@ -169,12 +170,14 @@ describe('Reveal', () => {
     expect(shown.close).toHaveBeenCalledTimes(1);
   });
 
-  it('shows a card when the portrait cannot be had either', async () => {
+  it('says so when the portrait cannot be had either', async () => {
     opened.stage.mockRejectedValue(new Error('no WebGL'));
     await show(withModel);
     await waitFor(() => expect(at('portrait')).toBeTruthy());
     await fireEvent.error(at('portrait'));
-    await waitFor(() => expect(at('card')).toBeTruthy());
+    await waitFor(() => expect(at('screen').textContent).toContain(say('reveal-card')));
+    // The figure stays and stands for it.
+    expect(document.querySelector('[data-stands-in]')).toBeTruthy();
   });
 
   it('closes an avatar that was loaded too late', async () => {

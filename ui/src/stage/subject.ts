@@ -37,7 +37,8 @@ export function subjectOf(screen: Screen | null, closed = false, gated = false):
     case 'preparing':
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':
-      return { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
+      // A code that has run out is gone: the stage is as calm as before the first.
+      return screen.expired ? UNLIT : { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
     case 'making':
       return making(screen);
     case 'saving': {
