@@ -15,6 +15,13 @@ describe('the nearest in a direction', () => {
   });
   it('prefers straight ahead to askew', () =>
     expect(nearest(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
+  it('is what stands in the same row before what is nearer in another', () => {
+    // A last button that had no room in its row stands below the first.
+    expect(nearest(from, [box(104, 150), box(240, 100)], 'right')).toBe(1);
+    expect(nearest(from, [box(104, 150), box(240, 100)], 'down')).toBe(0);
+    // Where there is none in the row, another is better than none.
+    expect(nearest(from, [box(900, 600)], 'right')).toBe(0);
+  });
   it('is none where there is none', () => expect(nearest(from, [box(100, 300)], 'up')).toBe(-1));
 });
 

@@ -10,9 +10,13 @@ export interface Box {
   height: number;
 }
 
-/** Which of `others` lies nearest to `from` in that direction (its index), or -1. */
+/**
+ * Which of `others` lies nearest to `from` in that direction (its index), or -1. Sideways, what stands in the same row
+ * comes before whatever is nearer above or below.
+ */
 export function nearest(from: Box, others: readonly Box[], direction: Direction): number {
   const [fx, fy] = centre(from);
+  const sideways = direction === 'left' || direction === 'right';
   let best = -1;
   let bestCost = Number.POSITIVE_INFINITY;
   others.forEach((box, index) => {
@@ -25,11 +29,14 @@ export function nearest(from: Box, others: readonly Box[], direction: Direction)
     }[direction] as [number, number];
     if (ahead <= 1) return;
     // What is askew is farther than what is straight ahead.
-    const cost = ahead + 2 * Math.abs(aside);
+    const cost = ahead + 2 * Math.abs(aside) + (sideways && !inRow(from, box) ? OTHER_ROW : 0);
     if (cost < bestCost) [best, bestCost] = [index, cost];
   });
   return best;
 }
+
+/** More than any screen is wide. */
+const OTHER_ROW = 1e6;
 
 const FOCUSABLE =
   'button:not(:disabled), input:not(:disabled), textarea:not(:disabled), [href], [tabindex="0"]';
@@ -75,6 +82,10 @@ export function keepFocus(root: ParentNode): void {
   const active = document.activeElement;
   if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
   focusPrimary(root);
+}
+
+function inRow(one: Box, other: Box): boolean {
+  return one.top < other.top + other.height && other.top < one.top + one.height;
 }
 
 function centre(box: Box): [number, number] {
