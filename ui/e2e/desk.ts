@@ -53,10 +53,7 @@ export const DESK_STATES: readonly DeskState[] = [
     desk: 'open',
     reach: async (page) => {
       // The sandbox needs none.
-      await at('backend')(page);
-      await press(page, 'profile-booth');
-      await page.getByTestId('told-profile').getByRole('status').waitFor();
-      await page.locator('[data-here]').focus();
+      await use(page, 'booth');
       await at('credentials', async () => {
         await press(page, 'set-session-token');
         await page.getByTestId('value-session-token').fill('not-a-real-token');
@@ -124,32 +121,43 @@ export const DESK_STATES: readonly DeskState[] = [
   {
     name: 'checks-phone',
     desk: 'open',
-    reach: at('checks', async (page) => {
-      await run(page);
-      await page.getByTestId('invitation').waitFor();
-    }),
+    reach: async (page) => {
+      // The sandbox plays the phone by itself.
+      await use(page, 'booth');
+      await at('checks', async () => {
+        await run(page);
+        await page.getByTestId('invitation').waitFor();
+      })(page);
+    },
   },
   {
     name: 'checks',
     desk: 'open',
-    reach: at('checks', async (page) => {
-      await run(page);
-      await page.getByTestId('invitation').waitFor();
-      await run(page, false);
-      await page.locator('[data-testid=checks-stand][data-stand=ended]').waitFor();
-    }),
+    reach: async (page) => {
+      await use(page, 'sandbox');
+      await at('checks', async () => {
+        await run(page);
+        await page.locator('[data-testid=checks-stand][data-stand=ended]').waitFor();
+      })(page);
+    },
   },
 ];
 
+/** Has visits begin at a profile's backend. */
+async function use(page: Page, profile: string): Promise<void> {
+  await at('backend')(page);
+  await press(page, `profile-${profile}`);
+  await page.locator(`[data-testid=profile-${profile}][aria-checked=true]`).waitFor();
+  await page.locator('[data-here]').focus();
+}
+
 /** Begins a run, and plays it until it waits or ends. */
-async function run(page: Page, begins = true): Promise<void> {
-  if (begins) {
-    if ((await page.locator('[data-testid=checks-stand][data-stand=running]').count()) > 0)
-      await press(page, 'stop');
-    if ((await page.getByTestId('start-checks').count()) === 0) await press(page, 'restart');
-    await press(page, 'start-checks');
-    await page.locator('[data-testid=checks-stand][data-stand=running]').waitFor();
-  }
+async function run(page: Page): Promise<void> {
+  if ((await page.locator('[data-testid=checks-stand][data-stand=running]').count()) > 0)
+    await press(page, 'stop');
+  if ((await page.getByTestId('start-checks').count()) === 0) await press(page, 'restart');
+  await press(page, 'start-checks');
+  await page.locator('[data-testid=checks-stand][data-stand=running]').waitFor();
   await page.evaluate(() => {
     while (window.fake?.desk.runOne()) {
       // It goes on.

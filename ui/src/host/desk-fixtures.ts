@@ -10,6 +10,7 @@ import type {
   Problem,
   SandboxView,
 } from '../generated/view';
+import CHECKS from './desk-checks.json';
 import { AVATAR_BYTES } from './desk-timeline';
 import { backend, realBackend } from './fixtures';
 
@@ -265,55 +266,6 @@ export const health: HealthView[] = [
   { part: 'web_view', stand: 'good', seen: '2.50.6', remedy: null },
 ];
 
-const CHECKS: readonly [id: string, level: string, title: string, requirements: string[]][] = [
-  ['login.gives-session', 'must', 'A right login is answered with a session token', ['AUTH-1']],
-  ['login.wrong-password', 'must', 'A wrong password is refused', ['AUTH-2']],
-  ['login.unknown-user', 'must', 'An unknown user is refused', ['AUTH-2']],
-  ['login.needs-key', 'should', 'A login without the REST API key is refused', ['AUTH-8']],
-  [
-    'generate.succeeds',
-    'must',
-    'An Export Token is generated for key and session token',
-    ['AUTH-3', 'STEP-1'],
-  ],
-  ['generate.token-shape', 'must', "The answer's `token` is a string that a header can carry", ['TOKEN-4']],
-  ['generate.distinct', 'must', 'Two Export Tokens are never the same', ['TOKEN-1']],
-  ['generate.no-key', 'must', 'No token without the REST API key', ['GEN-2']],
-  ['generate.wrong-key', 'must', 'No token for a wrong REST API key', ['GEN-2']],
-  ['generate.no-session', 'must', 'No token without a session token', ['AUTH-4']],
-  ['redeem.active', 'must', "An active token is redeemed with 200, whatever its avatar's state", ['RED-1']],
-  ['redeem.ready-false', 'must', 'While not ready, `avatar_ready` is the boolean false', ['RED-4']],
-  ['redeem.fresh-status', 'must', 'Before anybody scans, the status is `no_associated_avatar`', ['STATUS-1']],
-  ['redeem.fresh-progress', 'must', 'Before anybody scans, the progress is -1', ['STATUS-2']],
-  ['redeem.unknown-400', 'must', 'A token that was never made is answered with 400', ['RED-7']],
-  ['redeem.none-400', 'must', 'A redeem without a token is answered with 400', ['RED-7']],
-  ['redeem.no-key', 'must', 'No redeem without the REST API key', ['RED-2']],
-  [
-    'visit.associated',
-    'must',
-    'After the scan, an avatar is associated with the token',
-    ['STEP-3', 'STEP-5'],
-  ],
-  ['visit.known-status', 'must', '`completion_status` is one of the four words', ['STATUS-3']],
-  ['visit.progress-range', 'must', '`completion_progress` is an integer from 0 to 100', ['STATUS-4']],
-  ['visit.progress-rises', 'should', 'The progress never falls', ['STATUS-6']],
-  ['delivery.urls', 'must', 'Once the avatar is ready, a redeem brings its URLs', ['DEL-1']],
-  [
-    'delivery.spent',
-    'must',
-    'After the URLs were delivered, the token is answered with 400',
-    ['TOKEN-2', 'DEL-4'],
-  ],
-  ['files.whole', 'must', 'Each URL brings its file, whole', ['FILE-1']],
-  ['files.once', 'must', 'Each URL works once', ['FILE-3']],
-  ['files.no-store', 'should', 'Files are not to be cached', ['FILE-6']],
-  ['files.glb', 'should', 'A GLB is among the exports', ['FILE-8']],
-  ['errors.no-secret', 'must', 'No error repeats a credential or an Export Token', ['ERR-1']],
-  ['http.tls', 'must', 'The API is reached over TLS', ['HTTP-1']],
-  ['http.fast', 'may', 'Of a hundred API calls, ninety-five are answered within two seconds', ['HTTP-5']],
-];
-
-/** Every check, none of them judged. */
 /** What a run would do, within what is allowed. */
 export function planOf(ask: ChecksAsk, sandbox: boolean, visits: number): ChecksPlan {
   const act = (does: string, requests: number, left_out: string | null = null) => ({
@@ -355,24 +307,13 @@ export function planOf(ask: ChecksAsk, sandbox: boolean, visits: number): Checks
   };
 }
 
+/** Every check, none of them judged. */
 export function checksToRun(): CheckView[] {
-  return CHECKS.map(([id, level, title, requirements]) => ({
-    id,
-    title,
-    level,
-    verdict: null,
-    findings: [],
-    remedy: 'Compare the answer with the endpoint’s description in the specification.',
-    requirements,
-  }));
+  return CHECKS.map((check) => ({ ...check, verdict: null, findings: [] }));
 }
 
-/** The verdicts that the scripted run comes to; `pass` where none is named. */
-export const VERDICTS: Readonly<Record<string, [verdict: string, finding: string]>> = {
-  'login.needs-key': ['fail', 'expected: 401 or 403; came: 200 with a session token (step 4)'],
-  'redeem.none-400': ['fail', 'expected: 400; came: 500 with an HTML page of 1,204 bytes (step 19)'],
-  'files.no-store': ['fail', 'expected: Cache-Control: no-store; came: public, max-age=31536000 (step 41)'],
-  'visit.progress-rises': ['inconclusive', 'the progress was told once only, so no fall can be seen'],
-  'http.tls': ['not applicable', 'the backend is on this machine'],
-  'http.fast': ['skipped', 'fewer than a hundred calls were made'],
-};
+/** What a check came to at a sandbox that was told to misbehave: recorded of `copresence validate --report`. */
+export function judged(id: string): Pick<CheckView, 'verdict' | 'findings'> {
+  const { verdict, findings } = CHECKS.find((check) => check.id === id) ?? { verdict: null, findings: [] };
+  return { verdict, findings };
+}

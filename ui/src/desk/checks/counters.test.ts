@@ -24,9 +24,18 @@ it('counts every check once, and passes nothing that it does not know', () => {
     null,
   ];
   const checks = verdicts.map((verdict, i) => check(String(i), verdict));
-  expect(checks.map(standOf)).toEqual(['pass', 'fail', 'left', 'open', 'left', 'left', 'open', 'waits']);
+  expect(checks.map(standOf)).toEqual([
+    'pass',
+    'fail',
+    'skipped',
+    'inconclusive',
+    'n/a',
+    'n/a',
+    'inconclusive',
+    'waits',
+  ]);
   const counted = count(checks);
-  expect(counted).toEqual({ pass: 1, fail: 1, open: 2, left: 3, waits: 1 });
+  expect(counted).toEqual({ pass: 1, fail: 1, inconclusive: 2, skipped: 1, 'n/a': 2, waits: 1 });
   expect(Object.values(counted).reduce((a, b) => a + b)).toBe(checks.length);
 });
 

@@ -1,8 +1,17 @@
 // What a run has come to so far: pure.
 import type { CheckView } from '../../generated/view';
 
-/** How a check stands, for the eye: `open` was tried and tells nothing, `left` was left out. */
-export type Stand = 'pass' | 'fail' | 'open' | 'left' | 'waits';
+/** How checks stand, in the order in which they are counted: the verdicts of `validate`, and what has none yet. */
+export const STANDS = ['pass', 'fail', 'inconclusive', 'skipped', 'n/a', 'waits'] as const;
+
+/** How a check stands. */
+export type Stand = (typeof STANDS)[number];
+
+/** What a list of checks can be narrowed to. */
+export const SHOWN = ['all', 'fail', 'inconclusive', 'skipped', 'n/a'] as const;
+
+/** One of them. */
+export type Shown = (typeof SHOWN)[number];
 
 /** How it stands. A verdict that this page does not know is none that passes. */
 export function standOf({ verdict }: CheckView): Stand {
@@ -11,25 +20,25 @@ export function standOf({ verdict }: CheckView): Stand {
       return 'waits';
     case 'pass':
     case 'fail':
-      return verdict;
     case 'skipped':
+      return verdict;
     case 'not applicable':
     case 'not-applicable':
-      return 'left';
+      return 'n/a';
     default:
-      return 'open';
+      return 'inconclusive';
   }
 }
 
 /** How many stand how. */
 export function count(checks: readonly CheckView[]): Record<Stand, number> {
-  const counted = { pass: 0, fail: 0, open: 0, left: 0, waits: 0 };
+  const counted = { pass: 0, fail: 0, inconclusive: 0, skipped: 0, 'n/a': 0, waits: 0 };
   for (const check of checks) counted[standOf(check)] += 1;
   return counted;
 }
 
 const LEVELS = ['must', 'should', 'may'];
-const URGENCY: readonly Stand[] = ['fail', 'open', 'pass', 'left', 'waits'];
+const URGENCY: readonly Stand[] = ['fail', 'inconclusive', 'pass', 'skipped', 'n/a', 'waits'];
 
 /** What fails first, what must hold before what should; otherwise in their own order. */
 export function failingFirst(checks: readonly CheckView[]): CheckView[] {
