@@ -395,7 +395,7 @@ export const W = {
     broken: 'Ended early',
     requests: (count: number) => plural(count, 'request'),
     tokensUsed: (count: number) => plural(count, 'Export Token'),
-    everything: 'all',
+    everything: 'All',
     findings: 'Seen',
     expected: 'Expected',
     came: 'Came',

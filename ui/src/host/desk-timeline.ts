@@ -165,8 +165,15 @@ export function timeline(
       retrying(at + 12, 'protocol_broken', why);
     } else {
       add(exchange({ ...took, response_body: answer(false) }));
+      const { completion_status, completion_progress, queue_position } = progress;
       const said = JSON.stringify(progress);
-      if (said !== told) step(at + 12, 'status', { ...progress, next_poll_ms: POLL });
+      if (said !== told)
+        step(at + 12, 'status', {
+          completion_status,
+          completion_progress,
+          queue_position,
+          next_poll_ms: POLL,
+        });
       told = said;
     }
   }
