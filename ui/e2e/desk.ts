@@ -114,7 +114,7 @@ export const DESK_STATES: readonly DeskState[] = [
       await page.getByTestId('lines').focus();
       await page.keyboard.press('End');
       for (let i = 0; i < 9; i += 1) await page.keyboard.press('k');
-      await page.getByTestId('detail').getByText('payload_complete').waitFor();
+      await page.getByTestId('detail').getByText('"payload_complete"').waitFor();
     }),
   },
   { name: 'checks-ask', desk: 'open', reach: at('checks', (page) => page.getByTestId('ask').waitFor()) },
