@@ -52,7 +52,7 @@ async fn set_credentials(booth: &Booth, kept: &str) -> Result<(), Trouble> {
         booth.app.press(&format!("[data-testid=set-{slot}]"), SOON).await?;
         booth.app.see(&format!("[data-testid=value-{slot}]"), SOON).await?.send_keys(secret).await?;
         booth.app.press(&format!("[data-testid=send-{slot}]"), SOON).await?;
-        booth.app.see(&format!("[data-testid=told-credential-{slot}] .done"), SOON).await?;
+        booth.app.see(&format!("[data-testid=told-credential-{slot}] .done:not(:empty)"), SOON).await?;
         let state = booth.app.see(&format!("[data-testid=state-{slot}]"), SOON).await?.text().await?;
         assert!(state.contains(kept), "{slot}: {state}");
     }
@@ -124,10 +124,10 @@ async fn consent_and_retention(booth: &Booth) -> Result<(), Trouble> {
     booth.app.press("[data-testid=section-display]", SOON).await?;
     booth.app.see("[data-testid=text-consent]", SOON).await?.send_keys(CONSENT).await?;
     booth.app.press("[data-testid=save-consent]", SOON).await?;
-    booth.app.see("[data-testid=told-consent] .done", SOON).await?;
+    booth.app.see("[data-testid=told-consent] .done:not(:empty)", SOON).await?;
     booth.app.press("[data-testid=section-retention]", SOON).await?;
     booth.app.press("[data-testid=keep-0]", SOON).await?;
-    booth.app.see("[data-testid=keep-0][aria-pressed=true]", SOON).await.map(drop)
+    booth.app.see("[data-testid=keep-0][aria-checked=true]", SOON).await.map(drop)
 }
 
 /// Through consent and code to the reveal.
@@ -177,7 +177,7 @@ async fn a_wrong_pin_and_a_reload_open_nothing(booth: &Booth) -> Result<(), Trou
     // From here on files are kept, so that only being forgotten removes them.
     booth.app.press("[data-testid=section-retention]", SOON).await?;
     booth.app.press("[data-testid=keep-none]", SOON).await?;
-    booth.app.see("[data-testid=keep-none][aria-pressed=true]", SOON).await?;
+    booth.app.see("[data-testid=keep-none][aria-checked=true]", SOON).await?;
     booth.leave_desk().await
 }
 
@@ -222,7 +222,7 @@ async fn nobody_is_there_any_more(booth: &Booth) -> Result<(), Trouble> {
     booth.open_desk(PIN).await?;
     booth.app.press("[data-testid=section-retention]", SOON).await?;
     booth.app.press("[data-testid=keep-0]", SOON).await?;
-    booth.app.see("[data-testid=keep-0][aria-pressed=true]", SOON).await?;
+    booth.app.see("[data-testid=keep-0][aria-checked=true]", SOON).await?;
     booth.leave_desk().await?;
     revealed(booth).await?;
     // The page's steady clock runs ahead: nobody waits here for what a visitor waits for.

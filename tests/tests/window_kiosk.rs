@@ -48,7 +48,7 @@ async fn kiosk_mode_by_the_command_line_is_told_and_ends_behind_the_pin() -> Res
     is_not_closed(&booth).await?;
     booth.set_first_pin(PIN).await?;
     booth.app.press("[data-testid=section-display]", SOON).await?;
-    booth.app.see("[data-testid=kiosk-on][aria-pressed=true]", SOON).await?;
+    booth.app.see("[data-testid=kiosk-on][aria-checked=true]", SOON).await?;
     let told = booth.app.see("[data-testid=kiosk-flag]", SOON).await?.text().await?;
     assert!(told.contains("--kiosk"), "{told}");
     switch(&booth, "off").await?;
@@ -58,8 +58,8 @@ async fn kiosk_mode_by_the_command_line_is_told_and_ends_behind_the_pin() -> Res
 
 async fn switch(booth: &Booth, to: &str) -> Result<(), Trouble> {
     booth.app.press(&format!("[data-testid=kiosk-{to}]"), SOON).await?;
-    booth.app.see(&format!("[data-testid=kiosk-{to}][aria-pressed=true]"), SOON).await?;
-    booth.app.see("[data-testid=told-kiosk] .done", SOON).await.map(drop)
+    booth.app.see(&format!("[data-testid=kiosk-{to}][aria-checked=true]"), SOON).await?;
+    booth.app.see("[data-testid=told-kiosk] .done:not(:empty)", SOON).await.map(drop)
 }
 
 async fn await_window(booth: &Booth, wanted: impl Fn(&Seen) -> bool) -> Result<Seen, Trouble> {

@@ -88,9 +88,6 @@ export type StateName = ScreenName | keyof typeof OVER | typeof LOST;
 /** All of them. */
 export const STATES = [...Object.keys(screens), ...Object.keys(OVER), LOST] as StateName[];
 
-/** Those over and beyond the screens. */
-export const BEYOND = [...Object.keys(OVER), LOST] as StateName[];
-
 /** Puts a state up in a language, and waits until it stands. */
 export async function stand(
   page: Page,
