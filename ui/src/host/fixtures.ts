@@ -82,7 +82,7 @@ const making: Of<'making'> = {
 const reveal: Of<'reveal'> = {
   kind: 'reveal',
   visit,
-  directory: '/home/booth/.local/share/copresence/avatars/2026-11-22_154208_019365d2',
+  directory: '~/.local/share/copresence-kiosk/avatars/2026-11-22_154208_019365d2',
   files: [files.glb, files.obj, files.png],
   glb: null,
   portrait: null,
