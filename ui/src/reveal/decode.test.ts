@@ -41,6 +41,17 @@ describe('pictures', () => {
     expect(hand.ended).toBe(true);
   });
 
+  it('are decoded in the page where no worker may be started', async () => {
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    decoder = new Decoder(() => {
+      throw new Error('refused');
+    });
+    expect(await ask('blob:1')).toEqual({ here: 'blob:1' });
+    decoder.close();
+    expect(warned).toHaveBeenCalledTimes(1);
+    warned.mockRestore();
+  });
+
   it('that are none are told so', async () => {
     const broken = ask('blob:1');
     hand.answer({ id: hand.asked[0]?.id, problem: 'no picture' });

@@ -15,7 +15,8 @@ export class Decoder {
   #asked = 0;
 
   constructor(start: () => Worker = ownWorker) {
-    this.#worker = start();
+    this.#worker = started(start);
+    if (!this.#worker) return;
     this.#worker.onmessage = ({ data }: MessageEvent<Decoded>) => {
       const waiting = this.#waiting.get(data.id);
       this.#waiting.delete(data.id);
@@ -48,6 +49,16 @@ export class Decoder {
   close(): void {
     this.#worker?.terminate();
     this.#worker = null;
+  }
+}
+
+/** None where the view refuses one at once; others tell it as an error later. */
+function started(start: () => Worker): Worker | null {
+  try {
+    return start();
+  } catch (error) {
+    console.warn('pictures are decoded without a worker:', error);
+    return null;
   }
 }
 
