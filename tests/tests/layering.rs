@@ -19,8 +19,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["kiosk", "sandbox", "validate"]),
     ("copresence-kiosk", &["kiosk", "sandbox", "validate"]),
     // From outside, with real parts: what is tested is run, or reached over the network.
-    ("product-tests", &["sandbox"]),
+    ("product-tests", &["sandbox", "test-port"]),
     ("xtask", &[]),
+    ("test-port", &[]),
 ];
 
 /// Libraries that only these members may name: what they do is then done in one place.

@@ -2,11 +2,12 @@
 
 use super::program::Program;
 use super::{Desk, Part, Screen, Trouble};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use test_port::Port;
 use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 use thirtyfour::{Capabilities, WebElement};
@@ -48,18 +49,18 @@ impl App {
             let what = format!("{} is not there: cargo build --package copresence-kiosk", program.display());
             return Err(what.into());
         }
-        let (port, native) = free_ports()?;
+        let (port, native) = (free_port()?, free_port()?);
         let name = std::env::var_os("TAURI_DRIVER").unwrap_or_else(|| "tauri-driver".into());
         let mut command = desk.command(name);
-        command.args(["--port", &port.to_string(), "--native-port", &native.to_string()]);
+        command.args(["--port", &port.number().to_string(), "--native-port", &native.number().to_string()]);
         // The app is started by the driver's driver, and takes all of this from there.
         command.env("DISPLAY", screen.display()).envs(env.iter().copied());
         // The driver's driver listens before the driver does that it starts, and then refuses the first request.
-        let driver = listening("app", &mut command, desk, &[port, native])?;
+        let driver = listening("app", &mut command, desk, &[&port, &native])?;
         let mut wanted = Capabilities::new();
         wanted.set("browserName", "wry")?;
         wanted.set("tauri:options", serde_json::json!({ "application": program, "args": args }))?;
-        Ok(Self { browser: Browser::open(port, wanted).await?, driver })
+        Ok(Self { browser: Browser::open(&port, wanted).await?, driver })
     }
 
     /// Where an element is in a photograph of the screen; the page must fill that, as a kiosk's does.
@@ -92,19 +93,19 @@ impl Phone {
     /// Switches it on, with an empty page.
     pub async fn switch_on(desk: &Desk) -> Result<Self, Trouble> {
         let screen = Screen::switch_on(desk, "phone-screen", 480, 960)?;
-        let (port, _) = free_ports()?;
+        let port = free_port()?;
         let mut command = desk.command("WebKitWebDriver");
-        command.arg(format!("--port={port}")).env("DISPLAY", screen.display());
+        command.arg(format!("--port={}", port.number())).env("DISPLAY", screen.display());
         // With it, this browser never answers when asked for a picture of a page.
         command.env_remove("WEBKIT_DISABLE_DMABUF_RENDERER");
-        let driver = listening("phone", &mut command, desk, &[port])?;
+        let driver = listening("phone", &mut command, desk, &[&port])?;
         let mut wanted = Capabilities::new();
         wanted.set("browserName", "MiniBrowser")?;
         wanted.set(
             "webkitgtk:browserOptions",
             serde_json::json!({ "binary": mini_browser()?, "args": ["--automation"] }),
         )?;
-        Ok(Self { browser: Browser::open(port, wanted).await?, driver, screen })
+        Ok(Self { browser: Browser::open(&port, wanted).await?, driver, screen })
     }
 
     /// Makes the browser as large as the phone, for a photograph: nobody arranges windows on this screen. (The
@@ -128,10 +129,10 @@ impl Phone {
 }
 
 impl Browser {
-    async fn open(port: u16, wanted: Capabilities) -> Result<Self, Trouble> {
+    async fn open(port: &Port, wanted: Capabilities) -> Result<Self, Trouble> {
         // Building an HTTP client asks for it, though drivers speak plain HTTP. A second call is no harm.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let page = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await?;
+        let page = WebDriver::new(format!("http://{port}"), wanted).await?;
         Ok(Self { page })
     }
 
@@ -219,16 +220,15 @@ impl Deref for Phone {
     }
 }
 
-fn listening(name: &str, command: &mut Command, desk: &Desk, ports: &[u16]) -> Result<Program, Trouble> {
+fn listening(name: &str, command: &mut Command, desk: &Desk, ports: &[&Port]) -> Result<Program, Trouble> {
     let mut driver = Program::start(name, command, desk.logs())?;
-    driver.await_ready(|| ports.iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok()))?;
+    driver.await_ready(|| ports.iter().all(|port| TcpStream::connect(port.to_string()).is_ok()))?;
     Ok(driver)
 }
 
-/// Two ports that were free a moment ago, held together so that they differ.
-fn free_ports() -> Result<(u16, u16), Trouble> {
-    let (one, two) = (TcpListener::bind(("127.0.0.1", 0))?, TcpListener::bind(("127.0.0.1", 0))?);
-    Ok((one.local_addr()?.port(), two.local_addr()?.port()))
+/// A port for a driver; once that listens, it keeps the port by itself.
+fn free_port() -> Result<Port, Trouble> {
+    Ok(Port::keep()?.for_a_program())
 }
 
 /// The browser that comes with the library, in the folder of this architecture.

@@ -3,6 +3,7 @@
 use crate::support::backend::{API_KEY, Backend, SESSION_TOKEN, Script};
 use crate::support::program::{Live, Ran, Stand};
 use serde_json::Value;
+use test_port::Port;
 
 fn parts(ran: &Ran) -> Vec<Value> {
     ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -69,8 +70,8 @@ fn missing_credentials_are_3_and_none_is_ever_shown() {
 
 #[test]
 fn a_backend_that_is_not_there_is_6_with_what_to_do() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
-    let ran = at(&Stand::new(), &format!("http://{gone}"), true).exits(6);
+    let nobody = Port::keep().expect("a port");
+    let ran = at(&Stand::new(), &format!("http://{nobody}"), true).exits(6);
     let parts = parts(&ran);
     let backend = parts.iter().find(|view| view["part"] == "backend").expect("told");
     assert_eq!(backend["stand"], "bad");

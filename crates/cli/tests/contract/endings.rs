@@ -4,6 +4,7 @@ use crate::support::backend::{API_KEY, Backend, PASSWORD, Script, USERNAME};
 use crate::support::program::{Live, Ran, Stand};
 use crate::support::reply::Reply;
 use serde_json::json;
+use test_port::Port;
 
 fn visit(backend: &Backend, more: &[&str]) -> Ran {
     Live::start(Stand::new().visit(backend, more)).end()
@@ -117,10 +118,8 @@ fn a_failed_avatar_is_5() {
 #[test]
 fn a_backend_out_of_reach_is_6() {
     let stand = Stand::new();
-    // A port that was free a moment ago, and on which nobody listens.
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
-    let url = format!("http://127.0.0.1:{port}");
+    let nobody = Port::keep().expect("a port");
+    let url = format!("http://{nobody}");
     let ran = Live::start(stand.visit_at(&url, &["--timeout", "1s"])).end();
     let message = ran.ends(6, "backend_unreachable", "issuing");
     assert!(message.contains("refused"), "{message}");

@@ -1,9 +1,9 @@
 //! `docs/sandbox.md`, run as it stands: every command, in one shell, in its order, with what it says they print.
 
 use crate::support::program::Stand;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use test_port::Port;
 
 const GUIDE: &str = include_str!("../../../../docs/sandbox.md");
 
@@ -19,10 +19,6 @@ fn blocks() -> Vec<(String, Vec<String>)> {
         blocks.push((block.to_owned(), expected.collect()));
     }
     blocks
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
 /// A test that lacks its tools is left out on a developer's machine, and fails in CI.
@@ -42,10 +38,11 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
         return;
     }
     let stand = Stand::new();
-    let port = free_port().to_string();
+    let port = Port::keep().expect("a port").for_a_program();
+    let number = port.number().to_string();
     let mut script = "set -uo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n".to_owned();
     for (index, (commands, _)) in blocks().iter().enumerate() {
-        script.extend(["echo '=== ", &index.to_string(), "'\n", &commands.replace(PORT, &port)]);
+        script.extend(["echo '=== ", &index.to_string(), "'\n", &commands.replace(PORT, &number)]);
     }
     let program = Path::new(env!("CARGO_BIN_EXE_copresence")).parent().expect("a folder");
     let mut path = vec![program.to_owned()];

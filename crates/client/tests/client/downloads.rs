@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use protocol::DownloadUrl;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use test_port::Port;
 
 const PATH: &str = "/files/one?sig=bearer-secret";
 
@@ -202,8 +202,8 @@ async fn redirects_without_end_or_out_of_the_web_are_not_followed() {
 
 #[tokio::test]
 async fn a_stop_behind_a_redirect_that_is_not_there_leaves_the_url_in_doubt() {
-    let port = free_port().await;
-    let location = format!("Location: http://127.0.0.1:{port}/real?sig=bearer-secret");
+    let nobody = Port::keep().expect("a port");
+    let location = format!("Location: http://{nobody}/real?sig=bearer-secret");
     let error =
         open(vec![Act::Send(answer("302 Found", &[&location], ""))], None).await.result.expect_err("lost");
     let DownloadError::Unanswered(evidence) = &error else { panic!("{error}") };
@@ -213,7 +213,8 @@ async fn a_stop_behind_a_redirect_that_is_not_there_leaves_the_url_in_doubt() {
 
 #[tokio::test]
 async fn a_download_that_was_never_asked_for_and_one_that_was_are_told_apart() {
-    let url = DownloadUrl::new(&format!("http://127.0.0.1:{}{PATH}", free_port().await)).expect("a URL");
+    let nobody = Port::keep().expect("a port");
+    let url = DownloadUrl::new(&format!("http://{nobody}{PATH}")).expect("a URL");
     let error = some_api().download(&url, None).await.expect_err("no server");
     assert!(matches!(error, DownloadError::NeverSent(_)) && !error.may_have_spent_the_url(), "{error}");
     let error = open(vec![Act::Send(Vec::new())], None).await.result.expect_err("no answer");
@@ -226,9 +227,4 @@ async fn a_coded_file_is_a_break() {
     assert!(matches!(opened.result, Err(DownloadError::Broken(_))));
     let opened = open(vec![Act::Send(answer("200 OK", &["Content-Encoding: identity"], "xx"))], None).await;
     assert!(opened.result.is_ok());
-}
-
-async fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    listener.local_addr().expect("an address").port()
 }

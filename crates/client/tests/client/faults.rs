@@ -6,6 +6,7 @@ use client::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use test_port::Port;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
@@ -137,10 +138,8 @@ async fn a_redirect_is_not_followed_and_carries_nothing_away() {
 
 #[tokio::test]
 async fn a_refused_connection_is_never_sent() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    drop(listener);
-    let base = Url::parse(&format!("http://127.0.0.1:{port}/")).expect("a URL");
+    let nobody = Port::keep().expect("a port");
+    let base = Url::parse(&format!("http://{nobody}/")).expect("a URL");
     for credentials in [with_session(), with_login()] {
         let api = api(base.clone(), credentials);
         for error in [api.redeem(&token()).await.map(drop), api.generate().await.map(drop)] {

@@ -183,6 +183,7 @@ mod tests {
     use crate::profile::Profiles;
     use crate::view::panel::HealthStand;
     use std::net::SocketAddr;
+    use test_port::Port;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
@@ -246,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_stands_in_the_way_is_told_apart() {
-        let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound");
+        let nobody = Port::keep().expect("a port");
         let refused = look(&format!("http://{nobody}/")).await;
         assert_eq!(stands(&refused), [("backend", HealthStand::Bad), ("clock", HealthStand::Unknown)]);
         assert!(refused[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TCP")), "{refused:?}");

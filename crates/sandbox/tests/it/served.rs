@@ -3,6 +3,7 @@
 use crate::support::{API_KEY, SESSION, TOKEN};
 use sandbox::{AvatarChoice, Scenario, Server, Settings, StartError};
 use std::net::SocketAddr;
+use test_port::Port;
 
 fn client() -> reqwest::Client {
     // Another test of this process may have installed it.
@@ -17,7 +18,9 @@ fn loopback() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_whole_way_over_a_socket() {
     let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
-    let server = Server::start(settings, loopback()).await.expect("a free port");
+    let port = Port::keep().expect("a port").for_a_program();
+    let listen = port.to_string().parse().expect("an address");
+    let server = Server::start(settings, listen).await.expect("a free port");
     let (http, base) = (client(), server.url());
     let mut lines = server.requests();
     let known = server.sandbox().credentials();
