@@ -171,9 +171,10 @@ fn whole(command: &[&str]) -> Command {
 fn tests() -> Command {
     // The same tests either way; nextest runs them all side by side.
     if find_program("cargo-nextest").is_some() {
-        return whole(&["nextest", "run"]);
+        // All of them, also after a failure: a run of half an hour should tell everything it knows.
+        return whole(&["nextest", "run", "--no-fail-fast"]);
     }
     let mut plain = whole(&["test"]);
-    plain.args(["--lib", "--bins", "--tests"]);
+    plain.args(["--no-fail-fast", "--lib", "--bins", "--tests"]);
     plain
 }
