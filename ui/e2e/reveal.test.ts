@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { bigGlb, SMALL } from './big-glb';
 import { browserForTests } from './browser-test';
-import { show } from './pages';
+import { rest, show } from './pages';
 
 const { open } = browserForTests(
   new Map([
@@ -172,4 +172,37 @@ it('a file that is no avatar is answered by the portrait', async () => {
   await page.evaluate(() => window.fake?.show('reveal'));
   await page.getByTestId('portrait').waitFor(SOON);
   await page.close();
+});
+
+describe('of the face', () => {
+  it.each([
+    ['reveal-portrait', 'portrait'],
+    ['reveal', 'turntable'],
+  ] as const)('at %s no pixel is left under the warning', async (screen, id) => {
+    const { page } = await open({ size: [640, 360], glb: 'small.glb' });
+    await show(page, screen);
+    const face = page.getByTestId(id);
+    const box = await face.boundingBox();
+    if (!box) throw new Error('no face is shown');
+    const clip = { x: box.x, y: box.y, width: box.width, height: Math.min(box.height, 360 - box.y) };
+    const differs = async () => {
+      const shot = () => page.screenshot({ timeout: 100_000, clip });
+      const [there, gone] = [
+        await shot(),
+        await face.evaluate((element) => element.setAttribute('hidden', '')).then(shot),
+      ];
+      await face.evaluate((element) => element.removeAttribute('hidden'));
+      return !there.equals(gone);
+    };
+    expect(await differs()).toBe(true);
+    await page.evaluate(() => window.fake?.set({ idle_seconds: 1 }));
+    const warning = await page.getByTestId('idle').boundingBox();
+    await rest(page);
+    // The part of it beside the warning's own words.
+    clip.x = Math.max(clip.x, (warning?.x ?? 0) + (warning?.width ?? 0));
+    clip.width = Math.min(640, box.x + box.width) - clip.x;
+    expect(clip.width).toBeGreaterThan(20);
+    expect(await differs()).toBe(false);
+    await page.close();
+  });
 });
