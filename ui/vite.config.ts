@@ -21,5 +21,9 @@ export default defineConfig(({ mode }) => ({
     environment: 'happy-dom',
     include: ['src/**/*.test.ts'],
     restoreMocks: true,
+    // For a test that hangs: a machine with much to do may take long over a good one.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    setupFiles: ['src/patience-test.ts'],
   },
 }));

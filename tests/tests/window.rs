@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use thirtyfour::Key;
 
 /// For what only has to be drawn.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(1);
 /// For what takes a backend, a queue and a download.
 const MADE: Duration = Duration::from_mins(3);
 
@@ -45,9 +45,12 @@ async fn a_visitor_scans_the_code_chooses_an_avatar_and_sees_it() -> Result<(), 
     shoot(&desk, phone.screen(), "phone")?;
     phone.press("[data-testid^=avatar-]", SOON).await?;
 
-    app.see("[data-screen=making]", SOON).await?;
-    app.come_to_rest().await?;
-    shoot(&desk, &screen, "making")?;
+    // It lasts some seconds only: where the machine is slower than that, there is no picture of it.
+    let now = app.see("[data-screen=making], [data-screen=saving], [data-screen=reveal]", SOON).await?;
+    if now.attr("data-screen").await?.as_deref() == Some("making") {
+        app.come_to_rest().await?;
+        shoot(&desk, &screen, "making")?;
+    }
     app.see("[data-screen=reveal]", MADE).await?;
     let seen = app.recorded().await?;
     assert_eq!(seen.first().map(String::as_str), Some("attract"), "{seen:?}");
@@ -56,7 +59,7 @@ async fn a_visitor_scans_the_code_chooses_an_avatar_and_sees_it() -> Result<(), 
     let places: Vec<_> = seen.iter().map(|now| order.iter().position(|known| known == now)).collect();
     assert!(places.iter().all(Option::is_some), "a screen that has no place here: {seen:?}");
     assert!(places.is_sorted(), "the screens went back: {seen:?}");
-    assert!(seen.len() >= 4, "nothing was shown between the code and the avatar: {seen:?}");
+    assert!(seen.iter().any(|now| now == "making"), "nothing was shown between code and avatar: {seen:?}");
 
     let canvas = app.see("[data-testid=turntable][data-ready=true]", SOON).await?;
     let place = app.place_of(&canvas, &screen).await?;

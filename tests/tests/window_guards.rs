@@ -24,8 +24,8 @@ const BAIT: (u32, u32) = (700, 60);
 /// What is photographed: the steps beside the code, and the operator's detail below them.
 const STEPS: Part = Part { x: 60, y: 200, width: 520, height: 360 };
 const DETAIL: Part = Part { x: 60, y: 635, width: 520, height: 60 };
-/// How long a refusal may take.
-const REFUSAL: Duration = Duration::from_secs(5);
+/// How long a refusal may take: as long as anything else in a window, for a busy page answers late.
+const REFUSAL: Duration = SOON;
 
 /// Keys by which browsers zoom, reload, print, find, open, save, look behind the page, and go back.
 const KEYS: &[&str] = &[

@@ -79,9 +79,8 @@ async fn a_page_that_dies_comes_back_where_it_was_and_one_that_dies_too_often_re
 async fn a_page_that_dies_late_or_freezes_comes_back_where_it_was() -> Result<(), Trouble> {
     let booth = Bare::open(&kiosk(), &logs("mend-late"), PATIENT).await?;
     let mut life = Life { booth, deaths: 0 };
-    life.booth.break_with(
-        r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":250000}}}]"#,
-    )?;
+    life.booth
+        .break_with(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?;
     life.at_rest("attract").await?;
     life.booth.press("Return")?;
     life.code().await?;

@@ -102,9 +102,8 @@ async fn reloaded_everywhere(booth: &Booth) -> Result<(), Trouble> {
     booth.force(Force::Fail)?;
     booth.app.see("[data-screen=making] [data-testid=qr]", SOON).await?;
     booth.reload("making", "[data-testid=status-title]").await?;
-    booth.break_with(
-        r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":150000}}}]"#,
-    )?;
+    booth
+        .break_with(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?;
     booth.pause(false)?;
     booth.scan(Scenario::ExistingAvatar)?;
     booth.reload("saving", "[data-testid=file-row]").await?;

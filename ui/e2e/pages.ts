@@ -108,6 +108,8 @@ export interface Opening {
   clock?: boolean;
   /** A whole visit is played this much slower (below 1: faster). */
   pace?: number;
+  /** The recording takes until the test lets the fake go on. */
+  hold?: boolean;
   /** How the desk is found: `open`, or `first` where no PIN was ever set. */
   desk?: 'open' | 'first';
   /** What the system likes. */
@@ -130,6 +132,7 @@ export async function open(
     withoutStage,
     clock,
     pace,
+    hold,
     desk,
     colours = 'light',
     before,
@@ -141,6 +144,7 @@ export async function open(
     reducedMotion: motion ? 'no-preference' : 'reduce',
     locale: 'en-GB',
   });
+  page.setDefaultTimeout(60_000);
   const faults: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') faults.push(message.text());
@@ -155,6 +159,7 @@ export async function open(
     ...(portraits ? { portraits: portraits.map((one) => `extra/${one}`).join() } : {}),
     ...(desk ? { desk } : {}),
     ...(pace === undefined ? {} : { pace: String(pace) }),
+    ...(hold ? { hold: '' } : {}),
   });
   if (withoutStage) await page.route('blob:*', () => {});
   await page.goto(`${site.address}?${asked}`);

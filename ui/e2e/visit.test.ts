@@ -40,6 +40,7 @@ function holdGamepad(): void {
 const lostFocus = () => page.evaluate(() => (window as unknown as { focusLost: string[] }).focusLost);
 const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
 const asked = () => page.evaluate(() => [...(window.fake?.asked ?? [])]);
+const release = () => page.evaluate(() => window.fake?.release());
 const at = (screen: string) =>
   page.locator(`[data-screen=${screen}]`).waitFor({ ...SOON, state: 'attached' });
 const on = (id: string) =>
@@ -62,7 +63,7 @@ async function button(index: number): Promise<void> {
 
 describe('a whole visit', () => {
   it('by keyboard', async () => {
-    const opened = await open({ screen: '', size: [1280, 720], pace: 0.15, before: watchFocus });
+    const opened = await open({ screen: '', size: [1280, 720], pace: 0.15, hold: true, before: watchFocus });
     page = opened.page;
     await on('start');
     // Another language first, and back.
@@ -99,6 +100,7 @@ describe('a whole visit', () => {
     await on('stay');
     await page.keyboard.press('Enter');
     await on('back');
+    await release();
     await at('reveal');
     await on('this-is-me');
     await page.locator('[data-testid=turntable][data-ready=true]').waitFor(SOON);
@@ -143,6 +145,7 @@ describe('a whole visit', () => {
       screen: '',
       size: [1280, 720],
       pace: 0.15,
+      hold: true,
       before: `(${watchFocus.toString()})(); (${holdGamepad.toString()})();`,
     });
     page = opened.page;
@@ -175,6 +178,7 @@ describe('a whole visit', () => {
     await on('stay');
     await button(B);
     await on('back');
+    await release();
     await at('reveal');
     await on('this-is-me');
     await page.locator('[data-testid=turntable][data-ready=true]').waitFor(SOON);

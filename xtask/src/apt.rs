@@ -19,8 +19,12 @@ pub(crate) fn install(packages: &[&str]) -> Result<Done, Failure> {
     };
     eprintln!("        installing {}", packages.join(" "));
     let apt = |args: &[&str]| {
-        let words: Vec<&str> =
-            prefix.iter().copied().chain(["apt-get"]).chain(args.iter().copied()).collect();
+        let words: Vec<&str> = prefix
+            .iter()
+            .copied()
+            .chain(["apt-get", "-o", "Acquire::Retries=5"])
+            .chain(args.iter().copied())
+            .collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         run_in_foreground(&mut command, &by_hand)

@@ -34,6 +34,11 @@ pub(crate) fn tools() -> PathBuf {
 pub(crate) fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(args).current_dir(root());
+    // What tests ask of this machine, and of names that nobody has, is nothing for a proxy.
+    for name in ["NO_PROXY", "no_proxy"] {
+        let besides = std::env::var(name).map(|given| format!("{given},")).unwrap_or_default();
+        command.env(name, besides + "localhost,127.0.0.1,.invalid");
+    }
     // Of this package, set by the cargo that runs us: they would make build scripts of others run again.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

@@ -20,7 +20,7 @@ pub(crate) fn install(plan: &mut Plan<'_>) {
             return Ok(Done::Needless("package-lock.json has not changed".to_owned()));
         }
         run(
-            &mut npm(&["ci", "--no-audit", "--no-fund"]),
+            &mut npm(&["ci", "--no-audit", "--no-fund", "--fetch-retries=5"]),
             "read npm's first lines above: the network, or a package-lock.json that is behind package.json (then `cd ui && npm install`)",
         )?;
         fs::write(&stamp, lock).map_err(|error| {

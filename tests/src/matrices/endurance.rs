@@ -22,8 +22,9 @@ const PARTS: usize = 5;
 
 /// By so much memory may differ, in KiB, for noise; and beyond it, for each visitor.
 const MEMORY: (f64, f64) = (4_096.0, 1.0);
-/// Files and tasks come and go with the visits that are under way.
-const SPARE: f64 = 8.0;
+/// Files and tasks come and go with the visits that are under way: about ten files each, and the slower the machine,
+/// the more of them are. What is lost with every visitor goes far beyond it in the long form.
+const SPARE: f64 = 24.0;
 /// What is left on the disk when every visit is forgotten: journal, lock files, logs.
 const DISK: u64 = 4 << 20;
 

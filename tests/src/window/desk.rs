@@ -89,9 +89,9 @@ impl Desk {
     }
 
     /// The processes that still belong to this desk's home, other than its own bus and keychain: what the app and
-    /// the drivers left behind. Waits a moment for those that are just ending.
+    /// the drivers left behind. Waits for those that are just ending.
     pub fn leftovers(&self) -> Vec<String> {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let left = self.running();
             if left.is_empty() || Instant::now() > deadline {

@@ -81,14 +81,16 @@ impl Screen {
         title: &str,
         wanted: impl Fn(&Seen) -> bool,
     ) -> Result<Seen, Trouble> {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
-            let seen = self.window(desk, title)?;
-            if wanted(&seen) {
-                return Ok(seen);
-            }
-            if Instant::now() > deadline {
-                return Err(format!("the window stays so: {seen:?}").into());
+            // Not there yet, or gone between two questions: asked again.
+            let seen = self.window(desk, title);
+            match seen {
+                Ok(seen) if wanted(&seen) => return Ok(seen),
+                seen if Instant::now() > deadline => {
+                    return Err(format!("the window stays so: {seen:?}").into());
+                }
+                _ => {}
             }
             tokio::time::sleep(super::program::LOOK).await;
         }

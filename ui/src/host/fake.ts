@@ -105,6 +105,8 @@ export interface Puppet {
   put(screen: Screen): void;
   /** Sets something of the booth, until another screen is put up by its name. */
   set(around: Partial<BoothView>): void;
+  /** With `&hold`: lets the recording that is being played come to its end. */
+  release(): void;
   /** Says everything in another language, or in a made-up one. */
   speak(tongue: Tongue | 'long' | 'mirrored'): Promise<void>;
 }
@@ -118,7 +120,7 @@ declare global {
 /**
  * The host for `?fake=<screen>`, or for `?fake=lost` none that answers; without a name, a whole visit is played. `&glb=`
  * and `&portrait=` show another avatar, `&portraits=` (with commas between) other ones in the history,
- * `&lang=` speaks another language, `&pace=` plays slower or faster. `&desk=open` leaves the door to the desk open, `=first` has no PIN
+ * `&lang=` speaks another language, `&pace=` plays slower or faster, `&hold` waits in *Making* until `release()`. `&desk=open` leaves the door to the desk open, `=first` has no PIN
  * set yet, `=live` has a visit and a run of the checks going on behind it.
  */
 export async function fakeHostFromAddress(address: { search: string }): Promise<FakeHost> {
@@ -126,7 +128,13 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
   const media = await import('./fake-media');
   const portrait = asked.get('portrait') ?? media.portrait();
   const reveal: Screen = { ...screens.reveal, glb: asked.get('glb') ?? (await media.glb()), portrait };
-  const host = script(asked.get('fake') ?? '', reveal, Number(asked.get('pace') ?? 1), media.logo);
+  let release = () => {};
+  const made = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  if (!asked.has('hold')) release();
+  const played = { pace: Number(asked.get('pace') ?? 1), made };
+  const host = script(asked.get('fake') ?? '', reveal, played, media.logo);
   if (asked.get('fake') === 'lost') host.lost = new Error('the channel to the program is closed');
   const portraits = asked.get('portraits')?.split(',') ?? [0, 1, 2, 3].map(media.portrait);
   furnish(host.desk, asked.get('desk'), portraits);
@@ -144,6 +152,7 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
     },
     put: (screen) => host.show(screen),
     set: (around) => host.set(around),
+    release,
     async speak(tongue) {
       if (tongue === 'long' || tongue === 'mirrored') (await import('./made-up')).speakMadeUp(tongue);
       else speak(tongue);
@@ -176,7 +185,7 @@ function furnish(desk: FakeDesk, how: string | null, portraits: readonly string[
 function script(
   name: string,
   reveal: Extract<Screen, { kind: 'reveal' }>,
-  pace: number,
+  { pace, made }: Played,
   logo: () => string,
 ): FakeHost {
   const attract = () => screens.attract;
@@ -196,7 +205,7 @@ function script(
       return screens.forgetting;
     },
     playPhone: () => {
-      void play(host, reveal, pace);
+      void play(host, reveal, { pace, made });
       return screens.invite;
     },
     newCode: () => screens.invite,
@@ -253,7 +262,13 @@ function comeSoFar(host: FakeHost, of: BackendView): void {
   }
 }
 
-async function play(host: FakeHost, reveal: Screen, pace: number): Promise<void> {
+/** How a visit is played: how fast, and when the avatar may be made at last. */
+interface Played {
+  readonly pace: number;
+  readonly made: Promise<void>;
+}
+
+async function play(host: FakeHost, reveal: Screen, { pace, made }: Played): Promise<void> {
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms * pace));
   const seen: SeenView[] = [];
   const saw = (progress: number | null, queue_position: number | null) => {
@@ -268,6 +283,7 @@ async function play(host: FakeHost, reveal: Screen, pace: number): Promise<void>
     host.show({ ...screens.making, progress, seen: saw(progress, null) });
     await pause(250);
   }
+  await made;
   for (let part = 0; part <= 10; part += 1) {
     const files = screens.saving.files.map((file) => {
       const bytes = Math.round((file.total * part) / 10);

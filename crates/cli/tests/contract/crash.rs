@@ -30,7 +30,8 @@ pub(crate) fn nothing_is_left(stand: &Stand) {
 fn killed_while_waiting_the_avatar_is_fetched_later() {
     let backend = Backend::redeeming(vec![Reply::unscanned()]);
     let stand = Stand::new();
-    let mut live = Live::start(stand.visit(&backend, &[]));
+    // So far apart that no redeem is under way when it dies.
+    let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
     live.until("status");
     assert_ne!(live.kill().exit, Some(0));
     backend.answer_from_now(Reply::Urls);

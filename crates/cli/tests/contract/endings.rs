@@ -6,6 +6,7 @@ use crate::support::reply::Reply;
 use serde_json::json;
 use test_port::Port;
 
+/// Visits once. A `--timeout` before which something must have been seen is long enough for a machine that stutters.
 fn visit(backend: &Backend, more: &[&str]) -> Ran {
     Live::start(Stand::new().visit(backend, more)).end()
 }
@@ -108,7 +109,7 @@ fn a_token_that_runs_out_is_4() {
 #[test]
 fn a_failed_avatar_is_5() {
     let backend = Backend::redeeming(vec![Reply::processing(20), Reply::failed()]);
-    let ran = visit(&backend, &["--timeout", "1s"]);
+    let ran = visit(&backend, &["--timeout", "5s"]);
     ran.ends(5, "avatar_failed", "making");
     assert_eq!(ran.lines().statuses(), ["processing", "failed"]);
     let backend = Backend::redeeming(vec![Reply::failed(), Reply::no_such_token()]);
@@ -120,7 +121,7 @@ fn a_backend_out_of_reach_is_6() {
     let stand = Stand::new();
     let nobody = Port::keep().expect("a port");
     let url = format!("http://{nobody}");
-    let ran = Live::start(stand.visit_at(&url, &["--timeout", "1s"])).end();
+    let ran = Live::start(stand.visit_at(&url, &["--timeout", "5s"])).end();
     let message = ran.ends(6, "backend_unreachable", "issuing");
     assert!(message.contains("refused"), "{message}");
     assert_eq!(ran.lines().of("retrying")[0]["code"], "backend_unreachable");
@@ -129,7 +130,7 @@ fn a_backend_out_of_reach_is_6() {
 #[test]
 fn a_backend_that_keeps_failing_is_6() {
     let failing = Reply::json(500, &json!({"code": 1, "error": "Internal server error"}));
-    let ran = visit(&generating(failing.clone()), &["--timeout", "1s"]);
+    let ran = visit(&generating(failing.clone()), &["--timeout", "5s"]);
     ran.ends(6, "backend_failing", "issuing");
     // With a token: when the profile's patience ends, and also when `--timeout` comes first.
     let backend = Backend::redeeming(vec![Reply::unscanned(), failing]);
@@ -138,7 +139,7 @@ fn a_backend_that_keeps_failing_is_6() {
     std::fs::write(&config, "[profiles.sandbox]\npatience = \"1s\"\n").expect("written");
     let ran = Live::start(stand.visit(&backend, &["--config", config.to_str().expect("UTF-8")])).end();
     ran.ends(6, "backend_failing", "inviting");
-    let ran = visit(&backend, &["--timeout", "1s"]);
+    let ran = visit(&backend, &["--timeout", "5s"]);
     assert_eq!(ran.exit, Some(6), "{}", ran.stdout);
 }
 
@@ -152,7 +153,7 @@ fn nobody_scanning_is_8() {
     let backend = Backend::redeeming(vec![Reply::unscanned()]);
     visit(&backend, &["--timeout", "700ms"]).ends(8, "timed_out", "inviting");
     let backend = Backend::redeeming(vec![Reply::processing(3)]);
-    visit(&backend, &["--timeout", "700ms"]).ends(8, "timed_out", "making");
+    visit(&backend, &["--timeout", "5s"]).ends(8, "timed_out", "making");
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn without_json_stdout_is_the_folder_alone() {
 fn each_scenario_ends_with_the_code_of_the_contract() {
     for (scenario, exit, more) in [
         ("existing-avatar", 0, &[][..]),
-        ("fails", 5, &["--timeout", "1500ms"]),
+        ("fails", 5, &["--timeout", "10s"]),
         ("never-scanned", 8, &["--timeout", "1s"]),
         ("token-expires", 4, &[]),
     ] {

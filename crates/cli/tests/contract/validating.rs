@@ -3,6 +3,7 @@
 use crate::support::program::{Live, Ran, Stand};
 use serde_json::Value;
 use std::path::PathBuf;
+use test_port::Port;
 
 /// A sandbox of its own, with the environment that opens it.
 struct Sandbox {
@@ -99,7 +100,8 @@ fn refused_credentials_a_backend_that_is_gone_and_wrong_words_have_their_exit_co
     right.environment[2].1 = "another password".to_owned();
     let ran = validate(&stand, &right, &["--json"]).exits(3);
     assert_eq!(lines(&ran).last().expect("a line")["exit"], 3);
-    let nowhere = Sandbox { url: "http://127.0.0.1:9".to_owned(), ..right };
+    let nobody = Port::keep().expect("a port");
+    let nowhere = Sandbox { url: format!("http://{nobody}"), ..right };
     validate(&stand, &nowhere, &[]).exits(6);
     let bare = stand.run(&["validate", "--api-url", &nowhere.url]).exits(3);
     assert!(bare.stderr.contains("COPRESENCE_API_KEY"), "{}", bare.stderr);

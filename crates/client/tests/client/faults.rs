@@ -155,7 +155,7 @@ async fn a_refused_connection_is_never_sent() {
 async fn a_handshake_that_never_ends_is_never_sent() {
     // The server waits for an empty line, which TLS never sends.
     let server = RawServer::start(vec![Act::Send(Vec::new())]).await;
-    let cause = without_handshake(server.port).await;
+    let cause = without_handshake(server.port, hasty()).await;
     assert_eq!(cause.kind, CauseKind::TimedOut, "{cause}");
 }
 
@@ -169,13 +169,14 @@ async fn a_server_that_speaks_no_tls_is_never_sent_to() {
         // Until the client goes: closing first would reset the connection under the answer.
         let _ = socket.read_to_end(&mut Vec::new()).await;
     });
-    let cause = without_handshake(port).await;
+    let cause = without_handshake(port, TimeOuts::default()).await;
     assert_eq!(cause.kind, CauseKind::Tls, "{cause}");
 }
 
-async fn without_handshake(port: u16) -> Cause {
+async fn without_handshake(port: u16, time_outs: TimeOuts) -> Cause {
     let base = Url::parse(&format!("https://127.0.0.1:{port}/")).expect("a URL");
-    let api = Api::new(Backend::vendor(base), with_session(), hasty(), Arc::new(NoRecorder)).expect("an API");
+    let api =
+        Api::new(Backend::vendor(base), with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
     match api.redeem(&token()).await {
         Err(CallError::NeverSent(cause)) => cause,
         other => panic!("{other:?}"),

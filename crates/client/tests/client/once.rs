@@ -79,19 +79,32 @@ async fn serve(mut socket: TcpStream, peer: Peer, seen: Arc<Seen>) {
     }
 }
 
+fn patient(url: &Url) -> Api {
+    with(url, TimeOuts::default())
+}
+
+/// For a peer from which no answer is to come: patience would only make the test wait.
 fn hasty(url: &Url) -> Api {
     let time_outs = TimeOuts {
-        connect: Duration::from_millis(500),
+        connect: Duration::from_secs(30),
         read: Duration::from_millis(300),
         total: Duration::from_secs(2),
     };
+    with(url, time_outs)
+}
+
+fn with(url: &Url, time_outs: TimeOuts) -> Api {
     Api::new(Backend::vendor(url.clone()), with_session(), time_outs, Arc::new(NoRecorder)).expect("an API")
 }
 
 /// Redeems once, holds the peer's count to the promise, and gives what came of it.
 async fn redeem_at(peer: Peer) -> Result<Answered, CallError> {
+    redeem_by(patient, peer).await
+}
+
+async fn redeem_by(api: fn(&Url) -> Api, peer: Peer) -> Result<Answered, CallError> {
     let (url, seen) = listen(peer.clone()).await;
-    let result = hasty(&url).redeem(&token()).await;
+    let result = api(&url).redeem(&token()).await;
     // Whatever would be sent behind the caller's back gets its chance.
     for _ in 0..20 {
         tokio::task::yield_now().await;
@@ -155,12 +168,12 @@ async fn interim_answers() {
         assert_eq!(redeem_at(Peer::Says(with_length(&whole, "{}"))).await.expect("an answer").status, 200);
         let error = redeem_at(Peer::Says(head.clone().into_bytes())).await.expect_err("and no more");
         assert!(matches!(error, CallError::Unanswered(_)), "{error}");
-        let error = redeem_at(Peer::Repeats(head.into_bytes())).await.expect_err("without end");
+        let error = redeem_by(hasty, Peer::Repeats(head.into_bytes())).await.expect_err("without end");
         assert!(matches!(error, CallError::Unanswered(_)), "{error}");
     }
     // Nobody asked for another protocol.
     let upgrade = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n".to_vec();
-    let result = redeem_at(Peer::SaysAndStays(upgrade)).await;
+    let result = redeem_by(hasty, Peer::SaysAndStays(upgrade)).await;
     assert!(!matches!(result, Ok(Answered { status: 200, .. }) | Err(CallError::NeverSent(_))), "{result:?}");
 }
 
@@ -194,7 +207,7 @@ async fn a_tls_peer_that_offers_http_2_alone_is_never_sent_to() {
         }
     });
     let url = format!("https://localhost:{port}/").parse().expect("a URL");
-    let error = hasty(&url).redeem(&token()).await.expect_err("no protocol in common");
+    let error = patient(&url).redeem(&token()).await.expect_err("no protocol in common");
     let CallError::NeverSent(cause) = &error else { panic!("{error}") };
     assert_eq!(cause.kind, CauseKind::Tls, "{cause}");
     assert_eq!(connections.load(Ordering::SeqCst), 1);

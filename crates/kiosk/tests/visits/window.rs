@@ -252,7 +252,8 @@ async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
     let mut house = House::new(move |_, ask| match ask.path.as_str() {
         REDEEM if healthy.load(Ordering::SeqCst) => ask.ready(&[("glb", "one")]),
         REDEEM => Reply::status(500),
-        path if path.starts_with("/files/") => Reply::file(&glb(500)),
+        // So large that it is not called starved when it comes after that patience.
+        path if path.starts_with("/files/") => Reply::file(&glb(5_000)),
         _ => Reply::default(),
     })
     .await;
