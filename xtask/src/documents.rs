@@ -2,14 +2,14 @@
 
 use crate::project::root;
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// Where reading begins.
 const FIRST: [&str; 2] = ["README.md", "docs/kiosk.md"];
 
-/// These documents and all that their links lead to, below the repository's root. What links to sources stays a link
-/// to nowhere in the package: whoever follows it has the repository.
+/// These documents and all that their links lead to, below the repository's root.
 pub(crate) fn packed() -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut unread: Vec<PathBuf> = FIRST.map(PathBuf::from).to_vec();
@@ -27,10 +27,38 @@ pub(crate) fn packed() -> BTreeSet<PathBuf> {
     found
 }
 
-/// No source, and no folder.
+/// The text of a Markdown document as it is packed: a link to what is not packed, a source or a folder, says in the text
+/// where that stands instead of leading nowhere.
+pub(crate) fn without_links_to_nowhere(from: &Path, text: &str, packed: &BTreeSet<PathBuf>) -> String {
+    let mut pieces = text.split("](");
+    let mut done = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let whole = piece.split_once(')');
+        let gone = whole.and_then(|(link, rest)| {
+            let at = resolved(from, links(&format!("]({link})")).next()?)?;
+            (!packed.contains(&at)).then_some((at, rest))
+        });
+        match (gone, done.rfind('[')) {
+            (Some((at, rest)), Some(open)) => {
+                done.remove(open);
+                // The words of some links are the path already.
+                if !done[open..].contains(&*at.to_string_lossy()) {
+                    write!(done, " (`{}` in the sources)", at.display()).unwrap_or_default();
+                }
+                done.push_str(rest);
+            }
+            _ => {
+                done.push_str("](");
+                done.push_str(piece);
+            }
+        }
+    }
+    done
+}
+
+/// No source, and no folder; what the sources hold for other programs to read is one.
 fn is_document(path: &Path) -> bool {
-    let sources = ["crates", "src-tauri", "tests", "ui", "xtask"];
-    root().join(path).is_file() && !sources.iter().any(|folder| path.starts_with(folder))
+    root().join(path).is_file() && path.extension().is_none_or(|extension| extension != "rs")
 }
 
 /// Where the links of a Markdown text lead to within the same site, without what they point to in a page.
@@ -83,6 +111,31 @@ mod tests {
                 assert!(there, "{} links to {link}", path.display());
             }
         }
+    }
+
+    #[test]
+    fn nothing_that_is_packed_links_to_what_is_not() {
+        let packed = packed();
+        for path in packed.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+            let text = fs::read_to_string(root().join(path)).expect("text");
+            for link in links(&without_links_to_nowhere(path, &text, &packed)) {
+                let target = resolved(path, link).expect("within the package");
+                assert!(packed.contains(&target), "{} links to {link}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_to_nowhere_says_where_it_would_lead() {
+        let packed = BTreeSet::from([PathBuf::from("docs/b.md")]);
+        let said = |text: &str| without_links_to_nowhere(Path::new("docs/a.md"), text, &packed);
+        let kept = "[b](b.md#part), ![b](b.md) and [c](https://c.test/x.rs) [d](#e)";
+        assert_eq!(said(kept), kept);
+        assert_eq!(
+            said("see [its page](../crates/a.rs), or"),
+            "see its page (`crates/a.rs` in the sources), or"
+        );
+        assert_eq!(said("[`crates/a.rs`](../crates/a.rs) [b](b.md)"), "`crates/a.rs` [b](b.md)");
     }
 
     #[test]

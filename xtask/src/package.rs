@@ -11,6 +11,7 @@ use std::process::Command;
 
 /// Where a file of the repository, or a built program, goes below the package's root, and with which mode.
 const FILES: &[(&str, &str, u32)] = &[
+    ("packaging/copyright", "usr/share/doc/copresence-kiosk/copyright", 0o644),
     ("packaging/copresence-kiosk.desktop", "usr/share/applications/copresence-kiosk.desktop", 0o644),
     ("packaging/copresence-kiosk.service", "usr/lib/systemd/user/copresence-kiosk.service", 0o644),
     ("icons/32x32.png", "usr/share/icons/hicolor/32x32/apps/copresence-kiosk.png", 0o644),
@@ -85,9 +86,17 @@ impl Made {
         for (from, to, mode) in FILES {
             put(&root().join(from), &tree.join(to), *mode)?;
         }
-        for document in documents::packed() {
-            put(&root().join(&document), &tree.join(DOCUMENTS).join(&document), 0o644)?;
+        let packed = documents::packed();
+        for document in &packed {
+            let to = tree.join(DOCUMENTS).join(document);
+            put(&root().join(document), &to, 0o644)?;
+            if to.extension().is_some_and(|extension| extension == "md") {
+                let text = fs::read_to_string(&to).map_err(|error| wrong(&to, &error))?;
+                fs::write(&to, documents::without_links_to_nowhere(document, &text, &packed))
+                    .map_err(|error| wrong(&to, &error))?;
+            }
         }
+        open_folders(&tree).map_err(|error| wrong(&tree, &error))?;
         Ok(Done::Ran)
     }
 
@@ -103,7 +112,9 @@ impl Made {
             return Ok(Done::Needless("dpkg-deb is not there; the archive holds the same files".to_owned()));
         }
         let debian = self.tree().join("DEBIAN");
-        fs::create_dir_all(&debian).map_err(|error| wrong(&debian, &error))?;
+        fs::create_dir_all(&debian)
+            .and_then(|()| open_folders(&debian))
+            .map_err(|error| wrong(&debian, &error))?;
         let control = debian.join("control");
         let size = size_of(&self.tree()).div_ceil(1024);
         fs::File::create(&control)
@@ -148,6 +159,22 @@ fn put(from: &Path, to: &Path, mode: u32) -> Result<(), Failure> {
     }
     #[cfg(not(unix))]
     let _ = mode;
+    Ok(())
+}
+
+/// Lets everybody into the folders, whatever the umask of whoever builds: they become folders of the system.
+fn open_folders(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    }
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_folders(&entry.path())?;
+        }
+    }
     Ok(())
 }
 
@@ -201,6 +228,20 @@ mod tests {
             let stop = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")).expect("a time");
             assert!(stop.parse::<u32>().expect("seconds") >= farewell + 5, "{stop}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn everybody_may_look_into_the_folders() {
+        use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+        let tree = std::env::temp_dir().join(format!("copresence-package-{}", std::process::id()));
+        let inner = tree.join("usr/bin");
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner).expect("made");
+        open_folders(&tree).expect("opened");
+        let modes = [&*tree, inner.parent().expect("usr"), &inner]
+            .map(|folder| folder.metadata().expect("there").permissions().mode() & 0o777);
+        fs::remove_dir_all(&tree).expect("removed");
+        assert_eq!(modes, [0o755; 3]);
     }
 
     #[test]
