@@ -157,6 +157,8 @@ export const W = {
     languageAbout: 'In which a new visitor is met. Visitors can switch.',
     system: 'The system’s',
     spoken: 'New visitors are met in that language.',
+    unwritten: (languages: string[]) =>
+      `Not offered, because this machine has no letters for it: ${languages.join(', ')}. Install a font (on Debian \`fonts-noto-cjk\`) and start the program again.`,
     idle: 'Idle after',
     idleAbout: 'Seconds without a touch before a face on the screen is asked about: 15 to 3,600.',
     idleUnfit: (written: string) => `“${written}” seconds cannot be used`,
