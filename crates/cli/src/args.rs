@@ -41,9 +41,9 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
-    /// The profile: which backend, by which way
-    #[arg(long, global = true, value_name = "NAME", default_value = kiosk::profile::SANDBOX)]
-    pub(crate) profile: String,
+    /// The profile: which backend, by which way [default: sandbox; `doctor`: the one chosen in the panel]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// The file of profiles (`copresence profile path` says the default)
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -68,6 +68,13 @@ pub(crate) struct Common {
     /// No colours and no moving lines
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
+}
+
+impl Common {
+    /// The profile's name.
+    pub(crate) fn profile(&self) -> &str {
+        self.profile.as_deref().unwrap_or(kiosk::profile::SANDBOX)
+    }
 }
 
 #[derive(Debug, Subcommand)]

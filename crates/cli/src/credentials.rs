@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::io::{BufRead, IsTerminal};
 
 pub(crate) fn run(common: &Common, command: &CredentialsCommand) -> Result<u8, Failure> {
-    let profile = ground::profiles(common)?.get(&common.profile)?;
+    let profile = ground::profiles(common)?.get(common.profile())?;
     let vault = Vault::os();
     match command {
         CredentialsCommand::Set { which } => set(&profile, &vault, which),

@@ -13,7 +13,7 @@ pub(crate) fn profiles(common: &Common) -> Result<Profiles, Failure> {
 
 /// The profile asked for, with what the command line says instead.
 pub(crate) fn profile(common: &Common) -> Result<Profile, Failure> {
-    let mut profile = profiles(common)?.get(&common.profile)?;
+    let mut profile = profiles(common)?.get(common.profile())?;
     if let Some(url) = &common.api_url {
         bare(url, "--api-url")?;
         profile.api_url = Some(url.clone());

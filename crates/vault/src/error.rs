@@ -110,8 +110,8 @@ impl VaultError {
             }
             Self::NoCollection => {
                 "Log in once with a password, which makes the keyring “Login”, or make one in “Passwords and \
-                 Keys” and set it as the default. Without a desktop: `printf %s PASSWORD | \
-                 gnome-keyring-daemon --unlock --components=secrets`."
+                 Keys” and set it as the default. Without a desktop: `pkill gnome-keyring; printf %s PASSWORD | \
+                 gnome-keyring-daemon --unlock --components=secrets` (one that runs already would stay in the way)."
             }
             Self::Locked => LOCKED,
             Self::TimedOut { .. } | Self::Stuck { .. } => {

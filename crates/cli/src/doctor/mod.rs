@@ -10,17 +10,21 @@ use kiosk::credentials::Vault;
 use kiosk::health::{self, bad, part};
 use kiosk::panel::SettingsFile;
 use kiosk::profile::Profile;
-use kiosk::setup::Target;
+use kiosk::setup::{Disk, Target};
 use kiosk::view::panel::{HealthStand, HealthView};
 use sandbox::{Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 
 pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
-    let profiles = health::profiles(common.config.as_deref(), &common.profile);
+    let disk = ground::disk(common);
+    let settings = disk.as_ref().ok().map(|disk| SettingsFile::open(disk.data.clone()));
+    let common = &as_the_window(common, settings.as_ref());
+    let profiles = health::profiles(common.config.as_deref(), common.profile());
     let usable = profiles.stand != HealthStand::Bad;
     let profile = if usable { Some(ground::profile(common)?) } else { None };
     let mut told = vec![profiles];
-    told.extend(on_disk(common, profile.as_ref()));
+    told.extend(settings.as_ref().map(health::settings));
+    told.push(on_disk(disk, common, profile.as_ref()));
     if let Some(profile) = profile {
         told.extend(secrets(profile.clone()).await);
         told.extend(network(&profile).await);
@@ -32,17 +36,23 @@ pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
     Ok(exit(&told))
 }
 
-fn on_disk(common: &Common, profile: Option<&Profile>) -> Vec<HealthView> {
-    let disk = match ground::disk(common) {
+/// What is not asked for otherwise is what the window would take: the profile that was chosen in the panel.
+fn as_the_window(common: &Common, settings: Option<&SettingsFile>) -> Common {
+    let chosen = || settings.and_then(|file| file.get().profile);
+    Common { profile: common.profile.clone().or_else(chosen), ..common.clone() }
+}
+
+fn on_disk(disk: Result<Disk, Failure>, common: &Common, profile: Option<&Profile>) -> HealthView {
+    let disk = match disk {
         Ok(disk) => disk,
         Err(failure) => {
             let remedy = "Make room, check the folder's access rights, or choose another one with --data-dir";
-            return vec![bad(part::DISK, failure.message(), remedy)];
+            return bad(part::DISK, failure.message(), remedy);
         }
     };
     let out = common.out.clone().or_else(|| profile?.out.clone()).unwrap_or_else(|| disk.default_out());
     let least = profile.map_or(0, |profile| profile.min_free_space);
-    vec![health::settings(&SettingsFile::open(disk.data.clone())), health::disk(&disk, &out, least)]
+    health::disk(&disk, &out, least)
 }
 
 /// The keychain may block on a person; not on the runtime's own threads.

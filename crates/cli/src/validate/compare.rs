@@ -65,7 +65,7 @@ async fn report(common: &Common, options: &Options, show: &Show, which: &str) ->
         return read(path);
     }
     // The other options of a backend would be those of both.
-    let common = Common { profile: which.to_owned(), api_url: None, link: None, ..common.clone() };
+    let common = Common { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
     let (report, _) = checked(&common, options, show).await?;
     if !show.is_json() {
         show.say(&format!("{which}: {}\n", report.summary()));

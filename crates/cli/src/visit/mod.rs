@@ -129,7 +129,7 @@ fn not_begun(show: &Show, common: &Common, failure: &Failure) {
     let problem = problem::problem(failure.code(), Some(failure.message()));
     let events = [
         LineEvent::Started {
-            profile: common.profile.clone(),
+            profile: common.profile().to_owned(),
             api_url: api_url.as_ref().map(ToString::to_string).unwrap_or_default(),
         },
         LineEvent::Ended {

@@ -79,6 +79,24 @@ fn a_backend_that_is_not_there_is_6_with_what_to_do() {
 }
 
 #[test]
+fn without_a_profile_it_looks_at_the_one_that_the_window_would_take() {
+    let place = Stand::new();
+    let config = place.root().join("p.toml");
+    let nobody = Port::keep().expect("a port");
+    let text =
+        format!("[profiles.booth]\napi_url = \"http://{nobody}\"\nlink = \"https://b.test/{{token}}\"\n");
+    std::fs::write(&config, text).expect("written");
+    let config = config.to_str().expect("UTF-8");
+    std::fs::create_dir_all(place.data()).expect("made");
+    std::fs::write(place.data().join("settings.toml"), "profile = \"booth\"\n").expect("written");
+    let chosen = parts(&place.run(&["doctor", "--json", "--config", config]).exits(3));
+    assert_eq!((stand(&chosen, "credentials"), stand(&chosen, "backend")), ("bad", "bad"));
+    assert!(chosen[0]["seen"].as_str().is_some_and(|seen| seen.contains("`booth`")), "{chosen:?}");
+    let other = ["doctor", "--json", "--config", config, "--profile", "sandbox"];
+    assert_eq!(stand(&parts(&place.run(&other).exits(0)), "backend"), "good");
+}
+
+#[test]
 fn a_broken_configuration_is_2_and_the_rest_is_told_all_the_same() {
     let place = Stand::new();
     let config = place.root().join("p.toml");
