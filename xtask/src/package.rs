@@ -141,9 +141,10 @@ impl Made {
              Suggests: cage, labwc\n\
              Section: utils\n\
              Priority: optional\n\
-             Description: a booth where visitors get their Copresence avatar\n \
-             A window for visitors, an operator's panel behind a PIN, and the command line copresence.\n \
-             It brings a simulated backend, so it can be tried without an account.\n"
+             Description: booth where visitors get their Copresence avatar\n \
+             A window for visitors, an operator's panel behind a PIN, and the command\n \
+             line copresence. It brings a simulated backend, so it can be tried without\n \
+             an account.\n"
         )
     }
 }
