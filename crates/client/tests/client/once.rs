@@ -86,7 +86,8 @@ fn patient(url: &Url) -> Api {
 /// For a peer from which no answer is to come: patience would only make the test wait.
 fn hasty(url: &Url) -> Api {
     let time_outs = TimeOuts {
-        connect: Duration::from_secs(2),
+        // Always under the total.
+        connect: Duration::from_secs(1),
         read: Duration::from_millis(300),
         total: Duration::from_secs(2),
     };
