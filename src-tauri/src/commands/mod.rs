@@ -177,11 +177,15 @@ fn needs_phone(screen: &Screen) -> bool {
 
 fn open_phone<R: Runtime>(app: &AppHandle<R>, link: url::Url) -> tauri::Result<()> {
     let origin = link.origin();
-    let window = WebviewWindowBuilder::new(app, PHONE, WebviewUrl::External(link))
+    let mut phone = WebviewWindowBuilder::new(app, PHONE, WebviewUrl::External(link))
         .title("Phone (sandbox)")
         .inner_size(PHONE_SIZE.0, PHONE_SIZE.1)
-        .on_navigation(move |to| to.origin() == origin)
-        .build()?;
+        .on_navigation(move |to| to.origin() == origin);
+    // Else a compositor hides it behind the full screen, or makes it as large as that.
+    if let Some(kiosk) = app.get_webview_window(WINDOW) {
+        phone = phone.parent(&kiosk)?;
+    }
+    let window = phone.build()?;
     if let Some(monitor) = window.current_monitor()? {
         // At the right edge, over the code that it has just "scanned": what the screen says stays readable.
         let screen: LogicalSize<f64> = monitor.size().to_logical(monitor.scale_factor());

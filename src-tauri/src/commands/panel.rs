@@ -99,7 +99,7 @@ fn screen<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [HealthView; 
         Some(wanted) => health::doubtful(
             health::part::DISPLAY,
             format_args!("the monitor `{wanted}` is not there: {seen}"),
-            "Plug it in and start again, or choose another one under Display",
+            "Plug it in, or choose another one under Display",
         ),
         None => health::good(health::part::DISPLAY, seen),
     };

@@ -3,14 +3,15 @@
 //! It is a guard against a stranger's fingers, not a lockdown: what keeps people from the system itself (its task
 //! switcher, its other terminals) is the system's own recipe, in `docs/kiosk.md`.
 
-use super::monitors;
+use super::monitors::{self, Spot};
 use crate::commands::WINDOW;
 use kiosk::panel::Panel;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tauri::{
     AppHandle, Manager, PhysicalPosition, PhysicalSize, Runtime, WebviewWindow, Window, WindowEvent,
 };
+use tokio::sync::Notify;
 
 /// How the window stands, and what it goes back to.
 #[derive(Debug, Default)]
@@ -37,8 +38,8 @@ struct Placement {
     whole: bool,
     /// Above all others.
     above: bool,
-    /// The monitor's name; none for the first.
-    monitor: Option<String>,
+    /// The monitor that it takes; none while there is none.
+    on: Option<Spot>,
 }
 
 impl Guard {
@@ -58,11 +59,30 @@ pub(crate) fn apply<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Res
     let Some(window) = app.get_webview_window(WINDOW) else { return Ok(()) };
     let guard = app.state::<Guard>();
     let mut stand = guard.lock();
-    let (kiosk_mode, monitor) = (panel.kiosk_mode().on, panel.display().monitor);
+    let kiosk_mode = panel.kiosk_mode().on;
     // Also where the window cannot be placed: it is closed by nobody then.
     guard.closed.store(kiosk_mode, Ordering::Relaxed);
     let whole = kiosk_mode || stand.full_screen;
-    stand.place(&window, Placement { whole, above: kiosk_mode, monitor })
+    let on = if whole { monitors::find(&window, panel.display().monitor.as_deref())? } else { None };
+    stand.place(&window, Placement { whole, above: kiosk_mode, on })
+}
+
+/// Puts the window back in its place from now on whenever monitors come, go, or change their size.
+pub(super) fn follow_monitors<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
+    let changed = Arc::new(Notify::new());
+    let tell = changed.clone();
+    monitors::on_change(window, move || tell.notify_one())?;
+    let app = window.app_handle().clone();
+    tauri::async_runtime::spawn(async move {
+        loop {
+            changed.notified().await;
+            let panel = app.state::<Panel>();
+            if let Err(error) = apply(&app, &panel) {
+                tracing::error!(%error, "the window is not on its monitor");
+            }
+        }
+    });
+    Ok(())
 }
 
 /// While guarded the window stays, whoever asks: Alt+F4, a window manager, a task bar. The panel's *Quit* and the
@@ -88,8 +108,8 @@ impl Stand {
         if is && !was {
             self.before = Some((window.outer_position()?, window.inner_size()?));
         }
-        if is && (!was || wanted.monitor != self.now.monitor) {
-            fill(window, wanted.monitor.as_deref())?;
+        if is && (!was || wanted.on != self.now.on) {
+            fill(window, wanted.on.as_ref(), self.now.on.as_ref())?;
         } else if was && !is {
             shrink(window, self.before.take())?;
         }
@@ -102,16 +122,29 @@ impl Stand {
 
 /// Takes the whole monitor. With no window manager nobody grants full screen: then the window takes the monitor's
 /// place and size by itself, which also holds its size where somebody does.
-fn fill<R: Runtime>(window: &WebviewWindow<R>, wanted: Option<&str>) -> tauri::Result<()> {
-    let found = monitors::find(window, wanted)?;
+fn fill<R: Runtime>(
+    window: &WebviewWindow<R>,
+    spot: Option<&Spot>,
+    before: Option<&Spot>,
+) -> tauri::Result<()> {
     window.set_decorations(false)?;
-    let Some(monitor) = found else { return window.set_fullscreen(true) };
-    let (position, size) = (*monitor.position(), *monitor.size());
+    let Some(Spot { name, position, size }) = spot else { return window.set_fullscreen(true) };
+    tracing::info!(monitor = name, width = size.width, height = size.height, "the window takes a monitor");
     window.set_max_size(None::<PhysicalSize<u32>>)?;
-    window.set_min_size(Some(size))?;
-    window.set_position(position)?;
-    window.set_size(size)?;
-    window.set_max_size(Some(size))?;
+    if monitors::are_given_by_the_compositor(window)? {
+        // Wayland's compositors always grant full screen, and follow the monitor's size themselves.
+        window.set_min_size(None::<PhysicalSize<u32>>)?;
+        if before.is_some_and(|before| before.name == *name) {
+            return Ok(());
+        }
+        // labwc leaves where it is what fills a monitor already.
+        window.set_fullscreen(false)?;
+    } else {
+        window.set_min_size(Some(*size))?;
+        window.set_position(*position)?;
+        window.set_size(*size)?;
+        window.set_max_size(Some(*size))?;
+    }
     window.set_fullscreen_on_monitor(PhysicalPosition::new(f64::from(position.x), f64::from(position.y)))
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::
     page::harden(&window, developing)?;
     app.state::<Heart>().watch(&window)?;
     app.state::<Guard>().begin(full_screen);
+    guard::follow_monitors(&window)?;
     Ok(())
 }
 

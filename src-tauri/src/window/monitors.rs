@@ -2,38 +2,93 @@
 
 use kiosk::view::panel::MonitorView;
 use std::collections::HashMap;
-use tauri::{AppHandle, Manager, Monitor, Runtime, WebviewWindow};
+use tauri::{AppHandle, Manager, Monitor, PhysicalPosition, PhysicalSize, Runtime, WebviewWindow};
+
+/// A monitor as a window takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spot {
+    pub(super) name: String,
+    pub(super) position: PhysicalPosition<i32>,
+    pub(super) size: PhysicalSize<u32>,
+}
 
 /// The monitors that there are now, each under a name of its own.
 pub(crate) fn monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<MonitorView> {
     let Some(window) = app.get_webview_window(crate::commands::WINDOW) else { return Vec::new() };
-    let Ok(monitors) = window.available_monitors() else { return Vec::new() };
-    let view = |(name, monitor): (String, &Monitor)| MonitorView {
-        name,
-        width: monitor.size().width,
-        height: monitor.size().height,
-    };
-    names(monitors.iter().map(|monitor| monitor.name().map(String::as_str)))
-        .into_iter()
-        .zip(&monitors)
-        .map(view)
-        .collect()
+    let view = |spot: Spot| MonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
+    spots(&window).unwrap_or_default().into_iter().map(view).collect()
 }
 
-/// The one of that name; without a name, or when it is not plugged in, the first.
+/// The one of that name; without a name, or while it is not plugged in, the first.
 pub(super) fn find<R: Runtime>(
     window: &WebviewWindow<R>,
     wanted: Option<&str>,
-) -> tauri::Result<Option<Monitor>> {
-    let monitors = window.available_monitors()?;
-    let names = names(monitors.iter().map(|monitor| monitor.name().map(String::as_str)));
+) -> tauri::Result<Option<Spot>> {
+    let spots = spots(window)?;
     if let Some(wanted) = wanted {
-        if let Some(at) = names.iter().position(|name| name == wanted) {
-            return Ok(monitors.into_iter().nth(at));
+        if let Some(spot) = spots.iter().find(|spot| spot.name == wanted) {
+            return Ok(Some(spot.clone()));
         }
-        tracing::warn!(wanted, there = ?names, "the chosen monitor is not there; the first one is used");
+        let there: Vec<&str> = spots.iter().map(|spot| spot.name.as_str()).collect();
+        tracing::warn!(wanted, ?there, "the chosen monitor is not there; the first one is used");
     }
-    Ok(window.primary_monitor()?.or_else(|| monitors.into_iter().next()))
+    let primary = window.primary_monitor()?.map(|monitor| *monitor.position());
+    let first = spots.iter().find(|spot| Some(spot.position) == primary).or(spots.first());
+    Ok(first.cloned())
+}
+
+/// From left to right, then downwards: the system's own order changes each time that one is plugged in.
+fn spots<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<Spot>> {
+    let mut monitors = window.available_monitors()?;
+    monitors.sort_by_key(|monitor| (monitor.position().x, monitor.position().y));
+    let names = names(monitors.iter().map(|monitor| monitor.name().map(String::as_str)));
+    let spot = |(name, monitor): (String, &Monitor)| Spot {
+        name,
+        position: *monitor.position(),
+        size: *monitor.size(),
+    };
+    Ok(names.into_iter().zip(&monitors).map(spot).collect())
+}
+
+/// Calls `tell` each time that monitors come, go, or change.
+#[cfg(target_os = "linux")]
+pub(super) fn on_change<R: Runtime>(
+    window: &WebviewWindow<R>,
+    tell: impl Fn() + Send + 'static,
+) -> tauri::Result<()> {
+    use gtk::prelude::WidgetExt;
+    window.with_webview(move |view| {
+        if let Some(screen) = view.inner().screen() {
+            let tell = std::rc::Rc::new(tell);
+            let size = tell.clone();
+            screen.connect_monitors_changed(move |_| tell());
+            screen.connect_size_changed(move |_| size());
+        }
+    })
+}
+
+/// Whether windows are told where they are and how large, as on Wayland, and do not say so themselves.
+#[cfg(target_os = "linux")]
+pub(super) fn are_given_by_the_compositor<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<bool> {
+    use gtk::gdk::prelude::DisplayExtManual;
+    use gtk::prelude::WidgetExt;
+    let (tell, told) = std::sync::mpsc::channel();
+    window.with_webview(move |view| _ = tell.send(view.inner().display().backend().is_wayland()))?;
+    Ok(told.recv().unwrap_or(false))
+}
+
+/// Elsewhere the system itself moves windows off a monitor that goes.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn on_change<R: Runtime>(
+    _: &WebviewWindow<R>,
+    _: impl Fn() + Send + 'static,
+) -> tauri::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn are_given_by_the_compositor<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool> {
+    Ok(false)
 }
 
 /// Two monitors of one make are told apart by a number, nameless ones too.
