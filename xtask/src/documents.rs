@@ -38,19 +38,16 @@ pub(crate) fn without_links_to_nowhere(from: &Path, text: &str, packed: &BTreeSe
             let at = resolved(from, links(&format!("]({link})")).next()?)?;
             (!packed.contains(&at)).then_some((at, rest))
         });
-        match (gone, done.rfind('[')) {
-            (Some((at, rest)), Some(open)) => {
-                done.remove(open);
-                // The words of some links are the path already.
-                if !done[open..].contains(&*at.to_string_lossy()) {
-                    write!(done, " (`{}` in the sources)", at.display()).unwrap_or_default();
-                }
-                done.push_str(rest);
+        if let (Some((at, rest)), Some(open)) = (gone, done.rfind('[')) {
+            done.remove(open);
+            // The words of some links are the path already.
+            if !done[open..].contains(&*at.to_string_lossy()) {
+                write!(done, " (`{}` in the sources)", at.display()).unwrap_or_default();
             }
-            _ => {
-                done.push_str("](");
-                done.push_str(piece);
-            }
+            done.push_str(rest);
+        } else {
+            done.push_str("](");
+            done.push_str(piece);
         }
     }
     done

@@ -46,9 +46,12 @@ pub(crate) fn run_all(options: &Options) -> Result<(), Failure> {
     plan.step("the archive", || made.archive());
     plan.step("the Debian package", || made.debian());
     plan.run()?;
-    println!("{}\n{}", made.file("deb").display(), made.file("tar.gz").display());
+    println!("{}", made.told());
     Ok(())
 }
+
+/// What is made of the tree, by the ends of their names.
+const MADE: [&str; 2] = ["deb", "tar.gz"];
 
 /// What is made, and where.
 struct Made {
@@ -75,10 +78,27 @@ impl Made {
         self.folder.join(format!("{}.{extension}", self.name))
     }
 
+    /// What there is now, and what to do with it on the booth's machine.
+    fn told(&self) -> String {
+        let files = MADE.map(|extension| self.file(extension)).into_iter().filter(|file| file.is_file());
+        let mut lines: Vec<String> = files.map(|file| file.display().to_string()).collect();
+        if self.file("deb").is_file() {
+            lines.push(format!(
+                "On the booth's machine: sudo apt-get install ./{}.deb, then docs/kiosk.md",
+                self.name
+            ));
+        }
+        lines.join("\n")
+    }
+
+    /// Lays out the tree anew; what an earlier run made of another one goes.
     fn lay_out(&self) -> Result<Done, Failure> {
         let tree = self.tree();
         if tree.exists() {
             fs::remove_dir_all(&tree).map_err(|error| wrong(&tree, &error))?;
+        }
+        for old in MADE.map(|extension| self.file(extension)).iter().filter(|file| file.exists()) {
+            fs::remove_file(old).map_err(|error| wrong(old, &error))?;
         }
         for program in PROGRAMS {
             put(&target().join("release").join(program), &tree.join("usr/bin").join(program), 0o755)?;
@@ -243,6 +263,20 @@ mod tests {
             .map(|folder| folder.metadata().expect("there").permissions().mode() & 0o777);
         fs::remove_dir_all(&tree).expect("removed");
         assert_eq!(modes, [0o755; 3]);
+    }
+
+    #[test]
+    fn only_what_was_made_is_told() {
+        let folder = std::env::temp_dir().join(format!("copresence-made-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("made");
+        let made = Made { folder: folder.clone(), ..Made::here() };
+        fs::write(made.file("tar.gz"), "").expect("written");
+        let without = made.told();
+        fs::write(made.file("deb"), "").expect("written");
+        let with = made.told();
+        fs::remove_dir_all(&folder).expect("removed");
+        assert!(without.ends_with(".tar.gz") && !without.contains(".deb"), "{without}");
+        assert!(with.contains(".tar.gz\nOn the booth's machine") && with.contains("install ./"), "{with}");
     }
 
     #[test]
