@@ -1,8 +1,8 @@
 //! The booth around the visits: what the operator sets, and what is forgotten.
 
-use super::backend::{Reply, glb};
+use super::backend::{Reply, glb, png};
 use super::house::{GENERATE, House, REDEEM, names};
-use super::window::{is_invite, kiosk, until};
+use super::window::{gate, is_invite, kiosk, take, until};
 use jiff::{SignedDuration, Timestamp};
 use kiosk::app::{Backing, Kiosk};
 use kiosk::problem::problem;
@@ -109,6 +109,67 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
     assert_eq!(kept(&house), (0, 0));
     assert!(kiosk.live().is_empty());
     kiosk.stop().await;
+}
+
+/// Nothing of any visit: no folder among the avatars, none of an incomplete one, no line in the history.
+fn assert_nothing_is_kept(house: &House) {
+    assert_eq!(kept(house), (0, 0));
+    assert_eq!(names(&house.disk.data.incomplete()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
+    let (_never_opened, closed) = gate();
+    let house = House::new(move |_, ask| match ask.path.as_str() {
+        REDEEM => ask.ready(&[("glb", "one"), ("png", "two"), ("png", "three")]),
+        "/files/one" => Reply::file(&glb(500)),
+        // One has begun, and one is not even answered.
+        "/files/two" => Reply::file(&png(3000)).dripping(),
+        "/files/three" => Reply::default().after(take(&closed)),
+        _ => Reply::default(),
+    })
+    .await;
+    let kiosk = kiosk(&house);
+    kiosk.start();
+    let one_is_whole = |screen: &Screen| matches!(screen, Screen::Saving { files, .. } if files.iter().any(|file| file.whole));
+    until(&kiosk, one_is_whole).await;
+    house.backend.until_asked("/files/three", 1).await;
+    assert_eq!(kept(&house), (1, 1), "what came lies in a folder in the making");
+    kiosk.forget();
+    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
+    until(&kiosk, done).await;
+    assert_nothing_is_kept(&house);
+    assert!(kiosk.live().is_empty());
+    // Nor does a later start find anything to go on with.
+    kiosk.again();
+    kiosk.finish_left_over();
+    kiosk.stop().await;
+    assert_nothing_is_kept(&house);
+    assert_eq!(house.backend.count("/files/two"), 1, "a one-time URL of somebody who is forgotten");
+}
+
+#[tokio::test]
+async fn an_avatar_that_comes_at_the_moment_of_being_forgotten_is_not_fetched() {
+    let (open, closed) = gate();
+    let house = House::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM, 1) => Reply::not_ready("processing"),
+        (REDEEM, _) => ask.ready(&[("glb", "one")]).after(take(&closed)),
+        _ => Reply::default(),
+    })
+    .await;
+    let kiosk = kiosk(&house);
+    kiosk.start();
+    until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
+    house.backend.until_asked(REDEEM, 2).await;
+    kiosk.forget();
+    open.send(()).expect("it waits");
+    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
+    until(&kiosk, done).await;
+    kiosk.again();
+    kiosk.finish_left_over();
+    kiosk.stop().await;
+    assert_nothing_is_kept(&house);
+    assert_eq!(house.backend.count("/files/one"), 0);
 }
 
 #[tokio::test]

@@ -43,15 +43,15 @@ fn exits(house: &House) -> Vec<Option<u8>> {
     history.into_iter().map(|visit| visit.ending.map(|ending| ending.exit)).collect()
 }
 
-type Gate = Arc<Mutex<Option<oneshot::Receiver<()>>>>;
+pub(crate) type Gate = Arc<Mutex<Option<oneshot::Receiver<()>>>>;
 
 /// A gate in front of one answer, and what opens it.
-fn gate() -> (oneshot::Sender<()>, Gate) {
+pub(crate) fn gate() -> (oneshot::Sender<()>, Gate) {
     let (open, moment) = oneshot::channel();
     (open, Arc::new(Mutex::new(Some(moment))))
 }
 
-fn take(gate: &Gate) -> oneshot::Receiver<()> {
+pub(crate) fn take(gate: &Gate) -> oneshot::Receiver<()> {
     gate.lock().expect("no panic").take().expect("asked once")
 }
 
