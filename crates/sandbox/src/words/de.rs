@@ -15,7 +15,7 @@ pub(super) static WORDS: Words = Words {
     choose_hint: "Gleich fertig",
     choose_headline: "Wer möchtest du sein?",
     pick: "Eigenes Bild verwenden",
-    skip: "Ohne Bild aufnehmen",
+    skip: "Einen ohne Bild machen",
     crop_headline: "Bist du das?",
     crop_hint: "Verschiebe und zoome, bis dein Gesicht das Oval füllt.",
     crop_area: "Dein Bild",

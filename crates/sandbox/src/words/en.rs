@@ -15,7 +15,7 @@ pub(super) static WORDS: Words = Words {
     choose_hint: "Ready in a moment",
     choose_headline: "Who do you want to be?",
     pick: "Use a picture I have",
-    skip: "Record without a picture",
+    skip: "Make one without a picture",
     crop_headline: "Is this you?",
     crop_hint: "Drag and pinch until your face fills the oval.",
     crop_area: "Your picture",

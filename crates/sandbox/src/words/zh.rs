@@ -15,7 +15,7 @@ pub(super) static WORDS: Words = Words {
     choose_hint: "马上就好",
     choose_headline: "你想成为谁？",
     pick: "使用已有的照片",
-    skip: "不用照片，直接录制",
+    skip: "不用照片，直接生成",
     crop_headline: "这是你吗？",
     crop_hint: "拖动并缩放，让脸填满椭圆。",
     crop_area: "你的照片",
