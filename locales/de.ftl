@@ -40,14 +40,12 @@ invite-step-2 = Nimm dein Gesicht auf oder wähl einen Avatar, den du schon hast
 invite-step-3 = Schau wieder hierher: Gleich wird er lebendig.
 invite-qr = Der Code zum Scannen mit dem Handy
 invite-no-camera = Keine Kamera? Öffne das auf dem Handy:
-invite-link-here = Oder im Browser auf diesem Computer:
 invite-time-left = Dieser Code gilt noch { $clock }
 invite-expired-title = Dieser Code ist abgelaufen.
 invite-expired-line = Nichts ist verloren. Ein neuer ist sofort da.
 invite-new-code = Neuer Code
 invite-play-phone = Handy simulieren
 invite-phones-cannot = Noch erreicht kein Handy diese Demo. Simulier es einfach hier auf dem Bildschirm.
-invite-phones-staff = Für das Personal: In den Einstellungen lassen sich Handys aus diesem Netz zulassen.
 invite-phones-can = Handys in diesem Netz erreichen die Demo unter { $address }.
 
 making-found-title = Da bist du!
@@ -62,6 +60,7 @@ making-processing-line = Jeder Zug deines Gesichts wird modelliert.
 making-processing-done = fertig
 making-failed-title = Diese Aufnahme hat nicht geklappt.
 making-failed-line = Das kommt vor. Scann den Code für eine neue Aufnahme: Schau ins Licht und halt still.
+making-failed-line-demo = Das kommt vor. Simulier das Handy noch einmal für eine neue Aufnahme.
 making-unknown-title = Dein Avatar ist unterwegs.
 making-unknown-line = Das Studio meldet: „{ $status }“.
 making-left = Noch etwa { $time }
@@ -76,7 +75,7 @@ saving-line = Er ist fertig. Seine Dateien kommen jetzt hierher.
 saving-all = Alle Dateien
 saving-so-far = { $amount } bisher
 saving-of-all = { $amount } von { $all }
-saving-whole = { $amount }, da
+saving-whole = { $amount } gespeichert
 saving-left-open = Die Restzeit wird ermittelt …
 saving-more =
     { $count ->
@@ -86,10 +85,13 @@ saving-more =
 saving-stalled = Die Verbindung ist gerade langsam. Es geht von selbst weiter.
 
 gate-title = Dein Avatar ist fertig.
-gate-line = Bist du da? Er bleibt verborgen, bis du ihn sehen willst.
+gate-line = Wenn es deiner ist, sieh ihn dir an. Bis dahin bleibt er verborgen.
 gate-show = Zeig ihn mir
+gate-not-mine = Nicht meiner
 
 reveal-title = Das bist du.
+reveal-title-portrait = Dein Porträt.
+reveal-title-card = Dein Avatar ist gespeichert.
 reveal-turn =
     { $device ->
         [gamepad] Dreh ihn mit dem rechten Stick.
@@ -98,17 +100,10 @@ reveal-turn =
        *[pointer] Zieh, um ihn zu drehen.
     }
 reveal-lighting = Das Licht geht an …
-reveal-flat = Dieser Bildschirm kann ihn nicht in 3D zeigen, darum hier das Porträt.
-reveal-card = Dein Avatar ist gespeichert. Dieser Bildschirm kann ihn nicht zeigen.
 reveal-canvas = Dein Avatar, der sich im Licht dreht
 reveal-portrait = Das Porträt deines Avatars
-reveal-saved =
-    { $count ->
-        [one] Eine Datei, { $amount }
-       *[other] { $count } Dateien, { $amount }
-    }
 reveal-me = Das bin ich
-reveal-again = Noch mal
+reveal-again = Neuer Avatar
 reveal-faces = Zieh eine Grimasse
 reveal-welcome-title = Schön, dich zu sehen.
 reveal-welcome-line = Dein Avatar ist gespeichert. Hier beginnt ein Spiel, mit dir darin.
@@ -122,6 +117,7 @@ face-frown = Böser Blick
 
 keep-for-ever = Dein Avatar bleibt auf dieser Konsole gespeichert.
 keep-while-here = Wird hier gelöscht, sobald du gehst.
+keep-until-finished = Wird hier gelöscht, sobald du fertig bist oder einen neuen machst.
 keep-hours =
     { $count ->
         [one] Wird hier nach einer Stunde gelöscht.
@@ -132,14 +128,14 @@ keep-days =
         [one] Wird hier nach einem Tag gelöscht.
        *[other] Wird hier nach { $count } Tagen gelöscht.
     }
-forget-me = Vergiss mich
-forget-title = Alles vergessen?
+forget-me = Meine Daten löschen
+forget-title = Deine Daten löschen?
 forget-ask = Die Dateien und der Verlauf dieses Besuchs werden von dieser Konsole gelöscht. Das lässt sich nicht rückgängig machen.
 forget-keep = Behalten
-forget-yes = Ja, vergiss mich
-forgetting-title = Wird vergessen …
+forget-yes = Ja, löschen
+forgetting-title = Wird gelöscht …
 forgetting-line = Die Dateien und der Verlauf dieses Besuchs werden gelöscht.
-forgotten-title = Vergessen.
+forgotten-title = Alles gelöscht.
 forgotten-line = Hier ist nichts mehr von dir.
 forget-failed-title = Nicht alles ließ sich löschen.
 forget-failed-line = Bitte sag dem Personal Bescheid: Es kann den Rest löschen.
@@ -149,18 +145,27 @@ ended-again = Zurück zum Start
 
 leave-back = Zurück
 leave-title = Jetzt gehen?
-leave-ask = Dein Avatar wird hier vielleicht nicht mehr gezeigt.
+leave-ask = Dein Avatar wird hier nicht mehr gezeigt.
+leave-ask-making = Dein Avatar wird trotzdem fertig, aber hier nicht mehr gezeigt.
+leave-ask-failed = Dieser Code gilt dann nicht mehr.
 leave-stay = Bleiben
 leave-leave = Gehen
+leave-delete = Gehen und löschen
 idle-title = Noch da?
 idle-line =
     { $seconds ->
         [one] In einer Sekunde wird der Bildschirm frei für die nächste Person.
        *[other] In { $seconds } Sekunden wird der Bildschirm frei für die nächste Person.
     }
+idle-line-unsaved =
+    { $seconds ->
+        [one] In einer Sekunde wird der Bildschirm frei und dein Avatar gelöscht.
+       *[other] In { $seconds } Sekunden wird der Bildschirm frei und dein Avatar gelöscht.
+    }
 idle-stay = Ich bin da
 idle-leave = Jetzt freigeben
 idle-spoken = Bist du noch da? Gleich wird dieser Bildschirm für die nächste Person frei.
+idle-spoken-unsaved = Bist du noch da? Gleich wird dieser Bildschirm frei und dein Avatar gelöscht.
 
 hint-choose = wählen
 hint-back = zurück
@@ -177,7 +182,7 @@ problem-credentials-missing = Diese Konsole ist noch nicht eingerichtet.
 problem-token-refused = Dieser Code hat nicht funktioniert.
     .do = Versuchen wir einen neuen.
 problem-token-expired = Dieser Code ist abgelaufen.
-    .do = Fang noch einmal an, dann kommt ein neuer.
+    .do = Ein neuer ist sofort da.
 problem-avatar-failed = Dein Avatar ist diesmal nicht gelungen.
     .do = Gleichmäßiges Licht im Gesicht hilft. Versuch es noch einmal.
 problem-backend-unreachable = Das Avatar-Studio ist gerade nicht erreichbar.
@@ -195,13 +200,13 @@ problem-protocol-broken = Das Avatar-Studio hat etwas geantwortet, das wir nicht
 problem-possibly-consumed = Die Verbindung riss im falschen Moment ab.
     .do = Fang bitte mit einem neuen Code noch einmal an.
 problem-timed-out = Die Zeit war um, bevor dein Avatar da war.
-    .do = Fang einfach noch einmal an, wann du magst.
+    .do = Mit einem neuen Code geht es von vorn los.
 problem-storage-failed = Diese Konsole kann gerade nichts speichern.
     .do = Bitte sag dem Personal Bescheid.
 problem-disk-full = Auf dieser Konsole ist kein Platz mehr.
     .do = Bitte sag dem Personal Bescheid.
 problem-token-abandoned = Dieser Code ist zu alt.
-    .do = Fang noch einmal an, dann kommt ein neuer.
+    .do = Ein neuer ist sofort da.
 problem-forget-incomplete = Es konnte nicht alles gelöscht werden.
     .do = Bitte sag dem Personal Bescheid.
 problem-interrupted = Bis bald!
@@ -209,6 +214,6 @@ problem-interrupted = Bis bald!
 problem-configuration = Diese Konsole ist noch nicht eingerichtet.
     .do = Bitte sag dem Personal Bescheid.
 problem-window-lost = Hier klemmt etwas.
-    .do = Bitte sag dem Personal Bescheid. Ein Neustart hilft.
+    .do = Versuch es noch einmal oder sag dem Personal Bescheid.
 problem-window-refused = Das hat nicht geklappt.
     .do = Versuch es bitte noch einmal.

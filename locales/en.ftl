@@ -3,7 +3,7 @@
 
 language-name = English
 languages = Language
-demo = Demo: a simulated backend
+demo = Demo: a simulated service
 
 ## Before anything is there
 
@@ -53,15 +53,13 @@ invite-step-2 = Record your face, or pick an avatar you have.
 invite-step-3 = Look up here and watch it come alive.
 invite-qr = The code to scan with your phone
 invite-no-camera = No camera? Open this on your phone:
-invite-link-here = Or in a browser on this computer:
 # $clock: minutes and seconds, as in 4:05
-invite-time-left = This code is good for { $clock }
+invite-time-left = This code works for another { $clock }
 invite-expired-title = This code has run out.
 invite-expired-line = Nothing is lost. A new one takes a second.
 invite-new-code = New code
-invite-play-phone = Play the phone
-invite-phones-cannot = No phone can reach this demo yet. Play the phone on this screen instead.
-invite-phones-staff = For the staff: the settings can let phones on this network in.
+invite-play-phone = Simulate the phone
+invite-phones-cannot = No phone can reach this demo yet. Simulate one on this screen instead.
 invite-phones-can = Phones on this network reach the demo at { $address }.
 
 ## The avatar is made
@@ -79,6 +77,7 @@ making-processing-line = Every part of your face is being sculpted.
 making-processing-done = done
 making-failed-title = That recording did not work out.
 making-failed-line = It happens. Scan the code to record once more: face the light and hold still.
+making-failed-line-demo = It happens. Simulate the phone once more to record again.
 making-unknown-title = Your avatar is on its way.
 # $status: a word of the service's own, not translated
 making-unknown-line = The studio says: “{ $status }”.
@@ -97,8 +96,8 @@ saving-line = Your avatar is ready. Its files are coming to this screen.
 saving-all = All files
 saving-so-far = { $amount } so far
 saving-of-all = { $amount } of { $all }
-saving-whole = { $amount }, here
-saving-left-open = Working out the time left …
+saving-whole = { $amount } saved
+saving-left-open = Working out the time left…
 saving-more =
     { $count ->
         [one] and one more file
@@ -109,12 +108,15 @@ saving-stalled = The connection is slow right now. It goes on by itself.
 ## Before a face that nobody may be waiting for
 
 gate-title = Your avatar is ready.
-gate-line = Are you here? It stays hidden until you ask for it.
+gate-line = If it is yours, have a look. It stays hidden until then.
 gate-show = Show me
+gate-not-mine = Not mine
 
 ## The avatar
 
 reveal-title = Here you are.
+reveal-title-portrait = Your portrait.
+reveal-title-card = Your avatar is saved.
 reveal-turn =
     { $device ->
         [gamepad] Turn it with the right stick.
@@ -122,18 +124,11 @@ reveal-turn =
         [touch] Swipe to turn it.
        *[pointer] Drag to turn it.
     }
-reveal-lighting = Lighting the stage …
-reveal-flat = This screen cannot show it in 3D, so here is the portrait.
-reveal-card = Your avatar is saved. This screen cannot show it.
+reveal-lighting = Lighting the stage…
 reveal-canvas = Your avatar, turning in the light
 reveal-portrait = The portrait of your avatar
-reveal-saved =
-    { $count ->
-        [one] One file, { $amount }
-       *[other] { $count } files, { $amount }
-    }
 reveal-me = This is me
-reveal-again = Again
+reveal-again = Make another
 reveal-faces = Make a face
 reveal-welcome-title = Nice to meet you.
 reveal-welcome-line = Your avatar is saved. This is where a game begins, with you in it.
@@ -150,6 +145,8 @@ face-frown = Scowl
 
 keep-for-ever = Your avatar stays saved on this console.
 keep-while-here = Deleted from this console when you leave.
+# At the avatar: its buttons say “Finish” and “Make another”
+keep-until-finished = Deleted from this console when you finish or make another.
 keep-hours =
     { $count ->
         [one] Deleted from this console after one hour.
@@ -165,7 +162,7 @@ forget-title = Forget you?
 forget-ask = The files and the history of this visit are deleted from this console. This cannot be undone.
 forget-keep = Keep it
 forget-yes = Yes, forget me
-forgetting-title = Forgetting you …
+forgetting-title = Forgetting you…
 forgetting-line = The files and the history of this visit are being deleted.
 forgotten-title = Forgotten.
 forgotten-line = Nothing of you is left here.
@@ -181,9 +178,14 @@ ended-again = Back to the start
 
 leave-back = Back
 leave-title = Leave now?
-leave-ask = Your avatar may not be shown here again.
+leave-ask = Your avatar will not be shown here again.
+# While it is made or fetched; how long it is kept follows
+leave-ask-making = Your avatar will still be finished, but not shown here again.
+# The recording failed, and its code is still out
+leave-ask-failed = This code will stop working.
 leave-stay = Stay
 leave-leave = Leave
+leave-delete = Leave and delete
 idle-title = Still there?
 # $seconds: seconds left, a number
 idle-line =
@@ -191,9 +193,16 @@ idle-line =
         [one] This screen clears in one second, for whoever comes next.
        *[other] This screen clears in { $seconds } seconds, for whoever comes next.
     }
+# Where the files go with the visitor
+idle-line-unsaved =
+    { $seconds ->
+        [one] This screen clears in one second, and your avatar is deleted.
+       *[other] This screen clears in { $seconds } seconds, and your avatar is deleted.
+    }
 idle-stay = I am here
 idle-leave = Clear it now
 idle-spoken = Are you still there? This screen is about to be cleared for the next person.
+idle-spoken-unsaved = Are you still there? This screen is about to be cleared, and your avatar deleted.
 
 ## Hints beside the glyphs of keys and buttons
 
@@ -213,8 +222,8 @@ problem-credentials-missing = This console is not set up yet.
     .do = Please tell the staff.
 problem-token-refused = This code did not work.
     .do = Let’s try a new one.
-problem-token-expired = This code ran out of time.
-    .do = Start again for a new one.
+problem-token-expired = This code has run out.
+    .do = A new one takes a second.
 problem-avatar-failed = Your avatar did not work out this time.
     .do = Even light on your face helps. Try once more.
 problem-backend-unreachable = We cannot reach the avatar studio right now.
@@ -232,20 +241,20 @@ problem-protocol-broken = The avatar studio gave an answer we do not understand.
 problem-possibly-consumed = The connection dropped at the wrong moment.
     .do = Please start again with a new code.
 problem-timed-out = Time ran out before your avatar came.
-    .do = Start again whenever you like.
+    .do = A new code starts it over.
 problem-storage-failed = This console cannot save anything right now.
     .do = Please tell the staff.
 problem-disk-full = This console has no room left.
     .do = Please tell the staff.
 problem-token-abandoned = This code is too old.
-    .do = Start again for a new one.
+    .do = A new one takes a second.
 problem-forget-incomplete = Not everything could be removed.
     .do = Please tell the staff.
 problem-interrupted = See you!
     .do = Start again whenever you like.
 problem-configuration = This console is not set up yet.
     .do = Please tell the staff.
-problem-window-lost = This screen needs a hand.
-    .do = Please tell the staff. A restart brings it back.
+problem-window-lost = Something is stuck.
+    .do = Try again, or tell the staff.
 problem-window-refused = That did not work.
     .do = Please try once more.

@@ -40,14 +40,12 @@ invite-step-2 = Graba tu cara o elige un avatar que ya tengas.
 invite-step-3 = Vuelve a mirar aquí y verás cómo cobra vida.
 invite-qr = El código para escanear con tu móvil
 invite-no-camera = ¿Sin cámara? Abre esto en tu móvil:
-invite-link-here = O en un navegador de este ordenador:
-invite-time-left = Este código vale { $clock } más
+invite-time-left = El código caduca en { $clock }
 invite-expired-title = Este código ha caducado.
 invite-expired-line = No se ha perdido nada. Otro nuevo llega en un segundo.
 invite-new-code = Otro código
 invite-play-phone = Simular el móvil
 invite-phones-cannot = Ningún móvil puede llegar aún a esta demo. Simúlalo en esta pantalla.
-invite-phones-staff = Para el personal: en los ajustes se puede dar acceso a los móviles de esta red.
 invite-phones-can = Los móviles de esta red llegan a la demo en { $address }.
 
 making-found-title = ¡Te encontramos!
@@ -55,13 +53,14 @@ making-found-line = Tu móvil está conectado. Mira aquí.
 making-found = Conectado
 making-queue-title = Estás en la cola.
 making-queue-line = Tu grabación ha llegado. Quédate aquí, por favor.
-making-queue-next = Te toca enseguida.
+making-queue-next = Tu turno es el próximo.
 making-queue-place = Puesto { $place } en la cola
 making-processing-title = Tu avatar toma forma.
 making-processing-line = Estamos esculpiendo cada rasgo de tu cara.
 making-processing-done = hecho
 making-failed-title = Esa grabación no ha salido bien.
 making-failed-line = A veces pasa. Escanea el código para grabar otra vez, de cara a la luz y sin moverte.
+making-failed-line-demo = A veces pasa. Simula el móvil una vez más para grabar otra vez.
 making-unknown-title = Tu avatar está en camino.
 making-unknown-line = El estudio dice: «{ $status }».
 making-left = Tiempo restante: { $time } aprox.
@@ -76,7 +75,7 @@ saving-line = Está listo. Sus archivos llegan a esta pantalla.
 saving-all = Todos los archivos
 saving-so-far = { $amount } hasta ahora
 saving-of-all = { $amount } de { $all }
-saving-whole = { $amount }, aquí
+saving-whole = { $amount } guardados
 saving-left-open = Calculando el tiempo restante…
 saving-more =
     { $count ->
@@ -87,10 +86,13 @@ saving-more =
 saving-stalled = La conexión va lenta ahora mismo. La descarga continúa automáticamente.
 
 gate-title = Tu avatar está listo.
-gate-line = ¿Estás aquí? Permanece oculto hasta que pidas verlo.
+gate-line = Si es tuyo, échale un vistazo. Hasta entonces sigue oculto.
 gate-show = Quiero verlo
+gate-not-mine = No es mío
 
 reveal-title = Aquí estás.
+reveal-title-portrait = Tu retrato.
+reveal-title-card = Tu avatar está guardado.
 reveal-turn =
     { $device ->
         [gamepad] Gíralo con el stick derecho.
@@ -99,19 +101,11 @@ reveal-turn =
        *[pointer] Arrastra para girarlo.
     }
 reveal-lighting = Encendemos las luces…
-reveal-flat = Esta pantalla no puede mostrarlo en 3D, así que aquí tienes el retrato.
-reveal-card = Tu avatar está guardado. Esta pantalla no puede mostrarlo.
 reveal-canvas = Tu avatar, girando bajo la luz
 reveal-portrait = El retrato de tu avatar
-reveal-saved =
-    { $count ->
-        [one] Un archivo, { $amount }
-        [many] { $count } de archivos, { $amount }
-       *[other] { $count } archivos, { $amount }
-    }
 reveal-me = Soy yo
-reveal-again = Otra vez
-reveal-faces = Pon una cara
+reveal-again = Hacer otro
+reveal-faces = Haz una mueca
 reveal-welcome-title = Encantados de conocerte.
 reveal-welcome-line = Tu avatar está guardado. Aquí empieza un juego, contigo dentro.
 reveal-welcome-line-unsaved = Aquí empieza un juego, contigo dentro.
@@ -124,6 +118,7 @@ face-frown = Enfado
 
 keep-for-ever = Tu avatar se queda guardado en esta consola.
 keep-while-here = Se borrará de esta consola cuando te vayas.
+keep-until-finished = Se borrará de esta consola cuando termines o hagas otro.
 keep-hours =
     { $count ->
         [one] Se borrará de esta consola al cabo de una hora.
@@ -134,12 +129,12 @@ keep-days =
         [one] Se borrará de esta consola al cabo de un día.
        *[other] Se borrará de esta consola al cabo de { $count } días.
     }
-forget-me = Olvídame
-forget-title = ¿Te olvidamos?
+forget-me = Borrar mis datos
+forget-title = ¿Borramos tus datos?
 forget-ask = Los archivos y el historial de esta visita se borran de esta consola. No se puede deshacer.
 forget-keep = Conservarlo
-forget-yes = Sí, olvídame
-forgetting-title = Olvidándote…
+forget-yes = Sí, borrarlos
+forgetting-title = Borrando tus datos…
 forgetting-line = Se están borrando los archivos y el historial de esta visita.
 forgotten-title = Todo borrado.
 forgotten-line = Aquí ya no queda nada de ti.
@@ -151,9 +146,12 @@ ended-again = Volver al inicio
 
 leave-back = Atrás
 leave-title = ¿Salir ya?
-leave-ask = Puede que tu avatar no vuelva a verse aquí.
+leave-ask = Tu avatar no volverá a verse aquí.
+leave-ask-making = Tu avatar se terminará igualmente, pero no volverá a verse aquí.
+leave-ask-failed = Este código dejará de valer.
 leave-stay = Quedarme
 leave-leave = Salir
+leave-delete = Salir y borrar
 idle-title = ¿Sigues ahí?
 idle-line =
     { $seconds ->
@@ -161,9 +159,16 @@ idle-line =
         [many] Esta pantalla se borra en { $seconds } de segundos para quien venga después.
        *[other] Esta pantalla se borra en { $seconds } segundos para quien venga después.
     }
+idle-line-unsaved =
+    { $seconds ->
+        [one] En un segundo se borran esta pantalla y tu avatar.
+        [many] En { $seconds } de segundos se borran esta pantalla y tu avatar.
+       *[other] En { $seconds } segundos se borran esta pantalla y tu avatar.
+    }
 idle-stay = Aquí estoy
 idle-leave = Borrar ya
 idle-spoken = ¿Sigues ahí? Esta pantalla está a punto de borrarse para la próxima persona.
+idle-spoken-unsaved = ¿Sigues ahí? Esta pantalla y tu avatar están a punto de borrarse.
 
 hint-choose = elegir
 hint-back = atrás
@@ -180,7 +185,7 @@ problem-credentials-missing = Esta consola aún no está lista.
 problem-token-refused = Este código no ha funcionado.
     .do = Probemos con otro.
 problem-token-expired = Este código ha caducado.
-    .do = Empieza otra vez para tener uno nuevo.
+    .do = Otro nuevo llega en un segundo.
 problem-avatar-failed = Esta vez tu avatar no ha salido bien.
     .do = Ayuda tener luz uniforme en la cara. Inténtalo otra vez.
 problem-backend-unreachable = Ahora mismo no llegamos al estudio de avatares.
@@ -198,20 +203,20 @@ problem-protocol-broken = El estudio de avatares ha contestado algo que no enten
 problem-possibly-consumed = La conexión se cortó en mal momento.
     .do = Empieza otra vez con otro código, por favor.
 problem-timed-out = Se acabó el tiempo antes de que llegara tu avatar.
-    .do = Empieza otra vez cuando quieras.
+    .do = Con otro código se empieza de nuevo.
 problem-storage-failed = Esta consola no puede guardar nada ahora mismo.
     .do = Avisa al personal, por favor.
 problem-disk-full = A esta consola no le queda espacio.
     .do = Avisa al personal, por favor.
 problem-token-abandoned = Este código es demasiado antiguo.
-    .do = Empieza otra vez para tener uno nuevo.
+    .do = Otro nuevo llega en un segundo.
 problem-forget-incomplete = No se ha podido borrar todo.
     .do = Avisa al personal, por favor.
 problem-interrupted = ¡Hasta pronto!
     .do = Empieza otra vez cuando quieras.
 problem-configuration = Esta consola aún no está lista.
     .do = Avisa al personal, por favor.
-problem-window-lost = Esta pantalla necesita ayuda.
-    .do = Avisa al personal, por favor. Se arregla reiniciando.
+problem-window-lost = Algo se ha atascado.
+    .do = Inténtalo otra vez o avisa al personal.
 problem-window-refused = No ha funcionado.
     .do = Inténtalo otra vez, por favor.

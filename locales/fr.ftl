@@ -24,7 +24,7 @@ closed-staff =
         [gamepad] Pour l’équipe : maintenez Start et Select pour ouvrir les réglages.
         [keyboard] Pour l’équipe : F10 ouvre les réglages.
         [touch] Pour l’équipe : touchez cinq fois le coin supérieur gauche pour ouvrir les réglages.
-       *[pointer] Pour l’équipe : F10, ou cinq touchers dans le coin supérieur gauche, ouvre les réglages.
+       *[pointer] Pour l’équipe : F10, ou cinq appuis dans le coin supérieur gauche, ouvre les réglages.
     }
 
 consent-title = Avant de commencer.
@@ -40,14 +40,12 @@ invite-step-2 = Filmez votre visage ou choisissez un avatar que vous avez déjà
 invite-step-3 = Revenez à cet écran : il va prendre vie.
 invite-qr = Le code à scanner avec votre téléphone
 invite-no-camera = Pas d’appareil photo ? Ouvrez ceci sur votre téléphone :
-invite-link-here = Ou dans un navigateur sur cet ordinateur :
-invite-time-left = Ce code est valable encore { $clock }
+invite-time-left = Ce code est encore valable { $clock }
 invite-expired-title = Ce code a expiré.
-invite-expired-line = Rien n’est perdu. Un nouveau arrive en une seconde.
+invite-expired-line = Rien n’est perdu. Un nouveau code arrive.
 invite-new-code = Nouveau code
 invite-play-phone = Simuler le téléphone
 invite-phones-cannot = Aucun téléphone ne peut encore joindre cette démo. Simulez-le sur cet écran.
-invite-phones-staff = Pour l’équipe : les réglages permettent d’admettre les téléphones de ce réseau.
 invite-phones-can = Les téléphones de ce réseau atteignent la démo à l’adresse { $address }.
 
 making-found-title = Vous voilà !
@@ -55,13 +53,14 @@ making-found-line = Votre téléphone est connecté. Regardez ici.
 making-found = Connecté
 making-queue-title = Vous êtes dans la file.
 making-queue-line = Votre vidéo est arrivée. Restez ici, s’il vous plaît.
-making-queue-next = C’est bientôt à vous.
+making-queue-next = Vous êtes juste après.
 making-queue-place = Numéro { $place } dans la file
 making-processing-title = Votre avatar prend forme.
 making-processing-line = Chaque trait de votre visage est sculpté.
 making-processing-done = terminé
 making-failed-title = Cette vidéo n’a pas suffi.
 making-failed-line = Cela arrive. Scannez le code pour refaire la vidéo, face à la lumière et sans bouger.
+making-failed-line-demo = Cela arrive. Simulez encore une fois le téléphone pour refaire la vidéo.
 making-unknown-title = Votre avatar est en route.
 making-unknown-line = Le studio dit : « { $status } ».
 making-left = Encore { $time } environ
@@ -76,7 +75,7 @@ saving-line = Il est prêt : ses fichiers arrivent sur cet écran.
 saving-all = Tous les fichiers
 saving-so-far = { $amount } jusqu’ici
 saving-of-all = { $amount } sur { $all }
-saving-whole = { $amount }, reçu
+saving-whole = { $amount } enregistrés
 saving-left-open = Calcul du temps restant…
 saving-more =
     { $count ->
@@ -87,10 +86,13 @@ saving-more =
 saving-stalled = La connexion est lente en ce moment. Le transfert continue tout seul.
 
 gate-title = Votre avatar est prêt.
-gate-line = Êtes-vous là ? Il reste caché jusqu’à ce que vous demandiez à le voir.
+gate-line = S’il est à vous, regardez-le. D’ici là, il reste caché.
 gate-show = Montrez-le-moi
+gate-not-mine = Pas le mien
 
 reveal-title = C’est vous.
+reveal-title-portrait = Votre portrait.
+reveal-title-card = Votre avatar est enregistré.
 reveal-turn =
     { $device ->
         [gamepad] Tournez-le avec le stick droit.
@@ -99,18 +101,10 @@ reveal-turn =
        *[pointer] Faites glisser pour le tourner.
     }
 reveal-lighting = La lumière s’allume…
-reveal-flat = Cet écran ne peut pas l’afficher en 3D, alors voici le portrait.
-reveal-card = Votre avatar est enregistré. Cet écran ne peut pas l’afficher.
 reveal-canvas = Votre avatar, qui tourne dans la lumière
 reveal-portrait = Le portrait de votre avatar
-reveal-saved =
-    { $count ->
-        [one] Un fichier, { $amount }
-        [many] { $count } de fichiers, { $amount }
-       *[other] { $count } fichiers, { $amount }
-    }
 reveal-me = C’est moi
-reveal-again = Recommencer
+reveal-again = En faire un autre
 reveal-faces = Faites une grimace
 reveal-welcome-title = Enchantés.
 reveal-welcome-line = Votre avatar est enregistré. C’est ici qu’un jeu commence, avec vous dedans.
@@ -124,6 +118,7 @@ face-frown = Air fâché
 
 keep-for-ever = Votre avatar reste enregistré sur cette console.
 keep-while-here = Effacé de cette console à votre départ.
+keep-until-finished = Effacé de cette console dès que vous terminez ou en faites un autre.
 keep-hours =
     { $count ->
         [one] Effacé de cette console au bout d’une heure.
@@ -134,14 +129,14 @@ keep-days =
         [one] Effacé de cette console au bout d’un jour.
        *[other] Effacé de cette console au bout de { $count } jours.
     }
-forget-me = Oubliez-moi
-forget-title = Tout oublier ?
+forget-me = Effacer mes données
+forget-title = Effacer vos données ?
 forget-ask = Les fichiers et l’historique de cette visite seront effacés de cette console. C’est irréversible.
 forget-keep = Garder
-forget-yes = Oui, oubliez-moi
+forget-yes = Oui, effacer
 forgetting-title = Effacement…
 forgetting-line = Les fichiers et l’historique de cette visite sont en train d’être effacés.
-forgotten-title = C’est oublié.
+forgotten-title = Tout est effacé.
 forgotten-line = Il ne reste plus rien de vous ici.
 forget-failed-title = Tout n’a pas pu être effacé.
 forget-failed-line = Prévenez l’équipe, s’il vous plaît : elle peut effacer le reste.
@@ -151,9 +146,12 @@ ended-again = Revenir au début
 
 leave-back = Retour
 leave-title = Partir maintenant ?
-leave-ask = Votre avatar ne sera peut-être plus montré ici.
+leave-ask = Votre avatar ne sera plus montré ici.
+leave-ask-making = Votre avatar sera quand même terminé, mais ne sera plus montré ici.
+leave-ask-failed = Ce code ne sera plus valable.
 leave-stay = Rester
 leave-leave = Partir
+leave-delete = Partir et effacer
 idle-title = Toujours là ?
 idle-line =
     { $seconds ->
@@ -161,9 +159,16 @@ idle-line =
         [many] Cet écran s’efface dans { $seconds } de secondes, pour la personne suivante.
        *[other] Cet écran s’efface dans { $seconds } secondes, pour la personne suivante.
     }
+idle-line-unsaved =
+    { $seconds ->
+        [one] Cet écran s’efface dans { $seconds } seconde, et votre avatar avec lui.
+        [many] Cet écran s’efface dans { $seconds } de secondes, et votre avatar avec lui.
+       *[other] Cet écran s’efface dans { $seconds } secondes, et votre avatar avec lui.
+    }
 idle-stay = Je suis là
-idle-leave = Effacer
+idle-leave = Libérer l’écran
 idle-spoken = Vous êtes toujours là ? Cet écran va être effacé pour la personne suivante.
+idle-spoken-unsaved = Vous êtes toujours là ? Cet écran va être effacé, et votre avatar avec lui.
 
 hint-choose = choisir
 hint-back = retour
@@ -180,7 +185,7 @@ problem-credentials-missing = Cette console n’est pas encore prête.
 problem-token-refused = Ce code n’a pas marché.
     .do = Essayons-en un autre.
 problem-token-expired = Ce code a expiré.
-    .do = Recommencez pour en avoir un nouveau.
+    .do = Un nouveau code arrive tout de suite.
 problem-avatar-failed = Votre avatar n’a pas pu être créé cette fois.
     .do = Une lumière douce sur le visage aide. Réessayez.
 problem-backend-unreachable = Le studio d’avatars ne répond pas en ce moment.
@@ -198,20 +203,20 @@ problem-protocol-broken = Le studio d’avatars a répondu quelque chose que nou
 problem-possibly-consumed = La connexion s’est coupée au mauvais moment.
     .do = Recommencez avec un nouveau code, s’il vous plaît.
 problem-timed-out = Le temps s’est écoulé avant l’arrivée de votre avatar.
-    .do = Recommencez quand vous voulez.
+    .do = Un nouveau code permet de recommencer.
 problem-storage-failed = Cette console ne peut rien enregistrer en ce moment.
     .do = Prévenez l’équipe, s’il vous plaît.
 problem-disk-full = Cette console n’a plus de place.
     .do = Prévenez l’équipe, s’il vous plaît.
 problem-token-abandoned = Ce code est trop ancien.
-    .do = Recommencez pour en avoir un nouveau.
+    .do = Un nouveau code arrive tout de suite.
 problem-forget-incomplete = Tout n’a pas pu être effacé.
     .do = Prévenez l’équipe, s’il vous plaît.
 problem-interrupted = À bientôt !
     .do = Recommencez quand vous voulez.
 problem-configuration = Cette console n’est pas encore prête.
     .do = Prévenez l’équipe, s’il vous plaît.
-problem-window-lost = Cet écran a besoin d’aide.
-    .do = Prévenez l’équipe, s’il vous plaît. Un redémarrage suffit.
+problem-window-lost = Quelque chose est bloqué.
+    .do = Réessayez ou prévenez l’équipe.
 problem-window-refused = Cela n’a pas marché.
     .do = Réessayez, s’il vous plaît.

@@ -10,6 +10,7 @@ const { open } = browserForTests();
 const SCREENS: readonly ScreenName[] = [
   'attract',
   'invite-trouble',
+  'invite-real',
   'making',
   'saving-open',
   'consent-dense',

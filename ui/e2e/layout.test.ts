@@ -33,9 +33,14 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await show(page, 'saving-open');
     await press(page, 'back');
     expect(await walk(page, ['saving-open'], true)).toEqual([]);
-    await show(page, 'reveal-card');
+    await show(page, 'reveal-portrait');
     await press(page, 'this-is-me');
-    expect(await walk(page, ['reveal-card'], true)).toEqual([]);
+    expect(await walk(page, ['reveal-portrait'], true)).toEqual([]);
+    // The code that is the staff’s alone.
+    await show(page, 'invite');
+    await press(page, 'detail');
+    expect(await walk(page, ['invite'], true)).toEqual([]);
+    await press(page, 'operator-detail-close');
     await show(page, 'invite');
     await press(page, 'language');
     await page.getByTestId('languages').waitFor();

@@ -49,6 +49,13 @@ const OVER = {
       await appears(page, 'operator-detail');
     },
   },
+  'invite-detail': {
+    on: 'invite',
+    by: async (page) => {
+      await page.keyboard.press('F9');
+      await appears(page, 'detail-qr');
+    },
+  },
   'ended-detail': {
     on: 'ended',
     by: async (page) => {

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import App from './App.svelte';
 import { at, focused, show } from './app-test';
 import { FakeHost } from './host/fake';
-import { offline, type ScreenName, screens } from './host/fixtures';
+import { backend, offline, realBackend, type ScreenName, screens } from './host/fixtures';
 import { say } from './language/language.svelte';
 
 describe('every screen', () => {
@@ -15,7 +15,7 @@ describe('every screen', () => {
     ['preparing', 'back'],
     ['preparing-trouble', 'back'],
     ['invite', 'play-phone'],
-    ['invite-real', 'new-code'],
+    ['invite-real', 'code'],
     ['invite-expired', 'new-code'],
     ['invite-trouble', 'play-phone'],
     ['making-next', 'back'],
@@ -23,18 +23,20 @@ describe('every screen', () => {
     ['making-queue', 'back'],
     ['making', 'back'],
     ['making-open', 'back'],
-    ['making-failed', 'new-code'],
+    ['making-failed', 'code'],
     ['making-failed-sandbox', 'play-phone'],
     ['making-unknown', 'back'],
     ['saving', 'back'],
     ['saving-open', 'back'],
-    ['reveal-card', 'this-is-me'],
+    ['reveal-card', 'again'],
     ['forgotten', 'again'],
     ['forget-failed', 'again'],
-    ['ended', 'again'],
-    ['ended-kept', 'again'],
+    ['ended', 'once-more'],
+    ['ended-kept', 'once-more'],
   ])('%s has words, and the focus on %s', async (name, primary) => {
-    await show(screens[name]);
+    // A real backend offers nothing to simulate, and its code can be scanned.
+    const of = ['invite-real', 'invite-expired'].includes(name) ? realBackend : backend;
+    await show(screens[name], new FakeHost(screens[name], {}, of));
     expect(at('status-title').textContent?.trim()).not.toBe('');
     expect(focused()).toBe(primary);
   });
@@ -56,9 +58,9 @@ describe('every screen', () => {
     host.show(screens.making);
     await waitFor(() => expect(focused()).toBe('back'));
     host.show(screens['making-failed']);
-    await waitFor(() => expect(focused()).toBe('new-code'));
+    await waitFor(() => expect(focused()).toBe('code'));
     host.show(screens.ended);
-    await waitFor(() => expect(focused()).toBe('again'));
+    await waitFor(() => expect(focused()).toBe('once-more'));
   });
 });
 

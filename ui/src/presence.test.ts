@@ -2,7 +2,8 @@ import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { at, focused, show } from './app-test';
-import { offline, screens } from './host/fixtures';
+import { FakeHost } from './host/fake';
+import { backend, offline, screens } from './host/fixtures';
 import { say } from './language/language.svelte';
 
 afterEach(() => vi.useRealTimers());
@@ -27,12 +28,21 @@ describe('a visitor who has gone', () => {
     expect(screen.queryByTestId('idle')).toBeNull();
   });
 
+  it('is told that the avatar goes, too, where it is kept no longer', async () => {
+    const host = await show(screens.reveal, new FakeHost(screens.reveal, {}, backend, { keep_hours: 0 }));
+    await wait(95);
+    expect(at('idle').textContent).toContain('and your avatar is deleted');
+    host.set({ keep_hours: null });
+    await tick();
+    expect(at('idle').textContent).not.toContain('deleted');
+  });
+
   it('gets more time on request', async () => {
     const host = await show(screens.reveal);
     await wait(95);
     await fireEvent.click(at('idle-stay'));
     expect(screen.queryByTestId('idle')).toBeNull();
-    await waitFor(() => expect(focused()).toBe('this-is-me'));
+    await waitFor(() => expect(focused()).toBe('again'));
     await wait(80);
     await fireEvent.pointerDown(document.body);
     await wait(80);

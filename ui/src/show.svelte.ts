@@ -17,6 +17,8 @@ export class Show {
   detail = $state(false);
   /** What the avatar on the stage is made of. */
   statistics = $state.raw<Statistics | null>(null);
+  /** Why the avatar on the stage is not shown in 3D, for the operator. */
+  flat = $state.raw<string | null>(null);
   /** Why the last thing that the visitor asked for did not happen. */
   refusal = $state.raw<Problem | null>(null);
   /** The program does not answer at all. */
@@ -64,6 +66,18 @@ export class Show {
       default:
         return null;
     }
+  }
+
+  /**
+   * Whether the code that is out is shown to the staff alone, because no phone can open it: the demo is reached on this
+   * computer only, until the operator lets phones in.
+   */
+  get hidesCode(): boolean {
+    const { screen } = this;
+    const backend = this.snapshot?.backend;
+    if (!backend?.sandbox || backend.phones_at !== null) return false;
+    if (screen?.kind === 'invite') return !screen.expired;
+    return screen?.kind === 'making' && screen.can_play_phone;
   }
 
   /** Begins to follow the program; where it does not answer, this may be tried again. */

@@ -26,7 +26,7 @@ fn in_a_window(options: &Options) -> Result<(), Failure> {
         "mend what the compiler says above",
     );
     plan.run()?;
-    eprintln!("The window opens; press start, then “play the phone”. It ends with the window or Ctrl-C.");
+    eprintln!("The window opens; press start, then “simulate the phone”. It ends with the window or Ctrl-C.");
     plan::run(
         Command::new(project::app()).args(&options.app_args).current_dir(project::root()),
         "`cargo xtask demo --no-window` shows a visit in the terminal instead",

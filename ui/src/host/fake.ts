@@ -217,7 +217,8 @@ function script(
 
 function backendOf(name: string): BackendView {
   if (name === 'invite-phones') return openBackend;
-  return name === 'invite-real' || name === 'invite-expired' ? realBackend : backend;
+  const real = ['invite-real', 'invite-expired', 'making-failed'];
+  return real.includes(name) ? realBackend : backend;
 }
 
 function boothOf(name: ScreenName, logo: () => string): Partial<BoothView> {

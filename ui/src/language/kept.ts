@@ -7,3 +7,8 @@ export function sayKept(hours: number | null): string {
   const days = hours / 24;
   return Number.isInteger(days) ? say('keep-days', { count: days }) : say('keep-hours', { count: hours });
 }
+
+/** As `sayKept`, beside the buttons that end it: what they do to it. */
+export function sayKeptBeside(hours: number | null): string {
+  return hours === 0 ? say('keep-until-finished') : sayKept(hours);
+}

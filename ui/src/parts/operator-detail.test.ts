@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { at, focused, show } from '../app-test';
 import { FakeHost } from '../host/fake';
-import { backend, booths, offline, type ScreenName, screens } from '../host/fixtures';
+import { backend, booths, offline, openBackend, type ScreenName, screens } from '../host/fixtures';
 import { device } from '../input/device.svelte';
 import { say } from '../language/language.svelte';
 
@@ -61,6 +61,7 @@ describe('the operator’s detail', () => {
     await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
     expect(at('operator-detail').textContent).toContain(screens.reveal.directory);
+    expect(document.querySelector('[data-row=Files]')?.textContent).toBe('3, 28.1 MB');
     const text = at('statistics').textContent;
     for (const part of [
       '39,600',
@@ -101,7 +102,7 @@ describe('the operator’s detail', () => {
   });
 
   it('has a button only where there is something to tell, which names a key only to who has keys', async () => {
-    const host = await show(screens.invite);
+    const host = await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
     expect(screen.queryByTestId('detail')).toBeNull();
     host.show(screens['invite-trouble']);
     await waitFor(() => expect(at('detail')).toBeTruthy());

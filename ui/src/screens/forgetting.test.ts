@@ -19,7 +19,7 @@ describe('forget me', () => {
     await waitFor(() => expect(focused()).toBe('keep'));
     expect(at('forget-question').textContent).toContain(say('forget-ask'));
     await fireEvent.keyDown(document.body, { key: 'Escape' });
-    await waitFor(() => expect(focused()).toBe('this-is-me'));
+    await waitFor(() => expect(focused()).toBe('again'));
     expect(host.asked).toEqual([]);
   });
 
@@ -68,7 +68,7 @@ describe('forget me', () => {
 
   it.each([
     [null, say('keep-for-ever')],
-    [0, say('keep-while-here')],
+    [0, say('keep-until-finished')],
     [1, 'Deleted from this console after one hour.'],
     [36, 'Deleted from this console after 36 hours.'],
     [24, 'Deleted from this console after one day.'],

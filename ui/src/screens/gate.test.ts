@@ -75,15 +75,16 @@ describe('a face that nobody may be waiting for', () => {
     expect(opened.stage).not.toHaveBeenCalled();
   });
 
-  it('can be left, which is asked first', async () => {
+  it('can be left, which is not asked: nothing of anybody was shown', async () => {
     const host = await show(screens.making);
     await wait(UNATTENDED);
     host.show(face);
     await onto('show-me');
+    expect(at('not-mine').textContent).toBe(say('gate-not-mine'));
     await fireEvent.keyDown(document.body, { key: 'Escape' });
-    await onto('stay');
-    await fireEvent.click(at('leave'));
+    await settled();
     expect(host.asked).toEqual(['again']);
+    expect(screen.queryByTestId('leaving')).toBeNull();
   });
 
   it('waits on a page that was loaded anew', async () => {

@@ -1,6 +1,6 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { at, show } from '../app-test';
+import { at, focused, show } from '../app-test';
 import { FakeHost } from '../host/fake';
 import { link, openBackend, qr, realBackend, screens } from '../host/fixtures';
 import { say } from '../language/language.svelte';
@@ -9,7 +9,7 @@ afterEach(() => vi.useRealTimers());
 
 describe('Invite', () => {
   it('shows the code as a picture and the link as text', async () => {
-    await show(screens.invite);
+    await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
     const source = (at('qr') as HTMLImageElement).src;
     const prefix = 'data:image/svg+xml;base64,';
     expect(source.startsWith(prefix)).toBe(true);
@@ -60,13 +60,36 @@ describe('Invite', () => {
     expect(at('status-title').textContent).toBe(say('invite-demo-title'));
     expect(at('demo-note').textContent).toBe(say('invite-phones-cannot'));
     expect(at('screen').textContent).not.toContain(say('invite-step-1'));
-    expect(at('screen').textContent).toContain(say('invite-link-here'));
+    expect(focused()).toBe('play-phone');
+    for (const id of ['qr', 'link', 'phones']) expect(screen.queryByTestId(id)).toBeNull();
+    expect(document.querySelector('.place')?.classList).toContain('alone');
     // Once the operator lets phones in, it is a code like every other.
     host.show(screens.invite, undefined, openBackend);
     await waitFor(() => expect(at('status-title').textContent).toBe(say('invite-title')));
     expect(at('screen').textContent).toContain(say('invite-step-1'));
     expect(at('phones').textContent).toContain(openBackend.phones_at);
     expect(screen.queryByTestId('demo-note')).toBeNull();
+  });
+
+  it('shows that code to the staff, with its link', async () => {
+    const host = await show(screens.invite);
+    await fireEvent.click(at('detail'));
+    expect(atob((at('detail-qr') as HTMLImageElement).src.split(',')[1] ?? '')).toBe(qr);
+    expect(document.querySelector('[data-row=Link]')?.textContent).toBe(link);
+    expect(at('operator-detail').textContent).toContain('F10');
+    host.show(screens.invite, undefined, openBackend);
+    await waitFor(() => expect(screen.queryByTestId('detail-qr')).toBeNull());
+    expect(screen.queryByTestId('detail')).toBeNull();
+  });
+
+  it('costs nobody the code that they are scanning by a stray press', async () => {
+    const host = await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
+    expect(focused()).toBe('code');
+    await fireEvent.keyDown(at('code'), { key: 'Enter' });
+    await fireEvent.keyUp(at('code'), { key: 'Enter' });
+    await fireEvent.click(at('code'));
+    expect(host.asked).toEqual([]);
+    for (const id of ['new-code', 'play-phone']) expect(at(id).classList).not.toContain('primary');
   });
 
   it('counts down where the end is known', async () => {

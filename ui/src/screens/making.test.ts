@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import App from '../App.svelte';
 import { at, focused, show } from '../app-test';
 import { FakeHost } from '../host/fake';
-import { offline, screens } from '../host/fixtures';
+import { backend, offline, openBackend, realBackend, type ScreenName, screens } from '../host/fixtures';
 import { say } from '../language/language.svelte';
 
 afterEach(() => vi.useRealTimers());
@@ -26,11 +26,26 @@ describe('Making', () => {
   });
 
   it('explains a failure, shows the code again and offers a new one', async () => {
-    const host = await show(screens['making-failed']);
+    const failed = screens['making-failed'];
+    const host = await show(failed, new FakeHost(failed, {}, realBackend));
     expect(at('status-title').textContent).toBe(say('making-failed-title'));
     expect(at('qr')).toBeTruthy();
+    // A stray press costs nobody the code that they are to scan.
+    expect(focused()).toBe('code');
     await fireEvent.click(at('new-code'));
     expect(host.asked).toEqual(['newCode']);
+  });
+
+  it('sends nobody to a code that no phone can open', async () => {
+    const host = await show(screens['making-failed-sandbox']);
+    expect(screen.queryByTestId('qr')).toBeNull();
+    expect(at('screen').textContent).toContain(say('making-failed-line-demo'));
+    expect(at('screen').textContent).not.toContain(say('making-failed-line'));
+    expect(focused()).toBe('play-phone');
+    host.show(screens['making-failed-sandbox'], undefined, openBackend);
+    await waitFor(() => expect(at('qr')).toBeTruthy());
+    expect(at('screen').textContent).toContain(say('making-failed-line'));
+    expect(at('play-phone').classList).not.toContain('primary');
   });
 
   it('tells an unknown status in words', async () => {
@@ -48,6 +63,49 @@ describe('Making', () => {
     await fireEvent.click(at('back'));
     await fireEvent.click(await screen.findByTestId('leave'));
     expect(host.asked).toEqual(['cancel']);
+  });
+
+  describe('the question before leaving', () => {
+    const asked = async (name: ScreenName, keep_hours: number | null) => {
+      const host = await show(screens[name], new FakeHost(screens[name], {}, backend, { keep_hours }));
+      await fireEvent.keyDown(document.body, { key: 'Escape' });
+      await waitFor(() => expect(focused()).toBe('stay'));
+      return host;
+    };
+    const offers = () => screen.getAllByRole('button').map((one) => one.dataset.testid ?? '');
+
+    it.each(['making', 'making-queue', 'saving'] as const)(
+      'says at %s that it goes on and how long it is kept, and deletes it where that is wanted',
+      async (name) => {
+        const host = await asked(name, 48);
+        expect(at('leaving').textContent).toContain(say('leave-ask-making'));
+        expect(at('leave-kept').textContent).toBe(say('keep-days', { count: 2 }));
+        await fireEvent.click(at('leave-delete'));
+        expect(host.asked).toEqual(['forget']);
+        expect(at('forgetting').dataset.stand).toBe('working');
+      },
+    );
+
+    it.each(['making', 'saving', 'reveal'] as const)(
+      'says at %s that it is deleted where nothing outlasts its visitor, and does that at once',
+      async (name) => {
+        const host = await asked(name, 0);
+        expect(at('leave-kept').textContent).toBe(say('keep-while-here'));
+        expect(at('leaving').textContent).not.toContain(say('leave-ask-making'));
+        expect(offers()).not.toContain('leave');
+        await fireEvent.click(at('leave-delete'));
+        expect(host.asked).toEqual(['forget']);
+      },
+    );
+
+    it('says of a recording that failed what leaving ends', async () => {
+      const host = await asked('making-failed', 48);
+      expect(at('leaving').textContent).toContain(say('leave-ask-failed'));
+      expect(screen.queryByTestId('leave-kept')).toBeNull();
+      expect(offers()).not.toContain('leave-delete');
+      await fireEvent.click(at('leave'));
+      expect(host.asked).toEqual(['cancel']);
+    });
   });
 });
 

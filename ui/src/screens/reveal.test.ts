@@ -1,5 +1,6 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import problems from '../../../crates/kiosk/src/problem.rs?raw';
 import { at, focused, show } from '../app-test';
 import type { Screen } from '../generated/view';
 import { FakeHost } from '../host/fake';
@@ -19,6 +20,9 @@ describe('Reveal', () => {
     glb: 'avatar://a/avatar.glb',
     portrait: 'avatar://a/portrait.png',
   };
+
+  /** As a backend that delivers no GLB, or a screen that shows none, leaves it. */
+  const portrayed: Screen = { ...screens.reveal, portrait: 'avatar://a/portrait.png' };
 
   it('shows the avatar, turns it by keys, and gives it back when it leaves', async () => {
     const shown = stage();
@@ -50,7 +54,7 @@ describe('Reveal', () => {
   });
 
   it('goes on as a game would when the visitor says *this is me*', async () => {
-    const host = await show(screens.reveal);
+    const host = await show(portrayed);
     await fireEvent.click(at('this-is-me'));
     expect(at('status-title').textContent).toBe(say('reveal-welcome-title'));
     expect(at('screen').textContent).toContain(say('reveal-welcome-line'));
@@ -60,15 +64,16 @@ describe('Reveal', () => {
   });
 
   it('says of nothing that it is saved where it goes with the visitor', async () => {
-    await show(screens.reveal, new FakeHost(screens.reveal, {}, backend, { keep_hours: 0 }));
+    await show(portrayed, new FakeHost(portrayed, {}, backend, { keep_hours: 0 }));
     await fireEvent.click(at('this-is-me'));
     expect(at('screen').textContent).not.toContain(say('reveal-welcome-line'));
     expect(at('screen').textContent).toContain(say('reveal-welcome-line-unsaved'));
-    expect(at('kept').textContent).toBe(say('keep-while-here'));
+    // The buttons beside it are what ends it.
+    expect(at('kept').textContent).toBe(say('keep-until-finished'));
   });
 
   it('goes back from there to the face, and from the face only when that was meant', async () => {
-    const host = await show(screens.reveal);
+    const host = await show(portrayed);
     await fireEvent.click(at('this-is-me'));
     await waitFor(() => expect(focused()).toBe('again'));
     await fireEvent.keyDown(document.body, { key: 'Escape' });
@@ -99,7 +104,7 @@ describe('Reveal', () => {
     await fireEvent.click(at('once-more'));
     await waitFor(() => expect(at('trouble').textContent?.trim()).not.toBe(''));
     expect(host.asked).toEqual(['again']);
-    expect(focused()).toBe('this-is-me');
+    expect(focused()).toBe('again');
   });
 
   it('gives every arrow to the figure while it has the focus', async () => {
@@ -158,6 +163,9 @@ describe('Reveal', () => {
       expect((at('portrait') as HTMLImageElement).getAttribute('src')).toBe('avatar://a/portrait.png'),
     );
     expect(screen.queryByTestId('turntable')).toBeNull();
+    expect(at('status-title').textContent).toBe(say('reveal-title-portrait'));
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    expect(at('operator-detail').textContent).toContain('no WebGL');
   });
 
   it('falls back when the graphics card takes it away', async () => {
@@ -175,9 +183,11 @@ describe('Reveal', () => {
     await show(withModel);
     await waitFor(() => expect(at('portrait')).toBeTruthy());
     await fireEvent.error(at('portrait'));
-    await waitFor(() => expect(at('screen').textContent).toContain(say('reveal-card')));
-    // The figure stays and stands for it.
+    await waitFor(() => expect(at('status-title').textContent).toBe(say('reveal-title-card')));
+    // The figure stays and stands for it, and nobody is asked whether that is them.
     expect(document.querySelector('[data-stands-in]')).toBeTruthy();
+    expect(screen.queryByTestId('this-is-me')).toBeNull();
+    await waitFor(() => expect(focused()).toBe('again'));
   });
 
   it('closes an avatar that was loaded too late', async () => {
@@ -205,4 +215,35 @@ describe('Ended', () => {
     await fireEvent.click(at('again'));
     expect(host.asked).toEqual(['again']);
   });
+
+  const problem = screens.ended.problem;
+  // The codes stand in the program's table.
+  it.each([
+    'token_refused',
+    'token_expired',
+    'token_abandoned',
+    'avatar_failed',
+    'possibly_consumed',
+    'timed_out',
+    'saved_in_part',
+  ])('offers another code where %s is answered by one, in one press', async (code) => {
+    expect(problems).toContain(`"${code}"`);
+    const ended = { ...screens.ended, problem: { ...problem, code } };
+    const host = await show(
+      ended,
+      new FakeHost(ended, { again: () => screens.attract, start: () => screens.preparing }),
+    );
+    expect(focused()).toBe('once-more');
+    await fireEvent.click(at('once-more'));
+    await waitFor(() => expect(host.asked).toEqual(['again', 'start']));
+  });
+
+  it.each(['disk_full', 'storage_failed', 'credentials_refused', 'backend_unreachable'])(
+    'offers none where %s wants something else',
+    async (code) => {
+      await show({ ...screens.ended, problem: { ...problem, code, retry_helps: true } });
+      expect(focused()).toBe('again');
+      expect(screen.queryByTestId('once-more')).toBeNull();
+    },
+  );
 });

@@ -24,8 +24,8 @@ export function isLong(text: string): boolean {
 const UNLIT: Subject = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
 const WAITING: Subject = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
 
-/** The stage for a screen; in a booth that is closed nothing moves yet, and a face that is not asked for stays away. */
-export function subjectOf(screen: Screen | null, closed = false, gated = false): Subject {
+/** The stage for a screen; in a booth that is closed nothing moves yet, and a face that is not asked for stays away. Where no code is shown, the figure stands in its place. */
+export function subjectOf(screen: Screen | null, closed = false, gated = false, codeless = false): Subject {
   switch (screen?.kind) {
     case undefined:
       return UNLIT;
@@ -38,9 +38,10 @@ export function subjectOf(screen: Screen | null, closed = false, gated = false):
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':
       // A code that has run out is gone: the stage is as calm as before the first.
-      return screen.expired ? UNLIT : { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
+      if (screen.expired) return UNLIT;
+      return codeless ? WAITING : { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
     case 'making':
-      return making(screen);
+      return codeless ? UNLIT : making(screen);
     case 'saving': {
       const { share } = allFiles(screen.files);
       return { light: 'warm', pose: 'ringed', lit: 1, ring: share ?? 'open' };
