@@ -74,12 +74,17 @@ describe('a whole visit', () => {
     await on('start');
     await page.keyboard.press('Enter');
     // What the operator wants agreed to: no at first, then yes.
+    await on('consent-text');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('ArrowDown');
     await on('agree');
     await page.keyboard.press('ArrowRight');
     await on('not-now');
     await page.keyboard.press('Enter');
     await on('start');
     await page.keyboard.press('Enter');
+    await on('consent-text');
+    await page.keyboard.press('ArrowDown');
     await on('agree');
     await page.keyboard.press('Enter');
     await at('invite');
@@ -158,10 +163,14 @@ describe('a whole visit', () => {
     await on('start');
     // Any button begins.
     await button(5);
-    await on('agree');
+    await on('consent-text');
     await button(B);
     await on('start');
     await button(A);
+    await on('consent-text');
+    // A press out of habit agrees to nothing.
+    await button(A);
+    await button(DOWN);
     await on('agree');
     await button(A);
     await at('invite');

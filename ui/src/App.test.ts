@@ -10,8 +10,8 @@ import { say } from './language/language.svelte';
 describe('every screen', () => {
   it.each<[ScreenName, string]>([
     ['attract', 'start'],
-    ['consent', 'agree'],
-    ['consent-long', 'agree'],
+    ['consent', 'consent-text'],
+    ['consent-long', 'consent-text'],
     ['preparing', 'back'],
     ['preparing-trouble', 'back'],
     ['invite', 'play-phone'],

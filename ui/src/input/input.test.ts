@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Chord, Hand, kindOf, type Pad, presses, push, watchGamepads } from './gamepad';
-import { keepFocus, moveFocus, nearest } from './spatial';
+import { keepFocus, moveFocus, nearest, scrolled } from './spatial';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
 
@@ -48,6 +48,34 @@ describe('the focus', () => {
     expect(document.activeElement?.textContent).toBe('two');
     expect(moveFocus(root, 'right')).toBe(false);
     expect(document.activeElement?.textContent).toBe('two');
+  });
+
+  it('leaves a text once it is read to its end, for the first of what stands below', () => {
+    const root = stage('one', 'two');
+    for (const [i, button] of [...root.querySelectorAll('button')].entries())
+      button.getBoundingClientRect = () => new DOMRect(i * 200, 500, 100, 40);
+    const text = document.createElement('div');
+    text.tabIndex = 0;
+    text.dataset.scrolls = '';
+    text.getBoundingClientRect = () => new DOMRect(0, 0, 700, 400);
+    // As an engine does: no further than to the end.
+    let top = 0;
+    Object.defineProperties(text, {
+      clientHeight: { value: 400 },
+      scrollTop: { get: () => top, set: (to: number) => (top = Math.min(300, Math.max(0, to))) },
+    });
+    root.prepend(text);
+    text.focus();
+    expect([scrolled(text, 'down'), scrolled(text, 'down'), scrolled(text, 'down')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(scrolled(text, 'up')).toBe(true);
+    expect(scrolled(text, 'right')).toBe(false);
+    expect(moveFocus(root, 'down')).toBe(true);
+    expect(document.activeElement?.textContent).toBe('one');
+    expect(scrolled(document.activeElement, 'down')).toBe(false);
   });
 
   it('comes to what is chosen, and then moves by place', () => {

@@ -58,7 +58,7 @@ export function moveFocus(root: ParentNode, direction: Direction): boolean {
   const target =
     others[
       nearest(
-        active.getBoundingClientRect(),
+        placeOf(active),
         others.map((el) => el.getBoundingClientRect()),
         direction,
       )
@@ -68,6 +68,15 @@ export function moveFocus(root: ParentNode, direction: Direction): boolean {
   const chosen = group?.contains(active) ? null : group?.querySelector<HTMLElement>(CHOSEN);
   (chosen ?? target)?.focus();
   return target !== undefined;
+}
+
+/** Scrolls what is longer than its place while it has the focus; false at its end, and where nothing is to be scrolled. */
+export function scrolled(active: Element | null, direction: Direction): boolean {
+  if (!active?.matches('[data-scrolls]') || direction === 'left' || direction === 'right') return false;
+  const before = active.scrollTop;
+  const step = active.clientHeight * 0.6;
+  active.scrollTop += direction === 'down' ? step : -step;
+  return Math.abs(active.scrollTop - before) >= 1;
 }
 
 /** Puts the focus on the screen's main action, else on the first there is. */
@@ -82,6 +91,14 @@ export function keepFocus(root: ParentNode): void {
   const active = document.activeElement;
   if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
   focusPrimary(root);
+}
+
+/** Where the eye leaves an element: a text at the beginning of its lines, from where its first button comes first. */
+function placeOf(active: HTMLElement): Box {
+  const box = active.getBoundingClientRect();
+  if (!active.matches('[data-scrolls]')) return box;
+  const mirrored = getComputedStyle(active).direction === 'rtl';
+  return { left: mirrored ? box.right : box.left, top: box.top, width: 0, height: box.height };
 }
 
 function inRow(one: Box, other: Box): boolean {

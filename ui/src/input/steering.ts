@@ -2,7 +2,7 @@
 import type { Door } from '../desk/door.svelte';
 import { device } from './device.svelte';
 import type { Intent, PadKind } from './gamepad';
-import { type Direction, focusPrimary, keepFocus, moveFocus } from './spatial';
+import { type Direction, focusPrimary, keepFocus, moveFocus, scrolled } from './spatial';
 import { turn } from './turn';
 
 /** What is steered. */
@@ -120,6 +120,7 @@ export class Steering {
   #move(direction: Direction, meant = false): void {
     const root = this.#of.root();
     if (!root) return;
+    if (scrolled(document.activeElement, direction)) return;
     // What can be turned keeps the arrows to itself while it has the focus.
     const held = document.activeElement?.matches('[data-turns]') ?? false;
     if (!held && !meant && moveFocus(scope(root), direction)) return;

@@ -8,7 +8,10 @@ export function fit(sizes: readonly number[]): (element: HTMLElement) => () => v
   return (element) => {
     const column = element.closest<HTMLElement>('.words') ?? element;
     const fits = () =>
-      column.scrollHeight <= column.clientHeight + 1 && element.scrollWidth <= element.clientWidth + 1;
+      column.scrollHeight <= column.clientHeight + 1 &&
+      // What scrolls takes no more room than there is, and hides the rest.
+      element.scrollHeight <= element.clientHeight + 1 &&
+      element.scrollWidth <= element.clientWidth + 1;
     const settle = () => {
       for (const size of sizes) {
         element.style.fontSize = `${size}rem`;

@@ -14,7 +14,12 @@ describe('Consent', () => {
 
   it('goes on, or does not', async () => {
     const host = await show(screens.consent);
-    expect(focused()).toBe('agree');
+    // A press out of habit agrees to nothing.
+    expect(focused()).toBe('consent-text');
+    await fireEvent.keyDown(at('consent-text'), { key: 'Enter' });
+    await fireEvent.click(at('consent-text'));
+    expect(host.asked).toEqual([]);
+    expect(at('agree').className).toBe(at('not-now').className);
     await fireEvent.click(at('agree'));
     await fireEvent.keyDown(document.body, { key: 'Escape' });
     expect(host.asked).toEqual(['agree', 'cancel']);

@@ -94,7 +94,7 @@ describe('Reveal', () => {
       new FakeHost(screens.reveal, { again: () => screens.attract, start: () => screens.consent }),
     );
     await fireEvent.click(at('once-more'));
-    await waitFor(() => expect(focused()).toBe('agree'));
+    await waitFor(() => expect(focused()).toBe('consent-text'));
     expect(host.asked).toEqual(['again', 'start']);
   });
 
