@@ -31,7 +31,7 @@ fn killed_while_waiting_the_avatar_is_fetched_later() {
     let backend = Backend::redeeming(vec![Reply::unscanned()]);
     let stand = Stand::new();
     // So far apart that no redeem is under way when it dies.
-    let mut live = Live::start(stand.visit_every("1h", backend.url(), &[]));
+    let mut live = Live::start(stand.visit_every("2s", backend.url(), &[]));
     live.until("status");
     assert_ne!(live.kill().exit, Some(0));
     backend.answer_from_now(Reply::Urls);
