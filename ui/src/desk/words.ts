@@ -152,6 +152,7 @@ export const W = {
     monitor: 'Monitor',
     first: 'The first one',
     pixels: (width: number, height: number) => `${width} × ${height}`,
+    unplugged: 'Not there. The window is on the first one until it is.',
     moved: 'The window moves to that monitor.',
     language: 'Language',
     languageAbout: 'In which a new visitor is met. Visitors can switch.',

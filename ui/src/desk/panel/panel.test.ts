@@ -194,6 +194,15 @@ describe('Display', () => {
     expect(at(id).getAttribute('aria-checked')).toBe('true');
   });
 
+  it('keeps the chosen monitor in the list while it is unplugged, and says so', async () => {
+    const { desk } = await openDesk((of) => (of.view.display.monitor = 'HDMI-7'), 'display');
+    expect(at('monitor-HDMI-7').getAttribute('aria-checked')).toBe('true');
+    expect(at('monitor-HDMI-7').textContent).toContain(W.display.unplugged);
+    await fireEvent.click(at('monitor-none'));
+    await waitFor(() => expect(screen.queryByTestId('monitor-HDMI-7')).toBeNull());
+    expect(desk.view.display.monitor).toBeNull();
+  });
+
   it('says for which languages there is a voice, and when that changes', async () => {
     let voices: { lang: string }[] = [];
     const heard = new Set<() => void>();
