@@ -67,7 +67,7 @@ making-left = Noch etwa { $time }
 making-left-soon = Nur noch ein paar Sekunden
 making-turn = In etwa { $time } bist du dran
 making-turn-soon = Du bist gleich dran
-making-stalled = Dieser Schritt dauert länger als sonst. Es geht von selbst weiter.
+making-stalled = Das dauert länger als sonst. Es läuft noch.
 making-queue-stalled = Die Schlange steht gerade. Dein Platz ist sicher.
 
 saving-title = Dein Avatar kommt an.

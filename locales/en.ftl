@@ -86,7 +86,7 @@ making-left = About { $time } to go
 making-left-soon = Only a few seconds to go
 making-turn = Your turn in about { $time }
 making-turn-soon = Your turn in a moment
-making-stalled = This step is taking longer than usual. It goes on by itself.
+making-stalled = Taking longer than usual. Still working.
 making-queue-stalled = The line is standing still for a moment. Your place is safe.
 
 ## The files are fetched

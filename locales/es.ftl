@@ -67,7 +67,7 @@ making-left = Tiempo restante: { $time } aprox.
 making-left-soon = Faltan solo unos segundos
 making-turn = Te toca en { $time } más o menos
 making-turn-soon = Te toca en un momento
-making-stalled = Este paso tarda más de lo normal. Continúa automáticamente.
+making-stalled = Tarda más de lo normal. Sigue en marcha.
 making-queue-stalled = La cola está parada un momento. Tu lugar está a salvo.
 
 saving-title = Tu avatar está llegando.

@@ -67,7 +67,7 @@ making-left = Encore { $time } environ
 making-left-soon = Encore quelques secondes
 making-turn = À vous dans { $time } environ
 making-turn-soon = À vous dans un instant
-making-stalled = Cette étape est plus longue que d’habitude. Elle continue toute seule.
+making-stalled = Plus long que d’habitude. Toujours en cours.
 making-queue-stalled = La file n’avance pas pour le moment. Votre place est gardée.
 
 saving-title = Votre avatar arrive.

@@ -67,7 +67,7 @@ making-left = あと { $time }ほど
 making-left-soon = あと数秒です
 making-turn = あと { $time }ほどで順番です
 making-turn-soon = まもなく順番です
-making-stalled = いつもより時間がかかっています。このままお待ちください。
+making-stalled = 少し時間がかかっています。作業は続いています。
 making-queue-stalled = 列が少し止まっています。順番はそのままです。
 
 saving-title = アバターが届きます

@@ -67,7 +67,7 @@ making-left = 大约还需 { $time }
 making-left-soon = 只剩几秒了
 making-turn = 大约 { $time }后轮到你
 making-turn-soon = 马上轮到你
-making-stalled = 这一步比平时久一些，会自动继续。
+making-stalled = 比平时久一些，仍在进行。
 making-queue-stalled = 队伍暂时没有前进，你的位置不变。
 
 saving-title = 正在接收你的虚拟形象

@@ -5,7 +5,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 export const PHONES = { usual: { width: 390, height: 844 }, small: { width: 320, height: 568 } } as const;
 
 /** The languages of the page, by their tags. */
-export const LANGUAGES = ['en', 'de', 'fr', 'es', 'ja', 'zh-Hans'] as const;
+export const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
 
 /** How it is set up. */
 export interface Setting {

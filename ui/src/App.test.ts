@@ -56,7 +56,7 @@ describe('every screen', () => {
     host.show(screens.invite);
     await waitFor(() => expect(focused()).toBe('play-phone'));
     host.show(screens.making);
-    await waitFor(() => expect(focused()).toBe('back'));
+    await waitFor(() => expect(focused()).toBe('said'));
     host.show(screens['making-failed']);
     await waitFor(() => expect(focused()).toBe('code'));
     host.show(screens.ended);

@@ -82,7 +82,11 @@ describe('forget me', () => {
 describe('Forgetting', () => {
   it('goes from work to done, and any press leaves it', async () => {
     const host = await show(screens.forgetting);
-    await fireEvent.keyDown(document.body, { key: 'k' });
+    // There is nothing to press meanwhile, not even by whoever presses the button at hand.
+    expect(focused()).toBe('said');
+    expect(screen.queryByRole('button')).toBeNull();
+    for (const key of ['k', 'l', 'Enter', 'Escape']) await fireEvent.keyDown(document.body, { key });
+    expect(screen.queryByTestId('languages')).toBeNull();
     expect(host.asked).toEqual([]);
     host.show(screens.forgotten);
     await waitFor(() => expect(at('status-title').textContent).toBe(say('forgotten-title')));

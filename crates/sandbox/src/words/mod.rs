@@ -73,7 +73,7 @@ pub(crate) struct Live {
 
 /// The languages, in the order in which the page offers them. The first is the one for everybody else.
 pub(crate) static LANGUAGES: [&Words; 6] =
-    [&en::WORDS, &de::WORDS, &fr::WORDS, &es::WORDS, &ja::WORDS, &zh::WORDS];
+    [&en::WORDS, &de::WORDS, &es::WORDS, &fr::WORDS, &ja::WORDS, &zh::WORDS];
 
 /// The words for somebody who asked for a language by its tag (a link of the page), or whose browser prefers some
 /// (`Accept-Language`).
