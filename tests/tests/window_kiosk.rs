@@ -56,6 +56,20 @@ async fn kiosk_mode_by_the_command_line_is_told_and_ends_behind_the_pin() -> Res
     is_closed(booth).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
+async fn the_window_follows_its_monitor() -> Result<(), Trouble> {
+    const OTHER: Part = Part { x: 100, y: 0, width: 1280, height: 800 };
+    let plan = Plan { args: &["--kiosk"], managed: true, monitors: MONITORS, ..Plan::default() };
+    let booth = Booth::open(&kiosk(), &logs("kiosk-monitor"), plan).await?;
+    booth.see_screen("attract").await?;
+    await_window(&booth, |seen| fills(seen, RIGHT)).await?;
+    booth.screen.change_monitor(&booth.desk, "right", OTHER)?;
+    await_window(&booth, |seen| fills(seen, OTHER)).await?;
+    is_not_closed(&booth).await?;
+    booth.close().await
+}
+
 async fn switch(booth: &Booth, to: &str) -> Result<(), Trouble> {
     booth.app.press(&format!("[data-testid=kiosk-{to}]"), SOON).await?;
     booth.app.see(&format!("[data-testid=kiosk-{to}][aria-checked=true]"), SOON).await?;

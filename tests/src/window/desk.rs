@@ -1,7 +1,7 @@
 //! What stands around the app: a home, a session bus, an unlocked keychain, screens.
 
 use super::program::Program;
-use super::{Trouble, program};
+use super::{Part, Trouble, program};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -158,18 +158,28 @@ impl Screen {
         let screen = Self::switch_on(desk, name, width, height)?;
         let mut left = 0;
         for (index, (name, width, height)) in monitors.iter().enumerate() {
-            let mut set = desk.command("xrandr");
-            // Millimetres are a fiction.
-            let place = format!("{width}/300x{height}/200+{left}+0");
             let output = if index + 1 == monitors.len() { "screen" } else { "none" };
-            set.args(["--setmonitor", name, &place, output]);
-            let set = set.env("DISPLAY", screen.display()).output()?;
-            if !set.status.success() {
-                return Err(format!("xrandr: {}", String::from_utf8_lossy(&set.stderr)).into());
-            }
+            let place = Part { x: left, y: 0, width: *width, height: *height };
+            screen.arrange(desk, &["--setmonitor", name, &geometry(place), output])?;
             left += width;
         }
         Ok(screen)
+    }
+
+    /// Gives the seen one of several monitors another place and size, as when it is plugged in with another mode.
+    pub fn change_monitor(&self, desk: &Desk, name: &str, place: Part) -> Result<(), Trouble> {
+        self.arrange(desk, &["--delmonitor", name])?;
+        self.arrange(desk, &["--setmonitor", name, &geometry(place), "screen"])?;
+        // GTK asks for its monitors again when the screen as a whole says that it changed.
+        self.arrange(desk, &["--dpi", "97"])
+    }
+
+    fn arrange(&self, desk: &Desk, words: &[&str]) -> Result<(), Trouble> {
+        let done = desk.command("xrandr").args(words).env("DISPLAY", self.display()).output()?;
+        if done.status.success() {
+            return Ok(());
+        }
+        Err(format!("xrandr {words:?}: {}", String::from_utf8_lossy(&done.stderr)).into())
     }
 
     /// How wide it is, in pixels.
@@ -186,6 +196,11 @@ impl Screen {
     pub fn display(&self) -> &str {
         &self.display
     }
+}
+
+/// A monitor's geometry in `xrandr`'s words. Millimetres are a fiction.
+fn geometry(Part { x, y, width, height }: Part) -> String {
+    format!("{width}/300x{height}/200+{x}+{y}")
 }
 
 fn at_home(home: &Path, program: impl Into<OsString>) -> Command {
