@@ -94,7 +94,7 @@ const consent =
 /** Nearly as many characters as an operator can write, in two paragraphs. */
 const longConsent = `${consent} Whoever is under sixteen needs a parent who agrees.
 
-The avatar stays here until tomorrow night, and goes sooner if you ask us at the counter or press “Forget me”. We see neither your phone nor your number. The pictures of your face are sent to the avatar studio for this purpose alone and are deleted there within a day. You may stop at any moment: step away and nothing is kept. Questions? Write to privacy@fair.example.`;
+The avatar stays here until tomorrow night, and goes sooner if you ask us at the counter or press “Forget me”. We see neither your phone nor your number. The pictures of your face are sent to the avatar studio for this purpose alone and are deleted there within a day. You may stop at any moment and have everything deleted. Questions? Write to privacy@fair.example.`;
 
 /** The same in ideographs, which are as wide as they are high. */
 const denseConsent =

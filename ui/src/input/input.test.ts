@@ -58,11 +58,11 @@ describe('the focus', () => {
     text.tabIndex = 0;
     text.dataset.scrolls = '';
     text.getBoundingClientRect = () => new DOMRect(0, 0, 700, 400);
-    // As an engine does: no further than to the end.
-    let top = 0;
+    let [top, high] = [0, 700];
     Object.defineProperties(text, {
       clientHeight: { value: 400 },
-      scrollTop: { get: () => top, set: (to: number) => (top = Math.min(300, Math.max(0, to))) },
+      scrollHeight: { get: () => high },
+      scrollTop: { get: () => top, set: (to: number) => (top = to) },
     });
     root.prepend(text);
     text.focus();
@@ -71,7 +71,10 @@ describe('the focus', () => {
       true,
       false,
     ]);
-    expect(scrolled(text, 'up')).toBe(true);
+    expect([scrolled(text, 'up'), top]).toEqual([true, 60]);
+    // What is rounded up by a pixel is no text to read.
+    [top, high] = [0, 401];
+    expect(scrolled(text, 'down')).toBe(false);
     expect(scrolled(text, 'right')).toBe(false);
     expect(moveFocus(root, 'down')).toBe(true);
     expect(document.activeElement?.textContent).toBe('one');

@@ -73,10 +73,12 @@ export function moveFocus(root: ParentNode, direction: Direction): boolean {
 /** Scrolls what is longer than its place while it has the focus; false at its end, and where nothing is to be scrolled. */
 export function scrolled(active: Element | null, direction: Direction): boolean {
   if (!active?.matches('[data-scrolls]') || direction === 'left' || direction === 'right') return false;
-  const before = active.scrollTop;
-  const step = active.clientHeight * 0.6;
-  active.scrollTop += direction === 'down' ? step : -step;
-  return Math.abs(active.scrollTop - before) >= 1;
+  const { scrollTop, scrollHeight, clientHeight } = active;
+  const left = direction === 'down' ? scrollHeight - clientHeight - scrollTop : scrollTop;
+  // A pixel is what sizes are rounded by, and nothing to read.
+  if (left <= 2) return false;
+  active.scrollTop += (direction === 'down' ? 1 : -1) * Math.min(left, clientHeight * 0.6);
+  return true;
 }
 
 /** Puts the focus on the screen's main action, else on the first there is. */
