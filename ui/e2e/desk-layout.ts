@@ -19,7 +19,7 @@ export function deskFaults(): string[] {
   for (const el of top.querySelectorAll(
     'h1, h2, h3, p, li, dt, dd, td, th, label, button, input, textarea, span',
   )) {
-    if (!shown(el) || el.closest('.aside')) continue;
+    if (!shown(el)) continue;
     const box = el.getBoundingClientRect();
     if (
       box.left < -1 ||

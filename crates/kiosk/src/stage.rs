@@ -6,7 +6,7 @@ use crate::qr::LinkCode;
 use crate::view::{FileView, Problem, SavedFileView, Screen, SeenView};
 use jiff::Timestamp;
 use protocol::CompletionStatus;
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 /// What hosts say of themselves that screens need.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +32,16 @@ pub(crate) fn for_people(path: &str, home: Option<&Path>) -> String {
     match home.and_then(|home| Path::new(path).strip_prefix(home).ok()) {
         Some(below) => Path::new("~").join(below).display().to_string(),
         None => path.to_owned(),
+    }
+}
+
+/// The same for every path in a text: the home folder is `~`.
+pub(crate) fn told_to_people(text: &str, home: Option<&Path>) -> String {
+    match home.filter(|home| home.parent().is_some()) {
+        Some(home) => {
+            text.replace(&format!("{}{MAIN_SEPARATOR}", home.display()), &format!("~{MAIN_SEPARATOR}"))
+        }
+        None => text.to_owned(),
     }
 }
 
@@ -230,6 +240,11 @@ mod tests {
     fn a_folder_below_home_is_said_short() {
         assert_eq!(facts().for_people("/home/me/out/a"), "~/out/a");
         assert_eq!(facts().for_people("/home/mean/out"), "/home/mean/out");
+        let told = |text: &str| told_to_people(text, facts().home.as_deref());
+        assert_eq!(
+            told("in /home/me/a and `/home/me/b`, not /home/mean/c"),
+            "in ~/a and `~/b`, not /home/mean/c"
+        );
         assert_eq!(HostFacts { home: Some("/".into()), ..facts() }.for_people("/out"), "/out");
     }
 

@@ -2,6 +2,7 @@
 
 use crate::act::Act;
 use crate::points::Point;
+use crate::requirement::Level;
 use crate::seen::{Seen, Step};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,15 @@ impl Verdict {
             Self::Skipped => "skipped",
             Self::Inconclusive => "inconclusive",
             Self::NotApplicable => "not applicable",
+        }
+    }
+
+    /// For people, of a check of that level: what breaks a SHOULD only warns. Terminal, window and page say it so, and
+    /// docs/validate.md tells what it means.
+    pub fn word(self, level: Level) -> &'static str {
+        match (self, level) {
+            (Self::Fail, Level::Should) => "warn",
+            _ => self.as_str(),
         }
     }
 
@@ -150,5 +160,26 @@ impl Sheet {
         self.seen.dedup();
         self.seen.truncate(MOST_TOLD);
         Judged::Pass(passed.into(), self.seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_verdict_is_told_in_the_documentation() {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/validate.md");
+        let docs = std::fs::read_to_string(docs).expect("there");
+        for verdict in
+            [Verdict::Pass, Verdict::Fail, Verdict::Skipped, Verdict::Inconclusive, Verdict::NotApplicable]
+        {
+            for level in [Level::Must, Level::Should] {
+                let (word, json) = (verdict.word(level), serde_json::to_string(&verdict).expect("a word"));
+                let row = docs.lines().find(|line| line.starts_with(&format!("| `{word}` |")));
+                let row = row.unwrap_or_else(|| panic!("`{word}` is not told"));
+                assert!(row.contains(&format!("| `{}` |", json.trim_matches('"'))), "{row}");
+            }
+        }
     }
 }

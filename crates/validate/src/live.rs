@@ -97,7 +97,7 @@ pub struct Documents {
 
 /// A run is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a run of checks is under way already")]
+#[error("a run of checks is already in progress")]
 pub struct Busy;
 
 /// Runs, one at a time. Clones are handles of the same ones.

@@ -1,5 +1,5 @@
 // What the desk holds while it is open: how the door stands, the panel, what was said last.
-import type { GateView, PanelAct, PanelView, Problem } from '../generated/view';
+import type { GateView, HealthView, PanelAct, PanelView, Problem } from '../generated/view';
 import type { Close, Desk } from '../host/desk';
 import { asProblem } from '../show.svelte';
 import type { Door } from './door.svelte';
@@ -10,6 +10,18 @@ export const AWAY = 10 * 60_000;
 export const PAD_AWAY = 60_000;
 /** At most this often the program hears that somebody is here without asking it for anything. */
 const SIGN_OF_LIFE = 60_000;
+
+/** Acts after which what kept visits from beginning may be gone, or there. */
+const MENDING: readonly PanelAct['kind'][] = [
+  'use_profile',
+  'set_credential',
+  'remove_credential',
+  'unlock_keychain',
+  'set_keep',
+  'wipe_now',
+  'forget_visit',
+  'set_display',
+];
 
 /** Something that wants a second look before it is done. */
 export interface Question {
@@ -29,6 +41,8 @@ export class Bench {
   gate = $state.raw<GateView | null>(null);
   /** The panel, as the program said last. */
   panel = $state.raw<PanelView | null>(null);
+  /** What was seen of everything that the booth depends on, and when; none before the first look. */
+  health = $state.raw<{ parts: HealthView[]; at: number } | null>(null);
   /** Why the program does not answer. */
   lost = $state.raw<Problem | null>(null);
   /** What is shown. */
@@ -50,6 +64,7 @@ export class Bench {
   #touched = performance.now();
   #signed = performance.now();
   #turn = 0;
+  #look = 0;
 
   constructor(desk: Desk, door: Door) {
     this.desk = desk;
@@ -74,7 +89,15 @@ export class Bench {
   async entered(gate: GateView): Promise<void> {
     this.gate = gate;
     this.lost = null;
-    if (gate.open) await this.refresh();
+    if (!gate.open) return;
+    await this.refresh();
+    void this.#lookAtHealth();
+  }
+
+  /** Everything that the booth depends on was looked at. */
+  seen(parts: HealthView[]): void {
+    this.#look += 1;
+    this.health = { parts, at: Date.now() };
   }
 
   /** Reads the panel anew. */
@@ -103,6 +126,7 @@ export class Bench {
     const answer = await this.run(field, () => this.desk.act(act), words);
     this.#turn += 1;
     if (answer) this.panel = answer;
+    if (answer && MENDING.includes(act.kind)) void this.#lookAtHealth();
     return answer !== null;
   }
 
@@ -175,6 +199,7 @@ export class Bench {
   leave(): void {
     if (this.open) void this.desk.act({ kind: 'lock' }).catch(() => {});
     this.panel = null;
+    this.health = null;
     this.gate = null;
     this.#door.leave();
   }
@@ -193,8 +218,16 @@ export class Bench {
     if (now - this.#touched >= (this.open ? AWAY : PAD_AWAY)) this.leave();
   }
 
+  /** Nobody asked for it: what the rail warns of is what came of it, and nothing is said where it fails. */
+  async #lookAtHealth(): Promise<void> {
+    const turn = ++this.#look;
+    const answer = await this.ask(() => this.desk.health());
+    if (answer.ok && turn === this.#look && this.open) this.seen(answer.value);
+  }
+
   #lockedOut(): void {
     this.panel = null;
+    this.health = null;
     this.question = null;
     this.done = null;
     this.refused = null;

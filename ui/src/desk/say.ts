@@ -32,10 +32,8 @@ export function clock(ms: number): string {
   return CLOCK.format(ms);
 }
 
-/** A day and time; today's without the day. What is no time is given back as it is. */
-export function moment(text: string, now = Date.now()): string {
+/** A day and time, as in `22 Nov 2026, 15:42:08`. What is no time is given back as it is. */
+export function moment(text: string): string {
   const at = Date.parse(text);
-  if (Number.isNaN(at)) return text;
-  const day = DAY.format(at);
-  return day === DAY.format(now) ? CLOCK.format(at) : `${day}, ${CLOCK.format(at)}`;
+  return Number.isNaN(at) ? text : `${DAY.format(at)}, ${CLOCK.format(at)}`;
 }

@@ -19,14 +19,14 @@ export const NAMES: Record<Section, string> = {
 
 export const ABOUT: Record<Section, string> = {
   backend:
-    'Where visits are made. A change holds from the next visit on; those that go on are left in peace.',
+    'Where visits are made. A change applies from the next visit on; visits in progress are not affected.',
   credentials: 'What the profile in use needs. Values go into the keychain and are never shown again.',
   sandbox: 'What happens at the simulated backend, and what goes wrong there.',
-  display: 'How the window looks and speaks. Each change is on the screen at once.',
+  display: 'How the window looks and speaks. Each change shows at once.',
   retention: 'How long the files of a visit are kept on this machine.',
-  history: 'The past visits, the newest first.',
-  health: 'Everything that a booth depends on.',
-  access: 'Who may come in here, and the way out.',
+  history: 'Past visits, newest first.',
+  health: 'Everything this booth depends on.',
+  access: 'Who may open this panel, and how to quit.',
   inspector: '',
   checks: '',
 };
@@ -35,14 +35,14 @@ export const W = {
   brand: 'Copresence kiosk',
   operator: 'Operator',
   integrator: 'Integrator',
-  waking: 'Asking the program how it stands.',
-  lost: 'The program does not answer.',
+  waking: 'Waiting for the program.',
+  lost: 'The program is not responding.',
   again: 'Try again',
   leave: 'Lock and leave',
   cancel: 'Cancel',
   theme: { light: 'Light colours', dark: 'Dark colours' },
   hints: { move: 'move', section: 'section', back: 'back', leave: 'lock and leave' },
-  live: (count: number) => (count === 0 ? 'No visit goes on' : `${plural(count, 'visit')} going on`),
+  live: (count: number) => `${count === 0 ? 'No visit' : plural(count, 'visit')} in progress`,
   sandboxTag: 'sandbox',
   sections: 'Sections',
 
@@ -52,12 +52,12 @@ export const W = {
     repeat: 'Enter it once more',
     chooseAbout:
       'It opens this panel from now on. Four digits or more, so that it can be entered by touch and gamepad too.',
-    about: 'For the staff. A visit under way goes on.',
+    about: 'Staff only. A visit in progress continues.',
     field: (count: number) => `PIN, ${plural(count, 'digit')} entered`,
     wrong: 'Wrong PIN.',
     wait: (seconds: number) => `Try again in ${seconds} s.`,
-    differ: 'The two were not the same. Choose again.',
-    short: 'Four digits at least.',
+    differ: 'The two PINs did not match. Choose again.',
+    short: 'At least four digits.',
     delete: 'Delete',
     confirm: 'Enter',
     leave: 'Back to the stage',
@@ -65,15 +65,15 @@ export const W = {
 
   backend: {
     profile: 'Profile',
-    profiles: (file: string) => `Profiles stand in ${file}`,
-    embedded: 'inside this program',
-    used: (name: string) => `Visits begin at “${name}” from now on.`,
+    profiles: (file: string) => `Profiles are read from ${file}`,
+    embedded: 'built into this program',
+    used: (name: string) => `New visits use “${name}” from now on.`,
     phones: 'Phones on this network',
     phonesOn: 'Let in',
     phonesOff: 'Keep out',
     phonesAre: 'Phones reach the sandbox at',
     phonesOut: 'Only this machine reaches the sandbox.',
-    phonesReal: 'Phones reach this backend by themselves.',
+    phonesReal: 'Phones reach this backend directly.',
     letIn: 'Phones on this network are let in.',
     keptOut: 'Phones are kept out.',
     installation: 'This installation',
@@ -98,7 +98,7 @@ export const W = {
       'this run': 'this run only',
     } as Record<string, string>,
     environment: (name: string) =>
-      `${name} goes before the keychain; change it where the program is started.`,
+      `${name} takes precedence over the keychain; change it where the program is started.`,
     set: 'Set',
     replace: 'Replace',
     remove: 'Remove',
@@ -107,36 +107,36 @@ export const W = {
     nothing: 'Nothing was entered',
     nothingHint: 'Enter the value, or cancel',
     isSet: (name: string) => `${name} is set.`,
-    isRemoved: (name: string) => `${name} is removed.`,
+    isRemoved: (name: string) => `${name} was removed.`,
     ask: (name: string) => `Remove ${name.toLowerCase()}?`,
     askText: (profile: string) =>
-      `It is taken out of the keychain for the profile “${profile}”. Visits cannot begin without what the profile needs.`,
+      `It is removed from the keychain for the profile “${profile}”. Visits cannot begin without what the profile needs.`,
     none: 'This profile needs no credentials.',
     unlock: 'Unlock the keychain',
     unlocked: 'The keychain is unlocked.',
   },
 
   sandbox: {
-    none: 'The backend in use is real: nothing can be set of it here. Choose the profile of the sandbox under Backend.',
+    none: 'The backend in use is a real one, with nothing to set here. To use the sandbox, choose its profile under Backend.',
     scenario: 'Scenario',
-    scenarioAbout: 'What happens to the tokens from now on.',
-    isScenario: (name: string) => `Tokens go through “${name}” from now on.`,
+    scenarioAbout: 'What happens to tokens from now on.',
+    isScenario: (name: string) => `Tokens follow “${name}” from now on.`,
     speed: 'Speed',
-    speedAbout: 'Simulated seconds a real second, 0.1 to 1000.',
-    isSpeed: (speed: number) => `Time passes ${speed} times as fast.`,
-    unfit: (written: string) => `“${written}” is no number`,
+    speedAbout: 'Simulated seconds per real second, 0.1 to 1000.',
+    isSpeed: (speed: number) => `Time now runs at ${speed} times its speed.`,
+    unfit: (written: string) => `“${written}” is not a number`,
     other: 'Other speed',
     use: 'Use',
     faults: 'Faults',
-    faultsNone: 'None is on: the sandbox behaves.',
+    faultsNone: 'None active: the sandbox behaves.',
     on: 'Endpoint',
     kind: 'Fault',
-    next: 'Strike the next request',
-    every: 'Strike every request',
-    end: 'Take all off',
-    added: (kind: string, on: string) => `“${kind}” is on at ${on}.`,
-    ended: 'All faults are off.',
-    struck: (count: number) => (count === 0 ? 'has not struck yet' : `struck ${plural(count, 'time')}`),
+    next: 'For the next request',
+    every: 'For every request',
+    end: 'Remove all',
+    added: (kind: string, on: string) => `“${kind}” is active on ${on}.`,
+    ended: 'All faults were removed.',
+    struck: (count: number) => (count === 0 ? 'not triggered yet' : `triggered ${plural(count, 'time')}`),
   },
 
   display: {
@@ -150,7 +150,7 @@ export const W = {
     kioskOn: 'The window is guarded.',
     kioskOff: 'The window is an ordinary one.',
     monitor: 'Monitor',
-    first: 'The first one',
+    first: 'Primary',
     pixels: (width: number, height: number) => `${width} × ${height}`,
     unplugged: 'Not there. The window is on the first one until it is.',
     moved: 'The window moves to that monitor.',
@@ -184,7 +184,7 @@ export const W = {
     choose: 'Choose a PNG',
     logoRemove: 'Remove',
     logoSaved: 'The logo is on the screen.',
-    noPng: (name: string) => `“${name}” is no PNG`,
+    noPng: (name: string) => `“${name}” is not a PNG`,
     tooLarge: (name: string, size: string) => `“${name}” has ${size}`,
     pngHint: 'Choose a PNG of at most 2 MiB',
     voice: 'Read aloud',
@@ -202,16 +202,16 @@ export const W = {
 
   retention: {
     keep: 'Keep files',
-    keepAbout: 'Counted from the end of the visit. The history keeps its line without a face.',
+    keepAbout: 'Counted from the end of the visit. History keeps its entry, without the face.',
     for: (hours: number | null) => {
-      if (hours === null) return 'For ever';
+      if (hours === null) return 'Forever';
       if (hours === 0) return 'Until the visitor leaves';
       if (hours % 24 === 0) return plural(hours / 24, 'day');
       return plural(hours, 'hour');
     },
     kept: (hours: number | null) => {
-      if (hours === null) return 'Files are kept for ever.';
-      if (hours === 0) return 'Files go when the visitor leaves the screen.';
+      if (hours === null) return 'Files are kept forever.';
+      if (hours === 0) return 'Files are deleted when the visitor leaves the screen.';
       return `Files are kept for ${W.retention.for(hours)}.`;
     },
     other: 'Other',
@@ -221,12 +221,12 @@ export const W = {
     unfitHint: 'Enter a whole number from 1 to 87,600',
     wipe: 'Wipe now',
     wipeAbout: (past: number) =>
-      past === 0 ? 'There is nothing to wipe.' : `${plural(past, 'past visit')}, files and all.`,
+      past === 0 ? 'There is nothing to wipe.' : `${plural(past, 'past visit')}, with all files.`,
     wipeNow: 'Wipe now…',
     ask: (past: number) => `Wipe ${plural(past, 'visit')}?`,
     askText: (live: number) =>
-      `Every past visit is forgotten: files, portraits and history. It cannot be undone.${
-        live > 0 ? ` ${plural(live, 'visit')} going on ${live === 1 ? 'is' : 'are'} left in peace.` : ''
+      `Every past visit is deleted: files, portraits and history. This cannot be undone.${
+        live > 0 ? ` ${plural(live, 'visit')} in progress ${live === 1 ? 'is' : 'are'} not affected.` : ''
       }`,
     yes: (past: number) => `Wipe ${plural(past, 'visit')}`,
     wiped: (past: number) => `${plural(past, 'visit')} wiped.`,
@@ -234,15 +234,21 @@ export const W = {
 
   history: {
     count: (count: number) => plural(count, 'visit'),
-    none: 'No visit yet.',
-    columns: ['', 'Began', 'Profile', 'Ended', 'Size', ''],
+    none: 'No visits yet.',
+    columns: ['', 'Began', 'Profile', 'Outcome', 'Size', ''],
     forget: 'Forget',
+    showFaces: 'Show faces',
+    hideFaces: 'Hide faces',
+    details: 'Details',
+    detailsOf: (when: string) => `Details of the visit of ${when}`,
+    visit: 'Visit',
+    folder: 'Folder',
     forgetOf: (when: string) => `Forget the visit of ${when}`,
     ask: (when: string) => `Forget the visit of ${when}?`,
-    askText: 'Its files, its portrait and its line here are deleted. It cannot be undone.',
-    forgotten: 'The visit is forgotten.',
+    askText: 'Its files, its portrait and its entry here are deleted. This cannot be undone.',
+    forgotten: 'The visit was deleted.',
     refresh: 'Refresh',
-    refreshed: 'Read anew.',
+    refreshed: 'Up to date.',
     more: (count: number) => `Show ${count} more`,
   },
 
@@ -263,41 +269,46 @@ export const W = {
       clock: 'Clock',
       last_problem: 'Last problem',
     } as Record<string, string>,
-    stand: { good: 'good', doubtful: 'doubtful', bad: 'bad', unknown: 'not known' },
+    /** As `copresence doctor` says it. */
+    stand: { good: 'good', doubtful: 'warning', bad: 'problem', unknown: 'unknown' },
+    open: (section: string) => `Open ${section}`,
+    badge: (bad: number, doubtful: number) =>
+      bad > 0 ? plural(bad, 'problem') : plural(doubtful, 'warning'),
     summary: (bad: number, doubtful: number) => {
-      if (bad > 0) return `${plural(bad, 'part')} ${bad === 1 ? 'does' : 'do'} not work.`;
-      return doubtful > 0 ? `Works; ${plural(doubtful, 'part')} may not for long.` : 'Everything works.';
+      const warnings = plural(doubtful, 'warning');
+      if (bad > 0) return `${plural(bad, 'problem')}${doubtful > 0 ? `, ${warnings}` : ''}.`;
+      return doubtful > 0 ? `Works, with ${warnings}.` : 'Everything works.';
     },
   },
 
   access: {
     change: 'Change the PIN',
-    current: 'Present PIN',
+    current: 'Current PIN',
     next: 'New PIN',
     repeat: 'New PIN again',
-    unfit: 'The new PIN is no four to 32 digits',
+    unfit: 'The new PIN must have 4 to 32 digits',
     unfitHint: 'Choose digits, so that it can be entered by touch and gamepad too',
-    differ: 'The new PIN was not the same twice',
-    differHint: 'Enter it again',
-    changed: 'The PIN is changed.',
+    differ: 'The two new PINs did not match',
+    differHint: 'Enter them again',
+    changed: 'The PIN was changed.',
     quit: 'Quit',
-    quitAbout: 'Ends the program in good order: every visit writes its end, and nothing is lost.',
+    quitAbout: 'Ends the program cleanly: every visit records how it ended, and nothing is lost.',
     quitNow: 'Quit…',
     ask: 'Quit the program?',
     askText: (live: number) =>
       live > 0
-        ? `${plural(live, 'visit')} going on ${live === 1 ? 'is' : 'are'} interrupted; what was redeemed is finished at the next start.`
-        : 'The booth goes dark until somebody starts it again.',
+        ? `${plural(live, 'visit')} in progress will be interrupted; what was redeemed is finished at the next start.`
+        : 'The booth stays dark until somebody starts it again.',
     yes: 'Quit',
-    quitting: 'The program ends.',
+    quitting: 'The program is closing.',
   },
 
   inspector: {
     visits: 'Visits',
-    line: 'Time line',
+    line: 'Timeline',
     detail: 'Exchange',
     none: 'No visit since the program started. Begin one, and its exchanges appear here.',
-    pick: 'Choose a line to see all of it.',
+    pick: 'Choose a line to see its details.',
     filter: 'Filter',
     filterHint: 'URL, status, event',
     broken: 'Broken rules',
@@ -308,13 +319,13 @@ export const W = {
     paused: 'Paused',
     pause: 'Pause',
     follow: 'Follow',
-    waiting: (count: number) => `${count} more since`,
+    waiting: (count: number) => `${count} new since`,
     shown: (shown: number, of: number) => (shown === of ? `${of} lines` : `${shown} of ${of} lines`),
-    empty: 'Nothing here fits the filter.',
-    dropped: (count: number) => `${plural(count, 'older exchange')} let go for want of room`,
+    empty: 'Nothing matches the filter.',
+    dropped: (count: number) => `${plural(count, 'older exchange')} dropped to save memory`,
     exchanges: (count: number) => plural(count, 'exchange'),
     brokenRules: (count: number) => `${count} broken`,
-    running: 'goes on',
+    running: 'in progress',
     columns: {
       time: 'Time',
       call: 'Call',
@@ -325,21 +336,21 @@ export const W = {
     },
     noAnswer: 'none',
     copy: 'Copy as curl',
-    copied: 'Copied: the secrets are names of variables.',
-    copyNot: 'This window may not write to the clipboard',
-    copyHere: 'It is chosen at the end of the exchange: Ctrl+C copies it',
+    copied: 'Copied, with names of variables in place of the secrets.',
+    copyNot: 'This window is not allowed to write to the clipboard',
+    copyHere: 'The command is selected below: press Ctrl+C to copy it',
     verdict: (kept: number, broken: number) =>
       broken > 0 ? `${plural(broken, 'rule')} broken, ${kept} kept.` : `${plural(kept, 'rule')} kept.`,
     har: 'Save HAR',
     harSaved: (path: string) => `Saved as ${path}`,
-    tookWait: 'until the head',
+    tookWait: 'to the headers',
     tookBody: 'body',
-    total: 'in all',
+    total: 'in total',
     rules: 'Rules',
-    rulesNone: 'No rule speaks of this exchange.',
+    rulesNone: 'No rule applies to this exchange.',
     kept: 'kept',
     broke: 'broken',
-    came: 'came:',
+    came: 'received:',
     missing: 'missing',
     response: 'Response body',
     responseHeaders: 'Response headers',
@@ -348,7 +359,7 @@ export const W = {
     step: 'Step',
     pretty: 'Pretty',
     raw: 'Raw',
-    noBody: (size: string) => `Not kept here (${size}).`,
+    noBody: (size: string) => `Not recorded (${size}).`,
     empties: 'Empty.',
     curl: 'As curl',
     keys: { move: 'line', open: 'detail', copy: 'curl', har: 'HAR', filter: 'filter', pause: 'pause' },
@@ -360,16 +371,16 @@ export const W = {
     tokens: 'Export Tokens at most',
     tokensAbout: 'Each one may be charged to the account. The run stops asking when they are spent.',
     wrong: 'Wrong requests',
-    wrongAbout: 'Sends requests that are wrong on purpose. An account may be watched for them.',
+    wrongAbout: 'Some checks send requests that are wrong on purpose. They may count against the account.',
     phone: 'With a phone',
-    phoneAbout: 'Somebody records an avatar when the run asks; at the sandbox that happens by itself.',
+    phoneAbout: 'Somebody records an avatar when the run asks for it; at the sandbox this is simulated.',
     yes: 'Allowed',
     no: 'Left out',
     all: (count: number) => `${plural(count, 'check')}.`,
     list: 'Checks',
     show: 'Show',
-    nothing: 'None of these.',
-    plan: 'What is done',
+    nothing: 'No checks like this.',
+    plan: 'What it does',
     leftOut: 'left out',
     cost: ({ requests, tokens, tokens_at_risk, avatars, free }: ChecksPlan) => {
       const made = `${plural(tokens, 'Export Token')} and ${plural(avatars, 'avatar')}`;
@@ -381,16 +392,18 @@ export const W = {
       return `At least ${plural(requests, 'request')}; ${made}, ${whose}.${risk}`;
     },
     asksPeople: 'Somebody with a phone is asked to scan a code and to make an avatar.',
-    movesClock: 'The sandbox’s clock is moved on, for its visits too.',
+    movesClock: 'The sandbox’s clock is moved forward, for its visits too.',
     disturbs: (visits: number) =>
-      `${plural(visits, 'visit')} under way: the code may run out, or the avatar be there at once.`,
-    startAllTheSame: 'Start all the same',
+      visits === 1
+        ? '1 visit in progress: its code may expire, or its avatar arrive early.'
+        : `${visits} visits in progress: their codes may expire, or their avatars arrive early.`,
+    startAllTheSame: 'Start anyway',
     start: 'Start the checks',
     restart: 'Run again',
     stop: 'Stop',
-    skip: 'Go on without a phone',
-    stopped: 'The run is stopped; what was judged stays.',
-    skipped: 'What waits for a phone is skipped.',
+    skip: 'Continue without a phone',
+    stopped: 'The run was stopped; what was judged is kept.',
+    skipped: 'What needs a phone is skipped.',
     running: 'Running',
     passed: 'Passed',
     failed: 'Failed',
@@ -399,9 +412,9 @@ export const W = {
     requests: (count: number) => plural(count, 'request'),
     tokensUsed: (count: number) => plural(count, 'Export Token'),
     everything: 'All',
-    findings: 'Seen',
+    findings: 'Findings',
     expected: 'Expected',
-    came: 'Came',
+    came: 'Received',
     remedy: 'What to do',
     requirements: 'Requirements',
     pick: 'Choose a check to see what it found.',

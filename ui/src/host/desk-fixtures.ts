@@ -1,7 +1,5 @@
 // What stands behind the PIN, made up: for tests, and for a plain browser.
 import type {
-  ChecksAsk,
-  ChecksPlan,
   CheckView,
   DisplaySettings,
   HealthView,
@@ -145,10 +143,8 @@ export const sandbox: SandboxView = {
 /** Where the program keeps things under Linux, as people read it. */
 export const DATA = '~/.local/share/copresence-kiosk';
 const PROFILES = '~/.config/copresence-kiosk/profiles.toml';
-/** As the program says it where it does not say `~`. */
-const whole = (path: string) => path.replace('~', '/home/booth');
 const LINKLESS =
-  `the profile \`relay\` in ${whole(PROFILES)}: \`link\`: the link template has no {token} in it, so the phone ` +
+  `the profile \`relay\` in ${PROFILES}: \`link\`: the link template has no {token} in it, so the phone ` +
   'would not learn the Export Token';
 
 export const panel: PanelView = {
@@ -202,15 +198,15 @@ export function visitAt(started_ms: number): string {
 
 const SAVED = 'The avatar is saved, whole.';
 const PAST: readonly [minutes: number, ended: string | null, words: string, bytes: number][] = [
-  [2, null, 'It goes on.', 0],
+  [2, null, 'In progress.', 0],
   [14, 'saved', SAVED, AVATAR_BYTES],
   [31, 'saved', SAVED, AVATAR_BYTES - 76_321],
-  [47, 'token_expired', 'The Export Token ran out before an avatar came.', 0],
-  [68, 'saved_in_part', 'The token is redeemed, but not every file could be saved.', 5_431_053],
+  [47, 'token_expired', 'The Export Token expired before an avatar arrived.', 0],
+  [68, 'saved_in_part', 'The token was redeemed, but not every file could be saved.', 5_431_053],
   [
     95,
     'possibly_consumed',
-    'A redeem was sent, its answer never came whole, and the token is now refused: the avatar may have been consumed.',
+    'A redeem was sent, its answer never arrived complete, and the token is now refused: the avatar may have been consumed.',
     0,
   ],
   [26 * 60, 'saved', SAVED, AVATAR_BYTES + 310_907],
@@ -243,16 +239,17 @@ export const health: HealthView[] = [
     part: 'profiles',
     stand: 'doubtful',
     seen: LINKLESS,
-    remedy: 'Mend them; `copresence profile show NAME` says what is filled in',
+    remedy: 'Fix them; `copresence profile show NAME` lists what is filled in',
   },
-  { part: 'settings', stand: 'good', seen: 'as they were set', remedy: null },
+  { part: 'settings', stand: 'good', seen: 'as they were saved', remedy: null },
   {
     part: 'disk',
     stand: 'bad',
-    seen: `96.4 MiB free in ${whole(DATA)}`,
-    remedy: 'Make room: with less than 128.0 MiB no visit begins. Keeping files for a shorter time helps',
+    seen: `101.1 MB free in ${DATA}`,
+    remedy:
+      'Free some space: with less than 134.2 MB no visit begins. Keeping files for a shorter time helps',
   },
-  { part: 'keychain', stand: 'good', seen: 'there, and unlocked', remedy: null },
+  { part: 'keychain', stand: 'good', seen: 'unlocked', remedy: null },
   { part: 'credentials', stand: 'good', seen: '`sandbox` needs none', remedy: null },
   { part: 'backend', stand: 'good', seen: '127.0.0.1: reached (200)', remedy: null },
   {
@@ -261,51 +258,10 @@ export const health: HealthView[] = [
     seen: "the embedded sandbox has this machine's own clock",
     remedy: null,
   },
-  { part: 'last_problem', stand: 'good', seen: 'nothing went wrong since the start', remedy: null },
+  { part: 'last_problem', stand: 'good', seen: 'nothing has gone wrong since the start', remedy: null },
   { part: 'display', stand: 'good', seen: 'HDMI-A-1 (3840 × 2160), eDP-1 (1920 × 1080)', remedy: null },
   { part: 'web_view', stand: 'good', seen: '2.50.6', remedy: null },
 ];
-
-/** What a run would do, within what is allowed. */
-export function planOf(ask: ChecksAsk, sandbox: boolean, visits: number): ChecksPlan {
-  const act = (does: string, requests: number, left_out: string | null = null) => ({
-    does,
-    requests,
-    left_out,
-  });
-  const tokens = Math.min(2, ask.most_tokens);
-  const noPhone = ask.with_phone ? null : 'no avatar is to be made';
-  const acts = [
-    act('log in', 2),
-    act('make an Export Token', 1),
-    act(
-      'make a second Export Token',
-      1,
-      tokens < 2 ? 'it needs a token more than `--max-tokens 1` allows' : null,
-    ),
-    act(
-      'ask for tokens without the right to them',
-      2,
-      ask.wrong_requests ? null : 'no request that is wrong on purpose is to be sent',
-    ),
-    act('watch an avatar from the scan to its files', 1, noPhone),
-    act('fetch each file, twice', 2, noPhone),
-    act('redeem while the upstream loses its answer', 1, 'there is no relay'),
-  ];
-  const done = acts.filter(({ left_out }) => left_out === null);
-  const moves_clock = sandbox && ask.with_phone;
-  return {
-    acts,
-    requests: done.reduce((sum, { requests }) => sum + requests, 0),
-    tokens,
-    tokens_at_risk: ask.wrong_requests ? 5 : 0,
-    avatars: ask.with_phone ? 1 : 0,
-    free: sandbox,
-    asks_people: !sandbox && ask.with_phone,
-    moves_clock,
-    disturbs: moves_clock ? visits : 0,
-  };
-}
 
 /** Every check, none of them judged. */
 export function checksToRun(): CheckView[] {

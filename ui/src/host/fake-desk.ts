@@ -13,17 +13,8 @@ import type {
   Timeline,
 } from '../generated/view';
 import type { Close, Desk } from './desk';
-import {
-  checksToRun,
-  DATA,
-  health,
-  judged,
-  locked,
-  panel,
-  pastVisits,
-  planOf,
-  refusal,
-} from './desk-fixtures';
+import { checksToRun, DATA, health, judged, locked, panel, pastVisits, refusal } from './desk-fixtures';
+import { planOf } from './desk-plan';
 import { summary, timeline, USUAL } from './desk-timeline';
 import { link, qr } from './fixtures';
 
@@ -201,8 +192,8 @@ export class FakeDesk implements Desk {
     this.#take('stopChecks');
     const problem = refusal(
       'checks_stopped',
-      'The run was stopped before its end.',
-      'What was judged by then stands; start again for the rest',
+      'The run was stopped early.',
+      'What was judged by then is kept; start again for the rest',
     );
     this.#tellChecks({ stand: { kind: 'broken', problem }, doing: null, invitation: null });
   }
@@ -318,7 +309,7 @@ export class FakeDesk implements Desk {
 
   #checkPin(pin: string): void {
     if (pin.length < 4 || pin.length > 32)
-      throw refusal('pin_length', 'A PIN of that length is none.', 'Choose another one');
+      throw refusal('pin_length', 'A PIN must have 4 to 32 digits.', 'Choose another one');
   }
 
   #do(act: PanelAct): void {
@@ -328,7 +319,7 @@ export class FakeDesk implements Desk {
       case 'use_profile': {
         const profile = view.profiles.find(({ name }) => name === act.name);
         if (!profile || profile.flaw)
-          throw refusal('configuration', `Profile “${act.name}”: ${profile?.flaw ?? 'unknown'}`, 'Mend it');
+          throw refusal('configuration', `Profile “${act.name}”: ${profile?.flaw ?? 'unknown'}`, 'Fix it');
         const embedded = profile.host === null;
         const host = profile.host ?? panel.backend.host;
         view.backend = { ...view.backend, profile: act.name, host, sandbox: embedded };
@@ -379,7 +370,11 @@ export class FakeDesk implements Desk {
         return;
       case 'set_logo':
         if (!atob(act.png).startsWith('\x89PNG'))
-          throw refusal('logo_unfit', 'The file is no PNG', 'Choose a PNG of at most 2 MiB');
+          throw refusal(
+            'logo_unfit',
+            'That file cannot be the logo (it is not a complete PNG)',
+            'Choose a PNG of at most 2 MiB',
+          );
         view.display = { ...view.display, logo: true };
         return;
       case 'set_keep':
@@ -395,8 +390,8 @@ export class FakeDesk implements Desk {
         if (act.current !== this.pin)
           throw refusal(
             'pin_wrong',
-            'That is not the present PIN.',
-            'Enter the present PIN, then the new one',
+            'That is not the current PIN.',
+            'Enter the current PIN, then the new one',
           );
         this.#checkPin(act.new);
         this.pin = act.new;

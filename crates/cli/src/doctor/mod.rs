@@ -46,7 +46,8 @@ fn on_disk(disk: Result<Disk, Failure>, common: &Common, profile: Option<&Profil
     let disk = match disk {
         Ok(disk) => disk,
         Err(failure) => {
-            let remedy = "Make room, check the folder's access rights, or choose another one with --data-dir";
+            let remedy =
+                "Free some space, check the folder's access rights, or choose another one with --data-dir";
             return bad(part::DISK, failure.message(), remedy);
         }
     };
@@ -77,7 +78,7 @@ async fn network(profile: &Profile) -> Vec<HealthView> {
         Some((_, target)) => target.clone(),
         None => match Target::without_credentials(profile) {
             Ok(target) => target,
-            Err(error) => return vec![bad(part::BACKEND, error, "Mend the profile")],
+            Err(error) => return vec![bad(part::BACKEND, error, "Fix the profile")],
         },
     };
     let told = health::backend(profile, &target, || Clock::default().now()).await;
@@ -108,8 +109,8 @@ fn show(view: &HealthView, json: bool) {
     }
     let stand = match view.stand {
         HealthStand::Good => "good",
-        HealthStand::Doubtful => "doubtful",
-        HealthStand::Bad => "bad",
+        HealthStand::Doubtful => "warning",
+        HealthStand::Bad => "problem",
         HealthStand::Unknown => "unknown",
     };
     let line = output::tame(&format!("{stand:<9} {:<12} {}", view.part, view.seen));

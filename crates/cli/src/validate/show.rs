@@ -12,6 +12,9 @@ use validate::report::change::Change;
 use validate::requirement::level_of;
 use validate::{Event, Level, Plan, Report, Target, Verdict};
 
+/// The longest word of a verdict that is told line by line.
+const WORD: usize = "inconclusive".len();
+
 pub(super) struct Show {
     json: bool,
     colours: bool,
@@ -68,20 +71,20 @@ impl Show {
         if verdict == Verdict::NotApplicable {
             return;
         }
-        let (mark, colour) = match (verdict, level) {
-            (Verdict::Pass, _) => ("pass", "32"),
-            (Verdict::Fail, Level::Must) => ("FAIL", "1;31"),
-            (Verdict::Fail, Level::Should) => ("warn", "33"),
-            (Verdict::Skipped, _) => ("skip", "2"),
-            _ => ("open", "36"),
+        let colour = match (verdict, level) {
+            (Verdict::Pass, _) => "32",
+            (Verdict::Fail, Level::Must) => "1;31",
+            (Verdict::Fail, Level::Should) => "33",
+            (Verdict::Skipped, _) => "2",
+            _ => "36",
         };
-        let mark = self.painted(mark, colour);
+        let mark = self.painted(&format!("{:<WORD$}", verdict.word(level)), colour);
         self.say(&format!("{mark}  {:<6} {}", level.as_str(), check.title));
         match (judged, verdict) {
             (Judged::Fail(findings), _) => {
                 for finding in findings {
                     self.say(&format!("        expected  {}", output::tame(&finding.expected)));
-                    self.say(&format!("        came      {}", output::tame(&finding.came)));
+                    self.say(&format!("        received  {}", output::tame(&finding.came)));
                 }
                 self.say(&format!("        to do     {}", check.remedy));
                 self.say(&self.painted(&format!("        check     {}", check.id), "2"));

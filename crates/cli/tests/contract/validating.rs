@@ -80,7 +80,7 @@ fn a_backend_that_breaks_a_must_ends_with_1_and_differs_from_the_sandbox() {
     let wrong = sandbox(&stand, &["--faults", &faults]);
     let (_, report) = file(&stand, "wrong.json");
     let ran = validate(&stand, &wrong, &["--report", &report]).exits(1);
-    for words in ["FAIL  MUST", "expected  `queue_position`: -1", "to do     ", "Failed: "] {
+    for words in ["fail          MUST", "expected  `queue_position`: -1", "to do     ", "Failed: "] {
         assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
     }
     for (_, secret) in &wrong.environment {

@@ -100,13 +100,13 @@ fn judge(part: &str, url: &Url, came: &Result<Reply, CallError>) -> HealthView {
         }
         Err(CallError::Unanswered(evidence)) if evidence.status.is_none() => bad(
             part,
-            format_args!("{host}: connected, and no answer came ({evidence})"),
-            "HTTP: what listens there speaks no HTTP, or is stuck. Check the port in the profile's `api_url`, and the \
+            format_args!("{host}: connected, but no answer came ({evidence})"),
+            "HTTP: what listens there does not speak HTTP, or is stuck. Check the port in the profile's `api_url`, and the \
              backend itself",
         ),
         Err(error) => doubtful(
             part,
-            format_args!("{host}: answered, and the answer broke off ({error})"),
+            format_args!("{host}: answered, but the answer broke off ({error})"),
             "Check the network between here and the backend",
         ),
     }
@@ -122,14 +122,14 @@ fn answered(part: &str, host: &str, url: &Url, reply: &Reply) -> HealthView {
         ),
         500.. => doubtful(
             part,
-            format_args!("{host}: reached, and failing ({status})"),
-            "Wait; if it stays, tell the backend's operators",
+            format_args!("{host}: reached, but failing ({status})"),
+            "Wait; if it persists, tell the backend's operators",
         ),
         300..400 => match elsewhere(url, reply) {
             Some(to) => doubtful(
                 part,
-                format_args!("{host}: reached, and redirects to {to} ({status})"),
-                "If that is this network's login page, log in with a browser; else mend the profile's `api_url`",
+                format_args!("{host}: reached, but redirects to {to} ({status})"),
+                "If that is this network's login page, log in with a browser; otherwise fix the profile's `api_url`",
             ),
             None => good(part, format_args!("{host}: reached ({status})")),
         },
@@ -163,7 +163,7 @@ fn off(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
 
 fn clock(off: &[i64], embedded: bool) -> HealthView {
     let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
-        return unknown(part::CLOCK, "no answer told the time");
+        return unknown(part::CLOCK, "no answer gave the time");
     };
     if embedded {
         return unknown(part::CLOCK, "the embedded sandbox has this machine's own clock");
@@ -173,7 +173,7 @@ fn clock(off: &[i64], embedded: bool) -> HealthView {
     }
     let way = if worst > 0 { "ahead of" } else { "behind" };
     let by = humantime::format_duration(Duration::from_secs(worst.unsigned_abs()));
-    let remedy = "Set it by the network (`timedatectl set-ntp true`; the system's date and time settings)";
+    let remedy = "Set it from the network (`timedatectl set-ntp true`; the system's date and time settings)";
     doubtful(part::CLOCK, format_args!("{by} {way} the backend's"), remedy)
 }
 

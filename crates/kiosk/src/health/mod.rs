@@ -9,6 +9,7 @@ use crate::credentials::{self, Vault, VaultError};
 use crate::panel::SettingsFile;
 use crate::profile::{Profile, ProfileError, Profiles};
 use crate::setup::{Disk, Target};
+use crate::stage::told_to_people;
 use crate::view::Problem;
 use crate::view::panel::{HealthStand, HealthView};
 use client::NoRecorder;
@@ -67,7 +68,8 @@ pub fn unknown(part: &str, seen: impl fmt::Display) -> HealthView {
 }
 
 fn told(part: &str, stand: HealthStand, seen: impl fmt::Display, remedy: Option<String>) -> HealthView {
-    HealthView { part: part.to_owned(), stand, seen: seen.to_string(), remedy }
+    let seen = told_to_people(&seen.to_string(), dirs::home_dir().as_deref());
+    HealthView { part: part.to_owned(), stand, seen, remedy }
 }
 
 /// The file of profiles, and the profile that is asked for.
@@ -83,14 +85,14 @@ pub fn profiles(config: Option<&Path>, name: &str) -> HealthView {
             if unusable.is_empty() {
                 good(part::PROFILES, format_args!("`{name}` is in use; {path}"))
             } else {
-                let remedy = "Mend them; `copresence profile show NAME` says what is filled in";
+                let remedy = "Fix them; `copresence profile show NAME` lists what is filled in";
                 doubtful(part::PROFILES, unusable.join("; "), remedy)
             }
         }
         Err(error) => {
             let remedy = match error {
                 ProfileError::Unreadable { .. } => "Check the file's owner and access rights",
-                _ => "Mend what is named; docs/profiles.md has every key",
+                _ => "Fix what is named; docs/profiles.md has every key",
             };
             bad(part::PROFILES, error, remedy)
         }
@@ -100,48 +102,46 @@ pub fn profiles(config: Option<&Path>, name: &str) -> HealthView {
 /// What the operator set.
 pub fn settings(file: &SettingsFile) -> HealthView {
     match file.flaw() {
-        None => good(part::SETTINGS, "as they were set"),
-        Some(flaw) if file.is_unread() => bad(
-            part::SETTINGS,
-            flaw,
-            "Check the file's owner and access rights, or move it away and start again",
-        ),
-        Some(flaw) => doubtful(part::SETTINGS, flaw, "Set anew in the panel what is named"),
+        None => good(part::SETTINGS, "as they were saved"),
+        Some(flaw) if file.is_unread() => {
+            bad(part::SETTINGS, flaw, "Check the file's owner and access rights, or move it away and restart")
+        }
+        Some(flaw) => doubtful(part::SETTINGS, flaw, "Set what is named again in the panel"),
     }
 }
 
 /// Whether there is room on the disk, and whether it can be written. Blocks.
 pub fn disk(disk: &Disk, out: &Path, min_free_space: u64) -> HealthView {
     if let Err(error) = disk.data.probe() {
-        return bad(part::DISK, error, "Make room, or check the data folder's disk and access rights");
+        return bad(part::DISK, error, "Free some space, or check the data folder's disk and access rights");
     }
     let folders = [disk.data.path(), out];
     let free = folders.iter().filter_map(|folder| Some((store::free_space(folder)?, *folder))).min();
     let Some((free, folder)) = free else {
-        return unknown(part::DISK, "the system does not say how much room is left");
+        return unknown(part::DISK, "the system does not say how much space is left");
     };
     let seen = format!("{} free in {}", size(free), folder.display());
     if free < min_free_space {
         let remedy = format!(
-            "Make room: with less than {} no visit begins. Keeping files for a shorter time helps",
+            "Free some space: with less than {} no visit begins. Keeping files for a shorter time helps",
             size(min_free_space)
         );
         bad(part::DISK, seen, remedy)
     } else if free < min_free_space.saturating_mul(ROOM_TO_SPARE) {
-        doubtful(part::DISK, seen, "Make room soon, or keep files for a shorter time")
+        doubtful(part::DISK, seen, "Free some space soon, or keep files for a shorter time")
     } else {
         good(part::DISK, seen)
     }
 }
 
 fn size(bytes: u64) -> String {
-    bytesize::ByteSize(bytes).display().iec().to_string()
+    bytesize::ByteSize(bytes).display().si().to_string()
 }
 
 /// Whether the system's keychain can be used. Blocks on it, for some seconds at worst; never shows a prompt.
 pub fn keychain(vault: &Vault, profile: &Profile) -> HealthView {
     match vault.check() {
-        Ok(()) => good(part::KEYCHAIN, "there, and unlocked"),
+        Ok(()) => good(part::KEYCHAIN, "unlocked"),
         Err(error) if needs_none(profile) => {
             unknown(part::KEYCHAIN, format_args!("{error}; `{}` does not need it", profile.name))
         }
@@ -161,7 +161,7 @@ pub fn credentials(profile: &Profile, vault: &Vault, env: &dyn Fn(&str) -> Optio
     };
     let target = match Target::without_credentials(profile) {
         Ok(target) => Target { credentials: credentials::for_client(&found), ..target },
-        Err(error) => return bad(part::CREDENTIALS, error, "Mend the profile"),
+        Err(error) => return bad(part::CREDENTIALS, error, "Fix the profile"),
     };
     let set: Vec<&str> = credentials::wanted(profile)
         .into_iter()
@@ -192,7 +192,7 @@ fn needs_none(profile: &Profile) -> bool {
 /// What went wrong last since the program began.
 pub fn last_problem(last: Option<&(Timestamp, Problem)>) -> HealthView {
     match last {
-        None => good(part::LAST_PROBLEM, "nothing went wrong since the start"),
+        None => good(part::LAST_PROBLEM, "nothing has gone wrong since the start"),
         Some((at, problem)) => {
             let seen = format!("{}: {} ({})", at.strftime("%F %T UTC"), problem.operator, problem.code);
             doubtful(part::LAST_PROBLEM, seen, problem.hint.clone())
@@ -279,6 +279,6 @@ mod tests {
         );
         assert_eq!(last_problem(None).stand, HealthStand::Good);
         let last = (Timestamp::UNIX_EPOCH, crate::problem::problem("timed_out", None));
-        assert!(last_problem(Some(&last)).seen.starts_with("1970-01-01 00:00:00 UTC: No avatar came"));
+        assert!(last_problem(Some(&last)).seen.starts_with("1970-01-01 00:00:00 UTC: No avatar arrived"));
     }
 }

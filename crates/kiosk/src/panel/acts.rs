@@ -76,7 +76,7 @@ impl Panel {
             }
             PanelAct::SetScenario { name } => self.sandbox(|sandbox| sandbox.set_scenario(&name))?,
             PanelAct::SetSpeed { speed } if !SPEEDS.contains(&speed) => {
-                let bounds = format!("`speed` is {} to {}", SPEEDS.start(), SPEEDS.end());
+                let bounds = format!("`speed` must be {} to {}", SPEEDS.start(), SPEEDS.end());
                 return Err(problem("setting_unfit", Some(&bounds)));
             }
             PanelAct::SetSpeed { speed } => self.sandbox(|sandbox| sandbox.set_speed(speed))?,
@@ -142,7 +142,7 @@ impl Panel {
         let wanted = credentials::wanted(&backing.profile);
         let known = wanted.into_iter().filter(|_| !backing.profile.is_embedded_sandbox());
         let slot = known.into_iter().find(|slot| slot.word() == word);
-        let unfit = || format!("the profile `{}` uses no credential `{word}`", backing.profile.name);
+        let unfit = || format!("the profile `{}` does not use `{word}`", backing.profile.name);
         slot.ok_or_else(|| problem("setting_unfit", Some(&unfit())))
     }
 
@@ -190,7 +190,7 @@ impl Panel {
         if u64::try_from(png.len()).map_or(true, |length| length / 4 * 3 > most + 3) {
             return Err(unfit("it has more than 2 MiB"));
         }
-        let bytes = BASE64_STANDARD.decode(png).map_err(|_| unfit("it did not arrive as it was sent"))?;
+        let bytes = BASE64_STANDARD.decode(png).map_err(|_| unfit("it did not arrive intact"))?;
         drawable(&bytes).map_err(|words| unfit(&words))?;
         let written = self.0.kiosk.disk().data.write_host(HostFile::Logo, &bytes);
         written.map_err(|error| match error {
@@ -245,6 +245,6 @@ fn drawable(bytes: &[u8]) -> Result<(), String> {
     match reader.decode() {
         Ok(_) => Ok(()),
         Err(image::ImageError::Limits(_)) => Err(format!("a side has more than {LOGO_SIDE} pixels")),
-        Err(error) => Err(format!("it is no whole PNG: {error}")),
+        Err(error) => Err(format!("it is not a complete PNG: {error}")),
     }
 }

@@ -139,7 +139,7 @@ fn read(data: &DataDir) -> State {
     let mut reader = Reader { flaws: Vec::new(), table: table.clone().unwrap_or_default() };
     let settings = if table.is_some() { reader.settings() } else { Settings::default() };
     if table.is_none() {
-        reader.flaws.push("it is no TOML".to_owned());
+        reader.flaws.push("it is not TOML".to_owned());
     }
     let unknown: Vec<&String> = reader.table.keys().collect();
     if !unknown.is_empty() {
@@ -155,9 +155,9 @@ fn kept_aside(data: &DataDir, bytes: &[u8], what: &str) -> String {
     let path = data.host_path(HostFile::Settings);
     let flaw = match data.keep_broken(HostFile::Settings, bytes, &mark[..8]) {
         Ok(kept) => {
-            format!("{}: {what}. Set it anew; the file as it was is {}", path.display(), kept.display())
+            format!("{}: {what}. Set it again; the file as it was is {}", path.display(), kept.display())
         }
-        Err(error) => format!("{}: {what}. Set it anew ({error})", path.display()),
+        Err(error) => format!("{}: {what}. Set it again ({error})", path.display()),
     };
     tracing::error!(%flaw, "settings were left out");
     flaw
@@ -176,7 +176,7 @@ impl Reader {
             let hash = pin.take::<String>("hash").and_then(|text| {
                 let hash = PinHash::read(&text);
                 if hash.is_none() {
-                    pin.flaws.push("`hash` is no argon2id hash, so there is no PIN".to_owned());
+                    pin.flaws.push("`hash` is not an argon2id hash, so there is no PIN".to_owned());
                 }
                 hash
             });
@@ -334,7 +334,7 @@ mod tests {
     fn a_file_that_is_none_is_set_aside_once() {
         let (root, file) = with("[display\nvoice");
         assert_eq!(file.get(), Settings::default());
-        assert!(file.flaw().is_some_and(|flaw| flaw.contains("no TOML") && flaw.contains("broken-")));
+        assert!(file.flaw().is_some_and(|flaw| flaw.contains("not TOML") && flaw.contains("broken-")));
         SettingsFile::open(file.0.data.clone());
         assert_eq!(broken(&root).len(), 1, "not once a start");
         file.change(|settings| settings.phones = true).expect("written");

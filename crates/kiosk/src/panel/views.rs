@@ -8,7 +8,7 @@ use crate::history::FileState;
 use crate::problem::{of_vault, problem};
 use crate::profile::Profiles;
 use crate::setup::{Disk, Target};
-use crate::stage::for_people;
+use crate::stage::{for_people, told_to_people};
 use crate::view::Problem;
 use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
 use std::path::PathBuf;
@@ -32,8 +32,10 @@ pub(super) fn profiles(sources: &Sources, in_use: &str) -> (Vec<ProfileChoice>, 
         Err(error) => {
             let name = in_use.to_owned();
             let path = sources.config.clone().unwrap_or_else(crate::profile::default_config_path);
-            let flaw = Some(error.to_string());
-            (vec![ProfileChoice { name, host: None, flaw }], path.display().to_string())
+            let home = dirs::home_dir();
+            let flaw = Some(told_to_people(&error.to_string(), home.as_deref()));
+            let path = for_people(&path.display().to_string(), home.as_deref());
+            (vec![ProfileChoice { name, host: None, flaw }], path)
         }
     }
 }
@@ -47,7 +49,10 @@ fn choice(profiles: &Profiles, name: String) -> ProfileChoice {
     });
     match target {
         Ok(target) => ProfileChoice { name, host: target.map(|target| target.host()), flaw: None },
-        Err(flaw) => ProfileChoice { name, host: None, flaw: Some(flaw) },
+        Err(flaw) => {
+            let flaw = Some(told_to_people(&flaw, dirs::home_dir().as_deref()));
+            ProfileChoice { name, host: None, flaw }
+        }
     }
 }
 
@@ -94,16 +99,16 @@ pub(super) fn fit(display: DisplaySettings) -> Result<DisplaySettings, Problem> 
         [("attract_text", &attract_text, ATTRACT_LENGTH), ("consent", &consent, CONSENT_LENGTH)]
     {
         if text.as_ref().is_some_and(|text| text.chars().count() > most) {
-            return unfit(format!("`{what}` has at most {most} characters"));
+            return unfit(format!("`{what}` may have at most {most} characters"));
         }
     }
     if !IDLE_SECONDS.contains(&display.idle_seconds) {
         let (least, most) = (IDLE_SECONDS.start(), IDLE_SECONDS.end());
-        return unfit(format!("`idle_seconds` is {least} to {most}, and not {}", display.idle_seconds));
+        return unfit(format!("`idle_seconds` must be {least} to {most}, not {}", display.idle_seconds));
     }
     let language = tidy(display.language);
     if let Some(language) = language.as_deref().filter(|language| !LANGUAGES.contains(language)) {
-        return unfit(format!("`language` is one of {}, and not {language}", LANGUAGES.join(", ")));
+        return unfit(format!("`language` must be one of {}, not {language}", LANGUAGES.join(", ")));
     }
     Ok(DisplaySettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
 }
@@ -134,8 +139,8 @@ fn past_visit(detail: &VisitDetail, live: bool, asset_base: &str) -> PastVisit {
     let portrait = portrait.filter(|_| directory.is_some());
     let words = match ending {
         Some(ending) => problem(&ending.code, None).operator,
-        None if live => "It goes on.".to_owned(),
-        None => "It was broken off, and nobody has finished it yet.".to_owned(),
+        None if live => "In progress.".to_owned(),
+        None => "It was cut short, and has not been finished yet.".to_owned(),
     };
     let home = dirs::home_dir();
     PastVisit {

@@ -27,7 +27,7 @@ impl Change {
 
     /// In one line.
     pub fn words(&self) -> String {
-        let word = |verdict: Option<Verdict>| verdict.map_or("not there", Verdict::as_str);
+        let word = |verdict: Option<Verdict>| verdict.map_or("not there", |verdict| verdict.word(self.level));
         format!("{} ({}): {} → {}", self.id, self.level.as_str(), word(self.before), word(self.now))
     }
 }

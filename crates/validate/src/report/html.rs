@@ -1,8 +1,9 @@
 //! The report as one page to hand over: no script, nothing from elsewhere.
 
 use super::change::Change;
-use super::{CheckReport, Report, StepReport};
+use super::{CheckReport, Report, RequirementReport, StepReport};
 use crate::check::Verdict;
+use crate::requirement::Level;
 use askama::Template;
 
 #[derive(Template)]
@@ -66,24 +67,28 @@ impl Page<'_> {
         }
     }
 
-    /// The class of a verdict: a failed SHOULD is no failure of the run.
     fn class(check: &CheckReport) -> &'static str {
-        match (check.verdict, check.level) {
-            (Verdict::Pass, _) => "pass",
-            (Verdict::Fail, crate::requirement::Level::Must) => "fail",
-            (Verdict::Fail, crate::requirement::Level::Should) => "warn",
-            (Verdict::NotApplicable, _) => "none",
-            (Verdict::Skipped | Verdict::Inconclusive, _) => "open",
-        }
+        class(Some(check.verdict), check.level)
     }
 
-    fn verdict_class(verdict: Option<&Verdict>) -> &'static str {
-        match verdict {
-            Some(Verdict::Pass) => "pass",
-            Some(Verdict::Fail) => "fail",
-            Some(Verdict::NotApplicable) | None => "none",
-            Some(_) => "open",
-        }
+    fn word(check: &CheckReport) -> &'static str {
+        check.verdict.word(check.level)
+    }
+
+    fn changed_class(change: &Change, verdict: Option<&Verdict>) -> &'static str {
+        class(verdict.copied(), change.level)
+    }
+
+    fn changed_word(change: &Change, verdict: Option<&Verdict>) -> &'static str {
+        verdict.map_or("not there", |verdict| verdict.word(change.level))
+    }
+
+    fn row_class(row: &RequirementReport) -> &'static str {
+        class(row.verdict, row.level)
+    }
+
+    fn row_word(row: &RequirementReport) -> &'static str {
+        row.verdict.map_or("not testable", |verdict| verdict.word(row.level))
     }
 
     fn status(step: &StepReport) -> String {
@@ -108,6 +113,17 @@ impl Page<'_> {
         let count = |verdict| area.checks.iter().filter(|check| check.verdict == verdict).count();
         let (passed, failed) = (count(Verdict::Pass), count(Verdict::Fail));
         format!("{passed} of {} passed", passed + failed)
+    }
+}
+
+/// The class of a verdict: a failed SHOULD is no failure of the run.
+fn class(verdict: Option<Verdict>, level: Level) -> &'static str {
+    match (verdict, level) {
+        (Some(Verdict::Pass), _) => "pass",
+        (Some(Verdict::Fail), Level::Must) => "fail",
+        (Some(Verdict::Fail), Level::Should) => "warn",
+        (Some(Verdict::NotApplicable) | None, _) => "none",
+        (Some(Verdict::Skipped | Verdict::Inconclusive), _) => "open",
     }
 }
 

@@ -37,7 +37,7 @@ fn case(check: &CheckReport) -> TestCase {
         let mut words = check.detail.clone();
         for finding in &check.findings {
             words.push_str(
-                &format_args!("\nexpected {}\n    came {}", finding.expected, finding.came).to_string(),
+                &format_args!("\nexpected {}\nreceived {}", finding.expected, finding.came).to_string(),
             );
         }
         words.extend(check.remedy.iter().flat_map(|remedy| ["\nwhat to do: ", remedy]));

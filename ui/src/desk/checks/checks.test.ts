@@ -3,7 +3,8 @@ import { tick } from 'svelte';
 import { describe, expect, it } from 'vitest';
 import table from '../../../../crates/validate/requirements.toml?raw';
 import type { ChecksAsk } from '../../generated/view';
-import { checksToRun, planOf, refusal } from '../../host/desk-fixtures';
+import { checksToRun, refusal } from '../../host/desk-fixtures';
+import { planOf } from '../../host/desk-plan';
 import type { FakeDesk } from '../../host/fake-desk';
 import { at, openDesk } from '../harness';
 import { W } from '../words';
@@ -94,13 +95,13 @@ describe('the checks', () => {
 
   it('get their verdicts one by one, and are counted', async () => {
     const desk = await started();
-    expect([counted('waits'), counted('pass')]).toEqual([ALL, 0]);
+    expect([counted('waiting'), counted('pass')]).toEqual([ALL, 0]);
     desk.runOne();
     await tick();
-    expect([counted('waits'), counted('pass')]).toEqual([ALL - 1, 1]);
+    expect([counted('waiting'), counted('pass')]).toEqual([ALL - 1, 1]);
     for (let i = 0; i < 3; i += 1) desk.runOne();
     await tick();
-    expect([counted('waits'), counted('pass'), counted('fail')]).toEqual([ALL - 4, 4, 0]);
+    expect([counted('waiting'), counted('pass'), counted('fail')]).toEqual([ALL - 4, 4, 0]);
     expect(at('used').textContent).toContain(words.requests(5));
     expect(at('check-login.needs-key').dataset.stand).toBe('pass');
     // While it runs they keep their order.
@@ -134,12 +135,13 @@ describe('the checks', () => {
     await fireEvent.click(at('check-files.no-store'));
     expect(at('found').textContent).toContain('public, max-age=31536000');
     expect(at('found').textContent).toContain(words.remedy);
-    for (const stand of ['fail', 'n/a', 'inconclusive'] as const) {
+    for (const stand of ['fail', 'warn', 'not applicable', 'pass', 'inconclusive'] as const) {
       await fireEvent.click(at(`only-${stand}`));
       expect(titles()).toHaveLength(counted(stand));
     }
     expect(screen.getByText(words.nothing)).toBeTruthy();
-    expect([counted('fail'), counted('n/a'), counted('pass')]).toEqual([6, 10, ALL - 16]);
+    expect([counted('fail'), counted('warn')]).toEqual([1, 5]);
+    expect([counted('not applicable'), counted('pass')]).toEqual([10, ALL - 16]);
   });
 
   it('save the report and say where, or why not', async () => {
@@ -169,7 +171,7 @@ describe('the checks', () => {
     await fireEvent.click(at('restart'));
     await fireEvent.click(at('start-checks'));
     await waitFor(() => expect(at('checks-stand').dataset.stand).toBe('running'));
-    expect(counted('waits')).toBe(ALL);
+    expect(counted('waiting')).toBe(ALL);
   });
 
   it('say why a run cannot begin', async () => {

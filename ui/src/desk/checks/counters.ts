@@ -1,30 +1,40 @@
 // What a run has come to so far: pure.
 import type { CheckView } from '../../generated/view';
 
-/** How checks stand, in the order in which they are counted: the verdicts of `validate`, and what has none yet. */
-export const STANDS = ['pass', 'fail', 'inconclusive', 'skipped', 'n/a', 'waits'] as const;
+/** How checks stand, in the order in which they are counted: the words of `copresence validate` (docs/validate.md has
+ * each), and what has none yet. */
+export const STANDS = [
+  'pass',
+  'fail',
+  'warn',
+  'inconclusive',
+  'skipped',
+  'not applicable',
+  'waiting',
+] as const;
 
 /** How a check stands. */
 export type Stand = (typeof STANDS)[number];
 
 /** What a list of checks can be narrowed to. */
-export const SHOWN = ['all', 'fail', 'inconclusive', 'skipped', 'n/a'] as const;
+export const SHOWN = ['all', 'fail', 'warn', 'inconclusive', 'skipped', 'not applicable', 'pass'] as const;
 
 /** One of them. */
 export type Shown = (typeof SHOWN)[number];
 
-/** How it stands. A verdict that this page does not know is none that passes. */
-export function standOf({ verdict }: CheckView): Stand {
+/** How it stands. A verdict that this page does not know is none that passes; what breaks a SHOULD only warns. */
+export function standOf({ verdict, level }: CheckView): Stand {
   switch (verdict) {
     case null:
-      return 'waits';
-    case 'pass':
+      return 'waiting';
     case 'fail':
+      return level === 'must' ? 'fail' : 'warn';
+    case 'pass':
     case 'skipped':
       return verdict;
     case 'not applicable':
     case 'not-applicable':
-      return 'n/a';
+      return 'not applicable';
     default:
       return 'inconclusive';
   }
@@ -32,21 +42,24 @@ export function standOf({ verdict }: CheckView): Stand {
 
 /** How many stand how. */
 export function count(checks: readonly CheckView[]): Record<Stand, number> {
-  const counted = { pass: 0, fail: 0, inconclusive: 0, skipped: 0, 'n/a': 0, waits: 0 };
+  const counted = Object.fromEntries(STANDS.map((stand) => [stand, 0])) as Record<Stand, number>;
   for (const check of checks) counted[standOf(check)] += 1;
   return counted;
 }
 
-const LEVELS = ['must', 'should', 'may'];
-const URGENCY: readonly Stand[] = ['fail', 'inconclusive', 'pass', 'skipped', 'n/a', 'waits'];
+const URGENCY: readonly Stand[] = [
+  'fail',
+  'warn',
+  'inconclusive',
+  'pass',
+  'skipped',
+  'not applicable',
+  'waiting',
+];
 
-/** What fails first, what must hold before what should; otherwise in their own order. */
+/** What fails first, then what warns; otherwise in their own order. */
 export function failingFirst(checks: readonly CheckView[]): CheckView[] {
-  const rank = (check: CheckView) => {
-    const stand = URGENCY.indexOf(standOf(check));
-    const level = LEVELS.indexOf(check.level);
-    return stand * 10 + (stand === 0 ? (level < 0 ? LEVELS.length : level) : 0);
-  };
+  const rank = (check: CheckView) => URGENCY.indexOf(standOf(check));
   return checks
     .map((check, at) => ({ check, at }))
     .sort((a, b) => rank(a.check) - rank(b.check) || a.at - b.at)

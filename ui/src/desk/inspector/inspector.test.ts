@@ -1,8 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry, RuleView } from '../../generated/view';
 import { exchange, timeline } from '../../host/desk-timeline';
-import { inBody, linesOf, placed } from './json';
-import { beginOf, breaks, type Filter, fits, pathOf, place, rowsOf, saidBy, spanOf, toneOf } from './lines';
+import { byPlace, inBody, linesOf, placed } from './json';
+import {
+  beginOf,
+  breaks,
+  broughtBy,
+  type Filter,
+  filesOf,
+  fits,
+  pathOf,
+  place,
+  rowsOf,
+  saidBy,
+  spanOf,
+  toneOf,
+} from './lines';
 
 const all: Filter = { text: '', broken: false, call: null };
 const { entries } = timeline('v', 1000, 30);
@@ -79,12 +92,52 @@ describe('the time line', () => {
     expect(with_({ status: 200, error: 'cut' })).toBe('bad');
   });
 
+  it('names the file that a download brought', () => {
+    const downloads = entries.flatMap((entry) =>
+      entry.kind === 'exchange' && entry.exchange.call === 'download' ? [entry.exchange] : [],
+    );
+    const brought = (of: Entry[]) => downloads.map((one) => broughtBy(one, filesOf(of)));
+    expect(brought(entries)).toEqual(['avatar.png', 'avatar_obj.zip', 'avatar.glb']);
+    // Before a step tells of it, what the answer says.
+    expect(brought([])).toEqual(['image/png', 'application/zip', 'model/gltf-binary']);
+    const [first] = downloads;
+    const rest: [string, string][] = [
+      ['Content-Length', '7'],
+      ['Content-Range', 'bytes 363950-363956/363957'],
+    ];
+    expect(first && broughtBy({ ...first, response_headers: rest }, filesOf(entries))).toBe('avatar.png');
+    // Two files of one length are not told apart.
+    const twin: Entry = {
+      kind: 'step',
+      at_ms: 1,
+      event: 'progress',
+      line: JSON.stringify({ file: 'avatar-2.png', total: 363_957 }),
+    };
+    expect(brought([...entries, twin])[0]).toBe('image/png');
+    const poll = entries.find((entry) => entry.kind === 'exchange');
+    expect(poll?.kind === 'exchange' && broughtBy(poll.exchange, new Map())).toBeNull();
+  });
+
   it('says a step and a URL in few words', () => {
     expect(
       saidBy(
-        '{"event":"status","visit":"v","at":"2026-11-22T10:00:00Z","status":"in_queue","place":3,"x":null,"l":[1]}',
+        '{"event":"retrying","visit":"v","at":"2026-11-22T10:00:00Z","code":"busy","attempt":3,"x":null,"l":[1]}',
       ),
-    ).toBe('status in_queue, place 3, l [1]');
+    ).toBe('code busy, attempt 3, l [1]');
+    const status = (completion_status: string, completion_progress: number, queue_position: number | null) =>
+      saidBy(
+        JSON.stringify({
+          event: 'status',
+          completion_status,
+          completion_progress,
+          queue_position,
+          next_poll_ms: 9,
+        }),
+      );
+    expect(status('in_queue', 0, 4)).toBe('queue 4');
+    expect(status('processing', 73, -1)).toBe('processing 73 %');
+    expect(status('no_associated_avatar', -1, -1)).toBe('no_associated_avatar');
+    expect(status('in_queue', 0, null)).toBe('in_queue');
     expect(saidBy('no json')).toBe('no json');
     expect(pathOf('https://a.example/1/login?x=1')).toBe('/1/login?x=1');
     expect(pathOf('…')).toBe('…');
@@ -153,5 +206,10 @@ describe('a body', () => {
       [0, ['']],
     ]);
     expect(inBody(rule('status'))).toBe(false);
+    const [status, age, again] = [rule('status'), rule('age'), rule('status', false)];
+    expect(byPlace([status, age, again])).toEqual([
+      ['status', [status, again]],
+      ['age', [age]],
+    ]);
   });
 });

@@ -85,6 +85,13 @@ export function placed(
   return at;
 }
 
+/** The rules of each place together, the places in the order in which they come. */
+export function byPlace(rules: readonly RuleView[]): [string, RuleView[]][] {
+  const places = new Map<string, RuleView[]>();
+  for (const rule of rules) places.set(rule.at, [...(places.get(rule.at) ?? []), rule]);
+  return [...places];
+}
+
 /** Whether a rule speaks of the body, and not of the status or a header. */
 export function inBody({ at }: RuleView): boolean {
   return at === '' || at.startsWith('/');

@@ -91,10 +91,48 @@ export function pathOf(url: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/]+(\/.*)$/i.exec(url)?.[1] ?? url;
 }
 
-/** What a step says beside its name and its time. */
+/** The names of the files that the steps of a visit tell, by their bytes; none where two have as many. */
+export function filesOf(entries: readonly Entry[]): Map<number, string | null> {
+  const files = new Map<number, string | null>();
+  const tell = (name: unknown, bytes: unknown) => {
+    if (typeof name !== 'string' || typeof bytes !== 'number') return;
+    files.set(bytes, files.has(bytes) && files.get(bytes) !== name ? null : name);
+  };
+  for (const entry of entries) {
+    if (entry.kind !== 'step' || (entry.event !== 'progress' && entry.event !== 'saved')) continue;
+    try {
+      const step = JSON.parse(entry.line) as { file?: unknown; total?: unknown; files?: unknown };
+      tell(step.file, step.total);
+      if (Array.isArray(step.files))
+        for (const { path, bytes } of step.files as { path?: unknown; bytes?: unknown }[]) tell(path, bytes);
+    } catch {
+      // A line that cannot be read tells of no file.
+    }
+  }
+  return files;
+}
+
+/** What a download brought: the file of that length, else what the answer says that it is. Its URL is masked. */
+export function broughtBy(
+  { call, response_headers }: ExchangeView,
+  files: ReadonlyMap<number, string | null>,
+): string | null {
+  if (call !== 'download') return null;
+  const header = (name: string) => response_headers.find(([one]) => one.toLowerCase() === name)?.[1];
+  const length = /\/(\d+)$/.exec(header('content-range') ?? '')?.[1] ?? header('content-length');
+  return (length === undefined ? null : files.get(Number(length))) ?? header('content-type') ?? null;
+}
+
+/** What a step says beside its name and its time; how far an avatar is in few words, and the rest as it came. */
 export function saidBy(line: string): string {
   try {
-    const { event: _, visit: __, at: ___, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    const { event, visit: _, at: __, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    if (event === 'status') {
+      const { completion_status: status, completion_progress: progress, queue_position: place } = rest;
+      if (status === 'in_queue' && typeof place === 'number') return `queue ${place}`;
+      if (status === 'processing' && typeof progress === 'number') return `processing ${progress} %`;
+      if (typeof status === 'string') return status;
+    }
     return Object.entries(rest)
       .filter(([, value]) => value !== null && value !== '')
       .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)

@@ -107,9 +107,11 @@ describe('Credentials', () => {
     expect(desk.acts).toEqual([{ kind: 'remove_credential', slot: 'api-key' }]);
   });
 
-  it('from the environment are not removed here', async () => {
+  it('from the environment are neither removed nor replaced here', async () => {
     await openDesk(() => {}, 'credentials');
     expect(screen.queryByTestId('remove-password')).toBeNull();
+    // One in the keychain would not be used.
+    expect(screen.queryByTestId('set-password')).toBeNull();
     expect(at('row-credential-password').textContent).toContain('COPRESENCE_PASSWORD');
   });
 
@@ -335,7 +337,7 @@ describe('Retention', () => {
     const { desk } = await openDesk(() => {}, 'retention');
     await fireEvent.click(at('wipe'));
     await waitFor(() => expect(at('question').textContent).toContain('Wipe 6 visits?'));
-    expect(at('question').textContent).toContain('1 visit going on is left in peace');
+    expect(at('question').textContent).toContain('1 visit in progress is not affected');
     expect(desk.acts).toEqual([]);
     await fireEvent.click(at('question-yes'));
     await waitFor(() => expect(told('wipe')).toBe(W.retention.wiped(6)));
@@ -354,6 +356,10 @@ describe('History', () => {
     }, 'history');
     await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
     expect(document.querySelectorAll('img[src^="avatar:"]')).toHaveLength(4);
+    // A passer-by sees nobody until the operator says so.
+    expect(document.querySelectorAll('img.veiled')).toHaveLength(4);
+    await fireEvent.click(at('history-faces'));
+    expect(document.querySelectorAll('img.veiled')).toHaveLength(0);
     const [live, second] = desk.past;
     expect(screen.queryByTestId(`forget-${live?.visit}`)).toBeNull();
     await fireEvent.click(at(`forget-${second?.visit}`));
@@ -361,6 +367,22 @@ describe('History', () => {
     await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(6));
     expect(told('history')).toBe(W.history.forgotten);
     expect(desk.acts).toEqual([{ kind: 'forget_visit', visit: second?.visit }]);
+  });
+
+  it('tells how each ended by a shape, and its folder only where it is opened', async () => {
+    const { desk } = await openDesk(() => {}, 'history');
+    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
+    const shapes = [...at('history').querySelectorAll<HTMLElement>('.stand')].map(
+      ({ dataset }) => dataset.stand,
+    );
+    expect(shapes).toEqual(['unknown', 'good', 'good', 'doubtful', 'doubtful', 'bad', 'good']);
+    expect(at('history').textContent).not.toContain('avatars/');
+    const [, second, third] = desk.past;
+    await fireEvent.click(at(`details-${second?.visit}`));
+    await fireEvent.click(at(`details-${third?.visit}`));
+    expect(screen.getByTestId('past-details').textContent).toContain(third?.directory);
+    await fireEvent.click(at(`details-${third?.visit}`));
+    expect(screen.queryByTestId('past-details')).toBeNull();
   });
 
   it('keeps the visit in the list when it could not be forgotten', async () => {
@@ -388,14 +410,48 @@ describe('History', () => {
 describe('Health', () => {
   it('looks when it is opened and when asked, and says remedies', async () => {
     const { desk } = await openDesk(() => {}, 'health');
-    await waitFor(() => expect(at('health').textContent).toContain('96.4 MiB free'));
-    expect(at('health').textContent).toContain('Make room');
+    await waitFor(() => expect(at('health').textContent).toContain('101.1 MB free'));
+    expect(at('health').textContent).toContain('Free some space');
     expect(at('health-summary').textContent).toBe(W.health.summary(1, 1));
     desk.healthView = desk.healthView.map((part) => ({ ...part, stand: 'good' }));
     await fireEvent.click(at('health-check'));
     await waitFor(() => expect(at('health-summary').textContent).toBe(W.health.summary(0, 0)));
     expect(at('health-summary').dataset.stand).toBe('good');
     expect(at('health-at').textContent).toMatch(/^Checked at \d/);
+  });
+
+  it('says what is wrong first, and leads to where it is mended', async () => {
+    await openDesk(() => {}, 'health');
+    const told = () => [...at('health').querySelectorAll('[data-testid^=health-]')];
+    await waitFor(() => expect(told().length).toBeGreaterThan(5));
+    expect(
+      told()
+        .slice(0, 2)
+        .map((one) => one.getAttribute('data-testid')),
+    ).toEqual(['health-disk', 'health-profiles']);
+    expect(screen.queryByTestId('go-settings')).toBeNull();
+    at('go-disk').focus();
+    await fireEvent.click(at('go-disk'));
+    await waitFor(() => expect(at('section').dataset.section).toBe('retention'));
+    await waitFor(() => expect(focused()).toBe('section-retention'));
+  });
+
+  it('warns on the rail before anybody asks, and no longer once it is mended', async () => {
+    const { desk } = await openDesk((of) => {
+      of.view.backend = { ...of.view.backend, sandbox: false };
+    }, 'credentials');
+    await waitFor(() => expect(at('health-badge').getAttribute('aria-label')).toBe('1 problem'));
+    desk.healthView = desk.healthView.map((part) => ({ ...part, stand: 'good' }));
+    await fireEvent.click(at('remove-api-key'));
+    await fireEvent.click(await screen.findByTestId('question-yes'));
+    await waitFor(() => expect(screen.queryByTestId('health-badge')).toBeNull());
+  });
+
+  it('that cannot be looked at says nothing by itself', async () => {
+    await openDesk((of) => of.refusals.set('health', no), 'backend');
+    await tick();
+    expect(screen.queryByTestId('health-badge')).toBeNull();
+    expect(screen.queryByRole('alert')).toBeNull();
   });
 });
 
@@ -421,7 +477,7 @@ describe('PIN and quit', () => {
     ['1234', '25', '25', W.access.unfit],
     ['1234', 'abcd', 'abcd', W.access.unfit],
     ['1234', '2580', '2581', W.access.differ],
-    ['9999', '2580', '2580', 'That is not the present PIN.'],
+    ['9999', '2580', '2580', 'That is not the current PIN.'],
   ])('refuses %s, %s, %s', async (current, next, repeat, said) => {
     const { desk } = await openDesk(() => {}, 'access');
     await fill(current, next, repeat);
