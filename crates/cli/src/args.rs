@@ -41,7 +41,7 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
-    /// The profile: which backend, by which way [default: sandbox; `doctor`: the one chosen in the panel]
+    /// The profile: which backend, and how it is reached [default: sandbox; `doctor`: the one chosen in the panel]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// The file of profiles (`copresence profile path` says the default)
@@ -97,7 +97,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CredentialsCommand,
     },
-    /// Profiles: which backend, by which way, with which limits
+    /// Profiles: which backend, how it is reached, with which limits
     Profile {
         #[command(subcommand)]
         command: ProfileCommand,
@@ -111,10 +111,10 @@ pub(crate) struct VisitOptions {
     /// With the sandbox: play the phone too, so that nobody needs to be present
     #[arg(long)]
     pub(crate) auto: bool,
-    /// Give up when no avatar came, as in `90s` or `15m` [default: the profile's, 15m]
+    /// Give up when no avatar has arrived, as in `90s` or `15m` [default: the profile's, 15m]
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
-    /// Poll that long after each answer, instead of the adaptive policy
+    /// Poll this long after each answer, instead of the adaptive policy
     #[arg(long, value_name = "FIXED_DUR", value_parser = poll)]
     pub(crate) poll: Option<Duration>,
     /// The visit is complete only if this export type came (repeatable)
@@ -126,7 +126,7 @@ pub(crate) struct VisitOptions {
     /// Write every exchange to an HTTP Archive, redacted
     #[arg(long, value_name = "FILE")]
     pub(crate) har: Option<PathBuf>,
-    /// The largest file taken, as in `500MiB` [default: the profile's, 2GiB]
+    /// The largest file accepted, as in `500MiB` [default: the profile's, 2GiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_file_size: Option<bytesize::ByteSize>,
     #[command(flatten)]
@@ -139,7 +139,7 @@ pub(crate) struct WorldOptions {
     /// What happens to the tokens (`copresence sandbox --list-scenarios`)
     #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
     pub(crate) scenario: Scenario,
-    /// Simulated seconds a real second; tokens and URLs live for two minutes and one of real time, at least
+    /// Simulated seconds per real second; tokens and URLs live for two minutes and one of real time, at least
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
     /// Decides timings and avatars: the same seed gives the same run
@@ -170,16 +170,16 @@ pub(crate) struct SandboxOptions {
     /// The password that its login accepts (a simulated one; random by default)
     #[arg(long, value_name = "P")]
     pub(crate) password: Option<String>,
-    /// Serve HTTPS with this certificate (PEM, with those that it hangs on)
+    /// Serve HTTPS with this certificate (PEM, with its chain)
     #[arg(long, value_name = "FILE.pem", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// The private key of that certificate (PEM)
     #[arg(long, value_name = "FILE.pem", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Serve HTTPS with a certificate that signs itself, made now; its fingerprint is printed
+    /// Serve HTTPS with a self-signed certificate, made now; its fingerprint is printed
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
     pub(crate) tls_self_signed: bool,
-    /// How many requests a second one address on the network may ask; 0: as many as it likes
+    /// Requests per second that one address on the network may make; 0: no limit
     #[arg(long, value_name = "N", default_value_t = sandbox::RATE_LIMIT)]
     pub(crate) rate_limit: u32,
     /// List the scenarios and stop

@@ -13,7 +13,7 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Somewhere to open a window on.
 pub(super) fn display(env: Env<'_>) -> HealthView {
     if !cfg!(target_os = "linux") {
-        return unknown(part::DISPLAY, "this system has one when somebody is logged in");
+        return unknown(part::DISPLAY, "there is one whenever somebody is logged in");
     }
     let set = ["WAYLAND_DISPLAY", "DISPLAY"].into_iter().find_map(|name| {
         let value = env(name).filter(|value| !value.is_empty())?;

@@ -14,22 +14,22 @@ Without --api-url, the profile `sandbox` checks the embedded sandbox. A sandbox 
 for it; elsewhere a terminal shows the QR code and waits. docs/validate.md leads from an account to a report."
 )]
 pub(crate) struct Options {
-    /// Make at most so many Export Tokens; checks that would need more are left out
+    /// Make at most this many Export Tokens; checks that would need more are left out
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<u32>,
-    /// Run also what may lose an avatar: several redeems at once, URLs left to end (at a sandbox: always)
+    /// Also run what may lose an avatar: several redeems at once, URLs left to end (at a sandbox: always)
     #[arg(long)]
     pub(crate) destructive: bool,
-    /// Wait so long for an avatar
+    /// How long to wait for an avatar
     #[arg(long, value_name = "DUR", default_value = "15m", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
-    /// With --destructive: unused download URLs must have ended after so long
+    /// With --destructive: after how long unused download URLs must have ended
     #[arg(long, value_name = "DUR", default_value = "15m", value_parser = humantime::parse_duration)]
     pub(crate) url_life: Duration,
     /// For a relay: the sandbox behind it, which tells what it was asked
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: Option<Url>,
-    /// For a relay: watch the sandbox behind it so long for a redeem that nobody asked for
+    /// For a relay: how long to watch the sandbox behind it for a redeem that nobody asked for
     #[arg(long, value_name = "DUR", default_value = "5s", value_parser = humantime::parse_duration)]
     pub(crate) watch: Duration,
     /// Ask nobody for a phone: leave out what needs one

@@ -372,7 +372,7 @@ describe('History', () => {
   it('tells how each ended by a shape, and its folder only where it is opened', async () => {
     const { desk } = await openDesk(() => {}, 'history');
     await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
-    const shapes = [...at('history').querySelectorAll<HTMLElement>('.stand')].map(
+    const shapes = [...at('history').querySelectorAll<HTMLElement>('.shape')].map(
       ({ dataset }) => dataset.stand,
     );
     expect(shapes).toEqual(['unknown', 'good', 'good', 'doubtful', 'doubtful', 'bad', 'good']);
