@@ -45,6 +45,8 @@ describe.each(pads)('$name', (state) => {
     const opened = await open({ size: [1280, 720], colours, ...(desk ? { desk } : {}) });
     page = opened.page;
     await openDesk(page, state);
+    // It lies on the stage, which is dark, too.
+    expect(await page.locator(DESK).getAttribute('data-theme')).toBe('dark');
     expect(await page.evaluate(deskFaults)).toEqual([]);
     expect(await axeFaults(page)).toEqual([]);
     expect(await contrastFaults(page, DESK)).toEqual([]);
@@ -97,7 +99,7 @@ describe('by keyboard alone', () => {
     expect(await focused()).toBe('profile-sandbox');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
-    await page.getByText('Visits begin at “booth” from now on.').waitFor();
+    await page.getByText('New visits use “booth” from now on.').waitFor();
     expect(await focused()).toBe('profile-booth');
     await page.keyboard.press('5');
     await page.getByTestId('keep').waitFor();
