@@ -120,13 +120,22 @@ export class Show {
   }
 
   /** Asks the program; the same thing is not asked twice at a time (a new code costs money). */
-  async act(action: Action): Promise<void> {
+  act(action: Exclude<Action, 'agree'>): Promise<void> {
+    return this.#ask(action, () => this.#host[action]());
+  }
+
+  /** Agrees to the words that are on the screen: to those that the visitor reads, whatever the program tells by now. */
+  agree(to: string): Promise<void> {
+    return this.#ask('agree', () => this.#host.agree(to));
+  }
+
+  async #ask(action: Action, call: () => Promise<void>): Promise<void> {
     if (this.#underway.has(action)) return;
     this.#underway.add(action);
     this.refusal = null;
     this.asking = null;
     try {
-      await this.#host[action]();
+      await call();
     } catch (error) {
       this.refusal = asProblem(error, 'window_refused');
     } finally {

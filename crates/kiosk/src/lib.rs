@@ -10,6 +10,7 @@ pub mod drive;
 pub mod health;
 pub mod history;
 pub mod inspector;
+mod language;
 pub mod line;
 pub mod panel;
 pub mod problem;

@@ -12,6 +12,7 @@ use kiosk::view::panel::{
 };
 use kiosk::view::{
     BackendView, BoothView, FileView, ForgettingStand, Problem, SavedFileView, Screen, SeenView, Snapshot,
+    Texts,
 };
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -22,6 +23,7 @@ fn declarations() -> String {
         Snapshot::decl(&config),
         BackendView::decl(&config),
         BoothView::decl(&config),
+        Texts::decl(&config),
         Screen::decl(&config),
         ForgettingStand::decl(&config),
         SeenView::decl(&config),

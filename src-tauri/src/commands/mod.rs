@@ -115,8 +115,8 @@ async fn start_visit(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
 }
 
 #[tauri::command]
-async fn agree(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
-    kiosk.agree();
+async fn agree(kiosk: State<'_, Kiosk>, to: String) -> Result<(), ()> {
+    kiosk.agree(&to);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Booth, secret};
 use kiosk::panel::Next;
+use kiosk::view::Texts;
 use kiosk::view::panel::{DisplaySettings, HealthStand, KioskModeView, PanelAct, PanelView};
 use std::io::Cursor;
 
@@ -188,20 +189,20 @@ async fn the_display_is_set_for_every_screen_and_kept() {
         monitor: Some("HDMI-1".into()),
         language: Some("ja".into()),
         idle_seconds: 30,
-        attract_text: Some(" Come in ".into()),
-        consent: Some("We keep your avatar for a day.".into()),
+        attract_text: Texts::from_iter([("en", "Come in"), ("ja", "どうぞ")]),
+        consent: Texts::from_iter([("de", "Wir behalten deinen Avatar einen Tag.")]),
         voice: true,
         logo: true,
     };
     let act = PanelAct::SetDisplay { display: display.clone() };
     assert_eq!(booth.act(act).await, Ok(Next::Display), "the host makes the window so");
-    let told = DisplaySettings { attract_text: Some("Come in".into()), logo: false, ..display.clone() };
+    let told = DisplaySettings { logo: false, ..display.clone() };
     assert_eq!(booth.view().await.display, told, "no logo was sent");
     let seen = booth.kiosk.snapshot().booth;
     assert_eq!((seen.language.as_deref(), seen.idle_seconds, seen.voice), (Some("ja"), 30, true));
-    assert_eq!(seen.attract_text.as_deref(), Some("Come in"));
+    assert_eq!(seen.attract_text, display.attract_text);
     booth.kiosk.start();
-    let consent = kiosk::view::Screen::Consent { text: "We keep your avatar for a day.".into() };
+    let consent = kiosk::view::Screen::Consent { texts: display.consent.clone() };
     assert_eq!(booth.kiosk.snapshot().screen, consent);
     booth.kiosk.cancel();
     let unfit = PanelAct::SetDisplay { display: DisplaySettings { idle_seconds: 1, ..display } };

@@ -43,9 +43,11 @@ export type BoothView = {
  */
 language: string | null, 
 /**
- * The line that invites, in place of the program's own.
+ * The line that invites, in place of the program's own in every language; chosen as [consent] is.
+ *
+ * [consent]: super::Screen::Consent::texts
  */
-attract_text: string | null, 
+attract_text: Texts, 
 /**
  * Where the web view gets the operator's logo, when there is one.
  */
@@ -72,11 +74,14 @@ kiosk_mode: boolean,
  */
 closed: Problem | null, };
 
+export type Texts = { [key in string]: string };
+
 export type Screen = { "kind": "attract" } | { "kind": "consent", 
 /**
- * The operator's words.
+ * The operator's words, in one language at least. The page shows them in the one that the visitor chose, else
+ * in the booth's first, else in the first there is.
  */
-text: string, } | { "kind": "preparing", 
+texts: Texts, } | { "kind": "preparing", 
 /**
  * The visit's id.
  */
@@ -486,13 +491,14 @@ language: string | null,
  */
 idle_seconds: number, 
 /**
- * The line that invites, at most 120 characters; none for the program's own.
+ * The line that invites, at most 120 characters in each language; none in any for the program's own.
  */
-attract_text: string | null, 
+attract_text: Texts, 
 /**
- * What is told before the code, at most 600 characters; none shows no such screen.
+ * What is told before the code, at most 600 characters in each language. One in any language has everybody asked;
+ * none shows no such screen.
  */
-consent: string | null, 
+consent: Texts, 
 /**
  * Whether screens are read aloud.
  */

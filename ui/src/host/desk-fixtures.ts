@@ -29,8 +29,8 @@ export const display: DisplaySettings = {
   monitor: null,
   language: null,
   idle_seconds: 90,
-  attract_text: null,
-  consent: null,
+  attract_text: {},
+  consent: {},
   voice: false,
   logo: false,
 };

@@ -10,6 +10,7 @@ import type {
   PanelAct,
   PanelView,
   PastVisit,
+  Texts,
   Timeline,
 } from '../generated/view';
 import type { Close, Desk } from './desk';
@@ -366,7 +367,11 @@ export class FakeDesk implements Desk {
         view.kiosk_mode = { ...view.kiosk_mode, on: act.on, set: act.on };
         return;
       case 'set_display':
-        view.display = act.display;
+        view.display = {
+          ...act.display,
+          attract_text: written(act.display.attract_text),
+          consent: written(act.display.consent),
+        };
         return;
       case 'set_logo':
         if (!atob(act.png).startsWith('\x89PNG'))
@@ -414,4 +419,10 @@ export class FakeDesk implements Desk {
     this.past = this.past.filter(kept);
     this.view.visits_kept = this.past.length;
   }
+}
+
+/** As the program keeps them: tidied, and an empty text is none. */
+function written(texts: Texts): Texts {
+  const tidied = Object.entries(texts).map(([tag, text]) => [tag, text.trim()] as const);
+  return Object.fromEntries(tidied.filter(([, text]) => text !== ''));
 }

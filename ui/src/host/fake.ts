@@ -22,6 +22,8 @@ import type { Action, Host } from './host';
 export class FakeHost implements Host {
   /** What was asked, in order. */
   readonly asked: Action[] = [];
+  /** The words that were agreed to, in order. */
+  readonly agreed: string[] = [];
   /** Makes the next call of an action fail with this. */
   readonly refusals = new Map<Action, unknown>();
   /** What stands behind the PIN. */
@@ -78,7 +80,10 @@ export class FakeHost implements Host {
   newCode = () => this.#act('newCode');
   playPhone = () => this.#act('playPhone');
   again = () => this.#act('again');
-  agree = () => this.#act('agree');
+  agree = (to: string) => {
+    this.agreed.push(to);
+    return this.#act('agree');
+  };
   forget = () => this.#act('forget');
 
   async #act(action: Action): Promise<void> {
@@ -97,6 +102,8 @@ export class FakeHost implements Host {
 export interface Puppet {
   /** What was asked, in order. */
   readonly asked: readonly Action[];
+  /** The words that were agreed to, in order. */
+  readonly agreed: readonly string[];
   /** What stands behind the PIN. */
   readonly desk: FakeDesk;
   /** Puts a screen up by its name. */
@@ -141,6 +148,7 @@ export async function fakeHostFromAddress(address: { search: string }): Promise<
   stand(asked.get('fake') ?? '');
   const puppet: Puppet = {
     asked: host.asked,
+    agreed: host.agreed,
     desk: host.desk,
     show: (name) => {
       // In one go, so that no screen is seen in the booth of another.

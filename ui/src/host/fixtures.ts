@@ -30,7 +30,7 @@ export const openBackend: BackendView = { ...backend, phones_at: 'http://192.168
 /** A booth as it comes: nothing set. */
 export const booth: BoothView = {
   language: null,
-  attract_text: null,
+  attract_text: {},
   logo: null,
   idle_seconds: 90,
   voice: false,
@@ -96,6 +96,17 @@ const longConsent = `${consent} Whoever is under sixteen needs a parent who agre
 
 The avatar stays here until tomorrow night, and goes sooner if you ask us at the counter or press “Forget me”. We see neither your phone nor your number. The pictures of your face are sent to the avatar studio for this purpose alone and are deleted there within a day. You may stop at any moment and have everything deleted. Questions? Write to privacy@fair.example.`;
 
+const consentInGerman =
+  'Wir filmen dein Gesicht mit deinem eigenen Telefon und machen daraus einen Avatar. Er ist auf diesem Bildschirm zu sehen, auch für andere, und wird auf dieser Konsole gespeichert. Sonst bekommt ihn niemand.';
+
+const consentInFrench =
+  'Nous filmons votre visage avec votre propre téléphone pour en faire un avatar. Il est montré sur cet écran, où d’autres peuvent le voir, et enregistré sur cette console. Personne d’autre ne le reçoit.';
+
+/** As many characters as there may be, in words as long as German has them. */
+const longConsentInGerman = `${consentInGerman}
+
+Wer unter sechzehn ist, braucht das Einverständnis einer erziehungsberechtigten Person. Der Avatar bleibt bis morgen Abend hier und wird früher gelöscht, wenn du „Vergiss mich“ drückst. Die Gesichtsaufnahmen gehen nur dazu an das Avatarstudio und werden dort binnen eines Tages gelöscht. Datenschutzbeauftragte: datenschutz@messegesellschaft.example. Du kannst jederzeit aufhören.`;
+
 /** The same in ideographs, which are as wide as they are high. */
 const denseConsent =
   'お客様のスマートフォンで顔を撮影し、アバターを作成します。完成したアバターはこの画面に表示され、この端末に保存されます。第三者に渡すことはありません。'
@@ -107,9 +118,9 @@ export const screens = {
   attract: { kind: 'attract' },
   'attract-own': { kind: 'attract' },
   'attract-closed': { kind: 'attract' },
-  consent: { kind: 'consent', text: consent },
-  'consent-long': { kind: 'consent', text: longConsent },
-  'consent-dense': { kind: 'consent', text: denseConsent },
+  consent: { kind: 'consent', texts: { en: consent, de: consentInGerman, fr: consentInFrench } },
+  'consent-long': { kind: 'consent', texts: { en: longConsent, de: longConsentInGerman } },
+  'consent-dense': { kind: 'consent', texts: { ja: denseConsent } },
   preparing: { kind: 'preparing', visit, trouble: null },
   'preparing-trouble': { kind: 'preparing', visit, trouble: offline },
   invite,
@@ -210,8 +221,10 @@ export type ScreenName = keyof typeof screens;
 /** What is particular about the booth that a state is seen in. */
 export const booths: Partial<Record<ScreenName, Partial<BoothView>>> = {
   'attract-own': {
-    attract_text:
-      'Step into the picture: your own avatar in two minutes, and on the big wall of the fair by tonight. Free for all guests!',
+    attract_text: {
+      en: 'Step into the picture: your own avatar in two minutes, and on the big wall of the fair by tonight. Free for all guests!',
+      de: 'Komm ins Bild: dein Avatar in zwei Minuten, und noch heute Abend auf der großen Wand der Messe. Frei für alle Gäste!',
+    },
   },
   'attract-closed': {
     closed: {

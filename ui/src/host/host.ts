@@ -7,8 +7,8 @@ export interface Host {
   subscribe(onSnapshot: (snapshot: Snapshot) => void): Promise<() => void>;
   /** Begins a visit. */
   start(): Promise<void>;
-  /** Agrees to the operator's words, and goes on to the code. */
-  agree(): Promise<void>;
+  /** Agrees to these words of the operator's, and goes on to the code; nothing where others are told now. */
+  agree(to: string): Promise<void>;
   /** Back to Attract; whether the visit goes on behind is the program's decision. */
   cancel(): Promise<void>;
   /** A new code in place of the one on the screen. */

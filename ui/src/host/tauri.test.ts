@@ -8,9 +8,8 @@ import { tauriHost } from './tauri';
 
 afterEach(() => clearMocks());
 
-it.each<[Action, string]>([
+it.each<[Exclude<Action, 'agree'>, string]>([
   ['start', 'start_visit'],
-  ['agree', 'agree'],
   ['cancel', 'cancel_visit'],
   ['newCode', 'new_code'],
   ['playPhone', 'play_phone'],
@@ -23,6 +22,15 @@ it.each<[Action, string]>([
   });
   await tauriHost()[action]();
   expect(called).toEqual([command]);
+});
+
+it('tells the program what was agreed to', async () => {
+  const called: unknown[] = [];
+  mockIPC((name, args) => {
+    called.push([name, args]);
+  });
+  await tauriHost().agree('We film.');
+  expect(called).toEqual([['agree', { to: 'We film.' }]]);
 });
 
 it('follows snapshots over the channel that it hands to the command', async () => {

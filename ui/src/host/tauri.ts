@@ -15,7 +15,7 @@ export function tauriHost(): Host {
   return {
     subscribe: (onSnapshot) => follow<Snapshot>('subscribe', {}, onSnapshot),
     start: () => invoke('start_visit'),
-    agree: () => invoke('agree'),
+    agree: (to) => invoke('agree', { to }),
     cancel: () => invoke('cancel_visit'),
     newCode: () => invoke('new_code'),
     playPhone: () => invoke('play_phone'),

@@ -2,8 +2,9 @@
 import { FluentBundle, FluentResource, type FluentVariable } from '@fluent/bundle';
 import en from '../../../locales/en.ftl?raw';
 import type { Messages } from '../generated/messages';
-import type { Problem } from '../generated/view';
+import type { Problem, Texts } from '../generated/view';
 import { Amounts } from './amounts';
+import { type Told, toldIn } from './texts';
 import { choose, rightToLeft, TONGUES, type Tongue } from './tongues';
 
 /** A key of the catalogues. */
@@ -41,8 +42,21 @@ export function greetIn(tag: string | null): boolean {
 
 /** Says everything in the language that a new visitor is met in. */
 export function speakDefault(): void {
+  set(metIn(greeting));
+}
+
+/** The language that a new visitor is met in, by what the operator set; the system's where that is nothing. */
+export function metIn(tag: string | null): Tongue {
   const system = navigator.languages ?? [navigator.language];
-  set(choose(greeting === null ? system : [greeting, ...system]));
+  return choose(tag === null ? system : [tag, ...system]);
+}
+
+/**
+ * The operator's own words in the language of the screen, else in the one that a new visitor is met in, else in the
+ * first there is; none where they were written in none.
+ */
+export function sayOwn(texts: Texts, greeted: string | null): Told | null {
+  return toldIn(texts, [state.tag, metIn(greeted)]);
 }
 
 /** Takes a catalogue that is not among the program's own, for tests of the layout. */
@@ -121,4 +135,4 @@ function saidBy(
 
 speakDefault();
 
-export { TONGUES, type Tongue };
+export { TONGUES, type Told, type Tongue };

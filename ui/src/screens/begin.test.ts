@@ -7,7 +7,7 @@ import { language, say, speak } from '../language/language.svelte';
 
 describe('Consent', () => {
   it('shows the operator’s words, paragraph by paragraph, and nothing of theirs as markup', async () => {
-    await show({ kind: 'consent', text: '  One.\n\n\nTwo <b>bold</b>.\n' });
+    await show({ kind: 'consent', texts: { en: '  One.\n\n\nTwo <b>bold</b>.\n' } });
     const paragraphs = [...at('consent-text').querySelectorAll('p')].map((one) => one.textContent);
     expect(paragraphs).toEqual(['One.', 'Two <b>bold</b>.']);
   });
@@ -23,6 +23,41 @@ describe('Consent', () => {
     await fireEvent.click(at('agree'));
     await fireEvent.keyDown(document.body, { key: 'Escape' });
     expect(host.asked).toEqual(['agree', 'cancel']);
+  });
+
+  const texts = { de: 'Wir filmen.', fr: 'Nous filmons.', ja: '撮影します。' };
+  const told = () => [at('consent-text').querySelector('p')?.lang, at('consent-text').textContent];
+
+  it('is told in the language of the visitor, who may change it, and is agreed to as it is read', async () => {
+    const host = await show({ kind: 'consent', texts });
+    speak('fr');
+    await waitFor(() => expect(told()).toEqual(['fr', texts.fr]));
+    await fireEvent.click(at('language'));
+    await fireEvent.click(await screen.findByTestId('tongue-ja'));
+    await waitFor(() => expect(told()).toEqual(['ja', texts.ja]));
+    expect(at('agree').textContent?.trim()).toBe(say('consent-agree'));
+    await fireEvent.click(at('agree'));
+    expect(host.agreed).toEqual([texts.ja]);
+  });
+
+  it('is told in the booth’s first language where there is none in the visitor’s, and says in which', async () => {
+    const first = { kind: 'consent', texts } as const;
+    const host = await show(first, new FakeHost(first, {}, backend, { language: 'fr' }));
+    speak('es');
+    await waitFor(() => expect(told()).toEqual(['fr', texts.fr]));
+    expect(document.documentElement.lang).toBe('es');
+    await fireEvent.click(at('agree'));
+    expect(host.agreed).toEqual([texts.fr]);
+    host.set({ language: 'zh-Hans' });
+    await waitFor(() => expect(told()).toEqual(['de', texts.de]));
+  });
+
+  it('is agreed to as it stands on the screen, not as it was', async () => {
+    const host = await show({ kind: 'consent', texts: { en: 'For a day.' } });
+    host.show({ kind: 'consent', texts: { en: 'For a year.' } });
+    await waitFor(() => expect(told()).toEqual(['en', 'For a year.']));
+    await fireEvent.click(at('agree'));
+    expect(host.agreed).toEqual(['For a year.']);
   });
 
   it('says how long is kept what is agreed to', async () => {
@@ -43,8 +78,14 @@ describe('a booth', () => {
     new FakeHost(screens.attract, {}, backend, around);
 
   it('may invite in words of its own', async () => {
-    const host = await show(screens.attract, inBooth({ attract_text: 'Come in & look' }));
+    const attract_text = { en: 'Come in & look', ja: 'どうぞ' };
+    const host = await show(screens.attract, inBooth({ attract_text }));
     expect(at('attract-text').textContent?.trim()).toBe('Come in & look');
+    await fireEvent.click(at('tongue-ja'));
+    await waitFor(() => expect(at('attract-text').textContent?.trim()).toBe('どうぞ'));
+    await fireEvent.click(at('tongue-fr'));
+    await waitFor(() => expect(at('attract-text').textContent?.trim()).toBe('Come in & look'));
+    expect([at('attract-text').lang, document.documentElement.lang]).toEqual(['en', 'fr']);
     expect(at('screen').textContent).not.toContain(say('attract-line'));
     host.set({});
     await waitFor(() => expect(at('screen').textContent).toContain(say('attract-line')));

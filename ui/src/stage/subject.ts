@@ -24,8 +24,23 @@ export function isLong(text: string): boolean {
 const UNLIT: Subject = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
 const WAITING: Subject = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
 
-/** The stage for a screen; in a booth that is closed nothing moves yet, and a face that is not asked for stays away. Where no code is shown, the figure stands in its place. */
-export function subjectOf(screen: Screen | null, closed = false, gated = false, codeless = false): Subject {
+/** What the stage depends on beside the screen. */
+export interface Around {
+  /** Nothing moves yet in a booth that is closed. */
+  closed?: boolean;
+  /** A face that is not asked for stays away. */
+  gated?: boolean;
+  /** Where no code is shown, the figure stands in its place. */
+  codeless?: boolean;
+  /** The operator's words that are on the screen. */
+  words?: string | undefined;
+}
+
+/** The stage for a screen. */
+export function subjectOf(
+  screen: Screen | null,
+  { closed = false, gated = false, codeless = false, words = '' }: Around = {},
+): Subject {
   switch (screen?.kind) {
     case undefined:
       return UNLIT;
@@ -33,7 +48,7 @@ export function subjectOf(screen: Screen | null, closed = false, gated = false, 
       return closed ? UNLIT : WAITING;
     case 'consent':
       // Much to read wants a calm ground.
-      return isLong(screen.text) ? { ...UNLIT, pose: 'behind' } : WAITING;
+      return isLong(words) ? { ...UNLIT, pose: 'behind' } : WAITING;
     case 'preparing':
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':

@@ -16,7 +16,7 @@ use crate::profile::Profile;
 use crate::recover::{Unfinished, recover};
 use crate::setup::{Disk, Overrides, Target, order};
 use crate::stage::Stage;
-use crate::view::{BoothView, Problem, Screen, Snapshot};
+use crate::view::{BoothView, Problem, Screen, Snapshot, Texts};
 use backing::InUse;
 use client::SetupError;
 use futures_util::FutureExt as _;
@@ -95,8 +95,8 @@ impl Kiosk {
         }
     }
 
-    /// What the operator set: for every screen from now on.
-    pub fn set_booth(&self, booth: BoothView, consent: Option<String>) {
+    /// What the operator set: for every screen from now on, and what each visitor is to agree to first, if anything.
+    pub fn set_booth(&self, booth: BoothView, consent: Texts) {
         let mut state = self.lock();
         state.booth = booth;
         state.consent = consent;
@@ -160,19 +160,25 @@ impl Kiosk {
         let mut state = self.lock();
         if state.is_free() && state.booth.closed.is_none() {
             self.leave(&mut state);
-            match state.consent.clone() {
-                Some(text) => state.shown = Shown::Consent(text),
-                None => self.begin(&mut state),
+            if state.consent.is_empty() {
+                self.begin(&mut state);
+            } else {
+                state.shown = Shown::Consent(state.consent.clone());
             }
         }
         self.publish(&state);
     }
 
-    /// The visitor goes on from what was told before the code. Nothing on any other screen. Needs a tokio runtime
-    /// around it.
-    pub fn agree(&self) {
+    /// The visitor agrees to these words, and goes on from what was told before the code. Nothing on any other screen,
+    /// nor where other words are told now: nobody agreed to those. Needs a tokio runtime around it.
+    pub fn agree(&self, to: &str) {
         let mut state = self.lock();
-        if matches!(state.shown, Shown::Consent(_)) {
+        let language = match &state.shown {
+            Shown::Consent(texts) => texts.language_of(to).map(str::to_owned),
+            _ => None,
+        };
+        if let Some(language) = language {
+            tracing::info!(language, "the visitor agreed to what is told before the code");
             self.begin(&mut state);
         }
         self.publish(&state);

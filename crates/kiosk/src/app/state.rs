@@ -4,7 +4,7 @@ use super::backing::InUse;
 use crate::line::{Line, LineEvent};
 use crate::problem::problem;
 use crate::stage::{HostFacts, Stage};
-use crate::view::{BoothView, ForgettingStand, Problem, Screen};
+use crate::view::{BoothView, ForgettingStand, Problem, Screen, Texts};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -29,7 +29,8 @@ pub(super) struct Guest {
 pub(super) enum Shown {
     #[default]
     Nobody,
-    Consent(String),
+    /// What the visitor is told, whatever the operator changes meanwhile.
+    Consent(Texts),
     Visit(VisitId),
     Forgetting(VisitId, ForgettingStand),
 }
@@ -40,8 +41,8 @@ pub(super) struct State {
     /// Where visits begin.
     pub(super) in_use: Arc<InUse>,
     pub(super) booth: BoothView,
-    /// What visitors agree to before their code.
-    pub(super) consent: Option<String>,
+    /// What visitors agree to before their code; nothing where it was written in no language.
+    pub(super) consent: Texts,
     /// What went wrong last, for the operator.
     pub(super) last_problem: Option<(Timestamp, Problem)>,
 }
@@ -53,7 +54,7 @@ impl State {
             shown: Shown::default(),
             in_use,
             booth: BoothView::default(),
-            consent: None,
+            consent: Texts::default(),
             last_problem: None,
         }
     }
@@ -108,7 +109,7 @@ impl State {
     pub(super) fn screen(&self, asset_base: &str, home: Option<PathBuf>, now: Timestamp) -> Screen {
         match &self.shown {
             Shown::Nobody => Screen::Attract,
-            Shown::Consent(text) => Screen::Consent { text: text.clone() },
+            Shown::Consent(texts) => Screen::Consent { texts: texts.clone() },
             Shown::Forgetting(visit, stand) => {
                 Screen::Forgetting { visit: visit.to_string(), stand: stand.clone() }
             }

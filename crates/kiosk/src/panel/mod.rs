@@ -10,13 +10,13 @@ mod simulator;
 mod sources;
 mod views;
 
+pub use crate::language::LANGUAGES;
 pub use acts::Next;
 pub use gate::Gate;
 pub use pin::{PIN_LENGTH, PinHash};
 pub use settings::{IDLE_SECONDS, Settings, SettingsFile};
 pub use simulator::{Simulated, Simulator};
 pub use sources::{Env, Opened, Sources};
-pub use views::LANGUAGES;
 
 use crate::app::Kiosk;
 use crate::health;

@@ -5,6 +5,8 @@
 //! keeps the program from starting.
 
 use super::pin::PinHash;
+use crate::language::{self, LANGUAGES};
+use crate::view::Texts;
 use crate::view::panel::DisplaySettings;
 use serde::de::DeserializeOwned;
 use std::ops::RangeInclusive;
@@ -47,8 +49,8 @@ impl Default for Settings {
                 monitor: None,
                 language: None,
                 idle_seconds: 90,
-                attract_text: None,
-                consent: None,
+                attract_text: Texts::default(),
+                consent: Texts::default(),
                 voice: false,
                 logo: false,
             },
@@ -185,14 +187,15 @@ impl Reader {
         let (pin, wrong_pins) = pin.unwrap_or_default();
         let display = self.below("display", |display| {
             let kiosk_mode = display.take("kiosk_mode").unwrap_or(defaults.kiosk_mode);
+            let language = display.take::<String>("language");
             let settings = DisplaySettings {
                 monitor: display.take("monitor"),
-                language: display.take("language"),
                 idle_seconds: display
                     .take_if("idle_seconds", |seconds| IDLE_SECONDS.contains(seconds))
                     .unwrap_or(defaults.display.idle_seconds),
-                attract_text: display.take("attract_text"),
-                consent: display.take("consent"),
+                attract_text: display.texts("attract_text", language.as_deref()),
+                consent: display.texts("consent", language.as_deref()),
+                language,
                 voice: display.take("voice").unwrap_or(defaults.display.voice),
                 logo: false,
             };
@@ -208,6 +211,23 @@ impl Reader {
             kiosk_mode,
             display,
         }
+    }
+
+    /// A text by language; or one alone, as the first versions wrote it: it is in the language that visitors are met
+    /// in.
+    fn texts(&mut self, key: &str, met_in: Option<&str>) -> Texts {
+        if self.table.get(key).is_some_and(Value::is_str) {
+            return self
+                .take::<String>(key)
+                .map(|text| (language::first(met_in), text))
+                .into_iter()
+                .collect();
+        }
+        let texts = self.below(key, |texts| {
+            let written = |language| Some((language, texts.take::<String>(language)?));
+            LANGUAGES.into_iter().filter_map(written).collect()
+        });
+        texts.unwrap_or_default()
     }
 
     fn take<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
@@ -249,8 +269,8 @@ fn write(settings: &Settings, table: &mut Table) {
     put(display, "monitor", text(&settings.display.monitor));
     put(display, "language", text(&settings.display.language));
     put(display, "idle_seconds", Some(i64::from(settings.display.idle_seconds).into()));
-    put(display, "attract_text", text(&settings.display.attract_text));
-    put(display, "consent", text(&settings.display.consent));
+    put_texts(display, "attract_text", &settings.display.attract_text);
+    put_texts(display, "consent", &settings.display.consent);
     put(display, "voice", Some(settings.display.voice.into()));
 }
 
@@ -259,6 +279,16 @@ fn put(table: &mut Table, key: &str, value: Option<Value>) {
         Some(value) => table.insert(key.to_owned(), value),
         None => table.remove(key),
     };
+}
+
+fn put_texts(table: &mut Table, key: &str, texts: &Texts) {
+    let by_language = sub_table(table, key);
+    for language in LANGUAGES {
+        put(by_language, language, texts.get(language).map(Into::into));
+    }
+    if by_language.is_empty() {
+        table.remove(key);
+    }
 }
 
 fn sub_table<'a>(table: &'a mut Table, key: &str) -> &'a mut Table {
@@ -367,9 +397,57 @@ mod tests {
         assert!(!file.get().phones);
     }
 
+    #[test]
+    fn a_text_of_before_there_were_languages_is_in_the_first_and_written_anew_among_them() {
+        let (root, file) =
+            with("[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n");
+        let display = file.get().display;
+        assert_eq!(display.attract_text, Texts::from_iter([("fr", "Entrez")]));
+        assert_eq!(display.consent, Texts::from_iter([("fr", "Nous filmons.")]));
+        assert_eq!(file.flaw(), None);
+        file.change(|settings| settings.display.language = Some("de".into())).expect("written");
+        let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
+        assert!(text.contains("[display.consent]\nfr = \"Nous filmons.\""), "{text}");
+        let again = SettingsFile::open(file.0.data.clone()).get().display;
+        assert_eq!((again.attract_text, again.consent), (display.attract_text, display.consent));
+    }
+
+    #[test]
+    fn a_text_of_before_is_not_lost_where_no_language_is_set() {
+        let (_root, file) = with("[display]\nconsent = 'We film.'\n");
+        let consent = file.get().display.consent;
+        assert_eq!(consent.iter().map(|(_, text)| text).collect::<Vec<_>>(), ["We film."]);
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_used_costs_that_language_alone() {
+        let (root, file) =
+            with("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
+        assert_eq!(file.get().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
+        let flaw = file.flaw().expect("one");
+        assert!(flaw.contains("[display] [consent] `fr`") && !flaw.contains("`ja`"), "{flaw}");
+        file.change(|settings| settings.display.consent = Texts::default()).expect("written");
+        let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
+        assert!(text.contains("it = \"Filmiamo.\"") && !text.contains("Wir filmen"), "{text}");
+    }
+
+    #[test]
+    fn without_texts_the_file_says_nothing_of_them() {
+        let (root, file) = with("[display]\nconsent = 'We film.'\n");
+        file.change(|settings| settings.display.consent = Texts::default()).expect("written");
+        let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
+        assert!(!text.contains("consent") && !text.contains("attract_text"), "{text}");
+    }
+
+    fn some_texts() -> impl Strategy<Value = Texts> {
+        let text = "[ -~äß好\n\"']{0,40}";
+        proptest::collection::vec((proptest::sample::select(&LANGUAGES[..]), text), 0..=LANGUAGES.len())
+            .prop_map(Texts::from_iter)
+    }
+
     fn some_settings() -> impl Strategy<Value = Settings> {
         let text = || proptest::option::of("[ -~äß\n\"']{0,40}");
-        let display = (text(), text(), IDLE_SECONDS, text(), text(), any::<bool>()).prop_map(
+        let display = (text(), text(), IDLE_SECONDS, some_texts(), some_texts(), any::<bool>()).prop_map(
             |(monitor, language, idle_seconds, attract_text, consent, voice)| DisplaySettings {
                 monitor,
                 language,
@@ -406,7 +484,26 @@ mod tests {
         }
 
         #[test]
-        fn no_text_stops_the_reading(text in "(profile|phones|\\[pin\\]|hash|\\[display\\]|voice|=|\n| |1|'x'|true){0,30}") {
+        fn one_text_alone_is_read_as_one_of_a_language(
+            language in proptest::sample::select(&LANGUAGES[..]),
+            text in "[ -~äß好\n\"']{0,40}",
+        ) {
+            let mut table = Table::new();
+            let display = sub_table(&mut table, "display");
+            put(display, "language", Some(language.into()));
+            put(display, "consent", Some(text.as_str().into()));
+            let mut reader = Reader { table: table.clone(), flaws: Vec::new() };
+            let settings = reader.settings();
+            prop_assert_eq!(&settings.display.consent, &Texts::from_iter([(language, &text)]));
+            prop_assert!(reader.flaws.is_empty() && reader.table.is_empty());
+            write(&settings, &mut table);
+            prop_assert_eq!(Reader { table, flaws: Vec::new() }.settings(), settings);
+        }
+
+        #[test]
+        fn no_text_stops_the_reading(
+            text in "(profile|phones|\\[pin\\]|hash|\\[display(\\.consent)?\\]|voice|consent|de|=|\n| |1|'x'|true){0,30}",
+        ) {
             if let Ok(table) = text.parse::<Table>() {
                 Reader { table, flaws: Vec::new() }.settings();
             }

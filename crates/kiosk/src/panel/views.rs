@@ -5,6 +5,7 @@ use super::sources::Sources;
 use crate::app::Backing;
 use crate::credentials::{self, Found, Origin, Slot};
 use crate::history::FileState;
+use crate::language::LANGUAGES;
 use crate::problem::{of_vault, problem};
 use crate::profile::Profiles;
 use crate::setup::{Disk, Target};
@@ -13,9 +14,6 @@ use crate::view::Problem;
 use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
 use std::path::PathBuf;
 use store::{StoreError, VisitDetail, VisitId, VisitRecord};
-
-/// The languages that visitors can be met in: those of `locales/`.
-pub const LANGUAGES: [&str; 6] = ["de", "en", "es", "fr", "ja", "zh-Hans"];
 
 /// The most visits that the history shows.
 const MOST_SHOWN: u32 = 500;
@@ -94,12 +92,18 @@ pub(super) fn credentials(sources: &Sources, backing: &Backing) -> (Vec<Credenti
 pub(super) fn fit(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
     let unfit = |words: String| Err(problem("setting_unfit", Some(&words)));
     let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let (attract_text, consent) = (tidy(display.attract_text), tidy(display.consent));
-    for (what, text, most) in
+    let one_of = |language: &str| format!("one of {}, not {language}", LANGUAGES.join(", "));
+    let (attract_text, consent) = (display.attract_text.tidied(), display.consent.tidied());
+    for (what, texts, most) in
         [("attract_text", &attract_text, ATTRACT_LENGTH), ("consent", &consent, CONSENT_LENGTH)]
     {
-        if text.as_ref().is_some_and(|text| text.chars().count() > most) {
-            return unfit(format!("`{what}` may have at most {most} characters"));
+        for (language, text) in texts.iter() {
+            if !LANGUAGES.contains(&language) {
+                return unfit(format!("the language of `{what}` must be {}", one_of(language)));
+            }
+            if text.chars().count() > most {
+                return unfit(format!("`{what}` in `{language}` may have at most {most} characters"));
+            }
         }
     }
     if !IDLE_SECONDS.contains(&display.idle_seconds) {
@@ -108,7 +112,7 @@ pub(super) fn fit(display: DisplaySettings) -> Result<DisplaySettings, Problem> 
     }
     let language = tidy(display.language);
     if let Some(language) = language.as_deref().filter(|language| !LANGUAGES.contains(language)) {
-        return unfit(format!("`language` must be one of {}, not {language}", LANGUAGES.join(", ")));
+        return unfit(format!("`language` must be {}", one_of(language)));
     }
     Ok(DisplaySettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
 }
@@ -172,34 +176,37 @@ pub(super) fn past_portrait(disk: &Disk, visit: &str, name: &str) -> Option<Path
 mod tests {
     use super::*;
     use crate::panel::Settings;
-
-    #[test]
-    fn the_languages_are_those_of_the_catalogues() {
-        let locales = concat!(env!("CARGO_MANIFEST_DIR"), "/../../locales");
-        let names = std::fs::read_dir(locales).expect("there").map(|entry| entry.expect("entry").file_name());
-        let names = names.filter_map(|name| Some(name.to_str()?.strip_suffix(".ftl")?.to_owned()));
-        let mut names: Vec<String> = names.collect();
-        names.sort();
-        assert_eq!(names, LANGUAGES);
-    }
+    use crate::view::Texts;
 
     #[test]
     fn what_is_set_is_tidied_and_bounded() {
         let base = || Settings::default().display;
         let text = |text: &str| Some(text.to_owned());
-        let fitted = fit(DisplaySettings { attract_text: text("  Hello "), consent: text(" "), ..base() });
-        let fitted = fitted.expect("it fits");
-        assert_eq!((fitted.attract_text.as_deref(), fitted.consent), (Some("Hello"), None));
+        let texts = |language: &str, text: &str| Texts::from_iter([(language, text)]);
+        let sent = |json: &str| serde_json::from_str::<Texts>(json).expect("texts");
+        let (attract_text, consent) = (sent(r#"{"en":"  Hello ","ja":""}"#), sent(r#"{"de":" "}"#));
+        let fitted = fit(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
+        assert_eq!((fitted.attract_text, fitted.consent), (texts("en", "Hello"), Texts::default()));
         for (unfit, says) in [
             (DisplaySettings { idle_seconds: 14, ..base() }, "idle_seconds"),
             (DisplaySettings { idle_seconds: 3601, ..base() }, "idle_seconds"),
             (DisplaySettings { language: text("xx"), ..base() }, "zh-Hans"),
-            (DisplaySettings { attract_text: text(&"ä".repeat(121)), ..base() }, "attract_text"),
-            (DisplaySettings { consent: text(&"x".repeat(601)), ..base() }, "consent"),
+            (
+                DisplaySettings { attract_text: texts("de", &"ä".repeat(121)), ..base() },
+                "`attract_text` in `de`",
+            ),
+            (
+                DisplaySettings { consent: texts("zh-Hans", &"好".repeat(601)), ..base() },
+                "`consent` in `zh-Hans`",
+            ),
+            (
+                DisplaySettings { consent: texts("it", "Sì"), ..base() },
+                "the language of `consent` must be one of de",
+            ),
         ] {
             let refused = fit(unfit).expect_err("refused");
             assert!(refused.code == "setting_unfit" && refused.operator.contains(says), "{refused:?}");
         }
-        assert!(fit(DisplaySettings { attract_text: text(&"ä".repeat(120)), ..base() }).is_ok());
+        assert!(fit(DisplaySettings { attract_text: texts("de", &"ä".repeat(120)), ..base() }).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! What the operator set for every screen of the visitor.
 
-use super::Problem;
+use super::{Problem, Texts};
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -9,8 +9,10 @@ use ts_rs::TS;
 pub struct BoothView {
     /// The language in which a new visitor is met, as in `de`; none follows the system.
     pub language: Option<String>,
-    /// The line that invites, in place of the program's own.
-    pub attract_text: Option<String>,
+    /// The line that invites, in place of the program's own in every language; chosen as [consent] is.
+    ///
+    /// [consent]: super::Screen::Consent::texts
+    pub attract_text: Texts,
     /// Where the web view gets the operator's logo, when there is one.
     pub logo: Option<String>,
     /// Seconds without a touch before a face on the screen is asked about; the other screens wait in proportion.
@@ -30,7 +32,7 @@ impl Default for BoothView {
     fn default() -> Self {
         Self {
             language: None,
-            attract_text: None,
+            attract_text: Texts::default(),
             logo: None,
             idle_seconds: 90,
             voice: false,

@@ -8,8 +8,10 @@ mod booth;
 pub mod checks;
 pub mod inspector;
 pub mod panel;
+mod texts;
 
 pub use booth::BoothView;
+pub use texts::Texts;
 
 use serde::Serialize;
 use ts_rs::TS;
@@ -49,8 +51,9 @@ pub enum Screen {
     Attract,
     /// Before the code is asked for, the visitor is told what the operator wants told, and goes on or back.
     Consent {
-        /// The operator's words.
-        text: String,
+        /// The operator's words, in one language at least. The page shows them in the one that the visitor chose, else
+        /// in the booth's first, else in the first there is.
+        texts: Texts,
     },
     /// An Export Token is being asked for.
     Preparing {

@@ -1,6 +1,6 @@
 //! What the operator sees and does behind the PIN.
 
-use super::{BackendView, Problem};
+use super::{BackendView, Problem, Texts};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -141,10 +141,11 @@ pub struct DisplaySettings {
     pub language: Option<String>,
     /// Seconds without a touch before a face on the screen is asked about: 15 to 3,600.
     pub idle_seconds: u32,
-    /// The line that invites, at most 120 characters; none for the program's own.
-    pub attract_text: Option<String>,
-    /// What is told before the code, at most 600 characters; none shows no such screen.
-    pub consent: Option<String>,
+    /// The line that invites, at most 120 characters in each language; none in any for the program's own.
+    pub attract_text: Texts,
+    /// What is told before the code, at most 600 characters in each language. One in any language has everybody asked;
+    /// none shows no such screen.
+    pub consent: Texts,
     /// Whether screens are read aloud.
     pub voice: bool,
     /// Whether a logo is set; setting it false removes it.

@@ -6,8 +6,11 @@ use super::window::{gate, is_invite, kiosk, take, until};
 use jiff::{SignedDuration, Timestamp};
 use kiosk::app::{Backing, Kiosk};
 use kiosk::problem::problem;
-use kiosk::view::{BoothView, ForgettingStand, Screen};
+use kiosk::view::{BoothView, ForgettingStand, Screen, Texts};
 use std::time::Duration;
+
+const EN: &str = "We keep your avatar for a day.";
+const DE: &str = "Wir behalten deinen Avatar einen Tag.";
 
 /// A backend that makes an avatar at once.
 async fn ready() -> House {
@@ -48,17 +51,54 @@ fn kept(house: &House) -> (usize, usize) {
 async fn what_visitors_agree_to_stands_before_the_code() {
     let house = unscanned().await;
     let kiosk = kiosk(&house);
-    kiosk.set_booth(BoothView::default(), Some("We keep your avatar for a day.".into()));
-    kiosk.agree();
+    let texts = Texts::from_iter([("de", DE), ("en", EN)]);
+    kiosk.set_booth(BoothView::default(), texts.clone());
+    kiosk.agree(EN);
     assert_eq!(kiosk.snapshot().screen, Screen::Attract, "nothing was asked yet");
     kiosk.start();
-    let text = "We keep your avatar for a day.".to_owned();
-    assert_eq!(kiosk.snapshot().screen, Screen::Consent { text });
+    assert_eq!(kiosk.snapshot().screen, Screen::Consent { texts });
     kiosk.cancel();
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
     assert_eq!(house.backend.count(GENERATE), 0, "a token is somebody's money");
     kiosk.start();
-    kiosk.agree();
+    kiosk.agree(DE);
+    until(&kiosk, is_invite).await;
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn a_consent_in_any_language_has_everybody_asked() {
+    let house = unscanned().await;
+    let kiosk = kiosk(&house);
+    kiosk.set_booth(BoothView::default(), Texts::from_iter([("ja", "一日保存します。")]));
+    kiosk.start();
+    assert!(matches!(kiosk.snapshot().screen, Screen::Consent { .. }));
+    kiosk.set_booth(BoothView::default(), Texts::default());
+    assert!(matches!(kiosk.snapshot().screen, Screen::Consent { .. }), "who stands there is asked still");
+    kiosk.cancel();
+    kiosk.start();
+    until(&kiosk, is_invite).await;
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_agrees_to_words_that_they_were_not_told() {
+    let house = unscanned().await;
+    let kiosk = kiosk(&house);
+    let told = |text: &str| Texts::from_iter([("en", text)]);
+    kiosk.set_booth(BoothView::default(), told(EN));
+    kiosk.start();
+    // For whoever comes next.
+    kiosk.set_booth(BoothView::default(), told("We keep your avatar for a year."));
+    assert_eq!(kiosk.snapshot().screen, Screen::Consent { texts: told(EN) });
+    kiosk.agree("We keep your avatar for a year.");
+    kiosk.agree("");
+    assert_eq!(kiosk.snapshot().screen, Screen::Consent { texts: told(EN) });
+    kiosk.cancel();
+    kiosk.start();
+    kiosk.agree(EN);
+    assert!(matches!(kiosk.snapshot().screen, Screen::Consent { .. }), "the page was behind");
+    kiosk.agree("We keep your avatar for a year.");
     until(&kiosk, is_invite).await;
     kiosk.stop().await;
 }
@@ -68,11 +108,11 @@ async fn a_closed_booth_begins_nothing() {
     let house = ready().await;
     let kiosk = kiosk(&house);
     let closed = Some(problem("credentials_missing", None));
-    kiosk.set_booth(BoothView { closed: closed.clone(), ..BoothView::default() }, None);
+    kiosk.set_booth(BoothView { closed: closed.clone(), ..BoothView::default() }, Texts::default());
     kiosk.start();
     let snapshot = kiosk.snapshot();
     assert_eq!((snapshot.screen, snapshot.booth.closed), (Screen::Attract, closed));
-    kiosk.set_booth(BoothView::default(), None);
+    kiosk.set_booth(BoothView::default(), Texts::default());
     revealed(&kiosk).await;
     kiosk.stop().await;
 }
@@ -198,7 +238,7 @@ async fn what_cannot_be_removed_is_said() {
 async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
     let house = ready().await;
     let kiosk = kiosk(&house);
-    kiosk.set_booth(keeping(Some(0)), None);
+    kiosk.set_booth(keeping(Some(0)), Texts::default());
     revealed(&kiosk).await;
     assert_eq!(kept(&house), (1, 1));
     kiosk.again();
@@ -210,7 +250,7 @@ async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
 async fn whoever_stands_there_at_the_stop_leaves_with_it() {
     let house = ready().await;
     let kiosk = kiosk(&house);
-    kiosk.set_booth(keeping(Some(0)), None);
+    kiosk.set_booth(keeping(Some(0)), Texts::default());
     revealed(&kiosk).await;
     kiosk.stop().await;
     assert_eq!(kept(&house), (0, 0));
@@ -225,11 +265,11 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
 
     let kiosk = kiosk(&house);
     for hours in [None, Some(1)] {
-        kiosk.set_booth(keeping(hours), None);
+        kiosk.set_booth(keeping(hours), Texts::default());
         kiosk.sweep();
     }
     revealed(&kiosk).await;
-    kiosk.set_booth(keeping(Some(0)), None);
+    kiosk.set_booth(keeping(Some(0)), Texts::default());
     kiosk.sweep();
     let one_left = async {
         while house.disk.journal.history().expect("reads").len() > 1 {
@@ -240,7 +280,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
         .await
         .expect("the earlier run's visitor has left");
     assert!(matches!(kiosk.snapshot().screen, Screen::Reveal { .. }), "this one stands there");
-    kiosk.set_booth(keeping(None), None);
+    kiosk.set_booth(keeping(None), Texts::default());
     kiosk.stop().await;
     assert_eq!(kept(&house), (1, 1));
 }

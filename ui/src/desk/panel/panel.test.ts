@@ -268,11 +268,11 @@ describe('Display', () => {
     await write('text-attract', '  Come closer.  ');
     await submit('text-attract');
     await waitFor(() => expect(told('attract')).toBe(W.display.saved));
-    expect(desk.view.display.attract_text).toBe('Come closer.');
+    expect(desk.view.display.attract_text).toEqual({ en: 'Come closer.' });
     await write('text-attract', '');
     await submit('text-attract');
     await waitFor(() => expect(told('attract')).toBe(W.display.removed));
-    expect(desk.view.display.attract_text).toBeNull();
+    expect(desk.view.display.attract_text).toEqual({});
     await write('text-consent', 'x'.repeat(601));
     await submit('text-consent');
     await waitFor(() => expect(told('consent')).toContain(W.display.long(600)));
