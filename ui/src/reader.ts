@@ -1,6 +1,6 @@
 // Reads the screens aloud, where the operator wants it.
 import { language } from './language/language.svelte';
-import { hush, readAloud } from './voice';
+import { hush, readAloud, type Spoken } from './voice';
 
 const TITLE = '[data-testid=status-title]';
 
@@ -8,12 +8,11 @@ const TITLE = '[data-testid=status-title]';
 export function readScreens(stage: HTMLElement): () => void {
   let last = '';
   const read = () => {
-    const title = stage.querySelector(TITLE)?.textContent?.trim() ?? '';
-    if (title === '' || title === last) return;
-    last = title;
-    const lines = [...stage.querySelectorAll('main .lead, [data-testid=consent-text]')];
-    const said = [title, ...lines.map((line) => line.textContent?.trim() ?? '')].filter((one) => one !== '');
-    readAloud(said.join(' '), language());
+    const title = stage.querySelector(TITLE);
+    const words = title?.textContent?.trim() ?? '';
+    if (!title || words === '' || words === last) return;
+    last = words;
+    readAloud(spokenOf([title, ...stage.querySelectorAll('main .lead, [data-testid=consent-text] p')]));
   };
   read();
   const changes = new MutationObserver(read);
@@ -22,4 +21,18 @@ export function readScreens(stage: HTMLElement): () => void {
     changes.disconnect();
     hush();
   };
+}
+
+/** What the elements say, each part in the language that it is in: the operator's words may be in another one. */
+function spokenOf(elements: readonly Element[]): Spoken[] {
+  const parts: Spoken[] = [];
+  for (const element of elements) {
+    const text = element.textContent?.trim() ?? '';
+    if (text === '') continue;
+    const tag = element.closest<HTMLElement>('[lang]')?.lang || language();
+    const before = parts.at(-1);
+    if (before?.tag === tag) before.text += ` ${text}`;
+    else parts.push({ text, tag });
+  }
+  return parts;
 }

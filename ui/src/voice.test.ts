@@ -15,6 +15,7 @@ describe('a screen that is read aloud', () => {
   const said: Said[] = [];
   let voices: { lang: string }[] = [];
   let onVoices = () => {};
+  let cancelled = 0;
 
   beforeEach(() => {
     said.length = 0;
@@ -28,7 +29,9 @@ describe('a screen that is read aloud', () => {
     );
     vi.stubGlobal('speechSynthesis', {
       getVoices: () => voices,
-      cancel: () => {},
+      cancel: () => {
+        cancelled += 1;
+      },
       speak: (one: Said) => said.push({ text: one.text, lang: one.lang }),
       addEventListener: (_: string, listener: () => void) => {
         onVoices = listener;
@@ -56,6 +59,21 @@ describe('a screen that is read aloud', () => {
     expect(said).toHaveLength(3);
   });
 
+  it('is read in the language of its words, where the operator wrote them in another one', async () => {
+    const consent = { kind: 'consent', texts: { de: 'Wir filmen.\n\nUnd speichern.' } } as const;
+    await show(consent, new FakeHost(consent, {}, backend, { voice: true }));
+    const german = { text: 'Wir filmen. Und speichern.', lang: 'de_DE' };
+    await waitFor(() => expect(said).toEqual([{ text: say('consent-title'), lang: 'en-GB' }, german]));
+    said.length = 0;
+    // Whose language has no voice hears what has one.
+    speak('fr');
+    await waitFor(() => expect(said).toEqual([german]));
+    said.length = 0;
+    speak('de');
+    const all = `${say('consent-title')} ${german.text}`;
+    await waitFor(() => expect(said).toEqual([{ ...german, text: all }]));
+  });
+
   it('is not, where nobody asked for it', async () => {
     await show(screens.attract);
     expect(said).toEqual([]);
@@ -63,18 +81,21 @@ describe('a screen that is read aloud', () => {
 
   it('stays silent without a voice, and speaks once voices are there', () => {
     voices = [];
-    readAloud('first', 'en');
-    readAloud('second', 'en');
+    readAloud([{ text: 'first', tag: 'en' }]);
+    readAloud([{ text: 'second', tag: 'en' }]);
     expect(said).toEqual([]);
     voices = [{ lang: 'en-US' }];
     onVoices();
     expect(spoken()).toEqual(['second']);
-    readAloud('こんにちは', 'ja');
+    cancelled = 0;
+    readAloud([{ text: 'こんにちは', tag: 'ja' }]);
     expect(spoken()).toEqual(['second']);
+    // What is not on the screen any more is not read on.
+    expect(cancelled).toBeGreaterThan(0);
   });
 
   it('stays silent where the machine cannot speak at all', () => {
     vi.stubGlobal('speechSynthesis', undefined);
-    expect(() => readAloud('words', 'en')).not.toThrow();
+    expect(() => readAloud([{ text: 'words', tag: 'en' }])).not.toThrow();
   });
 });

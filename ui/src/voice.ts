@@ -1,17 +1,26 @@
 // What this program says aloud: the warning before a screen is cleared, and the screens where the operator wants it.
 
-/** Speaks a sentence where the machine has a voice for the language, else sounds two soft notes. */
-export function sayAloud(text: string, tag: string): void {
-  if (!speak(text, tag)) chime();
+/** Words, and the language that they are in. */
+export interface Spoken {
+  text: string;
+  /** As a BCP 47 tag. */
+  tag: string;
 }
 
-/** Speaks a sentence where the machine has a voice for the language; else it stays silent. */
-export function readAloud(text: string, tag: string): void {
+/** Speaks a sentence where the machine has a voice for the language, else sounds two soft notes. */
+export function sayAloud(text: string, tag: string): void {
+  if (!speak([{ text, tag }])) chime();
+}
+
+/** Speaks one part after the other, each where the machine has a voice for its language; else it stays silent. */
+export function readAloud(parts: readonly Spoken[]): void {
   const voices = globalThis.speechSynthesis as SpeechSynthesis | undefined;
-  if (speak(text, tag) || !voices || voices.getVoices().length > 0) return;
+  // What was read before is not on the screen any more, also where what is cannot be read.
+  hush();
+  if (speak(parts) || !voices || voices.getVoices().length > 0) return;
   // Some systems list their voices only once they were asked for.
-  last = text;
-  voices.addEventListener?.('voiceschanged', () => last === text && speak(text, tag), { once: true });
+  last = parts;
+  voices.addEventListener?.('voiceschanged', () => last === parts && speak(parts), { once: true });
 }
 
 /**
@@ -27,7 +36,7 @@ export function withVoices(tags: readonly string[], tell: (voiced: string[]) => 
 }
 
 /** What was asked for last. */
-let last = '';
+let last: readonly Spoken[] = [];
 
 function voiceFor(tag: string): SpeechSynthesisVoice | undefined {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
@@ -35,22 +44,27 @@ function voiceFor(tag: string): SpeechSynthesisVoice | undefined {
   return speech?.getVoices().find(({ lang }) => lang.split(/[-_]/)[0] === language);
 }
 
-function speak(text: string, tag: string): boolean {
+function speak(parts: readonly Spoken[]): boolean {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
-  const voice = voiceFor(tag);
-  if (!speech || !voice) return false;
-  const utterance = new SpeechSynthesisUtterance(text);
-  utterance.voice = voice;
-  utterance.lang = voice.lang;
-  last = text;
+  const utterances = parts.flatMap(({ text, tag }) => {
+    const voice = voiceFor(tag);
+    return voice ? [{ text, voice }] : [];
+  });
+  if (!speech || utterances.length === 0) return false;
+  last = parts;
   speech.cancel();
-  speech.speak(utterance);
+  for (const { text, voice } of utterances) {
+    const utterance = new SpeechSynthesisUtterance(text);
+    utterance.voice = voice;
+    utterance.lang = voice.lang;
+    speech.speak(utterance);
+  }
   return true;
 }
 
 /** Falls silent. */
 export function hush(): void {
-  last = '';
+  last = [];
   (globalThis.speechSynthesis as SpeechSynthesis | undefined)?.cancel();
 }
 
