@@ -70,6 +70,34 @@ export const DESK_STATES: readonly DeskState[] = [
     }),
   },
   {
+    name: 'display-texts',
+    desk: 'open',
+    reach: at('display', async (page) => {
+      await write(page, 'en', 'We film your face with your own phone to make an avatar of it.');
+      await write(page, 'de', 'Wir filmen dein Gesicht mit deinem Telefon und machen daraus einen Avatar.');
+      await page.getByTestId('save-consent').click();
+      await page.locator('[data-testid=told-consent-de] .done:not(:empty)').waitFor();
+      await write(page, 'fr', 'Nous filmons votre visage avec votre téléphone pour en faire un avatar.');
+      await choose(page, 'de');
+      await wordsInView(page);
+    }),
+  },
+  {
+    name: 'display-texts-refused',
+    desk: 'open',
+    reach: at('display', async (page) => {
+      await write(
+        page,
+        'de',
+        'Wir filmen dein Gesicht mit deinem Telefon und machen daraus einen Avatar. '.repeat(9),
+      );
+      await choose(page, 'ja');
+      await page.getByTestId('save-consent').click();
+      await page.getByRole('alert').waitFor();
+      await wordsInView(page);
+    }),
+  },
+  {
     name: 'wipe',
     desk: 'open',
     reach: at('retention', async (page) => {
@@ -142,6 +170,22 @@ export const DESK_STATES: readonly DeskState[] = [
     },
   },
 ];
+
+/** Has the operator's texts shown in a language. */
+async function choose(page: Page, tag: string): Promise<void> {
+  await press(page, `texts-in-${tag}`);
+  await page.locator(`[data-testid=text-consent][lang=${tag}]`).waitFor();
+}
+
+/** Types the consent text of a language. */
+async function write(page: Page, tag: string, text: string): Promise<void> {
+  await choose(page, tag);
+  await page.getByTestId('text-consent').fill(text);
+}
+
+async function wordsInView(page: Page): Promise<void> {
+  await page.getByTestId('row-texts-in').evaluate((row) => row.scrollIntoView());
+}
 
 /** Has visits begin at a profile's backend. */
 async function use(page: Page, profile: string): Promise<void> {

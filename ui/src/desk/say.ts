@@ -1,4 +1,4 @@
-// Amounts and times as the desk writes them: short, aligned, in the machine's own time zone.
+// Amounts, times and languages as the desk writes them: short, aligned, in the machine's own time zone.
 
 /** Bytes, as in `18.4 MB`. */
 export function bytes(count: number): string {
@@ -36,4 +36,11 @@ export function clock(ms: number): string {
 export function moment(text: string): string {
   const at = Date.parse(text);
   return Number.isNaN(at) ? text : `${DAY.format(at)}, ${CLOCK.format(at)}`;
+}
+
+const LANGUAGES = new Intl.DisplayNames('en', { type: 'language' });
+
+/** A language by its tag, as in `German`. */
+export function languageName(tag: string): string {
+  return LANGUAGES.of(tag) ?? tag;
 }

@@ -2,6 +2,8 @@
 import type { ChecksPlan } from '../generated/view';
 import type { Section } from './sections';
 
+const both = (words: string[]) => new Intl.ListFormat('en-GB').format(words);
+const either = (words: string[]) => new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(words);
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
 export const NAMES: Record<Section, string> = {
@@ -167,16 +169,7 @@ export const W = {
     seconds: 'seconds',
     use: 'Use',
     isIdle: (seconds: number) => `Asks after ${seconds} seconds.`,
-    attract: 'Attract text',
-    attractAbout: 'The line that invites. Empty: the program’s own, in every language.',
-    consent: 'Consent text',
-    consentAbout: 'Told before the code, and agreed to. Empty: no such screen.',
-    save: 'Save',
-    saved: 'Saved; on the screen now.',
     removed: 'Removed.',
-    count: (now: number, most: number) => `${now} / ${most}`,
-    long: (most: number) => `The text is longer than ${most} characters`,
-    longHint: 'Shorten it',
     logo: 'Logo',
     logoAbout: 'A PNG of at most 2 MiB; light on a dark ground.',
     logoSet: 'A logo is set.',
@@ -198,6 +191,37 @@ export const W = {
     },
     voiceOn: 'Screens are read aloud.',
     voiceOff: 'Screens are silent.',
+  },
+
+  texts: {
+    choice: 'Texts in',
+    choiceAbout: 'The language of the two texts below. A dot for each that there is.',
+    written: (which: string[]) => (which.length === 0 ? 'no text' : `${which.join(' and ')} written`),
+    unsaved: 'not saved',
+    attract_text: {
+      name: 'Attract text',
+      about: 'The line that invites.',
+      none: 'Written in no language: visitors read the program’s own line, in theirs.',
+    },
+    consent: {
+      name: 'Consent text',
+      about: 'Told before the code, and agreed to; by everybody once it is written in any language.',
+      none: 'Written in no language: no such screen.',
+    },
+    inLanguage: (name: string, language: string) => `${name} in ${language}`,
+    everywhere: 'Written in every language.',
+    fallBack: (missing: string[], instead: string) =>
+      `Visitors who chose ${either(missing)} read the ${instead} text.`,
+    save: (languages: string[]) => (languages.length === 0 ? 'Save' : `Save in ${both(languages)}`),
+    saved: (languages: string[]) =>
+      languages.length === 0
+        ? 'Saved; on the screen now.'
+        : `Saved in ${both(languages)}; on the screen now.`,
+    removed: (languages: string[]) =>
+      languages.length === 0 ? 'Removed.' : `Removed in ${both(languages)}.`,
+    count: (now: number, most: number) => `${now} / ${most}`,
+    long: (language: string, most: number) => `The ${language} text is longer than ${most} characters`,
+    longHint: 'Shorten it',
   },
 
   retention: {

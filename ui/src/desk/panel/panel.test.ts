@@ -1,6 +1,7 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Texts } from '../../generated/view';
 import { keychainLocked, refusal } from '../../host/desk-fixtures';
 import { at, focused, openDesk } from '../harness';
 import { W } from '../words';
@@ -11,6 +12,7 @@ const no = refusal('storage_failed', 'The disk is full', 'Free some space');
 async function write(id: string, value: string): Promise<void> {
   await fireEvent.input(at(id), { target: { value } });
 }
+const value = (id: string) => (at(id) as HTMLTextAreaElement).value;
 const submit = (id: string) => fireEvent.submit(at(id).closest('form') as HTMLFormElement);
 
 describe('Backend', () => {
@@ -267,15 +269,15 @@ describe('Display', () => {
     const { desk } = await openDesk(() => {}, 'display');
     await write('text-attract', '  Come closer.  ');
     await submit('text-attract');
-    await waitFor(() => expect(told('attract')).toBe(W.display.saved));
+    await waitFor(() => expect(told('attract-en')).toBe(W.texts.saved([])));
     expect(desk.view.display.attract_text).toEqual({ en: 'Come closer.' });
+    expect(value('text-attract')).toBe('Come closer.');
     await write('text-attract', '');
     await submit('text-attract');
-    await waitFor(() => expect(told('attract')).toBe(W.display.removed));
+    await waitFor(() => expect(told('attract-en')).toBe(W.texts.removed([])));
     expect(desk.view.display.attract_text).toEqual({});
-    await write('text-consent', 'x'.repeat(601));
-    await submit('text-consent');
-    await waitFor(() => expect(told('consent')).toContain(W.display.long(600)));
+    expect(at('save-attract').getAttribute('aria-disabled')).toBe('true');
+    await submit('text-attract');
     expect(desk.acts).toHaveLength(2);
   });
 
@@ -491,5 +493,111 @@ describe('PIN and quit', () => {
     await waitFor(() => expect(at('question').textContent).toContain(W.access.askText(1)));
     await fireEvent.click(at('question-yes'));
     await waitFor(() => expect(desk.acts).toEqual([{ kind: 'quit' }]));
+  });
+});
+
+describe('Texts by language', () => {
+  const texts = (consent: Texts, attract_text: Texts = {}, language: string | null = null) =>
+    openDesk((of) => (of.view.display = { ...of.view.display, consent, attract_text, language }), 'display');
+  const look = async (tag: string) => {
+    await fireEvent.click(at(`texts-in-${tag}`));
+    await waitFor(() => expect(at('text-consent').lang).toBe(tag));
+  };
+  const heard = (tag: string) => at(`texts-in-${tag}`).textContent?.replaceAll(/\s+/g, ' ').trim();
+
+  it('are shown one language at a time, the one that visitors are met in first', async () => {
+    await texts({ de: 'Wir filmen.', fr: 'Nous filmons.' }, { fr: 'Entrez.' }, 'fr');
+    expect(at('texts-in-fr').getAttribute('aria-checked')).toBe('true');
+    expect([value('text-attract'), value('text-consent')]).toEqual(['Entrez.', 'Nous filmons.']);
+    expect([...document.querySelectorAll('textarea')].map(({ lang }) => lang)).toEqual(['fr', 'fr']);
+    expect(screen.getByLabelText(W.texts.inLanguage(W.texts.consent.name, 'French'))).toBe(
+      at('text-consent'),
+    );
+    await look('de');
+    expect([value('text-attract'), value('text-consent')]).toEqual(['', 'Wir filmen.']);
+  });
+
+  it('say which languages have one, and what the others get instead', async () => {
+    await texts({ de: 'Wir filmen.', fr: 'Nous filmons.' }, { fr: 'Entrez.' }, 'fr');
+    expect(heard('fr')).toBe('French , Attract text and Consent text written');
+    expect(heard('de')).toBe('German , Consent text written');
+    expect(heard('ja')).toBe('Japanese , no text');
+    expect(at('texts-in-fr').querySelectorAll('i')).toHaveLength(2);
+    expect(at('texts-in-ja').querySelectorAll('i')).toHaveLength(0);
+    expect(at('note-consent').textContent).toBe(
+      'Visitors who chose English, Spanish, Japanese or Simplified Chinese read the French text.',
+    );
+    expect(at('text-consent').getAttribute('aria-describedby')).toContain('note-consent');
+  });
+
+  it('say where there is none, and where there is no first one', async () => {
+    await texts({ ja: '撮影します。' }, {}, 'de');
+    expect(at('note-attract').textContent).toBe(W.texts.attract_text.none);
+    expect(at('note-consent').textContent).toMatch(/read the Japanese text\.$/);
+  });
+
+  it('are kept as they are typed while another language is looked at, and saved together', async () => {
+    const { desk } = await texts({ en: 'We film.', ja: '撮影します。' });
+    await write('text-consent', 'We film you.');
+    await look('de');
+    expect(value('text-consent')).toBe('');
+    expect(heard('en')).toContain(W.texts.unsaved);
+    await write('text-consent', ' Wir filmen. ');
+    expect(at('save-consent').textContent?.trim()).toBe(W.texts.save(['English', 'German']));
+    await look('en');
+    expect(value('text-consent')).toBe('We film you.');
+    expect(desk.acts).toEqual([]);
+    await submit('text-consent');
+    await waitFor(() => expect(told('consent-en')).toBe(W.texts.saved(['English', 'German'])));
+    expect(desk.view.display.consent).toEqual({ en: 'We film you.', de: 'Wir filmen.', ja: '撮影します。' });
+    expect(heard('en')).not.toContain(W.texts.unsaved);
+    await look('de');
+    expect(value('text-consent')).toBe('Wir filmen.');
+    // What is said is of the language that it was said at.
+    expect(told('consent-de')).toBe('');
+  });
+
+  it('that are too long are brought into view, and nothing is saved', async () => {
+    const { desk } = await texts({ en: 'We film.' });
+    await look('de');
+    await write('text-consent', 'ä'.repeat(601));
+    await look('fr');
+    await write('text-consent', 'Nous filmons.');
+    await submit('text-consent');
+    await waitFor(() => expect(told('consent-de')).toContain(W.texts.long('German', 600)));
+    expect(at('texts-in-de').getAttribute('aria-checked')).toBe('true');
+    expect(focused()).toBe('text-consent');
+    expect(at('text-consent').getAttribute('aria-invalid')).toBe('true');
+    expect(at('text-attract').getAttribute('aria-invalid')).toBeNull();
+    expect(desk.acts).toEqual([]);
+    // It is the German text that is refused, and no other.
+    await look('fr');
+    expect(at('text-consent').getAttribute('aria-invalid')).toBeNull();
+    expect(value('text-consent')).toBe('Nous filmons.');
+    await look('de');
+    expect(value('text-consent')).toHaveLength(601);
+    await write('text-consent', 'ä'.repeat(600));
+    await submit('text-consent');
+    await waitFor(() => expect(told('consent-de')).toBe(W.texts.saved(['German', 'French'])));
+  });
+
+  it('stay typed where the program refuses them', async () => {
+    await openDesk((of) => of.refusals.set('set_display', no), 'display');
+    await write('text-consent', 'We film.');
+    await submit('text-consent');
+    await waitFor(() => expect(told('consent-en')).toContain('The disk is full'));
+    expect(value('text-consent')).toBe('We film.');
+    expect(heard('en')).toContain(W.texts.unsaved);
+  });
+
+  it('take nothing along that was set meanwhile', async () => {
+    const { desk } = await texts({});
+    await write('text-consent', 'We film.');
+    await fireEvent.click(at('voice-on'));
+    await waitFor(() => expect(desk.view.display.voice).toBe(true));
+    expect(value('text-consent')).toBe('We film.');
+    await submit('text-consent');
+    await waitFor(() => expect(desk.view.display.consent).toEqual({ en: 'We film.' }));
+    expect(desk.view.display.voice).toBe(true);
   });
 });
