@@ -14,6 +14,7 @@ use std::path::Path;
 
 const PIN: &str = "2468";
 const CONSENT: &str = "We keep your avatar until you leave this stand.";
+const CONSENT_IN_GERMAN: &str = "Wir behalten deinen Avatar, bis du diesen Stand verlässt.";
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
@@ -27,6 +28,7 @@ async fn an_operator_sets_a_booth_up_and_visitors_leave_nothing_behind() -> Resu
     chapter("leaving the desk", booth.leave_desk()).await?;
     booth.app.see("[data-testid=start]", SOON).await?;
 
+    chapter("the visitor's language", a_visitor_reads_in_their_language(&booth)).await?;
     chapter("a visitor agrees", a_visitor_agrees_and_leaves_nothing(&booth)).await?;
     chapter("a wrong PIN, a reload", a_wrong_pin_and_a_reload_open_nothing(&booth)).await?;
     chapter("a visitor is forgotten", a_visitor_is_forgotten(&booth)).await?;
@@ -122,12 +124,33 @@ fn holding(folder: &Path, text: &str) -> Result<Vec<String>, Trouble> {
 
 async fn consent_and_retention(booth: &Booth) -> Result<(), Trouble> {
     booth.app.press("[data-testid=section-display]", SOON).await?;
-    booth.app.see("[data-testid=text-consent]", SOON).await?.send_keys(CONSENT).await?;
+    for (tag, text) in [("en", CONSENT), ("de", CONSENT_IN_GERMAN)] {
+        booth.app.press(&format!("[data-testid=texts-in-{tag}]"), SOON).await?;
+        let field = format!("[data-testid=text-consent][lang={tag}]");
+        booth.app.see(&field, SOON).await?.send_keys(text).await?;
+    }
     booth.app.press("[data-testid=save-consent]", SOON).await?;
-    booth.app.see("[data-testid=told-consent] .done:not(:empty)", SOON).await?;
+    booth.app.see("[data-testid=told-consent-de] .done:not(:empty)", SOON).await?;
     booth.app.press("[data-testid=section-retention]", SOON).await?;
     booth.app.press("[data-testid=keep-0]", SOON).await?;
     booth.app.see("[data-testid=keep-0][aria-checked=true]", SOON).await.map(drop)
+}
+
+/// Whoever chose a language reads the operator's words in it, else in the booth's first; and agrees to what is read.
+async fn a_visitor_reads_in_their_language(booth: &Booth) -> Result<(), Trouble> {
+    booth.app.press("[data-testid=start]", SOON).await?;
+    for (tongue, written_in, text) in [("fr", "en", CONSENT), ("de", "de", CONSENT_IN_GERMAN)] {
+        booth.app.press("[data-testid=language]", SOON).await?;
+        booth.app.press(&format!("[data-testid=tongue-{tongue}]"), SOON).await?;
+        booth.app.see(&format!("html[lang={tongue}]"), SOON).await?;
+        let place = format!("[data-testid=consent-text][lang={written_in}]");
+        assert_eq!(booth.app.read(&place, SOON).await?.trim(), text, "{tongue}");
+    }
+    booth.app.press("[data-testid=agree]", SOON).await?;
+    booth.see_screen("invite").await?;
+    booth.app.press("[data-screen=invite] [data-back]", SOON).await?;
+    booth.see_screen("attract").await?;
+    booth.app.press("[data-testid=tongue-en]", SOON).await
 }
 
 /// Through consent and code to the reveal.

@@ -45,6 +45,11 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await press(page, 'language');
     await page.getByTestId('languages').waitFor();
     expect(await walk(page, ['invite'], true)).toEqual([]);
+    // The operator's words change with the language, which is chosen where they stand.
+    for (const name of ['consent', 'consent-long', 'attract-own'] as const) {
+      await show(page, name);
+      expect(await walk(page, [name], true)).toEqual([]);
+    }
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -59,6 +64,28 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
   });
 });
 
+it('draws the characters of the operator’s words as their language has them, whatever the screen’s', async () => {
+  const { page } = await open({ screen: 'preparing' });
+  const drawnBy = async (tag: string, tongue: 'en' | 'ja') => {
+    await page.evaluate(
+      ([one, other]) => {
+        window.fake?.put({ kind: 'consent', texts: { [one]: '直接 Avatar' } });
+        return window.fake?.speak(other);
+      },
+      [tag, tongue] as const,
+    );
+    const words = page.locator(`html[lang=${tongue}] [data-testid=consent-text][lang=${tag}] p`);
+    return words.evaluate((element) => {
+      const { fontFamily, wordBreak } = getComputedStyle(element);
+      return { font: /CJK (JP|SC)/.exec(fontFamily)?.[1], wordBreak };
+    });
+  };
+  expect(await drawnBy('zh-Hans', 'ja')).toEqual({ font: 'SC', wordBreak: 'auto-phrase' });
+  expect(await drawnBy('ja', 'en')).toEqual({ font: 'JP', wordBreak: 'auto-phrase' });
+  expect((await drawnBy('de', 'ja')).wordBreak).toBe('normal');
+  await page.close();
+});
+
 describe('axe finds nothing', () => {
   it('on any screen', async () => {
     const { page } = await open({ size: [1280, 720], withoutStage: true });
@@ -66,6 +93,14 @@ describe('axe finds nothing', () => {
     for (const name of names) {
       await show(page, name);
       for (const fault of await axeFaults(page)) found.push(`${name}: ${fault}`);
+    }
+    for (const name of ['consent', 'consent-dense', 'attract-own'] as const) {
+      await show(page, name);
+      await page.evaluate(() => window.fake?.speak('es'));
+      const words = page.getByTestId(name === 'attract-own' ? 'attract-text' : 'consent-text');
+      expect(await words.getAttribute('lang')).toBe(name === 'consent-dense' ? 'ja' : 'en');
+      for (const fault of await axeFaults(page)) found.push(`${name}, not in Spanish: ${fault}`);
+      await page.evaluate(() => window.fake?.speak('en'));
     }
     await show(page, 'invite');
     await press(page, 'language');

@@ -1,6 +1,7 @@
 // A whole visit by keyboard alone and by gamepad alone, from the first press to the next visitor.
 import type { Page } from 'playwright-core';
 import { afterEach, describe, expect, it } from 'vitest';
+import { screens } from '../src/host/fixtures';
 import { browserForTests } from './browser-test';
 
 const { open } = browserForTests();
@@ -141,6 +142,8 @@ describe('a whole visit', () => {
     await at('attract');
     await on('start');
     expect(await asked()).toEqual(['start', 'cancel', 'start', 'agree', 'playPhone', 'again']);
+    // To what stood there in the language that was chosen first.
+    expect(await page.evaluate(() => window.fake?.agreed)).toEqual([screens.consent.texts.de]);
     expect(await lostFocus()).toEqual([]);
     expect(opened.faults).toEqual([]);
   });
