@@ -143,7 +143,7 @@ async fn a_visitor_reads_in_their_language(booth: &Booth) -> Result<(), Trouble>
         booth.app.press("[data-testid=language]", SOON).await?;
         booth.app.press(&format!("[data-testid=tongue-{tongue}]"), SOON).await?;
         booth.app.see(&format!("html[lang={tongue}]"), SOON).await?;
-        let place = format!("[data-testid=consent-text][lang={written_in}]");
+        let place = format!("[data-testid=consent-text] p[lang={written_in}]");
         assert_eq!(booth.app.read(&place, SOON).await?.trim(), text, "{tongue}");
     }
     booth.app.press("[data-testid=agree]", SOON).await?;
