@@ -14,7 +14,7 @@ use std::path::Path;
 
 const PIN: &str = "2468";
 const CONSENT: &str = "We keep your avatar until you leave this stand.";
-const CONSENT_IN_GERMAN: &str = "Wir behalten deinen Avatar, bis du diesen Stand verlässt.";
+const CONSENT_IN_GERMAN: &str = "Wir behalten deinen Avatar, bis du gehst.";
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
