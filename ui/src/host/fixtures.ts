@@ -105,7 +105,7 @@ const consentInFrench =
 /** As many characters as there may be, in words as long as German has them. */
 const longConsentInGerman = `${consentInGerman}
 
-Wer unter sechzehn ist, braucht das Einverständnis einer erziehungsberechtigten Person. Der Avatar bleibt bis morgen Abend hier und wird früher gelöscht, wenn du „Vergiss mich“ drückst. Die Gesichtsaufnahmen gehen nur dazu an das Avatarstudio und werden dort binnen eines Tages gelöscht. Datenschutzbeauftragte: datenschutz@messegesellschaft.example. Du kannst jederzeit aufhören.`;
+Wer unter sechzehn ist, braucht das Einverständnis einer erziehungsberechtigten Person. Der Avatar bleibt bis morgen Abend hier und wird früher gelöscht, wenn du „Meine Daten löschen“ drückst. Die Gesichtsaufnahmen gehen nur dazu an das Avatarstudio und werden dort binnen eines Tages gelöscht. Datenschutzbeauftragte: datenschutz@messegesellschaft.example. Du kannst jederzeit aufhören.`;
 
 /** The same in ideographs, which are as wide as they are high. */
 const denseConsent =
