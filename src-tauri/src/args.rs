@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Start in kiosk mode, whatever is set: full screen, above all, and left by the operator's PIN alone
     #[arg(long)]
     pub(crate) kiosk: bool,
+    /// Say on the screen, too, why it cannot start, as the entry of the desktop's menu does
+    #[arg(long)]
+    pub(crate) errors_on_screen: bool,
     /// With the sandbox: let phones on this network reach its phone page
     #[arg(long)]
     pub(crate) let_phones_in: bool,
@@ -55,5 +58,27 @@ impl Args {
             0 => LevelFilter::WARN,
             _ => LevelFilter::INFO,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What follows `copresence-kiosk` on the line of a packed file that begins so.
+    fn packed(file: &str, line: &str) -> Args {
+        let text = std::fs::read_to_string(format!("../packaging/{file}")).expect("text");
+        let line = text.lines().find_map(|found| found.strip_prefix(line)).expect("the line");
+        let words = line.split_whitespace().skip_while(|word| *word != "/usr/bin/copresence-kiosk");
+        Args::try_parse_from(words).unwrap_or_else(|error| panic!("{file}: {error}"))
+    }
+
+    #[test]
+    fn what_is_packed_starts_it_with_options_that_there_are() {
+        assert!(packed("copresence-kiosk.service", "ExecStart=").kiosk);
+        assert!(packed("booth/copresence-booth.service", "ExecStart=").kiosk);
+        let menu = packed("copresence-kiosk.desktop", "Exec=");
+        // Nobody sees the other place where it would be said.
+        assert!(menu.errors_on_screen && !menu.kiosk);
     }
 }

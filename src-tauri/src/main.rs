@@ -31,6 +31,9 @@ fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit),
         Err(failure) => {
             eprintln!("error: {}", failure.message);
+            if args.errors_on_screen {
+                display::show_failure(&failure.message);
+            }
             ExitCode::from(failure.exit)
         }
     }
