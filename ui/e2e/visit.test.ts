@@ -97,7 +97,7 @@ describe('a whole visit', () => {
     expect(await page.evaluate(() => document.documentElement.lang)).toBe('en');
     await on('play-phone');
     await page.keyboard.press('ArrowRight');
-    expect(await focused()).toBe('new-code');
+    expect(await focused()).toBe('back');
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('Enter');
     await at('making');

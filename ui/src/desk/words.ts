@@ -205,8 +205,8 @@ export const W = {
     },
     consent: {
       name: 'Consent text',
-      about: 'Told before the code, and agreed to; by everybody once it is written in any language.',
-      none: 'Written in no language: no such screen.',
+      about: 'Shown before the code; visitors must agree. Written in one language, it is asked of everybody.',
+      none: 'Written in no language: nobody is asked.',
     },
     inLanguage: (name: string, language: string) => `${name} in ${language}`,
     everywhere: 'Written in every language.',

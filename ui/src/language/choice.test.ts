@@ -30,7 +30,7 @@ describe('the language', () => {
     await waitFor(() => expect(focused()).toBe('tongue-en'));
     await fireEvent.click(at('tongue-ja'));
     await waitFor(() => expect(focused()).toBe('play-phone'));
-    expect(at('new-code').textContent?.trim()).toBe('新しいコード');
+    expect(at('back').textContent?.trim()).toBe('戻る');
     expect(document.documentElement.lang).toBe('ja');
   });
 

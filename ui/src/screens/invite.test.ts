@@ -18,7 +18,7 @@ describe('Invite', () => {
   });
 
   it('asks for a new code, for the phone, and goes back', async () => {
-    const host = await show(screens.invite);
+    const host = await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
     await fireEvent.click(at('new-code'));
     await fireEvent.click(at('play-phone'));
     await fireEvent.keyDown(document.body, { key: 'Escape' });
@@ -26,7 +26,7 @@ describe('Invite', () => {
   });
 
   it('asks for one new code at a time', async () => {
-    const host = new FakeHost(screens.invite);
+    const host = new FakeHost(screens.invite, {}, openBackend);
     let answer = () => {};
     const newCode = vi.fn(() => new Promise<void>((resolve) => (answer = resolve)));
     host.newCode = newCode;
@@ -42,7 +42,7 @@ describe('Invite', () => {
   });
 
   it('ignores a key that is held since the screen before', async () => {
-    await show(screens.invite);
+    await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
     const key = new KeyboardEvent('keydown', { key: 'Enter', repeat: true, bubbles: true, cancelable: true });
     at('new-code').dispatchEvent(key);
     expect(key.defaultPrevented).toBe(true);
@@ -58,6 +58,7 @@ describe('Invite', () => {
   it('sends nobody to a code that no phone can open', async () => {
     const host = await show(screens.invite);
     expect(at('status-title').textContent).toBe(say('invite-demo-title'));
+    expect(screen.queryByTestId('new-code')).toBeNull();
     expect(at('demo-note').textContent).toBe(say('invite-phones-cannot'));
     expect(at('screen').textContent).not.toContain(say('invite-step-1'));
     expect(focused()).toBe('play-phone');
