@@ -2,6 +2,7 @@
 
 use crate::args::{Common, CredentialsCommand};
 use crate::failure::Failure;
+use crate::unseen::Unseen;
 use crate::{ground, output};
 use kiosk::credentials::{Origin, Slot, Vault, find, wanted};
 use kiosk::profile::Profile;
@@ -46,6 +47,7 @@ pub(crate) fn ask_for_this_run(profile: &Profile, vault: &Vault) -> Result<(), F
 }
 
 fn ask(profile: &Profile, slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, Failure> {
+    let _unseen = Unseen::begin();
     output::people(format_args!(
         "Credentials of `{}` (typing stays hidden; empty leaves one as it is)",
         profile.name

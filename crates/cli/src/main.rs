@@ -16,6 +16,7 @@ mod profile;
 mod recover;
 mod sandbox;
 mod stop;
+mod unseen;
 mod validate;
 mod visit;
 

@@ -135,7 +135,7 @@ fn a_url_with_credentials_in_it_is_refused_and_not_repeated() {
     clean("stderr", ran.stderr.as_bytes());
 }
 
-/// Types into a terminal of its own, as a person does where the keychain fails: each value once it is asked for.
+/// Types into a terminal of its own, as a person does where the keychain fails: each value once its words are shown.
 #[cfg(target_os = "linux")]
 fn at_a_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Option<i32>, String) {
     use std::io::{Read, Write};
@@ -159,8 +159,8 @@ fn at_a_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Opti
     while let Ok(read @ 1..) = screen.read(&mut bytes) {
         shown.extend(&bytes[..read]);
         let new = String::from_utf8_lossy(&shown[asked..]).into_owned();
-        if let Some((slot, value)) = next
-            && new.contains(&format!("  {slot}: "))
+        if let Some((words, value)) = next
+            && new.contains(words)
         {
             asked = shown.len();
             writeln!(keys, "{value}").expect("it listens");
@@ -177,7 +177,12 @@ fn at_a_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Opti
 fn what_is_typed_for_one_run_serves_that_run_and_is_kept_nowhere() {
     let backend = Backend::start(Script::default());
     let stand = Stand::new();
-    let typed = [("api-key", API_KEY), ("session-token", SESSION_TOKEN), ("username", ""), ("password", "")];
+    let typed = [
+        ("  api-key: ", API_KEY),
+        ("  session-token: ", SESSION_TOKEN),
+        ("  username: ", ""),
+        ("  password: ", ""),
+    ];
     let (exit, shown) = at_a_terminal(&stand.anonymous_visit(backend.url(), &["-vv"]), &typed);
     assert_eq!(exit, Some(0), "{shown}");
     assert_eq!(stand.saved().len(), 1, "{shown}");
@@ -189,4 +194,16 @@ fn what_is_typed_for_one_run_serves_that_run_and_is_kept_nowhere() {
     let ran = Live::start(stand.anonymous_visit(backend.url(), &[])).end();
     ran.ends(3, "credentials_missing", "issuing");
     assert_eq!(backend.requests().len(), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_typed_before_it_is_asked_for_is_not_shown_either() {
+    let backend = Backend::start(Script::default());
+    let stand = Stand::new();
+    let all = format!("{API_KEY}\n{SESSION_TOKEN}\n\n");
+    let (exit, shown) =
+        at_a_terminal(&stand.anonymous_visit(backend.url(), &[]), &[("Credentials of", all.as_str())]);
+    assert_eq!(exit, Some(0), "{shown}");
+    clean("the terminal", shown.as_bytes());
 }
