@@ -1,5 +1,6 @@
-//! The command line's words.
+//! Command-line arguments of `copresence`.
 
+use crate::common_options::{Common, http_url};
 use clap::{Parser, Subcommand};
 use sandbox::Scenario;
 use std::net::SocketAddr;
@@ -7,28 +8,28 @@ use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
-/// The whole product without a window: visits, a simulated backend, recovery, history.
+/// Copresence test console: run visits, a simulated backend, and integration checks from the terminal.
 #[derive(Debug, Parser)]
 #[command(name = "copresence", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "First steps:
-  copresence visit --auto       one whole visit with nobody present
-  copresence sandbox            a simulated backend, for writing a client
-  copresence credentials set    a profile's credentials into the OS keychain
-  copresence validate           check a backend (here: the sandbox) and report
-  copresence doctor             what works on this machine, and what to do about the rest
+  copresence visit --auto       run one whole visit, the phone included
+  copresence sandbox            run a simulated backend to write a client against
+  copresence credentials set    store a profile's credentials in the OS keychain
+  copresence validate           check a backend (here: the sandbox) and write reports
+  copresence doctor             check this machine, with a remedy for each problem
 
 Exit codes:
-    0  the avatar is saved, whole (or: the checks passed; nothing to recover; all is well)
+    0  the avatar is saved completely (or: the checks passed; nothing to recover; no problem found)
     1  validate: at least one required check failed
     2  usage or configuration
     3  credentials missing or refused
-    4  the Export Token was refused, or ran out, before an avatar came
-    5  the avatar failed, and the visit ended with it
+    4  the Export Token was refused or expired before an avatar was delivered
+    5  the avatar failed and the visit ended
     6  the backend could not be reached, or kept failing
     7  redeemed, but not every file could be saved
-    8  nobody finished in time (--timeout)
+    8  no avatar was delivered in time (--timeout)
     9  the backend broke the protocol
-   10  possibly consumed: an answer was lost, and the token is now refused
+   10  possibly consumed: a response was lost, and the token is now refused
   130  interrupted; `copresence recover` finishes what was redeemed")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -37,96 +38,56 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// Options of every command.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Common options")]
-pub(crate) struct Common {
-    /// The profile: which backend, and how it is reached [default: sandbox; `doctor`: the one chosen in the panel]
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// The file of profiles (`copresence profile path` says the default)
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Where journal, history and logs stand
-    #[arg(long, global = true, value_name = "DIR", env = "COPRESENCE_DATA_DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// The backend's base URL, instead of the profile's
-    #[arg(long, global = true, value_name = "URL", value_parser = http_url)]
-    pub(crate) api_url: Option<Url>,
-    /// What the QR says, with `{token}` in it, instead of the profile's
-    #[arg(long, global = true, value_name = "TEMPLATE", value_parser = link)]
-    pub(crate) link: Option<kiosk::LinkTemplate>,
-    /// Where avatars are saved
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// JSON Lines on stdout; everything for people goes to stderr
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Say more on stderr (-vv: every detail)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
-    /// No colours and no moving lines
-    #[arg(long, global = true)]
-    pub(crate) no_color: bool,
-}
-
-impl Common {
-    /// The profile's name.
-    pub(crate) fn profile(&self) -> &str {
-        self.profile.as_deref().unwrap_or(kiosk::profile::SANDBOX)
-    }
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// One whole visit in the terminal: QR, live status, progress bars, files saved
+    /// Run one whole visit in the terminal: QR code, live status, progress bars, saved files
     Visit(VisitOptions),
-    /// The simulated Copresence backend, until stopped
+    /// Run the simulated Copresence backend until it is stopped
     Sandbox(SandboxOptions),
-    /// Check a backend, Copresence's or a partner's own, and report
+    /// Check a backend (Copresence's or a partner's own) and write reports
     Validate(crate::validate::Options),
-    /// Finish what a crash or power cut left unfinished; also done at every start of `visit`
+    /// Finish visits that a crash or power cut interrupted; `visit` also does this at its start
     Recover,
-    /// Past visits
+    /// List, show or forget past visits
     History {
         #[command(subcommand)]
         command: Option<HistoryCommand>,
     },
-    /// A profile's credentials in the OS keychain
+    /// Set, list or remove a profile's credentials in the OS keychain
     Credentials {
         #[command(subcommand)]
         command: CredentialsCommand,
     },
-    /// Profiles: which backend, how it is reached, with which limits
+    /// List and show profiles: backend, connection, limits
     Profile {
         #[command(subcommand)]
         command: ProfileCommand,
     },
-    /// What works on this machine: keychain, network, clock, disk, display, web view; each with a remedy
+    /// Check this machine: keychain, network, clock, disk, display, web view; each with a remedy
     Doctor,
 }
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct VisitOptions {
-    /// With the sandbox: play the phone too, so that nobody needs to be present
+    /// With the sandbox: simulate the phone too, so that no person is needed
     #[arg(long)]
     pub(crate) auto: bool,
-    /// Give up when no avatar has arrived, as in `90s` or `15m` [default: the profile's, 15m]
+    /// Give up when no avatar was delivered after this time, such as `90s` or `15m` [default: the profile's, 15m]
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
-    /// Poll this long after each answer, instead of the adaptive policy
+    /// Poll this long after each response instead of by the adaptive policy
     #[arg(long, value_name = "FIXED_DUR", value_parser = poll)]
     pub(crate) poll: Option<Duration>,
-    /// The visit is complete only if this export type came (repeatable)
+    /// Require this export type for a complete visit (repeatable)
     #[arg(long = "export", value_name = "TYPE")]
     pub(crate) exports: Vec<String>,
     /// Write the QR code to a file
     #[arg(long, value_name = "FILE.png|FILE.svg")]
     pub(crate) qr: Option<PathBuf>,
-    /// Write every exchange to an HTTP Archive, redacted
+    /// Write every HTTP exchange to an HTTP Archive (HAR), with secrets removed
     #[arg(long, value_name = "FILE")]
     pub(crate) har: Option<PathBuf>,
-    /// The largest file accepted, as in `500MiB` [default: the profile's, 2GiB]
+    /// Largest file to accept, such as `500MiB` [default: the profile's, 2GiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_file_size: Option<bytesize::ByteSize>,
     #[command(flatten)]
@@ -136,56 +97,56 @@ pub(crate) struct VisitOptions {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct WorldOptions {
-    /// What happens to the tokens (`copresence sandbox --list-scenarios`)
+    /// Scenario to simulate (`copresence sandbox --list-scenarios`)
     #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
     pub(crate) scenario: Scenario,
-    /// Simulated seconds per real second; tokens and URLs live for two minutes and one of real time, at least
+    /// Simulated seconds per real second; tokens live at least two minutes and URLs one minute of real time
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
-    /// Decides timings and avatars: the same seed gives the same run
+    /// Seed for timings and avatars: the same seed gives the same run
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Serve a partner's own files instead: one sub-folder per avatar
+    /// Serve files from this directory instead of generated avatars: one sub-folder per avatar
     #[arg(long, value_name = "DIR")]
     pub(crate) assets: Option<PathBuf>,
-    /// What goes wrong: a list of faults as JSON (`copresence sandbox --list-faults`)
+    /// Faults to inject, as a JSON list (`copresence sandbox --list-faults`)
     #[arg(long, value_name = "FILE.json")]
     pub(crate) faults: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SandboxOptions {
-    /// Where to listen; `0.0.0.0:8787` lets phones on this network in, `127.0.0.1:0` takes a free port
+    /// Address to listen on; `0.0.0.0:8787` lets phones on this network connect, `127.0.0.1:0` takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", value_parser = address)]
     pub(crate) listen: SocketAddr,
-    /// Where it is reached from outside, when something stands in front of it
+    /// Public URL of the sandbox when it runs behind a proxy
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub(crate) public_url: Option<Url>,
-    /// The REST API key that it accepts (a simulated one; random by default)
+    /// REST API key to accept (simulated; random by default)
     #[arg(long, value_name = "K")]
     pub(crate) api_key: Option<String>,
-    /// The user name that its login accepts (random by default)
+    /// User name that the login accepts (random by default)
     #[arg(long, value_name = "U")]
     pub(crate) username: Option<String>,
-    /// The password that its login accepts (a simulated one; random by default)
+    /// Password that the login accepts (simulated; random by default)
     #[arg(long, value_name = "P")]
     pub(crate) password: Option<String>,
-    /// Serve HTTPS with this certificate (PEM, with its chain)
+    /// Serve HTTPS with this certificate (PEM, including its chain)
     #[arg(long, value_name = "FILE.pem", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
-    /// The private key of that certificate (PEM)
+    /// Private key of that certificate (PEM)
     #[arg(long, value_name = "FILE.pem", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Serve HTTPS with a self-signed certificate, made now; its fingerprint is printed
+    /// Serve HTTPS with a new self-signed certificate and print its fingerprint
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
     pub(crate) tls_self_signed: bool,
-    /// Requests per second that one address on the network may make; 0: no limit
+    /// Maximum requests per second from one address on the network; 0 means no limit
     #[arg(long, value_name = "N", default_value_t = sandbox::RATE_LIMIT)]
     pub(crate) rate_limit: u32,
-    /// List the scenarios and stop
+    /// List the scenarios and exit
     #[arg(long)]
     pub(crate) list_scenarios: bool,
-    /// List what a fault can do, with an example of each, and stop
+    /// List the faults with an example of each and exit
     #[arg(long)]
     pub(crate) list_faults: bool,
     #[command(flatten)]
@@ -194,24 +155,24 @@ pub(crate) struct SandboxOptions {
 
 #[derive(Debug, Clone, Default, Subcommand)]
 pub(crate) enum HistoryCommand {
-    /// All visits, the newest first
+    /// List all visits, newest first
     #[default]
     List,
-    /// One visit: its redeems, its files
+    /// Show one visit with its redeems and files
     Show {
         /// The visit's id, or its beginning
         id: String,
     },
-    /// Remove visits with their files
+    /// Remove visits and their files
     #[command(group = clap::ArgGroup::new("which").required(true))]
     Forget {
         /// The visit's id, or its beginning
         #[arg(group = "which")]
         id: Option<String>,
-        /// Those that began longer ago than this, as in `7d`
+        /// Visits that started longer ago than this, such as `7d`
         #[arg(long, group = "which", value_name = "DUR", value_parser = humantime::parse_duration)]
         older_than: Option<Duration>,
-        /// All of them
+        /// All visits
         #[arg(long, group = "which")]
         all: bool,
     },
@@ -219,17 +180,17 @@ pub(crate) enum HistoryCommand {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum CredentialsCommand {
-    /// Put credentials into the keychain; values are asked for, or read as `NAME=value` lines from stdin
+    /// Store credentials in the keychain; values come from a prompt, or from stdin as `NAME=value` lines
     Set {
-        /// Which ones (default: all that the profile can use): api-key, session-token, username, password, partner-key
+        /// Credentials to set (default: all that the profile can use): api-key, session-token, username, password, partner-key
         #[arg(value_name = "WHICH", value_parser = slot)]
         which: Vec<kiosk::credentials::Slot>,
     },
-    /// What is set, and where it was found (never the value)
+    /// Print which credentials are set and where they were found (never the value)
     Status,
-    /// Take credentials out of the keychain
+    /// Remove credentials from the keychain
     Remove {
-        /// Which ones (default: all)
+        /// Credentials to remove (default: all)
         #[arg(value_name = "WHICH", value_parser = slot)]
         which: Vec<kiosk::credentials::Slot>,
     },
@@ -237,27 +198,18 @@ pub(crate) enum CredentialsCommand {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ProfileCommand {
-    /// The names
+    /// List the names of the profiles
     List,
-    /// One profile with every default filled in
+    /// Show one profile with every default filled in
     Show {
-        /// Its name
+        /// Name of the profile
         name: String,
     },
-    /// Where profiles are looked for
+    /// Print the path of the profiles file
     Path,
 }
 
-fn http_url(text: &str) -> Result<Url, String> {
-    let url =
-        Url::parse(text).map_err(|error| format!("{error}; an http(s) URL is needed, as in https://…"))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err("an http(s) URL is needed".to_owned());
-    }
-    Ok(url)
-}
-
-/// An address with its port, or a port alone, which this machine alone reaches.
+/// Parses `ADDRESS:PORT`, or a port alone, which means loopback.
 fn address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = text.parse() {
         return Ok(SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port)));
@@ -273,19 +225,15 @@ fn size(text: &str) -> Result<bytesize::ByteSize, String> {
     }
 }
 
-/// The shortest interval that a profile may set, too.
+/// Shortest poll interval; also the lower bound for a profile.
 const SHORTEST_POLL: Duration = Duration::from_millis(50);
 
 fn poll(text: &str) -> Result<Duration, String> {
     let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if every < SHORTEST_POLL {
-        return Err("at least 50ms, for the backend's sake".to_owned());
+        return Err("at least 50ms, to protect the backend".to_owned());
     }
     Ok(every)
-}
-
-fn link(text: &str) -> Result<kiosk::LinkTemplate, String> {
-    text.parse().map_err(|error: kiosk::LinkError| error.to_string())
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -1,25 +1,27 @@
-//! A log file that never grows over a size, with the ones before it kept, few and of the same size: a kiosk runs for
-//! years, and nobody empties its disk.
+//! A log file with a maximum size and a fixed number of rotated files.
+//!
+//! Own code, because the crates for rotation name the files differently (`NAME.log.1`) and do not let several programs
+//! write to one log.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// `NAME.log`, and `NAME.1.log` (the latest) to `NAME.<kept>.log` before it. Several programs may write to one: each
-/// line goes where the file is at the time.
+/// Writes `NAME.log` and rotates it to `NAME.1.log` (the newest) … `NAME.<kept>.log`. Several programs may write to the
+/// same log: each line goes to the file that has the name at that time.
 #[derive(Debug)]
 pub(crate) struct Capped {
     folder: PathBuf,
     name: &'static str,
-    /// The most bytes of each file.
+    /// Maximum size of each file, in bytes.
     size: u64,
-    /// How many are kept beside the one that is written.
+    /// Number of rotated files to keep.
     kept: u32,
     file: Option<File>,
 }
 
 impl Capped {
-    /// In a folder that is there.
+    /// Opens the log in an existing folder.
     pub(crate) fn new(folder: &Path, name: &'static str, size: u64, kept: u32) -> io::Result<Self> {
         let mut log = Self { folder: folder.to_owned(), name, size, kept, file: None };
         log.file = Some(log.open()?);
@@ -38,13 +40,13 @@ impl Capped {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path)?;
-        // Also one that was there before.
+        // Also for a file that existed before.
         #[cfg(unix)]
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         Ok(file)
     }
 
-    /// The file with room for so many bytes more.
+    /// The current file, after a rotation if `bytes` more would exceed the maximum size.
     fn with_room(&mut self, bytes: u64) -> io::Result<&mut File> {
         let is_full = |length: u64, size: u64| length > 0 && length.saturating_add(bytes) > size;
         let full = match &self.file {
@@ -53,7 +55,7 @@ impl Capped {
         };
         if full {
             self.file = None;
-            // Another program may have made room already.
+            // Another program may have rotated it already.
             let there = std::fs::metadata(self.path(0)).map_or(0, |there| there.len());
             if is_full(there, self.size) {
                 self.move_on();
@@ -66,7 +68,8 @@ impl Capped {
         Ok(self.file.insert(file))
     }
 
-    /// What cannot be moved is overwritten by the next that can: the size counts.
+    /// Renames each file to the next number. A file that cannot be renamed is overwritten or truncated, so that the
+    /// maximum size holds.
     fn move_on(&self) {
         _ = std::fs::remove_file(self.path(self.kept));
         for number in (0..self.kept).rev() {
@@ -79,12 +82,12 @@ impl Capped {
 }
 
 impl Write for Capped {
-    /// Takes a whole line, or as much of it as one file may hold.
+    /// Writes a whole line, cut to the maximum size of one file.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let most = usize::try_from(self.size).unwrap_or(usize::MAX);
         let part = &line[..line.len().min(most.max(1))];
         self.with_room(part.len() as u64)?.write_all(part)?;
-        // What is over is not written at all: one endless line is no log.
+        // The rest of an oversized line is dropped.
         Ok(line.len())
     }
 
@@ -113,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn it_moves_on_when_it_is_full_and_keeps_few() {
+    fn a_full_log_is_rotated_and_old_files_are_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Capped::new(folder.path(), "x", 100, 2).expect("made");
         for number in 0..200 {
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut() {
+    fn an_oversized_line_is_cut() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Capped::new(folder.path(), "x", 100, 1).expect("made");
         for _ in 0..5 {
@@ -138,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_full_already_is_gone_on_with_bounded() {
+    fn an_existing_oversized_log_is_rotated() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("x.log"), [b'x'; 150]).expect("written");
         let mut log = Capped::new(folder.path(), "x", 100, 1).expect("made");
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn two_programs_share_it() {
+    fn two_programs_can_share_a_log() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut logs = [(); 2].map(|()| Capped::new(folder.path(), "x", 1000, 3).expect("made"));
         for number in 0..1000 {
@@ -163,7 +166,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn all_of_it_is_private() {
+    fn log_files_are_private() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a folder");
         let open = folder.path().join("x.log");

@@ -1,24 +1,24 @@
-//! A link as a QR code in the terminal, where there is room for one.
+//! Draws a link as a QR code in the terminal, if it is large enough.
 
 use kiosk::qr::LinkCode;
 
-/// The lines that show a link: its code and the link below it, or what to do where the terminal is too small.
+/// Lines that show a link: QR code and link, or what to do if the terminal is too small for the code.
 pub(crate) fn lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
     match LinkCode::new(link) {
         Ok(code) if Room::of(&code, rows_below).is_enough() => {
             vec![painted(&code.blocks(), lively), String::new(), link_line, String::new()]
         }
-        // In a small terminal the code comes last, so that nothing pushes it out.
+        // In a small terminal the code is printed last, so that nothing scrolls it out of view.
         Ok(code) => match LinkCode::smallest(link) {
             Ok(small) if Room::of(&small, 1).is_enough() => vec![link_line, painted(&small.blocks(), lively)],
             small => vec![link_line, Room::of(&small.unwrap_or(code), 1).words()],
         },
-        // The command itself says what is wrong with such a link.
+        // The visit itself reports a link that no QR code can hold.
         Err(_) => vec![link_line],
     }
 }
 
-/// White on black whatever the terminal's own colours are: many phones read no inverted code.
+/// Sets white on black explicitly, because many phones cannot read an inverted code.
 fn painted(blocks: &str, lively: bool) -> String {
     if !lively {
         return blocks.to_owned();
@@ -28,7 +28,7 @@ fn painted(blocks: &str, lively: bool) -> String {
     lines.join("\n")
 }
 
-/// What a code needs, in columns and rows.
+/// Terminal size that a QR code needs, in columns and rows.
 struct Room {
     columns: usize,
     rows: usize,
@@ -36,12 +36,12 @@ struct Room {
 
 impl Room {
     fn of(code: &LinkCode, rows_below: usize) -> Self {
-        // Four quiet modules a side; two modules a row, and the row that the cursor stands in.
+        // Four quiet modules on each side; two modules per row; one row for the cursor.
         let side = code.width() + 8;
         Self { columns: side, rows: side.div_ceil(2) + rows_below + 1 }
     }
 
-    /// Without a terminal (a log, a pipe) nothing is cut off.
+    /// True without a terminal (a log, a pipe), where nothing is cut off.
     fn is_enough(&self) -> bool {
         terminal_size::terminal_size_of(std::io::stderr()).is_none_or(|(width, height)| {
             usize::from(width.0) >= self.columns && usize::from(height.0) >= self.rows

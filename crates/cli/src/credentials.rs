@@ -1,6 +1,7 @@
-//! `copresence credentials`: into the keychain, out of it, and what is there. Values come from a prompt or stdin.
+//! `copresence credentials`: sets, lists and removes credentials in the keychain. Values come from a prompt or stdin.
 
-use crate::args::{Common, CredentialsCommand};
+use crate::args::CredentialsCommand;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::unseen::Unseen;
 use crate::{ground, output};
@@ -20,7 +21,7 @@ pub(crate) fn run(common: &Common, command: &CredentialsCommand) -> Result<u8, F
 }
 
 fn set(profile: &Profile, vault: &Vault, which: &[Slot]) -> Result<u8, Failure> {
-    // A locked keychain is told before anything is typed.
+    // Report a locked keychain before the user types anything.
     vault.check()?;
     let slots = if which.is_empty() { wanted(profile) } else { which.to_vec() };
     if slots.is_empty() {
@@ -37,9 +38,9 @@ fn set(profile: &Profile, vault: &Vault, which: &[Slot]) -> Result<u8, Failure> 
     Ok(0)
 }
 
-/// Asks for what the profile can use, and keeps it in memory: nothing of it outlives the program.
+/// Prompts for the profile's credentials and keeps them in memory until the program ends.
 pub(crate) fn ask_for_this_run(profile: &Profile, vault: &Vault) -> Result<(), Failure> {
-    output::people(format_args!("For this run alone they can be typed in now; they are stored nowhere."));
+    output::people(format_args!("You can type them now for this run only; they are not stored."));
     for (slot, value) in ask(profile, &wanted(profile))? {
         vault.remember_for_this_run(&profile.name, slot, &value);
     }
@@ -49,7 +50,7 @@ pub(crate) fn ask_for_this_run(profile: &Profile, vault: &Vault) -> Result<(), F
 fn ask(profile: &Profile, slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, Failure> {
     let _unseen = Unseen::begin();
     output::people(format_args!(
-        "Credentials of `{}` (typing stays hidden; empty leaves one as it is)",
+        "Credentials of `{}` (typing stays hidden; leave empty to keep the current value)",
         profile.name
     ));
     let mut values = Vec::new();
@@ -64,7 +65,7 @@ fn ask(profile: &Profile, slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, F
     Ok(values)
 }
 
-/// One value alone when one is asked for, else a line `NAME=value` each.
+/// Reads `NAME=value` lines, or a bare value if only one credential is requested.
 fn read(slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, Failure> {
     let mut values = Vec::new();
     for (number, line) in std::io::stdin().lock().lines().enumerate() {
@@ -105,7 +106,7 @@ fn status(common: &Common, profile: &Profile, vault: &Vault) -> Result<u8, Failu
         return Ok(0);
     }
     let found = match find(profile, vault, &ground::env) {
-        // Nothing is missing that this profile would use.
+        // The embedded sandbox needs no credentials, so an unusable keychain is only a note.
         Err(error) if profile.is_embedded_sandbox() && common.api_url.is_none() => {
             output::people(format_args!("note: {error}"));
             return Ok(0);

@@ -1,4 +1,4 @@
-//! What ends a command before its work could, with its exit code.
+//! A failure that ends a command before its work starts, with its exit code.
 
 use kiosk::SetupError;
 use kiosk::StoreError;
@@ -7,13 +7,13 @@ use kiosk::profile::{Profile, ProfileError};
 use kiosk::setup::TargetError;
 use std::fmt;
 
-/// A message for people, the exit code, and the stable word for `--json`.
+/// Message for people, exit code, and stable error code for `--json`.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: u8,
     code: &'static str,
     message: String,
-    /// Lines of what to do; for people alone.
+    /// Remedies, one per line; printed for people only.
     remedies: Vec<String>,
 }
 
@@ -28,13 +28,13 @@ impl Failure {
         Self { exit: 3, code: "credentials_missing", message: message.into(), remedies: Vec::new() }
     }
 
-    /// Exit 130: somebody left before the visit began.
+    /// Exit 130: interrupted before the visit started.
     pub(crate) fn interrupted() -> Self {
         let message = "nothing was asked for yet".to_owned();
         Self { exit: 130, code: "interrupted", message, remedies: Vec::new() }
     }
 
-    /// Where credentials are missing: names those that this profile can use.
+    /// For missing credentials (exit 3): adds which credentials this profile can use, and how to set them.
     pub(crate) fn at(mut self, profile: &Profile) -> Self {
         if self.exit == 3 {
             let names: Vec<_> = wanted(profile).into_iter().map(Slot::env_name).collect();
@@ -48,7 +48,7 @@ impl Failure {
         self
     }
 
-    /// What happened, in one line.
+    /// One line that says what happened.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

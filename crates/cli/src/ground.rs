@@ -1,6 +1,6 @@
-//! What commands stand on: profile, data folder, credentials, backend.
+//! Context that commands share: profile, data folder, output folder, environment.
 
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use kiosk::profile::{Profile, Profiles};
 use kiosk::setup::Disk;
@@ -11,7 +11,7 @@ pub(crate) fn profiles(common: &Common) -> Result<Profiles, Failure> {
     Ok(Profiles::load(common.config.as_deref())?)
 }
 
-/// The profile asked for, with what the command line says instead.
+/// The selected profile with the overrides of the command line applied.
 pub(crate) fn profile(common: &Common) -> Result<Profile, Failure> {
     let mut profile = profiles(common)?.get(common.profile())?;
     if let Some(url) = &common.api_url {
@@ -24,14 +24,14 @@ pub(crate) fn profile(common: &Common) -> Result<Profile, Failure> {
     Ok(profile)
 }
 
-/// Not clap's to say: it would repeat the URL, password and all.
+/// Rejects a URL with a user name or password. Not a clap value parser, because clap would print the whole URL.
 pub(crate) fn bare(url: &Url, flag: &str) -> Result<(), Failure> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "{flag}: a URL must carry no user name or password: other programs see it (`copresence credentials set` \
-         puts them into the keychain)"
+        "{flag}: the URL must not contain a user name or password, because other programs can read it (use \
+         `copresence credentials set` to store them in the keychain)"
     )))
 }
 
@@ -40,8 +40,8 @@ pub(crate) fn disk(common: &Common) -> Result<Disk, Failure> {
     Ok(Disk::open(&absolute(&path)?)?)
 }
 
-/// Where avatars go, whole in its name (`recover` may be called from elsewhere), there, and writable: found out
-/// now, because after the redeem there are no other URLs.
+/// Creates the output folder and checks that it is writable, before a token is spent. The path is absolute, because
+/// `recover` may run from another working directory.
 pub(crate) fn out(common: &Common, profile: &Profile, disk: &Disk) -> Result<PathBuf, Failure> {
     let out = common.out.clone().or_else(|| profile.out.clone()).unwrap_or_else(|| disk.default_out());
     let out = absolute(&out)?;
@@ -54,7 +54,7 @@ pub(crate) fn out(common: &Common, profile: &Profile, disk: &Disk) -> Result<Pat
     Ok(out)
 }
 
-/// Makes a folder that only its owner may look into: what is in it is somebody's face, or says who came when.
+/// Creates a folder that only its owner can read: it holds avatars or visit times.
 pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -65,7 +65,7 @@ pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
 
 fn try_writing(folder: &Path) -> std::io::Result<()> {
     private_folder(folder)?;
-    // Without a name where the system can: what a power cut leaves of a trial would stand among the avatars for good.
+    // An unnamed file where the system supports it, so that a power cut leaves nothing between the avatars.
     tempfile::tempfile_in(folder).map(drop)
 }
 

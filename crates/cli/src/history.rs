@@ -1,6 +1,7 @@
-//! `copresence history`: past visits, and forgetting them.
+//! `copresence history`: lists, shows and forgets past visits.
 
-use crate::args::{Common, HistoryCommand};
+use crate::args::HistoryCommand;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::{ground, output};
 use jiff::Timestamp;
@@ -92,7 +93,7 @@ fn show(common: &Common, disk: &Disk, id: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A visit by its id or an unmistakable beginning (or end) of it.
+/// Finds a visit by its id, or by a unique prefix (or suffix of at least 4 characters).
 fn one(disk: &Disk, text: &str) -> Result<VisitId, Failure> {
     let wanted = text.to_ascii_lowercase();
     let all = disk.journal.history()?;
@@ -103,7 +104,7 @@ fn one(disk: &Disk, text: &str) -> Result<VisitId, Failure> {
     match (matching.next(), matching.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("`{text}` is the beginning of several visits: give more of it")))
+            Err(Failure::usage(format!("`{text}` matches several visits: give more of the id")))
         }
         (None, _) => {
             Err(Failure::usage(format!("there is no visit `{text}`; `copresence history` lists them")))
@@ -121,16 +122,16 @@ fn report(common: &Common, forgotten: &Forgotten) {
     }
     match forgotten.visits.len() {
         0 => output::people(format_args!("No visit was forgotten.")),
-        1 => output::people(format_args!("Forgotten: 1 visit, files and all.")),
-        more => output::people(format_args!("Forgotten: {more} visits, files and all.")),
+        1 => output::people(format_args!("Forgotten: 1 visit with its files.")),
+        more => output::people(format_args!("Forgotten: {more} visits with their files.")),
     }
     for id in &forgotten.held {
-        output::people(format_args!("Visit {id} stays: a program that runs has it in hand."));
+        output::people(format_args!("Visit {id} was not removed: another process is using it."));
     }
     for (folder, names) in &forgotten.left {
         let (folder, names) = (folder.display(), names.join(", "));
         output::people(format_args!(
-            "{folder} stays: there is something in it that this program did not put there ({names})."
+            "{folder} was not removed: it contains files that this program did not create ({names})."
         ));
     }
 }

@@ -1,8 +1,8 @@
-//! Logs: to stderr as loud as asked for, and to a file in the data folder, which is kept small. No secret gets
-//! here: secrets are types that print masked, and exchanges are redacted before they are recorded.
+//! Logging: to stderr at the requested level, and to a rotated file in the data folder. Logs contain no secrets: secret
+//! types print masked, and exchanges are redacted before they are recorded.
 
-use crate::args::Common;
 use crate::capped::Capped;
+use crate::common_options::Common;
 use crate::ground;
 use kiosk::setup::Disk;
 use tracing_appender::non_blocking::WorkerGuard;
@@ -11,11 +11,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// The most bytes of a log file; with those before it, 10 MiB in all.
+/// Maximum size of one log file, in bytes; 10 MiB in all with the rotated ones.
 const LOG_SIZE: u64 = 2 << 20;
+/// Number of rotated files to keep.
 const LOGS_KEPT: u32 = 4;
 
-/// Starts logging; what it gives must live as long as the program.
+/// Starts logging. The returned guard flushes the file when it is dropped, so keep it until the program ends.
 pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
     let level = match common.verbose {
         0 => LevelFilter::ERROR,
@@ -23,7 +24,7 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
         _ => LevelFilter::TRACE,
     };
     let folder = common.data_dir.clone().unwrap_or_else(Disk::default_path).join("logs");
-    // No log file is no reason not to run: the journal's own error will say what is wrong with the folder.
+    // Run without a log file if it cannot be created: opening the journal reports what is wrong with the folder.
     let file = ground::private_folder(&folder)
         .and_then(|()| Capped::new(&folder, "copresence", LOG_SIZE, LOGS_KEPT))
         .ok();
@@ -39,7 +40,7 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
     guard
 }
 
-/// Our own crates at the level; the libraries below (which would print headers) at warnings.
+/// Logs this workspace's crates at `level` and libraries at warnings only, because libraries would print headers.
 fn ours(level: LevelFilter) -> Targets {
     let crates = ["kiosk", "client", "store", "vault", "visit", "sandbox", "copresence"];
     Targets::new().with_default(LevelFilter::WARN.min(level)).with_targets(crates.map(|name| (name, level)))

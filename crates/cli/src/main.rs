@@ -1,10 +1,11 @@
-//! `copresence`: the whole product without a window.
+//! `copresence`: the test console. Runs visits, the sandbox and integration checks without a window.
 //!
-//! Exit codes and options are a contract with the scripts of QA teams and partners.
+//! Exit codes and options are a contract: QA teams and partners script against them.
 
 mod args;
 mod capped;
 mod code;
+mod common_options;
 mod credentials;
 mod doctor;
 mod failure;

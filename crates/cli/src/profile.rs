@@ -1,6 +1,7 @@
-//! `copresence profile`: which backends are known, and where that stands.
+//! `copresence profile`: lists and shows profiles and prints the path of their file.
 
-use crate::args::{Common, ProfileCommand};
+use crate::args::ProfileCommand;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::{ground, output};
 use kiosk::profile::{Profile, default_config_path};
@@ -35,7 +36,9 @@ pub(crate) fn run(common: &Common, command: &ProfileCommand) -> Result<u8, Failu
             let path: PathBuf = common.config.clone().unwrap_or_else(default_config_path);
             output::result(format_args!("{}", path.display()));
             if !path.exists() {
-                output::people(format_args!("(not there yet: the built-in profile `sandbox` needs no file)"));
+                output::people(format_args!(
+                    "(does not exist yet: the built-in profile `sandbox` needs no file)"
+                ));
             }
         }
     }

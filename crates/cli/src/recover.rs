@@ -1,6 +1,6 @@
-//! `copresence recover`: what a crash or power cut left, finished or explained.
+//! `copresence recover`: finishes visits that a crash or power cut interrupted.
 
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::{ground, output, stop};
 use kiosk::clock::Clock;
@@ -18,18 +18,18 @@ pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
     let stopping = stop::on_signal("stopping … what is not finished stays for the next `copresence recover`");
     let all = tokio::select! {
         all = finish(common, &disk, common.json) => all?,
-        // Dropped in the middle it is what it was before: something to recover.
+        // An interrupted recovery leaves the visit recoverable.
         () = stopping.cancelled() => return Ok(Outcome::Interrupted.exit()),
     };
     if all.is_empty() && !common.json {
         output::people(format_args!("Nothing to recover."));
     }
-    // The worst of them: a script that sees 0 may forget about it.
+    // The highest exit code, so that 0 means that nothing is left to do.
     Ok(all.iter().map(|recovered| recovered.fate.exit()).max().unwrap_or(0))
 }
 
-/// At the start of a visit: what is left over is finished, and never stands in the new visit's way. Told to people
-/// alone: the lines of `visit --json` are the new visit's, and its `ended` is the only one.
+/// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,
+/// because the JSON Lines of `visit --json` belong to the new visit.
 pub(crate) async fn before_a_visit(common: &Common, disk: &Disk) {
     if let Err(failure) = finish(common, disk, false).await {
         output::people(format_args!("warning: earlier visits could not be looked at: {failure}"));
@@ -63,7 +63,7 @@ fn parts(disk: &Disk, profiles: &Profiles, unfinished: &Unfinished, teller: Tell
         embedded_sandbox: false,
     };
     if unfinished.token.is_none() {
-        // What is delivered needs neither credentials nor a profile that is still there.
+        // A delivered avatar needs no credentials, and its profile may have been removed.
         let network = profile.as_ref().map(|profile| profile.network).unwrap_or_default();
         let api = target.downloads(network).map_err(|error| error.to_string())?;
         let parts = disk.parts(api, Clock::default(), teller);

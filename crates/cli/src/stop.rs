@@ -1,13 +1,13 @@
-//! Ctrl-C and SIGTERM: the first asks, the second insists.
+//! Ctrl-C and SIGTERM: the first stops gracefully, the second at once.
 
 use crate::output;
 use tokio_util::sync::CancellationToken;
 
-/// A token that the first signal cancels; the second ends the program at once.
+/// Returns a token that the first signal cancels; prints `asked` then. The second signal exits with 130.
 pub(crate) fn on_signal(asked: &'static str) -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();
-    // Listening begins here, not when the task gets its turn: no signal falls between.
+    // Register the handlers before the task is spawned, so that no signal is missed.
     let mut signals = Signals::listen();
     tokio::spawn(async move {
         signals.next().await;
@@ -26,7 +26,7 @@ struct Signals(Vec<tokio::signal::unix::Signal>);
 impl Signals {
     fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        // Where one cannot be listened to, it does what it does to every program.
+        // A signal that cannot be handled keeps its default action.
         Self([SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().flatten().collect())
     }
 

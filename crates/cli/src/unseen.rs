@@ -1,14 +1,14 @@
-//! What is typed while credentials are asked for stays unseen, also between two prompts.
+//! Hides typed credentials on the terminal, also between two prompts.
 //!
-//! The prompt's library hides typing only from after a prompt until the line's end: what is pasted as several lines, or
-//! typed on before the next prompt is read, would stand on the screen.
+//! The prompt library hides typing only from the prompt to the end of the line. Text that is pasted as several lines, or
+//! typed before the next prompt is read, would be visible.
 
 #[cfg(unix)]
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 #[cfg(unix)]
 use std::fs::File;
 
-/// The terminal shows no typing as long as this value lives; without a terminal it does nothing.
+/// Turns terminal echo off until it is dropped. Does nothing without a terminal.
 #[cfg(unix)]
 pub(crate) struct Unseen(Option<(File, Termios)>);
 
@@ -31,13 +31,13 @@ impl Unseen {
 impl Drop for Unseen {
     fn drop(&mut self) {
         if let Some((terminal, before)) = &self.0 {
-            // Nobody could be told.
+            // An error cannot be reported from here.
             _ = tcsetattr(terminal, OptionalActions::Now, before);
         }
     }
 }
 
-/// A console has no such gap to be closed from here.
+/// Does nothing: the Windows console has no gap between two prompts.
 #[cfg(not(unix))]
 pub(crate) struct Unseen;
 

@@ -1,19 +1,19 @@
-//! Whether a window could be opened, as far as a program that links no toolkit can tell. What is missing here keeps
-//! no command of this program from working, so it is doubtful at worst.
+//! Checks whether the kiosk window could open, as far as a program without a GUI toolkit can tell. `copresence` itself
+//! needs no window, so the worst result is a warning.
 
 use kiosk::health::{doubtful, good, part, unknown};
 use kiosk::view::panel::HealthView;
 use std::path::{Path, PathBuf};
 
-/// What the window draws its pages with.
+/// Library that renders the kiosk's pages.
 const WEBKIT: &str = "libwebkit2gtk-4.1.so.0";
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Somewhere to open a window on.
+/// Checks for a display server.
 pub(super) fn display(env: Env<'_>) -> HealthView {
     if !cfg!(target_os = "linux") {
-        return unknown(part::DISPLAY, "there is one whenever somebody is logged in");
+        return unknown(part::DISPLAY, "available whenever a user is logged in");
     }
     let set = ["WAYLAND_DISPLAY", "DISPLAY"].into_iter().find_map(|name| {
         let value = env(name).filter(|value| !value.is_empty())?;
@@ -29,7 +29,7 @@ pub(super) fn display(env: Env<'_>) -> HealthView {
     }
 }
 
-/// What draws the window's pages.
+/// Checks for the web view library.
 pub(super) fn web_view(env: Env<'_>) -> HealthView {
     if cfg!(target_os = "macos") {
         return good(part::WEB_VIEW, "part of the system");
@@ -69,7 +69,7 @@ mod tests {
     use kiosk::view::panel::HealthStand;
 
     #[test]
-    fn a_display_is_one_that_is_set() {
+    fn a_display_needs_a_non_empty_variable() {
         let with = |name: &'static str, value: &'static str| {
             display(&move |asked| (asked == name).then(|| value.to_owned())).stand
         };
@@ -80,13 +80,16 @@ mod tests {
     }
 
     #[test]
-    fn the_library_is_looked_for_where_the_loader_looks() {
+    fn the_library_is_searched_where_the_loader_searches() {
         let root = tempfile::tempdir().expect("a folder");
         let folder = root.path().display().to_string();
         let env = move |name: &str| (name == "LD_LIBRARY_PATH").then(|| folder.clone());
         assert_eq!(found(&[root.path().to_owned()]), None);
         std::fs::write(root.path().join(WEBKIT), "").expect("written");
         assert_eq!(web_view(&env).stand, HealthStand::Good);
-        assert!(web_view(&env).seen.starts_with(&*root.path().to_string_lossy()), "named ones come first");
+        assert!(
+            web_view(&env).seen.starts_with(&*root.path().to_string_lossy()),
+            "folders of LD_LIBRARY_PATH come first"
+        );
     }
 }

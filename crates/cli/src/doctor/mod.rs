@@ -1,8 +1,8 @@
-//! `copresence doctor`: what works on this machine, each with what to do.
+//! `copresence doctor`: checks this machine and prints a remedy for each problem.
 
 mod desktop;
 
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::{ground, output};
 use kiosk::clock::Clock;
@@ -36,7 +36,7 @@ pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
     Ok(exit(&told))
 }
 
-/// What is not asked for otherwise is what the window would take: the profile that was chosen in the panel.
+/// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
 fn as_the_window(common: &Common, settings: Option<&SettingsFile>) -> Common {
     let chosen = || settings.and_then(|file| file.get().profile);
     Common { profile: common.profile.clone().or_else(chosen), ..common.clone() }
@@ -56,7 +56,7 @@ fn on_disk(disk: Result<Disk, Failure>, common: &Common, profile: Option<&Profil
     health::disk(&disk, &out, least)
 }
 
-/// The keychain may block on a person; not on the runtime's own threads.
+/// Runs on a blocking thread, because the keychain may wait for a person.
 async fn secrets(profile: Profile) -> Vec<HealthView> {
     let looked = tokio::task::spawn_blocking(move || {
         let vault = Vault::os();
@@ -88,7 +88,7 @@ async fn network(profile: &Profile) -> Vec<HealthView> {
     told
 }
 
-/// The sandbox as a visit would start it.
+/// Starts the embedded sandbox as a visit does.
 async fn embedded() -> Result<(Server, Target), String> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(Settings::default(), listen).await.map_err(|error| error.to_string())?;
@@ -120,7 +120,8 @@ fn show(view: &HealthView, json: bool) {
     }
 }
 
-/// Of what is bad, what must be mended first: this machine and its configuration, then credentials, then the network.
+/// Exit code of the problem to fix first: this machine and its configuration (2), then credentials (3), then the
+/// network (6).
 fn exit(told: &[HealthView]) -> u8 {
     let bad = told.iter().filter(|view| view.stand == HealthStand::Bad);
     let exits = bad.map(|view| match view.part.as_str() {
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_exit_code_is_that_of_what_must_be_mended_first() {
+    fn the_exit_code_names_the_problem_to_fix_first() {
         let ill = |part: &str| bad(part, "ill", "mend it");
         assert_eq!(
             exit(&[health::good(part::DISK, "well"), health::doubtful(part::DISPLAY, "none", "get one")]),

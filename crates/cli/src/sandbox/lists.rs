@@ -1,6 +1,6 @@
-//! What the sandbox can play, as lists: for people, or a JSON object a line.
+//! Lists the sandbox's scenarios and faults: for people, or as one JSON object per line.
 
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::output;
 use sandbox::faults::Happens;
 use serde_json::json;

@@ -1,8 +1,9 @@
-//! `copresence sandbox`: the simulated backend, until stopped.
+//! `copresence sandbox`: runs the simulated backend until it is stopped.
 
 mod lists;
 
-use crate::args::{Common, SandboxOptions, WorldOptions};
+use crate::args::{SandboxOptions, WorldOptions};
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::{ground, output, stop};
 use sandbox::{Fault, RequestLine, Server, Settings, Tls, faults};
@@ -52,7 +53,7 @@ pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, 
             line = requests.recv() => match line {
                 Ok(line) => served(common, &line),
                 Err(RecvError::Lagged(missed)) => {
-                    output::people(format_args!("({missed} requests came faster than they could be shown)"));
+                    output::people(format_args!("({missed} requests were not printed because they arrived too fast)"));
                 }
                 Err(RecvError::Closed) => break,
             },
@@ -62,7 +63,7 @@ pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, 
     Ok(0)
 }
 
-/// What the options say of a sandbox's world; credentials and the rest are the default's.
+/// Settings from the simulation options; everything else has its default.
 pub(crate) fn settings(world: &WorldOptions) -> Result<Settings, Failure> {
     let faults = world.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
     let defaults = Settings::default();
@@ -101,7 +102,7 @@ fn listening_json(server: &Server) {
     output::result(format_args!("{line}"));
 }
 
-/// For people, and on purpose with the credentials: they are the sandbox's own and open no other door.
+/// Prints URL and credentials for people. The credentials are printed on purpose: they are valid for this sandbox only.
 fn listening(server: &Server) {
     let accepted = server.sandbox().credentials();
     let url = base(server.url().as_str()).to_owned();

@@ -1,9 +1,9 @@
-//! `--compare A B`: the same checks on two backends, and every difference of form between their answers.
+//! `--compare A B`: runs the same checks on two backends and lists every difference in form between their responses.
 
 use super::options::Options;
 use super::show::{Show, line};
 use super::{checked, read};
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::output;
 use serde_json::json;
@@ -58,13 +58,13 @@ pub(super) async fn run(
     Ok(exit)
 }
 
-/// An earlier run from its file, or a run now at a profile.
+/// Reads an earlier report from a file, or checks the profile of that name now.
 async fn report(common: &Common, options: &Options, show: &Show, which: &str) -> Result<Report, Failure> {
     let path = Path::new(which);
     if path.is_file() {
         return read(path);
     }
-    // The other options of a backend would be those of both.
+    // --api-url and --link would apply to both backends.
     let common = Common { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
     let (report, _) = checked(&common, options, show).await?;
     if !show.is_json() {

@@ -1,4 +1,4 @@
-//! The reports that a run writes: made at the start, so that a wrong path is told before a token is paid for.
+//! Report files of `copresence validate`. Created at the start, so that a wrong path is reported before a token is spent.
 
 use super::options::Options;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! `copresence validate`: checks a backend, and reports.
+//! `copresence validate`: checks a backend and writes reports.
 
 mod compare;
 mod files;
@@ -9,7 +9,7 @@ mod show;
 
 pub(crate) use options::Options;
 
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::{output, stop};
 use files::Files;
@@ -27,7 +27,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<u8, Failure
     if let [first, second] = options.compare.as_slice() {
         return compare::run(common, &options, &show, first, second).await;
     }
-    // What cannot be written or read is told before a token is paid for.
+    // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read).transpose()?;
     let files = Files::create(&options)?;
     let (report, har) = checked(common, &options, &show).await?;
@@ -44,7 +44,7 @@ async fn checked(
     show: &Show,
 ) -> Result<(Report, serde_json::Value), Failure> {
     let stopping =
-        stop::on_signal("stopping … (what was judged so far is reported; once more ends it at once)");
+        stop::on_signal("stopping … (the checks done so far are reported; press again to stop at once)");
     let place = tokio::select! {
         place = Place::open(common, options) => place?,
         () = stopping.cancelled() => return Err(Failure::interrupted()),
@@ -74,18 +74,18 @@ async fn at(
     Ok((report, ended.har()))
 }
 
-/// Somebody pays for the tokens: who sits at the terminal says yes first.
+/// Asks for confirmation on a terminal, because Export Tokens cost money.
 fn agreed(plan: &Plan, options: &Options) -> Result<(), Failure> {
     let asks = !plan.free && !options.yes && plan.tokens > 0 && std::io::stdin().is_terminal();
     if !asks {
         return Ok(());
     }
-    output::people(format_args!("Go on? [y/N] (--yes does not ask)"));
+    output::people(format_args!("Continue? [y/N] (--yes skips this question)"));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" if read.is_ok() => Ok(()),
-        _ => Err(Failure::usage("nothing was done: nobody agreed")),
+        _ => Err(Failure::usage("nothing was done: the run was not confirmed")),
     }
 }
 

@@ -1,6 +1,6 @@
-//! Somebody at the terminal with a phone: shows the code, and lets them leave the check out.
+//! Asks a person at the terminal to use a phone: shows the QR code and lets them skip the check.
 
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::{code, output};
 use futures_util::future::BoxFuture;
 use std::io::BufRead;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use validate::{Invitation, People, Skip};
 
-/// Under the code: an empty line, the link, an empty line, and how to leave it out.
+/// Rows below the QR code: an empty line, the link, an empty line, and how to skip.
 const ROWS_BELOW: usize = 5;
 
 pub(super) struct AtTheTerminal {
@@ -21,7 +21,7 @@ impl AtTheTerminal {
     pub(super) fn new(common: &Common) -> Self {
         let skip = Arc::new(Skip::default());
         let heard = skip.clone();
-        // Reading a terminal cannot be broken off; the thread ends with the program.
+        // A blocking read of the terminal cannot be cancelled; the thread ends with the program.
         std::thread::spawn(move || {
             for line in std::io::stdin().lock().lines().map_while(Result::ok) {
                 if matches!(line.trim().to_ascii_lowercase().as_str(), "s" | "skip") {
@@ -45,7 +45,7 @@ impl People for AtTheTerminal {
             output::drawn(&line);
         }
         let patience = humantime::format_duration(invitation.patience);
-        output::people(format_args!("Waiting up to {patience}; type s and Enter to leave this out."));
+        output::people(format_args!("Waiting up to {patience}; type s and Enter to skip this."));
     }
 
     fn status(&self, words: &str) {

@@ -1,8 +1,8 @@
-//! Which backend is checked, and who plays its phone.
+//! The backend to check, and who operates the phone.
 
 use super::options::Options;
 use super::people::AtTheTerminal;
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::ground;
 use crate::visit::remote::remote;
@@ -15,18 +15,18 @@ use std::sync::Arc;
 use url::Url;
 use validate::{ApiKey, Backend, Credentials, Hand, SessionToken, Target, Tester};
 
-/// A backend with its phone.
+/// A backend to check, with its phone driver.
 pub(super) struct Place {
     pub(super) target: Target,
     pub(super) hand: Hand,
     embedded: Option<Server>,
 }
 
-/// Opens the tester's side of a sandbox on another machine.
+/// Environment variable with the operator key, which gives access to the tester API of a sandbox on another machine.
 const OPERATOR_KEY: &str = "COPRESENCE_OPERATOR_KEY";
 
 impl Place {
-    /// Starts the embedded sandbox where the profile means it, and looks who plays the phone.
+    /// Starts the embedded sandbox if the profile uses it, and chooses the phone driver.
     pub(super) async fn open(common: &Common, options: &Options) -> Result<Self, Failure> {
         let profile = ground::profile(common)?;
         if let Some(url) = &options.upstream {
@@ -61,7 +61,7 @@ impl Place {
         Ok(Self { target, hand: Hand::Sandbox(tester), embedded: Some(server) })
     }
 
-    /// Whether nothing here costs anybody anything.
+    /// Whether the backend is a sandbox, where tokens and avatars are free.
     pub(super) fn is_sandbox(&self) -> bool {
         matches!(self.hand, Hand::Sandbox(_))
     }
@@ -73,8 +73,8 @@ impl Place {
     }
 }
 
-/// What the backend must not show is looked for in its answers, also where no request of the run carries it: a relay
-/// holds credentials that its console does not.
+/// Adds credentials of the environment, so that responses are searched for them even if no request sends them: a relay
+/// holds credentials that its console does not have.
 fn look_for_too(credentials: &mut Credentials) {
     let named = |slot: Slot| ground::env(slot.env_name()).filter(|value| !value.trim().is_empty());
     let Credentials { api_key, session_token, .. } = credentials;

@@ -1,6 +1,6 @@
-//! A run as it goes on: for people line by line, for programs as JSON Lines.
+//! Prints the progress of a run: as text for people, as JSON Lines for programs.
 
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::output;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
@@ -12,7 +12,7 @@ use validate::report::change::Change;
 use validate::requirement::level_of;
 use validate::{Event, Level, Plan, Report, Target, Verdict};
 
-/// The longest word of a verdict that is told line by line.
+/// Width of the verdict column: its longest word.
 const WORD: usize = "inconclusive".len();
 
 pub(super) struct Show {
@@ -27,7 +27,7 @@ impl Show {
         Self { json: common.json, colours }
     }
 
-    /// What the run will cost, before it costs anything.
+    /// Prints what the run will cost, before it starts.
     pub(super) fn planned(&self, target: &Target, plan: &Plan, sandbox: bool) {
         if self.json {
             let left_out: Vec<_> = plan.skipped().map(|(act, why)| json!({"act": act, "why": why})).collect();
@@ -67,7 +67,7 @@ impl Show {
                 "detail": detail,
             }));
         }
-        // What does not apply is counted at the end; a line for each would hide the others.
+        // Checks that do not apply are only counted at the end, to keep the list short.
         if verdict == Verdict::NotApplicable {
             return;
         }
@@ -94,7 +94,7 @@ impl Show {
         }
     }
 
-    /// The end of a run.
+    /// Prints the summary of a run.
     pub(super) fn ended(&self, report: &Report, changes: Option<&[Change]>) {
         if self.json {
             if let Some(changes) = changes {
@@ -152,7 +152,7 @@ impl Show {
         }
     }
 
-    /// A result: with --json it would be no JSON.
+    /// Prints to stdout, or to stderr with --json, where stdout is JSON only.
     pub(super) fn say(&self, words: &str) {
         if self.json {
             output::people(format_args!("{words}"));

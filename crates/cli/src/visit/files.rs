@@ -1,4 +1,4 @@
-//! The files that a visit writes for others: the QR code, the HTTP Archive.
+//! Files that `copresence visit` writes on request: the QR code and the HTTP Archive.
 
 use crate::failure::Failure;
 use crate::output;
@@ -8,12 +8,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Pixels a module: a phone reads it off paper and screen.
+/// Pixels per module of the PNG: large enough for paper and screen.
 const MODULE: u32 = 12;
-/// Exchanges kept for the archive: a poll a second for hours.
+/// Maximum exchanges in the archive: several hours of one poll per second.
 const EXCHANGES: usize = 20_000;
 
-/// `--qr FILE`.
+/// Output file of `--qr FILE`.
 #[derive(Debug, Clone)]
 pub(super) struct QrFile {
     path: PathBuf,
@@ -60,7 +60,7 @@ impl QrFile {
     }
 }
 
-/// `--har FILE`: made at the start, so that a wrong path is told before a token is paid for.
+/// Output file of `--har FILE`. Created at the start, so that a wrong path is reported before a token is spent.
 #[derive(Debug)]
 pub(super) struct HarFile {
     path: PathBuf,

@@ -1,11 +1,12 @@
-//! `copresence visit`: one whole visit in the terminal.
+//! `copresence visit`: runs one whole visit in the terminal.
 
 mod files;
 mod phone;
 pub(crate) mod remote;
 mod show;
 
-use crate::args::{Common, VisitOptions};
+use crate::args::VisitOptions;
+use crate::common_options::Common;
 use crate::failure::Failure;
 use crate::{ground, recover, stop};
 use files::{HarFile, QrFile};
@@ -33,11 +34,11 @@ pub(crate) async fn run(common: &Common, options: VisitOptions) -> Result<u8, Fa
     ended
 }
 
-/// Fails only before the visit begins; what happens in it is an outcome.
+/// Prepares and runs the visit. Returns an error only before the visit starts; later failures are its outcome.
 async fn prepared(common: &Common, options: VisitOptions, show: Arc<Show>) -> Result<u8, Failure> {
     let mut profile = ground::profile(common)?;
     if let Some(poll) = options.poll {
-        // Who names an interval for one visit means it.
+        // An explicit --poll overrides the profile's lower bound.
         profile.pace.fastest = profile.pace.fastest.min(poll);
     }
     let disk = ground::disk(common)?;
@@ -47,13 +48,13 @@ async fn prepared(common: &Common, options: VisitOptions, show: Arc<Show>) -> Re
     let stopping = stop::on_signal("stopping … (again to stop at once)");
     tokio::select! {
         () = recover::before_a_visit(common, &disk) => {}
-        // What was being recovered is left as it was. No token was asked for yet.
+        // The interrupted recovery stays recoverable. No token was requested yet.
         () = stopping.cancelled() => return Err(Failure::interrupted()),
     }
 
     let embedded = if profile.is_embedded_sandbox() { Some(embedded(&options).await?) } else { None };
     let backend = embedded.as_ref().map(Server::url).or_else(|| profile.api_url.clone());
-    // In a scenario where nobody scans, nobody does.
+    // Some scenarios simulate that the code is never scanned.
     let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned());
     let phone = backend.filter(|_| scans).map(Phone::new).transpose()?;
     let stage = Stage { show, out, qr, har, phone, stopping };
@@ -64,7 +65,7 @@ async fn prepared(common: &Common, options: VisitOptions, show: Arc<Show>) -> Re
     exit.map_err(|failure| failure.at(&profile))
 }
 
-/// What stands around the visit.
+/// Inputs and outputs of one visit in the terminal.
 struct Stage {
     show: Arc<Show>,
     out: PathBuf,
@@ -121,7 +122,7 @@ fn teller(stage: &Stage) -> Teller {
     })
 }
 
-/// For `--json` there is a last line also when nothing could begin.
+/// With `--json`, emits `started` and `ended` also for a visit that could not start.
 fn not_begun(show: &Show, common: &Common, failure: &Failure) {
     let visit = kiosk::history::VisitId::new();
     let clock = Clock::default();

@@ -1,11 +1,11 @@
-//! `--auto`: plays the phone against a sandbox, by its tester's call, as anybody could with `curl`.
+//! `--auto`: simulates the phone through the sandbox's tester API.
 
 use crate::failure::Failure;
 use crate::output;
 use std::time::Duration;
 use url::Url;
 
-/// Somebody who scans the code at once and records.
+/// A phone that scans the code at once and records a new avatar.
 #[derive(Debug, Clone)]
 pub(super) struct Phone {
     sandbox: Url,
@@ -15,14 +15,14 @@ pub(super) struct Phone {
 impl Phone {
     pub(super) fn new(sandbox: Url) -> Result<Self, Failure> {
         let builder = reqwest::Client::builder().timeout(Duration::from_secs(10));
-        // A sandbox on this machine is not asked through a proxy.
+        // Reach a sandbox on this machine without a proxy.
         let local = matches!(sandbox.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
         let builder = if local { builder.no_proxy() } else { builder };
         let http = builder.build().map_err(|error| Failure::usage(error.to_string()))?;
         Ok(Self { sandbox, http })
     }
 
-    /// Associates a new avatar with the token in the link, beside the visit.
+    /// Associates a new avatar with the token of the link, in a background task.
     pub(super) fn play(&self, link: &str) {
         let phone = self.clone();
         let token = token_in(link);
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_is_read_as_a_phone_would() {
+    fn the_token_is_read_from_the_link() {
         let link = "http://127.0.0.1:1/phone?lang=de&exportToken=a%2Bb";
         assert_eq!(token_in(link).as_deref(), Some("a+b"));
         assert_eq!(token_in("http://127.0.0.1:1/phone"), None);

@@ -1,4 +1,4 @@
-//! The backend of a profile that is not the embedded sandbox, with its credentials.
+//! Finds the backend of a profile with its credentials.
 
 use crate::failure::Failure;
 use crate::ground::env;
@@ -8,11 +8,11 @@ use kiosk::profile::Profile;
 use kiosk::setup::{Target, TargetError};
 use std::io::IsTerminal;
 
-/// Where the keychain fails and somebody sits at the terminal, the
-/// credentials are asked for, and kept in memory for this run.
+/// The profile's backend with its credentials. If the keychain fails and stdin is a terminal, prompts for the
+/// credentials and keeps them in memory for this run.
 pub(crate) async fn remote(profile: &Profile) -> Result<Target, Failure> {
     let profile = profile.clone();
-    // The keychain may block on a person; not on the runtime's own threads.
+    // The keychain may wait for a person, so it must not run on an async worker.
     let found = tokio::task::spawn_blocking(move || {
         let vault = Vault::os();
         match Target::remote(&profile, &vault, &env) {

@@ -1,6 +1,6 @@
-//! A visit's lines, for programs as JSON and for people as a picture of where it stands.
+//! Prints a visit's events: as JSON Lines for programs, as text and progress bars for people.
 
-use crate::args::Common;
+use crate::common_options::Common;
 use crate::{code, output};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kiosk::line::{Line, LineEvent, SavedFile};
@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Shows lines as they come.
+/// Prints events as they are emitted.
 pub(super) struct Show {
     json: bool,
     lively: bool,
@@ -20,7 +20,7 @@ pub(super) struct Show {
 struct Moving {
     status: Option<ProgressBar>,
     files: HashMap<String, ProgressBar>,
-    /// Files that were told to be whole.
+    /// Files that were already reported as complete.
     whole: HashSet<String>,
 }
 
@@ -36,13 +36,13 @@ impl Show {
         }
     }
 
-    /// A line for both.
+    /// Prints an event as JSON (with `--json`) and for people.
     pub(super) fn take(&self, line: &Line) {
         self.only_for_programs(line);
         self.for_people(&line.event);
     }
 
-    /// A line whose words people get elsewhere.
+    /// Prints an event as JSON only (with `--json`); people get its message elsewhere.
     pub(super) fn only_for_programs(&self, line: &Line) {
         if self.json
             && let Ok(text) = serde_json::to_string(line)
@@ -117,7 +117,7 @@ impl Show {
     fn progress(&self, file: &str, bytes: u64, total: Option<u64>) {
         let mut moving = self.moving();
         if total == Some(bytes) {
-            // What is done stands still, above what moves.
+            // A complete file becomes a static line above the progress bars.
             if let Some(bar) = moving.files.remove(file) {
                 bar.finish_and_clear();
             }
@@ -139,7 +139,7 @@ impl Show {
         });
         match total {
             Some(total) => bar.set_length(total),
-            // Honest where no length is given: bytes that came, and no bar of nothing.
+            // Without a length, show the received bytes instead of a bar.
             None => bar.set_style(style("  {prefix:<20} {spinner:.cyan} {bytes:>10}")),
         }
         bar.set_position(bytes);
@@ -152,14 +152,14 @@ impl Show {
         if self.json {
             self.say(directory);
         } else {
-            // The one thing that a script wants of a visit without --json.
+            // Without --json, the directory is the command's result on stdout.
             output::result(format_args!("{directory}"));
         }
     }
 
     fn say(&self, words: &str) {
         if self.lively {
-            // Above the moving lines; a terminal that is gone is no reason to stop.
+            // Prints above the progress bars. A closed terminal does not end the visit.
             _ = self.bars.println(words);
         } else {
             output::people(format_args!("{words}"));
@@ -175,7 +175,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Under the code: an empty line, the link, an empty line, and where the visit stands.
+/// Rows below the QR code: an empty line, the link, an empty line, and the status.
 const ROWS_BELOW: usize = 4;
 
 fn rounded(millis: u64) -> Duration {
