@@ -55,14 +55,21 @@ fn ask(profile: &Profile, slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, F
     ));
     let mut values = Vec::new();
     for slot in slots {
-        let typed = rpassword::prompt_password(format!("  {}: ", slot.word()))
-            .map_err(|error| Failure::usage(format!("nothing could be read from the terminal: {error}")))?;
+        let typed = rpassword::prompt_password(format!("  {}: ", slot.word())).map_err(|error| failed_prompt(&error))?;
         let typed = SecretString::from(typed);
         if !typed.expose_secret().trim().is_empty() {
             values.push((*slot, typed));
         }
     }
     Ok(values)
+}
+
+/// Ctrl-C at a prompt is an interruption (exit 130), not a usage error.
+fn failed_prompt(error: &std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::Interrupted => Failure::interrupted(),
+        _ => Failure::usage(format!("cannot read from the terminal: {error}")),
+    }
 }
 
 /// Reads `NAME=value` lines, or a bare value if only one credential is requested.

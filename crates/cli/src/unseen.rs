@@ -7,13 +7,20 @@
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 #[cfg(unix)]
 use std::fs::File;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Turns terminal echo off until it is dropped. Does nothing without a terminal.
 #[cfg(unix)]
-pub(crate) struct Unseen(Option<(File, Termios)>);
+pub(crate) struct Unseen {
+    terminal: Option<(File, Termios)>,
+    /// A registered handler keeps SIGINT from ending the program before the terminal is restored.
+    _interrupt: Option<Signal>,
+}
 
 #[cfg(unix)]
 impl Unseen {
+    /// Turns echo off. Must be called within a tokio runtime, which handles SIGINT.
     pub(crate) fn begin() -> Self {
         let hidden = || {
             let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
@@ -23,14 +30,14 @@ impl Unseen {
             tcsetattr(&terminal, OptionalActions::Now, &silent).ok()?;
             Some((terminal, before))
         };
-        Self(hidden())
+        Self { _interrupt: signal(SignalKind::interrupt()).ok(), terminal: hidden() }
     }
 }
 
 #[cfg(unix)]
 impl Drop for Unseen {
     fn drop(&mut self) {
-        if let Some((terminal, before)) = &self.0 {
+        if let Some((terminal, before)) = &self.terminal {
             // An error cannot be reported from here.
             _ = tcsetattr(terminal, OptionalActions::Now, before);
         }

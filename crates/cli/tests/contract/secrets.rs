@@ -198,7 +198,7 @@ fn what_is_typed_for_one_run_serves_that_run_and_is_kept_nowhere() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_typed_before_it_is_asked_for_is_not_shown_either() {
+fn pasted_lines_answer_the_prompts_in_order_and_are_not_shown() {
     let backend = Backend::start(Script::default());
     let stand = Stand::new();
     let all = format!("{API_KEY}\n{SESSION_TOKEN}\n\n");
@@ -206,4 +206,15 @@ fn what_is_typed_before_it_is_asked_for_is_not_shown_either() {
         at_a_terminal(&stand.anonymous_visit(backend.url(), &[]), &[("Credentials of", all.as_str())]);
     assert_eq!(exit, Some(0), "{shown}");
     clean("the terminal", shown.as_bytes());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_at_a_credential_prompt_exits_130_and_sends_nothing() {
+    let backend = Backend::start(Script::default());
+    let stand = Stand::new();
+    let (exit, shown) =
+        at_a_terminal(&stand.anonymous_visit(backend.url(), &[]), &[("  api-key: ", "\u{3}")]);
+    assert_eq!(exit, Some(130), "{shown}");
+    assert_eq!(backend.requests().len(), 0);
 }
