@@ -62,7 +62,14 @@ pub struct Finding {
     pub steps: Vec<usize>,
 }
 
-/// What a check found.
+impl Finding {
+    /// The finding in one sentence.
+    pub fn describe(&self) -> String {
+        format!("expected {}, came {}", self.expected, self.came)
+    }
+}
+
+/// Result of one check, with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judged {
     /// Kept; what was seen, and the steps that show it.
@@ -75,6 +82,30 @@ pub enum Judged {
     Inconclusive(String),
     /// Nothing to judge.
     NotApplicable(String),
+}
+
+impl Judged {
+    /// The verdict alone.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Pass(..) => Verdict::Pass,
+            Self::Fail(_) => Verdict::Fail,
+            Self::Skipped(_) => Verdict::Skipped,
+            Self::Inconclusive(_) => Verdict::Inconclusive,
+            Self::NotApplicable(_) => Verdict::NotApplicable,
+        }
+    }
+
+    /// One sentence a finding of a failed check; otherwise the detail or the reason.
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            Self::Pass(detail, _)
+            | Self::Skipped(detail)
+            | Self::Inconclusive(detail)
+            | Self::NotApplicable(detail) => vec![detail.clone()],
+            Self::Fail(findings) => findings.iter().map(Finding::describe).collect(),
+        }
+    }
 }
 
 /// A check.

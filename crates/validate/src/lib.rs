@@ -10,7 +10,7 @@ pub mod check;
 pub mod checks;
 pub mod content;
 pub mod hand;
-pub mod latency;
+mod latency;
 pub mod live;
 pub mod plan;
 mod points;

@@ -1,7 +1,7 @@
 //! A run that somebody watches: one at a time, whole at each moment, stopped and skipped by hand.
 
 use crate::act::Act;
-use crate::check::{Check, Judged, Verdict};
+use crate::check::{Check, Verdict};
 use crate::checks::CHECKS;
 use crate::hand::{Flag, Hand, Invitation, People, Skip};
 use crate::plan::Plan;
@@ -163,22 +163,6 @@ impl View {
                     view.findings = judged.words();
                 }
             }
-        }
-    }
-}
-
-impl Judged {
-    /// What was seen, why nothing can be told, or each thing that is wrong.
-    pub fn words(&self) -> Vec<String> {
-        match self {
-            Self::Pass(words, _)
-            | Self::Skipped(words)
-            | Self::Inconclusive(words)
-            | Self::NotApplicable(words) => vec![words.clone()],
-            Self::Fail(findings) => findings
-                .iter()
-                .map(|finding| format!("expected {}, came {}", finding.expected, finding.came))
-                .collect(),
         }
     }
 }

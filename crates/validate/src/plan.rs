@@ -2,8 +2,7 @@
 
 use crate::act::{ACTS, Act, Cost, State};
 use crate::hand::Hand;
-use crate::seen::Ground;
-use crate::target::{Options, Target};
+use crate::target::{Ground, Options, Target};
 use client::TokenSource;
 use std::collections::BTreeMap;
 

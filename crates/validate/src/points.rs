@@ -81,9 +81,12 @@ pub(crate) fn hsts(sent: Option<&str>) -> Point {
     Point::new("strict-transport-security", !sent.is_empty() && !ends, "Strict-Transport-Security", came)
 }
 
-/// The header that opens answers to pages of other sites.
-pub(crate) fn cors(allowed: &str, stranger: &str) -> Point {
-    let open = allowed.contains('*') || allowed.contains(stranger);
+/// Origin of a site that no backend should trust: the top-level domain `invalid` is reserved (RFC 2606).
+pub(crate) const STRANGER_ORIGIN: &str = "https://stranger.invalid";
+
+/// `Access-Control-Allow-Origin`: neither `*` nor [`STRANGER_ORIGIN`].
+pub(crate) fn cors(allowed: &str) -> Point {
+    let open = allowed.contains('*') || allowed.contains(STRANGER_ORIGIN);
     let came = "Access-Control-Allow-Origin for everybody";
     Point::new("access-control-allow-origin", !open, "no leave for a stranger's page", came)
 }

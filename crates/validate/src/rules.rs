@@ -6,9 +6,7 @@
 
 use crate::points::{self, Point, STATUS};
 use crate::requirement::{Requirement, requirements};
-use crate::run::STRANGER;
-use crate::seen::Ground;
-use crate::target::is_this_machine;
+use crate::target::{Ground, is_this_machine};
 use client::redact::{MASK, MASKED_NUMBER, is_bounded};
 use client::{Backend, Call, Ending, Exchange};
 use serde_json::{Map, Value};
@@ -243,7 +241,7 @@ impl<'a> Answer<'a> {
             }
         }
         if let Some(allowed) = self.header("access-control-allow-origin") {
-            sheet.add("http.cors", points::cors(&allowed, STRANGER));
+            sheet.add("http.cors", points::cors(&allowed));
         }
         if self.status >= 400 {
             sheet.add(

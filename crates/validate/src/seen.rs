@@ -2,6 +2,8 @@
 
 use crate::act::{Act, State};
 use crate::content::Inspected;
+use crate::points;
+use crate::target::Ground;
 use client::Exchange;
 use client::probe::Reply;
 use secrecy::{ExposeSecret, SecretString};
@@ -179,7 +181,12 @@ impl Step {
         entries.into_iter().flatten().filter_map(read).collect()
     }
 
-    /// `payload_incomplete`, when it is an object.
+    /// Whether this response ends the token: it says that the avatar is ready, or it lists files.
+    pub fn is_delivery(&self) -> bool {
+        self.succeeded() && self.json().is_some_and(|body| points::is_delivery(&body))
+    }
+
+    /// The object `payload_incomplete`, if there is one.
     pub fn progress(&self) -> Option<serde_json::Map<String, Value>> {
         match self.json()?.get("payload_incomplete") {
             Some(Value::Object(progress)) => Some(progress.clone()),
@@ -232,28 +239,6 @@ pub struct Count {
     pub upstream: u64,
 }
 
-/// What is known of the backend before the first request.
-#[expect(clippy::struct_excessive_bools, reason = "facts that hold side by side")]
-#[derive(Debug, Clone, Default)]
-pub struct Ground {
-    /// Whether the API's URL is https.
-    pub https: bool,
-    /// Whether it is this machine's own.
-    pub loopback: bool,
-    /// Whether tokens come from a partner's relay.
-    pub relays_tokens: bool,
-    /// Whether redeems go through a partner's relay.
-    pub relays_redeems: bool,
-    /// Whether nothing wrong on purpose is sent.
-    pub right_only: bool,
-    /// Whether the relay says that it asks for a key.
-    pub relay_has_key: bool,
-    /// Where the session token stands in a login's answer (JSON Pointer).
-    pub session_pointer: String,
-    /// Where the Export Token stands in the answer that brings it (JSON Pointer).
-    pub token_pointer: String,
-}
-
 /// Everything that was seen.
 #[derive(Default)]
 pub struct Seen {
@@ -300,6 +285,6 @@ impl Seen {
 
     /// The answer that carried the URLs of the watched avatar.
     pub fn delivery(&self) -> Option<&Step> {
-        self.of(Role::Poll).find(|step| crate::checks::is_delivery(step))
+        self.of(Role::Poll).find(|step| step.is_delivery())
     }
 }

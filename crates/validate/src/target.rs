@@ -1,6 +1,5 @@
 //! Which backend is checked, and how far a run may go.
 
-use crate::seen::Ground;
 use client::{Backend, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TimeOuts, TokenSource};
 use protocol::LinkTemplate;
 use std::time::Duration;
@@ -53,6 +52,28 @@ impl Default for Options {
             watch: Duration::from_secs(5),
         }
     }
+}
+
+/// Facts about the backend that are known before the first request.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+#[derive(Debug, Clone, Default)]
+pub struct Ground {
+    /// Whether the API's URL is https.
+    pub https: bool,
+    /// Whether the API's URL is a loopback address.
+    pub loopback: bool,
+    /// Whether tokens come from a partner's relay.
+    pub relays_tokens: bool,
+    /// Whether redeems go through a partner's relay.
+    pub relays_redeems: bool,
+    /// Whether the run sends no deliberately wrong request.
+    pub right_only: bool,
+    /// Whether the relay requires its own key, according to the profile.
+    pub relay_has_key: bool,
+    /// Where the login response has the session token (JSON Pointer).
+    pub session_pointer: String,
+    /// Where the generate response has the Export Token (JSON Pointer).
+    pub token_pointer: String,
 }
 
 impl Target {

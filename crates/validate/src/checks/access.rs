@@ -1,11 +1,10 @@
 //! Logging in, and making Export Tokens.
 
-use super::refused;
+use super::{find_repeated_tokens, refused};
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
 use crate::points;
 use crate::seen::{Role, Seen};
-use std::collections::BTreeMap;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -131,20 +130,11 @@ fn token_string(seen: &Seen) -> Judged {
 }
 
 fn distinct(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    let mut earlier = BTreeMap::new();
-    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
-        let token = step.json().and_then(|body| Some(body.pointer(&seen.ground.token_pointer)?.to_string()));
-        let Some(token) = token else { continue };
-        sheet.look(step);
-        if let Some(first) = earlier.insert(token, step) {
-            sheet.wrong(&[first, step], "a token of its own for each request", "the same token twice");
-        }
+    let (sheet, different) = find_repeated_tokens(seen, "a different token for each request");
+    if different < 2 && !sheet.has_findings() {
+        return Judged::Inconclusive("fewer than two tokens were generated".to_owned());
     }
-    if earlier.len() < 2 && !sheet.has_findings() {
-        return Judged::Inconclusive("fewer than two tokens came".to_owned());
-    }
-    sheet.judged(format!("{} tokens, all different", earlier.len()), "fewer than two tokens came")
+    sheet.judged(format!("{different} tokens, all different"), "fewer than two tokens were generated")
 }
 
 fn json(seen: &Seen) -> Judged {

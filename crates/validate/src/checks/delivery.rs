@@ -1,6 +1,6 @@
 //! The answer that carries the URLs, and what it does to the token.
 
-use super::{not_active, redeem};
+use super::not_active;
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
 use crate::points::{self, Point};
@@ -101,7 +101,7 @@ fn delivery(seen: &Seen, points: fn(&Value) -> Vec<Point>, passed: &str) -> Judg
 fn race(seen: &Seen) -> Judged {
     let mut sheet = Sheet::default();
     let all: Vec<_> = seen.of(Role::Race).filter(|step| step.reply.is_some()).collect();
-    let brought: Vec<_> = all.iter().copied().filter(|step| redeem::is_delivery(step)).collect();
+    let brought: Vec<_> = all.iter().copied().filter(|step| step.is_delivery()).collect();
     if brought.is_empty() {
         return Judged::Inconclusive(NONE.to_owned());
     }

@@ -135,7 +135,7 @@ fn cors(seen: &Seen) -> Judged {
             continue;
         }
         let allowed = step.header("access-control-allow-origin").unwrap_or_default();
-        sheet.point(step, points::cors(&allowed, crate::run::STRANGER));
+        sheet.point(step, points::cors(&allowed));
     }
     sheet.judged("no leave", "no answer came")
 }
@@ -177,7 +177,7 @@ fn latency(seen: &Seen) -> Judged {
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::seen::Ground;
+    use crate::target::Ground;
     use client::Exchange;
     use client::probe::Reply;
 

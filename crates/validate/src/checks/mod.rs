@@ -13,9 +13,8 @@ use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
 use crate::plan::NO_WRONG_REQUESTS;
 use crate::seen::{Role, Seen};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
-
-pub(crate) use redeem::is_delivery;
 
 /// Every check.
 pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
@@ -64,6 +63,21 @@ fn not_asked(seen: &Seen) -> Judged {
         return Judged::Skipped(NO_WRONG_REQUESTS.to_owned());
     }
     Judged::NotApplicable("there is nothing to ask on this route".to_owned())
+}
+
+/// Looks for an Export Token that came more than once, and counts the different ones.
+fn find_repeated_tokens(seen: &Seen, expected: &str) -> (Sheet, usize) {
+    let mut sheet = Sheet::default();
+    let mut earlier = BTreeMap::new();
+    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
+        let token = step.json().and_then(|body| Some(body.pointer(&seen.ground.token_pointer)?.to_string()));
+        let Some(token) = token else { continue };
+        sheet.look(step);
+        if let Some(first) = earlier.insert(token, step) {
+            sheet.wrong(&[first, step], expected, "the same token as before");
+        }
+    }
+    (sheet, earlier.len())
 }
 
 /// For checks that look at every step: nothing that they need can be missing.

@@ -84,7 +84,7 @@ pub(super) const CHECKS: &[Check] = &[
 fn making(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
     let waiting = CompletionStatus::NoAssociatedAvatar;
     seen.of(Role::Poll)
-        .filter(|step| !super::is_delivery(step))
+        .filter(|step| !step.is_delivery())
         .filter_map(|step| Some((step, step.progress()?)))
         .filter(move |(_, progress)| {
             progress.get("completion_status").and_then(Value::as_str) != Some(waiting.as_str())
@@ -95,8 +95,7 @@ const TOO_FAST: &str = "the avatar was ready before anything was told of its mak
 
 fn associated(seen: &Seen) -> Judged {
     let scanned = seen.of(Role::Poll).find(|step| {
-        super::redeem::is_delivery(step)
-            || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
+        step.is_delivery() || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
     });
     match scanned {
         Some(step) => Judged::Pass("the token has an avatar".to_owned(), vec![step.number]),

@@ -122,11 +122,6 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// Whether an answer ends a token: it says that the avatar is ready, or it carries something to fetch.
-pub(crate) fn is_delivery(step: &Step) -> bool {
-    step.succeeded() && step.json().is_some_and(|body| points::is_delivery(&body))
-}
-
 /// A relay's own key is judged as a relay's.
 fn at_the_vendor(seen: &Seen, role: Role, what: &str) -> Judged {
     if seen.ground.relays_redeems {
@@ -136,7 +131,7 @@ fn at_the_vendor(seen: &Seen, role: Role, what: &str) -> Judged {
 }
 
 fn not_ready(seen: &Seen) -> impl Iterator<Item = &Step> {
-    seen.active().filter(|step| step.succeeded() && step.json().is_some() && !is_delivery(step))
+    seen.active().filter(|step| step.succeeded() && step.json().is_some() && !step.is_delivery())
 }
 
 fn active(seen: &Seen) -> Judged {

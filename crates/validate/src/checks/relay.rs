@@ -1,10 +1,9 @@
 //! A partner's relay between the console and Copresence.
 
-use super::{ANY, refused};
+use super::{ANY, find_repeated_tokens, refused};
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
 use crate::seen::{Role, Seen};
-use std::collections::BTreeMap;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -92,20 +91,8 @@ fn fresh_token(seen: &Seen) -> Judged {
     if !seen.ground.relays_tokens {
         return Judged::NotApplicable("tokens do not come from a relay".to_owned());
     }
-    let mut sheet = Sheet::default();
-    let mut earlier = BTreeMap::new();
-    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
-        let Some(token) =
-            step.json().and_then(|body| Some(body.pointer(&seen.ground.token_pointer)?.to_string()))
-        else {
-            continue;
-        };
-        sheet.look(step);
-        if let Some(first) = earlier.insert(token, step) {
-            sheet.wrong(&[first, step], "a fresh token", "the one of before");
-        }
-    }
-    sheet.judged("a fresh one each time", "no token came")
+    let (sheet, _) = find_repeated_tokens(seen, "a fresh token");
+    sheet.judged("a fresh token each time", "no token was generated")
 }
 
 fn no_cache(seen: &Seen) -> Judged {

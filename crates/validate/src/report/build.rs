@@ -5,7 +5,7 @@ use super::{
     RequirementReport, SCHEMA_VERSION, Score, StepReport, TargetKind, TargetReport, Tool, shape,
 };
 use crate::act::{ACTS, State};
-use crate::check::{Check, Judged, Verdict};
+use crate::check::{Check, Finding, Judged, Verdict};
 use crate::latency::percentiles;
 use crate::plan::Plan;
 use crate::requirement::{Level, covered_by, level_of, requirements};
@@ -112,9 +112,7 @@ fn check_report(check: &Check, judged: &Judged) -> CheckReport {
             let mut steps: Vec<usize> = findings.iter().flat_map(|finding| finding.steps.clone()).collect();
             steps.sort_unstable();
             steps.dedup();
-            let detail = findings.first().map_or_else(String::new, |finding| {
-                format!("expected {}, came {}", finding.expected, finding.came)
-            });
+            let detail = findings.first().map_or_else(String::new, Finding::describe);
             (detail, findings.clone(), steps)
         }
         Judged::Skipped(why) | Judged::Inconclusive(why) | Judged::NotApplicable(why) => {

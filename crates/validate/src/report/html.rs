@@ -42,7 +42,7 @@ const AREAS: [(&str, &str); 15] = [
 /// The page; with what changed since an earlier run, when there is one.
 pub fn document(report: &Report, changes: Option<&[Change]>) -> Result<String, askama::Error> {
     let area = |(prefix, name): (&str, &'static str)| {
-        let of_area = |check: &&CheckReport| check.id.split('.').next() == Some(prefix);
+        let of_area = |check: &&CheckReport| check.area() == prefix;
         Area { name, checks: report.checks.iter().filter(of_area).collect() }
     };
     let areas = AREAS.into_iter().map(area).filter(|area| !area.checks.is_empty()).collect();

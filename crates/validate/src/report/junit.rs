@@ -13,7 +13,7 @@ pub fn document(report: &Report) -> Result<String, quick_junit::SerializeError> 
     let mut junit = quick_junit::Report::new(format!("copresence validate: {}", report.target.name));
     let mut suites: Vec<(String, TestSuite)> = Vec::new();
     for check in &report.checks {
-        let area = check.id.split('.').next().unwrap_or_default().to_owned();
+        let area = check.area().to_owned();
         if suites.last().is_none_or(|(name, _)| *name != area) {
             suites.push((area.clone(), TestSuite::new(area)));
         }
@@ -62,6 +62,6 @@ fn case(check: &CheckReport) -> TestCase {
         }
     };
     let mut case = TestCase::new(format!("{}: {}", check.id, check.title), status);
-    case.set_classname(format!("copresence.{}", check.id.split('.').next().unwrap_or_default()));
+    case.set_classname(format!("copresence.{}", check.area()));
     case
 }

@@ -9,16 +9,13 @@ pub mod shape;
 use crate::act::Act;
 use crate::check::Verdict;
 use crate::requirement::Level;
+use crate::run::EXIT_STOPPED;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shape::Shape;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of this form. It rises when a field changes its meaning or goes; new fields may come without.
 pub const SCHEMA_VERSION: u32 = 1;
-
-/// [`Report::exit`] of a run that was stopped.
-pub const STOPPED: u8 = 130;
 
 /// A whole run. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -192,6 +189,13 @@ pub struct CheckReport {
     pub steps: Vec<usize>,
 }
 
+impl CheckReport {
+    /// The part of the id before the dot, as in `redeem`.
+    pub(crate) fn area(&self) -> &str {
+        self.id.split('.').next().unwrap_or_default()
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingReport {
@@ -248,6 +252,19 @@ pub struct LatencyReport {
     pub p95_ms: f64,
     /// The slowest.
     pub max_ms: f64,
+}
+
+/// Form of the responses to one kind of request, without any value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shape {
+    /// Their statuses.
+    pub statuses: BTreeSet<u16>,
+    /// Their `Content-Type` headers.
+    pub content_types: BTreeSet<String>,
+    /// The names of their headers.
+    pub headers: BTreeSet<String>,
+    /// The JSON types at each location of their bodies.
+    pub fields: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One request and its answer, redacted.
@@ -335,7 +352,7 @@ impl Report {
     pub fn summary(&self) -> String {
         let Score { must, should } = self.score;
         match &self.error {
-            Some(_) if self.exit == STOPPED => {
+            Some(_) if self.exit == EXIT_STOPPED => {
                 let failed = must.failed + should.failed;
                 let judged = must.judged() + should.judged();
                 return format!("Stopped: {failed} of the {judged} checks that were judged by then failed");

@@ -1,25 +1,10 @@
 //! What answers look like: statuses, headers, fields and their kinds, without any value; and how two backends differ.
 
-use super::Report;
-use crate::checks::is_delivery;
+use super::{Report, Shape};
 use crate::seen::{Seen, Step};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What the answers to one kind of request looked like.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Shape {
-    /// Their statuses.
-    pub statuses: BTreeSet<u16>,
-    /// Their `Content-Type`s.
-    pub content_types: BTreeSet<String>,
-    /// The names of their headers.
-    pub headers: BTreeSet<String>,
-    /// The kinds of value at each place of their bodies.
-    pub fields: BTreeMap<String, BTreeSet<String>>,
-}
 
 /// Headers that say nothing about the backend's form.
 const PASSING: [&str; 7] =
@@ -44,7 +29,7 @@ pub(super) fn shapes(seen: &Seen) -> BTreeMap<String, Shape> {
 
 fn name(step: &Step) -> String {
     let words = step.role.words();
-    if is_delivery(step) {
+    if step.is_delivery() {
         return "redeem: delivered".to_owned();
     }
     match step.completion_status() {

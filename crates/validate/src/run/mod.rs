@@ -7,7 +7,7 @@ mod visit;
 mod wire;
 
 use crate::act::{Act, State};
-use crate::check::{Check, Judged, Verdict};
+use crate::check::{Check, Judged};
 use crate::checks::CHECKS;
 use crate::hand::{Flag, Hand};
 use crate::plan::Plan;
@@ -23,9 +23,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 use wire::{Wire, Worded};
-
-/// The site whose pages have no business here (a name that never is anybody's, RFC 2606).
-pub(crate) const STRANGER: &str = "https://stranger.invalid";
 
 /// What a run tells while it goes on.
 #[derive(Debug)]
@@ -56,7 +53,10 @@ pub enum RunError {
     Stopped,
 }
 
-/// What is said of that which a run did not come to.
+/// Exit code of a run that was stopped before its end.
+pub(crate) const EXIT_STOPPED: u8 = 130;
+
+/// Detail of every act and check that a stopped run did not reach.
 const STOPPED: &str = "the run was stopped before its end";
 
 /// As long an act that is under way gets to end when a run is stopped: an answer that is coming may be the one that
@@ -69,7 +69,7 @@ impl RunError {
         match self {
             Self::Credentials(_) => 3,
             Self::Unreachable(_) => 6,
-            Self::Stopped => crate::report::STOPPED,
+            Self::Stopped => EXIT_STOPPED,
         }
     }
 }
@@ -209,7 +209,7 @@ impl<'a> Run<'a> {
         self.judge_rest();
         let verdicts =
             CHECKS.iter().filter_map(|check| Some((*check, self.judged.remove(check.id)?))).collect();
-        let avatars = self.seen.steps.iter().filter(|step| crate::checks::is_delivery(step)).count();
+        let avatars = self.seen.steps.iter().filter(|step| step.is_delivery()).count();
         let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
         let redactor = self.prober.redactor();
         // A secret may have been met before it was known to be one.
@@ -408,18 +408,5 @@ fn judge(check: &Check, seen: &Seen) -> Judged {
     match (judged, stuck) {
         (Judged::Inconclusive(_) | Judged::NotApplicable(_), Some(why)) => Judged::Inconclusive(why),
         (judged, _) => judged,
-    }
-}
-
-impl Judged {
-    /// In one word.
-    pub fn verdict(&self) -> Verdict {
-        match self {
-            Self::Pass(..) => Verdict::Pass,
-            Self::Fail(_) => Verdict::Fail,
-            Self::Skipped(_) => Verdict::Skipped,
-            Self::Inconclusive(_) => Verdict::Inconclusive,
-            Self::NotApplicable(_) => Verdict::NotApplicable,
-        }
     }
 }

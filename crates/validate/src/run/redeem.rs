@@ -1,8 +1,9 @@
 //! Redeeming what nobody has scanned, what is no token, and what is over.
 
 use super::wire::{Given, own_token};
-use super::{About, Acted, Run, STRANGER, stuck};
+use super::{About, Acted, Run, stuck};
 use crate::act::Act;
+use crate::points::STRANGER_ORIGIN;
 use crate::seen::Role;
 use client::Call;
 use client::curl::Word;
@@ -71,14 +72,14 @@ impl Run<'_> {
 
     pub(super) async fn page(&mut self) -> Acted {
         let wire = self.wire();
-        let ask = wire.preflight(Call::Generate, STRANGER)?;
+        let ask = wire.preflight(Call::Generate, STRANGER_ORIGIN)?;
         self.step(Act::Page, Role::PreflightGenerate, About::default(), ask).await?;
-        let ask = wire.preflight(Call::Redeem, STRANGER)?;
+        let ask = wire.preflight(Call::Redeem, STRANGER_ORIGIN)?;
         self.step(Act::Page, Role::PreflightRedeem, About::default(), ask).await?;
-        let index = self.waiting_token().ok_or_else(|| stuck("no token is left that nobody has scanned"))?;
+        let index = self.waiting_token()?;
         let token = self.tokens[index].clone();
         let token = Some((token.as_str(), Some(own_token(index))));
-        let redeem = wire.redeem(token, Given::Right, Method::GET, Some(STRANGER))?;
+        let redeem = wire.redeem(token, Given::Right, Method::GET, Some(STRANGER_ORIGIN))?;
         self.step(Act::Page, Role::RedeemFromPage, About::token(index), redeem).await?;
         Ok(())
     }

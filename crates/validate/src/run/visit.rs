@@ -2,8 +2,7 @@
 
 use super::wire::{Given, Wire, own_token};
 use super::{About, Acted, Run, Stop, stuck};
-use crate::act::Act;
-use crate::checks::is_delivery;
+use crate::act::{Act, State};
 use crate::content::inspect;
 use crate::hand::{Hand, Invitation, People};
 use crate::seen::{FileSeen, Role, Step};
@@ -40,7 +39,7 @@ enum Watched {
 
 impl Run<'_> {
     pub(super) async fn visit(&mut self) -> Acted {
-        let token = self.waiting_token().ok_or_else(|| stuck("no token is left that nobody has scanned"))?;
+        let token = self.waiting_token()?;
         self.invite(token, "the avatar whose making and files are checked", None).await?;
         let watched = self.watch(Act::Visit, Role::Poll, token, 1).await;
         self.thank();
@@ -51,7 +50,7 @@ impl Run<'_> {
                 }
                 Ok(())
             }
-            Watched::LeftOut => Err(Stop::State(crate::act::State::Skipped("left out by hand".to_owned()))),
+            Watched::LeftOut => Err(left_out_by_hand()),
             Watched::Failed => Err(stuck("the avatar failed")),
             Watched::Lost => Err(stuck("the token was refused, or not answered for, before its URLs came")),
             Watched::OutOfPatience => {
@@ -90,19 +89,19 @@ impl Run<'_> {
     }
 
     pub(super) async fn race(&mut self) -> Acted {
-        let token = self.waiting_token().ok_or_else(|| stuck("no token is left that nobody has scanned"))?;
+        let token = self.waiting_token()?;
         self.invite(token, "an avatar that may be lost: it is redeemed several times at once", None).await?;
         if let Some(tester) = self.hand.tester() {
             tester.force(&self.tokens[token], "complete").await.map_err(stuck)?;
         }
         let watched = self.watch(Act::Race, Role::Race, token, AT_ONCE).await;
         self.thank();
-        let delivered = self.seen.of(Role::Race).find(|step| is_delivery(step));
+        let delivered = self.seen.of(Role::Race).find(|step| step.is_delivery());
         let urls = delivered.map(Step::urls).unwrap_or_default();
         self.left_over = urls.iter().filter_map(|(url, _)| usable(url)).collect();
         match watched? {
             Watched::Delivered => Ok(()),
-            Watched::LeftOut => Err(Stop::State(crate::act::State::Skipped("left out by hand".to_owned()))),
+            Watched::LeftOut => Err(left_out_by_hand()),
             _ => Err(stuck("no URLs came")),
         }
     }
@@ -122,7 +121,7 @@ impl Run<'_> {
                     life.as_secs().div_ceil(60)
                 ));
                 if self.left_out_within(people.as_ref(), life).await {
-                    return Err(Stop::State(crate::act::State::Skipped("left out by hand".to_owned())));
+                    return Err(left_out_by_hand());
                 }
             }
             Hand::Nobody => {}
@@ -148,9 +147,12 @@ impl Run<'_> {
         }
     }
 
-    /// A token that was just now seen to wait for its scan.
-    pub(super) fn waiting_token(&self) -> Option<usize> {
-        (0..self.tokens.len()).find(|index| {
+    /// Index of a token that was not scanned yet, as far as its last response says.
+    ///
+    /// # Errors
+    /// [`ActAbort::Outcome`] if there is none.
+    pub(super) fn waiting_token(&self) -> Result<usize, Stop> {
+        let found = (0..self.tokens.len()).find(|index| {
             let about = Some(index + 1);
             let last = self.seen.steps.iter().rev().find(|step| {
                 step.token == about
@@ -166,7 +168,8 @@ impl Run<'_> {
             // Never redeemed, or still waiting when it was; what was scanned once is another act's.
             let played = self.seen.steps.iter().any(|step| step.token == about && step.role == Role::Poll);
             !played && last.is_none_or(|step| step.status() == Some(200))
-        })
+        });
+        found.ok_or_else(|| stuck("every token of this run was scanned already"))
     }
 
     pub(super) async fn invite(&self, token: usize, purpose: &'static str, scenario: Option<&str>) -> Acted {
@@ -202,7 +205,7 @@ impl Run<'_> {
         loop {
             let indices = self.redeem_at_once(act, role, token, at_once).await?;
             let steps = || indices.iter().map(|index| &self.seen.steps[*index]);
-            if steps().any(is_delivery) {
+            if steps().any(Step::is_delivery) {
                 return Ok(Watched::Delivered);
             }
             if steps().any(|step| step.completion_status().as_deref() == Some("failed"))
@@ -291,7 +294,11 @@ impl Run<'_> {
     }
 }
 
-/// Enough to tell that there was something.
+fn left_out_by_hand() -> Stop {
+    Stop::State(State::Skipped("left out by hand".to_owned()))
+}
+
+/// Keeps one byte, so that an empty body can still be told from a file.
 fn first_byte(body: &Bytes) -> Bytes {
     Bytes::copy_from_slice(&body[..body.len().min(1)])
 }
