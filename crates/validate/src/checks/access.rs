@@ -19,21 +19,21 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A wrong password is refused",
         needs: &[Act::Login],
         remedy: "Refuse a login whose password is wrong with 401 (Parse: 404 with code 101), and bring no session token.",
-        judge: |seen| refused(seen, Role::LoginWrongPassword, "a wrong password"),
+        judge: |observations| refused(observations, Role::LoginWrongPassword, "a wrong password"),
     },
     Check {
         id: "login.unknown-user",
         title: "An unknown user is refused",
         needs: &[Act::Login],
         remedy: "Refuse a login of a user that there is not, in the same words as a wrong password, so that nobody learns who has an account.",
-        judge: |seen| refused(seen, Role::LoginUnknownUser, "an unknown user"),
+        judge: |observations| refused(observations, Role::LoginUnknownUser, "an unknown user"),
     },
     Check {
         id: "login.needs-key",
         title: "A login without the REST API key is refused",
         needs: &[Act::Login],
         remedy: "Ask for X-Copresence-REST-API-Key at the login too, as at every other call.",
-        judge: |seen| refused(seen, Role::LoginNoKey, "a login without the API key"),
+        judge: |observations| refused(observations, Role::LoginNoKey, "a login without the API key"),
     },
     Check {
         id: "generate.succeeds",
@@ -68,79 +68,79 @@ pub(super) const CHECKS: &[Check] = &[
         title: "No token without the REST API key",
         needs: &[Act::Strangers],
         remedy: "Refuse /generateExportToken without X-Copresence-REST-API-Key (401 or 403).",
-        judge: |seen| refused(seen, Role::GenerateNoKey, "no API key"),
+        judge: |observations| refused(observations, Role::GenerateNoKey, "no API key"),
     },
     Check {
         id: "generate.wrong-key",
         title: "No token for a wrong REST API key",
         needs: &[Act::Strangers],
         remedy: "Compare the whole of X-Copresence-REST-API-Key, not only that it is there.",
-        judge: |seen| refused(seen, Role::GenerateWrongKey, "a wrong API key"),
+        judge: |observations| refused(observations, Role::GenerateWrongKey, "a wrong API key"),
     },
     Check {
         id: "generate.no-session",
         title: "No token without a session token",
         needs: &[Act::Strangers],
         remedy: "Refuse /generateExportToken without X-Copresence-Session-Token (401; Parse: code 209): generating is a business account's permission.",
-        judge: |seen| refused(seen, Role::GenerateNoSession, "no session token"),
+        judge: |observations| refused(observations, Role::GenerateNoSession, "no session token"),
     },
     Check {
         id: "generate.wrong-session",
         title: "No token for a wrong session token",
         needs: &[Act::Strangers],
         remedy: "Look the session token up, all of it, before anything is generated.",
-        judge: |seen| refused(seen, Role::GenerateWrongSession, "a wrong session token"),
+        judge: |observations| refused(observations, Role::GenerateWrongSession, "a wrong session token"),
     },
     Check {
         id: "generate.get-makes-none",
         title: "GET generates no token",
         needs: &[Act::Strangers],
         remedy: "Answer other methods than POST at /generateExportToken with 405: browsers, crawlers and caches ask by GET without being told to.",
-        judge: |seen| refused(seen, Role::GenerateByGet, "GET instead of POST"),
+        judge: |observations| refused(observations, Role::GenerateByGet, "GET instead of POST"),
     },
 ];
 
-fn gives_session(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Login).filter(|step| step.reply.is_some()) {
+fn gives_session(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Login).filter(|step| step.reply.is_some()) {
         let body = step.json();
-        let point = points::session(body.as_ref(), &seen.ground.session_pointer);
+        let point = points::session(body.as_ref(), &observations.ground.session_pointer);
         let good = step.succeeded() && point.good;
         let expected = format!("2xx, and {}", point.expected);
-        sheet.expect(step, good, expected, format!("{}, {}", step.came(), point.came));
+        collector.expect(step, good, expected, format!("{}, {}", step.came(), point.came));
     }
-    sheet.judged("a session token came", "no answer came")
+    collector.judged("a session token came", "no answer came")
 }
 
-fn succeeds(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Generate).filter(|step| step.reply.is_some()) {
-        sheet.expect(step, step.succeeded(), "2xx for right credentials", step.came());
+fn succeeds(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Generate).filter(|step| step.reply.is_some()) {
+        collector.expect(step, step.succeeded(), "2xx for right credentials", step.came());
     }
-    sheet.judged("generated", "no answer came")
+    collector.judged("generated", "no answer came")
 }
 
-fn token_string(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
+fn token_string(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Generate).filter(|step| step.succeeded()) {
         let body = step.json();
-        sheet.point(step, points::token(body.as_ref(), &seen.ground.token_pointer));
+        collector.point(step, points::token(body.as_ref(), &observations.ground.token_pointer));
     }
-    sheet.judged("a string came", "no token was generated")
+    collector.judged("a string came", "no token was generated")
 }
 
-fn distinct(seen: &Seen) -> Judged {
-    let (sheet, different) = find_repeated_tokens(seen, "a different token for each request");
-    if different < 2 && !sheet.has_findings() {
+fn distinct(observations: &Seen) -> Judged {
+    let (collector, different) = find_repeated_tokens(observations, "a different token for each request");
+    if different < 2 && !collector.has_findings() {
         return Judged::Inconclusive("fewer than two tokens were generated".to_owned());
     }
-    sheet.judged(format!("{different} tokens, all different"), "fewer than two tokens were generated")
+    collector.judged(format!("{different} tokens, all different"), "fewer than two tokens were generated")
 }
 
-fn json(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
-        sheet.point(step, points::content_type(step.header("content-type").as_deref()));
+fn json(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Generate).filter(|step| step.succeeded()) {
+        collector.point(step, points::content_type(step.header("content-type").as_deref()));
     }
-    sheet.judged("application/json", "no token was generated")
+    collector.judged("application/json", "no token was generated")
 }

@@ -27,28 +27,28 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Each entry of `payload_complete` has an absolute http(s) `download_URL`",
         needs: &[Act::Visit],
         remedy: "Send `payload_complete` as a list of objects with `download_URL` (this spelling), a whole URL with scheme and host.",
-        judge: |seen| delivery(seen, points::urls, "absolute URLs"),
+        judge: |observations| delivery(observations, points::urls, "absolute URLs"),
     },
     Check {
         id: "delivery.types",
         title: "Each entry of `payload_complete` has an `export_type`",
         needs: &[Act::Visit],
         remedy: "Send `export_type` as a non-empty string with each URL: clients choose by it what to load.",
-        judge: |seen| delivery(seen, points::types, "a type with each URL"),
+        judge: |observations| delivery(observations, points::types, "a type with each URL"),
     },
     Check {
         id: "delivery.extension",
         title: "Each `export_type` reads as a file extension",
         needs: &[Act::Visit],
         remedy: "Use the usual file extension as `export_type`, as in glb, fbx or blend.",
-        judge: |seen| delivery(seen, points::extensions, "file extensions"),
+        judge: |observations| delivery(observations, points::extensions, "file extensions"),
     },
     Check {
         id: "delivery.spent",
         title: "After the URLs were delivered, the token is answered with 400",
         needs: &[Act::Visit],
         remedy: "Invalidate the token in the same transaction that hands the URLs out, and answer 400 from then on.",
-        judge: |seen| not_active(seen, Role::RedeemSpent),
+        judge: |observations| not_active(observations, Role::RedeemSpent),
     },
     Check {
         id: "delivery.race",
@@ -62,55 +62,55 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A token whose time is over is answered with 400",
         needs: &[Act::Expiry],
         remedy: "Let Export Tokens end after a time, and answer 400 from then on: they are “temporary identifiers”.",
-        judge: |seen| not_active(seen, Role::RedeemExpired),
+        judge: |observations| not_active(observations, Role::RedeemExpired),
     },
 ];
 
 const NONE: &str = "no URLs were delivered";
 
-fn delivered(seen: &Seen) -> Judged {
-    if let Some(step) = seen.delivery() {
+fn delivered(observations: &Seen) -> Judged {
+    if let Some(step) = observations.delivery() {
         return Judged::Pass("delivered".to_owned(), vec![step.number]);
     }
-    let mut sheet = Sheet::default();
-    if let (true, Some(last)) = (seen.known_ready, seen.of(Role::Poll).last()) {
-        sheet.wrong(&[last], "the URLs, because the avatar is ready", "none");
+    let mut collector = Sheet::default();
+    if let (true, Some(last)) = (observations.known_ready, observations.of(Role::Poll).last()) {
+        collector.wrong(&[last], "the URLs, because the avatar is ready", "none");
     }
-    sheet.judged("", "the avatar was not ready while it was waited for")
+    collector.judged("", "the avatar was not ready while it was waited for")
 }
 
-fn flag(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    if let Some(step) = seen.delivery() {
-        sheet.point(step, points::flag(&step.json().unwrap_or_default(), true));
+fn flag(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    if let Some(step) = observations.delivery() {
+        collector.point(step, points::flag(&step.json().unwrap_or_default(), true));
     }
-    sheet.judged("true", NONE)
+    collector.judged("true", NONE)
 }
 
 /// Judges places of the watched avatar's delivery.
-fn delivery(seen: &Seen, points: fn(&Value) -> Vec<Point>, passed: &str) -> Judged {
-    let mut sheet = Sheet::default();
-    if let Some(step) = seen.delivery() {
+fn delivery(observations: &Seen, points: fn(&Value) -> Vec<Point>, passed: &str) -> Judged {
+    let mut collector = Sheet::default();
+    if let Some(step) = observations.delivery() {
         for point in points(&step.json().unwrap_or_default()) {
-            sheet.point(step, point);
+            collector.point(step, point);
         }
     }
-    sheet.judged(passed, NONE)
+    collector.judged(passed, NONE)
 }
 
-fn race(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    let all: Vec<_> = seen.of(Role::Race).filter(|step| step.reply.is_some()).collect();
+fn race(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    let all: Vec<_> = observations.of(Role::Race).filter(|step| step.reply.is_some()).collect();
     let brought: Vec<_> = all.iter().copied().filter(|step| step.is_delivery()).collect();
     if brought.is_empty() {
         return Judged::Inconclusive(NONE.to_owned());
     }
     for step in &all {
-        sheet.look(step);
+        collector.look(step);
     }
     if brought.len() > 1 {
         let came = format!("URLs in {} of {} answers", brought.len(), all.len());
-        sheet.wrong(&brought, "URLs in one answer", came);
+        collector.wrong(&brought, "URLs in one answer", came);
     }
-    sheet.judged(format!("URLs in one of {} answers", all.len()), NONE)
+    collector.judged(format!("URLs in one of {} answers", all.len()), NONE)
 }

@@ -55,8 +55,8 @@ pub(super) const CHECKS: &[Check] = &[
         title: "The GLB has the vertices of a head (5,000 to 60,000)",
         needs: &[Act::Files],
         remedy: "Compare with the vendor's default of about 26,000 vertices: fewer is a stub, more is no optimised mesh.",
-        judge: |seen| {
-            glb(seen, "between 5,000 and 60,000 vertices", |glb| {
+        judge: |observations| {
+            glb(observations, "between 5,000 and 60,000 vertices", |glb| {
                 ((5_000..=60_000).contains(&glb.vertices), format!("{} vertices", glb.vertices))
             })
         },
@@ -66,15 +66,15 @@ pub(super) const CHECKS: &[Check] = &[
         title: "The GLB has the blendshapes of ARKit",
         needs: &[Act::Files],
         remedy: "Export with blendshapes, under ARKit's names in `targetNames`: without them the face does not move.",
-        judge: |seen| glb(seen, "the names of ARKit, but for gaze and tongue", blendshapes),
+        judge: |observations| glb(observations, "the names of ARKit, but for gaze and tongue", blendshapes),
     },
     Check {
         id: "avatar.textures",
         title: "The GLB has a texture",
         needs: &[Act::Files],
         remedy: "Export with textures, embedded in the GLB.",
-        judge: |seen| {
-            glb(seen, "at least one texture", |glb| (glb.textures > 0, format!("{} textures", glb.textures)))
+        judge: |observations| {
+            glb(observations, "at least one texture", |glb| (glb.textures > 0, format!("{} textures", glb.textures)))
         },
     },
     Check {
@@ -82,8 +82,8 @@ pub(super) const CHECKS: &[Check] = &[
         title: "The GLB has a rig for neck and eyes",
         needs: &[Act::Files],
         remedy: "Export with the rig: at least a neck and two eyes as joints of a skin.",
-        judge: |seen| {
-            glb(seen, "at least three joints", |glb| (glb.joints >= 3, format!("{} joints", glb.joints)))
+        judge: |observations| {
+            glb(observations, "at least three joints", |glb| (glb.joints >= 3, format!("{} joints", glb.joints)))
         },
     },
 ];
@@ -138,74 +138,74 @@ const ARKIT: [&str; 43] = [
 
 const NONE: &str = "no file was downloaded";
 
-fn download(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Download) {
+fn download(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Download) {
         let empty = step.reply.as_ref().is_some_and(|reply| reply.body.is_empty());
         let came = if empty { format!("{}, and no byte", step.came()) } else { step.came() };
-        sheet.expect(step, step.succeeded() && !empty, "2xx and the whole file", came);
+        collector.expect(step, step.succeeded() && !empty, "2xx and the whole file", came);
     }
-    sheet.judged("each came whole", NONE)
+    collector.judged("each came whole", NONE)
 }
 
-fn once(seen: &Seen) -> Judged {
-    if seen.ground.right_only {
+fn once(observations: &Seen) -> Judged {
+    if observations.ground.right_only {
         return Judged::Skipped(NO_WRONG_REQUESTS.to_owned());
     }
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::DownloadAgain).filter(|step| step.reply.is_some()) {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::DownloadAgain).filter(|step| step.reply.is_some()) {
         let good = step.status().is_some_and(|status| status >= 400);
-        sheet.expect(step, good, "a refusal (4xx): the URL is used", step.came());
+        collector.expect(step, good, "a refusal (4xx): the URL is used", step.came());
     }
-    sheet.judged("refused the second time", NONE)
+    collector.judged("refused the second time", NONE)
 }
 
-fn end(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::LateDownload).filter(|step| step.reply.is_some()) {
+fn end(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::LateDownload).filter(|step| step.reply.is_some()) {
         let good = step.status().is_some_and(|status| status >= 400);
-        sheet.expect(step, good, "a refusal (4xx): the URL's time is over", step.came());
+        collector.expect(step, good, "a refusal (4xx): the URL's time is over", step.came());
     }
-    sheet.judged("ended", "no URL was left over to be tried")
+    collector.judged("ended", "no URL was left over to be tried")
 }
 
-fn content(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
+fn content(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
     let mut kinds = Vec::new();
-    for (index, file) in seen.files.iter().enumerate() {
+    for (index, file) in observations.files.iter().enumerate() {
         let (Some(content), Some(step)) =
-            (&file.content, seen.of(Role::Download).find(|step| step.file == Some(index)))
+            (&file.content, observations.of(Role::Download).find(|step| step.file == Some(index)))
         else {
             continue;
         };
         let problem = content.problem();
         let expected = format!("a file of the type {}", extension(&file.export_type));
-        sheet.expect(step, problem.is_none(), expected, problem.unwrap_or_default());
+        collector.expect(step, problem.is_none(), expected, problem.unwrap_or_default());
         kinds.push(content.words());
     }
-    sheet.judged(kinds.join("; "), NONE)
+    collector.judged(kinds.join("; "), NONE)
 }
 
-fn no_store(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Download).filter(|step| step.succeeded()) {
-        sheet.point(step, points::no_store(step.header("cache-control").as_deref()));
+fn no_store(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Download).filter(|step| step.succeeded()) {
+        collector.point(step, points::no_store(step.header("cache-control").as_deref()));
     }
-    sheet.judged("no-store", NONE)
+    collector.judged("no-store", NONE)
 }
 
-fn glb_offered(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    if let Some(step) = seen.delivery() {
+fn glb_offered(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    if let Some(step) = observations.delivery() {
         let kinds = step.urls().into_iter().map(|(_, kind)| extension(&kind));
         // That there is no type, or no URL, is judged elsewhere.
         let kinds: Vec<_> = kinds.filter(|kind| !kind.is_empty()).collect();
         if !kinds.is_empty() {
             let came = format!("{} exports of other types", kinds.len());
-            sheet.expect(step, kinds.iter().any(|kind| kind == "glb"), "an export of the type glb", came);
+            collector.expect(step, kinds.iter().any(|kind| kind == "glb"), "an export of the type glb", came);
         }
     }
-    sheet.judged("offered", "no URLs were delivered")
+    collector.judged("offered", "no URLs were delivered")
 }
 
 fn blendshapes(glb: &GlbFacts) -> (bool, String) {
@@ -214,14 +214,14 @@ fn blendshapes(glb: &GlbFacts) -> (bool, String) {
     (missing.is_empty(), format!("{} are missing, as {some}", missing.len()))
 }
 
-fn glb(seen: &Seen, expected: &str, good: fn(&GlbFacts) -> (bool, String)) -> Judged {
-    let mut sheet = Sheet::default();
-    for (index, file) in seen.files.iter().enumerate() {
-        let step = seen.of(Role::Download).find(|step| step.file == Some(index));
+fn glb(observations: &Seen, expected: &str, good: fn(&GlbFacts) -> (bool, String)) -> Judged {
+    let mut collector = Sheet::default();
+    for (index, file) in observations.files.iter().enumerate() {
+        let step = observations.of(Role::Download).find(|step| step.file == Some(index));
         if let (Some(Inspected::Glb(Ok(facts))), Some(step)) = (&file.content, step) {
             let (good, came) = good(facts);
-            sheet.expect(step, good, expected, came);
+            collector.expect(step, good, expected, came);
         }
     }
-    sheet.judged(expected, "no whole GLB was downloaded")
+    collector.judged(expected, "no whole GLB was downloaded")
 }

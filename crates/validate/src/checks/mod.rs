@@ -33,51 +33,51 @@ pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
 
 /// Whether a request that has no right to succeed was refused: a failure of the server hands out nothing either, and
 /// is told by a check of its own.
-fn refused(seen: &Seen, role: Role, what: &str) -> Judged {
-    if seen.first(role).is_none() {
-        return not_asked(seen);
+fn refused(observations: &Seen, role: Role, what: &str) -> Judged {
+    if observations.first(role).is_none() {
+        return not_asked(observations);
     }
-    let mut sheet = Sheet::default();
-    for step in seen.of(role).filter(|step| step.reply.is_some()) {
+    let mut collector = Sheet::default();
+    for step in observations.of(role).filter(|step| step.reply.is_some()) {
         let good = step.status().is_some_and(|status| status >= 400);
-        sheet.expect(step, good, format!("{what}: a refusal (4xx)"), step.came());
+        collector.expect(step, good, format!("{what}: a refusal (4xx)"), step.came());
     }
-    sheet.judged("refused", "no answer came")
+    collector.judged("refused", "no answer came")
 }
 
 /// Whether a redeem of what is no active token was answered 400.
-fn not_active(seen: &Seen, role: Role) -> Judged {
-    if seen.first(role).is_none() {
-        return not_asked(seen);
+fn not_active(observations: &Seen, role: Role) -> Judged {
+    if observations.first(role).is_none() {
+        return not_asked(observations);
     }
-    let mut sheet = Sheet::default();
-    for step in seen.of(role).filter(|step| step.reply.is_some()) {
+    let mut collector = Sheet::default();
+    for step in observations.of(role).filter(|step| step.reply.is_some()) {
         let expected = "status 400: the token “does not match an active Export Token”";
-        sheet.expect(step, step.status() == Some(400), expected, step.came());
+        collector.expect(step, step.status() == Some(400), expected, step.came());
     }
-    sheet.judged("answered with 400", "no answer came")
+    collector.judged("answered with 400", "no answer came")
 }
 
-fn not_asked(seen: &Seen) -> Judged {
-    if seen.ground.right_only {
+fn not_asked(observations: &Seen) -> Judged {
+    if observations.ground.right_only {
         return Judged::Skipped(NO_WRONG_REQUESTS.to_owned());
     }
     Judged::NotApplicable("there is nothing to ask on this route".to_owned())
 }
 
 /// Looks for an Export Token that came more than once, and counts the different ones.
-fn find_repeated_tokens(seen: &Seen, expected: &str) -> (Sheet, usize) {
-    let mut sheet = Sheet::default();
+fn find_repeated_tokens(observations: &Seen, expected: &str) -> (Sheet, usize) {
+    let mut collector = Sheet::default();
     let mut earlier = BTreeMap::new();
-    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
-        let token = step.json().and_then(|body| Some(body.pointer(&seen.ground.token_pointer)?.to_string()));
+    for step in observations.of(Role::Generate).filter(|step| step.succeeded()) {
+        let token = step.json().and_then(|body| Some(body.pointer(&observations.ground.token_pointer)?.to_string()));
         let Some(token) = token else { continue };
-        sheet.look(step);
+        collector.look(step);
         if let Some(first) = earlier.insert(token, step) {
-            sheet.wrong(&[first, step], expected, "the same token as before");
+            collector.wrong(&[first, step], expected, "the same token as before");
         }
     }
-    (sheet, earlier.len())
+    (collector, earlier.len())
 }
 
 /// For checks that look at every step: nothing that they need can be missing.

@@ -41,14 +41,14 @@ pub(super) const CHECKS: &[Check] = &[
         title: "In the queue, `queue_position` is a place",
         needs: &[Act::Visit],
         remedy: "Send the place in the queue as a JSON integer from 0 while the status is in_queue.",
-        judge: |seen| queue(seen, true),
+        judge: |observations| queue(observations, true),
     },
     Check {
         id: "progress.not-queued",
         title: "Out of the queue, `queue_position` is -1",
         needs: &[Act::Visit],
         remedy: "Send `queue_position: -1` once the avatar has left the queue: 0 would still be a place.",
-        judge: |seen| queue(seen, false),
+        judge: |observations| queue(observations, false),
     },
     Check {
         id: "progress.rises",
@@ -81,9 +81,9 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// The reports between the scan and the URLs.
-fn making(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+fn making(observations: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
     let waiting = CompletionStatus::NoAssociatedAvatar;
-    seen.of(Role::Poll)
+    observations.of(Role::Poll)
         .filter(|step| !step.is_delivery())
         .filter_map(|step| Some((step, step.progress()?)))
         .filter(move |(_, progress)| {
@@ -93,8 +93,8 @@ fn making(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
 
 const TOO_FAST: &str = "the avatar was ready before anything was told of its making";
 
-fn associated(seen: &Seen) -> Judged {
-    let scanned = seen.of(Role::Poll).find(|step| {
+fn associated(observations: &Seen) -> Judged {
+    let scanned = observations.of(Role::Poll).find(|step| {
         step.is_delivery() || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
     });
     match scanned {
@@ -103,43 +103,43 @@ fn associated(seen: &Seen) -> Judged {
     }
 }
 
-fn reported(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in making(seen) {
+fn reported(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in making(observations) {
         let missing: Vec<_> = ["completion_progress", "completion_status", "queue_position"]
             .into_iter()
             .filter(|field| !progress.contains_key(*field))
             .collect();
         let expected = "completion_progress, completion_status and queue_position";
-        sheet.expect(step, missing.len() < 3, expected, "none of them");
+        collector.expect(step, missing.len() < 3, expected, "none of them");
     }
-    sheet.judged("told", TOO_FAST)
+    collector.judged("told", TOO_FAST)
 }
 
-fn status(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in making(seen) {
-        sheet.point(step, points::word(&progress));
+fn status(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in making(observations) {
+        collector.point(step, points::word(&progress));
     }
-    sheet.judged("one of the four", TOO_FAST)
+    collector.judged("one of the four", TOO_FAST)
 }
 
-fn percent(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in making(seen) {
-        sheet.point(step, points::percent(&progress));
+fn percent(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in making(observations) {
+        collector.point(step, points::percent(&progress));
     }
-    sheet.judged("from 0 to 100", TOO_FAST)
+    collector.judged("from 0 to 100", TOO_FAST)
 }
 
-fn queue(seen: &Seen, queued: bool) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in making(seen) {
+fn queue(observations: &Seen, queued: bool) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in making(observations) {
         let status = progress.get("completion_status").and_then(Value::as_str);
         match status {
-            Some("in_queue") if queued => sheet.point(step, points::place(&progress)),
+            Some("in_queue") if queued => collector.point(step, points::place(&progress)),
             Some("processing" | "failed") if !queued => {
-                sheet.point(step, points::minus_one(&progress, "queue_position", points::NOT_QUEUED));
+                collector.point(step, points::minus_one(&progress, "queue_position", points::NOT_QUEUED));
             }
             _ => {}
         }
@@ -149,60 +149,60 @@ fn queue(seen: &Seen, queued: bool) -> Judged {
     } else {
         ("-1 in every answer", "the avatar was never processed while it was looked at")
     };
-    sheet.judged(passed, nothing)
+    collector.judged(passed, nothing)
 }
 
 /// The numbers of a field, in order; those that are none are judged elsewhere.
-fn numbers<'a>(seen: &'a Seen, field: &str) -> Vec<(&'a Step, i64)> {
+fn numbers<'a>(observations: &'a Seen, field: &str) -> Vec<(&'a Step, i64)> {
     let read =
         |(step, progress): (&'a Step, Map<String, Value>)| Some((step, integer(progress.get(field)?)?));
-    making(seen).filter_map(read).filter(|(_, number)| *number >= 0).collect()
+    making(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
 }
 
-fn rises(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for pair in numbers(seen, "completion_progress").windows(2) {
+fn rises(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for pair in numbers(observations, "completion_progress").windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
-        sheet.expect(step, now >= before, format!("at least {before}, as before"), now.to_string());
+        collector.expect(step, now >= before, format!("at least {before}, as before"), now.to_string());
     }
-    sheet.judged("it only rose", TOO_FAST)
+    collector.judged("it only rose", TOO_FAST)
 }
 
-fn queue_falls(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    let places: Vec<_> = numbers(seen, "queue_position")
+fn queue_falls(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    let places: Vec<_> = numbers(observations, "queue_position")
         .into_iter()
         .filter(|(step, _)| step.completion_status().as_deref() == Some("in_queue"))
         .collect();
     for pair in places.windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
-        sheet.expect(step, now <= before, format!("at most {before}, as before"), now.to_string());
+        collector.expect(step, now <= before, format!("at most {before}, as before"), now.to_string());
     }
-    sheet.judged("it only fell", "the avatar was not long enough in the queue")
+    collector.judged("it only fell", "the avatar was not long enough in the queue")
 }
 
-fn failed(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
-    seen.of(Role::FailedPoll)
+fn failed(observations: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+    observations.of(Role::FailedPoll)
         .filter_map(|step| Some((step, step.progress()?)))
         .filter(|(_, progress)| progress.get("completion_status").and_then(Value::as_str) == Some("failed"))
 }
 
-fn failed_fields(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in failed(seen) {
-        sheet.point(step, points::percent(&progress));
-        sheet.point(step, points::minus_one(&progress, "queue_position", ""));
+fn failed_fields(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in failed(observations) {
+        collector.point(step, points::percent(&progress));
+        collector.point(step, points::minus_one(&progress, "queue_position", ""));
     }
-    if let (Some(last), true) = (seen.of(Role::FailedPoll).last(), sheet.is_empty()) {
-        sheet.expect(last, false, "`completion_status`: \"failed\" for an avatar that failed", last.came());
+    if let (Some(last), true) = (observations.of(Role::FailedPoll).last(), collector.is_empty()) {
+        collector.expect(last, false, "`completion_status`: \"failed\" for an avatar that failed", last.came());
     }
-    sheet.judged("failed, told as the specification says", "no answer came")
+    collector.judged("failed, told as the specification says", "no answer came")
 }
 
-fn stays_active(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::FailedAgain).filter(|step| step.reply.is_some()) {
-        sheet.expect(step, step.status() == Some(200), "status 200 after `failed`", step.came());
+fn stays_active(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::FailedAgain).filter(|step| step.reply.is_some()) {
+        collector.expect(step, step.status() == Some(200), "status 200 after `failed`", step.came());
     }
-    sheet.judged("still active", "no answer came")
+    collector.judged("still active", "no answer came")
 }

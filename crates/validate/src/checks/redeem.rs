@@ -48,14 +48,14 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Before anybody scans, the progress is -1",
         needs: &[Act::Fresh],
         remedy: "Send `completion_progress: -1` until an avatar is associated: 0 says that one is being made.",
-        judge: |seen| fresh_minus_one(seen, "completion_progress"),
+        judge: |observations| fresh_minus_one(observations, "completion_progress"),
     },
     Check {
         id: "fresh.queue",
         title: "Before anybody scans, the queue position is -1",
         needs: &[Act::Fresh],
         remedy: "Send `queue_position: -1` until an avatar is in the queue: 0 is a place.",
-        judge: |seen| fresh_minus_one(seen, "queue_position"),
+        judge: |observations| fresh_minus_one(observations, "queue_position"),
     },
     Check {
         id: "fresh.repeatable",
@@ -69,49 +69,49 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A token that was never made is answered with 400",
         needs: &[Act::Refused],
         remedy: "Answer 400 for every string that is no active Export Token: clients take any other status for a fault of the network.",
-        judge: |seen| not_active(seen, Role::RedeemUnknown),
+        judge: |observations| not_active(observations, Role::RedeemUnknown),
     },
     Check {
         id: "redeem.mangled-400",
         title: "A token with one character changed is answered with 400",
         needs: &[Act::Refused],
         remedy: "Compare the whole Export Token, letter by letter, upper and lower case apart.",
-        judge: |seen| not_active(seen, Role::RedeemMangled),
+        judge: |observations| not_active(observations, Role::RedeemMangled),
     },
     Check {
         id: "redeem.lengthened-400",
         title: "A token with one character more is answered with 400",
         needs: &[Act::Refused],
         remedy: "Compare the whole Export Token, not only its beginning.",
-        judge: |seen| not_active(seen, Role::RedeemLengthened),
+        judge: |observations| not_active(observations, Role::RedeemLengthened),
     },
     Check {
         id: "redeem.missing-400",
         title: "A redeem without a token is answered with 400",
         needs: &[Act::Refused],
         remedy: "Answer 400 when X-Copresence-Export-Token is missing: nothing matches an active token either.",
-        judge: |seen| not_active(seen, Role::RedeemMissing),
+        judge: |observations| not_active(observations, Role::RedeemMissing),
     },
     Check {
         id: "redeem.no-key",
         title: "No redeem without the REST API key",
         needs: &[Act::Refused],
         remedy: "Refuse /redeemExportToken without X-Copresence-REST-API-Key (401 or 403).",
-        judge: |seen| at_the_vendor(seen, Role::RedeemNoKey, "no API key"),
+        judge: |observations| at_the_vendor(observations, Role::RedeemNoKey, "no API key"),
     },
     Check {
         id: "redeem.wrong-key",
         title: "No redeem for a wrong REST API key",
         needs: &[Act::Refused],
         remedy: "Compare the whole of X-Copresence-REST-API-Key, not only that it is there.",
-        judge: |seen| at_the_vendor(seen, Role::RedeemWrongKey, "a wrong API key"),
+        judge: |observations| at_the_vendor(observations, Role::RedeemWrongKey, "a wrong API key"),
     },
     Check {
         id: "redeem.post-refused",
         title: "A redeem is a GET, and no POST",
         needs: &[Act::Refused],
         remedy: "Answer other methods than GET at /redeemExportToken with 405.",
-        judge: |seen| refused(seen, Role::RedeemByPost, "POST instead of GET"),
+        judge: |observations| refused(observations, Role::RedeemByPost, "POST instead of GET"),
     },
     Check {
         id: "redeem.untouched",
@@ -123,99 +123,99 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// A relay's own key is judged as a relay's.
-fn at_the_vendor(seen: &Seen, role: Role, what: &str) -> Judged {
-    if seen.ground.relays_redeems {
+fn at_the_vendor(observations: &Seen, role: Role, what: &str) -> Judged {
+    if observations.ground.relays_redeems {
         return Judged::NotApplicable("redeems go through a relay, which holds the API key".to_owned());
     }
-    refused(seen, role, what)
+    refused(observations, role, what)
 }
 
-fn not_ready(seen: &Seen) -> impl Iterator<Item = &Step> {
-    seen.active().filter(|step| step.succeeded() && step.json().is_some() && !step.is_delivery())
+fn not_ready(observations: &Seen) -> impl Iterator<Item = &Step> {
+    observations.active().filter(|step| step.succeeded() && step.json().is_some() && !step.is_delivery())
 }
 
-fn active(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.active().filter(|step| step.reply.is_some()) {
+fn active(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.active().filter(|step| step.reply.is_some()) {
         // Whether the refusals before it spent the token is judged by itself.
         if step.role != Role::RedeemUntouched && step.role != Role::FailedAgain {
             let good = step.status() == Some(200) && step.json().is_some_and(|body| body.is_object());
             let body =
                 if step.json().is_some_and(|body| body.is_object()) { "" } else { ", and no JSON object" };
-            sheet.expect(step, good, "status 200 and a JSON object", format!("{}{body}", step.came()));
+            collector.expect(step, good, "status 200 and a JSON object", format!("{}{body}", step.came()));
         }
     }
-    sheet.judged("answered with 200", "no answer came")
+    collector.judged("answered with 200", "no answer came")
 }
 
-fn json(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.active().filter(|step| step.succeeded()) {
-        sheet.point(step, points::content_type(step.header("content-type").as_deref()));
+fn json(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.active().filter(|step| step.succeeded()) {
+        collector.point(step, points::content_type(step.header("content-type").as_deref()));
     }
-    sheet.judged("application/json", "no answer came")
+    collector.judged("application/json", "no answer came")
 }
 
-fn flag(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in not_ready(seen) {
-        sheet.point(step, points::flag(&step.json().unwrap_or_default(), false));
+fn flag(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in not_ready(observations) {
+        collector.point(step, points::flag(&step.json().unwrap_or_default(), false));
     }
-    sheet.judged("false in every answer before the URLs", "no answer came")
+    collector.judged("false in every answer before the URLs", "no answer came")
 }
 
-fn either_or(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in not_ready(seen) {
-        sheet.point(step, points::report(&step.json().unwrap_or_default()));
+fn either_or(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in not_ready(observations) {
+        collector.point(step, points::report(&step.json().unwrap_or_default()));
     }
-    if let Some(step) = seen.delivery() {
-        sheet.point(step, points::no_report(&step.json().unwrap_or_default()));
+    if let Some(step) = observations.delivery() {
+        collector.point(step, points::no_report(&step.json().unwrap_or_default()));
     }
-    sheet.judged("one of the two in every answer", "no answer came")
+    collector.judged("one of the two in every answer", "no answer came")
 }
 
 /// The answers of fresh tokens that carry a status report.
-fn fresh(seen: &Seen) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
-    seen.of(Role::RedeemFresh).filter_map(|step| Some((step, step.progress()?)))
+fn fresh(observations: &Seen) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
+    observations.of(Role::RedeemFresh).filter_map(|step| Some((step, step.progress()?)))
 }
 
-fn fresh_status(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in fresh(seen) {
+fn fresh_status(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in fresh(observations) {
         let status = progress.get("completion_status");
         let good = status.and_then(Value::as_str) == Some("no_associated_avatar");
-        sheet.expect(step, good, "`completion_status`: \"no_associated_avatar\"", shown(status));
+        collector.expect(step, good, "`completion_status`: \"no_associated_avatar\"", shown(status));
     }
-    sheet.judged("no_associated_avatar", "no status report came")
+    collector.judged("no_associated_avatar", "no status report came")
 }
 
-fn fresh_minus_one(seen: &Seen, field: &str) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in fresh(seen) {
-        sheet.point(step, points::minus_one(&progress, field, ""));
+fn fresh_minus_one(observations: &Seen, field: &str) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in fresh(observations) {
+        collector.point(step, points::minus_one(&progress, field, ""));
     }
-    sheet.judged("-1", "no status report came")
+    collector.judged("-1", "no status report came")
 }
 
-fn repeatable(seen: &Seen) -> Judged {
-    let answered: Vec<_> = seen.of(Role::RedeemFresh).filter(|step| step.reply.is_some()).collect();
-    let mut sheet = Sheet::default();
+fn repeatable(observations: &Seen) -> Judged {
+    let answered: Vec<_> = observations.of(Role::RedeemFresh).filter(|step| step.reply.is_some()).collect();
+    let mut collector = Sheet::default();
     for pair in answered.windows(2) {
         let same = pair[0].status() == pair[1].status() && pair[0].json() == pair[1].json();
-        sheet.look(pair[0]);
-        sheet.expect(pair[1], same, "the same answer as a moment before", "another one");
+        collector.look(pair[0]);
+        collector.expect(pair[1], same, "the same answer as a moment before", "another one");
     }
-    sheet.judged("the same answer twice", "fewer than two answers came")
+    collector.judged("the same answer twice", "fewer than two answers came")
 }
 
-fn untouched(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::RedeemUntouched).filter(|step| step.reply.is_some()) {
+fn untouched(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::RedeemUntouched).filter(|step| step.reply.is_some()) {
         let status = step.completion_status();
-        let was = seen.of(Role::RedeemFresh).find_map(Step::completion_status);
+        let was = observations.of(Role::RedeemFresh).find_map(Step::completion_status);
         let good = step.status() == Some(200) && status == was;
-        sheet.expect(step, good, "status 200 and the state of before", step.came());
+        collector.expect(step, good, "status 200 and the state of before", step.came());
     }
-    sheet.judged("still as it was", "no answer came")
+    collector.judged("still as it was", "no answer came")
 }

@@ -32,10 +32,10 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Strangers get no token of the relay",
         needs: &[Act::Strangers],
         remedy: "Check your own key before Copresence is asked: each token is your money.",
-        judge: |seen| {
+        judge: |observations| {
             let mut judged = Vec::new();
             for role in [Role::StrangerTokenNoKey, Role::StrangerTokenWrongKey] {
-                judged.push(refused(seen, role, "no key, or a wrong one"));
+                judged.push(refused(observations, role, "no key, or a wrong one"));
             }
             worst(judged)
         },
@@ -45,16 +45,16 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Strangers redeem nothing through the relay",
         needs: &[Act::Refused],
         remedy: "Check your own key on the redeem route too: whoever reads a token off a screen could take the avatar.",
-        judge: |seen| {
-            if !seen.ground.relays_redeems {
+        judge: |observations| {
+            if !observations.ground.relays_redeems {
                 return Judged::NotApplicable("redeems do not go through a relay".to_owned());
             }
-            if !seen.ground.relay_has_key {
+            if !observations.ground.relay_has_key {
                 return Judged::NotApplicable("the relay asks for no key".to_owned());
             }
             worst(
                 [Role::RedeemNoKey, Role::RedeemWrongKey]
-                    .map(|role| refused(seen, role, "no key, or a wrong one")),
+                    .map(|role| refused(observations, role, "no key, or a wrong one")),
             )
         },
     },
@@ -87,55 +87,55 @@ fn worst(judged: impl IntoIterator<Item = Judged>) -> Judged {
         .unwrap_or_else(|| Judged::Inconclusive("nothing was asked".to_owned()))
 }
 
-fn fresh_token(seen: &Seen) -> Judged {
-    if !seen.ground.relays_tokens {
+fn fresh_token(observations: &Seen) -> Judged {
+    if !observations.ground.relays_tokens {
         return Judged::NotApplicable("tokens do not come from a relay".to_owned());
     }
-    let (sheet, _) = find_repeated_tokens(seen, "a fresh token");
-    sheet.judged("a fresh token each time", "no token was generated")
+    let (collector, _) = find_repeated_tokens(observations, "a fresh token");
+    collector.judged("a fresh token each time", "no token was generated")
 }
 
-fn no_cache(seen: &Seen) -> Judged {
-    if !seen.ground.relays_redeems {
+fn no_cache(observations: &Seen) -> Judged {
+    if !observations.ground.relays_redeems {
         return Judged::NotApplicable("redeems do not go through a relay".to_owned());
     }
-    let mut sheet = Sheet::default();
-    for step in seen.active().filter(|step| step.reply.is_some()) {
+    let mut collector = Sheet::default();
+    for step in observations.active().filter(|step| step.reply.is_some()) {
         let aged = step.header("age").is_some_and(|age| age.trim() != "0");
         let hit = ["x-cache", "cf-cache-status", "x-cache-status"]
             .iter()
             .filter_map(|name| step.header(name))
             .any(|value| value.to_ascii_lowercase().contains("hit"));
-        sheet.expect(
+        collector.expect(
             step,
             !aged && !hit,
             "an answer of this moment",
             "one out of a cache, by its own headers",
         );
     }
-    for count in &seen.counts {
+    for count in &observations.counts {
         if count.upstream < count.ours
-            && let Some(step) = seen.of(Role::Watched).last()
+            && let Some(step) = observations.of(Role::Watched).last()
         {
             let expected = format!("{} redeems at Copresence, one for each of ours", count.ours);
-            sheet.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
+            collector.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
         }
     }
-    sheet.judged("each question went through", "no answer came")
+    collector.judged("each question went through", "no answer came")
 }
 
-fn no_credential(seen: &Seen) -> Judged {
-    if !seen.ground.relays_tokens && !seen.ground.relays_redeems {
+fn no_credential(observations: &Seen) -> Judged {
+    if !observations.ground.relays_tokens && !observations.ground.relays_redeems {
         return Judged::NotApplicable("there is no relay".to_owned());
     }
-    let mut sheet = Sheet::default();
-    for step in &seen.steps {
+    let mut collector = Sheet::default();
+    for step in &observations.steps {
         let Some(reply) = &step.reply else { continue };
         // A file may be anything, and comes from Copresence's own server.
         if step.exchange.call == client::Call::Download {
             continue;
         }
-        sheet.look(step);
+        collector.look(step);
         let body = String::from_utf8_lossy(&reply.body);
         let headers: Vec<_> = reply
             .headers
@@ -148,42 +148,42 @@ fn no_credential(seen: &Seen) -> Judged {
                 || name.starts_with("x-copresence-session")
                 || name.starts_with("x-parse-")
         }) || body.contains("sessionToken");
-        let needle = seen.needles.iter().filter(|needle| needle.credential).find(|needle| {
-            needle.stands_in(&body) || headers.iter().any(|(_, value)| needle.stands_in(value))
+        let secret = observations.needles.iter().filter(|secret| secret.credential).find(|secret| {
+            secret.stands_in(&body) || headers.iter().any(|(_, value)| secret.stands_in(value))
         });
-        if named || needle.is_some() {
-            let what = needle.map_or("a field of Copresence's credentials", |needle| needle.what);
-            sheet.wrong(
+        if named || secret.is_some() {
+            let what = secret.map_or("a field of Copresence's credentials", |secret| secret.what);
+            collector.wrong(
                 &[step],
                 "an answer without Copresence's credentials",
                 format!("{}, and in it {what}", step.came()),
             );
         }
     }
-    sheet.judged("none was shown", "no answer came")
+    collector.judged("none was shown", "no answer came")
 }
 
-fn quiet(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    if let Some(step) = seen.of(Role::Watched).last() {
-        sheet.look(step);
-        for count in seen.counts.iter().filter(|count| count.upstream > count.ours) {
+fn quiet(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    if let Some(step) = observations.of(Role::Watched).last() {
+        collector.look(step);
+        for count in observations.counts.iter().filter(|count| count.upstream > count.ours) {
             let expected = format!("{} redeems at Copresence, as many as were asked for", count.ours);
-            sheet.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
+            collector.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
         }
     }
-    sheet.judged("as many redeems upstream as were asked for", "the upstream told nothing")
+    collector.judged("as many redeems upstream as were asked for", "the upstream told nothing")
 }
 
-fn no_resend(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    if let (Some(step), Some(count)) = (seen.first(Role::LostAnswer), &seen.lost) {
+fn no_resend(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    if let (Some(step), Some(count)) = (observations.first(Role::LostAnswer), &observations.lost) {
         let expected = "one redeem at Copresence, whose answer was lost";
-        sheet.expect(step, count.upstream <= 1, expected, format!("{} redeems", count.upstream));
-        sheet.expect(step, !step.succeeded(), "an error, because the answer was lost", step.came());
+        collector.expect(step, count.upstream <= 1, expected, format!("{} redeems", count.upstream));
+        collector.expect(step, !step.succeeded(), "an error, because the answer was lost", step.came());
         if count.upstream == 0 {
             return Judged::Inconclusive("the redeem did not reach the upstream".to_owned());
         }
     }
-    sheet.judged("sent once, and the loss was told", "the upstream told nothing")
+    collector.judged("sent once, and the loss was told", "the upstream told nothing")
 }

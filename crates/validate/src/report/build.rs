@@ -188,9 +188,9 @@ fn coverage(requirements: &[RequirementReport]) -> Coverage {
     }
 }
 
-fn acts(seen: &Seen) -> Vec<ActReport> {
+fn acts(observations: &Seen) -> Vec<ActReport> {
     let report = |row: &crate::act::Cost| {
-        let why = match seen.acts.get(&row.act) {
+        let why = match observations.acts.get(&row.act) {
             Some(State::Done) => None,
             Some(State::NotApplicable(why) | State::Skipped(why) | State::Stuck(why)) => Some(why.clone()),
             None => Some("the run ended before it".to_owned()),
@@ -200,9 +200,9 @@ fn acts(seen: &Seen) -> Vec<ActReport> {
     ACTS.iter().map(report).collect()
 }
 
-fn latency(seen: &Seen) -> Vec<LatencyReport> {
+fn latency(observations: &Seen) -> Vec<LatencyReport> {
     let of_call = |call: Call| {
-        let answered = seen.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
+        let answered = observations.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
         let times: Vec<_> = answered.map(|step| step.exchange.duration).collect();
         let told = percentiles(&times)?;
         Some(LatencyReport {

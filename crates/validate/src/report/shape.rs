@@ -11,9 +11,9 @@ const PASSING: [&str; 7] =
     ["date", "content-length", "connection", "keep-alive", "transfer-encoding", "etag", "last-modified"];
 
 /// The shapes of a run, by what was asked and, for an active token, its state.
-pub(super) fn shapes(seen: &Seen) -> BTreeMap<String, Shape> {
+pub(super) fn shapes(observations: &Seen) -> BTreeMap<String, Shape> {
     let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
-    for step in &seen.steps {
+    for step in &observations.steps {
         let Some(reply) = &step.reply else { continue };
         let shape = shapes.entry(name(step)).or_default();
         shape.statuses.insert(reply.status);

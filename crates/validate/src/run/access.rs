@@ -54,9 +54,9 @@ impl Run<'_> {
         if self.options.max_tokens.is_some_and(|most| self.made >= most) {
             return Err(stuck("the backend gave tokens where it must refuse, and --max-tokens is reached"));
         }
-        let worded = self.wire().generate(Given::Right, Given::Right, self.session.as_ref(), None)?;
+        let request = self.wire().generate(Given::Right, Given::Right, self.session.as_ref(), None)?;
         let about = About::token(self.tokens.len());
-        let index = self.step(act, Role::Generate, about, worded).await?;
+        let index = self.step(act, Role::Generate, about, request).await?;
         self.reached(index)?;
         let step = &self.seen.steps[index];
         if act == Act::Generate && refuses_credentials(step) {
@@ -95,8 +95,8 @@ impl Run<'_> {
                 (Role::GenerateByGet, wire.generate(Given::Right, with, session, get)?),
             ]
         };
-        for (role, worded) in cases {
-            let index = self.step(Act::Strangers, role, About::default(), worded).await?;
+        for (role, request) in cases {
+            let index = self.step(Act::Strangers, role, About::default(), request).await?;
             // Somebody pays for it all the same.
             if self.seen.steps[index].succeeded()
                 && let Some(token) = self.token_in(index)

@@ -304,10 +304,10 @@ impl<'a> Run<'a> {
     }
 
     /// Sends one request and keeps what came; gives the step's index.
-    async fn step(&mut self, act: Act, role: Role, about: About, worded: Worded) -> Result<usize, Stop> {
+    async fn step(&mut self, act: Act, role: Role, about: About, request: Worded) -> Result<usize, Stop> {
         self.not_stopped()?;
-        let probed = self.prober.send(worded.probe).await?;
-        Ok(self.keep(act, role, about, worded.curl, probed))
+        let probed = self.prober.send(request.probe).await?;
+        Ok(self.keep(act, role, about, request.curl, probed))
     }
 
     fn keep(
@@ -387,21 +387,21 @@ impl About {
 }
 
 /// Judges one check over what was seen.
-fn judge(check: &Check, seen: &Seen) -> Judged {
-    let relayed = seen.ground.relays_tokens || seen.ground.relays_redeems;
+fn judge(check: &Check, observations: &Seen) -> Judged {
+    let relayed = observations.ground.relays_tokens || observations.ground.relays_redeems;
     if check.id.starts_with("relay.") && !relayed {
         return Judged::NotApplicable("there is no relay".to_owned());
     }
     // An act that was left out explains itself; one that got stuck may have shown enough.
     for act in check.needs {
-        match seen.acts.get(act) {
+        match observations.acts.get(act) {
             Some(State::NotApplicable(why)) => return Judged::NotApplicable(why.clone()),
             Some(State::Skipped(why)) => return Judged::Skipped(why.clone()),
             _ => {}
         }
     }
-    let judged = (check.judge)(seen);
-    let stuck = check.needs.iter().find_map(|act| match seen.acts.get(act) {
+    let judged = (check.judge)(observations);
+    let stuck = check.needs.iter().find_map(|act| match observations.acts.get(act) {
         Some(State::Stuck(why)) => Some(why.clone()),
         _ => None,
     });

@@ -85,8 +85,8 @@ impl Run<'_> {
     }
 
     pub(super) async fn plain(&mut self) -> Acted {
-        let worded = self.wire().plain()?;
-        self.step(Act::Plain, Role::PlainHttp, About::default(), worded).await?;
+        let request = self.wire().plain()?;
+        self.step(Act::Plain, Role::PlainHttp, About::default(), request).await?;
         Ok(())
     }
 
@@ -115,8 +115,8 @@ impl Run<'_> {
     pub(super) async fn redeem(&mut self, act: Act, role: Role, token: usize) -> Result<usize, super::Stop> {
         let value = self.tokens[token].clone();
         let token_word = Some((value.as_str(), Some(own_token(token))));
-        let worded = self.wire().redeem(token_word, Given::Right, Method::GET, None)?;
-        self.step(act, role, About::token(token), worded).await
+        let request = self.wire().redeem(token_word, Given::Right, Method::GET, None)?;
+        self.step(act, role, About::token(token), request).await
     }
 }
 

@@ -251,12 +251,12 @@ impl Run<'_> {
         self.not_stopped()?;
         let value = self.tokens[token].clone();
         let wire = self.wire();
-        let mut worded = Vec::new();
+        let mut requests = Vec::new();
         for _ in 0..count {
             let token = Some((value.as_str(), Some(own_token(token))));
-            worded.push(wire.redeem(token, Given::Right, Method::GET, None)?);
+            requests.push(wire.redeem(token, Given::Right, Method::GET, None)?);
         }
-        let (probes, curls): (Vec<_>, Vec<_>) = worded.into_iter().map(|w| (w.probe, w.curl)).unzip();
+        let (probes, curls): (Vec<_>, Vec<_>) = requests.into_iter().map(|request| (request.probe, request.curl)).unzip();
         let answers = join_all(probes.into_iter().map(|probe| self.prober.send(probe))).await;
         let mut indices = Vec::new();
         for (answer, curl) in answers.into_iter().zip(curls) {

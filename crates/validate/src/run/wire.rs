@@ -158,11 +158,11 @@ impl Wire<'_> {
 
     /// A one-time URL, without any credential.
     pub(super) fn download(url: &Url, number: usize) -> Worded {
-        let mut worded = worded(Call::Download, Method::GET, url.clone(), Vec::new(), None, None);
-        worded.probe.limit = MOST_OF_A_FILE;
+        let mut request = worded(Call::Download, Method::GET, url.clone(), Vec::new(), None, None);
+        request.probe.limit = MOST_OF_A_FILE;
         let place = Word::variable(&format!("{}_{number}", curl::DOWNLOAD_URL));
-        worded.curl = Curl::new("GET", place).output(&format!("file-{number}")).command();
-        worded
+        request.curl = Curl::new("GET", place).output(&format!("file-{number}")).command();
+        request
     }
 
     fn redeem_route(&self, key: Given) -> Result<(Url, Vec<Header>), SetupError> {

@@ -51,8 +51,8 @@ fn delivery() -> Value {
     })
 }
 
-/// Exchanges as they should be, as they are recorded.
-fn golden() -> Vec<Exchange> {
+/// Recorded exchanges with a backend that fulfils every requirement.
+fn right_exchanges() -> Vec<Exchange> {
     let error = json!({ "code": 101, "error": "no such active token" });
     vec![
         exchange(Call::Login, 200, &json!({ "sessionToken": "…ef", "email": "…" })),
@@ -72,7 +72,7 @@ fn golden() -> Vec<Exchange> {
     ]
 }
 
-fn told(exchange: &Exchange) -> Vec<(String, String)> {
+fn violations(exchange: &Exchange) -> Vec<(String, String)> {
     let broken = rules(exchange, &vendor()).into_iter().filter(|rule| !rule.kept);
     broken
         .map(|rule| {
@@ -83,7 +83,7 @@ fn told(exchange: &Exchange) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_rules_are_requirements_of_checks_that_there_are() {
+fn every_check_of_a_single_exchange_covers_its_requirement() {
     let unique: BTreeSet<_> = RULES.iter().map(|(check, _)| check).collect();
     assert_eq!(unique.len(), RULES.len());
     for (check, id) in RULES {
@@ -94,22 +94,22 @@ fn the_rules_are_requirements_of_checks_that_there_are() {
 }
 
 #[test]
-fn what_is_right_keeps_every_rule_and_each_rule_is_told_of_something() {
+fn right_exchanges_fulfil_every_requirement() {
     let mut kept = BTreeSet::new();
-    for exchange in golden() {
-        assert_eq!(told(&exchange), [], "{exchange:?}");
+    for exchange in right_exchanges() {
+        assert_eq!(violations(&exchange), [], "{exchange:?}");
         let rules = rules(&exchange, &vendor());
         assert!(rules.iter().all(|rule| rule.came.is_none()));
         kept.extend(rules.into_iter().map(|rule| rule.requirement.id.clone()));
     }
     let mut all: BTreeSet<_> = RULES.iter().map(|(_, id)| (*id).to_owned()).collect();
-    // The one that is told only where the header is there.
+    // Judged only if the header is sent.
     all.remove("SAFE-4");
     assert_eq!(kept, all);
 }
 
 #[test]
-fn each_wrong_field_breaks_the_rule_meant_and_no_other() {
+fn each_wrong_field_violates_only_its_own_requirement() {
     let fresh = || report("no_associated_avatar", -1, -1);
     let making = || report("processing", 40, -1);
     let queued = || report("in_queue", 0, 3);
@@ -135,7 +135,7 @@ fn each_wrong_field_breaks_the_rule_meant_and_no_other() {
         (delivery(), "/avatar_ready", json!("true"), "RED-12"),
         (delivery(), "/avatar_ready", json!(false), "RED-12"),
         (delivery(), "/payload_complete", json!([]), "RED-14"),
-        // As it is recorded when what stood there is no web address.
+        // How a value that is not a URL is recorded.
         (delivery(), "/payload_complete/1/download_URL", json!("…"), "RED-14"),
         (delivery(), "/payload_complete/1/download_URL", json!(7), "RED-14"),
         (delivery(), "/payload_complete/0/download_URL", json!("http://files.test/…"), "SAFE-1"),
@@ -144,23 +144,23 @@ fn each_wrong_field_breaks_the_rule_meant_and_no_other() {
     ];
     for (mut body, at, wrong, id) in cases {
         *body.pointer_mut(at).expect("a place") = wrong.clone();
-        let broken = told(&exchange(Call::Redeem, 200, &body));
+        let broken = violations(&exchange(Call::Redeem, 200, &body));
         assert_eq!(broken, [(id.to_owned(), at.to_owned())], "{wrong} at {at}");
     }
 }
 
 #[test]
-fn each_wrong_answer_breaks_the_rule_meant_and_no_other() {
+fn each_wrong_response_violates_only_its_own_requirement() {
     let error = json!({ "error": "no" });
-    let with_header = |name: &str, value: Option<&str>, of: Exchange| {
-        let mut of = of;
-        of.response_headers.retain(|(known, _)| known != name);
-        of.response_headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
-        of
+    let with_header = |name: &str, value: Option<&str>, exchange: Exchange| {
+        let mut exchange = exchange;
+        exchange.response_headers.retain(|(known, _)| known != name);
+        exchange.response_headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        exchange
     };
     let redeem = || exchange(Call::Redeem, 200, &report("processing", 40, -1));
     let generate = |body: Value| exchange(Call::Generate, 200, &body);
-    let no_json = |of: Exchange| Exchange { body: Some("[9 bytes left out: not whole JSON]".into()), ..of };
+    let no_json = |exchange: Exchange| Exchange { body: Some("[9 bytes left out: not whole JSON]".into()), ..exchange };
     let lost = Exchange {
         ending: Ending::Unanswered,
         status: None,
@@ -202,25 +202,25 @@ fn each_wrong_answer_breaks_the_rule_meant_and_no_other() {
         ),
     ];
     for (exchange, id, at) in cases {
-        assert_eq!(told(&exchange), [(id.to_owned(), at.to_owned())], "{exchange:?}");
+        assert_eq!(violations(&exchange), [(id.to_owned(), at.to_owned())], "{exchange:?}");
     }
 }
 
 #[test]
-fn nothing_is_told_where_nothing_can_be() {
+fn undecidable_exchanges_have_no_violation() {
     let given_up =
         Exchange { ending: Ending::GivenUp, status: None, ..exchange(Call::Redeem, 200, &Value::Null) };
     let never_sent = Exchange { ending: Ending::NeverSent, ..given_up.clone() };
     assert!(rules(&given_up, &vendor()).is_empty() && rules(&never_sent, &vendor()).is_empty());
     let masked_word = exchange(Call::Redeem, 200, &report("…en", 40, -1));
-    assert_eq!(told(&masked_word), [], "a secret in the place of a word");
+    assert_eq!(violations(&masked_word), [], "a masked status");
     let cut = exchange(Call::Redeem, 200, &Value::Null);
     let cut = Exchange { body: Some(r#"{"avatar [70000 bytes left out: too long]"#.into()), ..cut };
-    assert_eq!(told(&cut), [], "the rest is not known");
+    assert_eq!(violations(&cut), [], "the rest of the body is unknown");
 }
 
 #[test]
-fn tokens_stand_where_the_profile_says() {
+fn the_token_is_read_from_the_pointer_of_the_profile() {
     let partner = client::PartnerSource {
         token_pointer: "/data/t".to_owned(),
         ..client::PartnerSource::new("https://relay.test/".parse().expect("a URL"))
@@ -228,5 +228,5 @@ fn tokens_stand_where_the_profile_says() {
     let relay = Backend { source: client::TokenSource::Partner(partner), ..vendor() };
     let good = exchange(Call::Generate, 200, &json!({ "data": { "t": "…" } }));
     assert!(rules(&good, &relay).iter().all(|rule| rule.kept));
-    assert_eq!(told(&good), [("GEN-3".to_owned(), "/token".to_owned())]);
+    assert_eq!(violations(&good), [("GEN-3".to_owned(), "/token".to_owned())]);
 }
