@@ -81,15 +81,15 @@ pub fn rules(exchange: &Exchange, backend: &Backend) -> Vec<Rule> {
     if !whole || status >= 500 {
         return collector.0;
     }
-    let answer = Answer::new(exchange, status, backend);
+    let response = Answer::new(exchange, status, backend);
     match exchange.call {
-        Call::Download => answer.download(&mut collector),
-        Call::Login => answer.login(&mut collector),
-        Call::Generate => answer.generate(&mut collector),
-        Call::Redeem => answer.redeem(&mut collector),
+        Call::Download => response.download(&mut collector),
+        Call::Login => response.login(&mut collector),
+        Call::Generate => response.generate(&mut collector),
+        Call::Redeem => response.redeem(&mut collector),
     }
     if exchange.call != Call::Download {
-        answer.manners(&mut collector);
+        response.manners(&mut collector);
     }
     collector.0
 }

@@ -148,7 +148,7 @@ impl Tester {
         if !(200..300).contains(&status) {
             let why: Value = serde_json::from_slice(&body).unwrap_or_default();
             let why = why.get("error").and_then(Value::as_str).unwrap_or("it is not a sandbox").to_owned();
-            return Err(format!("the sandbox answered {status}: {why}"));
+            return Err(format!("the sandbox responded with {status}: {why}"));
         }
         if body.is_empty() {
             Ok(Value::Null)
