@@ -76,7 +76,7 @@ pub fn rules(exchange: &Exchange, backend: &Backend) -> Vec<Rule> {
     let came = exchange.error.clone().unwrap_or_else(|| "no response".to_owned());
     collector.add("time.answered", Point::new(STATUS, whole, "a response", came));
     let Some(status) = exchange.status else { return collector.0 };
-    let failed = Point::new(STATUS, status < 500, "a status under 500", format!("status {status}"));
+    let failed = Point::new(STATUS, status < 500, "a status below 500", format!("status {status}"));
     collector.add("http.no-5xx", failed);
     if !whole || status >= 500 {
         return collector.0;
@@ -153,7 +153,7 @@ impl<'a> Answer<'a> {
 
     fn generate(&self, collector: &mut Sheet) {
         if !self.refuses() {
-            let point = Point::new(STATUS, self.succeeded(), "2xx for right credentials", self.came());
+            let point = Point::new(STATUS, self.succeeded(), "2xx for valid credentials", self.came());
             collector.add("generate.succeeds", point);
         }
         if self.succeeded() {
@@ -226,7 +226,7 @@ impl<'a> Answer<'a> {
         // A refusal may be right: the URL may have been used before.
         if self.succeeded() {
             let came = "an empty body";
-            let point = Point::new(STATUS, self.exchange.body_size > 0, "2xx and the whole file", came);
+            let point = Point::new(STATUS, self.exchange.body_size > 0, "2xx and the complete file", came);
             collector.add("files.download", point);
             collector.add("files.no-store", points::no_store(self.header("cache-control").as_deref()));
         }

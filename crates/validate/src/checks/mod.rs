@@ -1,4 +1,4 @@
-//! Every check, in the order in which reports show them.
+//! Every check, in report order.
 
 mod access;
 mod delivery;
@@ -16,7 +16,7 @@ use crate::seen::{Role, Seen};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// Every check.
+/// Every check, in report order.
 pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
     let all: [&'static [Check]; 8] = [
         access::CHECKS,
@@ -31,8 +31,8 @@ pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
     all.into_iter().flatten().collect()
 });
 
-/// Whether a request that has no right to succeed was refused: a failure of the server hands out nothing either, and
-/// is told by a check of its own.
+/// Judges a request that must not succeed: status 400 or above. A server error (5xx) also discloses nothing, and has a
+/// check of its own.
 fn refused(observations: &Seen, role: Role, what: &str) -> Judged {
     if observations.first(role).is_none() {
         return not_asked(observations);
@@ -42,10 +42,10 @@ fn refused(observations: &Seen, role: Role, what: &str) -> Judged {
         let good = step.status().is_some_and(|status| status >= 400);
         collector.expect(step, good, format!("{what}: a refusal (4xx)"), step.came());
     }
-    collector.judged("refused", "no answer came")
+    collector.judged("refused", "no response was received")
 }
 
-/// Whether a redeem of what is no active token was answered 400.
+/// Judges a redeem without an active token: status 400.
 fn not_active(observations: &Seen, role: Role) -> Judged {
     if observations.first(role).is_none() {
         return not_asked(observations);
@@ -55,14 +55,15 @@ fn not_active(observations: &Seen, role: Role) -> Judged {
         let expected = "status 400: the token “does not match an active Export Token”";
         collector.expect(step, step.status() == Some(400), expected, step.came());
     }
-    collector.judged("answered with 400", "no answer came")
+    collector.judged("status 400", "no response was received")
 }
 
+/// The result if the run sent no such request.
 fn not_asked(observations: &Seen) -> Judged {
     if observations.ground.right_only {
         return Judged::Skipped(NO_WRONG_REQUESTS.to_owned());
     }
-    Judged::NotApplicable("there is nothing to ask on this route".to_owned())
+    Judged::NotApplicable("this route has no such request".to_owned())
 }
 
 /// Looks for an Export Token that came more than once, and counts the different ones.
@@ -80,7 +81,7 @@ fn find_repeated_tokens(observations: &Seen, expected: &str) -> (Sheet, usize) {
     (collector, earlier.len())
 }
 
-/// For checks that look at every step: nothing that they need can be missing.
+/// For checks that look at every step and need no specific act.
 const ANY: &[Act] = &[];
 
 #[cfg(test)]
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_check_says_what_to_do_in_whole_sentences() {
+    fn every_check_has_an_id_a_title_and_a_remedy() {
         for check in CHECKS.iter() {
             assert!(
                 check.title.ends_with(|c: char| c.is_alphanumeric() || c == ')' || c == '`'),

@@ -1,4 +1,4 @@
-//! What is told while an avatar is made.
+//! Checks of the status reports while an avatar is processed.
 
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
@@ -12,14 +12,14 @@ pub(super) const CHECKS: &[Check] = &[
         id: "visit.associated",
         title: "After the scan, an avatar is associated with the token",
         needs: &[Act::Visit],
-        remedy: "Check that the link in the QR code carries this very Export Token, percent-encoded, and that the app of this backend opens it.",
+        remedy: "Check that the link in the QR code contains this Export Token, percent-encoded, and that the app of this backend opens it.",
         judge: associated,
     },
     Check {
         id: "progress.reported",
-        title: "While the avatar is made, a status report is told",
+        title: "While the avatar is processed, a status report is sent",
         needs: &[Act::Visit],
-        remedy: "Answer with `payload_incomplete` and its three fields from the scan until the URLs.",
+        remedy: "Send `payload_incomplete` with its three fields from the scan until the URLs are delivered.",
         judge: reported,
     },
     Check {
@@ -33,40 +33,40 @@ pub(super) const CHECKS: &[Check] = &[
         id: "progress.percent",
         title: "`completion_progress` is an integer from 0 to 100",
         needs: &[Act::Visit],
-        remedy: "Send a JSON integer from 0 to 100 once an avatar is associated: neither a share of 1, nor a string, nor -1.",
+        remedy: "Send a JSON integer from 0 to 100 once an avatar is associated: not a fraction of 1, not a string, not -1.",
         judge: percent,
     },
     Check {
         id: "progress.queue",
-        title: "In the queue, `queue_position` is a place",
+        title: "In the queue, `queue_position` is an integer from 0",
         needs: &[Act::Visit],
-        remedy: "Send the place in the queue as a JSON integer from 0 while the status is in_queue.",
+        remedy: "Send the position in the queue as a JSON integer from 0 while the status is in_queue.",
         judge: |observations| queue(observations, true),
     },
     Check {
         id: "progress.not-queued",
-        title: "Out of the queue, `queue_position` is -1",
+        title: "Outside the queue, `queue_position` is -1",
         needs: &[Act::Visit],
-        remedy: "Send `queue_position: -1` once the avatar has left the queue: 0 would still be a place.",
+        remedy: "Send `queue_position: -1` once the avatar has left the queue: 0 is a valid position.",
         judge: |observations| queue(observations, false),
     },
     Check {
         id: "progress.rises",
-        title: "The progress never falls",
+        title: "The progress never decreases",
         needs: &[Act::Visit],
-        remedy: "Report how far the avatar is as a value that only rises: a bar that runs backwards makes visitors leave.",
+        remedy: "Report progress as a value that only increases: visitors leave when a progress bar runs backwards.",
         judge: rises,
     },
     Check {
         id: "progress.queue-falls",
-        title: "The place in the queue never rises",
+        title: "The queue position never increases",
         needs: &[Act::Visit],
-        remedy: "Let an avatar keep its place: who comes later goes behind.",
+        remedy: "Keep an avatar's position in the queue: later avatars are queued behind it.",
         judge: queue_falls,
     },
     Check {
         id: "failed.fields",
-        title: "A failed avatar is told as `failed`, with a percentage and out of the queue",
+        title: "A failed avatar is reported as `failed`, with a percentage and no queue position",
         needs: &[Act::Failure],
         remedy: "Answer 200 with `completion_status: \"failed\"`, a `completion_progress` from 0 to 100 and `queue_position: -1`.",
         judge: failed_fields,
@@ -75,12 +75,12 @@ pub(super) const CHECKS: &[Check] = &[
         id: "failed.stays-active",
         title: "A failed avatar leaves its token active",
         needs: &[Act::Failure],
-        remedy: "Keep answering 200 after `failed`: the specification lists it as a status of an active token, under which a visitor may record again.",
+        remedy: "Keep answering 200 after `failed`: the specification lists it as a status of an active token, with which a visitor may record again.",
         judge: stays_active,
     },
 ];
 
-/// The reports between the scan and the URLs.
+/// Polls with a status report between the scan and the delivery.
 fn making(observations: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
     let waiting = CompletionStatus::NoAssociatedAvatar;
     observations.of(Role::Poll)
@@ -91,7 +91,7 @@ fn making(observations: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value
         })
 }
 
-const TOO_FAST: &str = "the avatar was ready before anything was told of its making";
+const TOO_FAST: &str = "the avatar was ready before any status report was received";
 
 fn associated(observations: &Seen) -> Judged {
     let scanned = observations.of(Role::Poll).find(|step| {
@@ -99,7 +99,7 @@ fn associated(observations: &Seen) -> Judged {
     });
     match scanned {
         Some(step) => Judged::Pass("the token has an avatar".to_owned(), vec![step.number]),
-        None => Judged::Inconclusive("no avatar was associated while it was waited for".to_owned()),
+        None => Judged::Inconclusive("no avatar was associated within the time limit".to_owned()),
     }
 }
 
@@ -113,7 +113,7 @@ fn reported(observations: &Seen) -> Judged {
         let expected = "completion_progress, completion_status and queue_position";
         collector.expect(step, missing.len() < 3, expected, "none of them");
     }
-    collector.judged("told", TOO_FAST)
+    collector.judged("reported", TOO_FAST)
 }
 
 fn status(observations: &Seen) -> Judged {
@@ -121,7 +121,7 @@ fn status(observations: &Seen) -> Judged {
     for (step, progress) in making(observations) {
         collector.point(step, points::word(&progress));
     }
-    collector.judged("one of the four", TOO_FAST)
+    collector.judged("one of the four words", TOO_FAST)
 }
 
 fn percent(observations: &Seen) -> Judged {
@@ -145,14 +145,14 @@ fn queue(observations: &Seen, queued: bool) -> Judged {
         }
     }
     let (passed, nothing) = if queued {
-        ("a place in every answer", "the avatar was never in the queue while it was looked at")
+        ("a position in every response", "no response with the status in_queue was received")
     } else {
-        ("-1 in every answer", "the avatar was never processed while it was looked at")
+        ("-1 in every response", "no response with the status processing or failed was received")
     };
     collector.judged(passed, nothing)
 }
 
-/// The numbers of a field, in order; those that are none are judged elsewhere.
+/// The values of a progress field from 0, in order. Other checks judge values that are not integers.
 fn numbers<'a>(observations: &'a Seen, field: &str) -> Vec<(&'a Step, i64)> {
     let read =
         |(step, progress): (&'a Step, Map<String, Value>)| Some((step, integer(progress.get(field)?)?));
@@ -165,7 +165,7 @@ fn rises(observations: &Seen) -> Judged {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
         collector.expect(step, now >= before, format!("at least {before}, as before"), now.to_string());
     }
-    collector.judged("it only rose", TOO_FAST)
+    collector.judged("it only increased", TOO_FAST)
 }
 
 fn queue_falls(observations: &Seen) -> Judged {
@@ -178,9 +178,10 @@ fn queue_falls(observations: &Seen) -> Judged {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
         collector.expect(step, now <= before, format!("at most {before}, as before"), now.to_string());
     }
-    collector.judged("it only fell", "the avatar was not long enough in the queue")
+    collector.judged("it only decreased", "fewer than two queue positions were received")
 }
 
+/// Polls with the status `failed`.
 fn failed(observations: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
     observations.of(Role::FailedPoll)
         .filter_map(|step| Some((step, step.progress()?)))
@@ -196,7 +197,7 @@ fn failed_fields(observations: &Seen) -> Judged {
     if let (Some(last), true) = (observations.of(Role::FailedPoll).last(), collector.is_empty()) {
         collector.expect(last, false, "`completion_status`: \"failed\" for an avatar that failed", last.came());
     }
-    collector.judged("failed, told as the specification says", "no answer came")
+    collector.judged("reported as specified", "no response was received")
 }
 
 fn stays_active(observations: &Seen) -> Judged {
@@ -204,5 +205,5 @@ fn stays_active(observations: &Seen) -> Judged {
     for step in observations.of(Role::FailedAgain).filter(|step| step.reply.is_some()) {
         collector.expect(step, step.status() == Some(200), "status 200 after `failed`", step.came());
     }
-    collector.judged("still active", "no answer came")
+    collector.judged("still active", "no response was received")
 }
