@@ -160,7 +160,8 @@ fn each_wrong_response_violates_only_its_own_requirement() {
     };
     let redeem = || exchange(Call::Redeem, 200, &report("processing", 40, -1));
     let generate = |body: Value| exchange(Call::Generate, 200, &body);
-    let no_json = |exchange: Exchange| Exchange { body: Some("[9 bytes left out: not whole JSON]".into()), ..exchange };
+    let no_json =
+        |exchange: Exchange| Exchange { body: Some("[9 bytes left out: not whole JSON]".into()), ..exchange };
     let lost = Exchange {
         ending: Ending::Unanswered,
         status: None,

@@ -60,7 +60,7 @@ impl Flag {
 pub struct Skip(watch::Sender<bool>);
 
 impl Skip {
-@@A
+    /// Skips the current invitation.
     pub fn ask(&self) {
         self.0.send_replace(true);
     }

@@ -55,8 +55,7 @@ impl Plan {
 
     /// Cost and omitted acts, in sentences.
     pub fn words(&self) -> Vec<String> {
-        let paid =
-            if self.free { "simulated and free of charge" } else { "which the account pays for" };
+        let paid = if self.free { "simulated and free of charge" } else { "which the account pays for" };
         let (tokens, avatars) = (counted(self.tokens, "Export Token"), counted(self.avatars, "avatar"));
         let mut sentences = vec![format!("This makes {tokens} and consumes {avatars}, {paid}.")];
         if self.tokens_at_risk > 0 && !self.free {

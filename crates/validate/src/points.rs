@@ -133,8 +133,7 @@ pub(crate) fn error_form(body: Option<&Value>) -> Point {
 pub(crate) fn session(body: Option<&Value>, pointer: &str) -> Point {
     let session = body.and_then(|body| body.pointer(pointer));
     let good = session.and_then(Value::as_str).is_some_and(|session| !session.is_empty());
-    let came =
-        session.map_or("nothing there", |s| if s.is_string() { "a string" } else { "no string" });
+    let came = session.map_or("nothing there", |s| if s.is_string() { "a string" } else { "no string" });
     Point::new(pointer, good, format!("a session token (a string) at {pointer}"), came)
 }
 

@@ -31,7 +31,8 @@ impl Tester {
         let tester = Self { base, operator, prober };
         let scenarios = tester.call(Method::GET, &["scenarios"], None).await.ok();
         let is_scenario = |row: &Value| row.get("name").is_some() && row.get("does").is_some();
-        let is_one = scenarios.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().all(is_scenario)));
+        let is_one =
+            scenarios.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().all(is_scenario)));
         Ok(is_one.then_some(tester))
     }
 
@@ -106,7 +107,9 @@ impl Tester {
     /// If the sandbox does not respond, or does not know the token.
     pub async fn redeems(&self, token: &str) -> Result<u64, String> {
         let row = self.token(token).await?;
-        row.get("redeems").and_then(Value::as_u64).ok_or_else(|| "the sandbox reports no redeem count".to_owned())
+        row.get("redeems")
+            .and_then(Value::as_u64)
+            .ok_or_else(|| "the sandbox reports no redeem count".to_owned())
     }
 
     /// Makes the sandbox reset the next redeem's connection after it has spent the token.

@@ -74,7 +74,9 @@ pub(super) const CHECKS: &[Check] = &[
         needs: &[Act::Files],
         remedy: "Export with textures, embedded in the GLB.",
         judge: |observations| {
-            glb(observations, "at least one texture", |glb| (glb.textures > 0, format!("{} textures", glb.textures)))
+            glb(observations, "at least one texture", |glb| {
+                (glb.textures > 0, format!("{} textures", glb.textures))
+            })
         },
     },
     Check {
@@ -83,7 +85,9 @@ pub(super) const CHECKS: &[Check] = &[
         needs: &[Act::Files],
         remedy: "Export with the rig: at least the neck and both eyes as joints of a skin.",
         judge: |observations| {
-            glb(observations, "at least three joints", |glb| (glb.joints >= 3, format!("{} joints", glb.joints)))
+            glb(observations, "at least three joints", |glb| {
+                (glb.joints >= 3, format!("{} joints", glb.joints))
+            })
         },
     },
 ];
@@ -202,7 +206,12 @@ fn glb_offered(observations: &Seen) -> Judged {
         let kinds: Vec<_> = kinds.filter(|kind| !kind.is_empty()).collect();
         if !kinds.is_empty() {
             let received = format!("{} exports of other types", kinds.len());
-            collector.expect(step, kinds.iter().any(|kind| kind == "glb"), "an export of the type glb", received);
+            collector.expect(
+                step,
+                kinds.iter().any(|kind| kind == "glb"),
+                "an export of the type glb",
+                received,
+            );
         }
     }
     collector.judged("offered", "no URLs were delivered")

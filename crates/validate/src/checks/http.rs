@@ -73,13 +73,17 @@ const FAST: Duration = Duration::from_secs(2);
 
 /// Every step at the API, without downloads and plain HTTP.
 fn api(observations: &Seen) -> impl Iterator<Item = &Step> {
-    observations.steps.iter().filter(|step| step.exchange.call != Call::Download && step.role != Role::PlainHttp)
+    observations
+        .steps
+        .iter()
+        .filter(|step| step.exchange.call != Call::Download && step.role != Role::PlainHttp)
 }
 
 /// The result of TLS checks for a backend on this machine.
 fn home(observations: &Seen) -> Option<Judged> {
     let why = "the backend runs on this machine, so no network is involved";
-    (observations.ground.loopback && !observations.ground.https).then(|| Judged::NotApplicable(why.to_owned()))
+    (observations.ground.loopback && !observations.ground.https)
+        .then(|| Judged::NotApplicable(why.to_owned()))
 }
 
 fn tls(observations: &Seen) -> Judged {
@@ -88,7 +92,12 @@ fn tls(observations: &Seen) -> Judged {
     }
     let mut collector = Sheet::default();
     if let Some(step) = api(observations).find(|step| step.reply.is_some()) {
-        collector.expect(step, observations.ground.https, "https, with a certificate that is trusted here", "http");
+        collector.expect(
+            step,
+            observations.ground.https,
+            "https, with a certificate that is trusted here",
+            "http",
+        );
     }
     for (step, (url, _)) in
         observations.delivery().into_iter().flat_map(|step| step.urls().into_iter().map(move |u| (step, u)))
@@ -145,7 +154,8 @@ fn cors(observations: &Seen) -> Judged {
 
 fn no_5xx(observations: &Seen) -> Judged {
     let mut collector = Sheet::default();
-    for step in observations.steps.iter().filter(|step| step.reply.is_some() && step.role != Role::LostAnswer) {
+    for step in observations.steps.iter().filter(|step| step.reply.is_some() && step.role != Role::LostAnswer)
+    {
         let good = step.status().is_some_and(|status| status < 500);
         collector.expect(step, good, "a status below 500", step.came());
     }
@@ -184,7 +194,12 @@ mod tests {
     use client::Exchange;
     use client::probe::Reply;
 
-    fn build_step(role: Role, status: u16, header: Option<(&'static str, &'static str)>, took: Duration) -> Step {
+    fn build_step(
+        role: Role,
+        status: u16,
+        header: Option<(&'static str, &'static str)>,
+        took: Duration,
+    ) -> Step {
         let headers = header.into_iter().map(|(name, value)| {
             (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
         });
@@ -232,8 +247,10 @@ mod tests {
 
     #[test]
     fn hsts_is_required_over_tls_with_a_max_age() {
-        let judged =
-            |header| hsts(&observe(true, false, vec![build_step(Role::RedeemFresh, 200, header, FAST_RESPONSE)])).verdict();
+        let judged = |header| {
+            hsts(&observe(true, false, vec![build_step(Role::RedeemFresh, 200, header, FAST_RESPONSE)]))
+                .verdict()
+        };
         assert_eq!(judged(Some((HSTS, "max-age=31536000; includeSubDomains"))), Verdict::Pass);
         assert_eq!(judged(Some((HSTS, "max-age=0"))), Verdict::Fail);
         assert_eq!(judged(None), Verdict::Fail);
@@ -242,8 +259,10 @@ mod tests {
 
     #[test]
     fn plain_http_may_redirect_or_refuse_but_not_succeed() {
-        let judged =
-            |status| plain(&observe(true, false, vec![build_step(Role::PlainHttp, status, None, FAST_RESPONSE)])).verdict();
+        let judged = |status| {
+            plain(&observe(true, false, vec![build_step(Role::PlainHttp, status, None, FAST_RESPONSE)]))
+                .verdict()
+        };
         assert_eq!([judged(301), judged(403), judged(200)], [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
     }
 

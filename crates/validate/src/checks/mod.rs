@@ -71,7 +71,8 @@ fn find_repeated_tokens(observations: &Seen, expected: &str) -> (Sheet, usize) {
     let mut collector = Sheet::default();
     let mut earlier = BTreeMap::new();
     for step in observations.of(Role::Generate).filter(|step| step.succeeded()) {
-        let token = step.json().and_then(|body| Some(body.pointer(&observations.ground.token_pointer)?.to_string()));
+        let token =
+            step.json().and_then(|body| Some(body.pointer(&observations.ground.token_pointer)?.to_string()));
         let Some(token) = token else { continue };
         collector.look(step);
         if let Some(first) = earlier.insert(token, step) {

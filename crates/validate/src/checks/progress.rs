@@ -83,7 +83,8 @@ pub(super) const CHECKS: &[Check] = &[
 /// Polls with a status report between the scan and the delivery.
 fn making(observations: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
     let waiting = CompletionStatus::NoAssociatedAvatar;
-    observations.of(Role::Poll)
+    observations
+        .of(Role::Poll)
         .filter(|step| !step.is_delivery())
         .filter_map(|step| Some((step, step.progress()?)))
         .filter(move |(_, progress)| {
@@ -183,7 +184,8 @@ fn queue_falls(observations: &Seen) -> Judged {
 
 /// Polls with the status `failed`.
 fn failed(observations: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
-    observations.of(Role::FailedPoll)
+    observations
+        .of(Role::FailedPoll)
         .filter_map(|step| Some((step, step.progress()?)))
         .filter(|(_, progress)| progress.get("completion_status").and_then(Value::as_str) == Some("failed"))
 }
@@ -195,7 +197,12 @@ fn failed_fields(observations: &Seen) -> Judged {
         collector.point(step, points::minus_one(&progress, "queue_position", ""));
     }
     if let (Some(last), true) = (observations.of(Role::FailedPoll).last(), collector.is_empty()) {
-        collector.expect(last, false, "`completion_status`: \"failed\" for an avatar that failed", last.came());
+        collector.expect(
+            last,
+            false,
+            "`completion_status`: \"failed\" for an avatar that failed",
+            last.came(),
+        );
     }
     collector.judged("reported as specified", "no response was received")
 }

@@ -66,7 +66,11 @@ fn chunks(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
     }
     let stated = word(bytes, 8).map(|length| length as usize);
     if stated != Some(bytes.len()) {
-        return Err(format!("its header says {} bytes, but the file has {}", stated.unwrap_or_default(), bytes.len()));
+        return Err(format!(
+            "its header says {} bytes, but the file has {}",
+            stated.unwrap_or_default(),
+            bytes.len()
+        ));
     }
     let (document, rest) = chunk(&bytes[HEADER..], JSON_CHUNK)?.ok_or("its first chunk is not JSON")?;
     if rest.is_empty() {

@@ -34,7 +34,10 @@ pub(super) fn read(bytes: &[u8], wanted: Option<&str>) -> Result<ZipFacts, Strin
     if let Some(ending) = wanted
         && !names.iter().any(|name| name.to_ascii_lowercase().ends_with(ending))
     {
-        return Err(format!("the zip archive holds no file with the extension {ending}: {}", names.join(", ")));
+        return Err(format!(
+            "the zip archive holds no file with the extension {ending}: {}",
+            names.join(", ")
+        ));
     }
     Ok(ZipFacts { names })
 }

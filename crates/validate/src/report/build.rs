@@ -202,7 +202,8 @@ fn acts(observations: &Seen) -> Vec<ActReport> {
 
 fn latency(observations: &Seen) -> Vec<LatencyReport> {
     let of_call = |call: Call| {
-        let answered = observations.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
+        let answered =
+            observations.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
         let times: Vec<_> = answered.map(|step| step.exchange.duration).collect();
         let told = percentiles(&times)?;
         Some(LatencyReport {
