@@ -145,11 +145,11 @@ impl Sheet {
         step: &Step,
         good: bool,
         expected: impl Into<String>,
-        came: impl Into<String>,
+        received: impl Into<String>,
     ) {
         self.look(step);
         if !good {
-            self.wrong(&[step], expected, came);
+            self.wrong(&[step], expected, received);
         }
     }
 
@@ -159,9 +159,14 @@ impl Sheet {
     }
 
     /// Adds a finding, with the steps that show it.
-    pub(crate) fn wrong(&mut self, steps: &[&Step], expected: impl Into<String>, came: impl Into<String>) {
+    pub(crate) fn wrong(
+        &mut self,
+        steps: &[&Step],
+        expected: impl Into<String>,
+        received: impl Into<String>,
+    ) {
         let steps: Vec<_> = steps.iter().take(MOST_TOLD).map(|step| step.number).collect();
-        let finding = Finding { expected: expected.into(), came: came.into(), steps };
+        let finding = Finding { expected: expected.into(), came: received.into(), steps };
         // The same violation at several steps is one finding.
         let same = |known: &&mut Finding| known.expected == finding.expected && known.came == finding.came;
         match self.findings.iter_mut().find(same) {

@@ -4,11 +4,11 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-fn vendor() -> Backend {
+fn vendor_backend() -> Backend {
     Backend::vendor("https://api.test/".parse().expect("a URL"))
 }
 
-fn exchange(call: Call, status: u16, body: &Value) -> Exchange {
+fn build_exchange(call: Call, status: u16, body: &Value) -> Exchange {
     let headers = [
         ("content-type", "application/json"),
         ("cache-control", "no-store"),
@@ -33,7 +33,7 @@ fn exchange(call: Call, status: u16, body: &Value) -> Exchange {
     }
 }
 
-fn report(status: &str, progress: i64, place: i64) -> Value {
+fn status_report_body(status: &str, progress: i64, place: i64) -> Value {
     json!({
         "avatar_ready": false,
         "payload_incomplete":
@@ -41,7 +41,7 @@ fn report(status: &str, progress: i64, place: i64) -> Value {
     })
 }
 
-fn delivery() -> Value {
+fn delivery_body() -> Value {
     json!({
         "avatar_ready": true,
         "payload_complete": [
@@ -55,28 +55,28 @@ fn delivery() -> Value {
 fn right_exchanges() -> Vec<Exchange> {
     let error = json!({ "code": 101, "error": "no such active token" });
     vec![
-        exchange(Call::Login, 200, &json!({ "sessionToken": "…ef", "email": "…" })),
-        exchange(Call::Login, 404, &error),
-        exchange(Call::Generate, 201, &json!({ "token": "…" })),
-        exchange(Call::Generate, 401, &error),
-        exchange(Call::Redeem, 200, &report("no_associated_avatar", -1, -1)),
-        exchange(Call::Redeem, 200, &report("in_queue", 0, 3)),
-        exchange(Call::Redeem, 200, &report("processing", 40, -1)),
-        exchange(Call::Redeem, 200, &report("failed", 40, -1)),
-        exchange(Call::Redeem, 200, &delivery()),
-        exchange(Call::Redeem, 400, &error),
-        exchange(Call::Redeem, 403, &error),
-        exchange(Call::Download, 200, &Value::Null),
-        exchange(Call::Download, 206, &Value::Null),
-        exchange(Call::Download, 410, &Value::Null),
+        build_exchange(Call::Login, 200, &json!({ "sessionToken": "…ef", "email": "…" })),
+        build_exchange(Call::Login, 404, &error),
+        build_exchange(Call::Generate, 201, &json!({ "token": "…" })),
+        build_exchange(Call::Generate, 401, &error),
+        build_exchange(Call::Redeem, 200, &status_report_body("no_associated_avatar", -1, -1)),
+        build_exchange(Call::Redeem, 200, &status_report_body("in_queue", 0, 3)),
+        build_exchange(Call::Redeem, 200, &status_report_body("processing", 40, -1)),
+        build_exchange(Call::Redeem, 200, &status_report_body("failed", 40, -1)),
+        build_exchange(Call::Redeem, 200, &delivery_body()),
+        build_exchange(Call::Redeem, 400, &error),
+        build_exchange(Call::Redeem, 403, &error),
+        build_exchange(Call::Download, 200, &Value::Null),
+        build_exchange(Call::Download, 206, &Value::Null),
+        build_exchange(Call::Download, 410, &Value::Null),
     ]
 }
 
 fn violations(exchange: &Exchange) -> Vec<(String, String)> {
-    let broken = rules(exchange, &vendor()).into_iter().filter(|rule| !rule.kept);
+    let broken = rules(exchange, &vendor_backend()).into_iter().filter(|rule| !rule.kept);
     broken
         .map(|rule| {
-            assert!(rule.came.as_ref().is_some_and(|came| !came.is_empty()), "{rule:?}");
+            assert!(rule.came.as_ref().is_some_and(|received| !received.is_empty()), "{rule:?}");
             (rule.requirement.id.clone(), rule.at)
         })
         .collect()
@@ -98,7 +98,7 @@ fn right_exchanges_fulfil_every_requirement() {
     let mut kept = BTreeSet::new();
     for exchange in right_exchanges() {
         assert_eq!(violations(&exchange), [], "{exchange:?}");
-        let rules = rules(&exchange, &vendor());
+        let rules = rules(&exchange, &vendor_backend());
         assert!(rules.iter().all(|rule| rule.came.is_none()));
         kept.extend(rules.into_iter().map(|rule| rule.requirement.id.clone()));
     }
@@ -110,9 +110,9 @@ fn right_exchanges_fulfil_every_requirement() {
 
 #[test]
 fn each_wrong_field_violates_only_its_own_requirement() {
-    let fresh = || report("no_associated_avatar", -1, -1);
-    let making = || report("processing", 40, -1);
-    let queued = || report("in_queue", 0, 3);
+    let fresh = || status_report_body("no_associated_avatar", -1, -1);
+    let making = || status_report_body("processing", 40, -1);
+    let queued = || status_report_body("in_queue", 0, 3);
     let progress = "/payload_incomplete/completion_progress";
     let status = "/payload_incomplete/completion_status";
     let place = "/payload_incomplete/queue_position";
@@ -132,19 +132,19 @@ fn each_wrong_field_violates_only_its_own_requirement() {
         (making(), "/avatar_ready", json!("false"), "RED-5"),
         (making(), "/avatar_ready", json!(0), "RED-5"),
         (making(), "/payload_incomplete", json!([]), "RED-13"),
-        (delivery(), "/avatar_ready", json!("true"), "RED-12"),
-        (delivery(), "/avatar_ready", json!(false), "RED-12"),
-        (delivery(), "/payload_complete", json!([]), "RED-14"),
+        (delivery_body(), "/avatar_ready", json!("true"), "RED-12"),
+        (delivery_body(), "/avatar_ready", json!(false), "RED-12"),
+        (delivery_body(), "/payload_complete", json!([]), "RED-14"),
         // How a value that is not a URL is recorded.
-        (delivery(), "/payload_complete/1/download_URL", json!("…"), "RED-14"),
-        (delivery(), "/payload_complete/1/download_URL", json!(7), "RED-14"),
-        (delivery(), "/payload_complete/0/download_URL", json!("http://files.test/…"), "SAFE-1"),
-        (delivery(), "/payload_complete/0/export_type", json!(" "), "RED-15"),
-        (delivery(), "/payload_complete/0/export_type", json!("a model file"), "RED-16"),
+        (delivery_body(), "/payload_complete/1/download_URL", json!("…"), "RED-14"),
+        (delivery_body(), "/payload_complete/1/download_URL", json!(7), "RED-14"),
+        (delivery_body(), "/payload_complete/0/download_URL", json!("http://files.test/…"), "SAFE-1"),
+        (delivery_body(), "/payload_complete/0/export_type", json!(" "), "RED-15"),
+        (delivery_body(), "/payload_complete/0/export_type", json!("a model file"), "RED-16"),
     ];
     for (mut body, at, wrong, id) in cases {
         *body.pointer_mut(at).expect("a place") = wrong.clone();
-        let broken = violations(&exchange(Call::Redeem, 200, &body));
+        let broken = violations(&build_exchange(Call::Redeem, 200, &body));
         assert_eq!(broken, [(id.to_owned(), at.to_owned())], "{wrong} at {at}");
     }
 }
@@ -158,8 +158,8 @@ fn each_wrong_response_violates_only_its_own_requirement() {
         exchange.response_headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
         exchange
     };
-    let redeem = || exchange(Call::Redeem, 200, &report("processing", 40, -1));
-    let generate = |body: Value| exchange(Call::Generate, 200, &body);
+    let redeem = || build_exchange(Call::Redeem, 200, &status_report_body("processing", 40, -1));
+    let generate = |body: Value| build_exchange(Call::Generate, 200, &body);
     let no_json =
         |exchange: Exchange| Exchange { body: Some("[9 bytes left out: not whole JSON]".into()), ..exchange };
     let lost = Exchange {
@@ -172,14 +172,14 @@ fn each_wrong_response_violates_only_its_own_requirement() {
     let cases = [
         (lost.clone(), "PACE-1", "status"),
         (Exchange { status: Some(200), ..lost }, "PACE-1", "status"),
-        (exchange(Call::Redeem, 503, &Value::Null), "RED-9", "status"),
-        (exchange(Call::Generate, 500, &error), "RED-9", "status"),
-        (exchange(Call::Redeem, 202, &report("processing", 40, -1)), "RED-7", "status"),
-        (exchange(Call::Redeem, 404, &error), "RED-7", "status"),
+        (build_exchange(Call::Redeem, 503, &Value::Null), "RED-9", "status"),
+        (build_exchange(Call::Generate, 500, &error), "RED-9", "status"),
+        (build_exchange(Call::Redeem, 202, &status_report_body("processing", 40, -1)), "RED-7", "status"),
+        (build_exchange(Call::Redeem, 404, &error), "RED-7", "status"),
         (no_json(redeem()), "RED-7", ""),
-        (exchange(Call::Redeem, 200, &json!([])), "RED-7", ""),
-        (exchange(Call::Redeem, 400, &json!({ "code": 1 })), "SAFE-7", "/error"),
-        (exchange(Call::Redeem, 400, &json!({ "error": "panicked at src/main" })), "SAFE-6", ""),
+        (build_exchange(Call::Redeem, 200, &json!([])), "RED-7", ""),
+        (build_exchange(Call::Redeem, 400, &json!({ "code": 1 })), "SAFE-7", "/error"),
+        (build_exchange(Call::Redeem, 400, &json!({ "error": "panicked at src/main" })), "SAFE-6", ""),
         (with_header("content-type", Some("text/html"), redeem()), "RED-24", "content-type"),
         (with_header("cache-control", None, redeem()), "SAFE-2", "cache-control"),
         (with_header("strict-transport-security", None, redeem()), "SAFE-1", "strict-transport-security"),
@@ -188,16 +188,16 @@ fn each_wrong_response_violates_only_its_own_requirement() {
             "SAFE-4",
             "access-control-allow-origin",
         ),
-        (exchange(Call::Login, 200, &json!({ "session": "…" })), "AUTH-1", "/sessionToken"),
-        (exchange(Call::Login, 200, &json!({ "sessionToken": "" })), "AUTH-1", "/sessionToken"),
+        (build_exchange(Call::Login, 200, &json!({ "session": "…" })), "AUTH-1", "/sessionToken"),
+        (build_exchange(Call::Login, 200, &json!({ "sessionToken": "" })), "AUTH-1", "/sessionToken"),
         (generate(json!({ "token": MASKED_NUMBER })), "GEN-3", "/token"),
         (generate(json!({ "token": null })), "GEN-3", "/token"),
         (generate(json!({})), "GEN-3", "/token"),
-        (exchange(Call::Generate, 404, &error), "GEN-1", "status"),
+        (build_exchange(Call::Generate, 404, &error), "GEN-1", "status"),
         (with_header("content-type", None, generate(json!({ "token": "…" }))), "GEN-8", "content-type"),
         (Exchange { body_size: 0, ..exchange(Call::Download, 200, &Value::Null) }, "EX-4", "status"),
         (
-            with_header("cache-control", None, exchange(Call::Download, 200, &Value::Null)),
+            with_header("cache-control", None, build_exchange(Call::Download, 200, &Value::Null)),
             "SAFE-3",
             "cache-control",
         ),
@@ -212,10 +212,12 @@ fn undecidable_exchanges_have_no_violation() {
     let given_up =
         Exchange { ending: Ending::GivenUp, status: None, ..exchange(Call::Redeem, 200, &Value::Null) };
     let never_sent = Exchange { ending: Ending::NeverSent, ..given_up.clone() };
-    assert!(rules(&given_up, &vendor()).is_empty() && rules(&never_sent, &vendor()).is_empty());
-    let masked_word = exchange(Call::Redeem, 200, &report("…en", 40, -1));
+    assert!(
+        rules(&given_up, &vendor_backend()).is_empty() && rules(&never_sent, &vendor_backend()).is_empty()
+    );
+    let masked_word = build_exchange(Call::Redeem, 200, &status_report_body("…en", 40, -1));
     assert_eq!(violations(&masked_word), [], "a masked status");
-    let cut = exchange(Call::Redeem, 200, &Value::Null);
+    let cut = build_exchange(Call::Redeem, 200, &Value::Null);
     let cut = Exchange { body: Some(r#"{"avatar [70000 bytes left out: too long]"#.into()), ..cut };
     assert_eq!(violations(&cut), [], "the rest of the body is unknown");
 }
@@ -227,7 +229,7 @@ fn the_token_is_read_from_the_pointer_of_the_profile() {
         ..client::PartnerSource::new("https://relay.test/".parse().expect("a URL"))
     };
     let relay = Backend { source: client::TokenSource::Partner(partner), ..vendor() };
-    let good = exchange(Call::Generate, 200, &json!({ "data": { "t": "…" } }));
+    let good = build_exchange(Call::Generate, 200, &json!({ "data": { "t": "…" } }));
     assert!(rules(&good, &relay).iter().all(|rule| rule.kept));
     assert_eq!(violations(&good), [("GEN-3".to_owned(), "/token".to_owned())]);
 }

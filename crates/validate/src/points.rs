@@ -24,9 +24,9 @@ impl Point {
         at: impl Into<String>,
         good: bool,
         expected: impl Into<String>,
-        came: impl Into<String>,
+        received: impl Into<String>,
     ) -> Self {
-        Self { at: at.into(), good, expected: expected.into(), came: came.into() }
+        Self { at: at.into(), good, expected: expected.into(), came: received.into() }
     }
 }
 
@@ -64,24 +64,24 @@ pub(crate) fn content_type(sent: Option<&str>) -> Point {
     let kind = sent.unwrap_or_default().to_ascii_lowercase();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let good = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
-    let came = sent.unwrap_or("no Content-Type");
-    Point::new("content-type", good, "Content-Type: application/json", came)
+    let received = sent.unwrap_or("no Content-Type");
+    Point::new("content-type", good, "Content-Type: application/json", received)
 }
 
 /// Judges `Cache-Control`: contains `no-store`.
 pub(crate) fn no_store(sent: Option<&str>) -> Point {
     let sent = sent.unwrap_or_default().to_ascii_lowercase();
     let good = sent.contains("no-store");
-    let came = if sent.is_empty() { "no Cache-Control".to_owned() } else { sent };
-    Point::new("cache-control", good, "Cache-Control: no-store", came)
+    let received = if sent.is_empty() { "no Cache-Control".to_owned() } else { sent };
+    Point::new("cache-control", good, "Cache-Control: no-store", received)
 }
 
 /// Judges `Strict-Transport-Security`: sent, with a `max-age` other than 0.
 pub(crate) fn hsts(sent: Option<&str>) -> Point {
     let sent = sent.unwrap_or_default();
     let ends = sent.replace(' ', "").to_ascii_lowercase().contains("max-age=0");
-    let came = if sent.is_empty() { "none" } else { "max-age=0" };
-    Point::new("strict-transport-security", !sent.is_empty() && !ends, "Strict-Transport-Security", came)
+    let received = if sent.is_empty() { "none" } else { "max-age=0" };
+    Point::new("strict-transport-security", !sent.is_empty() && !ends, "Strict-Transport-Security", received)
 }
 
 /// Origin of a site that no backend should trust: the top-level domain `invalid` is reserved (RFC 2606).
@@ -90,8 +90,8 @@ pub(crate) const STRANGER_ORIGIN: &str = "https://stranger.invalid";
 /// Judges `Access-Control-Allow-Origin`: neither `*` nor [`STRANGER_ORIGIN`].
 pub(crate) fn cors(allowed: &str) -> Point {
     let open = allowed.contains('*') || allowed.contains(STRANGER_ORIGIN);
-    let came = "Access-Control-Allow-Origin for any site";
-    Point::new("access-control-allow-origin", !open, "no access for another site's page", came)
+    let received = "Access-Control-Allow-Origin for any site";
+    Point::new("access-control-allow-origin", !open, "no access for another site's page", received)
 }
 
 /// Texts that occur in stack traces and database errors, but in no message for a client.
@@ -118,8 +118,8 @@ const INSIDE: [&str; 16] = [
 pub(crate) fn no_inside(body: &str) -> Point {
     let text = body.to_ascii_lowercase();
     let found = INSIDE.iter().find(|word| text.contains(**word));
-    let came = found.map_or_else(String::new, |word| format!("it contains {:?}", word.trim()));
-    Point::new("", found.is_none(), "a short sentence", came)
+    let received = found.map_or_else(String::new, |word| format!("it contains {:?}", word.trim()));
+    Point::new("", found.is_none(), "a short sentence", received)
 }
 
 /// Judges an error body: JSON with a message in `error` or `message`.
@@ -133,8 +133,8 @@ pub(crate) fn error_form(body: Option<&Value>) -> Point {
 pub(crate) fn session(body: Option<&Value>, pointer: &str) -> Point {
     let session = body.and_then(|body| body.pointer(pointer));
     let good = session.and_then(Value::as_str).is_some_and(|session| !session.is_empty());
-    let came = session.map_or("nothing there", |s| if s.is_string() { "a string" } else { "no string" });
-    Point::new(pointer, good, format!("a session token (a string) at {pointer}"), came)
+    let received = session.map_or("nothing there", |s| if s.is_string() { "a string" } else { "no string" });
+    Point::new(pointer, good, format!("a session token (a string) at {pointer}"), received)
 }
 
 /// Judges the Export Token in a response: a string of visible ASCII characters that is not empty.
@@ -143,11 +143,11 @@ pub(crate) fn token(body: Option<&Value>, pointer: &str) -> Point {
     let good = token
         .and_then(Value::as_str)
         .is_some_and(|token| !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic()));
-    let came = match token {
+    let received = match token {
         Some(token) if token.is_string() => "a string that is empty or not valid in a header".to_owned(),
         other => shown(other),
     };
-    Point::new(pointer, good, format!("a string of visible ASCII at {pointer}"), came)
+    Point::new(pointer, good, format!("a string of visible ASCII at {pointer}"), received)
 }
 
 /// Whether a body ends its token: it says that the avatar is ready, or it lists files.

@@ -73,8 +73,8 @@ pub fn rules(exchange: &Exchange, backend: &Backend) -> Vec<Rule> {
         return collector.0;
     }
     let whole = exchange.ending == Ending::Whole;
-    let came = exchange.error.clone().unwrap_or_else(|| "no response".to_owned());
-    collector.add("time.answered", Point::new(STATUS, whole, "a response", came));
+    let received = exchange.error.clone().unwrap_or_else(|| "no response".to_owned());
+    collector.add("time.answered", Point::new(STATUS, whole, "a response", received));
     let Some(status) = exchange.status else { return collector.0 };
     let failed = Point::new(STATUS, status < 500, "a status below 500", format!("status {status}"));
     collector.add("http.no-5xx", failed);
@@ -104,8 +104,8 @@ impl Sheet {
         let requirement = row.and_then(|(_, id)| requirements().iter().find(|row| row.id == *id));
         // Always found: a test compares both tables.
         let Some(requirement) = requirement else { return };
-        let came = (!point.good).then_some(point.came);
-        self.0.push(Rule { requirement, at: point.at, kept: point.good, came });
+        let received = (!point.good).then_some(point.came);
+        self.0.push(Rule { requirement, at: point.at, kept: point.good, came: received });
     }
 }
 
@@ -179,9 +179,9 @@ impl<'a> Answer<'a> {
         collector.add("redeem.json", points::content_type(self.header("content-type").as_deref()));
         let Some(body) = self.body.as_ref().filter(|body| body.is_object()) else {
             if self.known {
-                let came =
+                let received =
                     self.body.as_ref().map_or_else(|| "no JSON".to_owned(), |b| points::shown(Some(b)));
-                collector.add("redeem.active-200", Point::new("", false, "a JSON object", came));
+                collector.add("redeem.active-200", Point::new("", false, "a JSON object", received));
             }
             return;
         };
@@ -225,8 +225,9 @@ impl<'a> Answer<'a> {
     fn download(&self, collector: &mut Sheet) {
         // A refusal may be right: the URL may have been used before.
         if self.succeeded() {
-            let came = "an empty body";
-            let point = Point::new(STATUS, self.exchange.body_size > 0, "2xx and the complete file", came);
+            let received = "an empty body";
+            let point =
+                Point::new(STATUS, self.exchange.body_size > 0, "2xx and the complete file", received);
             collector.add("files.download", point);
             collector.add("files.no-store", points::no_store(self.header("cache-control").as_deref()));
         }

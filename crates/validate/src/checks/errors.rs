@@ -52,8 +52,8 @@ fn no_secret(observations: &Seen) -> Judged {
         let headers = step.reply.as_ref().map(|reply| format!("{:?}", reply.headers)).unwrap_or_default();
         for secret in &observations.needles {
             if secret.stands_in(&body) || secret.stands_in(&headers) {
-                let came = format!("{}, and it contains the {}", step.came(), secret.what);
-                collector.wrong(&[step], "an error without request values", came);
+                let received = format!("{}, and it contains the {}", step.came(), secret.what);
+                collector.wrong(&[step], "an error without request values", received);
             }
         }
     }

@@ -89,7 +89,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "redeem.missing-400",
         title: "A redeem without a token returns 400",
         needs: &[Act::Refused],
-        remedy: "Answer 400 if X-Copresence-Export-Token is missing: no value does not match an active token either.",
+        remedy: "Answer 400 if X-Copresence-Export-Token is missing: without it no active token can match.",
         judge: |observations| not_active(observations, Role::RedeemMissing),
     },
     Check {

@@ -283,10 +283,11 @@ impl Model<'_> {
 /// Names of the blendshapes of a mesh: `extras.targetNames`, as most tools write them.
 fn names(mesh: &json::Mesh) -> Vec<String> {
     #[derive(serde::Deserialize)]
-    struct Extras {
+    struct MeshExtras {
         #[serde(rename = "targetNames")]
         target_names: Vec<String>,
     }
-    let extras = mesh.extras.as_ref().and_then(|extras| serde_json::from_str::<Extras>(extras.get()).ok());
+    let extras =
+        mesh.extras.as_ref().and_then(|extras| serde_json::from_str::<MeshExtras>(extras.get()).ok());
     extras.map(|extras| extras.target_names).unwrap_or_default()
 }

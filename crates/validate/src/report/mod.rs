@@ -136,7 +136,7 @@ pub struct Tally {
 
 impl Tally {
     /// Number of checks that passed or failed.
-    pub fn judged(&self) -> usize {
+    pub fn judged_count(&self) -> usize {
         self.passed + self.failed
     }
 }
@@ -354,7 +354,7 @@ impl Report {
         match &self.error {
             Some(_) if self.exit == EXIT_STOPPED => {
                 let failed = must.failed + should.failed;
-                let judged = must.judged() + should.judged();
+                let judged = must.judged_count() + should.judged_count();
                 return format!("Stopped: {failed} of the {judged} checks that were judged by then failed");
             }
             Some(error) => return format!("The backend was not judged: {error}"),
@@ -367,9 +367,9 @@ impl Report {
             (0, some) => format!(
                 "Passed: all {} required checks; {some} of {} recommended ones failed",
                 must.passed,
-                should.judged()
+                should.judged_count()
             ),
-            (some, _) => format!("Failed: {some} of {} required checks", must.judged()),
+            (some, _) => format!("Failed: {some} of {} required checks", must.judged_count()),
         }
     }
 }

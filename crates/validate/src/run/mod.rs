@@ -49,7 +49,7 @@ pub enum RunError {
     #[error("the backend could not be reached: {0}")]
     Unreachable(String),
     /// The run was stopped; exit code 130.
-    #[error("{STOPPED}")]
+    #[error("{STOPPED_MESSAGE}")]
     Stopped,
 }
 
@@ -57,7 +57,7 @@ pub enum RunError {
 pub(crate) const EXIT_STOPPED: u8 = 130;
 
 /// Detail of every act and check that a stopped run did not reach.
-const STOPPED: &str = "the run was stopped before its end";
+const STOPPED_MESSAGE: &str = "the run was stopped before its end";
 
 /// How long the act in progress may continue after the run was stopped: the response that it waits for may be the one
 /// that spends a token.
@@ -200,7 +200,7 @@ impl<'a> Run<'a> {
         self.judge_ready();
         for act in self.plan.acts.clone() {
             let state = match (&self.error, self.not_there(act)) {
-                (Some(RunError::Stopped), _) => State::Skipped(STOPPED.to_owned()),
+                (Some(RunError::Stopped), _) => State::Skipped(STOPPED_MESSAGE.to_owned()),
                 (Some(error), _) => State::Stuck(error.to_string()),
                 (None, Some(why)) => State::Stuck(why),
                 (None, None) => self.do_act_until(act, stop.as_mut()).await,
@@ -252,13 +252,17 @@ impl<'a> Run<'a> {
         match outcome {
             Some(State::Done) => State::Done,
             // Incomplete observations of the act decide nothing.
-            _ => State::Skipped(STOPPED.to_owned()),
+            _ => State::Skipped(STOPPED_MESSAGE.to_owned()),
         }
     }
 
     /// Fails if the run has to stop. Called before each request.
     fn not_stopped(&self) -> Acted {
-        if self.stopping.is_set() { Err(Stop::State(State::Skipped(STOPPED.to_owned()))) } else { Ok(()) }
+        if self.stopping.is_set() {
+            Err(Stop::State(State::Skipped(STOPPED_MESSAGE.to_owned())))
+        } else {
+            Ok(())
+        }
     }
 
     /// Runs one act.

@@ -1,14 +1,16 @@
 //! A healthy backend passes.
 
-use crate::support::{credentials, options, phone, sandbox, serve, target, validate};
+use crate::support::{
+    new_sandbox, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
+};
 use validate::Verdict;
 
 #[tokio::test]
 async fn the_healthy_sandbox_passes_every_applicable_check() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
-    let (plan, ended) = validate(&target, &options(), &phone(&backend.url).await).await;
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (plan, ended) = run_checks(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     assert_eq!(ended.error, None);
     let mut wrong = Vec::new();
     for (check, judged) in &ended.verdicts {

@@ -1,15 +1,15 @@
 //! The run controller against a real sandbox.
 
-use crate::support::{Serving, credentials, options, sandbox, serve, target};
+use crate::support::{Serving, new_sandbox, run_options, sandbox_credentials, serve_router, vendor_target};
 use std::time::Duration;
 use validate::checks::CHECKS;
 use validate::live::{Busy, Live, Player, Stand, View};
 use validate::{Options, RunError, Target, Tester, Verdict};
 
 async fn start_sandbox() -> (Serving, Target, Tester) {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let tester = Tester::of_backend(&backend.url, None).await.expect("HTTP").expect("a sandbox");
     (backend, target, tester)
 }
@@ -35,8 +35,8 @@ async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
     assert!(live.documents().is_none());
 
     let player = Player::Sandbox(tester);
-    let run = live.begin(target.clone(), options(), player.clone()).expect("no run in progress");
-    assert_eq!(live.begin(target, options(), player).err(), Some(Busy));
+    let run = live.begin(target.clone(), run_options(), player.clone()).expect("no run in progress");
+    assert_eq!(live.begin(target, run_options(), player).err(), Some(Busy));
     let run = tokio::spawn(run);
     let view = wait_until(&live, |view| view.doing.is_some()).await;
     assert!(view.notes[0].starts_with("This makes 4 Export Tokens"), "{:?}", view.notes);
@@ -135,7 +135,7 @@ async fn skipping_an_invitation_continues_with_the_other_acts() {
 async fn a_dropped_run_allows_the_next_one() {
     let (_backend, target, tester) = start_sandbox().await;
     let live = Live::default();
-    drop(live.begin(target.clone(), options(), Player::Nobody).expect("no run in progress"));
+    drop(live.begin(target.clone(), run_options(), Player::Nobody).expect("no run in progress"));
     assert_eq!(live.views().borrow().stand, Stand::Broken(RunError::Stopped));
-    assert!(live.begin(target, options(), Player::Sandbox(tester)).is_ok());
+    assert!(live.begin(target, run_options(), Player::Sandbox(tester)).is_ok());
 }

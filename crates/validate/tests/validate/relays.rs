@@ -1,7 +1,7 @@
 //! A partner's relay between the console and Copresence: a correct relay passes, each faulty one is caught.
 
 use crate::layers::{KEY, Memory, SESSION, TOKEN};
-use crate::support::{Assets, Serving, options, serve, validate};
+use crate::support::{Assets, Serving, run_checks, run_options, serve_router};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -49,9 +49,9 @@ struct Relay {
 impl Relay {
     fn router(self) -> Router {
         Router::new()
-            .route("/token", post(token))
-            .route("/avatar", get(redeem))
-            .method_not_allowed_fallback(async || refused(405, "method not allowed"))
+            .route("/token", post(handle_token))
+            .route("/avatar", get(handle_redeem))
+            .method_not_allowed_fallback(async || error_response(405, "method not allowed"))
             .with_state(self)
     }
 
@@ -76,30 +76,30 @@ fn has_own_key(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.as_bytes() == format!("Bearer {OWN_KEY}").as_bytes())
 }
 
-fn refused(status: u16, error: &str) -> Response {
+fn error_response(status: u16, error: &str) -> Response {
     let status = StatusCode::from_u16(status).expect("a status");
     (status, [("cache-control", "no-store")], axum::Json(serde_json::json!({ "error": error })))
         .into_response()
 }
 
-fn forwarded(status: u16, body: Vec<u8>) -> Response {
+fn json_response(status: u16, body: Vec<u8>) -> Response {
     let head = [("cache-control", "no-store"), ("content-type", "application/json")];
     (StatusCode::from_u16(status).expect("a status"), head, body).into_response()
 }
 
-async fn token(State(relay): State<Relay>, headers: HeaderMap) -> Response {
+async fn handle_token(State(relay): State<Relay>, headers: HeaderMap) -> Response {
     if !has_own_key(&headers) && relay.fault != Fault::IssuesTokensWithoutKey {
-        return refused(401, "unknown key");
+        return error_response(401, "unknown key");
     }
     if let (Fault::ReturnsOneToken, Some(body)) = (relay.fault, relay.token.get("")) {
-        return forwarded(200, body);
+        return json_response(200, body);
     }
     let known = relay.sandbox.credentials().clone();
     let (key, session) = (known.api_key.expose(), known.session_token.expose());
     let Some(reply) =
         relay.send(Method::POST, "generateExportToken", &[(KEY, key), (SESSION, session)]).await
     else {
-        return refused(502, "Copresence does not respond");
+        return error_response(502, "Copresence does not respond");
     };
     relay.token.put("", reply.body.to_vec());
     let body: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
@@ -109,26 +109,26 @@ async fn token(State(relay): State<Relay>, headers: HeaderMap) -> Response {
     }
     match relay.fault {
         Fault::DisclosesSession => {
-            forwarded(200, serde_json::json!({"token": token, "debug": session}).to_string().into_bytes())
+            json_response(200, serde_json::json!({"token": token, "debug": session}).to_string().into_bytes())
         }
         Fault::DisclosesApiKey => {
-            let mut response = forwarded(200, reply.body.to_vec());
+            let mut response = json_response(200, reply.body.to_vec());
             response.headers_mut().insert("x-upstream", format!("key={key}").parse().expect("a value"));
             response
         }
-        _ => forwarded(200, reply.body.to_vec()),
+        _ => json_response(200, reply.body.to_vec()),
     }
 }
 
-async fn redeem(State(relay): State<Relay>, request: Request) -> Response {
+async fn handle_redeem(State(relay): State<Relay>, request: Request) -> Response {
     let headers = request.headers();
     if !has_own_key(headers) && relay.fault != Fault::RedeemsWithoutKey {
-        return refused(401, "unknown key");
+        return error_response(401, "unknown key");
     }
     let token = headers.get(TOKEN).map_or("", |value| value.to_str().expect("visible")).to_owned();
     // Returns each response of an avatar that is not ready twice.
     if let (Fault::CachesRedeems, Some(body)) = (relay.fault, relay.responses.take(&token)) {
-        return forwarded(200, body);
+        return json_response(200, body);
     }
     let mut reply = relay.redeem(&token).await;
     if reply.is_none() && relay.fault == Fault::RetriesRedeems {
@@ -136,14 +136,14 @@ async fn redeem(State(relay): State<Relay>, request: Request) -> Response {
     }
     let Some(reply) = reply else {
         return match relay.fault {
-            Fault::HidesLostResponse => forwarded(200, br#"{"avatar_ready":false}"#.to_vec()),
-            _ => refused(502, "Copresence's response was lost; the token may be spent"),
+            Fault::HidesLostResponse => json_response(200, br#"{"avatar_ready":false}"#.to_vec()),
+            _ => error_response(502, "Copresence's response was lost; the token may be spent"),
         };
     };
     if reply.status == 200 && !String::from_utf8_lossy(&reply.body).contains("payload_complete") {
         relay.responses.put(&token, reply.body.to_vec());
     }
-    let mut response = forwarded(reply.status, reply.body.to_vec());
+    let mut response = json_response(reply.status, reply.body.to_vec());
     if relay.fault == Fault::ServesFromCdn {
         response.headers_mut().insert("age", "17".parse().expect("a value"));
     }
@@ -168,7 +168,7 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
         token: Memory::default(),
         responses: Memory::default(),
     };
-    let relay = serve(relay.router()).await;
+    let relay = serve_router(relay.router()).await;
     let headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
     let source = PartnerSource {
         headers: headers.clone(),
@@ -189,10 +189,10 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
             partner_key: Some(PartnerKey::new(OWN_KEY)),
             ..Credentials::default()
         },
-        ..crate::support::target(&relay.url, Credentials::default())
+        ..crate::support::vendor_target(&relay.url, Credentials::default())
     };
     let tester = Tester::find(upstream.url(), None).await.expect("HTTP").expect("a sandbox");
-    let (_, ended) = validate(&target, &options(), &Hand::Sandbox(tester)).await;
+    let (_, ended) = run_checks(&target, &run_options(), &Hand::Sandbox(tester)).await;
     assert_eq!(ended.error, None);
     CheckedRelay { _relay: relay, _upstream: upstream, ended }
 }

@@ -1,7 +1,9 @@
 //! The documents of a run: complete, readable and without secrets.
 
 use crate::layers::{REDEEM, TOKEN, change_responses};
-use crate::support::{credentials, options, phone, sandbox, serve, target, validate};
+use crate::support::{
+    new_sandbox, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
+};
 use jiff::Timestamp;
 use sandbox::Sandbox;
 use std::path::Path;
@@ -15,7 +17,7 @@ fn times() -> (Timestamp, Timestamp) {
 }
 
 async fn run(target: &Target, options: &Options, phone: &Hand) -> (Report, Ended) {
-    let (plan, ended) = validate(target, options, phone).await;
+    let (plan, ended) = run_checks(target, options, phone).await;
     (Report::new(target, options, &plan, &ended, times()), ended)
 }
 
@@ -40,7 +42,7 @@ fn secrets(sandbox: &Sandbox, ended: &Ended) -> Vec<String> {
 
 #[tokio::test]
 async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
-    let sandbox = sandbox();
+    let sandbox = new_sandbox();
     let known = sandbox.credentials().clone();
     // Repeats the request's secrets, and its own, in headers, errors and fields.
     let app = change_responses(sandbox::app(sandbox.clone()), move |request, response| {
@@ -58,9 +60,9 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
             response.edit(|body| body["error"] = echo.clone().into());
         }
     });
-    let backend = serve(app).await;
-    let target = target(&backend.url, credentials(&sandbox));
-    let (report, ended) = run(&target, &options(), &phone(&backend.url).await).await;
+    let backend = serve_router(app).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (report, ended) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     assert!(
         report.failed_checks().iter().any(|check| check.id == "errors.no-secret"),
         "{:?}",
@@ -89,10 +91,10 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
 
 #[tokio::test]
 async fn the_report_matches_its_schema_and_can_be_parsed() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
-    let (report, _) = run(&target, &options(), &phone(&backend.url).await).await;
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (report, _) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("report.schema.json");
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(&path, report::schema()).expect("written");
@@ -116,19 +118,19 @@ async fn the_report_matches_its_schema_and_can_be_parsed() {
 
 #[tokio::test]
 async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_baseline() {
-    let sandbox = sandbox();
-    let healthy = serve(sandbox::app(sandbox.clone())).await;
-    let at_healthy = target(&healthy.url, credentials(&sandbox));
-    let (before, _) = run(&at_healthy, &options(), &phone(&healthy.url).await).await;
+    let sandbox = new_sandbox();
+    let healthy = serve_router(sandbox::app(sandbox.clone())).await;
+    let at_healthy = vendor_target(&healthy.url, sandbox_credentials(&sandbox));
+    let (before, _) = run(&at_healthy, &run_options(), &sandbox_phone(&healthy.url).await).await;
     let app = change_responses(sandbox::app(sandbox.clone()), |request, response| {
         if request.path == REDEEM && response.status() == 400 && request.header(TOKEN).is_empty() {
             response.set_status(404);
         }
         response.parts.headers.remove("cache-control");
     });
-    let wrong = serve(app).await;
-    let at_wrong = target(&wrong.url, credentials(&sandbox));
-    let (report, ended) = run(&at_wrong, &options(), &phone(&wrong.url).await).await;
+    let wrong = serve_router(app).await;
+    let at_wrong = vendor_target(&wrong.url, sandbox_credentials(&sandbox));
+    let (report, ended) = run(&at_wrong, &run_options(), &sandbox_phone(&wrong.url).await).await;
     assert_eq!(report.exit, 1);
     let failed: Vec<_> = report.failed_checks().into_iter().map(|check| check.id.as_str()).collect();
     assert_eq!(failed, ["redeem.missing-400", "files.no-store", "http.no-store"]);
@@ -167,13 +169,13 @@ async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_bas
 
 #[tokio::test]
 async fn a_run_keeps_to_the_planned_token_budget() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     for most in [0, 1, 2, 3] {
         let options = Options { max_tokens: Some(most), ..options() };
         let before = sandbox.state().tokens.len();
-        let (report, ended) = run(&target, &options, &phone(&backend.url).await).await;
+        let (report, ended) = run(&target, &options, &sandbox_phone(&backend.url).await).await;
         let made = u32::try_from(sandbox.state().tokens.len() - before).expect("few");
         assert!(made <= most, "{made} tokens of {most}");
         assert_eq!((ended.tokens, report.budget.tokens_planned), (made, made));
@@ -186,29 +188,30 @@ async fn a_run_keeps_to_the_planned_token_budget() {
 
 #[tokio::test]
 async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let options = Options { destructive: false, ..options() };
     let plan = Plan::new(&target, &options, &Hand::Nobody);
     assert_eq!((plan.tokens, plan.avatars, plan.free), (2, 0, false));
     let (report, ended) = run(&target, &options, &Hand::Nobody).await;
     assert_eq!((ended.tokens, ended.avatars, report.exit), (2, 0, 0));
-    let plan = Plan::new(&target, &options, &phone(&backend.url).await);
+    let plan = Plan::new(&target, &options, &sandbox_phone(&backend.url).await);
     assert_eq!((plan.tokens, plan.avatars), (4, 1), "nothing destructive by default");
 }
 
 #[tokio::test]
 async fn refused_credentials_and_an_unreachable_backend_give_no_verdict() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let mut refused = target(&backend.url, credentials(&sandbox));
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let mut refused = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let password = protocol::Password::new("an old password");
     refused.credentials.login = refused.credentials.login.map(|(user, _)| (user, password));
-    let (report, _) = run(&refused, &options(), &Hand::Nobody).await;
+    let (report, _) = run(&refused, &run_options(), &Hand::Nobody).await;
     assert_eq!(report.exit, 3, "{}", report.summary());
-    let unreachable = target(&"http://127.0.0.1:9/".parse().expect("a URL"), credentials(&sandbox));
-    let (report, _) = run(&unreachable, &options(), &Hand::Nobody).await;
+    let unreachable =
+        vendor_target(&"http://127.0.0.1:9/".parse().expect("a URL"), sandbox_credentials(&sandbox));
+    let (report, _) = run(&unreachable, &run_options(), &Hand::Nobody).await;
     assert_eq!(report.exit, 6, "{}", report.summary());
     assert!(report.checks.iter().all(|check| check.verdict != Verdict::Pass), "{:#?}", report.score);
     assert!(junit::document(&report).expect("XML").contains("<error"));

@@ -23,7 +23,7 @@ impl Drop for Serving {
     }
 }
 
-pub(crate) async fn serve(app: Router) -> Serving {
+pub(crate) async fn serve_router(app: Router) -> Serving {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
@@ -54,7 +54,7 @@ impl Assets {
     }
 }
 
-pub(crate) fn sandbox() -> Sandbox {
+pub(crate) fn new_sandbox() -> Sandbox {
     paused_sandbox(Settings::default())
 }
 
@@ -67,7 +67,7 @@ fn paused_sandbox(settings: Settings) -> Sandbox {
     sandbox
 }
 
-pub(crate) fn credentials(sandbox: &Sandbox) -> Credentials {
+pub(crate) fn sandbox_credentials(sandbox: &Sandbox) -> Credentials {
     let known = sandbox.credentials();
     Credentials {
         api_key: Some(known.api_key.clone()),
@@ -76,7 +76,7 @@ pub(crate) fn credentials(sandbox: &Sandbox) -> Credentials {
     }
 }
 
-pub(crate) fn target(url: &Url, credentials: Credentials) -> Target {
+pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> Target {
     Target {
         name: "test".to_owned(),
         backend: Backend::vendor(url.clone()),
@@ -90,7 +90,7 @@ pub(crate) fn target(url: &Url, credentials: Credentials) -> Target {
     }
 }
 
-pub(crate) fn options() -> Options {
+pub(crate) fn run_options() -> Options {
     Options {
         destructive: true,
         watch: Duration::ZERO,
@@ -100,12 +100,12 @@ pub(crate) fn options() -> Options {
     }
 }
 
-pub(crate) async fn phone(url: &Url) -> Hand {
+pub(crate) async fn sandbox_phone(url: &Url) -> Hand {
     Hand::Sandbox(Tester::find(url.clone(), None).await.expect("HTTP").expect("a sandbox"))
 }
 
 /// Runs all checks against a backend.
-pub(crate) async fn validate(target: &Target, options: &Options, phone: &Hand) -> (Plan, Ended) {
+pub(crate) async fn run_checks(target: &Target, options: &Options, phone: &Hand) -> (Plan, Ended) {
     let plan = Plan::new(target, options, phone);
     let ignore_events = |_: validate::Event<'_>| {};
     let ended = Run::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run().await;

@@ -1,7 +1,7 @@
 //! Mutants of login and token generation.
 
 use super::Mutation::Layer;
-use super::{Mutant, change_requests_before_routing, key, mutant, session};
+use super::{Mutant, change_requests_before_routing, mutant, sandbox_api_key, sandbox_session_token};
 use crate::layers::{
     GENERATE, HeaderFault, KEY, Memory, SESSION, change_logins, change_responses, ignore_header,
 };
@@ -40,7 +40,9 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "login requires no API key",
             &["login.needs-key"],
-            Layer(|sandbox, app| ignore_header(app, "/login", KEY, &key(sandbox), HeaderFault::Missing)),
+            Layer(|sandbox, app| {
+                ignore_header(app, "/login", KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)
+            }),
         ),
         mutant(
             "the session token has another name",
@@ -56,25 +58,29 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "a token without the API key",
             &["generate.no-key"],
-            Layer(|sandbox, app| ignore_header(app, GENERATE, KEY, &key(sandbox), HeaderFault::Missing)),
+            Layer(|sandbox, app| {
+                ignore_header(app, GENERATE, KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)
+            }),
         ),
         mutant(
             "a token for any API key",
             &["generate.wrong-key"],
-            Layer(|sandbox, app| ignore_header(app, GENERATE, KEY, &key(sandbox), HeaderFault::Wrong)),
+            Layer(|sandbox, app| {
+                ignore_header(app, GENERATE, KEY, &sandbox_api_key(sandbox), HeaderFault::Wrong)
+            }),
         ),
         mutant(
             "a token without a session token",
             &["generate.no-session"],
             Layer(|sandbox, app| {
-                ignore_header(app, GENERATE, SESSION, &session(sandbox), HeaderFault::Missing)
+                ignore_header(app, GENERATE, SESSION, &sandbox_session_token(sandbox), HeaderFault::Missing)
             }),
         ),
         mutant(
             "a token for any session token",
             &["generate.wrong-session"],
             Layer(|sandbox, app| {
-                ignore_header(app, GENERATE, SESSION, &session(sandbox), HeaderFault::Wrong)
+                ignore_header(app, GENERATE, SESSION, &sandbox_session_token(sandbox), HeaderFault::Wrong)
             }),
         ),
         mutant(

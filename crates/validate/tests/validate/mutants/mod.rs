@@ -9,7 +9,9 @@ mod progress;
 mod refusals;
 
 use crate::layers::change_requests;
-use crate::support::{Assets, Serving, credentials, options, phone, serve, target, validate};
+use crate::support::{
+    Assets, Serving, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
+};
 use axum::Router;
 use axum::extract::Request;
 use futures_util::StreamExt;
@@ -62,10 +64,10 @@ impl Running {
     }
 }
 
-async fn start(mutant: &Mutant, sandbox: &Sandbox) -> Running {
+async fn start_mutant(mutant: &Mutant, sandbox: &Sandbox) -> Running {
     match mutant.mutation {
         Mutation::Layer(layer) => {
-            Running::Wrapped(serve(layer(sandbox, sandbox::app(sandbox.clone()))).await)
+            Running::Wrapped(serve_router(layer(sandbox, sandbox::app(sandbox.clone()))).await)
         }
         Mutation::Faults(list) => {
             sandbox.set_faults(faults::read(list.as_bytes()).expect("a list")).expect("faults");
@@ -78,9 +80,9 @@ async fn start(mutant: &Mutant, sandbox: &Sandbox) -> Running {
 /// Ids of the failed checks, sorted.
 async fn failed_checks(mutant: &Mutant, assets: &Assets) -> Vec<&'static str> {
     let sandbox = assets.sandbox();
-    let running = start(mutant, &sandbox).await;
-    let target = target(&running.url(), credentials(&sandbox));
-    let (_, ended) = validate(&target, &options(), &phone(&running.url()).await).await;
+    let running = start_mutant(mutant, &sandbox).await;
+    let target = vendor_target(&running.url(), sandbox_credentials(&sandbox));
+    let (_, ended) = run_checks(&target, &run_options(), &sandbox_phone(&running.url()).await).await;
     assert_eq!(ended.error, None, "{}", mutant.name);
     let failed = ended.verdicts.iter().filter(|(_, judged)| judged.verdict() == Verdict::Fail);
     let mut failed: Vec<_> = failed.map(|(check, _)| check.id).collect();
@@ -114,11 +116,11 @@ async fn each_mutant_fails_exactly_the_intended_checks() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-fn key(sandbox: &Sandbox) -> String {
+fn sandbox_api_key(sandbox: &Sandbox) -> String {
     sandbox.credentials().api_key.expose().to_owned()
 }
 
-fn session(sandbox: &Sandbox) -> String {
+fn sandbox_session_token(sandbox: &Sandbox) -> String {
     sandbox.credentials().session_token.expose().to_owned()
 }
 

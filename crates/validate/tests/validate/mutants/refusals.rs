@@ -1,7 +1,7 @@
 //! Mutants of refused redeems.
 
 use super::Mutation::Layer;
-use super::{Mutant, change_requests_before_routing, key, mutant};
+use super::{Mutant, change_requests_before_routing, mutant, sandbox_api_key};
 use crate::layers::{
     HeaderFault, KEY, REDEEM, TOKEN, change_requests, change_responses, ignore_header, sandbox_tokens,
 };
@@ -110,12 +110,16 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "a redeem without the API key",
             &["redeem.no-key"],
-            Layer(|sandbox, app| ignore_header(app, REDEEM, KEY, &key(sandbox), HeaderFault::Missing)),
+            Layer(|sandbox, app| {
+                ignore_header(app, REDEEM, KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)
+            }),
         ),
         mutant(
             "a redeem for any API key",
             &["redeem.wrong-key"],
-            Layer(|sandbox, app| ignore_header(app, REDEEM, KEY, &key(sandbox), HeaderFault::Wrong)),
+            Layer(|sandbox, app| {
+                ignore_header(app, REDEEM, KEY, &sandbox_api_key(sandbox), HeaderFault::Wrong)
+            }),
         ),
         mutant(
             "a redeem by POST",
