@@ -4,17 +4,17 @@ use std::time::Duration;
 
 /// Percentiles of a set of response times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Percentiles {
+pub(crate) struct Percentiles {
     /// Half of the times are at most this long.
-    pub p50: Duration,
+    pub(crate) p50: Duration,
     /// 95 % of the times are at most this long.
-    pub p95: Duration,
+    pub(crate) p95: Duration,
     /// The longest time.
-    pub max: Duration,
+    pub(crate) max: Duration,
 }
 
 /// Computes percentiles by nearest rank, truncated to 0.1 ms; `None` for an empty slice.
-pub fn percentiles(times: &[Duration]) -> Option<Percentiles> {
+pub(crate) fn percentiles(times: &[Duration]) -> Option<Percentiles> {
     let mut sorted = times.to_vec();
     sorted.sort();
     let rounded = |time: Duration| {
