@@ -195,7 +195,7 @@ fn each_wrong_response_violates_only_its_own_requirement() {
         (generate(json!({})), "GEN-3", "/token"),
         (build_exchange(Call::Generate, 404, &error), "GEN-1", "status"),
         (with_header("content-type", None, generate(json!({ "token": "…" }))), "GEN-8", "content-type"),
-        (Exchange { body_size: 0, ..exchange(Call::Download, 200, &Value::Null) }, "EX-4", "status"),
+        (Exchange { body_size: 0, ..build_exchange(Call::Download, 200, &Value::Null) }, "EX-4", "status"),
         (
             with_header("cache-control", None, build_exchange(Call::Download, 200, &Value::Null)),
             "SAFE-3",
@@ -210,7 +210,7 @@ fn each_wrong_response_violates_only_its_own_requirement() {
 #[test]
 fn undecidable_exchanges_have_no_violation() {
     let given_up =
-        Exchange { ending: Ending::GivenUp, status: None, ..exchange(Call::Redeem, 200, &Value::Null) };
+        Exchange { ending: Ending::GivenUp, status: None, ..build_exchange(Call::Redeem, 200, &Value::Null) };
     let never_sent = Exchange { ending: Ending::NeverSent, ..given_up.clone() };
     assert!(
         rules(&given_up, &vendor_backend()).is_empty() && rules(&never_sent, &vendor_backend()).is_empty()
@@ -228,7 +228,7 @@ fn the_token_is_read_from_the_pointer_of_the_profile() {
         token_pointer: "/data/t".to_owned(),
         ..client::PartnerSource::new("https://relay.test/".parse().expect("a URL"))
     };
-    let relay = Backend { source: client::TokenSource::Partner(partner), ..vendor() };
+    let relay = Backend { source: client::TokenSource::Partner(partner), ..vendor_backend() };
     let good = build_exchange(Call::Generate, 200, &json!({ "data": { "t": "…" } }));
     assert!(rules(&good, &relay).iter().all(|rule| rule.kept));
     assert_eq!(violations(&good), [("GEN-3".to_owned(), "/token".to_owned())]);

@@ -60,7 +60,7 @@ async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
 async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     let (_backend, target, tester) = start_sandbox().await;
     let live = Live::default();
-    let restricted = Options { wrong_requests: false, avatars: false, max_tokens: Some(2), ..options() };
+    let restricted = Options { wrong_requests: false, avatars: false, max_tokens: Some(2), ..run_options() };
     live.begin(target.clone(), restricted, Player::Sandbox(tester.clone()))
         .expect("no run in progress")
         .await;
@@ -76,7 +76,7 @@ async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     assert_eq!(verdict(&view, "login.gives-session").0, Some(Verdict::Pass));
     assert_eq!(view.tokens, 2);
 
-    let with_avatar = Options { avatars: true, wrong_requests: false, ..options() };
+    let with_avatar = Options { avatars: true, wrong_requests: false, ..run_options() };
     live.begin(target, with_avatar, Player::Sandbox(tester)).expect("no run in progress").await;
     let view = live.views().borrow().clone();
     assert_eq!(verdict(&view, "visit.delivered").0, Some(Verdict::Pass));
@@ -90,7 +90,7 @@ async fn a_stopped_run_keeps_its_verdicts() {
     let (_backend, target, _) = start_sandbox().await;
     let live = Live::default();
     let run = live
-        .begin(target, Options { destructive: false, ..options() }, Player::Watcher)
+        .begin(target, Options { destructive: false, ..run_options() }, Player::Watcher)
         .expect("no run in progress");
     let run = tokio::spawn(run);
     let view = wait_until(&live, |view| matches!(&view.invitation, Some((_, Some(_))))).await;
@@ -119,7 +119,7 @@ async fn skipping_an_invitation_continues_with_the_other_acts() {
     let (_backend, target, _) = start_sandbox().await;
     let live = Live::default();
     let run = live
-        .begin(target, Options { destructive: false, ..options() }, Player::Watcher)
+        .begin(target, Options { destructive: false, ..run_options() }, Player::Watcher)
         .expect("no run in progress");
     let run = tokio::spawn(run);
     wait_until(&live, |view| view.invitation.is_some()).await;

@@ -173,7 +173,7 @@ async fn a_run_keeps_to_the_planned_token_budget() {
     let backend = serve_router(sandbox::app(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     for most in [0, 1, 2, 3] {
-        let options = Options { max_tokens: Some(most), ..options() };
+        let options = Options { max_tokens: Some(most), ..run_options() };
         let before = sandbox.state().tokens.len();
         let (report, ended) = run(&target, &options, &sandbox_phone(&backend.url).await).await;
         let made = u32::try_from(sandbox.state().tokens.len() - before).expect("few");
@@ -191,7 +191,7 @@ async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
     let sandbox = new_sandbox();
     let backend = serve_router(sandbox::app(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
-    let options = Options { destructive: false, ..options() };
+    let options = Options { destructive: false, ..run_options() };
     let plan = Plan::new(&target, &options, &Hand::Nobody);
     assert_eq!((plan.tokens, plan.avatars, plan.free), (2, 0, false));
     let (report, ended) = run(&target, &options, &Hand::Nobody).await;
