@@ -1,67 +1,67 @@
-//! The acts: what is done to a backend, each once, and what each costs. Checks judge what the acts brought.
+//! The acts of a run: what it does to the backend, each act at most once, and what each needs and costs.
 
 use serde::{Deserialize, Serialize};
 
-/// One act. The order is the order of a run.
+/// One act. Variants are in the order of a run.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
-    /// Logs in, rightly and wrongly.
+    /// Logs in with the right and with wrong credentials.
     Login,
-    /// Asks for the first Export Token.
+    /// Generates the first Export Token.
     Generate,
-    /// Asks for a second one.
+    /// Generates a second Export Token.
     GenerateAgain,
-    /// Asks for tokens without the right to them.
+    /// Requests tokens with missing or wrong credentials.
     Strangers,
-    /// Redeems a token that nobody has scanned.
+    /// Redeems a token that was not scanned.
     Fresh,
-    /// Redeems what is no active token, and without the right to.
+    /// Redeems inactive tokens, and redeems with missing or wrong credentials.
     Refused,
-    /// Asks as a page of another site would.
+    /// Sends requests as a page of another site would (CORS).
     Page,
-    /// Asks for the plain-HTTP side of an HTTPS backend.
+    /// Sends a request over plain HTTP to an HTTPS backend.
     Plain,
-    /// Watches one avatar from the scan to its URLs, and redeems again.
+    /// Polls one avatar from the scan to its URLs, then redeems again.
     Visit,
-    /// Fetches each file, twice.
+    /// Downloads each file twice.
     Files,
-    /// Redeems a ready avatar several times at once.
+    /// Redeems a ready avatar with several concurrent requests.
     Race,
-    /// Leaves URLs unused for a while, then asks for them.
+    /// Leaves URLs unused until they must have expired, then downloads them.
     UrlsEnd,
-    /// Watches an avatar that fails.
+    /// Polls an avatar that fails.
     Failure,
-    /// Redeems a token whose time is over.
+    /// Redeems an expired token.
     Expiry,
-    /// Redeems through a relay whose upstream loses its answer.
+    /// Redeems through a relay while the upstream drops its response.
     LostAnswer,
-    /// Compares what a relay's upstream was asked with what the relay was.
+    /// Compares the redeems at a relay's upstream with those sent to the relay.
     Witness,
 }
 
 /// What an act needs and costs.
 #[derive(Debug, Clone, Copy)]
 pub struct Cost {
-    /// Which act.
+    /// The act.
     pub act: Act,
-    /// What it does, for people.
+    /// What the act does, as shown to people.
     pub does: &'static str,
-    /// Requests that it sends at least; while it waits for an avatar, each look at it is one more.
+    /// Minimum number of requests. Each poll of an avatar adds one.
     pub requests: u32,
-    /// Whether it waits for the backend's own time to pass: a sandbox's clock is moved on for it.
+    /// Whether the act waits for time to pass at the backend. A sandbox's clock is advanced for it.
     pub waits: bool,
-    /// Export Tokens that it makes.
+    /// Number of Export Tokens that the act generates.
     pub tokens: u32,
-    /// Avatars that it consumes.
+    /// Number of avatars that the act consumes.
     pub avatars: u32,
-    /// Whether it may lose an avatar, so that it runs only when it is asked for.
+    /// Whether the act may lose an avatar. Such acts run only if they are explicitly allowed.
     pub destructive: bool,
-    /// Whether somebody with a phone is needed.
+    /// Whether a phone is needed, a person's or a simulated one.
     pub phone: bool,
-    /// Acts that must have brought what they bring.
+    /// Acts that must have been completed before.
     pub after: &'static [Act],
 }
 
@@ -122,23 +122,23 @@ const fn destructive(cost: Cost) -> Cost {
 }
 
 impl Act {
-    /// Its row.
+    /// What this act needs and costs.
     pub fn cost(self) -> &'static Cost {
-        // The table is in the order of the enum; a test holds it.
+        // `ACTS` is in the order of the enum; a test enforces it.
         &ACTS[self as usize]
     }
 }
 
-/// What became of an act.
+/// Outcome of an act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It was done; what it brought stands in the steps.
+    /// Completed; its requests are in the observations.
     Done,
-    /// There is nothing here to do it to.
+    /// The backend has nothing that the act could be applied to; the reason.
     NotApplicable(String),
-    /// It was left out, and why.
+    /// Omitted; the reason.
     Skipped(String),
-    /// It could not be done to its end.
+    /// Started but not completed; the reason.
     Stuck(String),
 }
 
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_stand_in_the_order_of_the_acts_and_need_only_earlier_ones() {
+    fn acts_are_in_order_and_depend_only_on_earlier_acts() {
         for (index, row) in ACTS.iter().enumerate() {
             assert_eq!(row.act as usize, index, "{:?}", row.act);
             assert_eq!(row.act.cost().act, row.act);

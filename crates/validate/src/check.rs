@@ -1,4 +1,4 @@
-//! A check: one small judgement over what was seen.
+//! A check: judges one property of the backend from the observations of a run.
 
 use crate::act::Act;
 use crate::points::Point;
@@ -6,26 +6,26 @@ use crate::requirement::Level;
 use crate::seen::{Seen, Step};
 use serde::{Deserialize, Serialize};
 
-/// What a check says in the end.
+/// Verdict of a check.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The backend keeps it.
+    /// The backend fulfils the requirement.
     Pass,
-    /// The backend breaks it.
+    /// The backend violates the requirement.
     Fail,
-    /// It was left out: by choice, for the budget, or because nobody was there.
+    /// Omitted: by choice, because of the budget, or because there was no phone.
     Skipped,
-    /// It was tried, and nothing can be told.
+    /// Tried, but the observations do not decide it.
     Inconclusive,
-    /// There is nothing here that it could judge.
+    /// The backend has nothing that the check could judge.
     NotApplicable,
 }
 
 impl Verdict {
-    /// For people.
+    /// The verdict as shown to people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -36,8 +36,8 @@ impl Verdict {
         }
     }
 
-    /// For people, of a check of that level: what breaks a SHOULD only warns. Terminal, window and page say it so, and
-    /// docs/validate.md tells what it means.
+    /// The verdict as shown to people, depending on the check's level: a failed SHOULD is only a warning.
+    /// docs/validate.md explains each word.
     pub fn word(self, level: Level) -> &'static str {
         match (self, level) {
             (Self::Fail, Level::Should) => "warn",
@@ -45,95 +45,132 @@ impl Verdict {
         }
     }
 
-    /// Whether it tells something about the backend.
+    /// Whether the verdict says something about the backend (`pass` or `fail`).
     pub fn is_judged(self) -> bool {
         matches!(self, Self::Pass | Self::Fail)
     }
 }
 
-/// One thing that is wrong.
+/// One violation that a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What should have come.
+    /// What the backend should have sent.
     pub expected: String,
-    /// What came; no value that may be a secret.
+    /// What the backend sent, without values that may be secret.
     pub came: String,
-    /// The numbers of the steps that show it.
+    /// Numbers of the steps that show it, from 1.
     pub steps: Vec<usize>,
 }
 
-/// What a check found.
+impl Finding {
+    /// The finding in one sentence.
+    pub fn describe(&self) -> String {
+        format!("expected {}, came {}", self.expected, self.came)
+    }
+}
+
+/// Result of one check, with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judged {
-    /// Kept; what was seen, and the steps that show it.
+    /// Passed; the detail, and the numbers of the steps that show it.
     Pass(String, Vec<usize>),
-    /// Broken.
+    /// Failed; at least one finding.
     Fail(Vec<Finding>),
-    /// Left out, and why.
+    /// Omitted; the reason.
     Skipped(String),
-    /// Nothing can be told.
+    /// Undecided; the reason.
     Inconclusive(String),
-    /// Nothing to judge.
+    /// Nothing to judge; the reason.
     NotApplicable(String),
+}
+
+impl Judged {
+    /// The verdict alone.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Pass(..) => Verdict::Pass,
+            Self::Fail(_) => Verdict::Fail,
+            Self::Skipped(_) => Verdict::Skipped,
+            Self::Inconclusive(_) => Verdict::Inconclusive,
+            Self::NotApplicable(_) => Verdict::NotApplicable,
+        }
+    }
+
+    /// One sentence a finding of a failed check; otherwise the detail or the reason.
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            Self::Pass(detail, _)
+            | Self::Skipped(detail)
+            | Self::Inconclusive(detail)
+            | Self::NotApplicable(detail) => vec![detail.clone()],
+            Self::Fail(findings) => findings.iter().map(Finding::describe).collect(),
+        }
+    }
 }
 
 /// A check.
 #[derive(Debug)]
 pub struct Check {
-    /// Stable, as in `redeem.unknown-400`.
+    /// Stable id, as in `redeem.unknown-400`.
     pub id: &'static str,
     /// What should hold, as a sentence.
     pub title: &'static str,
-    /// The acts without which there is nothing to judge.
+    /// Acts whose observations the check needs.
     pub needs: &'static [Act],
-    /// What to do when it fails.
+    /// What to do if the check fails.
     pub remedy: &'static str,
-    /// Judges.
+    /// Judges the observations.
     pub judge: fn(&Seen) -> Judged,
 }
 
-/// Gathers what is wrong, and passes when nothing is.
+/// Collects the findings of a check. Without findings the check passes.
 #[derive(Default)]
 pub(crate) struct Sheet {
     seen: Vec<usize>,
     findings: Vec<Finding>,
 }
 
-/// As many findings and steps are told of one check.
+/// Maximum number of findings of a check, and of steps of a finding.
 const MOST_TOLD: usize = 5;
 
 impl Sheet {
-    /// A step that was looked at.
+    /// Records that the check examined a step.
     pub(crate) fn look(&mut self, step: &Step) {
         self.seen.push(step.number);
     }
 
-    /// Looks at a step, which must be so.
+    /// Examines a step, and adds a finding unless `good`.
     pub(crate) fn expect(
         &mut self,
         step: &Step,
         good: bool,
         expected: impl Into<String>,
-        came: impl Into<String>,
+        received: impl Into<String>,
     ) {
         self.look(step);
         if !good {
-            self.wrong(&[step], expected, came);
+            self.wrong(&[step], expected, received);
         }
     }
 
-    /// Looks at one place of a step's answer.
+    /// Examines a step by one field of its response.
     pub(crate) fn point(&mut self, step: &Step, point: Point) {
         self.expect(step, point.good, point.expected, point.came);
     }
 
-    pub(crate) fn wrong(&mut self, steps: &[&Step], expected: impl Into<String>, came: impl Into<String>) {
+    /// Adds a finding, with the steps that show it.
+    pub(crate) fn wrong(
+        &mut self,
+        steps: &[&Step],
+        expected: impl Into<String>,
+        received: impl Into<String>,
+    ) {
         let steps: Vec<_> = steps.iter().take(MOST_TOLD).map(|step| step.number).collect();
-        let finding = Finding { expected: expected.into(), came: came.into(), steps };
-        // The same thing at many steps is one finding.
-        let same = |told: &&mut Finding| told.expected == finding.expected && told.came == finding.came;
+        let finding = Finding { expected: expected.into(), came: received.into(), steps };
+        // The same violation at several steps is one finding.
+        let same = |known: &&mut Finding| known.expected == finding.expected && known.came == finding.came;
         match self.findings.iter_mut().find(same) {
-            Some(told) if told.steps.len() < MOST_TOLD => told.steps.extend(finding.steps),
+            Some(known) if known.steps.len() < MOST_TOLD => known.steps.extend(finding.steps),
             Some(_) => {}
             None => self.findings.push(finding),
         }
@@ -143,12 +180,12 @@ impl Sheet {
         !self.findings.is_empty()
     }
 
-    /// Whether nothing was looked at.
+    /// Whether no step was examined.
     pub(crate) fn is_empty(&self) -> bool {
         self.seen.is_empty() && self.findings.is_empty()
     }
 
-    /// Nothing wrong passes, when something was looked at at all.
+    /// Ends the check: `Fail` with findings, `Inconclusive` with `nothing` if no step was examined, else `Pass`.
     pub(crate) fn judged(mut self, passed: impl Into<String>, nothing: impl Into<String>) -> Judged {
         if !self.findings.is_empty() {
             self.findings.truncate(MOST_TOLD);
@@ -168,16 +205,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_of_a_verdict_is_told_in_the_documentation() {
+    fn documentation_explains_every_verdict() {
         let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/validate.md");
-        let docs = std::fs::read_to_string(docs).expect("there");
+        let docs = std::fs::read_to_string(docs).expect("docs/validate.md");
         for verdict in
             [Verdict::Pass, Verdict::Fail, Verdict::Skipped, Verdict::Inconclusive, Verdict::NotApplicable]
         {
             for level in [Level::Must, Level::Should] {
                 let (word, json) = (verdict.word(level), serde_json::to_string(&verdict).expect("a word"));
                 let row = docs.lines().find(|line| line.starts_with(&format!("| `{word}` |")));
-                let row = row.unwrap_or_else(|| panic!("`{word}` is not told"));
+                let row = row.unwrap_or_else(|| panic!("`{word}` is not documented"));
                 assert!(row.contains(&format!("| `{}` |", json.trim_matches('"'))), "{row}");
             }
         }

@@ -1,4 +1,4 @@
-//! Who plays the phone, and how time passes meanwhile.
+//! The phone of a run: a person with a real one, or a sandbox that simulates it.
 
 use crate::tester::Tester;
 use futures_util::future::BoxFuture;
@@ -6,36 +6,36 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// What somebody with a phone is asked.
+/// Request to a person to scan a QR code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// What the QR code says: it has the Export Token in it.
+    /// Content of the QR code. Contains the Export Token.
     pub link: String,
     /// What the avatar is needed for.
     pub purpose: &'static str,
-    /// How long it is waited for.
+    /// How long the run waits for the avatar.
     pub patience: Duration,
 }
 
-/// Somebody at the terminal, with a phone.
+/// Shows invitations to a person with a phone.
 pub trait People: Send + Sync {
-    /// Shows the code. Returns at once.
+    /// Shows the QR code. Returns at once.
     fn invite(&self, invitation: &Invitation);
 
-    /// Tells how far the avatar is, in words.
+    /// Shows the status of the avatar, as in `processing`.
     fn status(&self, words: &str);
 
-    /// Takes the code away.
+    /// Removes the QR code.
     fn done(&self);
 
-    /// Resolves when they leave the check out.
+    /// Resolves when the person skips the invitation.
     fn skipped(&self) -> BoxFuture<'_, ()>;
 
-    /// Waits, in real time.
+    /// Waits in real time.
     fn wait(&self, time: Duration) -> BoxFuture<'_, ()>;
 }
 
-/// Set once, and waited for.
+/// Signal that is set once and can be waited for.
 #[derive(Debug, Default)]
 pub(crate) struct Flag(watch::Sender<bool>);
 
@@ -49,50 +49,50 @@ impl Flag {
     }
 
     pub(crate) async fn wait(&self) {
-        // The sender is this very value, so that there is an end.
+        // Cannot fail: `self` keeps the sender alive.
         drop(self.0.subscribe().wait_for(|set| *set).await);
     }
 }
 
-/// The wish to leave a check out. It is heard also when it comes while a request is under way, and holds for what was
-/// asked of people last.
+/// Signal to skip the current invitation. It also counts if it is given while a request is in flight. It does not
+/// count for later invitations.
 #[derive(Debug, Default)]
 pub struct Skip(watch::Sender<bool>);
 
 impl Skip {
-    /// Leaves it out.
+    /// Skips the current invitation.
     pub fn ask(&self) {
         self.0.send_replace(true);
     }
 
-    /// Something new is asked of people: an earlier wish is not about it.
+    /// Forgets an earlier request, because a new invitation begins.
     pub fn begin(&self) {
         self.0.send_replace(false);
     }
 
-    /// Resolves when it is to be left out.
+    /// Resolves when the invitation is to be skipped, then resets the signal.
     pub fn asked(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             drop(self.0.subscribe().wait_for(|asked| *asked).await);
-            // Heard once.
+            // Each request counts once.
             self.begin();
         })
     }
 }
 
-/// Who plays the phone.
+/// The phone of a run.
 #[derive(Clone)]
 pub enum Hand {
-    /// Nobody: what needs a phone is left out.
+    /// No phone: acts that need one are omitted.
     Nobody,
     /// A person.
     People(Arc<dyn People>),
-    /// A sandbox by its tester's calls: the backend itself, or the upstream of a relay.
+    /// A sandbox through its control endpoints: the backend itself, or the upstream of a relay.
     Sandbox(Tester),
 }
 
 impl Hand {
-    /// The sandbox's side, if it is one.
+    /// The control of the sandbox, if a sandbox simulates the phone.
     pub fn tester(&self) -> Option<&Tester> {
         match self {
             Self::Sandbox(tester) => Some(tester),
@@ -107,10 +107,10 @@ mod tests {
     use futures_util::FutureExt;
 
     #[test]
-    fn a_wish_is_heard_late_and_once_and_not_of_what_is_asked_next() {
+    fn a_skip_counts_once_and_not_for_the_next_invitation() {
         let skip = Skip::default();
         assert_eq!(skip.asked().now_or_never(), None);
-        // While a request is under way nobody listens.
+        // Nothing waits for the signal while a request is in flight.
         skip.ask();
         assert_eq!(skip.asked().now_or_never(), Some(()));
         assert_eq!(skip.asked().now_or_never(), None);

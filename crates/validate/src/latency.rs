@@ -1,20 +1,20 @@
-//! How long answers took.
+//! Percentiles of response times.
 
 use std::time::Duration;
 
-/// What is told of many durations.
+/// Percentiles of a set of response times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Percentiles {
-    /// Half took at most this.
-    pub p50: Duration,
-    /// Ninety-five of a hundred took at most this.
-    pub p95: Duration,
-    /// The slowest.
-    pub max: Duration,
+pub(crate) struct Percentiles {
+    /// Half of the times are at most this long.
+    pub(crate) p50: Duration,
+    /// 95 % of the times are at most this long.
+    pub(crate) p95: Duration,
+    /// The longest time.
+    pub(crate) max: Duration,
 }
 
-/// By nearest rank; `None` of none. In whole tenths of a millisecond: more is noise.
-pub fn percentiles(times: &[Duration]) -> Option<Percentiles> {
+/// Computes percentiles by nearest rank, truncated to 0.1 ms; `None` for an empty slice.
+pub(crate) fn percentiles(times: &[Duration]) -> Option<Percentiles> {
     let mut sorted = times.to_vec();
     sorted.sort();
     let rounded = |time: Duration| {
@@ -30,10 +30,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_by_nearest_rank() {
+    fn percentiles_use_the_nearest_rank() {
         let times: Vec<_> = (1..=100).map(Duration::from_millis).collect();
-        let told = percentiles(&times).expect("some");
-        assert_eq!((told.p50.as_millis(), told.p95.as_millis(), told.max.as_millis()), (50, 95, 100));
+        let result = percentiles(&times).expect("some");
+        assert_eq!((result.p50.as_millis(), result.p95.as_millis(), result.max.as_millis()), (50, 95, 100));
         let one = percentiles(&[Duration::from_millis(7)]).expect("one");
         assert_eq!((one.p50, one.p95), (one.max, one.max));
         assert_eq!(percentiles(&[]), None);

@@ -1,7 +1,7 @@
-//! A run that somebody watches: one at a time, whole at each moment, stopped and skipped by hand.
+//! Controls runs for a host with a user interface: one run at a time, as snapshots; can be stopped and skipped.
 
 use crate::act::Act;
-use crate::check::{Check, Judged, Verdict};
+use crate::check::{Check, Verdict};
 use crate::checks::CHECKS;
 use crate::hand::{Flag, Hand, Invitation, People, Skip};
 use crate::plan::Plan;
@@ -17,90 +17,90 @@ use std::time::Duration;
 use tokio::sync::watch;
 use url::Url;
 
-/// A run, whole; before the first, what could be run.
+/// Snapshot of a run. Before the first run it lists the checks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
-    /// How the run stands.
+    /// State of the run.
     pub stand: Stand,
-    /// Every check, in its order.
+    /// Every check, in report order.
     pub checks: Vec<CheckView>,
-    /// What is being done now.
+    /// The act that is running.
     pub doing: Option<Act>,
-    /// What somebody with a phone is asked, and how far the avatar is, in words.
+    /// The invitation to scan a QR code, and the last status of the avatar.
     pub invitation: Option<(Invitation, Option<String>)>,
-    /// Requests sent so far.
+    /// Number of requests sent so far.
     pub requests: u32,
-    /// Export Tokens made so far.
+    /// Number of Export Tokens generated so far.
     pub tokens: u32,
-    /// The run in one sentence, when it is over.
+    /// The run in one sentence, once it has ended.
     pub summary: Option<String>,
-    /// What people should know, in the order in which it came.
+    /// Messages for people, oldest first.
     pub notes: Vec<String>,
 }
 
-/// How a run stands.
+/// State of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stand {
-    /// None was begun.
+    /// No run was started.
     Idle,
-    /// Under way.
+    /// The run is in progress.
     Running,
-    /// Ended; whether every required check that could be judged passed.
+    /// The run has ended.
     Ended {
-        /// No MUST failed.
+        /// Whether no required check (MUST) failed.
         passed: bool,
     },
-    /// It could tell nothing, or was stopped.
+    /// The run was stopped, or could not judge the backend.
     Broken(RunError),
-    /// It could not begin, in words.
+    /// The run could not start; the reason.
     Unable(String),
 }
 
-/// A check, and what it says.
+/// Snapshot of a check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckView {
-    /// The check.
+    /// Id of the check.
     pub check: &'static str,
-    /// What should hold.
+    /// What should hold, as a sentence.
     pub title: &'static str,
-    /// How much it weighs.
+    /// Level of the check.
     pub level: Level,
-    /// None while it waits.
+    /// The verdict; `None` until the check was judged.
     pub verdict: Option<Verdict>,
-    /// What was seen, or what is wrong.
+    /// The findings of a failed check; otherwise the detail or the reason.
     pub findings: Vec<String>,
-    /// What to do when it fails.
+    /// What to do if the check fails.
     pub remedy: &'static str,
-    /// The requirements that it covers.
+    /// Ids of the requirements that the check covers.
     pub requirements: Vec<&'static str>,
 }
 
-/// Who plays the phone.
+/// Which phone a run uses.
 #[derive(Debug, Clone)]
 pub enum Player {
-    /// Nobody.
+    /// No phone.
     Nobody,
-    /// Whoever looks at the views.
+    /// A person who sees the snapshots.
     Watcher,
-    /// A sandbox.
+    /// The phone that this sandbox simulates.
     Sandbox(Tester),
 }
 
-/// What a run leaves to be handed over.
+/// The documents of a finished run.
 #[derive(Debug, Clone)]
 pub struct Documents {
     /// The report.
     pub report: Report,
-    /// Every exchange, as an HTTP Archive.
+    /// Every exchange as an HTTP Archive.
     pub har: serde_json::Value,
 }
 
-/// A run is under way.
+/// A run is already in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a run of checks is already in progress")]
 pub struct Busy;
 
-/// Runs, one at a time. Clones are handles of the same ones.
+/// Starts and stops runs, one at a time. Clones share the same state.
 #[derive(Debug, Clone, Default)]
 pub struct Live(Arc<Inner>);
 
@@ -111,7 +111,7 @@ struct Inner {
     documents: Mutex<Option<Documents>>,
 }
 
-/// What can be asked of a run under way.
+/// Signals to the run in progress.
 #[derive(Debug, Default)]
 struct Running {
     stop: Flag,
@@ -151,6 +151,7 @@ impl View {
         }
     }
 
+    /// Applies an event of the run.
     fn take(&mut self, event: &Event<'_>) {
         match event {
             Event::Began(act) => self.doing = Some(*act),
@@ -167,38 +168,22 @@ impl View {
     }
 }
 
-impl Judged {
-    /// What was seen, why nothing can be told, or each thing that is wrong.
-    pub fn words(&self) -> Vec<String> {
-        match self {
-            Self::Pass(words, _)
-            | Self::Skipped(words)
-            | Self::Inconclusive(words)
-            | Self::NotApplicable(words) => vec![words.clone()],
-            Self::Fail(findings) => findings
-                .iter()
-                .map(|finding| format!("expected {}, came {}", finding.expected, finding.came))
-                .collect(),
-        }
-    }
-}
-
 impl Live {
-    /// Each view from now on; a slow reader skips to the newest.
+    /// Subscribes to snapshots. A slow subscriber skips to the newest one.
     pub fn views(&self) -> watch::Receiver<View> {
         self.0.views.subscribe()
     }
 
-    /// What such a run would do; asks nobody.
+    /// Plans a run. Sends no request.
     pub fn plan(&self, target: &Target, options: &Options, player: Player) -> Plan {
         Plan::new(target, options, &self.hand(player, Arc::default()))
     }
 
-    /// Begins a run; what it gives is to be awaited to its end. Dropped before, the run is over as if it was stopped,
-    /// without a report.
+    /// Starts a run. The returned future executes it. If the future is dropped early, the run counts as stopped and
+    /// leaves no report.
     ///
     /// # Errors
-    /// While another is under way.
+    /// [`AlreadyRunning`] while another run is in progress.
     pub fn begin(
         &self,
         target: Target,
@@ -214,22 +199,22 @@ impl Live {
         };
         *locked(&self.0.documents) = None;
         self.0.views.send_replace(View::new(Stand::Running));
-        let over = Over(self.clone());
+        let guard = Over(self.clone());
         Ok(async move {
-            let live = over.0.clone();
-            let hand = live.hand(player, running.clone());
-            live.run(&target, &options, &hand, &running).await;
+            let controller = guard.0.clone();
+            let phone = controller.hand(player, running.clone());
+            controller.run(&target, &options, &phone, &running).await;
         })
     }
 
-    /// Ends the run under way early; what was judged by then stays.
+    /// Stops the run in progress. Verdicts that exist by then are kept.
     pub fn stop(&self) {
         if let Some(running) = locked(&self.0.running).as_ref() {
             running.stop.set();
         }
     }
 
-    /// Leaves out what waits for a phone just now.
+    /// Skips the invitation that is shown now, if there is one.
     pub fn skip(&self) {
         if let Some(running) = locked(&self.0.running).as_ref()
             && self.0.views.borrow().invitation.is_some()
@@ -238,7 +223,7 @@ impl Live {
         }
     }
 
-    /// What the last run left, once it is over.
+    /// The documents of the last run, once it has ended.
     pub fn documents(&self) -> Option<Documents> {
         locked(&self.0.documents).clone()
     }
@@ -251,12 +236,12 @@ impl Live {
         }
     }
 
-    async fn run(&self, target: &Target, options: &Options, hand: &Hand, running: &Running) {
-        let plan = Plan::new(target, options, hand);
+    async fn run(&self, target: &Target, options: &Options, phone: &Hand, running: &Running) {
+        let plan = Plan::new(target, options, phone);
         self.change(|view| view.notes.extend(plan.words()));
-        let tell = |event: Event<'_>| self.change(|view| view.take(&event));
+        let on_event = |event: Event<'_>| self.change(|view| view.take(&event));
         let began = Timestamp::now();
-        let run = match Run::new(target, options, hand, &plan, &tell) {
+        let run = match Run::new(target, options, phone, &plan, &on_event) {
             Ok(run) => run,
             Err(error) => return self.change(|view| view.stand = Stand::Unable(error.to_string())),
         };
@@ -279,7 +264,7 @@ impl Live {
     }
 }
 
-/// Makes room for the next run, however this one ended.
+/// Allows the next run when dropped, however this one ended.
 struct Over(Live);
 
 impl Drop for Over {
@@ -295,23 +280,22 @@ impl Drop for Over {
 }
 
 impl Documents {
-    /// Each file's name, and what stands in it.
+    /// Renders the documents: the name and the text of each file.
     ///
     /// # Errors
-    /// In words, when one cannot be put together.
+    /// The reason, if a document cannot be rendered.
     pub fn files(&self) -> Result<[(&'static str, String); 4], String> {
-        let words = |error: &dyn std::fmt::Display| error.to_string();
-        let mut har = serde_json::to_string_pretty(&self.har).map_err(|error| words(&error))?;
+        let mut har = serde_json::to_string_pretty(&self.har).map_err(|error| error.to_string())?;
         har.push('\n');
         Ok([
-            ("report.html", html::document(&self.report, None).map_err(|error| words(&error))?),
+            ("report.html", html::document(&self.report, None).map_err(|error| error.to_string())?),
             ("report.json", self.report.to_json()),
-            ("junit.xml", junit::document(&self.report).map_err(|error| words(&error))?),
+            ("junit.xml", junit::document(&self.report).map_err(|error| error.to_string())?),
             ("exchanges.har", har),
         ])
     }
 
-    /// What a folder of them is called: the day, and the backend's host.
+    /// Name for a folder of these files: the date, the backend's host and its port.
     pub fn folder(&self) -> String {
         let day = self.report.started_at.get(..10).unwrap_or_default();
         let url = self.report.target.url.parse::<Url>().ok();
@@ -327,7 +311,7 @@ impl Documents {
     }
 }
 
-/// Somebody who looks at the views, with a phone.
+/// Shows invitations in the snapshots.
 struct Watcher {
     live: Live,
     running: Arc<Running>,
@@ -339,10 +323,10 @@ impl People for Watcher {
         self.live.change(|view| view.invitation = Some((invitation.clone(), None)));
     }
 
-    fn status(&self, words: &str) {
+    fn status(&self, status: &str) {
         self.live.0.views.send_if_modified(|view| match &mut view.invitation {
-            Some((_, status)) if status.as_deref() != Some(words) => {
-                *status = Some(words.to_owned());
+            Some((_, shown)) if shown.as_deref() != Some(status) => {
+                *shown = Some(status.to_owned());
                 true
             }
             _ => false,
@@ -362,7 +346,7 @@ impl People for Watcher {
     }
 }
 
-/// What is kept here is whole at each moment.
+/// Locks a mutex and ignores poisoning: the guarded values are consistent at all times.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,43 +1,42 @@
-//! What a run will do, told before it begins: tokens, avatars, and what is left out.
+//! The plan of a run, known before the first request: acts, cost, and what is omitted.
 
 use crate::act::{ACTS, Act, Cost, State};
 use crate::hand::Hand;
-use crate::seen::Ground;
-use crate::target::{Options, Target};
+use crate::target::{Ground, Options, Target};
 use client::TokenSource;
 use std::collections::BTreeMap;
 
-/// What a run will do.
+/// What a run will do and cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Export Tokens that it will make.
+    /// Number of Export Tokens that the run will generate.
     pub tokens: u32,
-    /// Avatars that it will consume.
+    /// Number of avatars that the run will consume.
     pub avatars: u32,
-    /// Tokens more, if the backend gives some where it must refuse.
+    /// Maximum number of additional tokens, if the backend generates some where it must refuse.
     pub tokens_at_risk: u32,
-    /// The acts, in order.
+    /// The acts to run, in order.
     pub acts: Vec<Act>,
-    /// What is left out, and why.
+    /// The omitted acts, with the reason.
     pub left_out: BTreeMap<Act, State>,
-    /// Whether nothing of it costs anybody money: the tokens are a sandbox's.
+    /// Whether the run costs no money, because the tokens are a sandbox's.
     pub free: bool,
 }
 
 impl Plan {
-    /// Plans a run; asks nobody.
-    pub fn new(target: &Target, options: &Options, hand: &Hand) -> Self {
-        let ground = target.ground();
+    /// Plans a run. Sends no request.
+    pub fn new(target: &Target, options: &Options, phone: &Hand) -> Self {
+        let info = target.ground();
         let mut plan = Self {
             tokens: 0,
             avatars: 0,
             tokens_at_risk: 0,
             acts: Vec::new(),
             left_out: BTreeMap::new(),
-            free: hand.tester().is_some(),
+            free: phone.tester().is_some(),
         };
         for row in &ACTS {
-            let left_out = left_out(row, target, &ground, options, hand)
+            let left_out = left_out(row, target, &info, options, phone)
                 .or_else(|| plan.missing(row))
                 .or_else(|| plan.over(row, options));
             if let Some(state) = left_out {
@@ -49,19 +48,18 @@ impl Plan {
             }
         }
         if plan.acts.contains(&Act::Strangers) {
-            plan.tokens_at_risk = if ground.relays_tokens { 2 } else { 5 };
+            plan.tokens_at_risk = if info.relays_tokens { 2 } else { 5 };
         }
         plan
     }
 
-    /// What it will cost and what is left out, in sentences, before it costs anything.
+    /// Cost and omitted acts, in sentences.
     pub fn words(&self) -> Vec<String> {
-        let paid =
-            if self.free { "simulated ones, which cost nothing" } else { "which the account pays for" };
+        let paid = if self.free { "simulated and free of charge" } else { "which the account pays for" };
         let (tokens, avatars) = (counted(self.tokens, "Export Token"), counted(self.avatars, "avatar"));
-        let mut words = vec![format!("This makes {tokens} and consumes {avatars}, {paid}.")];
+        let mut sentences = vec![format!("This makes {tokens} and consumes {avatars}, {paid}.")];
         if self.tokens_at_risk > 0 && !self.free {
-            words.push(format!(
+            sentences.push(format!(
                 "If the backend gives tokens where it must refuse them, up to {} more.",
                 self.tokens_at_risk
             ));
@@ -73,26 +71,26 @@ impl Plan {
                 None => reasons.push((why, vec![act.cost().does])),
             }
         }
-        words.extend(reasons.iter().map(|(why, acts)| format!("Left out: {}: {why}.", acts.join("; "))));
-        words
+        sentences.extend(reasons.iter().map(|(why, acts)| format!("Left out: {}: {why}.", acts.join("; "))));
+        sentences
     }
 
-    /// Requests that it sends at least.
+    /// Minimum number of requests of the run.
     pub fn requests(&self) -> u32 {
         self.acts.iter().map(|act| act.cost().requests).sum()
     }
 
-    /// Whether a person is asked to scan a code.
+    /// Whether a person has to scan a QR code.
     pub fn asks_people(&self) -> bool {
         !self.free && self.acts.iter().any(|act| act.cost().phone)
     }
 
-    /// Whether it moves a sandbox's clock on, which everybody at that sandbox notices.
+    /// Whether the run advances a sandbox's clock, which affects all other users of that sandbox.
     pub fn moves_clock(&self) -> bool {
         self.free && self.acts.iter().any(|act| act.cost().waits)
     }
 
-    /// What is left out though it could be done, and why.
+    /// The acts that were omitted although they apply to the backend, with the reason.
     pub fn skipped(&self) -> impl Iterator<Item = (Act, &str)> {
         self.left_out.iter().filter_map(|(act, state)| match state {
             State::Skipped(why) => Some((*act, why.as_str())),
@@ -100,11 +98,12 @@ impl Plan {
         })
     }
 
-    /// An act that it stands on is left out: for the same reason.
+    /// The reason of an omitted prerequisite, which omits this act too.
     fn missing(&self, row: &Cost) -> Option<State> {
         row.after.iter().find_map(|earlier| self.left_out.get(earlier).cloned())
     }
 
+    /// The reason for omitting an act that exceeds the token limit.
     fn over(&self, row: &Cost, options: &Options) -> Option<State> {
         let most = options.max_tokens?;
         let needed = self.tokens + row.tokens;
@@ -113,19 +112,20 @@ impl Plan {
     }
 }
 
-/// So many of something, for people.
+/// Count and noun, as in `1 avatar` or `2 avatars`.
 pub fn counted(count: u32, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Why something that is wrong on purpose was left out.
+/// Reason for omitting acts that send deliberately wrong requests.
 pub(crate) const NO_WRONG_REQUESTS: &str = "no request that is wrong on purpose is to be sent";
 
-fn left_out(row: &Cost, target: &Target, ground: &Ground, options: &Options, hand: &Hand) -> Option<State> {
+/// The reason for omitting an act, except its prerequisites and the token limit.
+fn left_out(row: &Cost, target: &Target, info: &Ground, options: &Options, phone: &Hand) -> Option<State> {
     let not_applicable = |why: &str| Some(State::NotApplicable(why.to_owned()));
     let skipped = |why: &str| Some(State::Skipped(why.to_owned()));
-    let relay = ground.relays_tokens || ground.relays_redeems;
-    let sandbox = hand.tester().is_some();
+    let relay = info.relays_tokens || info.relays_redeems;
+    let sandbox = phone.tester().is_some();
     match row.act {
         Act::Login if matches!(target.backend.source, TokenSource::Partner(_)) => {
             not_applicable("the relay logs in, not the console")
@@ -133,13 +133,13 @@ fn left_out(row: &Cost, target: &Target, ground: &Ground, options: &Options, han
         Act::Login if target.credentials.login.is_none() => {
             skipped("no login is configured: a session token was given instead of user name and password")
         }
-        Act::Strangers if ground.relays_tokens && !ground.relay_has_key => {
-            not_applicable("the relay asks for no key, by its profile")
+        Act::Strangers if info.relays_tokens && !info.relay_has_key => {
+            not_applicable("the relay requires no key, according to its profile")
         }
-        Act::Plain if !ground.https => not_applicable("the API is not reached over TLS"),
+        Act::Plain if !info.https => not_applicable("the API is not reached over TLS"),
         Act::Failure | Act::Expiry if !sandbox => skipped("only a sandbox can be made to do this"),
         Act::LostAnswer | Act::Witness if !relay => not_applicable("there is no relay"),
-        Act::LostAnswer | Act::Witness if !ground.relays_redeems => {
+        Act::LostAnswer | Act::Witness if !info.relays_redeems => {
             not_applicable("redeems do not go through the relay")
         }
         Act::LostAnswer | Act::Witness if !sandbox => {
@@ -152,8 +152,8 @@ fn left_out(row: &Cost, target: &Target, ground: &Ground, options: &Options, han
         _ if row.destructive && !options.destructive => {
             skipped("it may lose an avatar, so it runs only with --destructive")
         }
-        _ if row.phone && matches!(hand, Hand::Nobody) => {
-            skipped("nobody is here with a phone (a terminal is needed, or a sandbox)")
+        _ if row.phone && matches!(phone, Hand::Nobody) => {
+            skipped("no phone is available (this needs a terminal or a sandbox)")
         }
         _ => None,
     }

@@ -1,19 +1,21 @@
-//! What single places of one answer keep or break. A check asks it of the answers of a run, a rule of any exchange:
-//! both judge by the same words.
+//! Judges single fields of one response: the status, a header, or a location in the JSON body.
+//!
+//! The checks judge the responses of a run by these functions, and `exchange_requirements` judges recorded exchanges.
 
 use crate::content::extension;
 use protocol::{CompletionStatus, DownloadUrl};
 use serde_json::{Map, Value};
 
-/// One place of an answer.
+/// Result of judging one field of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Point {
-    /// A JSON Pointer into the body, a header's name, or `status`.
+    /// A JSON Pointer into the body, the name of a header, or `status`.
     pub(crate) at: String,
+    /// Whether the field fulfils the requirement.
     pub(crate) good: bool,
-    /// What should have come.
+    /// What the backend should have sent.
     pub(crate) expected: String,
-    /// What came; no value that may be a secret.
+    /// What the backend sent, without values that may be secret.
     pub(crate) came: String,
 }
 
@@ -22,22 +24,23 @@ impl Point {
         at: impl Into<String>,
         good: bool,
         expected: impl Into<String>,
-        came: impl Into<String>,
+        received: impl Into<String>,
     ) -> Self {
-        Self { at: at.into(), good, expected: expected.into(), came: came.into() }
+        Self { at: at.into(), good, expected: expected.into(), came: received.into() }
     }
 }
 
+/// Location of the status.
 pub(crate) const STATUS: &str = "status";
 
-/// A whole number: 42.0 is one in JSON's own terms.
+/// Reads an integer; 42.0 is one too, as in JSON Schema.
 pub(crate) fn integer(value: &Value) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "whole and small")]
     let whole = |n: f64| (n.fract() == 0.0 && n.abs() < 1e15).then_some(n as i64);
     value.as_i64().or_else(|| value.as_f64().and_then(whole))
 }
 
-/// What stands somewhere: a number, a word of the specification, or a kind.
+/// Describes a JSON value without disclosing secrets: numbers, booleans and short words verbatim, else only the type.
 pub(crate) fn shown(value: Option<&Value>) -> String {
     match value {
         None => "nothing".to_owned(),
@@ -56,39 +59,42 @@ pub(crate) fn shown(value: Option<&Value>) -> String {
     }
 }
 
-/// The header that says what a body is.
+/// Judges `Content-Type`: JSON.
 pub(crate) fn content_type(sent: Option<&str>) -> Point {
     let kind = sent.unwrap_or_default().to_ascii_lowercase();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let good = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
-    let came = sent.unwrap_or("no Content-Type");
-    Point::new("content-type", good, "Content-Type: application/json", came)
+    let received = sent.unwrap_or("no Content-Type");
+    Point::new("content-type", good, "Content-Type: application/json", received)
 }
 
-/// The header that keeps an answer out of caches.
+/// Judges `Cache-Control`: contains `no-store`.
 pub(crate) fn no_store(sent: Option<&str>) -> Point {
     let sent = sent.unwrap_or_default().to_ascii_lowercase();
     let good = sent.contains("no-store");
-    let came = if sent.is_empty() { "no Cache-Control".to_owned() } else { sent };
-    Point::new("cache-control", good, "Cache-Control: no-store", came)
+    let received = if sent.is_empty() { "no Cache-Control".to_owned() } else { sent };
+    Point::new("cache-control", good, "Cache-Control: no-store", received)
 }
 
-/// The header that asks for TLS from now on.
+/// Judges `Strict-Transport-Security`: sent, with a `max-age` other than 0.
 pub(crate) fn hsts(sent: Option<&str>) -> Point {
     let sent = sent.unwrap_or_default();
     let ends = sent.replace(' ', "").to_ascii_lowercase().contains("max-age=0");
-    let came = if sent.is_empty() { "none" } else { "one of no time" };
-    Point::new("strict-transport-security", !sent.is_empty() && !ends, "Strict-Transport-Security", came)
+    let received = if sent.is_empty() { "none" } else { "max-age=0" };
+    Point::new("strict-transport-security", !sent.is_empty() && !ends, "Strict-Transport-Security", received)
 }
 
-/// The header that opens answers to pages of other sites.
-pub(crate) fn cors(allowed: &str, stranger: &str) -> Point {
-    let open = allowed.contains('*') || allowed.contains(stranger);
-    let came = "Access-Control-Allow-Origin for everybody";
-    Point::new("access-control-allow-origin", !open, "no leave for a stranger's page", came)
+/// Origin of a site that no backend should trust: the top-level domain `invalid` is reserved (RFC 2606).
+pub(crate) const STRANGER_ORIGIN: &str = "https://stranger.invalid";
+
+/// Judges `Access-Control-Allow-Origin`: neither `*` nor [`STRANGER_ORIGIN`].
+pub(crate) fn cors(allowed: &str) -> Point {
+    let open = allowed.contains('*') || allowed.contains(STRANGER_ORIGIN);
+    let received = "Access-Control-Allow-Origin for any site";
+    Point::new("access-control-allow-origin", !open, "no access for another site's page", received)
 }
 
-/// Words that stand in stack traces and database errors, and in no sentence for a client.
+/// Texts that occur in stack traces and database errors, but in no message for a client.
 const INSIDE: [&str; 16] = [
     "traceback (most recent",
     "stack trace",
@@ -108,69 +114,69 @@ const INSIDE: [&str; 16] = [
     "mongoerror",
 ];
 
-/// What an error tells of the server's inside.
+/// Judges an error body: discloses no internals of the server.
 pub(crate) fn no_inside(body: &str) -> Point {
     let text = body.to_ascii_lowercase();
     let found = INSIDE.iter().find(|word| text.contains(**word));
-    let came = found.map_or_else(String::new, |word| format!("{:?} in it", word.trim()));
-    Point::new("", found.is_none(), "a short sentence", came)
+    let received = found.map_or_else(String::new, |word| format!("it contains {:?}", word.trim()));
+    Point::new("", found.is_none(), "a short sentence", received)
 }
 
-/// Whether an error says what was wrong.
+/// Judges an error body: JSON with a message in `error` or `message`.
 pub(crate) fn error_form(body: Option<&Value>) -> Point {
     let said = body.and_then(|body| body.get("error").or_else(|| body.get("message")));
     let good = said.and_then(Value::as_str).is_some_and(|said| !said.trim().is_empty());
-    Point::new("/error", good, "JSON with a sentence in `error`", "none")
+    Point::new("/error", good, "JSON with a message in `error`", "none")
 }
 
-/// The session token of a login's answer.
+/// Judges the session token in a login response: a string that is not empty.
 pub(crate) fn session(body: Option<&Value>, pointer: &str) -> Point {
     let session = body.and_then(|body| body.pointer(pointer));
     let good = session.and_then(Value::as_str).is_some_and(|session| !session.is_empty());
-    let came =
-        session.map_or("nothing there", |s| if s.is_string() { "a string there" } else { "no string there" });
-    Point::new(pointer, good, format!("a session token (a string) at {pointer}"), came)
+    let received = session.map_or("nothing there", |s| if s.is_string() { "a string" } else { "no string" });
+    Point::new(pointer, good, format!("a session token (a string) at {pointer}"), received)
 }
 
-/// The Export Token of an answer.
+/// Judges the Export Token in a response: a string of visible ASCII characters that is not empty.
 pub(crate) fn token(body: Option<&Value>, pointer: &str) -> Point {
     let token = body.and_then(|body| body.pointer(pointer));
     let good = token
         .and_then(Value::as_str)
         .is_some_and(|token| !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic()));
-    let came = match token {
-        Some(token) if token.is_string() => "a string that no header can carry, or an empty one".to_owned(),
+    let received = match token {
+        Some(token) if token.is_string() => "a string that is empty or not valid in a header".to_owned(),
         other => shown(other),
     };
-    Point::new(pointer, good, format!("a string of visible ASCII at {pointer}"), came)
+    Point::new(pointer, good, format!("a string of visible ASCII at {pointer}"), received)
 }
 
-/// Whether an answer ends a token: it says that the avatar is ready, or it carries something to fetch.
+/// Whether a body ends its token: it says that the avatar is ready, or it lists files.
 pub(crate) fn is_delivery(body: &Value) -> bool {
     let listed = body.get("payload_complete").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     listed || body.get("avatar_ready") == Some(&Value::Bool(true))
 }
 
-/// `avatar_ready`.
+/// Judges `avatar_ready`: the boolean `ready`.
 pub(crate) fn flag(body: &Value, ready: bool) -> Point {
     let flag = body.get("avatar_ready");
     let expected = format!("`avatar_ready`: {ready}");
     Point::new("/avatar_ready", flag == Some(&Value::Bool(ready)), expected, shown(flag))
 }
 
-/// The status report of an avatar that is not ready.
+/// Judges `payload_incomplete` while the avatar is not ready: an object.
 pub(crate) fn report(body: &Value) -> Point {
     let report = body.get("payload_incomplete");
     let good = report.is_some_and(Value::is_object);
     Point::new("/payload_incomplete", good, "the object `payload_incomplete`", shown(report))
 }
 
-/// That there is none beside the URLs.
+/// Judges `payload_incomplete` beside the URLs: absent or null.
 pub(crate) fn no_report(body: &Value) -> Point {
     let there = body.get("payload_incomplete").is_some_and(|value| !value.is_null());
     Point::new("/payload_incomplete", !there, "no `payload_incomplete` beside the URLs", "both")
 }
 
+/// Judges a number in `payload_incomplete`.
 fn reported(
     progress: &Map<String, Value>,
     field: &str,
@@ -182,7 +188,7 @@ fn reported(
     Point::new(format!("/payload_incomplete/{field}"), good, expected, shown(value))
 }
 
-/// `completion_status` as one of the specification's words.
+/// Judges `completion_status`: one of the four words of the specification.
 pub(crate) fn word(progress: &Map<String, Value>) -> Point {
     let status = progress.get("completion_status");
     let known = status
@@ -192,33 +198,33 @@ pub(crate) fn word(progress: &Map<String, Value>) -> Point {
     Point::new("/payload_incomplete/completion_status", known, expected, shown(status))
 }
 
-/// `completion_progress` of an avatar that there is.
+/// Judges `completion_progress` of an associated avatar: an integer, 0..=100.
 pub(crate) fn percent(progress: &Map<String, Value>) -> Point {
     let expected = "`completion_progress`: an integer from 0 to 100".to_owned();
     let good = |number: Option<i64>| number.is_some_and(|n| (0..=100).contains(&n));
     reported(progress, "completion_progress", good, expected)
 }
 
-/// A field that is -1 because there is nothing to tell, and why.
+/// Judges a field that has to be -1. `because` continues the sentence of what was expected.
 pub(crate) fn minus_one(progress: &Map<String, Value>, field: &str, because: &str) -> Point {
     reported(progress, field, |number| number == Some(-1), format!("`{field}`: -1{because}"))
 }
 
-/// `queue_position` of an avatar that waits.
+/// Judges `queue_position` of a queued avatar: an integer from 0.
 pub(crate) fn place(progress: &Map<String, Value>) -> Point {
     let expected = "`queue_position`: an integer from 0, because the status is in_queue".to_owned();
     reported(progress, "queue_position", |number| number.is_some_and(|n| n >= 0), expected)
 }
 
-/// Why a `queue_position` is -1.
+/// Why `queue_position` has to be -1.
 pub(crate) const NOT_QUEUED: &str = ", because the avatar is not in the queue";
 
-/// The entries of a delivery.
+/// The entries of `payload_complete`.
 pub(crate) fn entries(body: &Value) -> &[Value] {
     body.get("payload_complete").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The list of a delivery, and the URL of each entry.
+/// Judges `payload_complete`, and the URL of each entry.
 pub(crate) fn urls(body: &Value) -> Vec<Point> {
     let entries = entries(body);
     let expected = "a list of at least one entry in `payload_complete`";
@@ -232,7 +238,7 @@ pub(crate) fn urls(body: &Value) -> Vec<Point> {
     all
 }
 
-/// The type of each entry of a delivery.
+/// Judges the `export_type` of each entry: a string that is not blank.
 pub(crate) fn types(body: &Value) -> Vec<Point> {
     let read = |(index, entry): (usize, &Value)| {
         let kind = entry.get("export_type");
@@ -243,7 +249,7 @@ pub(crate) fn types(body: &Value) -> Vec<Point> {
     entries(body).iter().enumerate().map(read).collect()
 }
 
-/// The types that are texts, as file extensions.
+/// Judges each `export_type` that is a string: looks like a file extension.
 pub(crate) fn extensions(body: &Value) -> Vec<Point> {
     let read = |(index, entry): (usize, &Value)| {
         let kind = entry.get("export_type")?.as_str()?;
@@ -260,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_of_a_body_is_no_secret() {
+    fn described_values_disclose_no_secret() {
         assert_eq!(shown(Some(&Value::from("in_queue"))), "\"in_queue\"");
         assert_eq!(shown(Some(&Value::from("https://files.test/secret"))), "a string");
         assert_eq!(integer(&serde_json::json!(42.0)), Some(42));

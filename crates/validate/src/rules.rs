@@ -1,40 +1,38 @@
-//! Which requirements the fields of one recorded exchange keep or break, for who looks at a single answer.
+//! Judges one recorded exchange: which requirements its fields fulfil or violate. For the inspector.
 //!
-//! A rule is a check's own judgement of one place ([`crate::points`]) and has its sentence from the table of
-//! requirements. What takes more than one exchange to tell (whether a token works twice, say) has no rule. The
-//! exchange is masked: what was taken out of it is taken to be right.
+//! Judges by the same functions as the checks ([`crate::response_fields`]), with sentences from the table of
+//! requirements. Requirements that need several exchanges (a token works only once, say) are not judged here.
+//! Recorded exchanges are masked; a masked value counts as right.
 
 use crate::points::{self, Point, STATUS};
 use crate::requirement::{Requirement, requirements};
-use crate::run::STRANGER;
-use crate::seen::Ground;
-use crate::target::is_this_machine;
+use crate::target::{Ground, is_this_machine};
 use client::redact::{MASK, MASKED_NUMBER, is_bounded};
 use client::{Backend, Call, Ending, Exchange};
 use serde_json::{Map, Value};
 use url::Url;
 
-/// A requirement, and whether a place of an exchange kept it.
+/// A requirement, and whether one field of an exchange fulfils it.
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// Its row in the table.
     pub requirement: &'static Requirement,
-    /// A JSON Pointer into the answer's body, a header's name, or `status`.
+    /// A JSON Pointer into the response body, the name of a header, or `status`.
     pub at: String,
-    /// Whether it was kept.
+    /// Whether the requirement is fulfilled.
     pub kept: bool,
-    /// What came instead, when it was broken.
+    /// What was received instead; `None` if the requirement is fulfilled.
     pub came: Option<String>,
 }
 
 impl Rule {
-    /// How much it weighs, as in `must`.
+    /// Level of the requirement in lower case, as in `must`.
     pub fn level(&self) -> &'static str {
         self.requirement.level.word()
     }
 }
 
-/// The checks that can be told of a single answer, and the requirement that each is then about.
+/// The checks that a single exchange can decide, and the id of the requirement that each then refers to.
 const RULES: [(&str, &str); 29] = [
     ("time.answered", "PACE-1"),
     ("http.no-5xx", "RED-9"),
@@ -67,35 +65,36 @@ const RULES: [(&str, &str); 29] = [
     ("files.no-store", "SAFE-3"),
 ];
 
-/// What an exchange with this backend keeps and breaks. Says nothing where one exchange alone tells nothing: of a
-/// refusal that may be right, or of an answer that nobody waited for.
+/// Judges an exchange with this backend. The result is empty where one exchange decides nothing: for a refusal that
+/// may be right, and for a request that was cancelled or never sent.
 pub fn rules(exchange: &Exchange, backend: &Backend) -> Vec<Rule> {
-    let mut sheet = Sheet::default();
+    let mut collector = Sheet::default();
     if matches!(exchange.ending, Ending::NeverSent | Ending::GivenUp) {
-        return sheet.0;
+        return collector.0;
     }
     let whole = exchange.ending == Ending::Whole;
-    let came = exchange.error.clone().unwrap_or_else(|| "no answer".to_owned());
-    sheet.add("time.answered", Point::new(STATUS, whole, "an answer", came));
-    let Some(status) = exchange.status else { return sheet.0 };
-    let failed = Point::new(STATUS, status < 500, "a status under 500", format!("status {status}"));
-    sheet.add("http.no-5xx", failed);
+    let received = exchange.error.clone().unwrap_or_else(|| "no response".to_owned());
+    collector.add("time.answered", Point::new(STATUS, whole, "a response", received));
+    let Some(status) = exchange.status else { return collector.0 };
+    let failed = Point::new(STATUS, status < 500, "a status below 500", format!("status {status}"));
+    collector.add("http.no-5xx", failed);
     if !whole || status >= 500 {
-        return sheet.0;
+        return collector.0;
     }
-    let answer = Answer::new(exchange, status, backend);
+    let response = Answer::new(exchange, status, backend);
     match exchange.call {
-        Call::Download => answer.download(&mut sheet),
-        Call::Login => answer.login(&mut sheet),
-        Call::Generate => answer.generate(&mut sheet),
-        Call::Redeem => answer.redeem(&mut sheet),
+        Call::Download => response.download(&mut collector),
+        Call::Login => response.login(&mut collector),
+        Call::Generate => response.generate(&mut collector),
+        Call::Redeem => response.redeem(&mut collector),
     }
     if exchange.call != Call::Download {
-        answer.manners(&mut sheet);
+        response.manners(&mut collector);
     }
-    sheet.0
+    collector.0
 }
 
+/// Collects the judged requirements of an exchange.
 #[derive(Default)]
 struct Sheet(Vec<Rule>);
 
@@ -103,21 +102,21 @@ impl Sheet {
     fn add(&mut self, check: &str, point: Point) {
         let row = RULES.iter().find(|(known, _)| *known == check);
         let requirement = row.and_then(|(_, id)| requirements().iter().find(|row| row.id == *id));
-        // A test holds the table to have them all.
+        // Always found: a test compares both tables.
         let Some(requirement) = requirement else { return };
-        let came = (!point.good).then_some(point.came);
-        self.0.push(Rule { requirement, at: point.at, kept: point.good, came });
+        let received = (!point.good).then_some(point.came);
+        self.0.push(Rule { requirement, at: point.at, kept: point.good, came: received });
     }
 }
 
-/// A whole answer under 500.
+/// A complete response with a status below 500.
 struct Answer<'a> {
     exchange: &'a Exchange,
     status: u16,
     ground: Ground,
-    /// The body, with something harmless in the place of each mask; nothing when it is no JSON.
+    /// The body with a harmless value in place of each mask; `None` if it is not JSON.
     body: Option<Value>,
-    /// Whether the recording holds all of the body.
+    /// Whether the whole body was recorded.
     known: bool,
 }
 
@@ -140,152 +139,154 @@ impl<'a> Answer<'a> {
         self.exchange.header(name)
     }
 
-    /// Whether it may be about what was sent and not about the backend.
+    /// Whether the status may be caused by the request, not by the backend.
     fn refuses(&self) -> bool {
         matches!(self.status, 400 | 401 | 403 | 429)
     }
 
-    fn login(&self, sheet: &mut Sheet) {
+    fn login(&self, collector: &mut Sheet) {
         if self.succeeded() && self.known {
             let point = points::session(self.body.as_ref(), &self.ground.session_pointer);
-            sheet.add("login.gives-session", point);
+            collector.add("login.gives-session", point);
         }
     }
 
-    fn generate(&self, sheet: &mut Sheet) {
+    fn generate(&self, collector: &mut Sheet) {
         if !self.refuses() {
-            let point = Point::new(STATUS, self.succeeded(), "2xx for right credentials", self.came());
-            sheet.add("generate.succeeds", point);
+            let point = Point::new(STATUS, self.succeeded(), "2xx for valid credentials", self.came());
+            collector.add("generate.succeeds", point);
         }
         if self.succeeded() {
-            sheet.add("generate.json", points::content_type(self.header("content-type").as_deref()));
+            collector.add("generate.json", points::content_type(self.header("content-type").as_deref()));
             if self.known {
                 let point = points::token(self.body.as_ref(), &self.ground.token_pointer);
-                sheet.add("generate.token-string", point);
+                collector.add("generate.token-string", point);
             }
         }
     }
 
-    fn redeem(&self, sheet: &mut Sheet) {
+    fn redeem(&self, collector: &mut Sheet) {
         match self.status {
             200 => {}
-            400 => return sheet.add("redeem.unknown-400", Point::new(STATUS, true, "", "")),
+            400 => return collector.add("redeem.unknown-400", Point::new(STATUS, true, "", "")),
             _ if self.refuses() => return,
             _ => {
                 let expected = "status 200 for an active token, or 400";
-                return sheet.add("redeem.active-200", Point::new(STATUS, false, expected, self.came()));
+                return collector.add("redeem.active-200", Point::new(STATUS, false, expected, self.came()));
             }
         }
-        sheet.add("redeem.active-200", Point::new(STATUS, true, "", ""));
-        sheet.add("redeem.json", points::content_type(self.header("content-type").as_deref()));
+        collector.add("redeem.active-200", Point::new(STATUS, true, "", ""));
+        collector.add("redeem.json", points::content_type(self.header("content-type").as_deref()));
         let Some(body) = self.body.as_ref().filter(|body| body.is_object()) else {
             if self.known {
-                let came =
+                let received =
                     self.body.as_ref().map_or_else(|| "no JSON".to_owned(), |b| points::shown(Some(b)));
-                sheet.add("redeem.active-200", Point::new("", false, "a JSON object", came));
+                collector.add("redeem.active-200", Point::new("", false, "a JSON object", received));
             }
             return;
         };
         if points::is_delivery(body) {
-            delivery(sheet, body);
+            delivery(collector, body);
         } else {
-            sheet.add("redeem.flag", points::flag(body, false));
-            sheet.add("redeem.either-or", points::report(body));
+            collector.add("redeem.flag", points::flag(body, false));
+            collector.add("redeem.either-or", points::report(body));
             if let Some(Value::Object(progress)) = body.get("payload_incomplete") {
-                self.report(sheet, progress);
+                self.report(collector, progress);
             }
         }
     }
 
-    fn report(&self, sheet: &mut Sheet, progress: &Map<String, Value>) {
+    fn report(&self, collector: &mut Sheet, progress: &Map<String, Value>) {
         let sent = self.exchange.body.as_deref().unwrap_or_default();
         let sent: Value = serde_json::from_str(sent).unwrap_or_default();
         let sent = sent.pointer("/payload_incomplete/completion_status").and_then(Value::as_str);
         if sent.is_none_or(|word| !word.contains(MASK)) {
-            sheet.add("progress.status", points::word(progress));
+            collector.add("progress.status", points::word(progress));
         }
         match progress.get("completion_status").and_then(Value::as_str) {
             Some("no_associated_avatar") => {
-                sheet.add("fresh.progress", points::minus_one(progress, "completion_progress", ""));
-                sheet.add("fresh.queue", points::minus_one(progress, "queue_position", ""));
+                collector.add("fresh.progress", points::minus_one(progress, "completion_progress", ""));
+                collector.add("fresh.queue", points::minus_one(progress, "queue_position", ""));
             }
             Some("in_queue") => {
-                sheet.add("progress.percent", points::percent(progress));
-                sheet.add("progress.queue", points::place(progress));
+                collector.add("progress.percent", points::percent(progress));
+                collector.add("progress.queue", points::place(progress));
             }
             Some("processing" | "failed") => {
-                sheet.add("progress.percent", points::percent(progress));
+                collector.add("progress.percent", points::percent(progress));
                 let place = points::minus_one(progress, "queue_position", points::NOT_QUEUED);
-                sheet.add("progress.not-queued", place);
+                collector.add("progress.not-queued", place);
             }
-            // What a number should be, the word would say.
+            // Without a known status the numbers cannot be judged.
             _ => {}
         }
     }
 
-    fn download(&self, sheet: &mut Sheet) {
-        // A refusal may be about a URL that was used before.
+    fn download(&self, collector: &mut Sheet) {
+        // A refusal may be right: the URL may have been used before.
         if self.succeeded() {
-            let came = "no byte";
-            let point = Point::new(STATUS, self.exchange.body_size > 0, "2xx and the whole file", came);
-            sheet.add("files.download", point);
-            sheet.add("files.no-store", points::no_store(self.header("cache-control").as_deref()));
+            let received = "an empty body";
+            let point =
+                Point::new(STATUS, self.exchange.body_size > 0, "2xx and the complete file", received);
+            collector.add("files.download", point);
+            collector.add("files.no-store", points::no_store(self.header("cache-control").as_deref()));
         }
     }
 
-    /// What holds for every call of the API.
-    fn manners(&self, sheet: &mut Sheet) {
+    /// Judges what applies to every API call: caching, TLS, CORS and error bodies.
+    fn manners(&self, collector: &mut Sheet) {
         if self.succeeded() {
-            sheet.add("http.no-store", points::no_store(self.header("cache-control").as_deref()));
+            collector.add("http.no-store", points::no_store(self.header("cache-control").as_deref()));
             let url = self.exchange.url.parse::<Url>().ok();
             if url.is_some_and(|url| url.scheme() == "https" && !is_this_machine(&url)) {
-                sheet.add("http.hsts", points::hsts(self.header("strict-transport-security").as_deref()));
+                collector.add("http.hsts", points::hsts(self.header("strict-transport-security").as_deref()));
             }
         }
         if let Some(allowed) = self.header("access-control-allow-origin") {
-            sheet.add("http.cors", points::cors(&allowed, STRANGER));
+            collector.add("http.cors", points::cors(&allowed));
         }
         if self.status >= 400 {
-            sheet.add(
+            collector.add(
                 "errors.no-inside",
                 points::no_inside(self.exchange.body.as_deref().unwrap_or_default()),
             );
             if self.known {
-                sheet.add("errors.form", points::error_form(self.body.as_ref()));
+                collector.add("errors.form", points::error_form(self.body.as_ref()));
             }
         }
     }
 }
 
-fn delivery(sheet: &mut Sheet, body: &Value) {
-    sheet.add("delivery.flag", points::flag(body, true));
-    sheet.add("redeem.either-or", points::no_report(body));
+/// Judges a body that delivers URLs.
+fn delivery(collector: &mut Sheet, body: &Value) {
+    collector.add("delivery.flag", points::flag(body, true));
+    collector.add("redeem.either-or", points::no_report(body));
     for point in points::urls(body) {
         let secure = over_tls(body, &point);
-        sheet.add("delivery.urls", point);
+        collector.add("delivery.urls", point);
         if let Some(secure) = secure {
-            sheet.add("http.tls", secure);
+            collector.add("http.tls", secure);
         }
     }
     let types = points::types(body);
     let texts: Vec<_> = types.iter().filter(|point| point.good).map(|point| point.at.clone()).collect();
     for point in types {
-        sheet.add("delivery.types", point);
+        collector.add("delivery.types", point);
     }
     for point in points::extensions(body).into_iter().filter(|point| texts.contains(&point.at)) {
-        sheet.add("delivery.extension", point);
+        collector.add("delivery.extension", point);
     }
 }
 
-/// Whether a good URL leads over TLS; on this machine no network lies between.
+/// Judges a valid download URL: https, except on a loopback address.
 fn over_tls(body: &Value, point: &Point) -> Option<Point> {
     let url: Url = body.pointer(&point.at)?.as_str()?.parse().ok()?;
     let matters = point.good && !is_this_machine(&url);
     let good = url.scheme() == "https";
-    matters.then(|| Point::new(&point.at, good, "download URLs over https", "one over http"))
+    matters.then(|| Point::new(&point.at, good, "download URLs over https", "a URL over http"))
 }
 
-/// Something of the same kind in the place of each mask: what was taken out is taken to be right.
+/// Replaces each mask by a value of the same type, which the checks accept.
 fn unmasked(value: Value) -> Value {
     match value {
         Value::String(text) if text == MASKED_NUMBER => Value::from(0),
@@ -297,5 +298,5 @@ fn unmasked(value: Value) -> Value {
 }
 
 #[cfg(test)]
-#[path = "rules_tests.rs"]
+#[path = "exchange_requirements_tests.rs"]
 mod tests;

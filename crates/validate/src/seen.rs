@@ -1,16 +1,18 @@
-//! What was seen of a backend: every step with its raw answer (in memory alone) and its redacted evidence.
+//! Observations of a run: every request with its raw response (in memory only) and its redacted evidence.
 
 use crate::act::{Act, State};
 use crate::content::Inspected;
+use crate::points;
+use crate::target::Ground;
 use client::Exchange;
 use client::probe::Reply;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What a step was for.
+/// Purpose of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is worded in `words`")]
+#[expect(missing_docs, reason = "`describe` says what each is")]
 pub enum Role {
     Login,
     LoginWrongPassword,
@@ -51,7 +53,8 @@ pub enum Role {
 }
 
 impl Role {
-    /// What the step does, for people.
+    /// What the step does, as shown to people. Reports name the shape of the response by it, so that two reports can
+    /// be compared: do not reword.
     pub fn words(self) -> &'static str {
         match self {
             Self::Login => "log in",
@@ -93,7 +96,7 @@ impl Role {
         }
     }
 
-    /// Whether the step sends something wrong, so that an error is what should come.
+    /// Whether the step sends a deliberately wrong request, to which an error is the right response.
     pub fn is_wrong_on_purpose(self) -> bool {
         !matches!(
             self,
@@ -113,44 +116,44 @@ impl Role {
     }
 }
 
-/// One request and its answer.
+/// One request and its response.
 #[derive(Debug, Clone)]
 pub struct Step {
     /// From 1, in the order of the run.
     pub number: usize,
-    /// The act that it belongs to.
+    /// The act that sent it.
     pub act: Act,
-    /// What it was for.
+    /// Purpose of the request.
     pub role: Role,
-    /// Which Export Token of the run it was about, from 1.
+    /// Number of the run's Export Token that it was about, from 1.
     pub token: Option<usize>,
-    /// Which file of the delivery it was about, from 0.
+    /// Index of the delivered file that it was about, from 0.
     pub file: Option<usize>,
-    /// The request as a line of `curl`, with variables for secrets.
+    /// The request as a `curl` command, with variables for secrets.
     pub curl: String,
-    /// The evidence, redacted.
+    /// The redacted exchange.
     pub exchange: Exchange,
-    /// The whole answer, when one came.
+    /// The complete response, if one arrived.
     pub reply: Option<Reply>,
 }
 
 impl Step {
-    /// The answer's status; `None` when none came.
+    /// HTTP status of the response; `None` without a response.
     pub fn status(&self) -> Option<u16> {
         self.reply.as_ref().map(|reply| reply.status)
     }
 
-    /// Whether it was answered with success.
+    /// Whether the response has a 2xx status.
     pub fn succeeded(&self) -> bool {
         self.status().is_some_and(|status| (200..300).contains(&status))
     }
 
-    /// The answer's body as JSON.
+    /// The response body as JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.reply.as_ref()?.body).ok()
     }
 
-    /// A header of the answer, all its lines in one.
+    /// A response header; several lines are joined with commas.
     pub fn header(&self, name: &str) -> Option<String> {
         let headers = &self.reply.as_ref()?.headers;
         let lines: Vec<_> =
@@ -158,16 +161,16 @@ impl Step {
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    /// What came, in words and without a value that may be a secret.
+    /// What was received, without values that may be secret.
     pub fn came(&self) -> String {
         match (&self.reply, &self.exchange.error) {
             (Some(reply), _) => format!("status {}", reply.status),
-            (None, Some(why)) => format!("no answer ({why})"),
-            (None, None) => "no answer".to_owned(),
+            (None, Some(why)) => format!("no response ({why})"),
+            (None, None) => "no response".to_owned(),
         }
     }
 
-    /// The URLs that came, when the answer carries any: leniently, for what is to be done next.
+    /// URL and export type of each file in the response. Entries without a URL are left out.
     pub fn urls(&self) -> Vec<(String, String)> {
         let Some(body) = self.json() else { return Vec::new() };
         let entries = body.get("payload_complete").and_then(Value::as_array);
@@ -179,7 +182,12 @@ impl Step {
         entries.into_iter().flatten().filter_map(read).collect()
     }
 
-    /// `payload_incomplete`, when it is an object.
+    /// Whether this response ends the token: it says that the avatar is ready, or it lists files.
+    pub fn is_delivery(&self) -> bool {
+        self.succeeded() && self.json().is_some_and(|body| points::is_delivery(&body))
+    }
+
+    /// The object `payload_incomplete`, if there is one.
     pub fn progress(&self) -> Option<serde_json::Map<String, Value>> {
         match self.json()?.get("payload_incomplete") {
             Some(Value::Object(progress)) => Some(progress.clone()),
@@ -187,119 +195,97 @@ impl Step {
         }
     }
 
-    /// `completion_status`, when it is a string.
+    /// `completion_status`, if it is a string.
     pub fn completion_status(&self) -> Option<String> {
         self.progress()?.get("completion_status")?.as_str().map(str::to_owned)
     }
 }
 
-/// A file of the delivery that was watched.
+/// A file of the delivery that the visit act downloaded.
 #[derive(Debug, Clone)]
 pub struct FileSeen {
-    /// As sent.
+    /// `export_type` as the backend sent it.
     pub export_type: String,
-    /// What its bytes are; `None` when they did not come.
+    /// Result of inspecting the bytes; `None` if the download failed.
     pub content: Option<Inspected>,
 }
 
-/// A secret that no answer may repeat.
+/// A secret that no response may repeat.
 #[derive(Clone)]
 pub struct Needle {
-    /// What it is, for people.
+    /// What the secret is, as shown to people.
     pub what: &'static str,
-    /// Whether it is a credential for Copresence's own API, which a relay must keep to itself.
+    /// Whether it is a credential for Copresence's API, which a relay must not disclose.
     pub credential: bool,
-    /// The value.
+    /// The secret itself.
     pub value: SecretString,
 }
 
 impl Needle {
-    /// Whether it stands in a text of the backend's.
+    /// Whether a text from the backend contains the secret.
     pub fn stands_in(&self, text: &str) -> bool {
         let value = self.value.expose_secret();
         value.len() >= client::redact::SHORTEST && text.contains(value)
     }
 }
 
-/// How often a relay's upstream was asked about a token.
+/// Number of redeems of one token, at a relay and at its upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
-    /// When it was counted, for people.
+    /// When it was counted, as shown to people.
     pub when: &'static str,
-    /// How often this run redeemed it through the relay.
+    /// Redeems that this run sent to the relay.
     pub ours: u64,
-    /// How often the upstream was asked to.
+    /// Redeems that the upstream received.
     pub upstream: u64,
 }
 
-/// What is known of the backend before the first request.
-#[expect(clippy::struct_excessive_bools, reason = "facts that hold side by side")]
-#[derive(Debug, Clone, Default)]
-pub struct Ground {
-    /// Whether the API's URL is https.
-    pub https: bool,
-    /// Whether it is this machine's own.
-    pub loopback: bool,
-    /// Whether tokens come from a partner's relay.
-    pub relays_tokens: bool,
-    /// Whether redeems go through a partner's relay.
-    pub relays_redeems: bool,
-    /// Whether nothing wrong on purpose is sent.
-    pub right_only: bool,
-    /// Whether the relay says that it asks for a key.
-    pub relay_has_key: bool,
-    /// Where the session token stands in a login's answer (JSON Pointer).
-    pub session_pointer: String,
-    /// Where the Export Token stands in the answer that brings it (JSON Pointer).
-    pub token_pointer: String,
-}
-
-/// Everything that was seen.
+/// Everything that a run observed.
 #[derive(Default)]
 pub struct Seen {
-    /// The backend.
+    /// Facts about the backend.
     pub ground: Ground,
     /// Every step, in order.
     pub steps: Vec<Step>,
-    /// What became of each act.
+    /// Outcome of each act.
     pub acts: BTreeMap<Act, State>,
-    /// The delivery that was watched, file by file.
+    /// The files of the visit act's delivery.
     pub files: Vec<FileSeen>,
-    /// What no answer may repeat.
+    /// Secrets that no response may repeat.
     pub needles: Vec<Needle>,
-    /// What a relay's upstream told.
+    /// Redeem counts of a relay's upstream.
     pub counts: Vec<Count>,
-    /// The same, of the redeem whose answer was lost.
+    /// Redeem count of the token whose response the upstream dropped.
     pub lost: Option<Count>,
-    /// Whether the backend's own witness (a sandbox) says that the watched avatar is ready.
+    /// Whether the sandbox says that the visit act's avatar is ready.
     pub known_ready: bool,
 }
 
 impl Seen {
-    /// Every step of a role.
+    /// Every step with this role.
     pub fn of(&self, role: Role) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(move |step| step.role == role)
     }
 
-    /// The first step of a role.
+    /// The first step with this role.
     pub fn first(&self, role: Role) -> Option<&Step> {
         self.of(role).next()
     }
 
-    /// Every answered redeem of an active token, one that carried URLs included.
+    /// Every redeem of a token that was active when it was sent, including the one that delivered URLs.
     pub fn active(&self) -> impl Iterator<Item = &Step> {
         use Role::{FailedAgain, FailedPoll, Poll, RedeemFresh, RedeemFromPage, RedeemUntouched};
-        let of_one = |step: &&Step| {
+        let is_active = |step: &&Step| {
             matches!(
                 step.role,
                 RedeemFresh | RedeemUntouched | RedeemFromPage | Poll | FailedPoll | FailedAgain
             )
         };
-        self.steps.iter().filter(of_one)
+        self.steps.iter().filter(is_active)
     }
 
-    /// The answer that carried the URLs of the watched avatar.
+    /// The step whose response delivered the URLs of the visit act's avatar.
     pub fn delivery(&self) -> Option<&Step> {
-        self.of(Role::Poll).find(|step| crate::checks::is_delivery(step))
+        self.of(Role::Poll).find(|step| step.is_delivery())
     }
 }

@@ -1,47 +1,49 @@
-//! Which backend is checked, and how far a run may go.
+//! The backend to check, and the limits of a run.
 
-use crate::seen::Ground;
 use client::{Backend, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TimeOuts, TokenSource};
 use protocol::LinkTemplate;
 use std::time::Duration;
 use url::{Host, Url};
 
-/// A backend to be checked.
+/// A backend to check.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// What people call it: a profile's name.
+    /// Name of the profile.
     pub name: String,
-    /// The routes to it.
+    /// URLs and routes of the backend.
     pub backend: Backend,
-    /// In memory only.
+    /// Credentials; kept in memory only.
     pub credentials: Credentials,
-    /// What the QR code says.
+    /// Link template of the QR code.
     pub link: LinkTemplate,
-    /// How long each part of a call may take.
+    /// Time limits of each HTTP call.
     pub time_outs: TimeOuts,
 }
 
-/// How far a run may go.
+/// Limits of a run.
+///
+/// # Defaults
+/// No token limit; wrong requests and avatars allowed, loss of an avatar not; 15 min for an avatar, 15 min for an
+/// unused URL, 5 s for the upstream.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// As many Export Tokens may be made; `None`: as many as the plan says.
+    /// Maximum number of Export Tokens to generate. `None`: as many as the plan needs.
     pub max_tokens: Option<u32>,
-    /// Whether checks may run that lose an avatar.
+    /// Whether acts that may lose an avatar are allowed.
     pub destructive: bool,
-    /// Whether requests that are wrong on purpose may be sent: wrong passwords, strangers' keys, spent tokens.
+    /// Whether deliberately wrong requests are allowed: wrong passwords, wrong keys, spent tokens.
     pub wrong_requests: bool,
-    /// Whether avatars may be made.
+    /// Whether acts that consume an avatar are allowed.
     pub avatars: bool,
-    /// How long an avatar is waited for.
+    /// How long to wait for an avatar.
     pub patience: Duration,
-    /// After how long an unused download URL must have ended.
+    /// Time after which an unused download URL must have expired.
     pub url_life: Duration,
-    /// How long a relay's upstream is watched for a redeem that nobody asked for, in real time.
+    /// How long to watch a relay's upstream for redeems that the run did not send, in real time.
     pub watch: Duration,
 }
 
 impl Default for Options {
-    /// No bound, nothing destructive, wrong requests and avatars, 15 min, 15 min, 5 s.
     fn default() -> Self {
         Self {
             max_tokens: None,
@@ -55,20 +57,43 @@ impl Default for Options {
     }
 }
 
+/// Facts about the backend that are known before the first request.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+#[derive(Debug, Clone, Default)]
+pub struct Ground {
+    /// Whether the API's URL is https.
+    pub https: bool,
+    /// Whether the API's URL is a loopback address.
+    pub loopback: bool,
+    /// Whether tokens come from a partner's relay.
+    pub relays_tokens: bool,
+    /// Whether redeems go through a partner's relay.
+    pub relays_redeems: bool,
+    /// Whether the run sends no deliberately wrong request.
+    pub right_only: bool,
+    /// Whether the relay requires its own key, according to the profile.
+    pub relay_has_key: bool,
+    /// Where the login response has the session token (JSON Pointer).
+    pub session_pointer: String,
+    /// Where the generate response has the Export Token (JSON Pointer).
+    pub token_pointer: String,
+}
+
 impl Target {
-    /// What is known before the first request.
+    /// Facts about this backend that are known before the first request.
     pub(crate) fn ground(&self) -> Ground {
         Ground::of(&self.backend)
     }
 }
 
 impl Ground {
+    /// Derives the facts from the configured routes.
     pub(crate) fn of(backend: &Backend) -> Self {
         let Backend { base_url, login, source, redeem } = backend;
-        let keyed = |headers: &[(String, String)]| {
+        let has_partner_key = |headers: &[(String, String)]| {
             headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER))
         };
-        let mut ground = Ground {
+        let mut info = Ground {
             https: base_url.scheme() == "https",
             loopback: is_this_machine(base_url),
             session_pointer: login.token_pointer.clone(),
@@ -76,21 +101,21 @@ impl Ground {
             ..Ground::default()
         };
         if let TokenSource::Partner(partner) = source {
-            ground.relays_tokens = true;
-            ground.relay_has_key |= keyed(&partner.headers);
-            ground.token_pointer.clone_from(&partner.token_pointer);
-            ground.https = partner.url.scheme() == "https";
-            ground.loopback = is_this_machine(&partner.url);
+            info.relays_tokens = true;
+            info.relay_has_key |= has_partner_key(&partner.headers);
+            info.token_pointer.clone_from(&partner.token_pointer);
+            info.https = partner.url.scheme() == "https";
+            info.loopback = is_this_machine(&partner.url);
         }
         if let RedeemRoute::Partner { headers, .. } = redeem {
-            ground.relays_redeems = true;
-            ground.relay_has_key |= keyed(headers);
+            info.relays_redeems = true;
+            info.relay_has_key |= has_partner_key(headers);
         }
-        ground
+        info
     }
 }
 
-/// Whether a URL names this machine.
+/// Whether the host of a URL is `localhost` or a loopback address.
 pub fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

@@ -1,4 +1,4 @@
-//! A sandbox's tester side, as anybody could call it with `curl`. No credential of the backend goes there.
+//! Client for the control endpoints of a sandbox (`/sandbox/…`). Sends no credential of the backend.
 
 use crate::target::is_this_machine;
 use client::probe::{Probe, Prober, Reply};
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// The header that opens a sandbox's tester side to others than its own machine.
+/// Header that authorises control calls from another machine than the sandbox's own.
 const OPERATOR_KEY: &str = "X-Sandbox-Operator-Key";
 
-/// Handles on one sandbox. Cheap to clone.
+/// Controls one sandbox. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Tester {
     base: Url,
@@ -22,18 +22,25 @@ pub struct Tester {
 }
 
 impl Tester {
-    /// A sandbox at this URL, if one is there: asks for its catalogue of scenarios.
+    /// Returns the sandbox at this URL, if its control endpoint lists scenarios; otherwise `None`.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be set up.
     pub async fn find(base: Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
         let prober = Arc::new(Prober::new(TimeOuts::default(), base.scheme() == "https")?);
         let tester = Self { base, operator, prober };
         let scenarios = tester.call(Method::GET, &["scenarios"], None).await.ok();
-        let named = |row: &Value| row.get("name").is_some() && row.get("does").is_some();
-        let is_one = scenarios.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().all(named)));
+        let is_scenario = |row: &Value| row.get("name").is_some() && row.get("does").is_some();
+        let is_one =
+            scenarios.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().all(is_scenario)));
         Ok(is_one.then_some(tester))
     }
 
-    /// The sandbox that a backend is, if it is one whose tester's side is open here: on this machine, or with its key.
-    /// A real backend elsewhere is never asked.
+    /// Returns the sandbox behind a backend URL, if the backend is a sandbox that can be controlled from here: it runs
+    /// on this machine, or its operator key is given. Sends nothing to any other backend.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be set up.
     pub async fn of_backend(base: &Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
         if !is_this_machine(base) && operator.is_none() {
             return Ok(None);
@@ -41,7 +48,10 @@ impl Tester {
         Self::find(base.clone(), operator).await
     }
 
-    /// Plays the phone: a new avatar for this token.
+    /// Associates a new avatar with the token, as a phone does after the scan.
+    ///
+    /// # Errors
+    /// If the sandbox does not respond, or responds with an error status.
     pub async fn associate(&self, token: &str, scenario: Option<&str>) -> Result<(), String> {
         let mut body = json!({ "avatar": "new" });
         if let Some(scenario) = scenario {
@@ -50,27 +60,39 @@ impl Tester {
         self.call(Method::POST, &["tokens", token, "associate"], Some(body)).await.map(drop)
     }
 
-    /// Forces a token's state: `expire`, `fail` or `complete`.
+    /// Forces a token into a state: `expire`, `fail` or `complete`.
+    ///
+    /// # Errors
+    /// If the sandbox does not respond, or responds with an error status.
     pub async fn force(&self, token: &str, state: &str) -> Result<(), String> {
         self.call(Method::POST, &["tokens", token, state], None).await.map(drop)
     }
 
-    /// Moves the sandbox's time on.
+    /// Advances the sandbox's clock.
+    ///
+    /// # Errors
+    /// If the sandbox does not respond, or responds with an error status.
     pub async fn pass(&self, time: Duration) -> Result<(), String> {
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.call(Method::POST, &["clock"], Some(json!({ "advance_ms": milliseconds }))).await.map(drop)
     }
 
-    /// How many seconds of its own time pass in a real one.
+    /// Speed of the sandbox's clock: its seconds per real second, more than 0.
+    ///
+    /// # Errors
+    /// If the sandbox does not respond, or reports no positive speed.
     pub async fn speed(&self) -> Result<f64, String> {
         let state = self.call(Method::GET, &["state"], None).await?;
         let speed = state.get("clock").and_then(|clock| clock.get("speed")?.as_f64());
         speed
             .filter(|speed| speed.is_finite() && *speed > 0.0)
-            .ok_or_else(|| "the sandbox tells no speed".to_owned())
+            .ok_or_else(|| "the sandbox reports no clock speed".to_owned())
     }
 
-    /// What the sandbox itself knows of a token.
+    /// Fetches the sandbox's own record of a token.
+    ///
+    /// # Errors
+    /// If the sandbox does not respond, or does not know the token.
     pub async fn token(&self, token: &str) -> Result<Value, String> {
         let state = self.call(Method::GET, &["state"], None).await?;
         let all = state.get("tokens").and_then(Value::as_array);
@@ -79,19 +101,30 @@ impl Tester {
         this.cloned().ok_or_else(|| "the sandbox does not know this token".to_owned())
     }
 
-    /// How often a token was redeemed, by the sandbox's own count.
+    /// Number of redeem requests that the sandbox counted for a token.
+    ///
+    /// # Errors
+    /// If the sandbox does not respond, or does not know the token.
     pub async fn redeems(&self, token: &str) -> Result<u64, String> {
         let row = self.token(token).await?;
-        row.get("redeems").and_then(Value::as_u64).ok_or_else(|| "the sandbox tells no count".to_owned())
+        row.get("redeems")
+            .and_then(Value::as_u64)
+            .ok_or_else(|| "the sandbox reports no redeem count".to_owned())
     }
 
-    /// Spends the next redeemed token and loses the answer.
+    /// Makes the sandbox reset the next redeem's connection after it has spent the token.
+    ///
+    /// # Errors
+    /// If the sandbox does not respond, or responds with an error status.
     pub async fn lose_next_answer(&self) -> Result<(), String> {
         let fault = json!([{ "on": "redeem", "nth": [1], "do": "reset_after_spending" }]);
         self.call(Method::PUT, &["faults"], Some(fault)).await.map(drop)
     }
 
-    /// Behaves again.
+    /// Removes all faults.
+    ///
+    /// # Errors
+    /// If the sandbox does not respond, or responds with an error status.
     pub async fn no_faults(&self) -> Result<(), String> {
         self.call(Method::DELETE, &["faults"], None).await.map(drop)
     }
@@ -117,8 +150,8 @@ impl Tester {
         let Reply { status, body, .. } = probed.reply.map_err(|error| error.to_string())?;
         if !(200..300).contains(&status) {
             let why: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let why = why.get("error").and_then(Value::as_str).unwrap_or("it is no sandbox").to_owned();
-            return Err(format!("the sandbox answered {status}: {why}"));
+            let why = why.get("error").and_then(Value::as_str).unwrap_or("it is not a sandbox").to_owned();
+            return Err(format!("the sandbox responded with {status}: {why}"));
         }
         if body.is_empty() {
             Ok(Value::Null)

@@ -1,67 +1,66 @@
-//! Logging in, and making Export Tokens.
+//! Checks of login and token generation.
 
-use super::refused;
+use super::{find_repeated_tokens, refused};
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
 use crate::points;
 use crate::seen::{Role, Seen};
-use std::collections::BTreeMap;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "login.gives-session",
-        title: "A right login is answered with a session token",
+        title: "A valid login returns a session token",
         needs: &[Act::Login],
-        remedy: "Answer the login of a business account with 200 and the session token as a string, at the place that the profile's `login.token` names.",
+        remedy: "Answer the login of a business account with 200 and the session token as a string, at the JSON Pointer of the profile's `login.token`.",
         judge: gives_session,
     },
     Check {
         id: "login.wrong-password",
         title: "A wrong password is refused",
         needs: &[Act::Login],
-        remedy: "Refuse a login whose password is wrong with 401 (Parse: 404 with code 101), and bring no session token.",
-        judge: |seen| refused(seen, Role::LoginWrongPassword, "a wrong password"),
+        remedy: "Refuse a login whose password is wrong with 401 (Parse: 404 with code 101), without a session token.",
+        judge: |observations| refused(observations, Role::LoginWrongPassword, "a wrong password"),
     },
     Check {
         id: "login.unknown-user",
         title: "An unknown user is refused",
         needs: &[Act::Login],
-        remedy: "Refuse a login of a user that there is not, in the same words as a wrong password, so that nobody learns who has an account.",
-        judge: |seen| refused(seen, Role::LoginUnknownUser, "an unknown user"),
+        remedy: "Refuse the login of an unknown user with the same response as for a wrong password, so that the response does not disclose who has an account.",
+        judge: |observations| refused(observations, Role::LoginUnknownUser, "an unknown user"),
     },
     Check {
         id: "login.needs-key",
         title: "A login without the REST API key is refused",
         needs: &[Act::Login],
-        remedy: "Ask for X-Copresence-REST-API-Key at the login too, as at every other call.",
-        judge: |seen| refused(seen, Role::LoginNoKey, "a login without the API key"),
+        remedy: "Require X-Copresence-REST-API-Key for the login too, as for every other call.",
+        judge: |observations| refused(observations, Role::LoginNoKey, "a login without the API key"),
     },
     Check {
         id: "generate.succeeds",
-        title: "An Export Token is generated for key and session token",
+        title: "An Export Token is generated for a valid key and session token",
         needs: &[Act::Generate],
-        remedy: "Answer POST /generateExportToken with 200 when both headers are right. If the credentials may be wrong, check them first: `copresence credentials status`.",
+        remedy: "Answer POST /generateExportToken with 200 if both headers are valid. If the credentials may be wrong, check them first: `copresence credentials status`.",
         judge: succeeds,
     },
     Check {
         id: "generate.token-string",
-        title: "The answer's `token` is a string that a header can carry",
+        title: "`token` in the response is a string that is valid in a header",
         needs: &[Act::Generate],
-        remedy: "Answer with a JSON object whose `token` is a non-empty string of visible ASCII: clients send it back as a header's value.",
+        remedy: "Answer with a JSON object whose `token` is a non-empty string of visible ASCII characters: clients send it back in a header.",
         judge: token_string,
     },
     Check {
         id: "generate.distinct",
         title: "Two Export Tokens are never the same",
         needs: &[Act::Generate, Act::GenerateAgain],
-        remedy: "Make a new token for each request, and let nothing between cache the answer.",
+        remedy: "Generate a new token for each request, and do not let proxies cache the response.",
         judge: distinct,
     },
     Check {
         id: "generate.json",
-        title: "The answer says that it is JSON",
+        title: "The response of /generateExportToken is declared as JSON",
         needs: &[Act::Generate],
-        remedy: "Send `Content-Type: application/json` with the answer of /generateExportToken.",
+        remedy: "Send `Content-Type: application/json` with the response of /generateExportToken.",
         judge: json,
     },
     Check {
@@ -69,88 +68,79 @@ pub(super) const CHECKS: &[Check] = &[
         title: "No token without the REST API key",
         needs: &[Act::Strangers],
         remedy: "Refuse /generateExportToken without X-Copresence-REST-API-Key (401 or 403).",
-        judge: |seen| refused(seen, Role::GenerateNoKey, "no API key"),
+        judge: |observations| refused(observations, Role::GenerateNoKey, "no API key"),
     },
     Check {
         id: "generate.wrong-key",
         title: "No token for a wrong REST API key",
         needs: &[Act::Strangers],
-        remedy: "Compare the whole of X-Copresence-REST-API-Key, not only that it is there.",
-        judge: |seen| refused(seen, Role::GenerateWrongKey, "a wrong API key"),
+        remedy: "Compare the value of X-Copresence-REST-API-Key. It is not enough that the header is present.",
+        judge: |observations| refused(observations, Role::GenerateWrongKey, "a wrong API key"),
     },
     Check {
         id: "generate.no-session",
         title: "No token without a session token",
         needs: &[Act::Strangers],
-        remedy: "Refuse /generateExportToken without X-Copresence-Session-Token (401; Parse: code 209): generating is a business account's permission.",
-        judge: |seen| refused(seen, Role::GenerateNoSession, "no session token"),
+        remedy: "Refuse /generateExportToken without X-Copresence-Session-Token (401; Parse: code 209): only business accounts may generate tokens.",
+        judge: |observations| refused(observations, Role::GenerateNoSession, "no session token"),
     },
     Check {
         id: "generate.wrong-session",
         title: "No token for a wrong session token",
         needs: &[Act::Strangers],
-        remedy: "Look the session token up, all of it, before anything is generated.",
-        judge: |seen| refused(seen, Role::GenerateWrongSession, "a wrong session token"),
+        remedy: "Compare the whole session token before a token is generated.",
+        judge: |observations| refused(observations, Role::GenerateWrongSession, "a wrong session token"),
     },
     Check {
         id: "generate.get-makes-none",
         title: "GET generates no token",
         needs: &[Act::Strangers],
-        remedy: "Answer other methods than POST at /generateExportToken with 405: browsers, crawlers and caches ask by GET without being told to.",
-        judge: |seen| refused(seen, Role::GenerateByGet, "GET instead of POST"),
+        remedy: "Answer all methods except POST at /generateExportToken with 405: browsers, crawlers and caches send GET requests on their own.",
+        judge: |observations| refused(observations, Role::GenerateByGet, "GET instead of POST"),
     },
 ];
 
-fn gives_session(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Login).filter(|step| step.reply.is_some()) {
+fn gives_session(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Login).filter(|step| step.reply.is_some()) {
         let body = step.json();
-        let point = points::session(body.as_ref(), &seen.ground.session_pointer);
+        let point = points::session(body.as_ref(), &observations.ground.session_pointer);
         let good = step.succeeded() && point.good;
         let expected = format!("2xx, and {}", point.expected);
-        sheet.expect(step, good, expected, format!("{}, {}", step.came(), point.came));
+        collector.expect(step, good, expected, format!("{}, {}", step.came(), point.came));
     }
-    sheet.judged("a session token came", "no answer came")
+    collector.judged("a session token was received", "no response was received")
 }
 
-fn succeeds(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Generate).filter(|step| step.reply.is_some()) {
-        sheet.expect(step, step.succeeded(), "2xx for right credentials", step.came());
+fn succeeds(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Generate).filter(|step| step.reply.is_some()) {
+        collector.expect(step, step.succeeded(), "2xx for valid credentials", step.came());
     }
-    sheet.judged("generated", "no answer came")
+    collector.judged("generated", "no response was received")
 }
 
-fn token_string(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
+fn token_string(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Generate).filter(|step| step.succeeded()) {
         let body = step.json();
-        sheet.point(step, points::token(body.as_ref(), &seen.ground.token_pointer));
+        collector.point(step, points::token(body.as_ref(), &observations.ground.token_pointer));
     }
-    sheet.judged("a string came", "no token was generated")
+    collector.judged("a valid string", "no token was generated")
 }
 
-fn distinct(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    let mut earlier = BTreeMap::new();
-    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
-        let token = step.json().and_then(|body| Some(body.pointer(&seen.ground.token_pointer)?.to_string()));
-        let Some(token) = token else { continue };
-        sheet.look(step);
-        if let Some(first) = earlier.insert(token, step) {
-            sheet.wrong(&[first, step], "a token of its own for each request", "the same token twice");
-        }
+fn distinct(observations: &Seen) -> Judged {
+    let (collector, different) = find_repeated_tokens(observations, "a different token for each request");
+    if different < 2 && !collector.has_findings() {
+        return Judged::Inconclusive("fewer than two tokens were generated".to_owned());
     }
-    if earlier.len() < 2 && !sheet.has_findings() {
-        return Judged::Inconclusive("fewer than two tokens came".to_owned());
-    }
-    sheet.judged(format!("{} tokens, all different", earlier.len()), "fewer than two tokens came")
+    collector.judged(format!("{different} tokens, all different"), "fewer than two tokens were generated")
 }
 
-fn json(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
-        sheet.point(step, points::content_type(step.header("content-type").as_deref()));
+fn json(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::Generate).filter(|step| step.succeeded()) {
+        collector.point(step, points::content_type(step.header("content-type").as_deref()));
     }
-    sheet.judged("application/json", "no token was generated")
+    collector.judged("application/json", "no token was generated")
 }

@@ -1,4 +1,4 @@
-//! TLS, caches, strangers' pages, and time.
+//! Checks of TLS, caching, CORS, server errors and response times.
 
 use super::ANY;
 use crate::act::Act;
@@ -14,174 +14,192 @@ pub(super) const CHECKS: &[Check] = &[
         id: "http.tls",
         title: "The API is reached over TLS",
         needs: ANY,
-        remedy: "Serve the API over https alone: each request carries a credential.",
+        remedy: "Serve the API over https only: each request contains a credential.",
         judge: tls,
     },
     Check {
         id: "http.hsts",
-        title: "The API asks for TLS from now on (HSTS)",
+        title: "The API sends HSTS",
         needs: ANY,
-        remedy: "Send `Strict-Transport-Security: max-age=31536000` with each answer.",
+        remedy: "Send `Strict-Transport-Security: max-age=31536000` with each response.",
         judge: hsts,
     },
     Check {
         id: "http.plain-refused",
-        title: "Over plain HTTP the API answers nothing",
+        title: "The API does not respond with success over plain HTTP",
         needs: &[Act::Plain],
-        remedy: "Refuse connections to the plain port, or redirect them: a credential sent there has leaked already.",
+        remedy: "Refuse connections to the plain HTTP port, or redirect them: a credential that is sent there has already leaked.",
         judge: plain,
     },
     Check {
         id: "http.no-store",
-        title: "Answers with tokens, states or URLs are not to be cached",
+        title: "Responses with tokens, states or URLs must not be cached",
         needs: ANY,
-        remedy: "Send `Cache-Control: no-store` with the answers of login, /generateExportToken and /redeemExportToken.",
+        remedy: "Send `Cache-Control: no-store` with the responses of login, /generateExportToken and /redeemExportToken.",
         judge: no_store,
     },
     Check {
         id: "http.cors",
-        title: "A stranger's page may not read the API's answers",
+        title: "Pages of other sites cannot read the API's responses",
         needs: &[Act::Page],
-        remedy: "Send no Access-Control-Allow-Origin, or name your own sites in it: neither `*` nor whatever Origin was sent.",
+        remedy: "Send no Access-Control-Allow-Origin, or only your own sites: neither `*` nor a copy of the request's Origin.",
         judge: cors,
     },
     Check {
         id: "http.no-5xx",
-        title: "No request makes the server fail",
+        title: "No request causes a server error",
         needs: ANY,
-        remedy: "Look into the server's log for this time: a request of this run, right or wrong, met an error that nobody handles.",
+        remedy: "Look into the server's log at the time of the run: one of its requests caused an error that the server does not handle.",
         judge: no_5xx,
     },
     Check {
         id: "time.answered",
-        title: "Every API request is answered",
+        title: "Every API request gets a response",
         needs: ANY,
-        remedy: "Answer within 30 seconds, whatever is asked, and close no connection without an answer.",
+        remedy: "Respond to every request within 30 seconds, and do not close connections without a response.",
         judge: answered,
     },
     Check {
         id: "time.latency",
-        title: "Of a hundred API calls, ninety-five are answered within two seconds",
+        title: "95 % of the API calls are answered within two seconds",
         needs: ANY,
-        remedy: "Answer from what is known, and do the work beside: clients poll, and each slow answer holds one up.",
+        remedy: "Respond from known state, and do the work in the background: clients poll, and each slow response delays one.",
         judge: latency,
     },
 ];
 
+/// Maximum response time of 95 % of the API calls.
 const FAST: Duration = Duration::from_secs(2);
 
-fn api(seen: &Seen) -> impl Iterator<Item = &Step> {
-    seen.steps.iter().filter(|step| step.exchange.call != Call::Download && step.role != Role::PlainHttp)
+/// Every step at the API, without downloads and plain HTTP.
+fn api(observations: &Seen) -> impl Iterator<Item = &Step> {
+    observations
+        .steps
+        .iter()
+        .filter(|step| step.exchange.call != Call::Download && step.role != Role::PlainHttp)
 }
 
-fn home(seen: &Seen) -> Option<Judged> {
-    let why = "the backend is on this machine, and no network lies between";
-    (seen.ground.loopback && !seen.ground.https).then(|| Judged::NotApplicable(why.to_owned()))
+/// The result of TLS checks for a backend on this machine.
+fn home(observations: &Seen) -> Option<Judged> {
+    let why = "the backend runs on this machine, so no network is involved";
+    (observations.ground.loopback && !observations.ground.https)
+        .then(|| Judged::NotApplicable(why.to_owned()))
 }
 
-fn tls(seen: &Seen) -> Judged {
-    if let Some(judged) = home(seen) {
+fn tls(observations: &Seen) -> Judged {
+    if let Some(judged) = home(observations) {
         return judged;
     }
-    let mut sheet = Sheet::default();
-    if let Some(step) = api(seen).find(|step| step.reply.is_some()) {
-        sheet.expect(step, seen.ground.https, "https, with a certificate that is trusted here", "http");
+    let mut collector = Sheet::default();
+    if let Some(step) = api(observations).find(|step| step.reply.is_some()) {
+        collector.expect(
+            step,
+            observations.ground.https,
+            "https, with a certificate that is trusted here",
+            "http",
+        );
     }
     for (step, (url, _)) in
-        seen.delivery().into_iter().flat_map(|step| step.urls().into_iter().map(move |u| (step, u)))
+        observations.delivery().into_iter().flat_map(|step| step.urls().into_iter().map(move |u| (step, u)))
     {
-        sheet.expect(step, url.starts_with("https://"), "download URLs over https", "one over http");
+        collector.expect(step, url.starts_with("https://"), "download URLs over https", "a URL over http");
     }
-    sheet.judged("https", "no answer came")
+    collector.judged("https", "no response was received")
 }
 
-fn hsts(seen: &Seen) -> Judged {
-    if let Some(judged) = home(seen) {
+fn hsts(observations: &Seen) -> Judged {
+    if let Some(judged) = home(observations) {
         return judged;
     }
-    if !seen.ground.https {
+    if !observations.ground.https {
         return Judged::NotApplicable("the API is not reached over TLS".to_owned());
     }
-    let mut sheet = Sheet::default();
-    for step in api(seen).filter(|step| step.succeeded()) {
-        sheet.point(step, points::hsts(step.header("strict-transport-security").as_deref()));
+    let mut collector = Sheet::default();
+    for step in api(observations).filter(|step| step.succeeded()) {
+        collector.point(step, points::hsts(step.header("strict-transport-security").as_deref()));
     }
-    sheet.judged("sent", "no answer came")
+    collector.judged("sent", "no response was received")
 }
 
-fn plain(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::PlainHttp) {
-        sheet.expect(step, !step.succeeded(), "a redirect, a refusal, or nobody there", step.came());
+fn plain(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::PlainHttp) {
+        collector.expect(step, !step.succeeded(), "a redirect, a refusal or no server", step.came());
     }
-    sheet.judged("nothing is answered there", "it was not tried")
+    collector.judged("no success over plain HTTP", "plain HTTP was not tried")
 }
 
-fn no_store(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in api(seen).filter(|step| step.succeeded() && !step.role.is_wrong_on_purpose()) {
-        sheet.point(step, points::no_store(step.header("cache-control").as_deref()));
+fn no_store(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in api(observations).filter(|step| step.succeeded() && !step.role.is_wrong_on_purpose()) {
+        collector.point(step, points::no_store(step.header("cache-control").as_deref()));
     }
-    sheet.judged("no-store", "no answer came")
+    collector.judged("no-store", "no response was received")
 }
 
-fn cors(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
+fn cors(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
     for step in [Role::PreflightGenerate, Role::PreflightRedeem, Role::RedeemFromPage]
         .into_iter()
-        .flat_map(|role| seen.of(role))
+        .flat_map(|role| observations.of(role))
     {
         if step.reply.is_none() {
             continue;
         }
         let allowed = step.header("access-control-allow-origin").unwrap_or_default();
-        sheet.point(step, points::cors(&allowed, crate::run::STRANGER));
+        collector.point(step, points::cors(&allowed));
     }
-    sheet.judged("no leave", "no answer came")
+    collector.judged("no access", "no response was received")
 }
 
-fn no_5xx(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.steps.iter().filter(|step| step.reply.is_some() && step.role != Role::LostAnswer) {
+fn no_5xx(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.steps.iter().filter(|step| step.reply.is_some() && step.role != Role::LostAnswer)
+    {
         let good = step.status().is_some_and(|status| status < 500);
-        sheet.expect(step, good, "a status under 500", step.came());
+        collector.expect(step, good, "a status below 500", step.came());
     }
-    sheet.judged("none failed", "no answer came")
+    collector.judged("no server error", "no response was received")
 }
 
-fn answered(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in api(seen).filter(|step| step.role != Role::LostAnswer) {
-        sheet.expect(step, step.reply.is_some(), "an answer", step.came());
+fn answered(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in api(observations).filter(|step| step.role != Role::LostAnswer) {
+        collector.expect(step, step.reply.is_some(), "a response", step.came());
     }
-    sheet.judged("each was answered", "nothing was asked")
+    collector.judged("each request got a response", "no request was sent")
 }
 
-fn latency(seen: &Seen) -> Judged {
-    let steps: Vec<_> = api(seen).filter(|step| step.reply.is_some()).collect();
-    let times: Vec<_> = steps.iter().map(|step| step.exchange.duration).collect();
-    let Some(told) = percentiles(&times) else {
-        return Judged::Inconclusive("no answer came".to_owned());
+fn latency(observations: &Seen) -> Judged {
+    let steps: Vec<_> = api(observations).filter(|step| step.reply.is_some()).collect();
+    let durations: Vec<_> = steps.iter().map(|step| step.exchange.duration).collect();
+    let Some(times) = percentiles(&durations) else {
+        return Judged::Inconclusive("no response was received".to_owned());
     };
-    let words = format!("median {:?}, 95 % within {:?}, slowest {:?}", told.p50, told.p95, told.max);
-    let mut sheet = Sheet::default();
-    sheet.look(steps[0]);
-    if told.p95 > FAST {
+    let summary = format!("median {:?}, 95 % within {:?}, slowest {:?}", times.p50, times.p95, times.max);
+    let mut collector = Sheet::default();
+    collector.look(steps[0]);
+    if times.p95 > FAST {
         let slow: Vec<_> = steps.iter().copied().filter(|step| step.exchange.duration > FAST).collect();
-        sheet.wrong(&slow, "95 % within 2 s", words.clone());
+        collector.wrong(&slow, "95 % within 2 s", summary.clone());
     }
-    sheet.judged(words, "no answer came")
+    collector.judged(summary, "no response was received")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::seen::Ground;
+    use crate::target::Ground;
     use client::Exchange;
     use client::probe::Reply;
 
-    fn step(role: Role, status: u16, header: Option<(&'static str, &'static str)>, took: Duration) -> Step {
+    fn build_step(
+        role: Role,
+        status: u16,
+        header: Option<(&'static str, &'static str)>,
+        took: Duration,
+    ) -> Step {
         let headers = header.into_iter().map(|(name, value)| {
             (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
         });
@@ -212,44 +230,48 @@ mod tests {
         }
     }
 
-    fn seen(https: bool, loopback: bool, steps: Vec<Step>) -> Seen {
+    fn observe(https: bool, loopback: bool, steps: Vec<Step>) -> Seen {
         Seen { ground: Ground { https, loopback, ..Ground::default() }, steps, ..Seen::default() }
     }
 
-    const SOON: Duration = Duration::from_millis(20);
+    const FAST_RESPONSE: Duration = Duration::from_millis(20);
     const HSTS: &str = "strict-transport-security";
 
     #[test]
-    fn plain_http_fails_but_on_this_machine() {
-        let fresh = || vec![step(Role::RedeemFresh, 200, None, SOON)];
-        assert_eq!(tls(&seen(true, false, fresh())).verdict(), Verdict::Pass);
-        assert_eq!(tls(&seen(false, false, fresh())).verdict(), Verdict::Fail);
-        assert_eq!(tls(&seen(false, true, fresh())).verdict(), Verdict::NotApplicable);
+    fn plain_http_fails_except_on_loopback() {
+        let fresh = || vec![build_step(Role::RedeemFresh, 200, None, FAST_RESPONSE)];
+        assert_eq!(tls(&observe(true, false, fresh())).verdict(), Verdict::Pass);
+        assert_eq!(tls(&observe(false, false, fresh())).verdict(), Verdict::Fail);
+        assert_eq!(tls(&observe(false, true, fresh())).verdict(), Verdict::NotApplicable);
     }
 
     #[test]
-    fn hsts_is_asked_for_over_tls_and_must_last() {
-        let judged =
-            |header| hsts(&seen(true, false, vec![step(Role::RedeemFresh, 200, header, SOON)])).verdict();
+    fn hsts_is_required_over_tls_with_a_max_age() {
+        let judged = |header| {
+            hsts(&observe(true, false, vec![build_step(Role::RedeemFresh, 200, header, FAST_RESPONSE)]))
+                .verdict()
+        };
         assert_eq!(judged(Some((HSTS, "max-age=31536000; includeSubDomains"))), Verdict::Pass);
         assert_eq!(judged(Some((HSTS, "max-age=0"))), Verdict::Fail);
         assert_eq!(judged(None), Verdict::Fail);
-        assert_eq!(hsts(&seen(false, false, Vec::new())).verdict(), Verdict::NotApplicable);
+        assert_eq!(hsts(&observe(false, false, Vec::new())).verdict(), Verdict::NotApplicable);
     }
 
     #[test]
-    fn the_plain_side_may_send_on_and_refuse_but_not_answer() {
-        let judged =
-            |status| plain(&seen(true, false, vec![step(Role::PlainHttp, status, None, SOON)])).verdict();
+    fn plain_http_may_redirect_or_refuse_but_not_succeed() {
+        let judged = |status| {
+            plain(&observe(true, false, vec![build_step(Role::PlainHttp, status, None, FAST_RESPONSE)]))
+                .verdict()
+        };
         assert_eq!([judged(301), judged(403), judged(200)], [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
     }
 
     #[test]
-    fn one_slow_answer_of_many_is_no_slow_backend() {
+    fn a_few_slow_responses_do_not_fail_latency() {
         let slow = |count: usize| {
-            let took = |index| if index < count { Duration::from_secs(3) } else { SOON };
-            let steps = (0..40).map(|index| step(Role::Poll, 200, None, took(index))).collect();
-            latency(&seen(true, false, steps)).verdict()
+            let took = |index| if index < count { Duration::from_secs(3) } else { FAST_RESPONSE };
+            let steps = (0..40).map(|index| build_step(Role::Poll, 200, None, took(index))).collect();
+            latency(&observe(true, false, steps)).verdict()
         };
         assert_eq!([slow(0), slow(2), slow(3)], [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
     }

@@ -1,4 +1,4 @@
-//! What is told while an avatar is made.
+//! Checks of the status reports while an avatar is processed.
 
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
@@ -12,14 +12,14 @@ pub(super) const CHECKS: &[Check] = &[
         id: "visit.associated",
         title: "After the scan, an avatar is associated with the token",
         needs: &[Act::Visit],
-        remedy: "Check that the link in the QR code carries this very Export Token, percent-encoded, and that the app of this backend opens it.",
+        remedy: "Check that the link in the QR code contains this Export Token, percent-encoded, and that the app of this backend opens it.",
         judge: associated,
     },
     Check {
         id: "progress.reported",
-        title: "While the avatar is made, a status report is told",
+        title: "While the avatar is processed, a status report is sent",
         needs: &[Act::Visit],
-        remedy: "Answer with `payload_incomplete` and its three fields from the scan until the URLs.",
+        remedy: "Send `payload_incomplete` with its three fields from the scan until the URLs are delivered.",
         judge: reported,
     },
     Check {
@@ -33,40 +33,40 @@ pub(super) const CHECKS: &[Check] = &[
         id: "progress.percent",
         title: "`completion_progress` is an integer from 0 to 100",
         needs: &[Act::Visit],
-        remedy: "Send a JSON integer from 0 to 100 once an avatar is associated: neither a share of 1, nor a string, nor -1.",
+        remedy: "Send a JSON integer from 0 to 100 once an avatar is associated: not a fraction of 1, not a string, not -1.",
         judge: percent,
     },
     Check {
         id: "progress.queue",
-        title: "In the queue, `queue_position` is a place",
+        title: "In the queue, `queue_position` is an integer from 0",
         needs: &[Act::Visit],
-        remedy: "Send the place in the queue as a JSON integer from 0 while the status is in_queue.",
-        judge: |seen| queue(seen, true),
+        remedy: "Send the position in the queue as a JSON integer from 0 while the status is in_queue.",
+        judge: |observations| queue(observations, true),
     },
     Check {
         id: "progress.not-queued",
-        title: "Out of the queue, `queue_position` is -1",
+        title: "Outside the queue, `queue_position` is -1",
         needs: &[Act::Visit],
-        remedy: "Send `queue_position: -1` once the avatar has left the queue: 0 would still be a place.",
-        judge: |seen| queue(seen, false),
+        remedy: "Send `queue_position: -1` once the avatar has left the queue: 0 is a valid position.",
+        judge: |observations| queue(observations, false),
     },
     Check {
         id: "progress.rises",
-        title: "The progress never falls",
+        title: "The progress never decreases",
         needs: &[Act::Visit],
-        remedy: "Report how far the avatar is as a value that only rises: a bar that runs backwards makes visitors leave.",
+        remedy: "Report progress as a value that only increases: visitors leave when a progress bar runs backwards.",
         judge: rises,
     },
     Check {
         id: "progress.queue-falls",
-        title: "The place in the queue never rises",
+        title: "The queue position never increases",
         needs: &[Act::Visit],
-        remedy: "Let an avatar keep its place: who comes later goes behind.",
+        remedy: "Keep an avatar's position in the queue: later avatars are queued behind it.",
         judge: queue_falls,
     },
     Check {
         id: "failed.fields",
-        title: "A failed avatar is told as `failed`, with a percentage and out of the queue",
+        title: "A failed avatar is reported as `failed`, with a percentage and no queue position",
         needs: &[Act::Failure],
         remedy: "Answer 200 with `completion_status: \"failed\"`, a `completion_progress` from 0 to 100 and `queue_position: -1`.",
         judge: failed_fields,
@@ -75,135 +75,142 @@ pub(super) const CHECKS: &[Check] = &[
         id: "failed.stays-active",
         title: "A failed avatar leaves its token active",
         needs: &[Act::Failure],
-        remedy: "Keep answering 200 after `failed`: the specification lists it as a status of an active token, under which a visitor may record again.",
+        remedy: "Keep answering 200 after `failed`: the specification lists it as a status of an active token, with which a visitor may record again.",
         judge: stays_active,
     },
 ];
 
-/// The reports between the scan and the URLs.
-fn making(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+/// Polls with a status report between the scan and the delivery.
+fn making(observations: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
     let waiting = CompletionStatus::NoAssociatedAvatar;
-    seen.of(Role::Poll)
-        .filter(|step| !super::is_delivery(step))
+    observations
+        .of(Role::Poll)
+        .filter(|step| !step.is_delivery())
         .filter_map(|step| Some((step, step.progress()?)))
         .filter(move |(_, progress)| {
             progress.get("completion_status").and_then(Value::as_str) != Some(waiting.as_str())
         })
 }
 
-const TOO_FAST: &str = "the avatar was ready before anything was told of its making";
+const TOO_FAST: &str = "the avatar was ready before any status report was received";
 
-fn associated(seen: &Seen) -> Judged {
-    let scanned = seen.of(Role::Poll).find(|step| {
-        super::redeem::is_delivery(step)
-            || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
+fn associated(observations: &Seen) -> Judged {
+    let scanned = observations.of(Role::Poll).find(|step| {
+        step.is_delivery() || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
     });
     match scanned {
         Some(step) => Judged::Pass("the token has an avatar".to_owned(), vec![step.number]),
-        None => Judged::Inconclusive("no avatar was associated while it was waited for".to_owned()),
+        None => Judged::Inconclusive("no avatar was associated within the time limit".to_owned()),
     }
 }
 
-fn reported(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in making(seen) {
+fn reported(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in making(observations) {
         let missing: Vec<_> = ["completion_progress", "completion_status", "queue_position"]
             .into_iter()
             .filter(|field| !progress.contains_key(*field))
             .collect();
         let expected = "completion_progress, completion_status and queue_position";
-        sheet.expect(step, missing.len() < 3, expected, "none of them");
+        collector.expect(step, missing.len() < 3, expected, "none of them");
     }
-    sheet.judged("told", TOO_FAST)
+    collector.judged("reported", TOO_FAST)
 }
 
-fn status(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in making(seen) {
-        sheet.point(step, points::word(&progress));
+fn status(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in making(observations) {
+        collector.point(step, points::word(&progress));
     }
-    sheet.judged("one of the four", TOO_FAST)
+    collector.judged("one of the four words", TOO_FAST)
 }
 
-fn percent(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in making(seen) {
-        sheet.point(step, points::percent(&progress));
+fn percent(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in making(observations) {
+        collector.point(step, points::percent(&progress));
     }
-    sheet.judged("from 0 to 100", TOO_FAST)
+    collector.judged("from 0 to 100", TOO_FAST)
 }
 
-fn queue(seen: &Seen, queued: bool) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in making(seen) {
+fn queue(observations: &Seen, queued: bool) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in making(observations) {
         let status = progress.get("completion_status").and_then(Value::as_str);
         match status {
-            Some("in_queue") if queued => sheet.point(step, points::place(&progress)),
+            Some("in_queue") if queued => collector.point(step, points::place(&progress)),
             Some("processing" | "failed") if !queued => {
-                sheet.point(step, points::minus_one(&progress, "queue_position", points::NOT_QUEUED));
+                collector.point(step, points::minus_one(&progress, "queue_position", points::NOT_QUEUED));
             }
             _ => {}
         }
     }
     let (passed, nothing) = if queued {
-        ("a place in every answer", "the avatar was never in the queue while it was looked at")
+        ("a position in every response", "no response with the status in_queue was received")
     } else {
-        ("-1 in every answer", "the avatar was never processed while it was looked at")
+        ("-1 in every response", "no response with the status processing or failed was received")
     };
-    sheet.judged(passed, nothing)
+    collector.judged(passed, nothing)
 }
 
-/// The numbers of a field, in order; those that are none are judged elsewhere.
-fn numbers<'a>(seen: &'a Seen, field: &str) -> Vec<(&'a Step, i64)> {
+/// The values of a progress field from 0, in order. Other checks judge values that are not integers.
+fn numbers<'a>(observations: &'a Seen, field: &str) -> Vec<(&'a Step, i64)> {
     let read =
         |(step, progress): (&'a Step, Map<String, Value>)| Some((step, integer(progress.get(field)?)?));
-    making(seen).filter_map(read).filter(|(_, number)| *number >= 0).collect()
+    making(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
 }
 
-fn rises(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for pair in numbers(seen, "completion_progress").windows(2) {
+fn rises(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for pair in numbers(observations, "completion_progress").windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
-        sheet.expect(step, now >= before, format!("at least {before}, as before"), now.to_string());
+        collector.expect(step, now >= before, format!("at least {before}, as before"), now.to_string());
     }
-    sheet.judged("it only rose", TOO_FAST)
+    collector.judged("it only increased", TOO_FAST)
 }
 
-fn queue_falls(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    let places: Vec<_> = numbers(seen, "queue_position")
+fn queue_falls(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    let places: Vec<_> = numbers(observations, "queue_position")
         .into_iter()
         .filter(|(step, _)| step.completion_status().as_deref() == Some("in_queue"))
         .collect();
     for pair in places.windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
-        sheet.expect(step, now <= before, format!("at most {before}, as before"), now.to_string());
+        collector.expect(step, now <= before, format!("at most {before}, as before"), now.to_string());
     }
-    sheet.judged("it only fell", "the avatar was not long enough in the queue")
+    collector.judged("it only decreased", "fewer than two queue positions were received")
 }
 
-fn failed(seen: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
-    seen.of(Role::FailedPoll)
+/// Polls with the status `failed`.
+fn failed(observations: &Seen) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+    observations
+        .of(Role::FailedPoll)
         .filter_map(|step| Some((step, step.progress()?)))
         .filter(|(_, progress)| progress.get("completion_status").and_then(Value::as_str) == Some("failed"))
 }
 
-fn failed_fields(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in failed(seen) {
-        sheet.point(step, points::percent(&progress));
-        sheet.point(step, points::minus_one(&progress, "queue_position", ""));
+fn failed_fields(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in failed(observations) {
+        collector.point(step, points::percent(&progress));
+        collector.point(step, points::minus_one(&progress, "queue_position", ""));
     }
-    if let (Some(last), true) = (seen.of(Role::FailedPoll).last(), sheet.is_empty()) {
-        sheet.expect(last, false, "`completion_status`: \"failed\" for an avatar that failed", last.came());
+    if let (Some(last), true) = (observations.of(Role::FailedPoll).last(), collector.is_empty()) {
+        collector.expect(
+            last,
+            false,
+            "`completion_status`: \"failed\" for an avatar that failed",
+            last.came(),
+        );
     }
-    sheet.judged("failed, told as the specification says", "no answer came")
+    collector.judged("reported as specified", "no response was received")
 }
 
-fn stays_active(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::FailedAgain).filter(|step| step.reply.is_some()) {
-        sheet.expect(step, step.status() == Some(200), "status 200 after `failed`", step.came());
+fn stays_active(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::FailedAgain).filter(|step| step.reply.is_some()) {
+        collector.expect(step, step.status() == Some(200), "status 200 after `failed`", step.came());
     }
-    sheet.judged("still active", "no answer came")
+    collector.judged("still active", "no response was received")
 }

@@ -1,4 +1,4 @@
-//! Redeeming a fresh token, and what is no active token.
+//! Checks of redeems with fresh, inactive and missing tokens.
 
 use super::{not_active, refused};
 use crate::act::Act;
@@ -10,217 +10,213 @@ use serde_json::Value;
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "redeem.active-200",
-        title: "An active token is redeemed with 200, whatever its avatar's state",
+        title: "A redeem of an active token returns 200 in every state of the avatar",
         needs: &[Act::Fresh],
         remedy: "Answer /redeemExportToken with 200 as long as the token is active: not 202, 204, 404 or 425 while the avatar is not ready.",
         judge: active,
     },
     Check {
         id: "redeem.json",
-        title: "The answers say that they are JSON",
+        title: "The responses of /redeemExportToken are declared as JSON",
         needs: &[Act::Fresh],
-        remedy: "Send `Content-Type: application/json` with the answers of /redeemExportToken.",
+        remedy: "Send `Content-Type: application/json` with the responses of /redeemExportToken.",
         judge: json,
     },
     Check {
         id: "redeem.flag",
         title: "While not ready, `avatar_ready` is the boolean false",
         needs: &[Act::Fresh],
-        remedy: "Send `avatar_ready` in every answer, as a JSON boolean: neither a string, nor a number, nor left out.",
+        remedy: "Send `avatar_ready` in every response, as a JSON boolean: not a string, not a number, and not omitted.",
         judge: flag,
     },
     Check {
         id: "redeem.either-or",
-        title: "An answer carries either a status report or URLs",
+        title: "A response has either a status report or URLs",
         needs: &[Act::Fresh],
-        remedy: "Send the object `payload_incomplete` while the avatar is not ready, and `payload_complete` alone once it is.",
+        remedy: "Send the object `payload_incomplete` while the avatar is not ready, and only `payload_complete` once it is.",
         judge: either_or,
     },
     Check {
         id: "fresh.status",
-        title: "Before anybody scans, the status is `no_associated_avatar`",
+        title: "Before the scan, the status is `no_associated_avatar`",
         needs: &[Act::Fresh],
         remedy: "Send `completion_status: \"no_associated_avatar\"` until the phone has associated an avatar.",
         judge: fresh_status,
     },
     Check {
         id: "fresh.progress",
-        title: "Before anybody scans, the progress is -1",
+        title: "Before the scan, the progress is -1",
         needs: &[Act::Fresh],
-        remedy: "Send `completion_progress: -1` until an avatar is associated: 0 says that one is being made.",
-        judge: |seen| fresh_minus_one(seen, "completion_progress"),
+        remedy: "Send `completion_progress: -1` until an avatar is associated: 0 says that an avatar is being processed.",
+        judge: |observations| fresh_minus_one(observations, "completion_progress"),
     },
     Check {
         id: "fresh.queue",
-        title: "Before anybody scans, the queue position is -1",
+        title: "Before the scan, the queue position is -1",
         needs: &[Act::Fresh],
-        remedy: "Send `queue_position: -1` until an avatar is in the queue: 0 is a place.",
-        judge: |seen| fresh_minus_one(seen, "queue_position"),
+        remedy: "Send `queue_position: -1` until an avatar is in the queue: 0 is a valid position.",
+        judge: |observations| fresh_minus_one(observations, "queue_position"),
     },
     Check {
         id: "fresh.repeatable",
-        title: "Asking twice about a fresh token gives the same answer",
+        title: "Two redeems of a fresh token get the same response",
         needs: &[Act::Fresh],
-        remedy: "Let a redeem of a token that is not ready change nothing at all.",
+        remedy: "Do not change any state for a redeem of a token whose avatar is not ready.",
         judge: repeatable,
     },
     Check {
         id: "redeem.unknown-400",
-        title: "A token that was never made is answered with 400",
+        title: "A redeem of an unknown token returns 400",
         needs: &[Act::Refused],
-        remedy: "Answer 400 for every string that is no active Export Token: clients take any other status for a fault of the network.",
-        judge: |seen| not_active(seen, Role::RedeemUnknown),
+        remedy: "Answer 400 for every string that is not an active Export Token: clients treat other statuses as network errors.",
+        judge: |observations| not_active(observations, Role::RedeemUnknown),
     },
     Check {
         id: "redeem.mangled-400",
-        title: "A token with one character changed is answered with 400",
+        title: "A redeem of a token with one changed character returns 400",
         needs: &[Act::Refused],
-        remedy: "Compare the whole Export Token, letter by letter, upper and lower case apart.",
-        judge: |seen| not_active(seen, Role::RedeemMangled),
+        remedy: "Compare the whole Export Token, and distinguish upper and lower case.",
+        judge: |observations| not_active(observations, Role::RedeemMangled),
     },
     Check {
         id: "redeem.lengthened-400",
-        title: "A token with one character more is answered with 400",
+        title: "A redeem of a token with one extra character returns 400",
         needs: &[Act::Refused],
         remedy: "Compare the whole Export Token, not only its beginning.",
-        judge: |seen| not_active(seen, Role::RedeemLengthened),
+        judge: |observations| not_active(observations, Role::RedeemLengthened),
     },
     Check {
         id: "redeem.missing-400",
-        title: "A redeem without a token is answered with 400",
+        title: "A redeem without a token returns 400",
         needs: &[Act::Refused],
-        remedy: "Answer 400 when X-Copresence-Export-Token is missing: nothing matches an active token either.",
-        judge: |seen| not_active(seen, Role::RedeemMissing),
+        remedy: "Answer 400 if X-Copresence-Export-Token is missing: without it no active token can match.",
+        judge: |observations| not_active(observations, Role::RedeemMissing),
     },
     Check {
         id: "redeem.no-key",
         title: "No redeem without the REST API key",
         needs: &[Act::Refused],
         remedy: "Refuse /redeemExportToken without X-Copresence-REST-API-Key (401 or 403).",
-        judge: |seen| at_the_vendor(seen, Role::RedeemNoKey, "no API key"),
+        judge: |observations| at_the_vendor(observations, Role::RedeemNoKey, "no API key"),
     },
     Check {
         id: "redeem.wrong-key",
         title: "No redeem for a wrong REST API key",
         needs: &[Act::Refused],
-        remedy: "Compare the whole of X-Copresence-REST-API-Key, not only that it is there.",
-        judge: |seen| at_the_vendor(seen, Role::RedeemWrongKey, "a wrong API key"),
+        remedy: "Compare the value of X-Copresence-REST-API-Key. It is not enough that the header is present.",
+        judge: |observations| at_the_vendor(observations, Role::RedeemWrongKey, "a wrong API key"),
     },
     Check {
         id: "redeem.post-refused",
-        title: "A redeem is a GET, and no POST",
+        title: "POST does not redeem",
         needs: &[Act::Refused],
-        remedy: "Answer other methods than GET at /redeemExportToken with 405.",
-        judge: |seen| refused(seen, Role::RedeemByPost, "POST instead of GET"),
+        remedy: "Answer all methods except GET at /redeemExportToken with 405.",
+        judge: |observations| refused(observations, Role::RedeemByPost, "POST instead of GET"),
     },
     Check {
         id: "redeem.untouched",
-        title: "Refused requests leave a fresh token as it was",
+        title: "Refused requests do not change a fresh token",
         needs: &[Act::Refused],
-        remedy: "Change nothing for a request that is refused: a stranger's guess must not cost a visitor's token.",
+        remedy: "Do not change any state for a refused request: a guess by somebody else must not cost a visitor's token.",
         judge: untouched,
     },
 ];
 
-/// Whether an answer ends a token: it says that the avatar is ready, or it carries something to fetch.
-pub(crate) fn is_delivery(step: &Step) -> bool {
-    step.succeeded() && step.json().is_some_and(|body| points::is_delivery(&body))
-}
-
-/// A relay's own key is judged as a relay's.
-fn at_the_vendor(seen: &Seen, role: Role, what: &str) -> Judged {
-    if seen.ground.relays_redeems {
+/// Judges a refusal at the vendor's API. Other checks judge the key of a relay.
+fn at_the_vendor(observations: &Seen, role: Role, what: &str) -> Judged {
+    if observations.ground.relays_redeems {
         return Judged::NotApplicable("redeems go through a relay, which holds the API key".to_owned());
     }
-    refused(seen, role, what)
+    refused(observations, role, what)
 }
 
-fn not_ready(seen: &Seen) -> impl Iterator<Item = &Step> {
-    seen.active().filter(|step| step.succeeded() && step.json().is_some() && !is_delivery(step))
+/// Redeems of an active token before its delivery.
+fn not_ready(observations: &Seen) -> impl Iterator<Item = &Step> {
+    observations.active().filter(|step| step.succeeded() && step.json().is_some() && !step.is_delivery())
 }
 
-fn active(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.active().filter(|step| step.reply.is_some()) {
-        // Whether the refusals before it spent the token is judged by itself.
+fn active(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.active().filter(|step| step.reply.is_some()) {
+        // Other checks judge these redeems.
         if step.role != Role::RedeemUntouched && step.role != Role::FailedAgain {
             let good = step.status() == Some(200) && step.json().is_some_and(|body| body.is_object());
             let body =
-                if step.json().is_some_and(|body| body.is_object()) { "" } else { ", and no JSON object" };
-            sheet.expect(step, good, "status 200 and a JSON object", format!("{}{body}", step.came()));
+                if step.json().is_some_and(|body| body.is_object()) { "" } else { " without a JSON object" };
+            collector.expect(step, good, "status 200 and a JSON object", format!("{}{body}", step.came()));
         }
     }
-    sheet.judged("answered with 200", "no answer came")
+    collector.judged("status 200", "no response was received")
 }
 
-fn json(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.active().filter(|step| step.succeeded()) {
-        sheet.point(step, points::content_type(step.header("content-type").as_deref()));
+fn json(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.active().filter(|step| step.succeeded()) {
+        collector.point(step, points::content_type(step.header("content-type").as_deref()));
     }
-    sheet.judged("application/json", "no answer came")
+    collector.judged("application/json", "no response was received")
 }
 
-fn flag(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in not_ready(seen) {
-        sheet.point(step, points::flag(&step.json().unwrap_or_default(), false));
+fn flag(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in not_ready(observations) {
+        collector.point(step, points::flag(&step.json().unwrap_or_default(), false));
     }
-    sheet.judged("false in every answer before the URLs", "no answer came")
+    collector.judged("false in every response before the URLs", "no response was received")
 }
 
-fn either_or(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in not_ready(seen) {
-        sheet.point(step, points::report(&step.json().unwrap_or_default()));
+fn either_or(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in not_ready(observations) {
+        collector.point(step, points::report(&step.json().unwrap_or_default()));
     }
-    if let Some(step) = seen.delivery() {
-        sheet.point(step, points::no_report(&step.json().unwrap_or_default()));
+    if let Some(step) = observations.delivery() {
+        collector.point(step, points::no_report(&step.json().unwrap_or_default()));
     }
-    sheet.judged("one of the two in every answer", "no answer came")
+    collector.judged("one of the two in every response", "no response was received")
 }
 
-/// The answers of fresh tokens that carry a status report.
-fn fresh(seen: &Seen) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
-    seen.of(Role::RedeemFresh).filter_map(|step| Some((step, step.progress()?)))
+/// Redeems of fresh tokens with a status report.
+fn fresh(observations: &Seen) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
+    observations.of(Role::RedeemFresh).filter_map(|step| Some((step, step.progress()?)))
 }
 
-fn fresh_status(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in fresh(seen) {
+fn fresh_status(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in fresh(observations) {
         let status = progress.get("completion_status");
         let good = status.and_then(Value::as_str) == Some("no_associated_avatar");
-        sheet.expect(step, good, "`completion_status`: \"no_associated_avatar\"", shown(status));
+        collector.expect(step, good, "`completion_status`: \"no_associated_avatar\"", shown(status));
     }
-    sheet.judged("no_associated_avatar", "no status report came")
+    collector.judged("no_associated_avatar", "no status report was received")
 }
 
-fn fresh_minus_one(seen: &Seen, field: &str) -> Judged {
-    let mut sheet = Sheet::default();
-    for (step, progress) in fresh(seen) {
-        sheet.point(step, points::minus_one(&progress, field, ""));
+fn fresh_minus_one(observations: &Seen, field: &str) -> Judged {
+    let mut collector = Sheet::default();
+    for (step, progress) in fresh(observations) {
+        collector.point(step, points::minus_one(&progress, field, ""));
     }
-    sheet.judged("-1", "no status report came")
+    collector.judged("-1", "no status report was received")
 }
 
-fn repeatable(seen: &Seen) -> Judged {
-    let answered: Vec<_> = seen.of(Role::RedeemFresh).filter(|step| step.reply.is_some()).collect();
-    let mut sheet = Sheet::default();
+fn repeatable(observations: &Seen) -> Judged {
+    let answered: Vec<_> = observations.of(Role::RedeemFresh).filter(|step| step.reply.is_some()).collect();
+    let mut collector = Sheet::default();
     for pair in answered.windows(2) {
         let same = pair[0].status() == pair[1].status() && pair[0].json() == pair[1].json();
-        sheet.look(pair[0]);
-        sheet.expect(pair[1], same, "the same answer as a moment before", "another one");
+        collector.look(pair[0]);
+        collector.expect(pair[1], same, "the same response as before", "a different one");
     }
-    sheet.judged("the same answer twice", "fewer than two answers came")
+    collector.judged("the same response twice", "fewer than two responses were received")
 }
 
-fn untouched(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    for step in seen.of(Role::RedeemUntouched).filter(|step| step.reply.is_some()) {
+fn untouched(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    for step in observations.of(Role::RedeemUntouched).filter(|step| step.reply.is_some()) {
         let status = step.completion_status();
-        let was = seen.of(Role::RedeemFresh).find_map(Step::completion_status);
+        let was = observations.of(Role::RedeemFresh).find_map(Step::completion_status);
         let good = step.status() == Some(200) && status == was;
-        sheet.expect(step, good, "status 200 and the state of before", step.came());
+        collector.expect(step, good, "status 200 and the same status report as before", step.came());
     }
-    sheet.judged("still as it was", "no answer came")
+    collector.judged("unchanged", "no response was received")
 }

@@ -1,80 +1,80 @@
-//! A partner's relay between the console and Copresence.
+//! Checks of a partner's relay between the console and Copresence.
 
-use super::{ANY, refused};
+use super::{ANY, find_repeated_tokens, refused};
 use crate::act::Act;
 use crate::check::{Check, Judged, Sheet};
 use crate::seen::{Role, Seen};
-use std::collections::BTreeMap;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "relay.fresh-token",
-        title: "The relay gives a fresh token each time",
+        title: "The relay returns a fresh token for each request",
         needs: &[Act::Generate, Act::GenerateAgain],
-        remedy: "Ask Copresence for a new Export Token for each visitor; keep none and share none.",
+        remedy: "Request a new Export Token from Copresence for each visitor. Do not store or share tokens.",
         judge: fresh_token,
     },
     Check {
         id: "relay.no-cache",
-        title: "The relay answers from no cache",
+        title: "The relay does not cache",
         needs: &[Act::Fresh],
-        remedy: "Ask Copresence each time; switch caching off for these routes, in the proxy in front too.",
+        remedy: "Forward every request to Copresence. Disable caching for these routes, also in proxies in front.",
         judge: no_cache,
     },
     Check {
         id: "relay.no-credential",
-        title: "The relay shows neither API key nor session token",
+        title: "The relay discloses neither API key nor session token",
         needs: ANY,
-        remedy: "Build the answer from the fields of the specification, and pass no request header and no error text on.",
+        remedy: "Build the response from the fields of the specification. Do not forward request headers or error texts.",
         judge: no_credential,
     },
     Check {
         id: "relay.stranger-token",
-        title: "Strangers get no token of the relay",
+        title: "Without the relay's key there is no token",
         needs: &[Act::Strangers],
-        remedy: "Check your own key before Copresence is asked: each token is your money.",
-        judge: |seen| {
+        remedy: "Verify your own key before you call Copresence: you pay for each token.",
+        judge: |observations| {
             let mut judged = Vec::new();
             for role in [Role::StrangerTokenNoKey, Role::StrangerTokenWrongKey] {
-                judged.push(refused(seen, role, "no key, or a wrong one"));
+                judged.push(refused(observations, role, "a missing or wrong key"));
             }
             worst(judged)
         },
     },
     Check {
         id: "relay.stranger-redeem",
-        title: "Strangers redeem nothing through the relay",
+        title: "Without the relay's key there is no redeem",
         needs: &[Act::Refused],
-        remedy: "Check your own key on the redeem route too: whoever reads a token off a screen could take the avatar.",
-        judge: |seen| {
-            if !seen.ground.relays_redeems {
+        remedy: "Verify your own key on the redeem route too: otherwise anybody who reads a token from a screen can take the avatar.",
+        judge: |observations| {
+            if !observations.ground.relays_redeems {
                 return Judged::NotApplicable("redeems do not go through a relay".to_owned());
             }
-            if !seen.ground.relay_has_key {
-                return Judged::NotApplicable("the relay asks for no key".to_owned());
+            if !observations.ground.relay_has_key {
+                return Judged::NotApplicable("the relay requires no key".to_owned());
             }
             worst(
                 [Role::RedeemNoKey, Role::RedeemWrongKey]
-                    .map(|role| refused(seen, role, "no key, or a wrong one")),
+                    .map(|role| refused(observations, role, "a missing or wrong key")),
             )
         },
     },
     Check {
         id: "relay.quiet",
-        title: "The relay redeems only when it is asked to",
+        title: "The relay redeems only on request",
         needs: &[Act::Witness],
-        remedy: "Poll nothing at the relay: any redeem may be the one that spends the token, and its URLs would reach nobody.",
+        remedy: "Do not poll in the relay: any redeem may be the one that spends the token, and then its URLs are lost.",
         judge: quiet,
     },
     Check {
         id: "relay.no-resend",
-        title: "The relay sends no redeem again",
+        title: "The relay does not retry a redeem",
         needs: &[Act::LostAnswer],
-        remedy: "Switch retries off for the redeem route, in the HTTP client and in every proxy; when Copresence's answer is lost, answer 502.",
+        remedy: "Disable retries for the redeem route, in the HTTP client and in every proxy. Answer 502 if Copresence's response was lost.",
         judge: no_resend,
     },
 ];
 
+/// The most severe of several results.
 fn worst(judged: impl IntoIterator<Item = Judged>) -> Judged {
     let rank = |judged: &Judged| match judged {
         Judged::Fail(_) => 0,
@@ -85,118 +85,106 @@ fn worst(judged: impl IntoIterator<Item = Judged>) -> Judged {
     judged
         .into_iter()
         .min_by_key(rank)
-        .unwrap_or_else(|| Judged::Inconclusive("nothing was asked".to_owned()))
+        .unwrap_or_else(|| Judged::Inconclusive("no request was sent".to_owned()))
 }
 
-fn fresh_token(seen: &Seen) -> Judged {
-    if !seen.ground.relays_tokens {
+fn fresh_token(observations: &Seen) -> Judged {
+    if !observations.ground.relays_tokens {
         return Judged::NotApplicable("tokens do not come from a relay".to_owned());
     }
-    let mut sheet = Sheet::default();
-    let mut earlier = BTreeMap::new();
-    for step in seen.of(Role::Generate).filter(|step| step.succeeded()) {
-        let Some(token) =
-            step.json().and_then(|body| Some(body.pointer(&seen.ground.token_pointer)?.to_string()))
-        else {
-            continue;
-        };
-        sheet.look(step);
-        if let Some(first) = earlier.insert(token, step) {
-            sheet.wrong(&[first, step], "a fresh token", "the one of before");
-        }
-    }
-    sheet.judged("a fresh one each time", "no token came")
+    let (collector, _) = find_repeated_tokens(observations, "a fresh token");
+    collector.judged("a fresh token each time", "no token was generated")
 }
 
-fn no_cache(seen: &Seen) -> Judged {
-    if !seen.ground.relays_redeems {
+fn no_cache(observations: &Seen) -> Judged {
+    if !observations.ground.relays_redeems {
         return Judged::NotApplicable("redeems do not go through a relay".to_owned());
     }
-    let mut sheet = Sheet::default();
-    for step in seen.active().filter(|step| step.reply.is_some()) {
+    let mut collector = Sheet::default();
+    for step in observations.active().filter(|step| step.reply.is_some()) {
         let aged = step.header("age").is_some_and(|age| age.trim() != "0");
         let hit = ["x-cache", "cf-cache-status", "x-cache-status"]
             .iter()
             .filter_map(|name| step.header(name))
             .any(|value| value.to_ascii_lowercase().contains("hit"));
-        sheet.expect(
+        collector.expect(
             step,
             !aged && !hit,
-            "an answer of this moment",
-            "one out of a cache, by its own headers",
+            "an uncached response",
+            "a cached response, according to its headers",
         );
     }
-    for count in &seen.counts {
+    for count in &observations.counts {
         if count.upstream < count.ours
-            && let Some(step) = seen.of(Role::Watched).last()
+            && let Some(step) = observations.of(Role::Watched).last()
         {
-            let expected = format!("{} redeems at Copresence, one for each of ours", count.ours);
-            sheet.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
+            let expected = format!("{} redeems at Copresence, one for each request of the run", count.ours);
+            collector.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
         }
     }
-    sheet.judged("each question went through", "no answer came")
+    collector.judged("each request reached the upstream", "no response was received")
 }
 
-fn no_credential(seen: &Seen) -> Judged {
-    if !seen.ground.relays_tokens && !seen.ground.relays_redeems {
+fn no_credential(observations: &Seen) -> Judged {
+    if !observations.ground.relays_tokens && !observations.ground.relays_redeems {
         return Judged::NotApplicable("there is no relay".to_owned());
     }
-    let mut sheet = Sheet::default();
-    for step in &seen.steps {
+    let mut collector = Sheet::default();
+    for step in &observations.steps {
         let Some(reply) = &step.reply else { continue };
-        // A file may be anything, and comes from Copresence's own server.
+        // Files come from Copresence's own server and may contain anything.
         if step.exchange.call == client::Call::Download {
             continue;
         }
-        sheet.look(step);
+        collector.look(step);
         let body = String::from_utf8_lossy(&reply.body);
         let headers: Vec<_> = reply
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        let named = headers.iter().any(|(name, _)| {
+        let has_credential_field = headers.iter().any(|(name, _)| {
             let name = name.to_ascii_lowercase();
             name.starts_with("x-copresence-rest")
                 || name.starts_with("x-copresence-session")
                 || name.starts_with("x-parse-")
         }) || body.contains("sessionToken");
-        let needle = seen.needles.iter().filter(|needle| needle.credential).find(|needle| {
-            needle.stands_in(&body) || headers.iter().any(|(_, value)| needle.stands_in(value))
+        let secret = observations.needles.iter().filter(|secret| secret.credential).find(|secret| {
+            secret.stands_in(&body) || headers.iter().any(|(_, value)| secret.stands_in(value))
         });
-        if named || needle.is_some() {
-            let what = needle.map_or("a field of Copresence's credentials", |needle| needle.what);
-            sheet.wrong(
+        if has_credential_field || secret.is_some() {
+            let what = secret.map_or("a field name of Copresence's credentials", |secret| secret.what);
+            collector.wrong(
                 &[step],
-                "an answer without Copresence's credentials",
-                format!("{}, and in it {what}", step.came()),
+                "a response without Copresence's credentials",
+                format!("{}, and it contains {what}", step.came()),
             );
         }
     }
-    sheet.judged("none was shown", "no answer came")
+    collector.judged("none was disclosed", "no response was received")
 }
 
-fn quiet(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    if let Some(step) = seen.of(Role::Watched).last() {
-        sheet.look(step);
-        for count in seen.counts.iter().filter(|count| count.upstream > count.ours) {
-            let expected = format!("{} redeems at Copresence, as many as were asked for", count.ours);
-            sheet.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
+fn quiet(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    if let Some(step) = observations.of(Role::Watched).last() {
+        collector.look(step);
+        for count in observations.counts.iter().filter(|count| count.upstream > count.ours) {
+            let expected = format!("{} redeems at Copresence, as many as the run sent", count.ours);
+            collector.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
         }
     }
-    sheet.judged("as many redeems upstream as were asked for", "the upstream told nothing")
+    collector.judged("as many redeems at the upstream as the run sent", "the upstream reported no count")
 }
 
-fn no_resend(seen: &Seen) -> Judged {
-    let mut sheet = Sheet::default();
-    if let (Some(step), Some(count)) = (seen.first(Role::LostAnswer), &seen.lost) {
-        let expected = "one redeem at Copresence, whose answer was lost";
-        sheet.expect(step, count.upstream <= 1, expected, format!("{} redeems", count.upstream));
-        sheet.expect(step, !step.succeeded(), "an error, because the answer was lost", step.came());
+fn no_resend(observations: &Seen) -> Judged {
+    let mut collector = Sheet::default();
+    if let (Some(step), Some(count)) = (observations.first(Role::LostAnswer), &observations.lost) {
+        let expected = "one redeem at Copresence, whose response was lost";
+        collector.expect(step, count.upstream <= 1, expected, format!("{} redeems", count.upstream));
+        collector.expect(step, !step.succeeded(), "an error, because the response was lost", step.came());
         if count.upstream == 0 {
             return Judged::Inconclusive("the redeem did not reach the upstream".to_owned());
         }
     }
-    sheet.judged("sent once, and the loss was told", "the upstream told nothing")
+    collector.judged("sent once, and the loss was reported", "the upstream reported no count")
 }

@@ -1,5 +1,5 @@
-//! Binary glTF 2.0: container, document, accessors, indices. What the official validator calls an error that a
-//! viewer would stumble over.
+//! Validates binary glTF 2.0: container, document, accessors, images and indices. Covers those errors of the official
+//! validator that would break a viewer.
 
 use gltf_json as json;
 use json::accessor::{GenericComponentType, Type};
@@ -7,27 +7,31 @@ use json::mesh::Semantic;
 use json::validation::{Checked, Validate};
 use std::collections::BTreeSet;
 
-/// What a whole model holds.
+/// Content of a valid model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GlbFacts {
-    /// Vertices of all meshes.
+    /// Number of vertices of all meshes.
     pub vertices: u64,
-    /// The names of the blendshapes, or their numbers where they have none.
+    /// Names of the blendshapes; for a blendshape without a name, mesh and index.
     pub blendshapes: BTreeSet<String>,
-    /// Textures.
+    /// Number of textures.
     pub textures: usize,
-    /// Joints of all skins.
+    /// Number of joints of the skin that has most of them.
     pub joints: usize,
 }
 
+/// Length of the container's header, in bytes.
 const HEADER: usize = 12;
+/// Type of the JSON chunk.
 const JSON_CHUNK: u32 = 0x4e4f_534a;
+/// Type of the binary chunk.
 const BIN_CHUNK: u32 = 0x004e_4942;
 
+/// Validates a model, and summarises its content.
 pub(super) fn read(bytes: &[u8]) -> Result<GlbFacts, String> {
     let (document, binary) = chunks(bytes)?;
     let root: json::Root =
-        json::deserialize::from_slice(document).map_err(|error| format!("its JSON is no glTF: {error}"))?;
+        json::deserialize::from_slice(document).map_err(|error| format!("its JSON is not glTF: {error}"))?;
     if !root.asset.version.starts_with("2.") {
         return Err(format!("it is glTF {}, not 2.0", root.asset.version));
     }
@@ -49,10 +53,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<GlbFacts, String> {
     model.facts()
 }
 
-/// The JSON chunk and the binary one.
+/// Splits the container into the JSON chunk and the binary chunk, which is empty if there is none.
 fn chunks(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
     if !bytes.starts_with(b"glTF") {
-        return Err("it does not begin with `glTF`".to_owned());
+        return Err("it does not start with `glTF`".to_owned());
     }
     if bytes.len() < HEADER {
         return Err("it ends within its header".to_owned());
@@ -60,9 +64,13 @@ fn chunks(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
     if word(bytes, 4) != Some(2) {
         return Err("its container is not of version 2".to_owned());
     }
-    let told = word(bytes, 8).map(|length| length as usize);
-    if told != Some(bytes.len()) {
-        return Err(format!("its header tells {} bytes, and {} came", told.unwrap_or_default(), bytes.len()));
+    let stated = word(bytes, 8).map(|length| length as usize);
+    if stated != Some(bytes.len()) {
+        return Err(format!(
+            "its header says {} bytes, but the file has {}",
+            stated.unwrap_or_default(),
+            bytes.len()
+        ));
     }
     let (document, rest) = chunk(&bytes[HEADER..], JSON_CHUNK)?.ok_or("its first chunk is not JSON")?;
     if rest.is_empty() {
@@ -72,8 +80,10 @@ fn chunks(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
     Ok((document, binary))
 }
 
+/// The body of a chunk, and the bytes after the chunk.
 type Chunk<'a> = Option<(&'a [u8], &'a [u8])>;
 
+/// Reads the first chunk; `None` if it is of another type.
 fn chunk(bytes: &[u8], kind: u32) -> Result<Chunk<'_>, String> {
     let cut = || "a chunk is cut off".to_owned();
     let length = word(bytes, 0).ok_or_else(cut)? as usize;
@@ -90,38 +100,42 @@ fn chunk(bytes: &[u8], kind: u32) -> Result<Chunk<'_>, String> {
     Ok(Some(body.split_at(length)))
 }
 
+/// Reads a little-endian number at an offset in bytes.
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
+/// A parsed model with its binary chunk.
 struct Model<'a> {
     root: &'a json::Root,
     binary: &'a [u8],
 }
 
 impl Model<'_> {
+    /// Validates buffers and buffer views.
     fn buffers(&self) -> Result<(), String> {
         match self.root.buffers.as_slice() {
             [] => {}
             [only] if only.uri.is_none() => {
                 let length = only.byte_length.0;
                 let there = self.binary.len() as u64;
-                // The chunk is padded by up to three bytes.
+                // A chunk may be padded by up to three bytes.
                 if length > there || there - length > 3 {
-                    return Err(format!("its buffer is {length} bytes long, and its chunk {there}"));
+                    return Err(format!("its buffer is {length} bytes long, but its chunk {there}"));
                 }
             }
-            _ => return Err("it needs other files beside it".to_owned()),
+            _ => return Err("it refers to other files".to_owned()),
         }
         for (index, view) in self.root.buffer_views.iter().enumerate() {
             let end = view.byte_offset.map_or(0, |offset| offset.0).checked_add(view.byte_length.0);
             if end.is_none_or(|end| end > self.binary.len() as u64) {
-                return Err(format!("buffer view {index} goes over its buffer"));
+                return Err(format!("buffer view {index} exceeds its buffer"));
             }
         }
         Ok(())
     }
 
+    /// The bytes of a buffer view.
     fn view(&self, index: usize) -> Option<&[u8]> {
         let view = self.root.buffer_views.get(index)?;
         let offset = usize::try_from(view.byte_offset.map_or(0, |offset| offset.0)).ok()?;
@@ -129,9 +143,9 @@ impl Model<'_> {
         self.binary.get(offset..offset.checked_add(length)?)
     }
 
-    /// Whether each element of an accessor lies within its view.
+    /// Validates that every element of an accessor lies within its buffer view.
     fn accessor(&self, index: usize) -> Result<(), String> {
-        let accessor = self.root.accessors.get(index).ok_or("it is not there")?;
+        let accessor = self.root.accessors.get(index).ok_or("it does not exist")?;
         let (Checked::Valid(kind), Checked::Valid(GenericComponentType(component))) =
             (&accessor.type_, &accessor.component_type)
         else {
@@ -144,10 +158,10 @@ impl Model<'_> {
             return Err("it is empty".to_owned());
         }
         let within = |view: usize, offset: u64, stride: u64, count: u64, element: u64| {
-            let length = self.view(view).ok_or("its view is not there")?.len() as u64;
+            let length = self.view(view).ok_or("its buffer view does not exist")?.len() as u64;
             let end = (count - 1).checked_mul(stride).and_then(|n| n.checked_add(offset + element));
             if end.is_none_or(|end| end > length) {
-                return Err("it goes over its view".to_owned());
+                return Err("it exceeds its buffer view".to_owned());
             }
             Ok(())
         };
@@ -177,14 +191,15 @@ impl Model<'_> {
         Ok(())
     }
 
+    /// Validates an embedded image by its header.
     fn image(&self, image: &json::Image) -> Result<(), String> {
         let Some(view) = image.buffer_view else {
             return match &image.uri {
                 Some(uri) if uri.starts_with("data:") => Ok(()),
-                _ => Err("it is a file of its own, and none came".to_owned()),
+                _ => Err("it refers to another file".to_owned()),
             };
         };
-        let bytes = self.view(view.value()).ok_or("its view is not there")?;
+        let bytes = self.view(view.value()).ok_or("its buffer view does not exist")?;
         let format = image::guess_format(bytes).map_err(|_| "it is neither PNG nor JPEG")?;
         image::ImageReader::with_format(std::io::Cursor::new(bytes), format)
             .into_dimensions()
@@ -192,6 +207,7 @@ impl Model<'_> {
             .map_err(|error| format!("it cannot be decoded: {error}"))
     }
 
+    /// Validates every mesh, and summarises the model.
     fn facts(&self) -> Result<GlbFacts, String> {
         let mut facts = GlbFacts {
             vertices: 0,
@@ -221,17 +237,17 @@ impl Model<'_> {
         Ok(facts)
     }
 
-    /// Whether a primitive's parts fit together; how many vertices it has.
+    /// Validates that the parts of a primitive fit together. Returns its number of vertices.
     fn primitive(&self, primitive: &json::mesh::Primitive) -> Result<u64, String> {
         let count = |index: usize| self.root.accessors.get(index).map_or(0, |accessor| accessor.count.0);
         let positions = primitive.attributes.get(&Checked::Valid(Semantic::Positions));
-        let positions = positions.ok_or("a part has no positions")?.value();
+        let positions = positions.ok_or("a primitive has no positions")?.value();
         let accessor = &self.root.accessors[positions];
         if !matches!(accessor.type_, Checked::Valid(Type::Vec3))
             || accessor.min.is_none()
             || accessor.max.is_none()
         {
-            return Err("its positions are no vectors with bounds".to_owned());
+            return Err("its positions are not vectors with bounds".to_owned());
         }
         let vertices = count(positions);
         if primitive.attributes.values().any(|attribute| count(attribute.value()) != vertices) {
@@ -251,7 +267,7 @@ impl Model<'_> {
         Ok(vertices)
     }
 
-    /// The highest of an accessor's indices.
+    /// The largest value of an index accessor.
     fn highest(&self, index: usize) -> Option<u64> {
         let accessor = self.root.accessors.get(index)?;
         let bytes = self.view(accessor.buffer_view?.value())?;
@@ -264,13 +280,14 @@ impl Model<'_> {
     }
 }
 
-/// `extras.targetNames`, where every tool writes them.
+/// Names of the blendshapes of a mesh: `extras.targetNames`, as most tools write them.
 fn names(mesh: &json::Mesh) -> Vec<String> {
     #[derive(serde::Deserialize)]
-    struct Extras {
+    struct MeshExtras {
         #[serde(rename = "targetNames")]
         target_names: Vec<String>,
     }
-    let extras = mesh.extras.as_ref().and_then(|extras| serde_json::from_str::<Extras>(extras.get()).ok());
+    let extras =
+        mesh.extras.as_ref().and_then(|extras| serde_json::from_str::<MeshExtras>(extras.get()).ok());
     extras.map(|extras| extras.target_names).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What a downloaded file is: whether its bytes keep what its `export_type` says.
+//! Inspects downloaded files: whether the bytes are of the type that `export_type` says.
 
 mod glb;
 mod picture;
@@ -7,23 +7,23 @@ mod zipped;
 pub use glb::GlbFacts;
 pub use zipped::ZipFacts;
 
-/// A file, looked into.
+/// Result of inspecting a file. `Err` says why the file is not valid.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inspected {
-    /// Binary glTF, or why it is none.
+    /// Binary glTF.
     Glb(Result<GlbFacts, String>),
-    /// A zip archive, or why it is none.
+    /// A zip archive.
     Zip(Result<ZipFacts, String>),
-    /// A PNG or JPEG picture with width and height, or why it is none.
+    /// A PNG or JPEG picture, with width and height in pixels.
     Picture(Result<(u32, u32), String>),
-    /// A Blender file, or why it is none.
+    /// A Blender file.
     Blend(Result<(), String>),
-    /// Of a type that is not known here: only that it is no error page.
+    /// Any other type. Inspected only for error pages.
     Unknown(Result<(), String>),
 }
 
 impl Inspected {
-    /// What is wrong with it.
+    /// Why the file is not valid, if it is not.
     pub fn problem(&self) -> Option<&str> {
         match self {
             Self::Glb(read) => read.as_ref().err(),
@@ -34,7 +34,7 @@ impl Inspected {
         .map(String::as_str)
     }
 
-    /// What it is, for people.
+    /// What the file contains, as shown to people.
     pub fn words(&self) -> String {
         match self {
             Self::Glb(Ok(facts)) => format!(
@@ -47,13 +47,13 @@ impl Inspected {
             Self::Zip(Ok(facts)) => format!("zip archive: {}", facts.names.join(", ")),
             Self::Picture(Ok((width, height))) => format!("picture: {width} × {height}"),
             Self::Blend(Ok(())) => "Blender file".to_owned(),
-            Self::Unknown(Ok(())) => "of a type that is not looked into here".to_owned(),
+            Self::Unknown(Ok(())) => "of a type that is not inspected".to_owned(),
             other => other.problem().unwrap_or_default().to_owned(),
         }
     }
 }
 
-/// The file extension that an `export_type` stands for: "usually indicating file extension".
+/// The file extension that an `export_type` stands for. Spec: "usually indicating file extension".
 pub(crate) fn extension(export_type: &str) -> String {
     let word = export_type.trim().trim_start_matches('.').to_ascii_lowercase();
     match word.as_str() {
@@ -63,13 +63,13 @@ pub(crate) fn extension(export_type: &str) -> String {
     }
 }
 
-/// Looks into a file, as what its type says.
+/// Inspects a file according to its type.
 pub fn inspect(export_type: &str, bytes: &[u8]) -> Inspected {
     let zip = bytes.starts_with(b"PK");
     match extension(export_type).as_str() {
         "glb" => Inspected::Glb(glb::read(bytes)),
         "zip" => Inspected::Zip(zipped::read(bytes, None)),
-        // "a zip: `avatar.fbx` and a folder `textures/` of PNGs"
+        // The vendor packs FBX as "a zip: `avatar.fbx` and a folder `textures/` of PNGs".
         "fbx" if !bytes.starts_with(b"Kaydara FBX Binary") => {
             Inspected::Zip(zipped::read(bytes, Some(".fbx")))
         }
@@ -81,15 +81,16 @@ pub fn inspect(export_type: &str, bytes: &[u8]) -> Inspected {
     }
 }
 
-/// Plain, or packed with gzip or Zstandard, as Blender saves it.
+/// Accepts a Blender file, plain or compressed with gzip or Zstandard, by its first bytes.
 fn blend(bytes: &[u8]) -> Result<(), String> {
     let begins: [&[u8]; 3] = [b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"];
     if begins.iter().any(|begin| bytes.starts_with(begin)) {
         return Ok(());
     }
-    Err("it does not begin as a Blender file does".to_owned())
+    Err("it does not start like a Blender file".to_owned())
 }
 
+/// Rejects an empty file and a web page.
 fn no_error_page(bytes: &[u8]) -> Result<(), String> {
     if bytes.is_empty() {
         return Err("it is empty".to_owned());
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_type_is_looked_into_as_itself() {
+    fn each_type_is_inspected_by_its_own_format() {
         assert!(inspect("blender", b"BLENDER-v300").problem().is_none());
         assert!(inspect("blend", b"PK").problem().is_some());
         assert!(inspect("usdz", b"whatever").problem().is_none());

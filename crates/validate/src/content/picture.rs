@@ -1,11 +1,12 @@
-//! Pictures: decoded to the last row.
+//! Decodes pictures completely.
 
 use image::{ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
-/// The largest picture that is decoded, in pixels a side.
+/// Maximum width and height of a picture, in pixels.
 const LARGEST: u32 = 16_384;
 
+/// Decodes a picture. Returns its width and height in pixels.
 pub(super) fn read(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32), String> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();

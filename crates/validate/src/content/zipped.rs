@@ -1,19 +1,20 @@
-//! Zip archives: listed, and unpacked into nothing, which checks each entry's sum.
+//! Inspects zip archives: lists the entries, and unpacks them without keeping the data, which verifies the checksums.
 
 use std::io::{Cursor, Read};
 
-/// The most that an archive may hold unpacked: beyond it, it is a trap.
+/// Maximum size of all unpacked entries, in bytes. Protects against zip bombs.
 const MOST: u64 = 2 * 1024 * 1024 * 1024;
 
-/// What a zip archive holds.
+/// Content of a zip archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZipFacts {
-    /// Its entries.
+    /// Names of the entries.
     pub names: Vec<String>,
 }
 
+/// Inspects an archive. `wanted`: the extension that at least one entry must have, as in `.obj`.
 pub(super) fn read(bytes: &[u8], wanted: Option<&str>) -> Result<ZipFacts, String> {
-    let broken = |error: &dyn std::fmt::Display| format!("it is no whole zip archive: {error}");
+    let broken = |error: &dyn std::fmt::Display| format!("it is not a complete zip archive: {error}");
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(&error))?;
     let (mut names, mut left) = (Vec::new(), MOST);
     for index in 0..archive.len() {
@@ -33,7 +34,10 @@ pub(super) fn read(bytes: &[u8], wanted: Option<&str>) -> Result<ZipFacts, Strin
     if let Some(ending) = wanted
         && !names.iter().any(|name| name.to_ascii_lowercase().ends_with(ending))
     {
-        return Err(format!("the zip archive holds no file that ends in {ending}: {}", names.join(", ")));
+        return Err(format!(
+            "the zip archive holds no file with the extension {ending}: {}",
+            names.join(", ")
+        ));
     }
     Ok(ZipFacts { names })
 }

@@ -1,11 +1,11 @@
-//! From what was seen to a report.
+//! Builds a report from the result of a run.
 
 use super::{
     ActReport, Budget, CheckReport, Coverage, Environment, FindingReport, Header, LatencyReport, Report,
     RequirementReport, SCHEMA_VERSION, Score, StepReport, TargetKind, TargetReport, Tool, shape,
 };
 use crate::act::{ACTS, State};
-use crate::check::{Check, Judged, Verdict};
+use crate::check::{Check, Finding, Judged, Verdict};
 use crate::latency::percentiles;
 use crate::plan::Plan;
 use crate::requirement::{Level, covered_by, level_of, requirements};
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 impl Report {
-    /// What came of a run that began and ended at these times.
+    /// Builds the report of a run that started and ended at these times.
     pub fn new(
         target: &Target,
         options: &Options,
@@ -66,33 +66,33 @@ impl Report {
         report.swept(&ended.redactor)
     }
 
-    /// The last net: whatever was learnt to be a secret stands nowhere, also where it was met before it was known.
+    /// Masks every known secret, also where it was recorded before it was known to be secret.
     fn swept(mut self, redactor: &client::Redactor) -> Self {
-        let clean = |text: &mut String| *text = redactor.text(text);
+        let mask = |text: &mut String| *text = redactor.text(text);
         for check in &mut self.checks {
-            clean(&mut check.detail);
+            mask(&mut check.detail);
             for finding in &mut check.findings {
-                clean(&mut finding.expected);
-                clean(&mut finding.came);
+                mask(&mut finding.expected);
+                mask(&mut finding.came);
             }
         }
         for step in &mut self.steps {
-            clean(&mut step.curl);
-            clean(&mut step.url);
-            [&mut step.body, &mut step.request_body, &mut step.error].into_iter().flatten().for_each(clean);
+            mask(&mut step.curl);
+            mask(&mut step.url);
+            [&mut step.body, &mut step.request_body, &mut step.error].into_iter().flatten().for_each(mask);
             let headers = step.request_headers.iter_mut().chain(&mut step.response_headers);
-            headers.for_each(|header| clean(&mut header.value));
+            headers.for_each(|header| mask(&mut header.value));
         }
         for act in &mut self.acts {
-            act.why.as_mut().into_iter().for_each(clean);
+            act.why.as_mut().into_iter().for_each(mask);
         }
-        self.error.as_mut().into_iter().for_each(clean);
+        self.error.as_mut().into_iter().for_each(mask);
         self
     }
 }
 
 fn target_report(target: &Target, plan: &Plan) -> TargetReport {
-    let relayed = match (&target.backend.source, &target.backend.redeem) {
+    let kind = match (&target.backend.source, &target.backend.redeem) {
         (TokenSource::Direct, RedeemRoute::Vendor) => TargetKind::Vendor,
         (_, RedeemRoute::Partner { .. }) => TargetKind::Relay,
         (TokenSource::Partner(_), RedeemRoute::Vendor) => TargetKind::TokenRelay,
@@ -102,7 +102,7 @@ fn target_report(target: &Target, plan: &Plan) -> TargetReport {
         TokenSource::Partner(partner) => partner.url.clone(),
     };
     url.set_query(None);
-    TargetReport { name: target.name.clone(), url: url.to_string(), kind: relayed, sandbox: plan.free }
+    TargetReport { name: target.name.clone(), url: url.to_string(), kind, sandbox: plan.free }
 }
 
 fn check_report(check: &Check, judged: &Judged) -> CheckReport {
@@ -112,9 +112,7 @@ fn check_report(check: &Check, judged: &Judged) -> CheckReport {
             let mut steps: Vec<usize> = findings.iter().flat_map(|finding| finding.steps.clone()).collect();
             steps.sort_unstable();
             steps.dedup();
-            let detail = findings.first().map_or_else(String::new, |finding| {
-                format!("expected {}, came {}", finding.expected, finding.came)
-            });
+            let detail = findings.first().map_or_else(String::new, Finding::describe);
             (detail, findings.clone(), steps)
         }
         Judged::Skipped(why) | Judged::Inconclusive(why) | Judged::NotApplicable(why) => {
@@ -142,13 +140,14 @@ fn requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
     let verdicts: BTreeMap<&str, Verdict> =
         checks.iter().map(|check| (check.id.as_str(), check.verdict)).collect();
     let report = |row: &crate::requirement::Requirement| {
-        let of_row: Vec<_> = row.checks.iter().filter_map(|id| verdicts.get(id.as_str()).copied()).collect();
+        let row_verdicts: Vec<_> =
+            row.checks.iter().filter_map(|id| verdicts.get(id.as_str()).copied()).collect();
         RequirementReport {
             id: row.id.clone(),
             place: row.place.clone(),
             quote: row.quote.clone(),
             level: row.level,
-            verdict: together(&of_row),
+            verdict: together(&row_verdicts),
             checks: row.checks.clone(),
             untestable: row.untestable.clone(),
         }
@@ -156,8 +155,8 @@ fn requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
     requirements().iter().map(report).collect()
 }
 
-/// What several checks say together: one that fails breaks the sentence; one that could not tell leaves it open; one
-/// that does not apply says nothing.
+/// Combines the verdicts of the checks of one requirement. `Fail` wins, then undecided verdicts, then `Pass`;
+/// `NotApplicable` counts only if all are.
 fn together(verdicts: &[Verdict]) -> Option<Verdict> {
     let order =
         [Verdict::Fail, Verdict::Inconclusive, Verdict::Skipped, Verdict::Pass, Verdict::NotApplicable];
@@ -190,29 +189,30 @@ fn coverage(requirements: &[RequirementReport]) -> Coverage {
     }
 }
 
-fn acts(seen: &Seen) -> Vec<ActReport> {
+fn acts(observations: &Seen) -> Vec<ActReport> {
     let report = |row: &crate::act::Cost| {
-        let why = match seen.acts.get(&row.act) {
+        let why = match observations.acts.get(&row.act) {
             Some(State::Done) => None,
             Some(State::NotApplicable(why) | State::Skipped(why) | State::Stuck(why)) => Some(why.clone()),
-            None => Some("the run ended before it".to_owned()),
+            None => Some("the run ended before this act".to_owned()),
         };
         ActReport { act: row.act, does: row.does.to_owned(), done: why.is_none(), why }
     };
     ACTS.iter().map(report).collect()
 }
 
-fn latency(seen: &Seen) -> Vec<LatencyReport> {
+fn latency(observations: &Seen) -> Vec<LatencyReport> {
     let of_call = |call: Call| {
-        let answered = seen.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
+        let answered =
+            observations.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
         let times: Vec<_> = answered.map(|step| step.exchange.duration).collect();
-        let told = percentiles(&times)?;
+        let result = percentiles(&times)?;
         Some(LatencyReport {
             call: call.as_str().to_owned(),
             answers: times.len(),
-            p50_ms: milliseconds(told.p50),
-            p95_ms: milliseconds(told.p95),
-            max_ms: milliseconds(told.max),
+            p50_ms: milliseconds(result.p50),
+            p95_ms: milliseconds(result.p95),
+            max_ms: milliseconds(result.max),
         })
     };
     [Call::Login, Call::Generate, Call::Redeem, Call::Download].into_iter().filter_map(of_call).collect()
@@ -243,12 +243,12 @@ fn step_report(step: &Step) -> StepReport {
     }
 }
 
-/// For people: nobody reads nanoseconds.
+/// Formats a time with a resolution of one second.
 fn whole_second(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
-/// With one digit after the point.
+/// Converts to milliseconds with one decimal place.
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_is_kept_only_when_nothing_is_left_open() {
+    fn a_requirement_passes_only_if_no_check_is_undecided() {
         use Verdict::{Fail, Inconclusive, NotApplicable, Pass, Skipped};
         assert_eq!(together(&[Pass, Fail, Skipped]), Some(Fail));
         assert_eq!(together(&[Pass, Skipped]), Some(Skipped));

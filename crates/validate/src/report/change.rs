@@ -1,4 +1,4 @@
-//! What changed since an earlier run.
+//! Compares the verdicts of two runs.
 
 use super::Report;
 use crate::check::Verdict;
@@ -6,33 +6,33 @@ use crate::requirement::Level;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A check whose verdict is another than before.
+/// A check whose verdict differs from that of an earlier run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// The check.
+    /// Id of the check.
     pub id: String,
-    /// How much it weighs.
+    /// Level of the check.
     pub level: Level,
-    /// Its verdict before; null when there was no such check.
+    /// The earlier verdict; null if the check did not exist.
     pub before: Option<Verdict>,
-    /// Its verdict now; null when there is no such check any more.
+    /// The current verdict; null if the check no longer exists.
     pub now: Option<Verdict>,
 }
 
 impl Change {
-    /// Whether it was not failing before and is now.
+    /// Whether the check fails now and did not before.
     pub fn is_worse(&self) -> bool {
         self.now == Some(Verdict::Fail)
     }
 
-    /// In one line.
+    /// The change in one line, as in `redeem.json (SHOULD): pass → warn`.
     pub fn words(&self) -> String {
         let word = |verdict: Option<Verdict>| verdict.map_or("not there", |verdict| verdict.word(self.level));
         format!("{} ({}): {} → {}", self.id, self.level.as_str(), word(self.before), word(self.now))
     }
 }
 
-/// Every check whose verdict changed; what has become worse first.
+/// Returns every check whose verdict changed, those that fail now first.
 pub fn changes(before: &Report, now: &Report) -> Vec<Change> {
     let verdicts = |report: &Report| {
         report

@@ -1,4 +1,4 @@
-//! The report as one page to hand over: no script, nothing from elsewhere.
+//! Renders the report as one self-contained HTML page without scripts.
 
 use super::change::Change;
 use super::{CheckReport, Report, RequirementReport, StepReport};
@@ -6,6 +6,7 @@ use crate::check::Verdict;
 use crate::requirement::Level;
 use askama::Template;
 
+/// The page.
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
@@ -20,29 +21,32 @@ struct Area<'a> {
     checks: Vec<&'a CheckReport>,
 }
 
-/// The areas, by the beginning of their checks' ids.
+/// The areas: the part of the check id before the dot, and the heading.
 const AREAS: [(&str, &str); 15] = [
     ("login", "Logging in"),
-    ("generate", "Making Export Tokens"),
+    ("generate", "Generating Export Tokens"),
     ("redeem", "Redeeming"),
     ("fresh", "Before the scan"),
     ("visit", "From the scan to the files"),
-    ("progress", "While the avatar is made"),
+    ("progress", "While the avatar is processed"),
     ("failed", "When the avatar fails"),
     ("delivery", "Delivering the URLs"),
-    ("token", "The token's life"),
+    ("token", "Lifetime of the token"),
     ("files", "The files"),
     ("avatar", "The avatar"),
     ("errors", "Errors"),
-    ("http", "TLS, caches, other sites"),
+    ("http", "TLS, caching, other sites"),
     ("time", "Time"),
     ("relay", "The partner's relay"),
 ];
 
-/// The page; with what changed since an earlier run, when there is one.
+/// Renders the page, with the changes since an earlier run if there is one.
+///
+/// # Errors
+/// If the template cannot be rendered.
 pub fn document(report: &Report, changes: Option<&[Change]>) -> Result<String, askama::Error> {
     let area = |(prefix, name): (&str, &'static str)| {
-        let of_area = |check: &&CheckReport| check.id.split('.').next() == Some(prefix);
+        let of_area = |check: &&CheckReport| check.area() == prefix;
         Area { name, checks: report.checks.iter().filter(of_area).collect() }
     };
     let areas = AREAS.into_iter().map(area).filter(|area| !area.checks.is_empty()).collect();
@@ -50,7 +54,8 @@ pub fn document(report: &Report, changes: Option<&[Change]>) -> Result<String, a
 }
 
 impl Page<'_> {
-    fn tone(&self) -> &'static str {
+    /// CSS class of the banner.
+    fn banner_class(&self) -> &'static str {
         match (self.report.exit, self.report.score.should.failed) {
             (0, 0) => "pass",
             (0, _) => "warn",
@@ -59,19 +64,19 @@ impl Page<'_> {
     }
 
     fn headline(&self) -> &'static str {
-        match self.tone() {
+        match self.banner_class() {
             "pass" => "Passed",
             "warn" => "Passed, with recommendations",
-            _ if self.report.error.is_some() => "Nothing can be told",
+            _ if self.report.error.is_some() => "Not judged",
             _ => "Failed",
         }
     }
 
-    fn class(check: &CheckReport) -> &'static str {
+    fn check_class(check: &CheckReport) -> &'static str {
         class(Some(check.verdict), check.level)
     }
 
-    fn word(check: &CheckReport) -> &'static str {
+    fn check_word(check: &CheckReport) -> &'static str {
         check.verdict.word(check.level)
     }
 
@@ -80,23 +85,23 @@ impl Page<'_> {
     }
 
     fn changed_word(change: &Change, verdict: Option<&Verdict>) -> &'static str {
-        verdict.map_or("not there", |verdict| verdict.word(change.level))
+        verdict.map_or("missing", |verdict| verdict.word(change.level))
     }
 
-    fn row_class(row: &RequirementReport) -> &'static str {
+    fn requirement_class(row: &RequirementReport) -> &'static str {
         class(row.verdict, row.level)
     }
 
-    fn row_word(row: &RequirementReport) -> &'static str {
+    fn requirement_word(row: &RequirementReport) -> &'static str {
         row.verdict.map_or("not testable", |verdict| verdict.word(row.level))
     }
 
-    fn status(step: &StepReport) -> String {
-        step.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+    fn status_text(step: &StepReport) -> String {
+        step.status.map_or_else(|| "no response".to_owned(), |status| status.to_string())
     }
 
-    /// JSON is shown with its lines.
-    fn pretty(body: &str) -> String {
+    /// Indents a body if it is JSON.
+    fn pretty_json(body: &str) -> String {
         let value: Result<serde_json::Value, _> = serde_json::from_str(body);
         value
             .ok()
@@ -104,19 +109,20 @@ impl Page<'_> {
             .unwrap_or_else(|| body.to_owned())
     }
 
-    /// A text with `code` in it: the parts, and which of them are code.
-    fn parts(text: &str) -> Vec<(bool, &str)> {
+    /// Splits a text at its backticks. The flag says whether the part is code.
+    fn split_code(text: &str) -> Vec<(bool, &str)> {
         text.split('`').enumerate().map(|(index, part)| (index % 2 == 1, part)).collect()
     }
 
-    fn judged(area: &Area<'_>) -> String {
+    /// Number of passed checks of an area, as in `3 of 4 passed`.
+    fn area_score(area: &Area<'_>) -> String {
         let count = |verdict| area.checks.iter().filter(|check| check.verdict == verdict).count();
         let (passed, failed) = (count(Verdict::Pass), count(Verdict::Fail));
         format!("{passed} of {} passed", passed + failed)
     }
 }
 
-/// The class of a verdict: a failed SHOULD is no failure of the run.
+/// CSS class of a verdict. A failed SHOULD is only a warning.
 fn class(verdict: Option<Verdict>, level: Level) -> &'static str {
     match (verdict, level) {
         (Some(Verdict::Pass), _) => "pass",
@@ -133,7 +139,7 @@ mod tests {
     use crate::checks::CHECKS;
 
     #[test]
-    fn every_check_stands_in_an_area() {
+    fn every_check_belongs_to_an_area() {
         for check in CHECKS.iter() {
             let prefix = check.id.split('.').next().unwrap_or_default();
             assert!(AREAS.iter().any(|(area, _)| *area == prefix), "{}", check.id);

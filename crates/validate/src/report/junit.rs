@@ -1,19 +1,22 @@
-//! The report as `JUnit` XML, as CI systems read it: one suite an area, one case a check.
+//! Renders the report as `JUnit` XML for CI systems: one suite for each area, one case for each check.
 
 use super::{CheckReport, Report};
 use crate::check::Verdict;
 use crate::requirement::Level;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-/// The report as `JUnit` XML.
+/// Renders the report as `JUnit` XML.
 ///
-/// A failed MUST is a failure. A failed SHOULD is a skipped case whose message begins with `SHOULD`, so that a CI
-/// system goes red exactly when the exit code is 1. A run that could tell nothing is an error of its own.
+/// A failed MUST is a failure. A failed SHOULD is a skipped case whose message starts with `SHOULD`, so that a CI
+/// system fails exactly if the exit code is 1. If the run could not judge the backend, an extra case is an error.
+///
+/// # Errors
+/// If the XML cannot be written.
 pub fn document(report: &Report) -> Result<String, quick_junit::SerializeError> {
     let mut junit = quick_junit::Report::new(format!("copresence validate: {}", report.target.name));
     let mut suites: Vec<(String, TestSuite)> = Vec::new();
     for check in &report.checks {
-        let area = check.id.split('.').next().unwrap_or_default().to_owned();
+        let area = check.area().to_owned();
         if suites.last().is_none_or(|(name, _)| *name != area) {
             suites.push((area.clone(), TestSuite::new(area)));
         }
@@ -33,26 +36,26 @@ pub fn document(report: &Report) -> Result<String, quick_junit::SerializeError> 
 }
 
 fn case(check: &CheckReport) -> TestCase {
-    let words = || {
-        let mut words = check.detail.clone();
+    let describe = || {
+        let mut text = check.detail.clone();
         for finding in &check.findings {
-            words.push_str(
+            text.push_str(
                 &format_args!("\nexpected {}\nreceived {}", finding.expected, finding.came).to_string(),
             );
         }
-        words.extend(check.remedy.iter().flat_map(|remedy| ["\nwhat to do: ", remedy]));
-        words
+        text.extend(check.remedy.iter().flat_map(|remedy| ["\nwhat to do: ", remedy]));
+        text
     };
     let status = match (check.verdict, check.level) {
         (Verdict::Pass, _) => TestCaseStatus::success(),
         (Verdict::Fail, Level::Must) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type("MUST").set_message(check.detail.as_str()).set_description(words());
+            status.set_type("MUST").set_message(check.detail.as_str()).set_description(describe());
             status
         }
         (Verdict::Fail, Level::Should) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(format!("SHOULD: {}", check.detail)).set_description(words());
+            status.set_message(format!("SHOULD: {}", check.detail)).set_description(describe());
             status
         }
         (other, _) => {
@@ -62,6 +65,6 @@ fn case(check: &CheckReport) -> TestCase {
         }
     };
     let mut case = TestCase::new(format!("{}: {}", check.id, check.title), status);
-    case.set_classname(format!("copresence.{}", check.id.split('.').next().unwrap_or_default()));
+    case.set_classname(format!("copresence.{}", check.area()));
     case
 }

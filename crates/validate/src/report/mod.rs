@@ -1,4 +1,4 @@
-//! What a run says in the end, as data: written as JSON, `JUnit`, HTML and HAR, compared with earlier runs.
+//! The report of a run as data, written as JSON, HTML and `JUnit` XML, and compared with earlier reports.
 
 mod build;
 pub mod change;
@@ -9,338 +9,355 @@ pub mod shape;
 use crate::act::Act;
 use crate::check::Verdict;
 use crate::requirement::Level;
+use crate::run::EXIT_STOPPED;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shape::Shape;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The version of this form. It rises when a field changes its meaning or goes; new fields may come without.
+/// Version of the report format. Increases if a field is removed or changes its meaning, but not for new fields.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// [`Report::exit`] of a run that was stopped.
-pub const STOPPED: u8 = 130;
-
-/// A whole run. Holds no secret.
+/// Report of a run. Contains no secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// The version of this form.
+    /// Version of the report format.
     pub schema_version: u32,
-    /// What made it.
+    /// The program that made the report.
     pub tool: Tool,
-    /// When the run began (RFC 3339).
+    /// When the run started (RFC 3339).
     pub started_at: String,
-    /// When it ended (RFC 3339).
+    /// When the run ended (RFC 3339).
     pub ended_at: String,
-    /// Which backend was checked.
+    /// The backend that was checked.
     pub target: TargetReport,
-    /// Where the run was made.
+    /// The machine of the run.
     pub environment: Environment,
-    /// What was planned and what was used.
+    /// Planned and used tokens and avatars.
     pub budget: Budget,
-    /// The exit code of the run: 0, 1 (a MUST failed), 3 (credentials refused), 6 (not reached), 130 (stopped).
+    /// The exit code of the run: 0, 1 (a MUST failed), 3 (credentials refused), 6 (unreachable), 130 (stopped).
     pub exit: u8,
-    /// Why nothing more could be told, when that is so.
+    /// Why the run ended early; null if it did not.
     pub error: Option<String>,
-    /// How the backend did where it was judged.
+    /// Passed and failed checks by level.
     pub score: Score,
-    /// How much was judged at all.
+    /// How many requirements were judged.
     pub coverage: Coverage,
     /// Every check.
     pub checks: Vec<CheckReport>,
     /// Every requirement.
     pub requirements: Vec<RequirementReport>,
-    /// What became of each act.
+    /// Outcome of each act.
     pub acts: Vec<ActReport>,
-    /// How long answers took, by endpoint.
+    /// Response times by endpoint.
     pub latency: Vec<LatencyReport>,
-    /// What answers looked like, by what was asked.
+    /// Form of the responses, by the kind of request.
     pub shapes: BTreeMap<String, Shape>,
     /// Every request, redacted.
     pub steps: Vec<StepReport>,
 }
 
-/// What made the report.
+/// The program that made the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
-    /// The program.
+    /// Name of the program.
     pub name: String,
-    /// Its version.
+    /// Version of the program.
     pub version: String,
 }
 
-/// Which backend was checked.
+/// The backend that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetReport {
-    /// What people call it: a profile's name.
+    /// Name of the profile.
     pub name: String,
-    /// The API's or the relay's URL, without its query.
+    /// URL of the API or the relay, without its query.
     pub url: String,
-    /// What it is.
+    /// Kind of the backend.
     pub kind: TargetKind,
-    /// Whether a sandbox played the phone.
+    /// Whether a sandbox simulated the phone.
     pub sandbox: bool,
 }
 
-/// What a backend is.
+/// Kind of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetKind {
     /// The vendor's API.
     Vendor,
-    /// A relay that hands out tokens; redeems go to the vendor.
+    /// A relay for tokens; redeems go to the vendor.
     TokenRelay,
-    /// A relay for both.
+    /// A relay for tokens and redeems.
     Relay,
 }
 
-/// Where the run was made.
+/// The machine of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
     /// The operating system.
     pub os: String,
-    /// The processor.
+    /// The processor architecture.
     pub arch: String,
 }
 
-/// What was planned and what was used.
+/// Planned and used tokens and avatars.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Budget {
-    /// Export Tokens planned.
+    /// Number of Export Tokens planned.
     pub tokens_planned: u32,
-    /// Export Tokens made.
+    /// Number of Export Tokens generated.
     pub tokens_made: u32,
-    /// Avatars planned.
+    /// Number of avatars planned.
     pub avatars_planned: u32,
-    /// Avatars consumed.
+    /// Number of avatars consumed.
     pub avatars_consumed: u32,
-    /// `--max-tokens`.
+    /// Value of `--max-tokens`; null without a limit.
     pub max_tokens: Option<u32>,
-    /// `--destructive`.
+    /// Whether acts that may lose an avatar were allowed (`--destructive`).
     pub destructive: bool,
 }
 
-/// How the backend did where it was judged.
+/// Passed and failed checks by level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Score {
-    /// Checks of a MUST.
+    /// Required checks (MUST).
     pub must: Tally,
-    /// Checks of a SHOULD.
+    /// Recommended checks (SHOULD).
     pub should: Tally,
 }
 
-/// Passed and failed.
+/// Number of passed and failed checks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tally {
-    /// How many passed.
+    /// Number of passed checks.
     pub passed: usize,
-    /// How many failed.
+    /// Number of failed checks.
     pub failed: usize,
 }
 
 impl Tally {
-    /// Both.
-    pub fn judged(&self) -> usize {
+    /// Number of checks that passed or failed.
+    pub fn judged_count(&self) -> usize {
         self.passed + self.failed
     }
 }
 
-/// How much was judged at all.
+/// How many requirements were judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
-    /// Rows of the table.
+    /// Number of requirements in the table.
     pub requirements: usize,
-    /// Rows that no check can cover.
+    /// Number of requirements that no check can cover.
     pub untestable: usize,
-    /// Rows that say nothing about a backend of this kind.
+    /// Number of requirements that do not apply to a backend of this kind.
     pub not_applicable: usize,
-    /// Rows of the rest that were judged, wholly.
+    /// Number of applicable requirements whose combined verdict is pass or fail.
     pub judged: usize,
 }
 
 impl Coverage {
-    /// Rows that could be judged.
+    /// Number of requirements that could be judged.
     pub fn applicable(&self) -> usize {
         self.requirements - self.untestable - self.not_applicable
     }
 
-    /// Of a hundred rows that could be judged, how many were.
+    /// Percentage of these requirements that were judged, 0..=100.
     pub fn percent(&self) -> usize {
         (self.judged * 100).checked_div(self.applicable()).unwrap_or(0)
     }
 }
 
-/// One check.
+/// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckReport {
-    /// Stable, as in `redeem.unknown-400`.
+    /// Stable id, as in `redeem.unknown-400`.
     pub id: String,
-    /// What should hold.
+    /// What should hold, as a sentence.
     pub title: String,
-    /// How much it weighs.
+    /// Level: must or should.
     pub level: Level,
-    /// What it says.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What was seen, or why nothing can be told.
+    /// What was observed, or why there is no verdict of pass or fail.
     pub detail: String,
-    /// What is wrong, when it fails.
+    /// The violations; empty unless the check failed.
     pub findings: Vec<FindingReport>,
-    /// What to do, when it fails.
+    /// What to do; null unless the check failed.
     pub remedy: Option<String>,
-    /// The requirements that it covers.
+    /// Ids of the requirements that the check covers.
     pub requirements: Vec<String>,
-    /// The steps that show it.
+    /// Numbers of the steps that show it.
     pub steps: Vec<usize>,
 }
 
-/// One thing that is wrong.
+impl CheckReport {
+    /// The part of the id before the dot, as in `redeem`.
+    pub(crate) fn area(&self) -> &str {
+        self.id.split('.').next().unwrap_or_default()
+    }
+}
+
+/// One violation that a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingReport {
-    /// What should have come.
+    /// What the backend should have sent.
     pub expected: String,
-    /// What came.
+    /// What the backend sent.
     pub came: String,
-    /// The steps that show it.
+    /// Numbers of the steps that show it.
     pub steps: Vec<usize>,
 }
 
-/// One requirement.
+/// Result of one requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RequirementReport {
-    /// Stable, as in `RED-8`.
+    /// Stable id, as in `RED-8`.
     pub id: String,
-    /// Where the sentence stands.
+    /// Section of the source that contains the sentence.
     pub place: String,
-    /// The sentence.
+    /// The sentence, verbatim.
     pub quote: String,
-    /// How much it weighs.
+    /// Level: must or should.
     pub level: Level,
-    /// What its checks say together; null where none can cover it.
+    /// Combined verdict of its checks; null if no check can cover it.
     pub verdict: Option<Verdict>,
-    /// The checks that cover it.
+    /// Ids of the checks that cover it.
     pub checks: Vec<String>,
-    /// Why none can.
+    /// Why no check can cover it; null if one does.
     pub untestable: Option<String>,
 }
 
-/// What became of an act.
+/// Outcome of an act.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActReport {
-    /// Which one.
+    /// The act.
     pub act: Act,
-    /// What it does.
+    /// What the act does.
     pub does: String,
-    /// Whether it was done to its end.
+    /// Whether the act was completed.
     pub done: bool,
-    /// Why not.
+    /// Why the act was not completed; null if it was.
     pub why: Option<String>,
 }
 
-/// How long an endpoint's answers took, in milliseconds.
+/// Response times of an endpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyReport {
     /// The endpoint: login, generate, redeem, download.
     pub call: String,
-    /// How many answers.
+    /// Number of responses.
     pub answers: usize,
-    /// Half took at most this.
+    /// Half of the responses took at most this long, in milliseconds.
     pub p50_ms: f64,
-    /// Ninety-five of a hundred took at most this.
+    /// 95 % of the responses took at most this long, in milliseconds.
     pub p95_ms: f64,
-    /// The slowest.
+    /// Time of the slowest response, in milliseconds.
     pub max_ms: f64,
 }
 
-/// One request and its answer, redacted.
+/// Form of the responses to one kind of request, without any value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shape {
+    /// Their statuses.
+    pub statuses: BTreeSet<u16>,
+    /// Their `Content-Type` headers.
+    pub content_types: BTreeSet<String>,
+    /// The names of their headers.
+    pub headers: BTreeSet<String>,
+    /// The JSON types at each location of their bodies.
+    pub fields: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// One request and its response, redacted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepReport {
-    /// From 1.
+    /// Number of the step, from 1.
     pub number: usize,
-    /// The act that it belongs to.
+    /// The act that sent it.
     pub act: Act,
-    /// What it does.
+    /// What the step does.
     pub what: String,
-    /// Which Export Token of the run it was about, from 1.
+    /// Number of the run's Export Token that it was about, from 1; null if none.
     pub token: Option<usize>,
-    /// How to send it by hand, with variables for secrets.
+    /// The request as a `curl` command, with variables for secrets.
     pub curl: String,
-    /// When it began (RFC 3339).
+    /// When the request started (RFC 3339).
     pub at: String,
-    /// How long it took, in milliseconds.
+    /// Duration of the exchange, in milliseconds.
     pub duration_ms: f64,
-    /// The request's method.
+    /// Method of the request.
     pub method: String,
-    /// The request's URL, masked.
+    /// URL of the request, masked.
     pub url: String,
-    /// The request's headers, masked.
+    /// Headers of the request, masked.
     pub request_headers: Vec<Header>,
-    /// The request's body, masked.
+    /// Body of the request, masked.
     pub request_body: Option<String>,
-    /// The answer's status; null when none came.
+    /// Status of the response; null without a response.
     pub status: Option<u16>,
-    /// The answer's headers, masked.
+    /// Headers of the response, masked.
     pub response_headers: Vec<Header>,
-    /// The answer's body, masked and bounded; never a file's.
+    /// Body of the response, masked and limited in size; null for files.
     pub body: Option<String>,
-    /// How many bytes of the body came.
+    /// Number of body bytes received.
     pub body_size: u64,
-    /// Why no whole answer came.
+    /// Why no complete response was received; null if one was.
     pub error: Option<String>,
 }
 
 /// A header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
-    /// Its name.
+    /// Name of the header.
     pub name: String,
-    /// Its value, masked where it is a secret.
+    /// Value of the header, masked if it is secret.
     pub value: String,
 }
 
 impl Report {
-    /// Reads an earlier run.
+    /// Parses a report.
     ///
     /// # Errors
-    /// What is wrong with the text, in words.
+    /// The reason, if the text is not a complete report of this version.
     pub fn read(text: &str) -> Result<Self, String> {
         let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?;
+            serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
         match value.get("schema_version").and_then(serde_json::Value::as_u64) {
             Some(version) if version == u64::from(SCHEMA_VERSION) => {}
             Some(version) => {
                 return Err(format!(
-                    "it is a report of form {version}, and this program reads form {SCHEMA_VERSION}"
+                    "the report has format version {version}, but this program reads version {SCHEMA_VERSION}"
                 ));
             }
-            None => return Err("it is no report of `copresence validate --report`".to_owned()),
+            None => return Err("it is not a report of `copresence validate --report`".to_owned()),
         }
-        serde_json::from_value(value).map_err(|error| format!("it is no whole report: {error}"))
+        serde_json::from_value(value).map_err(|error| format!("it is not a complete report: {error}"))
     }
 
-    /// The report as indented JSON, with a line end.
+    /// The report as indented JSON, with a final newline.
     pub fn to_json(&self) -> String {
-        // Structs of texts and numbers always are JSON.
+        // Cannot fail: all map keys are strings.
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
     }
 
     /// The checks that failed, MUST before SHOULD.
-    pub fn failed(&self) -> Vec<&CheckReport> {
+    pub fn failed_checks(&self) -> Vec<&CheckReport> {
         let mut failed: Vec<_> = self.checks.iter().filter(|check| check.verdict == Verdict::Fail).collect();
         failed.sort_by_key(|check| check.level);
         failed
     }
 
-    /// The run in one sentence.
+    /// The result of the run in one sentence, without a full stop.
     pub fn summary(&self) -> String {
         let Score { must, should } = self.score;
         match &self.error {
-            Some(_) if self.exit == STOPPED => {
+            Some(_) if self.exit == EXIT_STOPPED => {
                 let failed = must.failed + should.failed;
-                let judged = must.judged() + should.judged();
+                let judged = must.judged_count() + should.judged_count();
                 return format!("Stopped: {failed} of the {judged} checks that were judged by then failed");
             }
-            Some(error) => return format!("Nothing can be told: {error}"),
+            Some(error) => return format!("The backend was not judged: {error}"),
             None => {}
         }
         match (must.failed, should.failed) {
@@ -350,14 +367,14 @@ impl Report {
             (0, some) => format!(
                 "Passed: all {} required checks; {some} of {} recommended ones failed",
                 must.passed,
-                should.judged()
+                should.judged_count()
             ),
-            (some, _) => format!("Failed: {some} of {} required checks", must.judged()),
+            (some, _) => format!("Failed: {some} of {} required checks", must.judged_count()),
         }
     }
 }
 
-/// The schema of the JSON, indented, with a line end.
+/// The JSON Schema of the report, indented, with a final newline.
 pub fn schema() -> String {
     let schema = schemars::schema_for!(Report);
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();

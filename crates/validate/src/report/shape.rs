@@ -1,34 +1,19 @@
-//! What answers look like: statuses, headers, fields and their kinds, without any value; and how two backends differ.
+//! The form of responses (statuses, headers, fields and their types, without values), and how two backends differ.
 
-use super::Report;
-use crate::checks::is_delivery;
+use super::{Report, Shape};
 use crate::seen::{Seen, Step};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the answers to one kind of request looked like.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Shape {
-    /// Their statuses.
-    pub statuses: BTreeSet<u16>,
-    /// Their `Content-Type`s.
-    pub content_types: BTreeSet<String>,
-    /// The names of their headers.
-    pub headers: BTreeSet<String>,
-    /// The kinds of value at each place of their bodies.
-    pub fields: BTreeMap<String, BTreeSet<String>>,
-}
-
-/// Headers that say nothing about the backend's form.
+/// Headers that say nothing about the form of a backend's responses.
 const PASSING: [&str; 7] =
     ["date", "content-length", "connection", "keep-alive", "transfer-encoding", "etag", "last-modified"];
 
-/// The shapes of a run, by what was asked and, for an active token, its state.
-pub(super) fn shapes(seen: &Seen) -> BTreeMap<String, Shape> {
+/// Collects the shapes of a run, by the kind of request and, for an active token, its status.
+pub(super) fn shapes(observations: &Seen) -> BTreeMap<String, Shape> {
     let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
-    for step in &seen.steps {
+    for step in &observations.steps {
         let Some(reply) = &step.reply else { continue };
         let shape = shapes.entry(name(step)).or_default();
         shape.statuses.insert(reply.status);
@@ -42,18 +27,18 @@ pub(super) fn shapes(seen: &Seen) -> BTreeMap<String, Shape> {
     shapes
 }
 
+/// Key of the shape of a step's response.
 fn name(step: &Step) -> String {
-    let words = step.role.words();
-    if is_delivery(step) {
+    if step.is_delivery() {
         return "redeem: delivered".to_owned();
     }
     match step.completion_status() {
         Some(status) if step.succeeded() => format!("redeem: {}", word(&status)),
-        _ => words.to_owned(),
+        _ => step.role.words().to_owned(),
     }
 }
 
-/// A status of the specification, or that it is none: a backend's own word may be anything.
+/// A status of the specification, or `another status`: a backend's own status may be any text.
 fn word(status: &str) -> &str {
     match protocol::CompletionStatus::from(status) {
         protocol::CompletionStatus::Other(_) => "another status",
@@ -61,11 +46,12 @@ fn word(status: &str) -> &str {
     }
 }
 
+/// Adds the JSON types of a value, and of everything in it, by location.
 fn describe(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<String>>) {
     let kind = match value {
         Value::Null => "null".to_owned(),
         Value::Bool(_) => "boolean".to_owned(),
-        // An error's code is part of its form.
+        // The code of an error is part of its form.
         Value::Number(number) if at == "code" => format!("integer {number}"),
         Value::Number(number) if number.is_f64() => "number".to_owned(),
         Value::Number(_) => "integer".to_owned(),
@@ -78,8 +64,8 @@ fn describe(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<Stri
         }
         Value::Object(members) => {
             for (key, member) in members {
-                let place = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
-                describe(member, &place, fields);
+                let location = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                describe(member, &location, fields);
             }
             "object".to_owned()
         }
@@ -87,20 +73,20 @@ fn describe(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<Stri
     fields.entry(if at.is_empty() { "(body)".to_owned() } else { at.to_owned() }).or_default().insert(kind);
 }
 
-/// One difference between two backends.
+/// One difference between the responses of two backends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What was asked.
+    /// The kind of request.
     pub asked: String,
-    /// What differs: status, content type, header, or a place in the body.
+    /// What differs: status, content type, header, or a location in the body.
     pub what: String,
-    /// At the first.
+    /// Value at the first backend.
     pub first: String,
-    /// At the second.
+    /// Value at the second backend.
     pub second: String,
 }
 
-/// Every difference of shape; and what was seen at one of the two only, so that nothing can be told.
+/// Compares the shapes of two reports. Returns the differences, and the kinds of request that only one report contains.
 pub fn differences(first: &Report, second: &Report) -> (Vec<Difference>, Vec<String>) {
     let mut found = Vec::new();
     for (asked, one) in &first.shapes {
@@ -113,14 +99,14 @@ pub fn differences(first: &Report, second: &Report) -> (Vec<Difference>, Vec<Str
         differ("status", list(&one.statuses), list(&other.statuses));
         differ("Content-Type", list(&one.content_types), list(&other.content_types));
         for header in one.headers.symmetric_difference(&other.headers) {
-            let there =
+            let presence =
                 |shape: &Shape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
-            differ(&format!("header {header}"), there(one), there(other));
+            differ(&format!("header {header}"), presence(one), presence(other));
         }
-        let places: BTreeSet<_> = one.fields.keys().chain(other.fields.keys()).collect();
-        for place in places {
-            let kinds = |shape: &Shape| shape.fields.get(place).map_or_else(|| "absent".to_owned(), list);
-            differ(place, kinds(one), kinds(other));
+        let locations: BTreeSet<_> = one.fields.keys().chain(other.fields.keys()).collect();
+        for location in locations {
+            let kinds = |shape: &Shape| shape.fields.get(location).map_or_else(|| "absent".to_owned(), list);
+            differ(location, kinds(one), kinds(other));
         }
     }
     let asked = |report: &Report| report.shapes.keys().cloned().collect::<BTreeSet<_>>();
@@ -145,14 +131,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shape_tells_kinds_and_no_value() {
+    fn a_shape_contains_types_but_no_values() {
         let body =
             serde_json::json!({"token": "secret", "code": 209, "list": [{"n": 1}, {"n": null}], "x": 1.5});
         let mut fields = BTreeMap::new();
         describe(&body, "", &mut fields);
-        let told: Vec<_> = fields.iter().map(|(at, kinds)| format!("{at}: {}", list(kinds))).collect();
+        let found: Vec<_> = fields.iter().map(|(at, kinds)| format!("{at}: {}", list(kinds))).collect();
         assert_eq!(
-            told,
+            found,
             [
                 "(body): object",
                 "code: integer 209",

@@ -1,4 +1,4 @@
-//! Logging in, and making tokens.
+//! The acts of login and token generation.
 
 use super::wire::{Given, WRONG};
 use super::{About, Acted, Event, Run, RunError, Stop, stuck};
@@ -9,6 +9,10 @@ use protocol::{SessionToken, headers};
 use serde_json::Value;
 
 impl Run<'_> {
+    /// Logs in with the right credentials, then with wrong ones.
+    ///
+    /// # Errors
+    /// If the backend is unreachable, refuses the credentials, or returns no session token.
     pub(super) async fn log_in(&mut self) -> Acted {
         let wire = self.wire();
         let right = self
@@ -30,39 +34,39 @@ impl Run<'_> {
         }
         let step = &self.seen.steps[right];
         if refuses_credentials(step) {
-            return Err(Stop::Fatal(RunError::Credentials(format!(
-                "the login was answered with {}",
-                step.came()
-            ))));
+            return Err(Stop::Fatal(RunError::Credentials(format!("the login returned {}", step.came()))));
         }
         if self.session.is_none() {
-            return Err(stuck("the login brought no session token"));
+            return Err(stuck("the login returned no session token"));
         }
         Ok(())
     }
 
+    /// Generates one token.
     pub(super) async fn generate(&mut self, act: Act) -> Acted {
         let step = self.make_token(act).await?;
         match self.token_in(step) {
             Some(_) => Ok(()),
-            None => Err(stuck(format!("no Export Token came: {}", self.seen.steps[step].came()))),
+            None => Err(stuck(format!("no Export Token was returned: {}", self.seen.steps[step].came()))),
         }
     }
 
-    /// Makes one token with all that is right, within the budget.
+    /// Generates one token with valid credentials, within the budget. Returns the index of the step.
     pub(super) async fn make_token(&mut self, act: Act) -> Result<usize, Stop> {
         if self.options.max_tokens.is_some_and(|most| self.made >= most) {
-            return Err(stuck("the backend gave tokens where it must refuse, and --max-tokens is reached"));
+            return Err(stuck(
+                "the backend generated tokens where it must refuse, so --max-tokens is reached",
+            ));
         }
-        let worded = self.wire().generate(Given::Right, Given::Right, self.session.as_ref(), None)?;
+        let request = self.wire().generate(Given::Right, Given::Right, self.session.as_ref(), None)?;
         let about = About::token(self.tokens.len());
-        let index = self.step(act, Role::Generate, about, worded).await?;
+        let index = self.step(act, Role::Generate, about, request).await?;
         self.reached(index)?;
         let step = &self.seen.steps[index];
         if act == Act::Generate && refuses_credentials(step) {
-            let came = step.came();
+            let response = step.came();
             return Err(Stop::Fatal(RunError::Credentials(format!(
-                "{} was answered with {came}",
+                "{} returned {response}",
                 headers::GENERATE_PATH
             ))));
         }
@@ -74,6 +78,7 @@ impl Run<'_> {
         Ok(index)
     }
 
+    /// Requests tokens with missing or wrong credentials.
     pub(super) async fn strangers(&mut self) -> Acted {
         let wire = self.wire();
         let session = self.session.clone();
@@ -85,7 +90,7 @@ impl Run<'_> {
             ]
         } else {
             let get = Some(Method::GET);
-            // Without a session token the other cases could not be told from this one.
+            // Without a session token these cases are the same as the one without a session.
             let with = if session.is_some() { Given::Right } else { Given::Missing };
             vec![
                 (Role::GenerateNoKey, wire.generate(Given::Missing, with, session, None)?),
@@ -95,9 +100,9 @@ impl Run<'_> {
                 (Role::GenerateByGet, wire.generate(Given::Right, with, session, get)?),
             ]
         };
-        for (role, worded) in cases {
-            let index = self.step(Act::Strangers, role, About::default(), worded).await?;
-            // Somebody pays for it all the same.
+        for (role, request) in cases {
+            let index = self.step(Act::Strangers, role, About::default(), request).await?;
+            // The account pays for such a token too.
             if self.seen.steps[index].succeeded()
                 && let Some(token) = self.token_in(index)
             {
@@ -108,23 +113,25 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Counts a generated token, and reports the number.
     fn count_token(&mut self) {
         self.made += 1;
         (self.tell)(Event::Made(self.made));
     }
 
-    /// The first answers decide whether anybody is there.
+    /// Fails if no step has a response so far.
     fn reached(&self, index: usize) -> Acted {
         let step = &self.seen.steps[index];
         match (&step.reply, &step.exchange.error) {
             (None, why) if self.seen.steps.iter().all(|step| step.reply.is_none()) => {
-                let why = why.clone().unwrap_or_else(|| "no answer came".to_owned());
+                let why = why.clone().unwrap_or_else(|| "no response was received".to_owned());
                 Err(Stop::Fatal(RunError::Unreachable(why)))
             }
             _ => Ok(()),
         }
     }
 
+    /// Uses the session token of a step from now on.
     fn take_session(&mut self, index: usize) {
         if let Some(session) = self.session_in(index) {
             self.keep_secret("session token", true, &session);
@@ -132,12 +139,14 @@ impl Run<'_> {
         }
     }
 
+    /// Masks the session token of a step from now on.
     fn hide_session(&mut self, index: usize) {
         if let Some(session) = self.session_in(index) {
             self.keep_secret("session token", true, &session);
         }
     }
 
+    /// The session token in a response.
     fn session_in(&self, index: usize) -> Option<String> {
         let step = &self.seen.steps[index];
         let body = step.json().filter(|_| step.succeeded())?;
@@ -145,7 +154,7 @@ impl Run<'_> {
         (!session.is_empty()).then(|| session.to_owned())
     }
 
-    /// The token of an answer, if a header can carry it.
+    /// The Export Token in a response, if it is valid in a header.
     fn token_in(&self, index: usize) -> Option<String> {
         let step = &self.seen.steps[index];
         let body = step.json().filter(|_| step.succeeded())?;
@@ -155,7 +164,7 @@ impl Run<'_> {
     }
 }
 
-/// 401, 403, code 209; and what Parse answers to a wrong login.
+/// Whether a response refuses the credentials: 401, 403 or code 209; for a login also 404 with code 101, as Parse sends.
 fn refuses_credentials(step: &Step) -> bool {
     let code = step.json().and_then(|body| body.get("code").and_then(Value::as_i64));
     match step.status() {

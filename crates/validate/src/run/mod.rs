@@ -1,4 +1,4 @@
-//! A run: the acts of its plan, one after the other, and a verdict as soon as what it needs was seen.
+//! A run: executes the acts of the plan in order, and judges each check as soon as its acts have ended.
 
 mod access;
 mod redeem;
@@ -7,7 +7,7 @@ mod visit;
 mod wire;
 
 use crate::act::{Act, State};
-use crate::check::{Check, Judged, Verdict};
+use crate::check::{Check, Judged};
 use crate::checks::CHECKS;
 use crate::hand::{Flag, Hand};
 use crate::plan::Plan;
@@ -24,80 +24,80 @@ use std::time::Duration;
 use url::Url;
 use wire::{Wire, Worded};
 
-/// The site whose pages have no business here (a name that never is anybody's, RFC 2606).
-pub(crate) const STRANGER: &str = "https://stranger.invalid";
-
-/// What a run tells while it goes on.
+/// Event of a run in progress.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// An act begins.
+    /// An act starts.
     Began(Act),
-    /// A request was answered, or was not.
+    /// A request has ended, with or without a response.
     Step(&'a Step),
-    /// A check has its verdict.
+    /// A check was judged.
     Judged(&'a Check, &'a Judged),
-    /// So many Export Tokens were made by now.
+    /// Number of Export Tokens generated so far.
     Made(u32),
-    /// Something that people should know.
+    /// A message for people.
     Note(String),
 }
 
-/// Why a run could not tell anything.
+/// Why a run could not judge the backend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// Exit 3.
+    /// The backend refused the credentials; exit code 3.
     #[error("the backend refused the credentials: {0}")]
     Credentials(String),
-    /// Exit 6.
+    /// No request got a response; exit code 6.
     #[error("the backend could not be reached: {0}")]
     Unreachable(String),
-    /// Exit 130.
-    #[error("{STOPPED}")]
+    /// The run was stopped; exit code 130.
+    #[error("{STOPPED_MESSAGE}")]
     Stopped,
 }
 
-/// What is said of that which a run did not come to.
-const STOPPED: &str = "the run was stopped before its end";
+/// Exit code of a run that was stopped before its end.
+pub(crate) const EXIT_STOPPED: u8 = 130;
 
-/// As long an act that is under way gets to end when a run is stopped: an answer that is coming may be the one that
-/// spends a token.
+/// Detail of every act and check that a stopped run did not reach.
+const STOPPED_MESSAGE: &str = "the run was stopped before its end";
+
+/// How long the act in progress may continue after the run was stopped: the response that it waits for may be the one
+/// that spends a token.
 const FAREWELL: Duration = Duration::from_secs(10);
 
 impl RunError {
-    /// The exit code that it means.
+    /// Exit code of the command.
     pub fn exit(&self) -> u8 {
         match self {
             Self::Credentials(_) => 3,
             Self::Unreachable(_) => 6,
-            Self::Stopped => crate::report::STOPPED,
+            Self::Stopped => EXIT_STOPPED,
         }
     }
 }
 
-/// What a run brought.
+/// Result of a run.
 pub struct Ended {
-    /// Everything that was seen.
+    /// Everything that the run observed.
     pub seen: Seen,
-    /// The verdict of each check, in the order of [`CHECKS`].
+    /// The result of each check, in the order of [`CHECKS`].
     pub verdicts: Vec<(&'static Check, Judged)>,
-    /// Why nothing more could be told.
+    /// Why the run ended early, if it did.
     pub error: Option<RunError>,
-    /// Export Tokens made.
+    /// Number of Export Tokens that were generated.
     pub tokens: u32,
-    /// Avatars consumed: deliveries that came.
+    /// Number of avatars that were consumed, which is the number of deliveries.
     pub avatars: u32,
-    /// Knows every secret of the run.
+    /// Masks every secret of the run.
     pub redactor: client::Redactor,
 }
 
 impl Ended {
-    /// Every exchange as an HTTP Archive, redacted.
+    /// Every exchange as a redacted HTTP Archive.
     pub fn har(&self) -> serde_json::Value {
         client::har::document(self.seen.steps.iter().map(|step| &step.exchange))
     }
 }
 
-/// A run.
+/// A run of the checks.
 pub struct Run<'a> {
     target: &'a Target,
     options: &'a Options,
@@ -106,28 +106,30 @@ pub struct Run<'a> {
     tell: &'a (dyn Fn(Event<'_>) + Send + Sync),
     prober: Prober,
     seen: Seen,
-    /// The Export Tokens that came, in order.
+    /// The Export Tokens that the backend generated for the run, in order.
     tokens: Vec<String>,
     made: u32,
     session: Option<SessionToken>,
     error: Option<RunError>,
-    /// URLs that the race left unused.
+    /// Download URLs of the race act, which does not use them.
     left_over: Vec<Url>,
     judged: BTreeMap<&'static str, Judged>,
-    /// Set when the run is to stop: no request begins after it.
+    /// Set when the run has to stop. No request starts afterwards.
     stopping: Arc<Flag>,
 }
 
-/// How an act ends early.
+/// Why an act ends early.
 enum Stop {
-    /// With this state.
+    /// The act ends with this outcome; the run continues.
     State(State),
-    /// And nothing after it makes sense.
+    /// The run cannot continue.
     Fatal(RunError),
 }
 
+/// Result of an act.
 type Acted = Result<(), Stop>;
 
+/// Ends an act as incomplete.
 fn stuck(why: impl Into<String>) -> Stop {
     Stop::State(State::Stuck(why.into()))
 }
@@ -139,10 +141,10 @@ impl From<SetupError> for Stop {
 }
 
 impl<'a> Run<'a> {
-    /// Sends nothing yet.
+    /// Prepares a run. Sends no request.
     ///
     /// # Errors
-    /// When HTTP cannot be used here.
+    /// If the HTTP client cannot be set up.
     pub fn new(
         target: &'a Target,
         options: &'a Options,
@@ -150,8 +152,8 @@ impl<'a> Run<'a> {
         plan: &'a Plan,
         tell: &'a (dyn Fn(Event<'_>) + Send + Sync),
     ) -> Result<Self, SetupError> {
-        let ground = target.ground();
-        let prober = Prober::new(target.time_outs, ground.https)?;
+        let info = target.ground();
+        let prober = Prober::new(target.time_outs, info.https)?;
         let mut run = Self {
             target,
             options,
@@ -159,7 +161,7 @@ impl<'a> Run<'a> {
             plan,
             tell,
             prober,
-            seen: Seen { ground, acts: plan.left_out.clone(), ..Seen::default() },
+            seen: Seen { ground: info, acts: plan.left_out.clone(), ..Seen::default() },
             tokens: Vec::new(),
             made: 0,
             session: target.credentials.session_token.clone().filter(|session| !session.is_empty()),
@@ -187,18 +189,18 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// Does it all.
+    /// Runs all acts of the plan.
     pub async fn run(self) -> Ended {
         self.run_until(std::future::pending()).await
     }
 
-    /// Does it all, or as much as is done when `stop` comes: what was judged by then stays, and the rest is left out.
+    /// Runs the acts of the plan until `stop` resolves. Results that exist by then are kept; the rest is skipped.
     pub async fn run_until(mut self, stop: impl Future<Output = ()> + Send) -> Ended {
         let mut stop = std::pin::pin!(stop);
         self.judge_ready();
         for act in self.plan.acts.clone() {
             let state = match (&self.error, self.not_there(act)) {
-                (Some(RunError::Stopped), _) => State::Skipped(STOPPED.to_owned()),
+                (Some(RunError::Stopped), _) => State::Skipped(STOPPED_MESSAGE.to_owned()),
                 (Some(error), _) => State::Stuck(error.to_string()),
                 (None, Some(why)) => State::Stuck(why),
                 (None, None) => self.do_act_until(act, stop.as_mut()).await,
@@ -209,55 +211,61 @@ impl<'a> Run<'a> {
         self.judge_rest();
         let verdicts =
             CHECKS.iter().filter_map(|check| Some((*check, self.judged.remove(check.id)?))).collect();
-        let avatars = self.seen.steps.iter().filter(|step| crate::checks::is_delivery(step)).count();
+        let avatars = self.seen.steps.iter().filter(|step| step.is_delivery()).count();
         let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
         let redactor = self.prober.redactor();
-        // A secret may have been met before it was known to be one.
+        // A step may contain a secret that became known only later.
         for step in &mut self.seen.steps {
             sweep(&redactor, &mut step.exchange);
         }
         Ended { verdicts, error: self.error, tokens: self.made, avatars, redactor, seen: self.seen }
     }
 
-    /// Which act before it did not bring what it needs.
+    /// Why a prerequisite of the act was not completed.
     fn not_there(&self, act: Act) -> Option<String> {
         act.cost().after.iter().find_map(|earlier| match self.seen.acts.get(earlier) {
             Some(State::Done) => None,
             Some(State::Stuck(why) | State::Skipped(why) | State::NotApplicable(why)) => Some(why.clone()),
-            None => Some("what it stands on was not done".to_owned()),
+            None => Some("an act that it needs was not run".to_owned()),
         })
     }
 
+    /// Runs one act until `stop` resolves; then the act gets [`STOP_GRACE_PERIOD`] to end.
     async fn do_act_until(
         &mut self,
         act: Act,
         stop: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>,
     ) -> State {
         let stopping = self.stopping.clone();
-        let done = {
-            let mut acting = Box::pin(self.do_act(act));
+        let outcome = {
+            let mut running_act = Box::pin(self.do_act(act));
             tokio::select! {
                 biased;
                 () = stop => {
                     stopping.set();
-                    tokio::time::timeout(FAREWELL, acting).await.ok()
+                    tokio::time::timeout(FAREWELL, running_act).await.ok()
                 }
-                state = &mut acting => return state,
+                outcome = &mut running_act => return outcome,
             }
         };
         self.error = Some(RunError::Stopped);
-        match done {
+        match outcome {
             Some(State::Done) => State::Done,
-            // What it showed by then is a part, by which nothing can be judged.
-            _ => State::Skipped(STOPPED.to_owned()),
+            // Incomplete observations of the act decide nothing.
+            _ => State::Skipped(STOPPED_MESSAGE.to_owned()),
         }
     }
 
-    /// An act asks before it sends a request.
+    /// Fails if the run has to stop. Called before each request.
     fn not_stopped(&self) -> Acted {
-        if self.stopping.is_set() { Err(Stop::State(State::Skipped(STOPPED.to_owned()))) } else { Ok(()) }
+        if self.stopping.is_set() {
+            Err(Stop::State(State::Skipped(STOPPED_MESSAGE.to_owned())))
+        } else {
+            Ok(())
+        }
     }
 
+    /// Runs one act.
     async fn do_act(&mut self, act: Act) -> State {
         (self.tell)(Event::Began(act));
         let done: BoxFuture<'_, Acted> = match act {
@@ -292,24 +300,26 @@ impl<'a> Run<'a> {
         Wire { target: self.target }
     }
 
+    /// Emits a message for people.
     fn note(&self, words: impl Into<String>) {
         (self.tell)(Event::Note(words.into()));
     }
 
-    /// From now on it is masked, and no error may repeat it.
+    /// Masks a secret from now on, and remembers it for the checks that search responses for secrets.
     fn keep_secret(&mut self, what: &'static str, credential: bool, value: &str) {
         self.prober.learn(value);
         let value = SecretString::from(value.to_owned());
         self.seen.needles.push(Needle { what, credential, value });
     }
 
-    /// Sends one request and keeps what came; gives the step's index.
-    async fn step(&mut self, act: Act, role: Role, about: About, worded: Worded) -> Result<usize, Stop> {
+    /// Sends one request, and records the exchange. Returns the index of the step.
+    async fn step(&mut self, act: Act, role: Role, about: About, request: Worded) -> Result<usize, Stop> {
         self.not_stopped()?;
-        let probed = self.prober.send(worded.probe).await?;
-        Ok(self.keep(act, role, about, worded.curl, probed))
+        let probed = self.prober.send(request.probe).await?;
+        Ok(self.keep(act, role, about, request.curl, probed))
     }
 
+    /// Records an exchange as a step. Returns the index of the step.
     fn keep(
         &mut self,
         act: Act,
@@ -333,24 +343,26 @@ impl<'a> Run<'a> {
         index
     }
 
-    /// Judges every check whose acts are all over, once. Those that look at every step wait for the end.
+    /// Judges every check whose acts have all ended. Checks that examine every step are judged at the end.
     fn judge_ready(&mut self) {
         for check in CHECKS.iter().filter(|check| !check.needs.is_empty()) {
-            let over = check.needs.iter().all(|act| self.seen.acts.contains_key(act));
-            // Answers of later acts count too where they tell of the same token.
-            let waits = LATE.contains(&check.id);
-            if over && !waits {
+            let have_ended = check.needs.iter().all(|act| self.seen.acts.contains_key(act));
+            // These checks also examine steps of later acts.
+            let is_late = LATE.contains(&check.id);
+            if have_ended && !is_late {
                 self.judge(check);
             }
         }
     }
 
+    /// Judges every check that was not judged yet.
     fn judge_rest(&mut self) {
         for check in CHECKS.iter() {
             self.judge(check);
         }
     }
 
+    /// Judges a check once, and emits the result.
     fn judge(&mut self, check: &'static Check) {
         if self.judged.contains_key(check.id) {
             return;
@@ -361,19 +373,20 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Checks that look at answers of later acts, too.
+/// Checks that also examine steps of acts that they do not need.
 const LATE: [&str; 5] =
     ["redeem.active-200", "redeem.flag", "redeem.either-or", "redeem.json", "relay.no-cache"];
 
+/// Masks every secret in a recorded exchange.
 fn sweep(redactor: &client::Redactor, exchange: &mut client::Exchange) {
     let client::Exchange { url, request_headers, request_body, response_headers, body, error, .. } = exchange;
-    let clean = |text: &mut String| *text = redactor.text(text);
-    clean(url);
-    [request_body, body, error].into_iter().flatten().for_each(clean);
-    request_headers.iter_mut().chain(response_headers).for_each(|(_, value)| clean(value));
+    let mask = |text: &mut String| *text = redactor.text(text);
+    mask(url);
+    [request_body, body, error].into_iter().flatten().for_each(mask);
+    request_headers.iter_mut().chain(response_headers).for_each(|(_, value)| mask(value));
 }
 
-/// What a step is about.
+/// The token and the file that a step is about, by index.
 #[derive(Debug, Clone, Copy, Default)]
 struct About {
     token: Option<usize>,
@@ -386,40 +399,27 @@ impl About {
     }
 }
 
-/// Judges one check over what was seen.
-fn judge(check: &Check, seen: &Seen) -> Judged {
-    let relayed = seen.ground.relays_tokens || seen.ground.relays_redeems;
-    if check.id.starts_with("relay.") && !relayed {
+/// Judges one check, after its acts have ended.
+fn judge(check: &Check, observations: &Seen) -> Judged {
+    let is_relay = observations.ground.relays_tokens || observations.ground.relays_redeems;
+    if check.id.starts_with("relay.") && !is_relay {
         return Judged::NotApplicable("there is no relay".to_owned());
     }
-    // An act that was left out explains itself; one that got stuck may have shown enough.
+    // The reason of an omitted act is the result. An incomplete act may have shown enough for a verdict.
     for act in check.needs {
-        match seen.acts.get(act) {
+        match observations.acts.get(act) {
             Some(State::NotApplicable(why)) => return Judged::NotApplicable(why.clone()),
             Some(State::Skipped(why)) => return Judged::Skipped(why.clone()),
             _ => {}
         }
     }
-    let judged = (check.judge)(seen);
-    let stuck = check.needs.iter().find_map(|act| match seen.acts.get(act) {
+    let judged = (check.judge)(observations);
+    let incomplete = check.needs.iter().find_map(|act| match observations.acts.get(act) {
         Some(State::Stuck(why)) => Some(why.clone()),
         _ => None,
     });
-    match (judged, stuck) {
+    match (judged, incomplete) {
         (Judged::Inconclusive(_) | Judged::NotApplicable(_), Some(why)) => Judged::Inconclusive(why),
         (judged, _) => judged,
-    }
-}
-
-impl Judged {
-    /// In one word.
-    pub fn verdict(&self) -> Verdict {
-        match self {
-            Self::Pass(..) => Verdict::Pass,
-            Self::Fail(_) => Verdict::Fail,
-            Self::Skipped(_) => Verdict::Skipped,
-            Self::Inconclusive(_) => Verdict::Inconclusive,
-            Self::NotApplicable(_) => Verdict::NotApplicable,
-        }
     }
 }

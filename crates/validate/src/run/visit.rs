@@ -1,9 +1,8 @@
-//! Avatars, from the scan to the last file.
+//! The acts with an avatar, from the scan to the last file.
 
 use super::wire::{Given, Wire, own_token};
 use super::{About, Acted, Run, Stop, stuck};
-use crate::act::Act;
-use crate::checks::is_delivery;
+use crate::act::{Act, State};
 use crate::content::inspect;
 use crate::hand::{Hand, Invitation, People};
 use crate::seen::{FileSeen, Role, Step};
@@ -14,34 +13,35 @@ use protocol::{DownloadUrl, ExportToken};
 use std::time::Duration;
 use url::Url;
 
-/// Between two looks at an avatar that a person makes.
+/// Interval between two polls of a person's avatar.
 const LOOK: Duration = Duration::from_secs(2);
-/// Between two looks at an avatar of a sandbox, in its own time: short against a place in its queue.
+/// Interval between two polls of a sandbox's avatar, in the sandbox's time. Shorter than a position lasts in its queue.
 const SANDBOX_LOOK: Duration = Duration::from_millis(900);
-/// As long, in real time, the URLs of a sandbox with a fast clock may live.
+/// Lifetime of the URLs of a sandbox with a fast clock, in real time.
 const REAL_LIFE: Duration = Duration::from_mins(2);
-/// As many redeems go out at once.
+/// Number of concurrent redeems in the race act.
 const AT_ONCE: usize = 4;
-/// As many redirects a download may take.
+/// Maximum number of redirects of a download.
 const REDIRECTS: usize = 5;
-/// After as many failures in a row an avatar is given up.
+/// Maximum number of consecutive failed polls.
 const FAILURES: usize = 5;
 
-/// How a watch over an avatar ended.
+/// Why polling an avatar ended.
 #[derive(Debug, PartialEq, Eq)]
 enum Watched {
     Delivered,
     Failed,
-    /// No longer active, or never answered again.
+    /// The token is no longer active, or too many polls failed.
     Lost,
     OutOfPatience,
     LeftOut,
 }
 
 impl Run<'_> {
+    /// Polls one avatar until its URLs are delivered, then redeems the spent token.
     pub(super) async fn visit(&mut self) -> Acted {
-        let token = self.waiting_token().ok_or_else(|| stuck("no token is left that nobody has scanned"))?;
-        self.invite(token, "the avatar whose making and files are checked", None).await?;
+        let token = self.waiting_token()?;
+        self.invite(token, "the avatar whose status and files are checked", None).await?;
         let watched = self.watch(Act::Visit, Role::Poll, token, 1).await;
         self.thank();
         match watched? {
@@ -51,20 +51,23 @@ impl Run<'_> {
                 }
                 Ok(())
             }
-            Watched::LeftOut => Err(Stop::State(crate::act::State::Skipped("left out by hand".to_owned()))),
+            Watched::LeftOut => Err(left_out_by_hand()),
             Watched::Failed => Err(stuck("the avatar failed")),
-            Watched::Lost => Err(stuck("the token was refused, or not answered for, before its URLs came")),
+            Watched::Lost => {
+                Err(stuck("the token was refused, or got no response, before its URLs were delivered"))
+            }
             Watched::OutOfPatience => {
                 if let Some(tester) = self.hand.tester() {
                     let row = tester.token(&self.tokens[token]).await.map_err(stuck)?;
                     self.seen.known_ready =
                         row.get("state").and_then(|state| state.as_str()) == Some("ready");
                 }
-                Err(stuck("the avatar was not ready while it was waited for"))
+                Err(stuck("the avatar was not ready within the time limit"))
             }
         }
     }
 
+    /// Downloads and inspects each file of the visit act, then downloads it again.
     pub(super) async fn files(&mut self) -> Acted {
         let urls = self.seen.delivery().map(Step::urls).unwrap_or_default();
         for (index, (url, export_type)) in urls.iter().enumerate() {
@@ -74,7 +77,7 @@ impl Run<'_> {
                 let step = &mut self.seen.steps[step];
                 if let Some(reply) = step.reply.as_mut().filter(|reply| (200..300).contains(&reply.status)) {
                     file.content = Some(inspect(export_type, &reply.body));
-                    // Somebody's face is held no longer than it is looked into.
+                    // Files show a person's face: they are dropped once they were inspected.
                     reply.body = first_byte(&reply.body);
                     if self.options.wrong_requests {
                         self.download(Act::Files, Role::DownloadAgain, &url, index).await?;
@@ -84,45 +87,52 @@ impl Run<'_> {
             self.seen.files.push(file);
         }
         if urls.is_empty() {
-            return Err(stuck("the delivery carried no URL that can be fetched"));
+            return Err(stuck("the delivery contained no valid URL"));
         }
         Ok(())
     }
 
+    /// Redeems one avatar with concurrent requests, and keeps the delivered URLs unused.
     pub(super) async fn race(&mut self) -> Acted {
-        let token = self.waiting_token().ok_or_else(|| stuck("no token is left that nobody has scanned"))?;
-        self.invite(token, "an avatar that may be lost: it is redeemed several times at once", None).await?;
+        let token = self.waiting_token()?;
+        self.invite(
+            token,
+            "an avatar that may be lost: it is redeemed with several concurrent requests",
+            None,
+        )
+        .await?;
         if let Some(tester) = self.hand.tester() {
             tester.force(&self.tokens[token], "complete").await.map_err(stuck)?;
         }
         let watched = self.watch(Act::Race, Role::Race, token, AT_ONCE).await;
         self.thank();
-        let delivered = self.seen.of(Role::Race).find(|step| is_delivery(step));
+        let delivered = self.seen.of(Role::Race).find(|step| step.is_delivery());
         let urls = delivered.map(Step::urls).unwrap_or_default();
         self.left_over = urls.iter().filter_map(|(url, _)| usable(url)).collect();
         match watched? {
             Watched::Delivered => Ok(()),
-            Watched::LeftOut => Err(Stop::State(crate::act::State::Skipped("left out by hand".to_owned()))),
-            _ => Err(stuck("no URLs came")),
+            Watched::LeftOut => Err(left_out_by_hand()),
+            _ => Err(stuck("no URLs were delivered")),
         }
     }
 
+    /// Waits until the unused URLs must have expired, then downloads them.
     pub(super) async fn urls_end(&mut self) -> Acted {
         let life = self.options.url_life;
         match self.hand {
             Hand::Sandbox(tester) => {
-                // With a fast clock a sandbox's URLs live for a while of real time.
+                // The sandbox gives its URLs a minimum lifetime in real time, also with a fast clock.
                 let speed = tester.speed().await.map_err(stuck)?;
                 let real = Duration::try_from_secs_f64(REAL_LIFE.as_secs_f64() * speed).unwrap_or(life);
                 tester.pass(life.max(real)).await.map_err(stuck)?;
             }
             Hand::People(people) => {
                 self.note(format!(
-                    "Waiting {} min for the download URLs to end.",
+                    "Waiting {} min for the download URLs to expire.",
                     life.as_secs().div_ceil(60)
                 ));
                 if self.left_out_within(people.as_ref(), life).await {
-                    return Err(Stop::State(crate::act::State::Skipped("left out by hand".to_owned())));
+                    return Err(left_out_by_hand());
                 }
             }
             Hand::Nobody => {}
@@ -136,6 +146,7 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Polls an avatar that fails, then redeems its token again.
     pub(super) async fn failure(&mut self) -> Acted {
         let token = self.next_token(Act::Failure).await?;
         self.invite(token, "an avatar that fails", Some("fails")).await?;
@@ -144,13 +155,16 @@ impl Run<'_> {
                 self.redeem(Act::Failure, Role::FailedAgain, token).await?;
                 Ok(())
             }
-            _ => Err(stuck("the avatar was not told as failed")),
+            _ => Err(stuck("the avatar was not reported as failed")),
         }
     }
 
-    /// A token that was just now seen to wait for its scan.
-    pub(super) fn waiting_token(&self) -> Option<usize> {
-        (0..self.tokens.len()).find(|index| {
+    /// Index of a token that was not scanned yet, as far as its last response says.
+    ///
+    /// # Errors
+    /// [`ActAbort::Outcome`] if there is none.
+    pub(super) fn waiting_token(&self) -> Result<usize, Stop> {
+        let found = (0..self.tokens.len()).find(|index| {
             let about = Some(index + 1);
             let last = self.seen.steps.iter().rev().find(|step| {
                 step.token == about
@@ -163,46 +177,50 @@ impl Run<'_> {
                             | Role::RedeemSpent
                     )
             });
-            // Never redeemed, or still waiting when it was; what was scanned once is another act's.
-            let played = self.seen.steps.iter().any(|step| step.token == about && step.role == Role::Poll);
-            !played && last.is_none_or(|step| step.status() == Some(200))
-        })
+            // Never redeemed, or not scanned at the last redeem. A polled token belongs to another act.
+            let was_polled =
+                self.seen.steps.iter().any(|step| step.token == about && step.role == Role::Poll);
+            !was_polled && last.is_none_or(|step| step.status() == Some(200))
+        });
+        found.ok_or_else(|| stuck("every token of this run was scanned already"))
     }
 
+    /// Asks for the scan of a token: shows the link to a person, or lets the sandbox associate an avatar.
     pub(super) async fn invite(&self, token: usize, purpose: &'static str, scenario: Option<&str>) -> Acted {
         let value = &self.tokens[token];
         match self.hand {
             Hand::Sandbox(tester) => tester.associate(value, scenario).await.map_err(stuck),
             Hand::People(people) => {
-                let token = ExportToken::new(value).map_err(|_| stuck("no link can carry this token"))?;
+                let token = ExportToken::new(value).map_err(|_| stuck("the token is not valid in a link"))?;
                 let link = self.target.link.fill(&token);
                 people.invite(&Invitation { link, purpose, patience: self.options.patience });
                 Ok(())
             }
-            Hand::Nobody => Err(stuck("nobody is here with a phone")),
+            Hand::Nobody => Err(stuck("no phone is available")),
         }
     }
 
+    /// Removes the invitation.
     fn thank(&self) {
         if let Hand::People(people) = self.hand {
             people.done();
         }
     }
 
-    /// Waits; whether the check was left out, or the run stopped, meanwhile.
+    /// Waits. Returns whether the invitation was skipped or the run stopped meanwhile.
     async fn left_out_within(&self, people: &dyn People, time: Duration) -> bool {
         let ended = select(people.skipped(), Box::pin(self.stopping.wait()));
         matches!(select(ended, people.wait(time)).await, Either::Left(_))
     }
 
-    /// Redeems until the URLs come, with pauses, so many at once.
+    /// Polls until the URLs are delivered, with `at_once` concurrent redeems each time.
     async fn watch(&mut self, act: Act, role: Role, token: usize, at_once: usize) -> Result<Watched, Stop> {
-        let look = if self.hand.tester().is_some() { SANDBOX_LOOK } else { LOOK };
+        let interval = if self.hand.tester().is_some() { SANDBOX_LOOK } else { LOOK };
         let (mut waited, mut failures) = (Duration::ZERO, 0);
         loop {
             let indices = self.redeem_at_once(act, role, token, at_once).await?;
             let steps = || indices.iter().map(|index| &self.seen.steps[*index]);
-            if steps().any(is_delivery) {
+            if steps().any(Step::is_delivery) {
                 return Ok(Watched::Delivered);
             }
             if steps().any(|step| step.completion_status().as_deref() == Some("failed"))
@@ -220,16 +238,16 @@ impl Run<'_> {
             if waited >= self.options.patience {
                 return Ok(Watched::OutOfPatience);
             }
-            if let (Hand::People(people), Some(words)) =
+            if let (Hand::People(people), Some(status)) =
                 (self.hand, steps().find_map(Step::completion_status))
             {
-                people.status(&words);
+                people.status(&status);
             }
-            waited += look;
+            waited += interval;
             match self.hand {
-                Hand::Sandbox(tester) => tester.pass(look).await.map_err(stuck)?,
+                Hand::Sandbox(tester) => tester.pass(interval).await.map_err(stuck)?,
                 Hand::People(people) => {
-                    if self.left_out_within(people.as_ref(), look).await {
+                    if self.left_out_within(people.as_ref(), interval).await {
                         return Ok(Watched::LeftOut);
                     }
                 }
@@ -238,6 +256,7 @@ impl Run<'_> {
         }
     }
 
+    /// Sends `count` redeems at the same time. Returns the indices of the steps.
     async fn redeem_at_once(
         &mut self,
         act: Act,
@@ -248,16 +267,17 @@ impl Run<'_> {
         self.not_stopped()?;
         let value = self.tokens[token].clone();
         let wire = self.wire();
-        let mut worded = Vec::new();
+        let mut requests = Vec::new();
         for _ in 0..count {
             let token = Some((value.as_str(), Some(own_token(token))));
-            worded.push(wire.redeem(token, Given::Right, Method::GET, None)?);
+            requests.push(wire.redeem(token, Given::Right, Method::GET, None)?);
         }
-        let (probes, curls): (Vec<_>, Vec<_>) = worded.into_iter().map(|w| (w.probe, w.curl)).unzip();
-        let answers = join_all(probes.into_iter().map(|probe| self.prober.send(probe))).await;
+        let (probes, curls): (Vec<_>, Vec<_>) =
+            requests.into_iter().map(|request| (request.probe, request.curl)).unzip();
+        let results = join_all(probes.into_iter().map(|probe| self.prober.send(probe))).await;
         let mut indices = Vec::new();
-        for (answer, curl) in answers.into_iter().zip(curls) {
-            let index = self.keep(act, role, About::token(token), curl, answer?);
+        for (result, curl) in results.into_iter().zip(curls) {
+            let index = self.keep(act, role, About::token(token), curl, result?);
             for (url, _) in self.seen.steps[index].urls() {
                 self.prober.learn(&url);
             }
@@ -266,7 +286,7 @@ impl Run<'_> {
         Ok(indices)
     }
 
-    /// Fetches a URL, over redirects where there are any; the last step counts.
+    /// Downloads a URL and follows redirects. Records the last exchange, and returns the index of its step.
     async fn download(&mut self, act: Act, role: Role, url: &Url, number: usize) -> Result<usize, Stop> {
         let mut at = url.clone();
         let about = About { token: None, file: Some(number) };
@@ -279,7 +299,7 @@ impl Run<'_> {
                 .ok()
                 .filter(|reply| (300..400).contains(&reply.status))
                 .and_then(|reply| at.join(reply.headers.get(header::LOCATION)?.to_str().ok()?).ok());
-            // From https never to http.
+            // Redirects from https to http are not followed.
             let next = next.filter(|next| next.scheme() == "https" || at.scheme() == "http");
             let Some(next) = next else {
                 let curl = Wire::download(url, number + 1).curl;
@@ -287,15 +307,21 @@ impl Run<'_> {
             };
             at = next;
         }
-        Err(stuck("a download was sent from place to place, more than five times"))
+        Err(stuck("a download was redirected more than five times"))
     }
 }
 
-/// Enough to tell that there was something.
+/// Ends an act because the person skipped it.
+fn left_out_by_hand() -> Stop {
+    Stop::State(State::Skipped("left out by hand".to_owned()))
+}
+
+/// Keeps one byte, so that an empty body can still be told from a file.
 fn first_byte(body: &Bytes) -> Bytes {
     Bytes::copy_from_slice(&body[..body.len().min(1)])
 }
 
+/// Parses a download URL; `None` unless it is an absolute http(s) URL.
 fn usable(url: &str) -> Option<Url> {
     DownloadUrl::new(url)?;
     Url::parse(url).ok()

@@ -1,4 +1,4 @@
-//! How requests are worded, right and wrong, and the `curl` line of each.
+//! Builds requests, valid and deliberately wrong, each with its `curl` command.
 
 use crate::target::Target;
 use client::curl::{self, Curl, Word};
@@ -8,13 +8,13 @@ use http::Method;
 use protocol::{SessionToken, headers};
 use url::Url;
 
-/// A request, and how to send it by hand.
+/// A request, and the `curl` command that sends it.
 pub(super) struct Worded {
     pub(super) probe: Probe,
     pub(super) curl: String,
 }
 
-/// What stands in the place of a credential.
+/// Which credential a request contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Given {
     Right,
@@ -22,14 +22,15 @@ pub(super) enum Given {
     Wrong,
 }
 
-/// Nobody's key: as long as a real one, and readable in a log.
+/// A wrong credential: as long as a real one, and recognisable in logs.
 pub(super) const WRONG: &str = "wrong-on-purpose-0123456789abcdef";
 
-/// The longest answer of the API that is read, and the longest file.
+/// Maximum size of an API response, in bytes.
 const MOST_OF_AN_ANSWER: usize = client::MAX_BODY;
+/// Maximum size of a downloaded file, in bytes.
 const MOST_OF_A_FILE: usize = 512 * 1024 * 1024;
 
-/// A header as it is sent, and as it is shown: with a variable in the place of a secret.
+/// A request header: the value that is sent, and the value in the `curl` command, with variables for secrets.
 struct Header {
     name: String,
     value: String,
@@ -37,21 +38,27 @@ struct Header {
 }
 
 impl Header {
+    /// A header whose value the `curl` command shows.
     fn plain(name: &str, value: &str) -> Self {
         Self { name: name.to_owned(), value: value.to_owned(), shown: Word::text(value) }
     }
 
+    /// A header whose value the `curl` command replaces by a variable.
     fn secret(name: &str, value: &str, shown: Word) -> Self {
         Self { name: name.to_owned(), value: value.to_owned(), shown }
     }
 }
 
-/// Words requests for one target.
+/// Builds requests for one target.
 pub(super) struct Wire<'a> {
     pub(super) target: &'a Target,
 }
 
 impl Wire<'_> {
+    /// Builds a login. `None` uses the configured user or password.
+    ///
+    /// # Errors
+    /// If a credential is missing, or the URL is not valid.
     pub(super) fn login(
         &self,
         user: Option<&str>,
@@ -78,7 +85,7 @@ impl Wire<'_> {
         Ok(worded(Call::Login, method, url, headers, Some((body.to_string(), shown)), pointer))
     }
 
-    /// At the vendor: with key and session token. At a relay: with its key.
+    /// Builds a token request: with API key and session token for the vendor, with the partner key for a relay.
     pub(super) fn generate(
         &self,
         key: Given,
@@ -108,7 +115,7 @@ impl Wire<'_> {
         Ok(worded(Call::Generate, method.unwrap_or(Method::POST), url, headers, None, pointer))
     }
 
-    /// `token`: the value, and its variable when it is one of the run's own.
+    /// Builds a redeem. `token`: the value, and its variable if it is one of the run's tokens.
     pub(super) fn redeem(
         &self,
         token: Option<(&str, Option<Word>)>,
@@ -130,7 +137,7 @@ impl Wire<'_> {
         Ok(worded(Call::Redeem, method, url, headers, None, None))
     }
 
-    /// What a browser asks before it lets a page of another site ask.
+    /// Builds the CORS preflight that a browser sends for a page of another site.
     pub(super) fn preflight(&self, call: Call, origin: &str) -> Result<Worded, SetupError> {
         let (url, method, names) = if call == Call::Redeem {
             (self.redeem_route(Given::Missing)?.0, "GET", headers::EXPORT_TOKEN.to_owned())
@@ -146,25 +153,26 @@ impl Wire<'_> {
         Ok(worded(call, Method::OPTIONS, url, headers, None, None))
     }
 
-    /// The same place over plain HTTP, without any credential.
+    /// Builds a redeem over plain HTTP, without credentials.
     pub(super) fn plain(&self) -> Result<Worded, SetupError> {
         let (mut url, _) = self.redeem_route(Given::Missing)?;
-        let wrong = SetupError::Url { what: "redeem URL", why: "it has no plain form" };
+        let wrong = SetupError::Url { what: "redeem URL", why: "it has no plain HTTP form" };
         url.set_scheme("http").map_err(|()| wrong.clone())?;
-        // The port of https is not the one of http.
+        // The port for https does not apply to http.
         url.set_port(None).map_err(|()| wrong)?;
         Ok(worded(Call::Redeem, Method::GET, url, Vec::new(), None, None))
     }
 
-    /// A one-time URL, without any credential.
+    /// Builds the download of a one-time URL, without credentials. `number` from 1.
     pub(super) fn download(url: &Url, number: usize) -> Worded {
-        let mut worded = worded(Call::Download, Method::GET, url.clone(), Vec::new(), None, None);
-        worded.probe.limit = MOST_OF_A_FILE;
-        let place = Word::variable(&format!("{}_{number}", curl::DOWNLOAD_URL));
-        worded.curl = Curl::new("GET", place).output(&format!("file-{number}")).command();
-        worded
+        let mut request = worded(Call::Download, Method::GET, url.clone(), Vec::new(), None, None);
+        request.probe.limit = MOST_OF_A_FILE;
+        let url_variable = Word::variable(&format!("{}_{number}", curl::DOWNLOAD_URL));
+        request.curl = Curl::new("GET", url_variable).output(&format!("file-{number}")).command();
+        request
     }
 
+    /// URL of the redeem route, and its headers without the Export Token.
     fn redeem_route(&self, key: Given) -> Result<(Url, Vec<Header>), SetupError> {
         let backend: &Backend = &self.target.backend;
         match &backend.redeem {
@@ -176,6 +184,7 @@ impl Wire<'_> {
         }
     }
 
+    /// The API key header.
     fn api_key(&self, key: Given, call: Call) -> Result<Option<Header>, SetupError> {
         Ok(match key {
             Given::Right => {
@@ -188,11 +197,12 @@ impl Wire<'_> {
         })
     }
 
+    /// The configured headers of a relay, with the partner key in place of its placeholder.
     fn partner_headers(&self, templates: &[(String, String)], key: Given) -> Result<Vec<Header>, SetupError> {
         let mut all = Vec::new();
         for (name, template) in templates {
             if !template.contains(PARTNER_KEY_PLACEHOLDER) {
-                // It may be a secret of the partner's all the same.
+                // The value may still be a secret of the partner.
                 all.push(Header::secret(name, template, Word::variable(name)));
                 continue;
             }
@@ -214,6 +224,7 @@ impl Wire<'_> {
     }
 }
 
+/// Prepares a request from its parts.
 fn worded(
     call: Call,
     method: Method,
@@ -222,20 +233,20 @@ fn worded(
     body: Option<(String, Word)>,
     token_pointer: Option<String>,
 ) -> Worded {
-    let mut line = Curl::new(method.as_str(), curl::without_query(&url));
+    let mut command = Curl::new(method.as_str(), curl::without_query(&url));
     for header in &headers {
-        line = line.header(&header.name, header.shown.clone());
+        command = command.header(&header.name, header.shown.clone());
     }
     let (body, shown) = body.unzip();
     if let Some(shown) = shown {
-        line = line.body(shown);
+        command = command.body(shown);
     }
     let headers = headers.into_iter().map(|header| (header.name, header.value)).collect();
     let probe = Probe { call, method, url, headers, body, token_pointer, limit: MOST_OF_AN_ANSWER };
-    Worded { probe, curl: line.command() }
+    Worded { probe, curl: command.command() }
 }
 
-/// The variable of one of the run's own tokens.
+/// The `curl` variable of one of the run's tokens.
 pub(super) fn own_token(index: usize) -> Word {
     Word::variable(&format!("{}_{}", curl::EXPORT_TOKEN, index + 1))
 }

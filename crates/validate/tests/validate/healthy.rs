@@ -1,20 +1,22 @@
-//! What is right passes.
+//! A healthy backend passes.
 
-use crate::support::{credentials, hand, options, sandbox, serve, target, validate};
+use crate::support::{
+    new_sandbox, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
+};
 use validate::Verdict;
 
 #[tokio::test]
-async fn the_healthy_sandbox_passes_every_check_that_applies() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
-    let (plan, ended) = validate(&target, &options(), &hand(&backend.url).await).await;
+async fn the_healthy_sandbox_passes_every_applicable_check() {
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (plan, ended) = run_checks(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     assert_eq!(ended.error, None);
     let mut wrong = Vec::new();
     for (check, judged) in &ended.verdicts {
         let bad = match judged.verdict() {
             Verdict::Pass => false,
-            // There is neither TLS nor a relay here.
+            // The test has neither TLS nor a relay.
             Verdict::NotApplicable => {
                 !check.id.starts_with("relay.")
                     && !["http.tls", "http.hsts", "http.plain-refused"].contains(&check.id)
@@ -35,7 +37,7 @@ async fn the_healthy_sandbox_passes_every_check_that_applies() {
     assert_eq!(ended.avatars, plan.avatars, "as many avatars as the plan said");
     for act in &plan.acts {
         let sent = ended.seen.steps.iter().filter(|step| step.act == *act).count();
-        let told = act.cost().requests as usize;
-        assert!(sent >= told, "{act:?}: told {told}, sent {sent}");
+        let planned = act.cost().requests as usize;
+        assert!(sent >= planned, "{act:?}: planned {planned}, sent {sent}");
     }
 }

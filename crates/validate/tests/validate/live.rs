@@ -1,20 +1,20 @@
-//! A run that somebody watches, against a real sandbox.
+//! The run controller against a real sandbox.
 
-use crate::support::{Serving, credentials, options, sandbox, serve, target};
+use crate::support::{Serving, new_sandbox, run_options, sandbox_credentials, serve_router, vendor_target};
 use std::time::Duration;
 use validate::checks::CHECKS;
 use validate::live::{Busy, Live, Player, Stand, View};
 use validate::{Options, RunError, Target, Tester, Verdict};
 
-async fn stand() -> (Serving, Target, Tester) {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
+async fn start_sandbox() -> (Serving, Target, Tester) {
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let tester = Tester::of_backend(&backend.url, None).await.expect("HTTP").expect("a sandbox");
     (backend, target, tester)
 }
 
-async fn until(live: &Live, wanted: impl FnMut(&View) -> bool) -> View {
+async fn wait_until(live: &Live, wanted: impl FnMut(&View) -> bool) -> View {
     let mut views = live.views();
     let found = tokio::time::timeout(Duration::from_mins(1), views.wait_for(wanted)).await;
     found.expect("in time").expect("it lives").clone()
@@ -26,8 +26,8 @@ fn verdict(view: &View, check: &str) -> (Option<Verdict>, String) {
 }
 
 #[tokio::test]
-async fn a_run_gives_every_check_its_verdict_and_leaves_four_files() {
-    let (_backend, target, tester) = stand().await;
+async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
+    let (_backend, target, tester) = start_sandbox().await;
     let live = Live::default();
     let idle = live.views().borrow().clone();
     assert_eq!(idle.stand, Stand::Idle);
@@ -35,10 +35,10 @@ async fn a_run_gives_every_check_its_verdict_and_leaves_four_files() {
     assert!(live.documents().is_none());
 
     let player = Player::Sandbox(tester);
-    let run = live.begin(target.clone(), options(), player.clone()).expect("free");
-    assert_eq!(live.begin(target, options(), player).err(), Some(Busy));
+    let run = live.begin(target.clone(), run_options(), player.clone()).expect("no run in progress");
+    assert_eq!(live.begin(target, run_options(), player).err(), Some(Busy));
     let run = tokio::spawn(run);
-    let view = until(&live, |view| view.doing.is_some()).await;
+    let view = wait_until(&live, |view| view.doing.is_some()).await;
     assert!(view.notes[0].starts_with("This makes 4 Export Tokens"), "{:?}", view.notes);
     run.await.expect("it ends");
 
@@ -57,11 +57,13 @@ async fn a_run_gives_every_check_its_verdict_and_leaves_four_files() {
 }
 
 #[tokio::test]
-async fn nothing_wrong_is_sent_and_no_avatar_made_where_that_was_not_allowed() {
-    let (_backend, target, tester) = stand().await;
+async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
+    let (_backend, target, tester) = start_sandbox().await;
     let live = Live::default();
-    let limits = Options { wrong_requests: false, avatars: false, max_tokens: Some(2), ..options() };
-    live.begin(target.clone(), limits, Player::Sandbox(tester.clone())).expect("free").await;
+    let restricted = Options { wrong_requests: false, avatars: false, max_tokens: Some(2), ..run_options() };
+    live.begin(target.clone(), restricted, Player::Sandbox(tester.clone()))
+        .expect("no run in progress")
+        .await;
     let view = live.views().borrow().clone();
     assert_eq!(view.stand, Stand::Ended { passed: true }, "{:?}", view.summary);
     let steps = live.documents().expect("a report").report.steps;
@@ -74,8 +76,8 @@ async fn nothing_wrong_is_sent_and_no_avatar_made_where_that_was_not_allowed() {
     assert_eq!(verdict(&view, "login.gives-session").0, Some(Verdict::Pass));
     assert_eq!(view.tokens, 2);
 
-    let with_avatar = Options { avatars: true, wrong_requests: false, ..options() };
-    live.begin(target, with_avatar, Player::Sandbox(tester)).expect("free again").await;
+    let with_avatar = Options { avatars: true, wrong_requests: false, ..run_options() };
+    live.begin(target, with_avatar, Player::Sandbox(tester)).expect("no run in progress").await;
     let view = live.views().borrow().clone();
     assert_eq!(verdict(&view, "visit.delivered").0, Some(Verdict::Pass));
     for check in ["delivery.spent", "files.once"] {
@@ -84,13 +86,15 @@ async fn nothing_wrong_is_sent_and_no_avatar_made_where_that_was_not_allowed() {
 }
 
 #[tokio::test]
-async fn a_stopped_run_keeps_what_was_judged() {
-    let (_backend, target, _) = stand().await;
+async fn a_stopped_run_keeps_its_verdicts() {
+    let (_backend, target, _) = start_sandbox().await;
     let live = Live::default();
-    let run = live.begin(target, Options { destructive: false, ..options() }, Player::Watcher).expect("free");
+    let run = live
+        .begin(target, Options { destructive: false, ..run_options() }, Player::Watcher)
+        .expect("no run in progress");
     let run = tokio::spawn(run);
-    let view = until(&live, |view| matches!(&view.invitation, Some((_, Some(_))))).await;
-    let (invitation, status) = view.invitation.expect("waited for");
+    let view = wait_until(&live, |view| matches!(&view.invitation, Some((_, Some(_))))).await;
+    let (invitation, status) = view.invitation.expect("an invitation");
     assert!(invitation.link.contains("exportToken=") && status.as_deref() == Some("no_associated_avatar"));
     live.stop();
     tokio::time::timeout(Duration::from_secs(20), run).await.expect("soon").expect("it ends");
@@ -103,7 +107,7 @@ async fn a_stopped_run_keeps_what_was_judged() {
     assert!(skipped == Some(Verdict::Skipped) && why.contains("stopped"), "{why}");
     assert!(view.invitation.is_none() && view.checks.iter().all(|check| check.verdict.is_some()));
     assert!(view.checks.iter().all(|check| check.verdict != Some(Verdict::Fail)));
-    let report = live.documents().expect("a part of a report").report;
+    let report = live.documents().expect("a partial report").report;
     assert_eq!(report.exit, 130);
     assert!(report.summary().starts_with("Stopped: 0 of the "), "{}", report.summary());
     live.stop();
@@ -111,12 +115,14 @@ async fn a_stopped_run_keeps_what_was_judged() {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_phone_is_left_out_by_hand_and_the_rest_goes_on() {
-    let (_backend, target, _) = stand().await;
+async fn skipping_an_invitation_continues_with_the_other_acts() {
+    let (_backend, target, _) = start_sandbox().await;
     let live = Live::default();
-    let run = live.begin(target, Options { destructive: false, ..options() }, Player::Watcher).expect("free");
+    let run = live
+        .begin(target, Options { destructive: false, ..run_options() }, Player::Watcher)
+        .expect("no run in progress");
     let run = tokio::spawn(run);
-    until(&live, |view| view.invitation.is_some()).await;
+    wait_until(&live, |view| view.invitation.is_some()).await;
     live.skip();
     tokio::time::timeout(Duration::from_secs(20), run).await.expect("soon").expect("it ends");
     let view = live.views().borrow().clone();
@@ -126,10 +132,10 @@ async fn what_waits_for_a_phone_is_left_out_by_hand_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_dropped_makes_room() {
-    let (_backend, target, tester) = stand().await;
+async fn a_dropped_run_allows_the_next_one() {
+    let (_backend, target, tester) = start_sandbox().await;
     let live = Live::default();
-    drop(live.begin(target.clone(), options(), Player::Nobody).expect("free"));
+    drop(live.begin(target.clone(), run_options(), Player::Nobody).expect("no run in progress"));
     assert_eq!(live.views().borrow().stand, Stand::Broken(RunError::Stopped));
-    assert!(live.begin(target, options(), Player::Sandbox(tester)).is_ok());
+    assert!(live.begin(target, run_options(), Player::Sandbox(tester)).is_ok());
 }

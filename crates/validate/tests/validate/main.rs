@@ -1,9 +1,9 @@
-//! The checks against real backends: a healthy sandbox, wrong ones, and relays before it.
+//! The checks against real backends: a healthy sandbox, faulty ones, and relays in front of it.
 
 mod healthy;
+mod layers;
 mod live;
 mod mutants;
 mod relays;
 mod reports;
 mod support;
-mod wrong;

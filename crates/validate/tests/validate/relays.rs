@@ -1,7 +1,7 @@
-//! A partner's relay between the console and Copresence: a good one passes, and each wrong one is caught.
+//! A partner's relay between the console and Copresence: a correct relay passes, each faulty one is caught.
 
-use crate::support::{Assets, Serving, options, serve, validate};
-use crate::wrong::{KEY, Memory, SESSION, TOKEN};
+use crate::layers::{KEY, Memory, SESSION, TOKEN};
+use crate::support::{Assets, Serving, run_checks, run_options, serve_router};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -23,19 +23,19 @@ const OWN_KEY: &str = "partner-key-0123456789";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    HandsOutOneToken,
+    ReturnsOneToken,
     CachesRedeems,
-    ShowsTheKey,
-    ShowsTheSession,
-    LetsStrangersIn,
-    LetsStrangersRedeem,
-    LooksBeforehand,
-    SendsAgain,
-    HidesTheLoss,
-    ServesFromACdn,
+    DisclosesApiKey,
+    DisclosesSession,
+    IssuesTokensWithoutKey,
+    RedeemsWithoutKey,
+    RedeemsOnItsOwn,
+    RetriesRedeems,
+    HidesLostResponse,
+    ServesFromCdn,
 }
 
-/// A relay as a partner writes one: holds the credentials, checks a key of its own, passes the rest on.
+/// A partner's relay: holds the credentials, verifies its own key, and forwards the rest.
 #[derive(Clone)]
 struct Relay {
     fault: Fault,
@@ -43,20 +43,20 @@ struct Relay {
     sandbox: Sandbox,
     prober: Arc<Prober>,
     token: Memory<Vec<u8>>,
-    answers: Memory<Vec<u8>>,
+    responses: Memory<Vec<u8>>,
 }
 
 impl Relay {
     fn router(self) -> Router {
         Router::new()
-            .route("/token", post(token))
-            .route("/avatar", get(redeem))
-            .method_not_allowed_fallback(async || refused(405, "not by this method"))
+            .route("/token", post(handle_token))
+            .route("/avatar", get(handle_redeem))
+            .method_not_allowed_fallback(async || error_response(405, "method not allowed"))
             .with_state(self)
     }
 
-    /// One request at Copresence; `None` when its answer was lost.
-    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Option<Reply> {
+    /// Sends one request to Copresence; `None` if the response was lost.
+    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Option<Reply> {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let url = self.upstream.join(path).expect("a URL");
         let call = Call::Redeem;
@@ -66,96 +66,97 @@ impl Relay {
 
     async fn redeem(&self, token: &str) -> Option<Reply> {
         let key = self.sandbox.credentials().api_key.expose().to_owned();
-        self.ask(Method::GET, "redeemExportToken", &[(KEY, &key), (TOKEN, token)]).await
+        self.send(Method::GET, "redeemExportToken", &[(KEY, &key), (TOKEN, token)]).await
     }
 }
 
-fn knows(headers: &HeaderMap) -> bool {
+fn has_own_key(headers: &HeaderMap) -> bool {
     headers
         .get("authorization")
         .is_some_and(|value| value.as_bytes() == format!("Bearer {OWN_KEY}").as_bytes())
 }
 
-fn refused(status: u16, error: &str) -> Response {
+fn error_response(status: u16, error: &str) -> Response {
     let status = StatusCode::from_u16(status).expect("a status");
     (status, [("cache-control", "no-store")], axum::Json(serde_json::json!({ "error": error })))
         .into_response()
 }
 
-fn passed(status: u16, body: Vec<u8>) -> Response {
+fn json_response(status: u16, body: Vec<u8>) -> Response {
     let head = [("cache-control", "no-store"), ("content-type", "application/json")];
     (StatusCode::from_u16(status).expect("a status"), head, body).into_response()
 }
 
-async fn token(State(relay): State<Relay>, headers: HeaderMap) -> Response {
-    if !knows(&headers) && relay.fault != Fault::LetsStrangersIn {
-        return refused(401, "whose kiosk is this?");
+async fn handle_token(State(relay): State<Relay>, headers: HeaderMap) -> Response {
+    if !has_own_key(&headers) && relay.fault != Fault::IssuesTokensWithoutKey {
+        return error_response(401, "unknown key");
     }
-    if let (Fault::HandsOutOneToken, Some(body)) = (relay.fault, relay.token.get("")) {
-        return passed(200, body);
+    if let (Fault::ReturnsOneToken, Some(body)) = (relay.fault, relay.token.get("")) {
+        return json_response(200, body);
     }
     let known = relay.sandbox.credentials().clone();
     let (key, session) = (known.api_key.expose(), known.session_token.expose());
-    let Some(reply) = relay.ask(Method::POST, "generateExportToken", &[(KEY, key), (SESSION, session)]).await
+    let Some(reply) =
+        relay.send(Method::POST, "generateExportToken", &[(KEY, key), (SESSION, session)]).await
     else {
-        return refused(502, "Copresence does not answer");
+        return error_response(502, "Copresence does not respond");
     };
     relay.token.put("", reply.body.to_vec());
     let body: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
     let token = body["token"].as_str().expect("a token").to_owned();
-    if relay.fault == Fault::LooksBeforehand {
+    if relay.fault == Fault::RedeemsOnItsOwn {
         relay.redeem(&token).await;
     }
     match relay.fault {
-        Fault::ShowsTheSession => {
-            passed(200, serde_json::json!({"token": token, "debug": session}).to_string().into_bytes())
+        Fault::DisclosesSession => {
+            json_response(200, serde_json::json!({"token": token, "debug": session}).to_string().into_bytes())
         }
-        Fault::ShowsTheKey => {
-            let mut response = passed(200, reply.body.to_vec());
+        Fault::DisclosesApiKey => {
+            let mut response = json_response(200, reply.body.to_vec());
             response.headers_mut().insert("x-upstream", format!("key={key}").parse().expect("a value"));
             response
         }
-        _ => passed(200, reply.body.to_vec()),
+        _ => json_response(200, reply.body.to_vec()),
     }
 }
 
-async fn redeem(State(relay): State<Relay>, request: Request) -> Response {
+async fn handle_redeem(State(relay): State<Relay>, request: Request) -> Response {
     let headers = request.headers();
-    if !knows(headers) && relay.fault != Fault::LetsStrangersRedeem {
-        return refused(401, "whose kiosk is this?");
+    if !has_own_key(headers) && relay.fault != Fault::RedeemsWithoutKey {
+        return error_response(401, "unknown key");
     }
     let token = headers.get(TOKEN).map_or("", |value| value.to_str().expect("visible")).to_owned();
-    // Each answer of an avatar that is not ready is given twice.
-    if let (Fault::CachesRedeems, Some(body)) = (relay.fault, relay.answers.take(&token)) {
-        return passed(200, body);
+    // Returns each response of an avatar that is not ready twice.
+    if let (Fault::CachesRedeems, Some(body)) = (relay.fault, relay.responses.take(&token)) {
+        return json_response(200, body);
     }
     let mut reply = relay.redeem(&token).await;
-    if reply.is_none() && relay.fault == Fault::SendsAgain {
+    if reply.is_none() && relay.fault == Fault::RetriesRedeems {
         reply = relay.redeem(&token).await;
     }
     let Some(reply) = reply else {
         return match relay.fault {
-            Fault::HidesTheLoss => passed(200, br#"{"avatar_ready":false}"#.to_vec()),
-            _ => refused(502, "Copresence's answer was lost; the token may be spent"),
+            Fault::HidesLostResponse => json_response(200, br#"{"avatar_ready":false}"#.to_vec()),
+            _ => error_response(502, "Copresence's response was lost; the token may be spent"),
         };
     };
     if reply.status == 200 && !String::from_utf8_lossy(&reply.body).contains("payload_complete") {
-        relay.answers.put(&token, reply.body.to_vec());
+        relay.responses.put(&token, reply.body.to_vec());
     }
-    let mut response = passed(reply.status, reply.body.to_vec());
-    if relay.fault == Fault::ServesFromACdn {
+    let mut response = json_response(reply.status, reply.body.to_vec());
+    if relay.fault == Fault::ServesFromCdn {
         response.headers_mut().insert("age", "17".parse().expect("a value"));
     }
     response
 }
 
-struct Stand {
+struct CheckedRelay {
     _relay: Serving,
     _upstream: Server,
     ended: Ended,
 }
 
-async fn checked(fault: Fault, assets: &Assets) -> Stand {
+async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
     let sandbox = assets.sandbox();
     let upstream = Server::serve(sandbox.clone(), ([127, 0, 0, 1], 0).into()).expect("a port");
     let prober = Arc::new(Prober::new(TimeOuts::default(), false).expect("a prober"));
@@ -165,9 +166,9 @@ async fn checked(fault: Fault, assets: &Assets) -> Stand {
         sandbox: sandbox.clone(),
         prober,
         token: Memory::default(),
-        answers: Memory::default(),
+        responses: Memory::default(),
     };
-    let relay = serve(relay.router()).await;
+    let relay = serve_router(relay.router()).await;
     let headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
     let source = PartnerSource {
         headers: headers.clone(),
@@ -181,22 +182,22 @@ async fn checked(fault: Fault, assets: &Assets) -> Stand {
             redeem,
             ..Backend::vendor(relay.url.clone())
         },
-        // Known so that they can be looked for; no request carries them.
+        // Known to the run, so that it can search responses for them. No request contains them.
         credentials: Credentials {
             api_key: Some(known.api_key.clone()),
             session_token: Some(known.session_token.clone()),
             partner_key: Some(PartnerKey::new(OWN_KEY)),
             ..Credentials::default()
         },
-        ..crate::support::target(&relay.url, Credentials::default())
+        ..crate::support::vendor_target(&relay.url, Credentials::default())
     };
     let tester = Tester::find(upstream.url(), None).await.expect("HTTP").expect("a sandbox");
-    let (_, ended) = validate(&target, &options(), &Hand::Sandbox(tester)).await;
+    let (_, ended) = run_checks(&target, &run_options(), &Hand::Sandbox(tester)).await;
     assert_eq!(ended.error, None);
-    Stand { _relay: relay, _upstream: upstream, ended }
+    CheckedRelay { _relay: relay, _upstream: upstream, ended }
 }
 
-fn with(ended: &Ended, verdict: Verdict) -> Vec<&'static str> {
+fn ids_with_verdict(ended: &Ended, verdict: Verdict) -> Vec<&'static str> {
     let of = ended.verdicts.iter().filter(|(_, judged)| judged.verdict() == verdict);
     let mut ids: Vec<_> = of.map(|(check, _)| check.id).collect();
     ids.sort_unstable();
@@ -204,11 +205,12 @@ fn with(ended: &Ended, verdict: Verdict) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn a_good_relay_passes_and_every_relay_check_is_judged() {
-    let stand = checked(Fault::None, &Assets::make()).await;
-    let failed: Vec<_> = stand.ended.verdicts.iter().filter(|(_, j)| j.verdict() == Verdict::Fail).collect();
+async fn a_correct_relay_passes_every_relay_check() {
+    let checked = check_relay(Fault::None, &Assets::make()).await;
+    let failed: Vec<_> =
+        checked.ended.verdicts.iter().filter(|(_, j)| j.verdict() == Verdict::Fail).collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    let passed = with(&stand.ended, Verdict::Pass);
+    let passed = ids_with_verdict(&checked.ended, Verdict::Pass);
     let relay: Vec<_> = passed.into_iter().filter(|id| id.starts_with("relay.")).collect();
     assert_eq!(
         relay,
@@ -223,36 +225,36 @@ async fn a_good_relay_passes_and_every_relay_check_is_judged() {
         ]
     );
     assert!(
-        with(&stand.ended, Verdict::Inconclusive).is_empty(),
+        ids_with_verdict(&checked.ended, Verdict::Inconclusive).is_empty(),
         "{:?}",
-        with(&stand.ended, Verdict::Inconclusive)
+        ids_with_verdict(&checked.ended, Verdict::Inconclusive)
     );
-    // The console of a relay holds no credential of Copresence's.
-    let known = stand.ended.seen.steps.iter().flat_map(|step| &step.exchange.request_headers);
+    // The console of a relay has no credential of Copresence.
+    let known = checked.ended.seen.steps.iter().flat_map(|step| &step.exchange.request_headers);
     assert!(known.map(|(name, _)| name).all(|name| name != KEY && name != SESSION));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_wrong_relay_is_caught_by_the_checks_meant_for_it_and_by_no_other() {
+async fn each_faulty_relay_fails_exactly_the_intended_checks() {
     let table: [(Fault, &[&str]); 10] = [
-        (Fault::HandsOutOneToken, &["generate.distinct", "relay.fresh-token"]),
+        (Fault::ReturnsOneToken, &["generate.distinct", "relay.fresh-token"]),
         (Fault::CachesRedeems, &["relay.no-cache"]),
-        (Fault::ShowsTheKey, &["relay.no-credential"]),
-        (Fault::ShowsTheSession, &["relay.no-credential"]),
-        (Fault::LetsStrangersIn, &["relay.stranger-token"]),
-        (Fault::LetsStrangersRedeem, &["relay.stranger-redeem"]),
-        (Fault::LooksBeforehand, &["relay.quiet"]),
-        (Fault::SendsAgain, &["relay.no-resend"]),
-        (Fault::HidesTheLoss, &["relay.no-resend"]),
-        (Fault::ServesFromACdn, &["relay.no-cache"]),
+        (Fault::DisclosesApiKey, &["relay.no-credential"]),
+        (Fault::DisclosesSession, &["relay.no-credential"]),
+        (Fault::IssuesTokensWithoutKey, &["relay.stranger-token"]),
+        (Fault::RedeemsWithoutKey, &["relay.stranger-redeem"]),
+        (Fault::RedeemsOnItsOwn, &["relay.quiet"]),
+        (Fault::RetriesRedeems, &["relay.no-resend"]),
+        (Fault::HidesLostResponse, &["relay.no-resend"]),
+        (Fault::ServesFromCdn, &["relay.no-cache"]),
     ];
     let (mut wrong, assets) = (Vec::new(), Assets::make());
     println!("{:<24} caught by", "relay");
-    for (fault, meant) in table {
-        let caught = with(&checked(fault, &assets).await.ended, Verdict::Fail);
+    for (fault, expected) in table {
+        let caught = ids_with_verdict(&check_relay(fault, &assets).await.ended, Verdict::Fail);
         println!("{:<24} {}", format!("{fault:?}"), caught.join(", "));
-        if caught != meant {
-            wrong.push(format!("{fault:?}: meant {meant:?}, caught by {caught:?}"));
+        if caught != expected {
+            wrong.push(format!("{fault:?}: expected {expected:?}, caught by {caught:?}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

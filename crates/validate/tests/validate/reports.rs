@@ -1,7 +1,9 @@
-//! What a run writes: whole, readable, and without a secret.
+//! The documents of a run: complete, readable and without secrets.
 
-use crate::support::{credentials, hand, options, sandbox, serve, target, validate};
-use crate::wrong::{REDEEM, TOKEN, answers};
+use crate::layers::{REDEEM, TOKEN, change_responses};
+use crate::support::{
+    new_sandbox, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
+};
 use jiff::Timestamp;
 use sandbox::Sandbox;
 use std::path::Path;
@@ -14,8 +16,8 @@ fn times() -> (Timestamp, Timestamp) {
     (at("2026-11-22T10:00:00Z"), at("2026-11-22T10:01:00Z"))
 }
 
-async fn run(target: &Target, options: &Options, hand: &Hand) -> (Report, Ended) {
-    let (plan, ended) = validate(target, options, hand).await;
+async fn run(target: &Target, options: &Options, phone: &Hand) -> (Report, Ended) {
+    let (plan, ended) = run_checks(target, options, phone).await;
     (Report::new(target, options, &plan, &ended, times()), ended)
 }
 
@@ -39,28 +41,33 @@ fn secrets(sandbox: &Sandbox, ended: &Ended) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_report_holds_a_secret_also_when_the_backend_repeats_them_all() {
-    let sandbox = sandbox();
+async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
+    let sandbox = new_sandbox();
     let known = sandbox.credentials().clone();
-    // Repeats what it was sent, and what it should keep to itself, in headers, errors and fields.
-    let app = answers(sandbox::app(sandbox.clone()), move |asked, answer| {
-        let echo = format!("{} {} {}", asked.header(TOKEN), known.api_key.expose(), known.password.expose());
-        answer.set_header("x-echo", &echo);
-        if asked.path == REDEEM && answer.status() == 200 {
-            answer.edit(|body| {
+    // Repeats the request's secrets, and its own, in headers, errors and fields.
+    let app = change_responses(sandbox::app(sandbox.clone()), move |request, response| {
+        let echo =
+            format!("{} {} {}", request.header(TOKEN), known.api_key.expose(), known.password.expose());
+        response.set_header("x-echo", &echo);
+        if request.path == REDEEM && response.status() == 200 {
+            response.edit(|body| {
                 body["echo"] = echo.clone().into();
                 if body["avatar_ready"] == false {
-                    body["avatar_ready"] = asked.header(TOKEN).into();
+                    body["avatar_ready"] = request.header(TOKEN).into();
                 }
             });
-        } else if answer.status() >= 400 {
-            answer.edit(|body| body["error"] = echo.clone().into());
+        } else if response.status() >= 400 {
+            response.edit(|body| body["error"] = echo.clone().into());
         }
     });
-    let backend = serve(app).await;
-    let target = target(&backend.url, credentials(&sandbox));
-    let (report, ended) = run(&target, &options(), &hand(&backend.url).await).await;
-    assert!(report.failed().iter().any(|check| check.id == "errors.no-secret"), "{:?}", report.summary());
+    let backend = serve_router(app).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (report, ended) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
+    assert!(
+        report.failed_checks().iter().any(|check| check.id == "errors.no-secret"),
+        "{:?}",
+        report.summary()
+    );
     let changes = change::changes(&report, &report);
     let written = [
         report.to_json(),
@@ -75,7 +82,7 @@ async fn no_report_holds_a_secret_also_when_the_backend_repeats_them_all() {
         for secret in &secrets {
             assert!(
                 !text.contains(secret.as_str()),
-                "report {index} holds a secret of {} characters",
+                "report {index} contains a secret of {} characters",
                 secret.len()
             );
         }
@@ -83,23 +90,23 @@ async fn no_report_holds_a_secret_also_when_the_backend_repeats_them_all() {
 }
 
 #[tokio::test]
-async fn the_report_keeps_its_schema_and_can_be_read_again() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
-    let (report, _) = run(&target, &options(), &hand(&backend.url).await).await;
+async fn the_report_matches_its_schema_and_can_be_parsed() {
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (report, _) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("report.schema.json");
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(&path, report::schema()).expect("written");
     }
     let committed = std::fs::read_to_string(&path).expect("the schema is committed");
-    assert_eq!(committed, report::schema(), "renew it: UPDATE_SCHEMA=1 cargo test -p validate schema");
+    assert_eq!(committed, report::schema(), "update it: UPDATE_SCHEMA=1 cargo test -p validate schema");
     let schema: serde_json::Value = serde_json::from_str(&committed).expect("JSON");
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let errors: Vec<_> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
     assert_eq!(errors, Vec::<String>::new());
-    assert!(!validator.is_valid(&serde_json::json!({"schema_version": 1})), "the schema lets anything in");
+    assert!(!validator.is_valid(&serde_json::json!({"schema_version": 1})), "the schema accepts anything");
 
     assert_eq!(Report::read(&report.to_json()), Ok(report.clone()));
     assert!(Report::read("{}").is_err() && Report::read(r#"{"schema_version": 99}"#).is_err());
@@ -110,22 +117,22 @@ async fn the_report_keeps_its_schema_and_can_be_read_again() {
 }
 
 #[tokio::test]
-async fn a_failed_must_is_a_failure_in_every_form_and_a_change_since_the_baseline() {
-    let sandbox = sandbox();
-    let healthy = serve(sandbox::app(sandbox.clone())).await;
-    let at_healthy = target(&healthy.url, credentials(&sandbox));
-    let (before, _) = run(&at_healthy, &options(), &hand(&healthy.url).await).await;
-    let app = answers(sandbox::app(sandbox.clone()), |asked, answer| {
-        if asked.path == REDEEM && answer.status() == 400 && asked.header(TOKEN).is_empty() {
-            answer.set_status(404);
+async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_baseline() {
+    let sandbox = new_sandbox();
+    let healthy = serve_router(sandbox::app(sandbox.clone())).await;
+    let at_healthy = vendor_target(&healthy.url, sandbox_credentials(&sandbox));
+    let (before, _) = run(&at_healthy, &run_options(), &sandbox_phone(&healthy.url).await).await;
+    let app = change_responses(sandbox::app(sandbox.clone()), |request, response| {
+        if request.path == REDEEM && response.status() == 400 && request.header(TOKEN).is_empty() {
+            response.set_status(404);
         }
-        answer.parts.headers.remove("cache-control");
+        response.parts.headers.remove("cache-control");
     });
-    let wrong = serve(app).await;
-    let at_wrong = target(&wrong.url, credentials(&sandbox));
-    let (report, ended) = run(&at_wrong, &options(), &hand(&wrong.url).await).await;
+    let wrong = serve_router(app).await;
+    let at_wrong = vendor_target(&wrong.url, sandbox_credentials(&sandbox));
+    let (report, ended) = run(&at_wrong, &run_options(), &sandbox_phone(&wrong.url).await).await;
     assert_eq!(report.exit, 1);
-    let failed: Vec<_> = report.failed().into_iter().map(|check| check.id.as_str()).collect();
+    let failed: Vec<_> = report.failed_checks().into_iter().map(|check| check.id.as_str()).collect();
     assert_eq!(failed, ["redeem.missing-400", "files.no-store", "http.no-store"]);
 
     let changes = change::changes(&before, &report);
@@ -135,13 +142,13 @@ async fn a_failed_must_is_a_failure_in_every_form_and_a_change_since_the_baselin
     assert_eq!(changes[0].words(), "redeem.missing-400 (MUST): pass → fail");
 
     let xml = junit::document(&report).expect("XML");
-    assert_eq!(xml.matches("<failure").count(), 1, "a failed SHOULD turns no CI red");
+    assert_eq!(xml.matches("<failure").count(), 1, "a failed SHOULD is not a CI failure");
     assert!(xml.contains("404") && xml.contains("SHOULD: expected Cache-Control: no-store"), "{xml}");
 
     let page = html::document(&report, Some(&changes)).expect("a page");
     for word in [
         "Failed",
-        "To be mended",
+        "To be fixed",
         "Since the baseline",
         "What to do:",
         "curl -sS -i -X GET",
@@ -149,26 +156,26 @@ async fn a_failed_must_is_a_failure_in_every_form_and_a_change_since_the_baselin
     ] {
         assert!(page.contains(word), "{word}");
     }
-    assert!(!page.contains("<script") && !page.contains("src="), "a page of its own");
+    assert!(!page.contains("<script") && !page.contains("src="), "the page is self-contained");
     let entries = ended.har()["log"]["entries"].as_array().expect("entries").len();
     assert_eq!(entries, report.steps.len());
 
     let (found, _) = shape::differences(&before, &report);
-    let told: Vec<_> = found.iter().map(|d| format!("{}: {}", d.asked, d.what)).collect();
-    assert!(told.contains(&"redeem without a token: status".to_owned()), "{told:?}");
-    assert!(told.contains(&"redeem: delivered: header cache-control".to_owned()), "{told:?}");
+    let found_kinds: Vec<_> = found.iter().map(|d| format!("{}: {}", d.request, d.what)).collect();
+    assert!(found_kinds.contains(&"redeem without a token: status".to_owned()), "{found_kinds:?}");
+    assert!(found_kinds.contains(&"redeem: delivered: header cache-control".to_owned()), "{found_kinds:?}");
     assert_eq!(shape::differences(&before, &before), (Vec::new(), Vec::new()));
 }
 
 #[tokio::test]
-async fn a_budget_is_told_before_and_kept() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
+async fn a_run_keeps_to_the_planned_token_budget() {
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     for most in [0, 1, 2, 3] {
-        let options = Options { max_tokens: Some(most), ..options() };
+        let options = Options { max_tokens: Some(most), ..run_options() };
         let before = sandbox.state().tokens.len();
-        let (report, ended) = run(&target, &options, &hand(&backend.url).await).await;
+        let (report, ended) = run(&target, &options, &sandbox_phone(&backend.url).await).await;
         let made = u32::try_from(sandbox.state().tokens.len() - before).expect("few");
         assert!(made <= most, "{made} tokens of {most}");
         assert_eq!((ended.tokens, report.budget.tokens_planned), (made, made));
@@ -180,30 +187,31 @@ async fn a_budget_is_told_before_and_kept() {
 }
 
 #[tokio::test]
-async fn what_needs_a_phone_or_may_lose_an_avatar_is_left_out_unasked() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let target = target(&backend.url, credentials(&sandbox));
-    let options = Options { destructive: false, ..options() };
+async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let options = Options { destructive: false, ..run_options() };
     let plan = Plan::new(&target, &options, &Hand::Nobody);
     assert_eq!((plan.tokens, plan.avatars, plan.free), (2, 0, false));
     let (report, ended) = run(&target, &options, &Hand::Nobody).await;
     assert_eq!((ended.tokens, ended.avatars, report.exit), (2, 0, 0));
-    let plan = Plan::new(&target, &options, &hand(&backend.url).await);
-    assert_eq!((plan.tokens, plan.avatars), (4, 1), "nothing destructive unasked");
+    let plan = Plan::new(&target, &options, &sandbox_phone(&backend.url).await);
+    assert_eq!((plan.tokens, plan.avatars), (4, 1), "nothing destructive by default");
 }
 
 #[tokio::test]
-async fn refused_credentials_and_a_backend_that_is_not_there_tell_nothing_of_the_backend() {
-    let sandbox = sandbox();
-    let backend = serve(sandbox::app(sandbox.clone())).await;
-    let mut refused = target(&backend.url, credentials(&sandbox));
+async fn refused_credentials_and_an_unreachable_backend_give_no_verdict() {
+    let sandbox = new_sandbox();
+    let backend = serve_router(sandbox::app(sandbox.clone())).await;
+    let mut refused = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let password = protocol::Password::new("an old password");
     refused.credentials.login = refused.credentials.login.map(|(user, _)| (user, password));
-    let (report, _) = run(&refused, &options(), &Hand::Nobody).await;
+    let (report, _) = run(&refused, &run_options(), &Hand::Nobody).await;
     assert_eq!(report.exit, 3, "{}", report.summary());
-    let nowhere = target(&"http://127.0.0.1:9/".parse().expect("a URL"), credentials(&sandbox));
-    let (report, _) = run(&nowhere, &options(), &Hand::Nobody).await;
+    let unreachable =
+        vendor_target(&"http://127.0.0.1:9/".parse().expect("a URL"), sandbox_credentials(&sandbox));
+    let (report, _) = run(&unreachable, &run_options(), &Hand::Nobody).await;
     assert_eq!(report.exit, 6, "{}", report.summary());
     assert!(report.checks.iter().all(|check| check.verdict != Verdict::Pass), "{:#?}", report.score);
     assert!(junit::document(&report).expect("XML").contains("<error"));

@@ -1,4 +1,4 @@
-//! A sandbox behind a port of this machine, with whatever stands before it, and a run against it.
+//! Serves a sandbox on a local port, with optional layers in front of it, and runs the checks against it.
 
 use axum::Router;
 use sandbox::{Sandbox, Scenario, Settings};
@@ -11,7 +11,7 @@ use url::Url;
 use validate::run::Ended;
 use validate::{Backend, Credentials, Hand, Options, Plan, Run, Target, Tester, TimeOuts};
 
-/// A backend on a port; it ends when it is dropped.
+/// A backend on a local port. Stops when dropped.
 pub(crate) struct Serving {
     pub(crate) url: Url,
     serving: JoinHandle<()>,
@@ -23,7 +23,7 @@ impl Drop for Serving {
     }
 }
 
-pub(crate) async fn serve(app: Router) -> Serving {
+pub(crate) async fn serve_router(app: Router) -> Serving {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
@@ -32,7 +32,7 @@ pub(crate) async fn serve(app: Router) -> Serving {
     Serving { url, serving }
 }
 
-/// One avatar's files, made once for many sandboxes: making them takes longer than all the rest of a run.
+/// Files of one avatar, shared by many sandboxes, because generating them takes longer than the rest of a run.
 pub(crate) struct Assets(TempDir);
 
 impl Assets {
@@ -50,16 +50,16 @@ impl Assets {
     }
 
     pub(crate) fn sandbox(&self) -> Sandbox {
-        still(Settings { assets: Some(self.0.path().to_owned()), ..Settings::default() })
+        paused_sandbox(Settings { assets: Some(self.0.path().to_owned()), ..Settings::default() })
     }
 }
 
-pub(crate) fn sandbox() -> Sandbox {
-    still(Settings::default())
+pub(crate) fn new_sandbox() -> Sandbox {
+    paused_sandbox(Settings::default())
 }
 
-/// A sandbox whose time stands still until a run moves it.
-fn still(settings: Settings) -> Sandbox {
+/// A sandbox with a paused clock, which only the run advances.
+fn paused_sandbox(settings: Settings) -> Sandbox {
     let settings = Settings { scenario: Scenario::Happy, seed: 7, ..settings };
     let sandbox = Sandbox::new(settings).expect("a sandbox");
     let paused = sandbox::ClockMove { paused: Some(true), ..sandbox::ClockMove::default() };
@@ -67,7 +67,7 @@ fn still(settings: Settings) -> Sandbox {
     sandbox
 }
 
-pub(crate) fn credentials(sandbox: &Sandbox) -> Credentials {
+pub(crate) fn sandbox_credentials(sandbox: &Sandbox) -> Credentials {
     let known = sandbox.credentials();
     Credentials {
         api_key: Some(known.api_key.clone()),
@@ -76,7 +76,7 @@ pub(crate) fn credentials(sandbox: &Sandbox) -> Credentials {
     }
 }
 
-pub(crate) fn target(url: &Url, credentials: Credentials) -> Target {
+pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> Target {
     Target {
         name: "test".to_owned(),
         backend: Backend::vendor(url.clone()),
@@ -90,24 +90,24 @@ pub(crate) fn target(url: &Url, credentials: Credentials) -> Target {
     }
 }
 
-pub(crate) fn options() -> Options {
+pub(crate) fn run_options() -> Options {
     Options {
         destructive: true,
         watch: Duration::ZERO,
-        // Of the sandbox's own time: three times as long as its slowest avatar.
+        // In the sandbox's time: three times as long as its slowest avatar takes.
         patience: Duration::from_mins(2),
         ..Options::default()
     }
 }
 
-pub(crate) async fn hand(url: &Url) -> Hand {
+pub(crate) async fn sandbox_phone(url: &Url) -> Hand {
     Hand::Sandbox(Tester::find(url.clone(), None).await.expect("HTTP").expect("a sandbox"))
 }
 
-/// A whole run against a backend, its phone played at `tester`.
-pub(crate) async fn validate(target: &Target, options: &Options, hand: &Hand) -> (Plan, Ended) {
-    let plan = Plan::new(target, options, hand);
-    let quiet = |_: validate::Event<'_>| {};
-    let ended = Run::new(target, options, hand, &plan, &quiet).expect("HTTP").run().await;
+/// Runs all checks against a backend.
+pub(crate) async fn run_checks(target: &Target, options: &Options, phone: &Hand) -> (Plan, Ended) {
+    let plan = Plan::new(target, options, phone);
+    let ignore_events = |_: validate::Event<'_>| {};
+    let ended = Run::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run().await;
     (plan, ended)
 }

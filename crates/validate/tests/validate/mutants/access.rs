@@ -1,8 +1,10 @@
-//! Logging in, and making tokens.
+//! Mutants of login and token generation.
 
-use super::Wrong::Layer;
-use super::{Mutant, key, mutant, requests_before_routing, session};
-use crate::wrong::{GENERATE, KEY, Memory, SESSION, When, answers, ignores, logins};
+use super::Mutation::Layer;
+use super::{Mutant, change_requests_before_routing, mutant, sandbox_api_key, sandbox_session_token};
+use crate::layers::{
+    GENERATE, HeaderFault, KEY, Memory, SESSION, change_logins, change_responses, ignore_header,
+};
 use axum::Router;
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -11,11 +13,11 @@ use serde_json::{Value, json};
 pub(super) fn mutants() -> Vec<Mutant> {
     vec![
         mutant(
-            "a login takes any password",
+            "login accepts any password",
             &["login.wrong-password"],
             Layer(|sandbox, app| {
                 let known = sandbox.credentials().clone();
-                logins(app, move |body| {
+                change_logins(app, move |body| {
                     if body["username"] == known.username.expose() {
                         body["password"] = known.password.expose().into();
                     }
@@ -23,11 +25,11 @@ pub(super) fn mutants() -> Vec<Mutant> {
             }),
         ),
         mutant(
-            "a login takes anybody",
+            "login accepts any user",
             &["login.unknown-user"],
             Layer(|sandbox, app| {
                 let known = sandbox.credentials().clone();
-                logins(app, move |body| {
+                change_logins(app, move |body| {
                     if body["username"] != known.username.expose() {
                         *body =
                             json!({"username": known.username.expose(), "password": known.password.expose()});
@@ -36,17 +38,19 @@ pub(super) fn mutants() -> Vec<Mutant> {
             }),
         ),
         mutant(
-            "a login needs no API key",
+            "login requires no API key",
             &["login.needs-key"],
-            Layer(|sandbox, app| ignores(app, "/login", KEY, &key(sandbox), When::Missing)),
+            Layer(|sandbox, app| {
+                ignore_header(app, "/login", KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)
+            }),
         ),
         mutant(
             "the session token has another name",
             &["login.gives-session"],
             Layer(|_, app| {
-                answers(app, |asked, answer| {
-                    if asked.path == "/login" && answer.status() == 200 {
-                        answer.edit(|body| *body = json!({"session": body["sessionToken"]}));
+                change_responses(app, |request, response| {
+                    if request.path == "/login" && response.status() == 200 {
+                        response.edit(|body| *body = json!({"session": body["sessionToken"]}));
                     }
                 })
             }),
@@ -54,28 +58,36 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "a token without the API key",
             &["generate.no-key"],
-            Layer(|sandbox, app| ignores(app, GENERATE, KEY, &key(sandbox), When::Missing)),
+            Layer(|sandbox, app| {
+                ignore_header(app, GENERATE, KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)
+            }),
         ),
         mutant(
             "a token for any API key",
             &["generate.wrong-key"],
-            Layer(|sandbox, app| ignores(app, GENERATE, KEY, &key(sandbox), When::Wrong)),
+            Layer(|sandbox, app| {
+                ignore_header(app, GENERATE, KEY, &sandbox_api_key(sandbox), HeaderFault::Wrong)
+            }),
         ),
         mutant(
             "a token without a session token",
             &["generate.no-session"],
-            Layer(|sandbox, app| ignores(app, GENERATE, SESSION, &session(sandbox), When::Missing)),
+            Layer(|sandbox, app| {
+                ignore_header(app, GENERATE, SESSION, &sandbox_session_token(sandbox), HeaderFault::Missing)
+            }),
         ),
         mutant(
             "a token for any session token",
             &["generate.wrong-session"],
-            Layer(|sandbox, app| ignores(app, GENERATE, SESSION, &session(sandbox), When::Wrong)),
+            Layer(|sandbox, app| {
+                ignore_header(app, GENERATE, SESSION, &sandbox_session_token(sandbox), HeaderFault::Wrong)
+            }),
         ),
         mutant(
             "a token by GET",
             &["generate.get-makes-none"],
             Layer(|_, app| {
-                requests_before_routing(app, |request| {
+                change_requests_before_routing(app, |request| {
                     if request.uri().path() == GENERATE && request.method() == Method::GET {
                         *request.method_mut() = Method::POST;
                     }
@@ -83,15 +95,15 @@ pub(super) fn mutants() -> Vec<Mutant> {
             }),
         ),
         mutant(
-            "one token for all",
+            "the same token for all requests",
             &["generate.distinct"],
             Layer(|_, app| {
                 let first = Memory::default();
-                answers(app, move |asked, answer| {
-                    if asked.path == GENERATE && answer.status() == 200 {
+                change_responses(app, move |request, response| {
+                    if request.path == GENERATE && response.status() == 200 {
                         match first.get("") {
-                            Some(body) => answer.body = body,
-                            None => first.put("", answer.body.clone()),
+                            Some(body) => response.body = body,
+                            None => first.put("", response.body.clone()),
                         }
                     }
                 })
@@ -100,25 +112,25 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "a token that is a number",
             &["generate.token-string"],
-            Layer(|_, app| generated(app, |body| body["token"] = json!(12_345_678))),
+            Layer(|_, app| change_generated(app, |body| body["token"] = json!(12_345_678))),
         ),
         mutant(
-            "a token with a line end in it",
+            "a token that contains a newline",
             &["generate.token-string"],
-            Layer(|_, app| generated(app, |body| body["token"] = json!("abc\ndefghij"))),
+            Layer(|_, app| change_generated(app, |body| body["token"] = json!("abc\ndefghij"))),
         ),
         mutant(
             "a token under another name",
             &["generate.token-string"],
-            Layer(|_, app| generated(app, |body| *body = json!({"exportToken": body["token"]}))),
+            Layer(|_, app| change_generated(app, |body| *body = json!({"exportToken": body["token"]}))),
         ),
         mutant(
             "a token as text/html",
             &["generate.json"],
             Layer(|_, app| {
-                answers(app, |asked, answer| {
-                    if asked.path == GENERATE && answer.status() == 200 {
-                        answer.set_header("content-type", "text/html");
+                change_responses(app, |request, response| {
+                    if request.path == GENERATE && response.status() == 200 {
+                        response.set_header("content-type", "text/html");
                     }
                 })
             }),
@@ -126,10 +138,10 @@ pub(super) fn mutants() -> Vec<Mutant> {
     ]
 }
 
-fn generated(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + 'static) -> Router {
-    answers(app, move |asked, answer| {
-        if asked.path == GENERATE && answer.status() == 200 {
-            answer.edit(|body| change(body));
+fn change_generated(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + 'static) -> Router {
+    change_responses(app, move |request, response| {
+        if request.path == GENERATE && response.status() == 200 {
+            response.edit(|body| change(body));
         }
     })
 }

@@ -1,8 +1,10 @@
-//! The URLs, and what they do to the token.
+//! Mutants of the delivery and its effect on the token.
 
-use super::Wrong::Layer;
+use super::Mutation::Layer;
 use super::{Mutant, mutant};
-use crate::wrong::{Answer, Memory, REDEEM, TOKEN, answers, delivery, tokens};
+use crate::layers::{
+    Memory, REDEEM, TOKEN, WholeResponse, change_delivery, change_responses, sandbox_tokens,
+};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
@@ -17,35 +19,35 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "avatar_ready false beside the URLs",
             &["delivery.flag"],
-            Layer(|_, app| delivery(app, |body| body["avatar_ready"] = json!(false))),
+            Layer(|_, app| change_delivery(app, |body| body["avatar_ready"] = json!(false))),
         ),
         mutant(
             "avatar_ready 1 beside the URLs",
             &["delivery.flag"],
-            Layer(|_, app| delivery(app, |body| body["avatar_ready"] = json!(1))),
+            Layer(|_, app| change_delivery(app, |body| body["avatar_ready"] = json!(1))),
         ),
         mutant(
             "both payloads at once",
             &["redeem.either-or"],
             Layer(|_, app| {
-                delivery(app, |body| body["payload_incomplete"] = json!({"completion_progress": 100}))
+                change_delivery(app, |body| body["payload_incomplete"] = json!({"completion_progress": 100}))
             }),
         ),
         mutant(
             "URLs without a host",
             &["delivery.urls"],
             Layer(|_, app| {
-                delivery(app, |body| {
-                    each(body, |entry| entry["download_URL"] = json!("/files/abc/avatar.glb"));
+                change_delivery(app, |body| {
+                    change_entries(body, |entry| entry["download_URL"] = json!("/files/abc/avatar.glb"));
                 })
             }),
         ),
         mutant(
-            "download_URL in another spelling",
+            "download_URL in a different spelling",
             &["delivery.urls"],
             Layer(|_, app| {
-                delivery(app, |body| {
-                    each(body, |entry| {
+                change_delivery(app, |body| {
+                    change_entries(body, |entry| {
                         let url = entry.as_object_mut().expect("an object").remove("download_URL");
                         entry["download_url"] = url.expect("a URL");
                     });
@@ -55,14 +57,14 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "ready, with an empty list",
             &["delivery.urls"],
-            Layer(|_, app| delivery(app, |body| body["payload_complete"] = json!([]))),
+            Layer(|_, app| change_delivery(app, |body| body["payload_complete"] = json!([]))),
         ),
         mutant(
             "no export_type",
             &["delivery.types"],
             Layer(|_, app| {
-                delivery(app, |body| {
-                    each(body, |entry| {
+                change_delivery(app, |body| {
+                    change_entries(body, |entry| {
                         entry.as_object_mut().expect("an object").remove("export_type");
                     });
                 })
@@ -72,8 +74,8 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "an export_type that is a sentence",
             &["delivery.extension"],
             Layer(|_, app| {
-                delivery(app, |body| {
-                    each(body, |entry| {
+                change_delivery(app, |body| {
+                    change_entries(body, |entry| {
                         if entry["export_type"] == "png" {
                             entry["export_type"] = json!("a portrait, from the front");
                         }
@@ -85,7 +87,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "no GLB among the exports",
             &["avatar.glb-offered"],
             Layer(|_, app| {
-                delivery(app, |body| {
+                change_delivery(app, |body| {
                     let entries = body["payload_complete"].as_array_mut().expect("a list");
                     entries.retain(|entry| entry["export_type"] != "glb");
                 })
@@ -96,31 +98,40 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["delivery.race", "delivery.spent"],
             Layer(|_, app| {
                 let delivered = Memory::default();
-                answers(app, move |asked, answer| {
-                    if asked.path != REDEEM {
+                change_responses(app, move |request, response| {
+                    if request.path != REDEEM {
                         return;
                     }
-                    if answer.is_delivery() {
-                        delivered.put(asked.header(TOKEN), answer.body.clone());
-                    } else if let (400, Some(body)) = (answer.status(), delivered.get(asked.header(TOKEN))) {
-                        answer.set_status(200);
-                        answer.body = body;
+                    if response.is_delivery() {
+                        delivered.put(request.header(TOKEN), response.body.clone());
+                    } else if let (400, Some(body)) =
+                        (response.status(), delivered.get(request.header(TOKEN)))
+                    {
+                        response.set_status(200);
+                        response.body = body;
                     }
                 })
             }),
         ),
-        mutant("two redeems at once both get the URLs", &["delivery.race"], Layer(|_, app| races(app))),
         mutant(
-            "a token without an end",
+            "two concurrent redeems both get the URLs",
+            &["delivery.race"],
+            Layer(|_, app| deliver_concurrently(app)),
+        ),
+        mutant(
+            "a token that never expires",
             &["token.expires"],
             Layer(|sandbox, app| {
                 let sandbox = sandbox.clone();
-                answers(app, move |asked, answer| {
+                change_responses(app, move |request, response| {
                     let over = |(token, phase): &(String, TokenPhase)| {
-                        token == asked.header(TOKEN) && *phase == TokenPhase::Expired
+                        token == request.header(TOKEN) && *phase == TokenPhase::Expired
                     };
-                    if asked.path == REDEEM && answer.status() == 400 && tokens(&sandbox).iter().any(over) {
-                        answer.become_fresh();
+                    if request.path == REDEEM
+                        && response.status() == 400
+                        && sandbox_tokens(&sandbox).iter().any(over)
+                    {
+                        response.become_fresh();
                     }
                 })
             }),
@@ -128,12 +139,12 @@ pub(super) fn mutants() -> Vec<Mutant> {
     ]
 }
 
-fn each(body: &mut Value, change: impl Fn(&mut Value)) {
+fn change_entries(body: &mut Value, change: impl Fn(&mut Value)) {
     body["payload_complete"].as_array_mut().expect("a list").iter_mut().for_each(change);
 }
 
-/// Redeems that were begun before the URLs went out get them too.
-fn races(app: Router) -> Router {
+/// Delivers the URLs also to redeems that started before the first delivery.
+fn deliver_concurrently(app: Router) -> Router {
     let (begun, clock) = (Memory::<(u64, Vec<u8>)>::default(), Arc::new(AtomicU64::new(0)));
     app.layer(from_fn(move |request: Request, next: Next| {
         let (begun, clock) = (begun.clone(), clock.clone());
@@ -142,19 +153,19 @@ fn races(app: Router) -> Router {
                 return next.run(request).await;
             }
             let token = request.headers().get(TOKEN).map_or("", |v| v.to_str().expect("visible")).to_owned();
-            let came = clock.fetch_add(1, Ordering::SeqCst);
-            // Those that were sent together are all here before the first is answered.
+            let started = clock.fetch_add(1, Ordering::SeqCst);
+            // Concurrent redeems all arrive before the first response.
             tokio::time::sleep(std::time::Duration::from_millis(15)).await;
-            let mut answer = Answer::of(next.run(request).await).await;
-            if answer.is_delivery() {
-                begun.put(&token, (clock.load(Ordering::SeqCst), answer.body.clone()));
-            } else if let (400, Some((until, body))) = (answer.status(), begun.get(&token))
-                && came < until
+            let mut response = WholeResponse::from_response(next.run(request).await).await;
+            if response.is_delivery() {
+                begun.put(&token, (clock.load(Ordering::SeqCst), response.body.clone()));
+            } else if let (400, Some((until, body))) = (response.status(), begun.get(&token))
+                && started < until
             {
-                answer.set_status(200);
-                answer.body = body;
+                response.set_status(200);
+                response.body = body;
             }
-            answer.response()
+            response.into_response()
         }
     }))
 }

@@ -1,8 +1,8 @@
-//! The files behind the URLs.
+//! Mutants of the downloaded files.
 
-use super::Wrong::{Faults, Layer};
+use super::Mutation::{Faults, Layer};
 use super::{Mutant, mutant};
-use crate::wrong::{Memory, answers, edit_glb, files};
+use crate::layers::{Memory, change_files, change_responses, edit_glb};
 use axum::Router;
 use serde_json::{Value, json};
 
@@ -14,13 +14,13 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["files.once"],
             Layer(|_, app| {
                 let kept = Memory::default();
-                answers(app, move |asked, answer| {
-                    if asked.path.starts_with("/files/") {
-                        match answer.status() {
-                            200 => kept.put(&asked.path, answer.body.clone()),
-                            _ if kept.get(&asked.path).is_some() => {
-                                answer.set_status(200);
-                                answer.body = kept.get(&asked.path).expect("kept");
+                change_responses(app, move |request, response| {
+                    if request.path.starts_with("/files/") {
+                        match response.status() {
+                            200 => kept.put(&request.path, response.body.clone()),
+                            _ if kept.get(&request.path).is_some() => {
+                                response.set_status(200);
+                                response.body = kept.get(&request.path).expect("kept");
                             }
                             _ => {}
                         }
@@ -29,20 +29,20 @@ pub(super) fn mutants() -> Vec<Mutant> {
             }),
         ),
         mutant(
-            "URLs without an end",
+            "URLs that never expire",
             &["files.end"],
             Layer(|_, app| {
-                answers(app, |asked, answer| {
-                    let over = String::from_utf8_lossy(&answer.body).contains("expired");
-                    if asked.path.starts_with("/files/") && over {
-                        answer.set_status(200);
-                        answer.body = b"a face".to_vec();
+                change_responses(app, |request, response| {
+                    let over = String::from_utf8_lossy(&response.body).contains("expired");
+                    if request.path.starts_with("/files/") && over {
+                        response.set_status(200);
+                        response.body = b"a face".to_vec();
                     }
                 })
             }),
         ),
         mutant(
-            "a file that is cut",
+            "a truncated file",
             &["files.download"],
             Faults(r#"[{"on":"file","export_type":"glb","nth":1,"do":{"cut_body":{"after":4096}}}]"#),
         ),
@@ -54,50 +54,52 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "a web page in place of the GLB",
             &["files.content"],
-            Layer(|_, app| files(app, ".glb", |answer| answer.body = b"<!doctype html><p>Sorry!".to_vec())),
+            Layer(|_, app| {
+                change_files(app, ".glb", |response| response.body = b"<!doctype html><p>Sorry!".to_vec())
+            }),
         ),
         mutant(
             "a GLB of another version",
             &["files.content"],
-            Layer(|_, app| files(app, ".glb", |answer| answer.body[4] = 1)),
+            Layer(|_, app| change_files(app, ".glb", |response| response.body[4] = 1)),
         ),
         mutant(
-            "a GLB that ends early",
+            "a truncated GLB",
             &["files.content"],
             Layer(|_, app| {
-                files(app, ".glb", |answer| {
-                    let half = answer.body.len() / 2;
-                    answer.body.truncate(half);
+                change_files(app, ".glb", |response| {
+                    let half = response.body.len() / 2;
+                    response.body.truncate(half);
                 })
             }),
         ),
         mutant(
-            "an accessor over its view",
+            "an accessor that exceeds its buffer view",
             &["files.content"],
-            Layer(|_, app| glb(app, |document| document["accessors"][0]["count"] = json!(90_000_000))),
+            Layer(|_, app| change_glb(app, |document| document["accessors"][0]["count"] = json!(90_000_000))),
         ),
         mutant(
-            "a GLB whose texture is no picture",
+            "a GLB whose texture is not a picture",
             &["files.content"],
             Layer(|_, app| {
-                glb(app, |document| {
+                change_glb(app, |document| {
                     document["images"][0]["bufferView"] =
                         document["meshes"][0]["primitives"][0]["indices"].clone();
                 })
             }),
         ),
         mutant(
-            "a portrait that is no PNG",
+            "a portrait that is not a PNG",
             &["files.content"],
-            Layer(|_, app| files(app, ".png", |answer| answer.body = b"GIF89a".to_vec())),
+            Layer(|_, app| change_files(app, ".png", |response| response.body = b"GIF89a".to_vec())),
         ),
         mutant(
-            "a zip that is broken",
+            "a broken zip",
             &["files.content"],
             Layer(|_, app| {
-                files(app, ".zip", |answer| {
-                    let middle = answer.body.len() / 2;
-                    answer.body[middle..middle + 64].fill(0);
+                change_files(app, ".zip", |response| {
+                    let middle = response.body.len() / 2;
+                    response.body[middle..middle + 64].fill(0);
                 })
             }),
         ),
@@ -105,7 +107,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "blendshapes under other names",
             &["avatar.blendshapes"],
             Layer(|_, app| {
-                glb(app, |document| {
+                change_glb(app, |document| {
                     for name in document["meshes"][0]["extras"]["targetNames"].as_array_mut().expect("names")
                     {
                         *name = json!(format!("shape_{}", name.as_str().expect("a name")));
@@ -117,7 +119,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "no texture",
             &["avatar.textures"],
             Layer(|_, app| {
-                glb(app, |document| {
+                change_glb(app, |document| {
                     let document = document.as_object_mut().expect("an object");
                     document.remove("textures");
                     for material in document["materials"].as_array_mut().expect("materials") {
@@ -130,7 +132,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "no rig",
             &["avatar.rig"],
             Layer(|_, app| {
-                glb(app, |document| {
+                change_glb(app, |document| {
                     let document = document.as_object_mut().expect("an object");
                     document.remove("skins");
                     for node in document["nodes"].as_array_mut().expect("nodes") {
@@ -143,7 +145,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "a pair of eyes instead of a head",
             &["avatar.blendshapes", "avatar.vertices"],
             Layer(|_, app| {
-                glb(app, |document| {
+                change_glb(app, |document| {
                     let meshes = document["meshes"].as_array().expect("meshes");
                     let eyes = meshes.iter().find(|mesh| mesh["name"] == "eyes").expect("eyes").clone();
                     document["meshes"] = json!([eyes]);
@@ -163,6 +165,6 @@ pub(super) fn mutants() -> Vec<Mutant> {
     ]
 }
 
-fn glb(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + 'static) -> Router {
-    files(app, ".glb", move |answer| edit_glb(&mut answer.body, |document| change(document)))
+fn change_glb(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + 'static) -> Router {
+    change_files(app, ".glb", move |response| edit_glb(&mut response.body, |document| change(document)))
 }

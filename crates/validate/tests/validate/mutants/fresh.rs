@@ -1,8 +1,8 @@
-//! What a token tells that nobody has scanned.
+//! Mutants of the response for a fresh token.
 
-use super::Wrong::Layer;
+use super::Mutation::Layer;
 use super::{Mutant, mutant};
-use crate::wrong::{redeems, reports};
+use crate::layers::{change_redeems, change_reports};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,40 +14,46 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "-1 replaced by 0 in the progress",
             &["fresh.progress"],
             Layer(|_, app| {
-                reports(app, FRESH, |body| body["payload_incomplete"]["completion_progress"] = json!(0))
+                change_reports(app, FRESH, |body| {
+                    body["payload_incomplete"]["completion_progress"] = json!(0)
+                })
             }),
         ),
         mutant(
             "-1 replaced by 0 in the queue",
             &["fresh.queue"],
             Layer(|_, app| {
-                reports(app, FRESH, |body| body["payload_incomplete"]["queue_position"] = json!(0))
+                change_reports(app, FRESH, |body| body["payload_incomplete"]["queue_position"] = json!(0))
             }),
         ),
         mutant(
             "-1 as a string",
             &["fresh.progress"],
             Layer(|_, app| {
-                reports(app, FRESH, |body| body["payload_incomplete"]["completion_progress"] = json!("-1"))
+                change_reports(app, FRESH, |body| {
+                    body["payload_incomplete"]["completion_progress"] = json!("-1")
+                })
             }),
         ),
         mutant(
             "a fresh token is `waiting`",
             &["fresh.status"],
             Layer(|_, app| {
-                reports(app, FRESH, |body| body["payload_incomplete"]["completion_status"] = json!("waiting"))
+                change_reports(app, FRESH, |body| {
+                    body["payload_incomplete"]["completion_status"] = json!("waiting")
+                })
             }),
         ),
         mutant(
             "avatar_ready as a string",
             &["redeem.flag"],
-            Layer(|_, app| reports(app, FRESH, |body| body["avatar_ready"] = json!("false"))),
+            Layer(|_, app| change_reports(app, FRESH, |body| body["avatar_ready"] = json!("false"))),
         ),
         mutant(
             "avatar_ready left out",
             &["redeem.flag"],
             Layer(|_, app| {
-                reports(app, "processing", |body| {
+                change_reports(app, "processing", |body| {
                     body.as_object_mut().expect("an object").remove("avatar_ready");
                 })
             }),
@@ -56,7 +62,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "no payload_incomplete",
             &["redeem.either-or"],
             Layer(|_, app| {
-                reports(app, FRESH, |body| {
+                change_reports(app, FRESH, |body| {
                     body.as_object_mut().expect("an object").remove("payload_incomplete");
                 })
             }),
@@ -65,9 +71,9 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "202 while not ready",
             &["redeem.active-200"],
             Layer(|_, app| {
-                redeems(app, |answer| {
-                    if answer.completion_status() == "processing" {
-                        answer.set_status(202);
+                change_redeems(app, |response| {
+                    if response.completion_status() == "processing" {
+                        response.set_status(202);
                     }
                 })
             }),
@@ -75,14 +81,16 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "redeems as text/plain",
             &["redeem.json"],
-            Layer(|_, app| redeems(app, |answer| answer.set_header("content-type", "text/plain"))),
+            Layer(|_, app| change_redeems(app, |response| response.set_header("content-type", "text/plain"))),
         ),
         mutant(
-            "each look counts",
+            "a response that differs each time",
             &["fresh.repeatable"],
             Layer(|_, app| {
-                let looks = Arc::new(AtomicU64::new(0));
-                reports(app, FRESH, move |body| body["looks"] = looks.fetch_add(1, Ordering::Relaxed).into())
+                let redeems = Arc::new(AtomicU64::new(0));
+                change_reports(app, FRESH, move |body| {
+                    body["redeems"] = redeems.fetch_add(1, Ordering::Relaxed).into()
+                })
             }),
         ),
     ]

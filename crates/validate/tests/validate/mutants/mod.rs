@@ -1,15 +1,17 @@
-//! Backends that are wrong in one thing: each is caught by the checks meant for it, and by no other.
+//! Backends that violate one requirement each (mutants): each fails exactly the intended checks.
 
 mod access;
 mod deliveries;
 mod downloads;
 mod fresh;
-mod manners;
+mod http;
 mod progress;
 mod refusals;
 
-use crate::support::{Assets, Serving, credentials, hand, options, serve, target, validate};
-use crate::wrong::requests;
+use crate::layers::change_requests;
+use crate::support::{
+    Assets, Serving, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
+};
 use axum::Router;
 use axum::extract::Request;
 use futures_util::StreamExt;
@@ -20,15 +22,15 @@ use validate::requirement::level_of;
 
 struct Mutant {
     name: &'static str,
-    /// Exactly these fail.
+    /// Ids of exactly the checks that fail.
     caught_by: &'static [&'static str],
-    wrong: Wrong,
+    mutation: Mutation,
 }
 
-enum Wrong {
-    /// A layer before the sandbox.
+enum Mutation {
+    /// A layer in front of the sandbox.
     Layer(fn(&Sandbox, Router) -> Router),
-    /// The sandbox's own faults, as JSON.
+    /// Faults that the sandbox injects, as JSON.
     Faults(&'static str),
 }
 
@@ -39,15 +41,15 @@ fn mutants() -> Vec<Mutant> {
     all.extend(progress::mutants());
     all.extend(deliveries::mutants());
     all.extend(downloads::mutants());
-    all.extend(manners::mutants());
+    all.extend(http::mutants());
     all
 }
 
-const fn mutant(name: &'static str, caught_by: &'static [&'static str], wrong: Wrong) -> Mutant {
-    Mutant { name, caught_by, wrong }
+const fn mutant(name: &'static str, caught_by: &'static [&'static str], mutation: Mutation) -> Mutant {
+    Mutant { name, caught_by, mutation }
 }
 
-/// A wrong backend, listening.
+/// A mutant that is served on a port.
 enum Running {
     Wrapped(Serving),
     Faulty(Server),
@@ -62,10 +64,12 @@ impl Running {
     }
 }
 
-async fn start(mutant: &Mutant, sandbox: &Sandbox) -> Running {
-    match mutant.wrong {
-        Wrong::Layer(layer) => Running::Wrapped(serve(layer(sandbox, sandbox::app(sandbox.clone()))).await),
-        Wrong::Faults(list) => {
+async fn start_mutant(mutant: &Mutant, sandbox: &Sandbox) -> Running {
+    match mutant.mutation {
+        Mutation::Layer(layer) => {
+            Running::Wrapped(serve_router(layer(sandbox, sandbox::app(sandbox.clone()))).await)
+        }
+        Mutation::Faults(list) => {
             sandbox.set_faults(faults::read(list.as_bytes()).expect("a list")).expect("faults");
             let anywhere = ([127, 0, 0, 1], 0).into();
             Running::Faulty(Server::serve(sandbox.clone(), anywhere).expect("a port"))
@@ -73,12 +77,12 @@ async fn start(mutant: &Mutant, sandbox: &Sandbox) -> Running {
     }
 }
 
-/// What failed, sorted.
-async fn caught(mutant: &Mutant, assets: &Assets) -> Vec<&'static str> {
+/// Ids of the failed checks, sorted.
+async fn failed_checks(mutant: &Mutant, assets: &Assets) -> Vec<&'static str> {
     let sandbox = assets.sandbox();
-    let running = start(mutant, &sandbox).await;
-    let target = target(&running.url(), credentials(&sandbox));
-    let (_, ended) = validate(&target, &options(), &hand(&running.url()).await).await;
+    let running = start_mutant(mutant, &sandbox).await;
+    let target = vendor_target(&running.url(), sandbox_credentials(&sandbox));
+    let (_, ended) = run_checks(&target, &run_options(), &sandbox_phone(&running.url()).await).await;
     assert_eq!(ended.error, None, "{}", mutant.name);
     let failed = ended.verdicts.iter().filter(|(_, judged)| judged.verdict() == Verdict::Fail);
     let mut failed: Vec<_> = failed.map(|(check, _)| check.id).collect();
@@ -87,42 +91,44 @@ async fn caught(mutant: &Mutant, assets: &Assets) -> Vec<&'static str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_mutant_is_caught_by_the_checks_meant_for_it_and_by_no_other() {
+async fn each_mutant_fails_exactly_the_intended_checks() {
     let mutants = mutants();
     assert!(mutants.len() >= 40, "{} mutants", mutants.len());
     let assets = &Assets::make();
     let judged: Vec<_> = stream::iter(&mutants)
-        .map(|mutant| async move { (mutant, caught(mutant, assets).await) })
+        .map(|mutant| async move { (mutant, failed_checks(mutant, assets).await) })
         .buffered(4)
         .collect()
         .await;
     let mut wrong = Vec::new();
     println!("{:<44} caught by", "mutant");
     for (mutant, caught) in &judged {
-        let told: Vec<_> = caught.iter().map(|id| format!("{id} ({})", level_of(id).as_str())).collect();
-        println!("{:<44} {}", mutant.name, told.join(", "));
-        let mut meant = mutant.caught_by.to_vec();
-        meant.sort_unstable();
-        if *caught != meant {
-            wrong.push(format!("{}: meant {meant:?}, caught by {caught:?}", mutant.name));
+        let caught_with_level: Vec<_> =
+            caught.iter().map(|id| format!("{id} ({})", level_of(id).as_str())).collect();
+        println!("{:<44} {}", mutant.name, caught_with_level.join(", "));
+        let mut expected = mutant.caught_by.to_vec();
+        expected.sort_unstable();
+        if *caught != expected {
+            wrong.push(format!("{}: expected {expected:?}, caught by {caught:?}", mutant.name));
         }
     }
     println!("{} mutants", judged.len());
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-fn key(sandbox: &Sandbox) -> String {
+fn sandbox_api_key(sandbox: &Sandbox) -> String {
     sandbox.credentials().api_key.expose().to_owned()
 }
 
-fn session(sandbox: &Sandbox) -> String {
+fn sandbox_session_token(sandbox: &Sandbox) -> String {
     sandbox.credentials().session_token.expose().to_owned()
 }
 
-/// A layer of a router comes after its routing, so that another method needs a router around it.
-fn requests_before_routing(
+/// Changes requests before the sandbox routes them. A layer runs after routing, so changing the method needs an outer
+/// router.
+fn change_requests_before_routing(
     app: Router,
     change: impl Fn(&mut Request) + Clone + Send + Sync + 'static,
 ) -> Router {
-    requests(Router::new().fallback_service(app), change)
+    change_requests(Router::new().fallback_service(app), change)
 }

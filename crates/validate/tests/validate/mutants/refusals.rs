@@ -1,8 +1,10 @@
-//! What is no active token, and who may not redeem.
+//! Mutants of refused redeems.
 
-use super::Wrong::Layer;
-use super::{Mutant, key, mutant, requests_before_routing};
-use crate::wrong::{KEY, REDEEM, TOKEN, When, answers, ignores, requests, tokens};
+use super::Mutation::Layer;
+use super::{Mutant, change_requests_before_routing, mutant, sandbox_api_key};
+use crate::layers::{
+    HeaderFault, KEY, REDEEM, TOKEN, change_requests, change_responses, ignore_header, sandbox_tokens,
+};
 use axum::http::Method;
 use sandbox::Force;
 
@@ -20,41 +22,44 @@ pub(super) fn mutants() -> Vec<Mutant> {
                 "token.expires",
             ],
             Layer(|_, app| {
-                answers(app, |asked, answer| {
-                    if asked.path == REDEEM && answer.status() == 400 {
-                        answer.set_status(404);
+                change_responses(app, |request, response| {
+                    if request.path == REDEEM && response.status() == 400 {
+                        response.set_status(404);
                     }
                 })
             }),
         ),
         mutant(
-            "any token of the right form is one",
+            "any token of the right form is active",
             &["redeem.unknown-400"],
             Layer(|sandbox, app| {
                 let sandbox = sandbox.clone();
-                answers(app, move |asked, answer| {
-                    let sent = asked.header(TOKEN);
-                    let known =
-                        tokens(&sandbox).iter().any(|(token, _)| token[..5] == sent[..sent.len().min(5)]);
-                    if asked.path == REDEEM && answer.status() == 400 && !sent.is_empty() && !known {
-                        answer.become_fresh();
+                change_responses(app, move |request, response| {
+                    let sent = request.header(TOKEN);
+                    let known = sandbox_tokens(&sandbox)
+                        .iter()
+                        .any(|(token, _)| token[..5] == sent[..sent.len().min(5)]);
+                    if request.path == REDEEM && response.status() == 400 && !sent.is_empty() && !known {
+                        response.become_fresh();
                     }
                 })
             }),
         ),
         mutant(
-            "the last character does not count",
+            "the last character is ignored",
             &["redeem.mangled-400"],
             Layer(|sandbox, app| {
                 let sandbox = sandbox.clone();
-                requests(app, move |request| {
+                change_requests(app, move |request| {
                     let sent =
                         request.headers().get(TOKEN).map(|value| value.to_str().expect("visible").to_owned());
                     let Some(sent) = sent else { return };
                     let like = |token: &String| {
                         token.len() == sent.len() && token[..token.len() - 1] == sent[..sent.len() - 1]
                     };
-                    if let Some((token, _)) = tokens(&sandbox).into_iter().find(|(token, _)| like(token)) {
+                    if let Some((token, _)) =
+                        sandbox_tokens(&sandbox).into_iter().find(|(token, _)| like(token))
+                    {
                         request.headers_mut().insert(TOKEN, token.parse().expect("a value"));
                     }
                 })
@@ -65,12 +70,13 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["redeem.lengthened-400"],
             Layer(|sandbox, app| {
                 let sandbox = sandbox.clone();
-                requests(app, move |request| {
+                change_requests(app, move |request| {
                     let sent =
                         request.headers().get(TOKEN).map(|value| value.to_str().expect("visible").to_owned());
                     let Some(sent) = sent else { return };
-                    if let Some((token, _)) =
-                        tokens(&sandbox).into_iter().find(|(token, _)| sent.starts_with(token.as_str()))
+                    if let Some((token, _)) = sandbox_tokens(&sandbox)
+                        .into_iter()
+                        .find(|(token, _)| sent.starts_with(token.as_str()))
                     {
                         request.headers_mut().insert(TOKEN, token.parse().expect("a value"));
                     }
@@ -78,23 +84,25 @@ pub(super) fn mutants() -> Vec<Mutant> {
             }),
         ),
         mutant(
-            "without a token the server fails",
+            "a redeem without a token is a server error",
             &["http.no-5xx", "redeem.missing-400"],
             Layer(|_, app| {
-                answers(app, |asked, answer| {
-                    if asked.path == REDEEM && asked.header(TOKEN).is_empty() && answer.status() == 400 {
-                        answer.set_status(500);
+                change_responses(app, |request, response| {
+                    if request.path == REDEEM && request.header(TOKEN).is_empty() && response.status() == 400
+                    {
+                        response.set_status(500);
                     }
                 })
             }),
         ),
         mutant(
-            "without a token all is well",
+            "a redeem without a token returns 200",
             &["redeem.missing-400"],
             Layer(|_, app| {
-                answers(app, |asked, answer| {
-                    if asked.path == REDEEM && asked.header(TOKEN).is_empty() && answer.status() == 400 {
-                        answer.become_fresh();
+                change_responses(app, |request, response| {
+                    if request.path == REDEEM && request.header(TOKEN).is_empty() && response.status() == 400
+                    {
+                        response.become_fresh();
                     }
                 })
             }),
@@ -102,18 +110,22 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "a redeem without the API key",
             &["redeem.no-key"],
-            Layer(|sandbox, app| ignores(app, REDEEM, KEY, &key(sandbox), When::Missing)),
+            Layer(|sandbox, app| {
+                ignore_header(app, REDEEM, KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)
+            }),
         ),
         mutant(
             "a redeem for any API key",
             &["redeem.wrong-key"],
-            Layer(|sandbox, app| ignores(app, REDEEM, KEY, &key(sandbox), When::Wrong)),
+            Layer(|sandbox, app| {
+                ignore_header(app, REDEEM, KEY, &sandbox_api_key(sandbox), HeaderFault::Wrong)
+            }),
         ),
         mutant(
             "a redeem by POST",
             &["redeem.post-refused"],
             Layer(|_, app| {
-                requests_before_routing(app, |request| {
+                change_requests_before_routing(app, |request| {
                     if request.uri().path() == REDEEM && request.method() == Method::POST {
                         *request.method_mut() = Method::GET;
                     }
@@ -121,13 +133,13 @@ pub(super) fn mutants() -> Vec<Mutant> {
             }),
         ),
         mutant(
-            "a stranger's redeem ends the token",
+            "a refused redeem expires the token",
             &["redeem.untouched"],
             Layer(|sandbox, app| {
                 let sandbox = sandbox.clone();
-                answers(app, move |asked, answer| {
-                    if asked.path == REDEEM && answer.status() == 403 {
-                        _ = sandbox.force(asked.header(TOKEN), Force::Expire);
+                change_responses(app, move |request, response| {
+                    if request.path == REDEEM && response.status() == 403 {
+                        _ = sandbox.force(request.header(TOKEN), Force::Expire);
                     }
                 })
             }),

@@ -1,4 +1,4 @@
-//! How a healthy sandbox is made wrong in one thing: layers before its router.
+//! Layers in front of a healthy sandbox's router that make it violate one requirement.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -17,16 +17,16 @@ pub(crate) const TOKEN: &str = "x-copresence-export-token";
 pub(crate) const GENERATE: &str = "/generateExportToken";
 pub(crate) const REDEEM: &str = "/redeemExportToken";
 
-/// What was asked, for those that change the answer.
+/// The parts of a request that a change of its response may depend on.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct RequestInfo {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
 }
 
-impl Asked {
-    pub(crate) fn of(request: &Request) -> Self {
+impl RequestInfo {
+    pub(crate) fn from_request(request: &Request) -> Self {
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
@@ -39,20 +39,20 @@ impl Asked {
     }
 }
 
-/// An answer, whole.
-pub(crate) struct Answer {
+/// A complete response.
+pub(crate) struct WholeResponse {
     pub(crate) parts: Parts,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    pub(crate) async fn of(response: Response) -> Self {
+impl WholeResponse {
+    pub(crate) async fn from_response(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.map(Vec::from).unwrap_or_default();
         Self { parts, body }
     }
 
-    pub(crate) fn response(mut self) -> Response {
+    pub(crate) fn into_response(mut self) -> Response {
         self.parts.headers.remove("content-length");
         Response::from_parts(self.parts, Body::from(self.body))
     }
@@ -87,7 +87,7 @@ impl Answer {
         self.json()["avatar_ready"] == json!(true)
     }
 
-    /// The answer to a token that nobody has scanned.
+    /// Turns the response into that of a token that was not scanned.
     pub(crate) fn become_fresh(&mut self) {
         self.set_status(200);
         self.edit(|body| {
@@ -98,104 +98,117 @@ impl Answer {
     }
 }
 
-/// Changes answers.
-pub(crate) fn answers(
+/// Changes responses.
+pub(crate) fn change_responses(
     app: Router,
-    change: impl Fn(&Asked, &mut Answer) + Clone + Send + Sync + 'static,
+    change: impl Fn(&RequestInfo, &mut WholeResponse) + Clone + Send + Sync + 'static,
 ) -> Router {
     app.layer(from_fn(move |request: Request, next: Next| {
         let change = change.clone();
         async move {
-            let asked = Asked::of(&request);
-            let mut answer = Answer::of(next.run(request).await).await;
-            change(&asked, &mut answer);
-            answer.response()
+            let info = RequestInfo::from_request(&request);
+            let mut response = WholeResponse::from_response(next.run(request).await).await;
+            change(&info, &mut response);
+            response.into_response()
         }
     }))
 }
 
-/// Changes the answers of redeems with status 200.
-pub(crate) fn redeems(app: Router, change: impl Fn(&mut Answer) + Clone + Send + Sync + 'static) -> Router {
-    answers(app, move |asked, answer| {
-        if asked.path == REDEEM && answer.status() == 200 {
-            change(answer);
+/// Changes the responses of redeems with status 200.
+pub(crate) fn change_redeems(
+    app: Router,
+    change: impl Fn(&mut WholeResponse) + Clone + Send + Sync + 'static,
+) -> Router {
+    change_responses(app, move |request, response| {
+        if request.path == REDEEM && response.status() == 200 {
+            change(response);
         }
     })
 }
 
 /// Changes the status reports of one status.
-pub(crate) fn reports(
+pub(crate) fn change_reports(
     app: Router,
     status: &'static str,
     change: impl Fn(&mut Value) + Clone + Send + Sync + 'static,
 ) -> Router {
-    redeems(app, move |answer| {
-        if answer.completion_status() == status {
-            answer.edit(|body| change(body));
+    change_redeems(app, move |response| {
+        if response.completion_status() == status {
+            response.edit(|body| change(body));
         }
     })
 }
 
-/// Changes the answer that carries the URLs.
-pub(crate) fn delivery(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + 'static) -> Router {
-    redeems(app, move |answer| {
-        if answer.is_delivery() {
-            answer.edit(|body| change(body));
+/// Changes the response that delivers the URLs.
+pub(crate) fn change_delivery(
+    app: Router,
+    change: impl Fn(&mut Value) + Clone + Send + Sync + 'static,
+) -> Router {
+    change_redeems(app, move |response| {
+        if response.is_delivery() {
+            response.edit(|body| change(body));
         }
     })
 }
 
-/// Changes files of one ending.
-pub(crate) fn files(
+/// Changes files with one extension.
+pub(crate) fn change_files(
     app: Router,
     ending: &'static str,
-    change: impl Fn(&mut Answer) + Clone + Send + Sync + 'static,
+    change: impl Fn(&mut WholeResponse) + Clone + Send + Sync + 'static,
 ) -> Router {
-    answers(app, move |asked, answer| {
-        if asked.path.starts_with("/files/") && asked.path.ends_with(ending) && answer.status() == 200 {
-            change(answer);
+    change_responses(app, move |request, response| {
+        if request.path.starts_with("/files/") && request.path.ends_with(ending) && response.status() == 200 {
+            change(response);
         }
     })
 }
 
-/// Changes requests on their way in.
-pub(crate) fn requests(app: Router, change: impl Fn(&mut Request) + Clone + Send + Sync + 'static) -> Router {
+/// Changes requests before the sandbox gets them.
+pub(crate) fn change_requests(
+    app: Router,
+    change: impl Fn(&mut Request) + Clone + Send + Sync + 'static,
+) -> Router {
     app.layer(from_fn(move |mut request: Request, next: Next| {
         change(&mut request);
         next.run(request)
     }))
 }
 
-/// Gives a request a header that it lacks, or had wrong: as a backend that does not look at it.
-pub(crate) fn ignores(
+/// Sets a header that is missing or wrong to its right value, so that the sandbox seems to ignore the header.
+pub(crate) fn ignore_header(
     app: Router,
     path: &'static str,
     header: &'static str,
     right: &str,
-    when: When,
+    when: HeaderFault,
 ) -> Router {
     let right = right.to_owned();
-    requests(app, move |request| {
+    change_requests(app, move |request| {
         let sent = request.headers().get(header).map(|value| value.to_str().expect("visible").to_owned());
-        let strikes = match (when, sent) {
-            (When::Missing, None) => true,
-            (When::Wrong, Some(sent)) => sent != right,
+        let applies = match (when, sent) {
+            (HeaderFault::Missing, None) => true,
+            (HeaderFault::Wrong, Some(sent)) => sent != right,
             _ => false,
         };
-        if strikes && request.uri().path() == path {
+        if applies && request.uri().path() == path {
             request.headers_mut().insert(header, right.parse().expect("a value"));
         }
     })
 }
 
+/// In which requests a header is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum When {
+pub(crate) enum HeaderFault {
     Missing,
     Wrong,
 }
 
-/// Changes the login's body.
-pub(crate) fn logins(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + 'static) -> Router {
+/// Changes the body of logins.
+pub(crate) fn change_logins(
+    app: Router,
+    change: impl Fn(&mut Value) + Clone + Send + Sync + 'static,
+) -> Router {
     app.layer(from_fn(move |request: Request, next: Next| {
         let change = change.clone();
         async move {
@@ -212,7 +225,7 @@ pub(crate) fn logins(app: Router, change: impl Fn(&mut Value) + Clone + Send + S
     }))
 }
 
-/// What a wrong backend remembers.
+/// State of a faulty backend.
 #[derive(Clone, Default)]
 pub(crate) struct Memory<T>(Arc<Mutex<BTreeMap<String, T>>>);
 
@@ -231,7 +244,7 @@ impl<T: Clone> Memory<T> {
 }
 
 /// The sandbox's tokens, with their phases.
-pub(crate) fn tokens(sandbox: &Sandbox) -> Vec<(String, TokenPhase)> {
+pub(crate) fn sandbox_tokens(sandbox: &Sandbox) -> Vec<(String, TokenPhase)> {
     sandbox.state().tokens.into_iter().map(|token| (token.token, token.state)).collect()
 }
 

@@ -1,8 +1,8 @@
-//! Errors, caches, other sites, and connections.
+//! Mutants of errors, caching, CORS and connections.
 
-use super::Wrong::{Faults, Layer};
+use super::Mutation::{Faults, Layer};
 use super::{Mutant, mutant};
-use crate::wrong::{Answer, REDEEM, TOKEN, answers};
+use crate::layers::{REDEEM, TOKEN, WholeResponse, change_responses};
 use axum::Router;
 use axum::http::Method;
 use serde_json::json;
@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(super) fn mutants() -> Vec<Mutant> {
-    fn errors(app: Router, change: impl Fn(&str, &mut Answer) + Clone + Send + Sync + 'static) -> Router {
-        answers(app, move |asked, answer| {
-            if asked.path == REDEEM && answer.status() == 400 {
-                change(asked.header(TOKEN), answer);
+    fn errors(
+        app: Router,
+        change: impl Fn(&str, &mut WholeResponse) + Clone + Send + Sync + 'static,
+    ) -> Router {
+        change_responses(app, move |request, response| {
+            if request.path == REDEEM && response.status() == 400 {
+                change(request.header(TOKEN), response);
             }
         })
     }
@@ -22,8 +25,8 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "an error that repeats the token",
             &["errors.no-secret"],
             Layer(|_, app| {
-                errors(app, |token, answer| {
-                    answer.edit(|body| body["error"] = json!(format!("there is no token {token}")));
+                errors(app, |token, response| {
+                    response.edit(|body| body["error"] = json!(format!("there is no token {token}")));
                 })
             }),
         ),
@@ -31,40 +34,40 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "an error with a stack trace",
             &["errors.no-inside"],
             Layer(|_, app| {
-                errors(app, |_, answer| {
+                errors(app, |_, response| {
                     let trace = "TypeError: undefined\n    at redeem (/srv/node_modules/parse/index.js:7)";
-                    answer.edit(|body| body["error"] = json!(trace));
+                    response.edit(|body| body["error"] = json!(trace));
                 })
             }),
         ),
         mutant(
             "errors as plain text",
             &["errors.form"],
-            Layer(|_, app| errors(app, |_, answer| answer.body = b"Bad Request".to_vec())),
+            Layer(|_, app| errors(app, |_, response| response.body = b"Bad Request".to_vec())),
         ),
         mutant(
             "errors that differ each time",
             &["errors.idempotent"],
             Layer(|_, app| {
                 let count = Arc::new(AtomicU64::new(0));
-                errors(app, move |_, answer| {
-                    answer.edit(|body| body["code"] = json!(count.fetch_add(1, Ordering::Relaxed)));
+                errors(app, move |_, response| {
+                    response.edit(|body| body["code"] = json!(count.fetch_add(1, Ordering::Relaxed)));
                 })
             }),
         ),
         mutant(
-            "any page may read the answers",
+            "any page may read the responses",
             &["http.cors"],
             Faults(r#"[{"on":"redeem","do":{"headers":{"set":{"access-control-allow-origin":"*"}}}}]"#),
         ),
         mutant(
-            "whatever Origin is let in",
+            "the Origin is copied into the response",
             &["http.cors"],
             Layer(|_, app| {
-                answers(app, |asked, answer| {
-                    let origin = asked.header("origin").to_owned();
+                change_responses(app, |request, response| {
+                    let origin = request.header("origin").to_owned();
                     if !origin.is_empty() {
-                        answer.set_header("access-control-allow-origin", &origin);
+                        response.set_header("access-control-allow-origin", &origin);
                     }
                 })
             }),
@@ -83,20 +86,16 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "a preflight that fails",
             &["http.no-5xx"],
             Layer(|_, app| {
-                answers(app, |asked, answer| {
-                    if asked.method == Method::OPTIONS {
-                        answer.set_status(500);
+                change_responses(app, |request, response| {
+                    if request.method == Method::OPTIONS {
+                        response.set_status(500);
                     }
                 })
             }),
         ),
+        mutant("a reset connection", &["time.answered"], Faults(r#"[{"on":"redeem","nth":4,"do":"reset"}]"#)),
         mutant(
-            "a connection that is reset",
-            &["time.answered"],
-            Faults(r#"[{"on":"redeem","nth":4,"do":"reset"}]"#),
-        ),
-        mutant(
-            "an answer that is cut",
+            "a truncated response",
             &["time.answered"],
             Faults(r#"[{"on":"redeem","nth":3,"do":{"cut_body":{"after":5}}}]"#),
         ),
