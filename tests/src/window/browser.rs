@@ -134,7 +134,7 @@ impl Browser {
         drop(rustls::crypto::ring::default_provider().install_default());
         let page = WebDriver::new(format!("http://{port}"), wanted).await?;
         // Drivers allow half a minute, which a busy machine exceeds.
-        page.set_script_timeout(Duration::from_mins(3)).await?;
+        page.set_script_timeout(Duration::from_secs(100)).await?;
         Ok(Self { page })
     }
 
