@@ -9,16 +9,16 @@ use std::process::Command;
 ///
 /// # Errors
 /// If a step fails.
-pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
+pub(crate) fn run(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
     let no_window =
         if options.no_window { Some("--no-window".to_owned()) } else { display::missing_display_reason() };
     match no_window {
-        None => run_in_window(options),
-        Some(reason) => run_in_terminal(options, &reason),
+        None => run_in_window(options, app_args),
+        Some(reason) => run_in_terminal(options, app_args, &reason),
     }
 }
 
-fn run_in_window(options: &Options) -> Result<(), StepFailure> {
+fn run_in_window(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
     prerequisites::add_steps(&mut plan, options, Purpose::Window);
     ui::add_install(&mut plan);
@@ -35,11 +35,11 @@ fn run_in_window(options: &Options) -> Result<(), StepFailure> {
         "The window opens. Press start, then “simulate the phone”. Close the window or press Ctrl-C to end."
     );
     let mut app = Command::new(project::built_program("copresence-kiosk"));
-    app.args(&options.app_args).current_dir(project::repository_root());
+    app.args(app_args).current_dir(project::repository_root());
     steps::run_program(&mut app, "run `cargo xtask demo --no-window` for a visit in the terminal").map(drop)
 }
 
-fn run_in_terminal(options: &Options, reason: &str) -> Result<(), StepFailure> {
+fn run_in_terminal(options: &Options, app_args: &[String], reason: &str) -> Result<(), StepFailure> {
     eprintln!("No window ({reason}): running one visit in the terminal, with a simulated phone.");
     let mut plan = StepPlan::default();
     prerequisites::add_steps(&mut plan, options, Purpose::Terminal);
@@ -49,7 +49,7 @@ fn run_in_terminal(options: &Options, reason: &str) -> Result<(), StepFailure> {
         "fix what the compiler reports above",
     );
     let mut visit = project::cargo_command(&["run", "--quiet", "--package", "cli", "--", "visit", "--auto"]);
-    visit.args(&options.app_args);
+    visit.args(app_args);
     plan.add_program("copresence visit --auto", visit, "the last lines above say why the visit ended");
     plan.run()
 }

@@ -20,7 +20,7 @@ const SERVER_START_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// If no window can be opened, a prerequisite is missing, or the development server ends.
-pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
+pub(crate) fn run(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
     if let Some(reason) = display::missing_display_reason() {
         let remedy = "start it in a desktop session, or under `xvfb-run`";
         return Err(StepFailure::new(format!("no window can be opened: {reason}"), remedy));
@@ -38,7 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
     })?;
     let mut server = spawn_program(&mut ui::dev_server_command(), "`cd ui && npx vite` shows why")?;
     wait_for_server(&mut server, parse_dev_port(&config).unwrap_or(5173))?;
-    rebuild_on_change(&mut server, &config, &options.app_args)
+    rebuild_on_change(&mut server, &config, app_args)
 }
 
 /// Builds and starts the app, again after each change of Rust sources, until the app or the server ends.

@@ -16,12 +16,12 @@ mod test;
 mod ui;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Set-up, demo, tests and development of this repository.
 #[derive(Debug, PartialEq, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Options {
     #[command(subcommand)]
     task: Task,
@@ -31,23 +31,20 @@ struct Options {
     /// test: skip the tests in the real window; demo: run the visit in the terminal
     #[arg(long, global = true)]
     no_window: bool,
-    /// demo, dev: arguments of the app; soak: arguments of the matrices
-    #[arg(last = true, global = true)]
-    app_args: Vec<String>,
 }
 
-#[derive(Debug, PartialEq, Clone, Copy, Subcommand)]
+#[derive(Debug, PartialEq, Subcommand)]
 enum Task {
     /// Install what is missing, build the app and open its window (without a display: one visit in the terminal)
-    Demo,
+    Demo(ProgramArgs),
     /// Everything: formatting, lints, all tests, every screen in Chromium, visits in a real window (under Xvfb)
     Test,
     /// The window with hot reload of the UI; built and started again when Rust code changes
-    Dev,
+    Dev(ProgramArgs),
     /// Only install what the other commands need
     Setup,
     /// The matrices in their long form: kills at every step and at random instants, power cuts, hostile exports
-    Soak,
+    Soak(ProgramArgs),
     /// Photograph every screen and the desk at 1080p into docs/screens
     Screenshots,
     /// Build an optimised Debian package and an archive in target/package
@@ -58,8 +55,15 @@ enum Task {
     Bench,
 }
 
+#[derive(Debug, PartialEq, Args)]
+struct ProgramArgs {
+    /// Arguments of the started program: the app, or the matrices
+    #[arg(last = true)]
+    args: Vec<String>,
+}
+
 fn main() -> ExitCode {
-    let options = match parse_options(std::env::args()) {
+    let options = match Options::try_parse() {
         Ok(options) => options,
         Err(error) => {
             drop(error.print());
@@ -71,13 +75,13 @@ fn main() -> ExitCode {
     if let Err(error) = process_group::install_signal_handler() {
         eprintln!("Ctrl-C cannot be handled ({error}); started programs may outlive this one.");
     }
-    let outcome = match options.task {
-        Task::Demo => demo::run(&options),
+    let outcome = match &options.task {
+        Task::Demo(app) => demo::run(&options, &app.args),
         Task::Test => test::run(&options),
-        Task::Dev => dev::run(&options),
+        Task::Dev(app) => dev::run(&options, &app.args),
         Task::Setup => setup::run(&options),
         Task::Bench => test::run_benchmarks(),
-        Task::Soak => test::run_soak(&options),
+        Task::Soak(matrices) => test::run_soak(&options, &matrices.args),
         Task::Screenshots => ui::run_screenshots(&options),
         Task::Package => package::run(&options),
         Task::Measure => test::run_measurements(&options),
@@ -96,36 +100,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn parse_options(args: impl IntoIterator<Item = String>) -> Result<Options, clap::Error> {
-    let options = Options::try_parse_from(args)?;
-    let takes_args = matches!(options.task, Task::Demo | Task::Dev | Task::Soak);
-    if !options.app_args.is_empty() && !takes_args {
-        let message = "only `demo`, `dev` and `soak` take arguments after `--`\n";
-        return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message));
-    }
-    Ok(options)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Options, clap::Error> {
-        parse_options(std::iter::once("xtask").chain(line.split_whitespace()).map(str::to_owned))
+        Options::try_parse_from(std::iter::once("xtask").chain(line.split_whitespace()))
     }
 
     #[test]
     fn options_are_accepted_on_either_side_of_the_task() {
         let options = parse("--no-install test --no-window").expect("valid");
-        let expected = Options { task: Task::Test, no_install: true, no_window: true, app_args: vec![] };
-        assert_eq!(options, expected);
+        assert_eq!(options, Options { task: Task::Test, no_install: true, no_window: true });
     }
 
     #[test]
     fn arguments_after_the_dashes_go_to_the_app() {
-        let options = parse("demo -- --profile booth test").expect("valid");
-        assert_eq!(options.task, Task::Demo);
-        assert_eq!(options.app_args, ["--profile", "booth", "test"]);
+        let options = parse("demo --no-install -- --profile booth test").expect("valid");
+        let args = ["--profile", "booth", "test"].map(str::to_owned).to_vec();
+        let expected = Options { task: Task::Demo(ProgramArgs { args }), no_install: true, no_window: false };
+        assert_eq!(options, expected);
         assert!(parse("test -- x").is_err());
     }
 

@@ -107,7 +107,7 @@ pub(crate) fn run_benchmarks() -> Result<(), StepFailure> {
 ///
 /// # Errors
 /// If this is not Linux, or a step fails.
-pub(crate) fn run_soak(options: &Options) -> Result<(), StepFailure> {
+pub(crate) fn run_soak(options: &Options, matrix_args: &[String]) -> Result<(), StepFailure> {
     if !cfg!(target_os = "linux") {
         return Err(StepFailure::new("the matrices run on Linux only", "run them there, or in a container"));
     }
@@ -116,10 +116,10 @@ pub(crate) fn run_soak(options: &Options) -> Result<(), StepFailure> {
     let programs = build_programs(&["copresence", "matrices"]);
     plan.add_program("build of the programs under test", programs, "fix what the compiler reports above");
     let mut words = vec!["--long".to_owned()];
-    words.extend(options.app_args.iter().cloned());
+    words.extend(matrix_args.iter().cloned());
     add_matrices(&mut plan, &words);
     // Arguments select a part of the matrices; then only that part runs.
-    if options.app_args.is_empty() {
+    if matrix_args.is_empty() {
         let mut hostile = workspace_cargo(&["test"]);
         hostile.args(["--test", "hostile"]);
         hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
