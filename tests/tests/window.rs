@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use thirtyfour::Key;
 
 /// For what only has to be drawn.
-const SOON: Duration = Duration::from_mins(1);
+const SOON: Duration = Duration::from_mins(3);
 /// For what takes a backend, a queue and a download.
-const MADE: Duration = Duration::from_mins(3);
+const MADE: Duration = Duration::from_mins(5);
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]

@@ -14,7 +14,7 @@ use sandbox::{Force, Scenario};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Longer than a visitor who was found is greeted.
 const GREETING: Duration = Duration::from_secs(5);
 /// Where the words are on a screen of this size; above and right of them the light moves.

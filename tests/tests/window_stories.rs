@@ -11,7 +11,7 @@ use std::time::Duration;
 use thirtyfour::prelude::*;
 
 /// For what takes a backend and a download.
-const MADE: Duration = Duration::from_mins(2);
+const MADE: Duration = Duration::from_mins(5);
 /// The gamepad's buttons by their numbers in the standard layout.
 const CONFIRM: u8 = 0;
 const BACK: u8 = 1;

@@ -1,21 +1,21 @@
-//! Packages of Debian and Ubuntu.
+//! Installs packages on Debian and Ubuntu.
 
-use crate::plan::{Done, Failure, run_in_foreground};
-use crate::project::{find_program, output_of};
+use crate::project::{command_output, find_program};
+use crate::steps::{StepFailure, StepOutcome, run_in_foreground};
 use std::process::Command;
 
-/// Whether this system has them.
-pub(crate) fn here() -> bool {
+/// Whether this system has apt.
+pub(crate) fn is_available() -> bool {
     find_program("apt-get").is_some() && find_program("dpkg-query").is_some()
 }
 
 /// Installs packages, as root or through `sudo`.
-pub(crate) fn install(packages: &[&str]) -> Result<Done, Failure> {
+pub(crate) fn install_packages(packages: &[&str]) -> Result<StepOutcome, StepFailure> {
     let by_hand =
         format!("as root: apt-get update && apt-get install --no-install-recommends {}", packages.join(" "));
-    let Some(prefix) = as_root() else {
-        let what = "packages are missing, and neither is this user root nor is `sudo` there";
-        return Err(Failure::new(what, by_hand));
+    let Some(prefix) = root_command_prefix() else {
+        let what = "packages are missing, this user is not root, and `sudo` was not found";
+        return Err(StepFailure::new(what, by_hand));
     };
     eprintln!("        installing {}", packages.join(" "));
     let apt = |args: &[&str]| {
@@ -29,18 +29,18 @@ pub(crate) fn install(packages: &[&str]) -> Result<Done, Failure> {
         command.args(&words[1..]);
         run_in_foreground(&mut command, &by_hand)
     };
-    // A fresh system has no lists, an old one stale ones.
+    // A fresh system has no package lists, an old one stale ones.
     apt(&["-q", "update"])?;
     let mut install = vec!["-q", "-y", "install", "--no-install-recommends"];
     install.extend(packages);
     apt(&install)
 }
 
-/// What stands before a command that must run as root; `None` when that is not possible. `env` keeps packages
-/// from asking questions that nobody could answer here.
-fn as_root() -> Option<Vec<&'static str>> {
+/// The words before a command that must run as root; `None` when that is not possible. `env` keeps packages from
+/// asking questions.
+fn root_command_prefix() -> Option<Vec<&'static str>> {
     let quiet = ["env", "DEBIAN_FRONTEND=noninteractive"];
-    if output_of("id", &["-u"])? == "0" {
+    if command_output("id", &["-u"])? == "0" {
         return Some(quiet.to_vec());
     }
     find_program("sudo").map(|_| [&["sudo"][..], &quiet].concat())

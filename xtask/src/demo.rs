@@ -1,50 +1,55 @@
 //! `cargo xtask demo`: from a fresh clone to the window.
 
-use crate::plan::{self, Failure, Plan};
-use crate::prerequisites::{self, For};
+use crate::prerequisites::{self, Purpose};
+use crate::steps::{self, StepFailure, StepPlan};
 use crate::{Options, display, project, ui};
 use std::process::Command;
 
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let why_not = if options.window { display::why_no_window() } else { Some("as asked".to_owned()) };
-    match why_not {
-        None => in_a_window(options),
-        Some(why) => in_the_terminal(options, &why),
+/// Opens the window, or runs a visit in the terminal where no window can be opened.
+///
+/// # Errors
+/// If a step fails.
+pub(crate) fn run(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
+    let no_window =
+        if options.no_window { Some("--no-window".to_owned()) } else { display::missing_display_reason() };
+    match no_window {
+        None => run_in_window(options, app_args),
+        Some(reason) => run_in_terminal(options, app_args, &reason),
     }
 }
 
-fn in_a_window(options: &Options) -> Result<(), Failure> {
-    let mut plan = Plan::default();
-    prerequisites::steps(&mut plan, options, For::Window);
-    ui::install(&mut plan);
-    ui::build(&mut plan);
-    // The development profile: the first window comes in about half the time, and what is slow unoptimised
-    // (pictures, digests) is optimised in it too.
-    plan.program(
+fn run_in_window(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
+    let mut plan = StepPlan::default();
+    prerequisites::add_steps(&mut plan, options, Purpose::Window);
+    ui::add_install(&mut plan);
+    ui::add_build(&mut plan);
+    // The development profile builds in about half the time, and optimises what would be slow otherwise (pictures,
+    // digests).
+    plan.add_program(
         "the app (a first build takes some minutes)",
-        project::cargo(&["build", "--package", "copresence-kiosk"]),
-        "mend what the compiler says above",
+        project::cargo_command(&["build", "--package", "copresence-kiosk"]),
+        "fix what the compiler reports above",
     );
     plan.run()?;
-    eprintln!("The window opens; press start, then “simulate the phone”. It ends with the window or Ctrl-C.");
-    plan::run(
-        Command::new(project::app()).args(&options.app_args).current_dir(project::root()),
-        "`cargo xtask demo --no-window` shows a visit in the terminal instead",
-    )
-    .map(drop)
+    eprintln!(
+        "The window opens. Press start, then “simulate the phone”. Close the window or press Ctrl-C to end."
+    );
+    let mut app = Command::new(project::built_program("copresence-kiosk"));
+    app.args(app_args).current_dir(project::repository_root());
+    steps::run_program(&mut app, "run `cargo xtask demo --no-window` for a visit in the terminal").map(drop)
 }
 
-fn in_the_terminal(options: &Options, why: &str) -> Result<(), Failure> {
-    eprintln!("No window ({why}): one whole visit in the terminal instead, with the phone played for you.");
-    let mut plan = Plan::default();
-    prerequisites::steps(&mut plan, options, For::Terminal);
-    plan.program(
+fn run_in_terminal(options: &Options, app_args: &[String], reason: &str) -> Result<(), StepFailure> {
+    eprintln!("No window ({reason}): running one visit in the terminal, with a simulated phone.");
+    let mut plan = StepPlan::default();
+    prerequisites::add_steps(&mut plan, options, Purpose::Terminal);
+    plan.add_program(
         "the command line (a first build takes some minutes)",
-        project::cargo(&["build", "--package", "cli"]),
-        "mend what the compiler says above",
+        project::cargo_command(&["build", "--package", "cli"]),
+        "fix what the compiler reports above",
     );
-    let mut visit = project::cargo(&["run", "--quiet", "--package", "cli", "--", "visit", "--auto"]);
-    visit.args(&options.app_args);
-    plan.program("copresence visit --auto", visit, "the last lines above say why the visit ended");
+    let mut visit = project::cargo_command(&["run", "--quiet", "--package", "cli", "--", "visit", "--auto"]);
+    visit.args(app_args);
+    plan.add_program("copresence visit --auto", visit, "the last lines above say why the visit ended");
     plan.run()
 }

@@ -1,9 +1,9 @@
-//! `cargo xtask dev`: the window over the UI's development server, both following the sources.
+//! `cargo xtask dev`: the window with the UI's development server; both follow changes of the sources.
 
-use crate::children::{Running, interrupted};
-use crate::plan::{self, Failure, Plan, line_of};
-use crate::prerequisites::{self, For};
-use crate::project::{self, newest};
+use crate::prerequisites::{self, Purpose};
+use crate::process_group::{ProcessGroup, is_interrupted};
+use crate::project::{self, newest_change};
+use crate::steps::{self, StepFailure, StepPlan, command_line};
 use crate::{Options, display, ui};
 use std::fs;
 use std::net::TcpStream;
@@ -11,110 +11,129 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often it is looked whether sources changed or a program ended.
-const LOOK: Duration = Duration::from_millis(300);
-/// How long the development server may take to listen.
-const SERVER_STARTS: Duration = Duration::from_secs(30);
+/// Time between two checks of sources and programs.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
+/// Time that the development server may take to listen.
+const SERVER_START_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    if let Some(why) = display::why_no_window() {
+/// Runs the app, and builds it again on changes, until it is closed.
+///
+/// # Errors
+/// If no window can be opened, a prerequisite is missing, or the development server ends.
+pub(crate) fn run(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
+    if let Some(reason) = display::missing_display_reason() {
         let remedy = "start it in a desktop session, or under `xvfb-run`";
-        return Err(Failure::new(format!("no window can be opened: {why}"), remedy));
+        return Err(StepFailure::new(format!("no window can be opened: {reason}"), remedy));
     }
-    let mut plan = Plan::default();
-    prerequisites::steps(&mut plan, options, For::Window);
-    ui::install(&mut plan);
-    // Compiling the app asks for a built UI, though the development server's is shown.
-    ui::build(&mut plan);
+    let mut plan = StepPlan::default();
+    prerequisites::add_steps(&mut plan, options, Purpose::Window);
+    ui::add_install(&mut plan);
+    // The app compiles only with a built UI, although the window loads the development server's.
+    ui::add_build(&mut plan);
     plan.run()?;
 
-    let config = project::root().join("src-tauri/tauri.dev.conf.json");
+    let config = project::repository_root().join("src-tauri/tauri.dev.conf.json");
     let config = fs::read_to_string(&config).map_err(|error| {
-        Failure::new(format!("{} cannot be read: {error}", config.display()), "is the clone complete?")
+        StepFailure::new(format!("{} cannot be read: {error}", config.display()), "is the clone complete?")
     })?;
-    let mut server = start(&mut ui::server(), "`cd ui && npx vite` shows why")?;
-    await_server(&mut server, port_of(&config).unwrap_or(5173))?;
-    follow(&mut server, &config, &options.app_args)
+    let mut server = spawn_program(&mut ui::dev_server_command(), "`cd ui && npx vite` shows why")?;
+    wait_for_server(&mut server, parse_dev_port(&config).unwrap_or(5173))?;
+    rebuild_on_change(&mut server, &config, app_args)
 }
 
-/// Builds and shows the app, again each time when Rust sources change, until it or the server ends.
-fn follow(server: &mut Running, config: &str, app_args: &[String]) -> Result<(), Failure> {
+/// Builds and starts the app, again after each change of Rust sources, until the app or the server ends.
+fn rebuild_on_change(
+    server: &mut ProcessGroup,
+    config: &str,
+    app_args: &[String],
+) -> Result<(), StepFailure> {
     loop {
-        let seen = newest(&sources());
-        // As the Tauri CLI does it: merged into `tauri.conf.json` at compile time.
-        let mut cargo = project::cargo(&["build", "--package", "copresence-kiosk"]);
-        let compiles = plan::run(cargo.env("TAURI_CONFIG", config), "").is_ok();
+        let built_from = newest_change(&watched_sources());
+        // As the Tauri CLI does: merged into `tauri.conf.json` at compile time.
+        let mut cargo = project::cargo_command(&["build", "--package", "copresence-kiosk"]);
+        let compiles = steps::run_program(cargo.env("TAURI_CONFIG", config), "").is_ok();
         let mut app = None;
         if compiles {
-            eprintln!("The window opens. UI changes show at once, Rust changes build and start it again.");
-            let mut command = Command::new(project::app());
-            app = Some(start(command.args(app_args).current_dir(project::root()), "see above")?);
-        } else if !interrupted() {
-            eprintln!("The build failed; it is tried again when a source changes.");
+            eprintln!(
+                "The window opens. UI changes show at once; Rust changes build the app and start it again."
+            );
+            let mut command = Command::new(project::built_program("copresence-kiosk"));
+            app = Some(spawn_program(
+                command.args(app_args).current_dir(project::repository_root()),
+                "see above",
+            )?);
+        } else if !is_interrupted() {
+            eprintln!("The build failed. Retrying when a source changes.");
         }
-        if !changed_while_running(seen, &mut app, server)? {
+        if !wait_for_change(built_from, &mut app, server)? {
             return Ok(());
         }
         eprintln!("A source changed: building again.");
     }
 }
 
-/// Waits; true when the sources changed, false when the app was closed.
-fn changed_while_running(
-    seen: Option<SystemTime>,
-    app: &mut Option<Running>,
-    server: &mut Running,
-) -> Result<bool, Failure> {
+/// Waits for a change of the sources (true) or for the app's end (false).
+fn wait_for_change(
+    built_from: Option<SystemTime>,
+    app: &mut Option<ProcessGroup>,
+    server: &mut ProcessGroup,
+) -> Result<bool, StepFailure> {
     loop {
-        if interrupted() {
-            return Err(Failure::new("interrupted", ""));
+        if is_interrupted() {
+            return Err(StepFailure::new("interrupted", ""));
         }
-        if newest(&sources()) != seen {
+        if newest_change(&watched_sources()) != built_from {
             return Ok(true);
         }
         if let Some(app) = app
-            && ended(app)
+            && has_ended(app)
         {
             return Ok(false);
         }
-        if ended(server) {
-            return Err(Failure::new("the UI's development server ended", "its last lines above say why"));
+        if has_ended(server) {
+            return Err(StepFailure::new(
+                "the UI's development server ended",
+                "its last lines above say why",
+            ));
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
-fn sources() -> Vec<PathBuf> {
+fn watched_sources() -> Vec<PathBuf> {
     ["crates", "src-tauri/src", "src-tauri/tauri.conf.json", "Cargo.toml", "Cargo.lock"]
-        .map(|name| project::root().join(name))
+        .map(|name| project::repository_root().join(name))
         .to_vec()
 }
 
-fn start(command: &mut Command, remedy: &str) -> Result<Running, Failure> {
-    Running::start(command).map_err(|error| {
-        Failure::new(format!("`{}` could not be started: {error}", line_of(command)), remedy)
+fn spawn_program(command: &mut Command, remedy: &str) -> Result<ProcessGroup, StepFailure> {
+    ProcessGroup::spawn(command).map_err(|error| {
+        StepFailure::new(format!("`{}` could not be started: {error}", command_line(command)), remedy)
     })
 }
 
-fn ended(program: &mut Running) -> bool {
-    !matches!(program.ended(), Ok(None))
+fn has_ended(program: &mut ProcessGroup) -> bool {
+    !matches!(program.try_wait(), Ok(None))
 }
 
-fn await_server(server: &mut Running, port: u16) -> Result<(), Failure> {
-    let deadline = Instant::now() + SERVER_STARTS;
-    // `localhost`, not a number: which of its two addresses the server takes is the system's choice.
+fn wait_for_server(server: &mut ProcessGroup, port: u16) -> Result<(), StepFailure> {
+    let deadline = Instant::now() + SERVER_START_TIMEOUT;
+    // The name and not an address: the system decides whether the server listens on IPv4 or IPv6.
     while TcpStream::connect(("localhost", port)).is_err() {
-        if ended(server) || interrupted() || Instant::now() > deadline {
+        if has_ended(server) || is_interrupted() || Instant::now() > deadline {
             let what = format!("the UI's development server does not listen on port {port}");
-            return Err(Failure::new(what, "is another program on that port? Its last lines above say more"));
+            return Err(StepFailure::new(
+                what,
+                "end another program on that port; the server's last lines above say more",
+            ));
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }
 
 /// The port in the configuration's `"devUrl": "http://localhost:5173"`.
-fn port_of(config: &str) -> Option<u16> {
+fn parse_dev_port(config: &str) -> Option<u16> {
     let url = config.split_once("\"devUrl\"")?.1.split('"').nth(1)?;
     url.trim_end_matches('/').rsplit(':').next()?.parse().ok()
 }
@@ -124,9 +143,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_is_read_from_the_configuration() {
-        assert_eq!(port_of(r#"{"build":{"devUrl":"http://localhost:5173/"}}"#), Some(5173));
-        assert_eq!(port_of(r#"{ "build": { "devUrl" : "http://127.0.0.1:80" } }"#), Some(80));
-        assert_eq!(port_of("{}"), None);
+    fn dev_port_is_read_from_the_configuration() {
+        assert_eq!(parse_dev_port(r#"{"build":{"devUrl":"http://localhost:5173/"}}"#), Some(5173));
+        assert_eq!(parse_dev_port(r#"{ "build": { "devUrl" : "http://127.0.0.1:80" } }"#), Some(80));
+        assert_eq!(parse_dev_port("{}"), None);
     }
 }

@@ -1,48 +1,48 @@
-//! The documents that are packed: what one can reach from the first ones by their links, so that none leads nowhere.
+//! Finds the documents of the package: those that links reach from the first ones, so that no link is broken.
 
-use crate::project::root;
+use crate::project::repository_root;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// Where reading begins.
-const FIRST: [&str; 2] = ["README.md", "docs/kiosk.md"];
+/// The documents from which links are followed.
+const ROOT_DOCUMENTS: [&str; 2] = ["README.md", "docs/kiosk.md"];
 
-/// These documents and all that their links lead to, below the repository's root.
-pub(crate) fn packed() -> BTreeSet<PathBuf> {
+/// The root documents and everything that their links reach, as paths from the repository's root.
+pub(crate) fn packaged_documents() -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
-    let mut unread: Vec<PathBuf> = FIRST.map(PathBuf::from).to_vec();
-    while let Some(path) = unread.pop() {
+    let mut pending: Vec<PathBuf> = ROOT_DOCUMENTS.map(PathBuf::from).to_vec();
+    while let Some(path) = pending.pop() {
         if found.contains(&path) {
             continue;
         }
         if path.extension().is_some_and(|extension| extension == "md") {
-            let text = fs::read_to_string(root().join(&path)).unwrap_or_default();
-            let targets = links(&text).filter_map(|link| resolved(&path, link));
-            unread.extend(targets.filter(|target| is_document(target)));
+            let text = fs::read_to_string(repository_root().join(&path)).unwrap_or_default();
+            let targets = link_targets(&text).filter_map(|link| resolve_link(&path, link));
+            pending.extend(targets.filter(|target| is_document(target)));
         }
         found.insert(path);
     }
     found
 }
 
-/// The text of a Markdown document as it is packed: a link to what is not packed, a source or a folder, says in the text
-/// where that stands instead of leading nowhere.
-pub(crate) fn without_links_to_nowhere(from: &Path, text: &str, packed: &BTreeSet<PathBuf>) -> String {
+/// The text of a Markdown document for the package: a link to something outside of it (a source, a folder) becomes text
+/// with the path.
+pub(crate) fn unlink_unpackaged(from: &Path, text: &str, packaged: &BTreeSet<PathBuf>) -> String {
     let mut pieces = text.split("](");
     let mut done = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let whole = piece.split_once(')');
-        let gone = whole.and_then(|(link, rest)| {
-            let at = resolved(from, links(&format!("]({link})")).next()?)?;
-            (!packed.contains(&at)).then_some((at, rest))
+        let unpackaged = whole.and_then(|(link, rest)| {
+            let path = resolve_link(from, link_targets(&format!("]({link})")).next()?)?;
+            (!packaged.contains(&path)).then_some((path, rest))
         });
-        if let (Some((at, rest)), Some(open)) = (gone, done.rfind('[')) {
+        if let (Some((path, rest)), Some(open)) = (unpackaged, done.rfind('[')) {
             done.remove(open);
-            // The words of some links are the path already.
-            if !done[open..].contains(&*at.to_string_lossy()) {
-                write!(done, " (`{}` in the sources)", at.display()).unwrap_or_default();
+            // The text of some links is the path already.
+            if !done[open..].contains(&*path.to_string_lossy()) {
+                write!(done, " (`{}` in the sources)", path.display()).unwrap_or_default();
             }
             done.push_str(rest);
         } else {
@@ -53,29 +53,29 @@ pub(crate) fn without_links_to_nowhere(from: &Path, text: &str, packed: &BTreeSe
     done
 }
 
-/// No source, and no folder; what the sources hold for other programs to read is one.
+/// Whether the path is a file that people or other programs read: not a folder, and not Rust source.
 fn is_document(path: &Path) -> bool {
-    root().join(path).is_file() && path.extension().is_none_or(|extension| extension != "rs")
+    repository_root().join(path).is_file() && path.extension().is_none_or(|extension| extension != "rs")
 }
 
-/// Where the links of a Markdown text lead to within the same site, without what they point to in a page.
-fn links(text: &str) -> impl Iterator<Item = &str> {
+/// The targets of a Markdown text's relative links, without their `#fragment`.
+fn link_targets(text: &str) -> impl Iterator<Item = &str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ', '#']).next());
     targets.filter(|link| !link.is_empty() && !link.contains(':'))
 }
 
-/// A link of the document at `from`, from the root; `None` where it leads out of it.
-fn resolved(from: &Path, link: &str) -> Option<PathBuf> {
-    let mut at = from.parent()?.to_owned();
+/// The path from the repository's root of a link in the document `from`; `None` if it is outside of the repository.
+fn resolve_link(from: &Path, link: &str) -> Option<PathBuf> {
+    let mut path = from.parent()?.to_owned();
     for part in Path::new(link).components() {
         match part {
-            Component::Normal(name) => at.push(name),
-            Component::ParentDir => at.pop().then_some(())?,
+            Component::Normal(name) => path.push(name),
+            Component::ParentDir => path.pop().then_some(())?,
             Component::CurDir => {}
             _ => return None,
         }
     }
-    Some(at)
+    Some(path)
 }
 
 #[cfg(test)]
@@ -83,64 +83,66 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_operator_reads_is_packed_with_its_pictures() {
-        let packed = packed();
+    fn documents_for_operators_are_packaged_with_their_pictures() {
+        let packaged = packaged_documents();
         for name in [
             "docs/desk.md",
             "docs/profiles.md",
             "docs/screens/attract.png",
             "packaging/booth/labwc-autostart",
         ] {
-            assert!(packed.contains(Path::new(name)), "{name} is not among {packed:?}");
+            assert!(packaged.contains(Path::new(name)), "{name} is not among {packaged:?}");
         }
-        assert!(packed.iter().all(|path| root().join(path).is_file()));
+        assert!(packaged.iter().all(|path| repository_root().join(path).is_file()));
     }
 
     #[test]
-    fn no_link_of_a_document_leads_nowhere() {
-        for path in packed() {
+    fn links_of_documents_are_not_broken() {
+        for path in packaged_documents() {
             if path.extension().is_none_or(|extension| extension != "md") {
                 continue;
             }
-            let text = fs::read_to_string(root().join(&path)).expect("text");
-            for link in links(&text) {
-                let there = resolved(&path, link).is_some_and(|target| root().join(target).exists());
-                assert!(there, "{} links to {link}", path.display());
+            let text = fs::read_to_string(repository_root().join(&path)).expect("text");
+            for link in link_targets(&text) {
+                let exists =
+                    resolve_link(&path, link).is_some_and(|target| repository_root().join(target).exists());
+                assert!(exists, "{} links to {link}", path.display());
             }
         }
     }
 
     #[test]
-    fn nothing_that_is_packed_links_to_what_is_not() {
-        let packed = packed();
-        for path in packed.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
-            let text = fs::read_to_string(root().join(path)).expect("text");
-            for link in links(&without_links_to_nowhere(path, &text, &packed)) {
-                let target = resolved(path, link).expect("within the package");
-                assert!(packed.contains(&target), "{} links to {link}", path.display());
+    fn packaged_documents_link_only_to_packaged_documents() {
+        let packaged = packaged_documents();
+        for path in packaged.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        {
+            let text = fs::read_to_string(repository_root().join(path)).expect("text");
+            for link in link_targets(&unlink_unpackaged(path, &text, &packaged)) {
+                let target = resolve_link(path, link).expect("within the package");
+                assert!(packaged.contains(&target), "{} links to {link}", path.display());
             }
         }
     }
 
     #[test]
-    fn a_link_to_nowhere_says_where_it_would_lead() {
-        let packed = BTreeSet::from([PathBuf::from("docs/b.md")]);
-        let said = |text: &str| without_links_to_nowhere(Path::new("docs/a.md"), text, &packed);
+    fn links_to_unpackaged_files_become_their_path() {
+        let packaged = BTreeSet::from([PathBuf::from("docs/b.md")]);
+        let unlink = |text: &str| unlink_unpackaged(Path::new("docs/a.md"), text, &packaged);
         let kept = "[b](b.md#part), ![b](b.md) and [c](https://c.test/x.rs) [d](#e)";
-        assert_eq!(said(kept), kept);
+        assert_eq!(unlink(kept), kept);
         assert_eq!(
-            said("see [its page](../crates/a.rs), or"),
+            unlink("see [its page](../crates/a.rs), or"),
             "see its page (`crates/a.rs` in the sources), or"
         );
-        assert_eq!(said("[`crates/a.rs`](../crates/a.rs) [b](b.md)"), "`crates/a.rs` [b](b.md)");
+        assert_eq!(unlink("[`crates/a.rs`](../crates/a.rs) [b](b.md)"), "`crates/a.rs` [b](b.md)");
     }
 
     #[test]
-    fn a_link_is_followed_from_where_it_stands() {
+    fn links_are_relative_to_their_document() {
         let text = "[a](b.md#part) ![c](../d.png \"e\") [f](https://g.test/) [h](#i)";
         let from = Path::new("docs/kiosk.md");
-        let found: Vec<_> = links(text).filter_map(|link| resolved(from, link)).collect();
+        let found: Vec<_> = link_targets(text).filter_map(|link| resolve_link(from, link)).collect();
         assert_eq!(found, [Path::new("docs/b.md"), Path::new("d.png")]);
-        assert_eq!(resolved(from, "../../out.md"), None);
+        assert_eq!(resolve_link(from, "../../out.md"), None);
     }
 }

@@ -1,75 +1,96 @@
-//! `cargo xtask …`: everything that this repository does, in one command each.
+//! `cargo xtask …`: every task of this repository in one command each.
 
 mod apt;
-mod children;
 mod demo;
 mod dev;
 mod display;
 mod documents;
 mod package;
-mod plan;
 mod prerequisites;
+mod process_group;
 mod project;
 mod schemathesis;
+mod setup;
+mod steps;
 mod test;
 mod ui;
 
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
-const HELP: &str = "\
-cargo xtask demo   sees to what is missing, builds the app and opens its window; without a display, one visit
-                   in the terminal
-cargo xtask test   everything: formatting, lints, all tests, every screen in Chromium, and the whole visit in a
-                   real window (under Xvfb)
-cargo xtask dev    the window with hot reload of the UI; rebuilt and started again when Rust code changes
-cargo xtask setup  only sees to what is missing for all of these
-cargo xtask soak   the matrices in their long form: the program killed at every step and at hundreds of random
-                   instants, power cut after every step, and 10,000 hostile exports; what follows -- goes to the
-                   matrices (--only NAME, --seed N, …)
-cargo xtask screenshots
-                   photographs every screen and the desk at 1080p into docs/screens/
-cargo xtask package
-                   an optimised build as a Debian package and an archive, in target/package
-cargo xtask measure
-                   cold start, memory and processor time of the optimised app, as a table
-cargo xtask bench  how late and how often the polling policies poll; how long an avatar takes
+/// Set-up, demo, tests and development of this repository.
+#[derive(Debug, PartialEq, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Options {
+    #[command(subcommand)]
+    task: Task,
+    /// Never install anything: name what is missing, and stop
+    #[arg(long, global = true)]
+    no_install: bool,
+    /// test: skip the tests in the real window; demo: run the visit in the terminal
+    #[arg(long, global = true)]
+    no_window: bool,
+}
 
-Options
-  --no-install     never install anything: say what is missing and stop
-  --no-window      test: leave out the test in the real window; demo: the visit in the terminal
-  --               demo, dev: what follows goes to the app; soak: to the matrices";
+#[derive(Debug, PartialEq, Subcommand)]
+enum Task {
+    /// Install what is missing, build the app and open its window (without a display: one visit in the terminal)
+    Demo(ProgramArgs),
+    /// Everything: formatting, lints, all tests, every screen in Chromium, visits in a real window (under Xvfb)
+    Test,
+    /// The window with hot reload of the UI; built and started again when Rust code changes
+    Dev(ProgramArgs),
+    /// Only install what the other commands need
+    Setup,
+    /// The matrices in their long form: kills at every step and at random instants, power cuts, hostile exports
+    Soak(ProgramArgs),
+    /// Photograph every screen and the desk at 1080p into docs/screens
+    Screenshots,
+    /// Build an optimised Debian package and an archive in target/package
+    Package,
+    /// Measure cold start, memory and processor time of the optimised app
+    Measure,
+    /// Measure how late and how often the polling policies poll, and how long an avatar takes
+    Bench,
+}
+
+#[derive(Debug, PartialEq, Args)]
+struct ProgramArgs {
+    /// Arguments of the started program: the app, or the matrices
+    #[arg(last = true)]
+    args: Vec<String>,
+}
 
 fn main() -> ExitCode {
-    let options = match Options::read(std::env::args().skip(1)) {
+    let options = match Options::try_parse() {
         Ok(options) => options,
-        Err(mistake) => {
-            eprintln!("{mistake}\n\n{HELP}");
-            return ExitCode::from(2);
+        Err(error) => {
+            drop(error.print());
+            // Without a task, the help is an answer, not a mistake.
+            let asked = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            return if asked || !error.use_stderr() { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
-    if let Err(error) = children::end_with_this_program() {
-        eprintln!("Ctrl-C cannot be caught, programs that this one starts may outlive it: {error}");
+    if let Err(error) = process_group::install_signal_handler() {
+        eprintln!("Ctrl-C cannot be handled ({error}); started programs may outlive this one.");
     }
-    let outcome = match options.command {
-        Command::Help => {
-            println!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Command::Demo => demo::run(&options),
-        Command::Test => test::run(&options),
-        Command::Dev => dev::run(&options),
-        Command::Setup => prerequisites::run(&options),
-        Command::Bench => test::bench(),
-        Command::Soak => test::soak(&options),
-        Command::Screenshots => ui::screenshots(&options),
-        Command::Package => package::run_all(&options),
-        Command::Measure => test::measure(&options),
+    let outcome = match &options.task {
+        Task::Demo(app) => demo::run(&options, &app.args),
+        Task::Test => test::run(&options),
+        Task::Dev(app) => dev::run(&options, &app.args),
+        Task::Setup => setup::run(&options),
+        Task::Bench => test::run_benchmarks(),
+        Task::Soak(matrices) => test::run_soak(&options, &matrices.args),
+        Task::Screenshots => ui::run_screenshots(&options),
+        Task::Package => package::run(&options),
+        Task::Measure => test::run_measurements(&options),
     };
-    children::end_all();
+    process_group::end_all_groups();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) if children::interrupted() => {
-            eprintln!("\nInterrupted; nothing is left running.");
+        Err(_) if process_group::is_interrupted() => {
+            eprintln!("\nInterrupted; no started program is left running.");
             ExitCode::from(130)
         }
         Err(failure) => {
@@ -79,99 +100,34 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was typed.
-#[derive(Debug, PartialEq)]
-struct Options {
-    command: Command,
-    install: bool,
-    window: bool,
-    app_args: Vec<String>,
-}
-
-#[derive(Debug, PartialEq, Clone, Copy)]
-enum Command {
-    Help,
-    Demo,
-    Test,
-    Dev,
-    Setup,
-    Bench,
-    Soak,
-    Screenshots,
-    Package,
-    Measure,
-}
-
-impl Options {
-    fn read(args: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { command: Command::Help, install: true, window: true, app_args: Vec::new() };
-        let mut args = args.into_iter();
-        let mut command = None;
-        while let Some(arg) = args.next() {
-            let named = match arg.as_str() {
-                "demo" => Command::Demo,
-                "test" => Command::Test,
-                "dev" => Command::Dev,
-                "setup" => Command::Setup,
-                "bench" => Command::Bench,
-                "soak" => Command::Soak,
-                "screenshots" => Command::Screenshots,
-                "package" => Command::Package,
-                "measure" => Command::Measure,
-                "help" | "-h" | "--help" => Command::Help,
-                "--no-install" => {
-                    options.install = false;
-                    continue;
-                }
-                "--no-window" => {
-                    options.window = false;
-                    continue;
-                }
-                "--" => {
-                    options.app_args = args.by_ref().collect();
-                    continue;
-                }
-                other => return Err(format!("“{other}” is not something that xtask knows.")),
-            };
-            if command.replace(named).is_some() {
-                return Err("One command at a time.".to_owned());
-            }
-        }
-        options.command = command.unwrap_or(Command::Help);
-        let takes_args = matches!(options.command, Command::Demo | Command::Dev | Command::Soak);
-        if !options.app_args.is_empty() && !takes_args {
-            return Err("Only `demo`, `dev` and `soak` start something that takes arguments.".to_owned());
-        }
-        Ok(options)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<Options, String> {
-        Options::read(line.split_whitespace().map(str::to_owned))
+    fn parse(line: &str) -> Result<Options, clap::Error> {
+        Options::try_parse_from(std::iter::once("xtask").chain(line.split_whitespace()))
     }
 
     #[test]
-    fn options_stand_on_either_side_of_the_command() {
-        let expected = Options { command: Command::Test, install: false, window: false, app_args: vec![] };
-        assert_eq!(read("--no-install test --no-window"), Ok(expected));
+    fn options_are_accepted_on_either_side_of_the_task() {
+        let options = parse("--no-install test --no-window").expect("valid");
+        assert_eq!(options, Options { task: Task::Test, no_install: true, no_window: true });
     }
 
     #[test]
-    fn what_follows_the_dashes_goes_to_the_app() {
-        let options = read("demo -- --profile booth test").expect("valid");
-        assert_eq!(options.command, Command::Demo);
-        assert_eq!(options.app_args, ["--profile", "booth", "test"]);
-        assert!(read("test -- x").is_err());
+    fn arguments_after_the_dashes_go_to_the_app() {
+        let options = parse("demo --no-install -- --profile booth test").expect("valid");
+        let args = ["--profile", "booth", "test"].map(str::to_owned).to_vec();
+        let expected = Options { task: Task::Demo(ProgramArgs { args }), no_install: true, no_window: false };
+        assert_eq!(options, expected);
+        assert!(parse("test -- x").is_err());
     }
 
     #[test]
     fn mistakes_are_named() {
-        assert!(read("tset").expect_err("a typing error").contains("tset"));
-        assert!(read("test demo").is_err());
-        assert_eq!(read("").expect("help").command, Command::Help);
+        assert!(parse("tset").expect_err("a typing error").to_string().contains("tset"));
+        assert!(parse("test demo").is_err());
+        let help = parse("").expect_err("help");
+        assert_eq!(help.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
     }
 }

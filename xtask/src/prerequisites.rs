@@ -1,186 +1,199 @@
-//! What must be on the machine beside Rust, and how it gets there.
+//! Checks for what the machine needs beside Rust, and installs it.
 
-use crate::plan::{Done, Failure, Plan, run as run_program};
-use crate::project::{cargo, find_program, output_of, tools};
+use crate::project::{cargo_command, command_output, find_program, tools_dir};
+use crate::steps::{StepFailure, StepOutcome, StepPlan, run_program};
 use crate::{Options, apt};
 
-/// What something is needed for; each level needs those before it.
+/// What something is needed for. Each purpose includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum For {
-    /// To build the part that needs no window.
+pub(crate) enum Purpose {
+    /// To build the programs without a window.
     Terminal,
     /// To build the app.
     Window,
-    /// To test it, in a real window.
+    /// To test it in a real window.
     Tests,
 }
 
-/// Something that must be there.
-struct Need {
-    what: For,
+/// A system package that must be installed.
+struct Prerequisite {
+    purpose: Purpose,
+    /// Its name in Debian.
     package: &'static str,
     probe: Probe,
-    why: &'static str,
+    reason: &'static str,
 }
 
-/// How its presence is seen.
+/// How its presence is checked.
 enum Probe {
     Programs(&'static [&'static str]),
     Library(&'static str),
-    /// A font for a language, as fontconfig calls it.
+    /// A font for a language, by fontconfig's code.
     Font(&'static str),
     PythonModule(&'static str),
 }
 
-const NEEDS: &[Need] = &[
-    need(For::Terminal, "gcc", &["cc"], "compiles SQLite and the cryptography"),
-    need(For::Window, "pkg-config", &["pkg-config"], "finds WebKit"),
-    Need {
-        what: For::Window,
+const PREREQUISITES: &[Prerequisite] = &[
+    by_programs(Purpose::Terminal, "gcc", &["cc"], "compiles SQLite and the cryptography"),
+    by_programs(Purpose::Window, "pkg-config", &["pkg-config"], "finds WebKit"),
+    Prerequisite {
+        purpose: Purpose::Window,
         package: "libwebkit2gtk-4.1-dev",
         probe: Probe::Library("webkit2gtk-4.1"),
-        why: "shows the window's content",
+        reason: "shows the window's content",
     },
-    need(For::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
-    need(For::Tests, "webkit2gtk-driver", &["WebKitWebDriver"], "drives the real window"),
-    need(For::Tests, "dbus", &["dbus-run-session", "dbus-daemon", "dbus-send"], "a session for the keychain"),
-    need(For::Tests, "gnome-keyring", &["gnome-keyring-daemon"], "a real keychain"),
-    need(For::Tests, "libsecret-tools", &["secret-tool"], "looks into the keychain from outside"),
-    need(For::Tests, "zbar-tools", &["zbarimg"], "reads the QR from a screenshot"),
-    need(For::Tests, "chromium", &["chromium"], "shows every screen at every size"),
-    Need {
-        what: For::Tests,
+    by_programs(Purpose::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
+    by_programs(Purpose::Tests, "webkit2gtk-driver", &["WebKitWebDriver"], "drives the real window"),
+    by_programs(
+        Purpose::Tests,
+        "dbus",
+        &["dbus-run-session", "dbus-daemon", "dbus-send"],
+        "a session for the keychain",
+    ),
+    by_programs(Purpose::Tests, "gnome-keyring", &["gnome-keyring-daemon"], "a real keychain"),
+    by_programs(Purpose::Tests, "libsecret-tools", &["secret-tool"], "reads the keychain independently"),
+    by_programs(Purpose::Tests, "zbar-tools", &["zbarimg"], "reads the QR code from a screenshot"),
+    by_programs(Purpose::Tests, "chromium", &["chromium"], "shows every screen at every size"),
+    Prerequisite {
+        purpose: Purpose::Tests,
         package: "fonts-noto-cjk",
         probe: Probe::Font("ja"),
-        why: "draws Japanese and Chinese words",
+        reason: "draws Japanese and Chinese text",
     },
-    need(For::Tests, "openbox", &["openbox"], "a window manager, which asks a window to close"),
-    need(For::Tests, "xdotool", &["xdotool"], "presses real keys"),
-    need(For::Tests, "x11-utils", &["xprop", "xwininfo"], "sees what is known of a window"),
-    need(For::Tests, "x11-xserver-utils", &["xrandr"], "puts a second monitor beside the first"),
-    need(For::Tests, "imagemagick", &["import"], "takes the screenshots"),
-    need(For::Tests, "strace", &["strace"], "tells in which order files reach the disk"),
-    need(For::Tests, "curl", &["curl"], "asks the sandbox as its guide does"),
-    Need {
-        what: For::Tests,
+    by_programs(Purpose::Tests, "openbox", &["openbox"], "a window manager, which closes windows"),
+    by_programs(Purpose::Tests, "xdotool", &["xdotool"], "presses real keys"),
+    by_programs(Purpose::Tests, "x11-utils", &["xprop", "xwininfo"], "reads the properties of windows"),
+    by_programs(Purpose::Tests, "x11-xserver-utils", &["xrandr"], "arranges a second monitor"),
+    by_programs(Purpose::Tests, "imagemagick", &["import"], "takes the screenshots"),
+    by_programs(Purpose::Tests, "strace", &["strace"], "records the order of writes to disk"),
+    by_programs(Purpose::Tests, "curl", &["curl"], "runs the requests of the sandbox's guide"),
+    Prerequisite {
+        purpose: Purpose::Tests,
         package: "python3-venv",
         probe: Probe::PythonModule("ensurepip"),
-        why: "holds the sandbox to its OpenAPI document, by Schemathesis",
+        reason: "for Schemathesis, which tests the sandbox against its OpenAPI document",
     },
 ];
 
-const fn need(
-    what: For,
+const fn by_programs(
+    purpose: Purpose,
     package: &'static str,
     programs: &'static [&'static str],
-    why: &'static str,
-) -> Need {
-    Need { what, package, probe: Probe::Programs(programs), why }
+    reason: &'static str,
+) -> Prerequisite {
+    Prerequisite { purpose, package, probe: Probe::Programs(programs), reason }
 }
 
-/// The oldest Node that the UI's tools run on.
-const NODE: (u32, u32) = (20, 19);
+/// The oldest Node version of the UI's tools: major and minor.
+const MIN_NODE_VERSION: (u32, u32) = (20, 19);
 
-/// `cargo xtask setup`.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let mut plan = Plan::default();
-    steps(&mut plan, options, For::Tests);
-    crate::ui::install(&mut plan);
-    plan.run()
-}
-
-/// Adds the steps that see to what is missing.
-pub(crate) fn steps(plan: &mut Plan<'_>, options: &Options, what: For) {
-    let install = options.install;
-    plan.step("system packages", move || packages(what, install));
-    if what >= For::Window {
-        plan.step("Node", node);
+/// Adds the steps that check for what is missing, and install it if that is allowed.
+pub(crate) fn add_steps(plan: &mut StepPlan<'_>, options: &Options, purpose: Purpose) {
+    let install = !options.no_install;
+    plan.add_step("system packages", move || install_missing_packages(purpose, install));
+    if purpose >= Purpose::Window {
+        plan.add_step("Node", check_node);
     }
-    if what >= For::Tests && cfg!(target_os = "linux") {
-        plan.step("tauri-driver, which lets WebDriver start the app", move || tauri_driver(install));
+    if purpose >= Purpose::Tests && cfg!(target_os = "linux") {
+        plan.add_step("tauri-driver, which lets WebDriver start the app", move || {
+            install_tauri_driver(install)
+        });
     }
 }
 
-fn packages(what: For, install: bool) -> Result<Done, Failure> {
+fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutcome, StepFailure> {
     if !cfg!(target_os = "linux") {
-        return Ok(Done::Needless("this system brings its web view, screen and keychain".to_owned()));
+        return Ok(StepOutcome::Skipped(
+            "this system includes a web view, a display and a keychain".to_owned(),
+        ));
     }
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| need.what <= what && !need.is_there()).collect();
+    let missing: Vec<&Prerequisite> = PREREQUISITES
+        .iter()
+        .filter(|candidate| candidate.purpose <= purpose && !candidate.is_present())
+        .collect();
     if missing.is_empty() {
-        return Ok(Done::Needless("all are there".to_owned()));
+        return Ok(StepOutcome::Skipped("all are installed".to_owned()));
     }
-    for need in &missing {
-        eprintln!("        missing: {:<22} {}", need.package, need.why);
+    for absent in &missing {
+        eprintln!("        missing: {:<22} {}", absent.package, absent.reason);
     }
-    let names: Vec<&str> = missing.iter().map(|need| need.package).collect();
-    if !apt::here() {
-        let remedy =
-            format!("install with this system's package manager what Debian calls: {}", names.join(" "));
-        return Err(Failure::new("this is not Debian or Ubuntu, so nothing was installed", remedy));
+    let names: Vec<&str> = missing.iter().map(|absent| absent.package).collect();
+    if !apt::is_available() {
+        let remedy = format!(
+            "install these with this system's package manager (names in Debian): {}",
+            names.join(" ")
+        );
+        return Err(StepFailure::new("this is not Debian or Ubuntu, so nothing was installed", remedy));
     }
     if !install {
         let remedy = format!("apt-get install --no-install-recommends {}", names.join(" "));
-        return Err(Failure::new("packages are missing, and --no-install was given", remedy));
+        return Err(StepFailure::new("packages are missing, and --no-install was given", remedy));
     }
-    // The C library's headers come with no other package when recommendations are left out.
+    // Without recommended packages, nothing else brings the headers of the C library.
     let with_headers: Vec<&str> = names
         .iter()
         .flat_map(|name| if *name == "gcc" { vec!["gcc", "libc6-dev"] } else { vec![*name] })
         .collect();
-    apt::install(&with_headers)?;
-    match missing.iter().find(|need| !need.is_there()) {
-        None => Ok(Done::Ran),
-        Some(need) => Err(Failure::new(
-            format!("{} was installed, but what it should bring is not found", need.package),
-            "look at what apt-get said above",
+    apt::install_packages(&with_headers)?;
+    match missing.iter().find(|candidate| !candidate.is_present()) {
+        None => Ok(StepOutcome::Ran),
+        Some(absent) => Err(StepFailure::new(
+            format!("{} was installed, but its programs or files are not found", absent.package),
+            "read the output of apt-get above",
         )),
     }
 }
 
-impl Need {
-    fn is_there(&self) -> bool {
+impl Prerequisite {
+    fn is_present(&self) -> bool {
         match self.probe {
             Probe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
-            Probe::Font(language) => output_of("fc-list", &[&format!(":lang={language}"), "family"])
+            Probe::Font(language) => command_output("fc-list", &[&format!(":lang={language}"), "family"])
                 .is_some_and(|names| !names.is_empty()),
-            Probe::PythonModule(name) => output_of("python3", &["-c", &format!("import {name}")]).is_some(),
-            Probe::Library(name) => output_of("pkg-config", &["--exists", name]).is_some(),
+            Probe::PythonModule(name) => {
+                command_output("python3", &["-c", &format!("import {name}")]).is_some()
+            }
+            Probe::Library(name) => command_output("pkg-config", &["--exists", name]).is_some(),
         }
     }
 }
 
-fn node() -> Result<Done, Failure> {
-    let (major, minor) = NODE;
+fn check_node() -> Result<StepOutcome, StepFailure> {
+    let (major, minor) = MIN_NODE_VERSION;
     let remedy =
         format!("install Node {major}.{minor} or newer with npm, for example from https://nodejs.org");
-    let Some(version) = output_of("node", &["--version"]) else {
-        return Err(Failure::new("Node is missing; the UI is built with it", remedy));
+    let Some(version) = command_output("node", &["--version"]) else {
+        return Err(StepFailure::new("Node is missing; it builds the UI", remedy));
     };
     if find_program("npm").is_none() {
-        return Err(Failure::new("npm is missing; Node without npm cannot build the UI", remedy));
+        return Err(StepFailure::new("npm is missing; Node without npm cannot build the UI", remedy));
     }
-    match version_of(&version) {
-        Some(found) if found >= NODE => Ok(Done::Needless(format!("{version} is there"))),
-        _ => Err(Failure::new(format!("Node {version} is too old for the UI's tools"), remedy)),
+    match parse_node_version(&version) {
+        Some(found) if found >= MIN_NODE_VERSION => {
+            Ok(StepOutcome::Skipped(format!("{version} is installed")))
+        }
+        _ => Err(StepFailure::new(format!("Node {version} is too old for the UI's tools"), remedy)),
     }
 }
 
 /// Major and minor of `v20.19.2`.
-fn version_of(text: &str) -> Option<(u32, u32)> {
+fn parse_node_version(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.trim_start_matches('v').split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-fn tauri_driver(install: bool) -> Result<Done, Failure> {
-    if let Some(there) = find_program("tauri-driver") {
-        return Ok(Done::Needless(format!("{} is there", there.display())));
+fn install_tauri_driver(install: bool) -> Result<StepOutcome, StepFailure> {
+    if let Some(program) = find_program("tauri-driver") {
+        return Ok(StepOutcome::Skipped(format!("{} is installed", program.display())));
     }
     let remedy = "cargo install tauri-driver --locked";
     if !install {
-        return Err(Failure::new("tauri-driver is missing, and --no-install was given", remedy));
+        return Err(StepFailure::new("tauri-driver is missing, and --no-install was given", remedy));
     }
-    let mut command = cargo(&["install", "tauri-driver", "--locked", "--version", "^2", "--root"]);
-    command.arg(tools());
+    // It only passes requests on, and a debug build takes half the time.
+    let mut command =
+        cargo_command(&["install", "tauri-driver", "--locked", "--debug", "--version", "^2", "--root"]);
+    command.arg(tools_dir());
     run_program(&mut command, remedy)
 }
 
@@ -190,21 +203,24 @@ mod tests {
 
     #[test]
     fn node_versions_compare_as_numbers() {
-        assert!(version_of("v20.9.0").expect("a version") < NODE);
-        assert!(version_of("v20.19.2").expect("a version") >= NODE);
-        assert!(version_of("v26.0.0").expect("a version") >= NODE);
-        assert_eq!(version_of("nightly"), None);
+        assert!(parse_node_version("v20.9.0").expect("a version") < MIN_NODE_VERSION);
+        assert!(parse_node_version("v20.19.2").expect("a version") >= MIN_NODE_VERSION);
+        assert!(parse_node_version("v26.0.0").expect("a version") >= MIN_NODE_VERSION);
+        assert_eq!(parse_node_version("nightly"), None);
     }
 
     #[test]
-    fn the_terminal_needs_less_than_the_window_and_that_less_than_the_tests() {
-        let count = |what| NEEDS.iter().filter(|need| need.what <= what).count();
-        assert!(count(For::Terminal) < count(For::Window) && count(For::Window) < count(For::Tests));
+    fn each_purpose_includes_those_before_it() {
+        let count = |purpose| PREREQUISITES.iter().filter(|one| one.purpose <= purpose).count();
+        assert!(
+            count(Purpose::Terminal) < count(Purpose::Window)
+                && count(Purpose::Window) < count(Purpose::Tests)
+        );
     }
 
     #[test]
-    fn a_need_is_there_only_when_all_its_programs_are() {
-        assert!(need(For::Tests, "x", &["cargo"], "").is_there());
-        assert!(!need(For::Tests, "x", &["cargo", "no-such-program-here"], "").is_there());
+    fn prerequisite_is_present_only_with_all_its_programs() {
+        assert!(by_programs(Purpose::Tests, "x", &["cargo"], "").is_present());
+        assert!(!by_programs(Purpose::Tests, "x", &["cargo", "no-such-program-here"], "").is_present());
     }
 }

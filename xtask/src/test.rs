@@ -1,180 +1,214 @@
-//! `cargo xtask test`: everything that must be true before a change goes in.
+//! `cargo xtask test`: everything that must pass before a change is merged; and the long tests and measurements.
 
-use crate::plan::{self, Failure, Plan};
-use crate::prerequisites::{self, For};
-use crate::project::{self, cargo, find_program};
+use crate::prerequisites::{self, Purpose};
+use crate::project::{self, cargo_command, command_output, find_program};
+use crate::steps::{self, StepFailure, StepPlan};
 use crate::{Options, schemathesis, ui};
 use std::process::Command;
 
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let window = options.window && cfg!(target_os = "linux");
-    let mut plan = Plan::default();
-    prerequisites::steps(&mut plan, options, For::Tests);
-    ui::install(&mut plan);
-    ui::check(&mut plan);
-    if cfg!(target_os = "linux") {
-        ui::browse(&mut plan);
+/// The tests in the real window, which take turns at the machine's keyboard and pointer.
+const WINDOW_TESTS: [&str; 6] =
+    ["window", "window_stories", "window_mend", "window_booth", "window_kiosk", "window_guards"];
+
+/// Runs all checks and tests, cheap ones first, and prints what each step cost.
+///
+/// # Errors
+/// If a step fails.
+pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
+    let linux = cfg!(target_os = "linux");
+    let mut plan = StepPlan::default();
+    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
+    plan.add_program("formatting", cargo_command(&["fmt", "--all", "--check"]), "cargo fmt --all");
+    // Nothing later needs a registry; and the duration of a download is not counted as that of a build.
+    plan.add_program(
+        "download of crates",
+        fetch_command(),
+        "check the network, and that Cargo.lock is current",
+    );
+    ui::add_install(&mut plan);
+    ui::add_checks(&mut plan);
+    if linux {
+        ui::add_browser_tests(&mut plan);
     }
-    plan.program("formatting", cargo(&["fmt", "--all", "--check"]), "cargo fmt --all");
-    let mut clippy = whole(&["clippy"]);
+    let mut clippy = workspace_cargo(&["clippy"]);
     clippy.args(["--all-targets", "--", "-D", "warnings"]);
-    plan.program("lints, each warning an error", clippy, "mend it, or expect it by name and reason");
-    plan.program("unit, property and integration tests", tests(), "mend the tests named above");
-    let install = options.install;
-    plan.step("Schemathesis, which holds the sandbox to its OpenAPI document", move || {
+    plan.add_program("lints, with warnings as errors", clippy, "fix it, or `expect` the lint with a reason");
+    plan.add_program(
+        "build of all tests",
+        test_command(&["--no-run"]),
+        "fix what the compiler reports above",
+    );
+    if linux {
+        let programs = build_programs(&["copresence", "copresence-kiosk", "matrices"]);
+        plan.add_program("build of the programs under test", programs, "fix what the compiler reports above");
+    }
+    let tests = test_command(&["--no-fail-fast"]);
+    plan.add_program("unit, property and integration tests", tests, "fix the tests named above");
+    let install = !options.no_install;
+    plan.add_step("Schemathesis, which tests the sandbox against its OpenAPI document", move || {
         schemathesis::install(install)
     });
-    let mut api = whole(&["test"]);
+    let mut api = workspace_cargo(&["test"]);
     api.args(["--test", "it", "--", "--ignored", "schemathesis"])
-        .env("SCHEMATHESIS", schemathesis::program());
-    plan.program(
-        "requests that Schemathesis writes",
+        .env("SCHEMATHESIS", schemathesis::program_path());
+    plan.add_program(
+        "requests written by Schemathesis",
         api,
-        "mend the API, or say in schemathesis.toml why it is right",
+        "fix the API, or say in schemathesis.toml why it is right",
     );
-    let mut examples = whole(&["test"]);
+    let mut examples = workspace_cargo(&["test"]);
     examples.arg("--doc");
-    plan.program("examples in the documentation", examples, "mend the examples named above");
-    matrices(&mut plan, &[]);
-    if cfg!(target_os = "linux") {
-        let mut program = whole(&["build"]);
-        program.args(["--bin", "copresence"]);
-        plan.program("the program for the terminal", program, "mend what the compiler says above");
-        ui::visit_sandbox(&mut plan);
+    plan.add_program("examples in the documentation", examples, "fix the examples named above");
+    if linux {
+        add_matrices(&mut plan, &[]);
+        ui::add_sandbox_tests(&mut plan);
     }
+    let window = linux && !options.no_window;
     if window {
-        let mut app = whole(&["build"]);
-        app.args(["--bin", "copresence-kiosk"]);
-        plan.program("the app", app, "mend what the compiler says above");
-        plan.step("visits in the real window, by every hand; the page killed and frozen", || {
-            let mut test = whole(&["test"]);
-            test.args([
-                "--test",
-                "window",
-                "--test",
-                "window_stories",
-                "--test",
-                "window_mend",
-                "--test",
-                "window_booth",
-                "--test",
-                "window_kiosk",
-                "--test",
-                "window_guards",
-            ]);
-            test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
-            test.env("COPRESENCE_KIOSK", project::app());
-            // Looked for now: an earlier step may have installed it.
-            if let Some(driver) = find_program("tauri-driver") {
-                test.env("TAURI_DRIVER", driver);
-            }
-            let remedy = format!(
-                "screenshots, and what app and drivers printed, are in {}",
-                project::target().join("window-test").display()
-            );
-            plan::run(&mut test, &remedy)
-        });
+        plan.add_step("visits in the real window, by keyboard, pointer and gamepad", run_window_tests);
     }
-    plan.run()?;
-    if !cfg!(target_os = "linux") {
+    plan.run_with_summary()?;
+    if !linux {
         eprintln!(
-            "Left out: the matrices (kill, power cut) and the screens in Chromium, which run on Linux only."
+            "Skipped: the matrices (kill, power cut) and the screens in Chromium, which run on Linux only."
         );
     }
-    if options.window && !window {
-        eprintln!("Left out: the test in the real window, which runs on Linux only.");
+    if !options.no_window && !window {
+        eprintln!("Skipped: the tests in the real window, which run on Linux only.");
     }
     Ok(())
 }
 
+fn run_window_tests() -> Result<steps::StepOutcome, StepFailure> {
+    let mut test = workspace_cargo(&["test"]);
+    test.args(WINDOW_TESTS.iter().flat_map(|name| ["--test", name]));
+    test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
+    test.env("COPRESENCE_KIOSK", project::built_program("copresence-kiosk"));
+    set_tauri_driver(&mut test);
+    let folder = project::target_dir().join("window-test");
+    let remedy = format!("screenshots and the output of app and drivers are in {}", folder.display());
+    steps::run_program(&mut test, &remedy)
+}
+
 /// `cargo xtask bench`.
-pub(crate) fn bench() -> Result<(), Failure> {
-    let mut plan = Plan::default();
-    plan.program("the polling policies", cargo(&["bench", "--package", "visit"]), "mend the build");
-    plan.program("generated avatars", cargo(&["bench", "--package", "avatar"]), "mend the build");
+///
+/// # Errors
+/// If a benchmark cannot be built or fails.
+pub(crate) fn run_benchmarks() -> Result<(), StepFailure> {
+    let mut plan = StepPlan::default();
+    let polling = cargo_command(&["bench", "--package", "visit"]);
+    plan.add_program("the polling policies", polling, "fix the build");
+    let avatars = cargo_command(&["bench", "--package", "avatar"]);
+    plan.add_program("generated avatars", avatars, "fix the build");
     plan.run()
 }
 
 /// `cargo xtask soak`.
-pub(crate) fn soak(options: &Options) -> Result<(), Failure> {
+///
+/// # Errors
+/// If this is not Linux, or a step fails.
+pub(crate) fn run_soak(options: &Options, matrix_args: &[String]) -> Result<(), StepFailure> {
     if !cfg!(target_os = "linux") {
-        return Err(Failure::new("the matrices run on Linux only", "run them there, or in a container"));
+        return Err(StepFailure::new("the matrices run on Linux only", "run them there, or in a container"));
     }
-    let mut plan = Plan::default();
-    prerequisites::steps(&mut plan, options, For::Tests);
+    let mut plan = StepPlan::default();
+    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
+    let programs = build_programs(&["copresence", "matrices"]);
+    plan.add_program("build of the programs under test", programs, "fix what the compiler reports above");
     let mut words = vec!["--long".to_owned()];
-    words.extend(options.app_args.iter().cloned());
-    matrices(&mut plan, &words);
-    // With words for the matrices, somebody looks for one cell of theirs.
-    if options.app_args.is_empty() {
-        let mut hostile = whole(&["test"]);
+    words.extend(matrix_args.iter().cloned());
+    add_matrices(&mut plan, &words);
+    // Arguments select a part of the matrices; then only that part runs.
+    if matrix_args.is_empty() {
+        let mut hostile = workspace_cargo(&["test"]);
         hostile.args(["--test", "hostile"]);
         hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
-        plan.program("a hostile backend, in the long form", hostile, "mend what the tests above name");
+        plan.add_program("a hostile backend, in the long form", hostile, "fix the tests named above");
     }
-    plan.run()
+    plan.run_with_summary()
 }
 
-/// `cargo xtask measure`: on the app as it is packed, because nobody runs another one all day.
-pub(crate) fn measure(options: &Options) -> Result<(), Failure> {
+/// `cargo xtask measure`: measures the app as it is packaged.
+///
+/// # Errors
+/// If this is not Linux, or a step fails.
+pub(crate) fn run_measurements(options: &Options) -> Result<(), StepFailure> {
     if !cfg!(target_os = "linux") {
-        return Err(Failure::new("the window is measured on Linux only", "run it there, or in a container"));
+        let remedy = "run it there, or in a container";
+        return Err(StepFailure::new("the window is measured on Linux only", remedy));
     }
-    let mut plan = Plan::default();
-    prerequisites::steps(&mut plan, options, For::Tests);
-    ui::install(&mut plan);
-    ui::build(&mut plan);
-    let mut app = cargo(&["build", "--release", "--package", "copresence-kiosk"]);
+    let mut plan = StepPlan::default();
+    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
+    ui::add_install(&mut plan);
+    ui::add_build(&mut plan);
+    let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);
     app.args(["--features", "tauri/custom-protocol"]);
-    plan.program("the app, optimised (takes some minutes)", app, "mend what the compiler says above");
-    let mut build = whole(&["build"]);
-    build.args(["--bin", "measure"]);
-    plan.program("the measuring program", build, "mend what the compiler says above");
-    plan.step("cold starts, twenty visits, two minutes of waiting", || {
-        let mut measure = Command::new(project::built("measure"));
-        measure.arg(project::target().join("release/copresence-kiosk"));
-        measure.arg(project::target().join("measure"));
-        if let Some(driver) = find_program("tauri-driver") {
-            measure.env("TAURI_DRIVER", driver);
-        }
-        plan::run(&mut measure, "what the programs printed is in target/measure")
+    plan.add_program("the app, optimised (takes some minutes)", app, "fix what the compiler reports above");
+    let program = build_programs(&["measure"]);
+    plan.add_program("the measuring program", program, "fix what the compiler reports above");
+    plan.add_step("cold starts, twenty visits, two minutes of waiting", || {
+        let mut measure = Command::new(project::built_program("measure"));
+        measure.arg(project::target_dir().join("release/copresence-kiosk"));
+        measure.arg(project::target_dir().join("measure"));
+        set_tauri_driver(&mut measure);
+        steps::run_program(&mut measure, "the output of the programs is in target/measure")
     });
-    plan.run()
+    plan.run_with_summary()
 }
 
-/// What becomes of avatars when the program is killed, the power fails, the backend misbehaves, and all of it for a
-/// long day: each prints its table.
-fn matrices(plan: &mut Plan<'_>, words: &[String]) {
-    if !cfg!(target_os = "linux") {
-        return;
+/// Adds the matrices: what becomes of avatars when the program is killed, the power fails, or the backend misbehaves,
+/// and on a long day. Each prints its table.
+fn add_matrices(plan: &mut StepPlan<'_>, words: &[String]) {
+    let mut matrices = Command::new(project::built_program("matrices"));
+    matrices.args(words).arg("--write").arg(project::target_dir().join("matrices"));
+    plan.add_program("the matrices", matrices, "each broken claim above says how to reproduce it");
+}
+
+/// Names the driver to a test. Looked for when the test starts, because an earlier step may have installed it.
+fn set_tauri_driver(command: &mut Command) {
+    if let Some(driver) = find_program("tauri-driver") {
+        command.env("TAURI_DRIVER", driver);
     }
-    let mut build = whole(&["build"]);
-    build.args(["--bin", "copresence", "--bin", "matrices", "--example", "day"]);
-    plan.program("the program with its crash points", build, "mend what the compiler says above");
-    let mut matrices = Command::new(project::built("matrices"));
-    matrices.args(words).arg("--write").arg(project::target().join("matrices"));
-    plan.program("the matrices", matrices, "each broken claim above says how to bring it back");
 }
 
-/// A cargo command on the whole workspace, the window's test and the matrices included: always the same features, so
-/// that no step compiles again what an earlier one did.
-fn whole(command: &[&str]) -> Command {
+/// A cargo command on the whole workspace with the features of all tests. All steps use the same features, so that no
+/// step compiles again what an earlier one compiled.
+fn workspace_cargo(words: &[&str]) -> Command {
     let mut features = vec!["product-tests/window", "cli/crash-points"];
     if cfg!(unix) {
         features.push("product-tests/matrices");
     }
-    let mut cargo = cargo(command);
+    let mut cargo = cargo_command(words);
     cargo.arg("--workspace").arg("--features").arg(features.join(","));
     cargo
 }
 
-fn tests() -> Command {
-    // The same tests either way; nextest runs them all side by side.
-    if find_program("cargo-nextest").is_some() {
-        // All of them, also after a failure: a run of half an hour should tell everything it knows.
-        return whole(&["nextest", "run", "--no-fail-fast"]);
+/// Builds programs of the workspace, and the example that the matrices start. With an example, cargo enables the
+/// features that dev-dependencies ask for, as it does for tests; without one it would compile most libraries a second
+/// time.
+fn build_programs(names: &[&str]) -> Command {
+    let mut build = workspace_cargo(&["build"]);
+    build.args(["--example", "day"]).args(names.iter().flat_map(|name| ["--bin", name]));
+    build
+}
+
+/// All tests of the workspace. cargo-nextest runs the tests of all binaries side by side, cargo those of one.
+fn test_command(options: &[&str]) -> Command {
+    let nextest = find_program("cargo-nextest").is_some();
+    let mut command = workspace_cargo(if nextest { &["nextest", "run"] } else { &["test"] });
+    if !nextest {
+        command.args(["--lib", "--bins", "--tests"]);
     }
-    let mut plain = whole(&["test"]);
-    plain.args(["--no-fail-fast", "--lib", "--bins", "--tests"]);
-    plain
+    command.args(options);
+    command
+}
+
+/// Downloads the locked crates for this system.
+fn fetch_command() -> Command {
+    let mut fetch = cargo_command(&["fetch", "--locked"]);
+    let version = command_output("rustc", &["-vV"]).unwrap_or_default();
+    if let Some(host) = version.lines().find_map(|line| line.strip_prefix("host: ")) {
+        fetch.args(["--target", host]);
+    }
+    fetch
 }

@@ -1,114 +1,135 @@
-//! The web UI: its packages, its checks, its build.
+//! Installs, checks, builds and photographs the web UI.
 
 use crate::Options;
-use crate::plan::{Done, Failure, Plan, run};
-use crate::prerequisites::{self, For};
-use crate::project::{built, cargo, find_program, newest, root, target};
+use crate::prerequisites::{self, Purpose};
+use crate::project::{
+    built_program, cargo_command, find_program, newest_change, repository_root, target_dir,
+};
+use crate::steps::{StepFailure, StepOutcome, StepPlan, run_program};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// `npm ci`, when `package-lock.json` is not the one that was installed from.
-pub(crate) fn install(plan: &mut Plan<'_>) {
-    plan.step("the UI's packages (npm ci)", || {
-        let lock = fs::read(dir().join("package-lock.json")).map_err(|error| {
-            Failure::new(format!("ui/package-lock.json cannot be read: {error}"), "is the clone complete?")
+/// Adds `npm ci`, which is skipped while `package-lock.json` is the one that was installed.
+pub(crate) fn add_install(plan: &mut StepPlan<'_>) {
+    plan.add_step("the UI's packages (npm ci)", || {
+        let lock = fs::read(ui_dir().join("package-lock.json")).map_err(|error| {
+            StepFailure::new(format!("ui/package-lock.json cannot be read: {error}"), "is the clone complete?")
         })?;
-        // Inside, so that it goes when the packages go.
-        let stamp = dir().join("node_modules/.installed-from.json");
+        // Inside of node_modules, so that it is removed with the packages.
+        let stamp = ui_dir().join("node_modules/.installed-from.json");
         if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
-            return Ok(Done::Needless("package-lock.json has not changed".to_owned()));
+            return Ok(StepOutcome::Skipped("package-lock.json has not changed".to_owned()));
         }
-        run(
-            &mut npm(&["ci", "--no-audit", "--no-fund", "--fetch-retries=5"]),
-            "read npm's first lines above: the network, or a package-lock.json that is behind package.json (then `cd ui && npm install`)",
+        run_program(
+            &mut npm_command(&["ci", "--no-audit", "--no-fund", "--fetch-retries=5"]),
+            "read npm's first lines above: check the network; if package-lock.json is older than package.json, run `cd ui && npm install`",
         )?;
         fs::write(&stamp, lock).map_err(|error| {
-            Failure::new(format!("{} cannot be written: {error}", stamp.display()), "check disk and rights")
+            StepFailure::new(format!("{} cannot be written: {error}", stamp.display()), "check disk and permissions")
         })?;
-        Ok(Done::Ran)
+        Ok(StepOutcome::Ran)
     });
 }
 
-/// The built UI, which the app contains; built when something of it changed.
-pub(crate) fn build(plan: &mut Plan<'_>) {
-    plan.step("the UI, types checked", || {
-        let built = newest(&[dir().join("dist/index.html")]);
-        if built.is_some() && built > newest(&sources()) {
-            return Ok(Done::Needless("it is newer than its sources".to_owned()));
+/// Adds the build of the UI, which the app contains; skipped while it is newer than its sources.
+pub(crate) fn add_build(plan: &mut StepPlan<'_>) {
+    plan.add_step("the UI, types checked", || {
+        let built = newest_change(&[ui_dir().join("dist/index.html")]);
+        if built.is_some() && built > newest_change(&ui_sources()) {
+            return Ok(StepOutcome::Skipped("it is newer than its sources".to_owned()));
         }
-        run(&mut npm(&["run", "build"]), "mend what svelte-check or vite says above")
+        run_program(&mut npm_command(&["run", "build"]), "fix what svelte-check or vite reports above")
     });
 }
 
-/// Lints, build and unit tests of the UI, all of them afresh.
-pub(crate) fn check(plan: &mut Plan<'_>) {
-    plan.program("UI: lints", npm(&["run", "lint"]), "`cd ui && npx biome check --write .` mends most of it");
-    plan.program("UI: types and build", npm(&["run", "build"]), "mend what svelte-check or vite says above");
-    plan.program("UI: unit tests", npm(&["test"]), "mend the tests named above (`cd ui && npm test`)");
+/// Adds lints, build and unit tests of the UI, without skipping any.
+pub(crate) fn add_checks(plan: &mut StepPlan<'_>) {
+    plan.add_program(
+        "UI: lints",
+        npm_command(&["run", "lint"]),
+        "`cd ui && npx biome check --write .` fixes most of it",
+    );
+    plan.add_program(
+        "UI: types and build",
+        npm_command(&["run", "build"]),
+        "fix what svelte-check or vite reports above",
+    );
+    plan.add_program(
+        "UI: unit tests",
+        npm_command(&["test"]),
+        "fix the tests named above (`cd ui && npm test`)",
+    );
 }
 
-/// The built screens in Chromium: every screen, size and language, and whole visits.
-pub(crate) fn browse(plan: &mut Plan<'_>) {
+/// Adds tests of the built UI in Chromium: every screen, size and language, and whole visits.
+pub(crate) fn add_browser_tests(plan: &mut StepPlan<'_>) {
     let remedy =
-        "mend the screens named above (`cd ui && npm run screens -- NAME SIZE LANGUAGE` photographs one)";
-    plan.program("UI: every screen in Chromium", npm(&["run", "test:browser"]), remedy);
+        "fix the screens named above (`cd ui && npm run screens -- NAME SIZE LANGUAGE` photographs one)";
+    plan.add_program("UI: every screen in Chromium", npm_command(&["run", "test:browser"]), remedy);
 }
 
-/// `cargo xtask screenshots`: every screen at 1080p, in English, with an avatar of the sandbox at the reveal; the desk;
-/// the sandbox's phone page and avatars.
-pub(crate) fn screenshots(options: &Options) -> Result<(), Failure> {
-    let mut plan = Plan::default();
-    prerequisites::steps(&mut plan, options, For::Tests);
-    install(&mut plan);
-    // Beside those that the test in the real window takes.
-    let folder = root().join("docs/screens/states");
-    let avatars = target().join("screenshots");
-    let mut avatar = cargo(&["run", "--package", "avatar", "--example", "heads", "--"]);
+/// `cargo xtask screenshots`: photographs every screen at 1080p in English with an avatar of the sandbox at the reveal,
+/// the desk, and the sandbox's phone page and avatars.
+///
+/// # Errors
+/// If a step fails.
+pub(crate) fn run_screenshots(options: &Options) -> Result<(), StepFailure> {
+    let mut plan = StepPlan::default();
+    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
+    add_install(&mut plan);
+    // Beside the photographs that the tests in the real window take.
+    let folder = repository_root().join("docs/screens/states");
+    let avatars = target_dir().join("screenshots");
+    let mut avatar = cargo_command(&["run", "--package", "avatar", "--example", "heads", "--"]);
     avatar.arg(&avatars).args(["3", "5", "8", "14"]);
-    plan.program("avatars for the reveal and the history", avatar, "mend the build");
-    let mut pictures = npm(&["run", "screens", "--", "--out"]);
+    plan.add_program("avatars for the reveal and the history", avatar, "fix the build");
+    let mut pictures = npm_command(&["run", "screens", "--", "--out"]);
     pictures.arg(&folder).env("AVATAR", avatars.join("3.glb"));
-    plan.program("every screen, photographed", pictures, "mend what the pictures' program says above");
-    let mut desk = npm(&["run", "screens:desk", "--", "--out"]);
-    desk.arg(root().join("docs/screens/desk")).env("AVATAR", avatars.join("3.glb"));
-    plan.program("the desk, photographed", desk, "mend what the pictures' program says above");
-    let program = cargo(&["build", "--package", "cli"]);
-    plan.program("the program for the terminal", program, "mend the build");
-    let mut sandbox = npm(&["run", "screens:sandbox"]);
-    sandbox.env("COPRESENCE_CLI", built("copresence"));
-    plan.program("the sandbox's phone page and avatars, photographed", sandbox, "read what it says above");
+    plan.add_program("every screen, photographed", pictures, "fix what the program reports above");
+    let mut desk = npm_command(&["run", "screens:desk", "--", "--out"]);
+    desk.arg(repository_root().join("docs/screens/desk")).env("AVATAR", avatars.join("3.glb"));
+    plan.add_program("the desk, photographed", desk, "fix what the program reports above");
+    let program = cargo_command(&["build", "--package", "cli"]);
+    plan.add_program("the program for the terminal", program, "fix the build");
+    let mut sandbox = npm_command(&["run", "screens:sandbox"]);
+    sandbox.env("COPRESENCE_CLI", built_program("copresence"));
+    plan.add_program(
+        "the sandbox's phone page and avatars, photographed",
+        sandbox,
+        "fix what the program reports above",
+    );
     plan.run()?;
-    println!("The pictures are in {}, docs/screens/desk and docs/screens/sandbox", folder.display());
+    println!("The photographs are in {}, docs/screens/desk and docs/screens/sandbox", folder.display());
     Ok(())
 }
 
-/// The sandbox from outside, on the built program: its phone page in Chromium, its avatars under a validator.
-pub(crate) fn visit_sandbox(plan: &mut Plan<'_>) {
-    let mut tests = npm(&["run", "test:sandbox"]);
-    tests.env("COPRESENCE_CLI", built("copresence"));
-    let remedy = "mend the tests named above (`cd ui && npm run test:sandbox`)";
-    plan.program(
-        "the sandbox's phone page in Chromium, its avatars under the Khronos validator",
+/// Adds tests of the built sandbox from outside: its phone page in Chromium, and its avatars with a validator.
+pub(crate) fn add_sandbox_tests(plan: &mut StepPlan<'_>) {
+    let mut tests = npm_command(&["run", "test:sandbox"]);
+    tests.env("COPRESENCE_CLI", built_program("copresence"));
+    let remedy = "fix the tests named above (`cd ui && npm run test:sandbox`)";
+    plan.add_program(
+        "the sandbox's phone page in Chromium, its avatars with the Khronos validator",
         tests,
         remedy,
     );
 }
 
-/// The development server, on the port that `tauri.dev.conf.json` names.
-pub(crate) fn server() -> Command {
-    // Itself, not through npm, which would stand between it and our signals.
+/// The development server, on the port of `tauri.dev.conf.json`.
+pub(crate) fn dev_server_command() -> Command {
+    // Started directly: npm would not pass our signals on.
     let name = if cfg!(windows) { "vite.cmd" } else { "vite" };
-    let mut command = Command::new(dir().join("node_modules/.bin").join(name));
-    command.args(["--strictPort", "--clearScreen", "false"]).current_dir(dir());
+    let mut command = Command::new(ui_dir().join("node_modules/.bin").join(name));
+    command.args(["--strictPort", "--clearScreen", "false"]).current_dir(ui_dir());
     command
 }
 
-fn dir() -> PathBuf {
-    root().join("ui")
+fn ui_dir() -> PathBuf {
+    repository_root().join("ui")
 }
 
-fn sources() -> Vec<PathBuf> {
+fn ui_sources() -> Vec<PathBuf> {
     [
         "src",
         "public",
@@ -119,13 +140,13 @@ fn sources() -> Vec<PathBuf> {
         "svelte.config.js",
         "tsconfig.json",
     ]
-    .map(|name| dir().join(name))
+    .map(|name| ui_dir().join(name))
     .to_vec()
 }
 
-fn npm(args: &[&str]) -> Command {
-    // Found by hand, because on Windows it is a script, which is started by its full name only.
+fn npm_command(args: &[&str]) -> Command {
+    // On Windows npm is a script, which only starts by its full name.
     let mut command = Command::new(find_program("npm").unwrap_or_else(|| "npm".into()));
-    command.args(args).current_dir(dir());
+    command.args(args).current_dir(ui_dir());
     command
 }

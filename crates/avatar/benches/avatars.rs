@@ -1,9 +1,9 @@
-//! How long an avatar takes, with and without a visitor's picture: `cargo bench -p avatar`.
+//! Measures how long an avatar takes, with and without a visitor's picture: `cargo bench -p avatar`.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use image::{Rgb, RgbImage};
 
-fn avatars(criterion: &mut Criterion) {
+fn bench_avatars(criterion: &mut Criterion) {
     let picture = RgbImage::from_fn(512, 512, |x, y| {
         Rgb(if (x / 64 + y / 64) % 2 == 0 { [214, 160, 120] } else { [190, 130, 96] })
     });
@@ -22,5 +22,5 @@ fn avatars(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, avatars);
+criterion_group!(benches, bench_avatars);
 criterion_main!(benches);

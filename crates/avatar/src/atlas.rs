@@ -1,11 +1,11 @@
-//! Where each part's picture stands on the one texture that all materials share.
+//! The layout of the texture that all materials share: one rectangle for each part.
 
 use glam::{Vec2, vec2};
 
 /// Width and height of the texture in pixels.
 pub(super) const SIZE: u32 = 1024;
 
-/// A rectangle of the texture, in pixels from the top left.
+/// A rectangle of the texture, in pixels from the top left corner.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Patch {
     pub(super) x: u32,
@@ -30,7 +30,7 @@ impl Patch {
         Self { x, y, width, height }
     }
 
-    /// Texture coordinates of a place in the patch (0..=1 each way), half a pixel inside its edges.
+    /// Texture coordinates of a position in the patch (0..=1 on each axis), kept half a pixel inside of its edges.
     pub(super) fn at(self, place: Vec2) -> Vec2 {
         let size = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
         (vec2(self.x as f32, self.y as f32) + 0.5 + place.clamp(Vec2::ZERO, Vec2::ONE) * size) / SIZE as f32
@@ -41,7 +41,7 @@ impl Patch {
         self.at(Vec2::splat(0.5))
     }
 
-    /// The patch's pixels, each with its place in it (0..=1 each way).
+    /// The patch's pixels, each with its position in the patch (0..=1 on each axis).
     pub(super) fn pixels(self) -> impl Iterator<Item = (u32, u32, Vec2)> {
         let scale = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
         (0..self.height).flat_map(move |y| {

@@ -1,13 +1,13 @@
-//! Who the avatar is: proportions, tones and hair, all drawn from one seed.
+//! The traits of one avatar: proportions, colours and hair style, all derived from a seed.
 
 use glam::Vec3;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A colour as sRGB parts in 0..=1.
+/// A colour in sRGB, each component 0..=1.
 pub(super) type Tone = Vec3;
 
-/// How the hair is cut.
+/// The style of the hair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HairStyle {
     /// Short all over.
@@ -18,11 +18,11 @@ pub(super) enum HairStyle {
     SidePart,
     /// Round and curly.
     Curls,
-    /// To the jaw, parted.
+    /// Down to the jaw, parted.
     Bob,
-    /// To the jaw, with a straight fringe.
+    /// Down to the jaw, with a straight fringe.
     Fringe,
-    /// To the shoulders.
+    /// Down to the shoulders.
     Long,
     /// Pulled back into a knot on top.
     Bun,
@@ -39,7 +39,8 @@ const STYLES: [HairStyle; 8] = [
     HairStyle::Bun,
 ];
 
-/// Everything that makes one head differ from another. Lengths are centimetres, factors are round 1.
+/// Everything that distinguishes one head from another. Lengths are in centimetres; sizes and widths are factors of about
+/// 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Character {
     pub(super) width: f32,
@@ -58,9 +59,9 @@ pub(super) struct Character {
     pub(super) lashes: f32,
     pub(super) neck: f32,
     pub(super) style: HairStyle,
-    /// Which side the hair is parted on: −1 or 1.
+    /// The side of the parting: −1 for the character's right, 1 for the left.
     pub(super) parting: f32,
-    /// Moves the noise, so that no two heads share their freckles and locks.
+    /// Offset into the noise functions, so that freckles and locks differ between heads.
     pub(super) grain: f32,
     pub(super) skin: Tone,
     pub(super) hair: Tone,
@@ -71,7 +72,7 @@ pub(super) struct Character {
 }
 
 impl Character {
-    /// The character that belongs to a seed, the same each time.
+    /// The character of a seed. The same seed always gives the same character.
     pub(super) fn from_seed(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut between = |low: f32, high: f32| rng.random_range(low..high);
@@ -84,7 +85,7 @@ impl Character {
         };
         let iris =
             if dark > 0.5 { pick(&DARK_EYES, between(0.0, 1.0)) } else { pick(&EYES, between(0.0, 1.0)) };
-        // Softness leads from broad jaws and heavy brows to full lips and long lashes.
+        // 0 is a broad jaw and heavy brows; 1 is full lips and long lashes.
         let soft = between(0.0, 1.0);
         let style = STYLES[((between(0.0, 1.0) * 8.0) as usize).min(7)];
         let short = matches!(
@@ -120,18 +121,20 @@ impl Character {
     }
 }
 
-/// A tone from its usual 24-bit notation.
+/// A colour from its 24-bit notation `0xRRGGBB`.
 pub(super) fn rgb(hex: u32) -> Tone {
     let part = |shift: u32| ((hex >> shift) & 0xff) as f32 / 255.0;
     Vec3::new(part(16), part(8), part(0))
 }
 
+/// The colour at `at` (0..=1) of a gradient through all of `tones`.
 fn ramp(tones: &[u32], at: f32) -> Tone {
     let place = at.clamp(0.0, 1.0) * (tones.len() - 1) as f32;
     let index = (place as usize).min(tones.len() - 2);
     rgb(tones[index]).lerp(rgb(tones[index + 1]), place - index as f32)
 }
 
+/// One of the colours, chosen by `at` (0..=1).
 fn pick(tones: &[u32], at: f32) -> Tone {
     rgb(tones[((at * tones.len() as f32) as usize).min(tones.len() - 1)])
 }
@@ -161,23 +164,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_character_again_and_another_gives_another() {
+    fn same_seed_gives_same_character_and_other_seed_another() {
         assert_eq!(Character::from_seed(7), Character::from_seed(7));
         assert_ne!(Character::from_seed(7), Character::from_seed(8));
     }
 
     #[test]
-    fn every_hair_style_comes_up() {
+    fn every_hair_style_is_chosen_by_some_seed() {
         for style in STYLES {
             assert!(
                 (0..400).any(|seed| Character::from_seed(seed).style == style),
-                "{style:?} never came up"
+                "{style:?} is never chosen"
             );
         }
     }
 
     #[test]
-    fn tones_are_tones() {
+    fn tones_are_within_zero_and_one() {
         for seed in 0..100 {
             let it = Character::from_seed(seed);
             for tone in [it.skin, it.hair, it.iris, it.shirt] {

@@ -1,4 +1,6 @@
-//! What sits in and on the skin: eyeballs, brows, teeth and ears.
+//! Meshes that are attached to the head: eyeballs, eyebrows, teeth, tongue and ears.
+//!
+//! `side` is 1 for the character's left and −1 for the right.
 
 use std::f32::consts::{PI, TAU};
 
@@ -9,13 +11,13 @@ use super::maths::{bell, eased_table, mix, smoothstep};
 use super::mesh::Mesh;
 use super::sculpt::Sculpt;
 
-/// One eyeball (`side` 1 for the character's left), its pupil looking along +Z.
+/// One eyeball, its pupil towards +Z.
 pub(super) fn eyeball(sculpt: &Sculpt, side: f32) -> Mesh {
     let (rings, segments) = (20_u32, 36_u32);
     let centre = vec3(sculpt.eye.x * side, sculpt.eye.y, sculpt.eye.z);
     let mut mesh = Mesh::default();
     for ring in 0..=rings {
-        // Close together over the iris, where the cornea bulges.
+        // Rings are closer together over the iris, where the cornea bulges.
         let out = ring as f32 / rings as f32;
         let polar = PI * 0.72 * mix(out * out, out, 0.55);
         let bulge = 1.0 + 0.05 * bell(polar / 0.42);
@@ -28,7 +30,7 @@ pub(super) fn eyeball(sculpt: &Sculpt, side: f32) -> Mesh {
             mesh.vertex(centre + p, atlas::EYE.at(vec2(0.5 + round.x * spread, 0.5 - round.y * spread)));
         }
     }
-    // Rings go outwards from the pole: seen from the front that is anticlockwise in column order.
+    // Rings go outwards from the pole, so that column order is anticlockwise seen from the front.
     for ring in 0..rings {
         for segment in 0..segments {
             let a = ring * (segments + 1) + segment;
@@ -39,7 +41,7 @@ pub(super) fn eyeball(sculpt: &Sculpt, side: f32) -> Mesh {
     mesh
 }
 
-/// Where a place of an eyeball goes when the eye looks up, down, in or out (to the end of its way).
+/// The rotations of an eyeball that looks up, down, in or out as far as it can, by the names of their blendshapes.
 pub(super) fn looks(sculpt: &Sculpt, side: f32) -> [(&'static str, Quat); 4] {
     let (high, wide) = (22.0_f32.to_radians() * sculpt.who.eye_size, 28.0_f32.to_radians());
     [
@@ -50,7 +52,7 @@ pub(super) fn looks(sculpt: &Sculpt, side: f32) -> [(&'static str, Quat); 4] {
     ]
 }
 
-/// One eyebrow: a tapered ribbon that lies on the brow.
+/// One eyebrow: a tapered ribbon on the brow.
 pub(super) fn brow(sculpt: &Sculpt, side: f32) -> Mesh {
     let (along, around) = (26_u32, 8_u32);
     let who = &sculpt.who;
@@ -76,20 +78,20 @@ pub(super) fn brow(sculpt: &Sculpt, side: f32) -> Mesh {
         }
     }
     mesh.grid(0, along + 1, around + 1);
-    // A grid's rows climb; here they run sideways, and the turn's direction sets the winding.
+    // `add_grid` expects rows that go upwards. These go sideways, which reverses the winding.
     mesh.triangles.iter_mut().for_each(|t| t.swap(1, 2));
     mesh
 }
 
-/// The row of teeth of one jaw with its gum (`side` 1 upper, −1 lower).
+/// The teeth of one jaw with their gum (here `side` is 1 for the upper jaw and −1 for the lower).
 pub(super) fn teeth(sculpt: &Sculpt, side: f32) -> Mesh {
     let columns = 41_u32;
     let mut mesh = Mesh::default();
-    // Lower teeth stand behind the upper ones, clear of the hollow under the lip.
+    // The lower teeth are behind the upper ones, and do not touch the hollow under the lip.
     let front = sculpt.mouth.z - if side > 0.0 { 0.95 } else { 1.3 };
     let (edge, height) =
         if side > 0.0 { (sculpt.mouth.y - 0.26, 0.8) } else { (sculpt.mouth.y - 0.52, -0.6) };
-    // From the edge up the front to the gum; the edge itself is rounded to the back.
+    // From the edge along the front to the gum. The edge is rounded towards the back.
     let profile = [
         (-0.3, 0.12, 0.9),
         (0.0, 0.0, 0.8),
@@ -116,24 +118,24 @@ pub(super) fn teeth(sculpt: &Sculpt, side: f32) -> Mesh {
     mesh
 }
 
-/// From the tongue's root to its tip, at rest behind the lower teeth.
+/// Root and tip of the tongue at rest, behind the lower teeth.
 fn tongue_ends(sculpt: &Sculpt) -> (Vec3, Vec3) {
     (sculpt.mouth + vec3(0.0, -0.25, -3.9), sculpt.mouth + vec3(0.0, -0.62, -1.55))
 }
 
-/// The tongue: a flat tapered tube with a round tip.
+/// The tongue: a flat, tapered tube with a round tip.
 pub(super) fn tongue(sculpt: &Sculpt) -> Mesh {
     let (along, around) = (12_u32, 16_u32);
     let (root, tip) = tongue_ends(sculpt);
     let mut mesh = Mesh::default();
     for i in 0..=along {
-        // Close together at the tip, which is round.
+        // Rings are closer together at the round tip.
         let t = 1.0 - (1.0 - i as f32 / along as f32).powf(1.7);
         let middle = root.lerp(tip, t);
         let round = (1.0 - t.powi(5)).max(0.0).sqrt();
         for j in 0..=around {
             let (sin, cos) = (TAU * j as f32 / around as f32).sin_cos();
-            // A furrow runs along its back.
+            // A furrow along the back.
             let high = 0.3 * cos - if cos > 0.0 { 0.09 * bell(sin / 0.3) } else { 0.0 };
             mesh.vertex(
                 middle + vec3(sin * 1.15, high, 0.0) * round,
@@ -145,20 +147,20 @@ pub(super) fn tongue(sculpt: &Sculpt) -> Mesh {
     mesh
 }
 
-/// Where a place of the tongue goes for each centimetre that its tip comes out.
+/// The displacement of a point of the tongue for each centimetre that the tip comes out.
 pub(super) fn tongue_out(sculpt: &Sculpt, rest: Vec3) -> Vec3 {
     let (root, tip) = tongue_ends(sculpt);
     let along = ((rest.z - root.z) / (tip.z - root.z)).clamp(0.0, 1.0);
-    // Over the lower teeth and lip, then down.
+    // Over the lower teeth and the lip, then down.
     vec3(0.0, 0.31 * (PI * 0.85 * along).sin() - 0.16 * along.powi(3), along)
 }
 
-/// One ear: a shell whose rim folds round, set against the side of the head.
+/// One ear: a shell with a folded rim at the side of the head.
 pub(super) fn ear(sculpt: &Sculpt, side: f32) -> Mesh {
     let (rings, segments) = (20_u32, 40_u32);
     let who = &sculpt.who;
     let root = sculpt.surface(1.62, -0.9);
-    // Height of the shell over its base plate, from the middle (0) to the rim (1).
+    // Height of the shell above its base plate, from the middle (0) to the rim (1).
     let relief = [
         (0.0, 0.0),
         (0.3, 0.03),
@@ -176,7 +178,7 @@ pub(super) fn ear(sculpt: &Sculpt, side: f32) -> Mesh {
         for segment in 0..=segments {
             let angle = TAU * segment as f32 / segments as f32;
             let (sin, cos) = angle.sin_cos();
-            // Egg-shaped, broad above; `cos` points to the back of the head.
+            // Egg-shaped, broad at the top. `cos` points to the back of the head.
             let half_width = mix(1.05, 1.62, smoothstep(-1.0, 0.7, sin));
             let half_height = if sin > 0.0 { 2.55 } else { 2.35 };
             let towards_face = smoothstep(0.1, 0.95, -cos);
@@ -184,14 +186,14 @@ pub(super) fn ear(sculpt: &Sculpt, side: f32) -> Mesh {
             let fold = out.min(1.0);
             let mut height = eased_table(&relief, fold);
             height = mix(height, 0.3 * smoothstep(0.3, 0.7, fold), (towards_face * 0.85).max(lobe * 0.9));
-            // The small flap before the ear canal.
+            // The small flap in front of the ear canal.
             height += 0.42 * bell((cos + 0.62) / 0.3) * bell((sin + 0.12) / 0.36) * bell((fold - 0.62) / 0.3);
-            // Beyond the rim the shell turns to the back and comes in again.
+            // Beyond the rim, the shell turns to the back and inwards.
             let behind = (out - 1.0).max(0.0) / 0.35;
             let reach = fold - 0.42 * behind * behind;
             height -= behind * mix(1.0, 0.75, towards_face);
             let flat = vec3(-cos * half_width * reach, sin * half_height * reach, height) * who.ears;
-            // Local +Z is outwards; the front edge lies on the head and the back edge stands off.
+            // Local +Z is outwards. The front edge touches the head; the back edge does not.
             let local = vec3(flat.x, flat.y, flat.z);
             let mut p = turn * vec3(local.x, local.y, local.z);
             p += vec3(root.x + 0.28, -0.7, root.z - 0.35);
@@ -214,7 +216,7 @@ pub(super) fn ear(sculpt: &Sculpt, side: f32) -> Mesh {
     mesh
 }
 
-/// The direction away from the skin at a point.
+/// The unit normal of the skin at a point.
 pub(super) fn outward(sculpt: &Sculpt, p: Vec3) -> Vec3 {
     let step = 0.03;
     let slope = |axis: Vec3| sculpt.distance(p + axis * step) - sculpt.distance(p - axis * step);

@@ -1,4 +1,4 @@
-//! Binary glTF 2.0: the document by `gltf-json`, the buffer and its container here.
+//! Writes binary glTF 2.0. `gltf-json` writes the document; buffer and container are written here.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use super::mesh::Mesh;
 use super::rig::{self, Hold};
 use super::shapes::Shape;
 
-/// Centimetres to metres.
+/// Factor from centimetres to metres.
 const METRES: f32 = 0.01;
 
-/// Writes an avatar with its texture (a PNG).
+/// Writes an avatar. `texture` is a PNG.
 pub(super) fn write(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     let mut out = Document::default();
     let materials = out.materials(texture);
@@ -47,6 +47,7 @@ pub(super) fn write(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     out.finish()
 }
 
+/// A glTF document and its buffer while they are built.
 #[derive(Default)]
 struct Document {
     root: json::Root,
@@ -55,7 +56,7 @@ struct Document {
 }
 
 impl Document {
-    /// Appends bytes to the buffer, aligned, as a view.
+    /// Appends bytes to the buffer, aligned to four bytes, and adds a view of them.
     fn view(&mut self, bytes: &[u8], target: Option<Target>) -> Index<json::buffer::View> {
         let start = self.binary.len();
         self.binary.extend_from_slice(bytes);
@@ -74,12 +75,14 @@ impl Document {
         })
     }
 
+    /// Appends floats to the buffer, with an accessor for them.
     fn floats(&mut self, values: &[f32], type_: Type, target: Option<Target>) -> json::Accessor {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let view = self.view(&bytes, target);
         accessor(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
     }
 
+    /// Appends a mesh to the buffer; `hold` has the joint weights of each vertex.
     fn primitive(
         &mut self,
         mesh: &Mesh,
@@ -123,7 +126,7 @@ impl Document {
         }
     }
 
-    /// A mesh with its blendshapes, named as most readers look for it.
+    /// A mesh with its blendshapes, whose names are in `extras.targetNames`, where most readers look for them.
     fn shaped(
         &mut self,
         name: &str,
@@ -137,7 +140,7 @@ impl Document {
         json::Mesh { extras, weights: Some(vec![0.0; names.len()]), ..mesh(name, vec![primitive]) }
     }
 
-    /// A blendshape as sparse accessors: only the vertices that it moves are written.
+    /// Adds a blendshape as sparse accessors, which hold only the vertices that it moves.
     fn target(&mut self, mesh: &Mesh, shape: &Shape) -> json::mesh::MorphTarget {
         let indices: Vec<u8> = shape.changes.iter().flat_map(|(i, ..)| (*i as u16).to_le_bytes()).collect();
         let indices = self.view(&indices, None);
@@ -147,7 +150,7 @@ impl Document {
             let bytes: Vec<u8> = flat(&values).iter().flat_map(|v| v.to_le_bytes()).collect();
             let view = self.view(&bytes, None);
             let mut accessor = accessor(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
-            // Every vertex that the shape leaves alone counts as zero.
+            // The bounds include the zero of the vertices that do not move.
             let rest = (values.len() < mesh.positions.len()).then_some(&Vec3::ZERO);
             (accessor.min, accessor.max) = bounds(values.iter().chain(rest));
             accessor.sparse = Some(json::accessor::sparse::Sparse {
@@ -173,7 +176,7 @@ impl Document {
         json::mesh::MorphTarget { positions: Some(positions), normals: Some(normals), tangents: None }
     }
 
-    /// Skin, eyes and hair over one texture.
+    /// Adds the materials of skin, eyes and hair, which share one texture.
     fn materials(&mut self, texture: &[u8]) -> [Index<json::Material>; 3] {
         let view = self.view(texture, None);
         let source = self.root.push(json::Image {
@@ -217,6 +220,7 @@ impl Document {
         })
     }
 
+    /// Adds the joints as nodes, and the skin that binds them.
     fn skeleton(&mut self, avatar: &Avatar) -> Index<json::Skin> {
         let joints = rig::joints(&avatar.sculpt);
         let first = self.root.nodes.len() as u32;
@@ -249,6 +253,7 @@ impl Document {
         })
     }
 
+    /// Adds a mesh to the scene, bound to the skin.
     fn skinned(&mut self, name: &str, mesh: json::Mesh, skin: Index<json::Skin>) {
         let mesh = Some(self.root.push(mesh));
         let node = self.root.push(json::Node {
@@ -260,6 +265,7 @@ impl Document {
         self.scene.push(node);
     }
 
+    /// Completes the document, and writes it with its buffer.
     fn finish(mut self) -> Vec<u8> {
         self.root.push(json::Buffer {
             byte_length: self.binary.len().into(),
@@ -273,12 +279,12 @@ impl Document {
         self.root.scene = Some(self.root.push(scene));
         self.root.asset.generator = Some("Copresence kiosk sandbox".into());
         let written = json::serialize::to_vec(&self.root);
-        debug_assert!(written.is_ok(), "a document of plain values always serialises");
+        debug_assert!(written.is_ok(), "a document of plain values can always be serialised");
         container(written.unwrap_or_default(), self.binary)
     }
 }
 
-/// The 12-byte header and the two chunks, each padded to four bytes.
+/// The GLB container: a 12-byte header, then two chunks, each padded to four bytes.
 fn container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
     document.resize(document.len().next_multiple_of(4), b' ');
     binary.resize(binary.len().next_multiple_of(4), 0);
@@ -295,6 +301,7 @@ fn container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
     out
 }
 
+/// An accessor without bounds.
 fn accessor(
     view: Option<Index<json::buffer::View>>,
     count: usize,
@@ -317,6 +324,7 @@ fn accessor(
     }
 }
 
+/// A mesh without blendshapes.
 fn mesh(name: &str, primitives: Vec<json::mesh::Primitive>) -> json::Mesh {
     json::Mesh { name: Some(name.into()), primitives, weights: None, extensions: None, extras: None }
 }
@@ -325,6 +333,7 @@ fn flat(values: &[Vec3]) -> Vec<f32> {
     values.iter().flat_map(Vec3::to_array).collect()
 }
 
+/// The smallest and largest component on each axis.
 fn bounds<'a>(
     values: impl Iterator<Item = &'a Vec3>,
 ) -> (Option<serde_json::Value>, Option<serde_json::Value>) {

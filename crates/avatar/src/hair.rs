@@ -1,4 +1,6 @@
-//! Hair: a shell over the scalp, cut along a hairline, lifted and grooved by style.
+//! Builds the hair: a shell over the scalp that ends along a hairline, with height and grooves by style.
+//!
+//! Directions are azimuth and elevation in degrees, seen from [`HAIR_CENTRE`]; azimuth 0 is the face.
 
 use std::f32::consts::TAU;
 
@@ -10,17 +12,18 @@ use super::maths::{bell, cells, eased_table, mix, noise, smoothstep};
 use super::mesh::Mesh;
 use super::sculpt::Sculpt;
 
-/// The middle that the hair's directions are seen from.
+/// The origin of all directions of the hair.
 const CENTRE: Vec3 = vec3(0.0, 2.2, -0.8);
 const COLUMNS: u32 = 124;
 const ROWS: u32 = 44;
-/// Where the rays to the skull begin and how many there are; hair between them takes the mean.
+/// Lowest elevation at which the distance to the scalp is measured.
 const LOWEST: f32 = -72.0;
+/// Number of measured elevations in each column; distances between them are interpolated.
 const RAYS: u32 = 48;
-/// How far over their end (degrees) the first rows of hair stand: close together, so that the edge is round and clean.
+/// Degrees above the hair's end of the first rows. They are close together, so that the edge is round and clean.
 const EDGE: [f32; 9] = [-9.0, -4.5, -1.6, 0.0, 1.2, 2.6, 4.4, 6.8, 10.0];
 
-/// The hair of a character. Empty for nobody: every style has some.
+/// Builds the hair of a character. No style is without hair.
 pub(super) fn hair(sculpt: &Sculpt) -> Mesh {
     let cut = Cut::of(sculpt);
     let mut mesh = Mesh::default();
@@ -29,7 +32,7 @@ pub(super) fn hair(sculpt: &Sculpt) -> Mesh {
         for column in 0..=COLUMNS {
             let around = column as f32 / COLUMNS as f32;
             let azimuth = (around - 0.5) * 360.0;
-            // Rows follow the line where the hair ends.
+            // Rows are parallel to the line where the hair ends.
             let line = cut.line(azimuth);
             let over = EDGE.get(row as usize).copied().unwrap_or_else(|| {
                 let first = EDGE.len() as u32 - 1;
@@ -49,9 +52,9 @@ pub(super) fn hair(sculpt: &Sculpt) -> Mesh {
     mesh
 }
 
-/// How far the skin is from [`CENTRE`], by column and elevation.
+/// Distances from [`HAIR_CENTRE`] to the skin, by column and elevation.
 struct Skull {
-    /// One half of the columns, the other is its mirror; [`RAYS`] elevations each.
+    /// One half of the columns with [`RAYS_PER_COLUMN`] distances each, highest first. The other half mirrors it.
     half: Vec<f32>,
 }
 
@@ -73,6 +76,7 @@ impl Skull {
         Self { half }
     }
 
+    /// The interpolated distance to the skin.
     fn reach(&self, column: u32, elevation: f32) -> f32 {
         let column = column.min(COLUMNS - column);
         let up = ((elevation - LOWEST) / SPACING).clamp(0.0, RAYS as f32 - 1.001);
@@ -89,7 +93,7 @@ fn direction(azimuth: f32, elevation: f32) -> Vec3 {
     vec3(a.sin() * e.cos(), e.sin(), a.cos() * e.cos())
 }
 
-/// How far (in degrees) a skin point stands over the hairline: positive under hair.
+/// Degrees of a skin point above the hairline; positive means covered by hair.
 pub(super) fn over_hairline(sculpt: &Sculpt, p: Vec3) -> f32 {
     let d = p - CENTRE;
     let azimuth = d.x.atan2(d.z).to_degrees();
@@ -97,6 +101,7 @@ pub(super) fn over_hairline(sculpt: &Sculpt, p: Vec3) -> f32 {
     elevation - Cut::of(sculpt).scalp_line(azimuth)
 }
 
+/// The traits of a character that shape its hair.
 struct Cut {
     style: HairStyle,
     parting: f32,
@@ -110,7 +115,7 @@ impl Cut {
         Self { style: who.style, parting: who.parting, width: who.width, grain: who.grain }
     }
 
-    /// Elevation where hair grows from the skin.
+    /// Elevation of the hairline on the skin.
     fn scalp_line(&self, azimuth: f32) -> f32 {
         const SHORT: [(f32, f32); 12] = [
             (0.0, 34.5),
@@ -159,7 +164,7 @@ impl Cut {
         }
     }
 
-    /// The hair's surface in a direction.
+    /// The point of the hair's surface in a direction; `scalp` is the distance to the skin there.
     fn point(&self, scalp: f32, azimuth: f32, elevation: f32) -> Vec3 {
         let along = direction(azimuth, elevation);
         let over = elevation - self.line(azimuth);
@@ -169,14 +174,14 @@ impl Cut {
         let groove = self.groove(azimuth, elevation, along) * smoothstep(0.0, 0.5, height);
         let reach = scalp - 0.06 + (height + groove) * grown - sunk;
         let mut p = CENTRE + along * reach;
-        // A quiff leans forward over the brow.
+        // A quiff leans forward.
         if self.style == HairStyle::Quiff {
             p.z += 0.9 * bell((elevation - 46.0) / 22.0) * bell(azimuth / 46.0) * grown;
         }
         p
     }
 
-    /// How thick the hair is over the scalp, and over how many degrees it rises from its edge.
+    /// Thickness of the hair above the scalp (cm), and the degrees over which it rises from its edge.
     fn height(&self, azimuth: f32, elevation: f32, scalp: f32, along: Vec3) -> (f32, f32) {
         let top = smoothstep(5.0, 62.0, elevation);
         let front = bell(azimuth / 62.0);
@@ -198,7 +203,7 @@ impl Cut {
             }
             HairStyle::Bun => (mix(0.5, 0.85, top), 8.0),
             HairStyle::Bob | HairStyle::Fringe | HairStyle::Long => {
-                // Below the widest place it hangs like a curtain, a little wider at the tips.
+                // Below its widest part, the hair hangs straight down, a little wider at the tips.
                 let fall = (-elevation).max(0.0);
                 let hull = vec3(8.95, 9.6, 10.2) * self.width.max(0.98);
                 let over_skull = 1.0 / (along / hull).length();
@@ -220,11 +225,11 @@ impl Cut {
         }
     }
 
-    /// Locks: shallow grooves along the way that the hair lies.
+    /// Depth of the shallow grooves between locks (cm), along the direction of the hair.
     fn groove(&self, azimuth: f32, elevation: f32, along: Vec3) -> f32 {
         let wander = 16.0 * noise(vec3(azimuth * 0.03, elevation * 0.05, self.grain));
         let across = match self.style {
-            // Combed over: locks run round the head.
+            // Combed over: locks go around the head.
             HairStyle::SidePart => elevation * 0.42 + azimuth * 0.1,
             HairStyle::Quiff => azimuth * 0.24 + wander * 0.12,
             HairStyle::Curls => return 0.0,
@@ -241,7 +246,7 @@ impl Cut {
     }
 }
 
-/// The knot of a bun: a grooved ball behind the crown.
+/// Builds the knot of a bun: a grooved ball behind the crown.
 fn knot(sculpt: &Sculpt) -> Mesh {
     let (rings, segments) = (16_u32, 32_u32);
     let centre = sculpt.surface(std::f32::consts::PI, 11.6) + vec3(0.0, 2.3, -0.9);

@@ -1,5 +1,5 @@
-//! The skin as a grid round the spine: columns are angles, rows climb from the shoulders to the crown. The row at the
-//! eyes and the row at the mouth stand double, and their edges part into lids and lips.
+//! Builds the skin as a grid around the spine: columns are angles, rows go up from the shoulders to the crown. The rows at
+//! the eyes and at the mouth are doubled; their two edges separate into lids and lips.
 
 use glam::{Vec2, Vec3, vec2, vec3};
 
@@ -8,7 +8,7 @@ use super::maths::{mix, smoothstep};
 use super::mesh::Mesh;
 use super::sculpt::{EYE_ROW, HIGHEST_ROW, LOWEST_ROW, MOUTH_ROW, Sculpt};
 
-/// How far an eye's lids are from the eye row, in centimetres at the middle.
+/// Distances of an eye's lids from the eye row, in centimetres at the middle of the eye.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Lids {
     pub(super) upper: f32,
@@ -18,41 +18,44 @@ pub(super) struct Lids {
 /// The lids of a relaxed face.
 pub(super) const LIDS_AT_REST: Lids = Lids { upper: 0.84, lower: 0.68 };
 
-/// Where a vertex of the face comes from, so that it can be placed again with other lids.
+/// The position of a vertex on the grid, from which its position in space is computed for any opening of the lids.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Source {
+    /// Angle around the spine in radians: 0 is the face, positive is the character's left.
     pub(super) theta: f32,
+    /// Height on the head in centimetres before lids and lips separate.
     pub(super) row: f32,
-    /// Which of a double row's edges: −1 lower, 1 upper, 0 neither.
+    /// The edge of a doubled row: −1 lower, 1 upper, 0 for other rows.
     pub(super) side: f32,
     pub(super) layer: Layer,
 }
 
-/// What kind of vertex of the face it is.
+/// The kind of a vertex of the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Layer {
     /// The skin itself.
     Skin,
-    /// From a lid's edge (0) inwards over the eyeball (2).
+    /// The rim of a lid, from its edge (0) inwards over the eyeball (2).
     LidRim(u8),
-    /// The lashes' root, tip and upper root.
+    /// The lashes: root (0), tip (1) and upper root (2).
     Lash(u8),
-    /// From a lip's edge (0) into the mouth (3).
+    /// The inside of a lip, from its edge (0) into the mouth (3).
     LipRim(u8),
-    /// Brows and ears: they stand on the skin and follow it.
+    /// Brows and ears, which move with the skin below them.
     OnSkin,
-    /// Teeth and gums: only the jaw moves them.
+    /// Teeth and gums, which only the jaw moves.
     Teeth,
-    /// The tongue: it goes with the jaw, and comes out.
+    /// The tongue, which moves with the jaw and comes out.
     Tongue,
 }
 
-/// The face's mesh with the origin of each vertex.
+/// The mesh of the head, with the origin of each vertex.
 pub(super) struct Head {
     pub(super) mesh: Mesh,
     pub(super) sources: Vec<Source>,
-    /// Angles of the columns and the rows of the skin's grid, which comes first in the mesh.
+    /// Angles of the columns of the skin's grid, whose vertices are the first of the mesh.
     pub(super) columns: Vec<f32>,
+    /// Height and edge of the rows of that grid.
     pub(super) rows: Vec<(f32, f32)>,
 }
 
@@ -67,7 +70,7 @@ impl Head {
         it
     }
 
-    /// Adds a part that was built elsewhere; all its vertices share a layer and stand above (1) or below (−1) the mouth.
+    /// Adds the mesh of a part. All its vertices get this layer, and count as above (1) or below (−1) the mouth.
     pub(super) fn attach(&mut self, part: &Mesh, layer: Layer, side: f32) {
         for p in &part.positions {
             self.sources.push(Source { theta: p.x.atan2(p.z), row: p.y, side, layer });
@@ -75,9 +78,9 @@ impl Head {
         self.mesh.append(part);
     }
 
-    /// Where `v` of the texture stands for a row of the grid.
+    /// The `v` texture coordinate of a row of the grid, 0..=1.
     pub(super) fn row_v(&self, index: usize) -> f32 {
-        // Double rows share a line of the texture.
+        // The two edges of a doubled row share a line of the texture.
         let doubled = self.rows[..=index].iter().filter(|row| row.1 > 0.0).count();
         (index - doubled) as f32 / (self.rows.len() - 3) as f32
     }
@@ -87,7 +90,7 @@ impl Head {
         let last = columns.len() - 1;
         for (r, &(row, side)) in rows.iter().enumerate() {
             let v = self.row_v(r);
-            // The head is symmetric: one half is marched, the other mirrored.
+            // The head is symmetric: one half is computed, the other mirrored.
             let half: Vec<Vec3> = columns[..=last / 2]
                 .iter()
                 .map(|&theta| {
@@ -115,9 +118,10 @@ impl Head {
         self.mesh.triangles.extend((0..width - 1).map(|c| [middle, c + 1, c]));
     }
 
+    /// Adds layers of vertices along one edge of a doubled row.
     fn strip(&mut self, sculpt: &Sculpt, angles: &[f32], row: f32, side: f32, layers: &[(Layer, Vec2)]) {
         let first = self.mesh.positions.len() as u32;
-        // Rows climb in a grid: an upper edge is its strip's top, a lower edge its strip's bottom.
+        // Rows of a grid go upwards: an upper edge is the top of its strip, a lower edge the bottom.
         let ordered: Vec<_> =
             if side > 0.0 { layers.iter().rev().collect() } else { layers.iter().collect() };
         for (layer, uv) in ordered {
@@ -156,7 +160,7 @@ impl Head {
     }
 }
 
-/// Where a vertex stands when both eyes have these lids.
+/// The position of a vertex when both eyes have these lids.
 pub(super) fn place(sculpt: &Sculpt, source: &Source, lids: Lids) -> Vec3 {
     let edge = sculpt.surface(source.theta, opened(sculpt, source, lids));
     let eye = vec3(sculpt.eye.x.copysign(source.theta), sculpt.eye.y, sculpt.eye.z);
@@ -181,7 +185,7 @@ pub(super) fn place(sculpt: &Sculpt, source: &Source, lids: Lids) -> Vec3 {
         Layer::LipRim(k) => {
             let c = 1.0 - (source.theta / sculpt.mouth_half_angle()).powi(2).min(1.0);
             let side = source.side * c.max(0.0).sqrt();
-            // The cavity follows the line of the lips, so that nothing shows through at the corners.
+            // The cavity follows the line of the lips, so that nothing shows at the corners.
             let y = edge.y - side * 0.04;
             match k {
                 0 => edge,
@@ -193,7 +197,7 @@ pub(super) fn place(sculpt: &Sculpt, source: &Source, lids: Lids) -> Vec3 {
     }
 }
 
-/// The row that a vertex has moved to, lids and lips being parted.
+/// The row of a vertex after lids and lips are separated.
 fn opened(sculpt: &Sculpt, source: &Source, lids: Lids) -> f32 {
     let fall = |x: f32| (1.0 - x).max(0.0).powi(2);
     let mut row = source.row;
@@ -202,7 +206,7 @@ fn opened(sculpt: &Sculpt, source: &Source, lids: Lids) -> f32 {
     let above = source.row - EYE_ROW;
     if s.abs() < 1.0 {
         let upper = above > 0.0 || (source.side > 0.0 && above > -0.01);
-        // The upper lid is highest towards the nose, the lower one lowest away from it.
+        // The upper lid is highest near the nose, the lower one lowest away from it.
         let lean = if upper { s + 0.12 * (1.0 - s * s) } else { s - 0.15 * (1.0 - s * s) };
         let arc = (1.0 - lean * lean).max(0.0).powf(0.72);
         row +=
@@ -220,8 +224,9 @@ fn opened(sculpt: &Sculpt, source: &Source, lids: Lids) -> f32 {
     row
 }
 
+/// Angles of the columns, in radians from −π to π.
 fn columns() -> Vec<f32> {
-    // Close together over the face, wider towards the back of the head.
+    // Columns are closer together on the face than on the back of the head.
     let mut half = Vec::new();
     let mut angle = 0.0_f32;
     while angle < std::f32::consts::PI - 0.04 {
@@ -232,6 +237,7 @@ fn columns() -> Vec<f32> {
     half[1..].iter().rev().map(|a| -a).chain(half.iter().copied()).collect()
 }
 
+/// Heights of the rows from below, each with its edge (−1, 1; 0 for rows that are not doubled).
 fn rows() -> Vec<(f32, f32)> {
     let bands = [
         (LOWEST_ROW, -18.6, 8),

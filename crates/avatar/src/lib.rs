@@ -1,7 +1,7 @@
 //! Generated heads, one for each seed, as GLB, OBJ (zip) and portrait PNG.
 //!
-//! The specification's exports are a whole avatar with rig and `ARKit` blendshapes; these are the same in kind, so that
-//! whatever shows a real one shows these. Everything is computed: no file is shipped.
+//! Like the exports of the specification, they have a rig and `ARKit` blendshapes, so that any viewer of real avatars
+//! shows them. Everything is computed; no asset file is shipped.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -9,8 +9,8 @@
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     clippy::many_single_char_names,
-    reason = "pixels, grid indices and hashes are small and cross between integers and floats on purpose; points, \
-              normals and triangles' corners go by the letters of geometry"
+    reason = "pixels, grid indices and hashes are small and are converted between integers and floats on purpose; \
+              points, normals and corners of triangles have the single-letter names of geometry"
 )]
 
 mod atlas;
@@ -57,9 +57,9 @@ pub struct AvatarFiles {
     pub obj_zip: Bytes,
 }
 
-/// Makes the avatar of a seed: the same files each time.
+/// Builds the avatar of a seed. The same seed always gives the same files.
 ///
-/// `face` is the visitor's picture, upright, with the face in its middle; it is blended onto the front of the head.
+/// `face` is an upright picture of the visitor with the face in its middle. It is blended onto the front of the head.
 pub fn build(seed: u64, face: Option<&RgbImage>) -> AvatarFiles {
     let avatar = Avatar::new(seed, face);
     let texture = png(&avatar.texture);
@@ -70,7 +70,7 @@ pub fn build(seed: u64, face: Option<&RgbImage>) -> AvatarFiles {
     }
 }
 
-/// All parts of an avatar before they are written. Lengths are centimetres.
+/// All parts of an avatar before they are written. Lengths are in centimetres.
 struct Avatar {
     sculpt: Sculpt,
     head: Head,
@@ -109,7 +109,7 @@ impl Avatar {
         Self { sculpt, head, eyes, hair, shapes, eye_shapes, texture }
     }
 
-    /// The face's mesh with blendshapes at some weights.
+    /// The head's mesh with these blendshapes applied; weights are 0..=1.
     fn posed(&self, weights: &[(&str, f32)]) -> Mesh {
         let mut mesh = self.head.mesh.clone();
         for (name, weight) in weights {
@@ -123,6 +123,7 @@ impl Avatar {
         mesh
     }
 
+    /// Renders the portrait with a slight smile.
     fn portrait(&self) -> RgbImage {
         let face = self.posed(&[
             ("mouthSmileLeft", 0.5),
@@ -139,7 +140,7 @@ impl Avatar {
         portrait::render(&parts, &self.texture, self.backdrop())
     }
 
-    /// A background that the clothes stand out from.
+    /// A background colour that contrasts with the shirt.
     fn backdrop(&self) -> Vec3 {
         let shirt = self.sculpt.who.shirt;
         let warm = shirt.x > shirt.z;
@@ -151,6 +152,6 @@ fn png(image: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Up);
     let written = encoder.write_image(image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8);
-    debug_assert!(written.is_ok(), "an RGB picture of a known size always encodes into memory");
+    debug_assert!(written.is_ok(), "an RGB picture of a known size can always be encoded into memory");
     bytes
 }

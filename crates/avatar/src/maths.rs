@@ -1,14 +1,14 @@
-//! Small numeric pieces that the sculptor shares: easing, smooth unions, distance functions and value noise.
+//! Shared numeric functions: interpolation, smooth unions, signed distances and noise.
 
 use glam::Vec3;
 
-/// 0 below `a`, 1 above `b`, an S-curve between.
+/// 0 below `a`, 1 above `b`, an S-curve between them.
 pub(super) fn smoothstep(a: f32, b: f32, x: f32) -> f32 {
     let t = ((x - a) / (b - a)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
 
-/// Straight mix of two numbers.
+/// Linear interpolation from `a` (0) to `b` (1).
 pub(super) fn mix(a: f32, b: f32, t: f32) -> f32 {
     a + (b - a) * t
 }
@@ -18,32 +18,32 @@ pub(super) fn bell(x: f32) -> f32 {
     (-x * x).exp()
 }
 
-/// Union of two distances, rounded over `k`.
+/// Union of two signed distances, rounded over the length `k`.
 pub(super) fn join(a: f32, b: f32, k: f32) -> f32 {
     let h = (k - (a - b).abs()).max(0.0) / k;
     a.min(b) - h * h * k * 0.25
 }
 
-/// What remains of `a` when `b` is carved out, rounded over `k`.
+/// Difference of two signed distances, `a` without `b`, rounded over the length `k`.
 pub(super) fn carve(a: f32, b: f32, k: f32) -> f32 {
     -join(-a, b, k)
 }
 
-/// Distance to an ellipsoid round the origin (a bound good enough to march along).
+/// Signed distance to an ellipsoid at the origin with radii `r` (approximate, but close enough for ray marching).
 pub(super) fn ellipsoid(p: Vec3, r: Vec3) -> f32 {
     let outer = (p / r).length();
     let inner = (p / (r * r)).length().max(1e-6);
     outer * (outer - 1.0) / inner
 }
 
-/// Distance to a bar from `a` to `b` whose radius goes from `ra` to `rb`.
+/// Signed distance to a bar from `a` to `b`, whose radius changes from `ra` to `rb`.
 pub(super) fn bar(p: Vec3, a: Vec3, b: Vec3, ra: f32, rb: f32) -> f32 {
     let (pa, ba) = (p - a, b - a);
     let h = (pa.dot(ba) / ba.length_squared()).clamp(0.0, 1.0);
     (pa - ba * h).length() - mix(ra, rb, h)
 }
 
-/// Linear look-up in a table of `(x, y)` sorted by `x`, eased between its rows.
+/// `y` at `x` in a table of `(x, y)` sorted by `x`, with an S-curve between rows.
 pub(super) fn eased_table(table: &[(f32, f32)], x: f32) -> f32 {
     let (Some(first), Some(last)) = (table.first(), table.last()) else { return 0.0 };
     if x <= first.0 {
@@ -55,7 +55,7 @@ pub(super) fn eased_table(table: &[(f32, f32)], x: f32) -> f32 {
         .map_or(last.1, |pair| mix(pair[0].1, pair[1].1, smoothstep(pair[0].0, pair[1].0, x)))
 }
 
-/// Smooth curve through `(x, y)` rows sorted by `x` (cubic Hermite with finite-difference slopes).
+/// `y` at `x` on a smooth curve through `(x, y)` rows sorted by `x` (cubic Hermite with finite-difference slopes).
 pub(super) fn spline(table: &[(f32, f32)], x: f32) -> f32 {
     let last = table.len() - 1;
     let i = table.windows(2).position(|pair| x <= pair[1].0).unwrap_or(last - 1);
@@ -73,7 +73,7 @@ pub(super) fn spline(table: &[(f32, f32)], x: f32) -> f32 {
         + slope(i + 1) * width * (t3 - t2)
 }
 
-/// A number in 0..1 that depends on three integers only.
+/// A pseudo-random number in 0..=1 from three integers.
 fn hash(x: i32, y: i32, z: i32) -> f32 {
     let mut h = x.wrapping_mul(0x1657_4bf1) ^ y.wrapping_mul(0x27d4_eb2f) ^ z.wrapping_mul(0x0563_5c9b);
     h = (h ^ (h >> 15)).wrapping_mul(0x2c1b_3c6d);
@@ -81,12 +81,12 @@ fn hash(x: i32, y: i32, z: i32) -> f32 {
     ((h ^ (h >> 15)) & 0xffff) as f32 / 65_535.0
 }
 
-/// Noise in 0..=1 without any likeness between neighbouring pixels.
+/// White noise in 0..=1 for a pixel.
 pub(super) fn grain(x: u32, y: u32) -> f32 {
     hash(x as i32, y as i32, 5)
 }
 
-/// Value noise in 0..1, one feature a unit.
+/// Value noise in 0..=1 with one feature in each unit.
 pub(super) fn noise(p: Vec3) -> f32 {
     let cell = p.floor();
     let f = p - cell;
@@ -96,7 +96,7 @@ pub(super) fn noise(p: Vec3) -> f32 {
     mix(mix(row(0, 0), row(1, 0), w.y), mix(row(0, 1), row(1, 1), w.y), w.z)
 }
 
-/// Distance from `p` to the nearest of the scattered points, one a unit cell (for curls and freckles).
+/// Distance from `p` to the nearest of scattered points, one in each unit cell (for curls and freckles).
 pub(super) fn cells(p: Vec3) -> f32 {
     let cell = p.floor();
     let mut best = 9.0_f32;
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_stays_within_one_and_repeats() {
+    fn noise_is_within_zero_and_one_and_repeatable() {
         for i in 0..200 {
             let p = Vec3::new(i as f32 * 0.37, -(i as f32) * 0.21, 3.3);
             assert!((0.0..=1.0).contains(&noise(p)));

@@ -1,10 +1,10 @@
-//! A triangle mesh and its smooth normals.
+//! Triangle meshes and their smooth normals.
 
 use std::collections::HashMap;
 
 use glam::{Vec2, Vec3};
 
-/// Triangles over shared vertices. Lengths are centimetres; texture coordinates have their origin at the top left.
+/// Triangles over shared vertices. Lengths are in centimetres; the origin of texture coordinates is the top left.
 #[derive(Clone, Default)]
 pub(super) struct Mesh {
     pub(super) positions: Vec<Vec3>,
@@ -14,19 +14,19 @@ pub(super) struct Mesh {
 }
 
 impl Mesh {
-    /// Adds a vertex and says its index; its normal comes later.
+    /// Adds a vertex without a normal, and returns its index.
     pub(super) fn vertex(&mut self, position: Vec3, uv: Vec2) -> u32 {
         self.positions.push(position);
         self.uvs.push(uv);
         (self.positions.len() - 1) as u32
     }
 
-    /// Adds two triangles for the corners `a b c d`, anticlockwise seen from outside.
+    /// Adds two triangles for the corners `a b c d`, which are anticlockwise seen from outside.
     pub(super) fn quad(&mut self, a: u32, b: u32, c: u32, d: u32) {
         self.triangles.extend([[a, b, c], [a, c, d]]);
     }
 
-    /// Adds a grid of `rows` × `columns` vertices that stand in row order from `first`.
+    /// Adds the triangles of a grid of `rows` × `columns` vertices, which are in row order from `first`.
     pub(super) fn grid(&mut self, first: u32, rows: u32, columns: u32) {
         for r in 0..rows - 1 {
             for c in 0..columns - 1 {
@@ -36,13 +36,13 @@ impl Mesh {
         }
     }
 
-    /// Drops triangles without an area (poles and closed corners leave some).
+    /// Drops triangles without an area, which occur at poles and closed corners.
     pub(super) fn drop_slivers(&mut self) {
         let positions = &self.positions;
         self.triangles.retain(|t| area_normal(positions, t).length_squared() > 1e-12);
     }
 
-    /// Drops the vertices that no triangle uses and says, for each that stays, which it was.
+    /// Drops vertices that no triangle uses, and returns the old index of each remaining vertex.
     pub(super) fn drop_unused(&mut self) -> Vec<usize> {
         let mut place = vec![u32::MAX; self.positions.len()];
         for corner in self.triangles.iter().flatten() {
@@ -60,7 +60,7 @@ impl Mesh {
         kept
     }
 
-    /// Adds another mesh (its normals too, when both have them).
+    /// Adds another mesh, with its normals.
     pub(super) fn append(&mut self, other: &Mesh) {
         let base = self.positions.len() as u32;
         self.positions.extend(&other.positions);
@@ -69,7 +69,7 @@ impl Mesh {
         self.triangles.extend(other.triangles.iter().map(|t| t.map(|i| i + base)));
     }
 
-    /// Gives every vertex its smooth normal.
+    /// Computes the smooth normal of every vertex.
     pub(super) fn smooth(&mut self) -> Seams {
         let seams = Seams::of(self);
         self.normals = seams.normals(&self.positions, &self.triangles);
@@ -77,12 +77,13 @@ impl Mesh {
     }
 }
 
-/// Which vertices stand at the same place (texture seams) and which triangles meet there.
+/// Which vertices share a position (at texture seams), and which triangles meet there.
 pub(super) struct Seams {
-    /// For each vertex the place that it belongs to.
+    /// For each vertex, the group of vertices at its position.
     group: Vec<u32>,
-    /// For each place where its triangles start in `around`.
+    /// For each group, the index of its first triangle in `group_triangles`.
     starts: Vec<u32>,
+    /// The triangles that meet in each group, group by group.
     around: Vec<u32>,
 }
 
@@ -122,12 +123,13 @@ impl Seams {
         self.group.iter().map(|&g| unit(self.ring(g).map(|t| flat[t as usize]).sum())).collect()
     }
 
+    /// The triangles that meet in a group.
     fn ring(&self, group: u32) -> impl Iterator<Item = u32> + '_ {
         let (from, to) = (self.starts[group as usize], self.starts[group as usize + 1]);
         self.around[from as usize..to as usize].iter().copied()
     }
 
-    /// The normals that change when the vertices in `moved` go to their places in `positions`: vertex and new normal.
+    /// The normals that change when the `moved` vertices get their new `positions`: vertex and new normal.
     pub(super) fn changed_normals(
         &self,
         positions: &[Vec3],
@@ -156,11 +158,13 @@ impl Seams {
     }
 }
 
+/// The vector with length 1; +Y for a vector without length.
 fn unit(v: Vec3) -> Vec3 {
-    // Twice: once is not within the validator's tolerance for very small sums.
+    // Normalised twice: for very small sums, once is not within the tolerance of the Khronos validator.
     v.try_normalize().and_then(Vec3::try_normalize).unwrap_or(Vec3::Y)
 }
 
+/// The normal of a triangle, as long as twice its area.
 fn area_normal(positions: &[Vec3], t: &[u32; 3]) -> Vec3 {
     let [a, b, c] = t.map(|i| positions[i as usize]);
     (b - a).cross(c - a)
@@ -182,14 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_grid_looks_along_z() {
+    fn normals_of_a_flat_grid_point_along_z() {
         let mut mesh = square();
         mesh.smooth();
         assert!(mesh.normals.iter().all(|n| (*n - Vec3::Z).length() < 1e-6));
     }
 
     #[test]
-    fn unused_vertices_go_and_indices_follow() {
+    fn unused_vertices_are_dropped_and_indices_updated() {
         let mut mesh = square();
         mesh.positions.insert(0, Vec3::ONE);
         mesh.uvs.insert(0, Vec2::ONE);
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn only_normals_beside_a_moved_vertex_change() {
+    fn only_normals_next_to_moved_vertices_change() {
         let mut mesh = square();
         let mut far = square();
         far.positions.iter_mut().for_each(|p| p.x += 9.0);

@@ -1,4 +1,4 @@
-//! Wavefront OBJ with its material file and texture, as a zip.
+//! Writes Wavefront OBJ with its material file and texture as a zip.
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
@@ -28,7 +28,7 @@ Ns 25
 map_Kd textures/avatar.png
 ";
 
-/// Writes an avatar with its texture (a PNG).
+/// Writes an avatar. `texture` is a PNG.
 pub(super) fn write(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     let packed = pack(&[
         ("avatar.obj", geometry(avatar).as_bytes(), CompressionMethod::Deflated),
@@ -36,14 +36,14 @@ pub(super) fn write(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
         // A PNG is compressed already.
         ("textures/avatar.png", texture, CompressionMethod::Stored),
     ]);
-    debug_assert!(packed.is_ok(), "a zip of three small files always fits into memory");
+    debug_assert!(packed.is_ok(), "a zip of three small files can always be written to memory");
     packed.unwrap_or_default()
 }
 
 fn pack(files: &[(&str, &[u8], CompressionMethod)]) -> ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes, method) in files {
-        // The fixed default time keeps the files the same for the same seed.
+        // The default time is fixed, so that the same seed gives the same file.
         let level = (*method == CompressionMethod::Deflated).then_some(1);
         let options = SimpleFileOptions::default().compression_method(*method).compression_level(level);
         zip.start_file(*name, options)?;
@@ -52,7 +52,7 @@ fn pack(files: &[(&str, &[u8], CompressionMethod)]) -> ZipResult<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// Vertices in metres; `v` of the texture counts from below, as OBJ has it.
+/// The geometry as OBJ text: vertices in metres, and `v` of the texture from below.
 fn geometry(avatar: &Avatar) -> String {
     let parts = [
         ("head", "skin", &avatar.head.mesh),
@@ -90,7 +90,8 @@ fn geometry(avatar: &Avatar) -> String {
     text
 }
 
-/// A line of small numbers with some decimals: tens of thousands of them, for which `write!` takes five times as long.
+/// Appends a line of small numbers with fixed decimals. An avatar has tens of thousands of lines, for which `write!` takes
+/// five times as long.
 fn line(text: &mut String, word: &str, numbers: &[f32], decimals: u32) {
     text.push_str(word);
     let scale = 10_u32.pow(decimals);
@@ -104,7 +105,7 @@ fn line(text: &mut String, word: &str, numbers: &[f32], decimals: u32) {
     text.push('\n');
 }
 
-/// A number with at least so many digits.
+/// Appends a number with at least `least` digits.
 fn digits(text: &mut String, number: u32, least: u32) {
     if number >= 10 || least > 1 {
         digits(text, number / 10, least.saturating_sub(1));
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_as_format_would() {
+    fn numbers_are_written_as_by_format() {
         for number in [0.0, -0.004, 0.5, 0.12345, -1.0, 0.99999, 13.0401, -0.00001] {
             let mut text = String::new();
             line(&mut text, "v", &[number], 5);

@@ -1,26 +1,26 @@
-//! The visitor's picture, laid onto the face from the front. The picture is taken to show a face in its middle, as the
-//! phone page asks for.
+//! Projects the visitor's picture onto the head from the front. The picture is assumed to show a face in its middle, as
+//! the phone page asks for.
 
 use glam::{Vec3, vec3};
 use image::RgbImage;
 
 use super::character::Tone;
 
-/// A picture with the place of the face in it.
+/// A picture, and how the head is projected onto it.
 pub(super) struct Photo<'a> {
     image: &'a RgbImage,
-    /// Pixels a centimetre of the head.
+    /// Pixels for each centimetre of the head.
     scale: f32,
     middle: (f32, f32),
 }
 
-/// Height that the picture's shorter side is taken to show, in centimetres.
+/// Centimetres that the shorter side of the picture is assumed to show.
 const SHOWN: f32 = 27.0;
-/// Height on the head that stands in the middle of the picture.
+/// Height on the head (cm) of the picture's middle.
 const MIDDLE: f32 = -2.0;
 
 impl<'a> Photo<'a> {
-    /// `None` when the picture is too small to show anything.
+    /// `None` if a side of the picture is shorter than 16 pixels.
     pub(super) fn new(image: &'a RgbImage) -> Option<Self> {
         let (width, height) = image.dimensions();
         let short = width.min(height);
@@ -31,7 +31,7 @@ impl<'a> Photo<'a> {
         })
     }
 
-    /// The picture's colour in front of a point of the face. The character's left is at the viewer's right.
+    /// The colour of the picture at a point of the face. The character's left is the viewer's right.
     pub(super) fn tone(&self, p: Vec3) -> Tone {
         let x = self.middle.0 + p.x * self.scale;
         let y = self.middle.1 - (p.y - MIDDLE) * self.scale;
@@ -43,7 +43,7 @@ impl<'a> Photo<'a> {
         upper.lerp(lower, fy)
     }
 
-    /// The mean tone of cheeks and forehead; `usual` when what is there cannot be skin.
+    /// The mean colour of cheeks and forehead; `usual` if the colours there cannot be skin.
     pub(super) fn skin(&self, usual: Tone) -> Tone {
         let mut sum = Vec3::ZERO;
         let mut count = 0.0;
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn left_of_the_head_shows_the_right_of_the_picture() {
+    fn left_of_the_head_is_right_in_the_picture() {
         let image =
             RgbImage::from_fn(100, 120, |x, _| if x < 50 { Rgb([255, 0, 0]) } else { Rgb([0, 255, 0]) });
         let photo = Photo::new(&image).unwrap();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blue_picture_does_not_make_blue_skin() {
+    fn skin_tone_of_a_blue_picture_is_the_default() {
         let image = RgbImage::from_pixel(64, 64, Rgb([10, 20, 240]));
         let usual = vec3(0.8, 0.6, 0.5);
         assert_eq!(Photo::new(&image).unwrap().skin(usual), usual);

@@ -1,4 +1,4 @@
-//! The portrait: the same meshes through a small software renderer with three lights and a soft background.
+//! A small software renderer with three lights and a soft background, for the portrait.
 
 use glam::{Mat3, Vec2, Vec3, vec3};
 use image::{Rgb, RgbImage};
@@ -7,27 +7,28 @@ use super::atlas;
 use super::maths::{mix, noise, smoothstep};
 use super::mesh::Mesh;
 
-/// Width and height of the picture in pixels.
+/// Width and height of the portrait in pixels.
 pub(super) const SIZE: (u32, u32) = (512, 640);
-/// Samples a pixel, each way.
+/// Samples in each pixel, on each axis.
 const FINE: u32 = 2;
-/// Width and height of the shadow map.
+/// Width and height of the shadow map in pixels.
 const SHADOW: u32 = 640;
 
-/// How a surface answers to light.
+/// How a surface reflects light.
 #[derive(Clone, Copy)]
 pub(super) struct Finish {
-    /// Strength and sharpness of the highlight.
+    /// Strength of the highlight, 0..=1.
     pub(super) gloss: f32,
+    /// Exponent of the highlight: higher is sharper.
     pub(super) sharp: f32,
-    /// How much light wraps round and comes out red, as in skin.
+    /// Share of the light that scatters below the surface and comes out red, as in skin; 0..=1.
     pub(super) soft: f32,
 }
 
-/// What is drawn: a mesh and its finish.
+/// A mesh and its finish.
 pub(super) type Part<'a> = (&'a Mesh, Finish);
 
-/// Renders the parts before a background of a tone.
+/// Renders the parts in front of a background of the colour `backdrop`.
 pub(super) fn render(parts: &[Part], texture: &RgbImage, backdrop: Vec3) -> RgbImage {
     let (width, height) = (SIZE.0 * FINE, SIZE.1 * FINE);
     let camera = Camera::new(width, height);
@@ -59,7 +60,7 @@ pub(super) fn render(parts: &[Part], texture: &RgbImage, backdrop: Vec3) -> RgbI
         for sub in 0..FINE * FINE {
             let (fx, fy) = (x * FINE + sub % FINE, y * FINE + sub / FINE);
             let hit = &canvas.hits[(fy * width + fx) as usize];
-            // Samples of a pixel that meet the same surface share its shade: only edges are seen more than once.
+            // Samples of a pixel on the same surface share its shade, so that only edges are shaded more than once.
             let tone = match last {
                 Some((before, tone)) if hit.continues(before) => tone,
                 _ if hit.depth < f32::MAX => to_display(shade(hit)),
@@ -76,12 +77,13 @@ pub(super) fn render(parts: &[Part], texture: &RgbImage, backdrop: Vec3) -> RgbI
     image
 }
 
+/// The linear light that a surface point reflects to the viewer; `lit` is the share of the key light that reaches it.
 fn illuminate(base: Vec3, normal: Vec3, view: Vec3, finish: Finish, lit: f32) -> Vec3 {
     let key = vec3(-0.5, 0.55, 0.67).normalize();
     let fill = vec3(0.8, 0.1, 0.55).normalize();
     let rim = vec3(0.65, 0.4, -0.65).normalize();
     let wrap = |l: Vec3, by: f32| ((normal.dot(l) + by) / (1.0 + by)).max(0.0);
-    // Light that has gone through skin comes out red at the edge of the shadow.
+    // Light that scatters in skin comes out red at the edge of the shadow.
     let direct = |l: Vec3, lit: f32| {
         let plain = wrap(l, 0.06) * lit;
         let through = wrap(l, 0.38) * mix(0.5, 1.0, lit);
@@ -103,6 +105,7 @@ fn illuminate(base: Vec3, normal: Vec3, view: Vec3, finish: Finish, lit: f32) ->
         + vec3(0.9, 0.95, 1.0) * (0.08 * edge * finish.gloss.min(0.5))
 }
 
+/// The background at a position of the portrait, 0..=1 on each axis.
 fn background(x: f32, y: f32, tone: Vec3) -> Vec3 {
     let glow = smoothstep(0.85, 0.0, ((x - 0.5) * 0.95).hypot(y - 0.42));
     let light = tone.lerp(Vec3::splat(0.97), 0.62);
@@ -118,7 +121,7 @@ struct Camera {
 }
 
 impl Camera {
-    /// Stands a little to the side of the head, at the height of its eyes.
+    /// A camera a little to the side of the head, at the height of the eyes.
     fn new(width: u32, height: u32) -> Self {
         let target = vec3(0.0, 1.0, 0.0);
         let direction = vec3(-0.27, 0.035, 1.0).normalize();
@@ -128,12 +131,13 @@ impl Camera {
         Self {
             eye: target + direction * distance,
             turn: Mat3::from_cols(right, up, direction).transpose(),
-            // Thirty-four centimetres fill the height.
+            // The height of the portrait shows 34 cm.
             focal: height as f32 / 34.0 * distance,
             middle: Vec2::new(width as f32 / 2.0, height as f32 / 2.0),
         }
     }
 
+    /// A point in pixels of the portrait, with its distance in Z.
     fn see(&self, p: Vec3) -> Vec3 {
         let seen = self.turn * (p - self.eye);
         let scale = self.focal / -seen.z;
@@ -155,13 +159,14 @@ impl Light {
         Self { turn: Mat3::from_cols(right, direction.cross(right), direction).transpose() }
     }
 
+    /// A point in pixels of the shadow map, with its distance in Z.
     fn see(&self, p: Vec3) -> Vec3 {
         let seen = self.turn * p;
         let half = SHADOW as f32 / 2.0;
         vec3(half + seen.x * Self::PIXELS, half - seen.y * Self::PIXELS, 60.0 - seen.z)
     }
 
-    /// Share of the light that reaches a point, softened at the shadow's edge.
+    /// Share of the light that reaches a point (0..=1), softened at the edge of the shadow.
     fn reaches(&self, shadow: &Canvas, p: Vec3, normal: Vec3) -> f32 {
         let at = self.see(p + normal * 0.25);
         let mut sum = 0.0;
@@ -177,23 +182,26 @@ impl Light {
     }
 }
 
+/// The nearest surface at a pixel.
 #[derive(Clone, Copy)]
 struct Hit {
     depth: f32,
     triangle: u32,
     part: u32,
+    /// Barycentric weights of the triangle's second and third corner.
     b: f32,
     c: f32,
 }
 
 impl Hit {
-    /// Whether it is on the same surface as one beside it.
+    /// Whether it is on the same surface as a neighbouring hit.
     fn continues(&self, other: &Self) -> bool {
         self.depth.to_bits() == other.depth.to_bits()
             || (self.part == other.part && (self.depth - other.depth).abs() < 0.12)
     }
 }
 
+/// The nearest surface at each pixel of a picture.
 struct Canvas {
     width: u32,
     height: u32,
@@ -206,13 +214,13 @@ impl Canvas {
         Self { width, height, hits: vec![empty; (width * height) as usize] }
     }
 
-    /// Draws what faces the viewer; the nearest triangle keeps each pixel.
+    /// Draws the triangles that face the viewer; `see` projects points to pixels and depth.
     fn draw(&mut self, mesh: &Mesh, part: usize, see: impl Fn(Vec3) -> Vec3) {
         let seen: Vec<Vec3> = mesh.positions.iter().map(|&p| see(p)).collect();
         for (index, corners) in mesh.triangles.iter().enumerate() {
             let [a, b, c] = corners.map(|i| seen[i as usize]);
             let area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
-            // Rows of pixels go down, so that a front is clockwise here.
+            // Rows of pixels go down, so that front faces are clockwise here.
             if area >= -1e-9 {
                 continue;
             }
@@ -237,7 +245,7 @@ impl Canvas {
     }
 }
 
-/// The texture's colour, in linear light, between its pixels.
+/// The texture's colour in linear light, interpolated between pixels.
 fn sample(texture: &RgbImage, uv: Vec2) -> Vec3 {
     let at = (uv * atlas::SIZE as f32 - 0.5).clamp(Vec2::ZERO, Vec2::splat(atlas::SIZE as f32 - 1.001));
     let (x, y) = (at.x as u32, at.y as u32);
@@ -248,14 +256,14 @@ fn sample(texture: &RgbImage, uv: Vec2) -> Vec3 {
     let upper = fetch(x, y).lerp(fetch(x + 1, y), at.x.fract());
     let lower = fetch(x, y + 1).lerp(fetch(x + 1, y + 1), at.x.fract());
     let display = upper.lerp(lower, at.y.fract());
-    // Close to the sRGB curve and a fraction of its price.
+    // A polynomial close to the sRGB curve, much cheaper than a power.
     display * (display * (display * 0.305_306 + 0.682_171_1) + 0.012_522_878)
 }
 
-/// Linear light as display values, bright parts rolled off.
+/// Linear light as sRGB values, with compressed highlights.
 fn to_display(light: Vec3) -> Vec3 {
     let rolled = light * (1.0 + light * 0.12) / (1.0 + light * 0.28);
-    // The sRGB curve by roots, a fraction of a power's price.
+    // The sRGB curve by square roots, much cheaper than a power.
     let root = |v: Vec3| Vec3::from(v.to_array().map(f32::sqrt));
     let half = root(rolled.max(Vec3::ZERO));
     let quarter = root(half);

@@ -1,11 +1,11 @@
-//! The skeleton: shoulders, neck, head and both eyes, and which of them carries each vertex.
+//! The skeleton (chest, neck, head and both eyes), and the joint weights of vertices.
 
 use glam::{Vec3, vec3};
 
 use super::maths::smoothstep;
 use super::sculpt::Sculpt;
 
-/// A joint: its name, its parent in [`joints`], and where it stands (cm).
+/// A joint: its name, the index of its parent in [`build_joints`], and its position (cm).
 pub(super) struct Joint {
     pub(super) name: &'static str,
     pub(super) parent: Option<usize>,
@@ -15,10 +15,10 @@ pub(super) struct Joint {
 const CHEST: u8 = 0;
 const NECK: u8 = 1;
 const HEAD: u8 = 2;
-/// The joint of the left eye; the right one follows.
+/// The joint of the left eye; that of the right eye is the next.
 const EYES: u8 = 3;
 
-/// The joints, parents first.
+/// All joints, parents first.
 pub(super) fn joints(sculpt: &Sculpt) -> Vec<Joint> {
     let eye = sculpt.eye;
     vec![
@@ -30,10 +30,10 @@ pub(super) fn joints(sculpt: &Sculpt) -> Vec<Joint> {
     ]
 }
 
-/// Joints and weights (in 255ths, 255 in sum) of a vertex; unused ones are 0.
+/// Up to four joints of a vertex and their weights, which sum up to 255. Unused entries are 0.
 pub(super) type Hold = ([u8; 4], [u8; 4]);
 
-/// What carries a point of the skin or hair.
+/// The joint weights of a point of skin or hair.
 pub(super) fn hold(p: Vec3) -> Hold {
     let head = smoothstep(-12.8, -8.6, p.y + 0.25 * (p.z + 2.0).min(0.0));
     let chest = smoothstep(-13.4, -15.8, p.y);
@@ -41,7 +41,7 @@ pub(super) fn hold(p: Vec3) -> Hold {
     let chest = (chest * 255.0).round() as u8;
     let parts = [(HEAD, head), (NECK, 255 - head - chest), (CHEST, chest)];
     let mut hold: Hold = ([0; 4], [0; 4]);
-    // The validator wants joint 0 where the weight is 0.
+    // The Khronos validator requires joint 0 where the weight is 0.
     for (slot, (joint, weight)) in parts.into_iter().filter(|(_, weight)| *weight > 0).enumerate() {
         hold.0[slot] = joint;
         hold.1[slot] = weight;
@@ -49,7 +49,7 @@ pub(super) fn hold(p: Vec3) -> Hold {
     hold
 }
 
-/// What carries an eyeball: 0 the left, 1 the right.
+/// The joint weights of an eyeball: 0 for the left, 1 for the right.
 pub(super) fn hold_eye(eye: u8) -> Hold {
     ([EYES + eye, 0, 0, 0], [255, 0, 0, 0])
 }

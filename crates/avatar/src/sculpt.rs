@@ -1,15 +1,15 @@
-//! The clay: a signed distance field of head, neck and shoulders, in centimetres. The face looks along +Z, Y is up, the
-//! eyes are at Y = 0, and the field is symmetric in X.
+//! A signed distance field of head, neck and shoulders, in centimetres. The face points to +Z, Y is up, the eyes are at
+//! Y = 0, and the field is symmetric in X.
 
 use glam::{Vec3, vec3};
 
 use super::character::Character;
 use super::maths::{bar, carve, ellipsoid, join, mix, smoothstep, spline};
 
-/// The sculpted head of one character.
+/// The distance field of one character's head.
 pub(super) struct Sculpt {
     pub(super) who: Character,
-    /// Centre of the left eyeball (positive X); the right one mirrors it.
+    /// Centre of the left eyeball (positive X); the right eyeball mirrors it.
     pub(super) eye: Vec3,
     /// Radius of an eyeball.
     pub(super) eye_radius: f32,
@@ -19,16 +19,16 @@ pub(super) struct Sculpt {
     pub(super) mouth_corner: Vec3,
 }
 
-/// Height on the face of the row that holds both lid edges.
+/// Height (cm) of the doubled row of the lids.
 pub(super) const EYE_ROW: f32 = 0.0;
-/// Height on the face of the row that holds both lips' edges.
+/// Height (cm) of the doubled row of the lips.
 pub(super) const MOUTH_ROW: f32 = -6.5;
-/// The lowest row: the rim of the shoulders.
+/// Height (cm) of the lowest row: the rim of the shoulders.
 pub(super) const LOWEST_ROW: f32 = -22.0;
-/// The highest row: the crown, where all columns meet.
+/// Height (cm) of the highest row: the crown, where all columns meet.
 pub(super) const HIGHEST_ROW: f32 = 13.5;
 
-/// For a row: height and depth of the point on the spine that its rays leave, and their elevation in degrees.
+/// For a row, the height of the point on the spine from which its rays start.
 const SPINE_HEIGHT: [(f32, f32); 12] = [
     (LOWEST_ROW, -20.8),
     (-19.0, -16.8),
@@ -43,8 +43,10 @@ const SPINE_HEIGHT: [(f32, f32); 12] = [
     (5.0, 2.4),
     (HIGHEST_ROW, 2.6),
 ];
+/// For a row, the Z of the point on the spine from which its rays start.
 const SPINE_DEPTH: [(f32, f32); 6] =
     [(LOWEST_ROW, -2.4), (-18.0, -2.2), (-14.0, -1.4), (-10.0, -0.4), (EYE_ROW, 0.0), (HIGHEST_ROW, -0.6)];
+/// For a row, the elevation of its rays in degrees.
 const ELEVATION: [(f32, f32); 12] = [
     (LOWEST_ROW, -4.0),
     (-19.0, -16.0),
@@ -75,18 +77,18 @@ impl Sculpt {
         it
     }
 
-    /// Half of the angle that the mouth takes, seen from the spine.
+    /// Half of the mouth's width as an angle seen from the spine, in radians.
     pub(super) fn mouth_half_angle(&self) -> f32 {
         0.3 * self.who.mouth_width
     }
 
-    /// Where an eye's middle stands and half of what it takes, as angles seen from the spine.
+    /// Middle and half of the width of an eye, as angles seen from the spine, in radians.
     pub(super) fn eye_angles(&self) -> (f32, f32) {
         let front = self.eye.z + self.eye_radius * 0.85;
         (self.eye.x.atan2(front) + 0.012, 0.212 * self.who.eye_size)
     }
 
-    /// The point of the skin at an angle round the spine (0 = face, positive to the character's left) and a row.
+    /// The point of the skin at an angle around the spine (0 is the face, positive is the character's left) and a row.
     pub(super) fn surface(&self, theta: f32, row: f32) -> Vec3 {
         let from = vec3(0.0, spline(&SPINE_HEIGHT, row), spline(&SPINE_DEPTH, row));
         let elevation = spline(&ELEVATION, row).min(90.0).to_radians();
@@ -96,7 +98,7 @@ impl Sculpt {
         p
     }
 
-    /// How far a ray from inside goes before it leaves the head.
+    /// Distance that a ray from inside goes before it leaves the head; the search begins at `start`.
     pub(super) fn exit(&self, from: Vec3, along: Vec3, start: f32) -> f32 {
         let mut reach = start;
         let mut gap = self.clay(from + along * reach);
@@ -107,7 +109,7 @@ impl Sculpt {
             if next.abs() < 0.002 {
                 break;
             }
-            // How fast the distance shrinks along this ray, which may meet the skin aslant.
+            // The rate at which the distance changes along this ray, which may meet the skin at a flat angle.
             let slope = if step.abs() > 1e-5 { (next - gap) / step } else { 1.0 };
             gap = next;
             step = -gap / slope.clamp(0.4, 1.15);
@@ -115,7 +117,7 @@ impl Sculpt {
         reach
     }
 
-    /// How open the surroundings of a skin point are, 0 (buried) to 1.
+    /// How open the surroundings of a skin point are, from 0 (enclosed) to 1.
     pub(super) fn openness(&self, p: Vec3, normal: Vec3) -> f32 {
         let mut hidden = 0.0;
         for (step, weight) in [(0.4, 0.55), (1.0, 0.32), (2.2, 0.17)] {
@@ -124,18 +126,18 @@ impl Sculpt {
         (1.0 - hidden).clamp(0.0, 1.0)
     }
 
-    /// Signed distance to the skin: negative inside.
+    /// Signed distance to the skin; negative inside.
     pub(super) fn distance(&self, p: Vec3) -> f32 {
         self.clay(p.with_y(stretched(p.y)))
     }
 
-    /// The same before the neck is shortened.
+    /// Signed distance to the skin of the head before its neck is shortened.
     fn clay(&self, point: Vec3) -> f32 {
         let who = &self.who;
         let p = vec3(point.x.abs(), point.y, point.z);
         let mut d = ellipsoid(p - vec3(0.0, 3.3, -1.0), vec3(7.5 * who.width, 8.5, 9.2));
         d = join(d, ellipsoid(p - vec3(0.0, -3.0, 2.3), vec3(5.9 * who.width * who.jaw, 7.5, 6.0)), 2.4);
-        // Parts that cannot reach a point are left out: this function is most of the work.
+        // Parts too far from the point are skipped: this function takes most of the time.
         if p.y < 0.0 {
             let chin = 1.7 * who.chin;
             d = join(d, bar(p, vec3(4.3 * who.jaw, -4.8, 0.7), vec3(1.5, -9.0, 6.0), 2.1, chin), 2.4);
@@ -149,6 +151,7 @@ impl Sculpt {
         d
     }
 
+    /// Signed distance to neck and shoulders.
     fn neck(&self, p: Vec3) -> f32 {
         let q = vec3(p.x, p.y, p.z * 1.04);
         let column =
@@ -160,7 +163,7 @@ impl Sculpt {
         join(column, shoulders, 3.4)
     }
 
-    /// Features of the face on top of the head's mass `d`.
+    /// Adds the features of the face to the distance `d`.
     fn face(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.who;
         d = join(d, ellipsoid(p - vec3(0.0, -9.3, 6.5), vec3(1.9, 1.5, 1.7) * who.chin), 1.3);
@@ -178,13 +181,14 @@ impl Sculpt {
         if p.x < 3.2 && p.y > -7.0 && p.y < 3.5 { self.nose(p, d) } else { d }
     }
 
-    /// Brow, sockets, then lids over the eyeballs.
+    /// Adds brow, eye sockets, and lids over the eyeballs.
     fn eye_region(&self, p: Vec3, mut d: f32) -> f32 {
         d = join(d, bar(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9), 1.5);
         d = carve(d, ellipsoid(p - vec3(self.eye.x - 0.1, -0.1, 8.6), vec3(2.35, 1.65, 1.7)), 1.3);
         join(d, (p - self.eye).length() - self.eye_radius - 0.15, 0.42)
     }
 
+    /// Adds lips, the line between them, the groove above and the dimples.
     fn mouth_region(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.who;
         d = join(d, ellipsoid(p - vec3(0.0, -6.4, 6.3), vec3(3.0, 2.3, 2.1)), 1.3);
@@ -200,12 +204,13 @@ impl Sculpt {
         d = join(d, lower, 0.4);
         let seam = bar(p, vec3(0.0, -6.56, 9.0), vec3(corner * 1.02, -6.35, 7.75), 0.14, 0.1);
         d = carve(d, seam, 0.3);
-        // Groove over the lip.
+        // Groove above the lip.
         d = carve(d, bar(p, vec3(0.0, -5.5, 9.05), vec3(0.0, -4.7, 9.1), 0.3, 0.25), 0.4);
-        // Corner dimples, under the lip.
+        // Dimples beside the corners.
         carve(d, (p - vec3(corner + 0.55, -6.3, 7.9)).length() - 0.35, 0.9)
     }
 
+    /// Adds bridge, tip, wings and nostrils.
     fn nose(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.who;
         let (n, lift) = (who.nose, who.nose_lift);
@@ -219,17 +224,20 @@ impl Sculpt {
     }
 }
 
-/// The neck is marched long, where rays meet it well, and then pushed together by this much, between these heights.
+/// Centimetres by which the neck is shortened after it was modelled. On the longer neck, rays meet the skin at steeper
+/// angles.
 const SHORTER: f32 = 3.2;
+/// Height of the top of the shortened part, on the long neck.
 const NECK_TOP: f32 = -10.3;
+/// Height of the bottom of the shortened part, on the long neck.
 const NECK_FOOT: f32 = -18.0;
 
-/// Where a height of the long neck ends up.
+/// The height after shortening of a height on the long neck.
 fn lowered(y: f32) -> f32 {
     y + SHORTER * smoothstep(NECK_TOP, NECK_FOOT, y)
 }
 
-/// The inverse of [`lowered`].
+/// The inverse of [`shorten_neck`].
 fn stretched(y: f32) -> f32 {
     if y >= NECK_TOP {
         return y;
@@ -247,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shortened_neck_is_measured_where_it_is() {
+    fn unshortening_inverts_shortening() {
         for step in 0..240 {
             let y = 2.0 - step as f32 * 0.1;
             assert!((stretched(lowered(y)) - y).abs() < 0.02, "{y}");
@@ -269,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nose_is_in_front_and_the_head_has_a_human_size() {
+    fn nose_is_in_front_and_head_has_a_human_size() {
         let it = Sculpt::new(Character::from_seed(3));
         let height = it.surface(0.0, HIGHEST_ROW).y - it.surface(0.0, -10.5).y;
         assert!((20.0..26.0).contains(&height), "{height} cm");

@@ -1,10 +1,10 @@
-//! The blendshapes as a table: what each does, in centimetres and degrees, on the character's left side.
+//! The table of blendshapes: what each moves on the character's left side, in centimetres and degrees.
 
 use glam::{Vec3, vec3};
 
 use super::head::Lids;
 
-/// A landmark that a push is measured from.
+/// A landmark of the face, at which a push acts.
 #[derive(Clone, Copy)]
 pub(super) enum At {
     Mouth,
@@ -17,7 +17,7 @@ pub(super) enum At {
     Nose,
 }
 
-/// Which side of the mouth a push moves.
+/// Whether a push moves only the part above or below the mouth.
 #[derive(Clone, Copy)]
 pub(super) enum Gate {
     All,
@@ -25,29 +25,31 @@ pub(super) enum Gate {
     Lower,
 }
 
-/// A soft push: full at its place, fading over its radii.
+/// A displacement with full effect at its centre, fading out over its radii.
 pub(super) struct Push {
     pub(super) at: At,
+    /// Offset of the centre from the landmark.
     pub(super) offset: Vec3,
     pub(super) radius: Vec3,
     pub(super) by: Vec3,
     pub(super) gate: Gate,
 }
 
-/// One row: a blendshape, or a pair of them.
+/// A row of the table: one blendshape, or a left and a right one.
 pub(super) struct Motion {
     pub(super) name: &'static str,
-    /// Has a Left and a Right.
+    /// Whether there is a left and a right blendshape.
     pub(super) sided: bool,
     pub(super) lids: Option<Lids>,
-    /// Degrees that the jaw opens.
+    /// Degrees by which the jaw opens.
     pub(super) jaw_turn: f32,
     pub(super) jaw_shift: Vec3,
-    /// How far the tongue's tip comes out.
+    /// Centimetres that the tip of the tongue comes out.
     pub(super) tongue: f32,
     pub(super) pushes: &'static [Push],
 }
 
+/// A push of the same radius on all axes.
 const fn push(at: At, radius: f32, by: [f32; 3]) -> Push {
     Push {
         at,
@@ -58,22 +60,27 @@ const fn push(at: At, radius: f32, by: [f32; 3]) -> Push {
     }
 }
 
+/// A push with a width and a height, on one side of the mouth.
 const fn lip(at: At, wide: f32, tall: f32, by: [f32; 3], gate: Gate) -> Push {
     Push { at, offset: Vec3::ZERO, radius: vec3(wide, tall, 2.6), by: vec3(by[0], by[1], by[2]), gate }
 }
 
+/// A left and a right blendshape.
 const fn pair(name: &'static str, pushes: &'static [Push]) -> Motion {
     Motion { name, sided: true, lids: None, jaw_turn: 0.0, jaw_shift: Vec3::ZERO, tongue: 0.0, pushes }
 }
 
+/// One blendshape without a side.
 const fn whole(name: &'static str, pushes: &'static [Push]) -> Motion {
     Motion { sided: false, ..pair(name, pushes) }
 }
 
+/// A left and a right blendshape that also open the lids this far.
 const fn eye(name: &'static str, upper: f32, lower: f32, pushes: &'static [Push]) -> Motion {
     Motion { lids: Some(Lids { upper, lower }), ..pair(name, pushes) }
 }
 
+/// One blendshape that only moves the jaw.
 const fn jaw(name: &'static str, turn: f32, shift: [f32; 3]) -> Motion {
     Motion { jaw_turn: turn, jaw_shift: vec3(shift[0], shift[1], shift[2]), ..whole(name, &[]) }
 }
@@ -81,7 +88,7 @@ const fn jaw(name: &'static str, turn: f32, shift: [f32; 3]) -> Motion {
 use At::{BrowInner, BrowOuter, Cheek, Chin, Corner, Mouth, Nose, UnderEye};
 use Gate::{Lower, Upper};
 
-/// Every blendshape of the avatar, in the order in which they are exported.
+/// All blendshapes of the head, in the order of the exports.
 pub(super) const MOTIONS: &[Motion] = &[
     eye("eyeBlink", -0.33, 0.345, &[push(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
     eye("eyeSquint", 0.6, 0.26, &[push(UnderEye, 1.7, [0.0, 0.26, 0.1])]),

@@ -1,4 +1,4 @@
-//! All 52 blendshapes of `ARKit` are there, and each moves its own part of the face, on its own side, its own way.
+//! Tests that all 52 blendshapes of `ARKit` exist, and that each moves the right part of the face in the right direction.
 
 use super::*;
 use glam::vec3;
@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 
 static AVATAR: LazyLock<Avatar> = LazyLock::new(|| Avatar::new(5, None));
 
-/// A part of the face on the character's left, roughly: its middle and how far it reaches.
-fn part(name: &str) -> (Vec3, f32) {
+/// Approximate middle and radius of a part of the face, on the character's left.
+fn face_part(name: &str) -> (Vec3, f32) {
     let s = &AVATAR.sculpt;
     match name {
         "eye" => (s.eye + vec3(0.0, 0.0, 1.4), 2.6),
@@ -35,7 +35,7 @@ const BACK: Vec3 = Vec3::NEG_Z;
 const OUT: Vec3 = Vec3::X;
 const IN: Vec3 = Vec3::NEG_X;
 
-/// The names as Apple lists them, without the side; whether they have one; what moves most, and whereto.
+/// The names in Apple's order, without the side; whether they have sides; which part moves most, and in which direction.
 const ARKIT: [(&str, bool, &str, Vec3); 32] = [
     ("eyeBlink", true, "eye", DOWN),
     ("eyeLookDown", true, "eye", DOWN),
@@ -70,35 +70,35 @@ const ARKIT: [(&str, bool, &str, Vec3); 32] = [
     ("cheekPuff", false, "cheek", OUT),
     ("cheekSquint", true, "cheek", UP),
 ];
-const ARKIT_TOO: [(&str, bool, &str, Vec3); 2] =
+const ARKIT_OTHERS: [(&str, bool, &str, Vec3); 2] =
     [("noseSneer", true, "nose", UP), ("tongueOut", false, "tongue", FRONT)];
 
-/// Each blendshape's name and side (0: none), with its row.
-fn all() -> impl Iterator<Item = (String, f32, &'static str, Vec3)> {
-    ARKIT.iter().chain(&ARKIT_TOO).flat_map(|&(name, sided, part, way)| {
+/// Name, side (0: none), part and direction of each blendshape.
+fn expected_blendshapes() -> impl Iterator<Item = (String, f32, &'static str, Vec3)> {
+    ARKIT.iter().chain(&ARKIT_OTHERS).flat_map(|&(name, sided, part, way)| {
         let sides: &[(&str, f32)] = if sided { &[("Left", 1.0), ("Right", -1.0)] } else { &[("", 0.0)] };
         sides.iter().map(move |(suffix, side)| (format!("{name}{suffix}"), *side, part, way))
     })
 }
 
 #[test]
-fn every_name_of_arkit_is_there_once_and_no_other() {
-    let expected: BTreeSet<String> = all().map(|(name, ..)| name).collect();
+fn blendshape_names_are_exactly_those_of_arkit() {
+    let expected: BTreeSet<String> = expected_blendshapes().map(|(name, ..)| name).collect();
     assert_eq!(expected.len(), 52);
     let named: Vec<&str> = AVATAR.shapes.iter().map(|shape| shape.name.as_str()).collect();
-    assert_eq!(named.len(), 52, "a name stands twice");
+    assert_eq!(named.len(), 52, "a name occurs twice");
     assert_eq!(named.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), expected);
 }
 
 #[test]
-fn each_blendshape_moves_its_own_part_its_own_way() {
+fn blendshapes_move_their_part_in_their_direction() {
     let rest = &AVATAR.head.mesh.positions;
     let mut wrong = Vec::new();
-    for (name, side, place, way) in all() {
-        let shape = AVATAR.shapes.iter().find(|shape| shape.name == name).expect("there");
+    for (name, side, place, way) in expected_blendshapes() {
+        let shape = AVATAR.shapes.iter().find(|shape| shape.name == name).expect("exists");
         let hand = if side < 0.0 { vec3(-1.0, 1.0, 1.0) } else { Vec3::ONE };
-        let (middle, reach) = part(place);
-        // What moves most; of a pair's twin or of a shape without a side, both halves count.
+        let (middle, reach) = face_part(place);
+        // The vertices that move most. For a blendshape without a side, both halves count.
         let most = shape.changes.iter().map(|(_, by, _)| by.length()).fold(0.0, f32::max);
         let strong: Vec<_> = shape.changes.iter().filter(|(_, by, _)| by.length() > 0.75 * most).collect();
         let near = |i: usize| {
@@ -110,7 +110,7 @@ fn each_blendshape_moves_its_own_part_its_own_way() {
         if within * 10 < strong.len() * 8 {
             wrong.push(format!("{name}: {within} of {} at the {place}", strong.len()));
         }
-        // Symmetric ways are judged on the left half.
+        // Directions that are mirrored on the right are checked on the left half.
         let mirrored = side == 0.0 && matches!(place, "cheek");
         let whereto: Vec3 = strong
             .iter()
@@ -126,7 +126,7 @@ fn each_blendshape_moves_its_own_part_its_own_way() {
 }
 
 #[test]
-fn a_side_is_the_mirror_image_of_the_other() {
+fn right_blendshapes_mirror_the_left_ones() {
     for pair in
         AVATAR.shapes.chunk_by(|a, b| a.name.trim_end_matches("Left") == b.name.trim_end_matches("Right"))
     {
@@ -138,7 +138,7 @@ fn a_side_is_the_mirror_image_of_the_other() {
 }
 
 #[test]
-fn the_eyeballs_look_where_their_blendshapes_say() {
+fn eyeballs_turn_in_the_direction_of_their_blendshape() {
     let vertices = AVATAR.eyes[0].positions.len();
     for shape in &AVATAR.eye_shapes {
         let left = shape.name.ends_with("Left");
@@ -159,7 +159,7 @@ fn the_eyeballs_look_where_their_blendshapes_say() {
 }
 
 #[test]
-fn with_the_jaw_open_mouth_close_brings_the_lips_together() {
+fn mouth_close_brings_the_lips_of_an_open_jaw_together() {
     let gap = |weights: &[(&str, f32)]| {
         let posed = AVATAR.posed(weights);
         let lip = |side: f32| {

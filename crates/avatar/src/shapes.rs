@@ -1,4 +1,4 @@
-//! Blendshapes under their `ARKit` names: each moves a part of the face by lids, jaw and soft pushes at landmarks.
+//! Computes blendshapes with their `ARKit` names. Each moves a part of the face by lids, jaw, and soft pushes at landmarks.
 
 use std::collections::BTreeSet;
 
@@ -11,26 +11,26 @@ use super::mesh::{Mesh, Seams};
 use super::sculpt::{EYE_ROW, MOUTH_ROW, Sculpt};
 use super::shape_table::{At, Gate, MOTIONS, Motion};
 
-/// One blendshape at full weight: what to add to which vertices of the face's mesh.
+/// One blendshape at full weight: the changes of the vertices that it moves.
 pub(super) struct Shape {
     pub(super) name: String,
-    /// Vertex, change of place (cm), change of normal; sorted by vertex.
+    /// Vertex, change of position (cm), change of normal; sorted by vertex.
     pub(super) changes: Vec<(usize, Vec3, Vec3)>,
 }
 
-/// What is known of a vertex whatever moves it.
+/// Properties of a vertex that do not depend on the blendshape.
 struct Place {
     source: Source,
     rest: Vec3,
     /// 0 above the mouth, 1 below it.
     below: f32,
-    /// How much of the jaw's motion reaches it.
+    /// Share of the jaw's motion that the vertex takes, 0..=1.
     jaw: f32,
-    /// How much of a push it takes.
+    /// Share of a push that the vertex takes, 0..=1.
     soft: f32,
 }
 
-/// All blendshapes of a head whose mesh has its normals.
+/// All blendshapes of a head, whose normals must have been computed.
 pub(super) fn shapes(sculpt: &Sculpt, head: &Head, seams: &Seams) -> Vec<Shape> {
     let places: Vec<Place> = head
         .sources
@@ -64,7 +64,7 @@ pub(super) fn shapes(sculpt: &Sculpt, head: &Head, seams: &Seams) -> Vec<Shape> 
     all
 }
 
-/// The blendshapes of both eyeballs, which stand in one mesh, the left one first.
+/// The blendshapes of both eyeballs, for one mesh that has the left one first.
 pub(super) fn eye_shapes(sculpt: &Sculpt, eyes: &[Mesh; 2]) -> Vec<Shape> {
     let mut all = Vec::new();
     let mut first = 0;
@@ -82,6 +82,7 @@ pub(super) fn eye_shapes(sculpt: &Sculpt, eyes: &[Mesh; 2]) -> Vec<Shape> {
     all
 }
 
+/// One blendshape; `side` is 1 (left), −1 (right) or 0 (both).
 fn shape(
     sculpt: &Sculpt,
     head: &Head,
@@ -91,14 +92,14 @@ fn shape(
     name: String,
     side: f32,
 ) -> Shape {
-    // Where each push acts, found once for all vertices.
+    // The centre of each push, computed once for all vertices.
     let places: Vec<Vec3> =
         motion.pushes.iter().map(|push| landmark(sculpt, push.at) + push.offset).collect();
     let mut positions = head.mesh.positions.clone();
     let mut moved = vec![false; positions.len()];
     for (i, vertex) in vertices.iter().enumerate() {
         let by = change(sculpt, vertex, (motion, &places), side);
-        // Less than a hundredth of a millimetre is nobody's smile.
+        // Changes below a hundredth of a millimetre are invisible.
         if by.length_squared() > 1e-6 {
             positions[i] += by;
             moved[i] = true;
@@ -116,14 +117,12 @@ fn shape(
     Shape { name, changes }
 }
 
-fn change(
-    sculpt: &Sculpt,
-    &Place { ref source, rest, below, jaw, soft }: &Place,
-    (motion, places): (&Motion, &[Vec3]),
-    side: f32,
-) -> Vec3 {
+/// The change of a vertex by a motion; `places` are the centres of its pushes.
+fn change(sculpt: &Sculpt, vertex: &Place, (motion, places): (&Motion, &[Vec3]), side: f32) -> Vec3 {
+    let (source, rest) = (&vertex.source, vertex.rest);
+    let (below, jaw, soft) = (vertex.below, vertex.jaw, vertex.soft);
     let mut by = Vec3::ZERO;
-    // A shape of one side fades out over the middle of the face.
+    // A blendshape of one side fades out over the middle of the face.
     let own_side = if side == 0.0 { 1.0 } else { smoothstep(-1.0, 1.0, rest.x * side) };
     if own_side <= 0.0 {
         return by;
@@ -149,14 +148,14 @@ fn change(
             Gate::Upper => 1.0 - below,
             Gate::Lower => below,
         };
-        // A landmark beside the middle has its mirror image on the other side.
+        // A landmark that is not in the middle also exists on the other side.
         let mirrored: &[f32] = if at.x.abs() < 0.01 { &[1.0] } else { &[1.0, -1.0] };
         for &hand in mirrored {
             if side * hand < 0.0 && mirrored.len() > 1 {
                 continue;
             }
             let d = (rest - vec3(at.x * hand, at.y, at.z)) / push.radius;
-            // Beyond this a bell is next to nothing.
+            // Beyond this distance the weight is close to 0.
             let far = d.length_squared();
             let weight = if far < 5.6 { (-far).exp() * gate * soft * own_side } else { 0.0 };
             if weight > 0.004 {
@@ -168,6 +167,7 @@ fn change(
     by
 }
 
+/// The change of a vertex when the lids of its eye move from rest to `lids`.
 fn lid_change(sculpt: &Sculpt, source: &Source, rest: Vec3, lids: Lids, side: f32) -> Vec3 {
     let (middle, half) = sculpt.eye_angles();
     let near = source.theta * side > 0.0
@@ -179,7 +179,7 @@ fn lid_change(sculpt: &Sculpt, source: &Source, rest: Vec3, lids: Lids, side: f3
     }
 }
 
-/// How much of a push a vertex takes.
+/// Share of a push that a vertex takes, 0..=1.
 fn softness(sculpt: &Sculpt, source: &Source) -> f32 {
     match source.layer {
         Layer::Skin | Layer::OnSkin | Layer::LipRim(0 | 1) => lid_hold(sculpt, source),
@@ -188,7 +188,7 @@ fn softness(sculpt: &Sculpt, source: &Source) -> f32 {
     }
 }
 
-/// Lids lie on the eyeball: pushes fade towards them.
+/// Share of a push near an eye. Pushes fade out towards the lids, which stay on the eyeball.
 fn lid_hold(sculpt: &Sculpt, source: &Source) -> f32 {
     let (middle, half) = sculpt.eye_angles();
     let s = ((source.theta.abs() - middle) / half).abs();
@@ -199,7 +199,7 @@ fn lid_hold(sculpt: &Sculpt, source: &Source) -> f32 {
     }
 }
 
-/// 0 above the mouth, 1 below it, with a jump between the lips that closes at the corners.
+/// 0 above the mouth, 1 below it, with a step between the lips that disappears at the corners.
 fn below_mouth(sculpt: &Sculpt, source: &Source) -> f32 {
     let m = source.theta / sculpt.mouth_half_angle();
     let parted = (1.0 - m.powi(4)).max(0.0);
@@ -212,12 +212,12 @@ fn below_mouth(sculpt: &Sculpt, source: &Source) -> f32 {
     }
     let d = source.row - MOUTH_ROW;
     let gradual = 1.0 - smoothstep(-2.2, 2.2, d);
-    // The eyes' row stands double too: only the mouth's own edges count here.
+    // The row of the eyes is doubled too; here only the edges of the mouth's row count.
     let hand = if d.abs() < 0.01 { source.side } else { d.signum() };
     mix(gradual, 0.5 - 0.5 * hand, parted)
 }
 
-/// How much of the jaw's motion reaches a place: none at the hinge and down the neck.
+/// Share of the jaw's motion that a point takes: 0 at the hinge and on the neck.
 fn jaw_reach(source: &Source, p: Vec3) -> f32 {
     match source.layer {
         Layer::Skin => smoothstep(-0.8, 4.6, p.z) * smoothstep(-14.6, -11.4, source.row),
@@ -225,6 +225,7 @@ fn jaw_reach(source: &Source, p: Vec3) -> f32 {
     }
 }
 
+/// The position of a landmark on the left side.
 fn landmark(sculpt: &Sculpt, at: At) -> Vec3 {
     match at {
         At::Mouth => sculpt.mouth,

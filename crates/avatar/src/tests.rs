@@ -1,4 +1,4 @@
-//! The avatar as a whole: what is in its files, and that each blendshape moves its own part of the face.
+//! Tests of whole avatars: the contents of their files, and which part of the face each blendshape moves.
 
 use std::io::{Cursor, Read as _};
 use std::sync::LazyLock;
@@ -9,42 +9,43 @@ use json::validation::{Checked, Validate};
 
 use super::*;
 
-/// Built once: the tests below look at the same head.
+/// Built once for all tests.
 static AVATAR: LazyLock<Avatar> = LazyLock::new(|| Avatar::new(5, None));
 static FILES: LazyLock<AvatarFiles> = LazyLock::new(|| build(5, None));
 
-fn number(bytes: &[u8], at: usize) -> usize {
+/// A little-endian 32-bit number.
+fn read_u32(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
 }
 
-/// The document and the buffer of a GLB, its container checked on the way.
-fn open(glb: &[u8]) -> (json::Root, &[u8]) {
+/// The document and the buffer of a GLB, whose container is checked.
+fn parse_glb(glb: &[u8]) -> (json::Root, &[u8]) {
     assert_eq!(&glb[..4], b"glTF");
-    assert_eq!(number(glb, 4), 2);
-    assert_eq!(number(glb, 8), glb.len());
-    let document = number(glb, 12);
+    assert_eq!(read_u32(glb, 4), 2);
+    assert_eq!(read_u32(glb, 8), glb.len());
+    let document = read_u32(glb, 12);
     assert_eq!(&glb[16..20], b"JSON");
     assert_eq!(document % 4, 0);
     let binary = 20 + document;
     assert_eq!(&glb[binary + 4..binary + 8], b"BIN\0");
-    assert_eq!(binary + 8 + number(glb, binary), glb.len());
+    assert_eq!(binary + 8 + read_u32(glb, binary), glb.len());
     (json::Root::from_slice(&glb[20..binary]).unwrap(), &glb[binary + 8..])
 }
 
-fn get<T>(value: &Checked<T>) -> &T {
+fn valid_value<T>(value: &Checked<T>) -> &T {
     match value {
         Checked::Valid(value) => value,
         Checked::Invalid => panic!("an invalid value in the document"),
     }
 }
 
-fn shape(name: &str) -> &'static Shape {
+fn find_shape(name: &str) -> &'static Shape {
     AVATAR.shapes.iter().find(|shape| shape.name == name).unwrap_or_else(|| panic!("no blendshape {name}"))
 }
 
 #[test]
-fn the_document_is_valid_and_every_view_lies_within_the_buffer() {
-    let (root, binary) = open(&FILES.glb);
+fn gltf_document_is_valid_and_views_are_within_the_buffer() {
+    let (root, binary) = parse_glb(&FILES.glb);
     let mut problems = Vec::new();
     root.validate(&root, json::Path::new, &mut |path, error| problems.push(format!("{}: {error}", path())));
     assert_eq!(problems, Vec::<String>::new());
@@ -59,11 +60,12 @@ fn the_document_is_valid_and_every_view_lies_within_the_buffer() {
 }
 
 #[test]
-fn accessors_fit_their_views_and_state_their_true_bounds() {
-    let (root, binary) = open(&FILES.glb);
+fn accessors_fit_their_views_and_have_correct_bounds() {
+    let (root, binary) = parse_glb(&FILES.glb);
     let mut bounded = 0;
     for accessor in &root.accessors {
-        let size = get(&accessor.type_).multiplicity() * get(&accessor.component_type).0.size();
+        let size =
+            valid_value(&accessor.type_).multiplicity() * valid_value(&accessor.component_type).0.size();
         let Some(view) = accessor.buffer_view else {
             assert!(accessor.sparse.is_some());
             continue;
@@ -80,7 +82,7 @@ fn accessors_fit_their_views_and_state_their_true_bounds() {
             low[i % 3] = low[i % 3].min(value);
             high[i % 3] = high[i % 3].max(value);
         }
-        // As 32-bit floats, which is what a reader holds them against.
+        // Compared as 32-bit floats, as a reader does.
         let stated = |bound: &serde_json::Value| [0, 1, 2].map(|axis| bound[axis].as_f64().unwrap() as f32);
         assert_eq!((stated(min), stated(max)), (low, high));
     }
@@ -88,8 +90,8 @@ fn accessors_fit_their_views_and_state_their_true_bounds() {
 }
 
 #[test]
-fn indices_stay_within_their_vertices_and_sparse_indices_climb() {
-    let (root, binary) = open(&FILES.glb);
+fn indices_are_within_range_and_sparse_indices_ascend() {
+    let (root, binary) = parse_glb(&FILES.glb);
     let shorts = |view: usize| -> Vec<u32> {
         let view = &root.buffer_views[view];
         let start = view.byte_offset.unwrap().0 as usize;
@@ -118,8 +120,8 @@ fn indices_stay_within_their_vertices_and_sparse_indices_climb() {
 }
 
 #[test]
-fn blendshapes_carry_arkit_names_one_for_each_target() {
-    let (root, _) = open(&FILES.glb);
+fn each_morph_target_has_a_blendshape_name() {
+    let (root, _) = parse_glb(&FILES.glb);
     for (mesh, shapes) in root.meshes.iter().zip([&AVATAR.shapes, &AVATAR.eye_shapes]) {
         let extras: serde_json::Value = serde_json::from_str(mesh.extras.as_ref().unwrap().get()).unwrap();
         let names: Vec<&str> =
@@ -131,7 +133,7 @@ fn blendshapes_carry_arkit_names_one_for_each_target() {
 }
 
 #[test]
-fn a_head_has_the_promised_size_and_detail() {
+fn avatar_has_expected_size_and_vertex_count() {
     let parts = [&AVATAR.head.mesh, &AVATAR.eyes[0], &AVATAR.eyes[1], &AVATAR.hair];
     let vertices: usize = parts.iter().map(|mesh| mesh.positions.len()).sum();
     assert!((5_000..=26_000).contains(&vertices), "{vertices} vertices");
@@ -167,27 +169,27 @@ fn parts_are_not_inside_out() {
 }
 
 #[test]
-fn jaw_open_lowers_the_chin_and_leaves_the_upper_head_alone() {
+fn jaw_open_lowers_only_the_chin() {
     let rest = &AVATAR.head.mesh.positions;
-    let chin = shape("jawOpen").changes.iter().filter(|(i, ..)| rest[*i].y < -8.5 && rest[*i].z > 6.0);
+    let chin = find_shape("jawOpen").changes.iter().filter(|(i, ..)| rest[*i].y < -8.5 && rest[*i].z > 6.0);
     let lowered: Vec<f32> = chin.map(|(_, by, _)| by.y).collect();
     assert!(lowered.len() > 50 && lowered.iter().all(|y| *y < -0.5));
-    for (i, by, _) in &shape("jawOpen").changes {
+    for (i, by, _) in &find_shape("jawOpen").changes {
         assert!(rest[*i].y < -2.5, "moves {} by {by}", rest[*i]);
     }
 }
 
 #[test]
-fn a_blink_stays_at_its_eye_and_closes_it() {
+fn blink_closes_its_eye_only() {
     for (name, side) in [("eyeBlinkLeft", 1.0), ("eyeBlinkRight", -1.0)] {
         let eye = AVATAR.sculpt.eye * Vec3::new(side, 1.0, 1.0);
         let rest = &AVATAR.head.mesh.positions;
-        let changes = &shape(name).changes;
+        let changes = &find_shape(name).changes;
         assert!(changes.len() > 200);
         for (i, ..) in changes {
             assert!(rest[*i].distance(eye) < 6.0 && rest[*i].x * side > 0.0, "{name} moves {}", rest[*i]);
         }
-        // Over the pupil the lids' edges meet.
+        // The edges of the lids meet over the pupil.
         let posed = AVATAR.posed(&[(name, 1.0)]);
         let edge = |layer_side: f32| {
             let at = AVATAR.head.sources.iter().zip(&posed.positions).filter(|(source, p)| {
@@ -204,12 +206,12 @@ fn a_blink_stays_at_its_eye_and_closes_it() {
 }
 
 #[test]
-fn a_smile_lifts_its_corner_of_the_mouth_only() {
+fn smile_lifts_its_corner_of_the_mouth_only() {
     let rest = &AVATAR.head.mesh.positions;
     let corner = AVATAR.sculpt.mouth_corner;
     let lifted = |name: &str, x: f32| {
         let at = Vec3::new(x, corner.y, corner.z);
-        shape(name)
+        find_shape(name)
             .changes
             .iter()
             .filter(|(i, ..)| rest[*i].distance(at) < 0.6)
@@ -219,18 +221,18 @@ fn a_smile_lifts_its_corner_of_the_mouth_only() {
     assert!(lifted("mouthSmileLeft", corner.x) > 0.4);
     assert!(lifted("mouthSmileLeft", -corner.x) < 0.05);
     assert!(lifted("mouthSmileRight", -corner.x) > 0.4);
-    // What moves by more than half a millimetre is on the cheek.
-    let strong = shape("mouthSmileLeft").changes.iter().filter(|(_, by, _)| by.length() > 0.05);
+    // Vertices that move by more than half a millimetre are on the cheek.
+    let strong = find_shape("mouthSmileLeft").changes.iter().filter(|(_, by, _)| by.length() > 0.05);
     assert!(strong.map(|(i, ..)| rest[*i]).all(|p| p.y < 1.0 && p.y > -11.0 && p.x > -1.0));
 }
 
 #[test]
-fn no_blendshape_is_empty_or_tears_the_skin() {
+fn blendshapes_are_not_empty_and_do_not_tear_the_skin() {
     let rest = &AVATAR.head.mesh.positions;
     for shape in &AVATAR.shapes {
         let most = shape.changes.iter().map(|(_, by, _)| by.length()).fold(0.0, f32::max);
         assert!((0.1..4.0).contains(&most), "{} moves by {most} cm", shape.name);
-        // The two edges of a double row stay together where they are no lid or lip.
+        // The two edges of a doubled row stay together outside of lids and lips.
         let mut moved = vec![Vec3::ZERO; rest.len()];
         shape.changes.iter().for_each(|(i, by, _)| moved[*i] = *by);
         let skin = |side: f32| {
@@ -245,7 +247,7 @@ fn no_blendshape_is_empty_or_tears_the_skin() {
             })
         };
         for (lower, upper) in of(-1.0).zip(of(1.0)).filter(|&(l, u)| rest[l].distance(rest[u]) < 1e-4) {
-            // Corners of eyes and mouth are points: their neighbours may part.
+            // The corners of eyes and mouth are single points; the vertices beside them may separate.
             let theta = AVATAR.head.sources[lower].theta.abs();
             let (middle, half) = AVATAR.sculpt.eye_angles();
             let at_eye = AVATAR.head.sources[lower].row > -1.0;
@@ -262,7 +264,7 @@ fn no_blendshape_is_empty_or_tears_the_skin() {
 }
 
 #[test]
-fn a_seed_gives_the_same_files_again_and_another_seed_others() {
+fn same_seed_gives_same_files_and_other_seed_others() {
     let again = build(5, None);
     assert!(again.glb == FILES.glb && again.png == FILES.png && again.obj_zip == FILES.obj_zip);
     let other = build(6, None);
@@ -270,7 +272,7 @@ fn a_seed_gives_the_same_files_again_and_another_seed_others() {
 }
 
 #[test]
-fn the_portrait_decodes_and_shows_a_head_before_a_background() {
+fn portrait_shows_a_head_in_front_of_a_background() {
     let image = image::load_from_memory(&FILES.png).unwrap().to_rgb8();
     assert_eq!(image.dimensions(), portrait::SIZE);
     let far = |a: &Rgb<u8>, b: &Rgb<u8>| a.0.iter().zip(b.0).any(|(x, y)| x.abs_diff(y) > 40);
@@ -278,7 +280,7 @@ fn the_portrait_decodes_and_shows_a_head_before_a_background() {
 }
 
 #[test]
-fn the_zip_lists_geometry_material_and_texture() {
+fn zip_contains_geometry_material_and_texture() {
     let mut zip = zip::ZipArchive::new(Cursor::new(FILES.obj_zip.clone())).unwrap();
     let mut names: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
     names.sort();
@@ -293,7 +295,7 @@ fn the_zip_lists_geometry_material_and_texture() {
 }
 
 #[test]
-fn a_picture_reaches_the_cheek_and_leaves_the_shirt_alone() {
+fn picture_is_visible_on_the_cheek_but_not_on_the_shirt() {
     let green = RgbImage::from_pixel(200, 240, Rgb([60, 200, 90]));
     let with = Avatar::new(5, Some(&green)).texture;
     let without = &AVATAR.texture;

@@ -1,4 +1,4 @@
-//! The texture that all materials share: skin, eyes, hair, mouth, and the visitor's picture on the face when there is one.
+//! Paints the texture that all materials share: skin, eyes, hair, mouth, and the visitor's picture on the face.
 
 use glam::{Vec2, Vec3, vec2, vec3};
 use image::{Rgb, RgbImage};
@@ -24,7 +24,7 @@ pub(super) fn paint(sculpt: &Sculpt, head: &Head, face: Option<&RgbImage>) -> Rg
     image
 }
 
-/// Tones that follow from the skin's.
+/// Colours that are derived from the skin's colour.
 struct Palette {
     skin: Tone,
     blush: Tone,
@@ -45,18 +45,20 @@ impl Palette {
     }
 }
 
-/// What is worth computing once a vertex of the skin's grid rather than once a pixel.
+/// Values at a vertex of the skin's grid, from which those of pixels are interpolated.
 #[derive(Clone, Copy)]
 struct Ground {
     position: Vec3,
-    /// Angle and row before lids and lips parted.
+    /// Angle and row on the grid, before lids and lips separate.
     place: Vec2,
     tone: Tone,
-    /// Share of the visitor's picture here, and how open the place is to light.
+    /// Share of the visitor's picture in the colour, 0..=1.
     photo: f32,
+    /// How open the surroundings are to light, 0..=1.
     open: f32,
 }
 
+/// Computes the values at each vertex of the skin's grid.
 fn ground(sculpt: &Sculpt, head: &Head, palette: &Palette) -> Vec<Ground> {
     let who = &sculpt.who;
     let nose_tip = sculpt.surface(0.0, -3.3);
@@ -92,14 +94,14 @@ fn ground(sculpt: &Sculpt, head: &Head, palette: &Palette) -> Vec<Ground> {
             let photo = facing
                 * smoothstep(1.0, 0.72, oval)
                 * smoothstep(1.75, 2.35, (side - sculpt.eye - vec3(0.0, 0.0, 1.0)).length());
-            // No skin is of one tone.
+            // Skin is not of one uniform colour.
             tone *= 1.0 + 0.035 * (noise(p * 2.1 + Vec3::splat(who.grain)) - 0.5);
             Ground { position: p, place: vec2(source.theta, source.row), tone, photo, open }
         })
         .collect()
 }
 
-/// 1 on the clothes, 0 on the skin.
+/// 1 on the shirt, 0 on the skin. `lower` moves the collar's edge down by centimetres if negative.
 fn shirt_share(p: Vec3, lower: f32) -> f32 {
     smoothstep(0.07, -0.07, p.y - lower + 14.0 + 0.16 * (p.z + 2.7))
 }
@@ -107,7 +109,7 @@ fn shirt_share(p: Vec3, lower: f32) -> f32 {
 fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Palette, photo: Option<&Photo>) {
     let ground = ground(sculpt, head, palette);
     let width = head.columns.len();
-    // For each line of the texture the pair of rows that it lies between.
+    // For each line of the texture, the row below it and the share of the row above.
     let lines: Vec<(usize, f32)> = (0..atlas::HEAD.height)
         .map(|y| {
             let v = 1.0 - y as f32 / (atlas::HEAD.height - 1) as f32;
@@ -144,7 +146,7 @@ fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Pale
             let open = blend(|g| Vec3::splat(g.open)).x;
             let knit = 1.0 + 0.05 * (noise(p * vec3(9.0, 3.0, 9.0)) - 0.5);
             tone = tone.lerp(sculpt.who.shirt * mix(0.45, 1.0, open) * knit, shirt_share(p, 0.0));
-            // The ribbed collar ends where the knitting begins.
+            // The seam between ribbed collar and knitted shirt.
             let seam = shirt_share(p, 0.0) - shirt_share(p, -0.9);
             tone *= 1.0 - 0.13 * seam;
         }
@@ -153,7 +155,7 @@ fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Pale
     }
 }
 
-/// Lips, freckles and the shade under the brow hairs, a pixel at a time.
+/// Adds lips and freckles to the colour of a pixel.
 fn face_details(sculpt: &Sculpt, palette: &Palette, p: Vec3, place: Vec2, mut tone: Tone) -> Tone {
     let who = &sculpt.who;
     let m = place.x / (sculpt.mouth_half_angle() * 1.02);
@@ -194,7 +196,7 @@ fn paint_eye(image: &mut RgbImage, iris: Tone) {
         let turn = d.y.atan2(d.x);
         let (pupil, rim) = (0.1, 0.255);
         let mut white = rgb(0x00f6_f1ec).lerp(rgb(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
-        // The upper lid's shade.
+        // The shadow of the upper lid.
         white *= mix(1.0, 0.78, smoothstep(-0.05, -0.5, d.y));
         let threads = noise(vec3(turn.cos() * 9.0, turn.sin() * 9.0, out * 5.0));
         let deep = iris * mix(0.55, 1.0, smoothstep(-rim, rim, d.y));
@@ -213,7 +215,7 @@ fn paint_eye(image: &mut RgbImage, iris: Tone) {
 fn paint_hair(image: &mut RgbImage, sculpt: &Sculpt) {
     let who = &sculpt.who;
     for (x, y, place) in atlas::HAIR.pixels() {
-        // Periodic across, so that the back of the head shows no seam.
+        // Periodic in x, so that the back of the head has no seam.
         let turn = place.x * std::f32::consts::TAU;
         let ring = vec3(turn.cos(), turn.sin(), 0.0);
         let strands = noise(ring * 26.0 + vec3(0.0, 0.0, place.y * 3.0 + who.grain));
@@ -263,6 +265,7 @@ fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &Palette) {
     }
 }
 
+/// A colour as 8-bit components.
 fn pixel(tone: Tone) -> Rgb<u8> {
     let part = |x: f32| (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
     Rgb([part(tone.x), part(tone.y), part(tone.z)])

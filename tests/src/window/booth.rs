@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// For what only has to be drawn.
-pub const SOON: Duration = Duration::from_mins(1);
+pub const SOON: Duration = Duration::from_mins(3);
 
 const API_KEY: &str = "booth-api-key-9c41";
 const USERNAME: &str = "booth";
@@ -225,11 +225,11 @@ impl Booth {
     /// without a press that the face waits for them, they ask for it.
     pub async fn see_reveal(&self) -> Result<(), Trouble> {
         let face = "[data-testid=this-is-me], [data-testid=show-me]";
-        let shown = self.app.see(face, Duration::from_mins(2)).await?;
+        let shown = self.app.see(face, Duration::from_mins(5)).await?;
         if shown.attr("data-testid").await?.as_deref() == Some("show-me") {
             self.app.press("[data-testid=show-me]", SOON).await?;
         }
-        self.app.see("[data-testid=turntable][data-ready=true]", Duration::from_mins(2)).await.map(drop)
+        self.app.see("[data-testid=turntable][data-ready=true]", Duration::from_mins(5)).await.map(drop)
     }
 
     /// Waits for a screen, has its page loaded anew, and waits until it is back with the same words at `css`.
@@ -300,7 +300,7 @@ impl Bare {
 
     /// Waits until the app has said something so many times on its log.
     pub async fn hear(&self, words: &str, times: usize) -> Result<(), Trouble> {
-        let deadline = Instant::now() + Duration::from_mins(3);
+        let deadline = Instant::now() + Duration::from_mins(5);
         while self.said(words)? < times {
             if Instant::now() > deadline {
                 return Err(format!("“{words}” was not said {times} times: see app.log").into());

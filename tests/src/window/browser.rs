@@ -133,6 +133,8 @@ impl Browser {
         // Building an HTTP client asks for it, though drivers speak plain HTTP. A second call is no harm.
         drop(rustls::crypto::ring::default_provider().install_default());
         let page = WebDriver::new(format!("http://{port}"), wanted).await?;
+        // Drivers allow half a minute, which a busy machine exceeds.
+        page.set_script_timeout(Duration::from_secs(100)).await?;
         Ok(Self { page })
     }
 

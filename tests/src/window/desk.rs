@@ -91,7 +91,7 @@ impl Desk {
     /// The processes that still belong to this desk's home, other than its own bus and keychain: what the app and
     /// the drivers left behind. Waits for those that are just ending.
     pub fn leftovers(&self) -> Vec<String> {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_mins(2);
         loop {
             let left = self.running();
             if left.is_empty() || Instant::now() > deadline {

@@ -81,7 +81,7 @@ impl Screen {
         title: &str,
         wanted: impl Fn(&Seen) -> bool,
     ) -> Result<Seen, Trouble> {
-        let deadline = Instant::now() + Duration::from_mins(1);
+        let deadline = Instant::now() + Duration::from_mins(3);
         loop {
             // Not there yet, or gone between two questions: asked again.
             let seen = self.window(desk, title);

@@ -18,7 +18,7 @@ impl Desk {
     /// The one process that draws the app's page now.
     pub fn page_process(&self, program: &Path) -> Result<i32, Trouble> {
         let app = self.app_process(program)?;
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let drawing: Vec<i32> =
                 children(app).into_iter().filter(|pid| name(*pid) == "WebKitWebProces").collect();

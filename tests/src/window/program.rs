@@ -57,7 +57,7 @@ impl Program {
 
     /// Waits until `ready` says so, unless the program ends first or takes too long.
     pub(super) fn await_ready(&mut self, ready: impl Fn() -> bool) -> Result<(), Trouble> {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while !ready() {
             if let Some(status) = self.child.try_wait()? {
                 return Err(format!("{} ended with {status}: see {}.log", self.name, self.name).into());
@@ -74,7 +74,7 @@ impl Program {
     pub(super) async fn end(&mut self) -> Result<Option<i32>, Trouble> {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).ok_or("no process")?;
         kill_process(id, Signal::TERM)?;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(2);
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status.code());

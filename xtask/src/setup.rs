@@ -1,0 +1,16 @@
+//! `cargo xtask setup`: installs what the other commands need.
+
+use crate::prerequisites::{self, Purpose};
+use crate::steps::{StepFailure, StepPlan};
+use crate::{Options, ui};
+
+/// Installs the prerequisites of all commands.
+///
+/// # Errors
+/// If something is missing and cannot be installed.
+pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
+    let mut plan = StepPlan::default();
+    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
+    ui::add_install(&mut plan);
+    plan.run()
+}
