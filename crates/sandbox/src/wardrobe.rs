@@ -1,4 +1,4 @@
-//! The bytes behind the avatars: generated ones, made when they are asked for and cached; or a partner's own files.
+//! The files of avatars: generated on demand and cached, or read from a partner's folder.
 
 use crate::world::avatar::{Avatar, Existing, ExportName, Wardrobe};
 use avatar::AvatarFiles;
@@ -10,50 +10,50 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
 
-/// The most visitors' pictures held in memory (each at most 512 × 512); beyond it the oldest goes, and that avatar
-/// gets a generated face.
+/// Maximum number of visitors' pictures in memory (each at most 512 × 512 pixels). Beyond it, the oldest is dropped and its
+/// avatar gets a generated face.
 const MAX_PICTURES: usize = 128;
 
-/// The most generated avatars cached; beyond it the oldest is made again when it is asked for.
+/// Maximum number of cached avatars. Beyond it, the oldest is dropped, and generated again on demand.
 const MAX_CACHED: usize = 48;
 
-/// The most avatars in a partner's folder.
+/// Maximum number of avatars in an assets folder.
 const MAX_ASSETS: usize = 500;
 
-/// Why a partner's folder cannot be served.
+/// Why an assets folder cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetsError {
-    /// It cannot be read.
+    /// A folder cannot be read.
     #[error("the assets folder {path} cannot be read: {source}")]
     Unreadable {
-        /// Where.
+        /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// Nothing in it.
+    /// No sub-folder contains files.
     #[error(
         "the assets folder {path} has no sub-folder with files in it; it needs one sub-folder per avatar \
          (as in assets/anna/avatar.glb)"
     )]
     Empty {
-        /// Where.
+        /// The folder.
         path: PathBuf,
     },
 }
 
-/// Where a file's bytes are.
+/// The content of a file, or its path.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
     Memory { bytes: Bytes, etag: String },
     Disk(PathBuf),
 }
 
-/// Makes and keeps the bytes.
+/// Generates, caches and finds the files of avatars.
 pub(crate) struct Closet {
     assets: Option<HashMap<String, PathBuf>>,
     kept: Mutex<Kept>,
-    /// Making one takes a core for a while: not all cores at once.
+    /// Limits concurrent generation to two avatars, because each occupies a CPU core.
     workshop: Semaphore,
 }
 
@@ -69,7 +69,7 @@ struct Files {
 }
 
 impl Closet {
-    /// Opens the closet: with a partner's folder it is read now, else avatars are generated.
+    /// Reads the assets folder if one is given; else avatars are generated.
     pub(crate) fn open(assets: Option<&Path>) -> Result<(Self, Wardrobe), AssetsError> {
         let (assets, wardrobe) = match assets {
             None => (None, Wardrobe::generated()),
@@ -81,7 +81,7 @@ impl Closet {
         Ok((Self { assets, kept: Mutex::default(), workshop: Semaphore::new(2) }, wardrobe))
     }
 
-    /// Holds a visitor's picture for a token's avatar, in memory only, in place of an earlier one.
+    /// Stores a visitor's picture for the avatar of a token, in memory only. Replaces an earlier one.
     pub(crate) fn hold_picture(&self, token: &str, picture: Option<RgbImage>) {
         let mut kept = self.kept();
         kept.pictures.retain(|(held, _)| held != token);
@@ -92,7 +92,7 @@ impl Closet {
         kept.pictures.push((token.to_owned(), Arc::new(picture)));
     }
 
-    /// Drops every picture and new avatar whose token does not need it any more.
+    /// Drops the pictures and new avatars whose token is not `needed`.
     pub(crate) fn sweep(&self, mut needed: impl FnMut(&str) -> bool) {
         let mut kept = self.kept();
         kept.pictures.retain(|(token, _)| needed(token));
@@ -102,13 +102,13 @@ impl Closet {
         });
     }
 
-    /// How many visitors' pictures are held.
+    /// Number of pictures in memory.
     #[cfg(test)]
     pub(crate) fn pictures(&self) -> usize {
         self.kept().pictures.len()
     }
 
-    /// The bytes of one export. `None` when there is no such file.
+    /// The content of an exported file; `None` if there is no such file.
     pub(crate) async fn content(&self, avatar: &Avatar, file: &str) -> Option<Content> {
         if let (Some(folders), Avatar::Existing { id }) = (&self.assets, avatar) {
             return folders.get(id).map(|folder| Content::Disk(folder.join(file)));
@@ -123,7 +123,7 @@ impl Closet {
         Some(Content::Memory { bytes: bytes.clone(), etag: made.etags[index].clone() })
     }
 
-    /// Makes an avatar's files, or takes them from the cache.
+    /// The generated files of an avatar, from the cache if possible.
     async fn made(&self, avatar: &Avatar) -> Option<Arc<Files>> {
         let cell = {
             let mut kept = self.kept();
@@ -153,7 +153,7 @@ impl Closet {
             Avatar::New { token, seed } => (*seed, self.picture(token)),
             Avatar::Existing { id } => (seed_of(id), None),
         };
-        // The semaphore is never closed; were it, making without it would do no harm.
+        // The semaphore is never closed. If it were, generating without a permit does no harm.
         let _place = self.workshop.acquire().await;
         tokio::task::spawn_blocking(move || {
             let files = avatar::build(seed, face.as_deref());
@@ -178,7 +178,7 @@ fn etag(bytes: &Bytes) -> String {
     format!("\"{number:032x}\"")
 }
 
-/// Each of the avatars that are there has its own face, in every run.
+/// Derives the seed of a built-in avatar from its id, so that it has the same face in every run.
 fn seed_of(id: &str) -> u64 {
     let digest = Sha256::digest(id.as_bytes());
     digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
@@ -217,7 +217,7 @@ fn listed(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
     Ok(paths)
 }
 
-/// A file's place in a URL and its `export_type`, from its extension: `body.fbx.zip` and `body_fbx.zip` are `fbx`.
+/// File name and `export_type` from the extension: `body.fbx.zip` and `body_fbx.zip` are `fbx`.
 fn export(path: &Path) -> Option<ExportName> {
     let file = path.file_name()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -234,12 +234,12 @@ fn export(path: &Path) -> Option<ExportName> {
     Some(ExportName { file: file.to_owned(), export_type: export_type.to_ascii_lowercase() })
 }
 
-/// A folder's name as an id: what is not a letter or digit becomes `-`; doubles are counted.
+/// Derives an id from the name of a folder: other characters than letters and digits become `-`, duplicates get a number.
 fn id_of(name: &str, taken: &HashMap<String, PathBuf>) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let slug: String = name.chars().map(plain).collect();
     let slug = match slug.trim_matches('-') {
-        // `new` is the word for recording one.
+        // `new` means recording one.
         "" | "new" => "avatar".to_owned(),
         slug => slug.to_owned(),
     };

@@ -1,42 +1,42 @@
-//! What faults can do, as one table: `--list-faults`, the documentation and the checks derive from it.
+//! The table of all effects of faults. `--list-faults`, the documentation and the checks use it.
 
 use super::fault::{Effect, Endpoint};
 
-/// When a fault acts, seen from the request's effect (a token issued, redeemed and perhaps spent; a session token
-/// made; a file's URL used).
+/// When a fault acts, relative to the effect of the request (a token is issued, spent or a session token created; the URL
+/// of a file is used).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happens {
-    /// In place of it: nothing is issued, spent or used.
+    /// In place of the effect: nothing is issued, spent or used.
     Instead,
-    /// In place of it, or after it with `"spends":true`.
+    /// In place of the effect, or after it with `"spends":true`.
     InsteadOrAfter,
-    /// After it: the answer is lost or changed.
+    /// After the effect: the response is lost or changed.
     After,
 }
 
-/// One parameter.
+/// A parameter of an effect.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
-    /// Its name.
+    /// Its name in JSON.
     pub name: &'static str,
-    /// What it means, its unit, and what it is when left out.
+    /// Its meaning, unit and default.
     pub means: &'static str,
 }
 
-/// One row of the catalogue.
+/// A row of the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// Its name under `do`.
+    /// The name under `do`.
     pub name: &'static str,
     /// What it does, in one sentence.
     pub does: &'static str,
     /// When it acts.
     pub happens: Happens,
-    /// The endpoints that it can strike.
+    /// The endpoints that it can apply to.
     pub on: &'static [Endpoint],
     /// Its parameters.
     pub with: &'static [Parameter],
-    /// A whole fault with it, as JSON.
+    /// A complete fault with this effect, as JSON.
     pub example: &'static str,
 }
 
@@ -53,7 +53,7 @@ const fn with(name: &'static str, means: &'static str) -> Parameter {
     Parameter { name, means }
 }
 
-/// Everything that a fault can do.
+/// All effects that a fault can have.
 pub const CATALOGUE: [Entry; 19] = [
     Entry {
         name: "status",
@@ -262,7 +262,7 @@ impl Effect {
     /// Its row of the catalogue.
     pub fn entry(&self) -> &'static Entry {
         let name = self.name();
-        // A test holds that every effect has its row.
+        // A test ensures that every effect has a row.
         CATALOGUE.iter().find(|entry| entry.name == name).unwrap_or(&CATALOGUE[0])
     }
 

@@ -1,4 +1,4 @@
-//! One fault, as it is written in a list.
+//! One fault of a list, and its JSON form.
 
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
@@ -6,26 +6,26 @@ use std::collections::BTreeMap;
 use std::fmt;
 use utoipa::ToSchema;
 
-/// One fault: on which requests it strikes, and what it does to them. See the [module](super).
+/// A fault: which requests it applies to, and what it does to them. See the [module](super).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// The endpoint.
     pub on: Endpoint,
-    /// Which of the requests; left out, every one.
+    /// Which of the requests. Default: all.
     #[serde(default)]
     #[schema(value_type = NthSchema)]
     pub nth: Nth,
-    /// `redeem` only: `true` for those that the backend answers with download URLs, `false` for the others.
+    /// `redeem` only: `true` for redeems that the backend answers with download URLs, `false` for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<bool>,
-    /// `file` only: downloads under this name, as in `avatar.glb`.
+    /// `file` only: downloads with this file name, e.g. `avatar.glb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// `file` only: downloads of this `export_type`, as in `glb`.
+    /// `file` only: downloads of this `export_type`, e.g. `glb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export_type: Option<String>,
-    /// `file` only: `true` for requests with a `Range`, `false` for those without.
+    /// `file` only: `true` for requests with a `Range` header, `false` for those without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranged: Option<bool>,
     /// What it does.
@@ -34,7 +34,7 @@ pub struct Fault {
     pub effect: Effect,
 }
 
-/// An endpoint of the vendor's side.
+/// An endpoint of the vendor's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -51,16 +51,16 @@ pub enum Endpoint {
 /// Which of the requests, counted from 1: `[1,3]`, `1`, `"every"` or `{"rate":0.1}`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Nth {
-    /// Every one.
+    /// Every request.
     #[default]
     Every,
-    /// These.
+    /// The requests with these numbers, from 1.
     These(Vec<u64>),
-    /// Each with this probability, 0 to 1.
+    /// Each request with this probability, 0 to 1.
     Rate(f64),
 }
 
-/// What a fault does. [`super::CATALOGUE`] says it in words.
+/// What a fault does. [`super::CATALOGUE`] describes the effects and their parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs, reason = "the catalogue documents every parameter, for `--list-faults` too")]
@@ -149,46 +149,46 @@ pub enum Effect {
     ChangedEtag {},
 }
 
-/// How a body is cut off.
+/// How a body ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CutBy {
-    /// The connection is closed in order (FIN).
+    /// The connection is closed (FIN).
     #[default]
     Close,
     /// The connection is reset (RST).
     Reset,
-    /// Nothing more comes, and the connection stays.
+    /// Nothing more is sent, and the connection stays open.
     Silence,
 }
 
-/// What a field becomes.
+/// What a field is changed to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Becomes {
-    /// The field is not there.
+    /// The field is removed.
     Missing,
     /// `null`.
     Null,
     /// A value of another JSON type.
     OtherType,
-    /// A value of its type that the specification does not allow.
+    /// A value of the same type that the specification does not allow.
     OutOfRange,
     /// This value.
     Value(serde_json::Value),
 }
 
-/// The value of `Retry-After`: seconds, or a date as HTTP writes it.
+/// The value of `Retry-After`: seconds, or an HTTP date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum RetryAfter {
     /// Seconds.
     Seconds(u64),
-    /// Anything else.
+    /// Any other text.
     Text(String),
 }
 
-/// What a fault is matched against.
+/// The attributes of a request that faults are matched against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) on: Endpoint,
@@ -199,12 +199,12 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Fault {
-    /// A fault on every request of an endpoint, or on those that `nth` names.
+    /// Creates a fault on every request of an endpoint, or on those that `nth` selects.
     pub fn new(on: Endpoint, nth: Nth, effect: Effect) -> Self {
         Self { on, nth, ready: None, file: None, export_type: None, ranged: None, effect }
     }
 
-    /// Whether it is for this request.
+    /// Whether it applies to requests with these attributes.
     pub(crate) fn is_for(&self, asked: &Asked<'_>) -> bool {
         self.on == asked.on
             && self.ready.is_none_or(|ready| asked.ready == ready)
@@ -215,7 +215,7 @@ impl Fault {
 }
 
 impl Endpoint {
-    /// Every endpoint that a fault can strike: its word, its method, its path (of `file` the beginning).
+    /// All endpoints that faults can apply to: name, method, and path (for `file`, the prefix of the path).
     pub const ALL: [(Self, &'static str, &'static str, &'static str); 4] = [
         (Self::Redeem, "redeem", "GET", "/redeemExportToken"),
         (Self::Generate, "generate", "POST", "/generateExportToken"),
@@ -223,12 +223,12 @@ impl Endpoint {
         (Self::File, "file", "GET", "/files/"),
     ];
 
-    /// Its word in a list of faults.
+    /// Its name in a list of faults.
     pub fn word(self) -> &'static str {
         Self::ALL.iter().find(|row| row.0 == self).map_or("?", |row| row.1)
     }
 
-    /// The endpoint that a request asks.
+    /// The endpoint that a request goes to.
     pub(crate) fn of(method: &str, path: &str) -> Option<Self> {
         let asks = |(endpoint, _, known, at): &(Self, &str, &str, &str)| {
             let there = if *endpoint == Self::File { path.starts_with(at) } else { path == *at };
@@ -239,7 +239,7 @@ impl Endpoint {
 }
 
 impl RetryAfter {
-    /// As the header has it.
+    /// The value of the header.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Seconds(seconds) => seconds.to_string(),
@@ -265,7 +265,7 @@ fn gzip() -> String {
     "gzip".to_owned()
 }
 
-/// `"reset"` is short for `{"reset":{}}`.
+/// Accepts `"reset"` as short for `{"reset":{}}`.
 fn effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
     struct Written;
 
@@ -348,19 +348,19 @@ impl<'de> Deserialize<'de> for Nth {
     }
 }
 
-/// How [`Nth`] is written, for the OpenAPI document.
+/// The JSON form of [`Nth`], for the OpenAPI document.
 #[derive(ToSchema)]
 #[schema(as = Nth)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "read by the schema generator alone")]
 pub(crate) enum NthSchema {
-    /// This one, from 1.
+    /// The request with this number, from 1.
     One(u64),
-    /// These, from 1.
+    /// The requests with these numbers, from 1.
     These(Vec<u64>),
-    /// Every one.
+    /// Every request.
     Every(EveryWord),
-    /// Each with this probability.
+    /// Each request with this probability.
     Rate(RateSchema),
 }
 
@@ -381,15 +381,15 @@ pub(crate) struct RateSchema {
     rate: f64,
 }
 
-/// How [`Effect`] is written, for the OpenAPI document.
+/// The JSON form of [`Effect`], for the OpenAPI document.
 #[derive(ToSchema)]
 #[schema(as = FaultEffect)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "read by the schema generator alone")]
 pub(crate) enum EffectSchema {
-    /// With its parameters.
+    /// An effect with its parameters.
     Whole(Effect),
-    /// One that needs no parameter.
+    /// An effect that needs no parameters.
     Word(EffectWord),
 }
 

@@ -1,4 +1,4 @@
-//! The list of faults that is in force: checked, counted, drawn by lot.
+//! The active list of faults: validation, counts and random selection.
 
 use super::fault::{Asked, Effect, Endpoint, Fault, Nth};
 use axum::http::{HeaderName, HeaderValue};
@@ -9,62 +9,65 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// The most faults in a list.
+/// Maximum number of faults in a list.
 pub const MAX_FAULTS: usize = 1_000;
 
-/// The longest delay: an hour.
+/// Maximum delay: an hour, in milliseconds.
 const MAX_DELAY_MS: u64 = 60 * 60 * 1_000;
 
-/// The most bytes that come after a promised end.
+/// Maximum number of bytes sent after the promised end.
 const MAX_EXCESS: i64 = 1024 * 1024;
 
-/// The most garbage in one body.
+/// Maximum length of a garbage body, in bytes (1 GiB).
 const MAX_GARBAGE: u64 = 1024 * 1024 * 1024;
 
-/// Why a list of faults is not taken.
+/// Why a list of faults is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultsError {
-    /// Not the JSON that a list needs.
+    /// The JSON does not have the form of a list of faults.
     #[error(
         "the list of faults does not fit at {at}: {problem}; a list is [{{\"on\":…,\"nth\":…,\"do\":…}}], and `copresence sandbox --list-faults` shows what a fault can do"
     )]
     Unreadable {
-        /// Where in the list, as in `[0].do.status.code`.
+        /// Where in the list, e.g. `[0].do.status.code`.
         at: String,
         /// What is wrong there.
         problem: String,
     },
-    /// A value that makes no sense.
+    /// A fault is invalid.
     #[error("the fault [{index}] of the list ({name} on {on}) cannot be: {problem}")]
     Unfit {
-        /// Which of the list, from 0.
+        /// Its index in the list, from 0.
         index: usize,
-        /// What it was to do.
+        /// Its effect.
         name: &'static str,
-        /// Where it was to strike.
+        /// Its endpoint.
         on: &'static str,
         /// What is wrong with it.
         problem: String,
     },
-    /// Too long a list.
+    /// The list is too long.
     #[error(
         "a list holds at most {MAX_FAULTS} faults, not {0}; use \"every\", a rate, or several numbers in `nth`"
     )]
     TooMany(usize),
 }
 
-/// A fault in force, and how often it was met.
+/// An active fault with its counts.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FaultState {
     /// The fault.
     pub fault: Fault,
-    /// How many requests it was for, since the list was set.
+    /// How many requests it matched since the list was set.
     pub seen: u64,
-    /// How many of them it struck.
+    /// How many of these requests it was applied to.
     pub struck: u64,
 }
 
-/// Reads and checks a list of faults from JSON.
+/// Parses and checks a list of faults.
+///
+/// # Errors
+/// The JSON is malformed, or a fault is invalid; the message says where.
 pub fn read(json: &[u8]) -> Result<Vec<Fault>, FaultsError> {
     let from = &mut serde_json::Deserializer::from_slice(json);
     let faults: Vec<Fault> = serde_path_to_error::deserialize(&mut *from).map_err(|error| {
@@ -95,7 +98,7 @@ pub(crate) fn check(faults: &[Fault]) -> Result<(), FaultsError> {
     Ok(())
 }
 
-/// The list in force.
+/// The active list of faults, with counts.
 #[derive(Debug)]
 pub(crate) struct FaultSet {
     seed: u64,
@@ -109,7 +112,7 @@ struct Counted {
     struck: u64,
 }
 
-/// A fault that strikes one request, with its own lots to draw.
+/// A fault to apply to one request, with its own random numbers.
 #[derive(Debug)]
 pub(crate) struct Strike {
     pub(crate) fault: Arc<Fault>,
@@ -121,7 +124,7 @@ impl FaultSet {
         Self { seed, list: Vec::new() }
     }
 
-    /// Puts another list in force; every count begins at 0.
+    /// Replaces the list; all counts restart at 0.
     pub(crate) fn set(&mut self, faults: Vec<Fault>) -> Result<(), FaultsError> {
         check(&faults)?;
         let counted = |fault| Counted { fault: Arc::new(fault), seen: 0, struck: 0 };
@@ -129,7 +132,7 @@ impl FaultSet {
         Ok(())
     }
 
-    /// Puts one in force beside those that are, whose counts go on.
+    /// Adds a fault. The counts of the others continue.
     pub(crate) fn add(&mut self, fault: Fault) -> Result<(), FaultsError> {
         if self.list.len() >= MAX_FAULTS {
             return Err(FaultsError::TooMany(self.list.len() + 1));
@@ -152,7 +155,7 @@ impl FaultSet {
         self.list.is_empty()
     }
 
-    /// Counts a request, and gives the faults that strike it.
+    /// Counts a request, and returns the faults to apply to it.
     pub(crate) fn strike(&mut self, asked: &Asked<'_>) -> Vec<Strike> {
         let mut strikes = Vec::new();
         for (index, counted) in self.list.iter_mut().enumerate() {
@@ -177,7 +180,7 @@ impl FaultSet {
 }
 
 impl Fault {
-    /// Whether it makes sense; else what does not, and what to do.
+    /// Checks all fields; the error says what is wrong and what to do.
     fn check(&self) -> Result<(), String> {
         if self.on != Endpoint::File {
             let selectors = [
@@ -300,7 +303,7 @@ fn value(what: &str, text: &str) -> Result<(), String> {
     known.map(|_| ()).map_err(|_| format!("`{what}` cannot be sent in a header: {text:?}"))
 }
 
-/// The delay of this strike, in milliseconds.
+/// The delay, in milliseconds: fixed, or drawn from the log-normal distribution.
 pub(crate) fn delay_ms(
     ms: Option<u64>,
     median_ms: Option<u64>,
@@ -312,7 +315,7 @@ pub(crate) fn delay_ms(
     let logarithm = (median.max(1) as f64).ln();
     let drawn = rand_distr::LogNormal::new(logarithm, sigma.unwrap_or(1.0)).map(|spread| rng.sample(spread));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "above 0; casts saturate")]
-    // `check` lets no other sigma in.
+    // `check` rules out every other sigma.
     drawn.map_or(median, |drawn| drawn as u64).min(MAX_DELAY_MS)
 }
 
@@ -337,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_catalogue_is_a_fault_that_is_written_as_it_was_read() {
+    fn every_catalogue_example_survives_a_round_trip() {
         for entry in &CATALOGUE {
             let list = format!("[{}]", entry.example);
             let faults = read(list.as_bytes()).expect(entry.name);
@@ -349,8 +352,8 @@ mod tests {
     }
 
     #[test]
-    fn every_effect_has_its_row_and_every_parameter_its_line() {
-        // The schema lists the variants with their fields, as serde reads them.
+    fn catalogue_covers_every_effect_and_parameter() {
+        // The schema lists the variants and fields as serde reads them.
         let schema = serde_json::to_value(<Effect as utoipa::PartialSchema>::schema()).expect("JSON");
         let variants = schema["oneOf"].as_array().expect("an enum");
         assert_eq!(variants.len(), CATALOGUE.len());
@@ -370,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_answered_with_what_and_where() {
+    fn invalid_list_is_refused_with_position_and_reason() {
         for (list, says) in [
             ("{}", "its beginning"),
             ("[", "EOF"),
@@ -397,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_for_each_fault_by_itself() {
+    fn each_fault_counts_its_own_requests() {
         let mut set = set(r#"[{"on":"redeem","nth":[1,3],"do":"reset"},{"on":"login","nth":1,"do":"hang"}]"#);
         assert_eq!(pattern(&mut set, 4), [1, 0, 1, 0]);
         let state = set.state();
@@ -405,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_leaves_the_counts_of_the_others() {
+    fn adding_a_fault_keeps_the_counts_of_others() {
         let mut set = set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
         assert_eq!(pattern(&mut set, 2), [1, 0]);
         let next = super::super::usual("hang", Endpoint::Redeem, Nth::These(vec![1])).expect("a fault");
@@ -418,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_chosen_by_name_type_and_range() {
+    fn file_is_matched_by_name_type_and_range() {
         let mut set = set(
             r#"[{"on":"file","file":"avatar.glb","do":"hang"},{"on":"file","export_type":"png","do":"hang"},
                 {"on":"file","ranged":true,"do":"hang"}]"#,

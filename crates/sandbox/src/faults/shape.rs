@@ -1,11 +1,11 @@
-//! Breaking the shape of a JSON answer.
+//! Changes one field of a JSON response.
 
 use super::fault::Becomes;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-/// Breaks one field. What is not named is drawn. Returns whether there was such a field.
+/// Changes one field; random if `field` or `becomes` is `None`. Returns whether the field exists.
 pub(crate) fn deform(
     body: &mut Value,
     field: Option<&str>,
@@ -35,7 +35,7 @@ pub(crate) fn deform(
     true
 }
 
-/// `payload_complete[0].download_URL` as a JSON pointer.
+/// Converts `payload_complete[0].download_URL` to a JSON pointer.
 fn pointer(field: &str) -> String {
     let parts = field.split(['.', '[']).map(|part| part.trim_end_matches(']'));
     parts
@@ -43,7 +43,7 @@ fn pointer(field: &str) -> String {
         .fold(String::new(), |pointer, part| pointer + "/" + &part.replace('~', "~0").replace('/', "~1"))
 }
 
-/// Every field and every element, as pointers.
+/// Collects the JSON pointers of all fields and elements.
 fn list(value: &Value, at: &str, into: &mut Vec<String>) {
     let mut go = |name: String, child: &Value| {
         let at = format!("{at}/{name}");
@@ -86,8 +86,8 @@ fn other_type(value: &Value) -> Value {
     }
 }
 
-/// Numbers below every range of the specification; a text that is no header value, no URL and no word; an empty list
-/// or object. A boolean has no range: it becomes a number.
+/// A value of the same type that the specification does not allow: a negative number, a text that is no header value, URL
+/// or known word, an empty list or object. A boolean has no range and becomes a number.
 fn out_of_range(value: &Value) -> Value {
     match value {
         Value::Number(_) => json!(-250),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_named_field_becomes_what_was_asked_and_no_other_changes() {
+    fn named_field_is_changed_and_no_other() {
         let progress = "payload_incomplete.completion_progress";
         let at = |body: &Value| body["payload_incomplete"]["completion_progress"].clone();
         assert_eq!(at(&deformed(progress, &Becomes::OutOfRange)), -250);

@@ -1,15 +1,14 @@
-//! A fault by its name alone, for whoever chooses from a list: with the parameters of the catalogue's example, fit for
-//! the endpoint.
+//! Builds a fault from its name alone, with the parameters of the catalogue's example adapted to the endpoint.
 
 use super::CATALOGUE;
 use super::fault::{Effect, Endpoint, Fault, Nth};
 
-/// How much of a JSON answer comes before it is cut: less than the shortest has.
+/// Length after which a JSON body is cut, in bytes; shorter than every JSON body.
 const CUT_JSON: u64 = 10;
-/// A JSON answer is short: this slow, and some seconds pass.
+/// Speed of a slow JSON body, in bytes per second; JSON bodies are short and then take seconds.
 const SLOW_JSON: u64 = 20;
 
-/// The fault of this name at this endpoint; none when there is no such fault, or not there.
+/// The fault with this name on this endpoint; `None` if the name is unknown or not possible there.
 pub fn usual(name: &str, on: Endpoint, nth: Nth) -> Option<Fault> {
     let entry = CATALOGUE.iter().find(|entry| entry.name == name && entry.on.contains(&on))?;
     let example: Fault = serde_json::from_str(entry.example).ok()?;
@@ -17,7 +16,7 @@ pub fn usual(name: &str, on: Endpoint, nth: Nth) -> Option<Fault> {
     let effect = match example.effect {
         Effect::CutBody { by, .. } if on != Endpoint::File => Effect::CutBody { after: CUT_JSON, by },
         Effect::SlowBody { .. } if on != Endpoint::File => Effect::SlowBody { bytes_per_second: SLOW_JSON },
-        // Another endpoint's answer has not the example's field.
+        // The field of the example exists only in responses of the example's endpoint.
         Effect::WrongShape { .. } if !same => Effect::WrongShape { field: None, becomes: None },
         effect => effect,
     };
@@ -38,7 +37,7 @@ mod tests {
     use crate::{Sandbox, Settings};
 
     #[test]
-    fn every_fault_has_its_usual_form_at_each_of_its_endpoints() {
+    fn every_fault_has_a_default_on_each_of_its_endpoints() {
         let sandbox = Sandbox::new(Settings::default()).expect("a sandbox");
         for entry in &CATALOGUE {
             for (on, word, ..) in Endpoint::ALL {

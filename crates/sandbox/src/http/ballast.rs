@@ -1,19 +1,19 @@
-//! Large files that need no memory: a GLB with ballast after it, made as it is sent.
+//! Pads a GLB to a large file. The padding is computed as it is sent, and takes no memory.
 //!
-//! The ballast is a chunk of a type of our own behind the two that glTF knows: "client implementations MUST ignore
-//! chunks with unknown types". It cannot be compressed, so that nothing on the way makes it small.
+//! The padding is a chunk of its own type after the two of glTF: "client implementations MUST ignore chunks with unknown
+//! types". It is pseudo-random, so that compression on the way does not shrink it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// The chunk's type.
+/// The type of the padding chunk.
 const KIND: &[u8; 4] = b"FILL";
 
-/// Whether a file can get ballast: a GLB whose chunks end where a new one may begin.
+/// Whether a file can be padded: a GLB of a length that is a multiple of 4.
 pub(super) fn fits(file: &Bytes) -> bool {
     file.starts_with(b"glTF") && file.len().is_multiple_of(4)
 }
 
-/// The file up to the first byte of the ballast.
+/// The GLB up to the first byte of the padding, with updated lengths. `ballast` is the length of the padding in bytes.
 pub(super) fn head(glb: &Bytes, ballast: u64) -> Bytes {
     let word = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let mut head = BytesMut::with_capacity(glb.len() + 8);
@@ -25,7 +25,7 @@ pub(super) fn head(glb: &Bytes, ballast: u64) -> Bytes {
     head.freeze()
 }
 
-/// A piece of the ballast, the same for the same place.
+/// `length` bytes of the padding from the offset `from`; deterministic.
 pub(super) fn bytes(from: u64, length: usize) -> Bytes {
     let lead = usize::from((from % 8).to_le_bytes()[0]);
     let words = (from / 8..).map(|index| mixed(index).to_le_bytes());

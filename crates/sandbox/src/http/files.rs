@@ -1,7 +1,7 @@
 //! `GET /files/{id}/{file}`: one-time, short-lived downloads.
 //!
-//! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` let an unfinished delivery go on;
-//! a range that does not reach the last byte does not use the URL up. `HEAD` uses nothing up.
+//! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` resume an unfinished delivery. A range
+//! without the last byte, and `HEAD`, do not use the URL up.
 
 use super::error::{NOT_FOUND, Refused};
 use super::{NO_STORE, ballast};
@@ -24,19 +24,19 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What is handed to the connection at once.
+/// Maximum size of a chunk, in bytes.
 const CHUNK: usize = 64 * 1024;
 
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new().route("/files/{id}/{file}", get(deliver))
 }
 
-/// For the OpenAPI document alone.
+/// The routes for the OpenAPI document; [`routes`] serves them.
 pub(super) fn documented() -> OpenApiRouter<Sandbox> {
     OpenApiRouter::new().routes(routes!(deliver))
 }
 
-/// A file open for reading.
+/// A file that is open for reading.
 struct Opened {
     source: Source,
     length: u64,
@@ -45,14 +45,14 @@ struct Opened {
 
 enum Source {
     Memory(Bytes),
-    /// These bytes, and ballast after them.
+    /// A GLB up to its padding, which follows.
     Ballasted(Bytes),
     Disk(tokio::fs::File),
 }
 
 /// Download a file, once
 ///
-/// "One-time download URL of avatar asset." "The provided URLs are also invalidated after a short while."
+/// Spec: "One-time download URL of avatar asset." "The provided URLs are also invalidated after a short while."
 #[utoipa::path(
     get, path = "/files/{id}/{file}", tag = "vendor", operation_id = "download",
     params(
@@ -131,7 +131,7 @@ async fn open(content: Content, large: bool) -> io::Result<Opened> {
     }
 }
 
-/// A file as a body, read as it is sent, with no one-time URL about it.
+/// Streams a complete file, without using a download URL.
 pub(super) async fn whole(content: Content) -> io::Result<Body> {
     match content {
         Content::Memory { bytes, .. } => Ok(Body::from(bytes)),
@@ -153,8 +153,8 @@ enum Asked {
     Outside,
 }
 
-/// One range is honoured. More than one, one that is not written rightly, and one of another version of the file get
-/// the whole, as RFC 9110 allows.
+/// Accepts a single range. The whole file is sent for several ranges, for a malformed one, and if `If-Range` names another
+/// version of the file, as RFC 9110 allows.
 fn asked_range(headers: &HeaderMap, opened: &Opened) -> Asked {
     let Some(range) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else {
         return Asked::Whole;
@@ -184,7 +184,7 @@ fn outside(length: u64) -> Response {
 fn head(status: StatusCode, range: &Range<u64>, opened: &Opened, file: &str) -> HeaderMap {
     let mut head = HeaderMap::new();
     let mut put = |name, value: &str| {
-        // Numbers, a digest and a fixed list of types: always header values.
+        // Numbers, a digest and a fixed list of types are always valid header values.
         if let Ok(value) = HeaderValue::from_str(value) {
             head.insert(name, value);
         }

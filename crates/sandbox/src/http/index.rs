@@ -1,4 +1,4 @@
-//! `GET /`: what this is, and how to call it.
+//! `GET /`: a page that explains the sandbox and its calls.
 
 use super::html;
 use crate::faults;
@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
 
-/// One call: what it does, and the `curl` line. Secrets stand as shell variables.
+/// An example call: what it does, and its `curl` command with secrets as shell variables.
 struct Call {
     does: &'static str,
     curl: &'static str,
@@ -19,7 +19,7 @@ struct Call {
 
 const KEY: &str = "-H \"X-Copresence-REST-API-Key: $API_KEY\"";
 
-/// `BASE` and `KEY` are filled in when the page is made.
+/// `BASE` and `KEY` are replaced when the page is rendered.
 const VENDOR: [Call; 4] = [
     Call {
         does: "Log in as the business account",

@@ -1,4 +1,4 @@
-//! The sandbox over HTTP: thin handlers around the [`Sandbox`].
+//! The HTTP API of a [`Sandbox`]: thin handlers.
 
 mod ballast;
 mod error;
@@ -25,13 +25,13 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use limit::Limit;
 
-/// The largest body taken, but for the phone's picture.
+/// Maximum size of a request body, in bytes, except for the phone's picture.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The whole sandbox as a router, to be served by [`crate::Server`], mounted elsewhere, or called by `oneshot`.
+/// The router of the whole sandbox: served by [`crate::Server`], mounted in another router, or called by `oneshot`.
 ///
-/// Who asks is known by [`axum::extract::ConnectInfo`]. Where the router is called without it, the caller is within
-/// the process and counts as loopback: serve it with connection information wherever strangers can reach it.
+/// The client's address comes from [`axum::extract::ConnectInfo`]. Without it, the client counts as loopback. Serve the
+/// router with connection information wherever other machines can reach it.
 pub fn app(sandbox: Sandbox) -> Router {
     let (documented, api) = documented(&sandbox).split_for_parts();
     documented
@@ -52,7 +52,7 @@ pub fn app(sandbox: Sandbox) -> Router {
         .with_state(sandbox)
 }
 
-/// The OpenAPI 3.1 document of the vendor's side and the tester's side.
+/// The OpenAPI 3.1 document of the vendor's and the testers' endpoints.
 pub fn openapi() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Copresence Integration API (sandbox)")
@@ -75,7 +75,7 @@ fn documented(sandbox: &Sandbox) -> OpenApiRouter<Sandbox> {
     OpenApiRouter::with_openapi(openapi()).merge(api).merge(guarded)
 }
 
-/// axum answers `HEAD` with the handler of `GET`; a `HEAD` must not spend a token.
+/// Refuses `HEAD`. axum would answer it with the handler of `GET`, which spends a token.
 async fn no_head(request: axum::extract::Request, next: middleware::Next) -> Result<Response, Refused> {
     if request.method() == Method::HEAD { Err(Refused::method()) } else { Ok(next.run(request).await) }
 }
@@ -89,20 +89,20 @@ async fn wrong_method() -> Refused {
     Refused::method()
 }
 
-/// Where the asker reaches this sandbox, without a `/` at the end: the public URL where one is set, else the host
-/// that the asker named, else where it listens.
+/// The URL under which the client reaches this sandbox, without a trailing `/`: the public URL if set, else the host that
+/// the client named, else the listening address.
 fn base_url(sandbox: &Sandbox, headers: &HeaderMap) -> String {
     let named = || {
         let host = headers.get(header::HOST)?.to_str().ok()?;
         let url = url::Url::parse(&format!("{}://{host}/", sandbox.scheme())).ok()?;
-        // No user, no path: nothing but a host and a port.
+        // No user and no path: nothing but a host and a port.
         (url.path() == "/" && url.username().is_empty() && url.password().is_none()).then_some(url)
     };
     let url = sandbox.public_url().cloned().or_else(named).or_else(|| sandbox.local_url());
     url.map_or_else(|| "http://localhost".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// What a page of the sandbox may do: its own scripts, styles and pictures, no frame around it.
+/// The Content-Security-Policy of the sandbox's pages: own scripts, styles and pictures, no framing.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
      form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -110,7 +110,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// An HTML page with its guards.
+/// An HTML page with security headers.
 fn html(status: StatusCode, body: String) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -119,7 +119,7 @@ fn html(status: StatusCode, body: String) -> Response {
     headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // The link has the Export Token in it.
+    // The URL contains the Export Token.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

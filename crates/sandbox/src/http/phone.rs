@@ -1,5 +1,5 @@
-//! The phone's side: the page that the QR opens when no Copresence app is there. Whoever has the Export Token, as the
-//! code's reader does, may associate an avatar with it and follow it; nothing else.
+//! The phone page, which the QR code opens if no Copresence app is installed. With the Export Token from the code, a client
+//! may associate an avatar and follow its progress, and nothing else.
 
 use super::error::{FORBIDDEN, Fresh, Refused};
 use super::{files, html};
@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-/// The largest picture taken, in bytes.
+/// Maximum size of an uploaded picture, in bytes.
 pub(crate) const MAX_PICTURE: usize = 10 * 1024 * 1024;
 
 const SCRIPT: &str = include_str!("../../static/phone.js");
@@ -40,7 +40,7 @@ pub(super) fn routes() -> Router<Sandbox> {
 struct Asked {
     #[serde(default, rename = "exportToken")]
     export_token: String,
-    /// The language that a link of the page asks for.
+    /// The language selected on the page.
     lang: Option<String>,
 }
 
@@ -57,18 +57,18 @@ struct Page {
     words: &'static Words,
     languages: &'static [&'static Words],
     token: String,
-    /// The texts that the script puts in, as JSON.
+    /// The messages that the script shows, as JSON.
     texts: String,
-    /// What is known of the token now, as JSON; null for a token that is none.
+    /// The current state of the token, as JSON; null for an unknown token.
     view: String,
     faces: Vec<Face>,
 }
 
-/// An avatar to choose.
+/// An avatar to choose from.
 struct Face {
     id: String,
     name: String,
-    /// Whether there is a picture of it; else its initial stands there.
+    /// Whether there is a portrait. Otherwise the initial is shown.
     portrait: bool,
     initial: String,
 }
@@ -132,7 +132,7 @@ mod erased {
     }
 }
 
-/// A template that cannot be filled is a fault of this program.
+/// 500: a template cannot be rendered, which is a bug.
 pub(super) fn unrenderable(error: &askama::Error) -> Response {
     tracing::error!(%error, "a page could not be made");
     Refused::internal("the page could not be made").into_response()
@@ -146,14 +146,14 @@ async fn status(
     view(&sandbox, &asked.export_token)
 }
 
-/// Records a new avatar (the body is the picture, or empty to go without) or chooses one that is there.
+/// Records a new avatar (the body is the picture, or empty) or chooses an existing one.
 async fn associate(
     State(sandbox): State<Sandbox>,
     choice: Result<Query<Choice>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fresh<PhoneView>, Refused> {
     let Query(choice) = choice.map_err(|error| Refused::bad_json(error.body_text()))?;
-    // Looked up before the picture is worked on: strangers without a token cost nothing.
+    // Checked before the picture is decoded, so that requests without a valid token are cheap.
     view(&sandbox, &choice.export_token)?;
     let body = body?;
     let face = if body.is_empty() || choice.avatar != AvatarChoice::New {

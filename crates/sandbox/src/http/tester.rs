@@ -1,4 +1,4 @@
-//! The tester's side: `/sandbox/…`.
+//! The endpoints for testers: `/sandbox/…`.
 
 use super::error::{Fresh, INVALID_JSON, Refused};
 use crate::clock::{ClockMove, ClockState};
@@ -32,36 +32,36 @@ pub(super) fn routes() -> OpenApiRouter<Sandbox> {
         .routes(routes!(scenarios))
 }
 
-/// What `associate` takes.
+/// The body of `associate`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Association {
-    /// `new`, or the id of an avatar that is there.
+    /// `new`, or the id of an existing avatar.
     #[schema(value_type = String, example = "new")]
     avatar: AvatarChoice,
-    /// What the token goes through from now on; left out, it keeps its own.
+    /// The token's new scenario. Omitted: it keeps its own.
     #[serde(default)]
     scenario: Option<Scenario>,
 }
 
-/// One row of the catalogue.
+/// A row of the catalogue of scenarios.
 #[derive(Serialize, ToSchema)]
 struct ScenarioRow {
     /// Its name.
     name: Scenario,
-    /// What it does.
+    /// What happens, in one sentence.
     does: &'static str,
-    /// How long its tokens live.
+    /// Lifetime of its tokens, in milliseconds.
     token_life_ms: u64,
-    /// From the association to the end with a new avatar, shortest and longest, at speed 1.
+    /// Milliseconds from association to the end with a new avatar: minimum and maximum, at speed 1.
     new_ms: [u64; 2],
-    /// The same with an avatar that was there.
+    /// The same with an existing avatar.
     existing_ms: [u64; 2],
     /// Whether auto-play scans the code.
     scanned: bool,
 }
 
-/// Every token, the queue, the clock
+/// Get all tokens, the scenario and the clock
 #[utoipa::path(get, path = "/sandbox/state", tag = "tester", responses((status = 200, description = "The whole state", body = SandboxState)))]
 async fn state(State(sandbox): State<Sandbox>) -> Fresh<SandboxState> {
     Fresh(sandbox.state())
@@ -89,7 +89,7 @@ async fn associate(
     shown(&sandbox, &token)
 }
 
-/// End a token's life now
+/// Expire a token now
 #[utoipa::path(
     post, path = "/sandbox/tokens/{token}/expire", tag = "tester",
     params(("token" = String, Path, description = "The Export Token")),
@@ -107,7 +107,7 @@ async fn expire(
     shown(&sandbox, &token)
 }
 
-/// Let the making of the avatar break off now
+/// Make the avatar fail now
 #[utoipa::path(
     post, path = "/sandbox/tokens/{token}/fail", tag = "tester",
     params(("token" = String, Path, description = "The Export Token")),
@@ -125,7 +125,7 @@ async fn fail(
     shown(&sandbox, &token)
 }
 
-/// Let the avatar be ready now
+/// Make the avatar ready now
 #[utoipa::path(
     post, path = "/sandbox/tokens/{token}/complete", tag = "tester",
     params(("token" = String, Path, description = "The Export Token")),
@@ -143,7 +143,7 @@ async fn complete(
     shown(&sandbox, &token)
 }
 
-/// Move, speed up or stop the sandbox's time
+/// Advance, speed up or pause the virtual clock
 #[utoipa::path(
     post, path = "/sandbox/clock", tag = "tester",
     request_body = ClockMove,
@@ -160,31 +160,31 @@ async fn clock(
     sandbox.move_clock(&change).map(Fresh).map_err(Refused::bad_json)
 }
 
-/// What the sandbox was asked, the oldest first, credentials masked
+/// List the logged requests, oldest first, credentials masked
 #[utoipa::path(get, path = "/sandbox/requests", tag = "tester", responses((status = 200, description = "The lines kept", body = Vec<RequestLine>)))]
 async fn requests(State(sandbox): State<Sandbox>) -> Fresh<Vec<RequestLine>> {
     Fresh(sandbox.log().lines())
 }
 
-/// Forget what the sandbox was asked
+/// Clear the request log
 #[utoipa::path(delete, path = "/sandbox/requests", tag = "tester", responses((status = 204, description = "Forgotten")))]
 async fn forget_requests(State(sandbox): State<Sandbox>) -> StatusCode {
     sandbox.log().clear();
     StatusCode::NO_CONTENT
 }
 
-/// The faults in force, and how often each was met
+/// List the active faults and their counts
 ///
-/// A fault is `{"on":"redeem","nth":[1,3],"do":{"status":{"code":503}}}`; `copresence sandbox --list-faults` shows
-/// what `do` can be.
+/// A fault is `{"on":"redeem","nth":[1,3],"do":{"status":{"code":503}}}`. `copresence sandbox --list-faults` lists the
+/// values of `do`.
 #[utoipa::path(get, path = "/sandbox/faults", tag = "tester", responses((status = 200, description = "The list", body = Vec<FaultState>)))]
 async fn list_faults(State(sandbox): State<Sandbox>) -> Fresh<Vec<FaultState>> {
     Fresh(sandbox.faults())
 }
 
-/// Put a list of faults in force, in place of the one before
+/// Replace the list of faults
 ///
-/// Every count begins at 0. `nth` counts the requests that the fault is for, from 1.
+/// All counts restart at 0. `nth` counts the requests that match the fault, from 1.
 #[utoipa::path(
     put, path = "/sandbox/faults", tag = "tester",
     request_body = Vec<Fault>,
@@ -203,14 +203,14 @@ async fn set_faults(
     Ok(Fresh(sandbox.faults()))
 }
 
-/// End all faults
+/// Remove all faults
 #[utoipa::path(delete, path = "/sandbox/faults", tag = "tester", responses((status = 204, description = "Ended")))]
 async fn end_faults(State(sandbox): State<Sandbox>) -> StatusCode {
     sandbox.end_faults();
     StatusCode::NO_CONTENT
 }
 
-/// The catalogue of scenarios
+/// List the scenarios
 #[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
 async fn scenarios() -> Fresh<Vec<ScenarioRow>> {
     let range = |making: &Making| {

@@ -1,4 +1,4 @@
-//! The vendor's side: the Copresence Integration API as its page describes it, and the assumed login.
+//! The vendor's endpoints: the Copresence Integration API as its page describes it, and an assumed login.
 
 use super::base_url;
 use super::error::{Fresh, INVALID_JSON, NOT_FOUND, Refused};
@@ -40,7 +40,7 @@ async fn log_in(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fresh<LoginBody>, Refused> {
     check_key(&sandbox, &headers)?;
-    // The parser's own words would repeat what was sent.
+    // The parser's message would repeat the sent credentials.
     let broken = || {
         let error = "a login needs the JSON body {\"username\": string, \"password\": string}";
         Refused::new(StatusCode::BAD_REQUEST, INVALID_JSON, error)
@@ -106,7 +106,7 @@ async fn generate(
 )]
 async fn redeem(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Result<Fresh<RedeemBody>, Refused> {
     check_key(&sandbox, &headers)?;
-    // A token that was never sent matches none either.
+    // A missing token matches no active token either.
     let token = text(&headers, EXPORT_TOKEN).unwrap_or_default();
     let redeemed = sandbox
         .with_world(|world, now| world.redeem(token, now))

@@ -1,4 +1,4 @@
-//! Properties of the world, in simulated time.
+//! Properties of the model, in simulated time.
 
 use super::*;
 use crate::scenario::{Course, Fails};
@@ -20,7 +20,7 @@ fn any_choice() -> impl Strategy<Value = AvatarChoice> {
     prop_oneof![Just(AvatarChoice::New), Just(AvatarChoice::Existing("ari".into()))]
 }
 
-/// Redeems every so often until the token ends or `limit` has passed, and gives every answer with its time.
+/// Redeems at an interval until the token ends or `limit` has passed. Returns each response with its time.
 fn poll(world: &mut World, token: &str, every: Duration, limit: Duration) -> Vec<(Duration, Redeemed)> {
     let mut seen = Vec::new();
     let mut now = Duration::ZERO;

@@ -1,4 +1,4 @@
-//! The layer that plays the faults: it stands between the log and the routes, so that handlers know nothing of it.
+//! The middleware that applies faults. It runs between request log and routes, so that handlers do not know of it.
 
 mod answer;
 mod body;
@@ -56,7 +56,7 @@ fn meets(sandbox: &Sandbox, request: &Request) -> Vec<Strike> {
     sandbox.strikes(&Asked { on, ready, file, export_type: export_type.as_deref(), ranged })
 }
 
-/// What happens on the way to the backend: an answer in its place, a wait, a change of the request.
+/// Applies a fault before the backend: a response in its place, a delay, or a changed request.
 async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>) -> Option<Response> {
     let rng = &mut strike.rng;
     match &strike.fault.effect {
@@ -100,7 +100,7 @@ async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>)
     }
 }
 
-/// What happens on the way back: the answer is changed, replaced or lost.
+/// Applies a fault after the backend: changes, replaces or drops the response.
 async fn after(strike: Strike, response: Response, line: Option<&Line>) -> Response {
     let Strike { fault, mut rng } = strike;
     match &fault.effect {
@@ -144,13 +144,13 @@ async fn wait(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>, rng: 
 }
 
 fn put(request: &mut Request, name: header::HeaderName, value: &str) {
-    // Numbers and fixed words: always header values.
+    // Numbers and fixed words are always valid header values.
     if let Ok(value) = HeaderValue::from_str(value) {
         request.headers_mut().insert(name, value);
     }
 }
 
-/// Lets an answer take its whole effect, and drops it: a file is read to its end, which uses its URL up.
+/// Reads a response to its end and drops it, so that it has its full effect: a file's URL is used up.
 async fn spend(response: Response) {
     let mut body = response.into_body().into_data_stream();
     while let Some(Ok(_)) = body.next().await {}
@@ -159,18 +159,17 @@ async fn spend(response: Response) {
 fn reset(line: Option<&Line>) -> Response {
     let mut response = if let Some(line) = line {
         line.reset_at_once();
-        // Anything: writing it is what the line ends at.
+        // Any response: writing it triggers the reset.
         Response::default()
     } else {
-        // The router was called within the process, or is served by another server: a body that breaks is the
-        // nearest there is.
+        // Called within the process, or served by another server: a body that fails is the nearest equivalent.
         Body::from_stream(body::broken()).into_response()
     };
     response.extensions_mut().insert(Unseen);
     response
 }
 
-/// How an answer ends before its promised end. Never returns where there is a connection to end.
+/// Ends a response before its promised end. Returns only if there is no connection to end.
 async fn end(by: CutBy, line: Option<&Line>) {
     match (by, line) {
         (CutBy::Close, Some(line)) => line.close_after(Bytes::new()),
