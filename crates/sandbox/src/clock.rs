@@ -24,21 +24,23 @@ pub struct Clock {
 #[schema(min_properties = 1)]
 pub struct ClockMove {
     /// Advances the clock by this many milliseconds.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "deserialize_present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, maximum = 604_800_000_u64)]
     pub advance_ms: Option<u64>,
     /// Virtual seconds per real second, above 0.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "deserialize_present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, exclusive_minimum = 0.0, maximum = 100_000.0)]
     pub speed: Option<f64>,
     /// `true` pauses the clock, `false` resumes it.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "deserialize_present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub paused: Option<bool>,
 }
 
 /// Rejects `null`: an omitted field is the only way to keep a value.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+fn deserialize_present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
@@ -57,7 +59,7 @@ pub struct ClockState {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ClockError {
     /// The speed is out of range.
-    #[error("the speed must be above 0 and at most {MAX_SPEED}, not {0}; to stop the time, pause it")]
+    #[error("the speed must be above 0 and at most {MAX_SPEED}, not {0}; to stop the clock, pause it")]
     Speed(f64),
     /// The advance is longer than [`MAX_ADVANCE`].
     #[error("the clock moves by at most a week in one call ({max} ms), not {0} ms", max = MAX_ADVANCE.as_millis())]

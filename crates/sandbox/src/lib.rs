@@ -54,7 +54,9 @@ mod http;
 mod line;
 mod network;
 mod openapi;
+mod phone_texts;
 pub mod picture;
+mod rate_limit;
 pub mod requests;
 mod sandbox;
 pub mod scenario;
@@ -62,7 +64,6 @@ mod server;
 mod settings;
 mod tls;
 mod wardrobe;
-mod words;
 pub mod world;
 
 pub use clock::{ClockError, ClockMove, ClockState};

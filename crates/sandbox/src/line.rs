@@ -148,7 +148,7 @@ impl<S: Socket> Wire<S> {
     /// Makes the socket send RST when it is dropped, which the returned error causes.
     fn cut(&self) -> io::Error {
         if let Err(error) = self.socket.tcp().set_zero_linger() {
-            tracing::warn!(%error, "a connection is closed where a fault was to reset it");
+            tracing::warn!(%error, "a fault cannot reset a connection, and closes it instead");
         }
         io::Error::new(io::ErrorKind::ConnectionReset, "a fault of the sandbox resets this connection")
     }

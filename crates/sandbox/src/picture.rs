@@ -14,7 +14,9 @@ const MAX_SIDE: u32 = 12_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
     /// It is not a JPEG or PNG, damaged, or too large.
-    #[error("the picture cannot be read; send a JPEG or PNG of at most 10 MB and {MAX_SIDE} pixels a side")]
+    #[error(
+        "the picture cannot be decoded; send a JPEG or PNG of at most 10 MB and {MAX_SIDE} pixels a side"
+    )]
     Unreadable,
     /// It is too small to show a face.
     #[error("the picture is too small; a face needs at least 32 pixels a side")]

@@ -2,7 +2,7 @@
 
 use crate::clock::{Clock, ClockError, ClockMove, ClockState};
 use crate::faults::{Asked, Fault, FaultSet, FaultState, FaultsError, Strike};
-use crate::http::Limit;
+use crate::rate_limit::ClientRateLimit;
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::Scenario;
 use crate::settings::{Credentials, Settings, random_session};
@@ -40,7 +40,7 @@ struct Shared {
     log: RequestLog,
     watchers: RwLock<Vec<Arc<Watcher>>>,
     faults: Mutex<FaultSet>,
-    limit: Limit,
+    rate_limit: ClientRateLimit,
     tls: Option<Tls>,
     public_url: Option<Url>,
     /// URL for clients on this machine; `None` until a server listens.
@@ -113,7 +113,7 @@ impl Sandbox {
             log: RequestLog::default(),
             watchers: RwLock::default(),
             faults: Mutex::new(faults),
-            limit: Limit::new(settings.rate_limit),
+            rate_limit: ClientRateLimit::new(settings.rate_limit),
             tls: settings.tls,
             public_url: settings.public_url,
             local_url: RwLock::default(),
@@ -309,8 +309,8 @@ impl Sandbox {
         if self.0.tls.is_some() { "https" } else { "http" }
     }
 
-    pub(crate) fn limit(&self) -> &Limit {
-        &self.0.limit
+    pub(crate) fn rate_limit(&self) -> &ClientRateLimit {
+        &self.0.rate_limit
     }
 
     pub(crate) fn closet(&self) -> &Closet {
@@ -325,8 +325,17 @@ impl Sandbox {
         self.0.public_url.as_ref()
     }
 
-    pub(crate) fn local_url(&self) -> Option<Url> {
-        self.0.local_url.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host` (the
+    /// client's `Host` header), else the listening address.
+    pub(crate) fn base_url(&self, host: Option<&str>) -> String {
+        let from_host = || {
+            let url = Url::parse(&format!("{}://{}/", self.scheme(), host?)).ok()?;
+            // No user and no path: nothing but a host and a port.
+            (url.path() == "/" && url.username().is_empty() && url.password().is_none()).then_some(url)
+        };
+        let local = || self.0.local_url.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let url = self.0.public_url.clone().or_else(from_host).or_else(local);
+        url.map_or_else(|| "http://localhost".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
     }
 
     pub(crate) fn listens_on(&self, url: Url) {

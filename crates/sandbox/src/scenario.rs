@@ -162,7 +162,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::ExistingAvatar,
         name: "existing-avatar",
-        does: "The avatar is ready at once after the association, without queue or processing.",
+        does: "The avatar is ready immediately after the association, without queue or processing.",
         new: AT_ONCE,
         existing: AT_ONCE,
         ..HAPPY
@@ -170,7 +170,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::LongQueue,
         name: "long-queue",
-        does: "The avatar starts at place 12 of the queue, and each place takes its time.",
+        does: "The avatar starts at position 12 of the queue, and each position takes several seconds.",
         new: LONG,
         existing: LONG,
         ..HAPPY
@@ -187,7 +187,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::Stalls,
         name: "stalls",
-        does: "The progress stands still for about half a minute in the middle of processing, then goes on.",
+        does: "The progress stands still for about half a minute in the middle of processing, then continues.",
         new: WITH_A_STALL,
         existing: WITH_A_STALL,
         course: Course::Stalls,
@@ -196,8 +196,8 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::Fails,
         name: "fails",
-        does: "Processing breaks off with `failed`, each time; the token stays active, so the visitor may record \
-               again under it.",
+        does: "Processing ends with `failed`, every time; the token stays active, so the visitor may record again \
+               under it.",
         existing: SHORT,
         fails: Fails::Always,
         ..HAPPY
@@ -205,8 +205,8 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::FailsThenSucceeds,
         name: "fails-then-succeeds",
-        does: "Processing breaks off with `failed`; half a minute later (or sooner, by the phone) the visitor has \
-               recorded again under the same token, and that avatar is delivered.",
+        does: "Processing ends with `failed`; half a minute later (or sooner, on the phone) the visitor records again \
+               under the same token, and that avatar is delivered.",
         existing: SHORT,
         fails: Fails::Once,
         ..HAPPY
@@ -214,7 +214,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::TokenExpires,
         name: "token-expires",
-        does: "The token expires 20 seconds after it was generated, before any avatar can be ready.",
+        does: "The token expires 20 seconds after its generation, before an avatar can be ready.",
         token_life: ms(20_000),
         token_hurries: true,
         new: SLOWER_THAN_ITS_TOKEN,
@@ -224,8 +224,8 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::NeverScanned,
         name: "never-scanned",
-        does: "Nobody scans the code: auto-play leaves the token alone. Who associates an avatar by hand gets what \
-               `happy` gives.",
+        does: "Nobody scans the code: auto-play ignores the token. An avatar associated by hand is delivered as in \
+               `happy`.",
         scanned: false,
         ..HAPPY
     },
@@ -248,7 +248,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::LargeFile,
         name: "large-file",
-        does: "The GLB has more than 60 MB (a valid one, streamed, ranges too); a partner's own files stay as they are.",
+        does: "The GLB is larger than 60 MB (valid, streamed, with ranges); a partner's own files stay unchanged.",
         new: EXPORT_ONLY,
         delivers: Delivers::Large,
         ..HAPPY
@@ -256,7 +256,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::UrlsExpire,
         name: "urls-expire",
-        does: "All download URLs but the first have expired when the answer with them arrives.",
+        does: "All download URLs except the first have expired when the response with them arrives.",
         new: EXPORT_ONLY,
         delivers: Delivers::MostlyExpired,
         ..HAPPY
@@ -264,8 +264,8 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::GoesBackwards,
         name: "goes-backwards",
-        does: "The progress falls, places in the queue rise, and the avatar is put back into the queue once; in the \
-               end it is delivered.",
+        does: "The progress falls, queue positions rise, and the avatar returns to the queue once; in the end it is \
+               delivered.",
         new: BACK_AND_FORTH,
         existing: BACK_AND_FORTH,
         course: Course::Backwards,
@@ -300,7 +300,7 @@ impl fmt::Display for Scenario {
 
 /// The name of a scenario that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario `{name}`; there are: {}", names())]
+#[error("unknown scenario `{name}`; the scenarios are: {}", names())]
 pub struct UnknownScenario {
     /// The name as given.
     pub name: String,

@@ -90,7 +90,7 @@ impl Server {
         };
         let listener = TcpListener::bind(listen).map_err(refused)?;
         let listens = listener.local_addr().map_err(refused)?;
-        let no_url = || refused(io::Error::other("the address makes no URL"));
+        let no_url = || refused(io::Error::other("the address cannot be written as a URL"));
         let url = network::local_url(listens, sandbox.scheme()).ok_or_else(no_url)?;
         let reached = network::phone_url(listens, sandbox.scheme()).ok_or_else(no_url)?;
         let public = sandbox.public_url().cloned().unwrap_or(reached);
@@ -160,7 +160,7 @@ impl Server {
         if let Some(serving) = self.serving.take()
             && let Err(error) = serving.await
         {
-            tracing::warn!(%error, "the sandbox's server ended badly");
+            tracing::warn!(%error, "the server of the sandbox failed");
         }
     }
 }

@@ -37,10 +37,10 @@ pub enum TlsError {
         problem: String,
     },
     /// The private key does not belong to the certificate.
-    #[error("certificate and key do not go together: {0}")]
+    #[error("the private key does not match the certificate: {0}")]
     Unfit(#[from] rustls::Error),
     /// The self-signed certificate cannot be generated.
-    #[error("no certificate could be made: {0}")]
+    #[error("a self-signed certificate cannot be generated: {0}")]
     Unmade(#[from] rcgen::Error),
 }
 
@@ -105,7 +105,7 @@ mod tests {
         std::fs::write(&cert, one.cert.pem()).expect("written");
         assert!(error().contains("key.pem"), "{}", error());
         std::fs::write(&key, another.signing_key.serialize_pem()).expect("written");
-        assert!(error().contains("do not go together"), "{}", error());
+        assert!(error().contains("does not match"), "{}", error());
         std::fs::write(&key, one.signing_key.serialize_pem()).expect("written");
         let ready = tls.ready(Vec::new()).expect("they go together");
         assert_eq!(ready.fingerprint.len(), 32 * 3 - 1);

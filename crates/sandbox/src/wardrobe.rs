@@ -142,7 +142,7 @@ impl Closet {
         match made {
             Ok(files) => Some(files.clone()),
             Err(error) => {
-                tracing::error!(%error, "an avatar could not be generated");
+                tracing::error!(%error, "an avatar cannot be generated");
                 None
             }
         }
@@ -222,7 +222,10 @@ fn export(path: &Path) -> Option<ExportName> {
     let file = path.file_name()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if file.starts_with('.') || !file.chars().all(plain) {
-        tracing::warn!(?path, "not served: names may have ASCII letters, digits, `.`, `-` and `_` only");
+        tracing::warn!(
+            ?path,
+            "file not served: its name may contain only ASCII letters, digits, `.`, `-` and `_`"
+        );
         return None;
     }
     let (stem, extension) = file.rsplit_once('.')?;

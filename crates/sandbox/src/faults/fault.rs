@@ -29,7 +29,7 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranged: Option<bool>,
     /// What it does.
-    #[serde(rename = "do", deserialize_with = "effect")]
+    #[serde(rename = "do", deserialize_with = "deserialize_effect")]
     #[schema(value_type = EffectSchema)]
     pub effect: Effect,
 }
@@ -78,13 +78,13 @@ pub enum Effect {
         spends: bool,
     },
     ErrorPage {
-        #[serde(default = "ok")]
+        #[serde(default = "default_error_page_status")]
         #[schema(minimum = 200, maximum = 599)]
         code: u16,
     },
     Redirect {
         to: String,
-        #[serde(default = "found")]
+        #[serde(default = "default_redirect_status")]
         #[schema(minimum = 300, maximum = 399)]
         code: u16,
         #[serde(default, skip_serializing_if = "is_false")]
@@ -130,7 +130,7 @@ pub enum Effect {
         becomes: Option<Becomes>,
     },
     Coded {
-        #[serde(default = "gzip")]
+        #[serde(default = "default_coding")]
         coding: String,
         #[serde(default, skip_serializing_if = "is_false")]
         only_claimed: bool,
@@ -151,6 +151,7 @@ pub enum Effect {
 
 /// How a body ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = CutBy)]
 #[serde(rename_all = "snake_case")]
 pub enum CutBy {
     /// The connection is closed (FIN).
@@ -164,6 +165,7 @@ pub enum CutBy {
 
 /// What a field is changed to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Becomes)]
 #[serde(rename_all = "snake_case")]
 pub enum Becomes {
     /// The field is removed.
@@ -253,27 +255,27 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-fn ok() -> u16 {
+fn default_error_page_status() -> u16 {
     200
 }
 
-fn found() -> u16 {
+fn default_redirect_status() -> u16 {
     302
 }
 
-fn gzip() -> String {
+fn default_coding() -> String {
     "gzip".to_owned()
 }
 
 /// Accepts `"reset"` as short for `{"reset":{}}`.
-fn effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
-    struct Written;
+fn deserialize_effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
+    struct EffectVisitor;
 
-    impl<'de> Visitor<'de> for Written {
+    impl<'de> Visitor<'de> for EffectVisitor {
         type Value = Effect;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("what the fault does, as \"reset\" or {\"status\":{\"code\":503}}")
+            f.write_str("an effect, as \"reset\" or {\"status\":{\"code\":503}}")
         }
 
         fn visit_str<E: de::Error>(self, word: &str) -> Result<Effect, E> {
@@ -285,7 +287,7 @@ fn effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
         }
     }
 
-    from.deserialize_any(Written)
+    from.deserialize_any(EffectVisitor)
 }
 
 impl Serialize for Nth {
@@ -310,9 +312,9 @@ impl<'de> Deserialize<'de> for Nth {
             rate: f64,
         }
 
-        struct Written;
+        struct NthVisitor;
 
-        impl<'de> Visitor<'de> for Written {
+        impl<'de> Visitor<'de> for NthVisitor {
             type Value = Nth;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -344,7 +346,7 @@ impl<'de> Deserialize<'de> for Nth {
             }
         }
 
-        from.deserialize_any(Written)
+        from.deserialize_any(NthVisitor)
     }
 }
 
@@ -352,7 +354,7 @@ impl<'de> Deserialize<'de> for Nth {
 #[derive(ToSchema)]
 #[schema(as = Nth)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) enum NthSchema {
     /// The request with this number, from 1.
     One(u64),
@@ -367,7 +369,7 @@ pub(crate) enum NthSchema {
 #[derive(ToSchema)]
 #[schema(as = Every)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) enum EveryWord {
     Every,
 }
@@ -375,7 +377,7 @@ pub(crate) enum EveryWord {
 #[derive(ToSchema)]
 #[schema(as = Rate)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) struct RateSchema {
     #[schema(minimum = 0, maximum = 1)]
     rate: f64,
@@ -385,7 +387,7 @@ pub(crate) struct RateSchema {
 #[derive(ToSchema)]
 #[schema(as = FaultEffect)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) enum EffectSchema {
     /// An effect with its parameters.
     Whole(Effect),
@@ -396,7 +398,7 @@ pub(crate) enum EffectSchema {
 #[derive(ToSchema)]
 #[schema(as = FaultWord)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) enum EffectWord {
     ErrorPage,
     Hang,

@@ -40,4 +40,4 @@ pub use usual::usual;
 
 pub(crate) use fault::Asked;
 pub(crate) use set::{FaultSet, Strike, delay_ms};
-pub(crate) use shape::{deform, number_in};
+pub(crate) use shape::deform;

@@ -1,6 +1,6 @@
 //! The active list of faults: validation, counts and random selection.
 
-use super::fault::{Asked, Effect, Endpoint, Fault, Nth};
+use super::fault::{Asked, Effect, Endpoint, Fault, Nth, RetryAfter};
 use axum::http::{HeaderName, HeaderValue};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -26,7 +26,7 @@ const MAX_GARBAGE: u64 = 1024 * 1024 * 1024;
 pub enum FaultsError {
     /// The JSON does not have the form of a list of faults.
     #[error(
-        "the list of faults does not fit at {at}: {problem}; a list is [{{\"on\":…,\"nth\":…,\"do\":…}}], and `copresence sandbox --list-faults` shows what a fault can do"
+        "the list of faults is invalid at {at}: {problem}; a list is [{{\"on\":…,\"nth\":…,\"do\":…}}], and `copresence sandbox --list-faults` describes all faults"
     )]
     Unreadable {
         /// Where in the list, e.g. `[0].do.status.code`.
@@ -35,7 +35,7 @@ pub enum FaultsError {
         problem: String,
     },
     /// A fault is invalid.
-    #[error("the fault [{index}] of the list ({name} on {on}) cannot be: {problem}")]
+    #[error("fault [{index}] of the list ({name} on {on}) is invalid: {problem}")]
     Unfit {
         /// Its index in the list, from 0.
         index: usize,
@@ -72,7 +72,7 @@ pub fn read(json: &[u8]) -> Result<Vec<Fault>, FaultsError> {
     let from = &mut serde_json::Deserializer::from_slice(json);
     let faults: Vec<Fault> = serde_path_to_error::deserialize(&mut *from).map_err(|error| {
         let at = match error.path().to_string() {
-            path if path == "." => "its beginning".to_owned(),
+            path if path == "." => "its start".to_owned(),
             path => path,
         };
         FaultsError::Unreadable { at, problem: error.into_inner().to_string() }
@@ -83,7 +83,7 @@ pub fn read(json: &[u8]) -> Result<Vec<Fault>, FaultsError> {
     Ok(faults)
 }
 
-pub(crate) fn check(faults: &[Fault]) -> Result<(), FaultsError> {
+fn check(faults: &[Fault]) -> Result<(), FaultsError> {
     if faults.len() > MAX_FAULTS {
         return Err(FaultsError::TooMany(faults.len()));
     }
@@ -112,6 +112,12 @@ struct Counted {
     struck: u64,
 }
 
+impl Counted {
+    fn new(fault: Fault) -> Self {
+        Self { fault: Arc::new(fault), seen: 0, struck: 0 }
+    }
+}
+
 /// A fault to apply to one request, with its own random numbers.
 #[derive(Debug)]
 pub(crate) struct Strike {
@@ -127,8 +133,7 @@ impl FaultSet {
     /// Replaces the list; all counts restart at 0.
     pub(crate) fn set(&mut self, faults: Vec<Fault>) -> Result<(), FaultsError> {
         check(&faults)?;
-        let counted = |fault| Counted { fault: Arc::new(fault), seen: 0, struck: 0 };
-        self.list = faults.into_iter().map(counted).collect();
+        self.list = faults.into_iter().map(Counted::new).collect();
         Ok(())
     }
 
@@ -138,7 +143,7 @@ impl FaultSet {
             return Err(FaultsError::TooMany(self.list.len() + 1));
         }
         check(std::slice::from_ref(&fault))?;
-        self.list.push(Counted { fault: Arc::new(fault), seen: 0, struck: 0 });
+        self.list.push(Counted::new(fault));
         Ok(())
     }
 
@@ -198,17 +203,19 @@ impl Fault {
         let possible = self.effect.entry().on;
         if !possible.contains(&self.on) {
             let words: Vec<_> = possible.iter().map(|on| on.word()).collect();
-            return Err(format!("it strikes only on {}", words.join(", ")));
+            return Err(format!("it applies only to {}", words.join(", ")));
         }
         match &self.nth {
             Nth::These(numbers) if numbers.is_empty() => {
-                return Err("`nth` is an empty list, so it never strikes; name a number from 1".to_owned());
+                return Err(
+                    "`nth` is an empty list, so the fault never applies; add a number from 1".to_owned()
+                );
             }
             Nth::These(numbers) if numbers.contains(&0) => {
                 return Err("`nth` counts from 1; there is no request 0".to_owned());
             }
             Nth::These(numbers) if numbers.iter().any(|number| i64::try_from(*number).is_err()) => {
-                return Err(format!("`nth` counts to {} at most", i64::MAX));
+                return Err(format!("`nth` is at most {}", i64::MAX));
             }
             Nth::Rate(rate) if !(0.0..=1.0).contains(rate) => {
                 return Err(format!("`rate` is a probability from 0 to 1, not {rate}"));
@@ -224,7 +231,7 @@ impl Effect {
         match self {
             Self::Status { code, retry_after, headers, .. } => {
                 within("code", *code, 200, 599)?;
-                if let Some(text) = retry_after.as_ref().map(super::RetryAfter::text) {
+                if let Some(text) = retry_after.as_ref().map(RetryAfter::text) {
                     value("retry_after", &text)?;
                 }
                 named(headers)
@@ -236,24 +243,24 @@ impl Effect {
             }
             Self::Delay { ms, median_ms, sigma, .. } => delay(*ms, *median_ms, *sigma),
             Self::SlowBody { bytes_per_second: 0 } => {
-                Err("`bytes_per_second` is from 1; for none at all use cut_body by silence".to_owned())
+                Err("`bytes_per_second` is at least 1; to send nothing, use cut_body by silence".to_owned())
             }
             Self::WrongLength { by: 0 } => {
-                Err("`by` 0 is the right length; use a number above or below".to_owned())
+                Err("`by` 0 leaves the length correct; use another number".to_owned())
             }
             Self::WrongLength { by } if *by < -MAX_EXCESS => {
                 Err(format!("`by` is at least -{MAX_EXCESS}, not {by}"))
             }
             Self::WrongRange { by: 0 } => {
-                Err("`by` 0 is the right range; use a number above or below".to_owned())
+                Err("`by` 0 leaves the range correct; use another number".to_owned())
             }
             Self::Garbage { bytes: Some(bytes) } if *bytes > MAX_GARBAGE => {
-                Err(format!("`bytes` is at most {MAX_GARBAGE}, not {bytes}; for a body without end use huge"))
+                Err(format!("`bytes` is at most {MAX_GARBAGE}, not {bytes}; for an endless body, use huge"))
             }
             Self::Coded { coding, .. } => value("coding", coding),
             Self::Headers { set, remove } => {
                 if set.is_empty() && remove.is_empty() {
-                    return Err("`set` or `remove` names at least one header".to_owned());
+                    return Err("`set` or `remove` must name at least one header".to_owned());
                 }
                 remove.iter().try_for_each(|header| name(header))?;
                 named(set)
@@ -267,18 +274,18 @@ fn within(what: &str, given: u16, least: u16, most: u16) -> Result<(), String> {
     if (least..=most).contains(&given) {
         Ok(())
     } else {
-        Err(format!("`{what}` is from {least} to {most}, not {given}"))
+        Err(format!("`{what}` must be from {least} to {most}, not {given}"))
     }
 }
 
 fn delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>) -> Result<(), String> {
     let longest = match (ms, median_ms) {
-        (Some(_), None) if sigma.is_some() => return Err("`sigma` goes with `median_ms`".to_owned()),
+        (Some(_), None) if sigma.is_some() => return Err("`sigma` requires `median_ms`".to_owned()),
         (Some(given), None) | (None, Some(given)) => given,
-        _ => return Err("one of `ms` and `median_ms` is needed, and not both".to_owned()),
+        _ => return Err("exactly one of `ms` and `median_ms` is required".to_owned()),
     };
     if longest > MAX_DELAY_MS {
-        return Err(format!("a delay is at most an hour ({MAX_DELAY_MS} ms); to wait for ever use hang"));
+        return Err(format!("a delay is at most an hour ({MAX_DELAY_MS} ms); to wait forever, use hang"));
     }
     if sigma.is_some_and(|sigma| !(0.0..=10.0).contains(&sigma)) {
         return Err("`sigma` is from 0 to 10".to_owned());
@@ -295,7 +302,7 @@ fn named(headers: &BTreeMap<String, String>) -> Result<(), String> {
 
 fn name(header: &str) -> Result<(), String> {
     let known = HeaderName::from_bytes(header.as_bytes());
-    known.map(|_| ()).map_err(|_| format!("`{header}` is no name of a header"))
+    known.map(|_| ()).map_err(|_| format!("`{header}` is not a valid header name"))
 }
 
 fn value(what: &str, text: &str) -> Result<(), String> {
@@ -311,7 +318,7 @@ pub(crate) fn delay_ms(
     rng: &mut ChaCha8Rng,
 ) -> u64 {
     let Some(median) = median_ms else { return ms.unwrap_or(0) };
-    #[expect(clippy::cast_precision_loss, reason = "at most an hour")]
+    #[expect(clippy::cast_precision_loss, reason = "at most an hour in milliseconds")]
     let logarithm = (median.max(1) as f64).ln();
     let drawn = rand_distr::LogNormal::new(logarithm, sigma.unwrap_or(1.0)).map(|spread| rng.sample(spread));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "above 0; casts saturate")]
@@ -375,7 +382,7 @@ mod tests {
     #[test]
     fn invalid_list_is_refused_with_position_and_reason() {
         for (list, says) in [
-            ("{}", "its beginning"),
+            ("{}", "its start"),
             ("[", "EOF"),
             ("[] x", "its end"),
             (r#"[{"on":"redeem","do":"rest"}]"#, "reset_after_spending"),
@@ -385,14 +392,14 @@ mod tests {
             (r#"[{"on":"redeem","do":{"status":{"code":503,"after":1}}}]"#, "unknown field `after`"),
             (r#"[{"on":"redeem","nth":"some","do":"reset"}]"#, "\"every\""),
             (r#"[{"on":"redeem","nth":[0],"do":"reset"}]"#, "from 1"),
-            (r#"[{"on":"redeem","nth":[],"do":"reset"}]"#, "never strikes"),
+            (r#"[{"on":"redeem","nth":[],"do":"reset"}]"#, "never applies"),
             (r#"[{"on":"redeem","nth":{"rate":2},"do":"reset"}]"#, "0 to 1"),
             (r#"[{"on":"redeem","file":"avatar.glb","do":"reset"}]"#, "\"on\":\"file\""),
             (r#"[{"on":"redeem","do":"reset"},{"on":"redeem","do":"ignore_range"}]"#, "[1] of the list"),
             (r#"[{"on":"redeem","do":{"status":{"code":99}}}]"#, "200 to 599"),
-            (r#"[{"on":"redeem","do":{"delay":{}}}]"#, "one of `ms` and `median_ms`"),
+            (r#"[{"on":"redeem","do":{"delay":{}}}]"#, "exactly one of `ms` and `median_ms`"),
             (r#"[{"on":"redeem","do":{"redirect":{"to":"a\nb"}}}]"#, "cannot be sent in a header"),
-            (r#"[{"on":"redeem","do":{"headers":{"set":{"a b":"c"}}}}]"#, "no name of a header"),
+            (r#"[{"on":"redeem","do":{"headers":{"set":{"a b":"c"}}}}]"#, "not a valid header name"),
         ] {
             let error = read(list.as_bytes()).expect_err(list).to_string();
             assert!(error.contains(says), "{list}: {error}");
@@ -411,7 +418,7 @@ mod tests {
     fn adding_a_fault_keeps_the_counts_of_others() {
         let mut set = set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
         assert_eq!(pattern(&mut set, 2), [1, 0]);
-        let next = super::super::usual("hang", Endpoint::Redeem, Nth::These(vec![1])).expect("a fault");
+        let next = crate::faults::usual("hang", Endpoint::Redeem, Nth::These(vec![1])).expect("a fault");
         set.add(next).expect("it makes sense");
         assert_eq!(pattern(&mut set, 2), [1, 0], "the new one strikes the next, the old one never again");
         assert_eq!(set.state().iter().map(|state| state.struck).collect::<Vec<_>>(), [1, 1]);

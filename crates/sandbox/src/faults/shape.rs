@@ -98,13 +98,6 @@ fn out_of_range(value: &Value) -> Value {
     }
 }
 
-/// The first number in a `Range` of one part, and what stands after it: `bytes=100-` gives 100 and `-`.
-pub(crate) fn number_in(range: &str) -> Option<(u64, &str)> {
-    let rest = range.strip_prefix("bytes=")?;
-    let end = rest.find('-')?;
-    Some((rest[..end].trim().parse().ok()?, &rest[end..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,14 +128,6 @@ mod tests {
         let mut same = gone.clone();
         assert!(!deform(&mut same, Some("token"), None, &mut ChaCha8Rng::seed_from_u64(1)));
         assert_eq!(same, gone);
-    }
-
-    #[test]
-    fn ranges_are_read() {
-        assert_eq!(number_in("bytes=100-"), Some((100, "-")));
-        assert_eq!(number_in("bytes=0-99"), Some((0, "-99")));
-        assert_eq!(number_in("bytes=-5"), None);
-        assert_eq!(number_in("pages=1-2"), None);
     }
 
     proptest! {

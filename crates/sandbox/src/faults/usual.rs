@@ -1,6 +1,6 @@
 //! Builds a fault from its name alone, with the parameters of the catalogue's example adapted to the endpoint.
 
-use super::CATALOGUE;
+use super::catalogue::CATALOGUE;
 use super::fault::{Effect, Endpoint, Fault, Nth};
 
 /// Length after which a JSON body is cut, in bytes; shorter than every JSON body.
@@ -34,18 +34,18 @@ pub fn usual(name: &str, on: Endpoint, nth: Nth) -> Option<Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Sandbox, Settings};
+    use crate::faults::FaultSet;
 
     #[test]
     fn every_fault_has_a_default_on_each_of_its_endpoints() {
-        let sandbox = Sandbox::new(Settings::default()).expect("a sandbox");
+        let mut faults = FaultSet::new(1);
         for entry in &CATALOGUE {
             for (on, word, ..) in Endpoint::ALL {
                 let fault = usual(entry.name, on, Nth::Every);
                 assert_eq!(fault.is_some(), entry.on.contains(&on), "{} on {word}", entry.name);
                 if let Some(fault) = fault {
                     assert_eq!((fault.effect.name(), fault.on), (entry.name, on));
-                    sandbox.add_fault(fault).expect("it makes sense");
+                    faults.add(fault).expect("valid");
                 }
             }
         }

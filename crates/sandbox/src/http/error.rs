@@ -1,6 +1,5 @@
 //! Error responses in Parse Server's form: `{"code":N,"error":"…"}`.
 
-use super::NO_STORE;
 use axum::Json;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -18,6 +17,8 @@ pub(super) const NO_SUCH_COMMAND: i64 = 108;
 pub(super) const FORBIDDEN: i64 = 119;
 /// Parse Server's "internal server error".
 const INTERNAL: i64 = 1;
+
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// An error response.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Refused {
     }
 
     pub(super) fn bad_json(error: impl std::fmt::Display) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, INVALID_JSON, format!("the body does not fit: {error}"))
+        Self::new(StatusCode::BAD_REQUEST, INVALID_JSON, format!("invalid request: {error}"))
     }
 
     pub(super) fn api_key() -> Self {
@@ -53,7 +54,7 @@ impl Refused {
     }
 
     pub(super) fn method() -> Self {
-        let error = "this endpoint does not take this method";
+        let error = "this endpoint does not support this method";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, NO_SUCH_COMMAND, error)
     }
 

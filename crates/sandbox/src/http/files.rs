@@ -3,8 +3,8 @@
 //! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` resume an unfinished delivery. A range
 //! without the last byte, and `HEAD`, do not use the URL up.
 
-use super::error::{NOT_FOUND, Refused};
-use super::{NO_STORE, ballast};
+use super::ballast;
+use super::error::{NO_STORE, NOT_FOUND, Refused};
 use crate::openapi::ErrorSchema;
 use crate::sandbox::Sandbox;
 use crate::scenario::BALLAST;
@@ -28,12 +28,12 @@ use utoipa_axum::routes;
 const CHUNK: usize = 64 * 1024;
 
 pub(super) fn routes() -> Router<Sandbox> {
-    Router::new().route("/files/{id}/{file}", get(deliver))
+    Router::new().route("/files/{id}/{file}", get(download_file))
 }
 
 /// The routes for the OpenAPI document; [`routes`] serves them.
 pub(super) fn documented() -> OpenApiRouter<Sandbox> {
-    OpenApiRouter::new().routes(routes!(deliver))
+    OpenApiRouter::new().routes(routes!(download_file))
 }
 
 /// A file that is open for reading.
@@ -58,18 +58,18 @@ enum Source {
     params(
         ("id" = String, Path, description = "The one-time part of the URL"),
         ("file" = String, Path, description = "The file's name"),
-        ("Range" = Option<String>, Header, description = "Goes on with an unfinished delivery"),
-        ("If-Range" = Option<String>, Header, description = "The ETag of that delivery"),
+        ("Range" = Option<String>, Header, description = "Resumes an unfinished delivery"),
+        ("If-Range" = Option<String>, Header, description = "The ETag of the unfinished delivery"),
     ),
     responses(
         (status = 200, description = "The file", content_type = "application/octet-stream"),
         (status = 206, description = "The rest of the file", content_type = "application/octet-stream"),
         (status = 404, description = "No such URL", body = ErrorSchema),
-        (status = 410, description = "The URL has been used, or has expired", body = ErrorSchema),
-        (status = 416, description = "The range lies outside the file", body = ErrorSchema),
+        (status = 410, description = "The URL has been used or has expired", body = ErrorSchema),
+        (status = 416, description = "The range is outside the file", body = ErrorSchema),
     )
 )]
-async fn deliver(
+async fn download_file(
     State(sandbox): State<Sandbox>,
     Path((id, file)): Path<(String, String)>,
     method: Method,
@@ -80,11 +80,11 @@ async fn deliver(
     let content = sandbox.closet().content(&avatar, &kept.file).await;
     let opened = match content {
         Some(content) => open(content, kept.large).await,
-        None => Err(io::Error::other("the avatar could not be generated")),
+        None => Err(io::Error::other("the avatar cannot be generated")),
     };
     let opened = opened.map_err(|error| {
         tracing::error!(%error, file, "a file cannot be delivered");
-        Refused::internal("the file cannot be read; the sandbox's log says why")
+        Refused::internal("the file cannot be read; see the log of the sandbox")
     })?;
     let (status, range) = match asked_range(&headers, &opened) {
         Asked::Whole => (StatusCode::OK, 0..opened.length),
@@ -173,7 +173,7 @@ fn asked_range(headers: &HeaderMap, opened: &Opened) -> Asked {
 }
 
 fn outside(length: u64) -> Response {
-    let error = "the range lies outside the file";
+    let error = "the range is outside the file";
     let mut response = Refused::new(StatusCode::RANGE_NOT_SATISFIABLE, NOT_FOUND, error).into_response();
     if let Ok(value) = HeaderValue::from_str(&format!("bytes */{length}")) {
         response.headers_mut().insert(header::CONTENT_RANGE, value);
@@ -244,7 +244,7 @@ fn chunks(
         let last = delivery.next == delivery.length;
         let (id, number) = (&delivery.claim.id, delivery.claim.delivery);
         if !delivery.sandbox.with_world(|world, _| world.hand_over(id, number, last)) {
-            return Err(io::Error::other("a newer delivery of this one-time URL has taken over"));
+            return Err(io::Error::other("a newer delivery of this one-time URL has replaced this one"));
         }
         Ok(Some((chunk, delivery)))
     })
@@ -273,7 +273,10 @@ impl Delivery {
                 let mut buffer = BytesMut::with_capacity(left);
                 let read = file.take(left as u64).read_buf(&mut buffer).await?;
                 if read == 0 {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has become shorter"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the file was truncated while it was sent",
+                    ));
                 }
                 Ok(buffer.freeze())
             }

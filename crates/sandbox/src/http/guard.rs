@@ -26,8 +26,8 @@ pub(super) async fn operator_only(
     };
     if !allowed {
         let error = format!(
-            "/sandbox/… answers to programs on its own machine (under a loopback name) or with the header \
-             {OPERATOR_KEY} that was printed at its start"
+            "/sandbox/… accepts requests from its own machine (under a loopback name), or with the operator key that was \
+             printed at the start in the header {OPERATOR_KEY}"
         );
         return Err(Refused::new(StatusCode::FORBIDDEN, FORBIDDEN, error));
     }

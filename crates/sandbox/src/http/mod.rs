@@ -6,15 +6,16 @@ mod faulty;
 mod files;
 mod guard;
 mod index;
-mod limit;
 mod logged;
+mod pages;
 mod phone;
+mod rate_limit;
 mod tester;
 mod vendor;
 
 use crate::sandbox::Sandbox;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -22,8 +23,6 @@ use error::Refused;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
-
-pub(crate) use limit::Limit;
 
 /// Maximum size of a request body, in bytes, except for the phone's picture.
 const MAX_BODY: usize = 64 * 1024;
@@ -38,16 +37,17 @@ pub fn app(sandbox: Sandbox) -> Router {
         .merge(files::routes())
         .merge(phone::routes())
         .merge(index::routes())
+        .merge(pages::static_routes())
         .route("/openapi.json", get(move || async move { Json(api) }))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse;
-            Refused::internal("the sandbox broke over this request; its log says where").into_response()
+            Refused::internal("the sandbox failed to handle this request; see its log").into_response()
         }))
         .layer(middleware::from_fn_with_state(sandbox.clone(), faulty::strike))
-        .layer(middleware::from_fn_with_state(sandbox.clone(), limit::limit))
+        .layer(middleware::from_fn_with_state(sandbox.clone(), rate_limit::enforce_rate_limit))
         .layer(middleware::from_fn_with_state(sandbox.clone(), logged::log))
         .with_state(sandbox)
 }
@@ -59,7 +59,7 @@ pub fn openapi() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "A simulated Copresence backend. `vendor` is the Copresence Integration API as its page describes it, \
-             with an assumed login and file server; `tester` moves the simulation.",
+             with an assumed login and file server; `tester` controls the simulation.",
         ))
         .build();
     let mut api = vendor::routes().merge(files::documented()).merge(tester::routes()).into_openapi();
@@ -82,44 +82,9 @@ async fn no_head(request: axum::extract::Request, next: middleware::Next) -> Res
 
 async fn nothing_here(uri: Uri) -> Refused {
     let path: String = uri.path().chars().take(100).collect();
-    Refused::new(StatusCode::NOT_FOUND, error::NO_SUCH_COMMAND, format!("there is nothing at {path}"))
+    Refused::new(StatusCode::NOT_FOUND, error::NO_SUCH_COMMAND, format!("there is no endpoint at {path}"))
 }
 
 async fn wrong_method() -> Refused {
     Refused::method()
-}
-
-/// The URL under which the client reaches this sandbox, without a trailing `/`: the public URL if set, else the host that
-/// the client named, else the listening address.
-fn base_url(sandbox: &Sandbox, headers: &HeaderMap) -> String {
-    let named = || {
-        let host = headers.get(header::HOST)?.to_str().ok()?;
-        let url = url::Url::parse(&format!("{}://{host}/", sandbox.scheme())).ok()?;
-        // No user and no path: nothing but a host and a port.
-        (url.path() == "/" && url.username().is_empty() && url.password().is_none()).then_some(url)
-    };
-    let url = sandbox.public_url().cloned().or_else(named).or_else(|| sandbox.local_url());
-    url.map_or_else(|| "http://localhost".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// The Content-Security-Policy of the sandbox's pages: own scripts, styles and pictures, no framing.
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
-     form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-);
-
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-/// An HTML page with security headers.
-fn html(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    headers.insert(header::CACHE_CONTROL, NO_STORE);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // The URL contains the Export Token.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
 }

@@ -2,30 +2,25 @@
 //! may associate an avatar and follow its progress, and nothing else.
 
 use super::error::{FORBIDDEN, Fresh, Refused};
-use super::{files, html};
+use super::files;
+use super::pages::{render_page, typed_response};
+use crate::phone_texts::{self, PhoneTexts};
 use crate::picture::{self, PictureError};
 use crate::sandbox::Sandbox;
-use crate::words::{self, Words};
 use crate::world::avatar::{Avatar, AvatarChoice, Existing};
 use crate::world::state::{PhoneView, TokenPhase};
 use askama::Template;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 
 /// Maximum size of an uploaded picture, in bytes.
 pub(crate) const MAX_PICTURE: usize = 10 * 1024 * 1024;
-
-const SCRIPT: &str = include_str!("../../static/phone.js");
-const CROP: &str = include_str!("../../static/phone-crop.js");
-const STYLE: &str = include_str!("../../static/phone.css");
-const ICON: &str = include_str!("../../static/icon.svg");
-const INDEX_STYLE: &str = include_str!("../../static/index.css");
 
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new()
@@ -33,7 +28,6 @@ pub(super) fn routes() -> Router<Sandbox> {
         .route("/phone/status", get(status))
         .route("/phone/associate", post(associate).layer(DefaultBodyLimit::max(MAX_PICTURE)))
         .route("/phone/avatars/{id}/portrait", get(portrait))
-        .route("/static/{file}", get(fixed))
 }
 
 #[derive(Default, Deserialize)]
@@ -54,11 +48,9 @@ struct Choice {
 #[derive(Template)]
 #[template(path = "phone.html")]
 struct Page {
-    words: &'static Words,
-    languages: &'static [&'static Words],
+    texts: &'static PhoneTexts,
+    languages: &'static [PhoneTexts],
     token: String,
-    /// The messages that the script shows, as JSON.
-    texts: String,
     /// The current state of the token, as JSON; null for an unknown token.
     view: String,
     faces: Vec<Face>,
@@ -92,50 +84,26 @@ async fn page(
 ) -> Response {
     let Asked { export_token: token, lang } = asked.map(|Query(asked)| asked).unwrap_or_default();
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let words = words::words_for(lang.as_deref(), accepted);
+    let texts = phone_texts::select_language(lang.as_deref(), accepted);
     let view = sandbox.phone_view(&token);
     let status = match view.as_ref().map(|view| view.state) {
         None => StatusCode::NOT_FOUND,
         Some(TokenPhase::Expired) => StatusCode::GONE,
         Some(_) => StatusCode::OK,
     };
-    let json = |value: &dyn erased::Json| value.json();
     let page = Page {
-        words,
-        languages: &words::LANGUAGES,
-        texts: json(&words.live),
-        view: json(&view),
+        texts,
+        languages: &*phone_texts::LANGUAGES,
+        // Plain data always serialises. With null, the page would say that the code is unknown.
+        view: serde_json::to_string(&view).unwrap_or_else(|_| "null".to_owned()),
         faces: sandbox.existing_avatars().into_iter().map(Face::of).collect(),
         token,
     };
-    match page.render() {
-        Ok(body) => {
-            let mut response = html(status, body);
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(words.tag));
-            headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
-            response
-        }
-        Err(error) => unrenderable(&error),
-    }
-}
-
-mod erased {
-    pub(super) trait Json {
-        fn json(&self) -> String;
-    }
-    impl<T: serde::Serialize> Json for T {
-        fn json(&self) -> String {
-            // Plain data: it always serialises; were it not so, the page would say that the code is unknown.
-            serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
-        }
-    }
-}
-
-/// 500: a template cannot be rendered, which is a bug.
-pub(super) fn unrenderable(error: &askama::Error) -> Response {
-    tracing::error!(%error, "a page could not be made");
-    Refused::internal("the page could not be made").into_response()
+    let mut response = render_page(status, &page);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(texts.tag));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
+    response
 }
 
 async fn status(
@@ -187,26 +155,5 @@ async fn portrait(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Res
         tracing::warn!(%error, file, "a portrait cannot be read");
         nothing()
     })?;
-    Ok(with_type(files::content_type(file), "max-age=300", body))
-}
-
-async fn fixed(Path(file): Path<String>) -> Result<Response, Refused> {
-    let (kind, body) = match file.as_str() {
-        "phone.js" => ("text/javascript; charset=utf-8", SCRIPT),
-        "phone-crop.js" => ("text/javascript; charset=utf-8", CROP),
-        "icon.svg" => ("image/svg+xml", ICON),
-        "phone.css" => ("text/css; charset=utf-8", STYLE),
-        "index.css" => ("text/css; charset=utf-8", INDEX_STYLE),
-        _ => return Err(Refused::not_found("there is no such file")),
-    };
-    Ok(with_type(kind, "no-cache", Body::from(body)))
-}
-
-fn with_type(kind: &'static str, keep: &'static str, body: Body) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-        (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    (headers, body).into_response()
+    Ok(typed_response(files::content_type(file), "max-age=300", body))
 }

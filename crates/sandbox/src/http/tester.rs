@@ -21,15 +21,15 @@ use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Sandbox> {
     OpenApiRouter::new()
-        .routes(routes!(state))
-        .routes(routes!(associate))
-        .routes(routes!(expire))
-        .routes(routes!(fail))
-        .routes(routes!(complete))
-        .routes(routes!(clock))
-        .routes(routes!(requests, forget_requests))
-        .routes(routes!(list_faults, set_faults, end_faults))
-        .routes(routes!(scenarios))
+        .routes(routes!(get_state))
+        .routes(routes!(associate_avatar))
+        .routes(routes!(expire_token))
+        .routes(routes!(fail_avatar))
+        .routes(routes!(complete_avatar))
+        .routes(routes!(move_clock))
+        .routes(routes!(list_requests, clear_requests))
+        .routes(routes!(list_faults, set_faults, clear_faults))
+        .routes(routes!(list_scenarios))
 }
 
 /// The body of `associate`.
@@ -62,24 +62,24 @@ struct ScenarioRow {
 }
 
 /// Get all tokens, the scenario and the clock
-#[utoipa::path(get, path = "/sandbox/state", tag = "tester", responses((status = 200, description = "The whole state", body = SandboxState)))]
-async fn state(State(sandbox): State<Sandbox>) -> Fresh<SandboxState> {
+#[utoipa::path(get, path = "/sandbox/state", tag = "tester", operation_id = "state", responses((status = 200, description = "The state", body = SandboxState)))]
+async fn get_state(State(sandbox): State<Sandbox>) -> Fresh<SandboxState> {
     Fresh(sandbox.state())
 }
 
 /// Play the phone: associate an avatar with a token
 #[utoipa::path(
-    post, path = "/sandbox/tokens/{token}/associate", tag = "tester",
+    post, path = "/sandbox/tokens/{token}/associate", tag = "tester", operation_id = "associate",
     params(("token" = String, Path, description = "The Export Token")),
     request_body = Association,
     responses(
         (status = 200, description = "Associated", body = TokenState),
-        (status = 400, description = "The body, the avatar or the scenario does not fit", body = ErrorSchema),
+        (status = 400, description = "The body, avatar or scenario is invalid", body = ErrorSchema),
         (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token has an avatar, or is over", body = ErrorSchema),
+        (status = 409, description = "The token already has an avatar, or is no longer active", body = ErrorSchema),
     )
 )]
-async fn associate(
+async fn associate_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
     body: Result<Bytes, BytesRejection>,
@@ -91,15 +91,15 @@ async fn associate(
 
 /// Expire a token now
 #[utoipa::path(
-    post, path = "/sandbox/tokens/{token}/expire", tag = "tester",
+    post, path = "/sandbox/tokens/{token}/expire", tag = "tester", operation_id = "expire",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
         (status = 200, description = "Expired", body = TokenState),
         (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token is over", body = ErrorSchema),
+        (status = 409, description = "The token is no longer active", body = ErrorSchema),
     )
 )]
-async fn expire(
+async fn expire_token(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<Fresh<TokenState>, Refused> {
@@ -109,15 +109,15 @@ async fn expire(
 
 /// Make the avatar fail now
 #[utoipa::path(
-    post, path = "/sandbox/tokens/{token}/fail", tag = "tester",
+    post, path = "/sandbox/tokens/{token}/fail", tag = "tester", operation_id = "fail",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
         (status = 200, description = "Failed", body = TokenState),
         (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token has no avatar, or is over", body = ErrorSchema),
+        (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorSchema),
     )
 )]
-async fn fail(
+async fn fail_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<Fresh<TokenState>, Refused> {
@@ -127,15 +127,15 @@ async fn fail(
 
 /// Make the avatar ready now
 #[utoipa::path(
-    post, path = "/sandbox/tokens/{token}/complete", tag = "tester",
+    post, path = "/sandbox/tokens/{token}/complete", tag = "tester", operation_id = "complete",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
         (status = 200, description = "Ready", body = TokenState),
         (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token has no avatar, or is over", body = ErrorSchema),
+        (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorSchema),
     )
 )]
-async fn complete(
+async fn complete_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<Fresh<TokenState>, Refused> {
@@ -145,14 +145,14 @@ async fn complete(
 
 /// Advance, speed up or pause the virtual clock
 #[utoipa::path(
-    post, path = "/sandbox/clock", tag = "tester",
+    post, path = "/sandbox/clock", tag = "tester", operation_id = "clock",
     request_body = ClockMove,
     responses(
-        (status = 200, description = "Where it stands now", body = ClockState),
-        (status = 400, description = "The clock cannot be moved so", body = ErrorSchema),
+        (status = 200, description = "The new state of the clock", body = ClockState),
+        (status = 400, description = "The change is invalid", body = ErrorSchema),
     )
 )]
-async fn clock(
+async fn move_clock(
     State(sandbox): State<Sandbox>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fresh<ClockState>, Refused> {
@@ -161,14 +161,14 @@ async fn clock(
 }
 
 /// List the logged requests, oldest first, credentials masked
-#[utoipa::path(get, path = "/sandbox/requests", tag = "tester", responses((status = 200, description = "The lines kept", body = Vec<RequestLine>)))]
-async fn requests(State(sandbox): State<Sandbox>) -> Fresh<Vec<RequestLine>> {
+#[utoipa::path(get, path = "/sandbox/requests", tag = "tester", operation_id = "requests", responses((status = 200, description = "The logged requests", body = Vec<RequestLine>)))]
+async fn list_requests(State(sandbox): State<Sandbox>) -> Fresh<Vec<RequestLine>> {
     Fresh(sandbox.log().lines())
 }
 
 /// Clear the request log
-#[utoipa::path(delete, path = "/sandbox/requests", tag = "tester", responses((status = 204, description = "Forgotten")))]
-async fn forget_requests(State(sandbox): State<Sandbox>) -> StatusCode {
+#[utoipa::path(delete, path = "/sandbox/requests", tag = "tester", operation_id = "forget_requests", responses((status = 204, description = "Cleared")))]
+async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
     sandbox.log().clear();
     StatusCode::NO_CONTENT
 }
@@ -189,8 +189,8 @@ async fn list_faults(State(sandbox): State<Sandbox>) -> Fresh<Vec<FaultState>> {
     put, path = "/sandbox/faults", tag = "tester",
     request_body = Vec<Fault>,
     responses(
-        (status = 200, description = "In force", body = Vec<FaultState>),
-        (status = 400, description = "The list does not fit; the error says where", body = ErrorSchema),
+        (status = 200, description = "The new list", body = Vec<FaultState>),
+        (status = 400, description = "The list is invalid; the error says where", body = ErrorSchema),
         (status = 413, description = "The list is too large", body = ErrorSchema),
     )
 )]
@@ -204,15 +204,15 @@ async fn set_faults(
 }
 
 /// Remove all faults
-#[utoipa::path(delete, path = "/sandbox/faults", tag = "tester", responses((status = 204, description = "Ended")))]
-async fn end_faults(State(sandbox): State<Sandbox>) -> StatusCode {
+#[utoipa::path(delete, path = "/sandbox/faults", tag = "tester", operation_id = "end_faults", responses((status = 204, description = "Removed")))]
+async fn clear_faults(State(sandbox): State<Sandbox>) -> StatusCode {
     sandbox.end_faults();
     StatusCode::NO_CONTENT
 }
 
 /// List the scenarios
-#[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
-async fn scenarios() -> Fresh<Vec<ScenarioRow>> {
+#[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", operation_id = "scenarios", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
+async fn list_scenarios() -> Fresh<Vec<ScenarioRow>> {
     let range = |making: &Making| {
         let (shortest, longest) = making.total();
         [crate::clock::millis(shortest), crate::clock::millis(longest)]

@@ -80,7 +80,7 @@ pub struct NotActive;
 /// The maximum number of active tokens is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the sandbox holds {MAX_TOKENS} active Export Tokens, which is its limit; expire some, or restart it"
+    "the sandbox has {MAX_TOKENS} active Export Tokens, which is its maximum; expire some, or restart it"
 )]
 pub struct Full;
 
@@ -91,13 +91,13 @@ pub enum AssociateError {
     #[error("there is no such Export Token")]
     NoSuchToken,
     /// The token already has an avatar.
-    #[error("the Export Token has an avatar already")]
+    #[error("the Export Token already has an avatar")]
     HasAvatar,
     /// The token is spent or expired.
     #[error("the Export Token is no longer active")]
     Over,
     /// No avatar has this id.
-    #[error("there is no avatar `{0}` to choose; `new` records one")]
+    #[error("there is no avatar `{0}`; use `new` to record one")]
     NoSuchAvatar(String),
 }
 

@@ -1,6 +1,6 @@
 //! Responses in place of the backend's, and changes to the head and JSON of a response.
 
-use super::super::NO_STORE;
+use super::super::error::NO_STORE;
 use crate::faults::{Becomes, RetryAfter, deform};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};

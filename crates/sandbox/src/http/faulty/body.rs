@@ -1,6 +1,5 @@
 //! Bodies that are cut, slow, of another length, endless, random or encoded. All of them are streamed.
 
-use super::{end, spend};
 use crate::faults::CutBy;
 use crate::line::Line;
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
@@ -12,6 +11,7 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use futures_util::{Stream, StreamExt, stream};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use std::future::pending;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -172,6 +172,23 @@ fn length(response: &Response) -> Option<u64> {
     told.or_else(|| response.body().size_hint().exact())
 }
 
+/// Reads a response to its end and drops it, so that it has its full effect: a file's URL is used up.
+pub(super) async fn spend(response: Response) {
+    let mut body = response.into_body().into_data_stream();
+    while let Some(Ok(_)) = body.next().await {}
+}
+
+/// Ends a response before its promised end. Returns only if there is no connection to end.
+async fn end(by: CutBy, line: Option<&Line>) {
+    match (by, line) {
+        (CutBy::Close, Some(line)) => line.close_after(Bytes::new()),
+        (CutBy::Reset, Some(line)) => line.reset(),
+        (CutBy::Silence, _) => {}
+        (_, None) => return,
+    }
+    pending::<()>().await;
+}
+
 /// Replaces the body, and sets its Content-Length (chunked if `None`).
 fn with_body<S>(
     response: Response,
@@ -206,7 +223,7 @@ async fn next(body: &mut BodyDataStream) -> io::Result<Option<Bytes>> {
 }
 
 fn ended() -> io::Error {
-    io::Error::other("a fault of the sandbox ends this answer")
+    io::Error::other("a fault of the sandbox ends this response")
 }
 
 fn random(length: usize, rng: &mut ChaCha8Rng) -> Bytes {
