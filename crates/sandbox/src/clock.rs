@@ -157,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_never_runs_backwards(moves in prop::collection::vec(
+        fn clock_never_runs_backwards(moves in prop::collection::vec(
             (0_u64..5_000, prop::option::of(0_u64..10_000), prop::option::of(0.01_f64..500.0), prop::option::of(any::<bool>())), 1..30)
         ) {
             let mut clock = Clock::new(1.0).expect("a speed");

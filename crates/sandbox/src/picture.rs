@@ -54,7 +54,7 @@ mod tests {
     use super::*;
     use image::{ImageFormat, Rgb};
 
-    fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+    fn encode_black(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
         DynamicImage::new_rgb8(width, height).write_to(&mut bytes, format).expect("encoded");
         bytes.into_inner()
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn large_picture_is_scaled_down_in_proportion() {
         for format in [ImageFormat::Jpeg, ImageFormat::Png] {
-            let picture = read(&encoded(1_600, 1_200, format)).expect("a picture");
+            let picture = read(&encode_black(1_600, 1_200, format)).expect("a picture");
             assert_eq!(picture.dimensions(), (512, 384));
         }
     }
@@ -71,13 +71,13 @@ mod tests {
     #[test]
     fn unusable_picture_is_refused() {
         assert_eq!(read(b"GIF89a nothing of use"), Err(PictureError::Unreadable));
-        assert_eq!(read(&encoded(100, 100, ImageFormat::Png)[..80]), Err(PictureError::Unreadable));
-        assert_eq!(read(&encoded(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
-        assert_eq!(read(&encoded(12_001, 33, ImageFormat::Png)), Err(PictureError::Unreadable));
+        assert_eq!(read(&encode_black(100, 100, ImageFormat::Png)[..80]), Err(PictureError::Unreadable));
+        assert_eq!(read(&encode_black(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
+        assert_eq!(read(&encode_black(12_001, 33, ImageFormat::Png)), Err(PictureError::Unreadable));
     }
 
     /// A JPEG of 200 × 100 pixels with red, green, blue and white quarters and this EXIF orientation.
-    fn held(orientation: u8) -> Vec<u8> {
+    fn jpeg_with_orientation(orientation: u8) -> Vec<u8> {
         let quarters = RgbImage::from_fn(200, 100, |x, y| match (x < 100, y < 50) {
             (true, true) => Rgb([230, 20, 20]),
             (false, true) => Rgb([20, 200, 20]),
@@ -106,7 +106,7 @@ mod tests {
             (8, "gwrb"),
         ];
         for (orientation, expected) in upright {
-            let picture = read(&held(orientation)).expect("a picture");
+            let picture = read(&jpeg_with_orientation(orientation)).expect("a picture");
             let (width, height) = picture.dimensions();
             assert_eq!((width, height), if orientation < 5 { (200, 100) } else { (100, 200) });
             let seen: String = [(1, 1), (3, 1), (1, 3), (3, 3)]
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn invalid_exif_orientation_is_ignored() {
-        assert_eq!(read(&held(0)).expect("a picture").dimensions(), (200, 100));
-        assert_eq!(read(&held(77)).expect("a picture").dimensions(), (200, 100));
+        assert_eq!(read(&jpeg_with_orientation(0)).expect("a picture").dimensions(), (200, 100));
+        assert_eq!(read(&jpeg_with_orientation(77)).expect("a picture").dimensions(), (200, 100));
     }
 }

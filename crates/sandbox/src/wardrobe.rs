@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_partners_folder_is_one_avatar_a_sub_folder() {
+    fn each_sub_folder_is_an_avatar() {
         let dir = tempfile::tempdir().expect("a folder");
         for (folder, file) in [
             ("Anna Ä", "avatar.GLB"),
@@ -277,7 +277,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_count_as_what_they_lead_to_and_broken_ones_not_at_all() {
+    fn symlinks_are_followed_and_broken_ones_ignored() {
         use std::os::unix::fs::symlink;
         let dir = tempfile::tempdir().expect("a folder");
         let elsewhere = tempfile::tempdir().expect("another");
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_portrait_is_the_first_picture_that_a_browser_shows() {
+    fn portrait_is_the_first_picture_that_browsers_show() {
         let dir = tempfile::tempdir().expect("a folder");
         let anna = dir.path().join("anna");
         std::fs::create_dir(&anna).expect("a sub-folder");
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_served_is_named() {
+    fn folder_that_cannot_be_served_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
         let error = read_assets(dir.path()).expect_err("nothing there").to_string();
         assert!(

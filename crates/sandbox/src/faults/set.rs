@@ -336,13 +336,13 @@ mod tests {
     const REDEEM: Asked<'static> =
         Asked { on: Endpoint::Redeem, ready: false, file: None, export_type: None, ranged: false };
 
-    fn set(json: &str) -> FaultSet {
+    fn fault_set(json: &str) -> FaultSet {
         let mut set = FaultSet::new(7);
         set.set(read(json.as_bytes()).expect(json)).expect(json);
         set
     }
 
-    fn pattern(set: &mut FaultSet, requests: usize) -> Vec<usize> {
+    fn applied_counts(set: &mut FaultSet, requests: usize) -> Vec<usize> {
         (0..requests).map(|_| set.strike(&REDEEM).len()).collect()
     }
 
@@ -408,19 +408,24 @@ mod tests {
 
     #[test]
     fn each_fault_counts_its_own_requests() {
-        let mut set = set(r#"[{"on":"redeem","nth":[1,3],"do":"reset"},{"on":"login","nth":1,"do":"hang"}]"#);
-        assert_eq!(pattern(&mut set, 4), [1, 0, 1, 0]);
+        let mut set =
+            fault_set(r#"[{"on":"redeem","nth":[1,3],"do":"reset"},{"on":"login","nth":1,"do":"hang"}]"#);
+        assert_eq!(applied_counts(&mut set, 4), [1, 0, 1, 0]);
         let state = set.state();
         assert_eq!((state[0].seen, state[0].struck, state[1].seen), (4, 2, 0));
     }
 
     #[test]
     fn adding_a_fault_keeps_the_counts_of_others() {
-        let mut set = set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
-        assert_eq!(pattern(&mut set, 2), [1, 0]);
+        let mut set = fault_set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
+        assert_eq!(applied_counts(&mut set, 2), [1, 0]);
         let next = crate::faults::usual("hang", Endpoint::Redeem, Nth::These(vec![1])).expect("a fault");
         set.add(next).expect("it makes sense");
-        assert_eq!(pattern(&mut set, 2), [1, 0], "the new one strikes the next, the old one never again");
+        assert_eq!(
+            applied_counts(&mut set, 2),
+            [1, 0],
+            "the new one strikes the next, the old one never again"
+        );
         assert_eq!(set.state().iter().map(|state| state.struck).collect::<Vec<_>>(), [1, 1]);
         let never = Fault { nth: Nth::These(vec![0]), ..(*set.list[0].fault).clone() };
         assert!(set.add(never).is_err());
@@ -429,7 +434,7 @@ mod tests {
 
     #[test]
     fn file_is_matched_by_name_type_and_range() {
-        let mut set = set(
+        let mut set = fault_set(
             r#"[{"on":"file","file":"avatar.glb","do":"hang"},{"on":"file","export_type":"png","do":"hang"},
                 {"on":"file","ranged":true,"do":"hang"}]"#,
         );
@@ -453,11 +458,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
-        fn a_rate_strikes_as_often_as_it_says_and_the_same_again(rate in 0.0_f64..=1.0) {
+        fn rate_is_met_and_reproducible(rate in 0.0_f64..=1.0) {
             let list = format!(r#"[{{"on":"redeem","nth":{{"rate":{rate}}},"do":"reset"}}]"#);
-            let (mut first, mut second) = (set(&list), set(&list));
-            let struck = pattern(&mut first, 2_000);
-            prop_assert_eq!(&struck, &pattern(&mut second, 2_000));
+            let (mut first, mut second) = (fault_set(&list), fault_set(&list));
+            let struck = applied_counts(&mut first, 2_000);
+            prop_assert_eq!(&struck, &applied_counts(&mut second, 2_000));
             #[expect(clippy::cast_precision_loss, reason = "at most 2,000")]
             let share = struck.iter().sum::<usize>() as f64 / 2_000.0;
             // Five standard deviations.
@@ -465,7 +470,7 @@ mod tests {
         }
 
         #[test]
-        fn drawn_delays_lie_around_their_median(seed: u64) {
+        fn random_delays_are_around_their_median(seed: u64) {
             let draw = |n: u64| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(n);

@@ -104,13 +104,13 @@ mod tests {
     use proptest::prelude::*;
     use rand::SeedableRng;
 
-    fn body() -> Value {
+    fn example_body() -> Value {
         json!({"avatar_ready": false, "payload_incomplete": {"completion_progress": 40, "completion_status": "processing"},
                "payload_complete": [{"download_URL": "http://a/", "export_type": "glb"}]})
     }
 
-    fn deformed(field: &str, becomes: &Becomes) -> Value {
-        let mut body = body();
+    fn changed(field: &str, becomes: &Becomes) -> Value {
+        let mut body = example_body();
         assert!(deform(&mut body, Some(field), Some(becomes), &mut ChaCha8Rng::seed_from_u64(1)), "{field}");
         body
     }
@@ -119,11 +119,11 @@ mod tests {
     fn named_field_is_changed_and_no_other() {
         let progress = "payload_incomplete.completion_progress";
         let at = |body: &Value| body["payload_incomplete"]["completion_progress"].clone();
-        assert_eq!(at(&deformed(progress, &Becomes::OutOfRange)), -250);
-        assert_eq!(at(&deformed(progress, &Becomes::OtherType)), "40");
-        assert_eq!(at(&deformed(progress, &Becomes::Value(json!(101)))), 101);
-        assert_eq!(at(&deformed(progress, &Becomes::Null)), Value::Null);
-        let gone = deformed("payload_complete[0].download_URL", &Becomes::Missing);
+        assert_eq!(at(&changed(progress, &Becomes::OutOfRange)), -250);
+        assert_eq!(at(&changed(progress, &Becomes::OtherType)), "40");
+        assert_eq!(at(&changed(progress, &Becomes::Value(json!(101)))), 101);
+        assert_eq!(at(&changed(progress, &Becomes::Null)), Value::Null);
+        let gone = changed("payload_complete[0].download_URL", &Becomes::Missing);
         assert_eq!(gone["payload_complete"], json!([{"export_type": "glb"}]));
         let mut same = gone.clone();
         assert!(!deform(&mut same, Some("token"), None, &mut ChaCha8Rng::seed_from_u64(1)));
@@ -132,12 +132,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_drawn_changes_the_body_and_is_drawn_again(seed: u64) {
-            let (mut first, mut second) = (body(), body());
+        fn random_change_is_effective_and_reproducible(seed: u64) {
+            let (mut first, mut second) = (example_body(), example_body());
             prop_assert!(deform(&mut first, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
             prop_assert!(deform(&mut second, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
             prop_assert_eq!(&first, &second);
-            prop_assert_ne!(first, body());
+            prop_assert_ne!(first, example_body());
         }
     }
 }

@@ -47,7 +47,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_of_the_ballast_fit_together(from in 0_u64..1_000_000, cut in 0_usize..300, length in 0_usize..300) {
+        fn padding_is_the_same_for_every_chunk_size(from in 0_u64..1_000_000, cut in 0_usize..300, length in 0_usize..300) {
             let whole = bytes(from, cut + length);
             prop_assert_eq!(whole.len(), cut + length);
             prop_assert_eq!(&whole[..cut], &bytes(from, cut)[..]);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lengths_of_file_and_chunk_are_true() {
+    fn header_lengths_include_the_padding() {
         let glb = Bytes::from([&b"glTF\x02\0\0\0\x14\0\0\0"[..], b"\0\0\0\0JSON"].concat());
         assert!(fits(&glb));
         let head = head(&glb, 400);

@@ -31,7 +31,7 @@ use token::{Phase, Token};
 pub const MAX_TOKENS: usize = 20_000;
 
 /// Minimum lifetime of a token in real time: enough to use it, however fast the clock runs. Scenarios with
-/// [`ScenarioEntry::may_expire_early`](crate::scenario::Entry) are exempt.
+/// [`ScenarioEntry::may_expire_early`](crate::scenario::ScenarioEntry) are exempt.
 pub const LEAST_TOKEN_LIFE: Duration = Duration::from_mins(2);
 
 /// Minimum lifetime of a download URL in real time.
@@ -186,7 +186,7 @@ impl World {
         if self.tokens.len() >= MAX_TOKENS {
             return Err(Full);
         }
-        let name = self.random_id();
+        let name = draw_id(&mut self.ids);
         self.generated += 1;
         self.by_name.insert(name.clone(), self.generated);
         let life = self.token_life(self.scenario);
@@ -383,10 +383,6 @@ impl World {
         } else {
             least(entry.token_life, LEAST_TOKEN_LIFE, self.speed)
         }
-    }
-
-    fn random_id(&mut self) -> String {
-        draw_id(&mut self.ids)
     }
 }
 
