@@ -57,9 +57,9 @@ impl Line {
 
     /// Closes the connection after everything written, and then `tail`, has been sent.
     pub(crate) fn close_after(&self, tail: Bytes) {
-        let mut asked = self.asked();
-        asked.end = Some(End::Close);
-        asked.tail = tail;
+        let mut requested = self.asked();
+        requested.end = Some(End::Close);
+        requested.tail = tail;
     }
 
     fn asked(&self) -> MutexGuard<'_, Asked> {
@@ -123,18 +123,18 @@ impl<S: Send + 'static> Accept<TcpStream, S> for LineAcceptor {
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, tcp: TcpStream, service: S) -> Self::Future {
-        let place = self.places.clone().try_acquire_owned();
+        let permit = self.places.clone().try_acquire_owned();
         let tls = self.tls.clone();
         Box::pin(async move {
-            let place = place.map_err(io::Error::other)?;
+            let permit = permit.map_err(io::Error::other)?;
             // Sends small responses at once, and in the chunks in which they were written.
             tcp.set_nodelay(true)?;
             let socket: Box<dyn Socket + Send> = match tls {
                 Some(tls) => Box::new(tokio::time::timeout(HANDSHAKE, tls.accept(tcp)).await??),
                 None => Box::new(tcp),
             };
-            let line = Line::default();
-            Ok((Wire { socket, line: line.clone(), _place: place }, Extension(line).layer(service)))
+            let control = Line::default();
+            Ok((Wire { socket, line: control.clone(), _place: permit }, Extension(control).layer(service)))
         })
     }
 }
@@ -190,8 +190,8 @@ impl<S: Socket> AsyncWrite for Wire<S> {
         this.alive()?;
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
         let (end, mut tail) = {
-            let asked = this.line.asked();
-            (asked.end, asked.tail.clone())
+            let requested = this.line.asked();
+            (requested.end, requested.tail.clone())
         };
         while end == Some(End::Close) && !tail.is_empty() {
             let sent = ready!(Pin::new(&mut this.socket).poll_write(cx, &tail))?;

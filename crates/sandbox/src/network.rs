@@ -24,27 +24,27 @@ const VIRTUAL: [&str; 15] = [
 ];
 
 /// The URL for clients on this machine.
-pub(crate) fn local_url(listens: SocketAddr, scheme: &str) -> Option<Url> {
-    let ip = match listens.ip() {
+pub(crate) fn local_url(address: SocketAddr, scheme: &str) -> Option<Url> {
+    let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
         ip => ip,
     };
-    url_of(ip, listens.port(), scheme)
+    url_of(ip, address.port(), scheme)
 }
 
 /// The URL for phones on the network. If the server listens on all addresses, the best of them.
-pub(crate) fn phone_url(listens: SocketAddr, scheme: &str) -> Option<Url> {
-    if !listens.ip().is_unspecified() {
-        return local_url(listens, scheme);
+pub(crate) fn phone_url(address: SocketAddr, scheme: &str) -> Option<Url> {
+    if !address.ip().is_unspecified() {
+        return local_url(address, scheme);
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         tracing::warn!(%error, "the network addresses of this machine cannot be read");
         Vec::new()
     });
     match best(&interfaces) {
-        Some(ip) => url_of(ip, listens.port(), scheme),
-        None => local_url(listens, scheme),
+        Some(ip) => url_of(ip, address.port(), scheme),
+        None => local_url(address, scheme),
     }
 }
 

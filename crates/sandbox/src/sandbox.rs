@@ -98,18 +98,18 @@ impl Sandbox {
         if let Some((_, what)) = given.into_iter().find(|(empty, _)| *empty) {
             return Err(SetupError::Empty(what));
         }
-        let (closet, wardrobe) = Closet::open(settings.assets.as_deref())?;
+        let (avatar_store, catalog) = Closet::open(settings.assets.as_deref())?;
         let clock = Clock::new(settings.speed)?;
         let mut faults = FaultSet::new(settings.seed);
         faults.set(settings.faults)?;
-        let mut world = World::new(settings.scenario, settings.seed, rand::rng().random(), wardrobe);
+        let mut world = World::new(settings.scenario, settings.seed, rand::rng().random(), catalog);
         world.set_speed(settings.speed);
         let sessions = VecDeque::from([credentials.session_token.expose().to_owned()]);
         Ok(Self(Arc::new(Shared {
             inner: Mutex::new(Inner { world, clock, sessions }),
             started: Instant::now(),
             credentials,
-            closet,
+            closet: avatar_store,
             log: RequestLog::default(),
             watchers: RwLock::default(),
             faults: Mutex::new(faults),
@@ -250,8 +250,8 @@ impl Sandbox {
     pub(crate) fn answered(&self, line: RequestLine) {
         // Cloned, so that no lock is held: a watcher may register another one.
         let watchers = self.0.watchers.read().unwrap_or_else(PoisonError::into_inner).clone();
-        for act in &watchers {
-            act(self, &line);
+        for watcher in &watchers {
+            watcher(self, &line);
         }
         self.log().add(line);
     }
@@ -278,8 +278,8 @@ impl Sandbox {
     }
 
     /// Counts a request, and returns the faults to apply to it.
-    pub(crate) fn strikes(&self, asked: &Asked<'_>) -> Vec<Strike> {
-        self.fault_set().strike(asked)
+    pub(crate) fn strikes(&self, attributes: &Asked<'_>) -> Vec<Strike> {
+        self.fault_set().strike(attributes)
     }
 
     pub(crate) fn has_faults(&self) -> bool {
@@ -345,8 +345,8 @@ impl Sandbox {
     /// Creates a session token if the login is correct.
     pub(crate) fn log_in(&self, username: &str, password: &str) -> Option<String> {
         let known = self.credentials();
-        let right = same(username, known.username.expose()) & same(password, known.password.expose());
-        right.then(|| {
+        let is_correct = same(username, known.username.expose()) & same(password, known.password.expose());
+        is_correct.then(|| {
             let session = random_session();
             let sessions = &mut self.inner().sessions;
             if sessions.len() >= MAX_SESSIONS {

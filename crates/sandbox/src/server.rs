@@ -89,16 +89,16 @@ impl Server {
             _ => StartError::Listen { address: listen, source },
         };
         let listener = TcpListener::bind(listen).map_err(refused)?;
-        let listens = listener.local_addr().map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
         let no_url = || refused(io::Error::other("the address cannot be written as a URL"));
-        let url = network::local_url(listens, sandbox.scheme()).ok_or_else(no_url)?;
-        let reached = network::phone_url(listens, sandbox.scheme()).ok_or_else(no_url)?;
-        let public = sandbox.public_url().cloned().unwrap_or(reached);
+        let local_url = network::local_url(address, sandbox.scheme()).ok_or_else(no_url)?;
+        let network_url = network::phone_url(address, sandbox.scheme()).ok_or_else(no_url)?;
+        let phone_url = sandbox.public_url().cloned().unwrap_or(network_url);
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
-        let hosts = names.chain(public.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
+        let hosts = names.chain(phone_url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
         let tls = sandbox.tls().map(|tls| tls.ready(hosts.collect())).transpose()?;
         let (config, fingerprint) = tls.map(|ready| (ready.config, ready.fingerprint)).unzip();
-        sandbox.listens_on(url.clone());
+        sandbox.listens_on(local_url.clone());
         let handle = Handle::new();
         let server = axum_server::from_tcp(listener).map_err(refused)?;
         // HTTP/1.1 only: a fault that breaks the connection must affect one request, not several multiplexed ones.
@@ -108,9 +108,18 @@ impl Server {
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST);
         let service = app(sandbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = Some(tokio::spawn(server.serve(service)));
-        let sweeping = tokio::spawn(sweep(sandbox.clone()));
-        tracing::info!(%url, "the sandbox listens");
-        Ok(Self { sandbox, listens, url, public, fingerprint, handle, serving, sweeping })
+        let cleanup = tokio::spawn(sweep(sandbox.clone()));
+        tracing::info!(url = %local_url, "the sandbox listens");
+        Ok(Self {
+            sandbox,
+            listens: address,
+            url: local_url,
+            public: phone_url,
+            fingerprint,
+            handle,
+            serving,
+            sweeping: cleanup,
+        })
     }
 
     /// The URL for programs on this machine.

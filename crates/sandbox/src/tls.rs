@@ -64,9 +64,9 @@ impl Tls {
                 (chain, PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?)
             }
             Self::SelfSigned => {
-                let made = rcgen::generate_simple_self_signed(hosts)?;
-                let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-                (vec![made.cert.der().clone()], key.into())
+                let generated = rcgen::generate_simple_self_signed(hosts)?;
+                let key = PrivatePkcs8KeyDer::from(generated.signing_key.serialize_der());
+                (vec![generated.cert.der().clone()], key.into())
             }
         };
         let fingerprint = chain.first().map(|first| fingerprint(first)).unwrap_or_default();

@@ -71,32 +71,32 @@ struct Files {
 impl Closet {
     /// Reads the assets folder if one is given; else avatars are generated.
     pub(crate) fn open(assets: Option<&Path>) -> Result<(Self, Wardrobe), AssetsError> {
-        let (assets, wardrobe) = match assets {
+        let (assets, catalog) = match assets {
             None => (None, Wardrobe::generated()),
             Some(folder) => {
                 let (folders, existing) = read_assets(folder)?;
                 (Some(folders), Wardrobe { existing, new_is_existing: true })
             }
         };
-        Ok((Self { assets, kept: Mutex::default(), workshop: Semaphore::new(2) }, wardrobe))
+        Ok((Self { assets, kept: Mutex::default(), workshop: Semaphore::new(2) }, catalog))
     }
 
     /// Stores a visitor's picture for the avatar of a token, in memory only. Replaces an earlier one.
     pub(crate) fn hold_picture(&self, token: &str, picture: Option<RgbImage>) {
-        let mut kept = self.kept();
-        kept.pictures.retain(|(held, _)| held != token);
+        let mut cache = self.kept();
+        cache.pictures.retain(|(held, _)| held != token);
         let Some(picture) = picture else { return };
-        if kept.pictures.len() >= MAX_PICTURES {
-            kept.pictures.remove(0);
+        if cache.pictures.len() >= MAX_PICTURES {
+            cache.pictures.remove(0);
         }
-        kept.pictures.push((token.to_owned(), Arc::new(picture)));
+        cache.pictures.push((token.to_owned(), Arc::new(picture)));
     }
 
     /// Drops the pictures and new avatars whose token is not `needed`.
     pub(crate) fn sweep(&self, mut needed: impl FnMut(&str) -> bool) {
-        let mut kept = self.kept();
-        kept.pictures.retain(|(token, _)| needed(token));
-        kept.made.retain(|(avatar, _)| match avatar {
+        let mut cache = self.kept();
+        cache.pictures.retain(|(token, _)| needed(token));
+        cache.made.retain(|(avatar, _)| match avatar {
             Avatar::New { token, .. } => needed(token),
             Avatar::Existing { .. } => true,
         });
@@ -114,32 +114,32 @@ impl Closet {
             return folders.get(id).map(|folder| Content::Disk(folder.join(file)));
         }
         let index = crate::world::avatar::GENERATED.iter().position(|(name, _)| *name == file)?;
-        let made = self.made(avatar).await?;
+        let generated = self.made(avatar).await?;
         let bytes = match index {
-            0 => &made.files.glb,
-            1 => &made.files.obj_zip,
-            _ => &made.files.png,
+            0 => &generated.files.glb,
+            1 => &generated.files.obj_zip,
+            _ => &generated.files.png,
         };
-        Some(Content::Memory { bytes: bytes.clone(), etag: made.etags[index].clone() })
+        Some(Content::Memory { bytes: bytes.clone(), etag: generated.etags[index].clone() })
     }
 
     /// The generated files of an avatar, from the cache if possible.
     async fn made(&self, avatar: &Avatar) -> Option<Arc<Files>> {
         let cell = {
-            let mut kept = self.kept();
-            if let Some((_, cell)) = kept.made.iter().find(|(known, _)| known == avatar) {
+            let mut cache = self.kept();
+            if let Some((_, cell)) = cache.made.iter().find(|(known, _)| known == avatar) {
                 cell.clone()
             } else {
-                if kept.made.len() >= MAX_CACHED {
-                    kept.made.remove(0);
+                if cache.made.len() >= MAX_CACHED {
+                    cache.made.remove(0);
                 }
                 let cell = Arc::new(OnceCell::new());
-                kept.made.push((avatar.clone(), cell.clone()));
+                cache.made.push((avatar.clone(), cell.clone()));
                 cell
             }
         };
-        let made = cell.get_or_try_init(|| self.make(avatar)).await;
-        match made {
+        let result = cell.get_or_try_init(|| self.make(avatar)).await;
+        match result {
             Ok(files) => Some(files.clone()),
             Err(error) => {
                 tracing::error!(%error, "an avatar cannot be generated");
@@ -154,7 +154,7 @@ impl Closet {
             Avatar::Existing { id } => (seed_of(id), None),
         };
         // The semaphore is never closed. If it were, generating without a permit does no harm.
-        let _place = self.workshop.acquire().await;
+        let _permit = self.workshop.acquire().await;
         tokio::task::spawn_blocking(move || {
             let files = avatar::build(seed, face.as_deref());
             let etags = [&files.glb, &files.obj_zip, &files.png].map(etag);

@@ -207,12 +207,12 @@ impl Fault {
     }
 
     /// Whether it applies to requests with these attributes.
-    pub(crate) fn is_for(&self, asked: &Asked<'_>) -> bool {
-        self.on == asked.on
-            && self.ready.is_none_or(|ready| asked.ready == ready)
-            && self.file.as_deref().is_none_or(|file| asked.file == Some(file))
-            && self.export_type.as_deref().is_none_or(|kind| asked.export_type == Some(kind))
-            && self.ranged.is_none_or(|ranged| asked.ranged == ranged)
+    pub(crate) fn is_for(&self, attributes: &Asked<'_>) -> bool {
+        self.on == attributes.on
+            && self.ready.is_none_or(|ready| attributes.ready == ready)
+            && self.file.as_deref().is_none_or(|file| attributes.file == Some(file))
+            && self.export_type.as_deref().is_none_or(|kind| attributes.export_type == Some(kind))
+            && self.ranged.is_none_or(|ranged| attributes.ranged == ranged)
     }
 }
 
@@ -232,11 +232,12 @@ impl Endpoint {
 
     /// The endpoint that a request goes to.
     pub(crate) fn of(method: &str, path: &str) -> Option<Self> {
-        let asks = |(endpoint, _, known, at): &(Self, &str, &str, &str)| {
-            let there = if *endpoint == Self::File { path.starts_with(at) } else { path == *at };
-            *known == method && there
+        let matches = |(endpoint, _, known, prefix): &(Self, &str, &str, &str)| {
+            let path_matches =
+                if *endpoint == Self::File { path.starts_with(prefix) } else { path == *prefix };
+            *known == method && path_matches
         };
-        Self::ALL.iter().find(|row| asks(row)).map(|row| row.0)
+        Self::ALL.iter().find(|row| matches(row)).map(|row| row.0)
     }
 }
 

@@ -161,26 +161,26 @@ impl FaultSet {
     }
 
     /// Counts a request, and returns the faults to apply to it.
-    pub(crate) fn strike(&mut self, asked: &Asked<'_>) -> Vec<Strike> {
-        let mut strikes = Vec::new();
+    pub(crate) fn strike(&mut self, attributes: &Asked<'_>) -> Vec<Strike> {
+        let mut selected = Vec::new();
         for (index, counted) in self.list.iter_mut().enumerate() {
-            if !counted.fault.is_for(asked) {
+            if !counted.fault.is_for(attributes) {
                 continue;
             }
             counted.seen += 1;
             let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
             rng.set_stream(((index as u64) << 48) ^ counted.seen);
-            let strikes_this = match &counted.fault.nth {
+            let applies = match &counted.fault.nth {
                 Nth::Every => true,
                 Nth::These(numbers) => numbers.contains(&counted.seen),
                 Nth::Rate(rate) => rng.random_bool(*rate),
             };
-            if strikes_this {
+            if applies {
                 counted.struck += 1;
-                strikes.push(Strike { fault: counted.fault.clone(), rng });
+                selected.push(Strike { fault: counted.fault.clone(), rng });
             }
         }
-        strikes
+        selected
     }
 }
 
@@ -420,11 +420,11 @@ mod tests {
         let mut set = fault_set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
         assert_eq!(applied_counts(&mut set, 2), [1, 0]);
         let next = crate::faults::usual("hang", Endpoint::Redeem, Nth::These(vec![1])).expect("a fault");
-        set.add(next).expect("it makes sense");
+        set.add(next).expect("a valid fault");
         assert_eq!(
             applied_counts(&mut set, 2),
             [1, 0],
-            "the new one strikes the next, the old one never again"
+            "the new fault applies to the next request, the old one to none"
         );
         assert_eq!(set.state().iter().map(|state| state.struck).collect::<Vec<_>>(), [1, 1]);
         let never = Fault { nth: Nth::These(vec![0]), ..(*set.list[0].fault).clone() };
@@ -438,20 +438,20 @@ mod tests {
             r#"[{"on":"file","file":"avatar.glb","do":"hang"},{"on":"file","export_type":"png","do":"hang"},
                 {"on":"file","ranged":true,"do":"hang"}]"#,
         );
-        let mut struck = |file, export_type, ranged| {
-            let asked = Asked {
+        let mut applied_count = |file, export_type, ranged| {
+            let attributes = Asked {
                 on: Endpoint::File,
                 ready: false,
                 file: Some(file),
                 export_type: Some(export_type),
                 ranged,
             };
-            set.strike(&asked).len()
+            set.strike(&attributes).len()
         };
-        assert_eq!(struck("avatar.glb", "glb", false), 1);
-        assert_eq!(struck("avatar.glb", "glb", true), 2);
-        assert_eq!(struck("portrait.png", "png", false), 1);
-        assert_eq!(struck("avatar_obj.zip", "obj", false), 0);
+        assert_eq!(applied_count("avatar.glb", "glb", false), 1);
+        assert_eq!(applied_count("avatar.glb", "glb", true), 2);
+        assert_eq!(applied_count("portrait.png", "png", false), 1);
+        assert_eq!(applied_count("avatar_obj.zip", "obj", false), 0);
     }
 
     proptest! {
@@ -461,10 +461,10 @@ mod tests {
         fn rate_is_met_and_reproducible(rate in 0.0_f64..=1.0) {
             let list = format!(r#"[{{"on":"redeem","nth":{{"rate":{rate}}},"do":"reset"}}]"#);
             let (mut first, mut second) = (fault_set(&list), fault_set(&list));
-            let struck = applied_counts(&mut first, 2_000);
-            prop_assert_eq!(&struck, &applied_counts(&mut second, 2_000));
+            let applied = applied_counts(&mut first, 2_000);
+            prop_assert_eq!(&applied, &applied_counts(&mut second, 2_000));
             #[expect(clippy::cast_precision_loss, reason = "at most 2,000")]
-            let share = struck.iter().sum::<usize>() as f64 / 2_000.0;
+            let share = applied.iter().sum::<usize>() as f64 / 2_000.0;
             // Five standard deviations.
             prop_assert!((share - rate).abs() < 0.06, "{} against {}", share, rate);
         }

@@ -12,21 +12,21 @@ const SLOW_JSON: u64 = 20;
 pub fn usual(name: &str, on: Endpoint, nth: Nth) -> Option<Fault> {
     let entry = CATALOGUE.iter().find(|entry| entry.name == name && entry.on.contains(&on))?;
     let example: Fault = serde_json::from_str(entry.example).ok()?;
-    let same = example.on == on;
+    let same_endpoint = example.on == on;
     let effect = match example.effect {
         Effect::CutBody { by, .. } if on != Endpoint::File => Effect::CutBody { after: CUT_JSON, by },
         Effect::SlowBody { .. } if on != Endpoint::File => Effect::SlowBody { bytes_per_second: SLOW_JSON },
         // The field of the example exists only in responses of the example's endpoint.
-        Effect::WrongShape { .. } if !same => Effect::WrongShape { field: None, becomes: None },
+        Effect::WrongShape { .. } if !same_endpoint => Effect::WrongShape { field: None, becomes: None },
         effect => effect,
     };
     Some(Fault {
         on,
         nth,
-        ready: example.ready.filter(|_| same),
+        ready: example.ready.filter(|_| same_endpoint),
         file: None,
         export_type: None,
-        ranged: example.ranged.filter(|_| same),
+        ranged: example.ranged.filter(|_| same_endpoint),
         effect,
     })
 }

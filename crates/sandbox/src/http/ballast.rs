@@ -13,14 +13,14 @@ pub(super) fn fits(file: &Bytes) -> bool {
     file.starts_with(b"glTF") && file.len().is_multiple_of(4)
 }
 
-/// The GLB up to the first byte of the padding, with updated lengths. `ballast` is the length of the padding in bytes.
-pub(super) fn head(glb: &Bytes, ballast: u64) -> Bytes {
+/// The GLB up to the first byte of the padding, with updated lengths. `padding` is its length in bytes.
+pub(super) fn head(glb: &Bytes, padding: u64) -> Bytes {
     let word = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let mut head = BytesMut::with_capacity(glb.len() + 8);
     head.put_slice(&glb[..8]);
-    head.put_u32_le(word(glb.len() as u64 + 8 + ballast));
+    head.put_u32_le(word(glb.len() as u64 + 8 + padding));
     head.put_slice(&glb[12..]);
-    head.put_u32_le(word(ballast));
+    head.put_u32_le(word(padding));
     head.put_slice(KIND);
     head.freeze()
 }

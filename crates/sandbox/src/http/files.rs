@@ -75,11 +75,11 @@ async fn download_file(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let looked = sandbox.with_world(|world, now| world.look_at_file(&id, &file, now));
-    let (avatar, kept) = looked.map_err(refused)?;
-    let content = sandbox.closet().content(&avatar, &kept.file).await;
+    let checked = sandbox.with_world(|world, now| world.look_at_file(&id, &file, now));
+    let (avatar, source) = checked.map_err(refused)?;
+    let content = sandbox.closet().content(&avatar, &source.file).await;
     let opened = match content {
-        Some(content) => open(content, kept.large).await,
+        Some(content) => open(content, source.large).await,
         None => Err(io::Error::other("the avatar cannot be generated")),
     };
     let opened = opened.map_err(|error| {
@@ -95,11 +95,11 @@ async fn download_file(
     if method == Method::HEAD {
         return Ok((status, head).into_response());
     }
-    let claim = sandbox.with_world(|world, now| world.begin_file(&id, &file, now)).map_err(refused)?;
+    let delivery_id = sandbox.with_world(|world, now| world.begin_file(&id, &file, now)).map_err(refused)?;
     if opened.length == 0 {
-        sandbox.with_world(|world, _| world.hand_over(&claim.id, claim.delivery, true));
+        sandbox.with_world(|world, _| world.hand_over(&delivery_id.id, delivery_id.delivery, true));
     }
-    let body = Body::from_stream(chunks(sandbox, claim, opened, range));
+    let body = Body::from_stream(chunks(sandbox, delivery_id, opened, range));
     Ok((status, head, body).into_response())
 }
 
@@ -228,13 +228,20 @@ struct Delivery {
 
 fn chunks(
     sandbox: Sandbox,
-    claim: Claim,
+    delivery_id: Claim,
     opened: Opened,
     range: Range<u64>,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let Opened { source, length, .. } = opened;
-    let delivery =
-        Delivery { sandbox, claim, source, next: range.start, end: range.end, length, sought: false };
+    let delivery = Delivery {
+        sandbox,
+        claim: delivery_id,
+        source,
+        next: range.start,
+        end: range.end,
+        length,
+        sought: false,
+    };
     stream::try_unfold(delivery, |mut delivery| async move {
         if delivery.next >= delivery.end {
             return Ok(None);

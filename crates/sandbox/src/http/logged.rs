@@ -48,22 +48,23 @@ pub(super) async fn log(State(sandbox): State<Sandbox>, mut request: Request, ne
     if method == Method::GET && uri.path().starts_with("/sandbox/") && headers.contains_key(WATCH) {
         return next.run(request).await;
     }
-    let asked = Asked::of(method, uri, headers, peer(&request), sandbox.clock().now_ms);
-    let struck = Struck::default();
-    request.extensions_mut().insert(struck.clone());
-    let mut line = Pending { sandbox, asked: Some(asked), struck, began: Instant::now(), status: 0 };
+    let logged = Asked::of(method, uri, headers, peer(&request), sandbox.clock().now_ms);
+    let applied_faults = Struck::default();
+    request.extensions_mut().insert(applied_faults.clone());
+    let mut pending =
+        Pending { sandbox, asked: Some(logged), struck: applied_faults, began: Instant::now(), status: 0 };
     let response = next.run(request).await;
     if response.extensions().get::<Unseen>().is_none() {
-        line.status = response.status().as_u16();
+        pending.status = response.status().as_u16();
     }
     response
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        let Some(asked) = self.asked.take() else { return };
-        let took = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let Some(logged) = self.asked.take() else { return };
+        let duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let faults = self.struck.0.get().cloned().unwrap_or_default();
-        self.sandbox.answered(asked.answered(self.status, took, faults));
+        self.sandbox.answered(logged.answered(self.status, duration_ms, faults));
     }
 }

@@ -79,10 +79,10 @@ impl Face {
 
 async fn page(
     State(sandbox): State<Sandbox>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let Asked { export_token: token, lang } = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let Asked { export_token: token, lang } = query.map(|Query(query)| query).unwrap_or_default();
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let texts = phone_texts::select_language(lang.as_deref(), accepted);
     let view = sandbox.phone_view(&token);
@@ -108,30 +108,30 @@ async fn page(
 
 async fn status(
     State(sandbox): State<Sandbox>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Fresh<PhoneView>, Refused> {
-    let Query(asked) = asked.map_err(|error| Refused::bad_json(error.body_text()))?;
-    view(&sandbox, &asked.export_token)
+    let Query(query) = query.map_err(|error| Refused::bad_json(error.body_text()))?;
+    view(&sandbox, &query.export_token)
 }
 
 /// Records a new avatar (the body is the picture, or empty) or chooses an existing one.
 async fn associate(
     State(sandbox): State<Sandbox>,
-    choice: Result<Query<Choice>, QueryRejection>,
+    query: Result<Query<Choice>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fresh<PhoneView>, Refused> {
-    let Query(choice) = choice.map_err(|error| Refused::bad_json(error.body_text()))?;
+    let Query(query) = query.map_err(|error| Refused::bad_json(error.body_text()))?;
     // Checked before the picture is decoded, so that requests without a valid token are cheap.
-    view(&sandbox, &choice.export_token)?;
+    view(&sandbox, &query.export_token)?;
     let body = body?;
-    let face = if body.is_empty() || choice.avatar != AvatarChoice::New {
+    let face = if body.is_empty() || query.avatar != AvatarChoice::New {
         None
     } else {
         let read = tokio::task::spawn_blocking(move || picture::read(&body)).await;
         Some(read.map_err(|_| Refused::from(PictureError::Unreadable))??)
     };
-    sandbox.associate_with_picture(&choice.export_token, &choice.avatar, None, face)?;
-    view(&sandbox, &choice.export_token)
+    sandbox.associate_with_picture(&query.export_token, &query.avatar, None, face)?;
+    view(&sandbox, &query.export_token)
 }
 
 fn view(sandbox: &Sandbox, token: &str) -> Result<Fresh<PhoneView>, Refused> {
@@ -146,14 +146,14 @@ impl From<PictureError> for Refused {
 }
 
 async fn portrait(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Result<Response, Refused> {
-    let nothing = || Refused::not_found("there is no such portrait");
+    let no_portrait = || Refused::not_found("there is no such portrait");
     let avatars = sandbox.existing_avatars();
-    let existing = avatars.iter().find(|existing| existing.id == id).ok_or_else(nothing)?;
-    let file = existing.portrait().ok_or_else(nothing)?;
-    let content = sandbox.closet().content(&Avatar::Existing { id }, file).await.ok_or_else(nothing)?;
+    let existing = avatars.iter().find(|existing| existing.id == id).ok_or_else(no_portrait)?;
+    let file = existing.portrait().ok_or_else(no_portrait)?;
+    let content = sandbox.closet().content(&Avatar::Existing { id }, file).await.ok_or_else(no_portrait)?;
     let body = files::whole(content).await.map_err(|error| {
         tracing::warn!(%error, file, "a portrait cannot be read");
-        nothing()
+        no_portrait()
     })?;
     Ok(typed_response(files::content_type(file), "max-age=300", body))
 }

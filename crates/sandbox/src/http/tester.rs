@@ -84,8 +84,8 @@ async fn associate_avatar(
     Path(token): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fresh<TokenState>, Refused> {
-    let asked: Association = serde_json::from_slice(&body?).map_err(Refused::bad_json)?;
-    sandbox.associate(&token, &asked.avatar, asked.scenario)?;
+    let association: Association = serde_json::from_slice(&body?).map_err(Refused::bad_json)?;
+    sandbox.associate(&token, &association.avatar, association.scenario)?;
     shown(&sandbox, &token)
 }
 

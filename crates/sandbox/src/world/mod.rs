@@ -128,12 +128,12 @@ pub enum ForceError {
 
 impl World {
     /// Creates an empty model. `seed` determines timings and avatars. `ids` seeds tokens and URLs, and must be secret.
-    pub fn new(scenario: Scenario, seed: u64, ids: [u8; 32], wardrobe: Wardrobe) -> Self {
+    pub fn new(scenario: Scenario, seed: u64, ids: [u8; 32], catalog: Wardrobe) -> Self {
         Self {
             scenario,
             seed,
             ids: StdRng::from_seed(ids),
-            wardrobe,
+            wardrobe: catalog,
             tokens: BTreeMap::new(),
             by_name: HashMap::new(),
             generated: 0,
@@ -363,8 +363,8 @@ impl World {
         self.step(now);
         let surplus = self.tokens.len().saturating_sub(MAX_TOKENS * 3 / 4);
         let finished = self.tokens.iter().filter(|(_, token)| !token.is_active());
-        let goes: Vec<u64> = finished.map(|(ordinal, _)| *ordinal).take(surplus).collect();
-        for ordinal in goes {
+        let forgotten: Vec<u64> = finished.map(|(ordinal, _)| *ordinal).take(surplus).collect();
+        for ordinal in forgotten {
             if let Some(token) = self.tokens.remove(&ordinal) {
                 self.by_name.remove(&token.name);
                 token.urls.iter().for_each(|id| self.downloads.remove(id));

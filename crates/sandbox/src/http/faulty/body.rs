@@ -24,18 +24,18 @@ pub(super) fn broken() -> impl Stream<Item = io::Result<Bytes>> {
 }
 
 /// Ends the response after `after` bytes of the body.
-pub(super) fn cut(response: Response, after: u64, by: CutBy, line: Option<Line>) -> Response {
+pub(super) fn cut(response: Response, after: u64, by: CutBy, control: Option<Line>) -> Response {
     let promised = length(&response).unwrap_or(0).max(after.saturating_add(1));
     with_body(response, Some(promised), |body| {
-        stream::try_unfold((body, after, line), move |(mut body, left, line)| async move {
+        stream::try_unfold((body, after, control), move |(mut body, left, control)| async move {
             let chunk = if left == 0 { None } else { next(&mut body).await? };
             let Some(mut chunk) = chunk else {
-                end(by, line.as_ref()).await;
+                end(by, control.as_ref()).await;
                 return Err(ended());
             };
             chunk.truncate(index(left));
             let left = left - chunk.len() as u64;
-            Ok(Some((chunk, (body, left, line))))
+            Ok(Some((chunk, (body, left, control))))
         })
     })
 }
@@ -60,10 +60,11 @@ pub(super) fn slow(response: Response, bytes_per_second: u64) -> Response {
 }
 
 /// Promises a Content-Length that differs from the body by `by` bytes.
-pub(super) fn wrong_length(response: Response, by: i64, line: Option<Line>) -> Response {
+pub(super) fn wrong_length(response: Response, by: i64, control: Option<Line>) -> Response {
     let whole = length(&response).unwrap_or(0);
     if by >= 0 {
-        return cut(response, whole, CutBy::Close, line).with_length(whole.saturating_add(by.unsigned_abs()));
+        return cut(response, whole, CutBy::Close, control)
+            .with_length(whole.saturating_add(by.unsigned_abs()));
     }
     if whole == 0 {
         return response;
@@ -71,21 +72,21 @@ pub(super) fn wrong_length(response: Response, by: i64, line: Option<Line>) -> R
     // With a promised length of 0, the HTTP stack would not poll the body.
     let promised = whole.saturating_sub(by.unsigned_abs()).max(1);
     with_body(response, Some(promised), |body| {
-        stream::try_unfold((body, promised, line), |(mut body, left, line)| async move {
+        stream::try_unfold((body, promised, control), |(mut body, left, control)| async move {
             let Some(mut chunk) = next(&mut body).await? else { return Ok(None) };
             if (chunk.len() as u64) < left {
                 let left = left - chunk.len() as u64;
-                return Ok(Some((chunk, (body, left, line))));
+                return Ok(Some((chunk, (body, left, control))));
             }
             // The HTTP stack sends nothing beyond the promised length, so the connection sends the rest.
             let mut rest = BytesMut::from(&chunk.split_off(index(left))[..]);
             while let Some(more) = next(&mut body).await? {
                 rest.extend_from_slice(&more);
             }
-            if let Some(line) = &line {
-                line.close_after(rest.freeze());
+            if let Some(control) = &control {
+                control.close_after(rest.freeze());
             }
-            Ok(Some((chunk, (body, 0, line))))
+            Ok(Some((chunk, (body, 0, control))))
         })
     })
 }
@@ -167,9 +168,9 @@ impl Encoder {
 
 /// The length of the body, if known.
 fn length(response: &Response) -> Option<u64> {
-    let told =
+    let from_header =
         response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    told.or_else(|| response.body().size_hint().exact())
+    from_header.or_else(|| response.body().size_hint().exact())
 }
 
 /// Reads a response to its end and drops it, so that it has its full effect: a file's URL is used up.
@@ -179,10 +180,10 @@ pub(super) async fn spend(response: Response) {
 }
 
 /// Ends a response before its promised end. Returns only if there is no connection to end.
-async fn end(by: CutBy, line: Option<&Line>) {
-    match (by, line) {
-        (CutBy::Close, Some(line)) => line.close_after(Bytes::new()),
-        (CutBy::Reset, Some(line)) => line.reset(),
+async fn end(by: CutBy, control: Option<&Line>) {
+    match (by, control) {
+        (CutBy::Close, Some(control)) => control.close_after(Bytes::new()),
+        (CutBy::Reset, Some(control)) => control.reset(),
         (CutBy::Silence, _) => {}
         (_, None) => return,
     }

@@ -18,26 +18,26 @@ use std::future::pending;
 use std::time::Duration;
 
 pub(super) async fn strike(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
-    let mut strikes = if sandbox.has_faults() { meets(&sandbox, &request) } else { Vec::new() };
-    if strikes.is_empty() {
+    let mut applied_faults = if sandbox.has_faults() { meets(&sandbox, &request) } else { Vec::new() };
+    if applied_faults.is_empty() {
         return next.run(request).await;
     }
-    if let Some(struck) = request.extensions().get::<Struck>() {
-        struck.note(strikes.iter().map(|strike| strike.fault.effect.name()).collect());
+    if let Some(names) = request.extensions().get::<Struck>() {
+        names.note(applied_faults.iter().map(|applied| applied.fault.effect.name()).collect());
     }
-    let line = request.extensions().get::<Line>().cloned();
-    let mut answered = None;
-    for strike in &mut strikes {
-        if answered.is_none() {
-            answered = before(strike, &mut request, line.as_ref()).await;
+    let control = request.extensions().get::<Line>().cloned();
+    let mut early_response = None;
+    for applied in &mut applied_faults {
+        if early_response.is_none() {
+            early_response = before(applied, &mut request, control.as_ref()).await;
         }
     }
-    let mut response = match answered {
+    let mut response = match early_response {
         Some(response) => response,
         None => next.run(request).await,
     };
-    for strike in strikes {
-        response = after(strike, response, line.as_ref()).await;
+    for applied in applied_faults {
+        response = after(applied, response, control.as_ref()).await;
     }
     response
 }
@@ -55,9 +55,9 @@ fn meets(sandbox: &Sandbox, request: &Request) -> Vec<Strike> {
 }
 
 /// Applies a fault before the backend: a response in its place, a delay, or a changed request.
-async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>) -> Option<Response> {
-    let rng = &mut strike.rng;
-    match &strike.fault.effect {
+async fn before(applied: &mut Strike, request: &mut Request, control: Option<&Line>) -> Option<Response> {
+    let rng = &mut applied.rng;
+    match &applied.fault.effect {
         Effect::Status { code, retry_after, headers, body, spends: false } => {
             Some(answer::status(*code, retry_after.as_ref(), headers, body.as_deref()))
         }
@@ -68,7 +68,7 @@ async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>)
             None
         }
         Effect::Hang { spends: false } => pending().await,
-        Effect::Reset {} => Some(reset(line)),
+        Effect::Reset {} => Some(reset(control)),
         Effect::IgnoreRange {} => {
             request.headers_mut().remove(header::RANGE);
             None
@@ -81,8 +81,8 @@ async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>)
             None
         }
         Effect::WrongRange { by } => {
-            let asked = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
-            if let Some((start, rest)) = asked.and_then(range_start) {
+            let range = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
+            if let Some((start, rest)) = range.and_then(range_start) {
                 let moved = format!("bytes={}{rest}", start.saturating_add_signed(*by));
                 put(request, header::RANGE, &moved);
             }
@@ -99,8 +99,8 @@ async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>)
 }
 
 /// Applies a fault after the backend: changes, replaces or drops the response.
-async fn after(strike: Strike, response: Response, line: Option<&Line>) -> Response {
-    let Strike { fault, mut rng } = strike;
+async fn after(applied: Strike, response: Response, control: Option<&Line>) -> Response {
+    let Strike { fault, mut rng } = applied;
     match &fault.effect {
         Effect::Status { code, retry_after, headers, body, spends: true } => {
             body::spend(response).await;
@@ -120,11 +120,11 @@ async fn after(strike: Strike, response: Response, line: Option<&Line>) -> Respo
         }
         Effect::ResetAfterSpending {} => {
             body::spend(response).await;
-            reset(line)
+            reset(control)
         }
-        Effect::CutBody { after, by } => body::cut(response, *after, *by, line.cloned()),
+        Effect::CutBody { after, by } => body::cut(response, *after, *by, control.cloned()),
         Effect::SlowBody { bytes_per_second } => body::slow(response, *bytes_per_second),
-        Effect::WrongLength { by } => body::wrong_length(response, *by, line.cloned()),
+        Effect::WrongLength { by } => body::wrong_length(response, *by, control.cloned()),
         Effect::Huge {} => body::endless(response),
         Effect::Garbage { bytes } => body::garbage(response, *bytes, rng).await,
         Effect::WrongShape { field, becomes } => {
@@ -155,9 +155,9 @@ fn range_start(range: &str) -> Option<(u64, &str)> {
     Some((rest[..end].trim().parse().ok()?, &rest[end..]))
 }
 
-fn reset(line: Option<&Line>) -> Response {
-    let mut response = if let Some(line) = line {
-        line.reset_at_once();
+fn reset(control: Option<&Line>) -> Response {
+    let mut response = if let Some(control) = control {
+        control.reset_at_once();
         // Any response: writing it triggers the reset.
         Response::default()
     } else {
