@@ -1,15 +1,15 @@
-//! The sandbox's time: virtual, so that it can be paused, moved and sped up.
+//! The sandbox's virtual clock, which can be paused, moved and sped up.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
-/// The fastest that the clock may run.
+/// Maximum speed, in virtual seconds per real second.
 pub const MAX_SPEED: f64 = 100_000.0;
 
-/// The furthest that one call may move the clock: a week.
+/// Maximum advance in one call: a week.
 pub const MAX_ADVANCE: Duration = Duration::from_hours(7 * 24);
 
-/// Virtual time as a function of real time. Both count from the sandbox's start. It never runs backwards.
+/// Virtual time as a function of real time. Both count from the start of the sandbox. It never runs backwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clock {
     real: Duration,
@@ -18,63 +18,68 @@ pub struct Clock {
     paused: bool,
 }
 
-/// What `POST /sandbox/clock` may ask; what is left out stays as it is.
+/// The body of `POST /sandbox/clock`. Omitted fields keep their values.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(min_properties = 1)]
 pub struct ClockMove {
-    /// Moves the time on by so many milliseconds.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    /// Advances the clock by this many milliseconds.
+    #[serde(default, deserialize_with = "deserialize_present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, maximum = 604_800_000_u64)]
     pub advance_ms: Option<u64>,
-    /// Virtual seconds a real second, above 0.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    /// Virtual seconds per real second, above 0.
+    #[serde(default, deserialize_with = "deserialize_present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, exclusive_minimum = 0.0, maximum = 100_000.0)]
     pub speed: Option<f64>,
-    /// Stops the time, or lets it go on.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    /// `true` pauses the clock, `false` resumes it.
+    #[serde(default, deserialize_with = "deserialize_present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub paused: Option<bool>,
 }
 
-/// What is written is meant: `null` is no way of leaving something out.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+/// Rejects `null`: an omitted field is the only way to keep a value.
+fn deserialize_present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
-/// Where the clock stands.
+/// The state of the virtual clock.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ClockState {
     /// Milliseconds of virtual time since the start.
     pub now_ms: u64,
-    /// Virtual seconds a real second.
+    /// Virtual seconds per real second.
     pub speed: f64,
-    /// Whether it stands still.
+    /// Whether the clock is paused.
     pub paused: bool,
 }
 
-/// Why the clock cannot be moved so.
+/// Why the clock cannot be changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ClockError {
-    /// A speed that is no speed.
-    #[error("the speed must be above 0 and at most {MAX_SPEED}, not {0}; to stop the time, pause it")]
+    /// The speed is out of range.
+    #[error("the speed must be above 0 and at most {MAX_SPEED}, not {0}; to stop the clock, pause it")]
     Speed(f64),
-    /// A leap that is too far.
+    /// The advance is longer than [`MAX_ADVANCE`].
     #[error("the clock moves by at most a week in one call ({max} ms), not {0} ms", max = MAX_ADVANCE.as_millis())]
     Advance(u64),
-    /// Nothing was asked.
+    /// The change contains nothing.
     #[error("one of `advance_ms`, `speed` and `paused` must be given")]
     Nothing,
 }
 
 impl Clock {
-    /// A clock that starts at zero.
+    /// Creates a clock that starts at 0.
+    ///
+    /// # Errors
+    /// The speed is not above 0, or above [`MAX_SPEED`].
     pub fn new(speed: f64) -> Result<Self, ClockError> {
         let speed = checked(speed)?;
         Ok(Self { real: Duration::ZERO, at: Duration::ZERO, speed, paused: false })
     }
 
-    /// The virtual time when the real time is `real`.
+    /// The virtual time at the real time `real`.
     pub fn now(&self, real: Duration) -> Duration {
         if self.paused {
             return self.at;
@@ -84,7 +89,10 @@ impl Clock {
         self.at.saturating_add(scaled)
     }
 
-    /// Moves, speeds or pauses it, at the real time `real`. On an error nothing changes.
+    /// Advances, speeds up or pauses the clock at the real time `real`.
+    ///
+    /// # Errors
+    /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
     pub fn change(&mut self, change: &ClockMove, real: Duration) -> Result<(), ClockError> {
         if *change == ClockMove::default() {
             return Err(ClockError::Nothing);
@@ -101,13 +109,13 @@ impl Clock {
         Ok(())
     }
 
-    /// Where it stands.
+    /// The state at the real time `real`.
     pub fn state(&self, real: Duration) -> ClockState {
         ClockState { now_ms: millis(self.now(real)), speed: self.speed, paused: self.paused }
     }
 }
 
-/// Whole milliseconds, as the wire has them.
+/// Whole milliseconds, as sent in JSON.
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -124,7 +132,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn it_is_sped_paused_and_moved() {
+    fn clock_changes_speed_pauses_and_advances() {
         let mut clock = Clock::new(10.0).expect("a speed");
         assert_eq!(clock.now(SECOND), 10 * SECOND);
         clock.change(&ClockMove { paused: Some(true), ..ClockMove::default() }, SECOND).expect("paused");
@@ -136,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_speed_is_refused_and_changes_nothing() {
+    fn invalid_change_is_refused_and_changes_nothing() {
         let mut clock = Clock::new(1.0).expect("a speed");
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(Clock::new(bad).is_err());
@@ -149,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_never_runs_backwards(moves in prop::collection::vec(
+        fn clock_never_runs_backwards(moves in prop::collection::vec(
             (0_u64..5_000, prop::option::of(0_u64..10_000), prop::option::of(0.01_f64..500.0), prop::option::of(any::<bool>())), 1..30)
         ) {
             let mut clock = Clock::new(1.0).expect("a speed");

@@ -1,17 +1,19 @@
-//! A simulated Copresence backend: the vendor's endpoints, the phone that scans the code, and a tester's calls that
-//! move it. It runs on a port ([`Server`]) or within a test ([`app`]).
+//! A simulated Copresence backend: the vendor's endpoints, the phone page, and control endpoints for testers.
+//!
+//! Run it as a server on a port ([`Server`]), or call it as a router inside a test ([`app`]).
 //!
 //! ```
 //! use sandbox::{AvatarChoice, Sandbox, Scenario, Settings};
 //!
-//! let sandbox = Sandbox::new(Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() })?;
-//! let router = sandbox::app(sandbox.clone()); // mount it, or call it by `tower::ServiceExt::oneshot`
-//! assert!(sandbox.associate("no such token", &AvatarChoice::New, None).is_err());
+//! let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
+//! let sandbox = Sandbox::new(settings)?;
+//! let router = sandbox::app(sandbox.clone()); // mount it, or call it with `tower::ServiceExt::oneshot`
+//! assert!(sandbox.associate_avatar("no such token", &AvatarChoice::New, None).is_err());
 //! # drop(router);
 //! # Ok::<(), sandbox::SetupError>(())
 //! ```
 //!
-//! A server on a port, as a test of a client needs it (on a tokio runtime):
+//! A server on a port, for the test of a client (needs a tokio runtime):
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -20,16 +22,17 @@
 //!
 //! let server = Server::start(Settings::default(), "127.0.0.1:0".parse()?).await?;
 //! let known = server.sandbox().credentials();
-//! println!("{} takes the key {}", server.url(), known.api_key.expose());
-//! server.sandbox().set_faults(faults::read(br#"[{"on": "redeem", "nth": 1, "do": "reset"}]"#)?)?;
-//! // … ask it, then:
+//! println!("{} accepts the key {}", server.url(), known.api_key.expose());
+//! let list = faults::parse_faults(br#"[{"on": "redeem", "nth": 1, "do": "reset"}]"#)?;
+//! server.sandbox().set_faults(list)?;
+//! // … send requests, then:
 //! server.stop().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Mounted in a router of your own, beside other services. Download URLs then need `public_url`, and who asks is only
-//! known where the router is served with [`axum::extract::ConnectInfo`] (see [`app`]):
+//! Mounted in a router of your own, beside other services: download URLs then need `public_url`, and the address of the
+//! client is known only if the router is served with [`axum::extract::ConnectInfo`] (see [`app`]).
 //!
 //! ```
 //! use axum::Router;
@@ -42,8 +45,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What the sandbox decides where the specification is silent stands beside the code that does it: errors in Parse
-//! Server's form, one-time URLs in [`world::downloads`], who may call `/sandbox/…` in the guard of the router.
+//! Where the specification is silent, the code that decides also documents the decision: errors in Parse Server's form,
+//! one-time URLs in [`world::downloads`], access to `/sandbox/…` in `http/guard.rs`.
 
 pub mod clock;
 pub mod faults;
@@ -51,7 +54,9 @@ mod http;
 mod line;
 mod network;
 mod openapi;
+mod phone_texts;
 pub mod picture;
+mod rate_limit;
 pub mod requests;
 mod sandbox;
 pub mod scenario;
@@ -59,7 +64,6 @@ mod server;
 mod settings;
 mod tls;
 mod wardrobe;
-mod words;
 pub mod world;
 
 pub use clock::{ClockError, ClockMove, ClockState};

@@ -1,9 +1,9 @@
-//! The connection under a request, for the faults that are none of HTTP's: one that is reset, one that ends in the
-//! middle of an answer, bytes after an answer's end.
+//! Controls the TCP connection under a request, for faults below HTTP: a reset, an end in the middle of a response, and bytes
+//! after its end.
 //!
-//! The HTTP stack knows no such things. So each connection is wrapped in a [`Wire`], and each request carries the
-//! other end of it, its [`Line`]. What is asked of the line happens when the HTTP stack next touches the connection;
-//! an orderly end waits until everything before it has been sent.
+//! The HTTP stack has no such operations. So each connection is wrapped in a [`FaultyConnection`], and each request carries a
+//! [`ConnectionControl`] for it. The requested end happens when the HTTP stack next uses the connection. An orderly end waits
+//! until everything before it has been sent.
 
 use axum::Extension;
 use axum::middleware::AddExtension;
@@ -23,43 +23,43 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::Layer;
 
-/// What a request can do to the connection that it came by.
+/// Controls the connection that a request came by.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Line(Arc<Mutex<Asked>>);
 
 #[derive(Debug, Default)]
 struct Asked {
     end: Option<End>,
-    /// Sent after everything else, before the end.
+    /// Bytes to send after everything else, before the end.
     tail: Bytes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// RST, and nothing that has not been sent yet.
+    /// RST now, without sending what is buffered.
     AtOnce,
-    /// RST, once everything is sent.
+    /// RST after everything is sent.
     Reset,
-    /// FIN, once everything is sent.
+    /// FIN after everything is sent.
     Close,
 }
 
 impl Line {
-    /// Resets the connection, without another byte.
+    /// Resets the connection without sending another byte.
     pub(crate) fn reset_at_once(&self) {
         self.asked().end = Some(End::AtOnce);
     }
 
-    /// Resets the connection once what was written has been sent.
+    /// Resets the connection after everything written has been sent.
     pub(crate) fn reset(&self) {
         self.asked().end = Some(End::Reset);
     }
 
-    /// Closes the connection once what was written has been sent, and these bytes after it.
+    /// Closes the connection after everything written, and then `tail`, has been sent.
     pub(crate) fn close_after(&self, tail: Bytes) {
-        let mut asked = self.asked();
-        asked.end = Some(End::Close);
-        asked.tail = tail;
+        let mut requested = self.asked();
+        requested.end = Some(End::Close);
+        requested.tail = tail;
     }
 
     fn asked(&self) -> MutexGuard<'_, Asked> {
@@ -67,9 +67,9 @@ impl Line {
     }
 }
 
-/// A connection that can be reset.
+/// A connection over TCP that can be reset.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin {
-    /// The TCP connection under it.
+    /// The underlying TCP connection.
     fn tcp(&self) -> &TcpStream;
 }
 
@@ -91,20 +91,20 @@ impl Socket for Box<dyn Socket + Send> {
     }
 }
 
-/// A connection with a [`Line`] to it.
+/// A connection that obeys a [`ConnectionControl`].
 pub(crate) struct Wire<S> {
     socket: S,
     line: Line,
     _place: OwnedSemaphorePermit,
 }
 
-/// The most connections at once; beyond it a new one is closed as soon as it is there.
+/// Maximum number of connections. Beyond it, a new one is closed at once.
 const MAX_CONNECTIONS: usize = 4_000;
 
-/// How long the beginning of TLS may take.
+/// Time allowed for the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Gives every connection its line, as long as there are not too many.
+/// Accepts connections up to the maximum, and attaches a [`ConnectionControl`] to their requests.
 #[derive(Clone)]
 pub(crate) struct LineAcceptor {
     places: Arc<Semaphore>,
@@ -123,32 +123,32 @@ impl<S: Send + 'static> Accept<TcpStream, S> for LineAcceptor {
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, tcp: TcpStream, service: S) -> Self::Future {
-        let place = self.places.clone().try_acquire_owned();
+        let permit = self.places.clone().try_acquire_owned();
         let tls = self.tls.clone();
         Box::pin(async move {
-            let place = place.map_err(io::Error::other)?;
-            // Small answers go out at once, and in the pieces that they were written in.
+            let permit = permit.map_err(io::Error::other)?;
+            // Sends small responses at once, and in the chunks in which they were written.
             tcp.set_nodelay(true)?;
             let socket: Box<dyn Socket + Send> = match tls {
                 Some(tls) => Box::new(tokio::time::timeout(HANDSHAKE, tls.accept(tcp)).await??),
                 None => Box::new(tcp),
             };
-            let line = Line::default();
-            Ok((Wire { socket, line: line.clone(), _place: place }, Extension(line).layer(service)))
+            let control = Line::default();
+            Ok((Wire { socket, line: control.clone(), _place: permit }, Extension(control).layer(service)))
         })
     }
 }
 
 impl<S: Socket> Wire<S> {
-    /// An error when the connection was to end at once.
+    /// Fails if the connection is to be reset now.
     fn alive(&self) -> io::Result<()> {
         if self.line.asked().end == Some(End::AtOnce) { Err(self.cut()) } else { Ok(()) }
     }
 
-    /// Lets the drop of the socket, which the error brings about, send RST.
+    /// Makes the socket send RST when it is dropped, which the returned error causes.
     fn cut(&self) -> io::Error {
         if let Err(error) = self.socket.tcp().set_zero_linger() {
-            tracing::warn!(%error, "a connection is closed where a fault was to reset it");
+            tracing::warn!(%error, "a fault cannot reset a connection, and closes it instead");
         }
         io::Error::new(io::ErrorKind::ConnectionReset, "a fault of the sandbox resets this connection")
     }
@@ -184,14 +184,14 @@ impl<S: Socket> AsyncWrite for Wire<S> {
         self.socket.is_write_vectored()
     }
 
-    /// Asked by the HTTP stack when it has written everything that it had.
+    /// Called by the HTTP stack after it has written everything.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.alive()?;
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
         let (end, mut tail) = {
-            let asked = this.line.asked();
-            (asked.end, asked.tail.clone())
+            let requested = this.line.asked();
+            (requested.end, requested.tail.clone())
         };
         while end == Some(End::Close) && !tail.is_empty() {
             let sent = ready!(Pin::new(&mut this.socket).poll_write(cx, &tail))?;

@@ -1,10 +1,10 @@
-//! Which of this machine's addresses a phone on the same network should use.
+//! Selects the address of this machine that phones on the same network should use.
 
 use if_addrs::{IfAddr, Interface};
 use std::net::{IpAddr, SocketAddr};
 use url::Url;
 
-/// Interfaces of containers, virtual machines and tunnels: a phone in the hall does not reach them.
+/// Name prefixes of interfaces of containers, virtual machines and tunnels, which phones cannot reach.
 const VIRTUAL: [&str; 15] = [
     "docker",
     "br-",
@@ -24,27 +24,27 @@ const VIRTUAL: [&str; 15] = [
 ];
 
 /// The URL for clients on this machine.
-pub(crate) fn local_url(listens: SocketAddr, scheme: &str) -> Option<Url> {
-    let ip = match listens.ip() {
+pub(crate) fn local_url(address: SocketAddr, scheme: &str) -> Option<Url> {
+    let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
         ip => ip,
     };
-    url_of(ip, listens.port(), scheme)
+    url_of(ip, address.port(), scheme)
 }
 
-/// The URL for phones on the network: where it listens on all addresses, the best of them.
-pub(crate) fn phone_url(listens: SocketAddr, scheme: &str) -> Option<Url> {
-    if !listens.ip().is_unspecified() {
-        return local_url(listens, scheme);
+/// The URL for phones on the network. If the server listens on all addresses, the best of them.
+pub(crate) fn phone_url(address: SocketAddr, scheme: &str) -> Option<Url> {
+    if !address.ip().is_unspecified() {
+        return local_url(address, scheme);
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         tracing::warn!(%error, "the network addresses of this machine cannot be read");
         Vec::new()
     });
     match best(&interfaces) {
-        Some(ip) => url_of(ip, listens.port(), scheme),
-        None => local_url(listens, scheme),
+        Some(ip) => url_of(ip, address.port(), scheme),
+        None => local_url(address, scheme),
     }
 }
 
@@ -52,8 +52,8 @@ fn url_of(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
     Url::parse(&format!("{scheme}://{}/", SocketAddr::new(ip, port))).ok()
 }
 
-/// IPv4 first (phones on a hall's network have it, and it is short in a QR), a private network before a public one,
-/// real interfaces before virtual ones; never loopback, never an address that no router gave.
+/// Selects an address: IPv4 before IPv6 (shorter in a QR code), private before public, physical interfaces before virtual
+/// ones. Never loopback or link-local.
 fn best(interfaces: &[Interface]) -> Option<IpAddr> {
     let rank = |interface: &&Interface| {
         let name = interface.name.to_ascii_lowercase();
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hall_s_network_comes_before_containers_and_loopback() {
+    fn lan_address_is_preferred_to_containers_and_loopback() {
         let all = [
             interface("lo", [127, 0, 0, 1]),
             interface("docker0", [172, 17, 0, 1]),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_address_is_its_own_url() {
+    fn specific_address_is_its_own_url() {
         let url = phone_url("127.0.0.1:8787".parse().expect("an address"), "http").expect("a URL");
         assert_eq!(url.as_str(), "http://127.0.0.1:8787/");
         let all = local_url("[::]:80".parse().expect("an address"), "http").expect("a URL");

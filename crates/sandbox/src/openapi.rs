@@ -1,11 +1,11 @@
-//! The bodies of the vendor's side as schemas for the OpenAPI document. A test holds them to what is sent.
+//! Schemas of the vendor API's bodies, for the OpenAPI document. A test compares them with real responses.
 
 #![expect(dead_code, reason = "these types are read by the schema generator alone")]
 
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// What `/login` takes.
+/// The body of a `/login` request.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct LoginRequest {
     /// The business account's user name.
@@ -15,7 +15,7 @@ pub(crate) struct LoginRequest {
     pub(crate) password: String,
 }
 
-/// What `/login` answers.
+/// The body of a `/login` response.
 #[derive(ToSchema)]
 #[schema(as = Login)]
 pub(crate) struct LoginSchema {
@@ -24,7 +24,7 @@ pub(crate) struct LoginSchema {
     session_token: String,
 }
 
-/// What `/generateExportToken` answers.
+/// The body of a `/generateExportToken` response.
 #[derive(ToSchema)]
 #[schema(as = ExportToken)]
 pub(crate) struct GenerateSchema {
@@ -32,7 +32,7 @@ pub(crate) struct GenerateSchema {
     token: String,
 }
 
-/// What `/redeemExportToken` answers: `payload_complete` when ready, else `payload_incomplete`.
+/// The body of a `/redeemExportToken` response: `payload_complete` if ready, else `payload_incomplete`.
 #[derive(ToSchema)]
 #[schema(as = Redeemed)]
 pub(crate) struct RedeemSchema {
@@ -46,7 +46,7 @@ pub(crate) struct RedeemSchema {
     payload_incomplete: Option<IncompleteSchema>,
 }
 
-/// One asset.
+/// One exported file.
 #[derive(ToSchema)]
 #[schema(as = Export)]
 pub(crate) struct ExportSchema {
@@ -58,7 +58,7 @@ pub(crate) struct ExportSchema {
     export_type: String,
 }
 
-/// How far an avatar is.
+/// The progress of an avatar.
 #[derive(ToSchema)]
 #[schema(as = Incomplete)]
 pub(crate) struct IncompleteSchema {
@@ -73,12 +73,12 @@ pub(crate) struct IncompleteSchema {
     queue_position: i64,
 }
 
-/// Any error.
+/// The body of every error response.
 #[derive(ToSchema)]
 #[schema(as = Error)]
 pub(crate) struct ErrorSchema {
-    /// A number for programs.
+    /// The error code.
     code: i64,
-    /// A sentence for people.
+    /// A message for people.
     error: String,
 }

@@ -1,27 +1,32 @@
-//! The visitor's picture: checked, turned upright, made small. It lives in memory only.
+//! Decodes the visitor's picture: checked, rotated upright, and scaled down. It is kept in memory only.
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage, imageops::FilterType};
 use std::io::Cursor;
 
-/// The longer side of what is kept, in pixels.
+/// Maximum length of the longer side after scaling, in pixels.
 pub const SIDE: u32 = 512;
 
-/// The longer side of what is taken: far over any phone's camera.
+/// Maximum length of the longer side of an upload, in pixels; far above any phone's camera.
 const MAX_SIDE: u32 = 12_000;
 
-/// Why a picture is not taken.
+/// Why a picture is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
-    /// Of another format, broken, or too large.
-    #[error("the picture cannot be read; send a JPEG or PNG of at most 10 MB and {MAX_SIDE} pixels a side")]
+    /// It is not a JPEG or PNG, damaged, or too large.
+    #[error(
+        "the picture cannot be decoded; send a JPEG or PNG of at most 10 MB and {MAX_SIDE} pixels a side"
+    )]
     Unreadable,
-    /// Too small to show a face.
+    /// It is too small to show a face.
     #[error("the picture is too small; a face needs at least 32 pixels a side")]
     TooSmall,
 }
 
-/// Reads a JPEG or PNG.
+/// Decodes a JPEG or PNG.
+///
+/// # Errors
+/// The picture cannot be decoded, or is too large or too small.
 pub fn read(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     let unreadable = |_| PictureError::Unreadable;
     let mut reader =
@@ -49,30 +54,30 @@ mod tests {
     use super::*;
     use image::{ImageFormat, Rgb};
 
-    fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+    fn encode_black(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
         DynamicImage::new_rgb8(width, height).write_to(&mut bytes, format).expect("encoded");
         bytes.into_inner()
     }
 
     #[test]
-    fn a_large_picture_is_made_small_and_keeps_its_shape() {
+    fn large_picture_is_scaled_down_in_proportion() {
         for format in [ImageFormat::Jpeg, ImageFormat::Png] {
-            let picture = read(&encoded(1_600, 1_200, format)).expect("a picture");
+            let picture = read(&encode_black(1_600, 1_200, format)).expect("a picture");
             assert_eq!(picture.dimensions(), (512, 384));
         }
     }
 
     #[test]
-    fn what_is_no_picture_is_refused() {
+    fn unusable_picture_is_refused() {
         assert_eq!(read(b"GIF89a nothing of use"), Err(PictureError::Unreadable));
-        assert_eq!(read(&encoded(100, 100, ImageFormat::Png)[..80]), Err(PictureError::Unreadable));
-        assert_eq!(read(&encoded(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
-        assert_eq!(read(&encoded(12_001, 33, ImageFormat::Png)), Err(PictureError::Unreadable));
+        assert_eq!(read(&encode_black(100, 100, ImageFormat::Png)[..80]), Err(PictureError::Unreadable));
+        assert_eq!(read(&encode_black(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
+        assert_eq!(read(&encode_black(12_001, 33, ImageFormat::Png)), Err(PictureError::Unreadable));
     }
 
-    /// A JPEG of 200 × 100 pixels, red, green, blue and white by quarters, whose EXIF block says how it was held.
-    fn held(orientation: u8) -> Vec<u8> {
+    /// A JPEG of 200 × 100 pixels with red, green, blue and white quarters and this EXIF orientation.
+    fn jpeg_with_orientation(orientation: u8) -> Vec<u8> {
         let quarters = RgbImage::from_fn(200, 100, |x, y| match (x < 100, y < 50) {
             (true, true) => Rgb([230, 20, 20]),
             (false, true) => Rgb([20, 200, 20]),
@@ -89,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn however_the_camera_was_held_the_picture_ends_upright() {
+    fn every_exif_orientation_is_rotated_upright() {
         let upright = [
             (1, "rgbw"),
             (2, "grwb"),
@@ -101,7 +106,7 @@ mod tests {
             (8, "gwrb"),
         ];
         for (orientation, expected) in upright {
-            let picture = read(&held(orientation)).expect("a picture");
+            let picture = read(&jpeg_with_orientation(orientation)).expect("a picture");
             let (width, height) = picture.dimensions();
             assert_eq!((width, height), if orientation < 5 { (200, 100) } else { (100, 200) });
             let seen: String = [(1, 1), (3, 1), (1, 3), (3, 3)]
@@ -122,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn an_orientation_that_makes_no_sense_changes_nothing() {
-        assert_eq!(read(&held(0)).expect("a picture").dimensions(), (200, 100));
-        assert_eq!(read(&held(77)).expect("a picture").dimensions(), (200, 100));
+    fn invalid_exif_orientation_is_ignored() {
+        assert_eq!(read(&jpeg_with_orientation(0)).expect("a picture").dimensions(), (200, 100));
+        assert_eq!(read(&jpeg_with_orientation(77)).expect("a picture").dimensions(), (200, 100));
     }
 }

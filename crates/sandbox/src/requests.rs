@@ -1,4 +1,4 @@
-//! The log of what the sandbox was asked, masked before it is kept.
+//! The request log. Secrets are masked before a line is stored.
 
 use axum::http::{HeaderMap, Method, Uri};
 use protocol::{ApiKey, headers};
@@ -8,47 +8,47 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::broadcast;
 
-/// The most lines kept; beyond it the oldest goes.
+/// Maximum number of lines kept. Beyond it, the oldest is dropped.
 pub const MAX_LINES: usize = 1_000;
 
-/// The longest path kept, in characters.
+/// Maximum length of a logged path, in characters.
 const MAX_PATH: usize = 300;
 
-/// One request and its answer. No body, no secret: credentials, Export Tokens and download URLs are masked.
+/// A request and its response, without bodies. Credentials, Export Tokens and download URLs are masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RequestLine {
-    /// When it came (RFC 3339, real time).
+    /// When the request arrived (RFC 3339, real time).
     pub at: String,
-    /// When it came, in milliseconds of the sandbox's own time.
+    /// When the request arrived, in milliseconds of virtual time.
     pub at_ms: u64,
     /// The HTTP method.
     pub method: String,
     /// The path and query, masked.
     pub path: String,
-    /// The answer's status; 0 when no answer went out (a fault, or whoever asked left before).
+    /// The status of the response; 0 if none was sent (a fault, or the client disconnected).
     pub status: u16,
-    /// How long until the answer's head, or until there was to be none, in real milliseconds.
+    /// Milliseconds of real time until the head of the response, or until the request ended without one.
     pub duration_ms: u64,
-    /// Who asked; null within the process.
+    /// The IP address of the client; null for a call within the process.
     pub peer: Option<String>,
-    /// The Export Token asked about, masked.
+    /// The Export Token in the request, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub export_token: Option<String>,
-    /// The API key sent, masked.
+    /// The API key in the request, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
-    /// The session token sent, masked.
+    /// The session token in the request, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_token: Option<String>,
-    /// The `Range` asked for.
+    /// The `Range` header of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<String>,
-    /// The faults that struck it, as they stand under `do`.
+    /// The names of the faults applied to it, as under `do`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<&'static str>,
 }
 
-/// What of a request goes into its line; taken before the request is answered.
+/// The logged attributes of a request, taken before it is handled.
 pub(crate) struct Asked {
     pub(crate) at: jiff::Timestamp,
     pub(crate) at_ms: u64,
@@ -61,7 +61,7 @@ pub(crate) struct Asked {
     range: Option<String>,
 }
 
-/// The lines kept, and who listens to new ones.
+/// The lines kept, and the subscribers to new lines.
 pub(crate) struct RequestLog {
     lines: Mutex<VecDeque<RequestLine>>,
     listeners: broadcast::Sender<RequestLine>,
@@ -75,7 +75,7 @@ impl Default for RequestLog {
 
 impl RequestLog {
     pub(crate) fn add(&self, line: RequestLine) {
-        // Nobody listening is no error.
+        // Sending fails if there is no subscriber.
         let _ = self.listeners.send(line.clone());
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() >= MAX_LINES {
@@ -131,13 +131,13 @@ impl Asked {
     }
 }
 
-/// The secrets' own mask serves for anything that must not be kept whole.
+/// Masks a value in the same way as a secret.
 fn mask(value: &str) -> String {
     ApiKey::new(value).masked()
 }
 
-/// The path and query without what opens something: the part after `tokens` and `files`, and the value of each
-/// query parameter but `avatar`.
+/// Masks the secrets in a path and query: the segment after `tokens` and `files`, and the value of every query parameter
+/// except `avatar`.
 fn masked_path(uri: &Uri) -> String {
     let mut masked = String::new();
     let mut opens = false;
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_opens_something_is_masked_in_paths_and_headers() {
+    fn secrets_in_paths_and_headers_are_masked() {
         let masked = |uri: &'static str| masked_path(&Uri::from_static(uri));
         assert_eq!(masked("/sandbox/tokens/abcdefghijklmnop/expire"), "/sandbox/tokens/…op/expire");
         assert_eq!(masked("/files/abcdefghijklmnop/avatar.glb"), "/files/…op/avatar.glb");
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_bounded() {
+    fn log_keeps_a_bounded_number_of_lines() {
         let log = RequestLog::default();
         let uri = Uri::from_static("/");
         for _ in 0..MAX_LINES + 5 {

@@ -1,8 +1,8 @@
-//! A running sandbox in hand: the [`World`] behind a lock, with its clock, its credentials and its log.
+//! A running sandbox: the [`World`] behind a lock, with its clock, credentials, faults and request log.
 
 use crate::clock::{Clock, ClockError, ClockMove, ClockState};
 use crate::faults::{Asked, Fault, FaultSet, FaultState, FaultsError, Strike};
-use crate::http::Limit;
+use crate::rate_limit::ClientRateLimit;
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::Scenario;
 use crate::settings::{Credentials, Settings, random_session};
@@ -22,14 +22,14 @@ use subtle::ConstantTimeEq;
 use tokio::sync::broadcast;
 use url::Url;
 
-/// The most session tokens that work at once; beyond it the oldest stops working.
+/// Maximum number of valid session tokens. Beyond it, the oldest becomes invalid.
 const MAX_SESSIONS: usize = 1_000;
 
-/// A sandbox. Clones are handles on the same one.
+/// A handle to a running sandbox. Clones share the same sandbox.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Shared>);
 
-/// What is called with each request's line.
+/// Called with the log line of every request.
 type Watcher = dyn Fn(&Sandbox, &RequestLine) + Send + Sync;
 
 struct Shared {
@@ -40,10 +40,10 @@ struct Shared {
     log: RequestLog,
     watchers: RwLock<Vec<Arc<Watcher>>>,
     faults: Mutex<FaultSet>,
-    limit: Limit,
+    rate_limit: ClientRateLimit,
     tls: Option<Tls>,
     public_url: Option<Url>,
-    /// Where it listens, once it does.
+    /// URL for clients on this machine; `None` until a server listens.
     local_url: RwLock<Option<Url>>,
 }
 
@@ -53,38 +53,41 @@ struct Inner {
     sessions: VecDeque<String>,
 }
 
-/// Why a sandbox cannot be made.
+/// Why a sandbox cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The partner's folder.
+    /// The assets folder cannot be served.
     #[error(transparent)]
     Assets(#[from] AssetsError),
-    /// The speed.
+    /// The speed of the clock is out of range.
     #[error(transparent)]
     Speed(#[from] ClockError),
-    /// An empty credential would let everybody in, or nobody.
+    /// A credential is empty.
     #[error("the sandbox's {0} must not be empty")]
     Empty(&'static str),
-    /// The faults.
+    /// The list of faults is invalid.
     #[error(transparent)]
     Faults(#[from] FaultsError),
 }
 
-/// Everything that `GET /sandbox/state` shows.
+/// The body of `GET /sandbox/state`.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct SandboxState {
-    /// The scenario of tokens that are generated from now on.
+    /// The scenario of new tokens.
     pub scenario: Scenario,
-    /// What timings and avatars are drawn from.
+    /// The seed of timings and avatars.
     pub seed: u64,
-    /// Where its time stands.
+    /// The virtual clock.
     pub clock: ClockState,
-    /// Every token, the oldest first.
+    /// All tokens, oldest first.
     pub tokens: Vec<TokenState>,
 }
 
 impl Sandbox {
-    /// Sets up a sandbox; its time begins now. With `assets` the folder is read now.
+    /// Creates a sandbox; its virtual time starts at 0. Reads the folder `settings.assets` if there is one.
+    ///
+    /// # Errors
+    /// A credential is empty, the assets folder cannot be read, or the speed or a fault is invalid.
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         let credentials = Credentials::of(&settings);
         let given = [
@@ -95,34 +98,37 @@ impl Sandbox {
         if let Some((_, what)) = given.into_iter().find(|(empty, _)| *empty) {
             return Err(SetupError::Empty(what));
         }
-        let (closet, wardrobe) = Closet::open(settings.assets.as_deref())?;
+        let (avatar_store, catalog) = Closet::open(settings.assets.as_deref())?;
         let clock = Clock::new(settings.speed)?;
         let mut faults = FaultSet::new(settings.seed);
         faults.set(settings.faults)?;
-        let mut world = World::new(settings.scenario, settings.seed, rand::rng().random(), wardrobe);
+        let mut world = World::new(settings.scenario, settings.seed, rand::rng().random(), catalog);
         world.set_speed(settings.speed);
         let sessions = VecDeque::from([credentials.session_token.expose().to_owned()]);
         Ok(Self(Arc::new(Shared {
             inner: Mutex::new(Inner { world, clock, sessions }),
             started: Instant::now(),
             credentials,
-            closet,
+            closet: avatar_store,
             log: RequestLog::default(),
             watchers: RwLock::default(),
             faults: Mutex::new(faults),
-            limit: Limit::new(settings.rate_limit),
+            rate_limit: ClientRateLimit::new(settings.rate_limit),
             tls: settings.tls,
             public_url: settings.public_url,
             local_url: RwLock::default(),
         })))
     }
 
-    /// What it accepts.
+    /// The credentials that it accepts.
     pub fn credentials(&self) -> &Credentials {
         &self.0.credentials
     }
 
-    /// Plays the phone: associates an avatar with a token, without asking the network.
+    /// Plays the phone: associates an avatar with a token, without a network request.
+    ///
+    /// # Errors
+    /// The token is unknown, no longer active or already has an avatar, or the chosen avatar does not exist.
     pub fn associate(
         &self,
         token: &str,
@@ -132,7 +138,10 @@ impl Sandbox {
         self.associate_with_picture(token, choice, scenario, None)
     }
 
-    /// As [`Sandbox::associate`], with the visitor's picture for the face of a new avatar.
+    /// Like [`Sandbox::associate_avatar`], with the visitor's picture as the face of a new avatar.
+    ///
+    /// # Errors
+    /// As [`Sandbox::associate_avatar`].
     pub fn associate_with_picture(
         &self,
         token: &str,
@@ -142,7 +151,7 @@ impl Sandbox {
     ) -> Result<(), AssociateError> {
         self.with_world(|world, now| {
             let avatar = world.associate(token, choice, scenario, now)?;
-            // Under the same lock: no redeem comes between the avatar and its face.
+            // Under the same lock, so that no redeem runs before the picture is stored.
             if let Avatar::New { token, .. } = &avatar {
                 self.closet().hold_picture(token, picture);
             }
@@ -150,12 +159,15 @@ impl Sandbox {
         })
     }
 
-    /// Forces a state upon a token.
+    /// Forces a token into a state.
+    ///
+    /// # Errors
+    /// The token is unknown or no longer active, or has no avatar that could fail or complete.
     pub fn force(&self, token: &str, force: Force) -> Result<(), ForceError> {
         self.with_world(|world, now| world.force(token, force, now))
     }
 
-    /// Every token, the clock, the scenario.
+    /// The scenario, the clock and all tokens.
     pub fn state(&self) -> SandboxState {
         let clock = self.clock();
         self.with_world(|world, now| SandboxState {
@@ -166,17 +178,20 @@ impl Sandbox {
         })
     }
 
-    /// Changes the scenario of tokens that are generated from now on.
+    /// Changes the scenario of new tokens.
     pub fn set_scenario(&self, scenario: Scenario) {
         self.with_world(|world, _| world.set_scenario(scenario));
     }
 
-    /// Where its time stands.
+    /// The state of the virtual clock.
     pub fn clock(&self) -> ClockState {
         self.inner().clock.state(self.0.started.elapsed())
     }
 
-    /// Moves its time.
+    /// Moves, speeds up or pauses the virtual clock.
+    ///
+    /// # Errors
+    /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
     pub fn move_clock(&self, change: &ClockMove) -> Result<ClockState, ClockError> {
         let mut inner = self.inner();
         let real = self.0.started.elapsed();
@@ -186,23 +201,28 @@ impl Sandbox {
         Ok(state)
     }
 
-    /// Puts a list of faults in force, in place of the one before; every count begins at 0. On an error nothing
-    /// changes. An empty list ends all faults. See [`crate::faults`].
+    /// Replaces the list of faults; all counts restart at 0. An empty list removes all faults. See [`crate::faults`].
+    ///
+    /// # Errors
+    /// The list is too long, or a fault is invalid. Then nothing changes.
     pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), FaultsError> {
         self.fault_set().set(faults)
     }
 
-    /// Puts one fault in force beside those that are, whose counts go on. On an error nothing changes.
+    /// Adds a fault. The counts of the other faults continue.
+    ///
+    /// # Errors
+    /// The list is full, or the fault is invalid. Then nothing changes.
     pub fn add_fault(&self, fault: Fault) -> Result<(), FaultsError> {
         self.fault_set().add(fault)
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn end_faults(&self) {
         *self.fault_set() = FaultSet::new(self.with_world(|world, _| world.seed()));
     }
 
-    /// The faults in force, and how often each was met.
+    /// The active faults, each with the number of requests that it matched and that it was applied to.
     pub fn faults(&self) -> Vec<FaultState> {
         self.fault_set().state()
     }
@@ -212,31 +232,31 @@ impl Sandbox {
         self.with_world(|world, _| world.wardrobe().existing.clone())
     }
 
-    /// One line a request served from now on, credentials masked. A slow reader misses the oldest.
+    /// Subscribes to the request log, credentials masked. A slow subscriber misses the oldest lines.
     pub fn requests(&self) -> broadcast::Receiver<RequestLine> {
         self.0.log.subscribe()
     }
 
-    /// Calls `act` with each request's line from now on, after the request had its effect and before its answer's body
-    /// leaves: what `act` does to the sandbox is there for the asker's next request. So a test can play the phone at
-    /// the second poll, without waiting for anything.
+    /// Calls `act` with the log line of every later request, after the request had its effect and before the body of
+    /// its response is sent. Changes that `act` makes to the sandbox are visible to the client's next request, so a test
+    /// can play the phone at the second poll without waiting.
     ///
-    /// It must not block, and not panic.
+    /// `act` must not block and must not panic.
     pub fn watch(&self, act: impl Fn(&Self, &RequestLine) + Send + Sync + 'static) {
         self.0.watchers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(act));
     }
 
-    /// Takes in a request that is answered.
+    /// Calls the watchers with the line of a finished request, and adds it to the log.
     pub(crate) fn answered(&self, line: RequestLine) {
-        // Called without the lock: a watcher may set another one.
+        // Cloned, so that no lock is held: a watcher may register another one.
         let watchers = self.0.watchers.read().unwrap_or_else(PoisonError::into_inner).clone();
-        for act in &watchers {
-            act(self, &line);
+        for watcher in &watchers {
+            watcher(self, &line);
         }
         self.log().add(line);
     }
 
-    /// Drops every picture and avatar that no token needs any more. A [`crate::Server`] does it by itself.
+    /// Drops the pictures and generated avatars that no token needs any more. A [`crate::Server`] does this periodically.
     pub fn sweep(&self) {
         let mut inner = self.inner();
         let now = inner.clock.now(self.0.started.elapsed());
@@ -257,9 +277,9 @@ impl Sandbox {
         self.with_world(|world, now| world.token(token, now))
     }
 
-    /// Counts a request, and gives the faults that strike it.
-    pub(crate) fn strikes(&self, asked: &Asked<'_>) -> Vec<Strike> {
-        self.fault_set().strike(asked)
+    /// Counts a request, and returns the faults to apply to it.
+    pub(crate) fn strikes(&self, attributes: &Asked<'_>) -> Vec<Strike> {
+        self.fault_set().strike(attributes)
     }
 
     pub(crate) fn has_faults(&self) -> bool {
@@ -270,12 +290,12 @@ impl Sandbox {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the next redeem of a token gets download URLs.
+    /// Whether the next redeem of a token returns download URLs.
     pub(crate) fn is_ready(&self, token: &str) -> bool {
         self.with_world(|world, now| world.is_ready(token, now))
     }
 
-    /// What stands behind a download URL.
+    /// The export type behind a download URL.
     pub(crate) fn export_type(&self, id: &str) -> Option<String> {
         self.with_world(|world, _| world.export_type(id).map(str::to_owned))
     }
@@ -284,13 +304,13 @@ impl Sandbox {
         self.0.tls.as_ref()
     }
 
-    /// `http` or `https`: by which it is asked.
+    /// `http` or `https`.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.0.tls.is_some() { "https" } else { "http" }
     }
 
-    pub(crate) fn limit(&self) -> &Limit {
-        &self.0.limit
+    pub(crate) fn rate_limit(&self) -> &ClientRateLimit {
+        &self.0.rate_limit
     }
 
     pub(crate) fn closet(&self) -> &Closet {
@@ -305,19 +325,28 @@ impl Sandbox {
         self.0.public_url.as_ref()
     }
 
-    pub(crate) fn local_url(&self) -> Option<Url> {
-        self.0.local_url.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host` (the
+    /// client's `Host` header), else the listening address.
+    pub(crate) fn base_url(&self, host: Option<&str>) -> String {
+        let from_host = || {
+            let url = Url::parse(&format!("{}://{}/", self.scheme(), host?)).ok()?;
+            // No user and no path: nothing but a host and a port.
+            (url.path() == "/" && url.username().is_empty() && url.password().is_none()).then_some(url)
+        };
+        let local = || self.0.local_url.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let url = self.0.public_url.clone().or_else(from_host).or_else(local);
+        url.map_or_else(|| "http://localhost".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
     }
 
     pub(crate) fn listens_on(&self, url: Url) {
         *self.0.local_url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
     }
 
-    /// A new session token, when the login is right.
+    /// Creates a session token if the login is correct.
     pub(crate) fn log_in(&self, username: &str, password: &str) -> Option<String> {
         let known = self.credentials();
-        let right = same(username, known.username.expose()) & same(password, known.password.expose());
-        right.then(|| {
+        let is_correct = same(username, known.username.expose()) & same(password, known.password.expose());
+        is_correct.then(|| {
             let session = random_session();
             let sessions = &mut self.inner().sessions;
             if sessions.len() >= MAX_SESSIONS {
@@ -347,7 +376,7 @@ impl Sandbox {
     }
 }
 
-/// Compares without telling by its duration how much of it was right.
+/// Compares in constant time, so that the duration does not reveal how much matched.
 fn same(given: &str, known: &str) -> bool {
     given.as_bytes().ct_eq(known.as_bytes()).into()
 }
@@ -358,7 +387,7 @@ mod tests {
     use crate::world::downloads::URL_LIFE;
 
     #[test]
-    fn a_picture_is_dropped_with_its_token_or_once_its_files_are_gone() {
+    fn picture_is_dropped_when_its_token_expires_or_its_urls_do() {
         let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
         let sandbox = Sandbox::new(settings).expect("a sandbox");
         let recorded = || {

@@ -1,31 +1,31 @@
-//! The scenarios: what happens to a token, as one table from which parsing, the list and the docs derive.
+//! The scenarios of tokens, as one table. Parsing, lists and documentation use it.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What a token goes through. The names are those of the command line and of the wire.
+/// What happens to a token. The names are those of the command line and of JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// A short queue, then processing, then the files.
+    /// A short queue, processing, then the files.
     Happy,
     /// Ready as soon as an avatar is associated.
     ExistingAvatar,
-    /// Many places in the queue.
+    /// A long queue.
     LongQueue,
     /// Processing takes minutes.
     SlowProcessing,
-    /// Progress stops, then goes on.
+    /// Progress stops, then continues.
     Stalls,
-    /// Processing breaks off with `failed`; the token stays active.
+    /// Processing ends with `failed`; the token stays active.
     Fails,
     /// The first recording fails, the next one succeeds.
     FailsThenSucceeds,
-    /// The token expires before any avatar can be ready.
+    /// The token expires before an avatar can be ready.
     TokenExpires,
-    /// Nobody plays the phone by itself.
+    /// Auto-play does not scan the code.
     NeverScanned,
     /// Ready, with an empty list of files.
     NoFiles,
@@ -33,85 +33,85 @@ pub enum Scenario {
     ManyFiles,
     /// One of the files is large.
     LargeFile,
-    /// All download URLs but the first have expired when they arrive.
+    /// All download URLs except the first have expired when they arrive.
     UrlsExpire,
-    /// Progress and queue move the wrong way.
+    /// Progress and queue position move in the wrong direction.
     GoesBackwards,
 }
 
-/// How long an avatar waits and how long it is made. All times at speed 1.
+/// How long an avatar waits in the queue and is processed, at speed 1. Each pair is a minimum and a maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Making {
-    /// The place in the queue that it starts at, fewest and most; 0 = no queue.
+    /// The initial queue position; 0 = no queue.
     pub places: (u32, u32),
-    /// The time that each place takes, shortest and longest.
+    /// The time per queue position.
     pub per_place: (Duration, Duration),
-    /// The time in processing, shortest and longest; zero = ready at once.
+    /// The time in processing; 0 = ready at once.
     pub processing: (Duration, Duration),
 }
 
-/// How progress is told.
+/// How the reported progress develops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
-    /// The queue goes down and the progress up.
+    /// The queue position falls, the progress rises.
     Onward,
-    /// The progress stands still for half of the processing.
+    /// The progress stands still for half of the processing time.
     Stalls,
-    /// Both also move the wrong way, and the avatar is put back into the queue once.
+    /// Both also move in the wrong direction, and the avatar returns to the queue once.
     Backwards,
 }
 
-/// Whether making breaks off with `failed`.
+/// Whether processing ends with `failed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fails {
     /// Never.
     Never,
-    /// Each time.
+    /// Every time.
     Always,
-    /// The first time. Half a minute later the visitor has recorded again.
+    /// The first time. The visitor records again after [`RERECORD_DELAY`].
     Once,
 }
 
-/// What the answer with download URLs carries.
+/// The files in the response with download URLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivers {
     /// The avatar's files.
     Own,
-    /// An empty list.
+    /// No files.
     Nothing,
-    /// The avatar's files so many times, under names that differ.
+    /// The avatar's files this many times, under different names.
     Repeated(u32),
-    /// The avatar's files, a GLB with [`crate::scenario::BALLAST`] more bytes.
+    /// The avatar's files, with [`LARGE_FILE_PADDING`] more bytes in the GLB.
     Large,
-    /// The avatar's files; all URLs but the first have expired.
+    /// The avatar's files; all URLs except the first have expired.
     MostlyExpired,
 }
 
-/// How much larger a large GLB is: as much as a detailed avatar with uncompressed textures.
+/// Padding of a large GLB, in bytes: the size of a detailed avatar with uncompressed textures.
 pub const BALLAST: u64 = 60_000_000;
 
-/// One row of the catalogue.
+/// A row of the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// Which scenario.
+    /// The scenario.
     pub scenario: Scenario,
-    /// Its name on the command line and on the wire.
+    /// Its name on the command line and in JSON.
     pub name: &'static str,
-    /// What it does, in one sentence.
+    /// What happens, in one sentence.
     pub does: &'static str,
-    /// How long a token lives from its generation on.
+    /// Lifetime of a token from its generation on, at speed 1.
     pub token_life: Duration,
-    /// Whether a token's life may end sooner in real time than anybody can use it, when the clock runs fast.
+    /// Whether a token may expire sooner than [`crate::world::MIN_TOKEN_LIFETIME`] of real time on a fast clock.
     pub token_hurries: bool,
-    /// How an avatar that is recorded anew is made.
+    /// The times of a newly recorded avatar.
     pub new: Making,
-    /// How an avatar that was already there is exported.
+    /// The times of an existing avatar.
     pub existing: Making,
-    /// How its progress is told.
+    /// How the reported progress develops.
     pub course: Course,
-    /// Whether making breaks off with `failed`.
+    /// Whether processing ends with `failed`.
     pub fails: Fails,
-    /// What the answer with download URLs carries.
+    /// The files in the response with download URLs.
     pub delivers: Delivers,
     /// Whether auto-play scans the code.
     pub scanned: bool,
@@ -138,7 +138,7 @@ const SLOWER_THAN_ITS_TOKEN: Making =
     Making { places: (3, 5), per_place: (ms(3_000), ms(5_000)), processing: (ms(60_000), ms(90_000)) };
 const QUARTER_OF_AN_HOUR: Duration = ms(15 * 60 * 1_000);
 
-/// From `failed` until the visitor has recorded again, where one does.
+/// Time from `failed` until the visitor has recorded again, with [`FailureMode::Once`].
 pub(crate) const SECOND_THOUGHTS: Duration = ms(30_000);
 
 const HAPPY: Entry = Entry {
@@ -156,13 +156,13 @@ const HAPPY: Entry = Entry {
     scanned: true,
 };
 
-/// Every scenario there is.
+/// All scenarios.
 pub const CATALOGUE: [Entry; 14] = [
     HAPPY,
     Entry {
         scenario: Scenario::ExistingAvatar,
         name: "existing-avatar",
-        does: "The avatar is ready at once after the association, without queue or processing.",
+        does: "The avatar is ready immediately after the association, without queue or processing.",
         new: AT_ONCE,
         existing: AT_ONCE,
         ..HAPPY
@@ -170,7 +170,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::LongQueue,
         name: "long-queue",
-        does: "The avatar starts at place 12 of the queue, and each place takes its time.",
+        does: "The avatar starts at position 12 of the queue, and each position takes several seconds.",
         new: LONG,
         existing: LONG,
         ..HAPPY
@@ -187,7 +187,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::Stalls,
         name: "stalls",
-        does: "The progress stands still for about half a minute in the middle of processing, then goes on.",
+        does: "The progress stands still for about half a minute in the middle of processing, then continues.",
         new: WITH_A_STALL,
         existing: WITH_A_STALL,
         course: Course::Stalls,
@@ -196,8 +196,8 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::Fails,
         name: "fails",
-        does: "Processing breaks off with `failed`, each time; the token stays active, so the visitor may record \
-               again under it.",
+        does: "Processing ends with `failed`, every time; the token stays active, so the visitor may record again \
+               under it.",
         existing: SHORT,
         fails: Fails::Always,
         ..HAPPY
@@ -205,8 +205,8 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::FailsThenSucceeds,
         name: "fails-then-succeeds",
-        does: "Processing breaks off with `failed`; half a minute later (or sooner, by the phone) the visitor has \
-               recorded again under the same token, and that avatar is delivered.",
+        does: "Processing ends with `failed`; half a minute later (or sooner, on the phone) the visitor records again \
+               under the same token, and that avatar is delivered.",
         existing: SHORT,
         fails: Fails::Once,
         ..HAPPY
@@ -214,7 +214,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::TokenExpires,
         name: "token-expires",
-        does: "The token expires 20 seconds after it was generated, before any avatar can be ready.",
+        does: "The token expires 20 seconds after its generation, before an avatar can be ready.",
         token_life: ms(20_000),
         token_hurries: true,
         new: SLOWER_THAN_ITS_TOKEN,
@@ -224,8 +224,8 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::NeverScanned,
         name: "never-scanned",
-        does: "Nobody scans the code: auto-play leaves the token alone. Who associates an avatar by hand gets what \
-               `happy` gives.",
+        does: "Nobody scans the code: auto-play ignores the token. An avatar associated by hand is delivered as in \
+               `happy`.",
         scanned: false,
         ..HAPPY
     },
@@ -248,7 +248,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::LargeFile,
         name: "large-file",
-        does: "The GLB has more than 60 MB (a valid one, streamed, ranges too); a partner's own files stay as they are.",
+        does: "The GLB is larger than 60 MB (valid, streamed, with ranges); a partner's own files stay unchanged.",
         new: EXPORT_ONLY,
         delivers: Delivers::Large,
         ..HAPPY
@@ -256,7 +256,7 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::UrlsExpire,
         name: "urls-expire",
-        does: "All download URLs but the first have expired when the answer with them arrives.",
+        does: "All download URLs except the first have expired when the response with them arrives.",
         new: EXPORT_ONLY,
         delivers: Delivers::MostlyExpired,
         ..HAPPY
@@ -264,8 +264,8 @@ pub const CATALOGUE: [Entry; 14] = [
     Entry {
         scenario: Scenario::GoesBackwards,
         name: "goes-backwards",
-        does: "The progress falls, places in the queue rise, and the avatar is put back into the queue once; in the \
-               end it is delivered.",
+        does: "The progress falls, queue positions rise, and the avatar returns to the queue once; in the end it is \
+               delivered.",
         new: BACK_AND_FORTH,
         existing: BACK_AND_FORTH,
         course: Course::Backwards,
@@ -277,16 +277,16 @@ impl Scenario {
     /// Its row of the catalogue.
     pub fn entry(self) -> &'static Entry {
         let at = CATALOGUE.iter().position(|entry| entry.scenario == self);
-        // A test holds that every scenario has its row.
+        // A test ensures that every scenario has a row.
         at.map_or(&CATALOGUE[0], |index| &CATALOGUE[index])
     }
 
-    /// Its name on the command line and on the wire.
+    /// Its name on the command line and in JSON.
     pub fn name(self) -> &'static str {
         self.entry().name
     }
 
-    /// Whether auto-play may associate an avatar by itself.
+    /// Whether auto-play may associate an avatar.
     pub fn is_scanned(self) -> bool {
         self.entry().scanned
     }
@@ -298,9 +298,9 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// A name that is in no row of the catalogue.
+/// The name of a scenario that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario `{name}`; there are: {}", names())]
+#[error("unknown scenario `{name}`; the scenarios are: {}", names())]
 pub struct UnknownScenario {
     /// The name as given.
     pub name: String,
@@ -320,7 +320,7 @@ impl FromStr for Scenario {
 }
 
 impl Making {
-    /// From the association to the end of processing: shortest and longest.
+    /// The time from the association to the end of processing: minimum and maximum.
     pub fn total(&self) -> (Duration, Duration) {
         (
             self.per_place.0 * self.places.0 + self.processing.0,
@@ -334,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_reached_by_its_name_and_by_serde() {
+    fn every_scenario_parses_and_serialises_by_its_name() {
         for entry in &CATALOGUE {
             assert_eq!(entry.name.parse(), Ok(entry.scenario));
             assert_eq!(entry.scenario.name(), entry.name);
@@ -346,12 +346,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_expires_does_so_before_the_fastest_avatar() {
+    fn only_token_expires_has_a_lifetime_below_its_processing_time() {
         let entry = Scenario::TokenExpires.entry();
         assert!(entry.new.total().0 > entry.token_life && entry.existing.total().0 > entry.token_life);
         let others = CATALOGUE.iter().filter(|entry| entry.scenario != Scenario::TokenExpires);
         for entry in others {
-            // The place that a visitor gets back into the queue, and a second recording, included.
+            // Twice the time: the return to the queue, and a second recording.
             let longest = entry.new.total().1 * 2 + SECOND_THOUGHTS;
             assert!(longest < entry.token_life, "{}", entry.name);
         }

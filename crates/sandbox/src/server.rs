@@ -1,4 +1,4 @@
-//! The sandbox on a port.
+//! Serves a sandbox on a TCP port.
 
 use crate::http::app;
 use crate::line::LineAcceptor;
@@ -15,16 +15,16 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use url::Url;
 
-/// How long requests in flight may take to end when the server stops.
+/// Time allowed for requests in flight when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long a connection may wait for a request, so that idle strangers do not use them all up.
+/// Time allowed for a connection to send its first request, so that idle connections do not accumulate.
 const FIRST_REQUEST: Duration = Duration::from_secs(30);
 
-/// How often pictures and avatars that nobody needs any more are dropped.
+/// Interval at which unneeded pictures and avatars are dropped.
 const SWEEP: Duration = Duration::from_secs(2);
 
-/// A sandbox that listens. Dropped without [`Server::stop`], it ends at once, and requests in flight with it.
+/// A listening sandbox. Dropping it without [`Server::stop`] aborts requests in flight.
 pub struct Server {
     sandbox: Sandbox,
     listens: SocketAddr,
@@ -36,37 +36,41 @@ pub struct Server {
     sweeping: JoinHandle<()>,
 }
 
-/// Why a sandbox does not start.
+/// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The settings.
+    /// The settings are invalid.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// Another program listens there.
+    /// Another program uses the port.
     #[error("the port {port} is taken by another program (listening on {address} failed); choose another with --listen, or port 0 for a free one", port = .address.port())]
     Taken {
-        /// Where it was to listen.
+        /// The requested address.
         address: SocketAddr,
     },
-    /// The certificate.
+    /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// Listening failed otherwise.
+    /// Listening failed for another reason.
     #[error("the sandbox cannot listen on {address}: {source}")]
     Listen {
-        /// Where it was to listen.
+        /// The requested address.
         address: SocketAddr,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
 }
 
 impl Server {
-    /// Starts a sandbox on `listen`; port 0 takes a free one. It answers when this returns. Needs a tokio runtime.
+    /// Starts a sandbox on `listen`; port 0 selects a free port. It accepts requests once this returns. Needs a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// The settings or the certificate are invalid, or the address cannot be listened on.
     pub async fn start(settings: Settings, listen: SocketAddr) -> Result<Self, StartError> {
         let assets = settings.assets.is_some();
         let sandbox = if assets {
-            // A partner's folder may lie on a slow disk.
+            // The assets folder may be on a slow disk.
             let read = tokio::task::spawn_blocking(move || Sandbox::new(settings)).await;
             read.map_err(|error| StartError::Listen { address: listen, source: io::Error::other(error) })??
         } else {
@@ -75,85 +79,97 @@ impl Server {
         Self::serve(sandbox, listen)
     }
 
-    /// As [`Server::start`], for a sandbox already in hand.
+    /// Like [`Server::start`], for an existing sandbox.
+    ///
+    /// # Errors
+    /// The certificate cannot be used, or the address cannot be listened on.
     pub fn serve(sandbox: Sandbox, listen: SocketAddr) -> Result<Self, StartError> {
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::Taken { address: listen },
             _ => StartError::Listen { address: listen, source },
         };
         let listener = TcpListener::bind(listen).map_err(refused)?;
-        let listens = listener.local_addr().map_err(refused)?;
-        let no_url = || refused(io::Error::other("the address makes no URL"));
-        let url = network::local_url(listens, sandbox.scheme()).ok_or_else(no_url)?;
-        let reached = network::phone_url(listens, sandbox.scheme()).ok_or_else(no_url)?;
-        let public = sandbox.public_url().cloned().unwrap_or(reached);
+        let address = listener.local_addr().map_err(refused)?;
+        let no_url = || refused(io::Error::other("the address cannot be written as a URL"));
+        let local_url = network::local_url(address, sandbox.scheme()).ok_or_else(no_url)?;
+        let network_url = network::phone_url(address, sandbox.scheme()).ok_or_else(no_url)?;
+        let phone_url = sandbox.public_url().cloned().unwrap_or(network_url);
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
-        let hosts = names.chain(public.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
+        let hosts = names.chain(phone_url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
         let tls = sandbox.tls().map(|tls| tls.ready(hosts.collect())).transpose()?;
         let (config, fingerprint) = tls.map(|ready| (ready.config, ready.fingerprint)).unzip();
-        sandbox.listens_on(url.clone());
+        sandbox.listens_on(local_url.clone());
         let handle = Handle::new();
         let server = axum_server::from_tcp(listener).map_err(refused)?;
-        // HTTP/1.1 alone: there a connection that breaks takes one request with it, as faults mean it.
+        // HTTP/1.1 only: a fault that breaks the connection must affect one request, not several multiplexed ones.
         let server = server.acceptor(LineAcceptor::new(config));
         let mut server = server.http1_only();
         server.http_builder().http1().header_read_timeout(FIRST_REQUEST);
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST);
         let service = app(sandbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = Some(tokio::spawn(server.serve(service)));
-        let sweeping = tokio::spawn(sweep(sandbox.clone()));
-        tracing::info!(%url, "the sandbox listens");
-        Ok(Self { sandbox, listens, url, public, fingerprint, handle, serving, sweeping })
+        let cleanup = tokio::spawn(sweep(sandbox.clone()));
+        tracing::info!(url = %local_url, "the sandbox listens");
+        Ok(Self {
+            sandbox,
+            listens: address,
+            url: local_url,
+            public: phone_url,
+            fingerprint,
+            handle,
+            serving,
+            sweeping: cleanup,
+        })
     }
 
-    /// Where programs on this machine reach it.
+    /// The URL for programs on this machine.
     pub fn url(&self) -> Url {
         self.url.clone()
     }
 
-    /// The address it listens on.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.listens
     }
 
-    /// Where phones on the network reach it: the public URL where one was set, the machine's own address when it
-    /// listens on all, else the same as [`Server::url`].
+    /// The URL for phones on the network: the public URL if one is set; this machine's network address if the server listens
+    /// on all addresses; else [`Server::url`].
     pub fn phone_url(&self) -> Url {
         self.public.clone()
     }
 
-    /// The SHA-256 fingerprint of its certificate, when it serves HTTPS.
+    /// The SHA-256 fingerprint of the certificate, with HTTPS.
     pub fn fingerprint(&self) -> Option<&str> {
         self.fingerprint.as_deref()
     }
 
-    /// Whether others than this machine can reach it.
+    /// Whether other machines can reach it.
     pub fn is_open_to_network(&self) -> bool {
         !self.listens.ip().to_canonical().is_loopback()
     }
 
-    /// What a QR code says, with `{token}` where the Export Token goes.
+    /// The link for the QR code, with `{token}` in place of the Export Token.
     pub fn link_template(&self) -> String {
         format!("{}/phone?exportToken={{token}}", self.public.as_str().trim_end_matches('/'))
     }
 
-    /// The sandbox behind it.
+    /// The sandbox that it serves.
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }
 
-    /// One line a request served from now on, masked. See [`Sandbox::requests`].
+    /// Subscribes to the request log. See [`Sandbox::subscribe_requests`].
     pub fn requests(&self) -> broadcast::Receiver<RequestLine> {
         self.sandbox.requests()
     }
 
-    /// Stops: no new connection, two seconds for requests in flight, then everything ends.
+    /// Stops: refuses new connections, allows two seconds for requests in flight, then aborts them.
     pub async fn stop(mut self) {
         self.handle.graceful_shutdown(Some(GRACE));
         if let Some(serving) = self.serving.take()
             && let Err(error) = serving.await
         {
-            tracing::warn!(%error, "the sandbox's server ended badly");
+            tracing::warn!(%error, "the server of the sandbox failed");
         }
     }
 }

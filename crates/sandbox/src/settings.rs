@@ -1,4 +1,4 @@
-//! How a sandbox is set up.
+//! The configuration of a sandbox.
 
 use crate::faults::Fault;
 use crate::scenario::Scenario;
@@ -11,14 +11,18 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use url::Url;
 
-/// How a sandbox is set up. The default is `happy` at speed 1, with a random seed and random credentials.
+/// The configuration of a sandbox.
+///
+/// # Defaults
+/// Scenario `happy` at speed 1; a random seed and random credentials; no public URL, assets or faults; a rate limit of
+/// [`DEFAULT_RATE_LIMIT`] requests per second; plain HTTP.
 #[derive(Clone)]
 pub struct Settings {
-    /// The scenario of the tokens that are generated.
+    /// The scenario of new tokens.
     pub scenario: Scenario,
-    /// Virtual seconds a real second, above 0.
+    /// Virtual seconds per real second, above 0.
     pub speed: f64,
-    /// Decides timings and avatars: the same seed gives the same run.
+    /// The seed of timings and avatars: the same seed gives the same run.
     pub seed: u64,
     /// The REST API key that it accepts.
     pub api_key: String,
@@ -26,20 +30,20 @@ pub struct Settings {
     pub username: String,
     /// The password that `/login` accepts.
     pub password: String,
-    /// Where it is reached from outside, when that is not the address it listens on (a proxy in front).
+    /// The URL that clients use, if it differs from the listening address (a reverse proxy).
     pub public_url: Option<Url>,
-    /// A folder with one sub-folder of files per avatar, served instead of generated ones.
+    /// A folder with one sub-folder of files per avatar. These are served instead of generated avatars.
     pub assets: Option<PathBuf>,
-    /// What goes wrong, from the start on. See [`crate::faults`].
+    /// The initial faults. See [`crate::faults`].
     pub faults: Vec<Fault>,
-    /// How many requests a second one address on the network may ask (four seconds' worth at once); beyond it, 429.
-    /// `None` sets no limit, and this machine itself never has one.
+    /// Requests per second that one client address may send, with bursts of four seconds' worth. Beyond it, the response is
+    /// 429. `None` sets no limit. Loopback is never limited.
     pub rate_limit: Option<NonZeroU32>,
-    /// Serve HTTPS in place of HTTP.
+    /// Serves HTTPS instead of HTTP.
     pub tls: Option<Tls>,
 }
 
-/// [`Settings::rate_limit`] by default: far over any kiosk and any phone.
+/// Default of [`Settings::rate_limit`], in requests per second: far more than any kiosk or phone needs.
 pub const RATE_LIMIT: u32 = 100;
 
 impl Default for Settings {
@@ -73,22 +77,22 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What a sandbox accepts. They are the sandbox's own and open no door elsewhere; masked all the same.
+/// The credentials that a sandbox accepts. They are valid in this sandbox only, but are masked all the same.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// For [`protocol::headers::API_KEY`].
+    /// Value of [`protocol::headers::API_KEY`].
     pub api_key: ApiKey,
-    /// One that already works, for [`protocol::headers::SESSION_TOKEN`].
+    /// A session token that is valid from the start, for [`protocol::headers::SESSION_TOKEN`].
     pub session_token: SessionToken,
-    /// For `/login`.
+    /// User name for `/login`.
     pub username: Username,
-    /// For `/login`.
+    /// Password for `/login`.
     pub password: Password,
-    /// For [`OPERATOR_KEY`]: opens `/sandbox/…` to others than loopback.
+    /// Value of [`OPERATOR_KEY_HEADER`]: allows other machines to call `/sandbox/…`.
     pub operator_key: ApiKey,
 }
 
-/// The header that opens `/sandbox/…` to others than loopback.
+/// The header that allows other machines than this one to call `/sandbox/…`.
 pub const OPERATOR_KEY: &str = "X-Sandbox-Operator-Key";
 
 impl Credentials {
@@ -103,12 +107,12 @@ impl Credentials {
     }
 }
 
-/// A session token in Parse Server's form.
+/// A random session token in Parse Server's form.
 pub(crate) fn random_session() -> String {
     format!("r:{}", random_word(32))
 }
 
-/// Letters and digits from the operating system's randomness (through a generator seeded by it).
+/// Random letters and digits from the thread's generator, which the operating system seeds.
 fn random_word(length: usize) -> String {
     let mut rng = rand::rng();
     (0..length).map(|_| char::from(rng.sample(Alphanumeric))).collect()

@@ -1,4 +1,4 @@
-//! TLS, for clients that take nothing else: a certificate of yours, or one that signs itself.
+//! HTTPS, for clients that require it: with a given certificate, or a self-signed one.
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -9,49 +9,49 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where a sandbox's certificate comes from.
+/// Where the certificate of a sandbox comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tls {
     /// From PEM files.
     Files {
-        /// The certificate, and those that it hangs on.
+        /// The certificate chain.
         cert: PathBuf,
-        /// Its private key.
+        /// The private key.
         key: PathBuf,
     },
-    /// Made at the start; clients must be told to trust it, by its fingerprint.
+    /// Generated at the start. Clients must be told to trust it, by its fingerprint.
     SelfSigned,
 }
 
-/// Why there is no TLS.
+/// Why HTTPS cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file.
+    /// A file cannot be read.
     #[error(
         "{path} cannot be read as PEM: {problem}; TLS needs a certificate (--tls-cert) and its private key (--tls-key)"
     )]
     Unreadable {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         problem: String,
     },
-    /// Certificate and key.
-    #[error("certificate and key do not go together: {0}")]
+    /// The private key does not belong to the certificate.
+    #[error("the private key does not match the certificate: {0}")]
     Unfit(#[from] rustls::Error),
-    /// The certificate that was to be made.
-    #[error("no certificate could be made: {0}")]
+    /// The self-signed certificate cannot be generated.
+    #[error("a self-signed certificate cannot be generated: {0}")]
     Unmade(#[from] rcgen::Error),
 }
 
-/// What the server shows, and the fingerprint of its certificate.
+/// The configuration of the TLS server, and the fingerprint of its certificate.
 pub(crate) struct Ready {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) fingerprint: String,
 }
 
 impl Tls {
-    /// Makes ready; `hosts` are the names and addresses that a certificate made now is for.
+    /// Builds the configuration. `hosts` are the names and addresses in a self-signed certificate.
     pub(crate) fn ready(&self, hosts: Vec<String>) -> Result<Ready, TlsError> {
         let (chain, key) = match self {
             Self::Files { cert, key } => {
@@ -64,9 +64,9 @@ impl Tls {
                 (chain, PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?)
             }
             Self::SelfSigned => {
-                let made = rcgen::generate_simple_self_signed(hosts)?;
-                let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-                (vec![made.cert.der().clone()], key.into())
+                let generated = rcgen::generate_simple_self_signed(hosts)?;
+                let key = PrivatePkcs8KeyDer::from(generated.signing_key.serialize_der());
+                (vec![generated.cert.der().clone()], key.into())
             }
         };
         let fingerprint = chain.first().map(|first| fingerprint(first)).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Tls {
     }
 }
 
-/// SHA-256, as browsers show it.
+/// SHA-256 in the form that browsers show.
 fn fingerprint(certificate: &[u8]) -> String {
     let mut text = String::new();
     for byte in Sha256::digest(certificate) {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_served_is_named() {
+    fn unusable_certificate_or_key_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
         let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
         let tls = Tls::Files { cert: cert.clone(), key: key.clone() };
@@ -105,7 +105,7 @@ mod tests {
         std::fs::write(&cert, one.cert.pem()).expect("written");
         assert!(error().contains("key.pem"), "{}", error());
         std::fs::write(&key, another.signing_key.serialize_pem()).expect("written");
-        assert!(error().contains("do not go together"), "{}", error());
+        assert!(error().contains("does not match"), "{}", error());
         std::fs::write(&key, one.signing_key.serialize_pem()).expect("written");
         let ready = tls.ready(Vec::new()).expect("they go together");
         assert_eq!(ready.fingerprint.len(), 32 * 3 - 1);

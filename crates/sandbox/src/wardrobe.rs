@@ -1,4 +1,4 @@
-//! The bytes behind the avatars: generated ones, made when they are asked for and cached; or a partner's own files.
+//! The files of avatars: generated on demand and cached, or read from a partner's folder.
 
 use crate::world::avatar::{Avatar, Existing, ExportName, Wardrobe};
 use avatar::AvatarFiles;
@@ -10,50 +10,50 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
 
-/// The most visitors' pictures held in memory (each at most 512 × 512); beyond it the oldest goes, and that avatar
-/// gets a generated face.
+/// Maximum number of visitors' pictures in memory (each at most 512 × 512 pixels). Beyond it, the oldest is dropped and its
+/// avatar gets a generated face.
 const MAX_PICTURES: usize = 128;
 
-/// The most generated avatars cached; beyond it the oldest is made again when it is asked for.
+/// Maximum number of cached avatars. Beyond it, the oldest is dropped, and generated again on demand.
 const MAX_CACHED: usize = 48;
 
-/// The most avatars in a partner's folder.
+/// Maximum number of avatars in an assets folder.
 const MAX_ASSETS: usize = 500;
 
-/// Why a partner's folder cannot be served.
+/// Why an assets folder cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetsError {
-    /// It cannot be read.
+    /// A folder cannot be read.
     #[error("the assets folder {path} cannot be read: {source}")]
     Unreadable {
-        /// Where.
+        /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// Nothing in it.
+    /// No sub-folder contains files.
     #[error(
         "the assets folder {path} has no sub-folder with files in it; it needs one sub-folder per avatar \
          (as in assets/anna/avatar.glb)"
     )]
     Empty {
-        /// Where.
+        /// The folder.
         path: PathBuf,
     },
 }
 
-/// Where a file's bytes are.
+/// The content of a file, or its path.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
     Memory { bytes: Bytes, etag: String },
     Disk(PathBuf),
 }
 
-/// Makes and keeps the bytes.
+/// Generates, caches and finds the files of avatars.
 pub(crate) struct Closet {
     assets: Option<HashMap<String, PathBuf>>,
     kept: Mutex<Kept>,
-    /// Making one takes a core for a while: not all cores at once.
+    /// Limits concurrent generation to two avatars, because each occupies a CPU core.
     workshop: Semaphore,
 }
 
@@ -69,80 +69,80 @@ struct Files {
 }
 
 impl Closet {
-    /// Opens the closet: with a partner's folder it is read now, else avatars are generated.
+    /// Reads the assets folder if one is given; else avatars are generated.
     pub(crate) fn open(assets: Option<&Path>) -> Result<(Self, Wardrobe), AssetsError> {
-        let (assets, wardrobe) = match assets {
+        let (assets, catalog) = match assets {
             None => (None, Wardrobe::generated()),
             Some(folder) => {
                 let (folders, existing) = read_assets(folder)?;
                 (Some(folders), Wardrobe { existing, new_is_existing: true })
             }
         };
-        Ok((Self { assets, kept: Mutex::default(), workshop: Semaphore::new(2) }, wardrobe))
+        Ok((Self { assets, kept: Mutex::default(), workshop: Semaphore::new(2) }, catalog))
     }
 
-    /// Holds a visitor's picture for a token's avatar, in memory only, in place of an earlier one.
+    /// Stores a visitor's picture for the avatar of a token, in memory only. Replaces an earlier one.
     pub(crate) fn hold_picture(&self, token: &str, picture: Option<RgbImage>) {
-        let mut kept = self.kept();
-        kept.pictures.retain(|(held, _)| held != token);
+        let mut cache = self.kept();
+        cache.pictures.retain(|(held, _)| held != token);
         let Some(picture) = picture else { return };
-        if kept.pictures.len() >= MAX_PICTURES {
-            kept.pictures.remove(0);
+        if cache.pictures.len() >= MAX_PICTURES {
+            cache.pictures.remove(0);
         }
-        kept.pictures.push((token.to_owned(), Arc::new(picture)));
+        cache.pictures.push((token.to_owned(), Arc::new(picture)));
     }
 
-    /// Drops every picture and new avatar whose token does not need it any more.
+    /// Drops the pictures and new avatars whose token is not `needed`.
     pub(crate) fn sweep(&self, mut needed: impl FnMut(&str) -> bool) {
-        let mut kept = self.kept();
-        kept.pictures.retain(|(token, _)| needed(token));
-        kept.made.retain(|(avatar, _)| match avatar {
+        let mut cache = self.kept();
+        cache.pictures.retain(|(token, _)| needed(token));
+        cache.made.retain(|(avatar, _)| match avatar {
             Avatar::New { token, .. } => needed(token),
             Avatar::Existing { .. } => true,
         });
     }
 
-    /// How many visitors' pictures are held.
+    /// Number of pictures in memory.
     #[cfg(test)]
     pub(crate) fn pictures(&self) -> usize {
         self.kept().pictures.len()
     }
 
-    /// The bytes of one export. `None` when there is no such file.
+    /// The content of an exported file; `None` if there is no such file.
     pub(crate) async fn content(&self, avatar: &Avatar, file: &str) -> Option<Content> {
         if let (Some(folders), Avatar::Existing { id }) = (&self.assets, avatar) {
             return folders.get(id).map(|folder| Content::Disk(folder.join(file)));
         }
         let index = crate::world::avatar::GENERATED.iter().position(|(name, _)| *name == file)?;
-        let made = self.made(avatar).await?;
+        let generated = self.made(avatar).await?;
         let bytes = match index {
-            0 => &made.files.glb,
-            1 => &made.files.obj_zip,
-            _ => &made.files.png,
+            0 => &generated.files.glb,
+            1 => &generated.files.obj_zip,
+            _ => &generated.files.png,
         };
-        Some(Content::Memory { bytes: bytes.clone(), etag: made.etags[index].clone() })
+        Some(Content::Memory { bytes: bytes.clone(), etag: generated.etags[index].clone() })
     }
 
-    /// Makes an avatar's files, or takes them from the cache.
+    /// The generated files of an avatar, from the cache if possible.
     async fn made(&self, avatar: &Avatar) -> Option<Arc<Files>> {
         let cell = {
-            let mut kept = self.kept();
-            if let Some((_, cell)) = kept.made.iter().find(|(known, _)| known == avatar) {
+            let mut cache = self.kept();
+            if let Some((_, cell)) = cache.made.iter().find(|(known, _)| known == avatar) {
                 cell.clone()
             } else {
-                if kept.made.len() >= MAX_CACHED {
-                    kept.made.remove(0);
+                if cache.made.len() >= MAX_CACHED {
+                    cache.made.remove(0);
                 }
                 let cell = Arc::new(OnceCell::new());
-                kept.made.push((avatar.clone(), cell.clone()));
+                cache.made.push((avatar.clone(), cell.clone()));
                 cell
             }
         };
-        let made = cell.get_or_try_init(|| self.make(avatar)).await;
-        match made {
+        let result = cell.get_or_try_init(|| self.make(avatar)).await;
+        match result {
             Ok(files) => Some(files.clone()),
             Err(error) => {
-                tracing::error!(%error, "an avatar could not be generated");
+                tracing::error!(%error, "an avatar cannot be generated");
                 None
             }
         }
@@ -153,8 +153,8 @@ impl Closet {
             Avatar::New { token, seed } => (*seed, self.picture(token)),
             Avatar::Existing { id } => (seed_of(id), None),
         };
-        // The semaphore is never closed; were it, making without it would do no harm.
-        let _place = self.workshop.acquire().await;
+        // The semaphore is never closed. If it were, generating without a permit does no harm.
+        let _permit = self.workshop.acquire().await;
         tokio::task::spawn_blocking(move || {
             let files = avatar::build(seed, face.as_deref());
             let etags = [&files.glb, &files.obj_zip, &files.png].map(etag);
@@ -178,7 +178,7 @@ fn etag(bytes: &Bytes) -> String {
     format!("\"{number:032x}\"")
 }
 
-/// Each of the avatars that are there has its own face, in every run.
+/// Derives the seed of a built-in avatar from its id, so that it has the same face in every run.
 fn seed_of(id: &str) -> u64 {
     let digest = Sha256::digest(id.as_bytes());
     digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
@@ -217,12 +217,15 @@ fn listed(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
     Ok(paths)
 }
 
-/// A file's place in a URL and its `export_type`, from its extension: `body.fbx.zip` and `body_fbx.zip` are `fbx`.
+/// File name and `export_type` from the extension: `body.fbx.zip` and `body_fbx.zip` are `fbx`.
 fn export(path: &Path) -> Option<ExportName> {
     let file = path.file_name()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if file.starts_with('.') || !file.chars().all(plain) {
-        tracing::warn!(?path, "not served: names may have ASCII letters, digits, `.`, `-` and `_` only");
+        tracing::warn!(
+            ?path,
+            "file not served: its name may contain only ASCII letters, digits, `.`, `-` and `_`"
+        );
         return None;
     }
     let (stem, extension) = file.rsplit_once('.')?;
@@ -234,12 +237,12 @@ fn export(path: &Path) -> Option<ExportName> {
     Some(ExportName { file: file.to_owned(), export_type: export_type.to_ascii_lowercase() })
 }
 
-/// A folder's name as an id: what is not a letter or digit becomes `-`; doubles are counted.
+/// Derives an id from the name of a folder: other characters than letters and digits become `-`, duplicates get a number.
 fn id_of(name: &str, taken: &HashMap<String, PathBuf>) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let slug: String = name.chars().map(plain).collect();
     let slug = match slug.trim_matches('-') {
-        // `new` is the word for recording one.
+        // `new` means recording one.
         "" | "new" => "avatar".to_owned(),
         slug => slug.to_owned(),
     };
@@ -252,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_partners_folder_is_one_avatar_a_sub_folder() {
+    fn each_sub_folder_is_an_avatar() {
         let dir = tempfile::tempdir().expect("a folder");
         for (folder, file) in [
             ("Anna Ä", "avatar.GLB"),
@@ -274,7 +277,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_count_as_what_they_lead_to_and_broken_ones_not_at_all() {
+    fn symlinks_are_followed_and_broken_ones_ignored() {
         use std::os::unix::fs::symlink;
         let dir = tempfile::tempdir().expect("a folder");
         let elsewhere = tempfile::tempdir().expect("another");
@@ -294,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_portrait_is_the_first_picture_that_a_browser_shows() {
+    fn portrait_is_the_first_picture_that_browsers_show() {
         let dir = tempfile::tempdir().expect("a folder");
         let anna = dir.path().join("anna");
         std::fs::create_dir(&anna).expect("a sub-folder");
@@ -307,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_served_is_named() {
+    fn folder_that_cannot_be_served_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
         let error = read_assets(dir.path()).expect_err("nothing there").to_string();
         assert!(

@@ -1,16 +1,16 @@
-// The visitor's picture, cut to a square by hand: finger, mouse or keys. It never leaves the phone uncut.
+// Crops the visitor's picture to a square, by touch, mouse or keys. Only the cropped square is sent.
 
-/** Pixels of the square that is sent. */
+/** Side of the square that is sent, in pixels. */
 const SIDE = 720;
-/** The longer side of what is kept to cut from. */
-const LARGEST = 2400;
-/** How much closer than "as much as fits" one can go. */
-const CLOSEST = 6;
+/** Longer side of the picture that is cropped, in pixels. */
+const MAX_SIDE = 2400;
+/** Maximum zoom, relative to the scale at which the picture just fills the square. */
+const MAX_ZOOM = 6;
 
-/** Decodes a file, upright as its camera meant it. Rejects what is no picture. */
-export async function open(file) {
-  const bitmap = await decode(file);
-  const scale = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
+/** Decodes a file, rotated upright. Rejects if it is not a picture. */
+export async function decodePicture(file) {
+  const bitmap = await decodeBitmap(file);
+  const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
@@ -19,11 +19,11 @@ export async function open(file) {
   return canvas;
 }
 
-async function decode(file) {
+async function decodeBitmap(file) {
   try {
     return await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    // Some browsers open more as an image than as a bitmap.
+    // Some browsers decode more formats as an image than as a bitmap.
     const url = URL.createObjectURL(file);
     try {
       const image = new Image();
@@ -41,7 +41,7 @@ export class Crop {
   #canvas;
   #zoom;
   #picture = null;
-  /** The picture's place in the middle of the square, and square pixels a picture pixel. */
+  /** The point of the picture in the middle of the square, and square pixels per picture pixel. */
   #x = 0;
   #y = 0;
   #scale = 1;
@@ -59,14 +59,14 @@ export class Crop {
     }
     area.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     area.addEventListener("keydown", (event) => this.#key(event));
-    zoom.addEventListener("input", () => this.#closer(this.#least() * CLOSEST ** (zoom.value / 100) / this.#scale));
+    zoom.addEventListener("input", () => this.#zoomBy(this.#minScale() * MAX_ZOOM ** (zoom.value / 100) / this.#scale));
   }
 
   load(picture) {
     this.#picture = picture;
     this.#x = picture.width / 2;
     this.#y = picture.height / 2;
-    this.#scale = this.#least();
+    this.#scale = this.#minScale();
     this.#draw();
   }
 
@@ -76,7 +76,7 @@ export class Crop {
     this.#canvas.getContext("2d").clearRect(0, 0, SIDE, SIDE);
   }
 
-  /** A quarter to the right, for pictures whose camera did not know how it was held. */
+  /** Rotates by 90° to the right, for pictures without orientation data. */
   turn() {
     if (!this.#picture) return;
     const turned = document.createElement("canvas");
@@ -91,30 +91,30 @@ export class Crop {
     this.#draw();
   }
 
-  /** The square as a JPEG; null when there is none. */
+  /** The square as a JPEG; null without a picture. */
   picture() {
     if (!this.#picture) return Promise.resolve(null);
     return new Promise((done) => this.#canvas.toBlob(done, "image/jpeg", 0.9));
   }
 
   /** The scale at which the picture just fills the square. */
-  #least() {
+  #minScale() {
     return this.#picture ? SIDE / Math.min(this.#picture.width, this.#picture.height) : 1;
   }
 
   #draw() {
     if (!this.#picture) return;
-    const least = this.#least();
-    this.#scale = Math.min(Math.max(this.#scale, least), least * CLOSEST);
-    // The square is always full.
+    const minScale = this.#minScale();
+    this.#scale = Math.min(Math.max(this.#scale, minScale), minScale * MAX_ZOOM);
+    // Keep the square full.
     const half = SIDE / 2 / this.#scale;
     this.#x = Math.min(Math.max(this.#x, half), this.#picture.width - half);
     this.#y = Math.min(Math.max(this.#y, half), this.#picture.height - half);
     const context = this.#canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
     context.drawImage(this.#picture, this.#x - half, this.#y - half, half * 2, half * 2, 0, 0, SIDE, SIDE);
-    const close = this.#scale / least;
-    this.#zoom.value = String(Math.round((100 * Math.log(close)) / Math.log(CLOSEST)));
+    const close = this.#scale / minScale;
+    this.#zoom.value = String(Math.round((100 * Math.log(close)) / Math.log(MAX_ZOOM)));
     this.#zoom.setAttribute("aria-valuetext", `${Math.round(close * 100)} %`);
   }
 
@@ -125,18 +125,18 @@ export class Crop {
     this.#draw();
   }
 
-  /** Goes closer by a factor; what is at a place of the square (from its middle) stays there. */
-  #closer(factor, dx = 0, dy = 0) {
-    const least = this.#least();
-    const scale = Math.min(Math.max(this.#scale * factor, least), least * CLOSEST);
+  /** Zooms by a factor around a point of the square, relative to its middle. */
+  #zoomBy(factor, dx = 0, dy = 0) {
+    const minScale = this.#minScale();
+    const scale = Math.min(Math.max(this.#scale * factor, minScale), minScale * MAX_ZOOM);
     this.#x += dx / this.#scale - dx / scale;
     this.#y += dy / this.#scale - dy / scale;
     this.#scale = scale;
     this.#draw();
   }
 
-  /** A place on the screen as pixels of the square, from its middle. */
-  #place(event) {
+  /** The position of a pointer event in pixels of the square, relative to its middle. */
+  #position(event) {
     const box = this.#area.getBoundingClientRect();
     const fine = SIDE / box.width;
     return { x: (event.clientX - box.left) * fine - SIDE / 2, y: (event.clientY - box.top) * fine - SIDE / 2 };
@@ -145,19 +145,19 @@ export class Crop {
   #press(event) {
     if (event.button > 0) return;
     this.#area.setPointerCapture(event.pointerId);
-    this.#pointers.set(event.pointerId, this.#place(event));
+    this.#pointers.set(event.pointerId, this.#position(event));
   }
 
   #drag(event) {
     const before = this.#pointers.get(event.pointerId);
     if (!before) return;
-    const now = this.#place(event);
-    const [other] = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
+    const now = this.#position(event);
+    const [other] = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
     if (other) {
-      // Two fingers: their middle moves the picture, their distance its size.
-      const apart = (place) => Math.max(1, Math.hypot(place.x - other.x, place.y - other.y));
+      // Two fingers: their middle moves the picture, their distance zooms.
+      const distance = (point) => Math.max(1, Math.hypot(point.x - other.x, point.y - other.y));
       this.#move((now.x - before.x) / 2, (now.y - before.y) / 2);
-      this.#closer(apart(now) / apart(before), (now.x + other.x) / 2, (now.y + other.y) / 2);
+      this.#zoomBy(distance(now) / distance(before), (now.x + other.x) / 2, (now.y + other.y) / 2);
     } else {
       this.#move(now.x - before.x, now.y - before.y);
     }
@@ -166,8 +166,8 @@ export class Crop {
 
   #wheel(event) {
     event.preventDefault();
-    const { x, y } = this.#place(event);
-    this.#closer(Math.exp(-event.deltaY / 400), x, y);
+    const { x, y } = this.#position(event);
+    this.#zoomBy(Math.exp(-event.deltaY / 400), x, y);
   }
 
   #key(event) {
@@ -178,9 +178,9 @@ export class Crop {
       ArrowRight: () => this.#move(step, 0),
       ArrowUp: () => this.#move(0, -step),
       ArrowDown: () => this.#move(0, step),
-      "+": () => this.#closer(1.12),
-      "=": () => this.#closer(1.12),
-      "-": () => this.#closer(1 / 1.12),
+      "+": () => this.#zoomBy(1.12),
+      "=": () => this.#zoomBy(1.12),
+      "-": () => this.#zoomBy(1 / 1.12),
       r: () => this.turn(),
       R: () => this.turn(),
     }[event.key];

@@ -1,42 +1,42 @@
-//! What faults can do, as one table: `--list-faults`, the documentation and the checks derive from it.
+//! The table of all effects of faults. `--list-faults`, the documentation and the checks use it.
 
 use super::fault::{Effect, Endpoint};
 
-/// When a fault acts, seen from the request's effect (a token issued, redeemed and perhaps spent; a session token
-/// made; a file's URL used).
+/// When a fault acts, relative to the effect of the request (a token is issued, spent or a session token created; the URL
+/// of a file is used).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happens {
-    /// In place of it: nothing is issued, spent or used.
+    /// In place of the effect: nothing is issued, spent or used.
     Instead,
-    /// In place of it, or after it with `"spends":true`.
+    /// In place of the effect, or after it with `"spends":true`.
     InsteadOrAfter,
-    /// After it: the answer is lost or changed.
+    /// After the effect: the response is lost or changed.
     After,
 }
 
-/// One parameter.
+/// A parameter of an effect.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
-    /// Its name.
+    /// Its name in JSON.
     pub name: &'static str,
-    /// What it means, its unit, and what it is when left out.
+    /// Its meaning, unit and default.
     pub means: &'static str,
 }
 
-/// One row of the catalogue.
+/// A row of the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// Its name under `do`.
+    /// The name under `do`.
     pub name: &'static str,
     /// What it does, in one sentence.
     pub does: &'static str,
     /// When it acts.
     pub happens: Happens,
-    /// The endpoints that it can strike.
+    /// The endpoints that it can apply to.
     pub on: &'static [Endpoint],
     /// Its parameters.
     pub with: &'static [Parameter],
-    /// A whole fault with it, as JSON.
+    /// A complete fault with this effect, as JSON.
     pub example: &'static str,
 }
 
@@ -46,18 +46,18 @@ const FILES: &[Endpoint] = &[Endpoint::File];
 
 const SPENDS: Parameter = Parameter {
     name: "spends",
-    means: "true: only after the request took its effect (the token is spent, the file's URL used); false by default",
+    means: "true: after the request has had its effect (the token is spent, the file's URL used); false by default",
 };
 
 const fn with(name: &'static str, means: &'static str) -> Parameter {
     Parameter { name, means }
 }
 
-/// Everything that a fault can do.
+/// All effects that a fault can have.
 pub const CATALOGUE: [Entry; 19] = [
     Entry {
         name: "status",
-        does: "Answers with a status of your choice, as a backend or a gateway in trouble does.",
+        does: "Responds with a given status, as a failing backend or gateway does.",
         happens: Happens::InsteadOrAfter,
         on: EVERYWHERE,
         with: &[
@@ -74,7 +74,7 @@ pub const CATALOGUE: [Entry; 19] = [
     },
     Entry {
         name: "error_page",
-        does: "Answers with an HTML page, with status 200 unless told otherwise, as captive portals and proxies do.",
+        does: "Responds with an HTML page (status 200 by default), as captive portals and proxies do.",
         happens: Happens::Instead,
         on: EVERYWHERE,
         with: &[with("code", "the status, 200 to 599; 200 by default")],
@@ -94,23 +94,23 @@ pub const CATALOGUE: [Entry; 19] = [
     },
     Entry {
         name: "delay",
-        does: "Waits, a fixed time or one drawn from a log-normal distribution, then goes on.",
+        does: "Waits for a fixed time, or one drawn from a log-normal distribution, then continues.",
         happens: Happens::InsteadOrAfter,
         on: EVERYWHERE,
         with: &[
             with("ms", "milliseconds of real time; or:"),
-            with("median_ms", "the median of the drawn times, in milliseconds of real time"),
+            with("median_ms", "the median of the random times, in milliseconds of real time"),
             with("sigma", "their spread: the standard deviation of the logarithm; 1 by default"),
             with(
                 "spends",
-                "true: waits after the request took its effect, before the answer; false by default",
+                "true: waits after the request has had its effect, before the response; false by default",
             ),
         ],
         example: r#"{"on":"redeem","do":{"delay":{"median_ms":300,"sigma":0.8}}}"#,
     },
     Entry {
         name: "hang",
-        does: "Never answers; the connection stays open.",
+        does: "Never responds; the connection stays open.",
         happens: Happens::InsteadOrAfter,
         on: EVERYWHERE,
         with: &[SPENDS],
@@ -126,8 +126,8 @@ pub const CATALOGUE: [Entry; 19] = [
     },
     Entry {
         name: "reset_after_spending",
-        does: "Lets the request take its whole effect, then resets the connection: the answer is lost, and with it a \
-               token that it spent, a file whose URL it used.",
+        does: "Lets the request have its full effect, then resets the connection: the response is lost, and with it a \
+               spent token, or a file whose URL is used.",
         happens: Happens::After,
         on: EVERYWHERE,
         with: &[],
@@ -135,15 +135,15 @@ pub const CATALOGUE: [Entry; 19] = [
     },
     Entry {
         name: "cut_body",
-        does: "Ends the answer in the middle of its body; its Content-Length promises more.",
+        does: "Ends the response in the middle of its body; its Content-Length promises more.",
         happens: Happens::After,
         on: EVERYWHERE,
         with: &[
-            with("after", "how many bytes of the body come"),
+            with("after", "the number of bytes of the body that are sent"),
             with(
                 "by",
-                "how it ends: `close` (the default), `reset` (TCP RST), or `silence` (nothing more comes, the \
-                 connection stays)",
+                "how it ends: `close` (the default), `reset` (TCP RST), or `silence` (nothing more is sent, the \
+                 connection stays open)",
             ),
         ],
         example: r#"{"on":"file","export_type":"glb","nth":1,"do":{"cut_body":{"after":4096,"by":"reset"}}}"#,
@@ -153,23 +153,23 @@ pub const CATALOGUE: [Entry; 19] = [
         does: "Sends the body slowly.",
         happens: Happens::After,
         on: EVERYWHERE,
-        with: &[with("bytes_per_second", "how fast, in bytes a second of real time, from 1")],
+        with: &[with("bytes_per_second", "the speed, in bytes per second of real time, from 1")],
         example: r#"{"on":"file","do":{"slow_body":{"bytes_per_second":20000}}}"#,
     },
     Entry {
         name: "wrong_length",
-        does: "Promises another Content-Length than what comes, then closes the connection.",
+        does: "Sends a Content-Length that differs from the body, then closes the connection.",
         happens: Happens::After,
         on: EVERYWHERE,
         with: &[with(
             "by",
-            "how many bytes more are promised than come; below 0, so many come after the promised end (at most 1 MiB)",
+            "how many bytes more are promised than sent; below 0, this many are sent after the promised end (at most 1 MiB)",
         )],
         example: r#"{"on":"file","nth":1,"do":{"wrong_length":{"by":100}}}"#,
     },
     Entry {
         name: "huge",
-        does: "Sends the body, and after it bytes without end (spaces after JSON, zeros after a file).",
+        does: "Sends the body, then bytes without end (spaces after JSON, zeros after a file).",
         happens: Happens::After,
         on: EVERYWHERE,
         with: &[],
@@ -177,40 +177,40 @@ pub const CATALOGUE: [Entry; 19] = [
     },
     Entry {
         name: "garbage",
-        does: "Sends random bytes in place of the body, with status and headers as they are.",
+        does: "Sends random bytes in place of the body, with unchanged status and headers.",
         happens: Happens::After,
         on: EVERYWHERE,
-        with: &[with("bytes", "how many, at most 1 GiB; by default as many as the body had")],
+        with: &[with("bytes", "their number, at most 1 GiB; by default the length of the body")],
         example: r#"{"on":"redeem","nth":1,"do":"garbage"}"#,
     },
     Entry {
         name: "wrong_shape",
-        does: "Breaks one field of a JSON answer; an answer without that field goes out as it is.",
+        does: "Changes one field of a JSON response; a response without that field stays as it is.",
         happens: Happens::After,
         on: WITH_JSON,
         with: &[
             with(
                 "field",
-                "which, as in `payload_incomplete.completion_progress` or `payload_complete[0].download_URL`; drawn by \
-                 lot when left out",
+                "the field, as in `payload_incomplete.completion_progress` or `payload_complete[0].download_URL`; random \
+                 by default",
             ),
             with(
                 "becomes",
-                "`missing`, `null`, `other_type`, `out_of_range`, or {\"value\":…} with any JSON; drawn from the first \
-                 four when left out",
+                "`missing`, `null`, `other_type`, `out_of_range`, or {\"value\":…} with any JSON; by default a random one \
+                 of the first four",
             ),
         ],
         example: r#"{"on":"redeem","nth":2,"do":{"wrong_shape":{"field":"payload_incomplete.completion_progress","becomes":"out_of_range"}}}"#,
     },
     Entry {
         name: "coded",
-        does: "Sends the body in a content coding that was not asked for, or claims one that it does not have.",
+        does: "Sends the body in a content coding that was not requested, or claims one that was not applied.",
         happens: Happens::After,
         on: EVERYWHERE,
         with: &[
             with(
                 "coding",
-                "the header Content-Encoding; `gzip` (the default) and `deflate` are done, others only claimed",
+                "the header Content-Encoding; `gzip` (the default) and `deflate` are applied, others only claimed",
             ),
             with("only_claimed", "true: the body stays as it is; false by default"),
         ],
@@ -218,7 +218,7 @@ pub const CATALOGUE: [Entry; 19] = [
     },
     Entry {
         name: "headers",
-        does: "Sets or removes headers of the answer (without Content-Length the body comes in chunks).",
+        does: "Sets or removes headers of the response (without Content-Length, the body is chunked).",
         happens: Happens::After,
         on: EVERYWHERE,
         with: &[with("set", "{\"name\":\"value\"}"), with("remove", "a list of names")],
@@ -226,7 +226,7 @@ pub const CATALOGUE: [Entry; 19] = [
     },
     Entry {
         name: "ignore_range",
-        does: "Answers a request for a range with the whole file (200 in place of 206).",
+        does: "Responds to a range request with the whole file (200 instead of 206).",
         happens: Happens::After,
         on: FILES,
         with: &[],
@@ -234,7 +234,7 @@ pub const CATALOGUE: [Entry; 19] = [
     },
     Entry {
         name: "refuse_range",
-        does: "Answers a request for a range with 416 and the file's true length; others are let through.",
+        does: "Responds to a range request with 416 and the file's true length; other requests succeed.",
         happens: Happens::Instead,
         on: FILES,
         with: &[],
@@ -242,15 +242,15 @@ pub const CATALOGUE: [Entry; 19] = [
     },
     Entry {
         name: "wrong_range",
-        does: "Answers a request for a range with 206 and another range, which its Content-Range tells.",
+        does: "Responds to a range request with 206 and another range, as its Content-Range states.",
         happens: Happens::After,
         on: FILES,
-        with: &[with("by", "how many bytes later the range begins than was asked; below 0, earlier")],
+        with: &[with("by", "how many bytes later the range begins than requested; below 0, earlier")],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":{"wrong_range":{"by":-100}}}"#,
     },
     Entry {
         name: "changed_etag",
-        does: "Says by its ETag that the file is another one since: a range with If-Range gets the whole file.",
+        does: "Sends another ETag, as if the file had changed: a range request with If-Range gets the whole file.",
         happens: Happens::After,
         on: FILES,
         with: &[],
@@ -262,7 +262,7 @@ impl Effect {
     /// Its row of the catalogue.
     pub fn entry(&self) -> &'static Entry {
         let name = self.name();
-        // A test holds that every effect has its row.
+        // A test ensures that every effect has a row.
         CATALOGUE.iter().find(|entry| entry.name == name).unwrap_or(&CATALOGUE[0])
     }
 

@@ -1,4 +1,4 @@
-//! One fault, as it is written in a list.
+//! One fault of a list, and its JSON form.
 
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
@@ -6,35 +6,35 @@ use std::collections::BTreeMap;
 use std::fmt;
 use utoipa::ToSchema;
 
-/// One fault: on which requests it strikes, and what it does to them. See the [module](super).
+/// A fault: which requests it applies to, and what it does to them. See the [module](super).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// The endpoint.
     pub on: Endpoint,
-    /// Which of the requests; left out, every one.
+    /// Which of the requests. Default: all.
     #[serde(default)]
     #[schema(value_type = NthSchema)]
     pub nth: Nth,
-    /// `redeem` only: `true` for those that the backend answers with download URLs, `false` for the others.
+    /// `redeem` only: `true` for redeems that the backend answers with download URLs, `false` for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<bool>,
-    /// `file` only: downloads under this name, as in `avatar.glb`.
+    /// `file` only: downloads with this file name, e.g. `avatar.glb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// `file` only: downloads of this `export_type`, as in `glb`.
+    /// `file` only: downloads of this `export_type`, e.g. `glb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export_type: Option<String>,
-    /// `file` only: `true` for requests with a `Range`, `false` for those without.
+    /// `file` only: `true` for requests with a `Range` header, `false` for those without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranged: Option<bool>,
     /// What it does.
-    #[serde(rename = "do", deserialize_with = "effect")]
+    #[serde(rename = "do", deserialize_with = "deserialize_effect")]
     #[schema(value_type = EffectSchema)]
     pub effect: Effect,
 }
 
-/// An endpoint of the vendor's side.
+/// An endpoint of the vendor's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -51,16 +51,16 @@ pub enum Endpoint {
 /// Which of the requests, counted from 1: `[1,3]`, `1`, `"every"` or `{"rate":0.1}`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Nth {
-    /// Every one.
+    /// Every request.
     #[default]
     Every,
-    /// These.
+    /// The requests with these numbers, from 1.
     These(Vec<u64>),
-    /// Each with this probability, 0 to 1.
+    /// Each request with this probability, 0 to 1.
     Rate(f64),
 }
 
-/// What a fault does. [`super::CATALOGUE`] says it in words.
+/// What a fault does. [`super::CATALOGUE`] describes the effects and their parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs, reason = "the catalogue documents every parameter, for `--list-faults` too")]
@@ -78,13 +78,13 @@ pub enum Effect {
         spends: bool,
     },
     ErrorPage {
-        #[serde(default = "ok")]
+        #[serde(default = "default_error_page_status")]
         #[schema(minimum = 200, maximum = 599)]
         code: u16,
     },
     Redirect {
         to: String,
-        #[serde(default = "found")]
+        #[serde(default = "default_redirect_status")]
         #[schema(minimum = 300, maximum = 399)]
         code: u16,
         #[serde(default, skip_serializing_if = "is_false")]
@@ -130,7 +130,7 @@ pub enum Effect {
         becomes: Option<Becomes>,
     },
     Coded {
-        #[serde(default = "gzip")]
+        #[serde(default = "default_coding")]
         coding: String,
         #[serde(default, skip_serializing_if = "is_false")]
         only_claimed: bool,
@@ -149,46 +149,48 @@ pub enum Effect {
     ChangedEtag {},
 }
 
-/// How a body is cut off.
+/// How a body ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = CutBy)]
 #[serde(rename_all = "snake_case")]
 pub enum CutBy {
-    /// The connection is closed in order (FIN).
+    /// The connection is closed (FIN).
     #[default]
     Close,
     /// The connection is reset (RST).
     Reset,
-    /// Nothing more comes, and the connection stays.
+    /// Nothing more is sent, and the connection stays open.
     Silence,
 }
 
-/// What a field becomes.
+/// What a field is changed to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Becomes)]
 #[serde(rename_all = "snake_case")]
 pub enum Becomes {
-    /// The field is not there.
+    /// The field is removed.
     Missing,
     /// `null`.
     Null,
     /// A value of another JSON type.
     OtherType,
-    /// A value of its type that the specification does not allow.
+    /// A value of the same type that the specification does not allow.
     OutOfRange,
     /// This value.
     Value(serde_json::Value),
 }
 
-/// The value of `Retry-After`: seconds, or a date as HTTP writes it.
+/// The value of `Retry-After`: seconds, or an HTTP date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum RetryAfter {
     /// Seconds.
     Seconds(u64),
-    /// Anything else.
+    /// Any other text.
     Text(String),
 }
 
-/// What a fault is matched against.
+/// The attributes of a request that faults are matched against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) on: Endpoint,
@@ -199,23 +201,23 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Fault {
-    /// A fault on every request of an endpoint, or on those that `nth` names.
+    /// Creates a fault on every request of an endpoint, or on those that `nth` selects.
     pub fn new(on: Endpoint, nth: Nth, effect: Effect) -> Self {
         Self { on, nth, ready: None, file: None, export_type: None, ranged: None, effect }
     }
 
-    /// Whether it is for this request.
-    pub(crate) fn is_for(&self, asked: &Asked<'_>) -> bool {
-        self.on == asked.on
-            && self.ready.is_none_or(|ready| asked.ready == ready)
-            && self.file.as_deref().is_none_or(|file| asked.file == Some(file))
-            && self.export_type.as_deref().is_none_or(|kind| asked.export_type == Some(kind))
-            && self.ranged.is_none_or(|ranged| asked.ranged == ranged)
+    /// Whether it applies to requests with these attributes.
+    pub(crate) fn is_for(&self, attributes: &Asked<'_>) -> bool {
+        self.on == attributes.on
+            && self.ready.is_none_or(|ready| attributes.ready == ready)
+            && self.file.as_deref().is_none_or(|file| attributes.file == Some(file))
+            && self.export_type.as_deref().is_none_or(|kind| attributes.export_type == Some(kind))
+            && self.ranged.is_none_or(|ranged| attributes.ranged == ranged)
     }
 }
 
 impl Endpoint {
-    /// Every endpoint that a fault can strike: its word, its method, its path (of `file` the beginning).
+    /// All endpoints that faults can apply to: name, method, and path (for `file`, the prefix of the path).
     pub const ALL: [(Self, &'static str, &'static str, &'static str); 4] = [
         (Self::Redeem, "redeem", "GET", "/redeemExportToken"),
         (Self::Generate, "generate", "POST", "/generateExportToken"),
@@ -223,23 +225,24 @@ impl Endpoint {
         (Self::File, "file", "GET", "/files/"),
     ];
 
-    /// Its word in a list of faults.
+    /// Its name in a list of faults.
     pub fn word(self) -> &'static str {
         Self::ALL.iter().find(|row| row.0 == self).map_or("?", |row| row.1)
     }
 
-    /// The endpoint that a request asks.
+    /// The endpoint that a request goes to.
     pub(crate) fn of(method: &str, path: &str) -> Option<Self> {
-        let asks = |(endpoint, _, known, at): &(Self, &str, &str, &str)| {
-            let there = if *endpoint == Self::File { path.starts_with(at) } else { path == *at };
-            *known == method && there
+        let matches = |(endpoint, _, known, prefix): &(Self, &str, &str, &str)| {
+            let path_matches =
+                if *endpoint == Self::File { path.starts_with(prefix) } else { path == *prefix };
+            *known == method && path_matches
         };
-        Self::ALL.iter().find(|row| asks(row)).map(|row| row.0)
+        Self::ALL.iter().find(|row| matches(row)).map(|row| row.0)
     }
 }
 
 impl RetryAfter {
-    /// As the header has it.
+    /// The value of the header.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Seconds(seconds) => seconds.to_string(),
@@ -253,27 +256,27 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-fn ok() -> u16 {
+fn default_error_page_status() -> u16 {
     200
 }
 
-fn found() -> u16 {
+fn default_redirect_status() -> u16 {
     302
 }
 
-fn gzip() -> String {
+fn default_coding() -> String {
     "gzip".to_owned()
 }
 
-/// `"reset"` is short for `{"reset":{}}`.
-fn effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
-    struct Written;
+/// Accepts `"reset"` as short for `{"reset":{}}`.
+fn deserialize_effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
+    struct EffectVisitor;
 
-    impl<'de> Visitor<'de> for Written {
+    impl<'de> Visitor<'de> for EffectVisitor {
         type Value = Effect;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("what the fault does, as \"reset\" or {\"status\":{\"code\":503}}")
+            f.write_str("an effect, as \"reset\" or {\"status\":{\"code\":503}}")
         }
 
         fn visit_str<E: de::Error>(self, word: &str) -> Result<Effect, E> {
@@ -285,7 +288,7 @@ fn effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
         }
     }
 
-    from.deserialize_any(Written)
+    from.deserialize_any(EffectVisitor)
 }
 
 impl Serialize for Nth {
@@ -310,9 +313,9 @@ impl<'de> Deserialize<'de> for Nth {
             rate: f64,
         }
 
-        struct Written;
+        struct NthVisitor;
 
-        impl<'de> Visitor<'de> for Written {
+        impl<'de> Visitor<'de> for NthVisitor {
             type Value = Nth;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -344,30 +347,30 @@ impl<'de> Deserialize<'de> for Nth {
             }
         }
 
-        from.deserialize_any(Written)
+        from.deserialize_any(NthVisitor)
     }
 }
 
-/// How [`Nth`] is written, for the OpenAPI document.
+/// The JSON form of [`Nth`], for the OpenAPI document.
 #[derive(ToSchema)]
 #[schema(as = Nth)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) enum NthSchema {
-    /// This one, from 1.
+    /// The request with this number, from 1.
     One(u64),
-    /// These, from 1.
+    /// The requests with these numbers, from 1.
     These(Vec<u64>),
-    /// Every one.
+    /// Every request.
     Every(EveryWord),
-    /// Each with this probability.
+    /// Each request with this probability.
     Rate(RateSchema),
 }
 
 #[derive(ToSchema)]
 #[schema(as = Every)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) enum EveryWord {
     Every,
 }
@@ -375,28 +378,28 @@ pub(crate) enum EveryWord {
 #[derive(ToSchema)]
 #[schema(as = Rate)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) struct RateSchema {
     #[schema(minimum = 0, maximum = 1)]
     rate: f64,
 }
 
-/// How [`Effect`] is written, for the OpenAPI document.
+/// The JSON form of [`Effect`], for the OpenAPI document.
 #[derive(ToSchema)]
 #[schema(as = FaultEffect)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) enum EffectSchema {
-    /// With its parameters.
+    /// An effect with its parameters.
     Whole(Effect),
-    /// One that needs no parameter.
+    /// An effect that needs no parameters.
     Word(EffectWord),
 }
 
 #[derive(ToSchema)]
 #[schema(as = FaultWord)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "read by the schema generator alone")]
+#[expect(dead_code, reason = "read only by the schema generator")]
 pub(crate) enum EffectWord {
     ErrorPage,
     Hang,

@@ -1,6 +1,6 @@
-//! Faults: what a backend, a proxy or a network does wrong, as data.
+//! Faults: errors of a backend, a proxy or a network, described as data.
 //!
-//! A fault says on which endpoint it strikes, at which of its requests, and what it does:
+//! A fault names the endpoint, which of its requests it applies to, and its effect:
 //!
 //! ```
 //! use sandbox::{Sandbox, Settings, faults};
@@ -11,21 +11,21 @@
 //!     {"on": "file", "export_type": "glb", "nth": 1, "do": {"cut_body": {"after": 4096}}},
 //!     {"on": "generate", "nth": {"rate": 0.1}, "do": "reset"}
 //! ]"#;
-//! sandbox.set_faults(faults::read(list)?)?;
+//! sandbox.set_faults(faults::parse_faults(list)?)?;
 //! assert_eq!(sandbox.faults()[0].struck, 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - `nth` counts the requests that the fault is for (its endpoint, and its `ready`, `file`, `export_type`
-//!   and `ranged` where they are given) since the list was set, from 1. Each fault counts for itself; a request with wrong credentials
-//!   counts too, a `HEAD` does not.
-//! - Every fault that a request meets strikes it, in the order of the list: `delay` and then `status`, say. The first
-//!   that answers in the backend's place ends the way to the backend; what changes answers changes that one too.
-//! - What is drawn (`rate`, log-normal delays, garbage, …) comes from the sandbox's seed, the fault's place in the list
-//!   and the request's number, and from nothing else: the same requests meet the same faults again.
-//! - Times are real, not the sandbox's own: faults try the asker's patience.
+//! - `nth` counts the requests that the fault matches (its endpoint, and `ready`, `file`, `export_type` and `ranged` where
+//!   given) since the list was set, from 1. Each fault has its own count. A request with wrong credentials counts, a
+//!   `HEAD` does not.
+//! - All faults that match a request apply, in the order of the list (for example `delay`, then `status`). The first fault
+//!   that produces a response keeps the request from the backend. Faults that change responses change this one, too.
+//! - Random values (`rate`, log-normal delays, garbage, …) depend only on the sandbox's seed, the position in the list and
+//!   the number of the request. The same sequence of requests meets the same faults again.
+//! - Times are real time, not the sandbox's virtual time, because faults test the client's timeouts.
 //!
-//! [`CATALOGUE`] lists what a fault can do.
+//! [`CATALOGUE`] lists all effects.
 
 mod catalogue;
 mod fault;
@@ -40,4 +40,4 @@ pub use usual::usual;
 
 pub(crate) use fault::Asked;
 pub(crate) use set::{FaultSet, Strike, delay_ms};
-pub(crate) use shape::{deform, number_in};
+pub(crate) use shape::deform;

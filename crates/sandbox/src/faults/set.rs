@@ -1,6 +1,6 @@
-//! The list of faults that is in force: checked, counted, drawn by lot.
+//! The active list of faults: validation, counts and random selection.
 
-use super::fault::{Asked, Effect, Endpoint, Fault, Nth};
+use super::fault::{Asked, Effect, Endpoint, Fault, Nth, RetryAfter};
 use axum::http::{HeaderName, HeaderValue};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,67 +9,70 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// The most faults in a list.
+/// Maximum number of faults in a list.
 pub const MAX_FAULTS: usize = 1_000;
 
-/// The longest delay: an hour.
+/// Maximum delay: an hour, in milliseconds.
 const MAX_DELAY_MS: u64 = 60 * 60 * 1_000;
 
-/// The most bytes that come after a promised end.
+/// Maximum number of bytes sent after the promised end.
 const MAX_EXCESS: i64 = 1024 * 1024;
 
-/// The most garbage in one body.
+/// Maximum length of a garbage body, in bytes (1 GiB).
 const MAX_GARBAGE: u64 = 1024 * 1024 * 1024;
 
-/// Why a list of faults is not taken.
+/// Why a list of faults is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultsError {
-    /// Not the JSON that a list needs.
+    /// The JSON does not have the form of a list of faults.
     #[error(
-        "the list of faults does not fit at {at}: {problem}; a list is [{{\"on\":…,\"nth\":…,\"do\":…}}], and `copresence sandbox --list-faults` shows what a fault can do"
+        "the list of faults is invalid at {at}: {problem}; a list is [{{\"on\":…,\"nth\":…,\"do\":…}}], and `copresence sandbox --list-faults` describes all faults"
     )]
     Unreadable {
-        /// Where in the list, as in `[0].do.status.code`.
+        /// Where in the list, e.g. `[0].do.status.code`.
         at: String,
         /// What is wrong there.
         problem: String,
     },
-    /// A value that makes no sense.
-    #[error("the fault [{index}] of the list ({name} on {on}) cannot be: {problem}")]
+    /// A fault is invalid.
+    #[error("fault [{index}] of the list ({name} on {on}) is invalid: {problem}")]
     Unfit {
-        /// Which of the list, from 0.
+        /// Its index in the list, from 0.
         index: usize,
-        /// What it was to do.
+        /// Its effect.
         name: &'static str,
-        /// Where it was to strike.
+        /// Its endpoint.
         on: &'static str,
         /// What is wrong with it.
         problem: String,
     },
-    /// Too long a list.
+    /// The list is too long.
     #[error(
         "a list holds at most {MAX_FAULTS} faults, not {0}; use \"every\", a rate, or several numbers in `nth`"
     )]
     TooMany(usize),
 }
 
-/// A fault in force, and how often it was met.
+/// An active fault with its counts.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FaultState {
     /// The fault.
     pub fault: Fault,
-    /// How many requests it was for, since the list was set.
+    /// How many requests it matched since the list was set.
     pub seen: u64,
-    /// How many of them it struck.
+    /// How many of these requests it was applied to.
     pub struck: u64,
 }
 
-/// Reads and checks a list of faults from JSON.
+/// Parses and checks a list of faults.
+///
+/// # Errors
+/// The JSON is malformed, or a fault is invalid; the message says where.
 pub fn read(json: &[u8]) -> Result<Vec<Fault>, FaultsError> {
     let from = &mut serde_json::Deserializer::from_slice(json);
     let faults: Vec<Fault> = serde_path_to_error::deserialize(&mut *from).map_err(|error| {
         let at = match error.path().to_string() {
-            path if path == "." => "its beginning".to_owned(),
+            path if path == "." => "its start".to_owned(),
             path => path,
         };
         FaultsError::Unreadable { at, problem: error.into_inner().to_string() }
@@ -80,7 +83,7 @@ pub fn read(json: &[u8]) -> Result<Vec<Fault>, FaultsError> {
     Ok(faults)
 }
 
-pub(crate) fn check(faults: &[Fault]) -> Result<(), FaultsError> {
+fn check(faults: &[Fault]) -> Result<(), FaultsError> {
     if faults.len() > MAX_FAULTS {
         return Err(FaultsError::TooMany(faults.len()));
     }
@@ -95,7 +98,7 @@ pub(crate) fn check(faults: &[Fault]) -> Result<(), FaultsError> {
     Ok(())
 }
 
-/// The list in force.
+/// The active list of faults, with counts.
 #[derive(Debug)]
 pub(crate) struct FaultSet {
     seed: u64,
@@ -109,7 +112,13 @@ struct Counted {
     struck: u64,
 }
 
-/// A fault that strikes one request, with its own lots to draw.
+impl Counted {
+    fn new(fault: Fault) -> Self {
+        Self { fault: Arc::new(fault), seen: 0, struck: 0 }
+    }
+}
+
+/// A fault to apply to one request, with its own random numbers.
 #[derive(Debug)]
 pub(crate) struct Strike {
     pub(crate) fault: Arc<Fault>,
@@ -121,21 +130,20 @@ impl FaultSet {
         Self { seed, list: Vec::new() }
     }
 
-    /// Puts another list in force; every count begins at 0.
+    /// Replaces the list; all counts restart at 0.
     pub(crate) fn set(&mut self, faults: Vec<Fault>) -> Result<(), FaultsError> {
         check(&faults)?;
-        let counted = |fault| Counted { fault: Arc::new(fault), seen: 0, struck: 0 };
-        self.list = faults.into_iter().map(counted).collect();
+        self.list = faults.into_iter().map(Counted::new).collect();
         Ok(())
     }
 
-    /// Puts one in force beside those that are, whose counts go on.
+    /// Adds a fault. The counts of the others continue.
     pub(crate) fn add(&mut self, fault: Fault) -> Result<(), FaultsError> {
         if self.list.len() >= MAX_FAULTS {
             return Err(FaultsError::TooMany(self.list.len() + 1));
         }
         check(std::slice::from_ref(&fault))?;
-        self.list.push(Counted { fault: Arc::new(fault), seen: 0, struck: 0 });
+        self.list.push(Counted::new(fault));
         Ok(())
     }
 
@@ -152,32 +160,32 @@ impl FaultSet {
         self.list.is_empty()
     }
 
-    /// Counts a request, and gives the faults that strike it.
-    pub(crate) fn strike(&mut self, asked: &Asked<'_>) -> Vec<Strike> {
-        let mut strikes = Vec::new();
+    /// Counts a request, and returns the faults to apply to it.
+    pub(crate) fn strike(&mut self, attributes: &Asked<'_>) -> Vec<Strike> {
+        let mut selected = Vec::new();
         for (index, counted) in self.list.iter_mut().enumerate() {
-            if !counted.fault.is_for(asked) {
+            if !counted.fault.is_for(attributes) {
                 continue;
             }
             counted.seen += 1;
             let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
             rng.set_stream(((index as u64) << 48) ^ counted.seen);
-            let strikes_this = match &counted.fault.nth {
+            let applies = match &counted.fault.nth {
                 Nth::Every => true,
                 Nth::These(numbers) => numbers.contains(&counted.seen),
                 Nth::Rate(rate) => rng.random_bool(*rate),
             };
-            if strikes_this {
+            if applies {
                 counted.struck += 1;
-                strikes.push(Strike { fault: counted.fault.clone(), rng });
+                selected.push(Strike { fault: counted.fault.clone(), rng });
             }
         }
-        strikes
+        selected
     }
 }
 
 impl Fault {
-    /// Whether it makes sense; else what does not, and what to do.
+    /// Checks all fields; the error says what is wrong and what to do.
     fn check(&self) -> Result<(), String> {
         if self.on != Endpoint::File {
             let selectors = [
@@ -195,17 +203,19 @@ impl Fault {
         let possible = self.effect.entry().on;
         if !possible.contains(&self.on) {
             let words: Vec<_> = possible.iter().map(|on| on.word()).collect();
-            return Err(format!("it strikes only on {}", words.join(", ")));
+            return Err(format!("it applies only to {}", words.join(", ")));
         }
         match &self.nth {
             Nth::These(numbers) if numbers.is_empty() => {
-                return Err("`nth` is an empty list, so it never strikes; name a number from 1".to_owned());
+                return Err(
+                    "`nth` is an empty list, so the fault never applies; add a number from 1".to_owned()
+                );
             }
             Nth::These(numbers) if numbers.contains(&0) => {
                 return Err("`nth` counts from 1; there is no request 0".to_owned());
             }
             Nth::These(numbers) if numbers.iter().any(|number| i64::try_from(*number).is_err()) => {
-                return Err(format!("`nth` counts to {} at most", i64::MAX));
+                return Err(format!("`nth` is at most {}", i64::MAX));
             }
             Nth::Rate(rate) if !(0.0..=1.0).contains(rate) => {
                 return Err(format!("`rate` is a probability from 0 to 1, not {rate}"));
@@ -221,7 +231,7 @@ impl Effect {
         match self {
             Self::Status { code, retry_after, headers, .. } => {
                 within("code", *code, 200, 599)?;
-                if let Some(text) = retry_after.as_ref().map(super::RetryAfter::text) {
+                if let Some(text) = retry_after.as_ref().map(RetryAfter::text) {
                     value("retry_after", &text)?;
                 }
                 named(headers)
@@ -233,24 +243,24 @@ impl Effect {
             }
             Self::Delay { ms, median_ms, sigma, .. } => delay(*ms, *median_ms, *sigma),
             Self::SlowBody { bytes_per_second: 0 } => {
-                Err("`bytes_per_second` is from 1; for none at all use cut_body by silence".to_owned())
+                Err("`bytes_per_second` is at least 1; to send nothing, use cut_body by silence".to_owned())
             }
             Self::WrongLength { by: 0 } => {
-                Err("`by` 0 is the right length; use a number above or below".to_owned())
+                Err("`by` 0 leaves the length correct; use another number".to_owned())
             }
             Self::WrongLength { by } if *by < -MAX_EXCESS => {
                 Err(format!("`by` is at least -{MAX_EXCESS}, not {by}"))
             }
             Self::WrongRange { by: 0 } => {
-                Err("`by` 0 is the right range; use a number above or below".to_owned())
+                Err("`by` 0 leaves the range correct; use another number".to_owned())
             }
             Self::Garbage { bytes: Some(bytes) } if *bytes > MAX_GARBAGE => {
-                Err(format!("`bytes` is at most {MAX_GARBAGE}, not {bytes}; for a body without end use huge"))
+                Err(format!("`bytes` is at most {MAX_GARBAGE}, not {bytes}; for an endless body, use huge"))
             }
             Self::Coded { coding, .. } => value("coding", coding),
             Self::Headers { set, remove } => {
                 if set.is_empty() && remove.is_empty() {
-                    return Err("`set` or `remove` names at least one header".to_owned());
+                    return Err("`set` or `remove` must name at least one header".to_owned());
                 }
                 remove.iter().try_for_each(|header| name(header))?;
                 named(set)
@@ -264,18 +274,18 @@ fn within(what: &str, given: u16, least: u16, most: u16) -> Result<(), String> {
     if (least..=most).contains(&given) {
         Ok(())
     } else {
-        Err(format!("`{what}` is from {least} to {most}, not {given}"))
+        Err(format!("`{what}` must be from {least} to {most}, not {given}"))
     }
 }
 
 fn delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>) -> Result<(), String> {
     let longest = match (ms, median_ms) {
-        (Some(_), None) if sigma.is_some() => return Err("`sigma` goes with `median_ms`".to_owned()),
+        (Some(_), None) if sigma.is_some() => return Err("`sigma` requires `median_ms`".to_owned()),
         (Some(given), None) | (None, Some(given)) => given,
-        _ => return Err("one of `ms` and `median_ms` is needed, and not both".to_owned()),
+        _ => return Err("exactly one of `ms` and `median_ms` is required".to_owned()),
     };
     if longest > MAX_DELAY_MS {
-        return Err(format!("a delay is at most an hour ({MAX_DELAY_MS} ms); to wait for ever use hang"));
+        return Err(format!("a delay is at most an hour ({MAX_DELAY_MS} ms); to wait forever, use hang"));
     }
     if sigma.is_some_and(|sigma| !(0.0..=10.0).contains(&sigma)) {
         return Err("`sigma` is from 0 to 10".to_owned());
@@ -292,7 +302,7 @@ fn named(headers: &BTreeMap<String, String>) -> Result<(), String> {
 
 fn name(header: &str) -> Result<(), String> {
     let known = HeaderName::from_bytes(header.as_bytes());
-    known.map(|_| ()).map_err(|_| format!("`{header}` is no name of a header"))
+    known.map(|_| ()).map_err(|_| format!("`{header}` is not a valid header name"))
 }
 
 fn value(what: &str, text: &str) -> Result<(), String> {
@@ -300,7 +310,7 @@ fn value(what: &str, text: &str) -> Result<(), String> {
     known.map(|_| ()).map_err(|_| format!("`{what}` cannot be sent in a header: {text:?}"))
 }
 
-/// The delay of this strike, in milliseconds.
+/// The delay, in milliseconds: fixed, or drawn from the log-normal distribution.
 pub(crate) fn delay_ms(
     ms: Option<u64>,
     median_ms: Option<u64>,
@@ -308,11 +318,11 @@ pub(crate) fn delay_ms(
     rng: &mut ChaCha8Rng,
 ) -> u64 {
     let Some(median) = median_ms else { return ms.unwrap_or(0) };
-    #[expect(clippy::cast_precision_loss, reason = "at most an hour")]
+    #[expect(clippy::cast_precision_loss, reason = "at most an hour in milliseconds")]
     let logarithm = (median.max(1) as f64).ln();
     let drawn = rand_distr::LogNormal::new(logarithm, sigma.unwrap_or(1.0)).map(|spread| rng.sample(spread));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "above 0; casts saturate")]
-    // `check` lets no other sigma in.
+    // `check` rules out every other sigma.
     drawn.map_or(median, |drawn| drawn as u64).min(MAX_DELAY_MS)
 }
 
@@ -326,18 +336,18 @@ mod tests {
     const REDEEM: Asked<'static> =
         Asked { on: Endpoint::Redeem, ready: false, file: None, export_type: None, ranged: false };
 
-    fn set(json: &str) -> FaultSet {
+    fn fault_set(json: &str) -> FaultSet {
         let mut set = FaultSet::new(7);
         set.set(read(json.as_bytes()).expect(json)).expect(json);
         set
     }
 
-    fn pattern(set: &mut FaultSet, requests: usize) -> Vec<usize> {
+    fn applied_counts(set: &mut FaultSet, requests: usize) -> Vec<usize> {
         (0..requests).map(|_| set.strike(&REDEEM).len()).collect()
     }
 
     #[test]
-    fn every_row_of_the_catalogue_is_a_fault_that_is_written_as_it_was_read() {
+    fn every_catalogue_example_survives_a_round_trip() {
         for entry in &CATALOGUE {
             let list = format!("[{}]", entry.example);
             let faults = read(list.as_bytes()).expect(entry.name);
@@ -349,8 +359,8 @@ mod tests {
     }
 
     #[test]
-    fn every_effect_has_its_row_and_every_parameter_its_line() {
-        // The schema lists the variants with their fields, as serde reads them.
+    fn catalogue_covers_every_effect_and_parameter() {
+        // The schema lists the variants and fields as serde reads them.
         let schema = serde_json::to_value(<Effect as utoipa::PartialSchema>::schema()).expect("JSON");
         let variants = schema["oneOf"].as_array().expect("an enum");
         assert_eq!(variants.len(), CATALOGUE.len());
@@ -370,9 +380,9 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_answered_with_what_and_where() {
+    fn invalid_list_is_refused_with_position_and_reason() {
         for (list, says) in [
-            ("{}", "its beginning"),
+            ("{}", "its start"),
             ("[", "EOF"),
             ("[] x", "its end"),
             (r#"[{"on":"redeem","do":"rest"}]"#, "reset_after_spending"),
@@ -382,14 +392,14 @@ mod tests {
             (r#"[{"on":"redeem","do":{"status":{"code":503,"after":1}}}]"#, "unknown field `after`"),
             (r#"[{"on":"redeem","nth":"some","do":"reset"}]"#, "\"every\""),
             (r#"[{"on":"redeem","nth":[0],"do":"reset"}]"#, "from 1"),
-            (r#"[{"on":"redeem","nth":[],"do":"reset"}]"#, "never strikes"),
+            (r#"[{"on":"redeem","nth":[],"do":"reset"}]"#, "never applies"),
             (r#"[{"on":"redeem","nth":{"rate":2},"do":"reset"}]"#, "0 to 1"),
             (r#"[{"on":"redeem","file":"avatar.glb","do":"reset"}]"#, "\"on\":\"file\""),
             (r#"[{"on":"redeem","do":"reset"},{"on":"redeem","do":"ignore_range"}]"#, "[1] of the list"),
             (r#"[{"on":"redeem","do":{"status":{"code":99}}}]"#, "200 to 599"),
-            (r#"[{"on":"redeem","do":{"delay":{}}}]"#, "one of `ms` and `median_ms`"),
+            (r#"[{"on":"redeem","do":{"delay":{}}}]"#, "exactly one of `ms` and `median_ms`"),
             (r#"[{"on":"redeem","do":{"redirect":{"to":"a\nb"}}}]"#, "cannot be sent in a header"),
-            (r#"[{"on":"redeem","do":{"headers":{"set":{"a b":"c"}}}}]"#, "no name of a header"),
+            (r#"[{"on":"redeem","do":{"headers":{"set":{"a b":"c"}}}}]"#, "not a valid header name"),
         ] {
             let error = read(list.as_bytes()).expect_err(list).to_string();
             assert!(error.contains(says), "{list}: {error}");
@@ -397,20 +407,25 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_for_each_fault_by_itself() {
-        let mut set = set(r#"[{"on":"redeem","nth":[1,3],"do":"reset"},{"on":"login","nth":1,"do":"hang"}]"#);
-        assert_eq!(pattern(&mut set, 4), [1, 0, 1, 0]);
+    fn each_fault_counts_its_own_requests() {
+        let mut set =
+            fault_set(r#"[{"on":"redeem","nth":[1,3],"do":"reset"},{"on":"login","nth":1,"do":"hang"}]"#);
+        assert_eq!(applied_counts(&mut set, 4), [1, 0, 1, 0]);
         let state = set.state();
         assert_eq!((state[0].seen, state[0].struck, state[1].seen), (4, 2, 0));
     }
 
     #[test]
-    fn one_more_leaves_the_counts_of_the_others() {
-        let mut set = set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
-        assert_eq!(pattern(&mut set, 2), [1, 0]);
-        let next = super::super::usual("hang", Endpoint::Redeem, Nth::These(vec![1])).expect("a fault");
-        set.add(next).expect("it makes sense");
-        assert_eq!(pattern(&mut set, 2), [1, 0], "the new one strikes the next, the old one never again");
+    fn adding_a_fault_keeps_the_counts_of_others() {
+        let mut set = fault_set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
+        assert_eq!(applied_counts(&mut set, 2), [1, 0]);
+        let next = crate::faults::usual("hang", Endpoint::Redeem, Nth::These(vec![1])).expect("a fault");
+        set.add(next).expect("a valid fault");
+        assert_eq!(
+            applied_counts(&mut set, 2),
+            [1, 0],
+            "the new fault applies to the next request, the old one to none"
+        );
         assert_eq!(set.state().iter().map(|state| state.struck).collect::<Vec<_>>(), [1, 1]);
         let never = Fault { nth: Nth::These(vec![0]), ..(*set.list[0].fault).clone() };
         assert!(set.add(never).is_err());
@@ -418,44 +433,44 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_chosen_by_name_type_and_range() {
-        let mut set = set(
+    fn file_is_matched_by_name_type_and_range() {
+        let mut set = fault_set(
             r#"[{"on":"file","file":"avatar.glb","do":"hang"},{"on":"file","export_type":"png","do":"hang"},
                 {"on":"file","ranged":true,"do":"hang"}]"#,
         );
-        let mut struck = |file, export_type, ranged| {
-            let asked = Asked {
+        let mut applied_count = |file, export_type, ranged| {
+            let attributes = Asked {
                 on: Endpoint::File,
                 ready: false,
                 file: Some(file),
                 export_type: Some(export_type),
                 ranged,
             };
-            set.strike(&asked).len()
+            set.strike(&attributes).len()
         };
-        assert_eq!(struck("avatar.glb", "glb", false), 1);
-        assert_eq!(struck("avatar.glb", "glb", true), 2);
-        assert_eq!(struck("portrait.png", "png", false), 1);
-        assert_eq!(struck("avatar_obj.zip", "obj", false), 0);
+        assert_eq!(applied_count("avatar.glb", "glb", false), 1);
+        assert_eq!(applied_count("avatar.glb", "glb", true), 2);
+        assert_eq!(applied_count("portrait.png", "png", false), 1);
+        assert_eq!(applied_count("avatar_obj.zip", "obj", false), 0);
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
-        fn a_rate_strikes_as_often_as_it_says_and_the_same_again(rate in 0.0_f64..=1.0) {
+        fn rate_is_met_and_reproducible(rate in 0.0_f64..=1.0) {
             let list = format!(r#"[{{"on":"redeem","nth":{{"rate":{rate}}},"do":"reset"}}]"#);
-            let (mut first, mut second) = (set(&list), set(&list));
-            let struck = pattern(&mut first, 2_000);
-            prop_assert_eq!(&struck, &pattern(&mut second, 2_000));
+            let (mut first, mut second) = (fault_set(&list), fault_set(&list));
+            let applied = applied_counts(&mut first, 2_000);
+            prop_assert_eq!(&applied, &applied_counts(&mut second, 2_000));
             #[expect(clippy::cast_precision_loss, reason = "at most 2,000")]
-            let share = struck.iter().sum::<usize>() as f64 / 2_000.0;
+            let share = applied.iter().sum::<usize>() as f64 / 2_000.0;
             // Five standard deviations.
             prop_assert!((share - rate).abs() < 0.06, "{} against {}", share, rate);
         }
 
         #[test]
-        fn drawn_delays_lie_around_their_median(seed: u64) {
+        fn random_delays_are_around_their_median(seed: u64) {
             let draw = |n: u64| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(n);

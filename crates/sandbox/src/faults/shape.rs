@@ -1,11 +1,11 @@
-//! Breaking the shape of a JSON answer.
+//! Changes one field of a JSON response.
 
 use super::fault::Becomes;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-/// Breaks one field. What is not named is drawn. Returns whether there was such a field.
+/// Changes one field; random if `field` or `becomes` is `None`. Returns whether the field exists.
 pub(crate) fn deform(
     body: &mut Value,
     field: Option<&str>,
@@ -35,7 +35,7 @@ pub(crate) fn deform(
     true
 }
 
-/// `payload_complete[0].download_URL` as a JSON pointer.
+/// Converts `payload_complete[0].download_URL` to a JSON pointer.
 fn pointer(field: &str) -> String {
     let parts = field.split(['.', '[']).map(|part| part.trim_end_matches(']'));
     parts
@@ -43,7 +43,7 @@ fn pointer(field: &str) -> String {
         .fold(String::new(), |pointer, part| pointer + "/" + &part.replace('~', "~0").replace('/', "~1"))
 }
 
-/// Every field and every element, as pointers.
+/// Collects the JSON pointers of all fields and elements.
 fn list(value: &Value, at: &str, into: &mut Vec<String>) {
     let mut go = |name: String, child: &Value| {
         let at = format!("{at}/{name}");
@@ -86,8 +86,8 @@ fn other_type(value: &Value) -> Value {
     }
 }
 
-/// Numbers below every range of the specification; a text that is no header value, no URL and no word; an empty list
-/// or object. A boolean has no range: it becomes a number.
+/// A value of the same type that the specification does not allow: a negative number, a text that is no header value, URL
+/// or known word, an empty list or object. A boolean has no range and becomes a number.
 fn out_of_range(value: &Value) -> Value {
     match value {
         Value::Number(_) => json!(-250),
@@ -98,61 +98,46 @@ fn out_of_range(value: &Value) -> Value {
     }
 }
 
-/// The first number in a `Range` of one part, and what stands after it: `bytes=100-` gives 100 and `-`.
-pub(crate) fn number_in(range: &str) -> Option<(u64, &str)> {
-    let rest = range.strip_prefix("bytes=")?;
-    let end = rest.find('-')?;
-    Some((rest[..end].trim().parse().ok()?, &rest[end..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use rand::SeedableRng;
 
-    fn body() -> Value {
+    fn example_body() -> Value {
         json!({"avatar_ready": false, "payload_incomplete": {"completion_progress": 40, "completion_status": "processing"},
                "payload_complete": [{"download_URL": "http://a/", "export_type": "glb"}]})
     }
 
-    fn deformed(field: &str, becomes: &Becomes) -> Value {
-        let mut body = body();
+    fn changed(field: &str, becomes: &Becomes) -> Value {
+        let mut body = example_body();
         assert!(deform(&mut body, Some(field), Some(becomes), &mut ChaCha8Rng::seed_from_u64(1)), "{field}");
         body
     }
 
     #[test]
-    fn the_named_field_becomes_what_was_asked_and_no_other_changes() {
+    fn named_field_is_changed_and_no_other() {
         let progress = "payload_incomplete.completion_progress";
         let at = |body: &Value| body["payload_incomplete"]["completion_progress"].clone();
-        assert_eq!(at(&deformed(progress, &Becomes::OutOfRange)), -250);
-        assert_eq!(at(&deformed(progress, &Becomes::OtherType)), "40");
-        assert_eq!(at(&deformed(progress, &Becomes::Value(json!(101)))), 101);
-        assert_eq!(at(&deformed(progress, &Becomes::Null)), Value::Null);
-        let gone = deformed("payload_complete[0].download_URL", &Becomes::Missing);
+        assert_eq!(at(&changed(progress, &Becomes::OutOfRange)), -250);
+        assert_eq!(at(&changed(progress, &Becomes::OtherType)), "40");
+        assert_eq!(at(&changed(progress, &Becomes::Value(json!(101)))), 101);
+        assert_eq!(at(&changed(progress, &Becomes::Null)), Value::Null);
+        let gone = changed("payload_complete[0].download_URL", &Becomes::Missing);
         assert_eq!(gone["payload_complete"], json!([{"export_type": "glb"}]));
         let mut same = gone.clone();
         assert!(!deform(&mut same, Some("token"), None, &mut ChaCha8Rng::seed_from_u64(1)));
         assert_eq!(same, gone);
     }
 
-    #[test]
-    fn ranges_are_read() {
-        assert_eq!(number_in("bytes=100-"), Some((100, "-")));
-        assert_eq!(number_in("bytes=0-99"), Some((0, "-99")));
-        assert_eq!(number_in("bytes=-5"), None);
-        assert_eq!(number_in("pages=1-2"), None);
-    }
-
     proptest! {
         #[test]
-        fn what_is_drawn_changes_the_body_and_is_drawn_again(seed: u64) {
-            let (mut first, mut second) = (body(), body());
+        fn random_change_is_effective_and_reproducible(seed: u64) {
+            let (mut first, mut second) = (example_body(), example_body());
             prop_assert!(deform(&mut first, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
             prop_assert!(deform(&mut second, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
             prop_assert_eq!(&first, &second);
-            prop_assert_ne!(first, body());
+            prop_assert_ne!(first, example_body());
         }
     }
 }

@@ -1,31 +1,31 @@
-//! Large files that need no memory: a GLB with ballast after it, made as it is sent.
+//! Pads a GLB to a large file. The padding is computed as it is sent, and takes no memory.
 //!
-//! The ballast is a chunk of a type of our own behind the two that glTF knows: "client implementations MUST ignore
-//! chunks with unknown types". It cannot be compressed, so that nothing on the way makes it small.
+//! The padding is a chunk of its own type after the two of glTF: "client implementations MUST ignore chunks with unknown
+//! types". It is pseudo-random, so that compression on the way does not shrink it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// The chunk's type.
+/// The type of the padding chunk.
 const KIND: &[u8; 4] = b"FILL";
 
-/// Whether a file can get ballast: a GLB whose chunks end where a new one may begin.
+/// Whether a file can be padded: a GLB of a length that is a multiple of 4.
 pub(super) fn fits(file: &Bytes) -> bool {
     file.starts_with(b"glTF") && file.len().is_multiple_of(4)
 }
 
-/// The file up to the first byte of the ballast.
-pub(super) fn head(glb: &Bytes, ballast: u64) -> Bytes {
+/// The GLB up to the first byte of the padding, with updated lengths. `padding` is its length in bytes.
+pub(super) fn head(glb: &Bytes, padding: u64) -> Bytes {
     let word = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let mut head = BytesMut::with_capacity(glb.len() + 8);
     head.put_slice(&glb[..8]);
-    head.put_u32_le(word(glb.len() as u64 + 8 + ballast));
+    head.put_u32_le(word(glb.len() as u64 + 8 + padding));
     head.put_slice(&glb[12..]);
-    head.put_u32_le(word(ballast));
+    head.put_u32_le(word(padding));
     head.put_slice(KIND);
     head.freeze()
 }
 
-/// A piece of the ballast, the same for the same place.
+/// `length` bytes of the padding from the offset `from`; deterministic.
 pub(super) fn bytes(from: u64, length: usize) -> Bytes {
     let lead = usize::from((from % 8).to_le_bytes()[0]);
     let words = (from / 8..).map(|index| mixed(index).to_le_bytes());
@@ -47,7 +47,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_of_the_ballast_fit_together(from in 0_u64..1_000_000, cut in 0_usize..300, length in 0_usize..300) {
+        fn padding_is_the_same_for_every_chunk_size(from in 0_u64..1_000_000, cut in 0_usize..300, length in 0_usize..300) {
             let whole = bytes(from, cut + length);
             prop_assert_eq!(whole.len(), cut + length);
             prop_assert_eq!(&whole[..cut], &bytes(from, cut)[..]);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lengths_of_file_and_chunk_are_true() {
+    fn header_lengths_include_the_padding() {
         let glb = Bytes::from([&b"glTF\x02\0\0\0\x14\0\0\0"[..], b"\0\0\0\0JSON"].concat());
         assert!(fits(&glb));
         let head = head(&glb, 400);

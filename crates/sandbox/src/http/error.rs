@@ -1,6 +1,5 @@
-//! Errors as the backend sends them: `{"code":N,"error":"…"}`, Parse Server's form.
+//! Error responses in Parse Server's form: `{"code":N,"error":"…"}`.
 
-use super::NO_STORE;
 use axum::Json;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use protocol::headers::INVALID_SESSION;
 use protocol::wire::ErrorReply;
 
-/// Parse Server's "object not found"; also of a wrong login.
+/// Parse Server's "object not found"; also used for a wrong login.
 pub(super) const NOT_FOUND: i64 = 101;
 /// Parse Server's "invalid JSON".
 pub(super) const INVALID_JSON: i64 = 107;
@@ -19,7 +18,9 @@ pub(super) const FORBIDDEN: i64 = 119;
 /// Parse Server's "internal server error".
 const INTERNAL: i64 = 1;
 
-/// An answer that is an error.
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// An error response.
 #[derive(Debug)]
 pub(super) struct Refused {
     status: StatusCode,
@@ -31,7 +32,7 @@ impl Refused {
         Self { status, body: ErrorReply { code, error: error.into() } }
     }
 
-    /// What a tester or a phone asked does not fit the state of things.
+    /// 409: the request conflicts with the state of the token.
     pub(super) fn conflict(error: &impl ToString) -> Self {
         Self::new(StatusCode::CONFLICT, FORBIDDEN, error.to_string())
     }
@@ -41,7 +42,7 @@ impl Refused {
     }
 
     pub(super) fn bad_json(error: impl std::fmt::Display) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, INVALID_JSON, format!("the body does not fit: {error}"))
+        Self::new(StatusCode::BAD_REQUEST, INVALID_JSON, format!("invalid request: {error}"))
     }
 
     pub(super) fn api_key() -> Self {
@@ -53,7 +54,7 @@ impl Refused {
     }
 
     pub(super) fn method() -> Self {
-        let error = "this endpoint does not take this method";
+        let error = "this endpoint does not support this method";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, NO_SUCH_COMMAND, error)
     }
 
@@ -76,7 +77,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// An answer that must not be kept by anything on the way.
+/// A JSON response with `Cache-Control: no-store`.
 pub(super) struct Fresh<T>(pub(super) T);
 
 impl<T: serde::Serialize> IntoResponse for Fresh<T> {

@@ -1,10 +1,10 @@
 //! `GET /files/{id}/{file}`: one-time, short-lived downloads.
 //!
-//! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` let an unfinished delivery go on;
-//! a range that does not reach the last byte does not use the URL up. `HEAD` uses nothing up.
+//! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` resume an unfinished delivery. A range
+//! without the last byte, and `HEAD`, do not use the URL up.
 
-use super::error::{NOT_FOUND, Refused};
-use super::{NO_STORE, ballast};
+use super::ballast;
+use super::error::{NO_STORE, NOT_FOUND, Refused};
 use crate::openapi::ErrorSchema;
 use crate::sandbox::Sandbox;
 use crate::scenario::BALLAST;
@@ -24,19 +24,19 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What is handed to the connection at once.
+/// Maximum size of a chunk, in bytes.
 const CHUNK: usize = 64 * 1024;
 
 pub(super) fn routes() -> Router<Sandbox> {
-    Router::new().route("/files/{id}/{file}", get(deliver))
+    Router::new().route("/files/{id}/{file}", get(download_file))
 }
 
-/// For the OpenAPI document alone.
+/// The routes for the OpenAPI document; [`routes`] serves them.
 pub(super) fn documented() -> OpenApiRouter<Sandbox> {
-    OpenApiRouter::new().routes(routes!(deliver))
+    OpenApiRouter::new().routes(routes!(download_file))
 }
 
-/// A file open for reading.
+/// A file that is open for reading.
 struct Opened {
     source: Source,
     length: u64,
@@ -45,46 +45,46 @@ struct Opened {
 
 enum Source {
     Memory(Bytes),
-    /// These bytes, and ballast after them.
+    /// A GLB up to its padding, which follows.
     Ballasted(Bytes),
     Disk(tokio::fs::File),
 }
 
 /// Download a file, once
 ///
-/// "One-time download URL of avatar asset." "The provided URLs are also invalidated after a short while."
+/// Spec: "One-time download URL of avatar asset." "The provided URLs are also invalidated after a short while."
 #[utoipa::path(
     get, path = "/files/{id}/{file}", tag = "vendor", operation_id = "download",
     params(
         ("id" = String, Path, description = "The one-time part of the URL"),
         ("file" = String, Path, description = "The file's name"),
-        ("Range" = Option<String>, Header, description = "Goes on with an unfinished delivery"),
-        ("If-Range" = Option<String>, Header, description = "The ETag of that delivery"),
+        ("Range" = Option<String>, Header, description = "Resumes an unfinished delivery"),
+        ("If-Range" = Option<String>, Header, description = "The ETag of the unfinished delivery"),
     ),
     responses(
         (status = 200, description = "The file", content_type = "application/octet-stream"),
         (status = 206, description = "The rest of the file", content_type = "application/octet-stream"),
         (status = 404, description = "No such URL", body = ErrorSchema),
-        (status = 410, description = "The URL has been used, or has expired", body = ErrorSchema),
-        (status = 416, description = "The range lies outside the file", body = ErrorSchema),
+        (status = 410, description = "The URL has been used or has expired", body = ErrorSchema),
+        (status = 416, description = "The range is outside the file", body = ErrorSchema),
     )
 )]
-async fn deliver(
+async fn download_file(
     State(sandbox): State<Sandbox>,
     Path((id, file)): Path<(String, String)>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let looked = sandbox.with_world(|world, now| world.look_at_file(&id, &file, now));
-    let (avatar, kept) = looked.map_err(refused)?;
-    let content = sandbox.closet().content(&avatar, &kept.file).await;
+    let checked = sandbox.with_world(|world, now| world.look_at_file(&id, &file, now));
+    let (avatar, source) = checked.map_err(refused)?;
+    let content = sandbox.closet().content(&avatar, &source.file).await;
     let opened = match content {
-        Some(content) => open(content, kept.large).await,
-        None => Err(io::Error::other("the avatar could not be generated")),
+        Some(content) => open(content, source.large).await,
+        None => Err(io::Error::other("the avatar cannot be generated")),
     };
     let opened = opened.map_err(|error| {
         tracing::error!(%error, file, "a file cannot be delivered");
-        Refused::internal("the file cannot be read; the sandbox's log says why")
+        Refused::internal("the file cannot be read; see the log of the sandbox")
     })?;
     let (status, range) = match asked_range(&headers, &opened) {
         Asked::Whole => (StatusCode::OK, 0..opened.length),
@@ -95,11 +95,11 @@ async fn deliver(
     if method == Method::HEAD {
         return Ok((status, head).into_response());
     }
-    let claim = sandbox.with_world(|world, now| world.begin_file(&id, &file, now)).map_err(refused)?;
+    let delivery_id = sandbox.with_world(|world, now| world.begin_file(&id, &file, now)).map_err(refused)?;
     if opened.length == 0 {
-        sandbox.with_world(|world, _| world.hand_over(&claim.id, claim.delivery, true));
+        sandbox.with_world(|world, _| world.hand_over(&delivery_id.id, delivery_id.delivery, true));
     }
-    let body = Body::from_stream(chunks(sandbox, claim, opened, range));
+    let body = Body::from_stream(chunks(sandbox, delivery_id, opened, range));
     Ok((status, head, body).into_response())
 }
 
@@ -131,7 +131,7 @@ async fn open(content: Content, large: bool) -> io::Result<Opened> {
     }
 }
 
-/// A file as a body, read as it is sent, with no one-time URL about it.
+/// Streams a complete file, without using a download URL.
 pub(super) async fn whole(content: Content) -> io::Result<Body> {
     match content {
         Content::Memory { bytes, .. } => Ok(Body::from(bytes)),
@@ -153,8 +153,8 @@ enum Asked {
     Outside,
 }
 
-/// One range is honoured. More than one, one that is not written rightly, and one of another version of the file get
-/// the whole, as RFC 9110 allows.
+/// Accepts a single range. The whole file is sent for several ranges, for a malformed one, and if `If-Range` names another
+/// version of the file, as RFC 9110 allows.
 fn asked_range(headers: &HeaderMap, opened: &Opened) -> Asked {
     let Some(range) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else {
         return Asked::Whole;
@@ -173,7 +173,7 @@ fn asked_range(headers: &HeaderMap, opened: &Opened) -> Asked {
 }
 
 fn outside(length: u64) -> Response {
-    let error = "the range lies outside the file";
+    let error = "the range is outside the file";
     let mut response = Refused::new(StatusCode::RANGE_NOT_SATISFIABLE, NOT_FOUND, error).into_response();
     if let Ok(value) = HeaderValue::from_str(&format!("bytes */{length}")) {
         response.headers_mut().insert(header::CONTENT_RANGE, value);
@@ -184,7 +184,7 @@ fn outside(length: u64) -> Response {
 fn head(status: StatusCode, range: &Range<u64>, opened: &Opened, file: &str) -> HeaderMap {
     let mut head = HeaderMap::new();
     let mut put = |name, value: &str| {
-        // Numbers, a digest and a fixed list of types: always header values.
+        // Numbers, a digest and a fixed list of types are always valid header values.
         if let Ok(value) = HeaderValue::from_str(value) {
             head.insert(name, value);
         }
@@ -228,13 +228,20 @@ struct Delivery {
 
 fn chunks(
     sandbox: Sandbox,
-    claim: Claim,
+    delivery_id: Claim,
     opened: Opened,
     range: Range<u64>,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let Opened { source, length, .. } = opened;
-    let delivery =
-        Delivery { sandbox, claim, source, next: range.start, end: range.end, length, sought: false };
+    let delivery = Delivery {
+        sandbox,
+        claim: delivery_id,
+        source,
+        next: range.start,
+        end: range.end,
+        length,
+        sought: false,
+    };
     stream::try_unfold(delivery, |mut delivery| async move {
         if delivery.next >= delivery.end {
             return Ok(None);
@@ -244,7 +251,7 @@ fn chunks(
         let last = delivery.next == delivery.length;
         let (id, number) = (&delivery.claim.id, delivery.claim.delivery);
         if !delivery.sandbox.with_world(|world, _| world.hand_over(id, number, last)) {
-            return Err(io::Error::other("a newer delivery of this one-time URL has taken over"));
+            return Err(io::Error::other("a newer delivery of this one-time URL has replaced this one"));
         }
         Ok(Some((chunk, delivery)))
     })
@@ -273,7 +280,10 @@ impl Delivery {
                 let mut buffer = BytesMut::with_capacity(left);
                 let read = file.take(left as u64).read_buf(&mut buffer).await?;
                 if read == 0 {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has become shorter"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the file was truncated while it was sent",
+                    ));
                 }
                 Ok(buffer.freeze())
             }

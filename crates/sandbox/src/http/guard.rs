@@ -1,7 +1,7 @@
-//! Who may move the simulation: loopback, or the holder of the operator key.
+//! Restricts `/sandbox/…` to loopback clients and holders of the operator key.
 //!
-//! A browser on this machine is loopback too, whatever page it shows. So a request from loopback without the key
-//! must name this machine as its host (else it is DNS rebinding) and must not come from another site.
+//! A browser on this machine is a loopback client, whatever page it shows. So a loopback request without the key must name
+//! this machine in its `Host` header (against DNS rebinding), and must not come from another site.
 
 use super::error::{FORBIDDEN, Refused};
 use super::logged::peer;
@@ -20,21 +20,21 @@ pub(super) async fn operator_only(
 ) -> Result<Response, Refused> {
     let headers = request.headers();
     let allowed = match headers.get(OPERATOR_KEY) {
-        // No page of another site can send this header: that would ask for a leave which is never given.
+        // Pages of other sites cannot send this header: it needs a CORS preflight, which is never granted.
         Some(key) => key.to_str().is_ok_and(|key| sandbox.knows_operator(key)),
         None => peer(&request).is_none_or(|peer| peer.is_loopback()) && at_home(headers, sandbox.scheme()),
     };
     if !allowed {
         let error = format!(
-            "/sandbox/… answers to programs on its own machine (under a loopback name) or with the header \
-             {OPERATOR_KEY} that was printed at its start"
+            "/sandbox/… accepts requests from its own machine (under a loopback name), or with the operator key that was \
+             printed at the start in the header {OPERATOR_KEY}"
         );
         return Err(Refused::new(StatusCode::FORBIDDEN, FORBIDDEN, error));
     }
     Ok(next.run(request).await)
 }
 
-/// Whether the request names this machine and comes from no other site's page.
+/// Whether the `Host` header names this machine, and no other site's page sent the request.
 fn at_home(headers: &HeaderMap, scheme: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST.as_str());

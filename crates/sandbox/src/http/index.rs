@@ -1,6 +1,6 @@
-//! `GET /`: what this is, and how to call it.
+//! `GET /`: a page that explains the sandbox and its calls.
 
-use super::html;
+use super::pages::render_page;
 use crate::faults;
 use crate::sandbox::Sandbox;
 use crate::scenario::{CATALOGUE, Entry};
@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
 
-/// One call: what it does, and the `curl` line. Secrets stand as shell variables.
+/// An example call: what it does, and its `curl` command with secrets as shell variables.
 struct Call {
     does: &'static str,
     curl: &'static str,
@@ -19,7 +19,7 @@ struct Call {
 
 const KEY: &str = "-H \"X-Copresence-REST-API-Key: $API_KEY\"";
 
-/// `BASE` and `KEY` are filled in when the page is made.
+/// `BASE` and `KEY` are replaced when the page is rendered.
 const VENDOR: [Call; 4] = [
     Call {
         does: "Log in as the business account",
@@ -31,35 +31,35 @@ const VENDOR: [Call; 4] = [
         curl: "curl -X POST BASE/generateExportToken KEY -H \"X-Copresence-Session-Token: $SESSION_TOKEN\"",
     },
     Call {
-        does: "Redeem it: the status of the avatar or, once, the download URLs",
+        does: "Redeem it: get the progress of the avatar or, once, the download URLs",
         curl: "curl BASE/redeemExportToken KEY -H \"X-Copresence-Export-Token: $EXPORT_TOKEN\"",
     },
     Call { does: "Download a file, once", curl: "curl -OJ \"$DOWNLOAD_URL\"" },
 ];
 
 const TESTER: [Call; 10] = [
-    Call { does: "Every token, the queue, the clock", curl: "curl BASE/sandbox/state" },
+    Call { does: "Get all tokens, the scenario and the clock", curl: "curl BASE/sandbox/state" },
     Call {
         does: "Play the phone",
         curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/associate -d '{\"avatar\":\"new\"}'",
     },
     Call {
-        does: "Let the avatar be ready now",
+        does: "Make the avatar ready now",
         curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/complete",
     },
-    Call { does: "Let it fail", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/fail" },
-    Call { does: "Let the token expire", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/expire" },
+    Call { does: "Make the avatar fail now", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/fail" },
+    Call { does: "Expire the token now", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/expire" },
     Call {
-        does: "Move the time on by a minute",
+        does: "Advance the clock by a minute",
         curl: "curl -X POST BASE/sandbox/clock -d '{\"advance_ms\":60000}'",
     },
-    Call { does: "What was asked, masked", curl: "curl BASE/sandbox/requests" },
+    Call { does: "List the logged requests, masked", curl: "curl BASE/sandbox/requests" },
     Call {
-        does: "Let things go wrong (see below); DELETE ends it",
+        does: "Set faults (see below); DELETE removes them",
         curl: "curl -X PUT BASE/sandbox/faults -d '[{\"on\":\"redeem\",\"nth\":[1],\"do\":{\"status\":{\"code\":503}}}]'",
     },
-    Call { does: "The faults in force, and how often each struck", curl: "curl BASE/sandbox/faults" },
-    Call { does: "The scenarios", curl: "curl BASE/sandbox/scenarios" },
+    Call { does: "List the active faults and their counts", curl: "curl BASE/sandbox/faults" },
+    Call { does: "List the scenarios", curl: "curl BASE/sandbox/scenarios" },
 ];
 
 #[derive(Template)]
@@ -73,23 +73,13 @@ struct Page {
     phone: String,
 }
 
-const SCRIPT: &str = include_str!("../../static/index.js");
-
 pub(super) fn routes() -> Router<Sandbox> {
-    Router::new().route("/", get(page)).route("/static/index.js", get(script))
-}
-
-async fn script() -> ([(header::HeaderName, &'static str); 3], &'static str) {
-    let head = [
-        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-cache"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (head, SCRIPT)
+    Router::new().route("/", get(page))
 }
 
 async fn page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
-    let base = super::base_url(&sandbox, &headers);
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let base = sandbox.base_url(host);
     let filled = |calls: &[Call]| {
         let fill =
             |call: &Call| (call.does, call.curl.replace("BASE", &base).replace("KEY ", &format!("{KEY} ")));
@@ -103,8 +93,5 @@ async fn page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
         base: base.clone(),
         phone: format!("{base}/phone?exportToken=…"),
     };
-    match page.render() {
-        Ok(body) => html(StatusCode::OK, body),
-        Err(error) => super::phone::unrenderable(&error),
-    }
+    render_page(StatusCode::OK, &page)
 }

@@ -1,4 +1,4 @@
-//! Keeps a line of each request, also of one that is never answered.
+//! Logs every request, including those that are never answered.
 
 use crate::requests::Asked;
 use crate::sandbox::Sandbox;
@@ -10,28 +10,28 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// Who asks; `None` within the process.
+/// The IP address of the client; `None` within the process.
 pub(super) fn peer(request: &Request) -> Option<IpAddr> {
     let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
     info.map(|ConnectInfo(address)| address.ip().to_canonical())
 }
 
-/// Where the faults that strike a request are noted for its line; an extension of the request.
+/// The names of the faults applied to a request, for its log line; an extension of the request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Struck(Arc<OnceLock<Vec<&'static str>>>);
 
 impl Struck {
     pub(super) fn note(&self, faults: Vec<&'static str>) {
-        // One layer notes, once.
+        // Only the fault layer records, once per request.
         let _ = self.0.set(faults);
     }
 }
 
-/// Marks an answer that nobody sees a byte of; an extension of the answer.
+/// Marks a response of which no byte is sent; an extension of the response.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unseen;
 
-/// A line that is written when the request ends: with its status, or with 0 when whoever asked left before.
+/// A log line that is written when dropped, with status 0 if the client disconnected before a response.
 struct Pending {
     sandbox: Sandbox,
     asked: Option<Asked>,
@@ -40,7 +40,7 @@ struct Pending {
     status: u16,
 }
 
-/// The header of a page that only watches: its looks at `/sandbox/…`, once a second, are not logged.
+/// Sent by the index page, which polls `/sandbox/…` once a second. These requests are not logged.
 const WATCH: &str = "X-Sandbox-Watch";
 
 pub(super) async fn log(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
@@ -48,22 +48,23 @@ pub(super) async fn log(State(sandbox): State<Sandbox>, mut request: Request, ne
     if method == Method::GET && uri.path().starts_with("/sandbox/") && headers.contains_key(WATCH) {
         return next.run(request).await;
     }
-    let asked = Asked::of(method, uri, headers, peer(&request), sandbox.clock().now_ms);
-    let struck = Struck::default();
-    request.extensions_mut().insert(struck.clone());
-    let mut line = Pending { sandbox, asked: Some(asked), struck, began: Instant::now(), status: 0 };
+    let logged = Asked::of(method, uri, headers, peer(&request), sandbox.clock().now_ms);
+    let applied_faults = Struck::default();
+    request.extensions_mut().insert(applied_faults.clone());
+    let mut pending =
+        Pending { sandbox, asked: Some(logged), struck: applied_faults, began: Instant::now(), status: 0 };
     let response = next.run(request).await;
     if response.extensions().get::<Unseen>().is_none() {
-        line.status = response.status().as_u16();
+        pending.status = response.status().as_u16();
     }
     response
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        let Some(asked) = self.asked.take() else { return };
-        let took = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let Some(logged) = self.asked.take() else { return };
+        let duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let faults = self.struck.0.get().cloned().unwrap_or_default();
-        self.sandbox.answered(asked.answered(self.status, took, faults));
+        self.sandbox.answered(logged.answered(self.status, duration_ms, faults));
     }
 }

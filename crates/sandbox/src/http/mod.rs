@@ -1,4 +1,4 @@
-//! The sandbox over HTTP: thin handlers around the [`Sandbox`].
+//! The HTTP API of a [`Sandbox`]: thin handlers.
 
 mod ballast;
 mod error;
@@ -6,15 +6,16 @@ mod faulty;
 mod files;
 mod guard;
 mod index;
-mod limit;
 mod logged;
+mod pages;
 mod phone;
+mod rate_limit;
 mod tester;
 mod vendor;
 
 use crate::sandbox::Sandbox;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -23,43 +24,42 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-pub(crate) use limit::Limit;
-
-/// The largest body taken, but for the phone's picture.
+/// Maximum size of a request body, in bytes, except for the phone's picture.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The whole sandbox as a router, to be served by [`crate::Server`], mounted elsewhere, or called by `oneshot`.
+/// The router of the whole sandbox: served by [`crate::Server`], mounted in another router, or called by `oneshot`.
 ///
-/// Who asks is known by [`axum::extract::ConnectInfo`]. Where the router is called without it, the caller is within
-/// the process and counts as loopback: serve it with connection information wherever strangers can reach it.
+/// The client's address comes from [`axum::extract::ConnectInfo`]. Without it, the client counts as loopback. Serve the
+/// router with connection information wherever other machines can reach it.
 pub fn app(sandbox: Sandbox) -> Router {
     let (documented, api) = documented(&sandbox).split_for_parts();
     documented
         .merge(files::routes())
         .merge(phone::routes())
         .merge(index::routes())
+        .merge(pages::static_routes())
         .route("/openapi.json", get(move || async move { Json(api) }))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse;
-            Refused::internal("the sandbox broke over this request; its log says where").into_response()
+            Refused::internal("the sandbox failed to handle this request; see its log").into_response()
         }))
         .layer(middleware::from_fn_with_state(sandbox.clone(), faulty::strike))
-        .layer(middleware::from_fn_with_state(sandbox.clone(), limit::limit))
+        .layer(middleware::from_fn_with_state(sandbox.clone(), rate_limit::enforce_rate_limit))
         .layer(middleware::from_fn_with_state(sandbox.clone(), logged::log))
         .with_state(sandbox)
 }
 
-/// The OpenAPI 3.1 document of the vendor's side and the tester's side.
+/// The OpenAPI 3.1 document of the vendor's and the testers' endpoints.
 pub fn openapi() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Copresence Integration API (sandbox)")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "A simulated Copresence backend. `vendor` is the Copresence Integration API as its page describes it, \
-             with an assumed login and file server; `tester` moves the simulation.",
+             with an assumed login and file server; `tester` controls the simulation.",
         ))
         .build();
     let mut api = vendor::routes().merge(files::documented()).merge(tester::routes()).into_openapi();
@@ -75,51 +75,16 @@ fn documented(sandbox: &Sandbox) -> OpenApiRouter<Sandbox> {
     OpenApiRouter::with_openapi(openapi()).merge(api).merge(guarded)
 }
 
-/// axum answers `HEAD` with the handler of `GET`; a `HEAD` must not spend a token.
+/// Refuses `HEAD`. axum would answer it with the handler of `GET`, which spends a token.
 async fn no_head(request: axum::extract::Request, next: middleware::Next) -> Result<Response, Refused> {
     if request.method() == Method::HEAD { Err(Refused::method()) } else { Ok(next.run(request).await) }
 }
 
 async fn nothing_here(uri: Uri) -> Refused {
     let path: String = uri.path().chars().take(100).collect();
-    Refused::new(StatusCode::NOT_FOUND, error::NO_SUCH_COMMAND, format!("there is nothing at {path}"))
+    Refused::new(StatusCode::NOT_FOUND, error::NO_SUCH_COMMAND, format!("there is no endpoint at {path}"))
 }
 
 async fn wrong_method() -> Refused {
     Refused::method()
-}
-
-/// Where the asker reaches this sandbox, without a `/` at the end: the public URL where one is set, else the host
-/// that the asker named, else where it listens.
-fn base_url(sandbox: &Sandbox, headers: &HeaderMap) -> String {
-    let named = || {
-        let host = headers.get(header::HOST)?.to_str().ok()?;
-        let url = url::Url::parse(&format!("{}://{host}/", sandbox.scheme())).ok()?;
-        // No user, no path: nothing but a host and a port.
-        (url.path() == "/" && url.username().is_empty() && url.password().is_none()).then_some(url)
-    };
-    let url = sandbox.public_url().cloned().or_else(named).or_else(|| sandbox.local_url());
-    url.map_or_else(|| "http://localhost".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// What a page of the sandbox may do: its own scripts, styles and pictures, no frame around it.
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
-     form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-);
-
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-/// An HTML page with its guards.
-fn html(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    headers.insert(header::CACHE_CONTROL, NO_STORE);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // The link has the Export Token in it.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
 }

@@ -1,31 +1,26 @@
-//! The phone's side: the page that the QR opens when no Copresence app is there. Whoever has the Export Token, as the
-//! code's reader does, may associate an avatar with it and follow it; nothing else.
+//! The phone page, which the QR code opens if no Copresence app is installed. With the Export Token from the code, a client
+//! may associate an avatar and follow its progress, and nothing else.
 
 use super::error::{FORBIDDEN, Fresh, Refused};
-use super::{files, html};
+use super::files;
+use super::pages::{render_page, typed_response};
+use crate::phone_texts::{self, PhoneTexts};
 use crate::picture::{self, PictureError};
 use crate::sandbox::Sandbox;
-use crate::words::{self, Words};
 use crate::world::avatar::{Avatar, AvatarChoice, Existing};
 use crate::world::state::{PhoneView, TokenPhase};
 use askama::Template;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-/// The largest picture taken, in bytes.
+/// Maximum size of an uploaded picture, in bytes.
 pub(crate) const MAX_PICTURE: usize = 10 * 1024 * 1024;
-
-const SCRIPT: &str = include_str!("../../static/phone.js");
-const CROP: &str = include_str!("../../static/phone-crop.js");
-const STYLE: &str = include_str!("../../static/phone.css");
-const ICON: &str = include_str!("../../static/icon.svg");
-const INDEX_STYLE: &str = include_str!("../../static/index.css");
 
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new()
@@ -33,14 +28,13 @@ pub(super) fn routes() -> Router<Sandbox> {
         .route("/phone/status", get(status))
         .route("/phone/associate", post(associate).layer(DefaultBodyLimit::max(MAX_PICTURE)))
         .route("/phone/avatars/{id}/portrait", get(portrait))
-        .route("/static/{file}", get(fixed))
 }
 
 #[derive(Default, Deserialize)]
 struct Asked {
     #[serde(default, rename = "exportToken")]
     export_token: String,
-    /// The language that a link of the page asks for.
+    /// The language selected on the page.
     lang: Option<String>,
 }
 
@@ -54,21 +48,19 @@ struct Choice {
 #[derive(Template)]
 #[template(path = "phone.html")]
 struct Page {
-    words: &'static Words,
-    languages: &'static [&'static Words],
+    texts: &'static PhoneTexts,
+    languages: &'static [PhoneTexts],
     token: String,
-    /// The texts that the script puts in, as JSON.
-    texts: String,
-    /// What is known of the token now, as JSON; null for a token that is none.
+    /// The current state of the token, as JSON; null for an unknown token.
     view: String,
     faces: Vec<Face>,
 }
 
-/// An avatar to choose.
+/// An avatar to choose from.
 struct Face {
     id: String,
     name: String,
-    /// Whether there is a picture of it; else its initial stands there.
+    /// Whether there is a portrait. Otherwise the initial is shown.
     portrait: bool,
     initial: String,
 }
@@ -87,83 +79,59 @@ impl Face {
 
 async fn page(
     State(sandbox): State<Sandbox>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let Asked { export_token: token, lang } = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let Asked { export_token: token, lang } = query.map(|Query(query)| query).unwrap_or_default();
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let words = words::words_for(lang.as_deref(), accepted);
+    let texts = phone_texts::select_language(lang.as_deref(), accepted);
     let view = sandbox.phone_view(&token);
     let status = match view.as_ref().map(|view| view.state) {
         None => StatusCode::NOT_FOUND,
         Some(TokenPhase::Expired) => StatusCode::GONE,
         Some(_) => StatusCode::OK,
     };
-    let json = |value: &dyn erased::Json| value.json();
     let page = Page {
-        words,
-        languages: &words::LANGUAGES,
-        texts: json(&words.live),
-        view: json(&view),
+        texts,
+        languages: &*phone_texts::LANGUAGES,
+        // Plain data always serialises. With null, the page would say that the code is unknown.
+        view: serde_json::to_string(&view).unwrap_or_else(|_| "null".to_owned()),
         faces: sandbox.existing_avatars().into_iter().map(Face::of).collect(),
         token,
     };
-    match page.render() {
-        Ok(body) => {
-            let mut response = html(status, body);
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(words.tag));
-            headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
-            response
-        }
-        Err(error) => unrenderable(&error),
-    }
-}
-
-mod erased {
-    pub(super) trait Json {
-        fn json(&self) -> String;
-    }
-    impl<T: serde::Serialize> Json for T {
-        fn json(&self) -> String {
-            // Plain data: it always serialises; were it not so, the page would say that the code is unknown.
-            serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
-        }
-    }
-}
-
-/// A template that cannot be filled is a fault of this program.
-pub(super) fn unrenderable(error: &askama::Error) -> Response {
-    tracing::error!(%error, "a page could not be made");
-    Refused::internal("the page could not be made").into_response()
+    let mut response = render_page(status, &page);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(texts.tag));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
+    response
 }
 
 async fn status(
     State(sandbox): State<Sandbox>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Fresh<PhoneView>, Refused> {
-    let Query(asked) = asked.map_err(|error| Refused::bad_json(error.body_text()))?;
-    view(&sandbox, &asked.export_token)
+    let Query(query) = query.map_err(|error| Refused::bad_json(error.body_text()))?;
+    view(&sandbox, &query.export_token)
 }
 
-/// Records a new avatar (the body is the picture, or empty to go without) or chooses one that is there.
+/// Records a new avatar (the body is the picture, or empty) or chooses an existing one.
 async fn associate(
     State(sandbox): State<Sandbox>,
-    choice: Result<Query<Choice>, QueryRejection>,
+    query: Result<Query<Choice>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fresh<PhoneView>, Refused> {
-    let Query(choice) = choice.map_err(|error| Refused::bad_json(error.body_text()))?;
-    // Looked up before the picture is worked on: strangers without a token cost nothing.
-    view(&sandbox, &choice.export_token)?;
+    let Query(query) = query.map_err(|error| Refused::bad_json(error.body_text()))?;
+    // Checked before the picture is decoded, so that requests without a valid token are cheap.
+    view(&sandbox, &query.export_token)?;
     let body = body?;
-    let face = if body.is_empty() || choice.avatar != AvatarChoice::New {
+    let face = if body.is_empty() || query.avatar != AvatarChoice::New {
         None
     } else {
         let read = tokio::task::spawn_blocking(move || picture::read(&body)).await;
         Some(read.map_err(|_| Refused::from(PictureError::Unreadable))??)
     };
-    sandbox.associate_with_picture(&choice.export_token, &choice.avatar, None, face)?;
-    view(&sandbox, &choice.export_token)
+    sandbox.associate_with_picture(&query.export_token, &query.avatar, None, face)?;
+    view(&sandbox, &query.export_token)
 }
 
 fn view(sandbox: &Sandbox, token: &str) -> Result<Fresh<PhoneView>, Refused> {
@@ -178,35 +146,14 @@ impl From<PictureError> for Refused {
 }
 
 async fn portrait(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Result<Response, Refused> {
-    let nothing = || Refused::not_found("there is no such portrait");
+    let no_portrait = || Refused::not_found("there is no such portrait");
     let avatars = sandbox.existing_avatars();
-    let existing = avatars.iter().find(|existing| existing.id == id).ok_or_else(nothing)?;
-    let file = existing.portrait().ok_or_else(nothing)?;
-    let content = sandbox.closet().content(&Avatar::Existing { id }, file).await.ok_or_else(nothing)?;
+    let existing = avatars.iter().find(|existing| existing.id == id).ok_or_else(no_portrait)?;
+    let file = existing.portrait().ok_or_else(no_portrait)?;
+    let content = sandbox.closet().content(&Avatar::Existing { id }, file).await.ok_or_else(no_portrait)?;
     let body = files::whole(content).await.map_err(|error| {
         tracing::warn!(%error, file, "a portrait cannot be read");
-        nothing()
+        no_portrait()
     })?;
-    Ok(with_type(files::content_type(file), "max-age=300", body))
-}
-
-async fn fixed(Path(file): Path<String>) -> Result<Response, Refused> {
-    let (kind, body) = match file.as_str() {
-        "phone.js" => ("text/javascript; charset=utf-8", SCRIPT),
-        "phone-crop.js" => ("text/javascript; charset=utf-8", CROP),
-        "icon.svg" => ("image/svg+xml", ICON),
-        "phone.css" => ("text/css; charset=utf-8", STYLE),
-        "index.css" => ("text/css; charset=utf-8", INDEX_STYLE),
-        _ => return Err(Refused::not_found("there is no such file")),
-    };
-    Ok(with_type(kind, "no-cache", Body::from(body)))
-}
-
-fn with_type(kind: &'static str, keep: &'static str, body: Body) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-        (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    (headers, body).into_response()
+    Ok(typed_response(files::content_type(file), "max-age=300", body))
 }

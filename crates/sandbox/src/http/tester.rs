@@ -1,4 +1,4 @@
-//! The tester's side: `/sandbox/…`.
+//! The endpoints for testers: `/sandbox/…`.
 
 use super::error::{Fresh, INVALID_JSON, Refused};
 use crate::clock::{ClockMove, ClockState};
@@ -21,85 +21,85 @@ use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Sandbox> {
     OpenApiRouter::new()
-        .routes(routes!(state))
-        .routes(routes!(associate))
-        .routes(routes!(expire))
-        .routes(routes!(fail))
-        .routes(routes!(complete))
-        .routes(routes!(clock))
-        .routes(routes!(requests, forget_requests))
-        .routes(routes!(list_faults, set_faults, end_faults))
-        .routes(routes!(scenarios))
+        .routes(routes!(get_state))
+        .routes(routes!(associate_avatar))
+        .routes(routes!(expire_token))
+        .routes(routes!(fail_avatar))
+        .routes(routes!(complete_avatar))
+        .routes(routes!(move_clock))
+        .routes(routes!(list_requests, clear_requests))
+        .routes(routes!(list_faults, set_faults, clear_faults))
+        .routes(routes!(list_scenarios))
 }
 
-/// What `associate` takes.
+/// The body of `associate`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Association {
-    /// `new`, or the id of an avatar that is there.
+    /// `new`, or the id of an existing avatar.
     #[schema(value_type = String, example = "new")]
     avatar: AvatarChoice,
-    /// What the token goes through from now on; left out, it keeps its own.
+    /// The token's new scenario. Omitted: it keeps its own.
     #[serde(default)]
     scenario: Option<Scenario>,
 }
 
-/// One row of the catalogue.
+/// A row of the catalogue of scenarios.
 #[derive(Serialize, ToSchema)]
 struct ScenarioRow {
     /// Its name.
     name: Scenario,
-    /// What it does.
+    /// What happens, in one sentence.
     does: &'static str,
-    /// How long its tokens live.
+    /// Lifetime of its tokens, in milliseconds.
     token_life_ms: u64,
-    /// From the association to the end with a new avatar, shortest and longest, at speed 1.
+    /// Milliseconds from association to the end with a new avatar: minimum and maximum, at speed 1.
     new_ms: [u64; 2],
-    /// The same with an avatar that was there.
+    /// The same with an existing avatar.
     existing_ms: [u64; 2],
     /// Whether auto-play scans the code.
     scanned: bool,
 }
 
-/// Every token, the queue, the clock
-#[utoipa::path(get, path = "/sandbox/state", tag = "tester", responses((status = 200, description = "The whole state", body = SandboxState)))]
-async fn state(State(sandbox): State<Sandbox>) -> Fresh<SandboxState> {
+/// Get all tokens, the scenario and the clock
+#[utoipa::path(get, path = "/sandbox/state", tag = "tester", operation_id = "state", responses((status = 200, description = "The state", body = SandboxState)))]
+async fn get_state(State(sandbox): State<Sandbox>) -> Fresh<SandboxState> {
     Fresh(sandbox.state())
 }
 
 /// Play the phone: associate an avatar with a token
 #[utoipa::path(
-    post, path = "/sandbox/tokens/{token}/associate", tag = "tester",
+    post, path = "/sandbox/tokens/{token}/associate", tag = "tester", operation_id = "associate",
     params(("token" = String, Path, description = "The Export Token")),
     request_body = Association,
     responses(
         (status = 200, description = "Associated", body = TokenState),
-        (status = 400, description = "The body, the avatar or the scenario does not fit", body = ErrorSchema),
+        (status = 400, description = "The body, avatar or scenario is invalid", body = ErrorSchema),
         (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token has an avatar, or is over", body = ErrorSchema),
+        (status = 409, description = "The token already has an avatar, or is no longer active", body = ErrorSchema),
     )
 )]
-async fn associate(
+async fn associate_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fresh<TokenState>, Refused> {
-    let asked: Association = serde_json::from_slice(&body?).map_err(Refused::bad_json)?;
-    sandbox.associate(&token, &asked.avatar, asked.scenario)?;
+    let association: Association = serde_json::from_slice(&body?).map_err(Refused::bad_json)?;
+    sandbox.associate(&token, &association.avatar, association.scenario)?;
     shown(&sandbox, &token)
 }
 
-/// End a token's life now
+/// Expire a token now
 #[utoipa::path(
-    post, path = "/sandbox/tokens/{token}/expire", tag = "tester",
+    post, path = "/sandbox/tokens/{token}/expire", tag = "tester", operation_id = "expire",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
         (status = 200, description = "Expired", body = TokenState),
         (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token is over", body = ErrorSchema),
+        (status = 409, description = "The token is no longer active", body = ErrorSchema),
     )
 )]
-async fn expire(
+async fn expire_token(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<Fresh<TokenState>, Refused> {
@@ -107,17 +107,17 @@ async fn expire(
     shown(&sandbox, &token)
 }
 
-/// Let the making of the avatar break off now
+/// Make the avatar fail now
 #[utoipa::path(
-    post, path = "/sandbox/tokens/{token}/fail", tag = "tester",
+    post, path = "/sandbox/tokens/{token}/fail", tag = "tester", operation_id = "fail",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
         (status = 200, description = "Failed", body = TokenState),
         (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token has no avatar, or is over", body = ErrorSchema),
+        (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorSchema),
     )
 )]
-async fn fail(
+async fn fail_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<Fresh<TokenState>, Refused> {
@@ -125,17 +125,17 @@ async fn fail(
     shown(&sandbox, &token)
 }
 
-/// Let the avatar be ready now
+/// Make the avatar ready now
 #[utoipa::path(
-    post, path = "/sandbox/tokens/{token}/complete", tag = "tester",
+    post, path = "/sandbox/tokens/{token}/complete", tag = "tester", operation_id = "complete",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
         (status = 200, description = "Ready", body = TokenState),
         (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token has no avatar, or is over", body = ErrorSchema),
+        (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorSchema),
     )
 )]
-async fn complete(
+async fn complete_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<Fresh<TokenState>, Refused> {
@@ -143,16 +143,16 @@ async fn complete(
     shown(&sandbox, &token)
 }
 
-/// Move, speed up or stop the sandbox's time
+/// Advance, speed up or pause the virtual clock
 #[utoipa::path(
-    post, path = "/sandbox/clock", tag = "tester",
+    post, path = "/sandbox/clock", tag = "tester", operation_id = "clock",
     request_body = ClockMove,
     responses(
-        (status = 200, description = "Where it stands now", body = ClockState),
-        (status = 400, description = "The clock cannot be moved so", body = ErrorSchema),
+        (status = 200, description = "The new state of the clock", body = ClockState),
+        (status = 400, description = "The change is invalid", body = ErrorSchema),
     )
 )]
-async fn clock(
+async fn move_clock(
     State(sandbox): State<Sandbox>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fresh<ClockState>, Refused> {
@@ -160,37 +160,37 @@ async fn clock(
     sandbox.move_clock(&change).map(Fresh).map_err(Refused::bad_json)
 }
 
-/// What the sandbox was asked, the oldest first, credentials masked
-#[utoipa::path(get, path = "/sandbox/requests", tag = "tester", responses((status = 200, description = "The lines kept", body = Vec<RequestLine>)))]
-async fn requests(State(sandbox): State<Sandbox>) -> Fresh<Vec<RequestLine>> {
+/// List the logged requests, oldest first, credentials masked
+#[utoipa::path(get, path = "/sandbox/requests", tag = "tester", operation_id = "requests", responses((status = 200, description = "The logged requests", body = Vec<RequestLine>)))]
+async fn list_requests(State(sandbox): State<Sandbox>) -> Fresh<Vec<RequestLine>> {
     Fresh(sandbox.log().lines())
 }
 
-/// Forget what the sandbox was asked
-#[utoipa::path(delete, path = "/sandbox/requests", tag = "tester", responses((status = 204, description = "Forgotten")))]
-async fn forget_requests(State(sandbox): State<Sandbox>) -> StatusCode {
+/// Clear the request log
+#[utoipa::path(delete, path = "/sandbox/requests", tag = "tester", operation_id = "forget_requests", responses((status = 204, description = "Cleared")))]
+async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
     sandbox.log().clear();
     StatusCode::NO_CONTENT
 }
 
-/// The faults in force, and how often each was met
+/// List the active faults and their counts
 ///
-/// A fault is `{"on":"redeem","nth":[1,3],"do":{"status":{"code":503}}}`; `copresence sandbox --list-faults` shows
-/// what `do` can be.
+/// A fault is `{"on":"redeem","nth":[1,3],"do":{"status":{"code":503}}}`. `copresence sandbox --list-faults` lists the
+/// values of `do`.
 #[utoipa::path(get, path = "/sandbox/faults", tag = "tester", responses((status = 200, description = "The list", body = Vec<FaultState>)))]
 async fn list_faults(State(sandbox): State<Sandbox>) -> Fresh<Vec<FaultState>> {
     Fresh(sandbox.faults())
 }
 
-/// Put a list of faults in force, in place of the one before
+/// Replace the list of faults
 ///
-/// Every count begins at 0. `nth` counts the requests that the fault is for, from 1.
+/// All counts restart at 0. `nth` counts the requests that match the fault, from 1.
 #[utoipa::path(
     put, path = "/sandbox/faults", tag = "tester",
     request_body = Vec<Fault>,
     responses(
-        (status = 200, description = "In force", body = Vec<FaultState>),
-        (status = 400, description = "The list does not fit; the error says where", body = ErrorSchema),
+        (status = 200, description = "The new list", body = Vec<FaultState>),
+        (status = 400, description = "The list is invalid; the error says where", body = ErrorSchema),
         (status = 413, description = "The list is too large", body = ErrorSchema),
     )
 )]
@@ -203,16 +203,16 @@ async fn set_faults(
     Ok(Fresh(sandbox.faults()))
 }
 
-/// End all faults
-#[utoipa::path(delete, path = "/sandbox/faults", tag = "tester", responses((status = 204, description = "Ended")))]
-async fn end_faults(State(sandbox): State<Sandbox>) -> StatusCode {
+/// Remove all faults
+#[utoipa::path(delete, path = "/sandbox/faults", tag = "tester", operation_id = "end_faults", responses((status = 204, description = "Removed")))]
+async fn clear_faults(State(sandbox): State<Sandbox>) -> StatusCode {
     sandbox.end_faults();
     StatusCode::NO_CONTENT
 }
 
-/// The catalogue of scenarios
-#[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
-async fn scenarios() -> Fresh<Vec<ScenarioRow>> {
+/// List the scenarios
+#[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", operation_id = "scenarios", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
+async fn list_scenarios() -> Fresh<Vec<ScenarioRow>> {
     let range = |making: &Making| {
         let (shortest, longest) = making.total();
         [crate::clock::millis(shortest), crate::clock::millis(longest)]

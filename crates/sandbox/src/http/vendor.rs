@@ -1,6 +1,5 @@
-//! The vendor's side: the Copresence Integration API as its page describes it, and the assumed login.
+//! The vendor's endpoints: the Copresence Integration API as its page describes it, and an assumed login.
 
-use super::base_url;
 use super::error::{Fresh, INVALID_JSON, NOT_FOUND, Refused};
 use crate::openapi::{ErrorSchema, GenerateSchema, LoginRequest, LoginSchema, RedeemSchema};
 use crate::sandbox::Sandbox;
@@ -8,14 +7,17 @@ use crate::world::Redeemed;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use protocol::headers::{API_KEY, EXPORT_TOKEN, SESSION_TOKEN};
 use protocol::wire::{ExportBody, GenerateBody, LoginBody, RedeemBody};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Sandbox> {
-    OpenApiRouter::new().routes(routes!(log_in)).routes(routes!(generate)).routes(routes!(redeem))
+    OpenApiRouter::new()
+        .routes(routes!(log_in))
+        .routes(routes!(generate_export_token))
+        .routes(routes!(redeem_export_token))
 }
 
 /// Log in as the business account
@@ -28,7 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Sandbox> {
     request_body = LoginRequest,
     responses(
         (status = 200, description = "Logged in", body = LoginSchema),
-        (status = 400, description = "The body is not what a login needs", body = ErrorSchema),
+        (status = 400, description = "The body is not a valid login", body = ErrorSchema),
         (status = 401, description = "Wrong user name or password", body = ErrorSchema),
         (status = 403, description = "The REST API key is missing or wrong", body = ErrorSchema),
         (status = 413, description = "The body is too large", body = ErrorSchema),
@@ -40,9 +42,9 @@ async fn log_in(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fresh<LoginBody>, Refused> {
     check_key(&sandbox, &headers)?;
-    // The parser's own words would repeat what was sent.
+    // The parser's message would repeat the sent credentials.
     let broken = || {
-        let error = "a login needs the JSON body {\"username\": string, \"password\": string}";
+        let error = "a login requires the JSON body {\"username\": string, \"password\": string}";
         Refused::new(StatusCode::BAD_REQUEST, INVALID_JSON, error)
     };
     let login: LoginRequest = serde_json::from_slice(&body?).map_err(|_| broken())?;
@@ -67,10 +69,10 @@ async fn log_in(
         (status = 200, description = "Generated", body = GenerateSchema),
         (status = 401, description = "The session token is missing or wrong (code 209)", body = ErrorSchema),
         (status = 403, description = "The REST API key is missing or wrong", body = ErrorSchema),
-        (status = 503, description = "The sandbox holds as many active tokens as it can", body = ErrorSchema),
+        (status = 503, description = "The maximum number of active tokens is reached", body = ErrorSchema),
     )
 )]
-async fn generate(
+async fn generate_export_token(
     State(sandbox): State<Sandbox>,
     headers: HeaderMap,
 ) -> Result<Fresh<GenerateBody>, Refused> {
@@ -104,9 +106,12 @@ async fn generate(
         (status = 403, description = "The REST API key is missing or wrong", body = ErrorSchema),
     )
 )]
-async fn redeem(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Result<Fresh<RedeemBody>, Refused> {
+async fn redeem_export_token(
+    State(sandbox): State<Sandbox>,
+    headers: HeaderMap,
+) -> Result<Fresh<RedeemBody>, Refused> {
     check_key(&sandbox, &headers)?;
-    // A token that was never sent matches none either.
+    // A missing token matches no active token either.
     let token = text(&headers, EXPORT_TOKEN).unwrap_or_default();
     let redeemed = sandbox
         .with_world(|world, now| world.redeem(token, now))
@@ -114,7 +119,7 @@ async fn redeem(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Result<Fr
     Ok(Fresh(match redeemed {
         Redeemed::NotReady(progress) => RedeemBody::not_ready(&progress),
         Redeemed::Ready(offers) => {
-            let base = base_url(&sandbox, &headers);
+            let base = sandbox.base_url(text(&headers, header::HOST.as_str()));
             let body = |offer: crate::world::Offer| ExportBody {
                 download_url: format!("{base}/files/{}/{}", offer.id, offer.file),
                 export_type: offer.export_type,

@@ -1,31 +1,31 @@
-//! Which avatars there are to choose from, and what is exported of each.
+//! The avatars that visitors can choose, and the files exported of each.
 
 use serde::{Deserialize, Serialize};
 
-/// What the visitor chose on the phone: `"new"`, or the id of an avatar that is there.
+/// The avatar that the visitor chose on the phone: `"new"`, or the id of an existing one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum AvatarChoice {
-    /// Recorded now.
+    /// Newly recorded.
     New,
-    /// Chosen from those that are there, by its id.
+    /// An existing avatar, by its id.
     Existing(String),
 }
 
-/// An avatar that a visitor can choose.
+/// An existing avatar that visitors can choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Existing {
     /// Letters, digits, `-` and `_`.
     pub id: String,
-    /// For people.
+    /// The name shown to people.
     pub name: String,
-    /// What is delivered of it, in this order.
+    /// The exported files, in the order of delivery.
     #[serde(skip)]
     pub exports: Vec<ExportName>,
 }
 
 impl Existing {
-    /// The file among its exports that shows it: the first picture that a browser can.
+    /// Its portrait: the first exported picture that browsers can show.
     pub(crate) fn portrait(&self) -> Option<&str> {
         let shown = |export: &&ExportName| {
             matches!(export.export_type.as_str(), "png" | "jpg" | "jpeg" | "webp")
@@ -35,47 +35,47 @@ impl Existing {
     }
 }
 
-/// One file of an avatar.
+/// An exported file of an avatar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportName {
-    /// Its name in the download URL.
+    /// The file name in the download URL.
     pub file: String,
     /// Its `export_type`.
     pub export_type: String,
 }
 
-/// Whose files a download URL stands for.
+/// The avatar behind a download URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Avatar {
     /// Generated for one token.
     New {
-        /// The token: the visitor's picture is held under it.
+        /// The token; the visitor's picture is stored under it.
         token: String,
-        /// What makes it differ from others.
+        /// The seed of its appearance.
         seed: u64,
     },
-    /// One of those that can be chosen.
+    /// An avatar that visitors can choose.
     Existing {
         /// Its id.
         id: String,
     },
 }
 
-/// Where `avatar` comes from in the world: what can be chosen, and what `new` gives.
+/// The existing avatars, and what a new avatar is made from.
 #[derive(Debug, Clone)]
 pub struct Wardrobe {
-    /// What can be chosen.
+    /// The avatars that visitors can choose.
     pub existing: Vec<Existing>,
-    /// Whether `new` also gives one of the existing (a partner's own files) instead of a generated one.
+    /// Whether `new` returns one of the existing avatars (a partner's own files) instead of a generated one.
     pub new_is_existing: bool,
 }
 
-/// What is exported of a generated avatar.
+/// File name and export type of each file of a generated avatar.
 pub(crate) const GENERATED: [(&str, &str); 3] =
     [("avatar.glb", "glb"), ("avatar_obj.zip", "obj"), ("portrait.png", "png")];
 
 impl Wardrobe {
-    /// The generated avatars that are there from the start.
+    /// The catalog of the built-in generated avatars.
     pub fn generated() -> Self {
         let existing = |(id, name): &(&str, &str)| Existing {
             id: (*id).to_owned(),
@@ -85,7 +85,7 @@ impl Wardrobe {
         Self { existing: RESIDENTS.iter().map(existing).collect(), new_is_existing: false }
     }
 
-    /// What is exported of an avatar.
+    /// The exported files of an avatar; none if the avatar is unknown.
     pub(crate) fn exports(&self, avatar: &Avatar) -> Vec<ExportName> {
         match avatar {
             Avatar::New { .. } => generated_exports(),

@@ -1,26 +1,26 @@
-//! One-time download URLs: "The provided URLs are also invalidated after a short while."
+//! One-time download URLs. Spec: "The provided URLs are also invalidated after a short while."
 //!
-//! A URL is used up once its last byte has been handed to the connection. Until then, and within its life, it
-//! may be asked again (by `Range` or from the start): then the newest delivery goes on and an older one ends, so
-//! that the last byte is delivered once.
+//! A URL is used up when its last byte is handed to the connection. Until then, and while it has not expired, it can be
+//! requested again (with `Range` or from the start). The newest delivery replaces the older one, so that the last byte is
+//! delivered only once.
 
 use crate::world::avatar::{Avatar, ExportName};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How long a URL lives from the answer on that carried it, when the clock runs at speed 1.
+/// Lifetime of a URL from the response that contained it, at speed 1.
 pub const URL_LIFE: Duration = Duration::from_mins(5);
 
-/// Why a URL gives no file.
+/// Why a URL does not deliver its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Never given out, or forgotten since.
+    /// The URL was never issued, or its token was forgotten.
     #[error("no such download URL")]
     Unknown,
-    /// Delivered before.
+    /// The file was delivered before.
     #[error("this one-time download URL has been used")]
     Used,
-    /// Too late.
+    /// The lifetime is over.
     #[error("this download URL has expired")]
     Expired,
 }
@@ -33,32 +33,32 @@ pub(crate) enum Use {
     Used,
 }
 
-/// What one URL stands for.
+/// The file behind a URL, and the state of the URL.
 #[derive(Debug, Clone)]
 pub(crate) struct Download {
     pub(crate) avatar: Avatar,
     pub(crate) export: ExportName,
-    /// Which of the avatar's files it gives, and how.
+    /// The avatar's file, and whether it is padded.
     pub(crate) source: Source,
     pub(crate) expires_at: Duration,
     pub(crate) state: Use,
 }
 
-/// What a URL's bytes are.
+/// The source of a download's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
-    /// The avatar's file.
+    /// The name of the avatar's file.
     pub(crate) file: String,
-    /// Whether a GLB gets ballast.
+    /// Whether a GLB is padded.
     pub(crate) large: bool,
 }
 
-/// A delivery that was let in.
+/// Identifies one delivery of a URL.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
-    /// The URL's id.
+    /// The id in the URL.
     pub(crate) id: String,
-    /// Which of its deliveries this is.
+    /// The number of the delivery, unique in this sandbox.
     pub(crate) delivery: u64,
 }
 
@@ -81,7 +81,7 @@ impl Downloads {
         self.by_id.remove(id);
     }
 
-    /// Looks at a URL without using it (`HEAD`).
+    /// Returns the download if the URL is valid, without using it.
     pub(crate) fn look(&self, id: &str, file: &str, now: Duration) -> Result<&Download, Refusal> {
         let download = self.by_id.get(id).filter(|d| d.export.file == file).ok_or(Refusal::Unknown)?;
         match download.state {
@@ -91,7 +91,7 @@ impl Downloads {
         }
     }
 
-    /// Begins a delivery, which takes the place of an unfinished one.
+    /// Begins a delivery, which replaces an unfinished one.
     pub(crate) fn begin(&mut self, id: &str, file: &str, now: Duration) -> Result<Claim, Refusal> {
         self.look(id, file, now)?;
         self.deliveries += 1;
@@ -101,7 +101,7 @@ impl Downloads {
         Ok(Claim { id: id.to_owned(), delivery })
     }
 
-    /// Whether a delivery may hand over more; with `last`, it hands over the last byte, which uses the URL up.
+    /// Whether a delivery may send another chunk. With `last`, the chunk contains the last byte and uses the URL up.
     pub(crate) fn hand_over(&mut self, id: &str, delivery: u64, last: bool) -> bool {
         let Some(download) = self.by_id.get_mut(id) else { return false };
         let current = download.state == Use::UnderWay { delivery };
@@ -111,11 +111,11 @@ impl Downloads {
         current
     }
 
-    /// Whether any URL still gives files of this avatar.
+    /// Whether one of the URLs can still deliver its file.
     pub(crate) fn wanted(&self, ids: &[String], now: Duration) -> bool {
         let alive = |d: &Download| match d.state {
             Use::Unused => now < d.expires_at,
-            // A delivery that began in time may end after it.
+            // A delivery that began in time may end after the expiry.
             Use::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFE),
             Use::Used => false,
         };

@@ -1,7 +1,7 @@
-//! The world behind the sandbox: tokens, queue, processing, downloads. Pure: the time comes in as a value, what is
-//! drawn by lot comes from a seed, and there is no I/O.
+//! The model of the backend: tokens, queue, processing and downloads. It is pure: time is passed in, random values come
+//! from seeds, and there is no I/O.
 //!
-//! `now` is always virtual time since the sandbox's start and must not run backwards.
+//! `now` is always virtual time since the start of the sandbox, and must not run backwards.
 
 pub mod avatar;
 pub mod downloads;
@@ -26,15 +26,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use token::{Phase, Token};
 
-/// The most tokens held. Beyond it the oldest finished ones (spent or expired) are forgotten; when none is
-/// finished, no more are generated.
+/// Maximum number of tokens. Beyond it, the oldest spent or expired ones are forgotten; if there are none, no token is
+/// generated.
 pub const MAX_TOKENS: usize = 20_000;
 
-/// The least life of a token in real time: what a person or a program needs to use it, however fast the clock runs.
-/// A scenario whose token is to expire is excepted.
+/// Minimum lifetime of a token in real time: enough to use it, however fast the clock runs. Scenarios with
+/// [`ScenarioEntry::may_expire_early`](crate::scenario::ScenarioEntry) are exempt.
 pub const LEAST_TOKEN_LIFE: Duration = Duration::from_mins(2);
 
-/// The least life of a download URL in real time.
+/// Minimum lifetime of a download URL in real time.
 pub const LEAST_URL_LIFE: Duration = Duration::from_mins(1);
 
 /// The model. See the [module](self).
@@ -48,92 +48,92 @@ pub struct World {
     by_name: HashMap<String, u64>,
     generated: u64,
     downloads: Downloads,
-    /// How fast the time runs, for the shortest lives.
+    /// Virtual seconds per real second, for the minimum lifetimes.
     speed: f64,
 }
 
-/// A file to be had under `/files/{id}/{file}`.
+/// A download that is offered under `/files/{id}/{file}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
     /// The one-time part of the URL.
     pub id: String,
-    /// The last part of the URL.
+    /// The file name, which is the last part of the URL.
     pub file: String,
     /// Its `export_type`.
     pub export_type: String,
 }
 
-/// What a redeem gives.
+/// The result of a redeem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redeemed {
-    /// The token is spent: here is what it bought.
+    /// The token is now spent; these are its downloads.
     Ready(Vec<Offer>),
-    /// The token is still active.
+    /// The token is still active; this is the progress of its avatar.
     NotReady(Progress),
 }
 
-/// "Provided Export Token string does not match an active Export Token".
+/// Spec: "Provided Export Token string does not match an active Export Token".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the provided Export Token does not match an active Export Token")]
 pub struct NotActive;
 
-/// There is no room for another token.
+/// The maximum number of active tokens is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the sandbox holds {MAX_TOKENS} active Export Tokens, which is its limit; expire some, or restart it"
+    "the sandbox has {MAX_TOKENS} active Export Tokens, which is its maximum; expire some, or restart it"
 )]
 pub struct Full;
 
 /// Why an avatar is not associated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AssociateError {
-    /// Never generated, or forgotten since.
+    /// The token was never generated, or is forgotten.
     #[error("there is no such Export Token")]
     NoSuchToken,
-    /// One avatar a token.
-    #[error("the Export Token has an avatar already")]
+    /// The token already has an avatar.
+    #[error("the Export Token already has an avatar")]
     HasAvatar,
-    /// Spent or expired.
+    /// The token is spent or expired.
     #[error("the Export Token is no longer active")]
     Over,
-    /// An id that is not in the list.
-    #[error("there is no avatar `{0}` to choose; `new` records one")]
+    /// No avatar has this id.
+    #[error("there is no avatar `{0}`; use `new` to record one")]
     NoSuchAvatar(String),
 }
 
-/// What a tester can force upon a token.
+/// A state that a tester can force a token into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Force {
-    /// Its life ends now.
+    /// The token expires now.
     Expire,
-    /// Making the avatar breaks off now.
+    /// Processing fails now.
     Fail,
     /// The avatar is ready now.
     Complete,
 }
 
-/// Why nothing is forced.
+/// Why a state cannot be forced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ForceError {
-    /// Never generated, or forgotten since.
+    /// The token was never generated, or is forgotten.
     #[error("there is no such Export Token")]
     NoSuchToken,
-    /// Spent or expired.
+    /// The token is spent or expired.
     #[error("the Export Token is no longer active")]
     Over,
-    /// What has no avatar cannot fail or be completed.
+    /// The token has no avatar that could fail or complete.
     #[error("the Export Token has no avatar yet; associate one first")]
     NoAvatar,
 }
 
 impl World {
-    /// An empty world. `seed` decides timings and avatars; `ids` decides tokens and URLs, which nobody may guess.
-    pub fn new(scenario: Scenario, seed: u64, ids: [u8; 32], wardrobe: Wardrobe) -> Self {
+    /// Creates an empty model. `seed` determines timings and avatars. `ids` seeds tokens and URLs, and must be secret.
+    pub fn new(scenario: Scenario, seed: u64, ids: [u8; 32], catalog: Wardrobe) -> Self {
         Self {
             scenario,
             seed,
             ids: StdRng::from_seed(ids),
-            wardrobe,
+            wardrobe: catalog,
             tokens: BTreeMap::new(),
             by_name: HashMap::new(),
             generated: 0,
@@ -142,40 +142,43 @@ impl World {
         }
     }
 
-    /// Tells the world how fast its time runs. Tokens and URLs given out from now on live at least
-    /// [`LEAST_TOKEN_LIFE`] and [`LEAST_URL_LIFE`] of real time.
+    /// Sets the speed of the clock. Tokens and URLs issued from now on live at least [`MIN_TOKEN_LIFETIME`] and
+    /// [`MIN_URL_LIFETIME`] of real time.
     pub fn set_speed(&mut self, speed: f64) {
         self.speed = speed;
     }
 
-    /// The scenario of tokens that are generated from now on.
+    /// The scenario of new tokens.
     pub fn scenario(&self) -> Scenario {
         self.scenario
     }
 
-    /// Changes the scenario of tokens that are generated from now on.
+    /// Changes the scenario of new tokens.
     pub fn set_scenario(&mut self, scenario: Scenario) {
         self.scenario = scenario;
     }
 
-    /// The seed that a run can be had again with.
+    /// The seed that reproduces this run.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// What can be chosen on the phone.
+    /// The avatars that visitors can choose.
     pub fn wardrobe(&self) -> &Wardrobe {
         &self.wardrobe
     }
 
-    /// Brings every token to where the time has carried it.
+    /// Updates the phase of every token.
     pub fn step(&mut self, now: Duration) {
         for token in self.tokens.values_mut() {
             token.settle(now);
         }
     }
 
-    /// "Generates an Export Token object in the Copresence backend".
+    /// Spec: "Generates an Export Token object in the Copresence backend".
+    ///
+    /// # Errors
+    /// [`MAX_TOKENS`] tokens are active.
     pub fn generate(&mut self, now: Duration) -> Result<String, Full> {
         if self.tokens.len() >= MAX_TOKENS {
             self.forget_finished(now);
@@ -183,7 +186,7 @@ impl World {
         if self.tokens.len() >= MAX_TOKENS {
             return Err(Full);
         }
-        let name = self.random_id();
+        let name = draw_id(&mut self.ids);
         self.generated += 1;
         self.by_name.insert(name.clone(), self.generated);
         let life = self.token_life(self.scenario);
@@ -191,7 +194,10 @@ impl World {
         Ok(name)
     }
 
-    /// "Attempts to redeem an Export Token." The answer with files spends the token in the same step.
+    /// Spec: "Attempts to redeem an Export Token." The response with files spends the token in the same step.
+    ///
+    /// # Errors
+    /// The token is unknown, spent or expired.
     pub fn redeem(&mut self, name: &str, now: Duration) -> Result<Redeemed, NotActive> {
         let token = settled(&self.by_name, &mut self.tokens, name, now).ok_or(NotActive)?;
         token.redeems += 1;
@@ -218,8 +224,11 @@ impl World {
         Ok(Redeemed::Ready(offers))
     }
 
-    /// "After recording or selection, the avatar is associated with the Export Token." A scenario given here takes
-    /// the place of the token's own; its life then counts from now, if that is sooner.
+    /// Spec: "After recording or selection, the avatar is associated with the Export Token." `scenario` replaces the token's
+    /// own scenario, and its lifetime then counts from now if that ends sooner.
+    ///
+    /// # Errors
+    /// The token is unknown, no longer active or already has an avatar, or the chosen avatar does not exist.
     pub fn associate(
         &mut self,
         name: &str,
@@ -240,7 +249,7 @@ impl World {
             }
             Phase::Expired { .. } => return Err(AssociateError::Over),
         }
-        // Each recording has a stream of its own, so that its course does not hang on what else was asked.
+        // Each recording has its own random stream, so that it does not depend on other requests.
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream((ordinal << 16) | token.associations);
         let seed = rng.random();
@@ -268,7 +277,10 @@ impl World {
         Ok(avatar)
     }
 
-    /// Forces a state.
+    /// Forces a token into a state.
+    ///
+    /// # Errors
+    /// The token is unknown or no longer active, or has no avatar that could fail or complete.
     pub fn force(&mut self, name: &str, force: Force, now: Duration) -> Result<(), ForceError> {
         let token = settled(&self.by_name, &mut self.tokens, name, now).ok_or(ForceError::NoSuchToken)?;
         if !token.is_active() {
@@ -286,32 +298,32 @@ impl World {
         Ok(())
     }
 
-    /// What the phone is told; `None` when there is no such token.
+    /// The state shown on the phone; `None` if there is no such token.
     pub fn phone_view(&mut self, name: &str, now: Duration) -> Option<PhoneView> {
         let token = settled(&self.by_name, &mut self.tokens, name, now)?;
         Some(PhoneView::of(token, now))
     }
 
-    /// Every token, the oldest first.
+    /// The states of all tokens, oldest first.
     pub fn tokens(&mut self, now: Duration) -> Vec<TokenState> {
         self.step(now);
         self.tokens.values().map(|token| self.state_of(token, now)).collect()
     }
 
-    /// One token; `None` when there is no such token.
+    /// The state of a token; `None` if there is no such token.
     pub fn token(&mut self, name: &str, now: Duration) -> Option<TokenState> {
         settled(&self.by_name, &mut self.tokens, name, now)?;
         let token = self.tokens.get(self.by_name.get(name)?)?;
         Some(self.state_of(token, now))
     }
 
-    /// Whether the next redeem of a token gets download URLs.
+    /// Whether the next redeem of a token returns download URLs.
     pub(crate) fn is_ready(&mut self, name: &str, now: Duration) -> bool {
         let token = settled(&self.by_name, &mut self.tokens, name, now);
         token.is_some_and(|token| matches!(token.phase, Phase::Ready { .. }))
     }
 
-    /// Looks whether a URL still gives its file, without using it.
+    /// Returns avatar and file if a URL is valid, without using it.
     pub(crate) fn look_at_file(
         &self,
         id: &str,
@@ -321,7 +333,7 @@ impl World {
         self.downloads.look(id, file, now).map(|download| (download.avatar.clone(), download.source.clone()))
     }
 
-    /// What a URL gives, whether it still does or not.
+    /// The export type of a URL, valid or not.
     pub(crate) fn export_type(&self, id: &str) -> Option<&str> {
         self.downloads.get(id).map(|download| download.export.export_type.as_str())
     }
@@ -331,12 +343,12 @@ impl World {
         self.downloads.begin(id, file, now)
     }
 
-    /// Whether a delivery may hand over more; `last` uses the URL up.
+    /// Whether a delivery may send another chunk; `last` uses the URL up.
     pub(crate) fn hand_over(&mut self, id: &str, delivery: u64, last: bool) -> bool {
         self.downloads.hand_over(id, delivery, last)
     }
 
-    /// Whether the picture and the files of a token's new avatar are needed any more.
+    /// Whether the picture and the files of a token's new avatar are still needed.
     pub(crate) fn needs_avatar(&mut self, name: &str, now: Duration) -> bool {
         let Some(token) = settled(&self.by_name, &mut self.tokens, name, now) else { return false };
         match token.phase {
@@ -346,13 +358,13 @@ impl World {
         }
     }
 
-    /// Makes room: of the finished tokens the oldest go, down to three quarters of the limit.
+    /// Forgets the oldest spent and expired tokens until three quarters of the limit remain.
     fn forget_finished(&mut self, now: Duration) {
         self.step(now);
         let surplus = self.tokens.len().saturating_sub(MAX_TOKENS * 3 / 4);
         let finished = self.tokens.iter().filter(|(_, token)| !token.is_active());
-        let goes: Vec<u64> = finished.map(|(ordinal, _)| *ordinal).take(surplus).collect();
-        for ordinal in goes {
+        let forgotten: Vec<u64> = finished.map(|(ordinal, _)| *ordinal).take(surplus).collect();
+        for ordinal in forgotten {
             if let Some(token) = self.tokens.remove(&ordinal) {
                 self.by_name.remove(&token.name);
                 token.urls.iter().for_each(|id| self.downloads.remove(id));
@@ -372,18 +384,14 @@ impl World {
             least(entry.token_life, LEAST_TOKEN_LIFE, self.speed)
         }
     }
-
-    fn random_id(&mut self) -> String {
-        draw_id(&mut self.ids)
-    }
 }
 
-/// A life, or what the least life in real time is at this speed, if that is more.
+/// The longer of a virtual lifetime and a real lifetime at this speed.
 fn least(life: Duration, real: Duration, speed: f64) -> Duration {
     life.max(Duration::try_from_secs_f64(real.as_secs_f64() * speed).unwrap_or(Duration::MAX))
 }
 
-/// What of an avatar's exports a scenario delivers, and which of its files each is.
+/// The exports that a scenario delivers, each with its source.
 fn delivered(delivers: Delivers, exports: Vec<ExportName>) -> impl Iterator<Item = (ExportName, Source)> {
     let times = match delivers {
         Delivers::Nothing => 0,
@@ -403,7 +411,7 @@ fn delivered(delivers: Delivers, exports: Vec<ExportName>) -> impl Iterator<Item
     })
 }
 
-/// 24 letters and digits: some 140 bits.
+/// A random id of 24 letters and digits (about 140 bits).
 fn draw_id(rng: &mut StdRng) -> String {
     (0..24).map(|_| char::from(rng.sample(Alphanumeric))).collect()
 }

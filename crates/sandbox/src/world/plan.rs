@@ -1,4 +1,4 @@
-//! The course that the making of one avatar takes, drawn in advance, so that any moment of it can be asked for.
+//! The course of an avatar through queue and processing, drawn in advance so that its stage at any time is known.
 
 use crate::scenario::{Course, Entry, Fails, Making, SECOND_THOUGHTS};
 use protocol::{CompletionStatus, Percent, Progress, QueuePosition};
@@ -6,16 +6,16 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
-/// All times count from the association.
+/// The planned stages. All times count from the association.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
-    /// Until when which stage lasts; the times only grow.
+    /// The end time of each stage, ascending.
     stages: Vec<(Duration, Stage)>,
-    /// What it comes to then.
+    /// The percentage at which it fails; `None` if it succeeds.
     fails_at: Option<u8>,
 }
 
-/// Where a plan stands at a moment.
+/// The stage of an avatar at a point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     InQueue { place: u32 },
@@ -25,7 +25,7 @@ pub(crate) enum Stage {
 }
 
 impl Plan {
-    /// Draws the course of an avatar under a scenario. `earlier` is how many the token had before.
+    /// Draws the course of an avatar under a scenario. `earlier` is the number of avatars that the token had before.
     pub(crate) fn draw(entry: &Entry, existing: bool, earlier: u64, rng: &mut ChaCha8Rng) -> Self {
         let making = if existing { &entry.existing } else { &entry.new };
         let mut plan = Self::default();
@@ -39,12 +39,12 @@ impl Plan {
         plan
     }
 
-    /// When the avatar is ready, or has failed for good.
+    /// When the avatar is ready, or has finally failed.
     pub(crate) fn end(&self) -> Duration {
         self.stages.last().map_or(Duration::ZERO, |(until, _)| *until)
     }
 
-    /// Where it stands when so much time has passed.
+    /// The stage after this time.
     pub(crate) fn stage(&self, passed: Duration) -> Stage {
         let at = self.stages.partition_point(|(until, _)| *until <= passed);
         match (self.stages.get(at), self.fails_at) {
@@ -92,12 +92,12 @@ impl Plan {
 }
 
 impl Stage {
-    /// `payload_incomplete` of this stage; `None` when it is ready.
+    /// The `payload_incomplete` of this stage; `None` when ready.
     pub(crate) fn progress(self) -> Option<Progress> {
         let (status, percent, queue) = match self {
             Self::InQueue { place } => (CompletionStatus::InQueue, 0, Some(QueuePosition::new(place))),
             Self::Processing { percent } => (CompletionStatus::Processing, percent, None),
-            // "If … the avatar is not in the queue, value is -1"; the progress stays as it stood.
+            // Spec: "If … the avatar is not in the queue, value is -1". The progress keeps its last value.
             Self::Failed { percent } => (CompletionStatus::Failed, percent, None),
             Self::Ready => return None,
         };
@@ -105,8 +105,8 @@ impl Stage {
     }
 }
 
-/// Between 12 and 24 steps of uneven length and height, as a renderer reports them: after which share of the
-/// processing which percentage is told, from 0 at the start to below 100 before the end.
+/// Draws 12 to 24 irregular progress steps: the share of the processing time (0 to 1), and the percentage reported from then
+/// on (below 100).
 fn draw_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
     let count = rng.random_range(12..=24);
     let mut at: Vec<f64> = (0..count).map(|_| rng.random_range(0.02..1.0)).collect();
@@ -123,7 +123,7 @@ fn draw_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
         .collect()
 }
 
-/// Leaves the middle half of the processing without a step.
+/// Moves the steps out of the middle half of the processing time.
 fn stalled(share: f64) -> f64 {
     if share < 0.45 { share / 0.45 * 0.3 } else { 0.8 + (share - 0.45) / 0.55 * 0.2 }
 }

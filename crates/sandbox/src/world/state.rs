@@ -1,4 +1,4 @@
-//! What the tester and the phone see of the world.
+//! The state of tokens and downloads as shown to testers and phones.
 
 use crate::clock::millis;
 use crate::scenario::Scenario;
@@ -10,61 +10,61 @@ use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// Where a token stands: the four words of the specification, and the three that come after them.
+/// The state of a token: the four statuses of the specification, and the three that follow them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenPhase {
-    /// Nobody has associated an avatar yet.
+    /// No avatar is associated yet.
     NoAssociatedAvatar,
-    /// The avatar waits its turn.
+    /// The avatar waits in the queue.
     InQueue,
-    /// The avatar is being made.
+    /// The avatar is being processed.
     Processing,
-    /// It could not be made; the visitor may record again under the same token.
+    /// Processing failed; the visitor may record again under the same token.
     Failed,
-    /// The next redeem gets the URLs.
+    /// The next redeem returns the download URLs.
     Ready,
-    /// The URLs were given out.
+    /// The download URLs were returned.
     Spent,
-    /// Its life ended before it was redeemed.
+    /// The token expired before it was redeemed.
     Expired,
 }
 
-/// One token, whole, as `GET /sandbox/state` shows it. Times are milliseconds of the sandbox's own time.
+/// A token in `GET /sandbox/state`. Times are milliseconds of virtual time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TokenState {
     /// The Export Token.
     pub token: String,
-    /// What it goes through.
+    /// Its scenario.
     pub scenario: Scenario,
-    /// Where it stands.
+    /// Its state.
     pub state: TokenPhase,
-    /// As `/redeemExportToken` would say it: 0 to 100, or −1.
+    /// As in `/redeemExportToken`: 0 to 100, or −1.
     pub completion_progress: i64,
-    /// As `/redeemExportToken` would say it: a place, or −1.
+    /// As in `/redeemExportToken`: a queue position from 1, or −1.
     pub queue_position: i64,
     /// `new`, the id of an existing avatar, or null.
     pub avatar: Option<String>,
     /// When it was generated.
     pub generated_ms: u64,
-    /// When it expires, or has.
+    /// When it expires or expired.
     pub expires_ms: u64,
-    /// When an avatar was associated (the last time).
+    /// When an avatar was last associated.
     pub associated_ms: Option<u64>,
     /// When it was spent or expired.
     pub ended_ms: Option<u64>,
-    /// How often it was redeemed, refusals after its end included.
+    /// Number of redeems, including refused ones after its end.
     pub redeems: u64,
     /// When it was last redeemed.
     pub last_redeem_ms: Option<u64>,
-    /// The URLs that it was spent for.
+    /// The download URLs returned for it.
     pub downloads: Vec<DownloadState>,
 }
 
-/// One download URL; the URL itself is not shown.
+/// A download URL. The URL itself is not shown.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DownloadState {
-    /// The last part of the URL.
+    /// The file name, which is the last part of the URL.
     pub file: String,
     /// Its `export_type`.
     pub export_type: String,
@@ -78,24 +78,24 @@ pub struct DownloadState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UrlState {
-    /// Not asked for yet.
+    /// Not requested yet.
     Unused,
-    /// A delivery has begun, and the last byte has not been handed over.
+    /// A delivery has begun, and the last byte has not been sent.
     UnderWay,
-    /// Delivered: it is good for nothing more.
+    /// Delivered; it cannot be used again.
     Used,
-    /// Its life ended first.
+    /// Expired before it was used up.
     Expired,
 }
 
-/// What a phone is told about its token.
+/// The state of a token as shown on the phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PhoneView {
-    /// Where it stands.
+    /// Its state.
     pub state: TokenPhase,
-    /// The place in the queue, from 1.
+    /// The queue position, from 1.
     pub queue_position: Option<u32>,
-    /// 0 to 100.
+    /// Percent, 0 to 100.
     pub completion_progress: Option<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! Properties of the world, in simulated time.
+//! Properties of the model, in simulated time.
 
 use super::*;
 use crate::scenario::{Course, Fails};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-fn world(scenario: Scenario, seed: u64) -> World {
+fn new_world(scenario: Scenario, seed: u64) -> World {
     World::new(scenario, seed, [7; 32], Wardrobe::generated())
 }
 
@@ -20,8 +20,13 @@ fn any_choice() -> impl Strategy<Value = AvatarChoice> {
     prop_oneof![Just(AvatarChoice::New), Just(AvatarChoice::Existing("ari".into()))]
 }
 
-/// Redeems every so often until the token ends or `limit` has passed, and gives every answer with its time.
-fn poll(world: &mut World, token: &str, every: Duration, limit: Duration) -> Vec<(Duration, Redeemed)> {
+/// Redeems at an interval until the token ends or `limit` has passed. Returns each response with its time.
+fn poll_redeem(
+    world: &mut World,
+    token: &str,
+    every: Duration,
+    limit: Duration,
+) -> Vec<(Duration, Redeemed)> {
     let mut seen = Vec::new();
     let mut now = Duration::ZERO;
     while now < limit {
@@ -36,13 +41,13 @@ fn poll(world: &mut World, token: &str, every: Duration, limit: Duration) -> Vec
 
 proptest! {
     #[test]
-    fn the_queue_goes_down_and_progress_up_and_statuses_follow_their_order(
+    fn queue_falls_progress_rises_and_statuses_are_ordered(
         scenario in any_scenario(), choice in any_choice(), seed: u64, every in 50_u64..3_000
     ) {
-        let mut world = world(scenario, seed);
+        let mut world = new_world(scenario, seed);
         let token = world.generate(Duration::ZERO).expect("room");
         world.associate(&token, &choice, None, Duration::ZERO).expect("free");
-        let answers = poll(&mut world, &token, Duration::from_millis(every), 30 * MINUTE);
+        let answers = poll_redeem(&mut world, &token, Duration::from_millis(every), 30 * MINUTE);
         let entry = scenario.entry();
         let in_order = entry.course != Course::Backwards && entry.fails != Fails::Once;
         let rank = |status: &CompletionStatus| CompletionStatus::KNOWN.iter().position(|known| known == status);
@@ -50,7 +55,7 @@ proptest! {
         for (_, answer) in &answers {
             let Redeemed::NotReady(progress) = answer else { continue };
             prop_assert_eq!(progress.queue.is_some(), progress.status == CompletionStatus::InQueue);
-            prop_assert!(progress.queue_on_wire() != 0, "places count from 1");
+            prop_assert!(progress.queue_on_wire() != 0, "positions count from 1");
             prop_assert!(progress.completion_on_wire() >= 0, "−1 is for no avatar only");
             if let Some(last) = last.as_ref().filter(|_| in_order) {
                 prop_assert!(rank(&progress.status) >= rank(&last.status));
@@ -69,11 +74,11 @@ proptest! {
     }
 
     #[test]
-    fn what_is_over_stays_over(
+    fn ended_token_stays_ended(
         scenario in any_scenario(), seed: u64,
         moves in prop::collection::vec((0_u8..6, 0_u64..40_000), 1..60)
     ) {
-        let mut world = world(scenario, seed);
+        let mut world = new_world(scenario, seed);
         let token = world.generate(Duration::ZERO).expect("room");
         let mut now = Duration::ZERO;
         let (mut over, mut delivered) = (false, 0);
@@ -86,7 +91,7 @@ proptest! {
                 3 if pass % 5 == 0 => { let _ = world.force(&token, Force::Expire, now); }
                 _ => match world.redeem(&token, now) {
                     Ok(answer) => {
-                        prop_assert!(!over, "an answer after the end");
+                        prop_assert!(!over, "a response after the end");
                         delivered += u32::from(matches!(answer, Redeemed::Ready(_)));
                     }
                     Err(NotActive) => over = true,
@@ -101,16 +106,16 @@ proptest! {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_course(scenario in any_scenario(), seed: u64) {
+    fn same_seed_gives_the_same_progress(scenario in any_scenario(), seed: u64) {
         let course = |noise: bool| {
-            let mut world = world(scenario, seed);
+            let mut world = new_world(scenario, seed);
             let token = world.generate(Duration::ZERO).expect("room");
             if noise {
                 let other = world.generate(Duration::ZERO).expect("room");
                 world.associate(&other, &AvatarChoice::New, None, Duration::ZERO).expect("free");
             }
             world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
-            let answers = poll(&mut world, &token, Duration::from_secs(1), 5 * MINUTE);
+            let answers = poll_redeem(&mut world, &token, Duration::from_secs(1), 5 * MINUTE);
             answers.into_iter().map(|(at, answer)| match answer {
                 Redeemed::NotReady(progress) => (at, Some(progress)),
                 Redeemed::Ready(_) => (at, None),
@@ -123,8 +128,8 @@ proptest! {
 use super::state::TokenPhase;
 
 #[test]
-fn of_many_redeems_at_once_one_delivers() {
-    let mut world = world(Scenario::ExistingAvatar, 1);
+fn one_of_many_concurrent_redeems_delivers() {
+    let mut world = new_world(Scenario::ExistingAvatar, 1);
     let token = world.generate(Duration::ZERO).expect("room");
     world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
     let world = Arc::new(Mutex::new(world));
@@ -134,16 +139,16 @@ fn of_many_redeems_at_once_one_delivers() {
             std::thread::spawn(move || world.lock().expect("lock").redeem(&token, MINUTE).is_ok())
         })
         .collect();
-    let delivered = threads.into_iter().filter(|_| true).map(|t| t.join().expect("thread")).filter(|ok| *ok);
+    let delivered = threads.into_iter().map(|t| t.join().expect("thread")).filter(|ok| *ok);
     assert_eq!(delivered.count(), 1);
 }
 
 #[test]
-fn the_long_queue_starts_at_place_twelve_and_leaves_none_out() {
-    let mut world = world(Scenario::LongQueue, 3);
+fn long_queue_counts_down_from_position_twelve() {
+    let mut world = new_world(Scenario::LongQueue, 3);
     let token = world.generate(Duration::ZERO).expect("room");
     world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
-    let answers = poll(&mut world, &token, Duration::from_millis(500), 10 * MINUTE);
+    let answers = poll_redeem(&mut world, &token, Duration::from_millis(500), 10 * MINUTE);
     let mut places: Vec<i64> = answers
         .iter()
         .filter_map(|(_, answer)| match answer {
@@ -156,8 +161,8 @@ fn the_long_queue_starts_at_place_twelve_and_leaves_none_out() {
 }
 
 #[test]
-fn who_failed_may_record_again_under_the_same_token() {
-    let mut world = world(Scenario::Fails, 5);
+fn failed_avatar_can_be_recorded_again_under_the_same_token() {
+    let mut world = new_world(Scenario::Fails, 5);
     let token = world.generate(Duration::ZERO).expect("room");
     world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
     assert_eq!(
@@ -174,8 +179,8 @@ fn who_failed_may_record_again_under_the_same_token() {
 }
 
 #[test]
-fn a_url_is_used_up_by_its_last_byte_and_a_newer_delivery_ends_an_older() {
-    let mut world = world(Scenario::ExistingAvatar, 1);
+fn last_byte_uses_a_url_up_and_newer_delivery_ends_the_older() {
+    let mut world = new_world(Scenario::ExistingAvatar, 1);
     let token = world.generate(Duration::ZERO).expect("room");
     world.associate(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
     let Ok(Redeemed::Ready(offers)) = world.redeem(&token, Duration::ZERO) else { panic!("ready") };
@@ -195,8 +200,8 @@ fn a_url_is_used_up_by_its_last_byte_and_a_newer_delivery_ends_an_older() {
 }
 
 #[test]
-fn finished_tokens_make_room_and_active_ones_never_do() {
-    let mut world = world(Scenario::Happy, 1);
+fn ended_tokens_are_forgotten_and_active_ones_are_not() {
+    let mut world = new_world(Scenario::Happy, 1);
     let first = world.generate(Duration::ZERO).expect("room");
     let late = Duration::from_secs(1);
     for _ in 1..MAX_TOKENS {

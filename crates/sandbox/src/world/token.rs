@@ -17,15 +17,15 @@ pub(crate) struct Token {
     pub(crate) redeems: u64,
     pub(crate) last_redeem_at: Option<Duration>,
     pub(crate) phase: Phase,
-    /// The ids of the URLs that it was spent for.
+    /// The ids of the download URLs returned for it.
     pub(crate) urls: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Phase {
-    /// Nobody has associated an avatar.
+    /// No avatar is associated yet.
     Waiting,
-    /// In the queue or in processing.
+    /// In the queue or in processing, as the plan says.
     Making {
         avatar: Avatar,
         plan: Plan,
@@ -38,7 +38,7 @@ pub(crate) enum Phase {
     Ready {
         avatar: Avatar,
     },
-    /// Its answer with URLs has gone out.
+    /// The response with download URLs was returned.
     Spent {
         avatar: Avatar,
         at: Duration,
@@ -64,7 +64,7 @@ impl Token {
         }
     }
 
-    /// Brings it to where the time has carried it.
+    /// Updates the phase to this time.
     pub(crate) fn settle(&mut self, now: Duration) {
         if let Phase::Making { avatar, plan, since } = &self.phase {
             let end = since.saturating_add(plan.end());
@@ -80,12 +80,12 @@ impl Token {
         }
     }
 
-    /// "Export token is still active".
+    /// Spec: "Export token is still active".
     pub(crate) fn is_active(&self) -> bool {
         !matches!(self.phase, Phase::Spent { .. } | Phase::Expired { .. })
     }
 
-    /// Where the avatar stands; `None` when there is none, or no more.
+    /// The stage of its avatar; `None` if it has none, or is no longer active.
     pub(crate) fn stage(&self, now: Duration) -> Option<Stage> {
         match &self.phase {
             Phase::Making { plan, since, .. } => Some(plan.stage(now.saturating_sub(*since))),
@@ -95,7 +95,7 @@ impl Token {
         }
     }
 
-    /// `payload_incomplete`, as far as it is not ready.
+    /// The `payload_incomplete`; `None` when ready or no longer active.
     pub(crate) fn progress(&self, now: Duration) -> Option<Progress> {
         match &self.phase {
             Phase::Waiting => Some(Progress::unassociated()),

@@ -1,4 +1,4 @@
-//! The sandbox from outside: its router by `oneshot`, its server over real HTTP.
+//! Integration tests: the router by `oneshot`, and the server over TCP.
 
 mod access;
 mod faults;

@@ -1,13 +1,13 @@
-//! The OpenAPI document in the repository is the one that is served.
+//! Compares the committed OpenAPI document with the served one.
 
-use crate::support::World;
+use crate::support::TestSandbox;
 use sandbox::{Endpoint, Scenario};
 use std::path::Path;
 
 #[tokio::test]
-async fn the_document_in_the_repository_is_the_one_that_is_served() {
+async fn committed_openapi_document_is_the_served_one() {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"));
-    let served = World::new(Scenario::Happy).get("/openapi.json", &[]).await.json();
+    let served = TestSandbox::new(Scenario::Happy).get("/openapi.json", &[]).await.json();
     let pretty = serde_json::to_string_pretty(&served).expect("JSON") + "\n";
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         std::fs::write(path, &pretty).expect("written");
@@ -20,8 +20,8 @@ async fn the_document_in_the_repository_is_the_one_that_is_served() {
 }
 
 #[tokio::test]
-async fn every_endpoint_that_faults_strike_is_documented() {
-    let served = World::new(Scenario::Happy).get("/openapi.json", &[]).await.json();
+async fn every_endpoint_of_faults_is_documented() {
+    let served = TestSandbox::new(Scenario::Happy).get("/openapi.json", &[]).await.json();
     for (_, word, method, path) in Endpoint::ALL {
         let documented =
             served["paths"].as_object().expect("paths").iter().any(|(known, methods)| {

@@ -1,4 +1,4 @@
-//! A sandbox on a port, asked byte by byte: what HTTP libraries hide is seen here.
+//! A sandbox on a port, and raw HTTP requests over TCP that show what HTTP libraries hide.
 
 use crate::support::{API_KEY, SESSION, TOKEN};
 use sandbox::{AvatarChoice, Sandbox, Scenario, Server, Settings, faults};
@@ -8,30 +8,30 @@ use std::time::Duration;
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// In order (FIN).
+pub(crate) enum ConnectionEnd {
+    /// Closed (FIN).
     Closed,
-    /// RST.
+    /// Reset (RST).
     Reset,
-    /// It did not: nothing came for a while.
+    /// Not ended: the test stopped reading.
     Silent,
 }
 
-/// Everything that came by a connection.
+/// All bytes received on a connection.
 #[derive(Debug)]
-pub(crate) struct Heard {
+pub(crate) struct RawResponse {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) ended: Ended,
+    pub(crate) ended: ConnectionEnd,
 }
 
-impl Heard {
+impl RawResponse {
     pub(crate) fn status(&self) -> u16 {
         let word = self.head().split(' ').nth(1).unwrap_or_else(|| panic!("{self:?}"));
         word.parse().expect("a status")
     }
 
     pub(crate) fn head(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.split()]).expect("text")
+        std::str::from_utf8(&self.bytes[..self.head_length()]).expect("text")
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -39,25 +39,25 @@ impl Heard {
         lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
-    /// What came after the head, raw.
+    /// The bytes after the head.
     pub(crate) fn body(&self) -> &[u8] {
-        &self.bytes[(self.split() + 4).min(self.bytes.len())..]
+        &self.bytes[(self.head_length() + 4).min(self.bytes.len())..]
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(self.body()).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    fn split(&self) -> usize {
+    fn head_length(&self) -> usize {
         self.bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(self.bytes.len())
     }
 }
 
-pub(crate) struct Raw {
+pub(crate) struct RawServer {
     pub(crate) server: Server,
 }
 
-impl Raw {
+impl RawServer {
     pub(crate) async fn start(scenario: Scenario, list: &str) -> Self {
         let faults = faults::read(list.as_bytes()).expect(list);
         let settings = Settings { scenario, seed: 3, faults, ..Settings::default() };
@@ -69,24 +69,29 @@ impl Raw {
         self.server.sandbox()
     }
 
-    /// Sends one request and hears until the connection ends.
-    pub(crate) async fn ask(&self, line: &str, headers: &[(&str, &str)]) -> Heard {
-        self.hear(line, headers, usize::MAX).await
+    /// Sends a request and reads until the connection ends.
+    pub(crate) async fn send_request(&self, line: &str, headers: &[(&str, &str)]) -> RawResponse {
+        self.read_at_most(line, headers, usize::MAX).await
     }
 
-    /// As [`Raw::ask`], but stops listening after so many bytes.
-    pub(crate) async fn hear(&self, line: &str, headers: &[(&str, &str)], most: usize) -> Heard {
+    /// Like [`RawServer::send_request`], but stops reading after `most` bytes.
+    pub(crate) async fn read_at_most(
+        &self,
+        line: &str,
+        headers: &[(&str, &str)],
+        most: usize,
+    ) -> RawResponse {
         let mut socket = self.send(line, headers);
-        tokio::task::spawn_blocking(move || hear(&mut socket, most)).await.expect("heard")
+        tokio::task::spawn_blocking(move || read_until_end(&mut socket, most)).await.expect("received")
     }
 
-    /// Sends a redeem, and gives the connection.
-    pub(crate) fn open(&self, token: &str) -> TcpStream {
+    /// Sends a redeem, and returns the connection.
+    pub(crate) fn send_redeem(&self, token: &str) -> TcpStream {
         let key = self.sandbox().credentials().api_key.expose().to_owned();
         self.send("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, token)])
     }
 
-    /// A connection with one request on it. (The system takes both before the server does.)
+    /// Opens a connection and writes a request, without waiting for the server.
     fn send(&self, line: &str, headers: &[(&str, &str)]) -> TcpStream {
         let host = self.server.address().to_string();
         let mut request = format!("{line} HTTP/1.1\r\n");
@@ -100,61 +105,61 @@ impl Raw {
         socket
     }
 
-    pub(crate) async fn generate_raw(&self) -> Heard {
+    pub(crate) async fn generate_raw(&self) -> RawResponse {
         let known = self.sandbox().credentials();
         let headers = [(API_KEY, known.api_key.expose()), (SESSION, known.session_token.expose())];
-        self.ask("POST /generateExportToken", &headers).await
+        self.send_request("POST /generateExportToken", &headers).await
     }
 
     pub(crate) async fn generate(&self) -> String {
         self.generate_raw().await.json()["token"].as_str().expect("a token").to_owned()
     }
 
-    pub(crate) async fn redeem(&self, token: &str) -> Heard {
+    pub(crate) async fn redeem(&self, token: &str) -> RawResponse {
         let key = self.sandbox().credentials().api_key.expose().to_owned();
-        self.ask("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, token)]).await
+        self.send_request("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, token)]).await
     }
 
-    /// A token whose avatar is ready.
-    pub(crate) async fn ready(&self) -> String {
+    /// Generates a token whose avatar is ready.
+    pub(crate) async fn ready_token(&self) -> String {
         let token = self.generate().await;
         self.sandbox().associate(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
         token
     }
 
-    /// The path of the portrait of an avatar that was redeemed.
-    pub(crate) async fn portrait(&self) -> String {
-        let token = self.ready().await;
+    /// Redeems an avatar, and returns the path of its portrait.
+    pub(crate) async fn redeemed_portrait_path(&self) -> String {
+        let token = self.ready_token().await;
         let body = self.redeem(&token).await.json();
         let url = body["payload_complete"][2]["download_URL"].as_str().expect("a URL").to_owned();
         url::Url::parse(&url).expect("a URL").path().to_owned()
     }
 
-    pub(crate) async fn file(&self, path: &str, headers: &[(&str, &str)]) -> Heard {
-        self.ask(&format!("GET {path}"), headers).await
+    pub(crate) async fn get_file(&self, path: &str, headers: &[(&str, &str)]) -> RawResponse {
+        self.send_request(&format!("GET {path}"), headers).await
     }
 
-    /// How often each fault struck.
-    pub(crate) fn struck(&self) -> Vec<u64> {
+    /// How often each fault was applied.
+    pub(crate) fn applied_counts(&self) -> Vec<u64> {
         self.sandbox().faults().iter().map(|state| state.struck).collect()
     }
 }
 
-fn hear(socket: &mut TcpStream, most: usize) -> Heard {
+fn read_until_end(socket: &mut TcpStream, most: usize) -> RawResponse {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
     let ended = loop {
         if bytes.len() >= most {
             let _ = socket.shutdown(Shutdown::Both);
-            break Ended::Silent;
+            break ConnectionEnd::Silent;
         }
         match socket.read(&mut buffer) {
-            Ok(0) => break Ended::Closed,
+            Ok(0) => break ConnectionEnd::Closed,
             Ok(read) => bytes.extend_from_slice(&buffer[..read]),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => break Ended::Reset,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break ConnectionEnd::Reset,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => panic!("{error}, after {} bytes", bytes.len()),
         }
     };
-    Heard { bytes, ended }
+    RawResponse { bytes, ended }
 }

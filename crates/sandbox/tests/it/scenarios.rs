@@ -1,6 +1,6 @@
-//! What each scenario does to a token, as who redeems it sees it.
+//! The effect of each scenario, as seen by the client that redeems the token.
 
-use crate::support::{World, request};
+use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::http::Method;
 use futures_util::StreamExt;
@@ -9,15 +9,15 @@ use sandbox::{AvatarChoice, ClockMove, Scenario, Settings};
 use serde_json::Value;
 use tower::ServiceExt;
 
-/// What is seen of a token, second by second, until it is delivered or refused.
-struct Seen {
-    /// Status, progress and place of each answer that has none yet.
+/// The responses for a token, one per second, until it is delivered or refused.
+struct PlayedScenario {
+    /// Status, progress and queue position of each response without files.
     waits: Vec<(String, i64, i64)>,
-    /// What came in the end: the files, or `None` when the token was refused.
+    /// The files, or `None` if the token was refused.
     files: Option<Vec<Value>>,
 }
 
-impl Seen {
+impl PlayedScenario {
     fn statuses(&self) -> Vec<&str> {
         let mut statuses: Vec<_> = self.waits.iter().map(|(status, ..)| status.as_str()).collect();
         statuses.dedup();
@@ -25,39 +25,39 @@ impl Seen {
     }
 }
 
-async fn play(scenario: Scenario) -> (World, Seen) {
-    let world = World::new(scenario);
-    let token = world.generate().await;
-    world.associate(&token);
+async fn play_scenario(scenario: Scenario) -> (TestSandbox, PlayedScenario) {
+    let test = TestSandbox::new(scenario);
+    let token = test.generate().await;
+    test.associate(&token);
     let mut waits = Vec::new();
     loop {
-        let answer = world.redeem(&token).await;
-        if answer.status != 200 {
-            return (world, Seen { waits, files: None });
+        let response = test.redeem(&token).await;
+        if response.status != 200 {
+            return (test, PlayedScenario { waits, files: None });
         }
-        let body = answer.json();
+        let body = response.json();
         if let Some(files) = body["payload_complete"].as_array() {
-            assert_eq!(world.redeem(&token).await.refusal(), (400, 101), "spent");
-            return (world, Seen { waits, files: Some(files.clone()) });
+            assert_eq!(test.redeem(&token).await.status_and_code(), (400, 101), "spent");
+            return (test, PlayedScenario { waits, files: Some(files.clone()) });
         }
         let wait = &body["payload_incomplete"];
         let number = |field: &str| wait[field].as_i64().expect("a number");
         let status = wait["completion_status"].as_str().expect("a word").to_owned();
         waits.push((status, number("completion_progress"), number("queue_position")));
         assert!(waits.len() < 3_000, "it never ends");
-        world.pass(1);
+        test.advance_seconds(1);
     }
 }
 
-fn path(file: &Value) -> String {
+fn path_of(file: &Value) -> String {
     let url = file["download_URL"].as_str().expect("a URL");
     url::Url::parse(url).expect("a URL").path().to_owned()
 }
 
 #[tokio::test]
-async fn every_scenario_delivers_what_it_says() {
+async fn every_scenario_delivers_its_number_of_files() {
     for entry in CATALOGUE {
-        let (_, seen) = play(entry.scenario).await;
+        let (_, seen) = play_scenario(entry.scenario).await;
         let files = seen.files.as_ref().map(Vec::len);
         let expected = match entry.name {
             "fails" | "token-expires" => None,
@@ -71,15 +71,15 @@ async fn every_scenario_delivers_what_it_says() {
 
 #[tokio::test]
 async fn slow_processing_takes_minutes() {
-    let (_, seen) = play(Scenario::SlowProcessing).await;
+    let (_, seen) = play_scenario(Scenario::SlowProcessing).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing"]);
     let processing = seen.waits.iter().filter(|(status, ..)| status == "processing").count();
     assert!((240..=360).contains(&processing), "{processing} seconds");
 }
 
 #[tokio::test]
-async fn stalls_stands_still_in_the_middle_and_goes_on() {
-    let (_, seen) = play(Scenario::Stalls).await;
+async fn stalls_stands_still_in_the_middle_and_continues() {
+    let (_, seen) = play_scenario(Scenario::Stalls).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing"]);
     let progress: Vec<i64> = seen.waits.iter().map(|wait| wait.1).collect();
     let longest = progress.chunk_by(|a, b| a == b).max_by_key(|same| same.len()).expect("some");
@@ -88,26 +88,26 @@ async fn stalls_stands_still_in_the_middle_and_goes_on() {
 }
 
 #[tokio::test]
-async fn fails_then_succeeds_fails_once_and_the_visitor_records_again() {
-    let (_, seen) = play(Scenario::FailsThenSucceeds).await;
+async fn fails_then_succeeds_fails_once_until_recorded_again() {
+    let (_, seen) = play_scenario(Scenario::FailsThenSucceeds).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing", "failed", "in_queue", "processing"]);
     let failed = seen.waits.iter().filter(|(status, ..)| status == "failed").count();
     assert!((29..=31).contains(&failed), "{failed} seconds");
-    let world = World::new(Scenario::FailsThenSucceeds);
-    let token = world.generate().await;
-    world.associate(&token);
-    while world.redeem(&token).await.json()["payload_incomplete"]["completion_status"] != "failed" {
-        world.pass(1);
+    let test = TestSandbox::new(Scenario::FailsThenSucceeds);
+    let token = test.generate().await;
+    test.associate(&token);
+    while test.redeem(&token).await.json()["payload_incomplete"]["completion_status"] != "failed" {
+        test.advance_seconds(1);
     }
-    let again = world.sandbox.associate(&token, &AvatarChoice::Existing("ari".into()), None);
+    let again = test.sandbox.associate(&token, &AvatarChoice::Existing("ari".into()), None);
     again.expect("the phone may be sooner");
-    world.pass(60);
-    assert_eq!(world.redeem(&token).await.json()["avatar_ready"], true);
+    test.advance_seconds(60);
+    assert_eq!(test.redeem(&token).await.json()["avatar_ready"], true);
 }
 
 #[tokio::test]
 async fn goes_backwards_moves_both_ways_and_is_delivered() {
-    let (_, seen) = play(Scenario::GoesBackwards).await;
+    let (_, seen) = play_scenario(Scenario::GoesBackwards).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing", "in_queue", "processing"]);
     let falls = |status: &str, of: fn(&(String, i64, i64)) -> i64, rises: bool| {
         let values: Vec<i64> = seen.waits.iter().filter(|wait| wait.0 == status).map(of).collect();
@@ -119,43 +119,43 @@ async fn goes_backwards_moves_both_ways_and_is_delivered() {
 
 #[tokio::test]
 async fn no_files_is_ready_with_an_empty_list() {
-    let world = World::new(Scenario::NoFiles);
-    let token = world.generate().await;
-    world.associate(&token);
-    world.pass(10);
-    assert_eq!(world.redeem(&token).await.text(), r#"{"avatar_ready":true,"payload_complete":[]}"#);
+    let test = TestSandbox::new(Scenario::NoFiles);
+    let token = test.generate().await;
+    test.associate(&token);
+    test.advance_seconds(10);
+    assert_eq!(test.redeem(&token).await.text(), r#"{"avatar_ready":true,"payload_complete":[]}"#);
 }
 
 #[tokio::test]
-async fn many_files_come_each_by_a_url_of_its_own() {
-    let (world, seen) = play(Scenario::ManyFiles).await;
+async fn many_files_each_have_their_own_url() {
+    let (test, seen) = play_scenario(Scenario::ManyFiles).await;
     let files = seen.files.expect("delivered");
-    let mut paths: Vec<_> = files.iter().map(path).collect();
+    let mut paths: Vec<_> = files.iter().map(path_of).collect();
     assert!(paths[3].ends_with("/avatar-2.glb") && paths[35].ends_with("/portrait-12.png"), "{paths:?}");
-    assert_eq!(world.get(&paths[35], &[]).await.header("content-type"), "image/png");
-    assert_eq!(world.get(&paths[35], &[]).await.status, 410);
-    assert_eq!(world.get(&paths[2], &[]).await.status, 200);
+    assert_eq!(test.get(&paths[35], &[]).await.header("content-type"), "image/png");
+    assert_eq!(test.get(&paths[35], &[]).await.status, 410);
+    assert_eq!(test.get(&paths[2], &[]).await.status, 200);
     paths.sort();
     paths.dedup();
     assert_eq!(paths.len(), 36);
 }
 
 #[tokio::test]
-async fn a_large_file_is_a_whole_glb_and_goes_on_by_range() {
-    let (world, seen) = play(Scenario::LargeFile).await;
+async fn large_file_is_a_valid_glb_and_supports_ranges() {
+    let (test, seen) = play_scenario(Scenario::LargeFile).await;
     let files = seen.files.expect("delivered");
-    let glb = path(&files[0]);
-    let tail = world.get(&glb, &[("Range", "bytes=59000000-59000999")]).await;
+    let glb = path_of(&files[0]);
+    let tail = test.get(&glb, &[("Range", "bytes=59000000-59000999")]).await;
     assert_eq!((tail.status.as_u16(), tail.body.len()), (206, 1_000));
     let asked = request(Method::GET, &glb, &[], Body::empty());
-    let response = world.app.clone().oneshot(asked).await.expect("infallible");
+    let response = test.app.clone().oneshot(asked).await.expect("infallible");
     let promised = response.headers()["content-length"].to_str().expect("visible").to_owned();
     let mut body = response.into_body().into_data_stream();
     let (mut start, mut at, mut largest) = (Vec::new(), 0_u64, 0);
     while let Some(chunk) = body.next().await {
         let chunk = chunk.expect("bytes");
         largest = largest.max(chunk.len());
-        // What the range gave is what stands there.
+        // The range has the same bytes as the whole file.
         let (from, to) = (59_000_000_u64.max(at), 59_001_000.min(at + chunk.len() as u64));
         if from < to {
             let index = |place: u64, base: u64| usize::try_from(place - base).expect("small");
@@ -170,31 +170,31 @@ async fn a_large_file_is_a_whole_glb_and_goes_on_by_range() {
     assert!(at > BALLAST && promised == at.to_string() && largest <= 64 * 1024, "{at}");
     assert_eq!(&start[..4], b"glTF");
     assert_eq!(u64::from(u32::from_le_bytes(start[8..12].try_into().expect("four"))), at, "its header knows");
-    assert_eq!(world.get(&glb, &[]).await.status, 410, "used");
-    assert!(world.get(&path(&files[2]), &[]).await.body.len() < 10_000_000, "the portrait is as ever");
+    assert_eq!(test.get(&glb, &[]).await.status, 410, "used");
+    assert!(test.get(&path_of(&files[2]), &[]).await.body.len() < 10_000_000, "the portrait is as ever");
 }
 
 #[tokio::test]
-async fn urls_expire_all_but_the_first() {
-    let (world, seen) = play(Scenario::UrlsExpire).await;
+async fn urls_expire_except_the_first() {
+    let (test, seen) = play_scenario(Scenario::UrlsExpire).await;
     let files = seen.files.expect("delivered");
-    assert_eq!(world.get(&path(&files[0]), &[]).await.status, 200);
+    assert_eq!(test.get(&path_of(&files[0]), &[]).await.status, 200);
     for file in &files[1..] {
-        let refused = world.get(&path(file), &[]).await;
-        assert_eq!(refused.refusal(), (410, 101));
+        let refused = test.get(&path_of(file), &[]).await;
+        assert_eq!(refused.status_and_code(), (410, 101));
         assert!(refused.text().contains("expired"), "{}", refused.text());
     }
 }
 
 #[tokio::test]
-async fn at_a_high_speed_tokens_and_urls_live_long_enough_to_be_used() {
-    let world = World::with(Settings { speed: 500.0, ..Settings::default() });
+async fn tokens_and_urls_have_a_minimum_real_lifetime_at_high_speed() {
+    let test = TestSandbox::with_settings(Settings { speed: 500.0, ..Settings::default() });
     let lives = async || {
-        let token = world.generate().await;
-        world.associate(&token);
-        world.sandbox.force(&token, sandbox::Force::Complete).expect("active");
-        world.redeem(&token).await;
-        let state = world.get("/sandbox/state", &[]).await.json();
+        let token = test.generate().await;
+        test.associate(&token);
+        test.sandbox.force(&token, sandbox::Force::Complete).expect("active");
+        test.redeem(&token).await;
+        let state = test.get("/sandbox/state", &[]).await.json();
         let last = state["tokens"].as_array().expect("a list").last().expect("one").clone();
         let number = |value: &Value| value.as_u64().expect("a number");
         let (made, spent) = (number(&last["generated_ms"]), number(&last["ended_ms"]));
@@ -202,6 +202,6 @@ async fn at_a_high_speed_tokens_and_urls_live_long_enough_to_be_used() {
     };
     assert_eq!(lives().await, (120_000 * 500, 60_000 * 500), "two minutes and one, in real time");
     let slower = ClockMove { speed: Some(1.0), ..ClockMove::default() };
-    world.sandbox.move_clock(&slower).expect("a speed");
+    test.sandbox.move_clock(&slower).expect("a speed");
     assert_eq!(lives().await, (15 * 60_000, 5 * 60_000));
 }

@@ -1,16 +1,16 @@
-//! Schemathesis, which writes requests from the OpenAPI document and holds the answers against it.
+//! Runs Schemathesis, which generates requests from the OpenAPI document and checks the responses.
 //!
 //! `cargo xtask test` installs it and runs this; `SCHEMATHESIS` names the program.
 
 use sandbox::{Server, Settings};
 use std::process::Command;
 
-/// The faults are looked at by themselves: those that it sets would strike what it asks elsewhere.
+/// The faults are tested separately, because those that Schemathesis sets would apply to its other requests.
 const ROUNDS: [[&str; 2]; 2] = [["--exclude-path", "/sandbox/faults"], ["--include-path", "/sandbox/faults"]];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Schemathesis; cargo xtask test installs it and runs this"]
-async fn schemathesis_finds_no_fault_with_the_api() {
+async fn schemathesis_finds_no_error_in_the_api() {
     let program = std::env::var_os("SCHEMATHESIS").expect("SCHEMATHESIS names the program");
     for round in ROUNDS {
         let listen = "127.0.0.1:0".parse().expect("an address");
@@ -21,7 +21,7 @@ async fn schemathesis_finds_no_fault_with_the_api() {
         command.current_dir(folder.path());
         command.args(["--config-file", concat!(env!("CARGO_MANIFEST_DIR"), "/schemathesis.toml")]);
         command.args(["run", server.url().join("openapi.json").expect("a URL").as_str()]);
-        // The sandbox's own credentials, made for this test.
+        // The sandbox's own credentials, generated for this test.
         for (name, value) in [
             (crate::support::API_KEY, known.api_key.expose()),
             (crate::support::SESSION, known.session_token.expose()),

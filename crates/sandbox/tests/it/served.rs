@@ -1,4 +1,4 @@
-//! The server over real HTTP.
+//! The server over TCP.
 
 use crate::support::{API_KEY, SESSION, TOKEN};
 use sandbox::{AvatarChoice, Scenario, Server, Settings, StartError};
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use test_port::Port;
 
 fn client() -> reqwest::Client {
-    // Another test of this process may have installed it.
+    // Fails if another test of this process has installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().expect("a client")
 }
@@ -16,7 +16,7 @@ fn loopback() -> SocketAddr {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_whole_way_over_a_socket() {
+async fn visit_over_http_from_token_to_files() {
     let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
     let port = Port::keep().expect("a port").for_a_program();
     let listen = port.to_string().parse().expect("an address");
@@ -30,10 +30,10 @@ async fn the_whole_way_over_a_socket() {
         .header(API_KEY, known.api_key.expose())
         .header(SESSION, known.session_token.expose())
         .send();
-    let body: serde_json::Value = generated.await.expect("an answer").json().await.expect("JSON");
+    let body: serde_json::Value = generated.await.expect("a response").json().await.expect("JSON");
     let token = body["token"].as_str().expect("a token");
     assert_eq!(server.link_template(), format!("{base}phone?exportToken={{token}}"));
-    let page = http.get(server.link_template().replace("{token}", token)).send().await.expect("an answer");
+    let page = http.get(server.link_template().replace("{token}", token)).send().await.expect("a response");
     assert_eq!(page.status(), 200);
     server.sandbox().associate(token, &AvatarChoice::New, None).expect("free");
     let redeem = || {
@@ -42,17 +42,18 @@ async fn the_whole_way_over_a_socket() {
             .header(TOKEN, token)
             .send()
     };
-    let ready: serde_json::Value = redeem().await.expect("an answer").json().await.expect("JSON");
+    let ready: serde_json::Value = redeem().await.expect("a response").json().await.expect("JSON");
     for entry in ready["payload_complete"].as_array().expect("ready") {
-        let file = http.get(entry["download_URL"].as_str().expect("a URL")).send().await.expect("an answer");
+        let file = http.get(entry["download_URL"].as_str().expect("a URL")).send().await.expect("a response");
         assert_eq!(file.status(), 200);
         let length = file.content_length().expect("a length");
         assert_eq!(file.bytes().await.expect("a whole body").len() as u64, length);
-        let again = http.get(entry["download_URL"].as_str().expect("a URL")).send().await.expect("an answer");
+        let again =
+            http.get(entry["download_URL"].as_str().expect("a URL")).send().await.expect("a response");
         assert_eq!(again.status(), 410);
     }
-    assert_eq!(redeem().await.expect("an answer").status(), 400);
-    assert_eq!(http.get(url("/sandbox/state")).send().await.expect("an answer").status(), 200);
+    assert_eq!(redeem().await.expect("a response").status(), 400);
+    assert_eq!(http.get(url("/sandbox/state")).send().await.expect("a response").status(), 200);
     let first = lines.recv().await.expect("a line");
     assert_eq!((first.path.as_str(), first.peer.as_deref()), ("/generateExportToken", Some("127.0.0.1")));
     let address = server.address();
@@ -61,7 +62,7 @@ async fn the_whole_way_over_a_socket() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_said_clearly() {
+async fn port_in_use_is_reported() {
     let server = Server::start(Settings::default(), loopback()).await.expect("a free port");
     let error = Server::start(Settings::default(), server.address()).await.err().expect("taken");
     assert!(matches!(error, StartError::Taken { .. }));
@@ -71,7 +72,7 @@ async fn a_taken_port_is_said_clearly() {
 }
 
 #[tokio::test]
-async fn an_open_server_names_an_address_for_phones() {
+async fn server_on_all_addresses_has_a_phone_url() {
     let all = "0.0.0.0:0".parse().expect("an address");
     let server = Server::start(Settings::default(), all).await.expect("a free port");
     assert!(server.is_open_to_network());
@@ -88,7 +89,7 @@ async fn an_open_server_names_an_address_for_phones() {
 }
 
 #[tokio::test]
-async fn settings_that_cannot_work_are_refused() {
+async fn invalid_settings_are_refused() {
     let start =
         async |settings| Server::start(settings, loopback()).await.err().expect("refused").to_string();
     assert!(start(Settings { speed: 0.0, ..Settings::default() }).await.contains("speed"));
@@ -98,7 +99,7 @@ async fn settings_that_cannot_work_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_tls_everything_is_as_it_is_without_faults_included() {
+async fn https_serves_the_api_and_applies_faults() {
     let list =
         br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
     let faults = sandbox::faults::read(list).expect("a list");
@@ -108,7 +109,7 @@ async fn over_tls_everything_is_as_it_is_without_faults_included() {
     assert_eq!(server.url().scheme(), "https");
     assert!(server.link_template().starts_with("https://"));
     assert_eq!(server.fingerprint().expect("a certificate").split(':').count(), 32);
-    // Another test of this process may have installed it.
+    // Fails if another test of this process has installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http =
         reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().expect("a client");
@@ -118,7 +119,7 @@ async fn over_tls_everything_is_as_it_is_without_faults_included() {
         .post(url("/generateExportToken"))
         .header(API_KEY, known.api_key.expose())
         .header(SESSION, known.session_token.expose());
-    let body: serde_json::Value = generate.send().await.expect("an answer").json().await.expect("JSON");
+    let body: serde_json::Value = generate.send().await.expect("a response").json().await.expect("JSON");
     let token = body["token"].as_str().expect("a token");
     let redeem = || {
         http.get(url("/redeemExportToken"))
@@ -126,13 +127,13 @@ async fn over_tls_everything_is_as_it_is_without_faults_included() {
             .header(TOKEN, token)
             .send()
     };
-    assert_eq!(redeem().await.expect("an answer").status(), 200);
+    assert_eq!(redeem().await.expect("a response").status(), 200);
     assert!(redeem().await.is_err(), "reset");
     assert!(redeem().await.expect("a head").bytes().await.is_err(), "cut");
     server.sandbox().associate(token, &AvatarChoice::New, None).expect("free");
-    let ready: serde_json::Value = redeem().await.expect("an answer").json().await.expect("JSON");
+    let ready: serde_json::Value = redeem().await.expect("a response").json().await.expect("JSON");
     let download = ready["payload_complete"][2]["download_URL"].as_str().expect("a URL");
     assert!(download.starts_with("https://"), "{download}");
-    assert_eq!(http.get(download).send().await.expect("an answer").status(), 200);
+    assert_eq!(http.get(download).send().await.expect("a response").status(), 200);
     server.stop().await;
 }

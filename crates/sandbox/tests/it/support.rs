@@ -1,4 +1,4 @@
-//! A sandbox whose time stands still until a test moves it, and a way to ask it.
+//! A sandbox with a paused clock, and functions that send requests to it.
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -11,18 +11,18 @@ pub(crate) const API_KEY: &str = "X-Copresence-REST-API-Key";
 pub(crate) const SESSION: &str = "X-Copresence-Session-Token";
 pub(crate) const TOKEN: &str = "X-Copresence-Export-Token";
 
-pub(crate) struct World {
+pub(crate) struct TestSandbox {
     pub(crate) sandbox: Sandbox,
     pub(crate) app: Router,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
@@ -35,8 +35,8 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().expect("visible"))
     }
 
-    /// The status and the `code` of an error, which must have the backend's form.
-    pub(crate) fn refusal(&self) -> (u16, i64) {
+    /// The status and the `code` of an error response, which must have exactly the backend's fields.
+    pub(crate) fn status_and_code(&self) -> (u16, i64) {
         let body = self.json();
         assert!(body["error"].as_str().is_some_and(|error| !error.is_empty()), "{body}");
         assert_eq!(body.as_object().expect("an object").len(), 2, "{body}");
@@ -44,51 +44,51 @@ impl Answer {
     }
 }
 
-impl World {
+impl TestSandbox {
     pub(crate) fn new(scenario: Scenario) -> Self {
-        Self::with(Settings { scenario, seed: 1, ..Settings::default() })
+        Self::with_settings(Settings { scenario, seed: 1, ..Settings::default() })
     }
 
-    pub(crate) fn with(settings: Settings) -> Self {
+    pub(crate) fn with_settings(settings: Settings) -> Self {
         let sandbox = Sandbox::new(settings).expect("a sandbox");
         sandbox.move_clock(&ClockMove { paused: Some(true), ..ClockMove::default() }).expect("paused");
         Self { app: sandbox::app(sandbox.clone()), sandbox }
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> TestResponse {
         let response = self.app.clone().oneshot(request).await.expect("infallible");
         let (status, headers) = (response.status(), response.headers().clone());
         let body = to_bytes(response.into_body(), usize::MAX).await.expect("a whole body");
-        Answer { status, headers, body }
+        TestResponse { status, headers, body }
     }
 
-    pub(crate) async fn ask(
+    pub(crate) async fn send_request(
         &self,
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Answer {
+    ) -> TestResponse {
         self.send(request(method, path, headers, body)).await
     }
 
-    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        self.ask(Method::GET, path, headers, Body::empty()).await
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> TestResponse {
+        self.send_request(Method::GET, path, headers, Body::empty()).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
-        self.ask(Method::POST, path, &[], body).await
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> TestResponse {
+        self.send_request(Method::POST, path, &[], body).await
     }
 
     pub(crate) async fn generate(&self) -> String {
         let known = self.sandbox.credentials();
         let headers = [(API_KEY, known.api_key.expose()), (SESSION, known.session_token.expose())];
-        let answer = self.ask(Method::POST, "/generateExportToken", &headers, Body::empty()).await;
-        assert_eq!(answer.status, 200);
-        answer.json()["token"].as_str().expect("a token").to_owned()
+        let response = self.send_request(Method::POST, "/generateExportToken", &headers, Body::empty()).await;
+        assert_eq!(response.status, 200);
+        response.json()["token"].as_str().expect("a token").to_owned()
     }
 
-    pub(crate) async fn redeem(&self, token: &str) -> Answer {
+    pub(crate) async fn redeem(&self, token: &str) -> TestResponse {
         let key = self.sandbox.credentials().api_key.expose().to_owned();
         self.get("/redeemExportToken", &[(API_KEY, &key), (TOKEN, token)]).await
     }
@@ -97,16 +97,16 @@ impl World {
         self.sandbox.associate(token, &AvatarChoice::New, None).expect("free");
     }
 
-    pub(crate) fn pass(&self, seconds: u64) {
+    pub(crate) fn advance_seconds(&self, seconds: u64) {
         let change = ClockMove { advance_ms: Some(seconds * 1_000), ..ClockMove::default() };
         self.sandbox.move_clock(&change).expect("moved");
     }
 
-    /// The paths of an avatar's files, by type: generated, associated, redeemed.
-    pub(crate) async fn delivered(&self) -> Vec<(String, String)> {
+    /// Generates a token, associates an avatar and redeems it. Returns type and path of each file.
+    pub(crate) async fn redeem_new_avatar(&self) -> Vec<(String, String)> {
         let token = self.generate().await;
         self.associate(&token);
-        self.pass(120);
+        self.advance_seconds(120);
         let body = self.redeem(&token).await.json();
         let path = |url: &str| url::Url::parse(url).expect("a URL").path().to_owned();
         let entries = body["payload_complete"].as_array().expect("ready").iter();

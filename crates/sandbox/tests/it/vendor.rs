@@ -1,6 +1,6 @@
-//! The vendor's side against raw JSON, written from the words of the specification.
+//! The vendor's endpoints against raw JSON from the specification.
 
-use crate::support::{API_KEY, SESSION, TOKEN, World};
+use crate::support::{API_KEY, SESSION, TOKEN, TestSandbox};
 use axum::body::Body;
 use axum::http::Method;
 use sandbox::{AvatarChoice, Scenario};
@@ -9,17 +9,17 @@ const WAITING: &str = r#"{"avatar_ready":false,"payload_incomplete":{"completion
 const TWELFTH: &str = r#"{"avatar_ready":false,"payload_incomplete":{"completion_progress":0,"completion_status":"in_queue","queue_position":12}}"#;
 
 #[tokio::test]
-async fn a_token_goes_from_waiting_through_the_queue_to_the_files_and_is_spent() {
-    let world = World::new(Scenario::LongQueue);
-    let token = world.generate().await;
-    let waiting = world.redeem(&token).await;
+async fn token_goes_through_the_queue_to_files_and_is_spent() {
+    let test = TestSandbox::new(Scenario::LongQueue);
+    let token = test.generate().await;
+    let waiting = test.redeem(&token).await;
     assert_eq!((waiting.status.as_u16(), waiting.text()), (200, WAITING));
     assert_eq!(waiting.header("content-type"), "application/json");
     assert_eq!(waiting.header("cache-control"), "no-store");
-    world.associate(&token);
-    assert_eq!(world.redeem(&token).await.text(), TWELFTH);
-    world.pass(300);
-    let ready = world.redeem(&token).await;
+    test.associate(&token);
+    assert_eq!(test.redeem(&token).await.text(), TWELFTH);
+    test.advance_seconds(300);
+    let ready = test.redeem(&token).await;
     let body = ready.json();
     assert_eq!(body["avatar_ready"], true);
     assert!(body.get("payload_incomplete").is_none());
@@ -29,99 +29,111 @@ async fn a_token_goes_from_waiting_through_the_queue_to_the_files_and_is_spent()
     assert!(
         types.iter().all(|entry| entry["download_URL"].as_str().is_some_and(|u| u.starts_with("http://")))
     );
-    assert_eq!(world.redeem(&token).await.refusal(), (400, 101), "spent");
+    assert_eq!(test.redeem(&token).await.status_and_code(), (400, 101), "spent");
 }
 
 #[tokio::test]
-async fn who_asks_without_the_right_credentials_is_refused() {
-    let world = World::new(Scenario::Happy);
-    let known = world.sandbox.credentials();
+async fn wrong_credentials_are_refused() {
+    let test = TestSandbox::new(Scenario::Happy);
+    let known = test.sandbox.credentials();
     let (key, session) = (known.api_key.expose(), known.session_token.expose());
     let generate = async |headers: &[(&str, &str)]| {
-        world.ask(Method::POST, "/generateExportToken", headers, Body::empty()).await.refusal()
+        test.send_request(Method::POST, "/generateExportToken", headers, Body::empty())
+            .await
+            .status_and_code()
     };
     assert_eq!(generate(&[(SESSION, session)]).await, (403, 119));
     assert_eq!(generate(&[(API_KEY, "wrong"), (SESSION, session)]).await, (403, 119));
     assert_eq!(generate(&[(API_KEY, key)]).await, (401, 209));
     assert_eq!(generate(&[(API_KEY, key), (SESSION, "r:wrong")]).await, (401, 209));
-    let token = world.generate().await;
-    let redeem = async |headers: &[(&str, &str)]| world.get("/redeemExportToken", headers).await.refusal();
+    let token = test.generate().await;
+    let redeem =
+        async |headers: &[(&str, &str)]| test.get("/redeemExportToken", headers).await.status_and_code();
     assert_eq!(redeem(&[(TOKEN, &token)]).await, (403, 119));
     assert_eq!(redeem(&[(API_KEY, key)]).await, (400, 101));
     assert_eq!(redeem(&[(API_KEY, key), (TOKEN, "unknown")]).await, (400, 101));
 }
 
 #[tokio::test]
-async fn a_login_gives_a_session_token_that_works() {
-    let world = World::new(Scenario::Happy);
-    let known = world.sandbox.credentials();
+async fn login_returns_a_valid_session_token() {
+    let test = TestSandbox::new(Scenario::Happy);
+    let known = test.sandbox.credentials();
     let key = known.api_key.expose();
-    let login = async |body: String| world.ask(Method::POST, "/login", &[(API_KEY, key)], body).await;
+    let login = async |body: String| test.send_request(Method::POST, "/login", &[(API_KEY, key)], body).await;
     let body = |password: &str| {
         serde_json::json!({"username": known.username.expose(), "password": password}).to_string()
     };
-    let answer = login(body(known.password.expose())).await.json();
-    let session = answer["sessionToken"].as_str().expect("a session token");
+    let response = login(body(known.password.expose())).await.json();
+    let session = response["sessionToken"].as_str().expect("a session token");
     assert!(session.starts_with("r:") && session != known.session_token.expose());
     let headers = [(API_KEY, key), (SESSION, session)];
-    assert_eq!(world.ask(Method::POST, "/generateExportToken", &headers, Body::empty()).await.status, 200);
-    assert_eq!(login(body("wrong")).await.refusal(), (401, 101));
-    assert_eq!(login("{".into()).await.refusal(), (400, 107));
+    assert_eq!(
+        test.send_request(Method::POST, "/generateExportToken", &headers, Body::empty()).await.status,
+        200
+    );
+    assert_eq!(login(body("wrong")).await.status_and_code(), (401, 101));
+    assert_eq!(login("{".into()).await.status_and_code(), (400, 107));
     assert_eq!(login("x".repeat(70_000)).await.status, 413);
-    assert_eq!(world.ask(Method::POST, "/login", &[], body("wrong")).await.refusal(), (403, 119));
+    assert_eq!(
+        test.send_request(Method::POST, "/login", &[], body("wrong")).await.status_and_code(),
+        (403, 119)
+    );
 }
 
 #[tokio::test]
-async fn a_head_request_spends_no_token_and_other_methods_are_refused() {
-    let world = World::new(Scenario::ExistingAvatar);
-    let token = world.generate().await;
-    world.associate(&token);
-    let key = world.sandbox.credentials().api_key.expose().to_owned();
+async fn head_and_other_methods_are_refused_and_spend_no_token() {
+    let test = TestSandbox::new(Scenario::ExistingAvatar);
+    let token = test.generate().await;
+    test.associate(&token);
+    let key = test.sandbox.credentials().api_key.expose().to_owned();
     let headers = [(API_KEY, key.as_str()), (TOKEN, &token)];
     for method in [Method::HEAD, Method::POST, Method::PUT, Method::DELETE] {
-        let answer = world.ask(method.clone(), "/redeemExportToken", &headers, Body::empty()).await;
-        assert_eq!(answer.status, 405, "{method}");
+        let response = test.send_request(method.clone(), "/redeemExportToken", &headers, Body::empty()).await;
+        assert_eq!(response.status, 405, "{method}");
     }
-    assert_eq!(world.get("/generateExportToken", &headers).await.refusal(), (405, 108));
-    assert_eq!(world.get("/nothing", &[]).await.refusal(), (404, 108));
-    assert_eq!(world.redeem(&token).await.json()["avatar_ready"], true);
+    assert_eq!(test.get("/generateExportToken", &headers).await.status_and_code(), (405, 108));
+    assert_eq!(test.get("/nothing", &[]).await.status_and_code(), (404, 108));
+    assert_eq!(test.redeem(&token).await.json()["avatar_ready"], true);
 }
 
 #[tokio::test]
-async fn a_failed_avatar_keeps_its_token_and_an_expired_token_is_refused() {
-    let world = World::new(Scenario::Fails);
-    let token = world.generate().await;
-    world.associate(&token);
-    world.pass(60);
-    let body = world.redeem(&token).await.json();
+async fn failed_avatar_keeps_its_token_and_expired_token_is_refused() {
+    let test = TestSandbox::new(Scenario::Fails);
+    let token = test.generate().await;
+    test.associate(&token);
+    test.advance_seconds(60);
+    let body = test.redeem(&token).await.json();
     assert_eq!(body["payload_incomplete"]["completion_status"], "failed");
     assert_eq!(body["payload_incomplete"]["queue_position"], -1);
-    assert_eq!(body, world.redeem(&token).await.json(), "the progress stays as it stood");
-    let world = World::new(Scenario::TokenExpires);
-    let token = world.generate().await;
-    world.associate(&token);
-    world.pass(19);
-    assert_eq!(world.redeem(&token).await.status, 200);
-    world.pass(1);
-    assert_eq!(world.redeem(&token).await.refusal(), (400, 101));
+    assert_eq!(body, test.redeem(&token).await.json(), "the progress stays as it stood");
+    let test = TestSandbox::new(Scenario::TokenExpires);
+    let token = test.generate().await;
+    test.associate(&token);
+    test.advance_seconds(19);
+    assert_eq!(test.redeem(&token).await.status, 200);
+    test.advance_seconds(1);
+    assert_eq!(test.redeem(&token).await.status_and_code(), (400, 101));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_redeems_at_once_one_gets_the_urls() {
-    let world = World::new(Scenario::ExistingAvatar);
-    let token = world.generate().await;
-    world.sandbox.associate(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
-    let key = world.sandbox.credentials().api_key.expose().to_owned();
+async fn one_of_many_concurrent_redeems_gets_the_urls() {
+    let test = TestSandbox::new(Scenario::ExistingAvatar);
+    let token = test.generate().await;
+    test.sandbox.associate(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
+    let key = test.sandbox.credentials().api_key.expose().to_owned();
     let redeems = (0..32).map(|_| {
-        let (world, token, key) =
-            (World { sandbox: world.sandbox.clone(), app: world.app.clone() }, token.clone(), key.clone());
+        let (test, token, key) = (
+            TestSandbox { sandbox: test.sandbox.clone(), app: test.app.clone() },
+            token.clone(),
+            key.clone(),
+        );
         tokio::spawn(async move {
-            world.get("/redeemExportToken", &[(API_KEY, &key), (TOKEN, &token)]).await.status.as_u16()
+            test.get("/redeemExportToken", &[(API_KEY, &key), (TOKEN, &token)]).await.status.as_u16()
         })
     });
     let mut statuses = Vec::new();
     for redeem in redeems.collect::<Vec<_>>() {
-        statuses.push(redeem.await.expect("an answer"));
+        statuses.push(redeem.await.expect("a response"));
     }
     statuses.sort_unstable();
     assert_eq!(statuses[0], 200);
@@ -129,19 +141,19 @@ async fn of_many_redeems_at_once_one_gets_the_urls() {
 }
 
 #[tokio::test]
-async fn download_urls_lead_to_where_the_asker_is_or_to_the_public_url() {
-    let world = World::new(Scenario::ExistingAvatar);
-    let first_url = async |world: &World, host: &str| {
-        let token = world.generate().await;
-        world.associate(&token);
-        let key = world.sandbox.credentials().api_key.expose().to_owned();
+async fn download_urls_use_the_host_header_or_the_public_url() {
+    let test = TestSandbox::new(Scenario::ExistingAvatar);
+    let first_url = async |test: &TestSandbox, host: &str| {
+        let token = test.generate().await;
+        test.associate(&token);
+        let key = test.sandbox.credentials().api_key.expose().to_owned();
         let headers = [(API_KEY, key.as_str()), (TOKEN, &token), ("Host", host)];
-        let body = world.get("/redeemExportToken", &headers).await.json();
+        let body = test.get("/redeemExportToken", &headers).await.json();
         body["payload_complete"][0]["download_URL"].as_str().expect("a URL").to_owned()
     };
-    assert!(first_url(&world, "192.168.1.2:8787").await.starts_with("http://192.168.1.2:8787/files/"));
-    assert!(first_url(&world, "evil/..\\@x").await.starts_with("http://localhost/files/"));
-    let public = World::with(sandbox::Settings {
+    assert!(first_url(&test, "192.168.1.2:8787").await.starts_with("http://192.168.1.2:8787/files/"));
+    assert!(first_url(&test, "evil/..\\@x").await.starts_with("http://localhost/files/"));
+    let public = TestSandbox::with_settings(sandbox::Settings {
         scenario: Scenario::ExistingAvatar,
         public_url: Some("https://booth.test/sandbox/".parse().expect("a URL")),
         ..sandbox::Settings::default()
@@ -150,9 +162,9 @@ async fn download_urls_lead_to_where_the_asker_is_or_to_the_public_url() {
 }
 
 #[tokio::test]
-async fn the_openapi_document_names_the_fields_that_are_sent() {
-    let world = World::new(Scenario::Happy);
-    let api = world.get("/openapi.json", &[]).await.json();
+async fn openapi_document_names_the_response_fields() {
+    let test = TestSandbox::new(Scenario::Happy);
+    let api = test.get("/openapi.json", &[]).await.json();
     assert_eq!(api["openapi"], "3.1.0");
     for path in
         ["/login", "/generateExportToken", "/redeemExportToken", "/files/{id}/{file}", "/sandbox/state"]
@@ -174,17 +186,17 @@ async fn the_openapi_document_names_the_fields_that_are_sent() {
 }
 
 #[tokio::test]
-async fn the_first_page_explains_the_calls_and_holds_no_secret() {
-    let world = World::new(Scenario::Happy);
-    let page = world.get("/", &[]).await;
-    let known = world.sandbox.credentials();
+async fn index_page_explains_the_calls_and_contains_no_secret() {
+    let test = TestSandbox::new(Scenario::Happy);
+    let page = test.get("/", &[]).await;
+    let known = test.sandbox.credentials();
     for secret in [known.api_key.expose(), known.session_token.expose(), known.password.expose()] {
         assert!(!page.text().contains(secret));
     }
     assert!(page.text().contains("/redeemExportToken") && page.text().contains("never-scanned"));
     assert!(page.text().contains("reset_after_spending") && page.text().contains("src=\"/static/index.js\""));
     assert_eq!(
-        world.get("/static/index.js", &[]).await.header("content-type"),
+        test.get("/static/index.js", &[]).await.header("content-type"),
         "text/javascript; charset=utf-8"
     );
 }

@@ -1,6 +1,6 @@
-//! Answers that come in the backend's place, and changes to the head and the shape of its own.
+//! Responses in place of the backend's, and changes to the head and JSON of a response.
 
-use super::super::NO_STORE;
+use super::super::error::NO_STORE;
 use crate::faults::{Becomes, RetryAfter, deform};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -11,7 +11,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 
-/// The largest JSON answer that is broken in its shape.
+/// Maximum size of a JSON response that can be changed, in bytes.
 const MAX_JSON: usize = 16 * 1024 * 1024;
 
 pub(super) fn status(
@@ -38,7 +38,7 @@ pub(super) fn status(
     response
 }
 
-/// What a proxy or a captive portal says.
+/// An HTML error page, as a proxy or a captive portal sends it.
 pub(super) fn page(code: u16) -> Response {
     let body = "<!doctype html>\n<html><head><title>Service unavailable</title></head>\n\
                 <body><h1>Service unavailable</h1><p>A fault of the sandbox: an error page.</p></body></html>\n";
@@ -82,7 +82,7 @@ pub(super) fn with_headers(
     for name in unwanted {
         response.headers_mut().remove(name.as_str());
         if name.eq_ignore_ascii_case(header::CONTENT_LENGTH.as_str()) {
-            // A body of known size would get the header back.
+            // For a body of known size, the header would be added again.
             let (head, body) = response.into_parts();
             response = Response::from_parts(head, Body::from_stream(body.into_data_stream()));
         }
@@ -108,7 +108,7 @@ fn set(into: &mut HeaderMap, headers: &BTreeMap<String, String>) {
     }
 }
 
-/// The list was checked: every code is a status.
+/// Every code was checked when the list was set.
 fn http_status(code: u16) -> http::StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -1,6 +1,5 @@
-//! Bodies that are cut, slow, of another length, endless, garbage or coded. None of them is held in memory whole.
+//! Bodies that are cut, slow, of another length, endless, random or encoded. All of them are streamed.
 
-use super::{end, spend};
 use crate::faults::CutBy;
 use crate::line::Line;
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
@@ -12,35 +11,36 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use futures_util::{Stream, StreamExt, stream};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use std::future::pending;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// What is made at once.
+/// Maximum size of a generated chunk, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// A body that breaks before its first byte.
+/// A body that fails before its first byte.
 pub(super) fn broken() -> impl Stream<Item = io::Result<Bytes>> {
     stream::once(async { Err(ended()) })
 }
 
-/// Ends the answer after so many bytes.
-pub(super) fn cut(response: Response, after: u64, by: CutBy, line: Option<Line>) -> Response {
+/// Ends the response after `after` bytes of the body.
+pub(super) fn cut(response: Response, after: u64, by: CutBy, control: Option<Line>) -> Response {
     let promised = length(&response).unwrap_or(0).max(after.saturating_add(1));
     with_body(response, Some(promised), |body| {
-        stream::try_unfold((body, after, line), move |(mut body, left, line)| async move {
+        stream::try_unfold((body, after, control), move |(mut body, left, control)| async move {
             let chunk = if left == 0 { None } else { next(&mut body).await? };
             let Some(mut chunk) = chunk else {
-                end(by, line.as_ref()).await;
+                end(by, control.as_ref()).await;
                 return Err(ended());
             };
             chunk.truncate(index(left));
             let left = left - chunk.len() as u64;
-            Ok(Some((chunk, (body, left, line))))
+            Ok(Some((chunk, (body, left, control))))
         })
     })
 }
 
-/// Sends the answer in pieces, twenty a second where it is fast enough for that.
+/// Sends the body slowly, in about twenty chunks per second.
 pub(super) fn slow(response: Response, bytes_per_second: u64) -> Response {
     let piece = index(bytes_per_second / 20).clamp(1, PIECE);
     let whole = length(&response);
@@ -59,38 +59,39 @@ pub(super) fn slow(response: Response, bytes_per_second: u64) -> Response {
     })
 }
 
-/// Promises another length than comes.
-pub(super) fn wrong_length(response: Response, by: i64, line: Option<Line>) -> Response {
+/// Promises a Content-Length that differs from the body by `by` bytes.
+pub(super) fn wrong_length(response: Response, by: i64, control: Option<Line>) -> Response {
     let whole = length(&response).unwrap_or(0);
     if by >= 0 {
-        return cut(response, whole, CutBy::Close, line).with_length(whole.saturating_add(by.unsigned_abs()));
+        return cut(response, whole, CutBy::Close, control)
+            .with_length(whole.saturating_add(by.unsigned_abs()));
     }
     if whole == 0 {
         return response;
     }
-    // An answer that promises no byte at all would be sent without looking for any.
+    // With a promised length of 0, the HTTP stack would not poll the body.
     let promised = whole.saturating_sub(by.unsigned_abs()).max(1);
     with_body(response, Some(promised), |body| {
-        stream::try_unfold((body, promised, line), |(mut body, left, line)| async move {
+        stream::try_unfold((body, promised, control), |(mut body, left, control)| async move {
             let Some(mut chunk) = next(&mut body).await? else { return Ok(None) };
             if (chunk.len() as u64) < left {
                 let left = left - chunk.len() as u64;
-                return Ok(Some((chunk, (body, left, line))));
+                return Ok(Some((chunk, (body, left, control))));
             }
-            // The HTTP stack takes no byte beyond the promised ones, so the line sends the rest.
+            // The HTTP stack sends nothing beyond the promised length, so the connection sends the rest.
             let mut rest = BytesMut::from(&chunk.split_off(index(left))[..]);
             while let Some(more) = next(&mut body).await? {
                 rest.extend_from_slice(&more);
             }
-            if let Some(line) = &line {
-                line.close_after(rest.freeze());
+            if let Some(control) = &control {
+                control.close_after(rest.freeze());
             }
-            Ok(Some((chunk, (body, 0, line))))
+            Ok(Some((chunk, (body, 0, control))))
         })
     })
 }
 
-/// Never ends the answer.
+/// Adds filler to the body without end.
 pub(super) fn endless(response: Response) -> Response {
     let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let filler = Bytes::from(vec![if json { b' ' } else { 0 }; PIECE]);
@@ -100,7 +101,7 @@ pub(super) fn endless(response: Response) -> Response {
     })
 }
 
-/// Random bytes in place of the body.
+/// Sends random bytes in place of the body.
 pub(super) async fn garbage(response: Response, bytes: Option<u64>, rng: ChaCha8Rng) -> Response {
     let Some(bytes) = bytes else {
         let whole = length(&response);
@@ -119,7 +120,7 @@ pub(super) async fn garbage(response: Response, bytes: Option<u64>, rng: ChaCha8
     })
 }
 
-/// A content coding, done where it is known here and wanted.
+/// Sets Content-Encoding, and encodes the body if the coding is supported and not only claimed.
 pub(super) fn coded(mut response: Response, coding: &str, only_claimed: bool) -> Response {
     // Checked when the list was set.
     if let Ok(value) = HeaderValue::from_str(coding) {
@@ -147,7 +148,7 @@ enum Encoder {
 }
 
 impl Encoder {
-    /// What is ready once this chunk has been put in; perhaps nothing.
+    /// Encodes a chunk; returns the output so far, which may be empty.
     fn take(&mut self, chunk: &[u8]) -> io::Result<Bytes> {
         Ok(std::mem::take(match self {
             Self::Gzip(to) => to.write_all(chunk).map(|()| to.get_mut())?,
@@ -165,14 +166,31 @@ impl Encoder {
     }
 }
 
-/// The body's length, where it is known.
+/// The length of the body, if known.
 fn length(response: &Response) -> Option<u64> {
-    let told =
+    let from_header =
         response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    told.or_else(|| response.body().size_hint().exact())
+    from_header.or_else(|| response.body().size_hint().exact())
 }
 
-/// The same head, with another body, and its promised length (in chunks when none is promised).
+/// Reads a response to its end and drops it, so that it has its full effect: a file's URL is used up.
+pub(super) async fn spend(response: Response) {
+    let mut body = response.into_body().into_data_stream();
+    while let Some(Ok(_)) = body.next().await {}
+}
+
+/// Ends a response before its promised end. Returns only if there is no connection to end.
+async fn end(by: CutBy, control: Option<&Line>) {
+    match (by, control) {
+        (CutBy::Close, Some(control)) => control.close_after(Bytes::new()),
+        (CutBy::Reset, Some(control)) => control.reset(),
+        (CutBy::Silence, _) => {}
+        (_, None) => return,
+    }
+    pending::<()>().await;
+}
+
+/// Replaces the body, and sets its Content-Length (chunked if `None`).
 fn with_body<S>(
     response: Response,
     promised: Option<u64>,
@@ -206,7 +224,7 @@ async fn next(body: &mut BodyDataStream) -> io::Result<Option<Bytes>> {
 }
 
 fn ended() -> io::Error {
-    io::Error::other("a fault of the sandbox ends this answer")
+    io::Error::other("a fault of the sandbox ends this response")
 }
 
 fn random(length: usize, rng: &mut ChaCha8Rng) -> Bytes {

@@ -1,45 +1,43 @@
-//! The layer that plays the faults: it stands between the log and the routes, so that handlers know nothing of it.
+//! The middleware that applies faults. It runs between request log and routes, so that handlers do not know of it.
 
 mod answer;
 mod body;
 
 use super::logged::{Struck, Unseen};
-use crate::faults::{Asked, CutBy, Effect, Endpoint, Strike, delay_ms, number_in};
+use crate::faults::{Asked, Effect, Endpoint, Strike, delay_ms};
 use crate::line::Line;
 use crate::sandbox::Sandbox;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
 use protocol::headers::EXPORT_TOKEN;
 use rand_chacha::ChaCha8Rng;
 use std::future::pending;
 use std::time::Duration;
 
 pub(super) async fn strike(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
-    let strikes = if sandbox.has_faults() { meets(&sandbox, &request) } else { Vec::new() };
-    if strikes.is_empty() {
+    let mut applied_faults = if sandbox.has_faults() { meets(&sandbox, &request) } else { Vec::new() };
+    if applied_faults.is_empty() {
         return next.run(request).await;
     }
-    if let Some(struck) = request.extensions().get::<Struck>() {
-        struck.note(strikes.iter().map(|strike| strike.fault.effect.name()).collect());
+    if let Some(names) = request.extensions().get::<Struck>() {
+        names.note(applied_faults.iter().map(|applied| applied.fault.effect.name()).collect());
     }
-    let line = request.extensions().get::<Line>().cloned();
-    let mut answered = None;
-    let mut strikes = strikes;
-    for strike in &mut strikes {
-        if answered.is_none() {
-            answered = before(strike, &mut request, line.as_ref()).await;
+    let control = request.extensions().get::<Line>().cloned();
+    let mut early_response = None;
+    for applied in &mut applied_faults {
+        if early_response.is_none() {
+            early_response = before(applied, &mut request, control.as_ref()).await;
         }
     }
-    let mut response = match answered {
+    let mut response = match early_response {
         Some(response) => response,
         None => next.run(request).await,
     };
-    for strike in strikes {
-        response = after(strike, response, line.as_ref()).await;
+    for applied in applied_faults {
+        response = after(applied, response, control.as_ref()).await;
     }
     response
 }
@@ -56,10 +54,10 @@ fn meets(sandbox: &Sandbox, request: &Request) -> Vec<Strike> {
     sandbox.strikes(&Asked { on, ready, file, export_type: export_type.as_deref(), ranged })
 }
 
-/// What happens on the way to the backend: an answer in its place, a wait, a change of the request.
-async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>) -> Option<Response> {
-    let rng = &mut strike.rng;
-    match &strike.fault.effect {
+/// Applies a fault before the backend: a response in its place, a delay, or a changed request.
+async fn before(applied: &mut Strike, request: &mut Request, control: Option<&Line>) -> Option<Response> {
+    let rng = &mut applied.rng;
+    match &applied.fault.effect {
         Effect::Status { code, retry_after, headers, body, spends: false } => {
             Some(answer::status(*code, retry_after.as_ref(), headers, body.as_deref()))
         }
@@ -70,7 +68,7 @@ async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>)
             None
         }
         Effect::Hang { spends: false } => pending().await,
-        Effect::Reset {} => Some(reset(line)),
+        Effect::Reset {} => Some(reset(control)),
         Effect::IgnoreRange {} => {
             request.headers_mut().remove(header::RANGE);
             None
@@ -83,8 +81,8 @@ async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>)
             None
         }
         Effect::WrongRange { by } => {
-            let asked = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
-            if let Some((start, rest)) = asked.and_then(number_in) {
+            let range = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
+            if let Some((start, rest)) = range.and_then(range_start) {
                 let moved = format!("bytes={}{rest}", start.saturating_add_signed(*by));
                 put(request, header::RANGE, &moved);
             }
@@ -100,16 +98,16 @@ async fn before(strike: &mut Strike, request: &mut Request, line: Option<&Line>)
     }
 }
 
-/// What happens on the way back: the answer is changed, replaced or lost.
-async fn after(strike: Strike, response: Response, line: Option<&Line>) -> Response {
-    let Strike { fault, mut rng } = strike;
+/// Applies a fault after the backend: changes, replaces or drops the response.
+async fn after(applied: Strike, response: Response, control: Option<&Line>) -> Response {
+    let Strike { fault, mut rng } = applied;
     match &fault.effect {
         Effect::Status { code, retry_after, headers, body, spends: true } => {
-            spend(response).await;
+            body::spend(response).await;
             answer::status(*code, retry_after.as_ref(), headers, body.as_deref())
         }
         Effect::Redirect { to, code, spends: true } => {
-            spend(response).await;
+            body::spend(response).await;
             answer::redirect(to, *code)
         }
         Effect::Delay { ms, median_ms, sigma, spends: true } => {
@@ -117,16 +115,16 @@ async fn after(strike: Strike, response: Response, line: Option<&Line>) -> Respo
             response
         }
         Effect::Hang { spends: true } => {
-            spend(response).await;
+            body::spend(response).await;
             pending().await
         }
         Effect::ResetAfterSpending {} => {
-            spend(response).await;
-            reset(line)
+            body::spend(response).await;
+            reset(control)
         }
-        Effect::CutBody { after, by } => body::cut(response, *after, *by, line.cloned()),
+        Effect::CutBody { after, by } => body::cut(response, *after, *by, control.cloned()),
         Effect::SlowBody { bytes_per_second } => body::slow(response, *bytes_per_second),
-        Effect::WrongLength { by } => body::wrong_length(response, *by, line.cloned()),
+        Effect::WrongLength { by } => body::wrong_length(response, *by, control.cloned()),
         Effect::Huge {} => body::endless(response),
         Effect::Garbage { bytes } => body::garbage(response, *bytes, rng).await,
         Effect::WrongShape { field, becomes } => {
@@ -144,39 +142,41 @@ async fn wait(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>, rng: 
 }
 
 fn put(request: &mut Request, name: header::HeaderName, value: &str) {
-    // Numbers and fixed words: always header values.
+    // Numbers and fixed words are always valid header values.
     if let Ok(value) = HeaderValue::from_str(value) {
         request.headers_mut().insert(name, value);
     }
 }
 
-/// Lets an answer take its whole effect, and drops it: a file is read to its end, which uses its URL up.
-async fn spend(response: Response) {
-    let mut body = response.into_body().into_data_stream();
-    while let Some(Ok(_)) = body.next().await {}
+/// The start of a `Range` with one part, and the rest after it: `bytes=100-` gives 100 and `-`.
+fn range_start(range: &str) -> Option<(u64, &str)> {
+    let rest = range.strip_prefix("bytes=")?;
+    let end = rest.find('-')?;
+    Some((rest[..end].trim().parse().ok()?, &rest[end..]))
 }
 
-fn reset(line: Option<&Line>) -> Response {
-    let mut response = if let Some(line) = line {
-        line.reset_at_once();
-        // Anything: writing it is what the line ends at.
+fn reset(control: Option<&Line>) -> Response {
+    let mut response = if let Some(control) = control {
+        control.reset_at_once();
+        // Any response: writing it triggers the reset.
         Response::default()
     } else {
-        // The router was called within the process, or is served by another server: a body that breaks is the
-        // nearest there is.
+        // Called within the process, or served by another server: a body that fails is the nearest equivalent.
         Body::from_stream(body::broken()).into_response()
     };
     response.extensions_mut().insert(Unseen);
     response
 }
 
-/// How an answer ends before its promised end. Never returns where there is a connection to end.
-async fn end(by: CutBy, line: Option<&Line>) {
-    match (by, line) {
-        (CutBy::Close, Some(line)) => line.close_after(Bytes::new()),
-        (CutBy::Reset, Some(line)) => line.reset(),
-        (CutBy::Silence, _) => {}
-        (_, None) => return,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn range_start_is_parsed() {
+        assert_eq!(range_start("bytes=100-"), Some((100, "-")));
+        assert_eq!(range_start("bytes=0-99"), Some((0, "-99")));
+        assert_eq!(range_start("bytes=-5"), None);
+        assert_eq!(range_start("pages=1-2"), None);
     }
-    pending::<()>().await;
 }

@@ -1,0 +1,71 @@
+//! What the phone page and the index page share: security headers, and the files under `/static/`.
+
+use super::error::{NO_STORE, Refused};
+use crate::sandbox::Sandbox;
+use askama::Template;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+
+/// Name, content type and content of each file under `/static/`.
+const STATIC_FILES: [(&str, &str, &str); 6] = [
+    ("phone.js", JAVASCRIPT, include_str!("../../static/phone.js")),
+    ("phone-crop.js", JAVASCRIPT, include_str!("../../static/phone-crop.js")),
+    ("phone.css", CSS, include_str!("../../static/phone.css")),
+    ("index.js", JAVASCRIPT, include_str!("../../static/index.js")),
+    ("index.css", CSS, include_str!("../../static/index.css")),
+    ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
+];
+
+/// The Content-Security-Policy of the sandbox's pages: own scripts, styles and pictures, no framing.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
+     form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+pub(super) fn static_routes() -> Router<Sandbox> {
+    Router::new().route("/static/{file}", get(static_file))
+}
+
+async fn static_file(Path(file): Path<String>) -> Result<Response, Refused> {
+    let found = STATIC_FILES.iter().find(|(name, ..)| *name == file);
+    let (_, content_type, content) = found.ok_or_else(|| Refused::not_found("there is no such file"))?;
+    Ok(typed_response(content_type, "no-cache", Body::from(*content)))
+}
+
+/// A response with its content type and `Cache-Control`.
+pub(super) fn typed_response(content_type: &'static str, cache: &'static str, body: Body) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (headers, body).into_response()
+}
+
+/// Renders an HTML page with security headers; 500 if the template fails, which is a bug.
+pub(super) fn render_page(status: StatusCode, page: &impl Template) -> Response {
+    let body = match page.render() {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be rendered");
+            return Refused::internal("the page cannot be rendered").into_response();
+        }
+    };
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The URL contains the Export Token.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

@@ -1,0 +1,235 @@
+//! The messages of the phone page, from the Fluent catalogues in `locales/phone/`.
+
+use fluent_bundle::{FluentArgs, FluentBundle, FluentResource};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The catalogue of each language, in the order in which the page offers them. The first is the default.
+const CATALOGUES: [(&str, &str); 6] = [
+    ("en", include_str!("../../../locales/phone/en.ftl")),
+    ("de", include_str!("../../../locales/phone/de.ftl")),
+    ("es", include_str!("../../../locales/phone/es.ftl")),
+    ("fr", include_str!("../../../locales/phone/fr.ftl")),
+    ("ja", include_str!("../../../locales/phone/ja.ftl")),
+    ("zh-Hans", include_str!("../../../locales/phone/zh-Hans.ftl")),
+];
+
+/// The messages that the template shows.
+const PAGE_KEYS: [&str; 25] = [
+    "language-name",
+    "languages",
+    "title",
+    "sandbox-note",
+    "no-script",
+    "headline",
+    "introduction",
+    "record",
+    "record-hint",
+    "choose",
+    "choose-hint",
+    "pick",
+    "skip",
+    "choose-headline",
+    "back",
+    "crop-headline",
+    "crop-hint",
+    "crop-area",
+    "crop-keys",
+    "zoom",
+    "turn",
+    "use-picture",
+    "take-again",
+    "promise",
+    "again",
+];
+
+/// The messages that the script shows as the avatar progresses. Their names in a catalogue begin with `live-`.
+const SCRIPT_KEYS: [&str; 23] = [
+    "queue-head",
+    "queue-next-head",
+    "queue-text",
+    "queue-unit",
+    "queue-place",
+    "processing-head",
+    "processing-text",
+    "ready-head",
+    "ready-text",
+    "spent-head",
+    "spent-text",
+    "failed-head",
+    "failed-text",
+    "expired-head",
+    "expired-text",
+    "unknown-head",
+    "unknown-text",
+    "sending-head",
+    "sending-text",
+    "offline",
+    "picture-unreadable",
+    "picture-refused",
+    "not-sent",
+];
+
+/// All languages, in the order of [`CATALOGUES`].
+pub(crate) static LANGUAGES: LazyLock<[PhoneTexts; 6]> =
+    LazyLock::new(|| CATALOGUES.map(|(tag, source)| PhoneTexts::from_catalogue(tag, source)));
+
+/// The formatted messages of one language.
+#[derive(Debug)]
+pub(crate) struct PhoneTexts {
+    /// The language tag for HTML and HTTP.
+    pub(crate) tag: &'static str,
+    messages: HashMap<&'static str, String>,
+    /// The messages for the script, as a JSON object.
+    pub(crate) script_json: String,
+}
+
+impl PhoneTexts {
+    fn from_catalogue(tag: &'static str, source: &str) -> Self {
+        // A test parses every catalogue: neither branch below loses a message.
+        let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);
+        let mut bundle = FluentBundle::new(tag.parse().into_iter().collect());
+        bundle.set_use_isolating(false);
+        let _ = bundle.add_resource(resource);
+        // The script replaces `{n}` with the queue position.
+        let arguments = FluentArgs::from_iter([("n", "{n}")]);
+        let format = |key: &str| {
+            let pattern = bundle.get_message(key).and_then(|message| message.value());
+            let text = pattern.map(|text| bundle.format_pattern(text, Some(&arguments), &mut Vec::new()));
+            text.map_or_else(|| key.to_owned(), Into::into)
+        };
+        let script: Map<String, Value> = SCRIPT_KEYS
+            .iter()
+            .map(|key| (key.replace('-', "_"), Value::from(format(&format!("live-{key}")))))
+            .collect();
+        Self {
+            tag,
+            messages: PAGE_KEYS.iter().map(|key| (*key, format(key))).collect(),
+            script_json: Value::from(script).to_string(),
+        }
+    }
+
+    /// A message of the template.
+    pub(crate) fn text(&self, key: &'static str) -> &str {
+        self.messages.get(key).map_or(key, String::as_str)
+    }
+}
+
+/// Selects the language: by `tag` (a link of the page), else by the browser's `Accept-Language`, else the default.
+pub(crate) fn select_language(tag: Option<&str>, accept_language: Option<&str>) -> &'static PhoneTexts {
+    let find = |tag: &str| {
+        // Only the primary subtag counts: for `zh-TW`, simplified Chinese is better than English.
+        let primary = tag.split('-').next().unwrap_or_default();
+        LANGUAGES
+            .iter()
+            .find(|texts| texts.tag.split('-').next().is_some_and(|own| own.eq_ignore_ascii_case(primary)))
+    };
+    if let Some(texts) = tag.and_then(find) {
+        return texts;
+    }
+    let mut ranges: Vec<(f32, &str)> =
+        accept_language.unwrap_or_default().split(',').map(parse_language_range).collect();
+    // The sort is stable: of ranges with the same weight, the first wins.
+    ranges.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut acceptable = ranges.into_iter().filter(|(weight, _)| *weight > 0.0);
+    acceptable.find_map(|(_, tag)| find(tag)).unwrap_or(&LANGUAGES[0])
+}
+
+/// Weight (0 to 1) and tag of an `Accept-Language` range such as `de;q=0.8`. A malformed weight counts as 0.
+fn parse_language_range(range: &str) -> (f32, &str) {
+    let mut parts = range.split(';').map(str::trim);
+    let tag = parts.next().unwrap_or_default();
+    let weight = match parts.find_map(|part| part.strip_prefix("q=")) {
+        None => 1.0,
+        Some(text) => text.parse().ok().filter(|q: &f32| (0.0..=1.0).contains(q)).unwrap_or(0.0),
+    };
+    (weight, tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const TEMPLATE: &str = include_str!("../templates/phone.html");
+    const SCRIPT: &str = include_str!("../static/phone.js");
+
+    fn message_ids(source: &str) -> Vec<String> {
+        let messages = source.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_alphabetic()));
+        messages.map(|line| line.split(" =").next().expect("an id").to_owned()).collect()
+    }
+
+    fn all_keys() -> BTreeSet<String> {
+        let script = SCRIPT_KEYS.iter().map(|key| format!("live-{key}"));
+        PAGE_KEYS.iter().map(ToString::to_string).chain(script).collect()
+    }
+
+    #[test]
+    fn every_catalogue_parses_and_has_exactly_the_known_keys() {
+        for (tag, source) in CATALOGUES {
+            let parsed = FluentResource::try_new(source.to_owned());
+            assert!(parsed.is_ok(), "{tag}: {:?}", parsed.err().map(|(_, errors)| errors));
+            let ids = message_ids(source);
+            let unique: BTreeSet<String> = ids.iter().cloned().collect();
+            assert_eq!(ids.len(), unique.len(), "{tag} has a key twice");
+            assert_eq!(unique, all_keys(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_used_by_the_page() {
+        for key in PAGE_KEYS {
+            assert!(TEMPLATE.contains(&format!(".text(\"{key}\")")), "{key} is not in the template");
+        }
+        for use_of_key in TEMPLATE.split(".text(\"").skip(1) {
+            let key = use_of_key.split('"').next().expect("a key");
+            assert!(PAGE_KEYS.contains(&key), "the template shows the unknown key {key}");
+        }
+        // `queue_head` and `queue_text` are put together in the script, as `name + "_head"`.
+        for key in SCRIPT_KEYS.map(|key| key.replace('-', "_")) {
+            let state = key.trim_end_matches("_head").trim_end_matches("_text");
+            let is_named = SCRIPT.contains(&format!("texts.{key}"));
+            let is_state = key != state && SCRIPT.contains(&format!("\"{state}\""));
+            assert!(is_named || is_state, "{key} is not in the script");
+        }
+    }
+
+    #[test]
+    fn every_message_is_translated_and_keeps_its_placeholder() {
+        let english: Map<String, Value> = serde_json::from_str(&LANGUAGES[0].script_json).expect("JSON");
+        // The same word in both languages.
+        let alike = [("fr", "zoom"), ("es", "zoom"), ("de", "zoom")];
+        for texts in LANGUAGES.iter() {
+            let tag = texts.tag;
+            for key in PAGE_KEYS {
+                let text = texts.text(key);
+                assert!(!text.is_empty() && text == text.trim() && !text.contains('{'), "{tag} {key}");
+                let same = tag != "en" && text == LANGUAGES[0].text(key);
+                assert!(!same || alike.contains(&(tag, key)), "{tag} {key} is English");
+            }
+            let script: Map<String, Value> = serde_json::from_str(&texts.script_json).expect("JSON");
+            assert_eq!(script.len(), SCRIPT_KEYS.len());
+            for (key, text) in script {
+                let text = text.as_str().expect("a text");
+                assert!(!text.is_empty() && text == text.trim(), "{tag} {key}");
+                assert_eq!(text.contains("{n}"), key == "queue_place", "{tag} {key}");
+                assert!(tag == "en" || english[&key] != text, "{tag} {key} is English");
+            }
+            assert!(texts.text("sandbox-note").contains("Copresence"), "{tag} says that it is a sandbox");
+        }
+    }
+
+    #[test]
+    fn link_outweighs_the_browsers_languages() {
+        let tag = |tag, accept_language| select_language(tag, accept_language).tag;
+        assert_eq!(tag(None, None), "en");
+        assert_eq!(tag(None, Some("de-CH,de;q=0.9,en;q=0.8")), "de");
+        assert_eq!(tag(None, Some("nl,en;q=0.3,fr;q=0.7")), "fr");
+        assert_eq!(tag(None, Some("ja;q=0, es;q=0.1")), "es");
+        assert_eq!(tag(None, Some("zh-TW")), "zh-Hans");
+        assert_eq!(tag(None, Some("nl;q=oops,,;;")), "en");
+        assert_eq!(tag(Some("ja"), Some("de")), "ja");
+        assert_eq!(tag(Some("tlh"), Some("de")), "de");
+    }
+}
