@@ -28,7 +28,7 @@ impl Delivery {
         if exports.is_empty() {
             return None;
         }
-        let found = format!("a truncated object with {} exports", exports.len());
+        let found = format!("only a beginning with {} exports", exports.len());
         unusable.push(Mismatch::new("", "a complete JSON object", found));
         Some(Self { exports, unusable, contradiction: None })
     }
