@@ -78,7 +78,9 @@ fn read(decoder: impl Read) -> Unpacked {
         body.truncate(MAX_BODY);
         Some(Fault::TooLarge)
     } else {
-        whole.is_err().then(|| Fault::Broken(mismatch("a body that does not conform to its content encoding")))
+        whole
+            .is_err()
+            .then(|| Fault::Broken(mismatch("a body that does not conform to its content encoding")))
     };
     Unpacked { body: body.into(), fault }
 }

@@ -247,7 +247,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         Duration::from_secs(seconds)
     } else {
         // The clock of the backend is used if it sends `Date`, because the clock of this machine may be wrong.
-        let date = headers.get(header::DATE).and_then(|date| parse_http_date(date.to_str().ok()?.trim()).ok());
+        let date =
+            headers.get(header::DATE).and_then(|date| parse_http_date(date.to_str().ok()?.trim()).ok());
         parse_http_date(value).ok()?.duration_since(date.unwrap_or(now)).unwrap_or(Duration::ZERO)
     };
     Some(pause.min(LONGEST_PAUSE))
@@ -337,7 +338,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_parsed_as_seconds_and_as_a_date_by_the_clock_of_the_backend() {
-    let now = parse_http_date("Sun, 22 Nov 2026 10:00:00 GMT").expect("a date");
+        let now = parse_http_date("Sun, 22 Nov 2026 10:00:00 GMT").expect("a date");
         let pause = |pairs: &[_]| retry_after(&headers(pairs), now);
         assert_eq!(pause(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
         let date = ("retry-after", "Sun, 22 Nov 2026 10:01:00 GMT");

@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn a_result_in_time_is_returned() {
         assert_eq!(run_with_timeout(LONG, &AbandonedCalls::default(), |_| Ok(7)), Ok(7));
-        let refused: Result<(), _> = run_with_timeout(LONG, &AbandonedCalls::default(), |_| Err(VaultError::Locked));
+        let refused: Result<(), _> =
+            run_with_timeout(LONG, &AbandonedCalls::default(), |_| Err(VaultError::Locked));
         assert_eq!(refused, Err(VaultError::Locked));
     }
 
@@ -178,7 +179,10 @@ mod tests {
             });
             assert_eq!(outcome, Err(VaultError::TimedOut { after: SHORT }));
         }
-        assert_eq!(run_with_timeout(LONG, &abandoned, |_| Ok(())), Err(VaultError::Stuck { calls: MAX_ABANDONED_CALLS }));
+        assert_eq!(
+            run_with_timeout(LONG, &abandoned, |_| Ok(())),
+            Err(VaultError::Stuck { calls: MAX_ABANDONED_CALLS })
+        );
         drop(shut);
         while abandoned.0.load(Ordering::SeqCst) > 0 {
             std::thread::yield_now();
@@ -188,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_panic_in_the_keychain_library_is_an_error() {
-        let outcome: Result<(), _> = run_with_timeout(LONG, &AbandonedCalls::default(), |_| panic!("intended by the test"));
+        let outcome: Result<(), _> =
+            run_with_timeout(LONG, &AbandonedCalls::default(), |_| panic!("intended by the test"));
         assert!(matches!(outcome, Err(VaultError::Platform { .. })), "{outcome:?}");
     }
 

@@ -27,7 +27,7 @@ async fn child() {
             Err(error) => format!("failed: {error}"),
         },
         Err(error) => format!("no client: {error}"),
-        };
+    };
     println!("outcome: {outcome}");
 }
 

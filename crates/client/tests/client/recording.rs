@@ -95,7 +95,10 @@ async fn a_failed_exchange_is_recorded_with_the_received_part() {
     api.redeem(&token()).await.expect_err("cut");
     let [exchange] = &recorder.exchanges()[..] else { panic!("not one exchange") };
     assert_eq!((exchange.call, exchange.status), (Call::Redeem, Some(200)));
-    assert!(exchange.error.as_ref().is_some_and(|error| error.starts_with("response lost: ")), "{exchange:?}");
+    assert!(
+        exchange.error.as_ref().is_some_and(|error| error.starts_with("response lost: ")),
+        "{exchange:?}"
+    );
     assert!(exchange.body_size > 0 && !format!("{exchange:?}").contains(SIGNED), "{exchange:?}");
 }
 

@@ -53,11 +53,7 @@ pub(crate) fn write_credential(
 }
 
 /// Removes a credential. Returns whether there was one.
-pub(crate) fn remove_credential(
-    profile: &str,
-    slot: Slot,
-    guard: &CommitGuard,
-) -> Result<bool, VaultError> {
+pub(crate) fn remove_credential(profile: &str, slot: Slot, guard: &CommitGuard) -> Result<bool, VaultError> {
     let entry = open_entry(profile, slot)?;
     guard.commit()?;
     match entry.delete_credential() {

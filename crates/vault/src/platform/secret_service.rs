@@ -69,11 +69,7 @@ pub(crate) fn write_credential(
 }
 
 /// Removes a credential. Returns whether there was one.
-pub(crate) fn remove_credential(
-    profile: &str,
-    slot: Slot,
-    guard: &CommitGuard,
-) -> Result<bool, VaultError> {
+pub(crate) fn remove_credential(profile: &str, slot: Slot, guard: &CommitGuard) -> Result<bool, VaultError> {
     let service = connect()?;
     let found = service.search_items(item_attributes(&slot.item_user(profile))).map_err(convert_error)?;
     if !found.locked.is_empty() {
@@ -81,10 +77,10 @@ pub(crate) fn remove_credential(
     }
     if found.unlocked.is_empty() {
         // Some services find nothing in a locked keyring, so an empty result is valid only if the keyring is unlocked.
-            return unlocked_default_collection(&service).map(|_| false);
-        }
-        guard.commit()?;
-        found.unlocked.iter().try_for_each(|item| item.delete().map_err(convert_error))?;
+        return unlocked_default_collection(&service).map(|_| false);
+    }
+    guard.commit()?;
+    found.unlocked.iter().try_for_each(|item| item.delete().map_err(convert_error))?;
     Ok(true)
 }
 
