@@ -95,10 +95,10 @@ pub struct Refusal {
 
 impl Refusal {
     /// Classifies a response by the call, the status and the error code.
-    pub(crate) fn read(call: Call, answered: &Answered) -> Self {
-        let mut body = ErrorBody::read(&answered.body);
-        body.error = body.error.map(|words| answered.redactor.words(&words));
-        let class = match answered.status {
+    pub(crate) fn read(call: Call, response: &Answered) -> Self {
+        let mut body = ErrorBody::read(&response.body);
+        body.error = body.error.map(|words| response.redactor.words(&words));
+        let class = match response.status {
             401 | 403 => Class::CredentialsRefused,
             400..=499 if body.code == Some(headers::INVALID_SESSION) => Class::CredentialsRefused,
             429 => Class::Busy,
@@ -107,10 +107,10 @@ impl Refusal {
             404 if call == Call::Login && body.code == Some(OBJECT_NOT_FOUND) => Class::CredentialsRefused,
             400 if call == Call::Redeem => Class::TokenRefused,
             500..=599 => Class::BackendBroken,
-            300..=399 => Class::Redirect { to: answered.redirect_host.clone() },
+            300..=399 => Class::Redirect { to: response.redirect_host.clone() },
             _ => Class::Unexpected,
         };
-        Self { call, status: answered.status, body, retry_after: answered.retry_after, class }
+        Self { call, status: response.status, body, retry_after: response.retry_after, class }
     }
 
     /// Whether a new session token may be accepted: 401, 403 or code 209.

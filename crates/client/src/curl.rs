@@ -133,14 +133,14 @@ pub struct Curl {
     method: String,
     url: Word,
     headers: Vec<Word>,
-    body: Option<Word>,
-    output: Option<Word>,
+    request_body: Option<Word>,
+    output_file: Option<Word>,
 }
 
 impl Curl {
     /// A command without additional headers and without a body.
     pub fn new(method: impl Into<String>, url: Word) -> Self {
-        Self { method: method.into(), url, headers: Vec::new(), body: None, output: None }
+        Self { method: method.into(), url, headers: Vec::new(), request_body: None, output_file: None }
     }
 
     /// Adds a header.
@@ -159,14 +159,14 @@ impl Curl {
     /// Sets the body. `curl` computes `Content-Length` itself.
     #[must_use]
     pub fn body(mut self, body: Word) -> Self {
-        self.body = Some(body);
+        self.request_body = Some(body);
         self
     }
 
     /// Writes the response body to a file.
     #[must_use]
     pub fn output(mut self, file: &str) -> Self {
-        self.output = Some(Word::text(file));
+        self.output_file = Some(Word::text(file));
         self
     }
 
@@ -192,14 +192,14 @@ impl Curl {
             "HEAD" => first.push(Word::text("--head")),
             method => first.extend([Word::text("-X"), Word::text(method)]),
         }
-        if let Some(file) = &self.output {
+        if let Some(file) = &self.output_file {
             first.extend([Word::text("-o"), file.clone()]);
         }
         first.push(self.url.clone());
         let mut lines = vec![first];
         lines.extend(self.headers.iter().map(|header| vec![Word::text("-H"), header.clone()]));
         // `-d` would read a file for a body that starts with `@`.
-        lines.extend(self.body.iter().map(|body| vec![Word::text("--data-raw"), body.clone()]));
+        lines.extend(self.request_body.iter().map(|body| vec![Word::text("--data-raw"), body.clone()]));
         lines
     }
 }

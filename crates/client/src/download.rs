@@ -93,7 +93,7 @@ pub enum DownloadError {
     #[error("invalid response of the file server: {0}")]
     Broken(BrokenAnswer),
     /// The stream ended before the end of the file.
-    #[error("the download was interrupted after {received} bytes{}: {words}", expected_size_suffix(*expected))]
+    #[error("the download was interrupted after {received} bytes{}: {detail}", expected_size_suffix(*expected))]
     Cut {
         /// Number of bytes received, counted from the start of the file (including [`Download::offset`]).
         received: u64,
@@ -102,7 +102,7 @@ pub enum DownloadError {
         /// Whether the connection was lost or timed out.
         loss: Loss,
         /// The network error, for an operator. Contains no secret.
-        words: String,
+        detail: String,
     },
 }
 
@@ -280,7 +280,7 @@ fn body(
     let reading = Reading { response, capture, redactor, received: offset, total };
     stream::unfold(Some(reading), move |reading| async move {
         let mut reading = reading?;
-        let (loss, words) = match tokio::time::timeout(read, reading.response.chunk()).await {
+        let (loss, detail) = match tokio::time::timeout(read, reading.response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
                 reading.received += chunk.len() as u64;
                 reading.capture.passed(chunk.len());
@@ -300,7 +300,7 @@ fn body(
             }
             Err(_) => (Loss::TimedOut, "the file server stopped sending".to_owned()),
         };
-        let error = DownloadError::Cut { received: reading.received, expected: reading.total, loss, words };
+        let error = DownloadError::Cut { received: reading.received, expected: reading.total, loss, detail };
         reading.capture.fail(Ending::Unanswered, error.to_string());
         Some((Err(error), None))
     })

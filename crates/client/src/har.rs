@@ -20,14 +20,14 @@ pub fn document<'a>(exchanges: impl IntoIterator<Item = &'a Exchange>) -> serde_
 /// Keeps the latest exchanges, for an archive.
 #[derive(Debug)]
 pub struct HarRecorder {
-    latest: Mutex<VecDeque<Exchange>>,
+    recorded: Mutex<VecDeque<Exchange>>,
     limit: usize,
 }
 
 impl HarRecorder {
     /// Keeps at most `limit` exchanges, because a kiosk polls for days.
     pub fn new(limit: usize) -> Self {
-        Self { latest: Mutex::default(), limit }
+        Self { recorded: Mutex::default(), limit }
     }
 
     /// The kept exchanges, oldest first.
@@ -51,7 +51,7 @@ impl HarRecorder {
 
     /// Locks the list. It is consistent after a panic of another thread, because exchanges are added whole.
     fn latest(&self) -> MutexGuard<'_, VecDeque<Exchange>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

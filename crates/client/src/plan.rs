@@ -202,5 +202,5 @@ fn pointer(text: &str, what: &'static str) -> Result<String, SetupError> {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
+#[path = "request_plan_tests.rs"]
 mod tests;

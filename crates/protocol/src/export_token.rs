@@ -23,17 +23,17 @@ impl ExportToken {
     /// other than visible ASCII.
     pub fn new(value: impl Into<String>) -> Result<Self, Mismatch> {
         let value = value.into();
-        let rule = "a string that can be sent as the header X-Copresence-Export-Token";
+        let expected = "a string that can be sent as the header X-Copresence-Export-Token";
         if value.is_empty() {
-            return Err(Mismatch::new("token", rule, "an empty string"));
+            return Err(Mismatch::new("token", expected, "an empty string"));
         }
         if value.len() > MAX_LENGTH {
             let found = format!("a string of {} bytes", value.len());
-            return Err(Mismatch::new("token", rule, found));
+            return Err(Mismatch::new("token", expected, found));
         }
         if let Some(bad) = value.chars().find(|c| !c.is_ascii_graphic()) {
             let found = format!("a string with the character U+{:04X}", u32::from(bad));
-            return Err(Mismatch::new("token", rule, found));
+            return Err(Mismatch::new("token", expected, found));
         }
         Ok(Self(SecretString::from(value)))
     }

@@ -20,13 +20,13 @@ impl LoginAnswer {
     pub fn read_at(body: &[u8], pointer: &str) -> Result<Self, Mismatch> {
         let value: Value = mismatch::read(body, "a JSON object")?;
         let path = pointer.trim_start_matches('/').replace('/', ".");
-        let rule = "a string that can be sent as the header X-Copresence-Session-Token";
+        let expected = "a string that can be sent as the header X-Copresence-Session-Token";
         match value.pointer(pointer) {
             Some(Value::String(token)) if sendable(token) => {
                 Ok(Self { session_token: SessionToken::new(token) })
             }
-            Some(Value::String(_)) => Err(Mismatch::new(path, rule, "another string")),
-            other => Err(broken("", &path, rule, other)),
+            Some(Value::String(_)) => Err(Mismatch::new(path, expected, "another string")),
+            other => Err(broken("", &path, expected, other)),
         }
     }
 }

@@ -9,14 +9,14 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     path: String,
-    rule: String,
+    expected: String,
     found: String,
 }
 
 impl Mismatch {
     /// A violation at `path`, for example `payload_complete[0].download_URL`. The empty path is the body itself.
-    pub fn new(path: impl Into<String>, rule: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { path: path.into(), rule: rule.into(), found: found.into() }
+    pub fn new(path: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { path: path.into(), expected: expected.into(), found: found.into() }
     }
 
     /// Dotted path in the body, or the name of a header. Empty for the body itself.
@@ -26,7 +26,7 @@ impl Mismatch {
 
     /// What the specification requires, as a phrase, for example `a boolean`.
     pub fn rule(&self) -> &str {
-        &self.rule
+        &self.expected
     }
 
     /// What was found instead, as a phrase without values.
@@ -38,17 +38,17 @@ impl Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = if self.path.is_empty() { "the body" } else { &self.path };
-        write!(f, "at `{path}`: expected {}, found {}", self.rule, self.found)
+        write!(f, "at `{path}`: expected {}, found {}", self.expected, self.found)
     }
 }
 
 impl std::error::Error for Mismatch {}
 
 /// Parses a JSON body. A leading byte order mark is skipped.
-pub(crate) fn read<T: DeserializeOwned>(body: &[u8], rule: &str) -> Result<T, Mismatch> {
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, Mismatch> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(Mismatch::new("", rule, "an empty body"));
+        return Err(Mismatch::new("", expected, "an empty body"));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -56,9 +56,9 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8], rule: &str) -> Result<T, Mi
         let path = error.path().to_string();
         let known: Vec<&str> = path.split('.').take_while(|part| !part.is_empty() && *part != "?").collect();
         let path = known.join(".");
-        Mismatch::new(path, rule, describe(error.inner()))
+        Mismatch::new(path, expected, describe(error.inner()))
     })?;
-    json.end().map_err(|_| Mismatch::new("", rule, "more data after the JSON value"))?;
+    json.end().map_err(|_| Mismatch::new("", expected, "more data after the JSON value"))?;
     Ok(value)
 }
 

@@ -70,20 +70,19 @@ impl Progress {
             Some(Value::String(word)) => CompletionStatus::from(word.as_str()),
             other => return Err(broken(at, "completion_status", "a string", other)),
         };
-        let rule = "an integer between 0 and 100, or -1";
-        let completion =
-            match integer(object, at, "completion_progress", rule)? {
-                -1 => None,
-                n => Some(u8::try_from(n).ok().and_then(Percent::new).ok_or_else(|| {
-                    Mismatch::new(format!("{at}.completion_progress"), rule, format!("{n}"))
-                })?),
-            };
-        let rule = "a non-negative integer, or -1";
-        let queue = match integer(object, at, "queue_position", rule)? {
+        let expected = "an integer between 0 and 100, or -1";
+        let completion = match integer(object, at, "completion_progress", expected)? {
+            -1 => None,
+            n => Some(u8::try_from(n).ok().and_then(Percent::new).ok_or_else(|| {
+                Mismatch::new(format!("{at}.completion_progress"), expected, format!("{n}"))
+            })?),
+        };
+        let expected = "a non-negative integer, or -1";
+        let queue = match integer(object, at, "queue_position", expected)? {
             -1 => None,
             n => Some(QueuePosition::new(
                 u32::try_from(n)
-                    .map_err(|_| Mismatch::new(format!("{at}.queue_position"), rule, format!("{n}")))?,
+                    .map_err(|_| Mismatch::new(format!("{at}.queue_position"), expected, format!("{n}")))?,
             )),
         };
         Ok(Self { status, completion, queue })
@@ -91,11 +90,11 @@ impl Progress {
 }
 
 /// Parses an integer field. `at` is the path of the object in the body.
-fn integer(object: &Map<String, Value>, at: &str, field: &str, rule: &str) -> Result<i64, Mismatch> {
+fn integer(object: &Map<String, Value>, at: &str, field: &str, expected: &str) -> Result<i64, Mismatch> {
     let value = object.get(field);
     // JSON has one number type (RFC 8259), so 42.0 is accepted as an integer.
     let whole = value.and_then(|v| v.as_i64().or_else(|| v.as_f64().and_then(whole_number)));
-    whole.ok_or_else(|| broken(at, field, rule, value))
+    whole.ok_or_else(|| broken(at, field, expected, value))
 }
 
 /// Converts a number without a fractional part. Returns `None` for other numbers and from 10^15 on.
@@ -105,7 +104,7 @@ fn whole_number(value: f64) -> Option<i64> {
 }
 
 /// The violation by one field of the object at the path `at`. `found` is the field's value, if it is present.
-pub(crate) fn broken(at: &str, field: &str, rule: &str, found: Option<&Value>) -> Mismatch {
+pub(crate) fn broken(at: &str, field: &str, expected: &str, found: Option<&Value>) -> Mismatch {
     let path = if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") };
-    Mismatch::new(path, rule, found.map_or("nothing", kind))
+    Mismatch::new(path, expected, found.map_or("nothing", kind))
 }

@@ -61,8 +61,8 @@ impl RedeemAnswer {
                 Progress::read(progress, "payload_incomplete").map(Self::NotReady)
             }
             other => {
-                let rule = "an object, because `avatar_ready` is false";
-                Err(broken("", "payload_incomplete", rule, other))
+                let expected = "an object, because `avatar_ready` is false";
+                Err(broken("", "payload_incomplete", expected, other))
             }
         }
     }
@@ -86,11 +86,11 @@ pub(crate) fn export(entry: &Value, at: &str) -> Result<Export, Mismatch> {
     let Value::Object(entry) = entry else {
         return Err(Mismatch::new(at, "an object", kind(entry)));
     };
-    let rule = "an absolute http(s) URL";
+    let expected = "an absolute http(s) URL";
     let download_url = match entry.get("download_URL") {
         Some(Value::String(url)) => DownloadUrl::new(url)
-            .ok_or_else(|| Mismatch::new(format!("{at}.download_URL"), rule, "another string"))?,
-        other => return Err(broken(at, "download_URL", rule, other)),
+            .ok_or_else(|| Mismatch::new(format!("{at}.download_URL"), expected, "another string"))?,
+        other => return Err(broken(at, "download_URL", expected, other)),
     };
     match entry.get("export_type") {
         Some(Value::String(word)) => Ok(Export { download_url, export_type: ExportType::new(word) }),
@@ -101,10 +101,10 @@ pub(crate) fn export(entry: &Value, at: &str) -> Result<Export, Mismatch> {
 
 /// The violation of a body that says that the avatar is ready but has no usable URL.
 fn undeliverable(object: &Map<String, Value>, unusable: Vec<Mismatch>) -> Mismatch {
-    let rule = "a list with at least one download URL, because `avatar_ready` is true";
+    let expected = "a list with at least one download URL, because `avatar_ready` is true";
     match (unusable.into_iter().next(), object.get("payload_complete")) {
         (Some(first), _) => first,
-        (None, Some(Value::Array(_))) => Mismatch::new("payload_complete", rule, "an empty array"),
-        (None, other) => broken("", "payload_complete", rule, other),
+        (None, Some(Value::Array(_))) => Mismatch::new("payload_complete", expected, "an empty array"),
+        (None, other) => broken("", "payload_complete", expected, other),
     }
 }

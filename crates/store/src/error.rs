@@ -83,7 +83,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// An entry that this program did not create, or a name that it does not use.
-    #[error("{} is left alone: {why}", path.display())]
+    #[error("{} was left unchanged: {why}", path.display())]
     NotOurs {
         /// The entry.
         path: PathBuf,

@@ -20,7 +20,7 @@ pub(crate) const PART: &str = ".part";
 pub struct PartialFile {
     dir: Arc<Dir>,
     folder: PathBuf,
-    name: String,
+    final_name: String,
     file: File,
     hasher: sha2::Sha256,
     head: Vec<u8>,
@@ -61,7 +61,7 @@ impl PartialFile {
         let mut partial = Self {
             dir,
             folder,
-            name: name.to_owned(),
+            final_name: name.to_owned(),
             file,
             hasher: sha2::Sha256::new(),
             head: Vec::new(),
@@ -86,7 +86,7 @@ impl PartialFile {
 
     /// The name of the complete file.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.final_name
     }
 
     /// Appends bytes.
@@ -155,15 +155,17 @@ impl PartialFile {
             let why = format!("it has {there} bytes, but {} were written", self.offset);
             return Err(StoreError::Disagrees { path: part, why });
         }
-        let name = self.folder.join(&self.name);
-        if disk::is_there(&self.dir, &self.name, &name)? {
+        let name = self.folder.join(&self.final_name);
+        if disk::is_there(&self.dir, &self.final_name, &name)? {
             return Err(StoreError::Exists { path: name });
         }
         let tail = tail(&self.file).at("read", &part)?;
         let whole = self.whole(&tail);
         // Windows cannot rename an open file.
         drop(self.file);
-        self.dir.rename(format!("{}{PART}", self.name), &self.dir, &self.name).at("rename", &part)?;
+        self.dir
+            .rename(format!("{}{PART}", self.final_name), &self.dir, &self.final_name)
+            .at("rename", &part)?;
         crash::reached(Point::FileRenamed);
         disk::sync_folder(&self.dir, &self.folder)?;
         crash::reached(Point::FileDurable);
@@ -177,13 +179,13 @@ impl PartialFile {
     pub fn discard(self) -> Result<(), StoreError> {
         let path = self.path();
         drop(self.file);
-        disk::remove_if_there(&self.dir, &format!("{}{PART}", self.name), &path)?;
+        disk::remove_if_there(&self.dir, &format!("{}{PART}", self.final_name), &path)?;
         disk::sync_folder(&self.dir, &self.folder)
     }
 
     /// The path of the partial file.
     fn path(&self) -> PathBuf {
-        self.folder.join(format!("{}{PART}", self.name))
+        self.folder.join(format!("{}{PART}", self.final_name))
     }
 
     /// Hashes and counts written bytes, and keeps the head for format detection.
@@ -218,7 +220,7 @@ impl PartialFile {
     /// The description of the completed file.
     fn whole(&self, tail: &[u8]) -> WholeFile {
         WholeFile {
-            name: self.name.clone(),
+            name: self.final_name.clone(),
             bytes: self.offset,
             sha256: Sha256::from_bytes(self.hasher.clone().finalize().into()),
             format: Format::detect(&self.head),

@@ -21,7 +21,7 @@ pub struct Vault {
     keychain: bool,
     patience: Duration,
     strays: AbandonedCalls,
-    memory: Arc<Mutex<HashMap<(String, Slot), SecretString>>>,
+    remembered_values: Arc<Mutex<HashMap<(String, Slot), SecretString>>>,
 }
 
 impl Vault {
@@ -32,7 +32,7 @@ impl Vault {
             keychain: true,
             patience: DEFAULT_PATIENCE,
             strays: AbandonedCalls::default(),
-            memory: Arc::default(),
+            remembered_values: Arc::default(),
         }
     }
 
@@ -153,7 +153,7 @@ impl Vault {
 
     /// Locks the memory. The map is consistent after a panic, because each change is one call.
     fn memory(&self) -> MutexGuard<'_, HashMap<(String, Slot), SecretString>> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+        self.remembered_values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
