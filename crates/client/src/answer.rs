@@ -81,7 +81,8 @@ pub enum Class {
 /// A response with an error status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The call that failed. [`ApiClient::generate_token`](crate::ApiClient::generate_token) may also fail at its login.
+    /// The call that failed. [`ApiClient::generate_token`](crate::ApiClient::generate_token) may also fail at its
+    /// login.
     pub call: Call,
     /// The status.
     pub status: u16,

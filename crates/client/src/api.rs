@@ -27,7 +27,8 @@ pub struct Api {
 /// State that all clones share.
 struct Shared {
     plan: Plan,
-    /// The session token that was accepted last. The lock is held during a login, so that concurrent visits log in once.
+    /// The session token that was accepted last. The lock is held during a login, so that concurrent visits log in
+    /// once.
     session: Mutex<Option<SessionToken>>,
     /// The configured secrets and every session token of a login, because any later response may repeat them.
     known: RwLock<Redactor>,
@@ -76,8 +77,8 @@ impl Api {
 
     /// A client for the same backend and session token with another recorder.
     ///
-    /// It gives each of several concurrent visits its own exchanges. A login that several of them wait for is recorded by the
-    /// client that sends it.
+    /// It gives each of several concurrent visits its own exchanges. A login that several of them wait for is recorded
+    /// by the client that sends it.
     #[must_use]
     pub fn recorded_by(&self, recorder: Arc<dyn Recorder>) -> Self {
         Self { shared: self.shared.clone(), transport: self.transport.recorded_by(recorder) }
@@ -85,12 +86,12 @@ impl Api {
 
     /// Generates one Export Token, which is billed.
     ///
-    /// Spec: "Generates an Export Token object in the Copresence backend … and returns the token's string as a response."
-    /// (POST /generateExportToken)
+    /// Spec: "Generates an Export Token object in the Copresence backend … and returns the token's string as a
+    /// response." (POST /generateExportToken)
     ///
-    /// Logs in first if there is a login and no session token. If the backend rejects an earlier session token (401, 403, or
-    /// code 209) and there is a login, the client logs in and sends the request once more. This is safe, because no token was
-    /// generated. The session token is kept in memory for later calls.
+    /// Logs in first if there is a login and no session token. If the backend rejects an earlier session token (401,
+    /// 403, or code 209) and there is a login, the client logs in and sends the request once more. This is safe,
+    /// because no token was generated. The session token is kept in memory for later calls.
     ///
     /// # Errors
     /// Any [`CallError`]. [`ErrorResponse::call`] says whether the login or the generate request failed.
@@ -124,13 +125,13 @@ impl Api {
     /// Spec: "Attempts to redeem an Export Token." (GET /redeemExportToken)
     ///
     /// Every complete response is returned unparsed, with any status, so that it can be saved before it is parsed.
-    /// [`ApiResponse::redeem_error`] classifies a status other than 200, and [`protocol::RedeemResponse::parse`] parses the
-    /// body of a 200.
+    /// [`ApiResponse::redeem_error`] classifies a status other than 200, and [`protocol::RedeemResponse::parse`] parses
+    /// the body of a 200.
     ///
     /// # Errors
     /// [`CallError::NeverSent`], [`CallError::ResponseLost`] (also for a body that is truncated or longer than
-    /// [`crate::MAX_BODY`]), and [`CallError::InvalidResponse`] for a content encoding that cannot be decoded. The last two
-    /// contain the received part of the body.
+    /// [`crate::MAX_BODY`]), and [`CallError::InvalidResponse`] for a content encoding that cannot be decoded. The last
+    /// two contain the received part of the body.
     pub async fn redeem(&self, token: &ExportToken) -> Result<Answered, CallError> {
         let shared = &*self.shared;
         let mut route = shared.plan.redeem.clone();
@@ -143,8 +144,8 @@ impl Api {
 
     /// Opens a one-time download URL, from the start or from where an earlier download ended.
     ///
-    /// Sends no credentials. Follows at most five redirects, to http(s) only and never from https to http. Returns when the
-    /// response headers are received. [`Download::stream`] reads the body.
+    /// Sends no credentials. Follows at most five redirects, to http(s) only and never from https to http. Returns when
+    /// the response headers are received. [`Download::stream`] reads the body.
     ///
     /// # Errors
     /// Any [`DownloadError`]. [`DownloadError::may_have_spent_url`] says whether the URL may be spent.
@@ -163,8 +164,8 @@ impl Api {
 
     /// Masks every known secret in a response body that is to be saved.
     ///
-    /// Field names of the specification are kept. URLs are kept unless the status says that the response has no download URLs,
-    /// because the avatar could not be downloaded without them.
+    /// Field names of the specification are kept. URLs are kept unless the status says that the response has no
+    /// download URLs, because the avatar could not be downloaded without them.
     pub fn without_secrets_in_answer(&self, status: Option<u16>, body: &Bytes) -> Bytes {
         let may_deliver = status.is_none_or(|status| (200..300).contains(&status));
         self.shared.redactor().answer_to_keep(body, may_deliver)
@@ -179,7 +180,8 @@ impl Api {
         read_token(&answered, "/token")
     }
 
-    /// The session token to use, and whether it comes from a login of this call. A `refused` token is not returned again.
+    /// The session token to use, and whether it comes from a login of this call. A `refused` token is not returned
+    /// again.
     async fn session(
         &self,
         login: Option<&Login>,

@@ -31,8 +31,8 @@ pub(crate) fn stated(headers: &HeaderMap) -> Option<Mismatch> {
     (!codings(headers).is_empty()).then(|| mismatch("an encoded body"))
 }
 
-/// Decodes a body by the encoding of its headers. Without one, gzip is recognized by its first bytes, with which no JSON
-/// starts.
+/// Decodes a body by the encoding of its headers. Without one, gzip is recognized by its first bytes, with which no
+/// JSON starts.
 pub(crate) fn undo(headers: &HeaderMap, body: Bytes) -> Unpacked {
     let codings = codings(headers);
     match codings.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -58,6 +58,7 @@ fn codings(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
+/// Whether a body starts like a JSON object.
 fn looks_like_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     body.starts_with(b"{\"") || body == b"{}"
@@ -85,6 +86,7 @@ fn read(decoder: impl Read) -> Unpacked {
     Unpacked { body: body.into(), fault }
 }
 
+/// The violation by an encoded body.
 fn mismatch(found: &str) -> Mismatch {
     Mismatch::new("Content-Encoding", "a body without content encoding (`Accept-Encoding: identity`)", found)
 }

@@ -335,6 +335,7 @@ struct ContentRange {
 }
 
 impl ContentRange {
+    /// Parses the header value. Returns `None` if it is not valid or has no range.
     fn read(text: &str) -> Option<Self> {
         let (unit, rest) = text.trim().split_once(' ')?;
         let (range, total) = rest.trim().split_once('/')?;

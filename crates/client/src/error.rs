@@ -12,8 +12,8 @@ pub enum CallError {
     /// No byte of the request was sent. The backend did nothing, so the call can be repeated.
     #[error("the request was never sent: {0}")]
     NeverSent(Cause),
-    /// The request may have arrived, and no complete response was received. The backend may have processed it, so a token
-    /// may be spent.
+    /// The request may have arrived, and no complete response was received. The backend may have processed it, so a
+    /// token may be spent.
     #[error("the request was sent, but the response was lost: {0}")]
     Unanswered(Evidence),
     /// The backend responded with an error status.

@@ -170,6 +170,7 @@ struct Timings {
 const UNKNOWN: i64 = -1;
 const HTTP_VERSION: &str = "HTTP/1.1";
 
+/// Builds the entry of an exchange.
 fn entry(exchange: &Exchange) -> Entry {
     let wait = exchange.head_after.unwrap_or(exchange.duration).min(exchange.duration);
     let receive = exchange.duration.saturating_sub(wait);
@@ -220,14 +221,17 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
+/// The headers as name and value pairs.
 fn pairs(headers: &[(String, String)]) -> Vec<Pair> {
     headers.iter().map(|(name, value)| Pair { name: name.clone(), value: value.clone() }).collect()
 }
 
+/// The value of the first header with this name in lower case, or empty.
 fn header(headers: &[(String, String)], name: &str) -> String {
     headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
+/// The query of a URL as name and value pairs.
 fn query(url: &str) -> Vec<Pair> {
     let Ok(url) = Url::parse(url) else { return Vec::new() };
     url.query_pairs()

@@ -1,7 +1,7 @@
 //! Arbitrary requests, valid or deliberately invalid, for checks of a backend.
 //!
-//! The guarantees of [`crate::ApiClient`] hold: one call sends one request, redirects are not followed, and the recorded
-//! exchange is redacted. The unredacted [`ProbeResponse`] stays in memory.
+//! The guarantees of [`crate::ApiClient`] hold: one call sends one request, redirects are not followed, and the
+//! recorded exchange is redacted. The unredacted [`ProbeResponse`] stays in memory.
 
 use crate::backend::TimeOuts;
 use crate::capture::Capture;
@@ -153,7 +153,8 @@ impl Prober {
         };
         match body {
             Ok(body) => {
-                // A file is checked as received. Other bodies are decoded, because redaction does not work on encoded ones.
+                // A file is checked as received. Other bodies are decoded, because redaction does not work on encoded
+                // ones.
                 let body = match probe.call {
                     Call::Download => body,
                     _ => coding::undo(response.headers(), body).body,
@@ -177,6 +178,7 @@ impl Prober {
 struct Slot(Mutex<Option<Exchange>>);
 
 impl Slot {
+    /// Takes the recorded exchange, if there is one.
     fn take(&self) -> Option<Exchange> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

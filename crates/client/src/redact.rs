@@ -2,8 +2,8 @@
 //!
 //! Three methods are applied, one after the other:
 //!
-//! 1. *Locations* that contain a secret by definition: credential headers, the bodies of the login, the response with an
-//!    Export Token, and everything with the name of a secret.
+//! 1. *Locations* that contain a secret by definition: credential headers, the bodies of the login, the response with
+//!    an Export Token, and everything with the name of a secret.
 //! 2. *URLs* in responses. The path and query of a download URL grant access to the file, so only the origin is kept.
 //! 3. *Literal occurrences* of every known secret.
 
@@ -89,8 +89,8 @@ impl Redactor {
         self.text(&origins_only(text))
     }
 
-    /// Masks every known secret in a JSON body, except in the member names of the specification, and in URLs if `urls` is
-    /// set.
+    /// Masks every known secret in a JSON body, except in the member names of the specification, and in URLs if `urls`
+    /// is set.
     pub(crate) fn answer_to_keep(&self, body: &Bytes, urls: bool) -> Bytes {
         let text = String::from_utf8_lossy(body);
         let plain = |secret: &SecretString| text.contains(secret.expose_secret());

@@ -308,8 +308,8 @@ fn client(
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
-        // hyper retries a request if a reused connection is closed, and HTTP/2 retries one that the server refused. Both
-        // would break "one call sends one request", so connections are not reused and HTTP/2 is off.
+        // hyper retries a request if a reused connection is closed, and HTTP/2 retries one that the server refused.
+        // Both would break "one call sends one request", so connections are not reused and HTTP/2 is off.
         .pool_max_idle_per_host(0)
         .http1_only()
         .connect_timeout(time_outs.connect)

@@ -40,7 +40,8 @@ impl RedeemBody {
         Self { avatar_ready: true, payload_complete: Some(exports), payload_incomplete: None }
     }
 
-    /// The body of an avatar that is not ready. Spec: "Contains information about the completion progress of the avatar."
+    /// The body of an avatar that is not ready. Spec: "Contains information about the completion progress of the
+    /// avatar."
     pub fn not_ready(progress: &Progress) -> Self {
         let incomplete = IncompleteBody {
             completion_progress: progress.completion_on_wire(),

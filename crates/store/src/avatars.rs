@@ -31,8 +31,8 @@ const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
 impl Avatars {
     /// Finds the folder of a visit in `parent` and reads its manifest.
     ///
-    /// The folder is durable when this returns, also if a crash occurred directly after the rename, so the journal may record
-    /// it and erase the secrets of the visit.
+    /// The folder is durable when this returns, also if a crash occurred directly after the rename, so the journal may
+    /// record it and erase the secrets of the visit.
     ///
     /// # Errors
     /// As [`read_manifest`](Self::read_manifest).
@@ -46,19 +46,19 @@ impl Avatars {
     /// Reads the manifest of a folder.
     ///
     /// # Errors
-    /// [`StoreError::UnreadableManifest`] if it cannot be parsed, [`StoreError::ForeignEntry`] if there is none, or an I/O
-    /// failure.
+    /// [`StoreError::UnreadableManifest`] if it cannot be parsed, [`StoreError::ForeignEntry`] if there is none, or an
+    /// I/O failure.
     pub fn manifest(folder: &Path) -> Result<Manifest, StoreError> {
         let (parent, name) = split(folder)?;
         let dir = disk::open_subfolder(&disk::open_folder(&parent)?, &name, folder)?;
         read(&dir, folder)
     }
 
-    /// Removes an avatar: the files that its manifest lists, the parts of files that it lists as missing, the manifest, and the
-    /// folder if it is empty then. Symlinks are removed and not followed. Other entries are kept.
+    /// Removes an avatar: the files that its manifest lists, the parts of files that it lists as missing, the manifest,
+    /// and the folder if it is empty then. Symlinks are removed and not followed. Other entries are kept.
     ///
-    /// The manifest is removed last, so that an interrupted removal can be repeated. A folder without manifest counts as
-    /// interrupted if no entry has a name of this program. A folder that does not exist is not an error.
+    /// The manifest is removed last, so that an interrupted removal can be repeated. A folder without manifest counts
+    /// as interrupted if no entry has a name of this program. A folder that does not exist is not an error.
     ///
     /// # Errors
     /// As [`read_manifest`](Self::read_manifest).

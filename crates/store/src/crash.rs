@@ -1,14 +1,15 @@
-//! Crash points for tests: points between two steps, from the issue of a token to the saved avatar, at which a test build
-//! can end its process as a power failure would.
+//! Crash points for tests: points between two steps, from the issue of a token to the saved avatar, at which a test
+//! build can end its process as a power failure would.
 //!
 //! With the feature `crash-points`, which only tests enable, [`reach_crash_point`] reads two environment variables:
 //!
-//! * `COPRESENCE_CRASH_AT=answer-written` or `…=answer-written:2`: send SIGKILL to this process when the point is reached the
-//!   first time or the second time.
-//! * `COPRESENCE_CRASH_LOG=FILE`: append the name of each reached point to a file. A run without a crash lists its points.
+//! * `COPRESENCE_CRASH_AT=answer-written` or `…=answer-written:2`: send SIGKILL to this process when the point is
+//!   reached the first time or the second time.
+//! * `COPRESENCE_CRASH_LOG=FILE`: append the name of each reached point to a file. A run without a crash lists its
+//!   points.
 //!
-//! Without the feature [`reach_crash_point`] does nothing. The crate `fail` is not used, because it can neither list its fail
-//! points nor end the process by SIGKILL.
+//! Without the feature [`reach_crash_point`] does nothing. The crate `fail` is not used, because it can neither list
+//! its fail points nor end the process by SIGKILL.
 
 macro_rules! points {
     (
@@ -174,7 +175,8 @@ impl Point {
 #[derive(Clone, Copy)]
 pub(crate) struct Step(pub(crate) Point, pub(crate) Point);
 
-/// Reaches a crash point. Ends the process if the environment says so, and does nothing without the feature `crash-points`.
+/// Reaches a crash point. Ends the process if the environment says so, and does nothing without the feature
+/// `crash-points`.
 #[inline]
 pub fn reached(point: Point) {
     #[cfg(feature = "crash-points")]

@@ -2,8 +2,8 @@
 
 use crate::format::{Format, glb_length};
 
-/// Number of last bytes of a file that [`find_integrity_defect`] uses: the last record of a zip archive (22 bytes) and its
-/// comment of at most 64 KiB.
+/// Number of last bytes of a file that [`find_integrity_defect`] uses: the last record of a zip archive (22 bytes) and
+/// its comment of at most 64 KiB.
 pub(crate) const TAIL: u64 = 22 + 0xffff;
 
 /// Bytes that must occur near the end of a complete file, and the defect if they do not.
@@ -26,7 +26,8 @@ pub(crate) fn flaw(head: &[u8], tail: &[u8], bytes: u64) -> Option<String> {
     (!there).then(|| format!("{missing}: it was cut short"))
 }
 
-/// Whether the end-of-central-directory record of a zip archive is complete: 22 bytes and a comment of the stated length.
+/// Whether the end-of-central-directory record of a zip archive is complete: 22 bytes and a comment of the stated
+/// length.
 fn has_directory(tail: &[u8]) -> bool {
     tail.windows(22).enumerate().any(|(at, record)| {
         let comment = usize::from(u16::from_le_bytes([record[20], record[21]]));

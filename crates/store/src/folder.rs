@@ -8,8 +8,8 @@
 //! 3. `manifest.json` is written in the same way.
 //! 4. The partial folder is renamed to `OUT/<date>-<visit id>`. `OUT` is fsynced.
 //!
-//! A crash leaves either a partial folder, which [`AvatarFolder::create_or_reopen`] opens again, or a complete folder, which
-//! [`crate::SavedAvatars::find_avatar`] finds.
+//! A crash leaves either a partial folder, which [`AvatarFolder::create_or_reopen`] opens again, or a complete folder,
+//! which [`crate::SavedAvatars::find_avatar`] finds.
 
 use crate::avatars::Avatars;
 use crate::crash::{self, Point};
@@ -47,8 +47,8 @@ impl AvatarFolder {
     /// Creates the private folder (mode 0700), or opens the one that a crash left. Creates `OUT` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::AlreadyExists`] if the avatar of this visit is already saved, [`StoreError::ForeignEntry`] if the path is
-    /// a link or a file, or an I/O failure.
+    /// [`StoreError::AlreadyExists`] if the avatar of this visit is already saved, [`StoreError::ForeignEntry`] if the
+    /// path is a link or a file, or an I/O failure.
     pub fn create(out: &Path, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
         disk::create_folder(out)?;
         if let Some(saved) = Avatars::path_of(out, visit)? {
@@ -91,7 +91,8 @@ impl AvatarFolder {
 
     /// Assigns a file name to the export at `index` in the response. Returns the same name for the same index.
     ///
-    /// Names depend only on the types and the order of the calls, so a later run with the same order gets the same names.
+    /// Names depend only on the types and the order of the calls, so a later run with the same order gets the same
+    /// names.
     pub fn file(&mut self, index: usize, export_type: &ExportType) -> String {
         let names = &mut self.names;
         self.given.entry(index).or_insert_with(|| names.next(export_type)).clone()
@@ -99,8 +100,8 @@ impl AvatarFolder {
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
     ///
-    /// Use it only **within one run**. Use [`resume_file`](Self::resume_file) after a crash, because bytes that were not fsynced
-    /// may be lost or wrong.
+    /// Use it only **within one run**. Use [`resume_file`](Self::resume_file) after a crash, because bytes that were
+    /// not fsynced may be lost or wrong.
     ///
     /// # Errors
     /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
@@ -109,8 +110,8 @@ impl AvatarFolder {
         self.resume(name, u64::MAX)
     }
 
-    /// Opens a partial file for appending after a crash. Keeps at most `durable` bytes, the number in the journal from the last
-    /// [`PartialFile::sync_data`].
+    /// Opens a partial file for appending after a crash. Keeps at most `durable` bytes, the number in the journal from
+    /// the last [`PartialFile::sync_data`].
     ///
     /// # Errors
     /// As [`start_file`](Self::start_file).
@@ -140,8 +141,8 @@ impl AvatarFolder {
     ///
     /// # Errors
     /// [`StoreError::ContentMismatch`] if the manifest is not marked complete or lists other files than the folder has,
-    /// [`StoreError::AlreadyExists`] if the target exists, or an I/O failure. After an error the partial folder is unchanged, and
-    /// [`create_or_reopen`](Self::create_or_reopen) opens it again.
+    /// [`StoreError::AlreadyExists`] if the target exists, or an I/O failure. After an error the partial folder is
+    /// unchanged, and [`create_or_reopen`](Self::create_or_reopen) opens it again.
     pub fn publish(self, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if !manifest.complete || !manifest.missing.is_empty() {
             return Err(self.disagrees("an incomplete avatar cannot be published".into()));
@@ -196,7 +197,8 @@ impl AvatarFolder {
         Ok(target)
     }
 
-    /// Removes the folder and the files of this program in it. If it contains other files, they and the folder are kept.
+    /// Removes the folder and the files of this program in it. If it contains other files, they and the folder are
+    /// kept.
     ///
     /// # Errors
     /// An I/O failure.
@@ -297,7 +299,8 @@ pub(crate) fn visit_of_partial(name: &str) -> Option<VisitId> {
     name.strip_prefix('.')?.strip_suffix(".partial")?.parse().ok()
 }
 
-/// Removes a partial folder and the files of this program in it. If it contains other files, they and the folder are kept.
+/// Removes a partial folder and the files of this program in it. If it contains other files, they and the folder are
+/// kept.
 pub(crate) fn remove_partial(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
     if !disk::is_there(parent, name, path)? {
         return Ok(());

@@ -42,8 +42,8 @@ impl DataDir {
     /// Reads the file. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] above [`OperatorFile::max_bytes`], [`StoreError::ForeignEntry`] for a symlink, or an I/O
-    /// failure.
+    /// [`StoreError::TooLarge`] above [`OperatorFile::max_bytes`], [`StoreError::ForeignEntry`] for a symlink, or an
+    /// I/O failure.
     pub fn read_host(&self, file: HostFile) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.host_path(file);
         let dir = disk::open_folder(self.path())?;

@@ -1,5 +1,5 @@
-//! Folders for recorded exchanges and reports in the data folder. Files are private, written atomically, and symlinks are not
-//! followed.
+//! Folders for recorded exchanges and reports in the data folder. Files are private, written atomically, and symlinks
+//! are not followed.
 
 use crate::data_dir::DataDir;
 use crate::disk;
@@ -33,15 +33,16 @@ impl DataDir {
     /// Writes a file into a folder and replaces an existing one. Returns its path.
     ///
     /// # Errors
-    /// [`StoreError::ForeignEntry`] for a name with other characters than ASCII letters, digits, `-`, `_` and `.`, or an I/O
-    /// failure.
+    /// [`StoreError::ForeignEntry`] for a name with other characters than ASCII letters, digits, `-`, `_` and `.`, or
+    /// an I/O failure.
     pub fn write_into(&self, folder: HostFolder, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         let at = self.path().join(folder.name());
         disk::create_folder(&at)?;
         put(&at, name, bytes)
     }
 
-    /// Creates a folder inside `folder` and writes files into it. If the name exists, a number is appended. Returns its path.
+    /// Creates a folder inside `folder` and writes files into it. If the name exists, a number is appended. Returns its
+    /// path.
     ///
     /// # Errors
     /// As [`Self::write_diagnostics_file`]. Files that were written before the error are kept.

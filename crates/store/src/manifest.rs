@@ -82,8 +82,8 @@ pub struct ManifestFile {
 pub struct MissingFile {
     /// `export_type` as sent.
     pub export_type: String,
-    /// The file name, or empty if none was assigned. A received part of the file is saved as `<path>.part`, and a complete
-    /// response with other content (an error page) as `<path>`.
+    /// The file name, or empty if none was assigned. A received part of the file is saved as `<path>.part`, and a
+    /// complete response with other content (an error page) as `<path>`.
     pub path: String,
     /// Why the file is missing, as a sentence.
     pub reason: String,

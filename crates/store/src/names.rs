@@ -12,8 +12,8 @@
 //! | any other | `avatar_<its ASCII letters and digits>.bin` |
 //!
 //! Equal names get `-2`, `-3`, … Every name consists of `a-z 0-9 _ - .`, starts with `avatar`, and has at most
-//! [`MAX_FILE_NAME`] bytes. It is valid on every file system, is not a reserved Windows name, and is unique also on file
-//! systems that ignore case.
+//! [`MAX_FILE_NAME`] bytes. It is valid on every file system, is not a reserved Windows name, and is unique also on
+//! file systems that ignore case.
 
 use protocol::ExportType;
 use std::collections::HashSet;
@@ -79,7 +79,8 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("json", "", "json"),
 ];
 
-/// Maximum length of the type in a file name, in bytes. Leaves enough bytes for the other parts and a number of 32 bits.
+/// Maximum length of the type in a file name, in bytes. Leaves enough bytes for the other parts and a number of 32
+/// bits.
 const MAX_WORDS: usize = 36;
 
 /// The file stem and extension for a type.

@@ -127,8 +127,8 @@ impl PartialFile {
         Ok(self.offset)
     }
 
-    /// Removes all written bytes, for a server that cannot resume. The [`crate::FileProgress`] in the journal must be reset
-    /// **before** new bytes are written.
+    /// Removes all written bytes, for a server that cannot resume. The [`crate::FileProgress`] in the journal must be
+    /// reset **before** new bytes are written.
     ///
     /// # Errors
     /// An I/O failure.
@@ -144,8 +144,8 @@ impl PartialFile {
     /// Completes the file: fsync, rename to its final name, fsync of the folder.
     ///
     /// # Errors
-    /// [`StoreError::ContentMismatch`] if another program has changed the size of the file, [`StoreError::AlreadyExists`] if the
-    /// final name exists, or an I/O failure.
+    /// [`StoreError::ContentMismatch`] if another program has changed the size of the file,
+    /// [`StoreError::AlreadyExists`] if the final name exists, or an I/O failure.
     pub fn finish(self) -> Result<WholeFile, StoreError> {
         let part = self.path();
         self.file.sync_all().at("flush", &part)?;

@@ -27,8 +27,8 @@ impl Room {
     /// Reserves bytes for a file and replaces its earlier reservation.
     ///
     /// # Errors
-    /// [`StoreError::NotEnoughSpace`] if all reservations together exceed the free space. The file has no reservation then. If
-    /// the system does not report the free space, the call succeeds.
+    /// [`StoreError::NotEnoughSpace`] if all reservations together exceed the free space. The file has no reservation
+    /// then. If the system does not report the free space, the call succeeds.
     pub fn promise(&self, file: usize, bytes: u64) -> Result<(), StoreError> {
         let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
         let before = promised.insert(file, bytes).unwrap_or(0);

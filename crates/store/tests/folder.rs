@@ -1,4 +1,5 @@
-//! Avatar folders through the public API: written, sealed, published by one rename, and protected against other entries.
+//! Avatar folders through the public API: written, sealed, published by one rename, and protected against other
+//! entries.
 
 mod common;
 
@@ -415,8 +416,8 @@ proptest! {
     }
 }
 
-/// Runs an ignored test of this file with three disks: `small` (256 KiB), `other` (8 MiB) and `fixed` (read-only). Returns
-/// `None` if this system does not allow mounts in a private namespace.
+/// Runs an ignored test of this file with three disks: `small` (256 KiB), `other` (8 MiB) and `fixed` (read-only).
+/// Returns `None` if this system does not allow mounts in a private namespace.
 #[cfg(target_os = "linux")]
 fn on_odd_disks(test: &str) -> Option<String> {
     let root = tempfile::tempdir().expect("a folder");

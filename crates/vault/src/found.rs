@@ -137,6 +137,7 @@ fn gather(vault: &Vault, profile: &str, given: &Given, wanted: &[Slot]) -> Resul
 struct Given(HashMap<Slot, SecretString>);
 
 impl Given {
+    /// Reads the environment with `env`.
     fn read(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let value = |slot: Slot| {
             let value = SecretString::from(env(slot.env_name())?);
@@ -153,6 +154,7 @@ impl Given {
         self.has(Slot::Username) && self.has(Slot::Password)
     }
 
+    /// Whether there is a session token or a complete login.
     fn has_session(&self) -> bool {
         self.has(Slot::SessionToken) || self.has_login()
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Default timeout of one keychain call, see [`CredentialStore::with_timeout`].
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The credentials of all profiles. A credential in memory has priority over the one in the OS keychain. Clones share the
-/// memory.
+/// The credentials of all profiles. A credential in memory has priority over the one in the OS keychain. Clones share
+/// the memory.
 ///
 /// # Defaults
 /// The timeout of one keychain call is [`DEFAULT_TIMEOUT`] (5 s).
@@ -25,8 +25,8 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// A store that uses the OS keychain: the Secret Service on Linux, Keychain Services on macOS, the Credential Manager on
-    /// Windows. Does not access the keychain.
+    /// A store that uses the OS keychain: the Secret Service on Linux, Keychain Services on macOS, the Credential
+    /// Manager on Windows. Does not access the keychain.
     pub fn os() -> Self {
         Self {
             keychain: true,
@@ -61,8 +61,8 @@ impl Vault {
     /// Stores a credential and replaces an existing one. Leading and trailing white space is removed.
     ///
     /// # Errors
-    /// The value is empty or too large, or the keychain could not store it. After [`KeychainError::TimedOut`] nothing was or
-    /// will be written. After [`KeychainError::WriteUnconfirmed`] the value may or may not be written.
+    /// The value is empty or too large, or the keychain could not store it. After [`KeychainError::TimedOut`] nothing
+    /// was or will be written. After [`KeychainError::WriteUnconfirmed`] the value may or may not be written.
     pub fn set(&self, profile: &str, slot: Slot, value: &SecretString) -> Result<(), VaultError> {
         let value = trimmed(value);
         let bytes = value.expose_secret().len();

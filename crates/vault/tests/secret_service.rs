@@ -1,8 +1,8 @@
 //! The credential store against a real Secret Service: gnome-keyring with its own D-Bus session and home folder.
 //!
-//! Each test starts such a session and runs this test program in it (the ignored test [`actor`]). The actor performs the
-//! acts in `VAULT_ACTS` and prints each outcome. `secret-tool` verifies the result independently. A test is skipped with a
-//! message if the tools are missing, and fails if `CI=true`.
+//! Each test starts such a session and runs this test program in it (the ignored test [`actor`]). The actor performs
+//! the acts in `VAULT_ACTS` and prints each outcome. `secret-tool` verifies the result independently. A test is skipped
+//! with a message if the tools are missing, and fails if `CI=true`.
 #![cfg(target_os = "linux")]
 
 use secrecy::{ExposeSecret, SecretString};

@@ -1,7 +1,8 @@
 //! The Secret Service over D-Bus, for example gnome-keyring or `KWallet`.
 //!
-//! Each call makes its own connection, so that the program works with a keychain that is started late or restarted. Only
-//! [`unlock_keychain`] may show a prompt. The other functions check that the keyring is unlocked before they access it.
+//! Each call makes its own connection, so that the program works with a keychain that is started late or restarted.
+//! Only [`unlock_keychain`] may show a prompt. The other functions check that the keyring is unlocked before they
+//! access it.
 
 use crate::timeout::CommitGuard;
 use crate::{SERVICE, Slot, VaultError};
