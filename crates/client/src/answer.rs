@@ -1,4 +1,4 @@
-//! Whole answers, and what it means when one is not what was asked for.
+//! Complete responses, and the classification of error responses.
 
 use crate::exchange::Call;
 use crate::redact::Redactor;
@@ -8,25 +8,25 @@ use protocol::{ErrorBody, headers};
 use std::fmt;
 use std::time::Duration;
 
-/// Parse Server's code for a wrong user name or password at login.
+/// Error code of Parse Server for a wrong user name or password at login.
 const OBJECT_NOT_FOUND: i64 = 101;
 
-/// A whole answer, unparsed.
+/// A complete response with an unparsed body.
 #[derive(Clone)]
 pub struct Answered {
     /// The status.
     pub status: u16,
-    /// The body as it came, at most [`crate::MAX_BODY`].
+    /// The body as received, at most [`crate::MAX_BODY`] bytes, without content encoding.
     pub body: Bytes,
-    /// `Retry-After`, as seconds from now; zero when its date has passed.
+    /// `Retry-After`, from the time of the response. Zero if its date has passed.
     pub retry_after: Option<Duration>,
-    /// Where a redirect pointed: the host only. It is not followed.
+    /// The host that a redirect points to. It is not followed.
     pub redirect_host: Option<String>,
     pub(crate) redactor: Redactor,
 }
 
 impl Answered {
-    /// An answer to a redeem, as one stands in a journal.
+    /// A response to a redeem request, as read from a journal.
     pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
         Self {
             status,
@@ -37,10 +37,10 @@ impl Answered {
         }
     }
 
-    /// What an answer to a redeem means that is not "200 OK – Export token is still active"; `None` for 200.
+    /// Classifies a response to a redeem request with a status other than 200. Returns `None` for 200.
     ///
-    /// "400 Bad Request – Provided Export Token string does not match an active Export Token" is
-    /// [`Class::TokenRefused`].
+    /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token"
+    /// (GET /redeemExportToken). That is [`ErrorClass::TokenInactive`].
     pub fn refusal(&self) -> Option<Refusal> {
         (self.status != StatusCode::OK.as_u16()).then(|| Refusal::read(Call::Redeem, self))
     }
@@ -48,7 +48,7 @@ impl Answered {
 
 impl fmt::Debug for Answered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answered")
+        f.debug_struct("ApiResponse")
             .field("status", &self.status)
             .field("body_size", &self.body.len())
             .field("retry_after", &self.retry_after)
@@ -57,62 +57,64 @@ impl fmt::Debug for Answered {
     }
 }
 
-/// What a refusal means.
+/// What an error response means.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// API key, session token, login or partner key: 401, 403, code 209, and 400 where the request holds nothing
-    /// else.
+    /// The API key, session token, login or partner key was rejected: 401, 403, code 209, or 400 for a request that
+    /// consists only of credentials.
     CredentialsRefused,
-    /// The Export Token is not, or no longer, active (a redeem's 400).
+    /// The Export Token is not active or not active any more: 400 for a redeem request.
     TokenRefused,
-    /// Too many requests (429): wait for `retry_after`.
+    /// Too many requests: 429. Wait for `retry_after`.
     Busy,
-    /// The backend failed (5xx).
+    /// The backend failed: 5xx.
     BackendBroken,
-    /// A redirect (3xx), which is not followed: it would carry the credentials away.
+    /// A redirect: 3xx. It is not followed, because that would send the credentials to another URL.
     Redirect {
-        /// The host that it pointed at, when it named one.
+        /// The host that it points to, if it has one.
         to: Option<String>,
     },
-    /// Any other status: often a wrong URL.
+    /// Any other status, often because of a wrong URL.
     Unexpected,
 }
 
-/// An answer that is not what was asked for.
+/// A response with an error status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Which call was refused: a `generate` may fail at its login.
+    /// The call that failed. [`ApiClient::generate_token`](crate::ApiClient::generate_token) may also fail at its
+    /// login.
     pub call: Call,
     /// The status.
     pub status: u16,
-    /// The backend's own code and words, with known secrets masked.
+    /// The error code and message of the backend. Known secrets are masked.
     pub body: ErrorBody,
-    /// `Retry-After`, from the moment of the answer.
+    /// `Retry-After`, from the time of the response.
     pub retry_after: Option<Duration>,
     /// What it means.
     pub class: Class,
 }
 
 impl Refusal {
-    pub(crate) fn read(call: Call, answered: &Answered) -> Self {
-        let mut body = ErrorBody::read(&answered.body);
-        body.error = body.error.map(|words| answered.redactor.words(&words));
-        let class = match answered.status {
+    /// Classifies a response by the call, the status and the error code.
+    pub(crate) fn read(call: Call, response: &Answered) -> Self {
+        let mut body = ErrorBody::read(&response.body);
+        body.error = body.error.map(|words| response.redactor.words(&words));
+        let class = match response.status {
             401 | 403 => Class::CredentialsRefused,
             400..=499 if body.code == Some(headers::INVALID_SESSION) => Class::CredentialsRefused,
             429 => Class::Busy,
-            // A login and a generate consist of credentials only, so there is nothing else to refuse.
+            // A login or generate request consists only of credentials, so nothing else can be wrong.
             400 if matches!(call, Call::Login | Call::Generate) => Class::CredentialsRefused,
             404 if call == Call::Login && body.code == Some(OBJECT_NOT_FOUND) => Class::CredentialsRefused,
             400 if call == Call::Redeem => Class::TokenRefused,
             500..=599 => Class::BackendBroken,
-            300..=399 => Class::Redirect { to: answered.redirect_host.clone() },
+            300..=399 => Class::Redirect { to: response.redirect_host.clone() },
             _ => Class::Unexpected,
         };
-        Self { call, status: answered.status, body, retry_after: answered.retry_after, class }
+        Self { call, status: response.status, body, retry_after: response.retry_after, class }
     }
 
-    /// Whether another session token might be accepted: 401, 403 or code 209.
+    /// Whether a new session token may be accepted: 401, 403 or code 209.
     pub(crate) fn is_about_the_session(&self) -> bool {
         self.class == Class::CredentialsRefused
             && (self.status != 400 || self.body.code == Some(headers::INVALID_SESSION))
@@ -123,17 +125,17 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let call = self.call;
         match &self.class {
-            Class::CredentialsRefused => write!(f, "the backend refused the credentials at {call}")?,
-            Class::TokenRefused => f.write_str("the backend knows no such active Export Token")?,
-            Class::Busy => write!(f, "the backend is too busy for {call}")?,
-            Class::BackendBroken => write!(f, "the backend failed at {call}")?,
+            Class::CredentialsRefused => write!(f, "the backend rejected the credentials of {call}")?,
+            Class::TokenRefused => f.write_str("the Export Token does not match an active one")?,
+            Class::Busy => write!(f, "the backend limits the rate of {call} requests")?,
+            Class::BackendBroken => write!(f, "the backend failed to process {call}")?,
             Class::Redirect { to: Some(host) } => {
-                write!(f, "the backend sent {call} on to {host}, which is not followed")?;
+                write!(f, "the backend redirected {call} to {host}, and redirects are not followed")?;
             }
             Class::Redirect { to: None } => {
-                write!(f, "the backend sent {call} elsewhere, which is not followed")?;
+                write!(f, "the backend redirected {call}, and redirects are not followed")?;
             }
-            Class::Unexpected => write!(f, "the backend gave an unexpected answer to {call}")?,
+            Class::Unexpected => write!(f, "the backend sent an unexpected response to {call}")?,
         }
         write!(f, " (status {}", self.status)?;
         if let Some(code) = self.body.code {
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_means_what_the_call_makes_of_it() {
+    fn responses_are_classified_by_call_status_and_code() {
         let invalid_session = r#"{"code":209,"error":"invalid session token"}"#;
         let wrong_login = r#"{"code":101,"error":"Invalid username/password."}"#;
         for (call, status, body, expected) in [
@@ -178,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_200_is_no_refusal_of_a_redeem() {
+    fn only_status_200_of_a_redeem_is_not_an_error() {
         assert!(Answered::new(200, "").refusal().is_none());
         assert!(Answered::new(201, "").refusal().is_some());
     }
 
     #[test]
-    fn what_is_printed_of_an_answer_is_not_its_body() {
+    fn debug_of_a_response_does_not_show_its_body() {
         let answered = Answered::new(200, r#"{"download_URL":"https://files.test/secret"}"#);
         assert!(!format!("{answered:?}").contains("secret"));
     }

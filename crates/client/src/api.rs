@@ -1,4 +1,4 @@
-//! The endpoints.
+//! The API client: generate and redeem Export Tokens, open downloads.
 
 use crate::answer::{Answered, Refusal};
 use crate::backend::{Backend, Credentials, TimeOuts};
@@ -6,8 +6,9 @@ use crate::download::{self, Download, DownloadError, Resume};
 use crate::error::{BrokenAnswer, CallError};
 use crate::exchange::{Call, Recorder};
 use crate::lost::{Cause, CauseKind};
-use crate::plan::{Login, Plan, Route, SetupError, Source, secret_value};
+use crate::plan::{Login, Plan, Route, Source, secret_value};
 use crate::redact::Redactor;
+use crate::setup_error::SetupError;
 use crate::transport::{Outgoing, Transport};
 use bytes::Bytes;
 use http::HeaderName;
@@ -16,27 +17,30 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
-/// A backend that can be called. Cheap to clone; clones share the session token.
+/// A client for one backend. Cheap to clone. Clones share the session token.
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,
     transport: Transport,
 }
 
+/// State that all clones share.
 struct Shared {
     plan: Plan,
-    /// The session token that was accepted last. Held while logging in, so that many visits log in once.
+    /// The session token that was accepted last. The lock is held during a login, so that concurrent visits log in
+    /// once.
     session: Mutex<Option<SessionToken>>,
-    /// The plan's secrets, and every session token that a login gave: a backend may repeat one in any later answer.
+    /// The configured secrets and every session token of a login, because any later response may repeat them.
     known: RwLock<Redactor>,
 }
 
 impl Shared {
-    /// All secrets known by now.
+    /// A redactor for all secrets that are known so far.
     fn redactor(&self) -> Redactor {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Adds a session token to the known secrets.
     fn learn(&self, session: &SessionToken) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         *known = known.and(session.expose());
@@ -51,10 +55,10 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// Checks that the credentials suffice for the routes; sends nothing.
+    /// Checks that the routes are valid and that their credentials are present. Sends nothing.
     ///
     /// # Errors
-    /// Which credential is missing or unusable, or what is wrong with the routes or this machine's certificates.
+    /// A credential is missing or invalid, or the routes, timeouts or root certificates are not usable.
     pub fn new(
         backend: Backend,
         credentials: Credentials,
@@ -71,22 +75,26 @@ impl Api {
         Ok(Self { shared: Arc::new(Shared { plan, session: Mutex::new(session), known }), transport })
     }
 
-    /// The same backend with the same session token, whose calls are recorded elsewhere: so each of many visits at
-    /// once has its own exchanges. A login that several of them wait for is recorded with the one that made it.
+    /// A client for the same backend and session token with another recorder.
+    ///
+    /// It gives each of several concurrent visits its own exchanges. A login that several of them wait for is recorded
+    /// by the client that sends it.
     #[must_use]
     pub fn recorded_by(&self, recorder: Arc<dyn Recorder>) -> Self {
         Self { shared: self.shared.clone(), transport: self.transport.recorded_by(recorder) }
     }
 
-    /// "Generates an Export Token object in the Copresence backend … and returns the token's string": one token,
-    /// which somebody pays for.
+    /// Generates one Export Token, which is billed.
     ///
-    /// Logs in first when there is a login and no session token. When the backend refuses a session token that
-    /// was not made by this very call (401, 403, or code 209), and there is a login: logs in and asks once more,
-    /// which is safe because nothing was generated. A session token is kept in memory for later calls.
+    /// Spec: "Generates an Export Token object in the Copresence backend … and returns the token's string as a
+    /// response." (POST /generateExportToken)
+    ///
+    /// Logs in first if there is a login and no session token. If the backend rejects an earlier session token (401,
+    /// 403, or code 209) and there is a login, the client logs in and sends the request once more. This is safe,
+    /// because no token was generated. The session token is kept in memory for later calls.
     ///
     /// # Errors
-    /// [`CallError`]; [`Refusal::call`] tells a refused login from a refused generate.
+    /// Any [`CallError`]. [`ErrorResponse::call`] says whether the login or the generate request failed.
     pub async fn generate(&self) -> Result<ExportToken, CallError> {
         match &self.shared.plan.source {
             Source::Partner { generate, token_pointer } => {
@@ -101,7 +109,7 @@ impl Api {
                     {
                         tracing::info!(
                             status = refusal.status,
-                            "the session token was refused: logging in again"
+                            "the session token was rejected; logging in again"
                         );
                         let (session, _) = self.session(login.as_deref(), Some(&session)).await?;
                         self.generate_within(generate, &session).await
@@ -112,16 +120,18 @@ impl Api {
         }
     }
 
-    /// "Attempts to redeem an Export Token." Exactly one request, whatever happens.
+    /// Sends exactly one redeem request.
     ///
-    /// Every whole answer is given as it came, whatever its status, so that it can be on disk before it is read.
-    /// [`Answered::refusal`] says what a status other than 200 means, [`protocol::RedeemAnswer::read`] reads a
-    /// 200.
+    /// Spec: "Attempts to redeem an Export Token." (GET /redeemExportToken)
+    ///
+    /// Every complete response is returned unparsed, with any status, so that it can be saved before it is parsed.
+    /// [`ApiResponse::redeem_error`] classifies a status other than 200, and [`protocol::RedeemResponse::parse`] parses
+    /// the body of a 200.
     ///
     /// # Errors
-    /// [`CallError::NeverSent`]; [`CallError::Unanswered`] also for a body that is cut or over
-    /// [`crate::MAX_BODY`]; [`CallError::Broken`] for a body with a content coding that cannot be undone (gzip and
-    /// deflate can). Both hold as much of the body as came.
+    /// [`CallError::NeverSent`], [`CallError::ResponseLost`] (also for a body that is truncated or longer than
+    /// [`crate::MAX_BODY`]), and [`CallError::InvalidResponse`] for a content encoding that cannot be decoded. The last
+    /// two contain the received part of the body.
     pub async fn redeem(&self, token: &ExportToken) -> Result<Answered, CallError> {
         let shared = &*self.shared;
         let mut route = shared.plan.redeem.clone();
@@ -132,13 +142,13 @@ impl Api {
         self.transport.call(outgoing).await
     }
 
-    /// Opens a "one-time download URL of avatar asset", from the start or where an earlier download ended.
+    /// Opens a one-time download URL, from the start or from where an earlier download ended.
     ///
-    /// Sends no credential of any kind. Follows at most five redirects, to http(s) only and never from https to
-    /// http. The answer's head has come when this returns; the body comes with [`Download::stream`].
+    /// Sends no credentials. Follows at most five redirects, to http(s) only and never from https to http. Returns when
+    /// the response headers are received. [`Download::stream`] reads the body.
     ///
     /// # Errors
-    /// [`DownloadError`]; [`DownloadError::may_have_spent_the_url`] says whether to expect the URL to work again.
+    /// Any [`DownloadError`]. [`DownloadError::may_have_spent_url`] says whether the URL may be spent.
     pub async fn download(
         &self,
         url: &DownloadUrl,
@@ -147,19 +157,21 @@ impl Api {
         download::open(&self.transport, &self.shared.redactor(), url, resume).await
     }
 
-    /// A backend's own word, fit to be shown: without any secret that is known here, should it repeat one.
+    /// Masks every known secret in a text of the backend.
     pub fn without_secrets(&self, word: &str) -> String {
         self.shared.redactor().text(word)
     }
 
-    /// An answer's body, fit to be kept on disk: without any credential that is known here, should the backend repeat
-    /// one. Names of fields stay as they are, and so do URLs unless the answer's status says that it brings none: by
-    /// them the avatar is had.
+    /// Masks every known secret in a response body that is to be saved.
+    ///
+    /// Field names of the specification are kept. URLs are kept unless the status says that the response has no
+    /// download URLs, because the avatar could not be downloaded without them.
     pub fn without_secrets_in_answer(&self, status: Option<u16>, body: &Bytes) -> Bytes {
         let may_deliver = status.is_none_or(|status| (200..300).contains(&status));
         self.shared.redactor().answer_to_keep(body, may_deliver)
     }
 
+    /// Sends one generate request with a session token.
     async fn generate_within(&self, route: &Route, session: &SessionToken) -> Result<ExportToken, CallError> {
         let mut route = route.clone();
         let value = secret_value(session.expose(), "session token").map_err(|error| unsendable(&error))?;
@@ -168,14 +180,15 @@ impl Api {
         read_token(&answered, "/token")
     }
 
-    /// The session token to use, and whether it was made just now. A `refused` one is not given again.
+    /// The session token to use, and whether it comes from a login of this call. A `refused` token is not returned
+    /// again.
     async fn session(
         &self,
         login: Option<&Login>,
         refused: Option<&SessionToken>,
     ) -> Result<(SessionToken, bool), CallError> {
         let mut held = self.shared.session.lock().await;
-        // Another visit may have logged in while this one was being refused.
+        // Another visit may have logged in meanwhile.
         if let Some(session) = held.as_ref()
             && refused.is_none_or(|refused| refused.expose() != session.expose())
         {
@@ -206,7 +219,7 @@ impl Api {
         Ok((session, true))
     }
 
-    /// Sends a generate and takes its success only.
+    /// Sends a generate request. Other statuses than 2xx are errors.
     async fn send(
         &self,
         call: Call,
@@ -224,10 +237,11 @@ impl Api {
     }
 }
 
+// Header names in lower case, for `HeaderName::from_static`.
 const EXPORT_TOKEN: &str = "x-copresence-export-token";
 const SESSION_TOKEN: &str = "x-copresence-session-token";
 
-/// "Status Codes:" of `/generateExportToken` are not listed, so any 2xx is a success.
+/// Checks for any 2xx status. The specification lists no status codes of `/generateExportToken`.
 fn succeeded(call: Call, answered: &Answered) -> Result<(), CallError> {
     match answered.status {
         200..=299 => Ok(()),
@@ -235,15 +249,18 @@ fn succeeded(call: Call, answered: &Answered) -> Result<(), CallError> {
     }
 }
 
+/// Parses the Export Token in a generate response.
 fn read_token(answered: &Answered, pointer: &str) -> Result<ExportToken, CallError> {
     let read = GenerateAnswer::read_at(&answered.body, pointer);
     read.map(|answer| answer.token).map_err(|mismatch| broken(answered, mismatch))
 }
 
+/// The error for a response that violates the specification.
 fn broken(answered: &Answered, mismatch: Mismatch) -> CallError {
     CallError::Broken(BrokenAnswer { status: answered.status, mismatch, body: answered.body.clone() })
 }
 
+/// The error for a request that could not be built.
 fn unsendable(error: &SetupError) -> CallError {
     CallError::NeverSent(Cause { kind: CauseKind::Other, words: error.to_string() })
 }

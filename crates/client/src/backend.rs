@@ -1,24 +1,31 @@
-//! Which backend is asked, how, and with which credentials: what a profile and the keychain hold.
+//! The configuration of a backend: routes, timeouts and credentials.
 
-use crate::plan::{SetupError, endpoint};
+use crate::endpoint_url;
+use crate::setup_error::SetupError;
 use http::Method;
 use protocol::{ApiKey, PartnerKey, Password, SessionToken, Username, headers};
 use std::fmt;
 use std::time::Duration;
 use url::Url;
 
-/// Where a partner's header value takes the partner key.
+/// Placeholder for the partner key in the header values of a partner.
 pub const PARTNER_KEY_PLACEHOLDER: &str = "{partner_key}";
 
-/// How long each part of a call may take.
+/// Timeouts of a call.
+///
+/// # Defaults
+/// `connect` 10 s, `read` 15 s, `total` 30 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeOuts {
-    /// From the start of a call to a usable connection: name, TCP, proxy and TLS. Must be under `total`.
+    /// Time from the start of a call to a usable connection: name resolution, TCP, proxy and TLS. Above zero and below
+    /// `total`.
     pub connect: Duration,
-    /// Without a byte from the backend, on API calls and downloads alike. The wait for the first byte counts from
-    /// the start of the call and is `connect` longer, so that "no connection" is always told from "no answer".
+    /// Time without a byte from the backend, for API calls and downloads. Above zero and at most one hour.
+    ///
+    /// The first byte may take `connect` + `read` from the start of the call, so that a connect timeout is always
+    /// distinguished from a missing response.
     pub read: Duration,
-    /// An API call from start to end. Downloads have no such limit.
+    /// Time of an API call from start to end, at most one hour. Does not apply to downloads.
     pub total: Duration,
 }
 
@@ -30,21 +37,21 @@ impl Default for TimeOuts {
     }
 }
 
-/// One backend and the routes to it.
+/// A backend and its routes.
 #[derive(Debug, Clone)]
 pub struct Backend {
-    /// http or https; a path in it is kept before the endpoints' paths. No user name or password.
+    /// http or https URL. Its path is prepended to the paths of the endpoints. No user name or password.
     pub base_url: Url,
-    /// How a business account logs in.
+    /// The login of a business account.
     pub login: LoginRoute,
-    /// Who makes Export Tokens.
+    /// Where Export Tokens come from.
     pub source: TokenSource,
-    /// Who redeems them.
+    /// Where Export Tokens are redeemed.
     pub redeem: RedeemRoute,
 }
 
 impl Backend {
-    /// The vendor's own endpoints under one URL, with the assumed login.
+    /// The endpoints of the vendor below one URL, with the assumed login.
     pub fn vendor(base_url: Url) -> Self {
         Self {
             base_url,
@@ -54,31 +61,34 @@ impl Backend {
         }
     }
 
-    /// Where a path (and query, if any) of the vendor's API is: under the base URL, whose own path stays in front.
+    /// Appends a path and an optional query to the base URL. The path of the base URL is kept.
     ///
     /// # Errors
-    /// [`SetupError::Url`] for a base URL that cannot be called.
+    /// [`SetupError::InvalidUrl`] if the base URL cannot be called.
     pub fn endpoint(&self, path: &str) -> Result<Url, SetupError> {
-        endpoint(&self.base_url, path)
+        endpoint_url::endpoint(&self.base_url, path)
     }
 }
 
-/// The login request: JSON `{"username", "password"}` with the API key as header.
+/// The login request: JSON `{"username", "password"}` with the API key as a header.
 ///
-/// The specification says only "authenticate with the Copresence backend through an API request to receive a
-/// session token in response", so all of it can be set.
+/// Spec: "authenticate with the Copresence backend through an API request to receive a session token in response". The
+/// specification gives no details, so all of them are configurable.
+///
+/// # Defaults
+/// As in Parse Server: `POST /login`, with the session token at `/sessionToken` of the response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginRoute {
-    /// Under the base URL; may carry a query.
+    /// Path below the base URL, with an optional query.
     pub path: String,
-    /// A method with a body: not GET or HEAD, which would put the password into a URL.
+    /// A method with a body. GET and HEAD are rejected, because the password would be part of the URL.
     pub method: Method,
-    /// JSON Pointer (RFC 6901) to the session token in the answer.
+    /// JSON Pointer (RFC 6901) to the session token in the response.
     pub token_pointer: String,
 }
 
 impl Default for LoginRoute {
-    /// Parse Server's: `POST /login`, answering `{"sessionToken": …}`.
+    /// As in Parse Server: `POST /login` with the response `{"sessionToken": …}`.
     fn default() -> Self {
         Self {
             path: headers::LOGIN_PATH.to_owned(),
@@ -88,32 +98,34 @@ impl Default for LoginRoute {
     }
 }
 
-/// Who makes an Export Token.
+/// Where Export Tokens come from.
 #[derive(Debug, Clone)]
 pub enum TokenSource {
-    /// "Your backend requests the creation of an Export Token": this program is that backend, with API key and
-    /// session token or a login.
+    /// This program requests tokens itself, with an API key and a session token or login.
+    ///
+    /// Spec: "Your backend requests the creation of an Export Token".
     Direct,
-    /// "Your backend transmits the Export Token to a device running one of your applications": this program is
-    /// that device.
+    /// A partner's backend hands out tokens.
+    ///
+    /// Spec: "Your backend transmits the Export Token to a device running one of your applications".
     Partner(PartnerSource),
 }
 
-/// A partner's own backend that hands out Export Tokens.
+/// A partner's backend that hands out Export Tokens.
 #[derive(Clone)]
 pub struct PartnerSource {
-    /// http or https.
+    /// http or https URL.
     pub url: Url,
-    /// Usually POST; sent without a body.
+    /// Usually POST. The request has no body.
     pub method: Method,
-    /// Sent as they are, with [`PARTNER_KEY_PLACEHOLDER`] replaced by the partner key.
+    /// Headers of the request. [`PARTNER_KEY_PLACEHOLDER`] is replaced by the partner key.
     pub headers: Vec<(String, String)>,
-    /// JSON Pointer (RFC 6901) to the Export Token in the answer.
+    /// JSON Pointer (RFC 6901) to the Export Token in the response.
     pub token_pointer: String,
 }
 
 impl PartnerSource {
-    /// `POST` to a URL that answers as the vendor does (`{"token": …}`), with no headers of its own.
+    /// `POST` without additional headers to a URL whose response has the form of the vendor: `{"token": …}`.
     pub fn new(url: Url) -> Self {
         Self { url, method: Method::POST, headers: Vec::new(), token_pointer: "/token".to_owned() }
     }
@@ -130,17 +142,17 @@ impl fmt::Debug for PartnerSource {
     }
 }
 
-/// Who redeems an Export Token.
+/// Where Export Tokens are redeemed.
 #[derive(Clone)]
 pub enum RedeemRoute {
-    /// `GET /redeemExportToken` of the vendor, which needs the API key.
+    /// `GET /redeemExportToken` of the vendor. Needs the API key.
     Vendor,
-    /// A relay of the partner: GET with `X-Copresence-Export-Token` and the partner's headers, no API key. Its
-    /// answers have the vendor's form.
+    /// A relay of a partner: GET with `X-Copresence-Export-Token` and the partner's headers, without the API key. Its
+    /// responses have the form of the vendor.
     Partner {
-        /// http or https.
+        /// http or https URL.
         url: Url,
-        /// Sent as they are, with [`PARTNER_KEY_PLACEHOLDER`] replaced by the partner key.
+        /// Headers of the request. [`PARTNER_KEY_PLACEHOLDER`] is replaced by the partner key.
         headers: Vec<(String, String)>,
     },
 }
@@ -158,20 +170,20 @@ impl fmt::Debug for RedeemRoute {
     }
 }
 
-/// What the console holds. Which of them a route needs is checked when an [`crate::Api`] is made.
+/// The credentials of a console. [`crate::ApiClient::new`] checks that those that the routes need are present.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
-    /// "REST API key for the Copresence API".
+    /// Spec: "REST API key for the Copresence API".
     pub api_key: Option<ApiKey>,
-    /// "Session token received by authenticating as a business account."
+    /// Spec: "Session token received by authenticating as a business account."
     pub session_token: Option<SessionToken>,
-    /// To get a session token, and another one when it has expired.
+    /// User name and password, to get a session token and to renew it when it has expired.
     pub login: Option<(Username, Password)>,
-    /// For the partner's own backend.
+    /// The key for a partner's backend.
     pub partner_key: Option<PartnerKey>,
 }
 
-/// A header's value may be a secret of the partner's, so only names are shown.
+/// The names of headers. Values may be secrets, so `Debug` does not show them.
 fn names(headers: &[(String, String)]) -> Vec<&str> {
     headers.iter().map(|(name, _)| name.as_str()).collect()
 }

@@ -1,49 +1,54 @@
-//! Content codings that nobody asked for: some proxies pack every answer. An answer to a redeem comes once, so it is
-//! unpacked rather than refused; within bounds, for a few bytes can be made to unpack to gigabytes.
+//! Decodes content encodings that were not requested, because some proxies compress every response.
+//!
+//! The response to a redeem is sent only once, so it is decoded instead of rejected. The decoded size is limited,
+//! because a few bytes can decompress to gigabytes.
 
-use crate::transport::MAX_BODY;
+use crate::limits::MAX_BODY;
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
 use protocol::Mismatch;
 use std::io::Read;
 
-/// A body as it was before it was packed.
+/// A body without its content encoding.
 pub(crate) struct Unpacked {
-    /// All of it, or as much as could be had.
+    /// The whole body, or the part that could be decoded.
     pub(crate) body: Bytes,
-    /// Why that is not all of it.
+    /// Why the body is not complete.
     pub(crate) fault: Option<Fault>,
 }
 
+/// Why a body could not be decoded completely.
 pub(crate) enum Fault {
-    /// A coding that is not known here, or a body that does not keep to it.
+    /// The encoding is not supported, or the body does not conform to it.
     Broken(Mismatch),
-    /// It goes over [`MAX_BODY`].
+    /// The decoded body is longer than [`MAX_BODY`].
     TooLarge,
 }
 
-/// Whether a header states a coding.
+/// The violation if the headers state a content encoding.
 pub(crate) fn stated(headers: &HeaderMap) -> Option<Mismatch> {
-    (!codings(headers).is_empty()).then(|| mismatch("a coded one"))
+    (!codings(headers).is_empty()).then(|| mismatch("an encoded body"))
 }
 
-/// Undoes what the header states; without one, what the content shows: no JSON begins as a gzip does.
+/// Decodes a body by the encoding of its headers. Without one, gzip is recognized by its first bytes, with which no
+/// JSON starts.
 pub(crate) fn undo(headers: &HeaderMap, body: Bytes) -> Unpacked {
     let codings = codings(headers);
     match codings.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] if body.starts_with(b"\x1f\x8b") => read(MultiGzDecoder::new(&body[..])),
         [] => Unpacked { body, fault: None },
-        // The header is left standing by some proxies that unpacked the body themselves.
+        // Some proxies decode the body but keep the header.
         ["gzip" | "x-gzip" | "deflate"] if looks_like_json(&body) => Unpacked { body, fault: None },
         ["gzip" | "x-gzip"] => read(MultiGzDecoder::new(&body[..])),
-        // The name says zlib (RFC 9110, 8.4.1.2), and some send the bare stream.
+        // `deflate` is the zlib format (RFC 9110, 8.4.1.2), but some servers send a raw deflate stream.
         ["deflate"] if is_zlib(&body) => read(ZlibDecoder::new(&body[..])),
         ["deflate"] => read(DeflateDecoder::new(&body[..])),
-        _ => Unpacked { body, fault: Some(Fault::Broken(mismatch("one that is not known here"))) },
+        _ => Unpacked { body, fault: Some(Fault::Broken(mismatch("an unsupported content encoding"))) },
     }
 }
 
+/// The stated content encodings in lower case, without `identity`.
 fn codings(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONTENT_ENCODING).iter();
     let words = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -53,32 +58,37 @@ fn codings(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
+/// Whether a body starts like a JSON object.
 fn looks_like_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     body.starts_with(b"{\"") || body == b"{}"
 }
 
-/// RFC 1950: the method is deflate, and the first two bytes are a multiple of 31.
+/// Whether a body has a zlib header (RFC 1950): the method is deflate, and the first two bytes are a multiple of 31.
 fn is_zlib(body: &[u8]) -> bool {
     matches!(body, [first, second, ..] if first & 0x0f == 8 && u16::from_be_bytes([*first, *second]) % 31 == 0)
 }
 
+/// Decodes at most [`MAX_BODY`] bytes.
 fn read(decoder: impl Read) -> Unpacked {
     let mut body = Vec::new();
     let mut bounded = decoder.take(MAX_BODY as u64 + 1);
-    // What came before the fault stays in the buffer.
+    // Bytes that were decoded before an error stay in the buffer.
     let whole = bounded.read_to_end(&mut body);
     let fault = if body.len() > MAX_BODY {
         body.truncate(MAX_BODY);
         Some(Fault::TooLarge)
     } else {
-        whole.is_err().then(|| Fault::Broken(mismatch("one that does not keep to its own coding")))
+        whole
+            .is_err()
+            .then(|| Fault::Broken(mismatch("a body that does not conform to its content encoding")))
     };
     Unpacked { body: body.into(), fault }
 }
 
+/// The violation by an encoded body.
 fn mismatch(found: &str) -> Mismatch {
-    Mismatch::new("Content-Encoding", "a body without a content coding (`Accept-Encoding: identity`)", found)
+    Mismatch::new("Content-Encoding", "a body without content encoding (`Accept-Encoding: identity`)", found)
 }
 
 #[cfg(test)]
@@ -107,7 +117,7 @@ mod tests {
     const BODY: &[u8] = br#"{"avatar_ready":false}"#;
 
     #[test]
-    fn what_is_packed_is_unpacked_by_its_header_or_its_look() {
+    fn encoded_bodies_are_decoded_by_header_or_content() {
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
         zlib.write_all(BODY).expect("in memory");
         let mut bare = DeflateEncoder::new(Vec::new(), Compression::fast());
@@ -128,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_cut_one_the_beginning_is_had() {
+    fn a_truncated_encoded_body_is_decoded_up_to_its_end() {
         let long: Vec<u8> =
             (0..200_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_be_bytes()).collect();
         let packed = gzip(&long);
@@ -138,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_not_unpacked_further_than_any_other_body() {
+    fn a_decompression_bomb_is_decoded_only_up_to_the_limit() {
         let bomb = unpacked("gzip", gzip(&vec![b' '; 200 << 20]));
         assert!(matches!(bomb.fault, Some(Fault::TooLarge)));
         assert_eq!(bomb.body.len(), MAX_BODY);
@@ -146,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_stays_as_it_is() {
+    fn an_unsupported_encoding_leaves_the_body_unchanged() {
         for coding in ["br", "gzip, gzip", "zstd"] {
             let same = unpacked(coding, b"xyz".to_vec());
             assert!(matches!(same.fault, Some(Fault::Broken(_))) && &same.body[..] == b"xyz", "{coding}");
@@ -155,7 +165,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_under_any_name_are_taken_without_a_panic(
+        fn any_bytes_are_decoded_without_a_panic(
             body: Vec<u8>,
             coding in prop::sample::select(vec!["", "gzip", "deflate", "br"]),
         ) {

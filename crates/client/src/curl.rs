@@ -1,4 +1,4 @@
-//! A request as a line for the shell, with variables where its secrets were: what one hands over with a question.
+//! Requests as `curl` commands for a POSIX shell. Secrets are replaced by shell variables.
 
 use crate::backend::{Backend, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
 use crate::exchange::{Call, Exchange};
@@ -7,22 +7,22 @@ use protocol::headers;
 use serde_json::Value;
 use url::Url;
 
-/// The variable of the API key: the command line reads its own from the same name.
+/// Shell variable for the API key. `copresence` reads the same environment variable.
 pub const API_KEY: &str = "COPRESENCE_API_KEY";
-/// The variable of the session token.
+/// Shell variable for the session token.
 pub const SESSION_TOKEN: &str = "COPRESENCE_SESSION_TOKEN";
-/// The variable of the login's name.
+/// Shell variable for the user name of the login.
 pub const USERNAME: &str = "COPRESENCE_USERNAME";
-/// The variable of the login's password.
+/// Shell variable for the password of the login.
 pub const PASSWORD: &str = "COPRESENCE_PASSWORD";
-/// The variable of the partner key.
+/// Shell variable for the partner key.
 pub const PARTNER_KEY: &str = "COPRESENCE_PARTNER_KEY";
-/// The variable of an Export Token.
+/// Shell variable for an Export Token.
 pub const EXPORT_TOKEN: &str = "EXPORT_TOKEN";
-/// The variable of a download URL.
+/// Shell variable for a download URL.
 pub const DOWNLOAD_URL: &str = "DOWNLOAD_URL";
 
-/// A word of a command: texts, and variables that the shell fills in.
+/// A word of a shell command: literal text and shell variables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Word(Vec<Part>);
 
@@ -33,17 +33,17 @@ enum Part {
 }
 
 impl Word {
-    /// A text as it is.
+    /// A word of literal text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::default().and(text)
     }
 
-    /// What a variable holds. Whatever a name of a shell cannot have becomes `_`.
+    /// A word that is the value of a variable. The name is converted to a valid shell variable name.
     pub fn variable(name: &str) -> Self {
         Self::default().and_variable(name)
     }
 
-    /// With a text behind it.
+    /// Appends literal text.
     #[must_use]
     pub fn and(mut self, text: impl Into<String>) -> Self {
         let text = text.into();
@@ -55,14 +55,14 @@ impl Word {
         self
     }
 
-    /// With what a variable holds behind it.
+    /// Appends the value of a variable. The name is converted to a valid shell variable name.
     #[must_use]
     pub fn and_variable(mut self, name: &str) -> Self {
         self.0.push(Part::Variable(variable_name(name)));
         self
     }
 
-    /// With another word behind it.
+    /// Appends another word.
     #[must_use]
     pub fn and_word(self, word: Self) -> Self {
         word.0.into_iter().fold(self, |all, part| match part {
@@ -71,14 +71,14 @@ impl Word {
         })
     }
 
-    /// A text in which each occurrence of a mark is what a variable holds.
+    /// A word from a template: each occurrence of `mark` in `text` is replaced by the value of the variable `name`.
     pub fn with_variable(text: &str, mark: &str, name: &str) -> Self {
         let mut pieces = text.split(mark);
         let first = Self::text(pieces.next().unwrap_or_default());
         pieces.fold(first, |word, piece| word.and_variable(name).and(piece))
     }
 
-    /// As a POSIX shell reads it.
+    /// The word, quoted for a POSIX shell.
     pub fn quoted(&self) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
         match self.0.as_slice() {
@@ -91,12 +91,13 @@ impl Word {
         }
     }
 
-    /// Whether its texts are the same in double quotes as they are, in every shell.
+    /// Whether the literal text needs no escaping inside double quotes, in any shell.
     fn fits_double(&self) -> bool {
         let hard = |c: char| matches!(c, '"' | '\\' | '$' | '`' | '!') || c.is_control();
         self.0.iter().all(|part| !matches!(part, Part::Text(text) if text.contains(hard)))
     }
 
+    /// The word in double quotes.
     fn in_double(&self) -> String {
         let mut quoted = String::from("\"");
         for (index, part) in self.0.iter().enumerate() {
@@ -117,6 +118,7 @@ impl Word {
 }
 
 impl Part {
+    /// The part in its own quotes.
     fn quoted(&self) -> String {
         match self {
             Self::Text(text) => format!("'{}'", text.replace('\'', "'\\''")),
@@ -125,26 +127,26 @@ impl Part {
     }
 }
 
-/// A request for `curl`.
+/// A `curl` command.
 #[derive(Debug, Clone)]
 pub struct Curl {
     method: String,
     url: Word,
     headers: Vec<Word>,
-    body: Option<Word>,
-    output: Option<Word>,
+    request_body: Option<Word>,
+    output_file: Option<Word>,
 }
 
 impl Curl {
-    /// A request without headers and body of its own.
+    /// A command without additional headers and without a body.
     pub fn new(method: impl Into<String>, url: Word) -> Self {
-        Self { method: method.into(), url, headers: Vec::new(), body: None, output: None }
+        Self { method: method.into(), url, headers: Vec::new(), request_body: None, output_file: None }
     }
 
-    /// With a header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: Word) -> Self {
-        // `Name:` would take a header away; `Name;` sends it empty.
+        // curl removes a header for `Name:`, and sends an empty one for `Name;`.
         let line = if value == Word::default() {
             Word::text(format!("{name};"))
         } else {
@@ -154,31 +156,32 @@ impl Curl {
         self
     }
 
-    /// With a body, which `curl` itself counts.
+    /// Sets the body. `curl` computes `Content-Length` itself.
     #[must_use]
     pub fn body(mut self, body: Word) -> Self {
-        self.body = Some(body);
+        self.request_body = Some(body);
         self
     }
 
-    /// With the answer's body written to a file.
+    /// Writes the response body to a file.
     #[must_use]
     pub fn output(mut self, file: &str) -> Self {
-        self.output = Some(Word::text(file));
+        self.output_file = Some(Word::text(file));
         self
     }
 
-    /// Its words, as a program gets them.
+    /// The words of the command, in the order of its arguments.
     pub fn words(&self) -> Vec<Word> {
         self.lines().into_iter().flatten().collect()
     }
 
-    /// The command, a header a line.
+    /// The command for a shell, with one line per header.
     pub fn command(&self) -> String {
         let line = |words: &Vec<Word>| words.iter().map(Word::quoted).collect::<Vec<_>>().join(" ");
         self.lines().iter().map(line).collect::<Vec<_>>().join(" \\\n  ")
     }
 
+    /// The words of each line of the command.
     fn lines(&self) -> Vec<Vec<Word>> {
         let mut first: Vec<_> = ["curl", "-sS", "-i"].map(Word::text).into();
         let globs = |part: &Part| matches!(part, Part::Text(text) if text.contains(['[', ']', '{', '}']));
@@ -189,19 +192,19 @@ impl Curl {
             "HEAD" => first.push(Word::text("--head")),
             method => first.extend([Word::text("-X"), Word::text(method)]),
         }
-        if let Some(file) = &self.output {
+        if let Some(file) = &self.output_file {
             first.extend([Word::text("-o"), file.clone()]);
         }
         first.push(self.url.clone());
         let mut lines = vec![first];
         lines.extend(self.headers.iter().map(|header| vec![Word::text("-H"), header.clone()]));
-        // `-d` would read a file for a body that begins with `@`.
-        lines.extend(self.body.iter().map(|body| vec![Word::text("--data-raw"), body.clone()]));
+        // `-d` would read a file for a body that starts with `@`.
+        lines.extend(self.request_body.iter().map(|body| vec![Word::text("--data-raw"), body.clone()]));
         lines
     }
 }
 
-/// A recorded exchange's request. The backend's routes say what a partner's headers are made of.
+/// The command for the request of a recorded exchange. `backend` provides the templates of a partner's headers.
 pub fn of_exchange(exchange: &Exchange, backend: &Backend) -> Curl {
     let url = match exchange.call {
         Call::Download => Word::variable(DOWNLOAD_URL),
@@ -209,7 +212,7 @@ pub fn of_exchange(exchange: &Exchange, backend: &Backend) -> Curl {
     };
     let mut curl = Curl::new(&exchange.method, url);
     for (name, value) in &exchange.request_headers {
-        // What `curl` says for itself, and a length that is the body's.
+        // curl sets `Host` itself, and `Content-Length` if there is a body.
         let own = name.eq_ignore_ascii_case("host")
             || (name.eq_ignore_ascii_case("content-length") && exchange.request_body.is_some());
         if !own {
@@ -222,6 +225,7 @@ pub fn of_exchange(exchange: &Exchange, backend: &Backend) -> Curl {
     }
 }
 
+/// The value of a header, with variables in place of masked parts.
 fn header(call: Call, name: &str, value: &str, backend: &Backend) -> Word {
     if !value.contains(MASK) {
         return Word::text(value);
@@ -238,12 +242,12 @@ fn header(call: Call, name: &str, value: &str, backend: &Backend) -> Word {
         Some(template) if template.contains(PARTNER_KEY_PLACEHOLDER) => {
             Word::with_variable(template, PARTNER_KEY_PLACEHOLDER, PARTNER_KEY)
         }
-        // A value of the partner's own may be a secret, too.
+        // Other values in a partner's header may be secrets, too.
         _ => Word::variable(name),
     }
 }
 
-/// What the profile says of a partner's header.
+/// The template of a partner's header in the profile.
 fn partner_header<'a>(call: Call, name: &str, backend: &'a Backend) -> Option<&'a str> {
     let headers = match (call, &backend.source, &backend.redeem) {
         (Call::Generate, TokenSource::Partner(partner), _) => &partner.headers,
@@ -253,7 +257,7 @@ fn partner_header<'a>(call: Call, name: &str, backend: &'a Backend) -> Option<&'
     headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
-/// Values of a query are masked, and may be a partner's secrets.
+/// A recorded URL, with variables in place of masked query values, which may be a partner's secrets.
 fn url(recorded: &str) -> Word {
     let Some((place, query)) = recorded.split_once('?') else { return unmasked(recorded, "URL") };
     let pairs = query.split('&').map(|pair| {
@@ -266,16 +270,18 @@ fn url(recorded: &str) -> Word {
     })
 }
 
+/// The text itself, or the variable if the text is masked.
 fn unmasked(text: &str, variable: &str) -> Word {
     if text.contains(MASK) { Word::variable(variable) } else { Word::text(text) }
 }
 
-/// A body, with a variable for each text that was masked: its member's name, or the login's own two.
+/// A body, with a variable in place of each masked string. The variable is named after the JSON member.
 fn body(text: &str) -> Word {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return unmasked(text, "BODY") };
     json(&value, "BODY")
 }
 
+/// A JSON value. `name` is the member that holds it.
 fn json(value: &Value, name: &str) -> Word {
     match value {
         Value::String(text) if text.contains(MASK) => {
@@ -301,18 +307,19 @@ fn json(value: &Value, name: &str) -> Word {
     }
 }
 
+/// The separator before the item at `index`.
 fn comma(index: usize) -> &'static str {
     if index == 0 { "" } else { "," }
 }
 
-/// A name that a shell takes: upper case, and `_` for whatever else.
+/// Converts a name to a shell variable name: upper case, `_` for every other character, no leading digit.
 fn variable_name(name: &str) -> String {
     let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     let name: String = name.chars().map(upper).collect();
     if name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') { name } else { format!("_{name}") }
 }
 
-/// The address without what its query says.
+/// A URL with the variable `QUERY` in place of its query.
 pub fn without_query(address: &Url) -> Word {
     match address.query() {
         Some(_) => {

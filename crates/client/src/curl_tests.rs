@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::process::Command;
 use std::time::Duration;
 
-/// What a shell makes of a command: its words.
+/// The words that a shell parses from a command.
 #[cfg(unix)]
 fn through_a_shell(command: &str, variables: &[(&str, String)]) -> Vec<String> {
     let script = format!("show() {{ printf '%s\\0' \"$@\"; }}\nset -u\nshow {command}");
@@ -18,7 +18,7 @@ fn through_a_shell(command: &str, variables: &[(&str, String)]) -> Vec<String> {
     words
 }
 
-/// What a word is, with its variables filled in.
+/// The text of a word with its variables replaced by their values.
 fn filled(word: &Word, variables: &[(&str, String)]) -> String {
     let value = |name: &str| variables.iter().find(|(known, _)| *known == name).expect("known").1.clone();
     let parts = word.0.iter().map(|part| match part {
@@ -29,7 +29,7 @@ fn filled(word: &Word, variables: &[(&str, String)]) -> String {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    // What a shell has its own mind about, and anything else but the one byte that no argument can hold.
+    // Characters with a meaning in a shell, and any others except NUL, which no argument can contain.
     prop_oneof!["[-'\"$`\\\\!*?\\[\\]{}~#&|;<>() \t\n=@:/a-zA-Z0-9_]{0,12}", "[^\0]{0,8}"]
 }
 
@@ -51,7 +51,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn a_shell_reads_the_very_words(
+    fn a_shell_parses_exactly_the_words(
         url in word(),
         headers in prop::collection::vec(("[A-Za-z-]{1,8}", word()), 0..4),
         body in prop::option::of(word()),
@@ -95,7 +95,7 @@ fn vendor() -> Backend {
 }
 
 #[test]
-fn credentials_are_variables_that_can_be_read() {
+fn credentials_become_readable_variables() {
     let headers = [
         ("x-copresence-rest-api-key", "…3f"),
         ("x-copresence-export-token", "…"),
@@ -115,7 +115,7 @@ fn credentials_are_variables_that_can_be_read() {
 }
 
 #[test]
-fn a_login_says_its_two_secrets_as_variables() {
+fn the_secrets_of_a_login_become_variables() {
     let body = r#"{"username":"…er","password":"…"}"#;
     let login =
         exchange(Call::Login, "POST", "https://api.test/login", &[("content-length", "40")], Some(body));
@@ -137,7 +137,7 @@ fn a_login_says_its_two_secrets_as_variables() {
 }
 
 #[test]
-fn a_partners_header_keeps_its_form_and_a_query_its_names() {
+fn a_partner_header_keeps_its_template_and_a_query_its_names() {
     let mut partner = PartnerSource::new("https://relay.test/t?v=1".parse().expect("a URL"));
     partner.headers.push(("Authorization".into(), "Bearer {partner_key}".into()));
     let backend = Backend { source: TokenSource::Partner(partner), ..vendor() };
@@ -151,7 +151,7 @@ fn a_partners_header_keeps_its_form_and_a_query_its_names() {
 }
 
 #[test]
-fn a_download_url_is_a_variable() {
+fn a_download_url_becomes_a_variable() {
     let download = exchange(Call::Download, "GET", "https://files.test/…", &[("range", "bytes=5-")], None);
     let command = of_exchange(&download, &vendor()).command();
     assert_eq!(command, "curl -sS -i -X GET \"$DOWNLOAD_URL\" \\\n  -H 'range: bytes=5-'");

@@ -1,4 +1,4 @@
-//! "One-time download URLs": opened once, read as they come, resumed where they broke off.
+//! Downloads from one-time URLs: one request per attempt, streamed, resumable by range.
 
 use crate::capture::Capture;
 use crate::coding;
@@ -11,39 +11,38 @@ use crate::transport::{Headless, Transport, lost, redirect_target, request, retr
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use jiff::Timestamp;
 use protocol::{DownloadUrl, Mismatch};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use url::Url;
 
-/// How many redirects a download may take.
+/// Maximum number of redirects of a download.
 const MAX_REDIRECTS: usize = 5;
 
-/// Where to go on with a file.
+/// Where to resume a download.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resume {
-    /// How many bytes are there already; zero asks for the whole file.
+    /// Number of bytes that are already saved. Zero requests the whole file.
     pub offset: u64,
-    /// [`Download::validator`] of the earlier answer, so that two versions of a file are never put together.
+    /// [`Download::validator`] of the earlier response. It prevents that two versions of a file are combined.
     pub validator: Option<String>,
-    /// [`Download::total`] of the earlier answer; another total then breaks the promise.
+    /// [`Download::total`] of the earlier response. A response with another total is invalid.
     pub total: Option<u64>,
 }
 
-/// A download whose head has come.
+/// A download whose status line and headers were received.
 pub struct Download {
-    /// 200 (the whole file) or 206 (the rest of it).
+    /// 200 (the whole file) or 206 (the requested range).
     pub status: u16,
-    /// Where in the file the stream begins: zero with a 200, also when a rest was asked for.
+    /// Offset of the first byte of the stream in the file. Zero for a 200, even if a range was requested.
     pub offset: u64,
-    /// The size of the whole file, in bytes, where the server tells it.
+    /// Size of the whole file in bytes, if the server states it.
     pub total: Option<u64>,
-    /// A strong `ETag`, else `Last-Modified`: for [`Resume::validator`].
+    /// The strong `ETag`, or else `Last-Modified`, for [`ResumePoint::validator`].
     pub validator: Option<String>,
     /// `Content-Type`, as sent.
     pub content_type: Option<String>,
-    /// The bytes. Ends after the last one, or with one error; it never ends early without.
+    /// The bytes of the file. Ends after the last byte, or with one error.
     pub stream: BoxStream<'static, Result<Bytes, DownloadError>>,
 }
 
@@ -59,61 +58,62 @@ impl fmt::Debug for Download {
     }
 }
 
-/// A download that did not open, or broke off.
+/// A download that could not be opened or was interrupted.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DownloadError {
-    /// No byte of the request left: the URL is as good as before.
-    #[error("the download was never asked for: {0}")]
+    /// No byte of the request was sent, so the URL is unused.
+    #[error("the download request was never sent: {0}")]
     NeverSent(Cause),
-    /// It was asked for, and no answer came; the URL may be spent.
-    #[error("the download was asked for and not answered: {0}")]
+    /// The request was sent, and no response headers were received. The URL may be spent.
+    #[error("the download request was sent, but the response was lost: {0}")]
     Unanswered(Evidence),
-    /// Answered with a status that brings no file.
-    #[error("the file server refused the download (status {status})")]
+    /// The server responded with a status other than 200 and 206.
+    #[error("the file server responded with status {status}")]
     Refused {
         /// The status.
         status: u16,
-        /// `Retry-After`, from the moment of the answer.
+        /// `Retry-After`, from the time of the response.
         retry_after: Option<Duration>,
     },
-    /// The server has no byte from the asked offset on (416): what is there may be the whole file.
-    #[error("the file server has nothing from there on (status 416)")]
+    /// The file has no bytes from the requested offset on (416), so the saved part may be the whole file.
+    #[error("the file server has no bytes from the requested offset on (status 416)")]
     RangeRefused {
-        /// The size of the whole file, where the server tells it.
+        /// Size of the whole file in bytes, if the server states it.
         total: Option<u64>,
     },
     /// A redirect that is not followed.
-    #[error("the download was sent elsewhere and not followed: {why}")]
+    #[error("the download was redirected and the redirect was not followed: {why}")]
     Redirected {
-        /// The redirect's status.
+        /// The status of the redirect.
         status: u16,
-        /// Why it was not followed, with no more of a URL than its origin.
+        /// Why it was not followed. Contains at most the origin of a URL.
         why: String,
     },
-    /// An answer that breaks the rules of HTTP or is not what was asked for; [`BrokenAnswer::body`] is empty.
-    #[error("the file server's answer is wrong (status {}) {}", .0.status, .0.mismatch)]
+    /// The response is not valid HTTP or not the requested range. [`InvalidResponse::body`] is empty.
+    #[error("invalid response of the file server: {0}")]
     Broken(BrokenAnswer),
-    /// The stream ended before the file did.
-    #[error("the download broke off after {received} bytes{}: {words}", of(*expected))]
+    /// The stream ended before the end of the file.
+    #[error("the download was interrupted after {received} bytes{}: {detail}", expected_size_suffix(*expected))]
     Cut {
-        /// The bytes of the file that are there, counted from its start ([`Download::offset`] included).
+        /// Number of bytes received, counted from the start of the file (including [`Download::offset`]).
         received: u64,
-        /// The size of the whole file, where it is known.
+        /// Size of the whole file in bytes, if known.
         expected: Option<u64>,
-        /// Whether the connection broke or fell silent.
+        /// Whether the connection was lost or timed out.
         loss: Loss,
-        /// What the socket said; holds no secret.
-        words: String,
+        /// The network error, for an operator. Contains no secret.
+        detail: String,
     },
 }
 
 impl DownloadError {
-    /// Whether the one-time URL may be spent: after anything but [`DownloadError::NeverSent`].
+    /// Whether the one-time URL may be spent: after any error except [`DownloadError::NeverSent`].
     pub fn may_have_spent_the_url(&self) -> bool {
         !matches!(self, Self::NeverSent(_))
     }
 }
 
+/// Sends the request, follows redirects, and checks the response headers.
 pub(crate) async fn open(
     transport: &Transport,
     known: &Redactor,
@@ -151,6 +151,7 @@ pub(crate) async fn open(
     Err(DownloadError::Redirected { status: behind.unwrap_or_default(), why })
 }
 
+/// The headers of the request. A resumed download has `Range` and `If-Range`.
 fn headers_for(resume: Option<&Resume>) -> Result<HeaderMap, DownloadError> {
     let mut headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("*/*"))]);
     let Some(resume) = resume else { return Ok(headers) };
@@ -162,24 +163,25 @@ fn headers_for(resume: Option<&Resume>) -> Result<HeaderMap, DownloadError> {
     Ok(headers)
 }
 
-/// The next stop, if it may be one.
+/// The target of a redirect, if it may be followed: http(s) only, never from https to http.
 fn follow(from: &Url, status: u16, to: Option<Url>) -> Result<Url, DownloadError> {
     let refuse = |why: String| Err(DownloadError::Redirected { status, why });
-    let Some(mut to) = to else { return refuse("it does not say where to".to_owned()) };
+    let Some(mut to) = to else { return refuse("it has no valid location".to_owned()) };
     match (from.scheme(), to.scheme()) {
         (_, "https") | ("http", "http") => {}
         (_, "http") => {
-            return refuse(format!("to {}, from https down to http", to.origin().ascii_serialization()));
+            return refuse(format!("it leads from https to http at {}", to.origin().ascii_serialization()));
         }
-        (_, other) => return refuse(format!("to a {other} address")),
+        (_, other) => return refuse(format!("it leads to the scheme {other}")),
     }
-    // Whatever a redirect says, a download carries no credential.
+    // A download never sends credentials, not even those in the URL of a redirect.
     if to.set_username("").is_err() || to.set_password(None).is_err() {
-        return refuse("it names no host".to_owned());
+        return refuse("its location has no host".to_owned());
     }
     Ok(to)
 }
 
+/// Builds the download from a response that is not a redirect.
 fn opened(
     transport: &Transport,
     redactor: Redactor,
@@ -209,7 +211,7 @@ fn opened(
     }
 }
 
-/// Where the body begins and how large the file is, once the head keeps its promises.
+/// Checks the status and headers. Returns the offset of the body in the file, and the size of the file.
 fn checked(
     response: &reqwest::Response,
     resume: Option<&Resume>,
@@ -226,46 +228,47 @@ fn checked(
     match (status, resume) {
         (200, _) => Ok((0, response.content_length())),
         (206, Some(resume)) => {
-            let wrong = |rule: String| broken(Mismatch::new("Content-Range", rule, "another one, or none"));
+            let wrong = |rule: String| broken(Mismatch::new("Content-Range", rule, "another range or none"));
             let range = range.as_deref().and_then(ContentRange::read);
             let from = resume.offset;
             match range {
-                Some(range) if range.first != from => Err(wrong(format!("a part from byte {from} on"))),
+                Some(range) if range.first != from => Err(wrong(format!("a range from byte {from} on"))),
                 Some(range) if range.total.is_some_and(|total| range.last >= total) => {
-                    Err(wrong("a part within the file".to_owned()))
+                    Err(wrong("a range within the file".to_owned()))
                 }
                 Some(range)
                     if resume.total.is_some() && range.total.is_some() && resume.total != range.total =>
                 {
-                    Err(wrong("a part of the same file (the same total size)".to_owned()))
+                    Err(wrong("a range of the same file (the same total size)".to_owned()))
                 }
                 Some(range) => Ok((from, range.total.or(resume.total))),
                 None => Err(wrong(format!("`bytes {from}-LAST/TOTAL`"))),
             }
         }
         (206, None) => {
-            let rule = "the whole file (status 200), because no part was asked for,";
-            Err(broken(Mismatch::new("status", rule, "a part (206)")))
+            let rule = "the whole file (status 200), because no range was requested";
+            Err(broken(Mismatch::new("status", rule, "a partial response (status 206)")))
         }
         (416, Some(_)) => {
             let total =
                 range.as_deref().and_then(|range| range.strip_prefix("bytes */")?.trim().parse().ok());
             Err(DownloadError::RangeRefused { total })
         }
-        _ => Err(DownloadError::Refused { status, retry_after: retry_after(headers, Timestamp::now()) }),
+        _ => Err(DownloadError::Refused { status, retry_after: retry_after(headers, SystemTime::now()) }),
     }
 }
 
-/// What the stream needs from one chunk to the next.
+/// State of the body stream between two chunks.
 struct Reading {
     response: reqwest::Response,
     capture: Capture,
     redactor: Redactor,
-    /// Counted from the file's start.
+    /// Number of bytes, counted from the start of the file.
     received: u64,
     total: Option<u64>,
 }
 
+/// The body as a stream. It ends with an error after `read` without a byte, or if fewer than `total` bytes arrive.
 fn body(
     read: Duration,
     redactor: Redactor,
@@ -277,15 +280,15 @@ fn body(
     let reading = Reading { response, capture, redactor, received: offset, total };
     stream::unfold(Some(reading), move |reading| async move {
         let mut reading = reading?;
-        let (loss, words) = match tokio::time::timeout(read, reading.response.chunk()).await {
+        let (loss, detail) = match tokio::time::timeout(read, reading.response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
                 reading.received += chunk.len() as u64;
                 reading.capture.passed(chunk.len());
                 return Some((Ok(chunk), Some(reading)));
             }
-            // A part may be whole in itself and yet end before the file does.
+            // A complete 206 response may end before the end of the file.
             Ok(Ok(None)) if reading.total.is_some_and(|total| reading.received < total) => {
-                (Loss::BrokenOff, "the answer ended before the file".to_owned())
+                (Loss::BrokenOff, "the response ended before the end of the file".to_owned())
             }
             Ok(Ok(None)) => {
                 reading.capture.end();
@@ -295,32 +298,35 @@ fn body(
                 let evidence = lost(&error, None, Bytes::new(), &reading.redactor);
                 (evidence.loss, evidence.words)
             }
-            Err(_) => (Loss::TimedOut, "the file server fell silent".to_owned()),
+            Err(_) => (Loss::TimedOut, "the file server stopped sending".to_owned()),
         };
-        let error = DownloadError::Cut { received: reading.received, expected: reading.total, loss, words };
+        let error = DownloadError::Cut { received: reading.received, expected: reading.total, loss, detail };
         reading.capture.fail(Ending::Unanswered, error.to_string());
         Some((Err(error), None))
     })
     .boxed()
 }
 
+/// The error for a request without a response. `behind` is the status of the redirect that led to the URL `at`.
 fn lost_head(headless: Headless, behind: Option<u16>, at: &Url) -> DownloadError {
     match (headless, behind) {
         (Headless::NeverSent(cause), None) => DownloadError::NeverSent(cause),
         (Headless::Unanswered(evidence), None) => DownloadError::Unanswered(evidence),
-        // The one-time URL itself was answered, so it may be spent whatever became of the next stop.
+        // The server of the one-time URL responded, so the URL may be spent.
         (headless, status) => {
             let (loss, words) = match headless {
                 Headless::NeverSent(cause) => (Loss::BrokenOff, cause.to_string()),
                 Headless::Unanswered(evidence) => (evidence.loss, evidence.to_string()),
             };
-            let words = format!("sent on to {}: {words}", at.origin().ascii_serialization());
+            let words = format!("redirected to {}: {words}", at.origin().ascii_serialization());
             DownloadError::Unanswered(Evidence { loss, status, body: Bytes::new(), words })
         }
     }
 }
 
-/// `Content-Range: bytes FIRST-LAST/TOTAL` (RFC 9110, 14.4); the total may be `*`.
+/// `Content-Range: bytes FIRST-LAST/TOTAL` (RFC 9110, 14.4). The total may be `*`.
+///
+/// `headers::ContentRange` accepts the unit in lower case only, but units are case-insensitive (RFC 9110, 14.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ContentRange {
     first: u64,
@@ -329,6 +335,7 @@ struct ContentRange {
 }
 
 impl ContentRange {
+    /// Parses the header value. Returns `None` if it is not valid or has no range.
     fn read(text: &str) -> Option<Self> {
         let (unit, rest) = text.trim().split_once(' ')?;
         let (range, total) = rest.trim().split_once('/')?;
@@ -339,20 +346,25 @@ impl ContentRange {
     }
 }
 
-/// What `If-Range` can take: no weak tag (RFC 9110, 13.1.5).
+/// The validator for `If-Range`: a strong `ETag`, or else `Last-Modified` (RFC 9110, 13.1.5).
+///
+/// The value is sent back exactly as received, so it is not parsed.
 fn validator(headers: &HeaderMap) -> Option<String> {
     let strong = text(headers, &header::ETAG).filter(|tag| tag.starts_with('"'));
     strong.or_else(|| text(headers, &header::LAST_MODIFIED))
 }
 
+/// The value of a header, if it is visible ASCII.
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-fn of(expected: Option<u64>) -> String {
+/// The text ` of SIZE` for an error message, or nothing if the size is unknown.
+fn expected_size_suffix(expected: Option<u64>) -> String {
     expected.map_or_else(String::new, |expected| format!(" of {expected}"))
 }
 
+/// The error for a URL or header value that cannot be sent.
 fn unusable(error: &dyn fmt::Display) -> DownloadError {
     let kind = crate::lost::CauseKind::Other;
     DownloadError::NeverSent(Cause { kind, words: error.to_string() })
@@ -364,9 +376,10 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_content_range_is_read_and_nonsense_is_not() {
+    fn a_content_range_is_parsed_and_invalid_ones_are_rejected() {
         let range = ContentRange { first: 5, last: 9, total: Some(10) };
         assert_eq!(ContentRange::read("bytes 5-9/10"), Some(range));
+        assert_eq!(ContentRange::read("Bytes 5-9/10"), Some(range));
         assert_eq!(ContentRange::read("bytes 5-9/*"), Some(ContentRange { total: None, ..range }));
         for bad in ["", "bytes", "bytes */10", "bytes 9-5/10", "items 5-9/10", "bytes 5-9", "bytes -9/10"] {
             assert_eq!(ContentRange::read(bad), None, "{bad}");
@@ -374,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_tag_is_no_validator() {
+    fn a_weak_tag_is_not_a_validator() {
         let weak = (header::ETAG, HeaderValue::from_static("W/\"1\""));
         let date = (header::LAST_MODIFIED, HeaderValue::from_static("Sun, 22 Nov 2026 10:00:00 GMT"));
         assert_eq!(validator(&HeaderMap::from_iter([weak.clone()])), None);
@@ -383,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_goes_up_to_https_and_never_down_or_out_of_the_web() {
+    fn a_redirect_may_lead_to_https_but_not_to_http_or_other_schemes() {
         let go = |from: &str, to: &str| {
             let url = |text: &str| Url::parse(text).expect("a URL");
             follow(&url(from), 302, Some(url(to))).map(|url| url.to_string())
@@ -401,7 +414,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_upsets_the_reading(text in ".*") {
+        fn any_content_range_is_parsed_without_a_panic(text in ".*") {
             let _ = ContentRange::read(&text);
         }
     }

@@ -1,4 +1,4 @@
-//! How a call fails: by what may have happened at the backend.
+//! Errors of API calls, by what the backend may have done.
 
 use crate::answer::Refusal;
 use crate::lost::{Cause, Evidence};
@@ -6,44 +6,44 @@ use bytes::Bytes;
 use protocol::Mismatch;
 use std::fmt;
 
-/// A call that gave nothing usable.
+/// Why an API call failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
-    /// For certain no byte of the request left: nothing happened at the backend, and it may be sent again.
+    /// No byte of the request was sent. The backend did nothing, so the call can be repeated.
     #[error("the request was never sent: {0}")]
     NeverSent(Cause),
-    /// The request may have arrived, and no whole answer came: it may have been carried out. A token may be
-    /// spent.
-    #[error("the request was sent, and no whole answer came: {0}")]
+    /// The request may have arrived, and no complete response was received. The backend may have processed it, so a
+    /// token may be spent.
+    #[error("the request was sent, but the response was lost: {0}")]
     Unanswered(Evidence),
-    /// The backend answered, and not with what was asked for.
+    /// The backend responded with an error status.
     #[error("{0}")]
     Answered(Refusal),
-    /// The backend answered with success, and in a form that breaks a promise of the specification.
+    /// The backend responded with success, but the response violates the specification.
     #[error("{0}")]
     Broken(BrokenAnswer),
 }
 
-/// A whole answer that cannot be read.
+/// A complete response that cannot be parsed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BrokenAnswer {
-    /// The answer's status.
+    /// The status of the response.
     pub status: u16,
-    /// Which promise, where, and what came instead; holds no value of the body.
+    /// The violated requirement. Contains no value of the body.
     pub mismatch: Mismatch,
-    /// The body as it came: it may be worth keeping (it may hold a token that was paid for).
+    /// The body as received. It may contain a token that was paid for, so it may be worth keeping.
     pub body: Bytes,
 }
 
 impl fmt::Display for BrokenAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the answer (status {}) breaks the specification {}", self.status, self.mismatch)
+        write!(f, "the response (status {}) violates the specification {}", self.status, self.mismatch)
     }
 }
 
 impl fmt::Debug for BrokenAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BrokenAnswer")
+        f.debug_struct("InvalidResponse")
             .field("status", &self.status)
             .field("mismatch", &self.mismatch)
             .field("body_size", &self.body.len())

@@ -1,24 +1,24 @@
-//! What is kept of an exchange with a backend, for evidence: redacted before anybody gets it.
+//! Recorded exchanges with a backend, redacted before they leave this crate.
 
 use jiff::Timestamp;
 use std::fmt;
 use std::time::Duration;
 
-/// Which endpoint was called.
+/// The kind of endpoint that was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Call {
-    /// The business account's login.
+    /// The login of the business account.
     Login,
-    /// `POST /generateExportToken`, or the partner's own.
+    /// `POST /generateExportToken`, or the endpoint of a partner.
     Generate,
-    /// `GET /redeemExportToken`, or the partner's relay.
+    /// `GET /redeemExportToken`, or the relay of a partner.
     Redeem,
-    /// One download URL (each redirect on the way is an exchange of its own).
+    /// A download URL. Each redirect is a separate exchange.
     Download,
 }
 
 impl Call {
-    /// A word for logs and reports: `login`, `generate`, `redeem`, `download`.
+    /// The name for logs and reports: `login`, `generate`, `redeem`, `download`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Login => "login",
@@ -35,56 +35,57 @@ impl fmt::Display for Call {
     }
 }
 
-/// How an exchange ended on the wire.
+/// How an exchange ended at the HTTP level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// A whole answer came, whatever its status.
+    /// A complete response was received, with any status.
     Whole,
-    /// No byte of the request left.
+    /// No byte of the request was sent.
     NeverSent,
-    /// The request left, and no whole answer came.
+    /// The request was sent, and no complete response was received.
     Unanswered,
-    /// An answer came that breaks the rules of HTTP.
+    /// The response is not valid, for example because of its content encoding.
     Broken,
-    /// The caller did not wait for its end: that tells nothing of the backend.
+    /// The caller dropped the call before it ended. This says nothing about the backend.
     GivenUp,
 }
 
-/// One request and what came of it. It holds no secret: see [`crate::redact`].
+/// One request and its response. It contains no secret, see [`crate::redact`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
     /// The endpoint.
     pub call: Call,
-    /// When the call began, by this machine's clock.
+    /// When the call started, by the clock of this machine.
     pub started_at: Timestamp,
-    /// From there to the status line and headers; `None` when none came.
+    /// Time from the start to the status line and headers. `None` if they were not received.
     pub head_after: Option<Duration>,
-    /// From there to the end, good or bad.
+    /// Time from the start to the end of the exchange.
     pub duration: Duration,
-    /// The request's method.
+    /// The method of the request.
     pub method: String,
-    /// The request's URL: values of its query masked, and for a download the origin only.
+    /// The URL of the request. Query values are masked, and a download URL is reduced to its origin.
     pub url: String,
-    /// The request's headers, values masked where they are secrets.
+    /// The headers of the request. Secret values are masked.
     pub request_headers: Vec<(String, String)>,
-    /// The request's body, values masked where they are secrets.
+    /// The body of the request. Secret values are masked.
     pub request_body: Option<String>,
-    /// The answer's status.
+    /// The status of the response.
     pub status: Option<u16>,
-    /// The answer's headers, values masked where they are secrets.
+    /// The headers of the response. Secret values are masked.
     pub response_headers: Vec<(String, String)>,
-    /// The answer's body: masked and bounded; a word in brackets where it was left out. Never a download's.
+    /// The body of the response, masked and truncated. A note in brackets replaces omitted parts. Always `None` for a
+    /// download.
     pub body: Option<String>,
-    /// How many bytes of the body came.
+    /// Number of bytes of the response body that were received.
     pub body_size: u64,
-    /// How it ended on the wire.
+    /// How the exchange ended at the HTTP level.
     pub ending: Ending,
-    /// Why the exchange did not end well on the wire, in words.
+    /// Why the exchange failed at the HTTP level, for an operator.
     pub error: Option<String>,
 }
 
 impl Exchange {
-    /// A header of the answer, all its lines in one.
+    /// The value of a response header. Multiple lines are joined with `, `.
     pub fn header(&self, name: &str) -> Option<String> {
         let lines = self.response_headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
         let lines: Vec<_> = lines.map(|(_, value)| value.as_str()).collect();
@@ -92,15 +93,15 @@ impl Exchange {
     }
 }
 
-/// Takes every exchange, in the order in which they end.
+/// Receives every exchange, in the order in which they end.
 ///
-/// Called on the task that made the call: hand the exchange on, do not work on it.
+/// It is called on the task that made the call, so an implementation must not block.
 pub trait Recorder: Send + Sync {
-    /// Takes one exchange.
+    /// Receives one exchange.
     fn record(&self, exchange: Exchange);
 }
 
-/// Keeps nothing.
+/// Discards every exchange.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoRecorder;
 

@@ -1,4 +1,4 @@
-//! Exchanges as HAR 1.2 (HTTP Archive), which browsers' network panels and proxies open.
+//! Exchanges as HAR 1.2 (HTTP Archive), which the network panels of browsers and HTTP proxies can open.
 
 use crate::exchange::{Exchange, Recorder};
 use serde::Serialize;
@@ -8,50 +8,50 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use url::Url;
 
-/// The archive of these exchanges.
+/// Builds the archive of some exchanges.
 pub fn document<'a>(exchanges: impl IntoIterator<Item = &'a Exchange>) -> serde_json::Value {
     let entries = exchanges.into_iter().map(entry).collect();
     let creator = Creator { name: "copresence-kiosk", version: env!("CARGO_PKG_VERSION") };
     let har = Har { log: Log { version: "1.2", creator, entries } };
-    // Structs of strings and numbers always are JSON.
+    // Structs of strings and numbers can always be serialized.
     serde_json::to_value(har).unwrap_or_default()
 }
 
-/// Keeps the latest exchanges, to be written as an archive.
+/// Keeps the latest exchanges, for an archive.
 #[derive(Debug)]
 pub struct HarRecorder {
-    latest: Mutex<VecDeque<Exchange>>,
+    recorded: Mutex<VecDeque<Exchange>>,
     limit: usize,
 }
 
 impl HarRecorder {
-    /// Keeps at most `limit` exchanges: a kiosk polls for days.
+    /// Keeps at most `limit` exchanges, because a kiosk polls for days.
     pub fn new(limit: usize) -> Self {
-        Self { latest: Mutex::default(), limit }
+        Self { recorded: Mutex::default(), limit }
     }
 
-    /// What is kept, oldest first.
+    /// The kept exchanges, oldest first.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.latest().iter().cloned().collect()
     }
 
-    /// What is kept, as an archive.
+    /// Builds the archive of the kept exchanges.
     pub fn document(&self) -> serde_json::Value {
         document(self.latest().iter())
     }
 
-    /// Writes the archive, indented, to a file that the caller opened.
+    /// Writes the archive as indented JSON.
     ///
     /// # Errors
-    /// What writing gave.
+    /// Writing failed.
     pub fn write(&self, mut to: impl io::Write) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut to, &self.document())?;
         to.write_all(b"\n")
     }
 
-    /// A panic of another thread leaves whole exchanges behind: the list is good all the same.
+    /// Locks the list. It is consistent after a panic of another thread, because exchanges are added whole.
     fn latest(&self) -> MutexGuard<'_, VecDeque<Exchange>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,18 +87,18 @@ struct Creator {
 #[serde(rename_all = "camelCase")]
 struct Entry {
     started_date_time: String,
-    /// Milliseconds, the sum of the timings.
+    /// Milliseconds, the sum of `timings`.
     time: f64,
     request: Request,
     response: Response,
     cache: Cache,
     timings: Timings,
-    /// Ours (HAR leaves names with an underscore to the writer).
+    /// Custom field. HAR reserves names with an underscore for them.
     #[serde(rename = "_call")]
     call: &'static str,
 }
 
-/// `cache` must be there and may be empty.
+/// HAR requires `cache`. It may be empty.
 #[derive(Serialize)]
 struct Cache {}
 
@@ -120,7 +120,7 @@ struct Request {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Response {
-    /// Zero when none came.
+    /// Zero if no response was received.
     status: u16,
     status_text: &'static str,
     http_version: &'static str,
@@ -131,7 +131,7 @@ struct Response {
     redirect_url: String,
     headers_size: i64,
     body_size: i64,
-    /// As Chromium's archives name it.
+    /// Custom field with the name that Chromium uses.
     #[serde(rename = "_error", skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -166,9 +166,11 @@ struct Timings {
     receive: f64,
 }
 
+/// HAR value for an unknown size.
 const UNKNOWN: i64 = -1;
 const HTTP_VERSION: &str = "HTTP/1.1";
 
+/// Builds the entry of an exchange.
 fn entry(exchange: &Exchange) -> Entry {
     let wait = exchange.head_after.unwrap_or(exchange.duration).min(exchange.duration);
     let receive = exchange.duration.saturating_sub(wait);
@@ -190,7 +192,7 @@ fn entry(exchange: &Exchange) -> Entry {
                 text,
             }),
             headers_size: UNKNOWN,
-            // The body's own size would tell the length of a password.
+            // The size of the body would reveal the length of a password.
             body_size: if exchange.request_body.is_some() { UNKNOWN } else { 0 },
         },
         response: Response {
@@ -219,14 +221,17 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
+/// The headers as name and value pairs.
 fn pairs(headers: &[(String, String)]) -> Vec<Pair> {
     headers.iter().map(|(name, value)| Pair { name: name.clone(), value: value.clone() }).collect()
 }
 
+/// The value of the first header with this name in lower case, or empty.
 fn header(headers: &[(String, String)], name: &str) -> String {
     headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
+/// The query of a URL as name and value pairs.
 fn query(url: &str) -> Vec<Pair> {
     let Ok(url) = Url::parse(url) else { return Vec::new() };
     url.query_pairs()
@@ -259,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_has_what_har_1_2_demands() {
+    fn an_entry_has_the_required_fields_of_har_1_2() {
         let har = document(&[exchange(Some(200)), exchange(None)]);
         let entry = &har["log"]["entries"][0];
         assert_eq!(har["log"]["version"], "1.2");
@@ -285,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_are_kept() {
+    fn only_the_latest_exchanges_are_kept() {
         let recorder = HarRecorder::new(2);
         for status in [400, 401, 402] {
             recorder.record(exchange(Some(status)));
@@ -293,7 +298,7 @@ mod tests {
         let kept: Vec<_> = recorder.exchanges().iter().filter_map(|exchange| exchange.status).collect();
         assert_eq!(kept, [401, 402]);
         let mut file = Vec::new();
-        recorder.write(&mut file).expect("memory takes it");
+        recorder.write(&mut file).expect("written to memory");
         assert_eq!(serde_json::from_slice::<serde_json::Value>(&file).expect("JSON"), recorder.document());
     }
 }

@@ -1,18 +1,19 @@
-//! Typed endpoints of the Copresence Integration API over HTTP: log in, generate, redeem, open a download.
+//! Typed endpoints of the Copresence Integration API over HTTP: login, generate, redeem, download.
 //!
-//! Three promises hold for every call:
+//! Every call has these guarantees:
 //!
-//! - **One request is one request.** No redirect is followed on an API call, nothing is sent again behind the
-//!   caller's back, no connection is used twice. "Once the Copresence backend provides a response with download
-//!   URLs, the provided Export Token is invalidated": a silent second redeem would lose an avatar.
-//! - **A failure says what may have happened.** [`CallError::NeverSent`], [`CallError::Unanswered`] (it may have
-//!   been carried out) and [`CallError::Answered`] are three cases, and only the first is harmless for certain.
-//! - **Secrets stay here.** Errors, `Debug` output and recorded [`Exchange`]s carry none; redaction happens at
-//!   capture.
+//! - **One call sends one request.** API calls follow no redirects, requests are not retried, and connections are not
+//!   reused. Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is
+//!   invalidated". A hidden second redeem request would lose the avatar.
+//! - **An error says what may have happened.** [`CallError::NeverSent`]: the backend did nothing.
+//!   [`CallError::ResponseLost`]: the backend may have processed the request. [`CallError::ErrorResponse`]: the backend
+//!   responded with an error.
+//! - **Secrets do not leave this crate.** Errors, `Debug` output and recorded [`Exchange`]s contain none. Exchanges are
+//!   redacted when they are captured.
 //!
-//! Proxies come from the environment or the system (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`);
-//! addresses of this machine are never asked of a proxy. Root certificates come from the system, or from
-//! `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+//! Proxies are read from the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or the system, and are
+//! not used for loopback addresses. Root certificates are read from the system, or from `SSL_CERT_FILE` and
+//! `SSL_CERT_DIR`.
 
 mod answer;
 mod api;
@@ -21,13 +22,17 @@ mod capture;
 mod coding;
 pub mod curl;
 mod download;
+mod endpoint_url;
 mod error;
 pub mod exchange;
 pub mod har;
+mod limits;
 mod lost;
 mod plan;
 pub mod probe;
+mod raw_exchange;
 pub mod redact;
+mod setup_error;
 mod transport;
 mod trust;
 
@@ -40,8 +45,8 @@ pub use backend::{
 pub use download::{Download, DownloadError, Resume};
 pub use error::{BrokenAnswer, CallError};
 pub use exchange::{Call, Ending, Exchange, NoRecorder, Recorder};
+pub use limits::MAX_BODY;
 pub use lost::{Cause, CauseKind, Evidence, Loss};
-pub use plan::SetupError;
 pub use redact::Redactor;
-pub use transport::MAX_BODY;
+pub use setup_error::SetupError;
 pub use trust::install_crypto;

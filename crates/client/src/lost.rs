@@ -1,4 +1,4 @@
-//! Requests without a whole answer: never sent, or sent and unanswered.
+//! Requests without a complete response: never sent, or sent and the response was lost.
 
 use crate::redact::Redactor;
 use bytes::Bytes;
@@ -9,42 +9,42 @@ use std::io;
 /// Why a request was never sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// For a sentence of the host's own.
+    /// The kind of failure, from which hosts make their own message.
     pub kind: CauseKind,
-    /// What the network said, for an operator; holds no secret.
+    /// The network error, for an operator. Contains no secret.
     pub words: String,
 }
 
-/// The kinds of [`Cause`].
+/// The kinds of [`ConnectError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CauseKind {
-    /// The host's name has no address, or the resolver did not answer.
+    /// The host name has no address, or the resolver did not respond.
     NameNotFound,
-    /// Nothing listens at the address.
+    /// No server listens at the address.
     ConnectionRefused,
-    /// No way to the address: often no network at all.
+    /// There is no route to the address, often because there is no network.
     Unreachable,
-    /// No connection within [`crate::TimeOuts::connect`].
+    /// No connection within [`crate::Timeouts::connect`].
     TimedOut,
-    /// The TLS handshake failed: often a certificate that is not trusted here, or a wrong clock.
+    /// The TLS handshake failed, often because of an untrusted certificate or a wrong clock.
     Tls,
-    /// The proxy could not be reached or refused.
+    /// The proxy could not be reached or refused the connection.
     Proxy,
-    /// Any other reason before the first byte.
+    /// Any other failure before the first byte was sent.
     Other,
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sentence = match self.kind {
-            CauseKind::NameNotFound => "the host's name was not found",
+            CauseKind::NameNotFound => "the host name could not be resolved",
             CauseKind::ConnectionRefused => "the connection was refused",
-            CauseKind::Unreachable => "the host cannot be reached",
-            CauseKind::TimedOut => "no connection in time",
+            CauseKind::Unreachable => "the host is unreachable",
+            CauseKind::TimedOut => "the connection timed out",
             CauseKind::Tls => {
-                "no secure connection (is the certificate trusted here, see SSL_CERT_FILE, and is the clock right?)"
+                "the TLS handshake failed; check that the certificate is trusted (see SSL_CERT_FILE) and that the clock is right"
             }
-            CauseKind::Proxy => "the proxy did not let it through",
+            CauseKind::Proxy => "the proxy refused the connection or could not be reached",
             CauseKind::Other => "no connection",
         };
         write!(f, "{sentence} ({})", self.words)
@@ -52,7 +52,7 @@ impl fmt::Display for Cause {
 }
 
 impl Cause {
-    /// Reads an error that came before the request was written.
+    /// Converts an error that occurred before the request was sent.
     pub(crate) fn read(error: &reqwest::Error, redactor: &Redactor) -> Self {
         let words = redactor.words(&words(error));
         let kind = if error.is_timeout() {
@@ -66,32 +66,32 @@ impl Cause {
     }
 }
 
-/// How an answer was lost.
+/// How a response was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Loss {
-    /// Nothing came for [`crate::TimeOuts::read`], or not all of it within [`crate::TimeOuts::total`].
+    /// Nothing was received for [`crate::Timeouts::read`], or not everything within [`crate::Timeouts::total`].
     TimedOut,
-    /// The connection ended or broke, or what came was no HTTP.
+    /// The connection was closed or reset, or the response was not HTTP.
     BrokenOff,
-    /// The body went over [`crate::MAX_BODY`] and was not read further.
+    /// The body is longer than [`crate::MAX_BODY`] and was not read further.
     TooLarge,
 }
 
-/// What is known of a lost answer.
+/// What was received of a response that was lost.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// How it was lost.
+    /// How the response was lost.
     pub loss: Loss,
-    /// The status, when a status line and headers came.
+    /// The status, if the status line and headers were received.
     pub status: Option<u16>,
-    /// The bytes of the body that came, at most [`crate::MAX_BODY`]: of a redeem they may hold download URLs.
+    /// The received part of the body, at most [`crate::MAX_BODY`] bytes. After a redeem it may contain download URLs.
     pub body: Bytes,
-    /// What the socket said, for an operator; holds no secret.
+    /// The network error, for an operator. Contains no secret.
     pub words: String,
 }
 
 impl Evidence {
-    /// How many bytes of the body came.
+    /// Number of bytes of the body that were received.
     pub fn received(&self) -> u64 {
         self.body.len() as u64
     }
@@ -101,9 +101,9 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
             Some(status) => {
-                write!(f, "status {status} and {} bytes of the body came, then: ", self.body.len())?;
+                write!(f, "received status {status} and {} bytes of the body, then: ", self.body.len())?;
             }
-            None => f.write_str("not even a status line came: ")?,
+            None => f.write_str("received no status line: ")?,
         }
         f.write_str(&self.words)
     }
@@ -111,7 +111,7 @@ impl fmt::Display for Evidence {
 
 impl fmt::Debug for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Evidence")
+        f.debug_struct("LostResponse")
             .field("loss", &self.loss)
             .field("status", &self.status)
             .field("received", &self.body.len())
@@ -120,10 +120,10 @@ impl fmt::Debug for Evidence {
     }
 }
 
-/// An error and its sources in one line, without wrappers that say nothing and without the URL.
+/// An error and its sources in one line, without empty wrappers and without the URL.
 pub(crate) fn words(error: &reqwest::Error) -> String {
     let mut said: Vec<String> = Vec::new();
-    // The first is reqwest's own ("error sending request for url (…)"), which adds only the URL.
+    // The first error is the one of reqwest ("error sending request for url (…)"), which adds only the URL.
     for cause in chain(error).into_iter().skip(1) {
         let text = cause.to_string();
         let empty = text.starts_with("client error (") || text == "error sending request";
@@ -131,9 +131,10 @@ pub(crate) fn words(error: &reqwest::Error) -> String {
             said.push(text);
         }
     }
-    if said.is_empty() { "no further word".to_owned() } else { said.join(": ") }
+    if said.is_empty() { "no details".to_owned() } else { said.join(": ") }
 }
 
+/// Classifies an error by the types of its sources, and by its text where a type is private.
 fn kind_of(error: &reqwest::Error, words: &str) -> CauseKind {
     for cause in chain(error) {
         if cause.is::<rustls::Error>() {
@@ -147,7 +148,7 @@ fn kind_of(error: &reqwest::Error, words: &str) -> CauseKind {
             _ => {}
         }
     }
-    // These two have no public type.
+    // The errors of the proxy tunnel and of the TLS connector have no public type.
     if words.contains("tunnel") || words.contains("proxy") {
         CauseKind::Proxy
     } else if words.contains("tls handshake") {
@@ -157,7 +158,9 @@ fn kind_of(error: &reqwest::Error, words: &str) -> CauseKind {
     }
 }
 
-/// The error and what is under it. `io::Error` passes its own inner error over, which is often the one that counts.
+/// The error and all its sources.
+///
+/// `io::Error::source` skips the inner error, which is often the relevant one, so it is added here.
 fn chain(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     let mut all: Vec<&(dyn Error + 'static)> = Vec::new();
     let mut next: Option<&(dyn Error + 'static)> = Some(error);

@@ -1,102 +1,35 @@
-//! A backend and credentials, checked and made ready to send.
+//! The requests for a backend and its credentials, checked and prepared.
 
 use crate::backend::{
     Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TimeOuts, TokenSource,
 };
+use crate::endpoint_url::{endpoint, usable};
 use crate::exchange::Call;
 use crate::redact::Redactor;
+use crate::setup_error::SetupError;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use protocol::{ApiKey, PartnerKey, Password, SessionToken, Username, headers};
 use std::time::Duration;
 use url::Url;
 
-/// Beyond it nobody waits, and clocks overflow.
+/// Maximum of every timeout. Larger values could overflow the clock.
 const LONGEST_TIME_OUT: Duration = Duration::from_hours(1);
 
-/// What is missing or wrong before the first request. Holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SetupError {
-    /// No API key, and a route that needs one.
-    #[error("the API key is missing: {call} sends it as {}", headers::API_KEY)]
-    MissingApiKey {
-        /// Which call needs it.
-        call: Call,
-    },
-    /// [`TokenSource::Direct`] with neither session token nor login.
-    #[error(
-        "neither a session token nor a user name and password: one of the two is needed to make Export Tokens"
-    )]
-    MissingSession,
-    /// A login of which a half is empty.
-    #[error("the login is incomplete: both user name and password are needed")]
-    IncompleteLogin,
-    /// A partner header has `{partner_key}`, and there is none.
-    #[error("the partner key is missing: the header {header} asks for it")]
-    MissingPartnerKey {
-        /// The header's name.
-        header: String,
-    },
-    /// A credential that no header can carry.
-    #[error("the {what} has a character that no HTTP header can carry (was a line copied with it?)")]
-    NotAHeaderValue {
-        /// Which one.
-        what: String,
-    },
-    /// A partner header's name that is none.
-    #[error("{name:?} is not the name of an HTTP header")]
-    NotAHeaderName {
-        /// The name.
-        name: String,
-    },
-    /// A URL that cannot be called.
-    #[error("the {what} cannot be used: {why}")]
-    Url {
-        /// Which one.
-        what: &'static str,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// A JSON Pointer that is none.
-    #[error(
-        "{pointer:?}, the place of the {what}, is not a JSON Pointer: it begins with a slash, as in /data/token"
-    )]
-    Pointer {
-        /// Whose place.
-        what: &'static str,
-        /// The text.
-        pointer: String,
-    },
-    /// A login that would put the password into a URL.
-    #[error("the login cannot be a {0} request: it has no body for the password (use POST)")]
-    LoginMethod(Method),
-    /// Time-outs that would blur whether a request was sent.
-    #[error("the time-outs must be over zero and at most an hour, and the one to connect under the total")]
-    TimeOuts,
-    /// https without anything to trust.
-    #[error(
-        "no trusted root certificates ({0}): install the system's (Debian: ca-certificates), or check what \
-         SSL_CERT_FILE and SSL_CERT_DIR point at"
-    )]
-    NoRoots(String),
-    /// The HTTP client could not be made.
-    #[error("HTTP cannot be used here: {0}")]
-    Client(String),
-}
-
-/// What is sent, route by route.
+/// The prepared requests of a backend.
 pub(crate) struct Plan {
     pub(crate) source: Source,
     pub(crate) redeem: Route,
-    /// Knows every credential.
+    /// Redacts every credential.
     pub(crate) redactor: Redactor,
 }
 
+/// How Export Tokens are obtained.
 pub(crate) enum Source {
     Direct { generate: Route, session: Option<SessionToken>, login: Option<Box<Login>> },
     Partner { generate: Route, token_pointer: String },
 }
 
-/// Where one call goes and the headers that do not change.
+/// Method, URL and constant headers of one call.
 #[derive(Clone)]
 pub(crate) struct Route {
     pub(crate) method: Method,
@@ -104,6 +37,7 @@ pub(crate) struct Route {
     pub(crate) headers: HeaderMap,
 }
 
+/// The prepared login request.
 pub(crate) struct Login {
     pub(crate) route: Route,
     pub(crate) username: Username,
@@ -112,6 +46,7 @@ pub(crate) struct Login {
 }
 
 impl Plan {
+    /// Checks the backend, credentials and timeouts, and prepares the requests.
     pub(crate) fn new(
         backend: Backend,
         credentials: Credentials,
@@ -155,7 +90,7 @@ impl Plan {
         Ok(Self { source, redeem, redactor })
     }
 
-    /// Whether a call of this plan goes over TLS.
+    /// Whether any call of this plan uses TLS.
     pub(crate) fn is_secure(&self) -> bool {
         let generate = match &self.source {
             Source::Direct { generate, .. } | Source::Partner { generate, .. } => generate,
@@ -164,7 +99,7 @@ impl Plan {
     }
 }
 
-/// A secret as a header's value, marked so that no log shows it.
+/// A secret as a header value, marked as sensitive so that logs do not show it.
 pub(crate) fn secret_value(value: &str, what: &str) -> Result<HeaderValue, SetupError> {
     let mut value =
         HeaderValue::from_str(value).map_err(|_| SetupError::NotAHeaderValue { what: what.to_owned() })?;
@@ -172,6 +107,7 @@ pub(crate) fn secret_value(value: &str, what: &str) -> Result<HeaderValue, Setup
     Ok(value)
 }
 
+/// Prepares the token requests of a business account, with a session token or a login.
 fn direct(
     base_url: &Url,
     api_key: Option<&ApiKey>,
@@ -193,6 +129,7 @@ fn direct(
     Ok(Source::Direct { generate, session, login })
 }
 
+/// Prepares the login request, if there is a login.
 fn login_plan(
     base_url: &Url,
     route: LoginRoute,
@@ -213,6 +150,7 @@ fn login_plan(
     Ok(Some(Box::new(Login { route, username, password, token_pointer })))
 }
 
+/// A redactor for all credentials.
 fn redactor(credentials: &Credentials) -> Redactor {
     let Credentials { api_key, session_token, login, partner_key } = credentials;
     let secrets = [
@@ -225,6 +163,7 @@ fn redactor(credentials: &Credentials) -> Redactor {
     Redactor::new(secrets.into_iter().flatten())
 }
 
+/// Headers that contain only the API key.
 fn with_api_key(api_key: Option<&ApiKey>, call: Call) -> Result<HeaderMap, SetupError> {
     let api_key = api_key.ok_or(SetupError::MissingApiKey { call })?;
     let name = HeaderName::from_bytes(headers::API_KEY.as_bytes())
@@ -232,6 +171,7 @@ fn with_api_key(api_key: Option<&ApiKey>, call: Call) -> Result<HeaderMap, Setup
     Ok(HeaderMap::from_iter([(name, secret_value(api_key.expose(), "API key")?)]))
 }
 
+/// The headers of a partner, with [`PARTNER_KEY_PLACEHOLDER`] replaced by the key.
 fn partner_headers(
     headers: &[(String, String)],
     partner_key: Option<&PartnerKey>,
@@ -252,29 +192,7 @@ fn partner_headers(
     Ok(map)
 }
 
-/// A path (and query, if any) under the base URL, whose own path stays in front.
-pub(crate) fn endpoint(base: &Url, path: &str) -> Result<Url, SetupError> {
-    let mut url = usable(base, "base URL")?;
-    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-    let whole = format!("{}/{}", url.path().trim_end_matches('/'), path.trim_start_matches('/'));
-    url.set_path(&whole);
-    url.set_query(query);
-    Ok(url)
-}
-
-fn usable(url: &Url, what: &'static str) -> Result<Url, SetupError> {
-    let problem = |why| Err(SetupError::Url { what, why });
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return problem("it must begin with https:// or http:// and a host");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return problem("it has a user name or password in it, which belong into the keychain");
-    }
-    let mut url = url.clone();
-    url.set_fragment(None);
-    Ok(url)
-}
-
+/// Checks that a string is a JSON Pointer to a part of a document.
 fn pointer(text: &str, what: &'static str) -> Result<String, SetupError> {
     if text.starts_with('/') {
         Ok(text.to_owned())
@@ -284,5 +202,5 @@ fn pointer(text: &str, what: &'static str) -> Result<String, SetupError> {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
+#[path = "request_plan_tests.rs"]
 mod tests;

@@ -1,16 +1,16 @@
-//! Requests as somebody words them, right or wrong on purpose, and their answers with every header: what checks of
-//! a backend are made of.
+//! Arbitrary requests, valid or deliberately invalid, for checks of a backend.
 //!
-//! The promises of [`crate::Api`] hold here too: one request is one request, nothing is followed, and what is kept
-//! as evidence is redacted at capture. The raw [`Reply`] stays in memory.
+//! The guarantees of [`crate::ApiClient`] hold: one call sends one request, redirects are not followed, and the
+//! recorded exchange is redacted. The unredacted [`ProbeResponse`] stays in memory.
 
 use crate::backend::TimeOuts;
 use crate::capture::Capture;
 use crate::coding;
 use crate::error::CallError;
 use crate::exchange::{Call, Exchange, NoRecorder, Recorder};
-use crate::plan::{Route, SetupError};
+use crate::plan::Route;
 use crate::redact::Redactor;
+use crate::setup_error::SetupError;
 use crate::transport::{Transport, request};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -19,22 +19,22 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::time::Instant;
 use url::Url;
 
-/// One request, whole.
+/// A request with all its parts.
 #[derive(Clone)]
 pub struct Probe {
-    /// Which endpoint it is meant for.
+    /// The kind of endpoint that it is meant for.
     pub call: Call,
     /// Any method.
     pub method: Method,
-    /// http or https.
+    /// http or https URL.
     pub url: Url,
-    /// Sent as they are, over those of every request.
+    /// Headers, sent unchanged. They replace the headers that every request has.
     pub headers: Vec<(String, String)>,
-    /// Sent as it is.
+    /// Body, sent unchanged.
     pub body: Option<String>,
-    /// Where in a successful answer a new secret stands (JSON Pointer), so that the evidence does not show it.
+    /// JSON Pointer to a secret in a successful response, which is masked in the recorded exchange.
     pub token_pointer: Option<String>,
-    /// The longest body that is read, in bytes.
+    /// Maximum size of the response body, in bytes.
     pub limit: usize,
 }
 
@@ -47,14 +47,14 @@ impl fmt::Debug for Probe {
     }
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Clone)]
 pub struct Reply {
     /// The status.
     pub status: u16,
-    /// Every header, as it came.
+    /// All headers as received.
     pub headers: HeaderMap,
-    /// The body, as it came.
+    /// The body as received. Content encoding is decoded, except for a download.
     pub body: Bytes,
 }
 
@@ -67,12 +67,12 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// What came of a probe.
+/// The result of a probe.
 #[derive(Debug, Clone)]
 pub struct Probed {
-    /// The evidence, redacted.
+    /// The redacted exchange.
     pub exchange: Exchange,
-    /// The answer; else [`CallError::NeverSent`] or [`CallError::Unanswered`].
+    /// The response, or else [`CallError::NeverSent`] or [`CallError::ResponseLost`].
     pub reply: Result<Reply, CallError>,
 }
 
@@ -89,30 +89,30 @@ impl fmt::Debug for Prober {
 }
 
 impl Prober {
-    /// Sends nothing yet. `needs_tls`: whether missing root certificates are an error.
+    /// Creates the HTTP clients. `needs_tls`: whether missing root certificates are an error.
     ///
     /// # Errors
-    /// [`SetupError::NoRoots`] and [`SetupError::Client`].
+    /// [`SetupError::NoRootCertificates`] or [`SetupError::HttpClient`].
     pub fn new(time_outs: TimeOuts, needs_tls: bool) -> Result<Self, SetupError> {
         let transport = Transport::new(time_outs, Arc::new(NoRecorder), needs_tls)?;
         Ok(Self { transport, known: RwLock::default() })
     }
 
-    /// Masks this secret in everything that is captured from now on.
+    /// Masks a secret in every exchange from now on.
     pub fn learn(&self, secret: &str) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         *known = known.and(secret);
     }
 
-    /// All secrets known by now.
+    /// A redactor for all secrets that are known so far.
     pub fn redactor(&self) -> Redactor {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sends one request and reads its whole answer, whatever its status.
+    /// Sends one request and reads the whole response, with any status.
     ///
     /// # Errors
-    /// What in the probe no HTTP request can carry; nothing was sent then.
+    /// The probe has an invalid header. Nothing was sent.
     pub async fn send(&self, probe: Probe) -> Result<Probed, SetupError> {
         let request = worded(&probe)?;
         let redactor = self.redactor();
@@ -130,6 +130,7 @@ impl Prober {
         Ok(Probed { exchange, reply })
     }
 
+    /// Sends the request and captures the response.
     async fn reply(
         &self,
         probe: &Probe,
@@ -137,7 +138,7 @@ impl Prober {
         capture: Capture,
         redactor: &Redactor,
     ) -> Result<Reply, CallError> {
-        // A file may take longer than an answer; that bytes go on coming is seen to all the same.
+        // A file may take longer than an API response. The timeout without a byte still applies.
         let total = self.transport.time_outs.total;
         let deadline = Instant::now() + if probe.call == Call::Download { total * 20 } else { total };
         let (mut response, mut capture) =
@@ -152,7 +153,8 @@ impl Prober {
         };
         match body {
             Ok(body) => {
-                // A file is looked at as it came; a packed answer would hide from redaction what it holds.
+                // A file is checked as received. Other bodies are decoded, because redaction does not work on encoded
+                // ones.
                 let body = match probe.call {
                     Call::Download => body,
                     _ => coding::undo(response.headers(), body).body,
@@ -171,11 +173,12 @@ impl Prober {
     }
 }
 
-/// Takes the one exchange of a probe.
+/// Recorder for the single exchange of a probe.
 #[derive(Default)]
 struct Slot(Mutex<Option<Exchange>>);
 
 impl Slot {
+    /// Takes the recorded exchange, if there is one.
     fn take(&self) -> Option<Exchange> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -187,6 +190,7 @@ impl Recorder for Slot {
     }
 }
 
+/// Builds the request of a probe.
 fn worded(probe: &Probe) -> Result<reqwest::Request, SetupError> {
     let mut headers = HeaderMap::new();
     if probe.call != Call::Download {

@@ -1,14 +1,17 @@
-//! Takes secrets out of what is recorded or printed.
+//! Removes secrets from everything that is recorded or printed.
 //!
-//! Three nets, one behind the other: *places* that hold a secret by their nature (credential headers, the login's
-//! bodies, the answer with an Export Token, anything named like a secret), *URLs* in answers (a download URL is a
-//! bearer secret in its path and query: only its origin stays), and last every *literal* occurrence of a secret
-//! that is known, wherever it stands.
+//! Three methods are applied, one after the other:
+//!
+//! 1. *Locations* that contain a secret by definition: credential headers, the bodies of the login, the response with
+//!    an Export Token, and everything with the name of a secret.
+//! 2. *URLs* in responses. The path and query of a download URL grant access to the file, so only the origin is kept.
+//! 3. *Literal occurrences* of every known secret.
 
-use crate::capture::Raw;
 use crate::exchange::{Call, Exchange};
+use crate::raw_exchange::Raw;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
+use protocol::secret::mask_secret;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -16,27 +19,27 @@ use std::fmt;
 use std::sync::Arc;
 use url::Url;
 
-/// The shortest secret, in bytes, that is looked for everywhere: a shorter one would blot out half of every text.
-/// It is masked in its place all the same.
+/// Minimum length of a secret that is masked wherever it occurs, in bytes. Shorter ones would mask large parts of every
+/// text, so they are masked only at their locations.
 pub const SHORTEST: usize = 4;
 
-/// The longest body, in bytes, that is kept of an exchange.
+/// Maximum length of a recorded body, in bytes.
 pub const LONGEST_BODY: usize = 64 * 1024;
 
-/// Stands in the place of what is not shown.
-pub const MASK: &str = "…";
+/// Replaces the hidden part of a text.
+pub const MASK: &str = protocol::secret::MASK;
 
-/// Stands in the place of a number that is not shown, so that nobody takes it for a text.
+/// Replaces a hidden number, so that it is not mistaken for a string.
 pub const MASKED_NUMBER: &str = "… (a number)";
 
 const TOO_LONG: &str = "too long";
 
-/// Whether a recorded body ends where it was bounded: the rest of it is not known.
+/// Whether a recorded body was truncated at [`MAX_RECORDED_BODY`].
 pub fn is_bounded(body: &str) -> bool {
     body.strip_suffix(']').is_some_and(|body| body.ends_with(TOO_LONG))
 }
 
-/// Knows the secrets of a call. Cheap to clone.
+/// Masks a set of known secrets. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Redactor {
     secrets: Arc<[SecretString]>,
@@ -49,26 +52,27 @@ impl fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// Looks for these secrets, in the forms that texts and JSON give them.
+    /// A redactor for these secrets, in all encodings that occur in text and JSON.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         Self::of_forms(secrets.into_iter().flat_map(forms).collect())
     }
 
-    /// The same with one secret more.
+    /// A redactor for one more secret.
     #[must_use]
     pub fn and(&self, secret: &str) -> Self {
         let known = self.secrets.iter().map(|known| known.expose_secret().to_owned());
         Self::of_forms(known.chain(forms(secret)).collect())
     }
 
+    /// A redactor for these encoded secrets.
     fn of_forms(mut forms: Vec<String>) -> Self {
-        // A secret may be part of another: the longer one goes first.
+        // A secret may be part of a longer one, so longer ones are masked first.
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
         Self { secrets: forms.into_iter().map(SecretString::from).collect() }
     }
 
-    /// A text without any known secret, written plainly or percent-encoded.
+    /// Masks every known secret in a text. A percent-encoded secret masks the whole text.
     pub fn text(&self, text: &str) -> String {
         let mut clean = text.to_owned();
         for secret in self.secrets.iter().map(ExposeSecret::expose_secret) {
@@ -76,21 +80,21 @@ impl Redactor {
                 clean = clean.replace(secret, &masked(secret));
             }
         }
-        // What masking put together anew, or an encoding hides, costs the whole text.
+        // Masking may have created a new occurrence, or an encoding may hide one. Then the whole text is masked.
         if self.stands_in(&clean) { MASK.to_owned() } else { clean }
     }
 
-    /// A stranger's or the network's words: without known secrets and with URLs cut down to their origins.
+    /// Redacts a message of the network or the backend: masks known secrets and reduces URLs to their origins.
     pub fn words(&self, text: &str) -> String {
         self.text(&origins_only(text))
     }
 
-    /// A JSON text with every known secret in it masked, but for the specification's names of members and, where `urls`
-    /// are wanted, for those.
+    /// Masks every known secret in a JSON body, except in the member names of the specification, and in URLs if `urls`
+    /// is set.
     pub(crate) fn answer_to_keep(&self, body: &Bytes, urls: bool) -> Bytes {
         let text = String::from_utf8_lossy(body);
         let plain = |secret: &SecretString| text.contains(secret.expose_secret());
-        // Escape sequences and percent signs may hide one.
+        // Escape sequences and percent-encoding may hide a secret.
         let may_hide = body.iter().any(|byte| matches!(byte, b'\\' | b'%' | b'+'));
         if self.secrets.is_empty() || !(may_hide || self.secrets.iter().any(plain)) {
             return body.clone();
@@ -110,6 +114,7 @@ impl Redactor {
         clean.into()
     }
 
+    /// Masks every known secret in a JSON string, or in the bytes between two strings.
     fn masked_in(&self, piece: &[u8]) -> Vec<u8> {
         if let Ok(text) = serde_json::from_slice::<String>(piece) {
             let masked = self.text(&text);
@@ -128,7 +133,7 @@ impl Redactor {
         piece
     }
 
-    /// All that may be kept of an exchange.
+    /// Redacts a whole exchange.
     pub(crate) fn exchange(&self, raw: &Raw) -> Exchange {
         let redactor = match raw.token() {
             Some(token) => Cow::Owned(self.and(&token)),
@@ -154,6 +159,7 @@ impl Redactor {
         }
     }
 
+    /// Redacts the body of a request.
     fn request(&self, call: Call, body: &str) -> String {
         match serde_json::from_str(body) {
             Ok(json) => self.bounded(&self.json(json, call == Call::Login).to_string()),
@@ -161,20 +167,22 @@ impl Redactor {
         }
     }
 
+    /// Redacts the body of a response.
     fn answer(&self, raw: &Raw) -> Option<String> {
         let body = raw.body.as_ref()?;
         let success = raw.status.is_some_and(|status| (200..300).contains(&status));
-        // Whatever else a successful login or generate tells is an account's or a token's own business.
+        // Every value in a successful login or generate response may be private data of the account.
         let all = success && matches!(raw.call, Call::Login | Call::Generate);
         Some(match serde_json::from_slice(body) {
             _ if body.is_empty() => String::new(),
             Ok(json) => self.bounded(&self.json(json, all).to_string()),
-            // In a text that cannot be taken apart no secret can be told from the rest.
+            // Secrets cannot be located in a text that cannot be parsed.
             Err(_) if success || raw.error.is_some() => left_out(raw.body_size, "not whole JSON"),
             Err(_) => self.bounded(&origins_only(&String::from_utf8_lossy(body))),
         })
     }
 
+    /// Redacts a JSON value. `all` masks every string and number.
     fn json(&self, value: Value, all: bool) -> Value {
         match value {
             Value::String(text) if all => masked(&text).into(),
@@ -200,6 +208,7 @@ impl Redactor {
         }
     }
 
+    /// Masks known secrets in a body and truncates it to [`MAX_RECORDED_BODY`].
     fn bounded(&self, body: &str) -> String {
         let clean = self.text(body);
         let end = clean.floor_char_boundary(LONGEST_BODY);
@@ -209,6 +218,7 @@ impl Redactor {
         format!("{} {}", &clean[..end], left_out((clean.len() - end) as u64, TOO_LONG))
     }
 
+    /// Whether a text contains a known secret, also percent-encoded or form-encoded.
     fn stands_in(&self, text: &str) -> bool {
         let plain = |text: &str| self.secrets.iter().any(|secret| text.contains(secret.expose_secret()));
         let decoded = |text: &str| {
@@ -223,10 +233,10 @@ impl Redactor {
     }
 }
 
-/// The members of a redeem's answer by which the avatar is had, whatever else somebody is called so.
+/// Member names of a redeem response that are never masked, because the avatar could not be downloaded without them.
 const NAMES: [&str; 4] = ["avatar_ready", "payload_complete", "download_URL", "export_type"];
 
-/// How long the JSON string that begins here is, quotes included, or what stands before the next one.
+/// Length of the JSON string at the start of `text`, with its quotes, or else of the bytes before the next string.
 fn piece_length(text: &[u8]) -> usize {
     if text[0] != b'"' {
         return text.iter().position(|byte| *byte == b'"').unwrap_or(text.len());
@@ -242,16 +252,18 @@ fn piece_length(text: &[u8]) -> usize {
     text.len()
 }
 
+/// Whether a JSON string contains an http(s) URL.
 fn is_url(piece: &[u8]) -> bool {
     let starts = [&b"\"http://"[..], b"\"https://", b"\"http:\\/\\/", b"\"https:\\/\\/"];
     starts.iter().any(|start| piece.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)))
 }
 
+/// Index of the first occurrence of `wanted`.
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// How a secret may be written; nothing for one that is too short to look for.
+/// The encodings in which a secret may occur. Empty for a secret that is shorter than [`MIN_SECRET_LENGTH`].
 fn forms(secret: &str) -> Vec<String> {
     if secret.len() < SHORTEST {
         return Vec::new();
@@ -261,30 +273,26 @@ fn forms(secret: &str) -> Vec<String> {
     vec![secret.to_owned(), in_json.to_owned(), in_json.replace('/', "\\/")]
 }
 
-/// Shows that something stands there: the last two characters of a value long enough to spare them.
+/// Masks a value. An empty one stays empty.
 fn masked(value: &str) -> String {
-    let count = value.chars().count();
-    if count == 0 {
-        return String::new();
-    }
-    let shown = if count < 12 { 0 } else { 2 };
-    MASK.chars().chain(value.chars().skip(count - shown)).collect()
+    if value.is_empty() { String::new() } else { mask_secret(value) }
 }
 
+/// The note that replaces an omitted part of a body.
 fn left_out(bytes: u64, why: &str) -> String {
     format!("[{bytes} bytes left out: {why}]")
 }
 
-/// A URL as a whole text: its origin.
+/// The origin of a URL. Returns `None` for a text that is not an http(s) URL.
 fn origin(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let web = matches!(url.scheme(), "http" | "https") && url.has_host();
     web.then(|| format!("{}/{MASK}", url.origin().ascii_serialization()))
 }
 
-/// Every URL within a text cut down to its origin, also where JSON wrote its slashes as `\/`.
+/// Reduces every URL in a text to its origin, also if its slashes are escaped as `\/` in JSON.
 fn origins_only(text: &str) -> String {
-    // ASCII only, so that places in the one are places in the other.
+    // Only ASCII characters are changed, so indices are valid in both strings.
     let lower = text.to_ascii_lowercase();
     let mut clean = String::with_capacity(text.len());
     let mut from = 0;
@@ -307,6 +315,7 @@ fn origins_only(text: &str) -> String {
     clean
 }
 
+/// Redacts the URL of a request: only the origin of a download, otherwise the URL with masked query values.
 fn shown_url(call: Call, url: &Url) -> String {
     if call == Call::Download {
         return origin(url.as_str()).unwrap_or_else(|| MASK.to_owned());
@@ -316,6 +325,7 @@ fn shown_url(call: Call, url: &Url) -> String {
     format!("{}{}{query}", url.origin().ascii_serialization(), url.path())
 }
 
+/// The headers of a request with masked secret values.
 fn request_headers(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> + '_ {
     headers.iter().map(|(name, value)| {
         let secret = value.is_sensitive() || names_a_secret(name.as_str());
@@ -323,13 +333,14 @@ fn request_headers(headers: &HeaderMap) -> impl Iterator<Item = (String, String)
     })
 }
 
+/// The headers of a response with masked secret values and URLs reduced to their origins.
 fn response_headers(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> + '_ {
     headers.iter().map(|(name, value)| {
         let text = readable(value);
         let shown = if *name == header::LOCATION || *name == header::CONTENT_LOCATION {
             origin(&text).unwrap_or_else(|| format!("/{MASK}"))
         } else if *name == header::WWW_AUTHENTICATE || *name == header::PROXY_AUTHENTICATE {
-            // Says how to authenticate, and holds nothing to do it with.
+            // The challenge contains no credential.
             origins_only(&text)
         } else if names_a_secret(name.as_str()) {
             masked(&text)
@@ -340,10 +351,12 @@ fn response_headers(headers: &HeaderMap) -> impl Iterator<Item = (String, String
     })
 }
 
+/// The value of a header as text.
 fn readable(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
+/// Whether the name of a header or member suggests a secret value.
 fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["token", "key", "secret", "passw", "session", "auth", "cookie", "signature", "credential"]
@@ -351,6 +364,7 @@ fn names_a_secret(name: &str) -> bool {
         .any(|word| name.contains(word))
 }
 
+/// Whether the name of a member suggests a URL.
 fn names_a_url(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.contains("url") || name.contains("uri") || name.contains("href")

@@ -41,7 +41,7 @@ fn strings(exchange: &Exchange) -> Vec<&str> {
 }
 
 #[test]
-fn an_answer_keeps_its_shape_and_loses_its_secrets() {
+fn a_redacted_response_keeps_its_structure() {
     let ready = r#"{"avatar_ready":true,"payload_complete":[
         {"download_URL":"https://files.test/a/b?sig=s3cret","export_type":"glb"},
         {"download_URL":"/relative?sig=s3cret","export_type":"fbx"}]}"#;
@@ -65,7 +65,7 @@ fn an_answer_keeps_its_shape_and_loses_its_secrets() {
 }
 
 #[test]
-fn a_text_that_cannot_be_taken_apart_is_kept_only_where_it_is_an_error_page() {
+fn a_body_that_cannot_be_parsed_is_kept_only_of_an_error_response() {
     let cut = r#"{"payload_complete":[{"download_URL":"https:\/\/files.test\/a?sig=s3cret"#;
     assert!(!recorded(Call::Redeem, 200, cut).contains("s3cret"));
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_text_that_cannot_be_taken_apart_is_kept_only_where_it_is_an_error_page() {
 }
 
 #[test]
-fn a_long_body_is_bounded() {
+fn a_long_body_is_truncated() {
     let long = recorded(Call::Redeem, 500, &"ä".repeat(LONGEST_BODY));
     assert!(
         long.len() < LONGEST_BODY + 60 && long.ends_with("[65536 bytes left out: too long]"),
@@ -87,13 +87,13 @@ fn a_long_body_is_bounded() {
 }
 
 #[test]
-fn urls_within_words_lose_their_paths() {
+fn urls_in_a_message_are_reduced_to_their_origins() {
     let words = Redactor::default().words("see HTTPS://a.test/b?c=d and http:\\/\\/e.test\\/f, not httpd");
     assert_eq!(words, "see https://a.test/… and http://e.test/… not httpd");
 }
 
 #[test]
-fn headers_are_masked_by_name_by_mark_and_by_what_they_point_at() {
+fn headers_are_masked_by_name_sensitivity_and_url() {
     let mut raw = raw(Call::Redeem, 302, "");
     let mut marked = HeaderValue::from_static("Bearer 0123456789ab");
     marked.set_sensitive(true);
@@ -113,7 +113,7 @@ fn headers_are_masked_by_name_by_mark_and_by_what_they_point_at() {
 }
 
 #[test]
-fn the_new_token_is_masked_wherever_the_answer_repeats_it() {
+fn a_new_token_is_masked_everywhere_in_the_response() {
     let mut raw = raw(Call::Generate, 201, r#"{"token":"tok_0123456789"}"#);
     raw.token_pointer = Some("/token".to_owned());
     raw.response_headers.insert("x-trace", HeaderValue::from_static("made tok_0123456789"));
@@ -123,12 +123,12 @@ fn the_new_token_is_masked_wherever_the_answer_repeats_it() {
 
 fn secret() -> impl Strategy<Value = String> {
     prop_oneof!["[!-~]{4,40}", "[a-z]{4,8}", "\\PC{4,20}", "[ \"\\\\/%+&=?#]{4,9}"]
-        .prop_filter("long enough to look for", |secret| secret.len() >= SHORTEST)
+        .prop_filter("long enough to be masked everywhere", |secret| secret.len() >= SHORTEST)
 }
 
 proptest! {
     #[test]
-    fn no_known_secret_survives_in_any_part(
+    fn no_known_secret_is_left_in_any_part(
         secrets in prop::collection::vec(secret(), 1..4),
         call in prop::sample::select(vec![Call::Login, Call::Generate, Call::Redeem, Call::Download]),
         status in prop::sample::select(vec![200_u16, 302, 400, 500]),
@@ -157,13 +157,13 @@ proptest! {
             for secret in &secrets {
                 prop_assert!(!part.contains(secret.as_str()), "{secret:?} in {part:?}");
                 let decoded = percent_encoding::percent_decode_str(part).decode_utf8_lossy();
-                prop_assert!(!decoded.contains(secret.as_str()), "{secret:?} behind {part:?}");
+                prop_assert!(!decoded.contains(secret.as_str()), "{secret:?} encoded in {part:?}");
             }
         }
     }
 
     #[test]
-    fn no_download_url_survives_in_an_answer(path in "[a-z]{6,12}", status in prop::sample::select(vec![200_u16, 400])) {
+    fn no_download_url_is_left_in_a_response(path in "[a-z]{6,12}", status in prop::sample::select(vec![200_u16, 400])) {
         for url in [
             format!("https://files.test/{path}?{path}={path}#{path}"),
             format!(" http://user:{path}@files.test/a b/{path}"),
@@ -179,13 +179,13 @@ proptest! {
     }
 
     #[test]
-    fn what_holds_no_secret_stays_as_it_is(text in "[a-z ]{0,40}") {
+    fn text_without_secrets_is_unchanged(text in "[a-z ]{0,40}") {
         prop_assert_eq!(Redactor::new(["0123456789"]).text(&text), text);
     }
 }
 
 #[test]
-fn a_body_to_keep_loses_secrets_where_nothing_hangs_on_them() {
+fn secrets_in_a_stored_body_are_masked_except_in_names_and_urls() {
     let redactor = Redactor::new(["avatar", "api-key-0123", "pass \"word\\"]);
     let body = r#"{"avatar_ready":true,"said":"api-key-0123","api-key-0123":1,"payload_complete":[{"export_type":"glb avatar \"pass \"word\\",
         "x":"pass \"word\\", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
@@ -206,7 +206,7 @@ fn a_body_to_keep_loses_secrets_where_nothing_hangs_on_them() {
 }
 
 #[test]
-fn where_no_avatar_can_be_had_urls_are_masked_too() {
+fn urls_of_an_error_response_are_masked() {
     let redactor = Redactor::new(["api-key-0123"]);
     for page in [
         r#"<a href="http://x.test/?key api-key-0123">no</a>"#,
@@ -216,7 +216,7 @@ fn where_no_avatar_can_be_had_urls_are_masked_too() {
         assert_eq!(
             redactor.answer_to_keep(&body, true),
             body,
-            "an answer that may bring an avatar needs its URLs"
+            "the URLs of a response that may deliver an avatar are kept"
         );
         let kept = redactor.answer_to_keep(&body, false);
         assert!(!String::from_utf8_lossy(&kept).contains("api-key"), "{kept:?}");
@@ -225,12 +225,12 @@ fn where_no_avatar_can_be_had_urls_are_masked_too() {
 
 proptest! {
     #[test]
-    fn any_body_is_kept_without_a_panic(body: Vec<u8>) {
+    fn any_body_is_redacted_without_a_panic(body: Vec<u8>) {
         let _ = Redactor::new(["secret-0123"]).answer_to_keep(&Bytes::from([&body[..], b"secret-0123"].concat()), true);
     }
 
     #[test]
-    fn json_stays_json(text in ".*", key in "[a-z\\\\\"]{4,8}") {
+    fn redacted_json_is_valid_json(text in ".*", key in "[a-z\\\\\"]{4,8}") {
         let body = json!({ "a": format!("{key}{text}{key}"), &key: [&text, &key] }).to_string();
         let kept = Redactor::new([key.as_str()]).answer_to_keep(&Bytes::from(body.clone()), true);
         prop_assert!(serde_json::from_slice::<Value>(&kept).is_ok(), "{} from {}", String::from_utf8_lossy(&kept), body);

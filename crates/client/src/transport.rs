@@ -1,4 +1,4 @@
-//! One request, one answer: the rules of the wire that hold for every call.
+//! Sends one request and receives one response. Implements the HTTP rules of every call.
 
 use crate::answer::Answered;
 use crate::backend::TimeOuts;
@@ -6,30 +6,30 @@ use crate::capture::Capture;
 use crate::coding::{self, Fault, Unpacked};
 use crate::error::{BrokenAnswer, CallError};
 use crate::exchange::{Call, Ending, Recorder};
+use crate::limits::MAX_BODY;
 use crate::lost::{Cause, Evidence, Loss, words};
-use crate::plan::{Route, SetupError};
+use crate::plan::Route;
 use crate::redact::Redactor;
+use crate::setup_error::SetupError;
 use crate::trust;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, header};
-use jiff::Timestamp;
+use httpdate::parse_http_date;
 use serde::de::IgnoredAny;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
-/// The largest body of an API call that is read, in bytes: 1 MiB.
-pub const MAX_BODY: usize = 1024 * 1024;
-
-/// The longest `Retry-After` that is believed.
+/// Maximum `Retry-After`. Longer values are reduced to it.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
+/// The HTTP clients of a backend. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Transport {
-    /// Through the system's proxy, if it has one.
+    /// Client that uses the proxy of the system, if there is one.
     outward: reqwest::Client,
-    /// For this machine's own addresses, at which no proxy would find this machine's servers.
+    /// Client for loopback addresses. It uses no proxy, because a proxy would connect to its own machine.
     inward: reqwest::Client,
     pub(crate) time_outs: TimeOuts,
     recorder: Arc<dyn Recorder>,
@@ -40,19 +40,20 @@ pub(crate) struct Outgoing {
     pub(crate) call: Call,
     pub(crate) route: Route,
     pub(crate) body: Option<String>,
-    /// Where in a successful answer a new secret stands.
+    /// JSON Pointer to a secret in a successful response.
     pub(crate) token_pointer: Option<String>,
-    /// Knows the secrets of this call.
+    /// Redacts the secrets of this call.
     pub(crate) redactor: Redactor,
 }
 
-/// Why no head of an answer came.
+/// Why no response headers were received.
 pub(crate) enum Headless {
     NeverSent(Cause),
     Unanswered(Evidence),
 }
 
 impl Headless {
+    /// The recorded outcome of the exchange.
     pub(crate) fn ending(&self) -> Ending {
         match self {
             Self::NeverSent(_) => Ending::NeverSent,
@@ -62,6 +63,7 @@ impl Headless {
 }
 
 impl Transport {
+    /// Creates the HTTP clients. `needs_tls`: whether missing root certificates are an error.
     pub(crate) fn new(
         time_outs: TimeOuts,
         recorder: Arc<dyn Recorder>,
@@ -69,8 +71,8 @@ impl Transport {
     ) -> Result<Self, SetupError> {
         let tls = match trust::config() {
             Err(why) if !needs_tls => {
-                // A bare machine with a backend of its own (http on this machine) needs nobody to trust.
-                tracing::warn!(reason = %why, "no trusted root certificates: https will not work");
+                // Only http is used, so root certificates are not needed.
+                tracing::warn!(reason = %why, "no trusted root certificates; https will not work");
                 trust::nobody()
             }
             tls => tls,
@@ -81,12 +83,12 @@ impl Transport {
         Ok(Self { outward, inward, time_outs, recorder })
     }
 
-    /// The same clients with another recorder.
+    /// The same HTTP clients with another recorder.
     pub(crate) fn recorded_by(&self, recorder: Arc<dyn Recorder>) -> Self {
         Self { recorder, ..self.clone() }
     }
 
-    /// Sends one request and reads its whole answer, whatever its status.
+    /// Sends one request and reads the whole response, with any status.
     pub(crate) async fn call(&self, outgoing: Outgoing) -> Result<Answered, CallError> {
         let Outgoing { call, route, body, token_pointer, redactor } = outgoing;
         let mut request = request(&route);
@@ -97,7 +99,7 @@ impl Transport {
             *request.body_mut() = Some(body.into());
         }
         if request.body().is_none() && !matches!(route.method, Method::GET | Method::HEAD) {
-            // Some servers and proxies refuse a POST that does not say that it is empty (411).
+            // Some servers and proxies reject a POST without `Content-Length` (411).
             request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let capture =
@@ -108,7 +110,7 @@ impl Transport {
         let unpacked = match self.whole_body(&mut response, deadline, MAX_BODY, &redactor).await {
             Ok(body) => coding::undo(response.headers(), body),
             Err(mut evidence) => {
-                // Of what came before the line broke, as much as can be unpacked.
+                // Decodes as much of the received part as possible.
                 evidence.body = coding::undo(response.headers(), evidence.body).body;
                 capture.body(evidence.body.clone());
                 capture.unanswered(&evidence);
@@ -117,7 +119,7 @@ impl Transport {
         };
         let Unpacked { body, fault } = unpacked;
         capture.body(body.clone());
-        tracing::debug!(%call, status, bytes = body.len(), "answered");
+        tracing::debug!(%call, status, bytes = body.len(), "response received");
         match fault {
             None => capture.end(),
             Some(Fault::Broken(mismatch)) => {
@@ -133,13 +135,13 @@ impl Transport {
         Ok(Answered {
             status,
             body,
-            retry_after: retry_after(response.headers(), Timestamp::now()),
+            retry_after: retry_after(response.headers(), SystemTime::now()),
             redirect_host: redirect_target(&response).and_then(|url| url.host_str().map(str::to_owned)),
             redactor,
         })
     }
 
-    /// Sends one request and waits for the head of its answer, within an exchange.
+    /// Sends one request, waits for the response headers, and captures them.
     pub(crate) async fn captured_head(
         &self,
         request: reqwest::Request,
@@ -163,12 +165,12 @@ impl Transport {
         }
     }
 
-    /// Begins a download's exchange.
+    /// Starts the capture of a download.
     pub(crate) fn capture_download(&self, request: &reqwest::Request, redactor: &Redactor) -> Capture {
         Capture::begin(Call::Download, request, None, redactor.clone(), Arc::clone(&self.recorder))
     }
 
-    /// Sends one request and waits for the head of its answer.
+    /// Sends one request and waits for the response headers.
     pub(crate) async fn head(
         &self,
         request: reqwest::Request,
@@ -176,15 +178,15 @@ impl Transport {
         redactor: &Redactor,
     ) -> Result<reqwest::Response, Headless> {
         let TimeOuts { connect, read, .. } = self.time_outs;
-        // A connection may take its time before the wait for the first byte begins. Both run out after the
-        // connector's own limit, so that "no connection" is always told from "no answer".
+        // This limit is later than the one of the connector, so that a connect timeout is always distinguished from a
+        // missing response.
         let quiet = Instant::now() + connect + read;
         let until = deadline.map_or(quiet, |deadline| deadline.min(quiet));
         let client = if is_this_machine(request.url()) { &self.inward } else { &self.outward };
         match timeout_at(until, client.execute(request)).await {
             Ok(Ok(response)) => Ok(response),
-            // The connector failed (name, TCP, proxy tunnel, TLS), or the request could not be made: no byte of
-            // it was written. Every other error may have come after the first byte.
+            // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
+            // no byte was sent. Every other error may have occurred after the first byte.
             Ok(Err(error)) if error.is_connect() || error.is_builder() => {
                 Err(Headless::NeverSent(Cause::read(&error, redactor)))
             }
@@ -193,7 +195,7 @@ impl Transport {
         }
     }
 
-    /// Reads a body to its end, and no further than `limit` bytes.
+    /// Reads a body of at most `limit` bytes. Longer bodies are an error.
     pub(crate) async fn whole_body(
         &self,
         response: &mut reqwest::Response,
@@ -214,7 +216,7 @@ impl Transport {
                     }
                 }
                 Ok(Ok(None)) if is_cut(response, &body) => {
-                    let words = "the connection ended in the middle of the JSON".to_owned();
+                    let words = "the connection ended before the end of the JSON body".to_owned();
                     return Err(Evidence { loss: Loss::BrokenOff, status, body: body.freeze(), words });
                 }
                 Ok(Ok(None)) => return Ok(body.freeze()),
@@ -225,31 +227,34 @@ impl Transport {
     }
 }
 
-/// A request with the headers of every request.
+/// Builds a request with the headers that every request has.
 pub(crate) fn request(route: &Route) -> reqwest::Request {
     let mut request = reqwest::Request::new(route.method.clone(), route.url.clone());
     *request.headers_mut() = route.headers.clone();
     let agent = concat!("copresence-kiosk/", env!("CARGO_PKG_VERSION"));
     request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(agent));
-    // What came is counted, kept and digested as it came, so it must not come packed.
+    // Bodies are counted, saved and hashed as received, so they must not be encoded.
     request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     request
 }
 
-/// `Retry-After`, as seconds or a date (RFC 9110, 10.2.3), from now and at most a day.
-pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+/// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), at most [`MAX_RETRY_AFTER`].
+///
+/// `headers::RetryAfter` is not used, because it gives no access to its value.
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let pause = if let Ok(seconds) = value.parse() {
         Duration::from_secs(seconds)
     } else {
-        // By the backend's own clock where it shows it: this machine's may be wrong.
-        let now = headers.get(header::DATE).and_then(|date| http_date(date.to_str().ok()?)).unwrap_or(now);
-        Duration::try_from(http_date(value)?.duration_since(now)).unwrap_or(Duration::ZERO)
+        // The clock of the backend is used if it sends `Date`, because the clock of this machine may be wrong.
+        let date =
+            headers.get(header::DATE).and_then(|date| parse_http_date(date.to_str().ok()?.trim()).ok());
+        parse_http_date(value).ok()?.duration_since(date.unwrap_or(now)).unwrap_or(Duration::ZERO)
     };
     Some(pause.min(LONGEST_PAUSE))
 }
 
-/// Where a 3xx points; `None` for other statuses and for a place that is no URL.
+/// The target of a redirect. Returns `None` for other statuses and for an invalid location.
 pub(crate) fn redirect_target(response: &reqwest::Response) -> Option<Url> {
     if !response.status().is_redirection() {
         return None;
@@ -258,7 +263,7 @@ pub(crate) fn redirect_target(response: &reqwest::Response) -> Option<Url> {
     response.url().join(std::str::from_utf8(location.as_bytes()).ok()?).ok()
 }
 
-/// What is known when the connection said why.
+/// The lost response after a network error.
 pub(crate) fn lost(
     error: &reqwest::Error,
     status: Option<u16>,
@@ -269,8 +274,9 @@ pub(crate) fn lost(
     Evidence { loss, status, body, words: redactor.words(&words(error)) }
 }
 
-/// Without a length only the end of the connection ends a body, and a broken one looks the same: then the JSON
-/// itself tells.
+/// Whether a body without a stated length is truncated.
+///
+/// Such a body ends with the connection, which looks the same as a lost connection, so the JSON is checked.
 fn is_cut(response: &reqwest::Response, body: &[u8]) -> bool {
     let headers = response.headers();
     let framed =
@@ -280,21 +286,19 @@ fn is_cut(response: &reqwest::Response, body: &[u8]) -> bool {
         && serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
+/// The lost response after a body of more than `limit` bytes.
 fn too_large(status: Option<u16>, body: Bytes, limit: usize) -> Evidence {
-    let words = format!("the body goes over {limit} bytes and was not read further");
+    let words = format!("the body is longer than {limit} bytes and was not read further");
     Evidence { loss: Loss::TooLarge, status, body, words }
 }
 
+/// The lost response after a timeout.
 fn silent(status: Option<u16>, body: Bytes) -> Evidence {
-    let words = "the backend fell silent, and the time for it ran out".to_owned();
+    let words = "the backend sent nothing more before the timeout".to_owned();
     Evidence { loss: Loss::TimedOut, status, body, words }
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
-}
-
-/// Builds one of the two clients.
+/// Creates an HTTP client. `proxies` configures its use of proxies.
 fn client(
     time_outs: &TimeOuts,
     tls: &rustls::ClientConfig,
@@ -304,9 +308,8 @@ fn client(
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
-        // Under reqwest, hyper itself sends a request again that met a reused connection as it closed, and
-        // HTTP/2 one that the server refused. So: no connection is reused, and no HTTP/2. A handshake a call is
-        // a fair price for "one request is one request".
+        // hyper retries a request if a reused connection is closed, and HTTP/2 retries one that the server refused.
+        // Both would break "one call sends one request", so connections are not reused and HTTP/2 is off.
         .pool_max_idle_per_host(0)
         .http1_only()
         .connect_timeout(time_outs.connect)
@@ -315,6 +318,7 @@ fn client(
         .map_err(|error| SetupError::Client(words(&error)))
 }
 
+/// Whether a URL has a loopback host.
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -333,8 +337,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_read_as_seconds_and_as_a_date_by_the_backends_clock() {
-        let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
+    fn retry_after_is_parsed_as_seconds_and_as_a_date_by_the_clock_of_the_backend() {
+        let now = parse_http_date("Sun, 22 Nov 2026 10:00:00 GMT").expect("a date");
         let pause = |pairs: &[_]| retry_after(&headers(pairs), now);
         assert_eq!(pause(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
         let date = ("retry-after", "Sun, 22 Nov 2026 10:01:00 GMT");
@@ -348,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machines_own_addresses_pass_the_proxy_by() {
+    fn only_loopback_addresses_bypass_the_proxy() {
         for (url, inward) in [
             ("http://localhost:1/", true),
             ("http://127.8.0.1/", true),

@@ -1,18 +1,18 @@
-//! What stands in the body of an answer that is an error: assumed to be Parse Server's form.
+//! The body of an error response, assumed to have the form that Parse Server uses.
 
 use serde_json::Value;
 
-/// `{"code": 209, "error": "invalid session token"}`, read as far as it is there. Never an error itself.
+/// `{"code": 209, "error": "invalid session token"}`. Every field is optional, so parsing never fails.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorBody {
-    /// The backend's own code.
+    /// The backend's error number, for example 209.
     pub code: Option<i64>,
-    /// The backend's own sentence: one line, at most 200 characters, for an operator.
+    /// The backend's error message for an operator: one line, at most 200 characters.
     pub error: Option<String>,
 }
 
 impl ErrorBody {
-    /// Reads what it can of a body.
+    /// Parses a body. Fields that are absent or have another type are `None`.
     pub fn read(body: &[u8]) -> Self {
         let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
             return Self::default();
@@ -23,7 +23,7 @@ impl ErrorBody {
     }
 }
 
-/// A stranger's text for a terminal: no control characters, one line, bounded.
+/// Makes untrusted text safe for a terminal: one line, no control characters, at most 200 characters.
 fn one_line(text: &str) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_strangers_text_is_tamed_and_anything_else_is_nothing() {
+    fn untrusted_text_is_sanitized_and_other_bodies_parse_as_empty() {
         let body = ErrorBody::read(br#"{"code":209,"error":"bad\n\u001b[31msession"}"#);
         assert_eq!(body.code, Some(209));
         assert_eq!(body.error.as_deref(), Some("bad [31msession"));

@@ -1,20 +1,22 @@
-//! `payload_complete[]`: one exported asset of an avatar.
+//! One entry of `payload_complete[]`: an exported asset of an avatar.
 
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use url::Url;
 
-/// "Type of avatar asset, usually indicating file extension." An open set: known types are not listed here.
+/// Spec: "Type of avatar asset, usually indicating file extension." (GET /redeemExportToken)
+///
+/// The set of types is open, so any string is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExportType(String);
 
 impl ExportType {
-    /// The type as sent.
+    /// Wraps a type as the backend sent it.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The type as sent: data, never a file name.
+    /// The type as sent. It is untrusted and must not be used as a file name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -26,24 +28,26 @@ impl fmt::Display for ExportType {
     }
 }
 
-/// "One-time download URL of avatar asset": http or https. Whoever holds it can take the file, so it prints masked.
+/// Spec: "One-time download URL of avatar asset" (GET /redeemExportToken). The scheme is http or https.
+///
+/// The URL alone grants access to the file, so `Debug` shows only the origin.
 #[derive(Clone)]
 pub struct DownloadUrl(SecretString);
 
 impl DownloadUrl {
-    /// Takes an absolute http(s) URL with a host; `None` for anything else.
+    /// Parses an absolute http(s) URL with a host. Returns `None` for anything else.
     pub fn new(value: &str) -> Option<Self> {
         let url = Url::parse(value).ok()?;
         let usable = matches!(url.scheme(), "http" | "https") && url.has_host();
         usable.then(|| Self(SecretString::from(url.as_str())))
     }
 
-    /// The URL itself, for the one request that it is good for and for the journal.
+    /// The whole URL, for the download request and for the journal.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Scheme and host, which may be shown.
+    /// Scheme, host and port, which may be shown.
     pub fn origin(&self) -> String {
         Url::parse(self.expose()).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
     }
@@ -63,7 +67,7 @@ impl PartialEq for DownloadUrl {
 
 impl Eq for DownloadUrl {}
 
-/// One asset to download, once.
+/// One asset, which can be downloaded once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
     /// `download_URL`.
@@ -77,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_absolute_http_urls_are_taken_and_none_is_printed() {
+    fn only_absolute_http_urls_are_accepted_and_none_is_printed() {
         for bad in ["", "/files/1", "file:///etc/passwd", "ftp://host/x", "javascript:alert(1)", "http://"] {
             assert!(DownloadUrl::new(bad).is_none(), "{bad}");
         }

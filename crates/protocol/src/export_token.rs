@@ -1,51 +1,51 @@
-//! The Export Token: "unique temporary identifiers for a single avatar, which can be used to download the
+//! The Export Token. Spec: "unique temporary identifiers for a single avatar, which can be used to download the
 //! avatar's exported assets once".
 
 use crate::mismatch::Mismatch;
-use crate::secret::masked;
+use crate::secret::mask_secret;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 
-/// The longest token taken, in bytes: far over any identifier, far under what a header may hold.
+/// Maximum length of a token, in bytes. Longer than any identifier, shorter than the usual limit for a header.
 pub const MAX_LENGTH: usize = 4096;
 
-/// An Export Token that can be a header value: visible ASCII, one to [`MAX_LENGTH`] bytes.
+/// An Export Token that is a valid header value: visible ASCII, 1 to [`MAX_TOKEN_LENGTH`] bytes.
 ///
-/// Whoever holds it can take the avatar, so it prints masked. It is shown on purpose in the link alone.
+/// The token alone grants access to the avatar, so `Debug` masks it. Only the link in the QR code shows it.
 #[derive(Clone)]
 pub struct ExportToken(SecretString);
 
 impl ExportToken {
-    /// Takes a token as the backend sent it.
+    /// Checks and wraps a token as the backend sent it.
     ///
     /// # Errors
-    /// A [`Mismatch`] at `token` when it is empty, too long, or has a character that no header value can
-    /// carry (a line end, a control character, a space at an end, anything outside ASCII).
+    /// A [`SpecViolation`] at `token` if the value is empty, longer than [`MAX_TOKEN_LENGTH`], or contains a character
+    /// other than visible ASCII.
     pub fn new(value: impl Into<String>) -> Result<Self, Mismatch> {
         let value = value.into();
-        let rule = "the Export Token can be sent as the header X-Copresence-Export-Token";
+        let expected = "a string that can be sent as the header X-Copresence-Export-Token";
         if value.is_empty() {
-            return Err(Mismatch::new("token", rule, "an empty string"));
+            return Err(Mismatch::new("token", expected, "an empty string"));
         }
         if value.len() > MAX_LENGTH {
             let found = format!("a string of {} bytes", value.len());
-            return Err(Mismatch::new("token", rule, found));
+            return Err(Mismatch::new("token", expected, found));
         }
         if let Some(bad) = value.chars().find(|c| !c.is_ascii_graphic()) {
             let found = format!("a string with the character U+{:04X}", u32::from(bad));
-            return Err(Mismatch::new("token", rule, found));
+            return Err(Mismatch::new("token", expected, found));
         }
         Ok(Self(SecretString::from(value)))
     }
 
-    /// The token itself, for the header, the link and the journal.
+    /// The whole token, for the header, the link and the journal.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// What may be shown of it: `…3f`.
+    /// The masked form, which may be shown: `…3f`.
     pub fn masked(&self) -> String {
-        masked(self.expose())
+        mask_secret(self.expose())
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_no_header_can_carry_is_a_break_of_the_protocol() {
+    fn tokens_that_are_no_header_value_are_rejected() {
         for bad in ["", "a\nb", "a b", "tökén", "a\0", "\u{7f}"] {
             let mismatch = ExportToken::new(bad).expect_err(bad);
             assert_eq!(mismatch.path(), "token");
@@ -79,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_taken_is_a_header_value(raw in ".*") {
+        fn accepted_tokens_are_header_values(raw in ".*") {
             if let Ok(token) = ExportToken::new(raw.clone()) {
                 prop_assert!(http::HeaderValue::from_str(token.expose()).is_ok());
                 prop_assert_eq!(token.expose(), raw);

@@ -1,7 +1,8 @@
-//! What can still be read of a redeem's answer of which only the beginning came, or whose end is no JSON.
+//! Recovers download URLs from the body of a redeem response that is truncated or ends in invalid JSON.
 //!
-//! "Once the Copresence backend provides a response with download URLs, the provided Export Token is invalidated",
-//! also when half of that response was lost on the way: what it named by then is all that there will ever be.
+//! Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is
+//! invalidated". This also holds if part of the response was lost, so the URLs in the received part are the only
+//! ones that the client can get.
 
 use crate::mismatch::Mismatch;
 use crate::redeem::{Delivery, export};
@@ -9,15 +10,16 @@ use serde_json::Value;
 use std::ops::Range;
 
 impl Delivery {
-    /// The exports that stand whole in the beginning of an answer; `None` when there is not one.
+    /// Parses the exports that are complete in a truncated response body. Returns `None` if there are none.
     ///
-    /// It is never taken for the whole: [`Delivery::unusable`] says that more may have been meant to come.
+    /// [`Delivery::unusable_entries`] always has an entry that says that the body is truncated, so the result is never
+    /// mistaken for a complete delivery.
     pub fn of_fragment(body: &[u8]) -> Option<Self> {
         let (mut exports, mut unusable) = (Vec::new(), Vec::new());
         for (index, entry) in whole_entries(body).into_iter().enumerate() {
             let at = format!("payload_complete[{index}]");
             let read = serde_json::from_slice::<Value>(&body[entry])
-                .map_err(|_| Mismatch::new(&at, "an object", "something that is not JSON"));
+                .map_err(|_| Mismatch::new(&at, "an object", "invalid JSON"));
             match read.and_then(|entry| export(&entry, &at)) {
                 Ok(export) => exports.push(export),
                 Err(mismatch) => unusable.push(mismatch),
@@ -26,17 +28,17 @@ impl Delivery {
         if exports.is_empty() {
             return None;
         }
-        let found = format!("only a beginning, which names {} of its files", exports.len());
-        unusable.push(Mismatch::new("", "a whole JSON object", found));
+        let found = format!("only a beginning with {} exports", exports.len());
+        unusable.push(Mismatch::new("", "a complete JSON object", found));
         Some(Self { exports, unusable, contradiction: None })
     }
 }
 
-/// Where the objects stand that are whole, directly in the list `payload_complete` of the outermost object.
+/// Byte ranges of the complete objects in the list `payload_complete` of the outermost object.
 fn whole_entries(body: &[u8]) -> Vec<Range<usize>> {
     let mut entries = Vec::new();
     let (mut depth, mut in_list, mut began) = (0_usize, false, None);
-    // The last string of the outermost object: before a `[` it is that list's name.
+    // The last string at depth 1. If a `[` follows, it is the name of that list.
     let mut name: &[u8] = b"";
     let mut at = 0;
     while at < body.len() {
@@ -73,7 +75,7 @@ fn whole_entries(body: &[u8]) -> Vec<Range<usize>> {
     entries
 }
 
-/// Where the string that begins here has its closing quote.
+/// Index of the closing quote of the string that starts at `start`.
 fn string_end(body: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     while at < body.len() {
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_whole_in_it_is_read_and_the_rest_is_said_to_be_missing() {
+    fn complete_entries_are_parsed_and_the_body_is_marked_as_truncated() {
         let Ok(RedeemAnswer::Ready(whole)) = RedeemAnswer::read(BODY.as_bytes()) else { panic!("ready") };
         for end in 0..=BODY.len() {
             let Some(part) = Delivery::of_fragment(&BODY.as_bytes()[..end]) else {
@@ -111,14 +113,14 @@ mod tests {
                 continue;
             };
             assert!(part.exports[..] == whole.exports[..part.exports.len()], "{end}");
-            assert!(!part.unusable.is_empty(), "it is never taken for the whole");
+            assert!(!part.unusable.is_empty(), "marked as truncated");
         }
         let all = Delivery::of_fragment(BODY.as_bytes()).expect("three");
         assert_eq!(urls(&all), ["https://a.test/1", "https://a.test/2", "https://a.test/4"]);
     }
 
     #[test]
-    fn where_no_url_stands_nothing_is_read() {
+    fn a_body_without_a_complete_url_gives_none() {
         for body in [
             "",
             "{",
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_costs_only_what_it_hit() {
+    fn invalid_bytes_lose_only_the_entry_that_holds_them() {
         let damaged = [
             br#"{"payload_complete": [{"download_URL": "https://a.test/1"}, {"download_URL": ""#.as_slice(),
             b"\xff\xfe",
@@ -150,17 +152,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_a_panic(body: Vec<u8>) {
+        fn any_bytes_are_parsed_without_a_panic(body: Vec<u8>) {
             let _ = Delivery::of_fragment(&body);
         }
 
         #[test]
-        fn any_json_like_text_is_read_without_a_panic(body in "[\\[\\]{}\",:\\\\a ]{0,200}") {
+        fn any_json_like_text_is_parsed_without_a_panic(body in "[\\[\\]{}\",:\\\\a ]{0,200}") {
             let _ = Delivery::of_fragment(body.as_bytes());
         }
 
         #[test]
-        fn every_cut_of_an_answer_gives_a_beginning_of_its_exports(
+        fn every_truncation_of_a_body_gives_a_prefix_of_its_exports(
             types in prop::collection::vec(".{0,8}", 1..6),
             cut in 0.0..=1.0_f64,
         ) {
@@ -170,7 +172,7 @@ mod tests {
                 .map(|(n, kind)| serde_json::json!({"export_type": kind, "download_URL": format!("https://a.test/{n}")}))
                 .collect();
             let body = serde_json::json!({"avatar_ready": true, "payload_complete": list}).to_string();
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in a short text")]
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index into a short text")]
             let end = (body.len() as f64 * cut) as usize;
             let read = Delivery::of_fragment(&body.as_bytes()[..end]).map_or_else(Vec::new, |part| part.exports);
             for (n, export) in read.iter().enumerate() {

@@ -1,26 +1,33 @@
-//! The answer of `POST /generateExportToken`.
+//! The response of `POST /generateExportToken`.
 
 use crate::export_token::ExportToken;
 use crate::mismatch::{self, Mismatch};
 use crate::progress::broken;
 use serde_json::Value;
 
-/// "Generates an Export Token object … and returns the token's string as a response."
+/// Spec: "Generates an Export Token object … and returns the token's string as a response."
+/// (POST /generateExportToken)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenerateAnswer {
-    /// "Unique string identifier for an Export Token in the Copresence backend."
+    /// Spec: "Unique string identifier for an Export Token in the Copresence backend."
     pub token: ExportToken,
 }
 
 impl GenerateAnswer {
-    /// Reads the body of the vendor's backend: the token stands at `token`.
+    /// Parses a body of the vendor's backend, which has the token in the field `token`.
+    ///
+    /// # Errors
+    /// A [`SpecViolation`] if the body is not JSON or has no valid Export Token there.
     pub fn read(body: &[u8]) -> Result<Self, Mismatch> {
         Self::read_at(body, "/token")
     }
 
-    /// Reads the body of a backend (a partner's own) that puts the token elsewhere.
+    /// Parses a body that has the token elsewhere, for example one of a partner's backend.
     ///
-    /// `pointer` is a JSON Pointer (RFC 6901), as in `/data/exportToken`.
+    /// `pointer` is a JSON Pointer (RFC 6901), for example `/data/exportToken`.
+    ///
+    /// # Errors
+    /// A [`SpecViolation`] if the body is not JSON or has no valid Export Token at `pointer`.
     pub fn read_at(body: &[u8], pointer: &str) -> Result<Self, Mismatch> {
         let value: Value = mismatch::read(body, "a JSON object")?;
         let path = pointer.trim_start_matches('/').replace('/', ".");

@@ -1,10 +1,9 @@
-//! The wire of the Copresence Integration API, as types: one resource a file, no I/O.
+//! Wire types of the Copresence Integration API: one resource per file, no I/O.
 //!
-//! Reading is strict on what the specification promises and tolerant of what it does not mention (extra
-//! fields, nulls in parts that a state does not use, unknown statuses and export types). What breaks a
-//! promise is a [`Mismatch`]: the rule, and where in the body. The reading side ([`RedeemAnswer`], …) and
-//! the writing side ([`wire`]) are pinned by golden JSON in `tests/golden.rs`, written from the
-//! specification's words.
+//! Parsing is strict about what the specification requires and tolerant of what it does not mention: additional
+//! fields, nulls in parts that a state does not use, unknown statuses and export types. A violation is reported as a
+//! [`SpecViolation`]. The parsing types ([`RedeemResponse`], …) and the serializing types ([`response_body`]) are
+//! both tested against golden JSON in `tests/golden.rs`, which is written from the text of the specification.
 
 pub mod error_body;
 pub mod export;

@@ -1,37 +1,37 @@
-//! The link in the QR code: "includes the Export Token as a query parameter inside a URL".
+//! The link in the QR code. Spec: "includes the Export Token as a query parameter inside a URL".
 
 use crate::export_token::ExportToken;
 use std::fmt;
 use std::str::FromStr;
 use url::Url;
 
-/// Where the token goes in a template.
+/// Placeholder for the token in a template.
 pub const PLACEHOLDER: &str = "{token}";
 
-/// A URL with `{token}` in it once or more. The vendor's own link is not published, so profiles hold one.
+/// A URL that contains `{token}` at least once. The vendor's link is not published, so it is part of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkTemplate(String);
 
-/// Why a text is no [`LinkTemplate`].
+/// Why a string is not a valid [`LinkTemplate`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// No `{token}` in it.
-    #[error("the link template has no {{token}} in it, so the phone would not learn the Export Token")]
+    /// It does not contain `{token}`.
+    #[error("the link template does not contain {{token}}, so the phone would not get the Export Token")]
     NoPlaceholder,
-    /// Not a URL that a phone opens.
+    /// It is not an absolute URL.
     #[error("the link template is not an absolute URL: {0}")]
     NotAUrl(String),
 }
 
 impl LinkTemplate {
-    /// The link for one token, percent-encoded into its place.
+    /// The link for a token. The token is percent-encoded.
     pub fn fill(&self, token: &ExportToken) -> String {
         let encoded: String = url::form_urlencoded::byte_serialize(token.expose().as_bytes()).collect();
-        // A form's `+` is a space to some and a plus to others; a token has no space, so `%2B` is all there is.
+        // Form encoding writes a space as `+`, which is ambiguous. A token contains no space, so this cannot occur.
         self.0.replace(PLACEHOLDER, &encoded)
     }
 
-    /// The token of a link that [`fill`](Self::fill) made, as it stands there: percent-encoded.
+    /// The percent-encoded token in a link of [`fill_token`](Self::fill_token). Returns `None` for other links.
     pub fn encoded_token<'a>(&self, link: &'a str) -> Option<&'a str> {
         let places = self.0.matches(PLACEHOLDER).count();
         let around = self.0.len() - places * PLACEHOLDER.len();
@@ -54,7 +54,7 @@ impl FromStr for LinkTemplate {
         if !text.contains(PLACEHOLDER) {
             return Err(LinkError::NoPlaceholder);
         }
-        // App links have schemes of their own (`copresence://…`), so any absolute URL will do.
+        // App links have their own schemes (`copresence://…`), so any scheme is accepted.
         Url::parse(&text.replace(PLACEHOLDER, "x")).map_err(|error| LinkError::NotAUrl(error.to_string()))?;
         Ok(Self(text.to_owned()))
     }
@@ -72,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_template_must_be_a_url_with_a_place_for_the_token() {
+    fn a_template_must_be_a_url_with_a_placeholder() {
         assert_eq!("https://a.test/".parse::<LinkTemplate>(), Err(LinkError::NoPlaceholder));
         assert!(matches!("not a url {token}".parse::<LinkTemplate>(), Err(LinkError::NotAUrl(_))));
         assert!("copresence://new?exportToken={token}".parse::<LinkTemplate>().is_ok());
@@ -85,11 +85,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_phone_reads_the_very_token(raw in "[!-~]{1,80}") {
+        fn the_link_contains_exactly_the_token(raw in "[!-~]{1,80}") {
             let token = ExportToken::new(raw.clone()).expect("visible ASCII");
             let template: LinkTemplate = "https://a.test/p?exportToken={token}".parse().expect("a template");
             let link = template.fill(&token);
-            let encoded = template.encoded_token(&link).expect("it is in there");
+            let encoded = template.encoded_token(&link).expect("an encoded token");
             prop_assert_eq!(percent_decoded(encoded), raw.clone());
             let twice: LinkTemplate = "copresence://{token}/and?t={token}#x".parse().expect("a template");
             let both = twice.fill(&token);

@@ -1,33 +1,37 @@
-//! The answer of the login request, whose shape is assumed and therefore configurable.
+//! The response of the login request. The specification does not define it, so its form is configurable.
 
 use crate::mismatch::{self, Mismatch};
 use crate::progress::broken;
 use crate::secret::SessionToken;
 use serde_json::Value;
 
-/// "Authenticate with the Copresence backend through an API request to receive a session token in response."
+/// Spec: "Authenticate with the Copresence backend through an API request to receive a session token in response."
 #[derive(Debug, Clone)]
 pub struct LoginAnswer {
-    /// For the header `X-Copresence-Session-Token`.
+    /// Value for the header `X-Copresence-Session-Token`.
     pub session_token: SessionToken,
 }
 
 impl LoginAnswer {
-    /// Reads the body; `pointer` (JSON Pointer) says where the session token stands: `/sessionToken` by default.
+    /// Parses a body that has the session token at `pointer`, a JSON Pointer (RFC 6901) such as `/sessionToken`.
+    ///
+    /// # Errors
+    /// A [`SpecViolation`] if the body is not JSON or has no string there that is a valid header value.
     pub fn read_at(body: &[u8], pointer: &str) -> Result<Self, Mismatch> {
         let value: Value = mismatch::read(body, "a JSON object")?;
         let path = pointer.trim_start_matches('/').replace('/', ".");
-        let rule = "a string that can be the header X-Copresence-Session-Token";
+        let expected = "a string that can be sent as the header X-Copresence-Session-Token";
         match value.pointer(pointer) {
             Some(Value::String(token)) if sendable(token) => {
                 Ok(Self { session_token: SessionToken::new(token) })
             }
-            Some(Value::String(_)) => Err(Mismatch::new(path, rule, "a string that cannot be one")),
-            other => Err(broken("", &path, rule, other)),
+            Some(Value::String(_)) => Err(Mismatch::new(path, expected, "another string")),
+            other => Err(broken("", &path, expected, other)),
         }
     }
 }
 
+/// Whether a token can be sent as a header value: not empty, visible ASCII only.
 fn sendable(token: &str) -> bool {
     !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic())
 }

@@ -1,108 +1,110 @@
-//! `payload_incomplete`: how far an avatar is that is not ready.
+//! `payload_incomplete`: the progress of an avatar that is not ready.
 
 use crate::mismatch::{Mismatch, kind};
 use crate::status::CompletionStatus;
 use serde_json::{Map, Value};
 
-/// A whole percentage, 0 to 100.
+/// A percentage, `0..=100`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percent(u8);
 
 impl Percent {
-    /// `None` above 100.
+    /// Returns `None` above 100.
     pub fn new(value: u8) -> Option<Self> {
         (value <= 100).then_some(Self(value))
     }
 
-    /// 0 to 100.
+    /// The percentage, `0..=100`.
     pub fn get(self) -> u8 {
         self.0
     }
 }
 
-/// A place in the avatar processing queue, counted as the backend counts it.
+/// A position in the avatar processing queue, as the backend counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueuePosition(u32);
 
 impl QueuePosition {
-    /// Any count is a place.
+    /// Wraps a position. Every value is valid.
     pub fn new(value: u32) -> Self {
         Self(value)
     }
 
-    /// The count.
+    /// The position.
     pub fn get(self) -> u32 {
         self.0
     }
 }
 
-/// "Information about the completion progress of the avatar."
+/// Spec: "Information about the completion progress of the avatar." (GET /redeemExportToken)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// `completion_status`.
     pub status: CompletionStatus,
-    /// `completion_progress`; `None` is −1 on the wire: "If an avatar has not been associated, the value is -1."
+    /// `completion_progress`. `None` is −1 on the wire. Spec: "If an avatar has not been associated, the value is -1."
     pub completion: Option<Percent>,
-    /// `queue_position`; `None` is −1 on the wire: "If no avatar has been associated or the avatar is not in
-    /// the queue, value is -1."
+    /// `queue_position`. `None` is −1 on the wire. Spec: "If no avatar has been associated or the avatar is not in the
+    /// queue, value is -1."
     pub queue: Option<QueuePosition>,
 }
 
 impl Progress {
-    /// Nobody has scanned yet.
+    /// The progress before an avatar is associated with the token: status `no_associated_avatar`.
     pub fn unassociated() -> Self {
         Self { status: CompletionStatus::NoAssociatedAvatar, completion: None, queue: None }
     }
 
-    /// `completion_progress` as on the wire: −1, or 0 to 100.
+    /// `completion_progress` as on the wire: −1, or `0..=100`.
     pub fn completion_on_wire(&self) -> i64 {
         self.completion.map_or(-1, |percent| i64::from(percent.get()))
     }
 
-    /// `queue_position` as on the wire: −1, or the place.
+    /// `queue_position` as on the wire: −1, or the position.
     pub fn queue_on_wire(&self) -> i64 {
         self.queue.map_or(-1, |place| i64::from(place.get()))
     }
 
-    /// Reads `payload_incomplete`. `at` is its path in the body.
+    /// Parses `payload_incomplete`. `at` is its path in the body.
     pub(crate) fn read(object: &Map<String, Value>, at: &str) -> Result<Self, Mismatch> {
         let status = match object.get("completion_status") {
             Some(Value::String(word)) => CompletionStatus::from(word.as_str()),
             other => return Err(broken(at, "completion_status", "a string", other)),
         };
-        let rule = "an integer between 0 and 100, or -1,";
-        let completion =
-            match integer(object, at, "completion_progress", rule)? {
-                -1 => None,
-                n => Some(u8::try_from(n).ok().and_then(Percent::new).ok_or_else(|| {
-                    Mismatch::new(format!("{at}.completion_progress"), rule, format!("{n}"))
-                })?),
-            };
-        let rule = "an integer from 0, or -1,";
-        let queue = match integer(object, at, "queue_position", rule)? {
+        let expected = "an integer between 0 and 100, or -1";
+        let completion = match integer(object, at, "completion_progress", expected)? {
+            -1 => None,
+            n => Some(u8::try_from(n).ok().and_then(Percent::new).ok_or_else(|| {
+                Mismatch::new(format!("{at}.completion_progress"), expected, format!("{n}"))
+            })?),
+        };
+        let expected = "a non-negative integer, or -1";
+        let queue = match integer(object, at, "queue_position", expected)? {
             -1 => None,
             n => Some(QueuePosition::new(
                 u32::try_from(n)
-                    .map_err(|_| Mismatch::new(format!("{at}.queue_position"), rule, format!("{n}")))?,
+                    .map_err(|_| Mismatch::new(format!("{at}.queue_position"), expected, format!("{n}")))?,
             )),
         };
         Ok(Self { status, completion, queue })
     }
 }
 
-fn integer(object: &Map<String, Value>, at: &str, field: &str, rule: &str) -> Result<i64, Mismatch> {
+/// Parses an integer field. `at` is the path of the object in the body.
+fn integer(object: &Map<String, Value>, at: &str, field: &str, expected: &str) -> Result<i64, Mismatch> {
     let value = object.get(field);
-    // 42.0 is an integer in JSON's own terms (RFC 8259 has one number type), so it counts as one.
+    // JSON has one number type (RFC 8259), so 42.0 is accepted as an integer.
     let whole = value.and_then(|v| v.as_i64().or_else(|| v.as_f64().and_then(whole_number)));
-    whole.ok_or_else(|| broken(at, field, rule, value))
+    whole.ok_or_else(|| broken(at, field, expected, value))
 }
 
+/// Converts a number without a fractional part. Returns `None` for other numbers and from 10^15 on.
 fn whole_number(value: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
     (value.fract() == 0.0 && value.abs() < 1e15).then_some(value as i64)
 }
 
-pub(crate) fn broken(at: &str, field: &str, rule: &str, found: Option<&Value>) -> Mismatch {
+/// The violation by one field of the object at the path `at`. `found` is the field's value, if it is present.
+pub(crate) fn broken(at: &str, field: &str, expected: &str, found: Option<&Value>) -> Mismatch {
     let path = if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") };
-    Mismatch::new(path, rule, found.map_or("nothing", kind))
+    Mismatch::new(path, expected, found.map_or("nothing", kind))
 }

@@ -1,39 +1,39 @@
-//! The answer of `GET /redeemExportToken` with status 200.
+//! The response of `GET /redeemExportToken` with status 200.
 
 use crate::export::{DownloadUrl, Export, ExportType};
 use crate::mismatch::{self, Mismatch, kind};
 use crate::progress::{Progress, broken};
 use serde_json::{Map, Value};
 
-/// "200 OK – Export token is still active, and its associated avatar exports are either still being
-/// processed or ready to download."
+/// Spec: "200 OK – Export token is still active, and its associated avatar exports are either still being processed
+/// or ready to download." (GET /redeemExportToken)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedeemAnswer {
-    /// The answer carries URLs, so the token is spent.
+    /// The response contains download URLs, so the token is spent.
     Ready(Delivery),
     /// The token is still active.
     NotReady(Progress),
 }
 
-/// What a spent token bought.
+/// The exports that a spent token was exchanged for.
 ///
-/// Because such an answer comes once, every usable URL in it is kept, also when another part of the body
-/// breaks a rule.
+/// The backend sends them only once. Every usable URL is therefore kept, even if another part of the body violates the
+/// specification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// At least one asset, in the order sent.
+    /// At least one export, in the order sent.
     pub exports: Vec<Export>,
-    /// Entries of `payload_complete` that cannot be downloaded.
+    /// The violations of the entries of `payload_complete` that cannot be downloaded.
     pub unusable: Vec<Mismatch>,
-    /// A rule broken beside the entries (`avatar_ready` absent or false although URLs came).
+    /// A violation outside the entries: `avatar_ready` is absent or false although there are URLs.
     pub contradiction: Option<Mismatch>,
 }
 
 impl RedeemAnswer {
-    /// Reads the body.
+    /// Parses the body.
     ///
     /// # Errors
-    /// A [`Mismatch`] when the body keeps neither form. No usable URL stands in such a body.
+    /// A [`SpecViolation`] if the body has neither form. Such a body contains no usable URL.
     pub fn read(body: &[u8]) -> Result<Self, Mismatch> {
         let object: Map<String, Value> = mismatch::read(body, "a JSON object")?;
         let ready = match object.get("avatar_ready") {
@@ -61,14 +61,14 @@ impl RedeemAnswer {
                 Progress::read(progress, "payload_incomplete").map(Self::NotReady)
             }
             other => {
-                let rule = "an object, because `avatar_ready` is false,";
-                Err(broken("", "payload_incomplete", rule, other))
+                let expected = "an object, because `avatar_ready` is false";
+                Err(broken("", "payload_incomplete", expected, other))
             }
         }
     }
 }
 
-/// Reads each entry for itself, so that one that is broken costs no other.
+/// Parses each entry on its own, so that an invalid entry does not affect the others.
 fn entries(object: &Map<String, Value>) -> (Vec<Export>, Vec<Mismatch>) {
     let list = object.get("payload_complete").and_then(Value::as_array);
     let (mut exports, mut unusable) = (Vec::new(), Vec::new());
@@ -81,28 +81,30 @@ fn entries(object: &Map<String, Value>) -> (Vec<Export>, Vec<Mismatch>) {
     (exports, unusable)
 }
 
+/// Parses one entry of `payload_complete`. `at` is its path in the body.
 pub(crate) fn export(entry: &Value, at: &str) -> Result<Export, Mismatch> {
     let Value::Object(entry) = entry else {
         return Err(Mismatch::new(at, "an object", kind(entry)));
     };
-    let rule = "an absolute http(s) URL";
+    let expected = "an absolute http(s) URL";
     let download_url = match entry.get("download_URL") {
         Some(Value::String(url)) => DownloadUrl::new(url)
-            .ok_or_else(|| Mismatch::new(format!("{at}.download_URL"), rule, "a string that is none"))?,
-        other => return Err(broken(at, "download_URL", rule, other)),
+            .ok_or_else(|| Mismatch::new(format!("{at}.download_URL"), expected, "another string"))?,
+        other => return Err(broken(at, "download_URL", expected, other)),
     };
     match entry.get("export_type") {
         Some(Value::String(word)) => Ok(Export { download_url, export_type: ExportType::new(word) }),
-        // The URL works all the same: the file is worth more than its label.
+        // The URL is usable without a type.
         _ => Ok(Export { download_url, export_type: ExportType::new("") }),
     }
 }
 
+/// The violation of a body that says that the avatar is ready but has no usable URL.
 fn undeliverable(object: &Map<String, Value>, unusable: Vec<Mismatch>) -> Mismatch {
-    let rule = "a list with at least one download URL, because `avatar_ready` is true,";
+    let expected = "a list with at least one download URL, because `avatar_ready` is true";
     match (unusable.into_iter().next(), object.get("payload_complete")) {
         (Some(first), _) => first,
-        (None, Some(Value::Array(_))) => Mismatch::new("payload_complete", rule, "an empty array"),
-        (None, other) => broken("", "payload_complete", rule, other),
+        (None, Some(Value::Array(_))) => Mismatch::new("payload_complete", expected, "an empty array"),
+        (None, other) => broken("", "payload_complete", expected, other),
     }
 }

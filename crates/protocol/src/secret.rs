@@ -1,16 +1,19 @@
-//! Credentials as types that cannot be serialised or displayed, are zeroed on drop, and print masked.
+//! Credentials as types that cannot be serialized or displayed, are zeroed on drop, and are masked by `Debug`.
 
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 
-/// Shows that a secret is set without showing it: the last two characters of one long enough to spare them.
-pub(crate) fn masked(value: &str) -> String {
+/// Replaces the hidden part of a value that is shown.
+pub const MASK: &str = "…";
+
+/// Masks a secret: [`MASK`] and its last two characters, or only [`MASK`] if it has fewer than 12 characters.
+pub fn mask_secret(value: &str) -> String {
     let count = value.chars().count();
     if count < 12 {
-        return "…".to_owned();
+        return MASK.to_owned();
     }
     let tail: String = value.chars().skip(count - 2).collect();
-    format!("…{tail}")
+    format!("{MASK}{tail}")
 }
 
 macro_rules! secret {
@@ -20,22 +23,22 @@ macro_rules! secret {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Takes the value in; white space around it (a pasted line end) is dropped.
+            /// Wraps a value. Leading and trailing white space is removed, for example a pasted line end.
             pub fn new(value: impl AsRef<str>) -> Self {
                 Self(SecretString::from(value.as_ref().trim()))
             }
 
-            /// The value itself, for the one place that sends or stores it.
+            /// The whole value, for the code that sends or stores it.
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
 
-            /// What may be shown of it: `…3f`.
+            /// The masked form, which may be shown: `…3f`.
             pub fn masked(&self) -> String {
-                masked(self.expose())
+                mask_secret(self.expose())
             }
 
-            /// Whether nothing but white space was given.
+            /// Whether the value is empty or was only white space.
             pub fn is_empty(&self) -> bool {
                 self.expose().is_empty()
             }
@@ -54,7 +57,7 @@ secret! {
     ApiKey
 }
 secret! {
-    /// "A session token is a temporary string to be used as header in further API requests".
+    /// Spec: "A session token is a temporary string to be used as header in further API requests".
     SessionToken
 }
 secret! {
@@ -66,7 +69,7 @@ secret! {
     Password
 }
 secret! {
-    /// What a partner's own backend asks of a console, put where a profile's header says `{partner_key}`.
+    /// The credential for a partner's backend. Replaces `{partner_key}` in the headers of a profile.
     PartnerKey
 }
 
@@ -75,14 +78,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_prints_masked_and_trims_the_pasted_line_end() {
+    fn debug_masks_a_secret_and_new_trims_a_pasted_line_end() {
         let key = ApiKey::new("0123456789abcdef3f\n");
         assert_eq!(key.expose(), "0123456789abcdef3f");
         assert_eq!(format!("{key:?}"), "ApiKey(…3f)");
     }
 
     #[test]
-    fn a_short_secret_shows_nothing_of_itself() {
+    fn a_short_secret_is_masked_completely() {
         assert_eq!(Password::new("hunter2").masked(), "…");
     }
 }

@@ -1,28 +1,28 @@
-//! `payload_incomplete.completion_status`.
+//! The field `payload_incomplete.completion_status`.
 
 use std::fmt;
 
-/// "String which indicates the status of the uncompleted avatar associated with the Export Token. Possible
-/// values are `no_associated_avatar`, `in_queue`, `processing`, `failed`."
+/// Spec: "String which indicates the status of the uncompleted avatar associated with the Export Token. Possible
+/// values are `no_associated_avatar`, `in_queue`, `processing`, `failed`." (GET /redeemExportToken)
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CompletionStatus {
-    /// The user has not associated any avatar with the token yet.
+    /// The user has not associated an avatar with the token yet.
     NoAssociatedAvatar,
-    /// The avatar waits its turn.
+    /// The avatar is in the processing queue.
     InQueue,
-    /// The avatar is being made.
+    /// The avatar is being processed.
     Processing,
-    /// It could not be made. The token is still active: the visitor may record again.
+    /// Processing failed. The token is still active, so the visitor may record again.
     Failed,
     /// A status that the specification does not list, as sent.
     Other(String),
 }
 
 impl CompletionStatus {
-    /// The four that the specification lists.
+    /// The four statuses of the specification.
     pub const KNOWN: [Self; 4] = [Self::NoAssociatedAvatar, Self::InQueue, Self::Processing, Self::Failed];
 
-    /// The word on the wire.
+    /// The status as on the wire.
     pub fn as_str(&self) -> &str {
         match self {
             Self::NoAssociatedAvatar => "no_associated_avatar",
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_listed_word_is_read_as_itself_and_any_other_is_kept() {
+    fn known_statuses_are_parsed_and_others_are_kept_as_sent() {
         for known in CompletionStatus::KNOWN {
             assert_eq!(CompletionStatus::from(known.as_str()), known);
         }

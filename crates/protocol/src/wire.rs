@@ -1,7 +1,7 @@
-//! The writing side: bodies as a Copresence backend sends them, for the sandbox.
+//! Response bodies as a Copresence backend sends them, for the sandbox.
 //!
-//! Kept apart from the reading types, so that a wrong name here cannot agree with itself there: both are held
-//! to the same golden JSON.
+//! These types are separate from the parsing types, so that a wrong field name cannot go unnoticed. Both are tested
+//! against the same golden JSON.
 
 use crate::progress::Progress;
 use serde::Serialize;
@@ -13,7 +13,7 @@ pub struct GenerateBody {
     pub token: String,
 }
 
-/// The body of the (assumed) login.
+/// The body of the login response, whose form is assumed.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoginBody {
     /// The session token.
@@ -21,26 +21,27 @@ pub struct LoginBody {
     pub session_token: String,
 }
 
-/// The body of `GET /redeemExportToken`, status 200: one of `payload_complete` and `payload_incomplete`.
+/// The body of `GET /redeemExportToken` with status 200. Has either `payload_complete` or `payload_incomplete`.
 #[derive(Debug, Clone, Serialize)]
 pub struct RedeemBody {
-    /// "Indicates the status of the avatar."
+    /// Spec: "Indicates the status of the avatar."
     pub avatar_ready: bool,
-    /// Present when ready.
+    /// Present if the avatar is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload_complete: Option<Vec<ExportBody>>,
-    /// Present when not.
+    /// Present if the avatar is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload_incomplete: Option<IncompleteBody>,
 }
 
 impl RedeemBody {
-    /// "Contains download URLs."
+    /// The body of an avatar that is ready. Spec: "Contains download URLs."
     pub fn ready(exports: Vec<ExportBody>) -> Self {
         Self { avatar_ready: true, payload_complete: Some(exports), payload_incomplete: None }
     }
 
-    /// "Contains information about the completion progress of the avatar."
+    /// The body of an avatar that is not ready. Spec: "Contains information about the completion progress of the
+    /// avatar."
     pub fn not_ready(progress: &Progress) -> Self {
         let incomplete = IncompleteBody {
             completion_progress: progress.completion_on_wire(),
@@ -54,29 +55,29 @@ impl RedeemBody {
 /// One entry of `payload_complete`.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExportBody {
-    /// "One-time download URL of avatar asset."
+    /// Spec: "One-time download URL of avatar asset."
     #[serde(rename = "download_URL")]
     pub download_url: String,
-    /// "Type of avatar asset, usually indicating file extension."
+    /// Spec: "Type of avatar asset, usually indicating file extension."
     pub export_type: String,
 }
 
 /// `payload_incomplete`.
 #[derive(Debug, Clone, Serialize)]
 pub struct IncompleteBody {
-    /// 0 to 100, or −1.
+    /// `0..=100`, or −1.
     pub completion_progress: i64,
-    /// One of the four.
+    /// One of the four statuses of the specification.
     pub completion_status: String,
-    /// A place, or −1.
+    /// The position in the queue, or −1.
     pub queue_position: i64,
 }
 
-/// An error's body, assumed to be Parse Server's form.
+/// The body of an error response, assumed to have the form that Parse Server uses.
 #[derive(Debug, Clone, Serialize)]
 pub struct ErrorReply {
-    /// A number for programs.
+    /// Error number for programs.
     pub code: i64,
-    /// A sentence for people.
+    /// Error message for people.
     pub error: String,
 }

@@ -1,4 +1,4 @@
-//! Golden JSON, written by hand from the words of the specification: it pins both sides of the wire.
+//! Golden JSON, written by hand from the text of the specification. Tests parsing and serializing.
 
 use protocol::wire::{ErrorReply, ExportBody, GenerateBody, LoginBody, RedeemBody};
 use protocol::{
@@ -33,7 +33,7 @@ fn rule_broken(body: &str) -> String {
 }
 
 #[test]
-fn the_reading_side_keeps_the_golden_bodies() {
+fn golden_bodies_are_parsed() {
     assert_eq!(GenerateAnswer::read(GENERATED.as_bytes()).expect("token").token.expose(), "a1B2c3D4");
     let login = LoginAnswer::read_at(LOGGED_IN.as_bytes(), "/sessionToken").expect("session");
     assert_eq!(login.session_token.expose(), "r:0123456789abcdef");
@@ -50,7 +50,7 @@ fn the_reading_side_keeps_the_golden_bodies() {
 }
 
 #[test]
-fn the_writing_side_keeps_the_golden_bodies() {
+fn golden_bodies_are_serialized() {
     assert_eq!(written(&GenerateBody { token: "a1B2c3D4".into() }), GENERATED);
     assert_eq!(written(&LoginBody { session_token: "r:0123456789abcdef".into() }), LOGGED_IN);
     for (golden, progress) in states() {
@@ -71,7 +71,7 @@ fn written(body: &impl serde::Serialize) -> String {
 }
 
 #[test]
-fn what_the_specification_does_not_mention_is_tolerated() {
+fn unspecified_fields_and_values_are_tolerated() {
     let extra = json!({"avatar_ready": false, "payload_complete": null, "trace": {"id": 7},
         "payload_incomplete": {"completion_progress": 5, "completion_status": "thinking",
             "queue_position": -1, "eta": 3}});
@@ -88,13 +88,13 @@ fn what_the_specification_does_not_mention_is_tolerated() {
 }
 
 #[test]
-fn a_byte_order_mark_is_passed_over() {
+fn a_byte_order_mark_is_skipped() {
     let body = [b"\xef\xbb\xbf", WAITING.as_bytes()].concat();
     assert!(RedeemAnswer::read(&body).is_ok());
 }
 
 #[test]
-fn a_broken_promise_names_its_path() {
+fn a_violation_names_its_path() {
     let with = |field: &str, value: Value| {
         let mut body: Value = serde_json::from_str(PROCESSING).expect("golden");
         body["payload_incomplete"][field] = value;
@@ -122,7 +122,7 @@ fn a_broken_promise_names_its_path() {
 }
 
 #[test]
-fn every_url_of_a_spent_token_is_kept_whatever_else_is_wrong() {
+fn every_usable_url_is_kept_despite_other_violations() {
     let good = json!({"download_URL": "http://h.test/x", "export_type": "glb"});
     let partly = json!({"avatar_ready": true, "payload_complete": [good, {"export_type": "fbx"}, 7]});
     let Ok(RedeemAnswer::Ready(delivery)) = RedeemAnswer::read(partly.to_string().as_bytes()) else {
@@ -140,9 +140,9 @@ fn every_url_of_a_spent_token_is_kept_whatever_else_is_wrong() {
 }
 
 #[test]
-fn no_mismatch_quotes_the_body() {
+fn a_violation_does_not_quote_the_body() {
     let body = r#"{"avatar_ready":"SECRET-VALUE"}"#;
     let text = RedeemAnswer::read(body.as_bytes()).expect_err("a string").to_string();
     assert!(!text.contains("SECRET"), "{text}");
-    assert_eq!(text, "at `avatar_ready`: a boolean was promised, and a string came");
+    assert_eq!(text, "at `avatar_ready`: expected a boolean, found a string");
 }

@@ -1,4 +1,4 @@
-//! Avatars that stand on disk: finding them, reading their manifests, removing them.
+//! Finds, reads and removes saved avatars.
 
 use crate::crash::{self, Point};
 use crate::disk;
@@ -12,25 +12,30 @@ use cap_std::fs::Dir;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// Saved (or incomplete) avatars on disk.
+/// Operations on saved and incomplete avatars.
 #[derive(Debug, Clone, Copy)]
 pub struct Avatars;
 
-/// What [`Avatars::remove`] did.
+/// The result of [`SavedAvatars::remove_avatar`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// How many files of ours went, the manifest among them.
+    /// Number of removed files, including the manifest.
     pub files: usize,
-    /// What else is in the folder: not ours, so it stays, and the folder with it.
+    /// Names of other entries in the folder. They and the folder were kept.
     pub left: Vec<String>,
 }
 
-/// No manifest is larger: 10,000 files of the longest names fit.
+/// Maximum size of a manifest, in bytes. Large enough for 10,000 files with the longest names.
 const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
 
 impl Avatars {
-    /// Finds a visit's folder in `OUT` or in [`crate::DataDir::incomplete`], and reads its manifest. What this finds
-    /// is durable, also when a crash came right after the renaming: the journal may say so and forget the rest.
+    /// Finds the folder of a visit in `parent` and reads its manifest.
+    ///
+    /// The folder is durable when this returns, also if a crash occurred directly after the rename, so the journal may
+    /// record it and erase the secrets of the visit.
+    ///
+    /// # Errors
+    /// As [`read_manifest`](Self::read_manifest).
     pub fn find(parent: &Path, visit: &VisitId) -> Result<Option<(PathBuf, Manifest)>, StoreError> {
         let Some(path) = Self::path_of(parent, visit)? else { return Ok(None) };
         let manifest = Self::manifest(&path)?;
@@ -38,21 +43,25 @@ impl Avatars {
         Ok(Some((path, manifest)))
     }
 
-    /// Reads a folder's manifest.
+    /// Reads the manifest of a folder.
     ///
     /// # Errors
-    /// [`StoreError::Manifest`] when it cannot be understood; [`StoreError::NotOurs`] when there is none.
+    /// [`StoreError::UnreadableManifest`] if it cannot be parsed, [`StoreError::ForeignEntry`] if there is none, or an
+    /// I/O failure.
     pub fn manifest(folder: &Path) -> Result<Manifest, StoreError> {
         let (parent, name) = split(folder)?;
         let dir = disk::open_subfolder(&disk::open_folder(&parent)?, &name, folder)?;
         read(&dir, folder)
     }
 
-    /// Removes an avatar: the files that its manifest lists, what came of those that it lists as missing, the
-    /// manifest, and the folder when it is empty then. Links are removed, never followed; nothing else is touched.
+    /// Removes an avatar: the files that its manifest lists, the parts of files that it lists as missing, the manifest,
+    /// and the folder if it is empty then. Symlinks are removed and not followed. Other entries are kept.
     ///
-    /// The manifest goes last, so a removal that was cut short can be done again: a folder without one is taken for
-    /// such when nothing in it has a name of ours. A folder that is gone is no error.
+    /// The manifest is removed last, so that an interrupted removal can be repeated. A folder without manifest counts
+    /// as interrupted if no entry has a name of this program. A folder that does not exist is not an error.
+    ///
+    /// # Errors
+    /// As [`read_manifest`](Self::read_manifest).
     pub fn remove(folder: &Path) -> Result<Removed, StoreError> {
         let (parent_path, name) = split(folder)?;
         if !parent_path.is_dir() {
@@ -76,7 +85,7 @@ impl Avatars {
             manifest.missing.iter().flat_map(|file| [file.path.clone(), format!("{}{PART}", file.path)]);
         let mut files = 0;
         for file in whole.chain(rest) {
-            // A manifest that somebody edited names nothing outside of what we give.
+            // A manifest may have been edited, so other names are ignored.
             if names::is_ours(file.strip_suffix(PART).unwrap_or(&file)) {
                 files += usize::from(disk::remove_if_there(&dir, &file, &folder.join(&file))?);
             }
@@ -93,7 +102,10 @@ impl Avatars {
         Ok(Removed { files, left })
     }
 
-    /// The folder of this visit among the entries, by its name alone; what is in it was not looked at.
+    /// Finds the folder of a visit by its name. Does not check its content.
+    ///
+    /// # Errors
+    /// `parent` cannot be listed.
     pub fn path_of(parent: &Path, visit: &VisitId) -> Result<Option<PathBuf>, StoreError> {
         if !parent.is_dir() {
             return Ok(None);
@@ -107,7 +119,7 @@ impl Avatars {
     }
 }
 
-/// Whether a removal took the manifest, and was cut short before it took the folder.
+/// Whether a removal was interrupted after the manifest was removed.
 fn is_emptied(dir: &Dir, folder: &Path) -> Result<bool, StoreError> {
     let ours = |name: &String| {
         let name = name.strip_suffix(PART).unwrap_or(name);
@@ -116,10 +128,14 @@ fn is_emptied(dir: &Dir, folder: &Path) -> Result<bool, StoreError> {
     Ok(!disk::entries(dir, folder)?.iter().any(ours))
 }
 
+/// Reads the manifest in an open folder.
 fn read(dir: &Dir, folder: &Path) -> Result<Manifest, StoreError> {
     let path = folder.join(MANIFEST_NAME);
     if !disk::is_there(dir, MANIFEST_NAME, &path)? {
-        return Err(StoreError::NotOurs { path: folder.to_owned(), why: "it has no manifest of ours" });
+        return Err(StoreError::NotOurs {
+            path: folder.to_owned(),
+            why: "it has no manifest of this program",
+        });
     }
     let mut json = Vec::new();
     disk::open_ours(dir, MANIFEST_NAME, &path)?
@@ -129,10 +145,11 @@ fn read(dir: &Dir, folder: &Path) -> Result<Manifest, StoreError> {
     Manifest::from_json(&json).map_err(|why| StoreError::Manifest { path, why })
 }
 
+/// Splits a path into parent and name.
 fn split(folder: &Path) -> Result<(PathBuf, String), StoreError> {
     let absolute = std::path::absolute(folder).at("find", folder)?;
     match (absolute.parent(), absolute.file_name().and_then(|name| name.to_str())) {
         (Some(parent), Some(name)) => Ok((parent.to_owned(), name.to_owned())),
-        _ => Err(StoreError::NotOurs { path: absolute, why: "no avatar of ours has such a name" }),
+        _ => Err(StoreError::NotOurs { path: absolute, why: "its name is not one of an avatar folder" }),
     }
 }

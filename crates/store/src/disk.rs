@@ -1,4 +1,4 @@
-//! The few moves on disk that everything here is made of: private modes, durable folders, no link followed.
+//! File system operations: private modes, durable folders, no followed symlinks.
 
 use crate::crash::{self, Point};
 use crate::error::{At, StoreError};
@@ -8,14 +8,14 @@ use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The free room for this user on the file system that holds (or will hold) a path, in bytes; `None` where the
-/// system does not say.
+/// Free space in bytes for this user on the file system of a path, which need not exist. `None` if the system does not
+/// report it.
 pub fn free_space(path: &Path) -> Option<u64> {
     let absolute = std::path::absolute(path).ok()?;
     absolute.ancestors().find_map(|there| fs4::available_space(there).ok())
 }
 
-/// Makes a folder and its missing parents, private and durable: each new entry is fsynced in its parent.
+/// Creates a private folder and its missing parents. Each new folder is durable: its parent is fsynced.
 pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
     let absolute = std::path::absolute(path).at("find", path)?;
     let missing: Vec<PathBuf> =
@@ -35,25 +35,25 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
     if absolute.is_dir() {
         Ok(())
     } else {
-        Err(StoreError::NotOurs { path: absolute, why: "a folder is needed, and this is none" })
+        Err(StoreError::NotOurs { path: absolute, why: "it is not a folder" })
     }
 }
 
-/// Opens a folder as the place that all further steps are confined to.
+/// Opens a folder. Operations on it are confined to it.
 pub(crate) fn open_folder(path: &Path) -> Result<Dir, StoreError> {
     Dir::open_ambient_dir(path, ambient_authority()).at("open the folder", path)
 }
 
-/// Opens a folder inside another; a symlink in its place is refused.
+/// Opens a folder inside another one. A symlink is an error.
 pub(crate) fn open_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<Dir, StoreError> {
     let found = parent.symlink_metadata(name).at("look at", path)?;
     if !found.is_dir() {
-        return Err(StoreError::NotOurs { path: path.to_owned(), why: "it is no folder of ours" });
+        return Err(StoreError::NotOurs { path: path.to_owned(), why: "it is not a folder of this program" });
     }
     parent.open_dir_nofollow(name).at("open the folder", path)
 }
 
-/// Makes one private folder inside another; the entry is durable when this returns.
+/// Creates a private folder inside another one. It is durable when this returns.
 pub(crate) fn create_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -63,7 +63,7 @@ pub(crate) fn create_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<
     sync_folder(parent, path)
 }
 
-/// Options for a private file (0600 where modes exist), never through a symlink.
+/// Options to open a private file (mode 0600 on Unix) for reading and writing, without following symlinks.
 pub(crate) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).follow(FollowSymlinks::No);
@@ -72,17 +72,17 @@ pub(crate) fn private_file() -> OpenOptions {
     options
 }
 
-/// Opens a regular file for reading; a link or anything else in its place is refused.
+/// Opens a regular file for reading. A symlink or another kind of entry is an error.
 pub(crate) fn open_ours(dir: &Dir, name: &str, path: &Path) -> Result<File, StoreError> {
     let found = dir.symlink_metadata(name).at("look at", path)?;
     if !found.is_file() {
-        return Err(StoreError::NotOurs { path: path.to_owned(), why: "it is no regular file" });
+        return Err(StoreError::NotOurs { path: path.to_owned(), why: "it is not a regular file" });
     }
     let mut options = OpenOptions::new();
     dir.open_with(name, options.read(true).follow(FollowSymlinks::No)).at("open", path)
 }
 
-/// Writes a small file whole: partial file, fsync, `flushed`, rename. The folder is the caller's to fsync.
+/// Writes a small file atomically: partial file, fsync, call of `flushed`, rename. The caller must fsync the folder.
 pub(crate) fn write_whole(
     dir: &Dir,
     name: &str,
@@ -99,7 +99,7 @@ pub(crate) fn write_whole(
     dir.rename(&part, dir, name).at("rename", path)
 }
 
-/// Removes a file (or a link, never what it points to).
+/// Removes a file or a symlink. Returns whether it existed.
 pub(crate) fn remove_if_there(dir: &Dir, name: &str, path: &Path) -> Result<bool, StoreError> {
     match dir.remove_file_or_symlink(name) {
         Ok(()) => Ok(true),
@@ -108,7 +108,7 @@ pub(crate) fn remove_if_there(dir: &Dir, name: &str, path: &Path) -> Result<bool
     }
 }
 
-/// Whether anything of that name is there, also a dangling link.
+/// Whether an entry exists, also a dangling symlink.
 pub(crate) fn is_there(dir: &Dir, name: &str, path: &Path) -> Result<bool, StoreError> {
     match dir.symlink_metadata(name) {
         Ok(_) => Ok(true),
@@ -117,7 +117,7 @@ pub(crate) fn is_there(dir: &Dir, name: &str, path: &Path) -> Result<bool, Store
     }
 }
 
-/// The plain names of a folder's entries that are UTF-8; others are never ours.
+/// The names of the entries of a folder. Names that are not UTF-8 are skipped, because this program does not use them.
 pub(crate) fn entries(dir: &Dir, path: &Path) -> Result<Vec<String>, StoreError> {
     let mut names = Vec::new();
     for entry in dir.entries().at("list", path)? {
@@ -128,12 +128,12 @@ pub(crate) fn entries(dir: &Dir, path: &Path) -> Result<Vec<String>, StoreError>
     Ok(names)
 }
 
-/// Makes a folder's entries durable. Where folders cannot be flushed (Windows) the file system's own journal does it.
+/// Makes the entries of a folder durable. Windows cannot fsync a folder and relies on the journal of its file system.
 pub(crate) fn sync_folder(dir: &Dir, path: &Path) -> Result<(), StoreError> {
     if cfg!(unix) { dir.open(".").and_then(|folder| folder.sync_all()).at("flush", path) } else { Ok(()) }
 }
 
-/// [`sync_folder`] by path.
+/// As [`sync_folder`], for a path.
 pub(crate) fn sync_path(path: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
         std::fs::File::open(path).and_then(|folder| folder.sync_all()).at("flush", path)
@@ -147,13 +147,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn free_space_is_told_also_for_a_folder_to_come() {
+    fn free_space_is_reported_for_a_folder_that_does_not_exist() {
         let root = tempfile::tempdir().expect("a folder");
         assert!(free_space(&root.path().join("not/yet")).is_some_and(|bytes| bytes > 0));
     }
 
     #[test]
-    fn a_file_where_a_folder_should_be_is_named() {
+    fn a_file_at_the_path_of_a_folder_is_an_error() {
         let root = tempfile::tempdir().expect("a folder");
         let file = root.path().join("file");
         std::fs::write(&file, "x").expect("written");

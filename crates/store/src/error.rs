@@ -1,133 +1,133 @@
-//! What can go wrong on disk: what, where, and what to do.
+//! Failures of the file system and of the journal.
 
 use crate::visit_id::VisitId;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A failure of the disk, of the journal, or a call that the journal's guards refuse.
+/// A failure of the file system or the journal, or a call that the journal refuses.
 ///
-/// No variant holds a token, a URL or a body: it may be printed and logged.
+/// No variant contains a token, a URL or a body, so an error may be printed and logged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// No room left (`ENOSPC`, a quota, a short write).
-    #[error("disk full: no room left for {}; free some and try again ({source})", path.display())]
+    /// The disk is full (`ENOSPC`, a quota, a short write).
+    #[error("disk full: no space left for {}; free some space and try again ({source})", path.display())]
     DiskFull {
-        /// What was being written.
+        /// The file that was written.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Not as much room left as is needed; found out before anything was written.
-    #[error("disk full: needs {}, has {} in {}; free some and try again", mib(*.needs), mib(*.has), path.display())]
+    /// The disk has less free space than needed. Nothing was written.
+    #[error("disk full: needs {}, has {} in {}; free some space and try again", format_mib(*.needs), format_mib(*.has), path.display())]
     NoRoom {
-        /// The folder, which may be yet to come.
+        /// The folder, which need not exist.
         path: PathBuf,
         /// Bytes.
         needs: u64,
         /// Bytes.
         has: u64,
     },
-    /// The system forbids it (access rights, or a disk that is mounted read-only).
-    #[error("{} may not be written or read: check its owner, its access rights, and whether its disk is read-only ({source})", path.display())]
+    /// Access is denied, or the disk is mounted read-only.
+    #[error("access to {} is denied: check its owner, its access rights, and whether its disk is read-only ({source})", path.display())]
     Permission {
-        /// What was to be opened.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Any other failure of the file system.
     #[error("could not {doing} {}: {source}", path.display())]
     Io {
-        /// What was being done, as a verb.
+        /// The failed operation, as a verb.
         doing: &'static str,
-        /// Where.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Another process (or another part of this one) has this visit in its hands.
+    /// The visit is in use by another process or another part of this process.
     #[error(
-        "the visit {visit} is held by another running copresence program: let that one finish, or close it"
+        "the visit {visit} is in use by another copresence program: wait until it has finished, or close it"
     )]
     Held {
         /// The visit.
         visit: VisitId,
     },
-    /// The journal refuses a step that would break one of its promises.
+    /// The journal refuses a step that would break one of its guarantees.
     #[error("the journal refuses this step of the visit {visit}: {why}")]
     Guard {
         /// The visit.
         visit: VisitId,
-        /// The promise that would have been broken.
+        /// The guarantee.
         why: &'static str,
     },
-    /// The journal knows no such visit.
-    #[error("there is no visit {visit} in the journal: `copresence history` lists those that there are")]
+    /// The journal does not contain the visit.
+    #[error("there is no visit {visit} in the journal: `copresence history` lists all visits")]
     UnknownVisit {
-        /// The visit asked for.
+        /// The requested visit.
         visit: VisitId,
     },
-    /// A file grew over the size that the caller allowed.
-    #[error("{} is larger than the {max} bytes allowed: raise the limit if such a file is expected", path.display())]
+    /// A file exceeds its size limit.
+    #[error("{} is larger than the limit of {max} bytes: raise the limit if such a file is expected", path.display())]
     TooLarge {
         /// The partial file.
         path: PathBuf,
         /// The limit, in bytes.
         max: u64,
     },
-    /// A folder of that name is there already; nothing is ever overwritten.
-    #[error("{} is there already, and nothing is overwritten: move it away and try again", path.display())]
+    /// A file or folder exists and is not overwritten.
+    #[error("{} already exists and is not overwritten: move it away and try again", path.display())]
     Exists {
-        /// What stands in the way.
+        /// The existing file or folder.
         path: PathBuf,
     },
-    /// Something that this program did not put there, or a name that it never gives.
-    #[error("{} is left alone: {why}", path.display())]
+    /// An entry that this program did not create, or a name that it does not use.
+    #[error("{} was left unchanged: {why}", path.display())]
     NotOurs {
-        /// What was found.
+        /// The entry.
         path: PathBuf,
-        /// Why it is not taken for our own.
+        /// Why it is not accepted.
         why: &'static str,
     },
-    /// The files in the folder are not those that the manifest names.
-    #[error("{} does not agree with its manifest: {why}", path.display())]
+    /// The files in a folder differ from its manifest, or the size of a file from the number of written bytes.
+    #[error("{} does not match its manifest: {why}", path.display())]
     Disagrees {
         /// The folder or file.
         path: PathBuf,
-        /// Where they differ.
+        /// The difference.
         why: String,
     },
-    /// A `manifest.json` that cannot be read.
+    /// A `manifest.json` cannot be read.
     #[error("{} is not a manifest that this version can read: {why}", path.display())]
     Manifest {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why it cannot be read.
         why: String,
     },
-    /// The journal file is damaged or is no journal.
-    #[error("the journal {} is damaged: move it away to begin a new one, and keep it for support ({source})", path.display())]
+    /// The journal file is damaged or not a journal.
+    #[error("the journal {} is damaged: move it away to start a new one, and keep it for support ({source})", path.display())]
     JournalCorrupt {
         /// The journal.
         path: PathBuf,
-        /// What the database said.
+        /// The error of the database.
         source: rusqlite::Error,
     },
-    /// Another process kept the journal locked for longer than the patience of ten seconds.
-    #[error("the journal {} is kept busy by another program: close it and try again", path.display())]
+    /// Another process locked the journal for longer than the timeout of 10 s.
+    #[error("the journal {} is locked by another program: close that program and try again", path.display())]
     JournalBusy {
         /// The journal.
         path: PathBuf,
     },
-    /// The journal was written by a newer version.
-    #[error("the journal {} has the form {found}, and this version knows forms up to {known}: use the newer program", path.display())]
+    /// A newer version of this program has written the journal.
+    #[error("the journal {} has schema version {found}, but this version supports only {known}: use a newer version of the program", path.display())]
     JournalTooNew {
         /// The journal.
         path: PathBuf,
-        /// Its schema version.
+        /// The schema version of the journal.
         found: i64,
-        /// The newest that this version knows.
+        /// The newest schema version that this program supports.
         known: i64,
     },
     /// Any other failure of the database.
@@ -135,13 +135,13 @@ pub enum StoreError {
     Journal {
         /// The journal.
         path: PathBuf,
-        /// What the database said.
+        /// The error of the database.
         source: rusqlite::Error,
     },
 }
 
 impl StoreError {
-    /// A stable word for scripts and reports.
+    /// The stable error code for scripts and reports.
     pub fn code(&self) -> &'static str {
         match self {
             Self::DiskFull { .. } | Self::NoRoom { .. } => "disk_full",
@@ -162,23 +162,12 @@ impl StoreError {
         }
     }
 
-    /// Whether room on the disk is what is missing.
+    /// Whether there is not enough disk space.
     pub fn is_disk_full(&self) -> bool {
         self.code() == "disk_full"
     }
 
-    /// Whether the same call may work later, when a person has made room or closed the other program.
-    pub fn is_remediable(&self) -> bool {
-        matches!(
-            self,
-            Self::DiskFull { .. }
-                | Self::NoRoom { .. }
-                | Self::Permission { .. }
-                | Self::Held { .. }
-                | Self::JournalBusy { .. }
-        )
-    }
-
+    /// Classifies an I/O error.
     pub(crate) fn io(doing: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         let path = path.as_ref().to_owned();
         match source.kind() {
@@ -192,6 +181,7 @@ impl StoreError {
         }
     }
 
+    /// Classifies an error of the database.
     pub(crate) fn journal(path: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         let path = path.to_owned();
@@ -209,14 +199,15 @@ impl StoreError {
     }
 }
 
-/// A size for people.
-#[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
-fn mib(bytes: u64) -> String {
+/// Formats a size in MiB.
+#[expect(clippy::cast_precision_loss, reason = "only one decimal is shown")]
+fn format_mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// Names what was being done, and where, when the file system fails.
+/// Adds the failed operation and the path to an I/O error.
 pub(crate) trait At<T> {
+    /// Converts the error. `doing` is a verb.
     fn at(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T, StoreError>;
 }
 
@@ -231,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_and_a_forbidden_one_have_words_of_their_own() {
+    fn io_errors_are_classified() {
         for (kind, code) in [
             (io::ErrorKind::StorageFull, "disk_full"),
             (io::ErrorKind::QuotaExceeded, "disk_full"),

@@ -1,20 +1,21 @@
-//! Whether a file is all there, by what it says of itself: a server may send the beginning of one and call it whole.
+//! Detects truncated files by their structure, because a server may send a part of a file as a complete response.
 
 use crate::format::{Format, glb_length};
 
-/// How many of a file's last bytes [`flaw`] looks at: a zip's last record may be followed by a comment of 64 KiB.
+/// Number of last bytes of a file that [`find_integrity_defect`] uses: the last record of a zip archive (22 bytes) and
+/// its comment of at most 64 KiB.
 pub(crate) const TAIL: u64 = 22 + 0xffff;
 
-/// What must stand near the end of a whole file.
+/// Bytes that must occur near the end of a complete file, and the defect if they do not.
 const ENDINGS: &[(Format, &[u8], &str)] = &[
     (Format::Png, b"IEND\xae\x42\x60\x82", "its last chunk (IEND) is missing"),
     (Format::Blend, b"ENDB", "its last block (ENDB) is missing"),
 ];
 
-/// What a file's own structure says against its being whole; `None` when it says nothing.
+/// Why the structure of a file shows that it is not complete. `None` if there is no sign of it.
 pub(crate) fn flaw(head: &[u8], tail: &[u8], bytes: u64) -> Option<String> {
     if let Some(stated) = glb_length(head).filter(|stated| *stated != bytes) {
-        return Some(format!("its own header says {stated} bytes, and {bytes} came"));
+        return Some(format!("its header states {stated} bytes, but {bytes} were received"));
     }
     let format = Format::detect(head);
     if format == Format::Zip && !has_directory(tail) {
@@ -25,7 +26,8 @@ pub(crate) fn flaw(head: &[u8], tail: &[u8], bytes: u64) -> Option<String> {
     (!there).then(|| format!("{missing}: it was cut short"))
 }
 
-/// Whether a zip's last record stands there whole: 22 bytes and the comment whose length it says.
+/// Whether the end-of-central-directory record of a zip archive is complete: 22 bytes and a comment of the stated
+/// length.
 fn has_directory(tail: &[u8]) -> bool {
     tail.windows(22).enumerate().any(|(at, record)| {
         let comment = usize::from(u16::from_le_bytes([record[20], record[21]]));
@@ -42,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_its_end_is_told_by_its_kind() {
+    fn truncated_files_are_detected() {
         let whole: [&[u8]; 4] = [
             b"glTF\x02\0\0\0\x14\0\0\0contents",
             b"\x89PNG\r\n\x1a\nchunks\0\0\0\0IEND\xae\x42\x60\x82",
@@ -54,11 +56,11 @@ mod tests {
             let cut = &file[..file.len() - 8];
             assert!(of(cut).is_some(), "{cut:?}");
         }
-        assert_eq!(of(b"solid words"), None, "nothing is known of it");
+        assert_eq!(of(b"solid words"), None, "unknown formats have no defect");
     }
 
     #[test]
-    fn a_zips_comment_may_follow_its_end() {
+    fn a_zip_archive_may_have_a_comment() {
         let mut file = b"PK\x05\x06".to_vec();
         file.extend([0; 16]);
         file.extend(u16::MAX.to_le_bytes());

@@ -1,15 +1,15 @@
-//! One visit's avatar on its way into the folder of saved avatars.
+//! The folder of one avatar while it is downloaded.
 //!
-//! It grows in `OUT/.<visit id>.partial/`, on the file system where it will stay, so that one rename shows it whole.
-//! The order of steps, each durable before the next:
+//! The files are written to `OUT/.<visit id>.partial/`, on the file system of the final folder, so that one rename
+//! publishes the complete folder. Each step is durable before the next one starts:
 //!
-//! 1. the partial folder is made; `OUT` is fsynced;
-//! 2. each file: `<name>.part` written, fsynced, renamed to `<name>`; the folder is fsynced;
-//! 3. `manifest.json` likewise;
-//! 4. the partial folder is renamed to `OUT/<date>-<visit id>`; `OUT` is fsynced.
+//! 1. The partial folder is created. `OUT` is fsynced.
+//! 2. Each file is written as `<name>.part`, fsynced, and renamed to `<name>`. The folder is fsynced.
+//! 3. `manifest.json` is written in the same way.
+//! 4. The partial folder is renamed to `OUT/<date>-<visit id>`. `OUT` is fsynced.
 //!
-//! A crash between any two leaves either a partial folder, which [`AvatarFolder::create`] takes up again, or a whole
-//! one, which [`crate::Avatars::find`] finds.
+//! A crash leaves either a partial folder, which [`AvatarFolder::create_or_reopen`] opens again, or a complete folder,
+//! which [`crate::SavedAvatars::find_avatar`] finds.
 
 use crate::avatars::Avatars;
 use crate::crash::{self, Point};
@@ -28,9 +28,9 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// One visit's folder in the making. Dropped, it stays on disk for a later [`AvatarFolder::create`].
+/// The partial folder of a visit. It stays on disk when this value is dropped.
 ///
-/// Whoever makes one holds the visit's [`crate::Claim`], so that there is one writer.
+/// The caller must hold the [`crate::VisitLock`] of the visit, so that there is only one writer.
 #[derive(Debug)]
 pub struct AvatarFolder {
     out: Dir,
@@ -44,11 +44,11 @@ pub struct AvatarFolder {
 }
 
 impl AvatarFolder {
-    /// Makes the folder (private, 0700), or takes up the one that a crash left. `OUT` is made if it is missing.
+    /// Creates the private folder (mode 0700), or opens the one that a crash left. Creates `OUT` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when this visit's avatar is saved already; [`StoreError::NotOurs`] when a link or a
-    /// file stands in the folder's place; those of the disk.
+    /// [`StoreError::AlreadyExists`] if the avatar of this visit is already saved, [`StoreError::ForeignEntry`] if the
+    /// path is a link or a file, or an I/O failure.
     pub fn create(out: &Path, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
         disk::create_folder(out)?;
         if let Some(saved) = Avatars::path_of(out, visit)? {
@@ -58,7 +58,7 @@ impl AvatarFolder {
         let (name, path) = partial(&out_path, visit);
         let dir = disk::open_folder(&out_path)?;
         if disk::is_there(&dir, &name, &path)? {
-            // A crash may have come between its making and its flush.
+            // A crash may have occurred between its creation and its fsync.
             disk::sync_folder(&dir, &out_path)?;
         } else {
             disk::create_subfolder(&dir, &name, &path)?;
@@ -67,7 +67,10 @@ impl AvatarFolder {
         Self::open(dir, out_path, visit, date)
     }
 
-    /// Takes up the folder that a crash left, if there is one.
+    /// Opens the folder that a crash left. Returns `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] if the path is a link or a file, or an I/O failure.
     pub fn reopen(out: &Path, visit: &VisitId, date: Date) -> Result<Option<Self>, StoreError> {
         let out_path = std::path::absolute(out).at("find", out)?;
         let (name, path) = partial(&out_path, visit);
@@ -81,33 +84,37 @@ impl AvatarFolder {
         Self::open(dir, out_path, visit, date).map(Some)
     }
 
-    /// Where it grows.
+    /// The path of the partial folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The name of the export at this place in the answer; asked again for the same place, the same name.
+    /// Assigns a file name to the export at `index` in the response. Returns the same name for the same index.
     ///
-    /// Names depend on the types and their order alone, so a later run that asks in the same order gets the same.
+    /// Names depend only on the types and the order of the calls, so a later run with the same order gets the same
+    /// names.
     pub fn file(&mut self, index: usize, export_type: &ExportType) -> String {
         let names = &mut self.names;
         self.given.entry(index).or_insert_with(|| names.next(export_type)).clone()
     }
 
-    /// Opens a file for writing; a part that is there already is kept whole, hashed again, and written on.
+    /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
     ///
-    /// For going on **within one run**. After a crash use [`resume`](Self::resume): what a power cut left of a part
-    /// that was not flushed is not to be trusted.
+    /// Use it only **within one run**. Use [`resume_file`](Self::resume_file) after a crash, because bytes that were
+    /// not fsynced may be lost or wrong.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when it is whole already; [`StoreError::NotOurs`] for a name that
-    /// [`file`](Self::file) never gives.
+    /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
+    /// [`file_name`](Self::file_name) never assigns, or an I/O failure.
     pub fn start(&self, name: &str) -> Result<PartialFile, StoreError> {
         self.resume(name, u64::MAX)
     }
 
-    /// Opens a file for writing on after a crash, keeping at most the `durable` bytes that the journal vouches for
-    /// (the last [`PartialFile::sync`]).
+    /// Opens a partial file for appending after a crash. Keeps at most `durable` bytes, the number in the journal from
+    /// the last [`PartialFile::sync_data`].
+    ///
+    /// # Errors
+    /// As [`start_file`](Self::start_file).
     pub fn resume(&self, name: &str, durable: u64) -> Result<PartialFile, StoreError> {
         let path = self.ours(name)?;
         if disk::is_there(&self.dir, name, &path)? {
@@ -116,27 +123,29 @@ impl AvatarFolder {
         PartialFile::open(Arc::clone(&self.dir), self.path.clone(), name, durable)
     }
 
-    /// Reads a file that is whole already again, to be sure of it; `None` when it is not there. What this gives is
-    /// durable.
+    /// Reads and hashes a complete file again, and makes its name durable. Returns `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] for a name that [`file_name`](Self::file_name) never assigns, or an I/O failure.
     pub fn whole(&self, name: &str) -> Result<Option<WholeFile>, StoreError> {
         let path = self.ours(name)?;
         if !disk::is_there(&self.dir, name, &path)? {
             return Ok(None);
         }
-        // A crash may have come between the renaming and the flush.
+        // A crash may have occurred between the rename and the fsync.
         disk::sync_folder(&self.dir, &self.path)?;
         read_whole(&self.dir, name, &path).map(Some)
     }
 
-    /// Shows the avatar: it appears as `OUT/<date>-<visit id>` whole, by one rename, or not at all.
+    /// Publishes the avatar by one rename to `OUT/<date>-<visit id>`.
     ///
     /// # Errors
-    /// [`StoreError::Disagrees`] when the manifest is not marked complete, or names other files than are here;
-    /// [`StoreError::Exists`] when something stands in the way; those of the disk. After an error everything is
-    /// still in the partial folder, and [`create`](Self::create) takes it up again.
+    /// [`StoreError::ContentMismatch`] if the manifest is not marked complete or lists other files than the folder has,
+    /// [`StoreError::AlreadyExists`] if the target exists, or an I/O failure. After an error the partial folder is
+    /// unchanged, and [`create_or_reopen`](Self::create_or_reopen) opens it again.
     pub fn publish(self, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if !manifest.complete || !manifest.missing.is_empty() {
-            return Err(self.disagrees("an avatar that is not complete is not published".into()));
+            return Err(self.disagrees("an incomplete avatar cannot be published".into()));
         }
         let name = folder_name(self.date, &self.visit);
         let target = self.out_path.join(&name);
@@ -152,10 +161,10 @@ impl AvatarFolder {
         Ok(target)
     }
 
-    /// Keeps what came as `DATA/incomplete/<date>-<visit id>`: it never stands among the saved avatars.
+    /// Moves an incomplete avatar to `DATA/incomplete/<date>-<visit id>`, so that it is not among the saved avatars.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish); the manifest must say that it is incomplete.
+    /// As [`publish`](Self::publish), but the manifest must be marked incomplete.
     pub fn keep_incomplete(self, data: &DataDir, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if manifest.complete {
             return Err(self.disagrees("it is marked complete".into()));
@@ -188,7 +197,11 @@ impl AvatarFolder {
         Ok(target)
     }
 
-    /// Removes it with what this program put into it. A stranger's file in it stays, and the folder with it.
+    /// Removes the folder and the files of this program in it. If it contains other files, they and the folder are
+    /// kept.
+    ///
+    /// # Errors
+    /// An I/O failure.
     pub fn discard(self) -> Result<(), StoreError> {
         let (name, path) = partial(&self.out_path, &self.visit);
         let out_path = self.out_path.clone();
@@ -196,6 +209,7 @@ impl AvatarFolder {
         disk::sync_path(&out_path)
     }
 
+    /// Opens the existing partial folder in `out`.
     fn open(out: Dir, out_path: PathBuf, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
         let (name, path) = partial(&out_path, visit);
         let dir = Arc::new(disk::open_subfolder(&out, &name, &path)?);
@@ -203,35 +217,37 @@ impl AvatarFolder {
         Ok(Self { out, out_path, dir, path, visit: *visit, date, names, given })
     }
 
-    /// Lets the folder go before it is moved or removed, which Windows asks for.
+    /// Closes the partial folder and returns `OUT`. Windows cannot move or remove an open folder.
     fn close(self) -> Dir {
         self.out
     }
 
+    /// The path of a file with a name of this program. Other names are an error.
     fn ours(&self, name: &str) -> Result<PathBuf, StoreError> {
         let path = self.path.join(name);
         if names::is_ours(name) {
             Ok(path)
         } else {
-            Err(StoreError::NotOurs { path, why: "this program gives no such name" })
+            Err(StoreError::NotOurs { path, why: "this program does not use such a name" })
         }
     }
 
+    /// The error for a manifest that does not match the folder.
     fn disagrees(&self, why: String) -> StoreError {
         StoreError::Disagrees { path: self.path.clone(), why }
     }
 
-    /// Checks the files against the manifest, writes it, and flushes everything.
+    /// Checks the files against the manifest, writes the manifest, and makes everything durable.
     fn seal(&self, manifest: &Manifest) -> Result<(), StoreError> {
         if manifest.visit != self.visit {
-            return Err(self.disagrees("it is another visit's".into()));
+            return Err(self.disagrees("the manifest belongs to another visit".into()));
         }
         for listed in &manifest.files {
             let path = self.ours(&listed.path)?;
             let file = disk::open_ours(&self.dir, &listed.path, &path)?;
             let bytes = file.metadata().at("look at", &path)?.len();
             if bytes != listed.bytes {
-                let why = format!("{} has {bytes} bytes, and {} are listed", listed.path, listed.bytes);
+                let why = format!("{} has {bytes} bytes, but {} are listed", listed.path, listed.bytes);
                 return Err(self.disagrees(why));
             }
         }
@@ -253,7 +269,7 @@ impl AvatarFolder {
         Ok(())
     }
 
-    /// Copies the folder under its partial name, durable when this returns.
+    /// Copies the folder to `kept` under its partial name. The copy is durable when this returns.
     fn copy_into(&self, kept: &Dir, kept_path: &Path) -> Result<(), StoreError> {
         let (name, path) = partial(kept_path, &self.visit);
         remove_partial(kept, &name, &path)?;
@@ -278,12 +294,13 @@ impl AvatarFolder {
     }
 }
 
-/// The visit whose partial folder this would be.
+/// Parses the name of a partial folder. Returns `None` for other names.
 pub(crate) fn visit_of_partial(name: &str) -> Option<VisitId> {
     name.strip_prefix('.')?.strip_suffix(".partial")?.parse().ok()
 }
 
-/// Removes a partial folder with what was made here; a stranger's file in it stays, and the folder with it.
+/// Removes a partial folder and the files of this program in it. If it contains other files, they and the folder are
+/// kept.
 pub(crate) fn remove_partial(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
     if !disk::is_there(parent, name, path)? {
         return Ok(());
@@ -297,7 +314,7 @@ pub(crate) fn remove_partial(parent: &Dir, name: &str, path: &Path) -> Result<()
     remove_if_empty(parent, name, path)
 }
 
-/// Removes a folder unless something is left in it.
+/// Removes a folder if it is empty.
 pub(crate) fn remove_if_empty(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
     match parent.remove_dir(name) {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
@@ -305,11 +322,12 @@ pub(crate) fn remove_if_empty(parent: &Dir, name: &str, path: &Path) -> Result<(
     }
 }
 
-/// `<date>-<visit id>`.
+/// The final name of a folder: `<date>-<visit id>`.
 pub(crate) fn folder_name(date: Date, visit: &VisitId) -> String {
     format!("{date}-{visit}")
 }
 
+/// Fails if the target exists.
 fn refuse_existing(dir: &Dir, name: &str, target: &Path) -> Result<(), StoreError> {
     if disk::is_there(dir, name, target)? {
         return Err(StoreError::Exists { path: target.to_owned() });
@@ -317,11 +335,13 @@ fn refuse_existing(dir: &Dir, name: &str, target: &Path) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Whether a file name, complete or partial, is one of this program.
 fn made_here(name: &str) -> bool {
     let name = name.strip_suffix(PART).unwrap_or(name);
     name == MANIFEST_NAME || names::is_ours(name)
 }
 
+/// Name and path of the partial folder of a visit.
 fn partial(parent: &Path, visit: &VisitId) -> (String, PathBuf) {
     let name = format!(".{visit}.partial");
     let path = parent.join(&name);

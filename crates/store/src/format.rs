@@ -1,14 +1,14 @@
-//! What a file is, by its first bytes.
+//! Detects the format of a file from its first bytes.
 
 use crate::names::known_word;
 use protocol::ExportType;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How many of a file's first bytes [`Format::detect`] looks at.
+/// Number of first bytes of a file that [`FileFormat::detect`] uses.
 pub const HEAD: usize = 4096;
 
-/// A file's format as its content says, whatever its name or type.
+/// The format of a file, detected from its content and independent of its name and type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -16,13 +16,13 @@ pub enum Format {
     Glb,
     /// glTF as JSON.
     Gltf,
-    /// A zip archive (FBX and OBJ exports, USDZ).
+    /// A zip archive, for example an FBX or OBJ export, or USDZ.
     Zip,
     /// An uncompressed Blender file.
     Blend,
-    /// gzip; a Blender file before 3.0 may be one.
+    /// gzip. Blender files before 3.0 may be compressed with it.
     Gzip,
-    /// Zstandard; a Blender file since 3.0 may be one.
+    /// Zstandard. Blender files since 3.0 may be compressed with it.
     Zstd,
     /// FBX, binary or text.
     Fbx,
@@ -38,21 +38,21 @@ pub enum Format {
     Webp,
     /// Khronos texture container 2.
     Ktx2,
-    /// An HTML page: where an asset was due, an error page.
+    /// An HTML page. In place of an asset it is an error page.
     Html,
-    /// XML: where an asset was due, an object store's error.
+    /// XML. In place of an asset it is an error of an object store.
     Xml,
-    /// JSON that is no glTF.
+    /// JSON other than glTF.
     Json,
-    /// No bytes at all.
+    /// No bytes.
     Empty,
-    /// None of these.
+    /// Any other format.
     #[serde(other)]
     Unknown,
 }
 
 impl Format {
-    /// Recognises a file by its beginning; [`HEAD`] bytes are enough, fewer are taken as all there is.
+    /// Detects the format from the first [`HEAD_BYTES`] bytes of a file, or from all bytes of a shorter file.
     pub fn detect(head: &[u8]) -> Self {
         if head.is_empty() {
             return Self::Empty;
@@ -65,7 +65,7 @@ impl Format {
         }
     }
 
-    /// The word that stands in a manifest.
+    /// The name in a manifest.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Glb => "glb",
@@ -89,6 +89,7 @@ impl Format {
         }
     }
 
+    /// Parses a name. Unknown names are [`FileFormat::Unknown`].
     pub(crate) fn from_word(word: &str) -> Self {
         use serde::de::{IntoDeserializer, value::Error};
         let word: serde::de::value::StrDeserializer<'_, Error> = word.into_deserializer();
@@ -102,9 +103,9 @@ impl fmt::Display for Format {
     }
 }
 
-/// Whether a file of this content cannot be what its type promises: an error page where a GLB was due.
+/// Whether a format contradicts an export type, for example an error page in place of a GLB.
 ///
-/// Types that are not known here ("custom formats exist") are contradicted by an empty file or a web page only.
+/// An unknown type is contradicted only by an empty file or a web page.
 pub fn contradicts(export_type: &ExportType, format: Format) -> bool {
     use Format as F;
     if format == F::Empty {
@@ -124,21 +125,22 @@ pub fn contradicts(export_type: &ExportType, format: Format) -> bool {
         "zip" => &[F::Zip],
         "json" => &[F::Json, F::Gltf],
         "ktx2" => &[F::Ktx2],
-        // One kind of picture under another's name can still be shown.
+        // An image of another type can still be shown.
         "png" | "jpg" | "jpeg" | "webp" | "portrait" | "thumbnail" | "preview" => &[F::Png, F::Jpeg, F::Webp],
         _ => return matches!(format, F::Html | F::Xml | F::Json),
     };
     !possible.contains(&format)
 }
 
-/// The length that a GLB's own header states, in bytes; `None` when the head is no GLB's.
+/// The file length in bytes that the header of a GLB states. `None` if the file is not a GLB.
 ///
-/// A file of another length was cut short or has something appended.
+/// A file with another length is truncated or has additional data.
 pub fn glb_length(head: &[u8]) -> Option<u64> {
     let length = head.strip_prefix(b"glTF")?.get(4..8)?;
     Some(u64::from(u32::from_le_bytes(length.try_into().ok()?)))
 }
 
+/// Formats that are detected by their first bytes.
 const MAGIC: &[(&[u8], Format)] = &[
     (b"glTF", Format::Glb),
     (b"PK\x03\x04", Format::Zip),
@@ -155,7 +157,7 @@ const MAGIC: &[(&[u8], Format)] = &[
     (b"\xabKTX 20\xbb\r\n\x1a\n", Format::Ktx2),
 ];
 
-/// Recognises the formats that are text.
+/// Detects text formats.
 fn text(head: &[u8]) -> Format {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let starts = |word: &[u8]| head.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
@@ -176,7 +178,7 @@ fn text(head: &[u8]) -> Format {
     if obj(head) { Format::Obj } else { Format::Unknown }
 }
 
-/// An OBJ's first line that is no comment is one of its statements.
+/// Whether the first line that is not a comment is an OBJ statement.
 fn obj(head: &[u8]) -> bool {
     const STATEMENTS: &[&[u8]] = &[b"v ", b"vn ", b"vt ", b"o ", b"g ", b"mtllib ", b"usemtl ", b"s "];
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
@@ -217,14 +219,14 @@ mod tests {
     ];
 
     #[test]
-    fn content_says_what_a_file_is() {
+    fn formats_are_detected_from_the_content() {
         for (head, format) in SAMPLES {
             assert_eq!(Format::detect(head), *format, "{:?}", String::from_utf8_lossy(head));
         }
     }
 
     #[test]
-    fn words_are_read_back_and_unknown_ones_do_no_harm() {
+    fn names_are_parsed_and_unknown_ones_are_accepted() {
         for (_, format) in SAMPLES {
             assert_eq!(Format::from_word(format.as_str()), *format);
             assert_eq!(serde_json::to_string(format).expect("JSON"), format!("\"{format}\""));
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_page_is_never_an_asset() {
+    fn an_error_page_contradicts_every_asset_type() {
         for raw in ["glb", "gltf", "fbx", "obj", "blend", "png", "portrait", "usdz", "stl", "custom", ""] {
             for page in [Format::Html, Format::Xml, Format::Empty] {
                 assert!(contradicts(&ExportType::new(raw), page), "{raw} {page}");
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_type_may_hold_is_let_through() {
+    fn possible_formats_of_a_type_do_not_contradict_it() {
         for (raw, format) in [
             ("glb", Format::Glb),
             ("fbx", Format::Zip),
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glb_states_its_own_length() {
+    fn the_stated_length_of_a_glb_is_read() {
         assert_eq!(glb_length(b"glTF\x02\0\0\0\x10\x01\0\0JSON"), Some(0x110));
         assert_eq!(glb_length(b"glTF\x02\0"), None);
         assert_eq!(glb_length(b"PK\x03\x04\x02\0\0\0\x10\x01\0\0"), None);

@@ -1,4 +1,4 @@
-//! Small files of the host's own in the data folder: written whole or not at all, private, never through a link.
+//! Small files of the operator in the data folder. They are private, written atomically, and symlinks are not followed.
 
 use crate::data_dir::DataDir;
 use crate::disk;
@@ -6,17 +6,17 @@ use crate::error::{At, StoreError};
 use std::io::Read as _;
 use std::path::PathBuf;
 
-/// A small file of the host's own.
+/// A small file of the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostFile {
-    /// What the operator set.
+    /// The settings.
     Settings,
-    /// The operator's logo.
+    /// The logo.
     Logo,
 }
 
 impl HostFile {
-    /// Its name in the data folder.
+    /// The file name in the data folder.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Settings => "settings.toml",
@@ -24,7 +24,7 @@ impl HostFile {
         }
     }
 
-    /// The largest that is read and written, in bytes.
+    /// Maximum size in bytes.
     pub const fn most(self) -> u64 {
         match self {
             Self::Settings => 256 * 1024,
@@ -34,16 +34,16 @@ impl HostFile {
 }
 
 impl DataDir {
-    /// Where it stands, whether or not it is there.
+    /// The path of the file, which need not exist.
     pub fn host_path(&self, file: HostFile) -> PathBuf {
         self.path().join(file.name())
     }
 
-    /// Its bytes; `None` when it is not there.
+    /// Reads the file. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] over its [`HostFile::most`]; [`StoreError::NotOurs`] for a link in its place; those of
-    /// the disk.
+    /// [`StoreError::TooLarge`] above [`OperatorFile::max_bytes`], [`StoreError::ForeignEntry`] for a symlink, or an
+    /// I/O failure.
     pub fn read_host(&self, file: HostFile) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.host_path(file);
         let dir = disk::open_folder(self.path())?;
@@ -57,10 +57,10 @@ impl DataDir {
         Ok(Some(bytes))
     }
 
-    /// Puts these bytes in its place: whole and durable when this returns, as before when it fails.
+    /// Replaces the file. It is durable when this returns, and unchanged after an error.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] over its [`HostFile::most`]; those of the disk.
+    /// [`StoreError::TooLarge`] above [`OperatorFile::max_bytes`], or an I/O failure.
     pub fn write_host(&self, file: HostFile, bytes: &[u8]) -> Result<(), StoreError> {
         self.fits(file, bytes.len())?;
         let dir = disk::open_folder(self.path())?;
@@ -68,7 +68,10 @@ impl DataDir {
         disk::sync_folder(&dir, self.path())
     }
 
-    /// Removes it; whether it was there.
+    /// Removes the file. Returns whether it existed.
+    ///
+    /// # Errors
+    /// An I/O failure.
     pub fn remove_host(&self, file: HostFile) -> Result<bool, StoreError> {
         let dir = disk::open_folder(self.path())?;
         let was_there = disk::remove_if_there(&dir, file.name(), &self.host_path(file))?;
@@ -76,7 +79,10 @@ impl DataDir {
         Ok(was_there)
     }
 
-    /// Keeps these bytes of it for a person to look at, beside it: `settings.broken-<mark>.toml`. Where.
+    /// Saves an invalid version of the file next to it, for example as `settings.broken-<mark>.toml`. Returns its path.
+    ///
+    /// # Errors
+    /// An I/O failure.
     pub fn keep_broken(&self, file: HostFile, bytes: &[u8], mark: &str) -> Result<PathBuf, StoreError> {
         let (stem, extension) = file.name().split_once('.').unwrap_or((file.name(), "old"));
         let name = format!("{stem}.broken-{mark}.{extension}");
@@ -87,6 +93,7 @@ impl DataDir {
         Ok(path)
     }
 
+    /// Fails above the maximum size.
     fn fits(&self, file: HostFile, bytes: usize) -> Result<(), StoreError> {
         let max = file.most();
         if u64::try_from(bytes).is_ok_and(|bytes| bytes <= max) {
@@ -107,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_replaced_and_private() {
+    fn files_are_written_read_replaced_and_private() {
         let (root, data) = data();
         assert_eq!(data.read_host(HostFile::Settings).expect("reads"), None);
         for text in [&b"one"[..], b"another"] {
@@ -129,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_a_crash_left_is_in_nobodys_way() {
+    fn a_partial_file_of_a_crash_is_replaced() {
         let (root, data) = data();
         std::fs::write(root.path().join("settings.toml.part"), "half").expect("written");
         data.write_host(HostFile::Settings, b"whole").expect("written");
@@ -138,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_refused_and_the_old_one_stays() {
+    fn a_file_that_is_too_large_is_rejected_and_the_old_one_kept() {
         let (root, data) = data();
         data.write_host(HostFile::Settings, b"old").expect("written");
         let large = vec![b'#'; usize::try_from(HostFile::Settings.most()).expect("fits") + 1];
@@ -147,13 +154,13 @@ mod tests {
             "file_too_large"
         );
         assert_eq!(data.read_host(HostFile::Settings).expect("reads").as_deref(), Some(&b"old"[..]));
-        std::fs::write(root.path().join("settings.toml"), large).expect("written by somebody else");
+        std::fs::write(root.path().join("settings.toml"), large).expect("written by another program");
         assert_eq!(data.read_host(HostFile::Settings).expect_err("refused").code(), "file_too_large");
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_link_is_neither_read_nor_followed() {
+    fn a_symlink_is_not_followed() {
         let (root, data) = data();
         let elsewhere = root.path().join("elsewhere");
         std::fs::write(&elsewhere, "mine").expect("written");

@@ -1,4 +1,5 @@
-//! Folders of the host's own in the data folder: what people save to hand over. Private, whole, never through a link.
+//! Folders for recorded exchanges and reports in the data folder. Files are private, written atomically, and symlinks
+//! are not followed.
 
 use crate::data_dir::DataDir;
 use crate::disk;
@@ -6,17 +7,17 @@ use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use std::path::{Path, PathBuf};
 
-/// A folder of the host's own.
+/// A folder for files that integrators save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostFolder {
-    /// Exchanges of visits, a file a visit: `<date>-<visit id>.har`.
+    /// Exchanges of visits, with one file per visit: `<date>-<visit id>.har`.
     Inspector,
-    /// Reports of checks, a folder a run.
+    /// Reports of checks, with one folder per run.
     Reports,
 }
 
 impl HostFolder {
-    /// Its name in the data folder.
+    /// The folder name in the data folder.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Inspector => "inspector",
@@ -25,25 +26,26 @@ impl HostFolder {
     }
 }
 
-/// As many runs of one day and name are told apart.
+/// Maximum number of folders with the same name and different numbers.
 const MOST_OF_A_NAME: u32 = 10_000;
 
 impl DataDir {
-    /// Writes a file into one of the host's folders, in the place of an earlier one; gives its path.
+    /// Writes a file into a folder and replaces an existing one. Returns its path.
     ///
     /// # Errors
-    /// [`StoreError::NotOurs`] for a name that is more than a name; those of the disk.
+    /// [`StoreError::ForeignEntry`] for a name with other characters than ASCII letters, digits, `-`, `_` and `.`, or
+    /// an I/O failure.
     pub fn write_into(&self, folder: HostFolder, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         let at = self.path().join(folder.name());
         disk::create_folder(&at)?;
         put(&at, name, bytes)
     }
 
-    /// Writes files into a new folder within one of the host's: of this name, or with a number behind it when there is
-    /// one already; gives its path. What of it could not be written to its end is left as it is.
+    /// Creates a folder inside `folder` and writes files into it. If the name exists, a number is appended. Returns its
+    /// path.
     ///
     /// # Errors
-    /// As [`Self::write_into`].
+    /// As [`Self::write_diagnostics_file`]. Files that were written before the error are kept.
     pub fn write_folder(
         &self,
         folder: HostFolder,
@@ -67,13 +69,13 @@ impl DataDir {
             }
             return Ok(at);
         }
-        Err(StoreError::NotOurs { path: parent, why: "it is full of folders of one name" })
+        Err(StoreError::NotOurs { path: parent, why: "it contains too many folders with the same name" })
     }
 
-    /// Removes what was saved of a visit's exchanges; whether there was anything.
+    /// Removes the saved exchanges of a visit. Returns whether there were any.
     ///
     /// # Errors
-    /// Those of the disk.
+    /// An I/O failure.
     pub fn forget_inspected(&self, visit: &VisitId) -> Result<bool, StoreError> {
         let at = self.path().join(HostFolder::Inspector.name());
         if !at.exists() {
@@ -94,6 +96,7 @@ impl DataDir {
     }
 }
 
+/// Writes a file atomically and makes it durable. Returns its path.
 fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
     plain(name, folder)?;
     let path = folder.join(name);
@@ -103,10 +106,11 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
     Ok(path)
 }
 
+/// Fails for a name that is not a plain file name.
 fn plain(name: &str, within: &Path) -> Result<(), StoreError> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.starts_with('.') || name.is_empty() || !name.chars().all(good) {
-        return Err(StoreError::NotOurs { path: within.join(name), why: "it is no plain name" });
+        return Err(StoreError::NotOurs { path: within.join(name), why: "it is not a plain file name" });
     }
     Ok(())
 }
@@ -122,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_private_and_replaced_and_a_visits_are_forgotten() {
+    fn files_are_private_and_replaced_and_removed_by_visit() {
         let (root, data) = data();
         let (visit, other) = (VisitId::new(), VisitId::new());
         for (visit, text) in [(&visit, "one"), (&visit, "two"), (&other, "other")] {
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_of_a_day_has_a_folder_of_its_own() {
+    fn a_second_folder_with_the_same_name_gets_a_number() {
         let (root, data) = data();
         let files: [(&str, &[u8]); 2] = [("report.json", b"{}"), ("report.html", b"<p>")];
         for wanted in ["2026-11-22-api.test", "2026-11-22-api.test-2", "2026-11-22-api.test-3"] {
@@ -157,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_leads_elsewhere_is_refused() {
+    fn names_that_are_paths_are_rejected() {
         let (_root, data) = data();
         for name in ["../x", "a/b", "", ".", "..", "a\\b", "a:b"] {
             let refused = data.write_into(HostFolder::Inspector, name, b"").expect_err("refused");

@@ -1,13 +1,14 @@
-//! All that reaches disk: the redeem journal, one-time downloads, saved avatars, history.
+//! Everything on disk: the redeem journal, one-time downloads, saved avatars, history.
 //!
-//! * [`DataDir`]: the private data folder, and who holds which visit ([`Claim`]).
-//! * [`Journal`]: what was begun and what came of it; the intent before each redeem, the raw answer before it is parsed.
-//! * [`AvatarFolder`] → [`PartialFile`] → [`WholeFile`]: an avatar on its way, streamed in constant memory and hashed on
-//!   the way; it appears by one rename, whole or not at all.
-//! * [`Avatars`], [`Manifest`]: avatars that stand on disk.
-//! * [`Format`]: what a file is, by its content.
+//! * [`DataDir`]: the private data folder and the locks of visits ([`VisitLock`]).
+//! * [`Journal`]: the state of every visit. The intent is recorded before each redeem request, and the raw response
+//!   before it is parsed.
+//! * [`AvatarFolder`] → [`PartialFile`] → [`CompleteFile`]: an avatar while it is downloaded, streamed and hashed in
+//!   constant memory. The folder appears by one rename, complete or not at all.
+//! * [`SavedAvatars`], [`Manifest`]: saved avatars.
+//! * [`FileFormat`]: the format of a file, detected from its content.
 //!
-//! Every call blocks until what it promises is durable; nothing here knows HTTP, or asks a clock for the time.
+//! Every call blocks until its result is durable. This crate does not use HTTP and does not read the clock.
 
 mod avatars;
 pub mod crash;

@@ -1,4 +1,4 @@
-//! `manifest.json`: what stands in an avatar's folder, and where it came from.
+//! `manifest.json`: the files of an avatar and their origin.
 
 use crate::digest::Sha256;
 use crate::format::Format;
@@ -6,10 +6,10 @@ use crate::visit_id::VisitId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The manifest's file name.
+/// The file name of a manifest.
 pub const MANIFEST_NAME: &str = "manifest.json";
 
-/// The `schema_version` that this version writes; later ones are refused when read.
+/// The `schema_version` of written manifests. Later versions cannot be read.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The manifest of a saved avatar, or of an incomplete one.
@@ -17,92 +17,95 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Manifest {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// The visit that it came from.
+    /// The visit that the avatar comes from.
     pub visit: VisitId,
-    /// The profile's name.
+    /// The name of the profile.
     pub profile: String,
-    /// Host (and port, if it is not the scheme's own) of the backend.
+    /// Host of the backend, with the port if it is not the default one of the scheme.
     pub backend_host: String,
-    /// When each phase was reached.
+    /// The times of the phases.
     pub times: Times,
-    /// Whether every file is here.
+    /// Whether all files are saved.
     pub complete: bool,
-    /// The files that are whole.
+    /// The complete files.
     pub files: Vec<ManifestFile>,
-    /// The files that are not; only in an incomplete avatar.
+    /// The files that are missing. Empty unless the avatar is incomplete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingFile>,
 }
 
-/// When each phase of a visit was reached, as RFC 3339; a phase that was not seen is left out.
+/// When each phase of a visit was reached, as RFC 3339. A phase that was not observed is omitted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
-    /// The visit began.
+    /// The visit started.
     pub started: Timestamp,
     /// The Export Token was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<Timestamp>,
-    /// An avatar was associated with the token (first noticed).
+    /// An avatar associated with the token was observed first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub associated: Option<Timestamp>,
-    /// First seen `in_queue`.
+    /// The status `in_queue` was observed first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued: Option<Timestamp>,
-    /// First seen `processing`.
+    /// The status `processing` was observed first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processing: Option<Timestamp>,
-    /// The avatar was ready (first noticed).
+    /// A ready avatar was observed first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<Timestamp>,
-    /// The answer with the URLs was on disk.
+    /// The response with the URLs was durable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redeemed: Option<Timestamp>,
-    /// The last file was on disk.
+    /// The last file was durable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<Timestamp>,
 }
 
-/// One whole file.
+/// A complete file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestFile {
-    /// Its name in the folder.
+    /// The file name in the folder.
     pub path: String,
     /// `export_type` as sent.
     pub export_type: String,
-    /// Its size.
+    /// The size in bytes.
     pub bytes: u64,
-    /// Its digest.
+    /// The digest of the content.
     pub sha256: Sha256,
-    /// What its content is.
+    /// The format of the content.
     pub format: Format,
 }
 
-/// One file that did not come whole.
+/// A missing file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingFile {
     /// `export_type` as sent.
     pub export_type: String,
-    /// The name that it would have had (empty if it never had one). What came of it, if anything, stands there: as
-    /// `<path>.part` when it is a part, as `<path>` when it ended but was not what was due (an error page).
+    /// The file name, or empty if none was assigned. A received part of the file is saved as `<path>.part`, and a
+    /// complete response with other content (an error page) as `<path>`.
     pub path: String,
-    /// Why it is missing, as a sentence.
+    /// Why the file is missing, as a sentence.
     pub reason: String,
 }
 
 impl Manifest {
-    /// Reads `manifest.json`.
+    /// Parses `manifest.json`.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with it.
+    /// Why it cannot be parsed, as a sentence.
     pub fn from_json(json: &[u8]) -> Result<Self, String> {
         let manifest: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         if manifest.schema_version > SCHEMA_VERSION {
-            return Err(format!("its form {} is newer than {SCHEMA_VERSION}", manifest.schema_version));
+            return Err(format!(
+                "its schema version {} is newer than {SCHEMA_VERSION}",
+                manifest.schema_version
+            ));
         }
         Ok(manifest)
     }
 
-    /// The text of `manifest.json`.
+    /// The content of `manifest.json`.
     pub fn to_json(&self) -> Vec<u8> {
         let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
         json.push(b'\n');
@@ -138,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_read_back_as_it_was_written() {
+    fn a_manifest_round_trips() {
         let mut manifest = manifest();
         assert_eq!(Manifest::from_json(&manifest.to_json()), Ok(manifest.clone()));
         manifest.complete = false;
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_are_those_of_the_contract() {
+    fn field_names_and_formats_are_stable() {
         let json: serde_json::Value = serde_json::from_slice(&manifest().to_json()).expect("JSON");
         assert_eq!(json["schema_version"], 1);
         assert_eq!(json["times"]["issued"], "2026-11-22T09:00:01.5Z");
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_one_and_a_broken_one_are_refused_in_words() {
+    fn newer_and_invalid_manifests_are_rejected() {
         let mut newer = manifest();
         newer.schema_version = 2;
         assert!(Manifest::from_json(&newer.to_json()).expect_err("refused").contains("newer"));

@@ -1,34 +1,34 @@
-//! Names of saved files: made here, never by a server.
+//! Names of saved files. They are derived from the export type and never come from a server.
 //!
 //! | `export_type` | name |
 //! |---|---|
 //! | `glb`, `gltf`, `vrm`, `usdz`, `usd`, `usda`, `usdc`, `stl`, `ply` | `avatar.<type>` |
 //! | `blend`, `blender` | `avatar.blend` |
-//! | `fbx`, `obj` (zips with textures) | `avatar_fbx.zip`, `avatar_obj.zip` |
+//! | `fbx`, `obj` (zip archives with textures) | `avatar_fbx.zip`, `avatar_obj.zip` |
 //! | `png`, `jpg`, `jpeg`, `webp`, `ktx2` | `avatar.<type>` (`jpeg` as `jpg`) |
 //! | `portrait`, `thumbnail`, `preview` | `avatar_<word>.png` |
 //! | `zip`, `json` | `avatar.<type>` |
-//! | a known word with others (`glb_lod1`) | `avatar_glb_lod1.glb`: the first known word chooses the extension |
-//! | anything else | `avatar_<its ASCII letters and digits>.bin` |
+//! | a known word and others (`glb_lod1`) | `avatar_glb_lod1.glb`: the first known word determines the extension |
+//! | any other | `avatar_<its ASCII letters and digits>.bin` |
 //!
-//! Two of one name get `-2`, `-3`, … Every name is of `a-z 0-9 _ - .`, begins with `avatar`, and is at most
-//! [`MAX_NAME`] bytes: safe on every file system, no reserved Windows name, and unique also where case does
-//! not count.
+//! Equal names get `-2`, `-3`, … Every name consists of `a-z 0-9 _ - .`, starts with `avatar`, and has at most
+//! [`MAX_FILE_NAME`] bytes. It is valid on every file system, is not a reserved Windows name, and is unique also on
+//! file systems that ignore case.
 
 use protocol::ExportType;
 use std::collections::HashSet;
 
-/// The longest name given, in bytes.
+/// Maximum length of a file name, in bytes.
 pub const MAX_NAME: usize = 64;
 
-/// The names given in one avatar's folder.
+/// The assigned file names in the folder of one avatar.
 #[derive(Debug, Default, Clone)]
 pub struct Names {
     taken: HashSet<String>,
 }
 
 impl Names {
-    /// The next free name for this type.
+    /// Assigns a free name for a type.
     pub fn next(&mut self, export_type: &ExportType) -> String {
         let (stem, extension) = stem_and_extension(export_type);
         let mut name = format!("{stem}.{extension}");
@@ -41,7 +41,7 @@ impl Names {
     }
 }
 
-/// Whether a name could have been given by [`Names`]; what is read back from disk is trusted only then.
+/// Whether a name has the form of [`FileNames`]. Names that are read from disk are accepted only then.
 pub fn is_ours(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("avatar") else { return false };
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -52,7 +52,7 @@ pub fn is_ours(name: &str) -> bool {
         && rest.bytes().last().is_some_and(plain)
 }
 
-/// What the words of a type choose among: (word, stem's tail, extension).
+/// Known words of export types: word, suffix of the file stem, extension.
 const KNOWN: &[(&str, &str, &str)] = &[
     ("glb", "", "glb"),
     ("gltf", "", "gltf"),
@@ -79,9 +79,11 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("json", "", "json"),
 ];
 
-/// How much of an unknown type goes into the name, in bytes: leaves room for the rest and for `-4294967295`.
+/// Maximum length of the type in a file name, in bytes. Leaves enough bytes for the other parts and a number of 32
+/// bits.
 const MAX_WORDS: usize = 36;
 
+/// The file stem and extension for a type.
 fn stem_and_extension(export_type: &ExportType) -> (String, &'static str) {
     let words = words(export_type.as_str());
     if let [word] = words.as_slice()
@@ -99,7 +101,7 @@ fn stem_and_extension(export_type: &ExportType) -> (String, &'static str) {
     (stem, extension)
 }
 
-/// The runs of ASCII letters and digits, in lower case.
+/// Splits a type into words of ASCII letters and digits, in lower case.
 fn words(raw: &str) -> Vec<String> {
     raw.split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -108,11 +110,12 @@ fn words(raw: &str) -> Vec<String> {
         .collect()
 }
 
+/// The entry of a word in [`KNOWN_TYPES`].
 fn known(word: &str) -> Option<(&'static str, &'static str, &'static str)> {
     KNOWN.iter().find(|(name, ..)| *name == word).copied()
 }
 
-/// The known word in a type, for judging its content.
+/// The first known word of a type.
 pub(crate) fn known_word(export_type: &ExportType) -> Option<&'static str> {
     words(export_type.as_str()).iter().find_map(|word| known(word)).map(|(word, ..)| word)
 }
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn known_types_have_the_names_of_the_contract() {
+    fn known_types_have_stable_names() {
         for (raw, expected) in [
             ("glb", "avatar.glb"),
             ("GLB", "avatar.glb"),
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn two_of_one_type_stay_two() {
+    fn equal_types_get_different_names() {
         let mut names = Names::default();
         let given: Vec<_> = ["glb", "GLB", "fbx", "glb", "fbx"]
             .iter()
@@ -164,7 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_type_gives_a_safe_unique_name(raws in prop::collection::vec(".{0,80}|[a-z_. -]{0,12}", 1..40)) {
+        fn any_type_gets_a_safe_unique_name(raws in prop::collection::vec(".{0,80}|[a-z_. -]{0,12}", 1..40)) {
             let mut names = Names::default();
             let mut seen = HashSet::new();
             for raw in raws {
@@ -175,13 +178,13 @@ mod tests {
         }
 
         #[test]
-        fn no_path_is_ever_taken_for_ours(name in ".*[/\\\\:\0].*") {
+        fn a_path_is_never_accepted_as_a_name(name in ".*[/\\\\:\0].*") {
             prop_assert!(!is_ours(&name));
         }
     }
 
     #[test]
-    fn names_that_only_look_like_ours_are_not() {
+    fn similar_names_are_not_accepted() {
         for bad in [
             "avatar",
             "avatar.",

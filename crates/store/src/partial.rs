@@ -1,4 +1,4 @@
-//! One file on its way to disk: streamed, hashed on the way, in constant memory.
+//! A file while it is downloaded: appended and hashed in constant memory.
 
 use crate::crash::{self, Point};
 use crate::digest::Sha256;
@@ -13,14 +13,14 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What a partial file's name ends with.
+/// Suffix of the name of a partial file.
 pub(crate) const PART: &str = ".part";
 
-/// A file that is being written, as `<name>.part`. Dropped unfinished, it stays for a resumption.
+/// A file that is being written, as `<name>.part`. It stays on disk when this value is dropped, so it can be resumed.
 pub struct PartialFile {
     dir: Arc<Dir>,
     folder: PathBuf,
-    name: String,
+    final_name: String,
     file: File,
     hasher: sha2::Sha256,
     head: Vec<u8>,
@@ -28,23 +28,23 @@ pub struct PartialFile {
     max: u64,
 }
 
-/// A file that is whole and durable.
+/// A file that is complete and durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WholeFile {
-    /// Its name in the folder.
+    /// The file name in the folder.
     pub name: String,
-    /// Its size.
+    /// The size in bytes.
     pub bytes: u64,
-    /// Its digest.
+    /// The digest of the content.
     pub sha256: Sha256,
-    /// What its content is.
+    /// The format of the content.
     pub format: Format,
-    /// What its own structure says against its being whole, as far as the format is known (GLB, PNG, zip, Blender).
+    /// Why the structure of the content shows that the file is truncated. Only for GLB, PNG, zip and Blender files.
     pub flaw: Option<String>,
 }
 
 impl PartialFile {
-    /// Opens `<name>.part`, made if it is not there. Of what is there, up to `durable` bytes are kept and hashed.
+    /// Opens or creates `<name>.part`. At most `durable` bytes of an existing file are kept, and hashed again.
     pub(crate) fn open(dir: Arc<Dir>, folder: PathBuf, name: &str, durable: u64) -> Result<Self, StoreError> {
         let part = format!("{name}{PART}");
         let path = folder.join(&part);
@@ -55,13 +55,13 @@ impl PartialFile {
             dir.open_with(&part, disk::private_file().create_new(true)).at("make", &path)?
         };
         crash::reached(Point::PartMade);
-        // What `sync` vouches for later is worth something only if the name is durable too.
+        // Fsynced bytes are durable only if the file name is durable.
         disk::sync_folder(&dir, &folder)?;
         crash::reached(Point::PartDurable);
         let mut partial = Self {
             dir,
             folder,
-            name: name.to_owned(),
+            final_name: name.to_owned(),
             file,
             hasher: sha2::Sha256::new(),
             head: Vec::new(),
@@ -72,28 +72,28 @@ impl PartialFile {
         Ok(partial)
     }
 
-    /// Refuses to grow over `max` bytes ("an endless body").
+    /// Limits the size to `max` bytes.
     #[must_use]
     pub fn limited(mut self, max: u64) -> Self {
         self.max = max;
         self
     }
 
-    /// How many bytes are there: where a resumption goes on.
+    /// Number of bytes written, which is the offset to resume from.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The name that it will have.
+    /// The name of the complete file.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.final_name
     }
 
     /// Appends bytes.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] before anything over the limit is written; [`StoreError::DiskFull`] and the like.
-    /// The file then holds what [`offset`](Self::offset) says, as before the call.
+    /// [`StoreError::TooLarge`] if the size limit would be exceeded, or an I/O failure. The file and its
+    /// [`offset`](Self::offset) are then unchanged.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let grown = self.offset.saturating_add(bytes.len() as u64);
         if grown > self.max {
@@ -104,7 +104,7 @@ impl PartialFile {
             self.note(bytes);
             crash::reached(Point::BytesWritten);
         } else {
-            // A write that failed may have left some of its bytes.
+            // A failed write may have written some of the bytes.
             let cut =
                 self.file.set_len(self.offset).and_then(|()| self.file.seek(SeekFrom::Start(self.offset)));
             cut.at("shorten", self.path())?;
@@ -112,69 +112,83 @@ impl PartialFile {
         written.at("write", self.path())
     }
 
-    /// Says that it would grow over a limit.
+    /// The error for a file that would exceed the limit of `max` bytes.
     pub fn too_large(&self, max: u64) -> StoreError {
         StoreError::TooLarge { path: self.path(), max }
     }
 
-    /// Flushes what came so far to the disk; the bytes returned survive a power cut, and may be journalled.
+    /// Makes all written bytes durable. Returns their number, which may be recorded in the journal.
+    ///
+    /// # Errors
+    /// An I/O failure.
     pub fn sync(&mut self) -> Result<u64, StoreError> {
         self.file.sync_data().at("flush", self.path())?;
         crash::reached(Point::PartFlushed);
         Ok(self.offset)
     }
 
-    /// Throws away what came, for a server that can only begin again. What the journal says of it
-    /// ([`crate::FileProgress`]) has to begin again too, **before** anything new is written.
+    /// Removes all written bytes, for a server that cannot resume. The [`crate::FileProgress`] in the journal must be
+    /// reset **before** new bytes are written.
+    ///
+    /// # Errors
+    /// An I/O failure.
     pub fn restart(&mut self) -> Result<(), StoreError> {
         self.take_up(0)
     }
 
-    /// What its content is, as far as it came.
+    /// The format of the content that was written so far.
     pub fn format(&self) -> Format {
         Format::detect(&self.head)
     }
 
-    /// Makes it whole: fsync, rename to its name, fsync of the folder.
+    /// Completes the file: fsync, rename to its final name, fsync of the folder.
     ///
     /// # Errors
-    /// [`StoreError::Disagrees`] when somebody else wrote into the file meanwhile; those of the disk.
+    /// [`StoreError::ContentMismatch`] if another program has changed the size of the file,
+    /// [`StoreError::AlreadyExists`] if the final name exists, or an I/O failure.
     pub fn finish(self) -> Result<WholeFile, StoreError> {
         let part = self.path();
         self.file.sync_all().at("flush", &part)?;
         crash::reached(Point::FileFlushed);
         let there = self.file.metadata().at("look at", &part)?.len();
         if there != self.offset {
-            let why = format!("it has {there} bytes, and {} were written", self.offset);
+            let why = format!("it has {there} bytes, but {} were written", self.offset);
             return Err(StoreError::Disagrees { path: part, why });
         }
-        let name = self.folder.join(&self.name);
-        if disk::is_there(&self.dir, &self.name, &name)? {
+        let name = self.folder.join(&self.final_name);
+        if disk::is_there(&self.dir, &self.final_name, &name)? {
             return Err(StoreError::Exists { path: name });
         }
         let tail = tail(&self.file).at("read", &part)?;
         let whole = self.whole(&tail);
-        // Windows renames no file that is open.
+        // Windows cannot rename an open file.
         drop(self.file);
-        self.dir.rename(format!("{}{PART}", self.name), &self.dir, &self.name).at("rename", &part)?;
+        self.dir
+            .rename(format!("{}{PART}", self.final_name), &self.dir, &self.final_name)
+            .at("rename", &part)?;
         crash::reached(Point::FileRenamed);
         disk::sync_folder(&self.dir, &self.folder)?;
         crash::reached(Point::FileDurable);
         Ok(whole)
     }
 
-    /// Removes it: what came is worth nothing (an error page).
+    /// Removes the file, for example if its content is an error page.
+    ///
+    /// # Errors
+    /// An I/O failure.
     pub fn discard(self) -> Result<(), StoreError> {
         let path = self.path();
         drop(self.file);
-        disk::remove_if_there(&self.dir, &format!("{}{PART}", self.name), &path)?;
+        disk::remove_if_there(&self.dir, &format!("{}{PART}", self.final_name), &path)?;
         disk::sync_folder(&self.dir, &self.folder)
     }
 
+    /// The path of the partial file.
     fn path(&self) -> PathBuf {
-        self.folder.join(format!("{}{PART}", self.name))
+        self.folder.join(format!("{}{PART}", self.final_name))
     }
 
+    /// Hashes and counts written bytes, and keeps the head for format detection.
     fn note(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         let room = HEAD - self.head.len();
@@ -182,7 +196,7 @@ impl PartialFile {
         self.offset += bytes.len() as u64;
     }
 
-    /// Cuts the file to at most `keep` bytes, and hashes them anew.
+    /// Truncates the file to at most `keep` bytes and hashes them again.
     fn take_up(&mut self, keep: u64) -> Result<(), StoreError> {
         let path = self.path();
         let there = self.file.metadata().at("look at", &path)?.len();
@@ -203,9 +217,10 @@ impl PartialFile {
         }
     }
 
+    /// The description of the completed file.
     fn whole(&self, tail: &[u8]) -> WholeFile {
         WholeFile {
-            name: self.name.clone(),
+            name: self.final_name.clone(),
             bytes: self.offset,
             sha256: Sha256::from_bytes(self.hasher.clone().finalize().into()),
             format: Format::detect(&self.head),
@@ -214,7 +229,7 @@ impl PartialFile {
     }
 }
 
-/// The last bytes of a file.
+/// Reads the last [`TAIL_BYTES`] of a file.
 fn tail(mut file: &File) -> std::io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
@@ -223,7 +238,7 @@ fn tail(mut file: &File) -> std::io::Result<Vec<u8>> {
     Ok(tail)
 }
 
-/// Reads a whole file again: its size, digest and format.
+/// Reads a complete file: size, digest and format.
 pub(crate) fn read_whole(dir: &Dir, name: &str, path: &std::path::Path) -> Result<WholeFile, StoreError> {
     let mut file = disk::open_ours(dir, name, path)?;
     let (mut hasher, mut head, mut bytes) = (sha2::Sha256::new(), Vec::new(), 0);

@@ -1,4 +1,4 @@
-//! Room on the disk: looked at before anything is asked for that would need it.
+//! Free disk space: checked and reserved before a download needs it.
 
 use crate::disk::free_space;
 use crate::error::StoreError;
@@ -6,29 +6,29 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// The room that files on their way to one folder still need, all together.
+/// The disk space that the downloads into one folder still need.
 ///
-/// A file that is written takes of the free room as it grows, so what is promised to it is only what is yet to come.
+/// A reservation contains only the bytes that are not written yet, because written bytes already reduce the free space.
 #[derive(Debug)]
 pub struct Room {
     path: PathBuf,
     promised: Mutex<BTreeMap<usize, u64>>,
 }
 
-/// Left free besides, in bytes: for manifests and the journal, which say what became of the rest.
+/// Additional free space for manifests and the journal, in bytes.
 const MARGIN: u64 = 256 * 1024;
 
 impl Room {
-    /// The room on the disk that holds this folder.
+    /// Creates reservations on the disk of a folder.
     pub fn at(path: &Path) -> Self {
         Self { path: path.to_owned(), promised: Mutex::default() }
     }
 
-    /// Promises a file so many bytes more, in place of what it was promised before.
+    /// Reserves bytes for a file and replaces its earlier reservation.
     ///
     /// # Errors
-    /// [`StoreError::NoRoom`] when the disk has less than this and all other promises need; nothing is promised then.
-    /// Where the system does not tell, there is room.
+    /// [`StoreError::NotEnoughSpace`] if all reservations together exceed the free space. The file has no reservation
+    /// then. If the system does not report the free space, the call succeeds.
     pub fn promise(&self, file: usize, bytes: u64) -> Result<(), StoreError> {
         let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
         let before = promised.insert(file, bytes).unwrap_or(0);
@@ -43,7 +43,7 @@ impl Room {
         refused
     }
 
-    /// Some of what was promised is written by now, and so many bytes are yet to come.
+    /// Reduces the reservation of a file to the bytes that are not written yet.
     pub fn reduce(&self, file: usize, bytes: u64) {
         let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = promised.get_mut(&file) {
@@ -51,16 +51,16 @@ impl Room {
         }
     }
 
-    /// The file is whole, or given up.
+    /// Releases the reservation of a file that is complete or failed.
     pub fn release(&self, file: usize) {
         self.promised.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
     }
 }
 
-/// Checks that the disk that holds (or will hold) a folder has so many bytes left.
+/// Checks that the disk of a folder, which need not exist, has a number of free bytes.
 ///
 /// # Errors
-/// [`StoreError::NoRoom`]. Where the system does not tell, there is enough.
+/// [`StoreError::NotEnoughSpace`]. If the system does not report the free space, the call succeeds.
 pub fn enough(path: &Path, needs: u64) -> Result<(), StoreError> {
     match free_space(path) {
         Some(has) if has < needs => Err(StoreError::NoRoom { path: path.to_owned(), needs, has }),
@@ -73,22 +73,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn promises_are_added_up_and_given_back() {
+    fn reservations_are_added_and_released() {
         let folder = tempfile::tempdir().expect("a folder");
-        let half = free_space(folder.path()).expect("told") / 10 * 6;
+        let half = free_space(folder.path()).expect("reported") / 10 * 6;
         let room = Room::at(folder.path());
         room.promise(0, half).expect("it fits");
         let error = room.promise(1, half).expect_err("both do not");
         assert_eq!(error.code(), "disk_full");
-        room.promise(2, 1).expect("what was refused takes nothing");
+        room.promise(2, 1).expect("a failed reservation takes no space");
         room.reduce(0, half + 1);
-        room.promise(1, half).expect_err("more is not less");
+        room.promise(1, half).expect_err("a larger value does not reduce the reservation");
         room.reduce(7, 1);
-        room.promise(0, half / 10).expect("less is never refused");
+        room.promise(0, half / 10).expect("a smaller reservation always succeeds");
         room.promise(1, half).expect("now it fits");
         room.release(1);
-        room.promise(3, half).expect("given back");
-        let error = room.promise(4, u64::MAX).expect_err("no disk has as much");
+        room.promise(3, half).expect("the space was released");
+        let error = room.promise(4, u64::MAX).expect_err("no disk is that large");
         let words = error.to_string();
         assert!(
             words.contains("disk full: needs") && words.contains(&*folder.path().to_string_lossy()),

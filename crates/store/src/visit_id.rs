@@ -1,23 +1,23 @@
-//! The name of a visit.
+//! Visit ids.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
-/// A visit's id: a UUID of version 7, so ids sort by the time of their making. Written hyphenated, in lower case.
+/// The id of a visit: a UUID of version 7, so ids are ordered by creation time. Formatted with hyphens in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct VisitId(Uuid);
 
-/// What was given is no visit id.
+/// A string is not a visit id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no visit id: one looks like 01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3d")]
 pub struct VisitIdError(String);
 
 impl VisitId {
-    /// A new id, different from every other.
-    #[expect(clippy::new_without_default, reason = "each call gives another id, which no default may")]
+    /// Creates a new unique id.
+    #[expect(clippy::new_without_default, reason = "each call returns a different id")]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
@@ -35,7 +35,7 @@ impl FromStr for VisitId {
     fn from_str(text: &str) -> Result<Self, VisitIdError> {
         let refused = || VisitIdError(text.chars().take(64).collect());
         let id = Uuid::try_parse(text).map_err(|_| refused())?;
-        // One id, one spelling: it names folders and rows.
+        // Folders and rows are named after the id, so only one format is accepted.
         let spelled_as_ours = text.eq_ignore_ascii_case(&id.as_hyphenated().to_string());
         (spelled_as_ours && id.get_version_num() == 7).then_some(Self(id)).ok_or_else(refused)
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_survives_text_and_json_and_sorts_by_time() {
+    fn ids_round_trip_and_are_ordered_by_time() {
         let (first, second) = (VisitId::new(), VisitId::new());
         assert!(first < second);
         assert!(first.to_string() < second.to_string());
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn other_strings_are_rejected() {
         let simple = VisitId::new().to_string().replace('-', "");
         for bad in ["", "../../etc", "67e55044-10b1-426f-9247-bb680e5fe0c8", &simple] {
             assert!(bad.parse::<VisitId>().is_err(), "{bad}");

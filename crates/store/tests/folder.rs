@@ -1,4 +1,5 @@
-//! Avatars from outside: streamed, sealed, shown by one rename, and what stands in the way.
+//! Avatar folders through the public API: written, sealed, published by one rename, and protected against other
+//! entries.
 
 mod common;
 
@@ -65,14 +66,14 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn an_avatar_appears_whole_by_one_rename() {
+fn an_avatar_is_published_complete_by_one_rename() {
     let root = folder();
     let out = root.path().join("deep/out");
     let visit = VisitId::new();
     let (folder, whole) = with_glb(&out, &visit);
     assert_eq!((whole.bytes, whole.format, whole.flaw.as_deref()), (12, Format::Glb, None));
     assert_eq!(whole.sha256, Sha256::of(b"glTF\x02\0\0\0\x0c\0\0\0"));
-    assert_eq!(names(&out), [format!(".{visit}.partial")], "nothing to see yet");
+    assert_eq!(names(&out), [format!(".{visit}.partial")], "nothing is published yet");
     assert!(Avatars::find(&out, &visit).expect("looked").is_none());
 
     let manifest = manifest(visit, &[(&whole, "GLB")]);
@@ -86,7 +87,7 @@ fn an_avatar_appears_whole_by_one_rename() {
 
 #[cfg(unix)]
 #[test]
-fn everything_is_private() {
+fn all_files_and_folders_are_private() {
     use std::os::unix::fs::PermissionsExt as _;
     fn walk(path: &Path, seen: &mut usize) {
         let mode = std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
@@ -115,7 +116,7 @@ fn everything_is_private() {
 }
 
 #[test]
-fn a_crash_is_taken_up_where_the_disk_is_sure() {
+fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
     let root = folder();
     let visit = VisitId::new();
     let (folder, _) = with_glb(root.path(), &visit);
@@ -128,7 +129,7 @@ fn a_crash_is_taken_up_where_the_disk_is_sure() {
     let folder = AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").expect("left by the crash");
     let whole = folder.whole("avatar.glb").expect("read").expect("there");
     assert_eq!(whole.sha256, Sha256::of(b"glTF\x02\0\0\0\x0c\0\0\0"));
-    assert!(folder.whole("avatar_fbx.zip").expect("read").is_none(), "a part is not whole");
+    assert!(folder.whole("avatar_fbx.zip").expect("read").is_none(), "a partial file is not complete");
     assert_eq!(folder.start("avatar.glb").expect_err("whole already").code(), "folder_exists");
     let mut part = folder.resume("avatar_fbx.zip", 8).expect("a part");
     assert_eq!(part.offset(), 8);
@@ -141,7 +142,7 @@ fn a_crash_is_taken_up_where_the_disk_is_sure() {
 }
 
 #[test]
-fn a_file_over_the_limit_is_refused_before_it_is_written() {
+fn bytes_over_the_size_limit_are_not_written() {
     let root = folder();
     let folder = AvatarFolder::create(root.path(), &VisitId::new(), DAY).expect("a folder");
     let mut file = folder.start("avatar.glb").expect("a file").limited(10);
@@ -155,7 +156,7 @@ fn a_file_over_the_limit_is_refused_before_it_is_written() {
 }
 
 #[test]
-fn an_error_page_can_be_thrown_away() {
+fn a_partial_file_can_be_discarded() {
     let root = folder();
     let folder = AvatarFolder::create(root.path(), &VisitId::new(), DAY).expect("a folder");
     let mut file = folder.start("avatar.glb").expect("a file");
@@ -166,7 +167,7 @@ fn an_error_page_can_be_thrown_away() {
 }
 
 #[test]
-fn publishing_is_all_or_nothing() {
+fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     let root = folder();
     let visit = VisitId::new();
     let (folder, whole) = with_glb(root.path(), &visit);
@@ -188,15 +189,15 @@ fn publishing_is_all_or_nothing() {
     outside.files[0].path = "../../etc/passwd".into();
     assert_eq!(code(reopen(), &outside), "not_ours");
     drop(reopen().start("avatar.png").expect("a part"));
-    assert_eq!(code(reopen(), &good), "manifest_disagrees", "a part is left");
+    assert_eq!(code(reopen(), &good), "manifest_disagrees", "a partial file is left");
     reopen().start("avatar.png").expect("a part").discard().expect("gone");
 
-    assert_eq!(names(root.path()), [format!(".{visit}.partial")], "nothing was shown");
-    reopen().publish(&good).expect("published at last");
+    assert_eq!(names(root.path()), [format!(".{visit}.partial")], "nothing was published");
+    reopen().publish(&good).expect("published");
 }
 
 #[test]
-fn nothing_is_ever_overwritten() {
+fn existing_files_and_folders_are_not_overwritten() {
     let root = folder();
     let (_data_root, data) = data();
     let visit = VisitId::new();
@@ -216,7 +217,7 @@ fn nothing_is_ever_overwritten() {
 }
 
 #[test]
-fn an_incomplete_avatar_is_kept_apart_with_what_came() {
+fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     let root = folder();
     let (_data_root, data) = data();
     let visit = VisitId::new();
@@ -236,7 +237,7 @@ fn an_incomplete_avatar_is_kept_apart_with_what_came() {
 }
 
 #[test]
-fn an_error_page_that_came_whole_is_kept_as_missing_and_removed_with_the_rest() {
+fn a_complete_error_page_is_listed_as_missing_and_removed_with_the_avatar() {
     let root = folder();
     let (_data_root, data) = data();
     let visit = VisitId::new();
@@ -252,25 +253,25 @@ fn an_error_page_that_came_whole_is_kept_as_missing_and_removed_with_the_rest() 
 }
 
 #[test]
-fn removing_leaves_what_is_not_ours() {
+fn removing_keeps_other_files() {
     let root = folder();
     let visit = VisitId::new();
     let (folder, whole) = with_glb(root.path(), &visit);
     let saved = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect("published");
-    std::fs::write(saved.join("notes.txt"), "mine").expect("a stranger's file");
+    std::fs::write(saved.join("notes.txt"), "mine").expect("a file of another program");
     let removed = Avatars::remove(&saved).expect("removed");
     assert_eq!(removed.left, ["notes.txt"]);
     assert_eq!(names(&saved), ["notes.txt"]);
-    let again = Avatars::remove(&saved).expect("nothing of ours is left");
+    let again = Avatars::remove(&saved).expect("no file of this program is left");
     assert_eq!((again.files, again.left), (0, vec!["notes.txt".to_owned()]));
     assert_eq!(names(&saved), ["notes.txt"]);
-    std::fs::write(saved.join("avatar.glb"), "whose?").expect("a file with a name of ours");
+    std::fs::write(saved.join("avatar.glb"), "unknown").expect("a file with a name of this program");
     assert_eq!(Avatars::remove(&saved).expect_err("no manifest").code(), "not_ours");
     assert_eq!(names(&saved), ["avatar.glb", "notes.txt"]);
 }
 
 #[test]
-fn a_removal_that_was_cut_short_after_the_manifest_is_finished() {
+fn a_removal_that_was_interrupted_after_the_manifest_is_completed() {
     let root = folder();
     let visit = VisitId::new();
     let (folder, whole) = with_glb(root.path(), &visit);
@@ -283,7 +284,7 @@ fn a_removal_that_was_cut_short_after_the_manifest_is_finished() {
 }
 
 #[test]
-fn a_manifest_that_somebody_edited_removes_nothing_else() {
+fn an_edited_manifest_does_not_remove_other_files() {
     let root = folder();
     let visit = VisitId::new();
     let (folder, whole) = with_glb(root.path(), &visit);
@@ -300,13 +301,13 @@ fn a_manifest_that_somebody_edited_removes_nothing_else() {
 }
 
 #[test]
-fn discarding_leaves_what_is_not_ours() {
+fn discarding_keeps_other_files() {
     let root = folder();
     let (gone, stays) = (VisitId::new(), VisitId::new());
     with_glb(root.path(), &gone).0.discard().expect("discarded");
     let (folder, _) = with_glb(root.path(), &stays);
     let path = folder.path().to_owned();
-    std::fs::write(path.join("notes.txt"), "mine").expect("a stranger's file");
+    std::fs::write(path.join("notes.txt"), "mine").expect("a file of another program");
     folder.discard().expect("discarded");
     assert_eq!(names(root.path()), [format!(".{stays}.partial")]);
     assert_eq!(names(&path), ["notes.txt"]);
@@ -314,7 +315,7 @@ fn discarding_leaves_what_is_not_ours() {
 
 #[cfg(unix)]
 #[test]
-fn planted_links_lead_nowhere() {
+fn symlinks_are_not_followed() {
     use std::os::unix::fs::symlink;
     let root = folder();
     let (out, elsewhere) = (root.path().join("out"), root.path().join("elsewhere"));
@@ -352,7 +353,7 @@ fn planted_links_lead_nowhere() {
 }
 
 #[test]
-fn names_of_an_avatar_depend_on_order_alone() {
+fn file_names_depend_only_on_types_and_order() {
     let root = folder();
     let types = ["glb", "fbx", "glb", "../x"].map(ExportType::new);
     let named = |folder: &mut AvatarFolder| -> Vec<String> {
@@ -362,7 +363,7 @@ fn names_of_an_avatar_depend_on_order_alone() {
     let mut second = AvatarFolder::create(root.path(), &VisitId::new(), DAY).expect("a folder");
     let given = named(&mut first);
     assert_eq!(given, ["avatar.glb", "avatar_fbx.zip", "avatar-2.glb", "avatar_x.bin"]);
-    assert_eq!(named(&mut first), given, "asked again, the same");
+    assert_eq!(named(&mut first), given, "repeated calls return the same names");
     assert_eq!(named(&mut second), given);
     for bad in ["manifest.json", "../avatar.glb", "/etc/passwd", "avatar.glb.part", ""] {
         assert_eq!(first.start(bad).expect_err(bad).code(), "not_ours");
@@ -370,7 +371,7 @@ fn names_of_an_avatar_depend_on_order_alone() {
 }
 
 #[test]
-fn a_half_copied_folder_is_cleaned_when_nobody_holds_it() {
+fn a_partial_copy_is_removed_unless_its_visit_is_locked() {
     let (_root, data) = data();
     let (dead, alive) = (VisitId::new(), VisitId::new());
     let _claim = data.claim(&alive).expect("free");
@@ -386,9 +387,9 @@ fn a_half_copied_folder_is_cleaned_when_nobody_holds_it() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// However the bytes are cut, and wherever the writing is taken up again, the file and its digest are the same.
+    /// The file and its digest are the same for any chunk size and any point of resumption.
     #[test]
-    fn the_digest_is_that_of_the_bytes(
+    fn digest_and_content_are_independent_of_chunks_and_resumption(
         bytes in prop::collection::vec(any::<u8>(), 0..6000),
         piece in 1..2000_usize,
         cut in any::<prop::sample::Index>(),
@@ -401,7 +402,7 @@ proptest! {
             part.write(piece).expect("written");
         }
         drop(part);
-        let mut part = folder.start("avatar.glb").expect("taken up");
+        let mut part = folder.start("avatar.glb").expect("opened again");
         prop_assert_eq!(part.offset(), cut as u64);
         for piece in bytes[cut..].chunks(piece) {
             part.write(piece).expect("written");
@@ -415,8 +416,8 @@ proptest! {
     }
 }
 
-/// Runs one ignored test of this file where `small` is a disk of 256 KiB, `other` another one of 8 MiB and `fixed` a
-/// read-only one; `None` where this system lets nobody mount in a namespace of one's own.
+/// Runs an ignored test of this file with three disks: `small` (256 KiB), `other` (8 MiB) and `fixed` (read-only).
+/// Returns `None` if this system does not allow mounts in a private namespace.
 #[cfg(target_os = "linux")]
 fn on_odd_disks(test: &str) -> Option<String> {
     let root = tempfile::tempdir().expect("a folder");
@@ -432,7 +433,7 @@ fn on_odd_disks(test: &str) -> Option<String> {
     let run = run.ok()?;
     let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
     if run.status.code() == Some(77) || said.contains("unshare: ") {
-        eprintln!("skipped, for nothing can be mounted here: {said}");
+        eprintln!("skipped, because mounts are not allowed here: {said}");
         return None;
     }
     assert!(run.status.success(), "{said}");
@@ -441,19 +442,19 @@ fn on_odd_disks(test: &str) -> Option<String> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_another_disk_and_a_read_only_one() {
+fn full_other_and_read_only_disks_are_handled() {
     if let Some(said) = on_odd_disks("on_the_odd_disks") {
         assert!(said.contains("all three disks were tried"), "{said}");
     }
 }
 
 #[test]
-#[ignore = "run by the test above, in a namespace of its own"]
+#[ignore = "run by another test, in a private namespace"]
 fn on_the_odd_disks() {
     let Some(disks) = std::env::var_os("STORE_TEST_DISKS").map(PathBuf::from) else { return };
     let data = store::DataDir::open(&disks.join("other/data")).expect("a data folder");
 
-    // Full in the middle of a file: told as such, what came is not lost, and it goes on when there is room.
+    // A full disk is reported, received bytes are kept, and the download resumes when there is space.
     let (small, visit) = (disks.join("small/out"), VisitId::new());
     let (folder, whole) = with_glb(&small, &visit);
     std::fs::write(disks.join("small/ballast"), vec![1; 100 * 1024]).expect("ballast");
@@ -463,22 +464,22 @@ fn on_the_odd_disks() {
     let came = part.offset();
     assert!(came > 0);
     let there = std::fs::metadata(folder.path().join("avatar.png.part")).expect("there").len();
-    assert_eq!(there, came, "no bytes of the write that failed");
+    assert_eq!(there, came, "no bytes of the failed write");
     assert!(store::free_space(&small).is_some_and(|free| free < 10_000));
 
-    // What is kept goes to another disk by copy; nothing stays behind.
+    // An incomplete avatar is copied to another disk and removed from the first one.
     drop(part);
-    let mut rest = std::fs::File::create(disks.join("small/rest")).expect("the last room");
+    let mut rest = std::fs::File::create(disks.join("small/rest")).expect("the last space");
     while std::io::Write::write(&mut rest, &[1; 512]).is_ok_and(|count| count > 0) {}
     let listed = incomplete(visit, &[(&whole, "glb")], "avatar.png");
     let sealed = folder.keep_incomplete(&data, &listed);
-    assert_eq!(sealed.expect_err("no room for the manifest").code(), "disk_full");
-    std::fs::remove_file(disks.join("small/ballast")).expect("room again");
-    std::fs::remove_file(disks.join("small/rest")).expect("room again");
+    assert_eq!(sealed.expect_err("no space for the manifest").code(), "disk_full");
+    std::fs::remove_file(disks.join("small/ballast")).expect("removed");
+    std::fs::remove_file(disks.join("small/rest")).expect("removed");
     let folder = AvatarFolder::reopen(&small, &visit, DAY).expect("looked").expect("still there");
-    let mut part = folder.resume("avatar.png", came).expect("taken up");
+    let mut part = folder.resume("avatar.png", came).expect("resumed");
     assert_eq!(part.offset(), came);
-    part.write(b"more").expect("there is room");
+    part.write(b"more").expect("there is space");
     drop(part);
     let kept = folder.keep_incomplete(&data, &listed).expect("copied");
     assert_eq!(names(&kept), ["avatar.glb", "avatar.png.part", "manifest.json"]);
@@ -486,7 +487,7 @@ fn on_the_odd_disks() {
     assert!(names(&small).is_empty());
     assert_eq!(names(&data.incomplete()).len(), 1);
 
-    // A full disk under the journal is told as such, and the journal is whole afterwards.
+    // A full disk of the journal is reported, and the journal is consistent afterwards.
     let cramped = store::DataDir::open(&disks.join("small/data")).expect("a data folder");
     let journal = cramped.journal().expect("a journal");
     let id = VisitId::new();

@@ -1,17 +1,17 @@
-//! For tests: a TCP port that nobody else gets.
+//! Reserved TCP ports for tests.
 //!
-//! A port that was bound and let go again is free for everybody: side by side with hundreds of tests that each ask for
-//! any port, a test that relies on *nobody listens there* will one day meet another test's server. So the port is kept
-//! by a socket that is bound and never listens: connections are refused, and no one is given it.
+//! A port that was bound and closed again is free for every process. A test that expects a refused connection on such a
+//! port may connect to the server of another test that runs at the same time. A reserved port is bound to a socket that
+//! never listens: connections are refused, and the system assigns the port to no other socket.
 
 use socket2::{Domain, Socket, Type};
 use std::fmt;
 use std::io::{Error, Result};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-/// A port of `127.0.0.1` on which nobody listens, kept as long as this value lives.
+/// A port of `127.0.0.1` without a listener, reserved until this value is dropped.
 ///
-/// Shown, it is `127.0.0.1:PORT`, as a URL wants it.
+/// `Display` writes `127.0.0.1:PORT`, for use in a URL.
 #[derive(Debug)]
 pub struct Port {
     address: SocketAddrV4,
@@ -19,13 +19,13 @@ pub struct Port {
 }
 
 impl Port {
-    /// Takes one that the system chooses.
+    /// Reserves a port that the system chooses.
     ///
     /// # Errors
-    /// When the system has no port or no socket left.
+    /// The system has no free port or socket.
     pub fn keep() -> Result<Self> {
         let keeper = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        // Windows would give the port to anybody who also says so.
+        // On Windows, SO_REUSEADDR lets any other socket bind the same port.
         if cfg!(unix) {
             keeper.set_reuse_address(true)?;
         }
@@ -35,17 +35,17 @@ impl Port {
         Ok(Self { address, keeper: Some(keeper) })
     }
 
-    /// Its number, 1 to 65535.
+    /// The port number, `1..=65535`.
     #[must_use]
     pub fn number(&self) -> u16 {
         self.address.port()
     }
 
-    /// The same port, for a program that is told the number and listens there itself.
+    /// The same port, for a child process that gets the number and listens on it.
     ///
-    /// On Linux it stays kept: who asks for any port is not given it, while who asks for this one by its number, with
-    /// `SO_REUSEADDR` (the standard library, tokio, `GLib` and Python all say so), may listen. Other systems refuse
-    /// that, so there it is let go, and was only free a moment ago.
+    /// On Linux the port stays reserved: a socket that binds it by number with `SO_REUSEADDR` may listen. The standard
+    /// library, tokio, `GLib` and Python all set that option. Other systems refuse the second bind, so there the
+    /// reservation ends, and another process may take the port first.
     #[must_use]
     pub fn for_a_program(mut self) -> Self {
         if cfg!(not(target_os = "linux")) {
@@ -68,19 +68,19 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     #[test]
-    fn nobody_answers_there() {
+    fn connections_to_a_reserved_port_are_refused() {
         let port = Port::keep().expect("a port");
-        let refused = TcpStream::connect(port.to_string()).expect_err("nobody listens");
+        let refused = TcpStream::connect(port.to_string()).expect_err("no listener");
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         assert_eq!(port.to_string(), format!("127.0.0.1:{}", port.number()));
     }
 
     #[test]
-    fn a_program_that_knows_the_number_may_listen_there_again_and_again() {
+    fn a_program_that_knows_the_number_can_listen_repeatedly() {
         let port = Port::keep().expect("a port").for_a_program();
         for _ in 0..2 {
-            let listener = TcpListener::bind(port.to_string()).expect("ours to take");
-            TcpStream::connect(port.to_string()).expect("answered");
+            let listener = TcpListener::bind(port.to_string()).expect("bound");
+            TcpStream::connect(port.to_string()).expect("connected");
             drop(listener);
         }
     }

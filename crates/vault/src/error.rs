@@ -1,83 +1,83 @@
-//! Why the keychain could not be used, and what to do about it.
+//! Failures of the keychain and their remedies.
 
 use std::time::Duration;
 
-/// Why the OS keychain did not do what it was asked. No variant carries anything of a secret.
+/// Why a call of the OS keychain failed. No variant contains a part of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
-    /// There is no D-Bus session bus, over which the Secret Service would be reached.
+    /// There is no D-Bus session bus, so the Secret Service cannot be reached.
     #[error("the system's keychain cannot be reached: this session has no D-Bus session bus ({detail})")]
     NoBus {
-        /// What the connection said.
+        /// The error of the connection.
         detail: String,
     },
-    /// The bus is there, but no program on it offers the Secret Service.
-    #[error("this session has no keychain: nothing on its D-Bus offers the Secret Service ({detail})")]
+    /// No program on the D-Bus session bus provides the Secret Service.
+    #[error("this session has no keychain: no program on D-Bus provides the Secret Service ({detail})")]
     NoService {
-        /// What the bus said.
+        /// The error of D-Bus.
         detail: String,
     },
-    /// The keychain runs but has no keyring in which something could be stored.
-    #[error("the system's keychain holds no keyring yet, so nothing can be stored in it")]
+    /// The keychain has no keyring, so nothing can be stored in it.
+    #[error("the system's keychain has no keyring yet, so nothing can be stored in it")]
     NoCollection,
-    /// The keyring is locked; reading or writing would need its password.
+    /// The keyring is locked. Reading and writing need its password.
     #[error("the system's keychain is locked")]
     Locked,
-    /// The keychain did not answer in time. Nothing was written, and nothing will be.
-    #[error("the system's keychain did not answer within {} s", after.as_secs_f32())]
+    /// The keychain did not respond in time. Nothing was or will be written.
+    #[error("the system's keychain did not respond within {} s", after.as_secs_f32())]
     TimedOut {
-        /// How long it was waited for.
+        /// The timeout.
         after: Duration,
     },
-    /// A change was sent and never confirmed: it may have been made, or may still be.
+    /// A change was sent and not confirmed. It may have been made, or may still be made.
     #[error(
         "the system's keychain did not confirm a change within {} s; it may or may not have been made",
         after.as_secs_f32()
     )]
     WriteUnanswered {
-        /// How long it was waited for.
+        /// The timeout.
         after: Duration,
     },
-    /// So many earlier calls are still unanswered that no further one is made.
-    #[error("the system's keychain has left {calls} calls unanswered; no further one is made")]
+    /// Too many earlier calls are still waiting for a response.
+    #[error("the system's keychain has not responded to {calls} earlier calls, so no further call is made")]
     Stuck {
-        /// How many calls are unanswered.
+        /// Number of calls without a response.
         calls: usize,
     },
-    /// The system, or the person it asked, refused access to the item.
+    /// The system or the user refused access to the item.
     #[error("access to the system's keychain was refused ({detail})")]
     Refused {
-        /// What the system said.
+        /// The error of the system.
         detail: String,
     },
-    /// The value is longer than the keychain takes.
-    #[error("the value has {bytes} bytes; the system's keychain takes at most {limit} in one item")]
+    /// The value is too long for the keychain.
+    #[error("the value has {bytes} bytes, but the system's keychain stores at most {limit} bytes per item")]
     TooLarge {
         /// Length of the value in bytes.
         bytes: usize,
-        /// The most bytes that one item can hold.
+        /// Maximum size of an item in bytes.
         limit: usize,
     },
     /// The value is empty.
     #[error("an empty value cannot be stored as a credential")]
     Empty,
-    /// The stored item is not text, so not something that this program wrote.
-    #[error("the keychain's item “{item}” of service “{}” is not text", crate::SERVICE)]
+    /// The stored item is not text, so this program did not write it.
+    #[error("the keychain item “{item}” of service “{}” is not text", crate::SERVICE)]
     NotText {
-        /// The item's user name: `<profile>/<slot>`.
+        /// The user name of the item: `<profile>/<kind>`.
         item: String,
     },
-    /// Anything else that the platform reported.
+    /// Any other failure of the platform.
     #[error("the system's keychain failed: {detail}")]
     Platform {
-        /// What the platform said.
+        /// The error of the platform.
         detail: String,
     },
 }
 
 impl VaultError {
-    /// A stable word for logs, reports and scripts.
+    /// The stable error code for logs, reports and scripts.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoBus { .. } => "keychain-no-bus",
@@ -95,7 +95,7 @@ impl VaultError {
         }
     }
 
-    /// What a person at this machine can do about it.
+    /// What the operator can do about it.
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::NoBus { .. } => {
@@ -104,32 +104,32 @@ impl VaultError {
                  COPRESENCE_SESSION_TOKEN (or COPRESENCE_USERNAME and COPRESENCE_PASSWORD)."
             }
             Self::NoService { .. } => {
-                "Install and start a keychain that offers the Secret Service, such as gnome-keyring or KWallet \
-                 (on Debian: `apt install gnome-keyring`, then log in anew), or pass the credentials in \
+                "Install and start a keychain that provides the Secret Service, such as gnome-keyring or KWallet \
+                 (on Debian: `apt install gnome-keyring`, then log in again), or pass the credentials in \
                  COPRESENCE_API_KEY and COPRESENCE_SESSION_TOKEN."
             }
             Self::NoCollection => {
-                "Log in once with a password, which makes the keyring “Login”, or make one in “Passwords and \
+                "Log in once with a password, which creates the keyring “Login”, or create one in “Passwords and \
                  Keys” and set it as the default. Without a desktop: `pkill gnome-keyring; printf %s PASSWORD | \
-                 gnome-keyring-daemon --unlock --components=secrets` (one that runs already would stay in the way)."
+                 gnome-keyring-daemon --unlock --components=secrets` (a running daemon must be stopped first)."
             }
-            Self::Locked => LOCKED,
+            Self::Locked => REMEDY_LOCKED,
             Self::TimedOut { .. } | Self::Stuck { .. } => {
-                "If the system shows a question about the keychain, answer it and try again. If not, log out and \
-                 in again, which restarts the keychain; until then pass the credentials in the environment \
+                "If the system shows a prompt for the keychain, answer it and try again. If not, log out and in \
+                 again, which restarts the keychain; until then pass the credentials in the environment \
                  (COPRESENCE_API_KEY, COPRESENCE_SESSION_TOKEN)."
             }
             Self::WriteUnanswered { .. } => {
-                "Look whether the change was made (`copresence credentials status`), and make it again if not."
+                "Check whether the change was made (`copresence credentials status`), and repeat it if not."
             }
-            Self::Refused { .. } => REFUSED,
+            Self::Refused { .. } => REMEDY_REFUSED,
             Self::TooLarge { .. } => {
-                "Check that only the credential was given, not a whole file. If it is really that long, pass it \
+                "Check that the value is only the credential, not a whole file. If it is really that long, pass it \
                  in the environment (COPRESENCE_API_KEY, COPRESENCE_SESSION_TOKEN)."
             }
-            Self::Empty => "Give the value, or remove the credential with `copresence credentials remove`.",
+            Self::Empty => "Enter a value, or remove the credential with `copresence credentials remove`.",
             Self::NotText { .. } => {
-                "Remove the item in the system's keychain program, then set the credential again."
+                "Remove the item in the keychain program of the system, then set the credential again."
             }
             Self::Platform { .. } => {
                 "Try again; if it persists, log out and in again, or pass the credentials in the environment \
@@ -138,29 +138,29 @@ impl VaultError {
         }
     }
 
-    /// Whether keeping the secret in memory for this run gets a person further now.
+    /// Whether the operator can keep the secret in memory for this run instead.
     pub const fn memory_can_help(&self) -> bool {
         !matches!(self, Self::Empty)
     }
 }
 
 #[cfg(target_os = "macos")]
-const LOCKED: &str = "Unlock it: open “Keychain Access”, choose “login” and “Unlock”, then try again.";
+const REMEDY_LOCKED: &str = "Unlock it: open “Keychain Access”, choose “login” and “Unlock”, then try again.";
 #[cfg(windows)]
-const LOCKED: &str = "Log in to Windows with the account that stored the credentials, then try again.";
+const REMEDY_LOCKED: &str = "Log in to Windows with the account that stored the credentials, then try again.";
 #[cfg(not(any(target_os = "macos", windows)))]
-const LOCKED: &str = "Unlock it: open “Passwords and Keys” (seahorse), choose the keyring “Login” and “Unlock”. A desktop that \
+const REMEDY_LOCKED: &str = "Unlock it: open “Passwords and Keys” (seahorse), choose the keyring “Login” and “Unlock”. A desktop that \
      logs in by itself leaves the keyring locked: on a kiosk give that keyring an empty password, or pass the \
      credentials in the environment (COPRESENCE_API_KEY, COPRESENCE_SESSION_TOKEN).";
 
 #[cfg(target_os = "macos")]
-const REFUSED: &str = "Choose “Always Allow” when macOS asks, or allow this program in “Keychain Access” (the item's \
+const REMEDY_REFUSED: &str = "Choose “Always Allow” when macOS asks, or allow this program in “Keychain Access” (the item's \
      “Access Control”).";
 #[cfg(windows)]
-const REFUSED: &str =
+const REMEDY_REFUSED: &str =
     "Run the program as the Windows user who stored the credentials (see “Credential Manager”).";
 #[cfg(not(any(target_os = "macos", windows)))]
-const REFUSED: &str =
+const REMEDY_REFUSED: &str =
     "Answer the keychain's question with its password, or unlock the keyring in “Passwords and Keys” first.";
 
 #[cfg(test)]
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_distinct_words() {
+    fn codes_are_distinct_and_lowercase() {
         let mut codes: Vec<&str> = every().iter().map(VaultError::code).collect();
         assert!(codes.iter().all(|c| c.chars().all(|c| c.is_ascii_lowercase() || c == '-')), "{codes:?}");
         codes.sort_unstable();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn every_failure_ends_in_something_to_do() {
+    fn every_failure_has_a_remedy() {
         for error in every() {
             assert!(error.remedy().len() > 40, "{error:?}");
             assert!(error.remedy().ends_with('.'), "{error:?}");
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_out_says_how_long_it_waited() {
+    fn a_timeout_message_contains_its_duration() {
         let text = VaultError::TimedOut { after: Duration::from_millis(1500) }.to_string();
         assert!(text.contains("1.5 s"), "{text}");
     }

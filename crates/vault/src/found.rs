@@ -1,4 +1,4 @@
-//! The credentials of a profile, looked for in the contract's order: the environment, then the keychain.
+//! Looks up the credentials of a profile: first in the environment, then in memory, then in the keychain.
 
 use crate::{Slot, Vault, VaultError};
 use protocol::{ApiKey, PartnerKey, Password, SessionToken, Username};
@@ -8,15 +8,15 @@ use std::collections::HashMap;
 /// Where a credential was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// In the environment ([`Slot::env_name`]).
+    /// In the environment ([`CredentialKind::env_var`]).
     Environment,
-    /// In memory, for this run ([`Vault::remember_for_this_run`]).
+    /// In memory, for this run ([`CredentialStore::remember_for_this_run`]).
     ThisRun,
     /// In the OS keychain.
     Keychain,
 }
 
-/// What was found of a profile's credentials.
+/// The credentials that were found for a profile.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
     /// The REST API key.
@@ -27,19 +27,19 @@ pub struct Found {
     pub username: Option<(Username, Origin)>,
     /// The password for a login.
     pub password: Option<(Password, Origin)>,
-    /// What a partner's backend asks for.
+    /// The key for a partner's backend.
     pub partner_key: Option<(PartnerKey, Origin)>,
-    /// Why the keychain could not be looked into, when something was found without it.
+    /// Why the keychain could not be read, if credentials were found without it.
     pub note: Option<VaultError>,
 }
 
 impl Found {
-    /// Whether nothing was found.
+    /// Whether no credential was found.
     pub fn is_empty(&self) -> bool {
         Slot::ALL.iter().all(|slot| self.origin(*slot).is_none())
     }
 
-    /// Where the credential of `slot` was found, if it was.
+    /// Where a credential was found.
     pub fn origin(&self, slot: Slot) -> Option<Origin> {
         match slot {
             Slot::ApiKey => self.api_key.as_ref().map(|found| found.1),
@@ -50,7 +50,7 @@ impl Found {
         }
     }
 
-    /// What may be shown of the credential of `slot`: `…3f`, or `…` of a short one.
+    /// The masked form of a credential: `…3f`, or `…` for a short one.
     pub fn masked(&self, slot: Slot) -> Option<String> {
         match slot {
             Slot::ApiKey => self.api_key.as_ref().map(|found| found.0.masked()),
@@ -61,6 +61,7 @@ impl Found {
         }
     }
 
+    /// Adds a credential.
     fn put(&mut self, slot: Slot, value: &str, origin: Origin) {
         match slot {
             Slot::ApiKey => self.api_key = Some((ApiKey::new(value), origin)),
@@ -72,25 +73,28 @@ impl Found {
     }
 }
 
-/// All of a profile's credentials. The keychain is left alone when the environment gives an API key and a way
-/// to a session (a token, or user name and password); a profile that needs other ones names them to [`load_for`].
+/// Loads all credentials of a profile.
 ///
-/// The way to a session is never mixed: a session token or a whole login from the environment hides the
-/// keychain's, which may be another account's.
+/// The keychain is not accessed if the environment has an API key and either a session token or a login (user name and
+/// password). Use [`load_wanted_credentials`] for a profile that needs other credentials.
+///
+/// A session token or a complete login in the environment excludes both the stored session token and the stored login,
+/// because they may belong to another account.
 ///
 /// # Errors
-/// When the keychain failed and nothing was found without it; otherwise that is [`Found::note`].
+/// The keychain could not be read and no credential was found without it. Otherwise the error is in
+/// [`FoundCredentials::keychain_error`].
 pub fn load(vault: &Vault, profile: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Found, VaultError> {
     let given = Given::read(env);
     let enough = given.has(Slot::ApiKey) && given.has_session();
     gather(vault, profile, &given, if enough { &[] } else { &Slot::ALL })
 }
 
-/// As [`load`], but only the credentials that are `wanted`: the keychain is asked for those of them that the
-/// environment does not give, and left alone when it gives them all.
+/// As [`load_credentials`], but reads only the `wanted` credentials from the keychain, and only if they are not in the
+/// environment.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load_credentials`].
 pub fn load_for(
     vault: &Vault,
     profile: &str,
@@ -100,6 +104,7 @@ pub fn load_for(
     gather(vault, profile, &Given::read(env), wanted)
 }
 
+/// Collects the credentials of the environment, of the memory, and the `wanted` ones of the keychain.
 fn gather(vault: &Vault, profile: &str, given: &Given, wanted: &[Slot]) -> Result<Found, VaultError> {
     let mut found = Found::default();
     let mut missing = Vec::new();
@@ -107,7 +112,7 @@ fn gather(vault: &Vault, profile: &str, given: &Given, wanted: &[Slot]) -> Resul
         if let Some(value) = given.0.get(&slot) {
             found.put(slot, value.expose_secret(), Origin::Environment);
         } else if given.hides(slot) {
-            // Another account's way to a session.
+            // May belong to another account.
         } else if let Some(value) = vault.remembered(profile, slot) {
             found.put(slot, value.expose_secret(), Origin::ThisRun);
         } else if wanted.contains(&slot) {
@@ -128,10 +133,11 @@ fn gather(vault: &Vault, profile: &str, given: &Given, wanted: &[Slot]) -> Resul
     Ok(found)
 }
 
-/// What the environment gives; a variable that is set to nothing is not given.
+/// The credentials in the environment. Empty variables are ignored.
 struct Given(HashMap<Slot, SecretString>);
 
 impl Given {
+    /// Reads the environment with `env`.
     fn read(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let value = |slot: Slot| {
             let value = SecretString::from(env(slot.env_name())?);
@@ -148,10 +154,12 @@ impl Given {
         self.has(Slot::Username) && self.has(Slot::Password)
     }
 
+    /// Whether there is a session token or a complete login.
     fn has_session(&self) -> bool {
         self.has(Slot::SessionToken) || self.has_login()
     }
 
+    /// Whether a stored credential must not be used, because the environment has another session token or login.
     fn hides(&self, slot: Slot) -> bool {
         match slot {
             Slot::SessionToken => self.has_login(),
@@ -166,7 +174,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// A keychain that cannot answer: no time at all is given to it.
+    /// A store whose keychain always times out.
     fn unanswering() -> Vault {
         Vault::os().with_patience(Duration::ZERO)
     }
@@ -178,25 +186,25 @@ mod tests {
     fn stored(pairs: &[(Slot, &str)]) -> Vault {
         let vault = Vault::in_memory();
         for (slot, value) in pairs {
-            vault.set("p", *slot, &SecretString::from(*value)).expect("memory takes it");
+            vault.set("p", *slot, &SecretString::from(*value)).expect("stored in memory");
         }
         vault
     }
 
     #[test]
-    fn an_environment_that_gives_a_session_leaves_the_keychain_alone() {
+    fn the_keychain_is_not_read_if_the_environment_is_complete() {
         for way in [
             &[("COPRESENCE_API_KEY", "k"), ("COPRESENCE_SESSION_TOKEN", "t")][..],
             &[("COPRESENCE_API_KEY", "k"), ("COPRESENCE_USERNAME", "u"), ("COPRESENCE_PASSWORD", "p")][..],
         ] {
             let found = load(&unanswering(), "p", &env(way)).expect("the environment is enough");
-            assert_eq!(found.note, None, "the keychain was asked");
+            assert_eq!(found.note, None, "the keychain was read");
             assert_eq!(found.origin(Slot::ApiKey), Some(Origin::Environment));
         }
     }
 
     #[test]
-    fn a_failing_keychain_is_a_note_beside_what_the_environment_gave_and_an_error_alone() {
+    fn a_keychain_failure_is_an_error_only_if_nothing_else_was_found() {
         let found = load(&unanswering(), "p", &env(&[("COPRESENCE_API_KEY", "k")])).expect("something");
         assert!(found.note.is_some());
         assert_eq!(found.api_key.expect("given").0.expose(), "k");
@@ -204,16 +212,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_found_though_the_keychain_fails() {
+    fn remembered_credentials_are_found_although_the_keychain_fails() {
         let vault = unanswering();
         vault.remember_for_this_run("p", Slot::ApiKey, &SecretString::from("k"));
-        let found = load(&vault, "p", &env(&[])).expect("memory has one");
+        let found = load(&vault, "p", &env(&[])).expect("found in memory");
         assert_eq!(found.origin(Slot::ApiKey), Some(Origin::ThisRun));
         assert!(found.note.is_some());
     }
 
     #[test]
-    fn the_environment_wins_and_an_empty_variable_gives_nothing() {
+    fn the_environment_overrides_the_keychain_and_empty_variables_are_ignored() {
         let vault = stored(&[(Slot::ApiKey, "stored"), (Slot::PartnerKey, "stored")]);
         let set = [("COPRESENCE_API_KEY", "env\n"), ("COPRESENCE_PARTNER_KEY", " ")];
         let found = load(&vault, "p", &env(&set)).expect("found");
@@ -222,28 +230,28 @@ mod tests {
     }
 
     #[test]
-    fn two_accounts_are_never_mixed() {
+    fn credentials_of_two_accounts_are_never_combined() {
         let both = stored(&[(Slot::SessionToken, "old"), (Slot::Username, "other"), (Slot::Password, "pw")]);
         let login = [("COPRESENCE_USERNAME", "u"), ("COPRESENCE_PASSWORD", "p")];
         let found = load(&both, "p", &env(&login)).expect("found");
-        assert!(found.session_token.is_none(), "the stored token may be another account's");
+        assert!(found.session_token.is_none(), "the stored token may belong to another account");
         let found = load(&both, "p", &env(&[("COPRESENCE_SESSION_TOKEN", "t")])).expect("found");
         assert!(found.username.is_none() && found.password.is_none());
     }
 
     #[test]
-    fn a_partner_profile_asks_for_its_own_key_only() {
+    fn only_wanted_credentials_are_read_from_the_keychain() {
         let set = [("COPRESENCE_PARTNER_KEY", "pk")];
         let found = load_for(&unanswering(), "p", &env(&set), &[Slot::PartnerKey]).expect("given");
         assert_eq!(found.note, None);
         assert_eq!(found.partner_key.as_ref().expect("given").0.expose(), "pk");
-        // With more wanted, the keychain is asked, and its silence noted.
+        // The keychain is read if other credentials are wanted.
         let found = load_for(&unanswering(), "p", &env(&set), &Slot::ALL).expect("given");
         assert!(found.note.is_some());
     }
 
     #[test]
-    fn nothing_of_a_secret_is_printed() {
+    fn debug_shows_no_secret() {
         let vault = stored(&[(Slot::ApiKey, "0123456789abcdef"), (Slot::Password, "hunter2")]);
         let text = format!("{:?}", load(&vault, "p", &env(&[])).expect("found"));
         assert!(!text.contains("0123456789") && !text.contains("hunter2"), "{text}");

@@ -1,29 +1,29 @@
-//! Which of a profile's credentials.
+//! The kinds of credentials of a profile.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One of the credentials that a profile may have.
+/// A kind of credential that a profile may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Slot {
     /// The REST API key of the business account.
     ApiKey,
     /// The session token of the business account.
     SessionToken,
-    /// The user name for a login, instead of a session token.
+    /// The user name for a login, as an alternative to a session token.
     Username,
-    /// The password for a login, instead of a session token.
+    /// The password for a login, as an alternative to a session token.
     Password,
-    /// What a partner's own backend asks of this console.
+    /// The key for a partner's backend.
     PartnerKey,
 }
 
 impl Slot {
-    /// Every slot, in the order in which they are shown.
+    /// Every kind, in the order in which they are shown.
     pub const ALL: [Self; 5] =
         [Self::ApiKey, Self::SessionToken, Self::Username, Self::Password, Self::PartnerKey];
 
-    /// The slot's word on the command line and in the keychain.
+    /// The name on the command line and in the keychain.
     pub const fn word(self) -> &'static str {
         match self {
             Self::ApiKey => "api-key",
@@ -34,7 +34,7 @@ impl Slot {
         }
     }
 
-    /// The environment variable that is looked at before the keychain.
+    /// The environment variable that overrides the keychain.
     pub const fn env_name(self) -> &'static str {
         match self {
             Self::ApiKey => "COPRESENCE_API_KEY",
@@ -45,12 +45,12 @@ impl Slot {
         }
     }
 
-    /// The user name of the keychain's item for this slot of a profile.
+    /// The user name of the keychain item for a profile: `<profile>/<kind>`.
     pub(crate) fn item_user(self, profile: &str) -> String {
         format!("{profile}/{}", self.word())
     }
 
-    /// The item's title, as a person sees it in the system's keychain program.
+    /// The label of the keychain item, as shown in the keychain program of the system.
     pub(crate) fn item_label(self, profile: &str) -> String {
         format!("Copresence kiosk: {self} of profile {profile}")
     }
@@ -71,11 +71,11 @@ impl fmt::Display for Slot {
 impl FromStr for Slot {
     type Err = String;
 
-    /// Reads a slot's [word](Slot::word); the error lists them.
+    /// Parses a [name](CredentialKind::as_str). The error lists the valid names.
     fn from_str(word: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|slot| slot.word() == word).ok_or_else(|| {
             let words: Vec<&str> = Self::ALL.iter().map(|slot| slot.word()).collect();
-            format!("“{word}” is not a credential; these are: {}", words.join(", "))
+            format!("“{word}” is not a credential; valid names are: {}", words.join(", "))
         })
     }
 }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_is_found_by_its_word_and_an_unknown_word_lists_them() {
+    fn names_are_parsed_and_an_unknown_name_lists_the_valid_ones() {
         for slot in Slot::ALL {
             assert_eq!(slot.word().parse(), Ok(slot));
         }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn items_of_two_profiles_never_share_a_name() {
+    fn keychain_items_of_profiles_have_distinct_names() {
         let mut names: Vec<String> =
             ["a", "a/api-key", "b"].iter().flat_map(|p| Slot::ALL.map(|slot| slot.item_user(p))).collect();
         names.sort();

@@ -1,8 +1,8 @@
-//! The vault against a real Secret Service: gnome-keyring on a D-Bus session of its own, with a home of its own.
+//! The credential store against a real Secret Service: gnome-keyring with its own D-Bus session and home folder.
 //!
-//! Each test starts such a session and runs this very test program in it again (the ignored test [`actor`]), which
-//! does what `VAULT_ACTS` says and prints each outcome. `secret-tool` is the independent witness. Without the
-//! tools a test says so and does nothing; where `CI=true` it fails.
+//! Each test starts such a session and runs this test program in it (the ignored test [`actor`]). The actor performs
+//! the acts in `VAULT_ACTS` and prints each outcome. `secret-tool` verifies the result independently. A test is skipped
+//! with a message if the tools are missing, and fails if `CI=true`.
 #![cfg(target_os = "linux")]
 
 use secrecy::{ExposeSecret, SecretString};
@@ -12,22 +12,21 @@ use std::process::{Command, Output};
 use std::time::Duration;
 use vault::{Slot, Vault};
 
-/// Long enough for a machine under load: no test but the ones with [`SILENCED`] waits for it.
+/// Long enough for a machine under load. Only the tests with [`SILENCED`] reach a timeout, and those set a shorter one.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Unlocks (and on the first run makes) the login keyring with the password `pw`, as a login does.
+/// Unlocks the login keyring with the password `pw`, as a login does. Creates it on the first run.
 const UNLOCKED: &str =
     "printf %s pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1; offered;";
-/// Starts the daemon as an auto-login does: without a password.
+/// Starts the daemon without a password, as an automatic login does.
 const NOT_UNLOCKED: &str = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1; offered;";
-/// Stops the daemon in the middle of its life, so that it takes calls and answers none.
+/// Suspends the daemon, so that it accepts calls and responds to none.
 const SILENCED: &str = "service=$(offered); kill -STOP $service; trap 'kill -KILL $service' EXIT; export service VAULT_PATIENCE_MS=1500;";
-/// `offered` waits until the daemon, which goes to the background first, has taken its name on the bus, and
-/// prints its process id.
+/// Defines `offered`, which waits until the daemon has registered its name on the bus, and prints its process id.
 const OFFERED: &str = "offered() { for try in $(seq 500); do \
      dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / \
      org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets 2>/dev/null \
-     | grep -o '[0-9]*$' && return; sleep 0.02; done; echo 'no Secret Service came' >&2; exit 1; };";
+     | grep -o '[0-9]*$' && return; sleep 0.02; done; echo 'no Secret Service appeared' >&2; exit 1; };";
 
 #[test]
 fn a_credential_is_set_read_replaced_and_removed() {
@@ -53,7 +52,7 @@ fn a_credential_is_set_read_replaced_and_removed() {
 }
 
 #[test]
-fn a_credential_outlives_the_process_and_the_session_and_others_find_it() {
+fn a_credential_persists_across_sessions_and_is_visible_to_other_programs() {
     let Some(home) = home() else { return };
     assert_eq!(session(&home, UNLOCKED, "set booth session-token r:0123"), ["set"]);
     assert_eq!(session(&home, UNLOCKED, "get booth session-token"), ["value r:0123"]);
@@ -71,7 +70,7 @@ fn a_credential_outlives_the_process_and_the_session_and_others_find_it() {
 }
 
 #[test]
-fn the_secret_lies_in_no_file_of_the_keyring_in_clear() {
+fn the_keyring_file_does_not_contain_the_plain_secret() {
     let Some(home) = home() else { return };
     assert_eq!(session(&home, UNLOCKED, "set booth api-key findme0123456789"), ["set"]);
     let keyring =
@@ -80,7 +79,7 @@ fn the_secret_lies_in_no_file_of_the_keyring_in_clear() {
 }
 
 #[test]
-fn a_locked_keyring_is_said_to_be_locked_without_a_prompt() {
+fn a_locked_keyring_is_reported_without_a_prompt() {
     let Some(home) = home() else { return };
     assert_eq!(session(&home, UNLOCKED, "set p api-key kept"), ["set"]);
     assert_eq!(
@@ -96,7 +95,7 @@ fn a_locked_keyring_is_said_to_be_locked_without_a_prompt() {
 }
 
 #[test]
-fn a_locked_keyring_can_be_worked_around_in_memory() {
+fn a_credential_can_be_kept_in_memory_while_the_keyring_is_locked() {
     let Some(home) = home() else { return };
     assert_eq!(session(&home, UNLOCKED, "set p api-key kept"), ["set"]);
     assert_eq!(
@@ -106,7 +105,7 @@ fn a_locked_keyring_can_be_worked_around_in_memory() {
 }
 
 #[test]
-fn asking_a_person_to_unlock_where_nobody_can_be_asked_ends_with_a_refusal() {
+fn unlock_fails_if_no_prompt_can_be_shown() {
     let Some(home) = home() else { return };
     assert_eq!(session(&home, UNLOCKED, "set p api-key kept"), ["set"]);
     let outcome = session(&home, NOT_UNLOCKED, "unlock");
@@ -117,7 +116,7 @@ fn asking_a_person_to_unlock_where_nobody_can_be_asked_ends_with_a_refusal() {
 }
 
 #[test]
-fn a_keychain_without_a_keyring_reads_as_empty_and_refuses_to_store() {
+fn a_keychain_without_a_keyring_is_empty_and_cannot_store() {
     let Some(home) = home() else { return };
     assert_eq!(
         session(&home, NOT_UNLOCKED, "get p api-key; set p api-key new; check"),
@@ -126,18 +125,18 @@ fn a_keychain_without_a_keyring_reads_as_empty_and_refuses_to_store() {
 }
 
 #[test]
-fn a_silent_keychain_never_hangs_the_program_and_nothing_is_written_later() {
+fn an_unresponsive_keychain_times_out_and_nothing_is_written_later() {
     let Some(home) = home() else { return };
     let hang = format!("{UNLOCKED}{SILENCED}");
     assert_eq!(session(&home, &hang, "get p api-key; set p api-key late"), ["error keychain-timed-out"; 2]);
 
-    // Awake again while the call that was given up still waits: it must not write.
+    // The daemon resumes while the abandoned call still waits. That call must not write.
     let acts = "set p api-key late; wake; check; get p api-key; get p api-key";
     assert_eq!(session(&home, &hang, acts), ["error keychain-timed-out", "awake", "ok", "none", "none"]);
 }
 
 #[test]
-fn a_keychain_that_starts_late_or_anew_is_found_by_the_same_vault() {
+fn a_keychain_that_starts_late_or_restarts_is_found_by_the_same_store() {
     let Some(home) = home() else { return };
     let bus = bare_bus(&home);
     let acts = "get p api-key; start; set p api-key v; restart; get p api-key";
@@ -148,7 +147,7 @@ fn a_keychain_that_starts_late_or_anew_is_found_by_the_same_vault() {
 }
 
 #[test]
-fn a_session_without_a_bus_is_said_to_have_none() {
+fn a_session_without_a_bus_is_reported() {
     let Some(home) = home() else { return };
     let output = actor_command(&["env"], &home, "", "get p api-key; set p api-key v; check")
         .env_remove("DBUS_SESSION_BUS_ADDRESS")
@@ -159,7 +158,7 @@ fn a_session_without_a_bus_is_said_to_have_none() {
 }
 
 #[test]
-fn a_bus_without_a_keychain_is_said_to_have_none() {
+fn a_bus_without_a_keychain_is_reported() {
     let Some(home) = home() else { return };
     let bus = bare_bus(&home);
     let acts = "get p api-key; set p api-key v; remove p api-key; check";
@@ -169,7 +168,7 @@ fn a_bus_without_a_keychain_is_said_to_have_none() {
     );
 }
 
-/// Not a test: what a test runs inside a session, told by `VAULT_ACTS`.
+/// Not a test: the part that the tests run inside a session, configured by `VAULT_ACTS`.
 #[test]
 #[ignore = "run by the other tests inside their sessions"]
 fn actor() {
@@ -219,7 +218,7 @@ fn shell(script: &str) -> String {
     said.lines().last().unwrap_or_default().to_owned()
 }
 
-/// A home of its own, or `None` where the tools are missing.
+/// A temporary home folder, or `None` if a tool is missing.
 fn home() -> Option<tempfile::TempDir> {
     for tool in ["bash", "dbus-run-session", "dbus-send", "gnome-keyring-daemon", "secret-tool"] {
         let there = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output();
@@ -232,7 +231,7 @@ fn home() -> Option<tempfile::TempDir> {
     Some(tempfile::tempdir().expect("a temporary folder"))
 }
 
-/// A session bus that starts no service by itself.
+/// Option for a session bus that does not start services.
 fn bare_bus(home: &tempfile::TempDir) -> String {
     let file = home.path().join("bus.conf");
     let config = "<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth>\
@@ -242,7 +241,7 @@ fn bare_bus(home: &tempfile::TempDir) -> String {
     format!("--config-file={}", file.display())
 }
 
-/// Does `acts` in a session prepared by `prepare`; their outcomes.
+/// Performs `acts` in a session after the script `prepare`. Returns their outcomes.
 fn session(home: &tempfile::TempDir, prepare: &str, acts: &str) -> Vec<String> {
     session_on(home, &["dbus-run-session", "--"], prepare, acts)
 }

@@ -1,4 +1,4 @@
-//! Whole answers.
+//! Complete responses.
 
 use crate::support::{API_KEY, SESSION, TOKEN, api, recorded_api, token, with_login, with_session};
 use client::{
@@ -70,7 +70,7 @@ async fn a_token_is_generated_with_the_headers_of_the_specification() {
 }
 
 #[tokio::test]
-async fn a_login_is_made_once_and_its_session_kept() {
+async fn concurrent_calls_log_in_once_and_keep_the_session() {
     let server = MockServer::start().await;
     answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
     answers(&server, generate_within("r:new"), 200, json!({ "token": TOKEN }), 8).await;
@@ -80,7 +80,7 @@ async fn a_login_is_made_once_and_its_session_kept() {
 }
 
 #[tokio::test]
-async fn a_refused_session_is_renewed_once() {
+async fn a_rejected_session_is_renewed_once() {
     for (status, body) in
         [(401, json!({})), (403, json!({})), (400, json!({ "code": 209 })), (404, json!({ "code": 209 }))]
     {
@@ -96,7 +96,7 @@ async fn a_refused_session_is_renewed_once() {
 }
 
 #[tokio::test]
-async fn credentials_that_stay_refused_are_not_tried_again_and_again() {
+async fn rejected_credentials_are_not_retried() {
     let server = MockServer::start().await;
     answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
     answers(&server, generate_within("r:new"), 403, json!({ "error": "no business account r:new" }), 1).await;
@@ -107,7 +107,7 @@ async fn credentials_that_stay_refused_are_not_tried_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_plain_400_and_a_busy_backend_cost_no_second_try() {
+async fn other_errors_of_generate_are_not_retried() {
     for (status, class) in [(400, Class::CredentialsRefused), (429, Class::Busy), (500, Class::BackendBroken)]
     {
         let server = MockServer::start().await;
@@ -122,18 +122,18 @@ async fn a_plain_400_and_a_busy_backend_cost_no_second_try() {
 }
 
 #[tokio::test]
-async fn a_refused_login_says_so() {
+async fn a_rejected_login_is_reported_as_such() {
     let server = MockServer::start().await;
     answers(&server, login_request(), 404, json!({ "code": 101, "error": "Invalid username/password." }), 1)
         .await;
     let error = api(url(&server, ""), with_login()).generate().await.expect_err("refused");
     let CallError::Answered(refusal) = &error else { panic!("{error}") };
     assert_eq!((refusal.call, &refusal.class), (Call::Login, &Class::CredentialsRefused));
-    assert!(error.to_string().contains("refused the credentials at login"), "{error}");
+    assert!(error.to_string().contains("rejected the credentials of login"), "{error}");
 }
 
 #[tokio::test]
-async fn a_login_is_where_the_profile_says() {
+async fn the_login_uses_the_configured_route() {
     let server = MockServer::start().await;
     let login = Mock::given(method("PUT")).and(path("/api/v2/sessions"));
     answers(&server, login, 200, json!({ "data": { "session": "r:new" } }), 1).await;
@@ -151,7 +151,7 @@ async fn a_login_is_where_the_profile_says() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_token_breaks_the_promise_and_is_kept() {
+async fn a_response_without_a_token_is_invalid_and_its_body_is_kept() {
     let server = MockServer::start().await;
     answers(&server, generate_within(SESSION), 200, json!({ "exportToken": TOKEN }), 1).await;
     let error = api(url(&server, ""), with_session()).generate().await.expect_err("broken");
@@ -162,7 +162,7 @@ async fn an_answer_without_a_token_breaks_the_promise_and_is_kept() {
 }
 
 #[tokio::test]
-async fn a_redeem_gives_every_whole_answer_as_it_came() {
+async fn redeem_returns_every_complete_response_unchanged() {
     let not_ready = json!({ "avatar_ready": false, "payload_incomplete": {
         "completion_progress": -1, "completion_status": "no_associated_avatar", "queue_position": -1 } });
     for (status, body) in
@@ -194,7 +194,7 @@ async fn a_redeem_gives_every_whole_answer_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_refusal_repeats_no_token() {
+async fn an_error_response_shows_no_token() {
     let server = MockServer::start().await;
     let body =
         json!({ "code": 1, "error": format!("unknown token {TOKEN}, see https://api.test/tokens/{TOKEN}") });
@@ -205,7 +205,7 @@ async fn a_refusal_repeats_no_token() {
 }
 
 #[tokio::test]
-async fn a_partner_hands_out_the_token_and_redeems_it_without_any_copresence_credential() {
+async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
     let server = MockServer::start().await;
     let partner = |at: &str, verb: &str| {
         Mock::given(method(verb))
@@ -246,11 +246,11 @@ async fn a_partner_hands_out_the_token_and_redeems_it_without_any_copresence_cre
     assert_eq!(api.redeem(&made).await.expect("an answer").status, 200);
 }
 
-/// `{"avatar_ready":false}`, as a proxy packs it.
+/// `{"avatar_ready":false}`, compressed with gzip.
 const PACKED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x4a\x2c\x4b\x2c\x49\x2c\x8a\x2f\x4a\x4d\x4c\xa9\x54\xb2\x4a\x4b\xcc\x29\x4e\xad\x05\x00\x84\x70\xc9\xeb\x16\x00\x00\x00";
 
 #[tokio::test]
-async fn an_answer_that_a_proxy_packed_is_unpacked() {
+async fn a_compressed_response_is_decoded() {
     for coding in ["gzip", "identity"] {
         let server = MockServer::start().await;
         let reply =
@@ -262,7 +262,7 @@ async fn an_answer_that_a_proxy_packed_is_unpacked() {
 }
 
 #[tokio::test]
-async fn a_packed_answer_that_cannot_be_unpacked_is_a_break_that_keeps_what_it_can() {
+async fn a_response_that_cannot_be_decoded_is_invalid_and_keeps_the_decoded_part() {
     let half = &PACKED[..PACKED.len() - 12];
     for (coding, sent, kept) in [("br", PACKED, PACKED), ("gzip", half, &b"{\"avatar_ready\""[..])] {
         let server = MockServer::start().await;

@@ -1,4 +1,4 @@
-//! One-time downloads: opened, resumed, cut.
+//! One-time downloads: opened, resumed, interrupted.
 
 use crate::support::{API_KEY, Act, RawServer, SESSION, answer, api, with_session};
 use client::{Api, Backend, Download, DownloadError, Loss, NoRecorder, Resume, TimeOuts};
@@ -25,7 +25,7 @@ async fn open(acts: Vec<Act>, resume: Option<Resume>) -> Opened {
 }
 
 fn some_api() -> Api {
-    // Downloads have hosts of their own: the backend is not asked.
+    // A download does not use the backend.
     api("http://api.invalid/".parse().expect("a URL"), with_session())
 }
 
@@ -50,7 +50,7 @@ async fn read(download: Download) -> (Vec<u8>, Option<DownloadError>) {
 }
 
 #[tokio::test]
-async fn a_whole_file_comes_with_what_is_known_of_it_and_without_any_credential() {
+async fn a_whole_file_is_downloaded_with_its_metadata_and_without_credentials() {
     let headers = ["ETag: \"v1\"", "Content-Type: model/gltf-binary"];
     let opened = open(vec![Act::Send(answer("200 OK", &headers, "0123456789"))], None).await;
     let download = opened.result.expect("a download");
@@ -67,7 +67,7 @@ async fn a_whole_file_comes_with_what_is_known_of_it_and_without_any_credential(
 }
 
 #[tokio::test]
-async fn a_rest_is_asked_for_and_given() {
+async fn a_range_is_requested_and_received() {
     let reply = answer("206 Partial Content", &["Content-Range: bytes 4-9/10"], "456789");
     let opened = open(vec![Act::Send(reply)], Some(from(4))).await;
     let download = opened.result.expect("a download");
@@ -78,13 +78,13 @@ async fn a_rest_is_asked_for_and_given() {
 }
 
 #[tokio::test]
-async fn a_server_that_gives_the_whole_file_instead_says_so() {
+async fn a_whole_file_instead_of_the_range_starts_at_offset_zero() {
     let opened = open(vec![Act::Send(answer("200 OK", &[], "0123456789"))], Some(from(4))).await;
     assert_eq!(opened.result.expect("a download").offset, 0);
 }
 
 #[tokio::test]
-async fn a_rest_that_is_not_the_one_asked_for_is_refused() {
+async fn another_range_than_the_requested_one_is_rejected() {
     for range in ["bytes 3-9/10", "bytes 4-9/11", "bytes 4-10/10", "4-9/10", "bytes */10"] {
         let header = format!("Content-Range: {range}");
         let opened =
@@ -98,7 +98,7 @@ async fn a_rest_that_is_not_the_one_asked_for_is_refused() {
 }
 
 #[tokio::test]
-async fn a_part_that_ends_before_the_file_is_cut() {
+async fn a_range_that_ends_before_the_file_is_an_interrupted_download() {
     let reply = answer("206 Partial Content", &["Content-Range: bytes 4-5/10"], "45");
     let (bytes, error) =
         read(open(vec![Act::Send(reply)], Some(from(4))).await.result.expect("a download")).await;
@@ -107,14 +107,14 @@ async fn a_part_that_ends_before_the_file_is_cut() {
 }
 
 #[tokio::test]
-async fn nothing_after_the_end_is_an_error_of_its_own() {
+async fn a_416_has_its_own_error() {
     let reply = answer("416 Range Not Satisfiable", &["Content-Range: bytes */4"], "");
     let opened = open(vec![Act::Send(reply)], Some(from(4))).await;
     assert!(matches!(opened.result, Err(DownloadError::RangeRefused { total: Some(4) })));
 }
 
 #[tokio::test]
-async fn a_spent_url_is_refused() {
+async fn an_error_status_may_have_spent_the_url() {
     for (status, code) in
         [("410 Gone", 410), ("403 Forbidden", 403), ("204 No Content", 204), ("500 Oops", 500)]
     {
@@ -128,11 +128,11 @@ async fn a_spent_url_is_refused() {
 }
 
 #[tokio::test]
-async fn a_short_body_is_cut_and_never_complete() {
+async fn a_truncated_body_is_never_complete() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123";
     for act in [Act::Send(head.to_vec()), Act::SendAndReset(head.to_vec())] {
         let download = open(vec![act.clone()], None).await.result;
-        // A reset may overtake the head.
+        // A reset may arrive before the headers are read.
         let error = match download {
             Ok(download) => read(download).await.1.expect("an error"),
             Err(error) => error,
@@ -149,7 +149,7 @@ async fn a_short_body_is_cut_and_never_complete() {
 }
 
 #[tokio::test]
-async fn a_file_without_a_length_is_cut_where_its_chunks_are() {
+async fn a_file_without_a_length_is_truncated_if_its_chunks_are() {
     let reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n".to_vec();
     let download = open(vec![Act::Send(reply)], None).await.result.expect("a download");
     assert_eq!(download.total, None);
@@ -159,7 +159,7 @@ async fn a_file_without_a_length_is_cut_where_its_chunks_are() {
 }
 
 #[tokio::test]
-async fn a_silence_within_a_file_ends_it() {
+async fn a_file_that_stops_arriving_times_out() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".to_vec();
     let server = RawServer::start(vec![Act::SendAndHang(head)]).await;
     let time_outs = TimeOuts { read: Duration::from_millis(300), ..TimeOuts::default() };
@@ -174,7 +174,7 @@ async fn a_silence_within_a_file_ends_it() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_followed_with_the_range_and_nothing_more() {
+async fn a_redirect_is_followed_with_the_range_and_without_credentials() {
     let files =
         RawServer::start(vec![Act::Send(answer("206 Partial", &["Content-Range: bytes 4-9/10"], "456789"))])
             .await;
@@ -189,7 +189,7 @@ async fn a_redirect_is_followed_with_the_range_and_nothing_more() {
 }
 
 #[tokio::test]
-async fn redirects_without_end_or_out_of_the_web_are_not_followed() {
+async fn endless_redirects_and_other_schemes_are_not_followed() {
     let again = Act::Send(answer("307 Temporary Redirect", &[&format!("Location: {PATH}")], ""));
     let opened = open(vec![again], None).await;
     assert!(matches!(opened.result, Err(DownloadError::Redirected { status: 307, .. })));
@@ -201,7 +201,7 @@ async fn redirects_without_end_or_out_of_the_web_are_not_followed() {
 }
 
 #[tokio::test]
-async fn a_stop_behind_a_redirect_that_is_not_there_leaves_the_url_in_doubt() {
+async fn an_unreachable_redirect_target_may_have_spent_the_url() {
     let nobody = Port::keep().expect("a port");
     let location = format!("Location: http://{nobody}/real?sig=bearer-secret");
     let error =
@@ -212,7 +212,7 @@ async fn a_stop_behind_a_redirect_that_is_not_there_leaves_the_url_in_doubt() {
 }
 
 #[tokio::test]
-async fn a_download_that_was_never_asked_for_and_one_that_was_are_told_apart() {
+async fn an_unsent_request_and_a_lost_response_are_distinguished() {
     let nobody = Port::keep().expect("a port");
     let url = DownloadUrl::new(&format!("http://{nobody}{PATH}")).expect("a URL");
     let error = some_api().download(&url, None).await.expect_err("no server");
@@ -222,7 +222,7 @@ async fn a_download_that_was_never_asked_for_and_one_that_was_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_coded_file_is_a_break() {
+async fn an_encoded_file_is_rejected() {
     let opened = open(vec![Act::Send(answer("200 OK", &["Content-Encoding: br"], "xx"))], None).await;
     assert!(matches!(opened.result, Err(DownloadError::Broken(_))));
     let opened = open(vec![Act::Send(answer("200 OK", &["Content-Encoding: identity"], "xx"))], None).await;

@@ -1,4 +1,4 @@
-//! What goes wrong on the wire, and that each redeem is one request whatever does.
+//! Network failures. Each redeem sends one request, whatever fails.
 
 use crate::support::{Act, RawServer, SESSION, TOKEN, answer, api, token, with_login, with_session};
 use client::{
@@ -25,7 +25,7 @@ fn cut(body: &str) -> Vec<u8> {
     [HEAD, body.as_bytes()].concat()
 }
 
-/// Redeems once against an act, sees that one request came, and gives what is known of the lost answer.
+/// Redeems once against a server with one act, checks that one request was sent, and returns the lost response.
 async fn lost(act: Act, time_outs: TimeOuts) -> Evidence {
     let server = RawServer::start(vec![act.clone()]).await;
     let backend = Backend::vendor(server.url("/"));
@@ -40,20 +40,20 @@ async fn lost(act: Act, time_outs: TimeOuts) -> Evidence {
 }
 
 #[tokio::test]
-async fn a_connection_closed_before_the_answer() {
+async fn a_connection_closed_before_the_response() {
     let evidence = lost(Act::Send(Vec::new()), TimeOuts::default()).await;
     assert_eq!((evidence.loss, evidence.status, evidence.received()), (Loss::BrokenOff, None, 0));
 }
 
 #[tokio::test]
-async fn a_connection_reset_before_and_within_the_answer() {
+async fn a_connection_reset_before_and_during_the_response() {
     for reply in [Vec::new(), b"HTTP/1.1 200 OK\r\n".to_vec(), cut("{")] {
         assert_eq!(lost(Act::SendAndReset(reply), TimeOuts::default()).await.loss, Loss::BrokenOff);
     }
 }
 
 #[tokio::test]
-async fn a_body_cut_short() {
+async fn a_truncated_body() {
     let evidence = lost(Act::Send(cut("{\"avatar_ready\"")), TimeOuts::default()).await;
     assert_eq!((evidence.loss, evidence.status), (Loss::BrokenOff, Some(200)));
     assert_eq!(&evidence.body[..], b"{\"avatar_ready\"");
@@ -63,7 +63,7 @@ async fn a_body_cut_short() {
 }
 
 #[tokio::test]
-async fn a_body_without_a_length_is_whole_when_its_json_is() {
+async fn a_body_without_a_length_is_complete_if_its_json_is() {
     let endless = |body: &str| Act::Send(format!("HTTP/1.1 200 OK\r\n\r\n{body}").into_bytes());
     let evidence = lost(endless("{\"avatar_ready\": tr"), TimeOuts::default()).await;
     assert_eq!((evidence.loss, evidence.status, evidence.received()), (Loss::BrokenOff, Some(200), 19));
@@ -75,7 +75,7 @@ async fn a_body_without_a_length_is_whole_when_its_json_is() {
 }
 
 #[tokio::test]
-async fn a_silence_before_and_within_the_answer() {
+async fn a_timeout_before_and_during_the_response() {
     let nothing = lost(Act::SendAndHang(Vec::new()), hasty());
     let half_a_head = lost(Act::SendAndHang(b"HTTP/1.1 200".to_vec()), hasty());
     let half_a_body = lost(Act::SendAndHang(cut("{")), hasty());
@@ -89,13 +89,13 @@ async fn a_silence_before_and_within_the_answer() {
 }
 
 #[tokio::test]
-async fn what_is_no_http() {
+async fn a_response_that_is_not_http() {
     let evidence = lost(Act::Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), TimeOuts::default()).await;
     assert_eq!((evidence.loss, evidence.status), (Loss::BrokenOff, None));
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_not_read_without_end() {
+async fn an_endless_body_is_read_only_up_to_the_limit() {
     let endless = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &vec![b' '; MAX_BODY + 1]].concat();
     let evidence = lost(Act::SendAndHang(endless), TimeOuts::default()).await;
     assert_eq!((evidence.loss, evidence.status), (Loss::TooLarge, Some(200)));
@@ -103,15 +103,15 @@ async fn a_body_without_end_is_not_read_without_end() {
 }
 
 #[tokio::test]
-async fn a_body_of_just_the_limit_is_an_answer() {
+async fn a_body_of_exactly_the_limit_is_accepted() {
     let server = RawServer::start(vec![Act::Send(answer("200 OK", &[], &" ".repeat(MAX_BODY)))]).await;
     let answered = api(server.url("/"), with_session()).redeem(&token()).await.expect("an answer");
     assert_eq!(answered.body.len(), MAX_BODY);
 }
 
 #[tokio::test]
-async fn one_request_a_redeem_also_over_a_connection_that_could_be_used_again() {
-    // The server keeps the connection open after the first answer, and drops the second request.
+async fn each_redeem_sends_one_request_although_the_connection_could_be_reused() {
+    // The server keeps the connection open after the first response, and drops the second request.
     let server =
         RawServer::start(vec![Act::SendAndHang(answer("200 OK", &[], "{}")), Act::Send(Vec::new())]).await;
     let api = api(server.url("/"), with_session());
@@ -121,7 +121,7 @@ async fn one_request_a_redeem_also_over_a_connection_that_could_be_used_again() 
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_and_carries_nothing_away() {
+async fn a_redirect_of_an_api_call_is_not_followed() {
     let elsewhere = RawServer::start(vec![Act::Send(answer("200 OK", &[], "{}"))]).await;
     for status in ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
         let location = format!("Location: http://localhost:{}/stolen?a=b", elsewhere.port);
@@ -137,7 +137,7 @@ async fn a_redirect_is_not_followed_and_carries_nothing_away() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_never_sent() {
+async fn a_refused_connection_is_reported_as_never_sent() {
     let nobody = Port::keep().expect("a port");
     let base = Url::parse(&format!("http://{nobody}/")).expect("a URL");
     for credentials in [with_session(), with_login()] {
@@ -152,7 +152,7 @@ async fn a_refused_connection_is_never_sent() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_never_ends_is_never_sent() {
+async fn an_unfinished_tls_handshake_is_reported_as_never_sent() {
     // The server waits for an empty line, which TLS never sends.
     let server = RawServer::start(vec![Act::Send(Vec::new())]).await;
     let cause = without_handshake(server.port, hasty()).await;
@@ -160,13 +160,13 @@ async fn a_handshake_that_never_ends_is_never_sent() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_is_never_sent_to() {
+async fn a_server_without_tls_is_reported_as_never_sent() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.expect("a client");
         socket.write_all(&answer("400 Bad Request", &[], "this is http")).await.expect("written");
-        // Until the client goes: closing first would reset the connection under the answer.
+        // Waits for the client to close, because closing first would reset the connection before the response is read.
         let _ = socket.read_to_end(&mut Vec::new()).await;
     });
     let cause = without_handshake(port, TimeOuts::default()).await;
@@ -184,7 +184,7 @@ async fn without_handshake(port: u16, time_outs: TimeOuts) -> Cause {
 }
 
 #[tokio::test]
-async fn a_lost_generate_is_not_sent_again() {
+async fn a_generate_with_a_lost_response_is_not_retried() {
     let server = RawServer::start(vec![Act::Send(Vec::new())]).await;
     let error = api(server.url("/"), with_session()).generate().await.expect_err("lost");
     assert!(matches!(error, CallError::Unanswered(_)), "{error}");

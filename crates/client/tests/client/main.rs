@@ -1,4 +1,4 @@
-//! The client against real sockets: whole answers, faults, downloads, this machine's environment, the record.
+//! The client against real sockets: responses, network failures, downloads, environment, recording.
 
 mod calls;
 mod downloads;

@@ -1,5 +1,6 @@
-//! "Attempts to redeem an Export Token": one call is one connection and at most one request, whatever the peer does.
-//! The answer that carries the URLs invalidates the token, so a request that is sent again unasked loses an avatar.
+//! One redeem call makes one connection and sends at most one request, whatever the peer does.
+//!
+//! The response with the URLs invalidates the token, so a hidden second request would lose the avatar.
 
 use crate::support::{api, token, with_session};
 use client::{Answered, Api, Backend, CallError, CauseKind, NoRecorder, TimeOuts};
@@ -10,22 +11,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-/// What a peer does with each connection.
+/// What the peer does with each connection.
 #[derive(Debug, Clone)]
 enum Peer {
-    /// Closes it at once; with a reset if told.
+    /// Closes it immediately, with an optional reset.
     ClosesUnread { reset: bool },
-    /// Reads a first byte of the request and closes: the rest is lost on the way.
+    /// Reads the first byte of the request and closes the connection.
     ClosesInTheMiddle { reset: bool },
-    /// Reads the request, says this, closes.
+    /// Reads the request, sends these bytes, and closes the connection.
     Says(Vec<u8>),
-    /// Reads the request, says this, and stays until the client goes.
+    /// Reads the request, sends these bytes, and waits until the client closes the connection.
     SaysAndStays(Vec<u8>),
-    /// Reads the request, and says this again and again until the client goes.
+    /// Reads the request, and sends these bytes repeatedly until the client closes the connection.
     Repeats(Vec<u8>),
 }
 
-/// What a peer saw.
+/// The connections and requests of a peer.
 #[derive(Default)]
 struct Seen {
     connections: AtomicUsize,
@@ -68,7 +69,7 @@ async fn serve(mut socket: TcpStream, peer: Peer, seen: Arc<Seen>) {
         Peer::Says(bytes) => _ = socket.write_all(&bytes).await,
         Peer::SaysAndStays(bytes) => {
             _ = socket.write_all(&bytes).await;
-            // A second request would be read here, and counted.
+            // A second request would be counted here.
             let mut more = Vec::new();
             if socket.read_to_end(&mut more).await.is_ok() && !more.is_empty() {
                 seen.requests.lock().expect("no panic").push(String::from_utf8_lossy(&more).into_owned());
@@ -83,10 +84,10 @@ fn patient(url: &Url) -> Api {
     with(url, TimeOuts::default())
 }
 
-/// For a peer from which no answer is to come: patience would only make the test wait.
+/// For a peer that sends no response: short timeouts make the test faster.
 fn hasty(url: &Url) -> Api {
     let time_outs = TimeOuts {
-        // Always under the total.
+        // Must be below the total.
         connect: Duration::from_secs(1),
         read: Duration::from_millis(300),
         total: Duration::from_secs(2),
@@ -98,7 +99,7 @@ fn with(url: &Url, time_outs: TimeOuts) -> Api {
     Api::new(Backend::vendor(url.clone()), with_session(), time_outs, Arc::new(NoRecorder)).expect("an API")
 }
 
-/// Redeems once, holds the peer's count to the promise, and gives what came of it.
+/// Redeems once, and checks that the peer counts one connection and at most one request.
 async fn redeem_at(peer: Peer) -> Result<Answered, CallError> {
     redeem_by(patient, peer).await
 }
@@ -106,7 +107,7 @@ async fn redeem_at(peer: Peer) -> Result<Answered, CallError> {
 async fn redeem_by(api: fn(&Url) -> Api, peer: Peer) -> Result<Answered, CallError> {
     let (url, seen) = listen(peer.clone()).await;
     let result = api(&url).redeem(&token()).await;
-    // Whatever would be sent behind the caller's back gets its chance.
+    // Gives a hidden second request time to be sent.
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
@@ -121,24 +122,24 @@ fn with_length(head: &str, body: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_connection_that_closes_before_or_while_the_request_is_read() {
+async fn a_connection_that_closes_before_or_during_the_request() {
     for reset in [false, true] {
         for peer in [Peer::ClosesUnread { reset }, Peer::ClosesInTheMiddle { reset }] {
             let error = redeem_at(peer.clone()).await.expect_err("no answer");
-            // Bytes may have left: nobody can know that they were not read.
+            // Bytes may have been sent, and the client cannot know whether they were read.
             assert!(matches!(error, CallError::Unanswered(_)), "{peer:?}: {error}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_connection_that_closes_after_the_request_was_read() {
+async fn a_connection_that_closes_after_the_request() {
     let error = redeem_at(Peer::Says(Vec::new())).await.expect_err("no answer");
     assert!(matches!(error, CallError::Unanswered(_)), "{error}");
 }
 
 #[tokio::test]
-async fn every_status_that_invites_to_come_again() {
+async fn statuses_that_suggest_a_retry() {
     for status in [301, 302, 303, 305, 307, 308, 401, 407, 408, 409, 421, 425, 429, 500, 502, 503, 504] {
         for more in ["Retry-After: 0\r\nLocation: /redeemExportToken\r\n", "Connection: close\r\n"] {
             let head = format!("HTTP/1.1 {status} X\r\n{more}");
@@ -150,7 +151,7 @@ async fn every_status_that_invites_to_come_again() {
 }
 
 #[tokio::test]
-async fn an_answer_whose_connection_is_said_to_stay_or_to_close() {
+async fn responses_with_and_without_keep_alive() {
     for more in ["Connection: close\r\n", "Connection: keep-alive\r\nKeep-Alive: timeout=600\r\n", ""] {
         let head = format!("HTTP/1.1 200 OK\r\n{more}");
         for peer in [Peer::Says(with_length(&head, "{}")), Peer::SaysAndStays(with_length(&head, "{}"))] {
@@ -162,7 +163,7 @@ async fn an_answer_whose_connection_is_said_to_stay_or_to_close() {
 }
 
 #[tokio::test]
-async fn interim_answers() {
+async fn interim_responses() {
     for interim in ["100 Continue", "102 Processing", "103 Early Hints"] {
         let head = format!("HTTP/1.1 {interim}\r\nLink: </x>\r\n\r\n").repeat(3);
         let whole = format!("{head}HTTP/1.1 200 OK\r\n");
@@ -172,15 +173,15 @@ async fn interim_answers() {
         let error = redeem_by(hasty, Peer::Repeats(head.into_bytes())).await.expect_err("without end");
         assert!(matches!(error, CallError::Unanswered(_)), "{error}");
     }
-    // Nobody asked for another protocol.
+    // No other protocol was requested.
     let upgrade = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n".to_vec();
     let result = redeem_by(hasty, Peer::SaysAndStays(upgrade)).await;
     assert!(!matches!(result, Ok(Answered { status: 200, .. }) | Err(CallError::NeverSent(_))), "{result:?}");
 }
 
 #[tokio::test]
-async fn a_peer_that_speaks_http_2_alone() {
-    // SETTINGS, and GOAWAY with REFUSED_STREAM: over HTTP/2 that means "send it again".
+async fn a_peer_that_speaks_only_http_2() {
+    // SETTINGS, and GOAWAY with REFUSED_STREAM, which asks an HTTP/2 client to retry.
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     let go_away = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
     let error = redeem_at(Peer::Says([&settings[..], &go_away[..]].concat())).await.expect_err("no HTTP/1");
@@ -188,7 +189,7 @@ async fn a_peer_that_speaks_http_2_alone() {
 }
 
 #[tokio::test]
-async fn a_tls_peer_that_offers_http_2_alone_is_never_sent_to() {
+async fn a_tls_peer_that_offers_only_http_2_gets_no_request() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let key = rustls_key(&made);
     let mut config = tokio_rustls::rustls::ServerConfig::builder()
@@ -221,7 +222,7 @@ fn rustls_key(
 }
 
 #[tokio::test]
-async fn a_token_that_is_redeemed_again_and_again_is_a_connection_each() {
+async fn each_redeem_of_a_token_uses_its_own_connection() {
     let (url, seen) = listen(Peer::SaysAndStays(with_length("HTTP/1.1 200 OK\r\n", "{}"))).await;
     let api = api(url, with_session());
     for count in 1..=3 {

@@ -1,4 +1,4 @@
-//! Requests that are wrong on purpose: sent as they are worded, kept without their secrets.
+//! Deliberately invalid requests: sent unchanged, recorded without secrets.
 
 use crate::support::{API_KEY, Act, RawServer, TOKEN, answer};
 use client::probe::{Probe, Prober};
@@ -18,7 +18,7 @@ fn probe(server: &RawServer, call: Call) -> Probe {
 }
 
 #[tokio::test]
-async fn the_answer_comes_with_every_header_and_the_evidence_without_a_secret() {
+async fn the_response_has_every_header_and_the_exchange_has_no_secret() {
     let told = answer(
         "201 Created",
         &["X-Echo: key=api-key-0123456789", "Cache-Control: no-store"],
@@ -30,14 +30,14 @@ async fn the_answer_comes_with_every_header_and_the_evidence_without_a_secret() 
     let sent = prober.send(probe(&server, Call::Generate)).await.expect("sent");
     let reply = sent.reply.expect("an answer");
     assert_eq!((reply.status, &reply.headers["cache-control"]), (201, &"no-store".parse().expect("a value")));
-    assert!(String::from_utf8_lossy(&reply.body).contains(TOKEN), "the raw answer is for checks");
+    assert!(String::from_utf8_lossy(&reply.body).contains(TOKEN), "the response is not redacted");
     let shown = format!("{:?}", sent.exchange);
     assert!(!shown.contains(API_KEY) && !shown.contains(TOKEN), "{shown}");
     assert!(server.heads()[0].contains("x-copresence-rest-api-key: api-key-0123456789"));
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_and_a_broken_connection_are_told_apart_from_an_answer() {
+async fn a_body_over_the_limit_and_a_reset_connection_are_lost_responses() {
     let server = RawServer::start(vec![
         Act::Send(answer("200 OK", &[], &"x".repeat(2_000))),
         Act::SendAndReset(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf".to_vec()),

@@ -1,4 +1,4 @@
-//! Every exchange is recorded once, and without its secrets.
+//! Every exchange is recorded once, without secrets.
 
 use crate::support::{
     API_KEY, Act, RawServer, SESSION, TOKEN, answer, api, recorded_api, token, with_login, with_session,
@@ -21,7 +21,7 @@ fn calls(exchanges: &[Exchange]) -> Vec<(Call, Option<u16>)> {
 }
 
 #[tokio::test]
-async fn a_whole_visit_leaves_an_archive_without_a_secret() {
+async fn the_archive_of_a_visit_contains_no_secret() {
     let files =
         RawServer::start(vec![Act::Send(answer("200 OK", &["X-Face: yes"], "the face itself"))]).await;
     let file = files.url(&format!("/{SIGNED}/avatar?sig={SIGNED}"));
@@ -76,7 +76,7 @@ async fn a_whole_visit_leaves_an_archive_without_a_secret() {
     for secret in secrets {
         assert!(!archive.contains(secret), "{secret} in {archive}");
     }
-    // What evidence needs is there.
+    // The other parts are kept.
     for shown in ["unknown session …89", "avatar_ready", "x-copresence-export-token", "\"username\\\":\\\"…"]
     {
         assert!(archive.contains(shown), "no {shown} in {archive}");
@@ -86,7 +86,7 @@ async fn a_whole_visit_leaves_an_archive_without_a_secret() {
 }
 
 #[tokio::test]
-async fn a_failed_exchange_is_recorded_with_what_came() {
+async fn a_failed_exchange_is_recorded_with_the_received_part() {
     let cut =
         format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"download_URL\":\"http://f.test/{SIGNED}");
     let server = RawServer::start(vec![Act::Send(cut.clone().into_bytes())]).await;
@@ -95,12 +95,15 @@ async fn a_failed_exchange_is_recorded_with_what_came() {
     api.redeem(&token()).await.expect_err("cut");
     let [exchange] = &recorder.exchanges()[..] else { panic!("not one exchange") };
     assert_eq!((exchange.call, exchange.status), (Call::Redeem, Some(200)));
-    assert!(exchange.error.as_ref().is_some_and(|words| words.starts_with("unanswered: ")), "{exchange:?}");
+    assert!(
+        exchange.error.as_ref().is_some_and(|error| error.starts_with("response lost: ")),
+        "{exchange:?}"
+    );
     assert!(exchange.body_size > 0 && !format!("{exchange:?}").contains(SIGNED), "{exchange:?}");
 }
 
 #[tokio::test]
-async fn what_the_caller_gives_up_is_recorded_too() {
+async fn a_cancelled_call_is_recorded() {
     let server = RawServer::start(vec![Act::SendAndHang(Vec::new())]).await;
     let recorder = recorder();
     let api = recorded_api(Backend::vendor(server.url("/")), with_session(), recorder.clone());
@@ -111,17 +114,17 @@ async fn what_the_caller_gives_up_is_recorded_too() {
     redeem.abort();
     assert!(redeem.await.expect_err("aborted").is_cancelled());
     let [exchange] = &recorder.exchanges()[..] else { panic!("not one exchange") };
-    assert_eq!(exchange.error.as_deref(), Some("given up by the caller before its end"));
+    assert_eq!(exchange.error.as_deref(), Some("cancelled by the caller"));
 }
 
 #[tokio::test]
-async fn nothing_of_an_api_shows_a_secret() {
+async fn debug_of_an_api_client_shows_no_secret() {
     let api = api("https://api.test/".parse().expect("a URL"), with_login());
     assert_eq!(format!("{api:?}"), "Api { redeems_at: \"https://api.test\", .. }");
 }
 
 #[tokio::test]
-async fn each_handle_records_its_own_calls_and_all_share_one_login() {
+async fn each_handle_records_its_own_calls_and_shares_the_login() {
     let backend = RawServer::start(vec![
         Act::Send(answer("200 OK", &[], &format!("{{\"sessionToken\":\"{FRESH}\"}}"))),
         Act::Send(answer("200 OK", &[], &format!("{{\"token\":\"{TOKEN}\"}}"))),

@@ -1,4 +1,4 @@
-//! A server of raw bytes that counts what it is asked, and clients for it.
+//! A server that sends raw bytes and records requests, and clients for it.
 
 use client::{Api, Backend, Credentials, NoRecorder, Recorder, TimeOuts};
 use protocol::{ApiKey, ExportToken, Password, SessionToken, Username};
@@ -12,18 +12,18 @@ pub(crate) const API_KEY: &str = "api-key-0123456789";
 pub(crate) const SESSION: &str = "r:session-0123456789";
 pub(crate) const TOKEN: &str = "export-token-0123456789";
 
-/// What the server does once a request has come.
+/// What the server does after a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
-    /// Sends the bytes and closes.
+    /// Sends the bytes and closes the connection.
     Send(Vec<u8>),
-    /// Sends the bytes, then nothing, and stays.
+    /// Sends the bytes and keeps the connection open.
     SendAndHang(Vec<u8>),
     /// Sends the bytes and resets the connection.
     SendAndReset(Vec<u8>),
 }
 
-/// Answers the n-th request with the n-th act, and all later ones with the last.
+/// Performs the n-th act for the n-th request, and the last act for all later ones.
 pub(crate) struct RawServer {
     pub(crate) port: u16,
     heads: Arc<Mutex<Vec<String>>>,
@@ -55,7 +55,7 @@ impl RawServer {
         Url::parse(&format!("http://127.0.0.1:{}{path}", self.port)).expect("a URL")
     }
 
-    /// The heads of all requests so far, in lower case.
+    /// Request lines and headers of all requests so far, in lower case.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("no panic").clone()
     }
@@ -96,17 +96,17 @@ async fn serve(
         acts[(seen.len() - 1).min(acts.len() - 1)].clone()
     };
     let (Act::Send(reply) | Act::SendAndHang(reply) | Act::SendAndReset(reply)) = &act;
-    // A client that stops reading a body that is too large is what some tests are about.
+    // Fails if the client stops reading a body that is too large.
     let _ = stream.write_all(reply).await;
     let _ = stream.flush().await;
     if matches!(act, Act::SendAndHang(_)) {
-        // Until the client goes.
+        // Waits until the client closes the connection.
         while stream.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {}
     }
     Some(act)
 }
 
-/// A whole answer with a length.
+/// A complete response with `Content-Length`.
 pub(crate) fn answer(status: &str, headers: &[&str], body: &str) -> Vec<u8> {
     let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
     let length = body.len();

@@ -1,5 +1,5 @@
-//! What the tests of this crate share.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
+//! Helpers for the tests of this crate.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of this module")]
 
 use jiff::{SignedDuration, Timestamp};
 use protocol::{DownloadUrl, ExportToken, ExportType};
@@ -7,27 +7,27 @@ use std::path::Path;
 use store::{DataDir, Ending, PlannedFile, VisitId, VisitRecord, VisitRecordStart};
 use tempfile::TempDir;
 
-/// A folder in memory where there is one: an fsync there costs nothing.
+/// A temporary folder, in memory if possible, because fsync is fast there.
 pub fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
-/// A data folder of one's own.
+/// A temporary data folder.
 pub fn data() -> (TempDir, DataDir) {
     let root = folder();
     let data = DataDir::open(root.path()).expect("a data folder");
     (root, data)
 }
 
-/// So many seconds after nine o'clock.
+/// The time a number of seconds after 09:00.
 pub fn at(seconds: i64) -> Timestamp {
     let nine: Timestamp = "2026-11-22T09:00:00Z".parse().expect("a time");
     nine + SignedDuration::from_secs(seconds)
 }
 
-/// The beginning of a visit.
+/// The start record of a visit.
 pub fn start(id: VisitId, ephemeral: bool) -> VisitRecordStart {
     VisitRecordStart {
         id,
@@ -42,7 +42,7 @@ pub fn start(id: VisitId, ephemeral: bool) -> VisitRecordStart {
     }
 }
 
-/// An ending with this exit code.
+/// An ending with an exit code.
 pub fn ending(exit: u8) -> Ending {
     Ending {
         code: "a_word".into(),
@@ -59,7 +59,7 @@ pub fn token(value: &str) -> ExportToken {
     ExportToken::new(value).expect("a token")
 }
 
-/// So many planned files.
+/// A number of planned files.
 pub fn exports(count: usize) -> Vec<PlannedFile> {
     (0..count)
         .map(|index| PlannedFile {
@@ -71,7 +71,7 @@ pub fn exports(count: usize) -> Vec<PlannedFile> {
         .collect()
 }
 
-/// A record's id.
+/// The visit id of a record.
 pub fn id_of(record: &VisitRecord) -> VisitId {
     record.start.id
 }

@@ -1,68 +1,80 @@
-//! The keychain of macOS and the Credential Manager of Windows, through `keyring`.
+//! The keychain of macOS and the Credential Manager of Windows, with `keyring`.
 
-use crate::patience::Ticket;
+use crate::timeout::CommitGuard;
 use crate::{SERVICE, Slot, VaultError};
 use keyring::{Entry, Error};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-/// The most bytes in one item.
+/// Maximum size of an item, in bytes. This is the limit of Windows.
 #[cfg(windows)]
-pub(crate) const MOST_BYTES: usize = 2560;
-/// The most bytes in one item: no credential is longer, and a file given by mistake is.
+pub(crate) const MAX_ITEM_BYTES: usize = 2560;
+/// Maximum size of an item, in bytes. Longer than any credential, and rejects most files that are given by mistake.
 #[cfg(not(windows))]
-pub(crate) const MOST_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_ITEM_BYTES: usize = 64 * 1024;
 
-pub(crate) fn check() -> Result<(), VaultError> {
-    // Asking for an item that nobody writes needs all that reading needs, and asks nothing of a person.
-    match open("none", Slot::ApiKey)?.get_secret() {
+/// Checks that the keychain can be used.
+pub(crate) fn check_keychain() -> Result<(), VaultError> {
+    // Reading an item that does not exist checks everything that reading needs, and shows no prompt.
+    match open_entry("none", Slot::ApiKey)?.get_secret() {
         Ok(value) => {
             drop(Zeroizing::new(value));
             Ok(())
         }
         Err(Error::NoEntry) => Ok(()),
-        Err(error) => Err(told(error)),
+        Err(error) => Err(convert_error(error)),
     }
 }
 
-/// These systems ask by themselves when an item is read.
-pub(crate) fn unlock() -> Result<(), VaultError> {
-    check()
+/// Checks that the keychain can be used. These systems show their own prompt when an item is read.
+pub(crate) fn unlock_keychain() -> Result<(), VaultError> {
+    check_keychain()
 }
 
 /// The values of `slots`, in their order.
-pub(crate) fn read(profile: &str, slots: &[Slot]) -> Result<Vec<Option<SecretString>>, VaultError> {
-    slots.iter().map(|slot| read_one(profile, *slot)).collect()
+pub(crate) fn read_credentials(
+    profile: &str,
+    slots: &[Slot],
+) -> Result<Vec<Option<SecretString>>, VaultError> {
+    slots.iter().map(|slot| read_credential(profile, *slot)).collect()
 }
 
-pub(crate) fn write(profile: &str, slot: Slot, value: &str, ticket: &Ticket) -> Result<(), VaultError> {
-    let entry = open(profile, slot)?;
-    ticket.commit()?;
-    // Bytes, not a "password": Windows would store that as UTF-16 and so halve what fits.
-    entry.set_secret(value.as_bytes()).map_err(told)
+/// Stores a credential.
+pub(crate) fn write_credential(
+    profile: &str,
+    slot: Slot,
+    value: &str,
+    guard: &CommitGuard,
+) -> Result<(), VaultError> {
+    let entry = open_entry(profile, slot)?;
+    guard.commit()?;
+    // `set_password` would store UTF-16 on Windows, which halves the maximum length.
+    entry.set_secret(value.as_bytes()).map_err(convert_error)
 }
 
-/// Whether there was something to remove.
-pub(crate) fn remove(profile: &str, slot: Slot, ticket: &Ticket) -> Result<bool, VaultError> {
-    let entry = open(profile, slot)?;
-    ticket.commit()?;
+/// Removes a credential. Returns whether there was one.
+pub(crate) fn remove_credential(profile: &str, slot: Slot, guard: &CommitGuard) -> Result<bool, VaultError> {
+    let entry = open_entry(profile, slot)?;
+    guard.commit()?;
     match entry.delete_credential() {
         Ok(()) => Ok(true),
         Err(Error::NoEntry) => Ok(false),
-        Err(error) => Err(told(error)),
+        Err(error) => Err(convert_error(error)),
     }
 }
 
-fn open(profile: &str, slot: Slot) -> Result<Entry, VaultError> {
-    // Asked first, because `Entry::new` hides the cause.
+/// Opens the keychain entry of a credential.
+fn open_entry(profile: &str, slot: Slot) -> Result<Entry, VaultError> {
+    // Checked first, because `Entry::new` hides the cause.
     if let Err(error) = Entry::store_status() {
         return Err(VaultError::Platform { detail: error.to_string() });
     }
-    Entry::new(SERVICE, &slot.item_user(profile)).map_err(told)
+    Entry::new(SERVICE, &slot.item_user(profile)).map_err(convert_error)
 }
 
-fn read_one(profile: &str, slot: Slot) -> Result<Option<SecretString>, VaultError> {
-    match open(profile, slot)?.get_secret() {
+/// The value of one credential.
+fn read_credential(profile: &str, slot: Slot) -> Result<Option<SecretString>, VaultError> {
+    match open_entry(profile, slot)?.get_secret() {
         Ok(bytes) => {
             let bytes = Zeroizing::new(bytes);
             let text = std::str::from_utf8(&bytes)
@@ -70,16 +82,17 @@ fn read_one(profile: &str, slot: Slot) -> Result<Option<SecretString>, VaultErro
             Ok(Some(SecretString::from(text)))
         }
         Err(Error::NoEntry) => Ok(None),
-        Err(error) => Err(told(error)),
+        Err(error) => Err(convert_error(error)),
     }
 }
 
-fn told(error: Error) -> VaultError {
+/// Converts an error of `keyring`.
+fn convert_error(error: Error) -> VaultError {
     match error {
         Error::NoStorageAccess(cause) => VaultError::Refused { detail: cause.to_string() },
         Error::TooLong(_, limit) => VaultError::TooLarge { bytes: limit as usize + 1, limit: limit as usize },
         Error::PlatformFailure(cause) => VaultError::Platform { detail: cause.to_string() },
-        // These carry the item's bytes: never shown.
+        // These contain the bytes of the item, which must not be shown.
         Error::BadEncoding(bytes) | Error::BadDataFormat(bytes, _) => {
             drop(Zeroizing::new(bytes));
             VaultError::Platform { detail: "the stored item is not readable".to_owned() }

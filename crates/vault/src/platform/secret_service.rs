@@ -1,10 +1,10 @@
-//! The Secret Service over D-Bus: gnome-keyring, `KWallet`, and what else offers it.
+//! The Secret Service over D-Bus, for example gnome-keyring or `KWallet`.
 //!
-//! Each call makes its own connection: a keychain that was started late, restarted, or got stuck is then no
-//! reason to restart the program. Nothing here but [`unlock`] may lead to a prompt: what is locked is refused
-//! before it is touched.
+//! Each call makes its own connection, so that the program works with a keychain that is started late or restarted.
+//! Only [`unlock_keychain`] may show a prompt. The other functions check that the keyring is unlocked before they
+//! access it.
 
-use crate::patience::Ticket;
+use crate::timeout::CommitGuard;
 use crate::{SERVICE, Slot, VaultError};
 use secrecy::SecretString;
 use secret_service::blocking::{Collection, SecretService};
@@ -12,135 +12,157 @@ use secret_service::{EncryptionType, Error};
 use std::collections::HashMap;
 use zeroize::Zeroizing;
 
-/// The most bytes in one item: no credential is longer, and a file given by mistake is.
-pub(crate) const MOST_BYTES: usize = 64 * 1024;
+/// Maximum size of an item, in bytes. Longer than any credential, and rejects most files that are given by mistake.
+pub(crate) const MAX_ITEM_BYTES: usize = 64 * 1024;
 
-pub(crate) fn check() -> Result<(), VaultError> {
+/// Checks that the default keyring exists and is unlocked.
+pub(crate) fn check_keychain() -> Result<(), VaultError> {
     let service = connect()?;
-    unlocked_default(&service).map(drop)
+    unlocked_default_collection(&service).map(drop)
 }
 
-/// Has the keychain ask the person at the screen for its password, and waits for the answer.
-pub(crate) fn unlock() -> Result<(), VaultError> {
+/// Unlocks the default keyring. Shows a prompt if it is locked, and waits until the prompt is closed.
+pub(crate) fn unlock_keychain() -> Result<(), VaultError> {
     let service = connect()?;
     let collection = default_collection(&service)?;
-    if collection.is_locked().map_err(told)? {
-        collection.unlock().map_err(told)?;
+    if collection.is_locked().map_err(convert_error)? {
+        collection.unlock().map_err(convert_error)?;
     }
     Ok(())
 }
 
 /// The values of `slots`, in their order.
-pub(crate) fn read(profile: &str, slots: &[Slot]) -> Result<Vec<Option<SecretString>>, VaultError> {
+pub(crate) fn read_credentials(
+    profile: &str,
+    slots: &[Slot],
+) -> Result<Vec<Option<SecretString>>, VaultError> {
     let service = connect()?;
-    slots.iter().map(|slot| read_one(&service, &slot.item_user(profile))).collect()
+    slots.iter().map(|slot| read_credential(&service, &slot.item_user(profile))).collect()
 }
 
-pub(crate) fn write(profile: &str, slot: Slot, value: &str, ticket: &Ticket) -> Result<(), VaultError> {
+/// Stores a credential, and removes other items with the same name.
+pub(crate) fn write_credential(
+    profile: &str,
+    slot: Slot,
+    value: &str,
+    guard: &CommitGuard,
+) -> Result<(), VaultError> {
     let service = connect()?;
     let user = slot.item_user(profile);
-    let found = service.search_items(attributes(&user)).map_err(told)?;
+    let found = service.search_items(item_attributes(&user)).map_err(convert_error)?;
     if !found.locked.is_empty() {
         return Err(VaultError::Locked);
     }
-    let Some((kept, doubles)) = found.unlocked.split_first() else {
-        let collection = unlocked_default(&service)?;
-        ticket.commit()?;
+    let Some((item, duplicates)) = found.unlocked.split_first() else {
+        let collection = unlocked_default_collection(&service)?;
+        guard.commit()?;
         let label = slot.item_label(profile);
         let bytes = value.as_bytes();
-        collection.create_item(&label, attributes(&user), bytes, true, TEXT).map_err(told)?;
+        collection
+            .create_item(&label, item_attributes(&user), bytes, true, TEXT_CONTENT_TYPE)
+            .map_err(convert_error)?;
         return Ok(());
     };
-    ticket.commit()?;
-    kept.set_secret(value.as_bytes(), TEXT).map_err(told)?;
-    // A second item of the same name (another keyring, another program) would be read by chance: gone.
-    doubles.iter().try_for_each(|double| double.delete().map_err(told))
+    guard.commit()?;
+    item.set_secret(value.as_bytes(), TEXT_CONTENT_TYPE).map_err(convert_error)?;
+    // A second item with the same name could be returned instead, so it is removed.
+    duplicates.iter().try_for_each(|duplicate| duplicate.delete().map_err(convert_error))
 }
 
-/// Whether there was something to remove.
-pub(crate) fn remove(profile: &str, slot: Slot, ticket: &Ticket) -> Result<bool, VaultError> {
+/// Removes a credential. Returns whether there was one.
+pub(crate) fn remove_credential(profile: &str, slot: Slot, guard: &CommitGuard) -> Result<bool, VaultError> {
     let service = connect()?;
-    let found = service.search_items(attributes(&slot.item_user(profile))).map_err(told)?;
+    let found = service.search_items(item_attributes(&slot.item_user(profile))).map_err(convert_error)?;
     if !found.locked.is_empty() {
         return Err(VaultError::Locked);
     }
     if found.unlocked.is_empty() {
-        // With a locked keyring some services find nothing: that is no proof that nothing is there.
-        return unlocked_default(&service).map(|_| false);
+        // Some services find nothing in a locked keyring, so an empty result is valid only if the keyring is unlocked.
+        return unlocked_default_collection(&service).map(|_| false);
     }
-    ticket.commit()?;
-    found.unlocked.iter().try_for_each(|item| item.delete().map_err(told))?;
+    guard.commit()?;
+    found.unlocked.iter().try_for_each(|item| item.delete().map_err(convert_error))?;
     Ok(true)
 }
 
-const TEXT: &str = "text/plain; charset=utf8";
+const TEXT_CONTENT_TYPE: &str = "text/plain; charset=utf8";
 
+/// Connects to the Secret Service.
 fn connect() -> Result<SecretService<'static>, VaultError> {
-    SecretService::connect(EncryptionType::Dh).map_err(told)
+    SecretService::connect(EncryptionType::Dh).map_err(convert_error)
 }
 
-fn read_one(service: &SecretService<'static>, user: &str) -> Result<Option<SecretString>, VaultError> {
-    let found = service.search_items(attributes(user)).map_err(told)?;
+/// The value of the item with this user name.
+fn read_credential(service: &SecretService<'static>, user: &str) -> Result<Option<SecretString>, VaultError> {
+    let found = service.search_items(item_attributes(user)).map_err(convert_error)?;
     if let Some(item) = found.unlocked.first() {
-        let bytes = Zeroizing::new(item.get_secret().map_err(told)?);
+        let bytes = Zeroizing::new(item.get_secret().map_err(convert_error)?);
         let text = std::str::from_utf8(&bytes).map_err(|_| VaultError::NotText { item: user.to_owned() })?;
         return Ok(Some(SecretString::from(text)));
     }
     if !found.locked.is_empty() {
         return Err(VaultError::Locked);
     }
-    // Nothing found: said only of a keyring that could be looked into.
-    match unlocked_default(service) {
+    // An empty result is valid only if the keyring is unlocked.
+    match unlocked_default_collection(service) {
         Ok(_) | Err(VaultError::NoCollection) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn attributes(user: &str) -> HashMap<&str, &str> {
+/// The attributes that identify an item.
+fn item_attributes(user: &str) -> HashMap<&str, &str> {
     HashMap::from([("service", SERVICE), ("username", user)])
 }
 
+/// The default keyring.
 fn default_collection<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, VaultError> {
     service.get_default_collection().map_err(|error| match error {
         Error::NoResult => VaultError::NoCollection,
-        other => told(other),
+        other => convert_error(other),
     })
 }
 
-fn unlocked_default<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, VaultError> {
+/// The default keyring, if it is unlocked.
+fn unlocked_default_collection<'a>(
+    service: &'a SecretService<'static>,
+) -> Result<Collection<'a>, VaultError> {
     let collection = default_collection(service)?;
-    if collection.is_locked().map_err(told)? { Err(VaultError::Locked) } else { Ok(collection) }
+    if collection.is_locked().map_err(convert_error)? { Err(VaultError::Locked) } else { Ok(collection) }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` asks for")]
-fn told(error: Error) -> VaultError {
+/// Converts an error of the Secret Service.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error by value")]
+fn convert_error(error: Error) -> VaultError {
     let detail = error.to_string();
     match &error {
         Error::Locked => VaultError::Locked,
         Error::Prompt | Error::PromptDisconnected => VaultError::Refused { detail },
         Error::Unavailable => VaultError::NoBus { detail },
-        Error::Zbus(bus) | Error::ZbusFdo(zbus::fdo::Error::ZBus(bus)) => told_by_bus(bus, detail),
-        Error::ZbusFdo(standard) => told_by_standard(standard, detail),
+        Error::Zbus(bus) | Error::ZbusFdo(zbus::fdo::Error::ZBus(bus)) => convert_bus_error(bus, detail),
+        Error::ZbusFdo(standard) => convert_standard_error(standard, detail),
         _ => VaultError::Platform { detail },
     }
 }
 
-fn told_by_bus(error: &zbus::Error, detail: String) -> VaultError {
+/// Converts an error of the D-Bus connection.
+fn convert_bus_error(error: &zbus::Error, detail: String) -> VaultError {
     match error {
         zbus::Error::Address(_) | zbus::Error::Connection(..) | zbus::Error::Handshake(_) => {
             VaultError::NoBus { detail }
         }
-        zbus::Error::FDO(standard) => told_by_standard(standard, detail),
+        zbus::Error::FDO(standard) => convert_standard_error(standard, detail),
         zbus::Error::MethodError(name, ..) => match name.as_str() {
             "org.freedesktop.Secret.Error.IsLocked" => VaultError::Locked,
-            name if no_such_service(name) => VaultError::NoService { detail },
+            name if is_missing_service(name) => VaultError::NoService { detail },
             _ => VaultError::Platform { detail },
         },
         _ => VaultError::Platform { detail },
     }
 }
 
-fn told_by_standard(error: &zbus::fdo::Error, detail: String) -> VaultError {
+/// Converts a standard D-Bus error (`org.freedesktop.DBus.Error.*`).
+fn convert_standard_error(error: &zbus::fdo::Error, detail: String) -> VaultError {
     use zbus::fdo::Error as Standard;
     match error {
         Standard::ServiceUnknown(_)
@@ -159,7 +181,8 @@ fn told_by_standard(error: &zbus::fdo::Error, detail: String) -> VaultError {
     }
 }
 
-fn no_such_service(name: &str) -> bool {
+/// Whether the name of a D-Bus error says that the service does not exist or could not be started.
+fn is_missing_service(name: &str) -> bool {
     let bus = "org.freedesktop.DBus.Error.";
     name.strip_prefix(bus)
         .is_some_and(|rest| matches!(rest, "ServiceUnknown" | "NameHasNoOwner") || rest.starts_with("Spawn."))

@@ -27,7 +27,7 @@ fn problem(backend: &Backend, credentials: Credentials) -> SetupError {
 }
 
 #[test]
-fn the_endpoints_stand_under_the_base_urls_own_path() {
+fn endpoints_are_below_the_path_of_the_base_url() {
     let mut backend = vendor();
     backend.login.path = "/auth/login?app=1".to_owned();
     let login = Some((Username::new("jane"), Password::new("pass")));
@@ -39,7 +39,7 @@ fn the_endpoints_stand_under_the_base_urls_own_path() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_credentials_are_named() {
     let without_key = Credentials { api_key: None, ..keyed() };
     assert_eq!(problem(&vendor(), without_key), SetupError::MissingApiKey { call: Call::Redeem });
     let blank_key = Credentials { api_key: Some(ApiKey::new(" \n")), ..keyed() };
@@ -51,7 +51,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn a_console_needs_no_copresence_credential_when_a_partner_does_both() {
+fn no_copresence_credential_is_needed_if_a_partner_generates_and_redeems() {
     let mut partner = PartnerSource::new(url("https://partner.test/token"));
     partner.headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
     let redeem = RedeemRoute::Partner { url: url("https://partner.test/redeem"), headers: Vec::new() };
@@ -63,13 +63,13 @@ fn a_console_needs_no_copresence_credential_when_a_partner_does_both() {
     let Source::Partner { generate, .. } = plan.source else { panic!("not the partner's") };
     assert_eq!(generate.headers["authorization"], "Bearer pk");
     assert!(generate.headers["authorization"].is_sensitive());
-    // Only the token comes from the partner: then the redeem needs the vendor's key.
+    // The vendor's API key is needed if only the token comes from the partner.
     let backend = Backend { redeem: RedeemRoute::Vendor, ..backend };
     assert_eq!(problem(&backend, credentials), SetupError::MissingApiKey { call: Call::Redeem });
 }
 
 #[test]
-fn what_cannot_be_sent_is_refused_without_being_shown() {
+fn values_that_cannot_be_sent_are_rejected_without_being_shown() {
     let two_lines = Credentials { api_key: Some(ApiKey::new("se\ncret")), ..keyed() };
     let error = problem(&vendor(), two_lines);
     assert_eq!(error, SetupError::NotAHeaderValue { what: "API key".to_owned() });
@@ -79,7 +79,7 @@ fn what_cannot_be_sent_is_refused_without_being_shown() {
 }
 
 #[test]
-fn routes_that_cannot_work_are_refused() {
+fn invalid_routes_are_rejected() {
     for base in ["ftp://api.test/", "https://jane:secret@api.test/", "mailto:x@api.test"] {
         assert!(matches!(problem(&Backend::vendor(url(base)), keyed()), SetupError::Url { .. }), "{base}");
     }
@@ -98,7 +98,7 @@ fn routes_that_cannot_work_are_refused() {
 }
 
 #[test]
-fn time_outs_that_blur_what_happened_or_never_end_are_refused() {
+fn timeouts_that_are_out_of_range_are_rejected() {
     let usual = TimeOuts::default();
     for time_outs in [
         TimeOuts { connect: usual.total, ..usual },
