@@ -9,14 +9,17 @@ pub mod credentials;
 pub mod drive;
 pub mod health;
 pub mod history;
+mod home_path;
 pub mod inspector;
 mod language;
 pub mod line;
 pub mod panel;
+mod pin;
 pub mod problem;
 pub mod profile;
 pub mod qr;
 pub mod recover;
+pub mod settings;
 pub mod setup;
 mod stage;
 pub mod view;
@@ -29,7 +32,7 @@ pub fn crash_points() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// A path as people read it: `~/…` below the home folder.
 pub fn for_people(path: &std::path::Path) -> String {
-    stage::for_people(&path.to_string_lossy(), dirs::home_dir().as_deref())
+    home_path::abbreviate_home(&path.to_string_lossy(), dirs::home_dir().as_deref())
 }
 
 /// What hosts need of the layers below.

@@ -1,12 +1,13 @@
 //! A visit as a screen: folded from its lines, so that window and command line tell the same story.
 
+use crate::home_path::abbreviate_home;
 use crate::line::{Line, LineEvent, SavedFile, rfc3339};
 use crate::problem::problem;
 use crate::qr::LinkCode;
 use crate::view::{FileView, Problem, SavedFileView, Screen, SeenView};
 use jiff::Timestamp;
 use protocol::CompletionStatus;
-use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// What hosts say of themselves that screens need.
 #[derive(Debug, Clone, Default)]
@@ -17,32 +18,6 @@ pub(crate) struct HostFacts {
     pub(crate) can_play_phone: bool,
     /// The home folder, which is said as `~`.
     pub(crate) home: Option<PathBuf>,
-}
-
-impl HostFacts {
-    /// A folder as people read it.
-    fn for_people(&self, directory: &str) -> String {
-        for_people(directory, self.home.as_deref())
-    }
-}
-
-/// A path as people read it: `~/…` below the home folder.
-pub(crate) fn for_people(path: &str, home: Option<&Path>) -> String {
-    let home = home.filter(|home| home.parent().is_some());
-    match home.and_then(|home| Path::new(path).strip_prefix(home).ok()) {
-        Some(below) => Path::new("~").join(below).display().to_string(),
-        None => path.to_owned(),
-    }
-}
-
-/// The same for every path in a text: the home folder is `~`.
-pub(crate) fn told_to_people(text: &str, home: Option<&Path>) -> String {
-    match home.filter(|home| home.parent().is_some()) {
-        Some(home) => {
-            text.replace(&format!("{}{MAIN_SEPARATOR}", home.display()), &format!("~{MAIN_SEPARATOR}"))
-        }
-        None => text.to_owned(),
-    }
 }
 
 /// One visit, as far as its lines have told.
@@ -215,7 +190,7 @@ impl Stage {
         });
         Screen::Reveal {
             visit: self.visit.clone(),
-            directory: host.for_people(directory),
+            directory: abbreviate_home(directory, host.home.as_deref()),
             files: views.collect(),
             glb: asset(".glb"),
             portrait: asset(".png"),
@@ -234,18 +209,6 @@ mod tests {
             can_play_phone: true,
             home: Some("/home/me".into()),
         }
-    }
-
-    #[test]
-    fn a_folder_below_home_is_said_short() {
-        assert_eq!(facts().for_people("/home/me/out/a"), "~/out/a");
-        assert_eq!(facts().for_people("/home/mean/out"), "/home/mean/out");
-        let told = |text: &str| told_to_people(text, facts().home.as_deref());
-        assert_eq!(
-            told("in /home/me/a and `/home/me/b`, not /home/mean/c"),
-            "in ~/a and `~/b`, not /home/mean/c"
-        );
-        assert_eq!(HostFacts { home: Some("/".into()), ..facts() }.for_people("/out"), "/out");
     }
 
     fn stage(events: &[LineEvent]) -> Screen {

@@ -6,10 +6,10 @@ mod backend;
 pub use backend::backend;
 
 use crate::credentials::{self, Vault, VaultError};
-use crate::panel::SettingsFile;
+use crate::home_path::abbreviate_home_in;
 use crate::profile::{Profile, ProfileError, Profiles};
+use crate::settings::SettingsFile;
 use crate::setup::{Disk, Target};
-use crate::stage::told_to_people;
 use crate::view::Problem;
 use crate::view::panel::{HealthStand, HealthView};
 use client::NoRecorder;
@@ -68,7 +68,7 @@ pub fn unknown(part: &str, seen: impl fmt::Display) -> HealthView {
 }
 
 fn told(part: &str, stand: HealthStand, seen: impl fmt::Display, remedy: Option<String>) -> HealthView {
-    let seen = told_to_people(&seen.to_string(), dirs::home_dir().as_deref());
+    let seen = abbreviate_home_in(&seen.to_string(), dirs::home_dir().as_deref());
     HealthView { part: part.to_owned(), stand, seen, remedy }
 }
 

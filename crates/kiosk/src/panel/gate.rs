@@ -3,9 +3,9 @@
 //! It stands here and not in the web view: every command of the desk asks [`Gate::check`] first. A try is counted, on
 //! disk too, before it is looked at, and one at a time: neither many at once nor a pulled plug gives more of them.
 
-use super::pin::{PIN_LENGTH, PinHash, has_length, wait_after};
-use super::settings::{Settings, SettingsFile};
+use crate::pin::{PIN_LENGTH, PinHash, has_length, wait_after};
 use crate::problem::problem;
+use crate::settings::{Settings, SettingsFile};
 use crate::view::Problem;
 use crate::view::panel::GateView;
 use secrecy::SecretString;

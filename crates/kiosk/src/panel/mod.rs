@@ -4,24 +4,22 @@
 
 mod acts;
 mod gate;
-mod pin;
-mod settings;
 mod simulator;
 mod sources;
 mod views;
 
 pub use crate::language::LANGUAGES;
+pub use crate::pin::{PIN_LENGTH, PinHash};
+pub use crate::settings::{IDLE_SECONDS, Settings, SettingsFile};
 pub use acts::Next;
 pub use gate::Gate;
-pub use pin::{PIN_LENGTH, PinHash};
-pub use settings::{IDLE_SECONDS, Settings, SettingsFile};
 pub use simulator::{Simulated, Simulator};
 pub use sources::{Env, Opened, Sources};
 
 use crate::app::Kiosk;
 use crate::health;
+use crate::home_path::abbreviate_home;
 use crate::problem::problem;
-use crate::stage::for_people;
 use crate::view::panel::{DisplaySettings, HealthView, KioskModeView, MonitorView, PanelView, PastVisit};
 use crate::view::{BoothView, Problem};
 use std::path::PathBuf;
@@ -247,7 +245,7 @@ impl Panel {
         let Inner { kiosk, file, sources, .. } = &*self.0;
         let backing = kiosk.backing();
         let home = dirs::home_dir();
-        let path = |path: PathBuf| for_people(&path.display().to_string(), home.as_deref());
+        let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
         let (credentials, keychain) = views::credentials(sources, &backing);
         let (profiles, profiles_file) = views::profiles(sources, &backing.profile.name);
         let sandbox = if backing.target.embedded_sandbox { sources.simulator.view() } else { None };

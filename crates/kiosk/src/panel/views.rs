@@ -1,15 +1,15 @@
 //! What the panel shows, gathered.
 
-use super::settings::IDLE_SECONDS;
 use super::sources::Sources;
 use crate::app::Backing;
 use crate::credentials::{self, Found, Origin, Slot};
 use crate::history::FileState;
+use crate::home_path::{abbreviate_home, abbreviate_home_in};
 use crate::language::LANGUAGES;
 use crate::problem::{of_vault, problem};
 use crate::profile::Profiles;
+use crate::settings::IDLE_SECONDS;
 use crate::setup::{Disk, Target};
-use crate::stage::{for_people, told_to_people};
 use crate::view::Problem;
 use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
 use std::path::PathBuf;
@@ -25,14 +25,14 @@ pub(super) fn profiles(sources: &Sources, in_use: &str) -> (Vec<ProfileChoice>, 
     match Profiles::load(sources.config.as_deref()) {
         Ok(profiles) => {
             let choices = profiles.names().into_iter().map(|name| choice(&profiles, name)).collect();
-            (choices, for_people(&profiles.path().display().to_string(), dirs::home_dir().as_deref()))
+            (choices, abbreviate_home(&profiles.path().display().to_string(), dirs::home_dir().as_deref()))
         }
         Err(error) => {
             let name = in_use.to_owned();
             let path = sources.config.clone().unwrap_or_else(crate::profile::default_config_path);
             let home = dirs::home_dir();
-            let flaw = Some(told_to_people(&error.to_string(), home.as_deref()));
-            let path = for_people(&path.display().to_string(), home.as_deref());
+            let flaw = Some(abbreviate_home_in(&error.to_string(), home.as_deref()));
+            let path = abbreviate_home(&path.display().to_string(), home.as_deref());
             (vec![ProfileChoice { name, host: None, flaw }], path)
         }
     }
@@ -48,7 +48,7 @@ fn choice(profiles: &Profiles, name: String) -> ProfileChoice {
     match target {
         Ok(target) => ProfileChoice { name, host: target.map(|target| target.host()), flaw: None },
         Err(flaw) => {
-            let flaw = Some(told_to_people(&flaw, dirs::home_dir().as_deref()));
+            let flaw = Some(abbreviate_home_in(&flaw, dirs::home_dir().as_deref()));
             ProfileChoice { name, host: None, flaw }
         }
     }
@@ -153,7 +153,7 @@ fn past_visit(detail: &VisitDetail, live: bool, asset_base: &str) -> PastVisit {
         profile: start.profile.clone(),
         ended: ending.as_ref().map(|ending| ending.code.clone()),
         words,
-        directory: directory.map(|path| for_people(&path.display().to_string(), home.as_deref())),
+        directory: directory.map(|path| abbreviate_home(&path.display().to_string(), home.as_deref())),
         bytes: whole().map(|(_, bytes)| bytes).sum(),
         portrait: portrait.map(|name| format!("{asset_base}/past/{}/{name}", start.id)),
         live,
@@ -175,7 +175,7 @@ pub(super) fn past_portrait(disk: &Disk, visit: &str, name: &str) -> Option<Path
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::panel::Settings;
+    use crate::settings::Settings;
     use crate::view::Texts;
 
     #[test]

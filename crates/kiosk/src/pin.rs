@@ -11,7 +11,7 @@ use std::time::Duration;
 pub const PIN_LENGTH: RangeInclusive<usize> = 4..=32;
 
 /// Wrong tries that cost nothing: fingers slip.
-pub(super) const FREE_TRIES: u32 = 3;
+pub(crate) const FREE_TRIES: u32 = 3;
 /// What the next one costs; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// More than this only punishes the operator.
@@ -52,7 +52,7 @@ impl PinHash {
         Self(hash.to_string())
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -64,12 +64,12 @@ impl fmt::Debug for PinHash {
 }
 
 /// Whether a PIN could be one at all.
-pub(super) fn has_length(pin: &SecretString) -> bool {
+pub(crate) fn has_length(pin: &SecretString) -> bool {
     PIN_LENGTH.contains(&pin.expose_secret().chars().take(PIN_LENGTH.end() + 1).count())
 }
 
 /// How long nothing is tried after so many wrong tries in a row.
-pub(super) fn wait_after(wrong: u32) -> Duration {
+pub(crate) fn wait_after(wrong: u32) -> Duration {
     match wrong.checked_sub(FREE_TRIES) {
         None => Duration::ZERO,
         Some(doubled) => FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doubled)).min(LONGEST_WAIT),

@@ -4,11 +4,12 @@
 //! anew; a value that it cannot use is left out and said, and the file as it was is kept beside it; nothing of it
 //! keeps the program from starting.
 
-use super::pin::PinHash;
 use crate::language::{self, LANGUAGES};
+use crate::pin::PinHash;
 use crate::view::Texts;
 use crate::view::panel::DisplaySettings;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::{DataDir, HostFile, StoreError};
@@ -71,8 +72,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     settings: Settings,
-    /// The file as it is written, with what only other programs know.
-    written: Table,
+    /// The file as written last, with the keys that this version does not know.
+    file: SettingsToml,
     /// What is wrong with the file, and what to do.
     flaw: Option<String>,
     /// The file is there and could not be read: nobody knows what is in it, so it is not written over.
@@ -82,7 +83,7 @@ struct State {
 impl SettingsFile {
     /// Reads the file; what is wrong with it is in [`flaw`](Self::flaw). Blocks on the disk.
     pub fn open(data: Arc<DataDir>) -> Self {
-        let state = read(&data);
+        let state = read_settings(&data);
         Self(Arc::new(Inner { data, state: Mutex::new(state) }))
     }
 
@@ -109,15 +110,15 @@ impl SettingsFile {
         let mut state = self.state();
         if state.unread {
             self.0.data.read_host(HostFile::Settings)?;
-            *state = read(&self.0.data);
+            *state = read_settings(&self.0.data);
         }
         let mut settings = state.settings.clone();
         change(&mut settings);
-        let mut written = state.written.clone();
-        write(&settings, &mut written);
-        self.0.data.write_host(HostFile::Settings, written.to_string().as_bytes())?;
+        let mut file = state.file.clone();
+        file.update(&settings);
+        self.0.data.write_host(HostFile::Settings, file.to_toml().as_bytes())?;
         state.settings = settings.clone();
-        state.written = written;
+        state.file = file;
         Ok(settings)
     }
 
@@ -127,7 +128,8 @@ impl SettingsFile {
     }
 }
 
-fn read(data: &DataDir) -> State {
+/// Reads and parses the file. Logs what is wrong with it.
+fn read_settings(data: &DataDir) -> State {
     let bytes = match data.read_host(HostFile::Settings) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return State::default(),
@@ -137,22 +139,25 @@ fn read(data: &DataDir) -> State {
             return State { flaw: Some(flaw), unread: true, ..State::default() };
         }
     };
-    let table = String::from_utf8(bytes.clone()).ok().and_then(|text| text.parse::<Table>().ok());
-    let mut reader = Reader { flaws: Vec::new(), table: table.clone().unwrap_or_default() };
-    let settings = if table.is_some() { reader.settings() } else { Settings::default() };
-    if table.is_none() {
-        reader.flaws.push("it is not TOML".to_owned());
-    }
-    let unknown: Vec<&String> = reader.table.keys().collect();
+    let parsed = str::from_utf8(&bytes).ok().and_then(|text| toml::from_str::<SettingsToml>(text).ok());
+    let (file, settings, flaws) = match parsed {
+        Some(file) => {
+            let mut flaws = Vec::new();
+            let settings = file.to_settings(&mut flaws);
+            (file, settings, flaws)
+        }
+        None => (SettingsToml::default(), Settings::default(), vec!["it is not TOML".to_owned()]),
+    };
+    let unknown = file.unknown_keys();
     if !unknown.is_empty() {
         tracing::warn!(?unknown, "settings that this version does not know are kept as they are");
     }
-    let flaw = (!reader.flaws.is_empty()).then(|| kept_aside(data, &bytes, &reader.flaws.join("; ")));
-    State { settings, written: table.unwrap_or_default(), flaw, unread: false }
+    let flaw = (!flaws.is_empty()).then(|| back_up_settings(data, &bytes, &flaws.join("; ")));
+    State { settings, file, flaw, unread: false }
 }
 
-/// Keeps a file that is in part unusable, before it is written anew; in words.
-fn kept_aside(data: &DataDir, bytes: &[u8], what: &str) -> String {
+/// Copies a partly unusable file aside before it is overwritten. Returns a message for the operator.
+fn back_up_settings(data: &DataDir, bytes: &[u8], what: &str) -> String {
     let mark = store::Sha256::of(bytes).to_string();
     let path = data.host_path(HostFile::Settings);
     let flaw = match data.keep_broken(HostFile::Settings, bytes, &mark[..8]) {
@@ -165,140 +170,229 @@ fn kept_aside(data: &DataDir, bytes: &[u8], what: &str) -> String {
     flaw
 }
 
-/// Takes known keys out of a table, and notes what cannot be used.
-struct Reader {
-    table: Table,
-    flaws: Vec<String>,
+/// The file's tables and keys. Each key may be absent or unusable; unknown keys are kept and written back.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct SettingsToml {
+    profile: Key<String>,
+    phones: Key<bool>,
+    keep_hours: Key<u32>,
+    pin: Key<PinToml>,
+    display: Key<DisplayToml>,
+    #[serde(flatten)]
+    unknown: Table,
 }
 
-impl Reader {
-    fn settings(&mut self) -> Settings {
+/// The table `[pin]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct PinToml {
+    hash: Key<String>,
+    wrong: Key<u32>,
+    #[serde(flatten)]
+    unknown: Table,
+}
+
+/// The table `[display]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct DisplayToml {
+    kiosk_mode: Key<bool>,
+    monitor: Key<String>,
+    language: Key<String>,
+    idle_seconds: Key<u32>,
+    attract_text: Key<TextsToml>,
+    consent: Key<TextsToml>,
+    voice: Key<bool>,
+    #[serde(flatten)]
+    unknown: Table,
+}
+
+/// A text by language.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a text, or a table of texts by language")]
+enum TextsToml {
+    /// One text without a language, as the first versions wrote it.
+    Single(String),
+    /// Includes languages that this version does not know.
+    ByLanguage(Table),
+}
+
+/// One key of the file. An unusable value does not make the rest of the file unusable.
+#[derive(Debug, Clone, Default)]
+enum Key<T> {
+    #[default]
+    Absent,
+    Usable(T),
+    /// The value has the wrong type or is out of range, with the reason. It is left out when the file is written.
+    Unusable(String),
+}
+
+impl<T: DeserializeOwned + Clone> Key<T> {
+    fn from_value(value: Value) -> Self {
+        value
+            .try_into()
+            .map_or_else(|error: toml::de::Error| Self::Unusable(error.message().to_owned()), Self::Usable)
+    }
+
+    /// The value, if it is usable. Otherwise appends the reason to `flaws`, unless the key is absent.
+    fn read(&self, name: &str, flaws: &mut Vec<String>) -> Option<T> {
+        match self {
+            Self::Absent => None,
+            Self::Usable(value) => Some(value.clone()),
+            Self::Unusable(reason) => {
+                flaws.push(format!("{name} cannot be used ({reason})"));
+                None
+            }
+        }
+    }
+}
+
+impl<T: Default> Key<T> {
+    /// The value, after an absent or unusable one was replaced by the default.
+    fn get_or_default(&mut self) -> &mut T {
+        if !matches!(self, Self::Usable(_)) {
+            *self = Self::Usable(T::default());
+        }
+        match self {
+            Self::Usable(value) => value,
+            _ => unreachable!("assigned above"),
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Key<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Absent, Self::Usable)
+    }
+}
+
+impl<'de, T: DeserializeOwned + Clone> Deserialize<'de> for Key<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::from_value)
+    }
+}
+
+impl<T: Serialize> Serialize for Key<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Usable(value) => value.serialize(serializer),
+            Self::Absent | Self::Unusable(_) => serializer.serialize_none(),
+        }
+    }
+}
+
+impl SettingsToml {
+    /// The settings. Appends one message to `flaws` for each value that cannot be used.
+    fn to_settings(&self, flaws: &mut Vec<String>) -> Settings {
         let defaults = Settings::default();
-        let pin = self.below("pin", |pin| {
-            let hash = pin.take::<String>("hash").and_then(|text| {
-                let hash = PinHash::read(&text);
-                if hash.is_none() {
-                    pin.flaws.push("`hash` is not an argon2id hash, so there is no PIN".to_owned());
-                }
-                hash
-            });
-            (hash, pin.take("wrong"))
-        });
-        let (pin, wrong_pins) = pin.unwrap_or_default();
-        let display = self.below("display", |display| {
-            let kiosk_mode = display.take("kiosk_mode").unwrap_or(defaults.kiosk_mode);
-            let language = display.take::<String>("language");
-            let settings = DisplaySettings {
-                monitor: display.take("monitor"),
-                idle_seconds: display
-                    .take_if("idle_seconds", |seconds| IDLE_SECONDS.contains(seconds))
-                    .unwrap_or(defaults.display.idle_seconds),
-                attract_text: display.texts("attract_text", language.as_deref()),
-                consent: display.texts("consent", language.as_deref()),
-                language,
-                voice: display.take("voice").unwrap_or(defaults.display.voice),
-                logo: false,
-            };
-            (kiosk_mode, settings)
-        });
-        let (kiosk_mode, display) = display.unwrap_or((defaults.kiosk_mode, defaults.display));
+        let pin = self.pin.read("`pin`", flaws).unwrap_or_default();
+        let hash_text = pin.hash.read("[pin] `hash`", flaws);
+        let hash = hash_text.as_deref().and_then(PinHash::read);
+        if hash_text.is_some() && hash.is_none() {
+            flaws.push("[pin] `hash` is not an argon2id hash, so there is no PIN".to_owned());
+        }
+        let display = self.display.read("`display`", flaws).unwrap_or_default();
+        let mut idle_seconds = display.idle_seconds.read("[display] `idle_seconds`", flaws);
+        if idle_seconds.take_if(|seconds| !IDLE_SECONDS.contains(seconds)).is_some() {
+            flaws.push("[display] `idle_seconds` is out of bounds".to_owned());
+        }
+        let language = display.language.read("[display] `language`", flaws);
+        let texts = |name: &str, key: &Key<TextsToml>, flaws: &mut Vec<String>| {
+            let texts = key.read(&format!("[display] `{name}`"), flaws);
+            texts.map(|texts| texts.texts(name, language.as_deref(), flaws)).unwrap_or_default()
+        };
+        let attract_text = texts("attract_text", &display.attract_text, flaws);
+        let consent = texts("consent", &display.consent, flaws);
         Settings {
-            pin,
-            wrong_pins: wrong_pins.unwrap_or(0),
-            profile: self.take("profile"),
-            phones: self.take("phones").unwrap_or(defaults.phones),
-            keep_hours: self.take("keep_hours"),
-            kiosk_mode,
-            display,
+            pin: hash,
+            wrong_pins: pin.wrong.read("[pin] `wrong`", flaws).unwrap_or(defaults.wrong_pins),
+            profile: self.profile.read("`profile`", flaws),
+            phones: self.phones.read("`phones`", flaws).unwrap_or(defaults.phones),
+            keep_hours: self.keep_hours.read("`keep_hours`", flaws),
+            kiosk_mode: display
+                .kiosk_mode
+                .read("[display] `kiosk_mode`", flaws)
+                .unwrap_or(defaults.kiosk_mode),
+            display: DisplaySettings {
+                monitor: display.monitor.read("[display] `monitor`", flaws),
+                idle_seconds: idle_seconds.unwrap_or(defaults.display.idle_seconds),
+                attract_text,
+                consent,
+                voice: display.voice.read("[display] `voice`", flaws).unwrap_or(defaults.display.voice),
+                language,
+                logo: false,
+            },
         }
     }
 
-    /// A text by language; or one alone, as the first versions wrote it: it is in the language that visitors are met
-    /// in.
-    fn texts(&mut self, key: &str, met_in: Option<&str>) -> Texts {
-        if self.table.get(key).is_some_and(Value::is_str) {
-            return self
-                .take::<String>(key)
-                .map(|text| (language::first(met_in), text))
-                .into_iter()
-                .collect();
-        }
-        let texts = self.below(key, |texts| {
-            let written = |language| Some((language, texts.take::<String>(language)?));
-            LANGUAGES.into_iter().filter_map(written).collect()
-        });
-        texts.unwrap_or_default()
+    /// Sets every known key. Unknown keys stay.
+    fn update(&mut self, settings: &Settings) {
+        self.profile = settings.profile.clone().into();
+        self.phones = Key::Usable(settings.phones);
+        self.keep_hours = settings.keep_hours.into();
+        let pin = self.pin.get_or_default();
+        pin.hash = settings.pin.as_ref().map(|pin| pin.as_str().to_owned()).into();
+        pin.wrong = Key::Usable(settings.wrong_pins);
+        let display = self.display.get_or_default();
+        display.kiosk_mode = Key::Usable(settings.kiosk_mode);
+        display.monitor = settings.display.monitor.clone().into();
+        display.language = settings.display.language.clone().into();
+        display.idle_seconds = Key::Usable(settings.display.idle_seconds);
+        display.voice = Key::Usable(settings.display.voice);
+        update_texts(&mut display.attract_text, &settings.display.attract_text);
+        update_texts(&mut display.consent, &settings.display.consent);
     }
 
-    fn take<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
-        self.take_if(key, |_| true)
+    fn unknown_keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.unknown.keys().cloned().collect();
+        if let Key::Usable(pin) = &self.pin {
+            keys.extend(pin.unknown.keys().map(|key| format!("pin.{key}")));
+        }
+        if let Key::Usable(display) = &self.display {
+            keys.extend(display.unknown.keys().map(|key| format!("display.{key}")));
+        }
+        keys
     }
 
-    fn take_if<T: DeserializeOwned>(&mut self, key: &str, usable: impl FnOnce(&T) -> bool) -> Option<T> {
-        match self.table.remove(key)?.try_into::<T>() {
-            Ok(value) if usable(&value) => return Some(value),
-            Ok(_) => self.flaws.push(format!("`{key}` is out of bounds")),
-            Err(error) => self.flaws.push(format!("`{key}` cannot be used ({})", error.message())),
-        }
-        None
-    }
-
-    fn below<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        let table = self.take::<Table>(key)?;
-        let mut below = Self { table, flaws: Vec::new() };
-        let value = read(&mut below);
-        self.flaws.extend(below.flaws.into_iter().map(|flaw| format!("[{key}] {flaw}")));
-        if !below.table.is_empty() {
-            self.table.insert(key.to_owned(), Value::Table(below.table));
-        }
-        Some(value)
+    fn to_toml(&self) -> String {
+        let table = Table::try_from(self);
+        table
+            .unwrap_or_else(|error| unreachable!("strings, numbers and tables are TOML: {error}"))
+            .to_string()
     }
 }
 
-/// Writes the known keys over those that are there.
-fn write(settings: &Settings, table: &mut Table) {
-    let text = |text: &Option<String>| text.clone().map(Value::String);
-    put(table, "profile", text(&settings.profile));
-    put(table, "phones", Some(settings.phones.into()));
-    put(table, "keep_hours", settings.keep_hours.map(|hours| i64::from(hours).into()));
-    let pin = sub_table(table, "pin");
-    put(pin, "hash", settings.pin.as_ref().map(|pin| pin.as_str().into()));
-    put(pin, "wrong", Some(i64::from(settings.wrong_pins).into()));
-    let display = sub_table(table, "display");
-    put(display, "kiosk_mode", Some(settings.kiosk_mode.into()));
-    put(display, "monitor", text(&settings.display.monitor));
-    put(display, "language", text(&settings.display.language));
-    put(display, "idle_seconds", Some(i64::from(settings.display.idle_seconds).into()));
-    put_texts(display, "attract_text", &settings.display.attract_text);
-    put_texts(display, "consent", &settings.display.consent);
-    put(display, "voice", Some(settings.display.voice.into()));
+impl TextsToml {
+    /// The texts in known languages. A single text is in the language in which visitors are met.
+    fn texts(&self, name: &str, language: Option<&str>, flaws: &mut Vec<String>) -> Texts {
+        match self {
+            Self::Single(text) => Texts::from_iter([(language::first(language), text)]),
+            Self::ByLanguage(table) => {
+                let text = |language| {
+                    let key = Key::<String>::from_value(table.get(language)?.clone());
+                    Some((language, key.read(&format!("[display] [{name}] `{language}`"), flaws)?))
+                };
+                LANGUAGES.into_iter().filter_map(text).collect()
+            }
+        }
+    }
 }
 
-fn put(table: &mut Table, key: &str, value: Option<Value>) {
-    match value {
-        Some(value) => table.insert(key.to_owned(), value),
-        None => table.remove(key),
+/// Sets the texts in known languages. Removes the key if no text is left.
+fn update_texts(key: &mut Key<TextsToml>, texts: &Texts) {
+    let mut table = match std::mem::take(key) {
+        Key::Usable(TextsToml::ByLanguage(table)) => table,
+        _ => Table::new(),
     };
-}
-
-fn put_texts(table: &mut Table, key: &str, texts: &Texts) {
-    let by_language = sub_table(table, key);
     for language in LANGUAGES {
-        put(by_language, language, texts.get(language).map(Into::into));
+        match texts.get(language) {
+            Some(text) => table.insert(language.to_owned(), text.into()),
+            None => table.remove(language),
+        };
     }
-    if by_language.is_empty() {
-        table.remove(key);
-    }
-}
-
-fn sub_table<'a>(table: &'a mut Table, key: &str) -> &'a mut Table {
-    let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
-    if !entry.is_table() {
-        *entry = Value::Table(Table::new());
-    }
-    match entry {
-        Value::Table(table) => table,
-        _ => unreachable!("made one just now"),
+    if !table.is_empty() {
+        *key = Key::Usable(TextsToml::ByLanguage(table));
     }
 }
 
@@ -334,12 +428,20 @@ mod tests {
 
     #[test]
     fn what_a_newer_program_set_is_kept() {
-        let (root, file) =
-            with("lights = 3\n[display]\nvoice = true\nshape = 'round'\n[fleet]\nname = 'a'\n");
+        let (root, file) = with(
+            "lights = 3\nsince = 2026-11-22T10:00:00Z\n[display]\nvoice = true\nshape = 'round'\n[fleet]\nname = 'a'\n",
+        );
         assert!(file.get().display.voice && file.flaw().is_none());
         file.change(|settings| settings.keep_hours = Some(24)).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
-        for kept in ["lights = 3", "shape = \"round\"", "[fleet]", "keep_hours = 24", "voice = true"] {
+        for kept in [
+            "lights = 3",
+            "since = 2026-11-22T10:00:00Z",
+            "shape = \"round\"",
+            "[fleet]",
+            "keep_hours = 24",
+            "voice = true",
+        ] {
             assert!(text.contains(kept), "{kept} in {text}");
         }
     }
@@ -474,38 +576,40 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
         #[test]
-        fn what_is_written_is_read(settings in some_settings()) {
-            let mut table = Table::new();
-            write(&settings, &mut table);
-            let table: Table = table.to_string().parse().expect("TOML");
-            let mut reader = Reader { table, flaws: Vec::new() };
-            prop_assert_eq!(reader.settings(), settings);
-            prop_assert!(reader.flaws.is_empty() && reader.table.is_empty());
+        fn written_settings_are_read_back(settings in some_settings()) {
+            let mut file = SettingsToml::default();
+            file.update(&settings);
+            let file: SettingsToml = toml::from_str(&file.to_toml()).expect("TOML");
+            let mut flaws = Vec::new();
+            prop_assert_eq!(file.to_settings(&mut flaws), settings);
+            prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
         }
 
         #[test]
-        fn one_text_alone_is_read_as_one_of_a_language(
+        fn a_single_text_is_read_as_the_text_of_the_set_language(
             language in proptest::sample::select(&LANGUAGES[..]),
             text in "[ -~äß好\n\"']{0,40}",
         ) {
-            let mut table = Table::new();
-            let display = sub_table(&mut table, "display");
-            put(display, "language", Some(language.into()));
-            put(display, "consent", Some(text.as_str().into()));
-            let mut reader = Reader { table: table.clone(), flaws: Vec::new() };
-            let settings = reader.settings();
+            let display = DisplayToml {
+                language: Key::Usable(language.to_owned()),
+                consent: Key::Usable(TextsToml::Single(text.clone())),
+                ..DisplayToml::default()
+            };
+            let mut file = SettingsToml { display: Key::Usable(display), ..SettingsToml::default() };
+            let mut flaws = Vec::new();
+            let settings = file.to_settings(&mut flaws);
             prop_assert_eq!(&settings.display.consent, &Texts::from_iter([(language, &text)]));
-            prop_assert!(reader.flaws.is_empty() && reader.table.is_empty());
-            write(&settings, &mut table);
-            prop_assert_eq!(Reader { table, flaws: Vec::new() }.settings(), settings);
+            prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
+            file.update(&settings);
+            prop_assert_eq!(file.to_settings(&mut flaws), settings);
         }
 
         #[test]
-        fn no_text_stops_the_reading(
+        fn any_toml_can_be_read(
             text in "(profile|phones|\\[pin\\]|hash|\\[display(\\.consent)?\\]|voice|consent|de|=|\n| |1|'x'|true){0,30}",
         ) {
-            if let Ok(table) = text.parse::<Table>() {
-                Reader { table, flaws: Vec::new() }.settings();
+            if text.parse::<Table>().is_ok() {
+                toml::from_str::<SettingsToml>(&text).expect("each key is lenient").to_settings(&mut Vec::new());
             }
         }
     }
