@@ -1,5 +1,4 @@
-//! Whether there is a screen to open a window on (the toolkit would panic without one), and what is said there when the
-//! window itself cannot be opened.
+//! Checks that there is a display (the toolkit panics without one), and shows start errors on it.
 
 use crate::Failure;
 
@@ -18,7 +17,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says why the program ends, and waits until it is read. Without a screen there is nobody to read it.
+/// Shows an error dialog and waits until it is closed. Does nothing without a display.
 #[cfg(target_os = "linux")]
 pub(crate) fn show_failure(message: &str) {
     use gtk::prelude::{DialogExt, GtkWindowExt};

@@ -1,4 +1,4 @@
-//! The desktop shell: a window around `kiosk`, and no logic of its own.
+//! The desktop shell: a window around the kiosk application. It contains no application logic.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod args;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What keeps the window from opening, with the exit code of the command line's contract.
+/// Why the program cannot start, with its exit code.
 #[derive(Debug)]
 struct Failure {
     exit: u8,
@@ -47,7 +47,7 @@ struct Failure {
 }
 
 impl Failure {
-    /// Usage, configuration, or this machine.
+    /// Wrong usage, invalid configuration, or a problem of this machine.
     fn usage(message: impl Display) -> Self {
         Self { exit: 2, message: format!("{message}") }
     }

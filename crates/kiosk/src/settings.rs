@@ -1,8 +1,8 @@
-//! What the operator set, in one file of the data folder: `settings.toml`.
+//! The operator's settings, in `settings.toml` in the data folder.
 //!
-//! It outlives programs of both directions. A key that this program does not know is kept when the file is written
-//! anew; a value that it cannot use is left out and said, and the file as it was is kept beside it; nothing of it
-//! keeps the program from starting.
+//! The file can come from an older or a newer version. Unknown keys are kept when it is written. An unusable value is
+//! reported and replaced by its default, and the original file is copied aside. No content of the file prevents a
+//! start.
 
 use crate::language::{self, LANGUAGES};
 use crate::pin::PinHash;
@@ -15,25 +15,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::{DataDir, HostFile, StoreError};
 use toml::{Table, Value};
 
-/// What [`DisplaySettings::idle_seconds`] may be.
+/// Allowed values of [`DisplaySettings::idle_seconds`].
 pub const IDLE_SECONDS: RangeInclusive<u32> = 15..=3600;
 
-/// What the operator set. Each has a default.
+/// The operator's settings.
+///
+/// # Defaults
+/// No PIN, no profile, no phone access, files kept for ever, kiosk mode off, 90 idle seconds, no texts, no voice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The PIN, when one is set.
+    /// Hash of the PIN, if one is set.
     pub pin: Option<PinHash>,
-    /// PINs tried wrong since the last right one.
+    /// Wrong PINs since the last correct one.
     pub wrong_pins: u32,
     /// The profile chosen last.
     pub profile: Option<String>,
-    /// Whether phones on this network are let in to the embedded sandbox.
+    /// Whether phones on this network can reach the embedded sandbox.
     pub phones: bool,
-    /// Hours that the files of a visit are kept: 0 until the visitor leaves, none for ever.
+    /// Hours that a visit's files are kept; 0 means until the visitor leaves, `None` means for ever.
     pub keep_hours: Option<u32>,
-    /// Whether the program starts in kiosk mode. The command line may want it beside.
+    /// Whether the program starts in kiosk mode. `--kiosk` also does that.
     pub kiosk_mode: bool,
-    /// How the window looks and speaks. Its `logo` says nothing here: the file does.
+    /// Appearance and language of the window. `logo` is always false here: the logo is a file of its own.
     pub display: DisplaySettings,
 }
 
@@ -59,7 +62,7 @@ impl Default for Settings {
     }
 }
 
-/// The file. Clones are handles of the same one.
+/// Handle of the settings file. Clones share it.
 #[derive(Debug, Clone)]
 pub struct SettingsFile(Arc<Inner>);
 
@@ -72,22 +75,22 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     settings: Settings,
-    /// The file as written last, with the keys that this version does not know.
+    /// The file as written last, including unknown keys.
     file: SettingsToml,
     /// What is wrong with the file, and what to do.
     flaw: Option<String>,
-    /// The file is there and could not be read: nobody knows what is in it, so it is not written over.
+    /// Whether the file exists but could not be read. It is not overwritten then, because its content is unknown.
     unread: bool,
 }
 
 impl SettingsFile {
-    /// Reads the file; what is wrong with it is in [`flaw`](Self::flaw). Blocks on the disk.
+    /// Reads the file. Problems are reported by [`load_error`](Self::load_error). Blocks on the disk.
     pub fn open(data: Arc<DataDir>) -> Self {
         let state = read_settings(&data);
         Self(Arc::new(Inner { data, state: Mutex::new(state) }))
     }
 
-    /// What is set now.
+    /// The current settings.
     pub fn get(&self) -> Settings {
         self.state().settings.clone()
     }
@@ -97,15 +100,15 @@ impl SettingsFile {
         self.state().flaw.clone()
     }
 
-    /// Whether the file is there and could not be read: then nobody can tell whether there is a PIN.
+    /// Whether the file exists but could not be read. It is unknown then whether a PIN is set.
     pub fn is_unread(&self) -> bool {
         self.state().unread
     }
 
-    /// Changes something: durable when this returns, as before when it fails. Blocks on the disk.
+    /// Changes the settings and writes the file. The change is durable when this returns. Blocks on the disk.
     ///
     /// # Errors
-    /// Those of the disk; of a file that could not be read at the start, why it still cannot.
+    /// The file cannot be written, or it was unreadable at the start and still is. The settings are unchanged then.
     pub fn change(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
         let mut state = self.state();
         if state.unread {
@@ -123,7 +126,7 @@ impl SettingsFile {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A change is taken over whole, after it was written.
+        // A panic leaves no partial change: the state is replaced after the file was written.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -493,7 +496,7 @@ mod tests {
     fn a_change_that_cannot_be_written_is_none() {
         let (root, data) = data();
         let file = SettingsFile::open(data);
-        // A folder in the place of the file cannot be replaced by renaming.
+        // A rename cannot replace a folder.
         std::fs::create_dir(root.path().join("settings.toml")).expect("made");
         file.change(|settings| settings.phones = true).expect_err("refused");
         assert!(!file.get().phones);

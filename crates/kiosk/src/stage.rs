@@ -1,4 +1,4 @@
-//! A visit as a screen: folded from its lines, so that window and command line tell the same story.
+//! Screen state of one visit, built from its events. The window and the command line therefore show the same story.
 
 use crate::home_path::abbreviate_home;
 use crate::line::{Line, LineEvent, SavedFile, rfc3339};
@@ -9,18 +9,18 @@ use jiff::Timestamp;
 use protocol::CompletionStatus;
 use std::path::{Path, PathBuf};
 
-/// What hosts say of themselves that screens need.
+/// What the host contributes to screens.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HostFacts {
-    /// Where the web view gets a saved file: base, to which `/<visit>/<path>` is added.
+    /// Base URL of saved files for the web view; `/<visit>/<path>` is appended.
     pub(crate) asset_base: String,
-    /// Whether *play the phone* can be offered.
+    /// Whether the phone page of the sandbox can be opened from the screen.
     pub(crate) can_play_phone: bool,
-    /// The home folder, which is said as `~`.
+    /// Home folder, abbreviated to `~`.
     pub(crate) home: Option<PathBuf>,
 }
 
-/// One visit, as far as its lines have told.
+/// Screen state of one visit, updated by [`apply_event`](Self::apply_event).
 #[derive(Debug, Clone)]
 pub(crate) struct Stage {
     visit: String,
@@ -44,18 +44,18 @@ struct Status {
     word: String,
     progress: Option<u8>,
     queue_position: Option<u32>,
-    /// The answers since the word is this one.
+    /// Responses since the status word last changed, oldest first, at most [`MAX_STATUS_SAMPLES`].
     seen: Vec<SeenView>,
 }
 
 impl Status {
-    /// Whether a phone is associated: every other word of the specification, and every unknown one, says so.
+    /// Whether a phone is associated. True for every status except `no_associated_avatar`, also for unknown ones.
     fn is_of_somebody(&self) -> bool {
         self.word != CompletionStatus::NoAssociatedAvatar.as_str()
     }
 }
 
-/// As many answers are remembered for the time left: the latest.
+/// Number of status responses that are kept for the estimate of the time left.
 const MOST_SEEN: usize = 40;
 
 impl Stage {
@@ -63,7 +63,7 @@ impl Stage {
         Self { visit, invite: None, status: None, saving: None, saved: None, trouble: None, ended: None }
     }
 
-    /// The link that is out, while it is good for something.
+    /// The link in the QR code, once there is one.
     pub(crate) fn link(&self) -> Option<&str> {
         self.invite.as_ref().map(|invite| invite.link.as_str())
     }
@@ -164,14 +164,14 @@ impl Stage {
         }
     }
 
-    /// Whether somebody may have come: a code was shown, and the backend's last word is not that nobody scanned it.
-    /// A backend that fails leaves it open, and such a visit is finished later.
+    /// Whether a visitor may have scanned the code. False only if no code was shown, or if the last status was
+    /// `no_associated_avatar` and the backend has not failed since.
     fn has_somebody(&self) -> bool {
         let nobody = |status: &Status| !status.is_of_somebody() && self.trouble.is_none();
         self.saving.is_some() || (self.invite.is_some() && !self.status.as_ref().is_some_and(nobody))
     }
 
-    /// Where one of the saved files is.
+    /// Path of a saved file, if the visit saved one of this name.
     pub(crate) fn saved_file(&self, name: &str) -> Option<PathBuf> {
         let (directory, files) = self.saved.as_ref()?;
         files.iter().any(|file| file.path == name).then(|| Path::new(directory).join(name))

@@ -1,4 +1,4 @@
-//! Every act takes effect at once, outlives a restart where it should, and refuses what makes no sense.
+//! Every action takes effect at once, survives a restart where it should, and refuses invalid values.
 
 use super::{Booth, secret};
 use kiosk::panel::Next;
@@ -152,7 +152,7 @@ async fn phones_are_let_in_and_out_under_a_visit_that_goes_on() {
     let own = booth.kiosk.backing().target.api_url;
     let let_in = booth.act(PanelAct::LetPhonesIn { on: true }).await;
     let Ok(_) = let_in else {
-        // A machine without any network: then it is said, and nothing is open.
+        // Without a network the action fails, and nothing listens.
         assert_eq!(let_in.expect_err("refused").code, "sandbox_failed");
         assert_eq!(booth.view().await.backend.phones_at, None);
         return;
@@ -168,7 +168,7 @@ async fn phones_are_let_in_and_out_under_a_visit_that_goes_on() {
     let reached = || tokio::net::TcpStream::connect(("127.0.0.1", port));
     reached().await.expect("it listens");
 
-    // The visit of before goes on over the first listener, files and all.
+    // The visit in progress continues over the first listener, including its files.
     booth.sandbox().associate(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
     let there = |snapshot: &kiosk::view::Snapshot| matches!(&snapshot.screen, kiosk::view::Screen::Reveal { visit: shown, .. } if *shown == visit);
     booth.until(there).await;
@@ -241,7 +241,7 @@ async fn kiosk_mode_is_told_as_it_is_in_force_whatever_turned_it_on() {
 async fn a_kiosk_mode_that_cannot_be_kept_is_not_changed() {
     let booth = Booth::new();
     booth.panel.start_in_kiosk_mode();
-    // A folder in the place of the file cannot be replaced by renaming.
+    // A rename cannot replace a folder.
     std::fs::create_dir(booth.data().join("settings.toml")).expect("made");
     assert_eq!(booth.refused(PanelAct::SetKioskMode { on: false }).await, "settings_failed");
     assert!(booth.mode().await.on);
@@ -302,7 +302,7 @@ async fn health_is_told_of_each_part_and_no_secret_in_anything() {
     let parts: Vec<_> = told.iter().map(|view| view.part.as_str()).collect();
     let all = ["profiles", "settings", "disk", "keychain", "credentials", "backend", "clock", "last_problem"];
     assert_eq!(parts, all);
-    // The test's file has a profile that lacks its URL.
+    // One profile of the test file lacks its URL.
     let well = told.iter().filter(|view| view.part != "profiles" && view.part != "clock");
     assert!(well.clone().all(|view| view.stand == HealthStand::Good), "{told:?}");
 

@@ -8,7 +8,7 @@ use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder, mock_
 use tauri::webview::InvokeRequest;
 use tauri::{WebviewWindow, WebviewWindowBuilder};
 
-/// What a visitor may call, and what asks at the door.
+/// Commands that need no PIN.
 const OPEN_TO_ALL: [&str; 12] = [
     "subscribe",
     "start_visit",
@@ -24,7 +24,7 @@ const OPEN_TO_ALL: [&str; 12] = [
     "panel_set_first_pin",
 ];
 
-/// The commands behind the door: all others that the page may call.
+/// Commands behind the PIN: all others that the page may call.
 fn desk() -> Vec<String> {
     let capability: Value =
         serde_json::from_str(include_str!("../../capabilities/kiosk.json")).expect("JSON");
@@ -43,7 +43,7 @@ pub(super) fn page() -> (Booth, tauri::App<MockRuntime>, WebviewWindow<MockRunti
     (booth, app, window.expect("a window"))
 }
 
-/// Not on the runtime's own threads: it waits for the answer.
+/// Runs on a blocking thread, because it waits for the response.
 pub(super) async fn call(
     window: &WebviewWindow<MockRuntime>,
     command: &str,
@@ -69,7 +69,7 @@ pub(super) async fn call(
     answered.expect("no panic").map(|body| body.deserialize().expect("JSON"))
 }
 
-/// Whatever one of the commands takes.
+/// Arguments that fit every command.
 fn anything() -> Value {
     json!({
         "act": {"kind": "wipe_now"},

@@ -1,4 +1,4 @@
-//! Past visits: seen, forgotten, swept away.
+//! Past visits are shown, deleted and removed by retention.
 
 use super::Booth;
 use crate::avatar_protocol::{Asked, file};
@@ -95,7 +95,7 @@ async fn files_are_kept_as_long_as_the_operator_says() {
     assert_eq!(booth.kiosk.snapshot().booth.keep_hours, Some(0));
     let booth = booth.restart().await;
     assert_eq!(booth.view().await.keep_hours, Some(0));
-    // Where nothing is kept, what earlier runs left has no visitor any more: the watch's first look takes it.
+    // Visits of earlier runs have no visitor any more, so the first sweep removes them.
     let watch = tokio::spawn({
         let panel = booth.panel.clone();
         async move { panel.keep_watch().await }

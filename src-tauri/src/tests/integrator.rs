@@ -1,4 +1,4 @@
-//! Inspector and checks, at the embedded sandbox.
+//! Inspector and checks at the embedded sandbox.
 
 use super::commands::{call, page};
 use super::{Booth, PATIENCE};
@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 const ALL: ChecksAsk =
     ChecksAsk { most_tokens: 10, wrong_requests: true, with_phone: true, despite_visits: false };
 
-/// Tokens that live as long as they should.
+/// Runs the sandbox in real time, so that tokens do not expire early.
 fn slowly(booth: &Booth) {
     let change = ClockMove { speed: Some(1.0), ..ClockMove::default() };
     booth.sandbox().move_clock(&change).expect("a speed");
@@ -118,7 +118,7 @@ async fn a_run_is_stopped_from_the_page_and_what_is_missing_is_told_before_anyth
     for command in ["inspect", "follow_checks"] {
         call(&window, command, json!({"visit": null, "channel": "__CHANNEL__:7"})).await.expect(command);
     }
-    // So slow that it is stopped before its end.
+    // Slow enough to be stopped before its end.
     slowly(&booth);
     let slow = r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#;
     booth.sandbox().set_faults(faults::read(slow.as_bytes()).expect("a list")).expect("faults");

@@ -1,4 +1,4 @@
-//! Keeps the page alive: hears it, looks after it, and does what [`Pulse`] says.
+//! Keeps the page alive: receives its heartbeats and performs the actions of [`WatchdogState`].
 
 use super::page;
 use super::pulse::{Act, Pulse};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use tauri::{Runtime, WebviewWindow};
 use tokio::sync::Notify;
 
-/// How often the page is looked after.
+/// Interval of the checks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The page's heart, as far as it is heard. Clones are handles of the same one.
+/// Watchdog of the page. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heart(Arc<Inner>);
 
@@ -18,7 +18,7 @@ pub(crate) struct Heart(Arc<Inner>);
 struct Inner {
     began: Instant,
     pulse: Mutex<Option<Pulse>>,
-    /// Something happened that wants looking at now.
+    /// Wakes the check loop early.
     wake: Notify,
 }
 
@@ -29,7 +29,7 @@ impl Default for Inner {
 }
 
 impl Heart {
-    /// The page says that it lives, and whether it is hidden.
+    /// Records a heartbeat of the page, which says whether it is hidden.
     pub(crate) fn beat(&self, hidden: bool) {
         let now = self.now();
         let first = self.lock().as_mut().is_some_and(|pulse| pulse.beat(now, hidden));
@@ -39,7 +39,7 @@ impl Heart {
         }
     }
 
-    /// Looks after the page of this window from now on, as long as the window is there.
+    /// Watches the page of this window until the window is gone.
     pub(super) fn watch<R: Runtime>(&self, window: &WebviewWindow<R>) -> tauri::Result<()> {
         let home = window.url()?;
         *self.lock() = Some(Pulse::new(self.now()));
@@ -50,7 +50,7 @@ impl Heart {
             loop {
                 _ = tokio::time::timeout(LOOK, heart.0.wake.notified()).await;
                 if let Err(error) = heart.look_after(&window, &home) {
-                    // The window is gone, and the program with it.
+                    // The window was closed, and the program ends.
                     tracing::debug!(%error, "the page is not looked after any more");
                     break;
                 }

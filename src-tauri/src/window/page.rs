@@ -1,7 +1,6 @@
-//! The page as no browser's: what a web view offers beside the page itself is switched off; and the web view's own
-//! handles by which a page is mended.
+//! Disables what a web view offers beside the page, and recovers the page through the web view's handles.
 //!
-//! The other half is the page's own (`ui/src/guard.ts`): keys, wheel and fingers that reach it go no further.
+//! The page itself handles keys, wheel and touches (`ui/src/guard.ts`).
 
 use tauri::{Runtime, WebviewWindow};
 
@@ -10,8 +9,8 @@ pub(super) use linux::{end, give_up, harden, load, on_death};
 #[cfg(not(target_os = "linux"))]
 pub(super) use other::{end, give_up, harden, load, on_death};
 
-/// What stands on the window when no page can be brought up on it. Whoever reads it is a visitor, or fetches the
-/// operator, so it says both in few words; the catalogues are in the page.
+/// Text on the window when the page cannot be shown. Visitors read it, so it is short. English only, because the
+/// catalogues are in the page.
 const WORDS: &str = "One moment, please.\nThis screen is being mended.";
 
 #[cfg(target_os = "linux")]
@@ -21,17 +20,17 @@ mod linux {
     use url::Url;
     use webkit2gtk::{SettingsExt, WebProcessTerminationReason, WebView, WebViewExt};
 
-    /// Switches off what a browser would offer.
+    /// Disables the browser features of the web view.
     pub(crate) fn harden<R: Runtime>(window: &WebviewWindow<R>, developing: bool) -> tauri::Result<()> {
         window.with_webview(move |view| {
             let view = view.inner();
             if let Some(settings) = WebViewExt::settings(&view) {
                 settings.set_enable_back_forward_navigation_gestures(false);
                 settings.set_enable_caret_browsing(false);
-                // A page that was left is not kept: it would hold a visitor's face and some hundred megabytes.
+                // A cached page would keep a visitor's face and some hundred megabytes.
                 settings.set_enable_page_cache(false);
                 settings.set_enable_developer_extras(developing);
-                // No page of ours wants camera or microphone; so none is there to ask for.
+                // The page needs neither camera nor microphone.
                 settings.set_enable_media_stream(false);
             }
             view.connect_context_menu(move |_, _, _, _| !developing);
@@ -42,12 +41,12 @@ mod linux {
                     view.set_zoom_level(1.0);
                 }
             });
-            // Files that somebody drops from a stick's window would else replace the page.
+            // Dropped files would replace the page.
             view.drag_dest_unset();
         })
     }
 
-    /// Calls `tell` with a word for the reason, each time that the page's process ends.
+    /// Calls `tell` with the reason whenever the page's process ends.
     pub(crate) fn on_death<R: Runtime>(
         window: &WebviewWindow<R>,
         tell: impl Fn(&'static str) + Send + 'static,
@@ -64,18 +63,18 @@ mod linux {
         })
     }
 
-    /// Loads the page anew, in a process of its own if the last one is gone.
+    /// Loads the page, in a new process if the last one has ended.
     pub(crate) fn load<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
         let home = home.clone();
         window.with_webview(move |view| view.inner().load_uri(home.as_str()))
     }
 
-    /// Ends the page's process, however deep it sleeps.
+    /// Ends the page's process, even if it hangs.
     pub(crate) fn end<R: Runtime>(window: &WebviewWindow<R>, _: &Url) -> tauri::Result<()> {
         window.with_webview(|view| view.inner().terminate_web_process())
     }
 
-    /// Puts words in the page's place, or the page back.
+    /// Shows the fallback text in place of the page, or the page again.
     pub(crate) fn give_up<R: Runtime>(window: &WebviewWindow<R>, given_up: bool) -> tauri::Result<()> {
         window.with_webview(move |view| {
             let view = view.inner();
@@ -117,7 +116,7 @@ mod linux {
     }
 }
 
-/// Elsewhere the web view mends its own process; what is left to do is to load the page anew.
+/// On other systems the web view restarts its own process, so only the page is loaded again.
 #[cfg(not(target_os = "linux"))]
 mod other {
     use super::{Runtime, WORDS, WebviewWindow};

@@ -1,5 +1,5 @@
-//! Whether the backend can be reached, by a request that costs nothing and carries no credential; and, by the `Date`
-//! of its answer, whether this machine's clock is right.
+//! Checks whether the backend is reachable, with a free request without credentials, and whether this machine's clock
+//! agrees with the `Date` of the response.
 
 use super::{bad, doubtful, good, part, unknown};
 use crate::profile::Profile;
@@ -12,16 +12,17 @@ use jiff::Timestamp;
 use std::time::Duration;
 use url::Url;
 
-/// A clock further off than this breaks time-limited tokens and, sooner or later, TLS.
+/// Maximum tolerated clock offset. A larger one breaks time-limited tokens and eventually TLS.
 const CLOCK_MAY_BE_OFF: Duration = Duration::from_mins(2);
-/// Somebody waits in front of the panel.
+/// Timeouts of a probe. Short, because the operator is waiting.
 const PATIENCE: TimeOuts = TimeOuts {
     connect: Duration::from_secs(5),
     read: Duration::from_secs(5),
     total: Duration::from_secs(10),
 };
 
-/// The backend, the partner's own where there is one, and the clock. Asks each host once: `HEAD`, no credential.
+/// Checks the backend, the partner's hosts if there are any, and the clock. Sends one `HEAD` per host, without
+/// credentials.
 pub async fn backend(profile: &Profile, target: &Target, now: impl Fn() -> Timestamp) -> Vec<HealthView> {
     let mut told = Vec::new();
     let mut dates = Vec::new();
@@ -40,7 +41,7 @@ pub async fn backend(profile: &Profile, target: &Target, now: impl Fn() -> Times
     told
 }
 
-/// Each host once.
+/// The hosts to probe, each once.
 fn hosts(profile: &Profile, target: &Target) -> Vec<(&'static str, Url)> {
     let mut hosts = vec![(part::BACKEND, target.api_url.clone())];
     if let TokenSource::Partner(partner) = &profile.source {
@@ -137,7 +138,7 @@ fn answered(part: &str, host: &str, url: &Url, reply: &Reply) -> HealthView {
     }
 }
 
-/// Another host that it redirects to.
+/// Host of a redirect, if it is another one.
 fn elsewhere(url: &Url, reply: &Reply) -> Option<String> {
     let location = reply.headers.get(header::LOCATION)?.to_str().ok()?;
     let to = url.join(location).ok()?;
@@ -150,7 +151,8 @@ fn date(reply: &Reply) -> Option<Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
 }
 
-/// Seconds that this machine's clock is ahead (below 0: behind) of a date that was written between two moments.
+/// Seconds that this machine's clock is ahead of `date` (negative: behind). `before` and `after` enclose the response
+/// on this machine's clock.
 fn off(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
     if date < before {
         before.duration_since(date).as_secs()
@@ -191,7 +193,7 @@ mod tests {
         "2026-11-22T10:00:00Z".parse().expect("a time")
     }
 
-    /// Answers one connection with these bytes, and gives what it was asked.
+    /// Serves one connection with these bytes, and returns the request.
     async fn answers(bytes: &'static [u8]) -> (SocketAddr, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");

@@ -1,5 +1,4 @@
-//! What a booth depends on, looked at now: how it stands, what was seen, what to do. The panel shows it, and
-//! `copresence doctor` prints it.
+//! Health checks of everything that a booth depends on. The panel shows them, and `copresence doctor` prints them.
 
 mod backend;
 
@@ -18,11 +17,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The parts, by their stable words, in the order in which they are told.
+/// Stable names of the parts, in the order in which they are reported.
 pub mod part {
-    /// The file of profiles.
+    /// The profiles file.
     pub const PROFILES: &str = "profiles";
-    /// What the operator set.
+    /// The operator's settings.
     pub const SETTINGS: &str = "settings";
     /// The data folder and the folder of avatars.
     pub const DISK: &str = "disk";
@@ -32,19 +31,19 @@ pub mod part {
     pub const CREDENTIALS: &str = "credentials";
     /// The backend's host.
     pub const BACKEND: &str = "backend";
-    /// The partner's own host, where there is one.
+    /// The partner's host, if there is one.
     pub const PARTNER: &str = "partner";
     /// This machine's clock.
     pub const CLOCK: &str = "clock";
-    /// Somewhere to open a window on.
+    /// A display to open a window on.
     pub const DISPLAY: &str = "display";
-    /// What draws the window's pages.
+    /// The web view that draws the pages.
     pub const WEB_VIEW: &str = "web_view";
-    /// What went wrong last.
+    /// The last problem.
     pub const LAST_PROBLEM: &str = "last_problem";
 }
 
-/// Less than so many times the least room is doubtful.
+/// Free space below this multiple of the required minimum is doubtful.
 const ROOM_TO_SPARE: u64 = 8;
 
 /// A part that works.
@@ -52,7 +51,7 @@ pub fn good(part: &str, seen: impl fmt::Display) -> HealthView {
     told(part, HealthStand::Good, seen, None)
 }
 
-/// A part that works, and will not for long, or not for everything.
+/// A part that works, but not for long or not for everything.
 pub fn doubtful(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> HealthView {
     told(part, HealthStand::Doubtful, seen, Some(remedy.into()))
 }
@@ -62,7 +61,7 @@ pub fn bad(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> He
     told(part, HealthStand::Bad, seen, Some(remedy.into()))
 }
 
-/// A part that cannot be told, or is not needed here.
+/// A part whose state could not be determined, or that is not needed here.
 pub fn unknown(part: &str, seen: impl fmt::Display) -> HealthView {
     told(part, HealthStand::Unknown, seen, None)
 }
@@ -72,7 +71,7 @@ fn told(part: &str, stand: HealthStand, seen: impl fmt::Display, remedy: Option<
     HealthView { part: part.to_owned(), stand, seen, remedy }
 }
 
-/// The file of profiles, and the profile that is asked for.
+/// Checks the profiles file and the profile `name`.
 pub fn profiles(config: Option<&Path>, name: &str) -> HealthView {
     match Profiles::load(config).and_then(|profiles| profiles.get(name).map(|_| profiles)) {
         Ok(profiles) => {
@@ -99,7 +98,7 @@ pub fn profiles(config: Option<&Path>, name: &str) -> HealthView {
     }
 }
 
-/// What the operator set.
+/// Checks the settings file.
 pub fn settings(file: &SettingsFile) -> HealthView {
     match file.flaw() {
         None => good(part::SETTINGS, "as they were saved"),
@@ -110,7 +109,7 @@ pub fn settings(file: &SettingsFile) -> HealthView {
     }
 }
 
-/// Whether there is room on the disk, and whether it can be written. Blocks.
+/// Checks that the disk is writable and has enough free space. Blocks on the disk.
 pub fn disk(disk: &Disk, out: &Path, min_free_space: u64) -> HealthView {
     if let Err(error) = disk.data.probe() {
         return bad(part::DISK, error, "Free some space, or check the data folder's disk and access rights");
@@ -138,19 +137,19 @@ fn size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().si().to_string()
 }
 
-/// Whether the system's keychain can be used. Blocks on it, for some seconds at worst; never shows a prompt.
+/// Checks that the system's keychain can be used. Blocks on it for up to some seconds; never shows a prompt.
 pub fn keychain(vault: &Vault, profile: &Profile) -> HealthView {
     match vault.check() {
         Ok(()) => good(part::KEYCHAIN, "unlocked"),
         Err(error) if needs_none(profile) => {
             unknown(part::KEYCHAIN, format_args!("{error}; `{}` does not need it", profile.name))
         }
-        // Whether it is needed, the credentials tell.
+        // The credentials check tells whether it is needed.
         Err(error) => doubtful(part::KEYCHAIN, &error, error.remedy()),
     }
 }
 
-/// Whether everything that a profile's backend asks for is set; no value is told. Blocks on the keychain.
+/// Checks that every credential of a profile's backend is set. Never shows a value. Blocks on the keychain.
 pub fn credentials(profile: &Profile, vault: &Vault, env: &dyn Fn(&str) -> Option<String>) -> HealthView {
     if needs_none(profile) {
         return good(part::CREDENTIALS, format_args!("`{}` needs none", profile.name));
@@ -181,7 +180,7 @@ pub fn credentials(profile: &Profile, vault: &Vault, env: &dyn Fn(&str) -> Optio
 }
 
 fn unfound(error: &VaultError) -> String {
-    // The keychain's own part says more.
+    // The keychain check has the details.
     format!("nothing in the environment, and the keychain cannot be asked ({})", error.code())
 }
 
@@ -189,7 +188,7 @@ fn needs_none(profile: &Profile) -> bool {
     profile.is_embedded_sandbox() || credentials::wanted(profile).is_empty()
 }
 
-/// What went wrong last since the program began.
+/// Reports the last problem since the program started.
 pub fn last_problem(last: Option<&(Timestamp, Problem)>) -> HealthView {
     match last {
         None => good(part::LAST_PROBLEM, "nothing has gone wrong since the start"),

@@ -1,4 +1,4 @@
-//! What is remembered of the latest visits: bounded in every way, the oldest let go.
+//! Recordings of the latest visits, bounded in number and bytes. The oldest are dropped.
 
 use client::{Backend, Exchange, Redactor};
 use jiff::Timestamp;
@@ -8,24 +8,24 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use store::VisitId;
 
-/// How much is remembered.
+/// Bounds of the recordings.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) visits: usize,
     pub(super) exchanges: usize,
-    /// Of exchanges and steps together, about.
+    /// Approximate size of exchanges and events together.
     pub(super) bytes: usize,
 }
 
 pub(super) const BOUNDS: Bounds = Bounds { visits: 50, exchanges: 2_000, bytes: 16 * 1024 * 1024 };
 
-/// What a thing weighs beside its texts.
+/// Estimated size of an item in addition to its texts, in bytes.
 const OVERHEAD: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Memory {
     bounds: Bounds,
-    /// In the order in which they began.
+    /// In order of their start.
     visits: VecDeque<Visit>,
     exchanges: usize,
     bytes: usize,
@@ -38,17 +38,17 @@ pub(super) struct Visit {
     pub(super) id: VisitId,
     pub(super) started: Timestamp,
     pub(super) ended: Option<String>,
-    /// The backend it is made at, for what depends on its routes.
+    /// The visit's backend, for checks that depend on its routes.
     pub(super) backend: Option<Arc<Backend>>,
-    /// Where its Export Token stands in its link.
+    /// Template of its link, which shows where the Export Token is.
     pub(super) link: Option<LinkTemplate>,
-    /// Knows the visit's Export Token, once there is one.
+    /// Masks the visit's Export Token, once it is known.
     pub(super) redactor: Redactor,
     pub(super) steps: VecDeque<Step>,
     pub(super) exchanges: VecDeque<Arc<Kept>>,
 }
 
-/// A line.
+/// A recorded event of a visit.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) at: Timestamp,
@@ -57,14 +57,14 @@ pub(super) struct Step {
     pub(super) line: Arc<str>,
 }
 
-/// An exchange.
+/// A recorded exchange.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) id: u32,
-    /// When it began, by a clock that nobody sets.
+    /// Start on the monotonic clock.
     pub(super) moment: Instant,
     pub(super) exchange: Exchange,
-    /// How many rules it broke, once somebody wanted to know.
+    /// Number of violated requirements, computed on first use.
     pub(super) broken: OnceLock<u32>,
     size: usize,
 }
@@ -82,7 +82,7 @@ impl Memory {
         self.dropped
     }
 
-    /// The visit, made when it is not known.
+    /// The recording of a visit. Creates it if there is none.
     pub(super) fn visit(&mut self, id: VisitId, now: Timestamp) -> &mut Visit {
         let known = self.visits.iter().position(|visit| visit.id == id);
         let index = known.unwrap_or_else(|| {
@@ -104,7 +104,7 @@ impl Memory {
         &mut self.visits[index]
     }
 
-    /// A step, in the place of the last one where `replaces` says so of its event and line.
+    /// Records an event. Replaces the last one if `replaces` returns true for it.
     pub(super) fn step(&mut self, id: VisitId, step: Step, replaces: impl Fn(&Step) -> bool) {
         let Some(visit) = self.visits.iter_mut().find(|visit| visit.id == id) else { return };
         if visit.steps.back().is_some_and(replaces)
@@ -117,7 +117,7 @@ impl Memory {
         self.make_room();
     }
 
-    /// An exchange that ended now. One of a visit that is forgotten is let go.
+    /// Records an exchange that has just ended. Ignored if the visit is not recorded or was deleted.
     pub(super) fn exchange(&mut self, id: VisitId, exchange: Exchange, now: Instant) {
         let Some(visit) = self.visits.iter_mut().find(|visit| visit.id == id) else { return };
         let moment = now.checked_sub(exchange.duration).unwrap_or(now);
@@ -130,7 +130,7 @@ impl Memory {
         self.make_room();
     }
 
-    /// Whether it was known.
+    /// Removes a visit. Returns whether it was recorded.
     pub(super) fn forget(&mut self, id: VisitId) -> bool {
         let Some(index) = self.visits.iter().position(|visit| visit.id == id) else { return false };
         self.remove(index);
@@ -144,7 +144,7 @@ impl Memory {
         while self.bytes > self.bounds.bytes && (self.drop_an_exchange() || self.drop_a_step()) {}
     }
 
-    /// The oldest; whether there was one.
+    /// Drops the oldest exchange. Returns whether there was one.
     fn drop_an_exchange(&mut self) -> bool {
         let oldest = |visit: &&mut Visit| visit.exchanges.front().map(|kept| kept.id);
         let visit = self.visits.iter_mut().filter(|visit| !visit.exchanges.is_empty()).min_by_key(oldest);
@@ -162,14 +162,14 @@ impl Memory {
         true
     }
 
-    /// The oldest that is over, else the oldest.
+    /// Drops the oldest visit that has ended, else the oldest one.
     fn drop_a_visit(&mut self) {
         let index = self.visits.iter().position(|visit| visit.ended.is_some()).unwrap_or(0);
         let dropped = self.remove(index);
         self.dropped = self.dropped.saturating_add(dropped);
     }
 
-    /// How many exchanges went with it.
+    /// Removes a visit. Returns the number of exchanges that it had.
     fn remove(&mut self, index: usize) -> u32 {
         let Some(visit) = self.visits.remove(index) else { return 0 };
         self.bytes -= visit.exchanges.iter().map(|kept| kept.size).sum::<usize>();
@@ -185,7 +185,7 @@ impl Step {
     }
 }
 
-/// About as many bytes as it takes.
+/// Approximate size in bytes.
 fn size_of(exchange: &Exchange) -> usize {
     let Exchange { url, request_headers, request_body, response_headers, body, error, .. } = exchange;
     let headers = request_headers.iter().chain(response_headers);
@@ -225,7 +225,7 @@ mod tests {
         Step { at: Timestamp::UNIX_EPOCH, moment: Instant::now(), event: "status", line }
     }
 
-    /// What it says of itself is what it holds.
+    /// Asserts that the counters match the content.
     fn holds(memory: &Memory) {
         let bytes: usize =
             memory.visits.iter().flat_map(|visit| visit.exchanges.iter()).map(|k| k.size).sum();

@@ -158,7 +158,7 @@ async fn it_is_told_at_once_and_on_change_and_not_more_than_four_times_a_second(
         recorder.record(exchange(Call::Redeem));
         tokio::time::sleep(Duration::from_millis(25)).await;
         if sent == 20 {
-            // The last state is told, too.
+            // The last change is sent, too.
             while views.recv().await.expect("on change").visits[0].exchanges < 20 {}
         }
     }

@@ -198,8 +198,8 @@ async fn settings_that_cannot_be_read_keep_it_closed() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Whatever is tried when, with restarts in between: from one right PIN
-    /// to the next no more are looked at than the waits allow.
+    /// Whatever the order of attempts and restarts: between two correct PINs, no more attempts are checked than the
+    /// delays allow.
     #[test]
     fn no_order_of_tries_gets_around_the_wait(
         steps in proptest::collection::vec((0_u64..40, 0_u8..8), 1..40)
@@ -217,7 +217,7 @@ proptest! {
                     _ => {}
                 }
             }
-            // Try n + 1 comes no earlier after try n than its wait.
+            // Attempt n + 1 comes no earlier after attempt n than its delay.
             for (nth, pair) in looked_at.windows(2).enumerate() {
                 let wrong = u32::try_from(nth).expect("few") + 1;
                 assert!(pair[1].since(pair[0]) >= wait_after(wrong), "{looked_at:?}");

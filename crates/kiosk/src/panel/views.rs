@@ -1,4 +1,4 @@
-//! What the panel shows, gathered.
+//! Gathers what the panel shows.
 
 use super::sources::Sources;
 use crate::app::Backing;
@@ -15,12 +15,12 @@ use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoi
 use std::path::PathBuf;
 use store::{StoreError, VisitDetail, VisitId, VisitRecord};
 
-/// The most visits that the history shows.
+/// Maximum number of visits in the history.
 const MOST_SHOWN: u32 = 500;
 const ATTRACT_LENGTH: usize = 120;
 const CONSENT_LENGTH: usize = 600;
 
-/// Every profile that there is, and what is wrong with it; the file's path.
+/// Every profile with its problem, if it has one, and the path of the file.
 pub(super) fn profiles(sources: &Sources, in_use: &str) -> (Vec<ProfileChoice>, String) {
     match Profiles::load(sources.config.as_deref()) {
         Ok(profiles) => {
@@ -54,8 +54,7 @@ fn choice(profiles: &Profiles, name: String) -> ProfileChoice {
     }
 }
 
-/// The credentials that the profile in use can need, none of their values; and why the keychain cannot be asked.
-/// Blocks on it.
+/// The credentials that the profile in use can need, without values, and why the keychain cannot be used. Blocks on it.
 pub(super) fn credentials(sources: &Sources, backing: &Backing) -> (Vec<CredentialView>, Option<Problem>) {
     let profile = &backing.profile;
     if profile.is_embedded_sandbox() {
@@ -85,10 +84,10 @@ pub(super) fn credentials(sources: &Sources, backing: &Backing) -> (Vec<Credenti
     (credentials::wanted(profile).into_iter().map(view).collect(), trouble)
 }
 
-/// What an operator may set, tidied up: an empty text is none.
+/// Validates display settings, and trims their texts.
 ///
 /// # Errors
-/// `setting_unfit` says which, and what it may be.
+/// `setting_unfit` names the setting and its allowed values.
 pub(super) fn fit(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
     let unfit = |words: String| Err(problem("setting_unfit", Some(&words)));
     let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -117,12 +116,12 @@ pub(super) fn fit(display: DisplaySettings) -> Result<DisplaySettings, Problem> 
     Ok(DisplaySettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
 }
 
-/// The past visits, the newest first. Blocks on the disk.
+/// Past visits, newest first. Blocks on the disk.
 pub(super) fn past(disk: &Disk, live: &[VisitId], asset_base: &str) -> Result<Vec<PastVisit>, StoreError> {
     let mut past = Vec::new();
     for record in disk.journal.latest(MOST_SHOWN)? {
         let id = record.start.id;
-        // Forgotten meanwhile: then there is nothing to show.
+        // A visit that was deleted in the meantime is skipped.
         if let Some(detail) = disk.journal.visit(&id)? {
             past.push(past_visit(&detail, live.contains(&id), asset_base));
         }
@@ -164,7 +163,8 @@ fn is_portrait(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "png")
 }
 
-/// The portrait of a past visit, by the name that the journal has; nothing else in its folder. Blocks on the disk.
+/// Path of a past visit's portrait by its name in the journal. No other file of the folder is available. Blocks on the
+/// disk.
 pub(super) fn past_portrait(disk: &Disk, visit: &str, name: &str) -> Option<PathBuf> {
     let detail = disk.journal.visit(&visit.parse().ok()?).ok()??;
     let is_whole = |file: &store::FileRecord| matches!(file.state, FileState::Whole { .. });
