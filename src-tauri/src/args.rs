@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_starts_it_with_options_that_there_are() {
+    fn packaged_commands_use_existing_options() {
         assert!(packed("copresence-kiosk.service", "ExecStart=").kiosk);
         assert!(packed("booth/copresence-booth.service", "ExecStart=").kiosk);
         let menu = packed("copresence-kiosk.desktop", "Exec=");

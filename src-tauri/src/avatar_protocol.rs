@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_names_one_of_three_things() {
+    fn paths_are_parsed_into_requests() {
         let shown = |visit: &str, name: &str| Asked::Shown { visit: visit.into(), name: name.into() };
         assert_eq!(asked_for("/v/avatar%20x.glb"), Some(shown("v", "avatar x.glb")));
         let past = Asked::Past { visit: "v".into(), name: "avatar.png".into() };
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_a_404() {
+    fn a_missing_file_is_a_404() {
         assert_eq!(respond(None).status(), StatusCode::NOT_FOUND);
         assert_eq!(respond(Some(("image/png", vec![1]))).status(), StatusCode::OK);
     }

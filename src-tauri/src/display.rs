@@ -3,7 +3,7 @@
 use crate::Failure;
 
 #[cfg(target_os = "linux")]
-pub(crate) fn check() -> Result<(), Failure> {
+pub(crate) fn check_display() -> Result<(), Failure> {
     gtk::init().map_err(|_| {
         Failure::usage(
             "there is no display to open a window on (is DISPLAY or WAYLAND_DISPLAY set?); \
@@ -13,13 +13,13 @@ pub(crate) fn check() -> Result<(), Failure> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn check() -> Result<(), Failure> {
+pub(crate) fn check_display() -> Result<(), Failure> {
     Ok(())
 }
 
 /// Shows an error dialog and waits until it is closed. Does nothing without a display.
 #[cfg(target_os = "linux")]
-pub(crate) fn show_failure(message: &str) {
+pub(crate) fn show_error_dialog(message: &str) {
     use gtk::prelude::{DialogExt, GtkWindowExt};
     if gtk::init().is_err() {
         return;
@@ -37,4 +37,4 @@ pub(crate) fn show_failure(message: &str) {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn show_failure(_: &str) {}
+pub(crate) fn show_error_dialog(_: &str) {}

@@ -25,14 +25,14 @@ fn main() -> ExitCode {
     let done = if args.forget_pin {
         shell::forget_pin(&args)
     } else {
-        display::check().and_then(|()| shell::run(&args))
+        display::check_display().and_then(|()| shell::run(&args))
     };
     match done {
         Ok(exit) => ExitCode::from(exit),
         Err(failure) => {
             eprintln!("error: {}", failure.message);
             if args.errors_on_screen {
-                display::show_failure(&failure.message);
+                display::show_error_dialog(&failure.message);
             }
             ExitCode::from(failure.exit)
         }

@@ -186,7 +186,7 @@ fn fault_view(state: &FaultState) -> FaultView {
         Nth::Every => "every request".to_owned(),
         Nth::Rate(rate) => format!("{:.0} % of the requests", rate * 100.0),
         Nth::These(numbers) if *numbers == [1] && state.struck > 0 => {
-            "the next request; it has struck".to_owned()
+            "the next request (has happened)".to_owned()
         }
         Nth::These(numbers) if *numbers == [1] => "the next request".to_owned(),
         Nth::These(numbers) => {

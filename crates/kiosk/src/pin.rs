@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_knows_its_pin_and_no_other_and_shows_neither() {
+    fn a_hash_matches_only_its_pin_and_is_not_printed() {
         let hash = PinHash::of(&"1234".into()).expect("randomness");
         let read = PinHash::read(hash.as_str()).expect("a hash");
         assert!(read.is(&"1234".into()));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_has_four_to_thirty_two_characters() {
+    fn pins_have_4_to_32_characters() {
         for (pin, fits) in [("123", false), ("1234", true), ("äöüß", true), (&"x".repeat(32), true)] {
             assert_eq!(has_length(&pin.into()), fits, "{pin}");
         }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_from_five_seconds_to_five_minutes() {
+    fn delays_double_from_5_s_to_5_min() {
         let waits: Vec<u64> = (0..12).map(|wrong| wait_after(wrong).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 5, 10, 20, 40, 80, 160, 300, 300, 300]);
         assert_eq!(wait_after(u32::MAX), LONGEST_WAIT);

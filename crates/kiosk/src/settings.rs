@@ -153,7 +153,7 @@ fn read_settings(data: &DataDir) -> State {
     };
     let unknown = file.unknown_keys();
     if !unknown.is_empty() {
-        tracing::warn!(?unknown, "settings that this version does not know are kept as they are");
+        tracing::warn!(?unknown, "unknown settings are kept unchanged");
     }
     let flaw = (!flaws.is_empty()).then(|| back_up_settings(data, &bytes, &flaws.join("; ")));
     State { settings, file, flaw, unread: false }
@@ -165,11 +165,11 @@ fn back_up_settings(data: &DataDir, bytes: &[u8], what: &str) -> String {
     let path = data.host_path(HostFile::Settings);
     let flaw = match data.keep_broken(HostFile::Settings, bytes, &mark[..8]) {
         Ok(kept) => {
-            format!("{}: {what}. Set it again; the file as it was is {}", path.display(), kept.display())
+            format!("{}: {what}. Set it again; the original file is {}", path.display(), kept.display())
         }
         Err(error) => format!("{}: {what}. Set it again ({error})", path.display()),
     };
-    tracing::error!(%flaw, "settings were left out");
+    tracing::error!(%flaw, "some settings cannot be used");
     flaw
 }
 
@@ -298,7 +298,7 @@ impl SettingsToml {
         let display = self.display.read("`display`", flaws).unwrap_or_default();
         let mut idle_seconds = display.idle_seconds.read("[display] `idle_seconds`", flaws);
         if idle_seconds.take_if(|seconds| !IDLE_SECONDS.contains(seconds)).is_some() {
-            flaws.push("[display] `idle_seconds` is out of bounds".to_owned());
+            flaws.push("[display] `idle_seconds` is out of range".to_owned());
         }
         let language = display.language.read("[display] `language`", flaws);
         let texts = |name: &str, key: &Key<TextsToml>, flaws: &mut Vec<String>| {
@@ -423,14 +423,14 @@ mod tests {
     }
 
     #[test]
-    fn no_file_is_no_flaw() {
+    fn a_missing_file_is_no_error() {
         let (_root, data) = data();
         let file = SettingsFile::open(data);
         assert_eq!((file.get(), file.flaw(), file.is_unread()), (Settings::default(), None, false));
     }
 
     #[test]
-    fn what_a_newer_program_set_is_kept() {
+    fn unknown_keys_are_kept() {
         let (root, file) = with(
             "lights = 3\nsince = 2026-11-22T10:00:00Z\n[display]\nvoice = true\nshape = 'round'\n[fleet]\nname = 'a'\n",
         );
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_costs_that_value_alone_and_the_file_is_kept() {
+    fn an_unusable_value_is_ignored_and_the_file_is_backed_up() {
         let text = "keep_hours = -1\nprofile = 'live'\n[display]\nidle_seconds = 2\nvoice = true\n[pin]\nwrong = 4\n";
         let (root, file) = with(text);
         let settings = file.get();
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_none_is_set_aside_once() {
+    fn an_invalid_file_is_backed_up_once() {
         let (root, file) = with("[display\nvoice");
         assert_eq!(file.get(), Settings::default());
         assert!(file.flaw().is_some_and(|flaw| flaw.contains("not TOML") && flaw.contains("broken-")));
@@ -478,7 +478,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_cannot_be_read_is_not_written_over() {
+    fn an_unreadable_file_is_not_overwritten() {
         let (root, data) = data();
         let elsewhere = root.path().join("elsewhere.toml");
         std::fs::write(&elsewhere, "keep_hours = 5\n").expect("written");
@@ -493,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_cannot_be_written_is_none() {
+    fn a_change_that_cannot_be_written_is_not_applied() {
         let (root, data) = data();
         let file = SettingsFile::open(data);
         // A rename cannot replace a folder.
@@ -503,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_before_there_were_languages_is_in_the_first_and_written_anew_among_them() {
+    fn a_single_text_is_read_in_the_set_language_and_written_by_language() {
         let (root, file) =
             with("[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n");
         let display = file.get().display;
@@ -518,14 +518,14 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_before_is_not_lost_where_no_language_is_set() {
+    fn a_single_text_is_kept_if_no_language_is_set() {
         let (_root, file) = with("[display]\nconsent = 'We film.'\n");
         let consent = file.get().display.consent;
         assert_eq!(consent.iter().map(|(_, text)| text).collect::<Vec<_>>(), ["We film."]);
     }
 
     #[test]
-    fn a_text_that_cannot_be_used_costs_that_language_alone() {
+    fn an_unusable_text_is_ignored_for_its_language_only() {
         let (root, file) =
             with("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
         assert_eq!(file.get().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
@@ -537,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn without_texts_the_file_says_nothing_of_them() {
+    fn empty_texts_are_not_written() {
         let (root, file) = with("[display]\nconsent = 'We film.'\n");
         file.change(|settings| settings.display.consent = Texts::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visit_walks_through_its_screens() {
+    fn events_lead_through_the_screens() {
         assert!(matches!(stage(&[]), Screen::Preparing { trouble: None, .. }));
         assert!(matches!(stage(&[retrying()]), Screen::Preparing { trouble: Some(_), .. }));
         let Screen::Invite { qr_svg, can_play_phone, .. } =
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_good_until_its_moment() {
+    fn a_code_expires_at_its_expiry() {
         let expired = |second| {
             let link = "https://a.test/?t=1".to_owned();
             match stage(&[LineEvent::Invited { link, expires_at: Some(at(second)) }]) {
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_begins_anew_with_another_word() {
+    fn a_new_status_clears_the_samples() {
         let mut lines = vec![invited(), status("in_queue", 0, 3), status("in_queue", 0, 2)];
         let seen = |lines: &[LineEvent]| match stage(lines) {
             Screen::Making { seen, .. } => seen,
@@ -296,13 +296,13 @@ mod tests {
     }
 
     #[test]
-    fn trouble_goes_with_the_next_good_answer() {
+    fn the_next_good_response_clears_the_trouble() {
         let screen = stage(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
         assert!(matches!(screen, Screen::Making { trouble: None, .. }));
     }
 
     #[test]
-    fn forgetting_is_offered_unless_certainly_nobody_came() {
+    fn deletion_is_offered_unless_nobody_scanned_the_code() {
         let of_somebody = |before: &[LineEvent]| {
             let end = LineEvent::Ended {
                 code: "token_expired".into(),
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stalled_download_is_said_until_bytes_come_again() {
+    fn a_stalled_download_is_shown_until_it_progresses() {
         let redeemed = LineEvent::Redeemed { exports: vec!["glb".into()] };
         let progress = LineEvent::Progress { file: "avatar.glb".into(), bytes: 5, total: None };
         let screen = stage(&[invited(), redeemed.clone(), progress.clone(), retrying()]);
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_phone_can_be_played_again_after_a_failure() {
+    fn the_phone_page_is_offered_again_after_failed() {
         let offers = |word: &str| match stage(&[invited(), status(word, 0, -1)]) {
             Screen::Making { can_play_phone, .. } => can_play_phone,
             other => panic!("{other:?}"),
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reveal_says_where_the_web_view_gets_the_files() {
+    fn the_reveal_screen_has_the_file_urls() {
         let file = |path: &str| SavedFile {
             path: path.into(),
             export_type: "x".into(),

@@ -94,50 +94,51 @@ impl Booth {
     }
 
     /// Runs an action, and returns the updated panel.
-    pub(crate) async fn done(&self, act: PanelAct) -> PanelView {
+    pub(crate) async fn act_and_view(&self, act: PanelAct) -> PanelView {
         self.act(act).await.expect("done");
-        self.view().await
+        self.panel_view().await
     }
 
-    pub(crate) async fn refused(&self, act: PanelAct) -> String {
+    pub(crate) async fn act_error_code(&self, act: PanelAct) -> String {
         self.act(act).await.expect_err("refused").code
     }
 
-    pub(crate) async fn view(&self) -> PanelView {
+    pub(crate) async fn panel_view(&self) -> PanelView {
         self.panel.view(Vec::new()).await.expect("a view")
     }
 
     /// Kiosk mode, after comparing it with the snapshot's.
-    pub(crate) async fn mode(&self) -> KioskModeView {
-        let mode = self.view().await.kiosk_mode;
+    pub(crate) async fn check_kiosk_mode(&self) -> KioskModeView {
+        let mode = self.panel_view().await.kiosk_mode;
         assert_eq!(self.kiosk.snapshot().booth.kiosk_mode, mode.on);
         mode
     }
 
-    pub(crate) fn closed(&self) -> Option<String> {
+    pub(crate) fn closed_code(&self) -> Option<String> {
         self.kiosk.snapshot().booth.closed.map(|problem| problem.code)
     }
 
-    pub(crate) async fn until(&self, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    pub(crate) async fn wait_for_snapshot(&self, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let mut snapshots = self.kiosk.subscribe();
         let found = tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
         found.expect("in time").expect("it lives").clone()
     }
 
     /// Starts a visit. Returns its id and the token in its link.
-    pub(crate) async fn invited(&self) -> (String, String) {
+    pub(crate) async fn show_code(&self) -> (String, String) {
         self.kiosk.start();
-        let snapshot = self.until(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
+        let snapshot =
+            self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
         let Screen::Invite { visit, link, .. } = snapshot.screen else { unreachable!("waited for") };
         let (_, token) = link.split_once("exportToken=").expect("a token in the link");
         (visit, token.to_owned())
     }
 
     /// Completes a visit and leaves its screen. Returns its id.
-    pub(crate) async fn visited(&self) -> String {
-        let (visit, token) = self.invited().await;
+    pub(crate) async fn complete_visit(&self) -> String {
+        let (visit, token) = self.show_code().await;
         self.sandbox().associate(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
-        self.until(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
+        self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
         self.kiosk.again();
         while !self.kiosk.live().is_empty() {
             tokio::task::yield_now().await;

@@ -73,14 +73,14 @@ pub(crate) fn apply<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Res
 pub(super) fn follow_monitors<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
     let changed = Arc::new(Notify::new());
     let tell = changed.clone();
-    monitors::on_change(window, move || tell.notify_one())?;
+    monitors::on_monitor_change(window, move || tell.notify_one())?;
     let app = window.app_handle().clone();
     tauri::async_runtime::spawn(async move {
         loop {
             changed.notified().await;
             let panel = app.state::<Panel>();
             if let Err(error) = apply(&app, &panel) {
-                tracing::error!(%error, "the window is not on its monitor");
+                tracing::error!(%error, "the window could not be placed on its monitor");
             }
         }
     });
@@ -96,7 +96,7 @@ pub(crate) fn on_window_event<R: Runtime>(window: &Window<R>, event: &WindowEven
     if let WindowEvent::CloseRequested { api, .. } = event
         && window.state::<Guard>().closed.load(Ordering::Relaxed)
     {
-        tracing::info!("something asked to close the window; kiosk mode is left by the PIN alone");
+        tracing::info!("something asked to close the window; kiosk mode only ends with the PIN");
         api.prevent_close();
     }
 }
@@ -131,9 +131,9 @@ fn fill<R: Runtime>(
 ) -> tauri::Result<()> {
     window.set_decorations(false)?;
     let Some(Spot { name, position, size }) = spot else { return window.set_fullscreen(true) };
-    tracing::info!(monitor = name, width = size.width, height = size.height, "the window takes a monitor");
+    tracing::info!(monitor = name, width = size.width, height = size.height, "the window fills a monitor");
     window.set_max_size(None::<PhysicalSize<u32>>)?;
-    if monitors::are_given_by_the_compositor(window)? {
+    if monitors::is_wayland(window)? {
         // Wayland compositors always grant full screen, and follow the monitor's size.
         window.set_min_size(None::<PhysicalSize<u32>>)?;
         if before.is_some_and(|before| before.name == *name) {

@@ -44,14 +44,14 @@ impl Heart {
         let home = window.url()?;
         *self.lock() = Some(Pulse::new(self.now()));
         let heart = self.clone();
-        page::on_death(window, move |why| heart.died(why))?;
+        page::on_page_death(window, move |why| heart.died(why))?;
         let (heart, window) = (self.clone(), window.clone());
         tauri::async_runtime::spawn(async move {
             loop {
                 _ = tokio::time::timeout(LOOK, heart.0.wake.notified()).await;
                 if let Err(error) = heart.look_after(&window, &home) {
                     // The window was closed, and the program ends.
-                    tracing::debug!(%error, "the page is not looked after any more");
+                    tracing::debug!(%error, "the page watchdog has ended");
                     break;
                 }
             }
@@ -63,11 +63,11 @@ impl Heart {
         let now = self.now();
         let rest = self.lock().as_mut().and_then(|pulse| pulse.died(now));
         match rest {
-            None => tracing::error!(why, "the page's process ended; the page is loaded anew at once"),
+            None => tracing::error!(why, "the page's process ended; the page is reloaded at once"),
             Some(rest) => tracing::error!(
                 why,
                 rest = rest.as_secs(),
-                "the page's process ended, as it does again and again; the page is loaded anew after a rest (seconds)"
+                "the page's process ended, as it does again and again; the page is reloaded after a delay (seconds)"
             ),
         }
         self.0.wake.notify_one();
@@ -82,15 +82,15 @@ impl Heart {
         match act {
             None => {}
             Some(Act::Reload) => {
-                tracing::warn!("the page is loaded anew");
-                page::load(window, home)?;
+                tracing::warn!("the page is reloaded");
+                page::load_page(window, home)?;
             }
             Some(Act::Terminate) => {
-                tracing::error!("the page does not answer; its process is ended");
-                page::end(window, home)?;
+                tracing::error!("the page does not answer; its process is terminated");
+                page::terminate_page(window, home)?;
             }
         }
-        page::give_up(window, given_up)
+        page::show_fallback(window, given_up)
     }
 
     fn now(&self) -> Duration {

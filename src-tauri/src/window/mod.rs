@@ -15,7 +15,7 @@ use tauri::webview::{DownloadEvent, NewWindowResponse, PermissionResponse};
 use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
 
 /// Title for task bars.
-const TITLE: &str = "Copresence Kiosk";
+const WINDOW_TITLE: &str = "Copresence Kiosk";
 /// Minimum size, in logical pixels.
 const SMALLEST: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
 
@@ -28,7 +28,7 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::
     let server = app.config().build.dev_url.clone();
     let developing = server.is_some();
     let window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
-        .title(TITLE)
+        .title(WINDOW_TITLE)
         .inner_size(1280.0, 720.0)
         .min_inner_size(SMALLEST.width, SMALLEST.height)
         .center()
@@ -47,12 +47,12 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::
             _ => false,
         })
         .on_permission_request(|_, what| {
-            tracing::info!(?what, "refused: the page asked the visitor for something");
+            tracing::info!(?what, "refused: the page asked for a permission");
             PermissionResponse::Deny
         })
         .devtools(developing)
         .build()?;
-    page::harden(&window, developing)?;
+    page::disable_browser_features(&window, developing)?;
     app.state::<Heart>().watch(&window)?;
     app.state::<Guard>().begin(full_screen);
     guard::follow_monitors(&window)?;

@@ -30,7 +30,7 @@ pub(super) fn find<R: Runtime>(
             return Ok(Some(spot.clone()));
         }
         let there: Vec<&str> = spots.iter().map(|spot| spot.name.as_str()).collect();
-        tracing::warn!(wanted, ?there, "the chosen monitor is not there; the first one is used");
+        tracing::warn!(wanted, ?there, "the chosen monitor is not connected; the first one is used");
     }
     let primary = window.primary_monitor()?.map(|monitor| *monitor.position());
     let first = spots.iter().find(|spot| Some(spot.position) == primary).or(spots.first());
@@ -52,7 +52,7 @@ fn spots<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<Spot>> {
 
 /// Calls `tell` whenever monitors are added, removed or changed.
 #[cfg(target_os = "linux")]
-pub(super) fn on_change<R: Runtime>(
+pub(super) fn on_monitor_change<R: Runtime>(
     window: &WebviewWindow<R>,
     tell: impl Fn() + Send + 'static,
 ) -> tauri::Result<()> {
@@ -69,7 +69,7 @@ pub(super) fn on_change<R: Runtime>(
 
 /// Whether the display server is Wayland, where the compositor places windows.
 #[cfg(target_os = "linux")]
-pub(super) fn are_given_by_the_compositor<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<bool> {
+pub(super) fn is_wayland<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<bool> {
     use gtk::gdk::prelude::DisplayExtManual;
     use gtk::prelude::WidgetExt;
     let (tell, told) = std::sync::mpsc::channel();
@@ -79,7 +79,7 @@ pub(super) fn are_given_by_the_compositor<R: Runtime>(window: &WebviewWindow<R>)
 
 /// On other systems, the system moves windows off a monitor that is removed.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn on_change<R: Runtime>(
+pub(super) fn on_monitor_change<R: Runtime>(
     _: &WebviewWindow<R>,
     _: impl Fn() + Send + 'static,
 ) -> tauri::Result<()> {
@@ -87,7 +87,7 @@ pub(super) fn on_change<R: Runtime>(
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn are_given_by_the_compositor<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool> {
+pub(super) fn is_wayland<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool> {
     Ok(false)
 }
 
@@ -112,7 +112,7 @@ mod tests {
     use super::names;
 
     #[test]
-    fn each_monitor_has_a_name_of_its_own() {
+    fn monitor_names_are_unique() {
         let given = [Some("TV"), None, Some("U2720Q"), Some(""), Some("U2720Q")];
         let told = ["TV", "Monitor (1)", "U2720Q (1)", "Monitor (2)", "U2720Q (2)"];
         assert_eq!(names(given.into_iter()), told);

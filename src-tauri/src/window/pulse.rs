@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_beats_is_left_in_peace() {
+    fn a_page_with_heartbeats_is_left_alone() {
         let mut pulse = Pulse::new(seconds(0));
         for at in 1..7200 {
             if at % BEAT.as_secs() == 0 {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_falls_silent_is_ended_once() {
+    fn a_silent_page_is_terminated_once() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), false);
         assert_eq!(look_on(&mut pulse, 2, 48), [(47, Act::Terminate)]);
@@ -163,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_whose_end_is_not_told_is_loaded_anew_all_the_same() {
+    fn a_terminated_page_is_reloaded_even_if_its_end_is_not_reported() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), false);
         assert_eq!(look_on(&mut pulse, 2, 80), [(47, Act::Terminate), (57, Act::Reload)]);
     }
 
     #[test]
-    fn a_hidden_page_may_sleep() {
+    fn a_hidden_page_can_be_silent() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), true);
         assert_eq!(look_on(&mut pulse, 2, 1000), []);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_never_comes_up_is_loaded_anew_and_then_ever_more_rarely() {
+    fn a_page_that_never_loads_is_reloaded_with_growing_delays() {
         let mut pulse = Pulse::new(seconds(0));
         let tries: Vec<u64> = look_on(&mut pulse, 1, 1500).into_iter().map(|(at, _)| at).collect();
         assert_eq!(tries[..4], [31, 92, 183, 334]);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn deaths_are_mended_at_once_until_they_are_too_many() {
+    fn crashes_are_recovered_at_once_until_there_are_too_many() {
         let mut pulse = Pulse::new(seconds(0));
         let mut rests = Vec::new();
         let mut now = 0;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn deaths_that_are_far_apart_are_accidents() {
+    fn rare_crashes_are_not_delayed() {
         let mut pulse = Pulse::new(seconds(0));
         for at in (20..2000).step_by(20) {
             assert_eq!(pulse.died(seconds(at)), None);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_stopped_itself_does_not_judge() {
+    fn silence_during_a_suspension_is_ignored() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), false);
         assert_eq!(pulse.look(seconds(2)), None);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_of_a_dead_page_is_not_heard() {
+    fn a_late_heartbeat_is_ignored() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.died(seconds(5));
         assert!(!pulse.beat(seconds(5), false));
@@ -241,7 +241,7 @@ mod tests {
     proptest! {
         /// Whatever happens, a dead or silent page is acted on within the maximum delay.
         #[test]
-        fn nobody_is_left_in_front_of_a_dead_page(
+        fn a_dead_page_is_always_recovered(
             events in proptest::collection::vec((1_u64..120, 0_u8..3, any::<bool>()), 0..40)
         ) {
             let mut pulse = Pulse::new(seconds(0));

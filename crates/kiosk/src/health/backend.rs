@@ -84,15 +84,15 @@ fn judge(part: &str, url: &Url, came: &Result<Reply, CallError>) -> HealthView {
                     "DNS: check that this machine is on the network, and the host's name in the profile's `api_url`"
                 }
                 CauseKind::ConnectionRefused => {
-                    "TCP: nothing listens there. Check the port in the profile's `api_url`, and that the backend runs"
+                    "TCP: nothing listens on that port. Check the port in the profile's `api_url`, and that the backend runs"
                 }
                 CauseKind::Unreachable => "TCP: check cable, Wi-Fi and gateway of this machine",
                 CauseKind::TimedOut => {
-                    "TCP: a firewall may swallow it. Check that this network lets the host through, or set HTTPS_PROXY"
+                    "TCP: a firewall may drop the packets. Allow the host in this network, or set HTTPS_PROXY"
                 }
                 CauseKind::Tls => {
                     "TLS: check this machine's clock and its root certificates (Debian: ca-certificates); a network \
-                     that looks into connections needs its own in SSL_CERT_FILE"
+                     that inspects TLS connections needs its own root in SSL_CERT_FILE"
                 }
                 CauseKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
                 CauseKind::Other => "Check the network, the proxy and the profile's `api_url`",
@@ -101,13 +101,13 @@ fn judge(part: &str, url: &Url, came: &Result<Reply, CallError>) -> HealthView {
         }
         Err(CallError::Unanswered(evidence)) if evidence.status.is_none() => bad(
             part,
-            format_args!("{host}: connected, but no answer came ({evidence})"),
-            "HTTP: what listens there does not speak HTTP, or is stuck. Check the port in the profile's `api_url`, and the \
+            format_args!("{host}: connected, but no response came ({evidence})"),
+            "HTTP: the server does not speak HTTP, or hangs. Check the port in the profile's `api_url`, and the \
              backend itself",
         ),
         Err(error) => doubtful(
             part,
-            format_args!("{host}: answered, but the answer broke off ({error})"),
+            format_args!("{host}: the response is incomplete ({error})"),
             "Check the network between here and the backend",
         ),
     }
@@ -165,7 +165,7 @@ fn off(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
 
 fn clock(off: &[i64], embedded: bool) -> HealthView {
     let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
-        return unknown(part::CLOCK, "no answer gave the time");
+        return unknown(part::CLOCK, "no response had a `Date` header");
     };
     if embedded {
         return unknown(part::CLOCK, "the embedded sandbox has this machine's own clock");
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn any_answer_is_reached_and_tells_the_time_and_nothing_secret_is_sent() {
+    async fn any_response_proves_reachability_and_no_secret_is_sent() {
         let told =
             b"HTTP/1.1 403 Forbidden\r\nDate: Sun, 22 Nov 2026 09:59:10 GMT\r\nContent-Length: 0\r\n\r\n";
         let (address, asked) = answers(told).await;
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_off_is_said_with_its_way() {
+    async fn a_wrong_clock_is_reported_with_its_direction() {
         let told = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:02:01 GMT\r\nContent-Length: 0\r\n\r\n";
         let (address, _asked) = answers(told).await;
         let told = look(&format!("http://{address}/")).await;
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_stands_in_the_way_is_told_apart() {
+    async fn connection_problems_are_distinguished() {
         let nobody = Port::keep().expect("a port");
         let refused = look(&format!("http://{nobody}/")).await;
         assert_eq!(stands(&refused), [("backend", HealthStand::Bad), ("clock", HealthStand::Unknown)]);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partners_own_host_is_looked_at_too_and_each_once() {
+    fn each_host_including_the_partners_is_checked_once() {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("profiles.toml");
         let text = "[profiles.game]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n\

@@ -117,7 +117,7 @@ pub fn disk(disk: &Disk, out: &Path, min_free_space: u64) -> HealthView {
     let folders = [disk.data.path(), out];
     let free = folders.iter().filter_map(|folder| Some((store::free_space(folder)?, *folder))).min();
     let Some((free, folder)) = free else {
-        return unknown(part::DISK, "the system does not say how much space is left");
+        return unknown(part::DISK, "the system does not report the free space");
     };
     let seen = format!("{} free in {}", size(free), folder.display());
     if free < min_free_space {
@@ -181,7 +181,7 @@ pub fn credentials(profile: &Profile, vault: &Vault, env: &dyn Fn(&str) -> Optio
 
 fn unfound(error: &VaultError) -> String {
     // The keychain check has the details.
-    format!("nothing in the environment, and the keychain cannot be asked ({})", error.code())
+    format!("not in the environment, and the keychain cannot be used ({})", error.code())
 }
 
 fn needs_none(profile: &Profile) -> bool {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_are_good_doubtful_or_bad() {
+    fn profiles_are_reported_good_doubtful_or_bad() {
         let (_root, path) = written(LIVE);
         assert_eq!(profiles(Some(&path), "live").stand, HealthStand::Good);
         assert_eq!(profiles(Some(&path), "other").stand, HealthStand::Bad);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_told_by_name_and_never_by_value() {
+    fn credentials_are_reported_without_values() {
         let (vault, live) = (Vault::in_memory(), profile("live"));
         let missing = credentials(&live, &vault, &nothing);
         assert_eq!(missing.stand, HealthStand::Bad);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_is_bad_when_no_visit_would_begin() {
+    fn a_disk_without_space_for_a_visit_is_bad() {
         let root = tempfile::tempdir().expect("a folder");
         let opened = Disk::open(root.path()).expect("a data folder");
         let stand = |least| disk(&opened, root.path(), least).stand;
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_and_the_last_problem_are_told() {
+    fn settings_and_the_last_problem_are_reported() {
         let root = tempfile::tempdir().expect("a folder");
         let opened = Disk::open(root.path()).expect("a data folder");
         assert_eq!(settings(&SettingsFile::open(opened.data.clone())).stand, HealthStand::Good);

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_days_exchanges_stay_within_the_bounds_and_what_is_let_go_is_counted() {
+    fn recordings_stay_within_the_bounds_and_drops_are_counted() {
         let mut memory = Memory::new(BOUNDS);
         let now = Instant::now();
         for visitor in 0..200 {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn large_bodies_are_bounded_by_their_bytes_and_the_oldest_go_first() {
+    fn large_bodies_drop_the_oldest_exchanges() {
         let mut memory = Memory::new(Bounds { bytes: 10_000, ..BOUNDS });
         let (first, second) = (VisitId::new(), VisitId::new());
         for id in [first, second] {
@@ -280,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_it_stays_within_its_bounds(acts in prop::collection::vec((0..6_usize, 0..7_usize, 0..3_000_usize), 0..200)) {
+        fn bounds_hold_for_any_sequence(acts in prop::collection::vec((0..6_usize, 0..7_usize, 0..3_000_usize), 0..200)) {
             let mut memory = Memory::new(Bounds { visits: 3, exchanges: 10, bytes: 20_000 });
             let ids: Vec<_> = (0..6).map(|_| VisitId::new()).collect();
             let mut recorded = 0;

@@ -47,7 +47,7 @@ fn progress(file: &str, bytes: u64) -> LineEvent {
 }
 
 #[test]
-fn the_token_of_a_link_is_in_no_line() {
+fn the_token_of_a_link_is_masked_in_every_event() {
     let inspector = Inspector::default();
     let (visit, _) = followed(&inspector);
     let link = "copresence://new?exportToken=tok%2Fen-1234".to_owned();
@@ -71,7 +71,7 @@ fn the_token_of_a_link_is_in_no_line() {
 }
 
 #[test]
-fn of_a_file_only_the_last_progress_is_kept() {
+fn only_the_last_progress_of_a_file_is_kept() {
     let inspector = Inspector::default();
     let (visit, _) = followed(&inspector);
     for (file, bytes) in [("a.glb", 1), ("a.glb", 2), ("a.png", 1), ("a.glb", 3), ("a.glb", 9)] {
@@ -82,7 +82,7 @@ fn of_a_file_only_the_last_progress_is_kept() {
 }
 
 #[test]
-fn a_line_that_is_too_long_says_so() {
+fn an_event_that_is_too_long_is_replaced() {
     let inspector = Inspector::default();
     let (visit, _) = followed(&inspector);
     let exports = vec!["x".repeat(LONGEST_LINE)];
@@ -94,7 +94,7 @@ fn a_line_that_is_too_long_says_so() {
 }
 
 #[test]
-fn things_stand_in_the_order_in_which_they_began_and_rules_are_counted() {
+fn entries_are_sorted_by_start_and_violations_are_counted() {
     let inspector = Inspector::default();
     let (visit, recorder) = followed(&inspector);
     inspector.take(&line(visit, LineEvent::Started { profile: "p".into(), api_url: "u".into() }));
@@ -127,7 +127,7 @@ fn things_stand_in_the_order_in_which_they_began_and_rules_are_counted() {
 }
 
 #[test]
-fn what_is_forgotten_is_not_remembered_by_a_late_answer() {
+fn a_late_response_does_not_restore_a_deleted_visit() {
     let inspector = Inspector::default();
     let (visit, recorder) = followed(&inspector);
     recorder.record(exchange(Call::Redeem));
@@ -137,7 +137,7 @@ fn what_is_forgotten_is_not_remembered_by_a_late_answer() {
 }
 
 #[tokio::test]
-async fn it_is_told_at_once_and_on_change_and_not_more_than_four_times_a_second() {
+async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
     let inspector = Inspector::default();
     let (_, recorder) = followed(&inspector);
     let (stop, stopped) = oneshot::channel::<()>();

@@ -130,7 +130,7 @@ impl Panel {
             if !error.memory_can_help() || matches!(error, VaultError::TooLarge { .. }) {
                 return Err(of_vault(&error));
             }
-            tracing::warn!(%error, "the credential is kept for this run alone");
+            tracing::warn!(%error, "the credential is kept in memory until the program ends");
             sources.vault.remember_for_this_run(&profile, slot, value);
         }
         self.read_credentials_anew()

@@ -281,7 +281,7 @@ fn count(file: &SettingsFile, wrong: u32) {
     if file.get().wrong_pins != wrong
         && let Err(error) = file.change(|settings| settings.wrong_pins = wrong)
     {
-        tracing::error!(%error, wrong, "how many PINs were wrong could not be kept");
+        tracing::error!(%error, wrong, "the number of wrong PINs could not be saved");
     }
 }
 
@@ -291,5 +291,5 @@ fn wrong_length() -> Problem {
 }
 
 #[cfg(test)]
-#[path = "gate_tests.rs"]
+#[path = "pin_lock_tests.rs"]
 mod tests;

@@ -209,7 +209,10 @@ impl Panel {
         // A profile that exists again may still lack credentials. They can be entered once it is in use.
         let another = opened.backing.profile.name != self.0.kiosk.backing().profile.name;
         if opened.closed.is_none() || another {
-            tracing::info!(profile = opened.backing.profile.name, "what closed the booth is mended");
+            tracing::info!(
+                profile = opened.backing.profile.name,
+                "the closed booth's backend can be opened now"
+            );
             self.take_up(opened);
         }
     }

@@ -90,7 +90,7 @@ impl Sources {
             match self.simulator.let_phones_in(true) {
                 Ok(open) => Simulated { target, phones_at } = open,
                 // Without a network, the phone page still works on this machine.
-                Err(words) => tracing::warn!(%words, "phones on this network cannot be let in"),
+                Err(words) => tracing::warn!(%words, "phones on this network cannot reach the sandbox"),
             }
         }
         Ok(Opened { backing: Backing { profile, target, phones_at }, closed: None })

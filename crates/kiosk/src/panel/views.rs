@@ -179,7 +179,7 @@ mod tests {
     use crate::view::Texts;
 
     #[test]
-    fn what_is_set_is_tidied_and_bounded() {
+    fn display_settings_are_trimmed_and_validated() {
         let base = || Settings::default().display;
         let text = |text: &str| Some(text.to_owned());
         let texts = |language: &str, text: &str| Texts::from_iter([(language, text)]);

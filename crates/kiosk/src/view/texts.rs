@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_text_is_none() {
+    fn empty_texts_are_removed() {
         let texts: Texts = [("de", " Hallo\n"), ("fr", " \n ")].into_iter().collect();
         assert_eq!(texts.iter().collect::<Vec<_>>(), [("de", "Hallo")]);
         assert_eq!((texts.get("de"), texts.get("fr")), (Some("Hallo"), None));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_known_by_heart() {
+    fn a_text_is_found_by_its_exact_words() {
         let texts: Texts = [("de", "Wir filmen."), ("en", "We film.")].into_iter().collect();
         assert_eq!(texts.language_of("We film."), Some("en"));
         assert_eq!(texts.language_of("We film"), None);
