@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     /// Parses the `copresence-kiosk` command in a packaged file. `line` is the start of its line.
-    fn packed(file: &str, line: &str) -> Args {
+    fn parse_packaged_command(file: &str, line: &str) -> Args {
         let text = std::fs::read_to_string(format!("../packaging/{file}")).expect("text");
         let line = text.lines().find_map(|found| found.strip_prefix(line)).expect("the line");
         let words = line.split_whitespace().skip_while(|word| *word != "/usr/bin/copresence-kiosk");
@@ -76,9 +76,9 @@ mod tests {
 
     #[test]
     fn packaged_commands_use_existing_options() {
-        assert!(packed("copresence-kiosk.service", "ExecStart=").kiosk);
-        assert!(packed("booth/copresence-booth.service", "ExecStart=").kiosk);
-        let menu = packed("copresence-kiosk.desktop", "Exec=");
+        assert!(parse_packaged_command("copresence-kiosk.service", "ExecStart=").kiosk);
+        assert!(parse_packaged_command("booth/copresence-booth.service", "ExecStart=").kiosk);
+        let menu = parse_packaged_command("copresence-kiosk.desktop", "Exec=");
         // Nobody sees stderr of a program that the menu starts.
         assert!(menu.errors_on_screen && !menu.kiosk);
     }

@@ -404,19 +404,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn data() -> (tempfile::TempDir, Arc<DataDir>) {
+    fn open_data_dir() -> (tempfile::TempDir, Arc<DataDir>) {
         let root = tempfile::tempdir().expect("a folder");
         let data = Arc::new(DataDir::open(root.path()).expect("a data folder"));
         (root, data)
     }
 
-    fn with(text: &str) -> (tempfile::TempDir, SettingsFile) {
-        let (root, data) = data();
+    fn open_settings(text: &str) -> (tempfile::TempDir, SettingsFile) {
+        let (root, data) = open_data_dir();
         data.write_host(HostFile::Settings, text.as_bytes()).expect("written");
         (root, SettingsFile::open(data))
     }
 
-    fn broken(root: &tempfile::TempDir) -> Vec<String> {
+    fn backup_names(root: &tempfile::TempDir) -> Vec<String> {
         let names = std::fs::read_dir(root.path()).expect("lists");
         let names = names.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8"));
         names.filter(|name| name.starts_with("settings.broken-")).collect()
@@ -424,14 +424,14 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_no_error() {
-        let (_root, data) = data();
+        let (_root, data) = open_data_dir();
         let file = SettingsFile::open(data);
         assert_eq!((file.get(), file.flaw(), file.is_unread()), (Settings::default(), None, false));
     }
 
     #[test]
     fn unknown_keys_are_kept() {
-        let (root, file) = with(
+        let (root, file) = open_settings(
             "lights = 3\nsince = 2026-11-22T10:00:00Z\n[display]\nvoice = true\nshape = 'round'\n[fleet]\nname = 'a'\n",
         );
         assert!(file.get().display.voice && file.flaw().is_none());
@@ -452,7 +452,7 @@ mod tests {
     #[test]
     fn an_unusable_value_is_ignored_and_the_file_is_backed_up() {
         let text = "keep_hours = -1\nprofile = 'live'\n[display]\nidle_seconds = 2\nvoice = true\n[pin]\nwrong = 4\n";
-        let (root, file) = with(text);
+        let (root, file) = open_settings(text);
         let settings = file.get();
         assert_eq!((settings.keep_hours, settings.profile.as_deref()), (None, Some("live")));
         assert_eq!(
@@ -461,17 +461,17 @@ mod tests {
         );
         let flaw = file.flaw().expect("two");
         assert!(flaw.contains("`keep_hours`") && flaw.contains("[display] `idle_seconds`"), "{flaw}");
-        let [kept] = broken(&root).try_into().expect("one");
+        let [kept] = backup_names(&root).try_into().expect("one");
         assert_eq!(std::fs::read_to_string(root.path().join(kept)).expect("there"), text);
     }
 
     #[test]
     fn an_invalid_file_is_backed_up_once() {
-        let (root, file) = with("[display\nvoice");
+        let (root, file) = open_settings("[display\nvoice");
         assert_eq!(file.get(), Settings::default());
         assert!(file.flaw().is_some_and(|flaw| flaw.contains("not TOML") && flaw.contains("broken-")));
         SettingsFile::open(file.0.data.clone());
-        assert_eq!(broken(&root).len(), 1, "not once a start");
+        assert_eq!(backup_names(&root).len(), 1, "not once a start");
         file.change(|settings| settings.phones = true).expect("written");
         assert_eq!(SettingsFile::open(file.0.data.clone()).flaw(), None);
     }
@@ -479,7 +479,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn an_unreadable_file_is_not_overwritten() {
-        let (root, data) = data();
+        let (root, data) = open_data_dir();
         let elsewhere = root.path().join("elsewhere.toml");
         std::fs::write(&elsewhere, "keep_hours = 5\n").expect("written");
         std::os::unix::fs::symlink(&elsewhere, root.path().join("settings.toml")).expect("linked");
@@ -494,7 +494,7 @@ mod tests {
 
     #[test]
     fn a_change_that_cannot_be_written_is_not_applied() {
-        let (root, data) = data();
+        let (root, data) = open_data_dir();
         let file = SettingsFile::open(data);
         // A rename cannot replace a folder.
         std::fs::create_dir(root.path().join("settings.toml")).expect("made");
@@ -504,8 +504,9 @@ mod tests {
 
     #[test]
     fn a_single_text_is_read_in_the_set_language_and_written_by_language() {
-        let (root, file) =
-            with("[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n");
+        let (root, file) = open_settings(
+            "[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n",
+        );
         let display = file.get().display;
         assert_eq!(display.attract_text, Texts::from_iter([("fr", "Entrez")]));
         assert_eq!(display.consent, Texts::from_iter([("fr", "Nous filmons.")]));
@@ -519,7 +520,7 @@ mod tests {
 
     #[test]
     fn a_single_text_is_kept_if_no_language_is_set() {
-        let (_root, file) = with("[display]\nconsent = 'We film.'\n");
+        let (_root, file) = open_settings("[display]\nconsent = 'We film.'\n");
         let consent = file.get().display.consent;
         assert_eq!(consent.iter().map(|(_, text)| text).collect::<Vec<_>>(), ["We film."]);
     }
@@ -527,7 +528,7 @@ mod tests {
     #[test]
     fn an_unusable_text_is_ignored_for_its_language_only() {
         let (root, file) =
-            with("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
+            open_settings("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
         assert_eq!(file.get().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
         let flaw = file.flaw().expect("one");
         assert!(flaw.contains("[display] [consent] `fr`") && !flaw.contains("`ja`"), "{flaw}");
@@ -538,7 +539,7 @@ mod tests {
 
     #[test]
     fn empty_texts_are_not_written() {
-        let (root, file) = with("[display]\nconsent = 'We film.'\n");
+        let (root, file) = open_settings("[display]\nconsent = 'We film.'\n");
         file.change(|settings| settings.display.consent = Texts::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(!text.contains("consent") && !text.contains("attract_text"), "{text}");

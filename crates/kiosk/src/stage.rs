@@ -211,7 +211,7 @@ mod tests {
         }
     }
 
-    fn stage(events: &[LineEvent]) -> Screen {
+    fn screen_after(events: &[LineEvent]) -> Screen {
         let mut stage = Stage::new("v".into());
         for (second, event) in (0..).zip(events) {
             stage.take(&Line { visit: VisitId::new(), at: at(second), event: event.clone() });
@@ -247,19 +247,19 @@ mod tests {
 
     #[test]
     fn events_lead_through_the_screens() {
-        assert!(matches!(stage(&[]), Screen::Preparing { trouble: None, .. }));
-        assert!(matches!(stage(&[retrying()]), Screen::Preparing { trouble: Some(_), .. }));
+        assert!(matches!(screen_after(&[]), Screen::Preparing { trouble: None, .. }));
+        assert!(matches!(screen_after(&[retrying()]), Screen::Preparing { trouble: Some(_), .. }));
         let Screen::Invite { qr_svg, can_play_phone, .. } =
-            stage(&[invited(), status("no_associated_avatar", -1, -1)])
+            screen_after(&[invited(), status("no_associated_avatar", -1, -1)])
         else {
             panic!("invites");
         };
         assert!(qr_svg.contains("<svg") && can_play_phone);
-        let screen = stage(&[invited(), status("in_queue", 0, 3)]);
+        let screen = screen_after(&[invited(), status("in_queue", 0, 3)]);
         assert!(matches!(screen, Screen::Making { queue_position: Some(3), progress: Some(0), .. }));
         let redeemed = LineEvent::Redeemed { exports: vec!["glb".into()] };
         let progress = LineEvent::Progress { file: "avatar.glb".into(), bytes: 5, total: Some(5) };
-        let Screen::Saving { files, .. } = stage(&[invited(), redeemed, progress]) else {
+        let Screen::Saving { files, .. } = screen_after(&[invited(), redeemed, progress]) else {
             panic!("saves");
         };
         assert!(files[0].whole);
@@ -269,7 +269,7 @@ mod tests {
     fn a_code_expires_at_its_expiry() {
         let expired = |second| {
             let link = "https://a.test/?t=1".to_owned();
-            match stage(&[LineEvent::Invited { link, expires_at: Some(at(second)) }]) {
+            match screen_after(&[LineEvent::Invited { link, expires_at: Some(at(second)) }]) {
                 Screen::Invite { expired, .. } => expired,
                 other => panic!("{other:?}"),
             }
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn a_new_status_clears_the_samples() {
         let mut lines = vec![invited(), status("in_queue", 0, 3), status("in_queue", 0, 2)];
-        let seen = |lines: &[LineEvent]| match stage(lines) {
+        let seen = |lines: &[LineEvent]| match screen_after(lines) {
             Screen::Making { seen, .. } => seen,
             other => panic!("{other:?}"),
         };
@@ -297,7 +297,8 @@ mod tests {
 
     #[test]
     fn the_next_good_response_clears_the_trouble() {
-        let screen = stage(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
+        let screen =
+            screen_after(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
         assert!(matches!(screen, Screen::Making { trouble: None, .. }));
     }
 
@@ -310,7 +311,7 @@ mod tests {
                 message: String::new(),
                 visit_state: String::new(),
             };
-            match stage(&[before, &[end]].concat()) {
+            match screen_after(&[before, &[end]].concat()) {
                 Screen::Ended { of_somebody, .. } => of_somebody,
                 other => panic!("{other:?}"),
             }
@@ -328,15 +329,15 @@ mod tests {
     fn a_stalled_download_is_shown_until_it_progresses() {
         let redeemed = LineEvent::Redeemed { exports: vec!["glb".into()] };
         let progress = LineEvent::Progress { file: "avatar.glb".into(), bytes: 5, total: None };
-        let screen = stage(&[invited(), redeemed.clone(), progress.clone(), retrying()]);
+        let screen = screen_after(&[invited(), redeemed.clone(), progress.clone(), retrying()]);
         assert!(matches!(screen, Screen::Saving { trouble: Some(_), .. }));
-        let screen = stage(&[invited(), redeemed, retrying(), progress]);
+        let screen = screen_after(&[invited(), redeemed, retrying(), progress]);
         assert!(matches!(screen, Screen::Saving { trouble: None, .. }));
     }
 
     #[test]
     fn the_phone_page_is_offered_again_after_failed() {
-        let offers = |word: &str| match stage(&[invited(), status(word, 0, -1)]) {
+        let offers = |word: &str| match screen_after(&[invited(), status(word, 0, -1)]) {
             Screen::Making { can_play_phone, .. } => can_play_phone,
             other => panic!("{other:?}"),
         };
@@ -356,7 +357,7 @@ mod tests {
             directory: "/out/a".into(),
             files: vec![file("avatar.glb"), file("avatar.png")],
         };
-        let Screen::Reveal { glb, portrait, .. } = stage(&[invited(), saved]) else {
+        let Screen::Reveal { glb, portrait, .. } = screen_after(&[invited(), saved]) else {
             panic!("reveals");
         };
         assert_eq!(glb.as_deref(), Some("avatar://localhost/v/avatar.glb"));

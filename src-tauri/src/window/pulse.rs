@@ -14,7 +14,7 @@ const BEAT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(45);
 /// Maximum time from the start of loading to the first heartbeat.
 const BIRTH: Duration = Duration::from_secs(30);
-/// Number of crashes within [`DEATH_WINDOW`] from which reloads are delayed.
+/// Number of crashes within [`CRASH_WINDOW`] from which reloads are delayed.
 const TOO_OFTEN: usize = 5;
 const A_WHILE: Duration = Duration::from_mins(1);
 /// First delay of a reload. It doubles with each further one.
@@ -29,7 +29,7 @@ const OVERSLEPT: Duration = Duration::from_secs(10);
 pub(super) enum Act {
     /// It never sent a heartbeat: load it again.
     Reload,
-    /// It hangs: end its process. [`WatchdogState::record_death`] follows.
+    /// It hangs: end its process. [`WatchdogState::record_crash`] follows.
     Terminate,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Pulse {
     heard: Option<(Duration, bool)>,
     looked: Duration,
     deaths: VecDeque<Duration>,
-    /// Delayed reloads in a row, reset by a page that lives longer than [`DEATH_WINDOW`].
+    /// Delayed reloads in a row, reset by a page that lives longer than [`CRASH_WINDOW`].
     rests: u32,
     /// When the page is to be loaded again.
     due: Option<Duration>,
@@ -138,7 +138,7 @@ mod tests {
     }
 
     /// Checks once a second in `from..=to`. Returns the actions with their times.
-    fn look_on(pulse: &mut Pulse, from: u64, to: u64) -> Vec<(u64, Act)> {
+    fn check_every_second(pulse: &mut Pulse, from: u64, to: u64) -> Vec<(u64, Act)> {
         (from..=to).filter_map(|at| pulse.look(seconds(at)).map(|act| (at, act))).collect()
     }
 
@@ -157,31 +157,31 @@ mod tests {
     fn a_silent_page_is_terminated_once() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), false);
-        assert_eq!(look_on(&mut pulse, 2, 48), [(47, Act::Terminate)]);
+        assert_eq!(check_every_second(&mut pulse, 2, 48), [(47, Act::Terminate)]);
         assert_eq!(pulse.died(seconds(49)), None);
-        assert_eq!(look_on(&mut pulse, 49, 70), [(49, Act::Reload)]);
+        assert_eq!(check_every_second(&mut pulse, 49, 70), [(49, Act::Reload)]);
     }
 
     #[test]
     fn a_terminated_page_is_reloaded_even_if_its_end_is_not_reported() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), false);
-        assert_eq!(look_on(&mut pulse, 2, 80), [(47, Act::Terminate), (57, Act::Reload)]);
+        assert_eq!(check_every_second(&mut pulse, 2, 80), [(47, Act::Terminate), (57, Act::Reload)]);
     }
 
     #[test]
     fn a_hidden_page_can_be_silent() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), true);
-        assert_eq!(look_on(&mut pulse, 2, 1000), []);
+        assert_eq!(check_every_second(&mut pulse, 2, 1000), []);
         pulse.beat(seconds(1000), false);
-        assert_eq!(look_on(&mut pulse, 1001, 1050), [(1046, Act::Terminate)]);
+        assert_eq!(check_every_second(&mut pulse, 1001, 1050), [(1046, Act::Terminate)]);
     }
 
     #[test]
     fn a_page_that_never_loads_is_reloaded_with_growing_delays() {
         let mut pulse = Pulse::new(seconds(0));
-        let tries: Vec<u64> = look_on(&mut pulse, 1, 1500).into_iter().map(|(at, _)| at).collect();
+        let tries: Vec<u64> = check_every_second(&mut pulse, 1, 1500).into_iter().map(|(at, _)| at).collect();
         assert_eq!(tries[..4], [31, 92, 183, 334]);
         assert!(tries.windows(2).all(|two| two[1] - two[0] <= 331), "{tries:?}");
         assert!(pulse.is_given_up());
@@ -227,7 +227,7 @@ mod tests {
         // The machine was suspended for an hour.
         assert_eq!(pulse.look(seconds(3602)), None);
         pulse.beat(seconds(3604), false);
-        assert_eq!(look_on(&mut pulse, 3605, 3640), []);
+        assert_eq!(check_every_second(&mut pulse, 3605, 3640), []);
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
                 }
             }
             pulse.died(seconds(now));
-            let acts = look_on(&mut pulse, now, now + LONGEST_REST.as_secs() + 1);
+            let acts = check_every_second(&mut pulse, now, now + LONGEST_REST.as_secs() + 1);
             prop_assert!(!acts.is_empty());
         }
     }

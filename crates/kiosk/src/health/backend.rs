@@ -194,7 +194,7 @@ mod tests {
     }
 
     /// Serves one connection with these bytes, and returns the request.
-    async fn answers(bytes: &'static [u8]) -> (SocketAddr, tokio::task::JoinHandle<String>) {
+    async fn serve_once(bytes: &'static [u8]) -> (SocketAddr, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let asked = tokio::spawn(async move {
@@ -207,7 +207,7 @@ mod tests {
         (address, asked)
     }
 
-    fn at(url: &str) -> (Profile, Target) {
+    fn profile_at(url: &str) -> (Profile, Target) {
         crate::install_crypto();
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("profiles.toml");
@@ -218,12 +218,12 @@ mod tests {
         (profile, target)
     }
 
-    async fn look(url: &str) -> Vec<HealthView> {
-        let (profile, target) = at(url);
+    async fn check_url(url: &str) -> Vec<HealthView> {
+        let (profile, target) = profile_at(url);
         backend(&profile, &target, now).await
     }
 
-    fn stands(told: &[HealthView]) -> Vec<(&str, HealthStand)> {
+    fn part_states(told: &[HealthView]) -> Vec<(&str, HealthStand)> {
         told.iter().map(|view| (view.part.as_str(), view.stand)).collect()
     }
 
@@ -231,9 +231,13 @@ mod tests {
     async fn any_response_proves_reachability_and_no_secret_is_sent() {
         let told =
             b"HTTP/1.1 403 Forbidden\r\nDate: Sun, 22 Nov 2026 09:59:10 GMT\r\nContent-Length: 0\r\n\r\n";
-        let (address, asked) = answers(told).await;
-        let told = look(&format!("http://{address}/parse")).await;
-        assert_eq!(stands(&told), [("backend", HealthStand::Good), ("clock", HealthStand::Good)], "{told:?}");
+        let (address, asked) = serve_once(told).await;
+        let told = check_url(&format!("http://{address}/parse")).await;
+        assert_eq!(
+            part_states(&told),
+            [("backend", HealthStand::Good), ("clock", HealthStand::Good)],
+            "{told:?}"
+        );
         let asked = asked.await.expect("asked").to_lowercase();
         assert!(asked.starts_with("head /parse ") && !asked.contains("x-copresence"), "{asked}");
     }
@@ -241,8 +245,8 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_clock_is_reported_with_its_direction() {
         let told = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:02:01 GMT\r\nContent-Length: 0\r\n\r\n";
-        let (address, _asked) = answers(told).await;
-        let told = look(&format!("http://{address}/")).await;
+        let (address, _asked) = serve_once(told).await;
+        let told = check_url(&format!("http://{address}/")).await;
         let clock = told.last().expect("told");
         assert_eq!((clock.stand, clock.seen.as_str()), (HealthStand::Doubtful, "2m 1s behind the backend's"));
     }
@@ -250,21 +254,21 @@ mod tests {
     #[tokio::test]
     async fn connection_problems_are_distinguished() {
         let nobody = Port::keep().expect("a port");
-        let refused = look(&format!("http://{nobody}/")).await;
-        assert_eq!(stands(&refused), [("backend", HealthStand::Bad), ("clock", HealthStand::Unknown)]);
+        let refused = check_url(&format!("http://{nobody}/")).await;
+        assert_eq!(part_states(&refused), [("backend", HealthStand::Bad), ("clock", HealthStand::Unknown)]);
         assert!(refused[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TCP")), "{refused:?}");
 
-        let (address, _asked) = answers(b"SSH-2.0-OpenSSH\r\n").await;
-        let no_http = look(&format!("http://{address}/")).await;
+        let (address, _asked) = serve_once(b"SSH-2.0-OpenSSH\r\n").await;
+        let no_http = check_url(&format!("http://{address}/")).await;
         assert_eq!(no_http[0].stand, HealthStand::Bad);
         assert!(no_http[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("HTTP")), "{no_http:?}");
 
-        let (address, _asked) = answers(b"HTTP/1.1 200 OK\r\n\r\n").await;
-        let no_tls = look(&format!("https://{address}/")).await;
+        let (address, _asked) = serve_once(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        let no_tls = check_url(&format!("https://{address}/")).await;
         assert_eq!(no_tls[0].stand, HealthStand::Bad);
         assert!(no_tls[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TLS")), "{no_tls:?}");
 
-        let name = look("http://nowhere.invalid/").await;
+        let name = check_url("http://nowhere.invalid/").await;
         assert_eq!(name[0].stand, HealthStand::Bad);
         assert!(name[0].seen.starts_with("nowhere.invalid: "), "{name:?}");
     }
@@ -272,15 +276,15 @@ mod tests {
     #[tokio::test]
     async fn a_captive_portal_and_a_failing_backend_are_doubtful() {
         let portal = b"HTTP/1.1 302 Found\r\nLocation: http://login.hotel.test/\r\nContent-Length: 0\r\n\r\n";
-        let (address, _asked) = answers(portal).await;
-        let told = look(&format!("http://{address}/")).await;
+        let (address, _asked) = serve_once(portal).await;
+        let told = check_url(&format!("http://{address}/")).await;
         assert_eq!(told[0].stand, HealthStand::Doubtful);
         assert!(told[0].seen.contains("login.hotel.test"), "{told:?}");
-        let (address, _asked) = answers(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
-        assert_eq!(look(&format!("http://{address}/")).await[0].stand, HealthStand::Doubtful);
+        let (address, _asked) = serve_once(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthStand::Doubtful);
         let own = b"HTTP/1.1 301 Moved\r\nLocation: /parse/\r\nContent-Length: 0\r\n\r\n";
-        let (address, _asked) = answers(own).await;
-        assert_eq!(look(&format!("http://{address}/")).await[0].stand, HealthStand::Good);
+        let (address, _asked) = serve_once(own).await;
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthStand::Good);
     }
 
     #[test]

@@ -206,11 +206,11 @@ mod tests {
 
     const LIVE: &str = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
 
-    fn nothing(_: &str) -> Option<String> {
+    fn empty_env(_: &str) -> Option<String> {
         None
     }
 
-    fn written(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    fn write_profiles(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("profiles.toml");
         std::fs::write(&path, text).expect("written");
@@ -218,35 +218,35 @@ mod tests {
     }
 
     fn profile(name: &str) -> Profile {
-        let (_root, path) = written(LIVE);
+        let (_root, path) = write_profiles(LIVE);
         Profiles::load(Some(&path)).and_then(|all| all.get(name)).expect("usable")
     }
 
     #[test]
     fn profiles_are_reported_good_doubtful_or_bad() {
-        let (_root, path) = written(LIVE);
+        let (_root, path) = write_profiles(LIVE);
         assert_eq!(profiles(Some(&path), "live").stand, HealthStand::Good);
         assert_eq!(profiles(Some(&path), "other").stand, HealthStand::Bad);
-        let (_root, path) = written(&format!("{LIVE}[profiles.half]\ntimeout = \"5m\"\n"));
+        let (_root, path) = write_profiles(&format!("{LIVE}[profiles.half]\ntimeout = \"5m\"\n"));
         let seen = profiles(Some(&path), "live");
         assert_eq!(seen.stand, HealthStand::Doubtful);
         assert!(seen.seen.contains("half") && seen.remedy.is_some(), "{seen:?}");
-        let (_root, path) = written("[profiles.live\n");
+        let (_root, path) = write_profiles("[profiles.live\n");
         assert!(profiles(Some(&path), "sandbox").seen.contains("line 1"));
     }
 
     #[test]
     fn credentials_are_reported_without_values() {
         let (vault, live) = (Vault::in_memory(), profile("live"));
-        let missing = credentials(&live, &vault, &nothing);
+        let missing = credentials(&live, &vault, &empty_env);
         assert_eq!(missing.stand, HealthStand::Bad);
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
         vault.set("live", Slot::ApiKey, &"planted-api-key".into()).expect("memory");
-        assert_eq!(credentials(&live, &vault, &nothing).stand, HealthStand::Bad, "a session is missing");
+        assert_eq!(credentials(&live, &vault, &empty_env).stand, HealthStand::Bad, "a session is missing");
         vault.set("live", Slot::SessionToken, &"planted-session".into()).expect("memory");
-        let whole = credentials(&live, &vault, &nothing);
+        let whole = credentials(&live, &vault, &empty_env);
         assert_eq!((whole.stand, whole.seen.as_str()), (HealthStand::Good, "set: api-key, session-token"));
-        assert_eq!(credentials(&profile("sandbox"), &vault, &nothing).stand, HealthStand::Good);
+        assert_eq!(credentials(&profile("sandbox"), &vault, &empty_env).stand, HealthStand::Good);
         assert_eq!(keychain(&vault, &live).stand, HealthStand::Good);
     }
 

@@ -201,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
     use std::time::Duration;
 
-    fn exchange(body: usize) -> Exchange {
+    fn sample_exchange(body: usize) -> Exchange {
         Exchange {
             call: Call::Redeem,
             started_at: Timestamp::UNIX_EPOCH,
@@ -220,13 +220,13 @@ mod tests {
         }
     }
 
-    fn step(length: usize) -> Step {
+    fn sample_event(length: usize) -> Step {
         let line = "x".repeat(length).into();
         Step { at: Timestamp::UNIX_EPOCH, moment: Instant::now(), event: "status", line }
     }
 
     /// Asserts that the counters match the content.
-    fn holds(memory: &Memory) {
+    fn assert_counters_match(memory: &Memory) {
         let bytes: usize =
             memory.visits.iter().flat_map(|visit| visit.exchanges.iter()).map(|k| k.size).sum();
         let steps: usize = memory.visits.iter().flat_map(|visit| visit.steps.iter()).map(Step::size).sum();
@@ -244,11 +244,11 @@ mod tests {
             let id = VisitId::new();
             memory.visit(id, Timestamp::UNIX_EPOCH);
             for _ in 0..50 {
-                memory.exchange(id, exchange(1_000), now);
-                memory.step(id, step(200), |_| false);
+                memory.exchange(id, sample_exchange(1_000), now);
+                memory.step(id, sample_event(200), |_| false);
             }
             memory.visit(id, Timestamp::UNIX_EPOCH).ended = (visitor % 10 != 0).then(|| "saved".to_owned());
-            holds(&memory);
+            assert_counters_match(&memory);
         }
         assert_eq!((memory.visits.len(), memory.exchanges), (50, 2_000));
         assert_eq!(memory.dropped, 200 * 50 - 2_000);
@@ -266,15 +266,19 @@ mod tests {
             memory.visit(id, Timestamp::UNIX_EPOCH);
         }
         for turn in 0..20 {
-            memory.exchange(if turn % 2 == 0 { first } else { second }, exchange(2_000), Instant::now());
-            holds(&memory);
+            memory.exchange(
+                if turn % 2 == 0 { first } else { second },
+                sample_exchange(2_000),
+                Instant::now(),
+            );
+            assert_counters_match(&memory);
         }
         let left: Vec<_> =
             memory.visits.iter().flat_map(|v| v.exchanges.iter()).map(|kept| kept.id).collect();
         assert_eq!(left, [17, 19, 18, 20]);
         assert_eq!(memory.dropped, 16);
-        memory.exchange(first, exchange(50_000), Instant::now());
-        holds(&memory);
+        memory.exchange(first, sample_exchange(50_000), Instant::now());
+        assert_counters_match(&memory);
         assert_eq!(memory.exchanges, 0, "what is larger than all of it is not kept");
     }
 
@@ -289,13 +293,13 @@ mod tests {
                     0 => _ = memory.visit(ids[who], Timestamp::UNIX_EPOCH),
                     1 => _ = memory.forget(ids[who]),
                     2 => memory.visit(ids[who], Timestamp::UNIX_EPOCH).ended = Some("saved".into()),
-                    3 | 4 => memory.step(ids[who], step(size), |_| act == 3),
+                    3 | 4 => memory.step(ids[who], sample_event(size), |_| act == 3),
                     _ => {
-                        memory.exchange(ids[who], exchange(size), Instant::now());
+                        memory.exchange(ids[who], sample_exchange(size), Instant::now());
                         recorded += 1;
                     }
                 }
-                holds(&memory);
+                assert_counters_match(&memory);
             }
             prop_assert!(memory.exchanges + memory.dropped as usize <= recorded);
         }
