@@ -114,20 +114,20 @@ impl Checks {
         Ok(saved)
     }
 
-    /// Sends the state of the checks to `tell`, now and after each change. Returns when `until` completes, or when
-    /// `tell` returns false.
+    /// Sends the state of the checks to `send`, now and after each change. Returns when `until` completes, or when
+    /// `send` returns false.
     pub(crate) async fn tell(
         &self,
         kiosk: &Kiosk,
         until: impl Future<Output = ()> + Send,
-        tell: impl Fn(ChecksView) -> bool + Send,
+        send: impl Fn(ChecksView) -> bool + Send,
     ) {
         let (mut views, mut about) = (self.live.views(), self.about.subscribe());
-        let told = async {
+        let updates = async {
             loop {
                 let view = views.borrow_and_update().clone();
                 let known = about.borrow_and_update().clone();
-                if !tell(shown(view, known, kiosk)) {
+                if !send(shown(view, known, kiosk)) {
                     return;
                 }
                 tokio::time::sleep(SPACING).await;
@@ -143,7 +143,7 @@ impl Checks {
         tokio::select! {
             biased;
             () = until => {}
-            () = told => {}
+            () = updates => {}
         }
     }
 }

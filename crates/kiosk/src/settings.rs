@@ -487,7 +487,7 @@ mod tests {
         assert!(file.is_unread() && file.flaw().is_some());
         file.change(|settings| settings.phones = true).expect_err("refused");
         std::fs::remove_file(root.path().join("settings.toml")).expect("removed");
-        std::fs::rename(&elsewhere, root.path().join("settings.toml")).expect("mended");
+        std::fs::rename(&elsewhere, root.path().join("settings.toml")).expect("renamed");
         let settings = file.change(|settings| settings.phones = true).expect("written");
         assert_eq!((settings.keep_hours, file.is_unread()), (Some(5), false), "what it held is there again");
     }

@@ -319,7 +319,7 @@ mod tests {
         let nobody = || status("no_associated_avatar", -1, -1);
         assert!(!of_somebody(&[]), "no code was shown");
         assert!(!of_somebody(&[invited(), nobody()]));
-        assert!(of_somebody(&[invited()]), "the backend never said");
+        assert!(of_somebody(&[invited()]), "the backend sent no status");
         assert!(of_somebody(&[invited(), nobody(), retrying()]), "it may have happened since");
         assert!(of_somebody(&[invited(), nobody(), status("in_queue", 0, 3)]));
         assert!(of_somebody(&[invited(), LineEvent::Redeemed { exports: vec!["glb".into()] }]));

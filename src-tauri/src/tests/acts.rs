@@ -48,9 +48,9 @@ async fn a_profile_without_credentials_closes_the_booth_until_they_are_set() {
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"), "a session is missing");
     let open = booth.act_and_view(set_credential("session-token", "planted-session-token-9a\n")).await;
     assert_eq!(booth.closed_code(), None);
-    let told: Vec<_> = open.credentials.iter().take(2).map(|one| one.ends_in.as_deref()).collect();
-    assert_eq!(told, [Some("3f"), Some("9a")]);
-    let held = booth.kiosk.backing().target.credentials.api_key.expect("read anew");
+    let views: Vec<_> = open.credentials.iter().take(2).map(|one| one.ends_in.as_deref()).collect();
+    assert_eq!(views, [Some("3f"), Some("9a")]);
+    let held = booth.kiosk.backing().target.credentials.api_key.expect("reloaded");
     assert_eq!(held.expose(), "planted-api-key-3f");
 
     let booth = booth.restart().await;
@@ -99,9 +99,9 @@ async fn credentials_set_elsewhere_reopen_the_booth() {
 
     booth.act_and_view(remove_credential("session-token")).await;
     booth.vault.set("live", "session-token".parse().expect("a slot"), &secret("another")).expect("memory");
-    assert!(booth.closed_code().is_some(), "nobody has looked yet");
+    assert!(booth.closed_code().is_some(), "not checked yet");
     booth.act_and_view(PanelAct::UnlockKeychain).await;
-    assert_eq!(booth.closed_code(), None, "what is unlocked is read at once");
+    assert_eq!(booth.closed_code(), None, "credentials are read again at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,9 +125,9 @@ async fn the_sandbox_can_be_changed_while_it_runs() {
     booth.act_and_view(add_fault("generate", "reset", false)).await;
     let set = booth.act_and_view(add_fault("file", "slow_body", true)).await;
     let faults = set.sandbox.expect("in use").faults;
-    let told: Vec<_> =
+    let views: Vec<_> =
         faults.iter().map(|one| (one.on.as_str(), one.kind.as_str(), one.when.as_str())).collect();
-    assert_eq!(told, [("generate", "reset", "the next request"), ("file", "slow_body", "every request")]);
+    assert_eq!(views, [("generate", "reset", "the next request"), ("file", "slow_body", "every request")]);
     booth.show_code().await;
     assert_eq!(
         booth.panel_view().await.sandbox.expect("in use").faults[0].struck,
@@ -202,8 +202,8 @@ async fn display_settings_are_published_and_saved() {
     };
     let act = PanelAct::SetDisplay { display: display.clone() };
     assert_eq!(booth.act(act).await, Ok(Next::Display), "the host makes the window so");
-    let told = DisplaySettings { logo: false, ..display.clone() };
-    assert_eq!(booth.panel_view().await.display, told, "no logo was sent");
+    let views = DisplaySettings { logo: false, ..display.clone() };
+    assert_eq!(booth.panel_view().await.display, views, "no logo was sent");
     let seen = booth.kiosk.snapshot().booth;
     assert_eq!((seen.language.as_deref(), seen.idle_seconds, seen.voice), (Some("ja"), 30, true));
     assert_eq!(seen.attract_text, display.attract_text);
@@ -214,7 +214,7 @@ async fn display_settings_are_published_and_saved() {
     let unfit = PanelAct::SetDisplay { display: DisplaySettings { idle_seconds: 1, ..display } };
     assert_eq!(booth.act_error_code(unfit).await, "setting_unfit");
     let booth = booth.restart().await;
-    assert_eq!(booth.panel_view().await.display, told);
+    assert_eq!(booth.panel_view().await.display, views);
     assert_eq!(booth.kiosk.snapshot().booth.idle_seconds, 30);
 }
 
@@ -235,9 +235,9 @@ async fn kiosk_mode_combines_setting_and_flag() {
     assert_eq!(booth.check_kiosk_mode().await, mode(true, false, true), "for this run");
     let display = DisplaySettings { voice: true, ..booth.panel_view().await.display };
     booth.act_and_view(PanelAct::SetDisplay { display }).await;
-    assert_eq!(booth.check_kiosk_mode().await, mode(true, false, true), "what is set beside leaves it");
+    assert_eq!(booth.check_kiosk_mode().await, mode(true, false, true), "other settings do not change it");
     booth.act_and_view(switch(false)).await;
-    assert_eq!(booth.check_kiosk_mode().await, mode(false, false, true), "whoever has the PIN is right");
+    assert_eq!(booth.check_kiosk_mode().await, mode(false, false, true), "the operator overrides the flag");
     booth.act_and_view(switch(true)).await;
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, true));
     assert_eq!(booth.restart().await.check_kiosk_mode().await, mode(true, true, false));
@@ -304,28 +304,28 @@ async fn lock_quit_and_change_pin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_reports_every_part_and_no_secret() {
     let booth = Booth::new();
-    let told = booth.panel.health().await;
-    let parts: Vec<_> = told.iter().map(|view| view.part.as_str()).collect();
+    let views = booth.panel.health().await;
+    let parts: Vec<_> = views.iter().map(|view| view.part.as_str()).collect();
     let all = ["profiles", "settings", "disk", "keychain", "credentials", "backend", "clock", "last_problem"];
     assert_eq!(parts, all);
     // One profile of the test file lacks its URL.
-    let well = told.iter().filter(|view| view.part != "profiles" && view.part != "clock");
-    assert!(well.clone().all(|view| view.stand == HealthStand::Good), "{told:?}");
+    let well = views.iter().filter(|view| view.part != "profiles" && view.part != "clock");
+    assert!(well.clone().all(|view| view.stand == HealthStand::Good), "{views:?}");
 
     booth.act_and_view(use_profile("live")).await;
     let secrets = ["planted-api-key-3f", "planted-user-name-7", "planted-password-8"];
     for (slot, value) in ["api-key", "username", "password"].into_iter().zip(secrets) {
         booth.act_and_view(set_credential(slot, value)).await;
     }
-    let told = booth.panel.health().await;
-    let backend = told.iter().find(|view| view.part == "backend").expect("told");
-    assert_eq!(backend.stand, HealthStand::Bad, "nobody listens there");
+    let views = booth.panel.health().await;
+    let backend = views.iter().find(|view| view.part == "backend").expect("views");
+    assert_eq!(backend.stand, HealthStand::Bad, "nothing listens there");
     let view = booth.panel_view().await;
     assert!(view.credentials.iter().filter(|one| one.set).count() == 3);
     let sent = format!(
         "{}{}{}",
         serde_json::to_string(&view).expect("plain data"),
-        serde_json::to_string(&told).expect("plain data"),
+        serde_json::to_string(&views).expect("plain data"),
         serde_json::to_string(&booth.kiosk.snapshot()).expect("plain data"),
     );
     let kept = std::fs::read_to_string(booth.data().join("settings.toml")).expect("kept");

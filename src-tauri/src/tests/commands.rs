@@ -114,7 +114,7 @@ async fn a_reloaded_page_is_locked() {
         call_command(&window, "panel_history", json!({})).await.expect_err("closed")["code"],
         "panel_locked"
     );
-    let gate = call_command(&window, "panel_gate", json!({})).await.expect("told");
+    let gate = call_command(&window, "panel_gate", json!({})).await.expect("a response");
     assert_eq!((&gate["pin_set"], &gate["open"]), (&json!(true), &json!(false)));
     let wrong = call_command(&window, "panel_enter", json!({"pin": "0000"})).await.expect("an answer");
     assert_eq!((&wrong["wrong"], &wrong["open"]), (&json!(true), &json!(false)));
@@ -134,7 +134,7 @@ async fn an_action_returns_the_panel_or_a_problem() {
     let display = booth.panel_view().await.display;
     let display = json!({"act": {"kind": "set_display", "display": display}});
     call_command(&window, "panel_act", display).await.expect("the window follows");
-    let parts = call_command(&window, "panel_health", json!({})).await.expect("told");
+    let parts = call_command(&window, "panel_health", json!({})).await.expect("a response");
     let parts: Vec<_> = parts.as_array().expect("a list").iter().map(|view| view["part"].clone()).collect();
     assert!(parts.contains(&json!("display")) && parts.contains(&json!("web_view")), "{parts:?}");
 }

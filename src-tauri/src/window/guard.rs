@@ -72,8 +72,8 @@ pub(crate) fn apply<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Res
 /// Places the window again whenever monitors are added, removed or resized.
 pub(super) fn follow_monitors<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
     let changed = Arc::new(Notify::new());
-    let tell = changed.clone();
-    monitors::on_monitor_change(window, move || tell.notify_one())?;
+    let notify = changed.clone();
+    monitors::on_monitor_change(window, move || notify.notify_one())?;
     let app = window.app_handle().clone();
     tauri::async_runtime::spawn(async move {
         loop {

@@ -50,18 +50,18 @@ fn spots<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<Spot>> {
     Ok(names.into_iter().zip(&monitors).map(spot).collect())
 }
 
-/// Calls `tell` whenever monitors are added, removed or changed.
+/// Calls `notify` whenever monitors are added, removed or changed.
 #[cfg(target_os = "linux")]
 pub(super) fn on_monitor_change<R: Runtime>(
     window: &WebviewWindow<R>,
-    tell: impl Fn() + Send + 'static,
+    notify: impl Fn() + Send + 'static,
 ) -> tauri::Result<()> {
     use gtk::prelude::WidgetExt;
     window.with_webview(move |view| {
         if let Some(screen) = view.inner().screen() {
-            let tell = std::rc::Rc::new(tell);
-            let size = tell.clone();
-            screen.connect_monitors_changed(move |_| tell());
+            let notify = std::rc::Rc::new(notify);
+            let size = notify.clone();
+            screen.connect_monitors_changed(move |_| notify());
             screen.connect_size_changed(move |_| size());
         }
     })
@@ -72,9 +72,9 @@ pub(super) fn on_monitor_change<R: Runtime>(
 pub(super) fn is_wayland<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<bool> {
     use gtk::gdk::prelude::DisplayExtManual;
     use gtk::prelude::WidgetExt;
-    let (tell, told) = std::sync::mpsc::channel();
-    window.with_webview(move |view| _ = tell.send(view.inner().display().backend().is_wayland()))?;
-    Ok(told.recv().unwrap_or(false))
+    let (sender, receiver) = std::sync::mpsc::channel();
+    window.with_webview(move |view| _ = sender.send(view.inner().display().backend().is_wayland()))?;
+    Ok(receiver.recv().unwrap_or(false))
 }
 
 /// On other systems, the system moves windows off a monitor that is removed.
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn monitor_names_are_unique() {
         let given = [Some("TV"), None, Some("U2720Q"), Some(""), Some("U2720Q")];
-        let told = ["TV", "Monitor (1)", "U2720Q (1)", "Monitor (2)", "U2720Q (2)"];
-        assert_eq!(names(given.into_iter()), told);
+        let expected = ["TV", "Monitor (1)", "U2720Q (1)", "Monitor (2)", "U2720Q (2)"];
+        assert_eq!(names(given.into_iter()), expected);
     }
 }

@@ -49,14 +49,14 @@ mod linux {
         })
     }
 
-    /// Calls `tell` with the reason whenever the page's process ends.
+    /// Calls `notify` with the reason whenever the page's process ends.
     pub(crate) fn on_page_death<R: Runtime>(
         window: &WebviewWindow<R>,
-        tell: impl Fn(&'static str) + Send + 'static,
+        notify: impl Fn(&'static str) + Send + 'static,
     ) -> tauri::Result<()> {
         window.with_webview(move |view| {
             view.inner().connect_web_process_terminated(move |_, reason| {
-                tell(match reason {
+                notify(match reason {
                     WebProcessTerminationReason::Crashed => "crashed",
                     WebProcessTerminationReason::ExceededMemoryLimit => "took too much memory",
                     WebProcessTerminationReason::TerminatedByApi => "ended by this program",

@@ -24,21 +24,21 @@ const PATIENCE: TimeOuts = TimeOuts {
 /// Checks the backend, the partner's hosts if there are any, and the clock. Sends one `HEAD` per host, without
 /// credentials.
 pub async fn backend(profile: &Profile, target: &Target, now: impl Fn() -> Timestamp) -> Vec<HealthView> {
-    let mut told = Vec::new();
+    let mut views = Vec::new();
     let mut dates = Vec::new();
     for (part, url) in hosts(profile, target) {
         let before = now();
-        let came = head(&url).await;
+        let result = head(&url).await;
         let after = now();
-        if let Ok(reply) = &came
+        if let Ok(reply) = &result
             && let Some(date) = date(reply)
         {
             dates.push(off(date, before, after));
         }
-        told.push(judge(part, &url, &came));
+        views.push(judge(part, &url, &result));
     }
-    told.push(clock(&dates, target.embedded_sandbox));
-    told
+    views.push(clock(&dates, target.embedded_sandbox));
+    views
 }
 
 /// The hosts to probe, each once.
@@ -74,9 +74,9 @@ async fn head(url: &Url) -> Result<Reply, CallError> {
     prober.send(probe).await.map_err(|error| never(error.to_string()))?.reply
 }
 
-fn judge(part: &str, url: &Url, came: &Result<Reply, CallError>) -> HealthView {
+fn judge(part: &str, url: &Url, result: &Result<Reply, CallError>) -> HealthView {
     let host = url.host_str().unwrap_or_default();
-    match came {
+    match result {
         Ok(reply) => answered(part, host, url, reply),
         Err(CallError::NeverSent(cause)) => {
             let remedy = match cause.kind {
@@ -223,20 +223,20 @@ mod tests {
         backend(&profile, &target, now).await
     }
 
-    fn part_states(told: &[HealthView]) -> Vec<(&str, HealthStand)> {
-        told.iter().map(|view| (view.part.as_str(), view.stand)).collect()
+    fn part_states(views: &[HealthView]) -> Vec<(&str, HealthStand)> {
+        views.iter().map(|view| (view.part.as_str(), view.stand)).collect()
     }
 
     #[tokio::test]
     async fn any_response_proves_reachability_and_no_secret_is_sent() {
-        let told =
+        let response =
             b"HTTP/1.1 403 Forbidden\r\nDate: Sun, 22 Nov 2026 09:59:10 GMT\r\nContent-Length: 0\r\n\r\n";
-        let (address, asked) = serve_once(told).await;
-        let told = check_url(&format!("http://{address}/parse")).await;
+        let (address, asked) = serve_once(response).await;
+        let views = check_url(&format!("http://{address}/parse")).await;
         assert_eq!(
-            part_states(&told),
+            part_states(&views),
             [("backend", HealthStand::Good), ("clock", HealthStand::Good)],
-            "{told:?}"
+            "{views:?}"
         );
         let asked = asked.await.expect("asked").to_lowercase();
         assert!(asked.starts_with("head /parse ") && !asked.contains("x-copresence"), "{asked}");
@@ -244,17 +244,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_clock_is_reported_with_its_direction() {
-        let told = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:02:01 GMT\r\nContent-Length: 0\r\n\r\n";
-        let (address, _asked) = serve_once(told).await;
-        let told = check_url(&format!("http://{address}/")).await;
-        let clock = told.last().expect("told");
+        let response = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:02:01 GMT\r\nContent-Length: 0\r\n\r\n";
+        let (address, _asked) = serve_once(response).await;
+        let views = check_url(&format!("http://{address}/")).await;
+        let clock = views.last().expect("a clock");
         assert_eq!((clock.stand, clock.seen.as_str()), (HealthStand::Doubtful, "2m 1s behind the backend's"));
     }
 
     #[tokio::test]
     async fn connection_problems_are_distinguished() {
-        let nobody = Port::keep().expect("a port");
-        let refused = check_url(&format!("http://{nobody}/")).await;
+        let unused = Port::keep().expect("a port");
+        let refused = check_url(&format!("http://{unused}/")).await;
         assert_eq!(part_states(&refused), [("backend", HealthStand::Bad), ("clock", HealthStand::Unknown)]);
         assert!(refused[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TCP")), "{refused:?}");
 
@@ -277,9 +277,9 @@ mod tests {
     async fn a_captive_portal_and_a_failing_backend_are_doubtful() {
         let portal = b"HTTP/1.1 302 Found\r\nLocation: http://login.hotel.test/\r\nContent-Length: 0\r\n\r\n";
         let (address, _asked) = serve_once(portal).await;
-        let told = check_url(&format!("http://{address}/")).await;
-        assert_eq!(told[0].stand, HealthStand::Doubtful);
-        assert!(told[0].seen.contains("login.hotel.test"), "{told:?}");
+        let views = check_url(&format!("http://{address}/")).await;
+        assert_eq!(views[0].stand, HealthStand::Doubtful);
+        assert!(views[0].seen.contains("login.hotel.test"), "{views:?}");
         let (address, _asked) = serve_once(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
         assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthStand::Doubtful);
         let own = b"HTTP/1.1 301 Moved\r\nLocation: /parse/\r\nContent-Length: 0\r\n\r\n";

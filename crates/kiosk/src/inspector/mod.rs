@@ -118,24 +118,24 @@ impl Inspector {
         taken.view(rules)
     }
 
-    /// Sends the current recordings to `tell`, then again after each change, about four times a second at most. Returns
-    /// when `until` completes, or when `tell` returns false.
+    /// Sends the current recordings to `send`, then again after each change, about four times a second at most. Returns
+    /// when `until` completes, or when `send` returns false.
     pub async fn tell(
         &self,
         visit: Option<String>,
         rules: Arc<Rules>,
         until: impl Future<Output = ()> + Send,
-        tell: impl Fn(InspectorView) -> bool + Send,
+        send: impl Fn(InspectorView) -> bool + Send,
     ) {
         let mut changes = self.0.changes.subscribe();
-        let told = async {
+        let updates = async {
             loop {
                 changes.mark_unchanged();
                 let (inspector, visit, rules) = (self.clone(), visit.clone(), rules.clone());
                 let began = Instant::now();
                 let made = tokio::task::spawn_blocking(move || inspector.view(visit.as_deref(), &*rules));
                 let Ok(view) = made.await else { return };
-                if !tell(view) {
+                if !send(view) {
                     return;
                 }
                 tokio::time::sleep(SPACING.max(began.elapsed() * RESTS)).await;
@@ -147,7 +147,7 @@ impl Inspector {
         tokio::select! {
             biased;
             () = until => {}
-            () = told => {}
+            () = updates => {}
         }
     }
 

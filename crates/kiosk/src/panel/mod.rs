@@ -175,12 +175,12 @@ impl Panel {
         let clock = crate::clock::Clock::default();
         let there = health::backend(&backing.profile, &backing.target, || clock.now());
         let (here, there) = futures_util::future::join(here, there).await;
-        let mut told = here.unwrap_or_else(|problem| {
+        let mut views = here.unwrap_or_else(|problem| {
             vec![health::bad(health::part::SETTINGS, problem.operator, problem.hint)]
         });
-        told.extend(there);
-        told.push(health::last_problem(self.0.kiosk.last_problem().as_ref()));
-        told
+        views.extend(there);
+        views.push(health::last_problem(self.0.kiosk.last_problem().as_ref()));
+        views
     }
 
     /// Applies retention and reopens a closed booth, forever. Run it beside everything else.

@@ -92,7 +92,7 @@ async fn wrong_pins_delay_attempts_until_a_correct_one() {
     assert_eq!(booth.enter("3333", after(5)).await.wait_seconds, 10);
     assert!(booth.enter(RIGHT, after(15)).await.open);
     booth.gate.lock();
-    assert_eq!(booth.enter("0000", after(15)).await.wait_seconds, 0, "it begins anew");
+    assert_eq!(booth.enter("0000", after(15)).await.wait_seconds, 0, "the count starts again");
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn unreadable_settings_keep_the_panel_locked() {
     std::fs::remove_file(&settings).expect("removed");
     std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
     booth.restart(START);
-    assert!(booth.gate.state(START).pin_set, "nobody knows that there is none");
+    assert!(booth.gate.state(START).pin_set, "whether there is one is unknown");
     let refused = booth.gate.set_first_pin("0815".into(), START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
     assert_eq!(booth.gate.enter(RIGHT.into(), START).await.expect_err("refused").code, "settings_failed");
