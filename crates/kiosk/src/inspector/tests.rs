@@ -98,7 +98,7 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
     let inspector = Inspector::default();
     let (visit, recorder) = record_new_visit(&inspector);
     inspector.take(&event_of(visit, LineEvent::Started { profile: "p".into(), api_url: "u".into() }));
-    let slow = Exchange { duration: Duration::from_mins(1), ..exchange(Call::Login) };
+    let slow = Exchange { duration: Duration::from_mins(1), ..sample_exchange(Call::Login) };
     recorder.record(sample_exchange(Call::Generate));
     recorder.record(slow);
     let rules = |_: &Exchange, at: &Backend| {
