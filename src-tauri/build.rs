@@ -1,8 +1,8 @@
-//! Bakes configuration, capabilities and the built UI into the program.
+//! Embeds configuration, capabilities and the built UI into the program.
 
 fn main() {
-    // Naming the commands closes them to every window that no capability opens them to: the sandbox's phone page
-    // in the second window gets none.
+    // A listed command is denied to every window without a capability for it. The sandbox's phone page in the second
+    // window has none.
     let commands = tauri_build::AppManifest::new().commands(&[
         "subscribe",
         "start_visit",

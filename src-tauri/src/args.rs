@@ -1,58 +1,59 @@
-//! The shell's own few words; everything else stands in the profile.
+//! The command line of the window. Everything else is in the profile.
 
 use clap::Parser;
 use sandbox::Scenario;
 use std::path::PathBuf;
 use tracing_subscriber::filter::LevelFilter;
 
-/// The Copresence kiosk in a window. Without options it brings its own simulated backend.
+/// The Copresence kiosk in a window. Without options it starts its own simulated backend.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "copresence-kiosk", version)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Args {
-    /// The profile: which backend, by which way [default: the one chosen last in the panel, at first `sandbox`]
+    /// The profile of the backend [default: the one chosen last in the panel, at first `sandbox`]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// The file of profiles
+    /// The profiles file
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where journal and history stand
+    /// The folder of journal and history
     #[arg(long, value_name = "DIR", env = "COPRESENCE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Where avatars are saved
+    /// The folder in which avatars are saved
     #[arg(long, value_name = "DIR", env = "COPRESENCE_OUT")]
     pub(crate) out: Option<PathBuf>,
-    /// Forget the operator's PIN and stop; the next opening of the panel asks for a new one
+    /// Remove the operator's PIN and exit; the next opening of the panel asks for a new one
     #[arg(long)]
     pub(crate) forget_pin: bool,
     /// Fill the whole screen, without decorations
     #[arg(long)]
     pub(crate) full_screen: bool,
-    /// Start in kiosk mode, whatever is set: full screen, above all, and left by the operator's PIN alone
+    /// Start in kiosk mode whatever the settings say: full screen, always on top, and closed only with the operator's
+    /// PIN
     #[arg(long)]
     pub(crate) kiosk: bool,
-    /// Say on the screen, too, why it cannot start, as the entry of the desktop's menu does
+    /// Show start errors on the screen too, as the desktop menu entry does
     #[arg(long)]
     pub(crate) errors_on_screen: bool,
-    /// With the sandbox: let phones on this network reach its phone page
+    /// Sandbox: let phones on this network reach its phone page
     #[arg(long)]
     pub(crate) let_phones_in: bool,
-    /// With the sandbox: what happens to the tokens
+    /// Sandbox: how it treats tokens
     #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
     pub(crate) scenario: Scenario,
-    /// With the sandbox: simulated seconds a real second
+    /// Sandbox: simulated seconds per real second
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub(crate) speed: f64,
-    /// With the sandbox: decides timings and avatars
+    /// Sandbox: seed of timings and avatars
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Say more on stderr
+    /// Log more to stderr
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
 }
 
 impl Args {
-    /// How loud.
+    /// The log level.
     pub(crate) fn level(&self) -> LevelFilter {
         match self.verbose {
             0 => LevelFilter::WARN,
@@ -65,8 +66,8 @@ impl Args {
 mod tests {
     use super::*;
 
-    /// What follows `copresence-kiosk` on the line of a packed file that begins so.
-    fn packed(file: &str, line: &str) -> Args {
+    /// Parses the `copresence-kiosk` command in a packaged file. `line` is the start of its line.
+    fn parse_packaged_command(file: &str, line: &str) -> Args {
         let text = std::fs::read_to_string(format!("../packaging/{file}")).expect("text");
         let line = text.lines().find_map(|found| found.strip_prefix(line)).expect("the line");
         let words = line.split_whitespace().skip_while(|word| *word != "/usr/bin/copresence-kiosk");
@@ -74,11 +75,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_starts_it_with_options_that_there_are() {
-        assert!(packed("copresence-kiosk.service", "ExecStart=").kiosk);
-        assert!(packed("booth/copresence-booth.service", "ExecStart=").kiosk);
-        let menu = packed("copresence-kiosk.desktop", "Exec=");
-        // Nobody sees the other place where it would be said.
+    fn packaged_commands_use_existing_options() {
+        assert!(parse_packaged_command("copresence-kiosk.service", "ExecStart=").kiosk);
+        assert!(parse_packaged_command("booth/copresence-booth.service", "ExecStart=").kiosk);
+        let menu = parse_packaged_command("copresence-kiosk.desktop", "Exec=");
+        // Nobody sees stderr of a program that the menu starts.
         assert!(menu.errors_on_screen && !menu.kiosk);
     }
 }

@@ -1,7 +1,7 @@
-//! What the web view gets of files, by `avatar://localhost/…`, and nothing else:
+//! Files for the web view under `avatar://localhost/…`:
 //!
-//! * `<visit>/<file>`: the saved files of the visit on the screen, and of no other;
-//! * `past/<visit>/<file>`: the portraits of past visits, while the door to the panel is open;
+//! * `<visit>/<file>`: saved files of the visit on the screen only;
+//! * `past/<visit>/<file>`: portraits of past visits, while the panel is unlocked;
 //! * `booth/logo.png`: the operator's logo.
 
 use kiosk::app::Kiosk;
@@ -11,14 +11,14 @@ use percent_encoding::percent_decode_str;
 use tauri::http::{Request, Response, StatusCode, header};
 use tauri::{AppHandle, Manager, Runtime, UriSchemeContext, UriSchemeResponder};
 
-/// The scheme's name.
+/// Name of the URL scheme.
 pub(crate) const SCHEME: &str = "avatar";
 
-/// Where the web view finds it: the scheme itself, or a host where schemes are not to be had.
+/// Base URL for the web view: the scheme, or a host on systems without custom schemes.
 pub(crate) const BASE: &str =
     if cfg!(any(windows, target_os = "android")) { "http://avatar.localhost" } else { "avatar://localhost" };
 
-/// Answers off the main thread: a large avatar must not freeze the screen.
+/// Handles a request off the main thread, because reading a large avatar takes time.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is Tauri's")]
 pub(crate) fn answer<R: Runtime>(
     context: UriSchemeContext<'_, R>,
@@ -34,7 +34,7 @@ pub(crate) fn answer<R: Runtime>(
     });
 }
 
-/// What can be asked for.
+/// A file that the web view can request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Shown { visit: String, name: String },
@@ -55,7 +55,7 @@ fn asked_for(path: &str) -> Option<Asked> {
     }
 }
 
-/// A file's type and bytes, if it may be seen now.
+/// Content type and bytes of a file, if it may be read now.
 pub(crate) fn file<R: Runtime>(app: &AppHandle<R>, asked: &Asked) -> Option<(&'static str, Vec<u8>)> {
     let path = match asked {
         Asked::Shown { visit, name } => app.state::<Kiosk>().shown_file(visit, name)?,
@@ -78,7 +78,7 @@ fn respond(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    // The page has another origin than the scheme; it is the only page that gets here.
+    // The page's origin differs from the scheme's. No other page has access.
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, header::HeaderValue::from_static("*"));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_names_one_of_three_things() {
+    fn paths_are_parsed_into_requests() {
         let shown = |visit: &str, name: &str| Asked::Shown { visit: visit.into(), name: name.into() };
         assert_eq!(asked_for("/v/avatar%20x.glb"), Some(shown("v", "avatar x.glb")));
         let past = Asked::Past { visit: "v".into(), name: "avatar.png".into() };
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_a_404() {
+    fn a_missing_file_is_a_404() {
         assert_eq!(respond(None).status(), StatusCode::NOT_FOUND);
         assert_eq!(respond(Some(("image/png", vec![1]))).status(), StatusCode::OK);
     }

@@ -1,4 +1,4 @@
-//! The backend behind the window at its start: the profile that was named, or the one that was chosen last.
+//! Opens the backend at the start of the window: of the profile that was named, or of the one chosen last.
 
 use crate::Failure;
 use crate::args::Args;
@@ -6,8 +6,11 @@ use kiosk::panel::{Opened, SettingsFile, Sources};
 use kiosk::problem::message;
 use kiosk::profile::SANDBOX;
 
-/// The profile's name, and what it was opened to. A profile that was named must be usable; in place of one that was
-/// chosen in an earlier run there is a closed booth with a panel.
+/// Opens the backend, and returns it with its profile's name. If a profile chosen in an earlier run cannot be used, the
+/// booth starts closed.
+///
+/// # Errors
+/// The profile named on the command line cannot be used, or the embedded sandbox cannot start.
 pub(crate) async fn open(
     args: &Args,
     settings: &SettingsFile,
@@ -17,7 +20,7 @@ pub(crate) async fn open(
     let phones = set.phones || args.let_phones_in;
     let named = args.profile.clone();
     let sources = sources.clone();
-    // The keychain may block on a person; not on the runtime's own threads.
+    // The keychain can block on a person, so this does not run on an async worker.
     let opened = tokio::task::spawn_blocking(move || {
         if let Some(name) = named {
             return sources.open(&name, phones).map(|opened| (name, opened));

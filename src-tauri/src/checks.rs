@@ -1,4 +1,4 @@
-//! `validate` for the window: its rules for the inspector, and a run of its checks at the backend in use.
+//! `validate` in the window: requirements for the inspector, and runs of the checks at the backend in use.
 
 use kiosk::app::{Backing, Kiosk};
 use kiosk::problem::{of_setup, problem};
@@ -18,10 +18,10 @@ use validate::act::{ACTS, Cost, State};
 use validate::live::{Live, Player, Stand, View};
 use validate::{Backend, Exchange, Options, Plan, RunError, Target, Tester};
 
-/// The shortest time between two views.
+/// Minimum interval between two views.
 const SPACING: Duration = Duration::from_millis(100);
 
-/// Which rules an exchange keeps or breaks.
+/// Judges which requirements an exchange meets or violates.
 pub(crate) fn rules(exchange: &Exchange, backend: &Backend) -> Vec<RuleView> {
     let rules = validate::rules::rules(exchange, backend).into_iter();
     let view = |rule: validate::rules::Rule| RuleView {
@@ -35,24 +35,27 @@ pub(crate) fn rules(exchange: &Exchange, backend: &Backend) -> Vec<RuleView> {
     rules.map(view).collect()
 }
 
-/// The runs of this window, one at a time. Clones are handles of the same ones.
+/// The runs of this window, one at a time. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Checks {
     live: Live,
     about: Arc<watch::Sender<About>>,
 }
 
-/// What a run's own view does not say.
+/// What the view of a run lacks.
 #[derive(Debug, Clone, Default)]
 struct About {
-    /// The host that the last run was about.
+    /// Host of the last run.
     target: Option<String>,
-    /// Where its report was saved last.
+    /// Folder in which the last report was saved.
     saved: Option<PathBuf>,
 }
 
 impl Checks {
-    /// What a run at this backend would do, within what is allowed, while so many visits are under way.
+    /// What a run at this backend would do within the limits of `ask`, with `visits` visits in progress.
+    ///
+    /// # Errors
+    /// The backend cannot be used, for example because credentials are missing.
     pub(crate) async fn plan(
         &self,
         backing: &Backing,
@@ -63,8 +66,11 @@ impl Checks {
         Ok(planned(&self.live.plan(&target, &options, player), visits))
     }
 
-    /// Begins a run at this backend, within what is allowed, while so many visits are under way. Needs a tokio runtime
-    /// around it.
+    /// Starts a run at this backend within the limits of `ask`, with `visits` visits in progress. Needs a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// The backend cannot be used, a visit would be disturbed, or a run is in progress.
     pub(crate) async fn start(
         &self,
         backing: &Backing,
@@ -83,17 +89,20 @@ impl Checks {
         Ok(())
     }
 
-    /// Ends the run under way early.
+    /// Stops the run in progress.
     pub(crate) fn stop(&self) {
         self.live.stop();
     }
 
-    /// Leaves out what waits for a phone just now.
+    /// Skips the check that is waiting for a phone.
     pub(crate) fn skip(&self) {
         self.live.skip();
     }
 
-    /// Saves what the last run left, and says in which folder. Blocks on the disk.
+    /// Saves the report of the last run, and returns its folder. Blocks on the disk.
+    ///
+    /// # Errors
+    /// `checks_none` if no run has ended; `storage_failed` if the report cannot be written.
     pub(crate) fn save(&self, disk: &Disk) -> Result<PathBuf, Problem> {
         let documents = self.live.documents().ok_or_else(|| problem("checks_none", None))?;
         let failed = |why: &str| problem("storage_failed", Some(why));
@@ -105,20 +114,20 @@ impl Checks {
         Ok(saved)
     }
 
-    /// Tells how the checks stand, whole: now and after each change. Ends with `until`, or when `tell` says that
-    /// nobody listens.
+    /// Sends the state of the checks to `send`, now and after each change. Returns when `until` completes, or when
+    /// `send` returns false.
     pub(crate) async fn tell(
         &self,
         kiosk: &Kiosk,
         until: impl Future<Output = ()> + Send,
-        tell: impl Fn(ChecksView) -> bool + Send,
+        send: impl Fn(ChecksView) -> bool + Send,
     ) {
         let (mut views, mut about) = (self.live.views(), self.about.subscribe());
-        let told = async {
+        let updates = async {
             loop {
                 let view = views.borrow_and_update().clone();
                 let known = about.borrow_and_update().clone();
-                if !tell(shown(view, known, kiosk)) {
+                if !send(shown(view, known, kiosk)) {
                     return;
                 }
                 tokio::time::sleep(SPACING).await;
@@ -134,12 +143,13 @@ impl Checks {
         tokio::select! {
             biased;
             () = until => {}
-            () = told => {}
+            () = updates => {}
         }
     }
 }
 
-/// What is missing is told before anything is sent. At this machine alone it is asked whether it is a sandbox.
+/// Prepares a run. Reports missing credentials before anything is sent. Only a backend on this machine is asked whether
+/// it is a sandbox.
 async fn prepared(backing: &Backing, ask: &ChecksAsk) -> Result<(Target, Options, Player), Problem> {
     let (target, profile) = (&backing.target, &backing.profile);
     let unusable = |error: SetupError| of_setup(&error);
@@ -147,7 +157,7 @@ async fn prepared(backing: &Backing, ask: &ChecksAsk) -> Result<(Target, Options
     let tester = Tester::of_backend(&target.api_url, None).await.map_err(unusable)?;
     let options = Options {
         max_tokens: Some(ask.most_tokens),
-        // At a sandbox nothing that is lost was anybody's.
+        // A sandbox has nothing that anyone could lose.
         destructive: tester.is_some(),
         wrong_requests: ask.wrong_requests,
         avatars: ask.with_phone,

@@ -1,10 +1,9 @@
-//! Whether there is a screen to open a window on (the toolkit would panic without one), and what is said there when the
-//! window itself cannot be opened.
+//! Checks that there is a display (the toolkit panics without one), and shows start errors on it.
 
 use crate::Failure;
 
 #[cfg(target_os = "linux")]
-pub(crate) fn check() -> Result<(), Failure> {
+pub(crate) fn check_display() -> Result<(), Failure> {
     gtk::init().map_err(|_| {
         Failure::usage(
             "there is no display to open a window on (is DISPLAY or WAYLAND_DISPLAY set?); \
@@ -14,13 +13,13 @@ pub(crate) fn check() -> Result<(), Failure> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn check() -> Result<(), Failure> {
+pub(crate) fn check_display() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says why the program ends, and waits until it is read. Without a screen there is nobody to read it.
+/// Shows an error dialog and waits until it is closed. Does nothing without a display.
 #[cfg(target_os = "linux")]
-pub(crate) fn show_failure(message: &str) {
+pub(crate) fn show_error_dialog(message: &str) {
     use gtk::prelude::{DialogExt, GtkWindowExt};
     if gtk::init().is_err() {
         return;
@@ -38,4 +37,4 @@ pub(crate) fn show_failure(message: &str) {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn show_failure(_: &str) {}
+pub(crate) fn show_error_dialog(_: &str) {}

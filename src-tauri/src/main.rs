@@ -1,4 +1,4 @@
-//! The desktop shell: a window around `kiosk`, and no logic of its own.
+//! The desktop shell: a window around the kiosk application. It contains no application logic.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod args;
@@ -25,21 +25,21 @@ fn main() -> ExitCode {
     let done = if args.forget_pin {
         shell::forget_pin(&args)
     } else {
-        display::check().and_then(|()| shell::run(&args))
+        display::check_display().and_then(|()| shell::run(&args))
     };
     match done {
         Ok(exit) => ExitCode::from(exit),
         Err(failure) => {
             eprintln!("error: {}", failure.message);
             if args.errors_on_screen {
-                display::show_failure(&failure.message);
+                display::show_error_dialog(&failure.message);
             }
             ExitCode::from(failure.exit)
         }
     }
 }
 
-/// What keeps the window from opening, with the exit code of the command line's contract.
+/// Why the program cannot start, with its exit code.
 #[derive(Debug)]
 struct Failure {
     exit: u8,
@@ -47,7 +47,7 @@ struct Failure {
 }
 
 impl Failure {
-    /// Usage, configuration, or this machine.
+    /// Wrong usage, invalid configuration, or a problem of this machine.
     fn usage(message: impl Display) -> Self {
         Self { exit: 2, message: format!("{message}") }
     }

@@ -1,5 +1,5 @@
-//! The embedded sandbox, as the panel sets it: a server for this machine, and a second one for phones while they are
-//! let in. The first stays as it is, so that visits that go on notice nothing.
+//! The embedded sandbox: one server for this machine, and a second one for phones while they are allowed. The first one
+//! never changes, so that visits in progress are not affected.
 
 use crate::args::Args;
 use kiosk::panel::{Simulated, Simulator};
@@ -11,21 +11,21 @@ use sandbox::{ClockMove, Sandbox, Server, Settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The embedded sandbox, once it was wanted.
+/// The embedded sandbox, started on first use.
 pub(crate) struct Embedded {
     settings: Settings,
     running: Mutex<Option<Running>>,
 }
 
 struct Running {
-    /// For this machine alone.
+    /// Listens on the loopback address.
     own: Server,
-    /// For phones on this network.
+    /// Listens on all addresses, for phones on this network.
     open: Option<Server>,
 }
 
 impl Embedded {
-    /// Starts nothing yet.
+    /// Creates the sandbox without starting it.
     pub(crate) fn new(args: &Args) -> Self {
         let defaults = Settings::default();
         Self::with(Settings {
@@ -40,7 +40,7 @@ impl Embedded {
         Self { settings, running: Mutex::default() }
     }
 
-    /// Ends it, with requests in flight in good order.
+    /// Stops the sandbox. Requests in flight are completed.
     pub(crate) async fn stop(&self) {
         let running = self.running().take();
         if let Some(Running { own, open }) = running {
@@ -88,7 +88,7 @@ impl Simulator for Embedded {
             }
             running.open = Some(open);
         } else if !on && let Some(open) = running.open.take() {
-            // What a phone is sending just now may end.
+            // Requests of a phone in flight are completed.
             tokio::spawn(open.stop());
         }
         running.simulated()
@@ -150,7 +150,7 @@ impl Simulator for Embedded {
 }
 
 impl Running {
-    /// Asked by this machine's own way; the codes lead phones to the open one.
+    /// The sandbox as a backend: the API on the loopback address, the link at the server that phones can reach.
     fn simulated(&self) -> Result<Simulated, String> {
         let known = self.own.sandbox().credentials();
         let link = self.open.as_ref().unwrap_or(&self.own).link_template();
@@ -168,7 +168,7 @@ fn serve(sandbox: &Sandbox, address: Ipv4Addr) -> Result<Server, String> {
     Server::serve(sandbox.clone(), listen).map_err(|error| format!("the sandbox cannot listen: {error}"))
 }
 
-/// Listening everywhere, and nowhere but on this machine to be found.
+/// Whether the server is only reachable from this machine, although it listens on all addresses.
 fn is_loopback(open: &Server) -> bool {
     match open.phone_url().host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -186,7 +186,7 @@ fn fault_view(state: &FaultState) -> FaultView {
         Nth::Every => "every request".to_owned(),
         Nth::Rate(rate) => format!("{:.0} % of the requests", rate * 100.0),
         Nth::These(numbers) if *numbers == [1] && state.struck > 0 => {
-            "the next request; it has struck".to_owned()
+            "the next request (has happened)".to_owned()
         }
         Nth::These(numbers) if *numbers == [1] => "the next request".to_owned(),
         Nth::These(numbers) => {

@@ -1,11 +1,13 @@
-//! A day at the booth without a window: one [`Kiosk`] in one process serves visitor after visitor, some of whom walk
-//! away, and after each says what the process holds. `cargo xtask soak` runs it against a sandbox with faults.
+//! Soak test of a booth without a window: one [`Kiosk`] in one process serves visitor after visitor, some of whom leave
+//! early. Prints the resources that the process uses after each visit. `cargo xtask soak` runs it against a sandbox
+//! with faults.
 //!
 //! ```text
 //! day PROFILES.toml PROFILE DATA_DIR OUT_DIR VISITS
 //! ```
-//! Credentials come from the environment. JSON lines on stdout: one a visit, one (`past`) a visit
-//! that is over as the journal has it, and a last one with `"over":true`.
+//!
+//! Credentials come from the environment. Prints JSON lines: one per visit, one per finished visit of the journal
+//! (`past`), and a last one with `"over":true`.
 
 use kiosk::app::{Kiosk, Setup};
 use kiosk::credentials::Vault;
@@ -17,11 +19,11 @@ use serde_json::json;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-/// Every so manieth visitor leaves before scanning, …
+/// Every nth visitor leaves before scanning the code.
 const LEAVES_AT_THE_CODE: usize = 13;
-/// … and every so manieth while the avatar is made, which then goes on behind the next visitor's back.
+/// Every nth visitor leaves while the avatar is made. That visit continues in the background.
 const LEAVES_WHILE_MAKING: usize = 7;
-/// Every so often what is finished is forgotten, as a booth does, and what is not is taken up.
+/// After every nth visit, finished visits are deleted and unfinished ones are recovered.
 const TIDIES: usize = 20;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -55,7 +57,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// One visitor, from the first button to the moment that the screen is free again.
+/// Runs one visit until the screen is free again. Returns how it ended.
 async fn one(kiosk: &Kiosk, visit: usize) -> Result<String, Failure> {
     let mut snapshots = kiosk.subscribe();
     kiosk.start();
@@ -78,7 +80,7 @@ async fn one(kiosk: &Kiosk, visit: usize) -> Result<String, Failure> {
     }
 }
 
-/// Tells what became of the visits that are over, and forgets them; what `recover` may still finish stays.
+/// Prints and deletes the visits that have ended. Visits that can be recovered stay.
 fn forget_finished(disk: &Disk) -> Result<(), Failure> {
     for visit in disk.journal.history()?.into_iter().filter(|visit| !visit.unfinished) {
         tell_past(&visit);
@@ -92,7 +94,7 @@ fn tell_past(visit: &VisitRecord) {
     println!("{}", json!({ "past": visit.start.id, "code": code, "unfinished": visit.unfinished }));
 }
 
-/// What this process holds: memory in KiB, open files, tasks of the runtime.
+/// Resources of this process: memory in KiB, open files, tasks of the runtime.
 fn holds() -> serde_json::Value {
     let resident = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
         status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())

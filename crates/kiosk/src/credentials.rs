@@ -1,10 +1,10 @@
-//! A profile's credentials: which it needs, where they were found, and setting and removing them.
+//! Credentials of a profile: which ones it uses, where they are looked up, and how the client takes them.
 
 use crate::profile::Profile;
 use client::{Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
 pub use vault::{Found, Origin, Slot, Vault, VaultError};
 
-/// The slots that a profile's way to a token can use.
+/// The credentials that a profile's token source and redeem route can use.
 pub fn wanted(profile: &Profile) -> Vec<Slot> {
     let mut slots = Vec::new();
     let vendor_redeem = matches!(profile.redeem, RedeemRoute::Vendor);
@@ -29,11 +29,11 @@ pub fn wanted(profile: &Profile) -> Vec<Slot> {
     slots
 }
 
-/// Looks a profile's credentials up: in the environment, then in the keychain. A profile that needs none finds
-/// none and asks nobody.
+/// Looks up a profile's credentials in the environment, then in the keychain. A profile that uses none does not query
+/// the keychain.
 ///
 /// # Errors
-/// When the keychain failed and the environment gave nothing.
+/// The keychain failed and the environment has no credential.
 pub fn find(
     profile: &Profile,
     vault: &Vault,
@@ -46,7 +46,7 @@ pub fn find(
     vault::load_for(vault, &profile.name, env, &wanted)
 }
 
-/// What was found, as the client takes it.
+/// Converts the credentials that were found for the client.
 pub fn for_client(found: &Found) -> Credentials {
     let login = match (&found.username, &found.password) {
         (Some((username, _)), Some((password, _))) => Some((username.clone(), password.clone())),

@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_languages_are_those_of_the_catalogues() {
+    fn languages_match_the_catalogues() {
         let locales = concat!(env!("CARGO_MANIFEST_DIR"), "/../../locales");
         let names = std::fs::read_dir(locales).expect("there").map(|entry| entry.expect("entry").file_name());
         let names = names.filter_map(|name| Some(name.to_str()?.strip_suffix(".ftl")?.to_owned()));
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_ours_that_is_wanted_is_chosen() {
+    fn the_first_supported_language_is_chosen() {
         for (wanted, chosen) in [
             (&["fr"][..], "fr"),
             (&["de-AT", "en"], "de"),

@@ -1,7 +1,7 @@
-//! The application: performs a visit's effects; profiles; what hosts see (views, errors, commands).
+//! The kiosk application: profiles, the visit runner, recovery, history, and the state of the window.
 //!
-//! Hosts come in two kinds. A command line builds an [`drive::Order`] with [`setup::order`] and awaits
-//! [`drive::drive`]; a window keeps an [`app::Kiosk`] and shows its snapshots.
+//! A command line builds a [`drive::VisitConfig`] with [`setup::visit_config`] and awaits [`drive::run_visit`]. A
+//! window keeps an [`app::Kiosk`] and shows its snapshots.
 
 pub mod app;
 pub mod clock;
@@ -9,30 +9,33 @@ pub mod credentials;
 pub mod drive;
 pub mod health;
 pub mod history;
+mod home_path;
 pub mod inspector;
 mod language;
 pub mod line;
 pub mod panel;
+mod pin;
 pub mod problem;
 pub mod profile;
 pub mod qr;
 pub mod recover;
+pub mod settings;
 pub mod setup;
 mod stage;
 pub mod view;
 
-/// The instants at which a test build can be told to end itself: name, and what has just happened.
+/// Crash points of a test build: name and description.
 #[cfg(feature = "crash-points")]
 pub fn crash_points() -> impl Iterator<Item = (&'static str, &'static str)> {
     store::crash::Point::ALL.iter().map(|point| (point.name(), point.words().trim()))
 }
 
-/// A path as people read it: `~/…` below the home folder.
+/// A path for display: `~/…` if it is below the home folder.
 pub fn for_people(path: &std::path::Path) -> String {
-    stage::for_people(&path.to_string_lossy(), dirs::home_dir().as_deref())
+    home_path::abbreviate_home(&path.to_string_lossy(), dirs::home_dir().as_deref())
 }
 
-/// What hosts need of the layers below.
+/// Re-exports for hosts, so that they do not depend on the lower crates.
 pub use client::har::HarRecorder;
 pub use client::{Credentials, NoRecorder, Recorder, SetupError, install_crypto};
 pub use protocol::headers;

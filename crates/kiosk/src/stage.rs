@@ -1,51 +1,26 @@
-//! A visit as a screen: folded from its lines, so that window and command line tell the same story.
+//! Screen state of one visit, built from its events. The window and the command line therefore show the same story.
 
+use crate::home_path::abbreviate_home;
 use crate::line::{Line, LineEvent, SavedFile, rfc3339};
 use crate::problem::problem;
 use crate::qr::LinkCode;
 use crate::view::{FileView, Problem, SavedFileView, Screen, SeenView};
 use jiff::Timestamp;
 use protocol::CompletionStatus;
-use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-/// What hosts say of themselves that screens need.
+/// What the host contributes to screens.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HostFacts {
-    /// Where the web view gets a saved file: base, to which `/<visit>/<path>` is added.
+    /// Base URL of saved files for the web view; `/<visit>/<path>` is appended.
     pub(crate) asset_base: String,
-    /// Whether *play the phone* can be offered.
+    /// Whether the phone page of the sandbox can be opened from the screen.
     pub(crate) can_play_phone: bool,
-    /// The home folder, which is said as `~`.
+    /// Home folder, abbreviated to `~`.
     pub(crate) home: Option<PathBuf>,
 }
 
-impl HostFacts {
-    /// A folder as people read it.
-    fn for_people(&self, directory: &str) -> String {
-        for_people(directory, self.home.as_deref())
-    }
-}
-
-/// A path as people read it: `~/…` below the home folder.
-pub(crate) fn for_people(path: &str, home: Option<&Path>) -> String {
-    let home = home.filter(|home| home.parent().is_some());
-    match home.and_then(|home| Path::new(path).strip_prefix(home).ok()) {
-        Some(below) => Path::new("~").join(below).display().to_string(),
-        None => path.to_owned(),
-    }
-}
-
-/// The same for every path in a text: the home folder is `~`.
-pub(crate) fn told_to_people(text: &str, home: Option<&Path>) -> String {
-    match home.filter(|home| home.parent().is_some()) {
-        Some(home) => {
-            text.replace(&format!("{}{MAIN_SEPARATOR}", home.display()), &format!("~{MAIN_SEPARATOR}"))
-        }
-        None => text.to_owned(),
-    }
-}
-
-/// One visit, as far as its lines have told.
+/// Screen state of one visit, updated by [`apply_event`](Self::apply_event).
 #[derive(Debug, Clone)]
 pub(crate) struct Stage {
     visit: String,
@@ -69,18 +44,18 @@ struct Status {
     word: String,
     progress: Option<u8>,
     queue_position: Option<u32>,
-    /// The answers since the word is this one.
+    /// Responses since the status word last changed, oldest first, at most [`MAX_STATUS_SAMPLES`].
     seen: Vec<SeenView>,
 }
 
 impl Status {
-    /// Whether a phone is associated: every other word of the specification, and every unknown one, says so.
+    /// Whether a phone is associated. True for every status except `no_associated_avatar`, also for unknown ones.
     fn is_of_somebody(&self) -> bool {
         self.word != CompletionStatus::NoAssociatedAvatar.as_str()
     }
 }
 
-/// As many answers are remembered for the time left: the latest.
+/// Number of status responses that are kept for the estimate of the time left.
 const MOST_SEEN: usize = 40;
 
 impl Stage {
@@ -88,7 +63,7 @@ impl Stage {
         Self { visit, invite: None, status: None, saving: None, saved: None, trouble: None, ended: None }
     }
 
-    /// The link that is out, while it is good for something.
+    /// The link in the QR code, once there is one.
     pub(crate) fn link(&self) -> Option<&str> {
         self.invite.as_ref().map(|invite| invite.link.as_str())
     }
@@ -189,14 +164,14 @@ impl Stage {
         }
     }
 
-    /// Whether somebody may have come: a code was shown, and the backend's last word is not that nobody scanned it.
-    /// A backend that fails leaves it open, and such a visit is finished later.
+    /// Whether a visitor may have scanned the code. False only if no code was shown, or if the last status was
+    /// `no_associated_avatar` and the backend has not failed since.
     fn has_somebody(&self) -> bool {
         let nobody = |status: &Status| !status.is_of_somebody() && self.trouble.is_none();
         self.saving.is_some() || (self.invite.is_some() && !self.status.as_ref().is_some_and(nobody))
     }
 
-    /// Where one of the saved files is.
+    /// Path of a saved file, if the visit saved one of this name.
     pub(crate) fn saved_file(&self, name: &str) -> Option<PathBuf> {
         let (directory, files) = self.saved.as_ref()?;
         files.iter().any(|file| file.path == name).then(|| Path::new(directory).join(name))
@@ -215,7 +190,7 @@ impl Stage {
         });
         Screen::Reveal {
             visit: self.visit.clone(),
-            directory: host.for_people(directory),
+            directory: abbreviate_home(directory, host.home.as_deref()),
             files: views.collect(),
             glb: asset(".glb"),
             portrait: asset(".png"),
@@ -236,19 +211,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_folder_below_home_is_said_short() {
-        assert_eq!(facts().for_people("/home/me/out/a"), "~/out/a");
-        assert_eq!(facts().for_people("/home/mean/out"), "/home/mean/out");
-        let told = |text: &str| told_to_people(text, facts().home.as_deref());
-        assert_eq!(
-            told("in /home/me/a and `/home/me/b`, not /home/mean/c"),
-            "in ~/a and `~/b`, not /home/mean/c"
-        );
-        assert_eq!(HostFacts { home: Some("/".into()), ..facts() }.for_people("/out"), "/out");
-    }
-
-    fn stage(events: &[LineEvent]) -> Screen {
+    fn screen_after(events: &[LineEvent]) -> Screen {
         let mut stage = Stage::new("v".into());
         for (second, event) in (0..).zip(events) {
             stage.take(&Line { visit: VisitId::new(), at: at(second), event: event.clone() });
@@ -283,30 +246,30 @@ mod tests {
     }
 
     #[test]
-    fn a_visit_walks_through_its_screens() {
-        assert!(matches!(stage(&[]), Screen::Preparing { trouble: None, .. }));
-        assert!(matches!(stage(&[retrying()]), Screen::Preparing { trouble: Some(_), .. }));
+    fn events_lead_through_the_screens() {
+        assert!(matches!(screen_after(&[]), Screen::Preparing { trouble: None, .. }));
+        assert!(matches!(screen_after(&[retrying()]), Screen::Preparing { trouble: Some(_), .. }));
         let Screen::Invite { qr_svg, can_play_phone, .. } =
-            stage(&[invited(), status("no_associated_avatar", -1, -1)])
+            screen_after(&[invited(), status("no_associated_avatar", -1, -1)])
         else {
             panic!("invites");
         };
         assert!(qr_svg.contains("<svg") && can_play_phone);
-        let screen = stage(&[invited(), status("in_queue", 0, 3)]);
+        let screen = screen_after(&[invited(), status("in_queue", 0, 3)]);
         assert!(matches!(screen, Screen::Making { queue_position: Some(3), progress: Some(0), .. }));
         let redeemed = LineEvent::Redeemed { exports: vec!["glb".into()] };
         let progress = LineEvent::Progress { file: "avatar.glb".into(), bytes: 5, total: Some(5) };
-        let Screen::Saving { files, .. } = stage(&[invited(), redeemed, progress]) else {
+        let Screen::Saving { files, .. } = screen_after(&[invited(), redeemed, progress]) else {
             panic!("saves");
         };
         assert!(files[0].whole);
     }
 
     #[test]
-    fn a_code_is_good_until_its_moment() {
+    fn a_code_expires_at_its_expiry() {
         let expired = |second| {
             let link = "https://a.test/?t=1".to_owned();
-            match stage(&[LineEvent::Invited { link, expires_at: Some(at(second)) }]) {
+            match screen_after(&[LineEvent::Invited { link, expires_at: Some(at(second)) }]) {
                 Screen::Invite { expired, .. } => expired,
                 other => panic!("{other:?}"),
             }
@@ -316,9 +279,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_begins_anew_with_another_word() {
+    fn a_new_status_clears_the_samples() {
         let mut lines = vec![invited(), status("in_queue", 0, 3), status("in_queue", 0, 2)];
-        let seen = |lines: &[LineEvent]| match stage(lines) {
+        let seen = |lines: &[LineEvent]| match screen_after(lines) {
             Screen::Making { seen, .. } => seen,
             other => panic!("{other:?}"),
         };
@@ -333,13 +296,14 @@ mod tests {
     }
 
     #[test]
-    fn trouble_goes_with_the_next_good_answer() {
-        let screen = stage(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
+    fn the_next_good_response_clears_the_trouble() {
+        let screen =
+            screen_after(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
         assert!(matches!(screen, Screen::Making { trouble: None, .. }));
     }
 
     #[test]
-    fn forgetting_is_offered_unless_certainly_nobody_came() {
+    fn deletion_is_offered_unless_nobody_scanned_the_code() {
         let of_somebody = |before: &[LineEvent]| {
             let end = LineEvent::Ended {
                 code: "token_expired".into(),
@@ -347,7 +311,7 @@ mod tests {
                 message: String::new(),
                 visit_state: String::new(),
             };
-            match stage(&[before, &[end]].concat()) {
+            match screen_after(&[before, &[end]].concat()) {
                 Screen::Ended { of_somebody, .. } => of_somebody,
                 other => panic!("{other:?}"),
             }
@@ -355,25 +319,25 @@ mod tests {
         let nobody = || status("no_associated_avatar", -1, -1);
         assert!(!of_somebody(&[]), "no code was shown");
         assert!(!of_somebody(&[invited(), nobody()]));
-        assert!(of_somebody(&[invited()]), "the backend never said");
+        assert!(of_somebody(&[invited()]), "the backend sent no status");
         assert!(of_somebody(&[invited(), nobody(), retrying()]), "it may have happened since");
         assert!(of_somebody(&[invited(), nobody(), status("in_queue", 0, 3)]));
         assert!(of_somebody(&[invited(), LineEvent::Redeemed { exports: vec!["glb".into()] }]));
     }
 
     #[test]
-    fn a_stalled_download_is_said_until_bytes_come_again() {
+    fn a_stalled_download_is_shown_until_it_progresses() {
         let redeemed = LineEvent::Redeemed { exports: vec!["glb".into()] };
         let progress = LineEvent::Progress { file: "avatar.glb".into(), bytes: 5, total: None };
-        let screen = stage(&[invited(), redeemed.clone(), progress.clone(), retrying()]);
+        let screen = screen_after(&[invited(), redeemed.clone(), progress.clone(), retrying()]);
         assert!(matches!(screen, Screen::Saving { trouble: Some(_), .. }));
-        let screen = stage(&[invited(), redeemed, retrying(), progress]);
+        let screen = screen_after(&[invited(), redeemed, retrying(), progress]);
         assert!(matches!(screen, Screen::Saving { trouble: None, .. }));
     }
 
     #[test]
-    fn the_phone_can_be_played_again_after_a_failure() {
-        let offers = |word: &str| match stage(&[invited(), status(word, 0, -1)]) {
+    fn the_phone_page_is_offered_again_after_failed() {
+        let offers = |word: &str| match screen_after(&[invited(), status(word, 0, -1)]) {
             Screen::Making { can_play_phone, .. } => can_play_phone,
             other => panic!("{other:?}"),
         };
@@ -382,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reveal_says_where_the_web_view_gets_the_files() {
+    fn the_reveal_screen_has_the_file_urls() {
         let file = |path: &str| SavedFile {
             path: path.into(),
             export_type: "x".into(),
@@ -393,7 +357,7 @@ mod tests {
             directory: "/out/a".into(),
             files: vec![file("avatar.glb"), file("avatar.png")],
         };
-        let Screen::Reveal { glb, portrait, .. } = stage(&[invited(), saved]) else {
+        let Screen::Reveal { glb, portrait, .. } = screen_after(&[invited(), saved]) else {
             panic!("reveals");
         };
         assert_eq!(glb.as_deref(), Some("avatar://localhost/v/avatar.glb"));

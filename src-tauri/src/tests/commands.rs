@@ -8,8 +8,8 @@ use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder, mock_
 use tauri::webview::InvokeRequest;
 use tauri::{WebviewWindow, WebviewWindowBuilder};
 
-/// What a visitor may call, and what asks at the door.
-const OPEN_TO_ALL: [&str; 12] = [
+/// Commands that need no PIN.
+const UNLOCKED_COMMANDS: [&str; 12] = [
     "subscribe",
     "start_visit",
     "agree",
@@ -24,17 +24,17 @@ const OPEN_TO_ALL: [&str; 12] = [
     "panel_set_first_pin",
 ];
 
-/// The commands behind the door: all others that the page may call.
-fn desk() -> Vec<String> {
+/// Commands behind the PIN: all others that the page may call.
+fn operator_commands() -> Vec<String> {
     let capability: Value =
         serde_json::from_str(include_str!("../../capabilities/kiosk.json")).expect("JSON");
     let permissions = capability["permissions"].as_array().expect("a list");
     let names =
         permissions.iter().filter_map(|one| Some(one.as_str()?.strip_prefix("allow-")?.replace('-', "_")));
-    names.filter(|name| !OPEN_TO_ALL.contains(&name.as_str())).collect()
+    names.filter(|name| !UNLOCKED_COMMANDS.contains(&name.as_str())).collect()
 }
 
-pub(super) fn page() -> (Booth, tauri::App<MockRuntime>, WebviewWindow<MockRuntime>) {
+pub(super) fn build_page() -> (Booth, tauri::App<MockRuntime>, WebviewWindow<MockRuntime>) {
     let booth = Booth::new();
     let app = crate::shell::build(mock_builder(), booth.kiosk.clone(), booth.panel.clone(), booth.clock)
         .build(mock_context(noop_assets()))
@@ -43,8 +43,8 @@ pub(super) fn page() -> (Booth, tauri::App<MockRuntime>, WebviewWindow<MockRunti
     (booth, app, window.expect("a window"))
 }
 
-/// Not on the runtime's own threads: it waits for the answer.
-pub(super) async fn call(
+/// Runs on a blocking thread, because it waits for the response.
+pub(super) async fn call_command(
     window: &WebviewWindow<MockRuntime>,
     command: &str,
     body: Value,
@@ -69,8 +69,8 @@ pub(super) async fn call(
     answered.expect("no panic").map(|body| body.deserialize().expect("JSON"))
 }
 
-/// Whatever one of the commands takes.
-fn anything() -> Value {
+/// Arguments that fit every command.
+fn arguments_for_any_command() -> Value {
     json!({
         "act": {"kind": "wipe_now"},
         "visit": "00000000-0000-7000-8000-000000000000",
@@ -80,55 +80,61 @@ fn anything() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_door_refuses_every_command_of_the_desk() {
-    let (booth, _app, window) = page();
-    let desk = desk();
+async fn a_locked_panel_refuses_every_operator_command() {
+    let (booth, _app, window) = build_page();
+    let desk = operator_commands();
     for command in ["panel", "panel_act", "panel_health", "panel_history"] {
         assert!(desk.contains(&command.to_owned()), "{command}: {desk:?}");
     }
     for command in &desk {
-        let refused = call(&window, command, anything()).await.expect_err(command);
+        let refused = call_command(&window, command, arguments_for_any_command()).await.expect_err(command);
         assert_eq!(refused["code"], "panel_locked", "{command}: {refused}");
     }
-    let first = call(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
+    let first = call_command(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
     assert_eq!(first["open"], true);
-    let panel = call(&window, "panel", json!({})).await.expect("open");
+    let panel = call_command(&window, "panel", json!({})).await.expect("open");
     assert_eq!(panel["backend"]["sandbox"], true);
-    call(&window, "panel_act", json!({"act": {"kind": "lock"}})).await.expect("locked");
+    call_command(&window, "panel_act", json!({"act": {"kind": "lock"}})).await.expect("locked");
     for command in &desk {
-        assert_eq!(call(&window, command, anything()).await.expect_err(command)["code"], "panel_locked");
+        assert_eq!(
+            call_command(&window, command, arguments_for_any_command()).await.expect_err(command)["code"],
+            "panel_locked"
+        );
     }
     booth.simulator.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_loaded_anew_finds_the_door_closed() {
-    let (_booth, _app, window) = page();
-    call(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
-    call(&window, "panel_history", json!({})).await.expect("open");
-    call(&window, "subscribe", json!({"channel": "__CHANNEL__:7"})).await.expect("subscribed");
-    assert_eq!(call(&window, "panel_history", json!({})).await.expect_err("closed")["code"], "panel_locked");
-    let gate = call(&window, "panel_gate", json!({})).await.expect("told");
+async fn a_reloaded_page_is_locked() {
+    let (_booth, _app, window) = build_page();
+    call_command(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
+    call_command(&window, "panel_history", json!({})).await.expect("open");
+    call_command(&window, "subscribe", json!({"channel": "__CHANNEL__:7"})).await.expect("subscribed");
+    assert_eq!(
+        call_command(&window, "panel_history", json!({})).await.expect_err("closed")["code"],
+        "panel_locked"
+    );
+    let gate = call_command(&window, "panel_gate", json!({})).await.expect("a response");
     assert_eq!((&gate["pin_set"], &gate["open"]), (&json!(true), &json!(false)));
-    let wrong = call(&window, "panel_enter", json!({"pin": "0000"})).await.expect("an answer");
+    let wrong = call_command(&window, "panel_enter", json!({"pin": "0000"})).await.expect("an answer");
     assert_eq!((&wrong["wrong"], &wrong["open"]), (&json!(true), &json!(false)));
-    let right = call(&window, "panel_enter", json!({"pin": "4711"})).await.expect("an answer");
+    let right = call_command(&window, "panel_enter", json!({"pin": "4711"})).await.expect("an answer");
     assert_eq!(right["open"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_act_answers_with_the_panel_or_with_a_problem() {
-    let (booth, _app, window) = page();
-    call(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
+async fn an_action_returns_the_panel_or_a_problem() {
+    let (booth, _app, window) = build_page();
+    call_command(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
     let set = json!({"act": {"kind": "set_keep", "hours": 12}});
-    assert_eq!(call(&window, "panel_act", set).await.expect("done")["keep_hours"], 12);
+    assert_eq!(call_command(&window, "panel_act", set).await.expect("done")["keep_hours"], 12);
     let unfit = json!({"act": {"kind": "set_speed", "speed": 0}});
-    let refused = call(&window, "panel_act", unfit).await.expect_err("refused");
+    let refused = call_command(&window, "panel_act", unfit).await.expect_err("refused");
     assert_eq!((&refused["code"], &refused["retry_helps"]), (&json!("setting_unfit"), &json!(false)));
-    let display = booth.view().await.display;
+    let display = booth.panel_view().await.display;
     let display = json!({"act": {"kind": "set_display", "display": display}});
-    call(&window, "panel_act", display).await.expect("the window follows");
-    let parts = call(&window, "panel_health", json!({})).await.expect("told");
+    call_command(&window, "panel_act", display).await.expect("the window follows");
+    let parts = call_command(&window, "panel_health", json!({})).await.expect("a response");
     let parts: Vec<_> = parts.as_array().expect("a list").iter().map(|view| view["part"].clone()).collect();
     assert!(parts.contains(&json!("display")) && parts.contains(&json!("web_view")), "{parts:?}");
 }

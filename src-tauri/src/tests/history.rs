@@ -1,4 +1,4 @@
-//! Past visits: seen, forgotten, swept away.
+//! Past visits are shown, deleted and removed by retention.
 
 use super::Booth;
 use crate::avatar_protocol::{Asked, file};
@@ -6,14 +6,14 @@ use kiosk::view::panel::PanelAct;
 use tauri::Manager as _;
 use tauri::test::{mock_builder, mock_context, noop_assets};
 
-fn folders(booth: &Booth) -> usize {
+fn count_avatar_folders(booth: &Booth) -> usize {
     std::fs::read_dir(booth.data().join("avatars")).map_or(0, Iterator::count)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_past_visit_is_shown_with_its_portrait_while_the_door_is_open_alone() {
+async fn portraits_of_past_visits_need_an_unlocked_panel() {
     let booth = Booth::new();
-    let visit = booth.visited().await;
+    let visit = booth.complete_visit().await;
     let past = booth.panel.history().await.expect("read");
     assert_eq!(past.len(), 1);
     let one = &past[0];
@@ -53,59 +53,59 @@ async fn a_past_visit_is_shown_with_its_portrait_while_the_door_is_open_alone() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_is_forgotten_all_are_wiped_and_those_that_go_on_are_left() {
+async fn visits_are_deleted_except_those_in_progress() {
     let booth = Booth::new();
-    let first = booth.visited().await;
-    booth.visited().await;
-    let (live, _token) = booth.invited().await;
-    let view = booth.view().await;
-    assert_eq!((view.visits_kept, view.visits_live, folders(&booth)), (3, 1, 2));
+    let first = booth.complete_visit().await;
+    booth.complete_visit().await;
+    let (live, _token) = booth.show_code().await;
+    let view = booth.panel_view().await;
+    assert_eq!((view.visits_kept, view.visits_live, count_avatar_folders(&booth)), (3, 1, 2));
 
     let forget = |visit: &str| PanelAct::ForgetVisit { visit: visit.to_owned() };
-    assert_eq!(booth.done(forget(&first)).await.visits_kept, 2);
-    assert_eq!(folders(&booth), 1);
-    assert_eq!(booth.refused(forget(&first)).await, "visit_unknown");
-    assert_eq!(booth.refused(forget("no id")).await, "visit_unknown");
-    assert_eq!(booth.refused(forget(&live)).await, "visit_goes_on");
-    let view = booth.done(PanelAct::WipeNow).await;
-    assert_eq!((view.visits_kept, view.visits_live, folders(&booth)), (1, 1, 0));
+    assert_eq!(booth.act_and_view(forget(&first)).await.visits_kept, 2);
+    assert_eq!(count_avatar_folders(&booth), 1);
+    assert_eq!(booth.act_error_code(forget(&first)).await, "visit_unknown");
+    assert_eq!(booth.act_error_code(forget("no id")).await, "visit_unknown");
+    assert_eq!(booth.act_error_code(forget(&live)).await, "visit_goes_on");
+    let view = booth.act_and_view(PanelAct::WipeNow).await;
+    assert_eq!((view.visits_kept, view.visits_live, count_avatar_folders(&booth)), (1, 1, 0));
     booth.kiosk.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_removed_is_said() {
+async fn files_that_cannot_be_removed_are_reported() {
     let booth = Booth::new();
-    booth.visited().await;
+    booth.complete_visit().await;
     let folder = std::fs::read_dir(booth.data().join("avatars")).expect("there").next().expect("one");
     std::fs::write(folder.expect("an entry").path().join("notes.txt"), "mine").expect("written");
     let problem = booth.act(PanelAct::WipeNow).await.expect_err("not all of it");
     assert_eq!(problem.code, "forget_incomplete");
     assert!(problem.operator.contains("notes.txt"), "{problem:?}");
-    assert_eq!(booth.view().await.visits_kept, 0, "the rest is gone");
+    assert_eq!(booth.panel_view().await.visits_kept, 0, "the rest is gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_are_kept_as_long_as_the_operator_says() {
+async fn files_are_kept_for_the_retention_time() {
     let booth = Booth::new();
-    booth.visited().await;
-    let kept = booth.done(PanelAct::SetKeep { hours: Some(24) }).await;
+    booth.complete_visit().await;
+    let kept = booth.act_and_view(PanelAct::SetKeep { hours: Some(24) }).await;
     assert_eq!((kept.keep_hours, kept.visits_kept), (Some(24), 1), "it is not that old");
-    let kept = booth.done(PanelAct::SetKeep { hours: Some(0) }).await;
+    let kept = booth.act_and_view(PanelAct::SetKeep { hours: Some(0) }).await;
     assert_eq!(kept.keep_hours, Some(0));
     assert_eq!(booth.kiosk.snapshot().booth.keep_hours, Some(0));
     let booth = booth.restart().await;
-    assert_eq!(booth.view().await.keep_hours, Some(0));
-    // Where nothing is kept, what earlier runs left has no visitor any more: the watch's first look takes it.
+    assert_eq!(booth.panel_view().await.keep_hours, Some(0));
+    // Visits of earlier runs have no visitor any more, so the first sweep removes them.
     let watch = tokio::spawn({
         let panel = booth.panel.clone();
         async move { panel.keep_watch().await }
     });
     let gone = async {
-        while booth.view().await.visits_kept > 0 {
+        while booth.panel_view().await.visits_kept > 0 {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(super::PATIENCE, gone).await.expect("swept");
-    assert_eq!(folders(&booth), 0);
+    assert_eq!(count_avatar_folders(&booth), 0);
     watch.abort();
 }

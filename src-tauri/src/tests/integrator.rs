@@ -1,6 +1,6 @@
-//! Inspector and checks, at the embedded sandbox.
+//! Inspector and checks at the embedded sandbox.
 
-use super::commands::{call, page};
+use super::commands::{build_page, call_command};
 use super::{Booth, PATIENCE};
 use crate::checks::{Checks, rules};
 use kiosk::view::checks::{ChecksAsk, ChecksStand, ChecksView};
@@ -12,13 +12,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 const ALL: ChecksAsk =
     ChecksAsk { most_tokens: 10, wrong_requests: true, with_phone: true, despite_visits: false };
 
-/// Tokens that live as long as they should.
-fn slowly(booth: &Booth) {
+/// Runs the sandbox in real time, so that tokens do not expire early.
+fn set_real_time(booth: &Booth) {
     let change = ClockMove { speed: Some(1.0), ..ClockMove::default() };
     booth.sandbox().move_clock(&change).expect("a speed");
 }
 
-fn followed(checks: &Checks, booth: &Booth) -> UnboundedReceiver<ChecksView> {
+fn follow_checks(checks: &Checks, booth: &Booth) -> UnboundedReceiver<ChecksView> {
     let (send, views) = unbounded_channel();
     let (checks, kiosk) = (checks.clone(), booth.kiosk.clone());
     tokio::spawn(async move {
@@ -27,7 +27,7 @@ fn followed(checks: &Checks, booth: &Booth) -> UnboundedReceiver<ChecksView> {
     views
 }
 
-async fn until(
+async fn wait_for_view(
     views: &mut UnboundedReceiver<ChecksView>,
     wanted: impl Fn(&ChecksView) -> bool,
 ) -> ChecksView {
@@ -43,11 +43,11 @@ async fn until(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn checks_run_at_the_backend_in_use_to_their_end_and_are_saved() {
+async fn a_run_of_checks_completes_and_is_saved() {
     let booth = Booth::new();
-    slowly(&booth);
+    set_real_time(&booth);
     let checks = Checks::default();
-    let mut views = followed(&checks, &booth);
+    let mut views = follow_checks(&checks, &booth);
     let idle = views.recv().await.expect("at once");
     assert_eq!((idle.stand, idle.requests, idle.saved), (ChecksStand::Idle, 0, None));
     assert!(booth.sandbox().state().tokens.is_empty(), "never by itself");
@@ -56,7 +56,7 @@ async fn checks_run_at_the_backend_in_use_to_their_end_and_are_saved() {
     checks.start(&booth.kiosk.backing(), &ALL, 0).await.expect("free");
     let again = checks.start(&booth.kiosk.backing(), &ALL, 0).await.expect_err("one at a time");
     assert_eq!(again.code, "checks_running");
-    let ended = until(&mut views, |view| matches!(view.stand, ChecksStand::Ended { .. })).await;
+    let ended = wait_for_view(&mut views, |view| matches!(view.stand, ChecksStand::Ended { .. })).await;
     assert_eq!(ended.stand, ChecksStand::Ended { passed: true }, "{:?}", ended.summary);
     assert_eq!(ended.target, booth.kiosk.backing().target.host());
     let known = validate::checks::CHECKS.iter().map(|check| check.id);
@@ -74,13 +74,14 @@ async fn checks_run_at_the_backend_in_use_to_their_end_and_are_saved() {
         assert!(text.len() > 1_000, "{name}");
         assert!(secrets.iter().all(|secret| !text.contains(secret)), "{name}");
     }
-    until(&mut views, |view| view.saved.as_ref().is_some_and(|saved| saved.contains("reports"))).await;
+    wait_for_view(&mut views, |view| view.saved.as_ref().is_some_and(|saved| saved.contains("reports")))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_says_what_it_would_do_and_disturbs_no_visit_unasked() {
+async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     let booth = Booth::new();
-    slowly(&booth);
+    set_real_time(&booth);
     let (checks, backing) = (Checks::default(), booth.kiosk.backing());
     let plan = checks.plan(&backing, &ALL, 1).await.expect("a plan");
     let rows = validate::act::ACTS.iter().map(|row| row.does);
@@ -94,7 +95,7 @@ async fn a_run_says_what_it_would_do_and_disturbs_no_visit_unasked() {
     assert_eq!((plan.tokens, plan.avatars, plan.moves_clock, plan.disturbs), (1, 0, false, 0));
     assert!(booth.sandbox().state().tokens.is_empty(), "a plan asks for nothing");
 
-    booth.invited().await;
+    booth.show_code().await;
     let visits = booth.kiosk.live().len();
     let refused = checks.start(&backing, &ALL, visits).await.expect_err("somebody is here");
     assert_eq!((refused.code.as_str(), booth.sandbox().state().tokens.len()), ("checks_disturb", 1));
@@ -105,30 +106,32 @@ async fn a_run_says_what_it_would_do_and_disturbs_no_visit_unasked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_stopped_from_the_page_and_what_is_missing_is_told_before_anything_is_sent() {
-    let (booth, _app, window) = page();
-    call(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
+async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
+    let (booth, _app, window) = build_page();
+    call_command(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
     for (command, code) in [("save_har", "not_recorded"), ("save_report", "checks_none")] {
-        let refused = call(&window, command, json!({"visit": "nobody"})).await.expect_err(command);
+        let refused = call_command(&window, command, json!({"visit": "nobody"})).await.expect_err(command);
         assert_eq!(refused["code"], code);
     }
     for command in ["stop_checks", "skip_check"] {
-        call(&window, command, json!({})).await.expect("nothing to do");
+        call_command(&window, command, json!({})).await.expect("nothing to do");
     }
     for command in ["inspect", "follow_checks"] {
-        call(&window, command, json!({"visit": null, "channel": "__CHANNEL__:7"})).await.expect(command);
+        call_command(&window, command, json!({"visit": null, "channel": "__CHANNEL__:7"}))
+            .await
+            .expect(command);
     }
-    // So slow that it is stopped before its end.
-    slowly(&booth);
+    // Slow enough to be stopped before its end.
+    set_real_time(&booth);
     let slow = r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#;
     booth.sandbox().set_faults(faults::read(slow.as_bytes()).expect("a list")).expect("faults");
     let ask = json!({"ask": {"most_tokens": 10, "wrong_requests": true, "with_phone": true, "despite_visits": false}});
-    call(&window, "start_checks", ask.clone()).await.expect("begun");
-    assert_eq!(call(&window, "start_checks", ask).await.expect_err("one")["code"], "checks_running");
-    call(&window, "stop_checks", json!({})).await.expect("stopping");
+    call_command(&window, "start_checks", ask.clone()).await.expect("begun");
+    assert_eq!(call_command(&window, "start_checks", ask).await.expect_err("one")["code"], "checks_running");
+    call_command(&window, "stop_checks", json!({})).await.expect("stopping");
     let saved = async {
         loop {
-            if let Ok(Value::String(place)) = call(&window, "save_report", json!({})).await {
+            if let Ok(Value::String(place)) = call_command(&window, "save_report", json!({})).await {
                 return place;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -148,12 +151,12 @@ async fn a_run_is_stopped_from_the_page_and_what_is_missing_is_told_before_anyth
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_inspector_judges_a_visit_by_the_rules_of_the_checks() {
+async fn the_inspector_judges_exchanges_by_the_requirements() {
     let booth = Booth::new();
-    slowly(&booth);
+    set_real_time(&booth);
     let wrong = r#"[{"on":"redeem","do":{"wrong_shape":{"field":"payload_incomplete.queue_position","becomes":"other_type"}}}]"#;
     booth.sandbox().set_faults(faults::read(wrong.as_bytes()).expect("a list")).expect("faults");
-    booth.invited().await;
+    booth.show_code().await;
     let judged = async {
         while !booth.kiosk.inspector().view(None, &rules).visits.iter().any(|visit| visit.broken > 0) {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

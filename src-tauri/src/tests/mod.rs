@@ -1,5 +1,5 @@
-//! The operator's panel with real parts: a data folder, the sandbox on its ports, a keychain in memory, and the
-//! commands through the mock runtime.
+//! Tests of the panel with real parts: a data folder, the sandbox with its servers, a keychain in memory, and the
+//! commands through Tauri's mock runtime.
 
 mod acts;
 mod commands;
@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A profile that needs credentials; nobody listens there.
+/// A profile that needs credentials (nothing listens at its URL), and an invalid one.
 const LIVE: &str = "[profiles.live]\napi_url = \"http://127.0.0.1:9/api\"\nlink = \"https://b.test/{token}\"\n\
                     [profiles.half]\ntimeout = \"5m\"\n";
 
@@ -43,7 +43,7 @@ impl Booth {
         Self::at(root, Vault::in_memory())
     }
 
-    /// As the program starts in a folder that is there. Needs a tokio runtime around it.
+    /// Starts the booth in an existing folder. Needs a tokio runtime.
     pub(crate) fn at(root: Arc<tempfile::TempDir>, vault: Vault) -> Self {
         kiosk::install_crypto();
         let disk = Disk::open(&root.path().join("data")).expect("a data folder");
@@ -74,7 +74,7 @@ impl Booth {
         Self { root, vault, simulator, clock, kiosk, panel }
     }
 
-    /// Ends, and starts anew in the same folder with the same keychain.
+    /// Restarts the booth in the same folder with the same keychain.
     pub(crate) async fn restart(self) -> Self {
         self.kiosk.stop().await;
         self.simulator.stop().await;
@@ -93,51 +93,52 @@ impl Booth {
         self.panel.act(act, self.clock.moment()).await
     }
 
-    /// Does it, and gives the panel as it is then.
-    pub(crate) async fn done(&self, act: PanelAct) -> PanelView {
+    /// Runs an action, and returns the updated panel.
+    pub(crate) async fn act_and_view(&self, act: PanelAct) -> PanelView {
         self.act(act).await.expect("done");
-        self.view().await
+        self.panel_view().await
     }
 
-    pub(crate) async fn refused(&self, act: PanelAct) -> String {
+    pub(crate) async fn act_error_code(&self, act: PanelAct) -> String {
         self.act(act).await.expect_err("refused").code
     }
 
-    pub(crate) async fn view(&self) -> PanelView {
+    pub(crate) async fn panel_view(&self) -> PanelView {
         self.panel.view(Vec::new()).await.expect("a view")
     }
 
-    /// Kiosk mode, of which every screen is told the same.
-    pub(crate) async fn mode(&self) -> KioskModeView {
-        let mode = self.view().await.kiosk_mode;
+    /// Kiosk mode, after comparing it with the snapshot's.
+    pub(crate) async fn check_kiosk_mode(&self) -> KioskModeView {
+        let mode = self.panel_view().await.kiosk_mode;
         assert_eq!(self.kiosk.snapshot().booth.kiosk_mode, mode.on);
         mode
     }
 
-    pub(crate) fn closed(&self) -> Option<String> {
+    pub(crate) fn closed_code(&self) -> Option<String> {
         self.kiosk.snapshot().booth.closed.map(|problem| problem.code)
     }
 
-    pub(crate) async fn until(&self, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    pub(crate) async fn wait_for_snapshot(&self, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let mut snapshots = self.kiosk.subscribe();
         let found = tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
         found.expect("in time").expect("it lives").clone()
     }
 
-    /// A code on the screen; the token in it.
-    pub(crate) async fn invited(&self) -> (String, String) {
+    /// Starts a visit. Returns its id and the token in its link.
+    pub(crate) async fn show_code(&self) -> (String, String) {
         self.kiosk.start();
-        let snapshot = self.until(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
+        let snapshot =
+            self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
         let Screen::Invite { visit, link, .. } = snapshot.screen else { unreachable!("waited for") };
         let (_, token) = link.split_once("exportToken=").expect("a token in the link");
         (visit, token.to_owned())
     }
 
-    /// One whole visit, off the screen again; its id.
-    pub(crate) async fn visited(&self) -> String {
-        let (visit, token) = self.invited().await;
+    /// Completes a visit and leaves its screen. Returns its id.
+    pub(crate) async fn complete_visit(&self) -> String {
+        let (visit, token) = self.show_code().await;
         self.sandbox().associate(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
-        self.until(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
+        self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
         self.kiosk.again();
         while !self.kiosk.live().is_empty() {
             tokio::task::yield_now().await;

@@ -1,7 +1,7 @@
-//! Kiosk mode: the whole of one monitor, above everything, and closed by nobody who has no PIN.
+//! Kiosk mode: the window fills one monitor, stays on top, and can only be closed with the PIN.
 //!
-//! It is a guard against a stranger's fingers, not a lockdown: what keeps people from the system itself (its task
-//! switcher, its other terminals) is the system's own recipe, in `docs/kiosk.md`.
+//! It protects against visitors, not against attackers. `docs/kiosk.md` describes how to lock down the system (task
+//! switcher, consoles).
 
 use super::monitors::{self, Spot};
 use crate::commands::WINDOW;
@@ -13,32 +13,32 @@ use tauri::{
 };
 use tokio::sync::Notify;
 
-/// How the window stands, and what it goes back to.
+/// How the window is placed now, and how it is restored.
 #[derive(Debug, Default)]
 pub(crate) struct Guard {
-    /// Whether it may not be closed from outside. Asked on the thread that draws, which must not wait for `stand`: who
-    /// holds that waits for this thread.
+    /// Whether requests to close the window are refused. Read on the UI thread, which must not wait for
+    /// `placement_state`: its holder waits for the UI thread.
     closed: AtomicBool,
     stand: Mutex<Stand>,
 }
 
 #[derive(Debug, Default)]
 struct Stand {
-    /// What the command line wants in any case.
+    /// Whether `--full-screen` was given.
     full_screen: bool,
     now: Placement,
-    /// Where the window was before it took the whole screen.
+    /// Position and size before the window became full screen.
     before: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
 }
 
-/// What is to be seen of the window.
+/// How the window is placed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Placement {
-    /// Full screen and undecorated.
+    /// Full screen without decorations.
     whole: bool,
-    /// Above all others.
+    /// Above all other windows.
     above: bool,
-    /// The monitor that it takes; none while there is none.
+    /// The monitor to fill; `None` if there is none.
     on: Option<Spot>,
 }
 
@@ -47,46 +47,48 @@ impl Guard {
         self.stand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the command line wants in any case.
+    /// Sets whether `--full-screen` was given.
     pub(super) fn begin(&self, full_screen: bool) {
         self.lock().full_screen = full_screen;
     }
 }
 
-/// Makes of the window what command line and operator want, at the start and while it runs. Nothing that stands already
-/// is touched.
+/// Places the window as command line and settings require. Does nothing if it is already placed so.
+///
+/// # Errors
+/// The window system refused a change.
 pub(crate) fn apply<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Result<()> {
     let Some(window) = app.get_webview_window(WINDOW) else { return Ok(()) };
     let guard = app.state::<Guard>();
     let mut stand = guard.lock();
     let kiosk_mode = panel.kiosk_mode().on;
-    // Also where the window cannot be placed: it is closed by nobody then.
+    // Also if the window cannot be placed.
     guard.closed.store(kiosk_mode, Ordering::Relaxed);
     let whole = kiosk_mode || stand.full_screen;
     let on = if whole { monitors::find(&window, panel.display().monitor.as_deref())? } else { None };
     stand.place(&window, Placement { whole, above: kiosk_mode, on })
 }
 
-/// Puts the window back in its place from now on whenever monitors come, go, or change their size.
+/// Places the window again whenever monitors are added, removed or resized.
 pub(super) fn follow_monitors<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
     let changed = Arc::new(Notify::new());
-    let tell = changed.clone();
-    monitors::on_change(window, move || tell.notify_one())?;
+    let notify = changed.clone();
+    monitors::on_monitor_change(window, move || notify.notify_one())?;
     let app = window.app_handle().clone();
     tauri::async_runtime::spawn(async move {
         loop {
             changed.notified().await;
             let panel = app.state::<Panel>();
             if let Err(error) = apply(&app, &panel) {
-                tracing::error!(%error, "the window is not on its monitor");
+                tracing::error!(%error, "the window could not be placed on its monitor");
             }
         }
     });
     Ok(())
 }
 
-/// While guarded the window stays, whoever asks: Alt+F4, a window manager, a task bar. The panel's *Quit* and the
-/// service manager's signals end the program, not the window, and are not asked.
+/// Refuses to close the window in kiosk mode, for example by Alt+F4 or a task bar. *Quit* in the panel and signals of
+/// the service manager end the program without this event.
 pub(crate) fn on_window_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
     if window.label() != WINDOW {
         return;
@@ -94,7 +96,7 @@ pub(crate) fn on_window_event<R: Runtime>(window: &Window<R>, event: &WindowEven
     if let WindowEvent::CloseRequested { api, .. } = event
         && window.state::<Guard>().closed.load(Ordering::Relaxed)
     {
-        tracing::info!("something asked to close the window; kiosk mode is left by the PIN alone");
+        tracing::info!("something asked to close the window; kiosk mode only ends with the PIN");
         api.prevent_close();
     }
 }
@@ -114,14 +116,14 @@ impl Stand {
             shrink(window, self.before.take())?;
         }
         window.set_always_on_top(wanted.above)?;
-        // The last to be told, because it is what the next call compares with.
+        // Last, because the next call compares with it, and an error must lead to another attempt.
         self.now = wanted;
         Ok(())
     }
 }
 
-/// Takes the whole monitor. With no window manager nobody grants full screen: then the window takes the monitor's
-/// place and size by itself, which also holds its size where somebody does.
+/// Fills the monitor. Without a window manager full screen is not granted, so the window also takes the monitor's
+/// position and size. That also fixes its size with a window manager.
 fn fill<R: Runtime>(
     window: &WebviewWindow<R>,
     spot: Option<&Spot>,
@@ -129,15 +131,15 @@ fn fill<R: Runtime>(
 ) -> tauri::Result<()> {
     window.set_decorations(false)?;
     let Some(Spot { name, position, size }) = spot else { return window.set_fullscreen(true) };
-    tracing::info!(monitor = name, width = size.width, height = size.height, "the window takes a monitor");
+    tracing::info!(monitor = name, width = size.width, height = size.height, "the window fills a monitor");
     window.set_max_size(None::<PhysicalSize<u32>>)?;
-    if monitors::are_given_by_the_compositor(window)? {
-        // Wayland's compositors always grant full screen, and follow the monitor's size themselves.
+    if monitors::is_wayland(window)? {
+        // Wayland compositors always grant full screen, and follow the monitor's size.
         window.set_min_size(None::<PhysicalSize<u32>>)?;
         if before.is_some_and(|before| before.name == *name) {
             return Ok(());
         }
-        // labwc leaves where it is what fills a monitor already.
+        // labwc does not move a window that is already full screen.
         window.set_fullscreen(false)?;
     } else {
         window.set_min_size(Some(*size))?;

@@ -1,4 +1,4 @@
-//! Keeps the page alive: hears it, looks after it, and does what [`Pulse`] says.
+//! Keeps the page alive: receives its heartbeats and performs the actions of [`WatchdogState`].
 
 use super::page;
 use super::pulse::{Act, Pulse};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use tauri::{Runtime, WebviewWindow};
 use tokio::sync::Notify;
 
-/// How often the page is looked after.
+/// Interval of the checks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The page's heart, as far as it is heard. Clones are handles of the same one.
+/// Watchdog of the page. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heart(Arc<Inner>);
 
@@ -18,7 +18,7 @@ pub(crate) struct Heart(Arc<Inner>);
 struct Inner {
     began: Instant,
     pulse: Mutex<Option<Pulse>>,
-    /// Something happened that wants looking at now.
+    /// Wakes the check loop early.
     wake: Notify,
 }
 
@@ -29,7 +29,7 @@ impl Default for Inner {
 }
 
 impl Heart {
-    /// The page says that it lives, and whether it is hidden.
+    /// Records a heartbeat of the page, which says whether it is hidden.
     pub(crate) fn beat(&self, hidden: bool) {
         let now = self.now();
         let first = self.lock().as_mut().is_some_and(|pulse| pulse.beat(now, hidden));
@@ -39,19 +39,19 @@ impl Heart {
         }
     }
 
-    /// Looks after the page of this window from now on, as long as the window is there.
+    /// Watches the page of this window until the window is gone.
     pub(super) fn watch<R: Runtime>(&self, window: &WebviewWindow<R>) -> tauri::Result<()> {
         let home = window.url()?;
         *self.lock() = Some(Pulse::new(self.now()));
         let heart = self.clone();
-        page::on_death(window, move |why| heart.died(why))?;
+        page::on_page_death(window, move |why| heart.died(why))?;
         let (heart, window) = (self.clone(), window.clone());
         tauri::async_runtime::spawn(async move {
             loop {
                 _ = tokio::time::timeout(LOOK, heart.0.wake.notified()).await;
                 if let Err(error) = heart.look_after(&window, &home) {
-                    // The window is gone, and the program with it.
-                    tracing::debug!(%error, "the page is not looked after any more");
+                    // The window was closed, and the program ends.
+                    tracing::debug!(%error, "the page watchdog has ended");
                     break;
                 }
             }
@@ -63,11 +63,11 @@ impl Heart {
         let now = self.now();
         let rest = self.lock().as_mut().and_then(|pulse| pulse.died(now));
         match rest {
-            None => tracing::error!(why, "the page's process ended; the page is loaded anew at once"),
+            None => tracing::error!(why, "the page's process ended; the page is reloaded at once"),
             Some(rest) => tracing::error!(
                 why,
                 rest = rest.as_secs(),
-                "the page's process ended, as it does again and again; the page is loaded anew after a rest (seconds)"
+                "the page's process ended, as it does again and again; the page is reloaded after a delay (seconds)"
             ),
         }
         self.0.wake.notify_one();
@@ -82,15 +82,15 @@ impl Heart {
         match act {
             None => {}
             Some(Act::Reload) => {
-                tracing::warn!("the page is loaded anew");
-                page::load(window, home)?;
+                tracing::warn!("the page is reloaded");
+                page::load_page(window, home)?;
             }
             Some(Act::Terminate) => {
-                tracing::error!("the page does not answer; its process is ended");
-                page::end(window, home)?;
+                tracing::error!("the page does not answer; its process is terminated");
+                page::terminate_page(window, home)?;
             }
         }
-        page::give_up(window, given_up)
+        page::show_fallback(window, given_up)
     }
 
     fn now(&self) -> Duration {

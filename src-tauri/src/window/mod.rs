@@ -1,4 +1,4 @@
-//! The visitor's window: how it is opened and guarded, on which monitor, and how its page is kept alive.
+//! The visitor's window: how it is opened, placed and protected, and how its page is kept alive.
 
 mod guard;
 mod heart;
@@ -14,23 +14,25 @@ use crate::commands::WINDOW;
 use tauri::webview::{DownloadEvent, NewWindowResponse, PermissionResponse};
 use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
 
-/// What task bars call it.
-const TITLE: &str = "Copresence Kiosk";
-/// Less cannot be drawn on.
+/// Title for task bars.
+const WINDOW_TITLE: &str = "Copresence Kiosk";
+/// Minimum size, in logical pixels.
 const SMALLEST: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
 
-/// Opens the window. [`apply`] gives it its place, which is always the whole screen when the command line wants that.
+/// Opens the window. [`apply_window_mode`] places it.
+///
+/// # Errors
+/// The window cannot be opened.
 pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::Result<()> {
-    // Where `cargo xtask dev` serves the page from a server of its own, its author may look into it.
+    // `cargo xtask dev` serves the page from its own server. Developer tools are enabled then.
     let server = app.config().build.dev_url.clone();
     let developing = server.is_some();
     let window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
-        .title(TITLE)
+        .title(WINDOW_TITLE)
         .inner_size(1280.0, 720.0)
         .min_inner_size(SMALLEST.width, SMALLEST.height)
         .center()
-        // It shows its own page and goes nowhere else, opens nothing, fetches nothing to the disk, and asks the
-        // visitor for no camera: whatever a page could try is refused here once for all.
+        // The page stays on its own origin. Navigation, new windows, downloads and permission requests are refused.
         .on_navigation(move |to| {
             let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
             let may = own || server.as_ref().is_some_and(|server| server.origin() == to.origin());
@@ -45,19 +47,19 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::
             _ => false,
         })
         .on_permission_request(|_, what| {
-            tracing::info!(?what, "refused: the page asked the visitor for something");
+            tracing::info!(?what, "refused: the page asked for a permission");
             PermissionResponse::Deny
         })
         .devtools(developing)
         .build()?;
-    page::harden(&window, developing)?;
+    page::disable_browser_features(&window, developing)?;
     app.state::<Heart>().watch(&window)?;
     app.state::<Guard>().begin(full_screen);
     guard::follow_monitors(&window)?;
     Ok(())
 }
 
-/// Says what the page wanted, and that it may not. Not the whole address: that can hold a token.
+/// Logs a refused request without the whole URL, which can contain a token.
 fn refused(what: &str, to: &url::Url) -> bool {
     tracing::info!(
         scheme = to.scheme(),

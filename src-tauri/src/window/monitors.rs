@@ -1,10 +1,10 @@
-//! The monitors, by names that an operator can choose from.
+//! Monitors, by unique names that an operator can choose from.
 
 use kiosk::view::panel::MonitorView;
 use std::collections::HashMap;
 use tauri::{AppHandle, Manager, Monitor, PhysicalPosition, PhysicalSize, Runtime, WebviewWindow};
 
-/// A monitor as a window takes it.
+/// Name, position and size of a monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spot {
     pub(super) name: String,
@@ -12,14 +12,14 @@ pub(super) struct Spot {
     pub(super) size: PhysicalSize<u32>,
 }
 
-/// The monitors that there are now, each under a name of its own.
+/// The connected monitors.
 pub(crate) fn monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<MonitorView> {
     let Some(window) = app.get_webview_window(crate::commands::WINDOW) else { return Vec::new() };
     let view = |spot: Spot| MonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
     spots(&window).unwrap_or_default().into_iter().map(view).collect()
 }
 
-/// The one of that name; without a name, or while it is not plugged in, the first.
+/// The monitor of this name. Without a name, or if it is not connected, the first one.
 pub(super) fn find<R: Runtime>(
     window: &WebviewWindow<R>,
     wanted: Option<&str>,
@@ -30,14 +30,14 @@ pub(super) fn find<R: Runtime>(
             return Ok(Some(spot.clone()));
         }
         let there: Vec<&str> = spots.iter().map(|spot| spot.name.as_str()).collect();
-        tracing::warn!(wanted, ?there, "the chosen monitor is not there; the first one is used");
+        tracing::warn!(wanted, ?there, "the chosen monitor is not connected; the first one is used");
     }
     let primary = window.primary_monitor()?.map(|monitor| *monitor.position());
     let first = spots.iter().find(|spot| Some(spot.position) == primary).or(spots.first());
     Ok(first.cloned())
 }
 
-/// From left to right, then downwards: the system's own order changes each time that one is plugged in.
+/// The monitors from left to right, then top to bottom. The system's order changes when a monitor is connected.
 fn spots<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<Spot>> {
     let mut monitors = window.available_monitors()?;
     monitors.sort_by_key(|monitor| (monitor.position().x, monitor.position().y));
@@ -50,36 +50,36 @@ fn spots<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<Spot>> {
     Ok(names.into_iter().zip(&monitors).map(spot).collect())
 }
 
-/// Calls `tell` each time that monitors come, go, or change.
+/// Calls `notify` whenever monitors are added, removed or changed.
 #[cfg(target_os = "linux")]
-pub(super) fn on_change<R: Runtime>(
+pub(super) fn on_monitor_change<R: Runtime>(
     window: &WebviewWindow<R>,
-    tell: impl Fn() + Send + 'static,
+    notify: impl Fn() + Send + 'static,
 ) -> tauri::Result<()> {
     use gtk::prelude::WidgetExt;
     window.with_webview(move |view| {
         if let Some(screen) = view.inner().screen() {
-            let tell = std::rc::Rc::new(tell);
-            let size = tell.clone();
-            screen.connect_monitors_changed(move |_| tell());
+            let notify = std::rc::Rc::new(notify);
+            let size = notify.clone();
+            screen.connect_monitors_changed(move |_| notify());
             screen.connect_size_changed(move |_| size());
         }
     })
 }
 
-/// Whether windows are told where they are and how large, as on Wayland, and do not say so themselves.
+/// Whether the display server is Wayland, where the compositor places windows.
 #[cfg(target_os = "linux")]
-pub(super) fn are_given_by_the_compositor<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<bool> {
+pub(super) fn is_wayland<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<bool> {
     use gtk::gdk::prelude::DisplayExtManual;
     use gtk::prelude::WidgetExt;
-    let (tell, told) = std::sync::mpsc::channel();
-    window.with_webview(move |view| _ = tell.send(view.inner().display().backend().is_wayland()))?;
-    Ok(told.recv().unwrap_or(false))
+    let (sender, receiver) = std::sync::mpsc::channel();
+    window.with_webview(move |view| _ = sender.send(view.inner().display().backend().is_wayland()))?;
+    Ok(receiver.recv().unwrap_or(false))
 }
 
-/// Elsewhere the system itself moves windows off a monitor that goes.
+/// On other systems, the system moves windows off a monitor that is removed.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn on_change<R: Runtime>(
+pub(super) fn on_monitor_change<R: Runtime>(
     _: &WebviewWindow<R>,
     _: impl Fn() + Send + 'static,
 ) -> tauri::Result<()> {
@@ -87,11 +87,11 @@ pub(super) fn on_change<R: Runtime>(
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn are_given_by_the_compositor<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool> {
+pub(super) fn is_wayland<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool> {
     Ok(false)
 }
 
-/// Two monitors of one make are told apart by a number, nameless ones too.
+/// Numbers monitors of the same name, including those without a name.
 fn names<'a>(given: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
     let given: Vec<&str> =
         given.map(|name| name.filter(|name| !name.is_empty()).unwrap_or("Monitor")).collect();
@@ -112,9 +112,9 @@ mod tests {
     use super::names;
 
     #[test]
-    fn each_monitor_has_a_name_of_its_own() {
+    fn monitor_names_are_unique() {
         let given = [Some("TV"), None, Some("U2720Q"), Some(""), Some("U2720Q")];
-        let told = ["TV", "Monitor (1)", "U2720Q (1)", "Monitor (2)", "U2720Q (2)"];
-        assert_eq!(names(given.into_iter()), told);
+        let expected = ["TV", "Monitor (1)", "U2720Q (1)", "Monitor (2)", "U2720Q (2)"];
+        assert_eq!(names(given.into_iter()), expected);
     }
 }

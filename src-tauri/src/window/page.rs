@@ -1,37 +1,39 @@
-//! The page as no browser's: what a web view offers beside the page itself is switched off; and the web view's own
-//! handles by which a page is mended.
+//! Disables what a web view offers beside the page, and recovers the page through the web view's handles.
 //!
-//! The other half is the page's own (`ui/src/guard.ts`): keys, wheel and fingers that reach it go no further.
+//! The page itself handles keys, wheel and touches (`ui/src/guard.ts`).
 
 use tauri::{Runtime, WebviewWindow};
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{end, give_up, harden, load, on_death};
+pub(super) use linux::{disable_browser_features, load_page, on_page_death, show_fallback, terminate_page};
 #[cfg(not(target_os = "linux"))]
-pub(super) use other::{end, give_up, harden, load, on_death};
+pub(super) use other::{disable_browser_features, load_page, on_page_death, show_fallback, terminate_page};
 
-/// What stands on the window when no page can be brought up on it. Whoever reads it is a visitor, or fetches the
-/// operator, so it says both in few words; the catalogues are in the page.
-const WORDS: &str = "One moment, please.\nThis screen is being mended.";
+/// Text on the window when the page cannot be shown. Visitors read it, so it is short. English only, because the
+/// catalogues are in the page.
+const FALLBACK_TEXT: &str = "One moment, please.\nThis screen is restarting.";
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::{Runtime, WORDS, WebviewWindow};
+    use super::{FALLBACK_TEXT, Runtime, WebviewWindow};
     use gtk::prelude::{BoxExt, Cast, ContainerExt, CssProviderExt, LabelExt, StyleContextExt, WidgetExt};
     use url::Url;
     use webkit2gtk::{SettingsExt, WebProcessTerminationReason, WebView, WebViewExt};
 
-    /// Switches off what a browser would offer.
-    pub(crate) fn harden<R: Runtime>(window: &WebviewWindow<R>, developing: bool) -> tauri::Result<()> {
+    /// Disables the browser features of the web view.
+    pub(crate) fn disable_browser_features<R: Runtime>(
+        window: &WebviewWindow<R>,
+        developing: bool,
+    ) -> tauri::Result<()> {
         window.with_webview(move |view| {
             let view = view.inner();
             if let Some(settings) = WebViewExt::settings(&view) {
                 settings.set_enable_back_forward_navigation_gestures(false);
                 settings.set_enable_caret_browsing(false);
-                // A page that was left is not kept: it would hold a visitor's face and some hundred megabytes.
+                // A cached page would keep a visitor's face and some hundred megabytes.
                 settings.set_enable_page_cache(false);
                 settings.set_enable_developer_extras(developing);
-                // No page of ours wants camera or microphone; so none is there to ask for.
+                // The page needs neither camera nor microphone.
                 settings.set_enable_media_stream(false);
             }
             view.connect_context_menu(move |_, _, _, _| !developing);
@@ -42,19 +44,19 @@ mod linux {
                     view.set_zoom_level(1.0);
                 }
             });
-            // Files that somebody drops from a stick's window would else replace the page.
+            // Dropped files would replace the page.
             view.drag_dest_unset();
         })
     }
 
-    /// Calls `tell` with a word for the reason, each time that the page's process ends.
-    pub(crate) fn on_death<R: Runtime>(
+    /// Calls `notify` with the reason whenever the page's process ends.
+    pub(crate) fn on_page_death<R: Runtime>(
         window: &WebviewWindow<R>,
-        tell: impl Fn(&'static str) + Send + 'static,
+        notify: impl Fn(&'static str) + Send + 'static,
     ) -> tauri::Result<()> {
         window.with_webview(move |view| {
             view.inner().connect_web_process_terminated(move |_, reason| {
-                tell(match reason {
+                notify(match reason {
                     WebProcessTerminationReason::Crashed => "crashed",
                     WebProcessTerminationReason::ExceededMemoryLimit => "took too much memory",
                     WebProcessTerminationReason::TerminatedByApi => "ended by this program",
@@ -64,49 +66,49 @@ mod linux {
         })
     }
 
-    /// Loads the page anew, in a process of its own if the last one is gone.
-    pub(crate) fn load<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
+    /// Loads the page, in a new process if the last one has ended.
+    pub(crate) fn load_page<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
         let home = home.clone();
         window.with_webview(move |view| view.inner().load_uri(home.as_str()))
     }
 
-    /// Ends the page's process, however deep it sleeps.
-    pub(crate) fn end<R: Runtime>(window: &WebviewWindow<R>, _: &Url) -> tauri::Result<()> {
+    /// Ends the page's process, even if it hangs.
+    pub(crate) fn terminate_page<R: Runtime>(window: &WebviewWindow<R>, _: &Url) -> tauri::Result<()> {
         window.with_webview(|view| view.inner().terminate_web_process())
     }
 
-    /// Puts words in the page's place, or the page back.
-    pub(crate) fn give_up<R: Runtime>(window: &WebviewWindow<R>, given_up: bool) -> tauri::Result<()> {
+    /// Shows the fallback text in place of the page, or the page again.
+    pub(crate) fn show_fallback<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
         window.with_webview(move |view| {
             let view = view.inner();
-            if view.is_visible() == given_up {
-                swap(&view, given_up);
+            if view.is_visible() == visible {
+                set_fallback_label(&view, visible);
             }
         })
     }
 
-    fn swap(view: &WebView, given_up: bool) {
+    fn set_fallback_label(view: &WebView, visible: bool) {
         let Some(parent) = view.parent().and_then(|parent| parent.downcast::<gtk::Box>().ok()) else {
             return;
         };
         for child in parent.children() {
-            if child.widget_name() == NAME {
+            if child.widget_name() == FALLBACK_WIDGET_NAME {
                 parent.remove(&child);
             }
         }
-        view.set_visible(!given_up);
-        if given_up {
-            let words = last_words();
+        view.set_visible(!visible);
+        if visible {
+            let words = new_fallback_label();
             parent.pack_start(&words, true, true, 0);
             words.show();
         }
     }
 
-    const NAME: &str = "last-words";
+    const FALLBACK_WIDGET_NAME: &str = "last-words";
 
-    fn last_words() -> gtk::Label {
-        let label = gtk::Label::new(Some(WORDS));
-        label.set_widget_name(NAME);
+    fn new_fallback_label() -> gtk::Label {
+        let label = gtk::Label::new(Some(FALLBACK_TEXT));
+        label.set_widget_name(FALLBACK_WIDGET_NAME);
         label.set_justify(gtk::Justification::Center);
         let style = gtk::CssProvider::new();
         let css = b"label { font-size: 36px; color: #eef1ff; background: #0b0f1e; padding: 40px; }";
@@ -117,32 +119,32 @@ mod linux {
     }
 }
 
-/// Elsewhere the web view mends its own process; what is left to do is to load the page anew.
+/// On other systems the web view restarts its own process, so only the page is loaded again.
 #[cfg(not(target_os = "linux"))]
 mod other {
-    use super::{Runtime, WORDS, WebviewWindow};
+    use super::{FALLBACK_TEXT, Runtime, WebviewWindow};
     use url::Url;
 
-    pub(crate) fn harden<R: Runtime>(_: &WebviewWindow<R>, _: bool) -> tauri::Result<()> {
+    pub(crate) fn disable_browser_features<R: Runtime>(_: &WebviewWindow<R>, _: bool) -> tauri::Result<()> {
         Ok(())
     }
 
-    pub(crate) fn on_death<R: Runtime>(
+    pub(crate) fn on_page_death<R: Runtime>(
         _: &WebviewWindow<R>,
         _: impl Fn(&'static str) + Send + 'static,
     ) -> tauri::Result<()> {
         Ok(())
     }
 
-    pub(crate) fn load<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
+    pub(crate) fn load_page<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
         window.navigate(home.clone())
     }
 
-    pub(crate) fn end<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
+    pub(crate) fn terminate_page<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
         window.navigate(home.clone())
     }
 
-    pub(crate) fn give_up<R: Runtime>(window: &WebviewWindow<R>, given_up: bool) -> tauri::Result<()> {
-        window.set_title(if given_up { WORDS } else { super::super::TITLE })
+    pub(crate) fn show_fallback<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
+        window.set_title(if visible { FALLBACK_TEXT } else { super::super::WINDOW_TITLE })
     }
 }

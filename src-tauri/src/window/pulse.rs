@@ -1,63 +1,63 @@
-//! Whether the page lives: a pure judgement over times that are handed in.
+//! State of the page watchdog: a pure state machine; times are passed in.
 //!
-//! The page says so every [`BEAT`] from its own main thread. One that falls silent is ended and loaded anew, one that
-//! dies is loaded anew, and one that dies again and again is left alone for a while, with words on the window
-//! instead. What was on the screen comes back with the first snapshot; nothing of a visit lives in the page.
+//! The page sends a heartbeat every [`HEARTBEAT_INTERVAL`] from its main thread. A page that falls silent is terminated
+//! and reloaded, and one that crashes is reloaded. After repeated crashes the reload is delayed, and the window shows a
+//! text meanwhile. The first snapshot after a reload restores the screen; the page holds no state of a visit.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How often a page says that it lives.
+/// Interval of the page's heartbeats.
 #[cfg(test)]
 const BEAT: Duration = Duration::from_secs(5);
-/// How long a page that was alive may be silent. An avatar of 60 MB, drawn without a graphics card, can hold it up
-/// for twenty seconds.
+/// Maximum silence of a page. Drawing an avatar of 60 MB without a graphics card can block it for 20 s.
 const SILENCE: Duration = Duration::from_secs(45);
-/// How long a page may take until it says so first.
+/// Maximum time from the start of loading to the first heartbeat.
 const BIRTH: Duration = Duration::from_secs(30);
-/// So many deaths within [`A_WHILE`] are no accident.
+/// Number of crashes within [`CRASH_WINDOW`] from which reloads are delayed.
 const TOO_OFTEN: usize = 5;
 const A_WHILE: Duration = Duration::from_mins(1);
-/// How long it is left alone then; twice as long each further time.
+/// First delay of a reload. It doubles with each further one.
 const REST: Duration = Duration::from_secs(15);
 const LONGEST_REST: Duration = Duration::from_mins(5);
-/// Who looks should do so at least this often. Whoever slept longer was stopped itself and has no right to judge.
+/// Maximum gap between two checks. After a longer one this program was suspended itself, so silence of the page proves
+/// nothing.
 const OVERSLEPT: Duration = Duration::from_secs(10);
 
-/// What is to be done about the page.
+/// What has to be done about the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
-    /// It never came up: loaded anew.
+    /// It never sent a heartbeat: load it again.
     Reload,
-    /// It is frozen: its process is ended, which leads to [`Pulse::died`].
+    /// It hangs: end its process. [`WatchdogState::record_crash`] follows.
     Terminate,
 }
 
-/// The page as it was heard. Times count from any beginning, and do not go back.
+/// State of the watchdog. Times are monotonic, from any origin.
 #[derive(Debug)]
 pub(super) struct Pulse {
-    /// When this page began to load; none while none is to be loaded yet.
+    /// When the current page began to load; `None` while none is loaded.
     loaded: Option<Duration>,
-    /// When it was heard last, and whether it could be seen then: a hidden page's timers sleep.
+    /// Time of the last heartbeat, and whether the page was hidden then. Timers of a hidden page are suspended.
     heard: Option<(Duration, bool)>,
     looked: Duration,
     deaths: VecDeque<Duration>,
-    /// Ends of rests in a row, with no page that lived for a while between them.
+    /// Delayed reloads in a row, reset by a page that lives longer than [`CRASH_WINDOW`].
     rests: u32,
-    /// When the page is loaded anew.
+    /// When the page is to be loaded again.
     due: Option<Duration>,
 }
 
 impl Pulse {
-    /// A page began to load.
+    /// Starts with a page that began to load at `now`.
     pub(super) fn new(now: Duration) -> Self {
         let deaths = VecDeque::new();
         Self { loaded: Some(now), heard: None, looked: now, deaths, rests: 0, due: None }
     }
 
-    /// The page says that it lives. Whether it is the first time.
+    /// Records a heartbeat. Returns whether it is the first one of this page.
     pub(super) fn beat(&mut self, now: Duration, hidden: bool) -> bool {
-        // A last word of a page that is gone already.
+        // A late heartbeat of a page that is already gone.
         let Some(loaded) = self.loaded else { return false };
         let first = self.heard.replace((now, hidden)).is_none();
         if now.saturating_sub(loaded) > A_WHILE {
@@ -66,7 +66,7 @@ impl Pulse {
         first
     }
 
-    /// Its process died. After this long it is to be loaded anew; `None` of a rest is at once.
+    /// Records that the page's process ended. Returns the delay of the reload; `None` means at once.
     pub(super) fn died(&mut self, now: Duration) -> Option<Duration> {
         self.deaths.push_back(now);
         while self.deaths.front().is_some_and(|death| now.saturating_sub(*death) > A_WHILE) {
@@ -78,7 +78,7 @@ impl Pulse {
         rest
     }
 
-    /// What is to be done now; to be asked every second or so.
+    /// The action that is due. Call it about once a second.
     pub(super) fn look(&mut self, now: Duration) -> Option<Act> {
         let slept = now.saturating_sub(self.looked);
         self.looked = now;
@@ -94,7 +94,7 @@ impl Pulse {
         match (self.loaded, self.heard) {
             (Some(_), Some((at, false))) if now.saturating_sub(at) > SILENCE => {
                 (self.loaded, self.heard) = (None, None);
-                // Its death is told; should it not be, the page is loaded anew all the same.
+                // If the end of the process is not reported, the page is reloaded all the same.
                 self.due = Some(now + OVERSLEPT);
                 Some(Act::Terminate)
             }
@@ -107,14 +107,14 @@ impl Pulse {
         }
     }
 
-    /// How long it is left alone this time.
+    /// The next delay of a reload.
     fn rest(&mut self) -> Duration {
         let rest = REST.saturating_mul(2_u32.saturating_pow(self.rests)).min(LONGEST_REST);
         self.rests += 1;
         rest
     }
 
-    /// A page that never came up is tried anew at once, then ever more rarely.
+    /// Additional time for the first heartbeat: none at first, then growing with each reload.
     fn patience(&self) -> Duration {
         match self.rests {
             0 => Duration::ZERO,
@@ -122,7 +122,7 @@ impl Pulse {
         }
     }
 
-    /// Whether words are to stand on the window in the page's place.
+    /// Whether the fallback text is shown in place of the page.
     pub(super) fn is_given_up(&self) -> bool {
         self.rests > 0 && self.heard.is_none()
     }
@@ -137,13 +137,13 @@ mod tests {
         Duration::from_secs(count)
     }
 
-    /// Looks every second from `from` on, up to and with `to`; what was to be done, and when.
-    fn look_on(pulse: &mut Pulse, from: u64, to: u64) -> Vec<(u64, Act)> {
+    /// Checks once a second in `from..=to`. Returns the actions with their times.
+    fn check_every_second(pulse: &mut Pulse, from: u64, to: u64) -> Vec<(u64, Act)> {
         (from..=to).filter_map(|at| pulse.look(seconds(at)).map(|act| (at, act))).collect()
     }
 
     #[test]
-    fn a_page_that_beats_is_left_in_peace() {
+    fn a_page_with_heartbeats_is_left_alone() {
         let mut pulse = Pulse::new(seconds(0));
         for at in 1..7200 {
             if at % BEAT.as_secs() == 0 {
@@ -154,34 +154,34 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_falls_silent_is_ended_once() {
+    fn a_silent_page_is_terminated_once() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), false);
-        assert_eq!(look_on(&mut pulse, 2, 48), [(47, Act::Terminate)]);
+        assert_eq!(check_every_second(&mut pulse, 2, 48), [(47, Act::Terminate)]);
         assert_eq!(pulse.died(seconds(49)), None);
-        assert_eq!(look_on(&mut pulse, 49, 70), [(49, Act::Reload)]);
+        assert_eq!(check_every_second(&mut pulse, 49, 70), [(49, Act::Reload)]);
     }
 
     #[test]
-    fn a_page_whose_end_is_not_told_is_loaded_anew_all_the_same() {
+    fn a_terminated_page_is_reloaded_even_if_its_end_is_not_reported() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), false);
-        assert_eq!(look_on(&mut pulse, 2, 80), [(47, Act::Terminate), (57, Act::Reload)]);
+        assert_eq!(check_every_second(&mut pulse, 2, 80), [(47, Act::Terminate), (57, Act::Reload)]);
     }
 
     #[test]
-    fn a_hidden_page_may_sleep() {
+    fn a_hidden_page_can_be_silent() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), true);
-        assert_eq!(look_on(&mut pulse, 2, 1000), []);
+        assert_eq!(check_every_second(&mut pulse, 2, 1000), []);
         pulse.beat(seconds(1000), false);
-        assert_eq!(look_on(&mut pulse, 1001, 1050), [(1046, Act::Terminate)]);
+        assert_eq!(check_every_second(&mut pulse, 1001, 1050), [(1046, Act::Terminate)]);
     }
 
     #[test]
-    fn a_page_that_never_comes_up_is_loaded_anew_and_then_ever_more_rarely() {
+    fn a_page_that_never_loads_is_reloaded_with_growing_delays() {
         let mut pulse = Pulse::new(seconds(0));
-        let tries: Vec<u64> = look_on(&mut pulse, 1, 1500).into_iter().map(|(at, _)| at).collect();
+        let tries: Vec<u64> = check_every_second(&mut pulse, 1, 1500).into_iter().map(|(at, _)| at).collect();
         assert_eq!(tries[..4], [31, 92, 183, 334]);
         assert!(tries.windows(2).all(|two| two[1] - two[0] <= 331), "{tries:?}");
         assert!(pulse.is_given_up());
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn deaths_are_mended_at_once_until_they_are_too_many() {
+    fn crashes_are_recovered_at_once_until_there_are_too_many() {
         let mut pulse = Pulse::new(seconds(0));
         let mut rests = Vec::new();
         let mut now = 0;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn deaths_that_are_far_apart_are_accidents() {
+    fn rare_crashes_are_not_delayed() {
         let mut pulse = Pulse::new(seconds(0));
         for at in (20..2000).step_by(20) {
             assert_eq!(pulse.died(seconds(at)), None);
@@ -220,18 +220,18 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_stopped_itself_does_not_judge() {
+    fn silence_during_a_suspension_is_ignored() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.beat(seconds(1), false);
         assert_eq!(pulse.look(seconds(2)), None);
-        // The machine slept for an hour.
+        // The machine was suspended for an hour.
         assert_eq!(pulse.look(seconds(3602)), None);
         pulse.beat(seconds(3604), false);
-        assert_eq!(look_on(&mut pulse, 3605, 3640), []);
+        assert_eq!(check_every_second(&mut pulse, 3605, 3640), []);
     }
 
     #[test]
-    fn the_last_word_of_a_dead_page_is_not_heard() {
+    fn a_late_heartbeat_is_ignored() {
         let mut pulse = Pulse::new(seconds(0));
         pulse.died(seconds(5));
         assert!(!pulse.beat(seconds(5), false));
@@ -239,9 +239,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens, a dead or silent page is never left for good: something is done within the longest rest.
+        /// Whatever happens, a dead or silent page is acted on within the maximum delay.
         #[test]
-        fn nobody_is_left_in_front_of_a_dead_page(
+        fn a_dead_page_is_always_recovered(
             events in proptest::collection::vec((1_u64..120, 0_u8..3, any::<bool>()), 0..40)
         ) {
             let mut pulse = Pulse::new(seconds(0));
@@ -257,7 +257,7 @@ mod tests {
                 }
             }
             pulse.died(seconds(now));
-            let acts = look_on(&mut pulse, now, now + LONGEST_REST.as_secs() + 1);
+            let acts = check_every_second(&mut pulse, now, now + LONGEST_REST.as_secs() + 1);
             prop_assert!(!acts.is_empty());
         }
     }

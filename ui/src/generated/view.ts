@@ -7,70 +7,71 @@ export type Snapshot = {
  */
 revision: number, 
 /**
- * The backend that visits are made at.
+ * The backend that visits use.
  */
 backend: BackendView, 
 /**
- * What the operator set for every screen.
+ * Operator settings that every screen needs.
  */
 booth: BoothView, 
 /**
- * What is on the screen.
+ * The current screen.
  */
 screen: Screen, };
 
 export type BackendView = { 
 /**
- * The profile's name.
+ * Profile name.
  */
 profile: string, 
 /**
- * Host (and port) that is asked.
+ * Host (and port).
  */
 host: string, 
 /**
- * Whether it is the embedded sandbox and no real Copresence backend.
+ * Whether it is the embedded sandbox and not a real Copresence backend.
  */
 sandbox: boolean, 
 /**
- * The address that phones on this network reach the sandbox at, once the operator allowed it.
+ * URL under which phones on this network reach the sandbox, if the operator allowed it.
  */
 phones_at: string | null, };
 
 export type BoothView = { 
 /**
- * The language in which a new visitor is met, as in `de`; none follows the system.
+ * Initial language for a new visitor, as in `de`; none follows the system.
  */
 language: string | null, 
 /**
- * The line that invites, in place of the program's own in every language; chosen as [consent] is.
+ * Text of the attract screen, replacing the built-in one in every language. The language is chosen as for
+ * [consent].
  *
  * [consent]: super::Screen::Consent::texts
  */
 attract_text: Texts, 
 /**
- * Where the web view gets the operator's logo, when there is one.
+ * URL of the operator's logo for the web view, if one is set.
  */
 logo: string | null, 
 /**
- * Seconds without a touch before a face on the screen is asked about; the other screens wait in proportion.
- * 15 to 3,600.
+ * Seconds without a touch before the reveal screen asks whether somebody is there, 15 to 3,600. The other screens
+ * wait in proportion.
  */
 idle_seconds: number, 
 /**
- * Whether screens are read aloud. The idle warning is in any case.
+ * Whether screens are read aloud. The idle warning always is.
  */
 voice: boolean, 
 /**
- * How long the files of a visit are kept: hours, 0 until the visitor leaves, none for ever.
+ * Hours that a visit's files are kept; 0 means until the visitor leaves, none means for ever.
  */
 keep_hours: number | null, 
 /**
- * Whether the window is guarded now: full screen, and left by the PIN alone.
+ * Whether kiosk mode is on: full screen, and closed only with the PIN.
  */
 kiosk_mode: boolean, 
 /**
- * Why no visit can begin now. Visitors are told so, and the operator what to do.
+ * Why no visit can start now, for visitors and for the operator.
  */
 closed: Problem | null, };
 
@@ -78,52 +79,52 @@ export type Texts = { [key in string]: string };
 
 export type Screen = { "kind": "attract" } | { "kind": "consent", 
 /**
- * The operator's words, in one language at least. The page shows them in the one that the visitor chose, else
- * in the booth's first, else in the first there is.
+ * The text in at least one language. The page chooses the visitor's language, else the booth's default, else
+ * the first available one.
  */
 texts: Texts, } | { "kind": "preparing", 
 /**
- * The visit's id.
+ * Visit id.
  */
 visit: string, 
 /**
- * What stands in the way, while it is tried again.
+ * Current problem while the request is retried.
  */
 trouble: Problem | null, } | { "kind": "invite", 
 /**
- * The visit's id.
+ * Visit id.
  */
 visit: string, 
 /**
- * The code with its four quiet modules, dark on light, as an SVG document.
+ * The QR code with a quiet zone of four modules, dark on light, as an SVG document.
  */
 qr_svg: string, 
 /**
- * What the code says.
+ * The link in the code.
  */
 link: string, 
 /**
- * When the token runs out (RFC 3339), where the profile knows.
+ * Expiry of the token (RFC 3339), if the profile knows its lifetime.
  */
 expires_at: string | null, 
 /**
- * Whether that moment has passed: the code is veiled and a new one is offered.
+ * Whether the token has expired: the code is hidden and a new one is offered.
  */
 expired: boolean, 
 /**
- * Whether *play the phone* can be offered (the backend is the sandbox).
+ * Whether the sandbox's phone page can be opened.
  */
 can_play_phone: boolean, 
 /**
- * What stands in the way, while it is tried again.
+ * Current problem while polling is retried.
  */
 trouble: Problem | null, } | { "kind": "making", 
 /**
- * The visit's id.
+ * Visit id.
  */
 visit: string, 
 /**
- * `in_queue`, `processing`, `failed`, or a word that the specification does not list.
+ * `in_queue`, `processing`, `failed`, or a status that the specification does not list.
  */
 status: string, 
 /**
@@ -131,71 +132,71 @@ status: string,
  */
 progress: number | null, 
 /**
- * Place in the queue.
+ * Position in the queue.
  */
 queue_position: number | null, 
 /**
- * How it went so far, oldest first: the basis of an honest time left, also after a reload.
+ * Status responses so far, oldest first. The page estimates the time left from them, also after a reload.
  */
 seen: Array<SeenView>, 
 /**
- * What the QR said, for whoever must record again after `failed`.
+ * The link in the code, for recording again after `failed`.
  */
 link: string, 
 /**
- * The code, likewise.
+ * The QR code, for recording again after `failed`.
  */
 qr_svg: string, 
 /**
- * Whether *play the phone* can be offered, which helps after `failed` only.
+ * Whether the sandbox's phone page can be opened. Only after `failed`.
  */
 can_play_phone: boolean, 
 /**
- * What stands in the way, while it is tried again.
+ * Current problem while polling is retried.
  */
 trouble: Problem | null, } | { "kind": "saving", 
 /**
- * The visit's id.
+ * Visit id.
  */
 visit: string, 
 /**
- * One entry a file.
+ * One entry per file.
  */
 files: Array<FileView>, 
 /**
- * What stands in the way, while a download is tried again.
+ * Current problem while a download is retried.
  */
 trouble: Problem | null, } | { "kind": "reveal", 
 /**
- * The visit's id.
+ * Visit id.
  */
 visit: string, 
 /**
- * The folder it was saved to, as people read it: `~/…` below the home folder.
+ * Folder of the avatar, `~/…` below the home folder.
  */
 directory: string, 
 /**
- * What was saved.
+ * The saved files.
  */
 files: Array<SavedFileView>, 
 /**
- * Where the web view gets the GLB, when there is one.
+ * URL of the GLB for the web view, if there is one.
  */
 glb: string | null, 
 /**
- * Where the web view gets the portrait, when there is one.
+ * URL of the portrait for the web view, if there is one.
  */
 portrait: string | null, } | { "kind": "forgetting", 
 /**
- * The visit's id.
+ * Visit id.
  */
 visit: string, 
 /**
- * How far it is.
+ * Progress of the deletion.
  */
 stand: ForgettingStand, } | { "kind": "ended", 
 /**
- * The visit's id.
+ * Visit id.
  */
 visit: string, 
 /**
@@ -203,19 +204,19 @@ visit: string,
  */
 problem: Problem, 
 /**
- * Whether somebody may have come: there is something of theirs to forget then.
+ * Whether a visitor may have scanned the code, so that there is data to delete.
  */
 of_somebody: boolean, };
 
 export type ForgettingStand = { "kind": "working" } | { "kind": "done" } | { "kind": "failed", 
 /**
- * What, and what to do.
+ * What could not be removed, and what to do.
  */
 problem: Problem, };
 
 export type SeenView = { 
 /**
- * When it came, in milliseconds since 1970 (UTC).
+ * Time of the response, in milliseconds since 1970 (UTC).
  */
 at_ms: number, 
 /**
@@ -223,31 +224,31 @@ at_ms: number,
  */
 progress: number | null, 
 /**
- * Place in the queue.
+ * Position in the queue.
  */
 queue_position: number | null, };
 
 export type FileView = { 
 /**
- * The product's own name for it, as in `avatar.glb`.
+ * Our name of the file, as in `avatar.glb`.
  */
 file: string, 
 /**
- * Bytes that came.
+ * Bytes received.
  */
 bytes: number, 
 /**
- * Bytes in all, when the backend said so.
+ * Size in bytes, if the backend sent it.
  */
 total: number | null, 
 /**
- * Whether all of it is on disk.
+ * Whether the file is complete on disk.
  */
 whole: boolean, };
 
 export type SavedFileView = { 
 /**
- * Its name in the avatar's folder.
+ * File name in the avatar's folder.
  */
 path: string, 
 /**
@@ -265,15 +266,15 @@ sha256: string, };
 
 export type Problem = { 
 /**
- * The stable word, as in `backend_unreachable`.
+ * Stable code, as in `backend_unreachable`.
  */
 code: string, 
 /**
- * A sentence for the visitor.
+ * Sentence for the visitor.
  */
 visitor: string, 
 /**
- * A sentence for the operator: what, where.
+ * Sentence for the operator, with details.
  */
 operator: string, 
 /**
@@ -287,33 +288,33 @@ retry_helps: boolean, };
 
 export type GateView = { 
 /**
- * Whether a PIN was ever set; without one, the first opening asks for one.
+ * Whether a PIN is set. If not, the first opening sets one.
  */
 pin_set: boolean, 
 /**
- * Whether the door is open for this page.
+ * Whether the lock is open for this page.
  */
 open: boolean, 
 /**
- * Whether the PIN just tried was wrong.
+ * Whether the PIN that was just entered is wrong.
  */
 wrong: boolean, 
 /**
- * Seconds until another try is taken.
+ * Seconds until the next attempt is accepted.
  */
 wait_seconds: number, };
 
 export type PanelView = { 
 /**
- * The program's version.
+ * Version of the program.
  */
 version: string, 
 /**
- * Where journal, settings and, unless said otherwise, avatars stand, as people read it.
+ * Data folder with journal, settings and, by default, avatars; `~/…` below the home folder.
  */
 data_dir: string, 
 /**
- * Where avatars are saved.
+ * Folder for new avatars.
  */
 out: string, 
 /**
@@ -325,71 +326,71 @@ backend: BackendView,
  */
 profiles: Array<ProfileChoice>, 
 /**
- * The file that they stand in.
+ * Path of the profiles file.
  */
 profiles_file: string, 
 /**
- * The credentials that the profile in use can need; none of their values.
+ * Credentials that the profile in use can need, without their values.
  */
 credentials: Array<CredentialView>, 
 /**
- * Why the keychain cannot be asked, and what to do.
+ * Why the keychain cannot be used, and what to do.
  */
 keychain: Problem | null, 
 /**
- * What can be set of the sandbox, when that is the backend.
+ * Controls of the sandbox, if that is the backend in use.
  */
 sandbox: SandboxView | null, 
 /**
- * Whether the window is guarded, and by what.
+ * Whether kiosk mode is on, and what turned it on.
  */
 kiosk_mode: KioskModeView, 
 /**
- * How the window looks and speaks.
+ * Appearance and language of the window.
  */
 display: DisplaySettings, 
 /**
- * What `display.monitor` may say.
+ * Allowed values of `display.monitor`.
  */
 monitors: Array<MonitorView>, 
 /**
- * What `display.language` may say.
+ * Allowed values of `display.language`.
  */
 languages: Array<string>, 
 /**
- * Hours that the files of a visit are kept: 0 until the visitor leaves, none for ever.
+ * Hours that a visit's files are kept; 0 means until the visitor leaves, none means for ever.
  */
 keep_hours: number | null, 
 /**
- * Visits that the history knows.
+ * Number of visits in the history.
  */
 visits_kept: number, 
 /**
- * Visits that are going on, on the screen or behind it.
+ * Number of visits in progress, on the screen or in the background.
  */
 visits_live: number, };
 
 export type ProfileChoice = { 
 /**
- * Its name.
+ * Profile name.
  */
 name: string, 
 /**
- * Host (and port) that it asks; none for the embedded sandbox.
+ * Host (and port) of the backend; none for the embedded sandbox.
  */
 host: string | null, 
 /**
- * What is wrong with it; then it cannot be chosen.
+ * Why the profile cannot be chosen, if it cannot.
  */
 flaw: string | null, };
 
 export type CredentialView = { 
 /**
- * Its stable word, as in `api-key`.
+ * Stable name, as in `api-key`.
  */
 slot: string, 
 /**
- * Its last two characters, when it is set and long enough to tell them.
+ * Last two characters, if it is set and long enough to show them.
  */
 ends_in: string | null, 
 /**
@@ -403,100 +404,100 @@ origin: string | null, };
 
 export type SandboxView = { 
 /**
- * What happens to the tokens.
+ * Current scenario: how the sandbox treats tokens.
  */
 scenario: string, 
 /**
- * What it may be.
+ * Scenarios that can be chosen.
  */
 scenarios: Array<WordView>, 
 /**
- * Simulated seconds a real second.
+ * Simulated seconds per real second.
  */
 speed: number, 
 /**
- * The faults that are on.
+ * Active faults.
  */
 faults: Array<FaultView>, 
 /**
- * The faults that can be put on.
+ * Faults that can be added.
  */
 fault_kinds: Array<WordView>, 
 /**
- * The endpoints that they can be put on.
+ * Endpoints that a fault can be added to.
  */
 endpoints: Array<string>, 
 /**
- * Where phones on this network reach it, when they are let in.
+ * URL under which phones on this network reach the sandbox, if that is allowed.
  */
 phones_at: string | null, };
 
 export type WordView = { 
 /**
- * The word.
+ * Stable name.
  */
 name: string, 
 /**
- * What it means, in English.
+ * Description in English.
  */
 about: string, 
 /**
- * Endpoints that it can be chosen for; empty means every one.
+ * Endpoints that it is available for; empty means all.
  */
 only_on: Array<string>, };
 
 export type FaultView = { 
 /**
- * The endpoint.
+ * Endpoint.
  */
 on: string, 
 /**
- * Its kind.
+ * Kind of fault.
  */
 kind: string, 
 /**
- * Which requests, in words.
+ * Affected requests, in words.
  */
 when: string, 
 /**
- * How often it has struck.
+ * Number of requests affected so far.
  */
 struck: number, };
 
 export type KioskModeView = { 
 /**
- * Whether it is in force now, whatever turned it on.
+ * Whether it is on now, whatever turned it on.
  */
 on: boolean, 
 /**
- * Whether the settings say so.
+ * Whether it is on in the settings.
  */
 set: boolean, 
 /**
- * Whether the program was started with `--kiosk`: then each such start begins in kiosk mode, whatever is set.
+ * Whether the program was started with `--kiosk`, which turns it on at every such start.
  */
 by_flag: boolean, };
 
 export type DisplaySettings = { 
 /**
- * The monitor's name; none for the first.
+ * Monitor name; none for the first monitor.
  */
 monitor: string | null, 
 /**
- * The language in which a new visitor is met; none follows the system.
+ * Initial language for a new visitor; none follows the system.
  */
 language: string | null, 
 /**
- * Seconds without a touch before a face on the screen is asked about: 15 to 3,600.
+ * Seconds without a touch before the reveal screen asks whether somebody is there: 15 to 3,600.
  */
 idle_seconds: number, 
 /**
- * The line that invites, at most 120 characters in each language; none in any for the program's own.
+ * Text of the attract screen, at most 120 characters in each language; empty for the built-in text.
  */
 attract_text: Texts, 
 /**
- * What is told before the code, at most 600 characters in each language. One in any language has everybody asked;
- * none shows no such screen.
+ * Consent text shown before the code, at most 600 characters in each language. If it is empty, there is no consent
+ * screen.
  */
 consent: Texts, 
 /**
@@ -504,27 +505,27 @@ consent: Texts,
  */
 voice: boolean, 
 /**
- * Whether a logo is set; setting it false removes it.
+ * Whether a logo is set. Set it to false to remove the logo.
  */
 logo: boolean, };
 
 export type MonitorView = { 
 /**
- * Its name.
+ * Unique name.
  */
 name: string, 
 /**
- * In pixels.
+ * Width in pixels.
  */
 width: number, 
 /**
- * In pixels.
+ * Height in pixels.
  */
 height: number, };
 
 export type PanelAct = { "kind": "use_profile", 
 /**
- * Its name.
+ * Profile name.
  */
 name: string, } | { "kind": "set_credential", 
 /**
@@ -532,7 +533,7 @@ name: string, } | { "kind": "set_credential",
  */
 slot: string, 
 /**
- * Never shown again.
+ * The value. It is never shown again.
  */
 value: string, } | { "kind": "remove_credential", 
 /**
@@ -544,7 +545,7 @@ slot: string, } | { "kind": "unlock_keychain" } | { "kind": "set_scenario",
  */
 name: string, } | { "kind": "set_speed", 
 /**
- * Simulated seconds a real second, 0.1 to 1000.
+ * Simulated seconds per real second, 0.1 to 1000.
  */
 speed: number, } | { "kind": "add_fault", 
 /**
@@ -556,11 +557,11 @@ on: string,
  */
 fault: string, 
 /**
- * Whether it strikes every request, or the next alone.
+ * Whether it affects every request, or only the next one.
  */
 every: boolean, } | { "kind": "end_faults" } | { "kind": "let_phones_in", 
 /**
- * Whether they do.
+ * Whether they can reach it.
  */
 on: boolean, } | { "kind": "set_kiosk_mode", 
 /**
@@ -568,83 +569,83 @@ on: boolean, } | { "kind": "set_kiosk_mode",
  */
 on: boolean, } | { "kind": "set_display", 
 /**
- * All of it.
+ * All display settings.
  */
 display: DisplaySettings, } | { "kind": "set_logo", 
 /**
- * The file, in base64.
+ * The file in base64.
  */
 png: string, } | { "kind": "set_keep", 
 /**
- * Hours, 0 until the visitor leaves, none for ever.
+ * Hours; 0 means until the visitor leaves, none means for ever.
  */
 hours: number | null, } | { "kind": "wipe_now" } | { "kind": "forget_visit", 
 /**
- * Its id.
+ * Visit id.
  */
 visit: string, } | { "kind": "change_pin", 
 /**
- * The present one.
+ * The current PIN.
  */
 current: string, 
 /**
- * The new one: 4 to 32 characters.
+ * The new PIN: 4 to 32 characters.
  */
 new: string, } | { "kind": "lock" } | { "kind": "quit" };
 
 export type PastVisit = { 
 /**
- * Its id.
+ * Visit id.
  */
 visit: string, 
 /**
- * When it began (RFC 3339).
+ * Start (RFC 3339).
  */
 started_at: string, 
 /**
- * The profile.
+ * Profile name.
  */
 profile: string, 
 /**
- * The code that it ended with, as in `saved`; none while it goes on or was never closed.
+ * Stable code of the ending, as in `saved`; none while it is in progress or if it was cut short.
  */
 ended: string | null, 
 /**
- * What that code means, in an operator's words.
+ * Description of the ending for the operator.
  */
 words: string, 
 /**
- * Where its files are, as people read it.
+ * Folder of its files, `~/…` below the home folder.
  */
 directory: string | null, 
 /**
- * Bytes of its files.
+ * Total size of its files in bytes.
  */
 bytes: number, 
 /**
- * Where the web view gets its portrait, while the door is open.
+ * URL of the portrait for the web view, available while the panel is unlocked.
  */
 portrait: string | null, 
 /**
- * Whether it goes on now.
+ * Whether it is in progress.
  */
 live: boolean, };
 
 export type HealthView = { 
 /**
- * Its stable word, as in `keychain`.
+ * Stable name, as in `keychain`.
  */
 part: string, 
 /**
- * How it stands.
+ * Its state.
  */
 stand: HealthStand, 
 /**
- * What was seen, in one line.
+ * What was found, in one line.
  */
 seen: string, 
 /**
- * What to do, when there is something to do.
+ * What to do, if something is to be done.
  */
 remedy: string | null, };
 
@@ -652,37 +653,37 @@ export type HealthStand = "good" | "doubtful" | "bad" | "unknown";
 
 export type InspectorView = { 
 /**
- * The visits since the program's start that are still remembered, the newest first.
+ * Remembered visits since the program started, newest first.
  */
 visits: Array<InspectedVisit>, 
 /**
- * The one that was asked for, or the newest.
+ * The requested visit, or the newest one.
  */
 shown: Timeline | null, 
 /**
- * Exchanges that were let go for want of room.
+ * Exchanges that were dropped to stay within the memory bounds.
  */
 dropped: number, };
 
 export type InspectedVisit = { 
 /**
- * Its id.
+ * Visit id.
  */
 visit: string, 
 /**
- * When it began, in milliseconds since 1970 (UTC).
+ * Start, in milliseconds since 1970 (UTC).
  */
 started_ms: number, 
 /**
- * The code that it ended with; none while it goes on.
+ * Stable code of the ending; none while the visit is in progress.
  */
 ended: string | null, 
 /**
- * Exchanges recorded.
+ * Number of recorded exchanges.
  */
 exchanges: number, 
 /**
- * Rules that were broken.
+ * Number of violated requirements.
  */
 broken: number, };
 
@@ -692,7 +693,7 @@ export type Timeline = {
  */
 visit: InspectedVisit, 
 /**
- * What happened, in order.
+ * Events and exchanges, in the order in which they began.
  */
 entries: Array<Entry>, };
 
@@ -702,11 +703,11 @@ export type Entry = { "kind": "step",
  */
 at_ms: number, 
 /**
- * The line's event, as in `invited`.
+ * The event's kind, as in `invited`.
  */
 event: string, 
 /**
- * The line, as JSON on one line.
+ * The event as JSON on one line.
  */
 line: string, } | { "kind": "exchange", 
 /**
@@ -716,11 +717,11 @@ exchange: ExchangeView, };
 
 export type ExchangeView = { 
 /**
- * Stays the same while it is remembered.
+ * Unique and constant while the exchange is remembered.
  */
 id: number, 
 /**
- * When it began, in milliseconds since 1970 (UTC).
+ * Start, in milliseconds since 1970 (UTC).
  */
 at_ms: number, 
 /**
@@ -728,65 +729,65 @@ at_ms: number,
  */
 call: string, 
 /**
- * The request's method.
+ * HTTP method.
  */
 method: string, 
 /**
- * The request's URL, masked.
+ * URL, masked.
  */
 url: string, 
 /**
- * The request's headers, masked.
+ * Request headers, masked.
  */
 request_headers: Array<[string, string]>, 
 /**
- * The request's body, masked.
+ * Request body, masked.
  */
 request_body: string | null, 
 /**
- * The answer's status; none when none came.
+ * HTTP status; none if no response came.
  */
 status: number | null, 
 /**
- * Milliseconds until the answer's head.
+ * Milliseconds until the response headers were complete.
  */
 wait_ms: number | null, 
 /**
- * Milliseconds in all.
+ * Total duration in milliseconds.
  */
 duration_ms: number, 
 /**
- * The answer's headers, masked.
+ * Response headers, masked.
  */
 response_headers: Array<[string, string]>, 
 /**
- * The answer's body, masked and bounded.
+ * Response body, masked and truncated.
  */
 response_body: string | null, 
 /**
- * Bytes of the body that came.
+ * Bytes of the body that were received.
  */
 body_size: number, 
 /**
- * Why it did not end well on the wire.
+ * Transport error, if there was one.
  */
 error: string | null, 
 /**
- * The rules of the specification that it meets or breaks.
+ * Requirements of the specification that the exchange meets or violates.
  */
 rules: Array<RuleView>, 
 /**
- * The same request for a shell, with names of variables in place of the secrets.
+ * The request as a `curl` command, with variable names in place of secrets.
  */
 curl: string, };
 
 export type RuleView = { 
 /**
- * Where in the exchange: a JSON Pointer into the answer's body, a header's name, or `status`.
+ * Position in the exchange: a JSON Pointer into the response body, a header name, or `status`.
  */
 at: string, 
 /**
- * The requirement's id, as in `copresence validate`.
+ * Requirement id, as in `copresence validate`.
  */
 requirement: string, 
 /**
@@ -794,51 +795,51 @@ requirement: string,
  */
 level: string, 
 /**
- * The sentence of the specification, or what is assumed where it is silent.
+ * Sentence of the specification, or the assumption where it is silent.
  */
 sentence: string, 
 /**
- * Whether it was kept.
+ * Whether it is met.
  */
 kept: boolean, 
 /**
- * What came instead, when it was broken.
+ * What came instead, if it is violated.
  */
 came: string | null, };
 
 export type ChecksAsk = { 
 /**
- * Export Tokens that the run may ask for at most: each is somebody's money.
+ * Maximum number of Export Tokens that the run may request. Each one costs money.
  */
 most_tokens: number, 
 /**
- * Whether requests that are wrong on purpose may be sent.
+ * Whether deliberately invalid requests may be sent.
  */
 wrong_requests: boolean, 
 /**
- * Whether a person with a phone (or the sandbox, by itself) makes an avatar.
+ * Whether avatars are made, by a person with a phone or by the sandbox itself.
  */
 with_phone: boolean, 
 /**
- * Whether it may begin although a visit is under way that it disturbs, as [`ChecksPlan::disturbs`] says.
+ * Whether to start even if a visit in progress is disturbed, see [`ChecksPlan::disturbs`].
  */
 despite_visits: boolean, };
 
 export type ChecksPlan = { 
 /**
- * Each act, in its order; also those that are left out.
+ * Every step in order, including those that are left out.
  */
 acts: Array<PlannedAct>, 
 /**
- * Requests that it sends at least: while it waits for an avatar, each look at it is one more.
+ * Minimum number of requests. Each poll while waiting for an avatar is one more.
  */
 requests: number, 
 /**
- * Export Tokens that it makes.
+ * Export Tokens that it requests.
  */
 tokens: number, 
 /**
- * Tokens more, if the backend gives some where it must refuse.
+ * Further tokens that a backend creates if it accepts requests that it must refuse.
  */
 tokens_at_risk: number, 
 /**
@@ -846,19 +847,19 @@ tokens_at_risk: number,
  */
 avatars: number, 
 /**
- * Whether nobody pays for them, because they are a sandbox's.
+ * Whether the tokens cost nothing, because the backend is a sandbox.
  */
 free: boolean, 
 /**
- * Whether somebody is asked to scan a code.
+ * Whether a person has to scan a code.
  */
 asks_people: boolean, 
 /**
- * Whether it moves the sandbox's clock on.
+ * Whether it moves the sandbox's clock forward.
  */
 moves_clock: boolean, 
 /**
- * Visits under way that it disturbs by that: their time passes, too.
+ * Visits in progress whose time passes faster because the clock is moved.
  */
 disturbs: number, };
 
@@ -868,7 +869,7 @@ export type PlannedAct = {
  */
 does: string, 
 /**
- * Requests that it sends at least.
+ * Minimum number of requests.
  */
 requests: number, 
 /**
@@ -878,23 +879,23 @@ left_out: string | null, };
 
 export type ChecksView = { 
 /**
- * What is checked: the backend's host.
+ * Host of the checked backend.
  */
 target: string, 
 /**
- * How the run stands.
+ * State of the run.
  */
 stand: ChecksStand, 
 /**
- * Every check, in its order.
+ * Every check, in order.
  */
 checks: Array<CheckView>, 
 /**
- * What is being done now, in words.
+ * What the run is doing now, in words.
  */
 doing: string | null, 
 /**
- * The code that somebody with a phone is asked to scan.
+ * The code that a person with a phone has to scan.
  */
 invitation: ChecksInvitation | null, 
 /**
@@ -902,25 +903,25 @@ invitation: ChecksInvitation | null,
  */
 requests: number, 
 /**
- * Export Tokens asked for so far.
+ * Export Tokens requested so far.
  */
 tokens: number, 
 /**
- * The run in one sentence, when it is over.
+ * Summary of the run in one sentence, once it has ended.
  */
 summary: string | null, 
 /**
- * What people should know, in the order in which it came.
+ * Notes for people, in order of appearance.
  */
 notes: Array<string>, 
 /**
- * Where the report was saved last, as people read it.
+ * Folder of the last saved report, `~/…` below the home folder.
  */
 saved: string | null, };
 
 export type ChecksStand = { "kind": "idle" } | { "kind": "running" } | { "kind": "ended", 
 /**
- * Whether every MUST holds that could be judged.
+ * Whether every MUST that could be judged holds.
  */
 passed: boolean, } | { "kind": "broken", 
 /**
@@ -930,7 +931,7 @@ problem: Problem, };
 
 export type CheckView = { 
 /**
- * Stable, as in `redeem.unknown-400`.
+ * Stable id, as in `redeem.unknown-400`.
  */
 id: string, 
 /**
@@ -942,29 +943,29 @@ title: string,
  */
 level: string, 
 /**
- * None while it waits; else `pass`, `fail`, `skipped`, `inconclusive` or `not applicable`.
+ * None while it waits; otherwise `pass`, `fail`, `skipped`, `inconclusive` or `not applicable`.
  */
 verdict: string | null, 
 /**
- * What was seen, or what is wrong: expected and came.
+ * Observations; for a failure, what was expected and what came instead.
  */
 findings: Array<string>, 
 /**
- * What to do when it fails.
+ * What to do if it fails.
  */
 remedy: string, 
 /**
- * The requirements that it covers.
+ * Ids of the requirements that it covers.
  */
 requirements: Array<string>, };
 
 export type ChecksInvitation = { 
 /**
- * What the code says.
+ * The link in the code.
  */
 link: string, 
 /**
- * The code, as an SVG document.
+ * The QR code as an SVG document.
  */
 qr_svg: string, 
 /**
@@ -972,6 +973,6 @@ qr_svg: string,
  */
 purpose: string, 
 /**
- * How far the avatar is, in words.
+ * Progress of the avatar, in words.
  */
 status: string | null, };

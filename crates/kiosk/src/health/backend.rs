@@ -1,5 +1,5 @@
-//! Whether the backend can be reached, by a request that costs nothing and carries no credential; and, by the `Date`
-//! of its answer, whether this machine's clock is right.
+//! Checks whether the backend is reachable, with a free request without credentials, and whether this machine's clock
+//! agrees with the `Date` of the response.
 
 use super::{bad, doubtful, good, part, unknown};
 use crate::profile::Profile;
@@ -12,35 +12,36 @@ use jiff::Timestamp;
 use std::time::Duration;
 use url::Url;
 
-/// A clock further off than this breaks time-limited tokens and, sooner or later, TLS.
+/// Maximum tolerated clock offset. A larger one breaks time-limited tokens and eventually TLS.
 const CLOCK_MAY_BE_OFF: Duration = Duration::from_mins(2);
-/// Somebody waits in front of the panel.
+/// Timeouts of a probe. Short, because the operator is waiting.
 const PATIENCE: TimeOuts = TimeOuts {
     connect: Duration::from_secs(5),
     read: Duration::from_secs(5),
     total: Duration::from_secs(10),
 };
 
-/// The backend, the partner's own where there is one, and the clock. Asks each host once: `HEAD`, no credential.
+/// Checks the backend, the partner's hosts if there are any, and the clock. Sends one `HEAD` per host, without
+/// credentials.
 pub async fn backend(profile: &Profile, target: &Target, now: impl Fn() -> Timestamp) -> Vec<HealthView> {
-    let mut told = Vec::new();
+    let mut views = Vec::new();
     let mut dates = Vec::new();
     for (part, url) in hosts(profile, target) {
         let before = now();
-        let came = head(&url).await;
+        let result = head(&url).await;
         let after = now();
-        if let Ok(reply) = &came
+        if let Ok(reply) = &result
             && let Some(date) = date(reply)
         {
             dates.push(off(date, before, after));
         }
-        told.push(judge(part, &url, &came));
+        views.push(judge(part, &url, &result));
     }
-    told.push(clock(&dates, target.embedded_sandbox));
-    told
+    views.push(clock(&dates, target.embedded_sandbox));
+    views
 }
 
-/// Each host once.
+/// The hosts to probe, each once.
 fn hosts(profile: &Profile, target: &Target) -> Vec<(&'static str, Url)> {
     let mut hosts = vec![(part::BACKEND, target.api_url.clone())];
     if let TokenSource::Partner(partner) = &profile.source {
@@ -73,9 +74,9 @@ async fn head(url: &Url) -> Result<Reply, CallError> {
     prober.send(probe).await.map_err(|error| never(error.to_string()))?.reply
 }
 
-fn judge(part: &str, url: &Url, came: &Result<Reply, CallError>) -> HealthView {
+fn judge(part: &str, url: &Url, result: &Result<Reply, CallError>) -> HealthView {
     let host = url.host_str().unwrap_or_default();
-    match came {
+    match result {
         Ok(reply) => answered(part, host, url, reply),
         Err(CallError::NeverSent(cause)) => {
             let remedy = match cause.kind {
@@ -83,15 +84,15 @@ fn judge(part: &str, url: &Url, came: &Result<Reply, CallError>) -> HealthView {
                     "DNS: check that this machine is on the network, and the host's name in the profile's `api_url`"
                 }
                 CauseKind::ConnectionRefused => {
-                    "TCP: nothing listens there. Check the port in the profile's `api_url`, and that the backend runs"
+                    "TCP: nothing listens on that port. Check the port in the profile's `api_url`, and that the backend runs"
                 }
                 CauseKind::Unreachable => "TCP: check cable, Wi-Fi and gateway of this machine",
                 CauseKind::TimedOut => {
-                    "TCP: a firewall may swallow it. Check that this network lets the host through, or set HTTPS_PROXY"
+                    "TCP: a firewall may drop the packets. Allow the host in this network, or set HTTPS_PROXY"
                 }
                 CauseKind::Tls => {
                     "TLS: check this machine's clock and its root certificates (Debian: ca-certificates); a network \
-                     that looks into connections needs its own in SSL_CERT_FILE"
+                     that inspects TLS connections needs its own root in SSL_CERT_FILE"
                 }
                 CauseKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
                 CauseKind::Other => "Check the network, the proxy and the profile's `api_url`",
@@ -100,13 +101,13 @@ fn judge(part: &str, url: &Url, came: &Result<Reply, CallError>) -> HealthView {
         }
         Err(CallError::Unanswered(evidence)) if evidence.status.is_none() => bad(
             part,
-            format_args!("{host}: connected, but no answer came ({evidence})"),
-            "HTTP: what listens there does not speak HTTP, or is stuck. Check the port in the profile's `api_url`, and the \
+            format_args!("{host}: connected, but no response came ({evidence})"),
+            "HTTP: the server does not speak HTTP, or hangs. Check the port in the profile's `api_url`, and the \
              backend itself",
         ),
         Err(error) => doubtful(
             part,
-            format_args!("{host}: answered, but the answer broke off ({error})"),
+            format_args!("{host}: the response is incomplete ({error})"),
             "Check the network between here and the backend",
         ),
     }
@@ -137,7 +138,7 @@ fn answered(part: &str, host: &str, url: &Url, reply: &Reply) -> HealthView {
     }
 }
 
-/// Another host that it redirects to.
+/// Host of a redirect, if it is another one.
 fn elsewhere(url: &Url, reply: &Reply) -> Option<String> {
     let location = reply.headers.get(header::LOCATION)?.to_str().ok()?;
     let to = url.join(location).ok()?;
@@ -150,7 +151,8 @@ fn date(reply: &Reply) -> Option<Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
 }
 
-/// Seconds that this machine's clock is ahead (below 0: behind) of a date that was written between two moments.
+/// Seconds that this machine's clock is ahead of `date` (negative: behind). `before` and `after` enclose the response
+/// on this machine's clock.
 fn off(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
     if date < before {
         before.duration_since(date).as_secs()
@@ -163,7 +165,7 @@ fn off(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
 
 fn clock(off: &[i64], embedded: bool) -> HealthView {
     let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
-        return unknown(part::CLOCK, "no answer gave the time");
+        return unknown(part::CLOCK, "no response had a `Date` header");
     };
     if embedded {
         return unknown(part::CLOCK, "the embedded sandbox has this machine's own clock");
@@ -191,8 +193,8 @@ mod tests {
         "2026-11-22T10:00:00Z".parse().expect("a time")
     }
 
-    /// Answers one connection with these bytes, and gives what it was asked.
-    async fn answers(bytes: &'static [u8]) -> (SocketAddr, tokio::task::JoinHandle<String>) {
+    /// Serves one connection with these bytes, and returns the request.
+    async fn serve_once(bytes: &'static [u8]) -> (SocketAddr, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let asked = tokio::spawn(async move {
@@ -205,7 +207,7 @@ mod tests {
         (address, asked)
     }
 
-    fn at(url: &str) -> (Profile, Target) {
+    fn profile_at(url: &str) -> (Profile, Target) {
         crate::install_crypto();
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("profiles.toml");
@@ -216,53 +218,57 @@ mod tests {
         (profile, target)
     }
 
-    async fn look(url: &str) -> Vec<HealthView> {
-        let (profile, target) = at(url);
+    async fn check_url(url: &str) -> Vec<HealthView> {
+        let (profile, target) = profile_at(url);
         backend(&profile, &target, now).await
     }
 
-    fn stands(told: &[HealthView]) -> Vec<(&str, HealthStand)> {
-        told.iter().map(|view| (view.part.as_str(), view.stand)).collect()
+    fn part_states(views: &[HealthView]) -> Vec<(&str, HealthStand)> {
+        views.iter().map(|view| (view.part.as_str(), view.stand)).collect()
     }
 
     #[tokio::test]
-    async fn any_answer_is_reached_and_tells_the_time_and_nothing_secret_is_sent() {
-        let told =
+    async fn any_response_proves_reachability_and_no_secret_is_sent() {
+        let response =
             b"HTTP/1.1 403 Forbidden\r\nDate: Sun, 22 Nov 2026 09:59:10 GMT\r\nContent-Length: 0\r\n\r\n";
-        let (address, asked) = answers(told).await;
-        let told = look(&format!("http://{address}/parse")).await;
-        assert_eq!(stands(&told), [("backend", HealthStand::Good), ("clock", HealthStand::Good)], "{told:?}");
+        let (address, asked) = serve_once(response).await;
+        let views = check_url(&format!("http://{address}/parse")).await;
+        assert_eq!(
+            part_states(&views),
+            [("backend", HealthStand::Good), ("clock", HealthStand::Good)],
+            "{views:?}"
+        );
         let asked = asked.await.expect("asked").to_lowercase();
         assert!(asked.starts_with("head /parse ") && !asked.contains("x-copresence"), "{asked}");
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_off_is_said_with_its_way() {
-        let told = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:02:01 GMT\r\nContent-Length: 0\r\n\r\n";
-        let (address, _asked) = answers(told).await;
-        let told = look(&format!("http://{address}/")).await;
-        let clock = told.last().expect("told");
+    async fn a_wrong_clock_is_reported_with_its_direction() {
+        let response = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:02:01 GMT\r\nContent-Length: 0\r\n\r\n";
+        let (address, _asked) = serve_once(response).await;
+        let views = check_url(&format!("http://{address}/")).await;
+        let clock = views.last().expect("a clock");
         assert_eq!((clock.stand, clock.seen.as_str()), (HealthStand::Doubtful, "2m 1s behind the backend's"));
     }
 
     #[tokio::test]
-    async fn what_stands_in_the_way_is_told_apart() {
-        let nobody = Port::keep().expect("a port");
-        let refused = look(&format!("http://{nobody}/")).await;
-        assert_eq!(stands(&refused), [("backend", HealthStand::Bad), ("clock", HealthStand::Unknown)]);
+    async fn connection_problems_are_distinguished() {
+        let unused = Port::keep().expect("a port");
+        let refused = check_url(&format!("http://{unused}/")).await;
+        assert_eq!(part_states(&refused), [("backend", HealthStand::Bad), ("clock", HealthStand::Unknown)]);
         assert!(refused[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TCP")), "{refused:?}");
 
-        let (address, _asked) = answers(b"SSH-2.0-OpenSSH\r\n").await;
-        let no_http = look(&format!("http://{address}/")).await;
+        let (address, _asked) = serve_once(b"SSH-2.0-OpenSSH\r\n").await;
+        let no_http = check_url(&format!("http://{address}/")).await;
         assert_eq!(no_http[0].stand, HealthStand::Bad);
         assert!(no_http[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("HTTP")), "{no_http:?}");
 
-        let (address, _asked) = answers(b"HTTP/1.1 200 OK\r\n\r\n").await;
-        let no_tls = look(&format!("https://{address}/")).await;
+        let (address, _asked) = serve_once(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        let no_tls = check_url(&format!("https://{address}/")).await;
         assert_eq!(no_tls[0].stand, HealthStand::Bad);
         assert!(no_tls[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TLS")), "{no_tls:?}");
 
-        let name = look("http://nowhere.invalid/").await;
+        let name = check_url("http://nowhere.invalid/").await;
         assert_eq!(name[0].stand, HealthStand::Bad);
         assert!(name[0].seen.starts_with("nowhere.invalid: "), "{name:?}");
     }
@@ -270,19 +276,19 @@ mod tests {
     #[tokio::test]
     async fn a_captive_portal_and_a_failing_backend_are_doubtful() {
         let portal = b"HTTP/1.1 302 Found\r\nLocation: http://login.hotel.test/\r\nContent-Length: 0\r\n\r\n";
-        let (address, _asked) = answers(portal).await;
-        let told = look(&format!("http://{address}/")).await;
-        assert_eq!(told[0].stand, HealthStand::Doubtful);
-        assert!(told[0].seen.contains("login.hotel.test"), "{told:?}");
-        let (address, _asked) = answers(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
-        assert_eq!(look(&format!("http://{address}/")).await[0].stand, HealthStand::Doubtful);
+        let (address, _asked) = serve_once(portal).await;
+        let views = check_url(&format!("http://{address}/")).await;
+        assert_eq!(views[0].stand, HealthStand::Doubtful);
+        assert!(views[0].seen.contains("login.hotel.test"), "{views:?}");
+        let (address, _asked) = serve_once(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthStand::Doubtful);
         let own = b"HTTP/1.1 301 Moved\r\nLocation: /parse/\r\nContent-Length: 0\r\n\r\n";
-        let (address, _asked) = answers(own).await;
-        assert_eq!(look(&format!("http://{address}/")).await[0].stand, HealthStand::Good);
+        let (address, _asked) = serve_once(own).await;
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthStand::Good);
     }
 
     #[test]
-    fn a_partners_own_host_is_looked_at_too_and_each_once() {
+    fn each_host_including_the_partners_is_checked_once() {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("profiles.toml");
         let text = "[profiles.game]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n\

@@ -1,15 +1,14 @@
-//! What a booth depends on, looked at now: how it stands, what was seen, what to do. The panel shows it, and
-//! `copresence doctor` prints it.
+//! Health checks of everything that a booth depends on. The panel shows them, and `copresence doctor` prints them.
 
 mod backend;
 
 pub use backend::backend;
 
 use crate::credentials::{self, Vault, VaultError};
-use crate::panel::SettingsFile;
+use crate::home_path::abbreviate_home_in;
 use crate::profile::{Profile, ProfileError, Profiles};
+use crate::settings::SettingsFile;
 use crate::setup::{Disk, Target};
-use crate::stage::told_to_people;
 use crate::view::Problem;
 use crate::view::panel::{HealthStand, HealthView};
 use client::NoRecorder;
@@ -18,11 +17,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The parts, by their stable words, in the order in which they are told.
+/// Stable names of the parts, in the order in which they are reported.
 pub mod part {
-    /// The file of profiles.
+    /// The profiles file.
     pub const PROFILES: &str = "profiles";
-    /// What the operator set.
+    /// The operator's settings.
     pub const SETTINGS: &str = "settings";
     /// The data folder and the folder of avatars.
     pub const DISK: &str = "disk";
@@ -32,19 +31,19 @@ pub mod part {
     pub const CREDENTIALS: &str = "credentials";
     /// The backend's host.
     pub const BACKEND: &str = "backend";
-    /// The partner's own host, where there is one.
+    /// The partner's host, if there is one.
     pub const PARTNER: &str = "partner";
     /// This machine's clock.
     pub const CLOCK: &str = "clock";
-    /// Somewhere to open a window on.
+    /// A display to open a window on.
     pub const DISPLAY: &str = "display";
-    /// What draws the window's pages.
+    /// The web view that draws the pages.
     pub const WEB_VIEW: &str = "web_view";
-    /// What went wrong last.
+    /// The last problem.
     pub const LAST_PROBLEM: &str = "last_problem";
 }
 
-/// Less than so many times the least room is doubtful.
+/// Free space below this multiple of the required minimum is doubtful.
 const ROOM_TO_SPARE: u64 = 8;
 
 /// A part that works.
@@ -52,7 +51,7 @@ pub fn good(part: &str, seen: impl fmt::Display) -> HealthView {
     told(part, HealthStand::Good, seen, None)
 }
 
-/// A part that works, and will not for long, or not for everything.
+/// A part that works, but not for long or not for everything.
 pub fn doubtful(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> HealthView {
     told(part, HealthStand::Doubtful, seen, Some(remedy.into()))
 }
@@ -62,17 +61,17 @@ pub fn bad(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> He
     told(part, HealthStand::Bad, seen, Some(remedy.into()))
 }
 
-/// A part that cannot be told, or is not needed here.
+/// A part whose state could not be determined, or that is not needed here.
 pub fn unknown(part: &str, seen: impl fmt::Display) -> HealthView {
     told(part, HealthStand::Unknown, seen, None)
 }
 
 fn told(part: &str, stand: HealthStand, seen: impl fmt::Display, remedy: Option<String>) -> HealthView {
-    let seen = told_to_people(&seen.to_string(), dirs::home_dir().as_deref());
+    let seen = abbreviate_home_in(&seen.to_string(), dirs::home_dir().as_deref());
     HealthView { part: part.to_owned(), stand, seen, remedy }
 }
 
-/// The file of profiles, and the profile that is asked for.
+/// Checks the profiles file and the profile `name`.
 pub fn profiles(config: Option<&Path>, name: &str) -> HealthView {
     match Profiles::load(config).and_then(|profiles| profiles.get(name).map(|_| profiles)) {
         Ok(profiles) => {
@@ -99,7 +98,7 @@ pub fn profiles(config: Option<&Path>, name: &str) -> HealthView {
     }
 }
 
-/// What the operator set.
+/// Checks the settings file.
 pub fn settings(file: &SettingsFile) -> HealthView {
     match file.flaw() {
         None => good(part::SETTINGS, "as they were saved"),
@@ -110,7 +109,7 @@ pub fn settings(file: &SettingsFile) -> HealthView {
     }
 }
 
-/// Whether there is room on the disk, and whether it can be written. Blocks.
+/// Checks that the disk is writable and has enough free space. Blocks on the disk.
 pub fn disk(disk: &Disk, out: &Path, min_free_space: u64) -> HealthView {
     if let Err(error) = disk.data.probe() {
         return bad(part::DISK, error, "Free some space, or check the data folder's disk and access rights");
@@ -118,7 +117,7 @@ pub fn disk(disk: &Disk, out: &Path, min_free_space: u64) -> HealthView {
     let folders = [disk.data.path(), out];
     let free = folders.iter().filter_map(|folder| Some((store::free_space(folder)?, *folder))).min();
     let Some((free, folder)) = free else {
-        return unknown(part::DISK, "the system does not say how much space is left");
+        return unknown(part::DISK, "the system does not report the free space");
     };
     let seen = format!("{} free in {}", size(free), folder.display());
     if free < min_free_space {
@@ -138,19 +137,19 @@ fn size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().si().to_string()
 }
 
-/// Whether the system's keychain can be used. Blocks on it, for some seconds at worst; never shows a prompt.
+/// Checks that the system's keychain can be used. Blocks on it for up to some seconds; never shows a prompt.
 pub fn keychain(vault: &Vault, profile: &Profile) -> HealthView {
     match vault.check() {
         Ok(()) => good(part::KEYCHAIN, "unlocked"),
         Err(error) if needs_none(profile) => {
             unknown(part::KEYCHAIN, format_args!("{error}; `{}` does not need it", profile.name))
         }
-        // Whether it is needed, the credentials tell.
+        // The credentials check tells whether it is needed.
         Err(error) => doubtful(part::KEYCHAIN, &error, error.remedy()),
     }
 }
 
-/// Whether everything that a profile's backend asks for is set; no value is told. Blocks on the keychain.
+/// Checks that every credential of a profile's backend is set. Never shows a value. Blocks on the keychain.
 pub fn credentials(profile: &Profile, vault: &Vault, env: &dyn Fn(&str) -> Option<String>) -> HealthView {
     if needs_none(profile) {
         return good(part::CREDENTIALS, format_args!("`{}` needs none", profile.name));
@@ -181,15 +180,15 @@ pub fn credentials(profile: &Profile, vault: &Vault, env: &dyn Fn(&str) -> Optio
 }
 
 fn unfound(error: &VaultError) -> String {
-    // The keychain's own part says more.
-    format!("nothing in the environment, and the keychain cannot be asked ({})", error.code())
+    // The keychain check has the details.
+    format!("not in the environment, and the keychain cannot be used ({})", error.code())
 }
 
 fn needs_none(profile: &Profile) -> bool {
     profile.is_embedded_sandbox() || credentials::wanted(profile).is_empty()
 }
 
-/// What went wrong last since the program began.
+/// Reports the last problem since the program started.
 pub fn last_problem(last: Option<&(Timestamp, Problem)>) -> HealthView {
     match last {
         None => good(part::LAST_PROBLEM, "nothing has gone wrong since the start"),
@@ -207,11 +206,11 @@ mod tests {
 
     const LIVE: &str = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
 
-    fn nothing(_: &str) -> Option<String> {
+    fn empty_env(_: &str) -> Option<String> {
         None
     }
 
-    fn written(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    fn write_profiles(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("profiles.toml");
         std::fs::write(&path, text).expect("written");
@@ -219,40 +218,40 @@ mod tests {
     }
 
     fn profile(name: &str) -> Profile {
-        let (_root, path) = written(LIVE);
+        let (_root, path) = write_profiles(LIVE);
         Profiles::load(Some(&path)).and_then(|all| all.get(name)).expect("usable")
     }
 
     #[test]
-    fn profiles_are_good_doubtful_or_bad() {
-        let (_root, path) = written(LIVE);
+    fn profiles_are_reported_good_doubtful_or_bad() {
+        let (_root, path) = write_profiles(LIVE);
         assert_eq!(profiles(Some(&path), "live").stand, HealthStand::Good);
         assert_eq!(profiles(Some(&path), "other").stand, HealthStand::Bad);
-        let (_root, path) = written(&format!("{LIVE}[profiles.half]\ntimeout = \"5m\"\n"));
+        let (_root, path) = write_profiles(&format!("{LIVE}[profiles.half]\ntimeout = \"5m\"\n"));
         let seen = profiles(Some(&path), "live");
         assert_eq!(seen.stand, HealthStand::Doubtful);
         assert!(seen.seen.contains("half") && seen.remedy.is_some(), "{seen:?}");
-        let (_root, path) = written("[profiles.live\n");
+        let (_root, path) = write_profiles("[profiles.live\n");
         assert!(profiles(Some(&path), "sandbox").seen.contains("line 1"));
     }
 
     #[test]
-    fn credentials_are_told_by_name_and_never_by_value() {
+    fn credentials_are_reported_without_values() {
         let (vault, live) = (Vault::in_memory(), profile("live"));
-        let missing = credentials(&live, &vault, &nothing);
+        let missing = credentials(&live, &vault, &empty_env);
         assert_eq!(missing.stand, HealthStand::Bad);
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
         vault.set("live", Slot::ApiKey, &"planted-api-key".into()).expect("memory");
-        assert_eq!(credentials(&live, &vault, &nothing).stand, HealthStand::Bad, "a session is missing");
+        assert_eq!(credentials(&live, &vault, &empty_env).stand, HealthStand::Bad, "a session is missing");
         vault.set("live", Slot::SessionToken, &"planted-session".into()).expect("memory");
-        let whole = credentials(&live, &vault, &nothing);
+        let whole = credentials(&live, &vault, &empty_env);
         assert_eq!((whole.stand, whole.seen.as_str()), (HealthStand::Good, "set: api-key, session-token"));
-        assert_eq!(credentials(&profile("sandbox"), &vault, &nothing).stand, HealthStand::Good);
+        assert_eq!(credentials(&profile("sandbox"), &vault, &empty_env).stand, HealthStand::Good);
         assert_eq!(keychain(&vault, &live).stand, HealthStand::Good);
     }
 
     #[test]
-    fn a_disk_is_bad_when_no_visit_would_begin() {
+    fn a_disk_without_space_for_a_visit_is_bad() {
         let root = tempfile::tempdir().expect("a folder");
         let opened = Disk::open(root.path()).expect("a data folder");
         let stand = |least| disk(&opened, root.path(), least).stand;
@@ -267,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_and_the_last_problem_are_told() {
+    fn settings_and_the_last_problem_are_reported() {
         let root = tempfile::tempdir().expect("a folder");
         let opened = Disk::open(root.path()).expect("a data folder");
         assert_eq!(settings(&SettingsFile::open(opened.data.clone())).stand, HealthStand::Good);

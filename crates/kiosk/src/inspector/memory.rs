@@ -1,4 +1,4 @@
-//! What is remembered of the latest visits: bounded in every way, the oldest let go.
+//! Recordings of the latest visits, bounded in number and bytes. The oldest are dropped.
 
 use client::{Backend, Exchange, Redactor};
 use jiff::Timestamp;
@@ -8,24 +8,24 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use store::VisitId;
 
-/// How much is remembered.
+/// Bounds of the recordings.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) visits: usize,
     pub(super) exchanges: usize,
-    /// Of exchanges and steps together, about.
+    /// Approximate size of exchanges and events together.
     pub(super) bytes: usize,
 }
 
 pub(super) const BOUNDS: Bounds = Bounds { visits: 50, exchanges: 2_000, bytes: 16 * 1024 * 1024 };
 
-/// What a thing weighs beside its texts.
+/// Estimated size of an item in addition to its texts, in bytes.
 const OVERHEAD: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Memory {
     bounds: Bounds,
-    /// In the order in which they began.
+    /// In order of their start.
     visits: VecDeque<Visit>,
     exchanges: usize,
     bytes: usize,
@@ -38,17 +38,17 @@ pub(super) struct Visit {
     pub(super) id: VisitId,
     pub(super) started: Timestamp,
     pub(super) ended: Option<String>,
-    /// The backend it is made at, for what depends on its routes.
+    /// The visit's backend, for checks that depend on its routes.
     pub(super) backend: Option<Arc<Backend>>,
-    /// Where its Export Token stands in its link.
+    /// Template of its link, which shows where the Export Token is.
     pub(super) link: Option<LinkTemplate>,
-    /// Knows the visit's Export Token, once there is one.
+    /// Masks the visit's Export Token, once it is known.
     pub(super) redactor: Redactor,
     pub(super) steps: VecDeque<Step>,
     pub(super) exchanges: VecDeque<Arc<Kept>>,
 }
 
-/// A line.
+/// A recorded event of a visit.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) at: Timestamp,
@@ -57,14 +57,14 @@ pub(super) struct Step {
     pub(super) line: Arc<str>,
 }
 
-/// An exchange.
+/// A recorded exchange.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) id: u32,
-    /// When it began, by a clock that nobody sets.
+    /// Start on the monotonic clock.
     pub(super) moment: Instant,
     pub(super) exchange: Exchange,
-    /// How many rules it broke, once somebody wanted to know.
+    /// Number of violated requirements, computed on first use.
     pub(super) broken: OnceLock<u32>,
     size: usize,
 }
@@ -82,7 +82,7 @@ impl Memory {
         self.dropped
     }
 
-    /// The visit, made when it is not known.
+    /// The recording of a visit. Creates it if there is none.
     pub(super) fn visit(&mut self, id: VisitId, now: Timestamp) -> &mut Visit {
         let known = self.visits.iter().position(|visit| visit.id == id);
         let index = known.unwrap_or_else(|| {
@@ -104,7 +104,7 @@ impl Memory {
         &mut self.visits[index]
     }
 
-    /// A step, in the place of the last one where `replaces` says so of its event and line.
+    /// Records an event. Replaces the last one if `replaces` returns true for it.
     pub(super) fn step(&mut self, id: VisitId, step: Step, replaces: impl Fn(&Step) -> bool) {
         let Some(visit) = self.visits.iter_mut().find(|visit| visit.id == id) else { return };
         if visit.steps.back().is_some_and(replaces)
@@ -117,7 +117,7 @@ impl Memory {
         self.make_room();
     }
 
-    /// An exchange that ended now. One of a visit that is forgotten is let go.
+    /// Records an exchange that has just ended. Ignored if the visit is not recorded or was deleted.
     pub(super) fn exchange(&mut self, id: VisitId, exchange: Exchange, now: Instant) {
         let Some(visit) = self.visits.iter_mut().find(|visit| visit.id == id) else { return };
         let moment = now.checked_sub(exchange.duration).unwrap_or(now);
@@ -130,7 +130,7 @@ impl Memory {
         self.make_room();
     }
 
-    /// Whether it was known.
+    /// Removes a visit. Returns whether it was recorded.
     pub(super) fn forget(&mut self, id: VisitId) -> bool {
         let Some(index) = self.visits.iter().position(|visit| visit.id == id) else { return false };
         self.remove(index);
@@ -144,7 +144,7 @@ impl Memory {
         while self.bytes > self.bounds.bytes && (self.drop_an_exchange() || self.drop_a_step()) {}
     }
 
-    /// The oldest; whether there was one.
+    /// Drops the oldest exchange. Returns whether there was one.
     fn drop_an_exchange(&mut self) -> bool {
         let oldest = |visit: &&mut Visit| visit.exchanges.front().map(|kept| kept.id);
         let visit = self.visits.iter_mut().filter(|visit| !visit.exchanges.is_empty()).min_by_key(oldest);
@@ -162,14 +162,14 @@ impl Memory {
         true
     }
 
-    /// The oldest that is over, else the oldest.
+    /// Drops the oldest visit that has ended, else the oldest one.
     fn drop_a_visit(&mut self) {
         let index = self.visits.iter().position(|visit| visit.ended.is_some()).unwrap_or(0);
         let dropped = self.remove(index);
         self.dropped = self.dropped.saturating_add(dropped);
     }
 
-    /// How many exchanges went with it.
+    /// Removes a visit. Returns the number of exchanges that it had.
     fn remove(&mut self, index: usize) -> u32 {
         let Some(visit) = self.visits.remove(index) else { return 0 };
         self.bytes -= visit.exchanges.iter().map(|kept| kept.size).sum::<usize>();
@@ -185,7 +185,7 @@ impl Step {
     }
 }
 
-/// About as many bytes as it takes.
+/// Approximate size in bytes.
 fn size_of(exchange: &Exchange) -> usize {
     let Exchange { url, request_headers, request_body, response_headers, body, error, .. } = exchange;
     let headers = request_headers.iter().chain(response_headers);
@@ -201,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
     use std::time::Duration;
 
-    fn exchange(body: usize) -> Exchange {
+    fn sample_exchange(body: usize) -> Exchange {
         Exchange {
             call: Call::Redeem,
             started_at: Timestamp::UNIX_EPOCH,
@@ -220,13 +220,13 @@ mod tests {
         }
     }
 
-    fn step(length: usize) -> Step {
+    fn sample_event(length: usize) -> Step {
         let line = "x".repeat(length).into();
         Step { at: Timestamp::UNIX_EPOCH, moment: Instant::now(), event: "status", line }
     }
 
-    /// What it says of itself is what it holds.
-    fn holds(memory: &Memory) {
+    /// Asserts that the counters match the content.
+    fn assert_counters_match(memory: &Memory) {
         let bytes: usize =
             memory.visits.iter().flat_map(|visit| visit.exchanges.iter()).map(|k| k.size).sum();
         let steps: usize = memory.visits.iter().flat_map(|visit| visit.steps.iter()).map(Step::size).sum();
@@ -237,18 +237,18 @@ mod tests {
     }
 
     #[test]
-    fn a_days_exchanges_stay_within_the_bounds_and_what_is_let_go_is_counted() {
+    fn recordings_stay_within_the_bounds_and_drops_are_counted() {
         let mut memory = Memory::new(BOUNDS);
         let now = Instant::now();
         for visitor in 0..200 {
             let id = VisitId::new();
             memory.visit(id, Timestamp::UNIX_EPOCH);
             for _ in 0..50 {
-                memory.exchange(id, exchange(1_000), now);
-                memory.step(id, step(200), |_| false);
+                memory.exchange(id, sample_exchange(1_000), now);
+                memory.step(id, sample_event(200), |_| false);
             }
             memory.visit(id, Timestamp::UNIX_EPOCH).ended = (visitor % 10 != 0).then(|| "saved".to_owned());
-            holds(&memory);
+            assert_counters_match(&memory);
         }
         assert_eq!((memory.visits.len(), memory.exchanges), (50, 2_000));
         assert_eq!(memory.dropped, 200 * 50 - 2_000);
@@ -259,28 +259,32 @@ mod tests {
     }
 
     #[test]
-    fn large_bodies_are_bounded_by_their_bytes_and_the_oldest_go_first() {
+    fn large_bodies_drop_the_oldest_exchanges() {
         let mut memory = Memory::new(Bounds { bytes: 10_000, ..BOUNDS });
         let (first, second) = (VisitId::new(), VisitId::new());
         for id in [first, second] {
             memory.visit(id, Timestamp::UNIX_EPOCH);
         }
         for turn in 0..20 {
-            memory.exchange(if turn % 2 == 0 { first } else { second }, exchange(2_000), Instant::now());
-            holds(&memory);
+            memory.exchange(
+                if turn % 2 == 0 { first } else { second },
+                sample_exchange(2_000),
+                Instant::now(),
+            );
+            assert_counters_match(&memory);
         }
         let left: Vec<_> =
             memory.visits.iter().flat_map(|v| v.exchanges.iter()).map(|kept| kept.id).collect();
         assert_eq!(left, [17, 19, 18, 20]);
         assert_eq!(memory.dropped, 16);
-        memory.exchange(first, exchange(50_000), Instant::now());
-        holds(&memory);
+        memory.exchange(first, sample_exchange(50_000), Instant::now());
+        assert_counters_match(&memory);
         assert_eq!(memory.exchanges, 0, "what is larger than all of it is not kept");
     }
 
     proptest! {
         #[test]
-        fn whatever_comes_it_stays_within_its_bounds(acts in prop::collection::vec((0..6_usize, 0..7_usize, 0..3_000_usize), 0..200)) {
+        fn bounds_hold_for_any_sequence(acts in prop::collection::vec((0..6_usize, 0..7_usize, 0..3_000_usize), 0..200)) {
             let mut memory = Memory::new(Bounds { visits: 3, exchanges: 10, bytes: 20_000 });
             let ids: Vec<_> = (0..6).map(|_| VisitId::new()).collect();
             let mut recorded = 0;
@@ -289,13 +293,13 @@ mod tests {
                     0 => _ = memory.visit(ids[who], Timestamp::UNIX_EPOCH),
                     1 => _ = memory.forget(ids[who]),
                     2 => memory.visit(ids[who], Timestamp::UNIX_EPOCH).ended = Some("saved".into()),
-                    3 | 4 => memory.step(ids[who], step(size), |_| act == 3),
+                    3 | 4 => memory.step(ids[who], sample_event(size), |_| act == 3),
                     _ => {
-                        memory.exchange(ids[who], exchange(size), Instant::now());
+                        memory.exchange(ids[who], sample_exchange(size), Instant::now());
                         recorded += 1;
                     }
                 }
-                holds(&memory);
+                assert_counters_match(&memory);
             }
             prop_assert!(memory.exchanges + memory.dropped as usize <= recorded);
         }

@@ -1,8 +1,7 @@
-//! The integrator's inspector: what the latest visits did and which exchanges they had, remembered while the program
-//! runs.
+//! The inspector for integrators: events and exchanges of the latest visits, kept in memory while the program runs.
 //!
-//! Each visit records through an [`Api`] of its own, so that its exchanges are its own, however many run at once.
-//! Recording puts a thing into a list; everything that takes work is done when somebody looks.
+//! Each visit uses its own [`Api`] with its own recorder, so that concurrent visits are kept apart. Recording only
+//! appends; everything else is computed when the inspector is viewed.
 
 mod memory;
 mod show;
@@ -26,18 +25,18 @@ use std::time::{Duration, Instant};
 use store::{HostFolder, VisitId};
 use tokio::sync::watch;
 
-/// Which rules an exchange with a backend keeps or breaks. Judged by whoever knows the specification's sentences.
+/// Judges which requirements an exchange with a backend meets or violates.
 pub type Rules = dyn Fn(&Exchange, &Backend) -> Vec<RuleView> + Send + Sync;
 
-/// The shortest time between two views.
+/// Minimum interval between two views.
 const SPACING: Duration = Duration::from_millis(250);
-/// So many times as long as a view takes to make nothing else is made: looking never costs more than a tenth.
+/// Pause after building a view, as a multiple of the time that it took. Limits the cost to a tenth of one core.
 const RESTS: u32 = 9;
 
-/// The longest line that is kept, in bytes.
+/// Maximum length of a recorded event, in bytes.
 const LONGEST_LINE: usize = 16 * 1024;
 
-/// The recordings. Clones are handles of the same ones.
+/// The recordings. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Inspector(Arc<Inner>);
 
@@ -53,7 +52,7 @@ impl Default for Inspector {
     }
 }
 
-/// Records one visit's exchanges.
+/// Records the exchanges of one visit.
 struct OfVisit {
     inspector: Inspector,
     visit: VisitId,
@@ -67,7 +66,7 @@ impl Recorder for OfVisit {
 }
 
 impl Inspector {
-    /// The way to the backend for this visit, on which its exchanges are recorded.
+    /// Starts recording a visit. Returns an API client that records its exchanges.
     pub(crate) fn follow(&self, visit: VisitId, api: &Api, target: &Target, profile: &Profile) -> Api {
         {
             let mut memory = self.memory();
@@ -79,7 +78,7 @@ impl Inspector {
         api.recorded_by(Arc::new(OfVisit { inspector: self.clone(), visit }))
     }
 
-    /// Takes a line of a visit, without the Export Token in its link.
+    /// Records an event of a visit, with the Export Token in its link masked.
     pub(crate) fn take(&self, line: &Line) {
         let mut memory = self.memory();
         let visit = memory.visit(line.visit, line.at);
@@ -99,44 +98,44 @@ impl Inspector {
         }
         let text = written(&line, &visit.redactor);
         let step = Step { at: line.at, moment: Instant::now(), event: line.event.word(), line: text.into() };
-        // Of a file on its way only how far it is now.
+        // Of a download, only the latest progress is kept.
         let goes_on = |last: &Step| last.event == "progress" && step_is_progress(&line.event, last);
         memory.step(line.visit, step, goes_on);
         drop(memory);
         self.changed();
     }
 
-    /// Remembers nothing of it any more.
+    /// Removes the recordings of a visit.
     pub(crate) fn forget(&self, visit: VisitId) {
         if self.memory().forget(visit) {
             self.changed();
         }
     }
 
-    /// The recordings now: of the visit asked for, or of the newest.
+    /// The current recordings, with the timeline of the requested visit or of the newest one.
     pub fn view(&self, visit: Option<&str>, rules: &Rules) -> InspectorView {
         let taken = Taken::of(&self.memory(), visit);
         taken.view(rules)
     }
 
-    /// Tells the recordings, whole: as they are now and after each change, some four times a second at most. Ends with
-    /// `until`, or when `tell` says that nobody listens.
+    /// Sends the current recordings to `send`, then again after each change, about four times a second at most. Returns
+    /// when `until` completes, or when `send` returns false.
     pub async fn tell(
         &self,
         visit: Option<String>,
         rules: Arc<Rules>,
         until: impl Future<Output = ()> + Send,
-        tell: impl Fn(InspectorView) -> bool + Send,
+        send: impl Fn(InspectorView) -> bool + Send,
     ) {
         let mut changes = self.0.changes.subscribe();
-        let told = async {
+        let updates = async {
             loop {
                 changes.mark_unchanged();
                 let (inspector, visit, rules) = (self.clone(), visit.clone(), rules.clone());
                 let began = Instant::now();
                 let made = tokio::task::spawn_blocking(move || inspector.view(visit.as_deref(), &*rules));
                 let Ok(view) = made.await else { return };
-                if !tell(view) {
+                if !send(view) {
                     return;
                 }
                 tokio::time::sleep(SPACING.max(began.elapsed() * RESTS)).await;
@@ -148,14 +147,14 @@ impl Inspector {
         tokio::select! {
             biased;
             () = until => {}
-            () = told => {}
+            () = updates => {}
         }
     }
 
-    /// Saves a visit's exchanges as an HTTP Archive into the data folder; gives its path. Blocks on the disk.
+    /// Saves a visit's exchanges as an HTTP Archive in the data folder, and returns its path. Blocks on the disk.
     ///
     /// # Errors
-    /// `not_recorded` for a visit that is not remembered; those of the disk.
+    /// `not_recorded` if the visit is not remembered; `storage_failed` if the file cannot be written.
     pub fn save_har(&self, disk: &Disk, visit: &str) -> Result<PathBuf, Problem> {
         let taken = self.memory().visits().find(|known| known.id.to_string() == visit).cloned();
         let taken = taken.ok_or_else(|| problem("not_recorded", None))?;
@@ -168,7 +167,7 @@ impl Inspector {
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
-        // Each change of it is whole.
+        // A panic leaves no partial change.
         self.0.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -177,20 +176,20 @@ impl Inspector {
     }
 }
 
-/// A token as it is, from how a link says it.
+/// Decodes a percent-encoded token from a link.
 fn decoded(token: &str) -> String {
     let pair = url::form_urlencoded::parse(token.as_bytes()).next();
     pair.map(|(token, _)| token.into_owned()).unwrap_or_default()
 }
 
-/// Whether a line only says how far the file of the last one is.
+/// Whether the event reports progress of the same file as the last recorded event.
 fn step_is_progress(event: &LineEvent, last: &Step) -> bool {
     let LineEvent::Progress { file, .. } = event else { return false };
     let known = serde_json::from_str::<Value>(&last.line);
     known.is_ok_and(|known| known["file"] == file.as_str())
 }
 
-/// As JSON on one line, without the visit's token, and bounded.
+/// The event as JSON on one line, with the visit's token masked. A line that is too long is replaced by its length.
 fn written(line: &Line, redactor: &Redactor) -> String {
     let text = redactor.text(&serde_json::to_string(line).unwrap_or_default());
     if text.len() <= LONGEST_LINE && text.starts_with('{') {

@@ -1,4 +1,4 @@
-//! What is remembered, as the integrator sees it.
+//! Builds the view of the recordings.
 
 use super::Rules;
 use super::memory::{Kept, Memory, Visit};
@@ -6,7 +6,7 @@ use crate::view::inspector::{Entry, ExchangeView, InspectedVisit, InspectorView,
 use client::{Backend, curl};
 use std::time::Instant;
 
-/// What is shown, taken out of the memory: the work on it holds nobody up who records.
+/// A copy of the recordings for a view, so that building the view does not block recording.
 pub(super) struct Taken {
     visits: Vec<Visit>,
     shown: Option<usize>,
@@ -14,7 +14,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// The visit asked for, or the newest.
+    /// Copies the recordings; `asked` is the visit to show, `None` the newest.
     pub(super) fn of(memory: &Memory, asked: Option<&str>) -> Self {
         let visits: Vec<Visit> = memory.visits().rev().cloned().collect();
         let shown = match asked {
@@ -53,7 +53,7 @@ fn broken(kept: &Kept, backend: Option<&Backend>, rules: &Rules) -> u32 {
     })
 }
 
-/// In the order in which things began.
+/// Events and exchanges in the order in which they began.
 fn entries(visit: &Visit, rules: &Rules) -> Vec<Entry> {
     let mut all: Vec<(Instant, Entry)> = Vec::with_capacity(visit.steps.len() + visit.exchanges.len());
     for step in &visit.steps {

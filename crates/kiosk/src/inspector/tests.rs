@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 
-fn exchange(call: Call) -> Exchange {
+fn sample_exchange(call: Call) -> Exchange {
     Exchange {
         call,
         started_at: Timestamp::UNIX_EPOCH,
@@ -25,7 +25,7 @@ fn exchange(call: Call) -> Exchange {
     }
 }
 
-fn followed(inspector: &Inspector) -> (VisitId, OfVisit) {
+fn record_new_visit(inspector: &Inspector) -> (VisitId, OfVisit) {
     let visit = VisitId::new();
     let mut memory = inspector.memory();
     let known = memory.visit(visit, Timestamp::now());
@@ -34,33 +34,33 @@ fn followed(inspector: &Inspector) -> (VisitId, OfVisit) {
     (visit, OfVisit { inspector: inspector.clone(), visit })
 }
 
-fn none(_: &Exchange, _: &Backend) -> Vec<RuleView> {
+fn judge_nothing(_: &Exchange, _: &Backend) -> Vec<RuleView> {
     Vec::new()
 }
 
-fn line(visit: VisitId, event: LineEvent) -> Line {
+fn event_of(visit: VisitId, event: LineEvent) -> Line {
     Line { visit, at: Timestamp::now(), event }
 }
 
-fn progress(file: &str, bytes: u64) -> LineEvent {
+fn progress_of(file: &str, bytes: u64) -> LineEvent {
     LineEvent::Progress { file: file.into(), bytes, total: Some(9) }
 }
 
 #[test]
-fn the_token_of_a_link_is_in_no_line() {
+fn the_token_of_a_link_is_masked_in_every_event() {
     let inspector = Inspector::default();
-    let (visit, _) = followed(&inspector);
+    let (visit, _) = record_new_visit(&inspector);
     let link = "copresence://new?exportToken=tok%2Fen-1234".to_owned();
-    inspector.take(&line(visit, LineEvent::Invited { link, expires_at: None }));
+    inspector.take(&event_of(visit, LineEvent::Invited { link, expires_at: None }));
     let said = |word: &str| LineEvent::Status {
         completion_status: word.to_owned(),
         completion_progress: -1,
         queue_position: -1,
         next_poll_ms: 0,
     };
-    inspector.take(&line(visit, said("it is tok/en-1234")));
-    inspector.take(&line(visit, said("it is tok%2fen-1234")));
-    let view = inspector.view(None, &none);
+    inspector.take(&event_of(visit, said("it is tok/en-1234")));
+    inspector.take(&event_of(visit, said("it is tok%2fen-1234")));
+    let view = inspector.view(None, &judge_nothing);
     let text = serde_json::to_string(&view).expect("plain data");
     assert!(!text.contains("en-1234") && text.contains("exportToken=…"), "{text}");
     let entries = view.shown.expect("the newest").entries;
@@ -71,35 +71,35 @@ fn the_token_of_a_link_is_in_no_line() {
 }
 
 #[test]
-fn of_a_file_only_the_last_progress_is_kept() {
+fn only_the_last_progress_of_a_file_is_kept() {
     let inspector = Inspector::default();
-    let (visit, _) = followed(&inspector);
+    let (visit, _) = record_new_visit(&inspector);
     for (file, bytes) in [("a.glb", 1), ("a.glb", 2), ("a.png", 1), ("a.glb", 3), ("a.glb", 9)] {
-        inspector.take(&line(visit, progress(file, bytes)));
+        inspector.take(&event_of(visit, progress_of(file, bytes)));
     }
-    let entries = inspector.view(None, &none).shown.expect("the newest").entries;
+    let entries = inspector.view(None, &judge_nothing).shown.expect("the newest").entries;
     assert_eq!(entries.len(), 3, "{entries:?}");
 }
 
 #[test]
-fn a_line_that_is_too_long_says_so() {
+fn an_event_that_is_too_long_is_replaced() {
     let inspector = Inspector::default();
-    let (visit, _) = followed(&inspector);
+    let (visit, _) = record_new_visit(&inspector);
     let exports = vec!["x".repeat(LONGEST_LINE)];
-    inspector.take(&line(visit, LineEvent::Redeemed { exports }));
-    let entries = inspector.view(None, &none).shown.expect("the newest").entries;
+    inspector.take(&event_of(visit, LineEvent::Redeemed { exports }));
+    let entries = inspector.view(None, &judge_nothing).shown.expect("the newest").entries;
     let [Entry::Step { line, event, .. }] = entries.as_slice() else { panic!("one step") };
     let line: Value = serde_json::from_str(line).expect("JSON");
     assert!(line["left_out"].as_u64().is_some_and(|bytes| bytes > 16_384) && event == "redeemed");
 }
 
 #[test]
-fn things_stand_in_the_order_in_which_they_began_and_rules_are_counted() {
+fn entries_are_sorted_by_start_and_violations_are_counted() {
     let inspector = Inspector::default();
-    let (visit, recorder) = followed(&inspector);
-    inspector.take(&line(visit, LineEvent::Started { profile: "p".into(), api_url: "u".into() }));
-    let slow = Exchange { duration: Duration::from_mins(1), ..exchange(Call::Login) };
-    recorder.record(exchange(Call::Generate));
+    let (visit, recorder) = record_new_visit(&inspector);
+    inspector.take(&event_of(visit, LineEvent::Started { profile: "p".into(), api_url: "u".into() }));
+    let slow = Exchange { duration: Duration::from_mins(1), ..sample_exchange(Call::Login) };
+    recorder.record(sample_exchange(Call::Generate));
     recorder.record(slow);
     let rules = |_: &Exchange, at: &Backend| {
         let rule = |kept| RuleView {
@@ -127,22 +127,22 @@ fn things_stand_in_the_order_in_which_they_began_and_rules_are_counted() {
 }
 
 #[test]
-fn what_is_forgotten_is_not_remembered_by_a_late_answer() {
+fn a_late_response_does_not_restore_a_deleted_visit() {
     let inspector = Inspector::default();
-    let (visit, recorder) = followed(&inspector);
-    recorder.record(exchange(Call::Redeem));
+    let (visit, recorder) = record_new_visit(&inspector);
+    recorder.record(sample_exchange(Call::Redeem));
     inspector.forget(visit);
-    recorder.record(exchange(Call::Redeem));
-    assert!(inspector.view(None, &none).visits.is_empty());
+    recorder.record(sample_exchange(Call::Redeem));
+    assert!(inspector.view(None, &judge_nothing).visits.is_empty());
 }
 
 #[tokio::test]
-async fn it_is_told_at_once_and_on_change_and_not_more_than_four_times_a_second() {
+async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
     let inspector = Inspector::default();
-    let (_, recorder) = followed(&inspector);
+    let (_, recorder) = record_new_visit(&inspector);
     let (stop, stopped) = oneshot::channel::<()>();
     let told = Arc::new(AtomicUsize::new(0));
-    let (count, rules): (_, Arc<Rules>) = (told.clone(), Arc::new(none));
+    let (count, rules): (_, Arc<Rules>) = (told.clone(), Arc::new(judge_nothing));
     let (heard, mut views) = tokio::sync::mpsc::unbounded_channel();
     let telling = inspector.clone();
     let task = tokio::spawn(async move {
@@ -155,10 +155,10 @@ async fn it_is_told_at_once_and_on_change_and_not_more_than_four_times_a_second(
     assert_eq!(views.recv().await.expect("at once").visits[0].exchanges, 0);
     let began = tokio::time::Instant::now();
     for sent in 1..=20_u32 {
-        recorder.record(exchange(Call::Redeem));
+        recorder.record(sample_exchange(Call::Redeem));
         tokio::time::sleep(Duration::from_millis(25)).await;
         if sent == 20 {
-            // The last state is told, too.
+            // The last change is sent, too.
             while views.recv().await.expect("on change").visits[0].exchanges < 20 {}
         }
     }

@@ -1,4 +1,4 @@
-//! What an operator does in the panel.
+//! Actions of the operator in the panel.
 
 use super::{Inner, Panel, Settings, off_thread, views};
 use crate::app::unforgotten;
@@ -17,29 +17,29 @@ use std::time::Duration;
 use store::{HostFile, StoreError, VisitId};
 use visit::Moment;
 
-/// How long a person at the screen has to unlock the keychain.
+/// Time that a person at the screen has to unlock the keychain.
 const UNLOCK: Duration = Duration::from_mins(2);
-/// The longest side of a logo, in pixels: more is no logo, and would fill the memory.
+/// Maximum width and height of a logo, in pixels. Bounds the memory that decoding takes.
 const LOGO_SIDE: u32 = 4096;
-/// What the sandbox's speed may be here.
+/// Allowed speeds of the sandbox's clock, in simulated seconds per real second.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.1..=1000.0;
 
-/// What the host does after an act.
+/// What the host has to do after an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Shows the panel as it is then.
+    /// Show the updated panel.
     Show,
-    /// Makes of the window what was set of it, then shows the panel.
+    /// Apply the display settings to the window, then show the updated panel.
     Display,
-    /// Ends the program in good order.
+    /// Quit the program cleanly.
     Quit,
 }
 
 impl Panel {
-    /// Does something, one thing at a time. Whoever calls has asked the [gate](Panel::gate) before.
+    /// Runs an action. Actions run one at a time. The caller must have checked [`Panel::pin_lock`].
     ///
     /// # Errors
-    /// What was refused, why, and what to do; then everything is as before.
+    /// The action was refused or failed. The problem says why and what to do; nothing has changed then.
     pub async fn act(&self, act: PanelAct, now: Moment) -> Result<Next, Problem> {
         match act {
             PanelAct::Lock => {
@@ -66,7 +66,7 @@ impl Panel {
             PanelAct::RemoveCredential { slot } => {
                 let slot = self.slot(&slot)?;
                 let removed = sources.vault.remove(&kiosk.backing().profile.name, slot);
-                // What was in memory is gone even so.
+                // A value held in memory is removed even if the keychain failed.
                 self.read_credentials_anew()?;
                 removed.map_err(|error| of_vault(&error))?;
             }
@@ -90,7 +90,7 @@ impl Panel {
             PanelAct::LetPhonesIn { on } => self.let_phones_in(on)?,
             PanelAct::SetKioskMode { on } => {
                 self.keep(|settings| settings.kiosk_mode = on)?;
-                // From here on the one at the panel is right, not the command line.
+                // From now on the setting wins over `--kiosk`.
                 self.0.flag.holds.store(false, Ordering::Relaxed);
                 self.show_booth();
                 return Ok(Next::Display);
@@ -107,7 +107,7 @@ impl Panel {
             }
             PanelAct::WipeNow => self.wipe()?,
             PanelAct::ForgetVisit { visit } => self.forget(&visit)?,
-            // Done before, by whoever waits for them.
+            // Handled by the async caller.
             PanelAct::Lock | PanelAct::Quit | PanelAct::ChangePin { .. } => {}
         }
         Ok(Next::Show)
@@ -126,17 +126,17 @@ impl Panel {
         let slot = self.slot(slot)?;
         let profile = kiosk.backing().profile.name;
         if let Err(error) = sources.vault.set(&profile, slot, value) {
-            // A booth without a keychain works until it is switched off, and the panel says so.
+            // Without a keychain the credential is kept until the program ends, and the panel says so.
             if !error.memory_can_help() || matches!(error, VaultError::TooLarge { .. }) {
                 return Err(of_vault(&error));
             }
-            tracing::warn!(%error, "the credential is kept for this run alone");
+            tracing::warn!(%error, "the credential is kept in memory until the program ends");
             sources.vault.remember_for_this_run(&profile, slot, value);
         }
         self.read_credentials_anew()
     }
 
-    /// A credential that the profile in use can need.
+    /// Finds a credential that the profile in use can need.
     fn slot(&self, word: &str) -> Result<Slot, Problem> {
         let backing = self.0.kiosk.backing();
         let wanted = credentials::wanted(&backing.profile);
@@ -186,7 +186,7 @@ impl Panel {
     fn set_logo(&self, png: &str) -> Result<(), Problem> {
         let unfit = |words: &str| problem("logo_unfit", Some(words));
         let most = HostFile::Logo.most();
-        // Base64 has four letters for three bytes.
+        // Base64 has four characters for three bytes.
         if u64::try_from(png.len()).map_or(true, |length| length / 4 * 3 > most + 3) {
             return Err(unfit("it has more than 2 MiB"));
         }
@@ -204,7 +204,7 @@ impl Panel {
     fn wipe(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
         let wiped = history::forget_before(kiosk.disk(), None).map(|mut forgotten| {
-            // Those that go on here are left on purpose.
+            // Visits in progress in this program are skipped on purpose.
             let live = kiosk.live();
             forgotten.held.retain(|id| !live.contains(id));
             forgotten
@@ -235,7 +235,7 @@ fn unkept(error: &StoreError) -> Problem {
     problem("settings_failed", Some(&error.to_string()))
 }
 
-/// Whether it is a PNG that every screen can draw: decoded once, within bounds.
+/// Checks that the bytes are a complete PNG within the size limits, by decoding it.
 fn drawable(bytes: &[u8]) -> Result<(), String> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     let mut limits = Limits::default();

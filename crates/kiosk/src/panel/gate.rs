@@ -1,11 +1,12 @@
-//! The door to panel, inspector and checks.
+//! The PIN lock in front of panel, inspector and checks.
 //!
-//! It stands here and not in the web view: every command of the desk asks [`Gate::check`] first. A try is counted, on
-//! disk too, before it is looked at, and one at a time: neither many at once nor a pulled plug gives more of them.
+//! It is enforced here and not in the web view: every operator command calls [`PinLock::require_unlocked`] first. An
+//! attempt is counted, also on disk, before the PIN is checked, and attempts run one at a time. Neither parallel
+//! attempts nor a power cut therefore give additional attempts.
 
-use super::pin::{PIN_LENGTH, PinHash, has_length, wait_after};
-use super::settings::{Settings, SettingsFile};
+use crate::pin::{PIN_LENGTH, PinHash, has_length, wait_after};
 use crate::problem::problem;
+use crate::settings::{Settings, SettingsFile};
 use crate::view::Problem;
 use crate::view::panel::GateView;
 use secrecy::SecretString;
@@ -15,10 +16,10 @@ use store::StoreError;
 use tokio_util::sync::CancellationToken;
 use visit::Moment;
 
-/// How long the door stays open when nobody does anything behind it.
+/// Idle time after which the panel locks itself.
 const IDLE: Duration = Duration::from_mins(10);
 
-/// The door. Clones are handles of the same one. Moments are those of one [`crate::clock::Clock`].
+/// The PIN lock. Clones share it. Times are those of one [`crate::clock::Clock`].
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Inner>);
 
@@ -26,26 +27,26 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     file: SettingsFile,
     door: Mutex<Door>,
-    /// Held while a PIN is tried: one at a time.
+    /// Held during an attempt, so that attempts run one at a time.
     trying: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
 struct Door {
-    /// When it was last used, while it is open; and what is cancelled when it closes.
+    /// Time of the last use and the token that is cancelled on locking, while unlocked.
     open: Option<(Moment, CancellationToken)>,
-    /// Wrong tries in a row, as far as this run knows.
+    /// Wrong attempts in a row.
     wrong: u32,
-    /// Before it nothing is tried.
+    /// No attempt is accepted before this time.
     blocked_until: Moment,
-    /// The latest moment heard of: nobody goes back before it.
+    /// Latest time seen. Earlier times are treated as this one.
     latest: Moment,
-    /// How often it was closed. A try that began before does not open it.
+    /// Number of times it was locked. An attempt that began before the last one does not unlock.
     closings: u64,
 }
 
 impl Gate {
-    /// A closed door. Wrong tries of an earlier run make the next one wait as they did then.
+    /// A locked lock. Wrong attempts of an earlier run delay the next attempt as they did then.
     pub fn new(file: SettingsFile, now: Moment) -> Self {
         let wrong = file.get().wrong_pins;
         let blocked_until = now + wait_after(wrong);
@@ -53,15 +54,15 @@ impl Gate {
         Self(Arc::new(Inner { file, door: Mutex::new(door), trying: tokio::sync::Mutex::default() }))
     }
 
-    /// How it stands.
+    /// The current state.
     pub fn state(&self, now: Moment) -> GateView {
         self.view(now, false)
     }
 
-    /// Tries a PIN; the right one opens. While earlier wrong ones must be waited for, nothing is tried.
+    /// Tries a PIN, and unlocks if it is correct. The PIN is not checked while a delay is in force.
     ///
     /// # Errors
-    /// When the settings cannot be read: then nobody knows the PIN.
+    /// The settings cannot be read, so the PIN is unknown.
     pub async fn enter(&self, pin: SecretString, now: Moment) -> Result<GateView, Problem> {
         let _one_at_a_time = self.0.trying.lock().await;
         let closings = self.door().closings;
@@ -72,10 +73,10 @@ impl Gate {
         Ok(self.view(now, tried == Tried::Wrong))
     }
 
-    /// Sets the first PIN, which opens the door too.
+    /// Sets the first PIN, and unlocks.
     ///
     /// # Errors
-    /// `pin_set` when there is one, `pin_length`, and those of the disk; then there is none, as before.
+    /// `pin_set` if there is a PIN, `pin_length`, or the settings cannot be read or written. There is no PIN then.
     pub async fn set_first_pin(&self, pin: SecretString, now: Moment) -> Result<GateView, Problem> {
         let _one_at_a_time = self.0.trying.lock().await;
         let closings = self.door().closings;
@@ -87,10 +88,11 @@ impl Gate {
         Ok(self.view(now, false))
     }
 
-    /// Sets another PIN, for whoever knows the present one; tries count as at the door.
+    /// Changes the PIN. Requires the current one; wrong attempts count as in [`try_unlock`](Self::try_unlock).
     ///
     /// # Errors
-    /// `panel_locked`, `pin_wrong`, `pin_wait`, `pin_length`, and those of the disk; then the present one stays.
+    /// `panel_locked`, `pin_wrong`, `pin_wait`, `pin_length`, or the settings cannot be read or written. The current
+    /// PIN stays.
     pub async fn change_pin(
         &self,
         current: SecretString,
@@ -112,12 +114,12 @@ impl Gate {
         }
     }
 
-    /// Closes it.
+    /// Locks the panel.
     pub fn lock(&self) {
         self.door().close();
     }
 
-    /// Whether somebody who knows the PIN is here; each asking counts as being here.
+    /// Succeeds if the panel is unlocked, and restarts the idle time.
     ///
     /// # Errors
     /// `panel_locked`.
@@ -133,15 +135,15 @@ impl Gate {
         }
     }
 
-    /// Whether it is open, without counting as being here.
+    /// Whether the panel is unlocked. Does not restart the idle time.
     pub fn is_open(&self, now: Moment) -> bool {
         let mut door = self.door();
         door.at(now);
         door.open.is_some()
     }
 
-    /// Cancelled when the door that is open now closes: for what goes on telling after a command. It notices idleness
-    /// when somebody asks next. Cancelled already when the door is closed.
+    /// A token that is cancelled when the panel locks, for streams that outlive a command. Already cancelled if the
+    /// panel is locked. Idleness only locks on the next call of another method.
     pub fn closing(&self) -> CancellationToken {
         self.door().open.as_ref().map_or_else(
             || {
@@ -153,11 +155,11 @@ impl Gate {
         )
     }
 
-    /// Drops the PIN, for whoever has a shell on this machine and forgot it; the next opening asks for a new one.
+    /// Removes the PIN, for people with a shell on this machine. The next opening of the panel asks for a new one.
     /// Blocks on the disk.
     ///
     /// # Errors
-    /// Those of the disk; then it stays.
+    /// The settings cannot be read or written; the PIN stays.
     pub fn forget_pin(file: &SettingsFile) -> Result<(), StoreError> {
         file.change(|settings| {
             settings.pin = None;
@@ -166,7 +168,7 @@ impl Gate {
         Ok(())
     }
 
-    /// To be called by one at a time.
+    /// Checks a PIN. The caller must hold `attempt_lock`.
     async fn try_pin(&self, pin: SecretString, now: Moment) -> Result<Tried, Problem> {
         let Some(hash) = self.settings()?.pin else { return Ok(Tried::NotNow) };
         let wrong = {
@@ -176,7 +178,7 @@ impl Gate {
                 return Ok(Tried::NotNow);
             }
             if !has_length(&pin) {
-                // No PIN is like that, so nothing is learnt by it.
+                // A PIN of this length cannot exist, so the attempt reveals nothing and is not counted.
                 return Ok(Tried::Wrong);
             }
             door.wrong = door.wrong.saturating_add(1);
@@ -223,7 +225,7 @@ impl Gate {
     fn open(&self, closings: u64, now: Moment) {
         let mut door = self.door();
         let now = door.at(now);
-        // The page that tried is not the page that is there now, if it was reloaded meanwhile.
+        // If the panel was locked in the meantime, the page that tried has been reloaded.
         if door.closings == closings && door.open.is_none() {
             door.open = Some((now, CancellationToken::new()));
         }
@@ -242,13 +244,13 @@ impl Gate {
     }
 
     fn door(&self) -> MutexGuard<'_, Door> {
-        // Each change of it is whole.
+        // A panic leaves no partial change.
         self.0.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Door {
-    /// The present, which closes a door that nobody used for long.
+    /// Advances the time, and locks after the idle time. Returns the current time.
     fn at(&mut self, now: Moment) -> Moment {
         self.latest = self.latest.max(now);
         if self.open.as_ref().is_some_and(|(used, _)| self.latest.since(*used) >= IDLE) {
@@ -269,16 +271,17 @@ impl Door {
 enum Tried {
     Right,
     Wrong,
-    /// Nothing was tried.
+    /// No PIN is set, or a delay is in force.
     NotNow,
 }
 
-/// A disk that fails must not lock the operator out, and this run counts all the same.
+/// Saves the number of wrong attempts. A disk error is only logged, so that it does not lock the operator out; the
+/// count in memory still applies.
 fn count(file: &SettingsFile, wrong: u32) {
     if file.get().wrong_pins != wrong
         && let Err(error) = file.change(|settings| settings.wrong_pins = wrong)
     {
-        tracing::error!(%error, wrong, "how many PINs were wrong could not be kept");
+        tracing::error!(%error, wrong, "the number of wrong PINs could not be saved");
     }
 }
 
@@ -288,5 +291,5 @@ fn wrong_length() -> Problem {
 }
 
 #[cfg(test)]
-#[path = "gate_tests.rs"]
+#[path = "pin_lock_tests.rs"]
 mod tests;

@@ -1,27 +1,26 @@
-//! The operator's panel: a door with a PIN, what is set behind it, and what it does.
+//! The operator's panel: the PIN lock, the settings behind it, and the actions.
 //!
-//! Every act takes effect at once, and is kept for the next start before it does. Visits that go on are left in peace.
+//! Each action is saved for the next start before it takes effect, and takes effect at once. Visits in progress are not
+//! affected.
 
 mod acts;
 mod gate;
-mod pin;
-mod settings;
 mod simulator;
 mod sources;
 mod views;
 
 pub use crate::language::LANGUAGES;
+pub use crate::pin::{PIN_LENGTH, PinHash};
+pub use crate::settings::{IDLE_SECONDS, Settings, SettingsFile};
 pub use acts::Next;
 pub use gate::Gate;
-pub use pin::{PIN_LENGTH, PinHash};
-pub use settings::{IDLE_SECONDS, Settings, SettingsFile};
 pub use simulator::{Simulated, Simulator};
 pub use sources::{Env, Opened, Sources};
 
 use crate::app::Kiosk;
 use crate::health;
+use crate::home_path::abbreviate_home;
 use crate::problem::problem;
-use crate::stage::for_people;
 use crate::view::panel::{DisplaySettings, HealthView, KioskModeView, MonitorView, PanelView, PastVisit};
 use crate::view::{BoothView, Problem};
 use std::path::PathBuf;
@@ -30,12 +29,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::HostFile;
 
-/// How often it is looked for what was kept longer than the operator wants.
+/// Interval of the search for visits past their retention time.
 const SWEEP: Duration = Duration::from_mins(10);
-/// How often a closed booth looks whether what closed it is mended: a person may unlock the keychain elsewhere.
+/// Interval at which a closed booth retries its backend, for example because the keychain was unlocked elsewhere.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
-/// The panel. Clones are handles of the same one. All its asynchronous calls need a tokio runtime.
+/// The operator's panel. Clones share it. Its async methods need a tokio runtime.
 #[derive(Clone)]
 pub struct Panel(Arc<Inner>);
 
@@ -44,30 +43,31 @@ struct Inner {
     gate: Gate,
     file: SettingsFile,
     sources: Sources,
-    /// Where the web view gets files.
+    /// Base URL of files for the web view.
     asset_base: String,
     wish: Mutex<Wish>,
     flag: Flag,
-    /// Held while something is changed: one at a time.
+    /// Held during a change, so that changes run one at a time.
     acting: tokio::sync::Mutex<()>,
 }
 
-/// The wish of the command line for kiosk mode, whatever is set.
+/// Kiosk-mode override from `--kiosk`.
 #[derive(Default)]
 struct Flag {
     given: AtomicBool,
-    /// Until somebody behind the PIN says how it is to be.
+    /// Whether the override is in force: until the operator sets kiosk mode in the panel.
     holds: AtomicBool,
 }
 
-/// What the operator wants to be in use, and what stands in the way.
+/// The profile that the operator chose, and why the booth is closed, if it is.
 struct Wish {
     profile: String,
     closed: Option<Problem>,
 }
 
 impl Panel {
-    /// The panel over an application whose backend was [`Opened`] for the profile of this name.
+    /// Creates the panel of an application whose backend was opened from the profile `profile`. `closed` is the reason
+    /// why no visit can start.
     pub fn new(
         kiosk: Kiosk,
         gate: Gate,
@@ -93,21 +93,24 @@ impl Panel {
         panel
     }
 
-    /// The door in front of it.
+    /// The PIN lock.
     pub fn gate(&self) -> &Gate {
         &self.0.gate
     }
 
-    /// The panel as it is now.
+    /// The current panel.
+    ///
+    /// # Errors
+    /// `internal` if gathering it panicked.
     pub async fn view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
         let panel = self.clone();
         off_thread(move || panel.gather(monitors)).await
     }
 
-    /// The past visits, the newest first.
+    /// Past visits, newest first.
     ///
     /// # Errors
-    /// When the journal cannot be read.
+    /// The journal cannot be read.
     pub async fn history(&self) -> Result<Vec<PastVisit>, Problem> {
         let panel = self.clone();
         let gathered = off_thread(move || {
@@ -117,7 +120,7 @@ impl Panel {
         gathered.await?.map_err(|error| problem("storage_failed", Some(&error.to_string())))
     }
 
-    /// The portrait of a past visit. Whoever asks has asked the [gate](Self::gate) before. Blocks on the disk.
+    /// Path of a past visit's portrait. The caller must have checked [`pin_lock`](Self::pin_lock). Blocks on the disk.
     pub fn past_portrait(&self, visit: &str, name: &str) -> Option<PathBuf> {
         views::past_portrait(self.0.kiosk.disk(), visit, name)
     }
@@ -127,7 +130,7 @@ impl Panel {
         self.0.kiosk.disk().data.read_host(HostFile::Logo).ok().flatten()
     }
 
-    /// How the window is to look and speak.
+    /// Appearance and language of the window.
     pub fn display(&self) -> DisplaySettings {
         let display = self.0.file.get().display;
         DisplaySettings { logo: self.logo().is_some(), ..display }
@@ -144,14 +147,14 @@ impl Panel {
         }
     }
 
-    /// Kiosk mode from the start, as the command line wants it, until somebody behind the PIN turns it off.
+    /// Turns kiosk mode on for `--kiosk`, until the operator changes it in the panel.
     pub fn start_in_kiosk_mode(&self) {
         self.0.flag.given.store(true, Ordering::Relaxed);
         self.0.flag.holds.store(true, Ordering::Relaxed);
         self.show_booth();
     }
 
-    /// Everything that the booth depends on, looked at now; some seconds at worst.
+    /// Checks everything that the booth depends on. Takes up to some seconds.
     pub async fn health(&self) -> Vec<HealthView> {
         let backing = self.0.kiosk.backing();
         let panel = self.clone();
@@ -172,16 +175,15 @@ impl Panel {
         let clock = crate::clock::Clock::default();
         let there = health::backend(&backing.profile, &backing.target, || clock.now());
         let (here, there) = futures_util::future::join(here, there).await;
-        let mut told = here.unwrap_or_else(|problem| {
+        let mut views = here.unwrap_or_else(|problem| {
             vec![health::bad(health::part::SETTINGS, problem.operator, problem.hint)]
         });
-        told.extend(there);
-        told.push(health::last_problem(self.0.kiosk.last_problem().as_ref()));
-        told
+        views.extend(there);
+        views.push(health::last_problem(self.0.kiosk.last_problem().as_ref()));
+        views
     }
 
-    /// Sweeps away what was kept long enough, and opens a closed booth once what closed it is mended: to be awaited
-    /// beside everything else, for as long as the program runs.
+    /// Applies retention and reopens a closed booth, forever. Run it beside everything else.
     pub async fn keep_watch(&self) {
         let mut sweep = tokio::time::interval(SWEEP);
         let mut look = tokio::time::interval(LOOK_AGAIN);
@@ -195,7 +197,7 @@ impl Panel {
         }
     }
 
-    /// Opens a closed booth if what closed it is mended.
+    /// Reopens a closed booth if its backend can be opened now.
     pub async fn look_again(&self) {
         if self.wish().closed.is_none() {
             return;
@@ -204,10 +206,13 @@ impl Panel {
         let panel = self.clone();
         let name = self.wish().profile.clone();
         let Ok(Ok(opened)) = off_thread(move || panel.open(&name)).await else { return };
-        // A profile that is there again may lack its credentials still: then they can be set now.
+        // A profile that exists again may still lack credentials. They can be entered once it is in use.
         let another = opened.backing.profile.name != self.0.kiosk.backing().profile.name;
         if opened.closed.is_none() || another {
-            tracing::info!(profile = opened.backing.profile.name, "what closed the booth is mended");
+            tracing::info!(
+                profile = opened.backing.profile.name,
+                "the closed booth's backend can be opened now"
+            );
             self.take_up(opened);
         }
     }
@@ -216,14 +221,14 @@ impl Panel {
         self.0.sources.open(name, self.0.file.get().phones)
     }
 
-    /// Visits begin there from now on.
+    /// Starts new visits at this backend.
     fn take_up(&self, opened: Opened) {
         self.wish().closed = opened.closed;
         self.0.kiosk.use_backend(opened.backing);
         self.show_booth();
     }
 
-    /// What the operator set, for every screen of the visitor.
+    /// Publishes the operator's settings to every visitor screen.
     fn show_booth(&self) {
         let Settings { display, keep_hours, .. } = self.0.file.get();
         let logo = self.logo().map(|png| {
@@ -247,7 +252,7 @@ impl Panel {
         let Inner { kiosk, file, sources, .. } = &*self.0;
         let backing = kiosk.backing();
         let home = dirs::home_dir();
-        let path = |path: PathBuf| for_people(&path.display().to_string(), home.as_deref());
+        let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
         let (credentials, keychain) = views::credentials(sources, &backing);
         let (profiles, profiles_file) = views::profiles(sources, &backing.profile.name);
         let sandbox = if backing.target.embedded_sandbox { sources.simulator.view() } else { None };
@@ -272,12 +277,12 @@ impl Panel {
     }
 
     fn wish(&self) -> MutexGuard<'_, Wish> {
-        // Each change of it is whole.
+        // A panic leaves no partial change.
         self.0.wish.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Disk and keychain block: not on the runtime's own threads.
+/// Runs blocking disk or keychain work outside the async worker threads.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|error| problem("internal", Some(&error.to_string())))
 }

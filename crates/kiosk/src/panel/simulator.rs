@@ -1,39 +1,53 @@
-//! What the panel asks of the embedded sandbox. The application does not know the sandbox: a host that embeds one
-//! says how.
+//! What the panel needs from the embedded sandbox. The host that embeds one implements it, so that this crate does not
+//! depend on the sandbox.
 
 use crate::setup::Target;
 use crate::view::panel::SandboxView;
 
-/// An embedded sandbox, started when it is first wanted. Its calls need a tokio runtime around them. What a call
-/// refuses it says in words for an operator.
+/// An embedded sandbox, started on first use. Its methods need a tokio runtime. Errors are messages for the operator.
 pub trait Simulator: Send + Sync {
-    /// The backend that it is, and where phones on this network reach it; started when it is not yet.
+    /// Starts the sandbox if it is not running, and returns it as a backend.
+    ///
+    /// # Errors
+    /// It cannot start.
     fn start(&self) -> Result<Simulated, String>;
 
-    /// Whether phones on this network reach it from now on. Visits that go on are left in peace.
+    /// Allows or forbids phones on this network to reach it. Visits in progress are not affected.
+    ///
+    /// # Errors
+    /// It cannot start or listen, or this machine has no network address.
     fn let_phones_in(&self, on: bool) -> Result<Simulated, String>;
 
-    /// What can be set of it, once it was started.
+    /// Its controls; `None` before it was started.
     fn view(&self) -> Option<SandboxView>;
 
-    /// What happens to the tokens that are made from now on.
+    /// Sets the scenario for new tokens.
+    ///
+    /// # Errors
+    /// The name is unknown, or the sandbox was not started.
     fn set_scenario(&self, name: &str) -> Result<(), String>;
 
-    /// How fast its time passes: simulated seconds a real second.
+    /// Sets the speed of its clock, in simulated seconds per real second.
+    ///
+    /// # Errors
+    /// The speed is out of range, or the sandbox was not started.
     fn set_speed(&self, speed: f64) -> Result<(), String>;
 
-    /// Puts a fault on, beside those that are on, for every request or for the next alone.
+    /// Adds a fault for every request or for the next one, beside the active ones.
+    ///
+    /// # Errors
+    /// The endpoint or the fault is unknown, or the sandbox was not started.
     fn add_fault(&self, on: &str, fault: &str, every: bool) -> Result<(), String>;
 
-    /// Takes all faults off.
+    /// Removes all faults.
     fn end_faults(&self);
 }
 
 /// The embedded sandbox as a backend.
 #[derive(Debug, Clone)]
 pub struct Simulated {
-    /// How it is reached from this machine, and what its codes say.
+    /// Its URL on this machine, its link template and its credentials.
     pub target: Target,
-    /// The address that phones on this network reach it at, once they are let in.
+    /// URL under which phones on this network reach it, if they are allowed.
     pub phones_at: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! From a profile's name to a backend that visits can begin at, or to the reason why they cannot.
+//! Opens the backend of a profile, or says why no visit can start there.
 
 use super::simulator::{Simulated, Simulator};
 use crate::app::Backing;
@@ -11,36 +11,36 @@ use client::NoRecorder;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The environment.
+/// Looks up an environment variable.
 pub type Env = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// What a backend is made from.
+/// Where a backend's profile and credentials come from.
 #[derive(Clone)]
 pub struct Sources {
-    /// The file of profiles; none for the usual one.
+    /// Profiles file; `None` for the default path.
     pub config: Option<PathBuf>,
     /// The keychain.
     pub vault: Vault,
-    /// The environment, which comes first.
+    /// The environment, which takes precedence over the keychain.
     pub env: Arc<Env>,
     /// The embedded sandbox.
     pub simulator: Arc<dyn Simulator>,
 }
 
-/// A backend in hand.
+/// An opened backend.
 #[derive(Debug, Clone)]
 pub struct Opened {
-    /// The backend, with what was found of its credentials.
+    /// The backend with the credentials that were found.
     pub backing: Backing,
-    /// Why no visit can begin there yet.
+    /// Why no visit can start there yet.
     pub closed: Option<Problem>,
 }
 
 impl Sources {
-    /// The backend of a profile, open or closed. Blocks on the keychain; needs a tokio runtime around it.
+    /// Opens the backend of a profile, even if credentials are missing. Blocks on the keychain; needs a tokio runtime.
     ///
     /// # Errors
-    /// When there is no such profile, when it is unusable, or when the embedded sandbox cannot start.
+    /// The profile does not exist or is invalid, or the embedded sandbox cannot start.
     pub fn open(&self, name: &str, phones: bool) -> Result<Opened, Problem> {
         let profile = self.profile(name)?;
         if profile.is_embedded_sandbox() {
@@ -63,11 +63,11 @@ impl Sources {
         Ok(Opened { backing: Backing { profile, target, phones_at: None }, closed })
     }
 
-    /// As [`open`](Self::open); in place of a profile that cannot be used the embedded sandbox, closed, so that there
-    /// is a panel in which another can be chosen.
+    /// As [`open_backend`](Self::open_backend). If the profile cannot be used, falls back to the embedded sandbox with
+    /// a closed booth, so that the operator can choose another profile in the panel.
     ///
     /// # Errors
-    /// When not even the embedded sandbox can start.
+    /// The embedded sandbox cannot start either.
     pub fn open_or_closed(&self, name: &str, phones: bool) -> Result<Opened, Problem> {
         self.open(name, phones).or_else(|problem| {
             tracing::error!(profile = name, "{}", problem.operator);
@@ -76,7 +76,7 @@ impl Sources {
         })
     }
 
-    /// A profile by its name, from the file as it is now.
+    /// Loads a profile from the file as it is now.
     pub(super) fn profile(&self, name: &str) -> Result<Profile, Problem> {
         let profile = Profiles::load(self.config.as_deref()).and_then(|profiles| profiles.get(name));
         profile.map_err(|error| problem("configuration", Some(&error.to_string())))
@@ -89,16 +89,16 @@ impl Sources {
         if phones {
             match self.simulator.let_phones_in(true) {
                 Ok(open) => Simulated { target, phones_at } = open,
-                // Without a network the phone is played on this machine.
-                Err(words) => tracing::warn!(%words, "phones on this network cannot be let in"),
+                // Without a network, the phone page still works on this machine.
+                Err(words) => tracing::warn!(%words, "phones on this network cannot reach the sandbox"),
             }
         }
         Ok(Opened { backing: Backing { profile, target, phones_at }, closed: None })
     }
 }
 
-/// Credentials are missing because the keychain cannot be asked. Visitors are told as of any that is missing, the
-/// operator of the keychain.
+/// Problem of missing credentials when the keychain cannot be used: the visitor's sentence is the one of missing
+/// credentials, the hint is the keychain's.
 fn unasked(error: &VaultError) -> Problem {
     let missing = problem("credentials_missing", Some(&error.to_string()));
     Problem { hint: of_vault(error).hint, ..missing }

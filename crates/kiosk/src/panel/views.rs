@@ -1,38 +1,38 @@
-//! What the panel shows, gathered.
+//! Gathers what the panel shows.
 
-use super::settings::IDLE_SECONDS;
 use super::sources::Sources;
 use crate::app::Backing;
 use crate::credentials::{self, Found, Origin, Slot};
 use crate::history::FileState;
+use crate::home_path::{abbreviate_home, abbreviate_home_in};
 use crate::language::LANGUAGES;
 use crate::problem::{of_vault, problem};
 use crate::profile::Profiles;
+use crate::settings::IDLE_SECONDS;
 use crate::setup::{Disk, Target};
-use crate::stage::{for_people, told_to_people};
 use crate::view::Problem;
 use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
 use std::path::PathBuf;
 use store::{StoreError, VisitDetail, VisitId, VisitRecord};
 
-/// The most visits that the history shows.
+/// Maximum number of visits in the history.
 const MOST_SHOWN: u32 = 500;
 const ATTRACT_LENGTH: usize = 120;
 const CONSENT_LENGTH: usize = 600;
 
-/// Every profile that there is, and what is wrong with it; the file's path.
+/// Every profile with its problem, if it has one, and the path of the file.
 pub(super) fn profiles(sources: &Sources, in_use: &str) -> (Vec<ProfileChoice>, String) {
     match Profiles::load(sources.config.as_deref()) {
         Ok(profiles) => {
             let choices = profiles.names().into_iter().map(|name| choice(&profiles, name)).collect();
-            (choices, for_people(&profiles.path().display().to_string(), dirs::home_dir().as_deref()))
+            (choices, abbreviate_home(&profiles.path().display().to_string(), dirs::home_dir().as_deref()))
         }
         Err(error) => {
             let name = in_use.to_owned();
             let path = sources.config.clone().unwrap_or_else(crate::profile::default_config_path);
             let home = dirs::home_dir();
-            let flaw = Some(told_to_people(&error.to_string(), home.as_deref()));
-            let path = for_people(&path.display().to_string(), home.as_deref());
+            let flaw = Some(abbreviate_home_in(&error.to_string(), home.as_deref()));
+            let path = abbreviate_home(&path.display().to_string(), home.as_deref());
             (vec![ProfileChoice { name, host: None, flaw }], path)
         }
     }
@@ -48,14 +48,13 @@ fn choice(profiles: &Profiles, name: String) -> ProfileChoice {
     match target {
         Ok(target) => ProfileChoice { name, host: target.map(|target| target.host()), flaw: None },
         Err(flaw) => {
-            let flaw = Some(told_to_people(&flaw, dirs::home_dir().as_deref()));
+            let flaw = Some(abbreviate_home_in(&flaw, dirs::home_dir().as_deref()));
             ProfileChoice { name, host: None, flaw }
         }
     }
 }
 
-/// The credentials that the profile in use can need, none of their values; and why the keychain cannot be asked.
-/// Blocks on it.
+/// The credentials that the profile in use can need, without values, and why the keychain cannot be used. Blocks on it.
 pub(super) fn credentials(sources: &Sources, backing: &Backing) -> (Vec<CredentialView>, Option<Problem>) {
     let profile = &backing.profile;
     if profile.is_embedded_sandbox() {
@@ -85,10 +84,10 @@ pub(super) fn credentials(sources: &Sources, backing: &Backing) -> (Vec<Credenti
     (credentials::wanted(profile).into_iter().map(view).collect(), trouble)
 }
 
-/// What an operator may set, tidied up: an empty text is none.
+/// Validates display settings, and trims their texts.
 ///
 /// # Errors
-/// `setting_unfit` says which, and what it may be.
+/// `setting_unfit` names the setting and its allowed values.
 pub(super) fn fit(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
     let unfit = |words: String| Err(problem("setting_unfit", Some(&words)));
     let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -117,12 +116,12 @@ pub(super) fn fit(display: DisplaySettings) -> Result<DisplaySettings, Problem> 
     Ok(DisplaySettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
 }
 
-/// The past visits, the newest first. Blocks on the disk.
+/// Past visits, newest first. Blocks on the disk.
 pub(super) fn past(disk: &Disk, live: &[VisitId], asset_base: &str) -> Result<Vec<PastVisit>, StoreError> {
     let mut past = Vec::new();
     for record in disk.journal.latest(MOST_SHOWN)? {
         let id = record.start.id;
-        // Forgotten meanwhile: then there is nothing to show.
+        // A visit that was deleted in the meantime is skipped.
         if let Some(detail) = disk.journal.visit(&id)? {
             past.push(past_visit(&detail, live.contains(&id), asset_base));
         }
@@ -153,7 +152,7 @@ fn past_visit(detail: &VisitDetail, live: bool, asset_base: &str) -> PastVisit {
         profile: start.profile.clone(),
         ended: ending.as_ref().map(|ending| ending.code.clone()),
         words,
-        directory: directory.map(|path| for_people(&path.display().to_string(), home.as_deref())),
+        directory: directory.map(|path| abbreviate_home(&path.display().to_string(), home.as_deref())),
         bytes: whole().map(|(_, bytes)| bytes).sum(),
         portrait: portrait.map(|name| format!("{asset_base}/past/{}/{name}", start.id)),
         live,
@@ -164,7 +163,8 @@ fn is_portrait(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "png")
 }
 
-/// The portrait of a past visit, by the name that the journal has; nothing else in its folder. Blocks on the disk.
+/// Path of a past visit's portrait by its name in the journal. No other file of the folder is available. Blocks on the
+/// disk.
 pub(super) fn past_portrait(disk: &Disk, visit: &str, name: &str) -> Option<PathBuf> {
     let detail = disk.journal.visit(&visit.parse().ok()?).ok()??;
     let is_whole = |file: &store::FileRecord| matches!(file.state, FileState::Whole { .. });
@@ -175,11 +175,11 @@ pub(super) fn past_portrait(disk: &Disk, visit: &str, name: &str) -> Option<Path
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::panel::Settings;
+    use crate::settings::Settings;
     use crate::view::Texts;
 
     #[test]
-    fn what_is_set_is_tidied_and_bounded() {
+    fn display_settings_are_trimmed_and_validated() {
         let base = || Settings::default().display;
         let text = |text: &str| Some(text.to_owned());
         let texts = |language: &str, text: &str| Texts::from_iter([(language, text)]);

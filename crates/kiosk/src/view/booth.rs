@@ -1,30 +1,31 @@
-//! What the operator set for every screen of the visitor.
+//! Operator settings that every visitor screen needs.
 
 use super::{Problem, Texts};
 use serde::Serialize;
 use ts_rs::TS;
 
-/// The booth around the visits.
+/// Operator settings that every visitor screen needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct BoothView {
-    /// The language in which a new visitor is met, as in `de`; none follows the system.
+    /// Initial language for a new visitor, as in `de`; none follows the system.
     pub language: Option<String>,
-    /// The line that invites, in place of the program's own in every language; chosen as [consent] is.
+    /// Text of the attract screen, replacing the built-in one in every language. The language is chosen as for
+    /// [consent].
     ///
     /// [consent]: super::Screen::Consent::texts
     pub attract_text: Texts,
-    /// Where the web view gets the operator's logo, when there is one.
+    /// URL of the operator's logo for the web view, if one is set.
     pub logo: Option<String>,
-    /// Seconds without a touch before a face on the screen is asked about; the other screens wait in proportion.
-    /// 15 to 3,600.
+    /// Seconds without a touch before the reveal screen asks whether somebody is there, 15 to 3,600. The other screens
+    /// wait in proportion.
     pub idle_seconds: u32,
-    /// Whether screens are read aloud. The idle warning is in any case.
+    /// Whether screens are read aloud. The idle warning always is.
     pub voice: bool,
-    /// How long the files of a visit are kept: hours, 0 until the visitor leaves, none for ever.
+    /// Hours that a visit's files are kept; 0 means until the visitor leaves, none means for ever.
     pub keep_hours: Option<u32>,
-    /// Whether the window is guarded now: full screen, and left by the PIN alone.
+    /// Whether kiosk mode is on: full screen, and closed only with the PIN.
     pub kiosk_mode: bool,
-    /// Why no visit can begin now. Visitors are told so, and the operator what to do.
+    /// Why no visit can start now, for visitors and for the operator.
     pub closed: Option<Problem>,
 }
 

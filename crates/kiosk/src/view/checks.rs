@@ -4,126 +4,126 @@ use super::Problem;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-/// What a run is allowed. Whole when asked.
+/// Limits of a run. All fields are required.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, TS)]
 pub struct ChecksAsk {
-    /// Export Tokens that the run may ask for at most: each is somebody's money.
+    /// Maximum number of Export Tokens that the run may request. Each one costs money.
     pub most_tokens: u32,
-    /// Whether requests that are wrong on purpose may be sent.
+    /// Whether deliberately invalid requests may be sent.
     pub wrong_requests: bool,
-    /// Whether a person with a phone (or the sandbox, by itself) makes an avatar.
+    /// Whether avatars are made, by a person with a phone or by the sandbox itself.
     pub with_phone: bool,
-    /// Whether it may begin although a visit is under way that it disturbs, as [`ChecksPlan::disturbs`] says.
+    /// Whether to start even if a visit in progress is disturbed, see [`ChecksPlan::disturbs`].
     pub despite_visits: bool,
 }
 
-/// What a run would do, before it sends anything.
+/// What a run would do. Nothing has been sent yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct ChecksPlan {
-    /// Each act, in its order; also those that are left out.
+    /// Every step in order, including those that are left out.
     pub acts: Vec<PlannedAct>,
-    /// Requests that it sends at least: while it waits for an avatar, each look at it is one more.
+    /// Minimum number of requests. Each poll while waiting for an avatar is one more.
     pub requests: u32,
-    /// Export Tokens that it makes.
+    /// Export Tokens that it requests.
     pub tokens: u32,
-    /// Tokens more, if the backend gives some where it must refuse.
+    /// Further tokens that a backend creates if it accepts requests that it must refuse.
     pub tokens_at_risk: u32,
     /// Avatars that it consumes.
     pub avatars: u32,
-    /// Whether nobody pays for them, because they are a sandbox's.
+    /// Whether the tokens cost nothing, because the backend is a sandbox.
     pub free: bool,
-    /// Whether somebody is asked to scan a code.
+    /// Whether a person has to scan a code.
     pub asks_people: bool,
-    /// Whether it moves the sandbox's clock on.
+    /// Whether it moves the sandbox's clock forward.
     pub moves_clock: bool,
-    /// Visits under way that it disturbs by that: their time passes, too.
+    /// Visits in progress whose time passes faster because the clock is moved.
     pub disturbs: u32,
 }
 
-/// One act of a run.
+/// One step of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct PlannedAct {
     /// What it does, as in `log in`.
     pub does: String,
-    /// Requests that it sends at least.
+    /// Minimum number of requests.
     pub requests: u32,
     /// Why it is left out, if it is.
     pub left_out: Option<String>,
 }
 
-/// A run, whole; before the first, what could be run.
+/// State of the checks. Before the first run, what can be run.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct ChecksView {
-    /// What is checked: the backend's host.
+    /// Host of the checked backend.
     pub target: String,
-    /// How the run stands.
+    /// State of the run.
     pub stand: ChecksStand,
-    /// Every check, in its order.
+    /// Every check, in order.
     pub checks: Vec<CheckView>,
-    /// What is being done now, in words.
+    /// What the run is doing now, in words.
     pub doing: Option<String>,
-    /// The code that somebody with a phone is asked to scan.
+    /// The code that a person with a phone has to scan.
     pub invitation: Option<ChecksInvitation>,
     /// Requests sent so far.
     pub requests: u32,
-    /// Export Tokens asked for so far.
+    /// Export Tokens requested so far.
     pub tokens: u32,
-    /// The run in one sentence, when it is over.
+    /// Summary of the run in one sentence, once it has ended.
     pub summary: Option<String>,
-    /// What people should know, in the order in which it came.
+    /// Notes for people, in order of appearance.
     pub notes: Vec<String>,
-    /// Where the report was saved last, as people read it.
+    /// Folder of the last saved report, `~/…` below the home folder.
     pub saved: Option<String>,
 }
 
-/// How a run stands.
+/// State of a run of checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ChecksStand {
-    /// None was begun.
+    /// No run has been started.
     Idle,
-    /// Under way.
+    /// In progress.
     Running,
-    /// Ended; every check has its verdict.
+    /// Ended; every check has a verdict.
     Ended {
-        /// Whether every MUST holds that could be judged.
+        /// Whether every MUST that could be judged holds.
         passed: bool,
     },
-    /// Could not tell anything, or was stopped.
+    /// Failed before a judgement was possible, or was stopped.
     Broken {
         /// Why, and what to do.
         problem: Problem,
     },
 }
 
-/// A check.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct CheckView {
-    /// Stable, as in `redeem.unknown-400`.
+    /// Stable id, as in `redeem.unknown-400`.
     pub id: String,
     /// What should hold, as a sentence.
     pub title: String,
     /// `must`, `should` or `may`.
     pub level: String,
-    /// None while it waits; else `pass`, `fail`, `skipped`, `inconclusive` or `not applicable`.
+    /// None while it waits; otherwise `pass`, `fail`, `skipped`, `inconclusive` or `not applicable`.
     pub verdict: Option<String>,
-    /// What was seen, or what is wrong: expected and came.
+    /// Observations; for a failure, what was expected and what came instead.
     pub findings: Vec<String>,
-    /// What to do when it fails.
+    /// What to do if it fails.
     pub remedy: String,
-    /// The requirements that it covers.
+    /// Ids of the requirements that it covers.
     pub requirements: Vec<String>,
 }
 
-/// What somebody with a phone is asked.
+/// Request to a person with a phone to scan a code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct ChecksInvitation {
-    /// What the code says.
+    /// The link in the code.
     pub link: String,
-    /// The code, as an SVG document.
+    /// The QR code as an SVG document.
     pub qr_svg: String,
     /// What the avatar is needed for.
     pub purpose: String,
-    /// How far the avatar is, in words.
+    /// Progress of the avatar, in words.
     pub status: Option<String>,
 }

@@ -1,117 +1,117 @@
-//! What an integrator sees: a visit's time line with its exchanges, and the rules that each field meets or breaks.
+//! What an integrator sees: the timeline of a visit with its exchanges, and the requirements that they meet or violate.
 
 use serde::Serialize;
 use ts_rs::TS;
 
-/// The inspector, whole.
+/// The whole inspector.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct InspectorView {
-    /// The visits since the program's start that are still remembered, the newest first.
+    /// Remembered visits since the program started, newest first.
     pub visits: Vec<InspectedVisit>,
-    /// The one that was asked for, or the newest.
+    /// The requested visit, or the newest one.
     pub shown: Option<Timeline>,
-    /// Exchanges that were let go for want of room.
+    /// Exchanges that were dropped to stay within the memory bounds.
     pub dropped: u32,
 }
 
 /// A visit in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct InspectedVisit {
-    /// Its id.
+    /// Visit id.
     pub visit: String,
-    /// When it began, in milliseconds since 1970 (UTC).
+    /// Start, in milliseconds since 1970 (UTC).
     #[ts(type = "number")]
     pub started_ms: i64,
-    /// The code that it ended with; none while it goes on.
+    /// Stable code of the ending; none while the visit is in progress.
     pub ended: Option<String>,
-    /// Exchanges recorded.
+    /// Number of recorded exchanges.
     pub exchanges: u32,
-    /// Rules that were broken.
+    /// Number of violated requirements.
     pub broken: u32,
 }
 
-/// One visit.
+/// The timeline of one visit.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct Timeline {
     /// The visit.
     pub visit: InspectedVisit,
-    /// What happened, in order.
+    /// Events and exchanges, in the order in which they began.
     pub entries: Vec<Entry>,
 }
 
-/// Something that happened.
+/// One entry of a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Entry {
-    /// A step of the visit, as in the lines of `copresence visit --json`.
+    /// An event of the visit, as in `copresence visit --json`.
     Step {
         /// In milliseconds since 1970 (UTC).
         #[ts(type = "number")]
         at_ms: i64,
-        /// The line's event, as in `invited`.
+        /// The event's kind, as in `invited`.
         event: String,
-        /// The line, as JSON on one line.
+        /// The event as JSON on one line.
         line: String,
     },
-    /// A request and what came of it.
+    /// A request and its response.
     Exchange {
         /// The exchange.
         exchange: Box<ExchangeView>,
     },
 }
 
-/// A request and what came of it; secrets were masked when it was recorded.
+/// A request and its response. Secrets were masked when it was recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct ExchangeView {
-    /// Stays the same while it is remembered.
+    /// Unique and constant while the exchange is remembered.
     pub id: u32,
-    /// When it began, in milliseconds since 1970 (UTC).
+    /// Start, in milliseconds since 1970 (UTC).
     #[ts(type = "number")]
     pub at_ms: i64,
     /// `login`, `generate`, `redeem` or `download`.
     pub call: String,
-    /// The request's method.
+    /// HTTP method.
     pub method: String,
-    /// The request's URL, masked.
+    /// URL, masked.
     pub url: String,
-    /// The request's headers, masked.
+    /// Request headers, masked.
     pub request_headers: Vec<(String, String)>,
-    /// The request's body, masked.
+    /// Request body, masked.
     pub request_body: Option<String>,
-    /// The answer's status; none when none came.
+    /// HTTP status; none if no response came.
     pub status: Option<u16>,
-    /// Milliseconds until the answer's head.
+    /// Milliseconds until the response headers were complete.
     pub wait_ms: Option<f64>,
-    /// Milliseconds in all.
+    /// Total duration in milliseconds.
     pub duration_ms: f64,
-    /// The answer's headers, masked.
+    /// Response headers, masked.
     pub response_headers: Vec<(String, String)>,
-    /// The answer's body, masked and bounded.
+    /// Response body, masked and truncated.
     pub response_body: Option<String>,
-    /// Bytes of the body that came.
+    /// Bytes of the body that were received.
     #[ts(type = "number")]
     pub body_size: u64,
-    /// Why it did not end well on the wire.
+    /// Transport error, if there was one.
     pub error: Option<String>,
-    /// The rules of the specification that it meets or breaks.
+    /// Requirements of the specification that the exchange meets or violates.
     pub rules: Vec<RuleView>,
-    /// The same request for a shell, with names of variables in place of the secrets.
+    /// The request as a `curl` command, with variable names in place of secrets.
     pub curl: String,
 }
 
-/// A rule, and whether it was kept.
+/// A requirement, and whether an exchange meets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct RuleView {
-    /// Where in the exchange: a JSON Pointer into the answer's body, a header's name, or `status`.
+    /// Position in the exchange: a JSON Pointer into the response body, a header name, or `status`.
     pub at: String,
-    /// The requirement's id, as in `copresence validate`.
+    /// Requirement id, as in `copresence validate`.
     pub requirement: String,
     /// `must`, `should` or `may`.
     pub level: String,
-    /// The sentence of the specification, or what is assumed where it is silent.
+    /// Sentence of the specification, or the assumption where it is silent.
     pub sentence: String,
-    /// Whether it was kept.
+    /// Whether it is met.
     pub kept: bool,
-    /// What came instead, when it was broken.
+    /// What came instead, if it is violated.
     pub came: Option<String>,
 }

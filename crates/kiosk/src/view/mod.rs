@@ -1,8 +1,7 @@
-//! What hosts show: whole snapshots with a revision number, never deltas, and no secret in them.
+//! What hosts show: whole snapshots with a revision number, never deltas, and without secrets.
 //!
-//! The types are exported to TypeScript (`ui/src/generated/view.ts`); a test holds the committed file to them. The
-//! visitor's screens are here; what only an operator or an integrator sees stands in [`panel`], [`inspector`] and
-//! [`checks`], and is handed out behind the PIN.
+//! The types are exported to TypeScript (`ui/src/generated/view.ts`); a test compares the committed file. The visitor's
+//! screens are in this module. [`panel`], [`inspector`] and [`checks`] are only sent behind the PIN.
 
 mod booth;
 pub mod checks;
@@ -16,176 +15,176 @@ pub use texts::Texts;
 use serde::Serialize;
 use ts_rs::TS;
 
-/// Everything the window needs to draw itself, whole. One with a lower revision than the last is stale.
+/// Everything that the window shows. A snapshot with a lower revision than the last one is stale.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct Snapshot {
     /// Grows by at least one with every change.
     #[ts(type = "number")]
     pub revision: u64,
-    /// The backend that visits are made at.
+    /// The backend that visits use.
     pub backend: BackendView,
-    /// What the operator set for every screen.
+    /// Operator settings that every screen needs.
     pub booth: BoothView,
-    /// What is on the screen.
+    /// The current screen.
     pub screen: Screen,
 }
 
-/// The backend in an operator's words.
+/// A backend, as shown to the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct BackendView {
-    /// The profile's name.
+    /// Profile name.
     pub profile: String,
-    /// Host (and port) that is asked.
+    /// Host (and port).
     pub host: String,
-    /// Whether it is the embedded sandbox and no real Copresence backend.
+    /// Whether it is the embedded sandbox and not a real Copresence backend.
     pub sandbox: bool,
-    /// The address that phones on this network reach the sandbox at, once the operator allowed it.
+    /// URL under which phones on this network reach the sandbox, if the operator allowed it.
     pub phones_at: Option<String>,
 }
 
-/// The screens a visitor walks through.
+/// The screens of a visit.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Screen {
-    /// Nobody is here; any button starts.
+    /// No visitor; any button starts a visit.
     Attract,
-    /// Before the code is asked for, the visitor is told what the operator wants told, and goes on or back.
+    /// The consent text, shown before a token is requested. The visitor continues or goes back.
     Consent {
-        /// The operator's words, in one language at least. The page shows them in the one that the visitor chose, else
-        /// in the booth's first, else in the first there is.
+        /// The text in at least one language. The page chooses the visitor's language, else the booth's default, else
+        /// the first available one.
         texts: Texts,
     },
-    /// An Export Token is being asked for.
+    /// An Export Token is being requested.
     Preparing {
-        /// The visit's id.
+        /// Visit id.
         visit: String,
-        /// What stands in the way, while it is tried again.
+        /// Current problem while the request is retried.
         trouble: Option<Problem>,
     },
-    /// The QR code waits to be scanned.
+    /// The QR code is shown and waits for a scan.
     Invite {
-        /// The visit's id.
+        /// Visit id.
         visit: String,
-        /// The code with its four quiet modules, dark on light, as an SVG document.
+        /// The QR code with a quiet zone of four modules, dark on light, as an SVG document.
         qr_svg: String,
-        /// What the code says.
+        /// The link in the code.
         link: String,
-        /// When the token runs out (RFC 3339), where the profile knows.
+        /// Expiry of the token (RFC 3339), if the profile knows its lifetime.
         expires_at: Option<String>,
-        /// Whether that moment has passed: the code is veiled and a new one is offered.
+        /// Whether the token has expired: the code is hidden and a new one is offered.
         expired: bool,
-        /// Whether *play the phone* can be offered (the backend is the sandbox).
+        /// Whether the sandbox's phone page can be opened.
         can_play_phone: bool,
-        /// What stands in the way, while it is tried again.
+        /// Current problem while polling is retried.
         trouble: Option<Problem>,
     },
-    /// A phone is associated; the avatar is queued, made, or could not be made.
+    /// A phone is associated. The avatar is queued, processed, or has failed.
     Making {
-        /// The visit's id.
+        /// Visit id.
         visit: String,
-        /// `in_queue`, `processing`, `failed`, or a word that the specification does not list.
+        /// `in_queue`, `processing`, `failed`, or a status that the specification does not list.
         status: String,
         /// 0 to 100.
         progress: Option<u8>,
-        /// Place in the queue.
+        /// Position in the queue.
         queue_position: Option<u32>,
-        /// How it went so far, oldest first: the basis of an honest time left, also after a reload.
+        /// Status responses so far, oldest first. The page estimates the time left from them, also after a reload.
         seen: Vec<SeenView>,
-        /// What the QR said, for whoever must record again after `failed`.
+        /// The link in the code, for recording again after `failed`.
         link: String,
-        /// The code, likewise.
+        /// The QR code, for recording again after `failed`.
         qr_svg: String,
-        /// Whether *play the phone* can be offered, which helps after `failed` only.
+        /// Whether the sandbox's phone page can be opened. Only after `failed`.
         can_play_phone: bool,
-        /// What stands in the way, while it is tried again.
+        /// Current problem while polling is retried.
         trouble: Option<Problem>,
     },
-    /// The avatar's files are being saved.
+    /// The avatar's files are being downloaded.
     Saving {
-        /// The visit's id.
+        /// Visit id.
         visit: String,
-        /// One entry a file.
+        /// One entry per file.
         files: Vec<FileView>,
-        /// What stands in the way, while a download is tried again.
+        /// Current problem while a download is retried.
         trouble: Option<Problem>,
     },
-    /// The avatar is here.
+    /// The avatar is saved.
     Reveal {
-        /// The visit's id.
+        /// Visit id.
         visit: String,
-        /// The folder it was saved to, as people read it: `~/…` below the home folder.
+        /// Folder of the avatar, `~/…` below the home folder.
         directory: String,
-        /// What was saved.
+        /// The saved files.
         files: Vec<SavedFileView>,
-        /// Where the web view gets the GLB, when there is one.
+        /// URL of the GLB for the web view, if there is one.
         glb: Option<String>,
-        /// Where the web view gets the portrait, when there is one.
+        /// URL of the portrait for the web view, if there is one.
         portrait: Option<String>,
     },
-    /// The visitor wanted to be forgotten: files, history and journal of the visit.
+    /// The visitor asked to delete the visit: files, history and journal.
     Forgetting {
-        /// The visit's id.
+        /// Visit id.
         visit: String,
-        /// How far it is.
+        /// Progress of the deletion.
         stand: ForgettingStand,
     },
-    /// The visit ended without an avatar (or not with all of it).
+    /// The visit ended without a complete avatar.
     Ended {
-        /// The visit's id.
+        /// Visit id.
         visit: String,
         /// Why, and what to do.
         problem: Problem,
-        /// Whether somebody may have come: there is something of theirs to forget then.
+        /// Whether a visitor may have scanned the code, so that there is data to delete.
         of_somebody: bool,
     },
 }
 
-/// How far forgetting is.
+/// Progress of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ForgettingStand {
-    /// Under way.
+    /// In progress.
     Working,
     /// Nothing of the visit is left on this machine.
     Done,
     /// Something could not be removed; the operator must know.
     Failed {
-        /// What, and what to do.
+        /// What could not be removed, and what to do.
         problem: Problem,
     },
 }
 
-/// One answer of the backend while the avatar is made, as far as it was new.
+/// A status response that differed from the one before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct SeenView {
-    /// When it came, in milliseconds since 1970 (UTC).
+    /// Time of the response, in milliseconds since 1970 (UTC).
     #[ts(type = "number")]
     pub at_ms: i64,
     /// 0 to 100.
     pub progress: Option<u8>,
-    /// Place in the queue.
+    /// Position in the queue.
     pub queue_position: Option<u32>,
 }
 
-/// A file on its way.
+/// A file that is being downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct FileView {
-    /// The product's own name for it, as in `avatar.glb`.
+    /// Our name of the file, as in `avatar.glb`.
     pub file: String,
-    /// Bytes that came.
+    /// Bytes received.
     #[ts(type = "number")]
     pub bytes: u64,
-    /// Bytes in all, when the backend said so.
+    /// Size in bytes, if the backend sent it.
     #[ts(type = "number | null")]
     pub total: Option<u64>,
-    /// Whether all of it is on disk.
+    /// Whether the file is complete on disk.
     pub whole: bool,
 }
 
-/// A file that was saved.
+/// A saved file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct SavedFileView {
-    /// Its name in the avatar's folder.
+    /// File name in the avatar's folder.
     pub path: String,
     /// `export_type` as sent.
     pub export_type: String,
@@ -196,14 +195,14 @@ pub struct SavedFileView {
     pub sha256: String,
 }
 
-/// A failure as people need it: a stable code, and words for each of them.
+/// A failure for people: a stable code, and a sentence for each audience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct Problem {
-    /// The stable word, as in `backend_unreachable`.
+    /// Stable code, as in `backend_unreachable`.
     pub code: String,
-    /// A sentence for the visitor.
+    /// Sentence for the visitor.
     pub visitor: String,
-    /// A sentence for the operator: what, where.
+    /// Sentence for the operator, with details.
     pub operator: String,
     /// What to do about it.
     pub hint: String,

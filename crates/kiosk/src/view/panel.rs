@@ -4,73 +4,73 @@ use super::{BackendView, Problem, Texts};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-/// The door to panel, inspector and checks.
+/// State of the PIN lock in front of panel, inspector and checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct GateView {
-    /// Whether a PIN was ever set; without one, the first opening asks for one.
+    /// Whether a PIN is set. If not, the first opening sets one.
     pub pin_set: bool,
-    /// Whether the door is open for this page.
+    /// Whether the lock is open for this page.
     pub open: bool,
-    /// Whether the PIN just tried was wrong.
+    /// Whether the PIN that was just entered is wrong.
     pub wrong: bool,
-    /// Seconds until another try is taken.
+    /// Seconds until the next attempt is accepted.
     pub wait_seconds: u32,
 }
 
-/// The panel, whole.
+/// The whole panel.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct PanelView {
-    /// The program's version.
+    /// Version of the program.
     pub version: String,
-    /// Where journal, settings and, unless said otherwise, avatars stand, as people read it.
+    /// Data folder with journal, settings and, by default, avatars; `~/…` below the home folder.
     pub data_dir: String,
-    /// Where avatars are saved.
+    /// Folder for new avatars.
     pub out: String,
     /// The backend in use.
     pub backend: BackendView,
     /// Every profile that can be chosen.
     pub profiles: Vec<ProfileChoice>,
-    /// The file that they stand in.
+    /// Path of the profiles file.
     pub profiles_file: String,
-    /// The credentials that the profile in use can need; none of their values.
+    /// Credentials that the profile in use can need, without their values.
     pub credentials: Vec<CredentialView>,
-    /// Why the keychain cannot be asked, and what to do.
+    /// Why the keychain cannot be used, and what to do.
     pub keychain: Option<Problem>,
-    /// What can be set of the sandbox, when that is the backend.
+    /// Controls of the sandbox, if that is the backend in use.
     pub sandbox: Option<SandboxView>,
-    /// Whether the window is guarded, and by what.
+    /// Whether kiosk mode is on, and what turned it on.
     pub kiosk_mode: KioskModeView,
-    /// How the window looks and speaks.
+    /// Appearance and language of the window.
     pub display: DisplaySettings,
-    /// What `display.monitor` may say.
+    /// Allowed values of `display.monitor`.
     pub monitors: Vec<MonitorView>,
-    /// What `display.language` may say.
+    /// Allowed values of `display.language`.
     pub languages: Vec<String>,
-    /// Hours that the files of a visit are kept: 0 until the visitor leaves, none for ever.
+    /// Hours that a visit's files are kept; 0 means until the visitor leaves, none means for ever.
     pub keep_hours: Option<u32>,
-    /// Visits that the history knows.
+    /// Number of visits in the history.
     pub visits_kept: u32,
-    /// Visits that are going on, on the screen or behind it.
+    /// Number of visits in progress, on the screen or in the background.
     pub visits_live: u32,
 }
 
 /// A profile that can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct ProfileChoice {
-    /// Its name.
+    /// Profile name.
     pub name: String,
-    /// Host (and port) that it asks; none for the embedded sandbox.
+    /// Host (and port) of the backend; none for the embedded sandbox.
     pub host: Option<String>,
-    /// What is wrong with it; then it cannot be chosen.
+    /// Why the profile cannot be chosen, if it cannot.
     pub flaw: Option<String>,
 }
 
-/// A credential, as far as it may be shown.
+/// A credential without its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct CredentialView {
-    /// Its stable word, as in `api-key`.
+    /// Stable name, as in `api-key`.
     pub slot: String,
-    /// Its last two characters, when it is set and long enough to tell them.
+    /// Last two characters, if it is set and long enough to show them.
     pub ends_in: Option<String>,
     /// Whether it is set.
     pub set: bool,
@@ -78,230 +78,230 @@ pub struct CredentialView {
     pub origin: Option<String>,
 }
 
-/// The embedded sandbox, as far as it can be set.
+/// Controls of the embedded sandbox.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct SandboxView {
-    /// What happens to the tokens.
+    /// Current scenario: how the sandbox treats tokens.
     pub scenario: String,
-    /// What it may be.
+    /// Scenarios that can be chosen.
     pub scenarios: Vec<WordView>,
-    /// Simulated seconds a real second.
+    /// Simulated seconds per real second.
     pub speed: f64,
-    /// The faults that are on.
+    /// Active faults.
     pub faults: Vec<FaultView>,
-    /// The faults that can be put on.
+    /// Faults that can be added.
     pub fault_kinds: Vec<WordView>,
-    /// The endpoints that they can be put on.
+    /// Endpoints that a fault can be added to.
     pub endpoints: Vec<String>,
-    /// Where phones on this network reach it, when they are let in.
+    /// URL under which phones on this network reach the sandbox, if that is allowed.
     pub phones_at: Option<String>,
 }
 
-/// A word that can be chosen, and what it means.
+/// An option with its description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct WordView {
-    /// The word.
+    /// Stable name.
     pub name: String,
-    /// What it means, in English.
+    /// Description in English.
     pub about: String,
-    /// Endpoints that it can be chosen for; empty means every one.
+    /// Endpoints that it is available for; empty means all.
     pub only_on: Vec<String>,
 }
 
-/// A fault that is on.
+/// An active fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct FaultView {
-    /// The endpoint.
+    /// Endpoint.
     pub on: String,
-    /// Its kind.
+    /// Kind of fault.
     pub kind: String,
-    /// Which requests, in words.
+    /// Affected requests, in words.
     pub when: String,
-    /// How often it has struck.
+    /// Number of requests affected so far.
     pub struck: u32,
 }
 
-/// Kiosk mode: full screen, guarded, left by the PIN alone.
+/// Kiosk mode: full screen, and closed only with the PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 pub struct KioskModeView {
-    /// Whether it is in force now, whatever turned it on.
+    /// Whether it is on now, whatever turned it on.
     pub on: bool,
-    /// Whether the settings say so.
+    /// Whether it is on in the settings.
     pub set: bool,
-    /// Whether the program was started with `--kiosk`: then each such start begins in kiosk mode, whatever is set.
+    /// Whether the program was started with `--kiosk`, which turns it on at every such start.
     pub by_flag: bool,
 }
 
-/// How the window looks and speaks. Whole when read and when set.
+/// Appearance and language of the window. All fields are read and written together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct DisplaySettings {
-    /// The monitor's name; none for the first.
+    /// Monitor name; none for the first monitor.
     pub monitor: Option<String>,
-    /// The language in which a new visitor is met; none follows the system.
+    /// Initial language for a new visitor; none follows the system.
     pub language: Option<String>,
-    /// Seconds without a touch before a face on the screen is asked about: 15 to 3,600.
+    /// Seconds without a touch before the reveal screen asks whether somebody is there: 15 to 3,600.
     pub idle_seconds: u32,
-    /// The line that invites, at most 120 characters in each language; none in any for the program's own.
+    /// Text of the attract screen, at most 120 characters in each language; empty for the built-in text.
     pub attract_text: Texts,
-    /// What is told before the code, at most 600 characters in each language. One in any language has everybody asked;
-    /// none shows no such screen.
+    /// Consent text shown before the code, at most 600 characters in each language. If it is empty, there is no consent
+    /// screen.
     pub consent: Texts,
     /// Whether screens are read aloud.
     pub voice: bool,
-    /// Whether a logo is set; setting it false removes it.
+    /// Whether a logo is set. Set it to false to remove the logo.
     pub logo: bool,
 }
 
 /// A monitor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct MonitorView {
-    /// Its name.
+    /// Unique name.
     pub name: String,
-    /// In pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// In pixels.
+    /// Height in pixels.
     pub height: u32,
 }
 
-/// What an operator does. Each answers with the panel as it is then.
+/// An action of the operator. The response is the updated panel.
 #[derive(Clone, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PanelAct {
-    /// Visits begin at another backend from now on; those that go on are left in peace.
+    /// Starts new visits at another backend. Visits in progress are not affected.
     UseProfile {
-        /// Its name.
+        /// Profile name.
         name: String,
     },
-    /// Puts a credential of the profile in use into the keychain.
+    /// Stores a credential of the profile in use in the keychain.
     SetCredential {
         /// As in [`CredentialView::slot`].
         slot: String,
-        /// Never shown again.
+        /// The value. It is never shown again.
         #[ts(type = "string")]
         value: secrecy::SecretString,
     },
-    /// Takes it out of the keychain.
+    /// Removes a credential from the keychain.
     RemoveCredential {
         /// As in [`CredentialView::slot`].
         slot: String,
     },
-    /// Has the system ask the person at the screen to unlock the keychain.
+    /// Lets the system prompt the person at the screen to unlock the keychain.
     UnlockKeychain,
-    /// What happens to the sandbox's tokens from now on.
+    /// Sets the sandbox's scenario for new tokens.
     SetScenario {
         /// As in [`SandboxView::scenarios`].
         name: String,
     },
-    /// How fast the sandbox's time passes.
+    /// Sets the speed of the sandbox's clock.
     SetSpeed {
-        /// Simulated seconds a real second, 0.1 to 1000.
+        /// Simulated seconds per real second, 0.1 to 1000.
         speed: f64,
     },
-    /// Puts a fault on, beside those that are on.
+    /// Adds a fault to the active ones.
     AddFault {
         /// As in [`SandboxView::endpoints`].
         on: String,
         /// As in [`SandboxView::fault_kinds`].
         fault: String,
-        /// Whether it strikes every request, or the next alone.
+        /// Whether it affects every request, or only the next one.
         every: bool,
     },
-    /// Takes all faults off.
+    /// Removes all faults.
     EndFaults,
-    /// Whether phones on this network reach the sandbox.
+    /// Allows or forbids phones on this network to reach the sandbox.
     LetPhonesIn {
-        /// Whether they do.
+        /// Whether they can reach it.
         on: bool,
     },
-    /// Kiosk mode, from now on and at the next start.
+    /// Turns kiosk mode on or off, now and for the next start.
     SetKioskMode {
         /// Whether it is on.
         on: bool,
     },
-    /// How the window looks and speaks.
+    /// Sets appearance and language of the window.
     SetDisplay {
-        /// All of it.
+        /// All display settings.
         display: DisplaySettings,
     },
-    /// The operator's logo: a PNG of at most 2 MiB.
+    /// Sets the operator's logo: a PNG of at most 2 MiB.
     SetLogo {
-        /// The file, in base64.
+        /// The file in base64.
         png: String,
     },
-    /// How long files are kept.
+    /// Sets how long files are kept.
     SetKeep {
-        /// Hours, 0 until the visitor leaves, none for ever.
+        /// Hours; 0 means until the visitor leaves, none means for ever.
         hours: Option<u32>,
     },
-    /// Forgets every visit but those that go on, files and all.
+    /// Deletes every visit that is not in progress, with its files.
     WipeNow,
-    /// Forgets one visit, files and all.
+    /// Deletes one visit with its files.
     ForgetVisit {
-        /// Its id.
+        /// Visit id.
         visit: String,
     },
-    /// Another PIN.
+    /// Changes the PIN.
     ChangePin {
-        /// The present one.
+        /// The current PIN.
         #[ts(type = "string")]
         current: secrecy::SecretString,
-        /// The new one: 4 to 32 characters.
+        /// The new PIN: 4 to 32 characters.
         #[ts(type = "string")]
         new: secrecy::SecretString,
     },
-    /// Closes the door.
+    /// Locks the panel.
     Lock,
-    /// Ends the program in good order.
+    /// Quits the program cleanly.
     Quit,
 }
 
-/// One visit of the history.
+/// A visit of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct PastVisit {
-    /// Its id.
+    /// Visit id.
     pub visit: String,
-    /// When it began (RFC 3339).
+    /// Start (RFC 3339).
     pub started_at: String,
-    /// The profile.
+    /// Profile name.
     pub profile: String,
-    /// The code that it ended with, as in `saved`; none while it goes on or was never closed.
+    /// Stable code of the ending, as in `saved`; none while it is in progress or if it was cut short.
     pub ended: Option<String>,
-    /// What that code means, in an operator's words.
+    /// Description of the ending for the operator.
     pub words: String,
-    /// Where its files are, as people read it.
+    /// Folder of its files, `~/…` below the home folder.
     pub directory: Option<String>,
-    /// Bytes of its files.
+    /// Total size of its files in bytes.
     #[ts(type = "number")]
     pub bytes: u64,
-    /// Where the web view gets its portrait, while the door is open.
+    /// URL of the portrait for the web view, available while the panel is unlocked.
     pub portrait: Option<String>,
-    /// Whether it goes on now.
+    /// Whether it is in progress.
     pub live: bool,
 }
 
-/// One thing that a booth depends on.
+/// Health of one part that the booth depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct HealthView {
-    /// Its stable word, as in `keychain`.
+    /// Stable name, as in `keychain`.
     pub part: String,
-    /// How it stands.
+    /// Its state.
     pub stand: HealthStand,
-    /// What was seen, in one line.
+    /// What was found, in one line.
     pub seen: String,
-    /// What to do, when there is something to do.
+    /// What to do, if something is to be done.
     pub remedy: Option<String>,
 }
 
-/// How a part stands.
+/// State of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthStand {
     /// Works.
     Good,
-    /// Works, and will not for long, or not for everything.
+    /// Works, but not for long or not for everything.
     Doubtful,
     /// Does not work.
     Bad,
-    /// Cannot be told, or is not needed here.
+    /// Could not be determined, or is not needed here.
     Unknown,
 }

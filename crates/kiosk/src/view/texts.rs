@@ -1,16 +1,16 @@
-//! What the operator says in their own words.
+//! Texts that the operator wrote.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use ts_rs::TS;
 
-/// A text of the operator's by the tag of its language, as in `de`; none for those that it was not written in.
+/// A text by language tag, as in `de`. Languages without a text are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(transparent)]
 pub struct Texts(BTreeMap<String, String>);
 
 impl Texts {
-    /// Whether it was written in no language.
+    /// Whether there is no text in any language.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -20,24 +20,24 @@ impl Texts {
         self.0.iter().map(|(language, text)| (language.as_str(), text.as_str()))
     }
 
-    /// In that language.
+    /// The text in this language.
     pub fn get(&self, language: &str) -> Option<&str> {
         self.0.get(language).map(String::as_str)
     }
 
-    /// The language of exactly these words, if they are one of the texts.
+    /// The language whose text is exactly `words`, if there is one.
     pub fn language_of(&self, words: &str) -> Option<&str> {
         self.iter().find(|(_, text)| *text == words).map(|(language, _)| language)
     }
 
-    /// Without what surrounds the words; a text that has none is left out.
+    /// Trims every text, and removes empty ones.
     #[must_use]
     pub fn tidied(self) -> Self {
         self.0.into_iter().collect()
     }
 }
 
-/// Tidied: an empty text is none.
+/// Trims every text, and removes empty ones.
 impl<L: Into<String>, T: AsRef<str>> FromIterator<(L, T)> for Texts {
     fn from_iter<I: IntoIterator<Item = (L, T)>>(texts: I) -> Self {
         let tidied =
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_text_is_none() {
+    fn empty_texts_are_removed() {
         let texts: Texts = [("de", " Hallo\n"), ("fr", " \n ")].into_iter().collect();
         assert_eq!(texts.iter().collect::<Vec<_>>(), [("de", "Hallo")]);
         assert_eq!((texts.get("de"), texts.get("fr")), (Some("Hallo"), None));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_known_by_heart() {
+    fn a_text_is_found_by_its_exact_words() {
         let texts: Texts = [("de", "Wir filmen."), ("en", "We film.")].into_iter().collect();
         assert_eq!(texts.language_of("We film."), Some("en"));
         assert_eq!(texts.language_of("We film"), None);

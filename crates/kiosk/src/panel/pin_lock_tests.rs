@@ -40,7 +40,7 @@ fn after(seconds: u64) -> Moment {
 }
 
 #[tokio::test]
-async fn the_first_pin_opens_and_there_is_one_first() {
+async fn the_first_pin_unlocks_and_can_be_set_once() {
     let booth = Booth::new();
     let closed = booth.gate.state(START);
     assert!(!closed.pin_set && !closed.open);
@@ -59,7 +59,7 @@ async fn the_first_pin_opens_and_there_is_one_first() {
 }
 
 #[tokio::test]
-async fn the_right_pin_opens_until_it_is_locked_or_left_alone() {
+async fn the_correct_pin_unlocks_until_locked_or_idle() {
     let booth = Booth::with_pin();
     assert_eq!(booth.gate.check(START).expect_err("closed").code, "panel_locked");
     assert!(booth.gate.closing().is_cancelled());
@@ -79,7 +79,7 @@ async fn the_right_pin_opens_until_it_is_locked_or_left_alone() {
 }
 
 #[tokio::test]
-async fn wrong_pins_slow_down_and_a_right_one_ends_that() {
+async fn wrong_pins_delay_attempts_until_a_correct_one() {
     let booth = Booth::with_pin();
     for wrong in ["0000", "1111", "2222"] {
         let view = booth.enter(wrong, START).await;
@@ -92,11 +92,11 @@ async fn wrong_pins_slow_down_and_a_right_one_ends_that() {
     assert_eq!(booth.enter("3333", after(5)).await.wait_seconds, 10);
     assert!(booth.enter(RIGHT, after(15)).await.open);
     booth.gate.lock();
-    assert_eq!(booth.enter("0000", after(15)).await.wait_seconds, 0, "it begins anew");
+    assert_eq!(booth.enter("0000", after(15)).await.wait_seconds, 0, "the count starts again");
 }
 
 #[tokio::test]
-async fn a_restart_gives_no_new_tries() {
+async fn a_restart_gives_no_additional_attempts() {
     let mut booth = Booth::with_pin();
     for _ in 0..4 {
         booth.restart(START);
@@ -111,7 +111,7 @@ async fn a_restart_gives_no_new_tries() {
 }
 
 #[tokio::test]
-async fn what_can_be_no_pin_costs_no_try() {
+async fn pins_of_invalid_length_are_not_counted() {
     let booth = Booth::with_pin();
     for pin in ["", "1", &"1".repeat(33)] {
         assert!(booth.enter(pin, START).await.wrong);
@@ -120,7 +120,7 @@ async fn what_can_be_no_pin_costs_no_try() {
 }
 
 #[tokio::test]
-async fn many_tries_at_once_are_tried_one_after_the_other() {
+async fn parallel_attempts_run_one_at_a_time() {
     let booth = Booth::with_pin();
     let tries: Vec<_> = (0..20)
         .map(|nth| {
@@ -138,7 +138,7 @@ async fn many_tries_at_once_are_tried_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_page_that_was_reloaded_while_its_pin_was_tried_stays_closed() {
+async fn locking_during_an_attempt_prevents_unlocking() {
     let booth = Booth::with_pin();
     let first = booth.gate.0.trying.lock().await;
     let gate = booth.gate.clone();
@@ -150,7 +150,7 @@ async fn a_page_that_was_reloaded_while_its_pin_was_tried_stays_closed() {
 }
 
 #[tokio::test]
-async fn a_pin_is_changed_by_whoever_knows_it_and_in_front_of_an_open_door() {
+async fn changing_the_pin_requires_the_current_one_and_an_unlocked_panel() {
     let booth = Booth::with_pin();
     let change = async |current: &str, new: &str, now: Moment| {
         booth.gate.change_pin(current.into(), new.into(), now).await.map_err(|problem| problem.code)
@@ -169,7 +169,7 @@ async fn a_pin_is_changed_by_whoever_knows_it_and_in_front_of_an_open_door() {
 }
 
 #[tokio::test]
-async fn a_forgotten_pin_is_dropped_from_outside() {
+async fn a_forgotten_pin_can_be_removed() {
     let mut booth = Booth::with_pin();
     for _ in 0..3 {
         booth.enter("0000", START).await;
@@ -183,13 +183,13 @@ async fn a_forgotten_pin_is_dropped_from_outside() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn settings_that_cannot_be_read_keep_it_closed() {
+async fn unreadable_settings_keep_the_panel_locked() {
     let mut booth = Booth::with_pin();
     let settings = booth.data.host_path(store::HostFile::Settings);
     std::fs::remove_file(&settings).expect("removed");
     std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
     booth.restart(START);
-    assert!(booth.gate.state(START).pin_set, "nobody knows that there is none");
+    assert!(booth.gate.state(START).pin_set, "whether there is one is unknown");
     let refused = booth.gate.set_first_pin("0815".into(), START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
     assert_eq!(booth.gate.enter(RIGHT.into(), START).await.expect_err("refused").code, "settings_failed");
@@ -198,10 +198,10 @@ async fn settings_that_cannot_be_read_keep_it_closed() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Whatever is tried when, with restarts in between: from one right PIN
-    /// to the next no more are looked at than the waits allow.
+    /// Whatever the order of attempts and restarts: between two correct PINs, no more attempts are checked than the
+    /// delays allow.
     #[test]
-    fn no_order_of_tries_gets_around_the_wait(
+    fn no_order_of_attempts_circumvents_the_delay(
         steps in proptest::collection::vec((0_u64..40, 0_u8..8), 1..40)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -217,7 +217,7 @@ proptest! {
                     _ => {}
                 }
             }
-            // Try n + 1 comes no earlier after try n than its wait.
+            // Attempt n + 1 comes no earlier after attempt n than its delay.
             for (nth, pair) in looked_at.windows(2).enumerate() {
                 let wrong = u32::try_from(nth).expect("few") + 1;
                 assert!(pair[1].since(pair[0]) >= wait_after(wrong), "{looked_at:?}");

@@ -1,4 +1,4 @@
-//! The operator's PIN: kept as an argon2id hash, and what a wrong one costs.
+//! The operator's PIN: its hash, its length, and the delay after wrong attempts.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
@@ -7,44 +7,44 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How many characters a PIN has.
+/// Allowed number of characters of a PIN.
 pub const PIN_LENGTH: RangeInclusive<usize> = 4..=32;
 
-/// Wrong tries that cost nothing: fingers slip.
-pub(super) const FREE_TRIES: u32 = 3;
-/// What the next one costs; doubled each time.
+/// Wrong attempts without a delay.
+pub(crate) const FREE_TRIES: u32 = 3;
+/// Delay after the first wrong attempt that is not free. It doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
-/// More than this only punishes the operator.
+/// Maximum delay between attempts.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
-/// A PIN that can be checked and not read: argon2id in PHC's form.
+/// Hash of a PIN: argon2id as a PHC string.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PinHash(String);
 
 impl PinHash {
-    /// Hashes a PIN under a new salt. Takes some tens of milliseconds and 19 MiB: not on an async thread.
+    /// Hashes a PIN with a new salt. Takes tens of milliseconds and 19 MiB, so do not call it on an async thread.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
+    /// The system has no randomness.
     pub fn of(pin: &SecretString) -> Result<Self, String> {
         let hash = Argon2::default().hash_password(pin.expose_secret().as_bytes());
         hash.map(|hash: PasswordHash| Self(hash.to_string())).map_err(|error| error.to_string())
     }
 
-    /// A hash as it was written; none when it is no argon2id hash.
+    /// Parses a PHC string. `None` if it is not an argon2id hash.
     pub fn read(text: &str) -> Option<Self> {
         let hash = PasswordHash::new(text).ok()?;
         (hash.algorithm.as_str() == "argon2id" && hash.hash.is_some()).then(|| Self(text.to_owned()))
     }
 
-    /// Whether this is the PIN. Takes as long as [`of`](Self::of).
+    /// Whether the PIN matches. Takes as long as [`from_pin`](Self::from_pin).
     pub fn is(&self, pin: &SecretString) -> bool {
         PasswordHash::new(&self.0).is_ok_and(|hash| {
             Argon2::default().verify_password(pin.expose_secret().as_bytes(), &hash).is_ok()
         })
     }
 
-    /// A hash that is quick to try: tests of the door are about the door.
+    /// Hashes with the cheapest parameters, for tests of the lock.
     #[cfg(test)]
     pub(crate) fn quick(pin: &str) -> Self {
         let argon = Argon2::from(argon2::Params::new(8, 1, 1, None).expect("allowed"));
@@ -52,7 +52,7 @@ impl PinHash {
         Self(hash.to_string())
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -63,13 +63,13 @@ impl fmt::Debug for PinHash {
     }
 }
 
-/// Whether a PIN could be one at all.
-pub(super) fn has_length(pin: &SecretString) -> bool {
+/// Whether a PIN has an allowed number of characters.
+pub(crate) fn has_length(pin: &SecretString) -> bool {
     PIN_LENGTH.contains(&pin.expose_secret().chars().take(PIN_LENGTH.end() + 1).count())
 }
 
-/// How long nothing is tried after so many wrong tries in a row.
-pub(super) fn wait_after(wrong: u32) -> Duration {
+/// Delay before the next attempt after this many wrong attempts in a row.
+pub(crate) fn wait_after(wrong: u32) -> Duration {
     match wrong.checked_sub(FREE_TRIES) {
         None => Duration::ZERO,
         Some(doubled) => FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doubled)).min(LONGEST_WAIT),
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_knows_its_pin_and_no_other_and_shows_neither() {
+    fn a_hash_matches_only_its_pin_and_is_not_printed() {
         let hash = PinHash::of(&"1234".into()).expect("randomness");
         let read = PinHash::read(hash.as_str()).expect("a hash");
         assert!(read.is(&"1234".into()));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_has_four_to_thirty_two_characters() {
+    fn pins_have_4_to_32_characters() {
         for (pin, fits) in [("123", false), ("1234", true), ("äöüß", true), (&"x".repeat(32), true)] {
             assert_eq!(has_length(&pin.into()), fits, "{pin}");
         }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_from_five_seconds_to_five_minutes() {
+    fn delays_double_from_5_s_to_5_min() {
         let waits: Vec<u64> = (0..12).map(|wrong| wait_after(wrong).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 5, 10, 20, 40, 80, 160, 300, 300, 300]);
         assert_eq!(wait_after(u32::MAX), LONGEST_WAIT);
