@@ -1,6 +1,6 @@
-//! One file from its one-time URL to the disk: resumed where the URL goes on, never started over on a spent one.
+//! Downloads one file from its one-time URL: resumed by range where the server allows it, never restarted from a spent URL.
 
-use super::{Parts, at_the_disk};
+use super::{Parts, block_in_place};
 use crate::line::{Line, LineEvent};
 use client::{Download, DownloadError, Resume};
 use futures_util::StreamExt;
@@ -8,130 +8,135 @@ use protocol::{DownloadUrl, ExportType};
 use std::time::{Duration, Instant};
 use store::crash::{self, Point};
 use store::{
-    AvatarFolder, FileProgress, FileState, Format, PartialFile, Room, StoreError, VisitId, WholeFile,
+    AvatarFolder, FileProgress, FileState, Format, PartialFile, Room, StoreError, VisitId, VisitLimits,
+    WholeFile,
 };
 
-/// Tries for one file in a row that bring not one byte further, before it is given up.
-const FRUITLESS: u32 = 5;
-/// Four lines a second and file at most, and one when it is whole: five in any second.
-const TELL_EVERY: Duration = Duration::from_millis(250);
-/// So much is at stake in a power cut: after each, what came is flushed and journalled.
-const FLUSH_EVERY: u64 = 8 << 20;
-/// And no longer than this is anything that came known to memory alone: most avatars are smaller than that, and a
-/// spent URL that goes on by range is of use only to who knows how far it came.
-const FLUSH_WITHIN: Duration = Duration::from_millis(500);
-/// Bytes a second, over as long as patience lasts, under which a download is as good as dead: 3 MB would take an hour.
-const SLOWEST: u64 = 1024;
-/// So much is taken of a file that has no room.
-const BEGINNING: usize = 4096;
-/// `Retry-After` is honoured so far: the URL itself lives for a short while only.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Maximum consecutive attempts without progress before a download is abandoned.
+const MAX_FRUITLESS_ATTEMPTS: u32 = 5;
+/// Minimum time between two progress events of a file. One more is sent when it is complete.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// Bytes after which received data is flushed and journalled.
+const FLUSH_BYTES: u64 = 8 << 20;
+/// Maximum time that received bytes may stay unflushed. Most avatars are smaller than [`FLUSH_BYTES`], and a spent URL that
+/// continues by range is useful only with a known offset.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
+/// Minimum bytes a second, averaged over `patience`. At this rate 3 MB take an hour.
+const MIN_RATE: u64 = 1024;
+/// Bytes received of a file that has too little space.
+const FIRST_BYTES: usize = 4096;
+/// The longest `Retry-After` that is honoured: "The provided URLs are also invalidated after a short while."
+const MAX_PAUSE: Duration = Duration::from_secs(15);
 
-/// Why a file did not come whole.
+/// Why a file was not saved.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    /// In words, for the manifest and the operator.
+pub(crate) struct FileFailure {
+    /// For the manifest and the operator.
     pub(crate) why: String,
-    /// Whether asking its URL again would be in vain.
+    /// Whether its URL is spent: a further request is useless.
     pub(crate) spent: bool,
-    /// Whether room on the disk is what is missing.
+    /// Whether the disk is too full.
     pub(crate) full: bool,
 }
 
-impl Failure {
-    /// For good.
+impl FileFailure {
+    /// The URL is spent.
     fn spent(why: impl Into<String>) -> Self {
         Self { why: why.into(), spent: true, full: false }
     }
 
-    /// For now.
-    fn for_now(why: impl Into<String>) -> Self {
+    /// The URL may still be usable.
+    fn temporary(why: impl Into<String>) -> Self {
         Self { why: why.into(), spent: false, full: false }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for FileFailure {
     fn from(error: StoreError) -> Self {
         Self { why: error.to_string(), spent: false, full: error.is_disk_full() }
     }
 }
 
-/// One file to fetch.
-pub(crate) struct Fetch<'a> {
+/// One file to download.
+pub(crate) struct DownloadRequest<'a> {
     pub(crate) id: VisitId,
     pub(crate) index: usize,
     pub(crate) name: &'a str,
     pub(crate) export_type: &'a ExportType,
     pub(crate) url: &'a DownloadUrl,
-    pub(crate) max: u64,
-    /// What all files in flight still need.
+    pub(crate) limits: VisitLimits,
+    /// Space that all files in flight still need.
     pub(crate) room: &'a Room,
-    /// Before it is asked for again; doubled each time that it brings nothing.
+    /// First pause before a retry; doubled after each attempt without progress.
     pub(crate) pause: Duration,
-    /// How long it may hardly move.
-    pub(crate) patience: Duration,
-    /// How far an earlier run had come with it.
+    /// State of the file in the journal, if an earlier run began it.
     pub(crate) earlier: Option<&'a FileState>,
 }
 
-/// Downloads one file into the folder in the making.
-pub(crate) async fn fetch(
+/// Downloads one file into the avatar's partial folder.
+///
+/// # Errors
+/// Why the file is not there, and whether its URL is spent.
+pub(crate) async fn download_file(
     parts: &Parts,
     folder: &AvatarFolder,
-    file: &Fetch<'_>,
-) -> Result<WholeFile, Failure> {
+    file: &DownloadRequest<'_>,
+) -> Result<WholeFile, FileFailure> {
     let mut known = FileProgress::default();
     let durable = match file.earlier {
-        Some(FileState::Failed { why, spent: true }) => {
-            return Err(Failure::spent(why));
-        }
+        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::spent(why)),
         Some(FileState::Requested(progress)) => {
-            // A crash may have come between the file's last rename and the journal's word.
-            if let Some(whole) = at_the_disk(|| folder.whole(file.name))? {
-                return credible(file, whole);
+            // A crash may have come between the rename of the file and its entry in the journal.
+            if let Some(whole) = block_in_place(|| folder.whole(file.name))? {
+                return check_integrity(file, whole);
             }
             known = progress.clone();
             progress.bytes
         }
-        // What an earlier run may have left of it, nobody vouches for.
+        Some(FileState::Failed { progress, .. }) => {
+            known = progress.clone();
+            progress.bytes
+        }
+        // Bytes that the journal does not know may be wrong.
         _ => 0,
     };
-    let mut partial = at_the_disk(|| folder.resume(file.name, durable))?.limited(file.max);
-    if let Err(error) = parts.journal.file_requested(&file.id, file.index) {
-        tracing::error!(%error, file = file.name, "the request could not be journalled");
+    let mut partial = block_in_place(|| folder.resume(file.name, durable))?.limited(file.limits.max_file_size);
+    if let Err(error) = parts.journal.file_requested(&file.id, file.index).await {
+        tracing::error!(%error, file = file.name, "cannot journal the request");
     }
-    let mut flow = Flow { parts, file, told: None, known, pace: (Instant::now(), 0) };
+    let rate_window = RateWindow { since: Instant::now(), bytes: 0 };
+    let mut download = FileDownload { parts, file, last_event: None, known, rate_window };
     if durable == 0 && file.earlier.is_some() {
-        // What the journal says of an earlier beginning has to go before anything new is written.
-        flow.flush(&mut partial)?;
+        // The journal must not describe earlier bytes when new ones are written.
+        download.flush(&mut partial).await?;
     }
-    flow.fetch_all_of_it(&mut partial).await?;
-    believable(file, partial.format()).map_err(Failure::spent)?;
-    // In one go: a visit that is dropped meanwhile must not rename anything after it let go of its claim.
-    let whole = credible(file, at_the_disk(|| partial.finish())?)?;
-    flow.tell(whole.bytes, true);
+    download.run(&mut partial).await?;
+    check_format(file, partial.format())?;
+    // Without an await: a visit that is dropped must not rename a file after it released its lock.
+    let whole = check_integrity(file, block_in_place(|| partial.finish())?)?;
+    download.emit_progress(whole.bytes, true);
     Ok(whole)
 }
 
-/// An error page with status 200 is no avatar, however whole it came.
-fn believable(file: &Fetch<'_>, format: Format) -> Result<(), String> {
+/// Refuses content that contradicts the export type: an error page with status 200.
+fn check_format(file: &DownloadRequest<'_>, format: Format) -> Result<(), FileFailure> {
     if store::contradicts(file.export_type, format) {
-        return Err(format!("{} was due, and {format} came", file.export_type));
+        return Err(FileFailure::spent(format!("{} was due, and {format} came", file.export_type)));
     }
     Ok(())
 }
 
-/// A file whose own structure says that it is not all there is not whole.
-fn credible(file: &Fetch<'_>, whole: WholeFile) -> Result<WholeFile, Failure> {
-    believable(file, whole.format).map_err(Failure::spent)?;
+/// Refuses a file whose own structure says that it is incomplete.
+fn check_integrity(file: &DownloadRequest<'_>, whole: WholeFile) -> Result<WholeFile, FileFailure> {
+    check_format(file, whole.format)?;
     match whole.flaw {
-        Some(flaw) => Err(Failure::spent(flaw)),
+        Some(flaw) => Err(FileFailure::spent(flaw)),
         None => Ok(whole),
     }
 }
 
-/// Whether the same URL may bring more.
-fn may_go_on(failure: &DownloadError) -> bool {
+/// Whether a retry of the same URL may help.
+fn is_retryable(failure: &DownloadError) -> bool {
     match failure {
         DownloadError::NeverSent(_) | DownloadError::Unanswered(_) | DownloadError::Cut { .. } => true,
         DownloadError::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
@@ -141,140 +146,150 @@ fn may_go_on(failure: &DownloadError) -> bool {
     }
 }
 
-fn wish(failure: &DownloadError) -> Option<Duration> {
+/// `Retry-After` of the response.
+fn retry_after(failure: &DownloadError) -> Option<Duration> {
     match failure {
         DownloadError::Refused { retry_after, .. } => *retry_after,
         _ => None,
     }
 }
 
-/// Whether two validators, as far as they can be compared, name two versions. "A client that has received multiple
+/// Whether two validators, if they are comparable, denote different versions. "A client that has received multiple
 /// partial responses … combines [them] if they all share the same strong validator" (RFC 9110, 15.3.7.3).
-fn is_another(before: Option<&str>, now: Option<&str>) -> bool {
+fn is_other_version(before: Option<&str>, now: Option<&str>) -> bool {
     let is_tag = |validator: &str| validator.starts_with('"');
     matches!((before, now), (Some(before), Some(now)) if is_tag(before) == is_tag(now) && before != now)
 }
 
-enum Stop {
+/// Why one request did not complete the file.
+enum AttemptError {
     Disk(StoreError),
-    Wire(DownloadError),
-    /// The rest belongs to another version of the file than the beginning that is here.
+    Download(DownloadError),
+    /// The rest belongs to another version of the file than the bytes on disk.
     Changed,
-    /// More came than the file has.
-    Overrun {
+    /// More bytes were sent than announced.
+    TooManyBytes {
         total: u64,
     },
-    /// It hardly moved for as long as patience lasts.
-    Starved {
+    /// Fewer than [`MIN_RATE`] bytes a second for as long as patience lasts.
+    TooSlow {
         bytes: u64,
     },
 }
 
-impl From<StoreError> for Stop {
+impl From<StoreError> for AttemptError {
     fn from(error: StoreError) -> Self {
         Self::Disk(error)
     }
 }
 
-/// What goes from request to request of one file.
-struct Flow<'a> {
+/// State of one file across its requests.
+struct FileDownload<'a> {
     parts: &'a Parts,
-    file: &'a Fetch<'a>,
-    told: Option<Instant>,
+    file: &'a DownloadRequest<'a>,
+    last_event: Option<Instant>,
     known: FileProgress,
-    /// Since when, and how many bytes came since.
-    pace: (Instant, u64),
+    rate_window: RateWindow,
 }
 
-impl Flow<'_> {
-    /// Asks again until all of it is here, or nothing more can be had.
-    async fn fetch_all_of_it(&mut self, partial: &mut PartialFile) -> Result<(), Failure> {
+/// Bytes received since a point in time.
+struct RateWindow {
+    since: Instant,
+    bytes: u64,
+}
+
+impl FileDownload<'_> {
+    /// Sends requests until the file is complete, or no request can help.
+    async fn run(&mut self, partial: &mut PartialFile) -> Result<(), FileFailure> {
         let mut fruitless = 0;
-        // The furthest that any answer came: a URL that ever begins again does not get for ever.
+        // Restarting from byte 0 again and again is no progress.
         let mut furthest = partial.offset();
         loop {
             let offset = partial.offset();
             if offset > 0 && self.known.total == Some(offset) {
-                // Its last byte was durable before a crash: a spent URL is not needed any more.
+                // Complete before a crash: the URL is no longer needed.
                 return Ok(());
             }
-            let (why, wish) = match self.turn(partial).await {
+            let (why, requested) = match self.attempt(partial).await {
                 Ok(()) => return Ok(()),
-                Err(Stop::Disk(error)) => return Err(error.into()),
-                Err(Stop::Wire(DownloadError::RangeRefused { total: Some(total) })) if total == offset => {
+                Err(AttemptError::Disk(error)) => return Err(error.into()),
+                Err(AttemptError::Download(DownloadError::RangeRefused { total: Some(total) })) if total == offset => {
                     return Ok(());
                 }
-                Err(Stop::Wire(failure)) if !may_go_on(&failure) => {
-                    return Err(Failure::spent(failure.to_string()));
+                Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {
+                    return Err(FileFailure::spent(failure.to_string()));
                 }
-                Err(Stop::Overrun { total }) => {
-                    return Err(Failure::spent(format!("the backend said {total} bytes, and sent more")));
+                Err(AttemptError::TooManyBytes { total }) => {
+                    return Err(FileFailure::spent(format!("the backend said {total} bytes, and sent more")));
                 }
-                Err(Stop::Starved { bytes }) => {
-                    let why = format!("too slow: {bytes} bytes came within {:?}", self.file.patience);
-                    return Err(Failure::for_now(why));
+                Err(AttemptError::TooSlow { bytes }) => {
+                    let patience = self.file.limits.patience;
+                    let why = format!("too slow: {bytes} bytes came within {patience:?}");
+                    return Err(FileFailure::temporary(why));
                 }
-                Err(Stop::Wire(failure)) => (failure.to_string(), wish(&failure)),
-                Err(Stop::Changed) => ("the file changed at the backend while it came".to_owned(), None),
+                Err(AttemptError::Download(failure)) => (failure.to_string(), retry_after(&failure)),
+                Err(AttemptError::Changed) => ("the file changed at the backend while it came".to_owned(), None),
             };
             fruitless = if partial.offset() > furthest { 0 } else { fruitless + 1 };
             furthest = furthest.max(partial.offset());
-            if fruitless >= FRUITLESS {
-                return Err(Failure::for_now(why));
+            if fruitless >= MAX_FRUITLESS_ATTEMPTS {
+                return Err(FileFailure::temporary(why));
             }
-            let pause = wish.unwrap_or(self.file.pause * (1 << fruitless) / 2).min(LONGEST_PAUSE);
-            tracing::info!(file = self.file.name, at = partial.offset(), %why, "the download goes on");
-            self.tell_trouble(&why, fruitless.max(1), pause);
+            let pause = requested.unwrap_or(self.file.pause * (1 << fruitless) / 2).min(MAX_PAUSE);
+            tracing::info!(file = self.file.name, at = partial.offset(), %why, "retrying the download");
+            self.emit_retry(&why, fruitless.max(1), pause);
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn turn(&mut self, partial: &mut PartialFile) -> Result<(), Stop> {
+    /// Sends one request.
+    async fn attempt(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
         let offset = partial.offset();
         let resume = (offset > 0).then(|| Resume {
             offset,
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let download = self.parts.api.download(self.file.url, resume.as_ref()).await.map_err(Stop::Wire)?;
+        let download = self.parts.api.download(self.file.url, resume.as_ref()).await.map_err(AttemptError::Download)?;
         crash::reached(Point::HeadReceived);
-        self.take_in(download, partial).await
+        self.receive(download, partial).await
     }
 
-    async fn take_in(&mut self, mut download: Download, partial: &mut PartialFile) -> Result<(), Stop> {
-        if download.offset > 0 && is_another(self.known.validator.as_deref(), download.validator.as_deref()) {
+    /// Writes the response to the partial file.
+    async fn receive(&mut self, mut download: Download, partial: &mut PartialFile) -> Result<(), AttemptError> {
+        if download.offset > 0 && is_other_version(self.known.validator.as_deref(), download.validator.as_deref()) {
             self.known = FileProgress::default();
-            self.begin_again(partial)?;
-            return Err(Stop::Changed);
+            self.restart(partial).await?;
+            return Err(AttemptError::Changed);
         }
         self.known.total = download.total;
         if download.offset == 0 || download.validator.is_some() {
             self.known.validator.clone_from(&download.validator);
         }
         if download.offset != partial.offset() {
-            // The backend ignored the range, or has another file by now, and sends all of it: this very answer is
-            // the file, so it starts over here.
-            self.begin_again(partial)?;
+            // The server ignored the range, or has another version by now, and sends the whole file.
+            self.restart(partial).await?;
         }
         if let Some(total) = download.total {
-            if total > self.file.max {
-                // A head that promises as much is not to be filled up to the limit first.
-                return Err(partial.too_large(self.file.max).into());
+            let max = self.file.limits.max_file_size;
+            if total > max {
+                // Refused by its announced size, without downloading up to the limit first.
+                return Err(partial.too_large(max).into());
             }
-            let yet_to_come = total.saturating_sub(partial.offset());
-            if let Err(full) = self.file.room.promise(self.file.index, yet_to_come) {
-                self.take_a_beginning(&mut download, partial).await;
+            let remaining = total.saturating_sub(partial.offset());
+            if let Err(full) = self.file.room.promise(self.file.index, remaining) {
+                self.receive_first_bytes(&mut download, partial).await;
                 return Err(full.into());
             }
         }
         let (mut flushed, mut flushed_at) = (partial.offset(), Instant::now());
         loop {
-            let chunk = match tokio::time::timeout(FLUSH_WITHIN, download.stream.next()).await {
+            let chunk = match tokio::time::timeout(FLUSH_INTERVAL, download.stream.next()).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(_quiet) => {
+                Err(_elapsed) => {
                     if partial.offset() > flushed {
-                        self.flush(partial)?;
+                        self.flush(partial).await?;
                         (flushed, flushed_at) = (partial.offset(), Instant::now());
                     }
                     continue;
@@ -283,93 +298,101 @@ impl Flow<'_> {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(failure) => {
-                    self.flush(partial)?;
-                    return Err(Stop::Wire(failure));
+                    self.flush(partial).await?;
+                    return Err(AttemptError::Download(failure));
                 }
             };
             let grown = partial.offset() + chunk.len() as u64;
             if let Some(total) = self.known.total.filter(|total| grown > *total) {
-                return Err(Stop::Overrun { total });
+                return Err(AttemptError::TooManyBytes { total });
             }
             if let Err(error) = partial.write(&chunk) {
-                // How far it came is what it goes on from, once there is room.
-                _ = self.flush(partial);
+                // The offset at which a later run continues, once there is space.
+                _ = self.flush(partial).await;
                 return Err(error.into());
             }
-            self.keep_pace(chunk.len() as u64)?;
-            if partial.offset() - flushed >= FLUSH_EVERY || flushed_at.elapsed() >= FLUSH_WITHIN {
-                self.flush(partial)?;
+            self.check_rate(chunk.len() as u64)?;
+            if partial.offset() - flushed >= FLUSH_BYTES || flushed_at.elapsed() >= FLUSH_INTERVAL {
+                self.flush(partial).await?;
                 (flushed, flushed_at) = (partial.offset(), Instant::now());
             }
-            self.tell(partial.offset(), false);
+            self.emit_progress(partial.offset(), false);
         }
-        // On disk with its size before anything else: from here on a crash needs no URL.
+        // With the size in the journal, a crash from here on needs no URL.
         self.known.total = Some(partial.offset());
-        Ok(self.flush(partial)?)
+        Ok(self.flush(partial).await?)
     }
 
-    /// Where the whole has no room: a few bytes all the same. A one-time URL that was asked for can be gone on with by
-    /// range, and never be begun again.
-    async fn take_a_beginning(&mut self, download: &mut Download, partial: &mut PartialFile) {
+    /// Saves the first bytes of a file that has too little space. A one-time URL that was requested can be continued by
+    /// range, and never be started again.
+    async fn receive_first_bytes(&mut self, download: &mut Download, partial: &mut PartialFile) {
         if partial.offset() == 0
             && let Some(Ok(chunk)) = download.stream.next().await
         {
-            let few = &chunk[..chunk.len().min(BEGINNING)];
-            if let Err(error) = partial.write(few).and_then(|()| self.flush(partial)) {
-                tracing::warn!(%error, file = self.file.name, "not even a beginning has room");
+            let few = &chunk[..chunk.len().min(FIRST_BYTES)];
+            let written = match partial.write(few) {
+                Ok(()) => self.flush(partial).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = written {
+                tracing::warn!(%error, file = self.file.name, "no space for the first bytes");
             }
         }
     }
 
-    fn keep_pace(&mut self, came: u64) -> Result<(), Stop> {
-        let (since, bytes) = (self.pace.0, self.pace.1 + came);
-        self.pace.1 = bytes;
-        if since.elapsed() >= self.file.patience {
-            if bytes < SLOWEST * since.elapsed().as_secs().max(1) {
-                return Err(Stop::Starved { bytes });
+    /// Fails when too little was received for as long as patience lasts.
+    fn check_rate(&mut self, received: u64) -> Result<(), AttemptError> {
+        let RateWindow { since, bytes } = &mut self.rate_window;
+        *bytes += received;
+        let (since, bytes) = (*since, *bytes);
+        if since.elapsed() >= self.file.limits.patience {
+            if bytes < MIN_RATE * since.elapsed().as_secs().max(1) {
+                return Err(AttemptError::TooSlow { bytes });
             }
-            self.pace = (Instant::now(), 0);
+            self.rate_window = RateWindow { since: Instant::now(), bytes: 0 };
         }
         Ok(())
     }
 
-    /// Throws away what came; the journal takes its word back before anything new is written.
-    fn begin_again(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+    /// Discards the received bytes, in the journal too.
+    async fn restart(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
         partial.restart()?;
-        self.flush(partial)
+        self.flush(partial).await
     }
 
-    fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
-        self.known.bytes = at_the_disk(|| partial.sync())?;
+    /// Makes the received bytes durable, and journals their number.
+    async fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+        self.known.bytes = block_in_place(|| partial.sync())?;
         if let Some(total) = self.known.total {
             self.file.room.reduce(self.file.index, total.saturating_sub(self.known.bytes));
         }
-        if let Err(error) = self.parts.journal.file_progress(&self.file.id, self.file.index, &self.known) {
-            tracing::error!(%error, file = self.file.name, "how far the file came could not be journalled");
+        let (id, index) = (&self.file.id, self.file.index);
+        if let Err(error) = self.parts.journal.file_progress(id, index, &self.known).await {
+            tracing::error!(%error, file = self.file.name, "cannot journal the progress");
         }
         Ok(())
     }
 
-    fn tell(&mut self, bytes: u64, whole: bool) {
-        let told = *self.told.get_or_insert_with(Instant::now);
-        if !whole && told.elapsed() < TELL_EVERY {
+    fn emit_progress(&mut self, bytes: u64, whole: bool) {
+        let last = *self.last_event.get_or_insert_with(Instant::now);
+        if !whole && last.elapsed() < PROGRESS_INTERVAL {
             return;
         }
-        self.told = Some(Instant::now());
+        self.last_event = Some(Instant::now());
         let total = if whole { Some(bytes) } else { self.known.total };
-        self.say(LineEvent::Progress { file: self.file.name.to_owned(), bytes, total });
+        self.emit(LineEvent::Progress { file: self.file.name.to_owned(), bytes, total });
     }
 
-    fn tell_trouble(&self, why: &str, attempt: u32, pause: Duration) {
-        self.say(LineEvent::Retrying {
+    fn emit_retry(&self, why: &str, attempt: u32, pause: Duration) {
+        self.emit(LineEvent::Retrying {
             code: "download_interrupted".to_owned(),
             message: format!("{}: {why}", self.file.name),
             attempt,
-            next_poll_ms: super::millis(pause),
+            next_poll_ms: super::whole_millis(pause),
         });
     }
 
-    fn say(&self, event: LineEvent) {
+    fn emit(&self, event: LineEvent) {
         (self.parts.teller)(Line { visit: self.file.id, at: self.parts.clock.now(), event });
     }
 }

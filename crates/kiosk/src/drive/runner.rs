@@ -1,230 +1,262 @@
-//! The owner of one visit: takes in what happened, steps the machine, performs what it asks for.
+//! Runs one visit, live or recovered: feeds events to the machine and performs its effects.
 
-use super::order::{Ended, Order, Parts};
-use super::redeem::{Redeemed, Salvage, Unsettled, redeem};
-use super::save::{SaveOrder, Saved, save};
-use super::{Leave, Needed, day_of, ended_line, issue, millis};
+use super::issue::{IssuedToken, issue};
+use super::order::{DOWNLOAD_PAUSE, Order, Parts};
+use super::redeem::{PendingJournalWrite, Redeemed, redeem};
+use super::save::{SaveJob, Saved, discard_partial_folder, save};
+use super::{Leave, RequiredSpace, block_in_place, ended_event, whole_millis};
 use crate::clock::Clock;
 use crate::line::{Line, LineEvent};
-use jiff::Timestamp;
-use protocol::{CompletionStatus, Delivery, ExportToken};
+use protocol::{CompletionStatus, Delivery, Progress};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use store::{AvatarFolder, Ending, Kept, Phase, Times, VisitId, VisitRecordStart};
-use visit::machine::{Plan, Visit, step};
-use visit::{Effect, Event, Moment, Notice, Outcome, RedeemResult};
+use std::time::Duration;
+use store::{
+    Claim, Ending, FileRecord, Kept, Phase, RedeemNo, StoreError, Times, Unfinished, VisitId, VisitLimits,
+    VisitRecordStart,
+};
+use visit::outcome::EndedIn;
+use visit::{
+    Effect, Event, Failure, Moment, Notice, Outcome, PollMode, RedeemResult, Visit, VisitPlan, step,
+};
 
-pub(super) struct Run {
-    order: Arc<Order>,
+/// Runs a visit to its end. The machine owns the token and the delivery; the runner owns the journal entry.
+pub(crate) struct VisitRunner {
+    start: Arc<VisitRecordStart>,
+    limits: VisitLimits,
+    download_pause: Duration,
     parts: Parts,
     visit: Visit,
-    token: Option<ExportToken>,
-    delivery: Option<Delivery>,
-    /// What the beginning of a lost answer names, while no good one came since.
-    salvage: Option<Salvage>,
-    /// What the journal still has to take in of the last redeem.
-    unsettled: Option<Unsettled>,
+    /// What is still to be journalled of the last redeem.
+    pending_write: Option<PendingJournalWrite>,
+    /// The avatar's folder, complete or incomplete.
     directory: Option<PathBuf>,
     times: Times,
-    flight: Option<Flight>,
-    wait: Option<Moment>,
-    /// Held until the end: while it is, no `recover` touches this visit.
-    _claim: store::Claim,
+    /// The files that an earlier run planned.
+    known_files: Vec<FileRecord>,
+    is_resumed: bool,
+    in_flight: Option<InFlight>,
+    wake_at: Option<Moment>,
+    /// Held until the end, so that no recovery touches this visit.
+    _claim: Claim,
 }
 
-impl Run {
-    pub(super) fn begin(order: Order, parts: Parts) -> Result<Self, store::StoreError> {
+/// How a run ended.
+pub(crate) struct RunResult {
+    pub(crate) outcome: Outcome,
+    pub(crate) directory: Option<PathBuf>,
+    /// What the last usable response reported.
+    pub(crate) progress: Option<Progress>,
+}
+
+/// What a run begins with.
+pub(crate) enum FirstStep {
+    Event(Event),
+    Effects(Vec<Effect>),
+}
+
+impl VisitRunner {
+    /// Begins a visit in the journal.
+    ///
+    /// # Errors
+    /// When the visit cannot be locked or journalled.
+    pub(crate) async fn begin(order: Order, parts: Parts) -> Result<Self, StoreError> {
         let claim = parts.data.claim(&order.id)?;
         let now = parts.clock.now();
-        parts.journal.begin(&VisitRecordStart {
-            id: order.id,
-            profile: order.profile.clone(),
-            api_url: order.api_url.clone(),
-            backend_host: order.backend_host.clone(),
-            ephemeral: order.ephemeral,
-            out_dir: order.out.clone(),
-            required_exports: order.required_exports.clone(),
-            started_at: now,
-            limits: Some(order.limits()),
-        })?;
-        let plan = Plan {
-            pace: order.pace.clone(),
+        let start = order.start_record(now);
+        parts.journal.begin(&start).await?;
+        let plan = VisitPlan {
+            polling: order.polling.clone(),
             give_up_at: parts.clock.moment() + order.timeout,
-            patience: order.patience,
-            seed: seed(order.id),
+            patience: order.limits.patience,
+            seed: jitter_seed(order.id),
+            mode: PollMode::UntilReady,
         };
         Ok(Self {
-            order: Arc::new(order),
-            parts,
-            visit: Visit::new(plan),
-            token: None,
-            delivery: None,
-            salvage: None,
-            unsettled: None,
-            directory: None,
+            start: Arc::new(start),
+            limits: order.limits,
+            download_pause: order.download_pause,
+            visit: Visit::new(plan, order.issue_request()),
             times: Times { started: now, ..Times::default() },
-            flight: None,
-            wait: None,
+            known_files: Vec::new(),
+            is_resumed: false,
+            parts,
+            pending_write: None,
+            directory: None,
+            in_flight: None,
+            wake_at: None,
             _claim: claim,
         })
     }
 
-    fn tell(&self, event: LineEvent) {
-        (self.parts.teller)(Line { visit: self.order.id, at: self.parts.clock.now(), event });
+    /// Continues a visit that is reopened in the journal. `visit` is restored from it.
+    pub(crate) fn resume(unfinished: Unfinished, visit: Visit, parts: Parts, claim: Claim) -> Self {
+        let start = unfinished.visit.start;
+        Self {
+            limits: start.limits.unwrap_or(parts.limits),
+            start: Arc::new(start),
+            download_pause: DOWNLOAD_PAUSE,
+            visit,
+            times: unfinished.visit.times,
+            known_files: unfinished.files.into_iter().map(|file| file.record).collect(),
+            is_resumed: true,
+            parts,
+            pending_write: None,
+            directory: None,
+            in_flight: None,
+            wake_at: None,
+            _claim: claim,
+        }
     }
 
-    pub(super) async fn run(mut self, leave: Leave) -> Ended {
-        let (mut leaving, mut stopping) = (false, false);
-        let mut end = self.feed(Event::Begun);
-        while end.is_none() {
+    fn emit(&self, event: LineEvent) {
+        (self.parts.teller)(Line { visit: self.start.id, at: self.parts.clock.now(), event });
+    }
+
+    /// Runs the visit to its end.
+    pub(crate) async fn run(mut self, first: FirstStep, leave: Leave) -> RunResult {
+        let (mut has_left, mut is_interrupted) = (false, false);
+        let mut outcome = match first {
+            FirstStep::Event(event) => self.handle(event).await,
+            FirstStep::Effects(effects) => self.perform(effects).await,
+        };
+        while outcome.is_none() {
             let event = tokio::select! {
                 biased;
-                landed = land(&mut self.flight) => {
-                    self.flight = None;
-                    self.take_in(landed)
+                output = await_task(&mut self.in_flight) => {
+                    self.in_flight = None;
+                    self.receive(output).await
                 }
-                () = leave.interrupted.cancelled(), if !stopping => {
-                    stopping = true;
+                () = leave.interrupted.cancelled(), if !is_interrupted => {
+                    is_interrupted = true;
                     Event::Interrupted
                 }
-                () = leave.left.cancelled(), if !leaving => {
-                    leaving = true;
-                    Event::Left
+                () = leave.left.cancelled(), if !has_left => {
+                    has_left = true;
+                    Event::VisitorLeft
                 }
-                () = ring(self.parts.clock, self.wait) => {
-                    self.wait = None;
-                    Event::Due
+                () = wait_until(self.parts.clock, self.wake_at) => {
+                    self.wake_at = None;
+                    Event::TimerFired
                 }
             };
-            end = self.feed(event);
+            outcome = self.handle(event).await;
         }
-        // The loop ends with an outcome only.
-        let outcome = end.unwrap_or(Outcome::Interrupted);
-        self.close(outcome)
+        // The loop ends with an outcome.
+        self.finish(outcome.unwrap_or(Outcome::Interrupted)).await
     }
 
-    fn feed(&mut self, event: Event) -> Option<Outcome> {
+    /// Feeds an event to the machine and performs its effects; returns the outcome if the visit ended.
+    async fn handle(&mut self, event: Event) -> Option<Outcome> {
         let (visit, effects) = step(self.visit.clone(), event, self.parts.clock.moment());
         self.visit = visit;
-        let mut end = None;
+        self.perform(effects).await
+    }
+
+    async fn perform(&mut self, effects: Vec<Effect>) -> Option<Outcome> {
+        let mut outcome = None;
         for effect in effects {
             match effect {
-                Effect::Issue => self.flight = Some(Box::pin(self.issue())),
-                Effect::Redeem => self.flight = self.redeem(),
-                Effect::Save => self.flight = self.save(),
-                Effect::Salvage => self.flight = self.salvage(),
-                Effect::Wait { until } => self.wait = Some(until),
-                Effect::Tell(notice) => self.pass_on(notice),
-                Effect::End(outcome) => end = Some(outcome),
+                Effect::Issue(request) => {
+                    let (parts, start, min_free) = self.task_context();
+                    self.in_flight = Some(Box::pin(async move {
+                        let space = RequiredSpace { out: &start.out_dir, min_free };
+                        TaskOutput::Issued(issue(&parts, start.id, &request, space).await)
+                    }));
+                }
+                Effect::Redeem { token } => {
+                    let (parts, start, min_free) = self.task_context();
+                    let before = self.pending_write.take();
+                    self.in_flight = Some(Box::pin(async move {
+                        let space = RequiredSpace { out: &start.out_dir, min_free };
+                        let redeemed = redeem(&parts, start.id, &token, before, space).await;
+                        TaskOutput::Redeemed(Box::new(redeemed))
+                    }));
+                }
+                Effect::UsePartial { redeem } => self.journal_partial(redeem).await,
+                Effect::Save { delivery } | Effect::SavePartial { delivery } => self.start_saving(delivery),
+                Effect::Wait { until } => self.wake_at = Some(until),
+                Effect::Notify(notice) => self.emit_notice(notice),
+                Effect::End(end) => outcome = Some(end),
             }
         }
-        end
+        outcome
     }
 
-    fn issue(&self) -> impl Future<Output = Landed> + Send + 'static {
-        let (parts, order) = (self.parts.clone(), self.order.clone());
-        async move { Landed::Issued(issue::issue(&parts, &order).await) }
+    fn task_context(&self) -> (Parts, Arc<VisitRecordStart>, u64) {
+        (self.parts.clone(), self.start.clone(), self.limits.min_free_space)
     }
 
-    fn redeem(&mut self) -> Option<Flight> {
-        let (parts, id, token) = (self.parts.clone(), self.order.id, self.token.clone()?);
-        let (before, order) = (self.unsettled.take(), self.order.clone());
-        Some(Box::pin(async move {
-            let needed = Needed { out: &order.out, least: order.min_free_space };
-            Landed::Redeemed(Box::new(redeem(&parts, id, &token, before, needed).await))
-        }))
+    fn start_saving(&mut self, delivery: Delivery) {
+        let job = SaveJob {
+            start: self.start.clone(),
+            limits: self.limits,
+            pause: self.download_pause,
+            times: self.times.clone(),
+            known_files: std::mem::take(&mut self.known_files),
+            is_resumed: self.is_resumed,
+        };
+        let parts = self.parts.clone();
+        self.in_flight = Some(Box::pin(async move { TaskOutput::Saved(save(&parts, job, delivery).await) }));
     }
 
-    /// Takes what the beginning of a lost answer names for the delivery.
-    fn salvage(&mut self) -> Option<Flight> {
-        let Salvage { no, delivery } = self.salvage.take()?;
-        let settled =
-            self.unsettled.take().map_or(Ok(()), |mut end| end.settle(&self.parts.journal, self.order.id));
-        if let Err(error) = settled.and_then(|()| self.parts.journal.redeem_salvaged(&self.order.id, no)) {
-            // The URLs are in memory, and there will be no others: going on beats stopping here.
-            tracing::error!(%error, "what is salvaged could not be journalled");
+    /// Journals that a truncated response is used as the delivery.
+    async fn journal_partial(&mut self, redeem: u32) {
+        if let Some(mut write) = self.pending_write.take()
+            && let Err(error) = write.write(&self.parts.journal, self.start.id).await
+        {
+            tracing::error!(%error, visit = %self.start.id, "cannot journal the last redeem");
         }
-        self.deliver(delivery);
-        self.pass_on(Notice::Delivered);
-        let saving = self.save()?;
-        Some(Box::pin(async move {
-            match saving.await {
-                Landed::Saved(saved) => Landed::Salvaged(saved),
-                other => other,
-            }
-        }))
+        if let Err(error) = self.parts.journal.redeem_salvaged(&self.start.id, RedeemNo::new(redeem)).await {
+            // The URLs are in memory and will not be sent again, so the downloads start all the same.
+            tracing::error!(%error, visit = %self.start.id, "cannot journal the partial delivery");
+        }
+        self.record_delivery().await;
     }
 
-    /// The token is spent on this.
-    fn deliver(&mut self, delivery: Delivery) {
+    /// Records the time at which the token was spent.
+    async fn record_delivery(&mut self) {
         let now = self.parts.clock.now();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
-        if let Err(error) = self.parts.journal.phase_reached(&self.order.id, Phase::Ready, now) {
-            tracing::warn!(%error, "a phase could not be written");
+        self.journal_phase(Phase::Ready, now).await;
+    }
+
+    async fn journal_phase(&self, phase: Phase, at: jiff::Timestamp) {
+        if let Err(error) = self.parts.journal.phase_reached(&self.start.id, phase, at).await {
+            tracing::warn!(%error, visit = %self.start.id, "cannot journal a phase");
         }
-        self.delivery = Some(delivery);
-        self.token = None;
     }
 
-    fn save(&mut self) -> Option<Flight> {
-        let order = SaveOrder {
-            id: self.order.id,
-            profile: self.order.profile.clone(),
-            backend_host: self.order.backend_host.clone(),
-            out: self.order.out.clone(),
-            required_exports: self.order.required_exports.clone(),
-            limits: self.order.limits(),
-            pause: self.order.download_pause,
-            times: self.times.clone(),
-            earlier: Vec::new(),
-        };
-        let (parts, delivery) = (self.parts.clone(), self.delivery.take()?);
-        Some(Box::pin(async move { Landed::Saved(save(&parts, order, delivery).await) }))
-    }
-
-    /// Keeps what a landed flight brought, and turns it into the machine's event.
-    fn take_in(&mut self, landed: Landed) -> Event {
-        match landed {
-            Landed::Issued(Ok((token, link))) => {
-                let now = self.parts.clock.now();
-                self.times.issued = Some(now);
-                self.token = Some(token);
-                let expires_at = self.order.export_token_life.and_then(|life| now.checked_add(life).ok());
-                self.tell(LineEvent::Invited { link, expires_at });
-                Event::Issued
+    /// Turns the output of the task that was in flight into an event.
+    async fn receive(&mut self, output: TaskOutput) -> Event {
+        match output {
+            TaskOutput::Issued(Ok(IssuedToken { token, link, expires_at, at })) => {
+                self.times.issued = Some(at);
+                self.emit(LineEvent::Invited { link, expires_at });
+                Event::TokenIssued(token)
             }
-            Landed::Issued(Err(fault)) => Event::IssueFailed(fault),
-            Landed::Redeemed(redeemed) => {
-                let Redeemed { result, delivery, salvage, unsettled } = *redeemed;
-                self.unsettled = unsettled;
-                if let RedeemResult::NotReady(progress) = &result {
-                    self.note_phase(&progress.status);
-                    self.salvage = None;
-                }
-                if salvage.is_some() {
-                    self.salvage = salvage;
-                }
-                if let Some(delivery) = delivery {
-                    self.deliver(delivery);
+            TaskOutput::Issued(Err(failure)) => Event::IssueFailed(failure),
+            TaskOutput::Redeemed(redeemed) => {
+                let Redeemed { result, pending_write } = *redeemed;
+                self.pending_write = pending_write;
+                match &result {
+                    RedeemResult::NotReady(progress) => self.record_status(&progress.status).await,
+                    RedeemResult::Delivered(_) => self.record_delivery().await,
+                    _ => {}
                 }
                 Event::Redeemed(result)
             }
-            Landed::Salvaged(Saved { directory, files, missing, disk_full: false, .. })
-                if files.is_empty() =>
-            {
-                self.directory = directory;
-                Event::NothingSalvaged(missing.join("; "))
-            }
-            Landed::Saved(Saved { directory, files, missing, contradiction, disk_full })
-            | Landed::Salvaged(Saved { directory, files, missing, contradiction, disk_full }) => {
+            TaskOutput::Saved(Saved { directory, files, missing, disk_full }) => {
                 self.directory = directory;
                 if disk_full {
                     Event::DiskFull(missing.join("; "))
                 } else if missing.is_empty() {
-                    let directory = self.directory.as_deref().unwrap_or(&self.order.out);
-                    self.tell(LineEvent::Saved { directory: directory.display().to_string(), files });
-                    Event::Saved { contradiction }
+                    let directory = self.directory.as_deref().unwrap_or(&self.start.out_dir);
+                    self.emit(LineEvent::Saved { directory: directory.display().to_string(), files });
+                    Event::Saved
+                } else if files.is_empty() {
+                    Event::NothingSaved(missing.join("; "))
                 } else {
                     Event::SavedInPart(missing.join("; "))
                 }
@@ -232,121 +264,110 @@ impl Run {
         }
     }
 
-    /// Notes the first time that a status was seen, for the manifest and the history.
-    fn note_phase(&mut self, status: &CompletionStatus) {
+    /// Records the first time of each status, for the manifest and the history.
+    async fn record_status(&mut self, status: &CompletionStatus) {
         let now = self.parts.clock.now();
-        let note = |phase, time: &mut Option<Timestamp>| {
-            if time.is_none() {
-                *time = Some(now);
-                if let Err(error) = self.parts.journal.phase_reached(&self.order.id, phase, now) {
-                    tracing::warn!(%error, "a phase could not be written");
-                }
-            }
-        };
+        let mut reached = Vec::new();
         if *status != CompletionStatus::NoAssociatedAvatar {
-            note(Phase::Associated, &mut self.times.associated);
+            reached.push((Phase::Associated, &mut self.times.associated));
         }
         match status {
-            CompletionStatus::InQueue => note(Phase::Queued, &mut self.times.queued),
-            CompletionStatus::Processing => note(Phase::Processing, &mut self.times.processing),
+            CompletionStatus::InQueue => reached.push((Phase::Queued, &mut self.times.queued)),
+            CompletionStatus::Processing => reached.push((Phase::Processing, &mut self.times.processing)),
             _ => {}
+        }
+        let mut new = Vec::new();
+        for (phase, time) in reached {
+            if time.is_none() {
+                *time = Some(now);
+                new.push(phase);
+            }
+        }
+        for phase in new {
+            self.journal_phase(phase, now).await;
         }
     }
 
-    fn pass_on(&self, notice: Notice) {
-        match notice {
-            Notice::Status { progress, next_poll } => self.tell(LineEvent::Status {
+    fn emit_notice(&self, notice: Notice) {
+        self.emit(match notice {
+            Notice::Status { progress, next_poll } => LineEvent::Status {
                 completion_status: progress.status.as_str().to_owned(),
                 completion_progress: progress.completion_on_wire(),
                 queue_position: progress.queue_on_wire(),
-                next_poll_ms: millis(next_poll),
-            }),
-            Notice::Retrying { fault, attempt, next_poll } => self.tell(LineEvent::Retrying {
-                code: fault.kind.code().to_owned(),
-                message: fault.detail,
-                attempt,
-                next_poll_ms: millis(next_poll),
-            }),
-            Notice::Delivered => {
-                let exports = self.delivery.iter().flat_map(|delivery| &delivery.exports);
-                let exports = exports.map(|export| export.export_type.as_str().to_owned()).collect();
-                self.tell(LineEvent::Redeemed { exports });
-            }
-        }
-    }
-
-    /// Nobody will go on with this visit: what came of its files is not left lying among the avatars.
-    fn clear_up(&self) {
-        let day = day_of(self.times.started);
-        let cleared = AvatarFolder::reopen(&self.order.out, &self.order.id, day)
-            .and_then(|folder| folder.map_or(Ok(()), AvatarFolder::discard));
-        if let Err(error) = cleared {
-            tracing::warn!(%error, "what came of the avatar could not be removed");
-        }
-    }
-
-    fn close(mut self, outcome: Outcome) -> Ended {
-        // What is in flight is dropped here; a redeem among it notes itself as unanswered.
-        self.flight = None;
-        if let Some(mut unsettled) = self.unsettled.take()
-            && let Err(error) = unsettled.settle(&self.parts.journal, self.order.id)
-        {
-            tracing::error!(%error, "how the last redeem ended stays unwritten");
-        }
-        let state = self.visit.ended_in().unwrap_or(visit::outcome::EndedIn::Issuing).as_str();
-        let line = ended_line(&outcome, state, self.directory.as_deref());
-        let message = match &line {
-            LineEvent::Ended { message, .. } => message.clone(),
-            _ => String::new(),
-        };
-        let written = self.parts.journal.ended(
-            &self.order.id,
-            &Ending {
-                code: outcome.code().to_owned(),
-                exit: outcome.exit(),
-                message,
-                visit_state: state.to_owned(),
-                directory: self.directory.clone(),
-                at: self.parts.clock.now(),
+                next_poll_ms: whole_millis(next_poll),
             },
-        );
-        match written {
-            Ok(Kept::Nothing) if self.directory.is_none() => self.clear_up(),
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "the journal could not take in the visit's end"),
+            Notice::Retrying { failure, attempt, next_poll } => LineEvent::Retrying {
+                code: failure.kind.code().to_owned(),
+                message: failure.detail,
+                attempt,
+                next_poll_ms: whole_millis(next_poll),
+            },
+            Notice::Delivered { exports } => {
+                let exports = exports.iter().map(|export_type| export_type.as_str().to_owned()).collect();
+                LineEvent::Redeemed { exports }
+            }
+        });
+    }
+
+    /// Journals the end and emits the last event.
+    async fn finish(mut self, outcome: Outcome) -> RunResult {
+        // A redeem in flight journals itself as unanswered when it is dropped.
+        self.in_flight = None;
+        let id = self.start.id;
+        if let Some(mut write) = self.pending_write.take()
+            && let Err(error) = write.write(&self.parts.journal, id).await
+        {
+            tracing::error!(%error, visit = %id, "cannot journal the last redeem");
         }
-        self.tell(line);
-        Ended { outcome, directory: self.directory }
+        let end = self.visit.end();
+        let state = end.map_or(EndedIn::Issuing, |end| end.ended_in).as_str();
+        let progress = end.and_then(|end| end.progress.clone());
+        let (message, event) = ended_event(&outcome, state, self.directory.as_deref());
+        let ending = Ending {
+            code: outcome.code().to_owned(),
+            exit: outcome.exit(),
+            message,
+            visit_state: state.to_owned(),
+            directory: self.directory.clone(),
+            at: self.parts.clock.now(),
+        };
+        match self.parts.journal.ended(&id, &ending).await {
+            Ok(Kept::Nothing) if self.directory.is_none() => {
+                block_in_place(|| discard_partial_folder(&self.start));
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, visit = %id, "cannot journal the end of the visit"),
+        }
+        self.emit(event);
+        RunResult { outcome, directory: self.directory, progress }
     }
 }
 
-type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
+type InFlight = Pin<Box<dyn Future<Output = TaskOutput> + Send>>;
 
-/// What a thing in flight brought.
-enum Landed {
-    Issued(Result<(ExportToken, String), visit::Fault>),
+/// Output of the task in flight.
+enum TaskOutput {
+    Issued(Result<IssuedToken, Failure>),
     Redeemed(Box<Redeemed>),
     Saved(Saved),
-    /// As `Saved`, of a lost answer's beginning.
-    Salvaged(Saved),
 }
 
-async fn land(flight: &mut Option<Flight>) -> Landed {
-    match flight {
-        Some(flight) => flight.await,
+async fn await_task(task: &mut Option<InFlight>) -> TaskOutput {
+    match task {
+        Some(task) => task.await,
         None => std::future::pending().await,
     }
 }
 
-async fn ring(clock: Clock, wait: Option<Moment>) {
-    match wait {
-        Some(moment) => clock.until(moment).await,
+async fn wait_until(clock: Clock, time: Option<Moment>) {
+    match time {
+        Some(time) => clock.until(time).await,
         None => std::future::pending().await,
     }
 }
 
-/// The random half of the visit's id: no clock, no other source of chance.
-fn seed(id: VisitId) -> u64 {
+/// Seed of the jitter, from the random part of the visit's id.
+fn jitter_seed(id: VisitId) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     std::hash::Hash::hash(&id, &mut hasher);
     std::hash::Hasher::finish(&hasher)
