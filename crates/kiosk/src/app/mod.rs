@@ -303,7 +303,7 @@ impl Kiosk {
             tokio::select! {
                 // What is dropped half way is left as a crash would leave it, for the next start.
                 () = kiosk.stopping.cancelled() => {}
-                recovered = recover_due(&kiosk.setup.disk, &parts_for, &skip) => match recovered {
+                recovered = recover_due(&kiosk.setup.disk, kiosk.clock, &parts_for, &skip) => match recovered {
                     Ok(all) => for one in all {
                         tracing::info!(visit = %one.visit, fate = ?one.fate, "an earlier visit was resumed");
                     },

@@ -9,7 +9,7 @@ use client::{Answered, Api, CallError, Class};
 use jiff::Timestamp;
 use protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemAnswer};
 use store::crash::{self, Point};
-use store::{AnswerKind, Journal, RedeemNo, StoreError, VisitId};
+use store::{AnswerKind, Journal, PollAnswer, RedeemNo, StoreError, VisitId};
 use visit::{Failure, FailureKind, PartialDelivery, RedeemResult};
 
 /// How a redeem ended.
@@ -66,8 +66,13 @@ impl PendingJournalWrite {
                 journal.redeem_read(&id, no, kind).await
             }
             JournalledResponse::Answered { status, size, completion_status, .. } => {
-                let completion_status = completion_status.as_deref();
-                journal.redeem_answered_and_read(&id, no, *status, *size, kind, completion_status, at).await
+                let answer = PollAnswer {
+                    status: *status,
+                    body_size: *size,
+                    kind,
+                    completion_status: completion_status.clone(),
+                };
+                journal.redeem_answered_and_read(&id, no, &answer, at).await
             }
         }
     }
@@ -280,7 +285,7 @@ impl Drop for OpenIntent<'_> {
     fn drop(&mut self) {
         if self.is_open {
             let now = self.parts.clock.now();
-            self.parts.journal.redeem_cancelled(self.id, self.no, self.no.is_some(), now);
+            self.parts.journal.redeem_cancelled(&self.id, self.no, self.no.is_some(), now);
         }
     }
 }

@@ -7,13 +7,14 @@ use super::save::{SaveJob, Saved, discard_partial_folder, save};
 use super::{Leave, RequiredSpace, block_in_place, ended_event, whole_millis};
 use crate::clock::Clock;
 use crate::line::{Line, LineEvent};
+use jiff::Timestamp;
 use protocol::{CompletionStatus, Delivery, Progress};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    Claim, Ending, FileRecord, Kept, Phase, RedeemNo, StoreError, Times, Unfinished, VisitId, VisitLimits,
+    Claim, Ending, FileRecord, Journal, Kept, Phase, RedeemNo, StoreError, Times, Unfinished, VisitId, VisitLimits,
     VisitRecordStart,
 };
 use visit::outcome::EndedIn;
@@ -219,13 +220,7 @@ impl VisitRunner {
     async fn record_delivery(&mut self) {
         let now = self.parts.clock.now();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
-        self.journal_phase(Phase::Ready, now).await;
-    }
-
-    async fn journal_phase(&self, phase: Phase, at: jiff::Timestamp) {
-        if let Err(error) = self.parts.journal.phase_reached(&self.start.id, phase, at).await {
-            tracing::warn!(%error, visit = %self.start.id, "cannot journal a phase");
-        }
+        journal_phase(&self.parts.journal, self.start.id, Phase::Ready, now).await;
     }
 
     /// Turns the output of the task that was in flight into an event.
@@ -284,7 +279,7 @@ impl VisitRunner {
             }
         }
         for phase in new {
-            self.journal_phase(phase, now).await;
+            journal_phase(&self.parts.journal, self.start.id, phase, now).await;
         }
     }
 
@@ -363,6 +358,12 @@ async fn wait_until(clock: Clock, time: Option<Moment>) {
     match time {
         Some(time) => clock.until(time).await,
         None => std::future::pending().await,
+    }
+}
+
+async fn journal_phase(journal: &Journal, id: VisitId, phase: Phase, at: Timestamp) {
+    if let Err(error) = journal.phase_reached(&id, phase, at).await {
+        tracing::warn!(%error, visit = %id, "cannot journal a phase");
     }
 }
 

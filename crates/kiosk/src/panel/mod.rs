@@ -161,7 +161,7 @@ impl Panel {
                 vec![
                     health::profiles(sources.config.as_deref(), &wished),
                     health::settings(file),
-                    health::disk(kiosk.disk(), &kiosk.out(), backing.profile.min_free_space),
+                    health::disk(kiosk.disk(), &kiosk.out(), backing.profile.limits.min_free_space),
                     health::keychain(&sources.vault, &backing.profile),
                     health::credentials(&backing.profile, &sources.vault, &*sources.env),
                 ]

@@ -34,17 +34,31 @@ pub struct VisitRecordStart {
     pub limits: Option<VisitLimits>,
 }
 
-/// What a visit's downloads keep to, as it was told when it began.
+/// Limits of a visit's downloads, and how long it tolerates failures.
+///
+/// # Defaults
+/// 4 parallel downloads of at most 2 GiB each, 3 minutes of patience, and 128 MiB of free space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VisitLimits {
-    /// Files at once.
+    /// Parallel downloads, at least 1.
     pub parallel_downloads: usize,
-    /// The largest file taken, in bytes.
+    /// The largest file accepted, in bytes.
     pub max_file_size: u64,
-    /// How long a download may hardly move.
+    /// How long the backend may fail without a usable response in between, and a download make almost no progress.
     pub patience: Duration,
-    /// The room on the disk, in bytes, under which nothing is asked for.
+    /// Free space in bytes below which no token is requested and none redeemed.
     pub min_free_space: u64,
+}
+
+impl Default for VisitLimits {
+    fn default() -> Self {
+        Self {
+            parallel_downloads: 4,
+            max_file_size: 2 << 30,
+            patience: Duration::from_mins(3),
+            min_free_space: 128 << 20,
+        }
+    }
 }
 
 /// What kind of response a redeem had, or what the partial body of a lost response holds.

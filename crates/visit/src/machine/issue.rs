@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Retry budget for obtaining a token. Shorter than [`VisitPlan::patience`], because the visitor has not invested any time
 /// yet.
-pub const ISSUE_PATIENCE: Duration = Duration::from_secs(20);
+const ISSUE_PATIENCE: Duration = Duration::from_secs(20);
 /// Maximum requests for a token that may have been issued without our receiving it. Each may be billed.
 const MAX_UNANSWERED: u32 = 3;
 
