@@ -50,7 +50,7 @@ async fn main() -> Result<(), Failure> {
     }
     kiosk.stop().await;
     forget_finished(&disk)?;
-    disk.journal.history()?.iter().for_each(tell_past);
+    disk.journal.history().await?.iter().for_each(tell_past);
     println!("{}", json!({ "over": true, "holds": holds() }));
     Ok(())
 }
@@ -80,7 +80,7 @@ async fn one(kiosk: &Kiosk, visit: usize) -> Result<String, Failure> {
 
 /// Tells what became of the visits that are over, and forgets them; what `recover` may still finish stays.
 fn forget_finished(disk: &Disk) -> Result<(), Failure> {
-    for visit in disk.journal.history()?.into_iter().filter(|visit| !visit.unfinished) {
+    for visit in disk.journal.history().await?.into_iter().filter(|visit| !visit.unfinished) {
         tell_past(&visit);
         history::forget(disk, &visit.start.id)?;
     }

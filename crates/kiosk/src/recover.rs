@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 pub use store::Unfinished;
 use store::{
-    AvatarFolder, Avatars, Ending, FileRecord, Reading, RedeemNo, RedeemOutcome, RedeemState, StoreError,
+    AnswerKind, AvatarFolder, Avatars, Ending, FileRecord, RedeemNo, RedeemOutcome, RedeemState, StoreError,
     UnfinishedRedeem, VisitId, VisitLimits,
 };
 use visit::outcome::EndedIn;
@@ -89,17 +89,57 @@ pub async fn recover(
     disk: &crate::setup::Disk,
     parts_for: &PartsFor<'_>,
 ) -> Result<Vec<Recovered>, StoreError> {
-    let mut all = Vec::new();
+    let ids: Vec<VisitId> = disk.journal.unfinished_list().await?.iter().map(|visit| visit.id).collect();
+    Ok(recover_each(disk, parts_for, &ids, &|_| false).await?.0)
+}
+
+/// The most visits that one automatic recovery resumes.
+const MOST_AT_ONCE: usize = 5;
+/// The delay before the next automatic attempt on a visit; doubled after each, up to [`LONGEST_DELAY`].
+const FIRST_DELAY: SignedDuration = SignedDuration::from_mins(1);
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(6);
+
+/// As [`recover`], for a program that does this by itself: resumes at most [`MOST_AT_ONCE`] visits, the oldest first,
+/// each with back-off, and none for which `skip` is true.
+///
+/// # Errors
+/// When the journal cannot be read or written.
+pub async fn recover_due(
+    disk: &crate::setup::Disk,
+    parts_for: &PartsFor<'_>,
+    skip: &(dyn Fn(&VisitId) -> bool + Send + Sync),
+) -> Result<Vec<Recovered>, StoreError> {
+    let now = Timestamp::now();
+    let mut due = disk.journal.unfinished_list().await?;
+    due.retain(|visit| visit.next_attempt_at.is_none_or(|at| at <= now) && !skip(&visit.id));
+    due.truncate(MOST_AT_ONCE);
+    let ids: Vec<VisitId> = due.iter().map(|visit| visit.id).collect();
+    let (all, postponed) = recover_each(disk, parts_for, &ids, skip).await?;
+    for visit in due.iter().filter(|visit| postponed.contains(&visit.id)) {
+        let delay = FIRST_DELAY.as_secs() << visit.attempts.min(20);
+        let next = now + SignedDuration::from_secs(delay).min(LONGEST_DELAY);
+        disk.journal.recovery_postponed(&visit.id, visit.attempts.saturating_add(1), next).await?;
+    }
+    Ok(all)
+}
+
+/// Gives what became of each, and those that may be finished later.
+async fn recover_each(
+    disk: &crate::setup::Disk,
+    parts_for: &PartsFor<'_>,
+    ids: &[VisitId],
+    skip: &(dyn Fn(&VisitId) -> bool + Send + Sync),
+) -> Result<(Vec<Recovered>, Vec<VisitId>), StoreError> {
+    let (mut all, mut postponed) = (Vec::new(), Vec::new());
     let mut silent = Silent::new();
-    for listed in disk.journal.unfinished()? {
-        let id = listed.visit.start.id;
+    for id in ids.iter().copied().filter(|id| !skip(id)) {
         // A program that runs holds its visits; what it holds is not left over.
         let claim = match disk.data.claim(&id) {
             Err(StoreError::Held { .. }) => continue,
             claim => claim,
         };
         // Before the claim another program may have finished it, or brought it further.
-        let Some(unfinished) = disk.journal.unfinished()?.into_iter().find(|u| u.visit.start.id == id) else {
+        let Some(unfinished) = disk.journal.unfinished_one(&id).await? else {
             continue;
         };
         let started_at = unfinished.visit.start.started_at;
@@ -107,9 +147,12 @@ pub async fn recover(
             Err(error) => Fate::NotNow { why: error.to_string(), exit: 2 },
             Ok(_claim) => one(parts_for, unfinished, &mut silent).await,
         };
+        if matches!(fate, Fate::NotNow { .. } | Fate::StillActive { .. }) {
+            postponed.push(id);
+        }
         all.push(Recovered { visit: id, started_at, fate });
     }
-    Ok(all)
+    Ok((all, postponed))
 }
 
 /// How long a token is kept for a backend that cannot be asked about it, or for somebody to scan it, from the moment
@@ -128,7 +171,7 @@ struct OnDisk {
     /// It was taken for the delivery already.
     salvaged: bool,
     /// What the journal does not know yet, for a crash came first.
-    unread: Vec<(RedeemNo, Reading)>,
+    unread: Vec<(RedeemNo, AnswerKind)>,
 }
 
 impl OnDisk {
@@ -147,7 +190,7 @@ impl OnDisk {
         for fragment in &unfinished.fragments {
             let delivery = Delivery::of_fragment(&fragment.body);
             if !fragment.read {
-                let reading = if delivery.is_some() { Reading::Fragment } else { Reading::Nothing };
+                let reading = if delivery.is_some() { AnswerKind::Truncated } else { AnswerKind::Unreadable };
                 found.unread.push((fragment.no, reading));
             }
             if found.delivery.is_none() && found.salvage.is_none() {
@@ -188,39 +231,39 @@ async fn one(parts_for: &PartsFor<'_>, mut unfinished: Unfinished, silent: &mut 
             }
         }
     };
-    if let Err(error) = parts.journal.reopen(&id) {
+    if let Err(error) = parts.journal.reopen(&id).await {
         return Fate::NotNow { why: error.to_string(), exit: 2 };
     }
     for (no, reading) in &on_disk.unread {
-        if let Err(error) = parts.journal.redeem_read(&id, *no, *reading) {
+        if let Err(error) = parts.journal.redeem_read(&id, *no, *reading).await {
             // The URLs do not live long: going on beats stopping here.
             tracing::error!(%error, visit = %id, "what the answer said could not be written");
         }
     }
     if let Some(why) = unasked {
-        return give_up(&parts, &unfinished, &why);
+        return give_up(&parts, &unfinished, &why).await;
     }
     if let Some(delivery) = on_disk.delivery {
         return finish_saving(&parts, &unfinished, delivery, None).await;
     }
-    let otherwise = past(&parts, &unfinished).unless_it_comes();
+    let otherwise = past(&parts, &unfinished).await.unless_it_comes();
     if let Some(Salvage { delivery, .. }) = on_disk.salvage.clone().filter(|_| on_disk.salvaged) {
         return finish_saving(&parts, &unfinished, delivery, Some(otherwise)).await;
     }
     if unfinished.visit.start.ephemeral {
         let why = "its backend was the embedded sandbox, which ended with the program".to_owned();
-        return close(&parts, &unfinished, why);
+        return close(&parts, &unfinished, why).await;
     }
     if let Some(UnfinishedRedeem { no, state: RedeemState::Intent, .. }) = unfinished.redeem {
         let now = parts.clock.now();
-        if let Err(error) = parts.journal.redeem_unanswered(&id, no, DIED_BETWEEN, &[], now) {
+        if let Err(error) = parts.journal.redeem_unanswered(&id, no, DIED_BETWEEN, &[], now).await {
             return Fate::NotNow { why: error.to_string(), exit: 2 };
         }
     }
     if let Some(token) = unfinished.token.clone() {
         return ask_once_more(&parts, &unfinished, &token, on_disk.salvage, silent).await;
     }
-    close(&parts, &unfinished, "no Export Token had come, so nothing is lost".to_owned())
+    close(&parts, &unfinished, "no Export Token had come, so nothing is lost".to_owned()).await
 }
 
 async fn ask_once_more(
@@ -231,24 +274,24 @@ async fn ask_once_more(
     silent: &mut Silent,
 ) -> Fate {
     let start = &unfinished.visit.start;
-    let past = past(parts, unfinished);
+    let past = past(parts, unfinished).await;
     let needed = Needed { out: &start.out_dir, least: limits(parts, unfinished).min_free_space };
     let Redeemed { result, delivery, .. } = redeem(parts, start.id, token, None, needed).await;
     if let Some(delivery) = delivery {
         return finish_saving(parts, unfinished, delivery, None).await;
     }
-    let failed = |outcome: Outcome| {
+    let failed = async |outcome: Outcome| {
         let (exit, why) = (outcome.exit(), outcome.detail().unwrap_or_default().to_owned());
         if is_too_old(unfinished) && !matches!(outcome, Outcome::DiskFull(_) | Outcome::StorageFailed(_)) {
-            return give_up(parts, unfinished, &why);
+            return give_up(parts, unfinished, &why).await;
         }
-        end(parts, unfinished, &outcome, reached(unfinished), None);
+        end(parts, unfinished, &outcome, reached(unfinished), None).await;
         Fate::NotNow { why, exit }
     };
     match result {
         RedeemResult::Refused => {
             if let Some(Salvage { no, delivery }) = salvage {
-                if let Err(error) = parts.journal.redeem_salvaged(&start.id, no) {
+                if let Err(error) = parts.journal.redeem_salvaged(&start.id, no).await {
                     // There will be no other URLs: going on beats stopping here.
                     tracing::error!(%error, visit = %start.id, "what is salvaged could not be journalled");
                 }
@@ -261,35 +304,38 @@ async fn ask_once_more(
                 (None, Some(_)) => Outcome::ProtocolBroken(UNREADABLE.to_owned()),
                 (None, None) => Outcome::TokenRefused { was_active: past.was_active },
             };
-            end(parts, unfinished, &outcome, reached(unfinished), None);
+            end(parts, unfinished, &outcome, reached(unfinished), None).await;
             Fate::Finished { outcome, directory: None }
         }
         RedeemResult::NotReady(progress) => {
             let nobody = progress.status == CompletionStatus::NoAssociatedAvatar;
             if nobody && is_too_old(unfinished) {
-                return give_up(parts, unfinished, "nobody scanned its code, and nobody can any more");
+                return give_up(parts, unfinished, "nobody scanned its code, and nobody can any more").await;
             }
             let state = if nobody { reached(unfinished) } else { EndedIn::Making };
-            end(parts, unfinished, &Outcome::Interrupted, state, None);
+            end(parts, unfinished, &Outcome::Interrupted, state, None).await;
             Fate::StillActive { status: progress.status.as_str().to_owned() }
         }
         // One broken answer does not end a token that may still live, so none of these is an ending that forgets it.
-        RedeemResult::Failed(fault) | RedeemResult::Fragment(fault) => failed(match fault.kind {
-            FaultKind::CredentialsRefused => Outcome::CredentialsRefused(fault.detail),
-            FaultKind::Storage => Outcome::StorageFailed(fault.detail),
-            FaultKind::DiskFull => Outcome::DiskFull(fault.detail),
-            FaultKind::NeverSent | FaultKind::Unanswered => {
-                silent.insert(start.api_url.clone(), fault.detail.clone());
-                Outcome::Unreachable(fault.detail)
-            }
-            FaultKind::Busy
-            | FaultKind::BackendFailing
-            | FaultKind::GatewayLostAnswer
-            | FaultKind::ProtocolBroken => Outcome::BackendFailing(fault.detail),
-        }),
+        RedeemResult::Failed(fault) | RedeemResult::Fragment(fault) => {
+            failed(match fault.kind {
+                FaultKind::CredentialsRefused => Outcome::CredentialsRefused(fault.detail),
+                FaultKind::Storage => Outcome::StorageFailed(fault.detail),
+                FaultKind::DiskFull => Outcome::DiskFull(fault.detail),
+                FaultKind::NeverSent | FaultKind::Unanswered => {
+                    silent.insert(start.api_url.clone(), fault.detail.clone());
+                    Outcome::Unreachable(fault.detail)
+                }
+                FaultKind::Busy
+                | FaultKind::BackendFailing
+                | FaultKind::GatewayLostAnswer
+                | FaultKind::ProtocolBroken => Outcome::BackendFailing(fault.detail),
+            })
+            .await
+        }
         RedeemResult::Delivered => {
             let why = "the backend delivered, and what it delivered is in the journal";
-            end(parts, unfinished, &Outcome::Interrupted, reached(unfinished), None);
+            end(parts, unfinished, &Outcome::Interrupted, reached(unfinished), None).await;
             Fate::NotNow { why: why.to_owned(), exit: Outcome::Interrupted.exit() }
         }
     }
@@ -302,14 +348,14 @@ fn is_too_old(unfinished: &Unfinished) -> bool {
 }
 
 /// Forgets a token that is too old, and says why.
-fn give_up(parts: &Parts, unfinished: &Unfinished, why: &str) -> Fate {
-    let outcome = match past(parts, unfinished).doubt {
+async fn give_up(parts: &Parts, unfinished: &Unfinished, why: &str) -> Fate {
+    let outcome = match past(parts, unfinished).await.doubt {
         Some(words) => {
             Outcome::PossiblyConsumed(format!("{words}; and for a week it could not be cleared up: {why}"))
         }
         None => Outcome::TokenAbandoned(why.to_owned()),
     };
-    end(parts, unfinished, &outcome, reached(unfinished), None);
+    end(parts, unfinished, &outcome, reached(unfinished), None).await;
     Fate::Finished { outcome, directory: None }
 }
 
@@ -349,9 +395,9 @@ impl Past {
     }
 }
 
-fn past(parts: &Parts, unfinished: &Unfinished) -> Past {
+async fn past(parts: &Parts, unfinished: &Unfinished) -> Past {
     let mut past = Past::default();
-    let detail = parts.journal.visit(&unfinished.visit.start.id).ok().flatten();
+    let detail = parts.journal.visit(&unfinished.visit.start.id).await.ok().flatten();
     for redeem in detail.into_iter().flat_map(|detail| detail.redeems) {
         match redeem.outcome {
             RedeemOutcome::Open => past.doubt = Some(DIED_BETWEEN.to_owned()),
@@ -381,7 +427,7 @@ async fn finish_saving(
         clear_up(unfinished);
         let ended_in = if incomplete.is_none() { EndedIn::Saved } else { EndedIn::Saving };
         let outcome = incomplete.unwrap_or(whole);
-        end(parts, unfinished, &outcome, ended_in, Some(directory.clone()));
+        end(parts, unfinished, &outcome, ended_in, Some(directory.clone())).await;
         return Fate::Finished { outcome, directory: Some(directory) };
     }
     let earlier: Vec<FileRecord> = unfinished.files.iter().map(|file| file.record.clone()).collect();
@@ -394,7 +440,7 @@ async fn finish_saving(
         limits: limits(parts, unfinished),
         pause: crate::drive::DOWNLOAD_PAUSE,
         // The token may have been redeemed only now.
-        times: parts.journal.times(&start.id).unwrap_or_else(|_| unfinished.visit.times.clone()),
+        times: parts.journal.times(&start.id).await.unwrap_or_else(|_| unfinished.visit.times.clone()),
         earlier,
     };
     let exports = delivery.exports.iter().map(|export| export.export_type.as_str().to_owned()).collect();
@@ -414,7 +460,7 @@ async fn finish_saving(
         };
         (outcome, EndedIn::Saving)
     };
-    end(parts, unfinished, &outcome, ended_in, directory.clone());
+    end(parts, unfinished, &outcome, ended_in, directory.clone()).await;
     Fate::Finished { outcome, directory }
 }
 
@@ -439,12 +485,12 @@ fn clear_up(unfinished: &Unfinished) {
     }
 }
 
-fn close(parts: &Parts, unfinished: &Unfinished, why: String) -> Fate {
-    end(parts, unfinished, &Outcome::Interrupted, reached(unfinished), None);
+async fn close(parts: &Parts, unfinished: &Unfinished, why: String) -> Fate {
+    end(parts, unfinished, &Outcome::Interrupted, reached(unfinished), None).await;
     Fate::Closed { why }
 }
 
-fn end(
+async fn end(
     parts: &Parts,
     unfinished: &Unfinished,
     outcome: &Outcome,
@@ -457,7 +503,7 @@ fn end(
         return;
     };
     let ending = Ending { code, exit, message, visit_state, directory, at: parts.clock.now() };
-    if let Err(error) = parts.journal.ended(&id, &ending) {
+    if let Err(error) = parts.journal.ended(&id, &ending).await {
         tracing::error!(%error, visit = %id, "the journal could not take in the visit's end");
     }
     tell(parts, id, line);

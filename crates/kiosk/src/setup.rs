@@ -183,8 +183,8 @@ const LEARN_FROM: u32 = 50;
 const LEARN_LEAST: usize = 3;
 
 /// How long this backend usually processes: the median of what the latest visits saw.
-fn learnt_processing(disk: &Disk, profile: &Profile, target: &Target) -> Option<Duration> {
-    let latest = disk.journal.latest(LEARN_FROM).ok()?;
+async fn learnt_processing(disk: &Disk, profile: &Profile, target: &Target) -> Option<Duration> {
+    let latest = disk.journal.latest(LEARN_FROM).await.ok()?;
     let here = latest
         .iter()
         .filter(|visit| visit.start.profile == profile.name && visit.start.backend_host == target.host());
@@ -196,12 +196,16 @@ fn learnt_processing(disk: &Disk, profile: &Profile, target: &Target) -> Option<
 }
 
 /// What one visit is to do, from profile, target and overrides.
-pub fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overrides) -> Order {
+pub async fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overrides) -> Order {
     let mut pace = profile.pace.clone();
     if overrides.poll.is_some() {
         pace.fixed = overrides.poll;
     }
-    if let Some(learnt) = profile.usual_processing.or_else(|| learnt_processing(disk, profile, target)) {
+    let learnt = match profile.usual_processing {
+        Some(usual) => Some(usual),
+        None => learnt_processing(disk, profile, target).await,
+    };
+    if let Some(learnt) = learnt {
         pace.usual_processing = learnt;
     }
     if target.embedded_sandbox {

@@ -28,10 +28,10 @@ fn visit(disk: &Disk, host: &str, processing: i64) {
         started_at: began,
         limits: None,
     };
-    disk.journal.begin(&start).expect("begun");
-    disk.journal.phase_reached(&id, Phase::Processing, began).expect("noted");
+    disk.journal.begin(&start).await.expect("begun");
+    disk.journal.phase_reached(&id, Phase::Processing, began).await.expect("noted");
     let ready = began + SignedDuration::from_secs(processing);
-    disk.journal.phase_reached(&id, Phase::Ready, ready).expect("noted");
+    disk.journal.phase_reached(&id, Phase::Ready, ready).await.expect("noted");
 }
 
 #[test]

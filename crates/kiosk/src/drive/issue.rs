@@ -20,6 +20,7 @@ pub(crate) async fn issue(parts: &Parts, order: &Order) -> Result<(ExportToken, 
     parts
         .journal
         .token_issued(&order.id, &token, &link, expires_at, now)
+        .await
         .map_err(|error| fault::of_disk(&error))?;
     Ok((token, link))
 }

@@ -46,7 +46,7 @@ pub async fn drive(order: Order, parts: Parts, leave: impl Into<Leave>) -> Ended
     let (id, clock) = (order.id, parts.clock);
     let tell = move |event| told(Line { visit: id, at: clock.now(), event });
     tell(LineEvent::Started { profile: order.profile.clone(), api_url: order.api_url.clone() });
-    match Run::begin(order, parts) {
+    match Run::begin(order, parts).await {
         Ok(run) => run.run(leave).await,
         Err(error) => {
             let outcome = fault::of_disk_outcome(&error);

@@ -82,7 +82,7 @@ pub(crate) async fn fetch(
 ) -> Result<WholeFile, Failure> {
     let mut known = FileProgress::default();
     let durable = match file.earlier {
-        Some(FileState::Failed { why, spent: true }) => {
+        Some(FileState::Failed { why, spent: true, .. }) => {
             return Err(Failure::spent(why));
         }
         Some(FileState::Requested(progress)) => {
@@ -97,13 +97,13 @@ pub(crate) async fn fetch(
         _ => 0,
     };
     let mut partial = at_the_disk(|| folder.resume(file.name, durable))?.limited(file.max);
-    if let Err(error) = parts.journal.file_requested(&file.id, file.index) {
+    if let Err(error) = parts.journal.file_requested(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "the request could not be journalled");
     }
     let mut flow = Flow { parts, file, told: None, known, pace: (Instant::now(), 0) };
     if durable == 0 && file.earlier.is_some() {
         // What the journal says of an earlier beginning has to go before anything new is written.
-        flow.flush(&mut partial)?;
+        flow.flush(&mut partial).await?;
     }
     flow.fetch_all_of_it(&mut partial).await?;
     believable(file, partial.format()).map_err(Failure::spent)?;
@@ -244,7 +244,7 @@ impl Flow<'_> {
     async fn take_in(&mut self, mut download: Download, partial: &mut PartialFile) -> Result<(), Stop> {
         if download.offset > 0 && is_another(self.known.validator.as_deref(), download.validator.as_deref()) {
             self.known = FileProgress::default();
-            self.begin_again(partial)?;
+            self.begin_again(partial).await?;
             return Err(Stop::Changed);
         }
         self.known.total = download.total;
@@ -254,7 +254,7 @@ impl Flow<'_> {
         if download.offset != partial.offset() {
             // The backend ignored the range, or has another file by now, and sends all of it: this very answer is
             // the file, so it starts over here.
-            self.begin_again(partial)?;
+            self.begin_again(partial).await?;
         }
         if let Some(total) = download.total {
             if total > self.file.max {
@@ -274,7 +274,7 @@ impl Flow<'_> {
                 Ok(None) => break,
                 Err(_quiet) => {
                     if partial.offset() > flushed {
-                        self.flush(partial)?;
+                        self.flush(partial).await?;
                         (flushed, flushed_at) = (partial.offset(), Instant::now());
                     }
                     continue;
@@ -283,7 +283,7 @@ impl Flow<'_> {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(failure) => {
-                    self.flush(partial)?;
+                    self.flush(partial).await?;
                     return Err(Stop::Wire(failure));
                 }
             };
@@ -293,19 +293,19 @@ impl Flow<'_> {
             }
             if let Err(error) = partial.write(&chunk) {
                 // How far it came is what it goes on from, once there is room.
-                _ = self.flush(partial);
+                _ = self.flush(partial).await;
                 return Err(error.into());
             }
             self.keep_pace(chunk.len() as u64)?;
             if partial.offset() - flushed >= FLUSH_EVERY || flushed_at.elapsed() >= FLUSH_WITHIN {
-                self.flush(partial)?;
+                self.flush(partial).await?;
                 (flushed, flushed_at) = (partial.offset(), Instant::now());
             }
             self.tell(partial.offset(), false);
         }
         // On disk with its size before anything else: from here on a crash needs no URL.
         self.known.total = Some(partial.offset());
-        Ok(self.flush(partial)?)
+        Ok(self.flush(partial).await?)
     }
 
     /// Where the whole has no room: a few bytes all the same. A one-time URL that was asked for can be gone on with by
@@ -315,7 +315,7 @@ impl Flow<'_> {
             && let Some(Ok(chunk)) = download.stream.next().await
         {
             let few = &chunk[..chunk.len().min(BEGINNING)];
-            if let Err(error) = partial.write(few).and_then(|()| self.flush(partial)) {
+            if let Err(error) = self.write_and_flush(partial, few).await {
                 tracing::warn!(%error, file = self.file.name, "not even a beginning has room");
             }
         }
@@ -333,18 +333,25 @@ impl Flow<'_> {
         Ok(())
     }
 
-    /// Throws away what came; the journal takes its word back before anything new is written.
-    fn begin_again(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
-        partial.restart()?;
-        self.flush(partial)
+    async fn write_and_flush(&mut self, partial: &mut PartialFile, bytes: &[u8]) -> Result<(), StoreError> {
+        partial.write(bytes)?;
+        self.flush(partial).await
     }
 
-    fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+    /// Throws away what came; the journal takes its word back before anything new is written.
+    async fn begin_again(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+        partial.restart()?;
+        self.flush(partial).await
+    }
+
+    async fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
         self.known.bytes = at_the_disk(|| partial.sync())?;
         if let Some(total) = self.known.total {
             self.file.room.reduce(self.file.index, total.saturating_sub(self.known.bytes));
         }
-        if let Err(error) = self.parts.journal.file_progress(&self.file.id, self.file.index, &self.known) {
+        if let Err(error) =
+            self.parts.journal.file_progress(&self.file.id, self.file.index, &self.known).await
+        {
             tracing::error!(%error, file = self.file.name, "how far the file came could not be journalled");
         }
         Ok(())

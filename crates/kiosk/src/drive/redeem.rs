@@ -1,12 +1,12 @@
 //! One redeem: intent on disk, one request, the raw answer on disk, and only then is it read.
 
-use super::{Needed, Parts, at_the_disk, fault};
+use super::{Needed, Parts, fault};
 use bytes::Bytes;
 use client::{Answered, Api, CallError, Class};
 use jiff::Timestamp;
 use protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemAnswer};
 use store::crash::{self, Point};
-use store::{Journal, Reading, RedeemNo, StoreError, VisitId};
+use store::{AnswerKind, Journal, RedeemNo, StoreError, VisitId};
 use visit::{Fault, FaultKind, RedeemResult};
 
 /// How it ended, and what it delivered.
@@ -47,12 +47,14 @@ impl Redeemed {
     }
 
     /// What the journal has to keep of it.
-    pub(crate) fn reading(&self) -> Reading {
+    pub(crate) fn reading(&self) -> AnswerKind {
         match &self.result {
-            _ if self.delivery.is_some() => Reading::Delivery,
-            RedeemResult::Fragment(_) => Reading::Fragment,
-            RedeemResult::NotReady(_) => Reading::Good,
-            _ => Reading::Nothing,
+            _ if self.delivery.is_some() => AnswerKind::Delivery,
+            RedeemResult::Fragment(_) => AnswerKind::Truncated,
+            RedeemResult::NotReady(_) => AnswerKind::Progress,
+            RedeemResult::Refused => AnswerKind::Refused,
+            RedeemResult::Failed(Fault { kind: FaultKind::ProtocolBroken, .. }) => AnswerKind::Unreadable,
+            _ => AnswerKind::Failed,
         }
     }
 }
@@ -62,7 +64,7 @@ pub(crate) struct Unsettled {
     no: RedeemNo,
     end: End,
     at: Timestamp,
-    reading: Reading,
+    reading: AnswerKind,
     /// Whether the first half is on disk: of an answer the raw body.
     written: bool,
 }
@@ -75,31 +77,33 @@ enum End {
 
 impl Unsettled {
     fn new(no: RedeemNo, end: End, at: Timestamp) -> Self {
-        Self { no, end, at, reading: Reading::Nothing, written: false }
+        Self { no, end, at, reading: AnswerKind::Failed, written: false }
     }
 
     /// Writes down what is not on disk yet.
-    pub(crate) fn settle(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
-        self.write(journal, id)?;
+    pub(crate) async fn settle(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
+        self.write(journal, id).await?;
         match &self.end {
             End::Unanswered { came, .. } if came.is_empty() => Ok(()),
-            End::Answered(_) | End::Unanswered { .. } => journal.redeem_read(&id, self.no, self.reading),
+            End::Answered(_) | End::Unanswered { .. } => {
+                journal.redeem_read(&id, self.no, self.reading).await
+            }
             End::NeverSent(_) => Ok(()),
         }
     }
 
     /// Writes down how it ended: of an answer the raw body, unread.
-    fn write(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
+    async fn write(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
         if self.written {
             return Ok(());
         }
         match &self.end {
             End::Answered(answered) => {
-                journal.redeem_answered(&id, self.no, answered.status, &answered.body, self.at)
+                journal.redeem_answered(&id, self.no, answered.status, &answered.body, self.at).await
             }
-            End::NeverSent(cause) => journal.redeem_never_sent(&id, self.no, cause, self.at),
+            End::NeverSent(cause) => journal.redeem_never_sent(&id, self.no, cause, self.at).await,
             End::Unanswered { evidence, came } => {
-                journal.redeem_unanswered(&id, self.no, evidence, came, self.at)
+                journal.redeem_unanswered(&id, self.no, evidence, came, self.at).await
             }
         }?;
         self.written = true;
@@ -118,14 +122,14 @@ pub(crate) async fn redeem(
 ) -> Redeemed {
     // Nothing is sent before these are on disk, so nothing is lost when they cannot be.
     if let Some(mut before) = before
-        && let Err(error) = before.settle(&parts.journal, id)
+        && let Err(error) = before.settle(&parts.journal, id).await
     {
         return Redeemed { unsettled: Some(before), ..Redeemed::failed(fault::of_disk(&error)) };
     }
     if let Err(fault) = needed.is_free(parts) {
         return Redeemed::failed(fault);
     }
-    let no = match at_the_disk(|| parts.journal.redeem_intent(&id, parts.clock.now())) {
+    let no = match parts.journal.redeem_intent(&id, parts.clock.now()).await {
         Ok(no) => no,
         Err(error) => return Redeemed::failed(fault::of_disk(&error)),
     };
@@ -141,7 +145,7 @@ pub(crate) async fn redeem(
         Ok(mut answered) => {
             answered.body = parts.api.without_secrets_in_answer(Some(answered.status), &answered.body);
             let mut end = Unsettled::new(no, End::Answered(answered.clone()), at);
-            let written = at_the_disk(|| end.write(&parts.journal, id));
+            let written = end.write(&parts.journal, id).await;
             (end, written, read(&answered, no))
         }
         Err(error) => {
@@ -152,14 +156,17 @@ pub(crate) async fn redeem(
                 other => End::Unanswered { evidence: other.to_string(), came: came.clone() },
             };
             let mut end = Unsettled::new(no, lost, at);
-            let written = at_the_disk(|| end.write(&parts.journal, id));
+            let written = end.write(&parts.journal, id).await;
             (end, written, Redeemed::failed_after(fault, no, &came))
         }
     };
     crash::reached(Point::AnswerParsed);
     mask(&mut redeemed, &parts.api);
     end.reading = redeemed.reading();
-    let settled = written.and_then(|()| end.settle(&parts.journal, id));
+    let settled = match written {
+        Ok(()) => end.settle(&parts.journal, id).await,
+        Err(error) => Err(error),
+    };
     Redeemed { unsettled: unwritten(settled, end), ..redeemed }
 }
 
@@ -228,11 +235,7 @@ struct OpenIntent<'a> {
 impl Drop for OpenIntent<'_> {
     fn drop(&mut self) {
         if !self.closed {
-            let now = self.parts.clock.now();
-            let words = "given up before its answer came";
-            if let Err(error) = self.parts.journal.redeem_unanswered(&self.id, self.no, words, &[], now) {
-                tracing::error!(%error, "an abandoned redeem could not be written");
-            }
+            self.parts.journal.redeem_cancelled(&self.id, Some(self.no), true, self.parts.clock.now());
         }
     }
 }

@@ -34,20 +34,23 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn begin(order: Order, parts: Parts) -> Result<Self, store::StoreError> {
+    pub(super) async fn begin(order: Order, parts: Parts) -> Result<Self, store::StoreError> {
         let claim = parts.data.claim(&order.id)?;
         let now = parts.clock.now();
-        parts.journal.begin(&VisitRecordStart {
-            id: order.id,
-            profile: order.profile.clone(),
-            api_url: order.api_url.clone(),
-            backend_host: order.backend_host.clone(),
-            ephemeral: order.ephemeral,
-            out_dir: order.out.clone(),
-            required_exports: order.required_exports.clone(),
-            started_at: now,
-            limits: Some(order.limits()),
-        })?;
+        parts
+            .journal
+            .begin(&VisitRecordStart {
+                id: order.id,
+                profile: order.profile.clone(),
+                api_url: order.api_url.clone(),
+                backend_host: order.backend_host.clone(),
+                ephemeral: order.ephemeral,
+                out_dir: order.out.clone(),
+                required_exports: order.required_exports.clone(),
+                started_at: now,
+                limits: Some(order.limits()),
+            })
+            .await?;
         let plan = Plan {
             pace: order.pace.clone(),
             give_up_at: parts.clock.moment() + order.timeout,
@@ -76,13 +79,13 @@ impl Run {
 
     pub(super) async fn run(mut self, leave: Leave) -> Ended {
         let (mut leaving, mut stopping) = (false, false);
-        let mut end = self.feed(Event::Begun);
+        let mut end = self.feed(Event::Begun).await;
         while end.is_none() {
             let event = tokio::select! {
                 biased;
                 landed = land(&mut self.flight) => {
                     self.flight = None;
-                    self.take_in(landed)
+                    self.take_in(landed).await
                 }
                 () = leave.interrupted.cancelled(), if !stopping => {
                     stopping = true;
@@ -97,14 +100,14 @@ impl Run {
                     Event::Due
                 }
             };
-            end = self.feed(event);
+            end = self.feed(event).await;
         }
         // The loop ends with an outcome only.
         let outcome = end.unwrap_or(Outcome::Interrupted);
-        self.close(outcome)
+        self.close(outcome).await
     }
 
-    fn feed(&mut self, event: Event) -> Option<Outcome> {
+    async fn feed(&mut self, event: Event) -> Option<Outcome> {
         let (visit, effects) = step(self.visit.clone(), event, self.parts.clock.moment());
         self.visit = visit;
         let mut end = None;
@@ -113,7 +116,7 @@ impl Run {
                 Effect::Issue => self.flight = Some(Box::pin(self.issue())),
                 Effect::Redeem => self.flight = self.redeem(),
                 Effect::Save => self.flight = self.save(),
-                Effect::Salvage => self.flight = self.salvage(),
+                Effect::Salvage => self.flight = self.salvage().await,
                 Effect::Wait { until } => self.wait = Some(until),
                 Effect::Tell(notice) => self.pass_on(notice),
                 Effect::End(outcome) => end = Some(outcome),
@@ -137,15 +140,21 @@ impl Run {
     }
 
     /// Takes what the beginning of a lost answer names for the delivery.
-    fn salvage(&mut self) -> Option<Flight> {
+    async fn salvage(&mut self) -> Option<Flight> {
         let Salvage { no, delivery } = self.salvage.take()?;
-        let settled =
-            self.unsettled.take().map_or(Ok(()), |mut end| end.settle(&self.parts.journal, self.order.id));
-        if let Err(error) = settled.and_then(|()| self.parts.journal.redeem_salvaged(&self.order.id, no)) {
+        let settled = match self.unsettled.take() {
+            Some(mut end) => end.settle(&self.parts.journal, self.order.id).await,
+            None => Ok(()),
+        };
+        let written = match settled {
+            Ok(()) => self.parts.journal.redeem_salvaged(&self.order.id, no).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
             // The URLs are in memory, and there will be no others: going on beats stopping here.
             tracing::error!(%error, "what is salvaged could not be journalled");
         }
-        self.deliver(delivery);
+        self.deliver(delivery).await;
         self.pass_on(Notice::Delivered);
         let saving = self.save()?;
         Some(Box::pin(async move {
@@ -157,10 +166,10 @@ impl Run {
     }
 
     /// The token is spent on this.
-    fn deliver(&mut self, delivery: Delivery) {
+    async fn deliver(&mut self, delivery: Delivery) {
         let now = self.parts.clock.now();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
-        if let Err(error) = self.parts.journal.phase_reached(&self.order.id, Phase::Ready, now) {
+        if let Err(error) = self.parts.journal.phase_reached(&self.order.id, Phase::Ready, now).await {
             tracing::warn!(%error, "a phase could not be written");
         }
         self.delivery = Some(delivery);
@@ -184,7 +193,7 @@ impl Run {
     }
 
     /// Keeps what a landed flight brought, and turns it into the machine's event.
-    fn take_in(&mut self, landed: Landed) -> Event {
+    async fn take_in(&mut self, landed: Landed) -> Event {
         match landed {
             Landed::Issued(Ok((token, link))) => {
                 let now = self.parts.clock.now();
@@ -199,14 +208,14 @@ impl Run {
                 let Redeemed { result, delivery, salvage, unsettled } = *redeemed;
                 self.unsettled = unsettled;
                 if let RedeemResult::NotReady(progress) = &result {
-                    self.note_phase(&progress.status);
+                    self.note_phase(&progress.status).await;
                     self.salvage = None;
                 }
                 if salvage.is_some() {
                     self.salvage = salvage;
                 }
                 if let Some(delivery) = delivery {
-                    self.deliver(delivery);
+                    self.deliver(delivery).await;
                 }
                 Event::Redeemed(result)
             }
@@ -233,14 +242,13 @@ impl Run {
     }
 
     /// Notes the first time that a status was seen, for the manifest and the history.
-    fn note_phase(&mut self, status: &CompletionStatus) {
+    async fn note_phase(&mut self, status: &CompletionStatus) {
         let now = self.parts.clock.now();
-        let note = |phase, time: &mut Option<Timestamp>| {
+        let mut reached = Vec::new();
+        let mut note = |phase, time: &mut Option<Timestamp>| {
             if time.is_none() {
                 *time = Some(now);
-                if let Err(error) = self.parts.journal.phase_reached(&self.order.id, phase, now) {
-                    tracing::warn!(%error, "a phase could not be written");
-                }
+                reached.push(phase);
             }
         };
         if *status != CompletionStatus::NoAssociatedAvatar {
@@ -250,6 +258,11 @@ impl Run {
             CompletionStatus::InQueue => note(Phase::Queued, &mut self.times.queued),
             CompletionStatus::Processing => note(Phase::Processing, &mut self.times.processing),
             _ => {}
+        }
+        for phase in reached {
+            if let Err(error) = self.parts.journal.phase_reached(&self.order.id, phase, now).await {
+                tracing::warn!(%error, "a phase could not be written");
+            }
         }
     }
 
@@ -285,11 +298,11 @@ impl Run {
         }
     }
 
-    fn close(mut self, outcome: Outcome) -> Ended {
+    async fn close(mut self, outcome: Outcome) -> Ended {
         // What is in flight is dropped here; a redeem among it notes itself as unanswered.
         self.flight = None;
         if let Some(mut unsettled) = self.unsettled.take()
-            && let Err(error) = unsettled.settle(&self.parts.journal, self.order.id)
+            && let Err(error) = unsettled.settle(&self.parts.journal, self.order.id).await
         {
             tracing::error!(%error, "how the last redeem ended stays unwritten");
         }
@@ -299,17 +312,21 @@ impl Run {
             LineEvent::Ended { message, .. } => message.clone(),
             _ => String::new(),
         };
-        let written = self.parts.journal.ended(
-            &self.order.id,
-            &Ending {
-                code: outcome.code().to_owned(),
-                exit: outcome.exit(),
-                message,
-                visit_state: state.to_owned(),
-                directory: self.directory.clone(),
-                at: self.parts.clock.now(),
-            },
-        );
+        let written = self
+            .parts
+            .journal
+            .ended(
+                &self.order.id,
+                &Ending {
+                    code: outcome.code().to_owned(),
+                    exit: outcome.exit(),
+                    message,
+                    visit_state: state.to_owned(),
+                    directory: self.directory.clone(),
+                    at: self.parts.clock.now(),
+                },
+            )
+            .await;
         match written {
             Ok(Kept::Nothing) if self.directory.is_none() => self.clear_up(),
             Ok(_) => {}

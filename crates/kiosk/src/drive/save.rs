@@ -62,7 +62,7 @@ async fn try_save(parts: &Parts, order: &SaveOrder, delivery: Delivery) -> Resul
         .map(|(index, export)| folder.file(index, &export.export_type))
         .collect();
     if order.earlier.is_empty()
-        && let Err(error) = plan(parts, order, &delivery.exports, &names)
+        && let Err(error) = plan(parts, order, &delivery.exports, &names).await
     {
         // The URLs are in memory, and there will be no others: going on beats stopping here.
         tracing::error!(%error, "the files could not be journalled");
@@ -117,10 +117,22 @@ async fn try_save(parts: &Parts, order: &SaveOrder, delivery: Delivery) -> Resul
             });
         }
     }
-    at_the_disk(|| finish(parts, order, folder, files, missing))
+    let now = parts.clock.now();
+    if missing.is_empty()
+        && let Err(error) = parts.journal.phase_reached(&order.id, Phase::Saved, now).await
+    {
+        // The avatar is whole: a journal that cannot say so does not keep it from its place.
+        tracing::error!(%error, "that the avatar is saved could not be written");
+    }
+    at_the_disk(|| finish(parts, order, folder, files, missing, now))
 }
 
-fn plan(parts: &Parts, order: &SaveOrder, exports: &[Export], names: &[String]) -> Result<(), StoreError> {
+async fn plan(
+    parts: &Parts,
+    order: &SaveOrder,
+    exports: &[Export],
+    names: &[String],
+) -> Result<(), StoreError> {
     let planned: Vec<PlannedFile> = exports
         .iter()
         .zip(names)
@@ -132,7 +144,7 @@ fn plan(parts: &Parts, order: &SaveOrder, exports: &[Export], names: &[String]) 
             url: export.download_url.clone(),
         })
         .collect();
-    parts.journal.files_planned(&order.id, &planned)
+    parts.journal.files_planned(&order.id, &planned).await
 }
 
 async fn fetch_all(
@@ -184,10 +196,12 @@ async fn fetch_one(
     let result = fetch(parts, folder, &file).await;
     room.release(index);
     let noted = match &result {
-        Ok(whole) => parts.journal.file_whole(&order.id, index, whole.bytes, &whole.sha256, whole.format),
+        Ok(whole) => {
+            parts.journal.file_whole(&order.id, index, whole.bytes, &whole.sha256, whole.format).await
+        }
         // How far it came is what the journal has to know: it goes on from there when there is room.
         Err(failure) if failure.full => Ok(()),
-        Err(failure) => parts.journal.file_failed(&order.id, index, &failure.why, failure.spent),
+        Err(failure) => parts.journal.file_failed(&order.id, index, &failure.why, failure.spent).await,
     };
     if let Err(error) = noted {
         tracing::error!(%error, file = name, "the file's end could not be written");
@@ -216,8 +230,8 @@ fn finish(
     folder: AvatarFolder,
     files: Vec<ManifestFile>,
     missing: Vec<MissingFile>,
+    now: jiff::Timestamp,
 ) -> Result<Saved, StoreError> {
-    let now = parts.clock.now();
     let told = files
         .iter()
         .map(|file| SavedFile {
@@ -239,15 +253,8 @@ fn finish(
         files,
         missing,
     };
-    let directory = if complete {
-        if let Err(error) = parts.journal.phase_reached(&order.id, Phase::Saved, now) {
-            // The avatar is whole: a journal that cannot say so does not keep it from its place.
-            tracing::error!(%error, "that the avatar is saved could not be written");
-        }
-        folder.publish(&manifest)?
-    } else {
-        folder.keep_incomplete(&parts.data, &manifest)?
-    };
+    let directory =
+        if complete { folder.publish(&manifest)? } else { folder.keep_incomplete(&parts.data, &manifest)? };
     Ok(Saved { directory: Some(directory), files: told, missing: words, ..Saved::default() })
 }
 

@@ -44,7 +44,7 @@ async fn revealed(kiosk: &Kiosk) -> String {
 }
 
 fn kept(house: &House) -> (usize, usize) {
-    (names(&house.out()).len(), house.disk.journal.history().expect("reads").len())
+    (names(&house.out()).len(), house.disk.journal.history().await.expect("reads").len())
 }
 
 #[tokio::test]
@@ -272,7 +272,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     kiosk.set_booth(keeping(Some(0)), Texts::default());
     kiosk.sweep();
     let one_left = async {
-        while house.disk.journal.history().expect("reads").len() > 1 {
+        while house.disk.journal.history().await.expect("reads").len() > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -128,7 +128,7 @@ async fn a_spent_url_is_not_asked_for_ever_and_what_came_is_kept() {
     let (directory, _) = incomplete(&house, &ended);
     assert_eq!(std::fs::read(directory.join("avatar.glb.part")).expect("kept"), glb(1000)[..400]);
     assert_eq!(asked(&house).len(), 2);
-    assert!(house.disk.journal.unfinished().expect("reads").is_empty());
+    assert!(house.disk.journal.unfinished().await.expect("reads").is_empty());
 }
 
 #[tokio::test]

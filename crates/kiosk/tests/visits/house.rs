@@ -123,9 +123,9 @@ impl House {
 /// The only visit of a journal, through a connection of its own.
 pub(crate) fn look(data: &Path) -> VisitDetail {
     let disk = Disk::open(data).expect("opens");
-    let history = disk.journal.history().expect("reads");
+    let history = disk.journal.history().await.expect("reads");
     let [record] = history.as_slice() else { panic!("one visit, not {}", history.len()) };
-    disk.journal.visit(&record.start.id).expect("reads").expect("is there")
+    disk.journal.visit(&record.start.id).await.expect("reads").expect("is there")
 }
 
 pub(crate) fn manifest(directory: &Path) -> Manifest {

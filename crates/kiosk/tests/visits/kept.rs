@@ -29,7 +29,11 @@ async fn a_token_that_nobody_can_be_asked_about_is_given_up_after_a_week() {
             let house = House::new(move |_, _| Reply::status(status)).await;
             old(&house, age);
             let fate = recovered(&house).await.remove(0).fate;
-            assert_eq!(house.disk.journal.unfinished().expect("reads").len(), usize::from(kept), "{fate:?}");
+            assert_eq!(
+                house.disk.journal.unfinished().await.expect("reads").len(),
+                usize::from(kept),
+                "{fate:?}"
+            );
             assert_eq!(matches!(fate, Fate::NotNow { .. }), kept, "{status} {fate:?}");
             if !kept {
                 let ending = house.only().visit.ending.expect("said in the history");
@@ -56,7 +60,7 @@ async fn without_credentials_it_is_given_up_then_too() {
     let of = |id| all.iter().find(|one| one.visit == id).map(|one| one.fate.exit());
     assert_eq!((all.len(), of(older)), (2, Some(4)), "{all:?}");
     assert!(house.backend.asked().is_empty());
-    assert_eq!(house.disk.journal.unfinished().expect("reads").len(), 1);
+    assert_eq!(house.disk.journal.unfinished().await.expect("reads").len(), 1);
 }
 
 #[tokio::test]
@@ -67,7 +71,7 @@ async fn an_old_token_is_asked_once_more_before_it_is_given_up() {
         let fate = recovered(&house).await.remove(0).fate;
         assert_eq!(house.backend.count(REDEEM), 1);
         assert_eq!(fate.exit() == 4, gone, "{fate:?}");
-        assert_eq!(house.disk.journal.unfinished().expect("reads").is_empty(), gone);
+        assert_eq!(house.disk.journal.unfinished().await.expect("reads").is_empty(), gone);
     }
     let house = House::new(|_, ask| match ask.path.as_str() {
         REDEEM => ask.ready(&[("glb", "one")]),
@@ -82,7 +86,7 @@ async fn an_old_token_is_asked_once_more_before_it_is_given_up() {
 async fn a_lost_answer_that_was_never_cleared_up_is_possibly_consumed_after_a_week() {
     let house = House::new(|_, _| Reply::status(500)).await;
     let id = old(&house, TOKEN_KEPT + MINUTE);
-    house.disk.journal.redeem_intent(&id, now()).expect("intent");
+    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
     assert_eq!(recovered(&house).await[0].fate.exit(), 10);
 }
 

@@ -37,17 +37,17 @@ pub(crate) fn issued(house: &House, ephemeral: bool) -> VisitId {
         started_at: now(),
         limits: None,
     };
-    house.disk.journal.begin(&start).expect("begun");
+    house.disk.journal.begin(&start).await.expect("begun");
     let token = ExportToken::new("left-over-token").expect("a token");
-    house.disk.journal.token_issued(&id, &token, "https://app.test/", None, now()).expect("issued");
+    house.disk.journal.token_issued(&id, &token, "https://app.test/", None, now()).await.expect("issued");
     id
 }
 
 /// The same with an answer on disk that nobody has read.
 pub(crate) fn answered(house: &House, status: u16, body: &str) -> VisitId {
     let id = issued(house, false);
-    let no = house.disk.journal.redeem_intent(&id, now()).expect("intent");
-    house.disk.journal.redeem_answered(&id, no, status, body.as_bytes(), now()).expect("answered");
+    let no = house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
+    house.disk.journal.redeem_answered(&id, no, status, body.as_bytes(), now()).await.expect("answered");
     id
 }
 
@@ -65,9 +65,9 @@ fn planned(house: &House, ready: bool) -> (VisitId, AvatarFolder) {
     let id = issued(house, false);
     let body = delivery(house, ready, &[("glb", "one")]);
     let journal = &house.disk.journal;
-    let no = journal.redeem_intent(&id, now()).expect("intent");
-    journal.redeem_answered(&id, no, 200, body.as_bytes(), now()).expect("answered");
-    journal.redeem_read(&id, no, true).expect("read");
+    let no = journal.redeem_intent(&id, now()).await.expect("intent");
+    journal.redeem_answered(&id, no, 200, body.as_bytes(), now()).await.expect("answered");
+    journal.redeem_read(&id, no, true).await.expect("read");
     let url = house.backend.url.join("/files/one").expect("a URL");
     let file = PlannedFile {
         index: 0,
@@ -75,7 +75,7 @@ fn planned(house: &House, ready: bool) -> (VisitId, AvatarFolder) {
         export_type: ExportType::new("glb"),
         url: DownloadUrl::new(url.as_str()).expect("a URL"),
     };
-    journal.files_planned(&id, &[file]).expect("planned");
+    journal.files_planned(&id, &[file]).await.expect("planned");
     let day = now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut folder = AvatarFolder::create(&house.out(), &id, day).expect("a folder");
     assert_eq!(folder.file(0, &ExportType::new("glb")), "avatar.glb");
@@ -132,7 +132,7 @@ async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
     })
     .await;
     let id = issued(&house, false);
-    house.disk.journal.redeem_intent(&id, now()).expect("intent");
+    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
     let Fate::Finished { outcome: Outcome::Saved, directory: Some(directory) } = fate(&house).await else {
         panic!("saved");
     };
@@ -142,14 +142,14 @@ async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
 
     let house = House::new(|_, _| Reply::not_ready("processing")).await;
     let id = issued(&house, false);
-    house.disk.journal.redeem_intent(&id, now()).expect("intent");
+    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
     for _ in 0..2 {
         assert_eq!(fate(&house).await, Fate::StillActive { status: "processing".into() });
     }
 
     let house = House::new(|_, _| Reply::status(400)).await;
     let id = issued(&house, false);
-    house.disk.journal.redeem_intent(&id, now()).expect("intent");
+    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
     assert_eq!(fate(&house).await.exit(), 10);
     assert!(recovered(&house).await.is_empty());
 }
@@ -160,7 +160,7 @@ async fn a_token_without_any_doubt_just_ran_out() {
         let house = House::new(|_, _| Reply::status(400)).await;
         let id = issued(&house, false);
         if associated {
-            house.disk.journal.phase_reached(&id, store::Phase::Associated, now()).expect("noted");
+            house.disk.journal.phase_reached(&id, store::Phase::Associated, now()).await.expect("noted");
         }
         assert_eq!(fate(&house).await.exit(), 4);
         assert_eq!(house.backend.count(REDEEM), 1);
@@ -184,7 +184,7 @@ async fn a_gateways_word_for_a_lost_answer_is_a_doubt_here_too() {
     let house = House::new(|_, _| Reply::status(400)).await;
     let id = answered(&house, 504, "");
     let no = house.only().redeems[0].no;
-    house.disk.journal.redeem_read(&id, no, false).expect("read");
+    house.disk.journal.redeem_read(&id, no, false).await.expect("read");
     assert_eq!(fate(&house).await.exit(), 10);
 }
 
@@ -195,7 +195,7 @@ async fn a_backend_that_cannot_be_asked_now_loses_nothing() {
         issued(&house, false);
         let Fate::NotNow { exit: said, .. } = fate(&house).await else { panic!("not now") };
         assert_eq!(said, exit);
-        let left = house.disk.journal.unfinished().expect("reads");
+        let left = house.disk.journal.unfinished().await.expect("reads");
         assert!(left[0].token.is_some(), "kept for the next time");
     }
 }
@@ -210,7 +210,7 @@ async fn a_backend_that_does_not_answer_is_asked_for_one_visit_only() {
     let all = recovered(&house).await;
     assert_eq!(all.iter().map(|one| one.fate.exit()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
     assert_eq!(house.backend.count(REDEEM), 1, "each would have to wait for its time-out");
-    assert_eq!(house.disk.journal.unfinished().expect("reads").len(), 2);
+    assert_eq!(house.disk.journal.unfinished().await.expect("reads").len(), 2);
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
     let bytes = part.sync().expect("durable");
     drop((part, folder));
     let progress = store::FileProgress { bytes, total: Some(bytes), ..Default::default() };
-    house.disk.journal.file_progress(&id, 0, &progress).expect("noted");
+    house.disk.journal.file_progress(&id, 0, &progress).await.expect("noted");
     assert_eq!(fate(&house).await.exit(), 0);
     assert!(house.backend.asked().is_empty());
 }
@@ -273,7 +273,7 @@ async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
     let mut part = folder.start("avatar.glb").expect("opens");
     part.write(&[0; 100]).expect("what a power cut may leave");
     drop((part, folder));
-    house.disk.journal.file_failed(&id, 0, "the disk was full", false).expect("noted");
+    house.disk.journal.file_failed(&id, 0, "the disk was full", false).await.expect("noted");
     let Fate::Finished { directory: Some(directory), .. } = fate(&house).await else { panic!("saved") };
     assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("saved"), glb(500));
     assert_eq!(house.backend.asked()[0].header("range"), None);
@@ -283,7 +283,7 @@ async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
 async fn a_short_glb_that_a_crash_renamed_is_no_whole_one() {
     let house = House::new(|_, ask| files(ask)).await;
     let (id, folder) = planned(&house, true);
-    house.disk.journal.file_requested(&id, 0).expect("noted");
+    house.disk.journal.file_requested(&id, 0).await.expect("noted");
     let mut part = folder.start("avatar.glb").expect("opens");
     part.write(&glb(500)[..300]).expect("written");
     part.finish().expect("renamed");
@@ -360,7 +360,7 @@ async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
                 directory: None,
                 at: now(),
             };
-            journal.ended(&other, &ending).expect("ended");
+            journal.ended(&other, &ending).await.expect("ended");
         }
         Ok(house.parts())
     };

@@ -37,7 +37,7 @@ async fn a_lost_answer_and_then_400_is_possibly_consumed() {
         let ended = house.visit().await;
         assert_eq!(ended.outcome.exit(), 10, "{ended:?}");
         assert_eq!(house.backend.count(REDEEM), 3);
-        assert!(house.disk.journal.unfinished().expect("reads").is_empty());
+        assert!(house.disk.journal.unfinished().await.expect("reads").is_empty());
         let message = house.only().visit.ending.expect("ended").message;
         assert!(message.contains(ended.outcome.detail().expect("evidence")), "{message}");
     }

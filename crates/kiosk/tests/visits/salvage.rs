@@ -27,7 +27,7 @@ fn file(ask: &Ask) -> Reply {
 
 /// No URL and no token stands in the journal or beside it any more.
 fn nothing_secret_is_left(house: &House) {
-    assert!(house.disk.journal.unfinished().expect("reads").is_empty());
+    assert!(house.disk.journal.unfinished().await.expect("reads").is_empty());
     let data = house.root.path().join("data");
     for name in ["journal.sqlite", "journal.sqlite-wal"] {
         let bytes = std::fs::read(data.join(name)).unwrap_or_default();
@@ -164,11 +164,14 @@ async fn a_program_that_is_stopped_between_the_two_loses_nothing() {
 fn left(house: &House, reading: Option<Reading>) -> VisitId {
     let id = issued(house, false);
     let journal = &house.disk.journal;
-    let no = journal.redeem_intent(&id, now()).expect("intent");
+    let no = journal.redeem_intent(&id, now()).await.expect("intent");
     let body = delivery(house, true, &[("glb", "one"), ("png", "two")]);
-    journal.redeem_unanswered(&id, no, "cut", &body.as_bytes()[..body.len() - 2], now()).expect("noted");
+    journal
+        .redeem_unanswered(&id, no, "cut", &body.as_bytes()[..body.len() - 2], now())
+        .await
+        .expect("noted");
     if let Some(reading) = reading {
-        journal.redeem_read(&id, no, reading).expect("read");
+        journal.redeem_read(&id, no, reading).await.expect("read");
     }
     id
 }
@@ -195,7 +198,7 @@ async fn recover_goes_on_with_what_was_taken_for_the_answer_already() {
     let house = House::new(|_, ask| file(ask)).await;
     let id = left(&house, Some(Reading::Fragment));
     let no = house.only().redeems[0].no;
-    house.disk.journal.redeem_salvaged(&id, no).expect("taken");
+    house.disk.journal.redeem_salvaged(&id, no).await.expect("taken");
     let all = recovered(&house).await;
     assert_eq!(all[0].fate.exit(), 7, "{all:?}");
     assert_eq!(house.backend.count(REDEEM), 0, "the token is gone");
@@ -207,7 +210,7 @@ async fn recover_drops_what_a_living_token_makes_worthless() {
     let house = House::new(|_, _| Reply::not_ready("processing")).await;
     left(&house, None);
     assert!(matches!(recovered(&house).await[0].fate, Fate::StillActive { .. }));
-    let unfinished = house.disk.journal.unfinished().expect("reads");
+    let unfinished = house.disk.journal.unfinished().await.expect("reads");
     assert!(unfinished[0].token.is_some() && unfinished[0].fragments.is_empty(), "{unfinished:?}");
 }
 

@@ -80,7 +80,7 @@ async fn without_an_intent_on_disk_no_redeem_is_sent() {
     let ended = kiosk::drive::drive(order, house.parts(), tokio_util::sync::CancellationToken::new()).await;
     assert_eq!(ended.outcome.exit(), 2, "{ended:?}");
     assert_eq!(house.backend.count(REDEEM), 1);
-    assert!(house.disk.journal.unfinished().expect("reads")[0].token.is_some(), "for `recover`");
+    assert!(house.disk.journal.unfinished().await.expect("reads")[0].token.is_some(), "for `recover`");
 }
 
 #[tokio::test]

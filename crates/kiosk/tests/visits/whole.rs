@@ -44,7 +44,7 @@ async fn a_whole_visit_saves_every_file_under_names_of_ours() {
     let detail = house.only();
     assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
     assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
-    assert!(house.disk.journal.unfinished().expect("reads").is_empty(), "no secret is left");
+    assert!(house.disk.journal.unfinished().await.expect("reads").is_empty(), "no secret is left");
     assert_eq!(house.backend.count(REDEEM), 4);
 
     let words = house.words();

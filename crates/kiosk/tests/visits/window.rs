@@ -39,7 +39,7 @@ pub(crate) fn is_invite(screen: &Screen) -> bool {
 }
 
 fn exits(house: &House) -> Vec<Option<u8>> {
-    let history = house.disk.journal.history().expect("reads");
+    let history = house.disk.journal.history().await.expect("reads");
     history.into_iter().map(|visit| visit.ending.map(|ending| ending.exit)).collect()
 }
 
@@ -289,7 +289,7 @@ async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     kiosk.finish_left_over();
     house.backend.until_asked("/files/one", 1).await;
     kiosk.stop().await;
-    assert_eq!(house.disk.journal.unfinished().expect("reads").len(), 1, "kept for the next start");
+    assert_eq!(house.disk.journal.unfinished().await.expect("reads").len(), 1, "kept for the next start");
 }
 
 #[tokio::test]

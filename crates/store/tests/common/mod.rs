@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use protocol::{DownloadUrl, ExportToken, ExportType};
 use std::path::Path;
-use store::{DataDir, Ending, PlannedFile, VisitId, VisitRecord, VisitRecordStart};
+use store::{DataDir, Ending, PlannedFile, VisitId, VisitRecordStart};
 use tempfile::TempDir;
 
 /// A folder in memory where there is one: an fsync there costs nothing.
@@ -19,6 +19,11 @@ pub fn data() -> (TempDir, DataDir) {
     let root = folder();
     let data = DataDir::open(root.path()).expect("a data folder");
     (root, data)
+}
+
+/// Runs what is asynchronous in a test that is not.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
 /// So many seconds after nine o'clock.
@@ -69,9 +74,4 @@ pub fn exports(count: usize) -> Vec<PlannedFile> {
             url: DownloadUrl::new("https://files.test/one").expect("a URL"),
         })
         .collect()
-}
-
-/// A record's id.
-pub fn id_of(record: &VisitRecord) -> VisitId {
-    record.start.id
 }
