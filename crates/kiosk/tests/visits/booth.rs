@@ -43,7 +43,7 @@ async fn revealed(kiosk: &Kiosk) -> String {
     }
 }
 
-fn kept(house: &House) -> (usize, usize) {
+async fn kept(house: &House) -> (usize, usize) {
     (names(&house.out()).len(), house.disk.journal.history().await.expect("reads").len())
 }
 
@@ -122,12 +122,12 @@ async fn a_visitor_is_forgotten_on_disk_too() {
     let house = ready().await;
     let kiosk = kiosk(&house);
     let visit = revealed(&kiosk).await;
-    assert_eq!(kept(&house), (1, 1));
+    assert_eq!(kept(&house).await, (1, 1));
     kiosk.forget();
     assert_eq!(kiosk.shown_file(&visit, "avatar.glb"), None, "the face is off the screen at once");
     let done = Screen::Forgetting { visit, stand: ForgettingStand::Done };
     until(&kiosk, |screen| *screen == done).await;
-    assert_eq!(kept(&house), (0, 0));
+    assert_eq!(kept(&house).await, (0, 0));
     kiosk.again();
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
     kiosk.stop().await;
@@ -146,14 +146,14 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
     kiosk.forget();
     let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
     until(&kiosk, done).await;
-    assert_eq!(kept(&house), (0, 0));
+    assert_eq!(kept(&house).await, (0, 0));
     assert!(kiosk.live().is_empty());
     kiosk.stop().await;
 }
 
 /// Nothing of any visit: no folder among the avatars, none of an incomplete one, no line in the history.
-fn assert_nothing_is_kept(house: &House) {
-    assert_eq!(kept(house), (0, 0));
+async fn assert_nothing_is_kept(house: &House) {
+    assert_eq!(kept(house).await, (0, 0));
     assert_eq!(names(&house.disk.data.incomplete()), Vec::<String>::new());
 }
 
@@ -174,17 +174,17 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
     let one_is_whole = |screen: &Screen| matches!(screen, Screen::Saving { files, .. } if files.iter().any(|file| file.whole));
     until(&kiosk, one_is_whole).await;
     house.backend.until_asked("/files/three", 1).await;
-    assert_eq!(kept(&house), (1, 1), "what came lies in a folder in the making");
+    assert_eq!(kept(&house).await, (1, 1), "what came lies in a folder in the making");
     kiosk.forget();
     let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
     until(&kiosk, done).await;
-    assert_nothing_is_kept(&house);
+    assert_nothing_is_kept(&house).await;
     assert!(kiosk.live().is_empty());
     // Nor does a later start find anything to go on with.
     kiosk.again();
     kiosk.finish_left_over();
     kiosk.stop().await;
-    assert_nothing_is_kept(&house);
+    assert_nothing_is_kept(&house).await;
     assert_eq!(house.backend.count("/files/two"), 1, "a one-time URL of somebody who is forgotten");
 }
 
@@ -208,7 +208,7 @@ async fn an_avatar_that_comes_at_the_moment_of_being_forgotten_is_not_fetched() 
     kiosk.again();
     kiosk.finish_left_over();
     kiosk.stop().await;
-    assert_nothing_is_kept(&house);
+    assert_nothing_is_kept(&house).await;
     assert_eq!(house.backend.count("/files/one"), 0);
 }
 
@@ -240,10 +240,10 @@ async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
     let kiosk = kiosk(&house);
     kiosk.set_booth(keeping(Some(0)), Texts::default());
     revealed(&kiosk).await;
-    assert_eq!(kept(&house), (1, 1));
+    assert_eq!(kept(&house).await, (1, 1));
     kiosk.again();
     kiosk.stop().await;
-    assert_eq!(kept(&house), (0, 0));
+    assert_eq!(kept(&house).await, (0, 0));
 }
 
 #[tokio::test]
@@ -253,7 +253,7 @@ async fn whoever_stands_there_at_the_stop_leaves_with_it() {
     kiosk.set_booth(keeping(Some(0)), Texts::default());
     revealed(&kiosk).await;
     kiosk.stop().await;
-    assert_eq!(kept(&house), (0, 0));
+    assert_eq!(kept(&house).await, (0, 0));
 }
 
 #[tokio::test]
@@ -282,7 +282,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     assert!(matches!(kiosk.snapshot().screen, Screen::Reveal { .. }), "this one stands there");
     kiosk.set_booth(keeping(None), Texts::default());
     kiosk.stop().await;
-    assert_eq!(kept(&house), (1, 1));
+    assert_eq!(kept(&house).await, (1, 1));
 }
 
 #[tokio::test]

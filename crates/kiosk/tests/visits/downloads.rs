@@ -193,9 +193,8 @@ async fn a_body_that_only_drips_ends_with_patience() {
         _ => Reply::default(),
     })
     .await;
-    let mut order = house.order();
-    order.patience = std::time::Duration::from_millis(300);
-    let ended = kiosk::drive::drive(order, house.parts(), tokio_util::sync::CancellationToken::new()).await;
+    let patience = std::time::Duration::from_millis(300);
+    let ended = house.visit_within(|limits| limits.patience = patience).await;
     let (directory, why) = incomplete(&house, &ended);
     assert!(why.contains("slow"), "{why}");
     assert_eq!(names(&directory), ["avatar.glb.part", "manifest.json"]);

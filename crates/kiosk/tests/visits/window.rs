@@ -38,7 +38,7 @@ pub(crate) fn is_invite(screen: &Screen) -> bool {
     matches!(screen, Screen::Invite { .. })
 }
 
-fn exits(house: &House) -> Vec<Option<u8>> {
+async fn exits(house: &House) -> Vec<Option<u8>> {
     let history = house.disk.journal.history().await.expect("reads");
     history.into_iter().map(|visit| visit.ending.map(|ending| ending.exit)).collect()
 }
@@ -95,7 +95,7 @@ async fn a_visit_walks_over_the_screen_and_only_its_own_files_are_shown() {
         "the next visitor never sees the last one's face"
     );
     kiosk.stop().await;
-    assert_eq!(exits(&house), [Some(0)]);
+    assert_eq!(exits(&house).await, [Some(0)]);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn leaving_before_anybody_scanned_ends_the_visit() {
     kiosk.cancel();
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
     kiosk.stop().await;
-    assert_eq!(exits(&house), [Some(130), Some(130)]);
+    assert_eq!(exits(&house).await, [Some(130), Some(130)]);
 }
 
 #[tokio::test]
@@ -145,13 +145,13 @@ async fn an_avatar_on_its_way_is_saved_behind_the_next_visitors_back() {
     until_ended(&house, 1).await;
     assert!(is_invite(&kiosk.snapshot().screen), "the second visitor sees nothing of it");
     kiosk.stop().await;
-    assert_eq!(exits(&house), [Some(130), Some(0)]);
+    assert_eq!(exits(&house).await, [Some(130), Some(0)]);
     assert_eq!(names(&house.out()).len(), 1);
 }
 
 /// The end of a visit that nobody sees has no event of its own: the journal is looked at.
 async fn until_ended(house: &House, ended: usize) {
-    while exits(house).into_iter().flatten().count() < ended {
+    while exits(house).await.into_iter().flatten().count() < ended {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -171,7 +171,7 @@ async fn an_avatar_that_comes_at_the_moment_of_leaving_is_saved() {
     kiosk.cancel();
     open.send(()).expect("it waits");
     until_ended(&house, 1).await;
-    assert_eq!(exits(&house), [Some(0)]);
+    assert_eq!(exits(&house).await, [Some(0)]);
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
 }
 
@@ -203,7 +203,7 @@ async fn nothing_begins_after_the_stop() {
     kiosk.new_code();
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
     kiosk.stop().await;
-    assert!(house.backend.asked().is_empty() && exits(&house).is_empty());
+    assert!(house.backend.asked().is_empty() && exits(&house).await.is_empty());
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn what_a_crash_left_is_finished_unseen() {
     let kiosk = kiosk(&house);
     kiosk.finish_left_over();
     until_ended(&house, 1).await;
-    assert_eq!(exits(&house), [Some(0)]);
+    assert_eq!(exits(&house).await, [Some(0)]);
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
     kiosk.stop().await;
     assert_eq!(names(&house.out()).len(), 1);
@@ -257,16 +257,16 @@ async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
         _ => Reply::default(),
     })
     .await;
-    house.profile.patience = Duration::from_millis(200);
+    house.profile.limits.patience = Duration::from_millis(200);
     let kiosk = kiosk(&house);
     kiosk.start();
     until(&kiosk, |screen| matches!(screen, Screen::Ended { of_somebody: true, .. })).await;
-    assert_eq!(exits(&house), [Some(6)]);
+    assert_eq!(exits(&house).await, [Some(6)]);
     well.store(true, Ordering::SeqCst);
     kiosk.again();
     kiosk.start();
     let both = async {
-        while exits(&house) != [Some(0), Some(0)] {
+        while exits(&house).await != [Some(0), Some(0)] {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
