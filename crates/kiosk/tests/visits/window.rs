@@ -235,7 +235,7 @@ async fn what_a_crash_left_is_finished_unseen() {
     })
     .await;
     let body = delivery(&house, true, &[("glb", "one")]);
-    answered(&house, 200, &body);
+    answered(&house, 200, &body).await;
     let kiosk = kiosk(&house);
     kiosk.finish_left_over();
     until_ended(&house, 1).await;
@@ -284,7 +284,7 @@ async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     })
     .await;
     let body = delivery(&house, true, &[("glb", "one")]);
-    answered(&house, 200, &body);
+    answered(&house, 200, &body).await;
     let kiosk = kiosk(&house);
     kiosk.finish_left_over();
     house.backend.until_asked("/files/one", 1).await;
