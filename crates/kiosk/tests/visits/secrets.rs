@@ -49,7 +49,7 @@ async fn no_secret_is_logged_told_or_shown() {
     let manifest =
         std::fs::read_to_string(ended.directory.expect("saved").join("manifest.json")).expect("read");
     let log = String::from_utf8_lossy(&log.0.lock().expect("no panic")).into_owned();
-    assert!(log.contains("the download goes on"), "the log is caught");
+    assert!(log.contains("retrying the download"), "the log is captured");
     let texts = [
         ("debug", shown),
         ("lines", lines.join(" ")),
