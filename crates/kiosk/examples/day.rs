@@ -44,12 +44,12 @@ async fn main() -> Result<(), Failure> {
         let ended = one(&kiosk, visit).await?;
         if visit % TIDIES == 0 {
             kiosk.finish_left_over();
-            forget_finished(&disk)?;
+            forget_finished(&disk).await?;
         }
         println!("{}", json!({ "visit": visit, "ended": ended, "holds": holds() }));
     }
     kiosk.stop().await;
-    forget_finished(&disk)?;
+    forget_finished(&disk).await?;
     disk.journal.history().await?.iter().for_each(tell_past);
     println!("{}", json!({ "over": true, "holds": holds() }));
     Ok(())
@@ -79,10 +79,10 @@ async fn one(kiosk: &Kiosk, visit: usize) -> Result<String, Failure> {
 }
 
 /// Tells what became of the visits that are over, and forgets them; what `recover` may still finish stays.
-fn forget_finished(disk: &Disk) -> Result<(), Failure> {
+async fn forget_finished(disk: &Disk) -> Result<(), Failure> {
     for visit in disk.journal.history().await?.into_iter().filter(|visit| !visit.unfinished) {
         tell_past(&visit);
-        history::forget(disk, &visit.start.id)?;
+        history::forget(disk, &visit.start.id).await?;
     }
     Ok(())
 }

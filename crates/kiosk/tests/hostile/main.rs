@@ -85,7 +85,7 @@ impl Ground {
             max_file_size: Some(LARGEST),
             ..Overrides::default()
         };
-        let order = order(&profile, &target, &self.disk, &overrides);
+        let order = order(&profile, &target, &self.disk, &overrides).await;
         let order = Order { download_pause: Duration::from_millis(1), parallel_downloads: 16, ..order };
         let lines: Arc<Mutex<Vec<Line>>> = Arc::default();
         let told = lines.clone();

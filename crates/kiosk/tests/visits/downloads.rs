@@ -193,7 +193,7 @@ async fn a_body_that_only_drips_ends_with_patience() {
         _ => Reply::default(),
     })
     .await;
-    let mut order = house.order();
+    let mut order = house.order().await;
     order.patience = std::time::Duration::from_millis(300);
     let ended = kiosk::drive::drive(order, house.parts(), tokio_util::sync::CancellationToken::new()).await;
     let (directory, why) = incomplete(&house, &ended);

@@ -75,8 +75,8 @@ impl House {
         }
     }
 
-    pub(crate) fn order(&self) -> Order {
-        let order = order(&self.profile, &self.target, &self.disk, &self.overrides());
+    pub(crate) async fn order(&self) -> Order {
+        let order = order(&self.profile, &self.target, &self.disk, &self.overrides()).await;
         Order { download_pause: Duration::from_millis(1), ..order }
     }
 
@@ -92,13 +92,13 @@ impl House {
 
     /// One visit, to its end.
     pub(crate) async fn visit(&self) -> Ended {
-        drive(self.order(), self.parts(), CancellationToken::new()).await
+        drive(self.order().await, self.parts(), CancellationToken::new()).await
     }
 
     /// A visit in a task of its own, and what interrupts it.
-    pub(crate) fn begin(&self) -> (tokio::task::JoinHandle<Ended>, CancellationToken) {
+    pub(crate) async fn begin(&self) -> (tokio::task::JoinHandle<Ended>, CancellationToken) {
         let interrupt = CancellationToken::new();
-        (tokio::spawn(drive(self.order(), self.parts(), interrupt.clone())), interrupt)
+        (tokio::spawn(drive(self.order().await, self.parts(), interrupt.clone())), interrupt)
     }
 
     pub(crate) fn lines(&self) -> Vec<LineEvent> {
@@ -115,13 +115,19 @@ impl House {
     }
 
     /// The only visit, as another program would read it.
-    pub(crate) fn only(&self) -> VisitDetail {
-        look(&self.root.path().join("data"))
+    pub(crate) async fn only(&self) -> VisitDetail {
+        look(&self.root.path().join("data")).await
     }
 }
 
+/// Runs a future on a thread and a runtime of its own, as another program would, while this one waits.
+pub(crate) fn elsewhere<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    let run = || tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future);
+    std::thread::scope(|scope| scope.spawn(run).join().expect("no panic"))
+}
+
 /// The only visit of a journal, through a connection of its own.
-pub(crate) fn look(data: &Path) -> VisitDetail {
+pub(crate) async fn look(data: &Path) -> VisitDetail {
     let disk = Disk::open(data).expect("opens");
     let history = disk.journal.history().await.expect("reads");
     let [record] = history.as_slice() else { panic!("one visit, not {}", history.len()) };

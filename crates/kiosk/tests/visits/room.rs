@@ -25,7 +25,7 @@ fn last_words(house: &House) -> String {
 #[tokio::test]
 async fn no_token_is_bought_where_no_avatar_would_fit() {
     let house = House::new(|_, _| Reply::default()).await;
-    let ended = visit(&house, Order { min_free_space: TOO_MUCH, ..house.order() }).await;
+    let ended = visit(&house, Order { min_free_space: TOO_MUCH, ..house.order().await }).await;
     assert!(matches!(ended.outcome, Outcome::DiskFull(_)) && ended.outcome.exit() == 2, "{ended:?}");
     assert!(house.backend.asked().is_empty(), "a token is somebody's money");
     let words = last_words(&house);
@@ -43,7 +43,7 @@ async fn no_token_is_spent_where_no_avatar_would_fit() {
         _ => Reply::default(),
     })
     .await;
-    super::recover::issued(&house, false);
+    super::recover::issued(&house, false).await;
     let limits = |least| {
         let house = &house;
         move |_: &Unfinished| {
@@ -75,7 +75,7 @@ async fn half_fits() -> House {
 #[tokio::test]
 async fn a_file_that_would_not_fit_is_not_begun_and_nothing_half_written_is_called_whole() {
     let house = half_fits().await;
-    let ended = visit(&house, Order { max_file_size: u64::MAX, ..house.order() }).await;
+    let ended = visit(&house, Order { max_file_size: u64::MAX, ..house.order().await }).await;
     assert_eq!((ended.outcome.exit(), ended.outcome.code(), &ended.directory), (7, "disk_full", &None));
     let words = last_words(&house);
     assert!(
@@ -97,7 +97,7 @@ async fn a_file_that_would_not_fit_is_not_begun_and_nothing_half_written_is_call
 #[tokio::test]
 async fn a_head_that_promises_more_than_is_allowed_is_not_filled_up_to_it() {
     let house = half_fits().await;
-    let ended = visit(&house, Order { patience: Duration::from_secs(3), ..house.order() }).await;
+    let ended = visit(&house, Order { patience: Duration::from_secs(3), ..house.order().await }).await;
     assert_eq!((ended.outcome.exit(), ended.outcome.code()), (7, "saved_in_part"));
     let directory = ended.directory.expect("what came is kept");
     let part = std::fs::metadata(directory.join("avatar.png.part")).map_or(0, |part| part.len());
