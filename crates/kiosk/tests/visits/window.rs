@@ -298,7 +298,8 @@ async fn what_is_missing_to_begin_is_on_the_screen() {
     house.target.credentials.api_key = None;
     let missing = kiosk(&house);
     missing.start();
-    let Screen::Ended { problem, of_somebody, .. } = missing.snapshot().screen else { panic!("ended") };
+    let ended = until(&missing, |screen| matches!(screen, Screen::Ended { .. })).await;
+    let Screen::Ended { problem, of_somebody, .. } = ended.screen else { panic!("ended") };
     assert_eq!((problem.code.as_str(), of_somebody), ("credentials_missing", false));
     missing.again();
     assert_eq!(missing.snapshot().screen, Screen::Attract);
@@ -306,7 +307,8 @@ async fn what_is_missing_to_begin_is_on_the_screen() {
     house.target.credentials.api_key = Some(protocol::ApiKey::new("line\nend"));
     let wrong = kiosk(&house);
     wrong.start();
-    let Screen::Ended { problem, .. } = wrong.snapshot().screen else { panic!("ended") };
+    let ended = until(&wrong, |screen| matches!(screen, Screen::Ended { .. })).await;
+    let Screen::Ended { problem, .. } = ended.screen else { panic!("ended") };
     assert_eq!(problem.code, "configuration", "it is there, and no header can carry it");
     assert!(house.backend.asked().is_empty());
 }
