@@ -28,9 +28,12 @@ pub(crate) fn answer<R: Runtime>(
     let app = context.app_handle().clone();
     let of_kiosk = context.webview_label() == crate::commands::WINDOW;
     let path = request.uri().path().to_owned();
-    tauri::async_runtime::spawn_blocking(move || {
-        let asked = asked_for(&path).filter(|_| of_kiosk);
-        responder.respond(respond(asked.and_then(|asked| file(&app, &asked))));
+    tauri::async_runtime::spawn(async move {
+        let found = match asked_for(&path).filter(|_| of_kiosk) {
+            Some(asked) => file(&app, &asked).await,
+            None => None,
+        };
+        responder.respond(respond(found));
     });
 }
 
@@ -56,17 +59,28 @@ fn asked_for(path: &str) -> Option<Asked> {
 }
 
 /// Content type and bytes of a file, if it may be read now.
-pub(crate) fn file<R: Runtime>(app: &AppHandle<R>, asked: &Asked) -> Option<(&'static str, Vec<u8>)> {
+pub(crate) async fn file<R: Runtime>(app: &AppHandle<R>, asked: &Asked) -> Option<(&'static str, Vec<u8>)> {
     let path = match asked {
         Asked::Shown { visit, name } => app.state::<Kiosk>().shown_file(visit, name)?,
         Asked::Past { visit, name } => {
             let panel = app.state::<Panel>();
             let open = panel.gate().is_open(app.state::<Clock>().moment());
-            open.then(|| panel.past_portrait(visit, name))??
+            if !open {
+                return None;
+            }
+            panel.past_portrait(visit, name).await?
         }
-        Asked::Logo => return Some(("image/png", app.state::<Panel>().logo()?)),
+        Asked::Logo => {
+            let panel = app.state::<Panel>().inner().clone();
+            return Some(("image/png", read_file(move || panel.logo()).await?));
+        }
     };
-    Some((content_type(&path), std::fs::read(&path).ok()?))
+    let kind = content_type(&path);
+    Some((kind, read_file(move || std::fs::read(&path).ok()).await?))
+}
+
+async fn read_file(read: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) -> Option<Vec<u8>> {
+    tauri::async_runtime::spawn_blocking(read).await.ok().flatten()
 }
 
 fn respond(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {

@@ -55,7 +55,8 @@ fn ask(profile: &Profile, slots: &[Slot]) -> Result<Vec<(Slot, SecretString)>, F
     ));
     let mut values = Vec::new();
     for slot in slots {
-        let typed = rpassword::prompt_password(format!("  {}: ", slot.word())).map_err(|error| failed_prompt(&error))?;
+        let typed = rpassword::prompt_password(format!("  {}: ", slot.word()))
+            .map_err(|error| failed_prompt(&error))?;
         let typed = SecretString::from(typed);
         if !typed.expose_secret().trim().is_empty() {
             values.push((*slot, typed));

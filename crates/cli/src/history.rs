@@ -12,28 +12,28 @@ use kiosk::line::rfc3339;
 use kiosk::setup::Disk;
 use serde_json::json;
 
-pub(crate) fn run(common: &Common, command: HistoryCommand) -> Result<u8, Failure> {
+pub(crate) async fn run(common: &Common, command: HistoryCommand) -> Result<u8, Failure> {
     let disk = ground::disk(common)?;
     match command {
-        HistoryCommand::List => list(common, &disk)?,
-        HistoryCommand::Show { id } => show(common, &disk, &id)?,
+        HistoryCommand::List => list(common, &disk).await?,
+        HistoryCommand::Show { id } => show(common, &disk, &id).await?,
         HistoryCommand::Forget { id: Some(id), .. } => {
-            let id = one(&disk, &id)?;
-            report(common, &forget(&disk, &id)?.unwrap_or_default());
+            let id = find_visit(&disk, &id).await?;
+            report(common, &forget(&disk, &id).await?.unwrap_or_default());
         }
         HistoryCommand::Forget { older_than: Some(age), .. } => {
             let before = Timestamp::now()
                 .checked_sub(age)
                 .map_err(|error| Failure::usage(format!("--older-than: {error}")))?;
-            report(common, &forget_before(&disk, Some(before))?);
+            report(common, &forget_before(&disk, Some(before)).await?);
         }
-        HistoryCommand::Forget { .. } => report(common, &forget_before(&disk, None)?),
+        HistoryCommand::Forget { .. } => report(common, &forget_before(&disk, None).await?),
     }
     Ok(0)
 }
 
-fn list(common: &Common, disk: &Disk) -> Result<(), Failure> {
-    let visits = disk.journal.history()?;
+async fn list(common: &Common, disk: &Disk) -> Result<(), Failure> {
+    let visits = disk.journal.history().await?;
     if common.json {
         for visit in &visits {
             output::result(format_args!("{}", as_json(visit)));
@@ -62,9 +62,9 @@ fn list(common: &Common, disk: &Disk) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(common: &Common, disk: &Disk, id: &str) -> Result<(), Failure> {
-    let id = one(disk, id)?;
-    let Some(detail) = disk.journal.visit(&id)? else {
+async fn show(common: &Common, disk: &Disk, id: &str) -> Result<(), Failure> {
+    let id = find_visit(disk, id).await?;
+    let Some(detail) = disk.journal.visit(&id).await? else {
         return Err(Failure::usage(format!("there is no visit {id} in the history")));
     };
     if common.json {
@@ -94,9 +94,9 @@ fn show(common: &Common, disk: &Disk, id: &str) -> Result<(), Failure> {
 }
 
 /// Finds a visit by its id, or by a unique prefix (or suffix of at least 4 characters).
-fn one(disk: &Disk, text: &str) -> Result<VisitId, Failure> {
+async fn find_visit(disk: &Disk, text: &str) -> Result<VisitId, Failure> {
     let wanted = text.to_ascii_lowercase();
-    let all = disk.journal.history()?;
+    let all = disk.journal.history().await?;
     let mut matching = all.iter().map(|visit| visit.start.id).filter(|id| {
         let id = id.to_string();
         id.starts_with(&wanted) || (wanted.len() >= 4 && id.ends_with(&wanted))
@@ -158,11 +158,13 @@ fn redeem_words(outcome: &RedeemOutcome) -> String {
     match outcome {
         RedeemOutcome::Open => "begun, and never heard of again".to_owned(),
         RedeemOutcome::NeverSent { why } => format!("never sent: {why}"),
-        RedeemOutcome::Unanswered { evidence, salvaged: false } => format!("sent, unanswered: {evidence}"),
-        RedeemOutcome::Unanswered { evidence, salvaged: true } => {
+        RedeemOutcome::Unanswered { evidence, salvaged: false, .. } => {
+            format!("sent, unanswered: {evidence}")
+        }
+        RedeemOutcome::Unanswered { evidence, salvaged: true, .. } => {
             format!("sent, not answered whole, and what came was taken for the answer: {evidence}")
         }
-        RedeemOutcome::Answered { status, body_size, delivered } => {
+        RedeemOutcome::Answered { status, body_size, delivered, .. } => {
             let what = if *delivered == Some(true) { ", with URLs" } else { "" };
             format!("answered {status}, {body_size} bytes{what}")
         }

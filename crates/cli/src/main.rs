@@ -54,7 +54,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Sandbox(options) => sandbox::run(&common, options).await,
         Command::Validate(options) => validate::run(&common, options).await,
         Command::Recover => recover::run(&common).await,
-        Command::History { command } => history::run(&common, command.unwrap_or_default()),
+        Command::History { command } => history::run(&common, command.unwrap_or_default()).await,
         Command::Credentials { command } => credentials::run(&common, &command),
         Command::Profile { command } => profile::run(&common, &command),
         Command::Doctor => doctor::run(&common).await,

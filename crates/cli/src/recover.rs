@@ -8,7 +8,7 @@ use kiosk::credentials::{Vault, find, for_client};
 use kiosk::drive::{Parts, Teller};
 use kiosk::line::Line;
 use kiosk::profile::Profiles;
-use kiosk::recover::{Fate, Recovered, Unfinished, recover};
+use kiosk::recover::{Fate, Recovered, Unfinished, recover, recover_due};
 use kiosk::setup::{Disk, Target};
 use kiosk::{NoRecorder, Outcome};
 use std::sync::Arc;
@@ -17,8 +17,8 @@ pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
     let disk = ground::disk(common)?;
     let stopping = stop::on_signal("stopping … what is not finished stays for the next `copresence recover`");
     let all = tokio::select! {
-        all = finish(common, &disk, common.json) => all?,
-        // An interrupted recovery leaves the visit recoverable.
+        all = finish(common, &disk) => all?,
+        // Dropped in the middle it is what it was before: something to recover.
         () = stopping.cancelled() => return Ok(Outcome::Interrupted.exit()),
     };
     if all.is_empty() && !common.json {
@@ -31,13 +31,22 @@ pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
 /// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,
 /// because the JSON Lines of `visit --json` belong to the new visit.
 pub(crate) async fn before_a_visit(common: &Common, disk: &Disk) {
-    if let Err(failure) = finish(common, disk, false).await {
+    if let Err(failure) = finish_due(common, disk).await {
         output::people(format_args!("warning: earlier visits could not be looked at: {failure}"));
     }
 }
 
-async fn finish(common: &Common, disk: &Disk, json: bool) -> Result<Vec<Recovered>, Failure> {
+async fn finish_due(common: &Common, disk: &Disk) -> Result<(), Failure> {
     let profiles = ground::profiles(common)?;
+    let teller: Teller = Arc::new(|_| {});
+    let parts_for = |unfinished: &Unfinished| parts(disk, &profiles, unfinished, teller.clone());
+    recover_due(disk, &parts_for, &|_| false).await?.iter().for_each(tell);
+    Ok(())
+}
+
+async fn finish(common: &Common, disk: &Disk) -> Result<Vec<Recovered>, Failure> {
+    let profiles = ground::profiles(common)?;
+    let json = common.json;
     let teller: Teller = Arc::new(move |line: Line| {
         if json && let Ok(text) = serde_json::to_string(&line) {
             output::result(format_args!("{text}"));
@@ -45,9 +54,7 @@ async fn finish(common: &Common, disk: &Disk, json: bool) -> Result<Vec<Recovere
     });
     let parts_for = |unfinished: &Unfinished| parts(disk, &profiles, unfinished, teller.clone());
     let all = recover(disk, &parts_for).await?;
-    for recovered in &all {
-        tell(recovered);
-    }
+    all.iter().for_each(tell);
     Ok(all)
 }
 

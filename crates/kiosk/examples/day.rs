@@ -46,13 +46,13 @@ async fn main() -> Result<(), Failure> {
         let ended = one(&kiosk, visit).await?;
         if visit % TIDIES == 0 {
             kiosk.finish_left_over();
-            forget_finished(&disk)?;
+            forget_finished(&disk).await?;
         }
         println!("{}", json!({ "visit": visit, "ended": ended, "holds": holds() }));
     }
     kiosk.stop().await;
-    forget_finished(&disk)?;
-    disk.journal.history()?.iter().for_each(tell_past);
+    forget_finished(&disk).await?;
+    disk.journal.history().await?.iter().for_each(tell_past);
     println!("{}", json!({ "over": true, "holds": holds() }));
     Ok(())
 }
@@ -81,10 +81,10 @@ async fn one(kiosk: &Kiosk, visit: usize) -> Result<String, Failure> {
 }
 
 /// Prints and deletes the visits that have ended. Visits that can be recovered stay.
-fn forget_finished(disk: &Disk) -> Result<(), Failure> {
-    for visit in disk.journal.history()?.into_iter().filter(|visit| !visit.unfinished) {
+async fn forget_finished(disk: &Disk) -> Result<(), Failure> {
+    for visit in disk.journal.history().await?.into_iter().filter(|visit| !visit.unfinished) {
         tell_past(&visit);
-        history::forget(disk, &visit.start.id)?;
+        history::forget(disk, &visit.start.id).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::setup::Disk;
 use jiff::Timestamp;
 use std::path::PathBuf;
-use store::{AvatarFolder, Avatars, StoreError};
+use store::{AvatarFolder, Avatars, DataDir, StoreError, VisitRecordStart};
 pub use store::{FileRecord, FileState, RedeemOutcome, VisitDetail, VisitId, VisitRecord};
 
 /// What was forgotten.
@@ -21,26 +21,37 @@ pub struct Forgotten {
 ///
 /// # Errors
 /// When the disk or the journal refuses; what is removed by then stays removed, and it can be done again.
-pub fn forget(disk: &Disk, id: &VisitId) -> Result<Option<Forgotten>, StoreError> {
-    let Some(detail) = disk.journal.visit(id)? else {
+pub async fn forget(disk: &Disk, id: &VisitId) -> Result<Option<Forgotten>, StoreError> {
+    let Some(detail) = disk.journal.visit(id).await? else {
         return Ok(None);
     };
     let mut forgotten = Forgotten::default();
-    one(disk, &detail.visit, &mut forgotten)?;
+    forget_record(disk, &detail.visit, &mut forgotten).await?;
     Ok(Some(forgotten))
 }
 
 /// Forgets every visit that began before a moment (all of them with `None`), and removes their files.
 ///
 /// # Errors
-/// As [`forget`]: the first that was met, after all the others were forgotten.
-pub fn forget_before(disk: &Disk, moment: Option<Timestamp>) -> Result<Forgotten, StoreError> {
+/// As [`forget`]: the first that occurred, after all the others were forgotten.
+pub async fn forget_before(disk: &Disk, moment: Option<Timestamp>) -> Result<Forgotten, StoreError> {
+    forget_visits(disk, |record| moment.is_none_or(|moment| record.start.started_at < moment)).await
+}
+
+/// Forgets every visit that `is_due`, and removes their files. Each is asked about right before.
+///
+/// # Errors
+/// As [`forget`]: the first that occurred, after all the others were forgotten.
+pub async fn forget_visits(
+    disk: &Disk,
+    is_due: impl Fn(&VisitRecord) -> bool,
+) -> Result<Forgotten, StoreError> {
     let mut forgotten = Forgotten::default();
     let mut first = None;
-    for record in disk.journal.history()? {
-        if moment.is_none_or(|moment| record.start.started_at < moment) {
-            // One folder that cannot be removed keeps no other face here.
-            if let Err(error) = one(disk, &record, &mut forgotten) {
+    for record in disk.journal.history().await? {
+        if is_due(&record) {
+            // One folder that cannot be removed does not keep the others.
+            if let Err(error) = forget_record(disk, &record, &mut forgotten).await {
                 first.get_or_insert(error);
             }
         }
@@ -48,33 +59,52 @@ pub fn forget_before(disk: &Disk, moment: Option<Timestamp>) -> Result<Forgotten
     first.map_or(Ok(forgotten), Err)
 }
 
-fn one(disk: &Disk, record: &VisitRecord, forgotten: &mut Forgotten) -> Result<(), StoreError> {
+async fn forget_record(
+    disk: &Disk,
+    record: &VisitRecord,
+    forgotten: &mut Forgotten,
+) -> Result<(), StoreError> {
     let id = record.start.id;
-    // Held until the journal has forgotten it too: nobody goes on with what is being removed.
-    let claim = match disk.data.claim(&id) {
-        Ok(claim) => claim,
+    let (data, start) = (disk.data.clone(), record.start.clone());
+    // Files first: after a crash in between, the journal still knows the visit.
+    let removed = tokio::task::spawn_blocking(move || remove_files(&data, &start)).await;
+    let removed = match removed.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
+        Ok(removed) => removed,
         Err(StoreError::Held { .. }) => {
             forgotten.held.push(id);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
-    // Files first: what a crash leaves in between is still known to the journal.
-    for parent in [record.start.out_dir.clone(), disk.data.incomplete()] {
-        if let Some(folder) = Avatars::path_of(&parent, &id)? {
-            let removed = Avatars::remove(&folder)?;
-            if !removed.left.is_empty() {
-                forgotten.left.push((folder, removed.left));
-            }
-        }
-    }
-    let day = crate::drive::day_of(record.start.started_at);
-    if let Some(partial) = AvatarFolder::reopen(&record.start.out_dir, &id, day)? {
-        partial.discard()?;
-    }
-    disk.data.forget_inspected(&id)?;
-    if disk.journal.forget(&claim)?.is_some() {
+    forgotten.left.extend(removed.left);
+    // Locked until the journal has forgotten it too: no other program resumes what is being removed.
+    if disk.journal.forget(&removed.lock).await?.is_some() {
         forgotten.visits.push(id);
     }
     Ok(())
+}
+
+struct RemovedFiles {
+    lock: store::Claim,
+    left: Vec<(PathBuf, Vec<String>)>,
+}
+
+/// Locks a visit and removes its files. Blocks on the disk.
+fn remove_files(data: &DataDir, start: &VisitRecordStart) -> Result<RemovedFiles, StoreError> {
+    let lock = data.claim(&start.id)?;
+    let mut left = Vec::new();
+    for parent in [start.out_dir.clone(), data.incomplete()] {
+        if let Some(folder) = Avatars::path_of(&parent, &start.id)? {
+            let removed = Avatars::remove(&folder)?;
+            if !removed.left.is_empty() {
+                left.push((folder, removed.left));
+            }
+        }
+    }
+    let day = crate::drive::day_of(start.started_at);
+    if let Some(partial) = AvatarFolder::reopen(&start.out_dir, &start.id, day)? {
+        partial.discard()?;
+    }
+    data.forget_inspected(&start.id)?;
+    Ok(RemovedFiles { lock, left })
 }

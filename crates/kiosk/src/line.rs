@@ -1,15 +1,14 @@
-//! What a visit says as it goes, one line an event: the contract of `visit --json`, and the source from which
-//! the window's screens are folded.
+//! Events of a visit: the lines of `visit --json` (a stable contract), and the source of the window's screens.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use store::VisitId;
 
-/// One line.
+/// An event of a visit: one line of `visit --json`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    /// The visit it speaks of.
+    /// The visit.
     pub visit: VisitId,
     /// When it happened.
     pub at: Timestamp,
@@ -17,22 +16,22 @@ pub struct Line {
     pub event: LineEvent,
 }
 
-/// What happened. Never a secret, never a download URL.
+/// What happened. Contains no secret and no download URL.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum LineEvent {
-    /// The first line.
+    /// The first event.
     Started {
         /// The profile's name.
         profile: String,
         /// The backend's base URL.
         api_url: String,
     },
-    /// A link stands in a QR code.
+    /// A token was issued, and its link is shown as a QR code.
     Invited {
-        /// What the QR says.
+        /// The link in the QR code.
         link: String,
-        /// When the Export Token runs out, where the profile knows its life.
+        /// When the Export Token expires, if the profile states its lifetime.
         expires_at: Option<Timestamp>,
     },
     /// The status changed.
@@ -41,52 +40,52 @@ pub enum LineEvent {
         completion_status: String,
         /// As on the wire: 0 to 100, or −1.
         completion_progress: i64,
-        /// As on the wire: a place, or −1.
+        /// As on the wire: a position, or −1.
         queue_position: i64,
         /// Milliseconds until the next poll.
         next_poll_ms: u64,
     },
-    /// Something failed and is tried again.
+    /// Something failed and is retried.
     Retrying {
-        /// The stable word.
+        /// The stable error code.
         code: String,
-        /// What, in an operator's words.
+        /// What failed, for an operator.
         message: String,
-        /// From 1.
+        /// Number of failures in a row, from 1.
         attempt: u32,
-        /// Milliseconds until the next try.
+        /// Milliseconds until the next attempt.
         next_poll_ms: u64,
     },
-    /// URLs came; the token is spent.
+    /// URLs were received; the token is spent.
     Redeemed {
         /// The export types, as sent and in the order sent.
         exports: Vec<String>,
     },
-    /// A file on its way.
+    /// Progress of a download.
     Progress {
         /// Its name in the avatar's folder.
         file: String,
-        /// Bytes that came.
+        /// Received bytes.
         bytes: u64,
-        /// Bytes in all, when the backend said so.
+        /// Size in bytes, if the backend stated it.
         total: Option<u64>,
     },
-    /// The avatar's folder stands.
+    /// The avatar's folder is complete.
     Saved {
         /// The folder.
         directory: String,
-        /// What is in it, beside `manifest.json`.
+        /// Its files, without `manifest.json`.
         files: Vec<SavedFile>,
     },
-    /// The last line.
+    /// The last event.
     Ended {
-        /// A stable word.
+        /// The stable code of the outcome.
         code: String,
         /// The process's exit code.
         exit: u8,
-        /// What happened and what to do, in an operator's words.
+        /// What happened and what to do, for an operator.
         message: String,
-        /// In which of its states the visit ended.
+        /// The state in which the visit ended.
         visit_state: String,
     },
 }
@@ -98,14 +97,14 @@ pub struct SavedFile {
     pub path: String,
     /// As sent.
     pub export_type: String,
-    /// Size.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Lower-case hexadecimal.
+    /// Digest, in lower-case hexadecimal.
     pub sha256: String,
 }
 
 impl LineEvent {
-    /// The word that stands in `event`.
+    /// The value of the field `event`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Started { .. } => "started",
@@ -121,7 +120,7 @@ impl LineEvent {
 }
 
 impl Serialize for Line {
-    /// `event`, `visit`, `at`, and then the event's own fields.
+    /// Serializes `event`, `visit`, `at`, and then the event's own fields.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::Error;
         let event = serde_json::to_value(&self.event).map_err(S::Error::custom)?;
@@ -147,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_begins_with_event_visit_and_time() {
+    fn a_line_starts_with_event_visit_and_time() {
         let line = Line {
             visit: VisitId::new(),
             at: "2026-11-22T10:00:00.1234Z".parse().expect("a time"),
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_word_is_the_tag() {
+    fn the_kind_is_the_serde_tag() {
         let event = LineEvent::Ended {
             code: "saved".into(),
             exit: 0,

@@ -3,36 +3,39 @@
 use qrcode::render::{svg, unicode};
 use qrcode::{Color, EcLevel, QrCode};
 
-/// What stands around the code: "the quiet zone is 4 modules wide" (ISO/IEC 18004).
-const QUIET: usize = 4;
+/// Modules around the code: "the quiet zone is 4 modules wide" (ISO/IEC 18004).
+const QUIET_MODULES: usize = 4;
 
-/// Why a link cannot be shown.
+/// Why a link cannot be encoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QrError {
-    /// Longer than any QR code holds.
+    /// The link is longer than the capacity of a QR code.
     #[error(
         "the link has {bytes} bytes, and a QR code holds {most}: shorten the profile's `link`, or ask the backend for shorter tokens"
     )]
     TooLong {
-        /// The link's length.
+        /// Length of the link, in bytes.
         bytes: usize,
-        /// What fits at the lowest error correction.
+        /// Capacity at the lowest error correction, in bytes.
         most: usize,
     },
 }
 
-/// Most bytes of a code of version 40 at level L.
+/// Capacity of a QR code, in bytes: version 40 at level L.
 pub const MOST_BYTES: usize = 2953;
 
-/// A link that fits, encoded.
+/// A link encoded as a QR code.
 #[derive(Clone)]
 pub struct LinkCode {
     code: QrCode,
 }
 
 impl LinkCode {
-    /// Encodes a link with the strongest error correction that keeps the modules large: a code is read from
-    /// across a room by its module size first, so a level is raised only where the version stays small.
+    /// Encodes a link with the strongest error correction that keeps the modules large. The module size decides first
+    /// from how far a code can be scanned, so the level is raised only while the version is small.
+    ///
+    /// # Errors
+    /// When the link is longer than [`MOST_BYTES`].
     pub fn new(link: &str) -> Result<Self, QrError> {
         let fits = |level| QrCode::with_error_correction_level(link.as_bytes(), level).ok();
         let small = |code: &QrCode| code.width() <= 45; // version 7
@@ -43,8 +46,8 @@ impl LinkCode {
         code.map(|code| Self { code }).ok_or(QrError::TooLong { bytes: link.len(), most: MOST_BYTES })
     }
 
-    /// Encodes a link in as few modules as there are, with the weakest error correction: for a terminal that has
-    /// no room for [`Self::new`]'s, and on a screen, where nothing is torn off or stained.
+    /// Encodes a link in as few modules as possible, with the weakest error correction: for a terminal that is too small
+    /// for [`Self::new`]'s code, and for a screen, where a code is never damaged.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -53,12 +56,12 @@ impl LinkCode {
         code.map(|code| Self { code }).map_err(|_| QrError::TooLong { bytes: link.len(), most: MOST_BYTES })
     }
 
-    /// Modules a side, without the quiet ones.
+    /// Modules per side, without the quiet zone.
     pub fn width(&self) -> usize {
         self.code.width()
     }
 
-    /// A scalable picture, dark on white.
+    /// An SVG image, dark on white.
     pub fn svg(&self) -> String {
         self.code
             .render::<svg::Color<'_>>()
@@ -69,10 +72,10 @@ impl LinkCode {
             .build()
     }
 
-    /// A PNG of `module` pixels a module.
+    /// A PNG image with `module` pixels per module.
     ///
     /// # Errors
-    /// When the encoder fails, which memory alone can cause.
+    /// When the encoder fails, for example for want of memory.
     pub fn png(&self, module: u32) -> Result<Vec<u8>, image::ImageError> {
         let picture =
             self.code.render::<image::Luma<u8>>().quiet_zone(true).module_dimensions(module, module).build();
@@ -81,8 +84,8 @@ impl LinkCode {
         Ok(bytes.into_inner())
     }
 
-    /// Half blocks, two modules a character, for a terminal whose background is dark: light stands for light, so
-    /// that the code is dark on light there. Without colour codes, so it survives `--no-color` and a pipe.
+    /// Half blocks with two modules per character, for a terminal with a dark background. It has no colour codes, so
+    /// that it works with `--no-color` and in a pipe.
     pub fn blocks(&self) -> String {
         self.code
             .render::<unicode::Dense1x2>()
@@ -92,9 +95,9 @@ impl LinkCode {
             .build()
     }
 
-    /// Whether a module is dark; outside the code (the quiet zone) none is.
+    /// Whether a module is dark. Coordinates include the quiet zone, in which no module is dark.
     pub fn is_dark(&self, x: usize, y: usize) -> bool {
-        let inside = |v: usize| v.checked_sub(QUIET).filter(|v| *v < self.width());
+        let inside = |v: usize| v.checked_sub(QUIET_MODULES).filter(|v| *v < self.width());
         matches!((inside(x), inside(y)), (Some(x), Some(y)) if self.code[(x, y)] == Color::Dark)
     }
 }
@@ -111,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn a_link_too_long_is_refused_with_both_figures() {
+    fn a_link_that_is_too_long_is_refused_with_both_lengths() {
         let error = LinkCode::new(&"x".repeat(MOST_BYTES + 1)).err();
         assert_eq!(error.expect("too long"), QrError::TooLong { bytes: MOST_BYTES + 1, most: MOST_BYTES });
         assert!(LinkCode::new(&"x".repeat(MOST_BYTES)).is_ok());
     }
 
     #[test]
-    fn a_short_link_gets_the_stronger_correction() {
+    fn a_short_link_gets_stronger_error_correction() {
         let code = LinkCode::new("https://a.test/?exportToken=abcdefghij").expect("fits");
         assert_eq!(code.code.error_correction_level(), EcLevel::Q);
         let code = LinkCode::new(&format!("https://a.test/?exportToken={}", "a".repeat(300))).expect("fits");
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_code_is_smaller_and_reads_the_same() {
+    fn the_smallest_code_is_smaller_and_is_scanned_the_same() {
         let link = "http://127.0.0.1:41587/phone?exportToken=0Za3BfVAv9pRMUPLSsLN6jlq";
         let (small, usual) = (LinkCode::smallest(link).expect("fits"), LinkCode::new(link).expect("fits"));
         assert!(small.width() < usual.width());
@@ -135,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn four_quiet_modules_stand_on_every_side_of_every_form() {
+    fn every_format_has_four_quiet_modules_on_each_side() {
         let code = LinkCode::new("https://a.test/?exportToken=abc").expect("fits");
-        let side = code.width() + 2 * QUIET;
+        let side = code.width() + 2 * QUIET_MODULES;
         let png = image::load_from_memory(&code.png(1).expect("png")).expect("decodes").to_luma8();
         assert_eq!(png.width() as usize, side);
         let quiet = |x: u32, y: u32| {
-            let edge = |v: u32| (v as usize) < QUIET || (v as usize) >= side - QUIET;
+            let edge = |v: u32| (v as usize) < QUIET_MODULES || (v as usize) >= side - QUIET_MODULES;
             edge(x) || edge(y)
         };
         assert!(png.enumerate_pixels().all(|(x, y, p)| !quiet(x, y) || p.0[0] == 255));
@@ -152,7 +155,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
         #[test]
-        fn what_is_shown_is_what_is_read(token in "[a-zA-Z0-9:/?&=%-]{1,400}") {
+        fn every_format_is_scanned_as_the_link(token in "[a-zA-Z0-9:/?&=%-]{1,400}") {
             let link = format!("https://app.test/?exportToken={token}");
             let code = LinkCode::new(&link).expect("fits");
             let png = image::load_from_memory(&code.png(4).expect("png")).expect("decodes").to_luma8();

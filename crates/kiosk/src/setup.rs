@@ -1,8 +1,8 @@
-//! From a profile and its credentials to something that can be driven.
+//! From a profile and its credentials to a visit that can run.
 
 use crate::clock::Clock;
 use crate::credentials::{self, Vault, VaultError};
-use crate::drive::{DEFAULT_LIMITS, DOWNLOAD_PAUSE, Order, Parts, Teller};
+use crate::drive::{DOWNLOAD_PAUSE, Order, Parts, Teller};
 use crate::profile::Profile;
 use client::{
     Api, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, TimeOuts,
@@ -12,39 +12,42 @@ use protocol::{ApiKey, ExportType, LinkError, LinkTemplate, Password, Username};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{DataDir, StoreError, VisitId};
+use store::{DataDir, StoreError, VisitId, VisitLimits};
 use url::Url;
 
-/// The backend that visits are made at: a profile's own, or the embedded sandbox that a host started.
+/// The backend of the visits: a profile's own, or the embedded sandbox that a host started.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Base URL of the API.
     pub api_url: Url,
-    /// What the QR says.
+    /// Template of the link in the QR code.
     pub link: LinkTemplate,
     /// In memory only.
     pub credentials: Credentials,
-    /// Whether it is the embedded sandbox, which dies with this process.
+    /// Whether it is the embedded sandbox, which ends with this process.
     pub embedded_sandbox: bool,
 }
 
-/// Why a profile leads to no backend.
+/// Why a profile has no usable backend.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// The profile says no URL.
+    /// The profile has no URL.
     #[error("the profile `{0}` has no `api_url`; add one, or use --api-url")]
     NoUrl(String),
-    /// The link is no template.
+    /// The link is not a template.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// The keychain failed, and the environment gave nothing.
+    /// The keychain failed, and the environment has no credentials.
     #[error(transparent)]
     Keychain(#[from] VaultError),
 }
 
 impl Target {
-    /// The backend of a profile that is not the embedded sandbox, with what was found of its credentials; and why
-    /// the keychain could not be asked, when the environment gave something all the same. Blocks on the keychain.
+    /// The backend of a profile that is not the embedded sandbox, with the credentials that were found; and the error of
+    /// the keychain, if the environment had credentials all the same. Blocks on the keychain.
+    ///
+    /// # Errors
+    /// When the profile has no URL or link, or when the keychain fails and the environment has no credentials.
     pub fn remote(
         profile: &Profile,
         vault: &Vault,
@@ -56,21 +59,27 @@ impl Target {
         Ok((Self { credentials, ..target }, found.note))
     }
 
-    /// The same with no credential: nobody is asked, and no visit can be made there yet.
+    /// The same without credentials: the keychain is not asked, and no visit can start.
+    ///
+    /// # Errors
+    /// When the profile has no URL, or its link is not a template.
     pub fn without_credentials(profile: &Profile) -> Result<Self, TargetError> {
         let url = profile.api_url.as_ref().or_else(|| profile.partner_url());
         let api_url = url.cloned().ok_or_else(|| TargetError::NoUrl(profile.name.clone()))?;
         let link = if let Some(link) = &profile.link {
             link.clone()
         } else {
-            // What stands behind a URL that was given without a link is most likely a sandbox: its phone page.
+            // A URL without a link most likely belongs to a sandbox: use the link of its phone page.
             let base = api_url.as_str().trim_end_matches('/');
             format!("{base}/phone?exportToken={{token}}").parse()?
         };
         Ok(Self { api_url, link, credentials: Credentials::default(), embedded_sandbox: false })
     }
 
-    /// The sandbox that a host embeds, with what it accepts.
+    /// The sandbox that a host embeds, with the credentials that it accepts.
+    ///
+    /// # Errors
+    /// When the link is not a template.
     pub fn embedded_sandbox(
         api_url: Url,
         link_template: &str,
@@ -88,10 +97,10 @@ impl Target {
         self.api_url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// The endpoints, ready to be called.
+    /// A client of its endpoints.
     ///
     /// # Errors
-    /// [`SetupError`] names the credential that is missing for the profile's way to a token.
+    /// [`SetupError`] names the credential that the profile's source of tokens needs and lacks.
     pub fn api(&self, profile: &Profile, recorder: Arc<dyn Recorder>) -> Result<Api, SetupError> {
         Api::new(self.backend(profile), self.credentials.clone(), profile.network, recorder)
     }
@@ -106,7 +115,10 @@ impl Target {
         }
     }
 
-    /// For downloads alone, which carry no credential and therefore need none.
+    /// A client for downloads only: they send no credential, so none is needed.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made, for example without root certificates.
     pub fn downloads(&self, network: TimeOuts) -> Result<Api, SetupError> {
         let url = self.api_url.clone();
         let backend = Backend {
@@ -128,86 +140,104 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Opens (and makes) a data folder.
+    /// Opens a data folder, and creates it if needed. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the folder or the journal in it cannot be created or opened.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let data = DataDir::open(path)?;
         let journal = data.journal()?;
         Ok(Self { data: Arc::new(data), journal })
     }
 
-    /// Where data stands when nobody says otherwise.
+    /// The default data folder: in the user's data folder, or the system's if the user has no home.
     pub fn default_path() -> PathBuf {
-        dirs::data_dir().unwrap_or_default().join("copresence-kiosk")
+        let system = if cfg!(windows) { r"C:\ProgramData" } else { "/var/lib" };
+        dirs::data_dir().unwrap_or_else(|| PathBuf::from(system)).join("copresence-kiosk")
     }
 
-    /// Where avatars go when neither the command nor the profile says.
+    /// Where avatars are saved if neither the command nor the profile names a folder.
     pub fn default_out(&self) -> PathBuf {
         self.data.path().join("avatars")
     }
 
-    /// Saves the files of a report into a new folder of the data folder; gives its path. Blocks on the disk.
+    /// Saves the files of a report into a new folder of the data folder; returns its path. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be written.
     pub fn save_report(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
         self.data.write_folder(store::HostFolder::Reports, name, files)
     }
 
-    /// What a visit is driven with.
+    /// What a visit needs to run, with default limits for recovery ([`Parts::within`] sets a profile's).
     pub fn parts(&self, api: Api, clock: Clock, teller: Teller) -> Parts {
-        let limits = DEFAULT_LIMITS;
+        let limits = VisitLimits::default();
         Parts { api, data: self.data.clone(), journal: self.journal.clone(), clock, teller, limits }
     }
 }
 
-/// What a host may set for its visits over what the profile says.
+/// Settings of a host that override the profile's.
+///
+/// # Defaults
+/// Nothing is overridden.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     /// Where avatars are saved.
     pub out: Option<PathBuf>,
-    /// Give up when no avatar came.
+    /// End the visit after this time if no avatar was delivered.
     pub timeout: Option<Duration>,
     /// A fixed interval instead of the adaptive policy.
     pub poll: Option<Duration>,
-    /// The visit is complete only if these came.
+    /// The visit is complete only if these exports were delivered.
     pub required_exports: Vec<ExportType>,
-    /// The largest file taken, in bytes.
+    /// The largest file accepted, in bytes.
     pub max_file_size: Option<u64>,
 }
 
-/// The longest pause between two polls of the embedded sandbox.
+/// Maximum time between two polls of the embedded sandbox.
 const SANDBOX_SLOWEST: Duration = Duration::from_secs(2);
-/// What its scenario `happy` takes at speed 1.
+/// Processing time of its scenario `happy` at speed 1.
 const SANDBOX_PROCESSING: Duration = Duration::from_secs(17);
 
-/// Earlier visits looked at, to learn how long a backend processes.
-const LEARN_FROM: u32 = 50;
-/// With fewer there is nothing to learn from.
-const LEARN_LEAST: usize = 3;
+/// Latest visits from which the usual processing time is learnt.
+const LEARN_FROM_VISITS: u32 = 50;
+/// Minimum number of them with a known processing time.
+const MIN_VISITS_TO_LEARN: usize = 3;
 
-/// How long this backend usually processes: the median of what the latest visits saw.
-fn learnt_processing(disk: &Disk, profile: &Profile, target: &Target) -> Option<Duration> {
-    let latest = disk.journal.latest(LEARN_FROM).ok()?;
+/// Usual processing time of this backend: the median of the latest visits.
+async fn learnt_processing(disk: &Disk, profile: &Profile, target: &Target) -> Option<Duration> {
+    let latest = disk.journal.latest(LEARN_FROM_VISITS).await.ok()?;
     let here = latest
         .iter()
         .filter(|visit| visit.start.profile == profile.name && visit.start.backend_host == target.host());
-    let mut seen: Vec<Duration> = here
+    let mut times: Vec<Duration> = here
         .filter_map(|visit| visit.times.ready?.duration_since(visit.times.processing?).try_into().ok())
         .collect();
-    seen.sort_unstable();
-    (seen.len() >= LEARN_LEAST).then(|| seen[seen.len() / 2])
+    times.sort_unstable();
+    (times.len() >= MIN_VISITS_TO_LEARN).then(|| times[times.len() / 2])
 }
 
-/// What one visit is to do, from profile, target and overrides.
-pub fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overrides) -> Order {
-    let mut pace = profile.pace.clone();
+/// The configuration of one visit, from profile, target and overrides.
+pub async fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overrides) -> Order {
+    let mut polling = profile.pace.clone();
     if overrides.poll.is_some() {
-        pace.fixed = overrides.poll;
+        polling.fixed = overrides.poll;
     }
-    if let Some(learnt) = profile.usual_processing.or_else(|| learnt_processing(disk, profile, target)) {
-        pace.usual_processing = learnt;
+    let usual_processing = match profile.usual_processing {
+        Some(stated) => Some(stated),
+        None => learnt_processing(disk, profile, target).await,
+    };
+    if let Some(usual_processing) = usual_processing {
+        polling.usual_processing = usual_processing;
     }
     if target.embedded_sandbox {
-        // It is quick, it is on this machine, and asking it costs nobody anything.
-        pace.slowest = pace.slowest.min(SANDBOX_SLOWEST).max(pace.fastest);
-        pace.usual_processing = pace.usual_processing.min(SANDBOX_PROCESSING);
+        // It is fast and on this machine, so polls are cheap.
+        polling.slowest = polling.slowest.min(SANDBOX_SLOWEST).max(polling.fastest);
+        polling.usual_processing = polling.usual_processing.min(SANDBOX_PROCESSING);
+    }
+    let mut limits = profile.limits;
+    if let Some(max_file_size) = overrides.max_file_size {
+        limits.max_file_size = max_file_size;
     }
     let out = overrides.out.clone().or_else(|| profile.out.clone()).unwrap_or_else(|| disk.default_out());
     Order {
@@ -217,14 +247,11 @@ pub fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overri
         backend_host: target.host(),
         link: target.link.clone(),
         out,
-        pace,
+        polling,
         timeout: overrides.timeout.unwrap_or(profile.timeout),
-        patience: profile.patience,
         export_token_life: profile.export_token_life,
         required_exports: overrides.required_exports.clone(),
-        parallel_downloads: profile.parallel_downloads,
-        max_file_size: overrides.max_file_size.unwrap_or(profile.max_file_size),
-        min_free_space: profile.min_free_space,
+        limits,
         download_pause: DOWNLOAD_PAUSE,
         ephemeral: target.embedded_sandbox,
     }

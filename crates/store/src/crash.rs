@@ -53,6 +53,10 @@ points! {
         IntentWritten = "intent-written",
         /// the answer of a redeem came
         AnswerReceived = "answer-received",
+        /// a "not ready" answer is in the transaction
+        PollWriting = "poll-writing",
+        /// a "not ready" answer is in the journal
+        PollWritten = "poll-written",
         /// the raw answer is in the transaction
         AnswerWriting = "answer-writing",
         /// the raw answer is in the journal
@@ -141,6 +145,10 @@ points! {
         ReopenWriting = "reopen-writing",
         /// that a visit is taken up again is in the journal
         ReopenWritten = "reopen-written",
+        /// the time of the next recovery is in the transaction
+        PostponeWriting = "postpone-writing",
+        /// the time of the next recovery is in the journal
+        PostponeWritten = "postpone-written",
         /// the files of a partial folder are removed
         PartialEmptied = "partial-emptied",
         /// an avatar's files are removed, its manifest is not

@@ -73,7 +73,7 @@ impl DataDir {
         let path = self.path.join("journal.lock");
         let lock = private().open(&path).at("open", &path)?;
         lock.lock().at("lock", &path)?;
-        Journal::open(&self.path.join("journal.sqlite"), self.clone())
+        Journal::open(&self.path.join("journal.sqlite"))
     }
 
     /// Takes a visit in hand: nobody else can until the claim is dropped or this process ends.

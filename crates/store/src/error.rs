@@ -130,6 +130,12 @@ pub enum StoreError {
         /// The newest schema version that this program supports.
         known: i64,
     },
+    /// A bug ended a journal call; nothing of it was written.
+    #[error("the journal {} failed: an internal error, which the log describes", path.display())]
+    JournalPanicked {
+        /// The journal.
+        path: PathBuf,
+    },
     /// Any other failure of the database.
     #[error("the journal {} failed: {source}", path.display())]
     Journal {
@@ -158,7 +164,7 @@ impl StoreError {
             Self::JournalCorrupt { .. } => "journal_corrupt",
             Self::JournalBusy { .. } => "journal_busy",
             Self::JournalTooNew { .. } => "journal_too_new",
-            Self::Journal { .. } => "journal_failed",
+            Self::Journal { .. } | Self::JournalPanicked { .. } => "journal_failed",
         }
     }
 

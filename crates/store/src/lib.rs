@@ -38,9 +38,9 @@ pub use format::{Format, HEAD, contradicts, glb_length};
 pub use host_file::HostFile;
 pub use host_folder::HostFolder;
 pub use journal::{
-    Ending, FileProgress, FileRecord, FileState, Forgotten, Fragment, Journal, Kept, Phase, PlannedFile,
-    Reading, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile,
-    UnfinishedRedeem, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
+    AnswerKind, Ending, FileProgress, FileRecord, FileState, Fragment, Journal, Kept, Phase, PlannedFile,
+    PollAnswer, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile,
+    UnfinishedRedeem, UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
 };
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, SCHEMA_VERSION, Times};
 pub use names::{MAX_NAME, Names, is_ours};

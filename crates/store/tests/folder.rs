@@ -86,8 +86,8 @@ fn an_avatar_is_published_complete_by_one_rename() {
 }
 
 #[cfg(unix)]
-#[test]
-fn all_files_and_folders_are_private() {
+#[tokio::test]
+async fn everything_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
     fn walk(path: &Path, seen: &mut usize) {
         let mode = std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
@@ -103,7 +103,7 @@ fn all_files_and_folders_are_private() {
     let journal = data.journal().expect("a journal");
     let visit = VisitId::new();
     let _claim = data.claim(&visit).expect("free");
-    journal.begin(&common::start(visit, false)).expect("begun");
+    journal.begin(&common::start(visit, false)).await.expect("begun");
     let (folder, whole) = with_glb(&root.path().join("out"), &visit);
     folder.start("avatar.png").expect("a part").write(b"x").expect("written");
     folder.keep_incomplete(&data, &incomplete(visit, &[(&whole, "glb")], "avatar.png")).expect("kept");
@@ -448,9 +448,9 @@ fn full_other_and_read_only_disks_are_handled() {
     }
 }
 
-#[test]
-#[ignore = "run by another test, in a private namespace"]
-fn on_the_odd_disks() {
+#[tokio::test]
+#[ignore = "run by the test above, in a namespace of its own"]
+async fn on_the_odd_disks() {
     let Some(disks) = std::env::var_os("STORE_TEST_DISKS").map(PathBuf::from) else { return };
     let data = store::DataDir::open(&disks.join("other/data")).expect("a data folder");
 
@@ -491,13 +491,20 @@ fn on_the_odd_disks() {
     let cramped = store::DataDir::open(&disks.join("small/data")).expect("a data folder");
     let journal = cramped.journal().expect("a journal");
     let id = VisitId::new();
-    journal.begin(&common::start(id, false)).expect("begun");
-    journal.token_issued(&id, &common::token("a-token-of-the-test"), "link", None, at(1)).expect("issued");
-    let no = journal.redeem_intent(&id, at(2)).expect("an intent");
-    let error = journal.redeem_answered(&id, no, 200, &vec![b' '; 512 * 1024], at(3)).expect_err("full");
+    journal.begin(&common::start(id, false)).await.expect("begun");
+    journal
+        .token_issued(&id, &common::token("a-token-of-the-test"), "link", None, at(1))
+        .await
+        .expect("issued");
+    let no = journal.redeem_intent(&id, at(2)).await.expect("an intent");
+    let error =
+        journal.redeem_answered(&id, no, 200, &vec![b' '; 512 * 1024], at(3)).await.expect_err("full");
     assert_eq!(error.code(), "disk_full", "{error}");
-    journal.redeem_unanswered(&id, no, "the disk was full", b"", at(4)).expect("a small note still fits");
-    assert_eq!(journal.unfinished().expect("readable").len(), 1);
+    journal
+        .redeem_unanswered(&id, no, "the disk was full", b"", at(4))
+        .await
+        .expect("a small note still fits");
+    assert_eq!(journal.unfinished().await.expect("readable").len(), 1);
 
     // Read-only.
     for error in [

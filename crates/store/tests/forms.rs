@@ -2,10 +2,12 @@
 
 mod common;
 
-use common::{at, data, start};
+use common::{at, block_on, data, ending, start};
 use std::path::Path;
 use std::time::Duration;
-use store::{DataDir, RedeemState, VisitId, VisitLimits};
+use store::{
+    AnswerKind, DataDir, Kept, PollAnswer, RedeemOutcome, RedeemState, VisitId, VisitLimits, VisitRecordStart,
+};
 
 /// A journal as the version with form 1 left it: a crash after an answer with URLs, and a token in wait.
 fn form_1(root: &Path) -> rusqlite::Connection {
@@ -28,14 +30,14 @@ fn form_1(root: &Path) -> rusqlite::Connection {
     old
 }
 
-#[test]
-fn a_journal_of_form_1_is_taken_over_whole() {
+#[tokio::test]
+async fn a_journal_of_form_1_is_taken_over_whole() {
     let root = common::folder();
     drop(form_1(root.path()));
     let data = DataDir::open(root.path()).expect("a data folder");
     for _ in 0..2 {
         let journal = data.journal().expect("opens, and again");
-        let left = journal.unfinished().expect("reads");
+        let left = journal.unfinished().await.expect("reads");
         assert_eq!(left.len(), 2);
         assert_eq!(left[0].token.as_ref().map(protocol::ExportToken::expose), Some("old-token-0123"));
         assert_eq!((left[0].visit.start.limits, left[0].fragments.len()), (None, 0));
@@ -45,8 +47,66 @@ fn a_journal_of_form_1_is_taken_over_whole() {
         assert_eq!(body, Some(expected));
     }
     let journal = data.journal().expect("opens");
-    journal.begin(&start(VisitId::new(), false)).expect("goes on");
-    assert_eq!(journal.history().expect("reads").len(), 3);
+    journal.begin(&start(VisitId::new(), false)).await.expect("goes on");
+    assert_eq!(journal.history().await.expect("reads").len(), 3);
+}
+
+/// A journal as the version with form 2 left it: a finished visit with its polls, and a visit that a crash cut short.
+fn form_2(root: &Path) {
+    let old = rusqlite::Connection::open(root.join("journal.sqlite")).expect("opens");
+    old.execute_batch(include_str!("forms/2.sql")).expect("the tables of then");
+    old.pragma_update(None, "user_version", 2).expect("form 2");
+    old.execute_batch(
+        "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at,
+             issued_at, token, link, ended_at, ended_code, ended_exit, ended_message, ended_state)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3d', 'p', 'https://a.test/', 'a.test', 0, '/out', '[]', 1, 2,
+                 NULL, NULL, 9, 'saved', 0, 'Saved.', 'saved'),
+             ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 'p', 'https://a.test/', 'a.test', 0, '/out', '[]', 1, 2,
+                 'old-token-0123', 'https://l.test/', NULL, NULL, NULL, NULL, NULL);
+         INSERT INTO redeems (visit, no, state, intent_at, ended_at, status, body_size, delivered)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3d', 1, 'answered', 3, 4, 200, 22, 0),
+             ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3d', 2, 'answered', 5, 6, 200, 90, 1),
+             ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 1, 'answered', 3, 4, 200, 22, 0);",
+    )
+    .expect("written");
+}
+
+#[tokio::test]
+async fn a_journal_of_form_2_is_migrated_and_goes_on() {
+    let root = common::folder();
+    form_2(root.path());
+    let data = DataDir::open(root.path()).expect("a data folder");
+    drop(data.journal().expect("opens"));
+    let journal = data.journal().expect("opens again");
+    let history = journal.history().await.expect("reads");
+    let [open, saved] = &history[..] else { panic!("two visits: {history:?}") };
+    assert_eq!((saved.redeems, saved.recovery_attempts, &saved.last_status), (2, 0, &None));
+    let redeems = journal.visit(&saved.start.id).await.expect("reads").expect("there").redeems;
+    assert!(
+        matches!(redeems[0].outcome, RedeemOutcome::Answered { status: 200, body_size: 22, kind: None, .. }),
+        "{redeems:?}"
+    );
+
+    let id = open.start.id;
+    let left = journal.unfinished_one(&id).await.expect("reads").expect("unfinished");
+    assert_eq!(left.token.as_ref().map(protocol::ExportToken::expose), Some("old-token-0123"));
+    assert_eq!(left.redeems.len(), 1);
+    let no = journal.redeem_intent(&id, at(1)).await.expect("an intent");
+    let answer = PollAnswer {
+        status: 200,
+        body_size: 30,
+        kind: AnswerKind::Progress,
+        completion_status: Some("in_queue".to_owned()),
+    };
+    journal.redeem_answered_and_read(&id, no, &answer, at(2)).await.expect("written");
+    assert_eq!(journal.ended(&id, &ending(4)).await.expect("ended"), Kept::Nothing);
+    let ended = journal.visit(&id).await.expect("reads").expect("there");
+    assert_eq!(
+        (ended.visit.redeems, ended.redeems.len()),
+        (2, 2),
+        "the old poll's row, and the new one folded"
+    );
+    assert_eq!(ended.visit.last_status.as_deref(), Some("in_queue"));
 }
 
 #[test]
@@ -57,7 +117,8 @@ fn many_programs_at_once_bring_it_up_to_date_once() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let data = DataDir::open(root.path()).expect("a data folder");
-                assert_eq!(data.journal().expect("opens").history().expect("reads").len(), 2);
+                let journal = data.journal().expect("opens");
+                assert_eq!(block_on(journal.history()).expect("reads").len(), 2);
             });
         }
     });
@@ -78,8 +139,8 @@ fn a_taking_over_that_fails_leaves_everything_as_it_was() {
     assert_eq!((form, added), (1, false));
 }
 
-#[test]
-fn what_a_visit_was_told_to_keep_to_survives() {
+#[tokio::test]
+async fn what_a_visit_was_told_to_keep_to_survives() {
     let (_root, data) = data();
     let limits = VisitLimits {
         parallel_downloads: 3,
@@ -87,9 +148,8 @@ fn what_a_visit_was_told_to_keep_to_survives() {
         patience: Duration::from_millis(1500),
         min_free_space: 0,
     };
-    let begun =
-        store::VisitRecordStart { limits: Some(limits), started_at: at(0), ..start(VisitId::new(), false) };
-    data.journal().expect("a journal").begin(&begun).expect("begun");
-    let left = data.journal().expect("again").unfinished().expect("reads");
+    let begun = VisitRecordStart { limits: Some(limits), started_at: at(0), ..start(VisitId::new(), false) };
+    data.journal().expect("a journal").begin(&begun).await.expect("begun");
+    let left = data.journal().expect("again").unfinished().await.expect("reads");
     assert_eq!(left[0].visit.start, begun);
 }

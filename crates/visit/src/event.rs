@@ -1,100 +1,114 @@
-//! What happens to a visit, and what it asks to be done.
+//! Events that a visit receives, and the effects that it asks for.
 
 use crate::outcome::Outcome;
 use crate::time::Moment;
-use protocol::Progress;
+use protocol::{Delivery, ExportToken, ExportType, LinkTemplate, Progress};
 use std::time::Duration;
 
-/// Something that happened. One that does not fit the state (a late timer) changes nothing.
+/// Something that happened. An event that does not fit the state (a late timer) changes nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The visitor pressed start.
-    Begun,
-    /// An Export Token came, and its link stands in a QR code.
-    Issued,
-    /// Asking for a token failed.
-    IssueFailed(Fault),
-    /// The moment of the last [`Effect::Wait`] is here.
-    Due,
-    /// The redeem in flight came to an end.
+    Started,
+    /// An Export Token was issued and journalled, and its link fits a QR code.
+    TokenIssued(ExportToken),
+    /// The request for a token failed.
+    IssueFailed(Failure),
+    /// The time of the last [`Effect::Wait`] has come.
+    TimerFired,
+    /// The redeem in flight ended.
     Redeemed(RedeemResult),
-    /// Every file is on disk under its final name. `contradiction` says which rule the answer broke all the same.
-    Saved {
-        /// A broken rule of the answer that cost no file.
-        contradiction: Option<String>,
-    },
-    /// Saving ended and files are missing; what came is kept. The words say what is missing and why.
+    /// Every file of the delivery is on disk under its final name.
+    Saved,
+    /// Saving ended and files are missing; received files are kept. The text names the missing files and why.
     SavedInPart(String),
-    /// The disk ran out of room while files were saved; what came is kept, and so is what the rest is had with. The
-    /// words say where, how much is needed and how much there is.
+    /// The disk became full during saving. Received bytes and the URLs are kept, so that a later run can continue. The
+    /// text says where, how much is needed and how much is free.
     DiskFull(String),
-    /// Not one file came of what [`Effect::Salvage`] asked for. The words say why.
-    NothingSalvaged(String),
-    /// The visitor left the screen (*cancel*). A visit whose avatar is on its way goes on without them: its URLs
-    /// come once, and not for long. Any other ends.
-    Left,
-    /// The program is to stop (Ctrl-C, shut-down).
+    /// Saving ended without a single file. The text says why.
+    NothingSaved(String),
+    /// The visitor left the screen. The visit ends, unless an avatar is on its way: its URLs come once, and expire.
+    VisitorLeft,
+    /// The program stops (Ctrl-C, shutdown).
     Interrupted,
 }
 
-/// How a redeem ended.
+/// Result of one redeem.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RedeemResult {
-    /// 200, and the avatar is not ready: the token is still active.
+    /// 200 without URLs: the avatar is not ready and the token is still active.
     NotReady(Progress),
-    /// 200 with at least one URL: the token is spent, and the raw answer is on disk.
-    Delivered,
+    /// 200 with at least one URL: the token is spent, and the raw body is on disk.
+    Delivered(Delivery),
     /// 400: the token "does not match an active Export Token".
     Refused,
-    /// No answer, or one that is neither of these.
-    Failed(Fault),
-    /// As [`RedeemResult::Failed`]; but what came of the answer names files of the avatar, and is on disk. The next
-    /// answer decides whether it was the one that spent the token.
-    Fragment(Fault),
+    /// No response, or a response that is none of these.
+    Failed(Failure),
+    /// As [`RedeemResult::Failed`], but the received part of the body names files and is on disk. The next response
+    /// shows whether that redeem spent the token.
+    Truncated(Failure, PartialDelivery),
 }
 
-/// Something that went wrong between us and the backend.
+/// The files that a truncated or unreadable response names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartialDelivery {
+    /// Number of the redeem within the visit, from 1.
+    pub redeem: u32,
+    /// The entries that were received whole.
+    pub delivery: Delivery,
+}
+
+/// The request for an Export Token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IssueRequest {
+    /// Template of the link in the QR code.
+    pub link: LinkTemplate,
+    /// Lifetime of an Export Token, if the profile states one.
+    pub token_lifetime: Option<Duration>,
+}
+
+/// A failed call to the backend, or a failed write to our own disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Its class, on which everything is decided.
-    pub kind: FaultKind,
-    /// What happened, in an operator's words; no secret in it.
+pub struct Failure {
+    /// Its class, which decides what the visit does.
+    pub kind: FailureKind,
+    /// What happened, for an operator; contains no secret.
     pub detail: String,
-    /// The backend's wish from `Retry-After`.
+    /// `Retry-After` of the response.
     pub retry_after: Option<Duration>,
 }
 
-impl Fault {
-    /// A fault without a `Retry-After`.
-    pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
+impl Failure {
+    /// A failure without a `Retry-After`.
+    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), retry_after: None }
     }
 }
 
-/// The classes of faults.
+/// Classes of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultKind {
-    /// No byte of the request left (network down, name unknown, refused, TLS).
+pub enum FailureKind {
+    /// No byte of the request was sent (network down, unknown name, connection refused, TLS).
     NeverSent,
-    /// Bytes left, and no whole answer came.
+    /// The request was sent, and no whole response was received.
     Unanswered,
     /// 429.
     Busy,
-    /// 5xx by the backend itself.
+    /// 5xx from the backend itself. Spec: "500 Internal Server Error – Internal server error".
     BackendFailing,
-    /// 502 or 504: a gateway lost the backend's answer, whatever it was.
+    /// 502 or 504: a gateway lost the backend's response, whatever it was.
     GatewayLostAnswer,
-    /// 401, 403, or Parse code 209, after what could be done about it.
+    /// 401, 403, or Parse code 209, after a new login was tried where possible.
     CredentialsRefused,
-    /// A whole answer that breaks a rule of the specification (or a status that it does not list).
+    /// A whole response that violates the specification, or a status that it does not list.
     ProtocolBroken,
-    /// Our own disk: the intent could not be written, so nothing was sent.
+    /// Our own disk: the intent could not be written, so no request was sent.
     Storage,
-    /// The same, because the disk is full or too full for an avatar.
+    /// As [`FailureKind::Storage`], because the disk is full or has too little space for an avatar.
     DiskFull,
 }
 
-impl FaultKind {
+impl FailureKind {
     /// Every class.
     pub const ALL: [Self; 9] = [
         Self::NeverSent,
@@ -108,7 +122,7 @@ impl FaultKind {
         Self::DiskFull,
     ];
 
-    /// The stable word for lines and problems.
+    /// The stable error code for events and problems.
     pub fn code(self) -> &'static str {
         match self {
             Self::NeverSent => "backend_unreachable",
@@ -122,7 +136,10 @@ impl FaultKind {
         }
     }
 
-    /// Whether the answer to a request that left may have been one that spends the token.
+    /// Whether the lost response may be the one that spent the token.
+    ///
+    /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is
+    /// invalidated by the backend" (GET /redeemExportToken), whether or not that response is received.
     pub(crate) fn may_hide_delivery(self) -> bool {
         matches!(self, Self::Unanswered | Self::GatewayLostAnswer)
     }
@@ -131,45 +148,63 @@ impl FaultKind {
 /// Something to do, in the order given.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Ask for an Export Token; answer with [`Event::Issued`] or [`Event::IssueFailed`].
-    Issue,
-    /// Redeem once, the intent on disk before; answer with [`Event::Redeemed`].
-    Redeem,
-    /// Download and save what was delivered; answer with [`Event::Saved`] or [`Event::SavedInPart`].
-    Save,
-    /// Download and save what the beginning of a lost answer names: the token is refused by now, so there will be no
-    /// other. Answer with [`Event::SavedInPart`], [`Event::DiskFull`] or [`Event::NothingSalvaged`].
-    Salvage,
-    /// Say [`Event::Due`] then. Replaces an earlier wait.
+    /// Request an Export Token; respond with [`Event::TokenIssued`] or [`Event::IssueFailed`].
+    Issue(IssueRequest),
+    /// Journal the intent, redeem once, and respond with [`Event::Redeemed`].
+    Redeem {
+        /// The token to redeem.
+        token: ExportToken,
+    },
+    /// Download and save a delivery; respond with [`Event::Saved`], [`Event::SavedInPart`], [`Event::DiskFull`] or
+    /// [`Event::NothingSaved`].
+    Save {
+        /// The files to download.
+        delivery: Delivery,
+    },
+    /// Journal that the truncated response of this redeem is used as the delivery, because the token is refused by now.
+    UsePartial {
+        /// Number of the redeem within the visit, from 1.
+        redeem: u32,
+    },
+    /// Download and save what a truncated response names: there will be no other response with URLs. Respond as to
+    /// [`Effect::Save`].
+    SavePartial {
+        /// The files to download.
+        delivery: Delivery,
+    },
+    /// Send [`Event::TimerFired`] at that time. Replaces an earlier wait.
     Wait {
         /// When.
         until: Moment,
     },
     /// Something to show.
-    Tell(Notice),
-    /// The visit is over: stop whatever is under way. Always the last effect, and once.
+    Notify(Notice),
+    /// The visit is over: stop whatever is in flight. Always the last effect, and sent once.
     End(Outcome),
 }
 
-/// What hosts are told as it happens.
+/// Progress of a visit, for hosts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
     /// The status changed.
     Status {
-        /// What the backend said.
+        /// As the backend reported it.
         progress: Progress,
-        /// How long until the next poll.
+        /// Time until the next poll.
         next_poll: Duration,
     },
-    /// Something failed and is tried again.
+    /// Something failed and is retried.
     Retrying {
         /// What failed.
-        fault: Fault,
-        /// The how manieth failure in a row, from 1.
+        failure: Failure,
+        /// Number of failures in a row, from 1.
         attempt: u32,
-        /// How long until the next try.
+        /// Time until the next attempt.
         next_poll: Duration,
     },
-    /// URLs came.
-    Delivered,
+    /// URLs were received.
+    Delivered {
+        /// The types of the files, as sent and in the order sent.
+        exports: Vec<ExportType>,
+    },
 }

@@ -1,8 +1,11 @@
 //! A visit as a pure state machine, and the polling policy: no clock, no HTTP, no disk, no tokio.
 //!
-//! A *visit* is one person's pass at the kiosk, from the first button to the saved avatar. [`step`] takes a
-//! visit, what happened, and the time, and gives the visit back with what is to be done. The machine never
-//! holds a token or a URL; whoever performs its effects does.
+//! A *visit* is one person's use of the kiosk, from the first button to the saved avatar. [`step`] takes a
+//! visit, an event and the time, and returns the visit with the effects to perform. The states own the Export Token and
+//! the delivery, and each effect carries what it acts on, so the runner keeps no copy of them.
+//!
+//! A visit begins with [`Visit::new`], or continues from the journal with [`Visit::restore`]. Both are driven by the same
+//! [`step`]: what a status means is decided here and nowhere else.
 
 pub mod event;
 pub mod machine;
@@ -10,8 +13,8 @@ pub mod outcome;
 pub mod polling;
 pub mod time;
 
-pub use event::{Effect, Event, Fault, FaultKind, Notice, RedeemResult};
-pub use machine::{Plan, State, Visit, step};
+pub use event::{Effect, Event, Failure, FailureKind, IssueRequest, Notice, PartialDelivery, RedeemResult};
+pub use machine::{PastRedeem, PastVisit, PollMode, State, StoredResponse, Visit, VisitPlan, step};
 pub use outcome::Outcome;
-pub use polling::Pace;
+pub use polling::PollingConfig;
 pub use time::Moment;

@@ -1,65 +1,65 @@
-//! How visits end: the one list of endings, their stable words and exit codes.
+//! How visits end: the one list of outcomes, with their stable codes and exit codes.
 
 use serde::Serialize;
 
 /// How a visit ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The avatar is saved, whole.
+    /// The avatar is saved, complete.
     Saved,
-    /// The avatar is saved, but the answer that brought it broke a rule.
+    /// The avatar is saved, but the response that delivered it violates the specification.
     SavedDespiteBreak(String),
     /// Redeemed, but not every file could be saved.
     SavedInPart(String),
-    /// Redeemed, and the disk ran out of room while the files were saved.
+    /// Redeemed, and the disk became full while the files were saved.
     SavedUntilFull(String),
     /// The credentials were refused.
     CredentialsRefused(String),
-    /// The Export Token was refused, or ran out, before an avatar came.
+    /// The Export Token was refused, or expired, before an avatar was delivered.
     TokenRefused {
-        /// Whether the backend ever knew the token (then it ran out).
+        /// Whether a response ever showed the token active; then it expired.
         was_active: bool,
     },
-    /// The avatar failed, and the visit ended with it.
+    /// The avatar could not be made, and the visit ended.
     AvatarFailed,
     /// The backend could not be reached until patience ran out.
     Unreachable(String),
     /// The backend kept failing until patience ran out.
     BackendFailing(String),
-    /// Our own data folder could not be written, so nothing could be asked safely.
+    /// Our own data folder could not be written, so no request was sent.
     StorageFailed(String),
-    /// Our own disk is full, or too full for an avatar, so nothing was asked for.
+    /// Our own disk is full, or has too little space for an avatar, so no request was sent.
     DiskFull(String),
-    /// The Export Token was kept for a week, and nobody can be asked about it any more, or scan it.
+    /// The Export Token was kept for a week without a response that decides.
     TokenAbandoned(String),
-    /// Nobody finished in time.
+    /// No avatar was delivered in time.
     TimedOut,
-    /// The backend broke the protocol.
+    /// The backend violates the specification.
     ProtocolBroken(String),
-    /// A redeem was sent, its answer never came whole, and the token is now refused.
+    /// A redeem was sent, its response was never received whole, and the token is now refused.
     PossiblyConsumed(String),
-    /// Somebody left.
+    /// The visitor left, or the program stopped.
     Interrupted,
 }
 
-/// In which of its states the visit was when it ended, for `visit_state` of the last line.
+/// The state in which a visit ended, for `visit_state` of the last event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndedIn {
     /// No token yet.
     Issuing,
-    /// A token was out, and nobody had associated an avatar.
+    /// A token was issued, and no avatar was associated with it.
     Inviting,
-    /// An avatar was queued, made, or had failed.
+    /// An avatar was in the queue, in processing, or failed.
     Making,
-    /// Redeemed, and files were being saved.
+    /// URLs were received, and files were being saved.
     Saving,
     /// All files are saved.
     Saved,
 }
 
 impl EndedIn {
-    /// The word.
+    /// The stable word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Issuing => "issuing",
@@ -72,7 +72,7 @@ impl EndedIn {
 }
 
 impl Outcome {
-    /// One of each, for tables that must cover them all.
+    /// One of each variant, for tables that must cover them all.
     pub fn each() -> Vec<Self> {
         let words = String::new;
         vec![
@@ -96,7 +96,7 @@ impl Outcome {
         ]
     }
 
-    /// The stable word, as in the `code` of the last line of `visit --json`.
+    /// The stable error code, as in the last line of `visit --json`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Saved => "saved",
@@ -117,7 +117,7 @@ impl Outcome {
         }
     }
 
-    /// The exit code of the command line's contract.
+    /// The exit code of the command line's contract, 0..=130.
     pub fn exit(&self) -> u8 {
         match self {
             Self::Saved => 0,
@@ -134,11 +134,12 @@ impl Outcome {
         }
     }
 
-    /// The same, where the files that a lost answer named were asked for, and not one came.
+    /// The same outcome when no file of a truncated response could be downloaded.
     #[must_use]
-    pub fn and_nothing_came(self, why: &str) -> Self {
-        let words =
-            |how: String| format!("{how}; of the files that came to be known not one could be had: {why}");
+    pub fn with_no_file_saved(self, why: &str) -> Self {
+        let words = |how: String| {
+            format!("{how}; none of the files that the response named could be downloaded: {why}")
+        };
         match self {
             Self::PossiblyConsumed(how) => Self::PossiblyConsumed(words(how)),
             Self::ProtocolBroken(how) => Self::ProtocolBroken(words(how)),
@@ -146,7 +147,7 @@ impl Outcome {
         }
     }
 
-    /// What happened, in an operator's words, where the outcome carries some.
+    /// What happened, for an operator, if the outcome carries a detail.
     pub fn detail(&self) -> Option<&str> {
         match self {
             Self::SavedDespiteBreak(words)

@@ -1,25 +1,28 @@
-//! Time as a value: nothing in this crate calls a clock.
+//! Time as a value: nothing in this crate reads a clock.
 
 use std::ops::Add;
 use std::time::Duration;
 
-/// A point in time, in whole milliseconds since a start that the host chooses once (a process's start, the Unix
-/// epoch, zero in a simulation). Only differences mean anything.
+/// A point in time: whole milliseconds since an origin that the host chooses once (the start of the process, the Unix
+/// epoch, zero in a simulation). Only differences are meaningful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// `millis` after the host's start.
+    /// The largest value, for "never".
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// `millis` after the host's origin.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the host's start.
+    /// Milliseconds since the host's origin.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// How long ago `earlier` was; zero when it lies ahead.
+    /// Time since `earlier`; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -28,7 +31,7 @@ impl Moment {
 impl Add<Duration> for Moment {
     type Output = Self;
 
-    /// Saturates at the end of time, so that "never" can be said with a large duration.
+    /// Saturates at [`Moment::MAX`], so that a very large duration means "never".
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }

@@ -10,7 +10,7 @@ mod panel;
 pub(crate) use checks::Following;
 pub(crate) use inspect::Inspecting;
 
-use kiosk::app::Kiosk;
+use kiosk::app::{CommandTarget, Kiosk, VisitorCommand};
 use kiosk::panel::Gate;
 use kiosk::problem::problem;
 use kiosk::view::{Problem, Screen, Snapshot};
@@ -108,46 +108,70 @@ async fn subscribe(
     Ok(())
 }
 
+// The visitor's commands name what they act on: the visit and the revision of the snapshot in which the button was. One that
+// comes too late is ignored; without these arguments, a command acts on whatever is shown.
+
 #[tauri::command]
-async fn start_visit(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
-    kiosk.start();
+async fn start_visit(
+    kiosk: State<'_, Kiosk>,
+    visit: Option<String>,
+    revision: Option<u64>,
+) -> Result<(), ()> {
+    kiosk.run_command(VisitorCommand::Start, &CommandTarget { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
-async fn agree(kiosk: State<'_, Kiosk>, to: String) -> Result<(), ()> {
-    kiosk.agree(&to);
+async fn agree(
+    kiosk: State<'_, Kiosk>,
+    to: String,
+    visit: Option<String>,
+    revision: Option<u64>,
+) -> Result<(), ()> {
+    kiosk.run_command(VisitorCommand::Agree { to: &to }, &CommandTarget { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
-async fn cancel_visit(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
-    kiosk.cancel();
+async fn cancel_visit(
+    kiosk: State<'_, Kiosk>,
+    visit: Option<String>,
+    revision: Option<u64>,
+) -> Result<(), ()> {
+    kiosk.run_command(VisitorCommand::Cancel, &CommandTarget { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
-async fn new_code(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
-    kiosk.new_code();
+async fn new_code(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
+    kiosk.run_command(VisitorCommand::NewCode, &CommandTarget { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
-async fn again(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
-    kiosk.again();
+async fn again(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
+    kiosk.run_command(VisitorCommand::Again, &CommandTarget { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
-async fn forget(kiosk: State<'_, Kiosk>) -> Result<(), ()> {
-    kiosk.forget();
+async fn forget(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
+    kiosk.run_command(VisitorCommand::Forget, &CommandTarget { visit, revision });
     Ok(())
 }
 
 /// Opens the sandbox's phone page for the code on the screen, in a window the size of a phone that may do nothing
 /// but be a page. It goes when the visit no longer needs a phone.
 #[tauri::command]
-async fn play_phone<R: Runtime>(app: AppHandle<R>, kiosk: State<'_, Kiosk>) -> Result<(), String> {
+async fn play_phone<R: Runtime>(
+    app: AppHandle<R>,
+    kiosk: State<'_, Kiosk>,
+    visit: Option<String>,
+    revision: Option<u64>,
+) -> Result<(), String> {
+    if !kiosk.is_current(&CommandTarget { visit, revision }) {
+        return Ok(());
+    }
     if !kiosk.snapshot().backend.sandbox {
         return Err("only the sandbox's phone can be played".to_owned());
     }

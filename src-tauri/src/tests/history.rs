@@ -29,14 +29,14 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
         .manage(booth.clock)
         .build(mock_context(noop_assets()))
         .expect("an application");
-    let asked = |visit: &str, name: &str| {
+    let asked = async |visit: &str, name: &str| {
         let asked = Asked::Past { visit: visit.to_owned(), name: name.to_owned() };
-        file(app.handle(), &asked).map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
+        file(app.handle(), &asked).await.map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
     };
-    assert_eq!(asked(&visit, &name), None, "the door is closed");
+    assert_eq!(asked(&visit, &name).await, None, "the door is closed");
     let now = app.state::<kiosk::clock::Clock>().moment();
     booth.panel.gate().set_first_pin(super::secret("4711"), now).await.expect("set");
-    assert_eq!(asked(&visit, &name), Some(("image/png", true)));
+    assert_eq!(asked(&visit, &name).await, Some(("image/png", true)));
     for (visit, name) in [
         (visit.as_str(), "manifest.json"),
         (visit.as_str(), "avatar.glb"),
@@ -44,12 +44,12 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
         ("00000000-0000-7000-8000-000000000000", name.as_str()),
         ("..", name.as_str()),
     ] {
-        assert_eq!(asked(visit, name), None, "{visit}/{name}");
+        assert_eq!(asked(visit, name).await, None, "{visit}/{name}");
     }
     booth.panel.gate().lock();
-    assert_eq!(asked(&visit, &name), None, "closed again");
+    assert_eq!(asked(&visit, &name).await, None, "closed again");
     let shown = Asked::Shown { visit, name };
-    assert_eq!(file(app.handle(), &shown), None, "and no visit is on the screen");
+    assert_eq!(file(app.handle(), &shown).await, None, "and no visit is on the screen");
 }
 
 #[tokio::test(flavor = "multi_thread")]

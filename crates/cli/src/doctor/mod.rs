@@ -52,7 +52,7 @@ fn on_disk(disk: Result<Disk, Failure>, common: &Common, profile: Option<&Profil
         }
     };
     let out = common.out.clone().or_else(|| profile?.out.clone()).unwrap_or_else(|| disk.default_out());
-    let least = profile.map_or(0, |profile| profile.min_free_space);
+    let least = profile.map_or(0, |profile| profile.limits.min_free_space);
     health::disk(&disk, &out, least)
 }
 

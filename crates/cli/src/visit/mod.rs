@@ -98,7 +98,7 @@ async fn visit(
         required_exports: options.exports.iter().map(ExportType::new).collect(),
         max_file_size: options.max_file_size.map(|size| size.as_u64()),
     };
-    let order = order(profile, &target, disk, &overrides);
+    let order = order(profile, &target, disk, &overrides).await;
     let teller = teller(&stage);
     let ended = drive(order, disk.parts(api, Clock::default(), teller), stage.stopping.clone()).await;
     if let Some(har) = stage.har {

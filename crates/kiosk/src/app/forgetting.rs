@@ -1,79 +1,110 @@
-//! Forgetting visits: because a visitor wants it, or because files are kept for a time only.
+//! Forgetting visits: because a visitor asks for it, or because the retention time is over.
 
 use super::Kiosk;
-use super::state::Shown;
+use super::state::{Shown, State};
 use crate::history::{self, Forgotten};
 use crate::problem::problem;
 use crate::view::{ForgettingStand, Problem};
 use jiff::{SignedDuration, Timestamp};
-use store::VisitId;
+use std::time::Duration;
+use store::{StoreError, VisitId, VisitRecord};
 use tokio_util::sync::CancellationToken;
 
+/// How often a visit is tried that another task or program has locked, before the visitor is told; the sweep tries it
+/// again later.
+const TRIES_IF_HELD: u32 = 20;
+/// The delay between two of them.
+const RETRY_IF_HELD: Duration = Duration::from_millis(500);
+
 impl Kiosk {
-    /// Forgets the visit on the screen, files, history and journal, whatever is on its way for it, and shows how far
-    /// that is. Needs a tokio runtime around it.
-    pub fn forget(&self) {
-        let mut state = self.lock();
-        if let Some((id, guest)) = state.shown_guest() {
-            guest.ends.cancel();
-            let gone = guest.gone.clone();
-            state.shown = Shown::Forgetting(id, ForgettingStand::Working);
-            self.forget_once_gone(id, gone);
-        }
-        self.publish(&state);
+    /// Forgets the visit on the screen.
+    pub(super) fn forget_shown(&self, state: &mut State) {
+        let Some((id, guest)) = state.shown_guest() else { return };
+        guest.ends.cancel();
+        let gone = guest.gone.clone();
+        state.shown = Shown::Forgetting(id, ForgettingStand::Working);
+        self.forget_once_gone(state, id, gone);
     }
 
-    /// Forgets what was kept longer than the operator wants, but no visit that goes on: to be called at the program's
-    /// start and now and then. Needs a tokio runtime around it.
+    /// Forgets visits that were kept longer than the operator wants, and those that could not be forgotten before, but
+    /// none that is on the screen or continues behind it: to be called at the program's start and now and then. Needs a
+    /// tokio runtime.
     ///
-    /// Where files are kept until their visitor leaves, those of earlier runs have no visitor any more.
+    /// If files are kept until their visitor leaves, every visit that is not here any more is forgotten, also one that
+    /// left under another setting.
     pub fn sweep(&self) {
-        let Some(hours) = self.lock().booth.keep_hours else { return };
-        let now = self.clock.now();
-        let kept = SignedDuration::from_hours(i64::from(hours));
-        let before = if hours == 0 { self.opened } else { now.checked_sub(kept).unwrap_or(Timestamp::MIN) };
+        let (hours, to_forget) = {
+            let state = self.lock();
+            (state.booth.keep_hours, state.to_forget.clone())
+        };
+        let before = match hours {
+            None if to_forget.is_empty() => return,
+            None => Timestamp::MIN,
+            Some(0) => Timestamp::MAX,
+            Some(hours) => {
+                let kept = SignedDuration::from_hours(i64::from(hours));
+                self.clock.now().checked_sub(kept).unwrap_or(Timestamp::MIN)
+            }
+        };
         let kiosk = self.clone();
-        self.tasks.spawn_blocking(move || {
-            let swept = history::forget_before(&kiosk.setup.disk, Some(before));
+        self.tasks.spawn(async move {
+            let is_due = |visit: &VisitRecord| {
+                let id = visit.start.id;
+                (visit.start.started_at < before || to_forget.contains(&id)) && !kiosk.lock().is_here(&id)
+            };
+            let swept = history::forget_visits(&kiosk.setup.disk, is_due).await;
             for visit in swept.iter().flat_map(|forgotten| &forgotten.visits) {
                 kiosk.inspector.forget(*visit);
+                kiosk.lock().to_forget.remove(visit);
             }
-            // A visit that is held goes on, and its turn comes.
+            // A locked visit is tried again by the next sweep.
             let swept = swept.map(|forgotten| Forgotten { held: Vec::new(), ..forgotten });
-            if let Some(problem) = unforgotten(swept.map_err(|error| error.to_string())) {
+            if let Some(problem) = forget_problem(swept.map_err(|error| error.to_string())) {
                 kiosk.note_problem(&problem);
             }
         });
     }
 
-    /// Leaves the screen; what is kept only until then goes as soon as its visit has ended.
-    pub(super) fn leave(&self, state: &mut super::state::State) {
+    /// Leaves the screen; a visit that is kept only until then is forgotten as soon as it has ended.
+    pub(super) fn leave(&self, state: &mut State) {
         let leaves = state.shown_guest().map(|(id, guest)| (id, guest.gone.clone()));
         state.leave();
         if let Some((id, gone)) = leaves
             && state.booth.keep_hours == Some(0)
         {
-            self.forget_once_gone(id, gone);
+            self.forget_once_gone(state, id, gone);
         }
     }
 
-    fn forget_once_gone(&self, id: VisitId, gone: CancellationToken) {
+    fn forget_once_gone(&self, state: &mut State, id: VisitId, gone: CancellationToken) {
+        // Before its lock is free: recovery would take it, and use the token of a person who left.
+        state.to_forget.insert(id);
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             gone.cancelled().await;
-            let disk = kiosk.setup.disk.clone();
-            let forgotten = tokio::task::spawn_blocking(move || history::forget(&disk, &id)).await;
+            let forgotten = kiosk.forget_when_free(id).await;
             kiosk.inspector.forget(id);
-            let forgotten = match forgotten {
-                Ok(Ok(forgotten)) => Ok(forgotten.unwrap_or_default()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            kiosk.forgot(id, unforgotten(forgotten));
+            if matches!(&forgotten, Ok(forgotten) if forgotten.held.is_empty()) {
+                kiosk.lock().to_forget.remove(&id);
+            }
+            kiosk.show_forgotten(id, forget_problem(forgotten.map_err(|error| error.to_string())));
         });
     }
 
-    fn forgot(&self, id: VisitId, problem: Option<Problem>) {
+    /// Forgets a visit, and tries again while something else has it locked.
+    async fn forget_when_free(&self, id: VisitId) -> Result<Forgotten, StoreError> {
+        let mut tries = 1;
+        loop {
+            let forgotten = history::forget(&self.setup.disk, &id).await?.unwrap_or_default();
+            if forgotten.held.is_empty() || tries >= TRIES_IF_HELD {
+                return Ok(forgotten);
+            }
+            tries += 1;
+            tokio::time::sleep(RETRY_IF_HELD).await;
+        }
+    }
+
+    fn show_forgotten(&self, id: VisitId, problem: Option<Problem>) {
         if let Some(problem) = &problem {
             self.note_problem(problem);
         }
@@ -83,7 +114,7 @@ impl Kiosk {
         {
             *stand = problem.map_or(ForgettingStand::Done, |problem| ForgettingStand::Failed { problem });
         }
-        self.publish(&state);
+        self.publish(&mut state);
     }
 
     fn note_problem(&self, problem: &Problem) {
@@ -92,8 +123,8 @@ impl Kiosk {
     }
 }
 
-/// What is left of what was to be forgotten.
-pub(crate) fn unforgotten(forgotten: Result<Forgotten, String>) -> Option<Problem> {
+/// The problem with what could not be forgotten, if any.
+pub(crate) fn forget_problem(forgotten: Result<Forgotten, String>) -> Option<Problem> {
     let detail = match forgotten {
         Ok(Forgotten { left, held, .. }) if left.is_empty() && held.is_empty() => return None,
         Ok(Forgotten { left, held, .. }) => {

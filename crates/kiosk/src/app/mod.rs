@@ -5,15 +5,15 @@ mod forgetting;
 mod state;
 
 pub use backing::Backing;
-pub(crate) use forgetting::unforgotten;
+pub(crate) use forgetting::forget_problem;
 
 use crate::clock::Clock;
-use crate::drive::{Leave, Parts, Teller, drive};
+use crate::drive::{Leave, Order, Parts, Teller, drive};
 use crate::inspector::Inspector;
 use crate::line::{Line, LineEvent};
 use crate::problem;
 use crate::profile::Profile;
-use crate::recover::{Unfinished, recover};
+use crate::recover::{Unfinished, recover_due};
 use crate::setup::{Disk, Overrides, Target, order};
 use crate::stage::Stage;
 use crate::view::{BoothView, Problem, Screen, Snapshot, Texts};
@@ -56,8 +56,6 @@ pub struct Setup {
 pub struct Kiosk {
     setup: Arc<Setup>,
     clock: Clock,
-    /// When this application was made.
-    opened: Timestamp,
     state: Arc<Mutex<State>>,
     snapshots: Arc<watch::Sender<Snapshot>>,
     inspector: Inspector,
@@ -65,6 +63,37 @@ pub struct Kiosk {
     stopping: CancellationToken,
     /// Held while earlier visits are taken up: once at a time.
     finishing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What the visitor does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VisitorCommand<'a> {
+    /// Begins.
+    Start,
+    /// Agrees to what is shown before the code.
+    Agree {
+        /// The words that were shown.
+        to: &'a str,
+    },
+    /// Leaves.
+    Cancel,
+    /// Asks for a new code.
+    NewCode,
+    /// Goes back to the first screen.
+    Again,
+    /// Has the visit forgotten.
+    Forget,
+}
+
+/// What a command of the window acts on. A command whose target is not shown any more is ignored; what is not named
+/// matches anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandTarget {
+    /// The id of the visit on the screen.
+    pub visit: Option<String>,
+    /// The revision of the snapshot in which the button was. Any later one matches as long as it is the same screen of
+    /// the same visit.
+    pub revision: Option<u64>,
 }
 
 impl Kiosk {
@@ -85,7 +114,6 @@ impl Kiosk {
         Self {
             setup: Arc::new(setup),
             clock,
-            opened: clock.now(),
             state: Arc::new(Mutex::new(State::new(InUse::new(backing)))),
             snapshots: Arc::new(watch::Sender::new(first)),
             inspector: Inspector::default(),
@@ -100,14 +128,14 @@ impl Kiosk {
         let mut state = self.lock();
         state.booth = booth;
         state.consent = consent;
-        self.publish(&state);
+        self.publish(&mut state);
     }
 
     /// Visits begin there from now on; those that go on are left in peace.
     pub fn use_backend(&self, backing: Backing) {
         let mut state = self.lock();
         state.in_use = InUse::new(backing);
-        self.publish(&state);
+        self.publish(&mut state);
     }
 
     /// Where visits begin.
@@ -154,57 +182,97 @@ impl Kiosk {
         self.snapshots.subscribe()
     }
 
-    /// Begins a visit and shows it, or first what the operator wants visitors to agree to. Nothing while a visit that
-    /// lives is shown or the booth is closed, and nothing after [`stop`](Self::stop). Needs a tokio runtime around it.
+    /// Begins a visit and shows it, or first what the operator wants visitors to agree to. Does nothing while a visit
+    /// that has not ended is shown or the booth is closed, and after [`stop`](Self::stop). Needs a tokio runtime.
     pub fn start(&self) {
+        self.run_command(VisitorCommand::Start, &CommandTarget::default());
+    }
+
+    /// The visitor agrees to these words, and gets the code. Does nothing on any other screen, and if other words are
+    /// shown now: nobody agreed to those. Needs a tokio runtime.
+    pub fn agree(&self, to: &str) {
+        self.run_command(VisitorCommand::Agree { to }, &CommandTarget::default());
+    }
+
+    /// Leaves the screen. A visit whose avatar is being made continues in the background; any other ends.
+    pub fn cancel(&self) {
+        self.run_command(VisitorCommand::Cancel, &CommandTarget::default());
+    }
+
+    /// Asks for a new Export Token in place of the one that is shown. Does nothing while one is being issued, because
+    /// each is paid for. Needs a tokio runtime.
+    pub fn new_code(&self) {
+        self.run_command(VisitorCommand::NewCode, &CommandTarget::default());
+    }
+
+    /// Back to the first screen, for the next visitor.
+    pub fn again(&self) {
+        self.run_command(VisitorCommand::Again, &CommandTarget::default());
+    }
+
+    /// Forgets the visit on the screen (files, history and journal), whatever is in progress for it, and shows how far
+    /// that is. Needs a tokio runtime.
+    pub fn forget(&self) {
+        self.run_command(VisitorCommand::Forget, &CommandTarget::default());
+    }
+
+    /// Runs a command of the window, unless the screen that it was given on is not shown any more.
+    pub fn run_command(&self, command: VisitorCommand<'_>, target: &CommandTarget) {
         let mut state = self.lock();
+        if self.is_shown(&state, target) {
+            match command {
+                VisitorCommand::Start => self.start_if_free(&mut state),
+                VisitorCommand::Agree { to } => self.begin_if_agreed(&mut state, to),
+                VisitorCommand::Cancel | VisitorCommand::Again => self.leave(&mut state),
+                VisitorCommand::NewCode => self.replace_code(&mut state),
+                VisitorCommand::Forget => self.forget_shown(&mut state),
+            }
+        } else {
+            tracing::info!(?command, ?target, "a command for another screen is ignored");
+        }
+        self.publish(&mut state);
+    }
+
+    /// Whether what a command names is still on the screen.
+    pub fn is_current(&self, target: &CommandTarget) -> bool {
+        self.is_shown(&self.lock(), target)
+    }
+
+    fn is_shown(&self, state: &State, target: &CommandTarget) -> bool {
+        let is_visit = |visit: &String| state.shown_id().is_some_and(|shown| shown.to_string() == *visit);
+        let is_revision =
+            |revision: u64| (state.screen_since..=self.snapshots.borrow().revision).contains(&revision);
+        target.visit.as_ref().is_none_or(is_visit) && target.revision.is_none_or(is_revision)
+    }
+
+    fn start_if_free(&self, state: &mut State) {
         if state.is_free() && state.booth.closed.is_none() {
-            self.leave(&mut state);
+            self.leave(state);
             if state.consent.is_empty() {
-                self.begin(&mut state);
+                self.begin(state);
             } else {
                 state.shown = Shown::Consent(state.consent.clone());
             }
         }
-        self.publish(&state);
     }
 
-    /// The visitor agrees to these words, and goes on from what was told before the code. Nothing on any other screen,
-    /// nor where other words are told now: nobody agreed to those. Needs a tokio runtime around it.
-    pub fn agree(&self, to: &str) {
-        let mut state = self.lock();
+    fn begin_if_agreed(&self, state: &mut State, to: &str) {
         let language = match &state.shown {
             Shown::Consent(texts) => texts.language_of(to).map(str::to_owned),
             _ => None,
         };
         if let Some(language) = language {
-            tracing::info!(language, "the visitor agreed to what is told before the code");
-            self.begin(&mut state);
+            tracing::info!(language, "the visitor agreed to what is shown before the code");
+            self.begin(state);
         }
-        self.publish(&state);
     }
 
-    /// Leaves the screen. A visit whose avatar is on its way goes on behind it; another one ends.
-    pub fn cancel(&self) {
-        let mut state = self.lock();
-        self.leave(&mut state);
-        self.publish(&state);
-    }
-
-    /// A new Export Token for whoever stands here; nothing while one is being asked for, because each is paid for.
-    pub fn new_code(&self) {
-        let mut state = self.lock();
+    fn replace_code(&self, state: &mut State) {
         let has_its_code = |stage: &Stage| stage.is_over() || stage.link().is_some();
         if state.shown_guest().is_some_and(|(_, guest)| has_its_code(&guest.stage)) {
-            self.leave(&mut state);
-            self.begin(&mut state);
+            self.leave(state);
+            self.begin(state);
         }
-        self.publish(&state);
-    }
-
-    /// Back to the beginning, for the next visitor.
-    pub fn again(&self) {
-        self.cancel();
     }
 
     /// The link that is on the screen, for *play the phone*.
@@ -222,23 +290,24 @@ impl Kiosk {
         guest.stage.saved_file(name).filter(|_| id.to_string() == visit)
     }
 
-    /// Finishes in the background what a crash, the last stop or a failing backend left unfinished of this backend's
-    /// visits: to be called at the program's start. Each new visit does it again, so that a kiosk that runs all day
-    /// needs nobody. Nothing while it is under way already. Needs a tokio runtime around it.
+    /// Finishes in the background what a crash, the last stop or a failing backend left unfinished: to be called at the
+    /// program's start, and done again with each new visit. A few visits at a time, each with back-off. Does nothing
+    /// while an earlier call still runs. Needs a tokio runtime.
     pub fn finish_left_over(&self) {
         let Ok(once) = self.finishing.clone().try_lock_owned() else { return };
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let _once = once;
-            let parts_for = |unfinished: &Unfinished| kiosk.parts_for(unfinished);
+            let parts_for = |unfinished: &Unfinished| kiosk.recovery_parts(unfinished);
+            let skip = |id: &VisitId| kiosk.lock().to_forget.contains(id);
             tokio::select! {
-                // What is dropped in the middle is left as a crash would leave it: for the next start.
+                // What is dropped half way is left as a crash would leave it, for the next start.
                 () = kiosk.stopping.cancelled() => {}
-                recovered = recover(&kiosk.setup.disk, &parts_for) => match recovered {
+                recovered = recover_due(&kiosk.setup.disk, kiosk.clock, &parts_for, &skip) => match recovered {
                     Ok(all) => for one in all {
-                        tracing::info!(visit = %one.visit, fate = ?one.fate, "an earlier visit was taken up");
+                        tracing::info!(visit = %one.visit, fate = ?one.fate, "an earlier visit was resumed");
                     },
-                    Err(error) => tracing::error!(%error, "earlier visits could not be looked at"),
+                    Err(error) => tracing::error!(%error, "earlier visits could not be recovered"),
                 }
             }
         });
@@ -255,6 +324,10 @@ impl Kiosk {
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        // The process may end without dropping the journal, and a cancelled redeem is only queued.
+        if let Err(error) = self.setup.disk.journal.flush().await {
+            tracing::error!(%error, "the journal could not be flushed");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -262,44 +335,55 @@ impl Kiosk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Shows a new visit at once. What touches the disk or builds HTTP clients happens in its task, without the lock.
     fn begin(&self, state: &mut State) {
         if self.stopping.is_cancelled() {
             return;
         }
-        let setup = &self.setup;
+        let id = VisitId::new();
         let at = state.in_use.clone();
-        let Backing { profile, target, .. } = &at.backing;
-        let order = order(profile, target, &setup.disk, &setup.overrides);
-        let id = order.id;
         let (left, ends) = (CancellationToken::new(), self.stopping.child_token());
         let leave = Leave { interrupted: ends.clone(), left: left.clone() };
         let gone = CancellationToken::new();
         // Dropped with the task, however that ends.
         let ending = gone.clone().drop_guard();
-        let api = at.api().map(|api| self.inspector.follow(id, &api, target, profile));
-        state.show(id, Guest { stage: Stage::new(id.to_string()), at, left, ends, gone });
-        let api = match api {
-            Ok(api) => api,
-            Err(error) => {
-                let line = Line { visit: id, at: self.clock.now(), event: unready(&error) };
-                self.inspector.take(&line);
-                return state.take(&line);
-            }
-        };
-        let parts = setup.disk.parts(api, self.clock, self.teller());
+        state.show(id, Guest { stage: Stage::new(id.to_string()), at: at.clone(), left, ends, gone });
         self.finish_left_over();
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let _ending = ending;
-            // A mistake of ours ends a visit and not the kiosk: nobody is left in front of a screen that stands.
-            if AssertUnwindSafe(drive(order, parts, leave)).catch_unwind().await.is_err() {
+            // A bug ends a visit and not the kiosk: no visitor is left with a screen that does not change.
+            if AssertUnwindSafe(kiosk.run_visit(id, at, leave)).catch_unwind().await.is_err() {
                 let event = ended("internal", 2, "the program failed in this visit; the log says where");
                 kiosk.take(&Line { visit: id, at: kiosk.clock.now(), event });
             }
         });
     }
 
-    fn parts_for(&self, unfinished: &Unfinished) -> Result<Parts, String> {
+    async fn run_visit(&self, id: VisitId, at: Arc<InUse>, leave: Leave) {
+        let setup = &self.setup;
+        let Backing { profile, target, .. } = &at.backing;
+        let order = Order { id, ..order(profile, target, &setup.disk, &setup.overrides).await };
+        let build = {
+            let at = at.clone();
+            move || at.api()
+        };
+        let api = match tokio::task::spawn_blocking(build).await {
+            Ok(api) => api,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        };
+        match api {
+            Ok(api) => {
+                let api = self.inspector.follow(id, &api, target, profile);
+                drive(order, setup.disk.parts(api, self.clock, self.teller()), leave).await;
+            }
+            Err(error) => self.take(&Line { visit: id, at: self.clock.now(), event: setup_failed(&error) }),
+        }
+    }
+
+    /// With what an earlier visit is recovered. It has no place in the inspector, and its end is not what went wrong
+    /// last: nobody stands at the booth for it.
+    fn recovery_parts(&self, unfinished: &Unfinished) -> Result<Parts, String> {
         let setup = &self.setup;
         let in_use = self.lock().in_use.clone();
         let Backing { profile, target, .. } = &in_use.backing;
@@ -311,8 +395,9 @@ impl Kiosk {
             return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
         };
         let api = api.map_err(|error| error.to_string())?;
-        let api = self.inspector.follow(unfinished.visit.start.id, &api, target, profile);
-        Ok(setup.disk.parts(api, self.clock, self.teller()).within(profile))
+        let teller: Teller =
+            Arc::new(|line: Line| tracing::debug!(visit = %line.visit, event = line.event.word()));
+        Ok(setup.disk.parts(api, self.clock, teller).within(profile))
     }
 
     /// Keeps this application alive as long as the visit's task does, and no longer.
@@ -330,7 +415,7 @@ impl Kiosk {
         {
             self.publish_at(*at, guest.gone.clone());
         }
-        self.publish(&state);
+        self.publish(&mut state);
     }
 
     /// Shows anew what changes by itself at a moment, unless its visit has gone by then.
@@ -345,27 +430,41 @@ impl Kiosk {
                     () = tokio::time::sleep(left.min(LOOK_AGAIN)) => {}
                 }
             }
-            kiosk.publish(&kiosk.lock());
+            kiosk.publish(&mut kiosk.lock());
         });
     }
 
-    fn publish(&self, state: &State) {
+    fn publish(&self, state: &mut State) {
         let screen = state.screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
         let backend = state.shown_backend().backing.view();
+        let booth = state.booth.clone();
+        let screen_since = &mut state.screen_since;
         self.snapshots.send_if_modified(|snapshot| {
-            let same = snapshot.screen == screen && snapshot.backend == backend;
-            if same && snapshot.booth == state.booth {
+            if snapshot.screen == screen && snapshot.backend == backend && snapshot.booth == booth {
                 return false;
             }
             let revision = snapshot.revision + 1;
-            *snapshot = Snapshot { revision, backend, booth: state.booth.clone(), screen };
+            if !is_same_screen(&snapshot.screen, &screen) {
+                *screen_since = revision;
+            }
+            *snapshot = Snapshot { revision, backend, booth, screen };
             true
         });
     }
 }
 
-/// Why no visit can be driven.
-fn unready(error: &SetupError) -> LineEvent {
+/// Whether a button of one snapshot means the same in another: the same screen of the same visit, however its contents
+/// changed.
+fn is_same_screen(before: &Screen, after: &Screen) -> bool {
+    // After `failed` the visitor records again or leaves; before, the avatar is being made.
+    let has_failed = |screen: &Screen| matches!(screen, Screen::Making { status, .. } if status == "failed");
+    std::mem::discriminant(before) == std::mem::discriminant(after)
+        && before.visit() == after.visit()
+        && has_failed(before) == has_failed(after)
+}
+
+/// The end of a visit whose backend cannot be set up.
+fn setup_failed(error: &SetupError) -> LineEvent {
     let code = problem::setup_code(error);
     let exit = if code == "credentials_missing" { 3 } else { 2 };
     ended(code, exit, &error.to_string())

@@ -6,7 +6,7 @@ use crate::problem::problem;
 use crate::stage::{HostFacts, Stage};
 use crate::view::{BoothView, ForgettingStand, Problem, Screen, Texts};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use store::VisitId;
@@ -43,6 +43,10 @@ pub(super) struct State {
     pub(super) booth: BoothView,
     /// What visitors agree to before their code; nothing where it was written in no language.
     pub(super) consent: Texts,
+    /// The revision of the first snapshot that showed the present screen.
+    pub(super) screen_since: u64,
+    /// Visits that are being forgotten, or could not be yet: recovery leaves them alone.
+    pub(super) to_forget: HashSet<VisitId>,
     /// What went wrong last, for the operator.
     pub(super) last_problem: Option<(Timestamp, Problem)>,
 }
@@ -55,6 +59,8 @@ impl State {
             in_use,
             booth: BoothView::default(),
             consent: Texts::default(),
+            screen_since: 0,
+            to_forget: HashSet::new(),
             last_problem: None,
         }
     }
@@ -63,6 +69,19 @@ impl State {
     pub(super) fn shown_guest(&self) -> Option<(VisitId, &Guest)> {
         let Shown::Visit(id) = &self.shown else { return None };
         self.guests.get(id).map(|guest| (*id, guest))
+    }
+
+    /// The visit that the screen is about, also while it is being forgotten.
+    pub(super) fn shown_id(&self) -> Option<VisitId> {
+        match &self.shown {
+            Shown::Visit(id) | Shown::Forgetting(id, _) => Some(*id),
+            Shown::Nobody | Shown::Consent(_) => None,
+        }
+    }
+
+    /// Whether a visit is on the screen, or continues behind it.
+    pub(super) fn is_here(&self, id: &VisitId) -> bool {
+        self.shown_id() == Some(*id) || self.guests.get(id).is_some_and(|guest| !guest.gone.is_cancelled())
     }
 
     /// Whether nobody is on the screen, or only somebody whose visit is over.

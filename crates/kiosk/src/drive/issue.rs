@@ -1,25 +1,48 @@
-//! Asks for an Export Token, and makes sure that its link can be shown before anybody pays for it.
+//! Requests an Export Token, checks that its link fits a QR code, and journals it.
 
-use super::{Needed, Order, Parts, fault};
+use super::{Parts, RequiredSpace, failure};
 use crate::qr::LinkCode;
+use jiff::Timestamp;
 use protocol::ExportToken;
+use store::VisitId;
 use store::crash::{self, Point};
-use visit::{Fault, FaultKind};
+use visit::{Failure, FailureKind, IssueRequest};
 
-/// A token and its link, journalled.
-pub(crate) async fn issue(parts: &Parts, order: &Order) -> Result<(ExportToken, String), Fault> {
-    Needed { out: &order.out, least: order.min_free_space }.is_free(parts)?;
-    let token = parts.api.generate().await.map_err(|error| fault::of_call(&error))?;
+/// A journalled token.
+pub(crate) struct IssuedToken {
+    pub(crate) token: ExportToken,
+    /// The link in the QR code.
+    pub(crate) link: String,
+    /// When the token expires, if the profile states its lifetime.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// When it was issued.
+    pub(crate) at: Timestamp,
+}
+
+/// Issues a token.
+///
+/// # Errors
+/// The failure of the visit: too little free space, a failed request, a link that fits no QR code, or a journal that
+/// cannot be written.
+pub(crate) async fn issue(
+    parts: &Parts,
+    id: VisitId,
+    request: &IssueRequest,
+    space: RequiredSpace<'_>,
+) -> Result<IssuedToken, Failure> {
+    space.check(parts)?;
+    let token = parts.api.generate().await.map_err(|error| failure::call_failure(&error))?;
     crash::reached(Point::TokenReceived);
-    let link = order.link.fill(&token);
+    let link = request.link.fill(&token);
     if let Err(error) = LinkCode::new(&link) {
-        return Err(Fault::new(FaultKind::ProtocolBroken, error.to_string()));
+        return Err(Failure::new(FailureKind::ProtocolBroken, error.to_string()));
     }
-    let now = parts.clock.now();
-    let expires_at = order.export_token_life.and_then(|life| now.checked_add(life).ok());
+    let at = parts.clock.now();
+    let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());
     parts
         .journal
-        .token_issued(&order.id, &token, &link, expires_at, now)
-        .map_err(|error| fault::of_disk(&error))?;
-    Ok((token, link))
+        .token_issued(&id, &token, &link, expires_at, at)
+        .await
+        .map_err(|error| failure::disk_failure(&error))?;
+    Ok(IssuedToken { token, link, expires_at, at })
 }

@@ -1,116 +1,106 @@
-//! What a visit is to do, and what it is driven with.
+//! Configuration of a visit, and what it needs to run.
 
 use crate::clock::Clock;
 use crate::line::Line;
 use crate::profile::Profile;
 use client::Api;
+use jiff::Timestamp;
 use protocol::{ExportType, LinkTemplate};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{DataDir, Journal, VisitId, VisitLimits};
-use visit::{Outcome, Pace};
+use store::{DataDir, Journal, VisitId, VisitLimits, VisitRecordStart};
+use visit::{IssueRequest, Outcome, PollingConfig};
 
-/// What one visit is to do.
+/// Configuration of one visit.
 #[derive(Debug, Clone)]
 pub struct Order {
     /// The visit's id.
     pub id: VisitId,
     /// The profile's name.
     pub profile: String,
-    /// The backend, for people.
+    /// URL of the backend, for people.
     pub api_url: String,
-    /// The backend's host (and port), for the manifest.
+    /// Host (and port) of the backend, for the manifest.
     pub backend_host: String,
-    /// What the QR says.
+    /// Template of the link in the QR code.
     pub link: LinkTemplate,
-    /// Where the avatar's folder goes.
+    /// Where the avatar's folder is created.
     pub out: PathBuf,
     /// How polls are spaced.
-    pub pace: Pace,
-    /// Give up when no avatar came.
+    pub polling: PollingConfig,
+    /// End the visit after this time if no avatar was delivered.
     pub timeout: Duration,
-    /// How long the backend may fail in a row, or a download hardly move.
-    pub patience: Duration,
-    /// The Export Token's life, where the profile states one.
+    /// Lifetime of an Export Token, if the profile states one.
     pub export_token_life: Option<Duration>,
-    /// The visit is complete only if these came.
+    /// The visit is complete only if these exports were delivered.
     pub required_exports: Vec<ExportType>,
-    /// Files at once.
-    pub parallel_downloads: usize,
-    /// The largest file taken, in bytes.
-    pub max_file_size: u64,
-    /// The room on the disk, in bytes, under which no token is asked for and none redeemed.
-    pub min_free_space: u64,
-    /// Before a download that broke is asked for again; doubled each time that it brings nothing.
+    /// Limits of the downloads, and how long failures are tolerated.
+    pub limits: VisitLimits,
+    /// First pause before a failed download is retried; doubled after each attempt without progress.
     pub download_pause: Duration,
-    /// Whether the backend dies with this process (the embedded sandbox).
+    /// Whether the backend ends with this process (the embedded sandbox).
     pub ephemeral: bool,
 }
 
-/// [`Order::download_pause`] where nobody says otherwise.
+/// Default of [`Order::download_pause`].
 pub const DOWNLOAD_PAUSE: Duration = Duration::from_millis(400);
 
-/// What a visit is driven with.
+impl Order {
+    /// What the journal records at the start of the visit.
+    pub(crate) fn start_record(&self, started_at: Timestamp) -> VisitRecordStart {
+        VisitRecordStart {
+            id: self.id,
+            profile: self.profile.clone(),
+            api_url: self.api_url.clone(),
+            backend_host: self.backend_host.clone(),
+            ephemeral: self.ephemeral,
+            out_dir: self.out.clone(),
+            required_exports: self.required_exports.clone(),
+            started_at,
+            limits: Some(self.limits),
+        }
+    }
+
+    /// The request for an Export Token.
+    pub(crate) fn issue_request(&self) -> IssueRequest {
+        IssueRequest { link: self.link.clone(), token_lifetime: self.export_token_life }
+    }
+}
+
+/// What a visit needs to run.
 #[derive(Clone)]
 pub struct Parts {
-    /// The backend's endpoints.
+    /// Endpoints of the backend.
     pub api: Api,
     /// The data folder.
     pub data: Arc<DataDir>,
-    /// The journal in it.
+    /// The journal in the data folder.
     pub journal: Journal,
-    /// Time.
+    /// The clock.
     pub clock: Clock,
-    /// Who is told each line.
+    /// Receives the visit's events.
     pub teller: Teller,
-    /// What `recover` keeps to where the journal does not say what the visit was told; a visit has its own in its
-    /// [`Order`].
+    /// Limits for a recovered visit whose own limits are not in the journal. A live visit has its own in [`Order`].
     pub limits: VisitLimits,
 }
 
 impl Parts {
-    /// With a profile's limits for `recover`.
+    /// The same with a profile's limits for recovery.
     #[must_use]
     pub fn within(self, profile: &Profile) -> Self {
-        let limits = VisitLimits {
-            parallel_downloads: profile.parallel_downloads,
-            max_file_size: profile.max_file_size,
-            patience: profile.patience,
-            min_free_space: profile.min_free_space,
-        };
-        Self { limits, ..self }
+        Self { limits: profile.limits, ..self }
     }
 }
 
-impl Order {
-    /// What `recover` is to keep to as well, should it finish this visit.
-    pub(crate) fn limits(&self) -> VisitLimits {
-        VisitLimits {
-            parallel_downloads: self.parallel_downloads,
-            max_file_size: self.max_file_size,
-            patience: self.patience,
-            min_free_space: self.min_free_space,
-        }
-    }
-}
-
-/// Those of a profile that says nothing.
-pub(crate) const DEFAULT_LIMITS: VisitLimits = VisitLimits {
-    parallel_downloads: 4,
-    max_file_size: 2 << 30,
-    patience: Duration::from_mins(3),
-    min_free_space: 128 << 20,
-};
-
-/// Takes in lines as they happen; must not block.
+/// Receives events as they happen; must not block.
 pub type Teller = Arc<dyn Fn(Line) + Send + Sync>;
 
-/// How a visit ended, for whoever awaits it.
+/// How a visit ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// How.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The avatar's folder, or the incomplete one.
+    /// The avatar's folder, complete or incomplete.
     pub directory: Option<PathBuf>,
 }

@@ -1,170 +1,160 @@
-//! One redeem: intent on disk, one request, the raw answer on disk, and only then is it read.
+//! One redeem: journal the intent, send one request, journal the response, and only then act on it.
+//!
+//! A response is parsed from its original bytes. The journal gets a masked copy: a backend may repeat a credential
+//! anywhere. Masking never changes the URLs of a delivery; see [`body_to_journal`].
 
-use super::{Needed, Parts, at_the_disk, fault};
+use super::{Parts, RequiredSpace, failure};
 use bytes::Bytes;
 use client::{Answered, Api, CallError, Class};
 use jiff::Timestamp;
 use protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemAnswer};
 use store::crash::{self, Point};
-use store::{Journal, Reading, RedeemNo, StoreError, VisitId};
-use visit::{Fault, FaultKind, RedeemResult};
+use store::{AnswerKind, Journal, PollAnswer, RedeemNo, StoreError, VisitId};
+use visit::{Failure, FailureKind, PartialDelivery, RedeemResult};
 
-/// How it ended, and what it delivered.
+/// How a redeem ended.
 pub(crate) struct Redeemed {
     pub(crate) result: RedeemResult,
-    pub(crate) delivery: Option<Delivery>,
-    /// With [`RedeemResult::Fragment`].
-    pub(crate) salvage: Option<Salvage>,
-    /// The journal's word on it, when the disk did not take it.
-    pub(crate) unsettled: Option<Unsettled>,
+    /// What could not be journalled.
+    pub(crate) pending_write: Option<PendingJournalWrite>,
 }
 
-/// What the beginning of a lost or broken answer names: worth something once the token is refused.
-#[derive(Debug, Clone)]
-pub(crate) struct Salvage {
-    pub(crate) no: RedeemNo,
-    pub(crate) delivery: Delivery,
-}
-
-impl Redeemed {
-    fn nothing(result: RedeemResult) -> Self {
-        Self { result, delivery: None, salvage: None, unsettled: None }
-    }
-
-    fn failed(fault: Fault) -> Self {
-        Self::nothing(RedeemResult::Failed(fault))
-    }
-
-    /// A failure, and what came of the answer all the same.
-    fn failed_after(fault: Fault, no: RedeemNo, came: &[u8]) -> Self {
-        match Delivery::of_fragment(came) {
-            None => Self::failed(fault),
-            Some(delivery) => Self {
-                salvage: Some(Salvage { no, delivery }),
-                ..Self::nothing(RedeemResult::Fragment(fault))
-            },
-        }
-    }
-
-    /// What the journal has to keep of it.
-    pub(crate) fn reading(&self) -> Reading {
-        match &self.result {
-            _ if self.delivery.is_some() => Reading::Delivery,
-            RedeemResult::Fragment(_) => Reading::Fragment,
-            RedeemResult::NotReady(_) => Reading::Good,
-            _ => Reading::Nothing,
-        }
-    }
-}
-
-/// How a redeem ended, as the journal is to have it. While it has not, it lets no further redeem leave.
-pub(crate) struct Unsettled {
+/// The end of a redeem that is still to be journalled. The journal refuses a further redeem until it is.
+pub(crate) struct PendingJournalWrite {
     no: RedeemNo,
-    end: End,
+    response: JournalledResponse,
+    kind: AnswerKind,
     at: Timestamp,
-    reading: Reading,
-    /// Whether the first half is on disk: of an answer the raw body.
-    written: bool,
+    /// Whether the body is on disk, and only its kind is missing.
+    body_is_written: bool,
 }
 
-enum End {
-    Answered(Answered),
-    NeverSent(String),
-    Unanswered { evidence: String, came: Bytes },
+/// What the journal keeps of a response.
+enum JournalledResponse {
+    NeverSent { why: String },
+    Unanswered { evidence: String, received: Bytes },
+    Answered { status: u16, body: Bytes, size: u64, completion_status: Option<String> },
 }
 
-impl Unsettled {
-    fn new(no: RedeemNo, end: End, at: Timestamp) -> Self {
-        Self { no, end, at, reading: Reading::Nothing, written: false }
-    }
-
-    /// Writes down what is not on disk yet.
-    pub(crate) fn settle(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
-        self.write(journal, id)?;
-        match &self.end {
-            End::Unanswered { came, .. } if came.is_empty() => Ok(()),
-            End::Answered(_) | End::Unanswered { .. } => journal.redeem_read(&id, self.no, self.reading),
-            End::NeverSent(_) => Ok(()),
+impl PendingJournalWrite {
+    /// Journals what is not on disk yet.
+    ///
+    /// A response that names files takes two transactions, the body first: whatever happens to this process afterwards,
+    /// its URLs are on disk. Any other response takes one.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; calling it again continues where it stopped.
+    pub(crate) async fn write(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
+        let (no, kind, at) = (self.no, self.kind, self.at);
+        match &self.response {
+            JournalledResponse::NeverSent { why } => journal.redeem_never_sent(&id, no, why, at).await,
+            JournalledResponse::Unanswered { evidence, received } => {
+                if !self.body_is_written {
+                    journal.redeem_unanswered(&id, no, evidence, received, at).await?;
+                    self.body_is_written = true;
+                }
+                if received.is_empty() && kind != AnswerKind::Unreadable {
+                    return Ok(());
+                }
+                journal.redeem_read(&id, no, kind).await
+            }
+            JournalledResponse::Answered { status, body, .. } if names_files(kind) => {
+                if !self.body_is_written {
+                    journal.redeem_answered(&id, no, *status, body, at).await?;
+                    self.body_is_written = true;
+                }
+                journal.redeem_read(&id, no, kind).await
+            }
+            JournalledResponse::Answered { status, size, completion_status, .. } => {
+                let answer = PollAnswer {
+                    status: *status,
+                    body_size: *size,
+                    kind,
+                    completion_status: completion_status.clone(),
+                };
+                journal.redeem_answered_and_read(&id, no, &answer, at).await
+            }
         }
     }
-
-    /// Writes down how it ended: of an answer the raw body, unread.
-    fn write(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
-        if self.written {
-            return Ok(());
-        }
-        match &self.end {
-            End::Answered(answered) => {
-                journal.redeem_answered(&id, self.no, answered.status, &answered.body, self.at)
-            }
-            End::NeverSent(cause) => journal.redeem_never_sent(&id, self.no, cause, self.at),
-            End::Unanswered { evidence, came } => {
-                journal.redeem_unanswered(&id, self.no, evidence, came, self.at)
-            }
-        }?;
-        self.written = true;
-        Ok(())
-    }
 }
 
-/// Redeems once, if there is room for what it may bring. Dropped in the middle, it leaves an *unanswered* in the
-/// journal. `before` is what the journal still has to take in of the last redeem.
+fn names_files(kind: AnswerKind) -> bool {
+    matches!(kind, AnswerKind::Delivery | AnswerKind::Truncated)
+}
+
+/// Redeems once, if there is space for what the response may deliver. `before` is what is still to be journalled of the
+/// previous redeem.
+///
+/// If the future is dropped, the journal gets the redeem as unanswered (or as never sent, if it was not sent yet).
 pub(crate) async fn redeem(
     parts: &Parts,
     id: VisitId,
     token: &ExportToken,
-    before: Option<Unsettled>,
-    needed: Needed<'_>,
+    before: Option<PendingJournalWrite>,
+    space: RequiredSpace<'_>,
 ) -> Redeemed {
-    // Nothing is sent before these are on disk, so nothing is lost when they cannot be.
+    let unsent = |failure, pending_write| Redeemed { result: RedeemResult::Failed(failure), pending_write };
     if let Some(mut before) = before
-        && let Err(error) = before.settle(&parts.journal, id)
+        && let Err(error) = before.write(&parts.journal, id).await
     {
-        return Redeemed { unsettled: Some(before), ..Redeemed::failed(fault::of_disk(&error)) };
+        return unsent(failure::disk_failure(&error), Some(before));
     }
-    if let Err(fault) = needed.is_free(parts) {
-        return Redeemed::failed(fault);
+    if let Err(failure) = space.check(parts) {
+        return unsent(failure, None);
     }
-    let no = match at_the_disk(|| parts.journal.redeem_intent(&id, parts.clock.now())) {
+    let mut intent = OpenIntent { parts, id, no: None, is_open: true };
+    let no = match parts.journal.redeem_intent(&id, parts.clock.now()).await {
         Ok(no) => no,
-        Err(error) => return Redeemed::failed(fault::of_disk(&error)),
+        Err(error) => {
+            intent.is_open = false;
+            return unsent(failure::disk_failure(&error), None);
+        }
     };
-    let mut open = OpenIntent { parts, id, no, closed: false };
-    let answer = parts.api.redeem(token).await;
+    intent.no = Some(no);
+    let response = parts.api.redeem(token).await;
     crash::reached(Point::AnswerReceived);
-    open.closed = true;
-    drop(open);
+    intent.is_open = false;
+    drop(intent);
     let at = parts.clock.now();
-    // The raw answer first, and only then it is read. It may hold the only URLs there will ever be: also when the disk
-    // refuses it, going on beats stopping here.
-    let (mut end, written, mut redeemed) = match answer {
-        Ok(mut answered) => {
-            answered.body = parts.api.without_secrets_in_answer(Some(answered.status), &answered.body);
-            let mut end = Unsettled::new(no, End::Answered(answered.clone()), at);
-            let written = at_the_disk(|| end.write(&parts.journal, id));
-            (end, written, read(&answered, no))
+    let (result, response) = match response {
+        Ok(answered) => {
+            let result = masked(read_response(&answered, no), &parts.api);
+            let body = body_to_journal(&parts.api, Some(answered.status), &answered.body, &result);
+            let completion_status = match &result {
+                RedeemResult::NotReady(progress) => Some(progress.status.as_str().to_owned()),
+                _ => None,
+            };
+            let size = answered.body.len() as u64;
+            (result, JournalledResponse::Answered { status: answered.status, body, size, completion_status })
         }
         Err(error) => {
-            let came = parts.api.without_secrets_in_answer(None, &what_came(&error));
-            let fault = fault::of_call(&error);
-            let lost = match error {
-                CallError::NeverSent(cause) => End::NeverSent(cause.to_string()),
-                other => End::Unanswered { evidence: other.to_string(), came: came.clone() },
+            let received = received_body(&error);
+            let result = failed_with(failure::call_failure(&error), no, &received);
+            let result = masked(result, &parts.api);
+            let received = body_to_journal(&parts.api, None, &received, &result);
+            let response = match error {
+                CallError::NeverSent(cause) => JournalledResponse::NeverSent { why: cause.to_string() },
+                other => JournalledResponse::Unanswered { evidence: other.to_string(), received },
             };
-            let mut end = Unsettled::new(no, lost, at);
-            let written = at_the_disk(|| end.write(&parts.journal, id));
-            (end, written, Redeemed::failed_after(fault, no, &came))
+            (result, response)
         }
     };
     crash::reached(Point::AnswerParsed);
-    mask(&mut redeemed, &parts.api);
-    end.reading = redeemed.reading();
-    let settled = written.and_then(|()| end.settle(&parts.journal, id));
-    Redeemed { unsettled: unwritten(settled, end), ..redeemed }
+    let mut write =
+        PendingJournalWrite { no, response, kind: answer_kind(&result), at, body_is_written: false };
+    // The response may hold the only URLs there will ever be, so the visit continues also when the disk refuses it.
+    let pending_write = match write.write(&parts.journal, id).await {
+        Ok(()) => None,
+        Err(error) => {
+            tracing::error!(%error, visit = %id, "cannot journal the response of the redeem");
+            Some(write)
+        }
+    };
+    Redeemed { result, pending_write }
 }
 
-/// As much as came of the body of a 200 that is no whole answer.
-fn what_came(error: &CallError) -> Bytes {
+/// The received part of the body of a 200 that is not a whole response.
+fn received_body(error: &CallError) -> Bytes {
     match error {
         CallError::Unanswered(evidence) if evidence.status == Some(200) => evidence.body.clone(),
         CallError::Broken(broken) if broken.status == 200 => broken.body.clone(),
@@ -172,67 +162,150 @@ fn what_came(error: &CallError) -> Bytes {
     }
 }
 
-fn unwritten(written: Result<(), StoreError>, end: Unsettled) -> Option<Unsettled> {
-    let error = written.err()?;
-    tracing::error!(%error, "how the redeem ended could not be written");
-    Some(end)
-}
-
-/// Reads an answer whose raw body is on disk (or could not be brought there).
-pub(crate) fn read(answered: &Answered, no: RedeemNo) -> Redeemed {
+/// Reads a whole response: live, or from the journal.
+pub(crate) fn read_response(answered: &Answered, no: RedeemNo) -> RedeemResult {
     if let Some(refusal) = answered.refusal() {
-        return Redeemed::nothing(match refusal.class {
+        return match refusal.class {
             Class::TokenRefused => RedeemResult::Refused,
-            _ => RedeemResult::Failed(fault::of_refusal(&refusal)),
-        });
+            _ => RedeemResult::Failed(failure::refusal_failure(&refusal)),
+        };
     }
     match RedeemAnswer::read(&answered.body) {
-        Ok(RedeemAnswer::Ready(delivery)) => {
-            Redeemed { delivery: Some(delivery), ..Redeemed::nothing(RedeemResult::Delivered) }
-        }
-        Ok(RedeemAnswer::NotReady(progress)) => Redeemed::nothing(RedeemResult::NotReady(progress)),
+        Ok(RedeemAnswer::Ready(delivery)) => RedeemResult::Delivered(delivery),
+        Ok(RedeemAnswer::NotReady(progress)) => RedeemResult::NotReady(progress),
         Err(mismatch) => {
-            let words = format!("GET /redeemExportToken, {mismatch}");
-            Redeemed::failed_after(Fault::new(FaultKind::ProtocolBroken, words), no, &answered.body)
+            let detail = format!("GET /redeemExportToken, {mismatch}");
+            failed_with(Failure::new(FailureKind::ProtocolBroken, detail), no, &answered.body)
         }
     }
 }
 
-/// Masks what a backend says in words of its own, before anything shows or keeps it: it may repeat a credential
-/// anywhere.
-fn mask(redeemed: &mut Redeemed, api: &Api) {
-    if let RedeemResult::NotReady(progress) = &mut redeemed.result
-        && let CompletionStatus::Other(word) = &mut progress.status
-    {
-        *word = api.without_secrets(word);
+/// A failure, with the files that the received part of the body names.
+fn failed_with(failure: Failure, no: RedeemNo, received: &[u8]) -> RedeemResult {
+    match Delivery::of_fragment(received) {
+        Some(delivery) => RedeemResult::Truncated(failure, PartialDelivery { redeem: no.get(), delivery }),
+        None => RedeemResult::Failed(failure),
     }
-    let salvage = redeemed.salvage.iter_mut().map(|salvage| &mut salvage.delivery);
-    redeemed.delivery.iter_mut().chain(salvage).for_each(|delivery| mask_types(delivery, api));
 }
 
-/// The same of what an answer on disk delivered.
-pub(crate) fn mask_types(delivery: &mut Delivery, api: &Api) {
+/// How the journal classifies a result.
+pub(crate) fn answer_kind(result: &RedeemResult) -> AnswerKind {
+    match result {
+        RedeemResult::NotReady(_) => AnswerKind::Progress,
+        RedeemResult::Delivered(_) => AnswerKind::Delivery,
+        RedeemResult::Truncated(..) => AnswerKind::Truncated,
+        RedeemResult::Refused => AnswerKind::Refused,
+        RedeemResult::Failed(failure) if failure.kind == FailureKind::ProtocolBroken => {
+            AnswerKind::Unreadable
+        }
+        RedeemResult::Failed(_) => AnswerKind::Failed,
+    }
+}
+
+/// Masks the backend's own words in a result, before they are shown or stored.
+fn masked(mut result: RedeemResult, api: &Api) -> RedeemResult {
+    match &mut result {
+        RedeemResult::NotReady(progress) => {
+            if let CompletionStatus::Other(word) = &mut progress.status {
+                *word = api.without_secrets(word);
+            }
+        }
+        RedeemResult::Delivered(delivery) => mask_export_types(delivery, api),
+        RedeemResult::Truncated(_, partial) => mask_export_types(&mut partial.delivery, api),
+        RedeemResult::Refused | RedeemResult::Failed(_) => {}
+    }
+    result
+}
+
+/// Masks known secrets in the export types of a delivery.
+pub(crate) fn mask_export_types(delivery: &mut Delivery, api: &Api) {
     for export in &mut delivery.exports {
         export.export_type = ExportType::new(api.without_secrets(export.export_type.as_str()));
     }
 }
 
-/// An intent whose request may be under way.
+/// The copy of a body that goes to the journal: without known secrets, and with every URL of the result.
+///
+/// The redactor leaves URLs and the member names that lead to them. Where a secret is a word of JSON itself (a password
+/// `true`), the masked text may be unreadable; then the delivery is written anew from what was parsed, so that a recovery
+/// finds the same URLs in any case.
+fn body_to_journal(api: &Api, status: Option<u16>, body: &Bytes, result: &RedeemResult) -> Bytes {
+    let masked = api.without_secrets_in_answer(status, body);
+    let (delivery, is_whole) = match result {
+        RedeemResult::Delivered(delivery) => (delivery, true),
+        RedeemResult::Truncated(_, partial) => (&partial.delivery, false),
+        _ => return masked,
+    };
+    let reread = if is_whole {
+        match RedeemAnswer::read(&masked) {
+            Ok(RedeemAnswer::Ready(delivery)) => Some(delivery),
+            _ => None,
+        }
+    } else {
+        Delivery::of_fragment(&masked)
+    };
+    let same = reread.is_some_and(|reread| {
+        reread.exports.len() == delivery.exports.len()
+            && reread.unusable.len() == delivery.unusable.len()
+            && reread.contradiction.is_some() == delivery.contradiction.is_some()
+            && reread.exports.iter().zip(&delivery.exports).all(|(a, b)| a.download_url == b.download_url)
+    });
+    if same { masked } else { rewritten_body(delivery, is_whole) }
+}
+
+fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
+    let exports = delivery.exports.iter().map(|export| {
+        serde_json::json!({
+            "download_URL": export.download_url.expose(),
+            "export_type": export.export_type.as_str(),
+        })
+    });
+    // Entries that cannot be used stay so.
+    let unusable = delivery.unusable.iter().map(|_| serde_json::Value::Null);
+    let list: Vec<serde_json::Value> =
+        if is_whole { exports.chain(unusable).collect() } else { exports.collect() };
+    let ready = delivery.contradiction.is_none();
+    let mut body = serde_json::json!({ "avatar_ready": ready, "payload_complete": list }).to_string();
+    if !is_whole {
+        // Without its end it is read as what it is: the beginning of a response.
+        body.pop();
+    }
+    body.into()
+}
+
+/// An intent whose request may be in flight.
 struct OpenIntent<'a> {
     parts: &'a Parts,
     id: VisitId,
-    no: RedeemNo,
-    closed: bool,
+    /// `None` while the intent is being written, so nothing was sent.
+    no: Option<RedeemNo>,
+    is_open: bool,
 }
 
 impl Drop for OpenIntent<'_> {
     fn drop(&mut self) {
-        if !self.closed {
+        if self.is_open {
             let now = self.parts.clock.now();
-            let words = "given up before its answer came";
-            if let Err(error) = self.parts.journal.redeem_unanswered(&self.id, self.no, words, &[], now) {
-                tracing::error!(%error, "an abandoned redeem could not be written");
-            }
+            self.parts.journal.redeem_cancelled(&self.id, self.no, self.no.is_some(), now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rewritten_body_is_read_as_the_same_delivery() {
+        let body = br#"{"avatar_ready":false,"payload_complete":[{"export_type":"glb","download_URL":"https://f.test/1?k=true"},7]}"#;
+        let Ok(RedeemAnswer::Ready(delivery)) = RedeemAnswer::read(body) else { panic!("a delivery") };
+        let Ok(RedeemAnswer::Ready(again)) = RedeemAnswer::read(&rewritten_body(&delivery, true)) else {
+            panic!("still a delivery")
+        };
+        assert_eq!(again.exports, delivery.exports);
+        assert_eq!((again.unusable.len(), again.contradiction.is_some()), (1, true));
+        let truncated = rewritten_body(&delivery, false);
+        assert!(RedeemAnswer::read(&truncated).is_err());
+        assert_eq!(Delivery::of_fragment(&truncated).expect("the beginning").exports, delivery.exports);
     }
 }

@@ -1,84 +1,87 @@
-//! Saves what a spent token bought: all files at once, and a folder that appears whole or not at all.
+//! Saves a delivery: all files at once, into a folder that appears complete or not at all.
 
-use super::pump::{Failure, Fetch, fetch};
-use super::{Parts, at_the_disk};
+use super::download::{DownloadRequest, FileFailure, download_file};
+use super::{Parts, block_in_place, day_of};
 use crate::line::SavedFile;
 use futures_util::StreamExt;
-use protocol::{Delivery, Export, ExportType};
+use protocol::{Delivery, Export};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 use store::{
-    AvatarFolder, FileRecord, FileState, Manifest, ManifestFile, MissingFile, Phase, PlannedFile, Room,
-    StoreError, VisitId, VisitLimits, WholeFile,
+    AvatarFolder, Avatars, FileRecord, FileState, Manifest, ManifestFile, MissingFile, Phase, PlannedFile,
+    Room, StoreError, Times, VisitLimits, VisitRecordStart, WholeFile,
 };
 
-/// What is to be saved, and where.
+/// What to save, and where.
 #[derive(Debug, Clone)]
-pub(crate) struct SaveOrder {
-    pub(crate) id: VisitId,
-    pub(crate) profile: String,
-    pub(crate) backend_host: String,
-    pub(crate) out: PathBuf,
-    pub(crate) required_exports: Vec<ExportType>,
+pub(crate) struct SaveJob {
+    /// The visit.
+    pub(crate) start: Arc<VisitRecordStart>,
     pub(crate) limits: VisitLimits,
     /// As [`super::Order::download_pause`].
-    pub(crate) pause: std::time::Duration,
-    pub(crate) times: store::Times,
-    /// How far an earlier run had come, when this one finishes what a crash left.
-    pub(crate) earlier: Vec<FileRecord>,
+    pub(crate) pause: Duration,
+    pub(crate) times: Times,
+    /// The files that an earlier run planned, with their state.
+    pub(crate) known_files: Vec<FileRecord>,
+    /// Whether an earlier run may have saved the avatar already.
+    pub(crate) is_resumed: bool,
 }
 
-/// What became of it.
+/// Result of saving.
 #[derive(Debug, Default)]
 pub(crate) struct Saved {
+    /// The avatar's folder, complete or incomplete.
     pub(crate) directory: Option<PathBuf>,
     pub(crate) files: Vec<SavedFile>,
-    /// In words, one a thing that is missing; empty when the avatar is whole.
+    /// One text for each missing file; empty when the avatar is complete.
     pub(crate) missing: Vec<String>,
-    pub(crate) contradiction: Option<String>,
-    /// Room on the disk is what is missing: what came stays in the making, to be gone on with.
+    /// The disk is too full. Received bytes stay in the partial folder, so that a later run can continue.
     pub(crate) disk_full: bool,
 }
 
-/// Downloads and saves. Dropped in the middle, it leaves partial files that `recover` goes on with.
-pub(crate) async fn save(parts: &Parts, order: SaveOrder, delivery: Delivery) -> Saved {
-    let contradiction = delivery.contradiction.as_ref().map(ToString::to_string);
-    let mut saved = match try_save(parts, &order, delivery).await {
+/// Downloads and saves. If the future is dropped, the partial files stay for recovery.
+pub(crate) async fn save(parts: &Parts, job: SaveJob, delivery: Delivery) -> Saved {
+    if job.is_resumed
+        && let Some(saved) = block_in_place(|| existing_avatar(parts, &job.start))
+    {
+        return saved;
+    }
+    match try_save(parts, &job, delivery).await {
         Ok(saved) => saved,
         Err(error) => {
             Saved { missing: vec![error.to_string()], disk_full: error.is_disk_full(), ..Saved::default() }
         }
-    };
-    saved.contradiction = contradiction;
-    saved
+    }
 }
 
-async fn try_save(parts: &Parts, order: &SaveOrder, delivery: Delivery) -> Result<Saved, StoreError> {
-    let date = super::day_of(order.times.started);
-    let mut folder = AvatarFolder::create(&order.out, &order.id, date)?;
+async fn try_save(parts: &Parts, job: &SaveJob, delivery: Delivery) -> Result<Saved, StoreError> {
+    let start = &job.start;
+    let mut folder = AvatarFolder::create(&start.out_dir, &start.id, day_of(start.started_at))?;
     let names: Vec<String> = delivery
         .exports
         .iter()
         .enumerate()
         .map(|(index, export)| folder.file(index, &export.export_type))
         .collect();
-    if order.earlier.is_empty()
-        && let Err(error) = plan(parts, order, &delivery.exports, &names)
+    if job.known_files.is_empty()
+        && let Err(error) = plan_files(parts, job, &delivery.exports, &names).await
     {
-        // The URLs are in memory, and there will be no others: going on beats stopping here.
-        tracing::error!(%error, "the files could not be journalled");
+        // The URLs are in memory and will not be sent again, so the downloads start all the same.
+        tracing::error!(%error, "cannot journal the files");
     }
-    let results = fetch_all(parts, order, &folder, &delivery.exports, &names).await;
-    let full: Vec<String> = names
+    let results = download_all(parts, job, &folder, &delivery.exports, &names).await;
+    let without_space: Vec<String> = names
         .iter()
         .zip(&results)
         .filter_map(|(name, result)| {
-            result.as_ref().err().filter(|failure| failure.full).map(|failure| (name, failure))
+            let failure = result.as_ref().err().filter(|failure| failure.full)?;
+            Some(format!("{name}: {}", failure.why))
         })
-        .map(|(name, failure)| format!("{name}: {}", failure.why))
         .collect();
-    if !full.is_empty() {
-        // Nothing is put away as incomplete that a little room would make whole: the URLs may live that long.
-        return Ok(Saved { missing: full, disk_full: true, ..Saved::default() });
+    if !without_space.is_empty() {
+        // Not set aside as incomplete: with a little space it becomes complete, if the URLs live that long.
+        return Ok(Saved { missing: without_space, disk_full: true, ..Saved::default() });
     }
 
     let mut files = Vec::new();
@@ -106,10 +109,11 @@ async fn try_save(parts: &Parts, order: &SaveOrder, delivery: Delivery) -> Resul
             }
         }
     }
-    for required in &order.required_exports {
+    for required in &start.required_exports {
         let required = required.as_str();
-        let came = delivery.exports.iter().any(|e| e.export_type.as_str().eq_ignore_ascii_case(required));
-        if !came {
+        let is_delivered =
+            delivery.exports.iter().any(|e| e.export_type.as_str().eq_ignore_ascii_case(required));
+        if !is_delivered {
             missing.push(MissingFile {
                 export_type: required.to_owned(),
                 path: String::new(),
@@ -117,10 +121,15 @@ async fn try_save(parts: &Parts, order: &SaveOrder, delivery: Delivery) -> Resul
             });
         }
     }
-    at_the_disk(|| finish(parts, order, folder, files, missing))
+    publish_avatar(parts, job, folder, files, missing).await
 }
 
-fn plan(parts: &Parts, order: &SaveOrder, exports: &[Export], names: &[String]) -> Result<(), StoreError> {
+async fn plan_files(
+    parts: &Parts,
+    job: &SaveJob,
+    exports: &[Export],
+    names: &[String],
+) -> Result<(), StoreError> {
     let planned: Vec<PlannedFile> = exports
         .iter()
         .zip(names)
@@ -132,93 +141,117 @@ fn plan(parts: &Parts, order: &SaveOrder, exports: &[Export], names: &[String]) 
             url: export.download_url.clone(),
         })
         .collect();
-    parts.journal.files_planned(&order.id, &planned)
+    parts.journal.files_planned(&job.start.id, &planned).await
 }
 
-async fn fetch_all(
+async fn download_all(
     parts: &Parts,
-    order: &SaveOrder,
+    job: &SaveJob,
     folder: &AvatarFolder,
     exports: &[Export],
     names: &[String],
-) -> Vec<Result<WholeFile, Failure>> {
-    let room = Room::at(&order.out);
-    let fetches: Vec<_> = exports
+) -> Vec<Result<WholeFile, FileFailure>> {
+    let room = Room::at(&job.start.out_dir);
+    let downloads: Vec<_> = exports
         .iter()
         .zip(names)
         .enumerate()
-        .map(|(index, (export, name))| fetch_one(parts, order, (folder, &room), index, export, name))
+        .map(|(index, (export, name))| download_and_journal(parts, job, (folder, &room), index, export, name))
         .collect();
-    let mut results: Vec<_> = futures_util::stream::iter(fetches)
-        .buffer_unordered(order.limits.parallel_downloads.max(1))
+    let mut results: Vec<_> = futures_util::stream::iter(downloads)
+        .buffer_unordered(job.limits.parallel_downloads.max(1))
         .collect()
         .await;
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-async fn fetch_one(
+async fn download_and_journal(
     parts: &Parts,
-    order: &SaveOrder,
+    job: &SaveJob,
     (folder, room): (&AvatarFolder, &Room),
     index: usize,
     export: &Export,
     name: &str,
-) -> (usize, Result<WholeFile, Failure>) {
-    let earlier = order.earlier.iter().find(|record| record.index == index).map(|record| &record.state);
+) -> (usize, Result<WholeFile, FileFailure>) {
+    let id = job.start.id;
+    let earlier = job.known_files.iter().find(|record| record.index == index).map(|record| &record.state);
     if let Some(FileState::Whole { .. }) = earlier {
-        return (index, whole_already(folder, name, earlier));
+        return (index, verify_saved_file(folder, name, earlier));
     }
-    let file = Fetch {
-        id: order.id,
+    let request = DownloadRequest {
+        id,
         index,
         name,
         export_type: &export.export_type,
         url: &export.download_url,
-        max: order.limits.max_file_size,
+        limits: job.limits,
         room,
-        pause: order.pause,
-        patience: order.limits.patience,
+        pause: job.pause,
         earlier,
     };
-    let result = fetch(parts, folder, &file).await;
+    let result = download_file(parts, folder, &request).await;
     room.release(index);
-    let noted = match &result {
-        Ok(whole) => parts.journal.file_whole(&order.id, index, whole.bytes, &whole.sha256, whole.format),
-        // How far it came is what the journal has to know: it goes on from there when there is room.
+    let journalled = match &result {
+        Ok(whole) => parts.journal.file_whole(&id, index, whole.bytes, &whole.sha256, whole.format).await,
+        // The journal keeps the number of received bytes: the download continues there when there is space.
         Err(failure) if failure.full => Ok(()),
-        Err(failure) => parts.journal.file_failed(&order.id, index, &failure.why, failure.spent),
+        Err(failure) => parts.journal.file_failed(&id, index, &failure.why, failure.spent).await,
     };
-    if let Err(error) = noted {
-        tracing::error!(%error, file = name, "the file's end could not be written");
+    if let Err(error) = journalled {
+        tracing::error!(%error, file = name, "cannot journal the end of the download");
     }
     (index, result)
 }
 
-/// A file that an earlier run finished, read again to be sure of it.
-fn whole_already(
+/// Reads a file that an earlier run completed, and compares its digest.
+fn verify_saved_file(
     folder: &AvatarFolder,
     name: &str,
     earlier: Option<&FileState>,
-) -> Result<WholeFile, Failure> {
-    let whole = at_the_disk(|| folder.whole(name))?;
+) -> Result<WholeFile, FileFailure> {
+    let whole = block_in_place(|| folder.whole(name))?;
     let same = |whole: &WholeFile| matches!(earlier, Some(FileState::Whole { sha256, .. }) if whole.sha256 == *sha256);
-    whole.filter(same).ok_or_else(|| Failure {
+    whole.filter(same).ok_or_else(|| FileFailure {
         why: "it was whole, and is no longer on the disk as it was".to_owned(),
         spent: true,
         full: false,
     })
 }
 
-fn finish(
+async fn publish_avatar(
     parts: &Parts,
-    order: &SaveOrder,
+    job: &SaveJob,
     folder: AvatarFolder,
     files: Vec<ManifestFile>,
     missing: Vec<MissingFile>,
 ) -> Result<Saved, StoreError> {
     let now = parts.clock.now();
-    let told = files
+    let complete = missing.is_empty();
+    let manifest = Manifest {
+        schema_version: store::SCHEMA_VERSION,
+        visit: job.start.id,
+        profile: job.start.profile.clone(),
+        backend_host: job.start.backend_host.clone(),
+        times: Times { saved: complete.then_some(now), ..job.times.clone() },
+        complete,
+        files,
+        missing,
+    };
+    if complete && let Err(error) = parts.journal.phase_reached(&job.start.id, Phase::Saved, now).await {
+        // The avatar is complete, so it is published all the same.
+        tracing::error!(%error, "cannot journal that the avatar is saved");
+    }
+    // Without an await: a visit that is dropped must not rename a folder after it released its lock.
+    let directory = block_in_place(|| {
+        if complete { folder.publish(&manifest) } else { folder.keep_incomplete(&parts.data, &manifest) }
+    })?;
+    Ok(saved_from_manifest(directory, &manifest))
+}
+
+fn saved_from_manifest(directory: PathBuf, manifest: &Manifest) -> Saved {
+    let files = manifest
+        .files
         .iter()
         .map(|file| SavedFile {
             path: file.path.clone(),
@@ -227,30 +260,28 @@ fn finish(
             sha256: file.sha256.to_string(),
         })
         .collect();
-    let words = missing.iter().map(|m| format!("{}: {}", label(m), m.reason)).collect();
-    let complete = missing.is_empty();
-    let manifest = Manifest {
-        schema_version: store::SCHEMA_VERSION,
-        visit: order.id,
-        profile: order.profile.clone(),
-        backend_host: order.backend_host.clone(),
-        times: store::Times { saved: complete.then_some(now), ..order.times.clone() },
-        complete,
-        files,
-        missing,
-    };
-    let directory = if complete {
-        if let Err(error) = parts.journal.phase_reached(&order.id, Phase::Saved, now) {
-            // The avatar is whole: a journal that cannot say so does not keep it from its place.
-            tracing::error!(%error, "that the avatar is saved could not be written");
-        }
-        folder.publish(&manifest)?
-    } else {
-        folder.keep_incomplete(&parts.data, &manifest)?
-    };
-    Ok(Saved { directory: Some(directory), files: told, missing: words, ..Saved::default() })
+    let missing = manifest.missing.iter().map(|m| format!("{}: {}", missing_label(m), m.reason)).collect();
+    Saved { directory: Some(directory), files, missing, disk_full: false }
 }
 
-fn label(missing: &MissingFile) -> &str {
+fn missing_label(missing: &MissingFile) -> &str {
     [&missing.path, &missing.export_type].into_iter().find(|s| !s.is_empty()).map_or("a file", |s| s)
+}
+
+/// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
+fn existing_avatar(parts: &Parts, start: &VisitRecordStart) -> Option<Saved> {
+    let parents = [start.out_dir.clone(), parts.data.incomplete()];
+    let (folder, manifest) =
+        parents.iter().find_map(|parent| Avatars::find(parent, &start.id).ok().flatten())?;
+    // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.
+    discard_partial_folder(start);
+    Some(saved_from_manifest(folder, &manifest))
+}
+
+/// Removes the partial folder of a visit that cannot be resumed.
+pub(crate) fn discard_partial_folder(start: &VisitRecordStart) {
+    let folder = AvatarFolder::reopen(&start.out_dir, &start.id, day_of(start.started_at));
+    if let Err(error) = folder.and_then(|folder| folder.map_or(Ok(()), AvatarFolder::discard)) {
+        tracing::warn!(%error, visit = %start.id, "cannot remove the partial folder");
+    }
 }

@@ -1,7 +1,7 @@
 //! Actions of the operator in the panel.
 
 use super::{Inner, Panel, Settings, off_thread, views};
-use crate::app::unforgotten;
+use crate::app::forget_problem;
 use crate::credentials::{self, Slot, VaultError};
 use crate::history;
 use crate::problem::{of_vault, problem};
@@ -54,8 +54,15 @@ impl Panel {
             _ => {}
         }
         let _one_at_a_time = self.0.acting.lock().await;
-        let panel = self.clone();
-        off_thread(move || panel.apply(act)).await?
+        match act {
+            PanelAct::WipeNow => self.wipe().await?,
+            PanelAct::ForgetVisit { visit } => self.forget(&visit).await?,
+            act => {
+                let panel = self.clone();
+                return off_thread(move || panel.apply(act)).await?;
+            }
+        }
+        Ok(Next::Show)
     }
 
     fn apply(&self, act: PanelAct) -> Result<Next, Problem> {
@@ -105,10 +112,12 @@ impl Panel {
                 self.show_booth();
                 kiosk.sweep();
             }
-            PanelAct::WipeNow => self.wipe()?,
-            PanelAct::ForgetVisit { visit } => self.forget(&visit)?,
             // Handled by the async caller.
-            PanelAct::Lock | PanelAct::Quit | PanelAct::ChangePin { .. } => {}
+            PanelAct::Lock
+            | PanelAct::Quit
+            | PanelAct::ChangePin { .. }
+            | PanelAct::WipeNow
+            | PanelAct::ForgetVisit { .. } => {}
         }
         Ok(Next::Show)
     }
@@ -165,11 +174,21 @@ impl Panel {
         if !backing.target.embedded_sandbox {
             return Err(problem("not_the_sandbox", None));
         }
-        let open = self.0.sources.simulator.let_phones_in(on);
-        let open = open.map_err(|words| problem("sandbox_failed", Some(&words)))?;
+        // Saved before it is done: what the act reports as refused must not be open.
+        let before = self.0.file.get().phones;
+        self.keep(|settings| settings.phones = on)?;
+        let open = match self.0.sources.simulator.let_phones_in(on) {
+            Ok(open) => open,
+            Err(words) => {
+                if let Err(problem) = self.keep(|settings| settings.phones = before) {
+                    tracing::error!(code = problem.code, "{}", problem.operator);
+                }
+                return Err(problem("sandbox_failed", Some(&words)));
+            }
+        };
         (backing.target, backing.phones_at) = (open.target, open.phones_at);
         self.0.kiosk.use_backend(backing);
-        self.keep(|settings| settings.phones = on)
+        Ok(())
     }
 
     fn set_display(&self, display: DisplaySettings) -> Result<(), Problem> {
@@ -201,28 +220,28 @@ impl Panel {
         Ok(())
     }
 
-    fn wipe(&self) -> Result<(), Problem> {
+    async fn wipe(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
-        let wiped = history::forget_before(kiosk.disk(), None).map(|mut forgotten| {
-            // Visits in progress in this program are skipped on purpose.
+        let wiped = history::forget_before(kiosk.disk(), None).await.map(|mut forgotten| {
+            // Those that go on here are left on purpose.
             let live = kiosk.live();
             forgotten.held.retain(|id| !live.contains(id));
             forgotten
         });
-        unforgotten(wiped.map_err(|error| error.to_string())).map_or(Ok(()), Err)
+        forget_problem(wiped.map_err(|error| error.to_string())).map_or(Ok(()), Err)
     }
 
-    fn forget(&self, visit: &str) -> Result<(), Problem> {
+    async fn forget(&self, visit: &str) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
         let unknown = || problem("visit_unknown", Some(visit));
         let id: VisitId = visit.parse().map_err(|_| unknown())?;
         if kiosk.live().contains(&id) {
             return Err(problem("visit_goes_on", None));
         }
-        let forgotten = history::forget(kiosk.disk(), &id).map_err(|error| error.to_string());
+        let forgotten = history::forget(kiosk.disk(), &id).await.map_err(|error| error.to_string());
         match forgotten.transpose() {
             None => Err(unknown()),
-            Some(forgotten) => unforgotten(forgotten).map_or(Ok(()), Err),
+            Some(forgotten) => forget_problem(forgotten).map_or(Ok(()), Err),
         }
     }
 

@@ -103,8 +103,9 @@ impl Panel {
     /// # Errors
     /// `internal` if gathering it panicked.
     pub async fn view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
+        let visits_kept = self.0.kiosk.disk().journal.count().await.unwrap_or_default();
         let panel = self.clone();
-        off_thread(move || panel.gather(monitors)).await
+        off_thread(move || panel.gather(monitors, visits_kept)).await
     }
 
     /// Past visits, newest first.
@@ -112,17 +113,14 @@ impl Panel {
     /// # Errors
     /// The journal cannot be read.
     pub async fn history(&self) -> Result<Vec<PastVisit>, Problem> {
-        let panel = self.clone();
-        let gathered = off_thread(move || {
-            let Inner { kiosk, asset_base, .. } = &*panel.0;
-            views::past(kiosk.disk(), &kiosk.live(), asset_base)
-        });
-        gathered.await?.map_err(|error| problem("storage_failed", Some(&error.to_string())))
+        let Inner { kiosk, asset_base, .. } = &*self.0;
+        let past = views::past(kiosk.disk(), &kiosk.live(), asset_base).await;
+        past.map_err(|error| problem("storage_failed", Some(&error.to_string())))
     }
 
     /// Path of a past visit's portrait. The caller must have checked [`pin_lock`](Self::pin_lock). Blocks on the disk.
-    pub fn past_portrait(&self, visit: &str, name: &str) -> Option<PathBuf> {
-        views::past_portrait(self.0.kiosk.disk(), visit, name)
+    pub async fn past_portrait(&self, visit: &str, name: &str) -> Option<PathBuf> {
+        views::past_portrait(self.0.kiosk.disk(), visit, name).await
     }
 
     /// The operator's logo. Blocks on the disk.
@@ -166,7 +164,7 @@ impl Panel {
                 vec![
                     health::profiles(sources.config.as_deref(), &wished),
                     health::settings(file),
-                    health::disk(kiosk.disk(), &kiosk.out(), backing.profile.min_free_space),
+                    health::disk(kiosk.disk(), &kiosk.out(), backing.profile.limits.min_free_space),
                     health::keychain(&sources.vault, &backing.profile),
                     health::credentials(&backing.profile, &sources.vault, &*sources.env),
                 ]
@@ -248,7 +246,7 @@ impl Panel {
         self.0.kiosk.set_booth(booth, display.consent);
     }
 
-    fn gather(&self, monitors: Vec<MonitorView>) -> PanelView {
+    fn gather(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
         let Inner { kiosk, file, sources, .. } = &*self.0;
         let backing = kiosk.backing();
         let home = dirs::home_dir();
@@ -271,7 +269,7 @@ impl Panel {
             monitors,
             languages: LANGUAGES.map(str::to_owned).to_vec(),
             keep_hours: file.get().keep_hours,
-            visits_kept: kiosk.disk().journal.count().unwrap_or_default(),
+            visits_kept,
             visits_live: u32::try_from(kiosk.live().len()).unwrap_or(u32::MAX),
         }
     }

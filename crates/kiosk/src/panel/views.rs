@@ -116,13 +116,17 @@ pub(super) fn fit(display: DisplaySettings) -> Result<DisplaySettings, Problem> 
     Ok(DisplaySettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
 }
 
-/// Past visits, newest first. Blocks on the disk.
-pub(super) fn past(disk: &Disk, live: &[VisitId], asset_base: &str) -> Result<Vec<PastVisit>, StoreError> {
+/// Past visits, newest first.
+pub(super) async fn past(
+    disk: &Disk,
+    live: &[VisitId],
+    asset_base: &str,
+) -> Result<Vec<PastVisit>, StoreError> {
     let mut past = Vec::new();
-    for record in disk.journal.latest(MOST_SHOWN)? {
+    for record in disk.journal.latest(MOST_SHOWN).await? {
         let id = record.start.id;
         // A visit that was deleted in the meantime is skipped.
-        if let Some(detail) = disk.journal.visit(&id)? {
+        if let Some(detail) = disk.journal.visit(&id).await? {
             past.push(past_visit(&detail, live.contains(&id), asset_base));
         }
     }
@@ -163,10 +167,9 @@ fn is_portrait(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "png")
 }
 
-/// Path of a past visit's portrait by its name in the journal. No other file of the folder is available. Blocks on the
-/// disk.
-pub(super) fn past_portrait(disk: &Disk, visit: &str, name: &str) -> Option<PathBuf> {
-    let detail = disk.journal.visit(&visit.parse().ok()?).ok()??;
+/// Path of a past visit's portrait by its name in the journal. No other file of the folder is available.
+pub(super) async fn past_portrait(disk: &Disk, visit: &str, name: &str) -> Option<PathBuf> {
+    let detail = disk.journal.visit(&visit.parse().ok()?).await.ok()??;
     let is_whole = |file: &store::FileRecord| matches!(file.state, FileState::Whole { .. });
     detail.files.iter().find(|file| file.name == name && is_portrait(name) && is_whole(file))?;
     Some(detail.visit.ending?.directory?.join(name))

@@ -1,6 +1,8 @@
-//! The file of profiles, and what is wrong with it, by line.
+//! The file of profiles, and its errors with their lines.
 
-use super::written::{Written, WrittenLogin, WrittenNetwork, WrittenPartner, WrittenPolling};
+use super::written::{
+    Written, WrittenDownloads, WrittenLogin, WrittenNetwork, WrittenPartner, WrittenPolling,
+};
 use super::{Profile, SANDBOX};
 use client::{LoginRoute, PartnerSource, RedeemRoute, TimeOuts, TokenSource};
 use protocol::headers;
@@ -8,14 +10,18 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use visit::Pace;
+use store::VisitLimits;
+use visit::PollingConfig;
 
-/// A network that is given less answers nobody.
-const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-/// A visitor who stands there longer has left.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// Minimum accepted network timeout.
+const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+/// Maximum accepted network timeout.
+const MAX_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// Why a profile cannot be used. Each says where and what to do.
+/// Default of [`Profile::timeout`].
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(15);
+
+/// Why a profile cannot be used. Each message says where and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// The file cannot be read.
@@ -26,13 +32,13 @@ pub enum ProfileError {
         /// What the system said.
         cause: std::io::Error,
     },
-    /// The file was named, and is not there.
+    /// The file was named and does not exist.
     #[error("there is no file {path}; `copresence profile path` says where profiles are looked for")]
     NoFile {
         /// The file.
         path: PathBuf,
     },
-    /// The file is no TOML, or holds an unknown key or a wrong value.
+    /// The file is not TOML, or has an unknown key or a wrong value.
     #[error("{path}, line {line}: {message}{hint}")]
     Wrong {
         /// The file.
@@ -41,20 +47,20 @@ pub enum ProfileError {
         line: usize,
         /// What is wrong.
         message: String,
-        /// What to do, where it can be guessed; begins with a line end.
+        /// What to do, if it can be guessed; begins with a newline.
         hint: &'static str,
     },
     /// No profile has that name.
     #[error("there is no profile `{name}` in {path}; there {are}: {known}", are = if .known.contains(',') { "are" } else { "is" })]
     Unknown {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The file looked into.
+        /// The file.
         path: PathBuf,
         /// The names that exist.
         known: String,
     },
-    /// The profile lacks something, or something in it makes no sense.
+    /// The profile is incomplete or contradictory.
     #[error("the profile `{name}`{place}: {problem}")]
     Unusable {
         /// The profile.
@@ -66,7 +72,10 @@ pub enum ProfileError {
     },
 }
 
-/// All profiles: the file's, and the built-in `sandbox`. The default is that one alone.
+/// All profiles: those of the file, and the built-in `sandbox`.
+///
+/// # Defaults
+/// Only `sandbox`.
 #[derive(Debug, Clone, Default)]
 pub struct Profiles {
     path: PathBuf,
@@ -80,13 +89,17 @@ struct Document {
     profiles: BTreeMap<String, Written>,
 }
 
-/// Where profiles are looked for when no file is named.
+/// The default file: in the user's configuration folder, or the system's if the user has no home.
 pub fn default_config_path() -> PathBuf {
-    dirs::config_dir().unwrap_or_default().join("copresence-kiosk").join("profiles.toml")
+    let system = if cfg!(windows) { r"C:\ProgramData" } else { "/etc" };
+    dirs::config_dir().unwrap_or_else(|| PathBuf::from(system)).join("copresence-kiosk").join("profiles.toml")
 }
 
 impl Profiles {
-    /// Reads the file named, or the default one, which need not exist.
+    /// Reads the named file, or the default one, which need not exist.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a named file does not exist, or its content is wrong.
     pub fn load(named: Option<&Path>) -> Result<Self, ProfileError> {
         let path = named.map_or_else(default_config_path, Path::to_path_buf);
         let text = match std::fs::read_to_string(&path) {
@@ -97,15 +110,15 @@ impl Profiles {
             }
             Err(cause) => return Err(ProfileError::Unreadable { path, cause }),
         };
-        Self::read(path, &text)
+        Self::parse(path, &text)
     }
 
-    fn read(path: PathBuf, text: &str) -> Result<Self, ProfileError> {
+    fn parse(path: PathBuf, text: &str) -> Result<Self, ProfileError> {
         let document: Document = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
             let message = error.message().to_owned();
-            ProfileError::Wrong { path: path.clone(), line, hint: hint(&message), message }
+            ProfileError::Wrong { path: path.clone(), line, hint: credential_hint(&message), message }
         })?;
         Ok(Self { path, written: document.profiles })
     }
@@ -115,7 +128,7 @@ impl Profiles {
         &self.path
     }
 
-    /// The names, `sandbox` always among them, sorted.
+    /// The names, sorted; always with `sandbox`.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.written.keys().cloned().collect();
         if !self.written.contains_key(SANDBOX) {
@@ -126,6 +139,9 @@ impl Profiles {
     }
 
     /// One profile, with defaults filled in.
+    ///
+    /// # Errors
+    /// When there is no such profile, or it is incomplete or contradictory.
     pub fn get(&self, name: &str) -> Result<Profile, ProfileError> {
         let written = match self.written.get(name) {
             Some(written) => written.clone(),
@@ -138,7 +154,7 @@ impl Profiles {
                 });
             }
         };
-        fill(name, written).map_err(|problem| ProfileError::Unusable {
+        complete_profile(name, written).map_err(|problem| ProfileError::Unusable {
             name: name.to_owned(),
             place: format!(" in {}", self.path.display()),
             problem,
@@ -146,7 +162,7 @@ impl Profiles {
     }
 }
 
-fn hint(message: &str) -> &'static str {
+fn credential_hint(message: &str) -> &'static str {
     let secret = ["key", "password", "username", "session", "secret"];
     if message.contains("unknown field")
         && secret.iter().any(|word| {
@@ -159,7 +175,7 @@ fn hint(message: &str) -> &'static str {
     ""
 }
 
-fn fill(name: &str, written: Written) -> Result<Profile, String> {
+fn complete_profile(name: &str, written: Written) -> Result<Profile, String> {
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Err("a profile's name has letters, digits, `-` and `_` only".to_owned());
     }
@@ -183,32 +199,40 @@ fn fill(name: &str, written: Written) -> Result<Profile, String> {
              `link = \"https://…/?exportToken={token}\"`"
             .to_owned());
     }
-    let parallel = written.downloads.parallel.unwrap_or(4);
-    if !(1..=16).contains(&parallel) {
-        return Err(format!("`downloads.parallel` is 1 to 16, and is {parallel}"));
-    }
-    let (source, redeem) = routes(written.partner)?;
+    let limits = visit_limits(written.patience, &written.downloads)?;
+    let (source, redeem) = token_routes(written.partner)?;
     Ok(Profile {
         name: name.to_owned(),
         api_url,
         link,
-        login: login(written.login.unwrap_or_default())?,
+        login: login_route(written.login.unwrap_or_default())?,
         source,
         redeem,
-        pace: pace(&written.polling)?,
+        pace: polling_config(&written.polling)?,
         usual_processing: written.polling.usual_processing,
-        timeout: written.timeout.unwrap_or(Duration::from_mins(15)),
-        patience: written.patience.unwrap_or(Duration::from_mins(3)),
+        timeout: written.timeout.unwrap_or(DEFAULT_TIMEOUT),
+        limits,
         export_token_life: written.export_token_life,
         out: written.out,
-        parallel_downloads: parallel,
-        max_file_size: written.downloads.max_file_size.unwrap_or(2 << 30),
-        min_free_space: written.downloads.min_free_space.unwrap_or(128 << 20),
-        network: network(&written.network)?,
+        network: network_timeouts(&written.network)?,
     })
 }
 
-fn network(written: &WrittenNetwork) -> Result<TimeOuts, String> {
+fn visit_limits(patience: Option<Duration>, written: &WrittenDownloads) -> Result<VisitLimits, String> {
+    let defaults = VisitLimits::default();
+    let limits = VisitLimits {
+        parallel_downloads: written.parallel.unwrap_or(defaults.parallel_downloads),
+        max_file_size: written.max_file_size.unwrap_or(defaults.max_file_size),
+        patience: patience.unwrap_or(defaults.patience),
+        min_free_space: written.min_free_space.unwrap_or(defaults.min_free_space),
+    };
+    if !(1..=16).contains(&limits.parallel_downloads) {
+        return Err(format!("`downloads.parallel` is 1 to 16, and is {}", limits.parallel_downloads));
+    }
+    Ok(limits)
+}
+
+fn network_timeouts(written: &WrittenNetwork) -> Result<TimeOuts, String> {
     let defaults = TimeOuts::default();
     let network = TimeOuts {
         connect: written.connect.unwrap_or(defaults.connect),
@@ -216,7 +240,7 @@ fn network(written: &WrittenNetwork) -> Result<TimeOuts, String> {
         total: written.call.unwrap_or(defaults.total),
     };
     for (key, time) in [("connect", network.connect), ("silence", network.read), ("call", network.total)] {
-        if !(SHORTEST_WAIT..=LONGEST_WAIT).contains(&time) {
+        if !(MIN_TIMEOUT..=MAX_TIMEOUT).contains(&time) {
             let time = humantime::format_duration(time);
             return Err(format!("`network.{key}` is 100ms to 1h, and is `{time}`"));
         }
@@ -227,48 +251,48 @@ fn network(written: &WrittenNetwork) -> Result<TimeOuts, String> {
     Ok(network)
 }
 
-fn pace(written: &WrittenPolling) -> Result<Pace, String> {
-    let defaults = Pace::default();
-    let pace = Pace {
+fn polling_config(written: &WrittenPolling) -> Result<PollingConfig, String> {
+    let defaults = PollingConfig::default();
+    let polling = PollingConfig {
         fastest: written.fastest.unwrap_or(defaults.fastest),
         slowest: written.slowest.unwrap_or(defaults.slowest),
         fixed: written.fixed,
         usual_processing: defaults.usual_processing,
     };
-    if pace.fastest < Duration::from_millis(50) {
+    if polling.fastest < Duration::from_millis(50) {
         return Err("`polling.fastest` is at least 50ms, for the backend's sake".to_owned());
     }
-    if pace.slowest < pace.fastest {
+    if polling.slowest < polling.fastest {
         return Err("`polling.slowest` is shorter than `polling.fastest`".to_owned());
     }
-    Ok(pace)
+    Ok(polling)
 }
 
-fn login(written: WrittenLogin) -> Result<LoginRoute, String> {
+fn login_route(written: WrittenLogin) -> Result<LoginRoute, String> {
     let defaults = LoginRoute::default();
     Ok(LoginRoute {
         path: written.path.unwrap_or_else(|| headers::LOGIN_PATH.to_owned()),
-        method: written.method.map_or(Ok(defaults.method), |word| method(&word, "login.method"))?,
-        token_pointer: pointer(written.token, defaults.token_pointer, "login.token")?,
+        method: written.method.map_or(Ok(defaults.method), |word| parse_method(&word, "login.method"))?,
+        token_pointer: json_pointer(written.token, defaults.token_pointer, "login.token")?,
     })
 }
 
-fn routes(partner: Option<WrittenPartner>) -> Result<(TokenSource, RedeemRoute), String> {
+fn token_routes(partner: Option<WrittenPartner>) -> Result<(TokenSource, RedeemRoute), String> {
     let Some(partner) = partner else {
         return Ok((TokenSource::Direct, RedeemRoute::Vendor));
     };
     let headers: Vec<(String, String)> = partner.headers.into_iter().collect();
     let source = TokenSource::Partner(PartnerSource {
         url: partner.url,
-        method: method(partner.method.as_deref().unwrap_or("POST"), "partner.method")?,
+        method: parse_method(partner.method.as_deref().unwrap_or("POST"), "partner.method")?,
         headers: headers.clone(),
-        token_pointer: pointer(partner.token, "/token".to_owned(), "partner.token")?,
+        token_pointer: json_pointer(partner.token, "/token".to_owned(), "partner.token")?,
     });
     let redeem = partner.redeem_url.map_or(RedeemRoute::Vendor, |url| RedeemRoute::Partner { url, headers });
     Ok((source, redeem))
 }
 
-fn method(word: &str, key: &str) -> Result<http::Method, String> {
+fn parse_method(word: &str, key: &str) -> Result<http::Method, String> {
     match word.to_ascii_uppercase().as_str() {
         "GET" => Ok(http::Method::GET),
         "POST" => Ok(http::Method::POST),
@@ -277,7 +301,7 @@ fn method(word: &str, key: &str) -> Result<http::Method, String> {
     }
 }
 
-fn pointer(written: Option<String>, default: String, key: &str) -> Result<String, String> {
+fn json_pointer(written: Option<String>, default: String, key: &str) -> Result<String, String> {
     match written {
         None => Ok(default),
         Some(text) if text.starts_with('/') => Ok(text),
@@ -290,7 +314,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Profiles, ProfileError> {
-        Profiles::read(PathBuf::from("profiles.toml"), text)
+        Profiles::parse(PathBuf::from("profiles.toml"), text)
     }
 
     fn words(result: Result<impl std::fmt::Debug, ProfileError>) -> String {
@@ -359,7 +383,7 @@ mod tests {
         let profile = read(text).expect("reads").get("game").expect("usable");
         assert!(matches!(profile.source, TokenSource::Partner(_)));
         assert!(matches!(profile.redeem, RedeemRoute::Partner { .. }));
-        assert_eq!(profile.max_file_size, 10 << 20);
+        assert_eq!(profile.limits.max_file_size, 10 << 20);
         assert_eq!(profile.pace.fixed, Some(Duration::from_secs(2)));
     }
 }

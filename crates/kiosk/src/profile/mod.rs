@@ -1,4 +1,4 @@
-//! Profiles: which backend, by which way, with which limits. No secret ever stands in one.
+//! Profiles: which backend, by which routes, with which limits. They contain no secrets.
 
 mod file;
 mod shown;
@@ -11,46 +11,44 @@ use client::{LoginRoute, RedeemRoute, TimeOuts, TokenSource};
 use protocol::LinkTemplate;
 use std::path::PathBuf;
 use std::time::Duration;
+use store::VisitLimits;
 use url::Url;
-use visit::Pace;
+use visit::PollingConfig;
 
 /// The built-in profile of the embedded sandbox, and the default of every command.
 pub const SANDBOX: &str = "sandbox";
 
 /// One profile with every default filled in.
+///
+/// # Defaults
+/// As of the types of the fields; `timeout` is 15 minutes, and everything optional is absent.
 #[derive(Debug, Clone)]
 pub struct Profile {
     /// Its name: letters, digits, `-` and `_`.
     pub name: String,
     /// The backend. `None` only for the profile `sandbox`, whose backend is embedded.
     pub api_url: Option<Url>,
-    /// What the QR says. `None` only where the embedded sandbox supplies it.
+    /// Template of the link in the QR code. `None` only if the embedded sandbox supplies it.
     pub link: Option<LinkTemplate>,
-    /// How a session token is had.
+    /// How a session token is obtained.
     pub login: LoginRoute,
     /// Where Export Tokens come from.
     pub source: TokenSource,
     /// Who redeems them.
     pub redeem: RedeemRoute,
     /// How polls are spaced.
-    pub pace: Pace,
-    /// How long this backend usually processes, where the profile says; otherwise it is learnt from earlier visits.
+    pub pace: PollingConfig,
+    /// Usual processing time of this backend, if the profile states it; otherwise it is learnt from earlier visits.
     pub usual_processing: Option<Duration>,
-    /// Give up when no avatar came. Default 15 minutes.
+    /// End a visit after this time if no avatar was delivered.
     pub timeout: Duration,
-    /// How long the backend may fail without a good answer in between. Default 3 minutes.
-    pub patience: Duration,
-    /// How long an Export Token lives, where somebody said so; for the countdown only.
+    /// Limits of the downloads, and how long failures are tolerated.
+    pub limits: VisitLimits,
+    /// Lifetime of an Export Token, if it is stated: for the countdown, and for the pauses of recovery.
     pub export_token_life: Option<Duration>,
     /// Where avatars are saved; `None` is `avatars` in the data folder.
     pub out: Option<PathBuf>,
-    /// Files of one avatar that are downloaded at once. Default 4.
-    pub parallel_downloads: usize,
-    /// The largest file taken, in bytes. Default 2 GiB.
-    pub max_file_size: u64,
-    /// The room on the disk, in bytes, under which no token is asked for and none redeemed. Default 128 MiB.
-    pub min_free_space: u64,
-    /// How long the network may take. Default: as in [`TimeOuts`].
+    /// Timeouts of the network.
     pub network: TimeOuts,
 }
 
@@ -60,7 +58,7 @@ impl Profile {
         self.name == SANDBOX && self.api_url.is_none() && self.partner_url().is_none()
     }
 
-    /// Where the partner's own backend hands out tokens, if it is that which does.
+    /// URL at which the partner's own backend issues tokens, if it does.
     pub fn partner_url(&self) -> Option<&Url> {
         match &self.source {
             TokenSource::Partner(partner) => Some(&partner.url),

@@ -1,4 +1,4 @@
-//! A profile with every default filled in, by the file's own keys and in the file's own spelling.
+//! A profile with every default filled in, with the keys and the notation of the file.
 
 use super::Profile;
 use client::{RedeemRoute, TokenSource};
@@ -6,29 +6,29 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 impl Profile {
-    /// Each key with its value; null where nothing is set and nothing is assumed. Headers are named, never shown:
-    /// somebody may have written a secret into one.
+    /// Each key with its value; null if it is not set and has no default. Only the names of headers are listed, because a
+    /// value may be a secret.
     pub fn shown(&self) -> Vec<(&'static str, Value)> {
         let url = |url: Option<&url::Url>| url.map_or(Value::Null, |url| url.as_str().into());
-        let time = |duration: Option<Duration>| duration.map_or(Value::Null, spelled);
+        let time = |duration: Option<Duration>| duration.map_or(Value::Null, duration_value);
         let mut rows = vec![
             ("profile", self.name.as_str().into()),
             ("api_url", url(self.api_url.as_ref())),
             ("link", self.link.as_ref().map_or(Value::Null, |link| link.as_str().into())),
-            ("timeout", spelled(self.timeout)),
-            ("patience", spelled(self.patience)),
+            ("timeout", duration_value(self.timeout)),
+            ("patience", duration_value(self.limits.patience)),
             ("export_token_life", time(self.export_token_life)),
             ("out", self.out.as_ref().map_or(Value::Null, |out| out.display().to_string().into())),
-            ("polling.fastest", spelled(self.pace.fastest)),
-            ("polling.slowest", spelled(self.pace.slowest)),
+            ("polling.fastest", duration_value(self.pace.fastest)),
+            ("polling.slowest", duration_value(self.pace.slowest)),
             ("polling.fixed", time(self.pace.fixed)),
             ("polling.usual_processing", time(self.usual_processing)),
-            ("downloads.parallel", self.parallel_downloads.into()),
-            ("downloads.max_file_size", size(self.max_file_size)),
-            ("downloads.min_free_space", size(self.min_free_space)),
-            ("network.connect", spelled(self.network.connect)),
-            ("network.silence", spelled(self.network.read)),
-            ("network.call", spelled(self.network.total)),
+            ("downloads.parallel", self.limits.parallel_downloads.into()),
+            ("downloads.max_file_size", size_value(self.limits.max_file_size)),
+            ("downloads.min_free_space", size_value(self.limits.min_free_space)),
+            ("network.connect", duration_value(self.network.connect)),
+            ("network.silence", duration_value(self.network.read)),
+            ("network.call", duration_value(self.network.total)),
         ];
         match &self.source {
             TokenSource::Direct => rows.extend([
@@ -55,11 +55,11 @@ impl Profile {
     }
 }
 
-fn spelled(duration: Duration) -> Value {
+fn duration_value(duration: Duration) -> Value {
     humantime::format_duration(duration).to_string().into()
 }
 
-fn size(bytes: u64) -> Value {
+fn size_value(bytes: u64) -> Value {
     bytesize::ByteSize(bytes).display().iec().to_string().replace(' ', "").into()
 }
 
@@ -68,7 +68,7 @@ mod tests {
     use crate::profile::Profiles;
 
     #[test]
-    fn what_is_shown_can_be_written_back() {
+    fn a_shown_profile_can_be_written_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("profiles.toml");
         std::fs::write(

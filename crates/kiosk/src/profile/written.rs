@@ -1,4 +1,4 @@
-//! A profile as it stands in the file: only what somebody wrote.
+//! A profile as it is written in the file, without defaults.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -16,13 +16,13 @@ pub struct Written {
     /// The link template, with `{token}`.
     pub link: Option<String>,
     /// `timeout = "15m"`.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub timeout: Option<Duration>,
     /// `patience = "3m"`.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub patience: Option<Duration>,
     /// `export_token_life = "10m"`.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub export_token_life: Option<Duration>,
     /// Where avatars are saved.
     pub out: Option<PathBuf>,
@@ -45,17 +45,17 @@ pub struct Written {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenPolling {
-    /// Never closer together than this.
-    #[serde(default, deserialize_with = "duration")]
+    /// Minimum time between polls.
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub fastest: Option<Duration>,
-    /// Never further apart than this.
-    #[serde(default, deserialize_with = "duration")]
+    /// Maximum time between polls.
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub slowest: Option<Duration>,
     /// A fixed interval instead of the adaptive policy.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub fixed: Option<Duration>,
-    /// How long processing usually takes.
-    #[serde(default, deserialize_with = "duration")]
+    /// Usual processing time.
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub usual_processing: Option<Duration>,
 }
 
@@ -67,24 +67,24 @@ pub struct WrittenLogin {
     pub path: Option<String>,
     /// Default `POST`.
     pub method: Option<String>,
-    /// JSON Pointer to the session token in the answer. Default `/sessionToken`.
+    /// JSON Pointer to the session token in the response. Default `/sessionToken`.
     pub token: Option<String>,
 }
 
-/// A partner's own backend, which hands out Export Tokens.
+/// A partner's own backend, which issues Export Tokens.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenPartner {
-    /// Where a token is asked for.
+    /// URL at which a token is requested.
     pub url: Url,
     /// Default `POST`.
     pub method: Option<String>,
-    /// Sent along; a value may hold `{partner_key}`, which is taken from the keychain.
+    /// Headers of the request; a value may contain `{partner_key}`, which is read from the keychain.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// JSON Pointer to the Export Token in the answer. Default `/token`.
+    /// JSON Pointer to the Export Token in the response. Default `/token`.
     pub token: Option<String>,
-    /// Where redeems go instead of Copresence, when the partner relays them.
+    /// URL of the redeems, if the partner relays them.
     pub redeem_url: Option<Url>,
 }
 
@@ -92,39 +92,39 @@ pub struct WrittenPartner {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenDownloads {
-    /// Files at once, 1 to 16.
+    /// Parallel downloads, 1..=16.
     pub parallel: Option<usize>,
     /// As in `"2GiB"`.
-    #[serde(default, deserialize_with = "size")]
+    #[serde(default, deserialize_with = "deserialize_size")]
     pub max_file_size: Option<u64>,
     /// As in `"128MiB"`.
-    #[serde(default, deserialize_with = "size")]
+    #[serde(default, deserialize_with = "deserialize_size")]
     pub min_free_space: Option<u64>,
 }
 
-/// How long the network may take.
+/// Timeouts of the network.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenNetwork {
-    /// Until a connection stands.
-    #[serde(default, deserialize_with = "duration")]
+    /// Until a connection is established.
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub connect: Option<Duration>,
     /// Without a byte from the backend.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub silence: Option<Duration>,
-    /// A call of the API from start to end.
-    #[serde(default, deserialize_with = "duration")]
+    /// A whole API call.
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub call: Option<Duration>,
 }
 
-fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
+fn deserialize_duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(input)?;
     humantime::parse_duration(&text)
         .map(Some)
         .map_err(|error| D::Error::custom(format!("`{text}` is no duration such as `90s` or `15m`: {error}")))
 }
 
-fn size<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
+fn deserialize_size<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
     let text = String::deserialize(input)?;
     text.parse::<bytesize::ByteSize>()
         .map(|size| Some(size.as_u64()))

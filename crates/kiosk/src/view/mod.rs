@@ -140,6 +140,23 @@ pub enum Screen {
 }
 
 /// Progress of a deletion.
+impl Screen {
+    /// The id of the visit that it shows.
+    pub fn visit(&self) -> Option<&str> {
+        match self {
+            Self::Attract | Self::Consent { .. } => None,
+            Self::Preparing { visit, .. }
+            | Self::Invite { visit, .. }
+            | Self::Making { visit, .. }
+            | Self::Saving { visit, .. }
+            | Self::Reveal { visit, .. }
+            | Self::Forgetting { visit, .. }
+            | Self::Ended { visit, .. } => Some(visit),
+        }
+    }
+}
+
+/// How far forgetting is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ForgettingStand {

@@ -85,8 +85,9 @@ impl Ground {
             max_file_size: Some(LARGEST),
             ..Overrides::default()
         };
-        let order = order(&profile, &target, &self.disk, &overrides);
-        let order = Order { download_pause: Duration::from_millis(1), parallel_downloads: 16, ..order };
+        let order = order(&profile, &target, &self.disk, &overrides).await;
+        let mut order = Order { download_pause: Duration::from_millis(1), ..order };
+        order.limits.parallel_downloads = 16;
         let lines: Arc<Mutex<Vec<Line>>> = Arc::default();
         let told = lines.clone();
         let api = target.api(&profile, Arc::new(NoRecorder)).expect("credentials");

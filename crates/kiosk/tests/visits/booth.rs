@@ -4,9 +4,11 @@ use super::backend::{Reply, glb, png};
 use super::house::{GENERATE, House, REDEEM, names};
 use super::window::{gate, is_invite, kiosk, take, until};
 use jiff::{SignedDuration, Timestamp};
-use kiosk::app::{Backing, Kiosk};
+use kiosk::app::{Backing, CommandTarget, Kiosk, VisitorCommand};
 use kiosk::problem::problem;
 use kiosk::view::{BoothView, ForgettingStand, Screen, Texts};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const EN: &str = "We keep your avatar for a day.";
@@ -43,8 +45,8 @@ async fn revealed(kiosk: &Kiosk) -> String {
     }
 }
 
-fn kept(house: &House) -> (usize, usize) {
-    (names(&house.out()).len(), house.disk.journal.history().expect("reads").len())
+async fn kept(house: &House) -> (usize, usize) {
+    (names(&house.out()).len(), house.disk.journal.history().await.expect("reads").len())
 }
 
 #[tokio::test]
@@ -122,12 +124,12 @@ async fn a_visitor_is_forgotten_on_disk_too() {
     let house = ready().await;
     let kiosk = kiosk(&house);
     let visit = revealed(&kiosk).await;
-    assert_eq!(kept(&house), (1, 1));
+    assert_eq!(kept(&house).await, (1, 1));
     kiosk.forget();
     assert_eq!(kiosk.shown_file(&visit, "avatar.glb"), None, "the face is off the screen at once");
     let done = Screen::Forgetting { visit, stand: ForgettingStand::Done };
     until(&kiosk, |screen| *screen == done).await;
-    assert_eq!(kept(&house), (0, 0));
+    assert_eq!(kept(&house).await, (0, 0));
     kiosk.again();
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
     kiosk.stop().await;
@@ -146,14 +148,14 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
     kiosk.forget();
     let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
     until(&kiosk, done).await;
-    assert_eq!(kept(&house), (0, 0));
+    assert_eq!(kept(&house).await, (0, 0));
     assert!(kiosk.live().is_empty());
     kiosk.stop().await;
 }
 
 /// Nothing of any visit: no folder among the avatars, none of an incomplete one, no line in the history.
-fn assert_nothing_is_kept(house: &House) {
-    assert_eq!(kept(house), (0, 0));
+async fn assert_nothing_is_kept(house: &House) {
+    assert_eq!(kept(house).await, (0, 0));
     assert_eq!(names(&house.disk.data.incomplete()), Vec::<String>::new());
 }
 
@@ -174,17 +176,17 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
     let one_is_whole = |screen: &Screen| matches!(screen, Screen::Saving { files, .. } if files.iter().any(|file| file.whole));
     until(&kiosk, one_is_whole).await;
     house.backend.until_asked("/files/three", 1).await;
-    assert_eq!(kept(&house), (1, 1), "what came lies in a folder in the making");
+    assert_eq!(kept(&house).await, (1, 1), "what came lies in a folder in the making");
     kiosk.forget();
     let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
     until(&kiosk, done).await;
-    assert_nothing_is_kept(&house);
+    assert_nothing_is_kept(&house).await;
     assert!(kiosk.live().is_empty());
     // Nor does a later start find anything to go on with.
     kiosk.again();
     kiosk.finish_left_over();
     kiosk.stop().await;
-    assert_nothing_is_kept(&house);
+    assert_nothing_is_kept(&house).await;
     assert_eq!(house.backend.count("/files/two"), 1, "a one-time URL of somebody who is forgotten");
 }
 
@@ -208,7 +210,7 @@ async fn an_avatar_that_comes_at_the_moment_of_being_forgotten_is_not_fetched() 
     kiosk.again();
     kiosk.finish_left_over();
     kiosk.stop().await;
-    assert_nothing_is_kept(&house);
+    assert_nothing_is_kept(&house).await;
     assert_eq!(house.backend.count("/files/one"), 0);
 }
 
@@ -240,10 +242,10 @@ async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
     let kiosk = kiosk(&house);
     kiosk.set_booth(keeping(Some(0)), Texts::default());
     revealed(&kiosk).await;
-    assert_eq!(kept(&house), (1, 1));
+    assert_eq!(kept(&house).await, (1, 1));
     kiosk.again();
     kiosk.stop().await;
-    assert_eq!(kept(&house), (0, 0));
+    assert_eq!(kept(&house).await, (0, 0));
 }
 
 #[tokio::test]
@@ -253,7 +255,7 @@ async fn whoever_stands_there_at_the_stop_leaves_with_it() {
     kiosk.set_booth(keeping(Some(0)), Texts::default());
     revealed(&kiosk).await;
     kiosk.stop().await;
-    assert_eq!(kept(&house), (0, 0));
+    assert_eq!(kept(&house).await, (0, 0));
 }
 
 #[tokio::test]
@@ -272,7 +274,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     kiosk.set_booth(keeping(Some(0)), Texts::default());
     kiosk.sweep();
     let one_left = async {
-        while house.disk.journal.history().expect("reads").len() > 1 {
+        while house.disk.journal.history().await.expect("reads").len() > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -282,7 +284,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     assert!(matches!(kiosk.snapshot().screen, Screen::Reveal { .. }), "this one stands there");
     kiosk.set_booth(keeping(None), Texts::default());
     kiosk.stop().await;
-    assert_eq!(kept(&house), (1, 1));
+    assert_eq!(kept(&house).await, (1, 1));
 }
 
 #[tokio::test]
@@ -314,5 +316,162 @@ async fn a_code_runs_out_on_the_screen_by_itself() {
     let Screen::Invite { expires_at: Some(at), .. } = expired.screen else { panic!("a moment") };
     let at: Timestamp = at.parse().expect("RFC 3339");
     assert!(Timestamp::now().duration_since(at) > SignedDuration::ZERO);
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_for_another_screen_is_ignored() {
+    let scanned = Arc::new(AtomicBool::new(false));
+    let is_scanned = scanned.clone();
+    let house = House::new(move |_, ask| match ask.path.as_str() {
+        REDEEM if is_scanned.load(Ordering::SeqCst) => Reply::not_ready("processing"),
+        REDEEM => Reply::not_ready("no_associated_avatar"),
+        _ => Reply::default(),
+    })
+    .await;
+    let kiosk = kiosk(&house);
+    let attract = kiosk.snapshot().revision;
+    kiosk.start();
+    let invite = until(&kiosk, is_invite).await;
+    let visit = invite.screen.visit().expect("of somebody").to_owned();
+    let on_code = CommandTarget { visit: Some(visit.clone()), revision: Some(invite.revision) };
+    assert!(kiosk.is_current(&on_code));
+    scanned.store(true, Ordering::SeqCst);
+    let making = until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
+
+    // Pressed while the scan came in: the avatar is being made, and a second token would be paid for.
+    assert!(!kiosk.is_current(&on_code));
+    for command in
+        [VisitorCommand::NewCode, VisitorCommand::Cancel, VisitorCommand::Again, VisitorCommand::Forget]
+    {
+        kiosk.run_command(command, &on_code);
+    }
+    let another = CommandTarget { visit: Some(store::VisitId::new().to_string()), revision: None };
+    let of_attract = CommandTarget { visit: None, revision: Some(attract) };
+    let of_the_last_run = CommandTarget { visit: None, revision: Some(u64::MAX) };
+    for target in [&another, &of_attract, &of_the_last_run] {
+        kiosk.run_command(VisitorCommand::Again, target);
+    }
+    assert_eq!(kiosk.snapshot().screen.visit(), Some(visit.as_str()));
+    assert_eq!(house.backend.count(GENERATE), 1);
+
+    let right = CommandTarget { visit: Some(visit), revision: Some(making.revision) };
+    kiosk.run_command(VisitorCommand::Again, &right);
+    assert_eq!(kiosk.snapshot().screen, Screen::Attract);
+    // A second press on the same button finds the first screen.
+    kiosk.run_command(VisitorCommand::Again, &right);
+    kiosk.run_command(VisitorCommand::Start, &CommandTarget { visit: None, revision: Some(attract) });
+    assert_eq!(kiosk.snapshot().screen, Screen::Attract, "it was another attract screen");
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn a_button_counts_as_long_as_its_screen_stays() {
+    let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM, 1..4) => Reply::not_ready("in_queue"),
+        (REDEEM, _) => Reply::not_ready("processing"),
+        _ => Reply::default(),
+    })
+    .await;
+    let kiosk = kiosk(&house);
+    kiosk.start();
+    let queued = until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
+    let later = |screen: &Screen| matches!(screen, Screen::Making { status, .. } if status == "processing");
+    assert!(until(&kiosk, later).await.revision > queued.revision);
+    let target =
+        CommandTarget { visit: queued.screen.visit().map(str::to_owned), revision: Some(queued.revision) };
+    kiosk.run_command(VisitorCommand::Cancel, &target);
+    assert_eq!(kiosk.snapshot().screen, Screen::Attract);
+    kiosk.stop().await;
+}
+
+#[tokio::test]
+async fn keeping_until_the_visitor_leaves_covers_those_who_left_before() {
+    let house = ready().await;
+    let kiosk = kiosk(&house);
+    for _ in 0..2 {
+        revealed(&kiosk).await;
+        kiosk.again();
+    }
+    let here = revealed(&kiosk).await;
+    kiosk.sweep();
+    kiosk.set_booth(keeping(Some(0)), Texts::default());
+    kiosk.sweep();
+    let gone = async {
+        while kept(&house).await != (1, 1) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.expect("in the same run");
+    assert_eq!(kiosk.snapshot().screen.visit(), Some(here.as_str()));
+    kiosk.stop().await;
+    assert_eq!(kept(&house).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_before() {
+    let house = unscanned().await;
+    let kiosk = kiosk(&house);
+    kiosk.set_booth(keeping(Some(0)), Texts::default());
+    kiosk.start();
+    let visit = until(&kiosk, is_invite).await.screen.visit().expect("of somebody").to_owned();
+    let id = visit.parse().expect("an id");
+    kiosk.again();
+    // As a recovery that was faster would.
+    let lock = loop {
+        match house.disk.data.claim(&id) {
+            Ok(lock) => break Some(lock),
+            Err(_) if kept(&house).await.1 > 0 => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+        if kept(&house).await.1 == 0 {
+            break None;
+        }
+    };
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let before = house.backend.count(REDEEM);
+    drop(lock);
+    kiosk.finish_left_over();
+    kiosk.stop().await;
+    assert_eq!(house.backend.count(REDEEM), before, "the token of a person who left is not used");
+    assert_eq!(kept(&house).await, (0, 0));
+    assert_eq!(kiosk.last_problem(), None);
+}
+
+#[tokio::test]
+async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_booth() {
+    let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM, 1..=2) => Reply::status(400),
+        (REDEEM, _) => Reply::not_ready("no_associated_avatar"),
+        _ => Reply::default(),
+    })
+    .await;
+    for _ in 0..30 {
+        super::recover::issued(&house, false).await;
+    }
+    let kiosk = kiosk(&house);
+    let resumed = async || {
+        let open = |visit: &store::VisitRecord| visit.ending.is_none();
+        let history = house.disk.journal.history().await.expect("reads");
+        history.len() - history.iter().filter(|visit| open(visit)).count()
+    };
+    let mut before = 0;
+    for _ in 0..2 {
+        kiosk.finish_left_over();
+        let some = async {
+            while resumed().await == before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        };
+        tokio::time::timeout(Duration::from_secs(20), some).await.expect("in time");
+        let now = resumed().await;
+        assert!(now > before && now - before <= 10, "{before} → {now}: a few at a time");
+        before = now;
+    }
+    assert_eq!(house.backend.count(REDEEM), before, "each once: the next attempt waits");
+    assert_eq!(kiosk.last_problem(), None);
+    let rules = |_: &client::Exchange, _: &client::Backend| Vec::new();
+    assert!(kiosk.inspector().view(None, &rules).visits.is_empty());
     kiosk.stop().await;
 }

@@ -128,7 +128,7 @@ async fn a_spent_url_is_not_asked_for_ever_and_what_came_is_kept() {
     let (directory, _) = incomplete(&house, &ended);
     assert_eq!(std::fs::read(directory.join("avatar.glb.part")).expect("kept"), glb(1000)[..400]);
     assert_eq!(asked(&house).len(), 2);
-    assert!(house.disk.journal.unfinished().expect("reads").is_empty());
+    assert!(house.disk.journal.unfinished().await.expect("reads").is_empty());
 }
 
 #[tokio::test]
@@ -193,9 +193,8 @@ async fn a_body_that_only_drips_ends_with_patience() {
         _ => Reply::default(),
     })
     .await;
-    let mut order = house.order();
-    order.patience = std::time::Duration::from_millis(300);
-    let ended = kiosk::drive::drive(order, house.parts(), tokio_util::sync::CancellationToken::new()).await;
+    let patience = std::time::Duration::from_millis(300);
+    let ended = house.visit_within(|limits| limits.patience = patience).await;
     let (directory, why) = incomplete(&house, &ended);
     assert!(why.contains("slow"), "{why}");
     assert_eq!(names(&directory), ["avatar.glb.part", "manifest.json"]);

@@ -19,12 +19,12 @@ async fn what_is_forgotten_is_gone_and_a_strangers_file_is_not() {
     let first = house.visit().await.directory.expect("saved");
     let second = house.visit().await.directory.expect("saved");
     std::fs::write(second.join("notes.txt"), "mine").expect("written");
-    let forgotten = forget_before(&house.disk, None).expect("forgotten");
+    let forgotten = forget_before(&house.disk, None).await.expect("forgotten");
     assert_eq!(forgotten.visits.len(), 2);
     assert_eq!(forgotten.left, [(second.clone(), vec!["notes.txt".to_owned()])]);
     assert!(!first.exists());
     assert_eq!(names(&second), ["notes.txt"]);
-    assert!(house.disk.journal.history().expect("reads").is_empty());
+    assert!(house.disk.journal.history().await.expect("reads").is_empty());
 }
 
 #[tokio::test]
@@ -34,18 +34,18 @@ async fn one_folder_that_cannot_be_removed_keeps_no_other_face() {
         house.visit().await;
     }
     // The newest comes first, so both others stand behind it.
-    let newest = house.disk.journal.history().expect("reads")[0].start.id;
+    let newest = house.disk.journal.history().await.expect("reads")[0].start.id;
     let name = names(&house.out()).into_iter().find(|name| name.ends_with(&newest.to_string()));
     let folder = house.out().join(name.expect("saved"));
     std::fs::write(folder.join("manifest.json"), "{}").expect("damaged");
-    let error = forget_before(&house.disk, None).expect_err("it is said");
+    let error = forget_before(&house.disk, None).await.expect_err("it is said");
     assert!(error.to_string().contains("manifest"), "{error}");
     assert_eq!(names(&house.out()).len(), 1);
-    let left = house.disk.journal.history().expect("reads");
+    let left = house.disk.journal.history().await.expect("reads");
     assert_eq!(
         left.iter().map(|visit| visit.start.id).collect::<Vec<_>>(),
         [newest],
         "it can be tried again"
     );
-    assert!(forget(&house.disk, &store::VisitId::new()).expect("reads").is_none());
+    assert!(forget(&house.disk, &store::VisitId::new()).await.expect("reads").is_none());
 }

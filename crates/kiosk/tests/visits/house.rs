@@ -75,8 +75,8 @@ impl House {
         }
     }
 
-    pub(crate) fn order(&self) -> Order {
-        let order = order(&self.profile, &self.target, &self.disk, &self.overrides());
+    pub(crate) async fn order(&self) -> Order {
+        let order = order(&self.profile, &self.target, &self.disk, &self.overrides()).await;
         Order { download_pause: Duration::from_millis(1), ..order }
     }
 
@@ -92,13 +92,20 @@ impl House {
 
     /// One visit, to its end.
     pub(crate) async fn visit(&self) -> Ended {
-        drive(self.order(), self.parts(), CancellationToken::new()).await
+        self.visit_within(|_| {}).await
+    }
+
+    /// One visit with other limits, to its end.
+    pub(crate) async fn visit_within(&self, change: impl FnOnce(&mut store::VisitLimits)) -> Ended {
+        let mut order = self.order().await;
+        change(&mut order.limits);
+        drive(order, self.parts(), CancellationToken::new()).await
     }
 
     /// A visit in a task of its own, and what interrupts it.
-    pub(crate) fn begin(&self) -> (tokio::task::JoinHandle<Ended>, CancellationToken) {
+    pub(crate) async fn begin(&self) -> (tokio::task::JoinHandle<Ended>, CancellationToken) {
         let interrupt = CancellationToken::new();
-        (tokio::spawn(drive(self.order(), self.parts(), interrupt.clone())), interrupt)
+        (tokio::spawn(drive(self.order().await, self.parts(), interrupt.clone())), interrupt)
     }
 
     pub(crate) fn lines(&self) -> Vec<LineEvent> {
@@ -115,17 +122,23 @@ impl House {
     }
 
     /// The only visit, as another program would read it.
-    pub(crate) fn only(&self) -> VisitDetail {
-        look(&self.root.path().join("data"))
+    pub(crate) async fn only(&self) -> VisitDetail {
+        look(&self.root.path().join("data")).await
     }
 }
 
+/// Waits for a future in a synchronous callback, on a thread and a runtime of its own.
+pub(crate) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    let run = || tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future);
+    std::thread::scope(|scope| scope.spawn(run).join().expect("no panic"))
+}
+
 /// The only visit of a journal, through a connection of its own.
-pub(crate) fn look(data: &Path) -> VisitDetail {
+pub(crate) async fn look(data: &Path) -> VisitDetail {
     let disk = Disk::open(data).expect("opens");
-    let history = disk.journal.history().expect("reads");
+    let history = disk.journal.history().await.expect("reads");
     let [record] = history.as_slice() else { panic!("one visit, not {}", history.len()) };
-    disk.journal.visit(&record.start.id).expect("reads").expect("is there")
+    disk.journal.visit(&record.start.id).await.expect("reads").expect("is there")
 }
 
 pub(crate) fn manifest(directory: &Path) -> Manifest {

@@ -197,7 +197,7 @@ async fn of_visits_at_once_each_has_its_own_exchanges_and_nothing_told_or_saved_
     assert_eq!(hars.map(|har| entries(&har)), [of_first.len(), of_second.len()]);
 
     let id = first.parse().expect("an id");
-    kiosk::history::forget(stand.kiosk.disk(), &id).expect("forgotten");
+    kiosk::history::forget(stand.kiosk.disk(), &id).await.expect("forgotten");
     let left = std::fs::read_dir(stand.root.path().join("data/inspector")).expect("a folder");
     let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
     assert!(left.len() == 1 && left[0].to_string_lossy().contains(&second), "{left:?}");

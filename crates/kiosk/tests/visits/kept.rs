@@ -10,8 +10,8 @@ use store::VisitId;
 use tokio::sync::oneshot;
 
 /// A token that was issued so long ago.
-fn old(house: &House, age: SignedDuration) -> VisitId {
-    let id = issued(house, false);
+async fn old(house: &House, age: SignedDuration) -> VisitId {
+    let id = issued(house, false).await;
     let then = (Timestamp::now() - age).as_microsecond();
     let journal = rusqlite::Connection::open(house.root.path().join("data/journal.sqlite")).expect("opens");
     journal
@@ -27,12 +27,16 @@ async fn a_token_that_nobody_can_be_asked_about_is_given_up_after_a_week() {
     for status in [500, 401, 429, 504] {
         for (age, kept) in [(TOKEN_KEPT - MINUTE, true), (TOKEN_KEPT + MINUTE, false)] {
             let house = House::new(move |_, _| Reply::status(status)).await;
-            old(&house, age);
+            old(&house, age).await;
             let fate = recovered(&house).await.remove(0).fate;
-            assert_eq!(house.disk.journal.unfinished().expect("reads").len(), usize::from(kept), "{fate:?}");
+            assert_eq!(
+                house.disk.journal.unfinished().await.expect("reads").len(),
+                usize::from(kept),
+                "{fate:?}"
+            );
             assert_eq!(matches!(fate, Fate::NotNow { .. }), kept, "{status} {fate:?}");
             if !kept {
-                let ending = house.only().visit.ending.expect("said in the history");
+                let ending = house.only().await.visit.ending.expect("said in the history");
                 let expected = if status == 504 { ("possibly_consumed", 10) } else { ("token_abandoned", 4) };
                 assert_eq!((ending.code.as_str(), ending.exit), expected, "{}", ending.message);
                 assert!(ending.message.contains("week"), "{}", ending.message);
@@ -48,41 +52,41 @@ async fn without_credentials_it_is_given_up_then_too() {
         Some(_) => Err("no API key".to_owned()),
         None => Ok(house.parts()),
     };
-    old(&house, TOKEN_KEPT - MINUTE);
+    old(&house, TOKEN_KEPT - MINUTE).await;
     let fate = recover(&house.disk, &refuse).await.expect("reads").remove(0).fate;
     assert!(matches!(fate, Fate::NotNow { exit: 3, .. }), "{fate:?}");
-    let older = old(&house, TOKEN_KEPT + MINUTE);
+    let older = old(&house, TOKEN_KEPT + MINUTE).await;
     let all = recover(&house.disk, &refuse).await.expect("reads");
     let of = |id| all.iter().find(|one| one.visit == id).map(|one| one.fate.exit());
     assert_eq!((all.len(), of(older)), (2, Some(4)), "{all:?}");
     assert!(house.backend.asked().is_empty());
-    assert_eq!(house.disk.journal.unfinished().expect("reads").len(), 1);
+    assert_eq!(house.disk.journal.unfinished().await.expect("reads").len(), 1);
 }
 
 #[tokio::test]
 async fn an_old_token_is_asked_once_more_before_it_is_given_up() {
     for (status, gone) in [("no_associated_avatar", true), ("processing", false)] {
         let house = House::new(move |_, _| Reply::not_ready(status)).await;
-        old(&house, TOKEN_KEPT + MINUTE);
+        old(&house, TOKEN_KEPT + MINUTE).await;
         let fate = recovered(&house).await.remove(0).fate;
         assert_eq!(house.backend.count(REDEEM), 1);
         assert_eq!(fate.exit() == 4, gone, "{fate:?}");
-        assert_eq!(house.disk.journal.unfinished().expect("reads").is_empty(), gone);
+        assert_eq!(house.disk.journal.unfinished().await.expect("reads").is_empty(), gone);
     }
     let house = House::new(|_, ask| match ask.path.as_str() {
         REDEEM => ask.ready(&[("glb", "one")]),
         _ => Reply::file(&glb(500)),
     })
     .await;
-    old(&house, TOKEN_KEPT + MINUTE);
+    old(&house, TOKEN_KEPT + MINUTE).await;
     assert_eq!(recovered(&house).await[0].fate.exit(), 0);
 }
 
 #[tokio::test]
 async fn a_lost_answer_that_was_never_cleared_up_is_possibly_consumed_after_a_week() {
     let house = House::new(|_, _| Reply::status(500)).await;
-    let id = old(&house, TOKEN_KEPT + MINUTE);
-    house.disk.journal.redeem_intent(&id, now()).expect("intent");
+    let id = old(&house, TOKEN_KEPT + MINUTE).await;
+    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
     assert_eq!(recovered(&house).await[0].fate.exit(), 10);
 }
 
@@ -100,7 +104,8 @@ async fn what_a_visit_was_told_holds_for_whoever_finishes_it() {
     })
     .await;
     // As `--max-file-size` would; the profile allows far more.
-    let order = kiosk::drive::Order { max_file_size: 499, ..house.order() };
+    let mut order = house.order().await;
+    order.limits.max_file_size = 499;
     let interrupt = tokio_util::sync::CancellationToken::new();
     let visit = tokio::spawn(kiosk::drive::drive(order, house.parts(), interrupt.clone()));
     house.backend.until_asked("/files/one", 1).await;
@@ -117,12 +122,12 @@ async fn what_a_visit_was_told_holds_for_whoever_finishes_it() {
 async fn a_credential_that_the_backend_repeats_is_masked_in_what_recover_reads() {
     let house = House::new(|_, _| Reply::file(&glb(500))).await;
     let body = delivery(&house, true, &[(&format!("glb {API_KEY}"), "one")]);
-    answered(&house, 200, &body);
+    answered(&house, 200, &body).await;
     let all = recovered(&house).await;
     let Fate::Finished { directory: Some(directory), .. } = &all[0].fate else { panic!("{all:?}") };
     let written = std::fs::read_to_string(directory.join("manifest.json")).expect("reads");
     assert!(!written.contains(API_KEY), "{written}");
-    assert!(!format!("{:?} {:?}", house.lines(), house.only()).contains(API_KEY));
+    assert!(!format!("{:?} {:?}", house.lines(), house.only().await).contains(API_KEY));
 }
 
 #[tokio::test]

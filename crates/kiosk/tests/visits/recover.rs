@@ -1,12 +1,14 @@
 //! What a crash left, finished: from each state that a journal can stand in.
 
 use super::backend::{Ask, Reply, glb, png};
-use super::house::{GENERATE, House, REDEEM, manifest, names};
+use super::house::{GENERATE, House, REDEEM, block_on, manifest, names};
 use jiff::Timestamp;
 use kiosk::Outcome;
 use kiosk::recover::{Fate, Recovered, Unfinished, recover};
 use protocol::{DownloadUrl, ExportToken, ExportType};
-use store::{AvatarFolder, Format, Manifest, ManifestFile, PlannedFile, Times, VisitId, VisitRecordStart};
+use store::{
+    AnswerKind, AvatarFolder, Format, Manifest, ManifestFile, PlannedFile, Times, VisitId, VisitRecordStart,
+};
 use tokio::sync::oneshot;
 
 pub(crate) async fn recovered(house: &House) -> Vec<Recovered> {
@@ -24,7 +26,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// A visit that began and has a token, as a crash leaves it.
-pub(crate) fn issued(house: &House, ephemeral: bool) -> VisitId {
+pub(crate) async fn issued(house: &House, ephemeral: bool) -> VisitId {
     let id = VisitId::new();
     let start = VisitRecordStart {
         id,
@@ -37,17 +39,17 @@ pub(crate) fn issued(house: &House, ephemeral: bool) -> VisitId {
         started_at: now(),
         limits: None,
     };
-    house.disk.journal.begin(&start).expect("begun");
+    house.disk.journal.begin(&start).await.expect("begun");
     let token = ExportToken::new("left-over-token").expect("a token");
-    house.disk.journal.token_issued(&id, &token, "https://app.test/", None, now()).expect("issued");
+    house.disk.journal.token_issued(&id, &token, "https://app.test/", None, now()).await.expect("issued");
     id
 }
 
 /// The same with an answer on disk that nobody has read.
-pub(crate) fn answered(house: &House, status: u16, body: &str) -> VisitId {
-    let id = issued(house, false);
-    let no = house.disk.journal.redeem_intent(&id, now()).expect("intent");
-    house.disk.journal.redeem_answered(&id, no, status, body.as_bytes(), now()).expect("answered");
+pub(crate) async fn answered(house: &House, status: u16, body: &str) -> VisitId {
+    let id = issued(house, false).await;
+    let no = house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
+    house.disk.journal.redeem_answered(&id, no, status, body.as_bytes(), now()).await.expect("answered");
     id
 }
 
@@ -61,13 +63,13 @@ pub(crate) fn delivery(house: &House, ready: bool, exports: &[(&str, &str)]) -> 
 }
 
 /// The same, read, planned, and with a folder in the making.
-fn planned(house: &House, ready: bool) -> (VisitId, AvatarFolder) {
-    let id = issued(house, false);
+async fn planned(house: &House, ready: bool) -> (VisitId, AvatarFolder) {
+    let id = issued(house, false).await;
     let body = delivery(house, ready, &[("glb", "one")]);
     let journal = &house.disk.journal;
-    let no = journal.redeem_intent(&id, now()).expect("intent");
-    journal.redeem_answered(&id, no, 200, body.as_bytes(), now()).expect("answered");
-    journal.redeem_read(&id, no, true).expect("read");
+    let no = journal.redeem_intent(&id, now()).await.expect("intent");
+    journal.redeem_answered(&id, no, 200, body.as_bytes(), now()).await.expect("answered");
+    journal.redeem_read(&id, no, AnswerKind::Delivery).await.expect("read");
     let url = house.backend.url.join("/files/one").expect("a URL");
     let file = PlannedFile {
         index: 0,
@@ -75,7 +77,7 @@ fn planned(house: &House, ready: bool) -> (VisitId, AvatarFolder) {
         export_type: ExportType::new("glb"),
         url: DownloadUrl::new(url.as_str()).expect("a URL"),
     };
-    journal.files_planned(&id, &[file]).expect("planned");
+    journal.files_planned(&id, &[file]).await.expect("planned");
     let day = now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut folder = AvatarFolder::create(&house.out(), &id, day).expect("a folder");
     assert_eq!(folder.file(0, &ExportType::new("glb")), "avatar.glb");
@@ -131,8 +133,8 @@ async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
         _ => files(ask),
     })
     .await;
-    let id = issued(&house, false);
-    house.disk.journal.redeem_intent(&id, now()).expect("intent");
+    let id = issued(&house, false).await;
+    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
     let Fate::Finished { outcome: Outcome::Saved, directory: Some(directory) } = fate(&house).await else {
         panic!("saved");
     };
@@ -141,15 +143,15 @@ async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
     assert!(recovered(&house).await.is_empty(), "nothing is left");
 
     let house = House::new(|_, _| Reply::not_ready("processing")).await;
-    let id = issued(&house, false);
-    house.disk.journal.redeem_intent(&id, now()).expect("intent");
+    let id = issued(&house, false).await;
+    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
     for _ in 0..2 {
         assert_eq!(fate(&house).await, Fate::StillActive { status: "processing".into() });
     }
 
     let house = House::new(|_, _| Reply::status(400)).await;
-    let id = issued(&house, false);
-    house.disk.journal.redeem_intent(&id, now()).expect("intent");
+    let id = issued(&house, false).await;
+    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
     assert_eq!(fate(&house).await.exit(), 10);
     assert!(recovered(&house).await.is_empty());
 }
@@ -158,22 +160,22 @@ async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
 async fn a_token_without_any_doubt_just_ran_out() {
     for (associated, state) in [(false, "inviting"), (true, "making")] {
         let house = House::new(|_, _| Reply::status(400)).await;
-        let id = issued(&house, false);
+        let id = issued(&house, false).await;
         if associated {
-            house.disk.journal.phase_reached(&id, store::Phase::Associated, now()).expect("noted");
+            house.disk.journal.phase_reached(&id, store::Phase::Associated, now()).await.expect("noted");
         }
         assert_eq!(fate(&house).await.exit(), 4);
         assert_eq!(house.backend.count(REDEEM), 1);
-        assert_eq!(house.only().visit.ending.expect("ended").visit_state, state);
+        assert_eq!(house.only().await.visit.ending.expect("ended").visit_state, state);
     }
 }
 
 #[tokio::test]
 async fn the_profiles_limits_hold_here_too() {
     let mut house = House::new(|_, ask| files(ask)).await;
-    house.profile.max_file_size = 499;
+    house.profile.limits.max_file_size = 499;
     let body = delivery(&house, true, &[("glb", "one")]);
-    answered(&house, 200, &body);
+    answered(&house, 200, &body).await;
     let parts = |_: &Unfinished| Ok(house.parts().within(&house.profile));
     let all = recover(&house.disk, &parts).await.expect("the journal reads");
     assert_eq!(all[0].fate.exit(), 7, "{all:?}");
@@ -182,9 +184,9 @@ async fn the_profiles_limits_hold_here_too() {
 #[tokio::test]
 async fn a_gateways_word_for_a_lost_answer_is_a_doubt_here_too() {
     let house = House::new(|_, _| Reply::status(400)).await;
-    let id = answered(&house, 504, "");
-    let no = house.only().redeems[0].no;
-    house.disk.journal.redeem_read(&id, no, false).expect("read");
+    let id = answered(&house, 504, "").await;
+    let no = house.only().await.redeems[0].no;
+    house.disk.journal.redeem_read(&id, no, AnswerKind::Failed).await.expect("read");
     assert_eq!(fate(&house).await.exit(), 10);
 }
 
@@ -192,10 +194,10 @@ async fn a_gateways_word_for_a_lost_answer_is_a_doubt_here_too() {
 async fn a_backend_that_cannot_be_asked_now_loses_nothing() {
     for (status, exit) in [(500, 6), (401, 3), (418, 6)] {
         let house = House::new(move |_, _| Reply::status(status)).await;
-        issued(&house, false);
+        issued(&house, false).await;
         let Fate::NotNow { exit: said, .. } = fate(&house).await else { panic!("not now") };
         assert_eq!(said, exit);
-        let left = house.disk.journal.unfinished().expect("reads");
+        let left = house.disk.journal.unfinished().await.expect("reads");
         assert!(left[0].token.is_some(), "kept for the next time");
     }
 }
@@ -203,21 +205,21 @@ async fn a_backend_that_cannot_be_asked_now_loses_nothing() {
 #[tokio::test]
 async fn a_backend_that_does_not_answer_is_asked_for_one_visit_only() {
     let house = House::new(|_, ask| if ask.path == REDEEM { Reply::silence() } else { files(ask) }).await;
-    issued(&house, false);
-    issued(&house, false);
+    issued(&house, false).await;
+    issued(&house, false).await;
     let body = delivery(&house, true, &[("glb", "one")]);
-    answered(&house, 200, &body);
+    answered(&house, 200, &body).await;
     let all = recovered(&house).await;
     assert_eq!(all.iter().map(|one| one.fate.exit()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
     assert_eq!(house.backend.count(REDEEM), 1, "each would have to wait for its time-out");
-    assert_eq!(house.disk.journal.unfinished().expect("reads").len(), 2);
+    assert_eq!(house.disk.journal.unfinished().await.expect("reads").len(), 2);
 }
 
 #[tokio::test]
 async fn an_unread_answer_with_urls_is_saved_and_its_token_never_redeemed() {
     let house = House::new(|_, ask| files(ask)).await;
     let body = delivery(&house, true, &[("glb", "one"), ("png", "two")]);
-    answered(&house, 200, &body);
+    answered(&house, 200, &body).await;
     // Downloads carry no credential, so none is needed: nothing of the token is left to ask with.
     let parts = |unfinished: &Unfinished| {
         assert!(unfinished.token.is_none(), "the answer spent it");
@@ -238,8 +240,8 @@ async fn whole_files_are_not_fetched_again() {
         _ => files(ask),
     })
     .await;
-    house.profile.parallel_downloads = 1;
-    let (visit, _) = house.begin();
+    house.profile.limits.parallel_downloads = 1;
+    let (visit, _) = house.begin().await;
     house.backend.until_asked("/files/two", 1).await;
     visit.abort();
     assert!(visit.await.is_err_and(|error| error.is_cancelled()), "as a crash would");
@@ -255,13 +257,13 @@ async fn whole_files_are_not_fetched_again() {
 #[tokio::test]
 async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
     let house = House::new(|_, _| Reply::status(410)).await;
-    let (id, folder) = planned(&house, true);
+    let (id, folder) = planned(&house, true).await;
     let mut part = folder.start("avatar.glb").expect("opens");
     part.write(&glb(500)).expect("written");
     let bytes = part.sync().expect("durable");
     drop((part, folder));
     let progress = store::FileProgress { bytes, total: Some(bytes), ..Default::default() };
-    house.disk.journal.file_progress(&id, 0, &progress).expect("noted");
+    house.disk.journal.file_progress(&id, 0, &progress).await.expect("noted");
     assert_eq!(fate(&house).await.exit(), 0);
     assert!(house.backend.asked().is_empty());
 }
@@ -269,11 +271,11 @@ async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
 #[tokio::test]
 async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
     let house = House::new(|_, ask| files(ask)).await;
-    let (id, folder) = planned(&house, true);
+    let (id, folder) = planned(&house, true).await;
     let mut part = folder.start("avatar.glb").expect("opens");
     part.write(&[0; 100]).expect("what a power cut may leave");
     drop((part, folder));
-    house.disk.journal.file_failed(&id, 0, "the disk was full", false).expect("noted");
+    house.disk.journal.file_failed(&id, 0, "the disk was full", false).await.expect("noted");
     let Fate::Finished { directory: Some(directory), .. } = fate(&house).await else { panic!("saved") };
     assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("saved"), glb(500));
     assert_eq!(house.backend.asked()[0].header("range"), None);
@@ -282,8 +284,8 @@ async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
 #[tokio::test]
 async fn a_short_glb_that_a_crash_renamed_is_no_whole_one() {
     let house = House::new(|_, ask| files(ask)).await;
-    let (id, folder) = planned(&house, true);
-    house.disk.journal.file_requested(&id, 0).expect("noted");
+    let (id, folder) = planned(&house, true).await;
+    house.disk.journal.file_requested(&id, 0).await.expect("noted");
     let mut part = folder.start("avatar.glb").expect("opens");
     part.write(&glb(500)[..300]).expect("written");
     part.finish().expect("renamed");
@@ -295,7 +297,7 @@ async fn a_short_glb_that_a_crash_renamed_is_no_whole_one() {
 async fn a_folder_that_stands_is_not_saved_twice() {
     for (ready, exit) in [(true, 0), (false, 9)] {
         let house = House::new(|_, _| Reply::status(410)).await;
-        let (id, folder) = planned(&house, ready);
+        let (id, folder) = planned(&house, ready).await;
         let manifest = file_manifest(id, &folder, true);
         let published = folder.publish(&manifest).expect("published");
         let Fate::Finished { outcome, directory } = fate(&house).await else { panic!("finished") };
@@ -304,7 +306,7 @@ async fn a_folder_that_stands_is_not_saved_twice() {
         assert!(recovered(&house).await.is_empty());
     }
     let house = House::new(|_, _| Reply::status(410)).await;
-    let (id, folder) = planned(&house, true);
+    let (id, folder) = planned(&house, true).await;
     let manifest = file_manifest(id, &folder, false);
     let kept = folder.keep_incomplete(&house.disk.data, &manifest).expect("kept");
     let Fate::Finished { outcome, directory } = fate(&house).await else { panic!("finished") };
@@ -333,7 +335,7 @@ async fn a_token_that_broken_answers_ended_is_asked_once_more() {
 #[tokio::test]
 async fn a_sandbox_that_died_is_not_asked_and_needs_no_credentials() {
     let house = House::new(|_, _| Reply::status(400)).await;
-    issued(&house, true);
+    issued(&house, true).await;
     let parts = |unfinished: &Unfinished| {
         assert!(unfinished.token.is_none(), "no token, so no credentials");
         Ok(house.parts())
@@ -346,8 +348,8 @@ async fn a_sandbox_that_died_is_not_asked_and_needs_no_credentials() {
 #[tokio::test]
 async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
     let house = House::new(|_, _| Reply::not_ready("processing")).await;
-    issued(&house, false);
-    let other = issued(&house, false);
+    issued(&house, false).await;
+    let other = issued(&house, false).await;
     let journal = house.disk.journal.clone();
     let parts = |unfinished: &Unfinished| {
         // While the first is recovered here, another program ends the second.
@@ -360,7 +362,7 @@ async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
                 directory: None,
                 at: now(),
             };
-            journal.ended(&other, &ending).expect("ended");
+            block_on(journal.ended(&other, &ending)).expect("ended");
         }
         Ok(house.parts())
     };
@@ -377,7 +379,7 @@ async fn a_visit_that_lives_is_left_alone() {
         _ => Reply::default(),
     })
     .await;
-    let (visit, _) = house.begin();
+    let (visit, _) = house.begin().await;
     house.backend.until_asked(REDEEM, 1).await;
     assert!(recovered(&house).await.is_empty());
     assert_eq!(house.backend.count(REDEEM), 1);

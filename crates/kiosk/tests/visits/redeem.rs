@@ -17,7 +17,7 @@ async fn a_lost_answer_is_cleared_up_by_the_next() {
     })
     .await;
     assert_eq!(house.visit().await.outcome, Outcome::Saved);
-    let redeems = house.only().redeems;
+    let redeems = house.only().await.redeems;
     assert!(matches!(redeems[0].outcome, RedeemOutcome::Unanswered { .. }), "{redeems:?}");
     assert_eq!(house.words()[..4], ["started", "invited", "retrying", "status"]);
 }
@@ -37,8 +37,8 @@ async fn a_lost_answer_and_then_400_is_possibly_consumed() {
         let ended = house.visit().await;
         assert_eq!(ended.outcome.exit(), 10, "{ended:?}");
         assert_eq!(house.backend.count(REDEEM), 3);
-        assert!(house.disk.journal.unfinished().expect("reads").is_empty());
-        let message = house.only().visit.ending.expect("ended").message;
+        assert!(house.disk.journal.unfinished().await.expect("reads").is_empty());
+        let message = house.only().await.visit.ending.expect("ended").message;
         assert!(message.contains(ended.outcome.detail().expect("evidence")), "{message}");
     }
 }
@@ -68,7 +68,7 @@ async fn an_interruption_waits_for_the_redeem_in_flight_and_keeps_what_it_brings
         _ => Reply::default(),
     })
     .await;
-    let (visit, interrupt) = house.begin();
+    let (visit, interrupt) = house.begin().await;
     house.backend.until_asked(REDEEM, 1).await;
     interrupt.cancel();
     let_go.send(()).expect("it waits");
@@ -95,7 +95,7 @@ async fn an_embedded_backend_that_dies_with_the_visit_leaves_no_half_avatar() {
         _ => Reply::default(),
     })
     .await;
-    let mut order = house.order();
+    let mut order = house.order().await;
     order.ephemeral = true;
     let interrupt = tokio_util::sync::CancellationToken::new();
     let visit = tokio::spawn(kiosk::drive::drive(order, house.parts(), interrupt.clone()));

@@ -3,18 +3,12 @@
 use super::backend::{Reply, glb, png};
 use super::house::{GENERATE, House, REDEEM, names};
 use kiosk::Outcome;
-use kiosk::drive::{Ended, Order, drive};
 use kiosk::line::LineEvent;
 use kiosk::recover::{Fate, Unfinished, recover};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// More than any disk has.
 const TOO_MUCH: u64 = 1 << 62;
-
-async fn visit(house: &House, order: Order) -> Ended {
-    drive(order, house.parts(), CancellationToken::new()).await
-}
 
 fn last_words(house: &House) -> String {
     let Some(LineEvent::Ended { code, message, .. }) = house.lines().pop() else { panic!("ended") };
@@ -25,7 +19,7 @@ fn last_words(house: &House) -> String {
 #[tokio::test]
 async fn no_token_is_bought_where_no_avatar_would_fit() {
     let house = House::new(|_, _| Reply::default()).await;
-    let ended = visit(&house, Order { min_free_space: TOO_MUCH, ..house.order() }).await;
+    let ended = house.visit_within(|limits| limits.min_free_space = TOO_MUCH).await;
     assert!(matches!(ended.outcome, Outcome::DiskFull(_)) && ended.outcome.exit() == 2, "{ended:?}");
     assert!(house.backend.asked().is_empty(), "a token is somebody's money");
     let words = last_words(&house);
@@ -43,7 +37,7 @@ async fn no_token_is_spent_where_no_avatar_would_fit() {
         _ => Reply::default(),
     })
     .await;
-    super::recover::issued(&house, false);
+    super::recover::issued(&house, false).await;
     let limits = |least| {
         let house = &house;
         move |_: &Unfinished| {
@@ -75,7 +69,7 @@ async fn half_fits() -> House {
 #[tokio::test]
 async fn a_file_that_would_not_fit_is_not_begun_and_nothing_half_written_is_called_whole() {
     let house = half_fits().await;
-    let ended = visit(&house, Order { max_file_size: u64::MAX, ..house.order() }).await;
+    let ended = house.visit_within(|limits| limits.max_file_size = u64::MAX).await;
     assert_eq!((ended.outcome.exit(), ended.outcome.code(), &ended.directory), (7, "disk_full", &None));
     let words = last_words(&house);
     assert!(
@@ -97,7 +91,7 @@ async fn a_file_that_would_not_fit_is_not_begun_and_nothing_half_written_is_call
 #[tokio::test]
 async fn a_head_that_promises_more_than_is_allowed_is_not_filled_up_to_it() {
     let house = half_fits().await;
-    let ended = visit(&house, Order { patience: Duration::from_secs(3), ..house.order() }).await;
+    let ended = house.visit_within(|limits| limits.patience = Duration::from_secs(3)).await;
     assert_eq!((ended.outcome.exit(), ended.outcome.code()), (7, "saved_in_part"));
     let directory = ended.directory.expect("what came is kept");
     let part = std::fs::metadata(directory.join("avatar.png.part")).map_or(0, |part| part.len());

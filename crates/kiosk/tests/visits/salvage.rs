@@ -5,7 +5,7 @@ use super::house::{House, REDEEM, manifest, names};
 use super::recover::{delivery, issued, now, recovered};
 use kiosk::Outcome;
 use kiosk::recover::Fate;
-use store::{Reading, RedeemOutcome, VisitId};
+use store::{AnswerKind, RedeemOutcome, VisitId};
 
 /// Ready with three files, and so many bytes before its end it breaks off.
 fn cut(ask: &Ask, before_the_end: usize) -> Reply {
@@ -26,8 +26,8 @@ fn file(ask: &Ask) -> Reply {
 }
 
 /// No URL and no token stands in the journal or beside it any more.
-fn nothing_secret_is_left(house: &House) {
-    assert!(house.disk.journal.unfinished().expect("reads").is_empty());
+async fn nothing_secret_is_left(house: &House) {
+    assert!(house.disk.journal.unfinished().await.expect("reads").is_empty());
     let data = house.root.path().join("data");
     for name in ["journal.sqlite", "journal.sqlite-wal"] {
         let bytes = std::fs::read(data.join(name)).unwrap_or_default();
@@ -66,7 +66,7 @@ async fn what_a_cut_answer_named_is_saved_once_the_token_is_refused() {
         assert!(manifest.missing[0].reason.contains("only a beginning"), "{:?}", manifest.missing);
         assert!(names(&house.out()).is_empty());
         assert_eq!(house.backend.count(REDEEM), 3);
-        let redeems = house.only().redeems;
+        let redeems = house.only().await.redeems;
         let taken = match &redeems[1].outcome {
             RedeemOutcome::Unanswered { salvaged, .. } => *salvaged,
             RedeemOutcome::Answered { delivered, .. } => *delivered == Some(true),
@@ -74,7 +74,7 @@ async fn what_a_cut_answer_named_is_saved_once_the_token_is_refused() {
         };
         assert!(taken, "{redeems:?}");
         assert!(house.words().contains(&"redeemed"));
-        nothing_secret_is_left(&house);
+        nothing_secret_is_left(&house).await;
     }
 }
 
@@ -121,7 +121,7 @@ async fn urls_that_are_gone_by_then_leave_the_evidence() {
     assert_eq!((ended.outcome.exit(), ended.outcome.code()), (10, "possibly_consumed"), "{ended:?}");
     let why = ended.outcome.detail().expect("evidence");
     assert!(why.contains("bytes of the body came") && why.contains("410"), "{why}");
-    nothing_secret_is_left(&house);
+    nothing_secret_is_left(&house).await;
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn a_token_that_lives_on_is_redeemed_as_if_nothing_had_been() {
     })
     .await;
     assert_eq!(house.visit().await.outcome, Outcome::Saved);
-    let redeems = house.only().redeems;
+    let redeems = house.only().await.redeems;
     assert!(matches!(redeems[0].outcome, RedeemOutcome::Unanswered { salvaged: false, .. }), "{redeems:?}");
 }
 
@@ -147,7 +147,7 @@ async fn a_program_that_is_stopped_between_the_two_loses_nothing() {
     })
     .await;
     let mut words = house.watch();
-    let (visit, interrupt) = house.begin();
+    let (visit, interrupt) = house.begin().await;
     // Trouble is looked at again a second later at the soonest.
     words.wait_for(|words| words.contains(&"retrying")).await.expect("it lives");
     interrupt.cancel();
@@ -157,28 +157,31 @@ async fn a_program_that_is_stopped_between_the_two_loses_nothing() {
     let Fate::Finished { directory: Some(directory), .. } = &all[0].fate else { panic!("{all:?}") };
     assert_eq!(names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
     assert_eq!(house.backend.count(REDEEM), 2, "one more, and it decided");
-    nothing_secret_is_left(&house);
+    nothing_secret_is_left(&house).await;
 }
 
 /// A crash after a lost answer; how far the program had come with it.
-fn left(house: &House, reading: Option<Reading>) -> VisitId {
-    let id = issued(house, false);
+async fn left(house: &House, kind: Option<AnswerKind>) -> VisitId {
+    let id = issued(house, false).await;
     let journal = &house.disk.journal;
-    let no = journal.redeem_intent(&id, now()).expect("intent");
+    let no = journal.redeem_intent(&id, now()).await.expect("intent");
     let body = delivery(house, true, &[("glb", "one"), ("png", "two")]);
-    journal.redeem_unanswered(&id, no, "cut", &body.as_bytes()[..body.len() - 2], now()).expect("noted");
-    if let Some(reading) = reading {
-        journal.redeem_read(&id, no, reading).expect("read");
+    journal
+        .redeem_unanswered(&id, no, "cut", &body.as_bytes()[..body.len() - 2], now())
+        .await
+        .expect("noted");
+    if let Some(kind) = kind {
+        journal.redeem_read(&id, no, kind).await.expect("read");
     }
     id
 }
 
 #[tokio::test]
 async fn recover_saves_what_a_lost_answer_named() {
-    for reading in [None, Some(Reading::Fragment)] {
+    for kind in [None, Some(AnswerKind::Truncated)] {
         let house =
             House::new(|_, ask| if ask.path == REDEEM { Reply::status(400) } else { file(ask) }).await;
-        left(&house, reading);
+        left(&house, kind).await;
         let all = recovered(&house).await;
         let Fate::Finished { outcome: Outcome::SavedInPart(_), directory: Some(directory) } = &all[0].fate
         else {
@@ -186,35 +189,35 @@ async fn recover_saves_what_a_lost_answer_named() {
         };
         assert_eq!(names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
         assert_eq!(house.backend.count(REDEEM), 1, "the next answer decides here too");
-        nothing_secret_is_left(&house);
+        nothing_secret_is_left(&house).await;
     }
 }
 
 #[tokio::test]
 async fn recover_goes_on_with_what_was_taken_for_the_answer_already() {
     let house = House::new(|_, ask| file(ask)).await;
-    let id = left(&house, Some(Reading::Fragment));
-    let no = house.only().redeems[0].no;
-    house.disk.journal.redeem_salvaged(&id, no).expect("taken");
+    let id = left(&house, Some(AnswerKind::Truncated)).await;
+    let no = house.only().await.redeems[0].no;
+    house.disk.journal.redeem_salvaged(&id, no).await.expect("taken");
     let all = recovered(&house).await;
     assert_eq!(all[0].fate.exit(), 7, "{all:?}");
     assert_eq!(house.backend.count(REDEEM), 0, "the token is gone");
-    nothing_secret_is_left(&house);
+    nothing_secret_is_left(&house).await;
 }
 
 #[tokio::test]
 async fn recover_drops_what_a_living_token_makes_worthless() {
     let house = House::new(|_, _| Reply::not_ready("processing")).await;
-    left(&house, None);
+    left(&house, None).await;
     assert!(matches!(recovered(&house).await[0].fate, Fate::StillActive { .. }));
-    let unfinished = house.disk.journal.unfinished().expect("reads");
+    let unfinished = house.disk.journal.unfinished().await.expect("reads");
     assert!(unfinished[0].token.is_some() && unfinished[0].fragments.is_empty(), "{unfinished:?}");
 }
 
 #[tokio::test]
 async fn recover_says_possibly_consumed_when_not_one_file_can_be_had() {
     let house = House::new(|_, ask| Reply::status(if ask.path == REDEEM { 400 } else { 403 })).await;
-    left(&house, None);
+    left(&house, None).await;
     assert_eq!(recovered(&house).await[0].fate.exit(), 10);
-    nothing_secret_is_left(&house);
+    nothing_secret_is_left(&house).await;
 }

@@ -38,18 +38,18 @@ async fn no_secret_is_logged_told_or_shown() {
         _ => Reply::default(),
     })
     .await;
-    let order = house.order();
+    let order = house.order().await;
     let shown = format!("{order:?} {:?} {:?} {:?}", house.target, house.profile, house.disk);
     let ended = house.visit().await;
     assert_eq!(ended.outcome.exit(), 0);
     // The link is for everybody to see; nothing else says the token.
     let lines: Vec<_> =
         house.lines().into_iter().filter(|line| line.word() != "invited").map(|l| format!("{l:?}")).collect();
-    let detail = format!("{:?}", house.only());
+    let detail = format!("{:?}", house.only().await);
     let manifest =
         std::fs::read_to_string(ended.directory.expect("saved").join("manifest.json")).expect("read");
     let log = String::from_utf8_lossy(&log.0.lock().expect("no panic")).into_owned();
-    assert!(log.contains("the download goes on"), "the log is caught");
+    assert!(log.contains("retrying the download"), "the log is captured");
     let texts = [
         ("debug", shown),
         ("lines", lines.join(" ")),

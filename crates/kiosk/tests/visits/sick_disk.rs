@@ -46,11 +46,11 @@ async fn an_answer_that_could_not_be_written_does_not_stop_the_polling_for_ever(
         })
         .await;
         let mut snapshots = house.watch();
-        let (visit, _) = house.begin();
+        let (visit, _) = house.begin().await;
         snapshots.wait_for(|words| words.contains(&"retrying")).await.expect("the trouble is told");
         heal(&house.root.path().join("data"));
         assert_eq!(visit.await.expect("no panic").outcome, Outcome::Saved);
-        let redeems = house.only().redeems;
+        let redeems = house.only().await.redeems;
         let outcomes: Vec<_> = redeems.iter().map(|redeem| &redeem.outcome).collect();
         assert!(
             matches!(
@@ -75,12 +75,11 @@ async fn without_an_intent_on_disk_no_redeem_is_sent() {
         _ => None,
     })
     .await;
-    let mut order = house.order();
-    order.patience = std::time::Duration::from_millis(500);
-    let ended = kiosk::drive::drive(order, house.parts(), tokio_util::sync::CancellationToken::new()).await;
+    let patience = std::time::Duration::from_millis(500);
+    let ended = house.visit_within(|limits| limits.patience = patience).await;
     assert_eq!(ended.outcome.exit(), 2, "{ended:?}");
     assert_eq!(house.backend.count(REDEEM), 1);
-    assert!(house.disk.journal.unfinished().expect("reads")[0].token.is_some(), "for `recover`");
+    assert!(house.disk.journal.unfinished().await.expect("reads")[0].token.is_some(), "for `recover`");
 }
 
 #[tokio::test]

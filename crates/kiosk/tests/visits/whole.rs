@@ -1,7 +1,7 @@
 //! Visits that bring their avatar, and what stands on the disk at each point.
 
 use super::backend::{Reply, glb, png};
-use super::house::{GENERATE, House, REDEEM, look, manifest, names};
+use super::house::{GENERATE, House, REDEEM, block_on, look, manifest, names};
 use kiosk::Outcome;
 use kiosk::line::LineEvent;
 use kiosk::setup::Overrides;
@@ -41,10 +41,10 @@ async fn a_whole_visit_saves_every_file_under_names_of_ours() {
         assert!(time.is_some_and(|time| time >= times.started), "{times:?}");
     }
 
-    let detail = house.only();
+    let detail = house.only().await;
     assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
     assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
-    assert!(house.disk.journal.unfinished().expect("reads").is_empty(), "no secret is left");
+    assert!(house.disk.journal.unfinished().await.expect("reads").is_empty(), "no secret is left");
     assert_eq!(house.backend.count(REDEEM), 4);
 
     let words = house.words();
@@ -66,7 +66,10 @@ async fn visits_at_once_on_several_threads_do_not_meet() {
         _ => Reply::default(),
     })
     .await;
-    let visits: Vec<_> = (0..4).map(|_| house.begin().0).collect();
+    let mut visits = Vec::new();
+    for _ in 0..4 {
+        visits.push(house.begin().await.0);
+    }
     for visit in visits {
         assert_eq!(visit.await.expect("no panic").outcome, Outcome::Saved);
     }
@@ -100,7 +103,7 @@ async fn the_journal_knows_each_step_before_it_is_taken() {
     let notes = seen.clone();
     let backend = super::backend::Backend::start(move |nth, ask| {
         // As another program would: through a connection of its own, while the request waits.
-        let detail = look(&data);
+        let detail = block_on(look(&data));
         let redeems: Vec<String> = detail
             .redeems
             .iter()
@@ -128,7 +131,7 @@ async fn the_journal_knows_each_step_before_it_is_taken() {
     })
     .await;
     let mut house = House::at(root, backend);
-    house.profile.parallel_downloads = 1;
+    house.profile.limits.parallel_downloads = 1;
     assert_eq!(house.visit().await.outcome, Outcome::Saved);
     let seen = seen.lock().expect("no panic").clone();
     assert_eq!(
@@ -168,7 +171,7 @@ async fn a_required_export_that_never_came_makes_the_visit_incomplete() {
     })
     .await;
     let overrides = Overrides { required_exports: vec![kiosk::ExportType::new("fbx")], ..house.overrides() };
-    let order = kiosk::setup::order(&house.profile, &house.target, &house.disk, &overrides);
+    let order = kiosk::setup::order(&house.profile, &house.target, &house.disk, &overrides).await;
     let ended = kiosk::drive::drive(order, house.parts(), tokio_util::sync::CancellationToken::new()).await;
     assert_eq!(ended.outcome.exit(), 7);
     let directory = ended.directory.expect("what came is kept");

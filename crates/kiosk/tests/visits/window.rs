@@ -38,8 +38,8 @@ pub(crate) fn is_invite(screen: &Screen) -> bool {
     matches!(screen, Screen::Invite { .. })
 }
 
-fn exits(house: &House) -> Vec<Option<u8>> {
-    let history = house.disk.journal.history().expect("reads");
+async fn exits(house: &House) -> Vec<Option<u8>> {
+    let history = house.disk.journal.history().await.expect("reads");
     history.into_iter().map(|visit| visit.ending.map(|ending| ending.exit)).collect()
 }
 
@@ -95,7 +95,7 @@ async fn a_visit_walks_over_the_screen_and_only_its_own_files_are_shown() {
         "the next visitor never sees the last one's face"
     );
     kiosk.stop().await;
-    assert_eq!(exits(&house), [Some(0)]);
+    assert_eq!(exits(&house).await, [Some(0)]);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn leaving_before_anybody_scanned_ends_the_visit() {
     kiosk.cancel();
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
     kiosk.stop().await;
-    assert_eq!(exits(&house), [Some(130), Some(130)]);
+    assert_eq!(exits(&house).await, [Some(130), Some(130)]);
 }
 
 #[tokio::test]
@@ -145,13 +145,13 @@ async fn an_avatar_on_its_way_is_saved_behind_the_next_visitors_back() {
     until_ended(&house, 1).await;
     assert!(is_invite(&kiosk.snapshot().screen), "the second visitor sees nothing of it");
     kiosk.stop().await;
-    assert_eq!(exits(&house), [Some(130), Some(0)]);
+    assert_eq!(exits(&house).await, [Some(130), Some(0)]);
     assert_eq!(names(&house.out()).len(), 1);
 }
 
 /// The end of a visit that nobody sees has no event of its own: the journal is looked at.
 async fn until_ended(house: &House, ended: usize) {
-    while exits(house).into_iter().flatten().count() < ended {
+    while exits(house).await.into_iter().flatten().count() < ended {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -171,7 +171,7 @@ async fn an_avatar_that_comes_at_the_moment_of_leaving_is_saved() {
     kiosk.cancel();
     open.send(()).expect("it waits");
     until_ended(&house, 1).await;
-    assert_eq!(exits(&house), [Some(0)]);
+    assert_eq!(exits(&house).await, [Some(0)]);
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
 }
 
@@ -203,7 +203,7 @@ async fn nothing_begins_after_the_stop() {
     kiosk.new_code();
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
     kiosk.stop().await;
-    assert!(house.backend.asked().is_empty() && exits(&house).is_empty());
+    assert!(house.backend.asked().is_empty() && exits(&house).await.is_empty());
 }
 
 #[tokio::test]
@@ -235,11 +235,11 @@ async fn what_a_crash_left_is_finished_unseen() {
     })
     .await;
     let body = delivery(&house, true, &[("glb", "one")]);
-    answered(&house, 200, &body);
+    answered(&house, 200, &body).await;
     let kiosk = kiosk(&house);
     kiosk.finish_left_over();
     until_ended(&house, 1).await;
-    assert_eq!(exits(&house), [Some(0)]);
+    assert_eq!(exits(&house).await, [Some(0)]);
     assert_eq!(kiosk.snapshot().screen, Screen::Attract);
     kiosk.stop().await;
     assert_eq!(names(&house.out()).len(), 1);
@@ -257,16 +257,16 @@ async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
         _ => Reply::default(),
     })
     .await;
-    house.profile.patience = Duration::from_millis(200);
+    house.profile.limits.patience = Duration::from_millis(200);
     let kiosk = kiosk(&house);
     kiosk.start();
     until(&kiosk, |screen| matches!(screen, Screen::Ended { of_somebody: true, .. })).await;
-    assert_eq!(exits(&house), [Some(6)]);
+    assert_eq!(exits(&house).await, [Some(6)]);
     well.store(true, Ordering::SeqCst);
     kiosk.again();
     kiosk.start();
     let both = async {
-        while exits(&house) != [Some(0), Some(0)] {
+        while exits(&house).await != [Some(0), Some(0)] {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -284,12 +284,12 @@ async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     })
     .await;
     let body = delivery(&house, true, &[("glb", "one")]);
-    answered(&house, 200, &body);
+    answered(&house, 200, &body).await;
     let kiosk = kiosk(&house);
     kiosk.finish_left_over();
     house.backend.until_asked("/files/one", 1).await;
     kiosk.stop().await;
-    assert_eq!(house.disk.journal.unfinished().expect("reads").len(), 1, "kept for the next start");
+    assert_eq!(house.disk.journal.unfinished().await.expect("reads").len(), 1, "kept for the next start");
 }
 
 #[tokio::test]
@@ -298,7 +298,8 @@ async fn what_is_missing_to_begin_is_on_the_screen() {
     house.target.credentials.api_key = None;
     let missing = kiosk(&house);
     missing.start();
-    let Screen::Ended { problem, of_somebody, .. } = missing.snapshot().screen else { panic!("ended") };
+    let ended = until(&missing, |screen| matches!(screen, Screen::Ended { .. })).await;
+    let Screen::Ended { problem, of_somebody, .. } = ended.screen else { panic!("ended") };
     assert_eq!((problem.code.as_str(), of_somebody), ("credentials_missing", false));
     missing.again();
     assert_eq!(missing.snapshot().screen, Screen::Attract);
@@ -306,7 +307,8 @@ async fn what_is_missing_to_begin_is_on_the_screen() {
     house.target.credentials.api_key = Some(protocol::ApiKey::new("line\nend"));
     let wrong = kiosk(&house);
     wrong.start();
-    let Screen::Ended { problem, .. } = wrong.snapshot().screen else { panic!("ended") };
+    let ended = until(&wrong, |screen| matches!(screen, Screen::Ended { .. })).await;
+    let Screen::Ended { problem, .. } = ended.screen else { panic!("ended") };
     assert_eq!(problem.code, "configuration", "it is there, and no header can carry it");
     assert!(house.backend.asked().is_empty());
 }

@@ -1,4 +1,4 @@
-//! How values stand in the database.
+//! Conversions between Rust values and database columns.
 
 use crate::error::StoreError;
 use jiff::Timestamp;
@@ -6,35 +6,35 @@ use rusqlite::types::{Type, Value};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Microseconds since 1970.
-pub(super) fn time(at: Timestamp) -> i64 {
+/// A time as microseconds since 1970 (UTC).
+pub(super) fn to_micros(at: Timestamp) -> i64 {
     at.as_microsecond()
 }
 
-pub(super) fn read_time(micros: i64) -> Timestamp {
+pub(super) fn from_micros(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or_default()
 }
 
-/// A size in bytes; no disk holds what does not fit.
-pub(super) fn size(bytes: u64) -> i64 {
+/// A size in bytes or a count. Larger values than an `i64` holds are clamped.
+pub(super) fn to_integer(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-pub(super) fn read_size(bytes: i64) -> u64 {
+pub(super) fn from_integer(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or_default()
 }
 
-/// A span of time in milliseconds.
-pub(super) fn millis(span: Duration) -> i64 {
+/// A duration in milliseconds.
+pub(super) fn to_millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A path: text where it is UTF-8 (so that people can read it), its raw bytes where it is not.
+/// A path as text if it is UTF-8, otherwise as its raw bytes.
 #[cfg_attr(
     unix,
-    expect(clippy::unnecessary_wraps, reason = "elsewhere a name may have no form to be kept in")
+    expect(clippy::unnecessary_wraps, reason = "on other systems a path may not be representable")
 )]
-pub(super) fn path(path: &Path) -> Result<Value, StoreError> {
+pub(super) fn path_to_value(path: &Path) -> Result<Value, StoreError> {
     if let Some(text) = path.to_str() {
         return Ok(Value::Text(text.to_owned()));
     }
@@ -47,7 +47,7 @@ pub(super) fn path(path: &Path) -> Result<Value, StoreError> {
     Err(StoreError::NotOurs { path: path.to_owned(), why: "its name is not Unicode" })
 }
 
-pub(super) fn read_path(value: Value) -> PathBuf {
+pub(super) fn path_from_value(value: Value) -> PathBuf {
     match value {
         Value::Text(text) => PathBuf::from(text),
         #[cfg(unix)]
@@ -59,14 +59,13 @@ pub(super) fn read_path(value: Value) -> PathBuf {
     }
 }
 
-/// Reads a value that has a form of its own; what does not keep it is damage.
-pub(super) fn parsed<T: std::str::FromStr>(column: usize, text: &str) -> rusqlite::Result<T> {
+/// Parses a text column.
+///
+/// # Errors
+/// A conversion failure when the text does not have the form of `T`: the journal is damaged.
+pub(super) fn parse_text<T: std::str::FromStr>(column: usize, text: &str) -> rusqlite::Result<T> {
     text.parse().map_err(|_| {
-        rusqlite::Error::FromSqlConversionFailure(
-            column,
-            Type::Text,
-            "not of the form that it should have".into(),
-        )
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, "not in the expected format".into())
     })
 }
 
@@ -77,8 +76,8 @@ mod tests {
     #[test]
     fn times_and_paths_survive() {
         let at: Timestamp = "2026-11-22T09:00:00.123456Z".parse().expect("a time");
-        assert_eq!(read_time(time(at)), at);
-        assert_eq!(read_path(path(Path::new("/a/b c")).expect("UTF-8")), Path::new("/a/b c"));
+        assert_eq!(from_micros(to_micros(at)), at);
+        assert_eq!(path_from_value(path_to_value(Path::new("/a/b c")).expect("UTF-8")), Path::new("/a/b c"));
     }
 
     #[cfg(unix)]
@@ -86,6 +85,6 @@ mod tests {
     fn a_path_that_is_not_utf8_survives() {
         use std::os::unix::ffi::OsStrExt as _;
         let odd = Path::new(std::ffi::OsStr::from_bytes(b"/out/\xff\xfe"));
-        assert_eq!(read_path(path(odd).expect("bytes")), odd);
+        assert_eq!(path_from_value(path_to_value(odd).expect("bytes")), odd);
     }
 }

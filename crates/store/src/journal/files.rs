@@ -1,7 +1,8 @@
 //! The files of a delivery, each with its state.
 
 use super::record::{FileProgress, PlannedFile};
-use super::{Fault, Journal, Standing, column, guard};
+use super::writer::TransactionError;
+use super::{Journal, VisitRowState, column, require};
 use crate::crash::{Point, Step};
 use crate::digest::Sha256;
 use crate::error::StoreError;
@@ -10,25 +11,30 @@ use crate::visit_id::VisitId;
 use rusqlite::{Transaction, params};
 
 impl Journal {
-    /// Notes the files of the delivery, before the first of them is asked for.
-    pub fn files_planned(&self, id: &VisitId, files: &[PlannedFile]) -> Result<(), StoreError> {
-        self.write(Step(Point::PlanWriting, Point::PlanWritten), |tx| {
-            let visit = Standing::of(tx, id)?;
-            visit.goes_on()?;
-            guard(visit.delivered, *id, "no answer with URLs was read")?;
+    /// Records the files of the delivery, before the first of them is requested.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] before an answer with URLs, a second time, and after the end; [`StoreError::UnknownVisit`];
+    /// failures of the disk or the database.
+    pub async fn files_planned(&self, id: &VisitId, files: &[PlannedFile]) -> Result<(), StoreError> {
+        let (id, files) = (*id, files.to_vec());
+        self.write(Step(Point::PlanWriting, Point::PlanWritten), move |tx| {
+            let visit = VisitRowState::load(tx, &id)?;
+            visit.require_not_ended()?;
+            require(visit.delivered, id, "no answer with URLs was read")?;
             let planned: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1)",
                 [id.to_string()],
                 |row| row.get(0),
             )?;
-            guard(!planned, *id, "its files are planned already")?;
+            require(!planned, id, "its files are planned already")?;
             let mut insert = tx.prepare(
                 "INSERT INTO files (visit, idx, name, export_type, url, state) VALUES (?1, ?2, ?3, ?4, ?5, 'planned')",
             )?;
             for file in files {
                 insert.execute(params![
                     id.to_string(),
-                    column::size(file.index as u64),
+                    column::to_integer(file.index as u64),
                     file.name,
                     file.export_type.as_str(),
                     file.url.expose()
@@ -36,42 +42,69 @@ impl Journal {
             }
             Ok(())
         })
+        .await
     }
 
-    /// Notes that a file's URL is about to be asked for: "one-time download URL", so from here on it may be spent.
-    pub fn file_requested(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
-        self.file(Step(Point::RequestWriting, Point::RequestWritten), id, index, |tx, visit, index| {
-            tx.execute(
-                "UPDATE files SET state = 'requested' WHERE visit = ?1 AND idx = ?2",
-                params![visit, index],
-            )
-        })
+    /// Records that a file's URL is about to be requested. Spec: "one-time download URL", so from here on it may be
+    /// spent.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn file_requested(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
+        self.update_file(
+            Step(Point::RequestWriting, Point::RequestWritten),
+            *id,
+            index,
+            move |tx, visit, index| {
+                tx.execute(
+                    "UPDATE files SET state = 'requested' WHERE visit = ?1 AND idx = ?2",
+                    params![visit, index],
+                )
+            },
+        )
+        .await
     }
 
-    /// Notes how much of a file is durable ([`crate::PartialFile::sync`]), and what a resumption needs to know.
-    pub fn file_progress(
+    /// Records how much of a file is durable ([`crate::PartialFile::sync`]), and what resuming it needs.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn file_progress(
         &self,
         id: &VisitId,
         index: usize,
         progress: &FileProgress,
     ) -> Result<(), StoreError> {
-        self.file(Step(Point::ProgressWriting, Point::ProgressWritten), id, index, |tx, visit, index| {
-            tx.execute(
-                "UPDATE files SET state = 'requested', bytes = ?3, total = ?4, validator = ?5
+        let progress = progress.clone();
+        self.update_file(
+            Step(Point::ProgressWriting, Point::ProgressWritten),
+            *id,
+            index,
+            move |tx, visit, index| {
+                tx.execute(
+                    "UPDATE files SET state = 'requested', bytes = ?3, total = ?4, validator = ?5
                  WHERE visit = ?1 AND idx = ?2",
-                params![
-                    visit,
-                    index,
-                    column::size(progress.bytes),
-                    progress.total.map(column::size),
-                    progress.validator
-                ],
-            )
-        })
+                    params![
+                        visit,
+                        index,
+                        column::to_integer(progress.bytes),
+                        progress.total.map(column::to_integer),
+                        progress.validator
+                    ],
+                )
+            },
+        )
+        .await
     }
 
-    /// Notes that a file is whole and durable in the folder; its URL is forgotten.
-    pub fn file_whole(
+    /// Records that a file is whole and durable in the folder; erases its URL.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn file_whole(
         &self,
         id: &VisitId,
         index: usize,
@@ -79,45 +112,60 @@ impl Journal {
         sha256: &Sha256,
         format: Format,
     ) -> Result<(), StoreError> {
-        self.file(Step(Point::WholeWriting, Point::WholeWritten), id, index, |tx, visit, index| {
+        let sha256 = sha256.to_string();
+        self.update_file(Step(Point::WholeWriting, Point::WholeWritten), *id, index, move |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
                      reason = NULL
                  WHERE visit = ?1 AND idx = ?2",
-                params![visit, index, column::size(bytes), sha256.to_string(), format.as_str()],
+                params![visit, index, column::to_integer(bytes), sha256, format.as_str()],
             )
         })
+        .await
     }
 
-    /// Notes that a file was given up, and why; a spent URL is forgotten.
-    pub fn file_failed(&self, id: &VisitId, index: usize, why: &str, spent: bool) -> Result<(), StoreError> {
-        self.file(Step(Point::FailureWriting, Point::FailureWritten), id, index, |tx, visit, index| {
+    /// Records that a file was given up, and why; erases a spent URL.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn file_failed(
+        &self,
+        id: &VisitId,
+        index: usize,
+        why: &str,
+        spent: bool,
+    ) -> Result<(), StoreError> {
+        let why = why.to_owned();
+        self.update_file(Step(Point::FailureWriting, Point::FailureWritten), *id, index, move |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'failed', reason = ?3, spent = ?4, url = CASE WHEN ?4 THEN NULL ELSE url END
                  WHERE visit = ?1 AND idx = ?2",
                 params![visit, index, why, spent],
             )
         })
+        .await
     }
 
-    fn file(
+    async fn update_file(
         &self,
         step: Step,
-        id: &VisitId,
+        id: VisitId,
         index: usize,
-        act: impl FnOnce(&Transaction<'_>, &str, i64) -> rusqlite::Result<usize>,
+        act: impl FnOnce(&Transaction<'_>, &str, i64) -> rusqlite::Result<usize> + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.write(step, |tx| -> Result<(), Fault> {
-            Standing::of(tx, id)?.goes_on()?;
-            let (visit, index) = (id.to_string(), column::size(index as u64));
+        self.write(step, move |tx| -> Result<(), TransactionError> {
+            VisitRowState::load(tx, &id)?.require_not_ended()?;
+            let (visit, index) = (id.to_string(), column::to_integer(index as u64));
             let open: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1 AND idx = ?2 AND state <> 'whole')",
                 params![visit, index],
                 |row| row.get(0),
             )?;
-            guard(open, *id, "that file is not planned, or whole already")?;
+            require(open, id, "that file is not planned, or whole already")?;
             act(tx, &visit, index)?;
             Ok(())
         })
+        .await
     }
 }

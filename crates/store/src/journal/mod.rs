@@ -1,14 +1,16 @@
-//! The redeem journal: what was begun, and what came of it, durable before the next step is taken.
+//! The redeem journal: what was sent and what was answered, durable before the next step is taken.
 //!
-//! `SQLite` in WAL mode with `synchronous = FULL`: a call that returns has been fsynced. Other processes may read and
-//! write the same journal meanwhile. The guards are checked in the transaction that writes, and the two that matter
-//! most (one open intent, one delivery) are unique indexes as well.
+//! `SQLite` in WAL mode with `synchronous = FULL`: a call that resolved has been fsynced. One thread owns the
+//! connection ([`Journal`] is a handle of it), so that no caller blocks on the disk. Other processes may read and write
+//! the same journal meanwhile. The guards are checked in the transaction that writes, and the two that matter most (one
+//! open intent, one delivery) are unique indexes as well.
 //!
 //! # The order of calls
 //! ```text
 //! begin → token_issued → { redeem_intent → [request] → redeem_never_sent
-//!                                                    | redeem_unanswered → [look into what came] → redeem_read
-//!                                                    | redeem_answered → [parse] → redeem_read }*
+//!                                                    | redeem_answered_and_read           no URLs: one transaction
+//!                                                    | redeem_answered   → [use it] → redeem_read
+//!                                                    | redeem_unanswered → [use it] → redeem_read }*
 //!       → (redeem_salvaged) → files_planned → { file_requested → [GET] → file_progress* → file_whole | file_failed }*
 //!       → [AvatarFolder::publish] → ended
 //! ```
@@ -17,51 +19,55 @@
 //! | call | refused |
 //! |---|---|
 //! | `redeem_intent` | without a token; while an intent is open; while an answer is unread; after an answer with URLs; after the end |
-//! | `redeem_never_sent`, `redeem_unanswered`, `redeem_answered` | when that redeem is not open |
-//! | `redeem_read` | when that redeem has no unread answer, and nothing unread came of it |
-//! | `redeem_salvaged` | when nothing is kept of that redeem's answer; after an answer with URLs; after the end |
+//! | `redeem_never_sent`, `redeem_unanswered`, `redeem_answered`, `redeem_answered_and_read` | when that redeem is not open |
+//! | `redeem_answered_and_read` | for an answer whose body is to be kept |
+//! | `redeem_read` | when that redeem is open, was never sent, or was read already; when a body to keep is missing |
+//! | `redeem_salvaged` | when no body of that redeem is kept; after an answer with URLs; after the end |
 //! | `files_planned` | before an answer with URLs; a second time; after the end |
 //! | `file_…` | for a file that is not planned, or is whole; after the end |
 //! | `token_issued` | a second time; after the end |
 //! | `ended` | a second time |
-//! | `reopen` | when the ending kept nothing |
+//! | `reopen` | when the ending retained nothing |
 //!
-//! An answer to an intent that is still open is taken also after the end if the ending kept something: it is worth
-//! more than the order of calls.
+//! An answer to an intent that is still open is accepted after the end too, if the ending retained something: the
+//! answer is worth more than the order of calls.
 //!
-//! # What an ending keeps
+//! # What an ending retains
 //! | exit code | token and link | raw answer, URLs | evidence, file table |
 //! |---|---|---|---|
-//! | 0 saved | forgotten | forgotten | kept |
-//! | 4 token refused, 5 avatar failed | forgotten | forgotten | kept |
-//! | 9 protocol broken | **kept** unless spent or refused: the backend may mend | kept if it names files | kept |
-//! | 7 not every file, what came has its folder | forgotten | forgotten | kept, with the reason of each file |
-//! | 7 not every file, no folder could be made | forgotten | **kept** | kept |
-//! | 10 possibly consumed | forgotten | forgotten | kept: it is the operator's proof |
-//! | 2 disk, 3 credentials, 6 unreachable, 8 nobody came, 130 interrupted | **kept** unless spent | **kept** if unread or with URLs | kept |
-//! | 1 and any other | forgotten | forgotten | kept |
+//! | 0 saved | erased | erased | kept |
+//! | 4 token refused, 5 avatar failed | erased | erased | kept |
+//! | 9 protocol broken | **kept** unless spent or refused: the backend may be repaired | kept if it names files | kept |
+//! | 7 not every file, with a folder | erased | erased | kept, with the reason of each file |
+//! | 7 not every file, without a folder | erased | **kept** | kept |
+//! | 10 possibly consumed | erased | erased | kept: it is the operator's proof |
+//! | 2 disk, 3 credentials, 6 unreachable, 8 timed out, 130 interrupted | **kept** unless spent | **kept** if unread or with URLs | kept |
+//! | 1 and any other | erased | erased | kept |
 //! | none (crash) | kept | kept | kept |
 //!
-//! A visit whose backend died with the process (`ephemeral`) keeps nothing at any ending. What is kept is what
-//! [`Journal::unfinished`] gives. Forgotten means: overwritten in the database (`secure_delete`), and the WAL
-//! truncated. A body of an answer without URLs goes as soon as it was read. Of a lost or broken answer whatever came is
-//! kept if it names files: until an answer says that the token lives, or as long as the token itself.
+//! A visit whose backend ended with the process (`ephemeral`) retains nothing at any ending. [`Journal::unfinished`]
+//! gives what is retained. Erased means: overwritten in the database (`secure_delete`), and the WAL truncated. The body
+//! of an answer without URLs is not stored, or erased once it was read. The partial body of a lost or unreadable answer
+//! is kept if it names files: until an answer shows that the token is active, or as long as the token itself.
+//!
+//! An ending that retains nothing also folds the plain polls of the visit into its row (`polls.rs`).
 
 mod column;
 mod files;
 mod forget;
+mod polls;
 mod read;
 mod record;
 mod redeem;
+mod writer;
 
 pub use record::{
-    Ending, FileProgress, FileRecord, FileState, Forgotten, Fragment, Kept, Phase, PlannedFile, Reading,
+    AnswerKind, Ending, FileProgress, FileRecord, FileState, Fragment, Kept, Phase, PlannedFile, PollAnswer,
     RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile, UnfinishedRedeem,
-    VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
+    UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
 };
 
-use crate::crash::{self, Point, Step};
-use crate::data_dir::DataDir;
+use crate::crash::{Point, Step};
 use crate::disk;
 use crate::error::{At, StoreError};
 use crate::visit_id::VisitId;
@@ -69,60 +75,75 @@ use jiff::Timestamp;
 use protocol::ExportToken;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+use writer::{Database, TransactionError, WriterThread};
 
-/// The journal. Clones share one connection; calls block until what they write is durable.
+/// A handle of the journal. Clones share one thread and one database connection.
+///
+/// A call is queued when its future is first polled, and the thread runs the calls in that order. A queued call runs
+/// even if its future is dropped. A call that resolved is durable. Dropping the last handle waits for what is queued.
 #[derive(Clone)]
 pub struct Journal {
-    connection: Arc<Mutex<Connection>>,
-    path: PathBuf,
-    data: DataDir,
+    thread: Arc<WriterThread>,
 }
 
-/// The form of the database that this version writes.
-const FORM: i64 = 2;
-/// How long another program's write is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The schema version that this program writes.
+const FORM: i64 = 3;
+/// How long to wait for another program's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Journal {
-    pub(crate) fn open(path: &Path, data: DataDir) -> Result<Self, StoreError> {
-        create_private(path)?;
+    /// Opens or makes the journal. Blocks on the disk.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        create_private_file(path)?;
         let open = || -> rusqlite::Result<(Connection, i64)> {
             let mut connection = Connection::open(path)?;
-            connection.busy_timeout(PATIENCE)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
             let mode: String =
                 connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
             if mode != "wal" {
-                // Some network disks cannot: as durable, but others wait while one writes.
-                tracing::warn!(%mode, path = %path.display(), "the journal's disk allows no WAL");
+                // Some network disks do not support it: as durable, but readers wait while another program writes.
+                tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
             }
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-            let form = lay_out(&mut connection)?;
+            let form = migrate_schema(&mut connection)?;
             Ok((connection, form))
         };
         let (connection, found) = open().map_err(|error| StoreError::journal(path, error))?;
         if found > FORM {
             return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: FORM });
         }
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), path: path.to_owned(), data })
+        Ok(Self { thread: Arc::new(WriterThread::start(Database::new(connection, path))?) })
     }
 
-    /// Where it is.
+    /// The database file.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.thread.path()
     }
 
-    /// Notes that a visit began.
-    pub fn begin(&self, start: &VisitRecordStart) -> Result<(), StoreError> {
-        let out_dir = column::path(&start.out_dir)?;
+    /// Waits until everything queued before this call is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::JournalPanicked`] when the journal's thread has ended.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.thread.call(|_| Ok(())).await
+    }
+
+    /// Records that a visit began.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] when a visit of that id is there already; failures of the disk or the database.
+    pub async fn begin(&self, start: &VisitRecordStart) -> Result<(), StoreError> {
+        let start = start.clone();
+        let out_dir = column::path_to_value(&start.out_dir)?;
         let required: Vec<&str> = start.required_exports.iter().map(protocol::ExportType::as_str).collect();
         let required = serde_json::to_string(&required).unwrap_or_default();
         let limits = start.limits;
-        self.write(Step(Point::BeginWriting, Point::BeginWritten), |tx| {
+        self.write(Step(Point::BeginWriting, Point::BeginWritten), move |tx| {
             let made = tx.execute(
                 "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports,
                      started_at, parallel_downloads, max_file_size, patience_ms, min_free_space)
@@ -135,19 +156,24 @@ impl Journal {
                     start.ephemeral,
                     out_dir,
                     required,
-                    column::time(start.started_at),
-                    limits.map(|limits| column::size(limits.parallel_downloads as u64)),
-                    limits.map(|limits| column::size(limits.max_file_size)),
-                    limits.map(|limits| column::millis(limits.patience)),
-                    limits.map(|limits| column::size(limits.min_free_space))
+                    column::to_micros(start.started_at),
+                    limits.map(|limits| column::to_integer(limits.parallel_downloads as u64)),
+                    limits.map(|limits| column::to_integer(limits.max_file_size)),
+                    limits.map(|limits| column::to_millis(limits.patience)),
+                    limits.map(|limits| column::to_integer(limits.min_free_space))
                 ],
             )?;
-            guard(made == 1, start.id, "it began already")
+            require(made == 1, start.id, "it began already")
         })
+        .await
     }
 
-    /// Notes the token that was issued, with the link that shows it.
-    pub fn token_issued(
+    /// Records the token that was issued, with the link that the QR code shows.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] when the visit has a token already, or ended; [`StoreError::UnknownVisit`]; failures of the
+    /// disk or the database.
+    pub async fn token_issued(
         &self,
         id: &VisitId,
         token: &ExportToken,
@@ -155,20 +181,31 @@ impl Journal {
         expires_at: Option<Timestamp>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(Step(Point::TokenWriting, Point::TokenWritten), |tx| {
-            let visit = Standing::of(tx, id)?;
-            visit.goes_on()?;
-            guard(!visit.issued, *id, "it has a token already")?;
+        let (id, token, link) = (*id, token.clone(), link.to_owned());
+        self.write(Step(Point::TokenWriting, Point::TokenWritten), move |tx| {
+            let visit = VisitRowState::load(tx, &id)?;
+            visit.require_not_ended()?;
+            require(!visit.issued, id, "it has a token already")?;
             tx.execute(
                 "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
-                params![id.to_string(), token.expose(), link, expires_at.map(column::time), column::time(at)],
+                params![
+                    id.to_string(),
+                    token.expose(),
+                    link,
+                    expires_at.map(column::to_micros),
+                    column::to_micros(at)
+                ],
             )?;
             Ok(())
         })
+        .await
     }
 
-    /// Notes when a phase was first seen; a second time changes nothing.
-    pub fn phase_reached(&self, id: &VisitId, phase: Phase, at: Timestamp) -> Result<(), StoreError> {
+    /// Records when a phase was first seen; a second time changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn phase_reached(&self, id: &VisitId, phase: Phase, at: Timestamp) -> Result<(), StoreError> {
         let column = match phase {
             Phase::Associated => "associated_at",
             Phase::Queued => "queued_at",
@@ -176,30 +213,37 @@ impl Journal {
             Phase::Ready => "ready_at",
             Phase::Saved => "saved_at",
         };
-        self.write(Step(Point::PhaseWriting, Point::PhaseWritten), |tx| {
-            Standing::of(tx, id)?;
+        let id = *id;
+        self.write(Step(Point::PhaseWriting, Point::PhaseWritten), move |tx| {
+            VisitRowState::load(tx, &id)?;
             let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
-            tx.execute(&sql, params![id.to_string(), column::time(at)])?;
+            tx.execute(&sql, params![id.to_string(), column::to_micros(at)])?;
             Ok(())
         })
+        .await
     }
 
-    /// Notes the end, and forgets every secret that `recover` has no use for (the table above). The folder with the
-    /// avatar is on disk before this is called.
-    pub fn ended(&self, id: &VisitId, ending: &Ending) -> Result<Kept, StoreError> {
-        let directory = ending.directory.as_deref().map(column::path).transpose()?;
-        let kept = self.write(Step(Point::EndWriting, Point::EndWritten), |tx| {
-            let visit = Standing::of(tx, id)?;
-            guard(!visit.ended, *id, "it ended already")?;
-            let open = may_recover(ending) || ending.exit == 9 && visit.token_may_live(tx, id)?;
-            let kept = if open { visit.worth_keeping(tx, id)? } else { Kept::Nothing };
+    /// Records the end, erases every secret that `recover` has no use for (the table above), and folds the polls of a
+    /// visit that retains nothing. The folder with the avatar is on disk before this is called.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] when the visit ended already; [`StoreError::UnknownVisit`]; failures of the disk or the
+    /// database.
+    pub async fn ended(&self, id: &VisitId, ending: &Ending) -> Result<Kept, StoreError> {
+        let (id, ending) = (*id, ending.clone());
+        let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
+        self.write_and_truncate(Step(Point::EndWriting, Point::EndWritten), move |tx| {
+            let visit = VisitRowState::load(tx, &id)?;
+            require(!visit.ended, id, "it ended already")?;
+            let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.token_may_live(tx, &id)?;
+            let kept = if open { visit.retained_data(tx, &id)? } else { Kept::Nothing };
             tx.execute(
                 "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
                  WHERE id = ?1",
                 params![
                     id.to_string(),
-                    column::time(ending.at),
+                    column::to_micros(ending.at),
                     ending.code,
                     ending.exit,
                     ending.message,
@@ -209,20 +253,25 @@ impl Journal {
                 ],
             )?;
             if kept == Kept::Nothing {
-                forget::secrets(tx, id)?;
+                forget::erase_secrets(tx, &id)?;
+                polls::fold_polls(tx, &id)?;
             }
             Ok(kept)
-        })?;
-        self.truncate_wal();
-        Ok(kept)
+        })
+        .await
     }
 
-    /// Takes a visit up again that a crash cut short, or whose ending kept something. Its claim is the caller's to
-    /// hold ([`DataDir::claim`]).
-    pub fn reopen(&self, id: &VisitId) -> Result<(), StoreError> {
-        self.write(Step(Point::ReopenWriting, Point::ReopenWritten), |tx| {
-            let visit = Standing::of(tx, id)?;
-            guard(!visit.ended || visit.recoverable, *id, "it ended, and nothing was kept of it")?;
+    /// Resumes a visit that a crash cut short, or whose ending retained something. The caller holds its lock
+    /// ([`crate::DataDir::claim`]).
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] when the visit ended and retained nothing; [`StoreError::UnknownVisit`]; failures of the
+    /// disk or the database.
+    pub async fn reopen(&self, id: &VisitId) -> Result<(), StoreError> {
+        let id = *id;
+        self.write(Step(Point::ReopenWriting, Point::ReopenWritten), move |tx| {
+            let visit = VisitRowState::load(tx, &id)?;
+            require(!visit.ended || visit.recoverable, id, "it ended, and nothing was kept of it")?;
             tx.execute(
                 "UPDATE visits SET reopened = reopened + 1, recoverable = 0, ended_at = NULL, ended_code = NULL,
                      ended_exit = NULL, ended_message = NULL, ended_state = NULL, directory = NULL
@@ -231,79 +280,72 @@ impl Journal {
             )?;
             Ok(())
         })
+        .await
     }
 
-    /// Runs a guarded, durable transaction: all of it or nothing.
-    fn write<T>(
+    /// Records how often automatic recovery tried to finish a visit, and when it tries next. Allowed after the end too.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn recovery_postponed(
+        &self,
+        id: &VisitId,
+        attempts: u32,
+        next_attempt_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let id = *id;
+        self.write(Step(Point::PostponeWriting, Point::PostponeWritten), move |tx| {
+            VisitRowState::load(tx, &id)?;
+            tx.execute(
+                "UPDATE visits SET recovery_attempts = ?2, recovery_next_attempt_at = ?3 WHERE id = ?1",
+                params![id.to_string(), attempts, column::to_micros(next_attempt_at)],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Queues a guarded, durable transaction.
+    async fn write<T: Send + 'static>(
         &self,
         step: Step,
-        act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let run = || -> Result<T, Fault> {
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = act(&tx)?;
-            crash::reached(step.0);
-            tx.commit()?;
-            crash::reached(step.1);
+        self.thread.call(move |database| database.write(step, act)).await
+    }
+
+    /// As [`write`](Self::write), for a transaction that erases secrets: then truncates the WAL.
+    async fn write_and_truncate<T: Send + 'static>(
+        &self,
+        step: Step,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let write = move |database: &mut Database| {
+            let value = database.write(step, act)?;
+            database.truncate_wal();
             Ok(value)
         };
-        run().map_err(|fault| self.name(fault))
+        self.thread.call(write).await
     }
 
-    /// Reads one consistent state.
-    fn read<T>(&self, act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let run = || -> Result<T, Fault> { act(&connection.transaction()?) };
-        run().map_err(|fault| self.name(fault))
-    }
-
-    /// Writes the WAL back and cuts it to nothing, so that no forgotten secret stays in it. While another program
-    /// reads, it is left to the next time.
-    fn truncate_wal(&self) {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-        if !matches!(busy, Ok(false)) {
-            tracing::debug!(?busy, "the journal's WAL is truncated next time");
-        }
-        crash::reached(Point::WalTruncated);
-    }
-
-    fn name(&self, fault: Fault) -> StoreError {
-        match fault {
-            Fault::Store(error) => error,
-            Fault::Database(error) => StoreError::journal(&self.path, error),
-        }
+    /// Queues a read of one consistent snapshot.
+    async fn read<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.thread.call(move |database| database.read(act)).await
     }
 }
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Journal").field("path", &self.path()).finish_non_exhaustive()
     }
 }
 
-/// What ends a transaction without a commit.
-enum Fault {
-    Store(StoreError),
-    Database(rusqlite::Error),
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-/// How a visit stands, for the guards.
+/// The state of a visit's row that the guards depend on.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
-struct Standing {
+struct VisitRowState {
     id: VisitId,
     ephemeral: bool,
     issued: bool,
@@ -315,9 +357,9 @@ struct Standing {
     unread: bool,
 }
 
-impl Standing {
-    fn of(tx: &Transaction<'_>, id: &VisitId) -> Result<Self, Fault> {
-        let standing = tx
+impl VisitRowState {
+    fn load(tx: &Transaction<'_>, id: &VisitId) -> Result<Self, TransactionError> {
+        let state = tx
             .query_row(
                 "SELECT ephemeral, issued_at IS NOT NULL, ended_at IS NOT NULL, recoverable, token IS NOT NULL,
                      EXISTS (SELECT 1 FROM redeems WHERE visit = id AND delivered = 1),
@@ -338,15 +380,15 @@ impl Standing {
                 },
             )
             .optional()?;
-        Ok(standing.ok_or(StoreError::UnknownVisit { visit: *id })?)
+        Ok(state.ok_or(StoreError::UnknownVisit { visit: *id })?)
     }
 
-    fn goes_on(&self) -> Result<(), Fault> {
-        guard(!self.ended, self.id, "it ended")
+    fn require_not_ended(&self) -> Result<(), TransactionError> {
+        require(!self.ended, self.id, "it ended")
     }
 
-    /// Whether nothing says that its token is spent, or refused by its last answer.
-    fn token_may_live(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<bool, Fault> {
+    /// Whether the token may be active: it is kept, was not spent, and its last answer was no refusal.
+    fn token_may_live(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<bool, TransactionError> {
         let last: Option<Option<u16>> = tx
             .query_row(
                 "SELECT status FROM redeems WHERE visit = ?1 ORDER BY no DESC LIMIT 1",
@@ -357,8 +399,8 @@ impl Standing {
         Ok(self.has_token && !self.delivered && last.flatten() != Some(400))
     }
 
-    /// What `recover` could make something of.
-    fn worth_keeping(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<Kept, Fault> {
+    /// What `recover` could use.
+    fn retained_data(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<Kept, TransactionError> {
         if self.ephemeral {
             return Ok(Kept::Nothing);
         }
@@ -368,7 +410,7 @@ impl Standing {
         if !self.delivered {
             return Ok(if self.has_token { Kept::Token } else { Kept::Nothing });
         }
-        // A delivery without a plan was not looked at yet; of a planned one, what is left to fetch or to publish counts.
+        // A delivery without planned files was not processed yet. Otherwise, files that are left to fetch or publish count.
         let (planned, open): (i64, i64) = tx.query_row(
             "SELECT count(*), count(*) FILTER (WHERE state <> 'failed' OR NOT spent) FROM files WHERE visit = ?1",
             [id.to_string()],
@@ -378,18 +420,18 @@ impl Standing {
     }
 }
 
-fn guard(holds: bool, visit: VisitId, why: &'static str) -> Result<(), Fault> {
+fn require(holds: bool, visit: VisitId, why: &'static str) -> Result<(), TransactionError> {
     if holds { Ok(()) } else { Err(StoreError::Guard { visit, why }.into()) }
 }
 
-/// Whether a visit that ended so may have something left to fetch.
-fn may_recover(ending: &Ending) -> bool {
-    // Without a folder of what came, nothing was put in order yet: a full disk may have room tomorrow.
+/// Whether a visit with such an ending may have something left to fetch.
+fn is_recoverable_ending(ending: &Ending) -> bool {
+    // Without a folder, nothing was published yet: a full disk may have room tomorrow.
     matches!(ending.exit, 2 | 3 | 6 | 8 | 130) || (ending.exit == 7 && ending.directory.is_none())
 }
 
-/// Makes the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.
-fn create_private(path: &Path) -> Result<(), StoreError> {
+/// Creates the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.
+fn create_private_file(path: &Path) -> Result<(), StoreError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -399,18 +441,22 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error).at("make", path),
     }
-    // Also when it was there: a crash may have come between its making and its flush.
+    // Also when it exists: a crash may have come between its creation and the flush of its folder.
     path.parent().map_or(Ok(()), disk::sync_path)
 }
 
-/// Makes the tables in a new journal, and brings those of an earlier version to this one's form, all of it or nothing;
-/// gives the form found or made.
-fn lay_out(connection: &mut Connection) -> rusqlite::Result<i64> {
+/// Creates the tables of a new journal, or migrates those of an earlier version, in one transaction; returns the
+/// version found or made.
+fn migrate_schema(connection: &mut Connection) -> rusqlite::Result<i64> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let form: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match form {
         0 => tx.execute_batch(include_str!("schema.sql"))?,
-        1 => tx.execute_batch(include_str!("from-1-to-2.sql"))?,
+        1 => {
+            tx.execute_batch(include_str!("from-1-to-2.sql"))?;
+            tx.execute_batch(include_str!("from-2-to-3.sql"))?;
+        }
+        2 => tx.execute_batch(include_str!("from-2-to-3.sql"))?,
         _ => return Ok(form),
     }
     tx.pragma_update(None, "user_version", FORM)?;

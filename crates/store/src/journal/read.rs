@@ -1,11 +1,12 @@
-//! Reading the journal: history, one visit, and what is left to recover.
+//! Reading the journal: the history, one visit, and what is left to recover.
 
 use super::record::{
-    Ending, FileProgress, FileRecord, FileState, Fragment, RedeemNo, RedeemOutcome, RedeemRecord,
-    RedeemState, Unfinished, UnfinishedFile, UnfinishedRedeem, VisitDetail, VisitLimits, VisitRecord,
-    VisitRecordStart,
+    AnswerKind, Ending, FileProgress, FileRecord, FileState, Fragment, RedeemNo, RedeemOutcome, RedeemRecord,
+    RedeemState, Unfinished, UnfinishedFile, UnfinishedRedeem, UnfinishedSummary, VisitDetail, VisitLimits,
+    VisitRecord, VisitRecordStart,
 };
-use super::{Fault, Journal, column};
+use super::writer::TransactionError;
+use super::{Journal, column, polls};
 use crate::error::StoreError;
 use crate::format::Format;
 use crate::manifest::Times;
@@ -18,108 +19,161 @@ use std::time::Duration;
 
 impl Journal {
     /// Every visit, the newest first.
-    pub fn history(&self) -> Result<Vec<VisitRecord>, StoreError> {
-        self.latest(u32::MAX)
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn history(&self) -> Result<Vec<VisitRecord>, StoreError> {
+        self.latest(u32::MAX).await
     }
 
-    /// The latest visits, the newest first, `most` of them.
-    pub fn latest(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
-        self.read(|tx| {
+    /// The latest visits, at most `most`, the newest first.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn latest(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
+        self.read(move |tx| {
             let mut query = tx.prepare(&format!("{VISIT} ORDER BY id DESC LIMIT ?1"))?;
-            Ok(query.query_map([most], visit)?.collect::<rusqlite::Result<_>>()?)
+            Ok(query.query_map([most], visit_from_row)?.collect::<rusqlite::Result<_>>()?)
         })
+        .await
     }
 
-    /// How many visits it knows.
-    pub fn count(&self) -> Result<u32, StoreError> {
-        self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM visits", [], |row| row.get(0))?))
+    /// The number of visits.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn count(&self) -> Result<u32, StoreError> {
+        self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM visits", [], |row| row.get(0))?)).await
     }
 
     /// One visit with its redeems and files, without secrets; `None` when there is none of that id.
-    pub fn visit(&self, id: &VisitId) -> Result<Option<VisitDetail>, StoreError> {
-        self.read(|tx| {
-            let Some(visit) = record(tx, id)? else { return Ok(None) };
-            let mut query = tx.prepare(
-                "SELECT no, state, intent_at, ended_at, evidence, status, body_size, delivered
-                 FROM redeems WHERE visit = ?1 ORDER BY no",
-            )?;
-            let redeems = query.query_map([id.to_string()], redeem)?.collect::<rusqlite::Result<_>>()?;
-            let files = files(tx, id)?.into_iter().map(|file| file.record).collect();
-            Ok(Some(VisitDetail { visit, redeems, files }))
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn visit(&self, id: &VisitId) -> Result<Option<VisitDetail>, StoreError> {
+        let id = *id;
+        self.read(move |tx| {
+            let Some(visit) = load_record(tx, &id)? else { return Ok(None) };
+            Ok(Some(VisitDetail {
+                visit,
+                redeems: load_redeems(tx, &id)?,
+                files: load_file_records(tx, &id)?,
+            }))
         })
+        .await
     }
 
-    /// The visits that never ended, and those whose ending kept something; the oldest first. Those that a program
-    /// has in hand are among them: claim each before touching it ([`crate::DataDir::claim`]).
-    pub fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+    /// The visits that never ended, and those whose ending retained something; the oldest first. Visits that a running
+    /// program drives are among them: lock each before touching it ([`crate::DataDir::claim`]).
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
         self.read(|tx| {
-            let mut query =
-                tx.prepare(&format!("{VISIT} WHERE ended_at IS NULL OR recoverable ORDER BY id"))?;
-            let visits = query.query_map([], visit)?.collect::<rusqlite::Result<Vec<_>>>()?;
-            visits.into_iter().map(|visit| unfinished(tx, visit)).collect()
+            let mut query = tx.prepare(&format!("{VISIT} WHERE {UNFINISHED} ORDER BY id"))?;
+            let visits = query.query_map([], visit_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            visits.into_iter().map(|visit| load_unfinished(tx, visit)).collect()
         })
+        .await
+    }
+
+    /// As [`unfinished`](Self::unfinished), with what choosing among them needs.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn unfinished_list(&self) -> Result<Vec<UnfinishedSummary>, StoreError> {
+        self.read(|tx| {
+            let mut query = tx.prepare(&format!(
+                "SELECT id, api_url, started_at, issued_at, expires_at, token IS NOT NULL,
+                     EXISTS (SELECT 1 FROM redeems WHERE visit = id
+                             AND (delivered = 1 OR (state = 'answered' AND delivered IS NULL))),
+                     ephemeral, recovery_attempts, recovery_next_attempt_at
+                 FROM visits WHERE {UNFINISHED} ORDER BY id"
+            ))?;
+            let list = query.query_map([], summary_from_row)?;
+            Ok(list.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// One unfinished visit; `None` when there is none of that id, or it is finished.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn unfinished_one(&self, id: &VisitId) -> Result<Option<Unfinished>, StoreError> {
+        let id = *id;
+        self.read(move |tx| {
+            let query = format!("{VISIT} WHERE id = ?1 AND ({UNFINISHED})");
+            let visit = tx.query_row(&query, [id.to_string()], visit_from_row).optional()?;
+            visit.map(|visit| load_unfinished(tx, visit)).transpose()
+        })
+        .await
     }
 
     /// When each phase of a visit was reached, for its manifest.
-    pub fn times(&self, id: &VisitId) -> Result<Times, StoreError> {
-        self.read(|tx| Ok(record(tx, id)?.ok_or(StoreError::UnknownVisit { visit: *id })?.times))
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn times(&self, id: &VisitId) -> Result<Times, StoreError> {
+        let id = *id;
+        self.read(move |tx| Ok(load_record(tx, &id)?.ok_or(StoreError::UnknownVisit { visit: id })?.times))
+            .await
     }
 }
 
-/// One visit's record.
-pub(super) fn record(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<VisitRecord>, Fault> {
-    Ok(tx.query_row(&format!("{VISIT} WHERE id = ?1"), [id.to_string()], visit).optional()?)
+/// Loads one visit's record.
+pub(super) fn load_record(
+    tx: &Transaction<'_>,
+    id: &VisitId,
+) -> Result<Option<VisitRecord>, TransactionError> {
+    Ok(tx.query_row(&format!("{VISIT} WHERE id = ?1"), [id.to_string()], visit_from_row).optional()?)
 }
 
-/// The ids of all visits, or of those that began before a moment.
-pub(super) fn ids(tx: &Transaction<'_>, before: Option<i64>) -> Result<Vec<VisitId>, Fault> {
-    let mut query = tx.prepare("SELECT id FROM visits WHERE started_at < ?1 ORDER BY id")?;
-    let ids = query.query_map([before.unwrap_or(i64::MAX)], |row| id(row, 0))?;
-    Ok(ids.collect::<rusqlite::Result<_>>()?)
-}
+const UNFINISHED: &str = "ended_at IS NULL OR recoverable";
 
 const VISIT: &str =
     "SELECT id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at,
     issued_at, associated_at, queued_at, processing_at, ready_at, redeemed_at, saved_at, expires_at,
     ended_at, ended_code, ended_exit, ended_message, ended_state, directory, recoverable, reopened,
-    (SELECT count(*) FROM redeems WHERE visit = id),
+    (SELECT count(*) FROM redeems WHERE visit = id) + poll_count,
     (SELECT count(*) FROM files WHERE visit = id AND state = 'whole'),
     (SELECT count(*) FROM files WHERE visit = id),
-    parallel_downloads, max_file_size, patience_ms, min_free_space
+    parallel_downloads, max_file_size, patience_ms, min_free_space,
+    recovery_attempts, recovery_next_attempt_at, last_status
     FROM visits";
 
-fn visit(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
+fn visit_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     let required: Vec<String> = serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default();
-    let started_at = column::read_time(row.get(7)?);
+    let started_at = column::from_micros(row.get(7)?);
     let start = VisitRecordStart {
-        id: id(row, 0)?,
+        id: id_from_row(row, 0)?,
         profile: row.get(1)?,
         api_url: row.get(2)?,
         backend_host: row.get(3)?,
         ephemeral: row.get(4)?,
-        out_dir: column::read_path(row.get::<_, Value>(5)?),
+        out_dir: column::path_from_value(row.get::<_, Value>(5)?),
         required_exports: required.into_iter().map(ExportType::new).collect(),
         started_at,
-        limits: limits(row)?,
+        limits: limits_from_row(row)?,
     };
     let times = Times {
         started: started_at,
-        issued: time(row, 8)?,
-        associated: time(row, 9)?,
-        queued: time(row, 10)?,
-        processing: time(row, 11)?,
-        ready: time(row, 12)?,
-        redeemed: time(row, 13)?,
-        saved: time(row, 14)?,
+        issued: time_from_row(row, 8)?,
+        associated: time_from_row(row, 9)?,
+        queued: time_from_row(row, 10)?,
+        processing: time_from_row(row, 11)?,
+        ready: time_from_row(row, 12)?,
+        redeemed: time_from_row(row, 13)?,
+        saved: time_from_row(row, 14)?,
     };
-    let ending = match time(row, 16)? {
+    let ending = match time_from_row(row, 16)? {
         None => None,
         Some(at) => Some(Ending {
             code: row.get(17)?,
             exit: row.get(18)?,
             message: row.get(19)?,
             visit_state: row.get(20)?,
-            directory: row.get::<_, Option<Value>>(21)?.map(column::read_path),
+            directory: row.get::<_, Option<Value>>(21)?.map(column::path_from_value),
             at,
         }),
     };
@@ -127,17 +181,36 @@ fn visit(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
         unfinished: ending.is_none() || row.get(22)?,
         start,
         times,
-        token_expires_at: time(row, 15)?,
+        token_expires_at: time_from_row(row, 15)?,
         ending,
         reopened: row.get(23)?,
         redeems: row.get(24)?,
         files_whole: row.get(25)?,
         files_planned: row.get(26)?,
+        last_status: row.get(33)?,
+        recovery_attempts: row.get(31)?,
+        recovery_next_attempt_at: time_from_row(row, 32)?,
     })
 }
 
-fn limits(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
-    let figure = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::read_size));
+fn summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedSummary> {
+    Ok(UnfinishedSummary {
+        id: id_from_row(row, 0)?,
+        api_url: row.get(1)?,
+        started_at: column::from_micros(row.get(2)?),
+        issued_at: time_from_row(row, 3)?,
+        token_expires_at: time_from_row(row, 4)?,
+        has_token: row.get(5)?,
+        has_answer: row.get(6)?,
+        ephemeral: row.get(7)?,
+        attempts: row.get(8)?,
+        next_attempt_at: time_from_row(row, 9)?,
+    })
+}
+
+fn limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
+    let figure =
+        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::from_integer));
     let (Some(parallel), Some(max_file_size), Some(patience), Some(min_free_space)) =
         (figure(27)?, figure(28)?, figure(29)?, figure(30)?)
     else {
@@ -151,30 +224,33 @@ fn limits(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
     }))
 }
 
-fn redeem(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
+fn redeem_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
+    let kind = row.get::<_, Option<String>>(8)?.as_deref().and_then(AnswerKind::from_word);
     let evidence = |row: &Row<'_>| row.get::<_, Option<String>>(4).map(Option::unwrap_or_default);
     let outcome = match row.get::<_, String>(1)?.as_str() {
         "never_sent" => RedeemOutcome::NeverSent { why: evidence(row)? },
         "unanswered" => RedeemOutcome::Unanswered {
             evidence: evidence(row)?,
             salvaged: row.get::<_, Option<bool>>(7)? == Some(true),
+            kind,
         },
         "answered" => RedeemOutcome::Answered {
             status: row.get(5)?,
-            body_size: column::read_size(row.get(6)?),
+            body_size: column::from_integer(row.get(6)?),
             delivered: row.get(7)?,
+            kind,
         },
         _ => RedeemOutcome::Open,
     };
     Ok(RedeemRecord {
         no: RedeemNo(row.get(0)?),
         outcome,
-        intent_at: column::read_time(row.get(2)?),
-        ended_at: time(row, 3)?,
+        intent_at: column::from_micros(row.get(2)?),
+        ended_at: time_from_row(row, 3)?,
     })
 }
 
-fn unfinished(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinished, Fault> {
+fn load_unfinished(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinished, TransactionError> {
     let id = visit.start.id;
     let (token, link): (Option<String>, Option<String>) =
         tx.query_row("SELECT token, link FROM visits WHERE id = ?1", [id.to_string()], |row| {
@@ -196,18 +272,19 @@ fn unfinished(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinished, Fa
                     },
                     _ => RedeemState::Intent,
                 };
-                let intent_at = column::read_time(row.get(1)?);
+                let intent_at = column::from_micros(row.get(1)?);
                 Ok(UnfinishedRedeem { no: RedeemNo(row.get(0)?), intent_at, state })
             },
         )
         .optional()?;
-    let files = files(tx, &id)?;
+    let files = load_files(tx, &id)?;
     let token = token.and_then(|token| ExportToken::new(token).ok());
-    Ok(Unfinished { visit, token, link, redeem, fragments: fragments(tx, &id)?, files })
+    let (redeems, fragments) = (load_redeems(tx, &id)?, load_partial_bodies(tx, &id)?);
+    Ok(Unfinished { visit, token, link, redeem, redeems, fragments, files })
 }
 
-/// What is kept of answers that were lost or broken.
-fn fragments(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Fragment>, Fault> {
+/// The partial bodies of answers that were lost or unreadable.
+fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Fragment>, TransactionError> {
     let mut query = tx.prepare(
         "SELECT no, body, delivered, evidence FROM redeems
          WHERE visit = ?1 AND body IS NOT NULL AND (state = 'unanswered' OR delivered IS NOT NULL)
@@ -226,29 +303,48 @@ fn fragments(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Fragment>, Fault>
     Ok(fragments.collect::<rusqlite::Result<_>>()?)
 }
 
-fn files(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<UnfinishedFile>, Fault> {
+fn load_redeems(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<RedeemRecord>, TransactionError> {
+    let folded: Option<String> =
+        tx.query_row("SELECT polls FROM visits WHERE id = ?1", [id.to_string()], |row| row.get(0))?;
+    let mut query = tx.prepare(
+        "SELECT no, state, intent_at, ended_at, evidence, status, body_size, delivered, answer_kind
+         FROM redeems WHERE visit = ?1",
+    )?;
+    let rows = query.query_map([id.to_string()], redeem_from_row)?;
+    let mut redeems = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    redeems.extend(folded.as_deref().map(polls::unfold_polls).unwrap_or_default());
+    redeems.sort_by_key(|redeem| redeem.no);
+    Ok(redeems)
+}
+
+fn load_file_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecord>, TransactionError> {
+    Ok(load_files(tx, id)?.into_iter().map(|file| file.record).collect())
+}
+
+fn load_files(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<UnfinishedFile>, TransactionError> {
     let mut query = tx.prepare(
         "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent
          FROM files WHERE visit = ?1 ORDER BY idx",
     )?;
-    let files = query.query_map([id.to_string()], file)?;
+    let files = query.query_map([id.to_string()], file_from_row)?;
     Ok(files.collect::<rusqlite::Result<_>>()?)
 }
 
-fn file(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
-    let bytes = column::read_size(row.get(5)?);
+fn file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
+    let bytes = column::from_integer(row.get(5)?);
+    let progress = FileProgress {
+        bytes,
+        total: row.get::<_, Option<i64>>(6)?.map(column::from_integer),
+        validator: row.get(7)?,
+    };
     let state = match row.get::<_, String>(4)?.as_str() {
         "whole" => FileState::Whole {
             bytes,
-            sha256: column::parsed(8, &row.get::<_, String>(8)?)?,
+            sha256: column::parse_text(8, &row.get::<_, String>(8)?)?,
             format: Format::from_word(&row.get::<_, String>(9)?),
         },
-        "failed" => FileState::Failed { why: row.get(10)?, spent: row.get(11)? },
-        "requested" => FileState::Requested(FileProgress {
-            bytes,
-            total: row.get::<_, Option<i64>>(6)?.map(column::read_size),
-            validator: row.get(7)?,
-        }),
+        "failed" => FileState::Failed { why: row.get(10)?, spent: row.get(11)?, progress },
+        "requested" => FileState::Requested(progress),
         _ => FileState::Planned,
     };
     let url: Option<String> = row.get(3)?;
@@ -261,10 +357,10 @@ fn file(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
     Ok(UnfinishedFile { record, url: url.as_deref().and_then(DownloadUrl::new) })
 }
 
-fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {
-    column::parsed(column, &row.get::<_, String>(column)?)
+fn id_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {
+    column::parse_text(column, &row.get::<_, String>(column)?)
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(row.get::<_, Option<i64>>(column)?.map(column::read_time))
+fn time_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(column::from_micros))
 }

@@ -34,43 +34,90 @@ pub struct VisitRecordStart {
     pub limits: Option<VisitLimits>,
 }
 
-/// What a visit's downloads keep to, as it was told when it began.
+/// Limits of a visit's downloads, and how long it tolerates failures.
+///
+/// # Defaults
+/// 4 parallel downloads of at most 2 GiB each, 3 minutes of patience, and 128 MiB of free space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VisitLimits {
-    /// Files at once.
+    /// Parallel downloads, at least 1.
     pub parallel_downloads: usize,
-    /// The largest file taken, in bytes.
+    /// The largest file accepted, in bytes.
     pub max_file_size: u64,
-    /// How long a download may hardly move.
+    /// How long the backend may fail without a usable response in between, and a download make almost no progress.
     pub patience: Duration,
-    /// The room on the disk, in bytes, under which nothing is asked for.
+    /// Free space in bytes below which no token is requested and none redeemed.
     pub min_free_space: u64,
 }
 
-/// What was read in an answer, or in what came of a lost one.
+impl Default for VisitLimits {
+    fn default() -> Self {
+        Self {
+            parallel_downloads: 4,
+            max_file_size: 2 << 30,
+            patience: Duration::from_mins(3),
+            min_free_space: 128 << 20,
+        }
+    }
+}
+
+/// What kind of response a redeem had, or what the partial body of a lost response holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
-    /// Not ready, as the specification says it: the token is active, so no earlier answer spent it. What was kept of
-    /// those is forgotten, and so is the body.
-    Good,
-    /// Nothing to keep: the body is forgotten.
-    Nothing,
-    /// The token's URLs, some of them: kept until a later answer tells whether the token was spent.
-    Fragment,
-    /// The token's URLs: the raw body stays until the files are saved, and the token, now spent, is forgotten.
+pub enum AnswerKind {
+    /// A "not ready" as the specification defines it. The token is active, so no earlier response spent it: their
+    /// partial bodies are erased.
+    Progress,
+    /// The token was refused.
+    Refused,
+    /// Any other error response.
+    Failed,
+    /// A response that the specification does not define, without a URL.
+    Unreadable,
+    /// Some of the token's URLs, in a response that is not whole. Its body is kept until a later response shows whether
+    /// the token was spent.
+    Truncated,
+    /// The token's URLs. Its raw body is kept until the files are saved; the token, now spent, is erased.
     Delivery,
 }
 
-impl Reading {
-    pub(super) fn keeps_the_body(self) -> bool {
-        matches!(self, Self::Fragment | Self::Delivery)
+impl AnswerKind {
+    const ALL: [Self; 6] =
+        [Self::Progress, Self::Refused, Self::Failed, Self::Unreadable, Self::Truncated, Self::Delivery];
+
+    /// Whether the raw body is kept.
+    pub(super) fn keeps_body(self) -> bool {
+        matches!(self, Self::Truncated | Self::Delivery)
+    }
+
+    /// The word in the database.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Progress => "progress",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unreadable => "unreadable",
+            Self::Truncated => "truncated",
+            Self::Delivery => "delivery",
+        }
+    }
+
+    /// The kind of a word in the database.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
-impl From<bool> for Reading {
-    fn from(delivered: bool) -> Self {
-        if delivered { Self::Delivery } else { Self::Nothing }
-    }
+/// A whole answer to a redeem that brings nothing to keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Size of the body in bytes.
+    pub body_size: u64,
+    /// Any but [`AnswerKind::Truncated`] and [`AnswerKind::Delivery`].
+    pub kind: AnswerKind,
+    /// `completion_status` of a "not ready" answer, as sent, with secrets masked.
+    pub completion_status: Option<String>,
 }
 
 /// The number of a redeem within its visit, from 1.
@@ -78,6 +125,11 @@ impl From<bool> for Reading {
 pub struct RedeemNo(pub(crate) u32);
 
 impl RedeemNo {
+    /// A number, from 1.
+    pub const fn new(no: u32) -> Self {
+        Self(no)
+    }
+
     /// The number.
     pub fn get(self) -> u32 {
         self.0
@@ -178,6 +230,13 @@ pub struct VisitRecord {
     pub files_whole: u32,
     /// How many files were planned.
     pub files_planned: u32,
+    /// `completion_status` of the last "not ready" answer, as sent; `None` if there was none, or of a visit of an earlier
+    /// version.
+    pub last_status: Option<String>,
+    /// How often `recover` has tried to finish it.
+    pub recovery_attempts: u32,
+    /// When automatic recovery tries next; `None` is at once.
+    pub recovery_next_attempt_at: Option<Timestamp>,
 }
 
 /// A visit with its redeems and files; it holds no secret.
@@ -218,8 +277,10 @@ pub enum RedeemOutcome {
     Unanswered {
         /// What is known: when, how many bytes came, what the socket said.
         evidence: String,
-        /// Whether what came of it was taken for the delivery, in the end.
+        /// Whether its partial body was used as the delivery in the end.
         salvaged: bool,
+        /// What its partial body holds; `None` if nobody read it, or an earlier version did.
+        kind: Option<AnswerKind>,
     },
     /// Its answer is on disk.
     Answered {
@@ -227,8 +288,10 @@ pub enum RedeemOutcome {
         status: u16,
         /// The body's size in bytes.
         body_size: u64,
-        /// Whether it carried URLs; `None` until somebody read it.
+        /// Whether it carried URLs; `None` until it was read.
         delivered: Option<bool>,
+        /// What kind of answer it was; `None` until it was read, and for one that an earlier version read.
+        kind: Option<AnswerKind>,
     },
 }
 
@@ -265,8 +328,10 @@ pub enum FileState {
     Failed {
         /// Why, as a sentence.
         why: String,
-        /// Whether its URL is spent (asking again would be in vain).
+        /// Whether its URL is spent: requesting it again cannot succeed.
         spent: bool,
+        /// How much of it is durable, for resuming it by range if its URL is not spent.
+        progress: FileProgress,
     },
 }
 
@@ -281,11 +346,39 @@ pub struct Unfinished {
     pub link: Option<String>,
     /// The redeem that decides: the one that delivered URLs, or else the last.
     pub redeem: Option<UnfinishedRedeem>,
+    /// All its redeems, in order.
+    pub redeems: Vec<RedeemRecord>,
     /// The beginnings of answers that were lost or broken, while no later one has told what became of the token: the
     /// one that was taken for the delivery, else the latest first.
     pub fragments: Vec<Fragment>,
     /// Its files, with the URLs of those that are not whole.
     pub files: Vec<UnfinishedFile>,
+}
+
+/// An unfinished visit, as far as choosing which to recover needs it.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedSummary {
+    /// Its id.
+    pub id: VisitId,
+    /// The API's base URL.
+    pub api_url: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When its token was issued.
+    pub issued_at: Option<Timestamp>,
+    /// When the token expires, if that is known.
+    pub token_expires_at: Option<Timestamp>,
+    /// Whether its token is kept.
+    pub has_token: bool,
+    /// Whether it has an answer with URLs, or one that was never read.
+    pub has_answer: bool,
+    /// Whether its backend ended with the process that began it.
+    pub ephemeral: bool,
+    /// How often `recover` has tried to finish it.
+    pub attempts: u32,
+    /// When automatic recovery tries next; `None` is at once.
+    pub next_attempt_at: Option<Timestamp>,
 }
 
 /// A redeem of an unfinished visit, with its answer.
@@ -367,13 +460,4 @@ pub struct UnfinishedFile {
     pub record: FileRecord,
     /// Its URL, unless it is whole or spent.
     pub url: Option<DownloadUrl>,
-}
-
-/// What [`crate::Journal::forget_all`] and the like did.
-#[derive(Debug, Clone, Default)]
-pub struct Forgotten {
-    /// The visits that are gone from the journal; their folders are the caller's to remove.
-    pub visits: Vec<VisitRecord>,
-    /// The visits that stay because a program has them in hand.
-    pub held: Vec<VisitId>,
 }

@@ -1,4 +1,4 @@
--- Form 2. Times are microseconds since 1970 (UTC). What is secret (token, link, url, body) is NULL once it is forgotten.
+-- Form 3. Times are microseconds since 1970 (UTC). Secrets (token, link, url, body) are NULL once they are erased.
 CREATE TABLE visits (
     id               TEXT PRIMARY KEY,
     profile          TEXT NOT NULL,
@@ -26,11 +26,19 @@ CREATE TABLE visits (
     ended_state      TEXT,
     directory        ANY,
     recoverable      INTEGER NOT NULL DEFAULT 0,
-    -- What its downloads keep to. NULL of a visit that began before form 2.
+    -- Limits of its downloads. NULL for a visit that began with form 1.
     parallel_downloads INTEGER,
     max_file_size    INTEGER,
     patience_ms      INTEGER,
-    min_free_space   INTEGER
+    min_free_space   INTEGER,
+    -- `completion_status` of the last answer that was "not ready".
+    last_status      TEXT,
+    -- Plain polls of a finished visit, folded (src/journal/polls.rs), and their number.
+    polls            TEXT,
+    poll_count       INTEGER NOT NULL DEFAULT 0,
+    -- Back-off of `recover`.
+    recovery_attempts INTEGER NOT NULL DEFAULT 0,
+    recovery_next_attempt_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE redeems (
@@ -43,12 +51,16 @@ CREATE TABLE redeems (
     status    INTEGER,
     body      BLOB,
     body_size INTEGER,
-    -- NULL until the answer was read, then whether it carried URLs (of a lost one: was taken for the delivery).
+    -- NULL until the answer was read, then whether it carried URLs (for a lost answer: whether its beginning was used as the
+    -- delivery).
     delivered INTEGER,
+    -- What kind of answer it was ('progress', 'refused', 'failed', 'unreadable', 'truncated', 'delivery'). NULL until it was
+    -- read, or if it was read before form 3.
+    answer_kind TEXT,
     PRIMARY KEY (visit, no)
 ) STRICT, WITHOUT ROWID;
 
--- The guards stand here too: no second open intent, whoever writes.
+-- The most important guards, also enforced by the database.
 CREATE UNIQUE INDEX one_open_intent ON redeems (visit) WHERE state = 'intent';
 CREATE UNIQUE INDEX one_delivery ON redeems (visit) WHERE delivered = 1;
 

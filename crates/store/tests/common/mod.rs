@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use protocol::{DownloadUrl, ExportToken, ExportType};
 use std::path::Path;
-use store::{DataDir, Ending, PlannedFile, VisitId, VisitRecord, VisitRecordStart};
+use store::{DataDir, Ending, PlannedFile, VisitId, VisitRecordStart};
 use tempfile::TempDir;
 
 /// A temporary folder, in memory if possible, because fsync is fast there.
@@ -22,6 +22,11 @@ pub fn data() -> (TempDir, DataDir) {
 }
 
 /// The time a number of seconds after 09:00.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+/// So many seconds after nine o'clock.
 pub fn at(seconds: i64) -> Timestamp {
     let nine: Timestamp = "2026-11-22T09:00:00Z".parse().expect("a time");
     nine + SignedDuration::from_secs(seconds)
@@ -69,9 +74,4 @@ pub fn exports(count: usize) -> Vec<PlannedFile> {
             url: DownloadUrl::new("https://files.test/one").expect("a URL"),
         })
         .collect()
-}
-
-/// The visit id of a record.
-pub fn id_of(record: &VisitRecord) -> VisitId {
-    record.start.id
 }

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use std::time::Duration;
 use visit::Moment;
-use visit::polling::{Pace, Polling, Seen};
+use visit::polling::{PollResult, Polling, PollingConfig};
 
 /// The ways of polling that are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,9 +91,9 @@ enum Asker<'a> {
 impl<'a> Asker<'a> {
     fn new(way: Way, truth: &'a Truth, seed: u64) -> Self {
         match way {
-            Way::Adaptive => Self::Policy(Box::new(Polling::new(Pace::default(), seed))),
+            Way::Adaptive => Self::Policy(Box::new(Polling::new(PollingConfig::default(), seed))),
             Way::Fixed(every) => {
-                let pace = Pace { fixed: Some(every), ..Pace::default() };
+                let pace = PollingConfig { fixed: Some(every), ..PollingConfig::default() };
                 Self::Policy(Box::new(Polling::new(pace, seed)))
             }
             Way::Exponential => Self::Exponential { wait: 1.0, last: None },
@@ -110,8 +110,8 @@ impl<'a> Asker<'a> {
         match self {
             Self::Policy(polling) => {
                 let seen = match answer {
-                    Answer::NotReady(progress) => Seen::Progress(progress),
-                    _ => Seen::Trouble { retry_after: None },
+                    Answer::NotReady(progress) => PollResult::Progress(progress),
+                    _ => PollResult::Failed { retry_after: None },
                 };
                 #[expect(clippy::cast_precision_loss, reason = "minutes, in milliseconds")]
                 {

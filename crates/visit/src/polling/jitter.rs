@@ -1,5 +1,6 @@
-//! Seeded chance, so that a fleet of kiosks does not ask in step: `SplitMix64` (Steele, Lea, Flood 2014).
+//! Seeded random numbers, so that a fleet of kiosks does not poll in step: `SplitMix64` (Steele, Lea, Flood 2014).
 
+/// A pseudo-random number generator.
 #[derive(Debug, Clone)]
 pub(super) struct Jitter(u64);
 
@@ -8,7 +9,7 @@ impl Jitter {
         Self(seed)
     }
 
-    /// Evenly from `low` up to `high`.
+    /// A uniform random number in `low..high`.
     pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -1,71 +1,75 @@
-//! When to ask next: the adaptive polling policy.
+//! The adaptive polling policy: when to poll next.
 //!
-//! It is pure: from what the polls have shown to the time of the next. It thinks of polling as inspecting a machine that
-//! fails at an unknown time: it asks again when the *expected unseen waiting* (the chance that the awaited thing has
-//! happened, summed over the time since the last look) has reached a small budget. Where readiness is unlikely it looks
-//! away for long, near the expected end it looks closely, and what is uncertain is spread over the uncertainty.
+//! It is pure: it maps the results of the polls to the time of the next one. It treats polling as the inspection of a
+//! machine that fails at an unknown time: the next poll is due when the *expected unnoticed waiting time* (the probability
+//! that the event has happened, integrated since the last poll) reaches a small budget. Polls are rare while readiness is
+//! unlikely, and frequent near the expected end; uncertainty spreads them.
 //!
-//! - **Nobody has scanned** (`no_associated_avatar`): nothing foretells a scan; steady looks while one is likely, rarer ones
-//!   later, few once nobody seems to come.
-//! - **`in_queue`**: by the pace of the places, closer when the next move is due.
-//! - **`processing`** (and any status that the specification does not list): the end is reckoned from the usual processing
-//!   time and the pace of the progress; stalls, steps and noise are allowed for.
+//! - **`no_associated_avatar`**: a scan cannot be predicted. Polls are evenly spaced while a scan is likely, rarer later,
+//!   and few once a scan has become unlikely.
+//! - **`in_queue`**: from the speed of the queue, more often when the next move is due.
+//! - **`processing`** (and any status that the specification does not list): the end is estimated from the usual processing
+//!   time and the speed of the progress; stalls, steps and noise are allowed for.
 //! - **`failed`**: slowly, but a new recording under the same token is noticed.
-//! - **Trouble**: doubles from one second (never below the spacing without trouble) to [`Pace::slowest`], and is forgotten at the first
-//!   good answer. A `Retry-After` is honoured up to five minutes: a visitor stands waiting.
+//! - **Failures**: exponential backoff from one second (never below the interval without failures) to
+//!   [`PollingConfig::slowest`], reset by the first usable response. `Retry-After` is honoured up to five minutes, because a
+//!   visitor is waiting.
 //!
-//! Every spacing is jittered, and lies between [`Pace::fastest`] and [`Pace::slowest`]. The same seed and the same answers
-//! give the same times. `benches/polling.rs` measures it against other ways of polling.
+//! Every interval is jittered, and lies between [`PollingConfig::fastest`] and [`PollingConfig::slowest`]. The same seed and
+//! the same responses give the same times. `benches/polling.rs` measures the policy against other ways of polling.
 
 mod inspection;
-mod invited;
 mod jitter;
-mod making;
+mod processing;
 #[cfg(test)]
 mod properties;
 mod queued;
+mod unassociated;
 
 use crate::time::Moment;
 use jitter::Jitter;
-use making::Making;
+use processing::ProcessingEstimate;
 use protocol::{CompletionStatus, Percent, Progress, QueuePosition};
-use queued::Queued;
+use queued::QueueEstimate;
 use std::time::Duration;
 
 /// The longest `Retry-After` that is honoured, in milliseconds.
-const LONGEST_WISH: u64 = 5 * 60 * 1000;
-/// Spacings are spread this much to both sides.
+const MAX_RETRY_AFTER: u64 = 5 * 60 * 1000;
+/// Relative jitter of an interval, to both sides.
 const JITTER: f64 = 0.07;
-/// The spacing in `failed`: at first, and how much it grows with each second of it. Recording again takes a minute.
-const FAILED: (f64, f64) = (8.0, 0.05);
+/// The interval in `failed`: its start in seconds, and its growth per second. Recording again takes a minute.
+const FAILED_INTERVAL: (f64, f64) = (8.0, 0.05);
 
-/// What one poll showed.
+/// Result of one poll.
 #[derive(Debug, Clone)]
-pub enum Seen<'a> {
-    /// The backend answered how far the avatar is.
+pub enum PollResult<'a> {
+    /// The backend reported the progress of the avatar.
     Progress(&'a Progress),
-    /// No usable answer came (network, 429, 5xx, a broken body).
-    Trouble {
-        /// The backend's own wish, from `Retry-After`.
+    /// No usable response (network, 429, 5xx, an unreadable body).
+    Failed {
+        /// `Retry-After` of the response.
         retry_after: Option<Duration>,
     },
 }
 
-/// What the profile allows.
+/// How polls are spaced.
+///
+/// # Defaults
+/// At least 250 ms and at most 30 s between polls, adaptive, for a backend that usually processes for 90 s.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pace {
-    /// Never two polls closer together than this, from an answer to the next request. Default 250 ms.
+pub struct PollingConfig {
+    /// Minimum time between a response and the next poll.
     pub fastest: Duration,
-    /// Never longer than this between an answer and the next poll, but for a longer `Retry-After`. Default 30 s.
+    /// Maximum time between a response and the next poll, except for a longer `Retry-After`.
     pub slowest: Duration,
-    /// `--poll`: that long after each answer instead of the adaptive policy (trouble backs off from it). It may be longer
-    /// than `slowest`, not shorter than `fastest`.
+    /// `--poll`: a fixed interval after each response instead of the adaptive policy. Failures back off from it. It may be
+    /// longer than `slowest`, not shorter than `fastest`.
     pub fixed: Option<Duration>,
-    /// How long processing usually takes at this backend, learnt from earlier visits. Default 90 s.
+    /// Usual processing time of this backend, learnt from earlier visits.
     pub usual_processing: Duration,
 }
 
-impl Default for Pace {
+impl Default for PollingConfig {
     fn default() -> Self {
         Self {
             fastest: Duration::from_millis(250),
@@ -76,131 +80,133 @@ impl Default for Pace {
     }
 }
 
-/// The policy's memory of one token.
+/// State of the policy for one token.
 #[derive(Debug, Clone)]
 pub struct Polling {
-    /// In milliseconds, like the next two.
+    /// Milliseconds, like the next two fields.
     fastest: u64,
     slowest: u64,
     fixed: Option<u64>,
-    /// In seconds, like every time below.
+    /// Seconds, like every time below.
     usual_processing: f64,
     jitter: Jitter,
-    /// The first answer; times are counted from there.
-    began: Option<Moment>,
-    /// The last usable answer.
+    /// Time of the first response: the origin of the times below.
+    first_response: Option<Moment>,
+    /// The last usable response.
     last: f64,
     phase: Phase,
-    /// Polls in a row without a usable answer.
-    troubles: u32,
-    /// The spacing after the last answer, before the jitter.
-    spacing: f64,
+    /// Polls in a row without a usable response.
+    failures: u32,
+    /// The interval after the last response, before the jitter.
+    interval: f64,
 }
 
+/// What the backend last reported, with what the policy needs to predict the next change.
 #[derive(Debug, Clone)]
 enum Phase {
     Unknown,
-    Invited { since: f64 },
-    Queued(Queued),
-    Making(Making),
+    Unassociated { since: f64 },
+    Queued(QueueEstimate),
+    Processing(ProcessingEstimate),
     Failed { since: f64 },
 }
 
 impl Polling {
-    /// A fresh memory; `seed` feeds the jitter.
-    #[expect(clippy::needless_pass_by_value, reason = "made once a token, from a pace of its own")]
-    pub fn new(pace: Pace, seed: u64) -> Self {
-        let Pace { fastest, slowest, fixed, usual_processing } = pace;
-        let fastest = millis(fastest);
+    /// A new state; `seed` feeds the jitter.
+    #[expect(clippy::needless_pass_by_value, reason = "called once a token, with a config of its own")]
+    pub fn new(config: PollingConfig, seed: u64) -> Self {
+        let PollingConfig { fastest, slowest, fixed, usual_processing } = config;
+        let fastest = ceil_millis(fastest);
         Self {
             fastest,
-            slowest: millis(slowest).max(fastest),
-            fixed: fixed.map(|fixed| millis(fixed).max(fastest)),
+            slowest: ceil_millis(slowest).max(fastest),
+            fixed: fixed.map(|fixed| ceil_millis(fixed).max(fastest)),
             usual_processing: usual_processing.as_secs_f64().clamp(1.0, 3600.0),
             jitter: Jitter::new(seed),
-            began: None,
+            first_response: None,
             last: 0.0,
             phase: Phase::Unknown,
-            troubles: 0,
-            spacing: 1.0,
+            failures: 0,
+            interval: 1.0,
         }
     }
 
-    /// Takes in what the poll answered at `now` showed, and says when the next one is due.
-    pub fn next_poll(&mut self, seen: &Seen<'_>, now: Moment) -> Moment {
-        let began = *self.began.get_or_insert(now);
-        // A clock that runs backwards stands still here.
-        let at = now.since(began).as_secs_f64().max(self.last);
-        let wait = match seen {
-            Seen::Progress(progress) => self.after_progress(progress, at),
-            Seen::Trouble { retry_after } => self.after_trouble(*retry_after, at),
+    /// Takes the result of the poll that ended at `now`, and returns when the next one is due.
+    pub fn next_poll(&mut self, result: &PollResult<'_>, now: Moment) -> Moment {
+        let origin = *self.first_response.get_or_insert(now);
+        // Time never goes back, also if the clock does.
+        let at = now.since(origin).as_secs_f64().max(self.last);
+        let wait = match result {
+            PollResult::Progress(progress) => self.wait_after_progress(progress, at),
+            PollResult::Failed { retry_after } => self.wait_after_failure(*retry_after, at),
         };
         now + Duration::from_millis(wait)
     }
 
-    /// Milliseconds to the next poll.
-    fn after_progress(&mut self, progress: &Progress, at: f64) -> u64 {
-        self.troubles = 0;
+    /// Milliseconds until the next poll after a usable response.
+    fn wait_after_progress(&mut self, progress: &Progress, at: f64) -> u64 {
+        self.failures = 0;
         if let Some(fixed) = self.fixed {
             return fixed;
         }
         let phase = std::mem::replace(&mut self.phase, Phase::Unknown);
-        self.phase = phase.after(progress, at, self.last, self.usual_processing);
+        self.phase = phase.updated(progress, at, self.last, self.usual_processing);
         self.last = at;
-        self.spacing = self.phase.next(at);
-        let jittered = self.spacing * self.jitter.between(1.0 - JITTER, 1.0 + JITTER);
-        whole_millis(jittered).clamp(self.fastest, self.slowest)
+        self.interval = self.phase.next_interval(at);
+        let jittered = self.interval * self.jitter.between(1.0 - JITTER, 1.0 + JITTER);
+        millis_of_seconds(jittered).clamp(self.fastest, self.slowest)
     }
 
-    /// Milliseconds to the next poll.
-    fn after_trouble(&mut self, retry_after: Option<Duration>, at: f64) -> u64 {
-        let doubled = f64::from(1_u32 << self.troubles.min(20));
-        self.troubles = self.troubles.saturating_add(1);
+    /// Milliseconds until the next poll after a failure.
+    fn wait_after_failure(&mut self, retry_after: Option<Duration>, at: f64) -> u64 {
+        let doubled = f64::from(1_u32 << self.failures.min(20));
+        self.failures = self.failures.saturating_add(1);
         let backed_off = if let Some(fixed) = self.fixed {
-            let wait = seconds(fixed) * doubled * self.jitter.between(1.0, 1.3);
-            whole_millis(wait).clamp(fixed, self.slowest.max(fixed))
+            let wait = seconds_of_millis(fixed) * doubled * self.jitter.between(1.0, 1.3);
+            millis_of_seconds(wait).clamp(fixed, self.slowest.max(fixed))
         } else {
-            if self.troubles == 1 {
-                // The time for rare looks may have passed meanwhile.
-                self.spacing = self.spacing.min(self.phase.next(at));
+            if self.failures == 1 {
+                // The time for rare polls may have passed meanwhile.
+                self.interval = self.interval.min(self.phase.next_interval(at));
             }
-            self.spacing = self.spacing.max(doubled);
-            let wait = self.spacing * self.jitter.between(0.8, 1.2);
-            whole_millis(wait).clamp(self.fastest, self.slowest)
+            self.interval = self.interval.max(doubled);
+            let wait = self.interval * self.jitter.between(0.8, 1.2);
+            millis_of_seconds(wait).clamp(self.fastest, self.slowest)
         };
-        // Never before the wish, and not all at the same instant after it.
-        let wish = retry_after.map_or(0, |wish| millis(wish).min(LONGEST_WISH));
-        let spread = whole_millis(seconds(wish) * self.jitter.between(1.0, 1.1)).clamp(wish, LONGEST_WISH);
+        // Never before `Retry-After`, and jittered after it.
+        let requested = retry_after.map_or(0, |after| ceil_millis(after).min(MAX_RETRY_AFTER));
+        let spread = millis_of_seconds(seconds_of_millis(requested) * self.jitter.between(1.0, 1.1))
+            .clamp(requested, MAX_RETRY_AFTER);
         backed_off.max(spread)
     }
 }
 
 impl Phase {
-    /// The phase that an answer at `at` leads to; the last usable one came at `last`.
-    fn after(self, progress: &Progress, at: f64, last: f64, usual_processing: f64) -> Self {
+    /// The phase after a usable response at `at`; the previous one was at `last`.
+    fn updated(self, progress: &Progress, at: f64, last: f64, usual_processing: f64) -> Self {
         match &progress.status {
             CompletionStatus::NoAssociatedAvatar => match self {
-                Self::Invited { since } => Self::Invited { since },
-                _ => Self::Invited { since: at },
+                Self::Unassociated { since } => Self::Unassociated { since },
+                _ => Self::Unassociated { since: at },
             },
             CompletionStatus::InQueue => {
                 let place = progress.queue.map(QueuePosition::get);
                 let mut queued = match self {
                     Self::Queued(queued) => queued,
-                    _ => Queued::new(at, place, usual_processing),
+                    _ => QueueEstimate::new(at, place, usual_processing),
                 };
-                queued.see(at, place);
+                queued.update(at, place);
                 Self::Queued(queued)
             }
             CompletionStatus::Processing | CompletionStatus::Other(_) => {
                 let percent = progress.completion.map(Percent::get);
-                let mut making = match self {
-                    Self::Making(making) => making,
-                    Self::Unknown => Making::new(at, None, percent, usual_processing),
-                    _ => Making::new(at, Some(last), percent, usual_processing),
+                let mut estimate = match self {
+                    Self::Processing(estimate) => estimate,
+                    Self::Unknown => ProcessingEstimate::new(at, None, percent, usual_processing),
+                    _ => ProcessingEstimate::new(at, Some(last), percent, usual_processing),
                 };
-                making.see(at, percent);
-                Self::Making(making)
+                estimate.update(at, percent);
+                Self::Processing(estimate)
             }
             CompletionStatus::Failed => match self {
                 Self::Failed { since } => Self::Failed { since },
@@ -209,25 +215,25 @@ impl Phase {
         }
     }
 
-    /// Seconds to the next poll.
-    fn next(&self, at: f64) -> f64 {
+    /// Seconds until the next poll, before the jitter.
+    fn next_interval(&self, at: f64) -> f64 {
         match self {
             Self::Unknown => 1.0,
-            Self::Invited { since } => invited::next(at - since),
-            Self::Queued(queued) => queued.next(at),
-            Self::Making(making) => making.next(at),
-            Self::Failed { since } => FAILED.0 + FAILED.1 * (at - since),
+            Self::Unassociated { since } => unassociated::next_interval(at - since),
+            Self::Queued(queued) => queued.next_interval(at),
+            Self::Processing(estimate) => estimate.next_interval(at),
+            Self::Failed { since } => FAILED_INTERVAL.0 + FAILED_INTERVAL.1 * (at - since),
         }
     }
 }
 
-/// Rounded up, so that "never faster" holds.
-fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds, rounded up so that an interval is never too short.
+fn ceil_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-/// Rounded up; what is not a number is none.
-fn whole_millis(seconds: f64) -> u64 {
+/// Whole milliseconds of a time in seconds, rounded up; 0 for NaN.
+fn millis_of_seconds(seconds: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -238,6 +244,6 @@ fn whole_millis(seconds: f64) -> u64 {
     }
 }
 
-fn seconds(millis: u64) -> f64 {
+fn seconds_of_millis(millis: u64) -> f64 {
     Duration::from_millis(millis).as_secs_f64()
 }

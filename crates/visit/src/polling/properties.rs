@@ -1,20 +1,20 @@
-//! What holds for every sequence of answers.
+//! Properties that hold for every sequence of responses.
 
 use super::*;
 use proptest::prelude::*;
 
-/// One poll: how long after the due time its answer came, and what it showed.
+/// Result of one poll.
 #[derive(Debug, Clone)]
-enum Answer {
+enum Response {
     Progress(Progress),
-    Trouble(Option<Duration>),
+    Failed(Option<Duration>),
 }
 
-impl Answer {
-    fn seen(&self) -> Seen<'_> {
+impl Response {
+    fn result(&self) -> PollResult<'_> {
         match self {
-            Self::Progress(progress) => Seen::Progress(progress),
-            Self::Trouble(retry_after) => Seen::Trouble { retry_after: *retry_after },
+            Self::Progress(progress) => PollResult::Progress(progress),
+            Self::Failed(retry_after) => PollResult::Failed { retry_after: *retry_after },
         }
     }
 }
@@ -45,27 +45,32 @@ fn duration() -> impl Strategy<Value = Duration> {
     ]
 }
 
-fn answer() -> impl Strategy<Value = Answer> {
+fn response() -> impl Strategy<Value = Response> {
     prop_oneof![
-        4 => progress().prop_map(Answer::Progress),
-        1 => proptest::option::of(duration()).prop_map(Answer::Trouble),
+        4 => progress().prop_map(Response::Progress),
+        1 => proptest::option::of(duration()).prop_map(Response::Failed),
     ]
 }
 
-fn pace() -> impl Strategy<Value = Pace> {
+fn config() -> impl Strategy<Value = PollingConfig> {
     (duration(), duration(), proptest::option::of(duration()), duration()).prop_map(
-        |(fastest, slowest, fixed, usual_processing)| Pace { fastest, slowest, fixed, usual_processing },
+        |(fastest, slowest, fixed, usual_processing)| PollingConfig {
+            fastest,
+            slowest,
+            fixed,
+            usual_processing,
+        },
     )
 }
 
-/// Sensible profiles more often than wild ones.
-fn any_pace() -> impl Strategy<Value = Pace> {
-    prop_oneof![Just(Pace::default()), pace()]
+/// Plausible configurations more often than extreme ones.
+fn any_config() -> impl Strategy<Value = PollingConfig> {
+    prop_oneof![Just(PollingConfig::default()), config()]
 }
 
-/// Each answer comes a while after the poll was due, or, from a clock set back, before.
-fn traffic() -> impl Strategy<Value = Vec<(Answer, u64, bool)>> {
-    prop::collection::vec((answer(), 0..90_000_u64, prop::bool::weighted(0.02)), 1..60)
+/// Each response comes some time after the poll was due, or before, if the clock was set back.
+fn traffic() -> impl Strategy<Value = Vec<(Response, u64, bool)>> {
+    prop::collection::vec((response(), 0..90_000_u64, prop::bool::weighted(0.02)), 1..60)
 }
 
 fn saturating(duration: Duration) -> u64 {
@@ -74,22 +79,22 @@ fn saturating(duration: Duration) -> u64 {
 
 proptest! {
     #[test]
-    fn every_spacing_lies_within_what_the_profile_allows(pace in any_pace(), seed: u64, traffic in traffic()) {
-        let mut polling = Polling::new(pace.clone(), seed);
+    fn every_interval_is_within_the_configured_limits(config in any_config(), seed: u64, traffic in traffic()) {
+        let mut polling = Polling::new(config.clone(), seed);
         let mut now = Moment::from_millis(5_000_000);
-        for (answer, late, set_back) in traffic {
-            let due = polling.next_poll(&answer.seen(), now);
-            let longest = pace.slowest.max(pace.fastest).max(pace.fixed.unwrap_or_default());
-            let wished = match answer {
-                Answer::Trouble(Some(wish)) => saturating(wish).min(LONGEST_WISH),
+        for (response, late, set_back) in traffic {
+            let due = polling.next_poll(&response.result(), now);
+            let longest = config.slowest.max(config.fastest).max(config.fixed.unwrap_or_default());
+            let wished = match response {
+                Response::Failed(Some(wish)) => saturating(wish).min(MAX_RETRY_AFTER),
                 _ => 0,
             };
             let wait = due.as_millis() - now.as_millis();
             if due.as_millis() < u64::MAX {
-                prop_assert!(wait >= saturating(pace.fastest), "{wait} ms");
+                prop_assert!(wait >= saturating(config.fastest), "{wait} ms");
                 prop_assert!(wait >= wished, "{wait} ms, wished {wished} ms");
             }
-            let bound = saturating(longest).saturating_add(1).max((wished + wished / 10 + 2).min(LONGEST_WISH));
+            let bound = saturating(longest).saturating_add(1).max((wished + wished / 10 + 2).min(MAX_RETRY_AFTER));
             prop_assert!(wait <= bound, "{wait} ms, at most {bound} ms");
             now = if set_back || due.as_millis() > 1 << 50 {
                 Moment::from_millis(now.as_millis() / 2)
@@ -100,65 +105,65 @@ proptest! {
     }
 
     #[test]
-    fn the_same_seed_and_answers_give_the_same_times(pace in any_pace(), seed: u64, traffic in traffic()) {
-        let mut one = Polling::new(pace.clone(), seed);
-        let mut other = Polling::new(pace, seed);
+    fn the_same_seed_and_answers_give_the_same_times(config in any_config(), seed: u64, traffic in traffic()) {
+        let mut one = Polling::new(config.clone(), seed);
+        let mut other = Polling::new(config, seed);
         let mut now = Moment::default();
-        for (answer, late, _) in traffic {
-            let due = one.next_poll(&answer.seen(), now);
-            prop_assert_eq!(due, other.next_poll(&answer.seen(), now));
+        for (response, late, _) in traffic {
+            let due = one.next_poll(&response.result(), now);
+            prop_assert_eq!(due, other.next_poll(&response.result(), now));
             now = if due.as_millis() > 1 << 50 { now } else { due + Duration::from_millis(late) };
         }
     }
 
     #[test]
-    fn a_fixed_interval_is_kept_to_the_millisecond(every in 250..120_000_u64, seed: u64, shown in prop::collection::vec(progress(), 1..40)) {
-        let mut polling = Polling::new(Pace { fixed: Some(Duration::from_millis(every)), ..Pace::default() }, seed);
+    fn a_fixed_interval_is_exact_to_the_millisecond(every in 250..120_000_u64, seed: u64, shown in prop::collection::vec(progress(), 1..40)) {
+        let mut polling = Polling::new(PollingConfig { fixed: Some(Duration::from_millis(every)), ..PollingConfig::default() }, seed);
         let mut now = Moment::default();
         for progress in &shown {
-            let due = polling.next_poll(&Seen::Progress(progress), now);
+            let due = polling.next_poll(&PollResult::Progress(progress), now);
             prop_assert_eq!(due.since(now), Duration::from_millis(every));
             now = due;
         }
     }
 
     #[test]
-    fn trouble_never_polls_faster_than_a_fixed_interval(every in 250..120_000_u64, seed: u64, troubles in 1..40_usize) {
-        let mut polling = Polling::new(Pace { fixed: Some(Duration::from_millis(every)), ..Pace::default() }, seed);
+    fn failures_never_poll_faster_than_a_fixed_interval(every in 250..120_000_u64, seed: u64, troubles in 1..40_usize) {
+        let mut polling = Polling::new(PollingConfig { fixed: Some(Duration::from_millis(every)), ..PollingConfig::default() }, seed);
         for _ in 0..troubles {
-            let due = polling.next_poll(&Seen::Trouble { retry_after: None }, Moment::default());
+            let due = polling.next_poll(&PollResult::Failed { retry_after: None }, Moment::default());
             prop_assert!(due.as_millis() >= every);
         }
     }
 
     #[test]
-    fn a_good_answer_ends_the_back_off_at_once(progress in progress(), seed: u64, troubles in 0..40_usize) {
-        let mut calm = Polling::new(Pace::default(), seed);
+    fn a_usable_response_resets_the_backoff(progress in progress(), seed: u64, troubles in 0..40_usize) {
+        let mut calm = Polling::new(PollingConfig::default(), seed);
         let mut troubled = calm.clone();
         for _ in 0..troubles {
-            troubled.next_poll(&Seen::Trouble { retry_after: None }, Moment::default());
+            troubled.next_poll(&PollResult::Failed { retry_after: None }, Moment::default());
         }
-        let good = Seen::Progress(&progress);
+        let good = PollResult::Progress(&progress);
         let calm = calm.next_poll(&good, Moment::default()).as_millis();
         let mut afterwards = troubled;
         let troubled = afterwards.next_poll(&good, Moment::default()).as_millis();
-        // Two draws of the jitter, and no more, between them.
+        // They differ by two draws of the jitter at most.
         prop_assert!(calm * 100 <= troubled * 118 && troubled * 100 <= calm * 118, "{calm} ms, {troubled} ms");
-        // And the next trouble begins at the bottom again.
-        let again = afterwards.next_poll(&Seen::Trouble { retry_after: None }, Moment::default()).as_millis();
+        // And the next failure starts at the bottom again.
+        let again = afterwards.next_poll(&PollResult::Failed { retry_after: None }, Moment::default()).as_millis();
         prop_assert!(again <= troubled.max(1000) * 13 / 10, "{again} ms after {troubled} ms");
     }
 }
 
-/// The mean waits after the first, second, … trouble in a row, over many seeds, in seconds.
-fn back_off(pace: &Pace) -> Vec<f64> {
+/// Mean waits in seconds after the first, second, … failure in a row, over many seeds.
+fn mean_backoff(config: &PollingConfig) -> Vec<f64> {
     let seeds = 200;
     let mut sums = vec![0.0; 10];
     for seed in 0..seeds {
-        let mut polling = Polling::new(pace.clone(), seed);
+        let mut polling = Polling::new(config.clone(), seed);
         for sum in &mut sums {
-            *sum += seconds(
-                polling.next_poll(&Seen::Trouble { retry_after: None }, Moment::default()).as_millis(),
+            *sum += seconds_of_millis(
+                polling.next_poll(&PollResult::Failed { retry_after: None }, Moment::default()).as_millis(),
             );
         }
     }
@@ -166,10 +171,13 @@ fn back_off(pace: &Pace) -> Vec<f64> {
 }
 
 #[test]
-fn trouble_backs_off_to_the_slowest_pace() {
-    for pace in [Pace::default(), Pace { fixed: Some(Duration::from_secs(2)), ..Pace::default() }] {
-        let means = back_off(&pace);
-        // Equal ones are both at the bound.
+fn failures_back_off_to_the_slowest_interval() {
+    for config in [
+        PollingConfig::default(),
+        PollingConfig { fixed: Some(Duration::from_secs(2)), ..PollingConfig::default() },
+    ] {
+        let means = mean_backoff(&config);
+        // Equal means are both at the limit.
         assert!(means.windows(2).all(|pair| pair[0] < pair[1] || pair[1] >= 30.0), "{means:?}");
         assert!(means[0] < 3.0 && means[9] >= 30.0, "{means:?}");
     }
@@ -177,36 +185,36 @@ fn trouble_backs_off_to_the_slowest_pace() {
 
 #[test]
 fn retry_after_is_honoured_to_five_minutes() {
-    let mut polling = Polling::new(Pace::default(), 1);
+    let mut polling = Polling::new(PollingConfig::default(), 1);
     let mut after = |seconds| {
-        let wish = Seen::Trouble { retry_after: Some(Duration::from_secs(seconds)) };
+        let wish = PollResult::Failed { retry_after: Some(Duration::from_secs(seconds)) };
         polling.next_poll(&wish, Moment::default()).as_millis()
     };
     assert!((120_000..=132_001).contains(&after(120)));
-    assert_eq!(after(86_400), LONGEST_WISH);
+    assert_eq!(after(86_400), MAX_RETRY_AFTER);
 }
 
 #[test]
-fn a_fleet_does_not_ask_in_step() {
+fn a_fleet_does_not_poll_in_step() {
     let first: std::collections::BTreeSet<_> = (0..100)
         .map(|seed| {
-            Polling::new(Pace::default(), seed)
-                .next_poll(&Seen::Progress(&Progress::unassociated()), Moment::default())
+            Polling::new(PollingConfig::default(), seed)
+                .next_poll(&PollResult::Progress(&Progress::unassociated()), Moment::default())
         })
         .collect();
     assert!(first.len() > 50, "{} different times", first.len());
 }
 
 #[test]
-fn failed_is_asked_slowly_and_a_new_recording_quickly() {
-    let mut polling = Polling::new(Pace::default(), 1);
+fn failed_is_polled_slowly_and_a_new_recording_quickly() {
+    let mut polling = Polling::new(PollingConfig::default(), 1);
     let failed = Progress { status: CompletionStatus::Failed, completion: None, queue: None };
     let mut now = Moment::default();
     for _ in 0..20 {
-        let due = polling.next_poll(&Seen::Progress(&failed), now);
+        let due = polling.next_poll(&PollResult::Progress(&failed), now);
         assert!((7..=30).contains(&due.since(now).as_secs()));
         now = due;
     }
     let nearly = Progress { status: CompletionStatus::Processing, completion: Percent::new(97), queue: None };
-    assert!(polling.next_poll(&Seen::Progress(&nearly), now).since(now) < Duration::from_secs(4));
+    assert!(polling.next_poll(&PollResult::Progress(&nearly), now).since(now) < Duration::from_secs(4));
 }

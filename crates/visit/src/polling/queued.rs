@@ -1,45 +1,48 @@
-//! While the avatar waits its turn: it cannot be ready soon, so only the place shown has to be about right.
+//! Intervals while the avatar is in the queue: it cannot be ready soon, so only the displayed position has to be current.
 
-use super::inspection::look_again;
+use super::inspection::next_inspection;
 
-/// A place takes this share of the usual processing (several are made at a time), before any was seen to pass.
-const PLACE: f64 = 0.45;
-/// How alike the places are: the shape of a log-logistic time.
-const ALIKE: f64 = 5.0;
-/// The same before any was seen to pass, when the pace is only a guess.
-const GUESSED: f64 = 3.5;
-/// Seconds that a place may have passed unseen, in expectation.
+/// Time per position as a fraction of the usual processing time, before a move was observed. Several avatars are
+/// processed at a time.
+const TIME_PER_POSITION: f64 = 0.45;
+/// Shape of the log-logistic time per position.
+const OBSERVED_SHAPE: f64 = 5.0;
+/// The same before a move was observed, when the time per position is a guess.
+const GUESSED_SHAPE: f64 = 3.5;
+/// Expected seconds that a move may go unnoticed.
 const BUDGET: f64 = 5.0;
+/// Maximum interval, in seconds.
 const LONGEST: f64 = 30.0;
 
-/// What was seen of the queue.
+/// What the polls have shown of the queue.
 #[derive(Debug, Clone)]
-pub(super) struct Queued {
-    /// Seconds a place, as far as is known beforehand.
+pub(super) struct QueueEstimate {
+    /// Seconds per position, before any observation.
     guess: f64,
-    /// When the counting of places began, and the place then.
+    /// When counting began, and the position then.
     since: f64,
     first: Option<u32>,
-    /// When the present place was reached.
+    /// When the present position was reached.
     reached: f64,
     place: Option<u32>,
     last_poll: f64,
 }
 
-impl Queued {
+impl QueueEstimate {
+    /// First seen in the queue at `now`.
     pub(super) fn new(now: f64, place: Option<u32>, usual_processing: f64) -> Self {
-        let guess = PLACE * usual_processing;
+        let guess = TIME_PER_POSITION * usual_processing;
         Self { guess, since: now, first: place, reached: now, place, last_poll: now }
     }
 
-    /// Takes in the place reported at `now`.
-    pub(super) fn see(&mut self, now: f64, place: Option<u32>) {
+    /// Takes the position reported at `now`.
+    pub(super) fn update(&mut self, now: f64, place: Option<u32>) {
         if place != self.place {
-            let onward = place.is_some() && place < self.place;
-            if onward {
+            let has_advanced = place.is_some() && place < self.place;
+            if has_advanced {
                 self.reached = f64::midpoint(self.last_poll, now);
             } else {
-                // Overtaken, or not told any more: the counting begins anew.
+                // Moved back, or no longer reported: counting starts again.
                 (self.since, self.first, self.reached) = (now, place, now);
             }
             self.place = place;
@@ -47,15 +50,15 @@ impl Queued {
         self.last_poll = now;
     }
 
-    /// Seconds to the next poll.
-    pub(super) fn next(&self, now: f64) -> f64 {
+    /// Seconds until the next poll.
+    pub(super) fn next_interval(&self, now: f64) -> f64 {
         let passed = self.first.unwrap_or(0).saturating_sub(self.place.unwrap_or(0));
-        // The guess counts as one place seen.
-        let pace = (self.reached - self.since + self.guess) / (f64::from(passed) + 1.0);
-        let shape = if passed == 0 { GUESSED } else { ALIKE };
-        let lasts = |for_long: f64| 1.0 / (1.0 + (for_long.max(0.0) / pace).powf(shape));
+        // The guess counts as one observed move.
+        let per_position = (self.reached - self.since + self.guess) / (f64::from(passed) + 1.0);
+        let shape = if passed == 0 { GUESSED_SHAPE } else { OBSERVED_SHAPE };
+        let survival = |seconds: f64| 1.0 / (1.0 + (seconds.max(0.0) / per_position).powf(shape));
         let spent = now - self.reached;
-        look_again(|ahead| 1.0 - lasts(spent + ahead) / lasts(spent), BUDGET, LONGEST)
+        next_inspection(|ahead| 1.0 - survival(spent + ahead) / survival(spent), BUDGET, LONGEST)
     }
 }
 
@@ -63,41 +66,41 @@ impl Queued {
 mod tests {
     use super::*;
 
-    /// A queue in which each place takes `pace` seconds, polled as planned; the last spacing.
-    fn spacing_at(pace: f64) -> f64 {
-        let mut queued = Queued::new(0.0, Some(9), 90.0);
+    /// Mean interval in a queue in which each position takes `pace` seconds.
+    fn mean_interval(pace: f64) -> f64 {
+        let mut queued = QueueEstimate::new(0.0, Some(9), 90.0);
         let mut now = 0.0;
         let mut polls = 0.0;
         while now < 8.0 * pace {
-            now += queued.next(now);
+            now += queued.next_interval(now);
             polls += 1.0;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few places")]
-            queued.see(now, Some(9_u32.saturating_sub((now / pace) as u32)));
+            queued.update(now, Some(9_u32.saturating_sub((now / pace) as u32)));
         }
         now / polls
     }
 
     #[test]
-    fn the_pace_of_the_queue_spaces_the_polls() {
-        let (brisk, usual, slow) = (spacing_at(10.0), spacing_at(40.0), spacing_at(160.0));
+    fn a_faster_queue_is_polled_more_often() {
+        let (brisk, usual, slow) = (mean_interval(10.0), mean_interval(40.0), mean_interval(160.0));
         assert!(brisk < usual && usual < slow, "{brisk} {usual} {slow}");
     }
 
     #[test]
-    fn a_place_that_is_due_is_looked_at_more_closely() {
-        let mut queued = Queued::new(0.0, Some(3), 90.0);
-        queued.see(40.0, Some(2));
-        assert!(queued.next(75.0) < queued.next(40.0));
+    fn a_move_that_is_due_is_polled_more_often() {
+        let mut queued = QueueEstimate::new(0.0, Some(3), 90.0);
+        queued.update(40.0, Some(2));
+        assert!(queued.next_interval(75.0) < queued.next_interval(40.0));
     }
 
     #[test]
-    fn a_queue_that_moves_backwards_or_hides_its_places_is_borne() {
-        let mut queued = Queued::new(0.0, None, 90.0);
+    fn a_queue_that_moves_back_or_hides_positions_is_tolerated() {
+        let mut queued = QueueEstimate::new(0.0, None, 90.0);
         for (now, place) in
             [(10.0, Some(4)), (20.0, Some(7)), (30.0, None), (40.0, Some(u32::MAX)), (50.0, Some(0))]
         {
-            queued.see(now, place);
-            let next = queued.next(now);
+            queued.update(now, place);
+            let next = queued.next_interval(now);
             assert!(next > 0.0 && next <= LONGEST, "{next} after {place:?}");
         }
     }

@@ -1,48 +1,48 @@
-//! What is due in each situation, one by one.
+//! What the machine does in each situation, one by one.
 
-use super::world::{Flight, PATIENCE, World, fault, plan, progress};
+use super::world::{Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token};
 use protocol::{CompletionStatus, Progress};
 use std::time::Duration;
-use visit::{Event, FaultKind, Moment, Notice, Outcome, RedeemResult};
+use visit::{Event, FailureKind, Moment, Notice, Outcome, RedeemResult};
 
 /// Up to the first redeem in flight.
-fn redeeming() -> World {
-    let mut world = World::new();
-    world.feed(Event::Issued);
-    ring(&mut world);
-    assert_eq!(world.flight, Flight::Redeem);
-    world
+fn redeeming() -> Host {
+    let mut host = Host::new();
+    host.feed(Event::TokenIssued(token()));
+    fire_timer(&mut host);
+    assert_eq!(host.in_flight, InFlight::Redeem);
+    host
 }
 
-fn ring(world: &mut World) {
-    world.now = world.wait.expect("a timer is set");
-    world.feed(Event::Due);
+fn fire_timer(host: &mut Host) {
+    host.now = host.wait.expect("a timer is set");
+    host.feed(Event::TimerFired);
 }
 
-fn answer(world: &mut World, result: RedeemResult) {
-    world.feed(Event::Redeemed(result));
+fn respond(host: &mut Host, result: RedeemResult) {
+    host.feed(Event::Redeemed(result));
 }
 
 #[test]
 fn a_whole_visit() {
-    let mut world = redeeming();
-    answer(&mut world, RedeemResult::NotReady(progress(CompletionStatus::InQueue, Some(0), Some(2))));
-    ring(&mut world);
-    answer(&mut world, RedeemResult::Delivered);
-    assert_eq!(world.flight, Flight::Save);
-    world.feed(Event::Saved { contradiction: None });
-    assert_eq!(world.end, Some(Outcome::Saved));
-    assert_eq!(world.visit.ended_in().map(visit::outcome::EndedIn::as_str), Some("saved"));
+    let mut host = redeeming();
+    respond(&mut host, RedeemResult::NotReady(progress(CompletionStatus::InQueue, Some(0), Some(2))));
+    fire_timer(&mut host);
+    respond(&mut host, RedeemResult::Delivered(delivery()));
+    assert_eq!(host.in_flight, InFlight::Save);
+    host.feed(Event::Saved);
+    assert_eq!(host.end, Some(Outcome::Saved));
+    assert_eq!(host.visit.end().map(|end| end.ended_in.as_str()), Some("saved"));
 }
 
 #[test]
-fn a_status_is_told_only_on_change() {
-    let mut world = redeeming();
+fn a_status_is_sent_only_on_change() {
+    let mut host = redeeming();
     for _ in 0..3 {
-        answer(&mut world, RedeemResult::NotReady(Progress::unassociated()));
-        ring(&mut world);
+        respond(&mut host, RedeemResult::NotReady(Progress::unassociated()));
+        fire_timer(&mut host);
     }
-    let told = world.notices.iter().filter(|n| matches!(n, Notice::Status { .. })).count();
+    let told = host.notices.iter().filter(|n| matches!(n, Notice::Status { .. })).count();
     assert_eq!(told, 1);
 }
 
@@ -52,14 +52,14 @@ fn a_400_means_what_was_seen_before_it() {
         (vec![], "token_refused", 4),
         (vec![RedeemResult::NotReady(Progress::unassociated())], "token_expired", 4),
         (vec![RedeemResult::NotReady(progress(CompletionStatus::Failed, Some(9), None))], "avatar_failed", 5),
-        (vec![RedeemResult::Failed(fault(FaultKind::Unanswered))], "possibly_consumed", 10),
-        (vec![RedeemResult::Failed(fault(FaultKind::GatewayLostAnswer))], "possibly_consumed", 10),
-        (vec![RedeemResult::Failed(fault(FaultKind::ProtocolBroken))], "protocol_broken", 9),
-        (vec![RedeemResult::Failed(fault(FaultKind::NeverSent))], "token_refused", 4),
-        (vec![RedeemResult::Failed(fault(FaultKind::BackendFailing))], "token_refused", 4),
+        (vec![RedeemResult::Failed(failure(FailureKind::Unanswered))], "possibly_consumed", 10),
+        (vec![RedeemResult::Failed(failure(FailureKind::GatewayLostAnswer))], "possibly_consumed", 10),
+        (vec![RedeemResult::Failed(failure(FailureKind::ProtocolBroken))], "protocol_broken", 9),
+        (vec![RedeemResult::Failed(failure(FailureKind::NeverSent))], "token_refused", 4),
+        (vec![RedeemResult::Failed(failure(FailureKind::BackendFailing))], "token_refused", 4),
         (
             vec![
-                RedeemResult::Failed(fault(FaultKind::Unanswered)),
+                RedeemResult::Failed(failure(FailureKind::Unanswered)),
                 RedeemResult::NotReady(Progress::unassociated()),
             ],
             "token_expired",
@@ -67,45 +67,52 @@ fn a_400_means_what_was_seen_before_it() {
         ),
     ];
     for (before, code, exit) in cases {
-        let mut world = redeeming();
+        let mut host = redeeming();
         for result in before.clone() {
-            answer(&mut world, result);
-            ring(&mut world);
+            respond(&mut host, result);
+            fire_timer(&mut host);
         }
-        answer(&mut world, RedeemResult::Refused);
-        let end = world.end.expect("ended");
+        respond(&mut host, RedeemResult::Refused);
+        let end = host.end.expect("ended");
         assert_eq!((end.code(), end.exit()), (code, exit), "{before:?}");
     }
 }
 
 #[test]
-fn a_400_after_an_answer_whose_beginning_names_files_saves_what_it_names() {
-    for kind in [FaultKind::Unanswered, FaultKind::ProtocolBroken] {
-        for later in
-            [None, Some(FaultKind::NeverSent), Some(FaultKind::Unanswered), Some(FaultKind::BackendFailing)]
-        {
+fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
+    for kind in [FailureKind::Unanswered, FailureKind::ProtocolBroken] {
+        for later in [
+            None,
+            Some(FailureKind::NeverSent),
+            Some(FailureKind::Unanswered),
+            Some(FailureKind::BackendFailing),
+        ] {
             let refused = || {
-                let mut world = redeeming();
-                answer(&mut world, RedeemResult::Fragment(fault(kind)));
-                ring(&mut world);
+                let mut host = redeeming();
+                respond(&mut host, RedeemResult::Truncated(failure(kind), partial()));
+                fire_timer(&mut host);
                 if let Some(later) = later {
-                    answer(&mut world, RedeemResult::Failed(fault(later)));
-                    ring(&mut world);
+                    respond(&mut host, RedeemResult::Failed(failure(later)));
+                    fire_timer(&mut host);
                 }
-                answer(&mut world, RedeemResult::Refused);
-                assert_eq!((world.flight, world.end.as_ref()), (Flight::Salvage, None), "{kind:?} {later:?}");
-                world
+                respond(&mut host, RedeemResult::Refused);
+                assert_eq!(
+                    (host.in_flight, host.end.as_ref()),
+                    (InFlight::SavePartial, None),
+                    "{kind:?} {later:?}"
+                );
+                host
             };
-            let mut world = refused();
-            world.feed(Event::Left);
-            world.feed(Event::SavedInPart("more may have been due".into()));
-            assert_eq!(world.end.map(|end| (end.exit(), end.code())), Some((7, "saved_in_part")));
-            let mut world = refused();
-            world.feed(Event::DiskFull("no room".into()));
-            assert_eq!(world.end.map(|end| (end.exit(), end.code())), Some((7, "disk_full")));
-            let mut world = refused();
-            world.feed(Event::NothingSalvaged("gone (410)".into()));
-            let end = world.end.expect("ended");
+            let mut host = refused();
+            host.feed(Event::VisitorLeft);
+            host.feed(Event::SavedInPart("more may have been due".into()));
+            assert_eq!(host.end.map(|end| (end.exit(), end.code())), Some((7, "saved_in_part")));
+            let mut host = refused();
+            host.feed(Event::DiskFull("no room".into()));
+            assert_eq!(host.end.map(|end| (end.exit(), end.code())), Some((7, "disk_full")));
+            let mut host = refused();
+            host.feed(Event::NothingSaved("gone (410)".into()));
+            let end = host.end.expect("ended");
             assert!(
                 matches!(end.exit(), 9 | 10) && end.detail().is_some_and(|d| d.contains("410")),
                 "{end:?}"
@@ -115,150 +122,172 @@ fn a_400_after_an_answer_whose_beginning_names_files_saves_what_it_names() {
 }
 
 #[test]
-fn a_good_answer_after_a_fragment_makes_it_worthless() {
-    let mut world = redeeming();
-    answer(&mut world, RedeemResult::Fragment(fault(FaultKind::Unanswered)));
-    ring(&mut world);
-    answer(&mut world, RedeemResult::NotReady(Progress::unassociated()));
-    ring(&mut world);
-    answer(&mut world, RedeemResult::Refused);
-    assert_eq!(world.end.map(|end| end.code()), Some("token_expired"));
+fn a_usable_response_voids_a_partial_delivery() {
+    let mut host = redeeming();
+    respond(&mut host, RedeemResult::Truncated(failure(FailureKind::Unanswered), partial()));
+    fire_timer(&mut host);
+    respond(&mut host, RedeemResult::NotReady(Progress::unassociated()));
+    fire_timer(&mut host);
+    respond(&mut host, RedeemResult::Refused);
+    assert_eq!(host.end.map(|end| end.code()), Some("token_expired"));
 }
 
 #[test]
-fn answers_that_break_again_and_again_are_salvaged_too() {
-    let mut world = redeeming();
+fn repeated_unreadable_responses_are_saved_in_part() {
+    let mut host = redeeming();
     for last in [false, false, true] {
-        answer(&mut world, RedeemResult::Fragment(fault(FaultKind::ProtocolBroken)));
+        respond(&mut host, RedeemResult::Truncated(failure(FailureKind::ProtocolBroken), partial()));
         if !last {
-            ring(&mut world);
+            fire_timer(&mut host);
         }
     }
-    assert_eq!(world.flight, Flight::Salvage);
+    assert_eq!(host.in_flight, InFlight::SavePartial);
 }
 
 #[test]
-fn a_stop_keeps_what_a_fragment_names_for_recover() {
-    let mut world = redeeming();
-    answer(&mut world, RedeemResult::Fragment(fault(FaultKind::Unanswered)));
-    ring(&mut world);
-    world.feed(Event::Interrupted);
-    answer(&mut world, RedeemResult::Refused);
-    assert_eq!(world.end, Some(Outcome::Interrupted));
+fn an_interruption_keeps_a_partial_delivery_for_recovery() {
+    let mut host = redeeming();
+    respond(&mut host, RedeemResult::Truncated(failure(FailureKind::Unanswered), partial()));
+    fire_timer(&mut host);
+    host.feed(Event::Interrupted);
+    respond(&mut host, RedeemResult::Refused);
+    assert_eq!(host.end, Some(Outcome::Interrupted));
 }
 
 #[test]
 fn a_failed_avatar_does_not_end_the_visit_by_itself() {
     let failed = progress(CompletionStatus::Failed, Some(40), None);
-    let mut world = redeeming();
-    answer(&mut world, RedeemResult::NotReady(failed.clone()));
-    ring(&mut world);
-    answer(&mut world, RedeemResult::NotReady(progress(CompletionStatus::InQueue, Some(0), Some(1))));
-    assert_eq!(world.end, None);
-    let mut world = redeeming();
-    answer(&mut world, RedeemResult::NotReady(failed));
-    world.now = plan().give_up_at;
-    world.feed(Event::Due);
-    assert_eq!(world.end.map(|end| end.exit()), Some(5));
+    let mut host = redeeming();
+    respond(&mut host, RedeemResult::NotReady(failed.clone()));
+    fire_timer(&mut host);
+    respond(&mut host, RedeemResult::NotReady(progress(CompletionStatus::InQueue, Some(0), Some(1))));
+    assert_eq!(host.end, None);
+    let mut host = redeeming();
+    respond(&mut host, RedeemResult::NotReady(failed));
+    host.now = plan().give_up_at;
+    host.feed(Event::TimerFired);
+    assert_eq!(host.end.map(|end| end.exit()), Some(5));
 }
 
 #[test]
-fn no_answer_is_abandoned_while_it_may_still_bring_the_avatar() {
-    for leave in [Event::Interrupted, Event::Due] {
-        let mut world = redeeming();
-        world.now = plan().give_up_at;
-        world.feed(leave.clone());
-        assert_eq!(world.end, None, "{leave:?} waits for the answer");
-        answer(&mut world, RedeemResult::Delivered);
-        let expected = if leave == Event::Due { None } else { Some(130) };
-        assert_eq!(world.end.map(|end| end.exit()), expected);
+fn a_redeem_in_flight_is_awaited_before_the_visit_ends() {
+    for leave in [Event::Interrupted, Event::TimerFired] {
+        let mut host = redeeming();
+        host.now = plan().give_up_at;
+        host.feed(leave.clone());
+        assert_eq!(host.end, None, "{leave:?} waits for the answer");
+        respond(&mut host, RedeemResult::Delivered(delivery()));
+        let expected = if leave == Event::TimerFired { None } else { Some(130) };
+        assert_eq!(host.end.map(|end| end.exit()), expected);
     }
-    let mut world = redeeming();
-    world.feed(Event::Interrupted);
-    ring(&mut world);
-    assert_eq!(world.end.map(|end| end.exit()), Some(130), "but not for ever");
+    let mut host = redeeming();
+    host.feed(Event::Interrupted);
+    fire_timer(&mut host);
+    assert_eq!(host.end.map(|end| end.exit()), Some(130), "but not for ever");
 }
 
 #[test]
-fn whoever_leaves_takes_no_avatar_along() {
+fn an_avatar_on_its_way_is_saved_without_its_visitor() {
     let making = progress(CompletionStatus::Processing, Some(40), None);
     let failed = progress(CompletionStatus::Failed, Some(40), None);
     // What the redeem in flight brings decides, whatever was known before.
     for (result, goes_on) in [
-        (RedeemResult::Delivered, true),
+        (RedeemResult::Delivered(delivery()), true),
         (RedeemResult::NotReady(making.clone()), true),
         (RedeemResult::NotReady(failed.clone()), false),
         (RedeemResult::NotReady(Progress::unassociated()), false),
-        (RedeemResult::Failed(fault(FaultKind::NeverSent)), false),
+        (RedeemResult::Failed(failure(FailureKind::NeverSent)), false),
     ] {
-        let mut world = redeeming();
-        world.feed(Event::Left);
-        assert_eq!(world.end, None, "the answer is waited for");
-        answer(&mut world, result.clone());
-        assert_eq!(world.end.is_none(), goes_on, "{result:?}");
+        let mut host = redeeming();
+        host.feed(Event::VisitorLeft);
+        assert_eq!(host.end, None, "the answer is waited for");
+        respond(&mut host, result.clone());
+        assert_eq!(host.end.is_none(), goes_on, "{result:?}");
     }
     // Between two redeems the last status does.
     for (last, goes_on) in [(making, true), (failed, false), (Progress::unassociated(), false)] {
-        let mut world = redeeming();
-        answer(&mut world, RedeemResult::NotReady(last.clone()));
-        world.feed(Event::Left);
-        assert_eq!(world.end.is_none(), goes_on, "{last:?}");
+        let mut host = redeeming();
+        respond(&mut host, RedeemResult::NotReady(last.clone()));
+        host.feed(Event::VisitorLeft);
+        assert_eq!(host.end.is_none(), goes_on, "{last:?}");
     }
-    let mut world = redeeming();
-    answer(&mut world, RedeemResult::Delivered);
-    world.feed(Event::Left);
-    world.feed(Event::Saved { contradiction: None });
-    assert_eq!(world.end, Some(Outcome::Saved));
-    let mut world = World::new();
-    world.feed(Event::Left);
-    assert_eq!(world.end, Some(Outcome::Interrupted));
+    let mut host = redeeming();
+    respond(&mut host, RedeemResult::Delivered(delivery()));
+    host.feed(Event::VisitorLeft);
+    host.feed(Event::Saved);
+    assert_eq!(host.end, Some(Outcome::Saved));
+    let mut host = Host::new();
+    host.feed(Event::VisitorLeft);
+    assert_eq!(host.end, Some(Outcome::Interrupted));
 }
 
 #[test]
-fn a_stop_ends_also_a_visit_that_was_left() {
-    let mut world = redeeming();
-    world.feed(Event::Left);
-    world.feed(Event::Interrupted);
-    answer(&mut world, RedeemResult::Delivered);
-    assert_eq!(world.end, Some(Outcome::Interrupted));
-    let mut world = redeeming();
-    world.feed(Event::Left);
-    ring(&mut world);
-    assert_eq!(world.end, Some(Outcome::Interrupted), "the answer is not waited for for ever");
+fn an_interruption_ends_a_visit_whose_visitor_left() {
+    let mut host = redeeming();
+    host.feed(Event::VisitorLeft);
+    host.feed(Event::Interrupted);
+    respond(&mut host, RedeemResult::Delivered(delivery()));
+    assert_eq!(host.end, Some(Outcome::Interrupted));
+    let mut host = redeeming();
+    host.feed(Event::VisitorLeft);
+    fire_timer(&mut host);
+    assert_eq!(host.end, Some(Outcome::Interrupted), "the answer is not waited for for ever");
 }
 
 #[test]
-fn patience_runs_out_in_a_row_of_failures_only() {
-    let mut world = redeeming();
-    while world.end.is_none() {
-        answer(&mut world, RedeemResult::Failed(fault(FaultKind::NeverSent)));
-        if world.end.is_none() {
-            ring(&mut world);
+fn patience_runs_out_after_failures_in_a_row_only() {
+    let mut host = redeeming();
+    while host.end.is_none() {
+        respond(&mut host, RedeemResult::Failed(failure(FailureKind::NeverSent)));
+        if host.end.is_none() {
+            fire_timer(&mut host);
         }
     }
-    assert_eq!(world.end.map(|end| end.exit()), Some(6));
-    assert!(world.now.since(Moment::default()) < PATIENCE + Duration::from_secs(70));
+    assert_eq!(host.end.map(|end| end.exit()), Some(6));
+    assert!(host.now.since(Moment::default()) < PATIENCE + Duration::from_secs(70));
 }
 
 #[test]
-fn tokens_are_not_made_again_and_again() {
-    let mut world = World::new();
-    world.feed(Event::IssueFailed(fault(FaultKind::ProtocolBroken)));
-    assert_eq!(world.end.map(|end| end.exit()), Some(9));
-    let mut world = World::new();
-    world.feed(Event::IssueFailed(fault(FaultKind::Storage)));
-    assert_eq!(world.end.map(|end| end.exit()), Some(2), "one token that nobody keeps is enough");
-    let mut world = World::new();
-    world.feed(Event::IssueFailed(fault(FaultKind::DiskFull)));
-    assert_eq!(world.end.map(|end| (end.exit(), end.code())), Some((2, "disk_full")));
-    let mut world = World::new();
+fn few_tokens_are_requested() {
+    let mut host = Host::new();
+    host.feed(Event::IssueFailed(failure(FailureKind::ProtocolBroken)));
+    assert_eq!(host.end.map(|end| end.exit()), Some(9));
+    let mut host = Host::new();
+    host.feed(Event::IssueFailed(failure(FailureKind::Storage)));
+    assert_eq!(host.end.map(|end| end.exit()), Some(2), "one token that nobody keeps is enough");
+    let mut host = Host::new();
+    host.feed(Event::IssueFailed(failure(FailureKind::DiskFull)));
+    assert_eq!(host.end.map(|end| (end.exit(), end.code())), Some((2, "disk_full")));
+    let mut host = Host::new();
     let mut asked = 1;
-    while world.end.is_none() {
-        world.feed(Event::IssueFailed(fault(FaultKind::Unanswered)));
-        if world.end.is_none() {
-            ring(&mut world);
+    while host.end.is_none() {
+        host.feed(Event::IssueFailed(failure(FailureKind::Unanswered)));
+        if host.end.is_none() {
+            fire_timer(&mut host);
             asked += 1;
         }
     }
-    assert_eq!((world.end.map(|end| end.exit()), asked), (Some(6), 3));
+    assert_eq!((host.end.map(|end| end.exit()), asked), (Some(6), 3));
+}
+
+#[test]
+fn a_visit_whose_visitor_left_ends_when_the_avatar_fails() {
+    let making = progress(CompletionStatus::Processing, Some(40), None);
+    let failed = progress(CompletionStatus::Failed, Some(40), None);
+    for leaves_during_redeem in [false, true] {
+        let mut host = redeeming();
+        respond(&mut host, RedeemResult::NotReady(making.clone()));
+        if leaves_during_redeem {
+            fire_timer(&mut host);
+            host.feed(Event::VisitorLeft);
+        } else {
+            host.feed(Event::VisitorLeft);
+            fire_timer(&mut host);
+        }
+        respond(&mut host, RedeemResult::Failed(failure(FailureKind::Busy)));
+        assert_eq!(host.end, None, "the avatar is on its way");
+        fire_timer(&mut host);
+        respond(&mut host, RedeemResult::NotReady(failed.clone()));
+        assert_eq!(host.end, Some(Outcome::Interrupted), "no visitor is there to try again");
+    }
 }

@@ -1,30 +1,30 @@
-//! Arbitrary stories: how whatever is in flight ends, beat by beat.
+//! Arbitrary stories: how the effect in flight ends, turn by turn.
 
-use super::world::{fault, progress};
+use super::world::{delivery, failure, partial, progress, token};
 use proptest::prelude::*;
 use protocol::{CompletionStatus, Progress};
 use std::time::Duration;
-use visit::{Event, Fault, FaultKind, RedeemResult};
+use visit::{Event, Failure, FailureKind, RedeemResult};
 
-pub(crate) fn any_fault() -> impl Strategy<Value = Fault> {
+pub(crate) fn any_failure() -> impl Strategy<Value = Failure> {
     let kinds = prop_oneof![
-        4 => Just(FaultKind::NeverSent),
-        4 => Just(FaultKind::Unanswered),
-        2 => Just(FaultKind::Busy),
-        2 => Just(FaultKind::BackendFailing),
-        2 => Just(FaultKind::GatewayLostAnswer),
-        1 => Just(FaultKind::CredentialsRefused),
-        2 => Just(FaultKind::ProtocolBroken),
-        1 => Just(FaultKind::Storage),
-        1 => Just(FaultKind::DiskFull),
+        4 => Just(FailureKind::NeverSent),
+        4 => Just(FailureKind::Unanswered),
+        2 => Just(FailureKind::Busy),
+        2 => Just(FailureKind::BackendFailing),
+        2 => Just(FailureKind::GatewayLostAnswer),
+        1 => Just(FailureKind::CredentialsRefused),
+        2 => Just(FailureKind::ProtocolBroken),
+        1 => Just(FailureKind::Storage),
+        1 => Just(FailureKind::DiskFull),
     ];
     (kinds, proptest::option::of(0u64..10_000))
-        .prop_map(|(kind, after)| Fault { retry_after: after.map(Duration::from_secs), ..fault(kind) })
+        .prop_map(|(kind, after)| Failure { retry_after: after.map(Duration::from_secs), ..failure(kind) })
 }
 
-/// A fault that leaves a beginning of an answer behind.
-pub(crate) fn any_lost() -> impl Strategy<Value = Fault> {
-    prop::sample::select(vec![FaultKind::Unanswered, FaultKind::ProtocolBroken]).prop_map(fault)
+/// A failure after which a part of the response is known.
+pub(crate) fn any_truncation() -> impl Strategy<Value = Failure> {
+    prop::sample::select(vec![FailureKind::Unanswered, FailureKind::ProtocolBroken]).prop_map(failure)
 }
 
 pub(crate) fn any_progress() -> impl Strategy<Value = Progress> {
@@ -40,60 +40,61 @@ pub(crate) fn any_progress() -> impl Strategy<Value = Progress> {
 pub(crate) fn any_redeem() -> impl Strategy<Value = RedeemResult> {
     prop_oneof![
         12 => any_progress().prop_map(RedeemResult::NotReady),
-        1 => Just(RedeemResult::Delivered),
+        1 => Just(RedeemResult::Delivered(delivery())),
         1 => Just(RedeemResult::Refused),
-        5 => any_fault().prop_map(RedeemResult::Failed),
-        2 => any_lost().prop_map(RedeemResult::Fragment),
+        5 => any_failure().prop_map(RedeemResult::Failed),
+        2 => any_truncation().prop_map(|failure| RedeemResult::Truncated(failure, partial())),
     ]
 }
 
-/// One turn of a story: how whatever is in flight ends, whether the timer rings instead, and noise.
+/// One turn of a story: how the effect in flight ends, whether the timer fires instead, and noise.
 #[derive(Debug, Clone)]
-pub(crate) struct Beat {
-    pub(crate) issue: Result<(), Fault>,
+pub(crate) struct Turn {
+    pub(crate) issue: Result<(), Failure>,
     pub(crate) redeem: RedeemResult,
-    pub(crate) saved: Came,
-    pub(crate) ring: bool,
+    pub(crate) saving: Saving,
+    /// Whether the timer fires before the effect in flight ends.
+    pub(crate) timer: bool,
+    /// Milliseconds until the effect in flight ends.
     pub(crate) takes: u64,
     pub(crate) noise: Option<Event>,
 }
 
 /// How saving ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Came {
+pub(crate) enum Saving {
     All,
     Some,
     UntilFull,
-    /// Of a lost answer's files alone.
     Nothing,
 }
 
-pub(crate) fn any_beat() -> impl Strategy<Value = Beat> {
+pub(crate) fn any_turn() -> impl Strategy<Value = Turn> {
     let noise = prop_oneof![
-        Just(Event::Due),
-        Just(Event::Begun),
-        Just(Event::Issued),
-        Just(Event::Saved { contradiction: None }),
+        Just(Event::TimerFired),
+        Just(Event::Started),
+        Just(Event::TokenIssued(token())),
+        Just(Event::Saved),
         Just(Event::SavedInPart("noise".into())),
         Just(Event::DiskFull("noise".into())),
-        Just(Event::NothingSalvaged("noise".into())),
+        Just(Event::NothingSaved("noise".into())),
         any_redeem().prop_map(Event::Redeemed),
-        Just(Event::Left),
+        Just(Event::VisitorLeft),
         Just(Event::Interrupted),
     ];
     (
-        prop_oneof![3 => Just(Ok(())), 1 => any_fault().prop_map(Err)],
+        prop_oneof![3 => Just(Ok(())), 1 => any_failure().prop_map(Err)],
         any_redeem(),
-        prop::sample::select(vec![Came::All, Came::Some, Came::UntilFull, Came::Nothing]),
+        prop::sample::select(vec![Saving::All, Saving::Some, Saving::UntilFull, Saving::Nothing]),
         proptest::bool::weighted(0.2),
         0u64..40_000,
         proptest::option::weighted(0.05, noise),
     )
-        .prop_map(|(issue, redeem, saved, ring, takes, noise)| Beat {
+        .prop_map(|(issue, redeem, saving, timer, takes, noise)| Turn {
             issue,
             redeem,
-            saved,
-            ring,
+            saving,
+            timer,
             takes,
             noise,
         })

@@ -1,4 +1,4 @@
-//! How long a backend processes is learnt from the latest visits to it, unless the profile says.
+//! The usual processing time of a backend is learnt from its latest visits, unless the profile states it.
 
 use jiff::{SignedDuration, Timestamp};
 use kiosk::profile::Profiles;
@@ -15,7 +15,7 @@ fn target(host: &str) -> Target {
     }
 }
 
-fn visit(disk: &Disk, host: &str, processing: i64) {
+async fn visit(disk: &Disk, host: &str, processing: i64) {
     let (id, began) = (VisitId::new(), Timestamp::UNIX_EPOCH);
     let start = VisitRecordStart {
         id,
@@ -28,14 +28,14 @@ fn visit(disk: &Disk, host: &str, processing: i64) {
         started_at: began,
         limits: None,
     };
-    disk.journal.begin(&start).expect("begun");
-    disk.journal.phase_reached(&id, Phase::Processing, began).expect("noted");
+    disk.journal.begin(&start).await.expect("begun");
+    disk.journal.phase_reached(&id, Phase::Processing, began).await.expect("noted");
     let ready = began + SignedDuration::from_secs(processing);
-    disk.journal.phase_reached(&id, Phase::Ready, ready).expect("noted");
+    disk.journal.phase_reached(&id, Phase::Ready, ready).await.expect("noted");
 }
 
-#[test]
-fn the_median_of_three_visits_here_is_learnt_and_the_profile_knows_better() {
+#[tokio::test]
+async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = Disk::open(&folder.path().join("data")).expect("a data folder");
     let file = folder.path().join("p.toml");
@@ -46,17 +46,18 @@ fn the_median_of_three_visits_here_is_learnt_and_the_profile_knows_better() {
         std::fs::write(&file, text).expect("written");
         Profiles::load(Some(&file)).and_then(|all| all.get("live")).expect("a profile")
     };
-    let usual = |more: &str| {
-        order(&profile(more), &target("a.test"), &disk, &Overrides::default()).pace.usual_processing
+    let usual = async |more: &str| {
+        let profile = profile(more);
+        order(&profile, &target("a.test"), &disk, &Overrides::default()).await.polling.usual_processing
     };
 
-    visit(&disk, "a.test", 40);
-    visit(&disk, "a.test", 300);
+    visit(&disk, "a.test", 40).await;
+    visit(&disk, "a.test", 300).await;
     for _ in 0..5 {
-        visit(&disk, "elsewhere.test", 5);
+        visit(&disk, "elsewhere.test", 5).await;
     }
-    assert_eq!(usual(""), Duration::from_secs(90), "two are too few, and others are no guide");
-    visit(&disk, "a.test", 50);
-    assert_eq!(usual(""), Duration::from_secs(50));
-    assert_eq!(usual("polling.usual_processing = \"2m\"\n"), Duration::from_mins(2));
+    assert_eq!(usual("").await, Duration::from_secs(90), "two are too few, and others are no guide");
+    visit(&disk, "a.test", 50).await;
+    assert_eq!(usual("").await, Duration::from_secs(50));
+    assert_eq!(usual("polling.usual_processing = \"2m\"\n").await, Duration::from_mins(2));
 }

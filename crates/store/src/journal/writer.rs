@@ -1,0 +1,246 @@
+//! The journal's thread: it owns the database connection and runs one request after another.
+
+use crate::crash::{self, Point, Step};
+use crate::error::StoreError;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+type Request = Box<dyn FnOnce(&mut Database) + Send>;
+
+/// The sending side of the journal's thread. Dropping it runs what is queued, then ends the thread.
+pub(super) struct WriterThread {
+    /// `None` only while this is dropped.
+    requests: Option<mpsc::Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+    path: PathBuf,
+}
+
+impl WriterThread {
+    /// Starts the thread over an open database.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the system starts no further thread.
+    pub(super) fn start(database: Database) -> Result<Self, StoreError> {
+        let path = database.path.clone();
+        let (requests, queue) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || run_requests(database, &queue))
+            .map_err(|error| StoreError::io("start the thread of", &path, error))?;
+        Ok(Self { requests: Some(requests), thread: Some(thread), path })
+    }
+
+    /// The database file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Queues a request when first polled, and resolves to its result. Once queued, it runs even if this future is
+    /// dropped.
+    ///
+    /// # Errors
+    /// Those of `request`; [`StoreError::JournalPanicked`] when it panics.
+    pub(super) async fn call<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(&mut Database) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, result) = oneshot::channel();
+        self.queue(move |database| {
+            if let Err(Err(error)) = reply.send(request(database)) {
+                tracing::error!(%error, "a journal write failed after its caller was dropped");
+            }
+        });
+        result.await.unwrap_or_else(|_| Err(StoreError::JournalPanicked { path: self.path.clone() }))
+    }
+
+    /// Queues a request whose result no caller waits for.
+    pub(super) fn queue(&self, request: impl FnOnce(&mut Database) + Send + 'static) {
+        let queued = self.requests.as_ref().map(|requests| requests.send(Box::new(request)));
+        if !matches!(queued, Some(Ok(()))) {
+            tracing::error!("the journal's thread has ended");
+        }
+    }
+}
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        self.requests.take();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the journal's thread panicked");
+        }
+    }
+}
+
+fn run_requests(mut database: Database, queue: &mpsc::Receiver<Request>) {
+    for request in queue {
+        // The transaction of a request that panics is rolled back while unwinding, so the next one finds a
+        // consistent database.
+        if catch_unwind(AssertUnwindSafe(|| request(&mut database))).is_err() {
+            tracing::error!("a journal request panicked");
+        }
+    }
+}
+
+/// The open database, on the journal's thread.
+pub(super) struct Database {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Database {
+    pub(super) fn new(connection: Connection, path: &Path) -> Self {
+        Self { connection, path: path.to_owned() }
+    }
+
+    /// Runs a guarded, durable transaction: all of it or nothing.
+    pub(super) fn write<T>(
+        &mut self,
+        step: Step,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
+    ) -> Result<T, StoreError> {
+        let connection = &mut self.connection;
+        let run = || -> Result<T, TransactionError> {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = act(&tx)?;
+            crash::reached(step.0);
+            tx.commit()?;
+            crash::reached(step.1);
+            Ok(value)
+        };
+        run().map_err(|error| error.with_path(&self.path))
+    }
+
+    /// Reads one consistent snapshot.
+    pub(super) fn read<T>(
+        &mut self,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
+    ) -> Result<T, StoreError> {
+        let connection = &mut self.connection;
+        let run = || -> Result<T, TransactionError> { act(&connection.transaction()?) };
+        run().map_err(|error| error.with_path(&self.path))
+    }
+
+    /// Writes the WAL back and truncates it, so that no erased secret stays in it. While another program reads, this
+    /// is left to the next time.
+    pub(super) fn truncate_wal(&self) {
+        let busy =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        if !matches!(busy, Ok(false)) {
+            tracing::debug!(?busy, "the journal's WAL is truncated next time");
+        }
+        crash::reached(Point::WalTruncated);
+    }
+}
+
+/// Why a transaction ended without a commit.
+pub(super) enum TransactionError {
+    Store(StoreError),
+    Database(rusqlite::Error),
+}
+
+impl TransactionError {
+    fn with_path(self, path: &Path) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            Self::Database(error) => StoreError::journal(path, error),
+        }
+    }
+}
+
+impl From<StoreError> for TransactionError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<rusqlite::Error> for TransactionError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thread() -> WriterThread {
+        let connection = Connection::open_in_memory().expect("opens");
+        connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("made");
+        WriterThread::start(Database::new(connection, Path::new("memory"))).expect("started")
+    }
+
+    const STEP: Step = Step(Point::BeginWriting, Point::BeginWritten);
+
+    fn insert(database: &mut Database, n: i64) -> Result<(), StoreError> {
+        database.write(STEP, |tx| {
+            tx.execute("INSERT INTO t VALUES (?1)", [n])?;
+            Ok(())
+        })
+    }
+
+    fn numbers(database: &mut Database) -> Result<Vec<i64>, StoreError> {
+        database.read(|tx| {
+            let mut query = tx.prepare("SELECT n FROM t ORDER BY rowid")?;
+            Ok(query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_its_call_alone_and_writes_nothing() {
+        let thread = thread();
+        let failed = thread
+            .call(|database| -> Result<(), StoreError> {
+                database.write(STEP, |tx| {
+                    tx.execute("INSERT INTO t VALUES (1)", [])?;
+                    panic!("as a mistake would")
+                })
+            })
+            .await;
+        assert!(matches!(failed, Err(StoreError::JournalPanicked { .. })), "{failed:?}");
+        thread.call(|database| insert(database, 2)).await.expect("the thread goes on");
+        assert_eq!(thread.call(numbers).await.expect("reads"), [2]);
+    }
+
+    #[tokio::test]
+    async fn a_queued_write_survives_its_dropped_future_and_keeps_its_place() {
+        let thread = thread();
+        let (open, gate) = mpsc::channel::<()>();
+        thread.queue(move |_| _ = gate.recv());
+        {
+            let mut write = Box::pin(thread.call(|database| insert(database, 1)));
+            assert!(futures_now(&mut write).is_none(), "it waits behind the gate");
+        }
+        thread.queue(|database| insert(database, 2).expect("written"));
+        open.send(()).expect("opened");
+        assert_eq!(thread.call(numbers).await.expect("reads"), [1, 2]);
+    }
+
+    #[test]
+    fn dropping_the_last_handle_runs_what_is_queued() {
+        let thread = thread();
+        let (done, seen) = mpsc::channel();
+        for n in 0..50 {
+            let done = done.clone();
+            thread.queue(move |database| {
+                insert(database, n).expect("written");
+                done.send(n).expect("somebody counts");
+            });
+        }
+        drop((thread, done));
+        assert_eq!(seen.try_iter().collect::<Vec<_>>(), (0..50).collect::<Vec<_>>());
+    }
+
+    fn futures_now<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(future).poll(&mut context) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        }
+    }
+}

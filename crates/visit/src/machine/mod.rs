@@ -1,0 +1,330 @@
+//! The machine: states that own their data, and one total transition function.
+
+mod issue;
+mod redeem;
+mod restore;
+
+pub use restore::{PastRedeem, PastVisit, StoredResponse};
+
+use crate::event::{Effect, Event, Failure, FailureKind, IssueRequest, Notice, PartialDelivery};
+use crate::outcome::{EndedIn, Outcome};
+use crate::polling::{Polling, PollingConfig};
+use crate::time::Moment;
+use issue::IssueState;
+use protocol::{CompletionStatus, Delivery, ExportToken, Progress};
+use redeem::LostAnswer;
+use std::time::Duration;
+
+/// Limits of a visit, fixed at its start.
+#[derive(Debug, Clone)]
+pub struct VisitPlan {
+    /// How polls are spaced.
+    pub polling: PollingConfig,
+    /// `--timeout`: end the visit at this time if no avatar was delivered.
+    pub give_up_at: Moment,
+    /// How long the backend may fail without one usable response in between.
+    pub patience: Duration,
+    /// Seed of the polls' jitter.
+    pub seed: u64,
+    /// Whether to poll until the avatar is ready.
+    pub mode: PollMode,
+}
+
+impl VisitPlan {
+    /// The plan of a recovery: redeem once, without a time limit of its own.
+    pub fn for_recovery(token_is_too_old: bool) -> Self {
+        Self {
+            polling: PollingConfig::default(),
+            give_up_at: Moment::MAX,
+            patience: Duration::MAX,
+            seed: 0,
+            mode: PollMode::Once { token_is_too_old },
+        }
+    }
+}
+
+/// How often a token is redeemed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollMode {
+    /// Until the avatar is ready, or time or patience run out.
+    UntilReady,
+    /// Once. If the response does not decide, the token is kept for a later recovery, or abandoned if it is too old.
+    Once {
+        /// Whether the token was kept for as long as it can be of use.
+        token_is_too_old: bool,
+    },
+}
+
+/// Grace period of a redeem in flight when the visit is to end, because its response may be the one that spends the
+/// token.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// A visit. [`step`] is the only way to change it.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    plan: VisitPlan,
+    state: State,
+}
+
+/// State of a visit.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it a visit")]
+pub enum State {
+    /// Not started.
+    New(IssueRequest),
+    /// A token is being requested.
+    Issuing(IssueState),
+    /// The request failed; it is repeated at the given time.
+    IssuePaused(IssueState, Moment),
+    /// A token is active; the next poll is due at the given time.
+    Waiting(TokenState, Moment),
+    /// A redeem is in flight. With a reason, the visit ends as soon as its response allows.
+    Redeeming(TokenState, Option<ExitReason>),
+    /// URLs were received and are being downloaded; the token is never used again.
+    Saving(Delivery),
+    /// The files of a truncated response are being downloaded. The outcome applies if not one of them is received.
+    SavingPartial(Outcome),
+    /// Over.
+    Ended(EndState),
+}
+
+/// How a visit ended.
+#[derive(Debug, Clone)]
+pub struct EndState {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The state in which the visit ended.
+    pub ended_in: EndedIn,
+    /// What the last usable response reported.
+    pub progress: Option<Progress>,
+}
+
+/// What is known of an active token.
+#[derive(Debug, Clone)]
+pub struct TokenState {
+    token: ExportToken,
+    polling: Polling,
+    /// What the last usable response reported.
+    progress: Option<Progress>,
+    failures: Option<FailureStreak>,
+    lost_answer: Option<LostAnswer>,
+    /// Files that a truncated response names, while no usable response was received since.
+    partial: Option<PartialDelivery>,
+    /// The visitor left while the avatar was being made.
+    visitor_left: bool,
+}
+
+/// Failures in a row.
+#[derive(Debug, Clone)]
+struct FailureStreak {
+    since: Moment,
+    attempts: u32,
+    /// Protocol violations in a row at the end of the streak.
+    violations: u32,
+    last: Failure,
+}
+
+/// Why a visit ends as soon as the redeem in flight is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitReason {
+    /// [`VisitPlan::give_up_at`] has passed.
+    TimedOut,
+    /// The visitor left. A delivery is saved all the same.
+    VisitorLeft,
+    /// The program stops.
+    Interrupted,
+}
+
+/// The new state, and what to do.
+type Transition = (State, Vec<Effect>);
+
+impl Visit {
+    /// A visit that has not started.
+    pub fn new(plan: VisitPlan, request: IssueRequest) -> Self {
+        Self { plan, state: State::New(request) }
+    }
+
+    /// The present state.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// How it ended, if it did.
+    pub fn end(&self) -> Option<&EndState> {
+        match &self.state {
+            State::Ended(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// The outcome, if the visit ended.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.end().map(|end| &end.outcome)
+    }
+}
+
+impl State {
+    /// The state's name for hosts.
+    fn phase(&self) -> EndedIn {
+        match self {
+            Self::New(_) | Self::Issuing(_) | Self::IssuePaused(..) => EndedIn::Issuing,
+            Self::Waiting(token, _) | Self::Redeeming(token, _) => token.phase(),
+            Self::Saving(_) | Self::SavingPartial(_) => EndedIn::Saving,
+            Self::Ended(end) => end.ended_in,
+        }
+    }
+}
+
+impl TokenState {
+    fn new(token: ExportToken, plan: &VisitPlan) -> Self {
+        Self {
+            token,
+            polling: Polling::new(plan.polling.clone(), plan.seed),
+            progress: None,
+            failures: None,
+            lost_answer: None,
+            partial: None,
+            visitor_left: false,
+        }
+    }
+
+    fn phase(&self) -> EndedIn {
+        if self.is_associated() { EndedIn::Making } else { EndedIn::Inviting }
+    }
+
+    fn is_associated(&self) -> bool {
+        self.progress.as_ref().is_some_and(|last| last.status != CompletionStatus::NoAssociatedAvatar)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.progress.as_ref().is_some_and(|last| last.status == CompletionStatus::Failed)
+    }
+
+    /// Whether an avatar is on its way (after `failed` it is not).
+    fn is_making(&self) -> bool {
+        self.is_associated() && !self.has_failed()
+    }
+
+    /// Ends the visit in this token's phase.
+    fn end(self, outcome: Outcome) -> Transition {
+        let ended_in = self.phase();
+        end(outcome, ended_in, self.progress)
+    }
+}
+
+/// Applies an event at `now`, and returns the visit with what is to be done.
+#[must_use]
+pub fn step(visit: Visit, event: Event, now: Moment) -> (Visit, Vec<Effect>) {
+    let Visit { plan, state } = visit;
+    let (state, effects) = transition(&plan, state, event, now);
+    (Visit { plan, state }, effects)
+}
+
+fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Transition {
+    match (state, event) {
+        (State::New(request), Event::Started) => issue::start(request, plan),
+        (State::Issuing(_), Event::TokenIssued(token)) => redeem::start_polling(token, plan, now),
+        (State::Issuing(state), Event::IssueFailed(failure)) => issue::failed(state, failure, plan, now),
+        (State::Issuing(state), Event::TimerFired) if now >= plan.give_up_at => issue::give_up(&state),
+        (State::IssuePaused(state, until), Event::TimerFired) => issue::resume(state, until, plan, now),
+        (State::Waiting(token, until), Event::TimerFired) => {
+            if now >= plan.give_up_at {
+                redeem::give_up(token)
+            } else if now >= until {
+                redeem::send(token, plan)
+            } else {
+                redeem::wait(token, until, Vec::new(), plan)
+            }
+        }
+        (State::Redeeming(token, exit), Event::Redeemed(result)) => {
+            redeem::finished(token, exit, result, plan, now)
+        }
+        (State::Redeeming(token, None), Event::TimerFired) if now >= plan.give_up_at => {
+            redeem::exit_after_response(token, ExitReason::TimedOut, now)
+        }
+        (State::Redeeming(token, Some(exit)), Event::TimerFired) => {
+            redeem::exit_without_response(token, exit)
+        }
+        (
+            State::Redeeming(token, None | Some(ExitReason::TimedOut | ExitReason::VisitorLeft)),
+            Event::Interrupted,
+        ) => redeem::exit_after_response(token, ExitReason::Interrupted, now),
+        (State::Waiting(mut token, until), Event::VisitorLeft) if token.is_making() => {
+            token.visitor_left = true;
+            (State::Waiting(token, until), Vec::new())
+        }
+        (State::Redeeming(mut token, exit), Event::VisitorLeft) if token.is_making() => {
+            token.visitor_left = true;
+            (State::Redeeming(token, exit), Vec::new())
+        }
+        (State::Redeeming(token, None), Event::VisitorLeft) => {
+            redeem::exit_after_response(token, ExitReason::VisitorLeft, now)
+        }
+        (State::Saving(delivery), Event::Saved) => {
+            let contradiction = delivery.contradiction.map(|rule| rule.to_string());
+            let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
+            end(outcome, EndedIn::Saved, None)
+        }
+        (State::Saving(_), Event::SavedInPart(why) | Event::NothingSaved(why))
+        | (State::SavingPartial(_), Event::SavedInPart(why)) => {
+            end(Outcome::SavedInPart(why), EndedIn::Saving, None)
+        }
+        (State::SavingPartial(_), Event::Saved) => {
+            let why = "only the beginning of the response was received";
+            end(Outcome::SavedInPart(why.to_owned()), EndedIn::Saving, None)
+        }
+        (State::SavingPartial(otherwise), Event::NothingSaved(why)) => {
+            end(otherwise.with_no_file_saved(&why), EndedIn::Saving, None)
+        }
+        (State::Saving(_) | State::SavingPartial(_), Event::DiskFull(why)) => {
+            end(Outcome::SavedUntilFull(why), EndedIn::Saving, None)
+        }
+        (
+            state @ (State::Ended(_) | State::Redeeming(..) | State::Saving(_) | State::SavingPartial(_)),
+            Event::VisitorLeft,
+        )
+        | (state @ State::Ended(_), Event::Interrupted) => (state, Vec::new()),
+        (State::Waiting(token, _) | State::Redeeming(token, _), Event::Interrupted | Event::VisitorLeft) => {
+            token.end(Outcome::Interrupted)
+        }
+        (state, Event::Interrupted | Event::VisitorLeft) => end(Outcome::Interrupted, state.phase(), None),
+        (state, _) => (state, Vec::new()),
+    }
+}
+
+fn end(outcome: Outcome, ended_in: EndedIn, progress: Option<Progress>) -> Transition {
+    let state = State::Ended(EndState { outcome: outcome.clone(), ended_in, progress });
+    (state, vec![Effect::End(outcome)])
+}
+
+impl FailureStreak {
+    fn extend(before: Option<Self>, failure: Failure, now: Moment) -> Self {
+        let (since, attempts, violations) =
+            before.map_or((now, 0, 0), |streak| (streak.since, streak.attempts, streak.violations));
+        let violations = if failure.kind == FailureKind::ProtocolBroken { violations + 1 } else { 0 };
+        Self { since, attempts: attempts + 1, violations, last: failure }
+    }
+
+    fn retry_notice(&self, until: Moment, now: Moment) -> Effect {
+        Effect::Notify(Notice::Retrying {
+            failure: self.last.clone(),
+            attempt: self.attempts,
+            next_poll: until.since(now),
+        })
+    }
+
+    /// The outcome of a visit that ends with these failures.
+    fn outcome(&self) -> Outcome {
+        let detail = self.last.detail.clone();
+        match self.last.kind {
+            FailureKind::NeverSent | FailureKind::Unanswered => Outcome::Unreachable(detail),
+            FailureKind::ProtocolBroken => Outcome::ProtocolBroken(detail),
+            FailureKind::Storage => Outcome::StorageFailed(detail),
+            FailureKind::DiskFull => Outcome::DiskFull(detail),
+            FailureKind::CredentialsRefused => Outcome::CredentialsRefused(detail),
+            FailureKind::Busy | FailureKind::BackendFailing | FailureKind::GatewayLostAnswer => {
+                Outcome::BackendFailing(detail)
+            }
+        }
+    }
+}
