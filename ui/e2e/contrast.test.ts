@@ -1,8 +1,8 @@
 // The contrast of every word with what is really painted behind it, by the pixel: axe cannot see through a stage.
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import type { ScreenName } from '../src/host/fixtures';
-import { browserForTests } from './browser-test';
+import type { ScreenName } from '../fake/fixtures';
+import { browserForTests } from './test-browser';
 import { rest, show } from './pages';
 
 const { open } = browserForTests();

@@ -3,9 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { startBrowser } from './browser';
-import { DESK_STATES, openDesk } from './desk';
-import { deskFaults } from './desk-layout';
+import { startBrowser } from './start-browser';
+import { DESK_STATES, openDesk } from './desk-states';
+import { deskFaults } from './desk-layout-faults';
 import { namedAvatar, open, rest, SIZES, type Size, serve } from './pages';
 
 const words = process.argv.slice(3);

@@ -1,9 +1,9 @@
 // The desk in a real browser: every state at every size, light and dark; by keyboard alone and by gamepad alone.
 import type { Page } from 'playwright-core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { axeFaults, browserForTests, contrastFaults } from './browser-test';
-import { DESK_STATES, goOn, openDesk } from './desk';
-import { deskFaults } from './desk-layout';
+import { axeFaults, browserForTests, contrastFaults } from './test-browser';
+import { DESK_STATES, goOn, openDesk } from './desk-states';
+import { deskFaults } from './desk-layout-faults';
 import { SIZES } from './pages';
 
 const { open } = browserForTests();

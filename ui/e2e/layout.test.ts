@@ -1,9 +1,9 @@
 // Every screen at every size in every language, and in two that nobody speaks: nothing leaves the title-safe frame,
 // overlaps, or is clipped, and the focus is somewhere.
 import { describe, expect, it } from 'vitest';
-import { type ScreenName, screens } from '../src/host/fixtures';
-import { axeFaults, browserForTests } from './browser-test';
-import { walk } from './layout';
+import { type ScreenName, screens } from '../fake/fixtures';
+import { axeFaults, browserForTests } from './test-browser';
+import { walk } from './layout-faults';
 import { press, SIZES, show } from './pages';
 
 const { open } = browserForTests();

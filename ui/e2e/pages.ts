@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import type { ScreenName } from '../src/host/fixtures';
+import type { ScreenName } from '../fake/fixtures';
 
 const root = fileURLToPath(new URL('../dist-fake', import.meta.url));
 const shell = fileURLToPath(new URL('../../src-tauri/tauri.conf.json', import.meta.url));

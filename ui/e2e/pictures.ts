@@ -2,11 +2,11 @@
 // With `--out DIR` those for the documentation: at 1080p in English, as JPEG, because there are many.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { TONGUES } from '../src/language/tongues';
-import { startBrowser } from './browser';
-import { layoutFaults } from './layout';
+import { TONGUES } from '../src/language/locales';
+import { startBrowser } from './start-browser';
+import { layoutFaults } from './layout-faults';
 import { namedAvatar, open, SIZES, type Size, serve } from './pages';
-import { STATES, stand } from './states';
+import { STATES, stand } from './screen-states';
 
 const words = process.argv.slice(3);
 const chosen = <T extends string>(all: readonly T[], otherwise: readonly T[]): readonly T[] => {

@@ -1,7 +1,7 @@
 // The reveal on a real (if simulated) graphics card: what it takes it gives back, and what fails has a face.
 import { describe, expect, it } from 'vitest';
-import { bigGlb, SMALL } from './big-glb';
-import { browserForTests } from './browser-test';
+import { bigGlb, SMALL } from './generated-glb';
+import { browserForTests } from './test-browser';
 import { rest, show } from './pages';
 
 const { open } = browserForTests(

@@ -1,8 +1,8 @@
 // A whole visit by keyboard alone and by gamepad alone, from the first press to the next visitor.
 import type { Page } from 'playwright-core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { screens } from '../src/host/fixtures';
-import { browserForTests } from './browser-test';
+import { screens } from '../fake/fixtures';
+import { browserForTests } from './test-browser';
 
 const { open } = browserForTests();
 const SOON = { timeout: 60_000 };

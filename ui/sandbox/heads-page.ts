@@ -12,8 +12,8 @@ import {
   WebGLRenderer,
 } from 'three';
 import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
-import { softBoxes } from '../src/reveal/soft-boxes';
-import { lamps } from '../src/reveal/studio';
+import { softBoxes } from '../src/reveal/studio-environment';
+import { lamps } from '../src/reveal/studio-lights';
 
 /** One picture: a file, how the head is turned (degrees), its blendshapes, what stands under it. */
 export interface Shot {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { startBrowser } from '../e2e/browser';
+import { startBrowser } from '../e2e/start-browser';
 import { LANGUAGES, PHONES, Phone, type Setting } from './phone';
 import { oriented, quarters } from './picture';
 import { Sandbox } from './sandbox';

@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startBrowser } from '../e2e/browser';
+import { startBrowser } from '../e2e/start-browser';
 import { photographHeads } from './heads';
 import type { Shot } from './heads-page';
 import { Phone } from './phone';

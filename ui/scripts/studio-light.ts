@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Color, DataUtils } from 'three';
-import { SIDES, SOFT_BOXES, SOFTNESS, type SoftBox, WALLS } from '../src/reveal/soft-boxes';
+import { SIDES, SOFT_BOXES, SOFTNESS, type SoftBox, WALLS } from '../src/reveal/studio-environment';
 
 const generated = join(dirname(fileURLToPath(import.meta.url)), '../src/reveal/studio-light.bin');
 

@@ -2,10 +2,10 @@ import { fireEvent, render, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it, vi } from 'vitest';
 import App from './App.svelte';
-import { at, focused, show } from './app-test';
-import { FakeHost } from './host/fake';
-import { backend, offline, realBackend, type ScreenName, screens } from './host/fixtures';
-import { say } from './language/language.svelte';
+import { at, focused, show } from '../fake/render-app';
+import { FakeHost } from '../fake/host';
+import { backend, offline, realBackend, type ScreenName, screens } from '../fake/fixtures';
+import { say } from './state/language-store.svelte';
 
 describe('every screen', () => {
   it.each<[ScreenName, string]>([

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { beat, living } from './heartbeat';
-import { FakeHost } from './host/fake';
-import { screens } from './host/fixtures';
+import { FakeHost } from '../fake/host';
+import { screens } from '../fake/fixtures';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

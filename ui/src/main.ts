@@ -9,7 +9,7 @@ import { inTauri, sayAlive, tauriHost } from './host/tauri';
 // The scripted host is for a plain browser during development: a production build drops this branch.
 async function chooseHost(): Promise<Host> {
   if (import.meta.env.MODE === 'fake' || (import.meta.env.DEV && !inTauri())) {
-    const { fakeHostFromAddress } = await import('./host/fake');
+    const { fakeHostFromAddress } = await import('../fake/host');
     return fakeHostFromAddress(window.location);
   }
   return living(tauriHost(), sayAlive);

@@ -2,7 +2,7 @@ import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Snapshot } from '../generated/view';
 import type { Desk } from './desk';
-import { screens, snapshotOf } from './fixtures';
+import { screens, snapshotOf } from '../../fake/fixtures';
 import type { Action } from './host';
 import { tauriHost } from './tauri';
 

@@ -1,5 +1,5 @@
 // A gamepad as intents: pure reading, and one small loop that asks the browser.
-import type { Direction } from './spatial';
+import type { Direction } from './spatial-focus';
 
 /** What a person means by a button. `other` is any button without a meaning of its own; `desk` the operator's way in. */
 export type Intent = 'confirm' | 'back' | 'language' | 'other' | 'desk' | Direction;

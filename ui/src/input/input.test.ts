@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Chord, Hand, kindOf, type Pad, presses, push, watchGamepads } from './gamepad';
-import { keepFocus, moveFocus, nearest, scrolled } from './spatial';
+import { keepFocus, moveFocus, nearest, scrolled } from './spatial-focus';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
 

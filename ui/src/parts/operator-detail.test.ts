@@ -1,10 +1,10 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { at, focused, show } from '../app-test';
-import { FakeHost } from '../host/fake';
-import { backend, booths, offline, openBackend, type ScreenName, screens } from '../host/fixtures';
-import { device } from '../input/device.svelte';
-import { say } from '../language/language.svelte';
+import { at, focused, show } from '../../fake/render-app';
+import { FakeHost } from '../../fake/host';
+import { backend, booths, offline, openBackend, type ScreenName, screens } from '../../fake/fixtures';
+import { device } from '../state/input-device.svelte';
+import { say } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));

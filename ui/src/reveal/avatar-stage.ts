@@ -11,16 +11,16 @@ import {
   Vector3,
   type WebGLRenderer,
 } from 'three';
-import { disposeModel } from './dispose';
+import { disposeModel } from './dispose-model';
 import { type Asked, type Face, facesOf, MOVED, passed, weightsAt } from './expression';
-import { type Loaded, load } from './load';
+import { type Loaded, load } from './load-avatar';
 import { ENTERING, glided, type Orbit, turned } from './orbit';
-import { Pace } from './pace';
-import { giveBack, takeRenderer } from './renderer';
-import { carriedOut, settle } from './settle';
-import { softBoxes } from './soft-boxes';
-import type { Statistics } from './statistics';
-import { contactShadow, lamps } from './studio';
+import { Pace } from './resolution-governor';
+import { giveBack, takeRenderer } from './shared-renderer';
+import { carriedOut, settle } from './upload-to-gpu';
+import { softBoxes } from './studio-environment';
+import type { Statistics } from './avatar-statistics';
+import { contactShadow, lamps } from './studio-lights';
 
 /** An avatar that is being shown. */
 export interface AvatarStage {

@@ -1,9 +1,9 @@
 import { BufferGeometry, Group, Mesh, MeshStandardMaterial, Texture } from 'three';
 import { describe, expect, it, vi } from 'vitest';
-import { disposeModel } from './dispose';
+import { disposeModel } from './dispose-model';
 import { expressionAt, FACES, facesOf, MOVED, passed, weightsAt } from './expression';
 import { ENTERING, glided, type Orbit, turned } from './orbit';
-import { Pace } from './pace';
+import { Pace } from './resolution-governor';
 
 const seconds = Array.from({ length: 6000 }, (_, i) => i / 50);
 

@@ -1,8 +1,8 @@
 import { fireEvent, waitFor } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
-import { at, show } from '../app-test';
-import { offline, screens } from '../host/fixtures';
-import { say } from '../language/language.svelte';
+import { at, show } from '../../fake/render-app';
+import { offline, screens } from '../../fake/fixtures';
+import { say } from '../state/language-store.svelte';
 
 describe('Attract', () => {
   it.each<[string, () => Promise<unknown>]>([

@@ -1,9 +1,9 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { at, focused, show } from '../app-test';
-import { FakeHost } from '../host/fake';
-import { link, openBackend, qr, realBackend, screens } from '../host/fixtures';
-import { say } from '../language/language.svelte';
+import { at, focused, show } from '../../fake/render-app';
+import { FakeHost } from '../../fake/host';
+import { link, openBackend, qr, realBackend, screens } from '../../fake/fixtures';
+import { say } from '../state/language-store.svelte';
 
 afterEach(() => vi.useRealTimers());
 

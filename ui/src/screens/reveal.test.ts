@@ -1,11 +1,11 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import problems from '../../../crates/kiosk/src/problem.rs?raw';
-import { at, focused, show } from '../app-test';
+import { at, focused, show } from '../../fake/render-app';
 import type { Screen } from '../generated/view';
-import { FakeHost } from '../host/fake';
-import { backend, offline, screens } from '../host/fixtures';
-import { say } from '../language/language.svelte';
+import { FakeHost } from '../../fake/host';
+import { backend, offline, screens } from '../../fake/fixtures';
+import { say } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));

@@ -3,11 +3,11 @@ import { tick } from 'svelte';
 import { describe, expect, it } from 'vitest';
 import table from '../../../../crates/validate/requirements.toml?raw';
 import type { ChecksAsk } from '../../generated/view';
-import { checksToRun, refusal } from '../../host/desk-fixtures';
-import { planOf } from '../../host/desk-plan';
-import type { FakeDesk } from '../../host/fake-desk';
-import { at, openDesk } from '../harness';
-import { W } from '../words';
+import { checksToRun, refusal } from '../../../fake/desk-fixtures';
+import { planOf } from '../../../fake/checks-plan';
+import type { FakeDesk } from '../../../fake/desk';
+import { at, openDesk } from '../../../fake/render-desk';
+import { W } from '../messages';
 
 const words = W.checks;
 const ALL = checksToRun().length;

@@ -2,9 +2,9 @@ import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Texts } from '../../generated/view';
-import { keychainLocked, refusal } from '../../host/desk-fixtures';
-import { at, focused, openDesk } from '../harness';
-import { W } from '../words';
+import { keychainLocked, refusal } from '../../../fake/desk-fixtures';
+import { at, focused, openDesk } from '../../../fake/render-desk';
+import { W } from '../messages';
 
 const told = (field: string) => at(`told-${field}`).textContent?.trim();
 const no = refusal('storage_failed', 'The disk is full', 'Free some space');

@@ -1,8 +1,8 @@
 import { fireEvent, waitFor } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
-import { refusal } from '../../host/desk-fixtures';
-import { at, focused, openDesk, press } from '../harness';
-import { W } from '../words';
+import { refusal } from '../../../fake/desk-fixtures';
+import { at, focused, openDesk, press } from '../../../fake/render-desk';
+import { W } from '../messages';
 
 const stops = (id: string) =>
   [...at(id).querySelectorAll<HTMLElement>('[role=radio], [role=option]')]
