@@ -1,7 +1,7 @@
 // The desk over the scripted host: how it is opened, and each of its states worth looking at.
 import type { Page } from 'playwright-core';
-import { keyOf, SECTIONS, type Section } from '../src/desk/sections';
-import { press } from './pages';
+import { SECTIONS, type Section, sectionKey } from '../src/desk/sections';
+import { clickTestId } from './pages';
 
 /** A state of the desk, by a name. */
 export interface DeskState {
@@ -12,10 +12,13 @@ export interface DeskState {
   reach: (page: Page) => Promise<void>;
 }
 
-const at = (section: Section, more: (page: Page) => Promise<void> = async () => {}): DeskState['reach'] => {
+const atSection = (
+  section: Section,
+  more: (page: Page) => Promise<void> = async () => {},
+): DeskState['reach'] => {
   return async (page) => {
     await page.locator('[data-testid=section]').waitFor();
-    await page.keyboard.press(keyOf(section));
+    await page.keyboard.press(sectionKey(section));
     await page.locator(`[data-section=${section}]`).waitFor();
     await more(page);
   };
@@ -39,12 +42,12 @@ export const DESK_STATES: readonly DeskState[] = [
   { name: 'pad-first', desk: 'first', reach: async () => {} },
   ...SECTIONS.filter(
     (section) => !['inspector', 'checks', 'credentials', 'history', 'health'].includes(section),
-  ).map((section): DeskState => ({ name: section, desk: 'open', reach: at(section) })),
+  ).map((section): DeskState => ({ name: section, desk: 'open', reach: atSection(section) })),
   {
     name: 'backend-phones',
     desk: 'open',
-    reach: at('backend', async (page) => {
-      await press(page, 'phones-in');
+    reach: atSection('backend', async (page) => {
+      await clickTestId(page, 'phones-in');
       await page.getByTestId('phones-at').waitFor();
     }),
   },
@@ -53,9 +56,9 @@ export const DESK_STATES: readonly DeskState[] = [
     desk: 'open',
     reach: async (page) => {
       // The sandbox needs none.
-      await use(page, 'booth');
-      await at('credentials', async () => {
-        await press(page, 'set-session-token');
+      await useProfile(page, 'booth');
+      await atSection('credentials', async () => {
+        await clickTestId(page, 'set-session-token');
         await page.getByTestId('value-session-token').fill('not-a-real-token');
       })(page);
     },
@@ -63,7 +66,7 @@ export const DESK_STATES: readonly DeskState[] = [
   {
     name: 'display-refused',
     desk: 'open',
-    reach: at('display', async (page) => {
+    reach: atSection('display', async (page) => {
       await page.getByTestId('idle-other').fill('5');
       await page.getByTestId('idle-other').press('Enter');
       await page.getByRole('alert').waitFor();
@@ -72,43 +75,51 @@ export const DESK_STATES: readonly DeskState[] = [
   {
     name: 'display-texts',
     desk: 'open',
-    reach: at('display', async (page) => {
-      await write(page, 'en', 'We film your face with your own phone to make an avatar of it.');
-      await write(page, 'de', 'Wir filmen dein Gesicht mit deinem Telefon und machen daraus einen Avatar.');
+    reach: atSection('display', async (page) => {
+      await writeConsentText(page, 'en', 'We film your face with your own phone to make an avatar of it.');
+      await writeConsentText(
+        page,
+        'de',
+        'Wir filmen dein Gesicht mit deinem Telefon und machen daraus einen Avatar.',
+      );
       await page.getByTestId('save-consent').click();
       await page.locator('[data-testid=told-consent-de] .done:not(:empty)').waitFor();
-      await write(page, 'fr', 'Nous filmons votre visage avec votre téléphone pour en faire un avatar.');
-      await choose(page, 'de');
-      await wordsInView(page);
+      await writeConsentText(
+        page,
+        'fr',
+        'Nous filmons votre visage avec votre téléphone pour en faire un avatar.',
+      );
+      await chooseTextLocale(page, 'de');
+      await scrollTextsIntoView(page);
     }),
   },
   {
     name: 'display-texts-refused',
     desk: 'open',
-    reach: at('display', async (page) => {
-      await write(
+    reach: atSection('display', async (page) => {
+      await writeConsentText(
         page,
         'de',
         'Wir filmen dein Gesicht mit deinem Telefon und machen daraus einen Avatar. '.repeat(9),
       );
-      await choose(page, 'ja');
+      await chooseTextLocale(page, 'ja');
       await page.getByTestId('save-consent').click();
       await page.getByRole('alert').waitFor();
-      await wordsInView(page);
+      await scrollTextsIntoView(page);
     }),
   },
   {
     name: 'wipe',
     desk: 'open',
-    reach: at('retention', async (page) => {
-      await press(page, 'wipe');
+    reach: atSection('retention', async (page) => {
+      await clickTestId(page, 'wipe');
       await page.getByTestId('question').waitFor();
     }),
   },
   {
     name: 'history',
     desk: 'open',
-    reach: at('history', async (page) => {
+    reach: atSection('history', async (page) => {
       await page.getByTestId('past-visit').first().waitFor();
       await page.waitForFunction(() =>
         [...document.querySelectorAll<HTMLImageElement>('[data-testid=past-visit] img')].every(
@@ -120,12 +131,12 @@ export const DESK_STATES: readonly DeskState[] = [
   {
     name: 'health',
     desk: 'open',
-    reach: at('health', (page) => page.locator('[data-testid=health] [data-stand=bad]').waitFor()),
+    reach: atSection('health', (page) => page.locator('[data-testid=health] [data-stand=bad]').waitFor()),
   },
   {
     name: 'inspector',
     desk: 'open',
-    reach: at('inspector', async (page) => {
+    reach: atSection('inspector', async (page) => {
       await page.getByTestId('lines').waitFor();
       await page.keyboard.press('b');
       // What was never answered, what failed, and the answer that breaks a field's rule.
@@ -137,7 +148,7 @@ export const DESK_STATES: readonly DeskState[] = [
   {
     name: 'inspector-ended',
     desk: 'open',
-    reach: at('inspector', async (page) => {
+    reach: atSection('inspector', async (page) => {
       await page.locator('[data-testid^=visit-]').nth(1).click();
       await page.getByTestId('lines').focus();
       await page.keyboard.press('End');
@@ -145,15 +156,19 @@ export const DESK_STATES: readonly DeskState[] = [
       await page.getByTestId('detail').getByText('"payload_complete"').waitFor();
     }),
   },
-  { name: 'checks-ask', desk: 'open', reach: at('checks', (page) => page.getByTestId('ask').waitFor()) },
+  {
+    name: 'checks-ask',
+    desk: 'open',
+    reach: atSection('checks', (page) => page.getByTestId('ask').waitFor()),
+  },
   {
     name: 'checks-phone',
     desk: 'open',
     reach: async (page) => {
       // The sandbox plays the phone by itself.
-      await use(page, 'booth');
-      await at('checks', async () => {
-        await run(page);
+      await useProfile(page, 'booth');
+      await atSection('checks', async () => {
+        await runChecks(page);
         await page.getByTestId('invitation').waitFor();
       })(page);
     },
@@ -162,9 +177,9 @@ export const DESK_STATES: readonly DeskState[] = [
     name: 'checks',
     desk: 'open',
     reach: async (page) => {
-      await use(page, 'sandbox');
-      await at('checks', async () => {
-        await run(page);
+      await useProfile(page, 'sandbox');
+      await atSection('checks', async () => {
+        await runChecks(page);
         await page.locator('[data-testid=checks-stand][data-stand=ended]').waitFor();
       })(page);
     },
@@ -172,52 +187,52 @@ export const DESK_STATES: readonly DeskState[] = [
 ];
 
 /** Has the operator's texts shown in a language. */
-async function choose(page: Page, tag: string): Promise<void> {
-  await press(page, `texts-in-${tag}`);
+async function chooseTextLocale(page: Page, tag: string): Promise<void> {
+  await clickTestId(page, `texts-in-${tag}`);
   await page.locator(`[data-testid=text-consent][lang=${tag}]`).waitFor();
 }
 
 /** Types the consent text of a language. */
-async function write(page: Page, tag: string, text: string): Promise<void> {
-  await choose(page, tag);
+async function writeConsentText(page: Page, tag: string, text: string): Promise<void> {
+  await chooseTextLocale(page, tag);
   await page.getByTestId('text-consent').fill(text);
 }
 
-async function wordsInView(page: Page): Promise<void> {
+async function scrollTextsIntoView(page: Page): Promise<void> {
   await page.getByTestId('row-texts-in').evaluate((row) => row.scrollIntoView());
 }
 
 /** Has visits begin at a profile's backend. */
-async function use(page: Page, profile: string): Promise<void> {
-  await at('backend')(page);
-  await press(page, `profile-${profile}`);
+async function useProfile(page: Page, profile: string): Promise<void> {
+  await atSection('backend')(page);
+  await clickTestId(page, `profile-${profile}`);
   await page.locator(`[data-testid=profile-${profile}][aria-checked=true]`).waitFor();
   await page.locator('[data-here]').focus();
 }
 
 /** Begins a run, and plays it until it waits or ends. */
-async function run(page: Page): Promise<void> {
+async function runChecks(page: Page): Promise<void> {
   if ((await page.locator('[data-testid=checks-stand][data-stand=running]').count()) > 0)
-    await press(page, 'stop');
-  if ((await page.getByTestId('start-checks').count()) === 0) await press(page, 'restart');
-  await press(page, 'start-checks');
+    await clickTestId(page, 'stop');
+  if ((await page.getByTestId('start-checks').count()) === 0) await clickTestId(page, 'restart');
+  await clickTestId(page, 'start-checks');
   await page.locator('[data-testid=checks-stand][data-stand=running]').waitFor();
   await page.evaluate(() => {
-    while (window.fake?.desk.runOne()) {
+    while (window.fake?.desk.judgeNextCheck()) {
       // It goes on.
     }
   });
 }
 
 /** Goes from one state to another, without opening the desk anew. */
-export async function goOn(page: Page, state: DeskState): Promise<void> {
-  if ((await page.getByTestId('question').count()) > 0) await press(page, 'question-no');
+export async function goToDeskState(page: Page, state: DeskState): Promise<void> {
+  if ((await page.getByTestId('question').count()) > 0) await clickTestId(page, 'question-no');
   await page.locator('[data-here]').focus();
   await state.reach(page);
 }
 
 /** Opens the desk in a state. */
-export async function openDesk(page: Page, state: DeskState): Promise<void> {
+export async function openDeskState(page: Page, state: DeskState): Promise<void> {
   await page.keyboard.press('F10');
   await page.getByTestId('desk').waitFor();
   await page.evaluate(() => document.fonts.ready);

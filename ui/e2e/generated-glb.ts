@@ -3,7 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { crc32, deflateSync } from 'node:zlib';
 
 /** How large it is. */
-export interface Bulk {
+export interface GlbSize {
   /** Vertices along and around. */
   rows: number;
   columns: number;
@@ -13,11 +13,11 @@ export interface Bulk {
 }
 
 /** About sixty megabytes. */
-export const SIXTY_MEGABYTES: Bulk = { rows: 180, columns: 220, side: 2048, pictures: 3 };
+export const SIXTY_MEGABYTE_GLB: GlbSize = { rows: 180, columns: 220, side: 2048, pictures: 3 };
 /** A little one, for what is done often. */
-export const SMALL: Bulk = { rows: 24, columns: 32, side: 64, pictures: 2 };
+export const SMALL_GLB: GlbSize = { rows: 24, columns: 32, side: 64, pictures: 2 };
 
-const SHAPES = [
+const BLENDSHAPE_NAMES = [
   'eyeBlinkLeft',
   'eyeBlinkRight',
   'mouthSmileLeft',
@@ -27,7 +27,7 @@ const SHAPES = [
 ];
 
 /** Builds the GLB. */
-export function bigGlb({ rows, columns, side, pictures }: Bulk): Buffer {
+export function generateGlb({ rows, columns, side, pictures }: GlbSize): Buffer {
   const parts: Buffer[] = [];
   const bufferViews: { buffer: number; byteOffset: number; byteLength: number }[] = [];
   let offset = 0;
@@ -69,13 +69,13 @@ export function bigGlb({ rows, columns, side, pictures }: Bulk): Buffer {
   const indexView = add(Buffer.from(indices.buffer));
   accessors.push({ bufferView: indexView, componentType: 5125, count: indices.length, type: 'SCALAR' });
   const index = accessors.length - 1;
-  const names = Array.from({ length: 52 }, (_, i) => SHAPES[i] ?? `shape${i}`);
+  const names = Array.from({ length: 52 }, (_, i) => BLENDSHAPE_NAMES[i] ?? `shape${i}`);
   const targets = names.map((_, shape) => {
     const moved = Float32Array.from(position, (value, i) => (i % 52 === shape ? value * 0.05 : 0));
     return { POSITION: floats(moved, 'VEC3', bounds) };
   });
   const images = Array.from({ length: pictures }, () => ({
-    bufferView: add(noise(side)),
+    bufferView: add(noisePng(side)),
     mimeType: 'image/png',
   }));
   const gltf = {
@@ -118,7 +118,7 @@ export function bigGlb({ rows, columns, side, pictures }: Bulk): Buffer {
 }
 
 /** A picture that cannot be packed, as a PNG. */
-function noise(side: number): Buffer {
+function noisePng(side: number): Buffer {
   const rows = randomFillSync(Buffer.alloc(side * (side * 3 + 1)));
   for (let row = 0; row < side; row += 1) rows[row * (side * 3 + 1)] = 0;
   const header = Buffer.alloc(13);
@@ -128,13 +128,13 @@ function noise(side: number): Buffer {
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   return Buffer.concat([
     signature,
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(rows, { level: 0 })),
-    chunk('IEND', Buffer.alloc(0)),
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', deflateSync(rows, { level: 0 })),
+    pngChunk('IEND', Buffer.alloc(0)),
   ]);
 }
 
-function chunk(type: string, data: Buffer): Buffer {
+function pngChunk(type: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
   const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
   length.writeUInt32BE(data.length);

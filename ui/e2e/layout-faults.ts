@@ -1,12 +1,16 @@
 // What can be wrong with a screen's layout.
 import type { Page } from 'playwright-core';
 import type { ScreenName } from '../fake/fixtures';
-import { TONGUES } from '../src/language/locales';
+import { LOCALES } from '../src/language/locales';
 
-const tongues = [...TONGUES, 'long', 'mirrored'] as const;
+const locales = [...LOCALES, 'long', 'mirrored'] as const;
 
 /** Walks through languages and screens within the page: nothing needs to be painted for this. */
-export async function walk(page: Page, which: readonly ScreenName[], stay = false): Promise<string[]> {
+export async function checkInEveryLocale(
+  page: Page,
+  which: readonly ScreenName[],
+  stay = false,
+): Promise<string[]> {
   await page.evaluate(`window.layoutFaults = ${layoutFaults.toString()}`);
   return page.evaluate(
     async ([all, languages, stays]) => {
@@ -15,13 +19,13 @@ export async function walk(page: Page, which: readonly ScreenName[], stay = fals
       const settled = () => new Promise((resolve) => setTimeout(resolve));
       const found: string[] = [];
       for (const language of languages) {
-        await fake.speak(language);
+        await fake.setLocale(language);
         await document.fonts.ready;
         for (const name of all) {
           if (!stays) {
-            fake.show(name === 'making-found' ? 'invite' : 'preparing');
+            fake.showScreen(name === 'making-found' ? 'invite' : 'preparing');
             await settled();
-            fake.show(name);
+            fake.showScreen(name);
           }
           await settled();
           await settled();
@@ -31,7 +35,7 @@ export async function walk(page: Page, which: readonly ScreenName[], stay = fals
       }
       return found;
     },
-    [which, tongues, stay] as const,
+    [which, locales, stay] as const,
   );
 }
 

@@ -1,66 +1,66 @@
 // Everything that can stand on the screen, in one list: the screens by their own names, and what lies over or beyond them.
 import type { Page } from 'playwright-core';
 import { type ScreenName, screens } from '../fake/fixtures';
-import type { Tongue } from '../src/language/locales';
-import { press, rest, show } from './pages';
+import type { Locale } from '../src/language/locales';
+import { clickTestId, finishAnimations, showScreen } from './pages';
 
 /** What lies over or beyond a screen: the screen, and how one comes there. */
-interface Over {
+interface OverlayState {
   on: ScreenName;
   by: (page: Page) => Promise<void>;
 }
 
-const appears = (page: Page, id: string) => page.getByTestId(id).waitFor();
+const waitForTestId = (page: Page, id: string) => page.getByTestId(id).waitFor();
 
-const OVER = {
+const OVERLAYS = {
   'over-idle': {
     on: 'reveal-portrait',
     by: async (page) => {
-      await page.evaluate(() => window.fake?.set({ keep_hours: 0, idle_seconds: 1 }));
-      await appears(page, 'idle');
+      await page.evaluate(() => window.fake?.setBooth({ keep_hours: 0, idle_seconds: 1 }));
+      await waitForTestId(page, 'idle');
     },
   },
   'over-leave': {
     on: 'making',
     by: async (page) => {
-      await press(page, 'back');
-      await appears(page, 'leaving');
+      await clickTestId(page, 'back');
+      await waitForTestId(page, 'leaving');
     },
   },
   'over-forget': {
     on: 'reveal-portrait',
     by: async (page) => {
-      await press(page, 'forget');
-      await appears(page, 'forget-question');
+      await clickTestId(page, 'forget');
+      await waitForTestId(page, 'forget-question');
     },
   },
   'over-languages': {
     on: 'invite-real',
     by: async (page) => {
-      await press(page, 'language');
-      await appears(page, 'tongue-en');
+      await clickTestId(page, 'language');
+      await waitForTestId(page, 'tongue-en');
     },
   },
-  'reveal-welcome': { on: 'reveal', by: (page) => press(page, 'this-is-me') },
+  'reveal-welcome': { on: 'reveal', by: (page) => clickTestId(page, 'this-is-me') },
   'reveal-detail': {
     on: 'reveal',
     by: async (page) => {
       await page.keyboard.press('F9');
-      await appears(page, 'operator-detail');
+      await waitForTestId(page, 'operator-detail');
     },
   },
   'invite-detail': {
     on: 'invite',
     by: async (page) => {
       await page.keyboard.press('F9');
-      await appears(page, 'detail-qr');
+      await waitForTestId(page, 'detail-qr');
     },
   },
   'ended-detail': {
     on: 'ended',
     by: async (page) => {
       await page.keyboard.press('F9');
-      await appears(page, 'operator-detail');
+      await waitForTestId(page, 'operator-detail');
     },
   },
   'hints-keyboard': { on: 'invite-real', by: (page) => page.keyboard.press('Shift') },
@@ -84,27 +84,27 @@ const OVER = {
       });
     },
   },
-} as const satisfies Record<string, Over>;
+} as const satisfies Record<string, OverlayState>;
 
 /** The screen that lost its program: there is no program to put another screen up, so that the page is opened for it. */
-const LOST = 'lost';
+const CONNECTION_LOST = 'lost';
 
 /** The name of a state. */
-export type StateName = ScreenName | keyof typeof OVER | typeof LOST;
+export type StateName = ScreenName | keyof typeof OVERLAYS | typeof CONNECTION_LOST;
 
 /** All of them. */
-export const STATES = [...Object.keys(screens), ...Object.keys(OVER), LOST] as StateName[];
+export const STATES = [...Object.keys(screens), ...Object.keys(OVERLAYS), CONNECTION_LOST] as StateName[];
 
 /** Puts a state up in a language, and waits until it stands. */
-export async function stand(
+export async function showState(
   page: Page,
   name: StateName,
-  tongue: Tongue | 'long' | 'mirrored',
+  tongue: Locale | 'long' | 'mirrored',
 ): Promise<void> {
   const address = new URL(page.url());
-  const lost = address.searchParams.get('fake') === LOST;
-  if (lost || name === LOST) {
-    address.searchParams.set('fake', name === LOST ? LOST : 'preparing');
+  const lost = address.searchParams.get('fake') === CONNECTION_LOST;
+  if (lost || name === CONNECTION_LOST) {
+    address.searchParams.set('fake', name === CONNECTION_LOST ? CONNECTION_LOST : 'preparing');
     await page.goto(address.href);
     await page.locator('h1').waitFor();
   }
@@ -112,15 +112,15 @@ export async function stand(
     // Whoever was there before had a mouse, and left nothing open.
     document.querySelector<HTMLElement>('[data-testid=operator-detail-close]')?.click();
     window.dispatchEvent(new PointerEvent('pointerdown', { pointerType: 'mouse' }));
-    await window.fake?.speak(which);
+    await window.fake?.setLocale(which);
   }, tongue);
-  if (name === LOST) {
+  if (name === CONNECTION_LOST) {
     await page.evaluate(() => document.fonts.ready);
-    return rest(page);
+    return finishAnimations(page);
   }
-  const over = OVER[name as keyof typeof OVER] as Over | undefined;
-  await show(page, over?.on ?? (name as ScreenName));
+  const over = OVERLAYS[name as keyof typeof OVERLAYS] as OverlayState | undefined;
+  await showScreen(page, over?.on ?? (name as ScreenName));
   await over?.by(page);
   await page.evaluate(() => document.fonts.ready);
-  await rest(page);
+  await finishAnimations(page);
 }

@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
+import { openPage as openIn, type PageOptions, type Site, serveScreens } from './pages';
 import { startBrowser } from './start-browser';
-import { type Opening, open as openIn, type Site, serve } from './pages';
 
 /** Starts them before a file's tests and ends them after; what it answers opens pages. */
-export function browserForTests(extra: ReadonlyMap<string, Buffer> = new Map()) {
+export function useBrowser(extra: ReadonlyMap<string, Buffer> = new Map()) {
   let browser: Browser;
   let site: Site;
   beforeAll(async () => {
-    site = await serve(extra);
+    site = await serveScreens(extra);
     browser = await startBrowser();
   });
   afterAll(async () => {
@@ -19,7 +19,7 @@ export function browserForTests(extra: ReadonlyMap<string, Buffer> = new Map()) 
     site?.close();
   });
   return {
-    open: (opening: Opening = {}) => openIn(browser, site, opening),
+    open: (opening: PageOptions = {}) => openIn(browser, site, opening),
   };
 }
 

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 
-const DRIVER = process.env.WEBKIT_DRIVER ?? 'WebKitWebDriver';
+const WEBDRIVER = process.env.WEBKIT_DRIVER ?? 'WebKitWebDriver';
 
 /** A page in it. */
 export interface WebKitPage {
@@ -19,8 +19,8 @@ export async function openInWebKit(
   address: string,
   [width, height]: readonly [width: number, height: number],
 ): Promise<WebKitPage> {
-  const port = await freePort();
-  const driver = spawn(DRIVER, [`--port=${port}`], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const port = await findFreePort();
+  const driver = spawn(WEBDRIVER, [`--port=${port}`], { stdio: ['ignore', 'inherit', 'inherit'] });
   const call = async <T>(method: 'POST' | 'DELETE', path: string, body?: object): Promise<T> => {
     const response = await fetch(`http://127.0.0.1:${port}/${path}`, {
       method,
@@ -31,10 +31,10 @@ export async function openInWebKit(
     return value;
   };
   try {
-    await listening(driver, port);
+    await waitForDriver(driver, port);
     const { sessionId } = await call<{ sessionId: string }>('POST', 'session', {
       capabilities: {
-        alwaysMatch: { 'webkitgtk:browserOptions': { binary: miniBrowser(), args: ['--automation'] } },
+        alwaysMatch: { 'webkitgtk:browserOptions': { binary: findMiniBrowser(), args: ['--automation'] } },
       },
     });
     const session = `session/${sessionId}`;
@@ -63,7 +63,7 @@ export async function openInWebKit(
 }
 
 /** Where the distribution keeps it: below a folder that bears the name of its architecture. */
-function miniBrowser(): string {
+function findMiniBrowser(): string {
   if (process.env.MINIBROWSER) return process.env.MINIBROWSER;
   const found = readdirSync('/usr/lib')
     .map((folder) => join('/usr/lib', folder, 'webkit2gtk-4.1'))
@@ -78,7 +78,7 @@ function miniBrowser(): string {
   return join(found, 'MiniBrowser');
 }
 
-async function freePort(): Promise<number> {
+async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -88,9 +88,9 @@ async function freePort(): Promise<number> {
 }
 
 /** Until the driver takes calls. */
-async function listening(driver: ChildProcess, port: number): Promise<void> {
+async function waitForDriver(driver: ChildProcess, port: number): Promise<void> {
   const ended = once(driver, 'exit').then(([code]) => {
-    throw new Error(`${DRIVER} ended: ${code}`);
+    throw new Error(`${WEBDRIVER} ended: ${code}`);
   });
   const answers = async () => {
     for (;;)

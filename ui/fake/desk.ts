@@ -13,18 +13,27 @@ import type {
   Texts,
   Timeline,
 } from '../src/generated/view';
-import type { Close, Desk } from '../src/host/desk';
-import { checksToRun, DATA, health, judged, locked, panel, pastVisits, refusal } from './desk-fixtures';
-import { planOf } from './checks-plan';
-import { summary, timeline, USUAL } from './desk-timeline';
-import { link, qr } from './fixtures';
+import type { DeskHost, Unsubscribe } from '../src/host/desk';
+import { planChecks } from './checks-plan';
+import {
+  createPastVisits,
+  createProblem,
+  DATA_FOLDER,
+  healthParts,
+  lockedProblem,
+  panelView,
+  recordedVerdict,
+  unjudgedChecks,
+} from './desk-fixtures';
+import { createTimeline, FULL_VISIT_EXCHANGES, inspectedVisitOf } from './desk-timeline';
+import { exportLink, qrSvg } from './fixtures';
 
 /** What a call of the desk is named. */
-type Call = keyof Desk;
+type DeskCall = keyof DeskHost;
 
-const WATCHING = 'watch an avatar from the scan to its files';
+const WATCHING_AVATAR = 'watch an avatar from the scan to its files';
 /** What is being done while checks are judged, by the beginning of their ids. */
-const DOES = [
+const ACTIVITY_BY_CHECK = [
   ['login.', 'log in'],
   ['generate.', 'make an Export Token'],
   ['fresh.', 'redeem a token that nobody has scanned'],
@@ -33,35 +42,35 @@ const DOES = [
 ] as const;
 
 /** Wrong PINs that are forgiven before it waits. */
-const FORGIVEN = 2;
+const FREE_WRONG_PINS = 2;
 
 /** A desk that behaves, and remembers what it was asked. Values of secrets it forgets at once, but for their ends. */
-export class FakeDesk implements Desk {
+export class FakeDesk implements DeskHost {
   /** Every act, in order; without the values of secrets. */
-  readonly acts: PanelAct[] = [];
+  readonly panelActions: PanelAct[] = [];
   /** Every other call, in order. */
-  readonly calls: Call[] = [];
+  readonly calls: DeskCall[] = [];
   /** Makes the next call, or the next act of a kind, fail with this. */
-  readonly refusals = new Map<Call | PanelAct['kind'], unknown>();
+  readonly refusals = new Map<DeskCall | PanelAct['kind'], unknown>();
   /** The PIN; none was ever set. */
   pin: string | null = '1234';
   /** Whether the door is open. */
-  open = false;
+  isOpen = false;
   /** The panel as it stands. */
-  view: PanelView = structuredClone(panel);
+  panelView: PanelView = structuredClone(panelView);
   /** The history. */
-  past: PastVisit[];
+  pastVisits: PastVisit[];
   /** What a look at everything tells. */
-  healthView: HealthView[] = health;
+  healthParts: HealthView[] = healthParts;
   /** The visits that the inspector knows, the newest first. */
   timelines: Timeline[];
   /** Exchanges let go. */
   dropped = 0;
   /** The checks as they stand. */
-  checks: ChecksView = {
+  checksView: ChecksView = {
     target: '127.0.0.1:8787',
     stand: { kind: 'idle' },
-    checks: checksToRun(),
+    checks: unjudgedChecks(),
     doing: null,
     invitation: null,
     requests: 0,
@@ -71,114 +80,116 @@ export class FakeDesk implements Desk {
     saved: null,
   };
 
-  #wrong = 0;
+  #wrongPins = 0;
   #waitUntil = 0;
   #inspected: { visit: string | null; onView: (view: InspectorView) => void } | null = null;
-  #followers = new Set<(view: ChecksView) => void>();
-  #ask: ChecksAsk | null = null;
+  #checksFollowers = new Set<(view: ChecksView) => void>();
+  #checksRequest: ChecksAsk | null = null;
 
   constructor(now = Date.now()) {
-    this.past = pastVisits(now);
+    this.pastVisits = createPastVisits(now);
     // Those since the program's start.
-    const [live, second, third] = this.past.map(
+    const [live, second, third] = this.pastVisits.map(
       ({ visit, started_at }) => [visit, Date.parse(started_at)] as const,
     );
     this.timelines = [
-      ...(live ? [timeline(...live, 40, { whole: false })] : []),
-      ...(second ? [timeline(...second, 64)] : []),
-      ...(third ? [timeline(...third, 61, { breaks: false })] : []),
+      ...(live ? [createTimeline(...live, 40, { whole: false })] : []),
+      ...(second ? [createTimeline(...second, 64)] : []),
+      ...(third ? [createTimeline(...third, 61, { breaks: false })] : []),
     ];
   }
 
-  async gate(): Promise<GateView> {
-    this.#take('gate', false);
-    return this.#gate(false);
+  async readLock(): Promise<GateView> {
+    this.#recordCall('readLock', false);
+    return this.#currentLock(false);
   }
 
-  async enter(pin: string): Promise<GateView> {
-    this.#take('enter', false);
-    if (Date.now() < this.#waitUntil) return this.#gate(false);
+  async enterPin(pin: string): Promise<GateView> {
+    this.#recordCall('enterPin', false);
+    if (Date.now() < this.#waitUntil) return this.#currentLock(false);
     if (pin !== this.pin) {
-      this.#wrong += 1;
-      if (this.#wrong > FORGIVEN) this.#waitUntil = Date.now() + 1000 * 5 * 2 ** (this.#wrong - FORGIVEN - 1);
-      return this.#gate(true);
+      this.#wrongPins += 1;
+      if (this.#wrongPins > FREE_WRONG_PINS)
+        this.#waitUntil = Date.now() + 1000 * 5 * 2 ** (this.#wrongPins - FREE_WRONG_PINS - 1);
+      return this.#currentLock(true);
     }
-    this.#wrong = 0;
-    this.open = true;
-    return this.#gate(false);
+    this.#wrongPins = 0;
+    this.isOpen = true;
+    return this.#currentLock(false);
   }
 
   async setFirstPin(pin: string): Promise<GateView> {
-    this.#take('setFirstPin', false);
-    if (this.pin !== null) throw locked;
+    this.#recordCall('setFirstPin', false);
+    if (this.pin !== null) throw lockedProblem;
     this.#checkPin(pin);
     this.pin = pin;
-    this.open = true;
-    return this.#gate(false);
+    this.isOpen = true;
+    return this.#currentLock(false);
   }
 
-  async panel(): Promise<PanelView> {
-    this.#take('panel');
-    return structuredClone(this.view);
+  async readPanel(): Promise<PanelView> {
+    this.#recordCall('readPanel');
+    return structuredClone(this.panelView);
   }
 
-  async act(act: PanelAct): Promise<PanelView> {
-    this.acts.push('value' in act ? { ...act, value: '' } : act);
+  async runPanelAction(act: PanelAct): Promise<PanelView> {
+    this.panelActions.push('value' in act ? { ...act, value: '' } : act);
     const refused = this.refusals.get(act.kind);
     this.refusals.delete(act.kind);
-    if (!this.open) throw locked;
+    if (!this.isOpen) throw lockedProblem;
     if (refused !== undefined) throw refused;
-    this.#do(act);
-    return structuredClone(this.view);
+    this.#applyAction(act);
+    return structuredClone(this.panelView);
   }
 
-  async health(): Promise<HealthView[]> {
-    this.#take('health');
-    return this.healthView;
+  async checkHealth(): Promise<HealthView[]> {
+    this.#recordCall('checkHealth');
+    return this.healthParts;
   }
 
-  async history(): Promise<PastVisit[]> {
-    this.#take('history');
-    return this.past;
+  async listPastVisits(): Promise<PastVisit[]> {
+    this.#recordCall('listPastVisits');
+    return this.pastVisits;
   }
 
-  async inspect(visit: string | null, onView: (view: InspectorView) => void): Promise<Close> {
-    this.#take('inspect');
+  async followVisit(visit: string | null, onView: (view: InspectorView) => void): Promise<Unsubscribe> {
+    this.#recordCall('followVisit');
     const inspected = { visit, onView };
     this.#inspected = inspected;
-    this.tellInspector();
+    this.notifyInspector();
     return () => {
       if (this.#inspected === inspected) this.#inspected = null;
     };
   }
 
   async saveHar(visit: string): Promise<string> {
-    this.#take('saveHar');
-    const day = this.past.find((one) => one.visit === visit)?.started_at.slice(0, 10);
-    return `${DATA}/inspector/${day}-${visit}.har`;
+    this.#recordCall('saveHar');
+    const day = this.pastVisits.find((one) => one.visit === visit)?.started_at.slice(0, 10);
+    return `${DATA_FOLDER}/inspector/${day}-${visit}.har`;
   }
 
-  async followChecks(onView: (view: ChecksView) => void): Promise<Close> {
-    this.#take('followChecks');
-    this.#followers.add(onView);
+  async followChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe> {
+    this.#recordCall('followChecks');
+    this.#checksFollowers.add(onView);
     // Before a run, what is checked is what is in use.
-    if (this.checks.stand.kind === 'idle') this.checks = { ...this.checks, target: this.view.backend.host };
-    onView(this.checks);
-    return () => this.#followers.delete(onView);
+    if (this.checksView.stand.kind === 'idle')
+      this.checksView = { ...this.checksView, target: this.panelView.backend.host };
+    onView(this.checksView);
+    return () => this.#checksFollowers.delete(onView);
   }
 
   async planChecks(ask: ChecksAsk): Promise<ChecksPlan> {
-    this.#take('planChecks');
-    return planOf(ask, this.view.backend.sandbox, this.view.visits_live);
+    this.#recordCall('planChecks');
+    return planChecks(ask, this.panelView.backend.sandbox, this.panelView.visits_live);
   }
 
   async startChecks(ask: ChecksAsk): Promise<void> {
-    this.#take('startChecks');
-    this.#ask = ask;
-    this.#tellChecks({
+    this.#recordCall('startChecks');
+    this.#checksRequest = ask;
+    this.#updateChecks({
       stand: { kind: 'running' },
-      target: this.view.backend.host,
-      checks: checksToRun(),
+      target: this.panelView.backend.host,
+      checks: unjudgedChecks(),
       doing: 'log in',
       invitation: null,
       requests: 1,
@@ -190,97 +201,103 @@ export class FakeDesk implements Desk {
   }
 
   async stopChecks(): Promise<void> {
-    this.#take('stopChecks');
-    const problem = refusal(
+    this.#recordCall('stopChecks');
+    const problem = createProblem(
       'checks_stopped',
       'The run was stopped early.',
       'What was judged by then is kept; start again for the rest',
     );
-    this.#tellChecks({ stand: { kind: 'broken', problem }, doing: null, invitation: null });
+    this.#updateChecks({ stand: { kind: 'broken', problem }, doing: null, invitation: null });
   }
 
   async skipCheck(): Promise<void> {
-    this.#take('skipCheck');
-    if (!this.checks.invitation) throw refusal('configuration', 'Nothing waits for a phone', '');
+    this.#recordCall('skipCheck');
+    if (!this.checksView.invitation) throw createProblem('configuration', 'Nothing waits for a phone', '');
     const skipped = { verdict: 'skipped', findings: ['left out by hand'] };
-    this.#judge(({ id }) => /^(visit|progress|delivery|files|avatar)\./.test(id), skipped);
-    this.#tellChecks({ invitation: null, doing: 'redeem a token whose time is over' });
+    this.#setVerdicts(({ id }) => /^(visit|progress|delivery|files|avatar)\./.test(id), skipped);
+    this.#updateChecks({ invitation: null, doing: 'redeem a token whose time is over' });
   }
 
   async saveReport(): Promise<string> {
-    this.#take('saveReport');
-    const host = this.checks.target.replace(':', '-');
-    const saved = `${DATA}/reports/${new Date().toISOString().slice(0, 10)}-${host}`;
-    this.#tellChecks({ saved });
+    this.#recordCall('saveReport');
+    const host = this.checksView.target.replace(':', '-');
+    const saved = `${DATA_FOLDER}/reports/${new Date().toISOString().slice(0, 10)}-${host}`;
+    this.#updateChecks({ saved });
     return saved;
   }
 
   /** Closes the door, as ten quiet minutes do. */
-  lock(): void {
-    this.open = false;
+  lockByTimeout(): void {
+    this.isOpen = false;
   }
 
   /** The visit that goes on makes another exchange. */
-  grow(): void {
+  addExchange(): void {
     const newest = this.timelines[0];
     if (!newest || newest.visit.ended !== null) return;
     const { visit, started_ms, exchanges } = newest.visit;
-    const whole = exchanges >= USUAL;
-    this.timelines = [timeline(visit, started_ms, exchanges + 1, { whole }), ...this.timelines.slice(1)];
-    this.tellInspector();
+    const whole = exchanges >= FULL_VISIT_EXCHANGES;
+    this.timelines = [
+      createTimeline(visit, started_ms, exchanges + 1, { whole }),
+      ...this.timelines.slice(1),
+    ];
+    this.notifyInspector();
   }
 
   /** Tells whoever inspects how it stands. */
-  tellInspector(): void {
+  notifyInspector(): void {
     if (!this.#inspected) return;
     const { visit, onView } = this.#inspected;
     onView({
-      visits: this.timelines.map(summary),
+      visits: this.timelines.map(inspectedVisitOf),
       shown: this.timelines.find((one) => one.visit.visit === visit) ?? this.timelines[0] ?? null,
       dropped: this.dropped,
     });
   }
 
   /** The next check gets its verdict; false once the run waits or is over. */
-  runOne(): boolean {
-    if (this.checks.stand.kind !== 'running') return false;
-    const next = this.checks.checks.find((check) => check.verdict === null);
+  judgeNextCheck(): boolean {
+    if (this.checksView.stand.kind !== 'running') return false;
+    const next = this.checksView.checks.find((check) => check.verdict === null);
     if (!next) {
-      this.#end();
+      this.#endRun();
       return false;
     }
     // At the sandbox the phone is played.
-    const asks = next.id === 'visit.associated' && this.#ask?.with_phone && !this.view.backend.sandbox;
-    if (asks && !this.checks.invitation) {
+    const asks =
+      next.id === 'visit.associated' && this.#checksRequest?.with_phone && !this.panelView.backend.sandbox;
+    if (asks && !this.checksView.invitation) {
       const invitation = {
-        link,
-        qr_svg: qr,
+        link: exportLink,
+        qr_svg: qrSvg,
         purpose: 'the avatar whose making and files are checked',
         status: null,
       };
-      this.#tellChecks({ invitation, doing: WATCHING });
+      this.#updateChecks({ invitation, doing: WATCHING_AVATAR });
       return false;
     }
-    this.#judge((check) => check.id === next.id, judged(next.id));
-    const { requests, tokens } = this.checks;
-    const made = next.id.startsWith('generate.') ? Math.min(this.#ask?.most_tokens ?? 2, 2) : tokens;
-    const doing = DOES.find(([of]) => next.id.startsWith(of))?.[1] ?? WATCHING;
-    this.#tellChecks({ requests: requests + 1, tokens: made, doing, invitation: null });
+    this.#setVerdicts((check) => check.id === next.id, recordedVerdict(next.id));
+    const { requests, tokens } = this.checksView;
+    const made = next.id.startsWith('generate.')
+      ? Math.min(this.#checksRequest?.most_tokens ?? 2, 2)
+      : tokens;
+    const doing = ACTIVITY_BY_CHECK.find(([of]) => next.id.startsWith(of))?.[1] ?? WATCHING_AVATAR;
+    this.#updateChecks({ requests: requests + 1, tokens: made, doing, invitation: null });
     return true;
   }
 
-  #judge(which: (check: CheckView) => boolean, as: Pick<CheckView, 'verdict' | 'findings'>): void {
-    const checks = this.checks.checks.map((check) =>
+  #setVerdicts(which: (check: CheckView) => boolean, as: Pick<CheckView, 'verdict' | 'findings'>): void {
+    const checks = this.checksView.checks.map((check) =>
       check.verdict === null && which(check) ? { ...check, ...as } : check,
     );
-    this.#tellChecks({ checks });
+    this.#updateChecks({ checks });
   }
 
-  #end(): void {
-    const judged = this.checks.checks.filter(({ verdict }) => verdict === 'pass' || verdict === 'fail');
+  #endRun(): void {
+    const judged = this.checksView.checks.filter(({ verdict }) => verdict === 'pass' || verdict === 'fail');
     const required = judged.filter(({ level }) => level === 'must');
     const failed = required.filter(({ verdict }) => verdict === 'fail').length;
-    this.#tellChecks({
+    this.#updateChecks({
       stand: { kind: 'ended', passed: failed === 0 },
       doing: null,
       summary:
@@ -290,50 +307,55 @@ export class FakeDesk implements Desk {
     });
   }
 
-  #tellChecks(change: Partial<ChecksView>): void {
-    this.checks = { ...this.checks, ...change };
-    for (const follower of this.#followers) follower(this.checks);
+  #updateChecks(change: Partial<ChecksView>): void {
+    this.checksView = { ...this.checksView, ...change };
+    for (const follower of this.#checksFollowers) follower(this.checksView);
   }
 
-  #take(call: Call, needsOpen = true): void {
+  #recordCall(call: DeskCall, needsOpen = true): void {
     this.calls.push(call);
     const refused = this.refusals.get(call);
     this.refusals.delete(call);
-    if (needsOpen && !this.open) throw locked;
+    if (needsOpen && !this.isOpen) throw lockedProblem;
     if (refused !== undefined) throw refused;
   }
 
-  #gate(wrong: boolean): GateView {
+  #currentLock(wrong: boolean): GateView {
     const wait_seconds = Math.max(0, Math.ceil((this.#waitUntil - Date.now()) / 1000));
-    return { pin_set: this.pin !== null, open: this.open, wrong, wait_seconds };
+    return { pin_set: this.pin !== null, open: this.isOpen, wrong, wait_seconds };
   }
 
   #checkPin(pin: string): void {
     if (pin.length < 4 || pin.length > 32)
-      throw refusal('pin_length', 'A PIN must have 4 to 32 digits.', 'Choose another one');
+      throw createProblem('pin_length', 'A PIN must have 4 to 32 digits.', 'Choose another one');
   }
 
-  #do(act: PanelAct): void {
-    const { view } = this;
+  #applyAction(act: PanelAct): void {
+    const { panelView: view } = this;
     const { sandbox } = view;
     switch (act.kind) {
       case 'use_profile': {
         const profile = view.profiles.find(({ name }) => name === act.name);
         if (!profile || profile.flaw)
-          throw refusal('configuration', `Profile “${act.name}”: ${profile?.flaw ?? 'unknown'}`, 'Fix it');
+          throw createProblem(
+            'configuration',
+            `Profile “${act.name}”: ${profile?.flaw ?? 'unknown'}`,
+            'Fix it',
+          );
         const embedded = profile.host === null;
-        const host = profile.host ?? panel.backend.host;
+        const host = profile.host ?? panelView.backend.host;
         view.backend = { ...view.backend, profile: act.name, host, sandbox: embedded };
-        view.sandbox = embedded ? structuredClone(panel.sandbox) : null;
-        view.credentials = embedded ? [] : panel.credentials;
+        view.sandbox = embedded ? structuredClone(panelView.sandbox) : null;
+        view.credentials = embedded ? [] : panelView.credentials;
         return;
       }
       case 'set_credential':
-        if (act.value.trim() === '') throw refusal('credential_unfit', 'The value is empty', 'Enter one');
-        this.#credential(act.slot, act.value.slice(-2), 'keychain');
+        if (act.value.trim() === '')
+          throw createProblem('credential_unfit', 'The value is empty', 'Enter one');
+        this.#setCredential(act.slot, act.value.slice(-2), 'keychain');
         return;
       case 'remove_credential':
-        this.#credential(act.slot, null, null);
+        this.#setCredential(act.slot, null, null);
         return;
       case 'unlock_keychain':
         view.keychain = null;
@@ -343,7 +365,7 @@ export class FakeDesk implements Desk {
         return;
       case 'set_speed':
         if (!(act.speed >= 0.1 && act.speed <= 1000))
-          throw refusal('configuration', `A speed of ${act.speed}`, 'Choose 0.1 to 1000');
+          throw createProblem('configuration', `A speed of ${act.speed}`, 'Choose 0.1 to 1000');
         if (sandbox) sandbox.speed = act.speed;
         return;
       case 'add_fault':
@@ -369,13 +391,13 @@ export class FakeDesk implements Desk {
       case 'set_display':
         view.display = {
           ...act.display,
-          attract_text: written(act.display.attract_text),
-          consent: written(act.display.consent),
+          attract_text: trimTexts(act.display.attract_text),
+          consent: trimTexts(act.display.consent),
         };
         return;
       case 'set_logo':
         if (!atob(act.png).startsWith('\x89PNG'))
-          throw refusal(
+          throw createProblem(
             'logo_unfit',
             'That file cannot be the logo (it is not a complete PNG)',
             'Choose a PNG of at most 2 MiB',
@@ -386,14 +408,14 @@ export class FakeDesk implements Desk {
         view.keep_hours = act.hours;
         return;
       case 'wipe_now':
-        this.#keepOnly(({ live }) => live);
+        this.#retainVisits(({ live }) => live);
         return;
       case 'forget_visit':
-        this.#keepOnly(({ visit }) => visit !== act.visit);
+        this.#retainVisits(({ visit }) => visit !== act.visit);
         return;
       case 'change_pin':
         if (act.current !== this.pin)
-          throw refusal(
+          throw createProblem(
             'pin_wrong',
             'That is not the current PIN.',
             'Enter the current PIN, then the new one',
@@ -402,27 +424,27 @@ export class FakeDesk implements Desk {
         this.pin = act.new;
         return;
       case 'lock':
-        this.open = false;
+        this.isOpen = false;
         return;
       case 'quit':
-        this.open = false;
+        this.isOpen = false;
     }
   }
 
-  #credential(slot: string, ends_in: string | null, origin: string | null): void {
-    this.view.credentials = this.view.credentials.map((one) =>
+  #setCredential(slot: string, ends_in: string | null, origin: string | null): void {
+    this.panelView.credentials = this.panelView.credentials.map((one) =>
       one.slot === slot ? { slot, ends_in, set: origin !== null, origin } : one,
     );
   }
 
-  #keepOnly(kept: (visit: PastVisit) => boolean): void {
-    this.past = this.past.filter(kept);
-    this.view.visits_kept = this.past.length;
+  #retainVisits(kept: (visit: PastVisit) => boolean): void {
+    this.pastVisits = this.pastVisits.filter(kept);
+    this.panelView.visits_kept = this.pastVisits.length;
   }
 }
 
 /** As the program keeps them: tidied, and an empty text is none. */
-function written(texts: Texts): Texts {
+function trimTexts(texts: Texts): Texts {
   const tidied = Object.entries(texts).map(([tag, text]) => [tag, text.trim()] as const);
   return Object.fromEntries(tidied.filter(([, text]) => text !== ''));
 }

@@ -3,7 +3,7 @@
 import type { ExchangeView, RuleView } from '../src/generated/view';
 
 /** The requirements that the rules speak of. */
-export const SENTENCES: Readonly<Record<string, [level: string, sentence: string]>> = {
+export const REQUIREMENT_SENTENCES: Readonly<Record<string, [level: string, sentence: string]>> = {
   'PACE-1': ['must', 'Every request is answered.'],
   'AUTH-1': [
     'must',
@@ -52,10 +52,13 @@ export const SENTENCES: Readonly<Record<string, [level: string, sentence: string
 const INCOMPLETE = '/payload_incomplete';
 
 /** The rules of an exchange with the sandbox, kept but for what `came` names: by its place, what came instead. */
-export function rulesOf(exchange: ExchangeView, came: Readonly<Record<string, string>> = {}): RuleView[] {
+export function judgeExchange(
+  exchange: ExchangeView,
+  came: Readonly<Record<string, string>> = {},
+): RuleView[] {
   const rules: RuleView[] = [];
   const add = (at: string, requirement: string, wrong?: string) => {
-    const [level = '', sentence = ''] = SENTENCES[requirement] ?? [];
+    const [level = '', sentence = ''] = REQUIREMENT_SENTENCES[requirement] ?? [];
     const instead = wrong ?? came[at] ?? null;
     rules.push({ at, requirement, level, sentence, kept: instead === null, came: instead });
   };
@@ -78,13 +81,13 @@ export function rulesOf(exchange: ExchangeView, came: Readonly<Record<string, st
   if (call === 'redeem') {
     add('status', 'RED-7');
     add('content-type', 'RED-24');
-    ofRedeem(exchange.response_body ?? '', add);
+    judgeRedeemBody(exchange.response_body ?? '', add);
   }
   add('cache-control', 'SAFE-2');
   return rules;
 }
 
-function ofRedeem(text: string, add: (at: string, requirement: string) => void): void {
+function judgeRedeemBody(text: string, add: (at: string, requirement: string) => void): void {
   const { payload_complete, payload_incomplete } = JSON.parse(text) as {
     payload_complete?: unknown[];
     payload_incomplete?: { completion_status: string };

@@ -1,16 +1,16 @@
 // Snapshots of every screen and state, for tests and for a plain browser.
 import type { BackendView, BoothView, Problem, Screen, SeenView, Snapshot } from '../src/generated/view';
 
-const visit = '019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d';
+const visitId = '019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d';
 
 /** What the code in `qr` says. */
-export const link = 'https://app.example/export?exportToken=Qm7tZ2pX9kLw4VbN8rYs';
+export const exportLink = 'https://app.example/export?exportToken=Qm7tZ2pX9kLw4VbN8rYs';
 
 /** A code with four quiet modules. */
-export const qr =
+export const qrSvg =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 41 41" shape-rendering="crispEdges"><path fill="#ffffff" d="M0 0h41v41H0z"/><path stroke="#000000" d="M4 4.5h7m4 0h2m2 0h1m3 0h1m3 0h1m2 0h7M4 5.5h1m5 0h1m1 0h4m1 0h1m1 0h1m2 0h3m2 0h2m1 0h1m5 0h1M4 6.5h1m1 0h3m1 0h1m2 0h1m1 0h1m4 0h1m1 0h1m3 0h1m3 0h1m1 0h3m1 0h1M4 7.5h1m1 0h3m1 0h1m3 0h1m1 0h2m4 0h3m1 0h3m1 0h1m1 0h3m1 0h1M4 8.5h1m1 0h3m1 0h1m1 0h1m1 0h1m1 0h1m4 0h2m2 0h1m1 0h2m1 0h1m1 0h3m1 0h1M4 9.5h1m5 0h1m2 0h1m1 0h3m3 0h1m1 0h1m1 0h1m1 0h1m2 0h1m5 0h1M4 10.5h7m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h7M17 11.5h1m2 0h2m1 0h3M4 12.5h1m1 0h1m1 0h1m1 0h1m5 0h2m1 0h1m1 0h1m2 0h2m1 0h2m3 0h1m2 0h1M5 13.5h2m2 0h1m1 0h1m1 0h2m5 0h3m1 0h2m2 0h4M5 14.5h1m1 0h1m1 0h3m1 0h5m3 0h2m3 0h1m1 0h2m1 0h1m2 0h3M4 15.5h2m2 0h1m2 0h1m3 0h2m2 0h3m2 0h2m2 0h1m3 0h1m2 0h1M5 16.5h1m4 0h1m1 0h5m3 0h1m2 0h1m3 0h1m1 0h3m1 0h1m1 0h2M7 17.5h3m1 0h4m1 0h1m2 0h1m1 0h1m3 0h4m2 0h1m4 0h1M4 18.5h1m1 0h1m2 0h3m3 0h1m1 0h1m4 0h1m3 0h1m1 0h2m4 0h3M5 19.5h2m7 0h1m1 0h3m2 0h1m2 0h5m1 0h1m1 0h1m2 0h1M4 20.5h1m1 0h1m2 0h3m1 0h2m2 0h2m1 0h2m2 0h2m2 0h3M4 21.5h6m1 0h3m1 0h4m1 0h1m8 0h3m4 0h1M5 22.5h1m2 0h3m3 0h1m2 0h2m2 0h1m4 0h1m1 0h1m1 0h1m3 0h3M6 23.5h1m1 0h2m1 0h2m1 0h2m1 0h2m1 0h2m1 0h3m1 0h1m3 0h2m2 0h2M4 24.5h3m1 0h6m2 0h1m2 0h1m1 0h2m2 0h2m2 0h2m2 0h1m2 0h1M5 25.5h2m4 0h1m1 0h2m2 0h1m2 0h1m1 0h1m1 0h1m1 0h1m1 0h3m3 0h3M4 26.5h1m1 0h1m3 0h1m4 0h1m1 0h1m3 0h1m2 0h1m5 0h4m1 0h2M5 27.5h3m6 0h2m1 0h3m1 0h6m1 0h1m7 0h1M4 28.5h1m1 0h2m1 0h3m2 0h1m2 0h3m1 0h1m1 0h3m2 0h5M12 29.5h1m2 0h3m4 0h1m1 0h1m1 0h1m1 0h1m3 0h2m2 0h1M4 30.5h7m2 0h3m4 0h1m1 0h1m1 0h1m1 0h3m1 0h1m1 0h1m1 0h3M4 31.5h1m5 0h1m2 0h1m2 0h2m1 0h3m1 0h4m1 0h1m3 0h1m3 0h1M4 32.5h1m1 0h3m1 0h1m1 0h1m1 0h2m5 0h1m1 0h3m2 0h6m1 0h1M4 33.5h1m1 0h3m1 0h1m2 0h3m2 0h8m1 0h1m4 0h3m1 0h1M4 34.5h1m1 0h3m1 0h1m1 0h5m3 0h3m3 0h1m1 0h2m2 0h2m2 0h1M4 35.5h1m5 0h1m5 0h1m1 0h1m2 0h1m3 0h1m2 0h1m1 0h1m1 0h1m2 0h1M4 36.5h7m1 0h1m1 0h2m1 0h2m2 0h1m1 0h3m2 0h3m1 0h1m2 0h2"/></svg>';
 
-export const backend: BackendView = {
+export const sandboxBackend: BackendView = {
   profile: 'sandbox',
   host: '127.0.0.1:8787',
   sandbox: true,
@@ -25,10 +25,10 @@ export const realBackend: BackendView = {
 };
 
 /** The sandbox with its door open to the phones of the network. */
-export const openBackend: BackendView = { ...backend, phones_at: 'http://192.168.1.20:8787' };
+export const lanBackend: BackendView = { ...sandboxBackend, phones_at: 'http://192.168.1.20:8787' };
 
 /** A booth as it comes: nothing set. */
-export const booth: BoothView = {
+export const defaultBooth: BoothView = {
   language: null,
   attract_text: {},
   logo: null,
@@ -39,7 +39,7 @@ export const booth: BoothView = {
   closed: null,
 };
 
-export const offline: Problem = {
+export const backendUnreachable: Problem = {
   code: 'backend_unreachable',
   visitor: 'We cannot reach the avatar service right now.',
   operator: 'https://api.example/redeemExportToken: connection refused',
@@ -53,35 +53,35 @@ const files = {
   png: { path: 'portrait.png', export_type: 'png', bytes: 412_000, sha256: 'c'.repeat(64) },
 };
 
-type Of<K extends Screen['kind']> = Extract<Screen, { kind: K }>;
+type ScreenOfKind<K extends Screen['kind']> = Extract<Screen, { kind: K }>;
 
-const invite: Of<'invite'> = {
+const invite: ScreenOfKind<'invite'> = {
   kind: 'invite',
-  visit,
-  qr_svg: qr,
-  link,
+  visit: visitId,
+  qr_svg: qrSvg,
+  link: exportLink,
   expires_at: null,
   expired: false,
   can_play_phone: true,
   trouble: null,
 };
 
-const making: Of<'making'> = {
+const making: ScreenOfKind<'making'> = {
   kind: 'making',
-  visit,
+  visit: visitId,
   status: 'processing',
   progress: 42,
   queue_position: null,
   seen: [],
-  link,
-  qr_svg: qr,
+  link: exportLink,
+  qr_svg: qrSvg,
   can_play_phone: false,
   trouble: null,
 };
 
-const reveal: Of<'reveal'> = {
+const reveal: ScreenOfKind<'reveal'> = {
   kind: 'reveal',
-  visit,
+  visit: visitId,
   directory: '~/.local/share/copresence-kiosk/avatars/2026-11-22_154208_019365d2',
   files: [files.glb, files.obj, files.png],
   glb: null,
@@ -121,8 +121,8 @@ export const screens = {
   consent: { kind: 'consent', texts: { en: consent, de: consentInGerman, fr: consentInFrench } },
   'consent-long': { kind: 'consent', texts: { en: longConsent, de: longConsentInGerman } },
   'consent-dense': { kind: 'consent', texts: { ja: denseConsent } },
-  preparing: { kind: 'preparing', visit, trouble: null },
-  'preparing-trouble': { kind: 'preparing', visit, trouble: offline },
+  preparing: { kind: 'preparing', visit: visitId, trouble: null },
+  'preparing-trouble': { kind: 'preparing', visit: visitId, trouble: backendUnreachable },
   invite,
   'invite-phones': invite,
   'invite-real': {
@@ -131,10 +131,10 @@ export const screens = {
     expires_at: new Date(Date.now() + 245_000).toISOString(),
   },
   'invite-expired': { ...invite, can_play_phone: false, expired: true, expires_at: '2020-01-01T00:00:00Z' },
-  'invite-trouble': { ...invite, trouble: offline },
+  'invite-trouble': { ...invite, trouble: backendUnreachable },
   'making-found': { ...making, status: 'in_queue', progress: null, queue_position: 3 },
   'making-next': { ...making, status: 'in_queue', progress: null, queue_position: 0 },
-  'making-trouble': { ...making, trouble: offline },
+  'making-trouble': { ...making, trouble: backendUnreachable },
   'making-queue': { ...making, status: 'in_queue', progress: null, queue_position: 3 },
   making,
   'making-stalled': making,
@@ -144,7 +144,7 @@ export const screens = {
   'making-unknown': { ...making, status: 'in_quality_review', progress: null },
   saving: {
     kind: 'saving',
-    visit,
+    visit: visitId,
     files: [
       { file: 'avatar.glb', bytes: 11_300_000, total: 18_400_000, whole: false },
       { file: 'avatar.obj.zip', bytes: 9_250_000, total: 9_250_000, whole: true },
@@ -154,7 +154,7 @@ export const screens = {
   },
   'saving-open': {
     kind: 'saving',
-    visit,
+    visit: visitId,
     files: [
       { file: 'avatar.glb', bytes: 11_300_000, total: null, whole: false },
       { file: 'avatar.obj.zip', bytes: 9_250_000, total: 9_250_000, whole: true },
@@ -165,18 +165,18 @@ export const screens = {
         whole: false,
       })),
     ],
-    trouble: offline,
+    trouble: backendUnreachable,
   },
   reveal,
   /** Nobody is known to be there. */
   'reveal-gate': reveal,
   'reveal-portrait': reveal,
   'reveal-card': reveal,
-  forgetting: { kind: 'forgetting', visit, stand: { kind: 'working' } },
-  forgotten: { kind: 'forgetting', visit, stand: { kind: 'done' } },
+  forgetting: { kind: 'forgetting', visit: visitId, stand: { kind: 'working' } },
+  forgotten: { kind: 'forgetting', visit: visitId, stand: { kind: 'done' } },
   'forget-failed': {
     kind: 'forgetting',
-    visit,
+    visit: visitId,
     stand: {
       kind: 'failed',
       problem: {
@@ -190,7 +190,7 @@ export const screens = {
   },
   ended: {
     kind: 'ended',
-    visit,
+    visit: visitId,
     problem: {
       code: 'token_expired',
       visitor: "This code ran out of time. Let's try a new one.",
@@ -203,7 +203,7 @@ export const screens = {
   },
   'ended-kept': {
     kind: 'ended',
-    visit,
+    visit: visitId,
     problem: {
       code: 'saved_in_part',
       visitor: 'Part of your avatar did not make it.',
@@ -219,7 +219,7 @@ export const screens = {
 export type ScreenName = keyof typeof screens;
 
 /** What is particular about the booth that a state is seen in. */
-export const booths: Partial<Record<ScreenName, Partial<BoothView>>> = {
+export const boothsByScreen: Partial<Record<ScreenName, Partial<BoothView>>> = {
   'attract-own': {
     attract_text: {
       en: 'Step into the picture: your own avatar in two minutes, and on the big wall of the fair by tonight. Free for all guests!',
@@ -242,7 +242,7 @@ export const booths: Partial<Record<ScreenName, Partial<BoothView>>> = {
 };
 
 /** How it went so far on the screens that say how long it still takes, as the program remembers it at `now`. */
-export function seenUntil(name: ScreenName, now: number): SeenView[] {
+export function progressHistory(name: ScreenName, now: number): SeenView[] {
   const ago = (seconds: number) => now - seconds * 1000;
   switch (name) {
     case 'making':
@@ -269,11 +269,11 @@ export function seenUntil(name: ScreenName, now: number): SeenView[] {
 }
 
 /** A whole snapshot around a screen. */
-export function snapshotOf(
+export function createSnapshot(
   screen: Screen,
   revision = 1,
-  of: BackendView = backend,
-  around: BoothView = booth,
+  of: BackendView = sandboxBackend,
+  around: BoothView = defaultBooth,
 ): Snapshot {
   return { revision, backend: of, booth: around, screen };
 }

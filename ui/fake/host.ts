@@ -1,126 +1,126 @@
 // A scripted program behind the window: for tests, and for a plain browser during development.
 import { flushSync } from 'svelte';
-import { attendance } from '../src/state/attendance-timer';
 import type { BackendView, BoothView, Screen, SeenView, Snapshot } from '../src/generated/view';
-import { speak, type Tongue } from '../src/state/language-store.svelte';
-import { pastVisits } from './desk-fixtures';
+import type { Host, HostAction } from '../src/host/host';
+import { attendanceTimer } from '../src/state/attendance-timer';
+import { setLocale, type Tongue } from '../src/state/language-store.svelte';
 import { FakeDesk } from './desk';
+import { createPastVisits } from './desk-fixtures';
 import {
-  backend,
-  booth,
-  booths,
-  openBackend,
+  boothsByScreen,
+  createSnapshot,
+  defaultBooth,
+  lanBackend,
+  progressHistory,
   realBackend,
   type ScreenName,
+  sandboxBackend,
   screens,
-  seenUntil,
-  snapshotOf,
 } from './fixtures';
-import type { Action, Host } from '../src/host/host';
 
 /** A host that shows what it is told and remembers what it was asked. */
 export class FakeHost implements Host {
   /** What was asked, in order. */
-  readonly asked: Action[] = [];
+  readonly calledActions: HostAction[] = [];
   /** The words that were agreed to, in order. */
-  readonly agreed: string[] = [];
+  readonly agreedTexts: string[] = [];
   /** Makes the next call of an action fail with this. */
-  readonly refusals = new Map<Action, unknown>();
+  readonly refusals = new Map<HostAction, unknown>();
   /** What stands behind the PIN. */
   readonly desk = new FakeDesk();
   /** Makes the subscription fail with this. */
-  lost: unknown = null;
+  connectionError: unknown = null;
 
   #listeners = new Set<(snapshot: Snapshot) => void>();
   #revision = 0;
   #snapshot: Snapshot;
-  readonly #next: Partial<Record<Action, () => Screen>>;
+  readonly #screenAfter: Partial<Record<HostAction, () => Screen>>;
 
   constructor(
     first: Screen,
-    next: Partial<Record<Action, () => Screen>> = {},
-    of: BackendView = backend,
+    next: Partial<Record<HostAction, () => Screen>> = {},
+    of: BackendView = sandboxBackend,
     around: Partial<BoothView> = {},
   ) {
-    this.#snapshot = snapshotOf(first, this.#revision, of, { ...booth, ...around });
-    this.#next = next;
+    this.#snapshot = createSnapshot(first, this.#revision, of, { ...defaultBooth, ...around });
+    this.#screenAfter = next;
   }
 
   /** How many follow it. */
-  get followers(): number {
+  get subscriberCount(): number {
     return this.#listeners.size;
   }
 
   /** Puts a screen up, with the next revision or the one given. */
-  show(screen: Screen, revision = this.#revision + 1, of = this.#snapshot.backend): void {
+  showScreen(screen: Screen, revision = this.#revision + 1, of = this.#snapshot.backend): void {
     this.#revision = Math.max(this.#revision, revision);
-    this.#send({ ...this.#snapshot, backend: of, revision, screen });
+    this.#publish({ ...this.#snapshot, backend: of, revision, screen });
   }
 
   /** Sets something of the booth, while the same screen stands. */
-  set(around: Partial<BoothView>): void {
+  setBooth(around: Partial<BoothView>): void {
     this.#revision += 1;
-    this.#send({ ...this.#snapshot, revision: this.#revision, booth: { ...booth, ...around } });
+    this.#publish({ ...this.#snapshot, revision: this.#revision, booth: { ...defaultBooth, ...around } });
   }
 
-  #send(snapshot: Snapshot): void {
+  #publish(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
     for (const listener of this.#listeners) listener(this.#snapshot);
   }
 
   async subscribe(onSnapshot: (snapshot: Snapshot) => void): Promise<() => void> {
-    if (this.lost !== null) throw this.lost;
+    if (this.connectionError !== null) throw this.connectionError;
     this.#listeners.add(onSnapshot);
     onSnapshot(this.#snapshot);
     return () => this.#listeners.delete(onSnapshot);
   }
 
-  start = () => this.#act('start');
-  cancel = () => this.#act('cancel');
-  newCode = () => this.#act('newCode');
-  playPhone = () => this.#act('playPhone');
-  again = () => this.#act('again');
-  agree = (to: string) => {
-    this.agreed.push(to);
-    return this.#act('agree');
+  startVisit = () => this.#recordAction('startVisit');
+  cancelVisit = () => this.#recordAction('cancelVisit');
+  requestNewCode = () => this.#recordAction('requestNewCode');
+  simulatePhone = () => this.#recordAction('simulatePhone');
+  returnToAttract = () => this.#recordAction('returnToAttract');
+  agreeToConsent = (to: string) => {
+    this.agreedTexts.push(to);
+    return this.#recordAction('agreeToConsent');
   };
-  forget = () => this.#act('forget');
+  forgetVisit = () => this.#recordAction('forgetVisit');
 
-  async #act(action: Action): Promise<void> {
-    this.asked.push(action);
+  async #recordAction(action: HostAction): Promise<void> {
+    this.calledActions.push(action);
     const refusal = this.refusals.get(action);
     if (refusal !== undefined) {
       this.refusals.delete(action);
       throw refusal;
     }
-    const next = this.#next[action];
-    if (next) this.show(next());
+    const next = this.#screenAfter[action];
+    if (next) this.showScreen(next());
   }
 }
 
 /** What a test asks of the page over the scripted host: `window.fake`. */
-export interface Puppet {
+export interface FakeControls {
   /** What was asked, in order. */
-  readonly asked: readonly Action[];
+  readonly calledActions: readonly HostAction[];
   /** The words that were agreed to, in order. */
-  readonly agreed: readonly string[];
+  readonly agreedTexts: readonly string[];
   /** What stands behind the PIN. */
   readonly desk: FakeDesk;
   /** Puts a screen up by its name. */
-  show(name: ScreenName): void;
+  showScreen(name: ScreenName): void;
   /** Puts any screen up. */
-  put(screen: Screen): void;
+  putScreen(screen: Screen): void;
   /** Sets something of the booth, until another screen is put up by its name. */
-  set(around: Partial<BoothView>): void;
+  setBooth(around: Partial<BoothView>): void;
   /** With `&hold`: lets the recording that is being played come to its end. */
-  release(): void;
+  finishRecording(): void;
   /** Says everything in another language, or in a made-up one. */
-  speak(tongue: Tongue | 'long' | 'mirrored'): Promise<void>;
+  setLocale(tongue: Tongue | 'long' | 'mirrored'): Promise<void>;
 }
 
 declare global {
   interface Window {
-    fake?: Puppet;
+    fake?: FakeControls;
   }
 }
 
@@ -130,110 +130,115 @@ declare global {
  * `&lang=` speaks another language, `&pace=` plays slower or faster, `&hold` waits in *Making* until `release()`. `&desk=open` leaves the door to the desk open, `=first` has no PIN
  * set yet, `=live` has a visit and a run of the checks going on behind it.
  */
-export async function fakeHostFromAddress(address: { search: string }): Promise<FakeHost> {
+export async function createFakeHostFromUrl(address: { search: string }): Promise<FakeHost> {
   const asked = new URLSearchParams(address.search);
   const media = await import('./media');
-  const portrait = asked.get('portrait') ?? media.portrait();
-  const reveal: Screen = { ...screens.reveal, glb: asked.get('glb') ?? (await media.glb()), portrait };
+  const portrait = asked.get('portrait') ?? media.createPortraitUrl();
+  const reveal: Screen = {
+    ...screens.reveal,
+    glb: asked.get('glb') ?? (await media.createHeadGlbUrl()),
+    portrait,
+  };
   let release = () => {};
   const made = new Promise<void>((resolve) => {
     release = resolve;
   });
   if (!asked.has('hold')) release();
   const played = { pace: Number(asked.get('pace') ?? 1), made };
-  const host = script(asked.get('fake') ?? '', reveal, played, media.logo);
-  if (asked.get('fake') === 'lost') host.lost = new Error('the channel to the program is closed');
-  const portraits = asked.get('portraits')?.split(',') ?? [0, 1, 2, 3].map(media.portrait);
-  furnish(host.desk, asked.get('desk'), portraits);
-  stand(asked.get('fake') ?? '');
-  const puppet: Puppet = {
-    asked: host.asked,
-    agreed: host.agreed,
+  const host = createScriptedHost(asked.get('fake') ?? '', reveal, played, media.createLogoUrl);
+  if (asked.get('fake') === 'lost') host.connectionError = new Error('the channel to the program is closed');
+  const portraits = asked.get('portraits')?.split(',') ?? [0, 1, 2, 3].map(media.createPortraitUrl);
+  prepareFakeDesk(host.desk, asked.get('desk'), portraits);
+  setAttendance(asked.get('fake') ?? '');
+  const puppet: FakeControls = {
+    calledActions: host.calledActions,
+    agreedTexts: host.agreedTexts,
     desk: host.desk,
-    show: (name) => {
+    showScreen: (name) => {
       // In one go, so that no screen is seen in the booth of another.
-      host.set(boothOf(name, media.logo));
-      if (name === 'reveal-gate') host.show(screens.saving);
-      stand(name);
-      if (name === 'saving') comeSoFar(host, backendOf(name));
-      host.show(pick(name, reveal), undefined, backendOf(name));
+      host.setBooth(boothForScreen(name, media.createLogoUrl));
+      if (name === 'reveal-gate') host.showScreen(screens.saving);
+      setAttendance(name);
+      if (name === 'saving') replayDownload(host, backendForScreen(name));
+      host.showScreen(screenByName(name, reveal), undefined, backendForScreen(name));
     },
-    put: (screen) => host.show(screen),
-    set: (around) => host.set(around),
-    release,
-    async speak(tongue) {
-      if (tongue === 'long' || tongue === 'mirrored') (await import('./pseudo-locales')).speakMadeUp(tongue);
-      else speak(tongue);
+    putScreen: (screen) => host.showScreen(screen),
+    setBooth: (around) => host.setBooth(around),
+    finishRecording: release,
+    async setLocale(tongue) {
+      if (tongue === 'long' || tongue === 'mirrored')
+        (await import('./pseudo-locales')).setPseudoLocale(tongue);
+      else setLocale(tongue);
     },
   };
   const tongue = asked.get('lang');
-  if (tongue) await puppet.speak(tongue as Tongue);
+  if (tongue) await puppet.setLocale(tongue as Tongue);
   window.fake = puppet;
   return host;
 }
 
 /** Somebody stands before the screen, or nobody does. */
-function stand(name: string): void {
-  if (name === 'reveal-gate') attendance.leave();
-  else attendance.sign();
+function setAttendance(name: string): void {
+  if (name === 'reveal-gate') attendanceTimer.markAbsent();
+  else attendanceTimer.noteActivity();
 }
 
-function furnish(desk: FakeDesk, how: string | null, portraits: readonly string[]): void {
-  desk.past = desk.past.map((one, i) => ({
+function prepareFakeDesk(desk: FakeDesk, how: string | null, portraits: readonly string[]): void {
+  desk.pastVisits = desk.pastVisits.map((one, i) => ({
     ...one,
-    portrait: pastVisits(0, portraits)[i]?.portrait ?? null,
+    portrait: createPastVisits(0, portraits)[i]?.portrait ?? null,
   }));
   if (how === 'first') desk.pin = null;
-  desk.open = how === 'open' || how === 'live';
+  desk.isOpen = how === 'open' || how === 'live';
   if (how !== 'live') return;
-  setInterval(() => desk.grow(), 1500);
-  setInterval(() => desk.runOne(), 400);
+  setInterval(() => desk.addExchange(), 1500);
+  setInterval(() => desk.judgeNextCheck(), 400);
 }
 
-function script(
+function createScriptedHost(
   name: string,
   reveal: Extract<Screen, { kind: 'reveal' }>,
-  { pace, made }: Played,
+  { pace, made }: PlaybackOptions,
   logo: () => string,
 ): FakeHost {
   const attract = () => screens.attract;
   if (name in screens) {
-    const screen = pick(name as ScreenName, reveal);
-    const next = { again: attract, cancel: attract, agree: () => screens.preparing };
-    return new FakeHost(screen, next, backendOf(name), boothOf(name as ScreenName, logo));
+    const screen = screenByName(name as ScreenName, reveal);
+    const next = { returnToAttract: attract, cancelVisit: attract, agreeToConsent: () => screens.preparing };
+    return new FakeHost(screen, next, backendForScreen(name), boothForScreen(name as ScreenName, logo));
   }
   const host: FakeHost = new FakeHost(screens.attract, {
-    start: () => screens.consent,
-    agree: () => {
-      setTimeout(() => host.show(screens.invite), 1500 * pace);
+    startVisit: () => screens.consent,
+    agreeToConsent: () => {
+      setTimeout(() => host.showScreen(screens.invite), 1500 * pace);
       return screens.preparing;
     },
-    forget: () => {
-      setTimeout(() => host.show(screens.forgotten), 1500 * pace);
+    forgetVisit: () => {
+      setTimeout(() => host.showScreen(screens.forgotten), 1500 * pace);
       return screens.forgetting;
     },
-    playPhone: () => {
-      void play(host, reveal, { pace, made });
+    simulatePhone: () => {
+      void playVisit(host, reveal, { pace, made });
       return screens.invite;
     },
-    newCode: () => screens.invite,
-    cancel: attract,
-    again: attract,
+    requestNewCode: () => screens.invite,
+    cancelVisit: attract,
+    returnToAttract: attract,
   });
   return host;
 }
 
-function backendOf(name: string): BackendView {
-  if (name === 'invite-phones') return openBackend;
+function backendForScreen(name: string): BackendView {
+  if (name === 'invite-phones') return lanBackend;
   const real = ['invite-real', 'invite-expired', 'making-failed'];
-  return real.includes(name) ? realBackend : backend;
+  return real.includes(name) ? realBackend : sandboxBackend;
 }
 
-function boothOf(name: ScreenName, logo: () => string): Partial<BoothView> {
-  return { ...booths[name], ...(name === 'attract-own' ? { logo: logo() } : {}) };
+function boothForScreen(name: ScreenName, logo: () => string): Partial<BoothView> {
+  return { ...boothsByScreen[name], ...(name === 'attract-own' ? { logo: logo() } : {}) };
 }
 
-function pick(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Screen {
+function screenByName(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Screen {
   switch (name) {
     case 'reveal':
     case 'reveal-gate':
@@ -245,7 +250,7 @@ function pick(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Sc
     case 'making':
     case 'making-queue':
     case 'making-stalled':
-      return { ...screens[name], seen: seenUntil(name, Date.now()) };
+      return { ...screens[name], seen: progressHistory(name, Date.now()) };
     default:
       return screens[name];
   }
@@ -255,7 +260,7 @@ function pick(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Sc
  * Lets files come for a while until now. How they come is told to nobody and gathered by the screen as it sees them, so
  * that the clock is put back for as long as it looks.
  */
-function comeSoFar(host: FakeHost, of: BackendView): void {
+function replayDownload(host: FakeHost, of: BackendView): void {
   const real = Date.now;
   try {
     for (const ago of [12, 9, 6, 3]) {
@@ -263,7 +268,7 @@ function comeSoFar(host: FakeHost, of: BackendView): void {
       const files = screens.saving.files.map((file) =>
         file.whole ? file : { ...file, bytes: Math.round(file.bytes * (1 - ago / 40)) },
       );
-      host.show({ ...screens.saving, files }, undefined, of);
+      host.showScreen({ ...screens.saving, files }, undefined, of);
       flushSync();
     }
   } finally {
@@ -272,12 +277,12 @@ function comeSoFar(host: FakeHost, of: BackendView): void {
 }
 
 /** How a visit is played: how fast, and when the avatar may be made at last. */
-interface Played {
+interface PlaybackOptions {
   readonly pace: number;
   readonly made: Promise<void>;
 }
 
-async function play(host: FakeHost, reveal: Screen, { pace, made }: Played): Promise<void> {
+async function playVisit(host: FakeHost, reveal: Screen, { pace, made }: PlaybackOptions): Promise<void> {
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms * pace));
   const seen: SeenView[] = [];
   const saw = (progress: number | null, queue_position: number | null) => {
@@ -285,11 +290,11 @@ async function play(host: FakeHost, reveal: Screen, { pace, made }: Played): Pro
     return [...seen];
   };
   for (const place of [3, 2, 1]) {
-    host.show({ ...screens['making-queue'], queue_position: place, seen: saw(null, place) });
+    host.showScreen({ ...screens['making-queue'], queue_position: place, seen: saw(null, place) });
     await pause(1500);
   }
   for (let progress = 0; progress <= 100; progress += 4) {
-    host.show({ ...screens.making, progress, seen: saw(progress, null) });
+    host.showScreen({ ...screens.making, progress, seen: saw(progress, null) });
     await pause(250);
   }
   await made;
@@ -298,8 +303,8 @@ async function play(host: FakeHost, reveal: Screen, { pace, made }: Played): Pro
       const bytes = Math.round((file.total * part) / 10);
       return { ...file, bytes, whole: part === 10 };
     });
-    host.show({ ...screens.saving, files });
+    host.showScreen({ ...screens.saving, files });
     await pause(200);
   }
-  host.show(reveal);
+  host.showScreen(reveal);
 }

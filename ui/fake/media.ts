@@ -11,9 +11,9 @@ import {
 import { GLTFExporter } from 'three/addons/exporters/GLTFExporter.js';
 
 /** A head with the blendshapes that the reveal plays, as the address of a GLB. */
-export async function glb(): Promise<string> {
+export async function createHeadGlbUrl(): Promise<string> {
   const group = new Group();
-  group.add(head());
+  group.add(createHeadMesh());
   for (const side of [-1, 1]) {
     const eye = new Mesh(
       new SphereGeometry(0.1, 32, 24),
@@ -31,7 +31,7 @@ export async function glb(): Promise<string> {
   return URL.createObjectURL(new Blob([data], { type: 'model/gltf-binary' }));
 }
 
-const FACES = [
+const PORTRAIT_COLOURS = [
   { ground: '#3a2b33', skin: '#d99b78', hair: '#2a1a14', coat: '#33406b' },
   { ground: '#24343a', skin: '#8a5a3c', hair: '#15100d', coat: '#6b4a33' },
   { ground: '#2d2b3f', skin: '#e8b796', hair: '#8c5a2b', coat: '#3d5a45' },
@@ -39,8 +39,9 @@ const FACES = [
 ] as const;
 
 /** A picture as its address; some differ. */
-export function portrait(which = 0): string {
-  const { ground, skin, hair, coat } = FACES[which % FACES.length] ?? FACES[0];
+export function createPortraitUrl(which = 0): string {
+  const { ground, skin, hair, coat } =
+    PORTRAIT_COLOURS[which % PORTRAIT_COLOURS.length] ?? PORTRAIT_COLOURS[0];
   const canvas = document.createElement('canvas');
   canvas.width = 512;
   canvas.height = 512;
@@ -68,7 +69,7 @@ export function portrait(which = 0): string {
 }
 
 /** An operator's logo, dark on a clear ground, as its address. */
-export function logo(): string {
+export function createLogoUrl(): string {
   const canvas = document.createElement('canvas');
   canvas.width = 900;
   canvas.height = 200;
@@ -84,7 +85,7 @@ export function logo(): string {
   return canvas.toDataURL('image/png');
 }
 
-function head(): Mesh {
+function createHeadMesh(): Mesh {
   const geometry = new SphereGeometry(1, 160, 120);
   const position = geometry.getAttribute('position');
   const count = position.count;
@@ -102,19 +103,20 @@ function head(): Mesh {
     z *= z > 0 ? 0.8 : 0.92;
     y *= 1.02;
     const away = Math.abs(x);
-    z += front * 0.26 * bell((y + 0.2) / 0.2) * bell(x / 0.11);
-    z -= front * 0.14 * bell((away - 0.27) / 0.13) * bell((y - 0.1) / 0.1);
-    z += front * 0.08 * bell(x / 0.22) * (bell((y + 0.47) / 0.045) + bell((y + 0.57) / 0.05));
-    z += front * 0.06 * bell(x / 0.2) * bell((y + 0.82) / 0.1);
+    z += front * 0.26 * gaussian((y + 0.2) / 0.2) * gaussian(x / 0.11);
+    z -= front * 0.14 * gaussian((away - 0.27) / 0.13) * gaussian((y - 0.1) / 0.1);
+    z += front * 0.08 * gaussian(x / 0.22) * (gaussian((y + 0.47) / 0.045) + gaussian((y + 0.57) / 0.05));
+    z += front * 0.06 * gaussian(x / 0.2) * gaussian((y + 0.82) / 0.1);
     position.setXYZ(i, x, y, z);
-    const lips = front * bell(x / 0.2) * Math.max(bell((y + 0.47) / 0.035), bell((y + 0.56) / 0.04));
+    const lips =
+      front * gaussian(x / 0.2) * Math.max(gaussian((y + 0.47) / 0.035), gaussian((y + 0.56) / 0.04));
     const scalp = y > 0.52 + 0.18 * front || (z < 0 && y > -0.35) ? 1 : 0;
     const colour = skin.clone().lerp(lip, Math.min(1, lips)).lerp(hair, scalp);
     colours.set([colour.r, colour.g, colour.b], i * 3);
     const side = x > 0 ? 'L' : 'R';
-    const lid = front * bell((away - 0.27) / 0.13) * bell((y - 0.12) / 0.09);
+    const lid = front * gaussian((away - 0.27) / 0.13) * gaussian((y - 0.12) / 0.09);
     blink[side].set([0, -0.04 * lid, 0.19 * lid], i * 3);
-    const corner = front * bell((away - 0.2) / 0.1) * bell((y + 0.5) / 0.1);
+    const corner = front * gaussian((away - 0.2) / 0.1) * gaussian((y + 0.5) / 0.1);
     smile[side].set([Math.sign(x) * 0.05 * corner, 0.08 * corner, -0.02 * corner], i * 3);
   }
   geometry.setAttribute('color', new BufferAttribute(colours, 3));
@@ -135,6 +137,6 @@ function head(): Mesh {
   return mesh;
 }
 
-function bell(t: number): number {
+function gaussian(t: number): number {
   return Math.exp(-t * t);
 }

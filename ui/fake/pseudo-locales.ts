@@ -1,19 +1,19 @@
 // Languages that nobody speaks, made from English to find what a layout cannot hold: one is a third longer, one
 // runs from right to left as well.
 import en from '../../locales/en.ftl?raw';
-import { speakForeign } from '../src/state/language-store.svelte';
+import { useCatalogue } from '../src/state/language-store.svelte';
 
 /** Says everything in a made-up language. */
-export function speakMadeUp(which: 'long' | 'mirrored'): void {
+export function setPseudoLocale(which: 'long' | 'mirrored'): void {
   const source = en
     .split('\n')
-    .map((line) => (line.startsWith('#') || /->\s*$/.test(line) ? line : grown(line)))
+    .map((line) => (line.startsWith('#') || /->\s*$/.test(line) ? line : lengthenLine(line)))
     .join('\n');
   // A tag of a language that runs the way that is meant.
-  speakForeign(which === 'long' ? 'en-XA' : 'ar-XB', source);
+  useCatalogue(which === 'long' ? 'en-XA' : 'ar-XB', source);
 }
 
-function grown(line: string): string {
+function lengthenLine(line: string): string {
   const [, key, text] = /^(\s*(?:\*?\[[\w-]+\]|\.?[\w-]+ =) ?)(.+)$/.exec(line) ?? [];
   if (key === undefined || text === undefined || key.startsWith('language-name')) return line;
   const said = text.replace(/\{[^}]*\}/g, '').length;

@@ -1,7 +1,7 @@
 // Amounts, times and languages as the desk writes them: short, aligned, in the machine's own time zone.
 
 /** Bytes, as in `18.4 MB`. */
-export function bytes(count: number): string {
+export function formatBytes(count: number): string {
   if (count < 1000) return `${count} B`;
   const [size, unit] =
     count < 1e6 ? [count / 1e3, 'kB'] : count < 1e9 ? [count / 1e6, 'MB'] : [count / 1e9, 'GB'];
@@ -9,7 +9,7 @@ export function bytes(count: number): string {
 }
 
 /** Milliseconds, as in `41 ms` or `2.60 s`. */
-export function took(ms: number): string {
+export function formatDuration(ms: number): string {
   if (ms < 1) return '<1 ms';
   if (ms < 1000) return `${Math.round(ms)} ms`;
   return ms < 60_000
@@ -18,29 +18,33 @@ export function took(ms: number): string {
 }
 
 /** How long after the beginning, as in `+1:02.310`. */
-export function since(ms: number): string {
+export function formatOffset(ms: number): string {
   const whole = Math.max(0, Math.round(ms));
   const [minutes, rest] = [Math.floor(whole / 60_000), whole % 60_000];
   return `+${minutes}:${String(Math.floor(rest / 1000)).padStart(2, '0')}.${String(rest % 1000).padStart(3, '0')}`;
 }
 
-const DAY = new Intl.DateTimeFormat('en-GB', { year: 'numeric', month: 'short', day: '2-digit' });
-const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const DATE_FORMAT = new Intl.DateTimeFormat('en-GB', { year: 'numeric', month: 'short', day: '2-digit' });
+const TIME_FORMAT = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
 
 /** A time of day, as in `15:42:08`. */
-export function clock(ms: number): string {
-  return CLOCK.format(ms);
+export function formatTimeOfDay(ms: number): string {
+  return TIME_FORMAT.format(ms);
 }
 
 /** A day and time, as in `22 Nov 2026, 15:42:08`. What is no time is given back as it is. */
-export function moment(text: string): string {
+export function formatDateTime(text: string): string {
   const at = Date.parse(text);
-  return Number.isNaN(at) ? text : `${DAY.format(at)}, ${CLOCK.format(at)}`;
+  return Number.isNaN(at) ? text : `${DATE_FORMAT.format(at)}, ${TIME_FORMAT.format(at)}`;
 }
 
-const LANGUAGES = new Intl.DisplayNames('en', { type: 'language' });
+const LANGUAGE_NAMES = new Intl.DisplayNames('en', { type: 'language' });
 
 /** A language by its tag, as in `German`. */
 export function languageName(tag: string): string {
-  return LANGUAGES.of(tag) ?? tag;
+  return LANGUAGE_NAMES.of(tag) ?? tag;
 }

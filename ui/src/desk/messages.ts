@@ -2,11 +2,11 @@
 import type { ChecksPlan } from '../generated/view';
 import type { Section } from './sections';
 
-const both = (words: string[]) => new Intl.ListFormat('en-GB').format(words);
-const either = (words: string[]) => new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(words);
+const joinWithAnd = (words: string[]) => new Intl.ListFormat('en-GB').format(words);
+const joinWithOr = (words: string[]) => new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(words);
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
-export const NAMES: Record<Section, string> = {
+export const SECTION_NAMES: Record<Section, string> = {
   backend: 'Backend',
   credentials: 'Credentials',
   sandbox: 'Sandbox',
@@ -19,7 +19,7 @@ export const NAMES: Record<Section, string> = {
   checks: 'Checks',
 };
 
-export const ABOUT: Record<Section, string> = {
+export const SECTION_DESCRIPTIONS: Record<Section, string> = {
   backend:
     'Where visits are made. A change applies from the next visit on; visits in progress are not affected.',
   credentials: 'What the profile in use needs. Values go into the keychain and are never shown again.',
@@ -33,7 +33,7 @@ export const ABOUT: Record<Section, string> = {
   checks: '',
 };
 
-export const W = {
+export const messages = {
   brand: 'Copresence kiosk',
   operator: 'Operator',
   integrator: 'Integrator',
@@ -211,14 +211,14 @@ export const W = {
     inLanguage: (name: string, language: string) => `${name} in ${language}`,
     everywhere: 'Written in every language.',
     fallBack: (missing: string[], instead: string) =>
-      `Visitors who chose ${either(missing)} read the ${instead} text.`,
-    save: (languages: string[]) => (languages.length === 0 ? 'Save' : `Save in ${both(languages)}`),
+      `Visitors who chose ${joinWithOr(missing)} read the ${instead} text.`,
+    save: (languages: string[]) => (languages.length === 0 ? 'Save' : `Save in ${joinWithAnd(languages)}`),
     saved: (languages: string[]) =>
       languages.length === 0
         ? 'Saved; on the screen now.'
-        : `Saved in ${both(languages)}; on the screen now.`,
+        : `Saved in ${joinWithAnd(languages)}; on the screen now.`,
     removed: (languages: string[]) =>
-      languages.length === 0 ? 'Removed.' : `Removed in ${both(languages)}.`,
+      languages.length === 0 ? 'Removed.' : `Removed in ${joinWithAnd(languages)}.`,
     count: (now: number, most: number) => `${now} / ${most}`,
     long: (language: string, most: number) => `The ${language} text is longer than ${most} characters`,
     longHint: 'Shorten it',
@@ -236,7 +236,7 @@ export const W = {
     kept: (hours: number | null) => {
       if (hours === null) return 'Files are kept forever.';
       if (hours === 0) return 'Files are deleted when the visitor leaves the screen.';
-      return `Files are kept for ${W.retention.for(hours)}.`;
+      return `Files are kept for ${messages.retention.for(hours)}.`;
     },
     other: 'Other',
     hours: 'hours',

@@ -3,7 +3,7 @@
 export type Direction = 'up' | 'down' | 'left' | 'right';
 
 /** A place on the screen. */
-export interface Box {
+export interface ScreenRect {
   left: number;
   top: number;
   width: number;
@@ -14,13 +14,17 @@ export interface Box {
  * Which of `others` lies nearest to `from` in that direction (its index), or -1. Sideways, what stands in the same row
  * comes before whatever is nearer above or below.
  */
-export function nearest(from: Box, others: readonly Box[], direction: Direction): number {
-  const [fx, fy] = centre(from);
+export function nearestInDirection(
+  from: ScreenRect,
+  others: readonly ScreenRect[],
+  direction: Direction,
+): number {
+  const [fx, fy] = centreOf(from);
   const sideways = direction === 'left' || direction === 'right';
   let best = -1;
   let bestCost = Number.POSITIVE_INFINITY;
   others.forEach((box, index) => {
-    const [x, y] = centre(box);
+    const [x, y] = centreOf(box);
     const [ahead, aside] = {
       right: [x - fx, y - fy],
       left: [fx - x, y - fy],
@@ -29,49 +33,51 @@ export function nearest(from: Box, others: readonly Box[], direction: Direction)
     }[direction] as [number, number];
     if (ahead <= 1) return;
     // What is askew is farther than what is straight ahead.
-    const cost = ahead + 2 * Math.abs(aside) + (sideways && !inRow(from, box) ? OTHER_ROW : 0);
+    const cost = ahead + 2 * Math.abs(aside) + (sideways && !isInSameRow(from, box) ? OTHER_ROW_PENALTY : 0);
     if (cost < bestCost) [best, bestCost] = [index, cost];
   });
   return best;
 }
 
 /** More than any screen is wide. */
-const OTHER_ROW = 1e6;
+const OTHER_ROW_PENALTY = 1e6;
 
-const FOCUSABLE =
+const FOCUSABLE_SELECTOR =
   'button:not(:disabled), input:not(:disabled), textarea:not(:disabled), [href], [tabindex="0"]';
 
 /** The member of a group that is chosen. */
-export const CHOSEN = '[aria-pressed=true], [aria-checked=true], [aria-selected=true]';
+export const SELECTED_SELECTOR = '[aria-pressed=true], [aria-checked=true], [aria-selected=true]';
 
 /** Everything in `root` that can have the focus. */
-export function focusable(root: ParentNode): HTMLElement[] {
-  return [...root.querySelectorAll<HTMLElement>(FOCUSABLE)].filter((el) => !el.closest('[inert], [hidden]'));
+export function focusableElements(root: ParentNode): HTMLElement[] {
+  return [...root.querySelectorAll<HTMLElement>(FOCUSABLE_SELECTOR)].filter(
+    (el) => !el.closest('[inert], [hidden]'),
+  );
 }
 
 /** Moves the focus within `root`; false when nothing lies in that direction. */
 export function moveFocus(root: ParentNode, direction: Direction): boolean {
-  const all = focusable(root);
+  const all = focusableElements(root);
   const active = all.find((el) => el === document.activeElement);
   if (!active) return focusPrimary(root);
   const others = all.filter((el) => el !== active);
   const target =
     others[
-      nearest(
-        placeOf(active),
+      nearestInDirection(
+        focusOrigin(active),
         others.map((el) => el.getBoundingClientRect()),
         direction,
       )
     ];
   const group = target?.closest('[role=group], [data-rove]');
   // Whoever comes to a choice comes to what is chosen.
-  const chosen = group?.contains(active) ? null : group?.querySelector<HTMLElement>(CHOSEN);
+  const chosen = group?.contains(active) ? null : group?.querySelector<HTMLElement>(SELECTED_SELECTOR);
   (chosen ?? target)?.focus();
   return target !== undefined;
 }
 
 /** Scrolls what is longer than its place while it has the focus; false at its end, and where nothing is to be scrolled. */
-export function scrolled(active: Element | null, direction: Direction): boolean {
+export function scrollFocusedText(active: Element | null, direction: Direction): boolean {
   if (!active?.matches('[data-scrolls]') || direction === 'left' || direction === 'right') return false;
   const { scrollTop, scrollHeight, clientHeight } = active;
   const left = direction === 'down' ? scrollHeight - clientHeight - scrollTop : scrollTop;
@@ -83,30 +89,30 @@ export function scrolled(active: Element | null, direction: Direction): boolean 
 
 /** Puts the focus on the screen's main action, else on the first there is. */
 export function focusPrimary(root: ParentNode): boolean {
-  const target = root.querySelector<HTMLElement>('[data-primary]') ?? focusable(root)[0];
+  const target = root.querySelector<HTMLElement>('[data-primary]') ?? focusableElements(root)[0];
   target?.focus({ preventScroll: true });
   return target !== undefined;
 }
 
 /** Puts the focus back on the stage when it fell off it (its element went, or somebody clicked beside it). */
-export function keepFocus(root: ParentNode): void {
+export function recoverFocus(root: ParentNode): void {
   const active = document.activeElement;
   if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
   focusPrimary(root);
 }
 
 /** Where the eye leaves an element: a text at the beginning of its lines, from where its first button comes first. */
-function placeOf(active: HTMLElement): Box {
+function focusOrigin(active: HTMLElement): ScreenRect {
   const box = active.getBoundingClientRect();
   if (!active.matches('[data-scrolls]')) return box;
   const mirrored = getComputedStyle(active).direction === 'rtl';
   return { left: mirrored ? box.right : box.left, top: box.top, width: 0, height: box.height };
 }
 
-function inRow(one: Box, other: Box): boolean {
+function isInSameRow(one: ScreenRect, other: ScreenRect): boolean {
   return one.top < other.top + other.height && other.top < one.top + one.height;
 }
 
-function centre(box: Box): [number, number] {
+function centreOf(box: ScreenRect): [number, number] {
   return [box.left + box.width / 2, box.top + box.height / 2];
 }

@@ -1,39 +1,39 @@
 // What keys, buttons and touches mean on the visitor's screens.
-import type { Door } from '../state/desk-lock.svelte';
-import { device } from '../state/input-device.svelte';
-import type { Intent, PadKind } from './gamepad';
-import { type Direction, focusPrimary, keepFocus, moveFocus, scrolled } from './spatial-focus';
-import { turn } from './avatar-turn';
+import type { DeskLock } from '../state/desk-lock.svelte';
+import { inputDevice } from '../state/input-device.svelte';
+import { turnAvatar } from './avatar-turn';
+import type { GamepadIntent, GamepadKind } from './gamepad';
+import { type Direction, focusPrimary, moveFocus, recoverFocus, scrollFocusedText } from './spatial-focus';
 
 /** What is steered. */
-export interface Steered {
+export interface StageActions {
   /** The element that everything stands in. */
-  root(): HTMLElement | undefined;
+  rootElement(): HTMLElement | undefined;
   /** The kind of the screen. */
-  kind(): string;
+  screenKind(): string;
   /** Whether what stands on the stage can be turned: nothing lies over it. */
-  turns(): boolean;
+  canTurnAvatar(): boolean;
   /** Somebody moved. */
-  moved(): void;
+  noteActivity(): void;
   /** Opens or closes the choice of languages. */
-  languages(): void;
+  toggleLanguages(): void;
   /** Leaves, or asks whether to, where no button stands for it. */
-  leave(): void;
+  askToLeave(): void;
   /** Goes on, where any button does. */
-  begin(): void;
+  continueOnAnyPress(): void;
   /** Shows or hides the operator's detail. */
-  detail(): void;
+  toggleDetail(): void;
   /** The way to the desk; while that is open, what is pressed is the desk's. */
-  door: Door;
+  deskLock: DeskLock;
 }
 
-const ARROWS: Record<string, Direction> = {
+const ARROW_DIRECTIONS: Record<string, Direction> = {
   ArrowUp: 'up',
   ArrowDown: 'down',
   ArrowLeft: 'left',
   ArrowRight: 'right',
 };
-const TURNS: Record<Direction, [number, number]> = {
+const TURN_STEPS: Record<Direction, [number, number]> = {
   left: [-0.22, 0],
   right: [0.22, 0],
   up: [0, -0.12],
@@ -41,48 +41,49 @@ const TURNS: Record<Direction, [number, number]> = {
 };
 
 /** Where the focus may go: what lies on top. */
-export function scope(within: HTMLElement): HTMLElement {
+export function topLayerOf(within: HTMLElement): HTMLElement {
   return within.querySelector<HTMLElement>('[data-scope]') ?? within;
 }
 
 /** The listeners for whatever a person steers with. */
-export class Steering {
-  readonly #of: Steered;
-  #pointer = '';
+export class StageInput {
+  readonly #actions: StageActions;
+  #lastPointerPosition = '';
 
-  constructor(of: Steered) {
-    this.#of = of;
+  constructor(of: StageActions) {
+    this.#actions = of;
   }
 
   /** A key went down. */
   readonly onkeydown = (event: KeyboardEvent): void => {
-    device.last = 'keyboard';
-    this.#of.moved();
+    inputDevice.last = 'keyboard';
+    this.#actions.noteActivity();
     // A key that is held since the screen before presses nothing on this one.
     if (event.repeat && (event.key === 'Enter' || event.key === ' ')) event.preventDefault();
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const direction = ARROWS[event.key];
+    const direction = ARROW_DIRECTIONS[event.key];
     if (direction) {
       event.preventDefault();
-      this.#move(direction, event.shiftKey && this.#of.turns());
+      this.#moveFocusOrTurn(direction, event.shiftKey && this.#actions.canTurnAvatar());
     } else if (event.repeat) return;
-    else if (event.key === 'F9') this.#of.detail();
-    else if (event.key === 'Escape') this.#back();
-    else if (event.key.toLowerCase() === 'l' && this.#of.kind() !== 'attract') this.#of.languages();
+    else if (event.key === 'F9') this.#actions.toggleDetail();
+    else if (event.key === 'Escape') this.#goBack();
+    else if (event.key.toLowerCase() === 'l' && this.#actions.screenKind() !== 'attract')
+      this.#actions.toggleLanguages();
   };
 
   /** A finger or a mouse button went down. */
   readonly onpointerdown = (event: PointerEvent): void => {
-    device.last = event.pointerType === 'touch' ? 'touch' : 'pointer';
-    this.#of.moved();
-    this.#of.door.touch(event);
+    inputDevice.last = event.pointerType === 'touch' ? 'touch' : 'pointer';
+    this.#actions.noteActivity();
+    this.#actions.deskLock.countCornerTouch(event);
   };
 
   /** The mouse moved, not just the screen beneath it. */
   readonly onpointermove = ({ screenX, screenY }: PointerEvent): void => {
     const at = `${screenX} ${screenY}`;
-    if (at !== this.#pointer) this.#of.moved();
-    this.#pointer = at;
+    if (at !== this.#lastPointerPosition) this.#actions.noteActivity();
+    this.#lastPointerPosition = at;
   };
 
   /** The focus left an element. */
@@ -90,59 +91,59 @@ export class Steering {
     // What goes to something else is not lost: Tab has not arrived there yet.
     if (event.relatedTarget !== null) return;
     queueMicrotask(() => {
-      const root = this.#of.root();
-      if (root && !this.#of.door.open && document.hasFocus()) keepFocus(scope(root));
+      const root = this.#actions.rootElement();
+      if (root && !this.#actions.deskLock.isOpen && document.hasFocus()) recoverFocus(topLayerOf(root));
     });
   };
 
   /** A button of a gamepad was pressed. */
-  readonly onIntent = (intent: Intent, pad: PadKind): void => {
-    device.last = 'gamepad';
-    device.pad = pad;
-    this.#of.moved();
-    const { door } = this.#of;
-    const attract = this.#of.kind() === 'attract';
-    if (intent === 'desk') door.enter();
-    else if (door.open) door.onIntent?.(intent);
-    else if (intent === 'back' && !attract) this.#back();
-    else if (intent === 'language') this.#of.languages();
-    else if (intent === 'confirm') this.#confirm();
-    else if (intent !== 'other' && intent !== 'back') this.#move(intent);
-    else this.#of.begin();
+  readonly onGamepadIntent = (intent: GamepadIntent, pad: GamepadKind): void => {
+    inputDevice.last = 'gamepad';
+    inputDevice.pad = pad;
+    this.#actions.noteActivity();
+    const { deskLock: door } = this.#actions;
+    const attract = this.#actions.screenKind() === 'attract';
+    if (intent === 'desk') door.openDesk();
+    else if (door.isOpen) door.gamepadHandler?.(intent);
+    else if (intent === 'back' && !attract) this.#goBack();
+    else if (intent === 'language') this.#actions.toggleLanguages();
+    else if (intent === 'confirm') this.#confirmFocused();
+    else if (intent !== 'other' && intent !== 'back') this.#moveFocusOrTurn(intent);
+    else this.#actions.continueOnAnyPress();
   };
 
   /** The right stick is pushed. */
-  readonly onPush = (x: number, y: number): void => {
-    if (this.#of.turns()) turn(x * 0.035, y * 0.025);
+  readonly onStickPush = (x: number, y: number): void => {
+    if (this.#actions.canTurnAvatar()) turnAvatar(x * 0.035, y * 0.025);
   };
 
   /** Moves the focus, or turns what stands on the stage where that is meant or nothing lies in that direction. */
-  #move(direction: Direction, meant = false): void {
-    const root = this.#of.root();
+  #moveFocusOrTurn(direction: Direction, meant = false): void {
+    const root = this.#actions.rootElement();
     if (!root) return;
-    if (scrolled(document.activeElement, direction)) return;
+    if (scrollFocusedText(document.activeElement, direction)) return;
     // What can be turned keeps the arrows to itself while it has the focus.
     const held = document.activeElement?.matches('[data-turns]') ?? false;
-    if (!held && !meant && moveFocus(scope(root), direction)) return;
-    if (this.#of.turns()) turn(...TURNS[direction]);
+    if (!held && !meant && moveFocus(topLayerOf(root), direction)) return;
+    if (this.#actions.canTurnAvatar()) turnAvatar(...TURN_STEPS[direction]);
   }
 
-  #back(): void {
-    const root = this.#of.root();
+  #goBack(): void {
+    const root = this.#actions.rootElement();
     if (!root) return;
-    if (document.activeElement?.matches('[data-turns]')) focusPrimary(scope(root));
+    if (document.activeElement?.matches('[data-turns]')) focusPrimary(topLayerOf(root));
     else {
-      const button = scope(root).querySelector<HTMLElement>('[data-back]');
+      const button = topLayerOf(root).querySelector<HTMLElement>('[data-back]');
       if (button) button.click();
-      else this.#of.leave();
+      else this.#actions.askToLeave();
     }
   }
 
-  #confirm(): void {
-    const root = this.#of.root();
+  #confirmFocused(): void {
+    const root = this.#actions.rootElement();
     if (!root) return;
     const active = document.activeElement;
-    const within = scope(root);
+    const within = topLayerOf(root);
     if (active instanceof HTMLElement && within.contains(active)) {
       if (active.matches('[data-turns]')) focusPrimary(within);
       else active.click();

@@ -1,33 +1,33 @@
 // Which of the languages this machine can write. The program brings letters for Latin scripts alone; those for Japanese
 // and Chinese are the system's, and where there are none each is drawn as the same stand-in.
-import { TONGUES, type Tongue } from './locales';
+import { LOCALES, type Locale } from './locales';
 
 /** A picture of a letter, as a text that is the same for the same picture; none where nothing can be drawn. */
-export type Drawn = (letter: string) => string | null;
+export type GlyphRenderer = (letter: string) => string | null;
 
 /** Two letters of each script that the program brings none for. */
-const LETTERS: Partial<Record<Tongue, readonly [string, string]>> = {
+const SAMPLE_GLYPHS: Partial<Record<Locale, readonly [string, string]>> = {
   ja: ['読', '働'],
   'zh-Hans': ['请', '读'],
 };
 
 /** Whether a language's letters are there: two that differ are drawn in two ways. What cannot be told counts as there. */
-export function canWrite(tongue: string, drawn: Drawn): boolean {
-  const two = LETTERS[tongue as Tongue];
+export function hasGlyphsFor(tongue: string, drawn: GlyphRenderer): boolean {
+  const two = SAMPLE_GLYPHS[tongue as Locale];
   if (!two) return true;
   const [one, other] = two.map(drawn);
   return one === null || one !== other;
 }
 
-let known: readonly Tongue[] | null = null;
+let cachedLocales: readonly Locale[] | null = null;
 
 /** The languages that a visitor is offered: those that this machine can write. */
-export function offered(): readonly Tongue[] {
-  known ??= TONGUES.filter((tongue) => canWrite(tongue, onCanvas));
-  return known;
+export function offeredLocales(): readonly Locale[] {
+  cachedLocales ??= LOCALES.filter((tongue) => hasGlyphsFor(tongue, renderGlyph));
+  return cachedLocales;
 }
 
-function onCanvas(letter: string): string | null {
+function renderGlyph(letter: string): string | null {
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = 32;
   const context = canvas.getContext('2d');

@@ -1,27 +1,27 @@
 // The languages there are, and which of them a person wants: pure.
 
 /** The languages with a catalogue, as BCP 47 tags, in the order that they are offered in. */
-export const TONGUES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
+export const LOCALES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
 
 /** One of them. */
-export type Tongue = (typeof TONGUES)[number];
+export type Locale = (typeof LOCALES)[number];
 
 /** The first of `wanted` (as a browser lists them) that there is a catalogue for; English where there is none. */
-export function choose(wanted: readonly string[]): Tongue {
+export function matchLocale(wanted: readonly string[]): Locale {
   for (const tag of wanted) {
-    const found = match(tag);
+    const found = findLocale(tag);
     if (found) return found;
   }
   return 'en';
 }
 
 /** Whether it is written from right to left. */
-export function rightToLeft(tag: string): boolean {
+export function isRightToLeft(tag: string): boolean {
   return /^(ar|fa|he|ur)\b/.test(tag);
 }
 
 // Who reads another Chinese script still reads this better than English.
-function match(tag: string): Tongue | undefined {
+function findLocale(tag: string): Locale | undefined {
   const [language] = tag.toLowerCase().split(/[-_]/);
-  return TONGUES.find((tongue) => tongue.toLowerCase().split('-')[0] === language);
+  return LOCALES.find((tongue) => tongue.toLowerCase().split('-')[0] === language);
 }

@@ -1,33 +1,33 @@
 // Numbers, sizes and times as a language writes them, by the browser's own tables.
 
-const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
+const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
 /** The parts of a percentage, in the language's order. */
 export type PercentPart = { text: string; sign: boolean };
 
 /** Writes amounts in one language. */
-export class Amounts {
+export class AmountFormat {
   readonly #tag: string;
-  readonly #percent: Intl.NumberFormat;
-  readonly #number: Intl.NumberFormat;
-  readonly #two: Intl.NumberFormat;
+  readonly #percentFormat: Intl.NumberFormat;
+  readonly #numberFormat: Intl.NumberFormat;
+  readonly #twoDigitFormat: Intl.NumberFormat;
 
   constructor(tag: string) {
     this.#tag = tag;
-    this.#percent = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 0 });
-    this.#number = new Intl.NumberFormat(tag);
-    this.#two = new Intl.NumberFormat(tag, { minimumIntegerDigits: 2 });
+    this.#percentFormat = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 0 });
+    this.#numberFormat = new Intl.NumberFormat(tag);
+    this.#twoDigitFormat = new Intl.NumberFormat(tag, { minimumIntegerDigits: 2 });
   }
 
   /** A whole number. */
-  number(value: number): string {
-    return this.#number.format(value);
+  formatNumber(value: number): string {
+    return this.#numberFormat.format(value);
   }
 
   /** A percentage (0 to 100), its sign apart: it is set smaller. */
-  percent(value: number): PercentPart[] {
+  formatPercentParts(value: number): PercentPart[] {
     const parts: PercentPart[] = [];
-    for (const { type, value: text } of this.#percent.formatToParts(value / 100)) {
+    for (const { type, value: text } of this.#percentFormat.formatToParts(value / 100)) {
       const sign = type === 'percentSign' || type === 'literal';
       const last = parts.at(-1);
       if (last && last.sign === sign) last.text += text;
@@ -37,17 +37,17 @@ export class Amounts {
   }
 
   /** Bytes, decimal units: `840 B`, `1.2 MB`, `1,2 Mo`. */
-  bytes(bytes: number): string {
+  formatBytes(bytes: number): string {
     let value = Math.max(0, bytes);
     let unit = 0;
-    while (unit < UNITS.length - 1 && Math.round(value) >= 1000) {
+    while (unit < BYTE_UNITS.length - 1 && Math.round(value) >= 1000) {
       value /= 1000;
       unit += 1;
     }
     const digits = unit === 0 || value >= 100 ? 0 : 1;
     const format = new Intl.NumberFormat(this.#tag, {
       style: 'unit',
-      unit: UNITS[unit] ?? 'byte',
+      unit: BYTE_UNITS[unit] ?? 'byte',
       unitDisplay: unit === 0 ? 'narrow' : 'short',
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
@@ -59,17 +59,17 @@ export class Amounts {
   }
 
   /** Seconds as a clock: `4:05`, `1:02:03`. */
-  clock(seconds: number): string {
+  formatClock(seconds: number): string {
     const hours = Math.floor(seconds / 3600);
     const minutes = Math.floor((seconds % 3600) / 60);
-    const rest = this.#two.format(seconds % 60);
+    const rest = this.#twoDigitFormat.format(seconds % 60);
     return hours > 0
-      ? `${this.#number.format(hours)}:${this.#two.format(minutes)}:${rest}`
-      : `${this.#number.format(minutes)}:${rest}`;
+      ? `${this.#numberFormat.format(hours)}:${this.#twoDigitFormat.format(minutes)}:${rest}`
+      : `${this.#numberFormat.format(minutes)}:${rest}`;
   }
 
   /** A span from `low` to `high` seconds in one unit, rounded to what can be meant: `20–40 seconds`, `2–4 minutes`. */
-  span(low: number, high: number): string {
+  formatTimeRange(low: number, high: number): string {
     const [unit, size, step] = high < 90 ? (['second', 1, 10] as const) : (['minute', 60, 1] as const);
     const from = Math.max(step, Math.round(low / size / step) * step);
     const to = Math.max(from, Math.round(high / size / step) * step);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { metIn, sayOwn, speak, speakForeign } from '../state/language-store.svelte';
-import { toldIn } from './operator-texts';
+import { defaultLocaleFor, operatorTextFor, setLocale, useCatalogue } from '../state/language-store.svelte';
+import { pickOperatorText } from './operator-texts';
 
 const texts = { fr: 'Nous filmons.', de: 'Wir filmen.', ja: '撮影します。' };
 
@@ -11,25 +11,25 @@ describe('a text by language', () => {
     [['es', 'en'], 'de'],
     [[], 'de'],
   ])('wanted in %j is told in %s', (wanted, tag) => {
-    expect(toldIn(texts, wanted)).toEqual({ tag, text: texts[tag as 'fr'] });
+    expect(pickOperatorText(texts, wanted)).toEqual({ tag, text: texts[tag as 'fr'] });
   });
 
   it('is told in a language of somebody else before it is not told', () => {
-    expect(toldIn({ it: 'Filmiamo.' }, ['fr'])).toEqual({ tag: 'it', text: 'Filmiamo.' });
-    expect(toldIn({}, ['fr', 'de'])).toBeNull();
+    expect(pickOperatorText({ it: 'Filmiamo.' }, ['fr'])).toEqual({ tag: 'it', text: 'Filmiamo.' });
+    expect(pickOperatorText({}, ['fr', 'de'])).toBeNull();
   });
 
   it('follows the visitor’s choice, then the booth’s first language, then what there is', () => {
-    speak('fr');
-    expect(sayOwn(texts, 'ja')?.tag).toBe('fr');
-    speak('es');
-    expect(sayOwn(texts, 'ja')?.tag).toBe('ja');
-    expect(sayOwn(texts, 'zh-Hans')?.tag).toBe('de');
-    speakForeign('eo', 'attract-start = Komencu');
-    expect(sayOwn(texts, 'fr')?.tag).toBe('fr');
+    setLocale('fr');
+    expect(operatorTextFor(texts, 'ja')?.tag).toBe('fr');
+    setLocale('es');
+    expect(operatorTextFor(texts, 'ja')?.tag).toBe('ja');
+    expect(operatorTextFor(texts, 'zh-Hans')?.tag).toBe('de');
+    useCatalogue('eo', 'attract-start = Komencu');
+    expect(operatorTextFor(texts, 'fr')?.tag).toBe('fr');
     // The system's, in a test as in the window.
-    expect(metIn(null)).toBe('en');
-    expect(sayOwn({ ...texts, en: 'We film.' }, null)?.tag).toBe('en');
-    speak('en');
+    expect(defaultLocaleFor(null)).toBe('en');
+    expect(operatorTextFor({ ...texts, en: 'We film.' }, null)?.tag).toBe('en');
+    setLocale('en');
   });
 });

@@ -4,7 +4,7 @@
  * Sets an element in the largest of `sizes` (in rem, falling) at which the column that it stands in holds everything,
  * and follows the window. What does not fit at the smallest stays at the smallest.
  */
-export function fit(sizes: readonly number[]): (element: HTMLElement) => () => void {
+export function fitFontSize(sizes: readonly number[]): (element: HTMLElement) => () => void {
   return (element) => {
     const column = element.closest<HTMLElement>('.words') ?? element;
     const fits = () =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ARKIT_BLENDSHAPES, countGlbContents } from './avatar-statistics';
 import type { Glb, Gltf } from './glb-file';
-import { pictureSize } from './image-size';
-import { ARKIT, count } from './avatar-statistics';
+import { readImageSize } from './image-size';
 
 const glb = (gltf: Gltf, binary = new Uint8Array()): Glb => ({ gltf, binary });
 
@@ -16,10 +16,10 @@ function png(width: number, height: number): Uint8Array {
 }
 
 describe('the numbers of an avatar', () => {
-  it('know the fifty-two names of ARKit', () => expect(ARKIT.size).toBe(52));
+  it('know the fifty-two names of ARKit', () => expect(ARKIT_BLENDSHAPES.size).toBe(52));
 
   it('count vertices once, and triangles by how they are strung', () => {
-    const counted = count(
+    const counted = countGlbContents(
       glb({
         accessors: [{ count: 100 }, { count: 300 }, { count: 12 }, { count: 7 }],
         meshes: [
@@ -46,9 +46,9 @@ describe('the numbers of an avatar', () => {
     const targets = [{}, {}, {}];
     const names = ['jawOpen', 'eyeBlinkLeft', 'hornsOut'];
     const mesh = { primitives: [{ targets }], extras: { targetNames: names } };
-    expect(count(glb({ meshes: [mesh, mesh] }))).toMatchObject({ blendshapes: 3, arkit: 2 });
+    expect(countGlbContents(glb({ meshes: [mesh, mesh] }))).toMatchObject({ blendshapes: 3, arkit: 2 });
     // Without names they still count.
-    expect(count(glb({ meshes: [{ primitives: [{ targets }] }] }))).toMatchObject({
+    expect(countGlbContents(glb({ meshes: [{ primitives: [{ targets }] }] }))).toMatchObject({
       blendshapes: 3,
       arkit: 0,
     });
@@ -56,7 +56,7 @@ describe('the numbers of an avatar', () => {
 
   it('count joints once, and read the sizes of the pictures where they can', () => {
     const picture = png(2048, 1024);
-    const counted = count(
+    const counted = countGlbContents(
       glb(
         {
           skins: [{ joints: [1, 2, 3] }, { joints: [3, 4] }],
@@ -76,7 +76,7 @@ describe('the numbers of an avatar', () => {
   });
 
   it('are none for a file with nothing in it', () => {
-    expect(count(glb({}))).toEqual({
+    expect(countGlbContents(glb({}))).toEqual({
       vertices: 0,
       triangles: 0,
       meshes: 0,
@@ -94,7 +94,7 @@ describe('the size of a picture', () => {
   it('is read from a JPEG behind what else stands in its head', () => {
     const head = [0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xc4, 0, 3, 9];
     const frame = [0xff, 0xc2, 0, 11, 8, 0x03, 0x00, 0x04, 0x00, 3, 0, 0];
-    expect(pictureSize(Uint8Array.from([...head, ...frame]))).toEqual({ width: 1024, height: 768 });
+    expect(readImageSize(Uint8Array.from([...head, ...frame]))).toEqual({ width: 1024, height: 768 });
   });
 
   it('is read from the three kinds of WebP', () => {
@@ -115,17 +115,17 @@ describe('the size of a picture', () => {
         ...rest,
       ]);
     };
-    expect(pictureSize(webp('VP8X', [0, 0, 0, 0, 0xff, 0x07, 0, 0xff, 0x03, 0]))).toEqual({
+    expect(readImageSize(webp('VP8X', [0, 0, 0, 0, 0xff, 0x07, 0, 0xff, 0x03, 0]))).toEqual({
       width: 2048,
       height: 1024,
     });
     const bits = 639 | (479 << 14);
     expect(
-      pictureSize(
+      readImageSize(
         webp('VP8L', [0x2f, bits & 255, (bits >> 8) & 255, (bits >> 16) & 255, (bits >> 24) & 255]),
       ),
     ).toEqual({ width: 640, height: 480 });
-    expect(pictureSize(webp('VP8 ', [0, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01]))).toEqual({
+    expect(readImageSize(webp('VP8 ', [0, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01]))).toEqual({
       width: 640,
       height: 480,
     });
@@ -134,7 +134,7 @@ describe('the size of a picture', () => {
   it('is none where the bytes end, or are something else', () => {
     for (const whole of [png(9, 9), Uint8Array.from([0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xc0])])
       for (let length = 0; length < whole.length; length += 1)
-        expect(pictureSize(whole.subarray(0, length))).toBeNull();
-    expect(pictureSize(new TextEncoder().encode('GIF89a, which glTF does not know'))).toBeNull();
+        expect(readImageSize(whole.subarray(0, length))).toBeNull();
+    expect(readImageSize(new TextEncoder().encode('GIF89a, which glTF does not know'))).toBeNull();
   });
 });

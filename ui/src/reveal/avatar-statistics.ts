@@ -1,17 +1,17 @@
 // What an avatar is made of, for the operator. Pure: counted in the file, not on the graphics card, so that it is what
 // was delivered and not what was left of it for the show.
-import { bytesOf, type Glb, type Gltf } from './glb-file';
-import { type PictureSize, pictureSize } from './image-size';
+import { bufferViewBytes, type Glb, type Gltf } from './glb-file';
+import { type ImageSize, readImageSize } from './image-size';
 
 /** The numbers of an avatar. */
-export interface Counted {
+export interface GlbStatistics {
   vertices: number;
   triangles: number;
   meshes: number;
   materials: number;
   textures: number;
   /** The sizes of its pictures in pixels, as far as they can be read. */
-  pictures: PictureSize[];
+  pictures: ImageSize[];
   /** Different blendshapes by name. */
   blendshapes: number;
   /** How many of them bear one of the fifty-two names of ARKit. */
@@ -20,72 +20,72 @@ export interface Counted {
 }
 
 /** What is known once it stands on the stage. */
-export interface Statistics extends Counted {
+export interface AvatarStatistics extends GlbStatistics {
   bytes: number;
   drawCalls: number;
   /** From the first request to the first picture. */
   milliseconds: number;
 }
 
-const both = (name: string) => [`${name}Left`, `${name}Right`];
+const leftAndRight = (name: string) => [`${name}Left`, `${name}Right`];
 
 /** The blendshapes that ARKit knows. */
-export const ARKIT: ReadonlySet<string> = new Set([
+export const ARKIT_BLENDSHAPES: ReadonlySet<string> = new Set([
   ...['eyeBlink', 'eyeLookDown', 'eyeLookIn', 'eyeLookOut', 'eyeLookUp', 'eyeSquint', 'eyeWide'].flatMap(
-    both,
+    leftAndRight,
   ),
   ...['jawForward', 'jawLeft', 'jawRight', 'jawOpen'],
   ...['mouthClose', 'mouthFunnel', 'mouthPucker', 'mouthLeft', 'mouthRight'],
-  ...['mouthSmile', 'mouthFrown', 'mouthDimple', 'mouthStretch'].flatMap(both),
+  ...['mouthSmile', 'mouthFrown', 'mouthDimple', 'mouthStretch'].flatMap(leftAndRight),
   ...['mouthRollLower', 'mouthRollUpper', 'mouthShrugLower', 'mouthShrugUpper'],
-  ...['mouthPress', 'mouthLowerDown', 'mouthUpperUp'].flatMap(both),
+  ...['mouthPress', 'mouthLowerDown', 'mouthUpperUp'].flatMap(leftAndRight),
   ...['browDownLeft', 'browDownRight', 'browInnerUp', 'browOuterUpLeft', 'browOuterUpRight'],
   ...['cheekPuff', 'cheekSquintLeft', 'cheekSquintRight', 'noseSneerLeft', 'noseSneerRight', 'tongueOut'],
 ]);
 
 /** Counts what is in a GLB. */
-export function count(glb: Glb): Counted {
+export function countGlbContents(glb: Glb): GlbStatistics {
   const { gltf } = glb;
   const primitives = (gltf.meshes ?? []).flatMap((mesh) => mesh.primitives);
   const countOf = (accessor: number | undefined) =>
     accessor === undefined ? 0 : (gltf.accessors?.[accessor]?.count ?? 0);
   // Several primitives may share their vertices.
   const positions = new Set(primitives.map(({ attributes }) => attributes?.POSITION));
-  const shapes = new Set((gltf.meshes ?? []).flatMap(shapesOf));
+  const shapes = new Set((gltf.meshes ?? []).flatMap(blendshapeNamesOf));
   return {
     vertices: [...positions].reduce((sum: number, accessor) => sum + countOf(accessor), 0),
     triangles: primitives.reduce(
       (sum, { indices, attributes, mode }) =>
-        sum + trianglesOf(mode ?? 4, countOf(indices ?? attributes?.POSITION)),
+        sum + triangleCount(mode ?? 4, countOf(indices ?? attributes?.POSITION)),
       0,
     ),
     meshes: gltf.meshes?.length ?? 0,
     materials: gltf.materials?.length ?? 0,
     textures: gltf.textures?.length ?? 0,
-    pictures: picturesOf(glb),
+    pictures: imageSizesOf(glb),
     blendshapes: shapes.size,
-    arkit: [...shapes].filter((name) => ARKIT.has(name)).length,
+    arkit: [...shapes].filter((name) => ARKIT_BLENDSHAPES.has(name)).length,
     joints: new Set((gltf.skins ?? []).flatMap(({ joints }) => joints ?? [])).size,
   };
 }
 
 /** The names of a mesh's blendshapes; those without one are told by their place. */
-function shapesOf({ primitives, extras }: NonNullable<Gltf['meshes']>[number]): string[] {
+function blendshapeNamesOf({ primitives, extras }: NonNullable<Gltf['meshes']>[number]): string[] {
   const most = Math.max(0, ...primitives.map(({ targets }) => targets?.length ?? 0));
   const names = Array.isArray(extras?.targetNames) ? extras.targetNames : [];
   return Array.from({ length: most }, (_, i) => String(names[i] ?? `#${i}`));
 }
 
 /** Triangles of so many corners: a list, a strip or a fan; points and lines have none. */
-function trianglesOf(mode: number, corners: number): number {
+function triangleCount(mode: number, corners: number): number {
   if (mode === 4) return Math.floor(corners / 3);
   return mode === 5 || mode === 6 ? Math.max(0, corners - 2) : 0;
 }
 
-function picturesOf(glb: Glb): PictureSize[] {
+function imageSizesOf(glb: Glb): ImageSize[] {
   return (glb.gltf.images ?? []).flatMap(({ bufferView }) => {
-    const bytes = bufferView === undefined ? null : bytesOf(glb, bufferView);
-    const size = bytes && pictureSize(bytes);
+    const bytes = bufferView === undefined ? null : bufferViewBytes(glb, bufferView);
+    const size = bytes && readImageSize(bytes);
     return size ? [size] : [];
   });
 }

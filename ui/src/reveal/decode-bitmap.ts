@@ -1,14 +1,14 @@
 // A picture as the graphics card takes it.
-import { pictureSize } from './image-size';
+import { readImageSize } from './image-size';
 
 /** No texture is drawn larger than this on any screen: more would only fill the card. */
-export const LARGEST = 2048;
+export const MAX_TEXTURE_SIZE = 2048;
 
 /** Fetches and decodes a picture, no larger than need be. */
-export async function bitmapOf(url: string): Promise<ImageBitmap> {
+export async function decodeBitmap(url: string): Promise<ImageBitmap> {
   const bytes = await (await fetch(url)).arrayBuffer();
-  const size = pictureSize(new Uint8Array(bytes));
-  const scale = size ? LARGEST / Math.max(size.width, size.height) : 1;
+  const size = readImageSize(new Uint8Array(bytes));
+  const scale = size ? MAX_TEXTURE_SIZE / Math.max(size.width, size.height) : 1;
   return createImageBitmap(new Blob([bytes]), {
     // As glTF asks: the numbers in the picture, and nothing else.
     premultiplyAlpha: 'none',
@@ -24,10 +24,10 @@ export async function bitmapOf(url: string): Promise<ImageBitmap> {
 }
 
 /** Asked of the worker. */
-export interface Undecoded {
+export interface DecodeRequest {
   id: number;
   url: string;
 }
 
 /** Its answer. */
-export type Decoded = { id: number; bitmap: ImageBitmap } | { id: number; problem: string };
+export type DecodeResponse = { id: number; bitmap: ImageBitmap } | { id: number; problem: string };

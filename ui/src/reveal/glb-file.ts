@@ -40,7 +40,7 @@ const HEADER = 12;
 const CHUNK_HEADER = 8;
 
 /** Takes a GLB apart; throws where it is none. */
-export function openGlb(file: ArrayBuffer): Glb {
+export function parseGlb(file: ArrayBuffer): Glb {
   const view = new DataView(file);
   if (file.byteLength < HEADER + CHUNK_HEADER || view.getUint32(0, true) !== MAGIC)
     throw new Error('the avatar’s file is no GLB');
@@ -49,11 +49,11 @@ export function openGlb(file: ArrayBuffer): Glb {
   if (view.getUint32(HEADER + 4, true) !== JSON_CHUNK || end > file.byteLength)
     throw new Error('the avatar’s GLB does not begin with its description');
   const json = new TextDecoder().decode(new Uint8Array(file, HEADER + CHUNK_HEADER, length));
-  return { gltf: JSON.parse(json) as Gltf, binary: binaryAt(file, view, end) };
+  return { gltf: JSON.parse(json) as Gltf, binary: readBinaryChunk(file, view, end) };
 }
 
 /** The bytes of a buffer view, where they are in the file. */
-export function bytesOf({ gltf, binary }: Glb, bufferView: number): Uint8Array | null {
+export function bufferViewBytes({ gltf, binary }: Glb, bufferView: number): Uint8Array | null {
   const of = gltf.bufferViews?.[bufferView];
   if (!of || (of.buffer ?? 0) !== 0) return null;
   const from = of.byteOffset ?? 0;
@@ -61,7 +61,7 @@ export function bytesOf({ gltf, binary }: Glb, bufferView: number): Uint8Array |
   return to > binary.length ? null : binary.subarray(from, to);
 }
 
-function binaryAt(file: ArrayBuffer, view: DataView, at: number): Uint8Array {
+function readBinaryChunk(file: ArrayBuffer, view: DataView, at: number): Uint8Array {
   if (at + CHUNK_HEADER > file.byteLength || view.getUint32(at + 4, true) !== BINARY_CHUNK)
     return new Uint8Array();
   const length = Math.min(view.getUint32(at, true), file.byteLength - at - CHUNK_HEADER);

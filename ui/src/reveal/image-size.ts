@@ -1,18 +1,18 @@
 // How large a picture is, from its first bytes: PNG, JPEG and WebP, which is what glTF may hold. Pure.
 
 /** Pixels. */
-export interface PictureSize {
+export interface ImageSize {
   width: number;
   height: number;
 }
 
 /** The size that a picture says it has; none where it is of no known kind or ends too early. */
-export function pictureSize(bytes: Uint8Array): PictureSize | null {
+export function readImageSize(bytes: Uint8Array): ImageSize | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     if (view.getUint32(0) === 0x89504e47) return { width: view.getUint32(16), height: view.getUint32(20) };
-    if (view.getUint16(0) === 0xffd8) return jpeg(view);
-    if (view.getUint32(0) === 0x52494646 && view.getUint32(8) === 0x57454250) return webp(view);
+    if (view.getUint16(0) === 0xffd8) return readJpegSize(view);
+    if (view.getUint32(0) === 0x52494646 && view.getUint32(8) === 0x57454250) return readWebpSize(view);
     return null;
   } catch (error) {
     if (error instanceof RangeError) return null;
@@ -20,7 +20,7 @@ export function pictureSize(bytes: Uint8Array): PictureSize | null {
   }
 }
 
-function jpeg(view: DataView): PictureSize | null {
+function readJpegSize(view: DataView): ImageSize | null {
   for (let at = 2; ; ) {
     if (view.getUint8(at) !== 0xff) return null;
     const marker = view.getUint8(at + 1);
@@ -31,7 +31,7 @@ function jpeg(view: DataView): PictureSize | null {
   }
 }
 
-function webp(view: DataView): PictureSize | null {
+function readWebpSize(view: DataView): ImageSize | null {
   const three = (at: number) => view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
   switch (view.getUint32(12)) {
     case 0x56503858: // VP8X

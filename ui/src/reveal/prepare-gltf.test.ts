@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { bytesOf, type Gltf, openGlb } from './glb-file';
-import { lighten } from './prepare-gltf';
+import { bufferViewBytes, type Gltf, parseGlb } from './glb-file';
+import { prepareGltf } from './prepare-gltf';
 
 const names = ['jawOpen', 'noseSneerLeft', 'mouthSmileLeft'];
 const binary = Uint8Array.from({ length: 40 }, (_, i) => i);
@@ -36,36 +36,36 @@ const face = {
 describe('a GLB', () => {
   it('is taken apart without a copy', () => {
     const file = glb(face);
-    const { gltf, binary: rest } = openGlb(file);
+    const { gltf, binary: rest } = parseGlb(file);
     expect(gltf).toEqual(face);
     expect(rest).toEqual(binary);
     expect(rest.buffer).toBe(file);
     const views = {
       bufferViews: [{ byteOffset: 8, byteLength: 4 }, { byteOffset: 38, byteLength: 4 }, { buffer: 1 }],
     };
-    const opened = openGlb(glb(views));
-    expect(bytesOf(opened, 0)).toEqual(binary.subarray(8, 12));
-    for (const elsewhere of [1, 2, 3]) expect(bytesOf(opened, elsewhere)).toBeNull();
+    const opened = parseGlb(glb(views));
+    expect(bufferViewBytes(opened, 0)).toEqual(binary.subarray(8, 12));
+    for (const elsewhere of [1, 2, 3]) expect(bufferViewBytes(opened, elsewhere)).toBeNull();
   });
 
   it('may lack its bytes, or end too early', () => {
     const file = glb(face);
     const end = 20 + new DataView(file).getUint32(12, true);
-    expect(openGlb(file.slice(0, end)).binary).toHaveLength(0);
-    expect(openGlb(file.slice(0, -10)).binary).toHaveLength(binary.length - 10);
+    expect(parseGlb(file.slice(0, end)).binary).toHaveLength(0);
+    expect(parseGlb(file.slice(0, -10)).binary).toHaveLength(binary.length - 10);
   });
 
   it.each([
     ['an error page', new TextEncoder().encode('<html>an error page that is long enough</html>').buffer],
     ['nothing', new ArrayBuffer(0)],
     ['its head alone', glb(face).slice(0, 40)],
-  ])('that is %s is refused', (_, file) => expect(() => openGlb(file as ArrayBuffer)).toThrow(/GLB/));
+  ])('that is %s is refused', (_, file) => expect(() => parseGlb(file as ArrayBuffer)).toThrow(/GLB/));
 });
 
 describe('an avatar', () => {
   it('loses the blendshapes that are never moved, and nothing else', () => {
     const before = structuredClone(face);
-    const [mesh] = lighten(face, new Set(['jawOpen', 'mouthSmileLeft'])).meshes ?? [];
+    const [mesh] = prepareGltf(face, new Set(['jawOpen', 'mouthSmileLeft'])).meshes ?? [];
     expect(mesh?.extras).toEqual({ targetNames: ['jawOpen', 'mouthSmileLeft'], made: 'by hand' });
     expect(mesh?.weights).toEqual([0, 1]);
     expect(mesh?.primitives[0]?.targets).toEqual([{ POSITION: 1 }, { POSITION: 3 }]);
@@ -75,7 +75,7 @@ describe('an avatar', () => {
   });
 
   it('without any that is moved has none', () => {
-    const lighter = lighten(
+    const lighter = prepareGltf(
       { ...face, nodes: [{ mesh: 0, weights: [1, 0, 0] }], animations: [{}] },
       new Set(),
     );
@@ -95,6 +95,6 @@ describe('an avatar', () => {
     ],
     ['it has no meshes', {}, new Set()],
   ])('stays as it is where %s', (_, gltf, kept) => {
-    expect(lighten(gltf, kept)).toBe(gltf);
+    expect(prepareGltf(gltf, kept)).toBe(gltf);
   });
 });

@@ -1,55 +1,59 @@
 // Keeps the drawing fluent: as sharp as the machine can do, coarser where it cannot.
 
-const MOST_PIXELS = 3.2e6;
-const SLOW_FRAME = 45;
-const WINDOW = 12;
+const MAX_PIXELS = 3.2e6;
+const SLOW_FRAME_MS = 45;
+const FRAME_WINDOW = 12;
 // Without smooth edges a face is not to be recognised much below.
-const LEAST = 0.5;
+const MIN_RESOLUTION_SHARE = 0.5;
 /** A frame of so many milliseconds holds up whatever else the screen does. */
-const HEAVY = 100;
+const HEAVY_FRAME_MS = 100;
 
 /** Chooses the resolution from the frames seen. */
-export class Pace {
-  #share = 1;
-  #sum = 0;
-  #seen = 0;
-  #rest = 0;
+export class ResolutionGovernor {
+  #resolutionShare = 1;
+  #frameTimeSum = 0;
+  #frameCount = 0;
+  #nextFrameAt = 0;
 
   /** The ratio of drawn to CSS pixels for a canvas of this size. */
-  ratio(width: number, height: number, device: number): number {
-    const most = Math.sqrt(MOST_PIXELS / Math.max(1, width * height));
-    return Math.min(device, 2, most) * this.#share;
+  pixelRatio(width: number, height: number, device: number): number {
+    const most = Math.sqrt(MAX_PIXELS / Math.max(1, width * height));
+    return Math.min(device, 2, most) * this.#resolutionShare;
   }
 
   /** Takes in how long frames took before anybody sees one; true when they are to be coarser from the beginning. */
-  foresaw(...milliseconds: number[]): boolean {
+  checkWarmUpFrames(...milliseconds: number[]): boolean {
     const least = Math.min(...milliseconds);
-    return least > HEAVY && this.#coarser(least);
+    return least > HEAVY_FRAME_MS && this.#lowerResolution(least);
   }
 
   /** Whether the next frame may be drawn: after a heavy one, the rest of the screen gets as much time as it took. */
-  due(now: number): boolean {
-    return now >= this.#rest;
+  isFrameDue(now: number): boolean {
+    return now >= this.#nextFrameAt;
   }
 
   /** Takes in how long a frame took (milliseconds) that ended now; true when the resolution has changed. */
-  saw(milliseconds: number, now = 0): boolean {
-    if (milliseconds > HEAVY) this.#rest = now + milliseconds;
-    this.#sum += milliseconds;
-    this.#seen += 1;
+  addFrameTime(milliseconds: number, now = 0): boolean {
+    if (milliseconds > HEAVY_FRAME_MS) this.#nextFrameAt = now + milliseconds;
+    this.#frameTimeSum += milliseconds;
+    this.#frameCount += 1;
     // Heavy frames are not to be waited for by the dozen; but one alone may have had another reason.
-    if (this.#seen < WINDOW && (this.#seen < 2 || this.#sum < WINDOW * SLOW_FRAME)) return false;
-    const mean = this.#sum / this.#seen;
-    this.#sum = 0;
-    this.#seen = 0;
-    return this.#coarser(mean);
+    if (
+      this.#frameCount < FRAME_WINDOW &&
+      (this.#frameCount < 2 || this.#frameTimeSum < FRAME_WINDOW * SLOW_FRAME_MS)
+    )
+      return false;
+    const mean = this.#frameTimeSum / this.#frameCount;
+    this.#frameTimeSum = 0;
+    this.#frameCount = 0;
+    return this.#lowerResolution(mean);
   }
 
-  #coarser(milliseconds: number): boolean {
-    if (milliseconds < SLOW_FRAME || this.#share <= LEAST) return false;
+  #lowerResolution(milliseconds: number): boolean {
+    if (milliseconds < SLOW_FRAME_MS || this.#resolutionShare <= MIN_RESOLUTION_SHARE) return false;
     // The work goes with the area.
-    const factor = Math.min(0.8, Math.max(0.5, Math.sqrt(SLOW_FRAME / milliseconds)));
-    this.#share = Math.max(LEAST, this.#share * factor);
+    const factor = Math.min(0.8, Math.max(0.5, Math.sqrt(SLOW_FRAME_MS / milliseconds)));
+    this.#resolutionShare = Math.max(MIN_RESOLUTION_SHARE, this.#resolutionShare * factor);
     return true;
   }
 }

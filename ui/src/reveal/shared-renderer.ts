@@ -2,32 +2,32 @@
 // collector comes by, which may be after a dozen visits (WebKitGTK: about thirty megabytes each).
 import { WebGLRenderer } from 'three';
 
-let kept: WebGLRenderer | null = null;
+let idleRenderer: WebGLRenderer | null = null;
 
 /**
  * A renderer, empty, on a canvas of its own that is nowhere yet; made for a machine that is known to draw in software
  * (`spare`), or for figures that stand still. Throws where there is no WebGL.
  */
-export function takeRenderer(spare: boolean, still: boolean): WebGLRenderer {
-  const renderer = kept ?? freshRenderer(spare, still);
-  kept = null;
+export function acquireRenderer(spare: boolean, still: boolean): WebGLRenderer {
+  const renderer = idleRenderer ?? createRenderer(spare, still);
+  idleRenderer = null;
   if (!renderer.getContext().isContextLost()) return renderer;
   // Lost while nobody looked: with a driver that was changed, or a machine that slept.
   renderer.dispose();
-  return freshRenderer(spare, still);
+  return createRenderer(spare, still);
 }
 
 /** Smooth edges nearly double the work of a card that the processor plays; what does not move is worth it. */
-function freshRenderer(spare: boolean, still: boolean): WebGLRenderer {
-  let context = contextWith(still || !spare);
-  if (!still && isSimulated(context)) {
+function createRenderer(spare: boolean, still: boolean): WebGLRenderer {
+  let context = createWebGlContext(still || !spare);
+  if (!still && isSoftwareRenderer(context)) {
     context.getExtension('WEBGL_lose_context')?.loseContext();
-    context = contextWith(false);
+    context = createWebGlContext(false);
   }
   return new WebGLRenderer({ canvas: context.canvas, context });
 }
 
-function contextWith(antialias: boolean): WebGL2RenderingContext {
+function createWebGlContext(antialias: boolean): WebGL2RenderingContext {
   // The drawing is kept, so that a screenshot of the window holds the avatar.
   const attributes: WebGLContextAttributes = { antialias, preserveDrawingBuffer: true };
   const context = document.createElement('canvas').getContext('webgl2', attributes);
@@ -36,7 +36,7 @@ function contextWith(antialias: boolean): WebGL2RenderingContext {
 }
 
 /** By the card's name, where it is told: WebKit tells none. */
-function isSimulated(context: WebGL2RenderingContext): boolean {
+function isSoftwareRenderer(context: WebGL2RenderingContext): boolean {
   const { UNMASKED_RENDERER_WEBGL: name } = context.getExtension('WEBGL_debug_renderer_info') ?? {};
   return (
     name !== undefined &&
@@ -49,11 +49,11 @@ function isSimulated(context: WebGL2RenderingContext): boolean {
  * Takes its canvas off the page and the face off its canvas. It is kept for the next visit, unless the graphics card
  * took it away or one is kept already.
  */
-export function giveBack(renderer: WebGLRenderer): void {
+export function releaseRenderer(renderer: WebGLRenderer): void {
   const canvas = renderer.domElement;
   canvas.remove();
   renderer.setAnimationLoop(null);
-  if (kept !== null || renderer.getContext().isContextLost()) {
+  if (idleRenderer !== null || renderer.getContext().isContextLost()) {
     renderer.dispose();
     renderer.forceContextLoss();
     return;
@@ -63,5 +63,5 @@ export function giveBack(renderer: WebGLRenderer): void {
   renderer.setPixelRatio(1);
   renderer.setSize(1, 1, false);
   renderer.clear();
-  kept = renderer;
+  idleRenderer = renderer;
 }

@@ -1,15 +1,15 @@
 import { DataUtils } from 'three';
 import { describe, expect, it } from 'vitest';
-import { committedLight, light } from '../../scripts/studio-light';
-import { asTexture, NUMBERS, SIDES } from './studio-environment';
+import { committedStudioLight, prefilterStudioLight } from '../../scripts/studio-light';
+import { LEVEL_SIZES, TEXEL_VALUE_COUNT, toEnvironmentTexture } from './studio-environment';
 
 describe('the light of the studio', () => {
-  const committed = committedLight();
+  const committed = committedStudioLight();
 
   it('is what its description says: `npm run light` after a change', () => {
-    const now = light();
-    expect(committed).toHaveLength(NUMBERS);
-    expect(now).toHaveLength(NUMBERS);
+    const now = prefilterStudioLight();
+    expect(committed).toHaveLength(TEXEL_VALUE_COUNT);
+    expect(now).toHaveLength(TEXEL_VALUE_COUNT);
     // Neighbouring numbers in half precision are one apart; another version of Node may round another way.
     const apart = now.reduce((most, half, i) => Math.max(most, Math.abs(half - (committed[i] ?? 0))), 0);
     expect(apart).toBeLessThanOrEqual(2);
@@ -17,7 +17,7 @@ describe('the light of the studio', () => {
 
   it('neither gains nor loses on the way from mirror to matt', () => {
     let at = 0;
-    const means = SIDES.map((side) => {
+    const means = LEVEL_SIZES.map((side) => {
       const length = 6 * side * side * 3;
       const level = committed.subarray(at, at + length);
       at += length;
@@ -28,15 +28,15 @@ describe('the light of the studio', () => {
   });
 
   it('comes as a cube whose levels are its roughness', () => {
-    const texture = asTexture(committed);
+    const texture = toEnvironmentTexture(committed);
     const faces = texture.image as unknown as { mipmaps: { width: number; data: Uint16Array }[] }[];
     expect(faces).toHaveLength(6);
     for (const { mipmaps } of faces) {
-      expect(mipmaps.map(({ width }) => width)).toEqual(SIDES);
+      expect(mipmaps.map(({ width }) => width)).toEqual(LEVEL_SIZES);
       for (const { data, width } of mipmaps) expect(data).toHaveLength(width * width * 4);
     }
     // The last of all numbers is the last that the last level shows; behind it, it is opaque.
     expect([...(faces[5]?.mipmaps.at(-1)?.data.slice(-4) ?? [])]).toEqual([...committed.slice(-3), 0x3c00]);
-    expect(() => asTexture(committed.slice(1))).toThrow();
+    expect(() => toEnvironmentTexture(committed.slice(1))).toThrow();
   });
 });

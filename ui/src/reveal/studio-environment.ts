@@ -22,7 +22,7 @@ export interface SoftBox {
 }
 
 /** The walls of the room. */
-export const WALLS = '#1a1c26';
+export const WALL_COLOUR = '#1a1c26';
 /** What glows in it: a warm key, a cool fill, a rim from above and behind. */
 export const SOFT_BOXES: readonly SoftBox[] = [
   { width: 3.2, height: 4.2, at: [-4, 3, 3.4], colour: '#ffe6cc', power: 9 },
@@ -30,32 +30,34 @@ export const SOFT_BOXES: readonly SoftBox[] = [
   { width: 4, height: 1, at: [0, 5, -2.5], colour: '#ffc79a', power: 7 },
 ];
 /** How much the edges of the boxes are softened (radians). */
-export const SOFTNESS = 0.05;
+export const EDGE_SOFTNESS = 0.05;
 
 /** Pixels along a side of the cube at each level, from mirror to matt. */
-export const SIDES: readonly number[] = [64, 32, 16, 8];
+export const LEVEL_SIZES: readonly number[] = [64, 32, 16, 8];
 /** Numbers in the file: red, green and blue in half precision, by level, face and row. */
-export const NUMBERS = SIDES.reduce((sum, side) => sum + 6 * side * side * 3, 0);
+export const TEXEL_VALUE_COUNT = LEVEL_SIZES.reduce((sum, side) => sum + 6 * side * side * 3, 0);
 
 /** Fetches the light. The caller disposes of it. */
-export async function softBoxes(signal: AbortSignal | null = null): Promise<CompressedCubeTexture> {
+export async function loadStudioEnvironment(
+  signal: AbortSignal | null = null,
+): Promise<CompressedCubeTexture> {
   const response = await fetch(address, { signal });
   if (!response.ok) throw new Error(`the studio’s light was not served: ${response.status}`);
-  return asTexture(new Uint16Array(await response.arrayBuffer()));
+  return toEnvironmentTexture(new Uint16Array(await response.arrayBuffer()));
 }
 
 /** As the shaders of three.js take an environment that is prefiltered: a cube whose levels are its roughness. */
-export function asTexture(numbers: Uint16Array): CompressedCubeTexture {
-  if (numbers.length !== NUMBERS) throw new Error('the studio’s light is not whole');
+export function toEnvironmentTexture(numbers: Uint16Array): CompressedCubeTexture {
+  if (numbers.length !== TEXEL_VALUE_COUNT) throw new Error('the studio’s light is not whole');
   const faces = Array.from({ length: 6 }, () => ({
     mipmaps: [] as { data: Uint16Array; width: number; height: number }[],
-    width: SIDES[0] ?? 0,
-    height: SIDES[0] ?? 0,
+    width: LEVEL_SIZES[0] ?? 0,
+    height: LEVEL_SIZES[0] ?? 0,
   }));
   let at = 0;
-  for (const side of SIDES)
+  for (const side of LEVEL_SIZES)
     for (const { mipmaps } of faces) {
-      const data = new Uint16Array(side * side * 4).fill(ONE);
+      const data = new Uint16Array(side * side * 4).fill(HALF_FLOAT_ONE);
       for (let texel = 0; texel < side * side; texel += 1, at += 3)
         data.set(numbers.subarray(at, at + 3), texel * 4);
       mipmaps.push({ data, width: side, height: side });
@@ -76,4 +78,4 @@ export function asTexture(numbers: Uint16Array): CompressedCubeTexture {
 }
 
 /** In half precision. */
-const ONE = 0x3c00;
+const HALF_FLOAT_ONE = 0x3c00;

@@ -10,7 +10,7 @@ import {
 } from 'three';
 
 /** The lamps, for a figure about two units high that stands at the origin. */
-export function lamps(): Group {
+export function createStudioLights(): Group {
   const group = new Group();
   const key = new DirectionalLight('#ffe2c4', 2.1);
   key.position.set(-2.6, 2.6, 3.4);
@@ -25,7 +25,7 @@ export function lamps(): Group {
 }
 
 /** The soft shadow that it stands in. */
-export function contactShadow(): Mesh {
+export function createContactShadow(): Mesh {
   const canvas = document.createElement('canvas');
   canvas.width = 128;
   canvas.height = 128;

@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Undecoded } from './decode-bitmap';
-import { Decoder } from './texture-decoder';
+import type { DecodeRequest } from './decode-bitmap';
+import { TextureDecoder } from './texture-decoder';
 
-vi.mock('./decode-bitmap', () => ({ bitmapOf: async (url: string) => ({ here: url }) }));
+vi.mock('./decode-bitmap', () => ({ decodeBitmap: async (url: string) => ({ here: url }) }));
 
 /** A worker whose answers the test gives. */
 class Hand {
-  readonly asked: Undecoded[] = [];
+  readonly asked: DecodeRequest[] = [];
   onmessage: ((event: MessageEvent) => void) | null = null;
   onerror: (() => void) | null = null;
   ended = false;
-  postMessage(asked: Undecoded) {
+  postMessage(asked: DecodeRequest) {
     this.asked.push(asked);
   }
   terminate() {
@@ -23,10 +23,10 @@ class Hand {
 
 describe('pictures', () => {
   let hand: Hand;
-  let decoder: Decoder;
+  let decoder: TextureDecoder;
   beforeEach(() => {
     hand = new Hand();
-    decoder = new Decoder(() => hand as unknown as Worker);
+    decoder = new TextureDecoder(() => hand as unknown as Worker);
   });
   const ask = (url: string) =>
     new Promise((resolve, reject) => decoder.load(url, resolve, undefined, reject));
@@ -43,7 +43,7 @@ describe('pictures', () => {
 
   it('are decoded in the page where no worker may be started', async () => {
     const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
-    decoder = new Decoder(() => {
+    decoder = new TextureDecoder(() => {
       throw new Error('refused');
     });
     expect(await ask('blob:1')).toEqual({ here: 'blob:1' });

@@ -1,25 +1,25 @@
 // Has pictures decoded beside the screen: WebKit decodes them where the screen is drawn, an eighth of a second for each.
-import { bitmapOf, type Decoded, type Undecoded } from './decode-bitmap';
+import { type DecodeRequest, type DecodeResponse, decodeBitmap } from './decode-bitmap';
 
-interface Waiting {
+interface PendingDecode {
   url: string;
   done(bitmap: ImageBitmap): void;
   failed(error: unknown): void;
 }
 
 /** What the GLTFLoader of three.js takes for its loader of pictures. The caller closes it. */
-export class Decoder {
+export class TextureDecoder {
   readonly isImageBitmapLoader = true;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #pending = new Map<number, PendingDecode>();
   #worker: Worker | null;
-  #asked = 0;
+  #nextId = 0;
 
-  constructor(start: () => Worker = ownWorker) {
-    this.#worker = started(start);
+  constructor(start: () => Worker = createDecodeWorker) {
+    this.#worker = tryStartWorker(start);
     if (!this.#worker) return;
-    this.#worker.onmessage = ({ data }: MessageEvent<Decoded>) => {
-      const waiting = this.#waiting.get(data.id);
-      this.#waiting.delete(data.id);
+    this.#worker.onmessage = ({ data }: MessageEvent<DecodeResponse>) => {
+      const waiting = this.#pending.get(data.id);
+      this.#pending.delete(data.id);
       if ('bitmap' in data) {
         if (waiting) waiting.done(data.bitmap);
         else data.bitmap.close();
@@ -28,21 +28,21 @@ export class Decoder {
     // A view that runs no workers decodes as well as it can.
     this.#worker.onerror = () => {
       this.close();
-      const left = [...this.#waiting.values()];
-      this.#waiting.clear();
-      for (const one of left) bitmapOf(one.url).then(one.done, one.failed);
+      const left = [...this.#pending.values()];
+      this.#pending.clear();
+      for (const one of left) decodeBitmap(one.url).then(one.done, one.failed);
     };
   }
 
   /** Decodes the picture at a URL. */
-  load(url: string, done: Waiting['done'], _: unknown, failed: Waiting['failed']): void {
+  load(url: string, done: PendingDecode['done'], _: unknown, failed: PendingDecode['failed']): void {
     if (!this.#worker) {
-      bitmapOf(url).then(done, failed);
+      decodeBitmap(url).then(done, failed);
       return;
     }
-    const id = this.#asked++;
-    this.#waiting.set(id, { url, done, failed });
-    this.#worker.postMessage({ id, url } satisfies Undecoded);
+    const id = this.#nextId++;
+    this.#pending.set(id, { url, done, failed });
+    this.#worker.postMessage({ id, url } satisfies DecodeRequest);
   }
 
   /** Ends the worker. */
@@ -53,7 +53,7 @@ export class Decoder {
 }
 
 /** None where the view refuses one at once; others tell it as an error later. */
-function started(start: () => Worker): Worker | null {
+function tryStartWorker(start: () => Worker): Worker | null {
   try {
     return start();
   } catch (error) {
@@ -62,6 +62,6 @@ function started(start: () => Worker): Worker | null {
   }
 }
 
-function ownWorker(): Worker {
+function createDecodeWorker(): Worker {
   return new Worker(new URL('./texture-decoder.worker.ts', import.meta.url), { type: 'module' });
 }

@@ -1,10 +1,10 @@
 // Decodes pictures where that holds nobody up.
-import { bitmapOf, type Decoded, type Undecoded } from './decode-bitmap';
+import { type DecodeRequest, type DecodeResponse, decodeBitmap } from './decode-bitmap';
 
-addEventListener('message', async ({ data: { id, url } }: MessageEvent<Undecoded>) => {
-  let answer: Decoded;
+addEventListener('message', async ({ data: { id, url } }: MessageEvent<DecodeRequest>) => {
+  let answer: DecodeResponse;
   try {
-    answer = { id, bitmap: await bitmapOf(url) };
+    answer = { id, bitmap: await decodeBitmap(url) };
   } catch (error) {
     answer = { id, problem: String(error) };
   }

@@ -8,39 +8,39 @@ import {
   Texture,
   type WebGLRenderer,
 } from 'three';
-import { breath } from './next-frame';
 import { closeBitmap } from './dispose-model';
+import { nextFrame } from './next-frame';
 
 /**
  * Compiles, and uploads one texture at a time. Each step waits until the card is done with
  * the one before: a card takes orders quickly and carries them out slowly, and one that is simulated by the processor
  * would pay for all of them at once, with the screen standing still.
  */
-export async function settle(
+export async function uploadToGpu(
   renderer: WebGLRenderer,
   scene: Scene,
   camera: Camera,
   signal: AbortSignal,
 ): Promise<void> {
-  const textures = texturesOf(scene);
+  const textures = collectTextures(scene);
   // A card that is lost meanwhile would never be ready.
-  await Promise.race([renderer.compileAsync(scene, camera), ended(signal)]);
-  await carriedOut(renderer, signal);
+  await Promise.race([renderer.compileAsync(scene, camera), rejectOnAbort(signal)]);
+  await waitForGpu(renderer, signal);
   for (const texture of textures) {
     renderer.initTexture(texture);
-    await carriedOut(renderer, signal);
+    await waitForGpu(renderer, signal);
   }
   // The card has them: sixteen megabytes each. Some are shared, so only when all are there.
   for (const { image } of textures) closeBitmap(image);
 }
 
 /** Until the card has done all that it was asked for. The screen has its turns meanwhile. */
-export async function carriedOut(renderer: WebGLRenderer, signal: AbortSignal): Promise<void> {
+export async function waitForGpu(renderer: WebGLRenderer, signal: AbortSignal): Promise<void> {
   const gl = renderer.getContext() as WebGL2RenderingContext;
   const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
   gl.flush();
   do {
-    await breath();
+    await nextFrame();
     signal.throwIfAborted();
     // Without a fence (a card that is going) there is nothing to wait for.
   } while (fence && gl.getSyncParameter(fence, gl.SYNC_STATUS) === gl.UNSIGNALED);
@@ -48,7 +48,7 @@ export async function carriedOut(renderer: WebGLRenderer, signal: AbortSignal): 
 }
 
 /** Every texture of the figures below, once. */
-export function texturesOf(root: Object3D): Set<Texture> {
+export function collectTextures(root: Object3D): Set<Texture> {
   const textures = new Set<Texture>();
   root.traverse((object) => {
     const { material } = object as Partial<Mesh>;
@@ -60,7 +60,7 @@ export function texturesOf(root: Object3D): Set<Texture> {
 }
 
 /** Fails when the signal says so. */
-function ended(signal: AbortSignal): Promise<never> {
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
     else signal.addEventListener('abort', () => reject(signal.reason), { once: true });

@@ -1,10 +1,10 @@
 import { waitFor } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { show } from '../../fake/render-app';
+import { sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
-import { backend, screens } from '../../fake/fixtures';
-import { say, speak } from '../state/language-store.svelte';
-import { readAloud } from './speech';
+import { renderScreen } from '../../fake/render-app';
+import { setLocale, translate } from '../state/language-store.svelte';
+import { speakParts } from './speech';
 
 interface Said {
   text: string;
@@ -43,52 +43,54 @@ describe('a screen that is read aloud', () => {
   const spoken = () => said.map(({ text }) => text);
 
   it('is, where the operator wants it: title and line, once, in its language', async () => {
-    const host = new FakeHost(screens.attract, {}, backend, { voice: true });
-    await show(screens.attract, host);
-    await waitFor(() => expect(spoken()).toEqual([`${say('attract-title')} ${say('attract-line')}`]));
-    host.show(screens.making);
-    const making = `${say('making-processing-title')} ${say('making-processing-line')}`;
+    const host = new FakeHost(screens.attract, {}, sandboxBackend, { voice: true });
+    await renderScreen(screens.attract, host);
+    await waitFor(() =>
+      expect(spoken()).toEqual([`${translate('attract-title')} ${translate('attract-line')}`]),
+    );
+    host.showScreen(screens.making);
+    const making = `${translate('making-processing-title')} ${translate('making-processing-line')}`;
     await waitFor(() => expect(spoken().at(-1)).toBe(making));
-    host.show({ ...screens.making, progress: 80 });
-    speak('de');
+    host.showScreen({ ...screens.making, progress: 80 });
+    setLocale('de');
     await waitFor(() => expect(said.at(-1)?.lang).toBe('de_DE'));
     expect(said).toHaveLength(3);
-    host.set({ voice: false });
-    host.show(screens.saving);
+    host.setBooth({ voice: false });
+    host.showScreen(screens.saving);
     await waitFor(() => expect(document.querySelector('[data-screen=saving]')).toBeTruthy());
     expect(said).toHaveLength(3);
   });
 
   it('is read in the language of its words, where the operator wrote them in another one', async () => {
     const consent = { kind: 'consent', texts: { de: 'Wir filmen.\n\nUnd speichern.' } } as const;
-    await show(consent, new FakeHost(consent, {}, backend, { voice: true }));
+    await renderScreen(consent, new FakeHost(consent, {}, sandboxBackend, { voice: true }));
     const german = { text: 'Wir filmen. Und speichern.', lang: 'de_DE' };
-    await waitFor(() => expect(said).toEqual([{ text: say('consent-title'), lang: 'en-GB' }, german]));
+    await waitFor(() => expect(said).toEqual([{ text: translate('consent-title'), lang: 'en-GB' }, german]));
     said.length = 0;
     // Whose language has no voice hears what has one.
-    speak('fr');
+    setLocale('fr');
     await waitFor(() => expect(said).toEqual([german]));
     said.length = 0;
-    speak('de');
-    const all = `${say('consent-title')} ${german.text}`;
+    setLocale('de');
+    const all = `${translate('consent-title')} ${german.text}`;
     await waitFor(() => expect(said).toEqual([{ ...german, text: all }]));
   });
 
   it('is not, where nobody asked for it', async () => {
-    await show(screens.attract);
+    await renderScreen(screens.attract);
     expect(said).toEqual([]);
   });
 
   it('stays silent without a voice, and speaks once voices are there', () => {
     voices = [];
-    readAloud([{ text: 'first', tag: 'en' }]);
-    readAloud([{ text: 'second', tag: 'en' }]);
+    speakParts([{ text: 'first', tag: 'en' }]);
+    speakParts([{ text: 'second', tag: 'en' }]);
     expect(said).toEqual([]);
     voices = [{ lang: 'en-US' }];
     onVoices();
     expect(spoken()).toEqual(['second']);
     cancelled = 0;
-    readAloud([{ text: 'こんにちは', tag: 'ja' }]);
+    speakParts([{ text: 'こんにちは', tag: 'ja' }]);
     expect(spoken()).toEqual(['second']);
     // What is not on the screen any more is not read on.
     expect(cancelled).toBeGreaterThan(0);
@@ -96,6 +98,6 @@ describe('a screen that is read aloud', () => {
 
   it('stays silent where the machine cannot speak at all', () => {
     vi.stubGlobal('speechSynthesis', undefined);
-    expect(() => readAloud([{ text: 'words', tag: 'en' }])).not.toThrow();
+    expect(() => speakParts([{ text: 'words', tag: 'en' }])).not.toThrow();
   });
 });

@@ -1,57 +1,59 @@
 // What this program says aloud: the warning before a screen is cleared, and the screens where the operator wants it.
 
 /** Words, and the language that they are in. */
-export interface Spoken {
+export interface SpeechPart {
   text: string;
   /** As a BCP 47 tag. */
   tag: string;
 }
 
 /** Speaks a sentence where the machine has a voice for the language, else sounds two soft notes. */
-export function sayAloud(text: string, tag: string): void {
-  if (!speak([{ text, tag }])) chime();
+export function speakOrChime(text: string, tag: string): void {
+  if (!speakAvailable([{ text, tag }])) playChime();
 }
 
 /** Speaks one part after the other, each where the machine has a voice for its language; else it stays silent. */
-export function readAloud(parts: readonly Spoken[]): void {
+export function speakParts(parts: readonly SpeechPart[]): void {
   const voices = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   // What was read before is not on the screen any more, also where what is cannot be read.
-  hush();
-  if (speak(parts) || !voices || voices.getVoices().length > 0) return;
+  stopSpeaking();
+  if (speakAvailable(parts) || !voices || voices.getVoices().length > 0) return;
   // Some systems list their voices only once they were asked for.
-  last = parts;
-  voices.addEventListener?.('voiceschanged', () => last === parts && speak(parts), { once: true });
+  lastParts = parts;
+  voices.addEventListener?.('voiceschanged', () => lastParts === parts && speakAvailable(parts), {
+    once: true,
+  });
 }
 
 /**
  * Tells for which of these languages the machine has a voice: now, and again when its voices change; the answer ends
  * that.
  */
-export function withVoices(tags: readonly string[], tell: (voiced: string[]) => void): () => void {
+export function watchVoices(tags: readonly string[], tell: (voiced: string[]) => void): () => void {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
-  const say = () => tell(tags.filter((tag) => voiceFor(tag) !== undefined));
+  const say = () => tell(tags.filter((tag) => findVoice(tag) !== undefined));
   say();
   speech?.addEventListener?.('voiceschanged', say);
   return () => speech?.removeEventListener?.('voiceschanged', say);
 }
 
 /** What was asked for last. */
-let last: readonly Spoken[] = [];
+let lastParts: readonly SpeechPart[] = [];
 
-function voiceFor(tag: string): SpeechSynthesisVoice | undefined {
+function findVoice(tag: string): SpeechSynthesisVoice | undefined {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   const [language] = tag.split('-');
   return speech?.getVoices().find(({ lang }) => lang.split(/[-_]/)[0] === language);
 }
 
-function speak(parts: readonly Spoken[]): boolean {
+function speakAvailable(parts: readonly SpeechPart[]): boolean {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   const utterances = parts.flatMap(({ text, tag }) => {
-    const voice = voiceFor(tag);
+    const voice = findVoice(tag);
     return voice ? [{ text, voice }] : [];
   });
   if (!speech || utterances.length === 0) return false;
-  last = parts;
+  lastParts = parts;
   speech.cancel();
   for (const { text, voice } of utterances) {
     const utterance = new SpeechSynthesisUtterance(text);
@@ -63,12 +65,12 @@ function speak(parts: readonly Spoken[]): boolean {
 }
 
 /** Falls silent. */
-export function hush(): void {
-  last = [];
+export function stopSpeaking(): void {
+  lastParts = [];
   (globalThis.speechSynthesis as SpeechSynthesis | undefined)?.cancel();
 }
 
-function chime(): void {
+function playChime(): void {
   if (typeof AudioContext === 'undefined') return;
   const audio = new AudioContext();
   [660, 880].forEach((pitch, i) => {

@@ -2,28 +2,28 @@
 // Computed once, pure, and never the likeness of anybody.
 
 /** The drawing's frame, in its own units. */
-export const FRAME = { x: -1.5, y: -1.28, width: 3, height: 3.36 } as const;
+export const CONTOUR_FRAME = { x: -1.5, y: -1.28, width: 3, height: 3.36 } as const;
 
 /** The visible contour lines as SVG path data. */
 export function contourPath(lines = 108, yaw = -0.3, pitch = 0.34): string {
-  const horizon = new Float64Array(COLUMNS).fill(Number.NEGATIVE_INFINITY);
+  const horizon = new Float64Array(HORIZON_COLUMNS).fill(Number.NEGATIVE_INFINITY);
   const out: string[] = [];
   for (let i = 0; i <= lines; i += 1) {
-    const y = TOP - ((TOP - BOTTOM) * (i + 0.35)) / (lines + 0.7);
-    traceSlice(y, yaw, pitch, horizon, out);
+    const y = TOP_HEIGHT - ((TOP_HEIGHT - BOTTOM_HEIGHT) * (i + 0.35)) / (lines + 0.7);
+    traceContourLine(y, yaw, pitch, horizon, out);
   }
   return out.join('');
 }
 
-type Curve = readonly (readonly [y: number, value: number])[];
+type ContourCurve = readonly (readonly [y: number, value: number])[];
 
-const COLUMNS = 420;
-const TOP = 1.06;
-const BOTTOM = -1.95;
-const POINTS = 240;
+const HORIZON_COLUMNS = 420;
+const TOP_HEIGHT = 1.06;
+const BOTTOM_HEIGHT = -1.95;
+const POINTS_PER_LINE = 240;
 
 // Half-width, depth to the front and depth to the back, from the crown to the shoulders.
-const WIDTH: Curve = [
+const HALF_WIDTH_CURVE: ContourCurve = [
   [1.06, 0],
   [1.03, 0.24],
   [0.95, 0.43],
@@ -43,7 +43,7 @@ const WIDTH: Curve = [
   [-1.8, 1.24],
   [-1.95, 1.33],
 ];
-const FRONT: Curve = [
+const FRONT_DEPTH_CURVE: ContourCurve = [
   [1.06, 0],
   [1.03, 0.26],
   [0.95, 0.46],
@@ -64,7 +64,7 @@ const FRONT: Curve = [
   [-1.6, 0.42],
   [-1.95, 0.6],
 ];
-const BACK: Curve = [
+const BACK_DEPTH_CURVE: ContourCurve = [
   [1.06, 0],
   [1.03, 0.3],
   [0.95, 0.54],
@@ -79,10 +79,10 @@ const BACK: Curve = [
   [-1.95, 0.56],
 ];
 
-function traceSlice(y: number, yaw: number, pitch: number, horizon: Float64Array, out: string[]): void {
-  const width = at(WIDTH, y);
-  const front = at(FRONT, y);
-  const back = at(BACK, y);
+function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float64Array, out: string[]): void {
+  const width = interpolateCurve(HALF_WIDTH_CURVE, y);
+  const front = interpolateCurve(FRONT_DEPTH_CURVE, y);
+  const back = interpolateCurve(BACK_DEPTH_CURVE, y);
   const [sinYaw, cosYaw, sinPitch, cosPitch] = [
     Math.sin(yaw),
     Math.cos(yaw),
@@ -95,22 +95,22 @@ function traceSlice(y: number, yaw: number, pitch: number, horizon: Float64Array
     if (run.length > 2) out.push(`M${run.join('L')}`);
     run = [];
   };
-  for (let i = 0; i <= POINTS; i += 1) {
+  for (let i = 0; i <= POINTS_PER_LINE; i += 1) {
     // Round the side that faces the viewer, edge to edge.
-    const angle = yaw - Math.PI * 0.56 + (Math.PI * 1.12 * i) / POINTS;
+    const angle = yaw - Math.PI * 0.56 + (Math.PI * 1.12 * i) / POINTS_PER_LINE;
     const turned = -angle;
     const side = Math.sin(turned);
     const ahead = Math.cos(turned);
     const flat = 0.9;
     let x = width * Math.sign(side) * Math.abs(side) ** flat;
     let z = (ahead > 0 ? front : back) * Math.sign(ahead) * Math.abs(ahead) ** flat;
-    if (ahead > 0) z += features(x, y);
-    x += ear(side, ahead, y);
+    if (ahead > 0) z += facialFeatureDepth(x, y);
+    x += earOffset(side, ahead, y);
     const right = x * cosYaw + z * sinYaw;
     const near = z * cosYaw - x * sinYaw;
     const down = -y * cosPitch + near * sinPitch;
-    const column = Math.round(((right - FRAME.x) / FRAME.width) * (COLUMNS - 1));
-    const visible = column >= 0 && column < COLUMNS && down > (horizon[column] ?? 0) - 0.004;
+    const column = Math.round(((right - CONTOUR_FRAME.x) / CONTOUR_FRAME.width) * (HORIZON_COLUMNS - 1));
+    const visible = column >= 0 && column < HORIZON_COLUMNS && down > (horizon[column] ?? 0) - 0.004;
     if (visible) {
       run.push(`${right.toFixed(3)} ${down.toFixed(3)}`);
       reached.push([column, down]);
@@ -128,30 +128,30 @@ function traceSlice(y: number, yaw: number, pitch: number, horizon: Float64Array
 }
 
 /** Nose, eyes, lips and chin, added to the depth of the face. */
-function features(x: number, y: number): number {
+function facialFeatureDepth(x: number, y: number): number {
   const away = Math.abs(x);
-  const noseHeight = y > -0.26 ? bell((y + 0.26) / 0.27) : bell((y + 0.26) / 0.085);
-  const nose = 0.36 * noseHeight * bell(x / (0.09 + 0.06 * bell((y + 0.26) / 0.12)));
-  const brow = 0.1 * bell((away - 0.26) / 0.2) * bell((y - 0.21) / 0.07);
-  const socket = -0.24 * bell((away - 0.29) / 0.17) * bell((y - 0.05) / 0.12);
-  const eye = 0.15 * bell((away - 0.29) / 0.1) * bell((y - 0.03) / 0.065);
-  const cheek = 0.08 * bell((away - 0.4) / 0.16) * bell((y + 0.22) / 0.14);
-  const lips = bell(x / 0.2) * (0.13 * bell((y + 0.5) / 0.045) + 0.13 * bell((y + 0.61) / 0.05));
-  const parting = -0.1 * bell(x / 0.2) * bell((y + 0.555) / 0.02);
-  const chin = 0.12 * bell(x / 0.2) * bell((y + 0.83) / 0.09);
+  const noseHeight = y > -0.26 ? gaussian((y + 0.26) / 0.27) : gaussian((y + 0.26) / 0.085);
+  const nose = 0.36 * noseHeight * gaussian(x / (0.09 + 0.06 * gaussian((y + 0.26) / 0.12)));
+  const brow = 0.1 * gaussian((away - 0.26) / 0.2) * gaussian((y - 0.21) / 0.07);
+  const socket = -0.24 * gaussian((away - 0.29) / 0.17) * gaussian((y - 0.05) / 0.12);
+  const eye = 0.15 * gaussian((away - 0.29) / 0.1) * gaussian((y - 0.03) / 0.065);
+  const cheek = 0.08 * gaussian((away - 0.4) / 0.16) * gaussian((y + 0.22) / 0.14);
+  const lips = gaussian(x / 0.2) * (0.13 * gaussian((y + 0.5) / 0.045) + 0.13 * gaussian((y + 0.61) / 0.05));
+  const parting = -0.1 * gaussian(x / 0.2) * gaussian((y + 0.555) / 0.02);
+  const chin = 0.12 * gaussian(x / 0.2) * gaussian((y + 0.83) / 0.09);
   return nose + brow + socket + eye + cheek + lips + parting + chin;
 }
 
-function ear(side: number, ahead: number, y: number): number {
-  return 0.1 * Math.sign(side) * bell((ahead + 0.12) / 0.13) * bell((y + 0.03) / 0.2);
+function earOffset(side: number, ahead: number, y: number): number {
+  return 0.1 * Math.sign(side) * gaussian((ahead + 0.12) / 0.13) * gaussian((y + 0.03) / 0.2);
 }
 
-function bell(t: number): number {
+function gaussian(t: number): number {
   return Math.exp(-t * t);
 }
 
 /** A smooth curve through points that go down in y. */
-function at(curve: Curve, y: number): number {
+function interpolateCurve(curve: ContourCurve, y: number): number {
   const i = curve.findIndex(([height]) => height <= y);
   const [upper, lower] = [curve[Math.max(0, i - 1)], curve[i < 0 ? curve.length - 1 : i]];
   if (!upper || !lower) return 0;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { lookAtMotion, tooFew } from './frame-rate';
+import { isFrameRateTooLow, measureFrameRate } from './frame-rate';
 
 describe('the stage’s own movement', () => {
   let root: HTMLElement;
@@ -17,18 +17,18 @@ describe('the stage’s own movement', () => {
 
   it('goes on where frames come fast', () => {
     pace = 16;
-    lookAtMotion(root);
+    measureFrameRate(root);
     vi.advanceTimersByTime(10_000);
     expect(root.dataset.motion).toBeUndefined();
   });
 
   it('is spared where they do not, and tried again at the next look', () => {
     pace = 90;
-    lookAtMotion(root);
+    measureFrameRate(root);
     vi.advanceTimersByTime(10_000);
     expect(root.dataset.motion).toBe('spare');
     pace = 16;
-    lookAtMotion(root);
+    measureFrameRate(root);
     expect(root.dataset.motion).toBeUndefined();
     vi.advanceTimersByTime(10_000);
     expect(root.dataset.motion).toBeUndefined();
@@ -36,7 +36,7 @@ describe('the stage’s own movement', () => {
 
   it('is left as it is by a look that was ended', () => {
     pace = 90;
-    const end = lookAtMotion(root);
+    const end = measureFrameRate(root);
     vi.advanceTimersByTime(3000);
     end();
     vi.advanceTimersByTime(10_000);
@@ -44,8 +44,8 @@ describe('the stage’s own movement', () => {
   });
 
   it('is not judged by a page that draws nothing', () => {
-    expect(tooFew(0, 2000)).toBe(false);
-    expect(tooFew(47, 2000)).toBe(true);
-    expect(tooFew(48, 2000)).toBe(false);
+    expect(isFrameRateTooLow(0, 2000)).toBe(false);
+    expect(isFrameRateTooLow(47, 2000)).toBe(true);
+    expect(isFrameRateTooLow(48, 2000)).toBe(false);
   });
 });

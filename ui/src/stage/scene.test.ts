@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { screens } from '../../fake/fixtures';
-import { contourPath, FRAME } from './contour-path';
-import { subjectOf } from './scene';
+import { CONTOUR_FRAME, contourPath } from './contour-path';
+import { sceneForScreen } from './scene';
 
 it('lights the figure as far as the avatar is made', () => {
-  expect(subjectOf({ ...screens.making, progress: 42 })).toMatchObject({
+  expect(sceneForScreen({ ...screens.making, progress: 42 })).toMatchObject({
     light: 'gather',
     lit: 0.42,
     ring: 0.42,
@@ -12,24 +12,24 @@ it('lights the figure as far as the avatar is made', () => {
 });
 
 it('claims no progress where none was reported', () => {
-  expect(subjectOf(screens['making-open'])).toMatchObject({ lit: 'sweep', ring: 'open' });
-  expect(subjectOf(screens['making-queue'])).toMatchObject({ lit: 'sweep', ring: 'open' });
+  expect(sceneForScreen(screens['making-open'])).toMatchObject({ lit: 'sweep', ring: 'open' });
+  expect(sceneForScreen(screens['making-queue'])).toMatchObject({ lit: 'sweep', ring: 'open' });
   // A progress beside a status that is not `processing` means nothing that we know.
-  expect(subjectOf({ ...screens['making-unknown'], progress: 50 })).toMatchObject({
+  expect(sceneForScreen({ ...screens['making-unknown'], progress: 50 })).toMatchObject({
     lit: 'sweep',
     ring: 'open',
   });
-  expect(subjectOf(screens['saving-open'])).toMatchObject({ ring: 'open' });
+  expect(sceneForScreen(screens['saving-open'])).toMatchObject({ ring: 'open' });
 });
 
 it('waits in cool light, reveals in warm, and dims for a failure', () => {
-  expect(subjectOf(screens.attract).light).toBe('cool');
-  expect(subjectOf(screens.invite).light).toBe('cool');
-  expect(subjectOf(screens.saving).light).toBe('warm');
-  expect(subjectOf(screens.reveal)).toMatchObject({ light: 'warm', pose: 'gone' });
-  expect(subjectOf(screens.ended).light).toBe('dim');
-  expect(subjectOf(screens['making-failed']).light).toBe('dim');
-  expect(subjectOf(null).light).toBe('dim');
+  expect(sceneForScreen(screens.attract).light).toBe('cool');
+  expect(sceneForScreen(screens.invite).light).toBe('cool');
+  expect(sceneForScreen(screens.saving).light).toBe('warm');
+  expect(sceneForScreen(screens.reveal)).toMatchObject({ light: 'warm', pose: 'gone' });
+  expect(sceneForScreen(screens.ended).light).toBe('dim');
+  expect(sceneForScreen(screens['making-failed']).light).toBe('dim');
+  expect(sceneForScreen(null).light).toBe('dim');
 });
 
 it('draws the figure inside its frame', () => {
@@ -40,9 +40,9 @@ it('draws the figure inside its frame', () => {
   expect(points.length).toBeGreaterThan(5000);
   const xs = points.map(([x]) => x);
   const ys = points.map(([, y]) => y);
-  expect(Math.min(...xs)).toBeGreaterThan(FRAME.x);
-  expect(Math.max(...xs)).toBeLessThan(FRAME.x + FRAME.width);
-  expect(Math.min(...ys)).toBeGreaterThan(FRAME.y);
+  expect(Math.min(...xs)).toBeGreaterThan(CONTOUR_FRAME.x);
+  expect(Math.max(...xs)).toBeLessThan(CONTOUR_FRAME.x + CONTOUR_FRAME.width);
+  expect(Math.min(...ys)).toBeGreaterThan(CONTOUR_FRAME.y);
   // The shoulders fade out over the lower edge.
-  expect(Math.max(...ys)).toBeLessThan(FRAME.y + FRAME.height + 0.25);
+  expect(Math.max(...ys)).toBeLessThan(CONTOUR_FRAME.y + CONTOUR_FRAME.height + 0.25);
 });

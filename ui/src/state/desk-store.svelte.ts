@@ -1,18 +1,19 @@
 // What the desk holds while it is open: how the door stands, the panel, what was said last.
-import type { GateView, HealthView, PanelAct, PanelView, Problem } from '../generated/view';
-import type { Close, Desk } from '../host/desk';
-import { asProblem } from './snapshot-store.svelte';
-import type { Door } from './desk-lock.svelte';
+
 import type { Section } from '../desk/sections';
+import type { GateView, HealthView, PanelAct, PanelView, Problem } from '../generated/view';
+import type { DeskHost, Unsubscribe } from '../host/desk';
+import type { DeskLock } from './desk-lock.svelte';
+import { toProblem } from './snapshot-store.svelte';
 
 /** Milliseconds without a touch after which the desk closes by itself, and the pad where nobody enters anything. */
-export const AWAY = 10 * 60_000;
-export const PAD_AWAY = 60_000;
+export const DESK_IDLE_MS = 10 * 60_000;
+export const PIN_PAD_IDLE_MS = 60_000;
 /** At most this often the program hears that somebody is here without asking it for anything. */
-const SIGN_OF_LIFE = 60_000;
+const ACTIVITY_REPORT_MS = 60_000;
 
 /** Acts after which what kept visits from beginning may be gone, or there. */
-const MENDING: readonly PanelAct['kind'][] = [
+const ACTIONS_AFFECTING_HEALTH: readonly PanelAct['kind'][] = [
   'use_profile',
   'set_credential',
   'remove_credential',
@@ -24,142 +25,142 @@ const MENDING: readonly PanelAct['kind'][] = [
 ];
 
 /** Something that wants a second look before it is done. */
-export interface Question {
+export interface Confirmation {
   title: string;
   text: string;
   /** What the button says that does it. */
-  yes: string;
-  run: () => void;
+  confirmLabel: string;
+  onConfirm: () => void;
 }
 
 /** What came of something that was asked. */
-export type Answer<T> = { ok: true; value: T } | { ok: false; problem: Problem | null };
+export type CallResult<T> = { ok: true; value: T } | { ok: false; problem: Problem | null };
 
 /** The desk's state. Nothing in it holds a PIN or a credential. */
-export class Bench {
+export class DeskStore {
   /** How the door stands; none before the program said so. */
-  gate = $state.raw<GateView | null>(null);
+  lockView = $state.raw<GateView | null>(null);
   /** The panel, as the program said last. */
   panel = $state.raw<PanelView | null>(null);
   /** What was seen of everything that the booth depends on, and when; none before the first look. */
   health = $state.raw<{ parts: HealthView[]; at: number } | null>(null);
   /** Why the program does not answer. */
-  lost = $state.raw<Problem | null>(null);
+  connectionProblem = $state.raw<Problem | null>(null);
   /** What is shown. */
   section = $state<Section>('backend');
   /** What was done last, and the field that it was done at. */
-  done = $state.raw<{ field: string; words: string } | null>(null);
+  lastResult = $state.raw<{ field: string; words: string } | null>(null);
   /** Why something was not done, beside the field that asked for it. */
-  refused = $state.raw<{ field: string; problem: Problem } | null>(null);
+  lastRefusal = $state.raw<{ field: string; problem: Problem } | null>(null);
   /** The field whose act is under way. */
-  busy = $state<string | null>(null);
+  busyField = $state<string | null>(null);
   /** What is asked before it is done. */
-  question = $state.raw<Question | null>(null);
+  confirmation = $state.raw<Confirmation | null>(null);
 
   /** Takes the keys of the section that is shown; whether it knew what to do with one. */
-  onKey: ((event: KeyboardEvent) => boolean) | null = null;
+  sectionKeyHandler: ((event: KeyboardEvent) => boolean) | null = null;
 
-  readonly desk: Desk;
-  readonly #door: Door;
-  #touched = performance.now();
-  #signed = performance.now();
-  #turn = 0;
-  #look = 0;
+  readonly desk: DeskHost;
+  readonly #deskLock: DeskLock;
+  #lastActivity = performance.now();
+  #lastActivityReport = performance.now();
+  #panelRequest = 0;
+  #healthRequest = 0;
 
-  constructor(desk: Desk, door: Door) {
+  constructor(desk: DeskHost, door: DeskLock) {
     this.desk = desk;
-    this.#door = door;
+    this.#deskLock = door;
   }
 
   /** Whether the door is open and something can be shown. */
-  get open(): boolean {
-    return this.gate?.open === true;
+  get isUnlocked(): boolean {
+    return this.lockView?.open === true;
   }
 
   /** Asks how the door stands. */
-  async knock(): Promise<void> {
+  async checkLock(): Promise<void> {
     try {
-      await this.entered(await this.desk.gate());
+      await this.applyLockView(await this.desk.readLock());
     } catch (error) {
-      this.lost = asProblem(error, 'window_lost');
+      this.connectionProblem = toProblem(error, 'window_lost');
     }
   }
 
   /** The door stands so now. */
-  async entered(gate: GateView): Promise<void> {
-    this.gate = gate;
-    this.lost = null;
+  async applyLockView(gate: GateView): Promise<void> {
+    this.lockView = gate;
+    this.connectionProblem = null;
     if (!gate.open) return;
-    await this.refresh();
-    void this.#lookAtHealth();
+    await this.refreshPanel();
+    void this.#refreshHealth();
   }
 
   /** Everything that the booth depends on was looked at. */
-  seen(parts: HealthView[]): void {
-    this.#look += 1;
+  setHealth(parts: HealthView[]): void {
+    this.#healthRequest += 1;
     this.health = { parts, at: Date.now() };
   }
 
   /** Reads the panel anew. */
-  async refresh(): Promise<void> {
-    const turn = ++this.#turn;
-    const answer = await this.ask(() => this.desk.panel());
+  async refreshPanel(): Promise<void> {
+    const turn = ++this.#panelRequest;
+    const answer = await this.callProgram(() => this.desk.readPanel());
     // What was done meanwhile is newer.
-    if (answer.ok && turn === this.#turn) this.panel = answer.value;
-    else if (!answer.ok && answer.problem && !this.panel) this.lost = answer.problem;
+    if (answer.ok && turn === this.#panelRequest) this.panel = answer.value;
+    else if (!answer.ok && answer.problem && !this.panel) this.connectionProblem = answer.problem;
   }
 
   /** Asks the program something; a door that closed meanwhile brings the pad back. */
-  async ask<T>(call: () => Promise<T>): Promise<Answer<T>> {
+  async callProgram<T>(call: () => Promise<T>): Promise<CallResult<T>> {
     try {
       return { ok: true, value: await call() };
     } catch (error) {
-      const problem = asProblem(error, 'window_refused');
+      const problem = toProblem(error, 'window_refused');
       if (problem.code !== 'panel_locked') return { ok: false, problem };
-      this.#lockedOut();
+      this.#handleLockedOut();
       return { ok: false, problem: null };
     }
   }
 
   /** Does something for a field, and says there that it is done, or why not. */
-  async act(field: string, act: PanelAct, words: string): Promise<boolean> {
-    const answer = await this.run(field, () => this.desk.act(act), words);
-    this.#turn += 1;
+  async runPanelAction(field: string, act: PanelAct, words: string): Promise<boolean> {
+    const answer = await this.runForField(field, () => this.desk.runPanelAction(act), words);
+    this.#panelRequest += 1;
     if (answer) this.panel = answer;
-    if (answer && MENDING.includes(act.kind)) void this.#lookAtHealth();
+    if (answer && ACTIONS_AFFECTING_HEALTH.includes(act.kind)) void this.#refreshHealth();
     return answer !== null;
   }
 
   /** The same for what is no act of the panel. One thing at a time: what is asked meanwhile is not done. */
-  async run<T>(
+  async runForField<T>(
     field: string,
     call: () => Promise<T>,
     words: string | ((value: T) => string),
   ): Promise<T | null> {
-    if (this.busy !== null) return null;
-    this.busy = field;
-    this.refused = null;
-    this.done = null;
-    const answer = await this.ask(call);
-    this.busy = null;
+    if (this.busyField !== null) return null;
+    this.busyField = field;
+    this.lastRefusal = null;
+    this.lastResult = null;
+    const answer = await this.callProgram(call);
+    this.busyField = null;
     if (answer.ok) {
-      this.done = { field, words: typeof words === 'string' ? words : words(answer.value) };
+      this.lastResult = { field, words: typeof words === 'string' ? words : words(answer.value) };
       return answer.value;
     }
-    this.tell(field, answer.problem);
+    this.showProblem(field, answer.problem);
     return null;
   }
 
   /** Follows what the program tells until the answer is called; a refusal is said at the field. */
-  follow<T>(
+  followUpdates<T>(
     field: string,
-    begin: (desk: Desk, onView: (view: T) => void) => Promise<Close>,
+    begin: (desk: DeskHost, onView: (view: T) => void) => Promise<Unsubscribe>,
     onView: (view: T) => void,
-  ): Close {
+  ): Unsubscribe {
     let over = false;
-    let close: Close = () => {};
-    void this.ask(() => begin(this.desk, (view) => over || onView(view))).then((answer) => {
-      if (!answer.ok) this.tell(field, answer.problem);
+    let close: Unsubscribe = () => {};
+    void this.callProgram(() => begin(this.desk, (view) => over || onView(view))).then((answer) => {
+      if (!answer.ok) this.showProblem(field, answer.problem);
       else if (over) answer.value();
       else close = answer.value;
     });
@@ -170,72 +171,72 @@ export class Bench {
   }
 
   /** Says that something was done without the program. */
-  say(field: string, words: string): void {
-    this.refused = null;
-    this.done = { field, words };
+  showResult(field: string, words: string): void {
+    this.lastRefusal = null;
+    this.lastResult = { field, words };
   }
 
   /** Says why something cannot be done, in place of the program. */
-  refuse(field: string, operator: string, hint: string): void {
-    this.done = null;
+  showRefusal(field: string, operator: string, hint: string): void {
+    this.lastResult = null;
     const problem = { code: 'unfit', visitor: '', operator, hint, retry_helps: false };
-    this.refused = { field, problem };
+    this.lastRefusal = { field, problem };
   }
 
   /** Says why the program did not do something, unless it is that the door is closed. */
-  tell(field: string, problem: Problem | null): void {
-    if (problem) this.refused = { field, problem };
+  showProblem(field: string, problem: Problem | null): void {
+    if (problem) this.lastRefusal = { field, problem };
   }
 
   /** Shows another section. */
-  go(section: Section): void {
+  showSection(section: Section): void {
     if (section === this.section) return;
     this.section = section;
-    this.done = null;
-    this.refused = null;
+    this.lastResult = null;
+    this.lastRefusal = null;
   }
 
   /** Locks the door and goes back to the stage. */
-  leave(): void {
-    if (this.open) void this.desk.act({ kind: 'lock' }).catch(() => {});
+  lockAndLeave(): void {
+    if (this.isUnlocked) void this.desk.runPanelAction({ kind: 'lock' }).catch(() => {});
     this.panel = null;
     this.health = null;
-    this.gate = null;
-    this.#door.leave();
+    this.lockView = null;
+    this.#deskLock.closeDesk();
   }
 
   /** Somebody touched something. */
-  touch(now = performance.now()): void {
-    this.#touched = now;
-    if (!this.open || now - this.#signed < SIGN_OF_LIFE) return;
-    this.#signed = now;
+  noteActivity(now = performance.now()): void {
+    this.#lastActivity = now;
+    if (!this.isUnlocked || now - this.#lastActivityReport < ACTIVITY_REPORT_MS) return;
+    this.#lastActivityReport = now;
     // Asking how the door stands would not count as being here.
-    void this.refresh();
+    void this.refreshPanel();
   }
 
   /** Leaves when nobody has touched anything for long. */
-  look(now = performance.now()): void {
-    if (now - this.#touched >= (this.open ? AWAY : PAD_AWAY)) this.leave();
+  leaveWhenIdle(now = performance.now()): void {
+    if (now - this.#lastActivity >= (this.isUnlocked ? DESK_IDLE_MS : PIN_PAD_IDLE_MS)) this.lockAndLeave();
   }
 
   /** Nobody asked for it: what the rail warns of is what came of it, and nothing is said where it fails. */
-  async #lookAtHealth(): Promise<void> {
-    const turn = ++this.#look;
-    const answer = await this.ask(() => this.desk.health());
-    if (answer.ok && turn === this.#look && this.open) this.seen(answer.value);
+  async #refreshHealth(): Promise<void> {
+    const turn = ++this.#healthRequest;
+    const answer = await this.callProgram(() => this.desk.checkHealth());
+    if (answer.ok && turn === this.#healthRequest && this.isUnlocked) this.setHealth(answer.value);
   }
 
-  #lockedOut(): void {
+  #handleLockedOut(): void {
     this.panel = null;
     this.health = null;
-    this.question = null;
-    this.done = null;
-    this.refused = null;
-    this.gate = { pin_set: true, open: false, wrong: false, wait_seconds: 0 };
+    this.confirmation = null;
+    this.lastResult = null;
+    this.lastRefusal = null;
+    this.lockView = { pin_set: true, open: false, wrong: false, wait_seconds: 0 };
     void this.desk
-      .gate()
+      .readLock()
       .then((gate) => {
-        if (!this.open) this.gate = gate.open ? this.gate : gate;
+        if (!this.isUnlocked) this.lockView = gate.open ? this.lockView : gate;
       })
       .catch(() => {});
   }

@@ -1,19 +1,19 @@
 /** Light or dark: as the system likes it, until somebody chooses; kept for as long as the page lives. */
-const wanted = globalThis.matchMedia?.('(prefers-color-scheme: dark)');
-const chosen = $state<{ theme: 'light' | 'dark' | null; system: 'light' | 'dark' }>({
+const darkQuery = globalThis.matchMedia?.('(prefers-color-scheme: dark)');
+const themeState = $state<{ theme: 'light' | 'dark' | null; system: 'light' | 'dark' }>({
   theme: null,
-  system: wanted?.matches ? 'dark' : 'light',
+  system: darkQuery?.matches ? 'dark' : 'light',
 });
-wanted?.addEventListener?.('change', ({ matches }) => {
-  chosen.system = matches ? 'dark' : 'light';
+darkQuery?.addEventListener?.('change', ({ matches }) => {
+  themeState.system = matches ? 'dark' : 'light';
 });
 
 /** The one in use. */
-export function theme(): 'light' | 'dark' {
-  return chosen.theme ?? chosen.system;
+export function deskTheme(): 'light' | 'dark' {
+  return themeState.theme ?? themeState.system;
 }
 
 /** The other one. */
-export function turnTheme(): void {
-  chosen.theme = theme() === 'dark' ? 'light' : 'dark';
+export function toggleDeskTheme(): void {
+  themeState.theme = deskTheme() === 'dark' ? 'light' : 'dark';
 }

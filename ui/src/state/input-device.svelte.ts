@@ -1,7 +1,7 @@
-import type { PadKind } from '../input/gamepad';
+import type { GamepadKind } from '../input/gamepad';
 
 /** The kinds of things that people steer with. */
-export type Device = 'pointer' | 'touch' | 'keyboard' | 'gamepad';
+export type InputDevice = 'pointer' | 'touch' | 'keyboard' | 'gamepad';
 
 /** The one used last, and whose gamepad it is: hints show its glyphs. */
-export const device = $state<{ last: Device; pad: PadKind }>({ last: 'pointer', pad: 'xbox' });
+export const inputDevice = $state<{ last: InputDevice; pad: GamepadKind }>({ last: 'pointer', pad: 'xbox' });

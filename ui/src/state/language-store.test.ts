@@ -1,34 +1,40 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import problems from '../../../crates/kiosk/src/problem.rs?raw';
-import { catalogue, committedTypes, languages, types } from '../../scripts/messages';
+import {
+  catalogueLanguages,
+  committedMessageTypes,
+  generateMessageTypes,
+  readCatalogue,
+} from '../../scripts/messages';
 import type { Problem } from '../generated/view';
-import { nameOf, say, sayProblem, speak, speakForeign } from './language-store.svelte';
-import { choose, rightToLeft, TONGUES } from '../language/locales';
+import { isRightToLeft, LOCALES, matchLocale } from '../language/locales';
+import { localeName, problemText, setLocale, translate, useCatalogue } from './language-store.svelte';
 
-const english = catalogue('en');
+const english = readCatalogue('en');
 
 describe('the catalogues', () => {
-  it('are those of the languages that are offered', () => expect(languages()).toEqual([...TONGUES].sort()));
+  it('are those of the languages that are offered', () =>
+    expect(catalogueLanguages()).toEqual([...LOCALES].sort()));
 
-  it.each(TONGUES)('%s can be read, and has the keys and variables of the English one', (tongue) => {
-    const { messages, junk } = catalogue(tongue);
+  it.each(LOCALES)('%s can be read, and has the keys and variables of the English one', (tongue) => {
+    const { messages, junk } = readCatalogue(tongue);
     expect(junk).toEqual([]);
     expect([...messages.keys()].sort()).toEqual([...english.messages.keys()].sort());
     for (const [key, names] of english.messages) expect(messages.get(key), key).toEqual(names);
   });
 
-  it.each(TONGUES.filter((tongue) => tongue !== 'en'))(
+  it.each(LOCALES.filter((tongue) => tongue !== 'en'))(
     '%s says nothing in English by oversight',
     (tongue) => {
-      speak(tongue);
+      setLocale(tongue);
       const same = [...english.messages]
         .filter(([, names]) => names.length === 0)
         .map(([key]) => key as 'demo')
         .filter((key) => {
-          const there = say(key);
-          speak('en');
-          const here = say(key);
-          speak(tongue);
+          const there = translate(key);
+          setLocale('en');
+          const here = translate(key);
+          setLocale(tongue);
           return there === here;
         });
       // Words that two languages share.
@@ -36,7 +42,7 @@ describe('the catalogues', () => {
     },
   );
 
-  it('have their types as committed', () => expect(committedTypes()).toBe(types()));
+  it('have their types as committed', () => expect(committedMessageTypes()).toBe(generateMessageTypes()));
 
   it('say nothing that is never said', () => {
     const sources = import.meta.glob<string>(
@@ -82,56 +88,56 @@ describe('a problem', () => {
     retry_helps: true,
   };
   it('that nobody knows yet is said in the words of the program', () => {
-    expect(sayProblem(problem)).toEqual({ said: 'Said by the program.', todo: '' });
+    expect(problemText(problem)).toEqual({ said: 'Said by the program.', todo: '' });
   });
   it('is said in the language of the screen', () => {
-    speak('de');
-    expect(sayProblem({ ...problem, code: 'token_expired' }).said).toBe('Dieser Code ist abgelaufen.');
+    setLocale('de');
+    expect(problemText({ ...problem, code: 'token_expired' }).said).toBe('Dieser Code ist abgelaufen.');
   });
 });
 
 describe('the language', () => {
-  afterEach(() => speak('en'));
+  afterEach(() => setLocale('en'));
 
   it('is the first that is wanted and there', () => {
-    expect(choose(['de-AT', 'en'])).toBe('de');
-    expect(choose(['it', 'fr-CA', 'en'])).toBe('fr');
-    expect(choose(['zh-TW'])).toBe('zh-Hans');
-    expect(choose(['ja_JP'])).toBe('ja');
-    expect(choose(['it'])).toBe('en');
-    expect(choose([])).toBe('en');
+    expect(matchLocale(['de-AT', 'en'])).toBe('de');
+    expect(matchLocale(['it', 'fr-CA', 'en'])).toBe('fr');
+    expect(matchLocale(['zh-TW'])).toBe('zh-Hans');
+    expect(matchLocale(['ja_JP'])).toBe('ja');
+    expect(matchLocale(['it'])).toBe('en');
+    expect(matchLocale([])).toBe('en');
   });
 
-  it('is named in itself', () => expect(nameOf('ja')).toBe('日本語'));
+  it('is named in itself', () => expect(localeName('ja')).toBe('日本語'));
 
   it('is known to the page, with its direction', () => {
-    speak('ja');
+    setLocale('ja');
     expect(document.documentElement.lang).toBe('ja');
     expect(document.documentElement.dir).toBe('ltr');
-    speakForeign('ar-XB', 'attract-start = أهلا');
+    useCatalogue('ar-XB', 'attract-start = أهلا');
     expect(document.documentElement.dir).toBe('rtl');
-    expect(rightToLeft('he')).toBe(true);
+    expect(isRightToLeft('he')).toBe(true);
   });
 
   it('falls back to English, sentence by sentence', () => {
-    speakForeign('eo', 'attract-start = Komencu');
-    expect(say('attract-start')).toBe('Komencu');
-    expect(say('leave-back')).toBe('Back');
+    useCatalogue('eo', 'attract-start = Komencu');
+    expect(translate('attract-start')).toBe('Komencu');
+    expect(translate('leave-back')).toBe('Back');
   });
 
   it('counts as the language does', () => {
     vi.spyOn(console, 'warn').mockImplementation((...said) => {
       throw new Error(String(said));
     });
-    for (const tongue of TONGUES) {
-      speak(tongue);
+    for (const tongue of LOCALES) {
+      setLocale(tongue);
       for (const count of [0, 1, 2, 7, 1_000_000]) {
-        expect(say('saving-more', { count })).not.toContain('{');
-        expect(say('idle-line', { seconds: count })).not.toContain('{');
+        expect(translate('saving-more', { count })).not.toContain('{');
+        expect(translate('idle-line', { seconds: count })).not.toContain('{');
       }
     }
-    speak('en');
-    expect(say('saving-more', { count: 1 })).toBe('and one more file');
-    expect(say('saving-more', { count: 3 })).toBe('and 3 more files');
+    setLocale('en');
+    expect(translate('saving-more', { count: 1 })).toBe('and one more file');
+    expect(translate('saving-more', { count: 3 })).toBe('and 3 more files');
   });
 });

@@ -1,56 +1,56 @@
-import { attendance } from './attendance-timer';
 import type { Problem, Screen, Snapshot } from '../generated/view';
-import type { Action, Host } from '../host/host';
-import type { Statistics } from '../reveal/avatar-statistics';
+import type { Host, HostAction } from '../host/host';
+import type { AvatarStatistics } from '../reveal/avatar-statistics';
+import { attendanceTimer } from './attendance-timer';
 
-type Forgetting = Extract<Screen, { kind: 'forgetting' }>;
+type ForgettingScreen = Extract<Screen, { kind: 'forgetting' }>;
 
 /** What is on the stage: the newest snapshot, and what went wrong between window and program. */
-export class Show {
+export class SnapshotStore {
   /** The newest snapshot; none before the first came. */
   snapshot = $state.raw<Snapshot | null>(null);
   /** The screen that stood before this one. */
-  before = $state.raw<Screen['kind'] | null>(null);
+  previousScreenKind = $state.raw<Screen['kind'] | null>(null);
   /** What the visitor is asked to confirm. */
-  asking = $state<'leave' | 'forget' | null>(null);
+  openQuestion = $state<'leave' | 'forget' | null>(null);
   /** Whether the operator's detail lies over the screen. */
-  detail = $state(false);
+  isDetailOpen = $state(false);
   /** What the avatar on the stage is made of. */
-  statistics = $state.raw<Statistics | null>(null);
+  avatarStatistics = $state.raw<AvatarStatistics | null>(null);
   /** Why the avatar on the stage is not shown in 3D, for the operator. */
-  flat = $state.raw<string | null>(null);
+  renderFailure = $state.raw<string | null>(null);
   /** Why the last thing that the visitor asked for did not happen. */
-  refusal = $state.raw<Problem | null>(null);
+  actionProblem = $state.raw<Problem | null>(null);
   /** The program does not answer at all. */
-  lost = $state.raw<Problem | null>(null);
+  connectionProblem = $state.raw<Problem | null>(null);
 
   /** What stands in place of the screen while the visitor is being forgotten, until the program says how it went. */
-  #vanished = $state.raw<Forgetting | null>(null);
+  #forgettingScreen = $state.raw<ForgettingScreen | null>(null);
 
   readonly #host: Host;
-  readonly #underway = new Set<Action>();
-  #close: (() => void) | null = null;
-  #closed = false;
-  #opening = false;
+  readonly #pendingActions = new Set<HostAction>();
+  #unsubscribe: (() => void) | null = null;
+  #isDisconnected = false;
+  #isConnecting = false;
 
   constructor(host: Host) {
     this.#host = host;
   }
 
   /** Whether the avatar waits for somebody who asks for it: its visitor may have gone. */
-  gated = $state(false);
+  needsRevealConsent = $state(false);
 
   /** What is on the screen; none before the first snapshot came, and when none comes any more. */
   get screen(): Screen | null {
-    if (this.lost || !this.snapshot) return null;
-    return this.#vanished ?? this.snapshot.screen;
+    if (this.connectionProblem || !this.snapshot) return null;
+    return this.#forgettingScreen ?? this.snapshot.screen;
   }
 
   /** What stands in the way just now, whoever says so. */
-  get problem(): Problem | null {
-    if (this.lost) return this.lost;
+  get currentProblem(): Problem | null {
+    if (this.connectionProblem) return this.connectionProblem;
     const { screen } = this;
-    if (this.refusal) return this.refusal;
+    if (this.actionProblem) return this.actionProblem;
     switch (screen?.kind) {
       case 'attract':
         return this.snapshot?.booth.closed ?? null;
@@ -72,7 +72,7 @@ export class Show {
    * Whether the code that is out is shown to the staff alone, because no phone can open it: the demo is reached on this
    * computer only, until the operator lets phones in.
    */
-  get hidesCode(): boolean {
+  get isQrCodeHidden(): boolean {
     const { screen } = this;
     const backend = this.snapshot?.backend;
     if (!backend?.sandbox || backend.phones_at !== null) return false;
@@ -81,99 +81,99 @@ export class Show {
   }
 
   /** Begins to follow the program; where it does not answer, this may be tried again. */
-  async open(): Promise<void> {
-    if (this.#opening || this.#close) return;
-    this.#opening = true;
+  async connect(): Promise<void> {
+    if (this.#isConnecting || this.#unsubscribe) return;
+    this.#isConnecting = true;
     try {
-      const close = await this.#host.subscribe((snapshot) => this.accept(snapshot));
-      if (this.#closed) close();
-      else this.#close = close;
-      this.lost = null;
+      const close = await this.#host.subscribe((snapshot) => this.acceptSnapshot(snapshot));
+      if (this.#isDisconnected) close();
+      else this.#unsubscribe = close;
+      this.connectionProblem = null;
     } catch (error) {
-      this.lost = asProblem(error, 'window_lost');
+      this.connectionProblem = toProblem(error, 'window_lost');
     } finally {
-      this.#opening = false;
+      this.#isConnecting = false;
     }
   }
 
   /** Stops to follow it. */
-  close(): void {
-    this.#closed = true;
-    this.#close?.();
-    this.#close = null;
+  disconnect(): void {
+    this.#isDisconnected = true;
+    this.#unsubscribe?.();
+    this.#unsubscribe = null;
   }
 
   /** Takes a snapshot in, unless a newer one is shown already. */
-  accept(snapshot: Snapshot): void {
-    if (this.#closed) return;
+  acceptSnapshot(snapshot: Snapshot): void {
+    if (this.#isDisconnected) return;
     if (this.snapshot && snapshot.revision < this.snapshot.revision) return;
-    attendance.follows(this.snapshot?.screen ?? null, snapshot.screen);
+    attendanceTimer.noteScreenChange(this.snapshot?.screen ?? null, snapshot.screen);
     if (snapshot.screen.kind !== this.snapshot?.screen.kind) {
-      this.refusal = null;
-      this.asking = null;
-      this.#vanished = null;
-      this.before = this.snapshot?.screen.kind ?? null;
-      this.gated = snapshot.screen.kind === 'reveal' && attendance.lapsed;
+      this.actionProblem = null;
+      this.openQuestion = null;
+      this.#forgettingScreen = null;
+      this.previousScreenKind = this.snapshot?.screen.kind ?? null;
+      this.needsRevealConsent = snapshot.screen.kind === 'reveal' && attendanceTimer.hasLapsed;
     }
-    this.lost = null;
+    this.connectionProblem = null;
     this.snapshot = snapshot;
   }
 
   /** Asks the program; the same thing is not asked twice at a time (a new code costs money). */
-  act(action: Exclude<Action, 'agree'>): Promise<void> {
-    return this.#ask(action, () => this.#host[action]());
+  runAction(action: Exclude<HostAction, 'agreeToConsent'>): Promise<void> {
+    return this.#callHost(action, () => this.#host[action]());
   }
 
   /** Agrees to the words that are on the screen: to those that the visitor reads, whatever the program tells by now. */
-  agree(to: string): Promise<void> {
-    return this.#ask('agree', () => this.#host.agree(to));
+  agreeToConsent(to: string): Promise<void> {
+    return this.#callHost('agreeToConsent', () => this.#host.agreeToConsent(to));
   }
 
-  async #ask(action: Action, call: () => Promise<void>): Promise<void> {
-    if (this.#underway.has(action)) return;
-    this.#underway.add(action);
-    this.refusal = null;
-    this.asking = null;
+  async #callHost(action: HostAction, call: () => Promise<void>): Promise<void> {
+    if (this.#pendingActions.has(action)) return;
+    this.#pendingActions.add(action);
+    this.actionProblem = null;
+    this.openQuestion = null;
     try {
       await call();
     } catch (error) {
-      this.refusal = asProblem(error, 'window_refused');
+      this.actionProblem = toProblem(error, 'window_refused');
     } finally {
-      this.#underway.delete(action);
+      this.#pendingActions.delete(action);
     }
   }
 
   /** Leaves the screen, and begins another visit at once. */
-  async onceMore(): Promise<void> {
-    await this.leave();
-    if (!this.refusal) await this.act('start');
+  async startAnotherVisit(): Promise<void> {
+    await this.leaveScreen();
+    if (!this.actionProblem) await this.runAction('startVisit');
   }
 
   /** Asks the program to leave the screen, for whoever comes next. */
-  leave(): Promise<void> {
+  leaveScreen(): Promise<void> {
     const over = ['reveal', 'ended', 'forgetting'].includes(this.screen?.kind ?? '');
-    return this.act(over ? 'again' : 'cancel');
+    return this.runAction(over ? 'returnToAttract' : 'cancelVisit');
   }
 
   /**
    * Asks the program to forget the visit. Nothing of the visitor is to be seen from this moment on, whatever comes of
    * it: a face whose owner wants it gone does not come back because a disk is full.
    */
-  async forget(): Promise<void> {
+  async forgetVisit(): Promise<void> {
     const { screen } = this;
     if (!screen || !('visit' in screen) || screen.kind === 'forgetting') return;
     const { visit } = screen;
-    this.#vanished = { kind: 'forgetting', visit, stand: { kind: 'working' } };
-    await this.act('forget');
-    const problem = this.refusal;
-    if (!problem || !this.#vanished) return;
-    this.refusal = null;
-    this.#vanished = { kind: 'forgetting', visit, stand: { kind: 'failed', problem } };
+    this.#forgettingScreen = { kind: 'forgetting', visit, stand: { kind: 'working' } };
+    await this.runAction('forgetVisit');
+    const problem = this.actionProblem;
+    if (!problem || !this.#forgettingScreen) return;
+    this.actionProblem = null;
+    this.#forgettingScreen = { kind: 'forgetting', visit, stand: { kind: 'failed', problem } };
   }
 }
 
 /** The program's own words for a failure; ours where it sent none. */
-export function asProblem(error: unknown, code: 'window_lost' | 'window_refused'): Problem {
+export function toProblem(error: unknown, code: 'window_lost' | 'window_refused'): Problem {
   if (isProblem(error)) return error;
   const operator = error instanceof Error ? error.message : String(error);
   return { code, visitor: '', operator, hint: '', retry_helps: true };

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import docs from '../../../../docs/validate.md?raw';
 import type { CheckView } from '../../generated/view';
-import { count, failingFirst, partsOf, STANDS, standOf } from './verdicts';
+import { CHECK_STATES, checkState, countByState, parseFinding, sortFailingFirst } from './verdicts';
 
 const check = (id: string, verdict: string | null, level = 'must'): CheckView => ({
   id,
@@ -29,7 +29,7 @@ it('counts every check once, and passes nothing that it does not know', () => {
     check('s', 'fail', 'should'),
     check('t', 'pass', 'should'),
   ];
-  expect(checks.map(standOf)).toEqual([
+  expect(checks.map(checkState)).toEqual([
     'pass',
     'fail',
     'skipped',
@@ -41,7 +41,7 @@ it('counts every check once, and passes nothing that it does not know', () => {
     'warn',
     'pass',
   ]);
-  const counted = count(checks);
+  const counted = countByState(checks);
   expect(counted).toEqual({
     pass: 2,
     fail: 1,
@@ -56,7 +56,7 @@ it('counts every check once, and passes nothing that it does not know', () => {
 
 it('says the words that the documentation tells', () => {
   const told = [...docs.matchAll(/^\| `([a-z ]+)` \| `[a-z-]+` \|/gm)].map(([, word]) => word);
-  expect(new Set([...told, 'waiting'])).toEqual(new Set(STANDS));
+  expect(new Set([...told, 'waiting'])).toEqual(new Set(CHECK_STATES));
 });
 
 it('puts what fails first, what must hold before what should', () => {
@@ -69,12 +69,15 @@ it('puts what fails first, what must hold before what should', () => {
     check('f', 'fail'),
     check('g', 'pass'),
   ];
-  expect(failingFirst(checks).map(({ id }) => id)).toEqual(['f', 'b', 'd', 'e', 'a', 'g', 'c']);
+  expect(sortFailingFirst(checks).map(({ id }) => id)).toEqual(['f', 'b', 'd', 'e', 'a', 'g', 'c']);
   expect(checks[0]?.id).toBe('a');
 });
 
 it('takes a finding apart where it says what was expected', () => {
-  expect(partsOf('expected: 400; came: 500 (step 3)')).toEqual({ expected: '400', came: '500 (step 3)' });
-  expect(partsOf('expected 400, came 200 with `x`')).toEqual({ expected: '400', came: '200 with `x`' });
-  expect(partsOf('3 answers were looked at')).toBeNull();
+  expect(parseFinding('expected: 400; came: 500 (step 3)')).toEqual({
+    expected: '400',
+    came: '500 (step 3)',
+  });
+  expect(parseFinding('expected 400, came 200 with `x`')).toEqual({ expected: '400', came: '200 with `x`' });
+  expect(parseFinding('3 answers were looked at')).toBeNull();
 });

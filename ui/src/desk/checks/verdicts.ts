@@ -3,7 +3,7 @@ import type { CheckView } from '../../generated/view';
 
 /** How checks stand, in the order in which they are counted: the words of `copresence validate` (docs/validate.md has
  * each), and what has none yet. */
-export const STANDS = [
+export const CHECK_STATES = [
   'pass',
   'fail',
   'warn',
@@ -14,16 +14,24 @@ export const STANDS = [
 ] as const;
 
 /** How a check stands. */
-export type Stand = (typeof STANDS)[number];
+export type CheckState = (typeof CHECK_STATES)[number];
 
 /** What a list of checks can be narrowed to. */
-export const SHOWN = ['all', 'fail', 'warn', 'inconclusive', 'skipped', 'not applicable', 'pass'] as const;
+export const CHECK_FILTERS = [
+  'all',
+  'fail',
+  'warn',
+  'inconclusive',
+  'skipped',
+  'not applicable',
+  'pass',
+] as const;
 
 /** One of them. */
-export type Shown = (typeof SHOWN)[number];
+export type CheckFilter = (typeof CHECK_FILTERS)[number];
 
 /** How it stands. A verdict that this page does not know is none that passes; what breaks a SHOULD only warns. */
-export function standOf({ verdict, level }: CheckView): Stand {
+export function checkState({ verdict, level }: CheckView): CheckState {
   switch (verdict) {
     case null:
       return 'waiting';
@@ -41,13 +49,13 @@ export function standOf({ verdict, level }: CheckView): Stand {
 }
 
 /** How many stand how. */
-export function count(checks: readonly CheckView[]): Record<Stand, number> {
-  const counted = Object.fromEntries(STANDS.map((stand) => [stand, 0])) as Record<Stand, number>;
-  for (const check of checks) counted[standOf(check)] += 1;
+export function countByState(checks: readonly CheckView[]): Record<CheckState, number> {
+  const counted = Object.fromEntries(CHECK_STATES.map((stand) => [stand, 0])) as Record<CheckState, number>;
+  for (const check of checks) counted[checkState(check)] += 1;
   return counted;
 }
 
-const URGENCY: readonly Stand[] = [
+const STATE_ORDER: readonly CheckState[] = [
   'fail',
   'warn',
   'inconclusive',
@@ -58,8 +66,8 @@ const URGENCY: readonly Stand[] = [
 ];
 
 /** What fails first, then what warns; otherwise in their own order. */
-export function failingFirst(checks: readonly CheckView[]): CheckView[] {
-  const rank = (check: CheckView) => URGENCY.indexOf(standOf(check));
+export function sortFailingFirst(checks: readonly CheckView[]): CheckView[] {
+  const rank = (check: CheckView) => STATE_ORDER.indexOf(checkState(check));
   return checks
     .map((check, at) => ({ check, at }))
     .sort((a, b) => rank(a.check) - rank(b.check) || a.at - b.at)
@@ -67,7 +75,7 @@ export function failingFirst(checks: readonly CheckView[]): CheckView[] {
 }
 
 /** A finding in its parts, where it is written as `expected …; came …`. */
-export function partsOf(finding: string): { expected: string; came: string } | null {
+export function parseFinding(finding: string): { expected: string; came: string } | null {
   const found = /^expected:? (.*?)(?:;|,| —)? (?:but )?came:? (.*)$/is.exec(finding);
   return found ? { expected: found[1] ?? '', came: found[2] ?? '' } : null;
 }

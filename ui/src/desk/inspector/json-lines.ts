@@ -2,43 +2,43 @@
 import type { RuleView } from '../../generated/view';
 
 /** A piece of a line. */
-export interface Piece {
+export interface JsonToken {
   kind: 'key' | 'string' | 'number' | 'word' | 'mark';
   text: string;
 }
 
 /** A line, and the JSON Pointer of the value that begins on it; none where one ends. */
-export interface Line {
+export interface JsonLine {
   depth: number;
-  pieces: Piece[];
+  pieces: JsonToken[];
   pointer: string | null;
 }
 
 /** More lines than anybody reads. */
-const MOST = 5000;
-const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/g;
+const MAX_LINES = 5000;
+const TOKEN_PATTERN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/g;
 
 /** The lines of a JSON text; none when it is not JSON. */
-export function linesOf(body: string): Line[] | null {
+export function formatJsonLines(body: string): JsonLine[] | null {
   try {
     JSON.parse(body);
   } catch {
     return null;
   }
-  const tokens = body.match(TOKEN) ?? [];
-  const lines: Line[] = [];
+  const tokens = body.match(TOKEN_PATTERN) ?? [];
+  const lines: JsonLine[] = [];
   let at = 0;
   const peek = () => tokens[at] ?? '';
   const take = () => tokens[at++] ?? '';
-  const mark = (text: string): Piece => ({ kind: 'mark', text });
-  const push = (line: Line) => {
-    if (lines.length < MOST) lines.push(line);
+  const mark = (text: string): JsonToken => ({ kind: 'mark', text });
+  const push = (line: JsonLine) => {
+    if (lines.length < MAX_LINES) lines.push(line);
   };
 
-  function value(depth: number, pointer: string, lead: Piece[], trail: () => Piece[]): void {
+  function value(depth: number, pointer: string, lead: JsonToken[], trail: () => JsonToken[]): void {
     const token = take();
     if (token !== '{' && token !== '[') {
-      push({ depth, pointer, pieces: [...lead, scalar(token), ...trail()] });
+      push({ depth, pointer, pieces: [...lead, scalarToken(token), ...trail()] });
       return;
     }
     const close = token === '{' ? '}' : ']';
@@ -56,7 +56,12 @@ export function linesOf(body: string): Line[] | null {
       }
       const key = take();
       take();
-      value(depth + 1, `${pointer}/${escaped(key)}`, [{ kind: 'key', text: key }, mark(': ')], comma);
+      value(
+        depth + 1,
+        `${pointer}/${escapePointerKey(key)}`,
+        [{ kind: 'key', text: key }, mark(': ')],
+        comma,
+      );
     }
     take();
     push({ depth, pointer: null, pieces: [mark(close), ...trail()] });
@@ -66,13 +71,13 @@ export function linesOf(body: string): Line[] | null {
 }
 
 /** Where the rules that speak of the body belong: by the line's index; what is missing stands at what it is missing in. */
-export function placed(
-  lines: readonly Line[],
+export function placeRequirements(
+  lines: readonly JsonLine[],
   rules: readonly RuleView[],
 ): Map<number, (RuleView & { missing: boolean })[]> {
   const at = new Map<number, (RuleView & { missing: boolean })[]>();
   for (const rule of rules) {
-    if (!inBody(rule)) continue;
+    if (!isAboutBody(rule)) continue;
     let pointer = rule.at;
     let line = lines.findIndex((one) => one.pointer === pointer);
     const missing = line < 0;
@@ -86,22 +91,22 @@ export function placed(
 }
 
 /** The rules of each place together, the places in the order in which they come. */
-export function byPlace(rules: readonly RuleView[]): [string, RuleView[]][] {
+export function groupByPlace(rules: readonly RuleView[]): [string, RuleView[]][] {
   const places = new Map<string, RuleView[]>();
   for (const rule of rules) places.set(rule.at, [...(places.get(rule.at) ?? []), rule]);
   return [...places];
 }
 
 /** Whether a rule speaks of the body, and not of the status or a header. */
-export function inBody({ at }: RuleView): boolean {
+export function isAboutBody({ at }: RuleView): boolean {
   return at === '' || at.startsWith('/');
 }
 
-function escaped(key: string): string {
+function escapePointerKey(key: string): string {
   return (JSON.parse(key) as string).replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-function scalar(token: string): Piece {
+function scalarToken(token: string): JsonToken {
   if (token.startsWith('"')) return { kind: 'string', text: token };
   return { kind: /^[tfn]/.test(token) ? 'word' : 'number', text: token };
 }

@@ -1,25 +1,26 @@
 import { describe, expect, it } from 'vitest';
+import { createExchange, createTimeline } from '../../../fake/desk-timeline';
 import type { Entry, RuleView } from '../../generated/view';
-import { exchange, timeline } from '../../../fake/desk-timeline';
-import { byPlace, inBody, linesOf, placed } from './json-lines';
+import { formatJsonLines, groupByPlace, isAboutBody, placeRequirements } from './json-lines';
 import {
-  beginOf,
-  breaks,
-  broughtBy,
-  type Filter,
-  filesOf,
-  fits,
-  pathOf,
-  place,
-  rowsOf,
-  saidBy,
-  spanOf,
-  toneOf,
+  downloadedFileName,
+  entryStart,
+  exchangeTone,
+  fileNamesBySize,
+  hasUnmetRequirement,
+  matchesFilter,
+  positionInSpan,
+  summariseStep,
+  type TimelineFilter,
+  timelineRows,
+  timeSpanOf,
+  urlPath,
 } from './timeline';
 
-const all: Filter = { text: '', broken: false, call: null };
-const { entries } = timeline('v', 1000, 30);
-const left = (filter: Partial<Filter>) => entries.filter((entry) => fits(entry, { ...all, ...filter }));
+const all: TimelineFilter = { text: '', broken: false, call: null };
+const { entries } = createTimeline('v', 1000, 30);
+const left = (filter: Partial<TimelineFilter>) =>
+  entries.filter((entry) => matchesFilter(entry, { ...all, ...filter }));
 
 describe('the filter', () => {
   it('leaves everything when it asks for nothing', () => expect(left({})).toEqual(entries));
@@ -28,8 +29,8 @@ describe('the filter', () => {
     const broken = left({ broken: true });
     expect(broken.length).toBeGreaterThan(0);
     expect(broken.length).toBeLessThan(entries.length);
-    expect(broken.every(breaks)).toBe(true);
-    expect(entries.filter(breaks)).toEqual(broken);
+    expect(broken.every(hasUnmetRequirement)).toBe(true);
+    expect(entries.filter(hasUnmetRequirement)).toEqual(broken);
   });
 
   it('leaves a kind of call, or the steps between them', () => {
@@ -51,40 +52,47 @@ describe('the filter', () => {
   });
 
   it('finds the rules that are broken by their id', () => {
-    expect(left({ text: 'red-5' }).every(breaks)).toBe(true);
+    expect(left({ text: 'red-5' }).every(hasUnmetRequirement)).toBe(true);
     expect(left({ text: 'red-5' })).toHaveLength(1);
   });
 });
 
 describe('the time line', () => {
   it('keeps the key of each line while others come', () => {
-    const before = rowsOf(timeline('v', 1000, 20, { whole: false }).entries);
-    const after = rowsOf(timeline('v', 1000, 20, { whole: true }).entries);
+    const before = timelineRows(createTimeline('v', 1000, 20, { whole: false }).entries);
+    const after = timelineRows(createTimeline('v', 1000, 20, { whole: true }).entries);
     expect(after.slice(0, before.length).map(({ key }) => key)).toEqual(before.map(({ key }) => key));
     expect(new Set(after.map(({ key }) => key)).size).toBe(after.length);
   });
 
   it('knows two steps that are alike from each other', () => {
     const step: Entry = { kind: 'step', at_ms: 5, event: 'progress', line: '{}' };
-    expect(rowsOf([step, step]).map(({ key }) => key)).toEqual(['step-0', 'step-1']);
+    expect(timelineRows([step, step]).map(({ key }) => key)).toEqual(['step-0', 'step-1']);
   });
 
   it('covers the last answer, not only its beginning', () => {
-    const late = exchange({ id: 1, at_ms: 2000, call: 'redeem', response_body: '{}', duration_ms: 5000 });
-    const span = spanOf(1000, [{ kind: 'exchange', exchange: late }]);
+    const late = createExchange({
+      id: 1,
+      at_ms: 2000,
+      call: 'redeem',
+      response_body: '{}',
+      duration_ms: 5000,
+    });
+    const span = timeSpanOf(1000, [{ kind: 'exchange', exchange: late }]);
     expect(span).toEqual({ from: 1000, length: 6000 });
-    expect(place(span, 4000)).toBe(500);
-    expect(place(span, -1)).toBe(0);
-    expect(place(span, 99_000)).toBe(1000);
+    expect(positionInSpan(span, 4000)).toBe(500);
+    expect(positionInSpan(span, -1)).toBe(0);
+    expect(positionInSpan(span, 99_000)).toBe(1000);
   });
 
   it('stands in order', () => {
-    const begins = entries.map(beginOf);
+    const begins = entries.map(entryStart);
     expect([...begins].sort((a, b) => a - b)).toEqual(begins);
   });
 
   it('says how an exchange went', () => {
-    const with_ = (more: object) => toneOf({ ...exchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
+    const with_ = (more: object) =>
+      exchangeTone({ ...createExchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
     expect(with_({ status: 200 })).toBe('good');
     expect(with_({ status: 400 })).toBe('doubt');
     expect(with_({ status: 503 })).toBe('bad');
@@ -96,7 +104,7 @@ describe('the time line', () => {
     const downloads = entries.flatMap((entry) =>
       entry.kind === 'exchange' && entry.exchange.call === 'download' ? [entry.exchange] : [],
     );
-    const brought = (of: Entry[]) => downloads.map((one) => broughtBy(one, filesOf(of)));
+    const brought = (of: Entry[]) => downloads.map((one) => downloadedFileName(one, fileNamesBySize(of)));
     expect(brought(entries)).toEqual(['avatar.png', 'avatar_obj.zip', 'avatar.glb']);
     // Before a step tells of it, what the answer says.
     expect(brought([])).toEqual(['image/png', 'application/zip', 'model/gltf-binary']);
@@ -105,7 +113,9 @@ describe('the time line', () => {
       ['Content-Length', '7'],
       ['Content-Range', 'bytes 363950-363956/363957'],
     ];
-    expect(first && broughtBy({ ...first, response_headers: rest }, filesOf(entries))).toBe('avatar.png');
+    expect(first && downloadedFileName({ ...first, response_headers: rest }, fileNamesBySize(entries))).toBe(
+      'avatar.png',
+    );
     // Two files of one length are not told apart.
     const twin: Entry = {
       kind: 'step',
@@ -115,17 +125,17 @@ describe('the time line', () => {
     };
     expect(brought([...entries, twin])[0]).toBe('image/png');
     const poll = entries.find((entry) => entry.kind === 'exchange');
-    expect(poll?.kind === 'exchange' && broughtBy(poll.exchange, new Map())).toBeNull();
+    expect(poll?.kind === 'exchange' && downloadedFileName(poll.exchange, new Map())).toBeNull();
   });
 
   it('says a step and a URL in few words', () => {
     expect(
-      saidBy(
+      summariseStep(
         '{"event":"retrying","visit":"v","at":"2026-11-22T10:00:00Z","code":"busy","attempt":3,"x":null,"l":[1]}',
       ),
     ).toBe('code busy, attempt 3, l [1]');
     const status = (completion_status: string, completion_progress: number, queue_position: number | null) =>
-      saidBy(
+      summariseStep(
         JSON.stringify({
           event: 'status',
           completion_status,
@@ -138,15 +148,15 @@ describe('the time line', () => {
     expect(status('processing', 73, -1)).toBe('processing 73 %');
     expect(status('no_associated_avatar', -1, -1)).toBe('no_associated_avatar');
     expect(status('in_queue', 0, null)).toBe('in_queue');
-    expect(saidBy('no json')).toBe('no json');
-    expect(pathOf('https://a.example/1/login?x=1')).toBe('/1/login?x=1');
-    expect(pathOf('…')).toBe('…');
+    expect(summariseStep('no json')).toBe('no json');
+    expect(urlPath('https://a.example/1/login?x=1')).toBe('/1/login?x=1');
+    expect(urlPath('…')).toBe('…');
   });
 });
 
 describe('a body', () => {
   const text = (body: string) =>
-    linesOf(body)?.map(
+    formatJsonLines(body)?.map(
       ({ depth, pieces }) => '  '.repeat(depth) + pieces.map((piece) => piece.text).join(''),
     );
 
@@ -168,14 +178,14 @@ describe('a body', () => {
 
   it('that is one value is one line, and what is no JSON is none', () => {
     expect(text('"x, {y}: [z]"')).toEqual(['"x, {y}: [z]"']);
-    expect(linesOf('<html>')).toBeNull();
-    expect(linesOf('{"a":')).toBeNull();
+    expect(formatJsonLines('<html>')).toBeNull();
+    expect(formatJsonLines('{"a":')).toBeNull();
   });
 
   it('keeps a key that comes twice', () => expect(text('{"a":1,"a":2}')).toHaveLength(4));
 
   it('has the place of each value, also of odd keys', () => {
-    const pointers = linesOf('{"a/b":{"~":[null,1]}}')?.map(({ pointer }) => pointer);
+    const pointers = formatJsonLines('{"a/b":{"~":[null,1]}}')?.map(({ pointer }) => pointer);
     expect(pointers).toEqual(['', '/a~1b', '/a~1b/~0', '/a~1b/~0/0', '/a~1b/~0/1', null, null, null]);
   });
 
@@ -188,8 +198,8 @@ describe('a body', () => {
       kept,
       came: null,
     });
-    const lines = linesOf('{"payload_incomplete":{"progress":1}}') ?? [];
-    const at = placed(lines, [
+    const lines = formatJsonLines('{"payload_incomplete":{"progress":1}}') ?? [];
+    const at = placeRequirements(lines, [
       rule('/payload_incomplete/progress'),
       rule('/payload_incomplete/place/deep', false),
       rule('status'),
@@ -205,9 +215,9 @@ describe('a body', () => {
       [1, ['/payload_incomplete/place/deep?']],
       [0, ['']],
     ]);
-    expect(inBody(rule('status'))).toBe(false);
+    expect(isAboutBody(rule('status'))).toBe(false);
     const [status, age, again] = [rule('status'), rule('age'), rule('status', false)];
-    expect(byPlace([status, age, again])).toEqual([
+    expect(groupByPlace([status, age, again])).toEqual([
       ['status', [status, again]],
       ['age', [age]],
     ]);

@@ -2,7 +2,7 @@
 import type { Entry, ExchangeView } from '../../generated/view';
 
 /** What is left of a time line. */
-export interface Filter {
+export interface TimelineFilter {
   /** Found in URL, status, event or error. */
   text: string;
   /** Only exchanges that break a rule. */
@@ -12,17 +12,17 @@ export interface Filter {
 }
 
 /** The calls that can be asked for, as the program names them, and the steps between them. */
-export const CALLS = ['login', 'generate', 'redeem', 'download', 'steps'] as const;
+export const CALL_FILTERS = ['login', 'generate', 'redeem', 'download', 'steps'] as const;
 
 /** Whether an entry is left. */
-export function fits(entry: Entry, { text, broken, call }: Filter): boolean {
-  if (broken && !breaks(entry)) return false;
+export function matchesFilter(entry: Entry, { text, broken, call }: TimelineFilter): boolean {
+  if (broken && !hasUnmetRequirement(entry)) return false;
   if (call !== null && (entry.kind === 'step' ? 'steps' : entry.exchange.call) !== call) return false;
   const wanted = text.trim().toLowerCase();
-  return wanted === '' || wanted.split(/\s+/).every((word) => haystack(entry).includes(word));
+  return wanted === '' || wanted.split(/\s+/).every((word) => searchableText(entry).includes(word));
 }
 
-function haystack(entry: Entry): string {
+function searchableText(entry: Entry): string {
   if (entry.kind === 'step') return entry.line.toLowerCase();
   const { call, method, url, status, error, rules } = entry.exchange;
   const ids = rules.map(({ requirement, kept }) => (kept ? '' : requirement)).join(' ');
@@ -30,28 +30,28 @@ function haystack(entry: Entry): string {
 }
 
 /** Whether it breaks a rule. */
-export function breaks(entry: Entry): boolean {
-  return entry.kind === 'exchange' && brokenIn(entry.exchange) > 0;
+export function hasUnmetRequirement(entry: Entry): boolean {
+  return entry.kind === 'exchange' && countUnmet(entry.exchange) > 0;
 }
 
 /** How many rules it breaks. */
-export function brokenIn({ rules }: ExchangeView): number {
+export function countUnmet({ rules }: ExchangeView): number {
   return rules.reduce((sum, { kept }) => sum + (kept ? 0 : 1), 0);
 }
 
 /** When it began, in milliseconds since 1970. */
-export function beginOf(entry: Entry): number {
+export function entryStart(entry: Entry): number {
   return entry.kind === 'step' ? entry.at_ms : entry.exchange.at_ms;
 }
 
 /** An entry with what stays the same of it while others come. */
-export interface Row {
+export interface TimelineRow {
   key: string;
   entry: Entry;
 }
 
 /** The rows of a time line. Two steps may be alike: each is known by its place among the steps. */
-export function rowsOf(entries: readonly Entry[]): Row[] {
+export function timelineRows(entries: readonly Entry[]): TimelineRow[] {
   let steps = 0;
   return entries.map((entry) => ({
     key: entry.kind === 'step' ? `step-${steps++}` : `exchange-${entry.exchange.id}`,
@@ -60,39 +60,39 @@ export function rowsOf(entries: readonly Entry[]): Row[] {
 }
 
 /** How an exchange went: what its colour says. */
-export function toneOf({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
+export function exchangeTone({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
   if (error !== null || status === null || status >= 500) return 'bad';
   return status >= 300 ? 'doubt' : 'good';
 }
 
 /** The time that a time line covers. */
-export interface Span {
+export interface TimeSpan {
   from: number;
   length: number;
 }
 
 /** From the beginning of the visit to the end of its last entry. */
-export function spanOf(from: number, entries: readonly Entry[]): Span {
+export function timeSpanOf(from: number, entries: readonly Entry[]): TimeSpan {
   const end = entries.reduce(
     (latest, entry) =>
-      Math.max(latest, beginOf(entry) + (entry.kind === 'step' ? 0 : entry.exchange.duration_ms)),
+      Math.max(latest, entryStart(entry) + (entry.kind === 'step' ? 0 : entry.exchange.duration_ms)),
     from + 1,
   );
   return { from, length: end - from };
 }
 
 /** Where on the span something lies, in thousandths. */
-export function place({ from, length }: Span, at: number): number {
+export function positionInSpan({ from, length }: TimeSpan, at: number): number {
   return Math.max(0, Math.min(1000, ((at - from) / length) * 1000));
 }
 
 /** The path of a URL, for where there is little room. */
-export function pathOf(url: string): string {
+export function urlPath(url: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/]+(\/.*)$/i.exec(url)?.[1] ?? url;
 }
 
 /** The names of the files that the steps of a visit tell, by their bytes; none where two have as many. */
-export function filesOf(entries: readonly Entry[]): Map<number, string | null> {
+export function fileNamesBySize(entries: readonly Entry[]): Map<number, string | null> {
   const files = new Map<number, string | null>();
   const tell = (name: unknown, bytes: unknown) => {
     if (typeof name !== 'string' || typeof bytes !== 'number') return;
@@ -113,7 +113,7 @@ export function filesOf(entries: readonly Entry[]): Map<number, string | null> {
 }
 
 /** What a download brought: the file of that length, else what the answer says that it is. Its URL is masked. */
-export function broughtBy(
+export function downloadedFileName(
   { call, response_headers }: ExchangeView,
   files: ReadonlyMap<number, string | null>,
 ): string | null {
@@ -124,7 +124,7 @@ export function broughtBy(
 }
 
 /** What a step says beside its name and its time; how far an avatar is in few words, and the rest as it came. */
-export function saidBy(line: string): string {
+export function summariseStep(line: string): string {
   try {
     const { event, visit: _, at: __, ...rest } = JSON.parse(line) as Record<string, unknown>;
     if (event === 'status') {
