@@ -5,7 +5,7 @@ export function deskFaults(): string[] {
   const faults: string[] = [];
   const desk = document.querySelector('[data-testid=desk]');
   if (!desk) return ['the desk is not open'];
-  const top = desk.querySelector('[data-scope]') ?? desk;
+  const top = desk.querySelector('dialog[open]') ?? desk;
   const name = (el: Element) => `${el.tagName.toLowerCase()} “${(el.textContent ?? '').trim().slice(0, 40)}”`;
   const shown = (el: Element) => {
     const box = el.getBoundingClientRect();

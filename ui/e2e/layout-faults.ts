@@ -44,7 +44,7 @@ export function layoutFaults(): string[] {
   const faults: string[] = [];
   const safe = { x: innerWidth * 0.05 - 1, y: innerHeight * 0.05 - 1 };
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const top = document.querySelector('[data-scope]') ?? document;
+  const top = document.querySelector('dialog[open]') ?? document;
   const shown = (el: Element) => {
     const box = el.getBoundingClientRect();
     const style = getComputedStyle(el);
@@ -78,9 +78,9 @@ export function layoutFaults(): string[] {
   }
   const blocks = [
     ...top.querySelectorAll(
-      '.words > *, .panel, .link, header > *, .hints, .row[role=group], [data-scope] > *',
+      '.words > *, .panel, .link, header > *, .hints, .row[role=group], dialog[open] > .content > *',
     ),
-  ].filter((el) => shown(el) && !el.contains(document.querySelector('[data-scope]')));
+  ].filter((el) => shown(el) && !el.contains(document.querySelector('dialog[open]')));
   for (let i = 0; i < blocks.length; i += 1) {
     for (let j = i + 1; j < blocks.length; j += 1) {
       const [one, other] = [blocks[i] as Element, blocks[j] as Element];

@@ -126,6 +126,9 @@ describe('a whole visit', () => {
     await page.keyboard.press('Enter');
     await on('keep');
     await page.keyboard.press('Escape');
+    // Back to the button that opened the dialog.
+    await on('forget');
+    await page.keyboard.press('ArrowUp');
     await on('this-is-me');
     await page.keyboard.press('Enter');
     await on('again');

@@ -2,8 +2,9 @@
 import { flushSync } from 'svelte';
 import type { BackendView, BoothView, Screen, SeenView, Snapshot } from '../src/generated/view';
 import type { Host, HostAction } from '../src/host/host';
+import type { Locale } from '../src/language/locales';
 import { attendanceTimer } from '../src/state/attendance-timer';
-import { setLocale, type Tongue } from '../src/state/language-store.svelte';
+import { languageStore } from '../src/state/language-store.svelte';
 import { FakeDesk } from './desk';
 import { createPastVisits } from './desk-fixtures';
 import {
@@ -115,7 +116,7 @@ export interface FakeControls {
   /** With `&hold`: lets the recording that is being played come to its end. */
   finishRecording(): void;
   /** Says everything in another language, or in a made-up one. */
-  setLocale(tongue: Tongue | 'long' | 'mirrored'): Promise<void>;
+  setLocale(locale: Locale | 'long' | 'mirrored'): Promise<void>;
 }
 
 declare global {
@@ -165,14 +166,14 @@ export async function createFakeHostFromUrl(address: { search: string }): Promis
     putScreen: (screen) => host.showScreen(screen),
     setBooth: (around) => host.setBooth(around),
     finishRecording: release,
-    async setLocale(tongue) {
-      if (tongue === 'long' || tongue === 'mirrored')
-        (await import('./pseudo-locales')).setPseudoLocale(tongue);
-      else setLocale(tongue);
+    async setLocale(locale) {
+      if (locale === 'long' || locale === 'mirrored')
+        (await import('./pseudo-locales')).setPseudoLocale(locale);
+      else languageStore.setLocale(locale);
     },
   };
-  const tongue = asked.get('lang');
-  if (tongue) await puppet.setLocale(tongue as Tongue);
+  const locale = asked.get('lang');
+  if (locale) await puppet.setLocale(locale as Locale);
   window.fake = puppet;
   return host;
 }

@@ -1,7 +1,7 @@
 // Languages that nobody speaks, made from English to find what a layout cannot hold: one is a third longer, one
 // runs from right to left as well.
 import en from '../../locales/en.ftl?raw';
-import { useCatalogue } from '../src/state/language-store.svelte';
+import { languageStore } from '../src/state/language-store.svelte';
 
 /** Says everything in a made-up language. */
 export function setPseudoLocale(which: 'long' | 'mirrored'): void {
@@ -10,7 +10,7 @@ export function setPseudoLocale(which: 'long' | 'mirrored'): void {
     .map((line) => (line.startsWith('#') || /->\s*$/.test(line) ? line : lengthenLine(line)))
     .join('\n');
   // A tag of a language that runs the way that is meant.
-  useCatalogue(which === 'long' ? 'en-XA' : 'ar-XB', source);
+  languageStore.useCatalogue(which === 'long' ? 'en-XA' : 'ar-XB', source);
 }
 
 function lengthenLine(line: string): string {

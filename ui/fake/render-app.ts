@@ -1,10 +1,10 @@
 // What tests of whole screens have in common: the app over a scripted host.
-import { render, screen, waitFor } from '@testing-library/svelte';
+import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, expect, vi } from 'vitest';
 import App from '../src/App.svelte';
 import type { Screen } from '../src/generated/view';
 import { attendanceTimer } from '../src/state/attendance-timer';
-import { setDefaultLocale, setLocale } from '../src/state/language-store.svelte';
+import { languageStore } from '../src/state/language-store.svelte';
 import { FakeHost } from './host';
 
 /** What bears a test id. */
@@ -26,7 +26,14 @@ export async function renderScreen(
 }
 
 beforeEach(() => {
-  setDefaultLocale(null);
-  setLocale('en');
+  languageStore.setDefaultLocale(null);
+  languageStore.setLocale('en');
   vi.spyOn(console, 'warn').mockImplementation(() => {});
 });
+
+/** Presses Escape as a browser does: where no listener takes the key, it closes the topmost dialog. */
+export async function pressEscape(): Promise<void> {
+  const isUnhandled = await fireEvent.keyDown(document.body, { key: 'Escape' });
+  const dialog = [...document.querySelectorAll('dialog')].filter(({ open }) => open).at(-1);
+  if (isUnhandled) dialog?.close();
+}

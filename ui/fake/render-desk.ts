@@ -1,15 +1,17 @@
 // The desk in a test: over the scripted program, its door open unless said otherwise.
 import { render, screen, waitFor } from '@testing-library/svelte';
 import { expect, onTestFinished } from 'vitest';
-import Desk from '../src/desk/Desk.svelte';
 import type { Section } from '../src/desk/sections';
 import { DeskLock } from '../src/state/desk-lock.svelte';
-import { FakeDesk } from './desk';
+import DeskInContext from './DeskInContext.svelte';
+import type { FakeDesk } from './desk';
+import { screens } from './fixtures';
+import { FakeHost } from './host';
 
 /** What a test holds of it. */
 export interface RenderedDesk {
   desk: FakeDesk;
-  door: DeskLock;
+  deskLock: DeskLock;
 }
 
 /** What stands on the page by its test id. */
@@ -22,25 +24,26 @@ export async function renderDesk(
   prepare: (desk: FakeDesk) => void = () => {},
   section?: Section,
 ): Promise<RenderedDesk> {
-  const desk = new FakeDesk();
+  const host = new FakeHost(screens.attract);
+  const { desk } = host;
   desk.isOpen = true;
   prepare(desk);
-  const door = new DeskLock();
-  door.openDesk();
-  forwardKeysToLock(door);
-  render(Desk, { desk, door });
+  const deskLock = new DeskLock();
+  deskLock.openDesk();
+  forwardKeysToLock(deskLock);
+  render(DeskInContext, { host, deskLock });
   await waitFor(() => expect(screen.queryByTestId(desk.isOpen ? 'section' : 'pad')).not.toBeNull());
   if (section) {
     byTestId(`section-${section}`).click();
     await waitFor(() => expect(byTestId('section').dataset.section).toBe(section));
   }
-  return { desk, door };
+  return { desk, deskLock };
 }
 
 /** As on the page: the door hears of every key first and last. */
-function forwardKeysToLock(door: DeskLock): void {
-  const first = () => door.captureEventOwner();
-  const last = (event: KeyboardEvent) => door.handleKeydown(event);
+function forwardKeysToLock(deskLock: DeskLock): void {
+  const first = () => deskLock.captureEventOwner();
+  const last = (event: KeyboardEvent) => deskLock.handleKeydown(event);
   document.addEventListener('keydown', first, true);
   document.addEventListener('keydown', last);
   onTestFinished(() => {

@@ -5,7 +5,7 @@ import { backendUnreachable, realBackend, type ScreenName, sandboxBackend, scree
 import { FakeHost } from '../fake/host';
 import { byTestId, focusedTestId, renderScreen } from '../fake/render-app';
 import App from './App.svelte';
-import { translate } from './state/language-store.svelte';
+import { languageStore } from './state/language-store.svelte';
 
 describe('every screen', () => {
   it.each<[ScreenName, string]>([
@@ -43,7 +43,7 @@ describe('every screen', () => {
 
   it('says what stands in the way, and goes on', async () => {
     const host = await renderScreen(screens['invite-trouble']);
-    expect(byTestId('trouble').textContent).toContain(translate('problem-backend-unreachable'));
+    expect(byTestId('trouble').textContent).toContain(languageStore.translate('problem-backend-unreachable'));
     // The operator's words are not for visitors.
     expect(byTestId('screen').textContent).not.toContain(backendUnreachable.operator);
     expect(byTestId('screen').textContent).not.toContain(backendUnreachable.hint);
@@ -89,7 +89,9 @@ describe('snapshots', () => {
     const host = new FakeHost(screens.attract);
     host.connectionError = new Error('no such command');
     render(App, { host });
-    await waitFor(() => expect(byTestId('problem').textContent).toContain(translate('problem-window-lost')));
+    await waitFor(() =>
+      expect(byTestId('problem').textContent).toContain(languageStore.translate('problem-window-lost')),
+    );
     await waitFor(() => expect(focusedTestId()).toBe('try-again'));
     expect(document.body.textContent).not.toContain('no such command');
     await fireEvent.click(byTestId('detail'));

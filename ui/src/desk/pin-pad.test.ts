@@ -37,27 +37,27 @@ describe('the PIN pad', () => {
 
   it('opens it by gamepad', async () => {
     inputDevice.last = 'gamepad';
-    const { desk, door } = await renderDesk((of) => {
+    const { desk, deskLock } = await renderDesk((of) => {
       of.isOpen = false;
       of.pin = '5555';
     });
     expect(focusedTestId()).toBe('key-5');
-    for (let i = 0; i < 4; i += 1) door.gamepadHandler?.('confirm');
+    for (let i = 0; i < 4; i += 1) deskLock.gamepadHandler?.('confirm');
     await tick();
     expect(byTestId('pin').getAttribute('aria-label')).toBe(messages.pad.field(4));
     byTestId('key-enter').focus();
-    door.gamepadHandler?.('confirm');
+    deskLock.gamepadHandler?.('confirm');
     await waitFor(() => expect(byTestId('section')).toBeTruthy());
     expect(desk.isOpen).toBe(true);
   });
 
   it('is left by B and by Escape', async () => {
-    const { door } = await closed();
-    door.gamepadHandler?.('back');
-    expect(door.isOpen).toBe(false);
+    const { deskLock } = await closed();
+    deskLock.gamepadHandler?.('back');
+    expect(deskLock.isOpen).toBe(false);
     const again = await closed();
     pressKey('Escape');
-    expect(again.door.isOpen).toBe(false);
+    expect(again.deskLock.isOpen).toBe(false);
   });
 
   it('says that a PIN was wrong, takes the next, and counts a wait down', async () => {
@@ -126,11 +126,11 @@ describe('the PIN pad', () => {
 
   it('goes by itself when nobody enters anything', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
-    const { door } = await closed();
+    const { deskLock } = await closed();
     vi.advanceTimersByTime(PIN_PAD_IDLE_MS - 5000);
-    expect(door.isOpen).toBe(true);
+    expect(deskLock.isOpen).toBe(true);
     vi.advanceTimersByTime(10_000);
-    expect(door.isOpen).toBe(false);
+    expect(deskLock.isOpen).toBe(false);
   });
 });
 
@@ -147,9 +147,9 @@ describe('a door that closes meanwhile', () => {
   });
 
   it('is locked when one leaves', async () => {
-    const { desk, door } = await renderDesk();
+    const { desk, deskLock } = await renderDesk();
     await fireEvent.click(byTestId('leave'));
-    expect(door.isOpen).toBe(false);
+    expect(deskLock.isOpen).toBe(false);
     expect(desk.panelActions).toEqual([{ kind: 'lock' }]);
     expect(desk.isOpen).toBe(false);
   });

@@ -3,7 +3,8 @@ import type { DeskLock } from '../state/desk-lock.svelte';
 import { inputDevice } from '../state/input-device.svelte';
 import { turnAvatar } from './avatar-turn';
 import type { GamepadIntent, GamepadKind } from './gamepad';
-import { type Direction, focusPrimary, moveFocus, recoverFocus, scrollFocusedText } from './spatial-focus';
+import { topLayerOf } from './modal-dialog';
+import { type Direction, focusPrimary, moveFocus, scrollFocusedText } from './spatial-focus';
 
 /** What is steered. */
 export interface StageActions {
@@ -40,11 +41,6 @@ const TURN_STEPS: Record<Direction, [number, number]> = {
   down: [0, 0.12],
 };
 
-/** Where the focus may go: what lies on top. */
-export function topLayerOf(within: HTMLElement): HTMLElement {
-  return within.querySelector<HTMLElement>('[data-scope]') ?? within;
-}
-
 /** The listeners for whatever a person steers with. */
 export class StageInput {
   readonly #actions: StageActions;
@@ -67,7 +63,7 @@ export class StageInput {
       this.#moveFocusOrTurn(direction, event.shiftKey && this.#actions.canTurnAvatar());
     } else if (event.repeat) return;
     else if (event.key === 'F9') this.#actions.toggleDetail();
-    else if (event.key === 'Escape') this.#goBack();
+    else if (event.key === 'Escape') this.#onEscape(event);
     else if (event.key.toLowerCase() === 'l' && this.#actions.screenKind() !== 'attract')
       this.#actions.toggleLanguages();
   };
@@ -84,16 +80,6 @@ export class StageInput {
     const at = `${screenX} ${screenY}`;
     if (at !== this.#lastPointerPosition) this.#actions.noteActivity();
     this.#lastPointerPosition = at;
-  };
-
-  /** The focus left an element. */
-  readonly onfocusout = (event: FocusEvent): void => {
-    // What goes to something else is not lost: Tab has not arrived there yet.
-    if (event.relatedTarget !== null) return;
-    queueMicrotask(() => {
-      const root = this.#actions.rootElement();
-      if (root && !this.#actions.deskLock.isOpen && document.hasFocus()) recoverFocus(topLayerOf(root));
-    });
   };
 
   /** A button of a gamepad was pressed. */
@@ -126,6 +112,15 @@ export class StageInput {
     const held = document.activeElement?.matches('[data-turns]') ?? false;
     if (!held && !meant && moveFocus(topLayerOf(root), direction)) return;
     if (this.#actions.canTurnAvatar()) turnAvatar(...TURN_STEPS[direction]);
+  }
+
+  /** The platform closes a dialog; elsewhere Escape goes back. */
+  #onEscape(event: KeyboardEvent): void {
+    const root = this.#actions.rootElement();
+    if (!root || topLayerOf(root) !== root) return;
+    // Otherwise the same press would close the dialog that going back may open.
+    event.preventDefault();
+    this.#goBack();
   }
 
   #goBack(): void {

@@ -1,8 +1,8 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { screens } from '../../fake/fixtures';
-import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
-import { currentLocale } from '../state/language-store.svelte';
+import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/render-app';
+import { languageStore } from '../state/language-store.svelte';
 
 afterEach(() => vi.useRealTimers());
 
@@ -10,7 +10,7 @@ describe('the language', () => {
   it('is chosen on the first screen, which does not begin by that', async () => {
     const host = await renderScreen(screens.attract);
     await fireEvent.click(byTestId('tongue-de'));
-    expect(currentLocale()).toBe('de');
+    expect(languageStore.locale).toBe('de');
     expect(byTestId('start').textContent).toBe('Los geht’s');
     expect(focusedTestId()).toBe('start');
     expect(host.calledActions).toEqual([]);
@@ -23,7 +23,7 @@ describe('the language', () => {
     const host = await renderScreen(screens.invite);
     await fireEvent.click(byTestId('language'));
     await waitFor(() => expect(focusedTestId()).toBe('tongue-en'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await pressEscape();
     await waitFor(() => expect(screen.queryByTestId('languages')).toBeNull());
     expect(host.calledActions).toEqual([]);
     await fireEvent.keyDown(document.body, { key: 'l' });
@@ -39,8 +39,8 @@ describe('the language', () => {
     await renderScreen(screens.attract);
     await fireEvent.click(byTestId('tongue-es'));
     vi.advanceTimersByTime(30_000);
-    expect(currentLocale()).toBe('es');
+    expect(languageStore.locale).toBe('es');
     vi.advanceTimersByTime(20_000);
-    expect(currentLocale()).toBe('en');
+    expect(languageStore.locale).toBe('en');
   });
 });

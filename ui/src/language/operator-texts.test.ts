@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultLocaleFor, operatorTextFor, setLocale, useCatalogue } from '../state/language-store.svelte';
+import { languageStore } from '../state/language-store.svelte';
 import { pickOperatorText } from './operator-texts';
 
 const texts = { fr: 'Nous filmons.', de: 'Wir filmen.', ja: '撮影します。' };
@@ -20,16 +20,16 @@ describe('a text by language', () => {
   });
 
   it('follows the visitor’s choice, then the booth’s first language, then what there is', () => {
-    setLocale('fr');
-    expect(operatorTextFor(texts, 'ja')?.tag).toBe('fr');
-    setLocale('es');
-    expect(operatorTextFor(texts, 'ja')?.tag).toBe('ja');
-    expect(operatorTextFor(texts, 'zh-Hans')?.tag).toBe('de');
-    useCatalogue('eo', 'attract-start = Komencu');
-    expect(operatorTextFor(texts, 'fr')?.tag).toBe('fr');
+    languageStore.setLocale('fr');
+    expect(languageStore.operatorTextFor(texts, 'ja')?.tag).toBe('fr');
+    languageStore.setLocale('es');
+    expect(languageStore.operatorTextFor(texts, 'ja')?.tag).toBe('ja');
+    expect(languageStore.operatorTextFor(texts, 'zh-Hans')?.tag).toBe('de');
+    languageStore.useCatalogue('eo', 'attract-start = Komencu');
+    expect(languageStore.operatorTextFor(texts, 'fr')?.tag).toBe('fr');
     // The system's, in a test as in the window.
-    expect(defaultLocaleFor(null)).toBe('en');
-    expect(operatorTextFor({ ...texts, en: 'We film.' }, null)?.tag).toBe('en');
-    setLocale('en');
+    expect(languageStore.defaultLocaleFor(null)).toBe('en');
+    expect(languageStore.operatorTextFor({ ...texts, en: 'We film.' }, null)?.tag).toBe('en');
+    languageStore.setLocale('en');
   });
 });

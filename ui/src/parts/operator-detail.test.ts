@@ -11,7 +11,7 @@ import {
 import { FakeHost } from '../../fake/host';
 import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
 import { inputDevice } from '../state/input-device.svelte';
-import { translate } from '../state/language-store.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
@@ -105,7 +105,7 @@ describe('the operator’s detail', () => {
     );
     expect(screen.getAllByTestId('detail')).toHaveLength(1);
     expect(byTestId('detail').closest('[aria-hidden]')).toBeNull();
-    expect(byTestId('detail').textContent).toBe(translate('ended-detail'));
+    expect(byTestId('detail').textContent).toBe(languageStore.translate('ended-detail'));
     await fireEvent.click(byTestId('detail'));
     expect(byTestId('operator-detail').textContent).toContain('Problem');
     expect(byTestId('detail').getAttribute('aria-expanded')).toBe('true');
@@ -120,9 +120,9 @@ describe('the operator’s detail', () => {
     host.showScreen(screens['invite-trouble']);
     await waitFor(() => expect(byTestId('detail')).toBeTruthy());
     await fireEvent.keyDown(document.body, { key: 'Shift' });
-    expect(byTestId('detail').textContent).toBe(`F9${translate('ended-detail')}`);
+    expect(byTestId('detail').textContent).toBe(`F9${languageStore.translate('ended-detail')}`);
     await fireEvent.pointerDown(document.body, { pointerType: 'touch' });
-    expect(byTestId('detail').textContent).toBe(translate('ended-detail'));
+    expect(byTestId('detail').textContent).toBe(languageStore.translate('ended-detail'));
     host.showScreen(screens.invite);
     await waitFor(() => expect(screen.queryByTestId('detail')).toBeNull());
   });

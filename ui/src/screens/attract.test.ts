@@ -2,7 +2,7 @@ import { fireEvent, waitFor } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
 import { backendUnreachable, screens } from '../../fake/fixtures';
 import { byTestId, renderScreen } from '../../fake/render-app';
-import { translate } from '../state/language-store.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 describe('Attract', () => {
   it.each<[string, () => Promise<unknown>]>([
@@ -40,7 +40,9 @@ describe('Attract', () => {
     host.refusals.set('startVisit', backendUnreachable);
     await fireEvent.click(byTestId('start'));
     await waitFor(() =>
-      expect(byTestId('trouble').textContent).toContain(translate('problem-backend-unreachable')),
+      expect(byTestId('trouble').textContent).toContain(
+        languageStore.translate('problem-backend-unreachable'),
+      ),
     );
     await fireEvent.click(byTestId('start'));
     expect(host.calledActions).toEqual(['startVisit', 'startVisit']);

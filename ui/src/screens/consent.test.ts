@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { backendUnreachable, boothsByScreen, sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
 import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
-import { currentLocale, setLocale, translate } from '../state/language-store.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 describe('Consent', () => {
   it('shows the operator’s words, paragraph by paragraph, and nothing of theirs as markup', async () => {
@@ -33,12 +33,12 @@ describe('Consent', () => {
 
   it('is told in the language of the visitor, who may change it, and is agreed to as it is read', async () => {
     const host = await renderScreen({ kind: 'consent', texts });
-    setLocale('fr');
+    languageStore.setLocale('fr');
     await waitFor(() => expect(told()).toEqual(['fr', texts.fr]));
     await fireEvent.click(byTestId('language'));
     await fireEvent.click(await screen.findByTestId('tongue-ja'));
     await waitFor(() => expect(told()).toEqual(['ja', texts.ja]));
-    expect(byTestId('agree').textContent?.trim()).toBe(translate('consent-agree'));
+    expect(byTestId('agree').textContent?.trim()).toBe(languageStore.translate('consent-agree'));
     await fireEvent.click(byTestId('agree'));
     expect(host.agreedTexts).toEqual([texts.ja]);
   });
@@ -46,7 +46,7 @@ describe('Consent', () => {
   it('is told in the booth’s first language where there is none in the visitor’s, and says in which', async () => {
     const first = { kind: 'consent', texts } as const;
     const host = await renderScreen(first, new FakeHost(first, {}, sandboxBackend, { language: 'fr' }));
-    setLocale('es');
+    languageStore.setLocale('es');
     await waitFor(() => expect(told()).toEqual(['fr', texts.fr]));
     expect(document.documentElement.lang).toBe('es');
     await fireEvent.click(byTestId('agree'));
@@ -68,7 +68,7 @@ describe('Consent', () => {
       screens.consent,
       new FakeHost(screens.consent, {}, sandboxBackend, { keep_hours: 48 }),
     );
-    expect(byTestId('kept').textContent).toBe(translate('keep-days', { count: 2 }));
+    expect(byTestId('kept').textContent).toBe(languageStore.translate('keep-days', { count: 2 }));
   });
 
   it('says when going on did not work', async () => {
@@ -76,7 +76,9 @@ describe('Consent', () => {
     host.refusals.set('agreeToConsent', backendUnreachable);
     await fireEvent.click(byTestId('agree'));
     await waitFor(() =>
-      expect(byTestId('trouble').textContent).toContain(translate('problem-backend-unreachable')),
+      expect(byTestId('trouble').textContent).toContain(
+        languageStore.translate('problem-backend-unreachable'),
+      ),
     );
   });
 });
@@ -94,9 +96,11 @@ describe('a booth', () => {
     await fireEvent.click(byTestId('tongue-fr'));
     await waitFor(() => expect(byTestId('attract-text').textContent?.trim()).toBe('Come in & look'));
     expect([byTestId('attract-text').lang, document.documentElement.lang]).toEqual(['en', 'fr']);
-    expect(byTestId('screen').textContent).not.toContain(translate('attract-line'));
+    expect(byTestId('screen').textContent).not.toContain(languageStore.translate('attract-line'));
     host.setBooth({});
-    await waitFor(() => expect(byTestId('screen').textContent).toContain(translate('attract-line')));
+    await waitFor(() =>
+      expect(byTestId('screen').textContent).toContain(languageStore.translate('attract-line')),
+    );
   });
 
   it('shows its logo in place of the name, which stands in for one that cannot be had', async () => {
@@ -112,19 +116,21 @@ describe('a booth', () => {
 
   it('meets a new visitor in its language, and leaves one who is there theirs', async () => {
     const host = await renderScreen(screens.attract, inBooth({ language: 'fr' }));
-    await waitFor(() => expect(currentLocale()).toBe('fr'));
-    setLocale('ja');
+    await waitFor(() => expect(languageStore.locale).toBe('fr'));
+    languageStore.setLocale('ja');
     host.setBooth({ language: 'fr', voice: false });
     host.showScreen(screens.invite);
     host.setBooth({ language: 'de' });
     await waitFor(() => expect(byTestId('screen').dataset.screen).toBe('invite'));
-    expect(currentLocale()).toBe('ja');
+    expect(languageStore.locale).toBe('ja');
   });
 
   it('that is closed says so, and begins nothing', async () => {
     const host = await renderScreen(screens.attract, inBooth(boothsByScreen['attract-closed']));
-    expect(byTestId('status-title').textContent).toBe(translate('problem-credentials-missing'));
-    expect(byTestId('closed').textContent).toContain(translate('problem-credentials-missing.do'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-credentials-missing'));
+    expect(byTestId('closed').textContent).toContain(
+      languageStore.translate('problem-credentials-missing.do'),
+    );
     expect(byTestId('closed').textContent).toContain('F10');
     expect(screen.queryByTestId('start')).toBeNull();
     await fireEvent.click(byTestId('screen'));
@@ -133,7 +139,7 @@ describe('a booth', () => {
     expect(host.calledActions).toEqual([]);
     // A language can still be chosen, and the booth may open.
     await fireEvent.click(byTestId('tongue-es'));
-    expect(byTestId('status-title').textContent).toBe(translate('problem-credentials-missing'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-credentials-missing'));
     host.setBooth({});
     await waitFor(() => expect(byTestId('start')).toBeTruthy());
     await fireEvent.click(byTestId('start'));

@@ -3,8 +3,8 @@ import { tick } from 'svelte';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { backendUnreachable, sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
-import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
-import { translate } from '../state/language-store.svelte';
+import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/render-app';
+import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
@@ -17,8 +17,8 @@ describe('forget me', () => {
     const host = await renderScreen(screens.reveal);
     await fireEvent.click(byTestId('forget'));
     await waitFor(() => expect(focusedTestId()).toBe('keep'));
-    expect(byTestId('forget-question').textContent).toContain(translate('forget-ask'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    expect(byTestId('forget-question').textContent).toContain(languageStore.translate('forget-ask'));
+    await pressEscape();
     await waitFor(() => expect(focusedTestId()).toBe('again'));
     expect(host.calledActions).toEqual([]);
   });
@@ -49,7 +49,7 @@ describe('forget me', () => {
     await fireEvent.click(await screen.findByTestId('forget-yes'));
     await waitFor(() => expect(byTestId('forgetting').dataset.stand).toBe('failed'));
     expect(screen.queryByTestId('portrait')).toBeNull();
-    expect(byTestId('status-title').textContent).toBe(translate('forget-failed-title'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('forget-failed-title'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
     expect(byTestId('operator-detail').textContent).toContain(backendUnreachable.operator);
     await fireEvent.click(byTestId('again'));
@@ -67,8 +67,8 @@ describe('forget me', () => {
   });
 
   it.each([
-    [null, translate('keep-for-ever')],
-    [0, translate('keep-until-finished')],
+    [null, languageStore.translate('keep-for-ever')],
+    [0, languageStore.translate('keep-until-finished')],
     [1, 'Deleted from this console after one hour.'],
     [36, 'Deleted from this console after 36 hours.'],
     [24, 'Deleted from this console after one day.'],
@@ -92,7 +92,9 @@ describe('Forgetting', () => {
     expect(screen.queryByTestId('languages')).toBeNull();
     expect(host.calledActions).toEqual([]);
     host.showScreen(screens.forgotten);
-    await waitFor(() => expect(byTestId('status-title').textContent).toBe(translate('forgotten-title')));
+    await waitFor(() =>
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('forgotten-title')),
+    );
     await waitFor(() => expect(focusedTestId()).toBe('again'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
     expect(host.calledActions).toEqual([]);
@@ -120,7 +122,7 @@ describe('Forgetting', () => {
     vi.advanceTimersByTime(120_000);
     await tick();
     expect(host.calledActions).toEqual([]);
-    expect(byTestId('forgetting').textContent).toContain(translate('forget-failed-line'));
+    expect(byTestId('forgetting').textContent).toContain(languageStore.translate('forget-failed-line'));
     await fireEvent.click(byTestId('again'));
     expect(host.calledActions).toEqual(['returnToAttract']);
   });

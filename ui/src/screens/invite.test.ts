@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { exportLink, lanBackend, qrSvg, realBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
 import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
-import { translate } from '../state/language-store.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 afterEach(() => vi.useRealTimers());
 
@@ -57,17 +57,19 @@ describe('Invite', () => {
 
   it('sends nobody to a code that no phone can open', async () => {
     const host = await renderScreen(screens.invite);
-    expect(byTestId('status-title').textContent).toBe(translate('invite-demo-title'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-demo-title'));
     expect(screen.queryByTestId('new-code')).toBeNull();
-    expect(byTestId('demo-note').textContent).toBe(translate('invite-phones-cannot'));
-    expect(byTestId('screen').textContent).not.toContain(translate('invite-step-1'));
+    expect(byTestId('demo-note').textContent).toBe(languageStore.translate('invite-phones-cannot'));
+    expect(byTestId('screen').textContent).not.toContain(languageStore.translate('invite-step-1'));
     expect(focusedTestId()).toBe('play-phone');
     for (const id of ['qr', 'link', 'phones']) expect(screen.queryByTestId(id)).toBeNull();
     expect(document.querySelector('.place')?.classList).toContain('alone');
     // Once the operator lets phones in, it is a code like every other.
     host.showScreen(screens.invite, undefined, lanBackend);
-    await waitFor(() => expect(byTestId('status-title').textContent).toBe(translate('invite-title')));
-    expect(byTestId('screen').textContent).toContain(translate('invite-step-1'));
+    await waitFor(() =>
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-title')),
+    );
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('invite-step-1'));
     expect(byTestId('phones').textContent).toContain(lanBackend.phones_at);
     expect(screen.queryByTestId('demo-note')).toBeNull();
   });
@@ -108,7 +110,7 @@ describe('Invite', () => {
     expect(screen.queryByTestId('expired')).toBeNull();
     host.showScreen({ ...screens.invite, expires_at: '2026-11-22T12:01:05Z', expired: true });
     await waitFor(() => expect(byTestId('expired')).toBeTruthy());
-    expect(byTestId('status-title').textContent).toBe(translate('invite-expired-title'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-expired-title'));
     expect(screen.queryByTestId('time-left')).toBeNull();
   });
 });

@@ -10,9 +10,9 @@ import {
   screens,
 } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
-import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
+import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/render-app';
 import App from '../App.svelte';
-import { translate } from '../state/language-store.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 afterEach(() => vi.useRealTimers());
 
@@ -22,7 +22,9 @@ describe('Making', () => {
     expect(byTestId('queue-position').textContent).toBe('3');
     expect(byTestId('screen').textContent?.replace(/\s+/g, ' ')).toContain('Number 3 in line');
     host.showScreen({ ...screens['making-queue'], queue_position: 0 });
-    await waitFor(() => expect(byTestId('queue-position').textContent).toBe(translate('making-queue-next')));
+    await waitFor(() =>
+      expect(byTestId('queue-position').textContent).toBe(languageStore.translate('making-queue-next')),
+    );
     expect(screen.queryByTestId('progress')).toBeNull();
   });
 
@@ -35,7 +37,7 @@ describe('Making', () => {
   it('explains a failure, shows the code again and offers a new one', async () => {
     const failed = screens['making-failed'];
     const host = await renderScreen(failed, new FakeHost(failed, {}, realBackend));
-    expect(byTestId('status-title').textContent).toBe(translate('making-failed-title'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-failed-title'));
     expect(byTestId('qr')).toBeTruthy();
     // A stray press costs nobody the code that they are to scan.
     expect(focusedTestId()).toBe('code');
@@ -46,12 +48,12 @@ describe('Making', () => {
   it('sends nobody to a code that no phone can open', async () => {
     const host = await renderScreen(screens['making-failed-sandbox']);
     expect(screen.queryByTestId('qr')).toBeNull();
-    expect(byTestId('screen').textContent).toContain(translate('making-failed-line-demo'));
-    expect(byTestId('screen').textContent).not.toContain(translate('making-failed-line'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('making-failed-line-demo'));
+    expect(byTestId('screen').textContent).not.toContain(languageStore.translate('making-failed-line'));
     expect(focusedTestId()).toBe('play-phone');
     host.showScreen(screens['making-failed-sandbox'], undefined, lanBackend);
     await waitFor(() => expect(byTestId('qr')).toBeTruthy());
-    expect(byTestId('screen').textContent).toContain(translate('making-failed-line'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('making-failed-line'));
     expect(byTestId('play-phone').classList).not.toContain('primary');
   });
 
@@ -62,9 +64,9 @@ describe('Making', () => {
 
   it('asks before it leaves', async () => {
     const host = await renderScreen(screens.making);
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await pressEscape();
     await waitFor(() => expect(focusedTestId()).toBe('stay'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await pressEscape();
     await waitFor(() => expect(focusedTestId()).toBe('back'));
     expect(host.calledActions).toEqual([]);
     await fireEvent.click(byTestId('back'));
@@ -78,7 +80,7 @@ describe('Making', () => {
         screens[name],
         new FakeHost(screens[name], {}, sandboxBackend, { keep_hours }),
       );
-      await fireEvent.keyDown(document.body, { key: 'Escape' });
+      await pressEscape();
       await waitFor(() => expect(focusedTestId()).toBe('stay'));
       return host;
     };
@@ -88,8 +90,8 @@ describe('Making', () => {
       'says at %s that it goes on and how long it is kept, and deletes it where that is wanted',
       async (name) => {
         const host = await asked(name, 48);
-        expect(byTestId('leaving').textContent).toContain(translate('leave-ask-making'));
-        expect(byTestId('leave-kept').textContent).toBe(translate('keep-days', { count: 2 }));
+        expect(byTestId('leaving').textContent).toContain(languageStore.translate('leave-ask-making'));
+        expect(byTestId('leave-kept').textContent).toBe(languageStore.translate('keep-days', { count: 2 }));
         await fireEvent.click(byTestId('leave-delete'));
         expect(host.calledActions).toEqual(['forgetVisit']);
         expect(byTestId('forgetting').dataset.stand).toBe('working');
@@ -100,8 +102,8 @@ describe('Making', () => {
       'says at %s that it is deleted where nothing outlasts its visitor, and does that at once',
       async (name) => {
         const host = await asked(name, 0);
-        expect(byTestId('leave-kept').textContent).toBe(translate('keep-while-here'));
-        expect(byTestId('leaving').textContent).not.toContain(translate('leave-ask-making'));
+        expect(byTestId('leave-kept').textContent).toBe(languageStore.translate('keep-while-here'));
+        expect(byTestId('leaving').textContent).not.toContain(languageStore.translate('leave-ask-making'));
         expect(offers()).not.toContain('leave');
         await fireEvent.click(byTestId('leave-delete'));
         expect(host.calledActions).toEqual(['forgetVisit']);
@@ -110,7 +112,7 @@ describe('Making', () => {
 
     it('says of a recording that failed what leaving ends', async () => {
       const host = await asked('making-failed', 48);
-      expect(byTestId('leaving').textContent).toContain(translate('leave-ask-failed'));
+      expect(byTestId('leaving').textContent).toContain(languageStore.translate('leave-ask-failed'));
       expect(screen.queryByTestId('leave-kept')).toBeNull();
       expect(offers()).not.toContain('leave-delete');
       await fireEvent.click(byTestId('leave'));
@@ -127,19 +129,21 @@ describe('Found you', () => {
     await vi.waitFor(() => expect(byTestId('screen').dataset.screen).toBe('invite'));
     host.showScreen(screens['making-queue']);
     await tick();
-    expect(byTestId('status-title').textContent).toBe(translate('making-found-title'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-found-title'));
     // No button is at hand while nothing is asked.
     await vi.waitFor(() => expect(focusedTestId()).toBe('said'));
     vi.advanceTimersByTime(3000);
     await tick();
-    expect(byTestId('status-title').textContent).toBe(translate('making-queue-title'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-queue-title'));
     await vi.waitFor(() => expect(focusedTestId()).toBe('back'));
   });
 
   it('is not said of a recording that failed', async () => {
     const host = await renderScreen(screens.invite);
     host.showScreen(screens['making-failed']);
-    await waitFor(() => expect(byTestId('status-title').textContent).toBe(translate('making-failed-title')));
+    await waitFor(() =>
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-failed-title')),
+    );
   });
 });
 
@@ -160,7 +164,7 @@ describe('the time left', () => {
     expect(byTestId('outlook').textContent?.trim()).toBe('About 30–40 seconds to go');
     vi.advanceTimersByTime(40_000);
     await tick();
-    expect(byTestId('outlook').textContent?.trim()).toBe(translate('making-stalled'));
+    expect(byTestId('outlook').textContent?.trim()).toBe(languageStore.translate('making-stalled'));
     // A connection that is gone is no stall, and gives no pace.
     host.showScreen({ ...screens.making, progress: 40, seen, trouble: backendUnreachable });
     await tick();

@@ -5,7 +5,7 @@ import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
 import type { Screen } from '../generated/view';
 import { attendanceTimer } from '../state/attendance-timer';
 import { ATTENDANCE_SECONDS } from '../state/idle-limits';
-import { translate } from '../state/language-store.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
@@ -40,7 +40,7 @@ describe('a face that nobody may be waiting for', () => {
     await wait(10);
     host.showScreen(face);
     await onto('show-me');
-    expect(byTestId('status-title').textContent).toBe(translate('gate-title'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('gate-title'));
     expect(byTestId('screen').dataset.screen).toBe('reveal');
     for (const id of ['turntable', 'portrait', 'this-is-me', 'forget'])
       expect(screen.queryByTestId(id)).toBeNull();
@@ -80,7 +80,7 @@ describe('a face that nobody may be waiting for', () => {
     await wait(ATTENDANCE_SECONDS);
     host.showScreen(face);
     await onto('show-me');
-    expect(byTestId('not-mine').textContent).toBe(translate('gate-not-mine'));
+    expect(byTestId('not-mine').textContent).toBe(languageStore.translate('gate-not-mine'));
     await fireEvent.keyDown(document.body, { key: 'Escape' });
     await settled();
     expect(host.calledActions).toEqual(['returnToAttract']);

@@ -3,9 +3,9 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import problems from '../../../crates/kiosk/src/problem.rs?raw';
 import { backendUnreachable, sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
-import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
+import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/render-app';
 import type { Screen } from '../generated/view';
-import { translate } from '../state/language-store.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
@@ -49,15 +49,15 @@ describe('Reveal', () => {
     await renderScreen(withModel);
     await fireEvent.click(await screen.findByTestId('face-wink'));
     expect(shown.makeFace.mock.calls).toEqual([['wink']]);
-    expect(byTestId('face-word').textContent).toBe(translate('face-wink'));
+    expect(byTestId('face-word').textContent).toBe(languageStore.translate('face-wink'));
     expect(screen.queryByTestId('face-frown')).toBeNull();
   });
 
   it('goes on as a game would when the visitor says *this is me*', async () => {
     const host = await renderScreen(portrayed);
     await fireEvent.click(byTestId('this-is-me'));
-    expect(byTestId('status-title').textContent).toBe(translate('reveal-welcome-title'));
-    expect(byTestId('screen').textContent).toContain(translate('reveal-welcome-line'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-welcome-title'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('reveal-welcome-line'));
     await waitFor(() => expect(focusedTestId()).toBe('again'));
     await fireEvent.click(byTestId('again'));
     expect(host.calledActions).toEqual(['returnToAttract']);
@@ -66,24 +66,24 @@ describe('Reveal', () => {
   it('says of nothing that it is saved where it goes with the visitor', async () => {
     await renderScreen(portrayed, new FakeHost(portrayed, {}, sandboxBackend, { keep_hours: 0 }));
     await fireEvent.click(byTestId('this-is-me'));
-    expect(byTestId('screen').textContent).not.toContain(translate('reveal-welcome-line'));
-    expect(byTestId('screen').textContent).toContain(translate('reveal-welcome-line-unsaved'));
+    expect(byTestId('screen').textContent).not.toContain(languageStore.translate('reveal-welcome-line'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('reveal-welcome-line-unsaved'));
     // The buttons beside it are what ends it.
-    expect(byTestId('kept').textContent).toBe(translate('keep-until-finished'));
+    expect(byTestId('kept').textContent).toBe(languageStore.translate('keep-until-finished'));
   });
 
   it('goes back from there to the face, and from the face only when that was meant', async () => {
     const host = await renderScreen(portrayed);
     await fireEvent.click(byTestId('this-is-me'));
     await waitFor(() => expect(focusedTestId()).toBe('again'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await pressEscape();
     await waitFor(() => expect(focusedTestId()).toBe('this-is-me'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await pressEscape();
     await waitFor(() => expect(focusedTestId()).toBe('stay'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await pressEscape();
     await waitFor(() => expect(focusedTestId()).toBe('this-is-me'));
     expect(host.calledActions).toEqual([]);
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await pressEscape();
     await fireEvent.click(byTestId('leave'));
     expect(host.calledActions).toEqual(['returnToAttract']);
   });
@@ -137,7 +137,7 @@ describe('Reveal', () => {
     await fireEvent.keyDown(byTestId('this-is-me'), { key: 'ArrowRight' });
     expect(focusedTestId()).toBe('once-more');
     expect(shown.turn).toHaveBeenCalledTimes(1);
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    await pressEscape();
     await waitFor(() => expect(focusedTestId()).toBe('stay'));
     await fireEvent.keyDown(byTestId('stay'), { key: 'ArrowUp', shiftKey: true });
     await fireEvent.keyDown(byTestId('stay'), { key: 'ArrowUp' });
@@ -166,7 +166,7 @@ describe('Reveal', () => {
       expect((byTestId('portrait') as HTMLImageElement).getAttribute('src')).toBe('avatar://a/portrait.png'),
     );
     expect(screen.queryByTestId('turntable')).toBeNull();
-    expect(byTestId('status-title').textContent).toBe(translate('reveal-title-portrait'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title-portrait'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
     expect(byTestId('operator-detail').textContent).toContain('no WebGL');
   });
@@ -186,7 +186,9 @@ describe('Reveal', () => {
     await renderScreen(withModel);
     await waitFor(() => expect(byTestId('portrait')).toBeTruthy());
     await fireEvent.error(byTestId('portrait'));
-    await waitFor(() => expect(byTestId('status-title').textContent).toBe(translate('reveal-title-card')));
+    await waitFor(() =>
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title-card')),
+    );
     // The figure stays and stands for it, and nobody is asked whether that is them.
     expect(document.querySelector('[data-stands-in]')).toBeTruthy();
     expect(screen.queryByTestId('this-is-me')).toBeNull();
@@ -210,8 +212,8 @@ describe('Reveal', () => {
 describe('Ended', () => {
   it('speaks to the visitor, and to the operator on demand', async () => {
     const host = await renderScreen(screens.ended);
-    expect(byTestId('status-title').textContent).toBe(translate('problem-token-expired'));
-    expect(byTestId('screen').textContent).toContain(translate('problem-token-expired.do'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-token-expired'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('problem-token-expired.do'));
     expect(screen.queryByTestId('operator-detail')).toBeNull();
     await fireEvent.click(byTestId('detail'));
     expect(byTestId('operator-detail').textContent).toContain(screens.ended.problem.operator);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
 import { renderScreen } from '../../fake/render-app';
-import { setLocale, translate } from '../state/language-store.svelte';
+import { languageStore } from '../state/language-store.svelte';
 import { speakParts } from './speech';
 
 interface Said {
@@ -46,13 +46,15 @@ describe('a screen that is read aloud', () => {
     const host = new FakeHost(screens.attract, {}, sandboxBackend, { voice: true });
     await renderScreen(screens.attract, host);
     await waitFor(() =>
-      expect(spoken()).toEqual([`${translate('attract-title')} ${translate('attract-line')}`]),
+      expect(spoken()).toEqual([
+        `${languageStore.translate('attract-title')} ${languageStore.translate('attract-line')}`,
+      ]),
     );
     host.showScreen(screens.making);
-    const making = `${translate('making-processing-title')} ${translate('making-processing-line')}`;
+    const making = `${languageStore.translate('making-processing-title')} ${languageStore.translate('making-processing-line')}`;
     await waitFor(() => expect(spoken().at(-1)).toBe(making));
     host.showScreen({ ...screens.making, progress: 80 });
-    setLocale('de');
+    languageStore.setLocale('de');
     await waitFor(() => expect(said.at(-1)?.lang).toBe('de_DE'));
     expect(said).toHaveLength(3);
     host.setBooth({ voice: false });
@@ -65,14 +67,16 @@ describe('a screen that is read aloud', () => {
     const consent = { kind: 'consent', texts: { de: 'Wir filmen.\n\nUnd speichern.' } } as const;
     await renderScreen(consent, new FakeHost(consent, {}, sandboxBackend, { voice: true }));
     const german = { text: 'Wir filmen. Und speichern.', lang: 'de_DE' };
-    await waitFor(() => expect(said).toEqual([{ text: translate('consent-title'), lang: 'en-GB' }, german]));
+    await waitFor(() =>
+      expect(said).toEqual([{ text: languageStore.translate('consent-title'), lang: 'en-GB' }, german]),
+    );
     said.length = 0;
     // Whose language has no voice hears what has one.
-    setLocale('fr');
+    languageStore.setLocale('fr');
     await waitFor(() => expect(said).toEqual([german]));
     said.length = 0;
-    setLocale('de');
-    const all = `${translate('consent-title')} ${german.text}`;
+    languageStore.setLocale('de');
+    const all = `${languageStore.translate('consent-title')} ${german.text}`;
     await waitFor(() => expect(said).toEqual([{ ...german, text: all }]));
   });
 

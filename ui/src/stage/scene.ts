@@ -27,42 +27,47 @@ const WAITING_SCENE: StageScene = { light: 'cool', pose: 'alone', lit: 'sweep', 
 /** What the stage depends on beside the screen. */
 export interface SceneConditions {
   /** Nothing moves yet in a booth that is closed. */
-  closed?: boolean;
+  isClosed?: boolean;
   /** A face that is not asked for stays away. */
-  gated?: boolean;
+  needsRevealConsent?: boolean;
   /** Where no code is shown, the figure stands in its place. */
-  codeless?: boolean;
+  isQrCodeHidden?: boolean;
   /** The operator's words that are on the screen. */
-  words?: string | undefined;
+  consentText?: string | undefined;
 }
 
 /** The stage for a screen. */
 export function sceneForScreen(
   screen: Screen | null,
-  { closed = false, gated = false, codeless = false, words = '' }: SceneConditions = {},
+  {
+    isClosed = false,
+    needsRevealConsent = false,
+    isQrCodeHidden = false,
+    consentText = '',
+  }: SceneConditions = {},
 ): StageScene {
   switch (screen?.kind) {
     case undefined:
       return UNLIT_SCENE;
     case 'attract':
-      return closed ? UNLIT_SCENE : WAITING_SCENE;
+      return isClosed ? UNLIT_SCENE : WAITING_SCENE;
     case 'consent':
       // Much to read wants a calm ground.
-      return isLongText(words) ? { ...UNLIT_SCENE, pose: 'behind' } : WAITING_SCENE;
+      return isLongText(consentText) ? { ...UNLIT_SCENE, pose: 'behind' } : WAITING_SCENE;
     case 'preparing':
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':
       // A code that has run out is gone: the stage is as calm as before the first.
       if (screen.expired) return UNLIT_SCENE;
-      return codeless ? WAITING_SCENE : { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
+      return isQrCodeHidden ? WAITING_SCENE : { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
     case 'making':
-      return codeless ? UNLIT_SCENE : makingScene(screen);
+      return isQrCodeHidden ? UNLIT_SCENE : makingScene(screen);
     case 'saving': {
       const { share } = totalProgress(screen.files);
       return { light: 'warm', pose: 'ringed', lit: 1, ring: share ?? 'open' };
     }
     case 'reveal':
-      return { light: 'warm', pose: gated ? 'alone' : 'gone', lit: 1, ring: 'none' };
+      return { light: 'warm', pose: needsRevealConsent ? 'alone' : 'gone', lit: 1, ring: 'none' };
     case 'forgetting':
     case 'ended':
       return UNLIT_SCENE;

@@ -4,7 +4,7 @@ import { screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
 import App from '../App.svelte';
 import { messages } from '../desk/messages';
-import { setLocale } from './language-store.svelte';
+import { languageStore } from './language-store.svelte';
 
 const at = (id: string) => screen.getByTestId(id);
 
@@ -23,7 +23,7 @@ function touch(x: number, y: number): Promise<unknown> {
 
 // Loading it the first time takes its time.
 beforeAll(() => import('../desk/Desk.svelte'));
-beforeEach(() => setLocale('en'));
+beforeEach(() => languageStore.setLocale('en'));
 
 describe('the way to the desk', () => {
   it('is F10, which begins no visit, and F10 again is the way back', async () => {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { backendUnreachable, sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
 import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
-import { translate } from './language-store.svelte';
+import { languageStore } from './language-store.svelte';
 
 afterEach(() => vi.useRealTimers());
 
@@ -20,7 +20,7 @@ describe('a visitor who has gone', () => {
     await wait(89);
     expect(screen.queryByTestId('idle')).toBeNull();
     await wait(2);
-    expect(byTestId('idle').textContent).toContain(translate('idle-title'));
+    expect(byTestId('idle').textContent).toContain(languageStore.translate('idle-title'));
     await waitFor(() => expect(focusedTestId()).toBe('idle-stay'));
     expect(host.calledActions).toEqual([]);
     await wait(30);

@@ -8,7 +8,7 @@ import {
 } from '../../scripts/messages';
 import type { Problem } from '../generated/view';
 import { isRightToLeft, LOCALES, matchLocale } from '../language/locales';
-import { localeName, problemText, setLocale, translate, useCatalogue } from './language-store.svelte';
+import { languageStore } from './language-store.svelte';
 
 const english = readCatalogue('en');
 
@@ -26,15 +26,15 @@ describe('the catalogues', () => {
   it.each(LOCALES.filter((tongue) => tongue !== 'en'))(
     '%s says nothing in English by oversight',
     (tongue) => {
-      setLocale(tongue);
+      languageStore.setLocale(tongue);
       const same = [...english.messages]
         .filter(([, names]) => names.length === 0)
         .map(([key]) => key as 'demo')
         .filter((key) => {
-          const there = translate(key);
-          setLocale('en');
-          const here = translate(key);
-          setLocale(tongue);
+          const there = languageStore.translate(key);
+          languageStore.setLocale('en');
+          const here = languageStore.translate(key);
+          languageStore.setLocale(tongue);
           return there === here;
         });
       // Words that two languages share.
@@ -88,16 +88,18 @@ describe('a problem', () => {
     retry_helps: true,
   };
   it('that nobody knows yet is said in the words of the program', () => {
-    expect(problemText(problem)).toEqual({ said: 'Said by the program.', todo: '' });
+    expect(languageStore.problemText(problem)).toEqual({ title: 'Said by the program.', action: '' });
   });
   it('is said in the language of the screen', () => {
-    setLocale('de');
-    expect(problemText({ ...problem, code: 'token_expired' }).said).toBe('Dieser Code ist abgelaufen.');
+    languageStore.setLocale('de');
+    expect(languageStore.problemText({ ...problem, code: 'token_expired' }).title).toBe(
+      'Dieser Code ist abgelaufen.',
+    );
   });
 });
 
 describe('the language', () => {
-  afterEach(() => setLocale('en'));
+  afterEach(() => languageStore.setLocale('en'));
 
   it('is the first that is wanted and there', () => {
     expect(matchLocale(['de-AT', 'en'])).toBe('de');
@@ -108,21 +110,21 @@ describe('the language', () => {
     expect(matchLocale([])).toBe('en');
   });
 
-  it('is named in itself', () => expect(localeName('ja')).toBe('日本語'));
+  it('is named in itself', () => expect(languageStore.localeName('ja')).toBe('日本語'));
 
   it('is known to the page, with its direction', () => {
-    setLocale('ja');
+    languageStore.setLocale('ja');
     expect(document.documentElement.lang).toBe('ja');
     expect(document.documentElement.dir).toBe('ltr');
-    useCatalogue('ar-XB', 'attract-start = أهلا');
+    languageStore.useCatalogue('ar-XB', 'attract-start = أهلا');
     expect(document.documentElement.dir).toBe('rtl');
     expect(isRightToLeft('he')).toBe(true);
   });
 
   it('falls back to English, sentence by sentence', () => {
-    useCatalogue('eo', 'attract-start = Komencu');
-    expect(translate('attract-start')).toBe('Komencu');
-    expect(translate('leave-back')).toBe('Back');
+    languageStore.useCatalogue('eo', 'attract-start = Komencu');
+    expect(languageStore.translate('attract-start')).toBe('Komencu');
+    expect(languageStore.translate('leave-back')).toBe('Back');
   });
 
   it('counts as the language does', () => {
@@ -130,14 +132,14 @@ describe('the language', () => {
       throw new Error(String(said));
     });
     for (const tongue of LOCALES) {
-      setLocale(tongue);
+      languageStore.setLocale(tongue);
       for (const count of [0, 1, 2, 7, 1_000_000]) {
-        expect(translate('saving-more', { count })).not.toContain('{');
-        expect(translate('idle-line', { seconds: count })).not.toContain('{');
+        expect(languageStore.translate('saving-more', { count })).not.toContain('{');
+        expect(languageStore.translate('idle-line', { seconds: count })).not.toContain('{');
       }
     }
-    setLocale('en');
-    expect(translate('saving-more', { count: 1 })).toBe('and one more file');
-    expect(translate('saving-more', { count: 3 })).toBe('and 3 more files');
+    languageStore.setLocale('en');
+    expect(languageStore.translate('saving-more', { count: 1 })).toBe('and one more file');
+    expect(languageStore.translate('saving-more', { count: 3 })).toBe('and 3 more files');
   });
 });

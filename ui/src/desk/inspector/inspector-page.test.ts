@@ -81,21 +81,21 @@ describe('the inspector', () => {
   });
 
   it('is gone through by gamepad', async () => {
-    const { door } = await inspector();
+    const { deskLock } = await inspector();
     byTestId('lines').focus();
-    door.gamepadHandler?.('down');
-    door.gamepadHandler?.('down');
+    deskLock.gamepadHandler?.('down');
+    deskLock.gamepadHandler?.('down');
     await tick();
     expect(chosen()).toBe('exchange-1');
-    door.gamepadHandler?.('confirm');
+    deskLock.gamepadHandler?.('confirm');
     await waitFor(() => expect(focusedTestId()).toBe('detail'));
-    door.gamepadHandler?.('back');
+    deskLock.gamepadHandler?.('back');
     expect(focusedTestId()).toBe('lines');
-    door.gamepadHandler?.('back');
+    deskLock.gamepadHandler?.('back');
     expect(focusedTestId()).toBe('section-inspector');
-    expect(door.isOpen).toBe(true);
-    door.gamepadHandler?.('back');
-    expect(door.isOpen).toBe(false);
+    expect(deskLock.isOpen).toBe(true);
+    deskLock.gamepadHandler?.('back');
+    expect(deskLock.isOpen).toBe(false);
   });
 
   it('filters by word, call and broken rules', async () => {
