@@ -1,7 +1,7 @@
 // A scripted program behind the window: for tests, and for a plain browser during development.
 import { flushSync } from 'svelte';
 import type { BackendView, BoothView, Screen, SeenView, Snapshot } from '../src/generated/view';
-import type { Host, HostAction } from '../src/host/host';
+import type { CommandTarget, Host, HostAction } from '../src/host/host';
 import type { Locale } from '../src/language/locales';
 import { attendanceTimer } from '../src/state/attendance-timer';
 import { languageStore } from '../src/state/language-store.svelte';
@@ -23,6 +23,8 @@ import {
 export class FakeHost implements Host {
   /** What was asked, in order. */
   readonly calledActions: HostAction[] = [];
+  /** What each of them acted on. */
+  readonly targets: (CommandTarget | undefined)[] = [];
   /** The words that were agreed to, in order. */
   readonly agreedTexts: string[] = [];
   /** Makes the next call of an action fail with this. */
@@ -76,19 +78,20 @@ export class FakeHost implements Host {
     return () => this.#listeners.delete(onSnapshot);
   }
 
-  startVisit = () => this.#recordAction('startVisit');
-  cancelVisit = () => this.#recordAction('cancelVisit');
-  requestNewCode = () => this.#recordAction('requestNewCode');
-  simulatePhone = () => this.#recordAction('simulatePhone');
-  returnToAttract = () => this.#recordAction('returnToAttract');
-  agreeToConsent = (to: string) => {
+  startVisit = (target?: CommandTarget) => this.#recordAction('startVisit', target);
+  cancelVisit = (target?: CommandTarget) => this.#recordAction('cancelVisit', target);
+  requestNewCode = (target?: CommandTarget) => this.#recordAction('requestNewCode', target);
+  simulatePhone = (target?: CommandTarget) => this.#recordAction('simulatePhone', target);
+  returnToAttract = (target?: CommandTarget) => this.#recordAction('returnToAttract', target);
+  agreeToConsent = (to: string, target?: CommandTarget) => {
     this.agreedTexts.push(to);
-    return this.#recordAction('agreeToConsent');
+    return this.#recordAction('agreeToConsent', target);
   };
-  forgetVisit = () => this.#recordAction('forgetVisit');
+  forgetVisit = (target?: CommandTarget) => this.#recordAction('forgetVisit', target);
 
-  async #recordAction(action: HostAction): Promise<void> {
+  async #recordAction(action: HostAction, target?: CommandTarget): Promise<void> {
     this.calledActions.push(action);
+    this.targets.push(target);
     const refusal = this.refusals.get(action);
     if (refusal !== undefined) {
       this.refusals.delete(action);

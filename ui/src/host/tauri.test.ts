@@ -16,12 +16,17 @@ it.each<[Exclude<HostAction, 'agreeToConsent'>, string]>([
   ['returnToAttract', 'again'],
   ['forgetVisit', 'forget'],
 ])('%s is the command %s', async (action, command) => {
-  const called: string[] = [];
-  mockIPC((name) => {
-    called.push(name);
+  const called: unknown[] = [];
+  mockIPC((name, args) => {
+    called.push([name, args]);
   });
-  await createTauriHost()[action]();
-  expect(called).toEqual([command]);
+  const host = createTauriHost();
+  await host[action]();
+  await host[action]({ visit: 'v', revision: 7 });
+  expect(called).toEqual([
+    [command, {}],
+    [command, { visit: 'v', revision: 7 }],
+  ]);
 });
 
 it('tells the program what was agreed to', async () => {
@@ -29,8 +34,8 @@ it('tells the program what was agreed to', async () => {
   mockIPC((name, args) => {
     called.push([name, args]);
   });
-  await createTauriHost().agreeToConsent('We film.');
-  expect(called).toEqual([['agree', { to: 'We film.' }]]);
+  await createTauriHost().agreeToConsent('We film.', { revision: 3 });
+  expect(called).toEqual([['agree', { to: 'We film.', revision: 3 }]]);
 });
 
 it('follows snapshots over the channel that it hands to the command', async () => {

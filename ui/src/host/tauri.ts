@@ -14,13 +14,13 @@ export const sendHeartbeat = (hidden: boolean): Promise<void> => invoke('alive',
 export function createTauriHost(): Host {
   return {
     subscribe: (onSnapshot) => subscribeToChannel<Snapshot>('subscribe', {}, onSnapshot),
-    startVisit: () => invoke('start_visit'),
-    agreeToConsent: (to) => invoke('agree', { to }),
-    cancelVisit: () => invoke('cancel_visit'),
-    requestNewCode: () => invoke('new_code'),
-    simulatePhone: () => invoke('play_phone'),
-    returnToAttract: () => invoke('again'),
-    forgetVisit: () => invoke('forget'),
+    startVisit: (target) => invoke('start_visit', { ...target }),
+    agreeToConsent: (to, target) => invoke('agree', { to, ...target }),
+    cancelVisit: (target) => invoke('cancel_visit', { ...target }),
+    requestNewCode: (target) => invoke('new_code', { ...target }),
+    simulatePhone: (target) => invoke('play_phone', { ...target }),
+    returnToAttract: (target) => invoke('again', { ...target }),
+    forgetVisit: (target) => invoke('forget', { ...target }),
     desk: createTauriDesk(),
   };
 }

@@ -1,5 +1,5 @@
 import type { Problem, Screen, Snapshot } from '../generated/view';
-import type { Host, HostAction } from '../host/host';
+import type { CommandTarget, Host, HostAction } from '../host/host';
 import type { AvatarStatistics } from '../reveal/avatar-statistics';
 import { attendanceTimer } from './attendance-timer';
 
@@ -119,14 +119,23 @@ export class SnapshotStore {
     this.snapshot = snapshot;
   }
 
-  /** Asks the program; the same thing is not asked twice at a time (a new code costs money). */
-  runAction(action: Exclude<HostAction, 'agreeToConsent'>): Promise<void> {
-    return this.#callHost(action, () => this.#host[action]());
+  /** Runs a command on the screen that is shown. A command is not sent again before its answer: a new code costs money. */
+  runAction(
+    action: Exclude<HostAction, 'agreeToConsent'>,
+    target: CommandTarget | undefined = this.#commandTarget,
+  ): Promise<void> {
+    return this.#callHost(action, () => this.#host[action](target));
   }
 
-  /** Agrees to the words that are on the screen: to those that the visitor reads, whatever the program tells by now. */
+  /** Agrees to the text that the visitor has read, whatever the program would show by now. */
   agreeToConsent(to: string): Promise<void> {
-    return this.#callHost('agreeToConsent', () => this.#host.agreeToConsent(to));
+    return this.#callHost('agreeToConsent', () => this.#host.agreeToConsent(to, this.#commandTarget));
+  }
+
+  get #commandTarget(): CommandTarget | undefined {
+    if (!this.snapshot) return undefined;
+    const { revision, screen } = this.snapshot;
+    return 'visit' in screen ? { visit: screen.visit, revision } : { revision };
   }
 
   async #callHost(action: HostAction, call: () => Promise<void>): Promise<void> {
@@ -146,7 +155,9 @@ export class SnapshotStore {
   /** Leaves the screen, and begins another visit at once. */
   async startAnotherVisit(): Promise<void> {
     await this.leaveScreen();
-    if (!this.actionProblem) await this.runAction('startVisit');
+    if (this.actionProblem) return;
+    // No target: the snapshot of Attract may not have come yet.
+    await this.#callHost('startVisit', () => this.#host.startVisit());
   }
 
   /** Asks the program to leave the screen, for whoever comes next. */
