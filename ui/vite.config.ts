@@ -19,11 +19,11 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     environment: 'happy-dom',
-    include: ['src/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'fake/**/*.test.ts'],
     restoreMocks: true,
     // For a test that hangs: a machine with much to do may take long over a good one.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    setupFiles: ['src/patience-test.ts'],
+    setupFiles: ['fake/test-setup.ts'],
   },
 }));

@@ -1,13 +1,13 @@
 // The contrast of every word with what is really painted behind it, by the pixel: axe cannot see through a stage.
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import type { ScreenName } from '../src/host/fixtures';
-import { browserForTests } from './browser-test';
-import { rest, show } from './pages';
+import type { ScreenName } from '../fake/fixtures';
+import { finishAnimations, showScreen } from './pages';
+import { useBrowser } from './test-browser';
 
-const { open } = browserForTests();
+const { open } = useBrowser();
 /** One screen a light, and those that stand on something of their own. */
-const SCREENS: readonly ScreenName[] = [
+const MEASURED_SCREENS: readonly ScreenName[] = [
   'attract',
   'invite-trouble',
   'invite-real',
@@ -20,7 +20,7 @@ const SCREENS: readonly ScreenName[] = [
   'ended',
 ];
 
-interface Word {
+interface MeasuredText {
   text: string;
   colour: [number, number, number];
   /** What is set small is read from near by. */
@@ -29,8 +29,8 @@ interface Word {
 }
 
 /** Every text that is shown, with its colour and place; takes the letters off the screen. */
-function takeWords(): Word[] {
-  const words: Word[] = [];
+function hideAndMeasureTexts(): MeasuredText[] {
+  const words: MeasuredText[] = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement;
@@ -53,7 +53,7 @@ function takeWords(): Word[] {
 }
 
 /** The worst contrast of each word with the picture behind it, but for a hundredth of the pixels. */
-async function contrasts([picture, words]: readonly [string, Word[]]): Promise<string[]> {
+async function lowContrasts([picture, words]: readonly [string, MeasuredText[]]): Promise<string[]> {
   document.adoptedStyleSheets = [];
   const image = new Image();
   image.src = `data:image/png;base64,${picture}`;
@@ -84,11 +84,11 @@ async function contrasts([picture, words]: readonly [string, Word[]]): Promise<s
   });
 }
 
-async function faultsOf(page: Page): Promise<string[]> {
-  const words = await page.evaluate(takeWords);
+async function contrastFaultsOf(page: Page): Promise<string[]> {
+  const words = await page.evaluate(hideAndMeasureTexts);
   expect(words.length).toBeGreaterThan(3);
   const picture = await page.screenshot({ timeout: 100_000 });
-  return page.evaluate(contrasts, [picture.toString('base64'), words] as const);
+  return page.evaluate(lowContrasts, [picture.toString('base64'), words] as const);
 }
 
 it.each([
@@ -97,10 +97,10 @@ it.each([
 ])('every word stands out at %i × %i', async (width, height) => {
   const { page } = await open({ size: [width, height] });
   const found: string[] = [];
-  for (const name of SCREENS) {
-    await show(page, name);
-    await rest(page);
-    for (const fault of await faultsOf(page)) found.push(`${name}: ${fault}`);
+  for (const name of MEASURED_SCREENS) {
+    await showScreen(page, name);
+    await finishAnimations(page);
+    for (const fault of await contrastFaultsOf(page)) found.push(`${name}: ${fault}`);
   }
   expect(found).toEqual([]);
   await page.close();

@@ -3,10 +3,10 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { startBrowser } from './browser';
-import { DESK_STATES, openDesk } from './desk';
-import { deskFaults } from './desk-layout';
-import { namedAvatar, open, rest, SIZES, type Size, serve } from './pages';
+import { deskFaults } from './desk-layout-faults';
+import { DESK_STATES, openDeskState } from './desk-states';
+import { avatarFromEnvironment, finishAnimations, openPage, SIZES, type Size, serveScreens } from './pages';
+import { startBrowser } from './start-browser';
 
 const words = process.argv.slice(3);
 const flat = words.includes('--out');
@@ -18,8 +18,8 @@ const chosen = <T extends string>(all: readonly T[], otherwise: readonly T[]): r
 const sizeNames = SIZES.map((size) => size.join('x'));
 const names = DESK_STATES.map(({ name }) => name);
 
-const avatar = await namedAvatar();
-const site = await serve(avatar.files);
+const avatar = await avatarFromEnvironment();
+const site = await serveScreens(avatar.files);
 const browser = await startBrowser();
 await mkdir(out, { recursive: true });
 let faults = 0;
@@ -29,7 +29,7 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
     for (const name of chosen(names, names)) {
       const state = DESK_STATES.find((one) => one.name === name);
       if (!state) continue;
-      const opened = await open(browser, site, {
+      const opened = await openPage(browser, site, {
         size,
         colours,
         screen: 'attract',
@@ -40,8 +40,8 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
         ...avatar.opening,
         ...(state.desk ? { desk: state.desk } : {}),
       });
-      await openDesk(opened.page, state);
-      await rest(opened.page);
+      await openDeskState(opened.page, state);
+      await finishAnimations(opened.page);
       const where = [
         name,
         ...(flat ? [] : [sizeName]),

@@ -1,12 +1,12 @@
 // The desk in a real browser: every state at every size, light and dark; by keyboard alone and by gamepad alone.
 import type { Page } from 'playwright-core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { axeFaults, browserForTests, contrastFaults } from './browser-test';
-import { DESK_STATES, goOn, openDesk } from './desk';
-import { deskFaults } from './desk-layout';
+import { deskFaults } from './desk-layout-faults';
+import { DESK_STATES, goToDeskState, openDeskState } from './desk-states';
 import { SIZES } from './pages';
+import { axeFaults, contrastFaults, useBrowser } from './test-browser';
 
-const { open } = browserForTests();
+const { open } = useBrowser();
 const DESK = '[data-testid=desk]';
 const [first, ...others] = DESK_STATES.filter(({ desk }) => desk === 'open');
 const pads = DESK_STATES.filter(({ desk }) => desk !== 'open');
@@ -18,10 +18,10 @@ afterEach(() => page?.close());
 /** Walks through the states behind the door, and looks at each. */
 async function walk(look: (name: string) => Promise<void>): Promise<void> {
   if (!first) throw new Error('no states');
-  await openDesk(page, first);
+  await openDeskState(page, first);
   await look(first.name);
   for (const state of others) {
-    await goOn(page, state);
+    await goToDeskState(page, state);
     await look(state.name);
   }
 }
@@ -44,7 +44,7 @@ describe.each(pads)('$name', (state) => {
     const { desk } = state;
     const opened = await open({ size: [1280, 720], colours, ...(desk ? { desk } : {}) });
     page = opened.page;
-    await openDesk(page, state);
+    await openDeskState(page, state);
     // It lies on the stage, which is dark, too.
     expect(await page.locator(DESK).getAttribute('data-theme')).toBe('dark');
     expect(await page.evaluate(deskFaults)).toEqual([]);
@@ -112,11 +112,11 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('Escape');
     await page.locator(DESK).waitFor({ state: 'detached' });
     await on('start');
-    expect(await page.evaluate(() => window.fake?.desk.acts.map(({ kind }) => kind))).toEqual([
+    expect(await page.evaluate(() => window.fake?.desk.panelActions.map(({ kind }) => kind))).toEqual([
       'use_profile',
       'lock',
     ]);
-    expect(await page.evaluate(() => window.fake?.asked)).toEqual([]);
+    expect(await page.evaluate(() => window.fake?.calledActions)).toEqual([]);
     expect(opened.faults).toEqual([]);
   });
 
@@ -203,7 +203,7 @@ describe('by gamepad alone', () => {
     await buttons([B]);
     await buttons([B]);
     await page.locator(DESK).waitFor({ state: 'detached' });
-    expect(await page.evaluate(() => window.fake?.asked)).toEqual([]);
+    expect(await page.evaluate(() => window.fake?.calledActions)).toEqual([]);
     expect(opened.faults).toEqual([]);
   });
 });

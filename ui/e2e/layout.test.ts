@@ -1,12 +1,12 @@
 // Every screen at every size in every language, and in two that nobody speaks: nothing leaves the title-safe frame,
 // overlaps, or is clipped, and the focus is somewhere.
 import { describe, expect, it } from 'vitest';
-import { type ScreenName, screens } from '../src/host/fixtures';
-import { axeFaults, browserForTests } from './browser-test';
-import { walk } from './layout';
-import { press, SIZES, show } from './pages';
+import { type ScreenName, screens } from '../fake/fixtures';
+import { checkInEveryLocale } from './layout-faults';
+import { clickTestId, SIZES, showScreen } from './pages';
+import { axeFaults, useBrowser } from './test-browser';
 
-const { open } = browserForTests();
+const { open } = useBrowser();
 const names = Object.keys(screens) as ScreenName[];
 
 describe.each(SIZES)('at %i × %i', (width, height) => {
@@ -14,7 +14,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     const { page, faults } = await open({ size: [width, height], withoutStage: true });
     // With the hints of the keyboard, which take the most room.
     await page.keyboard.press('Shift');
-    expect(await walk(page, names)).toEqual([]);
+    expect(await checkInEveryLocale(page, names)).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -22,33 +22,33 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
   it('so does what opens over and within them', async () => {
     const { page, faults } = await open({ size: [width, height], withoutStage: true });
     await page.keyboard.press('Shift');
-    await show(page, 'ended');
-    await press(page, 'detail');
-    expect(await walk(page, ['ended'], true)).toEqual([]);
-    await press(page, 'operator-detail-close');
-    await show(page, 'reveal-card');
-    await press(page, 'forget');
+    await showScreen(page, 'ended');
+    await clickTestId(page, 'detail');
+    expect(await checkInEveryLocale(page, ['ended'], true)).toEqual([]);
+    await clickTestId(page, 'operator-detail-close');
+    await showScreen(page, 'reveal-card');
+    await clickTestId(page, 'forget');
     await page.getByTestId('forget-question').waitFor();
-    expect(await walk(page, ['reveal-card'], true)).toEqual([]);
-    await show(page, 'saving-open');
-    await press(page, 'back');
-    expect(await walk(page, ['saving-open'], true)).toEqual([]);
-    await show(page, 'reveal-portrait');
-    await press(page, 'this-is-me');
-    expect(await walk(page, ['reveal-portrait'], true)).toEqual([]);
+    expect(await checkInEveryLocale(page, ['reveal-card'], true)).toEqual([]);
+    await showScreen(page, 'saving-open');
+    await clickTestId(page, 'back');
+    expect(await checkInEveryLocale(page, ['saving-open'], true)).toEqual([]);
+    await showScreen(page, 'reveal-portrait');
+    await clickTestId(page, 'this-is-me');
+    expect(await checkInEveryLocale(page, ['reveal-portrait'], true)).toEqual([]);
     // The code that is the staff’s alone.
-    await show(page, 'invite');
-    await press(page, 'detail');
-    expect(await walk(page, ['invite'], true)).toEqual([]);
-    await press(page, 'operator-detail-close');
-    await show(page, 'invite');
-    await press(page, 'language');
+    await showScreen(page, 'invite');
+    await clickTestId(page, 'detail');
+    expect(await checkInEveryLocale(page, ['invite'], true)).toEqual([]);
+    await clickTestId(page, 'operator-detail-close');
+    await showScreen(page, 'invite');
+    await clickTestId(page, 'language');
     await page.getByTestId('languages').waitFor();
-    expect(await walk(page, ['invite'], true)).toEqual([]);
+    expect(await checkInEveryLocale(page, ['invite'], true)).toEqual([]);
     // The operator's words change with the language, which is chosen where they stand.
     for (const name of ['consent', 'consent-long', 'attract-own'] as const) {
-      await show(page, name);
-      expect(await walk(page, [name], true)).toEqual([]);
+      await showScreen(page, name);
+      expect(await checkInEveryLocale(page, [name], true)).toEqual([]);
     }
     expect(faults).toEqual([]);
     await page.close();
@@ -59,7 +59,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await page.clock.runFor(61_000);
     await page.getByTestId('idle').waitFor();
     await page.clock.resume();
-    expect(await walk(page, ['ended'], true)).toEqual([]);
+    expect(await checkInEveryLocale(page, ['ended'], true)).toEqual([]);
     await page.close();
   });
 });
@@ -69,8 +69,8 @@ it('draws the characters of the operator’s words as their language has them, w
   const drawnBy = async (tag: string, tongue: 'en' | 'ja') => {
     await page.evaluate(
       ([one, other]) => {
-        window.fake?.put({ kind: 'consent', texts: { [one]: '直接 Avatar' } });
-        return window.fake?.speak(other);
+        window.fake?.putScreen({ kind: 'consent', texts: { [one]: '直接 Avatar' } });
+        return window.fake?.setLocale(other);
       },
       [tag, tongue] as const,
     );
@@ -91,28 +91,28 @@ describe('axe finds nothing', () => {
     const { page } = await open({ size: [1280, 720], withoutStage: true });
     const found: string[] = [];
     for (const name of names) {
-      await show(page, name);
+      await showScreen(page, name);
       for (const fault of await axeFaults(page)) found.push(`${name}: ${fault}`);
     }
     for (const name of ['consent', 'consent-dense', 'attract-own'] as const) {
-      await show(page, name);
-      await page.evaluate(() => window.fake?.speak('es'));
+      await showScreen(page, name);
+      await page.evaluate(() => window.fake?.setLocale('es'));
       const words = page.locator(
         name === 'attract-own' ? '[data-testid=attract-text]' : '[data-testid=consent-text] p >> nth=0',
       );
       expect(await words.getAttribute('lang')).toBe(name === 'consent-dense' ? 'ja' : 'en');
       for (const fault of await axeFaults(page)) found.push(`${name}, not in Spanish: ${fault}`);
-      await page.evaluate(() => window.fake?.speak('en'));
+      await page.evaluate(() => window.fake?.setLocale('en'));
     }
-    await show(page, 'invite');
-    await press(page, 'language');
+    await showScreen(page, 'invite');
+    await clickTestId(page, 'language');
     for (const fault of await axeFaults(page)) found.push(`languages: ${fault}`);
-    await show(page, 'reveal-card');
-    await press(page, 'forget');
+    await showScreen(page, 'reveal-card');
+    await clickTestId(page, 'forget');
     await page.getByTestId('forget-question').waitFor();
     for (const fault of await axeFaults(page)) found.push(`forget me: ${fault}`);
-    await show(page, 'ended-kept');
-    await press(page, 'detail');
+    await showScreen(page, 'ended-kept');
+    await clickTestId(page, 'detail');
     await page.getByTestId('operator-detail').waitFor();
     for (const fault of await axeFaults(page)) found.push(`the operator’s detail: ${fault}`);
     expect(found).toEqual([]);

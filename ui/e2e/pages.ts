@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import type { ScreenName } from '../src/host/fixtures';
+import type { ScreenName } from '../fake/fixtures';
 
 const root = fileURLToPath(new URL('../dist-fake', import.meta.url));
 const shell = fileURLToPath(new URL('../../src-tauri/tauri.conf.json', import.meta.url));
@@ -36,8 +36,8 @@ export interface Site {
 }
 
 /** Serves the screens (`npm run build:fake`), and under `/extra/` what is given by name. */
-export async function serve(extra: ReadonlyMap<string, Buffer> = new Map()): Promise<Site> {
-  const policy = await contentPolicy();
+export async function serveScreens(extra: ReadonlyMap<string, Buffer> = new Map()): Promise<Site> {
+  const policy = await contentSecurityPolicy();
   const server: Server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname).replace(
       /^\/$/,
@@ -67,7 +67,7 @@ export async function serve(extra: ReadonlyMap<string, Buffer> = new Map()): Pro
 }
 
 /** What the window's own policy is, so that the screens are tested under it. */
-async function contentPolicy(): Promise<string> {
+async function contentSecurityPolicy(): Promise<string> {
   const { app } = JSON.parse(await readFile(shell, 'utf8')) as { app: { security: { csp: string } } };
   return app.security.csp;
 }
@@ -76,7 +76,7 @@ async function contentPolicy(): Promise<string> {
  * The avatar that the environment names (`AVATAR=/path/to/avatar.glb`, its portrait beside it as `.png`): what the site
  * serves of it, and how a page is opened with it. Nothing where none is named.
  */
-export async function namedAvatar(): Promise<{ files: Map<string, Buffer>; opening: Opening }> {
+export async function avatarFromEnvironment(): Promise<{ files: Map<string, Buffer>; opening: PageOptions }> {
   const glb = process.env.AVATAR;
   if (!glb) return { files: new Map(), opening: {} };
   const portrait = glb.replace(/\.glb$/, '.png');
@@ -94,7 +94,7 @@ export async function namedAvatar(): Promise<{ files: Map<string, Buffer>; openi
 }
 
 /** How a page is opened. */
-export interface Opening {
+export interface PageOptions {
   screen?: ScreenName | '';
   size?: Size;
   motion?: boolean;
@@ -119,7 +119,7 @@ export interface Opening {
 }
 
 /** Opens the screens; `faults` gathers what the page complained of. */
-export async function open(
+export async function openPage(
   browser: Browser,
   site: Site,
   {
@@ -136,7 +136,7 @@ export async function open(
     desk,
     colours = 'light',
     before,
-  }: Opening = {},
+  }: PageOptions = {},
 ): Promise<{ page: Page; faults: string[] }> {
   const page = await browser.newPage({
     viewport: { width: size[0], height: size[1] },
@@ -168,21 +168,21 @@ export async function open(
 }
 
 /** Puts a screen up, and waits until it stands and its fonts are there. */
-export async function show(page: Page, name: ScreenName): Promise<void> {
+export async function showScreen(page: Page, name: ScreenName): Promise<void> {
   await page.evaluate(async (which) => {
     // Who comes from the code is greeted first.
-    window.fake?.show(which === 'making-found' ? 'invite' : 'preparing');
+    window.fake?.showScreen(which === 'making-found' ? 'invite' : 'preparing');
     await new Promise((resolve) => setTimeout(resolve));
-    window.fake?.show(which);
+    window.fake?.showScreen(which);
     await document.fonts.ready;
   }, name);
   if (name === 'reveal' && (await page.locator('[data-testid=turntable]').count()) > 0)
     await page.locator('[data-testid=turntable][data-ready=true]').waitFor({ timeout: 60_000 });
-  await rest(page);
+  await finishAnimations(page);
 }
 
 /** All that enters has entered; what moves for ever stands still, so that a picture can be had again. */
-export async function rest(page: Page): Promise<void> {
+export async function finishAnimations(page: Page): Promise<void> {
   await page.evaluate(() => {
     for (const animation of document.getAnimations()) {
       if (animation.effect?.getComputedTiming().endTime === Number.POSITIVE_INFINITY) {
@@ -194,6 +194,6 @@ export async function rest(page: Page): Promise<void> {
 }
 
 /** Presses something by its test id, without waiting for the next frame, which may take long to paint. */
-export async function press(page: Page, id: string): Promise<void> {
+export async function clickTestId(page: Page, id: string): Promise<void> {
   await page.getByTestId(id).evaluate((element) => (element as HTMLElement).click());
 }

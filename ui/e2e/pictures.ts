@@ -2,11 +2,11 @@
 // With `--out DIR` those for the documentation: at 1080p in English, as JPEG, because there are many.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { TONGUES } from '../src/language/tongues';
-import { startBrowser } from './browser';
-import { layoutFaults } from './layout';
-import { namedAvatar, open, SIZES, type Size, serve } from './pages';
-import { STATES, stand } from './states';
+import { LOCALES } from '../src/language/locales';
+import { layoutFaults } from './layout-faults';
+import { avatarFromEnvironment, openPage, SIZES, type Size, serveScreens } from './pages';
+import { STATES, showState } from './screen-states';
+import { startBrowser } from './start-browser';
 
 const words = process.argv.slice(3);
 const chosen = <T extends string>(all: readonly T[], otherwise: readonly T[]): readonly T[] => {
@@ -16,20 +16,20 @@ const chosen = <T extends string>(all: readonly T[], otherwise: readonly T[]): r
 const sizeNames = SIZES.map((size) => size.join('x'));
 const out = resolve(words.includes('--out') ? (words[words.indexOf('--out') + 1] ?? '') : 'pictures');
 const flat = words.includes('--out');
-const avatar = await namedAvatar();
+const avatar = await avatarFromEnvironment();
 
-const site = await serve(avatar.files);
+const site = await serveScreens(avatar.files);
 const browser = await startBrowser();
 await mkdir(out, { recursive: true });
 let faults = 0;
 for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
   const size = sizeName.split('x').map(Number) as unknown as Size;
   const motion = words.includes('--motion');
-  const opened = await open(browser, site, { size, motion, ...avatar.opening });
-  for (const tongue of chosen([...TONGUES, 'long', 'mirrored'] as const, ['en'])) {
+  const opened = await openPage(browser, site, { size, motion, ...avatar.opening });
+  for (const tongue of chosen([...LOCALES, 'long', 'mirrored'] as const, ['en'])) {
     for (const name of chosen(STATES, STATES)) {
       const where = [name, ...(flat ? [] : [sizeName]), ...(tongue === 'en' ? [] : [tongue])].join('-');
-      await stand(opened.page, name, tongue);
+      await showState(opened.page, name, tongue);
       const path = join(out, `${where}.${flat ? 'jpg' : 'png'}`);
       await opened.page.screenshot({
         timeout: 180_000,

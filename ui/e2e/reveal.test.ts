@@ -1,13 +1,13 @@
 // The reveal on a real (if simulated) graphics card: what it takes it gives back, and what fails has a face.
 import { describe, expect, it } from 'vitest';
-import { bigGlb, SMALL } from './big-glb';
-import { browserForTests } from './browser-test';
-import { rest, show } from './pages';
+import { generateGlb, SMALL_GLB } from './generated-glb';
+import { finishAnimations, showScreen } from './pages';
+import { useBrowser } from './test-browser';
 
-const { open } = browserForTests(
+const { open } = useBrowser(
   new Map([
-    ['small.glb', bigGlb(SMALL)],
-    ['fine.glb', bigGlb({ rows: 8, columns: 8, side: 2300, pictures: 1 })],
+    ['small.glb', generateGlb(SMALL_GLB)],
+    ['fine.glb', generateGlb({ rows: 8, columns: 8, side: 2300, pictures: 1 })],
   ]),
 );
 const READY = '[data-testid=turntable][data-ready=true]';
@@ -42,12 +42,12 @@ describe('twenty reveals', () => {
       });
     let afterFirst: number[][] = [];
     for (let visit = 1; visit <= 20; visit += 1) {
-      await page.evaluate(() => window.fake?.show('reveal'));
+      await page.evaluate(() => window.fake?.showScreen('reveal'));
       await page.locator(READY).waitFor(SOON);
       const held = (await counts()).at(-1) ?? [];
       // The count means something: while it is shown, it holds all three.
       expect(Math.min(...held), String(held)).toBeGreaterThan(0);
-      await page.evaluate(() => window.fake?.show('attract'));
+      await page.evaluate(() => window.fake?.showScreen('attract'));
       await page.locator(READY).waitFor({ ...SOON, state: 'detached' });
       if (visit === 1) afterFirst = await counts();
     }
@@ -80,7 +80,7 @@ it('a picture finer than any screen is given to the card no finer than 2048 pixe
       Object.assign(window, { given });
     },
   });
-  await show(page, 'reveal');
+  await showScreen(page, 'reveal');
   const given = await page.evaluate(() =>
     (window as unknown as { given: { bitmap: ImageBitmap; width: number }[] }).given.map(
       ({ bitmap, width }) => [width, bitmap.width],
@@ -106,7 +106,7 @@ describe('without a graphics card', () => {
         } as typeof real;
       },
     });
-    await page.evaluate(() => window.fake?.show('reveal'));
+    await page.evaluate(() => window.fake?.showScreen('reveal'));
     await page.getByTestId('portrait').waitFor(SOON);
     expect(await page.locator('canvas').count()).toBe(0);
     expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('this-is-me');
@@ -115,7 +115,7 @@ describe('without a graphics card', () => {
 
   it('that is taken away in the middle, likewise', async () => {
     const { page } = await open({ size: [320, 180], glb: 'small.glb' });
-    await show(page, 'reveal');
+    await showScreen(page, 'reveal');
     await page.locator('[data-testid=turntable] canvas').evaluate((canvas) => {
       (canvas as HTMLCanvasElement).getContext('webgl2')?.getExtension('WEBGL_lose_context')?.loseContext();
     });
@@ -126,9 +126,9 @@ describe('without a graphics card', () => {
 
   it('that was taken away between two visits, the next one has another', async () => {
     const { page } = await open({ size: [320, 180], glb: 'small.glb' });
-    await show(page, 'reveal');
+    await showScreen(page, 'reveal');
     const canvas = await page.locator('canvas').elementHandle();
-    await page.evaluate(() => window.fake?.show('attract'));
+    await page.evaluate(() => window.fake?.showScreen('attract'));
     await page.locator(READY).waitFor({ ...SOON, state: 'detached' });
     await canvas?.evaluate((element) => {
       const context = (element as HTMLCanvasElement).getContext('webgl2');
@@ -136,7 +136,7 @@ describe('without a graphics card', () => {
       context?.getExtension('WEBGL_lose_context')?.loseContext();
       return lost.then(() => {});
     });
-    await show(page, 'reveal');
+    await showScreen(page, 'reveal');
     expect(
       await page.locator('canvas').evaluate((element) => {
         const context = (element as HTMLCanvasElement).getContext('webgl2');
@@ -153,10 +153,10 @@ describe('without a graphics card', () => {
       void page.route('**/extra/late.glb', async (route) => {
         resolve();
         await new Promise<void>((go) => (answer = go));
-        await route.fulfill({ body: bigGlb(SMALL), contentType: 'model/gltf-binary' });
+        await route.fulfill({ body: generateGlb(SMALL_GLB), contentType: 'model/gltf-binary' });
       });
     });
-    await page.evaluate(() => window.fake?.show('reveal'));
+    await page.evaluate(() => window.fake?.showScreen('reveal'));
     await asked;
     await page.locator('[data-testid=turntable] canvas').evaluate((canvas) => {
       (canvas as HTMLCanvasElement).getContext('webgl2')?.getExtension('WEBGL_lose_context')?.loseContext();
@@ -169,7 +169,7 @@ describe('without a graphics card', () => {
 
 it('a file that is no avatar is answered by the portrait', async () => {
   const { page } = await open({ size: [320, 180], glb: 'missing.glb' });
-  await page.evaluate(() => window.fake?.show('reveal'));
+  await page.evaluate(() => window.fake?.showScreen('reveal'));
   await page.getByTestId('portrait').waitFor(SOON);
   await page.close();
 });
@@ -180,7 +180,7 @@ describe('of the face', () => {
     ['reveal', 'turntable'],
   ] as const)('at %s no pixel is left under the warning', async (screen, id) => {
     const { page } = await open({ size: [640, 360], glb: 'small.glb' });
-    await show(page, screen);
+    await showScreen(page, screen);
     const face = page.getByTestId(id);
     const box = await face.boundingBox();
     if (!box) throw new Error('no face is shown');
@@ -195,9 +195,9 @@ describe('of the face', () => {
       return !there.equals(gone);
     };
     expect(await differs()).toBe(true);
-    await page.evaluate(() => window.fake?.set({ idle_seconds: 1 }));
+    await page.evaluate(() => window.fake?.setBooth({ idle_seconds: 1 }));
     const warning = await page.getByTestId('idle').boundingBox();
-    await rest(page);
+    await finishAnimations(page);
     // The part of it beside the warning's own words.
     clip.x = Math.max(clip.x, (warning?.x ?? 0) + (warning?.width ?? 0));
     clip.width = Math.min(640, box.x + box.width) - clip.x;

@@ -1,10 +1,10 @@
 // A whole visit by keyboard alone and by gamepad alone, from the first press to the next visitor.
 import type { Page } from 'playwright-core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { screens } from '../src/host/fixtures';
-import { browserForTests } from './browser-test';
+import { screens } from '../fake/fixtures';
+import { useBrowser } from './test-browser';
 
-const { open } = browserForTests();
+const { open } = useBrowser();
 const SOON = { timeout: 60_000 };
 
 let page: Page;
@@ -40,8 +40,8 @@ function holdGamepad(): void {
 
 const lostFocus = () => page.evaluate(() => (window as unknown as { focusLost: string[] }).focusLost);
 const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
-const asked = () => page.evaluate(() => [...(window.fake?.asked ?? [])]);
-const release = () => page.evaluate(() => window.fake?.release());
+const asked = () => page.evaluate(() => [...(window.fake?.calledActions ?? [])]);
+const release = () => page.evaluate(() => window.fake?.finishRecording());
 const at = (screen: string) =>
   page.locator(`[data-screen=${screen}]`).waitFor({ ...SOON, state: 'attached' });
 const on = (id: string) =>
@@ -126,6 +126,9 @@ describe('a whole visit', () => {
     await page.keyboard.press('Enter');
     await on('keep');
     await page.keyboard.press('Escape');
+    // Back to the button that opened the dialog.
+    await on('forget');
+    await page.keyboard.press('ArrowUp');
     await on('this-is-me');
     await page.keyboard.press('Enter');
     await on('again');
@@ -141,9 +144,16 @@ describe('a whole visit', () => {
     await page.keyboard.press('Enter');
     await at('attract');
     await on('start');
-    expect(await asked()).toEqual(['start', 'cancel', 'start', 'agree', 'playPhone', 'again']);
+    expect(await asked()).toEqual([
+      'startVisit',
+      'cancelVisit',
+      'startVisit',
+      'agreeToConsent',
+      'simulatePhone',
+      'returnToAttract',
+    ]);
     // To what stood there in the language that was chosen first.
-    expect(await page.evaluate(() => window.fake?.agreed)).toEqual([screens.consent.texts.de]);
+    expect(await page.evaluate(() => window.fake?.agreedTexts)).toEqual([screens.consent.texts.de]);
     expect(await lostFocus()).toEqual([]);
     expect(opened.faults).toEqual([]);
   });
@@ -214,7 +224,15 @@ describe('a whole visit', () => {
     // Any button leaves it.
     await button(5);
     await at('attract');
-    expect(await asked()).toEqual(['start', 'cancel', 'start', 'agree', 'playPhone', 'forget', 'again']);
+    expect(await asked()).toEqual([
+      'startVisit',
+      'cancelVisit',
+      'startVisit',
+      'agreeToConsent',
+      'simulatePhone',
+      'forgetVisit',
+      'returnToAttract',
+    ]);
     expect(await lostFocus()).toEqual([]);
     expect(opened.faults).toEqual([]);
   });
@@ -252,7 +270,13 @@ describe('a whole visit', () => {
     await page.locator('[data-stand=done]').waitFor({ ...SOON, state: 'attached' });
     await press('again');
     await at('attract');
-    expect(await asked()).toEqual(['start', 'agree', 'playPhone', 'forget', 'again']);
+    expect(await asked()).toEqual([
+      'startVisit',
+      'agreeToConsent',
+      'simulatePhone',
+      'forgetVisit',
+      'returnToAttract',
+    ]);
     expect(opened.faults).toEqual([]);
   });
 });

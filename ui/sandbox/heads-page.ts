@@ -12,8 +12,8 @@ import {
   WebGLRenderer,
 } from 'three';
 import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
-import { softBoxes } from '../src/reveal/soft-boxes';
-import { lamps } from '../src/reveal/studio';
+import { loadStudioEnvironment } from '../src/reveal/studio-environment';
+import { createStudioLights } from '../src/reveal/studio-lights';
 
 /** One picture: a file, how the head is turned (degrees), its blendshapes, what stands under it. */
 export interface Shot {
@@ -32,10 +32,10 @@ declare global {
 const renderer = new WebGLRenderer({ antialias: true, preserveDrawingBuffer: true });
 renderer.toneMapping = ACESFilmicToneMapping;
 renderer.toneMappingExposure = 0.95;
-const light = softBoxes();
+const light = loadStudioEnvironment();
 const known = new Map<string, Object3D>();
 
-async function head(file: string): Promise<Object3D> {
+async function loadHead(file: string): Promise<Object3D> {
   const there = known.get(file);
   if (there) return there;
   const { scene } = await new GLTFLoader().loadAsync(file);
@@ -57,7 +57,7 @@ window.drawHeads = async (shots, columns, width, height) => {
   renderer.setPixelRatio(2);
   renderer.setSize(width, height);
   for (const shot of shots) {
-    const model = await head(shot.file);
+    const model = await loadHead(shot.file);
     const scene = new Scene();
     scene.background = new Color('#1a2038');
     scene.environment = await light;
@@ -65,7 +65,7 @@ window.drawHeads = async (shots, columns, width, height) => {
     const turntable = new Group();
     turntable.add(model);
     turntable.rotation.y = (shot.turn * Math.PI) / 180;
-    scene.add(turntable, lamps());
+    scene.add(turntable, createStudioLights());
     model.traverse((object) => {
       const { morphTargetDictionary: names, morphTargetInfluences: weights } = object as Mesh;
       if (!names || !weights) return;

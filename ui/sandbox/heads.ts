@@ -5,18 +5,18 @@ import { createServer } from 'vite';
 import type { Shot } from './heads-page';
 
 /** How the sheet is laid out: pictures a row, and the size of each in pixels. */
-export interface Sheet {
+export interface ContactSheet {
   columns: number;
   width: number;
   height: number;
 }
 
 /** Draws GLB files (by the name that the shots call them) into a PNG. */
-export async function photographHeads(
+export async function renderHeads(
   browser: Browser,
   files: ReadonlyMap<string, Buffer>,
   shots: Shot[],
-  { columns, width, height }: Sheet,
+  { columns, width, height }: ContactSheet,
   path: string,
 ): Promise<void> {
   const server = await createServer({

@@ -3,41 +3,44 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { startBrowser } from '../e2e/browser';
-import { LANGUAGES, PHONES, Phone, type Setting } from './phone';
-import { oriented, quarters } from './picture';
+import { startBrowser } from '../e2e/start-browser';
+import { LANGUAGES, PHONES, Phone, type PhoneOptions } from './phone';
+import { quarteredJpeg, withExifOrientation } from './picture';
 import { Sandbox } from './sandbox';
 
 let browser: Browser;
 let sandbox: Sandbox;
-let inHand: Phone[] = [];
+let openPhones: Phone[] = [];
 
 beforeAll(async () => {
   [browser, sandbox] = await Promise.all([startBrowser(), Sandbox.start('--seed', '7')]);
   // Its time moves only when a test says so.
-  await sandbox.clock({ paused: true });
+  await sandbox.setClock({ paused: true });
 });
 afterAll(async () => {
   await browser?.close();
   await sandbox?.stop();
 });
 afterEach(async () => {
-  const complaints = inHand.flatMap((phone) => phone.complaints);
-  await Promise.all(inHand.map((phone) => phone.putAway()));
-  inHand = [];
+  const complaints = openPhones.flatMap((phone) => phone.complaints);
+  await Promise.all(openPhones.map((phone) => phone.close()));
+  openPhones = [];
   expect(complaints).toEqual([]);
 });
 
-async function scanned(setting: Setting = {}, lang?: string): Promise<{ phone: Phone; token: string }> {
+async function openScannedPhone(
+  setting: PhoneOptions = {},
+  lang?: string,
+): Promise<{ phone: Phone; token: string }> {
   const token = await sandbox.generate();
-  const phone = await Phone.inHand(browser, setting);
-  inHand.push(phone);
-  await phone.scan(sandbox.url, token, lang);
+  const phone = await Phone.open(browser, setting);
+  openPhones.push(phone);
+  await phone.openTokenPage(sandbox.url, token, lang);
   return { phone, token };
 }
 
 /** The colour in the middle of a quarter of the cropping square: 0 above left … 3 below right. */
-async function colourOf(phone: Phone, quarter: number): Promise<string> {
+async function quarterColour(phone: Phone, quarter: number): Promise<string> {
   const [r, g, b] = await phone.page.getByTestId('crop-picture').evaluate((canvas: HTMLCanvasElement, n) => {
     const at = (part: number) => Math.round(canvas.width * (0.25 + 0.5 * part));
     const pixel = canvas.getContext('2d')?.getImageData(at(n % 2), at(Math.floor(n / 2)), 1, 1).data;
@@ -47,16 +50,16 @@ async function colourOf(phone: Phone, quarter: number): Promise<string> {
   return r > g && r > b ? 'red' : g > b ? 'green' : 'blue';
 }
 
-async function colours(phone: Phone): Promise<string[]> {
-  return Promise.all([0, 1, 2, 3].map((quarter) => colourOf(phone, quarter)));
+async function quarterColours(phone: Phone): Promise<string[]> {
+  return Promise.all([0, 1, 2, 3].map((quarter) => quarterColour(phone, quarter)));
 }
 
 test('a picture is taken, cut by hand and becomes an avatar whose making can be watched', async () => {
-  const { phone, token } = await scanned();
-  await phone.see('start');
-  await phone.shoot(await quarters(phone.page));
-  await phone.see('preview');
-  expect(await colours(phone)).toEqual(['red', 'green', 'blue', 'white']);
+  const { phone, token } = await openScannedPhone();
+  await phone.waitForScreen('start');
+  await phone.uploadPhoto(await quarteredJpeg(phone.page));
+  await phone.waitForScreen('preview');
+  expect(await quarterColours(phone)).toEqual(['red', 'green', 'blue', 'white']);
 
   // Small, whatever the camera made.
   await phone.page.evaluate(() => {
@@ -66,35 +69,35 @@ test('a picture is taken, cut by hand and becomes an avatar whose making can be 
       return send(to, how);
     };
   });
-  await phone.press('use-picture');
-  await phone.see('status', 'in_queue');
+  await phone.clickTestId('use-picture');
+  await phone.waitForScreen('status', 'in_queue');
   const [kind, size] = ((await phone.page.locator('body').getAttribute('title')) ?? '').split(' ');
   expect(kind).toBe('image/jpeg');
   expect(Number(size)).toBeGreaterThan(2_000);
   expect(Number(size)).toBeLessThan(400_000);
-  const place = Number(await phone.text('figure'));
+  const place = Number(await phone.textOf('figure'));
   expect(place).toBeGreaterThan(0);
-  await sandbox.moveUntil(token, 'processing');
-  await phone.see('status', 'processing');
+  await sandbox.advanceUntil(token, 'processing');
+  await phone.waitForScreen('status', 'processing');
   const meter = phone.page.getByTestId('meter');
   await meter.waitFor({ state: 'attached' });
-  const begun = Number(await phone.text('figure'));
+  const begun = Number(await phone.textOf('figure'));
   expect(await meter.evaluate((bar: HTMLProgressElement) => bar.value)).toBe(begun);
-  await sandbox.clock({ advance_ms: 6_000 });
+  await sandbox.setClock({ advance_ms: 6_000 });
   await phone.page.waitForFunction(
     (before) => Number(document.getElementById('figure')?.textContent) > before,
     begun,
   );
-  await sandbox.force(token, 'complete');
-  await phone.see('status', 'ready');
+  await sandbox.forceState(token, 'complete');
+  await phone.waitForScreen('status', 'ready');
   expect((await sandbox.redeem(token)).map((file) => file.export_type)).toContain('glb');
-  await phone.see('status', 'spent');
-  expect(await phone.text('status-head')).toBe('You are on the big screen');
+  await phone.waitForScreen('status', 'spent');
+  expect(await phone.textOf('status-head')).toBe('You are on the big screen');
 });
 
 test('every way that a camera can be held ends upright', async () => {
-  const { phone } = await scanned();
-  const plain = await quarters(phone.page);
+  const { phone } = await openScannedPhone();
+  const plain = await quarteredJpeg(phone.page);
   // The four quarters as the camera wrote them, by EXIF orientation, so that all of them show the same scene.
   const upright: Record<number, string[]> = {
     1: ['red', 'green', 'blue', 'white'],
@@ -107,18 +110,18 @@ test('every way that a camera can be held ends upright', async () => {
     8: ['green', 'white', 'red', 'blue'],
   };
   for (const [orientation, expected] of Object.entries(upright)) {
-    await phone.shoot(oriented(plain, Number(orientation)));
-    await phone.see('preview');
-    expect(await colours(phone), `orientation ${orientation}`).toEqual(expected);
-    await phone.press('preview-back');
-    await phone.see('start');
+    await phone.uploadPhoto(withExifOrientation(plain, Number(orientation)));
+    await phone.waitForScreen('preview');
+    expect(await quarterColours(phone), `orientation ${orientation}`).toEqual(expected);
+    await phone.clickTestId('preview-back');
+    await phone.waitForScreen('start');
   }
 });
 
 test('the picture is moved by mouse, by two fingers and by keys', async () => {
-  const { phone } = await scanned();
-  await phone.shoot(await quarters(phone.page));
-  await phone.see('preview');
+  const { phone } = await openScannedPhone();
+  await phone.uploadPhoto(await quarteredJpeg(phone.page));
+  await phone.waitForScreen('preview');
   const area = phone.page.getByTestId('crop');
   const box = await area.boundingBox();
   if (!box) throw new Error('the square is not shown');
@@ -130,7 +133,7 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   await phone.page.mouse.down();
   await phone.page.mouse.move(x + box.width * 0.45, y, { steps: 4 });
   await phone.page.mouse.up();
-  expect(await colours(phone)).toEqual(['red', 'green', 'blue', 'white']);
+  expect(await quarterColours(phone)).toEqual(['red', 'green', 'blue', 'white']);
   expect(await zoom()).toBe(0);
 
   // Two fingers that part over the green quarter fill the square with it.
@@ -148,7 +151,7 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   for (const apart of [16, 24, 32, 40]) await touch('touchMove', apart);
   await fingers.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   expect(await zoom()).toBeGreaterThan(60);
-  expect(await colours(phone)).toEqual(['green', 'green', 'green', 'green']);
+  expect(await quarterColours(phone)).toEqual(['green', 'green', 'green', 'green']);
 
   await area.focus();
   await phone.page.keyboard.press('-');
@@ -156,80 +159,80 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   await phone.page.getByTestId('zoom').fill('0');
   await area.focus();
   await phone.page.keyboard.press('r');
-  expect(await colours(phone)).toEqual(['blue', 'red', 'white', 'green']);
+  expect(await quarterColours(phone)).toEqual(['blue', 'red', 'white', 'green']);
   // Close enough to push all but the quarter below right out of the square.
   for (let press = 0; press < 5; press += 1) await phone.page.keyboard.press('+');
   for (let press = 0; press < 9; press += 1) await phone.page.keyboard.press('ArrowLeft');
   for (let press = 0; press < 9; press += 1) await phone.page.keyboard.press('ArrowUp');
-  expect(await colours(phone)).toEqual(['green', 'green', 'green', 'green']);
+  expect(await quarterColours(phone)).toEqual(['green', 'green', 'green', 'green']);
 });
 
 test('what is no picture is said, and one can go on', async () => {
-  const { phone } = await scanned();
-  await phone.shoot(Buffer.from('no picture at all'));
+  const { phone } = await openScannedPhone();
+  await phone.uploadPhoto(Buffer.from('no picture at all'));
   await phone.page.getByTestId('notice').waitFor();
-  expect(await phone.text('notice')).toContain('no picture');
-  await phone.press('choose-existing');
+  expect(await phone.textOf('notice')).toContain('no picture');
+  await phone.clickTestId('choose-existing');
   expect(await phone.page.getByTestId('notice').isVisible()).toBe(false);
-  await phone.press('avatar-ari');
-  await phone.followed();
+  await phone.clickTestId('avatar-ari');
+  await phone.waitForStatus();
 });
 
 test('who failed records again with the same code', async () => {
-  const { phone, token } = await scanned();
-  await phone.press('skip-picture');
-  await phone.see('status', 'in_queue');
-  await sandbox.force(token, 'fail');
-  await phone.see('status', 'failed');
-  await phone.press('again');
-  await phone.see('start');
+  const { phone, token } = await openScannedPhone();
+  await phone.clickTestId('skip-picture');
+  await phone.waitForScreen('status', 'in_queue');
+  await sandbox.forceState(token, 'fail');
+  await phone.waitForScreen('status', 'failed');
+  await phone.clickTestId('again');
+  await phone.waitForScreen('start');
   // The status still says "failed": it must not take the visitor away from here.
   await phone.page.waitForResponse((answer) => answer.url().includes('/phone/status'));
-  await phone.see('start');
-  await phone.press('skip-picture');
-  await phone.see('status', 'in_queue');
+  await phone.waitForScreen('start');
+  await phone.clickTestId('skip-picture');
+  await phone.waitForScreen('status', 'in_queue');
 });
 
 test('a code that runs out, or is not known, says what to do', async () => {
-  const { phone, token } = await scanned();
-  await phone.press('choose-existing');
-  await sandbox.force(token, 'expire');
-  await phone.see('status', 'expired');
-  expect(await phone.text('status-text')).toContain('new code');
-  await phone.scan(sandbox.url, 'nobody’s');
-  await phone.see('status', 'unknown');
+  const { phone, token } = await openScannedPhone();
+  await phone.clickTestId('choose-existing');
+  await sandbox.forceState(token, 'expire');
+  await phone.waitForScreen('status', 'expired');
+  expect(await phone.textOf('status-text')).toContain('new code');
+  await phone.openTokenPage(sandbox.url, 'nobody’s');
+  await phone.waitForScreen('status', 'unknown');
   // The browser itself remarks that the page was "not found"; a second time for the expired one.
   phone.complaints.splice(0, phone.complaints.length);
 });
 
 test('a lost network is told, and forgotten when it is back', async () => {
-  const { phone } = await scanned();
-  await phone.press('skip-picture');
-  await phone.see('status', 'in_queue');
+  const { phone } = await openScannedPhone();
+  await phone.clickTestId('skip-picture');
+  await phone.waitForScreen('status', 'in_queue');
   await phone.context.setOffline(true);
   await phone.page.getByTestId('notice').waitFor();
-  expect(await phone.text('notice')).toContain('No connection');
+  expect(await phone.textOf('notice')).toContain('No connection');
   await phone.context.setOffline(false);
   await phone.page.getByTestId('notice').waitFor({ state: 'hidden' });
-  await phone.see('status', 'in_queue');
+  await phone.waitForScreen('status', 'in_queue');
   phone.complaints.splice(0, phone.complaints.length);
 });
 
 test('a reload and the back button lead where one was', async () => {
-  const { phone } = await scanned();
-  await phone.press('choose-existing');
-  await phone.see('choose');
+  const { phone } = await openScannedPhone();
+  await phone.clickTestId('choose-existing');
+  await phone.waitForScreen('choose');
   await phone.page.goBack();
-  await phone.see('start');
-  await phone.press('choose-existing');
-  await phone.press('avatar-yuki');
-  await phone.followed();
+  await phone.waitForScreen('start');
+  await phone.clickTestId('choose-existing');
+  await phone.clickTestId('avatar-yuki');
+  await phone.waitForStatus();
   await phone.page.reload();
-  await phone.followed();
+  await phone.waitForStatus();
 });
 
 test('the keyboard alone is enough, and the focus is never lost', async () => {
-  const { phone } = await scanned();
+  const { phone } = await openScannedPhone();
   const focused = () => phone.page.evaluate(() => document.activeElement?.id);
   const tabTo = async (id: string) => {
     for (let presses = 0; presses < 12; presses += 1) {
@@ -240,27 +243,27 @@ test('the keyboard alone is enough, and the focus is never lost', async () => {
   };
   await tabTo('choose-existing');
   await phone.page.keyboard.press('Enter');
-  await phone.see('choose');
+  await phone.waitForScreen('choose');
   expect(await focused()).toBe('choose-head');
   await tabTo('avatar-remy');
   await phone.page.keyboard.press('Enter');
-  await phone.followed();
+  await phone.waitForStatus();
   expect(await focused()).toBe('status-head');
 });
 
 test('the browser’s language is spoken, and another on request', async () => {
-  const { phone } = await scanned({ locale: 'fr-CA' });
+  const { phone } = await openScannedPhone({ locale: 'fr-CA' });
   expect(await phone.page.locator('html').getAttribute('lang')).toBe('fr');
-  await phone.press('lang-ja');
+  await phone.clickTestId('lang-ja');
   await phone.page.locator('html[lang=ja]').waitFor();
-  await phone.see('start');
-  await phone.press('skip-picture');
-  await phone.see('status', 'in_queue');
-  expect(await phone.text('status-head')).toMatch(/\p{Script=Hiragana}/u);
+  await phone.waitForScreen('start');
+  await phone.clickTestId('skip-picture');
+  await phone.waitForScreen('status', 'in_queue');
+  expect(await phone.textOf('status-head')).toMatch(/\p{Script=Hiragana}/u);
 });
 
 /** What is wrong with the page as it stands: wider than the phone, cut off, or too small to touch. */
-function misplaced(phone: Phone): Promise<string[]> {
+function layoutFaultsOf(phone: Phone): Promise<string[]> {
   return phone.page.evaluate(() => {
     const wrong: string[] = [];
     if (document.documentElement.scrollWidth > innerWidth || document.body.scrollWidth > innerWidth)
@@ -280,22 +283,22 @@ function misplaced(phone: Phone): Promise<string[]> {
 
 test.each(LANGUAGES)('in %s nothing is cut off, on a usual phone and on a small one', async (lang) => {
   for (const size of [PHONES.usual, PHONES.small]) {
-    const { phone, token } = await scanned({ size }, lang);
+    const { phone, token } = await openScannedPhone({ size }, lang);
     const wrong: Record<string, string[]> = {};
-    wrong.start = await misplaced(phone);
-    await phone.press('choose-existing');
-    wrong.choose = await misplaced(phone);
-    await phone.press('choose-back');
-    await phone.see('start');
-    await phone.shoot(await quarters(phone.page));
-    await phone.see('preview');
-    wrong.preview = await misplaced(phone);
-    await phone.press('use-picture');
-    await phone.see('status', 'in_queue');
-    wrong.queue = await misplaced(phone);
-    await sandbox.force(token, 'fail');
-    await phone.see('status', 'failed');
-    wrong.failed = await misplaced(phone);
+    wrong.start = await layoutFaultsOf(phone);
+    await phone.clickTestId('choose-existing');
+    wrong.choose = await layoutFaultsOf(phone);
+    await phone.clickTestId('choose-back');
+    await phone.waitForScreen('start');
+    await phone.uploadPhoto(await quarteredJpeg(phone.page));
+    await phone.waitForScreen('preview');
+    wrong.preview = await layoutFaultsOf(phone);
+    await phone.clickTestId('use-picture');
+    await phone.waitForScreen('status', 'in_queue');
+    wrong.queue = await layoutFaultsOf(phone);
+    await sandbox.forceState(token, 'fail');
+    await phone.waitForScreen('status', 'failed');
+    wrong.failed = await layoutFaultsOf(phone);
     expect(wrong).toEqual({ start: [], choose: [], preview: [], queue: [], failed: [] });
   }
 });
@@ -303,7 +306,7 @@ test.each(LANGUAGES)('in %s nothing is cut off, on a usual phone and on a small 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 test('axe finds nothing on any screen', async () => {
-  const { phone, token } = await scanned({ size: PHONES.small });
+  const { phone, token } = await openScannedPhone({ size: PHONES.small });
   const wrong: string[] = [];
   const check = async (where: string) => {
     await phone.page.evaluate(axeSource);
@@ -312,30 +315,30 @@ test('axe finds nothing on any screen', async () => {
       wrong.push(`${where}: ${id} at ${nodes.map((node) => node.target.join(' ')).join(', ')}`);
   };
   await check('start');
-  await phone.press('choose-existing');
+  await phone.clickTestId('choose-existing');
   await check('choose');
-  await phone.press('choose-back');
-  await phone.see('start');
-  await phone.shoot(await quarters(phone.page));
-  await phone.see('preview');
+  await phone.clickTestId('choose-back');
+  await phone.waitForScreen('start');
+  await phone.uploadPhoto(await quarteredJpeg(phone.page));
+  await phone.waitForScreen('preview');
   await check('preview');
-  await phone.press('use-picture');
-  await phone.see('status', 'in_queue');
+  await phone.clickTestId('use-picture');
+  await phone.waitForScreen('status', 'in_queue');
   await check('queue');
-  await sandbox.moveUntil(token, 'processing');
-  await phone.see('status', 'processing');
+  await sandbox.advanceUntil(token, 'processing');
+  await phone.waitForScreen('status', 'processing');
   await check('processing');
-  await sandbox.force(token, 'fail');
-  await phone.see('status', 'failed');
+  await sandbox.forceState(token, 'fail');
+  await phone.waitForScreen('status', 'failed');
   await check('failed');
   expect(wrong).toEqual([]);
 });
 
 test('nothing moves for those who asked for less motion', async () => {
-  const { phone } = await scanned({ motion: false });
-  await phone.press('skip-picture');
-  await phone.see('status', 'in_queue');
+  const { phone } = await openScannedPhone({ motion: false });
+  await phone.clickTestId('skip-picture');
+  await phone.waitForScreen('status', 'in_queue');
   expect(await phone.page.evaluate(() => document.getAnimations().length)).toBe(0);
-  const other = await scanned({ motion: true });
+  const other = await openScannedPhone({ motion: true });
   expect(await other.phone.page.evaluate(() => document.getAnimations().length)).toBeGreaterThan(0);
 });

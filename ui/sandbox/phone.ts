@@ -8,7 +8,7 @@ export const PHONES = { usual: { width: 390, height: 844 }, small: { width: 320,
 export const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
 
 /** How it is set up. */
-export interface Setting {
+export interface PhoneOptions {
   size?: { width: number; height: number };
   locale?: string;
   motion?: boolean;
@@ -29,7 +29,7 @@ export class Phone {
     });
   }
 
-  static async inHand(browser: Browser, setting: Setting = {}): Promise<Phone> {
+  static async open(browser: Browser, setting: PhoneOptions = {}): Promise<Phone> {
     const context = await browser.newContext({
       viewport: setting.size ?? PHONES.usual,
       locale: setting.locale ?? 'en',
@@ -43,40 +43,40 @@ export class Phone {
   }
 
   /** Opens the page of a token. */
-  async scan(url: string, token: string, lang?: string): Promise<void> {
+  async openTokenPage(url: string, token: string, lang?: string): Promise<void> {
     const words = lang ? `&lang=${lang}` : '';
     await this.page.goto(`${url}/phone?exportToken=${encodeURIComponent(token)}${words}`);
     await this.page.locator('body:not([data-screen=none])').waitFor();
   }
 
-  async press(id: string): Promise<void> {
+  async clickTestId(id: string): Promise<void> {
     await this.page.getByTestId(id).click();
   }
 
   /** Waits for a screen, and for a state where the screen has some. */
-  async see(screen: string, state?: string): Promise<void> {
+  async waitForScreen(screen: string, state?: string): Promise<void> {
     const shown = state ? `#${screen}[data-state=${state}]` : `#${screen}`;
     await this.page.locator(`body[data-screen=${screen}] ${shown}`).waitFor();
   }
 
   /** Waits until the page follows an avatar, however far that is. */
-  async followed(): Promise<void> {
-    await this.see('status');
+  async waitForStatus(): Promise<void> {
+    await this.waitForScreen('status');
     await this.page.locator('#status:not([data-state=sending])').waitFor();
   }
 
-  async text(id: string): Promise<string> {
+  async textOf(id: string): Promise<string> {
     return (await this.page.getByTestId(id).textContent()) ?? '';
   }
 
   /** Gives the camera's picture. */
-  async shoot(picture: Buffer, name = 'face.jpg', mimeType = 'image/jpeg'): Promise<void> {
+  async uploadPhoto(picture: Buffer, name = 'face.jpg', mimeType = 'image/jpeg'): Promise<void> {
     const chooser = this.page.waitForEvent('filechooser');
-    await this.press('record-new');
+    await this.clickTestId('record-new');
     await (await chooser).setFiles({ name, mimeType, buffer: picture });
   }
 
-  async putAway(): Promise<void> {
+  async close(): Promise<void> {
     await this.context.close();
   }
 }

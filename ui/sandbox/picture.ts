@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 
 /** Red above left, green above right, blue below left, white below right: 400 × 300 pixels of JPEG. */
-export async function quarters(page: Page): Promise<Buffer> {
+export async function quarteredJpeg(page: Page): Promise<Buffer> {
   const bytes = await page.evaluate(async () => {
     const canvas = document.createElement('canvas');
     canvas.width = 400;
@@ -20,7 +20,7 @@ export async function quarters(page: Page): Promise<Buffer> {
 }
 
 /** The same JPEG with an EXIF block that says how the camera was held (1 to 8). */
-export function oriented(jpeg: Buffer, orientation: number): Buffer {
+export function withExifOrientation(jpeg: Buffer, orientation: number): Buffer {
   const tiff = Buffer.from([
     ...Buffer.from('MM\0*\0\0\0\x08\0\x01', 'latin1'),
     ...[0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0],

@@ -3,8 +3,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startBrowser } from '../e2e/browser';
-import { photographHeads } from './heads';
+import { startBrowser } from '../e2e/start-browser';
+import { renderHeads } from './heads';
 import type { Shot } from './heads-page';
 import { Phone } from './phone';
 import { Sandbox } from './sandbox';
@@ -12,66 +12,66 @@ import { Sandbox } from './sandbox';
 const out = fileURLToPath(new URL('../../docs/screens/sandbox', import.meta.url));
 await mkdir(out, { recursive: true });
 const [browser, sandbox] = await Promise.all([startBrowser(), Sandbox.start('--seed', '14')]);
-await sandbox.clock({ paused: true });
+await sandbox.setClock({ paused: true });
 
 try {
   const only = process.env.ONLY;
-  if (only !== 'avatars') await photographPhone();
-  if (only !== 'phone') await photographAvatars();
+  if (only !== 'avatars') await renderPhonePictures();
+  if (only !== 'phone') await renderAvatarPictures();
 } finally {
   await browser.close();
   await sandbox.stop();
 }
 
-async function photographPhone(): Promise<void> {
+async function renderPhonePictures(): Promise<void> {
   const token = await sandbox.generate();
-  const phone = await Phone.inHand(browser, { scale: 1.5 });
+  const phone = await Phone.open(browser, { scale: 1.5 });
   phone.context.setDefaultTimeout(120_000);
   const shoot = async (name: string) => {
     await phone.page.waitForLoadState('networkidle');
     await phone.page.evaluate(() => document.fonts.ready.then(() => undefined));
     await phone.page.screenshot({ path: join(out, `phone-${name}.png`) });
   };
-  await phone.scan(sandbox.url, token, 'ja');
+  await phone.openTokenPage(sandbox.url, token, 'ja');
   await shoot('start-ja');
-  await phone.scan(sandbox.url, token, 'en');
+  await phone.openTokenPage(sandbox.url, token, 'en');
   await shoot('start');
-  await phone.press('choose-existing');
+  await phone.clickTestId('choose-existing');
   await phone.page.waitForFunction(() =>
     [...document.images].every((image) => image.complete && image.naturalWidth > 0),
   );
   await shoot('choose');
-  await phone.press('choose-back');
-  await phone.see('start');
+  await phone.clickTestId('choose-back');
+  await phone.waitForScreen('start');
   // Nobody's face: that of another avatar.
-  await phone.shoot(await sandbox.portrait(), 'face.png', 'image/png');
-  await phone.see('preview');
+  await phone.uploadPhoto(await sandbox.avatarPortrait(), 'face.png', 'image/png');
+  await phone.waitForScreen('preview');
   await phone.page.getByTestId('zoom').fill('12');
   await phone.page.getByTestId('crop').focus();
   for (const key of ['ArrowUp', 'ArrowUp', 'ArrowUp', 'ArrowLeft']) await phone.page.keyboard.press(key);
   await phone.page.evaluate(() => (document.activeElement as HTMLElement).blur());
   await shoot('crop');
-  await phone.press('use-picture');
-  await phone.see('status', 'in_queue');
+  await phone.clickTestId('use-picture');
+  await phone.waitForScreen('status', 'in_queue');
   await shoot('queue');
-  await sandbox.force(token, 'fail');
-  await phone.see('status', 'failed');
+  await sandbox.forceState(token, 'fail');
+  await phone.waitForScreen('status', 'failed');
   await shoot('failed');
-  await phone.press('again');
-  await phone.see('start');
-  await phone.press('skip-picture');
-  await sandbox.moveUntil(token, 'processing');
-  await sandbox.clock({ advance_ms: 5_000 });
-  await phone.see('status', 'processing');
+  await phone.clickTestId('again');
+  await phone.waitForScreen('start');
+  await phone.clickTestId('skip-picture');
+  await sandbox.advanceUntil(token, 'processing');
+  await sandbox.setClock({ advance_ms: 5_000 });
+  await phone.waitForScreen('status', 'processing');
   await phone.page.waitForFunction(() => Number(document.getElementById('figure')?.textContent) > 0);
   await shoot('progress');
-  await sandbox.force(token, 'complete');
-  await phone.see('status', 'ready');
+  await sandbox.forceState(token, 'complete');
+  await phone.waitForScreen('status', 'ready');
   await shoot('done');
-  await phone.putAway();
+  await phone.close();
 }
 
-async function photographAvatars(): Promise<void> {
+async function renderAvatarPictures(): Promise<void> {
   const smile = {
     mouthSmileLeft: 0.85,
     mouthSmileRight: 0.85,
@@ -84,11 +84,11 @@ async function photographAvatars(): Promise<void> {
     browOuterUpRight: 0.2,
   };
   const files = new Map<string, Buffer>();
-  for (const name of ['ari', 'remy', 'robin', 'yuki']) files.set(name, await sandbox.head(name));
-  for (let number = 1; number <= 4; number += 1) files.set(`new-${number}`, await sandbox.head());
+  for (const name of ['ari', 'remy', 'robin', 'yuki']) files.set(name, await sandbox.avatarGlb(name));
+  for (let number = 1; number <= 4; number += 1) files.set(`new-${number}`, await sandbox.avatarGlb());
   const row = (turn: number, face: Shot['face']): Shot[] =>
     [...files.keys()].map((file) => ({ file, turn, face, caption: '' }));
   const shots = [...row(0, {}), ...row(-16, smile)];
   const path = join(out, 'avatars.png');
-  await photographHeads(browser, files, shots, { columns: files.size, width: 240, height: 300 }, path);
+  await renderHeads(browser, files, shots, { columns: files.size, width: 240, height: 300 }, path);
 }

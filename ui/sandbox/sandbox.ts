@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** What its first line says. */
-interface Listening {
+interface SandboxAddress {
   url: string;
   api_key: string;
   session_token: string;
@@ -22,7 +22,7 @@ export interface Download {
 export class Sandbox {
   private constructor(
     private readonly child: ChildProcess,
-    private readonly known: Listening,
+    private readonly address: SandboxAddress,
   ) {}
 
   /** Starts one on a free port; `COPRESENCE_CLI` names the program where it is not in `target/debug`. */
@@ -40,7 +40,7 @@ export class Sandbox {
     // After the first line its end is no longer news.
     ended.catch(() => {});
     const [first] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-    return new Sandbox(child, JSON.parse(first) as Listening);
+    return new Sandbox(child, JSON.parse(first) as SandboxAddress);
   }
 
   async stop(): Promise<void> {
@@ -51,20 +51,20 @@ export class Sandbox {
   }
 
   get url(): string {
-    return this.known.url;
+    return this.address.url;
   }
 
   /** A fresh Export Token. */
   async generate(): Promise<string> {
-    const { token } = await this.vendor<{ token: string }>('POST', '/generateExportToken', {
-      'X-Copresence-Session-Token': this.known.session_token,
+    const { token } = await this.callVendorApi<{ token: string }>('POST', '/generateExportToken', {
+      'X-Copresence-Session-Token': this.address.session_token,
     });
     return token;
   }
 
   /** Redeems a token whose avatar is ready. */
   async redeem(token: string): Promise<Download[]> {
-    const answer = await this.vendor<{ payload_complete?: Download[] }>('GET', '/redeemExportToken', {
+    const answer = await this.callVendorApi<{ payload_complete?: Download[] }>('GET', '/redeemExportToken', {
       'X-Copresence-Export-Token': token,
     });
     if (!answer.payload_complete) throw new Error(`not ready: ${JSON.stringify(answer)}`);
@@ -73,49 +73,49 @@ export class Sandbox {
 
   /** Plays the phone. */
   async associate(token: string, avatar: string): Promise<void> {
-    await this.tester(`tokens/${token}/associate`, { avatar });
+    await this.callControlApi(`tokens/${token}/associate`, { avatar });
   }
 
   /** Forces a state upon a token. */
-  async force(token: string, what: 'expire' | 'fail' | 'complete'): Promise<void> {
-    await this.tester(`tokens/${token}/${what}`, {});
+  async forceState(token: string, what: 'expire' | 'fail' | 'complete'): Promise<void> {
+    await this.callControlApi(`tokens/${token}/${what}`, {});
   }
 
   /** Stops its time, or moves it on. */
-  async clock(change: { paused: boolean } | { advance_ms: number }): Promise<void> {
-    await this.tester('clock', change);
+  async setClock(change: { paused: boolean } | { advance_ms: number }): Promise<void> {
+    await this.callControlApi('clock', change);
   }
 
   /** Moves its time on until a token is in a state. */
-  async moveUntil(token: string, state: string): Promise<void> {
+  async advanceUntil(token: string, state: string): Promise<void> {
     for (let steps = 0; steps < 200; steps += 1) {
       const answer = await fetch(`${this.url}/phone/status?exportToken=${token}`);
       if (((await answer.json()) as { state: string }).state === state) return;
-      await this.clock({ advance_ms: 1_000 });
+      await this.setClock({ advance_ms: 1_000 });
     }
     throw new Error(`the token never was ${state}`);
   }
 
   /** The GLB of an avatar: a new one (of a seed of its own), or one of those that are there. */
-  head(avatar = 'new'): Promise<Buffer> {
-    return this.delivered(avatar, 'glb');
+  avatarGlb(avatar = 'new'): Promise<Buffer> {
+    return this.downloadExport(avatar, 'glb');
   }
 
   /** The portrait of a new avatar. */
-  portrait(): Promise<Buffer> {
-    return this.delivered('new', 'png');
+  avatarPortrait(): Promise<Buffer> {
+    return this.downloadExport('new', 'png');
   }
 
-  private async delivered(avatar: string, type: string): Promise<Buffer> {
+  private async downloadExport(avatar: string, type: string): Promise<Buffer> {
     const token = await this.generate();
     await this.associate(token, avatar);
-    await this.force(token, 'complete');
+    await this.forceState(token, 'complete');
     const file = (await this.redeem(token)).find(({ export_type }) => export_type === type);
     if (!file) throw new Error(`there is no ${type} among the files`);
     return Buffer.from(await (await fetch(file.download_URL)).arrayBuffer());
   }
 
-  private async tester(path: string, body: unknown): Promise<void> {
+  private async callControlApi(path: string, body: unknown): Promise<void> {
     const answer = await fetch(`${this.url}/sandbox/${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -124,10 +124,10 @@ export class Sandbox {
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
   }
 
-  private async vendor<T>(method: string, path: string, headers: Record<string, string>): Promise<T> {
+  private async callVendorApi<T>(method: string, path: string, headers: Record<string, string>): Promise<T> {
     const answer = await fetch(this.url + path, {
       method,
-      headers: { 'X-Copresence-REST-API-Key': this.known.api_key, ...headers },
+      headers: { 'X-Copresence-REST-API-Key': this.address.api_key, ...headers },
     });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as T;

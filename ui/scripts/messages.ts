@@ -6,7 +6,7 @@ import { type Message, type Pattern, parse, Visitor } from '@fluent/syntax';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const locales = join(here, '../../locales');
-const generated = join(here, '../src/generated/messages.ts');
+const typesFile = join(here, '../src/generated/messages.ts');
 
 /** What is in a catalogue: the variables of each message and attribute, and what could not be read. */
 export interface Catalogue {
@@ -15,7 +15,7 @@ export interface Catalogue {
 }
 
 /** The languages that have a catalogue. */
-export function languages(): string[] {
+export function catalogueLanguages(): string[] {
   return readdirSync(locales)
     .filter((name) => name.endsWith('.ftl'))
     .map((name) => name.replace('.ftl', ''))
@@ -23,23 +23,23 @@ export function languages(): string[] {
 }
 
 /** Reads the catalogue of a language. */
-export function catalogue(language: string): Catalogue {
+export function readCatalogue(language: string): Catalogue {
   const messages = new Map<string, string[]>();
   const junk: string[] = [];
   for (const entry of parse(readFileSync(join(locales, `${language}.ftl`), 'utf8'), {}).body) {
     if (entry.type === 'Junk') junk.push(entry.content);
     if (entry.type !== 'Message') continue;
-    for (const [key, pattern] of patterns(entry)) {
+    for (const [key, pattern] of messagePatterns(entry)) {
       if (messages.has(key)) junk.push(`${key} stands twice`);
-      messages.set(key, variables(pattern));
+      messages.set(key, patternVariables(pattern));
     }
   }
   return { messages, junk };
 }
 
 /** `ui/src/generated/messages.ts` as it must be. */
-export function types(): string {
-  const lines = [...catalogue('en').messages].map(([key, names]) => {
+export function generateMessageTypes(): string {
+  const lines = [...readCatalogue('en').messages].map(([key, names]) => {
     const args = names.map((name) => `${name}: string | number`).join('; ');
     return `  '${key}': ${args ? `{ ${args} }` : 'null'};`;
   });
@@ -56,16 +56,16 @@ export function types(): string {
 }
 
 /** The committed file. */
-export function committedTypes(): string {
-  return readFileSync(generated, 'utf8');
+export function committedMessageTypes(): string {
+  return readFileSync(typesFile, 'utf8');
 }
 
-function patterns({ id, value, attributes }: Message): [string, Pattern][] {
+function messagePatterns({ id, value, attributes }: Message): [string, Pattern][] {
   const own: [string, Pattern][] = value ? [[id.name, value]] : [];
   return [...own, ...attributes.map((one): [string, Pattern] => [`${id.name}.${one.id.name}`, one.value])];
 }
 
-function variables(pattern: Pattern): string[] {
+function patternVariables(pattern: Pattern): string[] {
   const names = new Set<string>();
   const visitor = new (class extends Visitor {
     override visitVariableReference({ id }: { id: { name: string } }): void {
@@ -77,6 +77,6 @@ function variables(pattern: Pattern): string[] {
 }
 
 if (process.argv.includes('--write')) {
-  writeFileSync(generated, types());
-  console.log(`written: ${generated}`);
+  writeFileSync(typesFile, generateMessageTypes());
+  console.log(`written: ${typesFile}`);
 }

@@ -1,11 +1,11 @@
 import { fireEvent, render, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it, vi } from 'vitest';
+import { backendUnreachable, realBackend, type ScreenName, sandboxBackend, screens } from '../fake/fixtures';
+import { FakeHost } from '../fake/host';
+import { byTestId, focusedTestId, renderScreen } from '../fake/render-app';
 import App from './App.svelte';
-import { at, focused, show } from './app-test';
-import { FakeHost } from './host/fake';
-import { backend, offline, realBackend, type ScreenName, screens } from './host/fixtures';
-import { say } from './language/language.svelte';
+import { languageStore } from './state/language-store.svelte';
 
 describe('every screen', () => {
   it.each<[ScreenName, string]>([
@@ -35,87 +35,89 @@ describe('every screen', () => {
     ['ended-kept', 'once-more'],
   ])('%s has words, and the focus on %s', async (name, primary) => {
     // A real backend offers nothing to simulate, and its code can be scanned.
-    const of = ['invite-real', 'invite-expired'].includes(name) ? realBackend : backend;
-    await show(screens[name], new FakeHost(screens[name], {}, of));
-    expect(at('status-title').textContent?.trim()).not.toBe('');
-    expect(focused()).toBe(primary);
+    const of = ['invite-real', 'invite-expired'].includes(name) ? realBackend : sandboxBackend;
+    await renderScreen(screens[name], new FakeHost(screens[name], {}, of));
+    expect(byTestId('status-title').textContent?.trim()).not.toBe('');
+    expect(focusedTestId()).toBe(primary);
   });
 
   it('says what stands in the way, and goes on', async () => {
-    const host = await show(screens['invite-trouble']);
-    expect(at('trouble').textContent).toContain(say('problem-backend-unreachable'));
+    const host = await renderScreen(screens['invite-trouble']);
+    expect(byTestId('trouble').textContent).toContain(languageStore.translate('problem-backend-unreachable'));
     // The operator's words are not for visitors.
-    expect(at('screen').textContent).not.toContain(offline.operator);
-    expect(at('screen').textContent).not.toContain(offline.hint);
-    host.show(screens.invite);
-    await waitFor(() => expect(at('trouble').textContent?.trim()).toBe(''));
+    expect(byTestId('screen').textContent).not.toContain(backendUnreachable.operator);
+    expect(byTestId('screen').textContent).not.toContain(backendUnreachable.hint);
+    host.showScreen(screens.invite);
+    await waitFor(() => expect(byTestId('trouble').textContent?.trim()).toBe(''));
   });
 
   it('takes the focus along when it changes', async () => {
-    const host = await show(screens.attract);
-    host.show(screens.invite);
-    await waitFor(() => expect(focused()).toBe('play-phone'));
-    host.show(screens.making);
-    await waitFor(() => expect(focused()).toBe('said'));
-    host.show(screens['making-failed']);
-    await waitFor(() => expect(focused()).toBe('code'));
-    host.show(screens.ended);
-    await waitFor(() => expect(focused()).toBe('once-more'));
+    const host = await renderScreen(screens.attract);
+    host.showScreen(screens.invite);
+    await waitFor(() => expect(focusedTestId()).toBe('play-phone'));
+    host.showScreen(screens.making);
+    await waitFor(() => expect(focusedTestId()).toBe('said'));
+    host.showScreen(screens['making-failed']);
+    await waitFor(() => expect(focusedTestId()).toBe('code'));
+    host.showScreen(screens.ended);
+    await waitFor(() => expect(focusedTestId()).toBe('once-more'));
   });
 });
 
 describe('snapshots', () => {
   it('that are stale are dropped', async () => {
-    const host = await show(screens.attract);
-    host.show(screens.making, 7);
-    await waitFor(() => expect(at('screen').dataset.screen).toBe('making'));
-    host.show(screens.invite, 6);
+    const host = await renderScreen(screens.attract);
+    host.showScreen(screens.making, 7);
+    await waitFor(() => expect(byTestId('screen').dataset.screen).toBe('making'));
+    host.showScreen(screens.invite, 6);
     await tick();
-    expect(at('screen').dataset.screen).toBe('making');
-    host.show({ ...screens.making, progress: 77 }, 8);
-    await waitFor(() => expect(at('progress').textContent).toContain('77'));
-    expect(at('screen').dataset.screen).toBe('making');
+    expect(byTestId('screen').dataset.screen).toBe('making');
+    host.showScreen({ ...screens.making, progress: 77 }, 8);
+    await waitFor(() => expect(byTestId('progress').textContent).toContain('77'));
+    expect(byTestId('screen').dataset.screen).toBe('making');
   });
 
   it('are not followed any more when the window goes', async () => {
     const host = new FakeHost(screens.attract);
     const { unmount } = render(App, { host });
-    await waitFor(() => expect(host.followers).toBe(1));
+    await waitFor(() => expect(host.subscriberCount).toBe(1));
     unmount();
-    expect(host.followers).toBe(0);
+    expect(host.subscriberCount).toBe(0);
   });
 
   it('that never come leave words on the screen, a way on, and the raw ones to the staff', async () => {
     const host = new FakeHost(screens.attract);
-    host.lost = new Error('no such command');
+    host.connectionError = new Error('no such command');
     render(App, { host });
-    await waitFor(() => expect(at('problem').textContent).toContain(say('problem-window-lost')));
-    await waitFor(() => expect(focused()).toBe('try-again'));
+    await waitFor(() =>
+      expect(byTestId('problem').textContent).toContain(languageStore.translate('problem-window-lost')),
+    );
+    await waitFor(() => expect(focusedTestId()).toBe('try-again'));
     expect(document.body.textContent).not.toContain('no such command');
-    await fireEvent.click(at('detail'));
-    expect(at('operator-detail').textContent).toContain('no such command');
-    await fireEvent.click(at('detail'));
+    await fireEvent.click(byTestId('detail'));
+    expect(byTestId('operator-detail').textContent).toContain('no such command');
+    await fireEvent.click(byTestId('detail'));
     // Still lost, and then not any more.
-    await fireEvent.click(at('try-again'));
-    await waitFor(() => expect(focused()).toBe('try-again'));
-    host.lost = null;
-    await fireEvent.click(at('try-again'));
-    await waitFor(() => expect(focused()).toBe('start'));
-    expect(host.followers).toBe(1);
+    await fireEvent.click(byTestId('try-again'));
+    await waitFor(() => expect(focusedTestId()).toBe('try-again'));
+    host.connectionError = null;
+    await fireEvent.click(byTestId('try-again'));
+    await waitFor(() => expect(focusedTestId()).toBe('start'));
+    expect(host.subscriberCount).toBe(1);
   });
 
   it('that never come are asked for again without a press', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const host = new FakeHost(screens.attract);
-    host.lost = new Error('no such command');
+    host.connectionError = new Error('no such command');
     render(App, { host });
-    await vi.waitFor(() => expect(at('problem')).toBeTruthy());
-    host.lost = null;
+    await vi.waitFor(() => expect(byTestId('problem')).toBeTruthy());
+    host.connectionError = null;
     vi.advanceTimersByTime(10_000);
-    await vi.waitFor(() => expect(at('screen').dataset.screen).toBe('attract'));
-    expect(host.followers).toBe(1);
+    await vi.waitFor(() => expect(byTestId('screen').dataset.screen).toBe('attract'));
+    expect(host.subscriberCount).toBe(1);
     vi.advanceTimersByTime(60_000);
-    expect(host.followers).toBe(1);
+    expect(host.subscriberCount).toBe(1);
     vi.useRealTimers();
   });
 });
@@ -130,18 +132,18 @@ describe('a gamepad', () => {
       buttons: Array.from({ length: 16 }, (_, i) => ({ pressed: pressed.includes(i) })),
     });
     vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [pad()] }));
-    const host = await show(screens.attract);
+    const host = await renderScreen(screens.attract);
     const press = async (button: number, ...asked: string[]) => {
       pressed = [button];
-      await waitFor(() => expect(host.asked).toEqual(asked));
+      await waitFor(() => expect(host.calledActions).toEqual(asked));
       pressed = [];
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     };
-    await press(6, 'start');
-    host.show(screens.invite);
-    await waitFor(() => expect(focused()).toBe('play-phone'));
-    await press(0, 'start', 'playPhone');
-    await press(1, 'start', 'playPhone', 'cancel');
+    await press(6, 'startVisit');
+    host.showScreen(screens.invite);
+    await waitFor(() => expect(focusedTestId()).toBe('play-phone'));
+    await press(0, 'startVisit', 'simulatePhone');
+    await press(1, 'startVisit', 'simulatePhone', 'cancelVisit');
     vi.unstubAllGlobals();
   });
 });

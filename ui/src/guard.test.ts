@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { belongsToBrowsers, guard, quietPointer } from './guard';
+import { blockBrowserActions, hideIdlePointer, isBrowserShortcut } from './guard';
 
 const key = (chord: string) => {
   const parts = chord.split(' ');
@@ -36,7 +36,7 @@ describe('what belongs to browsers', () => {
     'F7',
     'F11',
     'BrowserBack',
-  ])('%s', (chord) => expect(belongsToBrowsers(key(chord))).toBe(true));
+  ])('%s', (chord) => expect(isBrowserShortcut(key(chord))).toBe(true));
   it.each([
     'a',
     'r',
@@ -52,7 +52,7 @@ describe('what belongs to browsers', () => {
     'Ctrl z',
     'Ctrl a',
     'Backspace',
-  ])('is not %s', (chord) => expect(belongsToBrowsers(key(chord))).toBe(false));
+  ])('is not %s', (chord) => expect(isBrowserShortcut(key(chord))).toBe(false));
 });
 
 describe('the guard', () => {
@@ -66,7 +66,7 @@ describe('the guard', () => {
   const plain = (kind: string) => new Event(kind, { bubbles: true, cancelable: true });
 
   it('holds while it is on, and not after', () => {
-    const end = guard();
+    const end = blockBrowserActions();
     expect(refused(new KeyboardEvent('keydown', key('F5')))).toBe(true);
     expect(refused(new KeyboardEvent('keydown', key('x')))).toBe(false);
     for (const kind of ['contextmenu', 'dragstart', 'dragover', 'drop', 'gesturestart', 'auxclick']) {
@@ -99,7 +99,7 @@ describe('the guard', () => {
       document.body.dispatchEvent(
         Object.assign(new Event('pointermove', { bubbles: true }), { screenX: at, screenY: 0 }),
       );
-    const end = quietPointer();
+    const end = hideIdlePointer();
     expect(hidden()).toBe(false);
     vi.advanceTimersByTime(3001);
     expect(hidden()).toBe(true);

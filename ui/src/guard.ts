@@ -1,10 +1,10 @@
 // The page as no browser's: what a stranger's keys, wheel and fingers would do to a web page is without effect.
 
 /** How long the pointer may rest before it is hidden, in milliseconds. */
-const RESTS = 3000;
+const POINTER_IDLE_MS = 3000;
 
 /** Keys that browsers act on, alone. F9 and F10 are ours. */
-const KEYS = new Set([
+const BROWSER_KEYS = new Set([
   'F1',
   'F3',
   'F5',
@@ -20,28 +20,29 @@ const KEYS = new Set([
   'BrowserFavorites',
 ]);
 /** With Ctrl (or the Mac's command key): reload, print, find, save, open, source, zoom, history, tabs, address, tools. */
-const CHORDS = new Set([...'rpfgsounthjldwek+-=0123456789_']);
+const CTRL_KEYS = new Set([...'rpfgsounthjldwek+-=0123456789_']);
 /** With Ctrl and Shift: tools, private windows, reload past the cache. */
-const SHIFTED = new Set([...'ijcnrtpbdm']);
+const CTRL_SHIFT_KEYS = new Set([...'ijcnrtpbdm']);
 
 /** Whether a browser would act on it. Editing and copying stay: the operator types here too. */
-export function belongsToBrowsers(event: {
+export function isBrowserShortcut(event: {
   key: string;
   ctrlKey: boolean;
   metaKey: boolean;
   altKey: boolean;
   shiftKey: boolean;
 }): boolean {
-  if (KEYS.has(event.key)) return true;
+  if (BROWSER_KEYS.has(event.key)) return true;
   const key = event.key.toLowerCase();
-  if (event.ctrlKey || event.metaKey) return CHORDS.has(key) || (event.shiftKey && SHIFTED.has(key));
+  if (event.ctrlKey || event.metaKey)
+    return CTRL_KEYS.has(key) || (event.shiftKey && CTRL_SHIFT_KEYS.has(key));
   return event.altKey && (key === 'arrowleft' || key === 'arrowright' || key === 'home');
 }
 
 /** Guards the page from now on; the answer ends it. */
-export function guard(within: Window = window): () => void {
+export function blockBrowserActions(within: Window = window): () => void {
   const stop = (event: Event) => event.preventDefault();
-  const keys = (event: KeyboardEvent) => belongsToBrowsers(event) && event.preventDefault();
+  const keys = (event: KeyboardEvent) => isBrowserShortcut(event) && event.preventDefault();
   const zoom = (event: WheelEvent) => (event.ctrlKey || event.metaKey) && event.preventDefault();
   // A mouse's own keys for back and forward. The web view on Linux tells of them in events that it makes itself.
   const sides = (event: MouseEvent) => event.button > 2 && event.preventDefault();
@@ -70,7 +71,7 @@ export function guard(within: Window = window): () => void {
 }
 
 /** Hides the pointer while it rests; the answer ends it. Most of the day nobody is at a kiosk's mouse. */
-export function quietPointer(within: Window = window): () => void {
+export function hideIdlePointer(within: Window = window): () => void {
   const root = within.document.documentElement;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = '';
@@ -82,14 +83,14 @@ export function quietPointer(within: Window = window): () => void {
     last = now;
     root.toggleAttribute('data-pointer-rests', false);
     clearTimeout(timer);
-    timer = setTimeout(hide, RESTS);
+    timer = setTimeout(hide, POINTER_IDLE_MS);
   };
   const end = () => {
     clearTimeout(timer);
     within.removeEventListener('pointermove', moved, true);
     root.toggleAttribute('data-pointer-rests', false);
   };
-  timer = setTimeout(hide, RESTS);
+  timer = setTimeout(hide, POINTER_IDLE_MS);
   within.addEventListener('pointermove', moved, true);
   return end;
 }

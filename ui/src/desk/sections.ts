@@ -18,11 +18,11 @@ export const SECTIONS = [
 export type Section = (typeof SECTIONS)[number];
 
 /** The key that goes there: 1 to 9, then 0. */
-export function keyOf(section: Section): string {
+export function sectionKey(section: Section): string {
   return String((SECTIONS.indexOf(section) + 1) % 10);
 }
 
 /** Where a key goes. */
-export function ofKey(key: string): Section | undefined {
+export function sectionForKey(key: string): Section | undefined {
   return /^\d$/.test(key) ? SECTIONS[(Number(key) + 9) % 10] : undefined;
 }

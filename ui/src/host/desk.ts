@@ -11,33 +11,33 @@ import type {
 } from '../generated/view';
 
 /** Ends what was begun. */
-export type Close = () => void;
+export type Unsubscribe = () => void;
 
 /**
  * What operator and integrator ask of the program, behind the PIN. Whatever is refused rejects with a `Problem`;
  * `panel_locked` means that the door closed meanwhile.
  */
-export interface Desk {
+export interface DeskHost {
   /** How the door stands. */
-  gate(): Promise<GateView>;
+  readLock(): Promise<GateView>;
   /** Tries a PIN. A wrong one is an answer and no failure. */
-  enter(pin: string): Promise<GateView>;
+  enterPin(pin: string): Promise<GateView>;
   /** Sets the first PIN, which opens the door too; refused once there is one. */
   setFirstPin(pin: string): Promise<GateView>;
   /** The panel as it is now. */
-  panel(): Promise<PanelView>;
+  readPanel(): Promise<PanelView>;
   /** Does something, and gives the panel as it is then. */
-  act(act: PanelAct): Promise<PanelView>;
+  runPanelAction(act: PanelAct): Promise<PanelView>;
   /** Looks at everything that a booth depends on; takes some seconds at worst. */
-  health(): Promise<HealthView[]>;
+  checkHealth(): Promise<HealthView[]>;
   /** The past visits, the newest first. */
-  history(): Promise<PastVisit[]>;
+  listPastVisits(): Promise<PastVisit[]>;
   /** Follows a visit (none: the newest) from now on, the present state at once; replaces what was followed before. */
-  inspect(visit: string | null, onView: (view: InspectorView) => void): Promise<Close>;
+  followVisit(visit: string | null, onView: (view: InspectorView) => void): Promise<Unsubscribe>;
   /** Saves the exchanges of a visit as an HTTP Archive, and says where. */
   saveHar(visit: string): Promise<string>;
   /** Follows the checks, the present state at once. */
-  followChecks(onView: (view: ChecksView) => void): Promise<Close>;
+  followChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe>;
   /** What a run would do, within what is allowed; sends nothing to the backend's API. */
   planChecks(ask: ChecksAsk): Promise<ChecksPlan>;
   /** Begins a run. */

@@ -1,27 +1,35 @@
 import type { Snapshot } from '../generated/view';
-import type { Desk } from './desk';
+import type { DeskHost } from './desk';
 
-/** What the window asks of the program behind it. The screens know only this. */
-export interface Host {
-  /** Sends the present snapshot at once, then one for every change. The answer ends it. */
-  subscribe(onSnapshot: (snapshot: Snapshot) => void): Promise<() => void>;
-  /** Begins a visit. */
-  start(): Promise<void>;
-  /** Agrees to these words of the operator's, and goes on to the code; nothing where others are told now. */
-  agree(to: string): Promise<void>;
-  /** Back to Attract; whether the visit goes on behind is the program's decision. */
-  cancel(): Promise<void>;
-  /** A new code in place of the one on the screen. */
-  newCode(): Promise<void>;
-  /** Opens the sandbox's phone page for the code on the screen. */
-  playPhone(): Promise<void>;
-  /** Back to Attract after the end of a visit. */
-  again(): Promise<void>;
-  /** Deletes what this console keeps of the visit on the screen, files and history. */
-  forget(): Promise<void>;
-  /** What operator and integrator ask, behind the PIN. */
-  readonly desk: Desk;
+/** What a command acts on. The program ignores a command whose visit or screen is no longer shown. */
+export interface CommandTarget {
+  /** The visit on the screen where the button was pressed; absent on screens without a visit. */
+  visit?: string;
+  /** The revision of the snapshot that this screen shows. */
+  revision: number;
 }
 
-/** The names of what a person can do. */
-export type Action = Exclude<keyof Host, 'subscribe' | 'desk'>;
+/** What the screens ask of the program behind the window. Without a target, a command acts on whatever is shown. */
+export interface Host {
+  /** Sends the current snapshot at once, then one for every change, until the returned function is called. */
+  subscribe(onSnapshot: (snapshot: Snapshot) => void): Promise<() => void>;
+  /** Starts a visit. */
+  startVisit(target?: CommandTarget): Promise<void>;
+  /** Agrees to this text of the operator's and continues to the QR code. Ignored when the text has changed. */
+  agreeToConsent(to: string, target?: CommandTarget): Promise<void>;
+  /** Returns to Attract. The program decides whether the visit continues in the background. */
+  cancelVisit(target?: CommandTarget): Promise<void>;
+  /** Replaces the QR code on the screen. */
+  requestNewCode(target?: CommandTarget): Promise<void>;
+  /** Opens the sandbox's phone page for the QR code on the screen. */
+  simulatePhone(target?: CommandTarget): Promise<void>;
+  /** Returns to Attract after the end of a visit. */
+  returnToAttract(target?: CommandTarget): Promise<void>;
+  /** Deletes the files and the history entry of the visit on the screen. */
+  forgetVisit(target?: CommandTarget): Promise<void>;
+  /** What the operator's desk asks, behind the PIN. */
+  readonly desk: DeskHost;
+}
+
+/** A command of the visitor. */
+export type HostAction = Exclude<keyof Host, 'subscribe' | 'desk'>;

@@ -1,27 +1,32 @@
 import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createSnapshot, screens } from '../../fake/fixtures';
 import type { Snapshot } from '../generated/view';
-import type { Desk } from './desk';
-import { screens, snapshotOf } from './fixtures';
-import type { Action } from './host';
-import { tauriHost } from './tauri';
+import type { DeskHost } from './desk';
+import type { HostAction } from './host';
+import { createTauriHost } from './tauri';
 
 afterEach(() => clearMocks());
 
-it.each<[Exclude<Action, 'agree'>, string]>([
-  ['start', 'start_visit'],
-  ['cancel', 'cancel_visit'],
-  ['newCode', 'new_code'],
-  ['playPhone', 'play_phone'],
-  ['again', 'again'],
-  ['forget', 'forget'],
+it.each<[Exclude<HostAction, 'agreeToConsent'>, string]>([
+  ['startVisit', 'start_visit'],
+  ['cancelVisit', 'cancel_visit'],
+  ['requestNewCode', 'new_code'],
+  ['simulatePhone', 'play_phone'],
+  ['returnToAttract', 'again'],
+  ['forgetVisit', 'forget'],
 ])('%s is the command %s', async (action, command) => {
-  const called: string[] = [];
-  mockIPC((name) => {
-    called.push(name);
+  const called: unknown[] = [];
+  mockIPC((name, args) => {
+    called.push([name, args]);
   });
-  await tauriHost()[action]();
-  expect(called).toEqual([command]);
+  const host = createTauriHost();
+  await host[action]();
+  await host[action]({ visit: 'v', revision: 7 });
+  expect(called).toEqual([
+    [command, {}],
+    [command, { visit: 'v', revision: 7 }],
+  ]);
 });
 
 it('tells the program what was agreed to', async () => {
@@ -29,8 +34,8 @@ it('tells the program what was agreed to', async () => {
   mockIPC((name, args) => {
     called.push([name, args]);
   });
-  await tauriHost().agree('We film.');
-  expect(called).toEqual([['agree', { to: 'We film.' }]]);
+  await createTauriHost().agreeToConsent('We film.', { revision: 3 });
+  expect(called).toEqual([['agree', { to: 'We film.', revision: 3 }]]);
 });
 
 it('follows snapshots over the channel that it hands to the command', async () => {
@@ -40,25 +45,30 @@ it('follows snapshots over the channel that it hands to the command', async () =
     channel = (args as { channel: typeof channel }).channel;
   });
   const seen: Snapshot[] = [];
-  const stop = await tauriHost().subscribe((snapshot) => seen.push(snapshot));
-  channel?.onmessage(snapshotOf(screens.attract, 4));
+  const stop = await createTauriHost().subscribe((snapshot) => seen.push(snapshot));
+  channel?.onmessage(createSnapshot(screens.attract, 4));
   expect(seen.map(({ revision }) => revision)).toEqual([4]);
   stop();
-  channel?.onmessage(snapshotOf(screens.attract, 5));
+  channel?.onmessage(createSnapshot(screens.attract, 5));
   expect(seen.map(({ revision }) => revision)).toEqual([4]);
 });
 
 const ask = { most_tokens: 2, wrong_requests: true, with_phone: false, despite_visits: false };
 
 describe('the desk', () => {
-  it.each<[string, (desk: Desk) => Promise<unknown>, string, object]>([
-    ['gate', (desk) => desk.gate(), 'panel_gate', {}],
-    ['enter', (desk) => desk.enter('1234'), 'panel_enter', { pin: '1234' }],
+  it.each<[string, (desk: DeskHost) => Promise<unknown>, string, object]>([
+    ['readLock', (desk) => desk.readLock(), 'panel_gate', {}],
+    ['enterPin', (desk) => desk.enterPin('1234'), 'panel_enter', { pin: '1234' }],
     ['setFirstPin', (desk) => desk.setFirstPin('1234'), 'panel_set_first_pin', { pin: '1234' }],
-    ['panel', (desk) => desk.panel(), 'panel', {}],
-    ['act', (desk) => desk.act({ kind: 'lock' }), 'panel_act', { act: { kind: 'lock' } }],
-    ['health', (desk) => desk.health(), 'panel_health', {}],
-    ['history', (desk) => desk.history(), 'panel_history', {}],
+    ['readPanel', (desk) => desk.readPanel(), 'panel', {}],
+    [
+      'runPanelAction',
+      (desk) => desk.runPanelAction({ kind: 'lock' }),
+      'panel_act',
+      { act: { kind: 'lock' } },
+    ],
+    ['checkHealth', (desk) => desk.checkHealth(), 'panel_health', {}],
+    ['listPastVisits', (desk) => desk.listPastVisits(), 'panel_history', {}],
     ['saveHar', (desk) => desk.saveHar('v'), 'save_har', { visit: 'v' }],
     ['planChecks', (desk) => desk.planChecks(ask), 'plan_checks', { ask }],
     ['startChecks', (desk) => desk.startChecks(ask), 'start_checks', { ask }],
@@ -70,7 +80,7 @@ describe('the desk', () => {
     mockIPC((name, given) => {
       called.push([name, given]);
     });
-    await call(tauriHost().desk);
+    await call(createTauriHost().desk);
     expect(called).toEqual([[command, args]]);
   });
 
@@ -79,9 +89,9 @@ describe('the desk', () => {
     mockIPC((name, args) => {
       called.push([name, args as (typeof called)[number][1]]);
     });
-    const { desk } = tauriHost();
+    const { desk } = createTauriHost();
     const seen: unknown[] = [];
-    const stop = await desk.inspect(null, (view) => seen.push(view));
+    const stop = await desk.followVisit(null, (view) => seen.push(view));
     await desk.followChecks((view) => seen.push(view));
     const [inspect, checks] = called;
     expect([inspect?.[0], inspect?.[1].visit, checks?.[0]]).toEqual(['inspect', null, 'follow_checks']);

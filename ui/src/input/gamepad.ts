@@ -1,20 +1,20 @@
 // A gamepad as intents: pure reading, and one small loop that asks the browser.
-import type { Direction } from './spatial';
+import type { Direction } from './spatial-focus';
 
 /** What a person means by a button. `other` is any button without a meaning of its own; `desk` the operator's way in. */
-export type Intent = 'confirm' | 'back' | 'language' | 'other' | 'desk' | Direction;
+export type GamepadIntent = 'confirm' | 'back' | 'language' | 'other' | 'desk' | Direction;
 
 /** Whose buttons it has: they bear other signs, and on Nintendo's the right one confirms, not the lower. */
-export type PadKind = 'xbox' | 'playstation' | 'nintendo';
+export type GamepadKind = 'xbox' | 'playstation' | 'nintendo';
 
 /** The part of a `Gamepad` that is read. */
-export interface Pad {
+export interface GamepadState {
   id?: string;
   buttons: readonly { pressed: boolean }[];
   axes: readonly number[];
 }
 
-const MEANING: Record<number, Intent> = {
+const BUTTON_INTENTS: Record<number, GamepadIntent> = {
   0: 'confirm',
   1: 'back',
   3: 'language',
@@ -24,17 +24,17 @@ const MEANING: Record<number, Intent> = {
   14: 'left',
   15: 'right',
 };
-const SELECT = 8;
-const START = 9;
+const SELECT_BUTTON = 8;
+const START_BUTTON = 9;
 /** Milliseconds that Start and Select are held together to ask for the desk. */
-const HELD = 1000;
-const TILTED = 0.6;
-const DEAD = 0.18;
+const CHORD_HOLD_MS = 1000;
+const TILT_THRESHOLD = 0.6;
+const DEAD_ZONE = 0.18;
 /** How much farther or less far a stick is pushed than it was, for a hand to be at it: one that is worn or lain upon rests anywhere. */
-const STIRRED = 0.15;
+const STICK_MOVE_THRESHOLD = 0.15;
 
 /** Whose gamepad it is, from the name that the browser gives it. */
-export function kindOf(id: string): PadKind {
+export function gamepadKindOf(id: string): GamepadKind {
   if (/054c|dualsense|dualshock|playstation|sony/i.test(id)) return 'playstation';
   if (/057e|nintendo|switch|joy-con/i.test(id)) return 'nintendo';
   return 'xbox';
@@ -44,14 +44,14 @@ export function kindOf(id: string): PadKind {
  * What has been pressed since `before`: each press tells once, however long it is held. Start and Select are
  * [`Chord`]'s.
  */
-export function presses(before: Pad | null, now: Pad): Intent[] {
-  const intents: Intent[] = [];
+export function newPresses(before: GamepadState | null, now: GamepadState): GamepadIntent[] {
+  const intents: GamepadIntent[] = [];
   now.buttons.forEach((button, index) => {
-    if (index === SELECT || index === START) return;
-    if (button.pressed && !before?.buttons[index]?.pressed) intents.push(meaning(index, now.id));
+    if (index === SELECT_BUTTON || index === START_BUTTON) return;
+    if (button.pressed && !before?.buttons[index]?.pressed) intents.push(intentOfButton(index, now.id));
   });
-  const was = before ? tilt(before) : null;
-  const is = tilt(now);
+  const was = before ? leftStickDirection(before) : null;
+  const is = leftStickDirection(now);
   if (is && is !== was) intents.push(is);
   return intents;
 }
@@ -60,50 +60,51 @@ export function presses(before: Pad | null, now: Pad): Intent[] {
  * Start and Select: each alone means something when it is let go, so that both together, held, begin no visit on the
  * way to the desk.
  */
-export class Chord {
-  #down: readonly number[] = [];
-  #together = false;
-  #since = 0;
-  #told = false;
+export class StartSelectChord {
+  #pressedButtons: readonly number[] = [];
+  #wasTogether = false;
+  #togetherSince = 0;
+  #isReported = false;
 
   /** What they say at a moment, in milliseconds. */
-  look(pad: Pad, at: number): Intent[] {
-    const down = [SELECT, START].filter((index) => pad.buttons[index]?.pressed);
-    const intents: Intent[] = [];
+  readChord(pad: GamepadState, at: number): GamepadIntent[] {
+    const down = [SELECT_BUTTON, START_BUTTON].filter((index) => pad.buttons[index]?.pressed);
+    const intents: GamepadIntent[] = [];
     if (down.length === 2) {
-      if (this.#down.length < 2) this.#since = at;
-      this.#together = true;
-      if (!this.#told && at - this.#since >= HELD) {
-        this.#told = true;
+      if (this.#pressedButtons.length < 2) this.#togetherSince = at;
+      this.#wasTogether = true;
+      if (!this.#isReported && at - this.#togetherSince >= CHORD_HOLD_MS) {
+        this.#isReported = true;
         intents.push('desk');
       }
-    } else if (!this.#together && this.#down.length === 1 && down.length === 0) {
-      intents.push(meaning(this.#down[0] ?? SELECT));
+    } else if (!this.#wasTogether && this.#pressedButtons.length === 1 && down.length === 0) {
+      intents.push(intentOfButton(this.#pressedButtons[0] ?? SELECT_BUTTON));
     }
     if (down.length === 0) {
-      this.#together = false;
-      this.#told = false;
+      this.#wasTogether = false;
+      this.#isReported = false;
     }
-    this.#down = down;
+    this.#pressedButtons = down;
     return intents;
   }
 }
 
 /** How far the right stick is pushed, from -1 to 1 a way. The left one moves the focus. */
-export function push(pad: Pad): { x: number; y: number } {
-  const live = (axis = 0) => (Math.abs(axis) < DEAD ? 0 : axis);
+export function rightStickPush(pad: GamepadState): { x: number; y: number } {
+  const live = (axis = 0) => (Math.abs(axis) < DEAD_ZONE ? 0 : axis);
   return { x: live(pad.axes[2]), y: live(pad.axes[3]) };
 }
 
 /** Whether a hand is at the sticks of one gamepad: what counts is that they move, not where they are. */
-export class Hand {
-  #axes: readonly number[] | null = null;
+export class StickActivity {
+  #lastAxes: readonly number[] | null = null;
 
   /** Whether any has moved since it last did. Where they are at first was seen by nobody. */
-  stirs({ axes }: Pad): boolean {
-    const before = this.#axes;
-    const moved = before === null || axes.some((axis, i) => Math.abs(axis - (before[i] ?? 0)) > STIRRED);
-    if (moved) this.#axes = [...axes];
+  hasMoved({ axes }: GamepadState): boolean {
+    const before = this.#lastAxes;
+    const moved =
+      before === null || axes.some((axis, i) => Math.abs(axis - (before[i] ?? 0)) > STICK_MOVE_THRESHOLD);
+    if (moved) this.#lastAxes = [...axes];
     return moved && before !== null;
   }
 }
@@ -113,13 +114,13 @@ export class Hand {
  * that a hand moved a stick. Looks rarely while there is none.
  */
 export function watchGamepads(
-  onIntent: (intent: Intent, kind: PadKind) => void,
+  onIntent: (intent: GamepadIntent, kind: GamepadKind) => void,
   onPush: (x: number, y: number) => void,
   onStir: () => void,
 ): () => void {
-  const last = new Map<number, Pad>();
-  const chords = new Map<number, Chord>();
-  const hands = new Map<number, Hand>();
+  const last = new Map<number, GamepadState>();
+  const chords = new Map<number, StartSelectChord>();
+  const hands = new Map<number, StickActivity>();
   let frame = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
@@ -131,17 +132,21 @@ export function watchGamepads(
       if (!pad?.connected) continue;
       seen = true;
       const { id = '' } = pad;
-      const now: Pad = { id, buttons: pad.buttons.map(({ pressed }) => ({ pressed })), axes: [...pad.axes] };
+      const now: GamepadState = {
+        id,
+        buttons: pad.buttons.map(({ pressed }) => ({ pressed })),
+        axes: [...pad.axes],
+      };
       // A button that is held while the pad appears has been pressed to wake it: that counts.
-      for (const intent of presses(last.get(pad.index) ?? null, now)) onIntent(intent, kindOf(id));
-      const chord = chords.get(pad.index) ?? new Chord();
+      for (const intent of newPresses(last.get(pad.index) ?? null, now)) onIntent(intent, gamepadKindOf(id));
+      const chord = chords.get(pad.index) ?? new StartSelectChord();
       chords.set(pad.index, chord);
-      for (const intent of chord.look(now, performance.now())) onIntent(intent, kindOf(id));
+      for (const intent of chord.readChord(now, performance.now())) onIntent(intent, gamepadKindOf(id));
       last.set(pad.index, now);
-      const hand = hands.get(pad.index) ?? new Hand();
+      const hand = hands.get(pad.index) ?? new StickActivity();
       hands.set(pad.index, hand);
-      if (hand.stirs(now)) onStir();
-      const { x, y } = push(now);
+      if (hand.hasMoved(now)) onStir();
+      const { x, y } = rightStickPush(now);
       if (x !== 0 || y !== 0) onPush(x, y);
     }
     if (!seen) {
@@ -160,14 +165,14 @@ export function watchGamepads(
   };
 }
 
-function meaning(button: number, id = ''): Intent {
-  const swapped = button < 2 && kindOf(id) === 'nintendo' ? 1 - button : button;
-  return MEANING[swapped] ?? 'other';
+function intentOfButton(button: number, id = ''): GamepadIntent {
+  const swapped = button < 2 && gamepadKindOf(id) === 'nintendo' ? 1 - button : button;
+  return BUTTON_INTENTS[swapped] ?? 'other';
 }
 
-function tilt(pad: Pad): Direction | null {
+function leftStickDirection(pad: GamepadState): Direction | null {
   const [x, y] = [pad.axes[0] ?? 0, pad.axes[1] ?? 0];
-  if (Math.max(Math.abs(x), Math.abs(y)) < TILTED) return null;
+  if (Math.max(Math.abs(x), Math.abs(y)) < TILT_THRESHOLD) return null;
   if (Math.abs(x) > Math.abs(y)) return x > 0 ? 'right' : 'left';
   return y > 0 ? 'down' : 'up';
 }

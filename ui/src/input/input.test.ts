@@ -1,6 +1,14 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Chord, Hand, kindOf, type Pad, presses, push, watchGamepads } from './gamepad';
-import { keepFocus, moveFocus, nearest, scrolled } from './spatial';
+import {
+  type GamepadState,
+  gamepadKindOf,
+  newPresses,
+  rightStickPush,
+  StartSelectChord,
+  StickActivity,
+  watchGamepads,
+} from './gamepad';
+import { moveFocus, nearestInDirection, recoverFocus, scrollFocusedText } from './spatial-focus';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
 
@@ -8,21 +16,21 @@ describe('the nearest in a direction', () => {
   const from = box(100, 100);
   it('is what lies there, not what lies elsewhere', () => {
     const others = [box(300, 100), box(100, 300), box(-200, 100), box(100, -100)];
-    expect(nearest(from, others, 'right')).toBe(0);
-    expect(nearest(from, others, 'down')).toBe(1);
-    expect(nearest(from, others, 'left')).toBe(2);
-    expect(nearest(from, others, 'up')).toBe(3);
+    expect(nearestInDirection(from, others, 'right')).toBe(0);
+    expect(nearestInDirection(from, others, 'down')).toBe(1);
+    expect(nearestInDirection(from, others, 'left')).toBe(2);
+    expect(nearestInDirection(from, others, 'up')).toBe(3);
   });
   it('prefers straight ahead to askew', () =>
-    expect(nearest(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
+    expect(nearestInDirection(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
   it('is what stands in the same row before what is nearer in another', () => {
     // A last button that had no room in its row stands below the first.
-    expect(nearest(from, [box(104, 150), box(240, 100)], 'right')).toBe(1);
-    expect(nearest(from, [box(104, 150), box(240, 100)], 'down')).toBe(0);
+    expect(nearestInDirection(from, [box(104, 150), box(240, 100)], 'right')).toBe(1);
+    expect(nearestInDirection(from, [box(104, 150), box(240, 100)], 'down')).toBe(0);
     // Where there is none in the row, another is better than none.
-    expect(nearest(from, [box(900, 600)], 'right')).toBe(0);
+    expect(nearestInDirection(from, [box(900, 600)], 'right')).toBe(0);
   });
-  it('is none where there is none', () => expect(nearest(from, [box(100, 300)], 'up')).toBe(-1));
+  it('is none where there is none', () => expect(nearestInDirection(from, [box(100, 300)], 'up')).toBe(-1));
 });
 
 describe('the focus', () => {
@@ -66,19 +74,19 @@ describe('the focus', () => {
     });
     root.prepend(text);
     text.focus();
-    expect([scrolled(text, 'down'), scrolled(text, 'down'), scrolled(text, 'down')]).toEqual([
-      true,
-      true,
-      false,
-    ]);
-    expect([scrolled(text, 'up'), top]).toEqual([true, 60]);
+    expect([
+      scrollFocusedText(text, 'down'),
+      scrollFocusedText(text, 'down'),
+      scrollFocusedText(text, 'down'),
+    ]).toEqual([true, true, false]);
+    expect([scrollFocusedText(text, 'up'), top]).toEqual([true, 60]);
     // What is rounded up by a pixel is no text to read.
     [top, high] = [0, 401];
-    expect(scrolled(text, 'down')).toBe(false);
-    expect(scrolled(text, 'right')).toBe(false);
+    expect(scrollFocusedText(text, 'down')).toBe(false);
+    expect(scrollFocusedText(text, 'right')).toBe(false);
     expect(moveFocus(root, 'down')).toBe(true);
     expect(document.activeElement?.textContent).toBe('one');
-    expect(scrolled(document.activeElement, 'down')).toBe(false);
+    expect(scrollFocusedText(document.activeElement, 'down')).toBe(false);
   });
 
   it('comes to what is chosen, and then moves by place', () => {
@@ -104,49 +112,50 @@ describe('the focus', () => {
     const root = stage('one', 'primary');
     const first = root.querySelector('button');
     first?.focus();
-    keepFocus(root);
+    recoverFocus(root);
     expect(document.activeElement?.textContent).toBe('one');
     first?.remove();
-    keepFocus(root);
+    recoverFocus(root);
     expect(document.activeElement?.textContent).toBe('primary');
   });
 });
 
-const pad = (pressed: number[], axes: number[] = [0, 0, 0, 0]): Pad => ({
+const pad = (pressed: number[], axes: number[] = [0, 0, 0, 0]): GamepadState => ({
   buttons: Array.from({ length: 16 }, (_, i) => ({ pressed: pressed.includes(i) })),
   axes,
 });
 
 describe('a gamepad', () => {
   it('tells a press once', () => {
-    expect(presses(pad([]), pad([0]))).toEqual(['confirm']);
-    expect(presses(pad([0]), pad([0]))).toEqual([]);
-    expect(presses(pad([0]), pad([0, 1]))).toEqual(['back']);
+    expect(newPresses(pad([]), pad([0]))).toEqual(['confirm']);
+    expect(newPresses(pad([0]), pad([0]))).toEqual([]);
+    expect(newPresses(pad([0]), pad([0, 1]))).toEqual(['back']);
   });
   it('knows the directions, on the cross and on the stick', () => {
-    expect(presses(pad([]), pad([12, 13, 14, 15]))).toEqual(['up', 'down', 'left', 'right']);
-    expect(presses(pad([]), pad([], [0.9, 0.1]))).toEqual(['right']);
-    expect(presses(pad([], [0.9, 0]), pad([], [0.95, 0]))).toEqual([]);
-    expect(presses(pad([]), pad([], [0.1, -0.8]))).toEqual(['up']);
+    expect(newPresses(pad([]), pad([12, 13, 14, 15]))).toEqual(['up', 'down', 'left', 'right']);
+    expect(newPresses(pad([]), pad([], [0.9, 0.1]))).toEqual(['right']);
+    expect(newPresses(pad([], [0.9, 0]), pad([], [0.95, 0]))).toEqual([]);
+    expect(newPresses(pad([]), pad([], [0.1, -0.8]))).toEqual(['up']);
   });
-  it('has buttons without a meaning of their own', () => expect(presses(null, pad([6]))).toEqual(['other']));
+  it('has buttons without a meaning of their own', () =>
+    expect(newPresses(null, pad([6]))).toEqual(['other']));
   it('rests in the dead zone', () => {
-    expect(push(pad([], [0.1, -0.1, 0.05, 0]))).toEqual({ x: 0, y: 0 });
-    expect(push(pad([], [0, 0, 0.1, -0.1]))).toEqual({ x: 0, y: 0 });
+    expect(rightStickPush(pad([], [0.1, -0.1, 0.05, 0]))).toEqual({ x: 0, y: 0 });
+    expect(rightStickPush(pad([], [0, 0, 0.1, -0.1]))).toEqual({ x: 0, y: 0 });
   });
   it('turns by the right stick alone: the left one moves the focus', () => {
-    expect(push(pad([], [0.8, -0.9, 0, 0]))).toEqual({ x: 0, y: 0 });
-    expect(push(pad([], [0.8, 0, 0.9, -0.5]))).toEqual({ x: 0.9, y: -0.5 });
+    expect(rightStickPush(pad([], [0.8, -0.9, 0, 0]))).toEqual({ x: 0, y: 0 });
+    expect(rightStickPush(pad([], [0.8, 0, 0.9, -0.5]))).toEqual({ x: 0.9, y: -0.5 });
   });
   it('is in a hand while a stick moves, not while it rests where it is worn', () => {
-    const hand = new Hand();
-    const rests = () => expect(hand.stirs(pad([], [0.3, 0, 0.3, 0]))).toBe(false);
+    const hand = new StickActivity();
+    const rests = () => expect(hand.hasMoved(pad([], [0.3, 0, 0.3, 0]))).toBe(false);
     rests();
     rests();
-    expect(hand.stirs(pad([], [0.32, 0.1, 0.25, 0]))).toBe(false);
-    expect(hand.stirs(pad([], [0.3, 0, 0.6, 0]))).toBe(true);
-    expect(hand.stirs(pad([], [0.3, 0, 0.6, 0]))).toBe(false);
-    expect(hand.stirs(pad([], [0.3, 0, 0.3, 0]))).toBe(true);
+    expect(hand.hasMoved(pad([], [0.32, 0.1, 0.25, 0]))).toBe(false);
+    expect(hand.hasMoved(pad([], [0.3, 0, 0.6, 0]))).toBe(true);
+    expect(hand.hasMoved(pad([], [0.3, 0, 0.6, 0]))).toBe(false);
+    expect(hand.hasMoved(pad([], [0.3, 0, 0.3, 0]))).toBe(true);
     rests();
   });
 
@@ -176,49 +185,49 @@ describe('a gamepad', () => {
 describe('Start and Select', () => {
   const [SELECT, START] = [8, 9];
   it('mean something when one is let go', () => {
-    const chord = new Chord();
-    expect(chord.look(pad([START]), 0)).toEqual([]);
-    expect(chord.look(pad([START]), 5000)).toEqual([]);
-    expect(chord.look(pad([]), 5010)).toEqual(['confirm']);
-    expect(chord.look(pad([SELECT]), 6000)).toEqual([]);
-    expect(chord.look(pad([]), 6010)).toEqual(['other']);
-    expect(presses(pad([]), pad([START]))).toEqual([]);
+    const chord = new StartSelectChord();
+    expect(chord.readChord(pad([START]), 0)).toEqual([]);
+    expect(chord.readChord(pad([START]), 5000)).toEqual([]);
+    expect(chord.readChord(pad([]), 5010)).toEqual(['confirm']);
+    expect(chord.readChord(pad([SELECT]), 6000)).toEqual([]);
+    expect(chord.readChord(pad([]), 6010)).toEqual(['other']);
+    expect(newPresses(pad([]), pad([START]))).toEqual([]);
   });
   it('ask for the desk when both are held for a second, and then mean nothing else', () => {
-    const chord = new Chord();
-    expect(chord.look(pad([SELECT]), 0)).toEqual([]);
-    expect(chord.look(pad([SELECT, START]), 100)).toEqual([]);
-    expect(chord.look(pad([SELECT, START]), 1050)).toEqual([]);
-    expect(chord.look(pad([SELECT, START]), 1100)).toEqual(['desk']);
-    expect(chord.look(pad([SELECT, START]), 3000)).toEqual([]);
-    expect(chord.look(pad([START]), 3010)).toEqual([]);
-    expect(chord.look(pad([]), 3020)).toEqual([]);
-    expect(chord.look(pad([START]), 4000)).toEqual([]);
-    expect(chord.look(pad([]), 4010)).toEqual(['confirm']);
+    const chord = new StartSelectChord();
+    expect(chord.readChord(pad([SELECT]), 0)).toEqual([]);
+    expect(chord.readChord(pad([SELECT, START]), 100)).toEqual([]);
+    expect(chord.readChord(pad([SELECT, START]), 1050)).toEqual([]);
+    expect(chord.readChord(pad([SELECT, START]), 1100)).toEqual(['desk']);
+    expect(chord.readChord(pad([SELECT, START]), 3000)).toEqual([]);
+    expect(chord.readChord(pad([START]), 3010)).toEqual([]);
+    expect(chord.readChord(pad([]), 3020)).toEqual([]);
+    expect(chord.readChord(pad([START]), 4000)).toEqual([]);
+    expect(chord.readChord(pad([]), 4010)).toEqual(['confirm']);
   });
   it('held too shortly ask for nothing', () => {
-    const chord = new Chord();
-    chord.look(pad([SELECT, START]), 0);
-    chord.look(pad([START]), 900);
-    expect(chord.look(pad([SELECT, START]), 1000)).toEqual([]);
-    expect(chord.look(pad([SELECT, START]), 1900)).toEqual([]);
-    expect(chord.look(pad([]), 1950)).toEqual([]);
+    const chord = new StartSelectChord();
+    chord.readChord(pad([SELECT, START]), 0);
+    chord.readChord(pad([START]), 900);
+    expect(chord.readChord(pad([SELECT, START]), 1000)).toEqual([]);
+    expect(chord.readChord(pad([SELECT, START]), 1900)).toEqual([]);
+    expect(chord.readChord(pad([]), 1950)).toEqual([]);
   });
 });
 
 describe('whose gamepad it is', () => {
   const named = (id: string, pressed: number[]) => ({ ...pad(pressed), id });
   it('is read from its name', () => {
-    expect(kindOf('DualSense Wireless Controller (STANDARD GAMEPAD Vendor: 054c Product: 0ce6)')).toBe(
+    expect(gamepadKindOf('DualSense Wireless Controller (STANDARD GAMEPAD Vendor: 054c Product: 0ce6)')).toBe(
       'playstation',
     );
-    expect(kindOf('Pro Controller (STANDARD GAMEPAD Vendor: 057e Product: 2009)')).toBe('nintendo');
-    expect(kindOf('Xbox 360 Controller (XInput STANDARD GAMEPAD)')).toBe('xbox');
-    expect(kindOf('')).toBe('xbox');
+    expect(gamepadKindOf('Pro Controller (STANDARD GAMEPAD Vendor: 057e Product: 2009)')).toBe('nintendo');
+    expect(gamepadKindOf('Xbox 360 Controller (XInput STANDARD GAMEPAD)')).toBe('xbox');
+    expect(gamepadKindOf('')).toBe('xbox');
   });
   it('decides which button confirms', () => {
-    expect(presses(null, named('Pro Controller (Vendor: 057e)', [1]))).toEqual(['confirm']);
-    expect(presses(null, named('Pro Controller (Vendor: 057e)', [0]))).toEqual(['back']);
-    expect(presses(null, named('DualSense', [0]))).toEqual(['confirm']);
+    expect(newPresses(null, named('Pro Controller (Vendor: 057e)', [1]))).toEqual(['confirm']);
+    expect(newPresses(null, named('Pro Controller (Vendor: 057e)', [0]))).toEqual(['back']);
+    expect(newPresses(null, named('DualSense', [0]))).toEqual(['confirm']);
   });
 });

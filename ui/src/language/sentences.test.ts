@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { sentencesOf } from './sentences';
+import { splitSentences } from './sentences';
 
-const words = (text: string, tag: string) => sentencesOf(text, tag).map((one) => one.words);
+const words = (text: string, tag: string) => splitSentences(text, tag).map((one) => one.words);
 
 it.each([
   ['en', 'Your phone is connected. Look up here.', ['Your phone is connected.', 'Look up here.']],
@@ -19,7 +19,7 @@ it.each([
 ] as const)('%s: %s', (tag, text, expected) => {
   expect(words(text, tag)).toEqual(expected);
   expect(
-    sentencesOf(text, tag)
+    splitSentences(text, tag)
       .map(({ words, space }) => words + space)
       .join(''),
   ).toBe(text);

@@ -3,7 +3,7 @@
 const segmenters = new Map<string, Intl.Segmenter>();
 
 /** The sentences of a text, each with the space that follows it; together they are the text. */
-export function sentencesOf(text: string, tag: string): { words: string; space: string }[] {
+export function splitSentences(text: string, tag: string): { words: string; space: string }[] {
   let segmenter = segmenters.get(tag);
   if (!segmenter) {
     segmenter = new Intl.Segmenter(tag, { granularity: 'sentence' });

@@ -1,10 +1,17 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { at, focused, show } from '../app-test';
-import { FakeHost } from '../host/fake';
-import { backend, booths, offline, openBackend, type ScreenName, screens } from '../host/fixtures';
-import { device } from '../input/device.svelte';
-import { say } from '../language/language.svelte';
+import {
+  backendUnreachable,
+  boothsByScreen,
+  lanBackend,
+  type ScreenName,
+  sandboxBackend,
+  screens,
+} from '../../fake/fixtures';
+import { FakeHost } from '../../fake/host';
+import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
+import { inputDevice } from '../state/input-device.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
@@ -29,40 +36,46 @@ const statistics = {
 };
 
 beforeEach(() => {
-  device.last = 'pointer';
+  inputDevice.last = 'pointer';
 });
 
 describe('the operator’s detail', () => {
   it('comes and goes by F9, and takes no focus', async () => {
-    const host = await show(screens['invite-trouble']);
+    const host = await renderScreen(screens['invite-trouble']);
     await fireEvent.keyDown(document.body, { key: 'F9' });
-    const text = at('operator-detail').textContent;
-    for (const part of [offline.code, offline.operator, offline.hint, screens.invite.visit, backend.host])
+    const text = byTestId('operator-detail').textContent;
+    for (const part of [
+      backendUnreachable.code,
+      backendUnreachable.operator,
+      backendUnreachable.hint,
+      screens.invite.visit,
+      sandboxBackend.host,
+    ])
       expect(text).toContain(part);
-    expect(focused()).toBe('play-phone');
+    expect(focusedTestId()).toBe('play-phone');
     await fireEvent.keyDown(document.body, { key: 'F9' });
     expect(screen.queryByTestId('operator-detail')).toBeNull();
-    expect(host.asked).toEqual([]);
+    expect(host.calledActions).toEqual([]);
   });
 
   it('follows the screen, and says why a booth is closed', async () => {
-    const host = new FakeHost(screens.attract, {}, backend, booths['attract-closed']);
-    await show(screens.attract, host);
+    const host = new FakeHost(screens.attract, {}, sandboxBackend, boothsByScreen['attract-closed']);
+    await renderScreen(screens.attract, host);
     await fireEvent.keyDown(document.body, { key: 'F9' });
-    expect(at('operator-detail').textContent).toContain('needs an API key');
-    host.set({});
-    await waitFor(() => expect(at('operator-detail').textContent).not.toContain('needs an API key'));
+    expect(byTestId('operator-detail').textContent).toContain('needs an API key');
+    host.setBooth({});
+    await waitFor(() => expect(byTestId('operator-detail').textContent).not.toContain('needs an API key'));
   });
 
   it('counts the avatar at the reveal', async () => {
-    const stage = { turn: vi.fn(), close: vi.fn(), make: vi.fn(), faces: [], statistics };
+    const stage = { turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), faces: [], statistics };
     opened.stage.mockResolvedValue(stage);
-    const host = await show({ ...screens.reveal, glb: 'avatar://a/avatar.glb' });
-    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
+    const host = await renderScreen({ ...screens.reveal, glb: 'avatar://a/avatar.glb' });
+    await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
-    expect(at('operator-detail').textContent).toContain(screens.reveal.directory);
+    expect(byTestId('operator-detail').textContent).toContain(screens.reveal.directory);
     expect(document.querySelector('[data-row=Files]')?.textContent).toBe('3, 28.1 MB');
-    const text = at('statistics').textContent;
+    const text = byTestId('statistics').textContent;
     for (const part of [
       '39,600',
       '78,402',
@@ -72,7 +85,7 @@ describe('the operator’s detail', () => {
       '2.3 s',
     ])
       expect(text).toContain(part);
-    host.show(screens.attract);
+    host.showScreen(screens.attract);
     await waitFor(() => expect(screen.queryByTestId('statistics')).toBeNull());
   });
 
@@ -86,41 +99,41 @@ describe('the operator’s detail', () => {
     'ended',
     'ended-kept',
   ])('is behind one button on %s, for every hand', async (name) => {
-    const host = await show(
+    const host = await renderScreen(
       screens[name],
-      new FakeHost(screens[name], {}, backend, booths[name as 'attract-closed']),
+      new FakeHost(screens[name], {}, sandboxBackend, boothsByScreen[name as 'attract-closed']),
     );
     expect(screen.getAllByTestId('detail')).toHaveLength(1);
-    expect(at('detail').closest('[aria-hidden]')).toBeNull();
-    expect(at('detail').textContent).toBe(say('ended-detail'));
-    await fireEvent.click(at('detail'));
-    expect(at('operator-detail').textContent).toContain('Problem');
-    expect(at('detail').getAttribute('aria-expanded')).toBe('true');
-    await fireEvent.click(at('operator-detail-close'));
+    expect(byTestId('detail').closest('[aria-hidden]')).toBeNull();
+    expect(byTestId('detail').textContent).toBe(languageStore.translate('ended-detail'));
+    await fireEvent.click(byTestId('detail'));
+    expect(byTestId('operator-detail').textContent).toContain('Problem');
+    expect(byTestId('detail').getAttribute('aria-expanded')).toBe('true');
+    await fireEvent.click(byTestId('operator-detail-close'));
     expect(screen.queryByTestId('operator-detail')).toBeNull();
-    expect(host.asked).toEqual([]);
+    expect(host.calledActions).toEqual([]);
   });
 
   it('has a button only where there is something to tell, which names a key only to who has keys', async () => {
-    const host = await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
+    const host = await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
     expect(screen.queryByTestId('detail')).toBeNull();
-    host.show(screens['invite-trouble']);
-    await waitFor(() => expect(at('detail')).toBeTruthy());
+    host.showScreen(screens['invite-trouble']);
+    await waitFor(() => expect(byTestId('detail')).toBeTruthy());
     await fireEvent.keyDown(document.body, { key: 'Shift' });
-    expect(at('detail').textContent).toBe(`F9${say('ended-detail')}`);
+    expect(byTestId('detail').textContent).toBe(`F9${languageStore.translate('ended-detail')}`);
     await fireEvent.pointerDown(document.body, { pointerType: 'touch' });
-    expect(at('detail').textContent).toBe(say('ended-detail'));
-    host.show(screens.invite);
+    expect(byTestId('detail').textContent).toBe(languageStore.translate('ended-detail'));
+    host.showScreen(screens.invite);
     await waitFor(() => expect(screen.queryByTestId('detail')).toBeNull());
   });
 
   it('begins no visit where any press begins one', async () => {
-    const host = await show(screens.attract);
-    host.refusals.set('start', offline);
-    await fireEvent.click(at('start'));
+    const host = await renderScreen(screens.attract);
+    host.refusals.set('startVisit', backendUnreachable);
+    await fireEvent.click(byTestId('start'));
     await fireEvent.click(await screen.findByTestId('detail'));
-    await fireEvent.keyDown(at('detail'), { key: 'Enter' });
-    await fireEvent.click(at('operator-detail-close'));
-    expect(host.asked).toEqual(['start']);
+    await fireEvent.keyDown(byTestId('detail'), { key: 'Enter' });
+    await fireEvent.click(byTestId('operator-detail-close'));
+    expect(host.calledActions).toEqual(['startVisit']);
   });
 });

@@ -11,16 +11,23 @@ import {
   Vector3,
   type WebGLRenderer,
 } from 'three';
-import { disposeModel } from './dispose';
-import { type Asked, type Face, facesOf, MOVED, passed, weightsAt } from './expression';
-import { type Loaded, load } from './load';
-import { ENTERING, glided, type Orbit, turned } from './orbit';
-import { Pace } from './pace';
-import { giveBack, takeRenderer } from './renderer';
-import { carriedOut, settle } from './settle';
-import { softBoxes } from './soft-boxes';
-import type { Statistics } from './statistics';
-import { contactShadow, lamps } from './studio';
+import type { AvatarStatistics } from './avatar-statistics';
+import { disposeModel } from './dispose-model';
+import {
+  ANIMATED_BLENDSHAPES,
+  blendshapeWeightsAt,
+  type Face,
+  isFaceOver,
+  type RequestedFace,
+  supportedFaces,
+} from './expression';
+import { type LoadedAvatar, loadAvatar } from './load-avatar';
+import { advanceOrbit, INITIAL_ORBIT, type Orbit, turnOrbit } from './orbit';
+import { ResolutionGovernor } from './resolution-governor';
+import { acquireRenderer, releaseRenderer } from './shared-renderer';
+import { loadStudioEnvironment } from './studio-environment';
+import { createContactShadow, createStudioLights } from './studio-lights';
+import { uploadToGpu, waitForGpu } from './upload-to-gpu';
 
 /** An avatar that is being shown. */
 export interface AvatarStage {
@@ -29,9 +36,9 @@ export interface AvatarStage {
   /** The faces that it can make. */
   faces: Face[];
   /** What it is made of. */
-  statistics: Statistics;
+  statistics: AvatarStatistics;
   /** Makes one. */
-  make(face: Face): void;
+  makeFace(face: Face): void;
   /** Stops, and gives everything back to the graphics card. */
   close(): void;
 }
@@ -41,11 +48,11 @@ export interface StageOptions {
   /** Nothing moves by itself. */
   reducedMotion: boolean;
   /** It is known that the processor plays the graphics card. */
-  spare: boolean;
+  softwareRendering: boolean;
   /** Ends the loading. */
   signal: AbortSignal;
   /** The graphics card took its context away. */
-  onLost: (error: Error) => void;
+  onContextLost: (error: Error) => void;
 }
 
 /**
@@ -55,10 +62,10 @@ export interface StageOptions {
 export async function openAvatarStage(
   place: HTMLElement,
   url: string,
-  { reducedMotion, spare, signal, onLost }: StageOptions,
+  { reducedMotion, softwareRendering: spare, signal, onContextLost: onLost }: StageOptions,
 ): Promise<AvatarStage> {
   // First, so that a machine without WebGL is known before anything is loaded.
-  const renderer = takeRenderer(spare, reducedMotion);
+  const renderer = acquireRenderer(spare, reducedMotion);
   const canvas = renderer.domElement;
   place.append(canvas);
   const gone = new AbortController();
@@ -66,19 +73,19 @@ export async function openAvatarStage(
   canvas.addEventListener('webglcontextlost', lostEarly, { once: true });
   const ended = AbortSignal.any([signal, gone.signal]);
   const begun = performance.now();
-  let loaded: Loaded | null = null;
+  let loaded: LoadedAvatar | null = null;
   let light: Texture | null = null;
   try {
-    light = await softBoxes(ended);
-    loaded = await load(url, ended);
+    light = await loadStudioEnvironment(ended);
+    loaded = await loadAvatar(url, ended);
     ended.throwIfAborted();
-    const shown = await present(canvas, renderer, loaded.model, light, {
+    const shown = await buildStage(canvas, renderer, loaded.model, light, {
       reducedMotion,
       signal: ended,
-      onLost,
+      onContextLost: onLost,
     });
     const statistics = {
-      ...loaded.counted,
+      ...loaded.statistics,
       bytes: loaded.bytes,
       drawCalls: renderer.info.render.calls,
       milliseconds: Math.round(performance.now() - begun),
@@ -87,45 +94,45 @@ export async function openAvatarStage(
   } catch (error) {
     if (loaded) disposeModel(loaded.model);
     light?.dispose();
-    giveBack(renderer);
+    releaseRenderer(renderer);
     throw error;
   } finally {
     canvas.removeEventListener('webglcontextlost', lostEarly);
   }
 }
 
-async function present(
+async function buildStage(
   canvas: HTMLCanvasElement,
   renderer: WebGLRenderer,
   model: Object3D,
   light: Texture,
-  { reducedMotion, signal, onLost }: Omit<StageOptions, 'spare'>,
+  { reducedMotion, signal, onContextLost: onLost }: Omit<StageOptions, 'softwareRendering'>,
 ): Promise<Omit<AvatarStage, 'statistics'>> {
-  const size = normalise(model);
+  const size = normaliseModel(model);
   renderer.toneMapping = ACESFilmicToneMapping;
   renderer.toneMappingExposure = 0.95;
 
   const scene = new Scene();
   const turntable = new Group();
   turntable.add(model);
-  const shadow = contactShadow();
+  const shadow = createContactShadow();
   shadow.position.y = -size.y / 2 - 0.03;
   shadow.scale.set(size.x * 1.7, Math.max(size.z, size.x * 0.7) * 1.6, 1);
   scene.environment = light;
   scene.environmentIntensity = 0.55;
-  scene.add(turntable, shadow, lamps());
+  scene.add(turntable, shadow, createStudioLights());
 
   const camera = new PerspectiveCamera(26, 1, 0.1, 50);
-  const morphs = morphsOf(model);
-  let orbit: Orbit = reducedMotion ? { ...ENTERING, yaw: -0.3 } : ENTERING;
+  const morphs = findMorphTargets(model);
+  let orbit: Orbit = reducedMotion ? { ...INITIAL_ORBIT, yaw: -0.3 } : INITIAL_ORBIT;
   let clock = 0;
   let frame = 0;
-  const pace = new Pace();
+  const pace = new ResolutionGovernor();
 
   const resize = () => {
     const { clientWidth: width, clientHeight: height } = canvas;
     if (width === 0 || height === 0) return;
-    renderer.setPixelRatio(pace.ratio(width, height, window.devicePixelRatio));
+    renderer.setPixelRatio(pace.pixelRatio(width, height, window.devicePixelRatio));
     renderer.setSize(width, height, false);
     camera.aspect = width / height;
     // As high as most of the canvas, and never wider than it.
@@ -134,11 +141,11 @@ async function present(
     camera.updateProjectionMatrix();
   };
 
-  let asked: Asked | null = null;
+  let asked: RequestedFace | null = null;
 
   const draw = () => {
     turntable.rotation.set(orbit.pitch, orbit.yaw, 0);
-    const face = weightsAt(clock, asked, reducedMotion);
+    const face = blendshapeWeightsAt(clock, asked, reducedMotion);
     for (const { weights, index, of } of morphs) weights[index] = face.get(of) ?? 0;
     renderer.render(scene, camera);
   };
@@ -146,7 +153,7 @@ async function present(
   const timed = async () => {
     const before = performance.now();
     draw();
-    await carriedOut(renderer, signal);
+    await waitForGpu(renderer, signal);
     return performance.now() - before;
   };
 
@@ -157,17 +164,17 @@ async function present(
   const loop = (now: number) => {
     frame = requestAnimationFrame(loop);
     if (drawn !== 0) {
-      coarser = pace.saw(now - drawn, now) || coarser;
+      coarser = pace.addFrameTime(now - drawn, now) || coarser;
       drawn = 0;
     }
-    if (!pace.due(now)) return;
+    if (!pace.isFrameDue(now)) return;
     // After a pause time goes on where it stopped.
     const seconds = last === 0 ? 0 : Math.min(0.1, (now - last) / 1000);
     last = now;
     clock += seconds;
-    orbit = glided(orbit, seconds, clock);
+    orbit = advanceOrbit(orbit, seconds, clock);
     if (asked) asked = { ...asked, since: asked.since + seconds };
-    if (asked && passed(asked)) asked = null;
+    if (asked && isFaceOver(asked)) asked = null;
     // It empties the canvas: only when the next picture follows at once.
     if (coarser) resize();
     coarser = false;
@@ -185,7 +192,7 @@ async function present(
   };
 
   const turn = (x: number, y: number, seconds = 0) => {
-    orbit = turned(orbit, x, y, reducedMotion ? 0 : seconds);
+    orbit = turnOrbit(orbit, x, y, reducedMotion ? 0 : seconds);
     if (reducedMotion) draw();
   };
 
@@ -195,17 +202,17 @@ async function present(
   };
 
   try {
-    await settle(renderer, scene, camera, signal);
+    await uploadToGpu(renderer, scene, camera, signal);
     // The first picture is where a card really compiles: a tiny one, so that nothing else is to be waited for.
     resize();
     renderer.setPixelRatio(1);
     renderer.setSize(16, 16, false);
     draw();
-    await carriedOut(renderer, signal);
+    await waitForGpu(renderer, signal);
     resize();
     await timed();
     // Slow only if twice: something else may have come between.
-    if (!reducedMotion && pace.foresaw(await timed(), await timed())) {
+    if (!reducedMotion && pace.checkWarmUpFrames(await timed(), await timed())) {
       resize();
       await timed();
     }
@@ -220,13 +227,13 @@ async function present(
   resized.observe(canvas);
   canvas.addEventListener('webglcontextlost', lost);
   document.addEventListener('visibilitychange', run);
-  const letGo = followHand(canvas, turn);
+  const letGo = followPointer(canvas, turn);
   run();
 
   return {
     turn,
-    faces: facesOf(new Set(morphs.map(({ of }) => of))),
-    make(face) {
+    faces: supportedFaces(new Set(morphs.map(({ of }) => of))),
+    makeFace(face) {
       asked = { face, since: 0 };
       if (reducedMotion) draw();
     },
@@ -238,13 +245,13 @@ async function present(
       letGo();
       disposeModel(scene);
       light.dispose();
-      giveBack(renderer);
+      releaseRenderer(renderer);
     },
   };
 }
 
 /** Centres the model and scales it to two units of height (or width); answers its size then. */
-function normalise(model: Object3D): Vector3 {
+function normaliseModel(model: Object3D): Vector3 {
   const box = new Box3().setFromObject(model);
   const size = box.getSize(new Vector3());
   const largest = Math.max(size.x, size.y, size.z);
@@ -258,18 +265,19 @@ function normalise(model: Object3D): Vector3 {
 }
 
 /** Where the blendshapes sit that are moved, as far as they are there. */
-function morphsOf(model: Object3D): { weights: number[]; index: number; of: string }[] {
+function findMorphTargets(model: Object3D): { weights: number[]; index: number; of: string }[] {
   const found: { weights: number[]; index: number; of: string }[] = [];
   model.traverse((object) => {
     const { morphTargetDictionary: known, morphTargetInfluences: weights } = object as Mesh;
     if (!known || !weights) return;
-    for (const [of, index] of Object.entries(known)) if (MOVED.has(of)) found.push({ weights, index, of });
+    for (const [of, index] of Object.entries(known))
+      if (ANIMATED_BLENDSHAPES.has(of)) found.push({ weights, index, of });
   });
   return found;
 }
 
 /** Turns it with mouse or finger. */
-function followHand(
+function followPointer(
   canvas: HTMLCanvasElement,
   turn: (x: number, y: number, seconds: number) => void,
 ): () => void {

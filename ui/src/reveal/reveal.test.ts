@@ -1,16 +1,23 @@
 import { BufferGeometry, Group, Mesh, MeshStandardMaterial, Texture } from 'three';
 import { describe, expect, it, vi } from 'vitest';
-import { disposeModel } from './dispose';
-import { expressionAt, FACES, facesOf, MOVED, passed, weightsAt } from './expression';
-import { ENTERING, glided, type Orbit, turned } from './orbit';
-import { Pace } from './pace';
+import { disposeModel } from './dispose-model';
+import {
+  ANIMATED_BLENDSHAPES,
+  blendshapeWeightsAt,
+  FACES,
+  idleExpressionAt,
+  isFaceOver,
+  supportedFaces,
+} from './expression';
+import { advanceOrbit, INITIAL_ORBIT, type Orbit, turnOrbit } from './orbit';
+import { ResolutionGovernor } from './resolution-governor';
 
 const seconds = Array.from({ length: 6000 }, (_, i) => i / 50);
 
 describe('the face at rest', () => {
   it('stays within its weights', () => {
     for (const t of seconds) {
-      const { blink, smile } = expressionAt(t);
+      const { blink, smile } = idleExpressionAt(t);
       expect(blink).toBeGreaterThanOrEqual(0);
       expect(blink).toBeLessThanOrEqual(1);
       expect(smile).toBeGreaterThanOrEqual(0);
@@ -18,36 +25,36 @@ describe('the face at rest', () => {
     }
   });
   it('blinks and smiles, and mostly looks at you', () => {
-    const faces = seconds.map(expressionAt);
+    const faces = seconds.map(idleExpressionAt);
     expect(Math.max(...faces.map((face) => face.blink))).toBeGreaterThan(0.9);
     expect(Math.max(...faces.map((face) => face.smile))).toBeGreaterThan(0.8);
     expect(faces.filter((face) => face.blink > 0.05).length / faces.length).toBeLessThan(0.15);
   });
   it('does not jump', () => {
     for (const t of seconds)
-      expect(Math.abs(expressionAt(t + 0.01).smile - expressionAt(t).smile)).toBeLessThan(0.05);
+      expect(Math.abs(idleExpressionAt(t + 0.01).smile - idleExpressionAt(t).smile)).toBeLessThan(0.05);
   });
 });
 
 describe('turning', () => {
   const left = (orbit: Orbit, time: number) => {
     let now = orbit;
-    for (let t = 0; t < time; t += 1 / 60) now = glided(now, 1 / 60, t);
+    for (let t = 0; t < time; t += 1 / 60) now = advanceOrbit(now, 1 / 60, t);
     return now;
   };
   it('follows the hand and keeps the head upright', () => {
-    const orbit = turned(ENTERING, 0.5, 9);
-    expect(orbit.yaw).toBeCloseTo(ENTERING.yaw + 0.5);
+    const orbit = turnOrbit(INITIAL_ORBIT, 0.5, 9);
+    expect(orbit.yaw).toBeCloseTo(INITIAL_ORBIT.yaw + 0.5);
     expect(orbit.pitch).toBeLessThan(0.6);
   });
   it('glides on and comes to rest', () => {
-    const flung = turned({ ...ENTERING, yaw: 0 }, 0.05, 0, 0.016);
-    const soon = glided(flung, 0.05, 0);
+    const flung = turnOrbit({ ...INITIAL_ORBIT, yaw: 0 }, 0.05, 0, 0.016);
+    const soon = advanceOrbit(flung, 0.05, 0);
     expect(soon.yaw).toBeGreaterThan(flung.yaw);
     expect(Math.abs(left(flung, 2.5).spin)).toBeLessThan(0.01);
   });
   it('left alone, shows the face again, by the shortest way', () => {
-    const behind = turned(ENTERING, 8, 0);
+    const behind = turnOrbit(INITIAL_ORBIT, 8, 0);
     const later = left(behind, 30);
     expect(Math.cos(later.yaw)).toBeGreaterThan(0.6);
     expect(Math.abs(later.yaw - behind.yaw)).toBeLessThan(Math.PI + 0.7);
@@ -56,41 +63,41 @@ describe('turning', () => {
 
 describe('the pace', () => {
   it('is sharp where the machine can, and within bounds on a big screen', () => {
-    expect(new Pace().ratio(800, 800, 2)).toBe(2);
-    expect(new Pace().ratio(2200, 2160, 2)).toBeLessThan(1);
+    expect(new ResolutionGovernor().pixelRatio(800, 800, 2)).toBe(2);
+    expect(new ResolutionGovernor().pixelRatio(2200, 2160, 2)).toBeLessThan(1);
   });
   it('grows coarser while frames are slow, and not for ever', () => {
-    const pace = new Pace();
-    const first = pace.ratio(800, 800, 1);
-    const changes = Array.from({ length: 600 }, () => pace.saw(120)).filter(Boolean).length;
+    const pace = new ResolutionGovernor();
+    const first = pace.pixelRatio(800, 800, 1);
+    const changes = Array.from({ length: 600 }, () => pace.addFrameTime(120)).filter(Boolean).length;
     expect(changes).toBeGreaterThan(1);
-    expect(pace.ratio(800, 800, 1)).toBeLessThan(first);
-    expect(pace.ratio(800, 800, 1)).toBeGreaterThan(0.3);
-    expect(Array.from({ length: 24 }, () => pace.saw(120)).some(Boolean)).toBe(false);
+    expect(pace.pixelRatio(800, 800, 1)).toBeLessThan(first);
+    expect(pace.pixelRatio(800, 800, 1)).toBeGreaterThan(0.3);
+    expect(Array.from({ length: 24 }, () => pace.addFrameTime(120)).some(Boolean)).toBe(false);
   });
   it('does not wait for a dozen heavy frames, nor take fright at one', () => {
-    const pace = new Pace();
-    expect(pace.saw(900)).toBe(false);
-    expect(pace.saw(900)).toBe(true);
-    expect(pace.ratio(800, 800, 1)).toBeCloseTo(0.5);
+    const pace = new ResolutionGovernor();
+    expect(pace.addFrameTime(900)).toBe(false);
+    expect(pace.addFrameTime(900)).toBe(true);
+    expect(pace.pixelRatio(800, 800, 1)).toBeCloseTo(0.5);
   });
   it('begins coarser where all that was drawn beforehand was heavy', () => {
-    expect(new Pace().foresaw(400, 90)).toBe(false);
-    const pace = new Pace();
-    expect(pace.foresaw(400, 180)).toBe(true);
-    expect(pace.ratio(800, 800, 1)).toBeCloseTo(0.5);
+    expect(new ResolutionGovernor().checkWarmUpFrames(400, 90)).toBe(false);
+    const pace = new ResolutionGovernor();
+    expect(pace.checkWarmUpFrames(400, 180)).toBe(true);
+    expect(pace.pixelRatio(800, 800, 1)).toBeCloseTo(0.5);
   });
   it('leaves the screen as much time as a heavy frame took', () => {
-    const pace = new Pace();
-    pace.saw(16, 1000);
-    expect(pace.due(1000)).toBe(true);
-    pace.saw(400, 2000);
-    expect(pace.due(2399)).toBe(false);
-    expect(pace.due(2400)).toBe(true);
+    const pace = new ResolutionGovernor();
+    pace.addFrameTime(16, 1000);
+    expect(pace.isFrameDue(1000)).toBe(true);
+    pace.addFrameTime(400, 2000);
+    expect(pace.isFrameDue(2399)).toBe(false);
+    expect(pace.isFrameDue(2400)).toBe(true);
   });
   it('stays sharp while they are quick', () => {
-    const pace = new Pace();
-    expect(Array.from({ length: 100 }, () => pace.saw(16)).some(Boolean)).toBe(false);
+    const pace = new ResolutionGovernor();
+    expect(Array.from({ length: 100 }, () => pace.addFrameTime(16)).some(Boolean)).toBe(false);
   });
 });
 
@@ -110,33 +117,33 @@ it('gives back everything that a model held', () => {
 });
 
 describe('a face on request', () => {
-  const every = new Set(MOVED);
+  const every = new Set(ANIMATED_BLENDSHAPES);
 
   it('is offered where the figure can make it', () => {
-    expect(facesOf(every)).toEqual([...FACES]);
-    expect(facesOf(new Set(['mouthSmileLeft', 'mouthSmileRight']))).toEqual(['smile']);
-    expect(facesOf(new Set())).toEqual([]);
+    expect(supportedFaces(every)).toEqual([...FACES]);
+    expect(supportedFaces(new Set(['mouthSmileLeft', 'mouthSmileRight']))).toEqual(['smile']);
+    expect(supportedFaces(new Set())).toEqual([]);
   });
 
   it.each(FACES)('%s comes, stays, and passes into rest', (face) => {
-    const at = (since: number) => weightsAt(50, { face, since });
+    const at = (since: number) => blendshapeWeightsAt(50, { face, since });
     for (const since of [0, 0.1, 0.3, 1, 2, 3, 3.3, 9])
       for (const [shape, weight] of at(since)) {
         expect(every.has(shape), shape).toBe(true);
         expect(weight).toBeGreaterThanOrEqual(0);
         expect(weight).toBeLessThanOrEqual(1);
       }
-    const rest = weightsAt(50, null);
+    const rest = blendshapeWeightsAt(50, null);
     const differs = (since: number) =>
       Math.max(...[...at(since)].map(([shape, weight]) => Math.abs(weight - (rest.get(shape) ?? 0))));
     expect(differs(0)).toBeLessThan(0.01);
     expect(differs(1)).toBeGreaterThan(0.3);
     expect(differs(9)).toBeLessThan(0.01);
-    expect(passed({ face, since: 9 })).toBe(true);
-    expect(passed({ face, since: 1 })).toBe(false);
+    expect(isFaceOver({ face, since: 9 })).toBe(true);
+    expect(isFaceOver({ face, since: 1 })).toBe(false);
   });
 
   it('stands at once, and stays, where nothing is to move', () => {
-    expect(weightsAt(0, { face: 'kiss', since: 0 }, true).get('mouthPucker')).toBe(1);
+    expect(blendshapeWeightsAt(0, { face: 'kiss', since: 0 }, true).get('mouthPucker')).toBe(1);
   });
 });

@@ -1,18 +1,18 @@
 import { fireEvent, waitFor } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
-import { at, show } from '../app-test';
-import { offline, screens } from '../host/fixtures';
-import { say } from '../language/language.svelte';
+import { backendUnreachable, screens } from '../../fake/fixtures';
+import { byTestId, renderScreen } from '../../fake/render-app';
+import { languageStore } from '../state/language-store.svelte';
 
 describe('Attract', () => {
   it.each<[string, () => Promise<unknown>]>([
-    ['the button', () => fireEvent.click(at('start'))],
-    ['a tap anywhere', () => fireEvent.click(at('screen'))],
+    ['the button', () => fireEvent.click(byTestId('start'))],
+    ['a tap anywhere', () => fireEvent.click(byTestId('screen'))],
     ['any key', () => fireEvent.keyDown(document.body, { key: 'k' })],
   ])('starts by %s, once', async (_, act) => {
-    const host = await show(screens.attract);
+    const host = await renderScreen(screens.attract);
     await act();
-    expect(host.asked).toEqual(['start']);
+    expect(host.calledActions).toEqual(['startVisit']);
   });
 
   it.each([
@@ -24,23 +24,27 @@ describe('Attract', () => {
     { key: 'a', repeat: true },
     { key: 'r', ctrlKey: true },
   ])('does not start by %o', async (init) => {
-    const host = await show(screens.attract);
+    const host = await renderScreen(screens.attract);
     await fireEvent.keyDown(document.body, init);
-    expect(host.asked).toEqual([]);
+    expect(host.calledActions).toEqual([]);
   });
 
   it('does not take the second half of a double click for a wish', async () => {
-    const host = await show(screens.attract);
-    await fireEvent.click(at('screen'), { detail: 2 });
-    expect(host.asked).toEqual([]);
+    const host = await renderScreen(screens.attract);
+    await fireEvent.click(byTestId('screen'), { detail: 2 });
+    expect(host.calledActions).toEqual([]);
   });
 
   it('says when it cannot start, and can be tried again', async () => {
-    const host = await show(screens.attract);
-    host.refusals.set('start', offline);
-    await fireEvent.click(at('start'));
-    await waitFor(() => expect(at('trouble').textContent).toContain(say('problem-backend-unreachable')));
-    await fireEvent.click(at('start'));
-    expect(host.asked).toEqual(['start', 'start']);
+    const host = await renderScreen(screens.attract);
+    host.refusals.set('startVisit', backendUnreachable);
+    await fireEvent.click(byTestId('start'));
+    await waitFor(() =>
+      expect(byTestId('trouble').textContent).toContain(
+        languageStore.translate('problem-backend-unreachable'),
+      ),
+    );
+    await fireEvent.click(byTestId('start'));
+    expect(host.calledActions).toEqual(['startVisit', 'startVisit']);
   });
 });

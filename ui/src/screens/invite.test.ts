@@ -1,96 +1,98 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { at, focused, show } from '../app-test';
-import { FakeHost } from '../host/fake';
-import { link, openBackend, qr, realBackend, screens } from '../host/fixtures';
-import { say } from '../language/language.svelte';
+import { exportLink, lanBackend, qrSvg, realBackend, screens } from '../../fake/fixtures';
+import { FakeHost } from '../../fake/host';
+import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
+import { languageStore } from '../state/language-store.svelte';
 
 afterEach(() => vi.useRealTimers());
 
 describe('Invite', () => {
   it('shows the code as a picture and the link as text', async () => {
-    await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
-    const source = (at('qr') as HTMLImageElement).src;
+    await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
+    const source = (byTestId('qr') as HTMLImageElement).src;
     const prefix = 'data:image/svg+xml;base64,';
     expect(source.startsWith(prefix)).toBe(true);
-    expect(atob(source.slice(prefix.length))).toBe(qr);
-    expect(at('link').textContent).toBe(link);
+    expect(atob(source.slice(prefix.length))).toBe(qrSvg);
+    expect(byTestId('link').textContent).toBe(exportLink);
   });
 
   it('asks for a new code, for the phone, and goes back', async () => {
-    const host = await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
-    await fireEvent.click(at('new-code'));
-    await fireEvent.click(at('play-phone'));
+    const host = await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
+    await fireEvent.click(byTestId('new-code'));
+    await fireEvent.click(byTestId('play-phone'));
     await fireEvent.keyDown(document.body, { key: 'Escape' });
-    expect(host.asked).toEqual(['newCode', 'playPhone', 'cancel']);
+    expect(host.calledActions).toEqual(['requestNewCode', 'simulatePhone', 'cancelVisit']);
   });
 
   it('asks for one new code at a time', async () => {
-    const host = new FakeHost(screens.invite, {}, openBackend);
+    const host = new FakeHost(screens.invite, {}, lanBackend);
     let answer = () => {};
     const newCode = vi.fn(() => new Promise<void>((resolve) => (answer = resolve)));
-    host.newCode = newCode;
-    await show(screens.invite, host);
-    await fireEvent.click(at('new-code'));
-    await fireEvent.click(at('new-code'));
+    host.requestNewCode = newCode;
+    await renderScreen(screens.invite, host);
+    await fireEvent.click(byTestId('new-code'));
+    await fireEvent.click(byTestId('new-code'));
     expect(newCode).toHaveBeenCalledTimes(1);
     answer();
     await Promise.resolve();
     await Promise.resolve();
-    await fireEvent.click(at('new-code'));
+    await fireEvent.click(byTestId('new-code'));
     expect(newCode).toHaveBeenCalledTimes(2);
   });
 
   it('ignores a key that is held since the screen before', async () => {
-    await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
+    await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
     const key = new KeyboardEvent('keydown', { key: 'Enter', repeat: true, bubbles: true, cancelable: true });
-    at('new-code').dispatchEvent(key);
+    byTestId('new-code').dispatchEvent(key);
     expect(key.defaultPrevented).toBe(true);
   });
 
   it('offers no phone to play at a real backend, and no demo words', async () => {
-    await show(screens['invite-real'], new FakeHost(screens['invite-real'], {}, realBackend));
+    await renderScreen(screens['invite-real'], new FakeHost(screens['invite-real'], {}, realBackend));
     expect(screen.queryByTestId('play-phone')).toBeNull();
     expect(screen.queryByTestId('demo-note')).toBeNull();
     expect(screen.queryByTestId('sandbox')).toBeNull();
   });
 
   it('sends nobody to a code that no phone can open', async () => {
-    const host = await show(screens.invite);
-    expect(at('status-title').textContent).toBe(say('invite-demo-title'));
+    const host = await renderScreen(screens.invite);
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-demo-title'));
     expect(screen.queryByTestId('new-code')).toBeNull();
-    expect(at('demo-note').textContent).toBe(say('invite-phones-cannot'));
-    expect(at('screen').textContent).not.toContain(say('invite-step-1'));
-    expect(focused()).toBe('play-phone');
+    expect(byTestId('demo-note').textContent).toBe(languageStore.translate('invite-phones-cannot'));
+    expect(byTestId('screen').textContent).not.toContain(languageStore.translate('invite-step-1'));
+    expect(focusedTestId()).toBe('play-phone');
     for (const id of ['qr', 'link', 'phones']) expect(screen.queryByTestId(id)).toBeNull();
     expect(document.querySelector('.place')?.classList).toContain('alone');
     // Once the operator lets phones in, it is a code like every other.
-    host.show(screens.invite, undefined, openBackend);
-    await waitFor(() => expect(at('status-title').textContent).toBe(say('invite-title')));
-    expect(at('screen').textContent).toContain(say('invite-step-1'));
-    expect(at('phones').textContent).toContain(openBackend.phones_at);
+    host.showScreen(screens.invite, undefined, lanBackend);
+    await waitFor(() =>
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-title')),
+    );
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('invite-step-1'));
+    expect(byTestId('phones').textContent).toContain(lanBackend.phones_at);
     expect(screen.queryByTestId('demo-note')).toBeNull();
   });
 
   it('shows that code to the staff, with its link', async () => {
-    const host = await show(screens.invite);
-    await fireEvent.click(at('detail'));
-    expect(atob((at('detail-qr') as HTMLImageElement).src.split(',')[1] ?? '')).toBe(qr);
-    expect(document.querySelector('[data-row=Link]')?.textContent).toBe(link);
-    expect(at('operator-detail').textContent).toContain('F10');
-    host.show(screens.invite, undefined, openBackend);
+    const host = await renderScreen(screens.invite);
+    await fireEvent.click(byTestId('detail'));
+    expect(atob((byTestId('detail-qr') as HTMLImageElement).src.split(',')[1] ?? '')).toBe(qrSvg);
+    expect(document.querySelector('[data-row=Link]')?.textContent).toBe(exportLink);
+    expect(byTestId('operator-detail').textContent).toContain('F10');
+    host.showScreen(screens.invite, undefined, lanBackend);
     await waitFor(() => expect(screen.queryByTestId('detail-qr')).toBeNull());
     expect(screen.queryByTestId('detail')).toBeNull();
   });
 
   it('costs nobody the code that they are scanning by a stray press', async () => {
-    const host = await show(screens.invite, new FakeHost(screens.invite, {}, openBackend));
-    expect(focused()).toBe('code');
-    await fireEvent.keyDown(at('code'), { key: 'Enter' });
-    await fireEvent.keyUp(at('code'), { key: 'Enter' });
-    await fireEvent.click(at('code'));
-    expect(host.asked).toEqual([]);
-    for (const id of ['new-code', 'play-phone']) expect(at(id).classList).not.toContain('primary');
+    const host = await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
+    expect(focusedTestId()).toBe('code');
+    await fireEvent.keyDown(byTestId('code'), { key: 'Enter' });
+    await fireEvent.keyUp(byTestId('code'), { key: 'Enter' });
+    await fireEvent.click(byTestId('code'));
+    expect(host.calledActions).toEqual([]);
+    for (const id of ['new-code', 'play-phone']) expect(byTestId(id).classList).not.toContain('primary');
   });
 
   it('counts down where the end is known', async () => {
@@ -98,17 +100,17 @@ describe('Invite', () => {
       now: Date.parse('2026-11-22T12:00:00Z'),
       toFake: ['Date', 'setInterval', 'clearInterval'],
     });
-    const host = await show({ ...screens.invite, expires_at: '2026-11-22T12:01:05Z' });
-    expect(at('time-left').textContent).toContain('1:05');
+    const host = await renderScreen({ ...screens.invite, expires_at: '2026-11-22T12:01:05Z' });
+    expect(byTestId('time-left').textContent).toContain('1:05');
     vi.advanceTimersByTime(6000);
-    await waitFor(() => expect(at('time-left').textContent).toContain('0:59'));
+    await waitFor(() => expect(byTestId('time-left').textContent).toContain('0:59'));
     // When it is over is for the program to say: the code stays until then.
     vi.advanceTimersByTime(120_000);
-    await waitFor(() => expect(at('time-left').textContent).toContain('0:00'));
+    await waitFor(() => expect(byTestId('time-left').textContent).toContain('0:00'));
     expect(screen.queryByTestId('expired')).toBeNull();
-    host.show({ ...screens.invite, expires_at: '2026-11-22T12:01:05Z', expired: true });
-    await waitFor(() => expect(at('expired')).toBeTruthy());
-    expect(at('status-title').textContent).toBe(say('invite-expired-title'));
+    host.showScreen({ ...screens.invite, expires_at: '2026-11-22T12:01:05Z', expired: true });
+    await waitFor(() => expect(byTestId('expired')).toBeTruthy());
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-expired-title'));
     expect(screen.queryByTestId('time-left')).toBeNull();
   });
 });

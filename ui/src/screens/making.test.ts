@@ -1,75 +1,87 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import {
+  backendUnreachable,
+  lanBackend,
+  realBackend,
+  type ScreenName,
+  sandboxBackend,
+  screens,
+} from '../../fake/fixtures';
+import { FakeHost } from '../../fake/host';
+import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/render-app';
 import App from '../App.svelte';
-import { at, focused, show } from '../app-test';
-import { FakeHost } from '../host/fake';
-import { backend, offline, openBackend, realBackend, type ScreenName, screens } from '../host/fixtures';
-import { say } from '../language/language.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 afterEach(() => vi.useRealTimers());
 
 describe('Making', () => {
   it('says the place in the queue', async () => {
-    const host = await show(screens['making-queue']);
-    expect(at('queue-position').textContent).toBe('3');
-    expect(at('screen').textContent?.replace(/\s+/g, ' ')).toContain('Number 3 in line');
-    host.show({ ...screens['making-queue'], queue_position: 0 });
-    await waitFor(() => expect(at('queue-position').textContent).toBe(say('making-queue-next')));
+    const host = await renderScreen(screens['making-queue']);
+    expect(byTestId('queue-position').textContent).toBe('3');
+    expect(byTestId('screen').textContent?.replace(/\s+/g, ' ')).toContain('Number 3 in line');
+    host.showScreen({ ...screens['making-queue'], queue_position: 0 });
+    await waitFor(() =>
+      expect(byTestId('queue-position').textContent).toBe(languageStore.translate('making-queue-next')),
+    );
     expect(screen.queryByTestId('progress')).toBeNull();
   });
 
   it('says how far it is', async () => {
-    await show(screens.making);
-    expect(at('progress').getAttribute('aria-valuenow')).toBe('42');
+    await renderScreen(screens.making);
+    expect(byTestId('progress').getAttribute('aria-valuenow')).toBe('42');
     expect(screen.queryByTestId('queue-position')).toBeNull();
   });
 
   it('explains a failure, shows the code again and offers a new one', async () => {
     const failed = screens['making-failed'];
-    const host = await show(failed, new FakeHost(failed, {}, realBackend));
-    expect(at('status-title').textContent).toBe(say('making-failed-title'));
-    expect(at('qr')).toBeTruthy();
+    const host = await renderScreen(failed, new FakeHost(failed, {}, realBackend));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-failed-title'));
+    expect(byTestId('qr')).toBeTruthy();
     // A stray press costs nobody the code that they are to scan.
-    expect(focused()).toBe('code');
-    await fireEvent.click(at('new-code'));
-    expect(host.asked).toEqual(['newCode']);
+    expect(focusedTestId()).toBe('code');
+    await fireEvent.click(byTestId('new-code'));
+    expect(host.calledActions).toEqual(['requestNewCode']);
   });
 
   it('sends nobody to a code that no phone can open', async () => {
-    const host = await show(screens['making-failed-sandbox']);
+    const host = await renderScreen(screens['making-failed-sandbox']);
     expect(screen.queryByTestId('qr')).toBeNull();
-    expect(at('screen').textContent).toContain(say('making-failed-line-demo'));
-    expect(at('screen').textContent).not.toContain(say('making-failed-line'));
-    expect(focused()).toBe('play-phone');
-    host.show(screens['making-failed-sandbox'], undefined, openBackend);
-    await waitFor(() => expect(at('qr')).toBeTruthy());
-    expect(at('screen').textContent).toContain(say('making-failed-line'));
-    expect(at('play-phone').classList).not.toContain('primary');
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('making-failed-line-demo'));
+    expect(byTestId('screen').textContent).not.toContain(languageStore.translate('making-failed-line'));
+    expect(focusedTestId()).toBe('play-phone');
+    host.showScreen(screens['making-failed-sandbox'], undefined, lanBackend);
+    await waitFor(() => expect(byTestId('qr')).toBeTruthy());
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('making-failed-line'));
+    expect(byTestId('play-phone').classList).not.toContain('primary');
   });
 
   it('tells an unknown status in words', async () => {
-    await show(screens['making-unknown']);
-    expect(at('screen').textContent).toContain('in quality review');
+    await renderScreen(screens['making-unknown']);
+    expect(byTestId('screen').textContent).toContain('in quality review');
   });
 
   it('asks before it leaves', async () => {
-    const host = await show(screens.making);
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
-    await waitFor(() => expect(focused()).toBe('stay'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
-    await waitFor(() => expect(focused()).toBe('back'));
-    expect(host.asked).toEqual([]);
-    await fireEvent.click(at('back'));
+    const host = await renderScreen(screens.making);
+    await pressEscape();
+    await waitFor(() => expect(focusedTestId()).toBe('stay'));
+    await pressEscape();
+    await waitFor(() => expect(focusedTestId()).toBe('back'));
+    expect(host.calledActions).toEqual([]);
+    await fireEvent.click(byTestId('back'));
     await fireEvent.click(await screen.findByTestId('leave'));
-    expect(host.asked).toEqual(['cancel']);
+    expect(host.calledActions).toEqual(['cancelVisit']);
   });
 
   describe('the question before leaving', () => {
     const asked = async (name: ScreenName, keep_hours: number | null) => {
-      const host = await show(screens[name], new FakeHost(screens[name], {}, backend, { keep_hours }));
-      await fireEvent.keyDown(document.body, { key: 'Escape' });
-      await waitFor(() => expect(focused()).toBe('stay'));
+      const host = await renderScreen(
+        screens[name],
+        new FakeHost(screens[name], {}, sandboxBackend, { keep_hours }),
+      );
+      await pressEscape();
+      await waitFor(() => expect(focusedTestId()).toBe('stay'));
       return host;
     };
     const offers = () => screen.getAllByRole('button').map((one) => one.dataset.testid ?? '');
@@ -78,11 +90,11 @@ describe('Making', () => {
       'says at %s that it goes on and how long it is kept, and deletes it where that is wanted',
       async (name) => {
         const host = await asked(name, 48);
-        expect(at('leaving').textContent).toContain(say('leave-ask-making'));
-        expect(at('leave-kept').textContent).toBe(say('keep-days', { count: 2 }));
-        await fireEvent.click(at('leave-delete'));
-        expect(host.asked).toEqual(['forget']);
-        expect(at('forgetting').dataset.stand).toBe('working');
+        expect(byTestId('leaving').textContent).toContain(languageStore.translate('leave-ask-making'));
+        expect(byTestId('leave-kept').textContent).toBe(languageStore.translate('keep-days', { count: 2 }));
+        await fireEvent.click(byTestId('leave-delete'));
+        expect(host.calledActions).toEqual(['forgetVisit']);
+        expect(byTestId('forgetting').dataset.stand).toBe('working');
       },
     );
 
@@ -90,21 +102,21 @@ describe('Making', () => {
       'says at %s that it is deleted where nothing outlasts its visitor, and does that at once',
       async (name) => {
         const host = await asked(name, 0);
-        expect(at('leave-kept').textContent).toBe(say('keep-while-here'));
-        expect(at('leaving').textContent).not.toContain(say('leave-ask-making'));
+        expect(byTestId('leave-kept').textContent).toBe(languageStore.translate('keep-while-here'));
+        expect(byTestId('leaving').textContent).not.toContain(languageStore.translate('leave-ask-making'));
         expect(offers()).not.toContain('leave');
-        await fireEvent.click(at('leave-delete'));
-        expect(host.asked).toEqual(['forget']);
+        await fireEvent.click(byTestId('leave-delete'));
+        expect(host.calledActions).toEqual(['forgetVisit']);
       },
     );
 
     it('says of a recording that failed what leaving ends', async () => {
       const host = await asked('making-failed', 48);
-      expect(at('leaving').textContent).toContain(say('leave-ask-failed'));
+      expect(byTestId('leaving').textContent).toContain(languageStore.translate('leave-ask-failed'));
       expect(screen.queryByTestId('leave-kept')).toBeNull();
       expect(offers()).not.toContain('leave-delete');
-      await fireEvent.click(at('leave'));
-      expect(host.asked).toEqual(['cancel']);
+      await fireEvent.click(byTestId('leave'));
+      expect(host.calledActions).toEqual(['cancelVisit']);
     });
   });
 });
@@ -114,22 +126,24 @@ describe('Found you', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const host = new FakeHost(screens.invite);
     render(App, { host });
-    await vi.waitFor(() => expect(at('screen').dataset.screen).toBe('invite'));
-    host.show(screens['making-queue']);
+    await vi.waitFor(() => expect(byTestId('screen').dataset.screen).toBe('invite'));
+    host.showScreen(screens['making-queue']);
     await tick();
-    expect(at('status-title').textContent).toBe(say('making-found-title'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-found-title'));
     // No button is at hand while nothing is asked.
-    await vi.waitFor(() => expect(focused()).toBe('said'));
+    await vi.waitFor(() => expect(focusedTestId()).toBe('said'));
     vi.advanceTimersByTime(3000);
     await tick();
-    expect(at('status-title').textContent).toBe(say('making-queue-title'));
-    await vi.waitFor(() => expect(focused()).toBe('back'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-queue-title'));
+    await vi.waitFor(() => expect(focusedTestId()).toBe('back'));
   });
 
   it('is not said of a recording that failed', async () => {
-    const host = await show(screens.invite);
-    host.show(screens['making-failed']);
-    await waitFor(() => expect(at('status-title').textContent).toBe(say('making-failed-title')));
+    const host = await renderScreen(screens.invite);
+    host.showScreen(screens['making-failed']);
+    await waitFor(() =>
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-failed-title')),
+    );
   });
 });
 
@@ -145,22 +159,22 @@ describe('the time left', () => {
 
   it('is said at once where the program knows the pace, and a stall when there is none any more', async () => {
     now(20);
-    const host = await show({ ...screens.making, progress: 40, seen });
+    const host = await renderScreen({ ...screens.making, progress: 40, seen });
     // Thirty seconds at this pace, on a page that was loaded just now.
-    expect(at('outlook').textContent?.trim()).toBe('About 30–40 seconds to go');
+    expect(byTestId('outlook').textContent?.trim()).toBe('About 30–40 seconds to go');
     vi.advanceTimersByTime(40_000);
     await tick();
-    expect(at('outlook').textContent?.trim()).toBe(say('making-stalled'));
+    expect(byTestId('outlook').textContent?.trim()).toBe(languageStore.translate('making-stalled'));
     // A connection that is gone is no stall, and gives no pace.
-    host.show({ ...screens.making, progress: 40, seen, trouble: offline });
+    host.showScreen({ ...screens.making, progress: 40, seen, trouble: backendUnreachable });
     await tick();
     expect(screen.queryByTestId('outlook')).toBeNull();
   });
 
   it('is not said before there is a pace', async () => {
     now(5);
-    await show({ ...screens.making, progress: 10, seen: seen.slice(0, 2) });
-    expect(at('outlook').dataset.kind).toBe('open');
+    await renderScreen({ ...screens.making, progress: 10, seen: seen.slice(0, 2) });
+    expect(byTestId('outlook').dataset.kind).toBe('open');
   });
 
   it('in the line goes by the places, not by what came before', async () => {
@@ -170,23 +184,23 @@ describe('the time left', () => {
       progress: null,
       queue_position,
     }));
-    await show({ ...screens['making-queue'], queue_position: 2, seen: places });
-    expect(at('outlook').textContent?.trim()).toBe('Your turn in about 30–50 seconds');
+    await renderScreen({ ...screens['making-queue'], queue_position: 2, seen: places });
+    expect(byTestId('outlook').textContent?.trim()).toBe('Your turn in about 30–50 seconds');
   });
 });
 
 describe('Saving', () => {
   it('has a bar a file and one for all', async () => {
-    await show(screens.saving);
+    await renderScreen(screens.saving);
     expect(screen.getAllByTestId('file-row')).toHaveLength(3);
     const bars = screen.getAllByRole('progressbar').map((bar) => bar.getAttribute('aria-valuenow'));
     expect(bars).toEqual(['73', '61', '100', '29']);
   });
 
   it('claims nothing where a size is unknown, and counts what it does not list', async () => {
-    await show(screens['saving-open']);
+    await renderScreen(screens['saving-open']);
     expect(screen.getAllByRole('progressbar')[0]?.hasAttribute('aria-valuenow')).toBe(false);
     expect(screen.getAllByTestId('file-row')).toHaveLength(2);
-    expect(at('screen').textContent).toContain('and 5 more files');
+    expect(byTestId('screen').textContent).toContain('and 5 more files');
   });
 });

@@ -1,11 +1,11 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import problems from '../../../crates/kiosk/src/problem.rs?raw';
-import { at, focused, show } from '../app-test';
+import { backendUnreachable, sandboxBackend, screens } from '../../fake/fixtures';
+import { FakeHost } from '../../fake/host';
+import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/render-app';
 import type { Screen } from '../generated/view';
-import { FakeHost } from '../host/fake';
-import { backend, offline, screens } from '../host/fixtures';
-import { say } from '../language/language.svelte';
+import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 
 describe('Reveal', () => {
-  const stage = () => ({ turn: vi.fn(), close: vi.fn(), make: vi.fn(), faces: ['smile', 'wink'] });
+  const stage = () => ({ turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), faces: ['smile', 'wink'] });
   const withModel: Screen = {
     ...screens.reveal,
     glb: 'avatar://a/avatar.glb',
@@ -27,18 +27,18 @@ describe('Reveal', () => {
   it('shows the avatar, turns it by keys, and gives it back when it leaves', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
-    const host = await show(withModel);
-    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
+    const host = await renderScreen(withModel);
+    await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
     expect(opened.stage.mock.calls[0]?.[1]).toBe('avatar://a/avatar.glb');
     // Where that is concerns the operator, not whoever stands before it.
-    expect(at('screen').textContent).not.toContain(screens.reveal.directory);
+    expect(byTestId('screen').textContent).not.toContain(screens.reveal.directory);
     await fireEvent.keyDown(document.body, { key: 'ArrowLeft' });
     expect(shown.turn).toHaveBeenCalledTimes(1);
     // A new snapshot of the same avatar does not load it again.
-    host.show({ ...withModel });
-    await fireEvent.click(at('again'));
-    expect(host.asked).toEqual(['again']);
-    host.show(screens.attract);
+    host.showScreen({ ...withModel });
+    await fireEvent.click(byTestId('again'));
+    expect(host.calledActions).toEqual(['returnToAttract']);
+    host.showScreen(screens.attract);
     await waitFor(() => expect(shown.close).toHaveBeenCalledTimes(1));
     expect(opened.stage).toHaveBeenCalledTimes(1);
   });
@@ -46,98 +46,101 @@ describe('Reveal', () => {
   it('makes the faces that it can make', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
-    await show(withModel);
+    await renderScreen(withModel);
     await fireEvent.click(await screen.findByTestId('face-wink'));
-    expect(shown.make.mock.calls).toEqual([['wink']]);
-    expect(at('face-word').textContent).toBe(say('face-wink'));
+    expect(shown.makeFace.mock.calls).toEqual([['wink']]);
+    expect(byTestId('face-word').textContent).toBe(languageStore.translate('face-wink'));
     expect(screen.queryByTestId('face-frown')).toBeNull();
   });
 
   it('goes on as a game would when the visitor says *this is me*', async () => {
-    const host = await show(portrayed);
-    await fireEvent.click(at('this-is-me'));
-    expect(at('status-title').textContent).toBe(say('reveal-welcome-title'));
-    expect(at('screen').textContent).toContain(say('reveal-welcome-line'));
-    await waitFor(() => expect(focused()).toBe('again'));
-    await fireEvent.click(at('again'));
-    expect(host.asked).toEqual(['again']);
+    const host = await renderScreen(portrayed);
+    await fireEvent.click(byTestId('this-is-me'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-welcome-title'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('reveal-welcome-line'));
+    await waitFor(() => expect(focusedTestId()).toBe('again'));
+    await fireEvent.click(byTestId('again'));
+    expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
   it('says of nothing that it is saved where it goes with the visitor', async () => {
-    await show(portrayed, new FakeHost(portrayed, {}, backend, { keep_hours: 0 }));
-    await fireEvent.click(at('this-is-me'));
-    expect(at('screen').textContent).not.toContain(say('reveal-welcome-line'));
-    expect(at('screen').textContent).toContain(say('reveal-welcome-line-unsaved'));
+    await renderScreen(portrayed, new FakeHost(portrayed, {}, sandboxBackend, { keep_hours: 0 }));
+    await fireEvent.click(byTestId('this-is-me'));
+    expect(byTestId('screen').textContent).not.toContain(languageStore.translate('reveal-welcome-line'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('reveal-welcome-line-unsaved'));
     // The buttons beside it are what ends it.
-    expect(at('kept').textContent).toBe(say('keep-until-finished'));
+    expect(byTestId('kept').textContent).toBe(languageStore.translate('keep-until-finished'));
   });
 
   it('goes back from there to the face, and from the face only when that was meant', async () => {
-    const host = await show(portrayed);
-    await fireEvent.click(at('this-is-me'));
-    await waitFor(() => expect(focused()).toBe('again'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
-    await waitFor(() => expect(focused()).toBe('this-is-me'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
-    await waitFor(() => expect(focused()).toBe('stay'));
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
-    await waitFor(() => expect(focused()).toBe('this-is-me'));
-    expect(host.asked).toEqual([]);
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
-    await fireEvent.click(at('leave'));
-    expect(host.asked).toEqual(['again']);
+    const host = await renderScreen(portrayed);
+    await fireEvent.click(byTestId('this-is-me'));
+    await waitFor(() => expect(focusedTestId()).toBe('again'));
+    await pressEscape();
+    await waitFor(() => expect(focusedTestId()).toBe('this-is-me'));
+    await pressEscape();
+    await waitFor(() => expect(focusedTestId()).toBe('stay'));
+    await pressEscape();
+    await waitFor(() => expect(focusedTestId()).toBe('this-is-me'));
+    expect(host.calledActions).toEqual([]);
+    await pressEscape();
+    await fireEvent.click(byTestId('leave'));
+    expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
   it('begins another visit at once when the visitor says *again*', async () => {
-    const host = await show(
+    const host = await renderScreen(
       screens.reveal,
-      new FakeHost(screens.reveal, { again: () => screens.attract, start: () => screens.consent }),
+      new FakeHost(screens.reveal, {
+        returnToAttract: () => screens.attract,
+        startVisit: () => screens.consent,
+      }),
     );
-    await fireEvent.click(at('once-more'));
-    await waitFor(() => expect(focused()).toBe('consent-text'));
-    expect(host.asked).toEqual(['again', 'start']);
+    await fireEvent.click(byTestId('once-more'));
+    await waitFor(() => expect(focusedTestId()).toBe('consent-text'));
+    expect(host.calledActions).toEqual(['returnToAttract', 'startVisit']);
   });
 
   it('begins none that would come over one that cannot be left', async () => {
-    const host = await show(screens.reveal);
-    host.refusals.set('again', offline);
-    await fireEvent.click(at('once-more'));
-    await waitFor(() => expect(at('trouble').textContent?.trim()).not.toBe(''));
-    expect(host.asked).toEqual(['again']);
-    expect(focused()).toBe('again');
+    const host = await renderScreen(screens.reveal);
+    host.refusals.set('returnToAttract', backendUnreachable);
+    await fireEvent.click(byTestId('once-more'));
+    await waitFor(() => expect(byTestId('trouble').textContent?.trim()).not.toBe(''));
+    expect(host.calledActions).toEqual(['returnToAttract']);
+    expect(focusedTestId()).toBe('again');
   });
 
   it('gives every arrow to the figure while it has the focus', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
-    const host = await show(withModel);
-    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
-    at('turntable').focus();
+    const host = await renderScreen(withModel);
+    await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
+    byTestId('turntable').focus();
     for (const key of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'])
       await fireEvent.keyDown(document.activeElement as Element, { key });
     expect(shown.turn).toHaveBeenCalledTimes(4);
     await fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
-    expect(focused()).toBe('this-is-me');
-    expect(host.asked).toEqual([]);
+    expect(focusedTestId()).toBe('this-is-me');
+    expect(host.calledActions).toEqual([]);
   });
 
   it('turns by Shift and the arrows wherever the focus is, and not beneath a question', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
-    await show(withModel);
-    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
+    await renderScreen(withModel);
+    await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
     // Something lies on the right.
-    at('once-more').getBoundingClientRect = () => new DOMRect(200, 0, 100, 40);
-    await fireEvent.keyDown(at('this-is-me'), { key: 'ArrowRight', shiftKey: true });
+    byTestId('once-more').getBoundingClientRect = () => new DOMRect(200, 0, 100, 40);
+    await fireEvent.keyDown(byTestId('this-is-me'), { key: 'ArrowRight', shiftKey: true });
     expect(shown.turn).toHaveBeenCalledTimes(1);
-    expect(focused()).toBe('this-is-me');
-    await fireEvent.keyDown(at('this-is-me'), { key: 'ArrowRight' });
-    expect(focused()).toBe('once-more');
+    expect(focusedTestId()).toBe('this-is-me');
+    await fireEvent.keyDown(byTestId('this-is-me'), { key: 'ArrowRight' });
+    expect(focusedTestId()).toBe('once-more');
     expect(shown.turn).toHaveBeenCalledTimes(1);
-    await fireEvent.keyDown(document.body, { key: 'Escape' });
-    await waitFor(() => expect(focused()).toBe('stay'));
-    await fireEvent.keyDown(at('stay'), { key: 'ArrowUp', shiftKey: true });
-    await fireEvent.keyDown(at('stay'), { key: 'ArrowUp' });
+    await pressEscape();
+    await waitFor(() => expect(focusedTestId()).toBe('stay'));
+    await fireEvent.keyDown(byTestId('stay'), { key: 'ArrowUp', shiftKey: true });
+    await fireEvent.keyDown(byTestId('stay'), { key: 'ArrowUp' });
     expect(shown.turn).toHaveBeenCalledTimes(1);
   });
 
@@ -146,10 +149,10 @@ describe('Reveal', () => {
     opened.stage.mockResolvedValue(shown);
     const pad = () => ({ connected: true, index: 0, axes: [0, 0, 0.7, 0], buttons: [] });
     vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [pad()] }));
-    await show(withModel);
+    await renderScreen(withModel);
     await waitFor(() => expect(shown.turn).toHaveBeenCalledWith(0.7 * 0.035, 0));
-    await fireEvent.click(at('forget'));
-    await waitFor(() => expect(focused()).toBe('keep'));
+    await fireEvent.click(byTestId('forget'));
+    await waitFor(() => expect(focusedTestId()).toBe('keep'));
     shown.turn.mockClear();
     await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
     expect(shown.turn).not.toHaveBeenCalled();
@@ -158,46 +161,48 @@ describe('Reveal', () => {
 
   it('falls back to the portrait when it cannot be shown in 3D', async () => {
     opened.stage.mockRejectedValue(new Error('no WebGL'));
-    await show(withModel);
+    await renderScreen(withModel);
     await waitFor(() =>
-      expect((at('portrait') as HTMLImageElement).getAttribute('src')).toBe('avatar://a/portrait.png'),
+      expect((byTestId('portrait') as HTMLImageElement).getAttribute('src')).toBe('avatar://a/portrait.png'),
     );
     expect(screen.queryByTestId('turntable')).toBeNull();
-    expect(at('status-title').textContent).toBe(say('reveal-title-portrait'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title-portrait'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
-    expect(at('operator-detail').textContent).toContain('no WebGL');
+    expect(byTestId('operator-detail').textContent).toContain('no WebGL');
   });
 
   it('falls back when the graphics card takes it away', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
-    await show(withModel);
-    await waitFor(() => expect(at('turntable').dataset.ready).toBe('true'));
-    opened.stage.mock.calls[0]?.[2].onLost(new Error('lost'));
-    await waitFor(() => expect(at('portrait')).toBeTruthy());
+    await renderScreen(withModel);
+    await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
+    opened.stage.mock.calls[0]?.[2].onContextLost(new Error('lost'));
+    await waitFor(() => expect(byTestId('portrait')).toBeTruthy());
     expect(shown.close).toHaveBeenCalledTimes(1);
   });
 
   it('says so when the portrait cannot be had either', async () => {
     opened.stage.mockRejectedValue(new Error('no WebGL'));
-    await show(withModel);
-    await waitFor(() => expect(at('portrait')).toBeTruthy());
-    await fireEvent.error(at('portrait'));
-    await waitFor(() => expect(at('status-title').textContent).toBe(say('reveal-title-card')));
+    await renderScreen(withModel);
+    await waitFor(() => expect(byTestId('portrait')).toBeTruthy());
+    await fireEvent.error(byTestId('portrait'));
+    await waitFor(() =>
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title-card')),
+    );
     // The figure stays and stands for it, and nobody is asked whether that is them.
     expect(document.querySelector('[data-stands-in]')).toBeTruthy();
     expect(screen.queryByTestId('this-is-me')).toBeNull();
-    await waitFor(() => expect(focused()).toBe('again'));
+    await waitFor(() => expect(focusedTestId()).toBe('again'));
   });
 
   it('closes an avatar that was loaded too late', async () => {
     const shown = stage();
     let loaded = (_: unknown) => {};
     opened.stage.mockReturnValue(new Promise((resolve) => (loaded = resolve)));
-    const host = await show(withModel);
+    const host = await renderScreen(withModel);
     await waitFor(() => expect(opened.stage).toHaveBeenCalled());
-    host.show(screens.attract);
-    await waitFor(() => expect(at('screen').dataset.screen).toBe('attract'));
+    host.showScreen(screens.attract);
+    await waitFor(() => expect(byTestId('screen').dataset.screen).toBe('attract'));
     expect(opened.stage.mock.calls[0]?.[2].signal.aborted).toBe(true);
     loaded(shown);
     await waitFor(() => expect(shown.close).toHaveBeenCalledTimes(1));
@@ -206,14 +211,14 @@ describe('Reveal', () => {
 
 describe('Ended', () => {
   it('speaks to the visitor, and to the operator on demand', async () => {
-    const host = await show(screens.ended);
-    expect(at('status-title').textContent).toBe(say('problem-token-expired'));
-    expect(at('screen').textContent).toContain(say('problem-token-expired.do'));
+    const host = await renderScreen(screens.ended);
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-token-expired'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('problem-token-expired.do'));
     expect(screen.queryByTestId('operator-detail')).toBeNull();
-    await fireEvent.click(at('detail'));
-    expect(at('operator-detail').textContent).toContain(screens.ended.problem.operator);
-    await fireEvent.click(at('again'));
-    expect(host.asked).toEqual(['again']);
+    await fireEvent.click(byTestId('detail'));
+    expect(byTestId('operator-detail').textContent).toContain(screens.ended.problem.operator);
+    await fireEvent.click(byTestId('again'));
+    expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
   const problem = screens.ended.problem;
@@ -229,20 +234,20 @@ describe('Ended', () => {
   ])('offers another code where %s is answered by one, in one press', async (code) => {
     expect(problems).toContain(`"${code}"`);
     const ended = { ...screens.ended, problem: { ...problem, code } };
-    const host = await show(
+    const host = await renderScreen(
       ended,
-      new FakeHost(ended, { again: () => screens.attract, start: () => screens.preparing }),
+      new FakeHost(ended, { returnToAttract: () => screens.attract, startVisit: () => screens.preparing }),
     );
-    expect(focused()).toBe('once-more');
-    await fireEvent.click(at('once-more'));
-    await waitFor(() => expect(host.asked).toEqual(['again', 'start']));
+    expect(focusedTestId()).toBe('once-more');
+    await fireEvent.click(byTestId('once-more'));
+    await waitFor(() => expect(host.calledActions).toEqual(['returnToAttract', 'startVisit']));
   });
 
   it.each(['disk_full', 'storage_failed', 'credentials_refused', 'backend_unreachable'])(
     'offers none where %s wants something else',
     async (code) => {
-      await show({ ...screens.ended, problem: { ...problem, code, retry_helps: true } });
-      expect(focused()).toBe('again');
+      await renderScreen({ ...screens.ended, problem: { ...problem, code, retry_helps: true } });
+      expect(focusedTestId()).toBe('again');
       expect(screen.queryByTestId('once-more')).toBeNull();
     },
   );

@@ -2,38 +2,38 @@ import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it } from 'vitest';
 import table from '../../../../crates/validate/requirements.toml?raw';
+import { planChecks } from '../../../fake/checks-plan';
+import type { FakeDesk } from '../../../fake/desk';
+import { createProblem, unjudgedChecks } from '../../../fake/desk-fixtures';
+import { byTestId, renderDesk } from '../../../fake/render-desk';
 import type { ChecksAsk } from '../../generated/view';
-import { checksToRun, refusal } from '../../host/desk-fixtures';
-import { planOf } from '../../host/desk-plan';
-import type { FakeDesk } from '../../host/fake-desk';
-import { at, openDesk } from '../harness';
-import { W } from '../words';
+import { messages } from '../messages';
 
-const words = W.checks;
-const ALL = checksToRun().length;
-const counted = (what: string) => Number(at(`count-${what}`).querySelector('strong')?.textContent);
+const words = messages.checks;
+const ALL = unjudgedChecks().length;
+const counted = (what: string) => Number(byTestId(`count-${what}`).querySelector('strong')?.textContent);
 const titles = () =>
   [...document.querySelectorAll('[data-testid^="check-"]')].map((one) => one.getAttribute('data-testid'));
-const told = () => at('told-checks').textContent?.trim();
+const told = () => byTestId('told-checks').textContent?.trim();
 
 async function checks(prepare: (desk: FakeDesk) => void = () => {}): Promise<FakeDesk> {
-  const { desk } = await openDesk(prepare, 'checks');
-  await waitFor(() => expect(at('checks-stand')).toBeTruthy());
+  const { desk } = await renderDesk(prepare, 'checks');
+  await waitFor(() => expect(byTestId('checks-stand')).toBeTruthy());
   return desk;
 }
 
 async function started(prepare: (desk: FakeDesk) => void = () => {}): Promise<FakeDesk> {
   const desk = await checks(prepare);
-  await fireEvent.click(at('start-checks'));
-  await waitFor(() => expect(at('checks-stand').dataset.stand).toBe('running'));
+  await fireEvent.click(byTestId('start-checks'));
+  await waitFor(() => expect(byTestId('checks-stand').dataset.stand).toBe('running'));
   return desk;
 }
 
 async function played(): Promise<FakeDesk> {
   const desk = await started();
-  while (desk.runOne()) await tick();
-  while (desk.runOne()) await tick();
-  await waitFor(() => expect(at('checks-stand').dataset.stand).toBe('ended'));
+  while (desk.judgeNextCheck()) await tick();
+  while (desk.judgeNextCheck()) await tick();
+  await waitFor(() => expect(byTestId('checks-stand').dataset.stand).toBe('ended'));
   return desk;
 }
 
@@ -41,17 +41,17 @@ it('are those of the table of requirements', () => {
   const rows = table.split('[[requirement]]').slice(1);
   const checked = (row: string) => /^checks = \[(.*)\]$/m.exec(row)?.[1]?.match(/[\w.-]+/g) ?? [];
   const known = rows.flatMap((row) => checked(row).map((id) => `${id} ${/^id = "(.*)"$/m.exec(row)?.[1]}`));
-  const told = checksToRun().flatMap(({ id, requirements }) => requirements.map((of) => `${id} ${of}`));
+  const told = unjudgedChecks().flatMap(({ id, requirements }) => requirements.map((of) => `${id} ${of}`));
   expect(told.sort()).toEqual(known.sort());
 });
 
 describe('the checks', () => {
   it('say what a run does and costs before the first request', async () => {
-    const desk = await checks((of) => (of.view.backend = { ...of.view.backend, sandbox: false }));
+    const desk = await checks((of) => (of.panelView.backend = { ...of.panelView.backend, sandbox: false }));
     const told = async (ask: ChecksAsk) => {
-      const plan = planOf(ask, false, 1);
-      await waitFor(() => expect(at('cost').textContent).toContain(words.cost(plan)));
-      const lines = [...at('plan').querySelectorAll('li')];
+      const plan = planChecks(ask, false, 1);
+      await waitFor(() => expect(byTestId('cost').textContent).toContain(words.cost(plan)));
+      const lines = [...byTestId('plan').querySelectorAll('li')];
       expect(lines).toHaveLength(plan.acts.length);
       expect(lines.filter((line) => line.textContent.includes(words.leftOut))).toHaveLength(
         plan.acts.filter(({ left_out }) => left_out !== null).length,
@@ -59,84 +59,84 @@ describe('the checks', () => {
     };
     const ask = { most_tokens: 4, wrong_requests: true, with_phone: true, despite_visits: false };
     await told(ask);
-    expect(at('cost').textContent).toContain(words.all(ALL));
-    expect(at('cost').textContent).toContain(words.asksPeople);
-    await fireEvent.click(at('budget-1'));
-    await fireEvent.click(at('phone-no'));
-    await fireEvent.click(at('wrong-no'));
+    expect(byTestId('cost').textContent).toContain(words.all(ALL));
+    expect(byTestId('cost').textContent).toContain(words.asksPeople);
+    await fireEvent.click(byTestId('budget-1'));
+    await fireEvent.click(byTestId('phone-no'));
+    await fireEvent.click(byTestId('wrong-no'));
     await told({ ...ask, most_tokens: 1, with_phone: false, wrong_requests: false });
-    expect(at('cost').textContent).not.toContain(words.asksPeople);
+    expect(byTestId('cost').textContent).not.toContain(words.asksPeople);
     expect(desk.calls).not.toContain('startChecks');
     const asked: unknown[] = [];
     desk.startChecks = async (ask) => void asked.push(ask);
-    await fireEvent.click(at('start-checks'));
+    await fireEvent.click(byTestId('start-checks'));
     expect(asked).toEqual([{ ...ask, most_tokens: 1, with_phone: false, wrong_requests: false }]);
   });
 
   it('warn where they move the clock under a visit, and begin all the same', async () => {
     const desk = await checks((of) => {
-      of.view.backend = { ...of.view.backend, sandbox: true };
-      of.view.visits_live = 0;
+      of.panelView.backend = { ...of.panelView.backend, sandbox: true };
+      of.panelView.visits_live = 0;
     });
-    await waitFor(() => expect(at('cost').textContent).toContain(words.movesClock));
+    await waitFor(() => expect(byTestId('cost').textContent).toContain(words.movesClock));
     expect(screen.queryByTestId('disturbs')).toBeNull();
     // A visit began meanwhile: the program refuses, and the plan says why.
-    desk.view.visits_live = 2;
-    desk.refusals.set('startChecks', refusal('checks_disturb', 'A visit is under way', 'Wait'));
-    await fireEvent.click(at('start-checks'));
-    await waitFor(() => expect(at('disturbs').textContent).toBe(words.disturbs(2)));
+    desk.panelView.visits_live = 2;
+    desk.refusals.set('startChecks', createProblem('checks_disturb', 'A visit is under way', 'Wait'));
+    await fireEvent.click(byTestId('start-checks'));
+    await waitFor(() => expect(byTestId('disturbs').textContent).toBe(words.disturbs(2)));
     expect(told()).toContain('A visit is under way');
     const asked: ChecksAsk[] = [];
     desk.startChecks = async (ask) => void asked.push(ask);
-    expect(at('start-checks').textContent).toBe(words.startAllTheSame);
-    await fireEvent.click(at('start-checks'));
+    expect(byTestId('start-checks').textContent).toBe(words.startAllTheSame);
+    await fireEvent.click(byTestId('start-checks'));
     expect(asked.map(({ despite_visits }) => despite_visits)).toEqual([true]);
   });
 
   it('get their verdicts one by one, and are counted', async () => {
     const desk = await started();
     expect([counted('waiting'), counted('pass')]).toEqual([ALL, 0]);
-    desk.runOne();
+    desk.judgeNextCheck();
     await tick();
     expect([counted('waiting'), counted('pass')]).toEqual([ALL - 1, 1]);
-    for (let i = 0; i < 3; i += 1) desk.runOne();
+    for (let i = 0; i < 3; i += 1) desk.judgeNextCheck();
     await tick();
     expect([counted('waiting'), counted('pass'), counted('fail')]).toEqual([ALL - 4, 4, 0]);
-    expect(at('used').textContent).toContain(words.requests(5));
-    expect(at('check-login.needs-key').dataset.stand).toBe('pass');
+    expect(byTestId('used').textContent).toContain(words.requests(5));
+    expect(byTestId('check-login.needs-key').dataset.stand).toBe('pass');
     // While it runs they keep their order.
     expect(titles()[0]).toBe('check-login.gives-session');
   });
 
   it('ask for somebody with a phone, and go on without', async () => {
-    const desk = await started((of) => (of.view.backend = { ...of.view.backend, sandbox: false }));
-    while (desk.runOne()) await tick();
-    await waitFor(() => expect(at('invitation').textContent).toContain('exportToken='));
-    expect(at('invitation').querySelector('img')?.getAttribute('src')).toMatch(
+    const desk = await started((of) => (of.panelView.backend = { ...of.panelView.backend, sandbox: false }));
+    while (desk.judgeNextCheck()) await tick();
+    await waitFor(() => expect(byTestId('invitation').textContent).toContain('exportToken='));
+    expect(byTestId('invitation').querySelector('img')?.getAttribute('src')).toMatch(
       /^data:image\/svg\+xml;base64,/,
     );
-    await fireEvent.click(at('skip'));
+    await fireEvent.click(byTestId('skip'));
     await waitFor(() => expect(screen.queryByTestId('invitation')).toBeNull());
     expect(counted('skipped')).toBeGreaterThan(20);
-    expect(at('check-visit.associated').textContent).toContain('skipped');
+    expect(byTestId('check-visit.associated').textContent).toContain('skipped');
   });
 
   it('end with what fails first, and show what it found', async () => {
     await played();
-    expect(at('checks-stand').textContent?.trim()).toBe(words.failed);
-    expect(at('doing').textContent?.trim()).toBe('Failed: 1 of 42 required checks');
+    expect(byTestId('checks-stand').textContent?.trim()).toBe(words.failed);
+    expect(byTestId('doing').textContent?.trim()).toBe('Failed: 1 of 42 required checks');
     expect(titles().slice(0, 3)).toEqual([
       'check-redeem.unknown-400',
       'check-files.no-store',
       'check-errors.form',
     ]);
-    expect(at('found').textContent).toContain('status 500');
-    expect(at('found').textContent).toContain('RED-8');
-    await fireEvent.click(at('check-files.no-store'));
-    expect(at('found').textContent).toContain('public, max-age=31536000');
-    expect(at('found').textContent).toContain(words.remedy);
+    expect(byTestId('found').textContent).toContain('status 500');
+    expect(byTestId('found').textContent).toContain('RED-8');
+    await fireEvent.click(byTestId('check-files.no-store'));
+    expect(byTestId('found').textContent).toContain('public, max-age=31536000');
+    expect(byTestId('found').textContent).toContain(words.remedy);
     for (const stand of ['fail', 'warn', 'not applicable', 'pass', 'inconclusive'] as const) {
-      await fireEvent.click(at(`only-${stand}`));
+      await fireEvent.click(byTestId(`only-${stand}`));
       expect(titles()).toHaveLength(counted(stand));
     }
     expect(screen.getByText(words.nothing)).toBeTruthy();
@@ -146,7 +146,7 @@ describe('the checks', () => {
 
   it('save the report and say where, or why not', async () => {
     const desk = await played();
-    await fireEvent.click(at('save-report'));
+    await fireEvent.click(byTestId('save-report'));
     await waitFor(() => expect(told()).toContain('~/.local/share/copresence-kiosk/reports/'));
     desk.refusals.set('saveReport', {
       code: 'x',
@@ -154,23 +154,23 @@ describe('the checks', () => {
       operator: 'The disk is full',
       hint: 'Free some',
     });
-    await fireEvent.click(at('save-report'));
+    await fireEvent.click(byTestId('save-report'));
     await waitFor(() => expect(told()).toBe('The disk is full Free some'));
   });
 
   it('are stopped, keep what was judged, and run again', async () => {
     const desk = await started();
-    desk.runOne();
-    await fireEvent.click(at('stop'));
-    await waitFor(() => expect(at('checks-stand').dataset.stand).toBe('broken'));
-    expect(at('checks').textContent).toContain('The run was stopped');
+    desk.judgeNextCheck();
+    await fireEvent.click(byTestId('stop'));
+    await waitFor(() => expect(byTestId('checks-stand').dataset.stand).toBe('broken'));
+    expect(byTestId('checks').textContent).toContain('The run was stopped');
     expect(counted('pass')).toBe(1);
-    await fireEvent.click(at('restart'));
-    await fireEvent.click(at('ask-cancel'));
+    await fireEvent.click(byTestId('restart'));
+    await fireEvent.click(byTestId('ask-cancel'));
     expect(counted('pass')).toBe(1);
-    await fireEvent.click(at('restart'));
-    await fireEvent.click(at('start-checks'));
-    await waitFor(() => expect(at('checks-stand').dataset.stand).toBe('running'));
+    await fireEvent.click(byTestId('restart'));
+    await fireEvent.click(byTestId('start-checks'));
+    await waitFor(() => expect(byTestId('checks-stand').dataset.stand).toBe('running'));
     expect(counted('waiting')).toBe(ALL);
   });
 
@@ -183,8 +183,8 @@ describe('the checks', () => {
         hint: 'Wait',
       }),
     );
-    await fireEvent.click(at('start-checks'));
+    await fireEvent.click(byTestId('start-checks'));
     await waitFor(() => expect(told()).toBe('A run goes on already Wait'));
-    expect(at('checks-stand').dataset.stand).toBe('idle');
+    expect(byTestId('checks-stand').dataset.stand).toBe('idle');
   });
 });

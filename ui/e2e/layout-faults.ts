@@ -1,0 +1,101 @@
+// What can be wrong with a screen's layout.
+import type { Page } from 'playwright-core';
+import type { ScreenName } from '../fake/fixtures';
+import { LOCALES } from '../src/language/locales';
+
+const locales = [...LOCALES, 'long', 'mirrored'] as const;
+
+/** Walks through languages and screens within the page: nothing needs to be painted for this. */
+export async function checkInEveryLocale(
+  page: Page,
+  which: readonly ScreenName[],
+  stay = false,
+): Promise<string[]> {
+  await page.evaluate(`window.layoutFaults = ${layoutFaults.toString()}`);
+  return page.evaluate(
+    async ([all, languages, stays]) => {
+      const { fake, layoutFaults } = window as Window & { layoutFaults?: () => string[] };
+      if (!fake || !layoutFaults) throw new Error('the page is not over the scripted host');
+      const settled = () => new Promise((resolve) => setTimeout(resolve));
+      const found: string[] = [];
+      for (const language of languages) {
+        await fake.setLocale(language);
+        await document.fonts.ready;
+        for (const name of all) {
+          if (!stays) {
+            fake.showScreen(name === 'making-found' ? 'invite' : 'preparing');
+            await settled();
+            fake.showScreen(name);
+          }
+          await settled();
+          await settled();
+          await document.fonts.ready;
+          for (const fault of layoutFaults()) found.push(`${name}, ${language}: ${fault}`);
+        }
+      }
+      return found;
+    },
+    [which, locales, stay] as const,
+  );
+}
+
+/** Runs in the page. Everything that leaves the title-safe frame, overlaps, is clipped or too small, and a focus that is lost. */
+export function layoutFaults(): string[] {
+  const faults: string[] = [];
+  const safe = { x: innerWidth * 0.05 - 1, y: innerHeight * 0.05 - 1 };
+  const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const top = document.querySelector('dialog[open]') ?? document;
+  const shown = (el: Element) => {
+    const box = el.getBoundingClientRect();
+    const style = getComputedStyle(el);
+    return box.width > 0 && box.height > 0 && style.visibility !== 'hidden';
+  };
+  const name = (el: Element) => `${el.tagName.toLowerCase()} “${(el.textContent ?? '').trim().slice(0, 40)}”`;
+  const texts = [
+    ...top.querySelectorAll('h1, h2, p, li, button, .panel, header span, strong, .outlook'),
+  ].filter((el) => shown(el) && !el.closest('.detail'));
+  // The operator stands near by: what they read is small, but whole.
+  const detail = document.querySelector('.detail');
+  if (detail && detail.scrollHeight > detail.clientHeight + 1)
+    faults.push('the operator’s detail is clipped');
+  for (const el of texts) {
+    const box = el.getBoundingClientRect();
+    // A button without a visible edge stands out by its padding, so that its word is aligned.
+    const quiet = el.matches('button.quiet') ? 2.4 * rem : 0;
+    if (
+      box.left < safe.x - quiet ||
+      box.right > innerWidth - safe.x + quiet ||
+      box.top < safe.y - quiet / 4 ||
+      box.bottom > innerHeight - safe.y + quiet / 4
+    ) {
+      const at = [box.left, box.top, box.right, box.bottom].map(Math.round).join(', ');
+      faults.push(`${name(el)} leaves the title-safe frame (${at})`);
+    }
+    if (el.scrollWidth > el.clientWidth + 1 && getComputedStyle(el).display !== 'inline')
+      faults.push(`${name(el)} is clipped`);
+    if (Number.parseFloat(getComputedStyle(el).fontSize) < rem * 1.75 - 0.1 && el.textContent?.trim())
+      faults.push(`${name(el)} is too small`);
+  }
+  const blocks = [
+    ...top.querySelectorAll(
+      '.words > *, .panel, .link, header > *, .hints, .row[role=group], dialog[open] > .content > *',
+    ),
+  ].filter((el) => shown(el) && !el.contains(document.querySelector('dialog[open]')));
+  for (let i = 0; i < blocks.length; i += 1) {
+    for (let j = i + 1; j < blocks.length; j += 1) {
+      const [one, other] = [blocks[i] as Element, blocks[j] as Element];
+      if (one.contains(other) || other.contains(one)) continue;
+      const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (wide > 1 && high > 1) faults.push(`${name(one)} overlaps ${name(other)}`);
+    }
+  }
+  const active = document.activeElement;
+  if (!active || active === document.body) faults.push('nothing has the focus');
+  else if (!top.contains(active)) faults.push('the focus is beneath what lies on top');
+  const panel = document.querySelector('.subject .panel')?.getBoundingClientRect();
+  if (panel && innerWidth > innerHeight && panel.height < innerHeight * 0.44)
+    faults.push('the code is too small');
+  return faults;
+}

@@ -1,0 +1,77 @@
+// How long the screen stands still while an avatar of sixty megabytes comes up, as a visitor meets it: `npm run measure`
+// in Chromium, `xvfb-run -a npm run measure -- webkit` in the window's own engine. Numbers, no verdict: they depend on
+// the machine, and where it has no graphics card, its processor plays one.
+import { loadavg } from 'node:os';
+import { generateGlb, SIXTY_MEGABYTE_GLB } from './generated-glb';
+import { openPage, type Site, serveScreens } from './pages';
+import { startBrowser } from './start-browser';
+import { openInWebKit } from './webkit-driver';
+
+const RUNS = 5;
+const SIZE = [1280, 720] as const;
+
+/** Milliseconds. */
+interface FrameGaps {
+  /** From the screen to the figure on it. */
+  ready: number;
+  /** Between one picture of the screen and the next, the longest first: before the figure stands there, and after. */
+  coming: number[];
+  there: number[];
+}
+
+/** Runs in the page. */
+async function measureFrameGaps(): Promise<FrameGaps> {
+  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  // As long as the first screen takes to find out whether anything but software draws here.
+  await wait(5_500);
+  window.fake?.showScreen('saving');
+  await wait(3_000);
+  let gaps: number[] = [];
+  let last = performance.now();
+  let over = false;
+  const frame = () => {
+    const now = performance.now();
+    gaps.push(Math.round(now - last));
+    last = now;
+    if (!over) requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+  const longest = () => gaps.sort((a, b) => b - a).slice(0, 5);
+  const begun = performance.now();
+  window.fake?.showScreen('reveal');
+  while (!document.querySelector('[data-ready=true]')) await wait(20);
+  const ready = Math.round(performance.now() - begun);
+  const coming = longest();
+  gaps = [];
+  await wait(4_000);
+  over = true;
+  return { ready, coming, there: longest() };
+}
+
+async function measureInChromium(site: Site): Promise<FrameGaps> {
+  const browser = await startBrowser();
+  const { page } = await openPage(browser, site, { size: SIZE, motion: true, glb: 'big.glb' });
+  const measured = await page.evaluate(measureFrameGaps);
+  await browser.close();
+  return measured;
+}
+
+async function measureInWebKit(site: Site): Promise<FrameGaps> {
+  const page = await openInWebKit(`${site.address}?fake=attract&glb=extra/big.glb`, SIZE);
+  const measured = await page.evaluate<FrameGaps>(`return (${measureFrameGaps})();`);
+  await page.close();
+  return measured;
+}
+
+const glb = generateGlb(SIXTY_MEGABYTE_GLB);
+const site = await serveScreens(new Map([['big.glb', glb]]));
+console.log(`A GLB of ${(glb.length / 1e6).toFixed(1)} MB, ${SIZE.join(' × ')}; all times in milliseconds.`);
+console.log('load | on the stage after | longest gaps between frames: until then | and in the 4 s after');
+for (let run = 0; run < RUNS; run += 1) {
+  const load = loadavg()[0]?.toFixed(1);
+  const { ready, coming, there } = await (process.argv.includes('webkit')
+    ? measureInWebKit
+    : measureInChromium)(site);
+  console.log([load, ready, coming.join(', '), there.join(', ')].join(' | '));
+}
+site.close();

@@ -1,0 +1,450 @@
+// A scripted program behind the PIN: it refuses, waits and grows as the real one does.
+import type {
+  ChecksAsk,
+  ChecksPlan,
+  ChecksView,
+  CheckView,
+  GateView,
+  HealthView,
+  InspectorView,
+  PanelAct,
+  PanelView,
+  PastVisit,
+  Texts,
+  Timeline,
+} from '../src/generated/view';
+import type { DeskHost, Unsubscribe } from '../src/host/desk';
+import { planChecks } from './checks-plan';
+import {
+  createPastVisits,
+  createProblem,
+  DATA_FOLDER,
+  healthParts,
+  lockedProblem,
+  panelView,
+  recordedVerdict,
+  unjudgedChecks,
+} from './desk-fixtures';
+import { createTimeline, FULL_VISIT_EXCHANGES, inspectedVisitOf } from './desk-timeline';
+import { exportLink, qrSvg } from './fixtures';
+
+/** What a call of the desk is named. */
+type DeskCall = keyof DeskHost;
+
+const WATCHING_AVATAR = 'watch an avatar from the scan to its files';
+/** What is being done while checks are judged, by the beginning of their ids. */
+const ACTIVITY_BY_CHECK = [
+  ['login.', 'log in'],
+  ['generate.', 'make an Export Token'],
+  ['fresh.', 'redeem a token that nobody has scanned'],
+  ['redeem.', 'redeem what is no active token'],
+  ['files.', 'fetch each file, twice'],
+] as const;
+
+/** Wrong PINs that are forgiven before it waits. */
+const FREE_WRONG_PINS = 2;
+
+/** A desk that behaves, and remembers what it was asked. Values of secrets it forgets at once, but for their ends. */
+export class FakeDesk implements DeskHost {
+  /** Every act, in order; without the values of secrets. */
+  readonly panelActions: PanelAct[] = [];
+  /** Every other call, in order. */
+  readonly calls: DeskCall[] = [];
+  /** Makes the next call, or the next act of a kind, fail with this. */
+  readonly refusals = new Map<DeskCall | PanelAct['kind'], unknown>();
+  /** The PIN; none was ever set. */
+  pin: string | null = '1234';
+  /** Whether the door is open. */
+  isOpen = false;
+  /** The panel as it stands. */
+  panelView: PanelView = structuredClone(panelView);
+  /** The history. */
+  pastVisits: PastVisit[];
+  /** What a look at everything tells. */
+  healthParts: HealthView[] = healthParts;
+  /** The visits that the inspector knows, the newest first. */
+  timelines: Timeline[];
+  /** Exchanges let go. */
+  dropped = 0;
+  /** The checks as they stand. */
+  checksView: ChecksView = {
+    target: '127.0.0.1:8787',
+    stand: { kind: 'idle' },
+    checks: unjudgedChecks(),
+    doing: null,
+    invitation: null,
+    requests: 0,
+    tokens: 0,
+    summary: null,
+    notes: [],
+    saved: null,
+  };
+
+  #wrongPins = 0;
+  #waitUntil = 0;
+  #inspected: { visit: string | null; onView: (view: InspectorView) => void } | null = null;
+  #checksFollowers = new Set<(view: ChecksView) => void>();
+  #checksRequest: ChecksAsk | null = null;
+
+  constructor(now = Date.now()) {
+    this.pastVisits = createPastVisits(now);
+    // Those since the program's start.
+    const [live, second, third] = this.pastVisits.map(
+      ({ visit, started_at }) => [visit, Date.parse(started_at)] as const,
+    );
+    this.timelines = [
+      ...(live ? [createTimeline(...live, 40, { whole: false })] : []),
+      ...(second ? [createTimeline(...second, 64)] : []),
+      ...(third ? [createTimeline(...third, 61, { breaks: false })] : []),
+    ];
+  }
+
+  async readLock(): Promise<GateView> {
+    this.#recordCall('readLock', false);
+    return this.#currentLock(false);
+  }
+
+  async enterPin(pin: string): Promise<GateView> {
+    this.#recordCall('enterPin', false);
+    if (Date.now() < this.#waitUntil) return this.#currentLock(false);
+    if (pin !== this.pin) {
+      this.#wrongPins += 1;
+      if (this.#wrongPins > FREE_WRONG_PINS)
+        this.#waitUntil = Date.now() + 1000 * 5 * 2 ** (this.#wrongPins - FREE_WRONG_PINS - 1);
+      return this.#currentLock(true);
+    }
+    this.#wrongPins = 0;
+    this.isOpen = true;
+    return this.#currentLock(false);
+  }
+
+  async setFirstPin(pin: string): Promise<GateView> {
+    this.#recordCall('setFirstPin', false);
+    if (this.pin !== null) throw lockedProblem;
+    this.#checkPin(pin);
+    this.pin = pin;
+    this.isOpen = true;
+    return this.#currentLock(false);
+  }
+
+  async readPanel(): Promise<PanelView> {
+    this.#recordCall('readPanel');
+    return structuredClone(this.panelView);
+  }
+
+  async runPanelAction(act: PanelAct): Promise<PanelView> {
+    this.panelActions.push('value' in act ? { ...act, value: '' } : act);
+    const refused = this.refusals.get(act.kind);
+    this.refusals.delete(act.kind);
+    if (!this.isOpen) throw lockedProblem;
+    if (refused !== undefined) throw refused;
+    this.#applyAction(act);
+    return structuredClone(this.panelView);
+  }
+
+  async checkHealth(): Promise<HealthView[]> {
+    this.#recordCall('checkHealth');
+    return this.healthParts;
+  }
+
+  async listPastVisits(): Promise<PastVisit[]> {
+    this.#recordCall('listPastVisits');
+    return this.pastVisits;
+  }
+
+  async followVisit(visit: string | null, onView: (view: InspectorView) => void): Promise<Unsubscribe> {
+    this.#recordCall('followVisit');
+    const inspected = { visit, onView };
+    this.#inspected = inspected;
+    this.notifyInspector();
+    return () => {
+      if (this.#inspected === inspected) this.#inspected = null;
+    };
+  }
+
+  async saveHar(visit: string): Promise<string> {
+    this.#recordCall('saveHar');
+    const day = this.pastVisits.find((one) => one.visit === visit)?.started_at.slice(0, 10);
+    return `${DATA_FOLDER}/inspector/${day}-${visit}.har`;
+  }
+
+  async followChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe> {
+    this.#recordCall('followChecks');
+    this.#checksFollowers.add(onView);
+    // Before a run, what is checked is what is in use.
+    if (this.checksView.stand.kind === 'idle')
+      this.checksView = { ...this.checksView, target: this.panelView.backend.host };
+    onView(this.checksView);
+    return () => this.#checksFollowers.delete(onView);
+  }
+
+  async planChecks(ask: ChecksAsk): Promise<ChecksPlan> {
+    this.#recordCall('planChecks');
+    return planChecks(ask, this.panelView.backend.sandbox, this.panelView.visits_live);
+  }
+
+  async startChecks(ask: ChecksAsk): Promise<void> {
+    this.#recordCall('startChecks');
+    this.#checksRequest = ask;
+    this.#updateChecks({
+      stand: { kind: 'running' },
+      target: this.panelView.backend.host,
+      checks: unjudgedChecks(),
+      doing: 'log in',
+      invitation: null,
+      requests: 1,
+      tokens: 0,
+      summary: null,
+      notes: [],
+      saved: null,
+    });
+  }
+
+  async stopChecks(): Promise<void> {
+    this.#recordCall('stopChecks');
+    const problem = createProblem(
+      'checks_stopped',
+      'The run was stopped early.',
+      'What was judged by then is kept; start again for the rest',
+    );
+    this.#updateChecks({ stand: { kind: 'broken', problem }, doing: null, invitation: null });
+  }
+
+  async skipCheck(): Promise<void> {
+    this.#recordCall('skipCheck');
+    if (!this.checksView.invitation) throw createProblem('configuration', 'Nothing waits for a phone', '');
+    const skipped = { verdict: 'skipped', findings: ['left out by hand'] };
+    this.#setVerdicts(({ id }) => /^(visit|progress|delivery|files|avatar)\./.test(id), skipped);
+    this.#updateChecks({ invitation: null, doing: 'redeem a token whose time is over' });
+  }
+
+  async saveReport(): Promise<string> {
+    this.#recordCall('saveReport');
+    const host = this.checksView.target.replace(':', '-');
+    const saved = `${DATA_FOLDER}/reports/${new Date().toISOString().slice(0, 10)}-${host}`;
+    this.#updateChecks({ saved });
+    return saved;
+  }
+
+  /** Closes the door, as ten quiet minutes do. */
+  lockByTimeout(): void {
+    this.isOpen = false;
+  }
+
+  /** The visit that goes on makes another exchange. */
+  addExchange(): void {
+    const newest = this.timelines[0];
+    if (!newest || newest.visit.ended !== null) return;
+    const { visit, started_ms, exchanges } = newest.visit;
+    const whole = exchanges >= FULL_VISIT_EXCHANGES;
+    this.timelines = [
+      createTimeline(visit, started_ms, exchanges + 1, { whole }),
+      ...this.timelines.slice(1),
+    ];
+    this.notifyInspector();
+  }
+
+  /** Tells whoever inspects how it stands. */
+  notifyInspector(): void {
+    if (!this.#inspected) return;
+    const { visit, onView } = this.#inspected;
+    onView({
+      visits: this.timelines.map(inspectedVisitOf),
+      shown: this.timelines.find((one) => one.visit.visit === visit) ?? this.timelines[0] ?? null,
+      dropped: this.dropped,
+    });
+  }
+
+  /** The next check gets its verdict; false once the run waits or is over. */
+  judgeNextCheck(): boolean {
+    if (this.checksView.stand.kind !== 'running') return false;
+    const next = this.checksView.checks.find((check) => check.verdict === null);
+    if (!next) {
+      this.#endRun();
+      return false;
+    }
+    // At the sandbox the phone is played.
+    const asks =
+      next.id === 'visit.associated' && this.#checksRequest?.with_phone && !this.panelView.backend.sandbox;
+    if (asks && !this.checksView.invitation) {
+      const invitation = {
+        link: exportLink,
+        qr_svg: qrSvg,
+        purpose: 'the avatar whose making and files are checked',
+        status: null,
+      };
+      this.#updateChecks({ invitation, doing: WATCHING_AVATAR });
+      return false;
+    }
+    this.#setVerdicts((check) => check.id === next.id, recordedVerdict(next.id));
+    const { requests, tokens } = this.checksView;
+    const made = next.id.startsWith('generate.')
+      ? Math.min(this.#checksRequest?.most_tokens ?? 2, 2)
+      : tokens;
+    const doing = ACTIVITY_BY_CHECK.find(([of]) => next.id.startsWith(of))?.[1] ?? WATCHING_AVATAR;
+    this.#updateChecks({ requests: requests + 1, tokens: made, doing, invitation: null });
+    return true;
+  }
+
+  #setVerdicts(which: (check: CheckView) => boolean, as: Pick<CheckView, 'verdict' | 'findings'>): void {
+    const checks = this.checksView.checks.map((check) =>
+      check.verdict === null && which(check) ? { ...check, ...as } : check,
+    );
+    this.#updateChecks({ checks });
+  }
+
+  #endRun(): void {
+    const judged = this.checksView.checks.filter(({ verdict }) => verdict === 'pass' || verdict === 'fail');
+    const required = judged.filter(({ level }) => level === 'must');
+    const failed = required.filter(({ verdict }) => verdict === 'fail').length;
+    this.#updateChecks({
+      stand: { kind: 'ended', passed: failed === 0 },
+      doing: null,
+      summary:
+        failed === 0
+          ? `Passed: all ${required.length} required checks`
+          : `Failed: ${failed} of ${required.length} required checks`,
+    });
+  }
+
+  #updateChecks(change: Partial<ChecksView>): void {
+    this.checksView = { ...this.checksView, ...change };
+    for (const follower of this.#checksFollowers) follower(this.checksView);
+  }
+
+  #recordCall(call: DeskCall, needsOpen = true): void {
+    this.calls.push(call);
+    const refused = this.refusals.get(call);
+    this.refusals.delete(call);
+    if (needsOpen && !this.isOpen) throw lockedProblem;
+    if (refused !== undefined) throw refused;
+  }
+
+  #currentLock(wrong: boolean): GateView {
+    const wait_seconds = Math.max(0, Math.ceil((this.#waitUntil - Date.now()) / 1000));
+    return { pin_set: this.pin !== null, open: this.isOpen, wrong, wait_seconds };
+  }
+
+  #checkPin(pin: string): void {
+    if (pin.length < 4 || pin.length > 32)
+      throw createProblem('pin_length', 'A PIN must have 4 to 32 digits.', 'Choose another one');
+  }
+
+  #applyAction(act: PanelAct): void {
+    const { panelView: view } = this;
+    const { sandbox } = view;
+    switch (act.kind) {
+      case 'use_profile': {
+        const profile = view.profiles.find(({ name }) => name === act.name);
+        if (!profile || profile.flaw)
+          throw createProblem(
+            'configuration',
+            `Profile “${act.name}”: ${profile?.flaw ?? 'unknown'}`,
+            'Fix it',
+          );
+        const embedded = profile.host === null;
+        const host = profile.host ?? panelView.backend.host;
+        view.backend = { ...view.backend, profile: act.name, host, sandbox: embedded };
+        view.sandbox = embedded ? structuredClone(panelView.sandbox) : null;
+        view.credentials = embedded ? [] : panelView.credentials;
+        return;
+      }
+      case 'set_credential':
+        if (act.value.trim() === '')
+          throw createProblem('credential_unfit', 'The value is empty', 'Enter one');
+        this.#setCredential(act.slot, act.value.slice(-2), 'keychain');
+        return;
+      case 'remove_credential':
+        this.#setCredential(act.slot, null, null);
+        return;
+      case 'unlock_keychain':
+        view.keychain = null;
+        return;
+      case 'set_scenario':
+        if (sandbox) sandbox.scenario = act.name;
+        return;
+      case 'set_speed':
+        if (!(act.speed >= 0.1 && act.speed <= 1000))
+          throw createProblem('configuration', `A speed of ${act.speed}`, 'Choose 0.1 to 1000');
+        if (sandbox) sandbox.speed = act.speed;
+        return;
+      case 'add_fault':
+        sandbox?.faults.push({
+          on: act.on,
+          kind: act.fault,
+          when: act.every ? 'every request' : 'the next request',
+          struck: 0,
+        });
+        return;
+      case 'end_faults':
+        if (sandbox) sandbox.faults = [];
+        return;
+      case 'let_phones_in': {
+        const at = act.on ? 'http://192.168.1.20:8787' : null;
+        view.backend = { ...view.backend, phones_at: at };
+        if (sandbox) sandbox.phones_at = at;
+        return;
+      }
+      case 'set_kiosk_mode':
+        view.kiosk_mode = { ...view.kiosk_mode, on: act.on, set: act.on };
+        return;
+      case 'set_display':
+        view.display = {
+          ...act.display,
+          attract_text: trimTexts(act.display.attract_text),
+          consent: trimTexts(act.display.consent),
+        };
+        return;
+      case 'set_logo':
+        if (!atob(act.png).startsWith('\x89PNG'))
+          throw createProblem(
+            'logo_unfit',
+            'That file cannot be the logo (it is not a complete PNG)',
+            'Choose a PNG of at most 2 MiB',
+          );
+        view.display = { ...view.display, logo: true };
+        return;
+      case 'set_keep':
+        view.keep_hours = act.hours;
+        return;
+      case 'wipe_now':
+        this.#retainVisits(({ live }) => live);
+        return;
+      case 'forget_visit':
+        this.#retainVisits(({ visit }) => visit !== act.visit);
+        return;
+      case 'change_pin':
+        if (act.current !== this.pin)
+          throw createProblem(
+            'pin_wrong',
+            'That is not the current PIN.',
+            'Enter the current PIN, then the new one',
+          );
+        this.#checkPin(act.new);
+        this.pin = act.new;
+        return;
+      case 'lock':
+        this.isOpen = false;
+        return;
+      case 'quit':
+        this.isOpen = false;
+    }
+  }
+
+  #setCredential(slot: string, ends_in: string | null, origin: string | null): void {
+    this.panelView.credentials = this.panelView.credentials.map((one) =>
+      one.slot === slot ? { slot, ends_in, set: origin !== null, origin } : one,
+    );
+  }
+
+  #retainVisits(kept: (visit: PastVisit) => boolean): void {
+    this.pastVisits = this.pastVisits.filter(kept);
+    this.panelView.visits_kept = this.pastVisits.length;
+  }
+}
+
+/** As the program keeps them: tidied, and an empty text is none. */
+function trimTexts(texts: Texts): Texts {
+  const tidied = Object.entries(texts).map(([tag, text]) => [tag, text.trim()] as const);
+  return Object.fromEntries(tidied.filter(([, text]) => text !== ''));
+}

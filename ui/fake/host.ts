@@ -1,0 +1,314 @@
+// A scripted program behind the window: for tests, and for a plain browser during development.
+import { flushSync } from 'svelte';
+import type { BackendView, BoothView, Screen, SeenView, Snapshot } from '../src/generated/view';
+import type { CommandTarget, Host, HostAction } from '../src/host/host';
+import type { Locale } from '../src/language/locales';
+import { attendanceTimer } from '../src/state/attendance-timer';
+import { languageStore } from '../src/state/language-store.svelte';
+import { FakeDesk } from './desk';
+import { createPastVisits } from './desk-fixtures';
+import {
+  boothsByScreen,
+  createSnapshot,
+  defaultBooth,
+  lanBackend,
+  progressHistory,
+  realBackend,
+  type ScreenName,
+  sandboxBackend,
+  screens,
+} from './fixtures';
+
+/** A host that shows what it is told and remembers what it was asked. */
+export class FakeHost implements Host {
+  /** What was asked, in order. */
+  readonly calledActions: HostAction[] = [];
+  /** What each of them acted on. */
+  readonly targets: (CommandTarget | undefined)[] = [];
+  /** The words that were agreed to, in order. */
+  readonly agreedTexts: string[] = [];
+  /** Makes the next call of an action fail with this. */
+  readonly refusals = new Map<HostAction, unknown>();
+  /** What stands behind the PIN. */
+  readonly desk = new FakeDesk();
+  /** Makes the subscription fail with this. */
+  connectionError: unknown = null;
+
+  #listeners = new Set<(snapshot: Snapshot) => void>();
+  #revision = 0;
+  #snapshot: Snapshot;
+  readonly #screenAfter: Partial<Record<HostAction, () => Screen>>;
+
+  constructor(
+    first: Screen,
+    next: Partial<Record<HostAction, () => Screen>> = {},
+    of: BackendView = sandboxBackend,
+    around: Partial<BoothView> = {},
+  ) {
+    this.#snapshot = createSnapshot(first, this.#revision, of, { ...defaultBooth, ...around });
+    this.#screenAfter = next;
+  }
+
+  /** How many follow it. */
+  get subscriberCount(): number {
+    return this.#listeners.size;
+  }
+
+  /** Puts a screen up, with the next revision or the one given. */
+  showScreen(screen: Screen, revision = this.#revision + 1, of = this.#snapshot.backend): void {
+    this.#revision = Math.max(this.#revision, revision);
+    this.#publish({ ...this.#snapshot, backend: of, revision, screen });
+  }
+
+  /** Sets something of the booth, while the same screen stands. */
+  setBooth(around: Partial<BoothView>): void {
+    this.#revision += 1;
+    this.#publish({ ...this.#snapshot, revision: this.#revision, booth: { ...defaultBooth, ...around } });
+  }
+
+  #publish(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    for (const listener of this.#listeners) listener(this.#snapshot);
+  }
+
+  async subscribe(onSnapshot: (snapshot: Snapshot) => void): Promise<() => void> {
+    if (this.connectionError !== null) throw this.connectionError;
+    this.#listeners.add(onSnapshot);
+    onSnapshot(this.#snapshot);
+    return () => this.#listeners.delete(onSnapshot);
+  }
+
+  startVisit = (target?: CommandTarget) => this.#recordAction('startVisit', target);
+  cancelVisit = (target?: CommandTarget) => this.#recordAction('cancelVisit', target);
+  requestNewCode = (target?: CommandTarget) => this.#recordAction('requestNewCode', target);
+  simulatePhone = (target?: CommandTarget) => this.#recordAction('simulatePhone', target);
+  returnToAttract = (target?: CommandTarget) => this.#recordAction('returnToAttract', target);
+  agreeToConsent = (to: string, target?: CommandTarget) => {
+    this.agreedTexts.push(to);
+    return this.#recordAction('agreeToConsent', target);
+  };
+  forgetVisit = (target?: CommandTarget) => this.#recordAction('forgetVisit', target);
+
+  async #recordAction(action: HostAction, target?: CommandTarget): Promise<void> {
+    this.calledActions.push(action);
+    this.targets.push(target);
+    const refusal = this.refusals.get(action);
+    if (refusal !== undefined) {
+      this.refusals.delete(action);
+      throw refusal;
+    }
+    const next = this.#screenAfter[action];
+    if (next) this.showScreen(next());
+  }
+}
+
+/** What a test asks of the page over the scripted host: `window.fake`. */
+export interface FakeControls {
+  /** What was asked, in order. */
+  readonly calledActions: readonly HostAction[];
+  /** The words that were agreed to, in order. */
+  readonly agreedTexts: readonly string[];
+  /** What stands behind the PIN. */
+  readonly desk: FakeDesk;
+  /** Puts a screen up by its name. */
+  showScreen(name: ScreenName): void;
+  /** Puts any screen up. */
+  putScreen(screen: Screen): void;
+  /** Sets something of the booth, until another screen is put up by its name. */
+  setBooth(around: Partial<BoothView>): void;
+  /** With `&hold`: lets the recording that is being played come to its end. */
+  finishRecording(): void;
+  /** Says everything in another language, or in a made-up one. */
+  setLocale(locale: Locale | 'long' | 'mirrored'): Promise<void>;
+}
+
+declare global {
+  interface Window {
+    fake?: FakeControls;
+  }
+}
+
+/**
+ * The host for `?fake=<screen>`, or for `?fake=lost` none that answers; without a name, a whole visit is played. `&glb=`
+ * and `&portrait=` show another avatar, `&portraits=` (with commas between) other ones in the history,
+ * `&lang=` speaks another language, `&pace=` plays slower or faster, `&hold` waits in *Making* until `release()`. `&desk=open` leaves the door to the desk open, `=first` has no PIN
+ * set yet, `=live` has a visit and a run of the checks going on behind it.
+ */
+export async function createFakeHostFromUrl(address: { search: string }): Promise<FakeHost> {
+  const asked = new URLSearchParams(address.search);
+  const media = await import('./media');
+  const portrait = asked.get('portrait') ?? media.createPortraitUrl();
+  const reveal: Screen = {
+    ...screens.reveal,
+    glb: asked.get('glb') ?? (await media.createHeadGlbUrl()),
+    portrait,
+  };
+  let release = () => {};
+  const made = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  if (!asked.has('hold')) release();
+  const played = { pace: Number(asked.get('pace') ?? 1), made };
+  const host = createScriptedHost(asked.get('fake') ?? '', reveal, played, media.createLogoUrl);
+  if (asked.get('fake') === 'lost') host.connectionError = new Error('the channel to the program is closed');
+  const portraits = asked.get('portraits')?.split(',') ?? [0, 1, 2, 3].map(media.createPortraitUrl);
+  prepareFakeDesk(host.desk, asked.get('desk'), portraits);
+  setAttendance(asked.get('fake') ?? '');
+  const puppet: FakeControls = {
+    calledActions: host.calledActions,
+    agreedTexts: host.agreedTexts,
+    desk: host.desk,
+    showScreen: (name) => {
+      // In one go, so that no screen is seen in the booth of another.
+      host.setBooth(boothForScreen(name, media.createLogoUrl));
+      if (name === 'reveal-gate') host.showScreen(screens.saving);
+      setAttendance(name);
+      if (name === 'saving') replayDownload(host, backendForScreen(name));
+      host.showScreen(screenByName(name, reveal), undefined, backendForScreen(name));
+    },
+    putScreen: (screen) => host.showScreen(screen),
+    setBooth: (around) => host.setBooth(around),
+    finishRecording: release,
+    async setLocale(locale) {
+      if (locale === 'long' || locale === 'mirrored')
+        (await import('./pseudo-locales')).setPseudoLocale(locale);
+      else languageStore.setLocale(locale);
+    },
+  };
+  const locale = asked.get('lang');
+  if (locale) await puppet.setLocale(locale as Locale);
+  window.fake = puppet;
+  return host;
+}
+
+/** Somebody stands before the screen, or nobody does. */
+function setAttendance(name: string): void {
+  if (name === 'reveal-gate') attendanceTimer.markAbsent();
+  else attendanceTimer.noteActivity();
+}
+
+function prepareFakeDesk(desk: FakeDesk, how: string | null, portraits: readonly string[]): void {
+  desk.pastVisits = desk.pastVisits.map((one, i) => ({
+    ...one,
+    portrait: createPastVisits(0, portraits)[i]?.portrait ?? null,
+  }));
+  if (how === 'first') desk.pin = null;
+  desk.isOpen = how === 'open' || how === 'live';
+  if (how !== 'live') return;
+  setInterval(() => desk.addExchange(), 1500);
+  setInterval(() => desk.judgeNextCheck(), 400);
+}
+
+function createScriptedHost(
+  name: string,
+  reveal: Extract<Screen, { kind: 'reveal' }>,
+  { pace, made }: PlaybackOptions,
+  logo: () => string,
+): FakeHost {
+  const attract = () => screens.attract;
+  if (name in screens) {
+    const screen = screenByName(name as ScreenName, reveal);
+    const next = { returnToAttract: attract, cancelVisit: attract, agreeToConsent: () => screens.preparing };
+    return new FakeHost(screen, next, backendForScreen(name), boothForScreen(name as ScreenName, logo));
+  }
+  const host: FakeHost = new FakeHost(screens.attract, {
+    startVisit: () => screens.consent,
+    agreeToConsent: () => {
+      setTimeout(() => host.showScreen(screens.invite), 1500 * pace);
+      return screens.preparing;
+    },
+    forgetVisit: () => {
+      setTimeout(() => host.showScreen(screens.forgotten), 1500 * pace);
+      return screens.forgetting;
+    },
+    simulatePhone: () => {
+      void playVisit(host, reveal, { pace, made });
+      return screens.invite;
+    },
+    requestNewCode: () => screens.invite,
+    cancelVisit: attract,
+    returnToAttract: attract,
+  });
+  return host;
+}
+
+function backendForScreen(name: string): BackendView {
+  if (name === 'invite-phones') return lanBackend;
+  const real = ['invite-real', 'invite-expired', 'making-failed'];
+  return real.includes(name) ? realBackend : sandboxBackend;
+}
+
+function boothForScreen(name: ScreenName, logo: () => string): Partial<BoothView> {
+  return { ...boothsByScreen[name], ...(name === 'attract-own' ? { logo: logo() } : {}) };
+}
+
+function screenByName(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal' }>): Screen {
+  switch (name) {
+    case 'reveal':
+    case 'reveal-gate':
+      return reveal;
+    case 'reveal-portrait':
+      return { ...reveal, glb: null };
+    case 'reveal-card':
+      return { ...reveal, glb: null, portrait: null };
+    case 'making':
+    case 'making-queue':
+    case 'making-stalled':
+      return { ...screens[name], seen: progressHistory(name, Date.now()) };
+    default:
+      return screens[name];
+  }
+}
+
+/**
+ * Lets files come for a while until now. How they come is told to nobody and gathered by the screen as it sees them, so
+ * that the clock is put back for as long as it looks.
+ */
+function replayDownload(host: FakeHost, of: BackendView): void {
+  const real = Date.now;
+  try {
+    for (const ago of [12, 9, 6, 3]) {
+      Date.now = () => real() - ago * 1000;
+      const files = screens.saving.files.map((file) =>
+        file.whole ? file : { ...file, bytes: Math.round(file.bytes * (1 - ago / 40)) },
+      );
+      host.showScreen({ ...screens.saving, files }, undefined, of);
+      flushSync();
+    }
+  } finally {
+    Date.now = real;
+  }
+}
+
+/** How a visit is played: how fast, and when the avatar may be made at last. */
+interface PlaybackOptions {
+  readonly pace: number;
+  readonly made: Promise<void>;
+}
+
+async function playVisit(host: FakeHost, reveal: Screen, { pace, made }: PlaybackOptions): Promise<void> {
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms * pace));
+  const seen: SeenView[] = [];
+  const saw = (progress: number | null, queue_position: number | null) => {
+    seen.push({ at_ms: Date.now(), progress, queue_position });
+    return [...seen];
+  };
+  for (const place of [3, 2, 1]) {
+    host.showScreen({ ...screens['making-queue'], queue_position: place, seen: saw(null, place) });
+    await pause(1500);
+  }
+  for (let progress = 0; progress <= 100; progress += 4) {
+    host.showScreen({ ...screens.making, progress, seen: saw(progress, null) });
+    await pause(250);
+  }
+  await made;
+  for (let part = 0; part <= 10; part += 1) {
+    const files = screens.saving.files.map((file) => {
+      const bytes = Math.round((file.total * part) / 10);
+      return { ...file, bytes, whole: part === 10 };
+    });
+    host.showScreen({ ...screens.saving, files });
+    await pause(200);
+  }
+  host.showScreen(reveal);
+}

@@ -1,0 +1,83 @@
+import { expect, it } from 'vitest';
+import docs from '../../../../docs/validate.md?raw';
+import type { CheckView } from '../../generated/view';
+import { CHECK_STATES, checkState, countByState, parseFinding, sortFailingFirst } from './verdicts';
+
+const check = (id: string, verdict: string | null, level = 'must'): CheckView => ({
+  id,
+  title: id,
+  level,
+  verdict,
+  findings: [],
+  remedy: '',
+  requirements: [],
+});
+
+it('counts every check once, and passes nothing that it does not know', () => {
+  const verdicts = [
+    'pass',
+    'fail',
+    'skipped',
+    'inconclusive',
+    'not applicable',
+    'not-applicable',
+    'new',
+    null,
+  ];
+  const checks = [
+    ...verdicts.map((verdict, i) => check(String(i), verdict)),
+    check('s', 'fail', 'should'),
+    check('t', 'pass', 'should'),
+  ];
+  expect(checks.map(checkState)).toEqual([
+    'pass',
+    'fail',
+    'skipped',
+    'inconclusive',
+    'not applicable',
+    'not applicable',
+    'inconclusive',
+    'waiting',
+    'warn',
+    'pass',
+  ]);
+  const counted = countByState(checks);
+  expect(counted).toEqual({
+    pass: 2,
+    fail: 1,
+    warn: 1,
+    inconclusive: 2,
+    skipped: 1,
+    'not applicable': 2,
+    waiting: 1,
+  });
+  expect(Object.values(counted).reduce((a, b) => a + b)).toBe(checks.length);
+});
+
+it('says the words that the documentation tells', () => {
+  const told = [...docs.matchAll(/^\| `([a-z ]+)` \| `[a-z-]+` \|/gm)].map(([, word]) => word);
+  expect(new Set([...told, 'waiting'])).toEqual(new Set(CHECK_STATES));
+});
+
+it('puts what fails first, what must hold before what should', () => {
+  const checks = [
+    check('a', 'pass'),
+    check('b', 'fail', 'should'),
+    check('c', 'skipped'),
+    check('d', 'fail', 'should'),
+    check('e', 'inconclusive'),
+    check('f', 'fail'),
+    check('g', 'pass'),
+  ];
+  expect(sortFailingFirst(checks).map(({ id }) => id)).toEqual(['f', 'b', 'd', 'e', 'a', 'g', 'c']);
+  expect(checks[0]?.id).toBe('a');
+});
+
+it('takes a finding apart where it says what was expected', () => {
+  expect(parseFinding('expected: 400; came: 500 (step 3)')).toEqual({
+    expected: '400',
+    came: '500 (step 3)',
+  });
+  expect(parseFinding('expected 400, came 200 with `x`')).toEqual({ expected: '400', came: '200 with `x`' });
+  expect(parseFinding('3 answers were looked at')).toBeNull();
+});

@@ -1,0 +1,224 @@
+import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { tick } from 'svelte';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { FakeDesk } from '../../../fake/desk';
+import { createTimeline } from '../../../fake/desk-timeline';
+import { byTestId, focusedTestId, pressKey, type RenderedDesk, renderDesk } from '../../../fake/render-desk';
+import { messages } from '../messages';
+
+const words = messages.inspector;
+const lines = () => byTestId('lines').querySelectorAll('[role=option]').length;
+const chosen = () => byTestId('lines').querySelector('[aria-selected=true]')?.getAttribute('data-testid');
+const told = () => byTestId('told-inspector').textContent?.trim();
+const newest = (desk: FakeDesk) => desk.timelines[0]?.entries.length ?? 0;
+
+async function inspector(prepare: Parameters<typeof renderDesk>[0] = () => {}): Promise<RenderedDesk> {
+  const opened = await renderDesk(prepare, 'inspector');
+  await waitFor(() => expect(byTestId('inspector')).toBeTruthy());
+  return opened;
+}
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe('the inspector', () => {
+  it('shows the newest visit and grows with it', async () => {
+    const { desk } = await inspector();
+    const before = newest(desk);
+    await waitFor(() => expect(byTestId('line-count').textContent).toBe(words.shown(before, before)));
+    desk.addExchange();
+    expect(newest(desk)).toBeGreaterThan(before);
+    await waitFor(() =>
+      expect(byTestId('line-count').textContent).toBe(words.shown(newest(desk), newest(desk))),
+    );
+  });
+
+  it('holds still while it is paused, says what came, and goes on from there', async () => {
+    const { desk } = await inspector();
+    await waitFor(() => expect(focusedTestId()).toBe('lines'));
+    const before = newest(desk);
+    pressKey('p');
+    desk.addExchange();
+    desk.addExchange();
+    const after = newest(desk);
+    await waitFor(() => expect(byTestId('line-count').textContent).toContain(words.waiting(after - before)));
+    expect(byTestId('line-count').textContent).toContain(words.shown(before, before));
+    pressKey('p');
+    await waitFor(() => expect(byTestId('line-count').textContent).toBe(words.shown(after, after)));
+  });
+
+  it('shows another visit, and keeps to it', async () => {
+    const { desk } = await inspector();
+    await fireEvent.click(byTestId(`visit-${desk.timelines[2]?.visit.visit}`));
+    const all = desk.timelines[2]?.entries.length ?? 0;
+    await waitFor(() => expect(byTestId('line-count').textContent).toBe(words.shown(all, all)));
+    desk.addExchange();
+    await tick();
+    expect(byTestId('line-count').textContent).toBe(words.shown(all, all));
+  });
+
+  it('is gone through by keys: lines, detail, back', async () => {
+    await inspector();
+    await waitFor(() => expect(focusedTestId()).toBe('lines'));
+    pressKey('j');
+    pressKey('ArrowDown');
+    await tick();
+    expect(chosen()).toBe('exchange-1');
+    expect(byTestId('detail').textContent).toContain('http://127.0.0.1:8787/login');
+    pressKey('k');
+    await tick();
+    expect(chosen()).toBe('step-0');
+    pressKey('End');
+    await tick();
+    const last = chosen();
+    pressKey('j');
+    await tick();
+    expect(chosen()).toBe(last);
+    pressKey('Home');
+    pressKey('Enter');
+    await waitFor(() => expect(focusedTestId()).toBe('detail'));
+    pressKey('Escape');
+    expect(focusedTestId()).toBe('lines');
+  });
+
+  it('is gone through by gamepad', async () => {
+    const { deskLock } = await inspector();
+    byTestId('lines').focus();
+    deskLock.gamepadHandler?.('down');
+    deskLock.gamepadHandler?.('down');
+    await tick();
+    expect(chosen()).toBe('exchange-1');
+    deskLock.gamepadHandler?.('confirm');
+    await waitFor(() => expect(focusedTestId()).toBe('detail'));
+    deskLock.gamepadHandler?.('back');
+    expect(focusedTestId()).toBe('lines');
+    deskLock.gamepadHandler?.('back');
+    expect(focusedTestId()).toBe('section-inspector');
+    expect(deskLock.isOpen).toBe(true);
+    deskLock.gamepadHandler?.('back');
+    expect(deskLock.isOpen).toBe(false);
+  });
+
+  it('filters by word, call and broken rules', async () => {
+    const all = newest((await inspector()).desk);
+    await waitFor(() => expect(focusedTestId()).toBe('lines'));
+    pressKey('/');
+    expect(focusedTestId()).toBe('filter');
+    // What is typed there is no command.
+    pressKey('j');
+    pressKey('3');
+    await fireEvent.input(byTestId('filter'), { target: { value: 'get 503' } });
+    expect(byTestId('line-count').textContent).toBe(words.shown(1, all));
+    expect(byTestId('section').dataset.section).toBe('inspector');
+    pressKey('Enter');
+    expect(focusedTestId()).toBe('lines');
+    await fireEvent.input(byTestId('filter'), { target: { value: '' } });
+    await fireEvent.click(byTestId('call-login'));
+    expect(byTestId('line-count').textContent).toBe(words.shown(1, all));
+    await fireEvent.click(byTestId('call-all'));
+    byTestId('lines').focus();
+    pressKey('b');
+    await waitFor(() => expect(byTestId('line-count').textContent).toBe(words.shown(3, all)));
+    await fireEvent.click(byTestId('call-login'));
+    expect(screen.getByText(words.empty)).toBeTruthy();
+  });
+
+  it('marks each field with its rule, and says what came in place of a broken one', async () => {
+    await inspector();
+    await waitFor(() => expect(focusedTestId()).toBe('lines'));
+    pressKey('b');
+    await tick();
+    pressKey('End');
+    await tick();
+    const broken = byTestId('rule-RED-5');
+    expect(broken.textContent).toContain(words.broke);
+    expect(broken.textContent).toContain(`${words.came} "false"`);
+    expect(broken.closest('.row')?.textContent).toContain('"avatar_ready": "false"');
+    expect(byTestId('rule-RED-17').textContent).toContain(words.kept);
+    expect(byTestId('rule-SAFE-2').closest('.header')?.textContent).toContain('no-store');
+    expect(byTestId('rules-summary').textContent).toContain('1 rule broken, 9 kept.');
+    await fireEvent.click(byTestId('show-raw'));
+    expect(byTestId('raw-body').textContent).toMatch(/^\{"avatar_ready":"false",/);
+    // The rules stand there without the lines, too.
+    expect(byTestId('rule-RED-5')).toBeTruthy();
+  });
+
+  it('says what went wrong on the wire', async () => {
+    await inspector();
+    await waitFor(() => expect(focusedTestId()).toBe('lines'));
+    await fireEvent.input(byTestId('filter'), { target: { value: 'get reset' } });
+    pressKey('j');
+    await tick();
+    expect(byTestId('exchange-error').textContent).toContain('Connection reset by peer');
+    expect(byTestId('rule-PACE-1').textContent).toContain(words.broke);
+  });
+
+  it('copies as curl', async () => {
+    const writeText = vi.fn().mockResolvedValue(undefined);
+    vi.stubGlobal('navigator', { ...navigator, clipboard: { writeText } });
+    await inspector();
+    await waitFor(() => expect(focusedTestId()).toBe('lines'));
+    pressKey('j');
+    pressKey('j');
+    await tick();
+    pressKey('c');
+    await waitFor(() => expect(byTestId('told-curl').textContent).toContain(words.copied));
+    expect(writeText.mock.calls[0]?.[0]).toMatch(
+      /^curl -sS -i -X POST http:\/\/127.0.0.1:8787\/login \\\n {2}-H "x-copresence-rest-api-key: \$COPRESENCE_API_KEY"/,
+    );
+  });
+
+  it('has it chosen for the hand where the clipboard is refused', async () => {
+    vi.stubGlobal('navigator', {
+      ...navigator,
+      clipboard: { writeText: () => Promise.reject(new Error('NotAllowed')) },
+    });
+    await inspector();
+    await waitFor(() => expect(focusedTestId()).toBe('lines'));
+    pressKey('j');
+    pressKey('j');
+    await tick();
+    await fireEvent.click(byTestId('copy-curl'));
+    await waitFor(() => expect(byTestId('told-curl').textContent).toContain(words.copyNot));
+    const field = byTestId('curl') as HTMLTextAreaElement;
+    expect(document.activeElement).toBe(field);
+    expect(field.value.slice(field.selectionStart, field.selectionEnd)).toBe(field.value);
+  });
+
+  it('saves a HAR and says where, or why not', async () => {
+    const { desk } = await inspector();
+    await waitFor(() => expect(focusedTestId()).toBe('lines'));
+    pressKey('h');
+    await waitFor(() =>
+      expect(told()).toMatch(/^Saved as ~\/.local\/share\/copresence-kiosk\/inspector\/.*\.har$/),
+    );
+    desk.refusals.set('saveHar', { code: 'x', visitor: '', operator: 'The disk is full', hint: 'Free some' });
+    pressKey('h');
+    await waitFor(() => expect(told()).toBe('The disk is full Free some'));
+  });
+
+  it('keeps two thousand exchanges off the page but for what is seen', async () => {
+    const { desk } = await inspector((desk) => {
+      desk.timelines = [createTimeline('v', 0, 2000)];
+      desk.dropped = 12;
+    });
+    await waitFor(() => expect(byTestId('line-count').textContent).toContain(`${newest(desk)} lines`));
+    expect(newest(desk)).toBeGreaterThan(2000);
+    expect(lines()).toBeLessThan(80);
+    expect(byTestId('dropped').textContent).toBe(words.dropped(12));
+  });
+
+  it('says so when there is nothing to see', async () => {
+    await inspector((desk) => (desk.timelines = []));
+    await waitFor(() => expect(screen.getByText(words.none)).toBeTruthy());
+  });
+
+  it('follows no more when it is left', async () => {
+    const { desk } = await inspector();
+    await fireEvent.click(byTestId('section-health'));
+    const tell = vi.spyOn(desk, 'notifyInspector');
+    desk.addExchange();
+    expect(tell).toHaveBeenCalled();
+    await tick();
+    expect(screen.queryByTestId('inspector')).toBeNull();
+  });
+});

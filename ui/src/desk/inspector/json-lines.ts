@@ -1,0 +1,112 @@
+// A body as lines to read, each with its place in it: pure. The words of the body are kept as they came.
+import type { RuleView } from '../../generated/view';
+
+/** A piece of a line. */
+export interface JsonToken {
+  kind: 'key' | 'string' | 'number' | 'word' | 'mark';
+  text: string;
+}
+
+/** A line, and the JSON Pointer of the value that begins on it; none where one ends. */
+export interface JsonLine {
+  depth: number;
+  pieces: JsonToken[];
+  pointer: string | null;
+}
+
+/** More lines than anybody reads. */
+const MAX_LINES = 5000;
+const TOKEN_PATTERN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/g;
+
+/** The lines of a JSON text; none when it is not JSON. */
+export function formatJsonLines(body: string): JsonLine[] | null {
+  try {
+    JSON.parse(body);
+  } catch {
+    return null;
+  }
+  const tokens = body.match(TOKEN_PATTERN) ?? [];
+  const lines: JsonLine[] = [];
+  let at = 0;
+  const peek = () => tokens[at] ?? '';
+  const take = () => tokens[at++] ?? '';
+  const mark = (text: string): JsonToken => ({ kind: 'mark', text });
+  const push = (line: JsonLine) => {
+    if (lines.length < MAX_LINES) lines.push(line);
+  };
+
+  function value(depth: number, pointer: string, lead: JsonToken[], trail: () => JsonToken[]): void {
+    const token = take();
+    if (token !== '{' && token !== '[') {
+      push({ depth, pointer, pieces: [...lead, scalarToken(token), ...trail()] });
+      return;
+    }
+    const close = token === '{' ? '}' : ']';
+    if (peek() === close) {
+      take();
+      push({ depth, pointer, pieces: [...lead, mark(token + close), ...trail()] });
+      return;
+    }
+    push({ depth, pointer, pieces: [...lead, mark(token)] });
+    const comma = () => (peek() === ',' ? [mark(take())] : []);
+    for (let index = 0; peek() !== close && at < tokens.length; index += 1) {
+      if (token === '[') {
+        value(depth + 1, `${pointer}/${index}`, [], comma);
+        continue;
+      }
+      const key = take();
+      take();
+      value(
+        depth + 1,
+        `${pointer}/${escapePointerKey(key)}`,
+        [{ kind: 'key', text: key }, mark(': ')],
+        comma,
+      );
+    }
+    take();
+    push({ depth, pointer: null, pieces: [mark(close), ...trail()] });
+  }
+  value(0, '', [], () => []);
+  return lines;
+}
+
+/** Where the rules that speak of the body belong: by the line's index; what is missing stands at what it is missing in. */
+export function placeRequirements(
+  lines: readonly JsonLine[],
+  rules: readonly RuleView[],
+): Map<number, (RuleView & { missing: boolean })[]> {
+  const at = new Map<number, (RuleView & { missing: boolean })[]>();
+  for (const rule of rules) {
+    if (!isAboutBody(rule)) continue;
+    let pointer = rule.at;
+    let line = lines.findIndex((one) => one.pointer === pointer);
+    const missing = line < 0;
+    while (line < 0 && pointer !== '') {
+      pointer = pointer.slice(0, pointer.lastIndexOf('/'));
+      line = lines.findIndex((one) => one.pointer === pointer);
+    }
+    at.set(Math.max(0, line), [...(at.get(Math.max(0, line)) ?? []), { ...rule, missing }]);
+  }
+  return at;
+}
+
+/** The rules of each place together, the places in the order in which they come. */
+export function groupByPlace(rules: readonly RuleView[]): [string, RuleView[]][] {
+  const places = new Map<string, RuleView[]>();
+  for (const rule of rules) places.set(rule.at, [...(places.get(rule.at) ?? []), rule]);
+  return [...places];
+}
+
+/** Whether a rule speaks of the body, and not of the status or a header. */
+export function isAboutBody({ at }: RuleView): boolean {
+  return at === '' || at.startsWith('/');
+}
+
+function escapePointerKey(key: string): string {
+  return (JSON.parse(key) as string).replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+function scalarToken(token: string): JsonToken {
+  if (token.startsWith('"')) return { kind: 'string', text: token };
+  return { kind: /^[tfn]/.test(token) ? 'word' : 'number', text: token };
+}

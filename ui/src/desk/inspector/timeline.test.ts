@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest';
+import { createExchange, createTimeline } from '../../../fake/desk-timeline';
+import type { Entry, RuleView } from '../../generated/view';
+import { formatJsonLines, groupByPlace, isAboutBody, placeRequirements } from './json-lines';
+import {
+  downloadedFileName,
+  entryStart,
+  exchangeTone,
+  fileNamesBySize,
+  hasUnmetRequirement,
+  matchesFilter,
+  positionInSpan,
+  summariseStep,
+  type TimelineFilter,
+  timelineRows,
+  timeSpanOf,
+  urlPath,
+} from './timeline';
+
+const all: TimelineFilter = { text: '', broken: false, call: null };
+const { entries } = createTimeline('v', 1000, 30);
+const left = (filter: Partial<TimelineFilter>) =>
+  entries.filter((entry) => matchesFilter(entry, { ...all, ...filter }));
+
+describe('the filter', () => {
+  it('leaves everything when it asks for nothing', () => expect(left({})).toEqual(entries));
+
+  it('leaves what breaks a rule', () => {
+    const broken = left({ broken: true });
+    expect(broken.length).toBeGreaterThan(0);
+    expect(broken.length).toBeLessThan(entries.length);
+    expect(broken.every(hasUnmetRequirement)).toBe(true);
+    expect(entries.filter(hasUnmetRequirement)).toEqual(broken);
+  });
+
+  it('leaves a kind of call, or the steps between them', () => {
+    expect(left({ call: 'login' }).map((one) => one.kind === 'exchange' && one.exchange.call)).toEqual([
+      'login',
+    ]);
+    expect(left({ call: 'steps' }).every(({ kind }) => kind === 'step')).toBe(true);
+    expect(left({ call: 'steps' }).length).toBe(entries.filter(({ kind }) => kind === 'step').length);
+  });
+
+  it('finds words in URL, status, event and error, all of them', () => {
+    expect(left({ text: '503' })).toHaveLength(2);
+    // The exchange, and the step that says that it is tried again.
+    expect(left({ text: 'RESET by Peer' })).toHaveLength(2);
+    expect(left({ text: 'invited' })).toHaveLength(1);
+    expect(left({ text: 'get 503' })).toHaveLength(1);
+    expect(left({ text: 'post 503' })).toEqual([]);
+    expect(left({ text: 'none' })).toHaveLength(1);
+  });
+
+  it('finds the rules that are broken by their id', () => {
+    expect(left({ text: 'red-5' }).every(hasUnmetRequirement)).toBe(true);
+    expect(left({ text: 'red-5' })).toHaveLength(1);
+  });
+});
+
+describe('the time line', () => {
+  it('keeps the key of each line while others come', () => {
+    const before = timelineRows(createTimeline('v', 1000, 20, { whole: false }).entries);
+    const after = timelineRows(createTimeline('v', 1000, 20, { whole: true }).entries);
+    expect(after.slice(0, before.length).map(({ key }) => key)).toEqual(before.map(({ key }) => key));
+    expect(new Set(after.map(({ key }) => key)).size).toBe(after.length);
+  });
+
+  it('knows two steps that are alike from each other', () => {
+    const step: Entry = { kind: 'step', at_ms: 5, event: 'progress', line: '{}' };
+    expect(timelineRows([step, step]).map(({ key }) => key)).toEqual(['step-0', 'step-1']);
+  });
+
+  it('covers the last answer, not only its beginning', () => {
+    const late = createExchange({
+      id: 1,
+      at_ms: 2000,
+      call: 'redeem',
+      response_body: '{}',
+      duration_ms: 5000,
+    });
+    const span = timeSpanOf(1000, [{ kind: 'exchange', exchange: late }]);
+    expect(span).toEqual({ from: 1000, length: 6000 });
+    expect(positionInSpan(span, 4000)).toBe(500);
+    expect(positionInSpan(span, -1)).toBe(0);
+    expect(positionInSpan(span, 99_000)).toBe(1000);
+  });
+
+  it('stands in order', () => {
+    const begins = entries.map(entryStart);
+    expect([...begins].sort((a, b) => a - b)).toEqual(begins);
+  });
+
+  it('says how an exchange went', () => {
+    const with_ = (more: object) =>
+      exchangeTone({ ...createExchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
+    expect(with_({ status: 200 })).toBe('good');
+    expect(with_({ status: 400 })).toBe('doubt');
+    expect(with_({ status: 503 })).toBe('bad');
+    expect(with_({ status: null })).toBe('bad');
+    expect(with_({ status: 200, error: 'cut' })).toBe('bad');
+  });
+
+  it('names the file that a download brought', () => {
+    const downloads = entries.flatMap((entry) =>
+      entry.kind === 'exchange' && entry.exchange.call === 'download' ? [entry.exchange] : [],
+    );
+    const brought = (of: Entry[]) => downloads.map((one) => downloadedFileName(one, fileNamesBySize(of)));
+    expect(brought(entries)).toEqual(['avatar.png', 'avatar_obj.zip', 'avatar.glb']);
+    // Before a step tells of it, what the answer says.
+    expect(brought([])).toEqual(['image/png', 'application/zip', 'model/gltf-binary']);
+    const [first] = downloads;
+    const rest: [string, string][] = [
+      ['Content-Length', '7'],
+      ['Content-Range', 'bytes 363950-363956/363957'],
+    ];
+    expect(first && downloadedFileName({ ...first, response_headers: rest }, fileNamesBySize(entries))).toBe(
+      'avatar.png',
+    );
+    // Two files of one length are not told apart.
+    const twin: Entry = {
+      kind: 'step',
+      at_ms: 1,
+      event: 'progress',
+      line: JSON.stringify({ file: 'avatar-2.png', total: 363_957 }),
+    };
+    expect(brought([...entries, twin])[0]).toBe('image/png');
+    const poll = entries.find((entry) => entry.kind === 'exchange');
+    expect(poll?.kind === 'exchange' && downloadedFileName(poll.exchange, new Map())).toBeNull();
+  });
+
+  it('says a step and a URL in few words', () => {
+    expect(
+      summariseStep(
+        '{"event":"retrying","visit":"v","at":"2026-11-22T10:00:00Z","code":"busy","attempt":3,"x":null,"l":[1]}',
+      ),
+    ).toBe('code busy, attempt 3, l [1]');
+    const status = (completion_status: string, completion_progress: number, queue_position: number | null) =>
+      summariseStep(
+        JSON.stringify({
+          event: 'status',
+          completion_status,
+          completion_progress,
+          queue_position,
+          next_poll_ms: 9,
+        }),
+      );
+    expect(status('in_queue', 0, 4)).toBe('queue 4');
+    expect(status('processing', 73, -1)).toBe('processing 73 %');
+    expect(status('no_associated_avatar', -1, -1)).toBe('no_associated_avatar');
+    expect(status('in_queue', 0, null)).toBe('in_queue');
+    expect(summariseStep('no json')).toBe('no json');
+    expect(urlPath('https://a.example/1/login?x=1')).toBe('/1/login?x=1');
+    expect(urlPath('…')).toBe('…');
+  });
+});
+
+describe('a body', () => {
+  const text = (body: string) =>
+    formatJsonLines(body)?.map(
+      ({ depth, pieces }) => '  '.repeat(depth) + pieces.map((piece) => piece.text).join(''),
+    );
+
+  it('is laid out with its words as they came', () => {
+    expect(text('{"a":1.0,"b":[],"c":{"d":[true,"x\\u00e9"]},"n":12345678901234567890}')).toEqual([
+      '{',
+      '  "a": 1.0,',
+      '  "b": [],',
+      '  "c": {',
+      '    "d": [',
+      '      true,',
+      '      "x\\u00e9"',
+      '    ]',
+      '  },',
+      '  "n": 12345678901234567890',
+      '}',
+    ]);
+  });
+
+  it('that is one value is one line, and what is no JSON is none', () => {
+    expect(text('"x, {y}: [z]"')).toEqual(['"x, {y}: [z]"']);
+    expect(formatJsonLines('<html>')).toBeNull();
+    expect(formatJsonLines('{"a":')).toBeNull();
+  });
+
+  it('keeps a key that comes twice', () => expect(text('{"a":1,"a":2}')).toHaveLength(4));
+
+  it('has the place of each value, also of odd keys', () => {
+    const pointers = formatJsonLines('{"a/b":{"~":[null,1]}}')?.map(({ pointer }) => pointer);
+    expect(pointers).toEqual(['', '/a~1b', '/a~1b/~0', '/a~1b/~0/0', '/a~1b/~0/1', null, null, null]);
+  });
+
+  it('has each rule at its field, and what is missing at what it is missing in', () => {
+    const rule = (at: string, kept = true): RuleView => ({
+      at,
+      requirement: at,
+      level: 'must',
+      sentence: '',
+      kept,
+      came: null,
+    });
+    const lines = formatJsonLines('{"payload_incomplete":{"progress":1}}') ?? [];
+    const at = placeRequirements(lines, [
+      rule('/payload_incomplete/progress'),
+      rule('/payload_incomplete/place/deep', false),
+      rule('status'),
+      rule('content-type'),
+      rule(''),
+    ]);
+    const found = [...at].map(([line, rules]) => [
+      line,
+      rules.map(({ at, missing }) => `${at}${missing ? '?' : ''}`),
+    ]);
+    expect(found).toEqual([
+      [2, ['/payload_incomplete/progress']],
+      [1, ['/payload_incomplete/place/deep?']],
+      [0, ['']],
+    ]);
+    expect(isAboutBody(rule('status'))).toBe(false);
+    const [status, age, again] = [rule('status'), rule('age'), rule('status', false)];
+    expect(groupByPlace([status, age, again])).toEqual([
+      ['status', [status, again]],
+      ['age', [age]],
+    ]);
+  });
+});

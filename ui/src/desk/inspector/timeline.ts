@@ -1,0 +1,143 @@
+// What the time line shows, and where on it: pure.
+import type { Entry, ExchangeView } from '../../generated/view';
+
+/** What is left of a time line. */
+export interface TimelineFilter {
+  /** Found in URL, status, event or error. */
+  text: string;
+  /** Only exchanges that break a rule. */
+  broken: boolean;
+  /** Only one kind of call, or `steps`. */
+  call: string | null;
+}
+
+/** The calls that can be asked for, as the program names them, and the steps between them. */
+export const CALL_FILTERS = ['login', 'generate', 'redeem', 'download', 'steps'] as const;
+
+/** Whether an entry is left. */
+export function matchesFilter(entry: Entry, { text, broken, call }: TimelineFilter): boolean {
+  if (broken && !hasUnmetRequirement(entry)) return false;
+  if (call !== null && (entry.kind === 'step' ? 'steps' : entry.exchange.call) !== call) return false;
+  const wanted = text.trim().toLowerCase();
+  return wanted === '' || wanted.split(/\s+/).every((word) => searchableText(entry).includes(word));
+}
+
+function searchableText(entry: Entry): string {
+  if (entry.kind === 'step') return entry.line.toLowerCase();
+  const { call, method, url, status, error, rules } = entry.exchange;
+  const ids = rules.map(({ requirement, kept }) => (kept ? '' : requirement)).join(' ');
+  return `${call} ${method} ${url} ${status ?? 'none'} ${error ?? ''} ${ids}`.toLowerCase();
+}
+
+/** Whether it breaks a rule. */
+export function hasUnmetRequirement(entry: Entry): boolean {
+  return entry.kind === 'exchange' && countUnmet(entry.exchange) > 0;
+}
+
+/** How many rules it breaks. */
+export function countUnmet({ rules }: ExchangeView): number {
+  return rules.reduce((sum, { kept }) => sum + (kept ? 0 : 1), 0);
+}
+
+/** When it began, in milliseconds since 1970. */
+export function entryStart(entry: Entry): number {
+  return entry.kind === 'step' ? entry.at_ms : entry.exchange.at_ms;
+}
+
+/** An entry with what stays the same of it while others come. */
+export interface TimelineRow {
+  key: string;
+  entry: Entry;
+}
+
+/** The rows of a time line. Two steps may be alike: each is known by its place among the steps. */
+export function timelineRows(entries: readonly Entry[]): TimelineRow[] {
+  let steps = 0;
+  return entries.map((entry) => ({
+    key: entry.kind === 'step' ? `step-${steps++}` : `exchange-${entry.exchange.id}`,
+    entry,
+  }));
+}
+
+/** How an exchange went: what its colour says. */
+export function exchangeTone({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
+  if (error !== null || status === null || status >= 500) return 'bad';
+  return status >= 300 ? 'doubt' : 'good';
+}
+
+/** The time that a time line covers. */
+export interface TimeSpan {
+  from: number;
+  length: number;
+}
+
+/** From the beginning of the visit to the end of its last entry. */
+export function timeSpanOf(from: number, entries: readonly Entry[]): TimeSpan {
+  const end = entries.reduce(
+    (latest, entry) =>
+      Math.max(latest, entryStart(entry) + (entry.kind === 'step' ? 0 : entry.exchange.duration_ms)),
+    from + 1,
+  );
+  return { from, length: end - from };
+}
+
+/** Where on the span something lies, in thousandths. */
+export function positionInSpan({ from, length }: TimeSpan, at: number): number {
+  return Math.max(0, Math.min(1000, ((at - from) / length) * 1000));
+}
+
+/** The path of a URL, for where there is little room. */
+export function urlPath(url: string): string {
+  return /^[a-z][a-z0-9+.-]*:\/\/[^/]+(\/.*)$/i.exec(url)?.[1] ?? url;
+}
+
+/** The names of the files that the steps of a visit tell, by their bytes; none where two have as many. */
+export function fileNamesBySize(entries: readonly Entry[]): Map<number, string | null> {
+  const files = new Map<number, string | null>();
+  const tell = (name: unknown, bytes: unknown) => {
+    if (typeof name !== 'string' || typeof bytes !== 'number') return;
+    files.set(bytes, files.has(bytes) && files.get(bytes) !== name ? null : name);
+  };
+  for (const entry of entries) {
+    if (entry.kind !== 'step' || (entry.event !== 'progress' && entry.event !== 'saved')) continue;
+    try {
+      const step = JSON.parse(entry.line) as { file?: unknown; total?: unknown; files?: unknown };
+      tell(step.file, step.total);
+      if (Array.isArray(step.files))
+        for (const { path, bytes } of step.files as { path?: unknown; bytes?: unknown }[]) tell(path, bytes);
+    } catch {
+      // A line that cannot be read tells of no file.
+    }
+  }
+  return files;
+}
+
+/** What a download brought: the file of that length, else what the answer says that it is. Its URL is masked. */
+export function downloadedFileName(
+  { call, response_headers }: ExchangeView,
+  files: ReadonlyMap<number, string | null>,
+): string | null {
+  if (call !== 'download') return null;
+  const header = (name: string) => response_headers.find(([one]) => one.toLowerCase() === name)?.[1];
+  const length = /\/(\d+)$/.exec(header('content-range') ?? '')?.[1] ?? header('content-length');
+  return (length === undefined ? null : files.get(Number(length))) ?? header('content-type') ?? null;
+}
+
+/** What a step says beside its name and its time; how far an avatar is in few words, and the rest as it came. */
+export function summariseStep(line: string): string {
+  try {
+    const { event, visit: _, at: __, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    if (event === 'status') {
+      const { completion_status: status, completion_progress: progress, queue_position: place } = rest;
+      if (status === 'in_queue' && typeof place === 'number') return `queue ${place}`;
+      if (status === 'processing' && typeof progress === 'number') return `processing ${progress} %`;
+      if (typeof status === 'string') return status;
+    }
+    return Object.entries(rest)
+      .filter(([, value]) => value !== null && value !== '')
+      .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+      .join(', ');
+  } catch {
+    return line;
+  }
+}

@@ -1,0 +1,452 @@
+// Every word of the desk, in English only: it is read by operators and integrators, beside the specification.
+import type { ChecksPlan } from '../generated/view';
+import type { Section } from './sections';
+
+const joinWithAnd = (words: string[]) => new Intl.ListFormat('en-GB').format(words);
+const joinWithOr = (words: string[]) => new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(words);
+const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+export const SECTION_NAMES: Record<Section, string> = {
+  backend: 'Backend',
+  credentials: 'Credentials',
+  sandbox: 'Sandbox',
+  display: 'Display',
+  retention: 'Retention',
+  history: 'History',
+  health: 'Health',
+  access: 'PIN and quit',
+  inspector: 'Inspector',
+  checks: 'Checks',
+};
+
+export const SECTION_DESCRIPTIONS: Record<Section, string> = {
+  backend:
+    'Where visits are made. A change applies from the next visit on; visits in progress are not affected.',
+  credentials: 'What the profile in use needs. Values go into the keychain and are never shown again.',
+  sandbox: 'What happens at the simulated backend, and what goes wrong there.',
+  display: 'How the window looks and speaks. Each change shows at once.',
+  retention: 'How long the files of a visit are kept on this machine.',
+  history: 'Past visits, newest first.',
+  health: 'Everything this booth depends on.',
+  access: 'Who may open this panel, and how to quit.',
+  inspector: '',
+  checks: '',
+};
+
+export const messages = {
+  brand: 'Copresence kiosk',
+  operator: 'Operator',
+  integrator: 'Integrator',
+  waking: 'Waiting for the program.',
+  lost: 'The program is not responding.',
+  again: 'Try again',
+  leave: 'Lock and leave',
+  cancel: 'Cancel',
+  theme: { light: 'Light colours', dark: 'Dark colours' },
+  hints: { move: 'move', section: 'section', back: 'back', leave: 'lock and leave' },
+  live: (count: number) => `${count === 0 ? 'No visit' : plural(count, 'visit')} in progress`,
+  sandboxTag: 'sandbox',
+  sections: 'Sections',
+
+  pad: {
+    enter: 'Enter the PIN',
+    choose: 'Choose a PIN',
+    repeat: 'Enter it once more',
+    chooseAbout:
+      'It opens this panel from now on. Four digits or more, so that it can be entered by touch and gamepad too.',
+    about: 'Staff only. A visit in progress continues.',
+    field: (count: number) => `PIN, ${plural(count, 'digit')} entered`,
+    wrong: 'Wrong PIN.',
+    wait: (seconds: number) => `Try again in ${seconds} s.`,
+    differ: 'The two PINs did not match. Choose again.',
+    short: 'At least four digits.',
+    delete: 'Delete',
+    confirm: 'Enter',
+    leave: 'Back to the stage',
+  },
+
+  backend: {
+    profile: 'Profile',
+    profiles: (file: string) => `Profiles are read from ${file}`,
+    embedded: 'built into this program',
+    used: (name: string) => `New visits use “${name}” from now on.`,
+    phones: 'Phones on this network',
+    phonesOn: 'Let in',
+    phonesOff: 'Keep out',
+    phonesAre: 'Phones reach the sandbox at',
+    phonesOut: 'Only this machine reaches the sandbox.',
+    phonesReal: 'Phones reach this backend directly.',
+    letIn: 'Phones on this network are let in.',
+    keptOut: 'Phones are kept out.',
+    installation: 'This installation',
+    data: 'Data folder',
+    avatars: 'Avatars',
+    version: 'Version',
+  },
+
+  credentials: {
+    slot: {
+      'api-key': 'API key',
+      'session-token': 'Session token',
+      username: 'User name',
+      password: 'Password',
+      'partner-key': 'Partner key',
+    } as Record<string, string>,
+    is: (ends: string | null) => (ends === null ? 'Set' : `Set, ends in …${ends}`),
+    not: 'Not set',
+    from: {
+      keychain: 'keychain',
+      environment: 'environment',
+      'this run': 'this run only',
+    } as Record<string, string>,
+    environment: (name: string) =>
+      `${name} takes precedence over the keychain; change it where the program is started.`,
+    set: 'Set',
+    replace: 'Replace',
+    remove: 'Remove',
+    value: (name: string) => `New value: ${name}`,
+    send: 'Put into the keychain',
+    nothing: 'Nothing was entered',
+    nothingHint: 'Enter the value, or cancel',
+    isSet: (name: string) => `${name} is set.`,
+    isRemoved: (name: string) => `${name} was removed.`,
+    ask: (name: string) => `Remove ${name.toLowerCase()}?`,
+    askText: (profile: string) =>
+      `It is removed from the keychain for the profile “${profile}”. Visits cannot begin without what the profile needs.`,
+    none: 'This profile needs no credentials.',
+    unlock: 'Unlock the keychain',
+    unlocked: 'The keychain is unlocked.',
+  },
+
+  sandbox: {
+    none: 'The backend in use is a real one, with nothing to set here. To use the sandbox, choose its profile under Backend.',
+    scenario: 'Scenario',
+    scenarioAbout: 'What happens to tokens from now on.',
+    isScenario: (name: string) => `Tokens follow “${name}” from now on.`,
+    speed: 'Speed',
+    speedAbout: 'Simulated seconds per real second, 0.1 to 1000.',
+    isSpeed: (speed: number) => `Time now runs at ${speed} times its speed.`,
+    unfit: (written: string) => `“${written}” is not a number`,
+    other: 'Other speed',
+    use: 'Use',
+    faults: 'Faults',
+    faultsNone: 'None active: the sandbox behaves.',
+    on: 'Endpoint',
+    kind: 'Fault',
+    next: 'For the next request',
+    every: 'For every request',
+    end: 'Remove all',
+    added: (kind: string, on: string) => `“${kind}” is active on ${on}.`,
+    ended: 'All faults were removed.',
+    struck: (count: number) => (count === 0 ? 'not triggered yet' : `triggered ${plural(count, 'time')}`),
+  },
+
+  display: {
+    kiosk: 'Kiosk mode',
+    kioskAbout: 'Full screen and guarded: the window is left by the PIN alone.',
+    on: 'On',
+    off: 'Off',
+    kioskFlag: 'On for this run, by `--kiosk`; it is not set.',
+    kioskFlagOff: 'Off for this run alone: the program is started with `--kiosk`.',
+    kioskKeep: 'Set it, too',
+    kioskOn: 'The window is guarded.',
+    kioskOff: 'The window is an ordinary one.',
+    monitor: 'Monitor',
+    first: 'Primary',
+    pixels: (width: number, height: number) => `${width} × ${height}`,
+    unplugged: 'Not there. The window is on the first one until it is.',
+    moved: 'The window moves to that monitor.',
+    language: 'Language',
+    languageAbout: 'In which a new visitor is met. Visitors can switch.',
+    system: 'The system’s',
+    spoken: 'New visitors are met in that language.',
+    unwritten: (languages: string[]) =>
+      `Not offered, because this machine has no letters for it: ${languages.join(', ')}. Install a font (on Debian \`fonts-noto-cjk\`) and start the program again.`,
+    idle: 'Idle after',
+    idleAbout: 'Seconds without a touch before a face on the screen is asked about: 15 to 3,600.',
+    idleUnfit: (written: string) => `“${written}” seconds cannot be used`,
+    idleHint: 'Enter a whole number from 15 to 3,600',
+    seconds: 'seconds',
+    use: 'Use',
+    isIdle: (seconds: number) => `Asks after ${seconds} seconds.`,
+    removed: 'Removed.',
+    logo: 'Logo',
+    logoAbout: 'A PNG of at most 2 MiB; light on a dark ground.',
+    logoSet: 'A logo is set.',
+    logoNone: 'None.',
+    choose: 'Choose a PNG',
+    logoRemove: 'Remove',
+    logoSaved: 'The logo is on the screen.',
+    noPng: (name: string) => `“${name}” is not a PNG`,
+    tooLarge: (name: string, size: string) => `“${name}” has ${size}`,
+    pngHint: 'Choose a PNG of at most 2 MiB',
+    voice: 'Read aloud',
+    voiceAbout: 'Screens are read out where there is a voice. The idle warning is in any case.',
+    voices: (languages: string[], of: number) => {
+      if (languages.length === 0)
+        return 'No voices on this machine: screens stay silent, and the idle warning is two soft notes.';
+      return languages.length === of
+        ? 'Voices on this machine: every language.'
+        : `Voices on this machine: ${languages.join(', ')}. Elsewhere the idle warning is two soft notes.`;
+    },
+    voiceOn: 'Screens are read aloud.',
+    voiceOff: 'Screens are silent.',
+  },
+
+  texts: {
+    choice: 'Texts in',
+    choiceAbout: 'The language of the two texts below. A dot for each that there is.',
+    written: (which: string[]) => (which.length === 0 ? 'no text' : `${which.join(' and ')} written`),
+    unsaved: 'not saved',
+    attract_text: {
+      name: 'Attract text',
+      about: 'The line that invites.',
+      none: 'Written in no language: visitors read the program’s own line, in theirs.',
+    },
+    consent: {
+      name: 'Consent text',
+      about: 'Shown before the code; visitors must agree. Written in one language, it is asked of everybody.',
+      none: 'Written in no language: nobody is asked.',
+    },
+    inLanguage: (name: string, language: string) => `${name} in ${language}`,
+    everywhere: 'Written in every language.',
+    fallBack: (missing: string[], instead: string) =>
+      `Visitors who chose ${joinWithOr(missing)} read the ${instead} text.`,
+    save: (languages: string[]) => (languages.length === 0 ? 'Save' : `Save in ${joinWithAnd(languages)}`),
+    saved: (languages: string[]) =>
+      languages.length === 0
+        ? 'Saved; on the screen now.'
+        : `Saved in ${joinWithAnd(languages)}; on the screen now.`,
+    removed: (languages: string[]) =>
+      languages.length === 0 ? 'Removed.' : `Removed in ${joinWithAnd(languages)}.`,
+    count: (now: number, most: number) => `${now} / ${most}`,
+    long: (language: string, most: number) => `The ${language} text is longer than ${most} characters`,
+    longHint: 'Shorten it',
+  },
+
+  retention: {
+    keep: 'Keep files',
+    keepAbout: 'Counted from the end of the visit. History keeps its entry, without the face.',
+    for: (hours: number | null) => {
+      if (hours === null) return 'Forever';
+      if (hours === 0) return 'Until the visitor leaves';
+      if (hours % 24 === 0) return plural(hours / 24, 'day');
+      return plural(hours, 'hour');
+    },
+    kept: (hours: number | null) => {
+      if (hours === null) return 'Files are kept forever.';
+      if (hours === 0) return 'Files are deleted when the visitor leaves the screen.';
+      return `Files are kept for ${messages.retention.for(hours)}.`;
+    },
+    other: 'Other',
+    hours: 'hours',
+    use: 'Use',
+    unfit: (written: string) => `“${written}” hours cannot be used`,
+    unfitHint: 'Enter a whole number from 1 to 87,600',
+    wipe: 'Wipe now',
+    wipeAbout: (past: number) =>
+      past === 0 ? 'There is nothing to wipe.' : `${plural(past, 'past visit')}, with all files.`,
+    wipeNow: 'Wipe now…',
+    ask: (past: number) => `Wipe ${plural(past, 'visit')}?`,
+    askText: (live: number) =>
+      `Every past visit is deleted: files, portraits and history. This cannot be undone.${
+        live > 0 ? ` ${plural(live, 'visit')} in progress ${live === 1 ? 'is' : 'are'} not affected.` : ''
+      }`,
+    yes: (past: number) => `Wipe ${plural(past, 'visit')}`,
+    wiped: (past: number) => `${plural(past, 'visit')} wiped.`,
+  },
+
+  history: {
+    count: (count: number) => plural(count, 'visit'),
+    none: 'No visits yet.',
+    columns: ['', 'Began', 'Profile', 'Outcome', 'Size', ''],
+    forget: 'Forget',
+    showFaces: 'Show faces',
+    hideFaces: 'Hide faces',
+    details: 'Details',
+    detailsOf: (when: string) => `Details of the visit of ${when}`,
+    visit: 'Visit',
+    folder: 'Folder',
+    forgetOf: (when: string) => `Forget the visit of ${when}`,
+    ask: (when: string) => `Forget the visit of ${when}?`,
+    askText: 'Its files, its portrait and its entry here are deleted. This cannot be undone.',
+    forgotten: 'The visit was deleted.',
+    refresh: 'Refresh',
+    refreshed: 'Up to date.',
+    more: (count: number) => `Show ${count} more`,
+  },
+
+  health: {
+    again: 'Check again',
+    checking: 'Checking',
+    checked: (when: string) => `Checked at ${when}.`,
+    part: {
+      backend: 'Backend',
+      credentials: 'Credentials',
+      keychain: 'Keychain',
+      disk: 'Disk',
+      partner: 'Partner’s host',
+      profiles: 'Profiles',
+      settings: 'Settings',
+      display: 'Display',
+      web_view: 'Web view',
+      clock: 'Clock',
+      last_problem: 'Last problem',
+    } as Record<string, string>,
+    /** As `copresence doctor` says it. */
+    stand: { good: 'good', doubtful: 'warning', bad: 'problem', unknown: 'unknown' },
+    open: (section: string) => `Open ${section}`,
+    badge: (bad: number, doubtful: number) =>
+      bad > 0 ? plural(bad, 'problem') : plural(doubtful, 'warning'),
+    summary: (bad: number, doubtful: number) => {
+      const warnings = plural(doubtful, 'warning');
+      if (bad > 0) return `${plural(bad, 'problem')}${doubtful > 0 ? `, ${warnings}` : ''}.`;
+      return doubtful > 0 ? `Works, with ${warnings}.` : 'Everything works.';
+    },
+  },
+
+  access: {
+    change: 'Change the PIN',
+    current: 'Current PIN',
+    next: 'New PIN',
+    repeat: 'New PIN again',
+    unfit: 'The new PIN must have 4 to 32 digits',
+    unfitHint: 'Choose digits, so that it can be entered by touch and gamepad too',
+    differ: 'The two new PINs did not match',
+    differHint: 'Enter them again',
+    changed: 'The PIN was changed.',
+    quit: 'Quit',
+    quitAbout: 'Ends the program cleanly: every visit records how it ended, and nothing is lost.',
+    quitNow: 'Quit…',
+    ask: 'Quit the program?',
+    askText: (live: number) =>
+      live > 0
+        ? `${plural(live, 'visit')} in progress will be interrupted; what was redeemed is finished at the next start.`
+        : 'The booth stays dark until somebody starts it again.',
+    yes: 'Quit',
+    quitting: 'The program is closing.',
+  },
+
+  inspector: {
+    visits: 'Visits',
+    line: 'Timeline',
+    detail: 'Exchange',
+    none: 'No visit since the program started. Begin one, and its exchanges appear here.',
+    pick: 'Choose a line to see its details.',
+    filter: 'Filter',
+    filterHint: 'URL, status, event',
+    broken: 'Broken rules',
+    calls: 'Calls',
+    all: 'All',
+    steps: 'Steps',
+    live: 'Live',
+    paused: 'Paused',
+    pause: 'Pause',
+    follow: 'Follow',
+    waiting: (count: number) => `${count} new since`,
+    shown: (shown: number, of: number) => (shown === of ? `${of} lines` : `${shown} of ${of} lines`),
+    empty: 'Nothing matches the filter.',
+    dropped: (count: number) => `${plural(count, 'older exchange')} dropped to save memory`,
+    exchanges: (count: number) => plural(count, 'exchange'),
+    brokenRules: (count: number) => `${count} broken`,
+    running: 'in progress',
+    columns: {
+      time: 'Time',
+      call: 'Call',
+      what: 'Request or step',
+      status: 'Status',
+      took: 'Took',
+      when: 'When',
+    },
+    noAnswer: 'none',
+    copy: 'Copy as curl',
+    copied: 'Copied, with names of variables in place of the secrets.',
+    copyNot: 'This window is not allowed to write to the clipboard',
+    copyHere: 'The command is selected below: press Ctrl+C to copy it',
+    verdict: (kept: number, broken: number) =>
+      broken > 0 ? `${plural(broken, 'rule')} broken, ${kept} kept.` : `${plural(kept, 'rule')} kept.`,
+    har: 'Save HAR',
+    harSaved: (path: string) => `Saved as ${path}`,
+    tookWait: 'to the headers',
+    tookBody: 'body',
+    total: 'in total',
+    rules: 'Rules',
+    rulesNone: 'No rule applies to this exchange.',
+    kept: 'kept',
+    broke: 'broken',
+    came: 'received:',
+    missing: 'missing',
+    response: 'Response body',
+    responseHeaders: 'Response headers',
+    request: 'Request body',
+    requestHeaders: 'Request headers',
+    step: 'Step',
+    pretty: 'Pretty',
+    raw: 'Raw',
+    noBody: (size: string) => `Not recorded (${size}).`,
+    empties: 'Empty.',
+    curl: 'As curl',
+    keys: { move: 'line', open: 'detail', copy: 'curl', har: 'HAR', filter: 'filter', pause: 'pause' },
+  },
+
+  checks: {
+    target: 'Target',
+    ask: 'Before the first request',
+    tokens: 'Export Tokens at most',
+    tokensAbout: 'Each one may be charged to the account. The run stops asking when they are spent.',
+    wrong: 'Wrong requests',
+    wrongAbout: 'Some checks send requests that are wrong on purpose. They may count against the account.',
+    phone: 'With a phone',
+    phoneAbout: 'Somebody records an avatar when the run asks for it; at the sandbox this is simulated.',
+    yes: 'Allowed',
+    no: 'Left out',
+    all: (count: number) => `${plural(count, 'check')}.`,
+    list: 'Checks',
+    show: 'Show',
+    nothing: 'No checks like this.',
+    plan: 'What it does',
+    leftOut: 'left out',
+    cost: ({ requests, tokens, tokens_at_risk, avatars, free }: ChecksPlan) => {
+      const made = `${plural(tokens, 'Export Token')} and ${plural(avatars, 'avatar')}`;
+      const whose = free ? 'simulated ones, which cost nothing' : 'which the account pays for';
+      const risk =
+        tokens_at_risk > 0 && !free
+          ? ` Up to ${tokens_at_risk} more if the backend gives tokens where it must refuse them.`
+          : '';
+      return `At least ${plural(requests, 'request')}; ${made}, ${whose}.${risk}`;
+    },
+    asksPeople: 'Somebody with a phone is asked to scan a code and to make an avatar.',
+    movesClock: 'The sandbox’s clock is moved forward, for its visits too.',
+    disturbs: (visits: number) =>
+      visits === 1
+        ? '1 visit in progress: its code may expire, or its avatar arrive early.'
+        : `${visits} visits in progress: their codes may expire, or their avatars arrive early.`,
+    startAllTheSame: 'Start anyway',
+    start: 'Start the checks',
+    restart: 'Run again',
+    stop: 'Stop',
+    skip: 'Continue without a phone',
+    stopped: 'The run was stopped; what was judged is kept.',
+    skipped: 'What needs a phone is skipped.',
+    running: 'Running',
+    passed: 'Passed',
+    failed: 'Failed',
+    idle: 'Not run yet',
+    broken: 'Ended early',
+    requests: (count: number) => plural(count, 'request'),
+    tokensUsed: (count: number) => plural(count, 'Export Token'),
+    everything: 'All',
+    findings: 'Findings',
+    expected: 'Expected',
+    came: 'Received',
+    remedy: 'What to do',
+    requirements: 'Requirements',
+    pick: 'Choose a check to see what it found.',
+    invitation: 'Somebody with a phone is needed',
+    invitationQr: 'The code to scan with the phone',
+    purpose: (purpose: string) => `For ${purpose}.`,
+    notes: 'Notes',
+    report: 'Save the report',
+    reportSaved: (path: string) => `HTML, JSON, JUnit and HAR are in ${path}`,
+  },
+};

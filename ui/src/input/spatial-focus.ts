@@ -1,0 +1,118 @@
+// Moving the focus by direction over real DOM focus.
+
+export type Direction = 'up' | 'down' | 'left' | 'right';
+
+/** A place on the screen. */
+export interface ScreenRect {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/**
+ * Which of `others` lies nearest to `from` in that direction (its index), or -1. Sideways, what stands in the same row
+ * comes before whatever is nearer above or below.
+ */
+export function nearestInDirection(
+  from: ScreenRect,
+  others: readonly ScreenRect[],
+  direction: Direction,
+): number {
+  const [fx, fy] = centreOf(from);
+  const sideways = direction === 'left' || direction === 'right';
+  let best = -1;
+  let bestCost = Number.POSITIVE_INFINITY;
+  others.forEach((box, index) => {
+    const [x, y] = centreOf(box);
+    const [ahead, aside] = {
+      right: [x - fx, y - fy],
+      left: [fx - x, y - fy],
+      down: [y - fy, x - fx],
+      up: [fy - y, x - fx],
+    }[direction] as [number, number];
+    if (ahead <= 1) return;
+    // What is askew is farther than what is straight ahead.
+    const cost = ahead + 2 * Math.abs(aside) + (sideways && !isInSameRow(from, box) ? OTHER_ROW_PENALTY : 0);
+    if (cost < bestCost) [best, bestCost] = [index, cost];
+  });
+  return best;
+}
+
+/** More than any screen is wide. */
+const OTHER_ROW_PENALTY = 1e6;
+
+const FOCUSABLE_SELECTOR =
+  'button:not(:disabled), input:not(:disabled), textarea:not(:disabled), [href], [tabindex="0"]';
+
+/** The member of a group that is chosen. */
+export const SELECTED_SELECTOR = '[aria-pressed=true], [aria-checked=true], [aria-selected=true]';
+
+/** Everything in `root` that can have the focus. */
+export function focusableElements(root: ParentNode): HTMLElement[] {
+  return [...root.querySelectorAll<HTMLElement>(FOCUSABLE_SELECTOR)].filter(
+    (el) => !el.closest('[inert], [hidden]'),
+  );
+}
+
+/** Moves the focus within `root`; false when nothing lies in that direction. */
+export function moveFocus(root: ParentNode, direction: Direction): boolean {
+  const all = focusableElements(root);
+  const active = all.find((el) => el === document.activeElement);
+  if (!active) return focusPrimary(root);
+  const others = all.filter((el) => el !== active);
+  const target =
+    others[
+      nearestInDirection(
+        focusOrigin(active),
+        others.map((el) => el.getBoundingClientRect()),
+        direction,
+      )
+    ];
+  const group = target?.closest('[role=group], [data-rove]');
+  // Whoever comes to a choice comes to what is chosen.
+  const chosen = group?.contains(active) ? null : group?.querySelector<HTMLElement>(SELECTED_SELECTOR);
+  (chosen ?? target)?.focus();
+  return target !== undefined;
+}
+
+/** Scrolls what is longer than its place while it has the focus; false at its end, and where nothing is to be scrolled. */
+export function scrollFocusedText(active: Element | null, direction: Direction): boolean {
+  if (!active?.matches('[data-scrolls]') || direction === 'left' || direction === 'right') return false;
+  const { scrollTop, scrollHeight, clientHeight } = active;
+  const left = direction === 'down' ? scrollHeight - clientHeight - scrollTop : scrollTop;
+  // A pixel is what sizes are rounded by, and nothing to read.
+  if (left <= 2) return false;
+  active.scrollTop += (direction === 'down' ? 1 : -1) * Math.min(left, clientHeight * 0.6);
+  return true;
+}
+
+/** Puts the focus on the screen's main action, else on the first there is. */
+export function focusPrimary(root: ParentNode): boolean {
+  const target = root.querySelector<HTMLElement>('[data-primary]') ?? focusableElements(root)[0];
+  target?.focus({ preventScroll: true });
+  return target !== undefined;
+}
+
+/** Puts the focus back on the stage when it fell off it (its element went, or somebody clicked beside it). */
+export function recoverFocus(root: ParentNode): void {
+  const active = document.activeElement;
+  if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
+  focusPrimary(root);
+}
+
+/** Where the eye leaves an element: a text at the beginning of its lines, from where its first button comes first. */
+function focusOrigin(active: HTMLElement): ScreenRect {
+  const box = active.getBoundingClientRect();
+  if (!active.matches('[data-scrolls]')) return box;
+  const mirrored = getComputedStyle(active).direction === 'rtl';
+  return { left: mirrored ? box.right : box.left, top: box.top, width: 0, height: box.height };
+}
+
+function isInSameRow(one: ScreenRect, other: ScreenRect): boolean {
+  return one.top < other.top + other.height && other.top < one.top + one.height;
+}
+
+function centreOf(box: ScreenRect): [number, number] {
+  return [box.left + box.width / 2, box.top + box.height / 2];
+}

@@ -1,0 +1,49 @@
+// The light of a portrait studio: a warm key, a cool fill, a rim that cuts the figure out of the dark.
+import {
+  CanvasTexture,
+  DirectionalLight,
+  Group,
+  HemisphereLight,
+  Mesh,
+  MeshBasicMaterial,
+  PlaneGeometry,
+} from 'three';
+
+/** The lamps, for a figure about two units high that stands at the origin. */
+export function createStudioLights(): Group {
+  const group = new Group();
+  const key = new DirectionalLight('#ffe2c4', 2.1);
+  key.position.set(-2.6, 2.6, 3.4);
+  const fill = new DirectionalLight('#8fb4ff', 0.45);
+  fill.position.set(3.5, 0.4, 2.2);
+  const rim = new DirectionalLight('#ffb27a', 2.6);
+  rim.position.set(2.6, 2.2, -3);
+  const kick = new DirectionalLight('#7fb0ff', 1.5);
+  kick.position.set(-3.2, 0.8, -2.4);
+  group.add(key, fill, rim, kick, new HemisphereLight('#ffe9d2', '#28304f', 0.45));
+  return group;
+}
+
+/** The soft shadow that it stands in. */
+export function createContactShadow(): Mesh {
+  const canvas = document.createElement('canvas');
+  canvas.width = 128;
+  canvas.height = 128;
+  const context = canvas.getContext('2d');
+  if (context) {
+    const gradient = context.createRadialGradient(64, 64, 4, 64, 64, 64);
+    gradient.addColorStop(0, 'rgba(2,3,8,0.85)');
+    gradient.addColorStop(0.45, 'rgba(2,3,8,0.42)');
+    gradient.addColorStop(1, 'rgba(2,3,8,0)');
+    context.fillStyle = gradient;
+    context.fillRect(0, 0, 128, 128);
+  }
+  const material = new MeshBasicMaterial({
+    map: new CanvasTexture(canvas),
+    transparent: true,
+    depthWrite: false,
+  });
+  const mesh = new Mesh(new PlaneGeometry(1, 1), material);
+  mesh.rotation.x = -Math.PI / 2;
+  return mesh;
+}

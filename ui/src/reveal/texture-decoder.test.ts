@@ -1,0 +1,68 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { DecodeRequest } from './decode-bitmap';
+import { TextureDecoder } from './texture-decoder';
+
+vi.mock('./decode-bitmap', () => ({ decodeBitmap: async (url: string) => ({ here: url }) }));
+
+/** A worker whose answers the test gives. */
+class Hand {
+  readonly asked: DecodeRequest[] = [];
+  onmessage: ((event: MessageEvent) => void) | null = null;
+  onerror: (() => void) | null = null;
+  ended = false;
+  postMessage(asked: DecodeRequest) {
+    this.asked.push(asked);
+  }
+  terminate() {
+    this.ended = true;
+  }
+  answer(data: object) {
+    this.onmessage?.({ data } as MessageEvent);
+  }
+}
+
+describe('pictures', () => {
+  let hand: Hand;
+  let decoder: TextureDecoder;
+  beforeEach(() => {
+    hand = new Hand();
+    decoder = new TextureDecoder(() => hand as unknown as Worker);
+  });
+  const ask = (url: string) =>
+    new Promise((resolve, reject) => decoder.load(url, resolve, undefined, reject));
+
+  it('are decoded by the worker, each answer for its question', async () => {
+    const [one, other] = [ask('blob:1'), ask('blob:2')];
+    expect(hand.asked.map(({ url }) => url)).toEqual(['blob:1', 'blob:2']);
+    hand.answer({ id: hand.asked[1]?.id, bitmap: 'second' });
+    hand.answer({ id: hand.asked[0]?.id, bitmap: 'first' });
+    expect(await Promise.all([one, other])).toEqual(['first', 'second']);
+    decoder.close();
+    expect(hand.ended).toBe(true);
+  });
+
+  it('are decoded in the page where no worker may be started', async () => {
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    decoder = new TextureDecoder(() => {
+      throw new Error('refused');
+    });
+    expect(await ask('blob:1')).toEqual({ here: 'blob:1' });
+    decoder.close();
+    expect(warned).toHaveBeenCalledTimes(1);
+    warned.mockRestore();
+  });
+
+  it('that are none are told so', async () => {
+    const broken = ask('blob:1');
+    hand.answer({ id: hand.asked[0]?.id, problem: 'no picture' });
+    await expect(broken).rejects.toThrow('no picture');
+  });
+
+  it('are decoded here where no worker runs: those that wait, and those that come', async () => {
+    const waiting = ask('blob:1');
+    hand.onerror?.();
+    expect(await waiting).toEqual({ here: 'blob:1' });
+    expect(await ask('blob:2')).toEqual({ here: 'blob:2' });
+    expect(hand.ended).toBe(true);
+  });
+});

@@ -1,0 +1,12 @@
+// Decodes pictures where that holds nobody up.
+import { type DecodeRequest, type DecodeResponse, decodeBitmap } from './decode-bitmap';
+
+addEventListener('message', async ({ data: { id, url } }: MessageEvent<DecodeRequest>) => {
+  let answer: DecodeResponse;
+  try {
+    answer = { id, bitmap: await decodeBitmap(url) };
+  } catch (error) {
+    answer = { id, problem: String(error) };
+  }
+  postMessage(answer, { transfer: 'bitmap' in answer ? [answer.bitmap] : [] });
+});

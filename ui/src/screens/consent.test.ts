@@ -1,0 +1,148 @@
+import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { describe, expect, it } from 'vitest';
+import { backendUnreachable, boothsByScreen, sandboxBackend, screens } from '../../fake/fixtures';
+import { FakeHost } from '../../fake/host';
+import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
+import { languageStore } from '../state/language-store.svelte';
+
+describe('Consent', () => {
+  it('shows the operator’s words, paragraph by paragraph, and nothing of theirs as markup', async () => {
+    await renderScreen({ kind: 'consent', texts: { en: '  One.\n\n\nTwo <b>bold</b>.\n' } });
+    const paragraphs = [...byTestId('consent-text').querySelectorAll('p')].map((one) => one.textContent);
+    expect(paragraphs).toEqual(['One.', 'Two <b>bold</b>.']);
+  });
+
+  it('goes on, or does not', async () => {
+    const host = await renderScreen(screens.consent);
+    // A press out of habit agrees to nothing.
+    expect(focusedTestId()).toBe('consent-text');
+    await fireEvent.keyDown(byTestId('consent-text'), { key: 'Enter' });
+    await fireEvent.click(byTestId('consent-text'));
+    expect(host.calledActions).toEqual([]);
+    expect(byTestId('agree').className).toBe(byTestId('not-now').className);
+    await fireEvent.click(byTestId('agree'));
+    await fireEvent.keyDown(document.body, { key: 'Escape' });
+    expect(host.calledActions).toEqual(['agreeToConsent', 'cancelVisit']);
+  });
+
+  const texts = { de: 'Wir filmen.', fr: 'Nous filmons.', ja: '撮影します。' };
+  const told = () => [
+    byTestId('consent-text').querySelector('p')?.lang,
+    byTestId('consent-text').textContent,
+  ];
+
+  it('is told in the language of the visitor, who may change it, and is agreed to as it is read', async () => {
+    const host = await renderScreen({ kind: 'consent', texts });
+    languageStore.setLocale('fr');
+    await waitFor(() => expect(told()).toEqual(['fr', texts.fr]));
+    await fireEvent.click(byTestId('language'));
+    await fireEvent.click(await screen.findByTestId('tongue-ja'));
+    await waitFor(() => expect(told()).toEqual(['ja', texts.ja]));
+    expect(byTestId('agree').textContent?.trim()).toBe(languageStore.translate('consent-agree'));
+    await fireEvent.click(byTestId('agree'));
+    expect(host.agreedTexts).toEqual([texts.ja]);
+  });
+
+  it('is told in the booth’s first language where there is none in the visitor’s, and says in which', async () => {
+    const first = { kind: 'consent', texts } as const;
+    const host = await renderScreen(first, new FakeHost(first, {}, sandboxBackend, { language: 'fr' }));
+    languageStore.setLocale('es');
+    await waitFor(() => expect(told()).toEqual(['fr', texts.fr]));
+    expect(document.documentElement.lang).toBe('es');
+    await fireEvent.click(byTestId('agree'));
+    expect(host.agreedTexts).toEqual([texts.fr]);
+    host.setBooth({ language: 'zh-Hans' });
+    await waitFor(() => expect(told()).toEqual(['de', texts.de]));
+  });
+
+  it('is agreed to as it stands on the screen, not as it was', async () => {
+    const host = await renderScreen({ kind: 'consent', texts: { en: 'For a day.' } });
+    host.showScreen({ kind: 'consent', texts: { en: 'For a year.' } });
+    await waitFor(() => expect(told()).toEqual(['en', 'For a year.']));
+    await fireEvent.click(byTestId('agree'));
+    expect(host.agreedTexts).toEqual(['For a year.']);
+  });
+
+  it('says how long is kept what is agreed to', async () => {
+    await renderScreen(
+      screens.consent,
+      new FakeHost(screens.consent, {}, sandboxBackend, { keep_hours: 48 }),
+    );
+    expect(byTestId('kept').textContent).toBe(languageStore.translate('keep-days', { count: 2 }));
+  });
+
+  it('says when going on did not work', async () => {
+    const host = await renderScreen(screens.consent);
+    host.refusals.set('agreeToConsent', backendUnreachable);
+    await fireEvent.click(byTestId('agree'));
+    await waitFor(() =>
+      expect(byTestId('trouble').textContent).toContain(
+        languageStore.translate('problem-backend-unreachable'),
+      ),
+    );
+  });
+});
+
+describe('a booth', () => {
+  const inBooth = (around: ConstructorParameters<typeof FakeHost>[3]) =>
+    new FakeHost(screens.attract, {}, sandboxBackend, around);
+
+  it('may invite in words of its own', async () => {
+    const attract_text = { en: 'Come in & look', ja: 'どうぞ' };
+    const host = await renderScreen(screens.attract, inBooth({ attract_text }));
+    expect(byTestId('attract-text').textContent?.trim()).toBe('Come in & look');
+    await fireEvent.click(byTestId('tongue-ja'));
+    await waitFor(() => expect(byTestId('attract-text').textContent?.trim()).toBe('どうぞ'));
+    await fireEvent.click(byTestId('tongue-fr'));
+    await waitFor(() => expect(byTestId('attract-text').textContent?.trim()).toBe('Come in & look'));
+    expect([byTestId('attract-text').lang, document.documentElement.lang]).toEqual(['en', 'fr']);
+    expect(byTestId('screen').textContent).not.toContain(languageStore.translate('attract-line'));
+    host.setBooth({});
+    await waitFor(() =>
+      expect(byTestId('screen').textContent).toContain(languageStore.translate('attract-line')),
+    );
+  });
+
+  it('shows its logo in place of the name, which stands in for one that cannot be had', async () => {
+    const host = await renderScreen(screens.attract, inBooth({ logo: 'avatar://a/logo' }));
+    expect(byTestId('logo').getAttribute('src')).toBe('avatar://a/logo');
+    expect(document.querySelector('header')?.textContent).not.toContain('Copresence');
+    await fireEvent.error(byTestId('logo'));
+    await waitFor(() => expect(document.querySelector('header')?.textContent).toContain('Copresence'));
+    // Another one is tried anew.
+    host.setBooth({ logo: 'avatar://a/logo?2' });
+    await waitFor(() => expect(byTestId('logo').getAttribute('src')).toBe('avatar://a/logo?2'));
+  });
+
+  it('meets a new visitor in its language, and leaves one who is there theirs', async () => {
+    const host = await renderScreen(screens.attract, inBooth({ language: 'fr' }));
+    await waitFor(() => expect(languageStore.locale).toBe('fr'));
+    languageStore.setLocale('ja');
+    host.setBooth({ language: 'fr', voice: false });
+    host.showScreen(screens.invite);
+    host.setBooth({ language: 'de' });
+    await waitFor(() => expect(byTestId('screen').dataset.screen).toBe('invite'));
+    expect(languageStore.locale).toBe('ja');
+  });
+
+  it('that is closed says so, and begins nothing', async () => {
+    const host = await renderScreen(screens.attract, inBooth(boothsByScreen['attract-closed']));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-credentials-missing'));
+    expect(byTestId('closed').textContent).toContain(
+      languageStore.translate('problem-credentials-missing.do'),
+    );
+    expect(byTestId('closed').textContent).toContain('F10');
+    expect(screen.queryByTestId('start')).toBeNull();
+    await fireEvent.click(byTestId('screen'));
+    await fireEvent.keyDown(document.body, { key: 'Enter' });
+    await fireEvent.keyDown(document.body, { key: 'k' });
+    expect(host.calledActions).toEqual([]);
+    // A language can still be chosen, and the booth may open.
+    await fireEvent.click(byTestId('tongue-es'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-credentials-missing'));
+    host.setBooth({});
+    await waitFor(() => expect(byTestId('start')).toBeTruthy());
+    await fireEvent.click(byTestId('start'));
+    expect(host.calledActions).toEqual(['startVisit']);
+  });
+});

@@ -1,0 +1,40 @@
+// Reads the screens aloud, where the operator wants it.
+import type { LanguageStore } from '../state/language-store.svelte';
+import { type SpeechPart, speakParts, stopSpeaking } from './speech';
+
+const TITLE_SELECTOR = '[data-testid=status-title]';
+
+/** Reads every new title within `stage`, and the line below it, until the answer is called. */
+export function speakScreens(stage: HTMLElement, language: LanguageStore): () => void {
+  let last = '';
+  const read = () => {
+    const title = stage.querySelector(TITLE_SELECTOR);
+    const words = title?.textContent?.trim() ?? '';
+    if (!title || words === '' || words === last) return;
+    last = words;
+    speakParts(
+      speechPartsOf(language, [title, ...stage.querySelectorAll('main .lead, [data-testid=consent-text] p')]),
+    );
+  };
+  read();
+  const changes = new MutationObserver(read);
+  changes.observe(stage, { childList: true, characterData: true, subtree: true });
+  return () => {
+    changes.disconnect();
+    stopSpeaking();
+  };
+}
+
+/** What the elements say, each part in the language that it is in: the operator's words may be in another one. */
+function speechPartsOf(language: LanguageStore, elements: readonly Element[]): SpeechPart[] {
+  const parts: SpeechPart[] = [];
+  for (const element of elements) {
+    const text = element.textContent?.trim() ?? '';
+    if (text === '') continue;
+    const tag = element.closest<HTMLElement>('[lang]')?.lang || language.locale;
+    const before = parts.at(-1);
+    if (before?.tag === tag) before.text += ` ${text}`;
+    else parts.push({ text, tag });
+  }
+  return parts;
+}

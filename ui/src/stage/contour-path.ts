@@ -1,0 +1,162 @@
+// The figure on the stage: a head and shoulders drawn as contour lines, the way a scan sees a face.
+// Computed once, pure, and never the likeness of anybody.
+
+/** The drawing's frame, in its own units. */
+export const CONTOUR_FRAME = { x: -1.5, y: -1.28, width: 3, height: 3.36 } as const;
+
+/** The visible contour lines as SVG path data. */
+export function contourPath(lines = 108, yaw = -0.3, pitch = 0.34): string {
+  const horizon = new Float64Array(HORIZON_COLUMNS).fill(Number.NEGATIVE_INFINITY);
+  const out: string[] = [];
+  for (let i = 0; i <= lines; i += 1) {
+    const y = TOP_HEIGHT - ((TOP_HEIGHT - BOTTOM_HEIGHT) * (i + 0.35)) / (lines + 0.7);
+    traceContourLine(y, yaw, pitch, horizon, out);
+  }
+  return out.join('');
+}
+
+type ContourCurve = readonly (readonly [y: number, value: number])[];
+
+const HORIZON_COLUMNS = 420;
+const TOP_HEIGHT = 1.06;
+const BOTTOM_HEIGHT = -1.95;
+const POINTS_PER_LINE = 240;
+
+// Half-width, depth to the front and depth to the back, from the crown to the shoulders.
+const HALF_WIDTH_CURVE: ContourCurve = [
+  [1.06, 0],
+  [1.03, 0.24],
+  [0.95, 0.43],
+  [0.8, 0.6],
+  [0.55, 0.71],
+  [0.25, 0.735],
+  [0, 0.71],
+  [-0.25, 0.665],
+  [-0.5, 0.585],
+  [-0.7, 0.48],
+  [-0.85, 0.39],
+  [-1, 0.36],
+  [-1.2, 0.37],
+  [-1.36, 0.45],
+  [-1.5, 0.72],
+  [-1.65, 1.05],
+  [-1.8, 1.24],
+  [-1.95, 1.33],
+];
+const FRONT_DEPTH_CURVE: ContourCurve = [
+  [1.06, 0],
+  [1.03, 0.26],
+  [0.95, 0.46],
+  [0.8, 0.64],
+  [0.55, 0.78],
+  [0.3, 0.83],
+  [0.18, 0.84],
+  [0.05, 0.79],
+  [-0.2, 0.78],
+  [-0.5, 0.79],
+  [-0.68, 0.77],
+  [-0.82, 0.79],
+  [-0.93, 0.7],
+  [-1.0, 0.44],
+  [-1.06, 0.3],
+  [-1.2, 0.26],
+  [-1.4, 0.28],
+  [-1.6, 0.42],
+  [-1.95, 0.6],
+];
+const BACK_DEPTH_CURVE: ContourCurve = [
+  [1.06, 0],
+  [1.03, 0.3],
+  [0.95, 0.54],
+  [0.8, 0.76],
+  [0.5, 0.95],
+  [0.2, 0.98],
+  [-0.1, 0.88],
+  [-0.5, 0.62],
+  [-0.9, 0.48],
+  [-1.2, 0.46],
+  [-1.5, 0.52],
+  [-1.95, 0.56],
+];
+
+function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float64Array, out: string[]): void {
+  const width = interpolateCurve(HALF_WIDTH_CURVE, y);
+  const front = interpolateCurve(FRONT_DEPTH_CURVE, y);
+  const back = interpolateCurve(BACK_DEPTH_CURVE, y);
+  const [sinYaw, cosYaw, sinPitch, cosPitch] = [
+    Math.sin(yaw),
+    Math.cos(yaw),
+    Math.sin(pitch),
+    Math.cos(pitch),
+  ];
+  const reached: [column: number, height: number][] = [];
+  let run: string[] = [];
+  const flush = () => {
+    if (run.length > 2) out.push(`M${run.join('L')}`);
+    run = [];
+  };
+  for (let i = 0; i <= POINTS_PER_LINE; i += 1) {
+    // Round the side that faces the viewer, edge to edge.
+    const angle = yaw - Math.PI * 0.56 + (Math.PI * 1.12 * i) / POINTS_PER_LINE;
+    const turned = -angle;
+    const side = Math.sin(turned);
+    const ahead = Math.cos(turned);
+    const flat = 0.9;
+    let x = width * Math.sign(side) * Math.abs(side) ** flat;
+    let z = (ahead > 0 ? front : back) * Math.sign(ahead) * Math.abs(ahead) ** flat;
+    if (ahead > 0) z += facialFeatureDepth(x, y);
+    x += earOffset(side, ahead, y);
+    const right = x * cosYaw + z * sinYaw;
+    const near = z * cosYaw - x * sinYaw;
+    const down = -y * cosPitch + near * sinPitch;
+    const column = Math.round(((right - CONTOUR_FRAME.x) / CONTOUR_FRAME.width) * (HORIZON_COLUMNS - 1));
+    const visible = column >= 0 && column < HORIZON_COLUMNS && down > (horizon[column] ?? 0) - 0.004;
+    if (visible) {
+      run.push(`${right.toFixed(3)} ${down.toFixed(3)}`);
+      reached.push([column, down]);
+    } else flush();
+  }
+  flush();
+  let last: [number, number] | null = null;
+  for (const [column, height] of reached) {
+    const from: number = last && Math.abs(last[0] - column) < 12 ? last[0] : column;
+    for (let c = Math.min(from, column); c <= Math.max(from, column); c += 1) {
+      horizon[c] = Math.max(horizon[c] ?? Number.NEGATIVE_INFINITY, height);
+    }
+    last = [column, height];
+  }
+}
+
+/** Nose, eyes, lips and chin, added to the depth of the face. */
+function facialFeatureDepth(x: number, y: number): number {
+  const away = Math.abs(x);
+  const noseHeight = y > -0.26 ? gaussian((y + 0.26) / 0.27) : gaussian((y + 0.26) / 0.085);
+  const nose = 0.36 * noseHeight * gaussian(x / (0.09 + 0.06 * gaussian((y + 0.26) / 0.12)));
+  const brow = 0.1 * gaussian((away - 0.26) / 0.2) * gaussian((y - 0.21) / 0.07);
+  const socket = -0.24 * gaussian((away - 0.29) / 0.17) * gaussian((y - 0.05) / 0.12);
+  const eye = 0.15 * gaussian((away - 0.29) / 0.1) * gaussian((y - 0.03) / 0.065);
+  const cheek = 0.08 * gaussian((away - 0.4) / 0.16) * gaussian((y + 0.22) / 0.14);
+  const lips = gaussian(x / 0.2) * (0.13 * gaussian((y + 0.5) / 0.045) + 0.13 * gaussian((y + 0.61) / 0.05));
+  const parting = -0.1 * gaussian(x / 0.2) * gaussian((y + 0.555) / 0.02);
+  const chin = 0.12 * gaussian(x / 0.2) * gaussian((y + 0.83) / 0.09);
+  return nose + brow + socket + eye + cheek + lips + parting + chin;
+}
+
+function earOffset(side: number, ahead: number, y: number): number {
+  return 0.1 * Math.sign(side) * gaussian((ahead + 0.12) / 0.13) * gaussian((y + 0.03) / 0.2);
+}
+
+function gaussian(t: number): number {
+  return Math.exp(-t * t);
+}
+
+/** A smooth curve through points that go down in y. */
+function interpolateCurve(curve: ContourCurve, y: number): number {
+  const i = curve.findIndex(([height]) => height <= y);
+  const [upper, lower] = [curve[Math.max(0, i - 1)], curve[i < 0 ? curve.length - 1 : i]];
+  if (!upper || !lower) return 0;
+  if (i <= 0) return lower[1];
+  const t = (upper[0] - y) / (upper[0] - lower[0]);
+  const eased = i === 1 ? Math.sqrt(t) : t * t * (3 - 2 * t) * 0.35 + t * 0.65;
+  return upper[1] + (lower[1] - upper[1]) * eased;
+}

@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest';
+import { screens } from '../../fake/fixtures';
+import { CONTOUR_FRAME, contourPath } from './contour-path';
+import { sceneForScreen } from './scene';
+
+it('lights the figure as far as the avatar is made', () => {
+  expect(sceneForScreen({ ...screens.making, progress: 42 })).toMatchObject({
+    light: 'gather',
+    lit: 0.42,
+    ring: 0.42,
+  });
+});
+
+it('claims no progress where none was reported', () => {
+  expect(sceneForScreen(screens['making-open'])).toMatchObject({ lit: 'sweep', ring: 'open' });
+  expect(sceneForScreen(screens['making-queue'])).toMatchObject({ lit: 'sweep', ring: 'open' });
+  // A progress beside a status that is not `processing` means nothing that we know.
+  expect(sceneForScreen({ ...screens['making-unknown'], progress: 50 })).toMatchObject({
+    lit: 'sweep',
+    ring: 'open',
+  });
+  expect(sceneForScreen(screens['saving-open'])).toMatchObject({ ring: 'open' });
+});
+
+it('waits in cool light, reveals in warm, and dims for a failure', () => {
+  expect(sceneForScreen(screens.attract).light).toBe('cool');
+  expect(sceneForScreen(screens.invite).light).toBe('cool');
+  expect(sceneForScreen(screens.saving).light).toBe('warm');
+  expect(sceneForScreen(screens.reveal)).toMatchObject({ light: 'warm', pose: 'gone' });
+  expect(sceneForScreen(screens.ended).light).toBe('dim');
+  expect(sceneForScreen(screens['making-failed']).light).toBe('dim');
+  expect(sceneForScreen(null).light).toBe('dim');
+});
+
+it('draws the figure inside its frame', () => {
+  const points = contourPath()
+    .split(/[ML]/)
+    .slice(1)
+    .map((pair) => pair.split(' ').map(Number) as [number, number]);
+  expect(points.length).toBeGreaterThan(5000);
+  const xs = points.map(([x]) => x);
+  const ys = points.map(([, y]) => y);
+  expect(Math.min(...xs)).toBeGreaterThan(CONTOUR_FRAME.x);
+  expect(Math.max(...xs)).toBeLessThan(CONTOUR_FRAME.x + CONTOUR_FRAME.width);
+  expect(Math.min(...ys)).toBeGreaterThan(CONTOUR_FRAME.y);
+  // The shoulders fade out over the lower edge.
+  expect(Math.max(...ys)).toBeLessThan(CONTOUR_FRAME.y + CONTOUR_FRAME.height + 0.25);
+});

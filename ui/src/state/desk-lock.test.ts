@@ -1,0 +1,93 @@
+import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { screens } from '../../fake/fixtures';
+import { FakeHost } from '../../fake/host';
+import App from '../App.svelte';
+import { messages } from '../desk/messages';
+import { languageStore } from './language-store.svelte';
+
+const at = (id: string) => screen.getByTestId(id);
+
+async function stage(): Promise<FakeHost> {
+  const host = new FakeHost(screens.attract);
+  render(App, { host });
+  await waitFor(() => expect(at('screen').dataset.screen).toBe('attract'));
+  return host;
+}
+
+function touch(x: number, y: number): Promise<unknown> {
+  const at = { clientX: x, clientY: y, bubbles: true };
+  document.body.dispatchEvent(new PointerEvent('pointerdown', { ...at, pointerType: 'touch' }));
+  return fireEvent.click(document.body, at);
+}
+
+// Loading it the first time takes its time.
+beforeAll(() => import('../desk/Desk.svelte'));
+beforeEach(() => languageStore.setLocale('en'));
+
+describe('the way to the desk', () => {
+  it('is F10, which begins no visit, and F10 again is the way back', async () => {
+    const host = await stage();
+    await fireEvent.keyDown(document.body, { key: 'F10' });
+    await screen.findByTestId('pad');
+    expect(document.querySelector('.stage')?.hasAttribute('inert')).toBe(true);
+    await fireEvent.keyDown(at('pad'), { key: 'F10' });
+    await waitFor(() => expect(screen.queryByTestId('desk')).toBeNull());
+    expect(document.querySelector('.stage')?.hasAttribute('inert')).toBe(false);
+    expect(host.calledActions).toEqual([]);
+  });
+
+  it('is five touches in the upper left corner, which begin no visit either', async () => {
+    const host = await stage();
+    for (let i = 0; i < 4; i += 1) await touch(10, 10);
+    expect(screen.queryByTestId('desk')).toBeNull();
+    await touch(10, 10);
+    await screen.findByTestId('pad');
+    expect(host.calledActions).toEqual([]);
+  });
+
+  it('is not four touches and one elsewhere, nor a mouse', async () => {
+    const host = await stage();
+    for (let i = 0; i < 4; i += 1) await touch(10, 10);
+    await touch(500, 500);
+    expect(host.calledActions).toEqual(['startVisit']);
+    await touch(10, 10);
+    for (let i = 0; i < 6; i += 1)
+      document.body.dispatchEvent(
+        new PointerEvent('pointerdown', { clientX: 10, clientY: 10, bubbles: true, pointerType: 'mouse' }),
+      );
+    expect(screen.queryByTestId('desk')).toBeNull();
+  });
+
+  it('keeps what is typed and clicked there from the stage, also what closes it', async () => {
+    const host = await stage();
+    await fireEvent.keyDown(document.body, { key: 'F10' });
+    await screen.findByTestId('pad');
+    await fireEvent.keyDown(at('pin'), { key: '1' });
+    await fireEvent.keyDown(document.body, { key: 'x' });
+    await fireEvent.click(at('key-7'));
+    expect(at('pin').getAttribute('aria-label')).toBe(messages.pad.field(2));
+    await fireEvent.click(at('pad-leave'));
+    await waitFor(() => expect(screen.queryByTestId('desk')).toBeNull());
+    expect(host.calledActions).toEqual([]);
+  });
+
+  it('leaves the visit below alone for as long as it is open', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const host = new FakeHost(screens.reveal);
+    host.desk.isOpen = true;
+    render(App, { host });
+    await waitFor(() => expect(at('screen').dataset.screen).toBe('reveal'));
+    await fireEvent.keyDown(document.body, { key: 'F10' });
+    await screen.findByTestId('section');
+    vi.advanceTimersByTime(9 * 60_000);
+    expect(host.calledActions).toEqual([]);
+    // Nobody is at the desk any more: it closes, and the stage counts for itself.
+    vi.advanceTimersByTime(60_000);
+    await waitFor(() => expect(screen.queryByTestId('desk')).toBeNull());
+    expect(host.desk.isOpen).toBe(false);
+    vi.advanceTimersByTime(121_000);
+    await waitFor(() => expect(host.calledActions).toEqual(['returnToAttract']));
+    vi.useRealTimers();
+  });
+});

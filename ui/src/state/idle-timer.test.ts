@@ -1,0 +1,109 @@
+import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { tick } from 'svelte';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { backendUnreachable, sandboxBackend, screens } from '../../fake/fixtures';
+import { FakeHost } from '../../fake/host';
+import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
+import { languageStore } from './language-store.svelte';
+
+afterEach(() => vi.useRealTimers());
+
+describe('a visitor who has gone', () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }));
+  const wait = async (seconds: number) => {
+    vi.advanceTimersByTime(seconds * 1000);
+    await tick();
+  };
+
+  it('is warned, and then the screen is cleared', async () => {
+    const host = await renderScreen({ ...screens.reveal, portrait: 'avatar://a/portrait.png' });
+    await wait(89);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await wait(2);
+    expect(byTestId('idle').textContent).toContain(languageStore.translate('idle-title'));
+    await waitFor(() => expect(focusedTestId()).toBe('idle-stay'));
+    expect(host.calledActions).toEqual([]);
+    await wait(30);
+    expect(host.calledActions).toEqual(['returnToAttract']);
+    expect(screen.queryByTestId('idle')).toBeNull();
+  });
+
+  it('is told that the avatar goes, too, where it is kept no longer', async () => {
+    const host = await renderScreen(
+      screens.reveal,
+      new FakeHost(screens.reveal, {}, sandboxBackend, { keep_hours: 0 }),
+    );
+    await wait(95);
+    expect(byTestId('idle').textContent).toContain('and your avatar is deleted');
+    host.setBooth({ keep_hours: null });
+    await tick();
+    expect(byTestId('idle').textContent).not.toContain('deleted');
+  });
+
+  it('gets more time on request', async () => {
+    const host = await renderScreen(screens.reveal);
+    await wait(95);
+    await fireEvent.click(byTestId('idle-stay'));
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await waitFor(() => expect(focusedTestId()).toBe('again'));
+    await wait(80);
+    await fireEvent.pointerDown(document.body);
+    await wait(80);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await wait(15);
+    // A touch anywhere beside the buttons says the same.
+    await fireEvent.click(byTestId('idle').parentElement as HTMLElement);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    expect(host.calledActions).toEqual([]);
+  });
+
+  it('is not waited for when the answer is no', async () => {
+    const host = await renderScreen(screens.ended);
+    await wait(61);
+    await fireEvent.click(byTestId('idle-leave'));
+    expect(host.calledActions).toEqual(['returnToAttract']);
+  });
+
+  it('is not disturbed while an avatar is made, and long at the code', async () => {
+    const host = await renderScreen(screens.making);
+    await wait(3600);
+    host.showScreen(screens.invite);
+    await waitFor(() => expect(byTestId('screen').dataset.screen).toBe('invite'));
+    await wait(295);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await wait(60);
+    expect(host.calledActions).toEqual(['cancelVisit']);
+  });
+
+  it('leaves a gamepad behind whose stick is worn, or that lies on it', async () => {
+    const axes = [0, 0.3, 0.3, 0];
+    const lying = () => ({ connected: true, index: 0, axes, buttons: [] });
+    vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [lying()] }));
+    const frames = () => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+    const host = await renderScreen(screens.reveal);
+    await wait(60);
+    await frames();
+    await wait(31);
+    expect(byTestId('idle')).toBeTruthy();
+    await fireEvent.click(byTestId('idle-stay'));
+    await wait(60);
+    // A hand takes it.
+    axes[2] = 0.9;
+    await frames();
+    await wait(60);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await frames();
+    await wait(31);
+    expect(byTestId('idle')).toBeTruthy();
+    expect(host.calledActions).toEqual([]);
+    vi.unstubAllGlobals();
+  });
+
+  it('is cleared again when the program refused', async () => {
+    const host = await renderScreen(screens.reveal);
+    host.refusals.set('returnToAttract', backendUnreachable);
+    await wait(121);
+    await wait(121);
+    expect(host.calledActions).toEqual(['returnToAttract', 'returnToAttract']);
+  });
+});

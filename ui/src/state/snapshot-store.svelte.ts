@@ -1,0 +1,198 @@
+import type { Problem, Screen, Snapshot } from '../generated/view';
+import type { CommandTarget, Host, HostAction } from '../host/host';
+import type { AvatarStatistics } from '../reveal/avatar-statistics';
+import { attendanceTimer } from './attendance-timer';
+
+type ForgettingScreen = Extract<Screen, { kind: 'forgetting' }>;
+
+/** What is on the stage: the newest snapshot, and what went wrong between window and program. */
+export class SnapshotStore {
+  /** The newest snapshot; none before the first came. */
+  snapshot = $state.raw<Snapshot | null>(null);
+  /** The screen that stood before this one. */
+  previousScreenKind = $state.raw<Screen['kind'] | null>(null);
+  /** What the visitor is asked to confirm. */
+  openQuestion = $state<'leave' | 'forget' | null>(null);
+  /** Whether the operator's detail lies over the screen. */
+  isDetailOpen = $state(false);
+  /** What the avatar on the stage is made of. */
+  avatarStatistics = $state.raw<AvatarStatistics | null>(null);
+  /** Why the avatar on the stage is not shown in 3D, for the operator. */
+  renderFailure = $state.raw<string | null>(null);
+  /** Why the last thing that the visitor asked for did not happen. */
+  actionProblem = $state.raw<Problem | null>(null);
+  /** The program does not answer at all. */
+  connectionProblem = $state.raw<Problem | null>(null);
+
+  /** What stands in place of the screen while the visitor is being forgotten, until the program says how it went. */
+  #forgettingScreen = $state.raw<ForgettingScreen | null>(null);
+
+  readonly #host: Host;
+  readonly #pendingActions = new Set<HostAction>();
+  #unsubscribe: (() => void) | null = null;
+  #isDisconnected = false;
+  #isConnecting = false;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** Whether the avatar waits for somebody who asks for it: its visitor may have gone. */
+  needsRevealConsent = $state(false);
+
+  /** What is on the screen; none before the first snapshot came, and when none comes any more. */
+  get screen(): Screen | null {
+    if (this.connectionProblem || !this.snapshot) return null;
+    return this.#forgettingScreen ?? this.snapshot.screen;
+  }
+
+  /** What stands in the way just now, whoever says so. */
+  get currentProblem(): Problem | null {
+    if (this.connectionProblem) return this.connectionProblem;
+    const { screen } = this;
+    if (this.actionProblem) return this.actionProblem;
+    switch (screen?.kind) {
+      case 'attract':
+        return this.snapshot?.booth.closed ?? null;
+      case 'preparing':
+      case 'invite':
+      case 'making':
+      case 'saving':
+        return screen.trouble;
+      case 'forgetting':
+        return screen.stand.kind === 'failed' ? screen.stand.problem : null;
+      case 'ended':
+        return screen.problem;
+      default:
+        return null;
+    }
+  }
+
+  /**
+   * Whether the code that is out is shown to the staff alone, because no phone can open it: the demo is reached on this
+   * computer only, until the operator lets phones in.
+   */
+  get isQrCodeHidden(): boolean {
+    const { screen } = this;
+    const backend = this.snapshot?.backend;
+    if (!backend?.sandbox || backend.phones_at !== null) return false;
+    if (screen?.kind === 'invite') return !screen.expired;
+    return screen?.kind === 'making' && screen.can_play_phone;
+  }
+
+  /** Begins to follow the program; where it does not answer, this may be tried again. */
+  async connect(): Promise<void> {
+    if (this.#isConnecting || this.#unsubscribe) return;
+    this.#isConnecting = true;
+    try {
+      const close = await this.#host.subscribe((snapshot) => this.acceptSnapshot(snapshot));
+      if (this.#isDisconnected) close();
+      else this.#unsubscribe = close;
+      this.connectionProblem = null;
+    } catch (error) {
+      this.connectionProblem = toProblem(error, 'window_lost');
+    } finally {
+      this.#isConnecting = false;
+    }
+  }
+
+  /** Stops to follow it. */
+  disconnect(): void {
+    this.#isDisconnected = true;
+    this.#unsubscribe?.();
+    this.#unsubscribe = null;
+  }
+
+  /** Takes a snapshot in, unless a newer one is shown already. */
+  acceptSnapshot(snapshot: Snapshot): void {
+    if (this.#isDisconnected) return;
+    if (this.snapshot && snapshot.revision < this.snapshot.revision) return;
+    attendanceTimer.noteScreenChange(this.snapshot?.screen ?? null, snapshot.screen);
+    if (snapshot.screen.kind !== this.snapshot?.screen.kind) {
+      this.actionProblem = null;
+      this.openQuestion = null;
+      this.#forgettingScreen = null;
+      this.previousScreenKind = this.snapshot?.screen.kind ?? null;
+      this.needsRevealConsent = snapshot.screen.kind === 'reveal' && attendanceTimer.hasLapsed;
+    }
+    this.connectionProblem = null;
+    this.snapshot = snapshot;
+  }
+
+  /** Runs a command on the screen that is shown. A command is not sent again before its answer: a new code costs money. */
+  runAction(
+    action: Exclude<HostAction, 'agreeToConsent'>,
+    target: CommandTarget | undefined = this.#commandTarget,
+  ): Promise<void> {
+    return this.#callHost(action, () => this.#host[action](target));
+  }
+
+  /** Agrees to the text that the visitor has read, whatever the program would show by now. */
+  agreeToConsent(to: string): Promise<void> {
+    return this.#callHost('agreeToConsent', () => this.#host.agreeToConsent(to, this.#commandTarget));
+  }
+
+  get #commandTarget(): CommandTarget | undefined {
+    if (!this.snapshot) return undefined;
+    const { revision, screen } = this.snapshot;
+    return 'visit' in screen ? { visit: screen.visit, revision } : { revision };
+  }
+
+  async #callHost(action: HostAction, call: () => Promise<void>): Promise<void> {
+    if (this.#pendingActions.has(action)) return;
+    this.#pendingActions.add(action);
+    this.actionProblem = null;
+    this.openQuestion = null;
+    try {
+      await call();
+    } catch (error) {
+      this.actionProblem = toProblem(error, 'window_refused');
+    } finally {
+      this.#pendingActions.delete(action);
+    }
+  }
+
+  /** Leaves the screen, and begins another visit at once. */
+  async startAnotherVisit(): Promise<void> {
+    await this.leaveScreen();
+    if (this.actionProblem) return;
+    // No target: the snapshot of Attract may not have come yet.
+    await this.#callHost('startVisit', () => this.#host.startVisit());
+  }
+
+  /** Asks the program to leave the screen, for whoever comes next. */
+  leaveScreen(): Promise<void> {
+    const over = ['reveal', 'ended', 'forgetting'].includes(this.screen?.kind ?? '');
+    return this.runAction(over ? 'returnToAttract' : 'cancelVisit');
+  }
+
+  /**
+   * Asks the program to forget the visit. Nothing of the visitor is to be seen from this moment on, whatever comes of
+   * it: a face whose owner wants it gone does not come back because a disk is full.
+   */
+  async forgetVisit(): Promise<void> {
+    const { screen } = this;
+    if (!screen || !('visit' in screen) || screen.kind === 'forgetting') return;
+    const { visit } = screen;
+    this.#forgettingScreen = { kind: 'forgetting', visit, stand: { kind: 'working' } };
+    await this.runAction('forgetVisit');
+    const problem = this.actionProblem;
+    if (!problem || !this.#forgettingScreen) return;
+    this.actionProblem = null;
+    this.#forgettingScreen = { kind: 'forgetting', visit, stand: { kind: 'failed', problem } };
+  }
+}
+
+/** The program's own words for a failure; ours where it sent none. */
+export function toProblem(error: unknown, code: 'window_lost' | 'window_refused'): Problem {
+  if (isProblem(error)) return error;
+  const operator = error instanceof Error ? error.message : String(error);
+  return { code, visitor: '', operator, hint: '', retry_helps: true };
+}
+
+function isProblem(value: unknown): value is Problem {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['code', 'visitor', 'operator', 'hint'].every(
+    (key) => typeof (value as Record<string, unknown>)[key] === 'string',
+  );
+}
