@@ -54,7 +54,7 @@ pub(crate) struct Args {
 
 impl Args {
     /// The log level.
-    pub(crate) fn level(&self) -> LevelFilter {
+    pub(crate) fn log_level(&self) -> LevelFilter {
         match self.verbose {
             0 => LevelFilter::WARN,
             _ => LevelFilter::INFO,

@@ -12,15 +12,15 @@ use tauri::http::{Request, Response, StatusCode, header};
 use tauri::{AppHandle, Manager, Runtime, UriSchemeContext, UriSchemeResponder};
 
 /// Name of the URL scheme.
-pub(crate) const SCHEME: &str = "avatar";
+pub(crate) const AVATAR_SCHEME: &str = "avatar";
 
 /// Base URL for the web view: the scheme, or a host on systems without custom schemes.
-pub(crate) const BASE: &str =
+pub(crate) const AVATAR_BASE_URL: &str =
     if cfg!(any(windows, target_os = "android")) { "http://avatar.localhost" } else { "avatar://localhost" };
 
 /// Handles a request off the main thread, because reading a large avatar takes time.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is Tauri's")]
-pub(crate) fn answer<R: Runtime>(
+pub(crate) fn handle_request<R: Runtime>(
     context: UriSchemeContext<'_, R>,
     request: Request<Vec<u8>>,
     responder: UriSchemeResponder,
@@ -29,48 +29,51 @@ pub(crate) fn answer<R: Runtime>(
     let of_kiosk = context.webview_label() == crate::commands::WINDOW;
     let path = request.uri().path().to_owned();
     tauri::async_runtime::spawn(async move {
-        let found = match asked_for(&path).filter(|_| of_kiosk) {
-            Some(asked) => file(&app, &asked).await,
+        let found = match parse_path(&path).filter(|_| of_kiosk) {
+            Some(asked) => read_requested_file(&app, &asked).await,
             None => None,
         };
-        responder.respond(respond(found));
+        responder.respond(build_response(found));
     });
 }
 
 /// A file that the web view can request.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    Shown { visit: String, name: String },
-    Past { visit: String, name: String },
+pub(crate) enum AvatarRequest {
+    ShownVisit { visit: String, name: String },
+    PastPortrait { visit: String, name: String },
     Logo,
 }
 
-fn asked_for(path: &str) -> Option<Asked> {
+fn parse_path(path: &str) -> Option<AvatarRequest> {
     let (place, rest) = path.strip_prefix('/')?.split_once('/')?;
     let decoded = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
     match place {
-        "booth" => (rest == "logo.png").then_some(Asked::Logo),
+        "booth" => (rest == "logo.png").then_some(AvatarRequest::Logo),
         "past" => {
             let (visit, name) = rest.split_once('/')?;
-            Some(Asked::Past { visit: visit.to_owned(), name: decoded(name)? })
+            Some(AvatarRequest::PastPortrait { visit: visit.to_owned(), name: decoded(name)? })
         }
-        visit => Some(Asked::Shown { visit: visit.to_owned(), name: decoded(rest)? }),
+        visit => Some(AvatarRequest::ShownVisit { visit: visit.to_owned(), name: decoded(rest)? }),
     }
 }
 
 /// Content type and bytes of a file, if it may be read now.
-pub(crate) async fn file<R: Runtime>(app: &AppHandle<R>, asked: &Asked) -> Option<(&'static str, Vec<u8>)> {
+pub(crate) async fn read_requested_file<R: Runtime>(
+    app: &AppHandle<R>,
+    asked: &AvatarRequest,
+) -> Option<(&'static str, Vec<u8>)> {
     let path = match asked {
-        Asked::Shown { visit, name } => app.state::<Kiosk>().shown_file(visit, name)?,
-        Asked::Past { visit, name } => {
+        AvatarRequest::ShownVisit { visit, name } => app.state::<Kiosk>().shown_file(visit, name)?,
+        AvatarRequest::PastPortrait { visit, name } => {
             let panel = app.state::<Panel>();
-            let open = panel.gate().is_open(app.state::<Clock>().moment());
+            let open = panel.pin_lock().is_unlocked(app.state::<Clock>().moment());
             if !open {
                 return None;
             }
             panel.past_portrait(visit, name).await?
         }
-        Asked::Logo => {
+        AvatarRequest::Logo => {
             let panel = app.state::<Panel>().inner().clone();
             return Some(("image/png", read_file(move || panel.logo()).await?));
         }
@@ -83,7 +86,7 @@ async fn read_file(read: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) -> O
     tauri::async_runtime::spawn_blocking(read).await.ok().flatten()
 }
 
-fn respond(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {
+fn build_response(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {
     let (status, kind, body) = match file {
         Some((kind, body)) => (StatusCode::OK, kind, body),
         None => (StatusCode::NOT_FOUND, "text/plain", Vec::new()),
@@ -113,19 +116,20 @@ mod tests {
 
     #[test]
     fn paths_are_parsed_into_requests() {
-        let shown = |visit: &str, name: &str| Asked::Shown { visit: visit.into(), name: name.into() };
-        assert_eq!(asked_for("/v/avatar%20x.glb"), Some(shown("v", "avatar x.glb")));
-        let past = Asked::Past { visit: "v".into(), name: "avatar.png".into() };
-        assert_eq!(asked_for("/past/v/avatar.png"), Some(past));
-        assert_eq!(asked_for("/booth/logo.png"), Some(Asked::Logo));
+        let shown =
+            |visit: &str, name: &str| AvatarRequest::ShownVisit { visit: visit.into(), name: name.into() };
+        assert_eq!(parse_path("/v/avatar%20x.glb"), Some(shown("v", "avatar x.glb")));
+        let past = AvatarRequest::PastPortrait { visit: "v".into(), name: "avatar.png".into() };
+        assert_eq!(parse_path("/past/v/avatar.png"), Some(past));
+        assert_eq!(parse_path("/booth/logo.png"), Some(AvatarRequest::Logo));
         for nothing in ["/v", "v/x", "/past/v", "/booth/settings.toml", "/booth/../settings.toml", "/"] {
-            assert_eq!(asked_for(nothing), None, "{nothing}");
+            assert_eq!(parse_path(nothing), None, "{nothing}");
         }
     }
 
     #[test]
     fn a_missing_file_is_a_404() {
-        assert_eq!(respond(None).status(), StatusCode::NOT_FOUND);
-        assert_eq!(respond(Some(("image/png", vec![1]))).status(), StatusCode::OK);
+        assert_eq!(build_response(None).status(), StatusCode::NOT_FOUND);
+        assert_eq!(build_response(Some(("image/png", vec![1]))).status(), StatusCode::OK);
     }
 }

@@ -1,8 +1,8 @@
 //! Opens the backend at the start of the window: of the profile that was named, or of the one chosen last.
 
-use crate::Failure;
+use crate::StartError;
 use crate::args::Args;
-use kiosk::panel::{Opened, SettingsFile, Sources};
+use kiosk::panel::{BackendSources, OpenResult, SettingsFile};
 use kiosk::problem::message;
 use kiosk::profile::SANDBOX;
 
@@ -11,26 +11,26 @@ use kiosk::profile::SANDBOX;
 ///
 /// # Errors
 /// The profile named on the command line cannot be used, or the embedded sandbox cannot start.
-pub(crate) async fn open(
+pub(crate) async fn open_backend(
     args: &Args,
     settings: &SettingsFile,
-    sources: &Sources,
-) -> Result<(String, Opened), Failure> {
-    let set = settings.get();
-    let phones = set.phones || args.let_phones_in;
+    sources: &BackendSources,
+) -> Result<(String, OpenResult), StartError> {
+    let set = settings.current();
+    let phones = set.phone_access || args.let_phones_in;
     let named = args.profile.clone();
     let sources = sources.clone();
     // The keychain can block on a person, so this does not run on an async worker.
     let opened = tokio::task::spawn_blocking(move || {
         if let Some(name) = named {
-            return sources.open(&name, phones).map(|opened| (name, opened));
+            return sources.open_backend(&name, phones).map(|opened| (name, opened));
         }
         let name = set.profile.unwrap_or_else(|| SANDBOX.to_owned());
-        sources.open_or_closed(&name, phones).map(|opened| (name, opened))
+        sources.open_or_fallback(&name, phones).map(|opened| (name, opened))
     });
     let (name, opened) =
-        opened.await.map_err(Failure::usage)?.map_err(|problem| Failure::usage(message(&problem)))?;
-    if let Some(closed) = &opened.closed {
+        opened.await.map_err(StartError::usage)?.map_err(|problem| StartError::usage(message(&problem)))?;
+    if let Some(closed) = &opened.closed_reason {
         eprintln!("the booth is closed: {}", message(closed));
     }
     Ok((name, opened))

@@ -6,64 +6,64 @@ use kiosk::qr::LinkCode;
 use kiosk::setup::Disk;
 use kiosk::view::Problem;
 use kiosk::view::checks::{
-    CheckView, ChecksAsk, ChecksInvitation, ChecksPlan, ChecksStand, ChecksView, PlannedAct,
+    CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
 };
-use kiosk::view::inspector::RuleView;
+use kiosk::view::inspector::RequirementView;
 use kiosk::{NoRecorder, SetupError};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use validate::act::{ACTS, Cost, State};
-use validate::live::{Live, Player, Stand, View};
-use validate::{Backend, Exchange, Options, Plan, RunError, Target, Tester};
+use validate::act::{ACTS, ActOutcome, ActSpec};
+use validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};
+use validate::{Backend, Exchange, RunError, RunOptions, RunPlan, SandboxControl, Target};
 
 /// Minimum interval between two views.
-const SPACING: Duration = Duration::from_millis(100);
+const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Judges which requirements an exchange meets or violates.
-pub(crate) fn rules(exchange: &Exchange, backend: &Backend) -> Vec<RuleView> {
-    let rules = validate::rules::rules(exchange, backend).into_iter();
-    let view = |rule: validate::rules::Rule| RuleView {
-        level: rule.level().to_owned(),
-        at: rule.at,
+pub(crate) fn judge_requirements(exchange: &Exchange, backend: &Backend) -> Vec<RequirementView> {
+    let rules = validate::exchange_requirements::judge_exchange(exchange, backend).into_iter();
+    let view = |rule: validate::exchange_requirements::ExchangeRequirement| RequirementView {
+        level: rule.level_word().to_owned(),
+        at: rule.location,
         requirement: rule.requirement.id.clone(),
         sentence: rule.requirement.quote.clone(),
-        kept: rule.kept,
-        came: rule.came,
+        kept: rule.is_kept,
+        came: rule.received,
     };
     rules.map(view).collect()
 }
 
 /// The runs of this window, one at a time. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Checks {
-    live: Live,
-    about: Arc<watch::Sender<About>>,
+pub(crate) struct CheckRunner {
+    live: RunController,
+    run_info: Arc<watch::Sender<RunInfo>>,
 }
 
 /// What the view of a run lacks.
 #[derive(Debug, Clone, Default)]
-struct About {
+struct RunInfo {
     /// Host of the last run.
-    target: Option<String>,
+    target_host: Option<String>,
     /// Folder in which the last report was saved.
-    saved: Option<PathBuf>,
+    report_folder: Option<PathBuf>,
 }
 
-impl Checks {
+impl CheckRunner {
     /// What a run at this backend would do within the limits of `ask`, with `visits` visits in progress.
     ///
     /// # Errors
     /// The backend cannot be used, for example because credentials are missing.
-    pub(crate) async fn plan(
+    pub(crate) async fn plan_run(
         &self,
         backing: &Backing,
-        ask: &ChecksAsk,
+        ask: &ChecksRequest,
         visits: usize,
     ) -> Result<ChecksPlan, Problem> {
-        let (target, options, player) = prepared(backing, ask).await?;
-        Ok(planned(&self.live.plan(&target, &options, player), visits))
+        let (target, options, player) = prepare_run(backing, ask).await?;
+        Ok(to_plan_view(&self.live.plan_run(&target, &options, player), visits))
     }
 
     /// Starts a run at this backend within the limits of `ask`, with `visits` visits in progress. Needs a tokio
@@ -71,66 +71,66 @@ impl Checks {
     ///
     /// # Errors
     /// The backend cannot be used, a visit would be disturbed, or a run is in progress.
-    pub(crate) async fn start(
+    pub(crate) async fn start_run(
         &self,
         backing: &Backing,
-        ask: &ChecksAsk,
+        ask: &ChecksRequest,
         visits: usize,
     ) -> Result<(), Problem> {
-        let (target, options, player) = prepared(backing, ask).await?;
-        let plan = planned(&self.live.plan(&target, &options, player.clone()), visits);
+        let (target, options, player) = prepare_run(backing, ask).await?;
+        let plan = to_plan_view(&self.live.plan_run(&target, &options, player.clone()), visits);
         if plan.disturbs > 0 && !ask.despite_visits {
             return Err(problem("checks_disturb", None));
         }
-        let run = self.live.begin(target, options, player);
+        let run = self.live.start_run(target, options, player);
         let run = run.map_err(|busy| problem("checks_running", Some(&busy.to_string())))?;
-        self.about.send_replace(About { target: Some(backing.target.host()), saved: None });
+        self.run_info.send_replace(RunInfo { target_host: Some(backing.target.host()), report_folder: None });
         tokio::spawn(run);
         Ok(())
     }
 
     /// Stops the run in progress.
-    pub(crate) fn stop(&self) {
-        self.live.stop();
+    pub(crate) fn stop_run(&self) {
+        self.live.stop_run();
     }
 
     /// Skips the check that is waiting for a phone.
-    pub(crate) fn skip(&self) {
-        self.live.skip();
+    pub(crate) fn skip_check(&self) {
+        self.live.skip_invitation();
     }
 
     /// Saves the report of the last run, and returns its folder. Blocks on the disk.
     ///
     /// # Errors
     /// `checks_none` if no run has ended; `storage_failed` if the report cannot be written.
-    pub(crate) fn save(&self, disk: &Disk) -> Result<PathBuf, Problem> {
-        let documents = self.live.documents().ok_or_else(|| problem("checks_none", None))?;
+    pub(crate) fn save_report(&self, disk: &Disk) -> Result<PathBuf, Problem> {
+        let documents = self.live.report_bundle().ok_or_else(|| problem("checks_none", None))?;
         let failed = |why: &str| problem("storage_failed", Some(why));
-        let files = documents.files().map_err(|why| failed(&why))?;
+        let files = documents.render_files().map_err(|why| failed(&why))?;
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
         let saved =
-            disk.save_report(&documents.folder(), &files).map_err(|error| failed(&error.to_string()))?;
-        self.about.send_modify(|about| about.saved = Some(saved.clone()));
+            disk.save_report(&documents.folder_name(), &files).map_err(|error| failed(&error.to_string()))?;
+        self.run_info.send_modify(|about| about.report_folder = Some(saved.clone()));
         Ok(saved)
     }
 
     /// Sends the state of the checks to `send`, now and after each change. Returns when `until` completes, or when
     /// `send` returns false.
-    pub(crate) async fn tell(
+    pub(crate) async fn stream_views(
         &self,
         kiosk: &Kiosk,
         until: impl Future<Output = ()> + Send,
         send: impl Fn(ChecksView) -> bool + Send,
     ) {
-        let (mut views, mut about) = (self.live.views(), self.about.subscribe());
+        let (mut views, mut about) = (self.live.subscribe(), self.run_info.subscribe());
         let updates = async {
             loop {
                 let view = views.borrow_and_update().clone();
                 let known = about.borrow_and_update().clone();
-                if !send(shown(view, known, kiosk)) {
+                if !send(to_checks_view(view, known, kiosk)) {
                     return;
                 }
-                tokio::time::sleep(SPACING).await;
+                tokio::time::sleep(MIN_VIEW_INTERVAL).await;
                 let changed = tokio::select! {
                     changed = views.changed() => changed,
                     changed = about.changed() => changed,
@@ -150,91 +150,98 @@ impl Checks {
 
 /// Prepares a run. Reports missing credentials before anything is sent. Only a backend on this machine is asked whether
 /// it is a sandbox.
-async fn prepared(backing: &Backing, ask: &ChecksAsk) -> Result<(Target, Options, Player), Problem> {
+async fn prepare_run(
+    backing: &Backing,
+    ask: &ChecksRequest,
+) -> Result<(Target, RunOptions, PhoneMode), Problem> {
     let (target, profile) = (&backing.target, &backing.profile);
     let unusable = |error: SetupError| of_setup(&error);
     target.api(profile, Arc::new(NoRecorder)).map_err(unusable)?;
-    let tester = Tester::of_backend(&target.api_url, None).await.map_err(unusable)?;
-    let options = Options {
+    let tester = SandboxControl::detect_backend_sandbox(&target.api_url, None).await.map_err(unusable)?;
+    let options = RunOptions {
         max_tokens: Some(ask.most_tokens),
         // A sandbox has nothing that anyone could lose.
-        destructive: tester.is_some(),
-        wrong_requests: ask.wrong_requests,
-        avatars: ask.with_phone,
-        ..Options::default()
+        allow_destructive: tester.is_some(),
+        allow_wrong_requests: ask.wrong_requests,
+        allow_avatars: ask.with_phone,
+        ..RunOptions::default()
     };
     let checked = Target {
         name: profile.name.clone(),
         backend: target.backend(profile),
         credentials: target.credentials.clone(),
-        link: target.link.clone(),
+        link_template: target.link.clone(),
         time_outs: profile.network,
     };
-    Ok((checked, options, tester.map_or(Player::Watcher, Player::Sandbox)))
+    Ok((checked, options, tester.map_or(PhoneMode::SnapshotViewer, PhoneMode::Sandbox)))
 }
 
-fn planned(plan: &Plan, visits: usize) -> ChecksPlan {
-    let act = |cost: &Cost| PlannedAct {
-        does: cost.does.to_owned(),
-        requests: cost.requests,
-        left_out: plan.left_out.get(&cost.act).map(|state| match state {
-            State::NotApplicable(why) | State::Skipped(why) | State::Stuck(why) => why.clone(),
-            State::Done => String::new(),
+fn to_plan_view(plan: &RunPlan, visits: usize) -> ChecksPlan {
+    let act = |cost: &ActSpec| PlannedStep {
+        does: cost.description.to_owned(),
+        requests: cost.min_requests,
+        left_out: plan.omitted.get(&cost.act).map(|state| match state {
+            ActOutcome::NotApplicable(why) | ActOutcome::Skipped(why) | ActOutcome::Incomplete(why) => {
+                why.clone()
+            }
+            ActOutcome::Done => String::new(),
         }),
     };
     let visits = u32::try_from(visits).unwrap_or(u32::MAX);
     ChecksPlan {
         acts: ACTS.iter().map(act).collect(),
-        requests: plan.requests(),
+        requests: plan.min_requests(),
         tokens: plan.tokens,
         tokens_at_risk: plan.tokens_at_risk,
         avatars: plan.avatars,
-        free: plan.free,
-        asks_people: plan.asks_people(),
-        moves_clock: plan.moves_clock(),
-        disturbs: if plan.moves_clock() { visits } else { 0 },
+        free: plan.is_free,
+        asks_people: plan.needs_person(),
+        moves_clock: plan.advances_clock(),
+        disturbs: if plan.advances_clock() { visits } else { 0 },
     }
 }
 
-fn shown(view: View, about: About, kiosk: &Kiosk) -> ChecksView {
+fn to_checks_view(view: RunSnapshot, about: RunInfo, kiosk: &Kiosk) -> ChecksView {
     ChecksView {
-        target: about.target.unwrap_or_else(|| kiosk.backing().target.host()),
-        stand: match view.stand {
-            Stand::Idle => ChecksStand::Idle,
-            Stand::Running => ChecksStand::Running,
-            Stand::Ended { passed } => ChecksStand::Ended { passed },
-            Stand::Broken(error) => ChecksStand::Broken { problem: broken(&error) },
-            Stand::Unable(why) => ChecksStand::Broken { problem: problem("configuration", Some(&why)) },
+        target: about.target_host.unwrap_or_else(|| kiosk.backing().target.host()),
+        stand: match view.state {
+            RunState::Idle => ChecksState::Idle,
+            RunState::Running => ChecksState::Running,
+            RunState::Ended { passed } => ChecksState::Ended { passed },
+            RunState::Aborted(error) => ChecksState::Broken { problem: run_problem(&error) },
+            RunState::NotStarted(why) => {
+                ChecksState::Broken { problem: problem("configuration", Some(&why)) }
+            }
         },
-        checks: view.checks.into_iter().map(check).collect(),
-        doing: view.doing.map(|act| act.cost().does.to_owned()),
+        checks: view.checks.into_iter().map(to_check_view).collect(),
+        doing: view.current_act.map(|act| act.spec().description.to_owned()),
         invitation: view.invitation.map(|(asked, status)| ChecksInvitation {
             qr_svg: LinkCode::new(&asked.link).map(|code| code.svg()).unwrap_or_default(),
             link: asked.link,
             purpose: asked.purpose.to_owned(),
             status,
         }),
-        requests: view.requests,
-        tokens: view.tokens,
+        requests: view.requests_sent,
+        tokens: view.tokens_made,
         summary: view.summary,
         notes: view.notes,
-        saved: about.saved.map(|path| kiosk::for_people(&path)),
+        saved: about.report_folder.map(|path| kiosk::display_path(&path)),
     }
 }
 
-fn broken(error: &RunError) -> Problem {
+fn run_problem(error: &RunError) -> Problem {
     match error {
-        RunError::Credentials(why) => problem("credentials_refused", Some(why)),
+        RunError::CredentialsRefused(why) => problem("credentials_refused", Some(why)),
         RunError::Unreachable(why) => problem("backend_unreachable", Some(why)),
         RunError::Stopped => problem("checks_stopped", None),
     }
 }
 
-fn check(view: validate::live::CheckView) -> CheckView {
+fn to_check_view(view: validate::run_controller::CheckSnapshot) -> CheckView {
     CheckView {
-        id: view.check.to_owned(),
+        id: view.check_id.to_owned(),
         title: view.title.to_owned(),
-        level: view.level.word().to_owned(),
+        level: view.level.as_lowercase().to_owned(),
         verdict: view.verdict.map(|verdict| verdict.as_str().to_owned()),
         findings: view.findings,
         remedy: view.remedy.to_owned(),

@@ -1,11 +1,11 @@
 //! Checks that there is a display (the toolkit panics without one), and shows start errors on it.
 
-use crate::Failure;
+use crate::StartError;
 
 #[cfg(target_os = "linux")]
-pub(crate) fn check_display() -> Result<(), Failure> {
+pub(crate) fn check_display() -> Result<(), StartError> {
     gtk::init().map_err(|_| {
-        Failure::usage(
+        StartError::usage(
             "there is no display to open a window on (is DISPLAY or WAYLAND_DISPLAY set?); \
              `copresence visit --auto` shows a visit in the terminal",
         )
@@ -13,7 +13,7 @@ pub(crate) fn check_display() -> Result<(), Failure> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn check_display() -> Result<(), Failure> {
+pub(crate) fn check_display() -> Result<(), StartError> {
     Ok(())
 }
 

@@ -20,8 +20,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    kiosk::install_crypto();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.level()).init();
+    kiosk::install_crypto_provider();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.log_level()).init();
     let done = if args.forget_pin {
         shell::forget_pin(&args)
     } else {
@@ -41,12 +41,12 @@ fn main() -> ExitCode {
 
 /// Why the program cannot start, with its exit code.
 #[derive(Debug)]
-struct Failure {
+struct StartError {
     exit: u8,
     message: String,
 }
 
-impl Failure {
+impl StartError {
     /// Wrong usage, invalid configuration, or a problem of this machine.
     fn usage(message: impl Display) -> Self {
         Self { exit: 2, message: format!("{message}") }

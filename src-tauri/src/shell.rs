@@ -2,14 +2,14 @@
 
 use crate::args::Args;
 use crate::backend;
-use crate::checks::Checks;
+use crate::checks::CheckRunner;
 use crate::commands::WINDOW;
-use crate::simulator::Embedded;
-use crate::{Failure, avatar_protocol, commands, window};
+use crate::simulator::EmbeddedSandbox;
+use crate::{StartError, avatar_protocol, commands, window};
 use kiosk::app::{Kiosk, Setup};
 use kiosk::clock::Clock;
-use kiosk::credentials::Vault;
-use kiosk::panel::{Gate, Opened, Panel, SettingsFile, Sources};
+use kiosk::credentials::CredentialStore;
+use kiosk::panel::{BackendSources, OpenResult, Panel, PinLock, SettingsFile};
 use kiosk::setup::{Disk, Overrides};
 use std::fs::{File, TryLockError};
 use std::sync::Arc;
@@ -20,48 +20,48 @@ use tauri::{AppHandle, Builder, RunEvent, Runtime};
 const FAREWELL: Duration = Duration::from_secs(15);
 
 /// Opens the window and stays until it is closed.
-pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: &Args) -> Result<u8, StartError> {
     let disk = open_disk(args)?;
     let _only_one = only_one(&disk)?;
     let settings = SettingsFile::open(disk.data.clone());
-    let simulator = Arc::new(Embedded::new(args));
-    let sources = Sources {
+    let simulator = Arc::new(EmbeddedSandbox::new(args));
+    let sources = BackendSources {
         config: args.config.clone(),
-        vault: Vault::os(),
+        vault: CredentialStore::os_keychain(),
         env: Arc::new(|name| std::env::var(name).ok()),
         simulator: simulator.clone(),
     };
-    let (profile, opened) = tauri::async_runtime::block_on(backend::open(args, &settings, &sources))?;
-    let Opened { backing, closed } = opened;
+    let (profile, opened) = tauri::async_runtime::block_on(backend::open_backend(args, &settings, &sources))?;
+    let OpenResult { backend: backing, closed_reason: closed } = opened;
     let kiosk = Kiosk::new(Setup {
         phones_at: backing.phones_at,
         target: backing.target,
         profile: backing.profile,
         disk,
         overrides: Overrides { out: args.out.clone(), ..Overrides::default() },
-        asset_base: avatar_protocol::BASE.to_owned(),
+        asset_base: avatar_protocol::AVATAR_BASE_URL.to_owned(),
     });
     let clock = Clock::default();
-    let gate = Gate::new(settings.clone(), clock.moment());
-    let asset_base = avatar_protocol::BASE.to_owned();
+    let gate = PinLock::new(settings.clone(), clock.moment());
+    let asset_base = avatar_protocol::AVATAR_BASE_URL.to_owned();
     let panel = Panel::new(kiosk.clone(), gate, settings, sources, asset_base, profile, closed);
     if args.kiosk {
         panel.start_in_kiosk_mode();
     }
-    if panel.kiosk_mode().on && !panel.gate().state(clock.moment()).pin_set {
+    if panel.kiosk_mode().on && !panel.pin_lock().status(clock.moment()).pin_set {
         tracing::warn!("kiosk mode without a PIN: whoever opens the panel first chooses it (F10)");
     }
     let app = build(Builder::default(), kiosk.clone(), panel.clone(), clock)
         .build(tauri::generate_context!())
-        .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
+        .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     // Within the runtime that its tasks need.
     tauri::async_runtime::block_on(async { kiosk.finish_left_over() });
-    window::open(app.handle(), args.full_screen)
-        .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
-    if let Err(error) = window::apply(app.handle(), &panel) {
+    window::open_window(app.handle(), args.full_screen)
+        .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
+    if let Err(error) = window::apply_window_mode(app.handle(), &panel) {
         tracing::error!(%error, "the window is not as the operator set it");
     }
-    tauri::async_runtime::spawn(async move { panel.keep_watch().await });
+    tauri::async_runtime::spawn(async move { panel.run_background_tasks().await });
     close_on_signal(app.handle().clone());
     app.run(move |app, event| match event {
         // The phone's window alone is no reason to stay.
@@ -83,45 +83,48 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 }
 
 /// Drops the PIN, for whoever has a shell on this machine and forgot it.
-pub(crate) fn forget_pin(args: &Args) -> Result<u8, Failure> {
+pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
     let disk = open_disk(args)?;
     let _only_one = only_one(&disk)?;
-    Gate::forget_pin(&SettingsFile::open(disk.data.clone())).map_err(Failure::usage)?;
+    PinLock::forget_pin(&SettingsFile::open(disk.data.clone())).map_err(StartError::usage)?;
     eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
     Ok(0)
 }
 
-fn open_disk(args: &Args) -> Result<Disk, Failure> {
+fn open_disk(args: &Args) -> Result<Disk, StartError> {
     let data_dir = args.data_dir.clone().unwrap_or_else(Disk::default_path);
-    Disk::open(&data_dir).map_err(Failure::usage)
+    Disk::open(&data_dir).map_err(StartError::usage)
 }
 
 /// What the window is made of, whatever runtime draws it.
 pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Panel, clock: Clock) -> Builder<R> {
     builder
         .manage(kiosk)
-        .manage(panel.gate().clone())
+        .manage(panel.pin_lock().clone())
         .manage(panel)
         .manage(clock)
         .manage(commands::Listener::default())
         .manage(commands::Inspecting::default())
         .manage(commands::Following::default())
-        .manage(Checks::default())
-        .manage(window::Guard::default())
-        .manage(window::Heart::default())
+        .manage(CheckRunner::default())
+        .manage(window::WindowGuard::default())
+        .manage(window::PageWatchdog::default())
         .on_window_event(window::on_window_event)
-        .register_asynchronous_uri_scheme_protocol(avatar_protocol::SCHEME, avatar_protocol::answer)
+        .register_asynchronous_uri_scheme_protocol(
+            avatar_protocol::AVATAR_SCHEME,
+            avatar_protocol::handle_request,
+        )
         .invoke_handler(commands::handler())
 }
 
 /// Holds the data folder for this window. The lock goes with the process, so a crash leaves none.
-fn only_one(disk: &Disk) -> Result<File, Failure> {
+fn only_one(disk: &Disk) -> Result<File, StartError> {
     let path = disk.data.path().join("window.lock");
-    let refused = |error: std::io::Error| Failure::usage(format!("{}: {error}", path.display()));
+    let refused = |error: std::io::Error| StartError::usage(format!("{}: {error}", path.display()));
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::usage(format!(
+        Err(TryLockError::WouldBlock) => Err(StartError::usage(format!(
             "another window of the kiosk already works on {}; close it, or give this one its own --data-dir",
             disk.data.path().display()
         ))),

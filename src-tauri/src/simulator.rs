@@ -2,9 +2,9 @@
 //! never changes, so that visits in progress are not affected.
 
 use crate::args::Args;
-use kiosk::panel::{Simulated, Simulator};
+use kiosk::panel::{SimulatedBackend, Simulator};
 use kiosk::setup::Target;
-use kiosk::view::panel::{FaultView, SandboxView, WordView};
+use kiosk::view::panel::{FaultView, OptionView, SandboxView};
 use sandbox::faults::{self, Endpoint, FaultState, Nth};
 use sandbox::scenario::{self, Scenario};
 use sandbox::{ClockMove, Sandbox, Server, Settings};
@@ -12,23 +12,23 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The embedded sandbox, started on first use.
-pub(crate) struct Embedded {
+pub(crate) struct EmbeddedSandbox {
     settings: Settings,
-    running: Mutex<Option<Running>>,
+    lock_running: Mutex<Option<RunningSandbox>>,
 }
 
-struct Running {
+struct RunningSandbox {
     /// Listens on the loopback address.
-    own: Server,
+    local_server: Server,
     /// Listens on all addresses, for phones on this network.
-    open: Option<Server>,
+    phone_server: Option<Server>,
 }
 
-impl Embedded {
+impl EmbeddedSandbox {
     /// Creates the sandbox without starting it.
     pub(crate) fn new(args: &Args) -> Self {
         let defaults = Settings::default();
-        Self::with(Settings {
+        Self::with_settings(Settings {
             scenario: args.scenario,
             speed: args.speed,
             seed: args.seed.unwrap_or(defaults.seed),
@@ -36,14 +36,14 @@ impl Embedded {
         })
     }
 
-    pub(crate) fn with(settings: Settings) -> Self {
-        Self { settings, running: Mutex::default() }
+    pub(crate) fn with_settings(settings: Settings) -> Self {
+        Self { settings, lock_running: Mutex::default() }
     }
 
     /// Stops the sandbox. Requests in flight are completed.
     pub(crate) async fn stop(&self) {
-        let running = self.running().take();
-        if let Some(Running { own, open }) = running {
+        let running = self.lock_running().take();
+        if let Some(RunningSandbox { local_server: own, phone_server: open }) = running {
             if let Some(open) = open {
                 open.stop().await;
             }
@@ -53,65 +53,68 @@ impl Embedded {
 
     #[cfg(test)]
     pub(crate) fn sandbox(&self) -> Option<Sandbox> {
-        self.running().as_ref().map(|running| running.own.sandbox().clone())
+        self.lock_running().as_ref().map(|running| running.local_server.sandbox().clone())
     }
 
-    fn running(&self) -> MutexGuard<'_, Option<Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_running(&self) -> MutexGuard<'_, Option<RunningSandbox>> {
+        self.lock_running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with_sandbox<T>(&self, act: impl FnOnce(&Sandbox) -> Result<T, String>) -> Result<T, String> {
-        let running = self.running();
+        let running = self.lock_running();
         let running = running.as_ref().ok_or("the sandbox was not started")?;
-        act(running.own.sandbox())
+        act(running.local_server.sandbox())
     }
 }
 
-impl Simulator for Embedded {
-    fn start(&self) -> Result<Simulated, String> {
-        let mut running = self.running();
+impl Simulator for EmbeddedSandbox {
+    fn start(&self) -> Result<SimulatedBackend, String> {
+        let mut running = self.lock_running();
         if running.is_none() {
             let sandbox = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
-            *running = Some(Running { own: serve(&sandbox, Ipv4Addr::LOCALHOST)?, open: None });
+            *running = Some(RunningSandbox {
+                local_server: start_server(&sandbox, Ipv4Addr::LOCALHOST)?,
+                phone_server: None,
+            });
         }
-        running.as_ref().map_or_else(|| Err("it did not start".to_owned()), Running::simulated)
+        running.as_ref().map_or_else(|| Err("it did not start".to_owned()), RunningSandbox::to_backend)
     }
 
-    fn let_phones_in(&self, on: bool) -> Result<Simulated, String> {
+    fn set_phone_access(&self, on: bool) -> Result<SimulatedBackend, String> {
         self.start()?;
-        let mut running = self.running();
+        let mut running = self.lock_running();
         let running = running.as_mut().ok_or("the sandbox was not started")?;
-        if on && running.open.is_none() {
-            let open = serve(running.own.sandbox(), Ipv4Addr::UNSPECIFIED)?;
-            if is_loopback(&open) {
+        if on && running.phone_server.is_none() {
+            let open = start_server(running.local_server.sandbox(), Ipv4Addr::UNSPECIFIED)?;
+            if is_loopback_only(&open) {
                 return Err("this machine has no address on a network; check cable and Wi-Fi".to_owned());
             }
-            running.open = Some(open);
-        } else if !on && let Some(open) = running.open.take() {
+            running.phone_server = Some(open);
+        } else if !on && let Some(open) = running.phone_server.take() {
             // Requests of a phone in flight are completed.
             tokio::spawn(open.stop());
         }
-        running.simulated()
+        running.to_backend()
     }
 
-    fn view(&self) -> Option<SandboxView> {
-        let running = self.running();
-        let Running { own, open } = running.as_ref()?;
+    fn sandbox_view(&self) -> Option<SandboxView> {
+        let running = self.lock_running();
+        let RunningSandbox { local_server: own, phone_server: open } = running.as_ref()?;
         let sandbox = own.sandbox();
         Some(SandboxView {
             scenario: sandbox.state().scenario.to_string(),
             scenarios: scenario::CATALOGUE
                 .iter()
-                .map(|entry| word(entry.name, entry.does, Vec::new()))
+                .map(|entry| option_view(entry.name, entry.does, Vec::new()))
                 .collect(),
             speed: sandbox.clock().speed,
             faults: sandbox.faults().iter().map(fault_view).collect(),
             fault_kinds: faults::CATALOGUE
                 .iter()
                 .map(|entry| {
-                    let everywhere = entry.on.len() == Endpoint::ALL.len();
-                    let on = entry.on.iter().filter(|_| !everywhere);
-                    word(entry.name, entry.does, on.map(|on| on.word().to_owned()).collect())
+                    let everywhere = entry.endpoints.len() == Endpoint::ALL.len();
+                    let on = entry.endpoints.iter().filter(|_| !everywhere);
+                    option_view(entry.name, entry.does, on.map(|on| on.name().to_owned()).collect())
                 })
                 .collect(),
             endpoints: Endpoint::ALL.iter().map(|row| row.1.to_owned()).collect(),
@@ -136,40 +139,41 @@ impl Simulator for Embedded {
     fn add_fault(&self, on: &str, fault: &str, every: bool) -> Result<(), String> {
         let endpoint = Endpoint::ALL.iter().find(|row| row.1 == on).map(|row| row.0);
         let endpoint = endpoint.ok_or_else(|| format!("there is no endpoint `{on}`"))?;
-        let nth = if every { Nth::Every } else { Nth::These(vec![1]) };
-        let usual = faults::usual(fault, endpoint, nth);
+        let nth = if every { Nth::Every } else { Nth::Numbers(vec![1]) };
+        let usual = faults::default_fault(fault, endpoint, nth);
         let fault = usual.ok_or_else(|| format!("there is no fault `{fault}` on `{on}`"))?;
         self.with_sandbox(|sandbox| sandbox.add_fault(fault).map_err(|error| error.to_string()))
     }
 
-    fn end_faults(&self) {
-        if let Some(running) = self.running().as_ref() {
-            running.own.sandbox().end_faults();
+    fn clear_faults(&self) {
+        if let Some(running) = self.lock_running().as_ref() {
+            running.local_server.sandbox().clear_faults();
         }
     }
 }
 
-impl Running {
+impl RunningSandbox {
     /// The sandbox as a backend: the API on the loopback address, the link at the server that phones can reach.
-    fn simulated(&self) -> Result<Simulated, String> {
-        let known = self.own.sandbox().credentials();
-        let link = self.open.as_ref().unwrap_or(&self.own).link_template();
+    fn to_backend(&self) -> Result<SimulatedBackend, String> {
+        let known = self.local_server.sandbox().credentials();
+        let link = self.phone_server.as_ref().unwrap_or(&self.local_server).link_template();
         let login = (known.username.clone(), known.password.clone());
-        let target = Target::embedded_sandbox(self.own.url(), &link, known.api_key.clone(), login);
-        Ok(Simulated {
+        let target =
+            Target::embedded_sandbox(self.local_server.local_url(), &link, known.api_key.clone(), login);
+        Ok(SimulatedBackend {
             target: target.map_err(|error| error.to_string())?,
-            phones_at: self.open.as_ref().map(|open| open.phone_url().to_string()),
+            phone_url: self.phone_server.as_ref().map(|open| open.phone_url().to_string()),
         })
     }
 }
 
-fn serve(sandbox: &Sandbox, address: Ipv4Addr) -> Result<Server, String> {
+fn start_server(sandbox: &Sandbox, address: Ipv4Addr) -> Result<Server, String> {
     let listen = SocketAddr::new(IpAddr::V4(address), 0);
     Server::serve(sandbox.clone(), listen).map_err(|error| format!("the sandbox cannot listen: {error}"))
 }
 
 /// Whether the server is only reachable from this machine, although it listens on all addresses.
-fn is_loopback(open: &Server) -> bool {
+fn is_loopback_only(open: &Server) -> bool {
     match open.phone_url().host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
@@ -177,26 +181,26 @@ fn is_loopback(open: &Server) -> bool {
     }
 }
 
-fn word(name: &str, about: &str, only_on: Vec<String>) -> WordView {
-    WordView { name: name.to_owned(), about: about.to_owned(), only_on }
+fn option_view(name: &str, about: &str, only_on: Vec<String>) -> OptionView {
+    OptionView { name: name.to_owned(), about: about.to_owned(), only_on }
 }
 
 fn fault_view(state: &FaultState) -> FaultView {
     let when = match &state.fault.nth {
         Nth::Every => "every request".to_owned(),
         Nth::Rate(rate) => format!("{:.0} % of the requests", rate * 100.0),
-        Nth::These(numbers) if *numbers == [1] && state.struck > 0 => {
+        Nth::Numbers(numbers) if *numbers == [1] && state.struck > 0 => {
             "the next request (has happened)".to_owned()
         }
-        Nth::These(numbers) if *numbers == [1] => "the next request".to_owned(),
-        Nth::These(numbers) => {
+        Nth::Numbers(numbers) if *numbers == [1] => "the next request".to_owned(),
+        Nth::Numbers(numbers) => {
             let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
             format!("request {}", numbers.join(", "))
         }
     };
     FaultView {
-        on: state.fault.on.word().to_owned(),
-        kind: state.fault.effect.name().to_owned(),
+        on: state.fault.on.name().to_owned(),
+        kind: state.fault.effect.effect_name().to_owned(),
         when,
         struck: u32::try_from(state.struck).unwrap_or(u32::MAX),
     }

@@ -10,7 +10,7 @@ mod places;
 use places::{kiosk, logs};
 use product_tests::window::processes::{freeze, kill, runs};
 use product_tests::window::{Bare, Part, Plan, Trouble, decode_qr, likeness, photograph};
-use sandbox::{Force, Scenario};
+use sandbox::{ForcedState, Scenario};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ async fn a_page_that_dies_comes_back_where_it_was_and_one_that_dies_too_often_re
     life.greeted().await?;
     life.dies_on("making").await?;
 
-    life.booth.force(Force::Fail)?;
+    life.booth.force(ForcedState::Fail)?;
     life.leaves("making").await?;
     let failed = life.at_rest("failed").await?;
     // Five within a minute; those before count as long as they are that young.
@@ -98,7 +98,7 @@ async fn a_page_that_dies_late_or_freezes_comes_back_where_it_was() -> Result<()
     life.at_rest("attract").await?;
     life.booth.press("Return")?;
     life.code().await?;
-    life.booth.force(Force::Expire)?;
+    life.booth.force(ForcedState::Expire)?;
     life.leaves("invite").await?;
     let ended = life.at_rest("ended").await?;
     let page = life.booth.page()?;

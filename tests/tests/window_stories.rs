@@ -6,7 +6,7 @@ mod places;
 
 use places::{kiosk, logs};
 use product_tests::window::{Booth, Plan, SOON, Trouble};
-use sandbox::{Force, Scenario};
+use sandbox::{ForcedState, Scenario};
 use std::time::Duration;
 use thirtyfour::prelude::*;
 
@@ -102,7 +102,7 @@ async fn reloaded_everywhere(booth: &Booth) -> Result<(), Trouble> {
     booth.pause(true)?;
     booth.scan(Scenario::LongQueue)?;
     booth.reload("making", "[data-testid=queue-position]").await?;
-    booth.force(Force::Fail)?;
+    booth.force(ForcedState::Fail)?;
     booth.app.see("[data-screen=making] [data-testid=qr]", SOON).await?;
     booth.reload("making", "[data-testid=status-title]").await?;
     booth
@@ -121,7 +121,7 @@ async fn reloaded_everywhere(booth: &Booth) -> Result<(), Trouble> {
     booth.see_screen("attract").await?;
     booth.app.press("[data-testid=start]", SOON).await?;
     booth.see_screen("invite").await?;
-    booth.force(Force::Expire)?;
+    booth.force(ForcedState::Expire)?;
     booth.reload("ended", "[data-testid=problem]").await?;
     booth.app.press("[data-testid=again]", SOON).await?;
     booth.see_screen("attract").await

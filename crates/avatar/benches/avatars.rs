@@ -16,7 +16,7 @@ fn bench_avatars(criterion: &mut Criterion) {
                 seed += 1;
                 seed
             };
-            bench.iter_batched(next, |seed| avatar::build(seed, face), BatchSize::PerIteration);
+            bench.iter_batched(next, |seed| avatar::build_avatar(seed, face), BatchSize::PerIteration);
         });
     }
     group.finish();

@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&folder)?;
     for seed in if seeds.is_empty() { (0..8).collect() } else { seeds } {
         let started = Instant::now();
-        let files = avatar::build(seed, None);
+        let files = avatar::build_avatar(seed, None);
         println!("seed {seed}: {} ms, GLB of {} bytes", started.elapsed().as_millis(), files.glb.len());
         std::fs::write(folder.join(format!("{seed}.glb")), &files.glb)?;
         std::fs::write(folder.join(format!("{seed}.png")), &files.png)?;

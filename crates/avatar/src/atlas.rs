@@ -3,7 +3,7 @@
 use glam::{Vec2, vec2};
 
 /// Width and height of the texture in pixels.
-pub(super) const SIZE: u32 = 1024;
+pub(super) const TEXTURE_SIZE: u32 = 1024;
 
 /// A rectangle of the texture, in pixels from the top left corner.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,16 +14,16 @@ pub(super) struct Patch {
     pub(super) height: u32,
 }
 
-pub(super) const HEAD: Patch = Patch::new(0, 0, 1024, 800);
-pub(super) const EYE: Patch = Patch::new(4, 808, 208, 208);
-pub(super) const HAIR: Patch = Patch::new(220, 808, 512, 208);
-pub(super) const EAR: Patch = Patch::new(740, 808, 136, 208);
-pub(super) const MOUTH: Patch = Patch::new(884, 808, 40, 64);
-pub(super) const TEETH: Patch = Patch::new(932, 808, 40, 64);
-pub(super) const LASH: Patch = Patch::new(980, 808, 32, 32);
-pub(super) const LID_RIM: Patch = Patch::new(980, 848, 32, 32);
-pub(super) const BROW: Patch = Patch::new(884, 880, 128, 64);
-pub(super) const TONGUE: Patch = Patch::new(884, 952, 128, 64);
+pub(super) const HEAD_PATCH: Patch = Patch::new(0, 0, 1024, 800);
+pub(super) const EYE_PATCH: Patch = Patch::new(4, 808, 208, 208);
+pub(super) const HAIR_PATCH: Patch = Patch::new(220, 808, 512, 208);
+pub(super) const EAR_PATCH: Patch = Patch::new(740, 808, 136, 208);
+pub(super) const MOUTH_PATCH: Patch = Patch::new(884, 808, 40, 64);
+pub(super) const TEETH_PATCH: Patch = Patch::new(932, 808, 40, 64);
+pub(super) const LASH_PATCH: Patch = Patch::new(980, 808, 32, 32);
+pub(super) const LID_RIM_PATCH: Patch = Patch::new(980, 848, 32, 32);
+pub(super) const BROW_PATCH: Patch = Patch::new(884, 880, 128, 64);
+pub(super) const TONGUE_PATCH: Patch = Patch::new(884, 952, 128, 64);
 
 impl Patch {
     const fn new(x: u32, y: u32, width: u32, height: u32) -> Self {
@@ -31,14 +31,15 @@ impl Patch {
     }
 
     /// Texture coordinates of a position in the patch (0..=1 on each axis), kept half a pixel inside of its edges.
-    pub(super) fn at(self, place: Vec2) -> Vec2 {
+    pub(super) fn uv_at(self, place: Vec2) -> Vec2 {
         let size = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
-        (vec2(self.x as f32, self.y as f32) + 0.5 + place.clamp(Vec2::ZERO, Vec2::ONE) * size) / SIZE as f32
+        (vec2(self.x as f32, self.y as f32) + 0.5 + place.clamp(Vec2::ZERO, Vec2::ONE) * size)
+            / TEXTURE_SIZE as f32
     }
 
     /// Texture coordinates of the patch's middle.
-    pub(super) fn middle(self) -> Vec2 {
-        self.at(Vec2::splat(0.5))
+    pub(super) fn uv_at_middle(self) -> Vec2 {
+        self.uv_at(Vec2::splat(0.5))
     }
 
     /// The patch's pixels, each with its position in the patch (0..=1 on each axis).
@@ -56,9 +57,20 @@ mod tests {
 
     #[test]
     fn patches_fit_the_texture_and_do_not_overlap() {
-        let all = [HEAD, EYE, HAIR, EAR, MOUTH, TEETH, LASH, LID_RIM, BROW, TONGUE];
+        let all = [
+            HEAD_PATCH,
+            EYE_PATCH,
+            HAIR_PATCH,
+            EAR_PATCH,
+            MOUTH_PATCH,
+            TEETH_PATCH,
+            LASH_PATCH,
+            LID_RIM_PATCH,
+            BROW_PATCH,
+            TONGUE_PATCH,
+        ];
         for (i, a) in all.iter().enumerate() {
-            assert!(a.x + a.width <= SIZE && a.y + a.height <= SIZE);
+            assert!(a.x + a.width <= TEXTURE_SIZE && a.y + a.height <= TEXTURE_SIZE);
             for b in &all[i + 1..] {
                 let apart = a.x + a.width <= b.x
                     || b.x + b.width <= a.x

@@ -28,7 +28,7 @@ pub(super) enum HairStyle {
     Bun,
 }
 
-const STYLES: [HairStyle; 8] = [
+const HAIR_STYLES: [HairStyle; 8] = [
     HairStyle::Crop,
     HairStyle::Bob,
     HairStyle::Quiff,
@@ -43,32 +43,32 @@ const STYLES: [HairStyle; 8] = [
 /// 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Character {
-    pub(super) width: f32,
-    pub(super) jaw: f32,
-    pub(super) chin: f32,
-    pub(super) cheeks: f32,
-    pub(super) nose: f32,
+    pub(super) head_width: f32,
+    pub(super) jaw_width: f32,
+    pub(super) chin_size: f32,
+    pub(super) cheek_size: f32,
+    pub(super) nose_size: f32,
     pub(super) nose_lift: f32,
-    pub(super) lips: f32,
+    pub(super) lip_fullness: f32,
     pub(super) mouth_width: f32,
     pub(super) eye_size: f32,
     pub(super) eye_tilt: f32,
     pub(super) brow_weight: f32,
     pub(super) brow_arch: f32,
-    pub(super) ears: f32,
-    pub(super) lashes: f32,
-    pub(super) neck: f32,
-    pub(super) style: HairStyle,
+    pub(super) ear_size: f32,
+    pub(super) lash_length: f32,
+    pub(super) neck_width: f32,
+    pub(super) hair_style: HairStyle,
     /// The side of the parting: −1 for the character's right, 1 for the left.
-    pub(super) parting: f32,
+    pub(super) parting_side: f32,
     /// Offset into the noise functions, so that freckles and locks differ between heads.
-    pub(super) grain: f32,
-    pub(super) skin: Tone,
-    pub(super) hair: Tone,
-    pub(super) iris: Tone,
-    pub(super) shirt: Tone,
-    pub(super) freckles: f32,
-    pub(super) stubble: f32,
+    pub(super) noise_offset: f32,
+    pub(super) skin_tone: Tone,
+    pub(super) hair_tone: Tone,
+    pub(super) iris_tone: Tone,
+    pub(super) shirt_tone: Tone,
+    pub(super) freckle_strength: f32,
+    pub(super) stubble_strength: f32,
 }
 
 impl Character {
@@ -76,78 +76,81 @@ impl Character {
     pub(super) fn from_seed(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut between = |low: f32, high: f32| rng.random_range(low..high);
-        let skin = ramp(&SKIN, between(0.0, 1.0));
-        let dark = if skin.x < 0.62 { 1.0 } else { 0.0 };
-        let hair = if between(0.0, 1.0) < 0.62 + 0.3 * dark {
-            ramp(&DARK_HAIR, between(0.0, 1.0))
+        let skin_tone = interpolate_tones(&SKIN_TONES, between(0.0, 1.0));
+        let dark = if skin_tone.x < 0.62 { 1.0 } else { 0.0 };
+        let hair_tone = if between(0.0, 1.0) < 0.62 + 0.3 * dark {
+            interpolate_tones(&DARK_HAIR_TONES, between(0.0, 1.0))
         } else {
-            pick(&BRIGHT_HAIR, between(0.0, 1.0))
+            pick_tone(&BRIGHT_HAIR_TONES, between(0.0, 1.0))
         };
-        let iris =
-            if dark > 0.5 { pick(&DARK_EYES, between(0.0, 1.0)) } else { pick(&EYES, between(0.0, 1.0)) };
+        let iris_tone = if dark > 0.5 {
+            pick_tone(&DARK_IRIS_TONES, between(0.0, 1.0))
+        } else {
+            pick_tone(&IRIS_TONES, between(0.0, 1.0))
+        };
         // 0 is a broad jaw and heavy brows; 1 is full lips and long lashes.
         let soft = between(0.0, 1.0);
-        let style = STYLES[((between(0.0, 1.0) * 8.0) as usize).min(7)];
+        let hair_style = HAIR_STYLES[((between(0.0, 1.0) * 8.0) as usize).min(7)];
         let short = matches!(
-            style,
+            hair_style,
             HairStyle::Crop | HairStyle::Quiff | HairStyle::SidePart | HairStyle::Curls | HairStyle::Bun
         );
         Self {
-            width: between(0.94, 1.06),
-            jaw: between(0.95, 1.1) - 0.1 * soft,
-            chin: between(0.85, 1.1) - 0.1 * soft,
-            cheeks: between(0.85, 1.2),
-            nose: between(0.84, 1.18) - 0.14 * soft,
+            head_width: between(0.94, 1.06),
+            jaw_width: between(0.95, 1.1) - 0.1 * soft,
+            chin_size: between(0.85, 1.1) - 0.1 * soft,
+            cheek_size: between(0.85, 1.2),
+            nose_size: between(0.84, 1.18) - 0.14 * soft,
             nose_lift: between(-0.15, 0.3) + 0.15 * soft,
-            lips: between(0.8, 1.1) + 0.25 * soft,
+            lip_fullness: between(0.8, 1.1) + 0.25 * soft,
             mouth_width: between(0.9, 1.1),
             eye_size: between(0.94, 1.05) + 0.04 * soft,
             eye_tilt: between(-0.06, 0.16),
             brow_weight: between(0.85, 1.15) - 0.32 * soft,
             brow_arch: between(0.14, 0.42) + 0.14 * soft,
-            ears: between(0.88, 1.1),
-            lashes: 0.45 + 0.75 * soft,
-            neck: between(0.95, 1.05) - 0.13 * soft,
-            style,
-            parting: if between(0.0, 1.0) < 0.5 { -1.0 } else { 1.0 },
-            grain: between(0.0, 90.0),
-            freckles: if dark < 0.5 && between(0.0, 1.0) < 0.4 { between(0.4, 1.0) } else { 0.0 },
-            stubble: if short && soft < 0.4 { between(0.0, 0.75) } else { 0.0 },
-            shirt: pick(&SHIRTS, between(0.0, 1.0)),
-            skin,
-            hair,
-            iris,
+            ear_size: between(0.88, 1.1),
+            lash_length: 0.45 + 0.75 * soft,
+            neck_width: between(0.95, 1.05) - 0.13 * soft,
+            hair_style,
+            parting_side: if between(0.0, 1.0) < 0.5 { -1.0 } else { 1.0 },
+            noise_offset: between(0.0, 90.0),
+            freckle_strength: if dark < 0.5 && between(0.0, 1.0) < 0.4 { between(0.4, 1.0) } else { 0.0 },
+            stubble_strength: if short && soft < 0.4 { between(0.0, 0.75) } else { 0.0 },
+            shirt_tone: pick_tone(&SHIRT_TONES, between(0.0, 1.0)),
+            skin_tone,
+            hair_tone,
+            iris_tone,
         }
     }
 }
 
 /// A colour from its 24-bit notation `0xRRGGBB`.
-pub(super) fn rgb(hex: u32) -> Tone {
+pub(super) fn tone_from_hex(hex: u32) -> Tone {
     let part = |shift: u32| ((hex >> shift) & 0xff) as f32 / 255.0;
     Vec3::new(part(16), part(8), part(0))
 }
 
 /// The colour at `at` (0..=1) of a gradient through all of `tones`.
-fn ramp(tones: &[u32], at: f32) -> Tone {
+fn interpolate_tones(tones: &[u32], at: f32) -> Tone {
     let place = at.clamp(0.0, 1.0) * (tones.len() - 1) as f32;
     let index = (place as usize).min(tones.len() - 2);
-    rgb(tones[index]).lerp(rgb(tones[index + 1]), place - index as f32)
+    tone_from_hex(tones[index]).lerp(tone_from_hex(tones[index + 1]), place - index as f32)
 }
 
 /// One of the colours, chosen by `at` (0..=1).
-fn pick(tones: &[u32], at: f32) -> Tone {
-    rgb(tones[((at * tones.len() as f32) as usize).min(tones.len() - 1)])
+fn pick_tone(tones: &[u32], at: f32) -> Tone {
+    tone_from_hex(tones[((at * tones.len() as f32) as usize).min(tones.len() - 1)])
 }
 
-const SKIN: [u32; 8] =
+const SKIN_TONES: [u32; 8] =
     [0x00fb_dcc8, 0x00f3_c9ad, 0x00e8_b48f, 0x00d9_9e74, 0x00c0_8259, 0x00a0_6742, 0x0080_4f33, 0x0063_3b27];
-const DARK_HAIR: [u32; 5] = [0x0020_1b1c, 0x002b_211d, 0x0041_2c22, 0x005b_3c2a, 0x0070_4a30];
-const BRIGHT_HAIR: [u32; 8] =
+const DARK_HAIR_TONES: [u32; 5] = [0x0020_1b1c, 0x002b_211d, 0x0041_2c22, 0x005b_3c2a, 0x0070_4a30];
+const BRIGHT_HAIR_TONES: [u32; 8] =
     [0x00b0_5a2c, 0x00d3_a562, 0x00e4_c38c, 0x009a_4a22, 0x00b8_b4b0, 0x00c9_5f86, 0x003e_8a9a, 0x008a_5a3a];
-const EYES: [u32; 7] =
+const IRIS_TONES: [u32; 7] =
     [0x006b_4423, 0x003f_7fb5, 0x005d_8f58, 0x008a_6a35, 0x004f_9a9d, 0x0070_8a9f, 0x0054_3420];
-const DARK_EYES: [u32; 4] = [0x004a_2c18, 0x005f_3a1e, 0x0038_2218, 0x0074_5428];
-const SHIRTS: [u32; 9] = [
+const DARK_IRIS_TONES: [u32; 4] = [0x004a_2c18, 0x005f_3a1e, 0x0038_2218, 0x0074_5428];
+const SHIRT_TONES: [u32; 9] = [
     0x002f_6f8f,
     0x00d9_6b4a,
     0x003c_8c6e,
@@ -171,9 +174,9 @@ mod tests {
 
     #[test]
     fn every_hair_style_is_chosen_by_some_seed() {
-        for style in STYLES {
+        for style in HAIR_STYLES {
             assert!(
-                (0..400).any(|seed| Character::from_seed(seed).style == style),
+                (0..400).any(|seed| Character::from_seed(seed).hair_style == style),
                 "{style:?} is never chosen"
             );
         }
@@ -183,7 +186,7 @@ mod tests {
     fn tones_are_within_zero_and_one() {
         for seed in 0..100 {
             let it = Character::from_seed(seed);
-            for tone in [it.skin, it.hair, it.iris, it.shirt] {
+            for tone in [it.skin_tone, it.hair_tone, it.iris_tone, it.shirt_tone] {
                 assert!(tone.min_element() >= 0.0 && tone.max_element() <= 1.0);
             }
         }

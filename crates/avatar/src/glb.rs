@@ -12,52 +12,53 @@ use json::{Index, mesh::Semantic};
 
 use super::Avatar;
 use super::mesh::Mesh;
-use super::rig::{self, Hold};
-use super::shapes::Shape;
+use super::rig::{self, JointWeights};
+use super::shapes::Blendshape;
 
 /// Factor from centimetres to metres.
-const METRES: f32 = 0.01;
+const CM_TO_METRES: f32 = 0.01;
 
 /// Writes an avatar. `texture` is a PNG.
-pub(super) fn write(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
-    let mut out = Document::default();
-    let materials = out.materials(texture);
-    let skin = out.skeleton(avatar);
+pub(super) fn write_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
+    let mut out = GlbDocument::default();
+    let materials = out.add_materials(texture);
+    let skin = out.add_skeleton(avatar);
 
     let head = &avatar.head.mesh;
-    let hold: Vec<Hold> = head.positions.iter().map(|&p| rig::hold(p)).collect();
-    let primitive = out.primitive(head, &hold, materials[0]);
-    let mesh_of_head = out.shaped("head", primitive, head, &avatar.shapes);
-    out.skinned("head", mesh_of_head, skin);
+    let hold: Vec<JointWeights> = head.positions.iter().map(|&p| rig::skin_joint_weights(p)).collect();
+    let primitive = out.add_primitive(head, &hold, materials[0]);
+    let mesh_of_head = out.mesh_with_blendshapes("head", primitive, head, &avatar.face_shapes);
+    out.add_skinned_node("head", mesh_of_head, skin);
 
     let mut eyes = Mesh::default();
     let mut hold = Vec::new();
     for (eye, index) in avatar.eyes.iter().zip(0..) {
-        eyes.append(eye);
-        hold.resize(eyes.positions.len(), rig::hold_eye(index));
+        eyes.append_mesh(eye);
+        hold.resize(eyes.positions.len(), rig::eye_joint_weights(index));
     }
-    let primitive = out.primitive(&eyes, &hold, materials[1]);
-    let mesh_of_eyes = out.shaped("eyes", primitive, &eyes, &avatar.eye_shapes);
-    out.skinned("eyes", mesh_of_eyes, skin);
+    let primitive = out.add_primitive(&eyes, &hold, materials[1]);
+    let mesh_of_eyes = out.mesh_with_blendshapes("eyes", primitive, &eyes, &avatar.eye_shapes);
+    out.add_skinned_node("eyes", mesh_of_eyes, skin);
 
-    let hold: Vec<Hold> = avatar.hair.positions.iter().map(|&p| rig::hold(p.with_y(p.y.max(-9.0)))).collect();
-    let primitive = out.primitive(&avatar.hair, &hold, materials[2]);
-    out.skinned("hair", mesh("hair", vec![primitive]), skin);
+    let hold: Vec<JointWeights> =
+        avatar.hair.positions.iter().map(|&p| rig::skin_joint_weights(p.with_y(p.y.max(-9.0)))).collect();
+    let primitive = out.add_primitive(&avatar.hair, &hold, materials[2]);
+    out.add_skinned_node("hair", named_mesh("hair", vec![primitive]), skin);
 
-    out.finish()
+    out.into_glb()
 }
 
 /// A glTF document and its buffer while they are built.
 #[derive(Default)]
-struct Document {
+struct GlbDocument {
     root: json::Root,
     binary: Vec<u8>,
-    scene: Vec<Index<json::Node>>,
+    scene_nodes: Vec<Index<json::Node>>,
 }
 
-impl Document {
+impl GlbDocument {
     /// Appends bytes to the buffer, aligned to four bytes, and adds a view of them.
-    fn view(&mut self, bytes: &[u8], target: Option<Target>) -> Index<json::buffer::View> {
+    fn add_buffer_view(&mut self, bytes: &[u8], target: Option<Target>) -> Index<json::buffer::View> {
         let start = self.binary.len();
         self.binary.extend_from_slice(bytes);
         while !self.binary.len().is_multiple_of(4) {
@@ -76,37 +77,37 @@ impl Document {
     }
 
     /// Appends floats to the buffer, with an accessor for them.
-    fn floats(&mut self, values: &[f32], type_: Type, target: Option<Target>) -> json::Accessor {
+    fn add_float_accessor(&mut self, values: &[f32], type_: Type, target: Option<Target>) -> json::Accessor {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let view = self.view(&bytes, target);
-        accessor(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
+        let view = self.add_buffer_view(&bytes, target);
+        new_accessor(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
     }
 
     /// Appends a mesh to the buffer; `hold` has the joint weights of each vertex.
-    fn primitive(
+    fn add_primitive(
         &mut self,
         mesh: &Mesh,
-        hold: &[Hold],
+        hold: &[JointWeights],
         material: Index<json::Material>,
     ) -> json::mesh::Primitive {
         let vertices = Some(Target::ArrayBuffer);
-        let places: Vec<Vec3> = mesh.positions.iter().map(|p| *p * METRES).collect();
-        let mut positions = self.floats(&flat(&places), Type::Vec3, vertices);
-        (positions.min, positions.max) = bounds(places.iter());
-        let normals = self.floats(&flat(&mesh.normals), Type::Vec3, vertices);
+        let places: Vec<Vec3> = mesh.positions.iter().map(|p| *p * CM_TO_METRES).collect();
+        let mut positions = self.add_float_accessor(&flatten_vectors(&places), Type::Vec3, vertices);
+        (positions.min, positions.max) = bounding_box(places.iter());
+        let normals = self.add_float_accessor(&flatten_vectors(&mesh.normals), Type::Vec3, vertices);
         let uvs: Vec<f32> = mesh.uvs.iter().flat_map(glam::Vec2::to_array).collect();
-        let uvs = self.floats(&uvs, Type::Vec2, vertices);
+        let uvs = self.add_float_accessor(&uvs, Type::Vec2, vertices);
         let joints: Vec<u8> = hold.iter().flat_map(|h| h.0).collect();
         let weights: Vec<u8> = hold.iter().flat_map(|h| h.1).collect();
-        let joints_view = self.view(&joints, vertices);
-        let weights_view = self.view(&weights, vertices);
-        let joints = accessor(Some(joints_view), hold.len(), ComponentType::U8, Type::Vec4);
-        let mut weights = accessor(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
+        let joints_view = self.add_buffer_view(&joints, vertices);
+        let weights_view = self.add_buffer_view(&weights, vertices);
+        let joints = new_accessor(Some(joints_view), hold.len(), ComponentType::U8, Type::Vec4);
+        let mut weights = new_accessor(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
         weights.normalized = true;
         let corners: Vec<u8> =
             mesh.triangles.iter().flatten().flat_map(|i| (*i as u16).to_le_bytes()).collect();
-        let view = self.view(&corners, Some(Target::ElementArrayBuffer));
-        let indices = accessor(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
+        let view = self.add_buffer_view(&corners, Some(Target::ElementArrayBuffer));
+        let indices = new_accessor(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
         let attributes: BTreeMap<_, _> = [
             (Valid(Semantic::Positions), self.root.push(positions)),
             (Valid(Semantic::Normals), self.root.push(normals)),
@@ -127,32 +128,32 @@ impl Document {
     }
 
     /// A mesh with its blendshapes, whose names are in `extras.targetNames`, where most readers look for them.
-    fn shaped(
+    fn mesh_with_blendshapes(
         &mut self,
         name: &str,
         mut primitive: json::mesh::Primitive,
         of: &Mesh,
-        shapes: &[Shape],
+        shapes: &[Blendshape],
     ) -> json::Mesh {
-        primitive.targets = Some(shapes.iter().map(|shape| self.target(of, shape)).collect());
+        primitive.targets = Some(shapes.iter().map(|shape| self.add_morph_target(of, shape)).collect());
         let names: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
         let extras = serde_json::value::to_raw_value(&serde_json::json!({ "targetNames": names })).ok();
-        json::Mesh { extras, weights: Some(vec![0.0; names.len()]), ..mesh(name, vec![primitive]) }
+        json::Mesh { extras, weights: Some(vec![0.0; names.len()]), ..named_mesh(name, vec![primitive]) }
     }
 
     /// Adds a blendshape as sparse accessors, which hold only the vertices that it moves.
-    fn target(&mut self, mesh: &Mesh, shape: &Shape) -> json::mesh::MorphTarget {
+    fn add_morph_target(&mut self, mesh: &Mesh, shape: &Blendshape) -> json::mesh::MorphTarget {
         let indices: Vec<u8> = shape.changes.iter().flat_map(|(i, ..)| (*i as u16).to_le_bytes()).collect();
-        let indices = self.view(&indices, None);
-        let moves: Vec<Vec3> = shape.changes.iter().map(|(_, by, _)| *by * METRES).collect();
+        let indices = self.add_buffer_view(&indices, None);
+        let moves: Vec<Vec3> = shape.changes.iter().map(|(_, by, _)| *by * CM_TO_METRES).collect();
         let turns: Vec<Vec3> = shape.changes.iter().map(|(_, _, turn)| *turn).collect();
         let [positions, normals] = [moves, turns].map(|values| {
-            let bytes: Vec<u8> = flat(&values).iter().flat_map(|v| v.to_le_bytes()).collect();
-            let view = self.view(&bytes, None);
-            let mut accessor = accessor(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
+            let bytes: Vec<u8> = flatten_vectors(&values).iter().flat_map(|v| v.to_le_bytes()).collect();
+            let view = self.add_buffer_view(&bytes, None);
+            let mut accessor = new_accessor(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
             // The bounds include the zero of the vertices that do not move.
             let rest = (values.len() < mesh.positions.len()).then_some(&Vec3::ZERO);
-            (accessor.min, accessor.max) = bounds(values.iter().chain(rest));
+            (accessor.min, accessor.max) = bounding_box(values.iter().chain(rest));
             accessor.sparse = Some(json::accessor::sparse::Sparse {
                 count: values.len().into(),
                 indices: json::accessor::sparse::Indices {
@@ -177,8 +178,8 @@ impl Document {
     }
 
     /// Adds the materials of skin, eyes and hair, which share one texture.
-    fn materials(&mut self, texture: &[u8]) -> [Index<json::Material>; 3] {
-        let view = self.view(texture, None);
+    fn add_materials(&mut self, texture: &[u8]) -> [Index<json::Material>; 3] {
+        let view = self.add_buffer_view(texture, None);
         let source = self.root.push(json::Image {
             buffer_view: Some(view),
             mime_type: Some(json::image::MimeType("image/png".into())),
@@ -221,27 +222,27 @@ impl Document {
     }
 
     /// Adds the joints as nodes, and the skin that binds them.
-    fn skeleton(&mut self, avatar: &Avatar) -> Index<json::Skin> {
-        let joints = rig::joints(&avatar.sculpt);
+    fn add_skeleton(&mut self, avatar: &Avatar) -> Index<json::Skin> {
+        let joints = rig::build_joints(&avatar.sculpt);
         let first = self.root.nodes.len() as u32;
         let node = |i: usize| Index::new(first + i as u32);
         for (i, joint) in joints.iter().enumerate() {
-            let parent = joint.parent.map_or(Vec3::ZERO, |p| joints[p].at);
+            let parent = joint.parent.map_or(Vec3::ZERO, |p| joints[p].position);
             let children: Vec<_> =
                 (0..joints.len()).filter(|&c| joints[c].parent == Some(i)).map(node).collect();
             self.root.push(json::Node {
                 name: Some(joint.name.into()),
-                translation: Some(((joint.at - parent) * METRES).to_array()),
+                translation: Some(((joint.position - parent) * CM_TO_METRES).to_array()),
                 children: (!children.is_empty()).then_some(children),
                 ..Default::default()
             });
         }
         let inverse: Vec<f32> = joints
             .iter()
-            .flat_map(|joint| Mat4::from_translation(-joint.at * METRES).to_cols_array())
+            .flat_map(|joint| Mat4::from_translation(-joint.position * CM_TO_METRES).to_cols_array())
             .collect();
-        let matrices = self.floats(&inverse, Type::Mat4, None);
-        self.scene.push(node(0));
+        let matrices = self.add_float_accessor(&inverse, Type::Mat4, None);
+        self.scene_nodes.push(node(0));
         let inverse_bind_matrices = Some(self.root.push(matrices));
         self.root.push(json::Skin {
             joints: (0..joints.len()).map(node).collect(),
@@ -254,7 +255,7 @@ impl Document {
     }
 
     /// Adds a mesh to the scene, bound to the skin.
-    fn skinned(&mut self, name: &str, mesh: json::Mesh, skin: Index<json::Skin>) {
+    fn add_skinned_node(&mut self, name: &str, mesh: json::Mesh, skin: Index<json::Skin>) {
         let mesh = Some(self.root.push(mesh));
         let node = self.root.push(json::Node {
             name: Some(name.into()),
@@ -262,11 +263,11 @@ impl Document {
             skin: Some(skin),
             ..Default::default()
         });
-        self.scene.push(node);
+        self.scene_nodes.push(node);
     }
 
     /// Completes the document, and writes it with its buffer.
-    fn finish(mut self) -> Vec<u8> {
+    fn into_glb(mut self) -> Vec<u8> {
         self.root.push(json::Buffer {
             byte_length: self.binary.len().into(),
             name: None,
@@ -274,18 +275,22 @@ impl Document {
             extensions: None,
             extras: None,
         });
-        let scene =
-            json::Scene { nodes: self.scene, name: Some("avatar".into()), extensions: None, extras: None };
+        let scene = json::Scene {
+            nodes: self.scene_nodes,
+            name: Some("avatar".into()),
+            extensions: None,
+            extras: None,
+        };
         self.root.scene = Some(self.root.push(scene));
         self.root.asset.generator = Some("Copresence kiosk sandbox".into());
         let written = json::serialize::to_vec(&self.root);
         debug_assert!(written.is_ok(), "a document of plain values can always be serialised");
-        container(written.unwrap_or_default(), self.binary)
+        write_container(written.unwrap_or_default(), self.binary)
     }
 }
 
 /// The GLB container: a 12-byte header, then two chunks, each padded to four bytes.
-fn container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
+fn write_container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
     document.resize(document.len().next_multiple_of(4), b' ');
     binary.resize(binary.len().next_multiple_of(4), 0);
     let length = 12 + 8 + document.len() + 8 + binary.len();
@@ -302,7 +307,7 @@ fn container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
 }
 
 /// An accessor without bounds.
-fn accessor(
+fn new_accessor(
     view: Option<Index<json::buffer::View>>,
     count: usize,
     component: ComponentType,
@@ -325,16 +330,16 @@ fn accessor(
 }
 
 /// A mesh without blendshapes.
-fn mesh(name: &str, primitives: Vec<json::mesh::Primitive>) -> json::Mesh {
+fn named_mesh(name: &str, primitives: Vec<json::mesh::Primitive>) -> json::Mesh {
     json::Mesh { name: Some(name.into()), primitives, weights: None, extensions: None, extras: None }
 }
 
-fn flat(values: &[Vec3]) -> Vec<f32> {
+fn flatten_vectors(values: &[Vec3]) -> Vec<f32> {
     values.iter().flat_map(Vec3::to_array).collect()
 }
 
 /// The smallest and largest component on each axis.
-fn bounds<'a>(
+fn bounding_box<'a>(
     values: impl Iterator<Item = &'a Vec3>,
 ) -> (Option<serde_json::Value>, Option<serde_json::Value>) {
     let (low, high) =

@@ -8,115 +8,127 @@ use glam::{Vec2, Vec3, vec2, vec3};
 
 use super::atlas;
 use super::character::HairStyle;
-use super::maths::{bell, cells, eased_table, mix, noise, smoothstep};
+use super::maths::{cell_point_distance, gaussian, interpolate_eased, lerp, smoothstep, value_noise};
 use super::mesh::Mesh;
 use super::sculpt::Sculpt;
 
 /// The origin of all directions of the hair.
-const CENTRE: Vec3 = vec3(0.0, 2.2, -0.8);
-const COLUMNS: u32 = 124;
-const ROWS: u32 = 44;
+const HAIR_CENTRE: Vec3 = vec3(0.0, 2.2, -0.8);
+const HAIR_COLUMNS: u32 = 124;
+const HAIR_ROWS: u32 = 44;
 /// Lowest elevation at which the distance to the scalp is measured.
-const LOWEST: f32 = -72.0;
+const LOWEST_ELEVATION: f32 = -72.0;
 /// Number of measured elevations in each column; distances between them are interpolated.
-const RAYS: u32 = 48;
+const RAYS_PER_COLUMN: u32 = 48;
 /// Degrees above the hair's end of the first rows. They are close together, so that the edge is round and clean.
-const EDGE: [f32; 9] = [-9.0, -4.5, -1.6, 0.0, 1.2, 2.6, 4.4, 6.8, 10.0];
+const EDGE_OFFSETS: [f32; 9] = [-9.0, -4.5, -1.6, 0.0, 1.2, 2.6, 4.4, 6.8, 10.0];
 
 /// Builds the hair of a character. No style is without hair.
-pub(super) fn hair(sculpt: &Sculpt) -> Mesh {
-    let cut = Cut::of(sculpt);
+pub(super) fn build_hair(sculpt: &Sculpt) -> Mesh {
+    let cut = Haircut::from_sculpt(sculpt);
     let mut mesh = Mesh::default();
-    let skull = Skull::of(sculpt, &cut);
-    for row in 0..ROWS {
-        for column in 0..=COLUMNS {
-            let around = column as f32 / COLUMNS as f32;
+    let skull = ScalpDistances::from_sculpt(sculpt, &cut);
+    for row in 0..HAIR_ROWS {
+        for column in 0..=HAIR_COLUMNS {
+            let around = column as f32 / HAIR_COLUMNS as f32;
             let azimuth = (around - 0.5) * 360.0;
             // Rows are parallel to the line where the hair ends.
-            let line = cut.line(azimuth);
-            let over = EDGE.get(row as usize).copied().unwrap_or_else(|| {
-                let first = EDGE.len() as u32 - 1;
-                let rest = (row - first) as f32 / (ROWS - 1 - first) as f32;
-                mix(EDGE[first as usize], 90.0 - line, rest)
+            let line = cut.hair_end_elevation(azimuth);
+            let over = EDGE_OFFSETS.get(row as usize).copied().unwrap_or_else(|| {
+                let first = EDGE_OFFSETS.len() as u32 - 1;
+                let rest = (row - first) as f32 / (HAIR_ROWS - 1 - first) as f32;
+                lerp(EDGE_OFFSETS[first as usize], 90.0 - line, rest)
             });
-            let position = cut.point(skull.reach(column, line + over), azimuth, line + over);
-            mesh.vertex(position, atlas::HAIR.at(vec2(around, 1.0 - row as f32 / (ROWS - 1) as f32)));
+            let position = cut.surface_point(skull.scalp_distance(column, line + over), azimuth, line + over);
+            mesh.add_vertex(
+                position,
+                atlas::HAIR_PATCH.uv_at(vec2(around, 1.0 - row as f32 / (HAIR_ROWS - 1) as f32)),
+            );
         }
     }
-    mesh.grid(0, ROWS, COLUMNS + 1);
-    if cut.style == HairStyle::Bun {
-        mesh.append(&knot(sculpt));
+    mesh.add_grid(0, HAIR_ROWS, HAIR_COLUMNS + 1);
+    if cut.hair_style == HairStyle::Bun {
+        mesh.append_mesh(&build_bun_knot(sculpt));
     }
     mesh.drop_slivers();
-    mesh.drop_unused();
+    mesh.drop_unused_vertices();
     mesh
 }
 
 /// Distances from [`HAIR_CENTRE`] to the skin, by column and elevation.
-struct Skull {
+struct ScalpDistances {
     /// One half of the columns with [`RAYS_PER_COLUMN`] distances each, highest first. The other half mirrors it.
-    half: Vec<f32>,
+    half_columns: Vec<f32>,
 }
 
-impl Skull {
-    fn of(sculpt: &Sculpt, cut: &Cut) -> Self {
-        let mut half = Vec::with_capacity(((COLUMNS / 2 + 1) * RAYS) as usize);
-        for column in 0..=COLUMNS / 2 {
-            let azimuth = (column as f32 / COLUMNS as f32 - 0.5) * 360.0;
-            let lowest = cut.line(azimuth).min(cut.line(-azimuth)) + EDGE[0] - SPACING;
+impl ScalpDistances {
+    fn from_sculpt(sculpt: &Sculpt, cut: &Haircut) -> Self {
+        let mut half_columns = Vec::with_capacity(((HAIR_COLUMNS / 2 + 1) * RAYS_PER_COLUMN) as usize);
+        for column in 0..=HAIR_COLUMNS / 2 {
+            let azimuth = (column as f32 / HAIR_COLUMNS as f32 - 0.5) * 360.0;
+            let lowest = cut.hair_end_elevation(azimuth).min(cut.hair_end_elevation(-azimuth))
+                + EDGE_OFFSETS[0]
+                - RAY_SPACING;
             let mut known = 8.0;
-            for ray in (0..RAYS).rev() {
-                let elevation = LOWEST + ray as f32 * SPACING;
+            for ray in (0..RAYS_PER_COLUMN).rev() {
+                let elevation = LOWEST_ELEVATION + ray as f32 * RAY_SPACING;
                 if elevation >= lowest {
-                    known = sculpt.exit(CENTRE, direction(azimuth, elevation), known - 0.3);
+                    known =
+                        sculpt.exit_distance(HAIR_CENTRE, direction_vector(azimuth, elevation), known - 0.3);
                 }
-                half.push(known);
+                half_columns.push(known);
             }
         }
-        Self { half }
+        Self { half_columns }
     }
 
     /// The interpolated distance to the skin.
-    fn reach(&self, column: u32, elevation: f32) -> f32 {
-        let column = column.min(COLUMNS - column);
-        let up = ((elevation - LOWEST) / SPACING).clamp(0.0, RAYS as f32 - 1.001);
-        let at = |ray: u32| self.half[(column * RAYS + RAYS - 1 - ray) as usize];
-        mix(at(up as u32), at(up as u32 + 1), up.fract())
+    fn scalp_distance(&self, column: u32, elevation: f32) -> f32 {
+        let column = column.min(HAIR_COLUMNS - column);
+        let up = ((elevation - LOWEST_ELEVATION) / RAY_SPACING).clamp(0.0, RAYS_PER_COLUMN as f32 - 1.001);
+        let at =
+            |ray: u32| self.half_columns[(column * RAYS_PER_COLUMN + RAYS_PER_COLUMN - 1 - ray) as usize];
+        lerp(at(up as u32), at(up as u32 + 1), up.fract())
     }
 }
 
 /// Degrees between two rays.
-const SPACING: f32 = (90.0 - LOWEST) / (RAYS - 1) as f32;
+const RAY_SPACING: f32 = (90.0 - LOWEST_ELEVATION) / (RAYS_PER_COLUMN - 1) as f32;
 
-fn direction(azimuth: f32, elevation: f32) -> Vec3 {
+fn direction_vector(azimuth: f32, elevation: f32) -> Vec3 {
     let (a, e) = (azimuth.to_radians(), elevation.to_radians());
     vec3(a.sin() * e.cos(), e.sin(), a.cos() * e.cos())
 }
 
 /// Degrees of a skin point above the hairline; positive means covered by hair.
-pub(super) fn over_hairline(sculpt: &Sculpt, p: Vec3) -> f32 {
-    let d = p - CENTRE;
+pub(super) fn degrees_over_hairline(sculpt: &Sculpt, p: Vec3) -> f32 {
+    let d = p - HAIR_CENTRE;
     let azimuth = d.x.atan2(d.z).to_degrees();
     let elevation = d.y.atan2(d.x.hypot(d.z)).to_degrees();
-    elevation - Cut::of(sculpt).scalp_line(azimuth)
+    elevation - Haircut::from_sculpt(sculpt).hairline_elevation(azimuth)
 }
 
 /// The traits of a character that shape its hair.
-struct Cut {
-    style: HairStyle,
-    parting: f32,
-    width: f32,
-    grain: f32,
+struct Haircut {
+    hair_style: HairStyle,
+    parting_side: f32,
+    head_width: f32,
+    noise_offset: f32,
 }
 
-impl Cut {
-    fn of(sculpt: &Sculpt) -> Self {
-        let who = &sculpt.who;
-        Self { style: who.style, parting: who.parting, width: who.width, grain: who.grain }
+impl Haircut {
+    fn from_sculpt(sculpt: &Sculpt) -> Self {
+        let who = &sculpt.character;
+        Self {
+            hair_style: who.hair_style,
+            parting_side: who.parting_side,
+            head_width: who.head_width,
+            noise_offset: who.noise_offset,
+        }
     }
 
     /// Elevation of the hairline on the skin.
-    fn scalp_line(&self, azimuth: f32) -> f32 {
+    fn hairline_elevation(&self, azimuth: f32) -> f32 {
         const SHORT: [(f32, f32); 12] = [
             (0.0, 34.5),
             (28.0, 33.5),
@@ -131,12 +143,12 @@ impl Cut {
             (136.0, -34.0),
             (180.0, -38.0),
         ];
-        let wave = 1.2 * (noise(vec3(azimuth * 0.22, self.grain, 0.0)) - 0.5);
-        eased_table(&SHORT, azimuth.abs()) + wave
+        let wave = 1.2 * (value_noise(vec3(azimuth * 0.22, self.noise_offset, 0.0)) - 0.5);
+        interpolate_eased(&SHORT, azimuth.abs()) + wave
     }
 
     /// Elevation where the hair ends.
-    fn line(&self, azimuth: f32) -> f32 {
+    fn hair_end_elevation(&self, azimuth: f32) -> f32 {
         const CURTAIN: [(f32, f32); 8] = [
             (0.0, 35.0),
             (30.0, 32.0),
@@ -148,108 +160,114 @@ impl Cut {
             (180.0, -47.0),
         ];
         let a = azimuth.abs();
-        let towards = azimuth * self.parting;
-        match self.style {
-            HairStyle::Bob => eased_table(&CURTAIN, a) - 12.0 * bell((towards + 34.0) / 22.0),
-            HairStyle::Fringe => {
-                mix(22.0 + 0.9 * (azimuth * 0.35).sin(), eased_table(&CURTAIN, a), smoothstep(40.0, 58.0, a))
-            }
+        let towards = azimuth * self.parting_side;
+        match self.hair_style {
+            HairStyle::Bob => interpolate_eased(&CURTAIN, a) - 12.0 * gaussian((towards + 34.0) / 22.0),
+            HairStyle::Fringe => lerp(
+                22.0 + 0.9 * (azimuth * 0.35).sin(),
+                interpolate_eased(&CURTAIN, a),
+                smoothstep(40.0, 58.0, a),
+            ),
             HairStyle::Long => {
-                let long = eased_table(&CURTAIN, a);
-                mix(long, long - 12.5, smoothstep(58.0, 74.0, a)) - 9.0 * bell((towards + 32.0) / 22.0)
+                let long = interpolate_eased(&CURTAIN, a);
+                lerp(long, long - 12.5, smoothstep(58.0, 74.0, a)) - 9.0 * gaussian((towards + 32.0) / 22.0)
             }
-            HairStyle::SidePart => self.scalp_line(azimuth) - 7.0 * bell((towards + 22.0) / 24.0),
-            HairStyle::Crop => self.scalp_line(azimuth) - 2.0 * bell(azimuth / 40.0),
-            HairStyle::Quiff | HairStyle::Curls | HairStyle::Bun => self.scalp_line(azimuth),
+            HairStyle::SidePart => self.hairline_elevation(azimuth) - 7.0 * gaussian((towards + 22.0) / 24.0),
+            HairStyle::Crop => self.hairline_elevation(azimuth) - 2.0 * gaussian(azimuth / 40.0),
+            HairStyle::Quiff | HairStyle::Curls | HairStyle::Bun => self.hairline_elevation(azimuth),
         }
     }
 
     /// The point of the hair's surface in a direction; `scalp` is the distance to the skin there.
-    fn point(&self, scalp: f32, azimuth: f32, elevation: f32) -> Vec3 {
-        let along = direction(azimuth, elevation);
-        let over = elevation - self.line(azimuth);
-        let (height, edge) = self.height(azimuth, elevation, scalp, along);
+    fn surface_point(&self, scalp: f32, azimuth: f32, elevation: f32) -> Vec3 {
+        let along = direction_vector(azimuth, elevation);
+        let over = elevation - self.hair_end_elevation(azimuth);
+        let (height, edge) = self.hair_thickness(azimuth, elevation, scalp, along);
         let grown = smoothstep(0.0, edge, over).powf(0.55);
         let sunk = 0.9 * smoothstep(0.0, -4.0, over);
-        let groove = self.groove(azimuth, elevation, along) * smoothstep(0.0, 0.5, height);
+        let groove = self.lock_groove_depth(azimuth, elevation, along) * smoothstep(0.0, 0.5, height);
         let reach = scalp - 0.06 + (height + groove) * grown - sunk;
-        let mut p = CENTRE + along * reach;
+        let mut p = HAIR_CENTRE + along * reach;
         // A quiff leans forward.
-        if self.style == HairStyle::Quiff {
-            p.z += 0.9 * bell((elevation - 46.0) / 22.0) * bell(azimuth / 46.0) * grown;
+        if self.hair_style == HairStyle::Quiff {
+            p.z += 0.9 * gaussian((elevation - 46.0) / 22.0) * gaussian(azimuth / 46.0) * grown;
         }
         p
     }
 
     /// Thickness of the hair above the scalp (cm), and the degrees over which it rises from its edge.
-    fn height(&self, azimuth: f32, elevation: f32, scalp: f32, along: Vec3) -> (f32, f32) {
+    fn hair_thickness(&self, azimuth: f32, elevation: f32, scalp: f32, along: Vec3) -> (f32, f32) {
         let top = smoothstep(5.0, 62.0, elevation);
-        let front = bell(azimuth / 62.0);
-        let towards = azimuth * self.parting;
-        match self.style {
-            HairStyle::Crop => (mix(0.42, 0.95, top), 9.0),
+        let front = gaussian(azimuth / 62.0);
+        let towards = azimuth * self.parting_side;
+        match self.hair_style {
+            HairStyle::Crop => (lerp(0.42, 0.95, top), 9.0),
             HairStyle::Quiff => {
-                let lift = 2.5 * bell((elevation - 54.0) / 24.0) * bell(azimuth / 52.0);
-                (mix(0.4, 1.2, top) + lift, mix(9.0, 13.0, front))
+                let lift = 2.5 * gaussian((elevation - 54.0) / 24.0) * gaussian(azimuth / 52.0);
+                (lerp(0.4, 1.2, top) + lift, lerp(9.0, 13.0, front))
             }
             HairStyle::SidePart => {
-                let part = bell((towards - 40.0) / 7.0) * smoothstep(82.0, 60.0, elevation);
-                let sweep = 1.0 * bell((towards + 8.0) / 46.0) * bell((elevation - 52.0) / 26.0);
-                (mix(0.5, 1.25, top) + sweep - 0.75 * part, 9.0)
+                let part = gaussian((towards - 40.0) / 7.0) * smoothstep(82.0, 60.0, elevation);
+                let sweep = 1.0 * gaussian((towards + 8.0) / 46.0) * gaussian((elevation - 52.0) / 26.0);
+                (lerp(0.5, 1.25, top) + sweep - 0.75 * part, 9.0)
             }
             HairStyle::Curls => {
-                let curl = cells(along * 4.4 + Vec3::splat(self.grain));
-                (mix(1.3, 2.7, smoothstep(-20.0, 50.0, elevation)) + 0.75 * (0.55 - curl), 15.0)
+                let curl = cell_point_distance(along * 4.4 + Vec3::splat(self.noise_offset));
+                (lerp(1.3, 2.7, smoothstep(-20.0, 50.0, elevation)) + 0.75 * (0.55 - curl), 15.0)
             }
-            HairStyle::Bun => (mix(0.5, 0.85, top), 8.0),
+            HairStyle::Bun => (lerp(0.5, 0.85, top), 8.0),
             HairStyle::Bob | HairStyle::Fringe | HairStyle::Long => {
                 // Below its widest part, the hair hangs straight down, a little wider at the tips.
                 let fall = (-elevation).max(0.0);
-                let hull = vec3(8.95, 9.6, 10.2) * self.width.max(0.98);
+                let hull = vec3(8.95, 9.6, 10.2) * self.head_width.max(0.98);
                 let over_skull = 1.0 / (along / hull).length();
                 let flat = along.x.hypot(along.z).max(0.3);
                 let side = vec2(along.x / flat / hull.x, along.z / flat / hull.z).length();
-                let tuck =
-                    if self.style == HairStyle::Long { 0.0 } else { 0.06 * smoothstep(34.0, 47.0, fall) };
-                let curtain = (1.0 + 0.05 * smoothstep(0.0, 30.0, fall) - tuck) / side / flat;
-                let reach = if elevation < 0.0 { curtain } else { over_skull };
-                let part = if self.style == HairStyle::Fringe {
+                let tuck = if self.hair_style == HairStyle::Long {
                     0.0
                 } else {
-                    0.55 * bell((towards - 16.0) / 5.0)
+                    0.06 * smoothstep(34.0, 47.0, fall)
+                };
+                let curtain = (1.0 + 0.05 * smoothstep(0.0, 30.0, fall) - tuck) / side / flat;
+                let reach = if elevation < 0.0 { curtain } else { over_skull };
+                let part = if self.hair_style == HairStyle::Fringe {
+                    0.0
+                } else {
+                    0.55 * gaussian((towards - 16.0) / 5.0)
                         * smoothstep(24.0, 45.0, elevation)
                         * smoothstep(89.0, 74.0, elevation)
                 };
-                ((reach - scalp).max(0.45) - part, mix(9.0, 6.0, smoothstep(50.0, 70.0, azimuth.abs())))
+                ((reach - scalp).max(0.45) - part, lerp(9.0, 6.0, smoothstep(50.0, 70.0, azimuth.abs())))
             }
         }
     }
 
     /// Depth of the shallow grooves between locks (cm), along the direction of the hair.
-    fn groove(&self, azimuth: f32, elevation: f32, along: Vec3) -> f32 {
-        let wander = 16.0 * noise(vec3(azimuth * 0.03, elevation * 0.05, self.grain));
-        let across = match self.style {
+    fn lock_groove_depth(&self, azimuth: f32, elevation: f32, along: Vec3) -> f32 {
+        let wander = 16.0 * value_noise(vec3(azimuth * 0.03, elevation * 0.05, self.noise_offset));
+        let across = match self.hair_style {
             // Combed over: locks go around the head.
             HairStyle::SidePart => elevation * 0.42 + azimuth * 0.1,
             HairStyle::Quiff => azimuth * 0.24 + wander * 0.12,
             HairStyle::Curls => return 0.0,
             HairStyle::Crop => {
-                return 0.22 * (noise(along * 9.0 + Vec3::splat(self.grain)) - 0.5);
+                return 0.22 * (value_noise(along * 9.0 + Vec3::splat(self.noise_offset)) - 0.5);
             }
             _ => azimuth * 0.2 + wander * 0.1,
         };
-        let lock = (across + self.grain).fract().abs();
-        let fine = (across * 2.7 + self.grain).fract().abs();
-        let pole = if self.style == HairStyle::SidePart { 1.0 } else { smoothstep(89.0, 70.0, elevation) };
+        let lock = (across + self.noise_offset).fract().abs();
+        let fine = (across * 2.7 + self.noise_offset).fract().abs();
+        let pole =
+            if self.hair_style == HairStyle::SidePart { 1.0 } else { smoothstep(89.0, 70.0, elevation) };
         pole * (0.3 * ((lock * std::f32::consts::PI).sin().sqrt() - 0.8)
             + 0.08 * (fine * std::f32::consts::PI).sin())
     }
 }
 
 /// Builds the knot of a bun: a grooved ball behind the crown.
-fn knot(sculpt: &Sculpt) -> Mesh {
+fn build_bun_knot(sculpt: &Sculpt) -> Mesh {
     let (rings, segments) = (16_u32, 32_u32);
-    let centre = sculpt.surface(std::f32::consts::PI, 11.6) + vec3(0.0, 2.3, -0.9);
+    let centre = sculpt.surface_point(std::f32::consts::PI, 11.6) + vec3(0.0, 2.3, -0.9);
     let mut mesh = Mesh::default();
     for ring in 0..=rings {
         let polar = std::f32::consts::PI * ring as f32 / rings as f32;
@@ -259,10 +277,10 @@ fn knot(sculpt: &Sculpt) -> Mesh {
             let p =
                 vec3(polar.sin() * turn.sin(), -polar.cos() * 0.82, polar.sin() * turn.cos()) * 2.9 * swirl;
             let uv: Vec2 = vec2(segment as f32 / segments as f32, 0.2 + 0.6 * ring as f32 / rings as f32);
-            mesh.vertex(centre + p, atlas::HAIR.at(uv));
+            mesh.add_vertex(centre + p, atlas::HAIR_PATCH.uv_at(uv));
         }
     }
-    mesh.grid(0, rings + 1, segments + 1);
+    mesh.add_grid(0, rings + 1, segments + 1);
     mesh
 }
 
@@ -275,11 +293,15 @@ mod tests {
     fn hair_covers_the_crown_and_leaves_the_face_free() {
         for seed in 0..6 {
             let sculpt = Sculpt::new(Character::from_seed(seed));
-            let mesh = hair(&sculpt);
-            let crown = sculpt.surface(0.0, 13.5).y;
+            let mesh = build_hair(&sculpt);
+            let crown = sculpt.surface_point(0.0, 13.5).y;
             assert!(mesh.positions.iter().any(|p| p.y > crown + 0.2), "seed {seed} has a bare crown");
             let before_the_nose = mesh.positions.iter().filter(|p| p.z > 6.5 && p.y < 0.0).count();
-            assert_eq!(before_the_nose, 0, "seed {seed} ({:?}) has hair over the face", sculpt.who.style);
+            assert_eq!(
+                before_the_nose, 0,
+                "seed {seed} ({:?}) has hair over the face",
+                sculpt.character.hair_style
+            );
         }
     }
 }

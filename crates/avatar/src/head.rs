@@ -4,35 +4,35 @@
 use glam::{Vec2, Vec3, vec2, vec3};
 
 use super::atlas;
-use super::maths::{mix, smoothstep};
+use super::maths::{lerp, smoothstep};
 use super::mesh::Mesh;
 use super::sculpt::{EYE_ROW, HIGHEST_ROW, LOWEST_ROW, MOUTH_ROW, Sculpt};
 
 /// Distances of an eye's lids from the eye row, in centimetres at the middle of the eye.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Lids {
+pub(super) struct LidOpening {
     pub(super) upper: f32,
     pub(super) lower: f32,
 }
 
 /// The lids of a relaxed face.
-pub(super) const LIDS_AT_REST: Lids = Lids { upper: 0.84, lower: 0.68 };
+pub(super) const RESTING_LIDS: LidOpening = LidOpening { upper: 0.84, lower: 0.68 };
 
 /// The position of a vertex on the grid, from which its position in space is computed for any opening of the lids.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Source {
+pub(super) struct VertexOrigin {
     /// Angle around the spine in radians: 0 is the face, positive is the character's left.
     pub(super) theta: f32,
     /// Height on the head in centimetres before lids and lips separate.
     pub(super) row: f32,
     /// The edge of a doubled row: −1 lower, 1 upper, 0 for other rows.
-    pub(super) side: f32,
-    pub(super) layer: Layer,
+    pub(super) edge_side: f32,
+    pub(super) layer: VertexLayer,
 }
 
 /// The kind of a vertex of the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Layer {
+pub(super) enum VertexLayer {
     /// The skin itself.
     Skin,
     /// The rim of a lid, from its edge (0) inwards over the eyeball (2).
@@ -52,129 +52,162 @@ pub(super) enum Layer {
 /// The mesh of the head, with the origin of each vertex.
 pub(super) struct Head {
     pub(super) mesh: Mesh,
-    pub(super) sources: Vec<Source>,
+    pub(super) vertex_origins: Vec<VertexOrigin>,
     /// Angles of the columns of the skin's grid, whose vertices are the first of the mesh.
-    pub(super) columns: Vec<f32>,
+    pub(super) column_angles: Vec<f32>,
     /// Height and edge of the rows of that grid.
-    pub(super) rows: Vec<(f32, f32)>,
+    pub(super) grid_rows: Vec<(f32, f32)>,
 }
 
 impl Head {
     pub(super) fn new(sculpt: &Sculpt) -> Self {
-        let mut it = Self { mesh: Mesh::default(), sources: Vec::new(), columns: columns(), rows: rows() };
-        it.skin(sculpt);
+        let mut it = Self {
+            mesh: Mesh::default(),
+            vertex_origins: Vec::new(),
+            column_angles: grid_column_angles(),
+            grid_rows: build_grid_rows(),
+        };
+        it.build_skin(sculpt);
         for eye in [-1.0, 1.0] {
-            it.lids(sculpt, eye);
+            it.build_lids(sculpt, eye);
         }
-        it.lips(sculpt);
+        it.build_lips(sculpt);
         it
     }
 
     /// Adds the mesh of a part. All its vertices get this layer, and count as above (1) or below (−1) the mouth.
-    pub(super) fn attach(&mut self, part: &Mesh, layer: Layer, side: f32) {
+    pub(super) fn attach_part(&mut self, part: &Mesh, layer: VertexLayer, side: f32) {
         for p in &part.positions {
-            self.sources.push(Source { theta: p.x.atan2(p.z), row: p.y, side, layer });
+            self.vertex_origins.push(VertexOrigin {
+                theta: p.x.atan2(p.z),
+                row: p.y,
+                edge_side: side,
+                layer,
+            });
         }
-        self.mesh.append(part);
+        self.mesh.append_mesh(part);
     }
 
     /// The `v` texture coordinate of a row of the grid, 0..=1.
-    pub(super) fn row_v(&self, index: usize) -> f32 {
+    pub(super) fn row_texture_v(&self, index: usize) -> f32 {
         // The two edges of a doubled row share a line of the texture.
-        let doubled = self.rows[..=index].iter().filter(|row| row.1 > 0.0).count();
-        (index - doubled) as f32 / (self.rows.len() - 3) as f32
+        let doubled = self.grid_rows[..=index].iter().filter(|row| row.1 > 0.0).count();
+        (index - doubled) as f32 / (self.grid_rows.len() - 3) as f32
     }
 
-    fn skin(&mut self, sculpt: &Sculpt) {
-        let (rows, columns) = (self.rows.clone(), self.columns.clone());
+    fn build_skin(&mut self, sculpt: &Sculpt) {
+        let (rows, columns) = (self.grid_rows.clone(), self.column_angles.clone());
         let last = columns.len() - 1;
         for (r, &(row, side)) in rows.iter().enumerate() {
-            let v = self.row_v(r);
+            let v = self.row_texture_v(r);
             // The head is symmetric: one half is computed, the other mirrored.
             let half: Vec<Vec3> = columns[..=last / 2]
                 .iter()
                 .map(|&theta| {
-                    let source = Source { theta, row, side, layer: Layer::Skin };
-                    place(sculpt, &source, LIDS_AT_REST)
+                    let source = VertexOrigin { theta, row, edge_side: side, layer: VertexLayer::Skin };
+                    vertex_position(sculpt, &source, RESTING_LIDS)
                 })
                 .collect();
             for (c, &theta) in columns.iter().enumerate() {
                 let p = half[c.min(last - c)];
                 let p = if c > last / 2 { vec3(-p.x, p.y, p.z) } else { p };
-                self.mesh.vertex(p, atlas::HEAD.at(vec2(c as f32 / last as f32, 1.0 - v)));
-                self.sources.push(Source { theta, row, side, layer: Layer::Skin });
+                self.mesh.add_vertex(p, atlas::HEAD_PATCH.uv_at(vec2(c as f32 / last as f32, 1.0 - v)));
+                self.vertex_origins.push(VertexOrigin {
+                    theta,
+                    row,
+                    edge_side: side,
+                    layer: VertexLayer::Skin,
+                });
             }
         }
         let width = columns.len() as u32;
         for r in 0..rows.len() - 1 {
             if rows[r].0 < rows[r + 1].0 {
-                self.mesh.grid(r as u32 * width, 2, width);
+                self.mesh.add_grid(r as u32 * width, 2, width);
             }
         }
         // Close the shoulders from below.
         let rim = self.mesh.positions[..width as usize].iter().sum::<Vec3>() / width as f32;
-        let middle = self.mesh.vertex(rim, self.mesh.uvs[width as usize / 2]);
-        self.sources.push(Source { theta: 0.0, row: LOWEST_ROW, side: 0.0, layer: Layer::OnSkin });
+        let middle = self.mesh.add_vertex(rim, self.mesh.uvs[width as usize / 2]);
+        self.vertex_origins.push(VertexOrigin {
+            theta: 0.0,
+            row: LOWEST_ROW,
+            edge_side: 0.0,
+            layer: VertexLayer::OnSkin,
+        });
         self.mesh.triangles.extend((0..width - 1).map(|c| [middle, c + 1, c]));
     }
 
     /// Adds layers of vertices along one edge of a doubled row.
-    fn strip(&mut self, sculpt: &Sculpt, angles: &[f32], row: f32, side: f32, layers: &[(Layer, Vec2)]) {
+    fn add_strip(
+        &mut self,
+        sculpt: &Sculpt,
+        angles: &[f32],
+        row: f32,
+        side: f32,
+        layers: &[(VertexLayer, Vec2)],
+    ) {
         let first = self.mesh.positions.len() as u32;
         // Rows of a grid go upwards: an upper edge is the top of its strip, a lower edge the bottom.
         let ordered: Vec<_> =
             if side > 0.0 { layers.iter().rev().collect() } else { layers.iter().collect() };
         for (layer, uv) in ordered {
             for &theta in angles {
-                let source = Source { theta, row, side, layer: *layer };
-                self.mesh.vertex(place(sculpt, &source, LIDS_AT_REST), *uv);
-                self.sources.push(source);
+                let source = VertexOrigin { theta, row, edge_side: side, layer: *layer };
+                self.mesh.add_vertex(vertex_position(sculpt, &source, RESTING_LIDS), *uv);
+                self.vertex_origins.push(source);
             }
         }
-        self.mesh.grid(first, layers.len() as u32, angles.len() as u32);
+        self.mesh.add_grid(first, layers.len() as u32, angles.len() as u32);
     }
 
-    fn lids(&mut self, sculpt: &Sculpt, eye: f32) {
+    fn build_lids(&mut self, sculpt: &Sculpt, eye: f32) {
         let (middle, half) = sculpt.eye_angles();
         let within = |theta: &f32| (theta * eye - middle).abs() < half + 0.03;
-        let angles: Vec<f32> = self.columns.iter().copied().filter(within).collect();
-        for (side, edge) in [(1.0, atlas::LASH), (-1.0, atlas::LID_RIM)] {
-            let uv = edge.middle();
-            let rim = [0, 1, 2].map(|depth| (Layer::LidRim(depth), uv));
-            self.strip(sculpt, &angles, EYE_ROW, side, &rim);
+        let angles: Vec<f32> = self.column_angles.iter().copied().filter(within).collect();
+        for (side, edge) in [(1.0, atlas::LASH_PATCH), (-1.0, atlas::LID_RIM_PATCH)] {
+            let uv = edge.uv_at_middle();
+            let rim = [0, 1, 2].map(|depth| (VertexLayer::LidRim(depth), uv));
+            self.add_strip(sculpt, &angles, EYE_ROW, side, &rim);
         }
-        let lash = [0, 1, 2].map(|k| (Layer::Lash(k), atlas::LASH.middle()));
-        self.strip(sculpt, &angles, EYE_ROW, 1.0, &[lash[2], lash[1], lash[0]]);
+        let lash = [0, 1, 2].map(|k| (VertexLayer::Lash(k), atlas::LASH_PATCH.uv_at_middle()));
+        self.add_strip(sculpt, &angles, EYE_ROW, 1.0, &[lash[2], lash[1], lash[0]]);
     }
 
-    fn lips(&mut self, sculpt: &Sculpt) {
+    fn build_lips(&mut self, sculpt: &Sculpt) {
         let half = sculpt.mouth_half_angle() + 0.03;
-        let angles: Vec<f32> = self.columns.iter().copied().filter(|a| a.abs() < half).collect();
+        let angles: Vec<f32> = self.column_angles.iter().copied().filter(|a| a.abs() < half).collect();
         for side in [1.0, -1.0] {
             let into = [0, 1, 2, 3].map(|k| {
                 let depth = f32::from(k) / 3.0;
-                (Layer::LipRim(k), atlas::MOUTH.at(vec2(0.5, mix(0.1, 0.9, depth))))
+                (VertexLayer::LipRim(k), atlas::MOUTH_PATCH.uv_at(vec2(0.5, lerp(0.1, 0.9, depth))))
             });
-            self.strip(sculpt, &angles, MOUTH_ROW, side, &into);
+            self.add_strip(sculpt, &angles, MOUTH_ROW, side, &into);
         }
     }
 }
 
 /// The position of a vertex when both eyes have these lids.
-pub(super) fn place(sculpt: &Sculpt, source: &Source, lids: Lids) -> Vec3 {
-    let edge = sculpt.surface(source.theta, opened(sculpt, source, lids));
-    let eye = vec3(sculpt.eye.x.copysign(source.theta), sculpt.eye.y, sculpt.eye.z);
+pub(super) fn vertex_position(sculpt: &Sculpt, source: &VertexOrigin, lids: LidOpening) -> Vec3 {
+    let edge = sculpt.surface_point(source.theta, row_with_opening(sculpt, source, lids));
+    let eye = vec3(sculpt.eye_centre.x.copysign(source.theta), sculpt.eye_centre.y, sculpt.eye_centre.z);
     let out = (edge - eye).normalize_or_zero();
     match source.layer {
-        Layer::Skin | Layer::OnSkin | Layer::Teeth | Layer::Tongue | Layer::LidRim(0) => edge,
-        Layer::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
-        Layer::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
-        Layer::Lash(k) => {
+        VertexLayer::Skin
+        | VertexLayer::OnSkin
+        | VertexLayer::Teeth
+        | VertexLayer::Tongue
+        | VertexLayer::LidRim(0) => edge,
+        VertexLayer::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
+        VertexLayer::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
+        VertexLayer::Lash(k) => {
             let (middle, half) = sculpt.eye_angles();
             let s = ((source.theta.abs() - middle) / half).clamp(-1.0, 1.0);
-            let long =
-                sculpt.who.lashes * 0.34 * (1.0 - s * s).sqrt() * mix(0.6, 1.25, smoothstep(-1.0, 1.0, s));
-            let lift = mix(-0.55, 0.6, smoothstep(-0.4, 0.9, lids.upper));
+            let long = sculpt.character.lash_length
+                * 0.34
+                * (1.0 - s * s).sqrt()
+                * lerp(0.6, 1.25, smoothstep(-1.0, 1.0, s));
+            let lift = lerp(-0.55, 0.6, smoothstep(-0.4, 0.9, lids.upper));
             let sweep = vec3(0.45 * s.max(0.0) * source.theta.signum(), lift, 0.0);
             match k {
                 0 => eye + out * (sculpt.eye_radius + 0.06),
@@ -182,9 +215,9 @@ pub(super) fn place(sculpt: &Sculpt, source: &Source, lids: Lids) -> Vec3 {
                 _ => edge + out * 0.03 + Vec3::Y * 0.07 * (1.0 - s * s),
             }
         }
-        Layer::LipRim(k) => {
+        VertexLayer::LipRim(k) => {
             let c = 1.0 - (source.theta / sculpt.mouth_half_angle()).powi(2).min(1.0);
-            let side = source.side * c.max(0.0).sqrt();
+            let side = source.edge_side * c.max(0.0).sqrt();
             // The cavity follows the line of the lips, so that nothing shows at the corners.
             let y = edge.y - side * 0.04;
             match k {
@@ -198,14 +231,14 @@ pub(super) fn place(sculpt: &Sculpt, source: &Source, lids: Lids) -> Vec3 {
 }
 
 /// The row of a vertex after lids and lips are separated.
-fn opened(sculpt: &Sculpt, source: &Source, lids: Lids) -> f32 {
+fn row_with_opening(sculpt: &Sculpt, source: &VertexOrigin, lids: LidOpening) -> f32 {
     let fall = |x: f32| (1.0 - x).max(0.0).powi(2);
     let mut row = source.row;
     let (middle, half) = sculpt.eye_angles();
     let s = (source.theta.abs() - middle) / half;
     let above = source.row - EYE_ROW;
     if s.abs() < 1.0 {
-        let upper = above > 0.0 || (source.side > 0.0 && above > -0.01);
+        let upper = above > 0.0 || (source.edge_side > 0.0 && above > -0.01);
         // The upper lid is highest near the nose, the lower one lowest away from it.
         let lean = if upper { s + 0.12 * (1.0 - s * s) } else { s - 0.15 * (1.0 - s * s) };
         let arc = (1.0 - lean * lean).max(0.0).powf(0.72);
@@ -213,32 +246,32 @@ fn opened(sculpt: &Sculpt, source: &Source, lids: Lids) -> f32 {
             if upper { lids.upper * arc * fall(above / 3.2) } else { -lids.lower * arc * fall(-above / 2.8) };
     }
     if s.abs() < 1.6 {
-        let tilt = sculpt.who.eye_tilt * s * (1.0 - smoothstep(1.0, 1.6, s.abs()));
+        let tilt = sculpt.character.eye_tilt * s * (1.0 - smoothstep(1.0, 1.6, s.abs()));
         row += tilt * fall(above.abs() / 3.0);
     }
     let m = source.theta / sculpt.mouth_half_angle();
     let below = source.row - MOUTH_ROW;
     if m.abs() < 1.0 {
-        row += 0.04 * source.side * (1.0 - m * m) * fall(below.abs() / 0.5);
+        row += 0.04 * source.edge_side * (1.0 - m * m) * fall(below.abs() / 0.5);
     }
     row
 }
 
 /// Angles of the columns, in radians from −π to π.
-fn columns() -> Vec<f32> {
+fn grid_column_angles() -> Vec<f32> {
     // Columns are closer together on the face than on the back of the head.
     let mut half = Vec::new();
     let mut angle = 0.0_f32;
     while angle < std::f32::consts::PI - 0.04 {
         half.push(angle);
-        angle += mix(0.0232, 0.115, smoothstep(0.62, 1.5, angle));
+        angle += lerp(0.0232, 0.115, smoothstep(0.62, 1.5, angle));
     }
     half.push(std::f32::consts::PI);
     half[1..].iter().rev().map(|a| -a).chain(half.iter().copied()).collect()
 }
 
 /// Heights of the rows from below, each with its edge (−1, 1; 0 for rows that are not doubled).
-fn rows() -> Vec<(f32, f32)> {
+fn build_grid_rows() -> Vec<(f32, f32)> {
     let bands = [
         (LOWEST_ROW, -18.6, 8),
         (-18.6, -16.6, 9),
@@ -255,7 +288,7 @@ fn rows() -> Vec<(f32, f32)> {
     let mut rows = Vec::new();
     for (from, to, steps) in bands {
         for step in 0..steps {
-            let row = mix(from, to, step as f32 / steps as f32);
+            let row = lerp(from, to, step as f32 / steps as f32);
             if step == 0 && (from == EYE_ROW || from == MOUTH_ROW) {
                 rows.push((row, -1.0));
                 rows.push((row, 1.0));

@@ -39,12 +39,12 @@ use glam::Vec3;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-use character::{Character, rgb};
-use head::{Head, Layer};
+use character::{Character, tone_from_hex};
+use head::{Head, VertexLayer};
 use mesh::Mesh;
-use portrait::Finish;
+use portrait::SurfaceFinish;
 use sculpt::Sculpt;
-use shapes::Shape;
+use shapes::Blendshape;
 
 /// The exports of one generated avatar.
 #[derive(Clone, Debug)]
@@ -60,13 +60,13 @@ pub struct AvatarFiles {
 /// Builds the avatar of a seed. The same seed always gives the same files.
 ///
 /// `face` is an upright picture of the visitor with the face in its middle. It is blended onto the front of the head.
-pub fn build(seed: u64, face: Option<&RgbImage>) -> AvatarFiles {
+pub fn build_avatar(seed: u64, face: Option<&RgbImage>) -> AvatarFiles {
     let avatar = Avatar::new(seed, face);
-    let texture = png(&avatar.texture);
+    let texture = encode_png(&avatar.texture);
     AvatarFiles {
-        glb: Bytes::from(glb::write(&avatar, &texture)),
-        png: Bytes::from(png(&avatar.portrait())),
-        obj_zip: Bytes::from(obj::write(&avatar, &texture)),
+        glb: Bytes::from(glb::write_glb(&avatar, &texture)),
+        png: Bytes::from(encode_png(&avatar.render_portrait())),
+        obj_zip: Bytes::from(obj::write_obj_zip(&avatar, &texture)),
     }
 }
 
@@ -76,8 +76,8 @@ struct Avatar {
     head: Head,
     eyes: [Mesh; 2],
     hair: Mesh,
-    shapes: Vec<Shape>,
-    eye_shapes: Vec<Shape>,
+    face_shapes: Vec<Blendshape>,
+    eye_shapes: Vec<Blendshape>,
     texture: RgbImage,
 }
 
@@ -86,34 +86,34 @@ impl Avatar {
         let sculpt = Sculpt::new(Character::from_seed(seed));
         let mut head = Head::new(&sculpt);
         for side in [1.0, -1.0] {
-            head.attach(&features::brow(&sculpt, side), Layer::OnSkin, 0.0);
-            head.attach(&features::ear(&sculpt, side), Layer::OnSkin, 0.0);
-            head.attach(&features::teeth(&sculpt, side), Layer::Teeth, side);
+            head.attach_part(&features::build_eyebrow(&sculpt, side), VertexLayer::OnSkin, 0.0);
+            head.attach_part(&features::build_ear(&sculpt, side), VertexLayer::OnSkin, 0.0);
+            head.attach_part(&features::build_teeth(&sculpt, side), VertexLayer::Teeth, side);
         }
-        head.attach(&features::tongue(&sculpt), Layer::Tongue, -1.0);
+        head.attach_part(&features::build_tongue(&sculpt), VertexLayer::Tongue, -1.0);
         head.mesh.drop_slivers();
-        head.mesh.smooth();
-        let texture = texture::paint(&sculpt, &head, face);
-        let kept = head.mesh.drop_unused();
-        head.sources = kept.iter().map(|&i| head.sources[i]).collect();
-        let seams = head.mesh.smooth();
-        let shapes = shapes::shapes(&sculpt, &head, &seams);
-        let mut eyes = [1.0, -1.0].map(|side| features::eyeball(&sculpt, side));
-        let mut hair = hair::hair(&sculpt);
+        head.mesh.compute_normals();
+        let texture = texture::paint_texture(&sculpt, &head, face);
+        let kept = head.mesh.drop_unused_vertices();
+        head.vertex_origins = kept.iter().map(|&i| head.vertex_origins[i]).collect();
+        let seams = head.mesh.compute_normals();
+        let face_shapes = shapes::build_face_shapes(&sculpt, &head, &seams);
+        let mut eyes = [1.0, -1.0].map(|side| features::build_eyeball(&sculpt, side));
+        let mut hair = hair::build_hair(&sculpt);
         for mesh in eyes.iter_mut().chain([&mut hair]) {
             mesh.drop_slivers();
-            mesh.drop_unused();
-            mesh.smooth();
+            mesh.drop_unused_vertices();
+            mesh.compute_normals();
         }
-        let eye_shapes = shapes::eye_shapes(&sculpt, &eyes);
-        Self { sculpt, head, eyes, hair, shapes, eye_shapes, texture }
+        let eye_shapes = shapes::build_eye_shapes(&sculpt, &eyes);
+        Self { sculpt, head, eyes, hair, face_shapes, eye_shapes, texture }
     }
 
     /// The head's mesh with these blendshapes applied; weights are 0..=1.
-    fn posed(&self, weights: &[(&str, f32)]) -> Mesh {
+    fn pose_face(&self, weights: &[(&str, f32)]) -> Mesh {
         let mut mesh = self.head.mesh.clone();
         for (name, weight) in weights {
-            for shape in self.shapes.iter().filter(|shape| shape.name == *name) {
+            for shape in self.face_shapes.iter().filter(|shape| shape.name == *name) {
                 for (i, by, turn) in &shape.changes {
                     mesh.positions[*i] += *by * *weight;
                     mesh.normals[*i] += *turn * *weight;
@@ -124,8 +124,8 @@ impl Avatar {
     }
 
     /// Renders the portrait with a slight smile.
-    fn portrait(&self) -> RgbImage {
-        let face = self.posed(&[
+    fn render_portrait(&self) -> RgbImage {
+        let face = self.pose_face(&[
             ("mouthSmileLeft", 0.5),
             ("mouthSmileRight", 0.44),
             ("browInnerUp", 0.06),
@@ -133,22 +133,22 @@ impl Avatar {
             ("eyeSquintLeft", 0.12),
             ("eyeSquintRight", 0.12),
         ]);
-        let skin = Finish { gloss: 0.12, sharp: 20.0, soft: 1.0 };
-        let wet = Finish { gloss: 0.5, sharp: 160.0, soft: 0.2 };
-        let locks = Finish { gloss: 0.13, sharp: 26.0, soft: 0.25 };
+        let skin = SurfaceFinish { gloss_strength: 0.12, gloss_exponent: 20.0, scatter_share: 1.0 };
+        let wet = SurfaceFinish { gloss_strength: 0.5, gloss_exponent: 160.0, scatter_share: 0.2 };
+        let locks = SurfaceFinish { gloss_strength: 0.13, gloss_exponent: 26.0, scatter_share: 0.25 };
         let parts = [(&face, skin), (&self.eyes[0], wet), (&self.eyes[1], wet), (&self.hair, locks)];
-        portrait::render(&parts, &self.texture, self.backdrop())
+        portrait::render_parts(&parts, &self.texture, self.backdrop_tone())
     }
 
     /// A background colour that contrasts with the shirt.
-    fn backdrop(&self) -> Vec3 {
-        let shirt = self.sculpt.who.shirt;
+    fn backdrop_tone(&self) -> Vec3 {
+        let shirt = self.sculpt.character.shirt_tone;
         let warm = shirt.x > shirt.z;
-        shirt.lerp(if warm { rgb(0x006f_9fb8) } else { rgb(0x00d8_a878) }, 0.75)
+        shirt.lerp(if warm { tone_from_hex(0x006f_9fb8) } else { tone_from_hex(0x00d8_a878) }, 0.75)
     }
 }
 
-fn png(image: &RgbImage) -> Vec<u8> {
+fn encode_png(image: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Up);
     let written = encoder.write_image(image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8);

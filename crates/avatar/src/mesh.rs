@@ -15,23 +15,23 @@ pub(super) struct Mesh {
 
 impl Mesh {
     /// Adds a vertex without a normal, and returns its index.
-    pub(super) fn vertex(&mut self, position: Vec3, uv: Vec2) -> u32 {
+    pub(super) fn add_vertex(&mut self, position: Vec3, uv: Vec2) -> u32 {
         self.positions.push(position);
         self.uvs.push(uv);
         (self.positions.len() - 1) as u32
     }
 
     /// Adds two triangles for the corners `a b c d`, which are anticlockwise seen from outside.
-    pub(super) fn quad(&mut self, a: u32, b: u32, c: u32, d: u32) {
+    pub(super) fn add_quad(&mut self, a: u32, b: u32, c: u32, d: u32) {
         self.triangles.extend([[a, b, c], [a, c, d]]);
     }
 
     /// Adds the triangles of a grid of `rows` × `columns` vertices, which are in row order from `first`.
-    pub(super) fn grid(&mut self, first: u32, rows: u32, columns: u32) {
+    pub(super) fn add_grid(&mut self, first: u32, rows: u32, columns: u32) {
         for r in 0..rows - 1 {
             for c in 0..columns - 1 {
                 let a = first + r * columns + c;
-                self.quad(a, a + 1, a + columns + 1, a + columns);
+                self.add_quad(a, a + 1, a + columns + 1, a + columns);
             }
         }
     }
@@ -43,7 +43,7 @@ impl Mesh {
     }
 
     /// Drops vertices that no triangle uses, and returns the old index of each remaining vertex.
-    pub(super) fn drop_unused(&mut self) -> Vec<usize> {
+    pub(super) fn drop_unused_vertices(&mut self) -> Vec<usize> {
         let mut place = vec![u32::MAX; self.positions.len()];
         for corner in self.triangles.iter().flatten() {
             place[*corner as usize] = 0;
@@ -61,7 +61,7 @@ impl Mesh {
     }
 
     /// Adds another mesh, with its normals.
-    pub(super) fn append(&mut self, other: &Mesh) {
+    pub(super) fn append_mesh(&mut self, other: &Mesh) {
         let base = self.positions.len() as u32;
         self.positions.extend(&other.positions);
         self.normals.extend(&other.normals);
@@ -70,27 +70,27 @@ impl Mesh {
     }
 
     /// Computes the smooth normal of every vertex.
-    pub(super) fn smooth(&mut self) -> Seams {
-        let seams = Seams::of(self);
-        self.normals = seams.normals(&self.positions, &self.triangles);
+    pub(super) fn compute_normals(&mut self) -> VertexAdjacency {
+        let seams = VertexAdjacency::from_mesh(self);
+        self.normals = seams.vertex_normals(&self.positions, &self.triangles);
         seams
     }
 }
 
 /// Which vertices share a position (at texture seams), and which triangles meet there.
-pub(super) struct Seams {
+pub(super) struct VertexAdjacency {
     /// For each vertex, the group of vertices at its position.
-    group: Vec<u32>,
+    vertex_groups: Vec<u32>,
     /// For each group, the index of its first triangle in `group_triangles`.
-    starts: Vec<u32>,
+    group_starts: Vec<u32>,
     /// The triangles that meet in each group, group by group.
-    around: Vec<u32>,
+    group_triangles: Vec<u32>,
 }
 
-impl Seams {
-    fn of(mesh: &Mesh) -> Self {
+impl VertexAdjacency {
+    fn from_mesh(mesh: &Mesh) -> Self {
         let mut places: HashMap<[i32; 3], u32> = HashMap::with_capacity(mesh.positions.len());
-        let group: Vec<u32> = mesh
+        let vertex_groups: Vec<u32> = mesh
             .positions
             .iter()
             .map(|p| {
@@ -99,34 +99,37 @@ impl Seams {
                 *places.entry([key.x as i32, key.y as i32, key.z as i32]).or_insert(next)
             })
             .collect();
-        let mut starts = vec![0_u32; places.len() + 1];
+        let mut group_starts = vec![0_u32; places.len() + 1];
         for corner in mesh.triangles.iter().flatten() {
-            starts[group[*corner as usize] as usize + 1] += 1;
+            group_starts[vertex_groups[*corner as usize] as usize + 1] += 1;
         }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
+        for i in 1..group_starts.len() {
+            group_starts[i] += group_starts[i - 1];
         }
-        let mut next = starts.clone();
-        let mut around = vec![0; mesh.triangles.len() * 3];
+        let mut next = group_starts.clone();
+        let mut group_triangles = vec![0; mesh.triangles.len() * 3];
         for (index, triangle) in mesh.triangles.iter().enumerate() {
             for corner in triangle {
-                let slot = &mut next[group[*corner as usize] as usize];
-                around[*slot as usize] = index as u32;
+                let slot = &mut next[vertex_groups[*corner as usize] as usize];
+                group_triangles[*slot as usize] = index as u32;
                 *slot += 1;
             }
         }
-        Self { group, starts, around }
+        Self { vertex_groups, group_starts, group_triangles }
     }
 
-    fn normals(&self, positions: &[Vec3], triangles: &[[u32; 3]]) -> Vec<Vec3> {
+    fn vertex_normals(&self, positions: &[Vec3], triangles: &[[u32; 3]]) -> Vec<Vec3> {
         let flat: Vec<Vec3> = triangles.iter().map(|t| area_normal(positions, t)).collect();
-        self.group.iter().map(|&g| unit(self.ring(g).map(|t| flat[t as usize]).sum())).collect()
+        self.vertex_groups
+            .iter()
+            .map(|&g| normalize_or_up(self.triangles_of_group(g).map(|t| flat[t as usize]).sum()))
+            .collect()
     }
 
     /// The triangles that meet in a group.
-    fn ring(&self, group: u32) -> impl Iterator<Item = u32> + '_ {
-        let (from, to) = (self.starts[group as usize], self.starts[group as usize + 1]);
-        self.around[from as usize..to as usize].iter().copied()
+    fn triangles_of_group(&self, group: u32) -> impl Iterator<Item = u32> + '_ {
+        let (from, to) = (self.group_starts[group as usize], self.group_starts[group as usize + 1]);
+        self.group_triangles[from as usize..to as usize].iter().copied()
     }
 
     /// The normals that change when the `moved` vertices get their new `positions`: vertex and new normal.
@@ -136,21 +139,25 @@ impl Seams {
         triangles: &[[u32; 3]],
         moved: &[bool],
     ) -> Vec<(usize, Vec3)> {
-        let mut touched = vec![false; self.starts.len()];
+        let mut touched = vec![false; self.group_starts.len()];
         for triangle in triangles {
             if triangle.iter().any(|&i| moved[i as usize]) {
                 for &i in triangle {
-                    touched[self.group[i as usize] as usize] = true;
+                    touched[self.vertex_groups[i as usize] as usize] = true;
                 }
             }
         }
         let mut known: Vec<Option<Vec3>> = vec![None; touched.len()];
         (0..positions.len())
-            .filter(|&i| touched[self.group[i] as usize])
+            .filter(|&i| touched[self.vertex_groups[i] as usize])
             .map(|i| {
-                let g = self.group[i];
+                let g = self.vertex_groups[i];
                 let normal = *known[g as usize].get_or_insert_with(|| {
-                    unit(self.ring(g).map(|t| area_normal(positions, &triangles[t as usize])).sum())
+                    normalize_or_up(
+                        self.triangles_of_group(g)
+                            .map(|t| area_normal(positions, &triangles[t as usize]))
+                            .sum(),
+                    )
                 });
                 (i, normal)
             })
@@ -159,7 +166,7 @@ impl Seams {
 }
 
 /// The vector with length 1; +Y for a vector without length.
-fn unit(v: Vec3) -> Vec3 {
+fn normalize_or_up(v: Vec3) -> Vec3 {
     // Normalised twice: for very small sums, once is not within the tolerance of the Khronos validator.
     v.try_normalize().and_then(Vec3::try_normalize).unwrap_or(Vec3::Y)
 }
@@ -179,16 +186,16 @@ mod tests {
     fn square() -> Mesh {
         let mut mesh = Mesh::default();
         for (x, y) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
-            mesh.vertex(vec3(x, y, 0.0), Vec2::ZERO);
+            mesh.add_vertex(vec3(x, y, 0.0), Vec2::ZERO);
         }
-        mesh.grid(0, 2, 2);
+        mesh.add_grid(0, 2, 2);
         mesh
     }
 
     #[test]
     fn normals_of_a_flat_grid_point_along_z() {
         let mut mesh = square();
-        mesh.smooth();
+        mesh.compute_normals();
         assert!(mesh.normals.iter().all(|n| (*n - Vec3::Z).length() < 1e-6));
     }
 
@@ -198,7 +205,7 @@ mod tests {
         mesh.positions.insert(0, Vec3::ONE);
         mesh.uvs.insert(0, Vec2::ONE);
         mesh.triangles.iter_mut().flatten().for_each(|i| *i += 1);
-        assert_eq!(mesh.drop_unused(), [1, 2, 3, 4]);
+        assert_eq!(mesh.drop_unused_vertices(), [1, 2, 3, 4]);
         assert_eq!(mesh.positions.len(), 4);
         assert_eq!(mesh.triangles[0], [0, 1, 3]);
     }
@@ -208,8 +215,8 @@ mod tests {
         let mut mesh = square();
         let mut far = square();
         far.positions.iter_mut().for_each(|p| p.x += 9.0);
-        mesh.append(&far);
-        let seams = mesh.smooth();
+        mesh.append_mesh(&far);
+        let seams = mesh.compute_normals();
         let mut moved = vec![false; 8];
         moved[0] = true;
         mesh.positions[0].z = 1.0;

@@ -8,7 +8,7 @@ use zip::{CompressionMethod, result::ZipResult};
 
 use super::Avatar;
 
-const MATERIALS: &str = "\
+const MATERIAL_FILE: &str = "\
 newmtl skin
 Kd 1 1 1
 Ks 0.04 0.04 0.04
@@ -29,10 +29,10 @@ map_Kd textures/avatar.png
 ";
 
 /// Writes an avatar. `texture` is a PNG.
-pub(super) fn write(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
-    let packed = pack(&[
-        ("avatar.obj", geometry(avatar).as_bytes(), CompressionMethod::Deflated),
-        ("avatar.mtl", MATERIALS.as_bytes(), CompressionMethod::Deflated),
+pub(super) fn write_obj_zip(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
+    let packed = pack_zip(&[
+        ("avatar.obj", geometry_text(avatar).as_bytes(), CompressionMethod::Deflated),
+        ("avatar.mtl", MATERIAL_FILE.as_bytes(), CompressionMethod::Deflated),
         // A PNG is compressed already.
         ("textures/avatar.png", texture, CompressionMethod::Stored),
     ]);
@@ -40,7 +40,7 @@ pub(super) fn write(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     packed.unwrap_or_default()
 }
 
-fn pack(files: &[(&str, &[u8], CompressionMethod)]) -> ZipResult<Vec<u8>> {
+fn pack_zip(files: &[(&str, &[u8], CompressionMethod)]) -> ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes, method) in files {
         // The default time is fixed, so that the same seed gives the same file.
@@ -53,7 +53,7 @@ fn pack(files: &[(&str, &[u8], CompressionMethod)]) -> ZipResult<Vec<u8>> {
 }
 
 /// The geometry as OBJ text: vertices in metres, and `v` of the texture from below.
-fn geometry(avatar: &Avatar) -> String {
+fn geometry_text(avatar: &Avatar) -> String {
     let parts = [
         ("head", "skin", &avatar.head.mesh),
         ("left_eye", "eyes", &avatar.eyes[0]),
@@ -67,20 +67,20 @@ fn geometry(avatar: &Avatar) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "o {name}\nusemtl {material}");
         for p in &mesh.positions {
-            line(&mut text, "v", &(*p * 0.01).to_array(), 5);
+            push_number_line(&mut text, "v", &(*p * 0.01).to_array(), 5);
         }
         for uv in &mesh.uvs {
-            line(&mut text, "vt", &[uv.x, 1.0 - uv.y], 5);
+            push_number_line(&mut text, "vt", &[uv.x, 1.0 - uv.y], 5);
         }
         for n in &mesh.normals {
-            line(&mut text, "vn", &n.to_array(), 3);
+            push_number_line(&mut text, "vn", &n.to_array(), 3);
         }
         for t in &mesh.triangles {
             text.push('f');
             for corner in t.map(|i| i + first) {
                 for separator in [' ', '/', '/'] {
                     text.push(separator);
-                    digits(&mut text, corner, 1);
+                    push_digits(&mut text, corner, 1);
                 }
             }
             text.push('\n');
@@ -92,23 +92,23 @@ fn geometry(avatar: &Avatar) -> String {
 
 /// Appends a line of small numbers with fixed decimals. An avatar has tens of thousands of lines, for which `write!` takes
 /// five times as long.
-fn line(text: &mut String, word: &str, numbers: &[f32], decimals: u32) {
+fn push_number_line(text: &mut String, word: &str, numbers: &[f32], decimals: u32) {
     text.push_str(word);
     let scale = 10_u32.pow(decimals);
     for number in numbers {
         let fixed = (number * scale as f32).round() as i32;
         text.push_str(if fixed < 0 { " -" } else { " " });
-        digits(text, fixed.unsigned_abs() / scale, 1);
+        push_digits(text, fixed.unsigned_abs() / scale, 1);
         text.push('.');
-        digits(text, fixed.unsigned_abs() % scale, decimals);
+        push_digits(text, fixed.unsigned_abs() % scale, decimals);
     }
     text.push('\n');
 }
 
 /// Appends a number with at least `least` digits.
-fn digits(text: &mut String, number: u32, least: u32) {
+fn push_digits(text: &mut String, number: u32, least: u32) {
     if number >= 10 || least > 1 {
-        digits(text, number / 10, least.saturating_sub(1));
+        push_digits(text, number / 10, least.saturating_sub(1));
     }
     text.push(char::from(b'0' + (number % 10) as u8));
 }
@@ -121,12 +121,12 @@ mod tests {
     fn numbers_are_written_as_by_format() {
         for number in [0.0, -0.004, 0.5, 0.12345, -1.0, 0.99999, 13.0401, -0.00001] {
             let mut text = String::new();
-            line(&mut text, "v", &[number], 5);
+            push_number_line(&mut text, "v", &[number], 5);
             let expected = format!("v {number:.5}\n");
             assert_eq!(text, expected);
         }
         let mut text = String::new();
-        digits(&mut text, 1_203, 1);
+        push_digits(&mut text, 1_203, 1);
         assert_eq!(text, "1203");
     }
 }

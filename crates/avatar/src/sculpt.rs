@@ -4,17 +4,20 @@
 use glam::{Vec3, vec3};
 
 use super::character::Character;
-use super::maths::{bar, carve, ellipsoid, join, mix, smoothstep, spline};
+use super::maths::{
+    ellipsoid_distance, interpolate_spline, lerp, smooth_subtract, smooth_union, smoothstep,
+    tapered_bar_distance,
+};
 
 /// The distance field of one character's head.
 pub(super) struct Sculpt {
-    pub(super) who: Character,
+    pub(super) character: Character,
     /// Centre of the left eyeball (positive X); the right eyeball mirrors it.
-    pub(super) eye: Vec3,
+    pub(super) eye_centre: Vec3,
     /// Radius of an eyeball.
     pub(super) eye_radius: f32,
     /// Middle of the mouth, on the surface.
-    pub(super) mouth: Vec3,
+    pub(super) mouth_centre: Vec3,
     /// Left corner of the mouth, on the surface.
     pub(super) mouth_corner: Vec3,
 }
@@ -47,7 +50,7 @@ const SPINE_HEIGHT: [(f32, f32); 12] = [
 const SPINE_DEPTH: [(f32, f32); 6] =
     [(LOWEST_ROW, -2.4), (-18.0, -2.2), (-14.0, -1.4), (-10.0, -0.4), (EYE_ROW, 0.0), (HIGHEST_ROW, -0.6)];
 /// For a row, the elevation of its rays in degrees.
-const ELEVATION: [(f32, f32); 12] = [
+const RAY_ELEVATION: [(f32, f32); 12] = [
     (LOWEST_ROW, -4.0),
     (-19.0, -16.0),
     (-17.0, -30.0),
@@ -66,46 +69,46 @@ impl Sculpt {
     pub(super) fn new(who: Character) -> Self {
         let eye_radius = 1.7 * who.eye_size;
         let mut it = Self {
-            eye: vec3(3.25 * mix(1.0, who.width, 0.5), 0.0, 5.72),
+            eye_centre: vec3(3.25 * lerp(1.0, who.head_width, 0.5), 0.0, 5.72),
             eye_radius,
-            mouth: Vec3::ZERO,
+            mouth_centre: Vec3::ZERO,
             mouth_corner: Vec3::ZERO,
-            who,
+            character: who,
         };
-        it.mouth = it.surface(0.0, MOUTH_ROW);
-        it.mouth_corner = it.surface(it.mouth_half_angle(), MOUTH_ROW);
+        it.mouth_centre = it.surface_point(0.0, MOUTH_ROW);
+        it.mouth_corner = it.surface_point(it.mouth_half_angle(), MOUTH_ROW);
         it
     }
 
     /// Half of the mouth's width as an angle seen from the spine, in radians.
     pub(super) fn mouth_half_angle(&self) -> f32 {
-        0.3 * self.who.mouth_width
+        0.3 * self.character.mouth_width
     }
 
     /// Middle and half of the width of an eye, as angles seen from the spine, in radians.
     pub(super) fn eye_angles(&self) -> (f32, f32) {
-        let front = self.eye.z + self.eye_radius * 0.85;
-        (self.eye.x.atan2(front) + 0.012, 0.212 * self.who.eye_size)
+        let front = self.eye_centre.z + self.eye_radius * 0.85;
+        (self.eye_centre.x.atan2(front) + 0.012, 0.212 * self.character.eye_size)
     }
 
     /// The point of the skin at an angle around the spine (0 is the face, positive is the character's left) and a row.
-    pub(super) fn surface(&self, theta: f32, row: f32) -> Vec3 {
-        let from = vec3(0.0, spline(&SPINE_HEIGHT, row), spline(&SPINE_DEPTH, row));
-        let elevation = spline(&ELEVATION, row).min(90.0).to_radians();
+    pub(super) fn surface_point(&self, theta: f32, row: f32) -> Vec3 {
+        let from = vec3(0.0, interpolate_spline(&SPINE_HEIGHT, row), interpolate_spline(&SPINE_DEPTH, row));
+        let elevation = interpolate_spline(&RAY_ELEVATION, row).min(90.0).to_radians();
         let along = vec3(theta.sin() * elevation.cos(), elevation.sin(), theta.cos() * elevation.cos());
-        let mut p = from + along * self.exit(from, along, 4.0);
-        p.y = lowered(p.y);
+        let mut p = from + along * self.exit_distance(from, along, 4.0);
+        p.y = shorten_neck(p.y);
         p
     }
 
     /// Distance that a ray from inside goes before it leaves the head; the search begins at `start`.
-    pub(super) fn exit(&self, from: Vec3, along: Vec3, start: f32) -> f32 {
+    pub(super) fn exit_distance(&self, from: Vec3, along: Vec3, start: f32) -> f32 {
         let mut reach = start;
-        let mut gap = self.clay(from + along * reach);
+        let mut gap = self.unshortened_distance(from + along * reach);
         let mut step = -gap * 0.9;
         for _ in 0..24 {
             reach += step;
-            let next = self.clay(from + along * reach);
+            let next = self.unshortened_distance(from + along * reach);
             if next.abs() < 0.002 {
                 break;
             }
@@ -121,131 +124,178 @@ impl Sculpt {
     pub(super) fn openness(&self, p: Vec3, normal: Vec3) -> f32 {
         let mut hidden = 0.0;
         for (step, weight) in [(0.4, 0.55), (1.0, 0.32), (2.2, 0.17)] {
-            hidden += weight * (step - self.distance(p + normal * step)).max(0.0) / step;
+            hidden += weight * (step - self.signed_distance(p + normal * step)).max(0.0) / step;
         }
         (1.0 - hidden).clamp(0.0, 1.0)
     }
 
     /// Signed distance to the skin; negative inside.
-    pub(super) fn distance(&self, p: Vec3) -> f32 {
-        self.clay(p.with_y(stretched(p.y)))
+    pub(super) fn signed_distance(&self, p: Vec3) -> f32 {
+        self.unshortened_distance(p.with_y(unshorten_neck(p.y)))
     }
 
     /// Signed distance to the skin of the head before its neck is shortened.
-    fn clay(&self, point: Vec3) -> f32 {
-        let who = &self.who;
+    fn unshortened_distance(&self, point: Vec3) -> f32 {
+        let who = &self.character;
         let p = vec3(point.x.abs(), point.y, point.z);
-        let mut d = ellipsoid(p - vec3(0.0, 3.3, -1.0), vec3(7.5 * who.width, 8.5, 9.2));
-        d = join(d, ellipsoid(p - vec3(0.0, -3.0, 2.3), vec3(5.9 * who.width * who.jaw, 7.5, 6.0)), 2.4);
+        let mut d = ellipsoid_distance(p - vec3(0.0, 3.3, -1.0), vec3(7.5 * who.head_width, 8.5, 9.2));
+        d = smooth_union(
+            d,
+            ellipsoid_distance(
+                p - vec3(0.0, -3.0, 2.3),
+                vec3(5.9 * who.head_width * who.jaw_width, 7.5, 6.0),
+            ),
+            2.4,
+        );
         // Parts too far from the point are skipped: this function takes most of the time.
         if p.y < 0.0 {
-            let chin = 1.7 * who.chin;
-            d = join(d, bar(p, vec3(4.3 * who.jaw, -4.8, 0.7), vec3(1.5, -9.0, 6.0), 2.1, chin), 2.4);
+            let chin = 1.7 * who.chin_size;
+            d = smooth_union(
+                d,
+                tapered_bar_distance(
+                    p,
+                    vec3(4.3 * who.jaw_width, -4.8, 0.7),
+                    vec3(1.5, -9.0, 6.0),
+                    2.1,
+                    chin,
+                ),
+                2.4,
+            );
         }
         if p.y < 1.5 {
-            d = join(d, self.neck(p), 1.6);
+            d = smooth_union(d, self.neck_distance(p), 1.6);
         }
         if p.z > 1.5 && p.y > -13.5 && p.y < 6.0 {
-            d = self.face(p, d);
+            d = self.add_face(p, d);
         }
         d
     }
 
     /// Signed distance to neck and shoulders.
-    fn neck(&self, p: Vec3) -> f32 {
+    fn neck_distance(&self, p: Vec3) -> f32 {
         let q = vec3(p.x, p.y, p.z * 1.04);
-        let column =
-            bar(q, vec3(0.0, -5.0, -1.7), vec3(0.0, -19.0, -3.2), 4.6 * self.who.neck, 5.1 * self.who.neck);
+        let column = tapered_bar_distance(
+            q,
+            vec3(0.0, -5.0, -1.7),
+            vec3(0.0, -19.0, -3.2),
+            4.6 * self.character.neck_width,
+            5.1 * self.character.neck_width,
+        );
         if p.y > -11.0 {
             return column;
         }
-        let shoulders = ellipsoid(p - vec3(0.0, -22.6, -2.6), vec3(13.8, 5.2, 6.8));
-        join(column, shoulders, 3.4)
+        let shoulders = ellipsoid_distance(p - vec3(0.0, -22.6, -2.6), vec3(13.8, 5.2, 6.8));
+        smooth_union(column, shoulders, 3.4)
     }
 
     /// Adds the features of the face to the distance `d`.
-    fn face(&self, p: Vec3, mut d: f32) -> f32 {
-        let who = &self.who;
-        d = join(d, ellipsoid(p - vec3(0.0, -9.3, 6.5), vec3(1.9, 1.5, 1.7) * who.chin), 1.3);
-        d = join(
+    fn add_face(&self, p: Vec3, mut d: f32) -> f32 {
+        let who = &self.character;
+        d = smooth_union(
             d,
-            ellipsoid(p - vec3(4.0, -2.9, 4.9), vec3(2.1, 1.9, 2.1) * mix(1.0, who.cheeks, 0.5)),
+            ellipsoid_distance(p - vec3(0.0, -9.3, 6.5), vec3(1.9, 1.5, 1.7) * who.chin_size),
+            1.3,
+        );
+        d = smooth_union(
+            d,
+            ellipsoid_distance(
+                p - vec3(4.0, -2.9, 4.9),
+                vec3(2.1, 1.9, 2.1) * lerp(1.0, who.cheek_size, 0.5),
+            ),
             2.3,
         );
         if p.y > -4.5 {
-            d = self.eye_region(p, d);
+            d = self.add_eye_region(p, d);
         }
         if p.y < -2.0 {
-            d = self.mouth_region(p, d);
+            d = self.add_mouth_region(p, d);
         }
-        if p.x < 3.2 && p.y > -7.0 && p.y < 3.5 { self.nose(p, d) } else { d }
+        if p.x < 3.2 && p.y > -7.0 && p.y < 3.5 { self.add_nose(p, d) } else { d }
     }
 
     /// Adds brow, eye sockets, and lids over the eyeballs.
-    fn eye_region(&self, p: Vec3, mut d: f32) -> f32 {
-        d = join(d, bar(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9), 1.5);
-        d = carve(d, ellipsoid(p - vec3(self.eye.x - 0.1, -0.1, 8.6), vec3(2.35, 1.65, 1.7)), 1.3);
-        join(d, (p - self.eye).length() - self.eye_radius - 0.15, 0.42)
+    fn add_eye_region(&self, p: Vec3, mut d: f32) -> f32 {
+        d = smooth_union(
+            d,
+            tapered_bar_distance(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9),
+            1.5,
+        );
+        d = smooth_subtract(
+            d,
+            ellipsoid_distance(p - vec3(self.eye_centre.x - 0.1, -0.1, 8.6), vec3(2.35, 1.65, 1.7)),
+            1.3,
+        );
+        smooth_union(d, (p - self.eye_centre).length() - self.eye_radius - 0.15, 0.42)
     }
 
     /// Adds lips, the line between them, the groove above and the dimples.
-    fn mouth_region(&self, p: Vec3, mut d: f32) -> f32 {
-        let who = &self.who;
-        d = join(d, ellipsoid(p - vec3(0.0, -6.4, 6.3), vec3(3.0, 2.3, 2.1)), 1.3);
-        let lips = who.lips;
+    fn add_mouth_region(&self, p: Vec3, mut d: f32) -> f32 {
+        let who = &self.character;
+        d = smooth_union(d, ellipsoid_distance(p - vec3(0.0, -6.4, 6.3), vec3(3.0, 2.3, 2.1)), 1.3);
+        let lips = who.lip_fullness;
         let corner = 2.5 * who.mouth_width;
-        let upper = join(
-            bar(p, vec3(0.35, -6.12, 8.38), vec3(corner, -6.3, 7.35), 0.42 * lips, 0.16),
+        let upper = smooth_union(
+            tapered_bar_distance(p, vec3(0.35, -6.12, 8.38), vec3(corner, -6.3, 7.35), 0.42 * lips, 0.16),
             (p - vec3(0.0, -6.22, 8.42)).length() - 0.4 * lips,
             0.3,
         );
-        let lower = bar(p, vec3(0.0, -7.05, 8.2), vec3(corner * 0.8, -6.65, 7.4), 0.54 * lips, 0.2);
-        d = join(d, upper, 0.4);
-        d = join(d, lower, 0.4);
-        let seam = bar(p, vec3(0.0, -6.56, 9.0), vec3(corner * 1.02, -6.35, 7.75), 0.14, 0.1);
-        d = carve(d, seam, 0.3);
+        let lower =
+            tapered_bar_distance(p, vec3(0.0, -7.05, 8.2), vec3(corner * 0.8, -6.65, 7.4), 0.54 * lips, 0.2);
+        d = smooth_union(d, upper, 0.4);
+        d = smooth_union(d, lower, 0.4);
+        let seam =
+            tapered_bar_distance(p, vec3(0.0, -6.56, 9.0), vec3(corner * 1.02, -6.35, 7.75), 0.14, 0.1);
+        d = smooth_subtract(d, seam, 0.3);
         // Groove above the lip.
-        d = carve(d, bar(p, vec3(0.0, -5.5, 9.05), vec3(0.0, -4.7, 9.1), 0.3, 0.25), 0.4);
+        d = smooth_subtract(
+            d,
+            tapered_bar_distance(p, vec3(0.0, -5.5, 9.05), vec3(0.0, -4.7, 9.1), 0.3, 0.25),
+            0.4,
+        );
         // Dimples beside the corners.
-        carve(d, (p - vec3(corner + 0.55, -6.3, 7.9)).length() - 0.35, 0.9)
+        smooth_subtract(d, (p - vec3(corner + 0.55, -6.3, 7.9)).length() - 0.35, 0.9)
     }
 
     /// Adds bridge, tip, wings and nostrils.
-    fn nose(&self, p: Vec3, mut d: f32) -> f32 {
-        let who = &self.who;
-        let (n, lift) = (who.nose, who.nose_lift);
+    fn add_nose(&self, p: Vec3, mut d: f32) -> f32 {
+        let who = &self.character;
+        let (n, lift) = (who.nose_size, who.nose_lift);
         let tip = vec3(0.0, -3.25 + lift, 8.85 + 0.45 * n);
-        d = join(d, bar(p, vec3(0.0, 0.9, 7.0), tip - vec3(0.0, -0.3, 0.5), 0.72, 0.8 * n), 0.9);
-        d = join(d, (p - tip).length() - 1.0 * n, 1.0);
+        d = smooth_union(
+            d,
+            tapered_bar_distance(p, vec3(0.0, 0.9, 7.0), tip - vec3(0.0, -0.3, 0.5), 0.72, 0.8 * n),
+            0.9,
+        );
+        d = smooth_union(d, (p - tip).length() - 1.0 * n, 1.0);
         let wing = vec3(1.1 * n, -3.72 + lift * 0.6, 8.3);
-        d = join(d, ellipsoid(p - wing, vec3(0.66, 0.64, 0.85) * n), 0.6);
+        d = smooth_union(d, ellipsoid_distance(p - wing, vec3(0.66, 0.64, 0.85) * n), 0.6);
         let nostril = vec3(0.55 * n, -4.28 + lift * 0.8, 8.95);
-        carve(d, ellipsoid(p - nostril, vec3(0.3, 0.26, 0.42) * n), 0.3)
+        smooth_subtract(d, ellipsoid_distance(p - nostril, vec3(0.3, 0.26, 0.42) * n), 0.3)
     }
 }
 
 /// Centimetres by which the neck is shortened after it was modelled. On the longer neck, rays meet the skin at steeper
 /// angles.
-const SHORTER: f32 = 3.2;
+const NECK_SHORTENING: f32 = 3.2;
 /// Height of the top of the shortened part, on the long neck.
 const NECK_TOP: f32 = -10.3;
 /// Height of the bottom of the shortened part, on the long neck.
-const NECK_FOOT: f32 = -18.0;
+const NECK_BOTTOM: f32 = -18.0;
 
 /// The height after shortening of a height on the long neck.
-fn lowered(y: f32) -> f32 {
-    y + SHORTER * smoothstep(NECK_TOP, NECK_FOOT, y)
+fn shorten_neck(y: f32) -> f32 {
+    y + NECK_SHORTENING * smoothstep(NECK_TOP, NECK_BOTTOM, y)
 }
 
 /// The inverse of [`shorten_neck`].
-fn stretched(y: f32) -> f32 {
+fn unshorten_neck(y: f32) -> f32 {
     if y >= NECK_TOP {
         return y;
     }
-    let mut long = y - SHORTER * smoothstep(NECK_TOP, NECK_FOOT + SHORTER, y);
+    let mut long = y - NECK_SHORTENING * smoothstep(NECK_TOP, NECK_BOTTOM + NECK_SHORTENING, y);
     for _ in 0..3 {
-        let slope = (lowered(long + 0.05) - lowered(long - 0.05)) * 10.0;
-        long -= (lowered(long) - y) / slope;
+        let slope = (shorten_neck(long + 0.05) - shorten_neck(long - 0.05)) * 10.0;
+        long -= (shorten_neck(long) - y) / slope;
     }
     long
 }
@@ -258,7 +308,7 @@ mod tests {
     fn unshortening_inverts_shortening() {
         for step in 0..240 {
             let y = 2.0 - step as f32 * 0.1;
-            assert!((stretched(lowered(y)) - y).abs() < 0.02, "{y}");
+            assert!((unshorten_neck(shorten_neck(y)) - y).abs() < 0.02, "{y}");
         }
     }
 
@@ -268,9 +318,12 @@ mod tests {
             let it = Sculpt::new(Character::from_seed(seed));
             for (theta, row) in [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (0.8, 12.0)]
             {
-                let p = it.surface(theta, row);
-                assert!(it.distance(p).abs() < 0.05, "seed {seed}: {p} at {theta} {row} is off the skin");
-                let q = it.surface(-theta, row);
+                let p = it.surface_point(theta, row);
+                assert!(
+                    it.signed_distance(p).abs() < 0.05,
+                    "seed {seed}: {p} at {theta} {row} is off the skin"
+                );
+                let q = it.surface_point(-theta, row);
                 assert!((p - vec3(-q.x, q.y, q.z)).length() < 1e-3);
             }
         }
@@ -279,8 +332,8 @@ mod tests {
     #[test]
     fn nose_is_in_front_and_head_has_a_human_size() {
         let it = Sculpt::new(Character::from_seed(3));
-        let height = it.surface(0.0, HIGHEST_ROW).y - it.surface(0.0, -10.5).y;
+        let height = it.surface_point(0.0, HIGHEST_ROW).y - it.surface_point(0.0, -10.5).y;
         assert!((20.0..26.0).contains(&height), "{height} cm");
-        assert!(it.surface(0.0, -3.3).z > it.surface(0.0, 6.0).z + 1.0);
+        assert!(it.surface_point(0.0, -3.3).z > it.surface_point(0.0, 6.0).z + 1.0);
     }
 }

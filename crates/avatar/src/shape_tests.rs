@@ -11,18 +11,18 @@ static AVATAR: LazyLock<Avatar> = LazyLock::new(|| Avatar::new(5, None));
 fn face_part(name: &str) -> (Vec3, f32) {
     let s = &AVATAR.sculpt;
     match name {
-        "eye" => (s.eye + vec3(0.0, 0.0, 1.4), 2.6),
-        "under the eye" => (s.surface(0.45, -2.0), 2.6),
-        "brow" => (s.surface(0.36, 2.2), 3.2),
-        "inner brow" => (s.surface(0.17, 2.0), 1.9),
-        "cheek" => (s.surface(0.56, -3.4), 3.0),
-        "nose" => (s.surface(0.13, -3.8), 2.2),
+        "eye" => (s.eye_centre + vec3(0.0, 0.0, 1.4), 2.6),
+        "under the eye" => (s.surface_point(0.45, -2.0), 2.6),
+        "brow" => (s.surface_point(0.36, 2.2), 3.2),
+        "inner brow" => (s.surface_point(0.17, 2.0), 1.9),
+        "cheek" => (s.surface_point(0.56, -3.4), 3.0),
+        "nose" => (s.surface_point(0.13, -3.8), 2.2),
         "corner" => (s.mouth_corner, 2.3),
-        "mouth" => (s.mouth, 3.4),
-        "upper lip" => (s.mouth + vec3(0.0, 0.4, 0.0), 2.4),
-        "lower lip" => (s.mouth - vec3(0.0, 0.5, 0.0), 2.6),
+        "mouth" => (s.mouth_centre, 3.4),
+        "upper lip" => (s.mouth_centre + vec3(0.0, 0.4, 0.0), 2.4),
+        "lower lip" => (s.mouth_centre - vec3(0.0, 0.5, 0.0), 2.6),
         "jaw" => (vec3(0.0, -8.4, 5.2), 5.6),
-        "tongue" => (s.mouth + vec3(0.0, -0.6, -1.6), 1.6),
+        "tongue" => (s.mouth_centre + vec3(0.0, -0.6, -1.6), 1.6),
         other => panic!("no such part: {other}"),
     }
 }
@@ -85,7 +85,7 @@ fn expected_blendshapes() -> impl Iterator<Item = (String, f32, &'static str, Ve
 fn blendshape_names_are_exactly_those_of_arkit() {
     let expected: BTreeSet<String> = expected_blendshapes().map(|(name, ..)| name).collect();
     assert_eq!(expected.len(), 52);
-    let named: Vec<&str> = AVATAR.shapes.iter().map(|shape| shape.name.as_str()).collect();
+    let named: Vec<&str> = AVATAR.face_shapes.iter().map(|shape| shape.name.as_str()).collect();
     assert_eq!(named.len(), 52, "a name occurs twice");
     assert_eq!(named.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), expected);
 }
@@ -95,7 +95,7 @@ fn blendshapes_move_their_part_in_their_direction() {
     let rest = &AVATAR.head.mesh.positions;
     let mut wrong = Vec::new();
     for (name, side, place, way) in expected_blendshapes() {
-        let shape = AVATAR.shapes.iter().find(|shape| shape.name == name).expect("exists");
+        let shape = AVATAR.face_shapes.iter().find(|shape| shape.name == name).expect("exists");
         let hand = if side < 0.0 { vec3(-1.0, 1.0, 1.0) } else { Vec3::ONE };
         let (middle, reach) = face_part(place);
         // The vertices that move most. For a blendshape without a side, both halves count.
@@ -127,11 +127,12 @@ fn blendshapes_move_their_part_in_their_direction() {
 
 #[test]
 fn right_blendshapes_mirror_the_left_ones() {
-    for pair in
-        AVATAR.shapes.chunk_by(|a, b| a.name.trim_end_matches("Left") == b.name.trim_end_matches("Right"))
+    for pair in AVATAR
+        .face_shapes
+        .chunk_by(|a, b| a.name.trim_end_matches("Left") == b.name.trim_end_matches("Right"))
     {
         let [left, right] = pair else { continue };
-        let sum = |shape: &Shape| shape.changes.iter().map(|(_, by, _)| *by).sum::<Vec3>();
+        let sum = |shape: &Blendshape| shape.changes.iter().map(|(_, by, _)| *by).sum::<Vec3>();
         let (l, r) = (sum(left), sum(right));
         assert!(l.distance(vec3(-r.x, r.y, r.z)) < 0.02 * l.length(), "{}: {l} and {r}", left.name);
     }
@@ -161,10 +162,12 @@ fn eyeballs_turn_in_the_direction_of_their_blendshape() {
 #[test]
 fn mouth_close_brings_the_lips_of_an_open_jaw_together() {
     let gap = |weights: &[(&str, f32)]| {
-        let posed = AVATAR.posed(weights);
+        let posed = AVATAR.pose_face(weights);
         let lip = |side: f32| {
-            let edge = AVATAR.head.sources.iter().zip(&posed.positions).filter(|(source, _)| {
-                source.layer == Layer::LipRim(0) && source.side * side > 0.0 && source.theta.abs() < 0.03
+            let edge = AVATAR.head.vertex_origins.iter().zip(&posed.positions).filter(|(source, _)| {
+                source.layer == VertexLayer::LipRim(0)
+                    && source.edge_side * side > 0.0
+                    && source.theta.abs() < 0.03
             });
             edge.map(|(_, p)| p.y).sum::<f32>()
         };

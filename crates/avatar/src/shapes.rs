@@ -5,49 +5,55 @@ use std::collections::BTreeSet;
 use glam::{Quat, Vec3, vec3};
 
 use super::features;
-use super::head::{Head, Layer, Lids, Source, place};
-use super::maths::{mix, smoothstep};
-use super::mesh::{Mesh, Seams};
+use super::head::{Head, LidOpening, VertexLayer, VertexOrigin, vertex_position};
+use super::maths::{lerp, smoothstep};
+use super::mesh::{Mesh, VertexAdjacency};
 use super::sculpt::{EYE_ROW, MOUTH_ROW, Sculpt};
-use super::shape_table::{At, Gate, MOTIONS, Motion};
+use super::shape_table::{BLENDSHAPE_MOTIONS, BlendshapeMotion, Landmark, MouthGate};
 
 /// One blendshape at full weight: the changes of the vertices that it moves.
-pub(super) struct Shape {
+pub(super) struct Blendshape {
     pub(super) name: String,
     /// Vertex, change of position (cm), change of normal; sorted by vertex.
     pub(super) changes: Vec<(usize, Vec3, Vec3)>,
 }
 
 /// Properties of a vertex that do not depend on the blendshape.
-struct Place {
-    source: Source,
-    rest: Vec3,
+struct VertexContext {
+    origin: VertexOrigin,
+    rest_position: Vec3,
     /// 0 above the mouth, 1 below it.
-    below: f32,
+    below_mouth: f32,
     /// Share of the jaw's motion that the vertex takes, 0..=1.
-    jaw: f32,
+    jaw_share: f32,
     /// Share of a push that the vertex takes, 0..=1.
-    soft: f32,
+    push_share: f32,
 }
 
 /// All blendshapes of a head, whose normals must have been computed.
-pub(super) fn shapes(sculpt: &Sculpt, head: &Head, seams: &Seams) -> Vec<Shape> {
-    let places: Vec<Place> = head
-        .sources
+pub(super) fn build_face_shapes(sculpt: &Sculpt, head: &Head, seams: &VertexAdjacency) -> Vec<Blendshape> {
+    let places: Vec<VertexContext> = head
+        .vertex_origins
         .iter()
         .zip(&head.mesh.positions)
         .map(|(source, &rest)| {
-            let below = below_mouth(sculpt, source);
-            let jaw = below * jaw_reach(source, rest);
-            Place { source: *source, rest, below, jaw, soft: softness(sculpt, source) }
+            let below = below_mouth_share(sculpt, source);
+            let jaw = below * jaw_motion_share(source, rest);
+            VertexContext {
+                origin: *source,
+                rest_position: rest,
+                below_mouth: below,
+                jaw_share: jaw,
+                push_share: push_softness(sculpt, source),
+            }
         })
         .collect();
     let sides: &[(&str, f32)] = &[("Left", 1.0), ("Right", -1.0)];
     let mut all = Vec::new();
-    for motion in MOTIONS {
-        if motion.sided {
+    for motion in BLENDSHAPE_MOTIONS {
+        if motion.has_sides {
             for (suffix, side) in sides {
-                all.push(shape(
+                all.push(build_face_shape(
                     sculpt,
                     head,
                     seams,
@@ -58,24 +64,24 @@ pub(super) fn shapes(sculpt: &Sculpt, head: &Head, seams: &Seams) -> Vec<Shape> 
                 ));
             }
         } else {
-            all.push(shape(sculpt, head, seams, &places, motion, motion.name.to_owned(), 0.0));
+            all.push(build_face_shape(sculpt, head, seams, &places, motion, motion.name.to_owned(), 0.0));
         }
     }
     all
 }
 
 /// The blendshapes of both eyeballs, for one mesh that has the left one first.
-pub(super) fn eye_shapes(sculpt: &Sculpt, eyes: &[Mesh; 2]) -> Vec<Shape> {
+pub(super) fn build_eye_shapes(sculpt: &Sculpt, eyes: &[Mesh; 2]) -> Vec<Blendshape> {
     let mut all = Vec::new();
     let mut first = 0;
     for (eye, (side, suffix)) in eyes.iter().zip([(1.0, "Left"), (-1.0, "Right")]) {
-        let middle = vec3(sculpt.eye.x * side, sculpt.eye.y, sculpt.eye.z);
-        for (name, turn) in features::looks(sculpt, side) {
+        let middle = vec3(sculpt.eye_centre.x * side, sculpt.eye_centre.y, sculpt.eye_centre.z);
+        for (name, turn) in features::eye_look_rotations(sculpt, side) {
             let places = eye.positions.iter().zip(&eye.normals).enumerate();
             let changes = places
                 .map(|(i, (&p, &n))| (first + i, turn * (p - middle) + middle - p, turn * n - n))
                 .collect();
-            all.push(Shape { name: format!("{name}{suffix}"), changes });
+            all.push(Blendshape { name: format!("{name}{suffix}"), changes });
         }
         first += eye.positions.len();
     }
@@ -83,22 +89,22 @@ pub(super) fn eye_shapes(sculpt: &Sculpt, eyes: &[Mesh; 2]) -> Vec<Shape> {
 }
 
 /// One blendshape; `side` is 1 (left), −1 (right) or 0 (both).
-fn shape(
+fn build_face_shape(
     sculpt: &Sculpt,
     head: &Head,
-    seams: &Seams,
-    vertices: &[Place],
-    motion: &Motion,
+    seams: &VertexAdjacency,
+    vertices: &[VertexContext],
+    motion: &BlendshapeMotion,
     name: String,
     side: f32,
-) -> Shape {
+) -> Blendshape {
     // The centre of each push, computed once for all vertices.
     let places: Vec<Vec3> =
-        motion.pushes.iter().map(|push| landmark(sculpt, push.at) + push.offset).collect();
+        motion.pushes.iter().map(|push| landmark_position(sculpt, push.landmark) + push.offset).collect();
     let mut positions = head.mesh.positions.clone();
     let mut moved = vec![false; positions.len()];
     for (i, vertex) in vertices.iter().enumerate() {
-        let by = change(sculpt, vertex, (motion, &places), side);
+        let by = vertex_displacement(sculpt, vertex, (motion, &places), side);
         // Changes below a hundredth of a millimetre are invisible.
         if by.length_squared() > 1e-6 {
             positions[i] += by;
@@ -114,13 +120,18 @@ fn shape(
         let normal = turn.next_if(|(at, _)| *at == i).map_or(Vec3::ZERO, |(_, n)| n - head.mesh.normals[i]);
         changes.push((i, positions[i] - head.mesh.positions[i], normal));
     }
-    Shape { name, changes }
+    Blendshape { name, changes }
 }
 
 /// The change of a vertex by a motion; `places` are the centres of its pushes.
-fn change(sculpt: &Sculpt, vertex: &Place, (motion, places): (&Motion, &[Vec3]), side: f32) -> Vec3 {
-    let (source, rest) = (&vertex.source, vertex.rest);
-    let (below, jaw, soft) = (vertex.below, vertex.jaw, vertex.soft);
+fn vertex_displacement(
+    sculpt: &Sculpt,
+    vertex: &VertexContext,
+    (motion, places): (&BlendshapeMotion, &[Vec3]),
+    side: f32,
+) -> Vec3 {
+    let (source, rest) = (&vertex.origin, vertex.rest_position);
+    let (below, jaw, soft) = (vertex.below_mouth, vertex.jaw_share, vertex.push_share);
     let mut by = Vec3::ZERO;
     // A blendshape of one side fades out over the middle of the face.
     let own_side = if side == 0.0 { 1.0 } else { smoothstep(-1.0, 1.0, rest.x * side) };
@@ -128,25 +139,25 @@ fn change(sculpt: &Sculpt, vertex: &Place, (motion, places): (&Motion, &[Vec3]),
         return by;
     }
     if let Some(lids) = motion.lids {
-        by += lid_change(sculpt, source, rest, lids, side);
+        by += lid_displacement(sculpt, source, rest, lids, side);
     }
-    if jaw > 0.0 && (motion.jaw_turn != 0.0 || motion.jaw_shift != Vec3::ZERO) {
+    if jaw > 0.0 && (motion.jaw_degrees != 0.0 || motion.jaw_shift != Vec3::ZERO) {
         let hinge = vec3(0.0, -2.4, 0.5);
         let arm = rest - hinge;
-        let turned = Quat::from_rotation_x((motion.jaw_turn * jaw).to_radians()) * arm;
+        let turned = Quat::from_rotation_x((motion.jaw_degrees * jaw).to_radians()) * arm;
         by += turned - arm + motion.jaw_shift * jaw;
     }
-    if source.layer == Layer::Tongue {
-        by += features::tongue_out(sculpt, rest) * motion.tongue;
+    if source.layer == VertexLayer::Tongue {
+        by += features::tongue_out_offset(sculpt, rest) * motion.tongue_reach;
     }
     if soft == 0.0 {
         return by;
     }
     for (push, at) in motion.pushes.iter().zip(places) {
-        let gate = match push.gate {
-            Gate::All => 1.0,
-            Gate::Upper => 1.0 - below,
-            Gate::Lower => below,
+        let gate = match push.mouth_gate {
+            MouthGate::WholeFace => 1.0,
+            MouthGate::AboveMouth => 1.0 - below,
+            MouthGate::BelowMouth => below,
         };
         // A landmark that is not in the middle also exists on the other side.
         let mirrored: &[f32] = if at.x.abs() < 0.01 { &[1.0] } else { &[1.0, -1.0] };
@@ -159,8 +170,11 @@ fn change(sculpt: &Sculpt, vertex: &Place, (motion, places): (&Motion, &[Vec3]),
             let far = d.length_squared();
             let weight = if far < 5.6 { (-far).exp() * gate * soft * own_side } else { 0.0 };
             if weight > 0.004 {
-                by += vec3(push.by.x * if mirrored.len() > 1 { hand } else { 1.0 }, push.by.y, push.by.z)
-                    * weight;
+                by += vec3(
+                    push.displacement.x * if mirrored.len() > 1 { hand } else { 1.0 },
+                    push.displacement.y,
+                    push.displacement.z,
+                ) * weight;
             }
         }
     }
@@ -168,73 +182,81 @@ fn change(sculpt: &Sculpt, vertex: &Place, (motion, places): (&Motion, &[Vec3]),
 }
 
 /// The change of a vertex when the lids of its eye move from rest to `lids`.
-fn lid_change(sculpt: &Sculpt, source: &Source, rest: Vec3, lids: Lids, side: f32) -> Vec3 {
+fn lid_displacement(sculpt: &Sculpt, source: &VertexOrigin, rest: Vec3, lids: LidOpening, side: f32) -> Vec3 {
     let (middle, half) = sculpt.eye_angles();
     let near = source.theta * side > 0.0
         && ((source.theta.abs() - middle) / half).abs() < 1.0
         && (source.row - EYE_ROW).abs() < 3.3;
     match source.layer {
-        Layer::Skin | Layer::LidRim(_) | Layer::Lash(_) if near => place(sculpt, source, lids) - rest,
+        VertexLayer::Skin | VertexLayer::LidRim(_) | VertexLayer::Lash(_) if near => {
+            vertex_position(sculpt, source, lids) - rest
+        }
         _ => Vec3::ZERO,
     }
 }
 
 /// Share of a push that a vertex takes, 0..=1.
-fn softness(sculpt: &Sculpt, source: &Source) -> f32 {
+fn push_softness(sculpt: &Sculpt, source: &VertexOrigin) -> f32 {
     match source.layer {
-        Layer::Skin | Layer::OnSkin | Layer::LipRim(0 | 1) => lid_hold(sculpt, source),
-        Layer::LipRim(2) => 0.5,
-        Layer::LidRim(_) | Layer::Lash(_) | Layer::LipRim(_) | Layer::Teeth | Layer::Tongue => 0.0,
+        VertexLayer::Skin | VertexLayer::OnSkin | VertexLayer::LipRim(0 | 1) => {
+            lid_push_share(sculpt, source)
+        }
+        VertexLayer::LipRim(2) => 0.5,
+        VertexLayer::LidRim(_)
+        | VertexLayer::Lash(_)
+        | VertexLayer::LipRim(_)
+        | VertexLayer::Teeth
+        | VertexLayer::Tongue => 0.0,
     }
 }
 
 /// Share of a push near an eye. Pushes fade out towards the lids, which stay on the eyeball.
-fn lid_hold(sculpt: &Sculpt, source: &Source) -> f32 {
+fn lid_push_share(sculpt: &Sculpt, source: &VertexOrigin) -> f32 {
     let (middle, half) = sculpt.eye_angles();
     let s = ((source.theta.abs() - middle) / half).abs();
     let held = 1.0 - smoothstep(1.0, 1.5, s);
     match source.layer {
-        Layer::Skin => 1.0 - held * (1.0 - smoothstep(0.5, 1.9, (source.row - EYE_ROW).abs())),
+        VertexLayer::Skin => 1.0 - held * (1.0 - smoothstep(0.5, 1.9, (source.row - EYE_ROW).abs())),
         _ => 1.0,
     }
 }
 
 /// 0 above the mouth, 1 below it, with a step between the lips that disappears at the corners.
-fn below_mouth(sculpt: &Sculpt, source: &Source) -> f32 {
+fn below_mouth_share(sculpt: &Sculpt, source: &VertexOrigin) -> f32 {
     let m = source.theta / sculpt.mouth_half_angle();
     let parted = (1.0 - m.powi(4)).max(0.0);
     match source.layer {
-        Layer::Teeth | Layer::Tongue => return if source.side < 0.0 { 1.0 } else { 0.0 },
-        Layer::LipRim(3) => return 0.5,
-        Layer::LipRim(_) => return 0.5 - 0.5 * source.side * parted,
-        Layer::OnSkin | Layer::LidRim(_) | Layer::Lash(_) => return 0.0,
-        Layer::Skin => {}
+        VertexLayer::Teeth | VertexLayer::Tongue => return if source.edge_side < 0.0 { 1.0 } else { 0.0 },
+        VertexLayer::LipRim(3) => return 0.5,
+        VertexLayer::LipRim(_) => return 0.5 - 0.5 * source.edge_side * parted,
+        VertexLayer::OnSkin | VertexLayer::LidRim(_) | VertexLayer::Lash(_) => return 0.0,
+        VertexLayer::Skin => {}
     }
     let d = source.row - MOUTH_ROW;
     let gradual = 1.0 - smoothstep(-2.2, 2.2, d);
     // The row of the eyes is doubled too; here only the edges of the mouth's row count.
-    let hand = if d.abs() < 0.01 { source.side } else { d.signum() };
-    mix(gradual, 0.5 - 0.5 * hand, parted)
+    let hand = if d.abs() < 0.01 { source.edge_side } else { d.signum() };
+    lerp(gradual, 0.5 - 0.5 * hand, parted)
 }
 
 /// Share of the jaw's motion that a point takes: 0 at the hinge and on the neck.
-fn jaw_reach(source: &Source, p: Vec3) -> f32 {
+fn jaw_motion_share(source: &VertexOrigin, p: Vec3) -> f32 {
     match source.layer {
-        Layer::Skin => smoothstep(-0.8, 4.6, p.z) * smoothstep(-14.6, -11.4, source.row),
+        VertexLayer::Skin => smoothstep(-0.8, 4.6, p.z) * smoothstep(-14.6, -11.4, source.row),
         _ => 1.0,
     }
 }
 
 /// The position of a landmark on the left side.
-fn landmark(sculpt: &Sculpt, at: At) -> Vec3 {
+fn landmark_position(sculpt: &Sculpt, at: Landmark) -> Vec3 {
     match at {
-        At::Mouth => sculpt.mouth,
-        At::Corner => sculpt.mouth_corner,
-        At::Cheek => sculpt.surface(0.56, -3.4),
-        At::BrowInner => sculpt.surface(0.17, 2.0),
-        At::BrowOuter => sculpt.surface(0.52, 2.3),
-        At::UnderEye => sculpt.surface(0.45, -2.0),
-        At::Chin => sculpt.surface(0.0, -9.4),
-        At::Nose => sculpt.surface(0.13, -3.8),
+        Landmark::MouthMiddle => sculpt.mouth_centre,
+        Landmark::MouthCorner => sculpt.mouth_corner,
+        Landmark::CheekMiddle => sculpt.surface_point(0.56, -3.4),
+        Landmark::BrowInner => sculpt.surface_point(0.17, 2.0),
+        Landmark::BrowOuter => sculpt.surface_point(0.52, 2.3),
+        Landmark::UnderEye => sculpt.surface_point(0.45, -2.0),
+        Landmark::ChinTip => sculpt.surface_point(0.0, -9.4),
+        Landmark::NoseWing => sculpt.surface_point(0.13, -3.8),
     }
 }

@@ -11,7 +11,7 @@ use super::*;
 
 /// Built once for all tests.
 static AVATAR: LazyLock<Avatar> = LazyLock::new(|| Avatar::new(5, None));
-static FILES: LazyLock<AvatarFiles> = LazyLock::new(|| build(5, None));
+static FILES: LazyLock<AvatarFiles> = LazyLock::new(|| build_avatar(5, None));
 
 /// A little-endian 32-bit number.
 fn read_u32(bytes: &[u8], at: usize) -> usize {
@@ -39,8 +39,12 @@ fn valid_value<T>(value: &Checked<T>) -> &T {
     }
 }
 
-fn find_shape(name: &str) -> &'static Shape {
-    AVATAR.shapes.iter().find(|shape| shape.name == name).unwrap_or_else(|| panic!("no blendshape {name}"))
+fn find_shape(name: &str) -> &'static Blendshape {
+    AVATAR
+        .face_shapes
+        .iter()
+        .find(|shape| shape.name == name)
+        .unwrap_or_else(|| panic!("no blendshape {name}"))
 }
 
 #[test]
@@ -122,7 +126,7 @@ fn indices_are_within_range_and_sparse_indices_ascend() {
 #[test]
 fn each_morph_target_has_a_blendshape_name() {
     let (root, _) = parse_glb(&FILES.glb);
-    for (mesh, shapes) in root.meshes.iter().zip([&AVATAR.shapes, &AVATAR.eye_shapes]) {
+    for (mesh, shapes) in root.meshes.iter().zip([&AVATAR.face_shapes, &AVATAR.eye_shapes]) {
         let extras: serde_json::Value = serde_json::from_str(mesh.extras.as_ref().unwrap().get()).unwrap();
         let names: Vec<&str> =
             extras["targetNames"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
@@ -148,11 +152,11 @@ fn avatar_has_expected_size_and_vertex_count() {
 fn parts_are_not_inside_out() {
     let sculpt = &AVATAR.sculpt;
     let parts = [
-        ("eye", features::eyeball(sculpt, 1.0)),
-        ("left brow", features::brow(sculpt, 1.0)),
-        ("right brow", features::brow(sculpt, -1.0)),
-        ("left ear", features::ear(sculpt, 1.0)),
-        ("right ear", features::ear(sculpt, -1.0)),
+        ("eye", features::build_eyeball(sculpt, 1.0)),
+        ("left brow", features::build_eyebrow(sculpt, 1.0)),
+        ("right brow", features::build_eyebrow(sculpt, -1.0)),
+        ("left ear", features::build_ear(sculpt, 1.0)),
+        ("right ear", features::build_ear(sculpt, -1.0)),
     ];
     for (name, mesh) in parts {
         let middle = mesh.positions.iter().sum::<Vec3>() / mesh.positions.len() as f32;
@@ -182,7 +186,7 @@ fn jaw_open_lowers_only_the_chin() {
 #[test]
 fn blink_closes_its_eye_only() {
     for (name, side) in [("eyeBlinkLeft", 1.0), ("eyeBlinkRight", -1.0)] {
-        let eye = AVATAR.sculpt.eye * Vec3::new(side, 1.0, 1.0);
+        let eye = AVATAR.sculpt.eye_centre * Vec3::new(side, 1.0, 1.0);
         let rest = &AVATAR.head.mesh.positions;
         let changes = &find_shape(name).changes;
         assert!(changes.len() > 200);
@@ -190,11 +194,11 @@ fn blink_closes_its_eye_only() {
             assert!(rest[*i].distance(eye) < 6.0 && rest[*i].x * side > 0.0, "{name} moves {}", rest[*i]);
         }
         // The edges of the lids meet over the pupil.
-        let posed = AVATAR.posed(&[(name, 1.0)]);
+        let posed = AVATAR.pose_face(&[(name, 1.0)]);
         let edge = |layer_side: f32| {
-            let at = AVATAR.head.sources.iter().zip(&posed.positions).filter(|(source, p)| {
-                source.layer == Layer::LidRim(0)
-                    && source.side * layer_side > 0.0
+            let at = AVATAR.head.vertex_origins.iter().zip(&posed.positions).filter(|(source, p)| {
+                source.layer == VertexLayer::LidRim(0)
+                    && source.edge_side * layer_side > 0.0
                     && (p.x - eye.x).abs() < 0.4
             });
             at.map(|(_, p)| p.y).collect::<Vec<_>>()
@@ -229,28 +233,28 @@ fn smile_lifts_its_corner_of_the_mouth_only() {
 #[test]
 fn blendshapes_are_not_empty_and_do_not_tear_the_skin() {
     let rest = &AVATAR.head.mesh.positions;
-    for shape in &AVATAR.shapes {
+    for shape in &AVATAR.face_shapes {
         let most = shape.changes.iter().map(|(_, by, _)| by.length()).fold(0.0, f32::max);
         assert!((0.1..4.0).contains(&most), "{} moves by {most} cm", shape.name);
         // The two edges of a doubled row stay together outside of lids and lips.
         let mut moved = vec![Vec3::ZERO; rest.len()];
         shape.changes.iter().for_each(|(i, by, _)| moved[*i] = *by);
         let skin = |side: f32| {
-            let is = move |s: &&head::Source| s.layer == Layer::Skin && s.side * side > 0.0;
-            AVATAR.head.sources.iter().filter(is).count()
+            let is = move |s: &&head::VertexOrigin| s.layer == VertexLayer::Skin && s.edge_side * side > 0.0;
+            AVATAR.head.vertex_origins.iter().filter(is).count()
         };
         assert_eq!(skin(1.0), skin(-1.0));
         let of = |side: f32| {
             (0..rest.len()).filter(move |&i| {
-                let source = &AVATAR.head.sources[i];
-                source.layer == Layer::Skin && source.side * side > 0.0
+                let source = &AVATAR.head.vertex_origins[i];
+                source.layer == VertexLayer::Skin && source.edge_side * side > 0.0
             })
         };
         for (lower, upper) in of(-1.0).zip(of(1.0)).filter(|&(l, u)| rest[l].distance(rest[u]) < 1e-4) {
             // The corners of eyes and mouth are single points; the vertices beside them may separate.
-            let theta = AVATAR.head.sources[lower].theta.abs();
+            let theta = AVATAR.head.vertex_origins[lower].theta.abs();
             let (middle, half) = AVATAR.sculpt.eye_angles();
-            let at_eye = AVATAR.head.sources[lower].row > -1.0;
+            let at_eye = AVATAR.head.vertex_origins[lower].row > -1.0;
             let lips_or_lids =
                 if at_eye { (theta - middle).abs() < half } else { theta < AVATAR.sculpt.mouth_half_angle() };
             assert!(
@@ -265,16 +269,16 @@ fn blendshapes_are_not_empty_and_do_not_tear_the_skin() {
 
 #[test]
 fn same_seed_gives_same_files_and_other_seed_others() {
-    let again = build(5, None);
+    let again = build_avatar(5, None);
     assert!(again.glb == FILES.glb && again.png == FILES.png && again.obj_zip == FILES.obj_zip);
-    let other = build(6, None);
+    let other = build_avatar(6, None);
     assert!(other.glb != FILES.glb && other.png != FILES.png);
 }
 
 #[test]
 fn portrait_shows_a_head_in_front_of_a_background() {
     let image = image::load_from_memory(&FILES.png).unwrap().to_rgb8();
-    assert_eq!(image.dimensions(), portrait::SIZE);
+    assert_eq!(image.dimensions(), portrait::PORTRAIT_SIZE);
     let far = |a: &Rgb<u8>, b: &Rgb<u8>| a.0.iter().zip(b.0).any(|(x, y)| x.abs_diff(y) > 40);
     assert!(far(image.get_pixel(4, 4), image.get_pixel(256, 300)));
 }
@@ -291,7 +295,7 @@ fn zip_contains_geometry_material_and_texture() {
     assert!(lines("v ") == lines("vn ") && lines("v ") == lines("vt ") && lines("f ") > 20_000);
     let mut texture = Vec::new();
     zip.by_name("textures/avatar.png").unwrap().read_to_end(&mut texture).unwrap();
-    assert_eq!(image::load_from_memory(&texture).unwrap().width(), atlas::SIZE);
+    assert_eq!(image::load_from_memory(&texture).unwrap().width(), atlas::TEXTURE_SIZE);
 }
 
 #[test]
@@ -302,15 +306,15 @@ fn picture_is_visible_on_the_cheek_but_not_on_the_shirt() {
     let at = |p: Vec3| {
         let rest = &AVATAR.head.mesh;
         let nearest = (0..rest.positions.len())
-            .filter(|&i| AVATAR.head.sources[i].layer == Layer::Skin)
+            .filter(|&i| AVATAR.head.vertex_origins[i].layer == VertexLayer::Skin)
             .min_by(|&a, &b| rest.positions[a].distance(p).total_cmp(&rest.positions[b].distance(p)))
             .unwrap();
-        let pixel = rest.uvs[nearest] * atlas::SIZE as f32;
+        let pixel = rest.uvs[nearest] * atlas::TEXTURE_SIZE as f32;
         (pixel.x as u32, pixel.y as u32)
     };
-    let cheek = at(AVATAR.sculpt.surface(0.2, -5.0));
+    let cheek = at(AVATAR.sculpt.surface_point(0.2, -5.0));
     let Rgb([r, g, _]) = *with.get_pixel(cheek.0, cheek.1);
     assert!(g > r, "the cheek is not the picture's");
-    let shirt = at(AVATAR.sculpt.surface(0.0, -20.5));
+    let shirt = at(AVATAR.sculpt.surface_point(0.0, -20.5));
     assert_eq!(with.get_pixel(shirt.0, shirt.1), without.get_pixel(shirt.0, shirt.1));
 }

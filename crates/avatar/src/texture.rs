@@ -4,99 +4,108 @@ use glam::{Vec2, Vec3, vec2, vec3};
 use image::{Rgb, RgbImage};
 
 use super::atlas;
-use super::character::{Tone, rgb};
-use super::hair::over_hairline;
+use super::character::{Tone, tone_from_hex};
+use super::hair::degrees_over_hairline;
 use super::head::Head;
-use super::maths::{bell, cells, grain, mix, noise, smoothstep};
+use super::maths::{cell_point_distance, gaussian, lerp, pixel_noise, smoothstep, value_noise};
 use super::photo::Photo;
 use super::sculpt::{MOUTH_ROW, Sculpt};
 
 /// Paints the whole texture.
-pub(super) fn paint(sculpt: &Sculpt, head: &Head, face: Option<&RgbImage>) -> RgbImage {
-    let mut image = RgbImage::new(atlas::SIZE, atlas::SIZE);
+pub(super) fn paint_texture(sculpt: &Sculpt, head: &Head, face: Option<&RgbImage>) -> RgbImage {
+    let mut image = RgbImage::new(atlas::TEXTURE_SIZE, atlas::TEXTURE_SIZE);
     let photo = face.and_then(Photo::new);
-    let skin_tone = photo.as_ref().map_or(sculpt.who.skin, |photo| photo.skin(sculpt.who.skin));
-    let palette = Palette::of(skin_tone, sculpt);
+    let skin_tone = photo
+        .as_ref()
+        .map_or(sculpt.character.skin_tone, |photo| photo.mean_skin_tone(sculpt.character.skin_tone));
+    let palette = SkinPalette::from_skin(skin_tone, sculpt);
     paint_skin(&mut image, sculpt, head, &palette, photo.as_ref());
-    paint_eye(&mut image, sculpt.who.iris);
+    paint_eye(&mut image, sculpt.character.iris_tone);
     paint_hair(&mut image, sculpt);
     paint_small_parts(&mut image, sculpt, &palette);
     image
 }
 
 /// Colours that are derived from the skin's colour.
-struct Palette {
-    skin: Tone,
-    blush: Tone,
-    lips: Tone,
-    shade: Tone,
+struct SkinPalette {
+    skin_tone: Tone,
+    blush_tone: Tone,
+    lip_tone: Tone,
+    shade_tone: Tone,
 }
 
-impl Palette {
-    fn of(skin: Tone, sculpt: &Sculpt) -> Self {
-        let depth = 1.0 - skin.element_sum() / 3.0;
-        let rose = mix(0.14, 0.2, depth) + 0.3 * (sculpt.who.lashes - 0.45);
+impl SkinPalette {
+    fn from_skin(skin_tone: Tone, sculpt: &Sculpt) -> Self {
+        let depth = 1.0 - skin_tone.element_sum() / 3.0;
+        let rose = lerp(0.14, 0.2, depth) + 0.3 * (sculpt.character.lash_length - 0.45);
         Self {
-            skin,
-            blush: skin * vec3(1.02, 0.78, 0.74),
-            lips: (skin * vec3(0.98, 0.66, 0.66)).lerp(rgb(0x00b8_4a52), rose * (1.0 - depth * 0.6)),
-            shade: skin * vec3(0.62, 0.46, 0.42),
+            skin_tone,
+            blush_tone: skin_tone * vec3(1.02, 0.78, 0.74),
+            lip_tone: (skin_tone * vec3(0.98, 0.66, 0.66))
+                .lerp(tone_from_hex(0x00b8_4a52), rose * (1.0 - depth * 0.6)),
+            shade_tone: skin_tone * vec3(0.62, 0.46, 0.42),
         }
     }
 }
 
 /// Values at a vertex of the skin's grid, from which those of pixels are interpolated.
 #[derive(Clone, Copy)]
-struct Ground {
+struct SkinSample {
     position: Vec3,
     /// Angle and row on the grid, before lids and lips separate.
-    place: Vec2,
+    grid_position: Vec2,
     tone: Tone,
     /// Share of the visitor's picture in the colour, 0..=1.
-    photo: f32,
+    photo_share: f32,
     /// How open the surroundings are to light, 0..=1.
-    open: f32,
+    openness: f32,
 }
 
 /// Computes the values at each vertex of the skin's grid.
-fn ground(sculpt: &Sculpt, head: &Head, palette: &Palette) -> Vec<Ground> {
-    let who = &sculpt.who;
-    let nose_tip = sculpt.surface(0.0, -3.3);
-    head.sources[..head.columns.len() * head.rows.len()]
+fn sample_skin(sculpt: &Sculpt, head: &Head, palette: &SkinPalette) -> Vec<SkinSample> {
+    let who = &sculpt.character;
+    let nose_tip = sculpt.surface_point(0.0, -3.3);
+    head.vertex_origins[..head.column_angles.len() * head.grid_rows.len()]
         .iter()
         .zip(head.mesh.positions.iter().zip(&head.mesh.normals))
         .map(|(source, (&p, &normal))| {
             let side = vec3(p.x.abs(), p.y, p.z);
-            let cheek = bell((side - vec3(4.2, -3.1, 6.6)).length() / 2.3);
-            let nose = bell((side - nose_tip).length() / 1.7);
-            let chin = bell((side - vec3(0.0, -9.6, 7.8)).length() / 1.6);
-            let lid = bell((side - sculpt.eye - vec3(0.0, 0.0, 1.0)).length() / 1.7);
+            let cheek = gaussian((side - vec3(4.2, -3.1, 6.6)).length() / 2.3);
+            let nose = gaussian((side - nose_tip).length() / 1.7);
+            let chin = gaussian((side - vec3(0.0, -9.6, 7.8)).length() / 1.6);
+            let lid = gaussian((side - sculpt.eye_centre - vec3(0.0, 0.0, 1.0)).length() / 1.7);
             let warm = (0.62 * cheek + 0.5 * nose + 0.25 * chin + 0.22 * lid).min(0.9);
-            let mut tone = palette.skin.lerp(palette.blush, warm);
+            let mut tone = palette.skin_tone.lerp(palette.blush_tone, warm);
             let open = sculpt.openness(p, normal);
-            tone = palette.shade.lerp(tone, mix(0.35, 1.0, open));
+            tone = palette.shade_tone.lerp(tone, lerp(0.35, 1.0, open));
             if source.row < -8.0 && source.row > -17.0 {
-                tone *= mix(1.0, 0.93, smoothstep(-9.0, -13.0, p.y));
+                tone *= lerp(1.0, 0.93, smoothstep(-9.0, -13.0, p.y));
             }
-            let over = over_hairline(sculpt, p);
+            let over = degrees_over_hairline(sculpt, p);
             if source.row > -16.0 {
-                tone = tone.lerp(who.hair * 0.75, 0.85 * smoothstep(-1.5, 4.0, over));
+                tone = tone.lerp(who.hair_tone * 0.75, 0.85 * smoothstep(-1.5, 4.0, over));
                 tone *= 1.0 - 0.16 * smoothstep(-14.0, -1.0, over) * smoothstep(-2.0, 3.0, p.y);
             }
-            let beard = who.stubble
+            let beard = who.stubble_strength
                 * smoothstep(-3.8, -6.0, p.y)
                 * smoothstep(-13.2, -11.2, p.y)
                 * smoothstep(-1.0, 3.0, p.z)
-                * (1.0 - bell((side - vec3(3.8, -4.0, 6.6)).length() / 2.0));
-            tone = tone.lerp(who.hair * 0.55 + palette.skin * 0.35, 0.5 * beard);
+                * (1.0 - gaussian((side - vec3(3.8, -4.0, 6.6)).length() / 2.0));
+            tone = tone.lerp(who.hair_tone * 0.55 + palette.skin_tone * 0.35, 0.5 * beard);
             let facing = smoothstep(0.25, 0.7, normal.z);
             let oval = vec2(p.x / 5.6, (p.y + 3.2) / 7.6).length();
             let photo = facing
                 * smoothstep(1.0, 0.72, oval)
-                * smoothstep(1.75, 2.35, (side - sculpt.eye - vec3(0.0, 0.0, 1.0)).length());
+                * smoothstep(1.75, 2.35, (side - sculpt.eye_centre - vec3(0.0, 0.0, 1.0)).length());
             // Skin is not of one uniform colour.
-            tone *= 1.0 + 0.035 * (noise(p * 2.1 + Vec3::splat(who.grain)) - 0.5);
-            Ground { position: p, place: vec2(source.theta, source.row), tone, photo, open }
+            tone *= 1.0 + 0.035 * (value_noise(p * 2.1 + Vec3::splat(who.noise_offset)) - 0.5);
+            SkinSample {
+                position: p,
+                grid_position: vec2(source.theta, source.row),
+                tone,
+                photo_share: photo,
+                openness: open,
+            }
         })
         .collect()
 }
@@ -106,22 +115,28 @@ fn shirt_share(p: Vec3, lower: f32) -> f32 {
     smoothstep(0.07, -0.07, p.y - lower + 14.0 + 0.16 * (p.z + 2.7))
 }
 
-fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Palette, photo: Option<&Photo>) {
-    let ground = ground(sculpt, head, palette);
-    let width = head.columns.len();
+fn paint_skin(
+    image: &mut RgbImage,
+    sculpt: &Sculpt,
+    head: &Head,
+    palette: &SkinPalette,
+    photo: Option<&Photo>,
+) {
+    let ground = sample_skin(sculpt, head, palette);
+    let width = head.column_angles.len();
     // For each line of the texture, the row below it and the share of the row above.
-    let lines: Vec<(usize, f32)> = (0..atlas::HEAD.height)
+    let lines: Vec<(usize, f32)> = (0..atlas::HEAD_PATCH.height)
         .map(|y| {
-            let v = 1.0 - y as f32 / (atlas::HEAD.height - 1) as f32;
-            let upper =
-                (1..head.rows.len()).find(|&r| head.row_v(r) >= v && head.row_v(r) > head.row_v(r - 1));
-            let upper = upper.unwrap_or(head.rows.len() - 1);
-            let (low, high) = (head.row_v(upper - 1), head.row_v(upper));
+            let v = 1.0 - y as f32 / (atlas::HEAD_PATCH.height - 1) as f32;
+            let upper = (1..head.grid_rows.len())
+                .find(|&r| head.row_texture_v(r) >= v && head.row_texture_v(r) > head.row_texture_v(r - 1));
+            let upper = upper.unwrap_or(head.grid_rows.len() - 1);
+            let (low, high) = (head.row_texture_v(upper - 1), head.row_texture_v(upper));
             (upper - 1, ((v - low) / (high - low)).clamp(0.0, 1.0))
         })
         .collect();
-    for (x, y, place) in atlas::HEAD.pixels() {
-        let (row, up) = lines[(y - atlas::HEAD.y) as usize];
+    for (x, y, place) in atlas::HEAD_PATCH.pixels() {
+        let (row, up) = lines[(y - atlas::HEAD_PATCH.y) as usize];
         let across = place.x * (width - 1) as f32;
         let column = (across as usize).min(width - 2);
         let along = across - column as f32;
@@ -129,144 +144,155 @@ fn paint_skin(image: &mut RgbImage, sculpt: &Sculpt, head: &Head, palette: &Pale
         let (a, b) = (corner(row, column), corner(row, column + 1));
         let (c, d) = (corner(row + 1, column), corner(row + 1, column + 1));
         let share = [(1.0 - along) * (1.0 - up), along * (1.0 - up), (1.0 - along) * up, along * up];
-        let blend =
-            |f: fn(&Ground) -> Vec3| f(a) * share[0] + f(b) * share[1] + f(c) * share[2] + f(d) * share[3];
+        let blend = |f: fn(&SkinSample) -> Vec3| {
+            f(a) * share[0] + f(b) * share[1] + f(c) * share[2] + f(d) * share[3]
+        };
         let p = blend(|g| g.position);
         let mut tone = blend(|g| g.tone);
-        let seen = blend(|g| vec3(g.place.x, g.place.y, g.photo));
+        let seen = blend(|g| vec3(g.grid_position.x, g.grid_position.y, g.photo_share));
         if p.z > 2.0 && p.y > -12.0 {
-            tone = face_details(sculpt, palette, p, vec2(seen.x, seen.y), tone);
+            tone = add_face_details(sculpt, palette, p, vec2(seen.x, seen.y), tone);
         }
         if let Some(photo) = photo
             && seen.z > 0.0
         {
-            tone = tone.lerp(photo.tone(p), seen.z);
+            tone = tone.lerp(photo.tone_at(p), seen.z);
         }
         if p.y < -11.5 {
-            let open = blend(|g| Vec3::splat(g.open)).x;
-            let knit = 1.0 + 0.05 * (noise(p * vec3(9.0, 3.0, 9.0)) - 0.5);
-            tone = tone.lerp(sculpt.who.shirt * mix(0.45, 1.0, open) * knit, shirt_share(p, 0.0));
+            let open = blend(|g| Vec3::splat(g.openness)).x;
+            let knit = 1.0 + 0.05 * (value_noise(p * vec3(9.0, 3.0, 9.0)) - 0.5);
+            tone = tone.lerp(sculpt.character.shirt_tone * lerp(0.45, 1.0, open) * knit, shirt_share(p, 0.0));
             // The seam between ribbed collar and knitted shirt.
             let seam = shirt_share(p, 0.0) - shirt_share(p, -0.9);
             tone *= 1.0 - 0.13 * seam;
         }
-        tone *= 1.0 + 0.03 * (grain(x, y) - 0.5);
-        image.put_pixel(x, y, pixel(tone));
+        tone *= 1.0 + 0.03 * (pixel_noise(x, y) - 0.5);
+        image.put_pixel(x, y, tone_to_rgb(tone));
     }
 }
 
 /// Adds lips and freckles to the colour of a pixel.
-fn face_details(sculpt: &Sculpt, palette: &Palette, p: Vec3, place: Vec2, mut tone: Tone) -> Tone {
-    let who = &sculpt.who;
+fn add_face_details(sculpt: &Sculpt, palette: &SkinPalette, p: Vec3, place: Vec2, mut tone: Tone) -> Tone {
+    let who = &sculpt.character;
     let m = place.x / (sculpt.mouth_half_angle() * 1.02);
     if m.abs() < 1.05 {
         let d = place.y - MOUTH_ROW;
-        let bow = 1.0 - 0.2 * bell(m / 0.13);
+        let bow = 1.0 - 0.2 * gaussian(m / 0.13);
         let taper = (1.0 - m * m).max(0.0);
-        let upper = 0.86 * who.lips.sqrt() * bow * taper.powf(0.75);
-        let lower = 1.16 * who.lips.sqrt() * taper.powf(0.6);
+        let upper = 0.86 * who.lip_fullness.sqrt() * bow * taper.powf(0.75);
+        let lower = 1.16 * who.lip_fullness.sqrt() * taper.powf(0.6);
         let inside = if d > 0.0 {
             smoothstep(upper + 0.1, upper - 0.16, d)
         } else {
             smoothstep(-lower - 0.12, -lower + 0.2, d)
         };
-        let crease = if inside > 0.0 { noise(vec3(p.x * 7.0, p.y * 1.5, who.grain)) - 0.5 } else { 0.0 };
-        let lip = palette.lips
+        let crease =
+            if inside > 0.0 { value_noise(vec3(p.x * 7.0, p.y * 1.5, who.noise_offset)) - 0.5 } else { 0.0 };
+        let lip = palette.lip_tone
             * (1.0 + 0.06 * crease)
-            * mix(1.0, 0.86, bell(d / 0.2))
+            * lerp(1.0, 0.86, gaussian(d / 0.2))
             * if d > 0.0 { 0.93 } else { 1.03 };
         tone = tone.lerp(lip, 0.9 * inside * smoothstep(0.0, 0.06, taper));
     }
-    if who.freckles > 0.0 {
-        let q = p * 2.6 + Vec3::splat(who.grain);
-        let spread = bell((p.y + 2.4) / 1.9) * bell(p.x / 5.2) * smoothstep(4.5, 6.0, p.z);
+    if who.freckle_strength > 0.0 {
+        let q = p * 2.6 + Vec3::splat(who.noise_offset);
+        let spread = gaussian((p.y + 2.4) / 1.9) * gaussian(p.x / 5.2) * smoothstep(4.5, 6.0, p.z);
         if spread > 0.02 {
-            let dense = spread * who.freckles * smoothstep(0.35, 0.6, noise(q * 0.8));
-            let dot = smoothstep(0.24, 0.1, cells(q)) * dense;
-            tone = tone.lerp(palette.skin * vec3(0.72, 0.5, 0.36), 0.6 * dot);
+            let dense = spread * who.freckle_strength * smoothstep(0.35, 0.6, value_noise(q * 0.8));
+            let dot = smoothstep(0.24, 0.1, cell_point_distance(q)) * dense;
+            tone = tone.lerp(palette.skin_tone * vec3(0.72, 0.5, 0.36), 0.6 * dot);
         }
     }
     tone
 }
 
 fn paint_eye(image: &mut RgbImage, iris: Tone) {
-    for (x, y, place) in atlas::EYE.pixels() {
+    for (x, y, place) in atlas::EYE_PATCH.pixels() {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
         let turn = d.y.atan2(d.x);
         let (pupil, rim) = (0.1, 0.255);
-        let mut white = rgb(0x00f6_f1ec).lerp(rgb(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
+        let mut white =
+            tone_from_hex(0x00f6_f1ec).lerp(tone_from_hex(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
         // The shadow of the upper lid.
-        white *= mix(1.0, 0.78, smoothstep(-0.05, -0.5, d.y));
-        let threads = noise(vec3(turn.cos() * 9.0, turn.sin() * 9.0, out * 5.0));
-        let deep = iris * mix(0.55, 1.0, smoothstep(-rim, rim, d.y));
-        let mut coloured = deep * mix(0.75, 1.3, threads);
-        coloured = coloured.lerp(iris * 1.45 + 0.06, 0.55 * bell((out - pupil - 0.045) / 0.04));
+        white *= lerp(1.0, 0.78, smoothstep(-0.05, -0.5, d.y));
+        let threads = value_noise(vec3(turn.cos() * 9.0, turn.sin() * 9.0, out * 5.0));
+        let deep = iris * lerp(0.55, 1.0, smoothstep(-rim, rim, d.y));
+        let mut coloured = deep * lerp(0.75, 1.3, threads);
+        coloured = coloured.lerp(iris * 1.45 + 0.06, 0.55 * gaussian((out - pupil - 0.045) / 0.04));
         coloured = coloured.lerp(iris * 0.28, smoothstep(rim - 0.05, rim - 0.005, out));
-        coloured = coloured.lerp(rgb(0x0012_0d0c), smoothstep(pupil + 0.012, pupil - 0.01, out));
+        coloured = coloured.lerp(tone_from_hex(0x0012_0d0c), smoothstep(pupil + 0.012, pupil - 0.01, out));
         let mut tone = coloured.lerp(white, smoothstep(rim - 0.012, rim + 0.016, out));
         let shine = smoothstep(0.062, 0.042, (d - vec2(0.085, -0.1)).length());
         let glint = 0.55 * smoothstep(0.034, 0.018, (d - vec2(-0.1, 0.1)).length());
         tone = tone.lerp(Vec3::ONE, shine.max(glint));
-        image.put_pixel(x, y, pixel(tone));
+        image.put_pixel(x, y, tone_to_rgb(tone));
     }
 }
 
 fn paint_hair(image: &mut RgbImage, sculpt: &Sculpt) {
-    let who = &sculpt.who;
-    for (x, y, place) in atlas::HAIR.pixels() {
+    let who = &sculpt.character;
+    for (x, y, place) in atlas::HAIR_PATCH.pixels() {
         // Periodic in x, so that the back of the head has no seam.
         let turn = place.x * std::f32::consts::TAU;
         let ring = vec3(turn.cos(), turn.sin(), 0.0);
-        let strands = noise(ring * 26.0 + vec3(0.0, 0.0, place.y * 3.0 + who.grain));
-        let fine = noise(ring * 70.0 + vec3(0.0, 0.0, place.y * 4.0));
-        let tips = mix(0.86, 1.08, place.y);
-        let tone = who.hair * mix(0.78, 1.25, strands) * mix(0.9, 1.1, fine) * tips;
-        image.put_pixel(x, y, pixel(tone));
+        let strands = value_noise(ring * 26.0 + vec3(0.0, 0.0, place.y * 3.0 + who.noise_offset));
+        let fine = value_noise(ring * 70.0 + vec3(0.0, 0.0, place.y * 4.0));
+        let tips = lerp(0.86, 1.08, place.y);
+        let tone = who.hair_tone * lerp(0.78, 1.25, strands) * lerp(0.9, 1.1, fine) * tips;
+        image.put_pixel(x, y, tone_to_rgb(tone));
     }
 }
 
-fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &Palette) {
-    let who = &sculpt.who;
-    for (x, y, place) in atlas::EAR.pixels() {
+fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &SkinPalette) {
+    let who = &sculpt.character;
+    for (x, y, place) in atlas::EAR_PATCH.pixels() {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
-        let bowl = bell((d - vec2(-0.05, 0.12)).length() / 0.36);
-        let groove = bell((out - 0.76) / 0.09) * smoothstep(0.5, -0.2, d.y);
-        let mut tone = palette.skin.lerp(palette.blush, 0.35 + 0.4 * smoothstep(0.6, 1.0, out));
-        tone = tone.lerp(palette.shade, (0.75 * bowl + 0.35 * groove).min(0.8));
-        image.put_pixel(x, y, pixel(tone));
+        let bowl = gaussian((d - vec2(-0.05, 0.12)).length() / 0.36);
+        let groove = gaussian((out - 0.76) / 0.09) * smoothstep(0.5, -0.2, d.y);
+        let mut tone = palette.skin_tone.lerp(palette.blush_tone, 0.35 + 0.4 * smoothstep(0.6, 1.0, out));
+        tone = tone.lerp(palette.shade_tone, (0.75 * bowl + 0.35 * groove).min(0.8));
+        image.put_pixel(x, y, tone_to_rgb(tone));
     }
-    for (x, y, place) in atlas::MOUTH.pixels() {
-        let tone = (palette.lips * 0.86).lerp(rgb(0x0042_1518), smoothstep(0.12, 0.5, place.y));
-        image.put_pixel(x, y, pixel(tone.lerp(rgb(0x001c_0809), smoothstep(0.55, 0.95, place.y))));
+    for (x, y, place) in atlas::MOUTH_PATCH.pixels() {
+        let tone = (palette.lip_tone * 0.86).lerp(tone_from_hex(0x0042_1518), smoothstep(0.12, 0.5, place.y));
+        image.put_pixel(
+            x,
+            y,
+            tone_to_rgb(tone.lerp(tone_from_hex(0x001c_0809), smoothstep(0.55, 0.95, place.y))),
+        );
     }
-    for (x, y, place) in atlas::TEETH.pixels() {
-        let enamel = rgb(0x00f4_efe4) * mix(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
-        image.put_pixel(x, y, pixel(rgb(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
+    for (x, y, place) in atlas::TEETH_PATCH.pixels() {
+        let enamel = tone_from_hex(0x00f4_efe4) * lerp(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
+        image.put_pixel(
+            x,
+            y,
+            tone_to_rgb(tone_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))),
+        );
     }
-    for (x, y, place) in atlas::TONGUE.pixels() {
-        let furrow = bell((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);
-        let buds = noise(vec3(place.x * 40.0, place.y * 28.0, who.grain)) - 0.5;
-        let tone = rgb(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
-        image.put_pixel(x, y, pixel(tone * mix(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
+    for (x, y, place) in atlas::TONGUE_PATCH.pixels() {
+        let furrow = gaussian((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);
+        let buds = value_noise(vec3(place.x * 40.0, place.y * 28.0, who.noise_offset)) - 0.5;
+        let tone = tone_from_hex(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
+        image.put_pixel(x, y, tone_to_rgb(tone * lerp(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
     }
-    let dark = who.hair.lerp(rgb(0x0030_211b), 0.42) * 0.86;
-    for (x, y, place) in atlas::BROW.pixels() {
-        let hairs = noise(vec3(place.x * 34.0 - place.y * 10.0, place.y * 3.0, who.grain));
-        image.put_pixel(x, y, pixel(dark * mix(0.8, 1.2, hairs)));
+    let dark = who.hair_tone.lerp(tone_from_hex(0x0030_211b), 0.42) * 0.86;
+    for (x, y, place) in atlas::BROW_PATCH.pixels() {
+        let hairs = value_noise(vec3(place.x * 34.0 - place.y * 10.0, place.y * 3.0, who.noise_offset));
+        image.put_pixel(x, y, tone_to_rgb(dark * lerp(0.8, 1.2, hairs)));
     }
-    let lash = rgb(0x0020_1715).lerp(who.hair * 0.5, 0.2);
-    for (x, y, _) in atlas::LASH.pixels() {
-        image.put_pixel(x, y, pixel(lash));
+    let lash = tone_from_hex(0x0020_1715).lerp(who.hair_tone * 0.5, 0.2);
+    for (x, y, _) in atlas::LASH_PATCH.pixels() {
+        image.put_pixel(x, y, tone_to_rgb(lash));
     }
-    for (x, y, _) in atlas::LID_RIM.pixels() {
-        image.put_pixel(x, y, pixel(palette.skin.lerp(palette.lips, 0.5) * 0.9));
+    for (x, y, _) in atlas::LID_RIM_PATCH.pixels() {
+        image.put_pixel(x, y, tone_to_rgb(palette.skin_tone.lerp(palette.lip_tone, 0.5) * 0.9));
     }
 }
 
 /// A colour as 8-bit components.
-fn pixel(tone: Tone) -> Rgb<u8> {
+fn tone_to_rgb(tone: Tone) -> Rgb<u8> {
     let part = |x: f32| (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
     Rgb([part(tone.x), part(tone.y), part(tone.z)])
 }

@@ -1,6 +1,6 @@
 //! Command-line arguments of `copresence`.
 
-use crate::common_options::{Common, http_url};
+use crate::common_options::{CommonOptions, parse_http_url};
 use clap::{Parser, Subcommand};
 use sandbox::Scenario;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ Exit codes:
   130  interrupted; `copresence recover` finishes what was redeemed")]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: CommonOptions,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Run the simulated Copresence backend until it is stopped
     Sandbox(SandboxOptions),
     /// Check a backend (Copresence's or a partner's own) and write reports
-    Validate(crate::validate::Options),
+    Validate(crate::validate::ValidateOptions),
     /// Finish visits that a crash or power cut interrupted; `visit` also does this at its start
     Recover,
     /// List, show or forget past visits
@@ -76,7 +76,7 @@ pub(crate) struct VisitOptions {
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
     /// Poll this long after each response instead of by the adaptive policy
-    #[arg(long, value_name = "FIXED_DUR", value_parser = poll)]
+    #[arg(long, value_name = "FIXED_DUR", value_parser = parse_poll_interval)]
     pub(crate) poll: Option<Duration>,
     /// Require this export type for a complete visit (repeatable)
     #[arg(long = "export", value_name = "TYPE")]
@@ -88,20 +88,20 @@ pub(crate) struct VisitOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) har: Option<PathBuf>,
     /// Largest file to accept, such as `500MiB` [default: the profile's, 2GiB]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_file_size)]
     pub(crate) max_file_size: Option<bytesize::ByteSize>,
     #[command(flatten)]
-    pub(crate) world: WorldOptions,
+    pub(crate) world: SimulationOptions,
 }
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Sandbox")]
-pub(crate) struct WorldOptions {
+pub(crate) struct SimulationOptions {
     /// Scenario to simulate (`copresence sandbox --list-scenarios`)
     #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
     pub(crate) scenario: Scenario,
     /// Simulated seconds per real second; tokens live at least two minutes and URLs one minute of real time
-    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = parse_speed_factor)]
     pub(crate) speed: f64,
     /// Seed for timings and avatars: the same seed gives the same run
     #[arg(long, value_name = "N")]
@@ -117,10 +117,10 @@ pub(crate) struct WorldOptions {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SandboxOptions {
     /// Address to listen on; `0.0.0.0:8787` lets phones on this network connect, `127.0.0.1:0` takes a free port
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", value_parser = address)]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", value_parser = parse_listen_address)]
     pub(crate) listen: SocketAddr,
     /// Public URL of the sandbox when it runs behind a proxy
-    #[arg(long, value_name = "URL", value_parser = http_url)]
+    #[arg(long, value_name = "URL", value_parser = parse_http_url)]
     pub(crate) public_url: Option<Url>,
     /// REST API key to accept (simulated; random by default)
     #[arg(long, value_name = "K")]
@@ -141,7 +141,7 @@ pub(crate) struct SandboxOptions {
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
     pub(crate) tls_self_signed: bool,
     /// Maximum requests per second from one address on the network; 0 means no limit
-    #[arg(long, value_name = "N", default_value_t = sandbox::RATE_LIMIT)]
+    #[arg(long, value_name = "N", default_value_t = sandbox::DEFAULT_RATE_LIMIT)]
     pub(crate) rate_limit: u32,
     /// List the scenarios and exit
     #[arg(long)]
@@ -150,7 +150,7 @@ pub(crate) struct SandboxOptions {
     #[arg(long)]
     pub(crate) list_faults: bool,
     #[command(flatten)]
-    pub(crate) world: WorldOptions,
+    pub(crate) world: SimulationOptions,
 }
 
 #[derive(Debug, Clone, Default, Subcommand)]
@@ -183,16 +183,16 @@ pub(crate) enum CredentialsCommand {
     /// Store credentials in the keychain; values come from a prompt, or from stdin as `NAME=value` lines
     Set {
         /// Credentials to set (default: all that the profile can use): api-key, session-token, username, password, partner-key
-        #[arg(value_name = "WHICH", value_parser = slot)]
-        which: Vec<kiosk::credentials::Slot>,
+        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        which: Vec<kiosk::credentials::CredentialKind>,
     },
     /// Print which credentials are set and where they were found (never the value)
     Status,
     /// Remove credentials from the keychain
     Remove {
         /// Credentials to remove (default: all)
-        #[arg(value_name = "WHICH", value_parser = slot)]
-        which: Vec<kiosk::credentials::Slot>,
+        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        which: Vec<kiosk::credentials::CredentialKind>,
     },
 }
 
@@ -210,14 +210,14 @@ pub(crate) enum ProfileCommand {
 }
 
 /// Parses `ADDRESS:PORT`, or a port alone, which means loopback.
-fn address(text: &str) -> Result<SocketAddr, String> {
+fn parse_listen_address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = text.parse() {
         return Ok(SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port)));
     }
     text.parse().map_err(|_| "an address with a port is needed, as in 127.0.0.1:8787".to_owned())
 }
 
-fn size(text: &str) -> Result<bytesize::ByteSize, String> {
+fn parse_file_size(text: &str) -> Result<bytesize::ByteSize, String> {
     match text.parse::<bytesize::ByteSize>() {
         Ok(size) if size.as_u64() > 0 => Ok(size),
         Ok(_) => Err("a size above 0 is needed".to_owned()),
@@ -228,7 +228,7 @@ fn size(text: &str) -> Result<bytesize::ByteSize, String> {
 /// Shortest poll interval; also the lower bound for a profile.
 const SHORTEST_POLL: Duration = Duration::from_millis(50);
 
-fn poll(text: &str) -> Result<Duration, String> {
+fn parse_poll_interval(text: &str) -> Result<Duration, String> {
     let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if every < SHORTEST_POLL {
         return Err("at least 50ms, to protect the backend".to_owned());
@@ -236,15 +236,15 @@ fn poll(text: &str) -> Result<Duration, String> {
     Ok(every)
 }
 
-fn speed(text: &str) -> Result<f64, String> {
+fn parse_speed_factor(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "a number is needed".to_owned())?;
     if speed.is_finite() && speed > 0.0 { Ok(speed) } else { Err("a number above 0 is needed".to_owned()) }
 }
 
-fn slot(word: &str) -> Result<kiosk::credentials::Slot, String> {
-    let all = kiosk::credentials::Slot::ALL;
-    all.into_iter().find(|slot| slot.word() == word).ok_or_else(|| {
-        let words: Vec<_> = all.iter().map(|slot| slot.word()).collect();
+fn parse_credential_slot(word: &str) -> Result<kiosk::credentials::CredentialKind, String> {
+    let all = kiosk::credentials::CredentialKind::ALL;
+    all.into_iter().find(|slot| slot.as_str() == word).ok_or_else(|| {
+        let words: Vec<_> = all.iter().map(|slot| slot.as_str()).collect();
         format!("one of {}", words.join(", "))
     })
 }

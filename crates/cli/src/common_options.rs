@@ -6,10 +6,10 @@ use url::Url;
 /// Options that every command accepts.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Common options")]
-pub(crate) struct Common {
+pub(crate) struct CommonOptions {
     /// Profile to use: the backend and how to reach it [default: sandbox; `doctor`: the one chosen in the panel]
     #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
+    pub(crate) profile_name: Option<String>,
     /// Profiles file (`copresence profile path` prints the default)
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -17,10 +17,10 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "DIR", env = "COPRESENCE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Base URL of the backend. Overrides the profile's `api_url`
-    #[arg(long, global = true, value_name = "URL", value_parser = http_url)]
+    #[arg(long, global = true, value_name = "URL", value_parser = parse_http_url)]
     pub(crate) api_url: Option<Url>,
     /// Link template for the QR code; must contain `{token}`. Overrides the profile's `link`
-    #[arg(long, global = true, value_name = "TEMPLATE", value_parser = link)]
+    #[arg(long, global = true, value_name = "TEMPLATE", value_parser = parse_link_template)]
     pub(crate) link: Option<kiosk::LinkTemplate>,
     /// Directory to save avatars in
     #[arg(long, global = true, value_name = "DIR")]
@@ -36,15 +36,15 @@ pub(crate) struct Common {
     pub(crate) no_color: bool,
 }
 
-impl Common {
+impl CommonOptions {
     /// Name of the selected profile; `sandbox` without `--profile`.
-    pub(crate) fn profile(&self) -> &str {
-        self.profile.as_deref().unwrap_or(kiosk::profile::SANDBOX)
+    pub(crate) fn profile_name(&self) -> &str {
+        self.profile_name.as_deref().unwrap_or(kiosk::profile::SANDBOX)
     }
 }
 
 /// Parses an absolute http or https URL.
-pub(crate) fn http_url(text: &str) -> Result<Url, String> {
+pub(crate) fn parse_http_url(text: &str) -> Result<Url, String> {
     let url =
         Url::parse(text).map_err(|error| format!("{error}; an http(s) URL is needed, as in https://…"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -53,6 +53,6 @@ pub(crate) fn http_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn link(text: &str) -> Result<kiosk::LinkTemplate, String> {
-    text.parse().map_err(|error: kiosk::LinkError| error.to_string())
+fn parse_link_template(text: &str) -> Result<kiosk::LinkTemplate, String> {
+    text.parse().map_err(|error: kiosk::LinkTemplateError| error.to_string())
 }

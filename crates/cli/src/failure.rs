@@ -2,42 +2,47 @@
 
 use kiosk::SetupError;
 use kiosk::StoreError;
-use kiosk::credentials::{Slot, VaultError, wanted};
+use kiosk::credentials::{CredentialKind, KeychainError, usable_slots};
 use kiosk::profile::{Profile, ProfileError};
 use kiosk::setup::TargetError;
 use std::fmt;
 
 /// Message for people, exit code, and stable error code for `--json`.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    exit: u8,
-    code: &'static str,
+pub(crate) struct CommandFailure {
+    exit_code: u8,
+    error_code: &'static str,
     message: String,
     /// Remedies, one per line; printed for people only.
     remedies: Vec<String>,
 }
 
-impl Failure {
+impl CommandFailure {
     /// Exit 2: usage or configuration.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: 2, code: "configuration", message: message.into(), remedies: Vec::new() }
+        Self { exit_code: 2, error_code: "configuration", message: message.into(), remedies: Vec::new() }
     }
 
     /// Exit 3: credentials are missing.
     pub(crate) fn credentials(message: impl Into<String>) -> Self {
-        Self { exit: 3, code: "credentials_missing", message: message.into(), remedies: Vec::new() }
+        Self {
+            exit_code: 3,
+            error_code: "credentials_missing",
+            message: message.into(),
+            remedies: Vec::new(),
+        }
     }
 
     /// Exit 130: interrupted before the visit started.
     pub(crate) fn interrupted() -> Self {
         let message = "nothing was asked for yet".to_owned();
-        Self { exit: 130, code: "interrupted", message, remedies: Vec::new() }
+        Self { exit_code: 130, error_code: "interrupted", message, remedies: Vec::new() }
     }
 
     /// For missing credentials (exit 3): adds which credentials this profile can use, and how to set them.
-    pub(crate) fn at(mut self, profile: &Profile) -> Self {
-        if self.exit == 3 {
-            let names: Vec<_> = wanted(profile).into_iter().map(Slot::env_name).collect();
+    pub(crate) fn with_credential_remedy(mut self, profile: &Profile) -> Self {
+        if self.exit_code == 3 {
+            let names: Vec<_> = usable_slots(profile).into_iter().map(CredentialKind::env_var).collect();
             let name = &profile.name;
             self.remedies.push(format!(
                 "the profile `{name}` can use {} from the environment, or the keychain's: \
@@ -53,16 +58,16 @@ impl Failure {
         &self.message
     }
 
-    pub(crate) fn exit(&self) -> u8 {
-        self.exit
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.exit_code
     }
 
-    pub(crate) fn code(&self) -> &'static str {
-        self.code
+    pub(crate) fn error_code(&self) -> &'static str {
+        self.error_code
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CommandFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         let words = std::iter::once("what to do").chain(std::iter::repeat("or"));
@@ -70,32 +75,32 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<ProfileError> for Failure {
+impl From<ProfileError> for CommandFailure {
     fn from(error: ProfileError) -> Self {
         Self::usage(error.to_string())
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for CommandFailure {
     fn from(error: StoreError) -> Self {
         let code = if error.is_disk_full() { "disk_full" } else { "storage_failed" };
-        Self { exit: 2, code, message: error.to_string(), remedies: Vec::new() }
+        Self { exit_code: 2, error_code: code, message: error.to_string(), remedies: Vec::new() }
     }
 }
 
-impl From<VaultError> for Failure {
-    fn from(error: VaultError) -> Self {
+impl From<KeychainError> for CommandFailure {
+    fn from(error: KeychainError) -> Self {
         Self { remedies: vec![error.remedy().to_owned()], ..Self::credentials(error.to_string()) }
     }
 }
 
-impl From<SetupError> for Failure {
+impl From<SetupError> for CommandFailure {
     fn from(error: SetupError) -> Self {
         Self::credentials(error.to_string())
     }
 }
 
-impl From<TargetError> for Failure {
+impl From<TargetError> for CommandFailure {
     fn from(error: TargetError) -> Self {
         match error {
             TargetError::Keychain(error) => error.into(),

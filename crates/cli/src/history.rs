@@ -1,9 +1,9 @@
 //! `copresence history`: lists, shows and forgets past visits.
 
 use crate::args::HistoryCommand;
-use crate::common_options::Common;
-use crate::failure::Failure;
-use crate::{ground, output};
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{context, output};
 use jiff::Timestamp;
 use kiosk::history::{
     FileState, Forgotten, RedeemOutcome, VisitDetail, VisitId, VisitRecord, forget, forget_before,
@@ -12,70 +12,75 @@ use kiosk::line::rfc3339;
 use kiosk::setup::Disk;
 use serde_json::json;
 
-pub(crate) async fn run(common: &Common, command: HistoryCommand) -> Result<u8, Failure> {
-    let disk = ground::disk(common)?;
+pub(crate) async fn run_history_command(
+    common: &CommonOptions,
+    command: HistoryCommand,
+) -> Result<u8, CommandFailure> {
+    let disk = context::open_disk(common)?;
     match command {
-        HistoryCommand::List => list(common, &disk).await?,
-        HistoryCommand::Show { id } => show(common, &disk, &id).await?,
+        HistoryCommand::List => list_visits(common, &disk).await?,
+        HistoryCommand::Show { id } => show_visit(common, &disk, &id).await?,
         HistoryCommand::Forget { id: Some(id), .. } => {
             let id = find_visit(&disk, &id).await?;
-            report(common, &forget(&disk, &id).await?.unwrap_or_default());
+            report_forgotten(common, &forget(&disk, &id).await?.unwrap_or_default());
         }
         HistoryCommand::Forget { older_than: Some(age), .. } => {
             let before = Timestamp::now()
                 .checked_sub(age)
-                .map_err(|error| Failure::usage(format!("--older-than: {error}")))?;
-            report(common, &forget_before(&disk, Some(before)).await?);
+                .map_err(|error| CommandFailure::usage(format!("--older-than: {error}")))?;
+            report_forgotten(common, &forget_before(&disk, Some(before)).await?);
         }
-        HistoryCommand::Forget { .. } => report(common, &forget_before(&disk, None).await?),
+        HistoryCommand::Forget { .. } => report_forgotten(common, &forget_before(&disk, None).await?),
     }
     Ok(0)
 }
 
-async fn list(common: &Common, disk: &Disk) -> Result<(), Failure> {
+async fn list_visits(common: &CommonOptions, disk: &Disk) -> Result<(), CommandFailure> {
     let visits = disk.journal.history().await?;
     if common.json {
         for visit in &visits {
-            output::result(format_args!("{}", as_json(visit)));
+            output::print_result(format_args!("{}", visit_json(visit)));
         }
         return Ok(());
     }
     if visits.is_empty() {
-        output::people(format_args!("No visits yet."));
+        output::eprint_user(format_args!("No visits yet."));
         return Ok(());
     }
-    output::result(format_args!(
+    output::print_result(format_args!(
         "{:<36}  {:<20}  {:<12}  {:<18}  FILES",
         "VISIT", "BEGAN (UTC)", "PROFILE", "ENDED"
     ));
     for visit in &visits {
         let ended = visit.ending.as_ref().map_or("-", |ending| ending.code.as_str());
-        output::result(format_args!(
+        output::print_result(format_args!(
             "{:<36}  {:<20}  {:<12}  {:<18}  {}",
             visit.start.id,
             visit.start.started_at.strftime("%F %T"),
             visit.start.profile,
             ended,
-            place(visit)
+            saved_directory(visit)
         ));
     }
     Ok(())
 }
 
-async fn show(common: &Common, disk: &Disk, id: &str) -> Result<(), Failure> {
+async fn show_visit(common: &CommonOptions, disk: &Disk, id: &str) -> Result<(), CommandFailure> {
     let id = find_visit(disk, id).await?;
     let Some(detail) = disk.journal.visit(&id).await? else {
-        return Err(Failure::usage(format!("there is no visit {id} in the history")));
+        return Err(CommandFailure::usage(format!("there is no visit {id} in the history")));
     };
     if common.json {
-        let mut whole = as_json(&detail.visit);
+        let mut whole = visit_json(&detail.visit);
         whole["redeems"] = detail.redeems.iter().map(|r| redeem_json(&r.outcome, r.intent_at)).collect();
         whole["files"] = files_json(&detail);
-        output::result(format_args!("{whole}"));
+        output::print_result(format_args!("{whole}"));
         return Ok(());
     }
     let visit = &detail.visit;
-    let row = |name: &str, value: String| output::result(format_args!("{name:<10} {}", output::tame(&value)));
+    let row = |name: &str, value: String| {
+        output::print_result(format_args!("{name:<10} {}", output::sanitize_for_terminal(&value)))
+    };
     row("visit", visit.start.id.to_string());
     row("began", rfc3339(visit.start.started_at));
     row("profile", format!("{} at {}", visit.start.profile, visit.start.api_url));
@@ -83,18 +88,18 @@ async fn show(common: &Common, disk: &Disk, id: &str) -> Result<(), Failure> {
         row("ended", format!("{} {} (exit {})", rfc3339(ending.at), ending.code, ending.exit));
         row("", ending.message.clone());
     }
-    row("files in", place(visit));
+    row("files in", saved_directory(visit));
     for redeem in &detail.redeems {
-        row("redeem", format!("{} {}", rfc3339(redeem.intent_at), redeem_words(&redeem.outcome)));
+        row("redeem", format!("{} {}", rfc3339(redeem.intent_at), describe_redeem(&redeem.outcome)));
     }
     for file in &detail.files {
-        row("file", format!("{} ({}) {}", file.name, file.export_type, file_words(&file.state)));
+        row("file", format!("{} ({}) {}", file.name, file.export_type, describe_file_state(&file.state)));
     }
     Ok(())
 }
 
 /// Finds a visit by its id, or by a unique prefix (or suffix of at least 4 characters).
-async fn find_visit(disk: &Disk, text: &str) -> Result<VisitId, Failure> {
+async fn find_visit(disk: &Disk, text: &str) -> Result<VisitId, CommandFailure> {
     let wanted = text.to_ascii_lowercase();
     let all = disk.journal.history().await?;
     let mut matching = all.iter().map(|visit| visit.start.id).filter(|id| {
@@ -104,44 +109,44 @@ async fn find_visit(disk: &Disk, text: &str) -> Result<VisitId, Failure> {
     match (matching.next(), matching.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("`{text}` matches several visits: give more of the id")))
+            Err(CommandFailure::usage(format!("`{text}` matches several visits: give more of the id")))
         }
         (None, _) => {
-            Err(Failure::usage(format!("there is no visit `{text}`; `copresence history` lists them")))
+            Err(CommandFailure::usage(format!("there is no visit `{text}`; `copresence history` lists them")))
         }
     }
 }
 
-fn report(common: &Common, forgotten: &Forgotten) {
+fn report_forgotten(common: &CommonOptions, forgotten: &Forgotten) {
     if common.json {
         let ids = |ids: &[VisitId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
-        output::result(format_args!(
+        output::print_result(format_args!(
             "{}",
             json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.held)})
         ));
     }
     match forgotten.visits.len() {
-        0 => output::people(format_args!("No visit was forgotten.")),
-        1 => output::people(format_args!("Forgotten: 1 visit with its files.")),
-        more => output::people(format_args!("Forgotten: {more} visits with their files.")),
+        0 => output::eprint_user(format_args!("No visit was forgotten.")),
+        1 => output::eprint_user(format_args!("Forgotten: 1 visit with its files.")),
+        more => output::eprint_user(format_args!("Forgotten: {more} visits with their files.")),
     }
     for id in &forgotten.held {
-        output::people(format_args!("Visit {id} was not removed: another process is using it."));
+        output::eprint_user(format_args!("Visit {id} was not removed: another process is using it."));
     }
     for (folder, names) in &forgotten.left {
         let (folder, names) = (folder.display(), names.join(", "));
-        output::people(format_args!(
+        output::eprint_user(format_args!(
             "{folder} was not removed: it contains files that this program did not create ({names})."
         ));
     }
 }
 
-fn place(visit: &VisitRecord) -> String {
+fn saved_directory(visit: &VisitRecord) -> String {
     let directory = visit.ending.as_ref().and_then(|ending| ending.directory.as_ref());
     directory.map_or_else(|| "-".to_owned(), |directory| directory.display().to_string())
 }
 
-fn as_json(visit: &VisitRecord) -> serde_json::Value {
+fn visit_json(visit: &VisitRecord) -> serde_json::Value {
     let ending = visit.ending.as_ref().map(|ending| {
         json!({"at": rfc3339(ending.at), "code": ending.code, "exit": ending.exit, "message": ending.message,
             "visit_state": ending.visit_state, "directory": ending.directory})
@@ -151,10 +156,10 @@ fn as_json(visit: &VisitRecord) -> serde_json::Value {
 }
 
 fn redeem_json(outcome: &RedeemOutcome, at: Timestamp) -> serde_json::Value {
-    json!({"at": rfc3339(at), "outcome": redeem_words(outcome)})
+    json!({"at": rfc3339(at), "outcome": describe_redeem(outcome)})
 }
 
-fn redeem_words(outcome: &RedeemOutcome) -> String {
+fn describe_redeem(outcome: &RedeemOutcome) -> String {
     match outcome {
         RedeemOutcome::Open => "begun, and never heard of again".to_owned(),
         RedeemOutcome::NeverSent { why } => format!("never sent: {why}"),
@@ -172,11 +177,11 @@ fn redeem_words(outcome: &RedeemOutcome) -> String {
 }
 
 fn files_json(detail: &VisitDetail) -> serde_json::Value {
-    let file = |file: &kiosk::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": file_words(&file.state)});
+    let file = |file: &kiosk::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": describe_file_state(&file.state)});
     detail.files.iter().map(file).collect()
 }
 
-fn file_words(state: &FileState) -> String {
+fn describe_file_state(state: &FileState) -> String {
     match state {
         FileState::Planned => "not asked for".to_owned(),
         FileState::Requested(progress) => format!("asked for, {} bytes came", progress.bytes),

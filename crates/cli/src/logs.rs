@@ -1,9 +1,9 @@
 //! Logging: to stderr at the requested level, and to a rotated file in the data folder. Logs contain no secrets: secret
 //! types print masked, and exchanges are redacted before they are recorded.
 
-use crate::capped::Capped;
-use crate::common_options::Common;
-use crate::ground;
+use crate::common_options::CommonOptions;
+use crate::context;
+use crate::rotating_log::RotatingLog;
 use kiosk::setup::Disk;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -17,7 +17,7 @@ const LOG_SIZE: u64 = 2 << 20;
 const LOGS_KEPT: u32 = 4;
 
 /// Starts logging. The returned guard flushes the file when it is dropped, so keep it until the program ends.
-pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
+pub(crate) fn start_logging(common: &CommonOptions) -> Option<WorkerGuard> {
     let level = match common.verbose {
         0 => LevelFilter::ERROR,
         1 => LevelFilter::INFO,
@@ -25,23 +25,24 @@ pub(crate) fn start(common: &Common) -> Option<WorkerGuard> {
     };
     let folder = common.data_dir.clone().unwrap_or_else(Disk::default_path).join("logs");
     // Run without a log file if it cannot be created: opening the journal reports what is wrong with the folder.
-    let file = ground::private_folder(&folder)
-        .and_then(|()| Capped::new(&folder, "copresence", LOG_SIZE, LOGS_KEPT))
+    let file = context::create_private_folder(&folder)
+        .and_then(|()| RotatingLog::new(&folder, "copresence", LOG_SIZE, LOGS_KEPT))
         .ok();
     let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
-    let to_file = writer
-        .map(|writer| fmt::layer().with_ansi(false).with_writer(writer).with_filter(ours(LevelFilter::INFO)));
+    let to_file = writer.map(|writer| {
+        fmt::layer().with_ansi(false).with_writer(writer).with_filter(own_crates_at(LevelFilter::INFO))
+    });
     let to_people = fmt::layer()
-        .with_ansi(crate::output::is_lively(common.no_color))
+        .with_ansi(crate::output::is_animated(common.no_color))
         .with_writer(std::io::stderr)
         .without_time()
-        .with_filter(ours(level));
+        .with_filter(own_crates_at(level));
     tracing_subscriber::registry().with(to_file).with(to_people).init();
     guard
 }
 
 /// Logs this workspace's crates at `level` and libraries at warnings only, because libraries would print headers.
-fn ours(level: LevelFilter) -> Targets {
+fn own_crates_at(level: LevelFilter) -> Targets {
     let crates = ["kiosk", "client", "store", "vault", "visit", "sandbox", "copresence"];
     Targets::new().with_default(LevelFilter::WARN.min(level)).with_targets(crates.map(|name| (name, level)))
 }

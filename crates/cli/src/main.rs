@@ -3,27 +3,27 @@
 //! Exit codes and options are a contract: QA teams and partners script against them.
 
 mod args;
-mod capped;
-mod code;
 mod common_options;
+mod context;
 mod credentials;
 mod doctor;
 mod failure;
-mod ground;
 mod history;
 mod logs;
+mod no_echo;
 mod output;
 mod profile;
+mod qr_terminal;
 mod recover;
+mod rotating_log;
 mod sandbox;
-mod stop;
-mod unseen;
+mod signals;
 mod validate;
 mod visit;
 
 use args::{Args, Command};
 use clap::Parser;
-use failure::Failure;
+use failure::CommandFailure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -33,35 +33,39 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let args = Args::parse();
-    kiosk::install_crypto();
-    let _flushes_at_the_end = logs::start(&args.common);
+    kiosk::install_crypto_provider();
+    let _flushes_at_the_end = logs::start_logging(&args.common);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return report(&Failure::usage(format!("the program cannot start its threads: {error}")));
+            return report_failure(&CommandFailure::usage(format!(
+                "the program cannot start its threads: {error}"
+            )));
         }
     };
-    match runtime.block_on(run(args)) {
+    match runtime.block_on(run_command(args)) {
         Ok(exit) => ExitCode::from(exit),
-        Err(failure) => report(&failure),
+        Err(failure) => report_failure(&failure),
     }
 }
 
-async fn run(args: Args) -> Result<u8, Failure> {
+async fn run_command(args: Args) -> Result<u8, CommandFailure> {
     let common = args.common;
     match args.command {
-        Command::Visit(options) => visit::run(&common, options).await,
-        Command::Sandbox(options) => sandbox::run(&common, options).await,
-        Command::Validate(options) => validate::run(&common, options).await,
-        Command::Recover => recover::run(&common).await,
-        Command::History { command } => history::run(&common, command.unwrap_or_default()).await,
-        Command::Credentials { command } => credentials::run(&common, &command),
-        Command::Profile { command } => profile::run(&common, &command),
-        Command::Doctor => doctor::run(&common).await,
+        Command::Visit(options) => visit::run_visit_command(&common, options).await,
+        Command::Sandbox(options) => sandbox::run_sandbox(&common, options).await,
+        Command::Validate(options) => validate::run_validate(&common, options).await,
+        Command::Recover => recover::run_recover(&common).await,
+        Command::History { command } => {
+            history::run_history_command(&common, command.unwrap_or_default()).await
+        }
+        Command::Credentials { command } => credentials::run_credentials_command(&common, &command),
+        Command::Profile { command } => profile::run_profile_command(&common, &command),
+        Command::Doctor => doctor::run_doctor(&common).await,
     }
 }
 
-fn report(failure: &Failure) -> ExitCode {
-    output::people(format_args!("error: {failure}"));
-    ExitCode::from(failure.exit())
+fn report_failure(failure: &CommandFailure) -> ExitCode {
+    output::eprint_user(format_args!("error: {failure}"));
+    ExitCode::from(failure.exit_code())
 }

@@ -5,16 +5,16 @@ use std::fmt;
 use std::io::{IsTerminal, Write};
 
 /// Prints a line for people to stderr, sanitized.
-pub(crate) fn people(line: fmt::Arguments<'_>) {
+pub(crate) fn eprint_user(line: fmt::Arguments<'_>) {
     // There is no other stream to report a closed stderr to.
-    _ = writeln!(std::io::stderr(), "{}", tame(&line.to_string()));
+    _ = writeln!(std::io::stderr(), "{}", sanitize_for_terminal(&line.to_string()));
 }
 
 /// Maximum characters of one printed line: text from a backend may be a megabyte long.
 const LONGEST: usize = 4_000;
 
 /// Makes text from a backend safe for a terminal: replaces control and bidirectional characters and cuts long lines.
-pub(crate) fn tame(words: &str) -> String {
+pub(crate) fn sanitize_for_terminal(words: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let lines = words.split('\n').map(|line| {
@@ -29,18 +29,18 @@ pub(crate) fn tame(words: &str) -> String {
 }
 
 /// Prints text to stderr as it is, escape sequences included. Only for text that this program made itself.
-pub(crate) fn drawn(lines: &str) {
+pub(crate) fn eprint_trusted(lines: &str) {
     _ = writeln!(std::io::stderr(), "{lines}");
 }
 
 /// Prints a line to stdout and flushes it.
-pub(crate) fn result(line: fmt::Arguments<'_>) {
+pub(crate) fn print_result(line: fmt::Arguments<'_>) {
     let mut out = std::io::stdout();
     _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// Whether stderr is a terminal that may show colours and animated lines.
-pub(crate) fn is_lively(no_color: bool) -> bool {
+pub(crate) fn is_animated(no_color: bool) -> bool {
     std::io::stderr().is_terminal() && !no_color && std::env::var_os("NO_COLOR").is_none()
 }
 
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn text_from_a_backend_cannot_control_or_flood_a_terminal() {
-        assert_eq!(tame("a\n\u{1b}]0;x\u{7}b\u{9b}\u{202e}c █"), "a\n�]0;x�b��c █");
-        assert_eq!(tame(&"x".repeat(1 << 20)).chars().count(), LONGEST + 1);
+        assert_eq!(sanitize_for_terminal("a\n\u{1b}]0;x\u{7}b\u{9b}\u{202e}c █"), "a\n�]0;x�b��c █");
+        assert_eq!(sanitize_for_terminal(&"x".repeat(1 << 20)).chars().count(), LONGEST + 1);
     }
 }

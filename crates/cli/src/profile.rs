@@ -1,42 +1,45 @@
 //! `copresence profile`: lists and shows profiles and prints the path of their file.
 
 use crate::args::ProfileCommand;
-use crate::common_options::Common;
-use crate::failure::Failure;
-use crate::{ground, output};
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{context, output};
 use kiosk::profile::{Profile, default_config_path};
 use serde_json::Value;
 use std::path::PathBuf;
 
-pub(crate) fn run(common: &Common, command: &ProfileCommand) -> Result<u8, Failure> {
+pub(crate) fn run_profile_command(
+    common: &CommonOptions,
+    command: &ProfileCommand,
+) -> Result<u8, CommandFailure> {
     match command {
         ProfileCommand::List => {
-            for name in ground::profiles(common)?.names() {
+            for name in context::load_profiles(common)?.names() {
                 if common.json {
-                    output::result(format_args!("{}", serde_json::json!({ "profile": name })));
+                    output::print_result(format_args!("{}", serde_json::json!({ "profile": name })));
                 } else {
-                    output::result(format_args!("{name}"));
+                    output::print_result(format_args!("{name}"));
                 }
             }
         }
         ProfileCommand::Show { name } => {
-            let profile = ground::profiles(common)?.get(name)?;
+            let profile = context::load_profiles(common)?.get(name)?;
             let rows = profile.shown();
             if common.json {
                 let object: serde_json::Map<String, Value> =
                     rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-                output::result(format_args!("{}", Value::Object(object)));
+                output::print_result(format_args!("{}", Value::Object(object)));
             } else {
                 for (key, value) in rows {
-                    output::result(format_args!("{key:<26} {}", for_people(&profile, key, &value)));
+                    output::print_result(format_args!("{key:<26} {}", display_value(&profile, key, &value)));
                 }
             }
         }
         ProfileCommand::Path => {
             let path: PathBuf = common.config.clone().unwrap_or_else(default_config_path);
-            output::result(format_args!("{}", path.display()));
+            output::print_result(format_args!("{}", path.display()));
             if !path.exists() {
-                output::people(format_args!(
+                output::eprint_user(format_args!(
                     "(does not exist yet: the built-in profile `sandbox` needs no file)"
                 ));
             }
@@ -45,7 +48,7 @@ pub(crate) fn run(common: &Common, command: &ProfileCommand) -> Result<u8, Failu
     Ok(0)
 }
 
-fn for_people(profile: &Profile, key: &str, value: &Value) -> String {
+fn display_value(profile: &Profile, key: &str, value: &Value) -> String {
     match (key, value) {
         ("api_url" | "link", Value::Null) if profile.is_embedded_sandbox() => {
             "(the embedded sandbox's)".to_owned()

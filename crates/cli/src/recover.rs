@@ -1,10 +1,10 @@
 //! `copresence recover`: finishes visits that a crash or power cut interrupted.
 
-use crate::common_options::Common;
-use crate::failure::Failure;
-use crate::{ground, output, stop};
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{context, output, signals};
 use kiosk::clock::Clock;
-use kiosk::credentials::{Vault, find, for_client};
+use kiosk::credentials::{CredentialStore, find_credentials, to_client_credentials};
 use kiosk::drive::{Parts, Teller};
 use kiosk::line::Line;
 use kiosk::profile::Profiles;
@@ -13,16 +13,17 @@ use kiosk::setup::{Disk, Target};
 use kiosk::{NoRecorder, Outcome};
 use std::sync::Arc;
 
-pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
-    let disk = ground::disk(common)?;
-    let stopping = stop::on_signal("stopping … what is not finished stays for the next `copresence recover`");
+pub(crate) async fn run_recover(common: &CommonOptions) -> Result<u8, CommandFailure> {
+    let disk = context::open_disk(common)?;
+    let stopping =
+        signals::cancel_on_signal("stopping … what is not finished stays for the next `copresence recover`");
     let all = tokio::select! {
-        all = finish(common, &disk) => all?,
+        all = recover_visits(common, &disk) => all?,
         // Dropped in the middle it is what it was before: something to recover.
         () = stopping.cancelled() => return Ok(Outcome::Interrupted.exit()),
     };
     if all.is_empty() && !common.json {
-        output::people(format_args!("Nothing to recover."));
+        output::eprint_user(format_args!("Nothing to recover."));
     }
     // The highest exit code, so that 0 means that nothing is left to do.
     Ok(all.iter().map(|recovered| recovered.fate.exit()).max().unwrap_or(0))
@@ -30,39 +31,46 @@ pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
 
 /// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,
 /// because the JSON Lines of `visit --json` belong to the new visit.
-pub(crate) async fn before_a_visit(common: &Common, disk: &Disk) {
+pub(crate) async fn recover_before_visit(common: &CommonOptions, disk: &Disk) {
     if let Err(failure) = finish_due(common, disk).await {
-        output::people(format_args!("warning: earlier visits could not be looked at: {failure}"));
+        output::eprint_user(format_args!("warning: earlier visits could not be looked at: {failure}"));
     }
 }
 
-async fn finish_due(common: &Common, disk: &Disk) -> Result<(), Failure> {
-    let profiles = ground::profiles(common)?;
+async fn finish_due(common: &CommonOptions, disk: &Disk) -> Result<(), CommandFailure> {
+    let profiles = context::load_profiles(common)?;
     let teller: Teller = Arc::new(|_| {});
-    let parts_for = |unfinished: &Unfinished| parts(disk, &profiles, unfinished, teller.clone());
-    recover_due(disk, &parts_for, &|_| false).await?.iter().for_each(tell);
+    let parts_for =
+        |unfinished: &Unfinished| context_for_recovery(disk, &profiles, unfinished, teller.clone());
+    recover_due(disk, &parts_for, &|_| false).await?.iter().for_each(print_recovery);
     Ok(())
 }
 
-async fn finish(common: &Common, disk: &Disk) -> Result<Vec<Recovered>, Failure> {
-    let profiles = ground::profiles(common)?;
+async fn recover_visits(common: &CommonOptions, disk: &Disk) -> Result<Vec<Recovered>, CommandFailure> {
+    let profiles = context::load_profiles(common)?;
     let json = common.json;
     let teller: Teller = Arc::new(move |line: Line| {
         if json && let Ok(text) = serde_json::to_string(&line) {
-            output::result(format_args!("{text}"));
+            output::print_result(format_args!("{text}"));
         }
     });
-    let parts_for = |unfinished: &Unfinished| parts(disk, &profiles, unfinished, teller.clone());
+    let parts_for =
+        |unfinished: &Unfinished| context_for_recovery(disk, &profiles, unfinished, teller.clone());
     let all = recover(disk, &parts_for).await?;
-    all.iter().for_each(tell);
+    all.iter().for_each(print_recovery);
     Ok(all)
 }
 
-fn parts(disk: &Disk, profiles: &Profiles, unfinished: &Unfinished, teller: Teller) -> Result<Parts, String> {
+fn context_for_recovery(
+    disk: &Disk,
+    profiles: &Profiles,
+    unfinished: &Unfinished,
+    teller: Teller,
+) -> Result<Parts, String> {
     let start = &unfinished.visit.start;
     let api_url: url::Url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
     let profile = profiles.get(&start.profile);
-    let link = "x:{token}".parse().map_err(|error: kiosk::LinkError| error.to_string())?;
+    let link = "x:{token}".parse().map_err(|error: kiosk::LinkTemplateError| error.to_string())?;
     let mut target = Target {
         api_url: api_url.clone(),
         link,
@@ -81,30 +89,31 @@ fn parts(disk: &Disk, profiles: &Profiles, unfinished: &Unfinished, teller: Tell
     }
     let mut profile = profile.map_err(|error| error.to_string())?;
     profile.api_url = Some(api_url);
-    let found = find(&profile, &Vault::os(), &ground::env).map_err(|error| error.to_string())?;
-    target.credentials = for_client(&found);
+    let found = find_credentials(&profile, &CredentialStore::os_keychain(), &context::environment_variable)
+        .map_err(|error| error.to_string())?;
+    target.credentials = to_client_credentials(&found);
     let api = target.api(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
     Ok(disk.parts(api, Clock::default(), teller).within(&profile))
 }
 
-fn tell(recovered: &Recovered) {
+fn print_recovery(recovered: &Recovered) {
     let visit = recovered.visit;
     let began = recovered.started_at.strftime("%F %H:%M UTC");
     match &recovered.fate {
         Fate::Finished { outcome, directory } => {
             let problem = kiosk::problem::of_outcome(outcome);
             let place = directory.as_ref().map_or_else(String::new, |d| format!(" {}", d.display()));
-            output::people(format_args!(
+            output::eprint_user(format_args!(
                 "Visit {visit} of {began}: {}{place}",
                 kiosk::problem::message(&problem)
             ));
         }
-        Fate::StillActive { status } => output::people(format_args!(
+        Fate::StillActive { status } => output::eprint_user(format_args!(
             "Visit {visit} of {began}: its Export Token is still active ({status}); recover again later"
         )),
-        Fate::NotNow { why, .. } => output::people(format_args!(
+        Fate::NotNow { why, .. } => output::eprint_user(format_args!(
             "Visit {visit} of {began}: cannot be finished now ({why}); everything is kept, recover again later"
         )),
-        Fate::Closed { why } => output::people(format_args!("Visit {visit} of {began}: closed, {why}")),
+        Fate::Closed { why } => output::eprint_user(format_args!("Visit {visit} of {began}: closed, {why}")),
     }
 }

@@ -16,7 +16,7 @@ pub const PARTNER_KEY_PLACEHOLDER: &str = "{partner_key}";
 /// # Defaults
 /// `connect` 10 s, `read` 15 s, `total` 30 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeOuts {
+pub struct Timeouts {
     /// Time from the start of a call to a usable connection: name resolution, TCP, proxy and TLS. Above zero and below
     /// `total`.
     pub connect: Duration,
@@ -29,7 +29,7 @@ pub struct TimeOuts {
     pub total: Duration,
 }
 
-impl Default for TimeOuts {
+impl Default for Timeouts {
     /// 10 s, 15 s, 30 s.
     fn default() -> Self {
         let seconds = Duration::from_secs;
@@ -43,21 +43,21 @@ pub struct Backend {
     /// http or https URL. Its path is prepended to the paths of the endpoints. No user name or password.
     pub base_url: Url,
     /// The login of a business account.
-    pub login: LoginRoute,
+    pub login_route: LoginRoute,
     /// Where Export Tokens come from.
-    pub source: TokenSource,
+    pub token_source: TokenSource,
     /// Where Export Tokens are redeemed.
-    pub redeem: RedeemRoute,
+    pub redeem_route: RedeemRoute,
 }
 
 impl Backend {
     /// The endpoints of the vendor below one URL, with the assumed login.
-    pub fn vendor(base_url: Url) -> Self {
+    pub fn for_vendor(base_url: Url) -> Self {
         Self {
             base_url,
-            login: LoginRoute::default(),
-            source: TokenSource::Direct,
-            redeem: RedeemRoute::Vendor,
+            login_route: LoginRoute::default(),
+            token_source: TokenSource::Direct,
+            redeem_route: RedeemRoute::Vendor,
         }
     }
 
@@ -65,8 +65,8 @@ impl Backend {
     ///
     /// # Errors
     /// [`SetupError::InvalidUrl`] if the base URL cannot be called.
-    pub fn endpoint(&self, path: &str) -> Result<Url, SetupError> {
-        endpoint_url::endpoint(&self.base_url, path)
+    pub fn endpoint_url(&self, path: &str) -> Result<Url, SetupError> {
+        endpoint_url::join_endpoint(&self.base_url, path)
     }
 }
 
@@ -136,7 +136,7 @@ impl fmt::Debug for PartnerSource {
         f.debug_struct("PartnerSource")
             .field("origin", &self.url.origin().ascii_serialization())
             .field("method", &self.method)
-            .field("headers", &names(&self.headers))
+            .field("headers", &header_names(&self.headers))
             .field("token_pointer", &self.token_pointer)
             .finish()
     }
@@ -164,7 +164,7 @@ impl fmt::Debug for RedeemRoute {
             Self::Partner { url, headers } => f
                 .debug_struct("Partner")
                 .field("origin", &url.origin().ascii_serialization())
-                .field("headers", &names(headers))
+                .field("headers", &header_names(headers))
                 .finish(),
         }
     }
@@ -184,6 +184,6 @@ pub struct Credentials {
 }
 
 /// The names of headers. Values may be secrets, so `Debug` does not show them.
-fn names(headers: &[(String, String)]) -> Vec<&str> {
+fn header_names(headers: &[(String, String)]) -> Vec<&str> {
     headers.iter().map(|(name, _)| name.as_str()).collect()
 }

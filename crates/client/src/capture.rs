@@ -1,9 +1,9 @@
 //! Captures an exchange while it is in progress, and records it once, redacted.
 
-use crate::exchange::{Call, Ending, Recorder};
-use crate::lost::{Cause, Evidence};
-use crate::raw_exchange::Raw;
+use crate::exchange::{CallKind, ExchangeOutcome, Recorder};
+use crate::raw_exchange::RawExchange;
 use crate::redact::Redactor;
+use crate::transport_error::{ConnectError, LostResponse};
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -11,27 +11,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// An exchange in progress. It is recorded on drop, so also if the caller drops the call.
-pub(crate) struct Capture {
-    raw: Raw,
+pub(crate) struct ExchangeCapture {
+    raw: RawExchange,
     redactor: Redactor,
     recorder: Arc<dyn Recorder>,
     started: Instant,
 }
 
-impl Capture {
+impl ExchangeCapture {
     /// Starts a capture of a request. `token_pointer` is a JSON Pointer to a secret in a successful response.
-    pub(crate) fn begin(
-        call: Call,
+    pub(crate) fn start_capture(
+        call: CallKind,
         request: &reqwest::Request,
         token_pointer: Option<String>,
         redactor: Redactor,
         recorder: Arc<dyn Recorder>,
     ) -> Self {
         let body = request.body().and_then(reqwest::Body::as_bytes);
-        let raw = Raw {
+        let raw = RawExchange {
             call,
             started_at: Timestamp::now(),
-            head_after: None,
+            time_to_headers: None,
             duration: Duration::ZERO,
             method: request.method().clone(),
             url: request.url().clone(),
@@ -41,7 +41,7 @@ impl Capture {
             response_headers: HeaderMap::new(),
             body: None,
             body_size: 0,
-            ending: Ending::GivenUp,
+            outcome: ExchangeOutcome::Cancelled,
             error: None,
             token_pointer,
         };
@@ -49,51 +49,51 @@ impl Capture {
     }
 
     /// Captures the status line and headers.
-    pub(crate) fn head(&mut self, response: &reqwest::Response) {
-        self.raw.head_after = Some(self.started.elapsed());
+    pub(crate) fn record_head(&mut self, response: &reqwest::Response) {
+        self.raw.time_to_headers = Some(self.started.elapsed());
         self.raw.status = Some(response.status().as_u16());
         self.raw.response_headers = response.headers().clone();
     }
 
     /// Captures the body of an API call, complete or not.
-    pub(crate) fn body(&mut self, body: Bytes) {
+    pub(crate) fn record_body(&mut self, body: Bytes) {
         self.raw.body_size = body.len() as u64;
         self.raw.body = Some(body);
     }
 
     /// Counts bytes of a download. The bytes are personal data, so they are not captured.
-    pub(crate) fn passed(&mut self, bytes: usize) {
+    pub(crate) fn count_body_bytes(&mut self, bytes: usize) {
         self.raw.body_size += bytes as u64;
     }
 
     /// Ends the exchange with a complete response.
-    pub(crate) fn end(mut self) {
-        self.raw.ending = Ending::Whole;
+    pub(crate) fn finish_complete(mut self) {
+        self.raw.outcome = ExchangeOutcome::Complete;
     }
 
     /// Ends the exchange with an error.
-    pub(crate) fn fail(mut self, ending: Ending, words: String) {
-        self.raw.ending = ending;
+    pub(crate) fn finish_with_error(mut self, ending: ExchangeOutcome, words: String) {
+        self.raw.outcome = ending;
         self.raw.error = Some(words);
     }
 
     /// Ends the exchange without a sent request.
-    pub(crate) fn never_sent(self, cause: &Cause) {
-        self.fail(Ending::NeverSent, format!("never sent: {cause}"));
+    pub(crate) fn finish_never_sent(self, cause: &ConnectError) {
+        self.finish_with_error(ExchangeOutcome::NeverSent, format!("never sent: {cause}"));
     }
 
     /// Ends the exchange without a complete response.
-    pub(crate) fn unanswered(self, evidence: &Evidence) {
-        self.fail(Ending::Unanswered, format!("response lost: {evidence}"));
+    pub(crate) fn finish_response_lost(self, evidence: &LostResponse) {
+        self.finish_with_error(ExchangeOutcome::ResponseLost, format!("response lost: {evidence}"));
     }
 }
 
-impl Drop for Capture {
+impl Drop for ExchangeCapture {
     fn drop(&mut self) {
         self.raw.duration = self.started.elapsed();
-        if self.raw.ending == Ending::GivenUp {
+        if self.raw.outcome == ExchangeOutcome::Cancelled {
             self.raw.error = Some("cancelled by the caller".to_owned());
         }
-        self.recorder.record(self.redactor.exchange(&self.raw));
+        self.recorder.record(self.redactor.redact_exchange(&self.raw));
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::backend::PartnerSource;
-use crate::exchange::Ending;
+use crate::exchange::ExchangeOutcome;
 use proptest::prelude::*;
 use std::process::Command;
 use std::time::Duration;
@@ -19,11 +19,11 @@ fn through_a_shell(command: &str, variables: &[(&str, String)]) -> Vec<String> {
 }
 
 /// The text of a word with its variables replaced by their values.
-fn filled(word: &Word, variables: &[(&str, String)]) -> String {
+fn filled(word: &ShellWord, variables: &[(&str, String)]) -> String {
     let value = |name: &str| variables.iter().find(|(known, _)| *known == name).expect("known").1.clone();
     let parts = word.0.iter().map(|part| match part {
-        Part::Text(text) => text.clone(),
-        Part::Variable(name) => value(name),
+        WordPart::Text(text) => text.clone(),
+        WordPart::Variable(name) => value(name),
     });
     parts.collect()
 }
@@ -33,15 +33,15 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[-'\"$`\\\\!*?\\[\\]{}~#&|;<>() \t\n=@:/a-zA-Z0-9_]{0,12}", "[^\0]{0,8}"]
 }
 
-fn word() -> impl Strategy<Value = Word> {
+fn word() -> impl Strategy<Value = ShellWord> {
     let part = prop_oneof![
         text().prop_map(|text| (true, text)),
         Just((false, "KEY".to_owned())),
         Just((false, "TOKEN_2".to_owned()))
     ];
     prop::collection::vec(part, 0..5).prop_map(|parts| {
-        parts.into_iter().fold(Word::default(), |word, (is_text, value)| {
-            if is_text { word.and(value) } else { word.and_variable(&value) }
+        parts.into_iter().fold(ShellWord::default(), |word, (is_text, value)| {
+            if is_text { word.then_text(value) } else { word.then_variable(&value) }
         })
     })
 }
@@ -59,23 +59,29 @@ proptest! {
         token in text(),
     ) {
         let variables = [("KEY", key), ("TOKEN_2", token)];
-        let mut curl = Curl::new("POST", url);
+        let mut curl = CurlCommand::new("POST", url);
         for (name, value) in headers {
-            curl = curl.header(&name, value);
+            curl = curl.with_header(&name, value);
         }
         if let Some(body) = body {
-            curl = curl.body(body);
+            curl = curl.with_body(body);
         }
-        let wanted: Vec<_> = curl.words().iter().map(|word| filled(word, &variables)).collect();
-        prop_assert_eq!(through_a_shell(&curl.command(), &variables), wanted);
+        let wanted: Vec<_> = curl.to_words().iter().map(|word| filled(word, &variables)).collect();
+        prop_assert_eq!(through_a_shell(&curl.to_command_line(), &variables), wanted);
     }
 }
 
-fn exchange(call: Call, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&str>) -> Exchange {
+fn exchange(
+    call: CallKind,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Option<&str>,
+) -> Exchange {
     Exchange {
         call,
         started_at: "2026-11-22T10:00:00Z".parse().expect("a time"),
-        head_after: None,
+        time_to_headers: None,
         duration: Duration::ZERO,
         method: method.to_owned(),
         url: url.to_owned(),
@@ -85,13 +91,13 @@ fn exchange(call: Call, method: &str, url: &str, headers: &[(&str, &str)], body:
         response_headers: Vec::new(),
         body: None,
         body_size: 0,
-        ending: Ending::Whole,
+        outcome: ExchangeOutcome::Complete,
         error: None,
     }
 }
 
 fn vendor() -> Backend {
-    Backend::vendor("https://api.test/".parse().expect("a URL"))
+    Backend::for_vendor("https://api.test/".parse().expect("a URL"))
 }
 
 #[test]
@@ -102,8 +108,8 @@ fn credentials_become_readable_variables() {
         ("accept", "application/json"),
         ("x-empty", ""),
     ];
-    let redeem = exchange(Call::Redeem, "GET", "https://api.test/redeemExportToken", &headers, None);
-    let command = of_exchange(&redeem, &vendor()).command();
+    let redeem = exchange(CallKind::Redeem, "GET", "https://api.test/redeemExportToken", &headers, None);
+    let command = curl_for_exchange(&redeem, &vendor()).to_command_line();
     assert_eq!(
         command,
         "curl -sS -i -X GET https://api.test/redeemExportToken \\\n  \
@@ -118,8 +124,8 @@ fn credentials_become_readable_variables() {
 fn the_secrets_of_a_login_become_variables() {
     let body = r#"{"username":"…er","password":"…"}"#;
     let login =
-        exchange(Call::Login, "POST", "https://api.test/login", &[("content-length", "40")], Some(body));
-    let command = of_exchange(&login, &vendor()).command();
+        exchange(CallKind::Login, "POST", "https://api.test/login", &[("content-length", "40")], Some(body));
+    let command = curl_for_exchange(&login, &vendor()).to_command_line();
     assert!(command.starts_with("curl -sS -i -X POST https://api.test/login"), "{command}");
     assert!(
         command.contains("$COPRESENCE_USERNAME") && command.contains("$COPRESENCE_PASSWORD"),
@@ -140,10 +146,10 @@ fn the_secrets_of_a_login_become_variables() {
 fn a_partner_header_keeps_its_template_and_a_query_its_names() {
     let mut partner = PartnerSource::new("https://relay.test/t?v=1".parse().expect("a URL"));
     partner.headers.push(("Authorization".into(), "Bearer {partner_key}".into()));
-    let backend = Backend { source: TokenSource::Partner(partner), ..vendor() };
+    let backend = Backend { token_source: TokenSource::Partner(partner), ..vendor() };
     let headers = [("authorization", "…xy"), ("x-tenant", "…")];
-    let generate = exchange(Call::Generate, "POST", "https://relay.test/t?v=…&to-ken=…", &headers, None);
-    let command = of_exchange(&generate, &backend).command();
+    let generate = exchange(CallKind::Generate, "POST", "https://relay.test/t?v=…&to-ken=…", &headers, None);
+    let command = curl_for_exchange(&generate, &backend).to_command_line();
     assert!(command.contains("\"authorization: Bearer $COPRESENCE_PARTNER_KEY\""), "{command}");
     assert!(command.contains("\"x-tenant: $X_TENANT\""), "{command}");
     assert!(command.contains("\"https://relay.test/t?v=$V&to-ken=$TO_KEN\""), "{command}");
@@ -152,7 +158,8 @@ fn a_partner_header_keeps_its_template_and_a_query_its_names() {
 
 #[test]
 fn a_download_url_becomes_a_variable() {
-    let download = exchange(Call::Download, "GET", "https://files.test/…", &[("range", "bytes=5-")], None);
-    let command = of_exchange(&download, &vendor()).command();
+    let download =
+        exchange(CallKind::Download, "GET", "https://files.test/…", &[("range", "bytes=5-")], None);
+    let command = curl_for_exchange(&download, &vendor()).to_command_line();
     assert_eq!(command, "curl -sS -i -X GET \"$DOWNLOAD_URL\" \\\n  -H 'range: bytes=5-'");
 }

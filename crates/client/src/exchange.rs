@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// The kind of endpoint that was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Call {
+pub enum CallKind {
     /// The login of the business account.
     Login,
     /// `POST /generateExportToken`, or the endpoint of a partner.
@@ -17,7 +17,7 @@ pub enum Call {
     Download,
 }
 
-impl Call {
+impl CallKind {
     /// The name for logs and reports: `login`, `generate`, `redeem`, `download`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl Call {
     }
 }
 
-impl fmt::Display for Call {
+impl fmt::Display for CallKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -37,28 +37,28 @@ impl fmt::Display for Call {
 
 /// How an exchange ended at the HTTP level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ending {
+pub enum ExchangeOutcome {
     /// A complete response was received, with any status.
-    Whole,
+    Complete,
     /// No byte of the request was sent.
     NeverSent,
     /// The request was sent, and no complete response was received.
-    Unanswered,
+    ResponseLost,
     /// The response is not valid, for example because of its content encoding.
-    Broken,
+    InvalidResponse,
     /// The caller dropped the call before it ended. This says nothing about the backend.
-    GivenUp,
+    Cancelled,
 }
 
 /// One request and its response. It contains no secret, see [`crate::redact`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
     /// The endpoint.
-    pub call: Call,
+    pub call: CallKind,
     /// When the call started, by the clock of this machine.
     pub started_at: Timestamp,
     /// Time from the start to the status line and headers. `None` if they were not received.
-    pub head_after: Option<Duration>,
+    pub time_to_headers: Option<Duration>,
     /// Time from the start to the end of the exchange.
     pub duration: Duration,
     /// The method of the request.
@@ -79,14 +79,14 @@ pub struct Exchange {
     /// Number of bytes of the response body that were received.
     pub body_size: u64,
     /// How the exchange ended at the HTTP level.
-    pub ending: Ending,
+    pub outcome: ExchangeOutcome,
     /// Why the exchange failed at the HTTP level, for an operator.
     pub error: Option<String>,
 }
 
 impl Exchange {
     /// The value of a response header. Multiple lines are joined with `, `.
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub fn response_header(&self, name: &str) -> Option<String> {
         let lines = self.response_headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
         let lines: Vec<_> = lines.map(|(_, value)| value.as_str()).collect();
         (!lines.is_empty()).then(|| lines.join(", "))

@@ -9,10 +9,10 @@ use std::time::Duration;
 use url::Url;
 
 /// Builds the archive of some exchanges.
-pub fn document<'a>(exchanges: impl IntoIterator<Item = &'a Exchange>) -> serde_json::Value {
-    let entries = exchanges.into_iter().map(entry).collect();
-    let creator = Creator { name: "copresence-kiosk", version: env!("CARGO_PKG_VERSION") };
-    let har = Har { log: Log { version: "1.2", creator, entries } };
+pub fn har_document<'a>(exchanges: impl IntoIterator<Item = &'a Exchange>) -> serde_json::Value {
+    let entries = exchanges.into_iter().map(har_entry).collect();
+    let creator = HarCreator { name: "copresence-kiosk", version: env!("CARGO_PKG_VERSION") };
+    let har = Har { log: HarLog { version: "1.2", creator, entries } };
     // Structs of strings and numbers can always be serialized.
     serde_json::to_value(har).unwrap_or_default()
 }
@@ -32,32 +32,32 @@ impl HarRecorder {
 
     /// The kept exchanges, oldest first.
     pub fn exchanges(&self) -> Vec<Exchange> {
-        self.latest().iter().cloned().collect()
+        self.lock_exchanges().iter().cloned().collect()
     }
 
     /// Builds the archive of the kept exchanges.
-    pub fn document(&self) -> serde_json::Value {
-        document(self.latest().iter())
+    pub fn har_document(&self) -> serde_json::Value {
+        har_document(self.lock_exchanges().iter())
     }
 
     /// Writes the archive as indented JSON.
     ///
     /// # Errors
     /// Writing failed.
-    pub fn write(&self, mut to: impl io::Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut to, &self.document())?;
+    pub fn write_har(&self, mut to: impl io::Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut to, &self.har_document())?;
         to.write_all(b"\n")
     }
 
     /// Locks the list. It is consistent after a panic of another thread, because exchanges are added whole.
-    fn latest(&self) -> MutexGuard<'_, VecDeque<Exchange>> {
+    fn lock_exchanges(&self) -> MutexGuard<'_, VecDeque<Exchange>> {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Recorder for HarRecorder {
     fn record(&self, exchange: Exchange) {
-        let mut latest = self.latest();
+        let mut latest = self.lock_exchanges();
         latest.push_back(exchange);
         while latest.len() > self.limit {
             latest.pop_front();
@@ -67,32 +67,32 @@ impl Recorder for HarRecorder {
 
 #[derive(Serialize)]
 struct Har {
-    log: Log,
+    log: HarLog,
 }
 
 #[derive(Serialize)]
-struct Log {
+struct HarLog {
     version: &'static str,
-    creator: Creator,
-    entries: Vec<Entry>,
+    creator: HarCreator,
+    entries: Vec<HarEntry>,
 }
 
 #[derive(Serialize)]
-struct Creator {
+struct HarCreator {
     name: &'static str,
     version: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct HarEntry {
     started_date_time: String,
     /// Milliseconds, the sum of `timings`.
     time: f64,
-    request: Request,
-    response: Response,
-    cache: Cache,
-    timings: Timings,
+    request: HarRequest,
+    response: HarResponse,
+    cache: HarCache,
+    timings: HarTimings,
     /// Custom field. HAR reserves names with an underscore for them.
     #[serde(rename = "_call")]
     call: &'static str,
@@ -100,33 +100,33 @@ struct Entry {
 
 /// HAR requires `cache`. It may be empty.
 #[derive(Serialize)]
-struct Cache {}
+struct HarCache {}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Request {
+struct HarRequest {
     method: String,
     url: String,
     http_version: &'static str,
     cookies: [(); 0],
-    headers: Vec<Pair>,
-    query_string: Vec<Pair>,
+    headers: Vec<NameValuePair>,
+    query_string: Vec<NameValuePair>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    post_data: Option<PostData>,
+    post_data: Option<HarPostData>,
     headers_size: i64,
     body_size: i64,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Response {
+struct HarResponse {
     /// Zero if no response was received.
     status: u16,
     status_text: &'static str,
     http_version: &'static str,
     cookies: [(); 0],
-    headers: Vec<Pair>,
-    content: Content,
+    headers: Vec<NameValuePair>,
+    content: HarContent,
     #[serde(rename = "redirectURL")]
     redirect_url: String,
     headers_size: i64,
@@ -137,14 +137,14 @@ struct Response {
 }
 
 #[derive(Serialize)]
-struct Pair {
+struct NameValuePair {
     name: String,
     value: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PostData {
+struct HarPostData {
     mime_type: String,
     params: [(); 0],
     text: String,
@@ -152,7 +152,7 @@ struct PostData {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Content {
+struct HarContent {
     size: u64,
     mime_type: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,95 +160,95 @@ struct Content {
 }
 
 #[derive(Serialize)]
-struct Timings {
+struct HarTimings {
     send: f64,
     wait: f64,
     receive: f64,
 }
 
 /// HAR value for an unknown size.
-const UNKNOWN: i64 = -1;
+const UNKNOWN_SIZE: i64 = -1;
 const HTTP_VERSION: &str = "HTTP/1.1";
 
 /// Builds the entry of an exchange.
-fn entry(exchange: &Exchange) -> Entry {
-    let wait = exchange.head_after.unwrap_or(exchange.duration).min(exchange.duration);
+fn har_entry(exchange: &Exchange) -> HarEntry {
+    let wait = exchange.time_to_headers.unwrap_or(exchange.duration).min(exchange.duration);
     let receive = exchange.duration.saturating_sub(wait);
     let status = exchange.status.unwrap_or(0);
     let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    Entry {
+    HarEntry {
         started_date_time: exchange.started_at.to_string(),
-        time: milliseconds(wait) + milliseconds(receive),
-        request: Request {
+        time: to_milliseconds(wait) + to_milliseconds(receive),
+        request: HarRequest {
             method: exchange.method.clone(),
             url: exchange.url.clone(),
             http_version: HTTP_VERSION,
             cookies: [],
-            headers: pairs(&exchange.request_headers),
-            query_string: query(&exchange.url),
-            post_data: exchange.request_body.clone().map(|text| PostData {
-                mime_type: header(&exchange.request_headers, "content-type"),
+            headers: header_pairs(&exchange.request_headers),
+            query_string: query_pairs(&exchange.url),
+            post_data: exchange.request_body.clone().map(|text| HarPostData {
+                mime_type: find_header_value(&exchange.request_headers, "content-type"),
                 params: [],
                 text,
             }),
-            headers_size: UNKNOWN,
+            headers_size: UNKNOWN_SIZE,
             // The size of the body would reveal the length of a password.
-            body_size: if exchange.request_body.is_some() { UNKNOWN } else { 0 },
+            body_size: if exchange.request_body.is_some() { UNKNOWN_SIZE } else { 0 },
         },
-        response: Response {
+        response: HarResponse {
             status,
             status_text: reason.unwrap_or(""),
             http_version: HTTP_VERSION,
             cookies: [],
-            headers: pairs(&exchange.response_headers),
-            content: Content {
+            headers: header_pairs(&exchange.response_headers),
+            content: HarContent {
                 size: exchange.body_size,
-                mime_type: header(&exchange.response_headers, "content-type"),
+                mime_type: find_header_value(&exchange.response_headers, "content-type"),
                 text: exchange.body.clone(),
             },
-            redirect_url: header(&exchange.response_headers, "location"),
-            headers_size: UNKNOWN,
-            body_size: i64::try_from(exchange.body_size).unwrap_or(UNKNOWN),
+            redirect_url: find_header_value(&exchange.response_headers, "location"),
+            headers_size: UNKNOWN_SIZE,
+            body_size: i64::try_from(exchange.body_size).unwrap_or(UNKNOWN_SIZE),
             error: exchange.error.clone(),
         },
-        cache: Cache {},
-        timings: Timings { send: 0.0, wait: milliseconds(wait), receive: milliseconds(receive) },
+        cache: HarCache {},
+        timings: HarTimings { send: 0.0, wait: to_milliseconds(wait), receive: to_milliseconds(receive) },
         call: exchange.call.as_str(),
     }
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+fn to_milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
 /// The headers as name and value pairs.
-fn pairs(headers: &[(String, String)]) -> Vec<Pair> {
-    headers.iter().map(|(name, value)| Pair { name: name.clone(), value: value.clone() }).collect()
+fn header_pairs(headers: &[(String, String)]) -> Vec<NameValuePair> {
+    headers.iter().map(|(name, value)| NameValuePair { name: name.clone(), value: value.clone() }).collect()
 }
 
 /// The value of the first header with this name in lower case, or empty.
-fn header(headers: &[(String, String)], name: &str) -> String {
+fn find_header_value(headers: &[(String, String)], name: &str) -> String {
     headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
 /// The query of a URL as name and value pairs.
-fn query(url: &str) -> Vec<Pair> {
+fn query_pairs(url: &str) -> Vec<NameValuePair> {
     let Ok(url) = Url::parse(url) else { return Vec::new() };
     url.query_pairs()
-        .map(|(name, value)| Pair { name: name.into_owned(), value: value.into_owned() })
+        .map(|(name, value)| NameValuePair { name: name.into_owned(), value: value.into_owned() })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Call, Ending};
+    use crate::exchange::{CallKind, ExchangeOutcome};
 
     fn exchange(status: Option<u16>) -> Exchange {
         Exchange {
-            call: Call::Redeem,
+            call: CallKind::Redeem,
             started_at: "2026-11-22T10:00:00Z".parse().expect("a time"),
-            head_after: status.map(|_| Duration::from_millis(30)),
+            time_to_headers: status.map(|_| Duration::from_millis(30)),
             duration: Duration::from_millis(40),
             method: "GET".to_owned(),
             url: "https://api.test/redeemExportToken?v=…".to_owned(),
@@ -258,14 +258,14 @@ mod tests {
             response_headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: status.map(|_| "{}".to_owned()),
             body_size: 2,
-            ending: if status.is_some() { Ending::Whole } else { Ending::Unanswered },
+            outcome: if status.is_some() { ExchangeOutcome::Complete } else { ExchangeOutcome::ResponseLost },
             error: status.is_none().then(|| "broken off".to_owned()),
         }
     }
 
     #[test]
     fn an_entry_has_the_required_fields_of_har_1_2() {
-        let har = document(&[exchange(Some(200)), exchange(None)]);
+        let har = har_document(&[exchange(Some(200)), exchange(None)]);
         let entry = &har["log"]["entries"][0];
         assert_eq!(har["log"]["version"], "1.2");
         assert_eq!(entry["startedDateTime"], "2026-11-22T10:00:00Z");
@@ -298,7 +298,10 @@ mod tests {
         let kept: Vec<_> = recorder.exchanges().iter().filter_map(|exchange| exchange.status).collect();
         assert_eq!(kept, [401, 402]);
         let mut file = Vec::new();
-        recorder.write(&mut file).expect("written to memory");
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(&file).expect("JSON"), recorder.document());
+        recorder.write_har(&mut file).expect("written to memory");
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&file).expect("JSON"),
+            recorder.har_document()
+        );
     }
 }

@@ -15,11 +15,10 @@
 //! not used for loopback addresses. Root certificates are read from the system, or from `SSL_CERT_FILE` and
 //! `SSL_CERT_DIR`.
 
-mod answer;
-mod api;
+mod api_client;
 mod backend;
 mod capture;
-mod coding;
+mod content_encoding;
 pub mod curl;
 mod download;
 mod endpoint_url;
@@ -27,26 +26,27 @@ mod error;
 pub mod exchange;
 pub mod har;
 mod limits;
-mod lost;
-mod plan;
 pub mod probe;
 mod raw_exchange;
 pub mod redact;
+mod request_plan;
+mod response;
 mod setup_error;
+mod tls_roots;
 mod transport;
-mod trust;
+mod transport_error;
 
-pub use answer::{Answered, Class, Refusal};
-pub use api::Api;
+pub use api_client::ApiClient;
 pub use backend::{
-    Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerSource, RedeemRoute, TimeOuts,
+    Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerSource, RedeemRoute, Timeouts,
     TokenSource,
 };
-pub use download::{Download, DownloadError, Resume};
-pub use error::{BrokenAnswer, CallError};
-pub use exchange::{Call, Ending, Exchange, NoRecorder, Recorder};
+pub use download::{Download, DownloadError, ResumePoint};
+pub use error::{CallError, InvalidResponse};
+pub use exchange::{CallKind, Exchange, ExchangeOutcome, NoRecorder, Recorder};
 pub use limits::MAX_BODY;
-pub use lost::{Cause, CauseKind, Evidence, Loss};
 pub use redact::Redactor;
+pub use response::{ApiResponse, ErrorClass, ErrorResponse};
 pub use setup_error::SetupError;
-pub use trust::install_crypto;
+pub use tls_roots::install_crypto_provider;
+pub use transport_error::{ConnectError, ConnectErrorKind, LossKind, LostResponse};

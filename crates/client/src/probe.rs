@@ -3,15 +3,15 @@
 //! The guarantees of [`crate::ApiClient`] hold: one call sends one request, redirects are not followed, and the
 //! recorded exchange is redacted. The unredacted [`ProbeResponse`] stays in memory.
 
-use crate::backend::TimeOuts;
-use crate::capture::Capture;
-use crate::coding;
+use crate::backend::Timeouts;
+use crate::capture::ExchangeCapture;
+use crate::content_encoding;
 use crate::error::CallError;
-use crate::exchange::{Call, Exchange, NoRecorder, Recorder};
-use crate::plan::Route;
+use crate::exchange::{CallKind, Exchange, NoRecorder, Recorder};
 use crate::redact::Redactor;
+use crate::request_plan::CallRoute;
 use crate::setup_error::SetupError;
-use crate::transport::{Transport, request};
+use crate::transport::{HttpTransport, build_request};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::fmt;
@@ -21,9 +21,9 @@ use url::Url;
 
 /// A request with all its parts.
 #[derive(Clone)]
-pub struct Probe {
+pub struct ProbeRequest {
     /// The kind of endpoint that it is meant for.
-    pub call: Call,
+    pub call: CallKind,
     /// Any method.
     pub method: Method,
     /// http or https URL.
@@ -35,10 +35,10 @@ pub struct Probe {
     /// JSON Pointer to a secret in a successful response, which is masked in the recorded exchange.
     pub token_pointer: Option<String>,
     /// Maximum size of the response body, in bytes.
-    pub limit: usize,
+    pub max_body: usize,
 }
 
-impl fmt::Debug for Probe {
+impl fmt::Debug for ProbeRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Probe")
             .field("call", &self.call)
@@ -49,7 +49,7 @@ impl fmt::Debug for Probe {
 
 /// A complete response.
 #[derive(Clone)]
-pub struct Reply {
+pub struct ProbeResponse {
     /// The status.
     pub status: u16,
     /// All headers as received.
@@ -58,7 +58,7 @@ pub struct Reply {
     pub body: Bytes,
 }
 
-impl fmt::Debug for Reply {
+impl fmt::Debug for ProbeResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
             .field("status", &self.status)
@@ -69,17 +69,17 @@ impl fmt::Debug for Reply {
 
 /// The result of a probe.
 #[derive(Debug, Clone)]
-pub struct Probed {
+pub struct ProbeResult {
     /// The redacted exchange.
     pub exchange: Exchange,
     /// The response, or else [`CallError::NeverSent`] or [`CallError::ResponseLost`].
-    pub reply: Result<Reply, CallError>,
+    pub response: Result<ProbeResponse, CallError>,
 }
 
 /// Sends probes.
 pub struct Prober {
-    transport: Transport,
-    known: RwLock<Redactor>,
+    transport: HttpTransport,
+    known_secrets: RwLock<Redactor>,
 }
 
 impl fmt::Debug for Prober {
@@ -93,62 +93,63 @@ impl Prober {
     ///
     /// # Errors
     /// [`SetupError::NoRootCertificates`] or [`SetupError::HttpClient`].
-    pub fn new(time_outs: TimeOuts, needs_tls: bool) -> Result<Self, SetupError> {
-        let transport = Transport::new(time_outs, Arc::new(NoRecorder), needs_tls)?;
-        Ok(Self { transport, known: RwLock::default() })
+    pub fn new(time_outs: Timeouts, needs_tls: bool) -> Result<Self, SetupError> {
+        let transport = HttpTransport::new(time_outs, Arc::new(NoRecorder), needs_tls)?;
+        Ok(Self { transport, known_secrets: RwLock::default() })
     }
 
     /// Masks a secret in every exchange from now on.
-    pub fn learn(&self, secret: &str) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        *known = known.and(secret);
+    pub fn add_secret(&self, secret: &str) {
+        let mut known = self.known_secrets.write().unwrap_or_else(PoisonError::into_inner);
+        *known = known.with_secret(secret);
     }
 
     /// A redactor for all secrets that are known so far.
     pub fn redactor(&self) -> Redactor {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known_secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends one request and reads the whole response, with any status.
     ///
     /// # Errors
     /// The probe has an invalid header. Nothing was sent.
-    pub async fn send(&self, probe: Probe) -> Result<Probed, SetupError> {
-        let request = worded(&probe)?;
+    pub async fn send_probe(&self, probe: ProbeRequest) -> Result<ProbeResult, SetupError> {
+        let request = build_probe_request(&probe)?;
         let redactor = self.redactor();
-        let slot = Arc::new(Slot::default());
-        let capture = Capture::begin(
+        let slot = Arc::new(ExchangeSlot::default());
+        let capture = ExchangeCapture::start_capture(
             probe.call,
             &request,
             probe.token_pointer.clone(),
             redactor.clone(),
             Arc::clone(&slot) as Arc<dyn Recorder>,
         );
-        let reply = self.reply(&probe, request, capture, &redactor).await;
-        let exchange =
-            slot.take().ok_or_else(|| SetupError::Client("an exchange was not captured".to_owned()))?;
-        Ok(Probed { exchange, reply })
+        let reply = self.receive_response(&probe, request, capture, &redactor).await;
+        let exchange = slot
+            .take_exchange()
+            .ok_or_else(|| SetupError::HttpClient("an exchange was not captured".to_owned()))?;
+        Ok(ProbeResult { exchange, response: reply })
     }
 
     /// Sends the request and captures the response.
-    async fn reply(
+    async fn receive_response(
         &self,
-        probe: &Probe,
+        probe: &ProbeRequest,
         request: reqwest::Request,
-        capture: Capture,
+        capture: ExchangeCapture,
         redactor: &Redactor,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<ProbeResponse, CallError> {
         // A file may take longer than an API response. The timeout without a byte still applies.
-        let total = self.transport.time_outs.total;
-        let deadline = Instant::now() + if probe.call == Call::Download { total * 20 } else { total };
+        let total = self.transport.timeouts.total;
+        let deadline = Instant::now() + if probe.call == CallKind::Download { total * 20 } else { total };
         let (mut response, mut capture) =
-            self.transport.captured_head(request, deadline, redactor, capture).await?;
-        let body = self.transport.whole_body(&mut response, deadline, probe.limit, redactor).await;
+            self.transport.fetch_captured_head(request, deadline, redactor, capture).await?;
+        let body = self.transport.read_body(&mut response, deadline, probe.max_body, redactor).await;
         let mut keep = |body: &Bytes| {
-            if probe.call == Call::Download {
-                capture.passed(body.len());
+            if probe.call == CallKind::Download {
+                capture.count_body_bytes(body.len());
             } else {
-                capture.body(body.clone());
+                capture.record_body(body.clone());
             }
         };
         match body {
@@ -156,18 +157,18 @@ impl Prober {
                 // A file is checked as received. Other bodies are decoded, because redaction does not work on encoded
                 // ones.
                 let body = match probe.call {
-                    Call::Download => body,
-                    _ => coding::undo(response.headers(), body).body,
+                    CallKind::Download => body,
+                    _ => content_encoding::decode_body(response.headers(), body).body,
                 };
                 keep(&body);
-                capture.end();
+                capture.finish_complete();
                 let status = response.status().as_u16();
-                Ok(Reply { status, headers: response.headers().clone(), body })
+                Ok(ProbeResponse { status, headers: response.headers().clone(), body })
             }
             Err(evidence) => {
                 keep(&evidence.body);
-                capture.unanswered(&evidence);
-                Err(CallError::Unanswered(evidence))
+                capture.finish_response_lost(&evidence);
+                Err(CallError::ResponseLost(evidence))
             }
         }
     }
@@ -175,25 +176,25 @@ impl Prober {
 
 /// Recorder for the single exchange of a probe.
 #[derive(Default)]
-struct Slot(Mutex<Option<Exchange>>);
+struct ExchangeSlot(Mutex<Option<Exchange>>);
 
-impl Slot {
+impl ExchangeSlot {
     /// Takes the recorded exchange, if there is one.
-    fn take(&self) -> Option<Exchange> {
+    fn take_exchange(&self) -> Option<Exchange> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl Recorder for Slot {
+impl Recorder for ExchangeSlot {
     fn record(&self, exchange: Exchange) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(exchange);
     }
 }
 
 /// Builds the request of a probe.
-fn worded(probe: &Probe) -> Result<reqwest::Request, SetupError> {
+fn build_probe_request(probe: &ProbeRequest) -> Result<reqwest::Request, SetupError> {
     let mut headers = HeaderMap::new();
-    if probe.call != Call::Download {
+    if probe.call != CallKind::Download {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     }
     if probe.body.is_none() && !matches!(probe.method, Method::GET | Method::HEAD | Method::OPTIONS) {
@@ -201,13 +202,13 @@ fn worded(probe: &Probe) -> Result<reqwest::Request, SetupError> {
     }
     for (name, value) in &probe.headers {
         let header = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| SetupError::NotAHeaderName { name: name.clone() })?;
+            .map_err(|_| SetupError::InvalidHeaderName { name: name.clone() })?;
         let value = HeaderValue::from_str(value)
-            .map_err(|_| SetupError::NotAHeaderValue { what: format!("value of the header {name}") })?;
+            .map_err(|_| SetupError::InvalidHeaderValue { what: format!("value of the header {name}") })?;
         headers.insert(header, value);
     }
-    let route = Route { method: probe.method.clone(), url: probe.url.clone(), headers };
-    let mut request = request(&route);
+    let route = CallRoute { method: probe.method.clone(), url: probe.url.clone(), headers };
+    let mut request = build_request(&route);
     *request.body_mut() = probe.body.clone().map(Into::into);
     Ok(request)
 }

@@ -1,6 +1,6 @@
 //! An exchange before redaction.
 
-use crate::exchange::{Call, Ending};
+use crate::exchange::{CallKind, ExchangeOutcome};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use url::Url;
 
 /// An exchange with its secrets. It never leaves this crate.
-pub(crate) struct Raw {
-    pub(crate) call: Call,
+pub(crate) struct RawExchange {
+    pub(crate) call: CallKind,
     pub(crate) started_at: Timestamp,
-    pub(crate) head_after: Option<Duration>,
+    pub(crate) time_to_headers: Option<Duration>,
     pub(crate) duration: Duration,
     pub(crate) method: Method,
     pub(crate) url: Url,
@@ -21,15 +21,15 @@ pub(crate) struct Raw {
     pub(crate) response_headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
     pub(crate) body_size: u64,
-    pub(crate) ending: Ending,
+    pub(crate) outcome: ExchangeOutcome,
     pub(crate) error: Option<String>,
     /// JSON Pointer to a secret in a successful response.
     pub(crate) token_pointer: Option<String>,
 }
 
-impl Raw {
+impl RawExchange {
     /// The secret in the response, if there is one.
-    pub(crate) fn token(&self) -> Option<String> {
+    pub(crate) fn response_token(&self) -> Option<String> {
         let value: serde_json::Value = serde_json::from_slice(self.body.as_ref()?).ok()?;
         value.pointer(self.token_pointer.as_ref()?)?.as_str().map(str::to_owned)
     }

@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::time::Duration;
 
-fn raw(call: Call, status: u16, body: &str) -> Raw {
-    Raw {
+fn raw(call: CallKind, status: u16, body: &str) -> RawExchange {
+    RawExchange {
         call,
         started_at: Timestamp::UNIX_EPOCH,
-        head_after: None,
+        time_to_headers: None,
         duration: Duration::ZERO,
         method: Method::GET,
         url: Url::parse("https://api.test/x").expect("a URL"),
@@ -20,14 +20,14 @@ fn raw(call: Call, status: u16, body: &str) -> Raw {
         response_headers: HeaderMap::new(),
         body: Some(Bytes::copy_from_slice(body.as_bytes())),
         body_size: body.len() as u64,
-        ending: crate::exchange::Ending::Whole,
+        outcome: crate::exchange::ExchangeOutcome::Complete,
         error: None,
         token_pointer: None,
     }
 }
 
-fn recorded(call: Call, status: u16, body: &str) -> String {
-    Redactor::default().exchange(&raw(call, status, body)).body.expect("a body")
+fn recorded(call: CallKind, status: u16, body: &str) -> String {
+    Redactor::default().redact_exchange(&raw(call, status, body)).body.expect("a body")
 }
 
 fn strings(exchange: &Exchange) -> Vec<&str> {
@@ -53,11 +53,16 @@ fn a_redacted_response_keeps_its_structure() {
     let login = r#"{"sessionToken":"r:0123456789abcdef","email":"jane@partner.test","pin":1234}"#;
     let refused = json!({ "code": 209, "error": "invalid session token" });
     for (call, status, body, kept) in [
-        (Call::Redeem, 200, ready, kept),
-        (Call::Redeem, 200, &waiting.to_string(), waiting),
-        (Call::Login, 200, login, json!({ "sessionToken": "…ef", "email": "…st", "pin": "… (a number)" })),
-        (Call::Generate, 201, r#"{"data":{"t":"short-lived-token"}}"#, json!({ "data": { "t": "…en" } })),
-        (Call::Generate, 400, &refused.to_string(), refused),
+        (CallKind::Redeem, 200, ready, kept),
+        (CallKind::Redeem, 200, &waiting.to_string(), waiting),
+        (
+            CallKind::Login,
+            200,
+            login,
+            json!({ "sessionToken": "…ef", "email": "…st", "pin": "… (a number)" }),
+        ),
+        (CallKind::Generate, 201, r#"{"data":{"t":"short-lived-token"}}"#, json!({ "data": { "t": "…en" } })),
+        (CallKind::Generate, 400, &refused.to_string(), refused),
     ] {
         let recorded: Value = serde_json::from_str(&recorded(call, status, body)).expect("JSON");
         assert_eq!(recorded, kept);
@@ -67,20 +72,20 @@ fn a_redacted_response_keeps_its_structure() {
 #[test]
 fn a_body_that_cannot_be_parsed_is_kept_only_of_an_error_response() {
     let cut = r#"{"payload_complete":[{"download_URL":"https:\/\/files.test\/a?sig=s3cret"#;
-    assert!(!recorded(Call::Redeem, 200, cut).contains("s3cret"));
+    assert!(!recorded(CallKind::Redeem, 200, cut).contains("s3cret"));
     assert_eq!(
-        recorded(Call::Redeem, 500, cut),
+        recorded(CallKind::Redeem, 500, cut),
         r#"{"payload_complete":[{"download_URL":"https://files.test/…"#
     );
-    assert_eq!(recorded(Call::Redeem, 502, "<h1>Bad Gateway</h1>"), "<h1>Bad Gateway</h1>");
-    assert_eq!(recorded(Call::Redeem, 200, ""), "");
+    assert_eq!(recorded(CallKind::Redeem, 502, "<h1>Bad Gateway</h1>"), "<h1>Bad Gateway</h1>");
+    assert_eq!(recorded(CallKind::Redeem, 200, ""), "");
 }
 
 #[test]
 fn a_long_body_is_truncated() {
-    let long = recorded(Call::Redeem, 500, &"ä".repeat(LONGEST_BODY));
+    let long = recorded(CallKind::Redeem, 500, &"ä".repeat(MAX_RECORDED_BODY));
     assert!(
-        long.len() < LONGEST_BODY + 60 && long.ends_with("[65536 bytes left out: too long]"),
+        long.len() < MAX_RECORDED_BODY + 60 && long.ends_with("[65536 bytes left out: too long]"),
         "{}",
         long.len()
     );
@@ -88,13 +93,14 @@ fn a_long_body_is_truncated() {
 
 #[test]
 fn urls_in_a_message_are_reduced_to_their_origins() {
-    let words = Redactor::default().words("see HTTPS://a.test/b?c=d and http:\\/\\/e.test\\/f, not httpd");
+    let words =
+        Redactor::default().redact_message("see HTTPS://a.test/b?c=d and http:\\/\\/e.test\\/f, not httpd");
     assert_eq!(words, "see https://a.test/… and http://e.test/… not httpd");
 }
 
 #[test]
 fn headers_are_masked_by_name_sensitivity_and_url() {
-    let mut raw = raw(Call::Redeem, 302, "");
+    let mut raw = raw(CallKind::Redeem, 302, "");
     let mut marked = HeaderValue::from_static("Bearer 0123456789ab");
     marked.set_sensitive(true);
     raw.request_headers.insert("x-partner", marked);
@@ -103,7 +109,7 @@ fn headers_are_masked_by_name_sensitivity_and_url() {
     raw.response_headers.insert("set-cookie", HeaderValue::from_static("sid=0123456789"));
     raw.response_headers.insert("location", HeaderValue::from_static("/login?then=s3cret"));
     raw.response_headers.insert("www-authenticate", HeaderValue::from_static("Bearer realm=x"));
-    let exchange = Redactor::default().exchange(&raw);
+    let exchange = Redactor::default().redact_exchange(&raw);
     let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let expected = [("x-partner", "…ab"), ("authorization", "…"), ("accept", "*/*")].map(pair);
     assert_eq!(exchange.request_headers, expected);
@@ -114,23 +120,23 @@ fn headers_are_masked_by_name_sensitivity_and_url() {
 
 #[test]
 fn a_new_token_is_masked_everywhere_in_the_response() {
-    let mut raw = raw(Call::Generate, 201, r#"{"token":"tok_0123456789"}"#);
+    let mut raw = raw(CallKind::Generate, 201, r#"{"token":"tok_0123456789"}"#);
     raw.token_pointer = Some("/token".to_owned());
     raw.response_headers.insert("x-trace", HeaderValue::from_static("made tok_0123456789"));
-    let exchange = Redactor::default().exchange(&raw);
+    let exchange = Redactor::default().redact_exchange(&raw);
     assert!(strings(&exchange).iter().all(|text| !text.contains("tok_0123456789")), "{exchange:?}");
 }
 
 fn secret() -> impl Strategy<Value = String> {
     prop_oneof!["[!-~]{4,40}", "[a-z]{4,8}", "\\PC{4,20}", "[ \"\\\\/%+&=?#]{4,9}"]
-        .prop_filter("long enough to be masked everywhere", |secret| secret.len() >= SHORTEST)
+        .prop_filter("long enough to be masked everywhere", |secret| secret.len() >= MIN_SECRET_LENGTH)
 }
 
 proptest! {
     #[test]
     fn no_known_secret_is_left_in_any_part(
         secrets in prop::collection::vec(secret(), 1..4),
-        call in prop::sample::select(vec![Call::Login, Call::Generate, Call::Redeem, Call::Download]),
+        call in prop::sample::select(vec![CallKind::Login, CallKind::Generate, CallKind::Redeem, CallKind::Download]),
         status in prop::sample::select(vec![200_u16, 302, 400, 500]),
         around in "[ -~]{0,12}",
         plain_body: bool,
@@ -152,7 +158,7 @@ proptest! {
             }
         }
         let redactor = Redactor::new(secrets.iter().map(String::as_str));
-        let exchange = redactor.exchange(&raw);
+        let exchange = redactor.redact_exchange(&raw);
         for part in strings(&exchange) {
             for secret in &secrets {
                 prop_assert!(!part.contains(secret.as_str()), "{secret:?} in {part:?}");
@@ -171,7 +177,7 @@ proptest! {
         ] {
             prop_assume!(!"files.test".contains(&path));
             let body = json!({ "payload_complete": [{ "download_URL": url, "export_type": "glb" }] });
-            for call in [Call::Redeem, Call::Generate] {
+            for call in [CallKind::Redeem, CallKind::Generate] {
                 let shown = recorded(call, status, &body.to_string());
                 prop_assert!(!shown.contains(&path), "{shown}");
             }
@@ -180,7 +186,7 @@ proptest! {
 
     #[test]
     fn text_without_secrets_is_unchanged(text in "[a-z ]{0,40}") {
-        prop_assert_eq!(Redactor::new(["0123456789"]).text(&text), text);
+        prop_assert_eq!(Redactor::new(["0123456789"]).redact_text(&text), text);
     }
 }
 
@@ -189,20 +195,22 @@ fn secrets_in_a_stored_body_are_masked_except_in_names_and_urls() {
     let redactor = Redactor::new(["avatar", "api-key-0123", "pass \"word\\"]);
     let body = r#"{"avatar_ready":true,"said":"api-key-0123","api-key-0123":1,"payload_complete":[{"export_type":"glb avatar \"pass \"word\\",
         "x":"pass \"word\\", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
-    let kept = redactor.answer_to_keep(&Bytes::from_static(body.as_bytes()), true);
+    let kept = redactor.redact_saved_body(&Bytes::from_static(body.as_bytes()), true);
     let expected = r#"{"avatar_ready":true,"said":"…23","…23":1,"payload_complete":[{"export_type":"glb … \"…",
         "x":"…", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
     assert_eq!(std::str::from_utf8(&kept).expect("text"), expected);
     serde_json::from_slice::<Value>(&kept).expect("still JSON");
-    let hidden = redactor
-        .answer_to_keep(&Bytes::from_static(br#"["\u0061pi-key-0123", "\u0061ll", "%61pi-key-0123"]"#), true);
+    let hidden = redactor.redact_saved_body(
+        &Bytes::from_static(br#"["\u0061pi-key-0123", "\u0061ll", "%61pi-key-0123"]"#),
+        true,
+    );
     assert_eq!(&hidden[..], "[\"…23\", \"\\u0061ll\", \"…\"]".as_bytes());
     for plain in ["api-key-0123", "\"api-key-0123", "<html>api-key-0123 "] {
-        let kept = redactor.answer_to_keep(&Bytes::copy_from_slice(plain.as_bytes()), true);
+        let kept = redactor.redact_saved_body(&Bytes::copy_from_slice(plain.as_bytes()), true);
         assert!(!String::from_utf8_lossy(&kept).contains("api-key"), "{kept:?}");
     }
     let clean = Bytes::from_static(b"{\"nothing\":1}");
-    assert_eq!(redactor.answer_to_keep(&clean, true).as_ptr(), clean.as_ptr());
+    assert_eq!(redactor.redact_saved_body(&clean, true).as_ptr(), clean.as_ptr());
 }
 
 #[test]
@@ -214,11 +222,11 @@ fn urls_of_an_error_response_are_masked() {
     ] {
         let body = Bytes::from_static(page.as_bytes());
         assert_eq!(
-            redactor.answer_to_keep(&body, true),
+            redactor.redact_saved_body(&body, true),
             body,
             "the URLs of a response that may deliver an avatar are kept"
         );
-        let kept = redactor.answer_to_keep(&body, false);
+        let kept = redactor.redact_saved_body(&body, false);
         assert!(!String::from_utf8_lossy(&kept).contains("api-key"), "{kept:?}");
     }
 }
@@ -226,13 +234,13 @@ fn urls_of_an_error_response_are_masked() {
 proptest! {
     #[test]
     fn any_body_is_redacted_without_a_panic(body: Vec<u8>) {
-        let _ = Redactor::new(["secret-0123"]).answer_to_keep(&Bytes::from([&body[..], b"secret-0123"].concat()), true);
+        let _ = Redactor::new(["secret-0123"]).redact_saved_body(&Bytes::from([&body[..], b"secret-0123"].concat()), true);
     }
 
     #[test]
     fn redacted_json_is_valid_json(text in ".*", key in "[a-z\\\\\"]{4,8}") {
         let body = json!({ "a": format!("{key}{text}{key}"), &key: [&text, &key] }).to_string();
-        let kept = Redactor::new([key.as_str()]).answer_to_keep(&Bytes::from(body.clone()), true);
+        let kept = Redactor::new([key.as_str()]).redact_saved_body(&Bytes::from(body.clone()), true);
         prop_assert!(serde_json::from_slice::<Value>(&kept).is_ok(), "{} from {}", String::from_utf8_lossy(&kept), body);
     }
 }

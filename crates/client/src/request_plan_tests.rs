@@ -7,7 +7,7 @@ fn url(text: &str) -> Url {
 }
 
 fn vendor() -> Backend {
-    Backend::vendor(url("https://api.test/parse/"))
+    Backend::for_vendor(url("https://api.test/parse/"))
 }
 
 fn keyed() -> Credentials {
@@ -18,8 +18,8 @@ fn keyed() -> Credentials {
     }
 }
 
-fn plan(backend: &Backend, credentials: Credentials) -> Result<Plan, SetupError> {
-    Plan::new(backend.clone(), credentials, &TimeOuts::default())
+fn plan(backend: &Backend, credentials: Credentials) -> Result<RequestPlan, SetupError> {
+    RequestPlan::new(backend.clone(), credentials, &Timeouts::default())
 }
 
 fn problem(backend: &Backend, credentials: Credentials) -> SetupError {
@@ -29,11 +29,13 @@ fn problem(backend: &Backend, credentials: Credentials) -> SetupError {
 #[test]
 fn endpoints_are_below_the_path_of_the_base_url() {
     let mut backend = vendor();
-    backend.login.path = "/auth/login?app=1".to_owned();
+    backend.login_route.path = "/auth/login?app=1".to_owned();
     let login = Some((Username::new("jane"), Password::new("pass")));
     let plan = plan(&backend, Credentials { login, ..keyed() }).expect("a plan");
-    assert_eq!(plan.redeem.url.as_str(), "https://api.test/parse/redeemExportToken");
-    let Source::Direct { generate, login: Some(login), .. } = plan.source else { panic!("not direct") };
+    assert_eq!(plan.redeem_route.url.as_str(), "https://api.test/parse/redeemExportToken");
+    let TokenRoute::Direct { generate, login: Some(login), .. } = plan.token_route else {
+        panic!("not direct")
+    };
     assert_eq!(generate.url.as_str(), "https://api.test/parse/generateExportToken");
     assert_eq!(login.route.url.as_str(), "https://api.test/parse/auth/login?app=1");
 }
@@ -41,9 +43,9 @@ fn endpoints_are_below_the_path_of_the_base_url() {
 #[test]
 fn missing_credentials_are_named() {
     let without_key = Credentials { api_key: None, ..keyed() };
-    assert_eq!(problem(&vendor(), without_key), SetupError::MissingApiKey { call: Call::Redeem });
+    assert_eq!(problem(&vendor(), without_key), SetupError::MissingApiKey { call: CallKind::Redeem });
     let blank_key = Credentials { api_key: Some(ApiKey::new(" \n")), ..keyed() };
-    assert_eq!(problem(&vendor(), blank_key), SetupError::MissingApiKey { call: Call::Redeem });
+    assert_eq!(problem(&vendor(), blank_key), SetupError::MissingApiKey { call: CallKind::Redeem });
     let without_session = Credentials { session_token: None, ..keyed() };
     assert_eq!(problem(&vendor(), without_session), SetupError::MissingSession);
     let half = Credentials { login: Some((Username::new("jane"), Password::new(""))), ..keyed() };
@@ -55,24 +57,24 @@ fn no_copresence_credential_is_needed_if_a_partner_generates_and_redeems() {
     let mut partner = PartnerSource::new(url("https://partner.test/token"));
     partner.headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
     let redeem = RedeemRoute::Partner { url: url("https://partner.test/redeem"), headers: Vec::new() };
-    let backend = Backend { source: TokenSource::Partner(partner), redeem, ..vendor() };
+    let backend = Backend { token_source: TokenSource::Partner(partner), redeem_route: redeem, ..vendor() };
     let missing = SetupError::MissingPartnerKey { header: "Authorization".to_owned() };
     assert_eq!(problem(&backend, Credentials::default()), missing);
     let credentials = Credentials { partner_key: Some(PartnerKey::new("pk")), ..Credentials::default() };
     let plan = plan(&backend, credentials.clone()).expect("a plan");
-    let Source::Partner { generate, .. } = plan.source else { panic!("not the partner's") };
+    let TokenRoute::Partner { generate, .. } = plan.token_route else { panic!("not the partner's") };
     assert_eq!(generate.headers["authorization"], "Bearer pk");
     assert!(generate.headers["authorization"].is_sensitive());
     // The vendor's API key is needed if only the token comes from the partner.
-    let backend = Backend { redeem: RedeemRoute::Vendor, ..backend };
-    assert_eq!(problem(&backend, credentials), SetupError::MissingApiKey { call: Call::Redeem });
+    let backend = Backend { redeem_route: RedeemRoute::Vendor, ..backend };
+    assert_eq!(problem(&backend, credentials), SetupError::MissingApiKey { call: CallKind::Redeem });
 }
 
 #[test]
 fn values_that_cannot_be_sent_are_rejected_without_being_shown() {
     let two_lines = Credentials { api_key: Some(ApiKey::new("se\ncret")), ..keyed() };
     let error = problem(&vendor(), two_lines);
-    assert_eq!(error, SetupError::NotAHeaderValue { what: "API key".to_owned() });
+    assert_eq!(error, SetupError::InvalidHeaderValue { what: "API key".to_owned() });
     let two_lines = Credentials { session_token: Some(SessionToken::new("se\ncret")), ..keyed() };
     let shown = format!("{:?}", problem(&vendor(), two_lines));
     assert!(shown.contains("session token") && !shown.contains("cret"), "{shown}");
@@ -81,33 +83,36 @@ fn values_that_cannot_be_sent_are_rejected_without_being_shown() {
 #[test]
 fn invalid_routes_are_rejected() {
     for base in ["ftp://api.test/", "https://jane:secret@api.test/", "mailto:x@api.test"] {
-        assert!(matches!(problem(&Backend::vendor(url(base)), keyed()), SetupError::Url { .. }), "{base}");
+        assert!(
+            matches!(problem(&Backend::for_vendor(url(base)), keyed()), SetupError::InvalidUrl { .. }),
+            "{base}"
+        );
     }
     let login = Some((Username::new("jane"), Password::new("pass")));
     let credentials = Credentials { login, ..keyed() };
     let route = LoginRoute { method: Method::GET, ..LoginRoute::default() };
     assert_eq!(
-        problem(&Backend { login: route, ..vendor() }, credentials.clone()),
-        SetupError::LoginMethod(Method::GET)
+        problem(&Backend { login_route: route, ..vendor() }, credentials.clone()),
+        SetupError::LoginMethodWithoutBody(Method::GET)
     );
     let route = LoginRoute { token_pointer: "sessionToken".to_owned(), ..LoginRoute::default() };
     assert!(matches!(
-        problem(&Backend { login: route, ..vendor() }, credentials),
-        SetupError::Pointer { .. }
+        problem(&Backend { login_route: route, ..vendor() }, credentials),
+        SetupError::InvalidPointer { .. }
     ));
 }
 
 #[test]
 fn timeouts_that_are_out_of_range_are_rejected() {
-    let usual = TimeOuts::default();
+    let usual = Timeouts::default();
     for time_outs in [
-        TimeOuts { connect: usual.total, ..usual },
-        TimeOuts { connect: Duration::ZERO, ..usual },
-        TimeOuts { read: Duration::ZERO, ..usual },
-        TimeOuts { read: Duration::MAX, ..usual },
-        TimeOuts { total: Duration::MAX, ..usual },
+        Timeouts { connect: usual.total, ..usual },
+        Timeouts { connect: Duration::ZERO, ..usual },
+        Timeouts { read: Duration::ZERO, ..usual },
+        Timeouts { read: Duration::MAX, ..usual },
+        Timeouts { total: Duration::MAX, ..usual },
     ] {
-        let refused = Plan::new(vendor(), keyed(), &time_outs);
-        assert!(matches!(refused, Err(SetupError::TimeOuts)), "{time_outs:?}");
+        let refused = RequestPlan::new(vendor(), keyed(), &time_outs);
+        assert!(matches!(refused, Err(SetupError::InvalidTimeouts)), "{time_outs:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Why an API client cannot be made from a backend and credentials.
 
-use crate::exchange::Call;
+use crate::exchange::CallKind;
 use http::Method;
 use protocol::headers;
 
@@ -11,7 +11,7 @@ pub enum SetupError {
     #[error("the API key is missing: {call} sends it in the header {}", headers::API_KEY)]
     MissingApiKey {
         /// The call that needs it.
-        call: Call,
+        call: CallKind,
     },
     /// [`TokenSource::Direct`] with neither session token nor login.
     #[error(
@@ -29,19 +29,19 @@ pub enum SetupError {
     },
     /// A value is not a valid header value.
     #[error("the {what} contains a character that is not allowed in an HTTP header, for example a line end")]
-    NotAHeaderValue {
+    InvalidHeaderValue {
         /// The value, for example `API key`.
         what: String,
     },
     /// A name is not a valid header name.
     #[error("{name:?} is not a valid name of an HTTP header")]
-    NotAHeaderName {
+    InvalidHeaderName {
         /// The invalid name.
         name: String,
     },
     /// A URL cannot be called.
     #[error("the {what} is not valid: {why}")]
-    Url {
+    InvalidUrl {
         /// The URL, for example `base URL`.
         what: &'static str,
         /// Why it is not valid.
@@ -51,7 +51,7 @@ pub enum SetupError {
     #[error(
         "{pointer:?} is not a JSON Pointer to the {what}: it must start with a slash, for example /data/token"
     )]
-    Pointer {
+    InvalidPointer {
         /// The value that the pointer is for.
         what: &'static str,
         /// The invalid pointer.
@@ -59,19 +59,19 @@ pub enum SetupError {
     },
     /// The login method has no body, so the password would be part of the URL.
     #[error("the login cannot be a {0} request, because it has no body for the password; use POST")]
-    LoginMethod(Method),
+    LoginMethodWithoutBody(Method),
     /// The timeouts are out of range, or it could not be determined whether a request was sent.
     #[error(
         "the timeouts must be above zero and at most one hour, and the connect timeout must be below the total"
     )]
-    TimeOuts,
+    InvalidTimeouts,
     /// https is used, and there are no root certificates.
     #[error(
         "no trusted root certificates ({0}): install those of the system (Debian: ca-certificates), or check \
          SSL_CERT_FILE and SSL_CERT_DIR"
     )]
-    NoRoots(String),
+    NoRootCertificates(String),
     /// The HTTP client could not be created.
     #[error("the HTTP client could not be created: {0}")]
-    Client(String),
+    HttpClient(String),
 }

@@ -1,17 +1,17 @@
 //! Sends one request and receives one response. Implements the HTTP rules of every call.
 
-use crate::answer::Answered;
-use crate::backend::TimeOuts;
-use crate::capture::Capture;
-use crate::coding::{self, Fault, Unpacked};
-use crate::error::{BrokenAnswer, CallError};
-use crate::exchange::{Call, Ending, Recorder};
+use crate::backend::Timeouts;
+use crate::capture::ExchangeCapture;
+use crate::content_encoding::{self, DecodeError, DecodedBody};
+use crate::error::{CallError, InvalidResponse};
+use crate::exchange::{CallKind, ExchangeOutcome, Recorder};
 use crate::limits::MAX_BODY;
-use crate::lost::{Cause, Evidence, Loss, words};
-use crate::plan::Route;
 use crate::redact::Redactor;
+use crate::request_plan::CallRoute;
+use crate::response::ApiResponse;
 use crate::setup_error::SetupError;
-use crate::trust;
+use crate::tls_roots;
+use crate::transport_error::{ConnectError, LossKind, LostResponse, describe_error_chain};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, header};
 use httpdate::parse_http_date;
@@ -22,23 +22,23 @@ use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 /// Maximum `Retry-After`. Longer values are reduced to it.
-const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The HTTP clients of a backend. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Transport {
+pub(crate) struct HttpTransport {
     /// Client that uses the proxy of the system, if there is one.
-    outward: reqwest::Client,
+    proxied_client: reqwest::Client,
     /// Client for loopback addresses. It uses no proxy, because a proxy would connect to its own machine.
-    inward: reqwest::Client,
-    pub(crate) time_outs: TimeOuts,
+    loopback_client: reqwest::Client,
+    pub(crate) timeouts: Timeouts,
     recorder: Arc<dyn Recorder>,
 }
 
 /// One API call.
-pub(crate) struct Outgoing {
-    pub(crate) call: Call,
-    pub(crate) route: Route,
+pub(crate) struct ApiRequest {
+    pub(crate) call: CallKind,
+    pub(crate) route: CallRoute,
     pub(crate) body: Option<String>,
     /// JSON Pointer to a secret in a successful response.
     pub(crate) token_pointer: Option<String>,
@@ -47,51 +47,51 @@ pub(crate) struct Outgoing {
 }
 
 /// Why no response headers were received.
-pub(crate) enum Headless {
-    NeverSent(Cause),
-    Unanswered(Evidence),
+pub(crate) enum NoResponse {
+    NeverSent(ConnectError),
+    ResponseLost(LostResponse),
 }
 
-impl Headless {
+impl NoResponse {
     /// The recorded outcome of the exchange.
-    pub(crate) fn ending(&self) -> Ending {
+    pub(crate) fn outcome(&self) -> ExchangeOutcome {
         match self {
-            Self::NeverSent(_) => Ending::NeverSent,
-            Self::Unanswered(_) => Ending::Unanswered,
+            Self::NeverSent(_) => ExchangeOutcome::NeverSent,
+            Self::ResponseLost(_) => ExchangeOutcome::ResponseLost,
         }
     }
 }
 
-impl Transport {
+impl HttpTransport {
     /// Creates the HTTP clients. `needs_tls`: whether missing root certificates are an error.
     pub(crate) fn new(
-        time_outs: TimeOuts,
+        time_outs: Timeouts,
         recorder: Arc<dyn Recorder>,
         needs_tls: bool,
     ) -> Result<Self, SetupError> {
-        let tls = match trust::config() {
+        let tls = match tls_roots::tls_config() {
             Err(why) if !needs_tls => {
                 // Only http is used, so root certificates are not needed.
                 tracing::warn!(reason = %why, "no trusted root certificates; https will not work");
-                trust::nobody()
+                tls_roots::tls_config_without_roots()
             }
             tls => tls,
         };
-        let tls = tls.map_err(SetupError::NoRoots)?;
-        let inward = client(&time_outs, &tls, reqwest::ClientBuilder::no_proxy)?;
-        let outward = client(&time_outs, &tls, |builder| builder)?;
-        Ok(Self { outward, inward, time_outs, recorder })
+        let tls = tls.map_err(SetupError::NoRootCertificates)?;
+        let inward = build_client(&time_outs, &tls, reqwest::ClientBuilder::no_proxy)?;
+        let outward = build_client(&time_outs, &tls, |builder| builder)?;
+        Ok(Self { proxied_client: outward, loopback_client: inward, timeouts: time_outs, recorder })
     }
 
     /// The same HTTP clients with another recorder.
-    pub(crate) fn recorded_by(&self, recorder: Arc<dyn Recorder>) -> Self {
+    pub(crate) fn with_recorder(&self, recorder: Arc<dyn Recorder>) -> Self {
         Self { recorder, ..self.clone() }
     }
 
     /// Sends one request and reads the whole response, with any status.
-    pub(crate) async fn call(&self, outgoing: Outgoing) -> Result<Answered, CallError> {
-        let Outgoing { call, route, body, token_pointer, redactor } = outgoing;
-        let mut request = request(&route);
+    pub(crate) async fn send_call(&self, outgoing: ApiRequest) -> Result<ApiResponse, CallError> {
+        let ApiRequest { call, route, body, token_pointer, redactor } = outgoing;
+        let mut request = build_request(&route);
         let accept = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::ACCEPT, accept.clone());
         if let Some(body) = body {
@@ -102,133 +102,161 @@ impl Transport {
             // Some servers and proxies reject a POST without `Content-Length` (411).
             request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let capture =
-            Capture::begin(call, &request, token_pointer, redactor.clone(), Arc::clone(&self.recorder));
-        let deadline = Instant::now() + self.time_outs.total;
-        let (mut response, mut capture) = self.captured_head(request, deadline, &redactor, capture).await?;
+        let capture = ExchangeCapture::start_capture(
+            call,
+            &request,
+            token_pointer,
+            redactor.clone(),
+            Arc::clone(&self.recorder),
+        );
+        let deadline = Instant::now() + self.timeouts.total;
+        let (mut response, mut capture) =
+            self.fetch_captured_head(request, deadline, &redactor, capture).await?;
         let status = response.status().as_u16();
-        let unpacked = match self.whole_body(&mut response, deadline, MAX_BODY, &redactor).await {
-            Ok(body) => coding::undo(response.headers(), body),
+        let unpacked = match self.read_body(&mut response, deadline, MAX_BODY, &redactor).await {
+            Ok(body) => content_encoding::decode_body(response.headers(), body),
             Err(mut evidence) => {
                 // Decodes as much of the received part as possible.
-                evidence.body = coding::undo(response.headers(), evidence.body).body;
-                capture.body(evidence.body.clone());
-                capture.unanswered(&evidence);
-                return Err(CallError::Unanswered(evidence));
+                evidence.body = content_encoding::decode_body(response.headers(), evidence.body).body;
+                capture.record_body(evidence.body.clone());
+                capture.finish_response_lost(&evidence);
+                return Err(CallError::ResponseLost(evidence));
             }
         };
-        let Unpacked { body, fault } = unpacked;
-        capture.body(body.clone());
+        let DecodedBody { body, error: fault } = unpacked;
+        capture.record_body(body.clone());
         tracing::debug!(%call, status, bytes = body.len(), "response received");
         match fault {
-            None => capture.end(),
-            Some(Fault::Broken(mismatch)) => {
-                capture.fail(Ending::Broken, mismatch.to_string());
-                return Err(CallError::Broken(BrokenAnswer { status, mismatch, body }));
+            None => capture.finish_complete(),
+            Some(DecodeError::InvalidEncoding(mismatch)) => {
+                capture.finish_with_error(ExchangeOutcome::InvalidResponse, mismatch.to_string());
+                return Err(CallError::InvalidResponse(InvalidResponse {
+                    status,
+                    violation: mismatch,
+                    body,
+                }));
             }
-            Some(Fault::TooLarge) => {
-                let evidence = too_large(Some(status), body, MAX_BODY);
-                capture.unanswered(&evidence);
-                return Err(CallError::Unanswered(evidence));
+            Some(DecodeError::TooLarge) => {
+                let evidence = body_too_large(Some(status), body, MAX_BODY);
+                capture.finish_response_lost(&evidence);
+                return Err(CallError::ResponseLost(evidence));
             }
         }
-        Ok(Answered {
+        Ok(ApiResponse {
             status,
             body,
-            retry_after: retry_after(response.headers(), SystemTime::now()),
+            retry_after: parse_retry_after(response.headers(), SystemTime::now()),
             redirect_host: redirect_target(&response).and_then(|url| url.host_str().map(str::to_owned)),
             redactor,
         })
     }
 
     /// Sends one request, waits for the response headers, and captures them.
-    pub(crate) async fn captured_head(
+    pub(crate) async fn fetch_captured_head(
         &self,
         request: reqwest::Request,
         deadline: Instant,
         redactor: &Redactor,
-        mut capture: Capture,
-    ) -> Result<(reqwest::Response, Capture), CallError> {
-        match self.head(request, Some(deadline), redactor).await {
+        mut capture: ExchangeCapture,
+    ) -> Result<(reqwest::Response, ExchangeCapture), CallError> {
+        match self.fetch_head(request, Some(deadline), redactor).await {
             Ok(response) => {
-                capture.head(&response);
+                capture.record_head(&response);
                 Ok((response, capture))
             }
-            Err(Headless::NeverSent(cause)) => {
-                capture.never_sent(&cause);
+            Err(NoResponse::NeverSent(cause)) => {
+                capture.finish_never_sent(&cause);
                 Err(CallError::NeverSent(cause))
             }
-            Err(Headless::Unanswered(evidence)) => {
-                capture.unanswered(&evidence);
-                Err(CallError::Unanswered(evidence))
+            Err(NoResponse::ResponseLost(evidence)) => {
+                capture.finish_response_lost(&evidence);
+                Err(CallError::ResponseLost(evidence))
             }
         }
     }
 
     /// Starts the capture of a download.
-    pub(crate) fn capture_download(&self, request: &reqwest::Request, redactor: &Redactor) -> Capture {
-        Capture::begin(Call::Download, request, None, redactor.clone(), Arc::clone(&self.recorder))
+    pub(crate) fn start_download_capture(
+        &self,
+        request: &reqwest::Request,
+        redactor: &Redactor,
+    ) -> ExchangeCapture {
+        ExchangeCapture::start_capture(
+            CallKind::Download,
+            request,
+            None,
+            redactor.clone(),
+            Arc::clone(&self.recorder),
+        )
     }
 
     /// Sends one request and waits for the response headers.
-    pub(crate) async fn head(
+    pub(crate) async fn fetch_head(
         &self,
         request: reqwest::Request,
         deadline: Option<Instant>,
         redactor: &Redactor,
-    ) -> Result<reqwest::Response, Headless> {
-        let TimeOuts { connect, read, .. } = self.time_outs;
+    ) -> Result<reqwest::Response, NoResponse> {
+        let Timeouts { connect, read, .. } = self.timeouts;
         // This limit is later than the one of the connector, so that a connect timeout is always distinguished from a
         // missing response.
         let quiet = Instant::now() + connect + read;
         let until = deadline.map_or(quiet, |deadline| deadline.min(quiet));
-        let client = if is_this_machine(request.url()) { &self.inward } else { &self.outward };
+        let client =
+            if is_loopback_url(request.url()) { &self.loopback_client } else { &self.proxied_client };
         match timeout_at(until, client.execute(request)).await {
             Ok(Ok(response)) => Ok(response),
             // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
             // no byte was sent. Every other error may have occurred after the first byte.
             Ok(Err(error)) if error.is_connect() || error.is_builder() => {
-                Err(Headless::NeverSent(Cause::read(&error, redactor)))
+                Err(NoResponse::NeverSent(ConnectError::from_reqwest(&error, redactor)))
             }
-            Ok(Err(error)) => Err(Headless::Unanswered(lost(&error, None, Bytes::new(), redactor))),
-            Err(_) => Err(Headless::Unanswered(silent(None, Bytes::new()))),
+            Ok(Err(error)) => {
+                Err(NoResponse::ResponseLost(lost_response(&error, None, Bytes::new(), redactor)))
+            }
+            Err(_) => Err(NoResponse::ResponseLost(response_timed_out(None, Bytes::new()))),
         }
     }
 
     /// Reads a body of at most `limit` bytes. Longer bodies are an error.
-    pub(crate) async fn whole_body(
+    pub(crate) async fn read_body(
         &self,
         response: &mut reqwest::Response,
         deadline: Instant,
         limit: usize,
         redactor: &Redactor,
-    ) -> Result<Bytes, Evidence> {
+    ) -> Result<Bytes, LostResponse> {
         let status = Some(response.status().as_u16());
         let mut body = BytesMut::new();
         loop {
-            let until = deadline.min(Instant::now() + self.time_outs.read);
+            let until = deadline.min(Instant::now() + self.timeouts.read);
             match timeout_at(until, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
                     let room = limit - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                     if chunk.len() > room {
-                        return Err(too_large(status, body.freeze(), limit));
+                        return Err(body_too_large(status, body.freeze(), limit));
                     }
                 }
-                Ok(Ok(None)) if is_cut(response, &body) => {
+                Ok(Ok(None)) if is_truncated_json(response, &body) => {
                     let words = "the connection ended before the end of the JSON body".to_owned();
-                    return Err(Evidence { loss: Loss::BrokenOff, status, body: body.freeze(), words });
+                    return Err(LostResponse {
+                        loss: LossKind::ConnectionLost,
+                        status,
+                        body: body.freeze(),
+                        detail: words,
+                    });
                 }
                 Ok(Ok(None)) => return Ok(body.freeze()),
-                Ok(Err(error)) => return Err(lost(&error, status, body.freeze(), redactor)),
-                Err(_) => return Err(silent(status, body.freeze())),
+                Ok(Err(error)) => return Err(lost_response(&error, status, body.freeze(), redactor)),
+                Err(_) => return Err(response_timed_out(status, body.freeze())),
             }
         }
     }
 }
 
 /// Builds a request with the headers that every request has.
-pub(crate) fn request(route: &Route) -> reqwest::Request {
+pub(crate) fn build_request(route: &CallRoute) -> reqwest::Request {
     let mut request = reqwest::Request::new(route.method.clone(), route.url.clone());
     *request.headers_mut() = route.headers.clone();
     let agent = concat!("copresence-kiosk/", env!("CARGO_PKG_VERSION"));
@@ -241,7 +269,7 @@ pub(crate) fn request(route: &Route) -> reqwest::Request {
 /// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), at most [`MAX_RETRY_AFTER`].
 ///
 /// `headers::RetryAfter` is not used, because it gives no access to its value.
-pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn parse_retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let pause = if let Ok(seconds) = value.parse() {
         Duration::from_secs(seconds)
@@ -251,7 +279,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
             headers.get(header::DATE).and_then(|date| parse_http_date(date.to_str().ok()?.trim()).ok());
         parse_http_date(value).ok()?.duration_since(date.unwrap_or(now)).unwrap_or(Duration::ZERO)
     };
-    Some(pause.min(LONGEST_PAUSE))
+    Some(pause.min(MAX_RETRY_AFTER))
 }
 
 /// The target of a redirect. Returns `None` for other statuses and for an invalid location.
@@ -264,20 +292,20 @@ pub(crate) fn redirect_target(response: &reqwest::Response) -> Option<Url> {
 }
 
 /// The lost response after a network error.
-pub(crate) fn lost(
+pub(crate) fn lost_response(
     error: &reqwest::Error,
     status: Option<u16>,
     body: Bytes,
     redactor: &Redactor,
-) -> Evidence {
-    let loss = if error.is_timeout() { Loss::TimedOut } else { Loss::BrokenOff };
-    Evidence { loss, status, body, words: redactor.words(&words(error)) }
+) -> LostResponse {
+    let loss = if error.is_timeout() { LossKind::TimedOut } else { LossKind::ConnectionLost };
+    LostResponse { loss, status, body, detail: redactor.redact_message(&describe_error_chain(error)) }
 }
 
 /// Whether a body without a stated length is truncated.
 ///
 /// Such a body ends with the connection, which looks the same as a lost connection, so the JSON is checked.
-fn is_cut(response: &reqwest::Response, body: &[u8]) -> bool {
+fn is_truncated_json(response: &reqwest::Response, body: &[u8]) -> bool {
     let headers = response.headers();
     let framed =
         headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
@@ -287,20 +315,20 @@ fn is_cut(response: &reqwest::Response, body: &[u8]) -> bool {
 }
 
 /// The lost response after a body of more than `limit` bytes.
-fn too_large(status: Option<u16>, body: Bytes, limit: usize) -> Evidence {
+fn body_too_large(status: Option<u16>, body: Bytes, limit: usize) -> LostResponse {
     let words = format!("the body is longer than {limit} bytes and was not read further");
-    Evidence { loss: Loss::TooLarge, status, body, words }
+    LostResponse { loss: LossKind::BodyTooLarge, status, body, detail: words }
 }
 
 /// The lost response after a timeout.
-fn silent(status: Option<u16>, body: Bytes) -> Evidence {
+fn response_timed_out(status: Option<u16>, body: Bytes) -> LostResponse {
     let words = "the backend sent nothing more before the timeout".to_owned();
-    Evidence { loss: Loss::TimedOut, status, body, words }
+    LostResponse { loss: LossKind::TimedOut, status, body, detail: words }
 }
 
 /// Creates an HTTP client. `proxies` configures its use of proxies.
-fn client(
-    time_outs: &TimeOuts,
+fn build_client(
+    time_outs: &Timeouts,
     tls: &rustls::ClientConfig,
     proxies: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, SetupError> {
@@ -315,11 +343,11 @@ fn client(
         .connect_timeout(time_outs.connect)
         .tls_backend_preconfigured(tls.clone())
         .build()
-        .map_err(|error| SetupError::Client(words(&error)))
+        .map_err(|error| SetupError::HttpClient(describe_error_chain(&error)))
 }
 
 /// Whether a URL has a loopback host.
-fn is_this_machine(url: &Url) -> bool {
+fn is_loopback_url(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -339,14 +367,14 @@ mod tests {
     #[test]
     fn retry_after_is_parsed_as_seconds_and_as_a_date_by_the_clock_of_the_backend() {
         let now = parse_http_date("Sun, 22 Nov 2026 10:00:00 GMT").expect("a date");
-        let pause = |pairs: &[_]| retry_after(&headers(pairs), now);
+        let pause = |pairs: &[_]| parse_retry_after(&headers(pairs), now);
         assert_eq!(pause(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
         let date = ("retry-after", "Sun, 22 Nov 2026 10:01:00 GMT");
         assert_eq!(pause(&[date]), Some(Duration::from_mins(1)));
         let clock = ("date", "Sun, 22 Nov 2026 10:00:50 GMT");
         assert_eq!(pause(&[date, clock]), Some(Duration::from_secs(10)));
         assert_eq!(pause(&[("retry-after", "Sun, 22 Nov 2020 10:01:00 GMT")]), Some(Duration::ZERO));
-        assert_eq!(pause(&[("retry-after", "99999999999999")]), Some(LONGEST_PAUSE));
+        assert_eq!(pause(&[("retry-after", "99999999999999")]), Some(MAX_RETRY_AFTER));
         assert_eq!(pause(&[("retry-after", "soon")]), None);
         assert_eq!(pause(&[]), None);
     }
@@ -361,7 +389,7 @@ mod tests {
             ("http://localhost.test/", false),
             ("http://192.168.0.2/", false),
         ] {
-            assert_eq!(is_this_machine(&Url::parse(url).expect("a URL")), inward, "{url}");
+            assert_eq!(is_loopback_url(&Url::parse(url).expect("a URL")), inward, "{url}");
         }
     }
 }

@@ -10,7 +10,7 @@
 //! (`past`), and a last one with `"over":true`.
 
 use kiosk::app::{Kiosk, Setup};
-use kiosk::credentials::Vault;
+use kiosk::credentials::CredentialStore;
 use kiosk::history::{self, VisitRecord};
 use kiosk::profile::Profiles;
 use kiosk::setup::{Disk, Overrides, Target};
@@ -20,45 +20,46 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 /// Every nth visitor leaves before scanning the code.
-const LEAVES_AT_THE_CODE: usize = 13;
+const LEAVE_AT_CODE_EVERY: usize = 13;
 /// Every nth visitor leaves while the avatar is made. That visit continues in the background.
-const LEAVES_WHILE_MAKING: usize = 7;
+const LEAVE_WHILE_MAKING_EVERY: usize = 7;
 /// After every nth visit, finished visits are deleted and unfinished ones are recovered.
-const TIDIES: usize = 20;
+const CLEAN_UP_EVERY: usize = 20;
 
-type Failure = Box<dyn Error + Send + Sync>;
+type BoxError = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
-    kiosk::install_crypto();
+async fn main() -> Result<(), BoxError> {
+    kiosk::install_crypto_provider();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [profiles, name, data, out, visits] = arguments.as_slice() else {
         return Err("day PROFILES.toml PROFILE DATA_DIR OUT_DIR VISITS".into());
     };
     let profile = Profiles::load(Some(Path::new(profiles)))?.get(name)?;
-    let (target, _) = Target::remote(&profile, &Vault::os(), &|name| std::env::var(name).ok())?;
+    let (target, _) =
+        Target::remote(&profile, &CredentialStore::os_keychain(), &|name| std::env::var(name).ok())?;
     let disk = Disk::open(Path::new(data))?;
     let overrides = Overrides { out: Some(PathBuf::from(out)), ..Overrides::default() };
     let asset_base = String::new();
     let kiosk =
         Kiosk::new(Setup { profile, target, disk: disk.clone(), overrides, phones_at: None, asset_base });
     for visit in 1..=visits.parse()? {
-        let ended = one(&kiosk, visit).await?;
-        if visit % TIDIES == 0 {
+        let ended = run_visit(&kiosk, visit).await?;
+        if visit % CLEAN_UP_EVERY == 0 {
             kiosk.finish_left_over();
-            forget_finished(&disk).await?;
+            forget_finished_visits(&disk).await?;
         }
-        println!("{}", json!({ "visit": visit, "ended": ended, "holds": holds() }));
+        println!("{}", json!({ "visit": visit, "ended": ended, "holds": process_usage() }));
     }
     kiosk.stop().await;
-    forget_finished(&disk).await?;
-    disk.journal.history().await?.iter().for_each(tell_past);
-    println!("{}", json!({ "over": true, "holds": holds() }));
+    forget_finished_visits(&disk).await?;
+    disk.journal.history().await?.iter().for_each(print_past_visit);
+    println!("{}", json!({ "over": true, "holds": process_usage() }));
     Ok(())
 }
 
 /// Runs one visit until the screen is free again. Returns how it ended.
-async fn one(kiosk: &Kiosk, visit: usize) -> Result<String, Failure> {
+async fn run_visit(kiosk: &Kiosk, visit: usize) -> Result<String, BoxError> {
     let mut snapshots = kiosk.subscribe();
     kiosk.start();
     loop {
@@ -66,8 +67,8 @@ async fn one(kiosk: &Kiosk, visit: usize) -> Result<String, Failure> {
         let ended = match screen {
             Screen::Reveal { .. } => Some("saved".to_owned()),
             Screen::Ended { problem, .. } => Some(problem.code),
-            Screen::Invite { .. } if visit.is_multiple_of(LEAVES_AT_THE_CODE) => Some("left".to_owned()),
-            Screen::Making { .. } if visit.is_multiple_of(LEAVES_WHILE_MAKING) => {
+            Screen::Invite { .. } if visit.is_multiple_of(LEAVE_AT_CODE_EVERY) => Some("left".to_owned()),
+            Screen::Making { .. } if visit.is_multiple_of(LEAVE_WHILE_MAKING_EVERY) => {
                 Some("walked_away".to_owned())
             }
             _ => None,
@@ -81,21 +82,21 @@ async fn one(kiosk: &Kiosk, visit: usize) -> Result<String, Failure> {
 }
 
 /// Prints and deletes the visits that have ended. Visits that can be recovered stay.
-async fn forget_finished(disk: &Disk) -> Result<(), Failure> {
+async fn forget_finished_visits(disk: &Disk) -> Result<(), BoxError> {
     for visit in disk.journal.history().await?.into_iter().filter(|visit| !visit.unfinished) {
-        tell_past(&visit);
+        print_past_visit(&visit);
         history::forget(disk, &visit.start.id).await?;
     }
     Ok(())
 }
 
-fn tell_past(visit: &VisitRecord) {
+fn print_past_visit(visit: &VisitRecord) {
     let code = visit.ending.as_ref().map(|ending| ending.code.as_str());
     println!("{}", json!({ "past": visit.start.id, "code": code, "unfinished": visit.unfinished }));
 }
 
 /// Resources of this process: memory in KiB, open files, tasks of the runtime.
-fn holds() -> serde_json::Value {
+fn process_usage() -> serde_json::Value {
     let resident = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
         status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
     });

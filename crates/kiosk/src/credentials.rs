@@ -2,21 +2,26 @@
 
 use crate::profile::Profile;
 use client::{Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
-pub use vault::{Found, Origin, Slot, Vault, VaultError};
+pub use vault::{CredentialKind, CredentialOrigin, CredentialStore, FoundCredentials, KeychainError};
 
 /// The credentials that a profile's token source and redeem route can use.
-pub fn wanted(profile: &Profile) -> Vec<Slot> {
+pub fn usable_slots(profile: &Profile) -> Vec<CredentialKind> {
     let mut slots = Vec::new();
     let vendor_redeem = matches!(profile.redeem, RedeemRoute::Vendor);
     let mut headers = Vec::new();
     match &profile.source {
         TokenSource::Direct => {
-            slots.extend([Slot::ApiKey, Slot::SessionToken, Slot::Username, Slot::Password]);
+            slots.extend([
+                CredentialKind::ApiKey,
+                CredentialKind::SessionToken,
+                CredentialKind::Username,
+                CredentialKind::Password,
+            ]);
         }
         TokenSource::Partner(partner) => {
             headers.extend(&partner.headers);
             if vendor_redeem {
-                slots.push(Slot::ApiKey);
+                slots.push(CredentialKind::ApiKey);
             }
         }
     }
@@ -24,7 +29,7 @@ pub fn wanted(profile: &Profile) -> Vec<Slot> {
         headers.extend(more);
     }
     if headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER)) {
-        slots.push(Slot::PartnerKey);
+        slots.push(CredentialKind::PartnerKey);
     }
     slots
 }
@@ -34,20 +39,20 @@ pub fn wanted(profile: &Profile) -> Vec<Slot> {
 ///
 /// # Errors
 /// The keychain failed and the environment has no credential.
-pub fn find(
+pub fn find_credentials(
     profile: &Profile,
-    vault: &Vault,
+    vault: &CredentialStore,
     env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Found, VaultError> {
-    let wanted = wanted(profile);
+) -> Result<FoundCredentials, KeychainError> {
+    let wanted = usable_slots(profile);
     if matches!(profile.source, TokenSource::Direct) {
-        return vault::load(vault, &profile.name, env);
+        return vault::load_credentials(vault, &profile.name, env);
     }
-    vault::load_for(vault, &profile.name, env, &wanted)
+    vault::load_wanted_credentials(vault, &profile.name, env, &wanted)
 }
 
 /// Converts the credentials that were found for the client.
-pub fn for_client(found: &Found) -> Credentials {
+pub fn to_client_credentials(found: &FoundCredentials) -> Credentials {
     let login = match (&found.username, &found.password) {
         (Some((username, _)), Some((password, _))) => Some((username.clone(), password.clone())),
         _ => None,

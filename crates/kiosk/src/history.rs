@@ -3,7 +3,7 @@
 use crate::setup::Disk;
 use jiff::Timestamp;
 use std::path::PathBuf;
-use store::{AvatarFolder, Avatars, DataDir, StoreError, VisitRecordStart};
+use store::{AvatarFolder, DataDir, SavedAvatars, StoreError, VisitRecordStart};
 pub use store::{FileRecord, FileState, RedeemOutcome, VisitDetail, VisitId, VisitRecord};
 
 /// What was forgotten.
@@ -70,7 +70,7 @@ async fn forget_record(
     let removed = tokio::task::spawn_blocking(move || remove_files(&data, &start)).await;
     let removed = match removed.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
         Ok(removed) => removed,
-        Err(StoreError::Held { .. }) => {
+        Err(StoreError::VisitLocked { .. }) => {
             forgotten.held.push(id);
             return Ok(());
         }
@@ -94,10 +94,10 @@ fn remove_files(data: &DataDir, start: &VisitRecordStart) -> Result<RemovedFiles
     let lock = data.claim(&start.id)?;
     let mut left = Vec::new();
     for parent in [start.out_dir.clone(), data.incomplete()] {
-        if let Some(folder) = Avatars::path_of(&parent, &start.id)? {
-            let removed = Avatars::remove(&folder)?;
-            if !removed.left.is_empty() {
-                left.push((folder, removed.left));
+        if let Some(folder) = SavedAvatars::find_avatar_path(&parent, &start.id)? {
+            let removed = SavedAvatars::remove_avatar(&folder)?;
+            if !removed.foreign_entries.is_empty() {
+                left.push((folder, removed.foreign_entries));
             }
         }
     }
@@ -105,6 +105,6 @@ fn remove_files(data: &DataDir, start: &VisitRecordStart) -> Result<RemovedFiles
     if let Some(partial) = AvatarFolder::reopen(&start.out_dir, &start.id, day)? {
         partial.discard()?;
     }
-    data.forget_inspected(&start.id)?;
+    data.remove_saved_exchanges(&start.id)?;
     Ok(RemovedFiles { lock, left })
 }

@@ -5,17 +5,17 @@ pub const LANGUAGES: [&str; 6] = ["de", "en", "es", "fr", "ja", "zh-Hans"];
 
 /// The language in which a new visitor is met, by what the operator set: where that is nothing, the system's; English
 /// where the system speaks none of ours. The page finds it in the same way (`ui/src/language/tongues.ts`).
-pub(crate) fn first(set: Option<&str>) -> &'static str {
+pub(crate) fn default_language(set: Option<&str>) -> &'static str {
     let system = sys_locale::get_locales();
-    choose(set.map(str::to_owned).into_iter().chain(system))
+    choose_language(set.map(str::to_owned).into_iter().chain(system))
 }
 
-fn choose(wanted: impl IntoIterator<Item = String>) -> &'static str {
-    wanted.into_iter().find_map(|tag| of_ours(&tag)).unwrap_or("en")
+fn choose_language(wanted: impl IntoIterator<Item = String>) -> &'static str {
+    wanted.into_iter().find_map(|tag| match_supported_language(&tag)).unwrap_or("en")
 }
 
 // Who reads another Chinese script still reads this better than English.
-fn of_ours(tag: &str) -> Option<&'static str> {
+fn match_supported_language(tag: &str) -> Option<&'static str> {
     let primary = |tag: &str| tag.split(['-', '_', '.', '@']).next().unwrap_or_default().to_ascii_lowercase();
     let wanted = primary(tag);
     LANGUAGES.into_iter().find(|ours| primary(ours) == wanted)
@@ -48,8 +48,8 @@ mod tests {
             (&["den"], "en"),
             (&[], "en"),
         ] {
-            assert_eq!(choose(wanted.iter().map(ToString::to_string)), chosen, "{wanted:?}");
+            assert_eq!(choose_language(wanted.iter().map(ToString::to_string)), chosen, "{wanted:?}");
         }
-        assert_eq!(first(Some("ja")), "ja", "whatever the system speaks");
+        assert_eq!(default_language(Some("ja")), "ja", "whatever the system speaks");
     }
 }

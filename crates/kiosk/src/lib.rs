@@ -19,27 +19,27 @@ pub mod problem;
 pub mod profile;
 pub mod qr;
 pub mod recover;
+mod screen_state;
 pub mod settings;
 pub mod setup;
-mod stage;
 pub mod view;
 
 /// Crash points of a test build: name and description.
 #[cfg(feature = "crash-points")]
 pub fn crash_points() -> impl Iterator<Item = (&'static str, &'static str)> {
-    store::crash::Point::ALL.iter().map(|point| (point.name(), point.words().trim()))
+    store::crash_point::CrashPoint::ALL.iter().map(|point| (point.name(), point.description().trim()))
 }
 
 /// A path for display: `~/…` if it is below the home folder.
-pub fn for_people(path: &std::path::Path) -> String {
+pub fn display_path(path: &std::path::Path) -> String {
     home_path::abbreviate_home(&path.to_string_lossy(), dirs::home_dir().as_deref())
 }
 
 /// Re-exports for hosts, so that they do not depend on the lower crates.
 pub use client::har::HarRecorder;
-pub use client::{Credentials, NoRecorder, Recorder, SetupError, install_crypto};
+pub use client::{Credentials, NoRecorder, Recorder, SetupError, install_crypto_provider};
 pub use protocol::headers;
-pub use protocol::{ExportType, LinkError, LinkTemplate};
+pub use protocol::{ExportType, LinkTemplate, LinkTemplateError};
 pub use secrecy::SecretString;
 pub use store::{StoreError, free_space};
 pub use visit::Outcome;

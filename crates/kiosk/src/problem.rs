@@ -4,7 +4,7 @@
 
 use crate::view::Problem;
 use client::SetupError;
-use vault::VaultError;
+use vault::KeychainError;
 use visit::Outcome;
 
 /// A row of the table.
@@ -287,7 +287,7 @@ pub fn of_setup(error: &SetupError) -> Problem {
 }
 
 /// The problem of a keychain error, with the keychain's own message.
-pub fn of_vault(error: &VaultError) -> Problem {
+pub fn of_vault(error: &KeychainError) -> Problem {
     Problem {
         code: error.code().replace('-', "_"),
         visitor: STAFF.to_owned(),
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_keychain_error_keeps_its_own_message() {
-        let problem = of_vault(&VaultError::Locked);
+        let problem = of_vault(&KeychainError::Locked);
         assert_eq!(problem.code, "keychain_locked");
         assert_eq!(problem.operator, "The system's keychain is locked.");
         assert!(problem.retry_helps && !problem.hint.is_empty() && !problem.hint.ends_with('.'));

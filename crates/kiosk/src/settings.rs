@@ -12,11 +12,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use store::{DataDir, HostFile, StoreError};
+use store::{DataDir, OperatorFile, StoreError};
 use toml::{Table, Value};
 
 /// Allowed values of [`DisplaySettings::idle_seconds`].
-pub const IDLE_SECONDS: RangeInclusive<u32> = 15..=3600;
+pub const IDLE_SECONDS_RANGE: RangeInclusive<u32> = 15..=3600;
 
 /// The operator's settings.
 ///
@@ -27,11 +27,11 @@ pub struct Settings {
     /// Hash of the PIN, if one is set.
     pub pin: Option<PinHash>,
     /// Wrong PINs since the last correct one.
-    pub wrong_pins: u32,
+    pub failed_pin_attempts: u32,
     /// The profile chosen last.
     pub profile: Option<String>,
     /// Whether phones on this network can reach the embedded sandbox.
-    pub phones: bool,
+    pub phone_access: bool,
     /// Hours that a visit's files are kept; 0 means until the visitor leaves, `None` means for ever.
     pub keep_hours: Option<u32>,
     /// Whether the program starts in kiosk mode. `--kiosk` also does that.
@@ -44,9 +44,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             pin: None,
-            wrong_pins: 0,
+            failed_pin_attempts: 0,
             profile: None,
-            phones: false,
+            phone_access: false,
             keep_hours: None,
             kiosk_mode: false,
             display: DisplaySettings {
@@ -64,82 +64,86 @@ impl Default for Settings {
 
 /// Handle of the settings file. Clones share it.
 #[derive(Debug, Clone)]
-pub struct SettingsFile(Arc<Inner>);
+pub struct SettingsFile(Arc<SettingsFileInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct SettingsFileInner {
     data: Arc<DataDir>,
-    state: Mutex<State>,
+    state: Mutex<SettingsFileState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SettingsFileState {
     settings: Settings,
     /// The file as written last, including unknown keys.
     file: SettingsToml,
     /// What is wrong with the file, and what to do.
-    flaw: Option<String>,
+    load_error: Option<String>,
     /// Whether the file exists but could not be read. It is not overwritten then, because its content is unknown.
-    unread: bool,
+    unreadable: bool,
 }
 
 impl SettingsFile {
     /// Reads the file. Problems are reported by [`load_error`](Self::load_error). Blocks on the disk.
     pub fn open(data: Arc<DataDir>) -> Self {
         let state = read_settings(&data);
-        Self(Arc::new(Inner { data, state: Mutex::new(state) }))
+        Self(Arc::new(SettingsFileInner { data, state: Mutex::new(state) }))
     }
 
     /// The current settings.
-    pub fn get(&self) -> Settings {
-        self.state().settings.clone()
+    pub fn current(&self) -> Settings {
+        self.lock_state().settings.clone()
     }
 
     /// What is wrong with the file, and what was done about it.
-    pub fn flaw(&self) -> Option<String> {
-        self.state().flaw.clone()
+    pub fn load_error(&self) -> Option<String> {
+        self.lock_state().load_error.clone()
     }
 
     /// Whether the file exists but could not be read. It is unknown then whether a PIN is set.
-    pub fn is_unread(&self) -> bool {
-        self.state().unread
+    pub fn is_unreadable(&self) -> bool {
+        self.lock_state().unreadable
     }
 
     /// Changes the settings and writes the file. The change is durable when this returns. Blocks on the disk.
     ///
     /// # Errors
     /// The file cannot be written, or it was unreadable at the start and still is. The settings are unchanged then.
-    pub fn change(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
-        let mut state = self.state();
-        if state.unread {
-            self.0.data.read_host(HostFile::Settings)?;
+    pub fn update(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
+        let mut state = self.lock_state();
+        if state.unreadable {
+            self.0.data.read_operator_file(OperatorFile::Settings)?;
             *state = read_settings(&self.0.data);
         }
         let mut settings = state.settings.clone();
         change(&mut settings);
         let mut file = state.file.clone();
         file.update(&settings);
-        self.0.data.write_host(HostFile::Settings, file.to_toml().as_bytes())?;
+        self.0.data.write_operator_file(OperatorFile::Settings, file.to_toml().as_bytes())?;
         state.settings = settings.clone();
         state.file = file;
         Ok(settings)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, SettingsFileState> {
         // A panic leaves no partial change: the state is replaced after the file was written.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads and parses the file. Logs what is wrong with it.
-fn read_settings(data: &DataDir) -> State {
-    let bytes = match data.read_host(HostFile::Settings) {
+fn read_settings(data: &DataDir) -> SettingsFileState {
+    let bytes = match data.read_operator_file(OperatorFile::Settings) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return State::default(),
+        Ok(None) => return SettingsFileState::default(),
         Err(error) => {
             tracing::error!(%error, "the settings cannot be read: the defaults are used");
             let flaw = format!("the settings cannot be read, so the panel stays closed: {error}");
-            return State { flaw: Some(flaw), unread: true, ..State::default() };
+            return SettingsFileState {
+                load_error: Some(flaw),
+                unreadable: true,
+                ..SettingsFileState::default()
+            };
         }
     };
     let parsed = str::from_utf8(&bytes).ok().and_then(|text| toml::from_str::<SettingsToml>(text).ok());
@@ -156,14 +160,14 @@ fn read_settings(data: &DataDir) -> State {
         tracing::warn!(?unknown, "unknown settings are kept unchanged");
     }
     let flaw = (!flaws.is_empty()).then(|| back_up_settings(data, &bytes, &flaws.join("; ")));
-    State { settings, file, flaw, unread: false }
+    SettingsFileState { settings, file, load_error: flaw, unreadable: false }
 }
 
 /// Copies a partly unusable file aside before it is overwritten. Returns a message for the operator.
 fn back_up_settings(data: &DataDir, bytes: &[u8], what: &str) -> String {
-    let mark = store::Sha256::of(bytes).to_string();
-    let path = data.host_path(HostFile::Settings);
-    let flaw = match data.keep_broken(HostFile::Settings, bytes, &mark[..8]) {
+    let mark = store::Sha256::compute(bytes).to_string();
+    let path = data.operator_file_path(OperatorFile::Settings);
+    let flaw = match data.keep_invalid_copy(OperatorFile::Settings, bytes, &mark[..8]) {
         Ok(kept) => {
             format!("{}: {what}. Set it again; the original file is {}", path.display(), kept.display())
         }
@@ -291,13 +295,13 @@ impl SettingsToml {
         let defaults = Settings::default();
         let pin = self.pin.read("`pin`", flaws).unwrap_or_default();
         let hash_text = pin.hash.read("[pin] `hash`", flaws);
-        let hash = hash_text.as_deref().and_then(PinHash::read);
+        let hash = hash_text.as_deref().and_then(PinHash::parse);
         if hash_text.is_some() && hash.is_none() {
             flaws.push("[pin] `hash` is not an argon2id hash, so there is no PIN".to_owned());
         }
         let display = self.display.read("`display`", flaws).unwrap_or_default();
         let mut idle_seconds = display.idle_seconds.read("[display] `idle_seconds`", flaws);
-        if idle_seconds.take_if(|seconds| !IDLE_SECONDS.contains(seconds)).is_some() {
+        if idle_seconds.take_if(|seconds| !IDLE_SECONDS_RANGE.contains(seconds)).is_some() {
             flaws.push("[display] `idle_seconds` is out of range".to_owned());
         }
         let language = display.language.read("[display] `language`", flaws);
@@ -309,9 +313,12 @@ impl SettingsToml {
         let consent = texts("consent", &display.consent, flaws);
         Settings {
             pin: hash,
-            wrong_pins: pin.wrong.read("[pin] `wrong`", flaws).unwrap_or(defaults.wrong_pins),
+            failed_pin_attempts: pin
+                .wrong
+                .read("[pin] `wrong`", flaws)
+                .unwrap_or(defaults.failed_pin_attempts),
             profile: self.profile.read("`profile`", flaws),
-            phones: self.phones.read("`phones`", flaws).unwrap_or(defaults.phones),
+            phone_access: self.phones.read("`phones`", flaws).unwrap_or(defaults.phone_access),
             keep_hours: self.keep_hours.read("`keep_hours`", flaws),
             kiosk_mode: display
                 .kiosk_mode
@@ -332,11 +339,11 @@ impl SettingsToml {
     /// Sets every known key. Unknown keys stay.
     fn update(&mut self, settings: &Settings) {
         self.profile = settings.profile.clone().into();
-        self.phones = Key::Usable(settings.phones);
+        self.phones = Key::Usable(settings.phone_access);
         self.keep_hours = settings.keep_hours.into();
         let pin = self.pin.get_or_default();
         pin.hash = settings.pin.as_ref().map(|pin| pin.as_str().to_owned()).into();
-        pin.wrong = Key::Usable(settings.wrong_pins);
+        pin.wrong = Key::Usable(settings.failed_pin_attempts);
         let display = self.display.get_or_default();
         display.kiosk_mode = Key::Usable(settings.kiosk_mode);
         display.monitor = settings.display.monitor.clone().into();
@@ -369,7 +376,7 @@ impl TextsToml {
     /// The texts in known languages. A single text is in the language in which visitors are met.
     fn texts(&self, name: &str, language: Option<&str>, flaws: &mut Vec<String>) -> Texts {
         match self {
-            Self::Single(text) => Texts::from_iter([(language::first(language), text)]),
+            Self::Single(text) => Texts::from_iter([(language::default_language(language), text)]),
             Self::ByLanguage(table) => {
                 let text = |language| {
                     let key = Key::<String>::from_value(table.get(language)?.clone());
@@ -411,7 +418,7 @@ mod tests {
 
     fn open_settings(text: &str) -> (tempfile::TempDir, SettingsFile) {
         let (root, data) = open_data_dir();
-        data.write_host(HostFile::Settings, text.as_bytes()).expect("written");
+        data.write_operator_file(OperatorFile::Settings, text.as_bytes()).expect("written");
         (root, SettingsFile::open(data))
     }
 
@@ -425,7 +432,10 @@ mod tests {
     fn a_missing_file_is_no_error() {
         let (_root, data) = open_data_dir();
         let file = SettingsFile::open(data);
-        assert_eq!((file.get(), file.flaw(), file.is_unread()), (Settings::default(), None, false));
+        assert_eq!(
+            (file.current(), file.load_error(), file.is_unreadable()),
+            (Settings::default(), None, false)
+        );
     }
 
     #[test]
@@ -433,8 +443,8 @@ mod tests {
         let text = "lights = 3\nsince = 2026-11-22T10:00:00Z\n[display]\nvoice = true\nshape = 'round'\n\
                     days = [2026-11-22]\n[fleet]\nname = 'a'\n[[lamps]]\nat = 10:00:00\n";
         let (root, file) = open_settings(text);
-        assert!(file.get().display.voice && file.flaw().is_none());
-        file.change(|settings| settings.keep_hours = Some(24)).expect("written");
+        assert!(file.current().display.voice && file.load_error().is_none());
+        file.update(|settings| settings.keep_hours = Some(24)).expect("written");
         let written = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         let written: Table = written.parse().expect("TOML");
         assert_eq!(written["keep_hours"].as_integer(), Some(24));
@@ -451,13 +461,13 @@ mod tests {
     fn an_unusable_value_is_ignored_and_the_file_is_backed_up() {
         let text = "keep_hours = -1\nprofile = 'live'\n[display]\nidle_seconds = 2\nvoice = true\n[pin]\nwrong = 4\n";
         let (root, file) = open_settings(text);
-        let settings = file.get();
+        let settings = file.current();
         assert_eq!((settings.keep_hours, settings.profile.as_deref()), (None, Some("live")));
         assert_eq!(
-            (settings.display.idle_seconds, settings.display.voice, settings.wrong_pins),
+            (settings.display.idle_seconds, settings.display.voice, settings.failed_pin_attempts),
             (90, true, 4)
         );
-        let flaw = file.flaw().expect("two");
+        let flaw = file.load_error().expect("two");
         assert!(flaw.contains("`keep_hours`") && flaw.contains("[display] `idle_seconds`"), "{flaw}");
         let [kept] = backup_names(&root).try_into().expect("one");
         assert_eq!(std::fs::read_to_string(root.path().join(kept)).expect("there"), text);
@@ -466,12 +476,12 @@ mod tests {
     #[test]
     fn an_invalid_file_is_backed_up_once() {
         let (root, file) = open_settings("[display\nvoice");
-        assert_eq!(file.get(), Settings::default());
-        assert!(file.flaw().is_some_and(|flaw| flaw.contains("not TOML") && flaw.contains("broken-")));
+        assert_eq!(file.current(), Settings::default());
+        assert!(file.load_error().is_some_and(|flaw| flaw.contains("not TOML") && flaw.contains("broken-")));
         SettingsFile::open(file.0.data.clone());
         assert_eq!(backup_names(&root).len(), 1, "not once a start");
-        file.change(|settings| settings.phones = true).expect("written");
-        assert_eq!(SettingsFile::open(file.0.data.clone()).flaw(), None);
+        file.update(|settings| settings.phone_access = true).expect("written");
+        assert_eq!(SettingsFile::open(file.0.data.clone()).load_error(), None);
     }
 
     #[cfg(unix)]
@@ -482,12 +492,16 @@ mod tests {
         std::fs::write(&elsewhere, "keep_hours = 5\n").expect("written");
         std::os::unix::fs::symlink(&elsewhere, root.path().join("settings.toml")).expect("linked");
         let file = SettingsFile::open(data);
-        assert!(file.is_unread() && file.flaw().is_some());
-        file.change(|settings| settings.phones = true).expect_err("refused");
+        assert!(file.is_unreadable() && file.load_error().is_some());
+        file.update(|settings| settings.phone_access = true).expect_err("refused");
         std::fs::remove_file(root.path().join("settings.toml")).expect("removed");
         std::fs::rename(&elsewhere, root.path().join("settings.toml")).expect("renamed");
-        let settings = file.change(|settings| settings.phones = true).expect("written");
-        assert_eq!((settings.keep_hours, file.is_unread()), (Some(5), false), "what it held is there again");
+        let settings = file.update(|settings| settings.phone_access = true).expect("written");
+        assert_eq!(
+            (settings.keep_hours, file.is_unreadable()),
+            (Some(5), false),
+            "what it held is there again"
+        );
     }
 
     #[test]
@@ -496,8 +510,8 @@ mod tests {
         let file = SettingsFile::open(data);
         // A rename cannot replace a folder.
         std::fs::create_dir(root.path().join("settings.toml")).expect("made");
-        file.change(|settings| settings.phones = true).expect_err("refused");
-        assert!(!file.get().phones);
+        file.update(|settings| settings.phone_access = true).expect_err("refused");
+        assert!(!file.current().phone_access);
     }
 
     #[test]
@@ -505,21 +519,21 @@ mod tests {
         let (root, file) = open_settings(
             "[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n",
         );
-        let display = file.get().display;
+        let display = file.current().display;
         assert_eq!(display.attract_text, Texts::from_iter([("fr", "Entrez")]));
         assert_eq!(display.consent, Texts::from_iter([("fr", "Nous filmons.")]));
-        assert_eq!(file.flaw(), None);
-        file.change(|settings| settings.display.language = Some("de".into())).expect("written");
+        assert_eq!(file.load_error(), None);
+        file.update(|settings| settings.display.language = Some("de".into())).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("[display.consent]\nfr = \"Nous filmons.\""), "{text}");
-        let again = SettingsFile::open(file.0.data.clone()).get().display;
+        let again = SettingsFile::open(file.0.data.clone()).current().display;
         assert_eq!((again.attract_text, again.consent), (display.attract_text, display.consent));
     }
 
     #[test]
     fn a_single_text_is_kept_if_no_language_is_set() {
         let (_root, file) = open_settings("[display]\nconsent = 'We film.'\n");
-        let consent = file.get().display.consent;
+        let consent = file.current().display.consent;
         assert_eq!(consent.iter().map(|(_, text)| text).collect::<Vec<_>>(), ["We film."]);
     }
 
@@ -527,10 +541,10 @@ mod tests {
     fn an_unusable_text_is_ignored_for_its_language_only() {
         let (root, file) =
             open_settings("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
-        assert_eq!(file.get().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
-        let flaw = file.flaw().expect("one");
+        assert_eq!(file.current().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
+        let flaw = file.load_error().expect("one");
         assert!(flaw.contains("[display] [consent] `fr`") && !flaw.contains("`ja`"), "{flaw}");
-        file.change(|settings| settings.display.consent = Texts::default()).expect("written");
+        file.update(|settings| settings.display.consent = Texts::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("it = \"Filmiamo.\"") && !text.contains("Wir filmen"), "{text}");
     }
@@ -538,7 +552,7 @@ mod tests {
     #[test]
     fn empty_texts_are_not_written() {
         let (root, file) = open_settings("[display]\nconsent = 'We film.'\n");
-        file.change(|settings| settings.display.consent = Texts::default()).expect("written");
+        file.update(|settings| settings.display.consent = Texts::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(!text.contains("consent") && !text.contains("attract_text"), "{text}");
     }
@@ -551,8 +565,8 @@ mod tests {
 
     fn some_settings() -> impl Strategy<Value = Settings> {
         let text = || proptest::option::of("[ -~äß\n\"']{0,40}");
-        let display = (text(), text(), IDLE_SECONDS, some_texts(), some_texts(), any::<bool>()).prop_map(
-            |(monitor, language, idle_seconds, attract_text, consent, voice)| DisplaySettings {
+        let display = (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>())
+            .prop_map(|(monitor, language, idle_seconds, attract_text, consent, voice)| DisplaySettings {
                 monitor,
                 language,
                 idle_seconds,
@@ -560,14 +574,13 @@ mod tests {
                 consent,
                 voice,
                 logo: false,
-            },
-        );
+            });
         let whole = (any::<u32>(), text(), any::<bool>(), any::<Option<u32>>(), any::<bool>(), display);
         whole.prop_map(|(wrong_pins, profile, phones, keep_hours, kiosk_mode, display)| Settings {
             pin: None,
-            wrong_pins,
+            failed_pin_attempts: wrong_pins,
             profile,
-            phones,
+            phone_access: phones,
             keep_hours,
             kiosk_mode,
             display,

@@ -1,14 +1,14 @@
 //! From a profile and its credentials to a visit that can run.
 
 use crate::clock::Clock;
-use crate::credentials::{self, Vault, VaultError};
+use crate::credentials::{self, CredentialStore, KeychainError};
 use crate::drive::{DOWNLOAD_PAUSE, Order, Parts, Teller};
 use crate::profile::Profile;
 use client::{
-    Api, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, TimeOuts,
+    ApiClient, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, Timeouts,
     TokenSource,
 };
-use protocol::{ApiKey, ExportType, LinkError, LinkTemplate, Password, Username};
+use protocol::{ApiKey, ExportType, LinkTemplate, LinkTemplateError, Password, Username};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,10 +36,10 @@ pub enum TargetError {
     NoUrl(String),
     /// The link is not a template.
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Link(#[from] LinkTemplateError),
     /// The keychain failed, and the environment has no credentials.
     #[error(transparent)]
-    Keychain(#[from] VaultError),
+    Keychain(#[from] KeychainError),
 }
 
 impl Target {
@@ -50,13 +50,13 @@ impl Target {
     /// When the profile has no URL or link, or when the keychain fails and the environment has no credentials.
     pub fn remote(
         profile: &Profile,
-        vault: &Vault,
+        vault: &CredentialStore,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(Self, Option<VaultError>), TargetError> {
+    ) -> Result<(Self, Option<KeychainError>), TargetError> {
         let target = Self::without_credentials(profile)?;
-        let found = credentials::find(profile, vault, env)?;
-        let credentials = credentials::for_client(&found);
-        Ok((Self { credentials, ..target }, found.note))
+        let found = credentials::find_credentials(profile, vault, env)?;
+        let credentials = credentials::to_client_credentials(&found);
+        Ok((Self { credentials, ..target }, found.keychain_error))
     }
 
     /// The same without credentials: the keychain is not asked, and no visit can start.
@@ -85,7 +85,7 @@ impl Target {
         link_template: &str,
         api_key: ApiKey,
         login: (Username, Password),
-    ) -> Result<Self, LinkError> {
+    ) -> Result<Self, LinkTemplateError> {
         let credentials =
             Credentials { api_key: Some(api_key), login: Some(login), ..Credentials::default() };
         Ok(Self { api_url, link: link_template.parse()?, credentials, embedded_sandbox: true })
@@ -101,17 +101,17 @@ impl Target {
     ///
     /// # Errors
     /// [`SetupError`] names the credential that the profile's source of tokens needs and lacks.
-    pub fn api(&self, profile: &Profile, recorder: Arc<dyn Recorder>) -> Result<Api, SetupError> {
-        Api::new(self.backend(profile), self.credentials.clone(), profile.network, recorder)
+    pub fn api(&self, profile: &Profile, recorder: Arc<dyn Recorder>) -> Result<ApiClient, SetupError> {
+        ApiClient::new(self.backend(profile), self.credentials.clone(), profile.network, recorder)
     }
 
     /// The profile's routes to it.
     pub fn backend(&self, profile: &Profile) -> Backend {
         Backend {
             base_url: self.api_url.clone(),
-            login: profile.login.clone(),
-            source: profile.source.clone(),
-            redeem: profile.redeem.clone(),
+            login_route: profile.login.clone(),
+            token_source: profile.source.clone(),
+            redeem_route: profile.redeem.clone(),
         }
     }
 
@@ -119,14 +119,14 @@ impl Target {
     ///
     /// # Errors
     /// When the HTTP client cannot be made, for example without root certificates.
-    pub fn downloads(&self, network: TimeOuts) -> Result<Api, SetupError> {
+    pub fn downloads(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
         let url = self.api_url.clone();
         let backend = Backend {
-            source: TokenSource::Partner(PartnerSource::new(url.clone())),
-            redeem: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
-            ..Backend::vendor(url)
+            token_source: TokenSource::Partner(PartnerSource::new(url.clone())),
+            redeem_route: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
+            ..Backend::for_vendor(url)
         };
-        Api::new(backend, Credentials::default(), network, Arc::new(NoRecorder))
+        ApiClient::new(backend, Credentials::default(), network, Arc::new(NoRecorder))
     }
 }
 
@@ -166,11 +166,11 @@ impl Disk {
     /// # Errors
     /// When the folder or a file cannot be written.
     pub fn save_report(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
-        self.data.write_folder(store::HostFolder::Reports, name, files)
+        self.data.write_diagnostics_folder(store::DiagnosticsFolder::Reports, name, files)
     }
 
     /// What a visit needs to run, with default limits for recovery ([`Parts::within`] sets a profile's).
-    pub fn parts(&self, api: Api, clock: Clock, teller: Teller) -> Parts {
+    pub fn parts(&self, api: ApiClient, clock: Clock, teller: Teller) -> Parts {
         let limits = VisitLimits::default();
         Parts { api, data: self.data.clone(), journal: self.journal.clone(), clock, teller, limits }
     }

@@ -3,16 +3,18 @@
 //! `UPDATE_BINDINGS=1 cargo test -p kiosk --test bindings` writes the file anew.
 
 use kiosk::view::checks::{
-    CheckView, ChecksAsk, ChecksInvitation, ChecksPlan, ChecksStand, ChecksView, PlannedAct,
+    CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
 };
-use kiosk::view::inspector::{Entry, ExchangeView, InspectedVisit, InspectorView, RuleView, Timeline};
+use kiosk::view::inspector::{
+    ExchangeView, InspectedVisit, InspectorView, RequirementView, Timeline, TimelineEntry,
+};
 use kiosk::view::panel::{
-    CredentialView, DisplaySettings, FaultView, GateView, HealthStand, HealthView, KioskModeView,
-    MonitorView, PanelAct, PanelView, PastVisit, ProfileChoice, SandboxView, WordView,
+    CredentialView, DisplaySettings, FaultView, HealthState, HealthView, KioskModeView, MonitorView,
+    OptionView, PanelAction, PanelView, PastVisit, PinLockView, ProfileChoice, SandboxView,
 };
 use kiosk::view::{
-    BackendView, BoothView, FileView, ForgettingStand, Problem, SavedFileView, Screen, SeenView, Snapshot,
-    Texts,
+    BackendView, BoothView, FileView, ForgettingState, Problem, SavedFileView, Screen, Snapshot,
+    StatusSample, Texts,
 };
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -25,36 +27,36 @@ fn declarations() -> String {
         BoothView::decl(&config),
         Texts::decl(&config),
         Screen::decl(&config),
-        ForgettingStand::decl(&config),
-        SeenView::decl(&config),
+        ForgettingState::decl(&config),
+        StatusSample::decl(&config),
         FileView::decl(&config),
         SavedFileView::decl(&config),
         Problem::decl(&config),
-        GateView::decl(&config),
+        PinLockView::decl(&config),
         PanelView::decl(&config),
         ProfileChoice::decl(&config),
         CredentialView::decl(&config),
         SandboxView::decl(&config),
-        WordView::decl(&config),
+        OptionView::decl(&config),
         FaultView::decl(&config),
         KioskModeView::decl(&config),
         DisplaySettings::decl(&config),
         MonitorView::decl(&config),
-        PanelAct::decl(&config),
+        PanelAction::decl(&config),
         PastVisit::decl(&config),
         HealthView::decl(&config),
-        HealthStand::decl(&config),
+        HealthState::decl(&config),
         InspectorView::decl(&config),
         InspectedVisit::decl(&config),
         Timeline::decl(&config),
-        Entry::decl(&config),
+        TimelineEntry::decl(&config),
         ExchangeView::decl(&config),
-        RuleView::decl(&config),
-        ChecksAsk::decl(&config),
+        RequirementView::decl(&config),
+        ChecksRequest::decl(&config),
         ChecksPlan::decl(&config),
-        PlannedAct::decl(&config),
+        PlannedStep::decl(&config),
         ChecksView::decl(&config),
-        ChecksStand::decl(&config),
+        ChecksState::decl(&config),
         CheckView::decl(&config),
         ChecksInvitation::decl(&config),
     ];

@@ -1,13 +1,13 @@
 //! The Export Token. Spec: "unique temporary identifiers for a single avatar, which can be used to download the
 //! avatar's exported assets once".
 
-use crate::mismatch::Mismatch;
 use crate::secret::mask_secret;
+use crate::spec_violation::SpecViolation;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 
 /// Maximum length of a token, in bytes. Longer than any identifier, shorter than the usual limit for a header.
-pub const MAX_LENGTH: usize = 4096;
+pub const MAX_TOKEN_LENGTH: usize = 4096;
 
 /// An Export Token that is a valid header value: visible ASCII, 1 to [`MAX_TOKEN_LENGTH`] bytes.
 ///
@@ -21,19 +21,19 @@ impl ExportToken {
     /// # Errors
     /// A [`SpecViolation`] at `token` if the value is empty, longer than [`MAX_TOKEN_LENGTH`], or contains a character
     /// other than visible ASCII.
-    pub fn new(value: impl Into<String>) -> Result<Self, Mismatch> {
+    pub fn new(value: impl Into<String>) -> Result<Self, SpecViolation> {
         let value = value.into();
         let expected = "a string that can be sent as the header X-Copresence-Export-Token";
         if value.is_empty() {
-            return Err(Mismatch::new("token", expected, "an empty string"));
+            return Err(SpecViolation::new("token", expected, "an empty string"));
         }
-        if value.len() > MAX_LENGTH {
+        if value.len() > MAX_TOKEN_LENGTH {
             let found = format!("a string of {} bytes", value.len());
-            return Err(Mismatch::new("token", expected, found));
+            return Err(SpecViolation::new("token", expected, found));
         }
         if let Some(bad) = value.chars().find(|c| !c.is_ascii_graphic()) {
             let found = format!("a string with the character U+{:04X}", u32::from(bad));
-            return Err(Mismatch::new("token", expected, found));
+            return Err(SpecViolation::new("token", expected, found));
         }
         Ok(Self(SecretString::from(value)))
     }
@@ -74,7 +74,7 @@ mod tests {
             let mismatch = ExportToken::new(bad).expect_err(bad);
             assert_eq!(mismatch.path(), "token");
         }
-        assert!(ExportToken::new("x".repeat(MAX_LENGTH + 1)).is_err());
+        assert!(ExportToken::new("x".repeat(MAX_TOKEN_LENGTH + 1)).is_err());
     }
 
     proptest! {

@@ -21,4 +21,4 @@ pub const REDEEM_PATH: &str = "/redeemExportToken";
 pub const LOGIN_PATH: &str = "/login";
 
 /// Error code of Parse Server for "invalid session token". The backend is assumed to use it.
-pub const INVALID_SESSION: i64 = 209;
+pub const INVALID_SESSION_CODE: i64 = 209;

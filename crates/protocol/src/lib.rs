@@ -5,29 +5,29 @@
 //! [`SpecViolation`]. The parsing types ([`RedeemResponse`], …) and the serializing types ([`response_body`]) are
 //! both tested against golden JSON in `tests/golden.rs`, which is written from the text of the specification.
 
+pub mod completion_status;
 pub mod error_body;
 pub mod export;
 pub mod export_token;
-mod fragment;
-pub mod generate;
+pub mod generate_response;
 pub mod headers;
 pub mod link;
-pub mod login;
-pub mod mismatch;
+pub mod login_response;
 pub mod progress;
-pub mod redeem;
+pub mod redeem_response;
+pub mod response_body;
 pub mod secret;
-pub mod status;
-pub mod wire;
+pub mod spec_violation;
+mod truncated_body;
 
+pub use completion_status::CompletionStatus;
 pub use error_body::ErrorBody;
 pub use export::{DownloadUrl, Export, ExportType};
 pub use export_token::ExportToken;
-pub use generate::GenerateAnswer;
-pub use link::{LinkError, LinkTemplate};
-pub use login::LoginAnswer;
-pub use mismatch::Mismatch;
+pub use generate_response::GenerateResponse;
+pub use link::{LinkTemplate, LinkTemplateError};
+pub use login_response::LoginResponse;
 pub use progress::{Percent, Progress, QueuePosition};
-pub use redeem::{Delivery, RedeemAnswer};
+pub use redeem_response::{Delivery, RedeemResponse};
 pub use secret::{ApiKey, PartnerKey, Password, SessionToken, Username};
-pub use status::CompletionStatus;
+pub use spec_violation::SpecViolation;

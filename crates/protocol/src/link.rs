@@ -6,7 +6,7 @@ use std::str::FromStr;
 use url::Url;
 
 /// Placeholder for the token in a template.
-pub const PLACEHOLDER: &str = "{token}";
+pub const TOKEN_PLACEHOLDER: &str = "{token}";
 
 /// A URL that contains `{token}` at least once. The vendor's link is not published, so it is part of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct LinkTemplate(String);
 
 /// Why a string is not a valid [`LinkTemplate`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LinkError {
+pub enum LinkTemplateError {
     /// It does not contain `{token}`.
     #[error("the link template does not contain {{token}}, so the phone would not get the Export Token")]
     NoPlaceholder,
@@ -25,20 +25,20 @@ pub enum LinkError {
 
 impl LinkTemplate {
     /// The link for a token. The token is percent-encoded.
-    pub fn fill(&self, token: &ExportToken) -> String {
+    pub fn fill_token(&self, token: &ExportToken) -> String {
         let encoded: String = url::form_urlencoded::byte_serialize(token.expose().as_bytes()).collect();
         // Form encoding writes a space as `+`, which is ambiguous. A token contains no space, so this cannot occur.
-        self.0.replace(PLACEHOLDER, &encoded)
+        self.0.replace(TOKEN_PLACEHOLDER, &encoded)
     }
 
     /// The percent-encoded token in a link of [`fill_token`](Self::fill_token). Returns `None` for other links.
-    pub fn encoded_token<'a>(&self, link: &'a str) -> Option<&'a str> {
-        let places = self.0.matches(PLACEHOLDER).count();
-        let around = self.0.len() - places * PLACEHOLDER.len();
+    pub fn extract_encoded_token<'a>(&self, link: &'a str) -> Option<&'a str> {
+        let places = self.0.matches(TOKEN_PLACEHOLDER).count();
+        let around = self.0.len() - places * TOKEN_PLACEHOLDER.len();
         let length = link.len().checked_sub(around)? / places;
-        let start = self.0.find(PLACEHOLDER)?;
+        let start = self.0.find(TOKEN_PLACEHOLDER)?;
         let token = link.get(start..start + length)?;
-        (self.0.replace(PLACEHOLDER, token) == link).then_some(token)
+        (self.0.replace(TOKEN_PLACEHOLDER, token) == link).then_some(token)
     }
 
     /// The template as given.
@@ -48,14 +48,15 @@ impl LinkTemplate {
 }
 
 impl FromStr for LinkTemplate {
-    type Err = LinkError;
+    type Err = LinkTemplateError;
 
-    fn from_str(text: &str) -> Result<Self, LinkError> {
-        if !text.contains(PLACEHOLDER) {
-            return Err(LinkError::NoPlaceholder);
+    fn from_str(text: &str) -> Result<Self, LinkTemplateError> {
+        if !text.contains(TOKEN_PLACEHOLDER) {
+            return Err(LinkTemplateError::NoPlaceholder);
         }
         // App links have their own schemes (`copresence://…`), so any scheme is accepted.
-        Url::parse(&text.replace(PLACEHOLDER, "x")).map_err(|error| LinkError::NotAUrl(error.to_string()))?;
+        Url::parse(&text.replace(TOKEN_PLACEHOLDER, "x"))
+            .map_err(|error| LinkTemplateError::NotAUrl(error.to_string()))?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -73,8 +74,8 @@ mod tests {
 
     #[test]
     fn a_template_must_be_a_url_with_a_placeholder() {
-        assert_eq!("https://a.test/".parse::<LinkTemplate>(), Err(LinkError::NoPlaceholder));
-        assert!(matches!("not a url {token}".parse::<LinkTemplate>(), Err(LinkError::NotAUrl(_))));
+        assert_eq!("https://a.test/".parse::<LinkTemplate>(), Err(LinkTemplateError::NoPlaceholder));
+        assert!(matches!("not a url {token}".parse::<LinkTemplate>(), Err(LinkTemplateError::NotAUrl(_))));
         assert!("copresence://new?exportToken={token}".parse::<LinkTemplate>().is_ok());
     }
 
@@ -88,13 +89,13 @@ mod tests {
         fn the_link_contains_exactly_the_token(raw in "[!-~]{1,80}") {
             let token = ExportToken::new(raw.clone()).expect("visible ASCII");
             let template: LinkTemplate = "https://a.test/p?exportToken={token}".parse().expect("a template");
-            let link = template.fill(&token);
-            let encoded = template.encoded_token(&link).expect("an encoded token");
+            let link = template.fill_token(&token);
+            let encoded = template.extract_encoded_token(&link).expect("an encoded token");
             prop_assert_eq!(percent_decoded(encoded), raw.clone());
             let twice: LinkTemplate = "copresence://{token}/and?t={token}#x".parse().expect("a template");
-            let both = twice.fill(&token);
-            prop_assert_eq!(twice.encoded_token(&both), Some(encoded));
-            prop_assert_eq!(twice.encoded_token(&link), None);
+            let both = twice.fill_token(&token);
+            prop_assert_eq!(twice.extract_encoded_token(&both), Some(encoded));
+            prop_assert_eq!(twice.extract_encoded_token(&link), None);
             let url = Url::parse(&link).expect("a URL");
             let read = url.query_pairs().find(|(k, _)| k == "exportToken").map(|(_, v)| v.into_owned());
             prop_assert_eq!(read, Some(raw));

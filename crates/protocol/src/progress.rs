@@ -1,7 +1,7 @@
 //! `payload_incomplete`: the progress of an avatar that is not ready.
 
-use crate::mismatch::{Mismatch, kind};
-use crate::status::CompletionStatus;
+use crate::completion_status::CompletionStatus;
+use crate::spec_violation::{SpecViolation, json_type_name};
 use serde_json::{Map, Value};
 
 /// A percentage, `0..=100`.
@@ -45,66 +45,70 @@ pub struct Progress {
     pub completion: Option<Percent>,
     /// `queue_position`. `None` is −1 on the wire. Spec: "If no avatar has been associated or the avatar is not in the
     /// queue, value is -1."
-    pub queue: Option<QueuePosition>,
+    pub queue_position: Option<QueuePosition>,
 }
 
 impl Progress {
     /// The progress before an avatar is associated with the token: status `no_associated_avatar`.
-    pub fn unassociated() -> Self {
-        Self { status: CompletionStatus::NoAssociatedAvatar, completion: None, queue: None }
+    pub fn without_avatar() -> Self {
+        Self { status: CompletionStatus::NoAssociatedAvatar, completion: None, queue_position: None }
     }
 
     /// `completion_progress` as on the wire: −1, or `0..=100`.
-    pub fn completion_on_wire(&self) -> i64 {
+    pub fn completion_wire_value(&self) -> i64 {
         self.completion.map_or(-1, |percent| i64::from(percent.get()))
     }
 
     /// `queue_position` as on the wire: −1, or the position.
-    pub fn queue_on_wire(&self) -> i64 {
-        self.queue.map_or(-1, |place| i64::from(place.get()))
+    pub fn queue_wire_value(&self) -> i64 {
+        self.queue_position.map_or(-1, |place| i64::from(place.get()))
     }
 
     /// Parses `payload_incomplete`. `at` is its path in the body.
-    pub(crate) fn read(object: &Map<String, Value>, at: &str) -> Result<Self, Mismatch> {
+    pub(crate) fn parse(object: &Map<String, Value>, at: &str) -> Result<Self, SpecViolation> {
         let status = match object.get("completion_status") {
             Some(Value::String(word)) => CompletionStatus::from(word.as_str()),
-            other => return Err(broken(at, "completion_status", "a string", other)),
+            other => return Err(field_violation(at, "completion_status", "a string", other)),
         };
         let expected = "an integer between 0 and 100, or -1";
-        let completion = match integer(object, at, "completion_progress", expected)? {
+        let completion = match parse_integer(object, at, "completion_progress", expected)? {
             -1 => None,
             n => Some(u8::try_from(n).ok().and_then(Percent::new).ok_or_else(|| {
-                Mismatch::new(format!("{at}.completion_progress"), expected, format!("{n}"))
+                SpecViolation::new(format!("{at}.completion_progress"), expected, format!("{n}"))
             })?),
         };
         let expected = "a non-negative integer, or -1";
-        let queue = match integer(object, at, "queue_position", expected)? {
+        let queue = match parse_integer(object, at, "queue_position", expected)? {
             -1 => None,
-            n => Some(QueuePosition::new(
-                u32::try_from(n)
-                    .map_err(|_| Mismatch::new(format!("{at}.queue_position"), expected, format!("{n}")))?,
-            )),
+            n => Some(QueuePosition::new(u32::try_from(n).map_err(|_| {
+                SpecViolation::new(format!("{at}.queue_position"), expected, format!("{n}"))
+            })?)),
         };
-        Ok(Self { status, completion, queue })
+        Ok(Self { status, completion, queue_position: queue })
     }
 }
 
 /// Parses an integer field. `at` is the path of the object in the body.
-fn integer(object: &Map<String, Value>, at: &str, field: &str, expected: &str) -> Result<i64, Mismatch> {
+fn parse_integer(
+    object: &Map<String, Value>,
+    at: &str,
+    field: &str,
+    expected: &str,
+) -> Result<i64, SpecViolation> {
     let value = object.get(field);
     // JSON has one number type (RFC 8259), so 42.0 is accepted as an integer.
-    let whole = value.and_then(|v| v.as_i64().or_else(|| v.as_f64().and_then(whole_number)));
-    whole.ok_or_else(|| broken(at, field, expected, value))
+    let whole = value.and_then(|v| v.as_i64().or_else(|| v.as_f64().and_then(to_whole_number)));
+    whole.ok_or_else(|| field_violation(at, field, expected, value))
 }
 
 /// Converts a number without a fractional part. Returns `None` for other numbers and from 10^15 on.
-fn whole_number(value: f64) -> Option<i64> {
+fn to_whole_number(value: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
     (value.fract() == 0.0 && value.abs() < 1e15).then_some(value as i64)
 }
 
 /// The violation by one field of the object at the path `at`. `found` is the field's value, if it is present.
-pub(crate) fn broken(at: &str, field: &str, expected: &str, found: Option<&Value>) -> Mismatch {
+pub(crate) fn field_violation(at: &str, field: &str, expected: &str, found: Option<&Value>) -> SpecViolation {
     let path = if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") };
-    Mismatch::new(path, expected, found.map_or("nothing", kind))
+    SpecViolation::new(path, expected, found.map_or("nothing", json_type_name))
 }

@@ -1,9 +1,9 @@
 //! Golden JSON, written by hand from the text of the specification. Tests parsing and serializing.
 
-use protocol::wire::{ErrorReply, ExportBody, GenerateBody, LoginBody, RedeemBody};
+use protocol::response_body::{ErrorResponseBody, ExportBody, GenerateBody, LoginBody, RedeemBody};
 use protocol::{
-    CompletionStatus, ErrorBody, ExportType, GenerateAnswer, LoginAnswer, Percent, Progress, QueuePosition,
-    RedeemAnswer,
+    CompletionStatus, ErrorBody, ExportType, GenerateResponse, LoginResponse, Percent, Progress,
+    QueuePosition, RedeemResponse,
 };
 use serde_json::{Value, json};
 
@@ -16,12 +16,16 @@ const FAILED: &str = r#"{"avatar_ready":false,"payload_incomplete":{"completion_
 const READY: &str = r#"{"avatar_ready":true,"payload_complete":[{"download_URL":"https://files.copresence.test/1","export_type":"glb"},{"download_URL":"https://files.copresence.test/2","export_type":"blend"}]}"#;
 
 fn progress(status: CompletionStatus, percent: Option<u8>, place: Option<u32>) -> Progress {
-    Progress { status, completion: percent.and_then(Percent::new), queue: place.map(QueuePosition::new) }
+    Progress {
+        status,
+        completion: percent.and_then(Percent::new),
+        queue_position: place.map(QueuePosition::new),
+    }
 }
 
 fn states() -> Vec<(&'static str, Progress)> {
     vec![
-        (WAITING, Progress::unassociated()),
+        (WAITING, Progress::without_avatar()),
         (QUEUED, progress(CompletionStatus::InQueue, Some(0), Some(3))),
         (PROCESSING, progress(CompletionStatus::Processing, Some(42), None)),
         (FAILED, progress(CompletionStatus::Failed, Some(71), None)),
@@ -29,24 +33,28 @@ fn states() -> Vec<(&'static str, Progress)> {
 }
 
 fn rule_broken(body: &str) -> String {
-    RedeemAnswer::read(body.as_bytes()).expect_err(body).path().to_owned()
+    RedeemResponse::parse(body.as_bytes()).expect_err(body).path().to_owned()
 }
 
 #[test]
 fn golden_bodies_are_parsed() {
-    assert_eq!(GenerateAnswer::read(GENERATED.as_bytes()).expect("token").token.expose(), "a1B2c3D4");
-    let login = LoginAnswer::read_at(LOGGED_IN.as_bytes(), "/sessionToken").expect("session");
+    assert_eq!(GenerateResponse::parse(GENERATED.as_bytes()).expect("token").token.expose(), "a1B2c3D4");
+    let login = LoginResponse::parse_at_pointer(LOGGED_IN.as_bytes(), "/sessionToken").expect("session");
     assert_eq!(login.session_token.expose(), "r:0123456789abcdef");
     for (golden, expected) in states() {
-        assert_eq!(RedeemAnswer::read(golden.as_bytes()), Ok(RedeemAnswer::NotReady(expected)), "{golden}");
+        assert_eq!(
+            RedeemResponse::parse(golden.as_bytes()),
+            Ok(RedeemResponse::NotReady(expected)),
+            "{golden}"
+        );
     }
-    let Ok(RedeemAnswer::Ready(delivery)) = RedeemAnswer::read(READY.as_bytes()) else {
+    let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(READY.as_bytes()) else {
         panic!("the golden ready body is ready");
     };
     let types: Vec<_> = delivery.exports.iter().map(|export| export.export_type.as_str()).collect();
     assert_eq!(types, ["glb", "blend"]);
     assert_eq!(delivery.exports[0].download_url.expose(), "https://files.copresence.test/1");
-    assert!(delivery.unusable.is_empty() && delivery.contradiction.is_none());
+    assert!(delivery.unusable_entries.is_empty() && delivery.contradiction.is_none());
 }
 
 #[test]
@@ -62,8 +70,8 @@ fn golden_bodies_are_serialized() {
         export("https://files.copresence.test/2", "blend"),
     ]);
     assert_eq!(written(&ready), READY);
-    let error = written(&ErrorReply { code: 209, error: "invalid session token".into() });
-    assert_eq!(ErrorBody::read(error.as_bytes()).code, Some(209));
+    let error = written(&ErrorResponseBody { code: 209, error: "invalid session token".into() });
+    assert_eq!(ErrorBody::parse(error.as_bytes()).code, Some(209));
 }
 
 fn written(body: &impl serde::Serialize) -> String {
@@ -75,13 +83,13 @@ fn unspecified_fields_and_values_are_tolerated() {
     let extra = json!({"avatar_ready": false, "payload_complete": null, "trace": {"id": 7},
         "payload_incomplete": {"completion_progress": 5, "completion_status": "thinking",
             "queue_position": -1, "eta": 3}});
-    let Ok(RedeemAnswer::NotReady(progress)) = RedeemAnswer::read(extra.to_string().as_bytes()) else {
+    let Ok(RedeemResponse::NotReady(progress)) = RedeemResponse::parse(extra.to_string().as_bytes()) else {
         panic!("tolerated");
     };
     assert_eq!(progress.status, CompletionStatus::Other("thinking".into()));
     let ready = json!({"avatar_ready": true, "payload_incomplete": null,
         "payload_complete": [{"download_URL": "http://h.test/x", "export_type": "usdz", "size": 1}]});
-    let Ok(RedeemAnswer::Ready(delivery)) = RedeemAnswer::read(ready.to_string().as_bytes()) else {
+    let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(ready.to_string().as_bytes()) else {
         panic!("tolerated");
     };
     assert_eq!(delivery.exports[0].export_type, ExportType::new("usdz"));
@@ -90,7 +98,7 @@ fn unspecified_fields_and_values_are_tolerated() {
 #[test]
 fn a_byte_order_mark_is_skipped() {
     let body = [b"\xef\xbb\xbf", WAITING.as_bytes()].concat();
-    assert!(RedeemAnswer::read(&body).is_ok());
+    assert!(RedeemResponse::parse(&body).is_ok());
 }
 
 #[test]
@@ -117,7 +125,7 @@ fn a_violation_names_its_path() {
     for body in ["", "   ", "[]", "<html>", "{", "null", "{} {}", &"[".repeat(100_000)] {
         assert_eq!(rule_broken(body), "");
     }
-    let at = GenerateAnswer::read_at(br#"{"data":{"t":5}}"#, "/data/t").expect_err("a number");
+    let at = GenerateResponse::parse_at_pointer(br#"{"data":{"t":5}}"#, "/data/t").expect_err("a number");
     assert_eq!(at.path(), "data.t");
 }
 
@@ -125,14 +133,14 @@ fn a_violation_names_its_path() {
 fn every_usable_url_is_kept_despite_other_violations() {
     let good = json!({"download_URL": "http://h.test/x", "export_type": "glb"});
     let partly = json!({"avatar_ready": true, "payload_complete": [good, {"export_type": "fbx"}, 7]});
-    let Ok(RedeemAnswer::Ready(delivery)) = RedeemAnswer::read(partly.to_string().as_bytes()) else {
+    let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(partly.to_string().as_bytes()) else {
         panic!("one URL is usable");
     };
-    assert_eq!((delivery.exports.len(), delivery.unusable.len()), (1, 2));
-    assert_eq!(delivery.unusable[0].path(), "payload_complete[1].download_URL");
+    assert_eq!((delivery.exports.len(), delivery.unusable_entries.len()), (1, 2));
+    assert_eq!(delivery.unusable_entries[0].path(), "payload_complete[1].download_URL");
     for ready in [json!(false), json!("true"), Value::Null] {
         let body = json!({"avatar_ready": ready, "payload_complete": [good]});
-        let Ok(RedeemAnswer::Ready(delivery)) = RedeemAnswer::read(body.to_string().as_bytes()) else {
+        let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(body.to_string().as_bytes()) else {
             panic!("the URL is kept");
         };
         assert!(delivery.contradiction.is_some(), "{body}");
@@ -142,7 +150,7 @@ fn every_usable_url_is_kept_despite_other_violations() {
 #[test]
 fn a_violation_does_not_quote_the_body() {
     let body = r#"{"avatar_ready":"SECRET-VALUE"}"#;
-    let text = RedeemAnswer::read(body.as_bytes()).expect_err("a string").to_string();
+    let text = RedeemResponse::parse(body.as_bytes()).expect_err("a string").to_string();
     assert!(!text.contains("SECRET"), "{text}");
     assert_eq!(text, "at `avatar_ready`: expected a boolean, found a string");
 }

@@ -9,7 +9,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::start(Settings::default(), ([127, 0, 0, 1], port).into()).await?;
     let known = server.sandbox().credentials();
     // Generated at the start, and valid for this sandbox only.
-    println!("{} {} {}", server.url(), known.api_key.expose(), known.session_token.expose());
+    println!("{} {} {}", server.local_url(), known.api_key.expose(), known.session_token.expose());
     tokio::signal::ctrl_c().await?;
     server.stop().await;
     Ok(())

@@ -12,8 +12,8 @@ pub const MAX_ADVANCE: Duration = Duration::from_hours(7 * 24);
 /// Virtual time as a function of real time. Both count from the start of the sandbox. It never runs backwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clock {
-    real: Duration,
-    at: Duration,
+    anchor_real: Duration,
+    anchor_virtual: Duration,
     speed: f64,
     paused: bool,
 }
@@ -60,13 +60,13 @@ pub struct ClockState {
 pub enum ClockError {
     /// The speed is out of range.
     #[error("the speed must be above 0 and at most {MAX_SPEED}, not {0}; to stop the clock, pause it")]
-    Speed(f64),
+    InvalidSpeed(f64),
     /// The advance is longer than [`MAX_ADVANCE`].
     #[error("the clock moves by at most a week in one call ({max} ms), not {0} ms", max = MAX_ADVANCE.as_millis())]
-    Advance(u64),
+    AdvanceTooLong(u64),
     /// The change contains nothing.
     #[error("one of `advance_ms`, `speed` and `paused` must be given")]
-    Nothing,
+    EmptyChange,
 }
 
 impl Clock {
@@ -75,35 +75,35 @@ impl Clock {
     /// # Errors
     /// The speed is not above 0, or above [`MAX_SPEED`].
     pub fn new(speed: f64) -> Result<Self, ClockError> {
-        let speed = checked(speed)?;
-        Ok(Self { real: Duration::ZERO, at: Duration::ZERO, speed, paused: false })
+        let speed = check_speed(speed)?;
+        Ok(Self { anchor_real: Duration::ZERO, anchor_virtual: Duration::ZERO, speed, paused: false })
     }
 
     /// The virtual time at the real time `real`.
     pub fn now(&self, real: Duration) -> Duration {
         if self.paused {
-            return self.at;
+            return self.anchor_virtual;
         }
-        let passed = real.saturating_sub(self.real);
+        let passed = real.saturating_sub(self.anchor_real);
         let scaled = Duration::try_from_secs_f64(passed.as_secs_f64() * self.speed).unwrap_or(Duration::MAX);
-        self.at.saturating_add(scaled)
+        self.anchor_virtual.saturating_add(scaled)
     }
 
     /// Advances, speeds up or pauses the clock at the real time `real`.
     ///
     /// # Errors
     /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
-    pub fn change(&mut self, change: &ClockMove, real: Duration) -> Result<(), ClockError> {
+    pub fn apply_change(&mut self, change: &ClockMove, real: Duration) -> Result<(), ClockError> {
         if *change == ClockMove::default() {
-            return Err(ClockError::Nothing);
+            return Err(ClockError::EmptyChange);
         }
-        let speed = change.speed.map(checked).transpose()?;
+        let speed = change.speed.map(check_speed).transpose()?;
         let advance = Duration::from_millis(change.advance_ms.unwrap_or(0));
         if advance > MAX_ADVANCE {
-            return Err(ClockError::Advance(change.advance_ms.unwrap_or(0)));
+            return Err(ClockError::AdvanceTooLong(change.advance_ms.unwrap_or(0)));
         }
-        self.at = self.now(real).saturating_add(advance);
-        self.real = real;
+        self.anchor_virtual = self.now(real).saturating_add(advance);
+        self.anchor_real = real;
         self.speed = speed.unwrap_or(self.speed);
         self.paused = change.paused.unwrap_or(self.paused);
         Ok(())
@@ -111,17 +111,17 @@ impl Clock {
 
     /// The state at the real time `real`.
     pub fn state(&self, real: Duration) -> ClockState {
-        ClockState { now_ms: millis(self.now(real)), speed: self.speed, paused: self.paused }
+        ClockState { now_ms: to_millis(self.now(real)), speed: self.speed, paused: self.paused }
     }
 }
 
 /// Whole milliseconds, as sent in JSON.
-pub(crate) fn millis(time: Duration) -> u64 {
+pub(crate) fn to_millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn checked(speed: f64) -> Result<f64, ClockError> {
-    if speed > 0.0 && speed <= MAX_SPEED { Ok(speed) } else { Err(ClockError::Speed(speed)) }
+fn check_speed(speed: f64) -> Result<f64, ClockError> {
+    if speed > 0.0 && speed <= MAX_SPEED { Ok(speed) } else { Err(ClockError::InvalidSpeed(speed)) }
 }
 
 #[cfg(test)]
@@ -135,10 +135,12 @@ mod tests {
     fn clock_changes_speed_pauses_and_advances() {
         let mut clock = Clock::new(10.0).expect("a speed");
         assert_eq!(clock.now(SECOND), 10 * SECOND);
-        clock.change(&ClockMove { paused: Some(true), ..ClockMove::default() }, SECOND).expect("paused");
+        clock
+            .apply_change(&ClockMove { paused: Some(true), ..ClockMove::default() }, SECOND)
+            .expect("paused");
         assert_eq!(clock.now(60 * SECOND), 10 * SECOND);
         clock
-            .change(&ClockMove { advance_ms: Some(500), ..ClockMove::default() }, 60 * SECOND)
+            .apply_change(&ClockMove { advance_ms: Some(500), ..ClockMove::default() }, 60 * SECOND)
             .expect("moved");
         assert_eq!(clock.state(90 * SECOND), ClockState { now_ms: 10_500, speed: 10.0, paused: true });
     }
@@ -149,9 +151,9 @@ mod tests {
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(Clock::new(bad).is_err());
             let change = ClockMove { speed: Some(bad), advance_ms: Some(5), ..ClockMove::default() };
-            assert!(clock.change(&change, SECOND).is_err());
+            assert!(clock.apply_change(&change, SECOND).is_err());
         }
-        assert_eq!(clock.change(&ClockMove::default(), SECOND), Err(ClockError::Nothing));
+        assert_eq!(clock.apply_change(&ClockMove::default(), SECOND), Err(ClockError::EmptyChange));
         assert_eq!(clock, Clock::new(1.0).expect("a speed"));
     }
 
@@ -165,7 +167,7 @@ mod tests {
             for (pass, advance_ms, speed, paused) in moves {
                 real += Duration::from_millis(pass);
                 prop_assert!(clock.now(real) >= last);
-                let _ = clock.change(&ClockMove { advance_ms, speed, paused }, real);
+                let _ = clock.apply_change(&ClockMove { advance_ms, speed, paused }, real);
                 prop_assert!(clock.now(real) >= last);
                 last = clock.now(real);
             }

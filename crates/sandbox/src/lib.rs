@@ -48,10 +48,11 @@
 //! Where the specification is silent, the code that decides also documents the decision: errors in Parse Server's form,
 //! one-time URLs in [`world::downloads`], access to `/sandbox/…` in `http/guard.rs`.
 
+mod avatar_store;
 pub mod clock;
+mod connection;
 pub mod faults;
 mod http;
-mod line;
 mod network;
 mod openapi;
 mod phone_texts;
@@ -63,19 +64,18 @@ pub mod scenario;
 mod server;
 mod settings;
 mod tls;
-mod wardrobe;
 pub mod world;
 
+pub use avatar_store::AssetsError;
 pub use clock::{ClockError, ClockMove, ClockState};
-pub use faults::{Effect, Endpoint, Fault, FaultState, FaultsError, Nth};
+pub use faults::{Effect, Endpoint, Fault, FaultListError, FaultState, Nth};
 pub use http::{app, openapi};
 pub use requests::RequestLine;
 pub use sandbox::{Sandbox, SandboxState, SetupError};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::{Server, StartError};
-pub use settings::{Credentials, OPERATOR_KEY, RATE_LIMIT, Settings};
+pub use settings::{Credentials, DEFAULT_RATE_LIMIT, OPERATOR_KEY_HEADER, Settings};
 pub use tls::{Tls, TlsError};
-pub use wardrobe::AssetsError;
-pub use world::avatar::{AvatarChoice, Existing};
+pub use world::avatar::{AvatarChoice, ExistingAvatar};
 pub use world::state::{TokenPhase, TokenState};
-pub use world::{AssociateError, Force, ForceError};
+pub use world::{AssociateError, ForceError, ForcedState};

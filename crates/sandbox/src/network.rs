@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use url::Url;
 
 /// Name prefixes of interfaces of containers, virtual machines and tunnels, which phones cannot reach.
-const VIRTUAL: [&str; 15] = [
+const VIRTUAL_INTERFACE_PREFIXES: [&str; 15] = [
     "docker",
     "br-",
     "veth",
@@ -30,7 +30,7 @@ pub(crate) fn local_url(address: SocketAddr, scheme: &str) -> Option<Url> {
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
         ip => ip,
     };
-    url_of(ip, address.port(), scheme)
+    build_url(ip, address.port(), scheme)
 }
 
 /// The URL for phones on the network. If the server listens on all addresses, the best of them.
@@ -42,22 +42,23 @@ pub(crate) fn phone_url(address: SocketAddr, scheme: &str) -> Option<Url> {
         tracing::warn!(%error, "the network addresses of this machine cannot be read");
         Vec::new()
     });
-    match best(&interfaces) {
-        Some(ip) => url_of(ip, address.port(), scheme),
+    match best_address(&interfaces) {
+        Some(ip) => build_url(ip, address.port(), scheme),
         None => local_url(address, scheme),
     }
 }
 
-fn url_of(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
+fn build_url(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
     Url::parse(&format!("{scheme}://{}/", SocketAddr::new(ip, port))).ok()
 }
 
 /// Selects an address: IPv4 before IPv6 (shorter in a QR code), private before public, physical interfaces before virtual
 /// ones. Never loopback or link-local.
-fn best(interfaces: &[Interface]) -> Option<IpAddr> {
+fn best_address(interfaces: &[Interface]) -> Option<IpAddr> {
     let rank = |interface: &&Interface| {
         let name = interface.name.to_ascii_lowercase();
-        let is_virtual = interface.is_p2p() || VIRTUAL.iter().any(|prefix| name.starts_with(prefix));
+        let is_virtual =
+            interface.is_p2p() || VIRTUAL_INTERFACE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         let (family, public) = match &interface.addr {
             IfAddr::V4(v4) => (0, !v4.ip.is_private()),
             IfAddr::V6(_) => (1, false),
@@ -102,9 +103,9 @@ mod tests {
             interface("eth1", [169, 254, 3, 4]),
             interface("wlan0", [192, 168, 1, 20]),
         ];
-        assert_eq!(best(&all), Some(IpAddr::from([192, 168, 1, 20])));
-        assert_eq!(best(&all[..2]), Some(IpAddr::from([172, 17, 0, 1])), "better than none");
-        assert_eq!(best(&all[..1]), None);
+        assert_eq!(best_address(&all), Some(IpAddr::from([192, 168, 1, 20])));
+        assert_eq!(best_address(&all[..2]), Some(IpAddr::from([172, 17, 0, 1])), "better than none");
+        assert_eq!(best_address(&all[..1]), None);
     }
 
     #[test]

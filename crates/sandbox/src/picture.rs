@@ -5,19 +5,19 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage, imageops:
 use std::io::Cursor;
 
 /// Maximum length of the longer side after scaling, in pixels.
-pub const SIDE: u32 = 512;
+pub const MAX_KEPT_SIDE: u32 = 512;
 
 /// Maximum length of the longer side of an upload, in pixels; far above any phone's camera.
-const MAX_SIDE: u32 = 12_000;
+const MAX_UPLOAD_SIDE: u32 = 12_000;
 
 /// Why a picture is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
     /// It is not a JPEG or PNG, damaged, or too large.
     #[error(
-        "the picture cannot be decoded; send a JPEG or PNG of at most 10 MB and {MAX_SIDE} pixels a side"
+        "the picture cannot be decoded; send a JPEG or PNG of at most 10 MB and {MAX_UPLOAD_SIDE} pixels a side"
     )]
-    Unreadable,
+    Undecodable,
     /// It is too small to show a face.
     #[error("the picture is too small; a face needs at least 32 pixels a side")]
     TooSmall,
@@ -27,13 +27,13 @@ pub enum PictureError {
 ///
 /// # Errors
 /// The picture cannot be decoded, or is too large or too small.
-pub fn read(bytes: &[u8]) -> Result<RgbImage, PictureError> {
-    let unreadable = |_| PictureError::Unreadable;
+pub fn decode_picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
+    let unreadable = |_| PictureError::Undecodable;
     let mut reader =
-        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| PictureError::Unreadable)?;
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| PictureError::Undecodable)?;
     let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_image_width = Some(MAX_UPLOAD_SIDE);
+    limits.max_image_height = Some(MAX_UPLOAD_SIDE);
     limits.max_alloc = Some(400 * 1024 * 1024);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
@@ -42,8 +42,8 @@ pub fn read(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     if picture.width().min(picture.height()) < 32 {
         return Err(PictureError::TooSmall);
     }
-    if picture.width().max(picture.height()) > SIDE {
-        picture = picture.resize(SIDE, SIDE, FilterType::Triangle);
+    if picture.width().max(picture.height()) > MAX_KEPT_SIDE {
+        picture = picture.resize(MAX_KEPT_SIDE, MAX_KEPT_SIDE, FilterType::Triangle);
     }
     picture.apply_orientation(orientation);
     Ok(picture.into_rgb8())
@@ -63,17 +63,23 @@ mod tests {
     #[test]
     fn large_picture_is_scaled_down_in_proportion() {
         for format in [ImageFormat::Jpeg, ImageFormat::Png] {
-            let picture = read(&encode_black(1_600, 1_200, format)).expect("a picture");
+            let picture = decode_picture(&encode_black(1_600, 1_200, format)).expect("a picture");
             assert_eq!(picture.dimensions(), (512, 384));
         }
     }
 
     #[test]
     fn unusable_picture_is_refused() {
-        assert_eq!(read(b"GIF89a nothing of use"), Err(PictureError::Unreadable));
-        assert_eq!(read(&encode_black(100, 100, ImageFormat::Png)[..80]), Err(PictureError::Unreadable));
-        assert_eq!(read(&encode_black(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
-        assert_eq!(read(&encode_black(12_001, 33, ImageFormat::Png)), Err(PictureError::Unreadable));
+        assert_eq!(decode_picture(b"GIF89a nothing of use"), Err(PictureError::Undecodable));
+        assert_eq!(
+            decode_picture(&encode_black(100, 100, ImageFormat::Png)[..80]),
+            Err(PictureError::Undecodable)
+        );
+        assert_eq!(decode_picture(&encode_black(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
+        assert_eq!(
+            decode_picture(&encode_black(12_001, 33, ImageFormat::Png)),
+            Err(PictureError::Undecodable)
+        );
     }
 
     /// A JPEG of 200 × 100 pixels with red, green, blue and white quarters and this EXIF orientation.
@@ -106,7 +112,7 @@ mod tests {
             (8, "gwrb"),
         ];
         for (orientation, expected) in upright {
-            let picture = read(&jpeg_with_orientation(orientation)).expect("a picture");
+            let picture = decode_picture(&jpeg_with_orientation(orientation)).expect("a picture");
             let (width, height) = picture.dimensions();
             assert_eq!((width, height), if orientation < 5 { (200, 100) } else { (100, 200) });
             let seen: String = [(1, 1), (3, 1), (1, 3), (3, 3)]
@@ -128,7 +134,7 @@ mod tests {
 
     #[test]
     fn invalid_exif_orientation_is_ignored() {
-        assert_eq!(read(&jpeg_with_orientation(0)).expect("a picture").dimensions(), (200, 100));
-        assert_eq!(read(&jpeg_with_orientation(77)).expect("a picture").dimensions(), (200, 100));
+        assert_eq!(decode_picture(&jpeg_with_orientation(0)).expect("a picture").dimensions(), (200, 100));
+        assert_eq!(decode_picture(&jpeg_with_orientation(77)).expect("a picture").dimensions(), (200, 100));
     }
 }

@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::broadcast;
 
 /// Maximum number of lines kept. Beyond it, the oldest is dropped.
-pub const MAX_LINES: usize = 1_000;
+pub const MAX_LOG_LINES: usize = 1_000;
 
 /// Maximum length of a logged path, in characters.
-const MAX_PATH: usize = 300;
+const MAX_PATH_CHARS: usize = 300;
 
 /// A request and its response, without bodies. Credentials, Export Tokens and download URLs are masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -49,7 +49,7 @@ pub struct RequestLine {
 }
 
 /// The logged attributes of a request, taken before it is handled.
-pub(crate) struct Asked {
+pub(crate) struct LoggedRequest {
     pub(crate) at: jiff::Timestamp,
     pub(crate) at_ms: u64,
     method: Method,
@@ -64,21 +64,21 @@ pub(crate) struct Asked {
 /// The lines kept, and the subscribers to new lines.
 pub(crate) struct RequestLog {
     lines: Mutex<VecDeque<RequestLine>>,
-    listeners: broadcast::Sender<RequestLine>,
+    subscribers: broadcast::Sender<RequestLine>,
 }
 
 impl Default for RequestLog {
     fn default() -> Self {
-        Self { lines: Mutex::default(), listeners: broadcast::Sender::new(1_024) }
+        Self { lines: Mutex::default(), subscribers: broadcast::Sender::new(1_024) }
     }
 }
 
 impl RequestLog {
     pub(crate) fn add(&self, line: RequestLine) {
         // Sending fails if there is no subscriber.
-        let _ = self.listeners.send(line.clone());
+        let _ = self.subscribers.send(line.clone());
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() >= MAX_LINES {
+        if lines.len() >= MAX_LOG_LINES {
             lines.pop_front();
         }
         lines.push_back(line);
@@ -93,18 +93,25 @@ impl RequestLog {
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<RequestLine> {
-        self.listeners.subscribe()
+        self.subscribers.subscribe()
     }
 }
 
-impl Asked {
-    pub(crate) fn of(method: &Method, uri: &Uri, sent: &HeaderMap, peer: Option<IpAddr>, at_ms: u64) -> Self {
-        let secret = |name| sent.get(name).map(|value| mask(&String::from_utf8_lossy(value.as_bytes())));
+impl LoggedRequest {
+    pub(crate) fn from_parts(
+        method: &Method,
+        uri: &Uri,
+        sent: &HeaderMap,
+        peer: Option<IpAddr>,
+        at_ms: u64,
+    ) -> Self {
+        let secret =
+            |name| sent.get(name).map(|value| mask_secret(&String::from_utf8_lossy(value.as_bytes())));
         Self {
             at: jiff::Timestamp::now(),
             at_ms,
             method: method.clone(),
-            path: masked_path(uri),
+            path: mask_path(uri),
             peer,
             export_token: secret(headers::EXPORT_TOKEN),
             api_key: secret(headers::API_KEY),
@@ -113,7 +120,7 @@ impl Asked {
         }
     }
 
-    pub(crate) fn answered(self, status: u16, duration_ms: u64, faults: Vec<&'static str>) -> RequestLine {
+    pub(crate) fn into_line(self, status: u16, duration_ms: u64, faults: Vec<&'static str>) -> RequestLine {
         RequestLine {
             at: self.at.to_string(),
             at_ms: self.at_ms,
@@ -132,29 +139,29 @@ impl Asked {
 }
 
 /// Masks a value in the same way as a secret.
-fn mask(value: &str) -> String {
+fn mask_secret(value: &str) -> String {
     ApiKey::new(value).masked()
 }
 
 /// Masks the secrets in a path and query: the segment after `tokens` and `files`, and the value of every query parameter
 /// except `avatar`.
-fn masked_path(uri: &Uri) -> String {
+fn mask_path(uri: &Uri) -> String {
     let mut masked = String::new();
     let mut opens = false;
     for part in uri.path().split('/').skip(1) {
         masked.push('/');
-        masked.push_str(&if opens { mask(part) } else { part.to_owned() });
+        masked.push_str(&if opens { mask_secret(part) } else { part.to_owned() });
         opens = matches!(part, "tokens" | "files");
     }
     for (index, pair) in uri.query().into_iter().flat_map(|query| query.split('&')).enumerate() {
         masked.push(if index == 0 { '?' } else { '&' });
         match pair.split_once('=') {
             Some(("avatar", _)) => masked.push_str(pair),
-            Some((name, value)) => masked.extend([name, "=", &mask(value)]),
-            None => masked.push_str(&mask(pair)),
+            Some((name, value)) => masked.extend([name, "=", &mask_secret(value)]),
+            None => masked.push_str(&mask_secret(pair)),
         }
     }
-    masked.chars().take(MAX_PATH).collect()
+    masked.chars().take(MAX_PATH_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -163,7 +170,7 @@ mod tests {
 
     #[test]
     fn secrets_in_paths_and_headers_are_masked() {
-        let masked = |uri: &'static str| masked_path(&Uri::from_static(uri));
+        let masked = |uri: &'static str| mask_path(&Uri::from_static(uri));
         assert_eq!(masked("/sandbox/tokens/abcdefghijklmnop/expire"), "/sandbox/tokens/…op/expire");
         assert_eq!(masked("/files/abcdefghijklmnop/avatar.glb"), "/files/…op/avatar.glb");
         assert_eq!(
@@ -173,7 +180,8 @@ mod tests {
         let mut sent = HeaderMap::new();
         sent.insert(headers::API_KEY, "abcdefghijklmnop".parse().expect("a value"));
         let uri = Uri::from_static("/redeemExportToken");
-        let line = Asked::of(&Method::GET, &uri, &sent, None, 0).answered(200, 1, Vec::new());
+        let line =
+            LoggedRequest::from_parts(&Method::GET, &uri, &sent, None, 0).into_line(200, 1, Vec::new());
         let json = serde_json::to_string(&line).expect("plain data");
         assert!(!json.contains("abcdef") && json.contains("…op"), "{json}");
     }
@@ -182,9 +190,13 @@ mod tests {
     fn log_keeps_a_bounded_number_of_lines() {
         let log = RequestLog::default();
         let uri = Uri::from_static("/");
-        for _ in 0..MAX_LINES + 5 {
-            log.add(Asked::of(&Method::GET, &uri, &HeaderMap::new(), None, 0).answered(200, 0, Vec::new()));
+        for _ in 0..MAX_LOG_LINES + 5 {
+            log.add(LoggedRequest::from_parts(&Method::GET, &uri, &HeaderMap::new(), None, 0).into_line(
+                200,
+                0,
+                Vec::new(),
+            ));
         }
-        assert_eq!(log.lines().len(), MAX_LINES);
+        assert_eq!(log.lines().len(), MAX_LOG_LINES);
     }
 }

@@ -41,20 +41,20 @@ pub enum Scenario {
 
 /// How long an avatar waits in the queue and is processed, at speed 1. Each pair is a minimum and a maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Making {
+pub struct ProcessingTimes {
     /// The initial queue position; 0 = no queue.
-    pub places: (u32, u32),
+    pub queue_positions: (u32, u32),
     /// The time per queue position.
-    pub per_place: (Duration, Duration),
+    pub per_position: (Duration, Duration),
     /// The time in processing; 0 = ready at once.
     pub processing: (Duration, Duration),
 }
 
 /// How the reported progress develops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Course {
+pub enum ProgressPattern {
     /// The queue position falls, the progress rises.
-    Onward,
+    Forward,
     /// The progress stands still for half of the processing time.
     Stalls,
     /// Both also move in the wrong direction, and the avatar returns to the queue once.
@@ -63,7 +63,7 @@ pub enum Course {
 
 /// Whether processing ends with `failed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fails {
+pub enum FailureMode {
     /// Never.
     Never,
     /// Every time.
@@ -74,25 +74,25 @@ pub enum Fails {
 
 /// The files in the response with download URLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivers {
+pub enum DeliveredFiles {
     /// The avatar's files.
-    Own,
+    AvatarFiles,
     /// No files.
     Nothing,
     /// The avatar's files this many times, under different names.
     Repeated(u32),
     /// The avatar's files, with [`LARGE_FILE_PADDING`] more bytes in the GLB.
-    Large,
+    LargeGlb,
     /// The avatar's files; all URLs except the first have expired.
-    MostlyExpired,
+    AllButFirstExpired,
 }
 
 /// Padding of a large GLB, in bytes: the size of a detailed avatar with uncompressed textures.
-pub const BALLAST: u64 = 60_000_000;
+pub const LARGE_FILE_PADDING: u64 = 60_000_000;
 
 /// A row of the catalogue.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry {
+pub struct ScenarioEntry {
     /// The scenario.
     pub scenario: Scenario,
     /// Its name on the command line and in JSON.
@@ -100,213 +100,236 @@ pub struct Entry {
     /// What happens, in one sentence.
     pub does: &'static str,
     /// Lifetime of a token from its generation on, at speed 1.
-    pub token_life: Duration,
+    pub token_lifetime: Duration,
     /// Whether a token may expire sooner than [`crate::world::MIN_TOKEN_LIFETIME`] of real time on a fast clock.
-    pub token_hurries: bool,
+    pub may_expire_early: bool,
     /// The times of a newly recorded avatar.
-    pub new: Making,
+    pub new_avatar: ProcessingTimes,
     /// The times of an existing avatar.
-    pub existing: Making,
+    pub existing_avatar: ProcessingTimes,
     /// How the reported progress develops.
-    pub course: Course,
+    pub progress_pattern: ProgressPattern,
     /// Whether processing ends with `failed`.
-    pub fails: Fails,
+    pub failure_mode: FailureMode,
     /// The files in the response with download URLs.
-    pub delivers: Delivers,
+    pub delivered_files: DeliveredFiles,
     /// Whether auto-play scans the code.
-    pub scanned: bool,
+    pub is_scanned: bool,
 }
 
-const fn ms(millis: u64) -> Duration {
+const fn from_millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-const NONE: (Duration, Duration) = (Duration::ZERO, Duration::ZERO);
-const AT_ONCE: Making = Making { places: (0, 0), per_place: NONE, processing: NONE };
-const SHORT: Making =
-    Making { places: (2, 4), per_place: (ms(2_000), ms(3_500)), processing: (ms(14_000), ms(20_000)) };
-const EXPORT_ONLY: Making = Making { places: (0, 0), per_place: NONE, processing: (ms(3_000), ms(5_000)) };
-const LONG: Making =
-    Making { places: (12, 12), per_place: (ms(5_000), ms(9_000)), processing: (ms(20_000), ms(30_000)) };
-const MINUTES: Making =
-    Making { places: (1, 3), per_place: (ms(3_000), ms(5_000)), processing: (ms(240_000), ms(360_000)) };
-const WITH_A_STALL: Making =
-    Making { places: (1, 2), per_place: (ms(2_000), ms(3_000)), processing: (ms(50_000), ms(70_000)) };
-const BACK_AND_FORTH: Making =
-    Making { places: (3, 5), per_place: (ms(2_000), ms(3_000)), processing: (ms(20_000), ms(30_000)) };
-const SLOWER_THAN_ITS_TOKEN: Making =
-    Making { places: (3, 5), per_place: (ms(3_000), ms(5_000)), processing: (ms(60_000), ms(90_000)) };
-const QUARTER_OF_AN_HOUR: Duration = ms(15 * 60 * 1_000);
+const NO_TIME: (Duration, Duration) = (Duration::ZERO, Duration::ZERO);
+const READY_AT_ONCE: ProcessingTimes =
+    ProcessingTimes { queue_positions: (0, 0), per_position: NO_TIME, processing: NO_TIME };
+const SHORT_PROCESSING: ProcessingTimes = ProcessingTimes {
+    queue_positions: (2, 4),
+    per_position: (from_millis(2_000), from_millis(3_500)),
+    processing: (from_millis(14_000), from_millis(20_000)),
+};
+const EXPORT_ONLY: ProcessingTimes = ProcessingTimes {
+    queue_positions: (0, 0),
+    per_position: NO_TIME,
+    processing: (from_millis(3_000), from_millis(5_000)),
+};
+const LONG_QUEUE: ProcessingTimes = ProcessingTimes {
+    queue_positions: (12, 12),
+    per_position: (from_millis(5_000), from_millis(9_000)),
+    processing: (from_millis(20_000), from_millis(30_000)),
+};
+const SLOW_PROCESSING: ProcessingTimes = ProcessingTimes {
+    queue_positions: (1, 3),
+    per_position: (from_millis(3_000), from_millis(5_000)),
+    processing: (from_millis(240_000), from_millis(360_000)),
+};
+const STALLED_PROCESSING: ProcessingTimes = ProcessingTimes {
+    queue_positions: (1, 2),
+    per_position: (from_millis(2_000), from_millis(3_000)),
+    processing: (from_millis(50_000), from_millis(70_000)),
+};
+const BACKWARDS_PROCESSING: ProcessingTimes = ProcessingTimes {
+    queue_positions: (3, 5),
+    per_position: (from_millis(2_000), from_millis(3_000)),
+    processing: (from_millis(20_000), from_millis(30_000)),
+};
+const LONGER_THAN_TOKEN_LIFETIME: ProcessingTimes = ProcessingTimes {
+    queue_positions: (3, 5),
+    per_position: (from_millis(3_000), from_millis(5_000)),
+    processing: (from_millis(60_000), from_millis(90_000)),
+};
+const DEFAULT_TOKEN_LIFETIME: Duration = from_millis(15 * 60 * 1_000);
 
 /// Time from `failed` until the visitor has recorded again, with [`FailureMode::Once`].
-pub(crate) const SECOND_THOUGHTS: Duration = ms(30_000);
+pub(crate) const RERECORD_DELAY: Duration = from_millis(30_000);
 
-const HAPPY: Entry = Entry {
+const HAPPY_ENTRY: ScenarioEntry = ScenarioEntry {
     scenario: Scenario::Happy,
     name: "happy",
     does: "A new avatar waits in a short queue, is processed and delivered; an existing one is exported in a few \
            seconds.",
-    token_life: QUARTER_OF_AN_HOUR,
-    token_hurries: false,
-    new: SHORT,
-    existing: EXPORT_ONLY,
-    course: Course::Onward,
-    fails: Fails::Never,
-    delivers: Delivers::Own,
-    scanned: true,
+    token_lifetime: DEFAULT_TOKEN_LIFETIME,
+    may_expire_early: false,
+    new_avatar: SHORT_PROCESSING,
+    existing_avatar: EXPORT_ONLY,
+    progress_pattern: ProgressPattern::Forward,
+    failure_mode: FailureMode::Never,
+    delivered_files: DeliveredFiles::AvatarFiles,
+    is_scanned: true,
 };
 
 /// All scenarios.
-pub const CATALOGUE: [Entry; 14] = [
-    HAPPY,
-    Entry {
+pub const CATALOGUE: [ScenarioEntry; 14] = [
+    HAPPY_ENTRY,
+    ScenarioEntry {
         scenario: Scenario::ExistingAvatar,
         name: "existing-avatar",
         does: "The avatar is ready immediately after the association, without queue or processing.",
-        new: AT_ONCE,
-        existing: AT_ONCE,
-        ..HAPPY
+        new_avatar: READY_AT_ONCE,
+        existing_avatar: READY_AT_ONCE,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::LongQueue,
         name: "long-queue",
         does: "The avatar starts at position 12 of the queue, and each position takes several seconds.",
-        new: LONG,
-        existing: LONG,
-        ..HAPPY
+        new_avatar: LONG_QUEUE,
+        existing_avatar: LONG_QUEUE,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::SlowProcessing,
         name: "slow-processing",
         does: "Processing takes four to six minutes.",
-        token_life: ms(30 * 60 * 1_000),
-        new: MINUTES,
-        existing: MINUTES,
-        ..HAPPY
+        token_lifetime: from_millis(30 * 60 * 1_000),
+        new_avatar: SLOW_PROCESSING,
+        existing_avatar: SLOW_PROCESSING,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::Stalls,
         name: "stalls",
         does: "The progress stands still for about half a minute in the middle of processing, then continues.",
-        new: WITH_A_STALL,
-        existing: WITH_A_STALL,
-        course: Course::Stalls,
-        ..HAPPY
+        new_avatar: STALLED_PROCESSING,
+        existing_avatar: STALLED_PROCESSING,
+        progress_pattern: ProgressPattern::Stalls,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::Fails,
         name: "fails",
         does: "Processing ends with `failed`, every time; the token stays active, so the visitor may record again \
                under it.",
-        existing: SHORT,
-        fails: Fails::Always,
-        ..HAPPY
+        existing_avatar: SHORT_PROCESSING,
+        failure_mode: FailureMode::Always,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::FailsThenSucceeds,
         name: "fails-then-succeeds",
         does: "Processing ends with `failed`; half a minute later (or sooner, on the phone) the visitor records again \
                under the same token, and that avatar is delivered.",
-        existing: SHORT,
-        fails: Fails::Once,
-        ..HAPPY
+        existing_avatar: SHORT_PROCESSING,
+        failure_mode: FailureMode::Once,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::TokenExpires,
         name: "token-expires",
         does: "The token expires 20 seconds after its generation, before an avatar can be ready.",
-        token_life: ms(20_000),
-        token_hurries: true,
-        new: SLOWER_THAN_ITS_TOKEN,
-        existing: SLOWER_THAN_ITS_TOKEN,
-        ..HAPPY
+        token_lifetime: from_millis(20_000),
+        may_expire_early: true,
+        new_avatar: LONGER_THAN_TOKEN_LIFETIME,
+        existing_avatar: LONGER_THAN_TOKEN_LIFETIME,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::NeverScanned,
         name: "never-scanned",
         does: "Nobody scans the code: auto-play ignores the token. An avatar associated by hand is delivered as in \
                `happy`.",
-        scanned: false,
-        ..HAPPY
+        is_scanned: false,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::NoFiles,
         name: "no-files",
         does: "The avatar is ready, the token is spent, and the list of files is empty.",
-        new: EXPORT_ONLY,
-        delivers: Delivers::Nothing,
-        ..HAPPY
+        new_avatar: EXPORT_ONLY,
+        delivered_files: DeliveredFiles::Nothing,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::ManyFiles,
         name: "many-files",
         does: "The avatar comes as 36 files, many of the same type.",
-        new: EXPORT_ONLY,
-        delivers: Delivers::Repeated(12),
-        ..HAPPY
+        new_avatar: EXPORT_ONLY,
+        delivered_files: DeliveredFiles::Repeated(12),
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::LargeFile,
         name: "large-file",
         does: "The GLB is larger than 60 MB (valid, streamed, with ranges); a partner's own files stay unchanged.",
-        new: EXPORT_ONLY,
-        delivers: Delivers::Large,
-        ..HAPPY
+        new_avatar: EXPORT_ONLY,
+        delivered_files: DeliveredFiles::LargeGlb,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::UrlsExpire,
         name: "urls-expire",
         does: "All download URLs except the first have expired when the response with them arrives.",
-        new: EXPORT_ONLY,
-        delivers: Delivers::MostlyExpired,
-        ..HAPPY
+        new_avatar: EXPORT_ONLY,
+        delivered_files: DeliveredFiles::AllButFirstExpired,
+        ..HAPPY_ENTRY
     },
-    Entry {
+    ScenarioEntry {
         scenario: Scenario::GoesBackwards,
         name: "goes-backwards",
         does: "The progress falls, queue positions rise, and the avatar returns to the queue once; in the end it is \
                delivered.",
-        new: BACK_AND_FORTH,
-        existing: BACK_AND_FORTH,
-        course: Course::Backwards,
-        ..HAPPY
+        new_avatar: BACKWARDS_PROCESSING,
+        existing_avatar: BACKWARDS_PROCESSING,
+        progress_pattern: ProgressPattern::Backwards,
+        ..HAPPY_ENTRY
     },
 ];
 
 impl Scenario {
     /// Its row of the catalogue.
-    pub fn entry(self) -> &'static Entry {
+    pub fn catalogue_entry(self) -> &'static ScenarioEntry {
         let at = CATALOGUE.iter().position(|entry| entry.scenario == self);
         // A test ensures that every scenario has a row.
         at.map_or(&CATALOGUE[0], |index| &CATALOGUE[index])
     }
 
     /// Its name on the command line and in JSON.
-    pub fn name(self) -> &'static str {
-        self.entry().name
+    pub fn scenario_name(self) -> &'static str {
+        self.catalogue_entry().name
     }
 
     /// Whether auto-play may associate an avatar.
     pub fn is_scanned(self) -> bool {
-        self.entry().scanned
+        self.catalogue_entry().is_scanned
     }
 }
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.scenario_name())
     }
 }
 
 /// The name of a scenario that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown scenario `{name}`; the scenarios are: {}", names())]
+#[error("unknown scenario `{name}`; the scenarios are: {}", scenario_names())]
 pub struct UnknownScenario {
     /// The name as given.
     pub name: String,
 }
 
-fn names() -> String {
+fn scenario_names() -> String {
     CATALOGUE.map(|entry| entry.name).join(", ")
 }
 
@@ -319,12 +342,12 @@ impl FromStr for Scenario {
     }
 }
 
-impl Making {
+impl ProcessingTimes {
     /// The time from the association to the end of processing: minimum and maximum.
-    pub fn total(&self) -> (Duration, Duration) {
+    pub fn total_range(&self) -> (Duration, Duration) {
         (
-            self.per_place.0 * self.places.0 + self.processing.0,
-            self.per_place.1 * self.places.1 + self.processing.1,
+            self.per_position.0 * self.queue_positions.0 + self.processing.0,
+            self.per_position.1 * self.queue_positions.1 + self.processing.1,
         )
     }
 }
@@ -337,7 +360,7 @@ mod tests {
     fn every_scenario_parses_and_serialises_by_its_name() {
         for entry in &CATALOGUE {
             assert_eq!(entry.name.parse(), Ok(entry.scenario));
-            assert_eq!(entry.scenario.name(), entry.name);
+            assert_eq!(entry.scenario.scenario_name(), entry.name);
             let json = serde_json::to_string(&entry.scenario).expect("a word");
             assert_eq!(json, format!("{:?}", entry.name));
         }
@@ -347,13 +370,16 @@ mod tests {
 
     #[test]
     fn only_token_expires_has_a_lifetime_below_its_processing_time() {
-        let entry = Scenario::TokenExpires.entry();
-        assert!(entry.new.total().0 > entry.token_life && entry.existing.total().0 > entry.token_life);
+        let entry = Scenario::TokenExpires.catalogue_entry();
+        assert!(
+            entry.new_avatar.total_range().0 > entry.token_lifetime
+                && entry.existing_avatar.total_range().0 > entry.token_lifetime
+        );
         let others = CATALOGUE.iter().filter(|entry| entry.scenario != Scenario::TokenExpires);
         for entry in others {
             // Twice the time: the return to the queue, and a second recording.
-            let longest = entry.new.total().1 * 2 + SECOND_THOUGHTS;
-            assert!(longest < entry.token_life, "{}", entry.name);
+            let longest = entry.new_avatar.total_range().1 * 2 + RERECORD_DELAY;
+            assert!(longest < entry.token_lifetime, "{}", entry.name);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Serves a sandbox on a TCP port.
 
+use crate::connection::FaultyAcceptor;
 use crate::http::app;
-use crate::line::LineAcceptor;
 use crate::network;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SetupError};
@@ -16,24 +16,24 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 /// Time allowed for requests in flight when the server stops.
-const GRACE: Duration = Duration::from_secs(2);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// Time allowed for a connection to send its first request, so that idle connections do not accumulate.
-const FIRST_REQUEST: Duration = Duration::from_secs(30);
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Interval at which unneeded pictures and avatars are dropped.
-const SWEEP: Duration = Duration::from_secs(2);
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A listening sandbox. Dropping it without [`Server::stop`] aborts requests in flight.
 pub struct Server {
     sandbox: Sandbox,
-    listens: SocketAddr,
-    url: Url,
-    public: Url,
+    address: SocketAddr,
+    local_url: Url,
+    phone_url: Url,
     fingerprint: Option<String>,
     handle: Handle<SocketAddr>,
     serving: Option<JoinHandle<io::Result<()>>>,
-    sweeping: JoinHandle<()>,
+    cleanup: JoinHandle<()>,
 }
 
 /// Why a server does not start.
@@ -44,7 +44,7 @@ pub enum StartError {
     Setup(#[from] SetupError),
     /// Another program uses the port.
     #[error("the port {port} is taken by another program (listening on {address} failed); choose another with --listen, or port 0 for a free one", port = .address.port())]
-    Taken {
+    PortInUse {
         /// The requested address.
         address: SocketAddr,
     },
@@ -85,7 +85,7 @@ impl Server {
     /// The certificate cannot be used, or the address cannot be listened on.
     pub fn serve(sandbox: Sandbox, listen: SocketAddr) -> Result<Self, StartError> {
         let refused = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => StartError::Taken { address: listen },
+            io::ErrorKind::AddrInUse => StartError::PortInUse { address: listen },
             _ => StartError::Listen { address: listen, source },
         };
         let listener = TcpListener::bind(listen).map_err(refused)?;
@@ -96,46 +96,37 @@ impl Server {
         let phone_url = sandbox.public_url().cloned().unwrap_or(network_url);
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
         let hosts = names.chain(phone_url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
-        let tls = sandbox.tls().map(|tls| tls.ready(hosts.collect())).transpose()?;
+        let tls = sandbox.tls().map(|tls| tls.server_config(hosts.collect())).transpose()?;
         let (config, fingerprint) = tls.map(|ready| (ready.config, ready.fingerprint)).unzip();
-        sandbox.listens_on(local_url.clone());
+        sandbox.set_local_url(local_url.clone());
         let handle = Handle::new();
         let server = axum_server::from_tcp(listener).map_err(refused)?;
         // HTTP/1.1 only: a fault that breaks the connection must affect one request, not several multiplexed ones.
-        let server = server.acceptor(LineAcceptor::new(config));
+        let server = server.acceptor(FaultyAcceptor::new(config));
         let mut server = server.http1_only();
-        server.http_builder().http1().header_read_timeout(FIRST_REQUEST);
-        let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST);
+        server.http_builder().http1().header_read_timeout(FIRST_REQUEST_TIMEOUT);
+        let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST_TIMEOUT);
         let service = app(sandbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = Some(tokio::spawn(server.serve(service)));
-        let cleanup = tokio::spawn(sweep(sandbox.clone()));
+        let cleanup = tokio::spawn(drop_unneeded_periodically(sandbox.clone()));
         tracing::info!(url = %local_url, "the sandbox listens");
-        Ok(Self {
-            sandbox,
-            listens: address,
-            url: local_url,
-            public: phone_url,
-            fingerprint,
-            handle,
-            serving,
-            sweeping: cleanup,
-        })
+        Ok(Self { sandbox, address, local_url, phone_url, fingerprint, handle, serving, cleanup })
     }
 
     /// The URL for programs on this machine.
-    pub fn url(&self) -> Url {
-        self.url.clone()
+    pub fn local_url(&self) -> Url {
+        self.local_url.clone()
     }
 
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.listens
+        self.address
     }
 
     /// The URL for phones on the network: the public URL if one is set; this machine's network address if the server listens
     /// on all addresses; else [`Server::url`].
     pub fn phone_url(&self) -> Url {
-        self.public.clone()
+        self.phone_url.clone()
     }
 
     /// The SHA-256 fingerprint of the certificate, with HTTPS.
@@ -145,12 +136,12 @@ impl Server {
 
     /// Whether other machines can reach it.
     pub fn is_open_to_network(&self) -> bool {
-        !self.listens.ip().to_canonical().is_loopback()
+        !self.address.ip().to_canonical().is_loopback()
     }
 
     /// The link for the QR code, with `{token}` in place of the Export Token.
     pub fn link_template(&self) -> String {
-        format!("{}/phone?exportToken={{token}}", self.public.as_str().trim_end_matches('/'))
+        format!("{}/phone?exportToken={{token}}", self.phone_url.as_str().trim_end_matches('/'))
     }
 
     /// The sandbox that it serves.
@@ -159,13 +150,13 @@ impl Server {
     }
 
     /// Subscribes to the request log. See [`Sandbox::subscribe_requests`].
-    pub fn requests(&self) -> broadcast::Receiver<RequestLine> {
-        self.sandbox.requests()
+    pub fn subscribe_requests(&self) -> broadcast::Receiver<RequestLine> {
+        self.sandbox.subscribe_requests()
     }
 
     /// Stops: refuses new connections, allows two seconds for requests in flight, then aborts them.
     pub async fn stop(mut self) {
-        self.handle.graceful_shutdown(Some(GRACE));
+        self.handle.graceful_shutdown(Some(SHUTDOWN_GRACE));
         if let Some(serving) = self.serving.take()
             && let Err(error) = serving.await
         {
@@ -177,17 +168,17 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.handle.shutdown();
-        self.sweeping.abort();
+        self.cleanup.abort();
         if let Some(serving) = &self.serving {
             serving.abort();
         }
     }
 }
 
-async fn sweep(sandbox: Sandbox) {
-    let mut tick = tokio::time::interval(SWEEP);
+async fn drop_unneeded_periodically(sandbox: Sandbox) {
+    let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
     loop {
         tick.tick().await;
-        sandbox.sweep();
+        sandbox.drop_unneeded_avatars();
     }
 }

@@ -44,7 +44,7 @@ pub struct Settings {
 }
 
 /// Default of [`Settings::rate_limit`], in requests per second: far more than any kiosk or phone needs.
-pub const RATE_LIMIT: u32 = 100;
+pub const DEFAULT_RATE_LIMIT: u32 = 100;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -52,13 +52,13 @@ impl Default for Settings {
             scenario: Scenario::Happy,
             speed: 1.0,
             seed: rand::rng().random(),
-            api_key: random_word(32),
-            username: format!("sandbox-{}", random_word(6)),
-            password: random_word(24),
+            api_key: random_alphanumeric(32),
+            username: format!("sandbox-{}", random_alphanumeric(6)),
+            password: random_alphanumeric(24),
             public_url: None,
             assets: None,
             faults: Vec::new(),
-            rate_limit: NonZeroU32::new(RATE_LIMIT),
+            rate_limit: NonZeroU32::new(DEFAULT_RATE_LIMIT),
             tls: None,
         }
     }
@@ -93,27 +93,27 @@ pub struct Credentials {
 }
 
 /// The header that allows other machines than this one to call `/sandbox/…`.
-pub const OPERATOR_KEY: &str = "X-Sandbox-Operator-Key";
+pub const OPERATOR_KEY_HEADER: &str = "X-Sandbox-Operator-Key";
 
 impl Credentials {
-    pub(crate) fn of(settings: &Settings) -> Self {
+    pub(crate) fn from_settings(settings: &Settings) -> Self {
         Self {
             api_key: ApiKey::new(&settings.api_key),
-            session_token: SessionToken::new(random_session()),
+            session_token: SessionToken::new(random_session_token()),
             username: Username::new(&settings.username),
             password: Password::new(&settings.password),
-            operator_key: ApiKey::new(random_word(32)),
+            operator_key: ApiKey::new(random_alphanumeric(32)),
         }
     }
 }
 
 /// A random session token in Parse Server's form.
-pub(crate) fn random_session() -> String {
-    format!("r:{}", random_word(32))
+pub(crate) fn random_session_token() -> String {
+    format!("r:{}", random_alphanumeric(32))
 }
 
 /// Random letters and digits from the thread's generator, which the operating system seeds.
-fn random_word(length: usize) -> String {
+fn random_alphanumeric(length: usize) -> String {
     let mut rng = rand::rng();
     (0..length).map(|_| char::from(rng.sample(Alphanumeric))).collect()
 }

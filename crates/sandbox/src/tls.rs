@@ -30,7 +30,7 @@ pub enum TlsError {
     #[error(
         "{path} cannot be read as PEM: {problem}; TLS needs a certificate (--tls-cert) and its private key (--tls-key)"
     )]
-    Unreadable {
+    UnreadablePem {
         /// The file.
         path: PathBuf,
         /// The reason.
@@ -38,25 +38,25 @@ pub enum TlsError {
     },
     /// The private key does not belong to the certificate.
     #[error("the private key does not match the certificate: {0}")]
-    Unfit(#[from] rustls::Error),
+    KeyMismatch(#[from] rustls::Error),
     /// The self-signed certificate cannot be generated.
     #[error("a self-signed certificate cannot be generated: {0}")]
-    Unmade(#[from] rcgen::Error),
+    SelfSigned(#[from] rcgen::Error),
 }
 
 /// The configuration of the TLS server, and the fingerprint of its certificate.
-pub(crate) struct Ready {
+pub(crate) struct TlsServer {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) fingerprint: String,
 }
 
 impl Tls {
     /// Builds the configuration. `hosts` are the names and addresses in a self-signed certificate.
-    pub(crate) fn ready(&self, hosts: Vec<String>) -> Result<Ready, TlsError> {
+    pub(crate) fn server_config(&self, hosts: Vec<String>) -> Result<TlsServer, TlsError> {
         let (chain, key) = match self {
             Self::Files { cert, key } => {
                 let unreadable = |path: &PathBuf, error: rustls::pki_types::pem::Error| {
-                    TlsError::Unreadable { path: path.clone(), problem: error.to_string() }
+                    TlsError::UnreadablePem { path: path.clone(), problem: error.to_string() }
                 };
                 let chain =
                     CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -69,17 +69,17 @@ impl Tls {
                 (vec![generated.cert.der().clone()], key.into())
             }
         };
-        let fingerprint = chain.first().map(|first| fingerprint(first)).unwrap_or_default();
+        let fingerprint = chain.first().map(|first| sha256_fingerprint(first)).unwrap_or_default();
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
         let mut config = builder.with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Ready { config: Arc::new(config), fingerprint })
+        Ok(TlsServer { config: Arc::new(config), fingerprint })
     }
 }
 
 /// SHA-256 in the form that browsers show.
-fn fingerprint(certificate: &[u8]) -> String {
+fn sha256_fingerprint(certificate: &[u8]) -> String {
     let mut text = String::new();
     for byte in Sha256::digest(certificate) {
         let colon = if text.is_empty() { "" } else { ":" };
@@ -98,7 +98,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
         let tls = Tls::Files { cert: cert.clone(), key: key.clone() };
-        let error = || tls.ready(Vec::new()).err().expect("refused").to_string();
+        let error = || tls.server_config(Vec::new()).err().expect("refused").to_string();
         assert!(error().contains("cert.pem"), "{}", error());
         let made = |names: &str| rcgen::generate_simple_self_signed(vec![names.to_owned()]).expect("made");
         let (one, another) = (made("a.test"), made("b.test"));
@@ -107,7 +107,7 @@ mod tests {
         std::fs::write(&key, another.signing_key.serialize_pem()).expect("written");
         assert!(error().contains("does not match"), "{}", error());
         std::fs::write(&key, one.signing_key.serialize_pem()).expect("written");
-        let ready = tls.ready(Vec::new()).expect("they go together");
+        let ready = tls.server_config(Vec::new()).expect("they go together");
         assert_eq!(ready.fingerprint.len(), 32 * 3 - 1);
     }
 }

@@ -12,9 +12,9 @@
 //! ```
 //! Everything made here is private: folders 0700, files 0600. A data folder that was there before keeps its own mode.
 
-use crate::crash::{self, Point};
+use crate::crash_point::{self, CrashPoint};
 use crate::disk;
-use crate::error::{At, StoreError};
+use crate::error::{IoContext, StoreError};
 use crate::journal::Journal;
 use crate::visit_id::VisitId;
 use cap_std::fs::Dir;
@@ -48,7 +48,7 @@ impl DataDir {
     /// # Errors
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let path = std::path::absolute(path).at("find", path)?;
+        let path = std::path::absolute(path).io_context("find", path)?;
         for folder in [path.clone(), path.join(LIVE), path.join(INCOMPLETE)] {
             disk::create_folder(&folder)?;
         }
@@ -71,8 +71,8 @@ impl DataDir {
     /// Opens the journal; see [`Journal`].
     pub fn journal(&self) -> Result<Journal, StoreError> {
         let path = self.path.join("journal.lock");
-        let lock = private().open(&path).at("open", &path)?;
-        lock.lock().at("lock", &path)?;
+        let lock = private().open(&path).io_context("open", &path)?;
+        lock.lock().io_context("lock", &path)?;
         Journal::open(&self.path.join("journal.sqlite"))
     }
 
@@ -83,25 +83,25 @@ impl DataDir {
     pub fn claim(&self, visit: &VisitId) -> Result<Claim, StoreError> {
         // Whoever cleans takes locks for a moment, which must not look like a visit in hand.
         let (gate, path) = self.gate()?;
-        gate.lock_shared().at("lock", &path)?;
+        gate.lock_shared().io_context("lock", &path)?;
         let claim = self.take(visit)?;
-        crash::reached(Point::Claimed);
+        crash_point::reach_crash_point(CrashPoint::VisitLocked);
         Ok(claim)
     }
 
     fn gate(&self) -> Result<(File, PathBuf), StoreError> {
         let path = self.path.join("live.lock");
-        Ok((private().open(&path).at("open", &path)?, path))
+        Ok((private().open(&path).io_context("open", &path)?, path))
     }
 
     fn take(&self, visit: &VisitId) -> Result<Claim, StoreError> {
         let path = self.path.join(LIVE).join(format!("{visit}.lock"));
         loop {
-            let file = private().open(&path).at("open", &path)?;
+            let file = private().open(&path).io_context("open", &path)?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(StoreError::Held { visit: *visit }),
-                Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path, error)),
+                Err(TryLockError::WouldBlock) => return Err(StoreError::VisitLocked { visit: *visit }),
+                Err(TryLockError::Error(error)) => return Err(StoreError::from_io("lock", &path, error)),
             }
             // Whoever held it before removes the file while still holding it: a lock on a removed file is none.
             if is_still_there(&file, &path) {
@@ -116,15 +116,16 @@ impl DataDir {
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
     pub fn probe(&self) -> Result<(), StoreError> {
         let dir = disk::open_folder(&self.path)?;
-        for stale in disk::entries(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE)) {
-            disk::remove_if_there(&dir, stale, &self.path)?;
+        for stale in disk::entry_names(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE)) {
+            disk::remove_file_if_exists(&dir, stale, &self.path)?;
         }
         let name = format!("{PROBE}{}", uuid::Uuid::now_v7());
-        let mut file =
-            dir.open_with(&name, disk::private_file().create_new(true)).at("write in", &self.path)?;
+        let mut file = dir
+            .open_with(&name, disk::private_file_options().create_new(true))
+            .io_context("write in", &self.path)?;
         let written = file.write_all(b"copresence");
-        disk::remove_if_there(&dir, &name, &self.path)?;
-        written.at("write in", &self.path)
+        disk::remove_file_if_exists(&dir, &name, &self.path)?;
+        written.io_context("write in", &self.path)
     }
 
     /// Removes what crashes of our own left, unless another program is taking a visit or cleaning right now.
@@ -133,7 +134,7 @@ impl DataDir {
         match gate.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path, error)),
+            Err(TryLockError::Error(error)) => return Err(StoreError::from_io("lock", &path, error)),
         }
         self.clean_locks()?;
         self.clean_copies()
@@ -141,7 +142,7 @@ impl DataDir {
 
     fn clean_locks(&self) -> Result<(), StoreError> {
         let live = self.path.join(LIVE);
-        for name in disk::entries(&disk::open_folder(&live)?, &live)? {
+        for name in disk::entry_names(&disk::open_folder(&live)?, &live)? {
             if let Some(visit) = name.strip_suffix(".lock").and_then(|id| id.parse().ok()) {
                 // Taking the claim and dropping it removes the file.
                 drop(self.take(&visit));
@@ -154,10 +155,10 @@ impl DataDir {
     fn clean_copies(&self) -> Result<(), StoreError> {
         let path = self.incomplete();
         let dir = disk::open_folder(&path)?;
-        for name in disk::entries(&dir, &path)? {
-            let Some(visit) = crate::folder::visit_of_partial(&name) else { continue };
+        for name in disk::entry_names(&dir, &path)? {
+            let Some(visit) = crate::avatar_folder::parse_partial_name(&name) else { continue };
             if let Ok(claim) = self.take(&visit) {
-                crate::folder::remove_partial(&dir, &name, &path)?;
+                crate::avatar_folder::remove_partial_folder(&dir, &name, &path)?;
                 drop(claim);
             }
         }

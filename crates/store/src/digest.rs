@@ -16,7 +16,7 @@ pub struct Sha256Error;
 
 impl Sha256 {
     /// Computes the digest of some bytes.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn compute(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
         Self(sha2::Sha256::digest(bytes).into())
     }
@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn digests_are_computed_and_parsed() {
         let known = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(Sha256::of(b"").to_string(), known);
-        assert_eq!(known.parse(), Ok(Sha256::of(b"")));
+        assert_eq!(Sha256::compute(b"").to_string(), known);
+        assert_eq!(known.parse(), Ok(Sha256::compute(b"")));
         for bad in ["", "e3", &"g".repeat(64), &"é".repeat(32)] {
             assert!(bad.parse::<Sha256>().is_err(), "{bad}");
         }

@@ -1,7 +1,7 @@
 //! File system operations: private modes, durable folders, no followed symlinks.
 
-use crate::crash::{self, Point};
-use crate::error::{At, StoreError};
+use crate::crash_point::{self, CrashPoint};
+use crate::error::{IoContext, StoreError};
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
@@ -17,7 +17,7 @@ pub fn free_space(path: &Path) -> Option<u64> {
 
 /// Creates a private folder and its missing parents. Each new folder is durable: its parent is fsynced.
 pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
-    let absolute = std::path::absolute(path).at("find", path)?;
+    let absolute = std::path::absolute(path).io_context("find", path)?;
     let missing: Vec<PathBuf> =
         absolute.ancestors().take_while(|there| !there.exists()).map(Path::to_owned).collect();
     for folder in missing.iter().rev() {
@@ -26,31 +26,34 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         match builder.create(folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => made.at("make the folder", folder)?,
+            made => made.io_context("make the folder", folder)?,
         }
         if let Some(parent) = folder.parent() {
-            sync_path(parent)?;
+            sync_folder_path(parent)?;
         }
     }
     if absolute.is_dir() {
         Ok(())
     } else {
-        Err(StoreError::NotOurs { path: absolute, why: "it is not a folder" })
+        Err(StoreError::ForeignEntry { path: absolute, why: "it is not a folder" })
     }
 }
 
 /// Opens a folder. Operations on it are confined to it.
 pub(crate) fn open_folder(path: &Path) -> Result<Dir, StoreError> {
-    Dir::open_ambient_dir(path, ambient_authority()).at("open the folder", path)
+    Dir::open_ambient_dir(path, ambient_authority()).io_context("open the folder", path)
 }
 
 /// Opens a folder inside another one. A symlink is an error.
 pub(crate) fn open_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<Dir, StoreError> {
-    let found = parent.symlink_metadata(name).at("look at", path)?;
+    let found = parent.symlink_metadata(name).io_context("look at", path)?;
     if !found.is_dir() {
-        return Err(StoreError::NotOurs { path: path.to_owned(), why: "it is not a folder of this program" });
+        return Err(StoreError::ForeignEntry {
+            path: path.to_owned(),
+            why: "it is not a folder of this program",
+        });
     }
-    parent.open_dir_nofollow(name).at("open the folder", path)
+    parent.open_dir_nofollow(name).io_context("open the folder", path)
 }
 
 /// Creates a private folder inside another one. It is durable when this returns.
@@ -58,13 +61,13 @@ pub(crate) fn create_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     cap_std::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    parent.create_dir_with(name, &builder).at("make the folder", path)?;
-    crash::reached(Point::FolderMade);
+    parent.create_dir_with(name, &builder).io_context("make the folder", path)?;
+    crash_point::reach_crash_point(CrashPoint::FolderMade);
     sync_folder(parent, path)
 }
 
 /// Options to open a private file (mode 0600 on Unix) for reading and writing, without following symlinks.
-pub(crate) fn private_file() -> OpenOptions {
+pub(crate) fn private_file_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).follow(FollowSymlinks::No);
     #[cfg(unix)]
@@ -73,17 +76,17 @@ pub(crate) fn private_file() -> OpenOptions {
 }
 
 /// Opens a regular file for reading. A symlink or another kind of entry is an error.
-pub(crate) fn open_ours(dir: &Dir, name: &str, path: &Path) -> Result<File, StoreError> {
-    let found = dir.symlink_metadata(name).at("look at", path)?;
+pub(crate) fn open_regular_file(dir: &Dir, name: &str, path: &Path) -> Result<File, StoreError> {
+    let found = dir.symlink_metadata(name).io_context("look at", path)?;
     if !found.is_file() {
-        return Err(StoreError::NotOurs { path: path.to_owned(), why: "it is not a regular file" });
+        return Err(StoreError::ForeignEntry { path: path.to_owned(), why: "it is not a regular file" });
     }
     let mut options = OpenOptions::new();
-    dir.open_with(name, options.read(true).follow(FollowSymlinks::No)).at("open", path)
+    dir.open_with(name, options.read(true).follow(FollowSymlinks::No)).io_context("open", path)
 }
 
 /// Writes a small file atomically: partial file, fsync, call of `flushed`, rename. The caller must fsync the folder.
-pub(crate) fn write_whole(
+pub(crate) fn write_file_atomically(
     dir: &Dir,
     name: &str,
     bytes: &[u8],
@@ -91,37 +94,37 @@ pub(crate) fn write_whole(
     flushed: impl FnOnce(),
 ) -> Result<(), StoreError> {
     let part = format!("{name}.part");
-    remove_if_there(dir, &part, path)?;
-    let mut file = dir.open_with(&part, private_file().create_new(true)).at("make", path)?;
-    file.write_all(bytes).at("write", path)?;
-    file.sync_all().at("flush", path)?;
+    remove_file_if_exists(dir, &part, path)?;
+    let mut file = dir.open_with(&part, private_file_options().create_new(true)).io_context("make", path)?;
+    file.write_all(bytes).io_context("write", path)?;
+    file.sync_all().io_context("flush", path)?;
     flushed();
-    dir.rename(&part, dir, name).at("rename", path)
+    dir.rename(&part, dir, name).io_context("rename", path)
 }
 
 /// Removes a file or a symlink. Returns whether it existed.
-pub(crate) fn remove_if_there(dir: &Dir, name: &str, path: &Path) -> Result<bool, StoreError> {
+pub(crate) fn remove_file_if_exists(dir: &Dir, name: &str, path: &Path) -> Result<bool, StoreError> {
     match dir.remove_file_or_symlink(name) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StoreError::io("remove", path, error)),
+        Err(error) => Err(StoreError::from_io("remove", path, error)),
     }
 }
 
 /// Whether an entry exists, also a dangling symlink.
-pub(crate) fn is_there(dir: &Dir, name: &str, path: &Path) -> Result<bool, StoreError> {
+pub(crate) fn entry_exists(dir: &Dir, name: &str, path: &Path) -> Result<bool, StoreError> {
     match dir.symlink_metadata(name) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StoreError::io("look at", path, error)),
+        Err(error) => Err(StoreError::from_io("look at", path, error)),
     }
 }
 
 /// The names of the entries of a folder. Names that are not UTF-8 are skipped, because this program does not use them.
-pub(crate) fn entries(dir: &Dir, path: &Path) -> Result<Vec<String>, StoreError> {
+pub(crate) fn entry_names(dir: &Dir, path: &Path) -> Result<Vec<String>, StoreError> {
     let mut names = Vec::new();
-    for entry in dir.entries().at("list", path)? {
-        if let Ok(name) = entry.at("list", path)?.file_name().into_string() {
+    for entry in dir.entries().io_context("list", path)? {
+        if let Ok(name) = entry.io_context("list", path)?.file_name().into_string() {
             names.push(name);
         }
     }
@@ -130,13 +133,17 @@ pub(crate) fn entries(dir: &Dir, path: &Path) -> Result<Vec<String>, StoreError>
 
 /// Makes the entries of a folder durable. Windows cannot fsync a folder and relies on the journal of its file system.
 pub(crate) fn sync_folder(dir: &Dir, path: &Path) -> Result<(), StoreError> {
-    if cfg!(unix) { dir.open(".").and_then(|folder| folder.sync_all()).at("flush", path) } else { Ok(()) }
+    if cfg!(unix) {
+        dir.open(".").and_then(|folder| folder.sync_all()).io_context("flush", path)
+    } else {
+        Ok(())
+    }
 }
 
 /// As [`sync_folder`], for a path.
-pub(crate) fn sync_path(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_folder_path(path: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
-        std::fs::File::open(path).and_then(|folder| folder.sync_all()).at("flush", path)
+        std::fs::File::open(path).and_then(|folder| folder.sync_all()).io_context("flush", path)
     } else {
         Ok(())
     }

@@ -20,7 +20,7 @@ pub enum StoreError {
     },
     /// The disk has less free space than needed. Nothing was written.
     #[error("disk full: needs {}, has {} in {}; free some space and try again", format_mib(*.needs), format_mib(*.has), path.display())]
-    NoRoom {
+    NotEnoughSpace {
         /// The folder, which need not exist.
         path: PathBuf,
         /// Bytes.
@@ -50,13 +50,13 @@ pub enum StoreError {
     #[error(
         "the visit {visit} is in use by another copresence program: wait until it has finished, or close it"
     )]
-    Held {
+    VisitLocked {
         /// The visit.
         visit: VisitId,
     },
     /// The journal refuses a step that would break one of its guarantees.
     #[error("the journal refuses this step of the visit {visit}: {why}")]
-    Guard {
+    StepRefused {
         /// The visit.
         visit: VisitId,
         /// The guarantee.
@@ -78,13 +78,13 @@ pub enum StoreError {
     },
     /// A file or folder exists and is not overwritten.
     #[error("{} already exists and is not overwritten: move it away and try again", path.display())]
-    Exists {
+    AlreadyExists {
         /// The existing file or folder.
         path: PathBuf,
     },
     /// An entry that this program did not create, or a name that it does not use.
     #[error("{} was left unchanged: {why}", path.display())]
-    NotOurs {
+    ForeignEntry {
         /// The entry.
         path: PathBuf,
         /// Why it is not accepted.
@@ -92,7 +92,7 @@ pub enum StoreError {
     },
     /// The files in a folder differ from its manifest, or the size of a file from the number of written bytes.
     #[error("{} does not match its manifest: {why}", path.display())]
-    Disagrees {
+    ContentMismatch {
         /// The folder or file.
         path: PathBuf,
         /// The difference.
@@ -100,7 +100,7 @@ pub enum StoreError {
     },
     /// A `manifest.json` cannot be read.
     #[error("{} is not a manifest that this version can read: {why}", path.display())]
-    Manifest {
+    UnreadableManifest {
         /// The file.
         path: PathBuf,
         /// Why it cannot be read.
@@ -138,7 +138,7 @@ pub enum StoreError {
     },
     /// Any other failure of the database.
     #[error("the journal {} failed: {source}", path.display())]
-    Journal {
+    JournalFailed {
         /// The journal.
         path: PathBuf,
         /// The error of the database.
@@ -150,21 +150,21 @@ impl StoreError {
     /// The stable error code for scripts and reports.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::DiskFull { .. } | Self::NoRoom { .. } => "disk_full",
+            Self::DiskFull { .. } | Self::NotEnoughSpace { .. } => "disk_full",
             Self::Permission { .. } => "disk_permission",
             Self::Io { .. } => "disk_io",
-            Self::Held { .. } => "visit_held",
-            Self::Guard { .. } => "journal_guard",
+            Self::VisitLocked { .. } => "visit_held",
+            Self::StepRefused { .. } => "journal_guard",
             Self::UnknownVisit { .. } => "visit_unknown",
             Self::TooLarge { .. } => "file_too_large",
-            Self::Exists { .. } => "folder_exists",
-            Self::NotOurs { .. } => "not_ours",
-            Self::Disagrees { .. } => "manifest_disagrees",
-            Self::Manifest { .. } => "manifest_unreadable",
+            Self::AlreadyExists { .. } => "folder_exists",
+            Self::ForeignEntry { .. } => "not_ours",
+            Self::ContentMismatch { .. } => "manifest_disagrees",
+            Self::UnreadableManifest { .. } => "manifest_unreadable",
             Self::JournalCorrupt { .. } => "journal_corrupt",
             Self::JournalBusy { .. } => "journal_busy",
             Self::JournalTooNew { .. } => "journal_too_new",
-            Self::Journal { .. } | Self::JournalPanicked { .. } => "journal_failed",
+            Self::JournalFailed { .. } | Self::JournalPanicked { .. } => "journal_failed",
         }
     }
 
@@ -174,7 +174,7 @@ impl StoreError {
     }
 
     /// Classifies an I/O error.
-    pub(crate) fn io(doing: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
+    pub(crate) fn from_io(doing: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         let path = path.as_ref().to_owned();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero => {
@@ -188,7 +188,7 @@ impl StoreError {
     }
 
     /// Classifies an error of the database.
-    pub(crate) fn journal(path: &Path, source: rusqlite::Error) -> Self {
+    pub(crate) fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         let path = path.to_owned();
         match source.sqlite_error_code() {
@@ -200,7 +200,7 @@ impl StoreError {
             }
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::JournalBusy { path },
             Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::JournalCorrupt { path, source },
-            _ => Self::Journal { path, source },
+            _ => Self::JournalFailed { path, source },
         }
     }
 }
@@ -212,14 +212,14 @@ fn format_mib(bytes: u64) -> String {
 }
 
 /// Adds the failed operation and the path to an I/O error.
-pub(crate) trait At<T> {
+pub(crate) trait IoContext<T> {
     /// Converts the error. `doing` is a verb.
-    fn at(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T, StoreError>;
+    fn io_context(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T, StoreError>;
 }
 
-impl<T> At<T> for io::Result<T> {
-    fn at(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::io(doing, path, source))
+impl<T> IoContext<T> for io::Result<T> {
+    fn io_context(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::from_io(doing, path, source))
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
             (io::ErrorKind::ReadOnlyFilesystem, "disk_permission"),
             (io::ErrorKind::NotFound, "disk_io"),
         ] {
-            let error = StoreError::io("write", "some/file", io::Error::from(kind));
+            let error = StoreError::from_io("write", "some/file", io::Error::from(kind));
             assert_eq!(error.code(), code);
             assert!(error.to_string().contains("some/file"), "{error}");
         }

@@ -10,40 +10,40 @@
 //!
 //! Every call blocks until its result is durable. This crate does not use HTTP and does not read the clock.
 
-mod avatars;
-pub mod crash;
+mod avatar_folder;
+pub mod crash_point;
 mod data_dir;
+mod diagnostics_folder;
 mod digest;
 mod disk;
+mod disk_space;
 mod error;
-mod flaw;
-mod folder;
+mod file_names;
 mod format;
-mod host_file;
-mod host_folder;
+mod integrity;
 mod journal;
 mod manifest;
-mod names;
-mod partial;
-mod room;
+mod operator_file;
+mod partial_file;
+mod saved_avatars;
 mod visit_id;
 
-pub use avatars::{Avatars, Removed};
+pub use avatar_folder::AvatarFolder;
 pub use data_dir::{Claim, DataDir};
+pub use diagnostics_folder::DiagnosticsFolder;
 pub use digest::{Sha256, Sha256Error};
 pub use disk::free_space;
+pub use disk_space::{SpaceReservation, ensure_free_space};
 pub use error::StoreError;
-pub use folder::AvatarFolder;
-pub use format::{Format, HEAD, contradicts, glb_length};
-pub use host_file::HostFile;
-pub use host_folder::HostFolder;
+pub use file_names::{FileNames, MAX_FILE_NAME, is_own_file_name};
+pub use format::{FileFormat, HEAD_BYTES, contradicts_export_type, glb_stated_length};
 pub use journal::{
     AnswerKind, Ending, FileProgress, FileRecord, FileState, Fragment, Journal, Kept, Phase, PlannedFile,
     PollAnswer, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile,
     UnfinishedRedeem, UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
 };
-pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, SCHEMA_VERSION, Times};
-pub use names::{MAX_NAME, Names, is_ours};
-pub use partial::{PartialFile, WholeFile};
-pub use room::{Room, enough};
+pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
+pub use operator_file::OperatorFile;
+pub use partial_file::{CompleteFile, PartialFile};
+pub use saved_avatars::{RemovalResult, SavedAvatars};
 pub use visit_id::{VisitId, VisitIdError};

@@ -1,7 +1,7 @@
 //! `manifest.json`: the files of an avatar and their origin.
 
 use crate::digest::Sha256;
-use crate::format::Format;
+use crate::format::FileFormat;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct Manifest {
     /// Host of the backend, with the port if it is not the default one of the scheme.
     pub backend_host: String,
     /// The times of the phases.
-    pub times: Times,
+    pub times: PhaseTimes,
     /// Whether all files are saved.
     pub complete: bool,
     /// The complete files.
@@ -36,7 +36,7 @@ pub struct Manifest {
 
 /// When each phase of a visit was reached, as RFC 3339. A phase that was not observed is omitted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Times {
+pub struct PhaseTimes {
     /// The visit started.
     pub started: Timestamp,
     /// The Export Token was issued.
@@ -74,7 +74,7 @@ pub struct ManifestFile {
     /// The digest of the content.
     pub sha256: Sha256,
     /// The format of the content.
-    pub format: Format,
+    pub format: FileFormat,
 }
 
 /// A missing file.
@@ -123,18 +123,18 @@ mod tests {
             visit: VisitId::new(),
             profile: "sandbox".into(),
             backend_host: "127.0.0.1:4010".into(),
-            times: Times {
+            times: PhaseTimes {
                 started: "2026-11-22T09:00:00Z".parse().expect("a time"),
                 issued: "2026-11-22T09:00:01.5Z".parse().ok(),
-                ..Times::default()
+                ..PhaseTimes::default()
             },
             complete: true,
             files: vec![ManifestFile {
                 path: "avatar.glb".into(),
                 export_type: "GLB \"as\u{0} sent\"".into(),
                 bytes: 3,
-                sha256: Sha256::of(b"glb"),
-                format: Format::Glb,
+                sha256: Sha256::compute(b"glb"),
+                format: FileFormat::Glb,
             }],
             missing: Vec::new(),
         }

@@ -9,19 +9,19 @@ use proptest::prelude::*;
 use protocol::ExportType;
 use std::path::{Path, PathBuf};
 use store::{
-    AvatarFolder, Avatars, Format, Manifest, ManifestFile, MissingFile, SCHEMA_VERSION, Sha256, StoreError,
-    Times, VisitId, WholeFile,
+    AvatarFolder, CompleteFile, FileFormat, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION,
+    SavedAvatars, Sha256, StoreError, VisitId,
 };
 
 const DAY: Date = date(2026, 11, 22);
 
-fn manifest(visit: VisitId, files: &[(&WholeFile, &str)]) -> Manifest {
+fn manifest(visit: VisitId, files: &[(&CompleteFile, &str)]) -> Manifest {
     Manifest {
         schema_version: SCHEMA_VERSION,
         visit,
         profile: "sandbox".into(),
         backend_host: "127.0.0.1:4010".into(),
-        times: Times { started: at(0), saved: Some(at(60)), ..Times::default() },
+        times: PhaseTimes { started: at(0), saved: Some(at(60)), ..PhaseTimes::default() },
         complete: true,
         files: files
             .iter()
@@ -37,7 +37,7 @@ fn manifest(visit: VisitId, files: &[(&WholeFile, &str)]) -> Manifest {
     }
 }
 
-fn incomplete(visit: VisitId, files: &[(&WholeFile, &str)], missing: &str) -> Manifest {
+fn incomplete(visit: VisitId, files: &[(&CompleteFile, &str)], missing: &str) -> Manifest {
     let lost = MissingFile {
         export_type: "fbx".into(),
         path: missing.to_owned(),
@@ -47,12 +47,12 @@ fn incomplete(visit: VisitId, files: &[(&WholeFile, &str)], missing: &str) -> Ma
 }
 
 /// Saves one file in a new folder.
-fn with_glb(out: &Path, visit: &VisitId) -> (AvatarFolder, WholeFile) {
-    let mut folder = AvatarFolder::create(out, visit, DAY).expect("a folder");
-    let name = folder.file(0, &ExportType::new("glb"));
-    let mut file = folder.start(&name).expect("a file");
-    file.write(b"glTF\x02\0\0\0").expect("written");
-    file.write(b"\x0c\0\0\0").expect("written");
+fn with_glb(out: &Path, visit: &VisitId) -> (AvatarFolder, CompleteFile) {
+    let mut folder = AvatarFolder::create_or_reopen(out, visit, DAY).expect("a folder");
+    let name = folder.file_name(0, &ExportType::new("glb"));
+    let mut file = folder.start_file(&name).expect("a file");
+    file.append_bytes(b"glTF\x02\0\0\0").expect("written");
+    file.append_bytes(b"\x0c\0\0\0").expect("written");
     let whole = file.finish().expect("whole");
     (folder, whole)
 }
@@ -71,18 +71,21 @@ fn an_avatar_is_published_complete_by_one_rename() {
     let out = root.path().join("deep/out");
     let visit = VisitId::new();
     let (folder, whole) = with_glb(&out, &visit);
-    assert_eq!((whole.bytes, whole.format, whole.flaw.as_deref()), (12, Format::Glb, None));
-    assert_eq!(whole.sha256, Sha256::of(b"glTF\x02\0\0\0\x0c\0\0\0"));
+    assert_eq!((whole.bytes, whole.format, whole.integrity_defect.as_deref()), (12, FileFormat::Glb, None));
+    assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
     assert_eq!(names(&out), [format!(".{visit}.partial")], "nothing is published yet");
-    assert!(Avatars::find(&out, &visit).expect("looked").is_none());
+    assert!(SavedAvatars::find_avatar(&out, &visit).expect("looked").is_none());
 
     let manifest = manifest(visit, &[(&whole, "GLB")]);
     let saved = folder.publish(&manifest).expect("published");
     assert_eq!(saved, out.join(format!("2026-11-22-{visit}")));
     assert_eq!(names(&out), [format!("2026-11-22-{visit}")]);
     assert_eq!(names(&saved), ["avatar.glb", "manifest.json"]);
-    assert_eq!(Avatars::find(&out, &visit).expect("looked"), Some((saved, manifest)));
-    assert_eq!(AvatarFolder::create(&out, &visit, DAY).expect_err("saved already").code(), "folder_exists");
+    assert_eq!(SavedAvatars::find_avatar(&out, &visit).expect("looked"), Some((saved, manifest)));
+    assert_eq!(
+        AvatarFolder::create_or_reopen(&out, &visit, DAY).expect_err("saved already").code(),
+        "folder_exists"
+    );
 }
 
 #[cfg(unix)]
@@ -105,7 +108,7 @@ async fn everything_is_private() {
     let _claim = data.claim(&visit).expect("free");
     journal.begin(&common::start(visit, false)).await.expect("begun");
     let (folder, whole) = with_glb(&root.path().join("out"), &visit);
-    folder.start("avatar.png").expect("a part").write(b"x").expect("written");
+    folder.start_file("avatar.png").expect("a part").append_bytes(b"x").expect("written");
     folder.keep_incomplete(&data, &incomplete(visit, &[(&whole, "glb")], "avatar.png")).expect("kept");
     let (folder, whole) = with_glb(&root.path().join("out"), &VisitId::new());
     drop((folder, whole));
@@ -120,23 +123,26 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
     let root = folder();
     let visit = VisitId::new();
     let (folder, _) = with_glb(root.path(), &visit);
-    let mut part = folder.start("avatar_fbx.zip").expect("a file");
-    part.write(b"PK\x03\x04sure").expect("written");
-    assert_eq!(part.sync().expect("durable"), 8);
-    part.write(b"unsure").expect("written");
+    let mut part = folder.start_file("avatar_fbx.zip").expect("a file");
+    part.append_bytes(b"PK\x03\x04sure").expect("written");
+    assert_eq!(part.sync_data().expect("durable"), 8);
+    part.append_bytes(b"unsure").expect("written");
     drop((part, folder));
 
     let folder = AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").expect("left by the crash");
-    let whole = folder.whole("avatar.glb").expect("read").expect("there");
-    assert_eq!(whole.sha256, Sha256::of(b"glTF\x02\0\0\0\x0c\0\0\0"));
-    assert!(folder.whole("avatar_fbx.zip").expect("read").is_none(), "a partial file is not complete");
-    assert_eq!(folder.start("avatar.glb").expect_err("whole already").code(), "folder_exists");
-    let mut part = folder.resume("avatar_fbx.zip", 8).expect("a part");
+    let whole = folder.read_complete_file("avatar.glb").expect("read").expect("there");
+    assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
+    assert!(
+        folder.read_complete_file("avatar_fbx.zip").expect("read").is_none(),
+        "a partial file is not complete"
+    );
+    assert_eq!(folder.start_file("avatar.glb").expect_err("whole already").code(), "folder_exists");
+    let mut part = folder.resume_file("avatar_fbx.zip", 8).expect("a part");
     assert_eq!(part.offset(), 8);
-    part.write(b" and the rest").expect("written");
+    part.append_bytes(b" and the rest").expect("written");
     let zip = part.finish().expect("whole");
-    assert_eq!(zip.sha256, Sha256::of(b"PK\x03\x04sure and the rest"));
-    assert_eq!(zip.format, Format::Zip);
+    assert_eq!(zip.sha256, Sha256::compute(b"PK\x03\x04sure and the rest"));
+    assert_eq!(zip.format, FileFormat::Zip);
     folder.publish(&manifest(visit, &[(&whole, "glb"), (&zip, "fbx")])).expect("published");
     assert!(AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").is_none());
 }
@@ -144,24 +150,24 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
 #[test]
 fn bytes_over_the_size_limit_are_not_written() {
     let root = folder();
-    let folder = AvatarFolder::create(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.start("avatar.glb").expect("a file").limited(10);
-    file.write(b"0123456789").expect("just fits");
-    let error = file.write(b"x").expect_err("over");
+    let folder = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.start_file("avatar.glb").expect("a file").with_size_limit(10);
+    file.append_bytes(b"0123456789").expect("just fits");
+    let error = file.append_bytes(b"x").expect_err("over");
     assert!(matches!(error, StoreError::TooLarge { max: 10, .. }));
     assert_eq!(file.offset(), 10);
     file.restart().expect("emptied");
-    file.write(b"again").expect("written");
-    assert_eq!(file.finish().expect("whole").sha256, Sha256::of(b"again"));
+    file.append_bytes(b"again").expect("written");
+    assert_eq!(file.finish().expect("whole").sha256, Sha256::compute(b"again"));
 }
 
 #[test]
 fn a_partial_file_can_be_discarded() {
     let root = folder();
-    let folder = AvatarFolder::create(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.start("avatar.glb").expect("a file");
-    file.write(b"<!doctype html>").expect("written");
-    assert!(store::contradicts(&ExportType::new("glb"), file.format()));
+    let folder = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.start_file("avatar.glb").expect("a file");
+    file.append_bytes(b"<!doctype html>").expect("written");
+    assert!(store::contradicts_export_type(&ExportType::new("glb"), file.detected_format()));
     file.discard().expect("gone");
     assert!(names(folder.path()).is_empty());
 }
@@ -188,9 +194,9 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     let mut outside = good.clone();
     outside.files[0].path = "../../etc/passwd".into();
     assert_eq!(code(reopen(), &outside), "not_ours");
-    drop(reopen().start("avatar.png").expect("a part"));
+    drop(reopen().start_file("avatar.png").expect("a part"));
     assert_eq!(code(reopen(), &good), "manifest_disagrees", "a partial file is left");
-    reopen().start("avatar.png").expect("a part").discard().expect("gone");
+    reopen().start_file("avatar.png").expect("a part").discard().expect("gone");
 
     assert_eq!(names(root.path()), [format!(".{visit}.partial")], "nothing was published");
     reopen().publish(&good).expect("published");
@@ -205,7 +211,7 @@ fn existing_files_and_folders_are_not_overwritten() {
     let target = root.path().join(format!("2026-11-22-{visit}"));
     std::fs::write(&target, "somebody's").expect("in the way");
     let error = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect_err("refused");
-    assert!(matches!(&error, StoreError::Exists { path } if *path == target), "{error}");
+    assert!(matches!(&error, StoreError::AlreadyExists { path } if *path == target), "{error}");
     assert_eq!(std::fs::read(&target).expect("still there"), b"somebody's");
 
     let kept = data.incomplete().join(format!("2026-11-22-{visit}"));
@@ -222,18 +228,21 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     let (_data_root, data) = data();
     let visit = VisitId::new();
     let (folder, whole) = with_glb(root.path(), &visit);
-    folder.start("avatar_fbx.zip").expect("a part").write(b"PK").expect("written");
+    folder.start_file("avatar_fbx.zip").expect("a part").append_bytes(b"PK").expect("written");
     let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     let kept = folder.keep_incomplete(&data, &listed).expect("kept");
     assert_eq!(kept, data.path().join(format!("incomplete/2026-11-22-{visit}")));
     assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip.part", "manifest.json"]);
     assert!(names(root.path()).is_empty());
-    assert_eq!(Avatars::find(&data.incomplete(), &visit).expect("looked"), Some((kept.clone(), listed)));
+    assert_eq!(
+        SavedAvatars::find_avatar(&data.incomplete(), &visit).expect("looked"),
+        Some((kept.clone(), listed))
+    );
 
-    let removed = Avatars::remove(&kept).expect("removed");
-    assert_eq!((removed.files, removed.left.len()), (3, 0));
+    let removed = SavedAvatars::remove_avatar(&kept).expect("removed");
+    assert_eq!((removed.files, removed.foreign_entries.len()), (3, 0));
     assert!(!kept.exists());
-    assert_eq!(Avatars::remove(&kept).expect("no error"), store::Removed::default());
+    assert_eq!(SavedAvatars::remove_avatar(&kept).expect("no error"), store::RemovalResult::default());
 }
 
 #[test]
@@ -242,13 +251,13 @@ fn a_complete_error_page_is_listed_as_missing_and_removed_with_the_avatar() {
     let (_data_root, data) = data();
     let visit = VisitId::new();
     let (folder, whole) = with_glb(root.path(), &visit);
-    let mut page = folder.start("avatar_fbx.zip").expect("a file");
-    page.write(b"<!doctype html>").expect("written");
+    let mut page = folder.start_file("avatar_fbx.zip").expect("a file");
+    page.append_bytes(b"<!doctype html>").expect("written");
     page.finish().expect("whole, and no zip");
     let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     let kept = folder.keep_incomplete(&data, &listed).expect("kept");
     assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip", "manifest.json"]);
-    assert_eq!(Avatars::remove(&kept).expect("removed").files, 3);
+    assert_eq!(SavedAvatars::remove_avatar(&kept).expect("removed").files, 3);
     assert!(!kept.exists());
 }
 
@@ -259,14 +268,14 @@ fn removing_keeps_other_files() {
     let (folder, whole) = with_glb(root.path(), &visit);
     let saved = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect("published");
     std::fs::write(saved.join("notes.txt"), "mine").expect("a file of another program");
-    let removed = Avatars::remove(&saved).expect("removed");
-    assert_eq!(removed.left, ["notes.txt"]);
+    let removed = SavedAvatars::remove_avatar(&saved).expect("removed");
+    assert_eq!(removed.foreign_entries, ["notes.txt"]);
     assert_eq!(names(&saved), ["notes.txt"]);
-    let again = Avatars::remove(&saved).expect("no file of this program is left");
-    assert_eq!((again.files, again.left), (0, vec!["notes.txt".to_owned()]));
+    let again = SavedAvatars::remove_avatar(&saved).expect("no file of this program is left");
+    assert_eq!((again.files, again.foreign_entries), (0, vec!["notes.txt".to_owned()]));
     assert_eq!(names(&saved), ["notes.txt"]);
     std::fs::write(saved.join("avatar.glb"), "unknown").expect("a file with a name of this program");
-    assert_eq!(Avatars::remove(&saved).expect_err("no manifest").code(), "not_ours");
+    assert_eq!(SavedAvatars::remove_avatar(&saved).expect_err("no manifest").code(), "not_ours");
     assert_eq!(names(&saved), ["avatar.glb", "notes.txt"]);
 }
 
@@ -279,7 +288,7 @@ fn a_removal_that_was_interrupted_after_the_manifest_is_completed() {
     for name in ["avatar.glb", store::MANIFEST_NAME] {
         std::fs::remove_file(saved.join(name)).expect("removed");
     }
-    assert_eq!(Avatars::remove(&saved).expect("finished"), store::Removed::default());
+    assert_eq!(SavedAvatars::remove_avatar(&saved).expect("finished"), store::RemovalResult::default());
     assert!(!saved.exists());
 }
 
@@ -295,8 +304,8 @@ fn an_edited_manifest_does_not_remove_other_files() {
         edited.files.push(ManifestFile { path: path.into(), ..edited.files[0].clone() });
     }
     std::fs::write(saved.join(store::MANIFEST_NAME), edited.to_json()).expect("edited");
-    let removed = Avatars::remove(&saved).expect("removed");
-    assert_eq!((removed.files, removed.left), (3, vec!["notes.txt".to_owned()]));
+    let removed = SavedAvatars::remove_avatar(&saved).expect("removed");
+    assert_eq!((removed.files, removed.foreign_entries), (3, vec!["notes.txt".to_owned()]));
     assert!(root.path().join("precious").exists());
 }
 
@@ -327,12 +336,12 @@ fn symlinks_are_not_followed() {
 
     let visit = VisitId::new();
     symlink(&elsewhere, out.join(format!(".{visit}.partial"))).expect("planted");
-    assert_eq!(AvatarFolder::create(&out, &visit, DAY).expect_err("refused").code(), "not_ours");
+    assert_eq!(AvatarFolder::create_or_reopen(&out, &visit, DAY).expect_err("refused").code(), "not_ours");
 
     let visit = VisitId::new();
     let (folder, whole) = with_glb(&out, &visit);
     symlink(&precious, folder.path().join("avatar.png.part")).expect("planted");
-    assert!(folder.start("avatar.png").is_err());
+    assert!(folder.start_file("avatar.png").is_err());
     symlink(&precious, folder.path().join("manifest.json.part")).expect("planted");
     symlink(&elsewhere, out.join(format!("2026-11-22-{visit}"))).expect("planted");
     std::fs::remove_file(folder.path().join("avatar.png.part")).expect("removed");
@@ -344,10 +353,10 @@ fn symlinks_are_not_followed() {
 
     let alias = out.join(format!("2026-11-23-{visit}"));
     symlink(&saved, &alias).expect("planted");
-    assert_eq!(Avatars::remove(&alias).expect_err("refused").code(), "not_ours");
+    assert_eq!(SavedAvatars::remove_avatar(&alias).expect_err("refused").code(), "not_ours");
     std::fs::remove_file(saved.join("avatar.glb")).expect("removed");
     symlink(&precious, saved.join("avatar.glb")).expect("planted");
-    Avatars::remove(&saved).expect("removed");
+    SavedAvatars::remove_avatar(&saved).expect("removed");
     assert_eq!(std::fs::read(&precious).expect("still there"), b"precious");
     assert_eq!(names(&elsewhere), ["precious"]);
 }
@@ -357,16 +366,16 @@ fn file_names_depend_only_on_types_and_order() {
     let root = folder();
     let types = ["glb", "fbx", "glb", "../x"].map(ExportType::new);
     let named = |folder: &mut AvatarFolder| -> Vec<String> {
-        types.iter().enumerate().map(|(index, export_type)| folder.file(index, export_type)).collect()
+        types.iter().enumerate().map(|(index, export_type)| folder.file_name(index, export_type)).collect()
     };
-    let mut first = AvatarFolder::create(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut second = AvatarFolder::create(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut first = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut second = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
     let given = named(&mut first);
     assert_eq!(given, ["avatar.glb", "avatar_fbx.zip", "avatar-2.glb", "avatar_x.bin"]);
     assert_eq!(named(&mut first), given, "repeated calls return the same names");
     assert_eq!(named(&mut second), given);
     for bad in ["manifest.json", "../avatar.glb", "/etc/passwd", "avatar.glb.part", ""] {
-        assert_eq!(first.start(bad).expect_err(bad).code(), "not_ours");
+        assert_eq!(first.start_file(bad).expect_err(bad).code(), "not_ours");
     }
 }
 
@@ -395,22 +404,22 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let root = folder();
-        let folder = AvatarFolder::create(root.path(), &VisitId::new(), DAY).expect("a folder");
+        let folder = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
         let cut = cut.index(bytes.len() + 1);
-        let mut part = folder.start("avatar.glb").expect("a file");
+        let mut part = folder.start_file("avatar.glb").expect("a file");
         for piece in bytes[..cut].chunks(piece) {
-            part.write(piece).expect("written");
+            part.append_bytes(piece).expect("written");
         }
         drop(part);
-        let mut part = folder.start("avatar.glb").expect("opened again");
+        let mut part = folder.start_file("avatar.glb").expect("opened again");
         prop_assert_eq!(part.offset(), cut as u64);
         for piece in bytes[cut..].chunks(piece) {
-            part.write(piece).expect("written");
+            part.append_bytes(piece).expect("written");
         }
         let whole = part.finish().expect("whole");
-        prop_assert_eq!(whole.sha256, Sha256::of(&bytes));
-        prop_assert_eq!(whole.format, Format::detect(&bytes));
-        let read_again = folder.whole("avatar.glb").expect("read");
+        prop_assert_eq!(whole.sha256, Sha256::compute(&bytes));
+        prop_assert_eq!(whole.format, FileFormat::detect(&bytes));
+        let read_again = folder.read_complete_file("avatar.glb").expect("read");
         prop_assert_eq!(Some(whole), read_again);
         prop_assert_eq!(std::fs::read(folder.path().join("avatar.glb")).expect("read"), bytes);
     }
@@ -458,8 +467,8 @@ async fn on_the_odd_disks() {
     let (small, visit) = (disks.join("small/out"), VisitId::new());
     let (folder, whole) = with_glb(&small, &visit);
     std::fs::write(disks.join("small/ballast"), vec![1; 100 * 1024]).expect("ballast");
-    let mut part = folder.start("avatar.png").expect("a file");
-    let error = std::iter::repeat_with(|| part.write(&[7; 10_000])).take(64).find_map(Result::err);
+    let mut part = folder.start_file("avatar.png").expect("a file");
+    let error = std::iter::repeat_with(|| part.append_bytes(&[7; 10_000])).take(64).find_map(Result::err);
     assert_eq!(error.expect("it is full").code(), "disk_full");
     let came = part.offset();
     assert!(came > 0);
@@ -477,9 +486,9 @@ async fn on_the_odd_disks() {
     std::fs::remove_file(disks.join("small/ballast")).expect("removed");
     std::fs::remove_file(disks.join("small/rest")).expect("removed");
     let folder = AvatarFolder::reopen(&small, &visit, DAY).expect("looked").expect("still there");
-    let mut part = folder.resume("avatar.png", came).expect("resumed");
+    let mut part = folder.resume_file("avatar.png", came).expect("resumed");
     assert_eq!(part.offset(), came);
-    part.write(b"more").expect("there is space");
+    part.append_bytes(b"more").expect("there is space");
     drop(part);
     let kept = folder.keep_incomplete(&data, &listed).expect("copied");
     assert_eq!(names(&kept), ["avatar.glb", "avatar.png.part", "manifest.json"]);
@@ -508,7 +517,7 @@ async fn on_the_odd_disks() {
 
     // Read-only.
     for error in [
-        AvatarFolder::create(&disks.join("fixed/out"), &VisitId::new(), DAY).expect_err("refused"),
+        AvatarFolder::create_or_reopen(&disks.join("fixed/out"), &VisitId::new(), DAY).expect_err("refused"),
         store::DataDir::open(&disks.join("fixed")).expect_err("refused"),
     ] {
         assert_eq!(error.code(), "disk_permission", "{error}");

@@ -35,7 +35,7 @@ fn holds_the_url(root: &std::path::Path) -> bool {
 }
 
 fn is_guard<T: std::fmt::Debug>(result: &Result<T, StoreError>) -> bool {
-    matches!(result, Err(StoreError::Guard { .. }))
+    matches!(result, Err(StoreError::StepRefused { .. }))
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use protocol::{DownloadUrl, ExportToken, ExportType};
 use store::{
-    AnswerKind, DataDir, FileProgress, FileState, Format, Journal, Kept, Phase, PlannedFile, PollAnswer,
+    AnswerKind, DataDir, FileFormat, FileProgress, FileState, Journal, Kept, Phase, PlannedFile, PollAnswer,
     RedeemNo, RedeemOutcome, RedeemState, Sha256, StoreError, VisitId,
 };
 
@@ -46,7 +46,7 @@ async fn delivered(journal: &Journal) -> VisitId {
 
 #[expect(clippy::needless_pass_by_value, reason = "asked of a call's result, which nobody else needs")]
 fn is_guard<T: std::fmt::Debug>(result: Result<T, StoreError>) -> bool {
-    matches!(result, Err(StoreError::Guard { .. }))
+    matches!(result, Err(StoreError::StepRefused { .. }))
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_visit_goes_its_way_and_forgets_its_secrets() {
     journal.redeem_read(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.files_planned(&id, &[planned(0, "avatar.glb")]).await.expect("planned");
     journal.file_requested(&id, 0).await.expect("asked for");
-    journal.file_whole(&id, 0, 3, &Sha256::of(b"abc"), Format::Glb).await.expect("whole");
+    journal.file_whole(&id, 0, 3, &Sha256::compute(b"abc"), FileFormat::Glb).await.expect("whole");
     assert_eq!(journal.ended(&id, &ending(0)).await.expect("ended"), Kept::Nothing);
 
     assert!(journal.unfinished().await.expect("read").is_empty());
@@ -90,7 +90,7 @@ async fn a_visit_goes_its_way_and_forgets_its_secrets() {
             kind: Some(AnswerKind::Progress)
         }
     ));
-    assert!(matches!(&detail.files[0].state, FileState::Whole { bytes: 3, format: Format::Glb, .. }));
+    assert!(matches!(&detail.files[0].state, FileState::Whole { bytes: 3, format: FileFormat::Glb, .. }));
     for file in std::fs::read_dir(root.path()).expect("a list") {
         let path = file.expect("an entry").path();
         if path.is_file() {
@@ -131,7 +131,7 @@ async fn the_guards_hold_one_by_one() {
     journal.files_planned(&id, &[planned(0, "avatar.glb")]).await.expect("planned");
     assert!(is_guard(journal.files_planned(&id, &[planned(1, "avatar-2.glb")]).await), "planned twice");
     assert!(is_guard(journal.file_requested(&id, 7).await), "no such file");
-    journal.file_whole(&id, 0, 1, &Sha256::of(b"x"), Format::Glb).await.expect("whole");
+    journal.file_whole(&id, 0, 1, &Sha256::compute(b"x"), FileFormat::Glb).await.expect("whole");
     assert!(is_guard(journal.file_failed(&id, 0, "late", true).await), "whole stays whole");
     journal.ended(&id, &ending(7)).await.expect("ended");
     assert!(is_guard(journal.ended(&id, &ending(0)).await), "ended twice");
@@ -449,7 +449,7 @@ async fn the_other_process() {
     };
     let id: VisitId = id.parse().expect("an id");
     let data = DataDir::open(std::path::Path::new(&path)).expect("opened while in use");
-    assert!(matches!(data.claim(&id), Err(StoreError::Held { .. })));
+    assert!(matches!(data.claim(&id), Err(StoreError::VisitLocked { .. })));
     let journal = data.journal().expect("readable while in use");
     assert!(is_guard(journal.redeem_intent(&id, at(3)).await), "the guard holds across processes");
     assert_eq!(journal.unfinished().await.expect("read").len(), 1);
@@ -471,7 +471,7 @@ fn a_lock_dies_with_its_process() {
         .expect("started");
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("its words")));
     assert!(lines.any(|line| line.is_ok_and(|line| line.contains("held"))));
-    assert!(matches!(data.claim(&id), Err(StoreError::Held { .. })));
+    assert!(matches!(data.claim(&id), Err(StoreError::VisitLocked { .. })));
     child.kill().expect("killed");
     child.wait().expect("dead");
     assert!(root.path().join(format!("live/{id}.lock")).exists(), "it had no time to tidy up");

@@ -13,17 +13,17 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 ///
 /// `Display` writes `127.0.0.1:PORT`, for use in a URL.
 #[derive(Debug)]
-pub struct Port {
+pub struct ReservedPort {
     address: SocketAddrV4,
-    keeper: Option<Socket>,
+    socket: Option<Socket>,
 }
 
-impl Port {
+impl ReservedPort {
     /// Reserves a port that the system chooses.
     ///
     /// # Errors
     /// The system has no free port or socket.
-    pub fn keep() -> Result<Self> {
+    pub fn reserve() -> Result<Self> {
         let keeper = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         // On Windows, SO_REUSEADDR lets any other socket bind the same port.
         if cfg!(unix) {
@@ -32,7 +32,7 @@ impl Port {
         keeper.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         let address = keeper.local_addr()?.as_socket_ipv4();
         let address = address.ok_or_else(|| Error::other("bound to no IPv4 address"))?;
-        Ok(Self { address, keeper: Some(keeper) })
+        Ok(Self { address, socket: Some(keeper) })
     }
 
     /// The port number, `1..=65535`.
@@ -47,15 +47,15 @@ impl Port {
     /// library, tokio, `GLib` and Python all set that option. Other systems refuse the second bind, so there the
     /// reservation ends, and another process may take the port first.
     #[must_use]
-    pub fn for_a_program(mut self) -> Self {
+    pub fn for_child_process(mut self) -> Self {
         if cfg!(not(target_os = "linux")) {
-            self.keeper = None;
+            self.socket = None;
         }
         self
     }
 }
 
-impl fmt::Display for Port {
+impl fmt::Display for ReservedPort {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address.fmt(out)
     }
@@ -63,13 +63,13 @@ impl fmt::Display for Port {
 
 #[cfg(test)]
 mod tests {
-    use super::Port;
+    use super::ReservedPort;
     use std::io::ErrorKind;
     use std::net::{TcpListener, TcpStream};
 
     #[test]
     fn connections_to_a_reserved_port_are_refused() {
-        let port = Port::keep().expect("a port");
+        let port = ReservedPort::reserve().expect("a port");
         let refused = TcpStream::connect(port.to_string()).expect_err("no listener");
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         assert_eq!(port.to_string(), format!("127.0.0.1:{}", port.number()));
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_program_that_knows_the_number_can_listen_repeatedly() {
-        let port = Port::keep().expect("a port").for_a_program();
+        let port = ReservedPort::reserve().expect("a port").for_child_process();
         for _ in 0..2 {
             let listener = TcpListener::bind(port.to_string()).expect("bound");
             TcpStream::connect(port.to_string()).expect("connected");

@@ -44,48 +44,48 @@ pub enum Act {
 
 /// What an act needs and costs.
 #[derive(Debug, Clone, Copy)]
-pub struct Cost {
+pub struct ActSpec {
     /// The act.
     pub act: Act,
     /// What the act does, as shown to people.
-    pub does: &'static str,
+    pub description: &'static str,
     /// Minimum number of requests. Each poll of an avatar adds one.
-    pub requests: u32,
+    pub min_requests: u32,
     /// Whether the act waits for time to pass at the backend. A sandbox's clock is advanced for it.
-    pub waits: bool,
+    pub needs_time: bool,
     /// Number of Export Tokens that the act generates.
     pub tokens: u32,
     /// Number of avatars that the act consumes.
     pub avatars: u32,
     /// Whether the act may lose an avatar. Such acts run only if they are explicitly allowed.
-    pub destructive: bool,
+    pub may_lose_avatar: bool,
     /// Whether a phone is needed, a person's or a simulated one.
-    pub phone: bool,
+    pub needs_phone: bool,
     /// Acts that must have been completed before.
-    pub after: &'static [Act],
+    pub prerequisites: &'static [Act],
 }
 
 /// Every act, in the order of a run.
-pub const ACTS: [Cost; 16] = [
-    sending(4, cost(Act::Login, "log in", 0, 0, &[])),
-    cost(Act::Generate, "make an Export Token", 1, 0, &[]),
-    cost(Act::GenerateAgain, "make a second Export Token", 1, 0, &[Act::Generate]),
-    sending(2, cost(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[])),
-    sending(2, cost(Act::Fresh, "redeem a token that nobody has scanned", 0, 0, &[Act::Generate])),
-    sending(9, cost(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate])),
-    sending(3, cost(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
-    cost(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
-    waiting(with_phone(cost(
+pub const ACTS: [ActSpec; 16] = [
+    with_requests(4, act_spec(Act::Login, "log in", 0, 0, &[])),
+    act_spec(Act::Generate, "make an Export Token", 1, 0, &[]),
+    act_spec(Act::GenerateAgain, "make a second Export Token", 1, 0, &[Act::Generate]),
+    with_requests(2, act_spec(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[])),
+    with_requests(2, act_spec(Act::Fresh, "redeem a token that nobody has scanned", 0, 0, &[Act::Generate])),
+    with_requests(9, act_spec(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate])),
+    with_requests(3, act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
+    act_spec(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
+    with_wait(with_phone(act_spec(
         Act::Visit,
         "watch an avatar from the scan to its files",
         0,
         1,
         &[Act::Generate],
     ))),
-    sending(2, cost(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
-    sending(
+    with_requests(2, act_spec(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
+    with_requests(
         4,
-        waiting(destructive(with_phone(cost(
+        with_wait(with_avatar_loss(with_phone(act_spec(
             Act::Race,
             "redeem one avatar several times at once",
             0,
@@ -93,37 +93,59 @@ pub const ACTS: [Cost; 16] = [
             &[Act::GenerateAgain],
         )))),
     ),
-    waiting(destructive(cost(Act::UrlsEnd, "leave download URLs until they have ended", 0, 0, &[Act::Race]))),
-    waiting(cost(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate])),
-    waiting(cost(Act::Expiry, "redeem a token whose time is over", 1, 0, &[Act::Generate])),
-    waiting(cost(Act::LostAnswer, "redeem while the upstream loses its answer", 1, 1, &[Act::Generate])),
-    waiting(cost(Act::Witness, "compare what the upstream was asked", 1, 0, &[Act::Generate])),
+    with_wait(with_avatar_loss(act_spec(
+        Act::UrlsEnd,
+        "leave download URLs until they have ended",
+        0,
+        0,
+        &[Act::Race],
+    ))),
+    with_wait(act_spec(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate])),
+    with_wait(act_spec(Act::Expiry, "redeem a token whose time is over", 1, 0, &[Act::Generate])),
+    with_wait(act_spec(
+        Act::LostAnswer,
+        "redeem while the upstream loses its answer",
+        1,
+        1,
+        &[Act::Generate],
+    )),
+    with_wait(act_spec(Act::Witness, "compare what the upstream was asked", 1, 0, &[Act::Generate])),
 ];
 
-const fn cost(act: Act, does: &'static str, tokens: u32, avatars: u32, after: &'static [Act]) -> Cost {
+const fn act_spec(act: Act, does: &'static str, tokens: u32, avatars: u32, after: &'static [Act]) -> ActSpec {
     let (requests, waits) = (1, false);
-    Cost { act, does, requests, waits, tokens, avatars, destructive: false, phone: false, after }
+    ActSpec {
+        act,
+        description: does,
+        min_requests: requests,
+        needs_time: waits,
+        tokens,
+        avatars,
+        may_lose_avatar: false,
+        needs_phone: false,
+        prerequisites: after,
+    }
 }
 
-const fn sending(requests: u32, cost: Cost) -> Cost {
-    Cost { requests, ..cost }
+const fn with_requests(requests: u32, cost: ActSpec) -> ActSpec {
+    ActSpec { min_requests: requests, ..cost }
 }
 
-const fn waiting(cost: Cost) -> Cost {
-    Cost { waits: true, ..cost }
+const fn with_wait(cost: ActSpec) -> ActSpec {
+    ActSpec { needs_time: true, ..cost }
 }
 
-const fn with_phone(cost: Cost) -> Cost {
-    Cost { phone: true, ..cost }
+const fn with_phone(cost: ActSpec) -> ActSpec {
+    ActSpec { needs_phone: true, ..cost }
 }
 
-const fn destructive(cost: Cost) -> Cost {
-    Cost { destructive: true, ..cost }
+const fn with_avatar_loss(cost: ActSpec) -> ActSpec {
+    ActSpec { may_lose_avatar: true, ..cost }
 }
 
 impl Act {
     /// What this act needs and costs.
-    pub fn cost(self) -> &'static Cost {
+    pub fn spec(self) -> &'static ActSpec {
         // `ACTS` is in the order of the enum; a test enforces it.
         &ACTS[self as usize]
     }
@@ -131,7 +153,7 @@ impl Act {
 
 /// Outcome of an act.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum ActOutcome {
     /// Completed; its requests are in the observations.
     Done,
     /// The backend has nothing that the act could be applied to; the reason.
@@ -139,7 +161,7 @@ pub enum State {
     /// Omitted; the reason.
     Skipped(String),
     /// Started but not completed; the reason.
-    Stuck(String),
+    Incomplete(String),
 }
 
 #[cfg(test)]
@@ -150,8 +172,8 @@ mod tests {
     fn acts_are_in_order_and_depend_only_on_earlier_acts() {
         for (index, row) in ACTS.iter().enumerate() {
             assert_eq!(row.act as usize, index, "{:?}", row.act);
-            assert_eq!(row.act.cost().act, row.act);
-            assert!(row.after.iter().all(|earlier| *earlier < row.act), "{:?}", row.act);
+            assert_eq!(row.act.spec().act, row.act);
+            assert!(row.prerequisites.iter().all(|earlier| *earlier < row.act), "{:?}", row.act);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A check: judges one property of the backend from the observations of a run.
 
 use crate::act::Act;
-use crate::points::Point;
+use crate::observations::{Observations, Step};
 use crate::requirement::Level;
-use crate::seen::{Seen, Step};
+use crate::response_fields::FieldResult;
 use serde::{Deserialize, Serialize};
 
 /// Verdict of a check.
@@ -38,7 +38,7 @@ impl Verdict {
 
     /// The verdict as shown to people, depending on the check's level: a failed SHOULD is only a warning.
     /// docs/validate.md explains each word.
-    pub fn word(self, level: Level) -> &'static str {
+    pub fn word_for_level(self, level: Level) -> &'static str {
         match (self, level) {
             (Self::Fail, Level::Should) => "warn",
             _ => self.as_str(),
@@ -57,7 +57,7 @@ pub struct Finding {
     /// What the backend should have sent.
     pub expected: String,
     /// What the backend sent, without values that may be secret.
-    pub came: String,
+    pub received: String,
     /// Numbers of the steps that show it, from 1.
     pub steps: Vec<usize>,
 }
@@ -65,13 +65,13 @@ pub struct Finding {
 impl Finding {
     /// The finding in one sentence.
     pub fn describe(&self) -> String {
-        format!("expected {}, came {}", self.expected, self.came)
+        format!("expected {}, came {}", self.expected, self.received)
     }
 }
 
 /// Result of one check, with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Judged {
+pub enum CheckResult {
     /// Passed; the detail, and the numbers of the steps that show it.
     Pass(String, Vec<usize>),
     /// Failed; at least one finding.
@@ -84,7 +84,7 @@ pub enum Judged {
     NotApplicable(String),
 }
 
-impl Judged {
+impl CheckResult {
     /// The verdict alone.
     pub fn verdict(&self) -> Verdict {
         match self {
@@ -97,7 +97,7 @@ impl Judged {
     }
 
     /// One sentence a finding of a failed check; otherwise the detail or the reason.
-    pub fn words(&self) -> Vec<String> {
+    pub fn messages(&self) -> Vec<String> {
         match self {
             Self::Pass(detail, _)
             | Self::Skipped(detail)
@@ -116,61 +116,62 @@ pub struct Check {
     /// What should hold, as a sentence.
     pub title: &'static str,
     /// Acts whose observations the check needs.
-    pub needs: &'static [Act],
+    pub required_acts: &'static [Act],
     /// What to do if the check fails.
     pub remedy: &'static str,
     /// Judges the observations.
-    pub judge: fn(&Seen) -> Judged,
+    pub judge: fn(&Observations) -> CheckResult,
 }
 
 /// Collects the findings of a check. Without findings the check passes.
 #[derive(Default)]
-pub(crate) struct Sheet {
-    seen: Vec<usize>,
+pub(crate) struct FindingCollector {
+    examined_steps: Vec<usize>,
     findings: Vec<Finding>,
 }
 
 /// Maximum number of findings of a check, and of steps of a finding.
-const MOST_TOLD: usize = 5;
+const MAX_REPORTED: usize = 5;
 
-impl Sheet {
+impl FindingCollector {
     /// Records that the check examined a step.
-    pub(crate) fn look(&mut self, step: &Step) {
-        self.seen.push(step.number);
+    pub(crate) fn mark_examined(&mut self, step: &Step) {
+        self.examined_steps.push(step.number);
     }
 
     /// Examines a step, and adds a finding unless `good`.
-    pub(crate) fn expect(
+    pub(crate) fn expect_step(
         &mut self,
         step: &Step,
         good: bool,
         expected: impl Into<String>,
         received: impl Into<String>,
     ) {
-        self.look(step);
+        self.mark_examined(step);
         if !good {
-            self.wrong(&[step], expected, received);
+            self.add_finding(&[step], expected, received);
         }
     }
 
     /// Examines a step by one field of its response.
-    pub(crate) fn point(&mut self, step: &Step, point: Point) {
-        self.expect(step, point.good, point.expected, point.came);
+    pub(crate) fn expect_field(&mut self, step: &Step, point: FieldResult) {
+        self.expect_step(step, point.is_ok, point.expected, point.received);
     }
 
     /// Adds a finding, with the steps that show it.
-    pub(crate) fn wrong(
+    pub(crate) fn add_finding(
         &mut self,
         steps: &[&Step],
         expected: impl Into<String>,
         received: impl Into<String>,
     ) {
-        let steps: Vec<_> = steps.iter().take(MOST_TOLD).map(|step| step.number).collect();
-        let finding = Finding { expected: expected.into(), came: received.into(), steps };
+        let steps: Vec<_> = steps.iter().take(MAX_REPORTED).map(|step| step.number).collect();
+        let finding = Finding { expected: expected.into(), received: received.into(), steps };
         // The same violation at several steps is one finding.
-        let same = |known: &&mut Finding| known.expected == finding.expected && known.came == finding.came;
+        let same =
+            |known: &&mut Finding| known.expected == finding.expected && known.received == finding.received;
         match self.findings.iter_mut().find(same) {
-            Some(known) if known.steps.len() < MOST_TOLD => known.steps.extend(finding.steps),
+            Some(known) if known.steps.len() < MAX_REPORTED => known.steps.extend(finding.steps),
             Some(_) => {}
             None => self.findings.push(finding),
         }
@@ -182,21 +183,25 @@ impl Sheet {
 
     /// Whether no step was examined.
     pub(crate) fn is_empty(&self) -> bool {
-        self.seen.is_empty() && self.findings.is_empty()
+        self.examined_steps.is_empty() && self.findings.is_empty()
     }
 
     /// Ends the check: `Fail` with findings, `Inconclusive` with `nothing` if no step was examined, else `Pass`.
-    pub(crate) fn judged(mut self, passed: impl Into<String>, nothing: impl Into<String>) -> Judged {
+    pub(crate) fn into_result(
+        mut self,
+        passed: impl Into<String>,
+        nothing: impl Into<String>,
+    ) -> CheckResult {
         if !self.findings.is_empty() {
-            self.findings.truncate(MOST_TOLD);
-            return Judged::Fail(self.findings);
+            self.findings.truncate(MAX_REPORTED);
+            return CheckResult::Fail(self.findings);
         }
-        if self.seen.is_empty() {
-            return Judged::Inconclusive(nothing.into());
+        if self.examined_steps.is_empty() {
+            return CheckResult::Inconclusive(nothing.into());
         }
-        self.seen.dedup();
-        self.seen.truncate(MOST_TOLD);
-        Judged::Pass(passed.into(), self.seen)
+        self.examined_steps.dedup();
+        self.examined_steps.truncate(MAX_REPORTED);
+        CheckResult::Pass(passed.into(), self.examined_steps)
     }
 }
 
@@ -212,7 +217,8 @@ mod tests {
             [Verdict::Pass, Verdict::Fail, Verdict::Skipped, Verdict::Inconclusive, Verdict::NotApplicable]
         {
             for level in [Level::Must, Level::Should] {
-                let (word, json) = (verdict.word(level), serde_json::to_string(&verdict).expect("a word"));
+                let (word, json) =
+                    (verdict.word_for_level(level), serde_json::to_string(&verdict).expect("a word"));
                 let row = docs.lines().find(|line| line.starts_with(&format!("| `{word}` |")));
                 let row = row.unwrap_or_else(|| panic!("`{word}` is not documented"));
                 assert!(row.contains(&format!("| `{}` |", json.trim_matches('"'))), "{row}");

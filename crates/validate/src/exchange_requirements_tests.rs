@@ -5,20 +5,20 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 fn vendor_backend() -> Backend {
-    Backend::vendor("https://api.test/".parse().expect("a URL"))
+    Backend::for_vendor("https://api.test/".parse().expect("a URL"))
 }
 
-fn build_exchange(call: Call, status: u16, body: &Value) -> Exchange {
+fn build_exchange(call: CallKind, status: u16, body: &Value) -> Exchange {
     let headers = [
         ("content-type", "application/json"),
         ("cache-control", "no-store"),
         ("strict-transport-security", "max-age=31536000"),
     ];
-    let path = if call == Call::Download { "…" } else { call.as_str() };
+    let path = if call == CallKind::Download { "…" } else { call.as_str() };
     Exchange {
         call,
         started_at: jiff::Timestamp::UNIX_EPOCH,
-        head_after: Some(Duration::from_millis(20)),
+        time_to_headers: Some(Duration::from_millis(20)),
         duration: Duration::from_millis(20),
         method: "GET".to_owned(),
         url: format!("https://api.test/{path}"),
@@ -26,9 +26,9 @@ fn build_exchange(call: Call, status: u16, body: &Value) -> Exchange {
         request_body: None,
         status: Some(status),
         response_headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        body: (call != Call::Download).then(|| body.to_string()),
+        body: (call != CallKind::Download).then(|| body.to_string()),
         body_size: 100,
-        ending: Ending::Whole,
+        outcome: ExchangeOutcome::Complete,
         error: None,
     }
 }
@@ -55,40 +55,40 @@ fn delivery_body() -> Value {
 fn right_exchanges() -> Vec<Exchange> {
     let error = json!({ "code": 101, "error": "no such active token" });
     vec![
-        build_exchange(Call::Login, 200, &json!({ "sessionToken": "…ef", "email": "…" })),
-        build_exchange(Call::Login, 404, &error),
-        build_exchange(Call::Generate, 201, &json!({ "token": "…" })),
-        build_exchange(Call::Generate, 401, &error),
-        build_exchange(Call::Redeem, 200, &status_report_body("no_associated_avatar", -1, -1)),
-        build_exchange(Call::Redeem, 200, &status_report_body("in_queue", 0, 3)),
-        build_exchange(Call::Redeem, 200, &status_report_body("processing", 40, -1)),
-        build_exchange(Call::Redeem, 200, &status_report_body("failed", 40, -1)),
-        build_exchange(Call::Redeem, 200, &delivery_body()),
-        build_exchange(Call::Redeem, 400, &error),
-        build_exchange(Call::Redeem, 403, &error),
-        build_exchange(Call::Download, 200, &Value::Null),
-        build_exchange(Call::Download, 206, &Value::Null),
-        build_exchange(Call::Download, 410, &Value::Null),
+        build_exchange(CallKind::Login, 200, &json!({ "sessionToken": "…ef", "email": "…" })),
+        build_exchange(CallKind::Login, 404, &error),
+        build_exchange(CallKind::Generate, 201, &json!({ "token": "…" })),
+        build_exchange(CallKind::Generate, 401, &error),
+        build_exchange(CallKind::Redeem, 200, &status_report_body("no_associated_avatar", -1, -1)),
+        build_exchange(CallKind::Redeem, 200, &status_report_body("in_queue", 0, 3)),
+        build_exchange(CallKind::Redeem, 200, &status_report_body("processing", 40, -1)),
+        build_exchange(CallKind::Redeem, 200, &status_report_body("failed", 40, -1)),
+        build_exchange(CallKind::Redeem, 200, &delivery_body()),
+        build_exchange(CallKind::Redeem, 400, &error),
+        build_exchange(CallKind::Redeem, 403, &error),
+        build_exchange(CallKind::Download, 200, &Value::Null),
+        build_exchange(CallKind::Download, 206, &Value::Null),
+        build_exchange(CallKind::Download, 410, &Value::Null),
     ]
 }
 
 fn violations(exchange: &Exchange) -> Vec<(String, String)> {
-    let broken = rules(exchange, &vendor_backend()).into_iter().filter(|rule| !rule.kept);
+    let broken = judge_exchange(exchange, &vendor_backend()).into_iter().filter(|rule| !rule.is_kept);
     broken
         .map(|rule| {
-            assert!(rule.came.as_ref().is_some_and(|received| !received.is_empty()), "{rule:?}");
-            (rule.requirement.id.clone(), rule.at)
+            assert!(rule.received.as_ref().is_some_and(|received| !received.is_empty()), "{rule:?}");
+            (rule.requirement.id.clone(), rule.location)
         })
         .collect()
 }
 
 #[test]
 fn every_check_of_a_single_exchange_covers_its_requirement() {
-    let unique: BTreeSet<_> = RULES.iter().map(|(check, _)| check).collect();
-    assert_eq!(unique.len(), RULES.len());
-    for (check, id) in RULES {
+    let unique: BTreeSet<_> = SINGLE_EXCHANGE_CHECKS.iter().map(|(check, _)| check).collect();
+    assert_eq!(unique.len(), SINGLE_EXCHANGE_CHECKS.len());
+    for (check, id) in SINGLE_EXCHANGE_CHECKS {
         assert!(CHECKS.iter().any(|known| known.id == check), "{check}");
-        let row = requirements().iter().find(|row| row.id == id).unwrap_or_else(|| panic!("{id}"));
+        let row = all_requirements().iter().find(|row| row.id == id).unwrap_or_else(|| panic!("{id}"));
         assert!(row.checks.iter().any(|known| known == check), "{check} does not cover {id}");
     }
 }
@@ -98,11 +98,11 @@ fn right_exchanges_fulfil_every_requirement() {
     let mut kept = BTreeSet::new();
     for exchange in right_exchanges() {
         assert_eq!(violations(&exchange), [], "{exchange:?}");
-        let rules = rules(&exchange, &vendor_backend());
-        assert!(rules.iter().all(|rule| rule.came.is_none()));
+        let rules = judge_exchange(&exchange, &vendor_backend());
+        assert!(rules.iter().all(|rule| rule.received.is_none()));
         kept.extend(rules.into_iter().map(|rule| rule.requirement.id.clone()));
     }
-    let mut all: BTreeSet<_> = RULES.iter().map(|(_, id)| (*id).to_owned()).collect();
+    let mut all: BTreeSet<_> = SINGLE_EXCHANGE_CHECKS.iter().map(|(_, id)| (*id).to_owned()).collect();
     // Judged only if the header is sent.
     all.remove("SAFE-4");
     assert_eq!(kept, all);
@@ -144,7 +144,7 @@ fn each_wrong_field_violates_only_its_own_requirement() {
     ];
     for (mut body, at, wrong, id) in cases {
         *body.pointer_mut(at).expect("a place") = wrong.clone();
-        let broken = violations(&build_exchange(Call::Redeem, 200, &body));
+        let broken = violations(&build_exchange(CallKind::Redeem, 200, &body));
         assert_eq!(broken, [(id.to_owned(), at.to_owned())], "{wrong} at {at}");
     }
 }
@@ -158,12 +158,12 @@ fn each_wrong_response_violates_only_its_own_requirement() {
         exchange.response_headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
         exchange
     };
-    let redeem = || build_exchange(Call::Redeem, 200, &status_report_body("processing", 40, -1));
-    let generate = |body: Value| build_exchange(Call::Generate, 200, &body);
+    let redeem = || build_exchange(CallKind::Redeem, 200, &status_report_body("processing", 40, -1));
+    let generate = |body: Value| build_exchange(CallKind::Generate, 200, &body);
     let no_json =
         |exchange: Exchange| Exchange { body: Some("[9 bytes left out: not whole JSON]".into()), ..exchange };
     let lost = Exchange {
-        ending: Ending::Unanswered,
+        outcome: ExchangeOutcome::ResponseLost,
         status: None,
         body: None,
         error: Some("unanswered: reset".into()),
@@ -172,14 +172,14 @@ fn each_wrong_response_violates_only_its_own_requirement() {
     let cases = [
         (lost.clone(), "PACE-1", "status"),
         (Exchange { status: Some(200), ..lost }, "PACE-1", "status"),
-        (build_exchange(Call::Redeem, 503, &Value::Null), "RED-9", "status"),
-        (build_exchange(Call::Generate, 500, &error), "RED-9", "status"),
-        (build_exchange(Call::Redeem, 202, &status_report_body("processing", 40, -1)), "RED-7", "status"),
-        (build_exchange(Call::Redeem, 404, &error), "RED-7", "status"),
+        (build_exchange(CallKind::Redeem, 503, &Value::Null), "RED-9", "status"),
+        (build_exchange(CallKind::Generate, 500, &error), "RED-9", "status"),
+        (build_exchange(CallKind::Redeem, 202, &status_report_body("processing", 40, -1)), "RED-7", "status"),
+        (build_exchange(CallKind::Redeem, 404, &error), "RED-7", "status"),
         (no_json(redeem()), "RED-7", ""),
-        (build_exchange(Call::Redeem, 200, &json!([])), "RED-7", ""),
-        (build_exchange(Call::Redeem, 400, &json!({ "code": 1 })), "SAFE-7", "/error"),
-        (build_exchange(Call::Redeem, 400, &json!({ "error": "panicked at src/main" })), "SAFE-6", ""),
+        (build_exchange(CallKind::Redeem, 200, &json!([])), "RED-7", ""),
+        (build_exchange(CallKind::Redeem, 400, &json!({ "code": 1 })), "SAFE-7", "/error"),
+        (build_exchange(CallKind::Redeem, 400, &json!({ "error": "panicked at src/main" })), "SAFE-6", ""),
         (with_header("content-type", Some("text/html"), redeem()), "RED-24", "content-type"),
         (with_header("cache-control", None, redeem()), "SAFE-2", "cache-control"),
         (with_header("strict-transport-security", None, redeem()), "SAFE-1", "strict-transport-security"),
@@ -188,16 +188,20 @@ fn each_wrong_response_violates_only_its_own_requirement() {
             "SAFE-4",
             "access-control-allow-origin",
         ),
-        (build_exchange(Call::Login, 200, &json!({ "session": "…" })), "AUTH-1", "/sessionToken"),
-        (build_exchange(Call::Login, 200, &json!({ "sessionToken": "" })), "AUTH-1", "/sessionToken"),
+        (build_exchange(CallKind::Login, 200, &json!({ "session": "…" })), "AUTH-1", "/sessionToken"),
+        (build_exchange(CallKind::Login, 200, &json!({ "sessionToken": "" })), "AUTH-1", "/sessionToken"),
         (generate(json!({ "token": MASKED_NUMBER })), "GEN-3", "/token"),
         (generate(json!({ "token": null })), "GEN-3", "/token"),
         (generate(json!({})), "GEN-3", "/token"),
-        (build_exchange(Call::Generate, 404, &error), "GEN-1", "status"),
+        (build_exchange(CallKind::Generate, 404, &error), "GEN-1", "status"),
         (with_header("content-type", None, generate(json!({ "token": "…" }))), "GEN-8", "content-type"),
-        (Exchange { body_size: 0, ..build_exchange(Call::Download, 200, &Value::Null) }, "EX-4", "status"),
         (
-            with_header("cache-control", None, build_exchange(Call::Download, 200, &Value::Null)),
+            Exchange { body_size: 0, ..build_exchange(CallKind::Download, 200, &Value::Null) },
+            "EX-4",
+            "status",
+        ),
+        (
+            with_header("cache-control", None, build_exchange(CallKind::Download, 200, &Value::Null)),
             "SAFE-3",
             "cache-control",
         ),
@@ -209,15 +213,19 @@ fn each_wrong_response_violates_only_its_own_requirement() {
 
 #[test]
 fn undecidable_exchanges_have_no_violation() {
-    let given_up =
-        Exchange { ending: Ending::GivenUp, status: None, ..build_exchange(Call::Redeem, 200, &Value::Null) };
-    let never_sent = Exchange { ending: Ending::NeverSent, ..given_up.clone() };
+    let given_up = Exchange {
+        outcome: ExchangeOutcome::Cancelled,
+        status: None,
+        ..build_exchange(CallKind::Redeem, 200, &Value::Null)
+    };
+    let never_sent = Exchange { outcome: ExchangeOutcome::NeverSent, ..given_up.clone() };
     assert!(
-        rules(&given_up, &vendor_backend()).is_empty() && rules(&never_sent, &vendor_backend()).is_empty()
+        judge_exchange(&given_up, &vendor_backend()).is_empty()
+            && judge_exchange(&never_sent, &vendor_backend()).is_empty()
     );
-    let masked_word = build_exchange(Call::Redeem, 200, &status_report_body("…en", 40, -1));
+    let masked_word = build_exchange(CallKind::Redeem, 200, &status_report_body("…en", 40, -1));
     assert_eq!(violations(&masked_word), [], "a masked status");
-    let cut = build_exchange(Call::Redeem, 200, &Value::Null);
+    let cut = build_exchange(CallKind::Redeem, 200, &Value::Null);
     let cut = Exchange { body: Some(r#"{"avatar [70000 bytes left out: too long]"#.into()), ..cut };
     assert_eq!(violations(&cut), [], "the rest of the body is unknown");
 }
@@ -228,8 +236,8 @@ fn the_token_is_read_from_the_pointer_of_the_profile() {
         token_pointer: "/data/t".to_owned(),
         ..client::PartnerSource::new("https://relay.test/".parse().expect("a URL"))
     };
-    let relay = Backend { source: client::TokenSource::Partner(partner), ..vendor_backend() };
-    let good = build_exchange(Call::Generate, 200, &json!({ "data": { "t": "…" } }));
-    assert!(rules(&good, &relay).iter().all(|rule| rule.kept));
+    let relay = Backend { token_source: client::TokenSource::Partner(partner), ..vendor_backend() };
+    let good = build_exchange(CallKind::Generate, 200, &json!({ "data": { "t": "…" } }));
+    assert!(judge_exchange(&good, &relay).iter().all(|rule| rule.is_kept));
     assert_eq!(violations(&good), [("GEN-3".to_owned(), "/token".to_owned())]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Percentiles of a set of response times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Percentiles {
+pub(crate) struct LatencyPercentiles {
     /// Half of the times are at most this long.
     pub(crate) p50: Duration,
     /// 95 % of the times are at most this long.
@@ -14,7 +14,7 @@ pub(crate) struct Percentiles {
 }
 
 /// Computes percentiles by nearest rank, truncated to 0.1 ms; `None` for an empty slice.
-pub(crate) fn percentiles(times: &[Duration]) -> Option<Percentiles> {
+pub(crate) fn compute_percentiles(times: &[Duration]) -> Option<LatencyPercentiles> {
     let mut sorted = times.to_vec();
     sorted.sort();
     let rounded = |time: Duration| {
@@ -22,7 +22,7 @@ pub(crate) fn percentiles(times: &[Duration]) -> Option<Percentiles> {
     };
     let at =
         |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied().map(rounded);
-    Some(Percentiles { p50: at(50)?, p95: at(95)?, max: at(100)? })
+    Some(LatencyPercentiles { p50: at(50)?, p95: at(95)?, max: at(100)? })
 }
 
 #[cfg(test)]
@@ -32,10 +32,10 @@ mod tests {
     #[test]
     fn percentiles_use_the_nearest_rank() {
         let times: Vec<_> = (1..=100).map(Duration::from_millis).collect();
-        let result = percentiles(&times).expect("some");
+        let result = compute_percentiles(&times).expect("some");
         assert_eq!((result.p50.as_millis(), result.p95.as_millis(), result.max.as_millis()), (50, 95, 100));
-        let one = percentiles(&[Duration::from_millis(7)]).expect("one");
+        let one = compute_percentiles(&[Duration::from_millis(7)]).expect("one");
         assert_eq!((one.p50, one.p95), (one.max, one.max));
-        assert_eq!(percentiles(&[]), None);
+        assert_eq!(compute_percentiles(&[]), None);
     }
 }

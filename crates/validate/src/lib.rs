@@ -10,30 +10,30 @@
 pub mod act;
 pub mod check;
 pub mod checks;
-pub mod content;
-pub mod hand;
+pub mod exchange_requirements;
+pub mod file_content;
 mod latency;
-pub mod live;
-pub mod plan;
-mod points;
+pub mod observations;
+pub mod phone_driver;
 pub mod report;
 pub mod requirement;
-pub mod rules;
+mod response_fields;
 pub mod run;
-pub mod seen;
+pub mod run_controller;
+pub mod run_plan;
+pub mod sandbox_control;
 mod target;
-pub mod tester;
 
 pub use act::Act;
 pub use check::{Check, Verdict};
-pub use hand::{Hand, Invitation, People, Skip};
-pub use plan::Plan;
+pub use phone_driver::{Invitation, PhoneDriver, PhoneUser, SkipSignal};
 pub use report::Report;
 pub use requirement::Level;
-pub use run::{Event, Run, RunError};
-pub use target::{Options, Target, is_this_machine};
-pub use tester::Tester;
+pub use run::{CheckRun, RunError, RunEvent};
+pub use run_plan::RunPlan;
+pub use sandbox_control::SandboxControl;
+pub use target::{RunOptions, Target, is_loopback_url};
 
-pub use client::{Backend, Credentials, Exchange, LoginRoute, RedeemRoute, TimeOuts, TokenSource};
+pub use client::{Backend, Credentials, Exchange, LoginRoute, RedeemRoute, Timeouts, TokenSource};
 /// Re-exported so that hosts can name a backend's credentials.
 pub use protocol::{ApiKey, SessionToken};

@@ -17,7 +17,7 @@ pub enum Level {
 
 impl Level {
     /// The level in lower case, as in the table.
-    pub fn word(self) -> &'static str {
+    pub fn as_lowercase(self) -> &'static str {
         match self {
             Self::Must => "must",
             Self::Should => "should",
@@ -54,29 +54,29 @@ pub struct Requirement {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct RequirementTable {
     requirement: Vec<Requirement>,
 }
 
 /// Returns every requirement, in the order of the table.
-pub fn requirements() -> &'static [Requirement] {
+pub fn all_requirements() -> &'static [Requirement] {
     static TABLE: OnceLock<Vec<Requirement>> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let table: Result<Table, _> = toml::from_str(include_str!("../requirements.toml"));
+        let table: Result<RequirementTable, _> = toml::from_str(include_str!("../requirements.toml"));
         // Cannot fail: a test parses the embedded table.
         table.map(|table| table.requirement).unwrap_or_default()
     })
 }
 
 /// Returns the level of a check: that of the strictest requirement that it covers.
-pub fn level_of(check: &str) -> Level {
-    let covered = requirements().iter().filter(|row| row.checks.iter().any(|id| id == check));
+pub fn check_level(check: &str) -> Level {
+    let covered = all_requirements().iter().filter(|row| row.checks.iter().any(|id| id == check));
     covered.map(|row| row.level).min().unwrap_or(Level::Should)
 }
 
 /// Returns the ids of the requirements that a check covers.
-pub fn covered_by(check: &str) -> Vec<&'static str> {
-    let covered = requirements().iter().filter(|row| row.checks.iter().any(|id| id == check));
+pub fn covered_requirements(check: &str) -> Vec<&'static str> {
+    let covered = all_requirements().iter().filter(|row| row.checks.iter().any(|id| id == check));
     covered.map(|row| row.id.as_str()).collect()
 }
 
@@ -88,12 +88,12 @@ mod tests {
 
     #[test]
     fn every_requirement_has_known_checks_or_a_reason() {
-        toml::from_str::<Table>(include_str!("../requirements.toml")).expect("the table parses");
+        toml::from_str::<RequirementTable>(include_str!("../requirements.toml")).expect("the table parses");
         let known: BTreeSet<&str> = CHECKS.iter().map(|check| check.id).collect();
         assert_eq!(known.len(), CHECKS.len(), "two checks have the same id");
         let mut ids = BTreeSet::new();
         let mut used = BTreeSet::new();
-        for row in requirements() {
+        for row in all_requirements() {
             assert!(ids.insert(&row.id), "{} occurs twice", row.id);
             assert!(!row.place.is_empty() && !row.quote.is_empty(), "{}", row.id);
             match &row.untestable {
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn a_check_has_the_level_of_its_strictest_requirement() {
-        assert_eq!(level_of("generate.succeeds"), Level::Must);
-        assert_eq!(level_of("http.cors"), Level::Should);
-        assert_eq!(covered_by("http.cors"), ["SAFE-4"]);
+        assert_eq!(check_level("generate.succeeds"), Level::Must);
+        assert_eq!(check_level("http.cors"), Level::Should);
+        assert_eq!(covered_requirements("http.cors"), ["SAFE-4"]);
     }
 }

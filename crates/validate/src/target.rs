@@ -1,6 +1,6 @@
 //! The backend to check, and the limits of a run.
 
-use client::{Backend, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TimeOuts, TokenSource};
+use client::{Backend, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
 use protocol::LinkTemplate;
 use std::time::Duration;
 use url::{Host, Url};
@@ -15,9 +15,9 @@ pub struct Target {
     /// Credentials; kept in memory only.
     pub credentials: Credentials,
     /// Link template of the QR code.
-    pub link: LinkTemplate,
+    pub link_template: LinkTemplate,
     /// Time limits of each HTTP call.
-    pub time_outs: TimeOuts,
+    pub time_outs: Timeouts,
 }
 
 /// Limits of a run.
@@ -26,33 +26,33 @@ pub struct Target {
 /// No token limit; wrong requests and avatars allowed, loss of an avatar not; 15 min for an avatar, 15 min for an
 /// unused URL, 5 s for the upstream.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RunOptions {
     /// Maximum number of Export Tokens to generate. `None`: as many as the plan needs.
     pub max_tokens: Option<u32>,
     /// Whether acts that may lose an avatar are allowed.
-    pub destructive: bool,
+    pub allow_destructive: bool,
     /// Whether deliberately wrong requests are allowed: wrong passwords, wrong keys, spent tokens.
-    pub wrong_requests: bool,
+    pub allow_wrong_requests: bool,
     /// Whether acts that consume an avatar are allowed.
-    pub avatars: bool,
+    pub allow_avatars: bool,
     /// How long to wait for an avatar.
-    pub patience: Duration,
+    pub avatar_timeout: Duration,
     /// Time after which an unused download URL must have expired.
-    pub url_life: Duration,
+    pub url_lifetime: Duration,
     /// How long to watch a relay's upstream for redeems that the run did not send, in real time.
-    pub watch: Duration,
+    pub upstream_watch: Duration,
 }
 
-impl Default for Options {
+impl Default for RunOptions {
     fn default() -> Self {
         Self {
             max_tokens: None,
-            destructive: false,
-            wrong_requests: true,
-            avatars: true,
-            patience: Duration::from_mins(15),
-            url_life: Duration::from_mins(15),
-            watch: Duration::from_secs(5),
+            allow_destructive: false,
+            allow_wrong_requests: true,
+            allow_avatars: true,
+            avatar_timeout: Duration::from_mins(15),
+            url_lifetime: Duration::from_mins(15),
+            upstream_watch: Duration::from_secs(5),
         }
     }
 }
@@ -60,19 +60,19 @@ impl Default for Options {
 /// Facts about the backend that are known before the first request.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Debug, Clone, Default)]
-pub struct Ground {
+pub struct TargetInfo {
     /// Whether the API's URL is https.
-    pub https: bool,
+    pub uses_https: bool,
     /// Whether the API's URL is a loopback address.
-    pub loopback: bool,
+    pub is_loopback: bool,
     /// Whether tokens come from a partner's relay.
     pub relays_tokens: bool,
     /// Whether redeems go through a partner's relay.
     pub relays_redeems: bool,
     /// Whether the run sends no deliberately wrong request.
-    pub right_only: bool,
+    pub only_valid_requests: bool,
     /// Whether the relay requires its own key, according to the profile.
-    pub relay_has_key: bool,
+    pub relay_requires_key: bool,
     /// Where the login response has the session token (JSON Pointer).
     pub session_pointer: String,
     /// Where the generate response has the Export Token (JSON Pointer).
@@ -81,42 +81,42 @@ pub struct Ground {
 
 impl Target {
     /// Facts about this backend that are known before the first request.
-    pub(crate) fn ground(&self) -> Ground {
-        Ground::of(&self.backend)
+    pub(crate) fn target_info(&self) -> TargetInfo {
+        TargetInfo::from_backend(&self.backend)
     }
 }
 
-impl Ground {
+impl TargetInfo {
     /// Derives the facts from the configured routes.
-    pub(crate) fn of(backend: &Backend) -> Self {
-        let Backend { base_url, login, source, redeem } = backend;
+    pub(crate) fn from_backend(backend: &Backend) -> Self {
+        let Backend { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
         let has_partner_key = |headers: &[(String, String)]| {
             headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER))
         };
-        let mut info = Ground {
-            https: base_url.scheme() == "https",
-            loopback: is_this_machine(base_url),
+        let mut info = TargetInfo {
+            uses_https: base_url.scheme() == "https",
+            is_loopback: is_loopback_url(base_url),
             session_pointer: login.token_pointer.clone(),
             token_pointer: "/token".to_owned(),
-            ..Ground::default()
+            ..TargetInfo::default()
         };
         if let TokenSource::Partner(partner) = source {
             info.relays_tokens = true;
-            info.relay_has_key |= has_partner_key(&partner.headers);
+            info.relay_requires_key |= has_partner_key(&partner.headers);
             info.token_pointer.clone_from(&partner.token_pointer);
-            info.https = partner.url.scheme() == "https";
-            info.loopback = is_this_machine(&partner.url);
+            info.uses_https = partner.url.scheme() == "https";
+            info.is_loopback = is_loopback_url(&partner.url);
         }
         if let RedeemRoute::Partner { headers, .. } = redeem {
             info.relays_redeems = true;
-            info.relay_has_key |= has_partner_key(headers);
+            info.relay_requires_key |= has_partner_key(headers);
         }
         info
     }
 }
 
 /// Whether the host of a URL is `localhost` or a loopback address.
-pub fn is_this_machine(url: &Url) -> bool {
+pub fn is_loopback_url(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Why a call of the OS keychain failed. No variant contains a part of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum VaultError {
+pub enum KeychainError {
     /// There is no D-Bus session bus, so the Secret Service cannot be reached.
     #[error("the system's keychain cannot be reached: this session has no D-Bus session bus ({detail})")]
     NoBus {
@@ -20,7 +20,7 @@ pub enum VaultError {
     },
     /// The keychain has no keyring, so nothing can be stored in it.
     #[error("the system's keychain has no keyring yet, so nothing can be stored in it")]
-    NoCollection,
+    NoKeyring,
     /// The keyring is locked. Reading and writing need its password.
     #[error("the system's keychain is locked")]
     Locked,
@@ -35,25 +35,25 @@ pub enum VaultError {
         "the system's keychain did not confirm a change within {} s; it may or may not have been made",
         after.as_secs_f32()
     )]
-    WriteUnanswered {
+    WriteUnconfirmed {
         /// The timeout.
         after: Duration,
     },
     /// Too many earlier calls are still waiting for a response.
     #[error("the system's keychain has not responded to {calls} earlier calls, so no further call is made")]
-    Stuck {
+    TooManyAbandonedCalls {
         /// Number of calls without a response.
         calls: usize,
     },
     /// The system or the user refused access to the item.
     #[error("access to the system's keychain was refused ({detail})")]
-    Refused {
+    AccessRefused {
         /// The error of the system.
         detail: String,
     },
     /// The value is too long for the keychain.
     #[error("the value has {bytes} bytes, but the system's keychain stores at most {limit} bytes per item")]
-    TooLarge {
+    ValueTooLarge {
         /// Length of the value in bytes.
         bytes: usize,
         /// Maximum size of an item in bytes.
@@ -61,37 +61,37 @@ pub enum VaultError {
     },
     /// The value is empty.
     #[error("an empty value cannot be stored as a credential")]
-    Empty,
+    EmptyValue,
     /// The stored item is not text, so this program did not write it.
-    #[error("the keychain item “{item}” of service “{}” is not text", crate::SERVICE)]
-    NotText {
+    #[error("the keychain item “{item}” of service “{}” is not text", crate::KEYCHAIN_SERVICE)]
+    ItemNotText {
         /// The user name of the item: `<profile>/<kind>`.
         item: String,
     },
     /// Any other failure of the platform.
     #[error("the system's keychain failed: {detail}")]
-    Platform {
+    PlatformFailure {
         /// The error of the platform.
         detail: String,
     },
 }
 
-impl VaultError {
+impl KeychainError {
     /// The stable error code for logs, reports and scripts.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoBus { .. } => "keychain-no-bus",
             Self::NoService { .. } => "keychain-no-service",
-            Self::NoCollection => "keychain-no-keyring",
+            Self::NoKeyring => "keychain-no-keyring",
             Self::Locked => "keychain-locked",
             Self::TimedOut { .. } => "keychain-timed-out",
-            Self::WriteUnanswered { .. } => "keychain-write-unanswered",
-            Self::Stuck { .. } => "keychain-stuck",
-            Self::Refused { .. } => "keychain-refused",
-            Self::TooLarge { .. } => "credential-too-large",
-            Self::Empty => "credential-empty",
-            Self::NotText { .. } => "keychain-item-not-text",
-            Self::Platform { .. } => "keychain-failed",
+            Self::WriteUnconfirmed { .. } => "keychain-write-unanswered",
+            Self::TooManyAbandonedCalls { .. } => "keychain-stuck",
+            Self::AccessRefused { .. } => "keychain-refused",
+            Self::ValueTooLarge { .. } => "credential-too-large",
+            Self::EmptyValue => "credential-empty",
+            Self::ItemNotText { .. } => "keychain-item-not-text",
+            Self::PlatformFailure { .. } => "keychain-failed",
         }
     }
 
@@ -108,30 +108,32 @@ impl VaultError {
                  (on Debian: `apt install gnome-keyring`, then log in again), or pass the credentials in \
                  COPRESENCE_API_KEY and COPRESENCE_SESSION_TOKEN."
             }
-            Self::NoCollection => {
+            Self::NoKeyring => {
                 "Log in once with a password, which creates the keyring “Login”, or create one in “Passwords and \
                  Keys” and set it as the default. Without a desktop: `pkill gnome-keyring; printf %s PASSWORD | \
                  gnome-keyring-daemon --unlock --components=secrets` (a running daemon must be stopped first)."
             }
             Self::Locked => REMEDY_LOCKED,
-            Self::TimedOut { .. } | Self::Stuck { .. } => {
+            Self::TimedOut { .. } | Self::TooManyAbandonedCalls { .. } => {
                 "If the system shows a prompt for the keychain, answer it and try again. If not, log out and in \
                  again, which restarts the keychain; until then pass the credentials in the environment \
                  (COPRESENCE_API_KEY, COPRESENCE_SESSION_TOKEN)."
             }
-            Self::WriteUnanswered { .. } => {
+            Self::WriteUnconfirmed { .. } => {
                 "Check whether the change was made (`copresence credentials status`), and repeat it if not."
             }
-            Self::Refused { .. } => REMEDY_REFUSED,
-            Self::TooLarge { .. } => {
+            Self::AccessRefused { .. } => REMEDY_REFUSED,
+            Self::ValueTooLarge { .. } => {
                 "Check that the value is only the credential, not a whole file. If it is really that long, pass it \
                  in the environment (COPRESENCE_API_KEY, COPRESENCE_SESSION_TOKEN)."
             }
-            Self::Empty => "Enter a value, or remove the credential with `copresence credentials remove`.",
-            Self::NotText { .. } => {
+            Self::EmptyValue => {
+                "Enter a value, or remove the credential with `copresence credentials remove`."
+            }
+            Self::ItemNotText { .. } => {
                 "Remove the item in the keychain program of the system, then set the credential again."
             }
-            Self::Platform { .. } => {
+            Self::PlatformFailure { .. } => {
                 "Try again; if it persists, log out and in again, or pass the credentials in the environment \
                  (COPRESENCE_API_KEY, COPRESENCE_SESSION_TOKEN)."
             }
@@ -139,8 +141,8 @@ impl VaultError {
     }
 
     /// Whether the operator can keep the secret in memory for this run instead.
-    pub const fn memory_can_help(&self) -> bool {
-        !matches!(self, Self::Empty)
+    pub const fn can_use_memory_instead(&self) -> bool {
+        !matches!(self, Self::EmptyValue)
     }
 }
 
@@ -167,28 +169,28 @@ const REMEDY_REFUSED: &str =
 mod tests {
     use super::*;
 
-    fn every() -> Vec<VaultError> {
+    fn every() -> Vec<KeychainError> {
         let detail = String::new;
         let after = Duration::from_secs(5);
         vec![
-            VaultError::NoBus { detail: detail() },
-            VaultError::NoService { detail: detail() },
-            VaultError::NoCollection,
-            VaultError::Locked,
-            VaultError::TimedOut { after },
-            VaultError::WriteUnanswered { after },
-            VaultError::Stuck { calls: 8 },
-            VaultError::Refused { detail: detail() },
-            VaultError::TooLarge { bytes: 3000, limit: 2560 },
-            VaultError::Empty,
-            VaultError::NotText { item: "sandbox/api-key".into() },
-            VaultError::Platform { detail: detail() },
+            KeychainError::NoBus { detail: detail() },
+            KeychainError::NoService { detail: detail() },
+            KeychainError::NoKeyring,
+            KeychainError::Locked,
+            KeychainError::TimedOut { after },
+            KeychainError::WriteUnconfirmed { after },
+            KeychainError::TooManyAbandonedCalls { calls: 8 },
+            KeychainError::AccessRefused { detail: detail() },
+            KeychainError::ValueTooLarge { bytes: 3000, limit: 2560 },
+            KeychainError::EmptyValue,
+            KeychainError::ItemNotText { item: "sandbox/api-key".into() },
+            KeychainError::PlatformFailure { detail: detail() },
         ]
     }
 
     #[test]
     fn codes_are_distinct_and_lowercase() {
-        let mut codes: Vec<&str> = every().iter().map(VaultError::code).collect();
+        let mut codes: Vec<&str> = every().iter().map(KeychainError::code).collect();
         assert!(codes.iter().all(|c| c.chars().all(|c| c.is_ascii_lowercase() || c == '-')), "{codes:?}");
         codes.sort_unstable();
         codes.dedup();
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_timeout_message_contains_its_duration() {
-        let text = VaultError::TimedOut { after: Duration::from_millis(1500) }.to_string();
+        let text = KeychainError::TimedOut { after: Duration::from_millis(1500) }.to_string();
         assert!(text.contains("1.5 s"), "{text}");
     }
 }

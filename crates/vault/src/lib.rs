@@ -7,19 +7,19 @@
 //! An item has the service name [`KEYCHAIN_SERVICE`] and the user name `<profile>/<kind>`, in the form that `keyring`
 //! uses. `secret-tool lookup service copresence-kiosk username sandbox/api-key` finds the same item.
 
+mod credential_kind;
+mod credential_store;
 mod error;
-mod found;
+mod lookup;
 #[cfg_attr(any(target_os = "macos", windows), path = "platform/native.rs")]
 #[cfg_attr(not(any(target_os = "macos", windows)), path = "platform/secret_service.rs")]
 mod platform;
-mod slot;
 mod timeout;
-mod vault;
 
-pub use error::VaultError;
-pub use found::{Found, Origin, load, load_for};
-pub use slot::Slot;
-pub use vault::{DEFAULT_PATIENCE, Vault};
+pub use credential_kind::CredentialKind;
+pub use credential_store::{CredentialStore, DEFAULT_TIMEOUT};
+pub use error::KeychainError;
+pub use lookup::{CredentialOrigin, FoundCredentials, load_credentials, load_wanted_credentials};
 
 /// The service name of every keychain item of this program.
-pub const SERVICE: &str = "copresence-kiosk";
+pub const KEYCHAIN_SERVICE: &str = "copresence-kiosk";

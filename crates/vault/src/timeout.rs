@@ -4,7 +4,7 @@
 //! [commit](CommitGuard::commit). This fails after the call was abandoned, so an abandoned call changes nothing. Its
 //! secrets are zeroed when the thread ends. A thread that never ends keeps them until the process ends.
 
-use crate::VaultError;
+use crate::KeychainError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -32,10 +32,10 @@ pub(crate) struct CommitGuard {
 
 impl CommitGuard {
     /// Must be called directly before the keychain is changed.
-    pub(crate) fn commit(&self) -> Result<(), VaultError> {
+    pub(crate) fn commit(&self) -> Result<(), KeychainError> {
         match self.state.compare_exchange(STATE_OPEN, STATE_COMMITTED, Ordering::SeqCst, Ordering::SeqCst) {
             Ok(_) | Err(STATE_COMMITTED) => Ok(()),
-            Err(_) => Err(VaultError::TimedOut { after: self.timeout }),
+            Err(_) => Err(KeychainError::TimedOut { after: self.timeout }),
         }
     }
 
@@ -63,11 +63,11 @@ impl Drop for CallEnd {
 pub(crate) fn run_with_timeout<T: Send + 'static>(
     timeout: Duration,
     abandoned: &AbandonedCalls,
-    work: impl FnOnce(&CommitGuard) -> Result<T, VaultError> + Send + 'static,
-) -> Result<T, VaultError> {
+    work: impl FnOnce(&CommitGuard) -> Result<T, KeychainError> + Send + 'static,
+) -> Result<T, KeychainError> {
     let calls = abandoned.0.load(Ordering::SeqCst);
     if calls >= MAX_ABANDONED_CALLS {
-        return Err(VaultError::Stuck { calls });
+        return Err(KeychainError::TooManyAbandonedCalls { calls });
     }
     let guard = Arc::new(CommitGuard { state: AtomicU8::new(STATE_OPEN), timeout });
     let (sender, results) = sync_channel(1);
@@ -80,7 +80,7 @@ pub(crate) fn run_with_timeout<T: Send + 'static>(
             // If the call was abandoned, the result and its secrets are dropped here.
             drop(sender.send(result));
         })
-        .map_err(|e| VaultError::Platform { detail: format!("no thread could be started: {e}") })?;
+        .map_err(|e| KeychainError::PlatformFailure { detail: format!("no thread could be started: {e}") })?;
 
     if let Some(result) = wait_for_result(&results, timeout) {
         return result;
@@ -88,13 +88,13 @@ pub(crate) fn run_with_timeout<T: Send + 'static>(
     abandoned.0.fetch_add(1, Ordering::SeqCst);
     if guard.abandon(STATE_OPEN) {
         tracing::warn!(?timeout, "the keychain did not respond; the call was abandoned");
-        return Err(VaultError::TimedOut { after: timeout });
+        return Err(KeychainError::TimedOut { after: timeout });
     }
     // A change was started or the call has just ended, so it must not be reported as "not written".
     let late = wait_for_result(&results, timeout);
     if late.is_none() && guard.abandon(STATE_COMMITTED) {
         tracing::warn!(?timeout, "the keychain did not confirm a change; the call was abandoned");
-        return Err(VaultError::WriteUnanswered { after: timeout * 2 });
+        return Err(KeychainError::WriteUnconfirmed { after: timeout * 2 });
     }
     abandoned.0.fetch_sub(1, Ordering::SeqCst);
     late.or_else(|| results.try_recv().ok()).unwrap_or_else(|| Err(thread_died()))
@@ -102,9 +102,9 @@ pub(crate) fn run_with_timeout<T: Send + 'static>(
 
 /// Waits for the result of a call. Returns `None` after the timeout.
 fn wait_for_result<T>(
-    results: &Receiver<Result<T, VaultError>>,
+    results: &Receiver<Result<T, KeychainError>>,
     timeout: Duration,
-) -> Option<Result<T, VaultError>> {
+) -> Option<Result<T, KeychainError>> {
     match results.recv_timeout(timeout) {
         Ok(result) => Some(result),
         Err(RecvTimeoutError::Disconnected) => Some(Err(thread_died())),
@@ -113,8 +113,8 @@ fn wait_for_result<T>(
 }
 
 /// The error for a call whose thread panicked.
-fn thread_died() -> VaultError {
-    VaultError::Platform { detail: "the keychain library stopped unexpectedly".to_owned() }
+fn thread_died() -> KeychainError {
+    KeychainError::PlatformFailure { detail: "the keychain library stopped unexpectedly".to_owned() }
 }
 
 #[cfg(test)]
@@ -131,8 +131,8 @@ mod tests {
     fn a_result_in_time_is_returned() {
         assert_eq!(run_with_timeout(LONG, &AbandonedCalls::default(), |_| Ok(7)), Ok(7));
         let refused: Result<(), _> =
-            run_with_timeout(LONG, &AbandonedCalls::default(), |_| Err(VaultError::Locked));
-        assert_eq!(refused, Err(VaultError::Locked));
+            run_with_timeout(LONG, &AbandonedCalls::default(), |_| Err(KeychainError::Locked));
+        assert_eq!(refused, Err(KeychainError::Locked));
     }
 
     #[test]
@@ -146,10 +146,10 @@ mod tests {
             report.send(outcome.clone()).expect("the test receives");
             outcome
         });
-        assert_eq!(abandoned_call, Err(VaultError::TimedOut { after: SHORT }));
+        assert_eq!(abandoned_call, Err(KeychainError::TimedOut { after: SHORT }));
         assert_eq!(abandoned.0.load(Ordering::SeqCst), 1);
         wake.send(()).expect("the call still waits");
-        assert_eq!(reports.recv(), Ok(Err(VaultError::TimedOut { after: SHORT })));
+        assert_eq!(reports.recv(), Ok(Err(KeychainError::TimedOut { after: SHORT })));
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
             let _ = woken.recv();
             Ok(())
         });
-        assert_eq!(outcome, Err(VaultError::WriteUnanswered { after: timeout * 2 }));
+        assert_eq!(outcome, Err(KeychainError::WriteUnconfirmed { after: timeout * 2 }));
         drop(wake);
     }
 
@@ -177,11 +177,11 @@ mod tests {
                 drop(gate.lock());
                 Ok(())
             });
-            assert_eq!(outcome, Err(VaultError::TimedOut { after: SHORT }));
+            assert_eq!(outcome, Err(KeychainError::TimedOut { after: SHORT }));
         }
         assert_eq!(
             run_with_timeout(LONG, &abandoned, |_| Ok(())),
-            Err(VaultError::Stuck { calls: MAX_ABANDONED_CALLS })
+            Err(KeychainError::TooManyAbandonedCalls { calls: MAX_ABANDONED_CALLS })
         );
         drop(shut);
         while abandoned.0.load(Ordering::SeqCst) > 0 {
@@ -194,7 +194,7 @@ mod tests {
     fn a_panic_in_the_keychain_library_is_an_error() {
         let outcome: Result<(), _> =
             run_with_timeout(LONG, &AbandonedCalls::default(), |_| panic!("intended by the test"));
-        assert!(matches!(outcome, Err(VaultError::Platform { .. })), "{outcome:?}");
+        assert!(matches!(outcome, Err(KeychainError::PlatformFailure { .. })), "{outcome:?}");
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
             let _ = woken.recv();
             panic!("intended by the test");
         });
-        assert_eq!(outcome, Err(VaultError::TimedOut { after: SHORT }));
+        assert_eq!(outcome, Err(KeychainError::TimedOut { after: SHORT }));
         assert_eq!(abandoned.0.load(Ordering::SeqCst), 1);
         wake.send(()).expect("the call still waits");
         let deadline = Instant::now() + LONG;

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
-use vault::{Slot, Vault};
+use vault::{CredentialKind, CredentialStore};
 
 /// Long enough for a machine under load. Only the tests with [`SILENCED`] reach a timeout, and those set a shorter one.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -174,32 +174,32 @@ fn a_bus_without_a_keychain_is_reported() {
 fn actor() {
     let Ok(acts) = std::env::var("VAULT_ACTS") else { return };
     let hurried = std::env::var("VAULT_PATIENCE_MS").ok().and_then(|ms| ms.parse().ok());
-    let vault = Vault::os().with_patience(hurried.map_or(PATIENCE, Duration::from_millis));
+    let vault = CredentialStore::os_keychain().with_timeout(hurried.map_or(PATIENCE, Duration::from_millis));
     for act in acts.split(';') {
         println!("outcome: {}", perform(&vault, act));
     }
 }
 
-fn perform(vault: &Vault, act: &str) -> String {
+fn perform(vault: &CredentialStore, act: &str) -> String {
     let words: Vec<&str> = act.split_whitespace().collect();
-    let slot = |word: &str| word.parse::<Slot>().expect("a slot's word");
+    let slot = |word: &str| word.parse::<CredentialKind>().expect("a slot's word");
     let done = match words.as_slice() {
-        ["get", profile, word] => vault.get(profile, slot(word)).map(|value| match value {
+        ["get", profile, word] => vault.get_credential(profile, slot(word)).map(|value| match value {
             Some(value) => format!("value {}", value.expose_secret()),
             None => "none".to_owned(),
         }),
         ["set", profile, word, value] => {
-            vault.set(profile, slot(word), &SecretString::from(*value)).map(|()| "set".to_owned())
+            vault.set_credential(profile, slot(word), &SecretString::from(*value)).map(|()| "set".to_owned())
         }
         ["remember", profile, word, value] => {
             vault.remember_for_this_run(profile, slot(word), &SecretString::from(*value));
             Ok("remembered".to_owned())
         }
         ["remove", profile, word] => vault
-            .remove(profile, slot(word))
+            .remove_credential(profile, slot(word))
             .map(|was| if was { "removed".to_owned() } else { "nothing".to_owned() }),
-        ["check"] => vault.check().map(|()| "ok".to_owned()),
-        ["unlock"] => vault.unlock(PATIENCE).map(|()| "ok".to_owned()),
+        ["check"] => vault.check_keychain().map(|()| "ok".to_owned()),
+        ["unlock"] => vault.unlock_keychain(PATIENCE).map(|()| "ok".to_owned()),
         ["wake"] => Ok(shell("kill -CONT $service && echo awake")),
         ["start"] => Ok(shell(&format!("{UNLOCKED} echo started"))),
         ["restart"] => Ok(shell(

@@ -1,12 +1,12 @@
 //! The checks of `copresence validate`: a few lines each over [`Checks`].
 
 use super::desk::Follower;
-use crate::checks::Checks;
+use crate::checks::CheckRunner;
 use kiosk::app::Kiosk;
 use kiosk::clock::Clock;
-use kiosk::panel::Gate;
+use kiosk::panel::PinLock;
 use kiosk::view::Problem;
-use kiosk::view::checks::{ChecksAsk, ChecksPlan, ChecksView};
+use kiosk::view::checks::{ChecksPlan, ChecksRequest, ChecksView};
 use tauri::State;
 use tauri::ipc::Channel;
 
@@ -18,16 +18,16 @@ pub(crate) struct Following(Follower);
 #[tauri::command]
 pub(crate) async fn follow_checks(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
-    checks: State<'_, Checks>,
+    checks: State<'_, CheckRunner>,
     following: State<'_, Following>,
     channel: Channel<ChecksView>,
 ) -> Result<(), Problem> {
     let until = following.0.replace(&gate, *clock)?;
     let (checks, kiosk) = (checks.inner().clone(), kiosk.inner().clone());
     tokio::spawn(async move {
-        checks.tell(&kiosk, until, |view| channel.send(view).is_ok()).await;
+        checks.stream_views(&kiosk, until, |view| channel.send(view).is_ok()).await;
     });
     Ok(())
 }
@@ -36,49 +36,49 @@ pub(crate) async fn follow_checks(
 #[tauri::command]
 pub(crate) async fn plan_checks(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
-    checks: State<'_, Checks>,
-    ask: ChecksAsk,
+    checks: State<'_, CheckRunner>,
+    ask: ChecksRequest,
 ) -> Result<ChecksPlan, Problem> {
-    gate.check(clock.moment())?;
-    checks.plan(&kiosk.backing(), &ask, kiosk.live().len()).await
+    gate.require_unlocked(clock.moment())?;
+    checks.plan_run(&kiosk.backing(), &ask, kiosk.live().len()).await
 }
 
 /// Begins a run.
 #[tauri::command]
 pub(crate) async fn start_checks(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
-    checks: State<'_, Checks>,
-    ask: ChecksAsk,
+    checks: State<'_, CheckRunner>,
+    ask: ChecksRequest,
 ) -> Result<(), Problem> {
-    gate.check(clock.moment())?;
-    checks.start(&kiosk.backing(), &ask, kiosk.live().len()).await
+    gate.require_unlocked(clock.moment())?;
+    checks.start_run(&kiosk.backing(), &ask, kiosk.live().len()).await
 }
 
 /// Ends it early.
 #[tauri::command]
 pub(crate) async fn stop_checks(
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
-    checks: State<'_, Checks>,
+    checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    gate.check(clock.moment())?;
-    checks.stop();
+    gate.require_unlocked(clock.moment())?;
+    checks.stop_run();
     Ok(())
 }
 
 /// Leaves out what waits for a phone.
 #[tauri::command]
 pub(crate) async fn skip_check(
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
-    checks: State<'_, Checks>,
+    checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    gate.check(clock.moment())?;
-    checks.skip();
+    gate.require_unlocked(clock.moment())?;
+    checks.skip_check();
     Ok(())
 }
 
@@ -86,11 +86,11 @@ pub(crate) async fn skip_check(
 #[tauri::command]
 pub(crate) async fn save_report(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
-    checks: State<'_, Checks>,
+    checks: State<'_, CheckRunner>,
 ) -> Result<String, Problem> {
-    gate.check(clock.moment())?;
+    gate.require_unlocked(clock.moment())?;
     let (checks, disk) = (checks.inner().clone(), kiosk.disk().clone());
-    super::saved(move || checks.save(&disk)).await
+    super::saved(move || checks.save_report(&disk)).await
 }

@@ -1,7 +1,7 @@
 //! What the desk's pages follow: told until another call takes its place, or the door closes.
 
 use kiosk::clock::Clock;
-use kiosk::panel::Gate;
+use kiosk::panel::PinLock;
 use kiosk::view::Problem;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,20 +21,20 @@ impl Follower {
     /// `panel_locked`; then the earlier one has ended, too.
     pub(crate) fn replace(
         &self,
-        gate: &Gate,
+        gate: &PinLock,
         clock: Clock,
     ) -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
-        gate.check(clock.moment())?;
+        gate.require_unlocked(clock.moment())?;
         let replaced = {
             let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             current.cancel();
             *current = CancellationToken::new();
             current.clone()
         };
-        let (gate, closing) = (gate.clone(), gate.closing());
+        let (gate, closing) = (gate.clone(), gate.locked_token());
         Ok(async move {
             let idle = async {
-                while gate.is_open(clock.moment()) {
+                while gate.is_unlocked(clock.moment()) {
                     tokio::time::sleep(LOOK).await;
                 }
             };

@@ -1,10 +1,10 @@
 //! The integrator's inspector: a few lines each over `kiosk`.
 
 use super::desk::Follower;
-use crate::checks::rules;
+use crate::checks::judge_requirements;
 use kiosk::app::Kiosk;
 use kiosk::clock::Clock;
-use kiosk::panel::Gate;
+use kiosk::panel::PinLock;
 use kiosk::view::Problem;
 use kiosk::view::inspector::InspectorView;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(crate) struct Inspecting(Follower);
 #[tauri::command]
 pub(crate) async fn inspect(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
     inspecting: State<'_, Inspecting>,
     visit: Option<String>,
@@ -28,7 +28,9 @@ pub(crate) async fn inspect(
     let until = inspecting.0.replace(&gate, *clock)?;
     let inspector = kiosk.inspector().clone();
     tokio::spawn(async move {
-        inspector.tell(visit, Arc::new(rules), until, |view| channel.send(view).is_ok()).await;
+        inspector
+            .stream_views(visit, Arc::new(judge_requirements), until, |view| channel.send(view).is_ok())
+            .await;
     });
     Ok(())
 }
@@ -37,11 +39,11 @@ pub(crate) async fn inspect(
 #[tauri::command]
 pub(crate) async fn save_har(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
     visit: String,
 ) -> Result<String, Problem> {
-    gate.check(clock.moment())?;
+    gate.require_unlocked(clock.moment())?;
     let kiosk = kiosk.inner().clone();
     super::saved(move || kiosk.inspector().save_har(kiosk.disk(), &visit)).await
 }

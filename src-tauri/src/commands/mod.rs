@@ -11,7 +11,7 @@ pub(crate) use checks::Following;
 pub(crate) use inspect::Inspecting;
 
 use kiosk::app::{CommandTarget, Kiosk, VisitorCommand};
-use kiosk::panel::Gate;
+use kiosk::panel::PinLock;
 use kiosk::problem::problem;
 use kiosk::view::{Problem, Screen, Snapshot};
 use std::path::PathBuf;
@@ -78,7 +78,7 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
 async fn saved(save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static) -> Result<String, Problem> {
     let saved = tokio::task::spawn_blocking(save).await;
     let saved = saved.map_err(|error| problem("storage_failed", Some(&error.to_string())))??;
-    Ok(kiosk::for_people(&saved))
+    Ok(kiosk::display_path(&saved))
 }
 
 /// Sends the present snapshot at once, and each that follows; ends an earlier subscription. The page was loaded
@@ -87,7 +87,7 @@ async fn saved(save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static)
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
     listener: State<'_, Listener>,
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     channel: Channel<Snapshot>,
 ) -> Result<(), ()> {
     gate.lock();

@@ -4,35 +4,38 @@ use crate::window;
 use kiosk::SecretString;
 use kiosk::clock::Clock;
 use kiosk::health;
-use kiosk::panel::{Gate, Next, Panel};
+use kiosk::panel::{AfterAction, Panel, PinLock};
 use kiosk::problem::problem;
 use kiosk::view::Problem;
-use kiosk::view::panel::{GateView, HealthView, PanelAct, PanelView, PastVisit};
+use kiosk::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
 use tauri::{AppHandle, Runtime, State};
 
 /// How the door stands.
 #[tauri::command]
-pub(crate) async fn panel_gate(gate: State<'_, Gate>, clock: State<'_, Clock>) -> Result<GateView, Problem> {
-    Ok(gate.state(clock.moment()))
+pub(crate) async fn panel_gate(
+    gate: State<'_, PinLock>,
+    clock: State<'_, Clock>,
+) -> Result<PinLockView, Problem> {
+    Ok(gate.status(clock.moment()))
 }
 
 /// Tries a PIN.
 #[tauri::command]
 pub(crate) async fn panel_enter(
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
     pin: SecretString,
-) -> Result<GateView, Problem> {
-    gate.enter(pin, clock.moment()).await
+) -> Result<PinLockView, Problem> {
+    gate.try_unlock(pin, clock.moment()).await
 }
 
 /// Sets the first PIN.
 #[tauri::command]
 pub(crate) async fn panel_set_first_pin(
-    gate: State<'_, Gate>,
+    gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
     pin: SecretString,
-) -> Result<GateView, Problem> {
+) -> Result<PinLockView, Problem> {
     gate.set_first_pin(pin, clock.moment()).await
 }
 
@@ -43,8 +46,8 @@ pub(crate) async fn panel<R: Runtime>(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<PanelView, Problem> {
-    panel.gate().check(clock.moment())?;
-    panel.view(window::monitors(&app)).await
+    panel.pin_lock().require_unlocked(clock.moment())?;
+    panel.view(window::list_monitors(&app)).await
 }
 
 /// Does something, and gives the panel as it is then.
@@ -53,16 +56,16 @@ pub(crate) async fn panel_act<R: Runtime>(
     app: AppHandle<R>,
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
-    act: PanelAct,
+    act: PanelAction,
 ) -> Result<PanelView, Problem> {
-    panel.gate().check(clock.moment())?;
-    match panel.act(act, clock.moment()).await? {
-        Next::Show => {}
-        Next::Display => window::apply(&app, &panel)
+    panel.pin_lock().require_unlocked(clock.moment())?;
+    match panel.run_action(act, clock.moment()).await? {
+        AfterAction::ShowPanel => {}
+        AfterAction::UpdateWindow => window::apply_window_mode(&app, &panel)
             .map_err(|error| problem("display_failed", Some(&error.to_string())))?,
-        Next::Quit => app.exit(0),
+        AfterAction::Quit => app.exit(0),
     }
-    panel.view(window::monitors(&app)).await
+    panel.view(window::list_monitors(&app)).await
 }
 
 /// Everything that the booth depends on, looked at now.
@@ -72,9 +75,9 @@ pub(crate) async fn panel_health<R: Runtime>(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<Vec<HealthView>, Problem> {
-    panel.gate().check(clock.moment())?;
-    let mut told = panel.health().await;
-    told.extend(screen(&app, panel.display().monitor.as_deref()));
+    panel.pin_lock().require_unlocked(clock.moment())?;
+    let mut told = panel.check_health().await;
+    told.extend(screen(&app, panel.display_settings().monitor.as_deref()));
     Ok(told)
 }
 
@@ -84,28 +87,30 @@ pub(crate) async fn panel_history(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<Vec<PastVisit>, Problem> {
-    panel.gate().check(clock.moment())?;
+    panel.pin_lock().require_unlocked(clock.moment())?;
     panel.history().await
 }
 
 /// What only a program with a window can tell.
 fn screen<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [HealthView; 2] {
-    let monitors = window::monitors(app);
+    let monitors = window::list_monitors(app);
     let there = monitors.iter().map(|one| format!("{} ({} × {})", one.name, one.width, one.height));
     let seen = there.collect::<Vec<_>>().join(", ");
     let missing = wanted.filter(|wanted| monitors.iter().all(|one| one.name != *wanted));
     let display = match missing {
-        _ if monitors.is_empty() => health::unknown(health::part::DISPLAY, "the system names no monitor"),
-        Some(wanted) => health::doubtful(
+        _ if monitors.is_empty() => {
+            health::unknown_part(health::part::DISPLAY, "the system names no monitor")
+        }
+        Some(wanted) => health::doubtful_part(
             health::part::DISPLAY,
             format_args!("the monitor `{wanted}` is not there: {seen}"),
             "Plug it in, or choose another one under Display",
         ),
-        None => health::good(health::part::DISPLAY, seen),
+        None => health::good_part(health::part::DISPLAY, seen),
     };
     let web_view = match tauri::webview_version() {
-        Ok(version) => health::good(health::part::WEB_VIEW, version),
-        Err(error) => health::unknown(health::part::WEB_VIEW, error),
+        Ok(version) => health::good_part(health::part::WEB_VIEW, version),
+        Err(error) => health::unknown_part(health::part::WEB_VIEW, error),
     };
     [display, web_view]
 }

@@ -1,25 +1,25 @@
 //! Every action takes effect at once, survives a restart where it should, and refuses invalid values.
 
 use super::{Booth, secret};
-use kiosk::panel::Next;
+use kiosk::panel::AfterAction;
 use kiosk::view::Texts;
-use kiosk::view::panel::{DisplaySettings, HealthStand, KioskModeView, PanelAct, PanelView};
+use kiosk::view::panel::{DisplaySettings, HealthState, KioskModeView, PanelAction, PanelView};
 use std::io::Cursor;
 
-fn use_profile(name: &str) -> PanelAct {
-    PanelAct::UseProfile { name: name.to_owned() }
+fn use_profile(name: &str) -> PanelAction {
+    PanelAction::UseProfile { name: name.to_owned() }
 }
 
-fn set_credential(slot: &str, value: &str) -> PanelAct {
-    PanelAct::SetCredential { slot: slot.to_owned(), value: secret(value) }
+fn set_credential(slot: &str, value: &str) -> PanelAction {
+    PanelAction::SetCredential { slot: slot.to_owned(), value: secret(value) }
 }
 
-fn remove_credential(slot: &str) -> PanelAct {
-    PanelAct::RemoveCredential { slot: slot.to_owned() }
+fn remove_credential(slot: &str) -> PanelAction {
+    PanelAction::RemoveCredential { slot: slot.to_owned() }
 }
 
-fn add_fault(on: &str, fault: &str, every: bool) -> PanelAct {
-    PanelAct::AddFault { on: on.to_owned(), fault: fault.to_owned(), every }
+fn add_fault(on: &str, fault: &str, every: bool) -> PanelAction {
+    PanelAction::AddFault { on: on.to_owned(), fault: fault.to_owned(), every }
 }
 
 fn profile_names(view: &PanelView) -> Vec<(&str, bool)> {
@@ -78,7 +78,7 @@ async fn a_missing_profile_closes_the_booth_but_not_the_panel() {
     assert_eq!(booth.closed_code().as_deref(), Some("configuration"));
     assert_eq!(profile_names(&booth.panel_view().await), [("sandbox", true)]);
     std::fs::write(booth.root.path().join("profiles.toml"), super::LIVE).expect("written");
-    booth.panel.look_again().await;
+    booth.panel.reopen_if_possible().await;
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"), "they can be set now");
     assert_eq!(booth.panel_view().await.backend.profile, "live");
     booth.act_and_view(use_profile("sandbox")).await;
@@ -89,33 +89,36 @@ async fn a_missing_profile_closes_the_booth_but_not_the_panel() {
 async fn credentials_set_elsewhere_reopen_the_booth() {
     let booth = Booth::new();
     booth.act_and_view(use_profile("live")).await;
-    booth.panel.look_again().await;
+    booth.panel.reopen_if_possible().await;
     assert!(booth.closed_code().is_some());
     for (slot, value) in [("api-key", "planted-api-key"), ("session-token", "planted-session")] {
-        booth.vault.set("live", slot.parse().expect("a slot"), &secret(value)).expect("memory");
+        booth.vault.set_credential("live", slot.parse().expect("a slot"), &secret(value)).expect("memory");
     }
-    booth.panel.look_again().await;
+    booth.panel.reopen_if_possible().await;
     assert_eq!(booth.closed_code(), None);
 
     booth.act_and_view(remove_credential("session-token")).await;
-    booth.vault.set("live", "session-token".parse().expect("a slot"), &secret("another")).expect("memory");
+    booth
+        .vault
+        .set_credential("live", "session-token".parse().expect("a slot"), &secret("another"))
+        .expect("memory");
     assert!(booth.closed_code().is_some(), "not checked yet");
-    booth.act_and_view(PanelAct::UnlockKeychain).await;
+    booth.act_and_view(PanelAction::UnlockKeychain).await;
     assert_eq!(booth.closed_code(), None, "credentials are read again at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sandbox_can_be_changed_while_it_runs() {
     let booth = Booth::new();
-    let set = booth.act_and_view(PanelAct::SetScenario { name: "fails".into() }).await;
+    let set = booth.act_and_view(PanelAction::SetScenario { name: "fails".into() }).await;
     assert_eq!(set.sandbox.expect("in use").scenario, "fails");
-    let set = booth.act_and_view(PanelAct::SetSpeed { speed: 0.5 }).await;
+    let set = booth.act_and_view(PanelAction::SetSpeed { speed: 0.5 }).await;
     assert!((set.sandbox.expect("in use").speed - 0.5).abs() < f64::EPSILON);
     for wrong in [
-        PanelAct::SetScenario { name: "nonsense".into() },
-        PanelAct::SetSpeed { speed: 0.0 },
-        PanelAct::SetSpeed { speed: f64::NAN },
-        PanelAct::SetSpeed { speed: 1e9 },
+        PanelAction::SetScenario { name: "nonsense".into() },
+        PanelAction::SetSpeed { speed: 0.0 },
+        PanelAction::SetSpeed { speed: f64::NAN },
+        PanelAction::SetSpeed { speed: 1e9 },
         add_fault("nowhere", "reset", true),
         add_fault("redeem", "nonsense", true),
         add_fault("redeem", "ignore_range", true),
@@ -134,17 +137,17 @@ async fn the_sandbox_can_be_changed_while_it_runs() {
         1,
         "and the visit went on"
     );
-    let set = booth.act_and_view(PanelAct::EndFaults).await.sandbox.expect("in use");
+    let set = booth.act_and_view(PanelAction::EndFaults).await.sandbox.expect("in use");
     assert!(set.faults.is_empty());
     assert!(set.scenarios.len() > 10 && set.fault_kinds.len() > 10 && set.endpoints.len() == 4);
 
     booth.act_and_view(use_profile("live")).await;
     for act in [
-        PanelAct::SetScenario { name: "happy".into() },
-        PanelAct::SetSpeed { speed: 1.0 },
+        PanelAction::SetScenario { name: "happy".into() },
+        PanelAction::SetSpeed { speed: 1.0 },
         add_fault("redeem", "reset", true),
-        PanelAct::EndFaults,
-        PanelAct::LetPhonesIn { on: true },
+        PanelAction::EndFaults,
+        PanelAction::LetPhonesIn { on: true },
     ] {
         assert_eq!(booth.act_error_code(act).await, "not_the_sandbox");
     }
@@ -156,7 +159,7 @@ async fn phone_access_can_change_during_a_visit() {
     let booth = Booth::new();
     let (visit, token) = booth.show_code().await;
     let own = booth.kiosk.backing().target.api_url;
-    let let_in = booth.act(PanelAct::LetPhonesIn { on: true }).await;
+    let let_in = booth.act(PanelAction::LetPhonesIn { on: true }).await;
     let Ok(_) = let_in else {
         // Without a network the action fails, and nothing listens.
         assert_eq!(let_in.expect_err("refused").code, "sandbox_failed");
@@ -175,14 +178,14 @@ async fn phone_access_can_change_during_a_visit() {
     reached().await.expect("it listens");
 
     // The visit in progress continues over the first listener, including its files.
-    booth.sandbox().associate(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
+    booth.sandbox().associate_avatar(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
     let there = |snapshot: &kiosk::view::Snapshot| matches!(&snapshot.screen, kiosk::view::Screen::Reveal { visit: shown, .. } if *shown == visit);
     booth.wait_for_snapshot(there).await;
     booth.kiosk.again();
 
     let booth = booth.restart().await;
     assert!(booth.panel_view().await.backend.phones_at.is_some(), "as it was left");
-    let out = booth.act_and_view(PanelAct::LetPhonesIn { on: false }).await;
+    let out = booth.act_and_view(PanelAction::LetPhonesIn { on: false }).await;
     assert_eq!(out.backend.phones_at, None);
     assert!(booth.kiosk.backing().target.link.as_str().starts_with("http://127.0.0.1:"));
     assert_eq!(booth.restart().await.panel_view().await.backend.phones_at, None);
@@ -200,8 +203,8 @@ async fn display_settings_are_published_and_saved() {
         voice: true,
         logo: true,
     };
-    let act = PanelAct::SetDisplay { display: display.clone() };
-    assert_eq!(booth.act(act).await, Ok(Next::Display), "the host makes the window so");
+    let act = PanelAction::SetDisplay { display: display.clone() };
+    assert_eq!(booth.act(act).await, Ok(AfterAction::UpdateWindow), "the host makes the window so");
     let views = DisplaySettings { logo: false, ..display.clone() };
     assert_eq!(booth.panel_view().await.display, views, "no logo was sent");
     let seen = booth.kiosk.snapshot().booth;
@@ -211,7 +214,7 @@ async fn display_settings_are_published_and_saved() {
     let consent = kiosk::view::Screen::Consent { texts: display.consent.clone() };
     assert_eq!(booth.kiosk.snapshot().screen, consent);
     booth.kiosk.cancel();
-    let unfit = PanelAct::SetDisplay { display: DisplaySettings { idle_seconds: 1, ..display } };
+    let unfit = PanelAction::SetDisplay { display: DisplaySettings { idle_seconds: 1, ..display } };
     assert_eq!(booth.act_error_code(unfit).await, "setting_unfit");
     let booth = booth.restart().await;
     assert_eq!(booth.panel_view().await.display, views);
@@ -223,8 +226,8 @@ async fn kiosk_mode_combines_setting_and_flag() {
     let mode = |on, set, by_flag| KioskModeView { on, set, by_flag };
     let booth = Booth::new();
     assert_eq!(booth.check_kiosk_mode().await, mode(false, false, false));
-    let switch = |on| PanelAct::SetKioskMode { on };
-    assert_eq!(booth.act(switch(true)).await, Ok(Next::Display), "the host makes the window so");
+    let switch = |on| PanelAction::SetKioskMode { on };
+    assert_eq!(booth.act(switch(true)).await, Ok(AfterAction::UpdateWindow), "the host makes the window so");
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false));
     let booth = booth.restart().await;
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false), "kept");
@@ -234,7 +237,7 @@ async fn kiosk_mode_combines_setting_and_flag() {
     booth.panel.start_in_kiosk_mode();
     assert_eq!(booth.check_kiosk_mode().await, mode(true, false, true), "for this run");
     let display = DisplaySettings { voice: true, ..booth.panel_view().await.display };
-    booth.act_and_view(PanelAct::SetDisplay { display }).await;
+    booth.act_and_view(PanelAction::SetDisplay { display }).await;
     assert_eq!(booth.check_kiosk_mode().await, mode(true, false, true), "other settings do not change it");
     booth.act_and_view(switch(false)).await;
     assert_eq!(booth.check_kiosk_mode().await, mode(false, false, true), "the operator overrides the flag");
@@ -249,7 +252,7 @@ async fn kiosk_mode_does_not_change_if_it_cannot_be_saved() {
     booth.panel.start_in_kiosk_mode();
     // A rename cannot replace a folder.
     std::fs::create_dir(booth.data().join("settings.toml")).expect("made");
-    assert_eq!(booth.act_error_code(PanelAct::SetKioskMode { on: false }).await, "settings_failed");
+    assert_eq!(booth.act_error_code(PanelAction::SetKioskMode { on: false }).await, "settings_failed");
     assert!(booth.check_kiosk_mode().await.on);
 }
 
@@ -266,22 +269,22 @@ fn base64_png(width: u32, height: u32) -> (Vec<u8>, String) {
 async fn a_logo_is_validated_and_can_be_removed() {
     let booth = Booth::new();
     let (png, text) = base64_png(64, 32);
-    assert!(booth.act_and_view(PanelAct::SetLogo { png: text.clone() }).await.display.logo);
+    assert!(booth.act_and_view(PanelAction::SetLogo { png: text.clone() }).await.display.logo);
     let first = booth.kiosk.snapshot().booth.logo.expect("shown");
     assert!(first.starts_with("avatar://localhost/booth/logo.png?v="), "{first}");
     assert_eq!(booth.panel.logo(), Some(png));
-    booth.act_and_view(PanelAct::SetLogo { png: base64_png(16, 16).1 }).await;
+    booth.act_and_view(PanelAction::SetLogo { png: base64_png(16, 16).1 }).await;
     assert_ne!(booth.kiosk.snapshot().booth.logo, Some(first), "another picture, another address");
     for wrong in ["", "****", "bm8gUE5H", &text[..text.len() / 2 / 4 * 4], &base64_png(5000, 1).1] {
-        assert_eq!(booth.act_error_code(PanelAct::SetLogo { png: wrong.to_owned() }).await, "logo_unfit");
+        assert_eq!(booth.act_error_code(PanelAction::SetLogo { png: wrong.to_owned() }).await, "logo_unfit");
     }
     let large = "A".repeat(4 << 20);
-    assert_eq!(booth.act_error_code(PanelAct::SetLogo { png: large }).await, "logo_unfit");
+    assert_eq!(booth.act_error_code(PanelAction::SetLogo { png: large }).await, "logo_unfit");
 
     let booth = booth.restart().await;
     assert!(booth.kiosk.snapshot().booth.logo.is_some(), "what was refused took nothing away");
     let display = DisplaySettings { logo: false, ..booth.panel_view().await.display };
-    assert!(!booth.act_and_view(PanelAct::SetDisplay { display }).await.display.logo);
+    assert!(!booth.act_and_view(PanelAction::SetDisplay { display }).await.display.logo);
     assert_eq!(booth.kiosk.snapshot().booth.logo, None);
     assert!(!booth.data().join("logo.png").exists());
 }
@@ -290,36 +293,36 @@ async fn a_logo_is_validated_and_can_be_removed() {
 async fn lock_quit_and_change_pin() {
     let booth = Booth::new();
     let now = booth.clock.moment();
-    booth.panel.gate().set_first_pin(secret("4711"), now).await.expect("set");
-    assert_eq!(booth.act(PanelAct::Quit).await, Ok(Next::Quit));
+    booth.panel.pin_lock().set_first_pin(secret("4711"), now).await.expect("set");
+    assert_eq!(booth.act(PanelAction::Quit).await, Ok(AfterAction::Quit));
     let change =
-        |current: &str, new: &str| PanelAct::ChangePin { current: secret(current), new: secret(new) };
+        |current: &str, new: &str| PanelAction::ChangePin { current: secret(current), new: secret(new) };
     assert_eq!(booth.act_error_code(change("0000", "0815")).await, "pin_wrong");
     booth.act_and_view(change("4711", "0815")).await;
-    booth.act_and_view(PanelAct::Lock).await;
-    assert!(!booth.panel.gate().is_open(now));
-    assert!(booth.panel.gate().enter(secret("0815"), now).await.expect("tried").open);
+    booth.act_and_view(PanelAction::Lock).await;
+    assert!(!booth.panel.pin_lock().is_unlocked(now));
+    assert!(booth.panel.pin_lock().try_unlock(secret("0815"), now).await.expect("tried").open);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_reports_every_part_and_no_secret() {
     let booth = Booth::new();
-    let views = booth.panel.health().await;
+    let views = booth.panel.check_health().await;
     let parts: Vec<_> = views.iter().map(|view| view.part.as_str()).collect();
     let all = ["profiles", "settings", "disk", "keychain", "credentials", "backend", "clock", "last_problem"];
     assert_eq!(parts, all);
     // One profile of the test file lacks its URL.
     let well = views.iter().filter(|view| view.part != "profiles" && view.part != "clock");
-    assert!(well.clone().all(|view| view.stand == HealthStand::Good), "{views:?}");
+    assert!(well.clone().all(|view| view.stand == HealthState::Good), "{views:?}");
 
     booth.act_and_view(use_profile("live")).await;
     let secrets = ["planted-api-key-3f", "planted-user-name-7", "planted-password-8"];
     for (slot, value) in ["api-key", "username", "password"].into_iter().zip(secrets) {
         booth.act_and_view(set_credential(slot, value)).await;
     }
-    let views = booth.panel.health().await;
+    let views = booth.panel.check_health().await;
     let backend = views.iter().find(|view| view.part == "backend").expect("views");
-    assert_eq!(backend.stand, HealthStand::Bad, "nothing listens there");
+    assert_eq!(backend.stand, HealthState::Bad, "nothing listens there");
     let view = booth.panel_view().await;
     assert!(view.credentials.iter().filter(|one| one.set).count() == 3);
     let sent = format!(

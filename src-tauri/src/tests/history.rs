@@ -1,8 +1,8 @@
 //! Past visits are shown, deleted and removed by retention.
 
 use super::Booth;
-use crate::avatar_protocol::{Asked, file};
-use kiosk::view::panel::PanelAct;
+use crate::avatar_protocol::{AvatarRequest, read_requested_file};
+use kiosk::view::panel::PanelAction;
 use tauri::Manager as _;
 use tauri::test::{mock_builder, mock_context, noop_assets};
 
@@ -30,12 +30,14 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
         .build(mock_context(noop_assets()))
         .expect("an application");
     let asked = async |visit: &str, name: &str| {
-        let asked = Asked::Past { visit: visit.to_owned(), name: name.to_owned() };
-        file(app.handle(), &asked).await.map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
+        let asked = AvatarRequest::PastPortrait { visit: visit.to_owned(), name: name.to_owned() };
+        read_requested_file(app.handle(), &asked)
+            .await
+            .map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
     };
     assert_eq!(asked(&visit, &name).await, None, "the door is closed");
     let now = app.state::<kiosk::clock::Clock>().moment();
-    booth.panel.gate().set_first_pin(super::secret("4711"), now).await.expect("set");
+    booth.panel.pin_lock().set_first_pin(super::secret("4711"), now).await.expect("set");
     assert_eq!(asked(&visit, &name).await, Some(("image/png", true)));
     for (visit, name) in [
         (visit.as_str(), "manifest.json"),
@@ -46,10 +48,10 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
     ] {
         assert_eq!(asked(visit, name).await, None, "{visit}/{name}");
     }
-    booth.panel.gate().lock();
+    booth.panel.pin_lock().lock();
     assert_eq!(asked(&visit, &name).await, None, "closed again");
-    let shown = Asked::Shown { visit, name };
-    assert_eq!(file(app.handle(), &shown).await, None, "and no visit is on the screen");
+    let shown = AvatarRequest::ShownVisit { visit, name };
+    assert_eq!(read_requested_file(app.handle(), &shown).await, None, "and no visit is on the screen");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,13 +63,13 @@ async fn visits_are_deleted_except_those_in_progress() {
     let view = booth.panel_view().await;
     assert_eq!((view.visits_kept, view.visits_live, count_avatar_folders(&booth)), (3, 1, 2));
 
-    let forget = |visit: &str| PanelAct::ForgetVisit { visit: visit.to_owned() };
+    let forget = |visit: &str| PanelAction::ForgetVisit { visit: visit.to_owned() };
     assert_eq!(booth.act_and_view(forget(&first)).await.visits_kept, 2);
     assert_eq!(count_avatar_folders(&booth), 1);
     assert_eq!(booth.act_error_code(forget(&first)).await, "visit_unknown");
     assert_eq!(booth.act_error_code(forget("no id")).await, "visit_unknown");
     assert_eq!(booth.act_error_code(forget(&live)).await, "visit_goes_on");
-    let view = booth.act_and_view(PanelAct::WipeNow).await;
+    let view = booth.act_and_view(PanelAction::WipeNow).await;
     assert_eq!((view.visits_kept, view.visits_live, count_avatar_folders(&booth)), (1, 1, 0));
     booth.kiosk.stop().await;
 }
@@ -78,7 +80,7 @@ async fn files_that_cannot_be_removed_are_reported() {
     booth.complete_visit().await;
     let folder = std::fs::read_dir(booth.data().join("avatars")).expect("there").next().expect("one");
     std::fs::write(folder.expect("an entry").path().join("notes.txt"), "mine").expect("written");
-    let problem = booth.act(PanelAct::WipeNow).await.expect_err("not all of it");
+    let problem = booth.act(PanelAction::WipeNow).await.expect_err("not all of it");
     assert_eq!(problem.code, "forget_incomplete");
     assert!(problem.operator.contains("notes.txt"), "{problem:?}");
     assert_eq!(booth.panel_view().await.visits_kept, 0, "the rest is gone");
@@ -88,9 +90,9 @@ async fn files_that_cannot_be_removed_are_reported() {
 async fn files_are_kept_for_the_retention_time() {
     let booth = Booth::new();
     booth.complete_visit().await;
-    let kept = booth.act_and_view(PanelAct::SetKeep { hours: Some(24) }).await;
+    let kept = booth.act_and_view(PanelAction::SetKeep { hours: Some(24) }).await;
     assert_eq!((kept.keep_hours, kept.visits_kept), (Some(24), 1), "it is not that old");
-    let kept = booth.act_and_view(PanelAct::SetKeep { hours: Some(0) }).await;
+    let kept = booth.act_and_view(PanelAction::SetKeep { hours: Some(0) }).await;
     assert_eq!(kept.keep_hours, Some(0));
     assert_eq!(booth.kiosk.snapshot().booth.keep_hours, Some(0));
     let booth = booth.restart().await;
@@ -98,7 +100,7 @@ async fn files_are_kept_for_the_retention_time() {
     // Visits of earlier runs have no visitor any more, so the first sweep removes them.
     let watch = tokio::spawn({
         let panel = booth.panel.clone();
-        async move { panel.keep_watch().await }
+        async move { panel.run_background_tasks().await }
     });
     let gone = async {
         while booth.panel_view().await.visits_kept > 0 {

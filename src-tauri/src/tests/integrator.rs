@@ -2,15 +2,15 @@
 
 use super::commands::{build_page, call_command};
 use super::{Booth, PATIENCE};
-use crate::checks::{Checks, rules};
-use kiosk::view::checks::{ChecksAsk, ChecksStand, ChecksView};
-use kiosk::view::inspector::Entry;
+use crate::checks::{CheckRunner, judge_requirements};
+use kiosk::view::checks::{ChecksRequest, ChecksState, ChecksView};
+use kiosk::view::inspector::TimelineEntry;
 use sandbox::{ClockMove, faults};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-const ALL: ChecksAsk =
-    ChecksAsk { most_tokens: 10, wrong_requests: true, with_phone: true, despite_visits: false };
+const ALL: ChecksRequest =
+    ChecksRequest { most_tokens: 10, wrong_requests: true, with_phone: true, despite_visits: false };
 
 /// Runs the sandbox in real time, so that tokens do not expire early.
 fn set_real_time(booth: &Booth) {
@@ -18,11 +18,11 @@ fn set_real_time(booth: &Booth) {
     booth.sandbox().move_clock(&change).expect("a speed");
 }
 
-fn follow_checks(checks: &Checks, booth: &Booth) -> UnboundedReceiver<ChecksView> {
+fn follow_checks(checks: &CheckRunner, booth: &Booth) -> UnboundedReceiver<ChecksView> {
     let (send, views) = unbounded_channel();
     let (checks, kiosk) = (checks.clone(), booth.kiosk.clone());
     tokio::spawn(async move {
-        checks.tell(&kiosk, std::future::pending(), |view| send.send(view).is_ok()).await;
+        checks.stream_views(&kiosk, std::future::pending(), |view| send.send(view).is_ok()).await;
     });
     views
 }
@@ -46,25 +46,25 @@ async fn wait_for_view(
 async fn a_run_of_checks_completes_and_is_saved() {
     let booth = Booth::new();
     set_real_time(&booth);
-    let checks = Checks::default();
+    let checks = CheckRunner::default();
     let mut views = follow_checks(&checks, &booth);
     let idle = views.recv().await.expect("at once");
-    assert_eq!((idle.stand, idle.requests, idle.saved), (ChecksStand::Idle, 0, None));
+    assert_eq!((idle.stand, idle.requests, idle.saved), (ChecksState::Idle, 0, None));
     assert!(booth.sandbox().state().tokens.is_empty(), "never by itself");
-    assert_eq!(checks.save(booth.kiosk.disk()).expect_err("none").code, "checks_none");
+    assert_eq!(checks.save_report(booth.kiosk.disk()).expect_err("none").code, "checks_none");
 
-    checks.start(&booth.kiosk.backing(), &ALL, 0).await.expect("free");
-    let again = checks.start(&booth.kiosk.backing(), &ALL, 0).await.expect_err("one at a time");
+    checks.start_run(&booth.kiosk.backing(), &ALL, 0).await.expect("free");
+    let again = checks.start_run(&booth.kiosk.backing(), &ALL, 0).await.expect_err("one at a time");
     assert_eq!(again.code, "checks_running");
-    let ended = wait_for_view(&mut views, |view| matches!(view.stand, ChecksStand::Ended { .. })).await;
-    assert_eq!(ended.stand, ChecksStand::Ended { passed: true }, "{:?}", ended.summary);
+    let ended = wait_for_view(&mut views, |view| matches!(view.stand, ChecksState::Ended { .. })).await;
+    assert_eq!(ended.stand, ChecksState::Ended { passed: true }, "{:?}", ended.summary);
     assert_eq!(ended.target, booth.kiosk.backing().target.host());
     let known = validate::checks::CHECKS.iter().map(|check| check.id);
     assert!(ended.checks.iter().map(|check| check.id.as_str()).eq(known));
     assert!(ended.checks.iter().all(|check| check.verdict.is_some() && !check.requirements.is_empty()));
     assert!(ended.notes[0].starts_with("This makes 4 Export Tokens") && ended.tokens == 4);
 
-    let saved = checks.save(booth.kiosk.disk()).expect("saved");
+    let saved = checks.save_report(booth.kiosk.disk()).expect("saved");
     assert!(saved.starts_with(booth.data().join("reports")), "{}", saved.display());
     let sandbox = booth.sandbox();
     let known = sandbox.credentials();
@@ -82,26 +82,26 @@ async fn a_run_of_checks_completes_and_is_saved() {
 async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     let booth = Booth::new();
     set_real_time(&booth);
-    let (checks, backing) = (Checks::default(), booth.kiosk.backing());
-    let plan = checks.plan(&backing, &ALL, 1).await.expect("a plan");
-    let rows = validate::act::ACTS.iter().map(|row| row.does);
+    let (checks, backing) = (CheckRunner::default(), booth.kiosk.backing());
+    let plan = checks.plan_run(&backing, &ALL, 1).await.expect("a plan");
+    let rows = validate::act::ACTS.iter().map(|row| row.description);
     assert!(plan.acts.iter().map(|act| act.does.as_str()).eq(rows));
     let done = plan.acts.iter().filter(|act| act.left_out.is_none());
     assert_eq!(plan.requests, done.map(|act| act.requests).sum::<u32>());
     assert_eq!((plan.tokens, plan.avatars, plan.free, plan.asks_people), (4, 2, true, false));
     assert_eq!((plan.moves_clock, plan.disturbs), (true, 1));
-    let least = ChecksAsk { most_tokens: 1, with_phone: false, ..ALL };
-    let plan = checks.plan(&backing, &least, 1).await.expect("a plan");
+    let least = ChecksRequest { most_tokens: 1, with_phone: false, ..ALL };
+    let plan = checks.plan_run(&backing, &least, 1).await.expect("a plan");
     assert_eq!((plan.tokens, plan.avatars, plan.moves_clock, plan.disturbs), (1, 0, false, 0));
     assert!(booth.sandbox().state().tokens.is_empty(), "a plan asks for nothing");
 
     booth.show_code().await;
     let visits = booth.kiosk.live().len();
-    let refused = checks.start(&backing, &ALL, visits).await.expect_err("somebody is here");
+    let refused = checks.start_run(&backing, &ALL, visits).await.expect_err("somebody is here");
     assert_eq!((refused.code.as_str(), booth.sandbox().state().tokens.len()), ("checks_disturb", 1));
-    let all_the_same = ChecksAsk { despite_visits: true, ..ALL };
-    checks.start(&backing, &all_the_same, visits).await.expect("as was wanted");
-    checks.stop();
+    let all_the_same = ChecksRequest { despite_visits: true, ..ALL };
+    checks.start_run(&backing, &all_the_same, visits).await.expect("as was wanted");
+    checks.stop_run();
     booth.kiosk.stop().await;
 }
 
@@ -124,7 +124,7 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
     // Slow enough to be stopped before its end.
     set_real_time(&booth);
     let slow = r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#;
-    booth.sandbox().set_faults(faults::read(slow.as_bytes()).expect("a list")).expect("faults");
+    booth.sandbox().set_faults(faults::parse_faults(slow.as_bytes()).expect("a list")).expect("faults");
     let ask = json!({"ask": {"most_tokens": 10, "wrong_requests": true, "with_phone": true, "despite_visits": false}});
     call_command(&window, "start_checks", ask.clone()).await.expect("begun");
     assert_eq!(call_command(&window, "start_checks", ask).await.expect_err("one")["code"], "checks_running");
@@ -144,7 +144,7 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
     let mut backing = booth.kiosk.backing();
     backing.target.credentials.api_key = None;
     let tokens = booth.sandbox().state().tokens.len();
-    let refused = Checks::default().start(&backing, &ALL, 0).await.expect_err("refused");
+    let refused = CheckRunner::default().start_run(&backing, &ALL, 0).await.expect_err("refused");
     assert_eq!(refused.code, "credentials_missing");
     assert_eq!(booth.sandbox().state().tokens.len(), tokens);
     booth.simulator.stop().await;
@@ -155,19 +155,26 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
     let booth = Booth::new();
     set_real_time(&booth);
     let wrong = r#"[{"on":"redeem","do":{"wrong_shape":{"field":"payload_incomplete.queue_position","becomes":"other_type"}}}]"#;
-    booth.sandbox().set_faults(faults::read(wrong.as_bytes()).expect("a list")).expect("faults");
+    booth.sandbox().set_faults(faults::parse_faults(wrong.as_bytes()).expect("a list")).expect("faults");
     booth.show_code().await;
     let judged = async {
-        while !booth.kiosk.inspector().view(None, &rules).visits.iter().any(|visit| visit.broken > 0) {
+        while !booth
+            .kiosk
+            .inspector()
+            .view(None, &judge_requirements)
+            .visits
+            .iter()
+            .any(|visit| visit.broken > 0)
+        {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, judged).await.expect("in time");
     booth.kiosk.stop().await;
-    let shown = booth.kiosk.inspector().view(None, &rules).shown.expect("the visit");
+    let shown = booth.kiosk.inspector().view(None, &judge_requirements).shown.expect("the visit");
     let (mut broken, mut kept) = (Vec::new(), 0);
     for entry in shown.entries {
-        let Entry::Exchange { exchange } = entry else { continue };
+        let TimelineEntry::Exchange { exchange } = entry else { continue };
         for rule in exchange.rules {
             if rule.kept {
                 kept += 1;

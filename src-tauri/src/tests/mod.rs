@@ -6,15 +6,15 @@ mod commands;
 mod history;
 mod integrator;
 
-use crate::avatar_protocol::BASE;
-use crate::simulator::Embedded;
+use crate::avatar_protocol::AVATAR_BASE_URL;
+use crate::simulator::EmbeddedSandbox;
 use kiosk::SecretString;
 use kiosk::app::{Kiosk, Setup};
 use kiosk::clock::Clock;
-use kiosk::credentials::Vault;
-use kiosk::panel::{Gate, Next, Opened, Panel, SettingsFile, Sources};
+use kiosk::credentials::CredentialStore;
+use kiosk::panel::{AfterAction, BackendSources, OpenResult, Panel, PinLock, SettingsFile};
 use kiosk::setup::{Disk, Overrides};
-use kiosk::view::panel::{KioskModeView, PanelAct, PanelView};
+use kiosk::view::panel::{KioskModeView, PanelAction, PanelView};
 use kiosk::view::{Problem, Screen, Snapshot};
 use sandbox::{Sandbox, Settings};
 use std::path::PathBuf;
@@ -29,8 +29,8 @@ const LIVE: &str = "[profiles.live]\napi_url = \"http://127.0.0.1:9/api\"\nlink 
 
 pub(crate) struct Booth {
     pub(crate) root: Arc<tempfile::TempDir>,
-    pub(crate) vault: Vault,
-    pub(crate) simulator: Arc<Embedded>,
+    pub(crate) vault: CredentialStore,
+    pub(crate) simulator: Arc<EmbeddedSandbox>,
     pub(crate) clock: Clock,
     pub(crate) kiosk: Kiosk,
     pub(crate) panel: Panel,
@@ -40,16 +40,16 @@ impl Booth {
     pub(crate) fn new() -> Self {
         let root = Arc::new(tempfile::tempdir().expect("a folder"));
         std::fs::write(root.path().join("profiles.toml"), LIVE).expect("written");
-        Self::at(root, Vault::in_memory())
+        Self::at(root, CredentialStore::in_memory())
     }
 
     /// Starts the booth in an existing folder. Needs a tokio runtime.
-    pub(crate) fn at(root: Arc<tempfile::TempDir>, vault: Vault) -> Self {
-        kiosk::install_crypto();
+    pub(crate) fn at(root: Arc<tempfile::TempDir>, vault: CredentialStore) -> Self {
+        kiosk::install_crypto_provider();
         let disk = Disk::open(&root.path().join("data")).expect("a data folder");
         let settings = Settings { speed: 1000.0, seed: 7, ..Settings::default() };
-        let simulator = Arc::new(Embedded::with(settings));
-        let sources = Sources {
+        let simulator = Arc::new(EmbeddedSandbox::with_settings(settings));
+        let sources = BackendSources {
             config: Some(root.path().join("profiles.toml")),
             vault: vault.clone(),
             env: Arc::new(|_| None),
@@ -57,20 +57,20 @@ impl Booth {
         };
         let clock = Clock::default();
         let file = SettingsFile::open(disk.data.clone());
-        let set = file.get();
+        let set = file.current();
         let name = set.profile.unwrap_or_else(|| "sandbox".to_owned());
-        let Opened { backing, closed } =
-            sources.open_or_closed(&name, set.phones).expect("a sandbox at least");
+        let OpenResult { backend: backing, closed_reason: closed } =
+            sources.open_or_fallback(&name, set.phone_access).expect("a sandbox at least");
         let kiosk = Kiosk::new(Setup {
             profile: backing.profile,
             target: backing.target,
             phones_at: backing.phones_at,
             disk,
             overrides: Overrides::default(),
-            asset_base: BASE.to_owned(),
+            asset_base: AVATAR_BASE_URL.to_owned(),
         });
-        let gate = Gate::new(file.clone(), clock.moment());
-        let panel = Panel::new(kiosk.clone(), gate, file, sources, BASE.to_owned(), name, closed);
+        let gate = PinLock::new(file.clone(), clock.moment());
+        let panel = Panel::new(kiosk.clone(), gate, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
         Self { root, vault, simulator, clock, kiosk, panel }
     }
 
@@ -89,17 +89,17 @@ impl Booth {
         self.simulator.sandbox().expect("started")
     }
 
-    pub(crate) async fn act(&self, act: PanelAct) -> Result<Next, Problem> {
-        self.panel.act(act, self.clock.moment()).await
+    pub(crate) async fn act(&self, act: PanelAction) -> Result<AfterAction, Problem> {
+        self.panel.run_action(act, self.clock.moment()).await
     }
 
     /// Runs an action, and returns the updated panel.
-    pub(crate) async fn act_and_view(&self, act: PanelAct) -> PanelView {
+    pub(crate) async fn act_and_view(&self, act: PanelAction) -> PanelView {
         self.act(act).await.expect("done");
         self.panel_view().await
     }
 
-    pub(crate) async fn act_error_code(&self, act: PanelAct) -> String {
+    pub(crate) async fn act_error_code(&self, act: PanelAction) -> String {
         self.act(act).await.expect_err("refused").code
     }
 
@@ -137,7 +137,7 @@ impl Booth {
     /// Completes a visit and leaves its screen. Returns its id.
     pub(crate) async fn complete_visit(&self) -> String {
         let (visit, token) = self.show_code().await;
-        self.sandbox().associate(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
+        self.sandbox().associate_avatar(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
         self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
         self.kiosk.again();
         while !self.kiosk.live().is_empty() {

@@ -1,14 +1,14 @@
 //! The visitor's window: how it is opened, placed and protected, and how its page is kept alive.
 
-mod guard;
-mod heart;
+mod kiosk_mode;
 mod monitors;
 mod page;
-mod pulse;
+mod page_watchdog;
+mod watchdog_state;
 
-pub(crate) use guard::{Guard, apply, on_window_event};
-pub(crate) use heart::Heart;
-pub(crate) use monitors::monitors;
+pub(crate) use kiosk_mode::{WindowGuard, apply_window_mode, on_window_event};
+pub(crate) use monitors::list_monitors;
+pub(crate) use page_watchdog::PageWatchdog;
 
 use crate::commands::WINDOW;
 use tauri::webview::{DownloadEvent, NewWindowResponse, PermissionResponse};
@@ -17,33 +17,33 @@ use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowB
 /// Title for task bars.
 const WINDOW_TITLE: &str = "Copresence Kiosk";
 /// Minimum size, in logical pixels.
-const SMALLEST: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
+const MIN_WINDOW_SIZE: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
 
 /// Opens the window. [`apply_window_mode`] places it.
 ///
 /// # Errors
 /// The window cannot be opened.
-pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::Result<()> {
+pub(crate) fn open_window<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::Result<()> {
     // `cargo xtask dev` serves the page from its own server. Developer tools are enabled then.
     let server = app.config().build.dev_url.clone();
     let developing = server.is_some();
     let window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
         .title(WINDOW_TITLE)
         .inner_size(1280.0, 720.0)
-        .min_inner_size(SMALLEST.width, SMALLEST.height)
+        .min_inner_size(MIN_WINDOW_SIZE.width, MIN_WINDOW_SIZE.height)
         .center()
         // The page stays on its own origin. Navigation, new windows, downloads and permission requests are refused.
         .on_navigation(move |to| {
             let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
             let may = own || server.as_ref().is_some_and(|server| server.origin() == to.origin());
-            may || refused("go to", to)
+            may || log_refused("go to", to)
         })
         .on_new_window(|to, _| {
-            refused("open a window at", &to);
+            log_refused("open a window at", &to);
             NewWindowResponse::Deny
         })
         .on_download(|_, event| match event {
-            DownloadEvent::Requested { url, .. } => refused("save what is at", &url),
+            DownloadEvent::Requested { url, .. } => log_refused("save what is at", &url),
             _ => false,
         })
         .on_permission_request(|_, what| {
@@ -53,14 +53,14 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::
         .devtools(developing)
         .build()?;
     page::disable_browser_features(&window, developing)?;
-    app.state::<Heart>().watch(&window)?;
-    app.state::<Guard>().begin(full_screen);
-    guard::follow_monitors(&window)?;
+    app.state::<PageWatchdog>().watch_page(&window)?;
+    app.state::<WindowGuard>().set_full_screen_flag(full_screen);
+    kiosk_mode::follow_monitors(&window)?;
     Ok(())
 }
 
 /// Logs a refused request without the whole URL, which can contain a token.
-fn refused(what: &str, to: &url::Url) -> bool {
+fn log_refused(what: &str, to: &url::Url) -> bool {
     tracing::info!(
         scheme = to.scheme(),
         host = to.host_str(),

@@ -6,25 +6,26 @@ use tauri::{AppHandle, Manager, Monitor, PhysicalPosition, PhysicalSize, Runtime
 
 /// Name, position and size of a monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(super) struct MonitorArea {
     pub(super) name: String,
     pub(super) position: PhysicalPosition<i32>,
     pub(super) size: PhysicalSize<u32>,
 }
 
 /// The connected monitors.
-pub(crate) fn monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<MonitorView> {
+pub(crate) fn list_monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<MonitorView> {
     let Some(window) = app.get_webview_window(crate::commands::WINDOW) else { return Vec::new() };
-    let view = |spot: Spot| MonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
-    spots(&window).unwrap_or_default().into_iter().map(view).collect()
+    let view =
+        |spot: MonitorArea| MonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
+    monitor_areas(&window).unwrap_or_default().into_iter().map(view).collect()
 }
 
 /// The monitor of this name. Without a name, or if it is not connected, the first one.
-pub(super) fn find<R: Runtime>(
+pub(super) fn find_monitor<R: Runtime>(
     window: &WebviewWindow<R>,
     wanted: Option<&str>,
-) -> tauri::Result<Option<Spot>> {
-    let spots = spots(window)?;
+) -> tauri::Result<Option<MonitorArea>> {
+    let spots = monitor_areas(window)?;
     if let Some(wanted) = wanted {
         if let Some(spot) = spots.iter().find(|spot| spot.name == wanted) {
             return Ok(Some(spot.clone()));
@@ -38,11 +39,11 @@ pub(super) fn find<R: Runtime>(
 }
 
 /// The monitors from left to right, then top to bottom. The system's order changes when a monitor is connected.
-fn spots<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<Spot>> {
+fn monitor_areas<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<MonitorArea>> {
     let mut monitors = window.available_monitors()?;
     monitors.sort_by_key(|monitor| (monitor.position().x, monitor.position().y));
-    let names = names(monitors.iter().map(|monitor| monitor.name().map(String::as_str)));
-    let spot = |(name, monitor): (String, &Monitor)| Spot {
+    let names = unique_names(monitors.iter().map(|monitor| monitor.name().map(String::as_str)));
+    let spot = |(name, monitor): (String, &Monitor)| MonitorArea {
         name,
         position: *monitor.position(),
         size: *monitor.size(),
@@ -92,7 +93,7 @@ pub(super) fn is_wayland<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool
 }
 
 /// Numbers monitors of the same name, including those without a name.
-fn names<'a>(given: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
+fn unique_names<'a>(given: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
     let given: Vec<&str> =
         given.map(|name| name.filter(|name| !name.is_empty()).unwrap_or("Monitor")).collect();
     let mut seen: HashMap<&str, u32> = HashMap::new();
@@ -109,12 +110,12 @@ fn names<'a>(given: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use super::unique_names;
 
     #[test]
     fn monitor_names_are_unique() {
         let given = [Some("TV"), None, Some("U2720Q"), Some(""), Some("U2720Q")];
         let expected = ["TV", "Monitor (1)", "U2720Q (1)", "Monitor (2)", "U2720Q (2)"];
-        assert_eq!(names(given.into_iter()), expected);
+        assert_eq!(unique_names(given.into_iter()), expected);
     }
 }

@@ -48,7 +48,7 @@ impl Booth {
         let config = stand.root().join("profiles.toml");
         let link = "https://app.test/scan?exportToken={token}";
         let profile =
-            format!("[profiles.{PROFILE}]\napi_url = \"{}\"\nlink = \"{link}\"{LIMITS}", server.url());
+            format!("[profiles.{PROFILE}]\napi_url = \"{}\"\nlink = \"{link}\"{LIMITS}", server.local_url());
         std::fs::write(&config, profile)?;
         Ok(Self { stand, config, server })
     }
@@ -90,7 +90,7 @@ impl Booth {
 pub(crate) fn scan(sandbox: &Sandbox) {
     for token in sandbox.state().tokens {
         // One that has an avatar, or is over, stays as it is.
-        _ = sandbox.associate(&token.token, &AvatarChoice::New, None);
+        _ = sandbox.associate_avatar(&token.token, &AvatarChoice::New, None);
     }
 }
 

@@ -64,8 +64,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, Trouble> {
     let settings = Settings { seed: options.seed, speed: SPEED, ..Settings::default() };
     let booth = Booth::open(&program, runtime.handle(), settings)?;
     let (stand, sandbox) = (&booth.stand, booth.sandbox());
-    sandbox.set_faults(sandbox::faults::read(FAULTS.as_bytes())?)?;
-    sandbox.watch(|sandbox, line| {
+    sandbox.set_faults(sandbox::faults::parse_faults(FAULTS.as_bytes())?)?;
+    sandbox.watch_requests(|sandbox, line| {
         if line.path == "/redeemExportToken" {
             scan(sandbox);
         }
@@ -82,7 +82,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Trouble> {
     let struck: u64 = sandbox.faults().iter().map(|state| state.struck).sum();
 
     // What the end of the day cut short is the business of the next morning.
-    sandbox.end_faults();
+    sandbox.clear_faults();
     let recovered = stand::run(booth.recover())?;
     let mut past = told.past.clone();
     for line in recovered.lines().iter().filter(|line| line["event"] == "ended") {

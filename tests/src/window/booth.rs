@@ -4,7 +4,7 @@
 use super::manager::Manager;
 use super::program::Program;
 use super::{App, Desk, Screen, Trouble};
-use sandbox::{AvatarChoice, ClockMove, Force, Scenario, Server, Settings, faults};
+use sandbox::{AvatarChoice, ClockMove, ForcedState, Scenario, Server, Settings, faults};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::ops::Deref;
@@ -135,12 +135,12 @@ impl Backend {
             }
             _ => AvatarChoice::New,
         };
-        Ok(self.server.sandbox().associate(&self.token()?, &choice, Some(scenario))?)
+        Ok(self.server.sandbox().associate_avatar(&self.token()?, &choice, Some(scenario))?)
     }
 
     /// Forces a state upon the token that was made last.
-    pub fn force(&self, force: Force) -> Result<(), Trouble> {
-        Ok(self.server.sandbox().force(&self.token()?, force)?)
+    pub fn force(&self, force: ForcedState) -> Result<(), Trouble> {
+        Ok(self.server.sandbox().force_state(&self.token()?, force)?)
     }
 
     /// Stops its time, or lets it go on.
@@ -152,18 +152,18 @@ impl Backend {
 
     /// Puts faults in force, in place of those before; as `copresence sandbox --faults` reads them.
     pub fn break_with(&self, list: &str) -> Result<(), Trouble> {
-        Ok(self.server.sandbox().set_faults(faults::read(list.as_bytes())?)?)
+        Ok(self.server.sandbox().set_faults(faults::parse_faults(list.as_bytes())?)?)
     }
 
     /// Ends all faults.
     pub fn mend(&self) {
-        self.server.sandbox().end_faults();
+        self.server.sandbox().clear_faults();
     }
 
     /// The app's arguments for it, its profile written into the data folder.
     fn arguments(&self, desk: &Desk, plan: Plan<'_>) -> Result<Vec<String>, Trouble> {
         let profiles = desk.data().join("profiles.toml");
-        let (url, link, more) = (self.server.url(), self.server.link_template(), plan.profile);
+        let (url, link, more) = (self.server.local_url(), self.server.link_template(), plan.profile);
         fs::write(
             &profiles,
             format!(

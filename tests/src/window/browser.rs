@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use test_port::Port;
+use test_port::ReservedPort;
 use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 use thirtyfour::{Capabilities, WebElement};
@@ -129,7 +129,7 @@ impl Phone {
 }
 
 impl Browser {
-    async fn open(port: &Port, wanted: Capabilities) -> Result<Self, Trouble> {
+    async fn open(port: &ReservedPort, wanted: Capabilities) -> Result<Self, Trouble> {
         // Building an HTTP client asks for it, though drivers speak plain HTTP. A second call is no harm.
         drop(rustls::crypto::ring::default_provider().install_default());
         let page = WebDriver::new(format!("http://{port}"), wanted).await?;
@@ -222,15 +222,20 @@ impl Deref for Phone {
     }
 }
 
-fn listening(name: &str, command: &mut Command, desk: &Desk, ports: &[&Port]) -> Result<Program, Trouble> {
+fn listening(
+    name: &str,
+    command: &mut Command,
+    desk: &Desk,
+    ports: &[&ReservedPort],
+) -> Result<Program, Trouble> {
     let mut driver = Program::start(name, command, desk.logs())?;
     driver.await_ready(|| ports.iter().all(|port| TcpStream::connect(port.to_string()).is_ok()))?;
     Ok(driver)
 }
 
 /// A port for a driver; once that listens, it keeps the port by itself.
-fn free_port() -> Result<Port, Trouble> {
-    Ok(Port::keep()?.for_a_program())
+fn free_port() -> Result<ReservedPort, Trouble> {
+    Ok(ReservedPort::reserve()?.for_child_process())
 }
 
 /// The browser that comes with the library, in the folder of this architecture.

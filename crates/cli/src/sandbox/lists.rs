@@ -1,23 +1,23 @@
 //! Lists the sandbox's scenarios and faults: for people, or as one JSON object per line.
 
-use crate::common_options::Common;
+use crate::common_options::CommonOptions;
 use crate::output;
-use sandbox::faults::Happens;
+use sandbox::faults::EffectTiming;
 use serde_json::json;
 
-pub(super) fn scenarios(common: &Common) {
+pub(super) fn list_scenarios(common: &CommonOptions) {
     for entry in sandbox::scenario::CATALOGUE {
         if common.json {
-            output::result(format_args!("{}", json!({"scenario": entry.name, "does": entry.does})));
+            output::print_result(format_args!("{}", json!({"scenario": entry.name, "does": entry.does})));
         } else {
-            output::result(format_args!("{:<18} {}", entry.name, entry.does));
+            output::print_result(format_args!("{:<18} {}", entry.name, entry.does));
         }
     }
 }
 
-pub(super) fn faults(common: &Common) {
+pub(super) fn list_faults(common: &CommonOptions) {
     if !common.json {
-        output::result(format_args!(
+        output::print_result(format_args!(
             "A list of faults is JSON: [{{\"on\":ENDPOINT,\"nth\":WHICH,\"do\":WHAT}}, …]\n\n\
              on    redeem, generate, login or file; of redeems also \"ready\":BOOL (true: those that are\n\
              \u{20}     answered with download URLs); of files \"file\":NAME, \"export_type\":TYPE, \"ranged\":BOOL\n\
@@ -27,37 +27,37 @@ pub(super) fn faults(common: &Common) {
     }
     for entry in sandbox::faults::CATALOGUE {
         if common.json {
-            let on: Vec<_> = entry.on.iter().map(|on| json!(on)).collect();
+            let on: Vec<_> = entry.endpoints.iter().map(|on| json!(on)).collect();
             let with: Vec<_> = entry
-                .with
+                .parameters
                 .iter()
-                .map(|parameter| json!({"name": parameter.name, "means": parameter.means}))
+                .map(|parameter| json!({"name": parameter.name, "means": parameter.meaning}))
                 .collect();
             let example: serde_json::Value = serde_json::from_str(entry.example).unwrap_or_default();
-            output::result(format_args!(
+            output::print_result(format_args!(
                 "{}",
-                json!({"fault": entry.name, "does": entry.does, "happens": happens(entry.happens), "on": on,
+                json!({"fault": entry.name, "does": entry.does, "happens": describe_fault_timing(entry.timing), "on": on,
                        "with": with, "example": example})
             ));
             continue;
         }
-        output::result(format_args!(
+        output::print_result(format_args!(
             "{}\n  {}\n  Happens {}.",
             entry.name,
             entry.does,
-            happens(entry.happens)
+            describe_fault_timing(entry.timing)
         ));
-        for parameter in entry.with {
-            output::result(format_args!("    {:<17} {}", parameter.name, parameter.means));
+        for parameter in entry.parameters {
+            output::print_result(format_args!("    {:<17} {}", parameter.name, parameter.meaning));
         }
-        output::result(format_args!("  {}\n", entry.example));
+        output::print_result(format_args!("  {}\n", entry.example));
     }
 }
 
-fn happens(when: Happens) -> &'static str {
+fn describe_fault_timing(when: EffectTiming) -> &'static str {
     match when {
-        Happens::Instead => "in place of the request's effect",
-        Happens::InsteadOrAfter => "in place of the request's effect, or after it",
-        Happens::After => "after the request's effect",
+        EffectTiming::Instead => "in place of the request's effect",
+        EffectTiming::InsteadOrAfter => "in place of the request's effect, or after it",
+        EffectTiming::After => "after the request's effect",
     }
 }

@@ -2,30 +2,33 @@
 
 mod lists;
 
-use crate::args::{SandboxOptions, WorldOptions};
-use crate::common_options::Common;
-use crate::failure::Failure;
-use crate::{ground, output, stop};
+use crate::args::{SandboxOptions, SimulationOptions};
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{context, output, signals};
 use sandbox::{Fault, RequestLine, Server, Settings, Tls, faults};
 use serde_json::json;
 use std::num::NonZeroU32;
 use std::path::Path;
 use tokio::sync::broadcast::error::RecvError;
 
-pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, Failure> {
+pub(crate) async fn run_sandbox(
+    common: &CommonOptions,
+    options: SandboxOptions,
+) -> Result<u8, CommandFailure> {
     if options.list_scenarios {
-        lists::scenarios(common);
+        lists::list_scenarios(common);
         return Ok(0);
     }
     if options.list_faults {
-        lists::faults(common);
+        lists::list_faults(common);
         return Ok(0);
     }
     if let Some(url) = &options.public_url {
-        ground::bare(url, "--public-url")?;
+        context::reject_url_credentials(url, "--public-url")?;
     }
-    let stopping = stop::on_signal("stopping …");
-    let defaults = settings(&options.world)?;
+    let stopping = signals::cancel_on_signal("stopping …");
+    let defaults = sandbox_settings(&options.world)?;
     let tls = match (options.tls_cert, options.tls_key) {
         (Some(cert), Some(key)) => Some(Tls::Files { cert, key }),
         _ => options.tls_self_signed.then_some(Tls::SelfSigned),
@@ -40,20 +43,20 @@ pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, 
         ..defaults
     };
     let server = Server::start(settings, options.listen).await;
-    let server = server.map_err(|error| Failure::usage(error.to_string()))?;
-    let mut requests = server.requests();
+    let server = server.map_err(|error| CommandFailure::usage(error.to_string()))?;
+    let mut requests = server.subscribe_requests();
     if common.json {
-        listening_json(&server);
+        print_listening_json(&server);
     } else {
-        listening(&server);
+        print_listening(&server);
     }
     loop {
         tokio::select! {
             () = stopping.cancelled() => break,
             line = requests.recv() => match line {
-                Ok(line) => served(common, &line),
+                Ok(line) => print_request(common, &line),
                 Err(RecvError::Lagged(missed)) => {
-                    output::people(format_args!("({missed} requests were not printed because they arrived too fast)"));
+                    output::eprint_user(format_args!("({missed} requests were not printed because they arrived too fast)"));
                 }
                 Err(RecvError::Closed) => break,
             },
@@ -64,8 +67,8 @@ pub(crate) async fn run(common: &Common, options: SandboxOptions) -> Result<u8, 
 }
 
 /// Settings from the simulation options; everything else has its default.
-pub(crate) fn settings(world: &WorldOptions) -> Result<Settings, Failure> {
-    let faults = world.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
+pub(crate) fn sandbox_settings(world: &SimulationOptions) -> Result<Settings, CommandFailure> {
+    let faults = world.faults.as_deref().map(read_faults_file).transpose()?.unwrap_or_default();
     let defaults = Settings::default();
     Ok(Settings {
         scenario: world.scenario,
@@ -77,19 +80,19 @@ pub(crate) fn settings(world: &WorldOptions) -> Result<Settings, Failure> {
     })
 }
 
-fn read_faults(path: &Path) -> Result<Vec<Fault>, Failure> {
+fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
     let shown = path.display();
     let json = std::fs::read(path)
-        .map_err(|error| Failure::usage(format!("the faults in {shown} cannot be read: {error}")))?;
-    faults::read(&json).map_err(|error| Failure::usage(format!("{shown}: {error}")))
+        .map_err(|error| CommandFailure::usage(format!("the faults in {shown} cannot be read: {error}")))?;
+    faults::parse_faults(&json).map_err(|error| CommandFailure::usage(format!("{shown}: {error}")))
 }
 
-fn listening_json(server: &Server) {
+fn print_listening_json(server: &Server) {
     let accepted = server.sandbox().credentials();
     let mut line = json!({
         "event": "listening",
-        "url": base(server.url().as_str()),
-        "phone_url": base(server.phone_url().as_str()),
+        "url": without_trailing_slash(server.local_url().as_str()),
+        "phone_url": without_trailing_slash(server.phone_url().as_str()),
         "api_key": accepted.api_key.expose(),
         "session_token": accepted.session_token.expose(),
         "username": accepted.username.expose(),
@@ -99,69 +102,73 @@ fn listening_json(server: &Server) {
     if let Some(fingerprint) = server.fingerprint() {
         line["certificate_sha256"] = fingerprint.into();
     }
-    output::result(format_args!("{line}"));
+    output::print_result(format_args!("{line}"));
 }
 
 /// Prints URL and credentials for people. The credentials are printed on purpose: they are valid for this sandbox only.
-fn listening(server: &Server) {
+fn print_listening(server: &Server) {
     let accepted = server.sandbox().credentials();
-    let url = base(server.url().as_str()).to_owned();
+    let url = without_trailing_slash(server.local_url().as_str()).to_owned();
     let (key, session) = (accepted.api_key.expose(), accepted.session_token.expose());
-    output::result(format_args!("Simulated Copresence backend at {url}   (no real one; Ctrl-C stops it)\n"));
+    output::print_result(format_args!(
+        "Simulated Copresence backend at {url}   (no real one; Ctrl-C stops it)\n"
+    ));
     if server.is_open_to_network() {
-        output::result(format_args!(
+        output::print_result(format_args!(
             "  Phones and anybody else on this network reach it at {}\n",
-            base(server.phone_url().as_str())
+            without_trailing_slash(server.phone_url().as_str())
         ));
     }
     if let Some(fingerprint) = server.fingerprint() {
-        output::result(format_args!("  certificate    SHA-256 {fingerprint}   (curl: -k, or --cacert)"));
+        output::print_result(format_args!(
+            "  certificate    SHA-256 {fingerprint}   (curl: -k, or --cacert)"
+        ));
     }
-    output::result(format_args!("  REST API key   {key}"));
-    output::result(format_args!("  session token  {session}"));
-    output::result(format_args!(
+    output::print_result(format_args!("  REST API key   {key}"));
+    output::print_result(format_args!("  session token  {session}"));
+    output::print_result(format_args!(
         "  login          {} / {}",
         accepted.username.expose(),
         accepted.password.expose()
     ));
-    output::result(format_args!("  operator key   {}\n", accepted.operator_key.expose()));
+    output::print_result(format_args!("  operator key   {}\n", accepted.operator_key.expose()));
     let (api_key, session_token) = (kiosk::headers::API_KEY, kiosk::headers::SESSION_TOKEN);
-    output::result(format_args!(
+    output::print_result(format_args!(
         "Log in:\n  curl -X POST {url}/login -H '{api_key}: {key}' -H 'Content-Type: application/json' \\\n    -d '{{\"username\":\"{}\",\"password\":\"{}\"}}'",
         accepted.username.expose(),
         accepted.password.expose()
     ));
-    output::result(format_args!(
+    output::print_result(format_args!(
         "Generate an Export Token:\n  curl -X POST {url}/generateExportToken -H '{api_key}: {key}' -H '{session_token}: {session}'"
     ));
-    output::result(format_args!(
+    output::print_result(format_args!(
         "Redeem it:\n  curl {url}/redeemExportToken -H '{api_key}: {key}' -H '{}: TOKEN'",
         kiosk::headers::EXPORT_TOKEN
     ));
-    output::result(format_args!(
+    output::print_result(format_args!(
         "Play the phone:\n  open {}/phone?exportToken=TOKEN   or\n  curl -X POST {url}/sandbox/tokens/TOKEN/associate -H 'Content-Type: application/json' -d '{{\"avatar\":\"new\"}}'\n",
-        base(server.phone_url().as_str())
+        without_trailing_slash(server.phone_url().as_str())
     ));
 }
 
-fn served(common: &Common, line: &RequestLine) {
+fn print_request(common: &CommonOptions, line: &RequestLine) {
     if common.json {
         let mut object = serde_json::Map::from_iter([("event".to_owned(), "request".into())]);
         if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(line) {
             object.extend(fields);
         }
-        output::result(format_args!("{}", serde_json::Value::Object(object)));
+        output::print_result(format_args!("{}", serde_json::Value::Object(object)));
         return;
     }
     let status = if line.status == 0 { "no answer".to_owned() } else { line.status.to_string() };
     let faults =
         if line.faults.is_empty() { String::new() } else { format!(", faults: {}", line.faults.join(", ")) };
-    output::people(format_args!(
+    output::eprint_user(format_args!(
         "{} {:<4} {} → {status} ({} ms{faults})",
         line.at, line.method, line.path, line.duration_ms
     ));
 }
 
-fn base(url: &str) -> &str {
+fn without_trailing_slash(url: &str) -> &str {
     url.trim_end_matches('/')
 }

@@ -1,55 +1,55 @@
 //! `--compare A B`: runs the same checks on two backends and lists every difference in form between their responses.
 
-use super::options::Options;
-use super::show::{Show, line};
-use super::{checked, read};
-use crate::common_options::Common;
-use crate::failure::Failure;
+use super::options::ValidateOptions;
+use super::render::{ValidateRenderer, print_json_line};
+use super::{check_backend, read_report};
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
 use crate::output;
 use serde_json::json;
 use std::path::Path;
 use validate::Report;
-use validate::report::shape::differences;
+use validate::report::shape::compare_shapes;
 
-pub(super) async fn run(
-    common: &Common,
-    options: &Options,
-    show: &Show,
+pub(super) async fn run_comparison(
+    common: &CommonOptions,
+    options: &ValidateOptions,
+    show: &ValidateRenderer,
     first: &str,
     second: &str,
-) -> Result<u8, Failure> {
-    let one = report(common, options, show, first).await?;
-    let other = report(common, options, show, second).await?;
+) -> Result<u8, CommandFailure> {
+    let one = load_or_run_report(common, options, show, first).await?;
+    let other = load_or_run_report(common, options, show, second).await?;
     let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
     if let Some(report) = unreached {
-        show.say(&report.summary());
+        show.print_line(&report.summary());
         return Ok(report.exit);
     }
-    let (found, alone) = differences(&one, &other);
+    let (found, alone) = compare_shapes(&one, &other);
     for difference in &found {
         if show.is_json() {
-            line(&json!({"event": "difference", "difference": difference}));
+            print_json_line(&json!({"event": "difference", "difference": difference}));
         } else {
-            let validate::report::shape::Difference { asked, what, first: at_one, second: at_other } =
+            let validate::report::shape::ShapeDifference { asked, what, first: at_one, second: at_other } =
                 difference;
             let words = format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}");
-            show.say(&output::tame(&words));
+            show.print_line(&output::sanitize_for_terminal(&words));
         }
     }
     for words in &alone {
         if show.is_json() {
-            line(&json!({"event": "seen_once", "asked": words}));
+            print_json_line(&json!({"event": "seen_once", "asked": words}));
         } else {
-            show.say(&output::tame(&format!("not compared: {words}")));
+            show.print_line(&output::sanitize_for_terminal(&format!("not compared: {words}")));
         }
     }
     let exit = u8::from(!found.is_empty());
     if show.is_json() {
-        line(
+        print_json_line(
             &json!({"event": "ended", "exit": exit, "differences": found.len(), "not_compared": alone.len()}),
         );
     } else {
-        show.say(&match found.len() {
+        show.print_line(&match found.len() {
             0 => format!("\nNo difference of form between {first} and {second}."),
             1 => format!("\n1 difference of form between {first} and {second}."),
             many => format!("\n{many} differences of form between {first} and {second}."),
@@ -59,16 +59,22 @@ pub(super) async fn run(
 }
 
 /// Reads an earlier report from a file, or checks the profile of that name now.
-async fn report(common: &Common, options: &Options, show: &Show, which: &str) -> Result<Report, Failure> {
+async fn load_or_run_report(
+    common: &CommonOptions,
+    options: &ValidateOptions,
+    show: &ValidateRenderer,
+    which: &str,
+) -> Result<Report, CommandFailure> {
     let path = Path::new(which);
     if path.is_file() {
-        return read(path);
+        return read_report(path);
     }
     // --api-url and --link would apply to both backends.
-    let common = Common { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
-    let (report, _) = checked(&common, options, show).await?;
+    let common =
+        CommonOptions { profile_name: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
+    let (report, _) = check_backend(&common, options, show).await?;
     if !show.is_json() {
-        show.say(&format!("{which}: {}\n", report.summary()));
+        show.print_line(&format!("{which}: {}\n", report.summary()));
     }
     Ok(report)
 }

@@ -13,7 +13,7 @@ use url::Url;
 Without --api-url, the profile `sandbox` checks the embedded sandbox. For a sandbox on this machine the phone is
 simulated; for other backends the terminal shows the QR code and waits. See docs/validate.md for a walk-through."
 )]
-pub(crate) struct Options {
+pub(crate) struct ValidateOptions {
     /// Make at most this many Export Tokens; checks that would need more are left out
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<u32>,
@@ -58,16 +58,16 @@ pub(crate) struct Options {
     pub(crate) compare: Vec<String>,
 }
 
-impl Options {
+impl ValidateOptions {
     /// Limits of the run. Destructive checks are always allowed at a sandbox, where nothing of value can be lost.
-    pub(super) fn limits(&self, sandbox: bool) -> validate::Options {
-        validate::Options {
+    pub(super) fn run_options(&self, sandbox: bool) -> validate::RunOptions {
+        validate::RunOptions {
             max_tokens: self.max_tokens,
-            destructive: self.destructive || sandbox,
-            patience: self.timeout,
-            url_life: self.url_life,
-            watch: self.watch,
-            ..validate::Options::default()
+            allow_destructive: self.destructive || sandbox,
+            avatar_timeout: self.timeout,
+            url_lifetime: self.url_life,
+            upstream_watch: self.watch,
+            ..validate::RunOptions::default()
         }
     }
 }

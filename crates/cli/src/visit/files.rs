@@ -1,6 +1,6 @@
 //! Files that `copresence visit` writes on request: the QR code and the HTTP Archive.
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::output;
 use kiosk::qr::LinkCode;
 use kiosk::{HarRecorder, Recorder};
@@ -21,10 +21,10 @@ pub(super) struct QrFile {
 }
 
 impl QrFile {
-    pub(super) fn new(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn new(path: &Path) -> Result<Self, CommandFailure> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
-            return Err(Failure::usage(format!(
+            return Err(CommandFailure::usage(format!(
                 "--qr {}: there is no folder {}",
                 path.display(),
                 parent.display()
@@ -33,23 +33,23 @@ impl QrFile {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         match extension.as_str() {
             "svg" | "png" => Ok(Self { path: path.to_path_buf(), svg: extension == "svg" }),
-            _ => Err(Failure::usage(format!(
+            _ => Err(CommandFailure::usage(format!(
                 "--qr {}: the file's name must end in .png or .svg",
                 path.display()
             ))),
         }
     }
 
-    pub(super) fn write(&self, link: &str) {
-        if let Err(why) = self.try_write(link) {
-            output::people(format_args!(
+    pub(super) fn write_qr_code(&self, link: &str) {
+        if let Err(why) = self.try_write_qr_code(link) {
+            output::eprint_user(format_args!(
                 "warning: the QR code could not be written to {}: {why}",
                 self.path.display()
             ));
         }
     }
 
-    fn try_write(&self, link: &str) -> Result<(), String> {
+    fn try_write_qr_code(&self, link: &str) -> Result<(), String> {
         let code = LinkCode::new(link).map_err(|error| error.to_string())?;
         let bytes = if self.svg {
             code.svg().into_bytes()
@@ -69,9 +69,9 @@ pub(super) struct HarFile {
 }
 
 impl HarFile {
-    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn create(path: &Path) -> Result<Self, CommandFailure> {
         let file = File::create(path)
-            .map_err(|error| Failure::usage(format!("--har {}: {error}", path.display())))?;
+            .map_err(|error| CommandFailure::usage(format!("--har {}: {error}", path.display())))?;
         Ok(Self { path: path.to_path_buf(), file, recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
     }
 
@@ -79,10 +79,12 @@ impl HarFile {
         self.recorder.clone()
     }
 
-    pub(super) fn write(self) {
-        if let Err(error) = self.recorder.write(std::io::BufWriter::new(&self.file)) {
+    pub(super) fn write_archive(self) {
+        if let Err(error) = self.recorder.write_har(std::io::BufWriter::new(&self.file)) {
             let path = self.path.display();
-            output::people(format_args!("warning: the exchanges could not be written to {path}: {error}"));
+            output::eprint_user(format_args!(
+                "warning: the exchanges could not be written to {path}: {error}"
+            ));
         }
     }
 }

@@ -1,41 +1,41 @@
 //! `--auto`: simulates the phone through the sandbox's tester API.
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::output;
 use std::time::Duration;
 use url::Url;
 
 /// A phone that scans the code at once and records a new avatar.
 #[derive(Debug, Clone)]
-pub(super) struct Phone {
+pub(super) struct SimulatedPhone {
     sandbox: Url,
     http: reqwest::Client,
 }
 
-impl Phone {
-    pub(super) fn new(sandbox: Url) -> Result<Self, Failure> {
+impl SimulatedPhone {
+    pub(super) fn new(sandbox: Url) -> Result<Self, CommandFailure> {
         let builder = reqwest::Client::builder().timeout(Duration::from_secs(10));
         // Reach a sandbox on this machine without a proxy.
         let local = matches!(sandbox.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
         let builder = if local { builder.no_proxy() } else { builder };
-        let http = builder.build().map_err(|error| Failure::usage(error.to_string()))?;
+        let http = builder.build().map_err(|error| CommandFailure::usage(error.to_string()))?;
         Ok(Self { sandbox, http })
     }
 
     /// Associates a new avatar with the token of the link, in a background task.
-    pub(super) fn play(&self, link: &str) {
+    pub(super) fn scan_in_background(&self, link: &str) {
         let phone = self.clone();
-        let token = token_in(link);
+        let token = token_of_link(link);
         tokio::spawn(async move {
-            if let Err(why) = phone.associate(token).await {
-                output::people(format_args!(
+            if let Err(why) = phone.associate_avatar(token).await {
+                output::eprint_user(format_args!(
                     "warning: --auto could not play the phone ({why}); scan the code, or open the link"
                 ));
             }
         });
     }
 
-    async fn associate(&self, token: Option<String>) -> Result<(), String> {
+    async fn associate_avatar(&self, token: Option<String>) -> Result<(), String> {
         let token = token.ok_or("the link has no `exportToken`")?;
         let mut url = self.sandbox.clone();
         url.path_segments_mut().map_err(|()| "the backend's URL has no path")?.pop_if_empty().extend([
@@ -53,7 +53,7 @@ impl Phone {
     }
 }
 
-fn token_in(link: &str) -> Option<String> {
+fn token_of_link(link: &str) -> Option<String> {
     let url = Url::parse(link).ok()?;
     url.query_pairs().find(|(key, _)| key == "exportToken").map(|(_, token)| token.into_owned())
 }
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_token_is_read_from_the_link() {
         let link = "http://127.0.0.1:1/phone?lang=de&exportToken=a%2Bb";
-        assert_eq!(token_in(link).as_deref(), Some("a+b"));
-        assert_eq!(token_in("http://127.0.0.1:1/phone"), None);
+        assert_eq!(token_of_link(link).as_deref(), Some("a+b"));
+        assert_eq!(token_of_link("http://127.0.0.1:1/phone"), None);
     }
 }

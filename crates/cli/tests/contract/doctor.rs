@@ -3,7 +3,7 @@
 use crate::support::backend::{API_KEY, Backend, SESSION_TOKEN, Script};
 use crate::support::program::{Live, Ran, Stand};
 use serde_json::Value;
-use test_port::Port;
+use test_port::ReservedPort;
 
 fn parts(ran: &Ran) -> Vec<Value> {
     ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -70,7 +70,7 @@ fn missing_credentials_are_3_and_none_is_ever_shown() {
 
 #[test]
 fn a_backend_that_is_not_there_is_6_with_what_to_do() {
-    let nobody = Port::keep().expect("a port");
+    let nobody = ReservedPort::reserve().expect("a port");
     let ran = at(&Stand::new(), &format!("http://{nobody}"), true).exits(6);
     let parts = parts(&ran);
     let backend = parts.iter().find(|view| view["part"] == "backend").expect("told");
@@ -82,7 +82,7 @@ fn a_backend_that_is_not_there_is_6_with_what_to_do() {
 fn without_a_profile_it_looks_at_the_one_that_the_window_would_take() {
     let place = Stand::new();
     let config = place.root().join("p.toml");
-    let nobody = Port::keep().expect("a port");
+    let nobody = ReservedPort::reserve().expect("a port");
     let text =
         format!("[profiles.booth]\napi_url = \"http://{nobody}\"\nlink = \"https://b.test/{{token}}\"\n");
     std::fs::write(&config, text).expect("written");

@@ -4,7 +4,7 @@ use crate::support::backend::{API_KEY, Backend, PASSWORD, Script, USERNAME};
 use crate::support::program::{Live, Ran, Stand};
 use crate::support::reply::Reply;
 use serde_json::json;
-use test_port::Port;
+use test_port::ReservedPort;
 
 /// Visits once. A `--timeout` before which something must have been seen is long enough for a machine that stutters.
 fn visit(backend: &Backend, more: &[&str]) -> Ran {
@@ -119,7 +119,7 @@ fn a_failed_avatar_is_5() {
 #[test]
 fn a_backend_out_of_reach_is_6() {
     let stand = Stand::new();
-    let nobody = Port::keep().expect("a port");
+    let nobody = ReservedPort::reserve().expect("a port");
     let url = format!("http://{nobody}");
     let ran = Live::start(stand.visit_at(&url, &["--timeout", "5s"])).end();
     let message = ran.ends(6, "backend_unreachable", "issuing");

@@ -3,7 +3,7 @@
 use crate::support::program::Stand;
 use std::path::Path;
 use std::process::Command;
-use test_port::Port;
+use test_port::ReservedPort;
 
 const GUIDE: &str = include_str!("../../../../docs/sandbox.md");
 
@@ -38,7 +38,7 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
         return;
     }
     let stand = Stand::new();
-    let port = Port::keep().expect("a port").for_a_program();
+    let port = ReservedPort::reserve().expect("a port").for_child_process();
     let number = port.number().to_string();
     let mut script = "set -uo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n".to_owned();
     for (index, (commands, _)) in blocks().iter().enumerate() {

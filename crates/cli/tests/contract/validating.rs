@@ -3,7 +3,7 @@
 use crate::support::program::{Live, Ran, Stand};
 use serde_json::Value;
 use std::path::PathBuf;
-use test_port::Port;
+use test_port::ReservedPort;
 
 /// A sandbox of its own, with the environment that opens it.
 struct Sandbox {
@@ -100,7 +100,7 @@ fn refused_credentials_a_backend_that_is_gone_and_wrong_words_have_their_exit_co
     right.environment[2].1 = "another password".to_owned();
     let ran = validate(&stand, &right, &["--json"]).exits(3);
     assert_eq!(lines(&ran).last().expect("a line")["exit"], 3);
-    let nobody = Port::keep().expect("a port");
+    let nobody = ReservedPort::reserve().expect("a port");
     let nowhere = Sandbox { url: format!("http://{nobody}"), ..right };
     validate(&stand, &nowhere, &[]).exits(6);
     let bare = stand.run(&["validate", "--api-url", &nowhere.url]).exits(3);

@@ -2,10 +2,10 @@
 
 use crate::support::{API_KEY, SESSION, TOKEN, api, recorded_api, token, with_login, with_session};
 use client::{
-    Backend, Call, CallError, Class, Credentials, LoginRoute, NoRecorder, PartnerSource, RedeemRoute,
-    TokenSource,
+    Backend, CallError, CallKind, Credentials, ErrorClass, LoginRoute, NoRecorder, PartnerSource,
+    RedeemRoute, TokenSource,
 };
-use protocol::{PartnerKey, RedeemAnswer};
+use protocol::{PartnerKey, RedeemResponse};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ async fn a_token_is_generated_with_the_headers_of_the_specification() {
         1,
     )
     .await;
-    let made = api(url(&server, ""), with_session()).generate().await.expect("a token");
+    let made = api(url(&server, ""), with_session()).generate_token().await.expect("a token");
     assert_eq!(made, token());
     let requests = server.received_requests().await.expect("recorded");
     let agent = format!("copresence-kiosk/{}", env!("CARGO_PKG_VERSION"));
@@ -75,7 +75,7 @@ async fn concurrent_calls_log_in_once_and_keep_the_session() {
     answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
     answers(&server, generate_within("r:new"), 200, json!({ "token": TOKEN }), 8).await;
     let api = api(url(&server, ""), with_login());
-    let made = futures_util::future::join_all((0..8).map(|_| api.generate())).await;
+    let made = futures_util::future::join_all((0..8).map(|_| api.generate_token())).await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
 }
 
@@ -90,8 +90,8 @@ async fn a_rejected_session_is_renewed_once() {
         answers(&server, generate_within("r:new"), 201, json!({ "token": TOKEN }), 2).await;
         let credentials = Credentials { session_token: with_session().session_token, ..with_login() };
         let api = api(url(&server, ""), credentials);
-        assert_eq!(api.generate().await.expect("a token"), token());
-        assert_eq!(api.generate().await.expect("another"), token());
+        assert_eq!(api.generate_token().await.expect("a token"), token());
+        assert_eq!(api.generate_token().await.expect("another"), token());
     }
 }
 
@@ -100,22 +100,25 @@ async fn rejected_credentials_are_not_retried() {
     let server = MockServer::start().await;
     answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
     answers(&server, generate_within("r:new"), 403, json!({ "error": "no business account r:new" }), 1).await;
-    let error = api(url(&server, ""), with_login()).generate().await.expect_err("refused");
-    let CallError::Answered(refusal) = &error else { panic!("{error}") };
-    assert_eq!((refusal.call, &refusal.class), (Call::Generate, &Class::CredentialsRefused));
+    let error = api(url(&server, ""), with_login()).generate_token().await.expect_err("refused");
+    let CallError::ErrorResponse(refusal) = &error else { panic!("{error}") };
+    assert_eq!((refusal.call, &refusal.class), (CallKind::Generate, &ErrorClass::CredentialsRejected));
     assert!(error.to_string().contains("no business account"), "{error}");
 }
 
 #[tokio::test]
 async fn other_errors_of_generate_are_not_retried() {
-    for (status, class) in [(400, Class::CredentialsRefused), (429, Class::Busy), (500, Class::BackendBroken)]
-    {
+    for (status, class) in [
+        (400, ErrorClass::CredentialsRejected),
+        (429, ErrorClass::RateLimited),
+        (500, ErrorClass::ServerError),
+    ] {
         let server = MockServer::start().await;
         let reply = ResponseTemplate::new(status).insert_header("retry-after", "9");
         generate_within(SESSION).respond_with(reply).expect(1).mount(&server).await;
         let credentials = Credentials { session_token: with_session().session_token, ..with_login() };
-        let error = api(url(&server, ""), credentials).generate().await.expect_err("refused");
-        let CallError::Answered(refusal) = error else { panic!("{error}") };
+        let error = api(url(&server, ""), credentials).generate_token().await.expect_err("refused");
+        let CallError::ErrorResponse(refusal) = error else { panic!("{error}") };
         assert_eq!(refusal.class, class);
         assert_eq!(refusal.retry_after, Some(Duration::from_secs(9)));
     }
@@ -126,9 +129,9 @@ async fn a_rejected_login_is_reported_as_such() {
     let server = MockServer::start().await;
     answers(&server, login_request(), 404, json!({ "code": 101, "error": "Invalid username/password." }), 1)
         .await;
-    let error = api(url(&server, ""), with_login()).generate().await.expect_err("refused");
-    let CallError::Answered(refusal) = &error else { panic!("{error}") };
-    assert_eq!((refusal.call, &refusal.class), (Call::Login, &Class::CredentialsRefused));
+    let error = api(url(&server, ""), with_login()).generate_token().await.expect_err("refused");
+    let CallError::ErrorResponse(refusal) = &error else { panic!("{error}") };
+    assert_eq!((refusal.call, &refusal.class), (CallKind::Login, &ErrorClass::CredentialsRejected));
     assert!(error.to_string().contains("rejected the credentials of login"), "{error}");
 }
 
@@ -140,23 +143,23 @@ async fn the_login_uses_the_configured_route() {
     let generate =
         Mock::given(path("/api/generateExportToken")).and(header("x-copresence-session-token", "r:new"));
     answers(&server, generate, 200, json!({ "token": TOKEN }), 1).await;
-    let mut backend = Backend::vendor(url(&server, "/api"));
-    backend.login = LoginRoute {
+    let mut backend = Backend::for_vendor(url(&server, "/api"));
+    backend.login_route = LoginRoute {
         path: "v2/sessions".to_owned(),
         method: http::Method::PUT,
         token_pointer: "/data/session".to_owned(),
     };
     let api = recorded_api(backend, with_login(), Arc::new(NoRecorder));
-    assert_eq!(api.generate().await.expect("a token"), token());
+    assert_eq!(api.generate_token().await.expect("a token"), token());
 }
 
 #[tokio::test]
 async fn a_response_without_a_token_is_invalid_and_its_body_is_kept() {
     let server = MockServer::start().await;
     answers(&server, generate_within(SESSION), 200, json!({ "exportToken": TOKEN }), 1).await;
-    let error = api(url(&server, ""), with_session()).generate().await.expect_err("broken");
-    let CallError::Broken(broken) = &error else { panic!("{error}") };
-    assert_eq!((broken.status, broken.mismatch.path()), (200, "token"));
+    let error = api(url(&server, ""), with_session()).generate_token().await.expect_err("broken");
+    let CallError::InvalidResponse(broken) = &error else { panic!("{error}") };
+    assert_eq!((broken.status, broken.violation.path()), (200, "token"));
     assert!(String::from_utf8_lossy(&broken.body).contains(TOKEN));
     assert!(!format!("{error} {error:?}").contains(TOKEN));
 }
@@ -178,17 +181,17 @@ async fn redeem_returns_every_complete_response_unchanged() {
             .expect(1)
             .mount(&server)
             .await;
-        let answered = api(url(&server, ""), with_session()).redeem(&token()).await.expect("an answer");
+        let answered = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect("an answer");
         assert_eq!((answered.status, &answered.body[..]), (status, body.as_bytes()));
-        let class = answered.refusal().map(|refusal| refusal.class);
+        let class = answered.redeem_error().map(|refusal| refusal.class);
         let expected = match status {
             200 => None,
-            400 => Some(Class::TokenRefused),
-            _ => Some(Class::BackendBroken),
+            400 => Some(ErrorClass::TokenInactive),
+            _ => Some(ErrorClass::ServerError),
         };
         assert_eq!(class, expected);
         if !answered.body.is_empty() && status == 200 {
-            assert!(matches!(RedeemAnswer::read(&answered.body), Ok(RedeemAnswer::NotReady(_))));
+            assert!(matches!(RedeemResponse::parse(&answered.body), Ok(RedeemResponse::NotReady(_))));
         }
     }
 }
@@ -199,8 +202,8 @@ async fn an_error_response_shows_no_token() {
     let body =
         json!({ "code": 1, "error": format!("unknown token {TOKEN}, see https://api.test/tokens/{TOKEN}") });
     answers(&server, Mock::given(path("/redeemExportToken")), 400, body, 1).await;
-    let answered = api(url(&server, ""), with_session()).redeem(&token()).await.expect("an answer");
-    let refusal = answered.refusal().expect("a refusal");
+    let answered = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect("an answer");
+    let refusal = answered.redeem_error().expect("a refusal");
     assert_eq!(refusal.body.error.as_deref(), Some("unknown token …89, see https://api.test/…"));
 }
 
@@ -232,18 +235,18 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
         token_pointer: "/data/0/exportToken".to_owned(),
     };
     let backend = Backend {
-        source: TokenSource::Partner(source),
-        redeem: RedeemRoute::Partner { url: url(&server, "/kiosk/redeem"), headers },
-        ..Backend::vendor(url(&server, ""))
+        token_source: TokenSource::Partner(source),
+        redeem_route: RedeemRoute::Partner { url: url(&server, "/kiosk/redeem"), headers },
+        ..Backend::for_vendor(url(&server, ""))
     };
     let credentials = Credentials {
         partner_key: Some(PartnerKey::new("partner-key-0123456789")),
         ..Credentials::default()
     };
     let api = recorded_api(backend, credentials, Arc::new(NoRecorder));
-    let made = api.generate().await.expect("a token");
+    let made = api.generate_token().await.expect("a token");
     assert_eq!(made, token());
-    assert_eq!(api.redeem(&made).await.expect("an answer").status, 200);
+    assert_eq!(api.redeem_token(&made).await.expect("an answer").status, 200);
 }
 
 /// `{"avatar_ready":false}`, compressed with gzip.
@@ -256,7 +259,7 @@ async fn a_compressed_response_is_decoded() {
         let reply =
             ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(PACKED);
         Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
-        let answered = api(url(&server, ""), with_session()).redeem(&token()).await.expect("an answer");
+        let answered = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect("an answer");
         assert_eq!(&answered.body[..], b"{\"avatar_ready\":false}");
     }
 }
@@ -268,9 +271,9 @@ async fn a_response_that_cannot_be_decoded_is_invalid_and_keeps_the_decoded_part
         let server = MockServer::start().await;
         let reply = ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(sent);
         Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
-        let error = api(url(&server, ""), with_session()).redeem(&token()).await.expect_err("broken");
-        let CallError::Broken(broken) = error else { panic!("{error}") };
-        assert_eq!(broken.mismatch.path(), "Content-Encoding");
+        let error = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect_err("broken");
+        let CallError::InvalidResponse(broken) = error else { panic!("{error}") };
+        assert_eq!(broken.violation.path(), "Content-Encoding");
         assert!(broken.body.starts_with(kept), "{coding} {:?}", broken.body);
     }
 }

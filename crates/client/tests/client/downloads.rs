@@ -1,12 +1,12 @@
 //! One-time downloads: opened, resumed, interrupted.
 
 use crate::support::{API_KEY, Act, RawServer, SESSION, answer, api, with_session};
-use client::{Api, Backend, Download, DownloadError, Loss, NoRecorder, Resume, TimeOuts};
+use client::{ApiClient, Backend, Download, DownloadError, LossKind, NoRecorder, ResumePoint, Timeouts};
 use futures_util::TryStreamExt;
 use protocol::DownloadUrl;
 use std::sync::Arc;
 use std::time::Duration;
-use test_port::Port;
+use test_port::ReservedPort;
 
 const PATH: &str = "/files/one?sig=bearer-secret";
 
@@ -15,16 +15,16 @@ struct Opened {
     result: Result<Download, DownloadError>,
 }
 
-async fn open(acts: Vec<Act>, resume: Option<Resume>) -> Opened {
+async fn open(acts: Vec<Act>, resume: Option<ResumePoint>) -> Opened {
     let server = RawServer::start(acts).await;
-    let result = some_api().download(&download_url(&server), resume.as_ref()).await;
+    let result = some_api().open_download(&download_url(&server), resume.as_ref()).await;
     if let Err(error) = &result {
         assert!(!format!("{error} {error:?}").contains("bearer-secret"), "{error}");
     }
     Opened { server, result }
 }
 
-fn some_api() -> Api {
+fn some_api() -> ApiClient {
     // A download does not use the backend.
     api("http://api.invalid/".parse().expect("a URL"), with_session())
 }
@@ -33,8 +33,8 @@ fn download_url(server: &RawServer) -> DownloadUrl {
     DownloadUrl::new(server.url(PATH).as_str()).expect("a URL")
 }
 
-fn from(offset: u64) -> Resume {
-    Resume { offset, validator: Some("\"v1\"".to_owned()), total: Some(10) }
+fn from(offset: u64) -> ResumePoint {
+    ResumePoint { offset, validator: Some("\"v1\"".to_owned()), total: Some(10) }
 }
 
 async fn read(download: Download) -> (Vec<u8>, Option<DownloadError>) {
@@ -89,12 +89,15 @@ async fn another_range_than_the_requested_one_is_rejected() {
         let header = format!("Content-Range: {range}");
         let opened =
             open(vec![Act::Send(answer("206 Partial Content", &[&header], "456789"))], Some(from(4))).await;
-        assert!(matches!(opened.result, Err(DownloadError::Broken(_))), "{range}");
+        assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))), "{range}");
     }
     let opened = open(vec![Act::Send(answer("206 Partial Content", &[], "456789"))], Some(from(4))).await;
-    assert!(matches!(opened.result, Err(DownloadError::Broken(_))));
+    assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))));
     let unasked = answer("206 Partial Content", &["Content-Range: bytes 0-5/10"], "012345");
-    assert!(matches!(open(vec![Act::Send(unasked)], None).await.result, Err(DownloadError::Broken(_))));
+    assert!(matches!(
+        open(vec![Act::Send(unasked)], None).await.result,
+        Err(DownloadError::InvalidResponse(_))
+    ));
 }
 
 #[tokio::test]
@@ -103,14 +106,17 @@ async fn a_range_that_ends_before_the_file_is_an_interrupted_download() {
     let (bytes, error) =
         read(open(vec![Act::Send(reply)], Some(from(4))).await.result.expect("a download")).await;
     assert_eq!(bytes, b"45");
-    assert!(matches!(error, Some(DownloadError::Cut { received: 6, expected: Some(10), .. })), "{error:?}");
+    assert!(
+        matches!(error, Some(DownloadError::Interrupted { received: 6, expected: Some(10), .. })),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_416_has_its_own_error() {
     let reply = answer("416 Range Not Satisfiable", &["Content-Range: bytes */4"], "");
     let opened = open(vec![Act::Send(reply)], Some(from(4))).await;
-    assert!(matches!(opened.result, Err(DownloadError::RangeRefused { total: Some(4) })));
+    assert!(matches!(opened.result, Err(DownloadError::RangeNotSatisfiable { total: Some(4) })));
 }
 
 #[tokio::test]
@@ -120,9 +126,9 @@ async fn an_error_status_may_have_spent_the_url() {
     {
         let opened = open(vec![Act::Send(answer(status, &["Retry-After: 3"], ""))], None).await;
         let error = opened.result.expect_err("refused");
-        let DownloadError::Refused { status, retry_after } = &error else { panic!("{error}") };
+        let DownloadError::ErrorStatus { status, retry_after } = &error else { panic!("{error}") };
         assert_eq!((*status, *retry_after), (code, Some(Duration::from_secs(3))));
-        assert!(error.may_have_spent_the_url());
+        assert!(error.may_have_spent_url());
         assert_eq!(opened.server.heads().len(), 1);
     }
 }
@@ -138,11 +144,11 @@ async fn a_truncated_body_is_never_complete() {
             Err(error) => error,
         };
         match error {
-            DownloadError::Cut { received, expected, loss, .. } => {
+            DownloadError::Interrupted { received, expected, loss, .. } => {
                 assert!(received <= 4);
-                assert_eq!((expected, loss), (Some(10), Loss::BrokenOff));
+                assert_eq!((expected, loss), (Some(10), LossKind::ConnectionLost));
             }
-            DownloadError::Unanswered(_) if matches!(act, Act::SendAndReset(_)) => {}
+            DownloadError::ResponseLost(_) if matches!(act, Act::SendAndReset(_)) => {}
             other => panic!("{other}"),
         }
     }
@@ -155,20 +161,26 @@ async fn a_file_without_a_length_is_truncated_if_its_chunks_are() {
     assert_eq!(download.total, None);
     let (bytes, error) = read(download).await;
     assert_eq!(bytes, b"0123");
-    assert!(matches!(error, Some(DownloadError::Cut { received: 4, expected: None, .. })), "{error:?}");
+    assert!(
+        matches!(error, Some(DownloadError::Interrupted { received: 4, expected: None, .. })),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_file_that_stops_arriving_times_out() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".to_vec();
     let server = RawServer::start(vec![Act::SendAndHang(head)]).await;
-    let time_outs = TimeOuts { read: Duration::from_millis(300), ..TimeOuts::default() };
-    let backend = Backend::vendor(server.url("/"));
-    let api = Api::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
-    let download = api.download(&download_url(&server), None).await.expect("a download");
+    let time_outs = Timeouts { read: Duration::from_millis(300), ..Timeouts::default() };
+    let backend = Backend::for_vendor(server.url("/"));
+    let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
+    let download = api.open_download(&download_url(&server), None).await.expect("a download");
     let (bytes, error) = read(download).await;
     assert_eq!(bytes, b"0123");
-    let Some(DownloadError::Cut { received: 4, expected: Some(10), loss: Loss::TimedOut, .. }) = error else {
+    let Some(DownloadError::Interrupted {
+        received: 4, expected: Some(10), loss: LossKind::TimedOut, ..
+    }) = error
+    else {
         panic!("{error:?}")
     };
 }
@@ -192,39 +204,42 @@ async fn a_redirect_is_followed_with_the_range_and_without_credentials() {
 async fn endless_redirects_and_other_schemes_are_not_followed() {
     let again = Act::Send(answer("307 Temporary Redirect", &[&format!("Location: {PATH}")], ""));
     let opened = open(vec![again], None).await;
-    assert!(matches!(opened.result, Err(DownloadError::Redirected { status: 307, .. })));
+    assert!(matches!(opened.result, Err(DownloadError::RedirectNotFollowed { status: 307, .. })));
     assert_eq!(opened.server.heads().len(), 6);
     for headers in [vec!["Location: file:///etc/passwd"], vec![]] {
         let opened = open(vec![Act::Send(answer("302 Found", &headers, ""))], None).await;
-        assert!(matches!(opened.result, Err(DownloadError::Redirected { status: 302, .. })), "{headers:?}");
+        assert!(
+            matches!(opened.result, Err(DownloadError::RedirectNotFollowed { status: 302, .. })),
+            "{headers:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_unreachable_redirect_target_may_have_spent_the_url() {
-    let nobody = Port::keep().expect("a port");
+    let nobody = ReservedPort::reserve().expect("a port");
     let location = format!("Location: http://{nobody}/real?sig=bearer-secret");
     let error =
         open(vec![Act::Send(answer("302 Found", &[&location], ""))], None).await.result.expect_err("lost");
-    let DownloadError::Unanswered(evidence) = &error else { panic!("{error}") };
+    let DownloadError::ResponseLost(evidence) = &error else { panic!("{error}") };
     assert_eq!(evidence.status, Some(302));
-    assert!(error.may_have_spent_the_url());
+    assert!(error.may_have_spent_url());
 }
 
 #[tokio::test]
 async fn an_unsent_request_and_a_lost_response_are_distinguished() {
-    let nobody = Port::keep().expect("a port");
+    let nobody = ReservedPort::reserve().expect("a port");
     let url = DownloadUrl::new(&format!("http://{nobody}{PATH}")).expect("a URL");
-    let error = some_api().download(&url, None).await.expect_err("no server");
-    assert!(matches!(error, DownloadError::NeverSent(_)) && !error.may_have_spent_the_url(), "{error}");
+    let error = some_api().open_download(&url, None).await.expect_err("no server");
+    assert!(matches!(error, DownloadError::NeverSent(_)) && !error.may_have_spent_url(), "{error}");
     let error = open(vec![Act::Send(Vec::new())], None).await.result.expect_err("no answer");
-    assert!(matches!(error, DownloadError::Unanswered(_)) && error.may_have_spent_the_url(), "{error}");
+    assert!(matches!(error, DownloadError::ResponseLost(_)) && error.may_have_spent_url(), "{error}");
 }
 
 #[tokio::test]
 async fn an_encoded_file_is_rejected() {
     let opened = open(vec![Act::Send(answer("200 OK", &["Content-Encoding: br"], "xx"))], None).await;
-    assert!(matches!(opened.result, Err(DownloadError::Broken(_))));
+    assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))));
     let opened = open(vec![Act::Send(answer("200 OK", &["Content-Encoding: identity"], "xx"))], None).await;
     assert!(opened.result.is_ok());
 }

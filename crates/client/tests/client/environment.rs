@@ -1,7 +1,7 @@
 //! Proxies and root certificates from the environment. Each case runs in a child process with its own environment.
 
 use crate::support::{Act, RawServer, answer, token, with_session};
-use client::{Api, Backend, CallError, NoRecorder, TimeOuts, install_crypto};
+use client::{ApiClient, Backend, CallError, NoRecorder, Timeouts, install_crypto_provider};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ const FAR: &str = "http://copresence.invalid/";
 #[tokio::test]
 async fn child() {
     let Ok(base) = std::env::var(BASE_URL) else { return };
-    let backend = Backend::vendor(base.parse().expect("a URL"));
-    let time_outs = TimeOuts { connect: Duration::from_secs(5), ..TimeOuts::default() };
-    let outcome = match Api::new(backend, with_session(), time_outs, Arc::new(NoRecorder)) {
-        Ok(api) => match api.redeem(&token()).await {
+    let backend = Backend::for_vendor(base.parse().expect("a URL"));
+    let time_outs = Timeouts { connect: Duration::from_secs(5), ..Timeouts::default() };
+    let outcome = match ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)) {
+        Ok(api) => match api.redeem_token(&token()).await {
             Ok(response) => format!("status {}", response.status),
             Err(CallError::NeverSent(cause)) => format!("never sent: {:?}", cause.kind),
             Err(error) => format!("failed: {error}"),
@@ -55,7 +55,7 @@ fn issuer() -> CertifiedIssuer<'static, KeyPair> {
 }
 
 async fn secure_server(issuer: &CertifiedIssuer<'static, KeyPair>) -> RawServer {
-    install_crypto();
+    install_crypto_provider();
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
     let certificate = params.signed_by(&key, issuer).expect("a certificate");

@@ -3,7 +3,7 @@
 //! The response with the URLs invalidates the token, so a hidden second request would lose the avatar.
 
 use crate::support::{api, token, with_session};
-use client::{Answered, Api, Backend, CallError, CauseKind, NoRecorder, TimeOuts};
+use client::{ApiClient, ApiResponse, Backend, CallError, ConnectErrorKind, NoRecorder, Timeouts};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -80,13 +80,13 @@ async fn serve(mut socket: TcpStream, peer: Peer, seen: Arc<Seen>) {
     }
 }
 
-fn patient(url: &Url) -> Api {
-    with(url, TimeOuts::default())
+fn patient(url: &Url) -> ApiClient {
+    with(url, Timeouts::default())
 }
 
 /// For a peer that sends no response: short timeouts make the test faster.
-fn hasty(url: &Url) -> Api {
-    let time_outs = TimeOuts {
+fn hasty(url: &Url) -> ApiClient {
+    let time_outs = Timeouts {
         // Must be below the total.
         connect: Duration::from_secs(1),
         read: Duration::from_millis(300),
@@ -95,18 +95,19 @@ fn hasty(url: &Url) -> Api {
     with(url, time_outs)
 }
 
-fn with(url: &Url, time_outs: TimeOuts) -> Api {
-    Api::new(Backend::vendor(url.clone()), with_session(), time_outs, Arc::new(NoRecorder)).expect("an API")
+fn with(url: &Url, time_outs: Timeouts) -> ApiClient {
+    ApiClient::new(Backend::for_vendor(url.clone()), with_session(), time_outs, Arc::new(NoRecorder))
+        .expect("an API")
 }
 
 /// Redeems once, and checks that the peer counts one connection and at most one request.
-async fn redeem_at(peer: Peer) -> Result<Answered, CallError> {
+async fn redeem_at(peer: Peer) -> Result<ApiResponse, CallError> {
     redeem_by(patient, peer).await
 }
 
-async fn redeem_by(api: fn(&Url) -> Api, peer: Peer) -> Result<Answered, CallError> {
+async fn redeem_by(api: fn(&Url) -> ApiClient, peer: Peer) -> Result<ApiResponse, CallError> {
     let (url, seen) = listen(peer.clone()).await;
-    let result = api(&url).redeem(&token()).await;
+    let result = api(&url).redeem_token(&token()).await;
     // Gives a hidden second request time to be sent.
     for _ in 0..20 {
         tokio::task::yield_now().await;
@@ -127,7 +128,7 @@ async fn a_connection_that_closes_before_or_during_the_request() {
         for peer in [Peer::ClosesUnread { reset }, Peer::ClosesInTheMiddle { reset }] {
             let error = redeem_at(peer.clone()).await.expect_err("no answer");
             // Bytes may have been sent, and the client cannot know whether they were read.
-            assert!(matches!(error, CallError::Unanswered(_)), "{peer:?}: {error}");
+            assert!(matches!(error, CallError::ResponseLost(_)), "{peer:?}: {error}");
         }
     }
 }
@@ -135,7 +136,7 @@ async fn a_connection_that_closes_before_or_during_the_request() {
 #[tokio::test]
 async fn a_connection_that_closes_after_the_request() {
     let error = redeem_at(Peer::Says(Vec::new())).await.expect_err("no answer");
-    assert!(matches!(error, CallError::Unanswered(_)), "{error}");
+    assert!(matches!(error, CallError::ResponseLost(_)), "{error}");
 }
 
 #[tokio::test]
@@ -169,14 +170,17 @@ async fn interim_responses() {
         let whole = format!("{head}HTTP/1.1 200 OK\r\n");
         assert_eq!(redeem_at(Peer::Says(with_length(&whole, "{}"))).await.expect("an answer").status, 200);
         let error = redeem_at(Peer::Says(head.clone().into_bytes())).await.expect_err("and no more");
-        assert!(matches!(error, CallError::Unanswered(_)), "{error}");
+        assert!(matches!(error, CallError::ResponseLost(_)), "{error}");
         let error = redeem_by(hasty, Peer::Repeats(head.into_bytes())).await.expect_err("without end");
-        assert!(matches!(error, CallError::Unanswered(_)), "{error}");
+        assert!(matches!(error, CallError::ResponseLost(_)), "{error}");
     }
     // No other protocol was requested.
     let upgrade = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n".to_vec();
     let result = redeem_by(hasty, Peer::SaysAndStays(upgrade)).await;
-    assert!(!matches!(result, Ok(Answered { status: 200, .. }) | Err(CallError::NeverSent(_))), "{result:?}");
+    assert!(
+        !matches!(result, Ok(ApiResponse { status: 200, .. }) | Err(CallError::NeverSent(_))),
+        "{result:?}"
+    );
 }
 
 #[tokio::test]
@@ -185,7 +189,7 @@ async fn a_peer_that_speaks_only_http_2() {
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     let go_away = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
     let error = redeem_at(Peer::Says([&settings[..], &go_away[..]].concat())).await.expect_err("no HTTP/1");
-    assert!(matches!(error, CallError::Unanswered(_)), "{error}");
+    assert!(matches!(error, CallError::ResponseLost(_)), "{error}");
 }
 
 #[tokio::test]
@@ -209,9 +213,9 @@ async fn a_tls_peer_that_offers_only_http_2_gets_no_request() {
         }
     });
     let url = format!("https://localhost:{port}/").parse().expect("a URL");
-    let error = patient(&url).redeem(&token()).await.expect_err("no protocol in common");
+    let error = patient(&url).redeem_token(&token()).await.expect_err("no protocol in common");
     let CallError::NeverSent(cause) = &error else { panic!("{error}") };
-    assert_eq!(cause.kind, CauseKind::Tls, "{cause}");
+    assert_eq!(cause.kind, ConnectErrorKind::Tls, "{cause}");
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
@@ -226,7 +230,7 @@ async fn each_redeem_of_a_token_uses_its_own_connection() {
     let (url, seen) = listen(Peer::SaysAndStays(with_length("HTTP/1.1 200 OK\r\n", "{}"))).await;
     let api = api(url, with_session());
     for count in 1..=3 {
-        api.redeem(&token()).await.expect("an answer");
+        api.redeem_token(&token()).await.expect("an answer");
         assert_eq!(seen.connections.load(Ordering::SeqCst), count);
     }
     let requests = seen.requests.lock().expect("no panic").clone();

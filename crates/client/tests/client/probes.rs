@@ -1,19 +1,19 @@
 //! Deliberately invalid requests: sent unchanged, recorded without secrets.
 
 use crate::support::{API_KEY, Act, RawServer, TOKEN, answer};
-use client::probe::{Probe, Prober};
-use client::{Call, CallError, TimeOuts};
+use client::probe::{ProbeRequest, Prober};
+use client::{CallError, CallKind, Timeouts};
 use http::Method;
 
-fn probe(server: &RawServer, call: Call) -> Probe {
-    Probe {
+fn probe(server: &RawServer, call: CallKind) -> ProbeRequest {
+    ProbeRequest {
         call,
         method: Method::POST,
         url: server.url("/generateExportToken"),
         headers: vec![("X-Copresence-REST-API-Key".to_owned(), API_KEY.to_owned())],
         body: None,
         token_pointer: Some("/token".to_owned()),
-        limit: 1_000,
+        max_body: 1_000,
     }
 }
 
@@ -25,10 +25,10 @@ async fn the_response_has_every_header_and_the_exchange_has_no_secret() {
         &format!("{{\"token\":\"{TOKEN}\"}}"),
     );
     let server = RawServer::start(vec![Act::Send(told)]).await;
-    let prober = Prober::new(TimeOuts::default(), false).expect("a prober");
-    prober.learn(API_KEY);
-    let sent = prober.send(probe(&server, Call::Generate)).await.expect("sent");
-    let reply = sent.reply.expect("an answer");
+    let prober = Prober::new(Timeouts::default(), false).expect("a prober");
+    prober.add_secret(API_KEY);
+    let sent = prober.send_probe(probe(&server, CallKind::Generate)).await.expect("sent");
+    let reply = sent.response.expect("an answer");
     assert_eq!((reply.status, &reply.headers["cache-control"]), (201, &"no-store".parse().expect("a value")));
     assert!(String::from_utf8_lossy(&reply.body).contains(TOKEN), "the response is not redacted");
     let shown = format!("{:?}", sent.exchange);
@@ -43,10 +43,10 @@ async fn a_body_over_the_limit_and_a_reset_connection_are_lost_responses() {
         Act::SendAndReset(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf".to_vec()),
     ])
     .await;
-    let prober = Prober::new(TimeOuts::default(), false).expect("a prober");
+    let prober = Prober::new(Timeouts::default(), false).expect("a prober");
     for _ in 0..2 {
-        let sent = prober.send(probe(&server, Call::Download)).await.expect("sent");
-        assert!(matches!(sent.reply, Err(CallError::Unanswered(_))), "{:?}", sent.reply);
+        let sent = prober.send_probe(probe(&server, CallKind::Download)).await.expect("sent");
+        assert!(matches!(sent.response, Err(CallError::ResponseLost(_))), "{:?}", sent.response);
         assert!(sent.exchange.error.is_some() && sent.exchange.body.is_none());
     }
 }

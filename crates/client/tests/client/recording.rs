@@ -4,7 +4,7 @@ use crate::support::{
     API_KEY, Act, RawServer, SESSION, TOKEN, answer, api, recorded_api, token, with_login, with_session,
 };
 use client::har::{self, HarRecorder};
-use client::{Backend, Call, Exchange};
+use client::{Backend, CallKind, Exchange};
 use futures_util::StreamExt;
 use protocol::DownloadUrl;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ fn recorder() -> Arc<HarRecorder> {
     Arc::new(HarRecorder::new(100))
 }
 
-fn calls(exchanges: &[Exchange]) -> Vec<(Call, Option<u16>)> {
+fn calls(exchanges: &[Exchange]) -> Vec<(CallKind, Option<u16>)> {
     exchanges.iter().map(|exchange| (exchange.call, exchange.status)).collect()
 }
 
@@ -44,24 +44,24 @@ async fn the_archive_of_a_visit_contains_no_secret() {
     .await;
     let recorder = recorder();
     let credentials = client::Credentials { session_token: with_session().session_token, ..with_login() };
-    let api = recorded_api(Backend::vendor(backend.url("/")), credentials, recorder.clone());
-    let made = api.generate().await.expect("a token");
-    api.redeem(&made).await.expect("an answer");
+    let api = recorded_api(Backend::for_vendor(backend.url("/")), credentials, recorder.clone());
+    let made = api.generate_token().await.expect("a token");
+    api.redeem_token(&made).await.expect("an answer");
     let url = DownloadUrl::new(file.as_str()).expect("a URL");
-    let chunks: Vec<_> = api.download(&url, None).await.expect("a download").stream.collect().await;
+    let chunks: Vec<_> = api.open_download(&url, None).await.expect("a download").stream.collect().await;
     assert!(chunks.iter().all(Result::is_ok));
 
     let exchanges = recorder.exchanges();
     let expected = [
-        (Call::Generate, Some(400)),
-        (Call::Login, Some(200)),
-        (Call::Generate, Some(201)),
-        (Call::Redeem, Some(200)),
-        (Call::Download, Some(200)),
+        (CallKind::Generate, Some(400)),
+        (CallKind::Login, Some(200)),
+        (CallKind::Generate, Some(201)),
+        (CallKind::Redeem, Some(200)),
+        (CallKind::Download, Some(200)),
     ];
     assert_eq!(calls(&exchanges), expected);
     assert!(exchanges.iter().all(|exchange| exchange.error.is_none()), "{exchanges:?}");
-    let archive = har::document(&exchanges).to_string();
+    let archive = har::har_document(&exchanges).to_string();
     let secrets = [
         API_KEY,
         SESSION,
@@ -91,10 +91,10 @@ async fn a_failed_exchange_is_recorded_with_the_received_part() {
         format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"download_URL\":\"http://f.test/{SIGNED}");
     let server = RawServer::start(vec![Act::Send(cut.clone().into_bytes())]).await;
     let recorder = recorder();
-    let api = recorded_api(Backend::vendor(server.url("/")), with_session(), recorder.clone());
-    api.redeem(&token()).await.expect_err("cut");
+    let api = recorded_api(Backend::for_vendor(server.url("/")), with_session(), recorder.clone());
+    api.redeem_token(&token()).await.expect_err("cut");
     let [exchange] = &recorder.exchanges()[..] else { panic!("not one exchange") };
-    assert_eq!((exchange.call, exchange.status), (Call::Redeem, Some(200)));
+    assert_eq!((exchange.call, exchange.status), (CallKind::Redeem, Some(200)));
     assert!(
         exchange.error.as_ref().is_some_and(|error| error.starts_with("response lost: ")),
         "{exchange:?}"
@@ -106,8 +106,8 @@ async fn a_failed_exchange_is_recorded_with_the_received_part() {
 async fn a_cancelled_call_is_recorded() {
     let server = RawServer::start(vec![Act::SendAndHang(Vec::new())]).await;
     let recorder = recorder();
-    let api = recorded_api(Backend::vendor(server.url("/")), with_session(), recorder.clone());
-    let redeem = tokio::spawn(async move { api.redeem(&token()).await.map(drop) });
+    let api = recorded_api(Backend::for_vendor(server.url("/")), with_session(), recorder.clone());
+    let redeem = tokio::spawn(async move { api.redeem_token(&token()).await.map(drop) });
     while server.heads().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -132,11 +132,11 @@ async fn each_handle_records_its_own_calls_and_shares_the_login() {
     .await;
     let api = api(backend.url("/"), with_login());
     let (first, second) = (recorder(), recorder());
-    let (one, two) = (api.recorded_by(first.clone()), api.recorded_by(second.clone()));
-    let (made, more) = tokio::join!(one.generate(), two.generate());
+    let (one, two) = (api.with_recorder(first.clone()), api.with_recorder(second.clone()));
+    let (made, more) = tokio::join!(one.generate_token(), two.generate_token());
     assert!(made.is_ok() && more.is_ok());
     let count =
         |recorder: &HarRecorder, call| calls(&recorder.exchanges()).iter().filter(|c| c.0 == call).count();
-    assert_eq!((count(&first, Call::Generate), count(&second, Call::Generate)), (1, 1));
-    assert_eq!(count(&first, Call::Login) + count(&second, Call::Login), 1, "one login for both");
+    assert_eq!((count(&first, CallKind::Generate), count(&second, CallKind::Generate)), (1, 1));
+    assert_eq!(count(&first, CallKind::Login) + count(&second, CallKind::Login), 1, "one login for both");
 }

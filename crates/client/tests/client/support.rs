@@ -1,6 +1,6 @@
 //! A server that sends raw bytes and records requests, and clients for it.
 
-use client::{Api, Backend, Credentials, NoRecorder, Recorder, TimeOuts};
+use client::{ApiClient, Backend, Credentials, NoRecorder, Recorder, Timeouts};
 use protocol::{ApiKey, ExportToken, Password, SessionToken, Username};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -133,10 +133,14 @@ pub(crate) fn with_login() -> Credentials {
     }
 }
 
-pub(crate) fn api(base: Url, credentials: Credentials) -> Api {
-    recorded_api(Backend::vendor(base), credentials, Arc::new(NoRecorder))
+pub(crate) fn api(base: Url, credentials: Credentials) -> ApiClient {
+    recorded_api(Backend::for_vendor(base), credentials, Arc::new(NoRecorder))
 }
 
-pub(crate) fn recorded_api(backend: Backend, credentials: Credentials, recorder: Arc<dyn Recorder>) -> Api {
-    Api::new(backend, credentials, TimeOuts::default(), recorder).expect("an API")
+pub(crate) fn recorded_api(
+    backend: Backend,
+    credentials: Credentials,
+    recorder: Arc<dyn Recorder>,
+) -> ApiClient {
+    ApiClient::new(backend, credentials, Timeouts::default(), recorder).expect("an API")
 }

@@ -3,7 +3,7 @@
 use crate::profile::Profile;
 use crate::setup::Target;
 use crate::view::BackendView;
-use client::{Api, NoRecorder, SetupError};
+use client::{ApiClient, NoRecorder, SetupError};
 use std::sync::{Arc, OnceLock};
 
 /// A backend, and the limits and ways of its profile.
@@ -32,7 +32,7 @@ impl Backing {
 /// A backing in use: its visits share one session token.
 pub(super) struct InUse {
     pub(super) backing: Backing,
-    api: OnceLock<Api>,
+    api: OnceLock<ApiClient>,
 }
 
 impl InUse {
@@ -41,7 +41,7 @@ impl InUse {
     }
 
     /// Its endpoints; made for the first visit.
-    pub(super) fn api(&self) -> Result<Api, SetupError> {
+    pub(super) fn api(&self) -> Result<ApiClient, SetupError> {
         if let Some(api) = self.api.get() {
             return Ok(api.clone());
         }

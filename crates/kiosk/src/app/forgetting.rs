@@ -4,7 +4,7 @@ use super::Kiosk;
 use super::state::{Shown, State};
 use crate::history::{self, Forgotten};
 use crate::problem::problem;
-use crate::view::{ForgettingStand, Problem};
+use crate::view::{ForgettingState, Problem};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use store::{StoreError, VisitId, VisitRecord};
@@ -22,7 +22,7 @@ impl Kiosk {
         let Some((id, guest)) = state.shown_guest() else { return };
         guest.ends.cancel();
         let gone = guest.gone.clone();
-        state.shown = Shown::Forgetting(id, ForgettingStand::Working);
+        state.shown = Shown::Forgetting(id, ForgettingState::Working);
         self.forget_once_gone(state, id, gone);
     }
 
@@ -54,7 +54,7 @@ impl Kiosk {
             };
             let swept = history::forget_visits(&kiosk.setup.disk, is_due).await;
             for visit in swept.iter().flat_map(|forgotten| &forgotten.visits) {
-                kiosk.inspector.forget(*visit);
+                kiosk.inspector.forget_visit(*visit);
                 kiosk.lock().to_forget.remove(visit);
             }
             // A locked visit is tried again by the next sweep.
@@ -83,7 +83,7 @@ impl Kiosk {
         self.tasks.spawn(async move {
             gone.cancelled().await;
             let forgotten = kiosk.forget_when_free(id).await;
-            kiosk.inspector.forget(id);
+            kiosk.inspector.forget_visit(id);
             if matches!(&forgotten, Ok(forgotten) if forgotten.held.is_empty()) {
                 kiosk.lock().to_forget.remove(&id);
             }
@@ -112,7 +112,7 @@ impl Kiosk {
         if let Shown::Forgetting(shown, stand) = &mut state.shown
             && *shown == id
         {
-            *stand = problem.map_or(ForgettingStand::Done, |problem| ForgettingStand::Failed { problem });
+            *stand = problem.map_or(ForgettingState::Done, |problem| ForgettingState::Failed { problem });
         }
         self.publish(&mut state);
     }

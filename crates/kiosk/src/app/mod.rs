@@ -14,8 +14,8 @@ use crate::line::{Line, LineEvent};
 use crate::problem;
 use crate::profile::Profile;
 use crate::recover::{Unfinished, recover_due};
+use crate::screen_state::VisitScreenState;
 use crate::setup::{Disk, Overrides, Target, order};
-use crate::stage::Stage;
 use crate::view::{BoothView, Problem, Screen, Snapshot, Texts};
 use backing::InUse;
 use client::SetupError;
@@ -268,7 +268,7 @@ impl Kiosk {
     }
 
     fn replace_code(&self, state: &mut State) {
-        let has_its_code = |stage: &Stage| stage.is_over() || stage.link().is_some();
+        let has_its_code = |stage: &VisitScreenState| stage.has_ended() || stage.shown_link().is_some();
         if state.shown_guest().is_some_and(|(_, guest)| has_its_code(&guest.stage)) {
             self.leave(state);
             self.begin(state);
@@ -287,7 +287,7 @@ impl Kiosk {
     pub fn shown_file(&self, visit: &str, name: &str) -> Option<PathBuf> {
         let state = self.lock();
         let (id, guest) = state.shown_guest()?;
-        guest.stage.saved_file(name).filter(|_| id.to_string() == visit)
+        guest.stage.saved_file_path(name).filter(|_| id.to_string() == visit)
     }
 
     /// Finishes in the background what a crash, the last stop or a failing backend left unfinished: to be called at the
@@ -347,7 +347,10 @@ impl Kiosk {
         let gone = CancellationToken::new();
         // Dropped with the task, however that ends.
         let ending = gone.clone().drop_guard();
-        state.show(id, Guest { stage: Stage::new(id.to_string()), at: at.clone(), left, ends, gone });
+        state.show(
+            id,
+            Guest { stage: VisitScreenState::new(id.to_string()), at: at.clone(), left, ends, gone },
+        );
         self.finish_left_over();
         let kiosk = self.clone();
         self.tasks.spawn(async move {
@@ -374,7 +377,7 @@ impl Kiosk {
         };
         match api {
             Ok(api) => {
-                let api = self.inspector.follow(id, &api, target, profile);
+                let api = self.inspector.record_visit(id, &api, target, profile);
                 drive(order, setup.disk.parts(api, self.clock, self.teller()), leave).await;
             }
             Err(error) => self.take(&Line { visit: id, at: self.clock.now(), event: setup_failed(&error) }),
@@ -407,7 +410,7 @@ impl Kiosk {
     }
 
     fn take(&self, line: &Line) {
-        self.inspector.take(line);
+        self.inspector.record_event(line);
         let mut state = self.lock();
         state.take(line);
         if let LineEvent::Invited { expires_at: Some(at), .. } = &line.event

@@ -3,8 +3,8 @@
 use super::backing::InUse;
 use crate::line::{Line, LineEvent};
 use crate::problem::problem;
-use crate::stage::{HostFacts, Stage};
-use crate::view::{BoothView, ForgettingStand, Problem, Screen, Texts};
+use crate::screen_state::{ScreenContext, VisitScreenState};
+use crate::view::{BoothView, ForgettingState, Problem, Screen, Texts};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A visit that is here: on the screen, or going on behind it.
 pub(super) struct Guest {
-    pub(super) stage: Stage,
+    pub(super) stage: VisitScreenState,
     pub(super) at: Arc<InUse>,
     /// The visitor left: it ends, unless an avatar is on its way.
     pub(super) left: CancellationToken,
@@ -32,7 +32,7 @@ pub(super) enum Shown {
     /// What the visitor is told, whatever the operator changes meanwhile.
     Consent(Texts),
     Visit(VisitId),
-    Forgetting(VisitId, ForgettingStand),
+    Forgetting(VisitId, ForgettingState),
 }
 
 pub(super) struct State {
@@ -86,7 +86,7 @@ impl State {
 
     /// Whether nobody is on the screen, or only somebody whose visit is over.
     pub(super) fn is_free(&self) -> bool {
-        self.shown_guest().is_none_or(|(_, guest)| guest.stage.is_over())
+        self.shown_guest().is_none_or(|(_, guest)| guest.stage.has_ended())
     }
 
     pub(super) fn show(&mut self, id: VisitId, guest: Guest) {
@@ -114,7 +114,7 @@ impl State {
             self.last_problem = Some((line.at, Problem { operator: message.clone(), ..words }));
         }
         if let Some(guest) = self.guests.get_mut(&line.visit) {
-            guest.stage.take(line);
+            guest.stage.apply_event(line);
         }
         self.forget_ended();
     }
@@ -122,7 +122,7 @@ impl State {
     /// Of visits that are over nothing needs to be remembered here: the journal has them.
     fn forget_ended(&mut self) {
         let shown = self.shown_guest().map(|(id, _)| id);
-        self.guests.retain(|id, guest| !guest.stage.is_over() || shown == Some(*id));
+        self.guests.retain(|id, guest| !guest.stage.has_ended() || shown == Some(*id));
     }
 
     pub(super) fn screen(&self, asset_base: &str, home: Option<PathBuf>, now: Timestamp) -> Screen {
@@ -133,12 +133,12 @@ impl State {
                 Screen::Forgetting { visit: visit.to_string(), stand: stand.clone() }
             }
             Shown::Visit(id) => self.guests.get(id).map_or(Screen::Attract, |guest| {
-                let facts = HostFacts {
+                let facts = ScreenContext {
                     asset_base: asset_base.to_owned(),
                     can_play_phone: guest.at.backing.target.embedded_sandbox,
                     home,
                 };
-                guest.stage.screen(&facts, now)
+                guest.stage.to_screen(&facts, now)
             }),
         }
     }
@@ -170,7 +170,7 @@ mod tests {
 
     fn guest(state: &State, id: VisitId) -> Guest {
         Guest {
-            stage: Stage::new(id.to_string()),
+            stage: VisitScreenState::new(id.to_string()),
             at: state.in_use.clone(),
             left: CancellationToken::new(),
             ends: CancellationToken::new(),
@@ -192,7 +192,7 @@ mod tests {
             state.show(id, guest);
             state.take(&end(id));
             assert!(
-                state.shown_guest().is_some_and(|(_, guest)| guest.stage.is_over()),
+                state.shown_guest().is_some_and(|(_, guest)| guest.stage.has_ended()),
                 "the screen says how"
             );
             assert_eq!(state.guests.len(), 1);

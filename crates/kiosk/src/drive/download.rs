@@ -2,14 +2,14 @@
 
 use super::{Parts, block_in_place};
 use crate::line::{Line, LineEvent};
-use client::{Download, DownloadError, Resume};
+use client::{Download, DownloadError, ResumePoint};
 use futures_util::StreamExt;
 use protocol::{DownloadUrl, ExportType};
 use std::time::{Duration, Instant};
-use store::crash::{self, Point};
+use store::crash_point::{self, CrashPoint};
 use store::{
-    AvatarFolder, FileProgress, FileState, Format, PartialFile, Room, StoreError, VisitId, VisitLimits,
-    WholeFile,
+    AvatarFolder, CompleteFile, FileFormat, FileProgress, FileState, PartialFile, SpaceReservation,
+    StoreError, VisitId, VisitLimits,
 };
 
 /// Maximum consecutive attempts without progress before a download is abandoned.
@@ -66,7 +66,7 @@ pub(crate) struct DownloadRequest<'a> {
     pub(crate) url: &'a DownloadUrl,
     pub(crate) limits: VisitLimits,
     /// Space that all files in flight still need.
-    pub(crate) room: &'a Room,
+    pub(crate) room: &'a SpaceReservation,
     /// First pause before a retry; doubled after each attempt without progress.
     pub(crate) pause: Duration,
     /// State of the file in the journal, if an earlier run began it.
@@ -81,13 +81,13 @@ pub(crate) async fn download_file(
     parts: &Parts,
     folder: &AvatarFolder,
     file: &DownloadRequest<'_>,
-) -> Result<WholeFile, FileFailure> {
+) -> Result<CompleteFile, FileFailure> {
     let mut known = FileProgress::default();
     let durable = match file.earlier {
         Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::spent(why)),
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
-            if let Some(whole) = block_in_place(|| folder.whole(file.name))? {
+            if let Some(whole) = block_in_place(|| folder.read_complete_file(file.name))? {
                 return check_integrity(file, whole);
             }
             known = progress.clone();
@@ -101,7 +101,7 @@ pub(crate) async fn download_file(
         _ => 0,
     };
     let mut partial =
-        block_in_place(|| folder.resume(file.name, durable))?.limited(file.limits.max_file_size);
+        block_in_place(|| folder.resume_file(file.name, durable))?.with_size_limit(file.limits.max_file_size);
     if let Err(error) = parts.journal.file_requested(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
@@ -112,7 +112,7 @@ pub(crate) async fn download_file(
         download.flush(&mut partial).await?;
     }
     download.run(&mut partial).await?;
-    check_format(file, partial.format())?;
+    check_format(file, partial.detected_format())?;
     // Without an await: a visit that is dropped must not rename a file after it released its lock.
     let whole = check_integrity(file, block_in_place(|| partial.finish())?)?;
     download.emit_progress(whole.bytes, true);
@@ -120,17 +120,17 @@ pub(crate) async fn download_file(
 }
 
 /// Refuses content that contradicts the export type: an error page with status 200.
-fn check_format(file: &DownloadRequest<'_>, format: Format) -> Result<(), FileFailure> {
-    if store::contradicts(file.export_type, format) {
+fn check_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), FileFailure> {
+    if store::contradicts_export_type(file.export_type, format) {
         return Err(FileFailure::spent(format!("{} was due, and {format} came", file.export_type)));
     }
     Ok(())
 }
 
 /// Refuses a file whose own structure says that it is incomplete.
-fn check_integrity(file: &DownloadRequest<'_>, whole: WholeFile) -> Result<WholeFile, FileFailure> {
+fn check_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Result<CompleteFile, FileFailure> {
     check_format(file, whole.format)?;
-    match whole.flaw {
+    match whole.integrity_defect {
         Some(flaw) => Err(FileFailure::spent(flaw)),
         None => Ok(whole),
     }
@@ -139,18 +139,20 @@ fn check_integrity(file: &DownloadRequest<'_>, whole: WholeFile) -> Result<Whole
 /// Whether a retry of the same URL may help.
 fn is_retryable(failure: &DownloadError) -> bool {
     match failure {
-        DownloadError::NeverSent(_) | DownloadError::Unanswered(_) | DownloadError::Cut { .. } => true,
-        DownloadError::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
-        DownloadError::RangeRefused { .. } | DownloadError::Redirected { .. } | DownloadError::Broken(_) => {
-            false
+        DownloadError::NeverSent(_) | DownloadError::ResponseLost(_) | DownloadError::Interrupted { .. } => {
+            true
         }
+        DownloadError::ErrorStatus { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
+        DownloadError::RangeNotSatisfiable { .. }
+        | DownloadError::RedirectNotFollowed { .. }
+        | DownloadError::InvalidResponse(_) => false,
     }
 }
 
 /// `Retry-After` of the response.
 fn retry_after(failure: &DownloadError) -> Option<Duration> {
     match failure {
-        DownloadError::Refused { retry_after, .. } => *retry_after,
+        DownloadError::ErrorStatus { retry_after, .. } => *retry_after,
         _ => None,
     }
 }
@@ -214,7 +216,7 @@ impl FileDownload<'_> {
             let (why, requested) = match self.attempt(partial).await {
                 Ok(()) => return Ok(()),
                 Err(AttemptError::Disk(error)) => return Err(error.into()),
-                Err(AttemptError::Download(DownloadError::RangeRefused { total: Some(total) }))
+                Err(AttemptError::Download(DownloadError::RangeNotSatisfiable { total: Some(total) }))
                     if total == offset =>
                 {
                     return Ok(());
@@ -250,14 +252,18 @@ impl FileDownload<'_> {
     /// Sends one request.
     async fn attempt(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
         let offset = partial.offset();
-        let resume = (offset > 0).then(|| Resume {
+        let resume = (offset > 0).then(|| ResumePoint {
             offset,
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let download =
-            self.parts.api.download(self.file.url, resume.as_ref()).await.map_err(AttemptError::Download)?;
-        crash::reached(Point::HeadReceived);
+        let download = self
+            .parts
+            .api
+            .open_download(self.file.url, resume.as_ref())
+            .await
+            .map_err(AttemptError::Download)?;
+        crash_point::reach_crash_point(CrashPoint::HeadReceived);
         self.receive(download, partial).await
     }
 
@@ -286,10 +292,10 @@ impl FileDownload<'_> {
             let max = self.file.limits.max_file_size;
             if total > max {
                 // Refused by its announced size, without downloading up to the limit first.
-                return Err(partial.too_large(max).into());
+                return Err(partial.too_large_error(max).into());
             }
             let remaining = total.saturating_sub(partial.offset());
-            if let Err(full) = self.file.room.promise(self.file.index, remaining) {
+            if let Err(full) = self.file.room.reserve(self.file.index, remaining) {
                 self.receive_first_bytes(&mut download, partial).await;
                 return Err(full.into());
             }
@@ -318,7 +324,7 @@ impl FileDownload<'_> {
             if let Some(total) = self.known.total.filter(|total| grown > *total) {
                 return Err(AttemptError::TooManyBytes { total });
             }
-            if let Err(error) = partial.write(&chunk) {
+            if let Err(error) = partial.append_bytes(&chunk) {
                 // The offset at which a later run continues, once there is space.
                 _ = self.flush(partial).await;
                 return Err(error.into());
@@ -342,7 +348,7 @@ impl FileDownload<'_> {
             && let Some(Ok(chunk)) = download.stream.next().await
         {
             let few = &chunk[..chunk.len().min(FIRST_BYTES)];
-            let written = match partial.write(few) {
+            let written = match partial.append_bytes(few) {
                 Ok(()) => self.flush(partial).await,
                 Err(error) => Err(error),
             };
@@ -374,9 +380,9 @@ impl FileDownload<'_> {
 
     /// Makes the received bytes durable, and journals their number.
     async fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
-        self.known.bytes = block_in_place(|| partial.sync())?;
+        self.known.bytes = block_in_place(|| partial.sync_data())?;
         if let Some(total) = self.known.total {
-            self.file.room.reduce(self.file.index, total.saturating_sub(self.known.bytes));
+            self.file.room.reduce_reservation(self.file.index, total.saturating_sub(self.known.bytes));
         }
         let (id, index) = (&self.file.id, self.file.index);
         if let Err(error) = self.parts.journal.file_progress(id, index, &self.known).await {

@@ -1,6 +1,6 @@
 //! Errors of the client and the store as failures of a visit.
 
-use client::{CallError, Class, Refusal};
+use client::{CallError, ErrorClass, ErrorResponse};
 use store::StoreError;
 use visit::{Failure, FailureKind, Outcome};
 
@@ -8,9 +8,9 @@ use visit::{Failure, FailureKind, Outcome};
 pub(crate) fn call_failure(error: &CallError) -> Failure {
     match error {
         CallError::NeverSent(cause) => Failure::new(FailureKind::NeverSent, cause.to_string()),
-        CallError::Unanswered(evidence) => Failure::new(FailureKind::Unanswered, evidence.to_string()),
-        CallError::Broken(broken) => Failure::new(FailureKind::ProtocolBroken, broken.to_string()),
-        CallError::Answered(refusal) => refusal_failure(refusal),
+        CallError::ResponseLost(evidence) => Failure::new(FailureKind::Unanswered, evidence.to_string()),
+        CallError::InvalidResponse(broken) => Failure::new(FailureKind::ProtocolBroken, broken.to_string()),
+        CallError::ErrorResponse(refusal) => refusal_failure(refusal),
     }
 }
 
@@ -27,12 +27,12 @@ pub(crate) fn disk_outcome(error: &StoreError) -> Outcome {
 }
 
 /// The failure of a whole response with another status than the expected one.
-pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
+pub(crate) fn refusal_failure(refusal: &ErrorResponse) -> Failure {
     let kind = match refusal.class {
-        Class::CredentialsRefused => FailureKind::CredentialsRefused,
-        Class::Busy => FailureKind::Busy,
-        Class::BackendBroken if matches!(refusal.status, 502 | 504) => FailureKind::GatewayLostAnswer,
-        Class::BackendBroken => FailureKind::BackendFailing,
+        ErrorClass::CredentialsRejected => FailureKind::CredentialsRefused,
+        ErrorClass::RateLimited => FailureKind::Busy,
+        ErrorClass::ServerError if matches!(refusal.status, 502 | 504) => FailureKind::GatewayLostAnswer,
+        ErrorClass::ServerError => FailureKind::BackendFailing,
         _ => FailureKind::ProtocolBroken,
     };
     Failure { retry_after: refusal.retry_after, ..Failure::new(kind, refusal.to_string()) }

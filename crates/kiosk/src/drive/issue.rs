@@ -5,7 +5,7 @@ use crate::qr::LinkCode;
 use jiff::Timestamp;
 use protocol::ExportToken;
 use store::VisitId;
-use store::crash::{self, Point};
+use store::crash_point::{self, CrashPoint};
 use visit::{Failure, FailureKind, IssueRequest};
 
 /// A journalled token.
@@ -31,9 +31,9 @@ pub(crate) async fn issue(
     space: RequiredSpace<'_>,
 ) -> Result<IssuedToken, Failure> {
     space.check(parts)?;
-    let token = parts.api.generate().await.map_err(|error| failure::call_failure(&error))?;
-    crash::reached(Point::TokenReceived);
-    let link = request.link.fill(&token);
+    let token = parts.api.generate_token().await.map_err(|error| failure::call_failure(&error))?;
+    crash_point::reach_crash_point(CrashPoint::TokenReceived);
+    let link = request.link.fill_token(&token);
     if let Err(error) = LinkCode::new(&link) {
         return Err(Failure::new(FailureKind::ProtocolBroken, error.to_string()));
     }

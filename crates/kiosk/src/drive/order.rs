@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::line::Line;
 use crate::profile::Profile;
-use client::Api;
+use client::ApiClient;
 use jiff::Timestamp;
 use protocol::{ExportType, LinkTemplate};
 use std::path::PathBuf;
@@ -72,7 +72,7 @@ impl Order {
 #[derive(Clone)]
 pub struct Parts {
     /// Endpoints of the backend.
-    pub api: Api,
+    pub api: ApiClient,
     /// The data folder.
     pub data: Arc<DataDir>,
     /// The journal in the data folder.

@@ -5,10 +5,10 @@
 
 use super::{Parts, RequiredSpace, failure};
 use bytes::Bytes;
-use client::{Answered, Api, CallError, Class};
+use client::{ApiClient, ApiResponse, CallError, ErrorClass};
 use jiff::Timestamp;
-use protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemAnswer};
-use store::crash::{self, Point};
+use protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemResponse};
+use store::crash_point::{self, CrashPoint};
 use store::{AnswerKind, Journal, PollAnswer, RedeemNo, StoreError, VisitId};
 use visit::{Failure, FailureKind, PartialDelivery, RedeemResult};
 
@@ -111,8 +111,8 @@ pub(crate) async fn redeem(
         }
     };
     intent.no = Some(no);
-    let response = parts.api.redeem(token).await;
-    crash::reached(Point::AnswerReceived);
+    let response = parts.api.redeem_token(token).await;
+    crash_point::reach_crash_point(CrashPoint::AnswerReceived);
     intent.is_open = false;
     drop(intent);
     let at = parts.clock.now();
@@ -139,7 +139,7 @@ pub(crate) async fn redeem(
             (result, response)
         }
     };
-    crash::reached(Point::AnswerParsed);
+    crash_point::reach_crash_point(CrashPoint::AnswerParsed);
     let mut write =
         PendingJournalWrite { no, response, kind: answer_kind(&result), at, body_is_written: false };
     // The response may hold the only URLs there will ever be, so the visit continues also when the disk refuses it.
@@ -156,23 +156,23 @@ pub(crate) async fn redeem(
 /// The received part of the body of a 200 that is not a whole response.
 fn received_body(error: &CallError) -> Bytes {
     match error {
-        CallError::Unanswered(evidence) if evidence.status == Some(200) => evidence.body.clone(),
-        CallError::Broken(broken) if broken.status == 200 => broken.body.clone(),
+        CallError::ResponseLost(evidence) if evidence.status == Some(200) => evidence.body.clone(),
+        CallError::InvalidResponse(broken) if broken.status == 200 => broken.body.clone(),
         _ => Bytes::new(),
     }
 }
 
 /// Reads a whole response: live, or from the journal.
-pub(crate) fn read_response(answered: &Answered, no: RedeemNo) -> RedeemResult {
-    if let Some(refusal) = answered.refusal() {
+pub(crate) fn read_response(answered: &ApiResponse, no: RedeemNo) -> RedeemResult {
+    if let Some(refusal) = answered.redeem_error() {
         return match refusal.class {
-            Class::TokenRefused => RedeemResult::Refused,
+            ErrorClass::TokenInactive => RedeemResult::Refused,
             _ => RedeemResult::Failed(failure::refusal_failure(&refusal)),
         };
     }
-    match RedeemAnswer::read(&answered.body) {
-        Ok(RedeemAnswer::Ready(delivery)) => RedeemResult::Delivered(delivery),
-        Ok(RedeemAnswer::NotReady(progress)) => RedeemResult::NotReady(progress),
+    match RedeemResponse::parse(&answered.body) {
+        Ok(RedeemResponse::Ready(delivery)) => RedeemResult::Delivered(delivery),
+        Ok(RedeemResponse::NotReady(progress)) => RedeemResult::NotReady(progress),
         Err(mismatch) => {
             let detail = format!("GET /redeemExportToken, {mismatch}");
             failed_with(Failure::new(FailureKind::ProtocolBroken, detail), no, &answered.body)
@@ -182,7 +182,7 @@ pub(crate) fn read_response(answered: &Answered, no: RedeemNo) -> RedeemResult {
 
 /// A failure, with the files that the received part of the body names.
 fn failed_with(failure: Failure, no: RedeemNo, received: &[u8]) -> RedeemResult {
-    match Delivery::of_fragment(received) {
+    match Delivery::from_truncated_body(received) {
         Some(delivery) => RedeemResult::Truncated(failure, PartialDelivery { redeem: no.get(), delivery }),
         None => RedeemResult::Failed(failure),
     }
@@ -203,11 +203,11 @@ pub(crate) fn answer_kind(result: &RedeemResult) -> AnswerKind {
 }
 
 /// Masks the backend's own words in a result, before they are shown or stored.
-fn masked(mut result: RedeemResult, api: &Api) -> RedeemResult {
+fn masked(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
     match &mut result {
         RedeemResult::NotReady(progress) => {
             if let CompletionStatus::Other(word) = &mut progress.status {
-                *word = api.without_secrets(word);
+                *word = api.redact_text(word);
             }
         }
         RedeemResult::Delivered(delivery) => mask_export_types(delivery, api),
@@ -218,9 +218,9 @@ fn masked(mut result: RedeemResult, api: &Api) -> RedeemResult {
 }
 
 /// Masks known secrets in the export types of a delivery.
-pub(crate) fn mask_export_types(delivery: &mut Delivery, api: &Api) {
+pub(crate) fn mask_export_types(delivery: &mut Delivery, api: &ApiClient) {
     for export in &mut delivery.exports {
-        export.export_type = ExportType::new(api.without_secrets(export.export_type.as_str()));
+        export.export_type = ExportType::new(api.redact_text(export.export_type.as_str()));
     }
 }
 
@@ -229,24 +229,24 @@ pub(crate) fn mask_export_types(delivery: &mut Delivery, api: &Api) {
 /// The redactor leaves URLs and the member names that lead to them. Where a secret is a word of JSON itself (a password
 /// `true`), the masked text may be unreadable; then the delivery is written anew from what was parsed, so that a recovery
 /// finds the same URLs in any case.
-fn body_to_journal(api: &Api, status: Option<u16>, body: &Bytes, result: &RedeemResult) -> Bytes {
-    let masked = api.without_secrets_in_answer(status, body);
+fn body_to_journal(api: &ApiClient, status: Option<u16>, body: &Bytes, result: &RedeemResult) -> Bytes {
+    let masked = api.redact_response_body(status, body);
     let (delivery, is_whole) = match result {
         RedeemResult::Delivered(delivery) => (delivery, true),
         RedeemResult::Truncated(_, partial) => (&partial.delivery, false),
         _ => return masked,
     };
     let reread = if is_whole {
-        match RedeemAnswer::read(&masked) {
-            Ok(RedeemAnswer::Ready(delivery)) => Some(delivery),
+        match RedeemResponse::parse(&masked) {
+            Ok(RedeemResponse::Ready(delivery)) => Some(delivery),
             _ => None,
         }
     } else {
-        Delivery::of_fragment(&masked)
+        Delivery::from_truncated_body(&masked)
     };
     let same = reread.is_some_and(|reread| {
         reread.exports.len() == delivery.exports.len()
-            && reread.unusable.len() == delivery.unusable.len()
+            && reread.unusable_entries.len() == delivery.unusable_entries.len()
             && reread.contradiction.is_some() == delivery.contradiction.is_some()
             && reread.exports.iter().zip(&delivery.exports).all(|(a, b)| a.download_url == b.download_url)
     });
@@ -261,7 +261,7 @@ fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
         })
     });
     // Entries that cannot be used stay so.
-    let unusable = delivery.unusable.iter().map(|_| serde_json::Value::Null);
+    let unusable = delivery.unusable_entries.iter().map(|_| serde_json::Value::Null);
     let list: Vec<serde_json::Value> =
         if is_whole { exports.chain(unusable).collect() } else { exports.collect() };
     let ready = delivery.contradiction.is_none();
@@ -298,14 +298,17 @@ mod tests {
     #[test]
     fn a_rewritten_body_is_read_as_the_same_delivery() {
         let body = br#"{"avatar_ready":false,"payload_complete":[{"export_type":"glb","download_URL":"https://f.test/1?k=true"},7]}"#;
-        let Ok(RedeemAnswer::Ready(delivery)) = RedeemAnswer::read(body) else { panic!("a delivery") };
-        let Ok(RedeemAnswer::Ready(again)) = RedeemAnswer::read(&rewritten_body(&delivery, true)) else {
+        let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(body) else { panic!("a delivery") };
+        let Ok(RedeemResponse::Ready(again)) = RedeemResponse::parse(&rewritten_body(&delivery, true)) else {
             panic!("still a delivery")
         };
         assert_eq!(again.exports, delivery.exports);
-        assert_eq!((again.unusable.len(), again.contradiction.is_some()), (1, true));
+        assert_eq!((again.unusable_entries.len(), again.contradiction.is_some()), (1, true));
         let truncated = rewritten_body(&delivery, false);
-        assert!(RedeemAnswer::read(&truncated).is_err());
-        assert_eq!(Delivery::of_fragment(&truncated).expect("the beginning").exports, delivery.exports);
+        assert!(RedeemResponse::parse(&truncated).is_err());
+        assert_eq!(
+            Delivery::from_truncated_body(&truncated).expect("the beginning").exports,
+            delivery.exports
+        );
     }
 }

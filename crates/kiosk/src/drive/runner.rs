@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    Claim, Ending, FileRecord, Journal, Kept, Phase, RedeemNo, StoreError, Times, Unfinished, VisitId,
+    Claim, Ending, FileRecord, Journal, Kept, Phase, PhaseTimes, RedeemNo, StoreError, Unfinished, VisitId,
     VisitLimits, VisitRecordStart,
 };
 use visit::outcome::EndedIn;
@@ -33,7 +33,7 @@ pub(crate) struct VisitRunner {
     pending_write: Option<PendingJournalWrite>,
     /// The avatar's folder, complete or incomplete.
     directory: Option<PathBuf>,
-    times: Times,
+    times: PhaseTimes,
     /// The files that an earlier run planned.
     known_files: Vec<FileRecord>,
     is_resumed: bool,
@@ -79,7 +79,7 @@ impl VisitRunner {
             limits: order.limits,
             download_pause: order.download_pause,
             visit: Visit::new(plan, order.issue_request()),
-            times: Times { started: now, ..Times::default() },
+            times: PhaseTimes { started: now, ..PhaseTimes::default() },
             known_files: Vec::new(),
             is_resumed: false,
             parts,
@@ -287,8 +287,8 @@ impl VisitRunner {
         self.emit(match notice {
             Notice::Status { progress, next_poll } => LineEvent::Status {
                 completion_status: progress.status.as_str().to_owned(),
-                completion_progress: progress.completion_on_wire(),
-                queue_position: progress.queue_on_wire(),
+                completion_progress: progress.completion_wire_value(),
+                queue_position: progress.queue_wire_value(),
                 next_poll_ms: whole_millis(next_poll),
             },
             Notice::Retrying { failure, attempt, next_poll } => LineEvent::Retrying {

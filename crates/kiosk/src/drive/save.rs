@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    AvatarFolder, Avatars, FileRecord, FileState, Manifest, ManifestFile, MissingFile, Phase, PlannedFile,
-    Room, StoreError, Times, VisitLimits, VisitRecordStart, WholeFile,
+    AvatarFolder, CompleteFile, FileRecord, FileState, Manifest, ManifestFile, MissingFile, Phase,
+    PhaseTimes, PlannedFile, SavedAvatars, SpaceReservation, StoreError, VisitLimits, VisitRecordStart,
 };
 
 /// What to save, and where.
@@ -21,7 +21,7 @@ pub(crate) struct SaveJob {
     pub(crate) limits: VisitLimits,
     /// As [`super::Order::download_pause`].
     pub(crate) pause: Duration,
-    pub(crate) times: Times,
+    pub(crate) times: PhaseTimes,
     /// The files that an earlier run planned, with their state.
     pub(crate) known_files: Vec<FileRecord>,
     /// Whether an earlier run may have saved the avatar already.
@@ -57,12 +57,12 @@ pub(crate) async fn save(parts: &Parts, job: SaveJob, delivery: Delivery) -> Sav
 
 async fn try_save(parts: &Parts, job: &SaveJob, delivery: Delivery) -> Result<Saved, StoreError> {
     let start = &job.start;
-    let mut folder = AvatarFolder::create(&start.out_dir, &start.id, day_of(start.started_at))?;
+    let mut folder = AvatarFolder::create_or_reopen(&start.out_dir, &start.id, day_of(start.started_at))?;
     let names: Vec<String> = delivery
         .exports
         .iter()
         .enumerate()
-        .map(|(index, export)| folder.file(index, &export.export_type))
+        .map(|(index, export)| folder.file_name(index, &export.export_type))
         .collect();
     if job.known_files.is_empty()
         && let Err(error) = plan_files(parts, job, &delivery.exports, &names).await
@@ -86,7 +86,7 @@ async fn try_save(parts: &Parts, job: &SaveJob, delivery: Delivery) -> Result<Sa
 
     let mut files = Vec::new();
     let mut missing: Vec<MissingFile> = delivery
-        .unusable
+        .unusable_entries
         .iter()
         .map(|mismatch| MissingFile {
             export_type: String::new(),
@@ -150,8 +150,8 @@ async fn download_all(
     folder: &AvatarFolder,
     exports: &[Export],
     names: &[String],
-) -> Vec<Result<WholeFile, FileFailure>> {
-    let room = Room::at(&job.start.out_dir);
+) -> Vec<Result<CompleteFile, FileFailure>> {
+    let room = SpaceReservation::for_folder(&job.start.out_dir);
     let downloads: Vec<_> = exports
         .iter()
         .zip(names)
@@ -169,11 +169,11 @@ async fn download_all(
 async fn download_and_journal(
     parts: &Parts,
     job: &SaveJob,
-    (folder, room): (&AvatarFolder, &Room),
+    (folder, room): (&AvatarFolder, &SpaceReservation),
     index: usize,
     export: &Export,
     name: &str,
-) -> (usize, Result<WholeFile, FileFailure>) {
+) -> (usize, Result<CompleteFile, FileFailure>) {
     let id = job.start.id;
     let earlier = job.known_files.iter().find(|record| record.index == index).map(|record| &record.state);
     if let Some(FileState::Whole { .. }) = earlier {
@@ -191,7 +191,7 @@ async fn download_and_journal(
         earlier,
     };
     let result = download_file(parts, folder, &request).await;
-    room.release(index);
+    room.release_reservation(index);
     let journalled = match &result {
         Ok(whole) => parts.journal.file_whole(&id, index, whole.bytes, &whole.sha256, whole.format).await,
         // The journal keeps the number of received bytes: the download continues there when there is space.
@@ -209,9 +209,9 @@ fn verify_saved_file(
     folder: &AvatarFolder,
     name: &str,
     earlier: Option<&FileState>,
-) -> Result<WholeFile, FileFailure> {
-    let whole = block_in_place(|| folder.whole(name))?;
-    let same = |whole: &WholeFile| matches!(earlier, Some(FileState::Whole { sha256, .. }) if whole.sha256 == *sha256);
+) -> Result<CompleteFile, FileFailure> {
+    let whole = block_in_place(|| folder.read_complete_file(name))?;
+    let same = |whole: &CompleteFile| matches!(earlier, Some(FileState::Whole { sha256, .. }) if whole.sha256 == *sha256);
     whole.filter(same).ok_or_else(|| FileFailure {
         why: "it was whole, and is no longer on the disk as it was".to_owned(),
         spent: true,
@@ -233,7 +233,7 @@ async fn publish_avatar(
         visit: job.start.id,
         profile: job.start.profile.clone(),
         backend_host: job.start.backend_host.clone(),
-        times: Times { saved: complete.then_some(now), ..job.times.clone() },
+        times: PhaseTimes { saved: complete.then_some(now), ..job.times.clone() },
         complete,
         files,
         missing,
@@ -272,7 +272,7 @@ fn missing_label(missing: &MissingFile) -> &str {
 fn existing_avatar(parts: &Parts, start: &VisitRecordStart) -> Option<Saved> {
     let parents = [start.out_dir.clone(), parts.data.incomplete()];
     let (folder, manifest) =
-        parents.iter().find_map(|parent| Avatars::find(parent, &start.id).ok().flatten())?;
+        parents.iter().find_map(|parent| SavedAvatars::find_avatar(parent, &start.id).ok().flatten())?;
     // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.
     discard_partial_folder(start);
     Some(saved_from_manifest(folder, &manifest))

@@ -24,8 +24,8 @@ impl RequiredSpace<'_> {
     /// The failure of the visit if too little is free, or if the free space cannot be read.
     pub(crate) fn check(self, parts: &Parts) -> Result<(), Failure> {
         let data = parts.data.path();
-        store::enough(self.out, self.min_free)
-            .and_then(|()| store::enough(data, JOURNAL_BYTES.min(self.min_free)))
+        store::ensure_free_space(self.out, self.min_free)
+            .and_then(|()| store::ensure_free_space(data, JOURNAL_BYTES.min(self.min_free)))
             .map_err(|error| failure::disk_failure(&error))
     }
 }

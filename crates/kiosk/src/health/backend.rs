@@ -1,21 +1,21 @@
 //! Checks whether the backend is reachable, with a free request without credentials, and whether this machine's clock
 //! agrees with the `Date` of the response.
 
-use super::{bad, doubtful, good, part, unknown};
+use super::{bad_part, doubtful_part, good_part, part, unknown_part};
 use crate::profile::Profile;
 use crate::setup::Target;
 use crate::view::panel::HealthView;
-use client::probe::{Probe, Prober, Reply};
-use client::{Call, CallError, CauseKind, RedeemRoute, TimeOuts, TokenSource};
+use client::probe::{ProbeRequest, ProbeResponse, Prober};
+use client::{CallError, CallKind, ConnectErrorKind, RedeemRoute, Timeouts, TokenSource};
 use http::{Method, header};
 use jiff::Timestamp;
 use std::time::Duration;
 use url::Url;
 
 /// Maximum tolerated clock offset. A larger one breaks time-limited tokens and eventually TLS.
-const CLOCK_MAY_BE_OFF: Duration = Duration::from_mins(2);
+const MAX_CLOCK_OFFSET: Duration = Duration::from_mins(2);
 /// Timeouts of a probe. Short, because the operator is waiting.
-const PATIENCE: TimeOuts = TimeOuts {
+const PROBE_TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(5),
     read: Duration::from_secs(5),
     total: Duration::from_secs(10),
@@ -23,26 +23,30 @@ const PATIENCE: TimeOuts = TimeOuts {
 
 /// Checks the backend, the partner's hosts if there are any, and the clock. Sends one `HEAD` per host, without
 /// credentials.
-pub async fn backend(profile: &Profile, target: &Target, now: impl Fn() -> Timestamp) -> Vec<HealthView> {
+pub async fn check_backend(
+    profile: &Profile,
+    target: &Target,
+    now: impl Fn() -> Timestamp,
+) -> Vec<HealthView> {
     let mut views = Vec::new();
     let mut dates = Vec::new();
-    for (part, url) in hosts(profile, target) {
+    for (part, url) in hosts_to_probe(profile, target) {
         let before = now();
-        let result = head(&url).await;
+        let result = send_head(&url).await;
         let after = now();
         if let Ok(reply) = &result
-            && let Some(date) = date(reply)
+            && let Some(date) = date_header(reply)
         {
-            dates.push(off(date, before, after));
+            dates.push(clock_offset_secs(date, before, after));
         }
-        views.push(judge(part, &url, &result));
+        views.push(probe_health(part, &url, &result));
     }
-    views.push(clock(&dates, target.embedded_sandbox));
+    views.push(clock_health(&dates, target.embedded_sandbox));
     views
 }
 
 /// The hosts to probe, each once.
-fn hosts(profile: &Profile, target: &Target) -> Vec<(&'static str, Url)> {
+fn hosts_to_probe(profile: &Profile, target: &Target) -> Vec<(&'static str, Url)> {
     let mut hosts = vec![(part::BACKEND, target.api_url.clone())];
     if let TokenSource::Partner(partner) = &profile.source {
         hosts.push((part::PARTNER, partner.url.clone()));
@@ -59,53 +63,56 @@ fn hosts(profile: &Profile, target: &Target) -> Vec<(&'static str, Url)> {
     hosts
 }
 
-async fn head(url: &Url) -> Result<Reply, CallError> {
-    let never = |words: String| CallError::NeverSent(client::Cause { kind: CauseKind::Other, words });
-    let prober = Prober::new(PATIENCE, url.scheme() == "https").map_err(|error| never(error.to_string()))?;
-    let probe = Probe {
-        call: Call::Login,
+async fn send_head(url: &Url) -> Result<ProbeResponse, CallError> {
+    let never = |words: String| {
+        CallError::NeverSent(client::ConnectError { kind: ConnectErrorKind::Other, detail: words })
+    };
+    let prober =
+        Prober::new(PROBE_TIMEOUTS, url.scheme() == "https").map_err(|error| never(error.to_string()))?;
+    let probe = ProbeRequest {
+        call: CallKind::Login,
         method: Method::HEAD,
         url: url.clone(),
         headers: Vec::new(),
         body: None,
         token_pointer: None,
-        limit: client::MAX_BODY,
+        max_body: client::MAX_BODY,
     };
-    prober.send(probe).await.map_err(|error| never(error.to_string()))?.reply
+    prober.send_probe(probe).await.map_err(|error| never(error.to_string()))?.response
 }
 
-fn judge(part: &str, url: &Url, result: &Result<Reply, CallError>) -> HealthView {
+fn probe_health(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>) -> HealthView {
     let host = url.host_str().unwrap_or_default();
     match result {
-        Ok(reply) => answered(part, host, url, reply),
+        Ok(reply) => response_health(part, host, url, reply),
         Err(CallError::NeverSent(cause)) => {
             let remedy = match cause.kind {
-                CauseKind::NameNotFound => {
+                ConnectErrorKind::NameNotFound => {
                     "DNS: check that this machine is on the network, and the host's name in the profile's `api_url`"
                 }
-                CauseKind::ConnectionRefused => {
+                ConnectErrorKind::ConnectionRefused => {
                     "TCP: nothing listens on that port. Check the port in the profile's `api_url`, and that the backend runs"
                 }
-                CauseKind::Unreachable => "TCP: check cable, Wi-Fi and gateway of this machine",
-                CauseKind::TimedOut => {
+                ConnectErrorKind::Unreachable => "TCP: check cable, Wi-Fi and gateway of this machine",
+                ConnectErrorKind::TimedOut => {
                     "TCP: a firewall may drop the packets. Allow the host in this network, or set HTTPS_PROXY"
                 }
-                CauseKind::Tls => {
+                ConnectErrorKind::Tls => {
                     "TLS: check this machine's clock and its root certificates (Debian: ca-certificates); a network \
                      that inspects TLS connections needs its own root in SSL_CERT_FILE"
                 }
-                CauseKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
-                CauseKind::Other => "Check the network, the proxy and the profile's `api_url`",
+                ConnectErrorKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
+                ConnectErrorKind::Other => "Check the network, the proxy and the profile's `api_url`",
             };
-            bad(part, format_args!("{host}: {cause}"), remedy)
+            bad_part(part, format_args!("{host}: {cause}"), remedy)
         }
-        Err(CallError::Unanswered(evidence)) if evidence.status.is_none() => bad(
+        Err(CallError::ResponseLost(evidence)) if evidence.status.is_none() => bad_part(
             part,
             format_args!("{host}: connected, but no response came ({evidence})"),
             "HTTP: the server does not speak HTTP, or hangs. Check the port in the profile's `api_url`, and the \
              backend itself",
         ),
-        Err(error) => doubtful(
+        Err(error) => doubtful_part(
             part,
             format_args!("{host}: the response is incomplete ({error})"),
             "Check the network between here and the backend",
@@ -113,47 +120,47 @@ fn judge(part: &str, url: &Url, result: &Result<Reply, CallError>) -> HealthView
     }
 }
 
-fn answered(part: &str, host: &str, url: &Url, reply: &Reply) -> HealthView {
+fn response_health(part: &str, host: &str, url: &Url, reply: &ProbeResponse) -> HealthView {
     let status = reply.status;
     match status {
-        511 => bad(
+        511 => bad_part(
             part,
             format_args!("{host}: this network asks for a login first (511)"),
             "Open a browser on this machine and log in to the network",
         ),
-        500.. => doubtful(
+        500.. => doubtful_part(
             part,
             format_args!("{host}: reached, but failing ({status})"),
             "Wait; if it persists, tell the backend's operators",
         ),
-        300..400 => match elsewhere(url, reply) {
-            Some(to) => doubtful(
+        300..400 => match redirect_host(url, reply) {
+            Some(to) => doubtful_part(
                 part,
                 format_args!("{host}: reached, but redirects to {to} ({status})"),
                 "If that is this network's login page, log in with a browser; otherwise fix the profile's `api_url`",
             ),
-            None => good(part, format_args!("{host}: reached ({status})")),
+            None => good_part(part, format_args!("{host}: reached ({status})")),
         },
-        _ => good(part, format_args!("{host}: reached ({status})")),
+        _ => good_part(part, format_args!("{host}: reached ({status})")),
     }
 }
 
 /// Host of a redirect, if it is another one.
-fn elsewhere(url: &Url, reply: &Reply) -> Option<String> {
+fn redirect_host(url: &Url, reply: &ProbeResponse) -> Option<String> {
     let location = reply.headers.get(header::LOCATION)?.to_str().ok()?;
     let to = url.join(location).ok()?;
     let host = to.host_str()?.to_owned();
     (to.host_str() != url.host_str()).then_some(host)
 }
 
-fn date(reply: &Reply) -> Option<Timestamp> {
+fn date_header(reply: &ProbeResponse) -> Option<Timestamp> {
     let date = reply.headers.get(header::DATE)?.to_str().ok()?;
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
 }
 
 /// Seconds that this machine's clock is ahead of `date` (negative: behind). `before` and `after` enclose the response
 /// on this machine's clock.
-fn off(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
+fn clock_offset_secs(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
     if date < before {
         before.duration_since(date).as_secs()
     } else if date > after {
@@ -163,29 +170,29 @@ fn off(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
     }
 }
 
-fn clock(off: &[i64], embedded: bool) -> HealthView {
+fn clock_health(off: &[i64], embedded: bool) -> HealthView {
     let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
-        return unknown(part::CLOCK, "no response had a `Date` header");
+        return unknown_part(part::CLOCK, "no response had a `Date` header");
     };
     if embedded {
-        return unknown(part::CLOCK, "the embedded sandbox has this machine's own clock");
+        return unknown_part(part::CLOCK, "the embedded sandbox has this machine's own clock");
     }
-    if worst.unsigned_abs() <= CLOCK_MAY_BE_OFF.as_secs() {
-        return good(part::CLOCK, "agrees with the backend's");
+    if worst.unsigned_abs() <= MAX_CLOCK_OFFSET.as_secs() {
+        return good_part(part::CLOCK, "agrees with the backend's");
     }
     let way = if worst > 0 { "ahead of" } else { "behind" };
     let by = humantime::format_duration(Duration::from_secs(worst.unsigned_abs()));
     let remedy = "Set it from the network (`timedatectl set-ntp true`; the system's date and time settings)";
-    doubtful(part::CLOCK, format_args!("{by} {way} the backend's"), remedy)
+    doubtful_part(part::CLOCK, format_args!("{by} {way} the backend's"), remedy)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::profile::Profiles;
-    use crate::view::panel::HealthStand;
+    use crate::view::panel::HealthState;
     use std::net::SocketAddr;
-    use test_port::Port;
+    use test_port::ReservedPort;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
@@ -208,7 +215,7 @@ mod tests {
     }
 
     fn profile_at(url: &str) -> (Profile, Target) {
-        crate::install_crypto();
+        crate::install_crypto_provider();
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("profiles.toml");
         let text = format!("[profiles.live]\napi_url = \"{url}\"\nlink = \"https://b.test/{{token}}\"\n");
@@ -220,10 +227,10 @@ mod tests {
 
     async fn check_url(url: &str) -> Vec<HealthView> {
         let (profile, target) = profile_at(url);
-        backend(&profile, &target, now).await
+        check_backend(&profile, &target, now).await
     }
 
-    fn part_states(views: &[HealthView]) -> Vec<(&str, HealthStand)> {
+    fn part_states(views: &[HealthView]) -> Vec<(&str, HealthState)> {
         views.iter().map(|view| (view.part.as_str(), view.stand)).collect()
     }
 
@@ -235,7 +242,7 @@ mod tests {
         let views = check_url(&format!("http://{address}/parse")).await;
         assert_eq!(
             part_states(&views),
-            [("backend", HealthStand::Good), ("clock", HealthStand::Good)],
+            [("backend", HealthState::Good), ("clock", HealthState::Good)],
             "{views:?}"
         );
         let asked = asked.await.expect("asked").to_lowercase();
@@ -248,28 +255,28 @@ mod tests {
         let (address, _asked) = serve_once(response).await;
         let views = check_url(&format!("http://{address}/")).await;
         let clock = views.last().expect("a clock");
-        assert_eq!((clock.stand, clock.seen.as_str()), (HealthStand::Doubtful, "2m 1s behind the backend's"));
+        assert_eq!((clock.stand, clock.seen.as_str()), (HealthState::Doubtful, "2m 1s behind the backend's"));
     }
 
     #[tokio::test]
     async fn connection_problems_are_distinguished() {
-        let unused = Port::keep().expect("a port");
+        let unused = ReservedPort::reserve().expect("a port");
         let refused = check_url(&format!("http://{unused}/")).await;
-        assert_eq!(part_states(&refused), [("backend", HealthStand::Bad), ("clock", HealthStand::Unknown)]);
+        assert_eq!(part_states(&refused), [("backend", HealthState::Bad), ("clock", HealthState::Unknown)]);
         assert!(refused[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TCP")), "{refused:?}");
 
         let (address, _asked) = serve_once(b"SSH-2.0-OpenSSH\r\n").await;
         let no_http = check_url(&format!("http://{address}/")).await;
-        assert_eq!(no_http[0].stand, HealthStand::Bad);
+        assert_eq!(no_http[0].stand, HealthState::Bad);
         assert!(no_http[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("HTTP")), "{no_http:?}");
 
         let (address, _asked) = serve_once(b"HTTP/1.1 200 OK\r\n\r\n").await;
         let no_tls = check_url(&format!("https://{address}/")).await;
-        assert_eq!(no_tls[0].stand, HealthStand::Bad);
+        assert_eq!(no_tls[0].stand, HealthState::Bad);
         assert!(no_tls[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TLS")), "{no_tls:?}");
 
         let name = check_url("http://nowhere.invalid/").await;
-        assert_eq!(name[0].stand, HealthStand::Bad);
+        assert_eq!(name[0].stand, HealthState::Bad);
         assert!(name[0].seen.starts_with("nowhere.invalid: "), "{name:?}");
     }
 
@@ -278,13 +285,13 @@ mod tests {
         let portal = b"HTTP/1.1 302 Found\r\nLocation: http://login.hotel.test/\r\nContent-Length: 0\r\n\r\n";
         let (address, _asked) = serve_once(portal).await;
         let views = check_url(&format!("http://{address}/")).await;
-        assert_eq!(views[0].stand, HealthStand::Doubtful);
+        assert_eq!(views[0].stand, HealthState::Doubtful);
         assert!(views[0].seen.contains("login.hotel.test"), "{views:?}");
         let (address, _asked) = serve_once(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
-        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthStand::Doubtful);
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthState::Doubtful);
         let own = b"HTTP/1.1 301 Moved\r\nLocation: /parse/\r\nContent-Length: 0\r\n\r\n";
         let (address, _asked) = serve_once(own).await;
-        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthStand::Good);
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthState::Good);
     }
 
     #[test]
@@ -297,7 +304,7 @@ mod tests {
         let profile = Profiles::load(Some(&path)).and_then(|all| all.get("game")).expect("usable");
         let target = Target::without_credentials(&profile).expect("a target");
         let hosts: Vec<_> =
-            hosts(&profile, &target).iter().map(|(part, url)| (*part, url.to_string())).collect();
+            hosts_to_probe(&profile, &target).iter().map(|(part, url)| (*part, url.to_string())).collect();
         assert_eq!(
             hosts,
             [("backend", "https://a.test/".into()), ("partner", "https://game.test/token".into())]

@@ -3,127 +3,143 @@
 //! Each visit uses its own [`Api`] with its own recorder, so that concurrent visits are kept apart. Recording only
 //! appends; everything else is computed when the inspector is viewed.
 
-mod memory;
-mod show;
+mod recordings;
+mod render;
 
 use crate::line::{Line, LineEvent};
 use crate::problem::problem;
 use crate::profile::Profile;
 use crate::setup::{Disk, Target};
 use crate::view::Problem;
-use crate::view::inspector::{InspectorView, RuleView};
-use client::{Api, Backend, Exchange, Recorder, Redactor, har};
-use memory::{BOUNDS, Memory, Step};
+use crate::view::inspector::{InspectorView, RequirementView};
+use client::{ApiClient, Backend, Exchange, Recorder, Redactor, har};
 use protocol::LinkTemplate;
-use protocol::link::PLACEHOLDER;
+use protocol::link::TOKEN_PLACEHOLDER;
+use recordings::{DEFAULT_BOUNDS, RecordedEvent, Recordings};
+use render::RecordingsCopy;
 use serde_json::{Value, json};
-use show::Taken;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use store::{HostFolder, VisitId};
+use store::{DiagnosticsFolder, VisitId};
 use tokio::sync::watch;
 
 /// Judges which requirements an exchange with a backend meets or violates.
-pub type Rules = dyn Fn(&Exchange, &Backend) -> Vec<RuleView> + Send + Sync;
+pub type RequirementJudge = dyn Fn(&Exchange, &Backend) -> Vec<RequirementView> + Send + Sync;
 
 /// Minimum interval between two views.
-const SPACING: Duration = Duration::from_millis(250);
+const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(250);
 /// Pause after building a view, as a multiple of the time that it took. Limits the cost to a tenth of one core.
-const RESTS: u32 = 9;
+const PAUSE_FACTOR: u32 = 9;
 
 /// Maximum length of a recorded event, in bytes.
-const LONGEST_LINE: usize = 16 * 1024;
+const MAX_EVENT_BYTES: usize = 16 * 1024;
 
 /// The recordings. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Inspector(Arc<Inner>);
+pub struct Inspector(Arc<InspectorInner>);
 
 #[derive(Debug)]
-struct Inner {
-    memory: Mutex<Memory>,
+struct InspectorInner {
+    recordings: Mutex<Recordings>,
     changes: watch::Sender<()>,
 }
 
 impl Default for Inspector {
     fn default() -> Self {
-        Self(Arc::new(Inner { memory: Mutex::new(Memory::new(BOUNDS)), changes: watch::Sender::new(()) }))
+        Self(Arc::new(InspectorInner {
+            recordings: Mutex::new(Recordings::new(DEFAULT_BOUNDS)),
+            changes: watch::Sender::new(()),
+        }))
     }
 }
 
 /// Records the exchanges of one visit.
-struct OfVisit {
+struct VisitRecorder {
     inspector: Inspector,
     visit: VisitId,
 }
 
-impl Recorder for OfVisit {
+impl Recorder for VisitRecorder {
     fn record(&self, exchange: Exchange) {
-        self.inspector.memory().exchange(self.visit, exchange, Instant::now());
-        self.inspector.changed();
+        self.inspector.lock_recordings().record_exchange(self.visit, exchange, Instant::now());
+        self.inspector.notify_changed();
     }
 }
 
 impl Inspector {
     /// Starts recording a visit. Returns an API client that records its exchanges.
-    pub(crate) fn follow(&self, visit: VisitId, api: &Api, target: &Target, profile: &Profile) -> Api {
+    pub(crate) fn record_visit(
+        &self,
+        visit: VisitId,
+        api: &ApiClient,
+        target: &Target,
+        profile: &Profile,
+    ) -> ApiClient {
         {
-            let mut memory = self.memory();
-            let visit = memory.visit(visit, jiff::Timestamp::now());
+            let mut memory = self.lock_recordings();
+            let visit = memory.get_or_insert_visit(visit, jiff::Timestamp::now());
             visit.backend = Some(Arc::new(target.backend(profile)));
             visit.link = Some(target.link.clone());
         }
-        self.changed();
-        api.recorded_by(Arc::new(OfVisit { inspector: self.clone(), visit }))
+        self.notify_changed();
+        api.with_recorder(Arc::new(VisitRecorder { inspector: self.clone(), visit }))
     }
 
     /// Records an event of a visit, with the Export Token in its link masked.
-    pub(crate) fn take(&self, line: &Line) {
-        let mut memory = self.memory();
-        let visit = memory.visit(line.visit, line.at);
+    pub(crate) fn record_event(&self, line: &Line) {
+        let mut memory = self.lock_recordings();
+        let visit = memory.get_or_insert_visit(line.visit, line.at);
         let mut line = line.clone();
         match &mut line.event {
-            LineEvent::Started { .. } => visit.started = line.at,
+            LineEvent::Started { .. } => visit.started_at = line.at,
             LineEvent::Invited { link: filled, .. } => {
                 let template = visit.link.as_ref();
-                if let Some(token) = template.and_then(|link| link.encoded_token(filled)) {
-                    visit.redactor = Redactor::new([decoded(token).as_str(), token]);
+                if let Some(token) = template.and_then(|link| link.extract_encoded_token(filled)) {
+                    visit.redactor = Redactor::new([decode_token(token).as_str(), token]);
                 }
-                let shown = |link: &LinkTemplate| link.as_str().replace(PLACEHOLDER, client::redact::MASK);
+                let shown =
+                    |link: &LinkTemplate| link.as_str().replace(TOKEN_PLACEHOLDER, client::redact::MASK);
                 *filled = template.map_or_else(|| client::redact::MASK.to_owned(), shown);
             }
-            LineEvent::Ended { code, .. } => visit.ended = Some(code.clone()),
+            LineEvent::Ended { code, .. } => visit.end_code = Some(code.clone()),
             _ => {}
         }
-        let text = written(&line, &visit.redactor);
-        let step = Step { at: line.at, moment: Instant::now(), event: line.event.word(), line: text.into() };
+        let text = event_json(&line, &visit.redactor);
+        let step = RecordedEvent {
+            at: line.at,
+            instant: Instant::now(),
+            kind: line.event.word(),
+            json: text.into(),
+        };
         // Of a download, only the latest progress is kept.
-        let goes_on = |last: &Step| last.event == "progress" && step_is_progress(&line.event, last);
-        memory.step(line.visit, step, goes_on);
+        let goes_on =
+            |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&line.event, last);
+        memory.record_event(line.visit, step, goes_on);
         drop(memory);
-        self.changed();
+        self.notify_changed();
     }
 
     /// Removes the recordings of a visit.
-    pub(crate) fn forget(&self, visit: VisitId) {
-        if self.memory().forget(visit) {
-            self.changed();
+    pub(crate) fn forget_visit(&self, visit: VisitId) {
+        if self.lock_recordings().forget_visit(visit) {
+            self.notify_changed();
         }
     }
 
     /// The current recordings, with the timeline of the requested visit or of the newest one.
-    pub fn view(&self, visit: Option<&str>, rules: &Rules) -> InspectorView {
-        let taken = Taken::of(&self.memory(), visit);
-        taken.view(rules)
+    pub fn view(&self, visit: Option<&str>, rules: &RequirementJudge) -> InspectorView {
+        let taken = RecordingsCopy::from_recordings(&self.lock_recordings(), visit);
+        taken.to_view(rules)
     }
 
     /// Sends the current recordings to `send`, then again after each change, about four times a second at most. Returns
     /// when `until` completes, or when `send` returns false.
-    pub async fn tell(
+    pub async fn stream_views(
         &self,
         visit: Option<String>,
-        rules: Arc<Rules>,
+        rules: Arc<RequirementJudge>,
         until: impl Future<Output = ()> + Send,
         send: impl Fn(InspectorView) -> bool + Send,
     ) {
@@ -138,7 +154,7 @@ impl Inspector {
                 if !send(view) {
                     return;
                 }
-                tokio::time::sleep(SPACING.max(began.elapsed() * RESTS)).await;
+                tokio::time::sleep(MIN_VIEW_INTERVAL.max(began.elapsed() * PAUSE_FACTOR)).await;
                 if changes.changed().await.is_err() {
                     return;
                 }
@@ -156,43 +172,43 @@ impl Inspector {
     /// # Errors
     /// `not_recorded` if the visit is not remembered; `storage_failed` if the file cannot be written.
     pub fn save_har(&self, disk: &Disk, visit: &str) -> Result<PathBuf, Problem> {
-        let taken = self.memory().visits().find(|known| known.id.to_string() == visit).cloned();
+        let taken = self.lock_recordings().visits().find(|known| known.id.to_string() == visit).cloned();
         let taken = taken.ok_or_else(|| problem("not_recorded", None))?;
-        let archive = har::document(taken.exchanges.iter().map(|kept| &kept.exchange));
+        let archive = har::har_document(taken.exchanges.iter().map(|kept| &kept.exchange));
         let mut text = serde_json::to_string_pretty(&archive).unwrap_or_default();
         text.push('\n');
-        let name = format!("{}-{visit}.har", crate::drive::day_of(taken.started));
-        let path = disk.data.write_into(HostFolder::Inspector, &name, text.as_bytes());
+        let name = format!("{}-{visit}.har", crate::drive::day_of(taken.started_at));
+        let path = disk.data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes());
         path.map_err(|error| problem("storage_failed", Some(&error.to_string())))
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn lock_recordings(&self) -> MutexGuard<'_, Recordings> {
         // A panic leaves no partial change.
-        self.0.memory.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.recordings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changed(&self) {
+    fn notify_changed(&self) {
         self.0.changes.send_replace(());
     }
 }
 
 /// Decodes a percent-encoded token from a link.
-fn decoded(token: &str) -> String {
+fn decode_token(token: &str) -> String {
     let pair = url::form_urlencoded::parse(token.as_bytes()).next();
     pair.map(|(token, _)| token.into_owned()).unwrap_or_default()
 }
 
 /// Whether the event reports progress of the same file as the last recorded event.
-fn step_is_progress(event: &LineEvent, last: &Step) -> bool {
+fn is_progress_of_same_file(event: &LineEvent, last: &RecordedEvent) -> bool {
     let LineEvent::Progress { file, .. } = event else { return false };
-    let known = serde_json::from_str::<Value>(&last.line);
+    let known = serde_json::from_str::<Value>(&last.json);
     known.is_ok_and(|known| known["file"] == file.as_str())
 }
 
 /// The event as JSON on one line, with the visit's token masked. A line that is too long is replaced by its length.
-fn written(line: &Line, redactor: &Redactor) -> String {
-    let text = redactor.text(&serde_json::to_string(line).unwrap_or_default());
-    if text.len() <= LONGEST_LINE && text.starts_with('{') {
+fn event_json(line: &Line, redactor: &Redactor) -> String {
+    let text = redactor.redact_text(&serde_json::to_string(line).unwrap_or_default());
+    if text.len() <= MAX_EVENT_BYTES && text.starts_with('{') {
         return text;
     }
     let at = crate::line::rfc3339(line.at);

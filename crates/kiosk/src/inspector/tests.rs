@@ -1,16 +1,16 @@
 use super::*;
 use crate::line::LineEvent;
-use crate::view::inspector::Entry;
-use client::{Call, Ending};
+use crate::view::inspector::TimelineEntry;
+use client::{CallKind, ExchangeOutcome};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 
-fn sample_exchange(call: Call) -> Exchange {
+fn sample_exchange(call: CallKind) -> Exchange {
     Exchange {
         call,
         started_at: Timestamp::UNIX_EPOCH,
-        head_after: None,
+        time_to_headers: None,
         duration: Duration::ZERO,
         method: "GET".into(),
         url: "https://api.test/redeemExportToken".into(),
@@ -20,21 +20,21 @@ fn sample_exchange(call: Call) -> Exchange {
         response_headers: Vec::new(),
         body: Some("{}".into()),
         body_size: 2,
-        ending: Ending::Whole,
+        outcome: ExchangeOutcome::Complete,
         error: None,
     }
 }
 
-fn record_new_visit(inspector: &Inspector) -> (VisitId, OfVisit) {
+fn record_new_visit(inspector: &Inspector) -> (VisitId, VisitRecorder) {
     let visit = VisitId::new();
-    let mut memory = inspector.memory();
-    let known = memory.visit(visit, Timestamp::now());
-    known.backend = Some(Arc::new(Backend::vendor("https://api.test/".parse().expect("a URL"))));
+    let mut memory = inspector.lock_recordings();
+    let known = memory.get_or_insert_visit(visit, Timestamp::now());
+    known.backend = Some(Arc::new(Backend::for_vendor("https://api.test/".parse().expect("a URL"))));
     known.link = Some("copresence://new?exportToken={token}".parse().expect("a template"));
-    (visit, OfVisit { inspector: inspector.clone(), visit })
+    (visit, VisitRecorder { inspector: inspector.clone(), visit })
 }
 
-fn judge_nothing(_: &Exchange, _: &Backend) -> Vec<RuleView> {
+fn judge_nothing(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
     Vec::new()
 }
 
@@ -51,21 +51,21 @@ fn the_token_of_a_link_is_masked_in_every_event() {
     let inspector = Inspector::default();
     let (visit, _) = record_new_visit(&inspector);
     let link = "copresence://new?exportToken=tok%2Fen-1234".to_owned();
-    inspector.take(&event_of(visit, LineEvent::Invited { link, expires_at: None }));
+    inspector.record_event(&event_of(visit, LineEvent::Invited { link, expires_at: None }));
     let said = |word: &str| LineEvent::Status {
         completion_status: word.to_owned(),
         completion_progress: -1,
         queue_position: -1,
         next_poll_ms: 0,
     };
-    inspector.take(&event_of(visit, said("it is tok/en-1234")));
-    inspector.take(&event_of(visit, said("it is tok%2fen-1234")));
+    inspector.record_event(&event_of(visit, said("it is tok/en-1234")));
+    inspector.record_event(&event_of(visit, said("it is tok%2fen-1234")));
     let view = inspector.view(None, &judge_nothing);
     let text = serde_json::to_string(&view).expect("plain data");
     assert!(!text.contains("en-1234") && text.contains("exportToken=…"), "{text}");
     let entries = view.shown.expect("the newest").entries;
     for entry in entries {
-        let Entry::Step { line, .. } = entry else { panic!("steps alone") };
+        let TimelineEntry::Step { line, .. } = entry else { panic!("steps alone") };
         assert_eq!(serde_json::from_str::<Value>(&line).expect("JSON")["visit"], visit.to_string());
     }
 }
@@ -75,7 +75,7 @@ fn only_the_last_progress_of_a_file_is_kept() {
     let inspector = Inspector::default();
     let (visit, _) = record_new_visit(&inspector);
     for (file, bytes) in [("a.glb", 1), ("a.glb", 2), ("a.png", 1), ("a.glb", 3), ("a.glb", 9)] {
-        inspector.take(&event_of(visit, progress_of(file, bytes)));
+        inspector.record_event(&event_of(visit, progress_of(file, bytes)));
     }
     let entries = inspector.view(None, &judge_nothing).shown.expect("the newest").entries;
     assert_eq!(entries.len(), 3, "{entries:?}");
@@ -85,10 +85,10 @@ fn only_the_last_progress_of_a_file_is_kept() {
 fn an_event_that_is_too_long_is_replaced() {
     let inspector = Inspector::default();
     let (visit, _) = record_new_visit(&inspector);
-    let exports = vec!["x".repeat(LONGEST_LINE)];
-    inspector.take(&event_of(visit, LineEvent::Redeemed { exports }));
+    let exports = vec!["x".repeat(MAX_EVENT_BYTES)];
+    inspector.record_event(&event_of(visit, LineEvent::Redeemed { exports }));
     let entries = inspector.view(None, &judge_nothing).shown.expect("the newest").entries;
-    let [Entry::Step { line, event, .. }] = entries.as_slice() else { panic!("one step") };
+    let [TimelineEntry::Step { line, event, .. }] = entries.as_slice() else { panic!("one step") };
     let line: Value = serde_json::from_str(line).expect("JSON");
     assert!(line["left_out"].as_u64().is_some_and(|bytes| bytes > 16_384) && event == "redeemed");
 }
@@ -97,12 +97,12 @@ fn an_event_that_is_too_long_is_replaced() {
 fn entries_are_sorted_by_start_and_violations_are_counted() {
     let inspector = Inspector::default();
     let (visit, recorder) = record_new_visit(&inspector);
-    inspector.take(&event_of(visit, LineEvent::Started { profile: "p".into(), api_url: "u".into() }));
-    let slow = Exchange { duration: Duration::from_mins(1), ..sample_exchange(Call::Login) };
-    recorder.record(sample_exchange(Call::Generate));
+    inspector.record_event(&event_of(visit, LineEvent::Started { profile: "p".into(), api_url: "u".into() }));
+    let slow = Exchange { duration: Duration::from_mins(1), ..sample_exchange(CallKind::Login) };
+    recorder.record(sample_exchange(CallKind::Generate));
     recorder.record(slow);
     let rules = |_: &Exchange, at: &Backend| {
-        let rule = |kept| RuleView {
+        let rule = |kept| RequirementView {
             at: "status".into(),
             requirement: "RED-7".into(),
             level: "must".into(),
@@ -116,11 +116,11 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
     assert_eq!((view.visits[0].exchanges, view.visits[0].broken), (2, 2));
     let shown = view.shown.expect("asked for");
     let calls = shown.entries.iter().map(|entry| match entry {
-        Entry::Exchange { exchange } => {
+        TimelineEntry::Exchange { exchange } => {
             assert_eq!(exchange.rules.len(), 2);
             exchange.call.as_str()
         }
-        Entry::Step { event, .. } => event.as_str(),
+        TimelineEntry::Step { event, .. } => event.as_str(),
     });
     assert_eq!(calls.collect::<Vec<_>>(), ["login", "started", "generate"]);
     assert_eq!(inspector.view(Some("another"), &rules).shown, None);
@@ -130,9 +130,9 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
 fn a_late_response_does_not_restore_a_deleted_visit() {
     let inspector = Inspector::default();
     let (visit, recorder) = record_new_visit(&inspector);
-    recorder.record(sample_exchange(Call::Redeem));
-    inspector.forget(visit);
-    recorder.record(sample_exchange(Call::Redeem));
+    recorder.record(sample_exchange(CallKind::Redeem));
+    inspector.forget_visit(visit);
+    recorder.record(sample_exchange(CallKind::Redeem));
     assert!(inspector.view(None, &judge_nothing).visits.is_empty());
 }
 
@@ -142,7 +142,7 @@ async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
     let (_, recorder) = record_new_visit(&inspector);
     let (stop, stopped) = oneshot::channel::<()>();
     let told = Arc::new(AtomicUsize::new(0));
-    let (count, rules): (_, Arc<Rules>) = (told.clone(), Arc::new(judge_nothing));
+    let (count, rules): (_, Arc<RequirementJudge>) = (told.clone(), Arc::new(judge_nothing));
     let (heard, mut views) = tokio::sync::mpsc::unbounded_channel();
     let telling = inspector.clone();
     let task = tokio::spawn(async move {
@@ -150,19 +150,20 @@ async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
             count.fetch_add(1, Ordering::SeqCst);
             heard.send(view).is_ok()
         };
-        telling.tell(None, rules, async { _ = stopped.await }, tell).await;
+        telling.stream_views(None, rules, async { _ = stopped.await }, tell).await;
     });
     assert_eq!(views.recv().await.expect("at once").visits[0].exchanges, 0);
     let began = tokio::time::Instant::now();
     for sent in 1..=20_u32 {
-        recorder.record(sample_exchange(Call::Redeem));
+        recorder.record(sample_exchange(CallKind::Redeem));
         tokio::time::sleep(Duration::from_millis(25)).await;
         if sent == 20 {
             // The last change is sent, too.
             while views.recv().await.expect("on change").visits[0].exchanges < 20 {}
         }
     }
-    let allowed = usize::try_from(began.elapsed().as_millis() / SPACING.as_millis()).expect("small") + 2;
+    let allowed =
+        usize::try_from(began.elapsed().as_millis() / MIN_VIEW_INTERVAL.as_millis()).expect("small") + 2;
     assert!((2..=allowed).contains(&told.load(Ordering::SeqCst)), "{told:?} of {allowed}");
     stop.send(()).expect("it runs");
     task.await.expect("it ends");

@@ -3,19 +3,19 @@
 //! Each action is saved for the next start before it takes effect, and takes effect at once. Visits in progress are not
 //! affected.
 
-mod acts;
-mod gate;
+mod actions;
+mod backend_sources;
+mod panel_data;
+mod pin_lock;
 mod simulator;
-mod sources;
-mod views;
 
 pub use crate::language::LANGUAGES;
 pub use crate::pin::{PIN_LENGTH, PinHash};
-pub use crate::settings::{IDLE_SECONDS, Settings, SettingsFile};
-pub use acts::Next;
-pub use gate::Gate;
-pub use simulator::{Simulated, Simulator};
-pub use sources::{Env, Opened, Sources};
+pub use crate::settings::{IDLE_SECONDS_RANGE, Settings, SettingsFile};
+pub use actions::AfterAction;
+pub use backend_sources::{BackendSources, EnvLookup, OpenResult};
+pub use pin_lock::PinLock;
+pub use simulator::{SimulatedBackend, Simulator};
 
 use crate::app::Kiosk;
 use crate::health;
@@ -27,42 +27,42 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::HostFile;
+use store::OperatorFile;
 
 /// Interval of the search for visits past their retention time.
-const SWEEP: Duration = Duration::from_mins(10);
+const RETENTION_INTERVAL: Duration = Duration::from_mins(10);
 /// Interval at which a closed booth retries its backend, for example because the keychain was unlocked elsewhere.
-const LOOK_AGAIN: Duration = Duration::from_secs(15);
+const REOPEN_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The operator's panel. Clones share it. Its async methods need a tokio runtime.
 #[derive(Clone)]
-pub struct Panel(Arc<Inner>);
+pub struct Panel(Arc<PanelInner>);
 
-struct Inner {
+struct PanelInner {
     kiosk: Kiosk,
-    gate: Gate,
-    file: SettingsFile,
-    sources: Sources,
+    pin_lock: PinLock,
+    settings_file: SettingsFile,
+    sources: BackendSources,
     /// Base URL of files for the web view.
     asset_base: String,
-    wish: Mutex<Wish>,
-    flag: Flag,
+    requested: Mutex<RequestedProfile>,
+    kiosk_mode_override: KioskModeOverride,
     /// Held during a change, so that changes run one at a time.
-    acting: tokio::sync::Mutex<()>,
+    action_lock: tokio::sync::Mutex<()>,
 }
 
 /// Kiosk-mode override from `--kiosk`.
 #[derive(Default)]
-struct Flag {
-    given: AtomicBool,
+struct KioskModeOverride {
+    flag_given: AtomicBool,
     /// Whether the override is in force: until the operator sets kiosk mode in the panel.
-    holds: AtomicBool,
+    in_force: AtomicBool,
 }
 
 /// The profile that the operator chose, and why the booth is closed, if it is.
-struct Wish {
+struct RequestedProfile {
     profile: String,
-    closed: Option<Problem>,
+    closed_reason: Option<Problem>,
 }
 
 impl Panel {
@@ -70,32 +70,32 @@ impl Panel {
     /// why no visit can start.
     pub fn new(
         kiosk: Kiosk,
-        gate: Gate,
+        gate: PinLock,
         file: SettingsFile,
-        sources: Sources,
+        sources: BackendSources,
         asset_base: String,
         profile: String,
         closed: Option<Problem>,
     ) -> Self {
-        let wish = Mutex::new(Wish { profile, closed });
+        let wish = Mutex::new(RequestedProfile { profile, closed_reason: closed });
         let acting = tokio::sync::Mutex::default();
-        let panel = Self(Arc::new(Inner {
+        let panel = Self(Arc::new(PanelInner {
             kiosk,
-            gate,
-            file,
+            pin_lock: gate,
+            settings_file: file,
             sources,
             asset_base,
-            wish,
-            flag: Flag::default(),
-            acting,
+            requested: wish,
+            kiosk_mode_override: KioskModeOverride::default(),
+            action_lock: acting,
         }));
-        panel.show_booth();
+        panel.publish_booth();
         panel
     }
 
     /// The PIN lock.
-    pub fn gate(&self) -> &Gate {
-        &self.0.gate
+    pub fn pin_lock(&self) -> &PinLock {
+        &self.0.pin_lock
     }
 
     /// The current panel.
@@ -105,7 +105,7 @@ impl Panel {
     pub async fn view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
         let visits_kept = self.0.kiosk.disk().journal.count().await.unwrap_or_default();
         let panel = self.clone();
-        off_thread(move || panel.gather(monitors, visits_kept)).await
+        run_blocking(move || panel.build_view(monitors, visits_kept)).await
     }
 
     /// Past visits, newest first.
@@ -113,125 +113,125 @@ impl Panel {
     /// # Errors
     /// The journal cannot be read.
     pub async fn history(&self) -> Result<Vec<PastVisit>, Problem> {
-        let Inner { kiosk, asset_base, .. } = &*self.0;
-        let past = views::past(kiosk.disk(), &kiosk.live(), asset_base).await;
+        let PanelInner { kiosk, asset_base, .. } = &*self.0;
+        let past = panel_data::past_visits(kiosk.disk(), &kiosk.live(), asset_base).await;
         past.map_err(|error| problem("storage_failed", Some(&error.to_string())))
     }
 
     /// Path of a past visit's portrait. The caller must have checked [`pin_lock`](Self::pin_lock). Blocks on the disk.
     pub async fn past_portrait(&self, visit: &str, name: &str) -> Option<PathBuf> {
-        views::past_portrait(self.0.kiosk.disk(), visit, name).await
+        panel_data::past_portrait(self.0.kiosk.disk(), visit, name).await
     }
 
     /// The operator's logo. Blocks on the disk.
     pub fn logo(&self) -> Option<Vec<u8>> {
-        self.0.kiosk.disk().data.read_host(HostFile::Logo).ok().flatten()
+        self.0.kiosk.disk().data.read_operator_file(OperatorFile::Logo).ok().flatten()
     }
 
     /// Appearance and language of the window.
-    pub fn display(&self) -> DisplaySettings {
-        let display = self.0.file.get().display;
+    pub fn display_settings(&self) -> DisplaySettings {
+        let display = self.0.settings_file.current().display;
         DisplaySettings { logo: self.logo().is_some(), ..display }
     }
 
     /// Kiosk mode as it is in force.
     pub fn kiosk_mode(&self) -> KioskModeView {
-        let Inner { file, flag, .. } = &*self.0;
-        let set = file.get().kiosk_mode;
+        let PanelInner { settings_file: file, kiosk_mode_override: flag, .. } = &*self.0;
+        let set = file.current().kiosk_mode;
         KioskModeView {
-            on: set || flag.holds.load(Ordering::Relaxed),
+            on: set || flag.in_force.load(Ordering::Relaxed),
             set,
-            by_flag: flag.given.load(Ordering::Relaxed),
+            by_flag: flag.flag_given.load(Ordering::Relaxed),
         }
     }
 
     /// Turns kiosk mode on for `--kiosk`, until the operator changes it in the panel.
     pub fn start_in_kiosk_mode(&self) {
-        self.0.flag.given.store(true, Ordering::Relaxed);
-        self.0.flag.holds.store(true, Ordering::Relaxed);
-        self.show_booth();
+        self.0.kiosk_mode_override.flag_given.store(true, Ordering::Relaxed);
+        self.0.kiosk_mode_override.in_force.store(true, Ordering::Relaxed);
+        self.publish_booth();
     }
 
     /// Checks everything that the booth depends on. Takes up to some seconds.
-    pub async fn health(&self) -> Vec<HealthView> {
+    pub async fn check_health(&self) -> Vec<HealthView> {
         let backing = self.0.kiosk.backing();
         let panel = self.clone();
         let here = {
             let backing = backing.clone();
-            off_thread(move || {
-                let Inner { kiosk, file, sources, .. } = &*panel.0;
-                let wished = panel.wish().profile.clone();
+            run_blocking(move || {
+                let PanelInner { kiosk, settings_file: file, sources, .. } = &*panel.0;
+                let wished = panel.lock_requested().profile.clone();
                 vec![
-                    health::profiles(sources.config.as_deref(), &wished),
-                    health::settings(file),
-                    health::disk(kiosk.disk(), &kiosk.out(), backing.profile.limits.min_free_space),
-                    health::keychain(&sources.vault, &backing.profile),
-                    health::credentials(&backing.profile, &sources.vault, &*sources.env),
+                    health::check_profiles(sources.config.as_deref(), &wished),
+                    health::check_settings(file),
+                    health::check_disk(kiosk.disk(), &kiosk.out(), backing.profile.limits.min_free_space),
+                    health::check_keychain(&sources.vault, &backing.profile),
+                    health::check_credentials(&backing.profile, &sources.vault, &*sources.env),
                 ]
             })
         };
         let clock = crate::clock::Clock::default();
-        let there = health::backend(&backing.profile, &backing.target, || clock.now());
+        let there = health::check_backend(&backing.profile, &backing.target, || clock.now());
         let (here, there) = futures_util::future::join(here, there).await;
         let mut views = here.unwrap_or_else(|problem| {
-            vec![health::bad(health::part::SETTINGS, problem.operator, problem.hint)]
+            vec![health::bad_part(health::part::SETTINGS, problem.operator, problem.hint)]
         });
         views.extend(there);
-        views.push(health::last_problem(self.0.kiosk.last_problem().as_ref()));
+        views.push(health::report_last_problem(self.0.kiosk.last_problem().as_ref()));
         views
     }
 
     /// Applies retention and reopens a closed booth, forever. Run it beside everything else.
-    pub async fn keep_watch(&self) {
-        let mut sweep = tokio::time::interval(SWEEP);
-        let mut look = tokio::time::interval(LOOK_AGAIN);
+    pub async fn run_background_tasks(&self) {
+        let mut sweep = tokio::time::interval(RETENTION_INTERVAL);
+        let mut look = tokio::time::interval(REOPEN_INTERVAL);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = sweep.tick() => self.0.kiosk.sweep(),
-                _ = look.tick() => self.look_again().await,
+                _ = look.tick() => self.reopen_if_possible().await,
             }
         }
     }
 
     /// Reopens a closed booth if its backend can be opened now.
-    pub async fn look_again(&self) {
-        if self.wish().closed.is_none() {
+    pub async fn reopen_if_possible(&self) {
+        if self.lock_requested().closed_reason.is_none() {
             return;
         }
-        let _one_at_a_time = self.0.acting.lock().await;
+        let _one_at_a_time = self.0.action_lock.lock().await;
         let panel = self.clone();
-        let name = self.wish().profile.clone();
-        let Ok(Ok(opened)) = off_thread(move || panel.open(&name)).await else { return };
+        let name = self.lock_requested().profile.clone();
+        let Ok(Ok(opened)) = run_blocking(move || panel.open_profile(&name)).await else { return };
         // A profile that exists again may still lack credentials. They can be entered once it is in use.
-        let another = opened.backing.profile.name != self.0.kiosk.backing().profile.name;
-        if opened.closed.is_none() || another {
+        let another = opened.backend.profile.name != self.0.kiosk.backing().profile.name;
+        if opened.closed_reason.is_none() || another {
             tracing::info!(
-                profile = opened.backing.profile.name,
+                profile = opened.backend.profile.name,
                 "the closed booth's backend can be opened now"
             );
-            self.take_up(opened);
+            self.activate_backend(opened);
         }
     }
 
-    fn open(&self, name: &str) -> Result<Opened, Problem> {
-        self.0.sources.open(name, self.0.file.get().phones)
+    fn open_profile(&self, name: &str) -> Result<OpenResult, Problem> {
+        self.0.sources.open_backend(name, self.0.settings_file.current().phone_access)
     }
 
     /// Starts new visits at this backend.
-    fn take_up(&self, opened: Opened) {
-        self.wish().closed = opened.closed;
-        self.0.kiosk.use_backend(opened.backing);
-        self.show_booth();
+    fn activate_backend(&self, opened: OpenResult) {
+        self.lock_requested().closed_reason = opened.closed_reason;
+        self.0.kiosk.use_backend(opened.backend);
+        self.publish_booth();
     }
 
     /// Publishes the operator's settings to every visitor screen.
-    fn show_booth(&self) {
-        let Settings { display, keep_hours, .. } = self.0.file.get();
+    fn publish_booth(&self) {
+        let Settings { display, keep_hours, .. } = self.0.settings_file.current();
         let logo = self.logo().map(|png| {
-            let digest = store::Sha256::of(&png).to_string();
-            format!("{}/booth/{}?v={}", self.0.asset_base, HostFile::Logo.name(), &digest[..12])
+            let digest = store::Sha256::compute(&png).to_string();
+            format!("{}/booth/{}?v={}", self.0.asset_base, OperatorFile::Logo.file_name(), &digest[..12])
         });
         let booth = BoothView {
             language: display.language,
@@ -241,19 +241,19 @@ impl Panel {
             voice: display.voice,
             keep_hours,
             kiosk_mode: self.kiosk_mode().on,
-            closed: self.wish().closed.clone(),
+            closed: self.lock_requested().closed_reason.clone(),
         };
         self.0.kiosk.set_booth(booth, display.consent);
     }
 
-    fn gather(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
-        let Inner { kiosk, file, sources, .. } = &*self.0;
+    fn build_view(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
+        let PanelInner { kiosk, settings_file: file, sources, .. } = &*self.0;
         let backing = kiosk.backing();
         let home = dirs::home_dir();
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
-        let (credentials, keychain) = views::credentials(sources, &backing);
-        let (profiles, profiles_file) = views::profiles(sources, &backing.profile.name);
-        let sandbox = if backing.target.embedded_sandbox { sources.simulator.view() } else { None };
+        let (credentials, keychain) = panel_data::credential_views(sources, &backing);
+        let (profiles, profiles_file) = panel_data::profile_choices(sources, &backing.profile.name);
+        let sandbox = if backing.target.embedded_sandbox { sources.simulator.sandbox_view() } else { None };
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: path(kiosk.disk().data.path().to_owned()),
@@ -265,22 +265,22 @@ impl Panel {
             keychain,
             sandbox,
             kiosk_mode: self.kiosk_mode(),
-            display: self.display(),
+            display: self.display_settings(),
             monitors,
             languages: LANGUAGES.map(str::to_owned).to_vec(),
-            keep_hours: file.get().keep_hours,
+            keep_hours: file.current().keep_hours,
             visits_kept,
             visits_live: u32::try_from(kiosk.live().len()).unwrap_or(u32::MAX),
         }
     }
 
-    fn wish(&self) -> MutexGuard<'_, Wish> {
+    fn lock_requested(&self) -> MutexGuard<'_, RequestedProfile> {
         // A panic leaves no partial change.
-        self.0.wish.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Runs blocking disk or keychain work outside the async worker threads.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|error| problem("internal", Some(&error.to_string())))
 }

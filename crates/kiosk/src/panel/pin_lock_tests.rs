@@ -8,30 +8,30 @@ const START: Moment = Moment::from_millis(1_000_000);
 struct Booth {
     _root: tempfile::TempDir,
     data: Arc<DataDir>,
-    gate: Gate,
+    gate: PinLock,
 }
 
 impl Booth {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let data = Arc::new(DataDir::open(root.path()).expect("a data folder"));
-        let gate = Gate::new(SettingsFile::open(data.clone()), START);
+        let gate = PinLock::new(SettingsFile::open(data.clone()), START);
         Self { _root: root, data, gate }
     }
 
     fn with_pin() -> Self {
         let booth = Self::new();
-        let pin = PinHash::quick(RIGHT);
-        booth.gate.0.file.change(|settings| settings.pin = Some(pin)).expect("written");
+        let pin = PinHash::with_cheap_params(RIGHT);
+        booth.gate.0.settings_file.update(|settings| settings.pin = Some(pin)).expect("written");
         booth
     }
 
     fn restart(&mut self, now: Moment) {
-        self.gate = Gate::new(SettingsFile::open(self.data.clone()), now);
+        self.gate = PinLock::new(SettingsFile::open(self.data.clone()), now);
     }
 
-    async fn enter(&self, pin: &str, now: Moment) -> GateView {
-        self.gate.enter(pin.into(), now).await.expect("an answer")
+    async fn enter(&self, pin: &str, now: Moment) -> PinLockView {
+        self.gate.try_unlock(pin.into(), now).await.expect("an answer")
     }
 }
 
@@ -42,7 +42,7 @@ fn after(seconds: u64) -> Moment {
 #[tokio::test]
 async fn the_first_pin_unlocks_and_can_be_set_once() {
     let booth = Booth::new();
-    let closed = booth.gate.state(START);
+    let closed = booth.gate.status(START);
     assert!(!closed.pin_set && !closed.open);
     let nothing = booth.enter("0000", START).await;
     assert!(!nothing.open && !nothing.wrong, "there is nothing to try");
@@ -50,10 +50,10 @@ async fn the_first_pin_unlocks_and_can_be_set_once() {
         let refused = booth.gate.set_first_pin(pin.into(), START).await.expect_err("refused");
         assert_eq!(refused.code, "pin_length");
     }
-    assert!(booth.gate.check(START).is_err());
+    assert!(booth.gate.require_unlocked(START).is_err());
     let open = booth.gate.set_first_pin(RIGHT.into(), START).await.expect("set");
     assert!(open.pin_set && open.open);
-    booth.gate.check(START).expect("open");
+    booth.gate.require_unlocked(START).expect("open");
     let again = booth.gate.set_first_pin("0000".into(), START).await.expect_err("refused");
     assert_eq!(again.code, "pin_set");
 }
@@ -61,21 +61,21 @@ async fn the_first_pin_unlocks_and_can_be_set_once() {
 #[tokio::test]
 async fn the_correct_pin_unlocks_until_locked_or_idle() {
     let booth = Booth::with_pin();
-    assert_eq!(booth.gate.check(START).expect_err("closed").code, "panel_locked");
-    assert!(booth.gate.closing().is_cancelled());
+    assert_eq!(booth.gate.require_unlocked(START).expect_err("closed").code, "panel_locked");
+    assert!(booth.gate.locked_token().is_cancelled());
     assert!(booth.enter(RIGHT, START).await.open);
-    let closing = booth.gate.closing();
+    let closing = booth.gate.locked_token();
     booth.gate.lock();
-    assert!(closing.is_cancelled() && booth.gate.check(START).is_err());
+    assert!(closing.is_cancelled() && booth.gate.require_unlocked(START).is_err());
 
     assert!(booth.enter(RIGHT, START).await.open);
-    booth.gate.check(after(599)).expect("not long enough");
-    booth.gate.check(after(1198)).expect("each command renews it");
-    assert!(booth.gate.is_open(after(1797)), "asking this way does not");
-    let closing = booth.gate.closing();
-    assert_eq!(booth.gate.check(after(1798)).expect_err("idle").code, "panel_locked");
+    booth.gate.require_unlocked(after(599)).expect("not long enough");
+    booth.gate.require_unlocked(after(1198)).expect("each command renews it");
+    assert!(booth.gate.is_unlocked(after(1797)), "asking this way does not");
+    let closing = booth.gate.locked_token();
+    assert_eq!(booth.gate.require_unlocked(after(1798)).expect_err("idle").code, "panel_locked");
     assert!(closing.is_cancelled());
-    assert!(booth.gate.check(after(1200)).is_err(), "and time that goes back does not open it");
+    assert!(booth.gate.require_unlocked(after(1200)).is_err(), "and time that goes back does not open it");
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn wrong_pins_delay_attempts_until_a_correct_one() {
         let view = booth.enter(wrong, START).await;
         assert!(view.wrong && !view.open);
     }
-    assert_eq!(booth.gate.state(START).wait_seconds, 5);
+    assert_eq!(booth.gate.status(START).wait_seconds, 5);
     let early = booth.enter(RIGHT, after(4)).await;
     assert!(!early.open && !early.wrong, "not even the right one is tried");
     assert_eq!(early.wait_seconds, 1);
@@ -103,11 +103,11 @@ async fn a_restart_gives_no_additional_attempts() {
         booth.enter("0000", START).await;
     }
     booth.restart(START);
-    assert_eq!(booth.gate.state(START).wait_seconds, 5, "three were tried, the fourth was not");
+    assert_eq!(booth.gate.status(START).wait_seconds, 5, "three were tried, the fourth was not");
     assert!(!booth.enter(RIGHT, START).await.open);
     assert!(booth.enter(RIGHT, after(5)).await.open);
     booth.restart(START);
-    assert_eq!(booth.gate.state(START).wait_seconds, 0);
+    assert_eq!(booth.gate.status(START).wait_seconds, 0);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn pins_of_invalid_length_are_not_counted() {
     for pin in ["", "1", &"1".repeat(33)] {
         assert!(booth.enter(pin, START).await.wrong);
     }
-    assert_eq!(booth.gate.state(START).wait_seconds, 0);
+    assert_eq!(booth.gate.status(START).wait_seconds, 0);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn parallel_attempts_run_one_at_a_time() {
         .map(|nth| {
             let gate = booth.gate.clone();
             let pin = if nth == 19 { RIGHT.to_owned() } else { format!("{nth:04}") };
-            tokio::spawn(async move { gate.enter(pin.into(), START).await.expect("an answer") })
+            tokio::spawn(async move { gate.try_unlock(pin.into(), START).await.expect("an answer") })
         })
         .collect();
     let mut looked_at = 0;
@@ -140,13 +140,13 @@ async fn parallel_attempts_run_one_at_a_time() {
 #[tokio::test]
 async fn locking_during_an_attempt_prevents_unlocking() {
     let booth = Booth::with_pin();
-    let first = booth.gate.0.trying.lock().await;
+    let first = booth.gate.0.attempt_lock.lock().await;
     let gate = booth.gate.clone();
-    let closings = gate.door().closings;
+    let closings = gate.lock_state().lock_count;
     drop(first);
     gate.lock();
-    gate.open(closings, START);
-    assert!(!gate.is_open(START));
+    gate.unlock(closings, START);
+    assert!(!gate.is_unlocked(START));
 }
 
 #[tokio::test]
@@ -174,9 +174,9 @@ async fn a_forgotten_pin_can_be_removed() {
     for _ in 0..3 {
         booth.enter("0000", START).await;
     }
-    Gate::forget_pin(&SettingsFile::open(booth.data.clone())).expect("dropped");
+    PinLock::forget_pin(&SettingsFile::open(booth.data.clone())).expect("dropped");
     booth.restart(START);
-    let view = booth.gate.state(START);
+    let view = booth.gate.status(START);
     assert!(!view.pin_set && view.wait_seconds == 0);
     assert!(booth.gate.set_first_pin("0815".into(), START).await.expect("set").open);
 }
@@ -185,14 +185,17 @@ async fn a_forgotten_pin_can_be_removed() {
 #[tokio::test]
 async fn unreadable_settings_keep_the_panel_locked() {
     let mut booth = Booth::with_pin();
-    let settings = booth.data.host_path(store::HostFile::Settings);
+    let settings = booth.data.operator_file_path(store::OperatorFile::Settings);
     std::fs::remove_file(&settings).expect("removed");
     std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
     booth.restart(START);
-    assert!(booth.gate.state(START).pin_set, "whether there is one is unknown");
+    assert!(booth.gate.status(START).pin_set, "whether there is one is unknown");
     let refused = booth.gate.set_first_pin("0815".into(), START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
-    assert_eq!(booth.gate.enter(RIGHT.into(), START).await.expect_err("refused").code, "settings_failed");
+    assert_eq!(
+        booth.gate.try_unlock(RIGHT.into(), START).await.expect_err("refused").code,
+        "settings_failed"
+    );
 }
 
 proptest! {
@@ -220,7 +223,7 @@ proptest! {
             // Attempt n + 1 comes no earlier after attempt n than its delay.
             for (nth, pair) in looked_at.windows(2).enumerate() {
                 let wrong = u32::try_from(nth).expect("few") + 1;
-                assert!(pair[1].since(pair[0]) >= wait_after(wrong), "{looked_at:?}");
+                assert!(pair[1].since(pair[0]) >= delay_after_failures(wrong), "{looked_at:?}");
             }
         });
     }

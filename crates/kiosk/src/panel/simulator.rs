@@ -10,16 +10,16 @@ pub trait Simulator: Send + Sync {
     ///
     /// # Errors
     /// It cannot start.
-    fn start(&self) -> Result<Simulated, String>;
+    fn start(&self) -> Result<SimulatedBackend, String>;
 
     /// Allows or forbids phones on this network to reach it. Visits in progress are not affected.
     ///
     /// # Errors
     /// It cannot start or listen, or this machine has no network address.
-    fn let_phones_in(&self, on: bool) -> Result<Simulated, String>;
+    fn set_phone_access(&self, on: bool) -> Result<SimulatedBackend, String>;
 
     /// Its controls; `None` before it was started.
-    fn view(&self) -> Option<SandboxView>;
+    fn sandbox_view(&self) -> Option<SandboxView>;
 
     /// Sets the scenario for new tokens.
     ///
@@ -40,14 +40,14 @@ pub trait Simulator: Send + Sync {
     fn add_fault(&self, on: &str, fault: &str, every: bool) -> Result<(), String>;
 
     /// Removes all faults.
-    fn end_faults(&self);
+    fn clear_faults(&self);
 }
 
 /// The embedded sandbox as a backend.
 #[derive(Debug, Clone)]
-pub struct Simulated {
+pub struct SimulatedBackend {
     /// Its URL on this machine, its link template and its credentials.
     pub target: Target,
     /// URL under which phones on this network reach it, if they are allowed.
-    pub phones_at: Option<String>,
+    pub phone_url: Option<String>,
 }

@@ -4,7 +4,7 @@ use super::written::{
     Written, WrittenDownloads, WrittenLogin, WrittenNetwork, WrittenPartner, WrittenPolling,
 };
 use super::{Profile, SANDBOX};
-use client::{LoginRoute, PartnerSource, RedeemRoute, TimeOuts, TokenSource};
+use client::{LoginRoute, PartnerSource, RedeemRoute, Timeouts, TokenSource};
 use protocol::headers;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -232,9 +232,9 @@ fn visit_limits(patience: Option<Duration>, written: &WrittenDownloads) -> Resul
     Ok(limits)
 }
 
-fn network_timeouts(written: &WrittenNetwork) -> Result<TimeOuts, String> {
-    let defaults = TimeOuts::default();
-    let network = TimeOuts {
+fn network_timeouts(written: &WrittenNetwork) -> Result<Timeouts, String> {
+    let defaults = Timeouts::default();
+    let network = Timeouts {
         connect: written.connect.unwrap_or(defaults.connect),
         read: written.silence.unwrap_or(defaults.read),
         total: written.call.unwrap_or(defaults.total),

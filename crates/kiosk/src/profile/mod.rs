@@ -7,7 +7,7 @@ mod written;
 pub use file::{ProfileError, Profiles, default_config_path};
 pub use written::Written;
 
-use client::{LoginRoute, RedeemRoute, TimeOuts, TokenSource};
+use client::{LoginRoute, RedeemRoute, Timeouts, TokenSource};
 use protocol::LinkTemplate;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub struct Profile {
     /// Where avatars are saved; `None` is `avatars` in the data folder.
     pub out: Option<PathBuf>,
     /// Timeouts of the network.
-    pub network: TimeOuts,
+    pub network: Timeouts,
 }
 
 impl Profile {

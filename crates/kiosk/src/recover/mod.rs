@@ -157,7 +157,7 @@ impl<'a> Recovery<'a> {
 
     async fn visit(&mut self, id: &VisitId) -> Result<Option<Recovered>, StoreError> {
         let claim = match self.disk.data.claim(id) {
-            Err(StoreError::Held { .. }) => return Ok(None),
+            Err(StoreError::VisitLocked { .. }) => return Ok(None),
             claim => claim,
         };
         // Read after locking: another program may have changed it before.

@@ -1,7 +1,7 @@
 //! Reads what the journal knows of an unfinished visit, and completes what a crash left open in it.
 
 use crate::drive::{Parts, answer_kind, mask_export_types, read_response};
-use client::Answered;
+use client::ApiResponse;
 use protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 use store::{
     AnswerKind, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, StoreError, Unfinished, UnfinishedRedeem,
@@ -24,14 +24,14 @@ pub(super) struct JournalledVisit {
 impl JournalledVisit {
     pub(super) fn read(unfinished: &Unfinished) -> Self {
         let status = unfinished.visit.last_status.as_deref().map(CompletionStatus::from);
-        let progress = status.map(|status| Progress { status, completion: None, queue: None });
+        let progress = status.map(|status| Progress { status, completion: None, queue_position: None });
         let mut found = Self { response: None, progress, unread: Vec::new() };
         let mut active_at = None;
         if let Some(UnfinishedRedeem { no, state, .. }) = &unfinished.redeem
             && let RedeemState::Answered { status, body: Some(body), delivered } = state
             && *delivered != Some(false)
         {
-            let result = read_response(&Answered::new(*status, body.clone()), *no);
+            let result = read_response(&ApiResponse::new(*status, body.clone()), *no);
             if delivered.is_none() {
                 found.unread.push((*no, answer_kind(&result)));
             }
@@ -49,7 +49,7 @@ impl JournalledVisit {
             }
         }
         for fragment in &unfinished.fragments {
-            let delivery = Delivery::of_fragment(&fragment.body);
+            let delivery = Delivery::from_truncated_body(&fragment.body);
             if !fragment.read {
                 let kind = if delivery.is_some() { AnswerKind::Truncated } else { AnswerKind::Failed };
                 found.unread.push((fragment.no, kind));

@@ -6,7 +6,7 @@ use ts_rs::TS;
 
 /// Limits of a run. All fields are required.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, TS)]
-pub struct ChecksAsk {
+pub struct ChecksRequest {
     /// Maximum number of Export Tokens that the run may request. Each one costs money.
     pub most_tokens: u32,
     /// Whether deliberately invalid requests may be sent.
@@ -21,7 +21,7 @@ pub struct ChecksAsk {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct ChecksPlan {
     /// Every step in order, including those that are left out.
-    pub acts: Vec<PlannedAct>,
+    pub acts: Vec<PlannedStep>,
     /// Minimum number of requests. Each poll while waiting for an avatar is one more.
     pub requests: u32,
     /// Export Tokens that it requests.
@@ -42,7 +42,7 @@ pub struct ChecksPlan {
 
 /// One step of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct PlannedAct {
+pub struct PlannedStep {
     /// What it does, as in `log in`.
     pub does: String,
     /// Minimum number of requests.
@@ -57,7 +57,7 @@ pub struct ChecksView {
     /// Host of the checked backend.
     pub target: String,
     /// State of the run.
-    pub stand: ChecksStand,
+    pub stand: ChecksState,
     /// Every check, in order.
     pub checks: Vec<CheckView>,
     /// What the run is doing now, in words.
@@ -79,7 +79,7 @@ pub struct ChecksView {
 /// State of a run of checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ChecksStand {
+pub enum ChecksState {
     /// No run has been started.
     Idle,
     /// In progress.

@@ -36,13 +36,13 @@ pub struct Timeline {
     /// The visit.
     pub visit: InspectedVisit,
     /// Events and exchanges, in the order in which they began.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TimelineEntry>,
 }
 
 /// One entry of a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Entry {
+pub enum TimelineEntry {
     /// An event of the visit, as in `copresence visit --json`.
     Step {
         /// In milliseconds since 1970 (UTC).
@@ -94,14 +94,14 @@ pub struct ExchangeView {
     /// Transport error, if there was one.
     pub error: Option<String>,
     /// Requirements of the specification that the exchange meets or violates.
-    pub rules: Vec<RuleView>,
+    pub rules: Vec<RequirementView>,
     /// The request as a `curl` command, with variable names in place of secrets.
     pub curl: String,
 }
 
 /// A requirement, and whether an exchange meets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct RuleView {
+pub struct RequirementView {
     /// Position in the exchange: a JSON Pointer into the response body, a header name, or `status`.
     pub at: String,
     /// Requirement id, as in `copresence validate`.

@@ -89,7 +89,7 @@ pub enum Screen {
         /// Position in the queue.
         queue_position: Option<u32>,
         /// Status responses so far, oldest first. The page estimates the time left from them, also after a reload.
-        seen: Vec<SeenView>,
+        seen: Vec<StatusSample>,
         /// The link in the code, for recording again after `failed`.
         link: String,
         /// The QR code, for recording again after `failed`.
@@ -126,7 +126,7 @@ pub enum Screen {
         /// Visit id.
         visit: String,
         /// Progress of the deletion.
-        stand: ForgettingStand,
+        stand: ForgettingState,
     },
     /// The visit ended without a complete avatar.
     Ended {
@@ -159,7 +159,7 @@ impl Screen {
 /// How far forgetting is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ForgettingStand {
+pub enum ForgettingState {
     /// In progress.
     Working,
     /// Nothing of the visit is left on this machine.
@@ -173,7 +173,7 @@ pub enum ForgettingStand {
 
 /// A status response that differed from the one before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct SeenView {
+pub struct StatusSample {
     /// Time of the response, in milliseconds since 1970 (UTC).
     #[ts(type = "number")]
     pub at_ms: i64,

@@ -6,7 +6,7 @@ use ts_rs::TS;
 
 /// State of the PIN lock in front of panel, inspector and checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct GateView {
+pub struct PinLockView {
     /// Whether a PIN is set. If not, the first opening sets one.
     pub pin_set: bool,
     /// Whether the lock is open for this page.
@@ -84,13 +84,13 @@ pub struct SandboxView {
     /// Current scenario: how the sandbox treats tokens.
     pub scenario: String,
     /// Scenarios that can be chosen.
-    pub scenarios: Vec<WordView>,
+    pub scenarios: Vec<OptionView>,
     /// Simulated seconds per real second.
     pub speed: f64,
     /// Active faults.
     pub faults: Vec<FaultView>,
     /// Faults that can be added.
-    pub fault_kinds: Vec<WordView>,
+    pub fault_kinds: Vec<OptionView>,
     /// Endpoints that a fault can be added to.
     pub endpoints: Vec<String>,
     /// URL under which phones on this network reach the sandbox, if that is allowed.
@@ -99,7 +99,7 @@ pub struct SandboxView {
 
 /// An option with its description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct WordView {
+pub struct OptionView {
     /// Stable name.
     pub name: String,
     /// Description in English.
@@ -166,7 +166,7 @@ pub struct MonitorView {
 /// An action of the operator. The response is the updated panel.
 #[derive(Clone, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum PanelAct {
+pub enum PanelAction {
     /// Starts new visits at another backend. Visits in progress are not affected.
     UseProfile {
         /// Profile name.
@@ -285,7 +285,7 @@ pub struct HealthView {
     /// Stable name, as in `keychain`.
     pub part: String,
     /// Its state.
-    pub stand: HealthStand,
+    pub stand: HealthState,
     /// What was found, in one line.
     pub seen: String,
     /// What to do, if something is to be done.
@@ -295,7 +295,7 @@ pub struct HealthView {
 /// State of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
-pub enum HealthStand {
+pub enum HealthState {
     /// Works.
     Good,
     /// Works, but not for long or not for everything.

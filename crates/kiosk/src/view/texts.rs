@@ -32,7 +32,7 @@ impl Texts {
 
     /// Trims every text, and removes empty ones.
     #[must_use]
-    pub fn tidied(self) -> Self {
+    pub fn trimmed(self) -> Self {
         self.0.into_iter().collect()
     }
 }
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!((texts.get("de"), texts.get("fr")), (Some("Hallo"), None));
         assert!(Texts::from_iter([("en", "")]).is_empty());
         let sent: Texts = serde_json::from_str(r#"{"en":"","ja":" はい "}"#).expect("texts");
-        assert_eq!(sent.tidied(), Texts::from_iter([("ja", "はい")]));
+        assert_eq!(sent.trimmed(), Texts::from_iter([("ja", "はい")]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use kiosk::drive::{Ended, Order, drive};
 use kiosk::line::Line;
 use kiosk::profile::Profiles;
 use kiosk::setup::{Disk, Overrides, Target, order};
-use kiosk::{Credentials, NoRecorder, install_crypto};
+use kiosk::{Credentials, NoRecorder, install_crypto_provider};
 use peer::{Act, Case, Counts, Peer, glb};
 use protocol::{ApiKey, SessionToken};
 use std::collections::HashSet;
@@ -43,7 +43,7 @@ struct Told {
 
 impl Ground {
     async fn new() -> Self {
-        install_crypto();
+        install_crypto_provider();
         let memory = Path::new("/dev/shm");
         // An fsync there costs nothing.
         let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -155,7 +155,7 @@ fn avatar(folder: &Path, complete: bool) {
     let mut due: HashSet<String> = manifest.files.iter().map(|file| file.path.clone()).collect();
     for file in &manifest.files {
         let bytes = std::fs::read(folder.join(&file.path)).expect("it stands there");
-        assert_eq!((bytes.len() as u64, store::Sha256::of(&bytes)), (file.bytes, file.sha256));
+        assert_eq!((bytes.len() as u64, store::Sha256::compute(&bytes)), (file.bytes, file.sha256));
         assert!(file.bytes <= LARGEST);
     }
     due.insert("manifest.json".to_owned());
@@ -164,7 +164,7 @@ fn avatar(folder: &Path, complete: bool) {
             && manifest.missing.iter().any(|file| name == file.path || name == format!("{}.part", file.path));
         assert!(due.contains(&name) || of_a_missing_one, "{name} in {}", folder.display());
         assert!(
-            name == "manifest.json" || store::is_ours(name.strip_suffix(".part").unwrap_or(&name)),
+            name == "manifest.json" || store::is_own_file_name(name.strip_suffix(".part").unwrap_or(&name)),
             "{name}"
         );
     }

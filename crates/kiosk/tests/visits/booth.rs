@@ -6,7 +6,7 @@ use super::window::{gate, is_invite, kiosk, take, until};
 use jiff::{SignedDuration, Timestamp};
 use kiosk::app::{Backing, CommandTarget, Kiosk, VisitorCommand};
 use kiosk::problem::problem;
-use kiosk::view::{BoothView, ForgettingStand, Screen, Texts};
+use kiosk::view::{BoothView, ForgettingState, Screen, Texts};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -127,7 +127,7 @@ async fn a_visitor_is_forgotten_on_disk_too() {
     assert_eq!(kept(&house).await, (1, 1));
     kiosk.forget();
     assert_eq!(kiosk.shown_file(&visit, "avatar.glb"), None, "the face is off the screen at once");
-    let done = Screen::Forgetting { visit, stand: ForgettingStand::Done };
+    let done = Screen::Forgetting { visit, stand: ForgettingState::Done };
     until(&kiosk, |screen| *screen == done).await;
     assert_eq!(kept(&house).await, (0, 0));
     kiosk.again();
@@ -146,7 +146,7 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
     kiosk.start();
     until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
     kiosk.forget();
-    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
+    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Done, .. });
     until(&kiosk, done).await;
     assert_eq!(kept(&house).await, (0, 0));
     assert!(kiosk.live().is_empty());
@@ -178,7 +178,7 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
     house.backend.until_asked("/files/three", 1).await;
     assert_eq!(kept(&house).await, (1, 1), "what came lies in a folder in the making");
     kiosk.forget();
-    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
+    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Done, .. });
     until(&kiosk, done).await;
     assert_nothing_is_kept(&house).await;
     assert!(kiosk.live().is_empty());
@@ -205,7 +205,7 @@ async fn an_avatar_that_comes_at_the_moment_of_being_forgotten_is_not_fetched() 
     house.backend.until_asked(REDEEM, 2).await;
     kiosk.forget();
     open.send(()).expect("it waits");
-    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Done, .. });
+    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Done, .. });
     until(&kiosk, done).await;
     kiosk.again();
     kiosk.finish_left_over();
@@ -223,8 +223,8 @@ async fn what_cannot_be_removed_is_said() {
     std::fs::write(folder.join("holiday.jpg"), "not ours").expect("written");
     kiosk.forget();
     let failed =
-        |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingStand::Failed { .. }, .. });
-    let Screen::Forgetting { stand: ForgettingStand::Failed { problem }, .. } =
+        |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Failed { .. }, .. });
+    let Screen::Forgetting { stand: ForgettingState::Failed { problem }, .. } =
         until(&kiosk, failed).await.screen
     else {
         unreachable!("waited for")

@@ -6,7 +6,7 @@ use kiosk::drive::{Ended, Order, Parts, Teller, drive};
 use kiosk::line::{Line, LineEvent};
 use kiosk::profile::{Profile, Profiles};
 use kiosk::setup::{Disk, Overrides, Target, order};
-use kiosk::{Credentials, NoRecorder, install_crypto};
+use kiosk::{Credentials, NoRecorder, install_crypto_provider};
 use protocol::{ApiKey, SessionToken};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -37,7 +37,7 @@ impl House {
     }
 
     pub(crate) fn at(root: tempfile::TempDir, backend: Backend) -> Self {
-        install_crypto();
+        install_crypto_provider();
         let disk = Disk::open(&root.path().join("data")).expect("a data folder");
         let config = root.path().join("profiles.toml");
         let text = format!(

@@ -2,12 +2,12 @@
 
 use client::{Backend, Exchange};
 use kiosk::app::{Kiosk, Setup};
-use kiosk::inspector::Rules;
+use kiosk::inspector::RequirementJudge;
 use kiosk::profile::Profiles;
 use kiosk::setup::{Disk, Overrides, Target};
 use kiosk::view::Screen;
-use kiosk::view::inspector::{Entry, ExchangeView, InspectorView, RuleView};
-use sandbox::{AvatarChoice, Force, Server, Settings, TokenState};
+use kiosk::view::inspector::{ExchangeView, InspectorView, RequirementView, TimelineEntry};
+use sandbox::{AvatarChoice, ForcedState, Server, Settings, TokenState};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ struct Stand {
 }
 
 async fn stand() -> Stand {
-    kiosk::install_crypto();
+    kiosk::install_crypto_provider();
     let root = tempfile::tempdir().expect("a folder");
     let settings = Settings { seed: 7, ..Settings::default() };
     let server = Server::start(settings, ([127, 0, 0, 1], 0).into()).await.expect("a port");
     let known = server.sandbox().credentials();
     let login = (known.username.clone(), known.password.clone());
     let target =
-        Target::embedded_sandbox(server.url(), &server.link_template(), known.api_key.clone(), login)
+        Target::embedded_sandbox(server.local_url(), &server.link_template(), known.api_key.clone(), login)
             .expect("a link");
     let profile =
         Profiles::load(Some(Path::new("/dev/null"))).and_then(|all| all.get("sandbox")).expect("built in");
@@ -44,7 +44,7 @@ async fn stand() -> Stand {
     Stand { root, server, kiosk }
 }
 
-fn no_rules(_: &Exchange, _: &Backend) -> Vec<RuleView> {
+fn no_rules(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
     Vec::new()
 }
 
@@ -70,8 +70,8 @@ impl Stand {
     fn exchanges(&self, visit: &str) -> Vec<ExchangeView> {
         let shown = self.kiosk.inspector().view(Some(visit), &no_rules).shown.expect("remembered");
         let exchanges = shown.entries.into_iter().filter_map(|entry| match entry {
-            Entry::Exchange { exchange } => Some(*exchange),
-            Entry::Step { .. } => None,
+            TimelineEntry::Exchange { exchange } => Some(*exchange),
+            TimelineEntry::Step { .. } => None,
         });
         exchanges.collect()
     }
@@ -90,10 +90,10 @@ fn count(exchanges: &[ExchangeView], call: &str) -> u64 {
 /// Waits until the inspector, as it tells by itself, shows something.
 async fn told(stand: &Stand, wanted: impl Fn(&InspectorView) -> bool) -> InspectorView {
     let (send, mut views) = mpsc::unbounded_channel();
-    let rules: Arc<Rules> = Arc::new(no_rules);
+    let rules: Arc<RequirementJudge> = Arc::new(no_rules);
     let inspector = stand.kiosk.inspector().clone();
     let telling = async move {
-        inspector.tell(None, rules, std::future::pending(), |view| send.send(view).is_ok()).await;
+        inspector.stream_views(None, rules, std::future::pending(), |view| send.send(view).is_ok()).await;
     };
     let heard = async {
         loop {
@@ -114,14 +114,14 @@ async fn of_visits_at_once_each_has_its_own_exchanges_and_nothing_told_or_saved_
     let stand = stand().await;
     let (first, one) = stand.invited().await;
     let sandbox = stand.server.sandbox();
-    sandbox.associate(&one, &AvatarChoice::New, None).expect("scanned");
+    sandbox.associate_avatar(&one, &AvatarChoice::New, None).expect("scanned");
     // Whoever was seen as scanned goes on behind the next visitor.
     let mut snapshots = stand.kiosk.subscribe();
     let making = snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Making { .. }));
     drop(tokio::time::timeout(Duration::from_secs(20), making).await.expect("in time"));
     stand.kiosk.again();
     let (second, two) = stand.invited().await;
-    sandbox.force(&one, Force::Complete).expect("made");
+    sandbox.force_state(&one, ForcedState::Complete).expect("made");
     let is_over = |visit: &str, view: &InspectorView| {
         view.visits.iter().any(|known| known.visit == visit && known.ended.as_deref() == Some("saved"))
     };
@@ -159,7 +159,7 @@ async fn of_visits_at_once_each_has_its_own_exchanges_and_nothing_told_or_saved_
         &two,
         "\"r:",
     ];
-    let host = stand.server.url().to_string();
+    let host = stand.server.local_url().to_string();
     for text in views.iter().chain(&hars) {
         for secret in secrets {
             assert!(!text.contains(secret), "{secret} in {text}");

@@ -7,7 +7,8 @@ use kiosk::Outcome;
 use kiosk::recover::{Fate, Recovered, Unfinished, recover};
 use protocol::{DownloadUrl, ExportToken, ExportType};
 use store::{
-    AnswerKind, AvatarFolder, Format, Manifest, ManifestFile, PlannedFile, Times, VisitId, VisitRecordStart,
+    AnswerKind, AvatarFolder, FileFormat, Manifest, ManifestFile, PhaseTimes, PlannedFile, VisitId,
+    VisitRecordStart,
 };
 use tokio::sync::oneshot;
 
@@ -79,8 +80,8 @@ async fn planned(house: &House, ready: bool) -> (VisitId, AvatarFolder) {
     };
     journal.files_planned(&id, &[file]).await.expect("planned");
     let day = now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut folder = AvatarFolder::create(&house.out(), &id, day).expect("a folder");
-    assert_eq!(folder.file(0, &ExportType::new("glb")), "avatar.glb");
+    let mut folder = AvatarFolder::create_or_reopen(&house.out(), &id, day).expect("a folder");
+    assert_eq!(folder.file_name(0, &ExportType::new("glb")), "avatar.glb");
     (id, folder)
 }
 
@@ -88,15 +89,15 @@ fn file_manifest(id: VisitId, folder: &AvatarFolder, complete: bool) -> Manifest
     let mut files = Vec::new();
     let mut missing = Vec::new();
     if complete {
-        let mut part = folder.start("avatar.glb").expect("opens");
-        part.write(&glb(500)).expect("written");
+        let mut part = folder.start_file("avatar.glb").expect("opens");
+        part.append_bytes(&glb(500)).expect("written");
         let whole = part.finish().expect("whole");
         files.push(ManifestFile {
             path: whole.name,
             export_type: "glb".into(),
             bytes: whole.bytes,
             sha256: whole.sha256,
-            format: Format::Glb,
+            format: FileFormat::Glb,
         });
     } else {
         missing.push(store::MissingFile {
@@ -110,7 +111,7 @@ fn file_manifest(id: VisitId, folder: &AvatarFolder, complete: bool) -> Manifest
         visit: id,
         profile: "test".into(),
         backend_host: "backend.test".into(),
-        times: Times { started: now(), ..Times::default() },
+        times: PhaseTimes { started: now(), ..PhaseTimes::default() },
         complete,
         files,
         missing,
@@ -258,9 +259,9 @@ async fn whole_files_are_not_fetched_again() {
 async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
     let house = House::new(|_, _| Reply::status(410)).await;
     let (id, folder) = planned(&house, true).await;
-    let mut part = folder.start("avatar.glb").expect("opens");
-    part.write(&glb(500)).expect("written");
-    let bytes = part.sync().expect("durable");
+    let mut part = folder.start_file("avatar.glb").expect("opens");
+    part.append_bytes(&glb(500)).expect("written");
+    let bytes = part.sync_data().expect("durable");
     drop((part, folder));
     let progress = store::FileProgress { bytes, total: Some(bytes), ..Default::default() };
     house.disk.journal.file_progress(&id, 0, &progress).await.expect("noted");
@@ -272,8 +273,8 @@ async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
 async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
     let house = House::new(|_, ask| files(ask)).await;
     let (id, folder) = planned(&house, true).await;
-    let mut part = folder.start("avatar.glb").expect("opens");
-    part.write(&[0; 100]).expect("what a power cut may leave");
+    let mut part = folder.start_file("avatar.glb").expect("opens");
+    part.append_bytes(&[0; 100]).expect("what a power cut may leave");
     drop((part, folder));
     house.disk.journal.file_failed(&id, 0, "the disk was full", false).await.expect("noted");
     let Fate::Finished { directory: Some(directory), .. } = fate(&house).await else { panic!("saved") };
@@ -286,8 +287,8 @@ async fn a_short_glb_that_a_crash_renamed_is_no_whole_one() {
     let house = House::new(|_, ask| files(ask)).await;
     let (id, folder) = planned(&house, true).await;
     house.disk.journal.file_requested(&id, 0).await.expect("noted");
-    let mut part = folder.start("avatar.glb").expect("opens");
-    part.write(&glb(500)[..300]).expect("written");
+    let mut part = folder.start_file("avatar.glb").expect("opens");
+    part.append_bytes(&glb(500)[..300]).expect("written");
     part.finish().expect("renamed");
     drop(folder);
     assert_eq!(fate(&house).await.exit(), 7);

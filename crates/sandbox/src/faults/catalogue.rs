@@ -5,7 +5,7 @@ use super::fault::{Effect, Endpoint};
 /// When a fault acts, relative to the effect of the request (a token is issued, spent or a session token created; the URL
 /// of a file is used).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happens {
+pub enum EffectTiming {
     /// In place of the effect: nothing is issued, spent or used.
     Instead,
     /// In place of the effect, or after it with `"spends":true`.
@@ -16,131 +16,131 @@ pub enum Happens {
 
 /// A parameter of an effect.
 #[derive(Debug, Clone, Copy)]
-pub struct Parameter {
+pub struct FaultParameter {
     /// Its name in JSON.
     pub name: &'static str,
     /// Its meaning, unit and default.
-    pub means: &'static str,
+    pub meaning: &'static str,
 }
 
 /// A row of the catalogue.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry {
+pub struct FaultEntry {
     /// The name under `do`.
     pub name: &'static str,
     /// What it does, in one sentence.
     pub does: &'static str,
     /// When it acts.
-    pub happens: Happens,
+    pub timing: EffectTiming,
     /// The endpoints that it can apply to.
-    pub on: &'static [Endpoint],
+    pub endpoints: &'static [Endpoint],
     /// Its parameters.
-    pub with: &'static [Parameter],
+    pub parameters: &'static [FaultParameter],
     /// A complete fault with this effect, as JSON.
     pub example: &'static str,
 }
 
-const EVERYWHERE: &[Endpoint] = &[Endpoint::Redeem, Endpoint::Generate, Endpoint::Login, Endpoint::File];
-const WITH_JSON: &[Endpoint] = &[Endpoint::Redeem, Endpoint::Generate, Endpoint::Login];
-const FILES: &[Endpoint] = &[Endpoint::File];
+const ALL_ENDPOINTS: &[Endpoint] = &[Endpoint::Redeem, Endpoint::Generate, Endpoint::Login, Endpoint::File];
+const JSON_ENDPOINTS: &[Endpoint] = &[Endpoint::Redeem, Endpoint::Generate, Endpoint::Login];
+const FILE_ENDPOINT: &[Endpoint] = &[Endpoint::File];
 
-const SPENDS: Parameter = Parameter {
+const SPENDS_PARAMETER: FaultParameter = FaultParameter {
     name: "spends",
-    means: "true: after the request has had its effect (the token is spent, the file's URL used); false by default",
+    meaning: "true: after the request has had its effect (the token is spent, the file's URL used); false by default",
 };
 
-const fn with(name: &'static str, means: &'static str) -> Parameter {
-    Parameter { name, means }
+const fn parameter(name: &'static str, means: &'static str) -> FaultParameter {
+    FaultParameter { name, meaning: means }
 }
 
 /// All effects that a fault can have.
-pub const CATALOGUE: [Entry; 19] = [
-    Entry {
+pub const CATALOGUE: [FaultEntry; 19] = [
+    FaultEntry {
         name: "status",
         does: "Responds with a given status, as a failing backend or gateway does.",
-        happens: Happens::InsteadOrAfter,
-        on: EVERYWHERE,
-        with: &[
-            with("code", "the status, 200 to 599"),
-            with(
+        timing: EffectTiming::InsteadOrAfter,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[
+            parameter("code", "the status, 200 to 599"),
+            parameter(
                 "retry_after",
                 "the header Retry-After: seconds, or a text such as an HTTP date; none by default",
             ),
-            with("headers", "further headers, {\"name\":\"value\"}"),
-            with("body", "the body; by default {\"code\":…,\"error\":…}"),
-            SPENDS,
+            parameter("headers", "further headers, {\"name\":\"value\"}"),
+            parameter("body", "the body; by default {\"code\":…,\"error\":…}"),
+            SPENDS_PARAMETER,
         ],
         example: r#"{"on":"redeem","nth":[1,3],"do":{"status":{"code":503,"retry_after":2}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "error_page",
         does: "Responds with an HTML page (status 200 by default), as captive portals and proxies do.",
-        happens: Happens::Instead,
-        on: EVERYWHERE,
-        with: &[with("code", "the status, 200 to 599; 200 by default")],
+        timing: EffectTiming::Instead,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[parameter("code", "the status, 200 to 599; 200 by default")],
         example: r#"{"on":"file","export_type":"glb","nth":1,"do":"error_page"}"#,
     },
-    Entry {
+    FaultEntry {
         name: "redirect",
         does: "Redirects to another URL.",
-        happens: Happens::InsteadOrAfter,
-        on: EVERYWHERE,
-        with: &[
-            with("to", "the header Location: a URL, or a path for a loop"),
-            with("code", "the status, 300 to 399; 302 by default"),
-            SPENDS,
+        timing: EffectTiming::InsteadOrAfter,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[
+            parameter("to", "the header Location: a URL, or a path for a loop"),
+            parameter("code", "the status, 300 to 399; 302 by default"),
+            SPENDS_PARAMETER,
         ],
         example: r#"{"on":"redeem","nth":1,"do":{"redirect":{"to":"https://elsewhere.test/","code":307}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "delay",
         does: "Waits for a fixed time, or one drawn from a log-normal distribution, then continues.",
-        happens: Happens::InsteadOrAfter,
-        on: EVERYWHERE,
-        with: &[
-            with("ms", "milliseconds of real time; or:"),
-            with("median_ms", "the median of the random times, in milliseconds of real time"),
-            with("sigma", "their spread: the standard deviation of the logarithm; 1 by default"),
-            with(
+        timing: EffectTiming::InsteadOrAfter,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[
+            parameter("ms", "milliseconds of real time; or:"),
+            parameter("median_ms", "the median of the random times, in milliseconds of real time"),
+            parameter("sigma", "their spread: the standard deviation of the logarithm; 1 by default"),
+            parameter(
                 "spends",
                 "true: waits after the request has had its effect, before the response; false by default",
             ),
         ],
         example: r#"{"on":"redeem","do":{"delay":{"median_ms":300,"sigma":0.8}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "hang",
         does: "Never responds; the connection stays open.",
-        happens: Happens::InsteadOrAfter,
-        on: EVERYWHERE,
-        with: &[SPENDS],
+        timing: EffectTiming::InsteadOrAfter,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[SPENDS_PARAMETER],
         example: r#"{"on":"generate","nth":1,"do":"hang"}"#,
     },
-    Entry {
+    FaultEntry {
         name: "reset",
         does: "Resets the connection (TCP RST) before the request has any effect.",
-        happens: Happens::Instead,
-        on: EVERYWHERE,
-        with: &[],
+        timing: EffectTiming::Instead,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[],
         example: r#"{"on":"redeem","nth":2,"do":"reset"}"#,
     },
-    Entry {
+    FaultEntry {
         name: "reset_after_spending",
         does: "Lets the request have its full effect, then resets the connection: the response is lost, and with it a \
                spent token, or a file whose URL is used.",
-        happens: Happens::After,
-        on: EVERYWHERE,
-        with: &[],
+        timing: EffectTiming::After,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[],
         example: r#"{"on":"redeem","ready":true,"nth":1,"do":"reset_after_spending"}"#,
     },
-    Entry {
+    FaultEntry {
         name: "cut_body",
         does: "Ends the response in the middle of its body; its Content-Length promises more.",
-        happens: Happens::After,
-        on: EVERYWHERE,
-        with: &[
-            with("after", "the number of bytes of the body that are sent"),
-            with(
+        timing: EffectTiming::After,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[
+            parameter("after", "the number of bytes of the body that are sent"),
+            parameter(
                 "by",
                 "how it ends: `close` (the default), `reset` (TCP RST), or `silence` (nothing more is sent, the \
                  connection stays open)",
@@ -148,53 +148,53 @@ pub const CATALOGUE: [Entry; 19] = [
         ],
         example: r#"{"on":"file","export_type":"glb","nth":1,"do":{"cut_body":{"after":4096,"by":"reset"}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "slow_body",
         does: "Sends the body slowly.",
-        happens: Happens::After,
-        on: EVERYWHERE,
-        with: &[with("bytes_per_second", "the speed, in bytes per second of real time, from 1")],
+        timing: EffectTiming::After,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[parameter("bytes_per_second", "the speed, in bytes per second of real time, from 1")],
         example: r#"{"on":"file","do":{"slow_body":{"bytes_per_second":20000}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "wrong_length",
         does: "Sends a Content-Length that differs from the body, then closes the connection.",
-        happens: Happens::After,
-        on: EVERYWHERE,
-        with: &[with(
+        timing: EffectTiming::After,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[parameter(
             "by",
             "how many bytes more are promised than sent; below 0, this many are sent after the promised end (at most 1 MiB)",
         )],
         example: r#"{"on":"file","nth":1,"do":{"wrong_length":{"by":100}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "huge",
         does: "Sends the body, then bytes without end (spaces after JSON, zeros after a file).",
-        happens: Happens::After,
-        on: EVERYWHERE,
-        with: &[],
+        timing: EffectTiming::After,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[],
         example: r#"{"on":"redeem","nth":1,"do":"huge"}"#,
     },
-    Entry {
+    FaultEntry {
         name: "garbage",
         does: "Sends random bytes in place of the body, with unchanged status and headers.",
-        happens: Happens::After,
-        on: EVERYWHERE,
-        with: &[with("bytes", "their number, at most 1 GiB; by default the length of the body")],
+        timing: EffectTiming::After,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[parameter("bytes", "their number, at most 1 GiB; by default the length of the body")],
         example: r#"{"on":"redeem","nth":1,"do":"garbage"}"#,
     },
-    Entry {
+    FaultEntry {
         name: "wrong_shape",
         does: "Changes one field of a JSON response; a response without that field stays as it is.",
-        happens: Happens::After,
-        on: WITH_JSON,
-        with: &[
-            with(
+        timing: EffectTiming::After,
+        endpoints: JSON_ENDPOINTS,
+        parameters: &[
+            parameter(
                 "field",
                 "the field, as in `payload_incomplete.completion_progress` or `payload_complete[0].download_URL`; random \
                  by default",
             ),
-            with(
+            parameter(
                 "becomes",
                 "`missing`, `null`, `other_type`, `out_of_range`, or {\"value\":…} with any JSON; by default a random one \
                  of the first four",
@@ -202,72 +202,75 @@ pub const CATALOGUE: [Entry; 19] = [
         ],
         example: r#"{"on":"redeem","nth":2,"do":{"wrong_shape":{"field":"payload_incomplete.completion_progress","becomes":"out_of_range"}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "coded",
         does: "Sends the body in a content coding that was not requested, or claims one that was not applied.",
-        happens: Happens::After,
-        on: EVERYWHERE,
-        with: &[
-            with(
+        timing: EffectTiming::After,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[
+            parameter(
                 "coding",
                 "the header Content-Encoding; `gzip` (the default) and `deflate` are applied, others only claimed",
             ),
-            with("only_claimed", "true: the body stays as it is; false by default"),
+            parameter("only_claimed", "true: the body stays as it is; false by default"),
         ],
         example: r#"{"on":"file","nth":1,"do":{"coded":{"coding":"gzip"}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "headers",
         does: "Sets or removes headers of the response (without Content-Length, the body is chunked).",
-        happens: Happens::After,
-        on: EVERYWHERE,
-        with: &[with("set", "{\"name\":\"value\"}"), with("remove", "a list of names")],
+        timing: EffectTiming::After,
+        endpoints: ALL_ENDPOINTS,
+        parameters: &[parameter("set", "{\"name\":\"value\"}"), parameter("remove", "a list of names")],
         example: r#"{"on":"file","do":{"headers":{"remove":["Content-Length","ETag"]}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "ignore_range",
         does: "Responds to a range request with the whole file (200 instead of 206).",
-        happens: Happens::After,
-        on: FILES,
-        with: &[],
+        timing: EffectTiming::After,
+        endpoints: FILE_ENDPOINT,
+        parameters: &[],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":"ignore_range"}"#,
     },
-    Entry {
+    FaultEntry {
         name: "refuse_range",
         does: "Responds to a range request with 416 and the file's true length; other requests succeed.",
-        happens: Happens::Instead,
-        on: FILES,
-        with: &[],
+        timing: EffectTiming::Instead,
+        endpoints: FILE_ENDPOINT,
+        parameters: &[],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":"refuse_range"}"#,
     },
-    Entry {
+    FaultEntry {
         name: "wrong_range",
         does: "Responds to a range request with 206 and another range, as its Content-Range states.",
-        happens: Happens::After,
-        on: FILES,
-        with: &[with("by", "how many bytes later the range begins than requested; below 0, earlier")],
+        timing: EffectTiming::After,
+        endpoints: FILE_ENDPOINT,
+        parameters: &[parameter(
+            "by",
+            "how many bytes later the range begins than requested; below 0, earlier",
+        )],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":{"wrong_range":{"by":-100}}}"#,
     },
-    Entry {
+    FaultEntry {
         name: "changed_etag",
         does: "Sends another ETag, as if the file had changed: a range request with If-Range gets the whole file.",
-        happens: Happens::After,
-        on: FILES,
-        with: &[],
+        timing: EffectTiming::After,
+        endpoints: FILE_ENDPOINT,
+        parameters: &[],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":"changed_etag"}"#,
     },
 ];
 
 impl Effect {
     /// Its row of the catalogue.
-    pub fn entry(&self) -> &'static Entry {
-        let name = self.name();
+    pub fn catalogue_entry(&self) -> &'static FaultEntry {
+        let name = self.effect_name();
         // A test ensures that every effect has a row.
         CATALOGUE.iter().find(|entry| entry.name == name).unwrap_or(&CATALOGUE[0])
     }
 
     /// Its name under `do`.
-    pub fn name(&self) -> &'static str {
+    pub fn effect_name(&self) -> &'static str {
         match self {
             Self::Status { .. } => "status",
             Self::ErrorPage { .. } => "error_page",

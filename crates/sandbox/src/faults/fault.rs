@@ -55,7 +55,7 @@ pub enum Nth {
     #[default]
     Every,
     /// The requests with these numbers, from 1.
-    These(Vec<u64>),
+    Numbers(Vec<u64>),
     /// Each request with this probability, 0 to 1.
     Rate(f64),
 }
@@ -109,7 +109,7 @@ pub enum Effect {
     CutBody {
         after: u64,
         #[serde(default)]
-        by: CutBy,
+        by: CutMethod,
     },
     SlowBody {
         #[schema(minimum = 1)]
@@ -127,7 +127,7 @@ pub enum Effect {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         field: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        becomes: Option<Becomes>,
+        becomes: Option<FieldChange>,
     },
     Coded {
         #[serde(default = "default_coding")]
@@ -153,7 +153,7 @@ pub enum Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = CutBy)]
 #[serde(rename_all = "snake_case")]
-pub enum CutBy {
+pub enum CutMethod {
     /// The connection is closed (FIN).
     #[default]
     Close,
@@ -167,7 +167,7 @@ pub enum CutBy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Becomes)]
 #[serde(rename_all = "snake_case")]
-pub enum Becomes {
+pub enum FieldChange {
     /// The field is removed.
     Missing,
     /// `null`.
@@ -192,8 +192,8 @@ pub enum RetryAfter {
 
 /// The attributes of a request that faults are matched against.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) on: Endpoint,
+pub(crate) struct RequestAttributes<'a> {
+    pub(crate) endpoint: Endpoint,
     pub(crate) ready: bool,
     pub(crate) file: Option<&'a str>,
     pub(crate) export_type: Option<&'a str>,
@@ -207,8 +207,8 @@ impl Fault {
     }
 
     /// Whether it applies to requests with these attributes.
-    pub(crate) fn is_for(&self, attributes: &Asked<'_>) -> bool {
-        self.on == attributes.on
+    pub(crate) fn matches_request(&self, attributes: &RequestAttributes<'_>) -> bool {
+        self.on == attributes.endpoint
             && self.ready.is_none_or(|ready| attributes.ready == ready)
             && self.file.as_deref().is_none_or(|file| attributes.file == Some(file))
             && self.export_type.as_deref().is_none_or(|kind| attributes.export_type == Some(kind))
@@ -226,12 +226,12 @@ impl Endpoint {
     ];
 
     /// Its name in a list of faults.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|row| row.0 == self).map_or("?", |row| row.1)
     }
 
     /// The endpoint that a request goes to.
-    pub(crate) fn of(method: &str, path: &str) -> Option<Self> {
+    pub(crate) fn from_request(method: &str, path: &str) -> Option<Self> {
         let matches = |(endpoint, _, known, prefix): &(Self, &str, &str, &str)| {
             let path_matches =
                 if *endpoint == Self::File { path.starts_with(prefix) } else { path == *prefix };
@@ -243,7 +243,7 @@ impl Endpoint {
 
 impl RetryAfter {
     /// The value of the header.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn header_value(&self) -> String {
         match self {
             Self::Seconds(seconds) => seconds.to_string(),
             Self::Text(text) => text.clone(),
@@ -295,7 +295,7 @@ impl Serialize for Nth {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Every => to.serialize_str("every"),
-            Self::These(numbers) => numbers.serialize(to),
+            Self::Numbers(numbers) => numbers.serialize(to),
             Self::Rate(rate) => {
                 let mut map = to.serialize_map(Some(1))?;
                 map.serialize_entry("rate", rate)?;
@@ -323,7 +323,7 @@ impl<'de> Deserialize<'de> for Nth {
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Nth, E> {
-                Ok(Nth::These(vec![number]))
+                Ok(Nth::Numbers(vec![number]))
             }
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<Nth, E> {
@@ -339,7 +339,7 @@ impl<'de> Deserialize<'de> for Nth {
                 while let Some(number) = list.next_element()? {
                     numbers.push(number);
                 }
-                Ok(Nth::These(numbers))
+                Ok(Nth::Numbers(numbers))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Nth, A::Error> {

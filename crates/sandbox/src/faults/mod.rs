@@ -28,16 +28,16 @@
 //! [`CATALOGUE`] lists all effects.
 
 mod catalogue;
+mod defaults;
 mod fault;
-mod set;
-mod shape;
-mod usual;
+mod fault_set;
+mod json_shape;
 
-pub use catalogue::{CATALOGUE, Entry, Happens, Parameter};
-pub use fault::{Becomes, CutBy, Effect, Endpoint, Fault, Nth, RetryAfter};
-pub use set::{FaultState, FaultsError, MAX_FAULTS, read};
-pub use usual::usual;
+pub use catalogue::{CATALOGUE, EffectTiming, FaultEntry, FaultParameter};
+pub use defaults::default_fault;
+pub use fault::{CutMethod, Effect, Endpoint, Fault, FieldChange, Nth, RetryAfter};
+pub use fault_set::{FaultListError, FaultState, MAX_FAULTS, parse_faults};
 
-pub(crate) use fault::Asked;
-pub(crate) use set::{FaultSet, Strike, delay_ms};
-pub(crate) use shape::deform;
+pub(crate) use fault::RequestAttributes;
+pub(crate) use fault_set::{AppliedFault, FaultSet, draw_delay_ms};
+pub(crate) use json_shape::change_field;

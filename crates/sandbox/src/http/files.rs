@@ -3,13 +3,13 @@
 //! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` resume an unfinished delivery. A range
 //! without the last byte, and `HEAD`, do not use the URL up.
 
-use super::ballast;
-use super::error::{NO_STORE, NOT_FOUND, Refused};
+use super::error::{ErrorResponse, NO_STORE, OBJECT_NOT_FOUND};
+use super::glb_padding;
+use crate::avatar_store::FileContent;
 use crate::openapi::ErrorSchema;
 use crate::sandbox::Sandbox;
-use crate::scenario::BALLAST;
-use crate::wardrobe::Content;
-use crate::world::downloads::{Claim, Refusal};
+use crate::scenario::LARGE_FILE_PADDING;
+use crate::world::downloads::{DeliveryId, DownloadRefusal};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -25,28 +25,28 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Maximum size of a chunk, in bytes.
-const CHUNK: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new().route("/files/{id}/{file}", get(download_file))
 }
 
 /// The routes for the OpenAPI document; [`routes`] serves them.
-pub(super) fn documented() -> OpenApiRouter<Sandbox> {
+pub(super) fn openapi_routes() -> OpenApiRouter<Sandbox> {
     OpenApiRouter::new().routes(routes!(download_file))
 }
 
 /// A file that is open for reading.
-struct Opened {
-    source: Source,
+struct OpenFile {
+    source: FileSource,
     length: u64,
     etag: String,
 }
 
-enum Source {
+enum FileSource {
     Memory(Bytes),
     /// A GLB up to its padding, which follows.
-    Ballasted(Bytes),
+    Padded(Bytes),
     Disk(tokio::fs::File),
 }
 
@@ -74,71 +74,76 @@ async fn download_file(
     Path((id, file)): Path<(String, String)>,
     method: Method,
     headers: HeaderMap,
-) -> Result<Response, Refused> {
-    let checked = sandbox.with_world(|world, now| world.look_at_file(&id, &file, now));
-    let (avatar, source) = checked.map_err(refused)?;
-    let content = sandbox.closet().content(&avatar, &source.file).await;
+) -> Result<Response, ErrorResponse> {
+    let checked = sandbox.with_world(|world, now| world.check_download(&id, &file, now));
+    let (avatar, source) = checked.map_err(refuse_download)?;
+    let content = sandbox.avatar_store().export_content(&avatar, &source.file).await;
     let opened = match content {
-        Some(content) => open(content, source.large).await,
+        Some(content) => open_content(content, source.padded).await,
         None => Err(io::Error::other("the avatar cannot be generated")),
     };
     let opened = opened.map_err(|error| {
         tracing::error!(%error, file, "a file cannot be delivered");
-        Refused::internal("the file cannot be read; see the log of the sandbox")
+        ErrorResponse::internal_error("the file cannot be read; see the log of the sandbox")
     })?;
-    let (status, range) = match asked_range(&headers, &opened) {
-        Asked::Whole => (StatusCode::OK, 0..opened.length),
-        Asked::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Asked::Outside => return Ok(outside(opened.length)),
+    let (status, range) = match parse_requested_range(&headers, &opened) {
+        RequestedRange::Whole => (StatusCode::OK, 0..opened.length),
+        RequestedRange::Range(range) => (StatusCode::PARTIAL_CONTENT, range),
+        RequestedRange::Unsatisfiable => return Ok(range_not_satisfiable(opened.length)),
     };
-    let head = head(status, &range, &opened, &file);
+    let head = file_headers(status, &range, &opened, &file);
     if method == Method::HEAD {
         return Ok((status, head).into_response());
     }
-    let delivery_id = sandbox.with_world(|world, now| world.begin_file(&id, &file, now)).map_err(refused)?;
+    let delivery_id =
+        sandbox.with_world(|world, now| world.begin_delivery(&id, &file, now)).map_err(refuse_download)?;
     if opened.length == 0 {
-        sandbox.with_world(|world, _| world.hand_over(&delivery_id.id, delivery_id.delivery, true));
+        sandbox.with_world(|world, _| world.allow_chunk(&delivery_id.url_id, delivery_id.delivery, true));
     }
-    let body = Body::from_stream(chunks(sandbox, delivery_id, opened, range));
+    let body = Body::from_stream(stream_delivery(sandbox, delivery_id, opened, range));
     Ok((status, head, body).into_response())
 }
 
-fn refused(refusal: Refusal) -> Refused {
+fn refuse_download(refusal: DownloadRefusal) -> ErrorResponse {
     let status = match refusal {
-        Refusal::Unknown => StatusCode::NOT_FOUND,
-        Refusal::Used | Refusal::Expired => StatusCode::GONE,
+        DownloadRefusal::Unknown => StatusCode::NOT_FOUND,
+        DownloadRefusal::Used | DownloadRefusal::Expired => StatusCode::GONE,
     };
-    Refused::new(status, NOT_FOUND, refusal.to_string())
+    ErrorResponse::new(status, OBJECT_NOT_FOUND, refusal.to_string())
 }
 
-async fn open(content: Content, large: bool) -> io::Result<Opened> {
+async fn open_content(content: FileContent, large: bool) -> io::Result<OpenFile> {
     match content {
-        Content::Memory { bytes, etag } if large && ballast::fits(&bytes) => {
-            let head = ballast::head(&bytes, BALLAST);
+        FileContent::Memory { bytes, etag } if large && glb_padding::can_pad(&bytes) => {
+            let head = glb_padding::padded_glb_head(&bytes, LARGE_FILE_PADDING);
             let etag = format!("\"large-{}\"", etag.trim_matches('"'));
-            Ok(Opened { length: head.len() as u64 + BALLAST, source: Source::Ballasted(head), etag })
+            Ok(OpenFile {
+                length: head.len() as u64 + LARGE_FILE_PADDING,
+                source: FileSource::Padded(head),
+                etag,
+            })
         }
-        Content::Memory { bytes, etag } => {
-            Ok(Opened { length: bytes.len() as u64, source: Source::Memory(bytes), etag })
+        FileContent::Memory { bytes, etag } => {
+            Ok(OpenFile { length: bytes.len() as u64, source: FileSource::Memory(bytes), etag })
         }
-        Content::Disk(path) => {
+        FileContent::Disk(path) => {
             let file = tokio::fs::File::open(&path).await?;
             let about = file.metadata().await?;
             let changed = about.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
             let etag = format!("\"{:x}-{:x}\"", about.len(), changed.unwrap_or_default().as_nanos());
-            Ok(Opened { length: about.len(), source: Source::Disk(file), etag })
+            Ok(OpenFile { length: about.len(), source: FileSource::Disk(file), etag })
         }
     }
 }
 
 /// Streams a complete file, without using a download URL.
-pub(super) async fn whole(content: Content) -> io::Result<Body> {
+pub(super) async fn stream_content(content: FileContent) -> io::Result<Body> {
     match content {
-        Content::Memory { bytes, .. } => Ok(Body::from(bytes)),
-        Content::Disk(path) => {
+        FileContent::Memory { bytes, .. } => Ok(Body::from(bytes)),
+        FileContent::Disk(path) => {
             let file = tokio::fs::File::open(&path).await?;
             let pieces = stream::try_unfold(file, |mut file| async move {
-                let mut buffer = BytesMut::with_capacity(CHUNK);
+                let mut buffer = BytesMut::with_capacity(CHUNK_BYTES);
                 let read = file.read_buf(&mut buffer).await?;
                 io::Result::Ok((read > 0).then(|| (buffer.freeze(), file)))
             });
@@ -147,41 +152,42 @@ pub(super) async fn whole(content: Content) -> io::Result<Body> {
     }
 }
 
-enum Asked {
+enum RequestedRange {
     Whole,
-    Part(Range<u64>),
-    Outside,
+    Range(Range<u64>),
+    Unsatisfiable,
 }
 
 /// Accepts a single range. The whole file is sent for several ranges, for a malformed one, and if `If-Range` names another
 /// version of the file, as RFC 9110 allows.
-fn asked_range(headers: &HeaderMap, opened: &Opened) -> Asked {
+fn parse_requested_range(headers: &HeaderMap, opened: &OpenFile) -> RequestedRange {
     let Some(range) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     };
     if headers.get(header::IF_RANGE).is_some_and(|tag| tag.as_bytes() != opened.etag.as_bytes()) {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     }
-    let Ok(parsed) = http_range_header::parse_range_header(range) else { return Asked::Whole };
+    let Ok(parsed) = http_range_header::parse_range_header(range) else { return RequestedRange::Whole };
     if parsed.ranges.len() != 1 {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     }
     match parsed.validate(opened.length).ok().and_then(|ranges| ranges.into_iter().next()) {
-        Some(range) => Asked::Part(*range.start()..range.end() + 1),
-        None => Asked::Outside,
+        Some(range) => RequestedRange::Range(*range.start()..range.end() + 1),
+        None => RequestedRange::Unsatisfiable,
     }
 }
 
-fn outside(length: u64) -> Response {
+fn range_not_satisfiable(length: u64) -> Response {
     let error = "the range is outside the file";
-    let mut response = Refused::new(StatusCode::RANGE_NOT_SATISFIABLE, NOT_FOUND, error).into_response();
+    let mut response =
+        ErrorResponse::new(StatusCode::RANGE_NOT_SATISFIABLE, OBJECT_NOT_FOUND, error).into_response();
     if let Ok(value) = HeaderValue::from_str(&format!("bytes */{length}")) {
         response.headers_mut().insert(header::CONTENT_RANGE, value);
     }
     response
 }
 
-fn head(status: StatusCode, range: &Range<u64>, opened: &Opened, file: &str) -> HeaderMap {
+fn file_headers(status: StatusCode, range: &Range<u64>, opened: &OpenFile, file: &str) -> HeaderMap {
     let mut head = HeaderMap::new();
     let mut put = |name, value: &str| {
         // Numbers, a digest and a fixed list of types are always valid header values.
@@ -189,7 +195,7 @@ fn head(status: StatusCode, range: &Range<u64>, opened: &Opened, file: &str) -> 
             head.insert(name, value);
         }
     };
-    put(header::CONTENT_TYPE, content_type(file));
+    put(header::CONTENT_TYPE, content_type_of(file));
     put(header::CONTENT_LENGTH, &(range.end - range.start).to_string());
     put(header::ETAG, &opened.etag);
     put(header::ACCEPT_RANGES, "bytes");
@@ -202,7 +208,7 @@ fn head(status: StatusCode, range: &Range<u64>, opened: &Opened, file: &str) -> 
     head
 }
 
-pub(super) fn content_type(file: &str) -> &'static str {
+pub(super) fn content_type_of(file: &str) -> &'static str {
     let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
         Some("glb") => "model/gltf-binary",
@@ -216,66 +222,66 @@ pub(super) fn content_type(file: &str) -> &'static str {
     }
 }
 
-struct Delivery {
+struct FileDelivery {
     sandbox: Sandbox,
-    claim: Claim,
-    source: Source,
-    next: u64,
-    end: u64,
-    length: u64,
-    sought: bool,
+    claim: DeliveryId,
+    source: FileSource,
+    next_offset: u64,
+    end_offset: u64,
+    file_length: u64,
+    has_seeked: bool,
 }
 
-fn chunks(
+fn stream_delivery(
     sandbox: Sandbox,
-    delivery_id: Claim,
-    opened: Opened,
+    delivery_id: DeliveryId,
+    opened: OpenFile,
     range: Range<u64>,
 ) -> impl Stream<Item = io::Result<Bytes>> {
-    let Opened { source, length, .. } = opened;
-    let delivery = Delivery {
+    let OpenFile { source, length, .. } = opened;
+    let delivery = FileDelivery {
         sandbox,
         claim: delivery_id,
         source,
-        next: range.start,
-        end: range.end,
-        length,
-        sought: false,
+        next_offset: range.start,
+        end_offset: range.end,
+        file_length: length,
+        has_seeked: false,
     };
     stream::try_unfold(delivery, |mut delivery| async move {
-        if delivery.next >= delivery.end {
+        if delivery.next_offset >= delivery.end_offset {
             return Ok(None);
         }
-        let chunk = delivery.read().await?;
-        delivery.next += chunk.len() as u64;
-        let last = delivery.next == delivery.length;
-        let (id, number) = (&delivery.claim.id, delivery.claim.delivery);
-        if !delivery.sandbox.with_world(|world, _| world.hand_over(id, number, last)) {
+        let chunk = delivery.read_chunk().await?;
+        delivery.next_offset += chunk.len() as u64;
+        let last = delivery.next_offset == delivery.file_length;
+        let (id, number) = (&delivery.claim.url_id, delivery.claim.delivery);
+        if !delivery.sandbox.with_world(|world, _| world.allow_chunk(id, number, last)) {
             return Err(io::Error::other("a newer delivery of this one-time URL has replaced this one"));
         }
         Ok(Some((chunk, delivery)))
     })
 }
 
-impl Delivery {
-    async fn read(&mut self) -> io::Result<Bytes> {
-        let left = usize::try_from(self.end - self.next).unwrap_or(usize::MAX).min(CHUNK);
+impl FileDelivery {
+    async fn read_chunk(&mut self) -> io::Result<Bytes> {
+        let left = usize::try_from(self.end_offset - self.next_offset).unwrap_or(usize::MAX).min(CHUNK_BYTES);
         match &mut self.source {
-            Source::Memory(bytes) => {
-                let from = usize::try_from(self.next).map_err(io::Error::other)?;
+            FileSource::Memory(bytes) => {
+                let from = usize::try_from(self.next_offset).map_err(io::Error::other)?;
                 Ok(bytes.slice(from..from + left))
             }
-            Source::Ballasted(head) => match self.next.checked_sub(head.len() as u64) {
+            FileSource::Padded(head) => match self.next_offset.checked_sub(head.len() as u64) {
                 None => {
-                    let from = usize::try_from(self.next).map_err(io::Error::other)?;
+                    let from = usize::try_from(self.next_offset).map_err(io::Error::other)?;
                     Ok(head.slice(from..head.len().min(from + left)))
                 }
-                Some(from) => Ok(ballast::bytes(from, left)),
+                Some(from) => Ok(glb_padding::padding_bytes(from, left)),
             },
-            Source::Disk(file) => {
-                if !self.sought {
-                    file.seek(SeekFrom::Start(self.next)).await?;
-                    self.sought = true;
+            FileSource::Disk(file) => {
+                if !self.has_seeked {
+                    file.seek(SeekFrom::Start(self.next_offset)).await?;
+                    self.has_seeked = true;
                 }
                 let mut buffer = BytesMut::with_capacity(left);
                 let read = file.take(left as u64).read_buf(&mut buffer).await?;

@@ -3,42 +3,46 @@
 //! A browser on this machine is a loopback client, whatever page it shows. So a loopback request without the key must name
 //! this machine in its `Host` header (against DNS rebinding), and must not come from another site.
 
-use super::error::{FORBIDDEN, Refused};
-use super::logged::peer;
+use super::error::{ErrorResponse, OPERATION_FORBIDDEN};
+use super::request_logging::client_address;
 use crate::sandbox::Sandbox;
-use crate::settings::OPERATOR_KEY;
+use crate::settings::OPERATOR_KEY_HEADER;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use url::{Host, Url};
 
-pub(super) async fn operator_only(
+pub(super) async fn require_operator(
     State(sandbox): State<Sandbox>,
     request: Request,
     next: Next,
-) -> Result<Response, Refused> {
+) -> Result<Response, ErrorResponse> {
     let headers = request.headers();
-    let allowed = match headers.get(OPERATOR_KEY) {
+    let allowed = match headers.get(OPERATOR_KEY_HEADER) {
         // Pages of other sites cannot send this header: it needs a CORS preflight, which is never granted.
-        Some(key) => key.to_str().is_ok_and(|key| sandbox.knows_operator(key)),
-        None => peer(&request).is_none_or(|peer| peer.is_loopback()) && at_home(headers, sandbox.scheme()),
+        Some(key) => key.to_str().is_ok_and(|key| sandbox.is_valid_operator_key(key)),
+        None => {
+            client_address(&request).is_none_or(|peer| peer.is_loopback())
+                && is_same_machine(headers, sandbox.scheme())
+        }
     };
     if !allowed {
         let error = format!(
             "/sandbox/… accepts requests from its own machine (under a loopback name), or with the operator key that was \
-             printed at the start in the header {OPERATOR_KEY}"
+             printed at the start in the header {OPERATOR_KEY_HEADER}"
         );
-        return Err(Refused::new(StatusCode::FORBIDDEN, FORBIDDEN, error));
+        return Err(ErrorResponse::new(StatusCode::FORBIDDEN, OPERATION_FORBIDDEN, error));
     }
     Ok(next.run(request).await)
 }
 
 /// Whether the `Host` header names this machine, and no other site's page sent the request.
-fn at_home(headers: &HeaderMap, scheme: &str) -> bool {
+fn is_same_machine(headers: &HeaderMap, scheme: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST.as_str());
-    let named = host.is_none_or(|host| Url::parse(&format!("http://{host}/")).is_ok_and(|u| is_loopback(&u)));
+    let named =
+        host.is_none_or(|host| Url::parse(&format!("http://{host}/")).is_ok_and(|u| is_loopback_url(&u)));
     let same_origin = text(header::ORIGIN.as_str()).is_none_or(|origin| {
         host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")))
     });
@@ -46,7 +50,7 @@ fn at_home(headers: &HeaderMap, scheme: &str) -> bool {
     named && same_origin && same_site
 }
 
-fn is_loopback(url: &Url) -> bool {
+fn is_loopback_url(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

@@ -3,7 +3,7 @@
 use super::pages::render_page;
 use crate::faults;
 use crate::sandbox::Sandbox;
-use crate::scenario::{CATALOGUE, Entry};
+use crate::scenario::{CATALOGUE, ScenarioEntry};
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
@@ -12,82 +12,89 @@ use axum::response::Response;
 use axum::routing::get;
 
 /// An example call: what it does, and its `curl` command with secrets as shell variables.
-struct Call {
+struct ExampleCall {
     does: &'static str,
     curl: &'static str,
 }
 
-const KEY: &str = "-H \"X-Copresence-REST-API-Key: $API_KEY\"";
+const API_KEY_OPTION: &str = "-H \"X-Copresence-REST-API-Key: $API_KEY\"";
 
 /// `BASE` and `KEY` are replaced when the page is rendered.
-const VENDOR: [Call; 4] = [
-    Call {
+const VENDOR_CALLS: [ExampleCall; 4] = [
+    ExampleCall {
         does: "Log in as the business account",
         curl: "curl -X POST BASE/login KEY -H 'Content-Type: application/json' \
                -d \"{\\\"username\\\":\\\"$USERNAME\\\",\\\"password\\\":\\\"$PASSWORD\\\"}\"",
     },
-    Call {
+    ExampleCall {
         does: "Generate an Export Token",
         curl: "curl -X POST BASE/generateExportToken KEY -H \"X-Copresence-Session-Token: $SESSION_TOKEN\"",
     },
-    Call {
+    ExampleCall {
         does: "Redeem it: get the progress of the avatar or, once, the download URLs",
         curl: "curl BASE/redeemExportToken KEY -H \"X-Copresence-Export-Token: $EXPORT_TOKEN\"",
     },
-    Call { does: "Download a file, once", curl: "curl -OJ \"$DOWNLOAD_URL\"" },
+    ExampleCall { does: "Download a file, once", curl: "curl -OJ \"$DOWNLOAD_URL\"" },
 ];
 
-const TESTER: [Call; 10] = [
-    Call { does: "Get all tokens, the scenario and the clock", curl: "curl BASE/sandbox/state" },
-    Call {
+const TESTER_CALLS: [ExampleCall; 10] = [
+    ExampleCall { does: "Get all tokens, the scenario and the clock", curl: "curl BASE/sandbox/state" },
+    ExampleCall {
         does: "Play the phone",
         curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/associate -d '{\"avatar\":\"new\"}'",
     },
-    Call {
+    ExampleCall {
         does: "Make the avatar ready now",
         curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/complete",
     },
-    Call { does: "Make the avatar fail now", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/fail" },
-    Call { does: "Expire the token now", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/expire" },
-    Call {
+    ExampleCall {
+        does: "Make the avatar fail now",
+        curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/fail",
+    },
+    ExampleCall {
+        does: "Expire the token now",
+        curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/expire",
+    },
+    ExampleCall {
         does: "Advance the clock by a minute",
         curl: "curl -X POST BASE/sandbox/clock -d '{\"advance_ms\":60000}'",
     },
-    Call { does: "List the logged requests, masked", curl: "curl BASE/sandbox/requests" },
-    Call {
+    ExampleCall { does: "List the logged requests, masked", curl: "curl BASE/sandbox/requests" },
+    ExampleCall {
         does: "Set faults (see below); DELETE removes them",
         curl: "curl -X PUT BASE/sandbox/faults -d '[{\"on\":\"redeem\",\"nth\":[1],\"do\":{\"status\":{\"code\":503}}}]'",
     },
-    Call { does: "List the active faults and their counts", curl: "curl BASE/sandbox/faults" },
-    Call { does: "List the scenarios", curl: "curl BASE/sandbox/scenarios" },
+    ExampleCall { does: "List the active faults and their counts", curl: "curl BASE/sandbox/faults" },
+    ExampleCall { does: "List the scenarios", curl: "curl BASE/sandbox/scenarios" },
 ];
 
 #[derive(Template)]
 #[template(path = "index.html")]
-struct Page {
+struct IndexPage {
     vendor: Vec<(&'static str, String)>,
     tester: Vec<(&'static str, String)>,
-    scenarios: &'static [Entry],
-    faults: &'static [faults::Entry],
+    scenarios: &'static [ScenarioEntry],
+    faults: &'static [faults::FaultEntry],
     base: String,
     phone: String,
 }
 
 pub(super) fn routes() -> Router<Sandbox> {
-    Router::new().route("/", get(page))
+    Router::new().route("/", get(index_page))
 }
 
-async fn page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
+async fn index_page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let base = sandbox.base_url(host);
-    let filled = |calls: &[Call]| {
-        let fill =
-            |call: &Call| (call.does, call.curl.replace("BASE", &base).replace("KEY ", &format!("{KEY} ")));
+    let filled = |calls: &[ExampleCall]| {
+        let fill = |call: &ExampleCall| {
+            (call.does, call.curl.replace("BASE", &base).replace("KEY ", &format!("{API_KEY_OPTION} ")))
+        };
         calls.iter().map(fill).collect()
     };
-    let page = Page {
-        vendor: filled(&VENDOR),
-        tester: filled(&TESTER),
+    let page = IndexPage {
+        vendor: filled(&VENDOR_CALLS),
+        tester: filled(&TESTER_CALLS),
         scenarios: &CATALOGUE,
         faults: &faults::CATALOGUE,
         base: base.clone(),

@@ -1,6 +1,6 @@
 //! What the phone page and the index page share: security headers, and the files under `/static/`.
 
-use super::error::{NO_STORE, Refused};
+use super::error::{ErrorResponse, NO_STORE};
 use crate::sandbox::Sandbox;
 use askama::Template;
 use axum::Router;
@@ -33,9 +33,10 @@ pub(super) fn static_routes() -> Router<Sandbox> {
     Router::new().route("/static/{file}", get(static_file))
 }
 
-async fn static_file(Path(file): Path<String>) -> Result<Response, Refused> {
+async fn static_file(Path(file): Path<String>) -> Result<Response, ErrorResponse> {
     let found = STATIC_FILES.iter().find(|(name, ..)| *name == file);
-    let (_, content_type, content) = found.ok_or_else(|| Refused::not_found("there is no such file"))?;
+    let (_, content_type, content) =
+        found.ok_or_else(|| ErrorResponse::not_found("there is no such file"))?;
     Ok(typed_response(content_type, "no-cache", Body::from(*content)))
 }
 
@@ -55,7 +56,7 @@ pub(super) fn render_page(status: StatusCode, page: &impl Template) -> Response 
         Ok(body) => body,
         Err(error) => {
             tracing::error!(%error, "a page cannot be rendered");
-            return Refused::internal("the page cannot be rendered").into_response();
+            return ErrorResponse::internal_error("the page cannot be rendered").into_response();
         }
     };
     let mut response = Response::new(body.into());

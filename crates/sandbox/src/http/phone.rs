@@ -1,13 +1,13 @@
 //! The phone page, which the QR code opens if no Copresence app is installed. With the Export Token from the code, a client
 //! may associate an avatar and follow its progress, and nothing else.
 
-use super::error::{FORBIDDEN, Fresh, Refused};
+use super::error::{ErrorResponse, NoStoreJson, OPERATION_FORBIDDEN};
 use super::files;
 use super::pages::{render_page, typed_response};
 use crate::phone_texts::{self, PhoneTexts};
 use crate::picture::{self, PictureError};
 use crate::sandbox::Sandbox;
-use crate::world::avatar::{Avatar, AvatarChoice, Existing};
+use crate::world::avatar::{Avatar, AvatarChoice, ExistingAvatar};
 use crate::world::state::{PhoneView, TokenPhase};
 use askama::Template;
 use axum::Router;
@@ -20,18 +20,18 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 
 /// Maximum size of an uploaded picture, in bytes.
-pub(crate) const MAX_PICTURE: usize = 10 * 1024 * 1024;
+pub(crate) const MAX_PICTURE_BYTES: usize = 10 * 1024 * 1024;
 
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new()
-        .route("/phone", get(page))
-        .route("/phone/status", get(status))
-        .route("/phone/associate", post(associate).layer(DefaultBodyLimit::max(MAX_PICTURE)))
-        .route("/phone/avatars/{id}/portrait", get(portrait))
+        .route("/phone", get(phone_page))
+        .route("/phone/status", get(phone_status))
+        .route("/phone/associate", post(associate_avatar).layer(DefaultBodyLimit::max(MAX_PICTURE_BYTES)))
+        .route("/phone/avatars/{id}/portrait", get(avatar_portrait))
 }
 
 #[derive(Default, Deserialize)]
-struct Asked {
+struct PageQuery {
     #[serde(default, rename = "exportToken")]
     export_token: String,
     /// The language selected on the page.
@@ -39,7 +39,7 @@ struct Asked {
 }
 
 #[derive(Deserialize)]
-struct Choice {
+struct AssociateQuery {
     #[serde(rename = "exportToken")]
     export_token: String,
     avatar: AvatarChoice,
@@ -47,17 +47,17 @@ struct Choice {
 
 #[derive(Template)]
 #[template(path = "phone.html")]
-struct Page {
+struct PhonePage {
     texts: &'static PhoneTexts,
     languages: &'static [PhoneTexts],
     token: String,
     /// The current state of the token, as JSON; null for an unknown token.
     view: String,
-    faces: Vec<Face>,
+    faces: Vec<AvatarTile>,
 }
 
 /// An avatar to choose from.
-struct Face {
+struct AvatarTile {
     id: String,
     name: String,
     /// Whether there is a portrait. Otherwise the initial is shown.
@@ -65,11 +65,11 @@ struct Face {
     initial: String,
 }
 
-impl Face {
-    fn of(existing: Existing) -> Self {
+impl AvatarTile {
+    fn from_existing(existing: ExistingAvatar) -> Self {
         let initial = existing.name.chars().next().map(|c| c.to_uppercase().to_string());
         Self {
-            portrait: existing.portrait().is_some(),
+            portrait: existing.portrait_file().is_some(),
             initial: initial.unwrap_or_default(),
             id: existing.id,
             name: existing.name,
@@ -77,12 +77,12 @@ impl Face {
     }
 }
 
-async fn page(
+async fn phone_page(
     State(sandbox): State<Sandbox>,
-    query: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let Asked { export_token: token, lang } = query.map(|Query(query)| query).unwrap_or_default();
+    let PageQuery { export_token: token, lang } = query.map(|Query(query)| query).unwrap_or_default();
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let texts = phone_texts::select_language(lang.as_deref(), accepted);
     let view = sandbox.phone_view(&token);
@@ -91,12 +91,12 @@ async fn page(
         Some(TokenPhase::Expired) => StatusCode::GONE,
         Some(_) => StatusCode::OK,
     };
-    let page = Page {
+    let page = PhonePage {
         texts,
         languages: &*phone_texts::LANGUAGES,
         // Plain data always serialises. With null, the page would say that the code is unknown.
         view: serde_json::to_string(&view).unwrap_or_else(|_| "null".to_owned()),
-        faces: sandbox.existing_avatars().into_iter().map(Face::of).collect(),
+        faces: sandbox.existing_avatars().into_iter().map(AvatarTile::from_existing).collect(),
         token,
     };
     let mut response = render_page(status, &page);
@@ -106,54 +106,61 @@ async fn page(
     response
 }
 
-async fn status(
+async fn phone_status(
     State(sandbox): State<Sandbox>,
-    query: Result<Query<Asked>, QueryRejection>,
-) -> Result<Fresh<PhoneView>, Refused> {
-    let Query(query) = query.map_err(|error| Refused::bad_json(error.body_text()))?;
-    view(&sandbox, &query.export_token)
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
+    let Query(query) = query.map_err(|error| ErrorResponse::invalid_request(error.body_text()))?;
+    phone_view(&sandbox, &query.export_token)
 }
 
 /// Records a new avatar (the body is the picture, or empty) or chooses an existing one.
-async fn associate(
+async fn associate_avatar(
     State(sandbox): State<Sandbox>,
-    query: Result<Query<Choice>, QueryRejection>,
+    query: Result<Query<AssociateQuery>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Fresh<PhoneView>, Refused> {
-    let Query(query) = query.map_err(|error| Refused::bad_json(error.body_text()))?;
+) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
+    let Query(query) = query.map_err(|error| ErrorResponse::invalid_request(error.body_text()))?;
     // Checked before the picture is decoded, so that requests without a valid token are cheap.
-    view(&sandbox, &query.export_token)?;
+    phone_view(&sandbox, &query.export_token)?;
     let body = body?;
     let face = if body.is_empty() || query.avatar != AvatarChoice::New {
         None
     } else {
-        let read = tokio::task::spawn_blocking(move || picture::read(&body)).await;
-        Some(read.map_err(|_| Refused::from(PictureError::Unreadable))??)
+        let read = tokio::task::spawn_blocking(move || picture::decode_picture(&body)).await;
+        Some(read.map_err(|_| ErrorResponse::from(PictureError::Undecodable))??)
     };
     sandbox.associate_with_picture(&query.export_token, &query.avatar, None, face)?;
-    view(&sandbox, &query.export_token)
+    phone_view(&sandbox, &query.export_token)
 }
 
-fn view(sandbox: &Sandbox, token: &str) -> Result<Fresh<PhoneView>, Refused> {
+fn phone_view(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
     let view = sandbox.phone_view(token);
-    view.map(Fresh).ok_or_else(|| Refused::not_found("there is no such Export Token"))
+    view.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found("there is no such Export Token"))
 }
 
-impl From<PictureError> for Refused {
+impl From<PictureError> for ErrorResponse {
     fn from(error: PictureError) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, FORBIDDEN, error.to_string())
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, OPERATION_FORBIDDEN, error.to_string())
     }
 }
 
-async fn portrait(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Result<Response, Refused> {
-    let no_portrait = || Refused::not_found("there is no such portrait");
+async fn avatar_portrait(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+) -> Result<Response, ErrorResponse> {
+    let no_portrait = || ErrorResponse::not_found("there is no such portrait");
     let avatars = sandbox.existing_avatars();
     let existing = avatars.iter().find(|existing| existing.id == id).ok_or_else(no_portrait)?;
-    let file = existing.portrait().ok_or_else(no_portrait)?;
-    let content = sandbox.closet().content(&Avatar::Existing { id }, file).await.ok_or_else(no_portrait)?;
-    let body = files::whole(content).await.map_err(|error| {
+    let file = existing.portrait_file().ok_or_else(no_portrait)?;
+    let content = sandbox
+        .avatar_store()
+        .export_content(&Avatar::Existing { id }, file)
+        .await
+        .ok_or_else(no_portrait)?;
+    let body = files::stream_content(content).await.map_err(|error| {
         tracing::warn!(%error, file, "a portrait cannot be read");
         no_portrait()
     })?;
-    Ok(typed_response(files::content_type(file), "max-age=300", body))
+    Ok(typed_response(files::content_type_of(file), "max-age=300", body))
 }

@@ -1,7 +1,7 @@
 //! The middleware that refuses requests beyond the rate limit with 429.
 
-use super::error::{NO_SUCH_COMMAND, Refused};
-use super::logged::peer;
+use super::error::{COMMAND_UNAVAILABLE, ErrorResponse};
+use super::request_logging::client_address;
 use crate::sandbox::Sandbox;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -13,10 +13,12 @@ pub(super) async fn enforce_rate_limit(
     request: Request,
     next: Next,
 ) -> Response {
-    let denied = peer(&request).and_then(|address| sandbox.rate_limit().count_request(address).err());
+    let denied =
+        client_address(&request).and_then(|address| sandbox.rate_limit().count_request(address).err());
     let Some(wait) = denied else { return next.run(request).await };
     let error = "too many requests from this address; wait as long as the header Retry-After says";
-    let mut response = Refused::new(StatusCode::TOO_MANY_REQUESTS, NO_SUCH_COMMAND, error).into_response();
+    let mut response =
+        ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, COMMAND_UNAVAILABLE, error).into_response();
     // Rounded up to whole seconds, at least one.
     let seconds = wait.as_millis().div_ceil(1_000).max(1);
     let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);

@@ -1,15 +1,15 @@
 //! The endpoints for testers: `/sandbox/…`.
 
-use super::error::{Fresh, INVALID_JSON, Refused};
+use super::error::{ErrorResponse, INVALID_JSON, NoStoreJson};
 use crate::clock::{ClockMove, ClockState};
-use crate::faults::{self, Fault, FaultState, FaultsError};
+use crate::faults::{self, Fault, FaultListError, FaultState};
 use crate::openapi::ErrorSchema;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SandboxState};
-use crate::scenario::{CATALOGUE, Making, Scenario};
+use crate::scenario::{CATALOGUE, ProcessingTimes, Scenario};
 use crate::world::avatar::AvatarChoice;
 use crate::world::state::TokenState;
-use crate::world::{AssociateError, Force, ForceError};
+use crate::world::{AssociateError, ForceError, ForcedState};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
@@ -63,8 +63,8 @@ struct ScenarioRow {
 
 /// Get all tokens, the scenario and the clock
 #[utoipa::path(get, path = "/sandbox/state", tag = "tester", operation_id = "state", responses((status = 200, description = "The state", body = SandboxState)))]
-async fn get_state(State(sandbox): State<Sandbox>) -> Fresh<SandboxState> {
-    Fresh(sandbox.state())
+async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxState> {
+    NoStoreJson(sandbox.state())
 }
 
 /// Play the phone: associate an avatar with a token
@@ -83,10 +83,10 @@ async fn associate_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Fresh<TokenState>, Refused> {
-    let association: Association = serde_json::from_slice(&body?).map_err(Refused::bad_json)?;
-    sandbox.associate(&token, &association.avatar, association.scenario)?;
-    shown(&sandbox, &token)
+) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+    let association: Association = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request)?;
+    sandbox.associate_avatar(&token, &association.avatar, association.scenario)?;
+    token_response(&sandbox, &token)
 }
 
 /// Expire a token now
@@ -102,9 +102,9 @@ async fn associate_avatar(
 async fn expire_token(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-) -> Result<Fresh<TokenState>, Refused> {
-    sandbox.force(&token, Force::Expire)?;
-    shown(&sandbox, &token)
+) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+    sandbox.force_state(&token, ForcedState::Expire)?;
+    token_response(&sandbox, &token)
 }
 
 /// Make the avatar fail now
@@ -120,9 +120,9 @@ async fn expire_token(
 async fn fail_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-) -> Result<Fresh<TokenState>, Refused> {
-    sandbox.force(&token, Force::Fail)?;
-    shown(&sandbox, &token)
+) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+    sandbox.force_state(&token, ForcedState::Fail)?;
+    token_response(&sandbox, &token)
 }
 
 /// Make the avatar ready now
@@ -138,9 +138,9 @@ async fn fail_avatar(
 async fn complete_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-) -> Result<Fresh<TokenState>, Refused> {
-    sandbox.force(&token, Force::Complete)?;
-    shown(&sandbox, &token)
+) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+    sandbox.force_state(&token, ForcedState::Complete)?;
+    token_response(&sandbox, &token)
 }
 
 /// Advance, speed up or pause the virtual clock
@@ -155,21 +155,21 @@ async fn complete_avatar(
 async fn move_clock(
     State(sandbox): State<Sandbox>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Fresh<ClockState>, Refused> {
-    let change: ClockMove = serde_json::from_slice(&body?).map_err(Refused::bad_json)?;
-    sandbox.move_clock(&change).map(Fresh).map_err(Refused::bad_json)
+) -> Result<NoStoreJson<ClockState>, ErrorResponse> {
+    let change: ClockMove = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request)?;
+    sandbox.move_clock(&change).map(NoStoreJson).map_err(ErrorResponse::invalid_request)
 }
 
 /// List the logged requests, oldest first, credentials masked
 #[utoipa::path(get, path = "/sandbox/requests", tag = "tester", operation_id = "requests", responses((status = 200, description = "The logged requests", body = Vec<RequestLine>)))]
-async fn list_requests(State(sandbox): State<Sandbox>) -> Fresh<Vec<RequestLine>> {
-    Fresh(sandbox.log().lines())
+async fn list_requests(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<RequestLine>> {
+    NoStoreJson(sandbox.request_log().lines())
 }
 
 /// Clear the request log
 #[utoipa::path(delete, path = "/sandbox/requests", tag = "tester", operation_id = "forget_requests", responses((status = 204, description = "Cleared")))]
 async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
-    sandbox.log().clear();
+    sandbox.request_log().clear();
     StatusCode::NO_CONTENT
 }
 
@@ -178,8 +178,8 @@ async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
 /// A fault is `{"on":"redeem","nth":[1,3],"do":{"status":{"code":503}}}`. `copresence sandbox --list-faults` lists the
 /// values of `do`.
 #[utoipa::path(get, path = "/sandbox/faults", tag = "tester", responses((status = 200, description = "The list", body = Vec<FaultState>)))]
-async fn list_faults(State(sandbox): State<Sandbox>) -> Fresh<Vec<FaultState>> {
-    Fresh(sandbox.faults())
+async fn list_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultState>> {
+    NoStoreJson(sandbox.faults())
 }
 
 /// Replace the list of faults
@@ -197,61 +197,61 @@ async fn list_faults(State(sandbox): State<Sandbox>) -> Fresh<Vec<FaultState>> {
 async fn set_faults(
     State(sandbox): State<Sandbox>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Fresh<Vec<FaultState>>, Refused> {
-    let list = faults::read(&body?).map_err(|error| unfit(&error))?;
-    sandbox.set_faults(list).map_err(|error| unfit(&error))?;
-    Ok(Fresh(sandbox.faults()))
+) -> Result<NoStoreJson<Vec<FaultState>>, ErrorResponse> {
+    let list = faults::parse_faults(&body?).map_err(|error| invalid_faults(&error))?;
+    sandbox.set_faults(list).map_err(|error| invalid_faults(&error))?;
+    Ok(NoStoreJson(sandbox.faults()))
 }
 
 /// Remove all faults
 #[utoipa::path(delete, path = "/sandbox/faults", tag = "tester", operation_id = "end_faults", responses((status = 204, description = "Removed")))]
 async fn clear_faults(State(sandbox): State<Sandbox>) -> StatusCode {
-    sandbox.end_faults();
+    sandbox.clear_faults();
     StatusCode::NO_CONTENT
 }
 
 /// List the scenarios
 #[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", operation_id = "scenarios", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
-async fn list_scenarios() -> Fresh<Vec<ScenarioRow>> {
-    let range = |making: &Making| {
-        let (shortest, longest) = making.total();
-        [crate::clock::millis(shortest), crate::clock::millis(longest)]
+async fn list_scenarios() -> NoStoreJson<Vec<ScenarioRow>> {
+    let range = |making: &ProcessingTimes| {
+        let (shortest, longest) = making.total_range();
+        [crate::clock::to_millis(shortest), crate::clock::to_millis(longest)]
     };
-    let row = |entry: &crate::scenario::Entry| ScenarioRow {
+    let row = |entry: &crate::scenario::ScenarioEntry| ScenarioRow {
         name: entry.scenario,
         does: entry.does,
-        token_life_ms: crate::clock::millis(entry.token_life),
-        new_ms: range(&entry.new),
-        existing_ms: range(&entry.existing),
-        scanned: entry.scanned,
+        token_life_ms: crate::clock::to_millis(entry.token_lifetime),
+        new_ms: range(&entry.new_avatar),
+        existing_ms: range(&entry.existing_avatar),
+        scanned: entry.is_scanned,
     };
-    Fresh(CATALOGUE.iter().map(row).collect())
+    NoStoreJson(CATALOGUE.iter().map(row).collect())
 }
 
-fn unfit(error: &FaultsError) -> Refused {
-    Refused::new(StatusCode::BAD_REQUEST, INVALID_JSON, error.to_string())
+fn invalid_faults(error: &FaultListError) -> ErrorResponse {
+    ErrorResponse::new(StatusCode::BAD_REQUEST, INVALID_JSON, error.to_string())
 }
 
-fn shown(sandbox: &Sandbox, token: &str) -> Result<Fresh<TokenState>, Refused> {
+fn token_response(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
     let state = sandbox.token_state(token);
-    state.map(Fresh).ok_or_else(|| Refused::not_found(&ForceError::NoSuchToken))
+    state.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found(&ForceError::NoSuchToken))
 }
 
-impl From<AssociateError> for Refused {
+impl From<AssociateError> for ErrorResponse {
     fn from(error: AssociateError) -> Self {
         match error {
             AssociateError::NoSuchToken => Self::not_found(&error),
-            AssociateError::HasAvatar | AssociateError::Over => Self::conflict(&error),
-            AssociateError::NoSuchAvatar(_) => Self::bad_json(error),
+            AssociateError::HasAvatar | AssociateError::NotActive => Self::conflict(&error),
+            AssociateError::NoSuchAvatar(_) => Self::invalid_request(error),
         }
     }
 }
 
-impl From<ForceError> for Refused {
+impl From<ForceError> for ErrorResponse {
     fn from(error: ForceError) -> Self {
         match error {
             ForceError::NoSuchToken => Self::not_found(&error),
-            ForceError::Over | ForceError::NoAvatar => Self::conflict(&error),
+            ForceError::NotActive | ForceError::NoAvatar => Self::conflict(&error),
         }
     }
 }

@@ -1,15 +1,15 @@
 //! The vendor's endpoints: the Copresence Integration API as its page describes it, and an assumed login.
 
-use super::error::{Fresh, INVALID_JSON, NOT_FOUND, Refused};
+use super::error::{ErrorResponse, INVALID_JSON, NoStoreJson, OBJECT_NOT_FOUND};
 use crate::openapi::{ErrorSchema, GenerateSchema, LoginRequest, LoginSchema, RedeemSchema};
 use crate::sandbox::Sandbox;
-use crate::world::Redeemed;
+use crate::world::RedeemResult;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use protocol::headers::{API_KEY, EXPORT_TOKEN, SESSION_TOKEN};
-use protocol::wire::{ExportBody, GenerateBody, LoginBody, RedeemBody};
+use protocol::response_body::{ExportBody, GenerateBody, LoginBody, RedeemBody};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -40,18 +40,18 @@ async fn log_in(
     State(sandbox): State<Sandbox>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Fresh<LoginBody>, Refused> {
-    check_key(&sandbox, &headers)?;
+) -> Result<NoStoreJson<LoginBody>, ErrorResponse> {
+    check_api_key(&sandbox, &headers)?;
     // The parser's message would repeat the sent credentials.
     let broken = || {
         let error = "a login requires the JSON body {\"username\": string, \"password\": string}";
-        Refused::new(StatusCode::BAD_REQUEST, INVALID_JSON, error)
+        ErrorResponse::new(StatusCode::BAD_REQUEST, INVALID_JSON, error)
     };
     let login: LoginRequest = serde_json::from_slice(&body?).map_err(|_| broken())?;
-    let session_token = sandbox
-        .log_in(&login.username, &login.password)
-        .ok_or_else(|| Refused::new(StatusCode::UNAUTHORIZED, NOT_FOUND, "Invalid username/password."))?;
-    Ok(Fresh(LoginBody { session_token }))
+    let session_token = sandbox.log_in(&login.username, &login.password).ok_or_else(|| {
+        ErrorResponse::new(StatusCode::UNAUTHORIZED, OBJECT_NOT_FOUND, "Invalid username/password.")
+    })?;
+    Ok(NoStoreJson(LoginBody { session_token }))
 }
 
 /// Generate an Export Token
@@ -75,16 +75,16 @@ async fn log_in(
 async fn generate_export_token(
     State(sandbox): State<Sandbox>,
     headers: HeaderMap,
-) -> Result<Fresh<GenerateBody>, Refused> {
-    check_key(&sandbox, &headers)?;
-    let session = text(&headers, SESSION_TOKEN).ok_or_else(Refused::session)?;
-    if !sandbox.knows_session(session) {
-        return Err(Refused::session());
+) -> Result<NoStoreJson<GenerateBody>, ErrorResponse> {
+    check_api_key(&sandbox, &headers)?;
+    let session = header_text(&headers, SESSION_TOKEN).ok_or_else(ErrorResponse::invalid_session)?;
+    if !sandbox.is_valid_session(session) {
+        return Err(ErrorResponse::invalid_session());
     }
-    let token = sandbox
-        .with_world(crate::world::World::generate)
-        .map_err(|full| Refused::new(StatusCode::SERVICE_UNAVAILABLE, INVALID_JSON, full.to_string()))?;
-    Ok(Fresh(GenerateBody { token }))
+    let token = sandbox.with_world(crate::world::World::generate_token).map_err(|full| {
+        ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, INVALID_JSON, full.to_string())
+    })?;
+    Ok(NoStoreJson(GenerateBody { token }))
 }
 
 /// Redeem an Export Token to get file URLs
@@ -109,18 +109,18 @@ async fn generate_export_token(
 async fn redeem_export_token(
     State(sandbox): State<Sandbox>,
     headers: HeaderMap,
-) -> Result<Fresh<RedeemBody>, Refused> {
-    check_key(&sandbox, &headers)?;
+) -> Result<NoStoreJson<RedeemBody>, ErrorResponse> {
+    check_api_key(&sandbox, &headers)?;
     // A missing token matches no active token either.
-    let token = text(&headers, EXPORT_TOKEN).unwrap_or_default();
-    let redeemed = sandbox
-        .with_world(|world, now| world.redeem(token, now))
-        .map_err(|not_active| Refused::new(StatusCode::BAD_REQUEST, NOT_FOUND, not_active.to_string()))?;
-    Ok(Fresh(match redeemed {
-        Redeemed::NotReady(progress) => RedeemBody::not_ready(&progress),
-        Redeemed::Ready(offers) => {
-            let base = sandbox.base_url(text(&headers, header::HOST.as_str()));
-            let body = |offer: crate::world::Offer| ExportBody {
+    let token = header_text(&headers, EXPORT_TOKEN).unwrap_or_default();
+    let redeemed = sandbox.with_world(|world, now| world.redeem_token(token, now)).map_err(|not_active| {
+        ErrorResponse::new(StatusCode::BAD_REQUEST, OBJECT_NOT_FOUND, not_active.to_string())
+    })?;
+    Ok(NoStoreJson(match redeemed {
+        RedeemResult::NotReady(progress) => RedeemBody::not_ready(&progress),
+        RedeemResult::Ready(offers) => {
+            let base = sandbox.base_url(header_text(&headers, header::HOST.as_str()));
+            let body = |offer: crate::world::DownloadOffer| ExportBody {
                 download_url: format!("{base}/files/{}/{}", offer.id, offer.file),
                 export_type: offer.export_type,
             };
@@ -129,11 +129,11 @@ async fn redeem_export_token(
     }))
 }
 
-fn check_key(sandbox: &Sandbox, headers: &HeaderMap) -> Result<(), Refused> {
-    let known = text(headers, API_KEY).is_some_and(|key| sandbox.knows_key(key));
-    if known { Ok(()) } else { Err(Refused::api_key()) }
+fn check_api_key(sandbox: &Sandbox, headers: &HeaderMap) -> Result<(), ErrorResponse> {
+    let known = header_text(headers, API_KEY).is_some_and(|key| sandbox.is_valid_api_key(key));
+    if known { Ok(()) } else { Err(ErrorResponse::invalid_api_key()) }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

@@ -14,20 +14,20 @@ pub enum AvatarChoice {
 
 /// An existing avatar that visitors can choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Existing {
+pub struct ExistingAvatar {
     /// Letters, digits, `-` and `_`.
     pub id: String,
     /// The name shown to people.
     pub name: String,
     /// The exported files, in the order of delivery.
     #[serde(skip)]
-    pub exports: Vec<ExportName>,
+    pub exports: Vec<ExportFile>,
 }
 
-impl Existing {
+impl ExistingAvatar {
     /// Its portrait: the first exported picture that browsers can show.
-    pub(crate) fn portrait(&self) -> Option<&str> {
-        let shown = |export: &&ExportName| {
+    pub(crate) fn portrait_file(&self) -> Option<&str> {
+        let shown = |export: &&ExportFile| {
             matches!(export.export_type.as_str(), "png" | "jpg" | "jpeg" | "webp")
                 && !export.file.to_ascii_lowercase().ends_with(".zip")
         };
@@ -37,7 +37,7 @@ impl Existing {
 
 /// An exported file of an avatar.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportName {
+pub struct ExportFile {
     /// The file name in the download URL.
     pub file: String,
     /// Its `export_type`.
@@ -63,47 +63,50 @@ pub enum Avatar {
 
 /// The existing avatars, and what a new avatar is made from.
 #[derive(Debug, Clone)]
-pub struct Wardrobe {
+pub struct AvatarCatalog {
     /// The avatars that visitors can choose.
-    pub existing: Vec<Existing>,
+    pub existing: Vec<ExistingAvatar>,
     /// Whether `new` returns one of the existing avatars (a partner's own files) instead of a generated one.
     pub new_is_existing: bool,
 }
 
 /// File name and export type of each file of a generated avatar.
-pub(crate) const GENERATED: [(&str, &str); 3] =
+pub(crate) const GENERATED_EXPORTS: [(&str, &str); 3] =
     [("avatar.glb", "glb"), ("avatar_obj.zip", "obj"), ("portrait.png", "png")];
 
-impl Wardrobe {
+impl AvatarCatalog {
     /// The catalog of the built-in generated avatars.
-    pub fn generated() -> Self {
-        let existing = |(id, name): &(&str, &str)| Existing {
+    pub fn built_in() -> Self {
+        let existing = |(id, name): &(&str, &str)| ExistingAvatar {
             id: (*id).to_owned(),
             name: (*name).to_owned(),
             exports: generated_exports(),
         };
-        Self { existing: RESIDENTS.iter().map(existing).collect(), new_is_existing: false }
+        Self { existing: BUILT_IN_AVATARS.iter().map(existing).collect(), new_is_existing: false }
     }
 
     /// The exported files of an avatar; none if the avatar is unknown.
-    pub(crate) fn exports(&self, avatar: &Avatar) -> Vec<ExportName> {
+    pub(crate) fn exports_of(&self, avatar: &Avatar) -> Vec<ExportFile> {
         match avatar {
             Avatar::New { .. } => generated_exports(),
-            Avatar::Existing { id } => self.find(id).map(|found| found.exports.clone()).unwrap_or_default(),
+            Avatar::Existing { id } => {
+                self.find_existing(id).map(|found| found.exports.clone()).unwrap_or_default()
+            }
         }
     }
 
-    pub(crate) fn find(&self, id: &str) -> Option<&Existing> {
+    pub(crate) fn find_existing(&self, id: &str) -> Option<&ExistingAvatar> {
         self.existing.iter().find(|existing| existing.id == id)
     }
 }
 
-const RESIDENTS: [(&str, &str); 4] = [("ari", "Ari"), ("remy", "Remy"), ("robin", "Robin"), ("yuki", "Yuki")];
+const BUILT_IN_AVATARS: [(&str, &str); 4] =
+    [("ari", "Ari"), ("remy", "Remy"), ("robin", "Robin"), ("yuki", "Yuki")];
 
-fn generated_exports() -> Vec<ExportName> {
+fn generated_exports() -> Vec<ExportFile> {
     let export =
-        |(file, kind): (&str, &str)| ExportName { file: file.to_owned(), export_type: kind.to_owned() };
-    GENERATED.map(export).to_vec()
+        |(file, kind): (&str, &str)| ExportFile { file: file.to_owned(), export_type: kind.to_owned() };
+    GENERATED_EXPORTS.map(export).to_vec()
 }
 
 impl From<String> for AvatarChoice {

@@ -4,16 +4,16 @@
 //! requested again (with `Range` or from the start). The newest delivery replaces the older one, so that the last byte is
 //! delivered only once.
 
-use crate::world::avatar::{Avatar, ExportName};
+use crate::world::avatar::{Avatar, ExportFile};
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// Lifetime of a URL from the response that contained it, at speed 1.
-pub const URL_LIFE: Duration = Duration::from_mins(5);
+pub const URL_LIFETIME: Duration = Duration::from_mins(5);
 
 /// Why a URL does not deliver its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum DownloadRefusal {
     /// The URL was never issued, or its token was forgotten.
     #[error("no such download URL")]
     Unknown,
@@ -27,7 +27,7 @@ pub enum Refusal {
 
 /// How far a URL has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(crate) enum DownloadUse {
     Unused,
     UnderWay { delivery: u64 },
     Used,
@@ -37,27 +37,27 @@ pub(crate) enum Use {
 #[derive(Debug, Clone)]
 pub(crate) struct Download {
     pub(crate) avatar: Avatar,
-    pub(crate) export: ExportName,
+    pub(crate) export: ExportFile,
     /// The avatar's file, and whether it is padded.
-    pub(crate) source: Source,
+    pub(crate) source: DownloadSource,
     pub(crate) expires_at: Duration,
-    pub(crate) state: Use,
+    pub(crate) state: DownloadUse,
 }
 
 /// The source of a download's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Source {
+pub(crate) struct DownloadSource {
     /// The name of the avatar's file.
     pub(crate) file: String,
     /// Whether a GLB is padded.
-    pub(crate) large: bool,
+    pub(crate) padded: bool,
 }
 
 /// Identifies one delivery of a URL.
 #[derive(Debug, Clone)]
-pub(crate) struct Claim {
+pub(crate) struct DeliveryId {
     /// The id in the URL.
-    pub(crate) id: String,
+    pub(crate) url_id: String,
     /// The number of the delivery, unique in this sandbox.
     pub(crate) delivery: u64,
 }
@@ -82,42 +82,53 @@ impl Downloads {
     }
 
     /// Returns the download if the URL is valid, without using it.
-    pub(crate) fn look(&self, id: &str, file: &str, now: Duration) -> Result<&Download, Refusal> {
-        let download = self.by_id.get(id).filter(|d| d.export.file == file).ok_or(Refusal::Unknown)?;
+    pub(crate) fn check_url(
+        &self,
+        id: &str,
+        file: &str,
+        now: Duration,
+    ) -> Result<&Download, DownloadRefusal> {
+        let download =
+            self.by_id.get(id).filter(|d| d.export.file == file).ok_or(DownloadRefusal::Unknown)?;
         match download.state {
-            Use::Used => Err(Refusal::Used),
-            _ if now >= download.expires_at => Err(Refusal::Expired),
-            Use::Unused | Use::UnderWay { .. } => Ok(download),
+            DownloadUse::Used => Err(DownloadRefusal::Used),
+            _ if now >= download.expires_at => Err(DownloadRefusal::Expired),
+            DownloadUse::Unused | DownloadUse::UnderWay { .. } => Ok(download),
         }
     }
 
     /// Begins a delivery, which replaces an unfinished one.
-    pub(crate) fn begin(&mut self, id: &str, file: &str, now: Duration) -> Result<Claim, Refusal> {
-        self.look(id, file, now)?;
+    pub(crate) fn begin_delivery(
+        &mut self,
+        id: &str,
+        file: &str,
+        now: Duration,
+    ) -> Result<DeliveryId, DownloadRefusal> {
+        self.check_url(id, file, now)?;
         self.deliveries += 1;
         let delivery = self.deliveries;
-        let download = self.by_id.get_mut(id).ok_or(Refusal::Unknown)?;
-        download.state = Use::UnderWay { delivery };
-        Ok(Claim { id: id.to_owned(), delivery })
+        let download = self.by_id.get_mut(id).ok_or(DownloadRefusal::Unknown)?;
+        download.state = DownloadUse::UnderWay { delivery };
+        Ok(DeliveryId { url_id: id.to_owned(), delivery })
     }
 
     /// Whether a delivery may send another chunk. With `last`, the chunk contains the last byte and uses the URL up.
-    pub(crate) fn hand_over(&mut self, id: &str, delivery: u64, last: bool) -> bool {
+    pub(crate) fn allow_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
         let Some(download) = self.by_id.get_mut(id) else { return false };
-        let current = download.state == Use::UnderWay { delivery };
+        let current = download.state == DownloadUse::UnderWay { delivery };
         if current && last {
-            download.state = Use::Used;
+            download.state = DownloadUse::Used;
         }
         current
     }
 
     /// Whether one of the URLs can still deliver its file.
-    pub(crate) fn wanted(&self, ids: &[String], now: Duration) -> bool {
+    pub(crate) fn any_usable(&self, ids: &[String], now: Duration) -> bool {
         let alive = |d: &Download| match d.state {
-            Use::Unused => now < d.expires_at,
+            DownloadUse::Unused => now < d.expires_at,
             // A delivery that began in time may end after the expiry.
-            Use::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFE),
-            Use::Used => false,
+            DownloadUse::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFETIME),
+            DownloadUse::Used => false,
         };
         ids.iter().any(|id| self.by_id.get(id).is_some_and(alive))
     }

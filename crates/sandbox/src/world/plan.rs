@@ -1,6 +1,6 @@
 //! The course of an avatar through queue and processing, drawn in advance so that its stage at any time is known.
 
-use crate::scenario::{Course, Entry, Fails, Making, SECOND_THOUGHTS};
+use crate::scenario::{FailureMode, ProcessingTimes, ProgressPattern, RERECORD_DELAY, ScenarioEntry};
 use protocol::{CompletionStatus, Percent, Progress, QueuePosition};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -8,70 +8,87 @@ use std::time::Duration;
 
 /// The planned stages. All times count from the association.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Plan {
+pub(crate) struct ProcessingPlan {
     /// The end time of each stage, ascending.
-    stages: Vec<(Duration, Stage)>,
+    stages: Vec<(Duration, ProcessingStage)>,
     /// The percentage at which it fails; `None` if it succeeds.
     fails_at: Option<u8>,
 }
 
 /// The stage of an avatar at a point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum ProcessingStage {
     InQueue { place: u32 },
     Processing { percent: u8 },
     Ready,
     Failed { percent: u8 },
 }
 
-impl Plan {
+impl ProcessingPlan {
     /// Draws the course of an avatar under a scenario. `earlier` is the number of avatars that the token had before.
-    pub(crate) fn draw(entry: &Entry, existing: bool, earlier: u64, rng: &mut ChaCha8Rng) -> Self {
-        let making = if existing { &entry.existing } else { &entry.new };
+    pub(crate) fn draw_for_scenario(
+        entry: &ScenarioEntry,
+        existing: bool,
+        earlier: u64,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
+        let making = if existing { &entry.existing_avatar } else { &entry.new_avatar };
         let mut plan = Self::default();
-        let fails = entry.fails == Fails::Always || (entry.fails == Fails::Once && earlier == 0);
-        plan.add_making(making, entry.course, fails, rng);
-        if fails && entry.fails == Fails::Once {
+        let fails = entry.failure_mode == FailureMode::Always
+            || (entry.failure_mode == FailureMode::Once && earlier == 0);
+        plan.push_processing(making, entry.progress_pattern, fails, rng);
+        if fails && entry.failure_mode == FailureMode::Once {
             let percent = plan.fails_at.take().unwrap_or_default();
-            plan.add(SECOND_THOUGHTS, Stage::Failed { percent });
-            plan.add_making(making, entry.course, false, rng);
+            plan.push_stage(RERECORD_DELAY, ProcessingStage::Failed { percent });
+            plan.push_processing(making, entry.progress_pattern, false, rng);
         }
         plan
     }
 
     /// When the avatar is ready, or has finally failed.
-    pub(crate) fn end(&self) -> Duration {
+    pub(crate) fn end_time(&self) -> Duration {
         self.stages.last().map_or(Duration::ZERO, |(until, _)| *until)
     }
 
     /// The stage after this time.
-    pub(crate) fn stage(&self, passed: Duration) -> Stage {
+    pub(crate) fn stage_at(&self, passed: Duration) -> ProcessingStage {
         let at = self.stages.partition_point(|(until, _)| *until <= passed);
         match (self.stages.get(at), self.fails_at) {
             (Some((_, stage)), _) => *stage,
-            (None, Some(percent)) => Stage::Failed { percent },
-            (None, None) => Stage::Ready,
+            (None, Some(percent)) => ProcessingStage::Failed { percent },
+            (None, None) => ProcessingStage::Ready,
         }
     }
 
-    fn add(&mut self, lasts: Duration, stage: Stage) {
-        self.stages.push((self.end() + lasts, stage));
+    fn push_stage(&mut self, lasts: Duration, stage: ProcessingStage) {
+        self.stages.push((self.end_time() + lasts, stage));
     }
 
-    fn add_making(&mut self, making: &Making, course: Course, fails: bool, rng: &mut ChaCha8Rng) {
-        let places = rng.random_range(making.places.0..=making.places.1);
+    fn push_processing(
+        &mut self,
+        making: &ProcessingTimes,
+        course: ProgressPattern,
+        fails: bool,
+        rng: &mut ChaCha8Rng,
+    ) {
+        let places = rng.random_range(making.queue_positions.0..=making.queue_positions.1);
         for place in (1..=places).rev() {
-            self.add(between(making.per_place, rng), Stage::InQueue { place });
-            if course == Course::Backwards && place > 1 {
-                self.add(between(making.per_place, rng), Stage::InQueue { place: place + 1 });
+            self.push_stage(draw_duration(making.per_position, rng), ProcessingStage::InQueue { place });
+            if course == ProgressPattern::Backwards && place > 1 {
+                self.push_stage(
+                    draw_duration(making.per_position, rng),
+                    ProcessingStage::InQueue { place: place + 1 },
+                );
             }
         }
-        let processing = between(making.processing, rng);
-        let mut steps = draw_steps(rng);
+        let processing = draw_duration(making.processing, rng);
+        let mut steps = draw_progress_steps(rng);
         match course {
-            Course::Onward => {}
-            Course::Stalls => steps.iter_mut().for_each(|(share, _)| *share = stalled(*share)),
-            Course::Backwards => {
+            ProgressPattern::Forward => {}
+            ProgressPattern::Stalls => {
+                steps.iter_mut().for_each(|(share, _)| *share = skip_middle_half(*share))
+            }
+            ProgressPattern::Backwards => {
                 steps.iter_mut().skip(2).step_by(3).for_each(|(_, p)| *p = p.saturating_sub(25));
             }
         }
@@ -80,20 +97,23 @@ impl Plan {
         let (mut percent, mut reached) = (0, 0.0);
         let middle = steps.len() / 2;
         for (index, (share, next)) in steps.into_iter().enumerate() {
-            self.add(processing.mul_f64(share - reached), Stage::Processing { percent });
-            if course == Course::Backwards && index == middle {
-                self.add(between(making.per_place, rng), Stage::InQueue { place: 2 });
+            self.push_stage(processing.mul_f64(share - reached), ProcessingStage::Processing { percent });
+            if course == ProgressPattern::Backwards && index == middle {
+                self.push_stage(
+                    draw_duration(making.per_position, rng),
+                    ProcessingStage::InQueue { place: 2 },
+                );
             }
             (percent, reached) = (next, share);
         }
-        self.add(processing.mul_f64(lasts - reached), Stage::Processing { percent });
+        self.push_stage(processing.mul_f64(lasts - reached), ProcessingStage::Processing { percent });
         self.fails_at = fails.then_some(percent);
     }
 }
 
-impl Stage {
+impl ProcessingStage {
     /// The `payload_incomplete` of this stage; `None` when ready.
-    pub(crate) fn progress(self) -> Option<Progress> {
+    pub(crate) fn to_progress(self) -> Option<Progress> {
         let (status, percent, queue) = match self {
             Self::InQueue { place } => (CompletionStatus::InQueue, 0, Some(QueuePosition::new(place))),
             Self::Processing { percent } => (CompletionStatus::Processing, percent, None),
@@ -101,13 +121,13 @@ impl Stage {
             Self::Failed { percent } => (CompletionStatus::Failed, percent, None),
             Self::Ready => return None,
         };
-        Some(Progress { status, completion: Percent::new(percent), queue })
+        Some(Progress { status, completion: Percent::new(percent), queue_position: queue })
     }
 }
 
 /// Draws 12 to 24 irregular progress steps: the share of the processing time (0 to 1), and the percentage reported from then
 /// on (below 100).
-fn draw_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
+fn draw_progress_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
     let count = rng.random_range(12..=24);
     let mut at: Vec<f64> = (0..count).map(|_| rng.random_range(0.02..1.0)).collect();
     at.sort_by(f64::total_cmp);
@@ -124,10 +144,10 @@ fn draw_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
 }
 
 /// Moves the steps out of the middle half of the processing time.
-fn stalled(share: f64) -> f64 {
+fn skip_middle_half(share: f64) -> f64 {
     if share < 0.45 { share / 0.45 * 0.3 } else { 0.8 + (share - 0.45) / 0.55 * 0.2 }
 }
 
-fn between(range: (Duration, Duration), rng: &mut ChaCha8Rng) -> Duration {
+fn draw_duration(range: (Duration, Duration), rng: &mut ChaCha8Rng) -> Duration {
     rng.random_range(range.0..=range.1)
 }

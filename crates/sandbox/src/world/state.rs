@@ -1,10 +1,10 @@
 //! The state of tokens and downloads as shown to testers and phones.
 
-use crate::clock::millis;
+use crate::clock::to_millis;
 use crate::scenario::Scenario;
 use crate::world::avatar::Avatar;
-use crate::world::downloads::{Download, Use};
-use crate::world::plan::Stage;
+use crate::world::downloads::{Download, DownloadUse};
+use crate::world::plan::ProcessingStage;
 use crate::world::token::{Phase, Token};
 use serde::Serialize;
 use std::time::Duration;
@@ -100,22 +100,26 @@ pub struct PhoneView {
 }
 
 impl TokenPhase {
-    pub(crate) fn of(token: &Token, now: Duration) -> Self {
-        match (&token.phase, token.stage(now)) {
+    pub(crate) fn from_token(token: &Token, now: Duration) -> Self {
+        match (&token.phase, token.stage_at(now)) {
             (Phase::Waiting, _) => Self::NoAssociatedAvatar,
             (Phase::Spent { .. }, _) => Self::Spent,
             (Phase::Expired { .. }, _) => Self::Expired,
-            (_, Some(Stage::InQueue { .. })) => Self::InQueue,
-            (_, Some(Stage::Processing { .. })) => Self::Processing,
-            (_, Some(Stage::Failed { .. })) => Self::Failed,
-            (_, Some(Stage::Ready) | None) => Self::Ready,
+            (_, Some(ProcessingStage::InQueue { .. })) => Self::InQueue,
+            (_, Some(ProcessingStage::Processing { .. })) => Self::Processing,
+            (_, Some(ProcessingStage::Failed { .. })) => Self::Failed,
+            (_, Some(ProcessingStage::Ready) | None) => Self::Ready,
         }
     }
 }
 
 impl TokenState {
-    pub(crate) fn of<'a>(token: &Token, urls: impl Iterator<Item = &'a Download>, now: Duration) -> Self {
-        let progress = token.progress(now);
+    pub(crate) fn from_token<'a>(
+        token: &Token,
+        urls: impl Iterator<Item = &'a Download>,
+        now: Duration,
+    ) -> Self {
+        let progress = token.progress_at(now);
         let ended = match token.phase {
             Phase::Spent { at, .. } | Phase::Expired { at } => Some(at),
             _ => None,
@@ -123,47 +127,50 @@ impl TokenState {
         Self {
             token: token.name.clone(),
             scenario: token.scenario,
-            state: TokenPhase::of(token, now),
-            completion_progress: progress.as_ref().map_or(-1, protocol::Progress::completion_on_wire),
-            queue_position: progress.as_ref().map_or(-1, protocol::Progress::queue_on_wire),
+            state: TokenPhase::from_token(token, now),
+            completion_progress: progress.as_ref().map_or(-1, protocol::Progress::completion_wire_value),
+            queue_position: progress.as_ref().map_or(-1, protocol::Progress::queue_wire_value),
             avatar: token.avatar().map(|avatar| match avatar {
                 Avatar::New { .. } => "new".to_owned(),
                 Avatar::Existing { id } => id.clone(),
             }),
-            generated_ms: millis(token.generated_at),
-            expires_ms: millis(token.expires_at),
-            associated_ms: token.associated_at.map(millis),
-            ended_ms: ended.map(millis),
+            generated_ms: to_millis(token.generated_at),
+            expires_ms: to_millis(token.expires_at),
+            associated_ms: token.associated_at.map(to_millis),
+            ended_ms: ended.map(to_millis),
             redeems: token.redeems,
-            last_redeem_ms: token.last_redeem_at.map(millis),
-            downloads: urls.map(|url| DownloadState::of(url, now)).collect(),
+            last_redeem_ms: token.last_redeem_at.map(to_millis),
+            downloads: urls.map(|url| DownloadState::from_download(url, now)).collect(),
         }
     }
 }
 
 impl DownloadState {
-    fn of(download: &Download, now: Duration) -> Self {
+    fn from_download(download: &Download, now: Duration) -> Self {
         let state = match download.state {
-            Use::Used => UrlState::Used,
+            DownloadUse::Used => UrlState::Used,
             _ if now >= download.expires_at => UrlState::Expired,
-            Use::Unused => UrlState::Unused,
-            Use::UnderWay { .. } => UrlState::UnderWay,
+            DownloadUse::Unused => UrlState::Unused,
+            DownloadUse::UnderWay { .. } => UrlState::UnderWay,
         };
         Self {
             file: download.export.file.clone(),
             export_type: download.export.export_type.clone(),
             state,
-            expires_ms: millis(download.expires_at),
+            expires_ms: to_millis(download.expires_at),
         }
     }
 }
 
 impl PhoneView {
-    pub(crate) fn of(token: &Token, now: Duration) -> Self {
-        let progress = token.progress(now);
+    pub(crate) fn from_token(token: &Token, now: Duration) -> Self {
+        let progress = token.progress_at(now);
         Self {
-            state: TokenPhase::of(token, now),
-            queue_position: progress.as_ref().and_then(|p| p.queue).map(protocol::QueuePosition::get),
+            state: TokenPhase::from_token(token, now),
+            queue_position: progress
+                .as_ref()
+                .and_then(|p| p.queue_position)
+                .map(protocol::QueuePosition::get),
             completion_progress: progress.as_ref().and_then(|p| p.completion).map(protocol::Percent::get),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::scenario::Scenario;
 use crate::world::avatar::Avatar;
-use crate::world::plan::{Plan, Stage};
+use crate::world::plan::{ProcessingPlan, ProcessingStage};
 use protocol::Progress;
 use std::time::Duration;
 
@@ -26,9 +26,9 @@ pub(crate) enum Phase {
     /// No avatar is associated yet.
     Waiting,
     /// In the queue or in processing, as the plan says.
-    Making {
+    InProgress {
         avatar: Avatar,
-        plan: Plan,
+        plan: ProcessingPlan,
         since: Duration,
     },
     Failed {
@@ -65,12 +65,12 @@ impl Token {
     }
 
     /// Updates the phase to this time.
-    pub(crate) fn settle(&mut self, now: Duration) {
-        if let Phase::Making { avatar, plan, since } = &self.phase {
-            let end = since.saturating_add(plan.end());
+    pub(crate) fn update_phase(&mut self, now: Duration) {
+        if let Phase::InProgress { avatar, plan, since } = &self.phase {
+            let end = since.saturating_add(plan.end_time());
             if end <= now.min(self.expires_at) {
-                self.phase = match plan.stage(plan.end()) {
-                    Stage::Failed { percent } => Phase::Failed { avatar: avatar.clone(), percent },
+                self.phase = match plan.stage_at(plan.end_time()) {
+                    ProcessingStage::Failed { percent } => Phase::Failed { avatar: avatar.clone(), percent },
                     _ => Phase::Ready { avatar: avatar.clone() },
                 };
             }
@@ -86,26 +86,26 @@ impl Token {
     }
 
     /// The stage of its avatar; `None` if it has none, or is no longer active.
-    pub(crate) fn stage(&self, now: Duration) -> Option<Stage> {
+    pub(crate) fn stage_at(&self, now: Duration) -> Option<ProcessingStage> {
         match &self.phase {
-            Phase::Making { plan, since, .. } => Some(plan.stage(now.saturating_sub(*since))),
-            Phase::Failed { percent, .. } => Some(Stage::Failed { percent: *percent }),
-            Phase::Ready { .. } => Some(Stage::Ready),
+            Phase::InProgress { plan, since, .. } => Some(plan.stage_at(now.saturating_sub(*since))),
+            Phase::Failed { percent, .. } => Some(ProcessingStage::Failed { percent: *percent }),
+            Phase::Ready { .. } => Some(ProcessingStage::Ready),
             Phase::Waiting | Phase::Spent { .. } | Phase::Expired { .. } => None,
         }
     }
 
     /// The `payload_incomplete`; `None` when ready or no longer active.
-    pub(crate) fn progress(&self, now: Duration) -> Option<Progress> {
+    pub(crate) fn progress_at(&self, now: Duration) -> Option<Progress> {
         match &self.phase {
-            Phase::Waiting => Some(Progress::unassociated()),
-            _ => self.stage(now).and_then(Stage::progress),
+            Phase::Waiting => Some(Progress::without_avatar()),
+            _ => self.stage_at(now).and_then(ProcessingStage::to_progress),
         }
     }
 
     pub(crate) fn avatar(&self) -> Option<&Avatar> {
         match &self.phase {
-            Phase::Making { avatar, .. }
+            Phase::InProgress { avatar, .. }
             | Phase::Failed { avatar, .. }
             | Phase::Ready { avatar }
             | Phase::Spent { avatar, .. } => Some(avatar),

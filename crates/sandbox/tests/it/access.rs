@@ -4,7 +4,7 @@ use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Method;
-use sandbox::{OPERATOR_KEY, Scenario};
+use sandbox::{OPERATOR_KEY_HEADER, Scenario};
 use std::net::SocketAddr;
 
 async fn clock_status(test: &TestSandbox, peer: &str, headers: &[(&str, &str)]) -> u16 {
@@ -21,9 +21,12 @@ async fn other_machines_need_the_operator_key() {
     assert_eq!(clock_status(&test, stranger, &[]).await, 403);
     assert_eq!(clock_status(&test, stranger, &[("Host", "127.0.0.1:8787")]).await, 403);
     assert_eq!(clock_status(&test, stranger, &[("X-Forwarded-For", "127.0.0.1")]).await, 403);
-    assert_eq!(clock_status(&test, stranger, &[(OPERATOR_KEY, "wrong")]).await, 403);
-    assert_eq!(clock_status(&test, stranger, &[(OPERATOR_KEY, &key)]).await, 200);
-    assert_eq!(clock_status(&test, stranger, &[(OPERATOR_KEY, &key), ("Host", "booth.test")]).await, 200);
+    assert_eq!(clock_status(&test, stranger, &[(OPERATOR_KEY_HEADER, "wrong")]).await, 403);
+    assert_eq!(clock_status(&test, stranger, &[(OPERATOR_KEY_HEADER, &key)]).await, 200);
+    assert_eq!(
+        clock_status(&test, stranger, &[(OPERATOR_KEY_HEADER, &key), ("Host", "booth.test")]).await,
+        200
+    );
 }
 
 #[tokio::test]
@@ -58,7 +61,7 @@ async fn pages_of_other_sites_are_refused() {
     assert_eq!(clock_status(&test, peer, &[host, ("Sec-Fetch-Site", "cross-site")]).await, 403);
     assert_eq!(clock_status(&test, peer, &[host, ("Sec-Fetch-Site", "same-site")]).await, 403);
     assert_eq!(
-        clock_status(&test, peer, &[host, (OPERATOR_KEY, "wrong")]).await,
+        clock_status(&test, peer, &[host, (OPERATOR_KEY_HEADER, "wrong")]).await,
         403,
         "a wrong key is not no key"
     );

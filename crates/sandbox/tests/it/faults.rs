@@ -85,7 +85,7 @@ async fn hang_never_responds_and_is_logged_on_disconnect() {
             RawServer::start(READY, &format!(r#"[{{"on":"redeem","do":{{"hang":{{"spends":{spends}}}}}}}]"#))
                 .await;
         let token = raw.ready_token().await;
-        let mut lines = raw.server.requests();
+        let mut lines = raw.server.subscribe_requests();
         let socket = raw.send_redeem(&token);
         while raw.applied_counts() != [1] || token_phase(&raw, &token) != left {
             tokio::task::yield_now().await;
@@ -122,7 +122,7 @@ async fn reset_after_spending_loses_the_response_and_the_token() {
     let waiting = raw.generate().await;
     assert_eq!(raw.redeem(&waiting).await.status(), 200, "not ready");
     let token = raw.ready_token().await;
-    let mut lines = raw.server.requests();
+    let mut lines = raw.server.subscribe_requests();
     let received = raw.redeem(&token).await;
     assert_eq!((received.ended, received.bytes.len()), (ConnectionEnd::Reset, 0));
     assert_eq!(token_phase(&raw, &token), TokenPhase::Spent);
@@ -338,7 +338,9 @@ async fn range_faults_prevent_a_resume() {
             }
             "wrong_range" => {
                 assert_eq!(first.status(), 206);
-                raw.sandbox().set_faults(faults::read(list.as_bytes()).expect("a list")).expect("in force");
+                raw.sandbox()
+                    .set_faults(faults::parse_faults(list.as_bytes()).expect("a list"))
+                    .expect("in force");
                 let moved = raw.get_file(&path, &[("Range", "bytes=100-199")]).await;
                 assert!(moved.header("content-range").expect("a range").starts_with("bytes 80-199/"));
             }
@@ -350,7 +352,9 @@ async fn range_faults_prevent_a_resume() {
                     .expect("one")
                     .to_owned();
                 assert_ne!(first.header("etag"), Some(etag.as_str()));
-                raw.sandbox().set_faults(faults::read(list.as_bytes()).expect("a list")).expect("in force");
+                raw.sandbox()
+                    .set_faults(faults::parse_faults(list.as_bytes()).expect("a list"))
+                    .expect("in force");
                 let headers = [("Range", "bytes=100-"), ("If-Range", etag.as_str())];
                 let whole = raw.get_file(&path, &headers).await;
                 assert_eq!(whole.status(), 200, "another version: the whole");

@@ -59,7 +59,7 @@ pub(crate) struct RawServer {
 
 impl RawServer {
     pub(crate) async fn start(scenario: Scenario, list: &str) -> Self {
-        let faults = faults::read(list.as_bytes()).expect(list);
+        let faults = faults::parse_faults(list.as_bytes()).expect(list);
         let settings = Settings { scenario, seed: 3, faults, ..Settings::default() };
         let listen = "127.0.0.1:0".parse().expect("an address");
         Self { server: Server::start(settings, listen).await.expect("a free port") }
@@ -123,7 +123,7 @@ impl RawServer {
     /// Generates a token whose avatar is ready.
     pub(crate) async fn ready_token(&self) -> String {
         let token = self.generate().await;
-        self.sandbox().associate(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
+        self.sandbox().associate_avatar(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
         token
     }
 

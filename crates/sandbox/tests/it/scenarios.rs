@@ -4,7 +4,7 @@ use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::http::Method;
 use futures_util::StreamExt;
-use sandbox::scenario::{BALLAST, CATALOGUE};
+use sandbox::scenario::{CATALOGUE, LARGE_FILE_PADDING};
 use sandbox::{AvatarChoice, ClockMove, Scenario, Settings};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -99,7 +99,7 @@ async fn fails_then_succeeds_fails_once_until_recorded_again() {
     while test.redeem(&token).await.json()["payload_incomplete"]["completion_status"] != "failed" {
         test.advance_seconds(1);
     }
-    let again = test.sandbox.associate(&token, &AvatarChoice::Existing("ari".into()), None);
+    let again = test.sandbox.associate_avatar(&token, &AvatarChoice::Existing("ari".into()), None);
     again.expect("the phone may be sooner");
     test.advance_seconds(60);
     assert_eq!(test.redeem(&token).await.json()["avatar_ready"], true);
@@ -167,7 +167,7 @@ async fn large_file_is_a_valid_glb_and_supports_ranges() {
             start.extend_from_slice(&chunk);
         }
     }
-    assert!(at > BALLAST && promised == at.to_string() && largest <= 64 * 1024, "{at}");
+    assert!(at > LARGE_FILE_PADDING && promised == at.to_string() && largest <= 64 * 1024, "{at}");
     assert_eq!(&start[..4], b"glTF");
     assert_eq!(u64::from(u32::from_le_bytes(start[8..12].try_into().expect("four"))), at, "its header knows");
     assert_eq!(test.get(&glb, &[]).await.status, 410, "used");
@@ -192,7 +192,7 @@ async fn tokens_and_urls_have_a_minimum_real_lifetime_at_high_speed() {
     let lives = async || {
         let token = test.generate().await;
         test.associate(&token);
-        test.sandbox.force(&token, sandbox::Force::Complete).expect("active");
+        test.sandbox.force_state(&token, sandbox::ForcedState::Complete).expect("active");
         test.redeem(&token).await;
         let state = test.get("/sandbox/state", &[]).await.json();
         let last = state["tokens"].as_array().expect("a list").last().expect("one").clone();

@@ -20,7 +20,7 @@ async fn schemathesis_finds_no_error_in_the_api() {
         let mut command = Command::new(&program);
         command.current_dir(folder.path());
         command.args(["--config-file", concat!(env!("CARGO_MANIFEST_DIR"), "/schemathesis.toml")]);
-        command.args(["run", server.url().join("openapi.json").expect("a URL").as_str()]);
+        command.args(["run", server.local_url().join("openapi.json").expect("a URL").as_str()]);
         // The sandbox's own credentials, generated for this test.
         for (name, value) in [
             (crate::support::API_KEY, known.api_key.expose()),

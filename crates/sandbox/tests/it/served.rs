@@ -3,7 +3,7 @@
 use crate::support::{API_KEY, SESSION, TOKEN};
 use sandbox::{AvatarChoice, Scenario, Server, Settings, StartError};
 use std::net::SocketAddr;
-use test_port::Port;
+use test_port::ReservedPort;
 
 fn client() -> reqwest::Client {
     // Fails if another test of this process has installed it.
@@ -18,11 +18,11 @@ fn loopback() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visit_over_http_from_token_to_files() {
     let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
-    let port = Port::keep().expect("a port").for_a_program();
+    let port = ReservedPort::reserve().expect("a port").for_child_process();
     let listen = port.to_string().parse().expect("an address");
     let server = Server::start(settings, listen).await.expect("a free port");
-    let (http, base) = (client(), server.url());
-    let mut lines = server.requests();
+    let (http, base) = (client(), server.local_url());
+    let mut lines = server.subscribe_requests();
     let known = server.sandbox().credentials();
     let url = |path: &str| base.join(path).expect("a URL");
     let generated = http
@@ -35,7 +35,7 @@ async fn visit_over_http_from_token_to_files() {
     assert_eq!(server.link_template(), format!("{base}phone?exportToken={{token}}"));
     let page = http.get(server.link_template().replace("{token}", token)).send().await.expect("a response");
     assert_eq!(page.status(), 200);
-    server.sandbox().associate(token, &AvatarChoice::New, None).expect("free");
+    server.sandbox().associate_avatar(token, &AvatarChoice::New, None).expect("free");
     let redeem = || {
         http.get(url("/redeemExportToken"))
             .header(API_KEY, known.api_key.expose())
@@ -65,7 +65,7 @@ async fn visit_over_http_from_token_to_files() {
 async fn port_in_use_is_reported() {
     let server = Server::start(Settings::default(), loopback()).await.expect("a free port");
     let error = Server::start(Settings::default(), server.address()).await.err().expect("taken");
-    assert!(matches!(error, StartError::Taken { .. }));
+    assert!(matches!(error, StartError::PortInUse { .. }));
     let port = server.address().port().to_string();
     assert!(error.to_string().contains(&port) && error.to_string().contains("--listen"), "{error}");
     server.stop().await;
@@ -76,7 +76,7 @@ async fn server_on_all_addresses_has_a_phone_url() {
     let all = "0.0.0.0:0".parse().expect("an address");
     let server = Server::start(Settings::default(), all).await.expect("a free port");
     assert!(server.is_open_to_network());
-    assert_eq!(server.url().host_str(), Some("127.0.0.1"));
+    assert_eq!(server.local_url().host_str(), Some("127.0.0.1"));
     let phones = server.phone_url();
     assert_ne!(phones.host_str(), Some("0.0.0.0"));
     assert!(server.link_template().starts_with(phones.as_str()));
@@ -102,11 +102,11 @@ async fn invalid_settings_are_refused() {
 async fn https_serves_the_api_and_applies_faults() {
     let list =
         br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
-    let faults = sandbox::faults::read(list).expect("a list");
+    let faults = sandbox::faults::parse_faults(list).expect("a list");
     let scenario = Scenario::ExistingAvatar;
     let settings = Settings { scenario, faults, tls: Some(sandbox::Tls::SelfSigned), ..Settings::default() };
     let server = Server::start(settings, loopback()).await.expect("a free port");
-    assert_eq!(server.url().scheme(), "https");
+    assert_eq!(server.local_url().scheme(), "https");
     assert!(server.link_template().starts_with("https://"));
     assert_eq!(server.fingerprint().expect("a certificate").split(':').count(), 32);
     // Fails if another test of this process has installed it.
@@ -114,7 +114,7 @@ async fn https_serves_the_api_and_applies_faults() {
     let http =
         reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().expect("a client");
     let known = server.sandbox().credentials();
-    let url = |path: &str| server.url().join(path).expect("a URL");
+    let url = |path: &str| server.local_url().join(path).expect("a URL");
     let generate = http
         .post(url("/generateExportToken"))
         .header(API_KEY, known.api_key.expose())
@@ -130,7 +130,7 @@ async fn https_serves_the_api_and_applies_faults() {
     assert_eq!(redeem().await.expect("a response").status(), 200);
     assert!(redeem().await.is_err(), "reset");
     assert!(redeem().await.expect("a head").bytes().await.is_err(), "cut");
-    server.sandbox().associate(token, &AvatarChoice::New, None).expect("free");
+    server.sandbox().associate_avatar(token, &AvatarChoice::New, None).expect("free");
     let ready: serde_json::Value = redeem().await.expect("a response").json().await.expect("JSON");
     let download = ready["payload_complete"][2]["download_URL"].as_str().expect("a URL");
     assert!(download.starts_with("https://"), "{download}");

@@ -94,7 +94,7 @@ impl TestSandbox {
     }
 
     pub(crate) fn associate(&self, token: &str) {
-        self.sandbox.associate(token, &AvatarChoice::New, None).expect("free");
+        self.sandbox.associate_avatar(token, &AvatarChoice::New, None).expect("free");
     }
 
     pub(crate) fn advance_seconds(&self, seconds: u64) {

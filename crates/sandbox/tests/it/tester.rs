@@ -36,10 +36,10 @@ async fn tester_associates_avatars_and_forces_states() {
 #[tokio::test]
 async fn watcher_runs_between_a_response_and_the_next_request() {
     let test = TestSandbox::new(Scenario::Happy);
-    test.sandbox.watch(|sandbox, line| {
+    test.sandbox.watch_requests(|sandbox, line| {
         if line.path == "/redeemExportToken" && line.status == 200 {
             for token in sandbox.state().tokens {
-                _ = sandbox.associate(&token.token, &AvatarChoice::New, None);
+                _ = sandbox.associate_avatar(&token.token, &AvatarChoice::New, None);
             }
         }
     });
@@ -85,7 +85,7 @@ async fn clock_moves_and_state_lists_tokens_and_downloads() {
 #[tokio::test]
 async fn request_log_contains_no_secret_and_is_cleared() {
     let test = TestSandbox::new(Scenario::Happy);
-    let mut live = test.sandbox.requests();
+    let mut live = test.sandbox.subscribe_requests();
     let token = test.generate().await;
     test.redeem(&token).await;
     test.get(&format!("/phone/status?exportToken={token}"), &[]).await;

@@ -119,7 +119,7 @@ async fn failed_avatar_keeps_its_token_and_expired_token_is_refused() {
 async fn one_of_many_concurrent_redeems_gets_the_urls() {
     let test = TestSandbox::new(Scenario::ExistingAvatar);
     let token = test.generate().await;
-    test.sandbox.associate(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
+    test.sandbox.associate_avatar(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
     let key = test.sandbox.credentials().api_key.expose().to_owned();
     let redeems = (0..32).map(|_| {
         let (test, token, key) = (

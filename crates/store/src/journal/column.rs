@@ -44,7 +44,7 @@ pub(super) fn path_to_value(path: &Path) -> Result<Value, StoreError> {
         Ok(Value::Blob(path.as_os_str().as_bytes().to_vec()))
     }
     #[cfg(not(unix))]
-    Err(StoreError::NotOurs { path: path.to_owned(), why: "its name is not Unicode" })
+    Err(StoreError::ForeignEntry { path: path.to_owned(), why: "its name is not Unicode" })
 }
 
 pub(super) fn path_from_value(value: Value) -> PathBuf {

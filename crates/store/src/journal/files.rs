@@ -3,10 +3,10 @@
 use super::record::{FileProgress, PlannedFile};
 use super::writer::TransactionError;
 use super::{Journal, VisitRowState, column, require};
-use crate::crash::{Point, Step};
+use crate::crash_point::{CrashPoint, JournalStep};
 use crate::digest::Sha256;
 use crate::error::StoreError;
-use crate::format::Format;
+use crate::format::FileFormat;
 use crate::visit_id::VisitId;
 use rusqlite::{Transaction, params};
 
@@ -18,7 +18,7 @@ impl Journal {
     /// failures of the disk or the database.
     pub async fn files_planned(&self, id: &VisitId, files: &[PlannedFile]) -> Result<(), StoreError> {
         let (id, files) = (*id, files.to_vec());
-        self.write(Step(Point::PlanWriting, Point::PlanWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::PlanWriting, CrashPoint::PlanWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             visit.require_not_ended()?;
             require(visit.delivered, id, "no answer with URLs was read")?;
@@ -53,7 +53,7 @@ impl Journal {
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn file_requested(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
         self.update_file(
-            Step(Point::RequestWriting, Point::RequestWritten),
+            JournalStep(CrashPoint::RequestWriting, CrashPoint::RequestWritten),
             *id,
             index,
             move |tx, visit, index| {
@@ -79,7 +79,7 @@ impl Journal {
     ) -> Result<(), StoreError> {
         let progress = progress.clone();
         self.update_file(
-            Step(Point::ProgressWriting, Point::ProgressWritten),
+            JournalStep(CrashPoint::ProgressWriting, CrashPoint::ProgressWritten),
             *id,
             index,
             move |tx, visit, index| {
@@ -110,10 +110,10 @@ impl Journal {
         index: usize,
         bytes: u64,
         sha256: &Sha256,
-        format: Format,
+        format: FileFormat,
     ) -> Result<(), StoreError> {
         let sha256 = sha256.to_string();
-        self.update_file(Step(Point::WholeWriting, Point::WholeWritten), *id, index, move |tx, visit, index| {
+        self.update_file(JournalStep(CrashPoint::WholeWriting, CrashPoint::WholeWritten), *id, index, move |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
                      reason = NULL
@@ -137,7 +137,7 @@ impl Journal {
         spent: bool,
     ) -> Result<(), StoreError> {
         let why = why.to_owned();
-        self.update_file(Step(Point::FailureWriting, Point::FailureWritten), *id, index, move |tx, visit, index| {
+        self.update_file(JournalStep(CrashPoint::FailureWriting, CrashPoint::FailureWritten), *id, index, move |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'failed', reason = ?3, spent = ?4, url = CASE WHEN ?4 THEN NULL ELSE url END
                  WHERE visit = ?1 AND idx = ?2",
@@ -149,7 +149,7 @@ impl Journal {
 
     async fn update_file(
         &self,
-        step: Step,
+        step: JournalStep,
         id: VisitId,
         index: usize,
         act: impl FnOnce(&Transaction<'_>, &str, i64) -> rusqlite::Result<usize> + Send + 'static,

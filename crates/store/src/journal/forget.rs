@@ -3,7 +3,7 @@
 use super::record::VisitRecord;
 use super::writer::TransactionError;
 use super::{Journal, read};
-use crate::crash::{Point, Step};
+use crate::crash_point::{CrashPoint, JournalStep};
 use crate::data_dir::Claim;
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
@@ -29,11 +29,14 @@ impl Journal {
     /// Failures of the disk or the database.
     pub async fn forget(&self, claim: &Claim) -> Result<Option<VisitRecord>, StoreError> {
         let id = *claim.visit();
-        self.write_and_truncate(Step(Point::ForgetWriting, Point::ForgetWritten), move |tx| {
-            let record = read::load_record(tx, &id)?;
-            tx.execute("DELETE FROM visits WHERE id = ?1", [id.to_string()])?;
-            Ok(record)
-        })
+        self.write_and_truncate(
+            JournalStep(CrashPoint::ForgetWriting, CrashPoint::ForgetWritten),
+            move |tx| {
+                let record = read::load_record(tx, &id)?;
+                tx.execute("DELETE FROM visits WHERE id = ?1", [id.to_string()])?;
+                Ok(record)
+            },
+        )
         .await
     }
 }

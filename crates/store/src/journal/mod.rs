@@ -67,9 +67,9 @@ pub use record::{
     UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
 };
 
-use crate::crash::{Point, Step};
+use crate::crash_point::{CrashPoint, JournalStep};
 use crate::disk;
-use crate::error::{At, StoreError};
+use crate::error::{IoContext, StoreError};
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
 use protocol::ExportToken;
@@ -113,7 +113,7 @@ impl Journal {
             let form = migrate_schema(&mut connection)?;
             Ok((connection, form))
         };
-        let (connection, found) = open().map_err(|error| StoreError::journal(path, error))?;
+        let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
         if found > FORM {
             return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: FORM });
         }
@@ -143,7 +143,7 @@ impl Journal {
         let required: Vec<&str> = start.required_exports.iter().map(protocol::ExportType::as_str).collect();
         let required = serde_json::to_string(&required).unwrap_or_default();
         let limits = start.limits;
-        self.write(Step(Point::BeginWriting, Point::BeginWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::BeginWriting, CrashPoint::BeginWritten), move |tx| {
             let made = tx.execute(
                 "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports,
                      started_at, parallel_downloads, max_file_size, patience_ms, min_free_space)
@@ -182,7 +182,7 @@ impl Journal {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, token, link) = (*id, token.clone(), link.to_owned());
-        self.write(Step(Point::TokenWriting, Point::TokenWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             visit.require_not_ended()?;
             require(!visit.issued, id, "it has a token already")?;
@@ -214,7 +214,7 @@ impl Journal {
             Phase::Saved => "saved_at",
         };
         let id = *id;
-        self.write(Step(Point::PhaseWriting, Point::PhaseWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::PhaseWriting, CrashPoint::PhaseWritten), move |tx| {
             VisitRowState::load(tx, &id)?;
             let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
             tx.execute(&sql, params![id.to_string(), column::to_micros(at)])?;
@@ -232,7 +232,7 @@ impl Journal {
     pub async fn ended(&self, id: &VisitId, ending: &Ending) -> Result<Kept, StoreError> {
         let (id, ending) = (*id, ending.clone());
         let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
-        self.write_and_truncate(Step(Point::EndWriting, Point::EndWritten), move |tx| {
+        self.write_and_truncate(JournalStep(CrashPoint::EndWriting, CrashPoint::EndWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             require(!visit.ended, id, "it ended already")?;
             let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.token_may_live(tx, &id)?;
@@ -269,7 +269,7 @@ impl Journal {
     /// disk or the database.
     pub async fn reopen(&self, id: &VisitId) -> Result<(), StoreError> {
         let id = *id;
-        self.write(Step(Point::ReopenWriting, Point::ReopenWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             require(!visit.ended || visit.recoverable, id, "it ended, and nothing was kept of it")?;
             tx.execute(
@@ -294,7 +294,7 @@ impl Journal {
         next_attempt_at: Timestamp,
     ) -> Result<(), StoreError> {
         let id = *id;
-        self.write(Step(Point::PostponeWriting, Point::PostponeWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::PostponeWriting, CrashPoint::PostponeWritten), move |tx| {
             VisitRowState::load(tx, &id)?;
             tx.execute(
                 "UPDATE visits SET recovery_attempts = ?2, recovery_next_attempt_at = ?3 WHERE id = ?1",
@@ -308,7 +308,7 @@ impl Journal {
     /// Queues a guarded, durable transaction.
     async fn write<T: Send + 'static>(
         &self,
-        step: Step,
+        step: JournalStep,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.thread.call(move |database| database.write(step, act)).await
@@ -317,7 +317,7 @@ impl Journal {
     /// As [`write`](Self::write), for a transaction that erases secrets: then truncates the WAL.
     async fn write_and_truncate<T: Send + 'static>(
         &self,
-        step: Step,
+        step: JournalStep,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let write = move |database: &mut Database| {
@@ -421,7 +421,7 @@ impl VisitRowState {
 }
 
 fn require(holds: bool, visit: VisitId, why: &'static str) -> Result<(), TransactionError> {
-    if holds { Ok(()) } else { Err(StoreError::Guard { visit, why }.into()) }
+    if holds { Ok(()) } else { Err(StoreError::StepRefused { visit, why }.into()) }
 }
 
 /// Whether a visit with such an ending may have something left to fetch.
@@ -439,10 +439,10 @@ fn create_private_file(path: &Path) -> Result<(), StoreError> {
     match options.open(path) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error).at("make", path),
+        Err(error) => return Err(error).io_context("make", path),
     }
     // Also when it exists: a crash may have come between its creation and the flush of its folder.
-    path.parent().map_or(Ok(()), disk::sync_path)
+    path.parent().map_or(Ok(()), disk::sync_folder_path)
 }
 
 /// Creates the tables of a new journal, or migrates those of an earlier version, in one transaction; returns the

@@ -8,8 +8,8 @@ use super::record::{
 use super::writer::TransactionError;
 use super::{Journal, column, polls};
 use crate::error::StoreError;
-use crate::format::Format;
-use crate::manifest::Times;
+use crate::format::FileFormat;
+use crate::manifest::PhaseTimes;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
 use protocol::{DownloadUrl, ExportToken, ExportType};
@@ -114,7 +114,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn times(&self, id: &VisitId) -> Result<Times, StoreError> {
+    pub async fn times(&self, id: &VisitId) -> Result<PhaseTimes, StoreError> {
         let id = *id;
         self.read(move |tx| Ok(load_record(tx, &id)?.ok_or(StoreError::UnknownVisit { visit: id })?.times))
             .await
@@ -156,7 +156,7 @@ fn visit_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
         started_at,
         limits: limits_from_row(row)?,
     };
-    let times = Times {
+    let times = PhaseTimes {
         started: started_at,
         issued: time_from_row(row, 8)?,
         associated: time_from_row(row, 9)?,
@@ -341,7 +341,7 @@ fn file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
         "whole" => FileState::Whole {
             bytes,
             sha256: column::parse_text(8, &row.get::<_, String>(8)?)?,
-            format: Format::from_word(&row.get::<_, String>(9)?),
+            format: FileFormat::from_name(&row.get::<_, String>(9)?),
         },
         "failed" => FileState::Failed { why: row.get(10)?, spent: row.get(11)?, progress },
         "requested" => FileState::Requested(progress),

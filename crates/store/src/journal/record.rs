@@ -1,8 +1,8 @@
 //! What the journal takes and gives.
 
 use crate::digest::Sha256;
-use crate::format::Format;
-use crate::manifest::Times;
+use crate::format::FileFormat;
+use crate::manifest::PhaseTimes;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
 use protocol::{DownloadUrl, ExportToken, ExportType};
@@ -215,7 +215,7 @@ pub struct VisitRecord {
     /// As it began.
     pub start: VisitRecordStart,
     /// When each phase was reached.
-    pub times: Times,
+    pub times: PhaseTimes,
     /// When the token runs out, if that is known.
     pub token_expires_at: Option<Timestamp>,
     /// How it ended, if it did.
@@ -322,7 +322,7 @@ pub enum FileState {
         /// Its digest.
         sha256: Sha256,
         /// What its content is.
-        format: Format,
+        format: FileFormat,
     },
     /// It was given up.
     Failed {

@@ -3,7 +3,7 @@
 use super::record::{AnswerKind, PollAnswer, RedeemNo};
 use super::writer::TransactionError;
 use super::{Journal, VisitRowState, column, require};
-use crate::crash::{Point, Step};
+use crate::crash_point::{CrashPoint, JournalStep};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ impl Journal {
     /// with URLs or the end; [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn redeem_intent(&self, id: &VisitId, at: Timestamp) -> Result<RedeemNo, StoreError> {
         let id = *id;
-        self.write(Step(Point::IntentWriting, Point::IntentWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::IntentWriting, CrashPoint::IntentWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             visit.require_not_ended()?;
             require(visit.has_token, id, "it has no token to redeem")?;
@@ -125,7 +125,7 @@ impl Journal {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, body) = (*id, body.to_vec());
-        self.write(Step(Point::AnswerWriting, Point::AnswerWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::AnswerWriting, CrashPoint::AnswerWritten), move |tx| {
             require_open_intent(tx, &id, no)?;
             tx.execute(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body = ?5, body_size = ?6
@@ -158,7 +158,7 @@ impl Journal {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, answer) = (*id, answer.clone());
-        self.write(Step(Point::PollWriting, Point::PollWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
             require(!answer.kind.keeps_body(), id, "the body of that answer has to be kept")?;
             require_open_intent(tx, &id, no)?;
             tx.execute(
@@ -189,7 +189,7 @@ impl Journal {
     /// its body finds none; [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn redeem_read(&self, id: &VisitId, no: RedeemNo, kind: AnswerKind) -> Result<(), StoreError> {
         let id = *id;
-        self.write(Step(Point::VerdictWriting, Point::VerdictWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten), move |tx| {
             VisitRowState::load(tx, &id)?;
             let read = tx.execute(
                 "UPDATE redeems SET delivered = ?3, body = CASE WHEN ?4 THEN body END, answer_kind = ?5
@@ -217,7 +217,7 @@ impl Journal {
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn redeem_salvaged(&self, id: &VisitId, no: RedeemNo) -> Result<(), StoreError> {
         let id = *id;
-        self.write(Step(Point::VerdictWriting, Point::VerdictWritten), move |tx| {
+        self.write(JournalStep(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             visit.require_not_ended()?;
             require(!visit.delivered, id, "its token was spent on an answer with URLs")?;
@@ -236,7 +236,7 @@ impl Journal {
     }
 }
 
-const LOSS_STEP: Step = Step(Point::LossWriting, Point::LossWritten);
+const LOSS_STEP: JournalStep = JournalStep(CrashPoint::LostAnswerWriting, CrashPoint::LostAnswerWritten);
 
 fn write_no_answer(
     tx: &Transaction<'_>,

@@ -1,6 +1,6 @@
 //! The journal's thread: it owns the database connection and runs one request after another.
 
-use crate::crash::{self, Point, Step};
+use crate::crash_point::{self, CrashPoint, JournalStep};
 use crate::error::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,7 +30,7 @@ impl WriterThread {
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || run_requests(database, &queue))
-            .map_err(|error| StoreError::io("start the thread of", &path, error))?;
+            .map_err(|error| StoreError::from_io("start the thread of", &path, error))?;
         Ok(Self { requests: Some(requests), thread: Some(thread), path })
     }
 
@@ -101,16 +101,16 @@ impl Database {
     /// Runs a guarded, durable transaction: all of it or nothing.
     pub(super) fn write<T>(
         &mut self,
-        step: Step,
+        step: JournalStep,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
     ) -> Result<T, StoreError> {
         let connection = &mut self.connection;
         let run = || -> Result<T, TransactionError> {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = act(&tx)?;
-            crash::reached(step.0);
+            crash_point::reach_crash_point(step.0);
             tx.commit()?;
-            crash::reached(step.1);
+            crash_point::reach_crash_point(step.1);
             Ok(value)
         };
         run().map_err(|error| error.with_path(&self.path))
@@ -134,7 +134,7 @@ impl Database {
         if !matches!(busy, Ok(false)) {
             tracing::debug!(?busy, "the journal's WAL is truncated next time");
         }
-        crash::reached(Point::WalTruncated);
+        crash_point::reach_crash_point(CrashPoint::WalTruncated);
     }
 }
 
@@ -148,7 +148,7 @@ impl TransactionError {
     fn with_path(self, path: &Path) -> StoreError {
         match self {
             Self::Store(error) => error,
-            Self::Database(error) => StoreError::journal(path, error),
+            Self::Database(error) => StoreError::from_sqlite(path, error),
         }
     }
 }
@@ -175,7 +175,7 @@ mod tests {
         WriterThread::start(Database::new(connection, Path::new("memory"))).expect("started")
     }
 
-    const STEP: Step = Step(Point::BeginWriting, Point::BeginWritten);
+    const STEP: JournalStep = JournalStep(CrashPoint::BeginWriting, CrashPoint::BeginWritten);
 
     fn insert(database: &mut Database, n: i64) -> Result<(), StoreError> {
         database.write(STEP, |tx| {

@@ -10,9 +10,9 @@ mod redeem;
 mod relay;
 
 use crate::act::Act;
-use crate::check::{Check, Judged, Sheet};
-use crate::plan::NO_WRONG_REQUESTS;
-use crate::seen::{Role, Seen};
+use crate::check::{Check, CheckResult, FindingCollector};
+use crate::observations::{Observations, StepRole};
+use crate::run_plan::WRONG_REQUESTS_OFF;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -33,57 +33,58 @@ pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
 
 /// Judges a request that must not succeed: status 400 or above. A server error (5xx) also discloses nothing, and has a
 /// check of its own.
-fn refused(observations: &Seen, role: Role, what: &str) -> Judged {
-    if observations.first(role).is_none() {
-        return not_asked(observations);
+fn check_refused(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
+    if observations.first_with_role(role).is_none() {
+        return result_without_steps(observations);
     }
-    let mut collector = Sheet::default();
-    for step in observations.of(role).filter(|step| step.reply.is_some()) {
+    let mut collector = FindingCollector::default();
+    for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
         let good = step.status().is_some_and(|status| status >= 400);
-        collector.expect(step, good, format!("{what}: a refusal (4xx)"), step.came());
+        collector.expect_step(step, good, format!("{what}: a refusal (4xx)"), step.describe_response());
     }
-    collector.judged("refused", "no response was received")
+    collector.into_result("refused", "no response was received")
 }
 
 /// Judges a redeem without an active token: status 400.
-fn not_active(observations: &Seen, role: Role) -> Judged {
-    if observations.first(role).is_none() {
-        return not_asked(observations);
+fn check_token_inactive(observations: &Observations, role: StepRole) -> CheckResult {
+    if observations.first_with_role(role).is_none() {
+        return result_without_steps(observations);
     }
-    let mut collector = Sheet::default();
-    for step in observations.of(role).filter(|step| step.reply.is_some()) {
+    let mut collector = FindingCollector::default();
+    for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
         let expected = "status 400: the token “does not match an active Export Token”";
-        collector.expect(step, step.status() == Some(400), expected, step.came());
+        collector.expect_step(step, step.status() == Some(400), expected, step.describe_response());
     }
-    collector.judged("status 400", "no response was received")
+    collector.into_result("status 400", "no response was received")
 }
 
 /// The result if the run sent no such request.
-fn not_asked(observations: &Seen) -> Judged {
-    if observations.ground.right_only {
-        return Judged::Skipped(NO_WRONG_REQUESTS.to_owned());
+fn result_without_steps(observations: &Observations) -> CheckResult {
+    if observations.target_info.only_valid_requests {
+        return CheckResult::Skipped(WRONG_REQUESTS_OFF.to_owned());
     }
-    Judged::NotApplicable("this route has no such request".to_owned())
+    CheckResult::NotApplicable("this route has no such request".to_owned())
 }
 
 /// Looks for an Export Token that came more than once, and counts the different ones.
-fn find_repeated_tokens(observations: &Seen, expected: &str) -> (Sheet, usize) {
-    let mut collector = Sheet::default();
+fn find_repeated_tokens(observations: &Observations, expected: &str) -> (FindingCollector, usize) {
+    let mut collector = FindingCollector::default();
     let mut earlier = BTreeMap::new();
-    for step in observations.of(Role::Generate).filter(|step| step.succeeded()) {
-        let token =
-            step.json().and_then(|body| Some(body.pointer(&observations.ground.token_pointer)?.to_string()));
+    for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.is_success()) {
+        let token = step
+            .json()
+            .and_then(|body| Some(body.pointer(&observations.target_info.token_pointer)?.to_string()));
         let Some(token) = token else { continue };
-        collector.look(step);
+        collector.mark_examined(step);
         if let Some(first) = earlier.insert(token, step) {
-            collector.wrong(&[first, step], expected, "the same token as before");
+            collector.add_finding(&[first, step], expected, "the same token as before");
         }
     }
     (collector, earlier.len())
 }
 
 /// For checks that look at every step and need no specific act.
-const ANY: &[Act] = &[];
+const NO_REQUIRED_ACTS: &[Act] = &[];
 
 #[cfg(test)]
 mod tests {

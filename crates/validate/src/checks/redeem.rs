@@ -1,222 +1,246 @@
 //! Checks of redeems with fresh, inactive and missing tokens.
 
-use super::{not_active, refused};
+use super::{check_refused, check_token_inactive};
 use crate::act::Act;
-use crate::check::{Check, Judged, Sheet};
-use crate::points::{self, shown};
-use crate::seen::{Role, Seen, Step};
+use crate::check::{Check, CheckResult, FindingCollector};
+use crate::observations::{Observations, Step, StepRole};
+use crate::response_fields::{self, describe_value};
 use serde_json::Value;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "redeem.active-200",
         title: "A redeem of an active token returns 200 in every state of the avatar",
-        needs: &[Act::Fresh],
+        required_acts: &[Act::Fresh],
         remedy: "Answer /redeemExportToken with 200 as long as the token is active: not 202, 204, 404 or 425 while the avatar is not ready.",
-        judge: active,
+        judge: check_active_status,
     },
     Check {
         id: "redeem.json",
         title: "The responses of /redeemExportToken are declared as JSON",
-        needs: &[Act::Fresh],
+        required_acts: &[Act::Fresh],
         remedy: "Send `Content-Type: application/json` with the responses of /redeemExportToken.",
-        judge: json,
+        judge: check_redeem_content_type,
     },
     Check {
         id: "redeem.flag",
         title: "While not ready, `avatar_ready` is the boolean false",
-        needs: &[Act::Fresh],
+        required_acts: &[Act::Fresh],
         remedy: "Send `avatar_ready` in every response, as a JSON boolean: not a string, not a number, and not omitted.",
-        judge: flag,
+        judge: check_not_ready_flag,
     },
     Check {
         id: "redeem.either-or",
         title: "A response has either a status report or URLs",
-        needs: &[Act::Fresh],
+        required_acts: &[Act::Fresh],
         remedy: "Send the object `payload_incomplete` while the avatar is not ready, and only `payload_complete` once it is.",
-        judge: either_or,
+        judge: check_report_or_urls,
     },
     Check {
         id: "fresh.status",
         title: "Before the scan, the status is `no_associated_avatar`",
-        needs: &[Act::Fresh],
+        required_acts: &[Act::Fresh],
         remedy: "Send `completion_status: \"no_associated_avatar\"` until the phone has associated an avatar.",
-        judge: fresh_status,
+        judge: check_fresh_status,
     },
     Check {
         id: "fresh.progress",
         title: "Before the scan, the progress is -1",
-        needs: &[Act::Fresh],
+        required_acts: &[Act::Fresh],
         remedy: "Send `completion_progress: -1` until an avatar is associated: 0 says that an avatar is being processed.",
-        judge: |observations| fresh_minus_one(observations, "completion_progress"),
+        judge: |observations| check_fresh_minus_one(observations, "completion_progress"),
     },
     Check {
         id: "fresh.queue",
         title: "Before the scan, the queue position is -1",
-        needs: &[Act::Fresh],
+        required_acts: &[Act::Fresh],
         remedy: "Send `queue_position: -1` until an avatar is in the queue: 0 is a valid position.",
-        judge: |observations| fresh_minus_one(observations, "queue_position"),
+        judge: |observations| check_fresh_minus_one(observations, "queue_position"),
     },
     Check {
         id: "fresh.repeatable",
         title: "Two redeems of a fresh token get the same response",
-        needs: &[Act::Fresh],
+        required_acts: &[Act::Fresh],
         remedy: "Do not change any state for a redeem of a token whose avatar is not ready.",
-        judge: repeatable,
+        judge: check_fresh_repeatable,
     },
     Check {
         id: "redeem.unknown-400",
         title: "A redeem of an unknown token returns 400",
-        needs: &[Act::Refused],
+        required_acts: &[Act::Refused],
         remedy: "Answer 400 for every string that is not an active Export Token: clients treat other statuses as network errors.",
-        judge: |observations| not_active(observations, Role::RedeemUnknown),
+        judge: |observations| check_token_inactive(observations, StepRole::RedeemUnknown),
     },
     Check {
         id: "redeem.mangled-400",
         title: "A redeem of a token with one changed character returns 400",
-        needs: &[Act::Refused],
+        required_acts: &[Act::Refused],
         remedy: "Compare the whole Export Token, and distinguish upper and lower case.",
-        judge: |observations| not_active(observations, Role::RedeemMangled),
+        judge: |observations| check_token_inactive(observations, StepRole::RedeemMangled),
     },
     Check {
         id: "redeem.lengthened-400",
         title: "A redeem of a token with one extra character returns 400",
-        needs: &[Act::Refused],
+        required_acts: &[Act::Refused],
         remedy: "Compare the whole Export Token, not only its beginning.",
-        judge: |observations| not_active(observations, Role::RedeemLengthened),
+        judge: |observations| check_token_inactive(observations, StepRole::RedeemLengthened),
     },
     Check {
         id: "redeem.missing-400",
         title: "A redeem without a token returns 400",
-        needs: &[Act::Refused],
+        required_acts: &[Act::Refused],
         remedy: "Answer 400 if X-Copresence-Export-Token is missing: without it no active token can match.",
-        judge: |observations| not_active(observations, Role::RedeemMissing),
+        judge: |observations| check_token_inactive(observations, StepRole::RedeemMissing),
     },
     Check {
         id: "redeem.no-key",
         title: "No redeem without the REST API key",
-        needs: &[Act::Refused],
+        required_acts: &[Act::Refused],
         remedy: "Refuse /redeemExportToken without X-Copresence-REST-API-Key (401 or 403).",
-        judge: |observations| at_the_vendor(observations, Role::RedeemNoKey, "no API key"),
+        judge: |observations| check_vendor_refusal(observations, StepRole::RedeemNoKey, "no API key"),
     },
     Check {
         id: "redeem.wrong-key",
         title: "No redeem for a wrong REST API key",
-        needs: &[Act::Refused],
+        required_acts: &[Act::Refused],
         remedy: "Compare the value of X-Copresence-REST-API-Key. It is not enough that the header is present.",
-        judge: |observations| at_the_vendor(observations, Role::RedeemWrongKey, "a wrong API key"),
+        judge: |observations| check_vendor_refusal(observations, StepRole::RedeemWrongKey, "a wrong API key"),
     },
     Check {
         id: "redeem.post-refused",
         title: "POST does not redeem",
-        needs: &[Act::Refused],
+        required_acts: &[Act::Refused],
         remedy: "Answer all methods except GET at /redeemExportToken with 405.",
-        judge: |observations| refused(observations, Role::RedeemByPost, "POST instead of GET"),
+        judge: |observations| check_refused(observations, StepRole::RedeemByPost, "POST instead of GET"),
     },
     Check {
         id: "redeem.untouched",
         title: "Refused requests do not change a fresh token",
-        needs: &[Act::Refused],
+        required_acts: &[Act::Refused],
         remedy: "Do not change any state for a refused request: a guess by somebody else must not cost a visitor's token.",
-        judge: untouched,
+        judge: check_token_untouched,
     },
 ];
 
 /// Judges a refusal at the vendor's API. Other checks judge the key of a relay.
-fn at_the_vendor(observations: &Seen, role: Role, what: &str) -> Judged {
-    if observations.ground.relays_redeems {
-        return Judged::NotApplicable("redeems go through a relay, which holds the API key".to_owned());
+fn check_vendor_refusal(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
+    if observations.target_info.relays_redeems {
+        return CheckResult::NotApplicable("redeems go through a relay, which holds the API key".to_owned());
     }
-    refused(observations, role, what)
+    check_refused(observations, role, what)
 }
 
 /// Redeems of an active token before its delivery.
-fn not_ready(observations: &Seen) -> impl Iterator<Item = &Step> {
-    observations.active().filter(|step| step.succeeded() && step.json().is_some() && !step.is_delivery())
+fn not_ready_steps(observations: &Observations) -> impl Iterator<Item = &Step> {
+    observations
+        .active_redeems()
+        .filter(|step| step.is_success() && step.json().is_some() && !step.is_delivery())
 }
 
-fn active(observations: &Seen) -> Judged {
-    let mut collector = Sheet::default();
-    for step in observations.active().filter(|step| step.reply.is_some()) {
+fn check_active_status(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in observations.active_redeems().filter(|step| step.reply.is_some()) {
         // Other checks judge these redeems.
-        if step.role != Role::RedeemUntouched && step.role != Role::FailedAgain {
+        if step.role != StepRole::RedeemAfterRefusals && step.role != StepRole::RedeemAfterFailure {
             let good = step.status() == Some(200) && step.json().is_some_and(|body| body.is_object());
             let body =
                 if step.json().is_some_and(|body| body.is_object()) { "" } else { " without a JSON object" };
-            collector.expect(step, good, "status 200 and a JSON object", format!("{}{body}", step.came()));
+            collector.expect_step(
+                step,
+                good,
+                "status 200 and a JSON object",
+                format!("{}{body}", step.describe_response()),
+            );
         }
     }
-    collector.judged("status 200", "no response was received")
+    collector.into_result("status 200", "no response was received")
 }
 
-fn json(observations: &Seen) -> Judged {
-    let mut collector = Sheet::default();
-    for step in observations.active().filter(|step| step.succeeded()) {
-        collector.point(step, points::content_type(step.header("content-type").as_deref()));
+fn check_redeem_content_type(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in observations.active_redeems().filter(|step| step.is_success()) {
+        collector
+            .expect_field(step, response_fields::judge_content_type(step.header("content-type").as_deref()));
     }
-    collector.judged("application/json", "no response was received")
+    collector.into_result("application/json", "no response was received")
 }
 
-fn flag(observations: &Seen) -> Judged {
-    let mut collector = Sheet::default();
-    for step in not_ready(observations) {
-        collector.point(step, points::flag(&step.json().unwrap_or_default(), false));
+fn check_not_ready_flag(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in not_ready_steps(observations) {
+        collector
+            .expect_field(step, response_fields::judge_ready_flag(&step.json().unwrap_or_default(), false));
     }
-    collector.judged("false in every response before the URLs", "no response was received")
+    collector.into_result("false in every response before the URLs", "no response was received")
 }
 
-fn either_or(observations: &Seen) -> Judged {
-    let mut collector = Sheet::default();
-    for step in not_ready(observations) {
-        collector.point(step, points::report(&step.json().unwrap_or_default()));
+fn check_report_or_urls(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in not_ready_steps(observations) {
+        collector.expect_field(step, response_fields::judge_report_present(&step.json().unwrap_or_default()));
     }
-    if let Some(step) = observations.delivery() {
-        collector.point(step, points::no_report(&step.json().unwrap_or_default()));
+    if let Some(step) = observations.delivery_step() {
+        collector.expect_field(step, response_fields::judge_report_absent(&step.json().unwrap_or_default()));
     }
-    collector.judged("one of the two in every response", "no response was received")
+    collector.into_result("one of the two in every response", "no response was received")
 }
 
 /// Redeems of fresh tokens with a status report.
-fn fresh(observations: &Seen) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
-    observations.of(Role::RedeemFresh).filter_map(|step| Some((step, step.progress()?)))
+fn fresh_reports(
+    observations: &Observations,
+) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
+    observations.steps_with_role(StepRole::RedeemFresh).filter_map(|step| Some((step, step.status_report()?)))
 }
 
-fn fresh_status(observations: &Seen) -> Judged {
-    let mut collector = Sheet::default();
-    for (step, progress) in fresh(observations) {
+fn check_fresh_status(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for (step, progress) in fresh_reports(observations) {
         let status = progress.get("completion_status");
         let good = status.and_then(Value::as_str) == Some("no_associated_avatar");
-        collector.expect(step, good, "`completion_status`: \"no_associated_avatar\"", shown(status));
+        collector.expect_step(
+            step,
+            good,
+            "`completion_status`: \"no_associated_avatar\"",
+            describe_value(status),
+        );
     }
-    collector.judged("no_associated_avatar", "no status report was received")
+    collector.into_result("no_associated_avatar", "no status report was received")
 }
 
-fn fresh_minus_one(observations: &Seen, field: &str) -> Judged {
-    let mut collector = Sheet::default();
-    for (step, progress) in fresh(observations) {
-        collector.point(step, points::minus_one(&progress, field, ""));
+fn check_fresh_minus_one(observations: &Observations, field: &str) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for (step, progress) in fresh_reports(observations) {
+        collector.expect_field(step, response_fields::judge_minus_one(&progress, field, ""));
     }
-    collector.judged("-1", "no status report was received")
+    collector.into_result("-1", "no status report was received")
 }
 
-fn repeatable(observations: &Seen) -> Judged {
-    let answered: Vec<_> = observations.of(Role::RedeemFresh).filter(|step| step.reply.is_some()).collect();
-    let mut collector = Sheet::default();
+fn check_fresh_repeatable(observations: &Observations) -> CheckResult {
+    let answered: Vec<_> =
+        observations.steps_with_role(StepRole::RedeemFresh).filter(|step| step.reply.is_some()).collect();
+    let mut collector = FindingCollector::default();
     for pair in answered.windows(2) {
         let same = pair[0].status() == pair[1].status() && pair[0].json() == pair[1].json();
-        collector.look(pair[0]);
-        collector.expect(pair[1], same, "the same response as before", "a different one");
+        collector.mark_examined(pair[0]);
+        collector.expect_step(pair[1], same, "the same response as before", "a different one");
     }
-    collector.judged("the same response twice", "fewer than two responses were received")
+    collector.into_result("the same response twice", "fewer than two responses were received")
 }
 
-fn untouched(observations: &Seen) -> Judged {
-    let mut collector = Sheet::default();
-    for step in observations.of(Role::RedeemUntouched).filter(|step| step.reply.is_some()) {
+fn check_token_untouched(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in
+        observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| step.reply.is_some())
+    {
         let status = step.completion_status();
-        let was = observations.of(Role::RedeemFresh).find_map(Step::completion_status);
+        let was = observations.steps_with_role(StepRole::RedeemFresh).find_map(Step::completion_status);
         let good = step.status() == Some(200) && status == was;
-        collector.expect(step, good, "status 200 and the same status report as before", step.came());
+        collector.expect_step(
+            step,
+            good,
+            "status 200 and the same status report as before",
+            step.describe_response(),
+        );
     }
-    collector.judged("unchanged", "no response was received")
+    collector.into_result("unchanged", "no response was received")
 }

@@ -1,142 +1,143 @@
 //! Checks of a partner's relay between the console and Copresence.
 
-use super::{ANY, find_repeated_tokens, refused};
+use super::{NO_REQUIRED_ACTS, check_refused, find_repeated_tokens};
 use crate::act::Act;
-use crate::check::{Check, Judged, Sheet};
-use crate::seen::{Role, Seen};
+use crate::check::{Check, CheckResult, FindingCollector};
+use crate::observations::{Observations, StepRole};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "relay.fresh-token",
         title: "The relay returns a fresh token for each request",
-        needs: &[Act::Generate, Act::GenerateAgain],
+        required_acts: &[Act::Generate, Act::GenerateAgain],
         remedy: "Request a new Export Token from Copresence for each visitor. Do not store or share tokens.",
-        judge: fresh_token,
+        judge: check_relay_fresh_tokens,
     },
     Check {
         id: "relay.no-cache",
         title: "The relay does not cache",
-        needs: &[Act::Fresh],
+        required_acts: &[Act::Fresh],
         remedy: "Forward every request to Copresence. Disable caching for these routes, also in proxies in front.",
-        judge: no_cache,
+        judge: check_relay_uncached,
     },
     Check {
         id: "relay.no-credential",
         title: "The relay discloses neither API key nor session token",
-        needs: ANY,
+        required_acts: NO_REQUIRED_ACTS,
         remedy: "Build the response from the fields of the specification. Do not forward request headers or error texts.",
-        judge: no_credential,
+        judge: check_relay_hides_credentials,
     },
     Check {
         id: "relay.stranger-token",
         title: "Without the relay's key there is no token",
-        needs: &[Act::Strangers],
+        required_acts: &[Act::Strangers],
         remedy: "Verify your own key before you call Copresence: you pay for each token.",
         judge: |observations| {
             let mut judged = Vec::new();
-            for role in [Role::StrangerTokenNoKey, Role::StrangerTokenWrongKey] {
-                judged.push(refused(observations, role, "a missing or wrong key"));
+            for role in [StepRole::RelayTokenNoKey, StepRole::RelayTokenWrongKey] {
+                judged.push(check_refused(observations, role, "a missing or wrong key"));
             }
-            worst(judged)
+            worst_result(judged)
         },
     },
     Check {
         id: "relay.stranger-redeem",
         title: "Without the relay's key there is no redeem",
-        needs: &[Act::Refused],
+        required_acts: &[Act::Refused],
         remedy: "Verify your own key on the redeem route too: otherwise anybody who reads a token from a screen can take the avatar.",
         judge: |observations| {
-            if !observations.ground.relays_redeems {
-                return Judged::NotApplicable("redeems do not go through a relay".to_owned());
+            if !observations.target_info.relays_redeems {
+                return CheckResult::NotApplicable("redeems do not go through a relay".to_owned());
             }
-            if !observations.ground.relay_has_key {
-                return Judged::NotApplicable("the relay requires no key".to_owned());
+            if !observations.target_info.relay_requires_key {
+                return CheckResult::NotApplicable("the relay requires no key".to_owned());
             }
-            worst(
-                [Role::RedeemNoKey, Role::RedeemWrongKey]
-                    .map(|role| refused(observations, role, "a missing or wrong key")),
+            worst_result(
+                [StepRole::RedeemNoKey, StepRole::RedeemWrongKey]
+                    .map(|role| check_refused(observations, role, "a missing or wrong key")),
             )
         },
     },
     Check {
         id: "relay.quiet",
         title: "The relay redeems only on request",
-        needs: &[Act::Witness],
+        required_acts: &[Act::Witness],
         remedy: "Do not poll in the relay: any redeem may be the one that spends the token, and then its URLs are lost.",
-        judge: quiet,
+        judge: check_no_extra_redeems,
     },
     Check {
         id: "relay.no-resend",
         title: "The relay does not retry a redeem",
-        needs: &[Act::LostAnswer],
+        required_acts: &[Act::LostAnswer],
         remedy: "Disable retries for the redeem route, in the HTTP client and in every proxy. Answer 502 if Copresence's response was lost.",
-        judge: no_resend,
+        judge: check_no_redeem_retry,
     },
 ];
 
 /// The most severe of several results.
-fn worst(judged: impl IntoIterator<Item = Judged>) -> Judged {
-    let rank = |judged: &Judged| match judged {
-        Judged::Fail(_) => 0,
-        Judged::Pass(..) => 1,
-        Judged::Inconclusive(_) | Judged::Skipped(_) => 2,
-        Judged::NotApplicable(_) => 3,
+fn worst_result(judged: impl IntoIterator<Item = CheckResult>) -> CheckResult {
+    let rank = |judged: &CheckResult| match judged {
+        CheckResult::Fail(_) => 0,
+        CheckResult::Pass(..) => 1,
+        CheckResult::Inconclusive(_) | CheckResult::Skipped(_) => 2,
+        CheckResult::NotApplicable(_) => 3,
     };
     judged
         .into_iter()
         .min_by_key(rank)
-        .unwrap_or_else(|| Judged::Inconclusive("no request was sent".to_owned()))
+        .unwrap_or_else(|| CheckResult::Inconclusive("no request was sent".to_owned()))
 }
 
-fn fresh_token(observations: &Seen) -> Judged {
-    if !observations.ground.relays_tokens {
-        return Judged::NotApplicable("tokens do not come from a relay".to_owned());
+fn check_relay_fresh_tokens(observations: &Observations) -> CheckResult {
+    if !observations.target_info.relays_tokens {
+        return CheckResult::NotApplicable("tokens do not come from a relay".to_owned());
     }
     let (collector, _) = find_repeated_tokens(observations, "a fresh token");
-    collector.judged("a fresh token each time", "no token was generated")
+    collector.into_result("a fresh token each time", "no token was generated")
 }
 
-fn no_cache(observations: &Seen) -> Judged {
-    if !observations.ground.relays_redeems {
-        return Judged::NotApplicable("redeems do not go through a relay".to_owned());
+fn check_relay_uncached(observations: &Observations) -> CheckResult {
+    if !observations.target_info.relays_redeems {
+        return CheckResult::NotApplicable("redeems do not go through a relay".to_owned());
     }
-    let mut collector = Sheet::default();
-    for step in observations.active().filter(|step| step.reply.is_some()) {
+    let mut collector = FindingCollector::default();
+    for step in observations.active_redeems().filter(|step| step.reply.is_some()) {
         let aged = step.header("age").is_some_and(|age| age.trim() != "0");
         let hit = ["x-cache", "cf-cache-status", "x-cache-status"]
             .iter()
             .filter_map(|name| step.header(name))
             .any(|value| value.to_ascii_lowercase().contains("hit"));
-        collector.expect(
+        collector.expect_step(
             step,
             !aged && !hit,
             "an uncached response",
             "a cached response, according to its headers",
         );
     }
-    for count in &observations.counts {
-        if count.upstream < count.ours
-            && let Some(step) = observations.of(Role::Watched).last()
+    for count in &observations.upstream_counts {
+        if count.upstream_redeems < count.relay_redeems
+            && let Some(step) = observations.steps_with_role(StepRole::CountedRedeem).last()
         {
-            let expected = format!("{} redeems at Copresence, one for each request of the run", count.ours);
-            collector.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
+            let expected =
+                format!("{} redeems at Copresence, one for each request of the run", count.relay_redeems);
+            collector.add_finding(&[step], expected, format!("{} ({})", count.upstream_redeems, count.when));
         }
     }
-    collector.judged("each request reached the upstream", "no response was received")
+    collector.into_result("each request reached the upstream", "no response was received")
 }
 
-fn no_credential(observations: &Seen) -> Judged {
-    if !observations.ground.relays_tokens && !observations.ground.relays_redeems {
-        return Judged::NotApplicable("there is no relay".to_owned());
+fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
+    if !observations.target_info.relays_tokens && !observations.target_info.relays_redeems {
+        return CheckResult::NotApplicable("there is no relay".to_owned());
     }
-    let mut collector = Sheet::default();
+    let mut collector = FindingCollector::default();
     for step in &observations.steps {
         let Some(reply) = &step.reply else { continue };
         // Files come from Copresence's own server and may contain anything.
-        if step.exchange.call == client::Call::Download {
+        if step.exchange.call == client::CallKind::Download {
             continue;
         }
-        collector.look(step);
+        collector.mark_examined(step);
         let body = String::from_utf8_lossy(&reply.body);
         let headers: Vec<_> = reply
             .headers
@@ -149,42 +150,56 @@ fn no_credential(observations: &Seen) -> Judged {
                 || name.starts_with("x-copresence-session")
                 || name.starts_with("x-parse-")
         }) || body.contains("sessionToken");
-        let secret = observations.needles.iter().filter(|secret| secret.credential).find(|secret| {
-            secret.stands_in(&body) || headers.iter().any(|(_, value)| secret.stands_in(value))
+        let secret = observations.known_secrets.iter().filter(|secret| secret.is_credential).find(|secret| {
+            secret.occurs_in(&body) || headers.iter().any(|(_, value)| secret.occurs_in(value))
         });
         if has_credential_field || secret.is_some() {
-            let what = secret.map_or("a field name of Copresence's credentials", |secret| secret.what);
-            collector.wrong(
+            let what = secret.map_or("a field name of Copresence's credentials", |secret| secret.label);
+            collector.add_finding(
                 &[step],
                 "a response without Copresence's credentials",
-                format!("{}, and it contains {what}", step.came()),
+                format!("{}, and it contains {what}", step.describe_response()),
             );
         }
     }
-    collector.judged("none was disclosed", "no response was received")
+    collector.into_result("none was disclosed", "no response was received")
 }
 
-fn quiet(observations: &Seen) -> Judged {
-    let mut collector = Sheet::default();
-    if let Some(step) = observations.of(Role::Watched).last() {
-        collector.look(step);
-        for count in observations.counts.iter().filter(|count| count.upstream > count.ours) {
-            let expected = format!("{} redeems at Copresence, as many as the run sent", count.ours);
-            collector.wrong(&[step], expected, format!("{} ({})", count.upstream, count.when));
+fn check_no_extra_redeems(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    if let Some(step) = observations.steps_with_role(StepRole::CountedRedeem).last() {
+        collector.mark_examined(step);
+        for count in
+            observations.upstream_counts.iter().filter(|count| count.upstream_redeems > count.relay_redeems)
+        {
+            let expected = format!("{} redeems at Copresence, as many as the run sent", count.relay_redeems);
+            collector.add_finding(&[step], expected, format!("{} ({})", count.upstream_redeems, count.when));
         }
     }
-    collector.judged("as many redeems at the upstream as the run sent", "the upstream reported no count")
+    collector.into_result("as many redeems at the upstream as the run sent", "the upstream reported no count")
 }
 
-fn no_resend(observations: &Seen) -> Judged {
-    let mut collector = Sheet::default();
-    if let (Some(step), Some(count)) = (observations.first(Role::LostAnswer), &observations.lost) {
+fn check_no_redeem_retry(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    if let (Some(step), Some(count)) =
+        (observations.first_with_role(StepRole::LostAnswer), &observations.lost_answer_count)
+    {
         let expected = "one redeem at Copresence, whose response was lost";
-        collector.expect(step, count.upstream <= 1, expected, format!("{} redeems", count.upstream));
-        collector.expect(step, !step.succeeded(), "an error, because the response was lost", step.came());
-        if count.upstream == 0 {
-            return Judged::Inconclusive("the redeem did not reach the upstream".to_owned());
+        collector.expect_step(
+            step,
+            count.upstream_redeems <= 1,
+            expected,
+            format!("{} redeems", count.upstream_redeems),
+        );
+        collector.expect_step(
+            step,
+            !step.is_success(),
+            "an error, because the response was lost",
+            step.describe_response(),
+        );
+        if count.upstream_redeems == 0 {
+            return CheckResult::Inconclusive("the redeem did not reach the upstream".to_owned());
         }
     }
-    collector.judged("sent once, and the loss was reported", "the upstream reported no count")
+    collector.into_result("sent once, and the loss was reported", "the upstream reported no count")
 }

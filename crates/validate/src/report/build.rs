@@ -4,15 +4,15 @@ use super::{
     ActReport, Budget, CheckReport, Coverage, Environment, FindingReport, Header, LatencyReport, Report,
     RequirementReport, SCHEMA_VERSION, Score, StepReport, TargetKind, TargetReport, Tool, shape,
 };
-use crate::act::{ACTS, State};
-use crate::check::{Check, Finding, Judged, Verdict};
-use crate::latency::percentiles;
-use crate::plan::Plan;
-use crate::requirement::{Level, covered_by, level_of, requirements};
-use crate::run::Ended;
-use crate::seen::{Seen, Step};
-use crate::target::{Options, Target};
-use client::{Call, RedeemRoute, TokenSource};
+use crate::act::{ACTS, ActOutcome};
+use crate::check::{Check, CheckResult, Finding, Verdict};
+use crate::latency::compute_percentiles;
+use crate::observations::{Observations, Step};
+use crate::requirement::{Level, all_requirements, check_level, covered_requirements};
+use crate::run::RunResult;
+use crate::run_plan::RunPlan;
+use crate::target::{RunOptions, Target};
+use client::{CallKind, RedeemRoute, TokenSource};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,54 +21,54 @@ impl Report {
     /// Builds the report of a run that started and ended at these times.
     pub fn new(
         target: &Target,
-        options: &Options,
-        plan: &Plan,
-        ended: &Ended,
+        options: &RunOptions,
+        plan: &RunPlan,
+        ended: &RunResult,
         (started_at, ended_at): (Timestamp, Timestamp),
     ) -> Self {
         let checks: Vec<_> =
-            ended.verdicts.iter().map(|(check, judged)| check_report(check, judged)).collect();
-        let requirements = requirement_reports(&checks);
-        let score = score(&checks);
+            ended.check_results.iter().map(|(check, judged)| build_check_report(check, judged)).collect();
+        let requirements = build_requirement_reports(&checks);
+        let score = score_checks(&checks);
         let exit = match &ended.error {
-            Some(error) => error.exit(),
+            Some(error) => error.exit_code(),
             None => u8::from(score.must.failed > 0),
         };
         let report = Self {
             schema_version: SCHEMA_VERSION,
             tool: Tool { name: "copresence".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            started_at: whole_second(started_at),
-            ended_at: whole_second(ended_at),
-            target: target_report(target, plan),
+            started_at: format_whole_second(started_at),
+            ended_at: format_whole_second(ended_at),
+            target: build_target_report(target, plan),
             environment: Environment {
                 os: std::env::consts::OS.to_owned(),
                 arch: std::env::consts::ARCH.to_owned(),
             },
             budget: Budget {
                 tokens_planned: plan.tokens,
-                tokens_made: ended.tokens,
+                tokens_made: ended.tokens_made,
                 avatars_planned: plan.avatars,
-                avatars_consumed: ended.avatars,
+                avatars_consumed: ended.avatars_consumed,
                 max_tokens: options.max_tokens,
-                destructive: options.destructive,
+                destructive: options.allow_destructive,
             },
             exit,
             error: ended.error.as_ref().map(ToString::to_string),
             score,
-            coverage: coverage(&requirements),
+            coverage: measure_coverage(&requirements),
             checks,
             requirements,
-            acts: acts(&ended.seen),
-            latency: latency(&ended.seen),
-            shapes: shape::shapes(&ended.seen),
-            steps: ended.seen.steps.iter().map(step_report).collect(),
+            acts: build_act_reports(&ended.observations),
+            latency: build_latency_reports(&ended.observations),
+            shapes: shape::collect_shapes(&ended.observations),
+            steps: ended.observations.steps.iter().map(build_step_report).collect(),
         };
-        report.swept(&ended.redactor)
+        report.redact_secrets(&ended.redactor)
     }
 
     /// Masks every known secret, also where it was recorded before it was known to be secret.
-    fn swept(mut self, redactor: &client::Redactor) -> Self {
-        let mask = |text: &mut String| *text = redactor.text(text);
+    fn redact_secrets(mut self, redactor: &client::Redactor) -> Self {
+        let mask = |text: &mut String| *text = redactor.redact_text(text);
         for check in &mut self.checks {
             mask(&mut check.detail);
             for finding in &mut check.findings {
@@ -91,31 +91,31 @@ impl Report {
     }
 }
 
-fn target_report(target: &Target, plan: &Plan) -> TargetReport {
-    let kind = match (&target.backend.source, &target.backend.redeem) {
+fn build_target_report(target: &Target, plan: &RunPlan) -> TargetReport {
+    let kind = match (&target.backend.token_source, &target.backend.redeem_route) {
         (TokenSource::Direct, RedeemRoute::Vendor) => TargetKind::Vendor,
         (_, RedeemRoute::Partner { .. }) => TargetKind::Relay,
         (TokenSource::Partner(_), RedeemRoute::Vendor) => TargetKind::TokenRelay,
     };
-    let mut url = match &target.backend.source {
+    let mut url = match &target.backend.token_source {
         TokenSource::Direct => target.backend.base_url.clone(),
         TokenSource::Partner(partner) => partner.url.clone(),
     };
     url.set_query(None);
-    TargetReport { name: target.name.clone(), url: url.to_string(), kind, sandbox: plan.free }
+    TargetReport { name: target.name.clone(), url: url.to_string(), kind, sandbox: plan.is_free }
 }
 
-fn check_report(check: &Check, judged: &Judged) -> CheckReport {
+fn build_check_report(check: &Check, judged: &CheckResult) -> CheckReport {
     let (detail, findings, steps) = match judged {
-        Judged::Pass(detail, steps) => (detail.clone(), Vec::new(), steps.clone()),
-        Judged::Fail(findings) => {
+        CheckResult::Pass(detail, steps) => (detail.clone(), Vec::new(), steps.clone()),
+        CheckResult::Fail(findings) => {
             let mut steps: Vec<usize> = findings.iter().flat_map(|finding| finding.steps.clone()).collect();
             steps.sort_unstable();
             steps.dedup();
             let detail = findings.first().map_or_else(String::new, Finding::describe);
             (detail, findings.clone(), steps)
         }
-        Judged::Skipped(why) | Judged::Inconclusive(why) | Judged::NotApplicable(why) => {
+        CheckResult::Skipped(why) | CheckResult::Inconclusive(why) | CheckResult::NotApplicable(why) => {
             (why.clone(), Vec::new(), Vec::new())
         }
     };
@@ -123,20 +123,20 @@ fn check_report(check: &Check, judged: &Judged) -> CheckReport {
     CheckReport {
         id: check.id.to_owned(),
         title: check.title.to_owned(),
-        level: level_of(check.id),
+        level: check_level(check.id),
         verdict,
         detail,
         findings: findings
             .into_iter()
-            .map(|f| FindingReport { expected: f.expected, came: f.came, steps: f.steps })
+            .map(|f| FindingReport { expected: f.expected, came: f.received, steps: f.steps })
             .collect(),
         remedy: (verdict == Verdict::Fail).then(|| check.remedy.to_owned()),
-        requirements: covered_by(check.id).into_iter().map(str::to_owned).collect(),
+        requirements: covered_requirements(check.id).into_iter().map(str::to_owned).collect(),
         steps,
     }
 }
 
-fn requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
+fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
     let verdicts: BTreeMap<&str, Verdict> =
         checks.iter().map(|check| (check.id.as_str(), check.verdict)).collect();
     let report = |row: &crate::requirement::Requirement| {
@@ -147,23 +147,23 @@ fn requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
             place: row.place.clone(),
             quote: row.quote.clone(),
             level: row.level,
-            verdict: together(&row_verdicts),
+            verdict: combined_verdict(&row_verdicts),
             checks: row.checks.clone(),
             untestable: row.untestable.clone(),
         }
     };
-    requirements().iter().map(report).collect()
+    all_requirements().iter().map(report).collect()
 }
 
 /// Combines the verdicts of the checks of one requirement. `Fail` wins, then undecided verdicts, then `Pass`;
 /// `NotApplicable` counts only if all are.
-fn together(verdicts: &[Verdict]) -> Option<Verdict> {
+fn combined_verdict(verdicts: &[Verdict]) -> Option<Verdict> {
     let order =
         [Verdict::Fail, Verdict::Inconclusive, Verdict::Skipped, Verdict::Pass, Verdict::NotApplicable];
     order.into_iter().find(|verdict| verdicts.contains(verdict))
 }
 
-fn score(checks: &[CheckReport]) -> Score {
+fn score_checks(checks: &[CheckReport]) -> Score {
     let mut score = Score::default();
     for check in checks {
         let tally = match check.level {
@@ -179,7 +179,7 @@ fn score(checks: &[CheckReport]) -> Score {
     score
 }
 
-fn coverage(requirements: &[RequirementReport]) -> Coverage {
+fn measure_coverage(requirements: &[RequirementReport]) -> Coverage {
     let count = |of: &dyn Fn(&RequirementReport) -> bool| requirements.iter().filter(|row| of(row)).count();
     Coverage {
         requirements: requirements.len(),
@@ -189,36 +189,41 @@ fn coverage(requirements: &[RequirementReport]) -> Coverage {
     }
 }
 
-fn acts(observations: &Seen) -> Vec<ActReport> {
-    let report = |row: &crate::act::Cost| {
-        let why = match observations.acts.get(&row.act) {
-            Some(State::Done) => None,
-            Some(State::NotApplicable(why) | State::Skipped(why) | State::Stuck(why)) => Some(why.clone()),
+fn build_act_reports(observations: &Observations) -> Vec<ActReport> {
+    let report = |row: &crate::act::ActSpec| {
+        let why = match observations.act_outcomes.get(&row.act) {
+            Some(ActOutcome::Done) => None,
+            Some(ActOutcome::NotApplicable(why) | ActOutcome::Skipped(why) | ActOutcome::Incomplete(why)) => {
+                Some(why.clone())
+            }
             None => Some("the run ended before this act".to_owned()),
         };
-        ActReport { act: row.act, does: row.does.to_owned(), done: why.is_none(), why }
+        ActReport { act: row.act, does: row.description.to_owned(), done: why.is_none(), why }
     };
     ACTS.iter().map(report).collect()
 }
 
-fn latency(observations: &Seen) -> Vec<LatencyReport> {
-    let of_call = |call: Call| {
+fn build_latency_reports(observations: &Observations) -> Vec<LatencyReport> {
+    let of_call = |call: CallKind| {
         let answered =
             observations.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
         let times: Vec<_> = answered.map(|step| step.exchange.duration).collect();
-        let result = percentiles(&times)?;
+        let result = compute_percentiles(&times)?;
         Some(LatencyReport {
             call: call.as_str().to_owned(),
             answers: times.len(),
-            p50_ms: milliseconds(result.p50),
-            p95_ms: milliseconds(result.p95),
-            max_ms: milliseconds(result.max),
+            p50_ms: to_milliseconds(result.p50),
+            p95_ms: to_milliseconds(result.p95),
+            max_ms: to_milliseconds(result.max),
         })
     };
-    [Call::Login, Call::Generate, Call::Redeem, Call::Download].into_iter().filter_map(of_call).collect()
+    [CallKind::Login, CallKind::Generate, CallKind::Redeem, CallKind::Download]
+        .into_iter()
+        .filter_map(of_call)
+        .collect()
 }
 
-fn step_report(step: &Step) -> StepReport {
+fn build_step_report(step: &Step) -> StepReport {
     let exchange = &step.exchange;
     let headers = |all: &[(String, String)]| {
         all.iter().map(|(name, value)| Header { name: name.clone(), value: value.clone() }).collect()
@@ -226,11 +231,11 @@ fn step_report(step: &Step) -> StepReport {
     StepReport {
         number: step.number,
         act: step.act,
-        what: step.role.words().to_owned(),
-        token: step.token,
+        what: step.role.describe().to_owned(),
+        token: step.token_number,
         curl: step.curl.clone(),
         at: exchange.started_at.to_string(),
-        duration_ms: milliseconds(exchange.duration),
+        duration_ms: to_milliseconds(exchange.duration),
         method: exchange.method.clone(),
         url: exchange.url.clone(),
         request_headers: headers(&exchange.request_headers),
@@ -244,12 +249,12 @@ fn step_report(step: &Step) -> StepReport {
 }
 
 /// Formats a time with a resolution of one second.
-fn whole_second(at: Timestamp) -> String {
+fn format_whole_second(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
 /// Converts to milliseconds with one decimal place.
-fn milliseconds(time: Duration) -> f64 {
+fn to_milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
@@ -260,11 +265,11 @@ mod tests {
     #[test]
     fn a_requirement_passes_only_if_no_check_is_undecided() {
         use Verdict::{Fail, Inconclusive, NotApplicable, Pass, Skipped};
-        assert_eq!(together(&[Pass, Fail, Skipped]), Some(Fail));
-        assert_eq!(together(&[Pass, Skipped]), Some(Skipped));
-        assert_eq!(together(&[Pass, Inconclusive]), Some(Inconclusive));
-        assert_eq!(together(&[Pass, NotApplicable]), Some(Pass));
-        assert_eq!(together(&[NotApplicable]), Some(NotApplicable));
-        assert_eq!(together(&[]), None);
+        assert_eq!(combined_verdict(&[Pass, Fail, Skipped]), Some(Fail));
+        assert_eq!(combined_verdict(&[Pass, Skipped]), Some(Skipped));
+        assert_eq!(combined_verdict(&[Pass, Inconclusive]), Some(Inconclusive));
+        assert_eq!(combined_verdict(&[Pass, NotApplicable]), Some(Pass));
+        assert_eq!(combined_verdict(&[NotApplicable]), Some(NotApplicable));
+        assert_eq!(combined_verdict(&[]), None);
     }
 }

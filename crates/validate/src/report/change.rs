@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// A check whose verdict differs from that of an earlier run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct VerdictChange {
     /// Id of the check.
     pub id: String,
     /// Level of the check.
@@ -19,21 +19,23 @@ pub struct Change {
     pub now: Option<Verdict>,
 }
 
-impl Change {
+impl VerdictChange {
     /// Whether the check fails now and did not before.
     pub fn is_worse(&self) -> bool {
         self.now == Some(Verdict::Fail)
     }
 
     /// The change in one line, as in `redeem.json (SHOULD): pass → warn`.
-    pub fn words(&self) -> String {
-        let word = |verdict: Option<Verdict>| verdict.map_or("not there", |verdict| verdict.word(self.level));
+    pub fn describe(&self) -> String {
+        let word = |verdict: Option<Verdict>| {
+            verdict.map_or("not there", |verdict| verdict.word_for_level(self.level))
+        };
         format!("{} ({}): {} → {}", self.id, self.level.as_str(), word(self.before), word(self.now))
     }
 }
 
 /// Returns every check whose verdict changed, those that fail now first.
-pub fn changes(before: &Report, now: &Report) -> Vec<Change> {
+pub fn compare_verdicts(before: &Report, now: &Report) -> Vec<VerdictChange> {
     let verdicts = |report: &Report| {
         report
             .checks
@@ -47,7 +49,7 @@ pub fn changes(before: &Report, now: &Report) -> Vec<Change> {
         let (was, is) = (old.get(id), new.get(id));
         let level = is.or(was)?.0;
         let (before, now) = (was.map(|row| row.1), is.map(|row| row.1));
-        (before != now).then(|| Change { id: id.clone(), level, before, now })
+        (before != now).then(|| VerdictChange { id: id.clone(), level, before, now })
     };
     let mut changes: Vec<_> = ids.into_iter().filter_map(change).collect();
     changes.sort_by_key(|change| (!change.is_worse(), change.level));

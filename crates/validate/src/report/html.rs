@@ -1,6 +1,6 @@
 //! Renders the report as one self-contained HTML page without scripts.
 
-use super::change::Change;
+use super::change::VerdictChange;
 use super::{CheckReport, Report, RequirementReport, StepReport};
 use crate::check::Verdict;
 use crate::requirement::Level;
@@ -9,20 +9,20 @@ use askama::Template;
 /// The page.
 #[derive(Template)]
 #[template(path = "report.html")]
-struct Page<'a> {
+struct HtmlReport<'a> {
     report: &'a Report,
-    changes: Option<&'a [Change]>,
-    areas: Vec<Area<'a>>,
+    changes: Option<&'a [VerdictChange]>,
+    areas: Vec<CheckArea<'a>>,
 }
 
 /// The checks of one area.
-struct Area<'a> {
+struct CheckArea<'a> {
     name: &'static str,
     checks: Vec<&'a CheckReport>,
 }
 
 /// The areas: the part of the check id before the dot, and the heading.
-const AREAS: [(&str, &str); 15] = [
+const CHECK_AREAS: [(&str, &str); 15] = [
     ("login", "Logging in"),
     ("generate", "Generating Export Tokens"),
     ("redeem", "Redeeming"),
@@ -44,16 +44,16 @@ const AREAS: [(&str, &str); 15] = [
 ///
 /// # Errors
 /// If the template cannot be rendered.
-pub fn document(report: &Report, changes: Option<&[Change]>) -> Result<String, askama::Error> {
+pub fn render_html(report: &Report, changes: Option<&[VerdictChange]>) -> Result<String, askama::Error> {
     let area = |(prefix, name): (&str, &'static str)| {
         let of_area = |check: &&CheckReport| check.area() == prefix;
-        Area { name, checks: report.checks.iter().filter(of_area).collect() }
+        CheckArea { name, checks: report.checks.iter().filter(of_area).collect() }
     };
-    let areas = AREAS.into_iter().map(area).filter(|area| !area.checks.is_empty()).collect();
-    Page { report, changes, areas }.render()
+    let areas = CHECK_AREAS.into_iter().map(area).filter(|area| !area.checks.is_empty()).collect();
+    HtmlReport { report, changes, areas }.render()
 }
 
-impl Page<'_> {
+impl HtmlReport<'_> {
     /// CSS class of the banner.
     fn banner_class(&self) -> &'static str {
         match (self.report.exit, self.report.score.should.failed) {
@@ -73,27 +73,27 @@ impl Page<'_> {
     }
 
     fn check_class(check: &CheckReport) -> &'static str {
-        class(Some(check.verdict), check.level)
+        verdict_class(Some(check.verdict), check.level)
     }
 
     fn check_word(check: &CheckReport) -> &'static str {
-        check.verdict.word(check.level)
+        check.verdict.word_for_level(check.level)
     }
 
-    fn changed_class(change: &Change, verdict: Option<&Verdict>) -> &'static str {
-        class(verdict.copied(), change.level)
+    fn changed_class(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
+        verdict_class(verdict.copied(), change.level)
     }
 
-    fn changed_word(change: &Change, verdict: Option<&Verdict>) -> &'static str {
-        verdict.map_or("missing", |verdict| verdict.word(change.level))
+    fn changed_word(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
+        verdict.map_or("missing", |verdict| verdict.word_for_level(change.level))
     }
 
     fn requirement_class(row: &RequirementReport) -> &'static str {
-        class(row.verdict, row.level)
+        verdict_class(row.verdict, row.level)
     }
 
     fn requirement_word(row: &RequirementReport) -> &'static str {
-        row.verdict.map_or("not testable", |verdict| verdict.word(row.level))
+        row.verdict.map_or("not testable", |verdict| verdict.word_for_level(row.level))
     }
 
     fn status_text(step: &StepReport) -> String {
@@ -115,7 +115,7 @@ impl Page<'_> {
     }
 
     /// Number of passed checks of an area, as in `3 of 4 passed`.
-    fn area_score(area: &Area<'_>) -> String {
+    fn area_score(area: &CheckArea<'_>) -> String {
         let count = |verdict| area.checks.iter().filter(|check| check.verdict == verdict).count();
         let (passed, failed) = (count(Verdict::Pass), count(Verdict::Fail));
         format!("{passed} of {} passed", passed + failed)
@@ -123,7 +123,7 @@ impl Page<'_> {
 }
 
 /// CSS class of a verdict. A failed SHOULD is only a warning.
-fn class(verdict: Option<Verdict>, level: Level) -> &'static str {
+fn verdict_class(verdict: Option<Verdict>, level: Level) -> &'static str {
     match (verdict, level) {
         (Some(Verdict::Pass), _) => "pass",
         (Some(Verdict::Fail), Level::Must) => "fail",
@@ -142,7 +142,7 @@ mod tests {
     fn every_check_belongs_to_an_area() {
         for check in CHECKS.iter() {
             let prefix = check.id.split('.').next().unwrap_or_default();
-            assert!(AREAS.iter().any(|(area, _)| *area == prefix), "{}", check.id);
+            assert!(CHECK_AREAS.iter().any(|(area, _)| *area == prefix), "{}", check.id);
         }
     }
 }

@@ -12,7 +12,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 ///
 /// # Errors
 /// If the XML cannot be written.
-pub fn document(report: &Report) -> Result<String, quick_junit::SerializeError> {
+pub fn render_junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
     let mut junit = quick_junit::Report::new(format!("copresence validate: {}", report.target.name));
     let mut suites: Vec<(String, TestSuite)> = Vec::new();
     for check in &report.checks {
@@ -21,7 +21,7 @@ pub fn document(report: &Report) -> Result<String, quick_junit::SerializeError> 
             suites.push((area.clone(), TestSuite::new(area)));
         }
         if let Some((_, suite)) = suites.last_mut() {
-            suite.add_test_case(case(check));
+            suite.add_test_case(build_test_case(check));
         }
     }
     if let Some(error) = &report.error {
@@ -35,7 +35,7 @@ pub fn document(report: &Report) -> Result<String, quick_junit::SerializeError> 
     junit.to_string()
 }
 
-fn case(check: &CheckReport) -> TestCase {
+fn build_test_case(check: &CheckReport) -> TestCase {
     let describe = || {
         let mut text = check.detail.clone();
         for finding in &check.findings {

@@ -318,7 +318,7 @@ impl Report {
     ///
     /// # Errors
     /// The reason, if the text is not a complete report of this version.
-    pub fn read(text: &str) -> Result<Self, String> {
+    pub fn from_json(text: &str) -> Result<Self, String> {
         let value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
         match value.get("schema_version").and_then(serde_json::Value::as_u64) {
@@ -375,7 +375,7 @@ impl Report {
 }
 
 /// The JSON Schema of the report, indented, with a final newline.
-pub fn schema() -> String {
+pub fn report_schema() -> String {
     let schema = schemars::schema_for!(Report);
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');

@@ -1,45 +1,45 @@
 //! The form of responses (statuses, headers, fields and their types, without values), and how two backends differ.
 
 use super::{Report, Shape};
-use crate::seen::{Seen, Step};
+use crate::observations::{Observations, Step};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Headers that say nothing about the form of a backend's responses.
-const PASSING: [&str; 7] =
+const IGNORED_HEADERS: [&str; 7] =
     ["date", "content-length", "connection", "keep-alive", "transfer-encoding", "etag", "last-modified"];
 
 /// Collects the shapes of a run, by the kind of request and, for an active token, its status.
-pub(super) fn shapes(observations: &Seen) -> BTreeMap<String, Shape> {
+pub(super) fn collect_shapes(observations: &Observations) -> BTreeMap<String, Shape> {
     let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
     for step in &observations.steps {
         let Some(reply) = &step.reply else { continue };
-        let shape = shapes.entry(name(step)).or_default();
+        let shape = shapes.entry(shape_name(step)).or_default();
         shape.statuses.insert(reply.status);
         shape.content_types.extend(step.header("content-type").map(|kind| kind.to_ascii_lowercase()));
         let names = reply.headers.keys().map(|name| name.as_str().to_owned());
-        shape.headers.extend(names.filter(|name| !PASSING.contains(&name.as_str())));
+        shape.headers.extend(names.filter(|name| !IGNORED_HEADERS.contains(&name.as_str())));
         if let Some(body) = step.json() {
-            describe(&body, "", &mut shape.fields);
+            collect_field_types(&body, "", &mut shape.fields);
         }
     }
     shapes
 }
 
 /// Key of the shape of a step's response.
-fn name(step: &Step) -> String {
+fn shape_name(step: &Step) -> String {
     if step.is_delivery() {
         return "redeem: delivered".to_owned();
     }
     match step.completion_status() {
-        Some(status) if step.succeeded() => format!("redeem: {}", word(&status)),
-        _ => step.role.words().to_owned(),
+        Some(status) if step.is_success() => format!("redeem: {}", known_status_or_other(&status)),
+        _ => step.role.describe().to_owned(),
     }
 }
 
 /// A status of the specification, or `another status`: a backend's own status may be any text.
-fn word(status: &str) -> &str {
+fn known_status_or_other(status: &str) -> &str {
     match protocol::CompletionStatus::from(status) {
         protocol::CompletionStatus::Other(_) => "another status",
         _ => status,
@@ -47,7 +47,7 @@ fn word(status: &str) -> &str {
 }
 
 /// Adds the JSON types of a value, and of everything in it, by location.
-fn describe(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<String>>) {
+fn collect_field_types(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<String>>) {
     let kind = match value {
         Value::Null => "null".to_owned(),
         Value::Bool(_) => "boolean".to_owned(),
@@ -58,14 +58,14 @@ fn describe(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<Stri
         Value::String(_) => "string".to_owned(),
         Value::Array(items) => {
             for item in items {
-                describe(item, &format!("{at}[]"), fields);
+                collect_field_types(item, &format!("{at}[]"), fields);
             }
             "array".to_owned()
         }
         Value::Object(members) => {
             for (key, member) in members {
                 let location = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
-                describe(member, &location, fields);
+                collect_field_types(member, &location, fields);
             }
             "object".to_owned()
         }
@@ -75,7 +75,7 @@ fn describe(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<Stri
 
 /// One difference between the responses of two backends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub struct ShapeDifference {
     /// The kind of request.
     pub asked: String,
     /// What differs: status, content type, header, or a location in the body.
@@ -87,17 +87,21 @@ pub struct Difference {
 }
 
 /// Compares the shapes of two reports. Returns the differences, and the kinds of request that only one report contains.
-pub fn differences(first: &Report, second: &Report) -> (Vec<Difference>, Vec<String>) {
+pub fn compare_shapes(first: &Report, second: &Report) -> (Vec<ShapeDifference>, Vec<String>) {
     let mut found = Vec::new();
     for (asked, one) in &first.shapes {
         let Some(other) = second.shapes.get(asked) else { continue };
         let mut differ = |what: &str, first: String, second: String| {
             if first != second {
-                found.push(Difference { asked: asked.clone(), what: what.to_owned(), first, second });
+                found.push(ShapeDifference { asked: asked.clone(), what: what.to_owned(), first, second });
             }
         };
-        differ("status", list(&one.statuses), list(&other.statuses));
-        differ("Content-Type", list(&one.content_types), list(&other.content_types));
+        differ("status", join_alternatives(&one.statuses), join_alternatives(&other.statuses));
+        differ(
+            "Content-Type",
+            join_alternatives(&one.content_types),
+            join_alternatives(&other.content_types),
+        );
         for header in one.headers.symmetric_difference(&other.headers) {
             let presence =
                 |shape: &Shape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
@@ -105,7 +109,9 @@ pub fn differences(first: &Report, second: &Report) -> (Vec<Difference>, Vec<Str
         }
         let locations: BTreeSet<_> = one.fields.keys().chain(other.fields.keys()).collect();
         for location in locations {
-            let kinds = |shape: &Shape| shape.fields.get(location).map_or_else(|| "absent".to_owned(), list);
+            let kinds = |shape: &Shape| {
+                shape.fields.get(location).map_or_else(|| "absent".to_owned(), join_alternatives)
+            };
             differ(location, kinds(one), kinds(other));
         }
     }
@@ -119,7 +125,7 @@ pub fn differences(first: &Report, second: &Report) -> (Vec<Difference>, Vec<Str
     (found, alone)
 }
 
-fn list<T: ToString>(items: &BTreeSet<T>) -> String {
+fn join_alternatives<T: ToString>(items: &BTreeSet<T>) -> String {
     if items.is_empty() {
         return "none".to_owned();
     }
@@ -135,8 +141,9 @@ mod tests {
         let body =
             serde_json::json!({"token": "secret", "code": 209, "list": [{"n": 1}, {"n": null}], "x": 1.5});
         let mut fields = BTreeMap::new();
-        describe(&body, "", &mut fields);
-        let found: Vec<_> = fields.iter().map(|(at, kinds)| format!("{at}: {}", list(kinds))).collect();
+        collect_field_types(&body, "", &mut fields);
+        let found: Vec<_> =
+            fields.iter().map(|(at, kinds)| format!("{at}: {}", join_alternatives(kinds))).collect();
         assert_eq!(
             found,
             [

@@ -1,132 +1,143 @@
 //! The acts that redeem fresh, inactive and expired tokens.
 
-use super::wire::{Given, own_token};
-use super::{About, Acted, Run, stuck};
+use super::request_builder::{CredentialMode, export_token_variable};
+use super::{ActResult, CheckRun, StepSubject, act_incomplete};
 use crate::act::Act;
-use crate::points::STRANGER_ORIGIN;
-use crate::seen::Role;
-use client::Call;
-use client::curl::Word;
+use crate::observations::StepRole;
+use crate::response_fields::STRANGER_ORIGIN;
+use client::CallKind;
+use client::curl::ShellWord;
 use http::Method;
 
-impl Run<'_> {
+impl CheckRun<'_> {
     /// Redeems a fresh token twice.
-    pub(super) async fn fresh(&mut self) -> Acted {
+    pub(super) async fn run_fresh_act(&mut self) -> ActResult {
         for _ in 0..2 {
-            self.redeem(Act::Fresh, Role::RedeemFresh, 0).await?;
+            self.redeem_token(Act::Fresh, StepRole::RedeemFresh, 0).await?;
         }
         Ok(())
     }
 
     /// Redeems inactive tokens, and redeems with missing or wrong credentials; then the fresh token again.
-    pub(super) async fn refused(&mut self) -> Acted {
-        let wire = self.wire();
-        let token = self.tokens[0].clone();
-        let (mangled, longer) = (mangled(&token), format!("{token}x"));
+    pub(super) async fn run_refused_act(&mut self) -> ActResult {
+        let wire = self.request_builder();
+        let token = self.export_tokens[0].clone();
+        let (mangled, longer) = (mangle_token(&token), format!("{token}x"));
         // As long as a real token and of the same characters, but unknown to the backend.
         let unknown: String = token.chars().rev().map(|c| if c.is_ascii_digit() { '7' } else { c }).collect();
         let unknown = if unknown == token { format!("z{}", &token[1..]) } else { unknown };
         for invented in [&mangled, &longer, &unknown] {
-            self.prober.learn(invented);
+            self.prober.add_secret(invented);
         }
-        let variable = |name: &str| Some(Word::variable(name));
-        let own = Some((token.as_str(), Some(own_token(0))));
+        let variable = |name: &str| Some(ShellWord::from_variable(name));
+        let own = Some((token.as_str(), Some(export_token_variable(0))));
         let get = Method::GET;
         let mut cases = vec![
             (
-                Role::RedeemUnknown,
+                StepRole::RedeemUnknown,
                 Some((unknown.as_str(), variable("UNKNOWN_TOKEN"))),
-                Given::Right,
+                CredentialMode::Valid,
                 get.clone(),
             ),
             (
-                Role::RedeemUnknown,
+                StepRole::RedeemUnknown,
                 Some((unknown.as_str(), variable("UNKNOWN_TOKEN"))),
-                Given::Right,
+                CredentialMode::Valid,
                 get.clone(),
             ),
-            (Role::RedeemMissing, None, Given::Right, get.clone()),
+            (StepRole::RedeemMissing, None, CredentialMode::Valid, get.clone()),
             (
-                Role::RedeemMangled,
+                StepRole::RedeemMangled,
                 Some((mangled.as_str(), variable("MANGLED_TOKEN"))),
-                Given::Right,
+                CredentialMode::Valid,
                 get.clone(),
             ),
             (
-                Role::RedeemLengthened,
-                Some((longer.as_str(), Some(own_token(0).and("x")))),
-                Given::Right,
+                StepRole::RedeemLengthened,
+                Some((longer.as_str(), Some(export_token_variable(0).then_text("x")))),
+                CredentialMode::Valid,
                 get.clone(),
             ),
-            (Role::RedeemByPost, own.clone(), Given::Right, Method::POST),
+            (StepRole::RedeemByPost, own.clone(), CredentialMode::Valid, Method::POST),
         ];
-        if !self.seen.ground.relays_redeems || self.seen.ground.relay_has_key {
-            cases.push((Role::RedeemNoKey, own.clone(), Given::Missing, get.clone()));
-            cases.push((Role::RedeemWrongKey, own.clone(), Given::Wrong, get));
+        if !self.observations.target_info.relays_redeems || self.observations.target_info.relay_requires_key {
+            cases.push((StepRole::RedeemNoKey, own.clone(), CredentialMode::Missing, get.clone()));
+            cases.push((StepRole::RedeemWrongKey, own.clone(), CredentialMode::Wrong, get));
         }
         for (role, token, key, method) in cases {
-            let about = if token == own { About::token(0) } else { About::default() };
-            self.step(Act::Refused, role, about, wire.redeem(token, key, method, None)?).await?;
+            let about = if token == own { StepSubject::token_index(0) } else { StepSubject::default() };
+            self.send_step(Act::Refused, role, about, wire.build_redeem(token, key, method, None)?).await?;
         }
-        self.redeem(Act::Refused, Role::RedeemUntouched, 0).await?;
+        self.redeem_token(Act::Refused, StepRole::RedeemAfterRefusals, 0).await?;
         Ok(())
     }
 
     /// Sends two preflights and a redeem with the Origin of another site.
-    pub(super) async fn page(&mut self) -> Acted {
-        let wire = self.wire();
-        let ask = wire.preflight(Call::Generate, STRANGER_ORIGIN)?;
-        self.step(Act::Page, Role::PreflightGenerate, About::default(), ask).await?;
-        let ask = wire.preflight(Call::Redeem, STRANGER_ORIGIN)?;
-        self.step(Act::Page, Role::PreflightRedeem, About::default(), ask).await?;
-        let index = self.waiting_token()?;
-        let token = self.tokens[index].clone();
-        let token = Some((token.as_str(), Some(own_token(index))));
-        let redeem = wire.redeem(token, Given::Right, Method::GET, Some(STRANGER_ORIGIN))?;
-        self.step(Act::Page, Role::RedeemFromPage, About::token(index), redeem).await?;
+    pub(super) async fn run_page_act(&mut self) -> ActResult {
+        let wire = self.request_builder();
+        let ask = wire.build_preflight(CallKind::Generate, STRANGER_ORIGIN)?;
+        self.send_step(Act::Page, StepRole::PreflightGenerate, StepSubject::default(), ask).await?;
+        let ask = wire.build_preflight(CallKind::Redeem, STRANGER_ORIGIN)?;
+        self.send_step(Act::Page, StepRole::PreflightRedeem, StepSubject::default(), ask).await?;
+        let index = self.find_unscanned_token()?;
+        let token = self.export_tokens[index].clone();
+        let token = Some((token.as_str(), Some(export_token_variable(index))));
+        let redeem = wire.build_redeem(token, CredentialMode::Valid, Method::GET, Some(STRANGER_ORIGIN))?;
+        self.send_step(Act::Page, StepRole::RedeemCrossOrigin, StepSubject::token_index(index), redeem)
+            .await?;
         Ok(())
     }
 
     /// Sends a redeem without credentials over plain HTTP.
-    pub(super) async fn plain(&mut self) -> Acted {
-        let request = self.wire().plain()?;
-        self.step(Act::Plain, Role::PlainHttp, About::default(), request).await?;
+    pub(super) async fn run_plain_http_act(&mut self) -> ActResult {
+        let request = self.request_builder().build_plain_http()?;
+        self.send_step(Act::Plain, StepRole::PlainHttp, StepSubject::default(), request).await?;
         Ok(())
     }
 
     /// Lets the sandbox expire a token, then redeems it.
-    pub(super) async fn expiry(&mut self) -> Acted {
-        let tester = self.hand.tester().cloned().ok_or_else(|| stuck("there is no sandbox"))?;
-        let token = self.next_token(Act::Expiry).await?;
-        tester.force(&self.tokens[token], "expire").await.map_err(stuck)?;
-        self.redeem(Act::Expiry, Role::RedeemExpired, token).await?;
+    pub(super) async fn run_expiry_act(&mut self) -> ActResult {
+        let tester =
+            self.phone.sandbox_control().cloned().ok_or_else(|| act_incomplete("there is no sandbox"))?;
+        let token = self.generate_next_token(Act::Expiry).await?;
+        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(act_incomplete)?;
+        self.redeem_token(Act::Expiry, StepRole::RedeemExpired, token).await?;
         Ok(())
     }
 
     /// Generates a token for one act. Returns the token's index.
-    pub(super) async fn next_token(&mut self, act: Act) -> Result<usize, super::Stop> {
-        let before = self.tokens.len();
-        let step = self.make_token(act).await?;
-        if self.tokens.len() == before {
-            return Err(stuck(format!("no Export Token was returned: {}", self.seen.steps[step].came())));
+    pub(super) async fn generate_next_token(&mut self, act: Act) -> Result<usize, super::ActAbort> {
+        let before = self.export_tokens.len();
+        let step = self.generate_token(act).await?;
+        if self.export_tokens.len() == before {
+            return Err(act_incomplete(format!(
+                "no Export Token was returned: {}",
+                self.observations.steps[step].describe_response()
+            )));
         }
-        if self.tokens[..before].contains(&self.tokens[before]) {
-            return Err(stuck("the backend returned a token that it had returned before"));
+        if self.export_tokens[..before].contains(&self.export_tokens[before]) {
+            return Err(act_incomplete("the backend returned a token that it had returned before"));
         }
         Ok(before)
     }
 
     /// Redeems one of the run's tokens with valid credentials. Returns the index of the step.
-    pub(super) async fn redeem(&mut self, act: Act, role: Role, token: usize) -> Result<usize, super::Stop> {
-        let value = self.tokens[token].clone();
-        let token_word = Some((value.as_str(), Some(own_token(token))));
-        let request = self.wire().redeem(token_word, Given::Right, Method::GET, None)?;
-        self.step(act, role, About::token(token), request).await
+    pub(super) async fn redeem_token(
+        &mut self,
+        act: Act,
+        role: StepRole,
+        token: usize,
+    ) -> Result<usize, super::ActAbort> {
+        let value = self.export_tokens[token].clone();
+        let token_word = Some((value.as_str(), Some(export_token_variable(token))));
+        let request =
+            self.request_builder().build_redeem(token_word, CredentialMode::Valid, Method::GET, None)?;
+        self.send_step(act, role, StepSubject::token_index(token), request).await
     }
 }
 
 /// The token with a different last character of the same class.
-fn mangled(token: &str) -> String {
+fn mangle_token(token: &str) -> String {
     let mut mangled: Vec<char> = token.chars().collect();
     if let Some(last) = mangled.last_mut() {
         *last = match *last {
@@ -141,13 +152,13 @@ fn mangled(token: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::mangled;
+    use super::mangle_token;
 
     #[test]
     fn a_mangled_token_differs_in_its_last_character() {
         for (token, other) in [("abcz", "abca"), ("abc9", "abc0"), ("ab_", "ab0"), ("aZ", "aA"), ("a1", "a2")]
         {
-            assert_eq!(mangled(token), other);
+            assert_eq!(mangle_token(token), other);
         }
     }
 }

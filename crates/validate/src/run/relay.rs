@@ -1,57 +1,74 @@
 //! The acts that compare a relay with its upstream, which has to be a sandbox.
 
-use super::{Acted, Run, stuck};
+use super::{ActResult, CheckRun, act_incomplete};
 use crate::act::Act;
-use crate::seen::{Count, Role};
-use crate::tester::Tester;
+use crate::observations::{StepRole, UpstreamCount};
+use crate::sandbox_control::SandboxControl;
 use std::time::Duration;
 
 /// How far the upstream's clock is advanced before its redeems are counted: longer than a relay's polling interval.
-const LONG_ENOUGH: Duration = Duration::from_mins(1);
+const POLLING_WINDOW: Duration = Duration::from_mins(1);
 
-impl Run<'_> {
+impl CheckRun<'_> {
     /// Counts the redeems at the upstream before and after two redeems of the run.
-    pub(super) async fn witness(&mut self) -> Acted {
-        let upstream = self.upstream()?;
-        let token = self.next_token(Act::Witness).await?;
-        self.count(&upstream, token, "before the first redeem of the run", 0).await?;
+    pub(super) async fn run_witness_act(&mut self) -> ActResult {
+        let upstream = self.upstream_sandbox()?;
+        let token = self.generate_next_token(Act::Witness).await?;
+        self.record_upstream_count(&upstream, token, "before the first redeem of the run", 0).await?;
         let ours = 2;
         for _ in 0..ours {
-            self.redeem(Act::Witness, Role::Watched, token).await?;
+            self.redeem_token(Act::Witness, StepRole::CountedRedeem, token).await?;
         }
-        self.count(&upstream, token, "after the redeems of the run", ours).await
+        self.record_upstream_count(&upstream, token, "after the redeems of the run", ours).await
     }
 
     /// Redeems a ready avatar while the upstream drops its response, and counts the redeems at the upstream.
-    pub(super) async fn lost_answer(&mut self) -> Acted {
-        let upstream = self.upstream()?;
-        let token = self.next_token(Act::LostAnswer).await?;
-        upstream.associate(&self.tokens[token], None).await.map_err(stuck)?;
-        upstream.force(&self.tokens[token], "complete").await.map_err(stuck)?;
-        let before = upstream.redeems(&self.tokens[token]).await.map_err(stuck)?;
-        upstream.lose_next_answer().await.map_err(stuck)?;
-        let redeemed = self.redeem(Act::LostAnswer, Role::LostAnswer, token).await;
-        tokio::time::sleep(self.options.watch).await;
-        let cleared = upstream.no_faults().await;
+    pub(super) async fn run_lost_answer_act(&mut self) -> ActResult {
+        let upstream = self.upstream_sandbox()?;
+        let token = self.generate_next_token(Act::LostAnswer).await?;
+        upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(act_incomplete)?;
+        upstream.force_token_state(&self.export_tokens[token], "complete").await.map_err(act_incomplete)?;
+        let before = upstream.redeem_count(&self.export_tokens[token]).await.map_err(act_incomplete)?;
+        upstream.lose_next_response().await.map_err(act_incomplete)?;
+        let redeemed = self.redeem_token(Act::LostAnswer, StepRole::LostAnswer, token).await;
+        tokio::time::sleep(self.options.upstream_watch).await;
+        let cleared = upstream.clear_faults().await;
         redeemed?;
-        cleared.map_err(stuck)?;
-        let after = upstream.redeems(&self.tokens[token]).await.map_err(stuck)?;
+        cleared.map_err(act_incomplete)?;
+        let after = upstream.redeem_count(&self.export_tokens[token]).await.map_err(act_incomplete)?;
         let redeems = after.saturating_sub(before);
-        self.seen.lost = Some(Count { when: "after the response was lost", ours: 1, upstream: redeems });
+        self.observations.lost_answer_count = Some(UpstreamCount {
+            when: "after the response was lost",
+            relay_redeems: 1,
+            upstream_redeems: redeems,
+        });
         Ok(())
     }
 
     /// The control of the upstream sandbox.
-    fn upstream(&self) -> Result<Tester, super::Stop> {
-        self.hand.tester().cloned().ok_or_else(|| stuck("the relay's upstream is not known"))
+    fn upstream_sandbox(&self) -> Result<SandboxControl, super::ActAbort> {
+        self.phone
+            .sandbox_control()
+            .cloned()
+            .ok_or_else(|| act_incomplete("the relay's upstream is not known"))
     }
 
     /// Advances the upstream's clock, waits, and records how many redeems it counted.
-    async fn count(&mut self, upstream: &Tester, token: usize, when: &'static str, ours: u64) -> Acted {
-        upstream.pass(LONG_ENOUGH).await.map_err(stuck)?;
-        tokio::time::sleep(self.options.watch).await;
-        let redeems = upstream.redeems(&self.tokens[token]).await.map_err(stuck)?;
-        self.seen.counts.push(Count { when, ours, upstream: redeems });
+    async fn record_upstream_count(
+        &mut self,
+        upstream: &SandboxControl,
+        token: usize,
+        when: &'static str,
+        ours: u64,
+    ) -> ActResult {
+        upstream.advance_clock(POLLING_WINDOW).await.map_err(act_incomplete)?;
+        tokio::time::sleep(self.options.upstream_watch).await;
+        let redeems = upstream.redeem_count(&self.export_tokens[token]).await.map_err(act_incomplete)?;
+        self.observations.upstream_counts.push(UpstreamCount {
+            when,
+            relay_redeems: ours,
+            upstream_redeems: redeems,
+        });
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ async fn the_healthy_sandbox_passes_every_applicable_check() {
     let (plan, ended) = run_checks(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     assert_eq!(ended.error, None);
     let mut wrong = Vec::new();
-    for (check, judged) in &ended.verdicts {
+    for (check, judged) in &ended.check_results {
         let bad = match judged.verdict() {
             Verdict::Pass => false,
             // The test has neither TLS nor a relay.
@@ -31,13 +31,18 @@ async fn the_healthy_sandbox_passes_every_applicable_check() {
         wrong,
         Vec::<String>::new(),
         "{:#?}",
-        ended.seen.steps.iter().map(|s| (s.number, s.role, s.token, s.status())).collect::<Vec<_>>()
+        ended
+            .observations
+            .steps
+            .iter()
+            .map(|s| (s.number, s.role, s.token_number, s.status()))
+            .collect::<Vec<_>>()
     );
-    assert_eq!(ended.tokens, plan.tokens, "as many tokens as the plan said");
-    assert_eq!(ended.avatars, plan.avatars, "as many avatars as the plan said");
+    assert_eq!(ended.tokens_made, plan.tokens, "as many tokens as the plan said");
+    assert_eq!(ended.avatars_consumed, plan.avatars, "as many avatars as the plan said");
     for act in &plan.acts {
-        let sent = ended.seen.steps.iter().filter(|step| step.act == *act).count();
-        let planned = act.cost().requests as usize;
+        let sent = ended.observations.steps.iter().filter(|step| step.act == *act).count();
+        let planned = act.spec().min_requests as usize;
         assert!(sent >= planned, "{act:?}: planned {planned}, sent {sent}");
     }
 }

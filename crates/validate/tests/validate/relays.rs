@@ -7,15 +7,17 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use client::probe::{Probe, Prober, Reply};
-use client::{Call, PartnerSource, TimeOuts};
+use client::probe::{ProbeRequest, ProbeResponse, Prober};
+use client::{CallKind, PartnerSource, Timeouts};
 use http::Method;
 use protocol::PartnerKey;
 use sandbox::{Sandbox, Server};
 use std::sync::Arc;
 use url::Url;
-use validate::run::Ended;
-use validate::{Backend, Credentials, Hand, RedeemRoute, Target, Tester, TokenSource, Verdict};
+use validate::run::RunResult;
+use validate::{
+    Backend, Credentials, PhoneDriver, RedeemRoute, SandboxControl, Target, TokenSource, Verdict,
+};
 
 const OWN_KEY: &str = "partner-key-0123456789";
 
@@ -56,15 +58,16 @@ impl Relay {
     }
 
     /// Sends one request to Copresence; `None` if the response was lost.
-    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Option<Reply> {
+    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Option<ProbeResponse> {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let url = self.upstream.join(path).expect("a URL");
-        let call = Call::Redeem;
-        let probe = Probe { call, method, url, headers, body: None, token_pointer: None, limit: 1_000_000 };
-        self.prober.send(probe).await.expect("sent").reply.ok()
+        let call = CallKind::Redeem;
+        let probe =
+            ProbeRequest { call, method, url, headers, body: None, token_pointer: None, max_body: 1_000_000 };
+        self.prober.send_probe(probe).await.expect("sent").response.ok()
     }
 
-    async fn redeem(&self, token: &str) -> Option<Reply> {
+    async fn redeem(&self, token: &str) -> Option<ProbeResponse> {
         let key = self.sandbox.credentials().api_key.expose().to_owned();
         self.send(Method::GET, "redeemExportToken", &[(KEY, &key), (TOKEN, token)]).await
     }
@@ -153,16 +156,16 @@ async fn handle_redeem(State(relay): State<Relay>, request: Request) -> Response
 struct CheckedRelay {
     _relay: Serving,
     _upstream: Server,
-    ended: Ended,
+    ended: RunResult,
 }
 
 async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
     let sandbox = assets.sandbox();
     let upstream = Server::serve(sandbox.clone(), ([127, 0, 0, 1], 0).into()).expect("a port");
-    let prober = Arc::new(Prober::new(TimeOuts::default(), false).expect("a prober"));
+    let prober = Arc::new(Prober::new(Timeouts::default(), false).expect("a prober"));
     let relay = Relay {
         fault,
-        upstream: upstream.url(),
+        upstream: upstream.local_url(),
         sandbox: sandbox.clone(),
         prober,
         token: Memory::default(),
@@ -178,9 +181,9 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
     let known = sandbox.credentials();
     let target = Target {
         backend: Backend {
-            source: TokenSource::Partner(source),
-            redeem,
-            ..Backend::vendor(relay.url.clone())
+            token_source: TokenSource::Partner(source),
+            redeem_route: redeem,
+            ..Backend::for_vendor(relay.url.clone())
         },
         // Known to the run, so that it can search responses for them. No request contains them.
         credentials: Credentials {
@@ -191,14 +194,15 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
         },
         ..crate::support::vendor_target(&relay.url, Credentials::default())
     };
-    let tester = Tester::find(upstream.url(), None).await.expect("HTTP").expect("a sandbox");
-    let (_, ended) = run_checks(&target, &run_options(), &Hand::Sandbox(tester)).await;
+    let tester =
+        SandboxControl::find_sandbox(upstream.local_url(), None).await.expect("HTTP").expect("a sandbox");
+    let (_, ended) = run_checks(&target, &run_options(), &PhoneDriver::Sandbox(tester)).await;
     assert_eq!(ended.error, None);
     CheckedRelay { _relay: relay, _upstream: upstream, ended }
 }
 
-fn ids_with_verdict(ended: &Ended, verdict: Verdict) -> Vec<&'static str> {
-    let of = ended.verdicts.iter().filter(|(_, judged)| judged.verdict() == verdict);
+fn ids_with_verdict(ended: &RunResult, verdict: Verdict) -> Vec<&'static str> {
+    let of = ended.check_results.iter().filter(|(_, judged)| judged.verdict() == verdict);
     let mut ids: Vec<_> = of.map(|(check, _)| check.id).collect();
     ids.sort_unstable();
     ids
@@ -208,7 +212,7 @@ fn ids_with_verdict(ended: &Ended, verdict: Verdict) -> Vec<&'static str> {
 async fn a_correct_relay_passes_every_relay_check() {
     let checked = check_relay(Fault::None, &Assets::make()).await;
     let failed: Vec<_> =
-        checked.ended.verdicts.iter().filter(|(_, j)| j.verdict() == Verdict::Fail).collect();
+        checked.ended.check_results.iter().filter(|(_, j)| j.verdict() == Verdict::Fail).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     let passed = ids_with_verdict(&checked.ended, Verdict::Pass);
     let relay: Vec<_> = passed.into_iter().filter(|id| id.starts_with("relay.")).collect();
@@ -230,7 +234,7 @@ async fn a_correct_relay_passes_every_relay_check() {
         ids_with_verdict(&checked.ended, Verdict::Inconclusive)
     );
     // The console of a relay has no credential of Copresence.
-    let known = checked.ended.seen.steps.iter().flat_map(|step| &step.exchange.request_headers);
+    let known = checked.ended.observations.steps.iter().flat_map(|step| &step.exchange.request_headers);
     assert!(known.map(|(name, _)| name).all(|name| name != KEY && name != SESSION));
 }
 

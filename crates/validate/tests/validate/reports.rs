@@ -8,21 +8,21 @@ use jiff::Timestamp;
 use sandbox::Sandbox;
 use std::path::Path;
 use validate::report::{self, change, html, junit, shape};
-use validate::run::Ended;
-use validate::{Hand, Options, Plan, Report, Target, Verdict};
+use validate::run::RunResult;
+use validate::{PhoneDriver, Report, RunOptions, RunPlan, Target, Verdict};
 
 fn times() -> (Timestamp, Timestamp) {
     let at = |text: &str| text.parse().expect("a time");
     (at("2026-11-22T10:00:00Z"), at("2026-11-22T10:01:00Z"))
 }
 
-async fn run(target: &Target, options: &Options, phone: &Hand) -> (Report, Ended) {
+async fn run(target: &Target, options: &RunOptions, phone: &PhoneDriver) -> (Report, RunResult) {
     let (plan, ended) = run_checks(target, options, phone).await;
     (Report::new(target, options, &plan, &ended, times()), ended)
 }
 
 /// Every secret of a sandbox: its credentials, its tokens, and the ids in its URLs.
-fn secrets(sandbox: &Sandbox, ended: &Ended) -> Vec<String> {
+fn secrets(sandbox: &Sandbox, ended: &RunResult) -> Vec<String> {
     let known = sandbox.credentials();
     let mut secrets = vec![
         known.api_key.expose().to_owned(),
@@ -30,8 +30,8 @@ fn secrets(sandbox: &Sandbox, ended: &Ended) -> Vec<String> {
         known.password.expose().to_owned(),
     ];
     secrets.extend(sandbox.state().tokens.into_iter().map(|token| token.token));
-    for step in &ended.seen.steps {
-        for (url, _) in step.urls() {
+    for step in &ended.observations.steps {
+        for (url, _) in step.delivered_urls() {
             let id = url.split('/').nth(4).expect("an id").to_owned();
             secrets.push(id);
         }
@@ -68,12 +68,12 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
         "{:?}",
         report.summary()
     );
-    let changes = change::changes(&report, &report);
+    let changes = change::compare_verdicts(&report, &report);
     let written = [
         report.to_json(),
-        html::document(&report, Some(&changes)).expect("a page"),
-        junit::document(&report).expect("XML"),
-        ended.har().to_string(),
+        html::render_html(&report, Some(&changes)).expect("a page"),
+        junit::render_junit(&report).expect("XML"),
+        ended.to_har().to_string(),
     ];
     let secrets = secrets(&sandbox, &ended);
     assert!(secrets.len() > 8, "{} secrets", secrets.len());
@@ -97,10 +97,14 @@ async fn the_report_matches_its_schema_and_can_be_parsed() {
     let (report, _) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("report.schema.json");
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&path, report::schema()).expect("written");
+        std::fs::write(&path, report::report_schema()).expect("written");
     }
     let committed = std::fs::read_to_string(&path).expect("the schema is committed");
-    assert_eq!(committed, report::schema(), "update it: UPDATE_SCHEMA=1 cargo test -p validate schema");
+    assert_eq!(
+        committed,
+        report::report_schema(),
+        "update it: UPDATE_SCHEMA=1 cargo test -p validate schema"
+    );
     let schema: serde_json::Value = serde_json::from_str(&committed).expect("JSON");
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
@@ -108,8 +112,8 @@ async fn the_report_matches_its_schema_and_can_be_parsed() {
     assert_eq!(errors, Vec::<String>::new());
     assert!(!validator.is_valid(&serde_json::json!({"schema_version": 1})), "the schema accepts anything");
 
-    assert_eq!(Report::read(&report.to_json()), Ok(report.clone()));
-    assert!(Report::read("{}").is_err() && Report::read(r#"{"schema_version": 99}"#).is_err());
+    assert_eq!(Report::from_json(&report.to_json()), Ok(report.clone()));
+    assert!(Report::from_json("{}").is_err() && Report::from_json(r#"{"schema_version": 99}"#).is_err());
     assert_eq!((report.exit, report.coverage.percent()), (0, 100), "{:#?}", report.coverage);
     assert_eq!(report.score.must.failed + report.score.should.failed, 0);
     let untested: Vec<_> = report.requirements.iter().filter(|row| row.verdict.is_none()).collect();
@@ -135,17 +139,17 @@ async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_bas
     let failed: Vec<_> = report.failed_checks().into_iter().map(|check| check.id.as_str()).collect();
     assert_eq!(failed, ["redeem.missing-400", "files.no-store", "http.no-store"]);
 
-    let changes = change::changes(&before, &report);
+    let changes = change::compare_verdicts(&before, &report);
     let worse: Vec<_> =
         changes.iter().filter(|change| change.is_worse()).map(|change| change.id.as_str()).collect();
     assert_eq!(worse, ["redeem.missing-400", "files.no-store", "http.no-store"]);
-    assert_eq!(changes[0].words(), "redeem.missing-400 (MUST): pass → fail");
+    assert_eq!(changes[0].describe(), "redeem.missing-400 (MUST): pass → fail");
 
-    let xml = junit::document(&report).expect("XML");
+    let xml = junit::render_junit(&report).expect("XML");
     assert_eq!(xml.matches("<failure").count(), 1, "a failed SHOULD is not a CI failure");
     assert!(xml.contains("404") && xml.contains("SHOULD: expected Cache-Control: no-store"), "{xml}");
 
-    let page = html::document(&report, Some(&changes)).expect("a page");
+    let page = html::render_html(&report, Some(&changes)).expect("a page");
     for word in [
         "Failed",
         "To be fixed",
@@ -157,14 +161,14 @@ async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_bas
         assert!(page.contains(word), "{word}");
     }
     assert!(!page.contains("<script") && !page.contains("src="), "the page is self-contained");
-    let entries = ended.har()["log"]["entries"].as_array().expect("entries").len();
+    let entries = ended.to_har()["log"]["entries"].as_array().expect("entries").len();
     assert_eq!(entries, report.steps.len());
 
-    let (found, _) = shape::differences(&before, &report);
+    let (found, _) = shape::compare_shapes(&before, &report);
     let found_kinds: Vec<_> = found.iter().map(|d| format!("{}: {}", d.request, d.what)).collect();
     assert!(found_kinds.contains(&"redeem without a token: status".to_owned()), "{found_kinds:?}");
     assert!(found_kinds.contains(&"redeem: delivered: header cache-control".to_owned()), "{found_kinds:?}");
-    assert_eq!(shape::differences(&before, &before), (Vec::new(), Vec::new()));
+    assert_eq!(shape::compare_shapes(&before, &before), (Vec::new(), Vec::new()));
 }
 
 #[tokio::test]
@@ -173,12 +177,12 @@ async fn a_run_keeps_to_the_planned_token_budget() {
     let backend = serve_router(sandbox::app(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     for most in [0, 1, 2, 3] {
-        let options = Options { max_tokens: Some(most), ..run_options() };
+        let options = RunOptions { max_tokens: Some(most), ..run_options() };
         let before = sandbox.state().tokens.len();
         let (report, ended) = run(&target, &options, &sandbox_phone(&backend.url).await).await;
         let made = u32::try_from(sandbox.state().tokens.len() - before).expect("few");
         assert!(made <= most, "{made} tokens of {most}");
-        assert_eq!((ended.tokens, report.budget.tokens_planned), (made, made));
+        assert_eq!((ended.tokens_made, report.budget.tokens_planned), (made, made));
         assert_eq!(report.score.must.failed, 0);
         assert!(report.coverage.percent() < 100);
         let left_out = report.checks.iter().filter(|check| check.verdict == Verdict::Skipped);
@@ -191,12 +195,12 @@ async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
     let sandbox = new_sandbox();
     let backend = serve_router(sandbox::app(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
-    let options = Options { destructive: false, ..run_options() };
-    let plan = Plan::new(&target, &options, &Hand::Nobody);
-    assert_eq!((plan.tokens, plan.avatars, plan.free), (2, 0, false));
-    let (report, ended) = run(&target, &options, &Hand::Nobody).await;
-    assert_eq!((ended.tokens, ended.avatars, report.exit), (2, 0, 0));
-    let plan = Plan::new(&target, &options, &sandbox_phone(&backend.url).await);
+    let options = RunOptions { allow_destructive: false, ..run_options() };
+    let plan = RunPlan::new(&target, &options, &PhoneDriver::Unavailable);
+    assert_eq!((plan.tokens, plan.avatars, plan.is_free), (2, 0, false));
+    let (report, ended) = run(&target, &options, &PhoneDriver::Unavailable).await;
+    assert_eq!((ended.tokens_made, ended.avatars_consumed, report.exit), (2, 0, 0));
+    let plan = RunPlan::new(&target, &options, &sandbox_phone(&backend.url).await);
     assert_eq!((plan.tokens, plan.avatars), (4, 1), "nothing destructive by default");
 }
 
@@ -207,12 +211,12 @@ async fn refused_credentials_and_an_unreachable_backend_give_no_verdict() {
     let mut refused = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let password = protocol::Password::new("an old password");
     refused.credentials.login = refused.credentials.login.map(|(user, _)| (user, password));
-    let (report, _) = run(&refused, &run_options(), &Hand::Nobody).await;
+    let (report, _) = run(&refused, &run_options(), &PhoneDriver::Unavailable).await;
     assert_eq!(report.exit, 3, "{}", report.summary());
     let unreachable =
         vendor_target(&"http://127.0.0.1:9/".parse().expect("a URL"), sandbox_credentials(&sandbox));
-    let (report, _) = run(&unreachable, &run_options(), &Hand::Nobody).await;
+    let (report, _) = run(&unreachable, &run_options(), &PhoneDriver::Unavailable).await;
     assert_eq!(report.exit, 6, "{}", report.summary());
     assert!(report.checks.iter().all(|check| check.verdict != Verdict::Pass), "{:#?}", report.score);
-    assert!(junit::document(&report).expect("XML").contains("<error"));
+    assert!(junit::render_junit(&report).expect("XML").contains("<error"));
 }

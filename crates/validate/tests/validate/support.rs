@@ -8,8 +8,10 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
-use validate::run::Ended;
-use validate::{Backend, Credentials, Hand, Options, Plan, Run, Target, Tester, TimeOuts};
+use validate::run::RunResult;
+use validate::{
+    Backend, CheckRun, Credentials, PhoneDriver, RunOptions, RunPlan, SandboxControl, Target, Timeouts,
+};
 
 /// A backend on a local port. Stops when dropped.
 pub(crate) struct Serving {
@@ -38,7 +40,7 @@ pub(crate) struct Assets(TempDir);
 impl Assets {
     pub(crate) fn make() -> Self {
         let folder = TempDir::new().expect("a folder");
-        let files = avatar::build(7, None);
+        let files = avatar::build_avatar(7, None);
         let avatar = folder.path().join("anna");
         std::fs::create_dir(&avatar).expect("a folder");
         for (name, bytes) in
@@ -79,10 +81,10 @@ pub(crate) fn sandbox_credentials(sandbox: &Sandbox) -> Credentials {
 pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> Target {
     Target {
         name: "test".to_owned(),
-        backend: Backend::vendor(url.clone()),
+        backend: Backend::for_vendor(url.clone()),
         credentials,
-        link: format!("{url}phone?exportToken={{token}}").parse().expect("a link"),
-        time_outs: TimeOuts {
+        link_template: format!("{url}phone?exportToken={{token}}").parse().expect("a link"),
+        time_outs: Timeouts {
             connect: Duration::from_secs(2),
             read: Duration::from_secs(3),
             total: Duration::from_secs(5),
@@ -90,24 +92,31 @@ pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> Target {
     }
 }
 
-pub(crate) fn run_options() -> Options {
-    Options {
-        destructive: true,
-        watch: Duration::ZERO,
+pub(crate) fn run_options() -> RunOptions {
+    RunOptions {
+        allow_destructive: true,
+        upstream_watch: Duration::ZERO,
         // In the sandbox's time: three times as long as its slowest avatar takes.
-        patience: Duration::from_mins(2),
-        ..Options::default()
+        avatar_timeout: Duration::from_mins(2),
+        ..RunOptions::default()
     }
 }
 
-pub(crate) async fn sandbox_phone(url: &Url) -> Hand {
-    Hand::Sandbox(Tester::find(url.clone(), None).await.expect("HTTP").expect("a sandbox"))
+pub(crate) async fn sandbox_phone(url: &Url) -> PhoneDriver {
+    PhoneDriver::Sandbox(
+        SandboxControl::find_sandbox(url.clone(), None).await.expect("HTTP").expect("a sandbox"),
+    )
 }
 
 /// Runs all checks against a backend.
-pub(crate) async fn run_checks(target: &Target, options: &Options, phone: &Hand) -> (Plan, Ended) {
-    let plan = Plan::new(target, options, phone);
-    let ignore_events = |_: validate::Event<'_>| {};
-    let ended = Run::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run().await;
+pub(crate) async fn run_checks(
+    target: &Target,
+    options: &RunOptions,
+    phone: &PhoneDriver,
+) -> (RunPlan, RunResult) {
+    let plan = RunPlan::new(target, options, phone);
+    let ignore_events = |_: validate::RunEvent<'_>| {};
+    let ended =
+        CheckRun::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run_to_end().await;
     (plan, ended)
 }

@@ -1,7 +1,7 @@
 //! The keychain of macOS and the Credential Manager of Windows, with `keyring`.
 
 use crate::timeout::CommitGuard;
-use crate::{SERVICE, Slot, VaultError};
+use crate::{CredentialKind, KEYCHAIN_SERVICE, KeychainError};
 use keyring::{Entry, Error};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
@@ -14,9 +14,9 @@ pub(crate) const MAX_ITEM_BYTES: usize = 2560;
 pub(crate) const MAX_ITEM_BYTES: usize = 64 * 1024;
 
 /// Checks that the keychain can be used.
-pub(crate) fn check_keychain() -> Result<(), VaultError> {
+pub(crate) fn check_keychain() -> Result<(), KeychainError> {
     // Reading an item that does not exist checks everything that reading needs, and shows no prompt.
-    match open_entry("none", Slot::ApiKey)?.get_secret() {
+    match open_entry("none", CredentialKind::ApiKey)?.get_secret() {
         Ok(value) => {
             drop(Zeroizing::new(value));
             Ok(())
@@ -27,25 +27,25 @@ pub(crate) fn check_keychain() -> Result<(), VaultError> {
 }
 
 /// Checks that the keychain can be used. These systems show their own prompt when an item is read.
-pub(crate) fn unlock_keychain() -> Result<(), VaultError> {
+pub(crate) fn unlock_keychain() -> Result<(), KeychainError> {
     check_keychain()
 }
 
 /// The values of `slots`, in their order.
 pub(crate) fn read_credentials(
     profile: &str,
-    slots: &[Slot],
-) -> Result<Vec<Option<SecretString>>, VaultError> {
+    slots: &[CredentialKind],
+) -> Result<Vec<Option<SecretString>>, KeychainError> {
     slots.iter().map(|slot| read_credential(profile, *slot)).collect()
 }
 
 /// Stores a credential.
 pub(crate) fn write_credential(
     profile: &str,
-    slot: Slot,
+    slot: CredentialKind,
     value: &str,
     guard: &CommitGuard,
-) -> Result<(), VaultError> {
+) -> Result<(), KeychainError> {
     let entry = open_entry(profile, slot)?;
     guard.commit()?;
     // `set_password` would store UTF-16 on Windows, which halves the maximum length.
@@ -53,7 +53,11 @@ pub(crate) fn write_credential(
 }
 
 /// Removes a credential. Returns whether there was one.
-pub(crate) fn remove_credential(profile: &str, slot: Slot, guard: &CommitGuard) -> Result<bool, VaultError> {
+pub(crate) fn remove_credential(
+    profile: &str,
+    slot: CredentialKind,
+    guard: &CommitGuard,
+) -> Result<bool, KeychainError> {
     let entry = open_entry(profile, slot)?;
     guard.commit()?;
     match entry.delete_credential() {
@@ -64,21 +68,21 @@ pub(crate) fn remove_credential(profile: &str, slot: Slot, guard: &CommitGuard) 
 }
 
 /// Opens the keychain entry of a credential.
-fn open_entry(profile: &str, slot: Slot) -> Result<Entry, VaultError> {
+fn open_entry(profile: &str, slot: CredentialKind) -> Result<Entry, KeychainError> {
     // Checked first, because `Entry::new` hides the cause.
     if let Err(error) = Entry::store_status() {
-        return Err(VaultError::Platform { detail: error.to_string() });
+        return Err(KeychainError::PlatformFailure { detail: error.to_string() });
     }
-    Entry::new(SERVICE, &slot.item_user(profile)).map_err(convert_error)
+    Entry::new(KEYCHAIN_SERVICE, &slot.keychain_user(profile)).map_err(convert_error)
 }
 
 /// The value of one credential.
-fn read_credential(profile: &str, slot: Slot) -> Result<Option<SecretString>, VaultError> {
+fn read_credential(profile: &str, slot: CredentialKind) -> Result<Option<SecretString>, KeychainError> {
     match open_entry(profile, slot)?.get_secret() {
         Ok(bytes) => {
             let bytes = Zeroizing::new(bytes);
             let text = std::str::from_utf8(&bytes)
-                .map_err(|_| VaultError::NotText { item: slot.item_user(profile) })?;
+                .map_err(|_| KeychainError::ItemNotText { item: slot.keychain_user(profile) })?;
             Ok(Some(SecretString::from(text)))
         }
         Err(Error::NoEntry) => Ok(None),
@@ -87,16 +91,18 @@ fn read_credential(profile: &str, slot: Slot) -> Result<Option<SecretString>, Va
 }
 
 /// Converts an error of `keyring`.
-fn convert_error(error: Error) -> VaultError {
+fn convert_error(error: Error) -> KeychainError {
     match error {
-        Error::NoStorageAccess(cause) => VaultError::Refused { detail: cause.to_string() },
-        Error::TooLong(_, limit) => VaultError::TooLarge { bytes: limit as usize + 1, limit: limit as usize },
-        Error::PlatformFailure(cause) => VaultError::Platform { detail: cause.to_string() },
+        Error::NoStorageAccess(cause) => KeychainError::AccessRefused { detail: cause.to_string() },
+        Error::TooLong(_, limit) => {
+            KeychainError::ValueTooLarge { bytes: limit as usize + 1, limit: limit as usize }
+        }
+        Error::PlatformFailure(cause) => KeychainError::PlatformFailure { detail: cause.to_string() },
         // These contain the bytes of the item, which must not be shown.
         Error::BadEncoding(bytes) | Error::BadDataFormat(bytes, _) => {
             drop(Zeroizing::new(bytes));
-            VaultError::Platform { detail: "the stored item is not readable".to_owned() }
+            KeychainError::PlatformFailure { detail: "the stored item is not readable".to_owned() }
         }
-        other => VaultError::Platform { detail: other.to_string() },
+        other => KeychainError::PlatformFailure { detail: other.to_string() },
     }
 }

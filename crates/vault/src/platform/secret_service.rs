@@ -5,7 +5,7 @@
 //! access it.
 
 use crate::timeout::CommitGuard;
-use crate::{SERVICE, Slot, VaultError};
+use crate::{CredentialKind, KEYCHAIN_SERVICE, KeychainError};
 use secrecy::SecretString;
 use secret_service::blocking::{Collection, SecretService};
 use secret_service::{EncryptionType, Error};
@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 pub(crate) const MAX_ITEM_BYTES: usize = 64 * 1024;
 
 /// Checks that the default keyring exists and is unlocked.
-pub(crate) fn check_keychain() -> Result<(), VaultError> {
+pub(crate) fn check_keychain() -> Result<(), KeychainError> {
     let service = connect()?;
     unlocked_default_collection(&service).map(drop)
 }
 
 /// Unlocks the default keyring. Shows a prompt if it is locked, and waits until the prompt is closed.
-pub(crate) fn unlock_keychain() -> Result<(), VaultError> {
+pub(crate) fn unlock_keychain() -> Result<(), KeychainError> {
     let service = connect()?;
     let collection = default_collection(&service)?;
     if collection.is_locked().map_err(convert_error)? {
@@ -34,29 +34,29 @@ pub(crate) fn unlock_keychain() -> Result<(), VaultError> {
 /// The values of `slots`, in their order.
 pub(crate) fn read_credentials(
     profile: &str,
-    slots: &[Slot],
-) -> Result<Vec<Option<SecretString>>, VaultError> {
+    slots: &[CredentialKind],
+) -> Result<Vec<Option<SecretString>>, KeychainError> {
     let service = connect()?;
-    slots.iter().map(|slot| read_credential(&service, &slot.item_user(profile))).collect()
+    slots.iter().map(|slot| read_credential(&service, &slot.keychain_user(profile))).collect()
 }
 
 /// Stores a credential, and removes other items with the same name.
 pub(crate) fn write_credential(
     profile: &str,
-    slot: Slot,
+    slot: CredentialKind,
     value: &str,
     guard: &CommitGuard,
-) -> Result<(), VaultError> {
+) -> Result<(), KeychainError> {
     let service = connect()?;
-    let user = slot.item_user(profile);
+    let user = slot.keychain_user(profile);
     let found = service.search_items(item_attributes(&user)).map_err(convert_error)?;
     if !found.locked.is_empty() {
-        return Err(VaultError::Locked);
+        return Err(KeychainError::Locked);
     }
     let Some((item, duplicates)) = found.unlocked.split_first() else {
         let collection = unlocked_default_collection(&service)?;
         guard.commit()?;
-        let label = slot.item_label(profile);
+        let label = slot.keychain_label(profile);
         let bytes = value.as_bytes();
         collection
             .create_item(&label, item_attributes(&user), bytes, true, TEXT_CONTENT_TYPE)
@@ -70,11 +70,15 @@ pub(crate) fn write_credential(
 }
 
 /// Removes a credential. Returns whether there was one.
-pub(crate) fn remove_credential(profile: &str, slot: Slot, guard: &CommitGuard) -> Result<bool, VaultError> {
+pub(crate) fn remove_credential(
+    profile: &str,
+    slot: CredentialKind,
+    guard: &CommitGuard,
+) -> Result<bool, KeychainError> {
     let service = connect()?;
-    let found = service.search_items(item_attributes(&slot.item_user(profile))).map_err(convert_error)?;
+    let found = service.search_items(item_attributes(&slot.keychain_user(profile))).map_err(convert_error)?;
     if !found.locked.is_empty() {
-        return Err(VaultError::Locked);
+        return Err(KeychainError::Locked);
     }
     if found.unlocked.is_empty() {
         // Some services find nothing in a locked keyring, so an empty result is valid only if the keyring is unlocked.
@@ -88,37 +92,41 @@ pub(crate) fn remove_credential(profile: &str, slot: Slot, guard: &CommitGuard) 
 const TEXT_CONTENT_TYPE: &str = "text/plain; charset=utf8";
 
 /// Connects to the Secret Service.
-fn connect() -> Result<SecretService<'static>, VaultError> {
+fn connect() -> Result<SecretService<'static>, KeychainError> {
     SecretService::connect(EncryptionType::Dh).map_err(convert_error)
 }
 
 /// The value of the item with this user name.
-fn read_credential(service: &SecretService<'static>, user: &str) -> Result<Option<SecretString>, VaultError> {
+fn read_credential(
+    service: &SecretService<'static>,
+    user: &str,
+) -> Result<Option<SecretString>, KeychainError> {
     let found = service.search_items(item_attributes(user)).map_err(convert_error)?;
     if let Some(item) = found.unlocked.first() {
         let bytes = Zeroizing::new(item.get_secret().map_err(convert_error)?);
-        let text = std::str::from_utf8(&bytes).map_err(|_| VaultError::NotText { item: user.to_owned() })?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| KeychainError::ItemNotText { item: user.to_owned() })?;
         return Ok(Some(SecretString::from(text)));
     }
     if !found.locked.is_empty() {
-        return Err(VaultError::Locked);
+        return Err(KeychainError::Locked);
     }
     // An empty result is valid only if the keyring is unlocked.
     match unlocked_default_collection(service) {
-        Ok(_) | Err(VaultError::NoCollection) => Ok(None),
+        Ok(_) | Err(KeychainError::NoKeyring) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// The attributes that identify an item.
 fn item_attributes(user: &str) -> HashMap<&str, &str> {
-    HashMap::from([("service", SERVICE), ("username", user)])
+    HashMap::from([("service", KEYCHAIN_SERVICE), ("username", user)])
 }
 
 /// The default keyring.
-fn default_collection<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, VaultError> {
+fn default_collection<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, KeychainError> {
     service.get_default_collection().map_err(|error| match error {
-        Error::NoResult => VaultError::NoCollection,
+        Error::NoResult => KeychainError::NoKeyring,
         other => convert_error(other),
     })
 }
@@ -126,43 +134,43 @@ fn default_collection<'a>(service: &'a SecretService<'static>) -> Result<Collect
 /// The default keyring, if it is unlocked.
 fn unlocked_default_collection<'a>(
     service: &'a SecretService<'static>,
-) -> Result<Collection<'a>, VaultError> {
+) -> Result<Collection<'a>, KeychainError> {
     let collection = default_collection(service)?;
-    if collection.is_locked().map_err(convert_error)? { Err(VaultError::Locked) } else { Ok(collection) }
+    if collection.is_locked().map_err(convert_error)? { Err(KeychainError::Locked) } else { Ok(collection) }
 }
 
 /// Converts an error of the Secret Service.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error by value")]
-fn convert_error(error: Error) -> VaultError {
+fn convert_error(error: Error) -> KeychainError {
     let detail = error.to_string();
     match &error {
-        Error::Locked => VaultError::Locked,
-        Error::Prompt | Error::PromptDisconnected => VaultError::Refused { detail },
-        Error::Unavailable => VaultError::NoBus { detail },
+        Error::Locked => KeychainError::Locked,
+        Error::Prompt | Error::PromptDisconnected => KeychainError::AccessRefused { detail },
+        Error::Unavailable => KeychainError::NoBus { detail },
         Error::Zbus(bus) | Error::ZbusFdo(zbus::fdo::Error::ZBus(bus)) => convert_bus_error(bus, detail),
         Error::ZbusFdo(standard) => convert_standard_error(standard, detail),
-        _ => VaultError::Platform { detail },
+        _ => KeychainError::PlatformFailure { detail },
     }
 }
 
 /// Converts an error of the D-Bus connection.
-fn convert_bus_error(error: &zbus::Error, detail: String) -> VaultError {
+fn convert_bus_error(error: &zbus::Error, detail: String) -> KeychainError {
     match error {
         zbus::Error::Address(_) | zbus::Error::Connection(..) | zbus::Error::Handshake(_) => {
-            VaultError::NoBus { detail }
+            KeychainError::NoBus { detail }
         }
         zbus::Error::FDO(standard) => convert_standard_error(standard, detail),
         zbus::Error::MethodError(name, ..) => match name.as_str() {
-            "org.freedesktop.Secret.Error.IsLocked" => VaultError::Locked,
-            name if is_missing_service(name) => VaultError::NoService { detail },
-            _ => VaultError::Platform { detail },
+            "org.freedesktop.Secret.Error.IsLocked" => KeychainError::Locked,
+            name if is_missing_service(name) => KeychainError::NoService { detail },
+            _ => KeychainError::PlatformFailure { detail },
         },
-        _ => VaultError::Platform { detail },
+        _ => KeychainError::PlatformFailure { detail },
     }
 }
 
 /// Converts a standard D-Bus error (`org.freedesktop.DBus.Error.*`).
-fn convert_standard_error(error: &zbus::fdo::Error, detail: String) -> VaultError {
+fn convert_standard_error(error: &zbus::fdo::Error, detail: String) -> KeychainError {
     use zbus::fdo::Error as Standard;
     match error {
         Standard::ServiceUnknown(_)
@@ -172,12 +180,12 @@ fn convert_standard_error(error: &zbus::fdo::Error, detail: String) -> VaultErro
         | Standard::SpawnChildExited(_)
         | Standard::SpawnChildSignaled(_)
         | Standard::SpawnFailed(_)
-        | Standard::SpawnServiceNotFound(_) => VaultError::NoService { detail },
+        | Standard::SpawnServiceNotFound(_) => KeychainError::NoService { detail },
         Standard::NoServer(_) | Standard::BadAddress(_) | Standard::AuthFailed(_) => {
-            VaultError::NoBus { detail }
+            KeychainError::NoBus { detail }
         }
-        Standard::AccessDenied(_) => VaultError::Refused { detail },
-        _ => VaultError::Platform { detail },
+        Standard::AccessDenied(_) => KeychainError::AccessRefused { detail },
+        _ => KeychainError::PlatformFailure { detail },
     }
 }
 

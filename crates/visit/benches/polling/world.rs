@@ -182,20 +182,20 @@ impl Truth {
             return None;
         }
         if t < self.associated {
-            return Some(Progress::unassociated());
+            return Some(Progress::without_avatar());
         }
         let ahead = self.places.iter().filter(|left| **left > t).count();
         if ahead > 0 {
             return Some(Progress {
                 status: CompletionStatus::InQueue,
                 completion: Percent::new(0),
-                queue: Some(QueuePosition::new(u32::try_from(ahead).expect("a short queue"))),
+                queue_position: Some(QueuePosition::new(u32::try_from(ahead).expect("a short queue"))),
             });
         }
         Some(Progress {
             status: CompletionStatus::Processing,
             completion: Percent::new(self.percent(t)),
-            queue: None,
+            queue_position: None,
         })
     }
 

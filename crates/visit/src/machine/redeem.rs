@@ -22,7 +22,7 @@ pub(super) enum LostAnswer {
 pub(super) fn start_polling(token: ExportToken, plan: &VisitPlan, now: Moment) -> Transition {
     let mut token = TokenState::new(token, plan);
     // The token was issued just now, so nobody can have scanned it: the first poll can wait its turn.
-    let until = token.polling.next_poll(&PollResult::Progress(&Progress::unassociated()), now);
+    let until = token.polling.next_poll(&PollResult::Progress(&Progress::without_avatar()), now);
     wait(token, until, Vec::new(), plan)
 }
 

@@ -81,8 +81,9 @@ fn restored(plan: &VisitPlan, past: PastVisit) -> Transition {
     } else {
         was_active.then_some(CompletionStatus::NoAssociatedAvatar)
     };
-    let progress =
-        past.progress.or_else(|| status.map(|status| Progress { status, completion: None, queue: None }));
+    let progress = past
+        .progress
+        .or_else(|| status.map(|status| Progress { status, completion: None, queue_position: None }));
 
     let partial = match past.response {
         Some(StoredResponse::Delivery(delivery)) => return save(delivery),

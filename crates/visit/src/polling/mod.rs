@@ -190,7 +190,7 @@ impl Phase {
                 _ => Self::Unassociated { since: at },
             },
             CompletionStatus::InQueue => {
-                let place = progress.queue.map(QueuePosition::get);
+                let place = progress.queue_position.map(QueuePosition::get);
                 let mut queued = match self {
                     Self::Queued(queued) => queued,
                     _ => QueueEstimate::new(at, place, usual_processing),

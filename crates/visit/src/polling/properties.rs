@@ -32,7 +32,7 @@ fn progress() -> impl Strategy<Value = Progress> {
     (status, completion, queue).prop_map(|(status, completion, queue)| Progress {
         status,
         completion: completion.and_then(Percent::new),
-        queue: queue.map(QueuePosition::new),
+        queue_position: queue.map(QueuePosition::new),
     })
 }
 
@@ -199,7 +199,7 @@ fn a_fleet_does_not_poll_in_step() {
     let first: std::collections::BTreeSet<_> = (0..100)
         .map(|seed| {
             Polling::new(PollingConfig::default(), seed)
-                .next_poll(&PollResult::Progress(&Progress::unassociated()), Moment::default())
+                .next_poll(&PollResult::Progress(&Progress::without_avatar()), Moment::default())
         })
         .collect();
     assert!(first.len() > 50, "{} different times", first.len());
@@ -208,13 +208,14 @@ fn a_fleet_does_not_poll_in_step() {
 #[test]
 fn failed_is_polled_slowly_and_a_new_recording_quickly() {
     let mut polling = Polling::new(PollingConfig::default(), 1);
-    let failed = Progress { status: CompletionStatus::Failed, completion: None, queue: None };
+    let failed = Progress { status: CompletionStatus::Failed, completion: None, queue_position: None };
     let mut now = Moment::default();
     for _ in 0..20 {
         let due = polling.next_poll(&PollResult::Progress(&failed), now);
         assert!((7..=30).contains(&due.since(now).as_secs()));
         now = due;
     }
-    let nearly = Progress { status: CompletionStatus::Processing, completion: Percent::new(97), queue: None };
+    let nearly =
+        Progress { status: CompletionStatus::Processing, completion: Percent::new(97), queue_position: None };
     assert!(polling.next_poll(&PollResult::Progress(&nearly), now).since(now) < Duration::from_secs(4));
 }

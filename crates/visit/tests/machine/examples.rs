@@ -39,7 +39,7 @@ fn a_whole_visit() {
 fn a_status_is_sent_only_on_change() {
     let mut host = redeeming();
     for _ in 0..3 {
-        respond(&mut host, RedeemResult::NotReady(Progress::unassociated()));
+        respond(&mut host, RedeemResult::NotReady(Progress::without_avatar()));
         fire_timer(&mut host);
     }
     let told = host.notices.iter().filter(|n| matches!(n, Notice::Status { .. })).count();
@@ -50,7 +50,7 @@ fn a_status_is_sent_only_on_change() {
 fn a_400_means_what_was_seen_before_it() {
     let cases: Vec<(Vec<RedeemResult>, &str, u8)> = vec![
         (vec![], "token_refused", 4),
-        (vec![RedeemResult::NotReady(Progress::unassociated())], "token_expired", 4),
+        (vec![RedeemResult::NotReady(Progress::without_avatar())], "token_expired", 4),
         (vec![RedeemResult::NotReady(progress(CompletionStatus::Failed, Some(9), None))], "avatar_failed", 5),
         (vec![RedeemResult::Failed(failure(FailureKind::Unanswered))], "possibly_consumed", 10),
         (vec![RedeemResult::Failed(failure(FailureKind::GatewayLostAnswer))], "possibly_consumed", 10),
@@ -60,7 +60,7 @@ fn a_400_means_what_was_seen_before_it() {
         (
             vec![
                 RedeemResult::Failed(failure(FailureKind::Unanswered)),
-                RedeemResult::NotReady(Progress::unassociated()),
+                RedeemResult::NotReady(Progress::without_avatar()),
             ],
             "token_expired",
             4,
@@ -126,7 +126,7 @@ fn a_usable_response_voids_a_partial_delivery() {
     let mut host = redeeming();
     respond(&mut host, RedeemResult::Truncated(failure(FailureKind::Unanswered), partial()));
     fire_timer(&mut host);
-    respond(&mut host, RedeemResult::NotReady(Progress::unassociated()));
+    respond(&mut host, RedeemResult::NotReady(Progress::without_avatar()));
     fire_timer(&mut host);
     respond(&mut host, RedeemResult::Refused);
     assert_eq!(host.end.map(|end| end.code()), Some("token_expired"));
@@ -195,7 +195,7 @@ fn an_avatar_on_its_way_is_saved_without_its_visitor() {
         (RedeemResult::Delivered(delivery()), true),
         (RedeemResult::NotReady(making.clone()), true),
         (RedeemResult::NotReady(failed.clone()), false),
-        (RedeemResult::NotReady(Progress::unassociated()), false),
+        (RedeemResult::NotReady(Progress::without_avatar()), false),
         (RedeemResult::Failed(failure(FailureKind::NeverSent)), false),
     ] {
         let mut host = redeeming();
@@ -205,7 +205,7 @@ fn an_avatar_on_its_way_is_saved_without_its_visitor() {
         assert_eq!(host.end.is_none(), goes_on, "{result:?}");
     }
     // Between two redeems the last status does.
-    for (last, goes_on) in [(making, true), (failed, false), (Progress::unassociated(), false)] {
+    for (last, goes_on) in [(making, true), (failed, false), (Progress::without_avatar(), false)] {
         let mut host = redeeming();
         respond(&mut host, RedeemResult::NotReady(last.clone()));
         host.feed(Event::VisitorLeft);

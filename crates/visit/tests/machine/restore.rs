@@ -82,8 +82,8 @@ fn a_token_that_is_too_old_is_abandoned() {
         (vec![], RedeemResult::Failed(failure(FailureKind::NeverSent)), 4),
         (vec![], RedeemResult::Failed(failure(FailureKind::GatewayLostAnswer)), 10),
         (lost.clone(), RedeemResult::Failed(failure(FailureKind::BackendFailing)), 10),
-        (lost, RedeemResult::NotReady(Progress::unassociated()), 4),
-        (vec![], RedeemResult::NotReady(Progress::unassociated()), 4),
+        (lost, RedeemResult::NotReady(Progress::without_avatar()), 4),
+        (vec![], RedeemResult::NotReady(Progress::without_avatar()), 4),
         (vec![], RedeemResult::Failed(failure(FailureKind::DiskFull)), 2),
     ] {
         let mut host = recover(past(redeems), true);

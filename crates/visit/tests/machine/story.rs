@@ -29,7 +29,7 @@ pub(crate) fn any_truncation() -> impl Strategy<Value = Failure> {
 
 pub(crate) fn any_progress() -> impl Strategy<Value = Progress> {
     prop_oneof![
-        Just(Progress::unassociated()),
+        Just(Progress::without_avatar()),
         (0u32..30).prop_map(|place| progress(CompletionStatus::InQueue, Some(0), Some(place))),
         (0u8..=100).prop_map(|percent| progress(CompletionStatus::Processing, Some(percent), None)),
         Just(progress(CompletionStatus::Failed, Some(50), None)),

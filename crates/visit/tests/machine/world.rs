@@ -36,7 +36,7 @@ pub(crate) fn token() -> ExportToken {
 pub(crate) fn delivery() -> Delivery {
     let download_url = DownloadUrl::new("https://files.test/one").expect("a URL");
     let export = Export { download_url, export_type: ExportType::new("glb") };
-    Delivery { exports: vec![export], unusable: Vec::new(), contradiction: None }
+    Delivery { exports: vec![export], unusable_entries: Vec::new(), contradiction: None }
 }
 
 pub(crate) fn partial() -> PartialDelivery {
@@ -44,7 +44,11 @@ pub(crate) fn partial() -> PartialDelivery {
 }
 
 pub(crate) fn progress(status: CompletionStatus, percent: Option<u8>, place: Option<u32>) -> Progress {
-    Progress { status, completion: percent.and_then(Percent::new), queue: place.map(QueuePosition::new) }
+    Progress {
+        status,
+        completion: percent.and_then(Percent::new),
+        queue_position: place.map(QueuePosition::new),
+    }
 }
 
 pub(crate) fn failure(kind: FailureKind) -> Failure {

@@ -4,7 +4,7 @@ use super::variants::{Place, Variant};
 use crate::Trouble;
 use crate::booth::{Booth, FILES, SIZE, scan};
 use crate::stand::{Ran, Stand, run};
-use sandbox::{ClockMove, Endpoint, Force, Sandbox, Settings, TokenPhase};
+use sandbox::{ClockMove, Endpoint, ForcedState, Sandbox, Settings, TokenPhase};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -55,13 +55,13 @@ impl Cell {
         let (stand, sandbox) = (&booth.stand, booth.sandbox());
         // Nothing happens by itself: what the backend does hangs on what it was asked.
         sandbox.move_clock(&ClockMove { paused: Some(true), ..ClockMove::default() })?;
-        sandbox.set_faults(sandbox::faults::read(self.faults().as_bytes())?)?;
+        sandbox.set_faults(sandbox::faults::parse_faults(self.faults().as_bytes())?)?;
         play(sandbox);
         let visit = run(booth.visit())?;
         let mut breaches = self.judge(stand, sandbox, &visit);
         let spent = is_spent(sandbox);
 
-        sandbox.end_faults();
+        sandbox.clear_faults();
         make_ready(sandbox);
         let recover = run(booth.recover())?;
         breaches.extend(judge_recovery(stand, sandbox, spent, &visit, &recover));
@@ -273,7 +273,7 @@ fn honest_part(folder: &Path) -> Vec<String> {
 /// the [`LAST`].
 fn play(sandbox: &Sandbox) {
     let polls = AtomicU32::new(0);
-    sandbox.watch(move |sandbox, line| {
+    sandbox.watch_requests(move |sandbox, line| {
         if line.path == "/redeemExportToken" {
             match polls.fetch_add(1, Ordering::SeqCst) + 1 {
                 1 => scan(sandbox),
@@ -289,6 +289,6 @@ fn make_ready(sandbox: &Sandbox) {
     scan(sandbox);
     for token in sandbox.state().tokens {
         // What has no avatar, or is over, stays as it is.
-        _ = sandbox.force(&token.token, Force::Complete);
+        _ = sandbox.force_state(&token.token, ForcedState::Complete);
     }
 }

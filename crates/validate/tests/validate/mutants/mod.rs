@@ -18,7 +18,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use sandbox::{Sandbox, Server, faults};
 use validate::Verdict;
-use validate::requirement::level_of;
+use validate::requirement::check_level;
 
 struct Mutant {
     name: &'static str,
@@ -59,7 +59,7 @@ impl Running {
     fn url(&self) -> url::Url {
         match self {
             Self::Wrapped(serving) => serving.url.clone(),
-            Self::Faulty(server) => server.url(),
+            Self::Faulty(server) => server.local_url(),
         }
     }
 }
@@ -70,7 +70,7 @@ async fn start_mutant(mutant: &Mutant, sandbox: &Sandbox) -> Running {
             Running::Wrapped(serve_router(layer(sandbox, sandbox::app(sandbox.clone()))).await)
         }
         Mutation::Faults(list) => {
-            sandbox.set_faults(faults::read(list.as_bytes()).expect("a list")).expect("faults");
+            sandbox.set_faults(faults::parse_faults(list.as_bytes()).expect("a list")).expect("faults");
             let anywhere = ([127, 0, 0, 1], 0).into();
             Running::Faulty(Server::serve(sandbox.clone(), anywhere).expect("a port"))
         }
@@ -84,7 +84,7 @@ async fn failed_checks(mutant: &Mutant, assets: &Assets) -> Vec<&'static str> {
     let target = vendor_target(&running.url(), sandbox_credentials(&sandbox));
     let (_, ended) = run_checks(&target, &run_options(), &sandbox_phone(&running.url()).await).await;
     assert_eq!(ended.error, None, "{}", mutant.name);
-    let failed = ended.verdicts.iter().filter(|(_, judged)| judged.verdict() == Verdict::Fail);
+    let failed = ended.check_results.iter().filter(|(_, judged)| judged.verdict() == Verdict::Fail);
     let mut failed: Vec<_> = failed.map(|(check, _)| check.id).collect();
     failed.sort_unstable();
     failed
@@ -104,7 +104,7 @@ async fn each_mutant_fails_exactly_the_intended_checks() {
     println!("{:<44} caught by", "mutant");
     for (mutant, caught) in &judged {
         let caught_with_level: Vec<_> =
-            caught.iter().map(|id| format!("{id} ({})", level_of(id).as_str())).collect();
+            caught.iter().map(|id| format!("{id} ({})", check_level(id).as_str())).collect();
         println!("{:<44} {}", mutant.name, caught_with_level.join(", "));
         let mut expected = mutant.caught_by.to_vec();
         expected.sort_unstable();

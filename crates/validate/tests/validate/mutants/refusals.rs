@@ -6,7 +6,7 @@ use crate::layers::{
     HeaderFault, KEY, REDEEM, TOKEN, change_requests, change_responses, ignore_header, sandbox_tokens,
 };
 use axum::http::Method;
-use sandbox::Force;
+use sandbox::ForcedState;
 
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn mutants() -> Vec<Mutant> {
@@ -139,7 +139,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
                 let sandbox = sandbox.clone();
                 change_responses(app, move |request, response| {
                     if request.path == REDEEM && response.status() == 403 {
-                        _ = sandbox.force(request.header(TOKEN), Force::Expire);
+                        _ = sandbox.force_state(request.header(TOKEN), ForcedState::Expire);
                     }
                 })
             }),

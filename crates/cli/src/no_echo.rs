@@ -1,0 +1,56 @@
+//! Hides typed credentials on the terminal, also between two prompts.
+//!
+//! The prompt library hides typing only from the prompt to the end of the line. Text that is pasted as several lines, or
+//! typed before the next prompt is read, would be visible.
+
+#[cfg(unix)]
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+#[cfg(unix)]
+use std::fs::File;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Turns terminal echo off until it is dropped. Does nothing without a terminal.
+#[cfg(unix)]
+pub(crate) struct NoEcho {
+    terminal: Option<(File, Termios)>,
+    /// A registered handler keeps SIGINT from ending the program before the terminal is restored.
+    _interrupt: Option<Signal>,
+}
+
+#[cfg(unix)]
+impl NoEcho {
+    /// Turns echo off. Must be called within a tokio runtime, which handles SIGINT.
+    pub(crate) fn hide_typing() -> Self {
+        let hidden = || {
+            let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
+            let before = tcgetattr(&terminal).ok()?;
+            let mut silent = before.clone();
+            silent.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+            tcsetattr(&terminal, OptionalActions::Now, &silent).ok()?;
+            Some((terminal, before))
+        };
+        Self { _interrupt: signal(SignalKind::interrupt()).ok(), terminal: hidden() }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for NoEcho {
+    fn drop(&mut self) {
+        if let Some((terminal, before)) = &self.terminal {
+            // An error cannot be reported from here.
+            _ = tcsetattr(terminal, OptionalActions::Now, before);
+        }
+    }
+}
+
+/// Does nothing: the Windows console has no gap between two prompts.
+#[cfg(not(unix))]
+pub(crate) struct NoEcho;
+
+#[cfg(not(unix))]
+impl NoEcho {
+    pub(crate) fn hide_typing() -> Self {
+        Self
+    }
+}

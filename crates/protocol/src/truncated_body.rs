@@ -1,0 +1,185 @@
+//! Recovers download URLs from the body of a redeem response that is truncated or ends in invalid JSON.
+//!
+//! Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is
+//! invalidated". This also holds if part of the response was lost, so the URLs in the received part are the only
+//! ones that the client can get.
+
+use crate::redeem_response::{Delivery, parse_export};
+use crate::spec_violation::SpecViolation;
+use serde_json::Value;
+use std::ops::Range;
+
+impl Delivery {
+    /// Parses the exports that are complete in a truncated response body. Returns `None` if there are none.
+    ///
+    /// [`Delivery::unusable_entries`] always has an entry that says that the body is truncated, so the result is never
+    /// mistaken for a complete delivery.
+    pub fn from_truncated_body(body: &[u8]) -> Option<Self> {
+        let (mut exports, mut unusable) = (Vec::new(), Vec::new());
+        for (index, entry) in find_complete_entries(body).into_iter().enumerate() {
+            let at = format!("payload_complete[{index}]");
+            let read = serde_json::from_slice::<Value>(&body[entry])
+                .map_err(|_| SpecViolation::new(&at, "an object", "invalid JSON"));
+            match read.and_then(|entry| parse_export(&entry, &at)) {
+                Ok(export) => exports.push(export),
+                Err(mismatch) => unusable.push(mismatch),
+            }
+        }
+        if exports.is_empty() {
+            return None;
+        }
+        let found = format!("only a beginning with {} exports", exports.len());
+        unusable.push(SpecViolation::new("", "a complete JSON object", found));
+        Some(Self { exports, unusable_entries: unusable, contradiction: None })
+    }
+}
+
+/// Byte ranges of the complete objects in the list `payload_complete` of the outermost object.
+fn find_complete_entries(body: &[u8]) -> Vec<Range<usize>> {
+    let mut entries = Vec::new();
+    let (mut depth, mut in_list, mut began) = (0_usize, false, None);
+    // The last string at depth 1. If a `[` follows, it is the name of that list.
+    let mut name: &[u8] = b"";
+    let mut at = 0;
+    while at < body.len() {
+        match body[at] {
+            b'"' => {
+                let Some(end) = find_string_end(body, at) else { break };
+                if depth == 1 {
+                    name = &body[at + 1..end];
+                }
+                at = end;
+            }
+            opening @ (b'{' | b'[') => {
+                if depth == 1 {
+                    in_list = opening == b'[' && name == b"payload_complete";
+                }
+                if depth == 2 && in_list && opening == b'{' {
+                    began = Some(at);
+                }
+                depth += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 2
+                    && let Some(began) = began.take()
+                {
+                    entries.push(began..at + 1);
+                }
+                in_list &= depth >= 2;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    entries
+}
+
+/// Index of the closing quote of the string that starts at `start`.
+fn find_string_end(body: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    while at < body.len() {
+        match body[at] {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RedeemResponse;
+    use proptest::prelude::*;
+
+    const BODY: &str = r#"{"other": [{"download_URL": "https://a.test/0", "export_type": "no"}], "payload_complete": [
+        {"export_type": "glb \"}]", "download_URL": "https://a.test/1", "more": {"of": ["it", {}]}},
+        {"download_URL": "https://a.test/2"}, 7,
+        {"download_URL": "ftp://a.test/3", "export_type": "png"},
+        {"download_URL": "https://a.test/4", "export_type": "fbx"}], "avatar_ready": true}"#;
+
+    fn urls(delivery: &Delivery) -> Vec<&str> {
+        delivery.exports.iter().map(|export| export.download_url.expose()).collect()
+    }
+
+    #[test]
+    fn complete_entries_are_parsed_and_the_body_is_marked_as_truncated() {
+        let Ok(RedeemResponse::Ready(whole)) = RedeemResponse::parse(BODY.as_bytes()) else {
+            panic!("ready")
+        };
+        for end in 0..=BODY.len() {
+            let Some(part) = Delivery::from_truncated_body(&BODY.as_bytes()[..end]) else {
+                assert!(!BODY[..end].contains(r#""it", {}]}}"#), "{end}");
+                continue;
+            };
+            assert!(part.exports[..] == whole.exports[..part.exports.len()], "{end}");
+            assert!(!part.unusable_entries.is_empty(), "marked as truncated");
+        }
+        let all = Delivery::from_truncated_body(BODY.as_bytes()).expect("three");
+        assert_eq!(urls(&all), ["https://a.test/1", "https://a.test/2", "https://a.test/4"]);
+    }
+
+    #[test]
+    fn a_body_without_a_complete_url_gives_none() {
+        for body in [
+            "",
+            "{",
+            "[[[",
+            "}}}]]",
+            "\"",
+            r#"{"payload_complete": [{"download_URL": "https://a.test/1""#,
+            r#"{"payload_incomplete": [{"download_URL": "https://a.test/1"}]}"#,
+            r#"{"a": {"payload_complete": [{"download_URL": "https://a.test/1"}]}}"#,
+            r#"[{"payload_complete": [{"download_URL": "https://a.test/1"}]}]"#,
+        ] {
+            assert_eq!(Delivery::from_truncated_body(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn invalid_bytes_lose_only_the_entry_that_holds_them() {
+        let damaged = [
+            br#"{"payload_complete": [{"download_URL": "https://a.test/1"}, {"download_URL": ""#.as_slice(),
+            b"\xff\xfe",
+            br#""}, {"download_URL": "https://a.test/3"}, nonsense"#,
+        ]
+        .concat();
+        let part = Delivery::from_truncated_body(&damaged).expect("two");
+        assert_eq!(urls(&part), ["https://a.test/1", "https://a.test/3"]);
+        let deep = format!("{}{}", r#"{"payload_complete": ["#, "[".repeat(100_000));
+        assert_eq!(Delivery::from_truncated_body(deep.as_bytes()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_parsed_without_a_panic(body: Vec<u8>) {
+            let _ = Delivery::from_truncated_body(&body);
+        }
+
+        #[test]
+        fn any_json_like_text_is_parsed_without_a_panic(body in "[\\[\\]{}\",:\\\\a ]{0,200}") {
+            let _ = Delivery::from_truncated_body(body.as_bytes());
+        }
+
+        #[test]
+        fn every_truncation_of_a_body_gives_a_prefix_of_its_exports(
+            types in prop::collection::vec(".{0,8}", 1..6),
+            cut in 0.0..=1.0_f64,
+        ) {
+            let list: Vec<_> = types
+                .iter()
+                .enumerate()
+                .map(|(n, kind)| serde_json::json!({"export_type": kind, "download_URL": format!("https://a.test/{n}")}))
+                .collect();
+            let body = serde_json::json!({"avatar_ready": true, "payload_complete": list}).to_string();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index into a short text")]
+            let end = (body.len() as f64 * cut) as usize;
+            let read = Delivery::from_truncated_body(&body.as_bytes()[..end]).map_or_else(Vec::new, |part| part.exports);
+            for (n, export) in read.iter().enumerate() {
+                prop_assert_eq!(export.export_type.as_str(), types[n].as_str());
+            }
+        }
+    }
+}

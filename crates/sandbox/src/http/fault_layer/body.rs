@@ -1,0 +1,247 @@
+//! Bodies that are cut, slow, of another length, endless, random or encoded. All of them are streamed.
+
+use crate::connection::ConnectionControl;
+use crate::faults::CutMethod;
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use bytes::BytesMut;
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use futures_util::{Stream, StreamExt, stream};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use std::future::pending;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Maximum size of a generated chunk, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A body that fails before its first byte.
+pub(super) fn failing_body() -> impl Stream<Item = io::Result<Bytes>> {
+    stream::once(async { Err(fault_error()) })
+}
+
+/// Ends the response after `after` bytes of the body.
+pub(super) fn cut_body(
+    response: Response,
+    after: u64,
+    by: CutMethod,
+    control: Option<ConnectionControl>,
+) -> Response {
+    let promised = body_length(&response).unwrap_or(0).max(after.saturating_add(1));
+    replace_body(response, Some(promised), |body| {
+        stream::try_unfold((body, after, control), move |(mut body, left, control)| async move {
+            let chunk = if left == 0 { None } else { next_chunk(&mut body).await? };
+            let Some(mut chunk) = chunk else {
+                end_connection(by, control.as_ref()).await;
+                return Err(fault_error());
+            };
+            chunk.truncate(saturating_usize(left));
+            let left = left - chunk.len() as u64;
+            Ok(Some((chunk, (body, left, control))))
+        })
+    })
+}
+
+/// Sends the body slowly, in about twenty chunks per second.
+pub(super) fn slow_body(response: Response, bytes_per_second: u64) -> Response {
+    let piece = saturating_usize(bytes_per_second / 20).clamp(1, CHUNK_BYTES);
+    let whole = body_length(&response);
+    replace_body(response, whole, |body| {
+        stream::try_unfold((body, Bytes::new()), move |(mut body, mut chunk)| async move {
+            while chunk.is_empty() {
+                let Some(next) = next_chunk(&mut body).await? else { return Ok(None) };
+                chunk = next;
+            }
+            let part = chunk.split_to(piece.min(chunk.len()));
+            #[expect(clippy::cast_precision_loss, reason = "a pace")]
+            let takes = part.len() as f64 / bytes_per_second as f64;
+            tokio::time::sleep(Duration::from_secs_f64(takes)).await;
+            Ok(Some((part, (body, chunk))))
+        })
+    })
+}
+
+/// Promises a Content-Length that differs from the body by `by` bytes.
+pub(super) fn wrong_length_body(response: Response, by: i64, control: Option<ConnectionControl>) -> Response {
+    let whole = body_length(&response).unwrap_or(0);
+    if by >= 0 {
+        return cut_body(response, whole, CutMethod::Close, control)
+            .with_content_length(whole.saturating_add(by.unsigned_abs()));
+    }
+    if whole == 0 {
+        return response;
+    }
+    // With a promised length of 0, the HTTP stack would not poll the body.
+    let promised = whole.saturating_sub(by.unsigned_abs()).max(1);
+    replace_body(response, Some(promised), |body| {
+        stream::try_unfold((body, promised, control), |(mut body, left, control)| async move {
+            let Some(mut chunk) = next_chunk(&mut body).await? else { return Ok(None) };
+            if (chunk.len() as u64) < left {
+                let left = left - chunk.len() as u64;
+                return Ok(Some((chunk, (body, left, control))));
+            }
+            // The HTTP stack sends nothing beyond the promised length, so the connection sends the rest.
+            let mut rest = BytesMut::from(&chunk.split_off(saturating_usize(left))[..]);
+            while let Some(more) = next_chunk(&mut body).await? {
+                rest.extend_from_slice(&more);
+            }
+            if let Some(control) = &control {
+                control.close_after_sending(rest.freeze());
+            }
+            Ok(Some((chunk, (body, 0, control))))
+        })
+    })
+}
+
+/// Adds filler to the body without end.
+pub(super) fn endless_body(response: Response) -> Response {
+    let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    let filler = Bytes::from(vec![if json { b' ' } else { 0 }; CHUNK_BYTES]);
+    replace_body(response, None, |body| {
+        body.map(|chunk| chunk.map_err(io::Error::other))
+            .chain(stream::repeat_with(move || Ok(filler.clone())))
+    })
+}
+
+/// Sends random bytes in place of the body.
+pub(super) async fn garbage_body(response: Response, bytes: Option<u64>, rng: ChaCha8Rng) -> Response {
+    let Some(bytes) = bytes else {
+        let whole = body_length(&response);
+        return replace_body(response, whole, |body| {
+            let mut rng = rng;
+            body.map(move |chunk| {
+                chunk.map(|chunk| random_bytes(chunk.len(), &mut rng)).map_err(io::Error::other)
+            })
+        });
+    };
+    let (head, body) = response.into_parts();
+    drain_response(Response::new(body)).await;
+    replace_body(Response::from_parts(head, Body::empty()), Some(bytes), |_| {
+        stream::unfold((bytes, rng), |(left, mut rng)| async move {
+            let piece = saturating_usize(left).min(CHUNK_BYTES);
+            (piece > 0).then(|| (Ok(random_bytes(piece, &mut rng)), (left - piece as u64, rng)))
+        })
+    })
+}
+
+/// Sets Content-Encoding, and encodes the body if the coding is supported and not only claimed.
+pub(super) fn encoded_body(mut response: Response, coding: &str, only_claimed: bool) -> Response {
+    // Checked when the list was set.
+    if let Ok(value) = HeaderValue::from_str(coding) {
+        response.headers_mut().insert(header::CONTENT_ENCODING, value);
+    }
+    let encoder = match coding {
+        "gzip" if !only_claimed => ContentEncoder::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
+        "deflate" if !only_claimed => {
+            ContentEncoder::Deflate(ZlibEncoder::new(Vec::new(), Compression::fast()))
+        }
+        _ => return response,
+    };
+    replace_body(response, None, |body| {
+        stream::try_unfold((body, Some(encoder)), |(mut body, encoder)| async move {
+            let Some(mut encoder) = encoder else { return Ok(None) };
+            Ok(match next_chunk(&mut body).await? {
+                Some(chunk) => Some((encoder.encode_chunk(&chunk)?, (body, Some(encoder)))),
+                None => Some((encoder.finish_encoding()?, (body, None))),
+            })
+        })
+    })
+}
+
+enum ContentEncoder {
+    Gzip(GzEncoder<Vec<u8>>),
+    Deflate(ZlibEncoder<Vec<u8>>),
+}
+
+impl ContentEncoder {
+    /// Encodes a chunk; returns the output so far, which may be empty.
+    fn encode_chunk(&mut self, chunk: &[u8]) -> io::Result<Bytes> {
+        Ok(std::mem::take(match self {
+            Self::Gzip(to) => to.write_all(chunk).map(|()| to.get_mut())?,
+            Self::Deflate(to) => to.write_all(chunk).map(|()| to.get_mut())?,
+        })
+        .into())
+    }
+
+    fn finish_encoding(self) -> io::Result<Bytes> {
+        Ok(match self {
+            Self::Gzip(to) => to.finish()?,
+            Self::Deflate(to) => to.finish()?,
+        }
+        .into())
+    }
+}
+
+/// The length of the body, if known.
+fn body_length(response: &Response) -> Option<u64> {
+    let from_header =
+        response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    from_header.or_else(|| response.body().size_hint().exact())
+}
+
+/// Reads a response to its end and drops it, so that it has its full effect: a file's URL is used up.
+pub(super) async fn drain_response(response: Response) {
+    let mut body = response.into_body().into_data_stream();
+    while let Some(Ok(_)) = body.next().await {}
+}
+
+/// Ends a response before its promised end. Returns only if there is no connection to end.
+async fn end_connection(by: CutMethod, control: Option<&ConnectionControl>) {
+    match (by, control) {
+        (CutMethod::Close, Some(control)) => control.close_after_sending(Bytes::new()),
+        (CutMethod::Reset, Some(control)) => control.reset_after_flush(),
+        (CutMethod::Silence, _) => {}
+        (_, None) => return,
+    }
+    pending::<()>().await;
+}
+
+/// Replaces the body, and sets its Content-Length (chunked if `None`).
+fn replace_body<S>(
+    response: Response,
+    promised: Option<u64>,
+    change: impl FnOnce(BodyDataStream) -> S,
+) -> Response
+where
+    S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+{
+    let (mut head, body) = response.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    let response = Response::from_parts(head, Body::from_stream(change(body.into_data_stream())));
+    match promised {
+        Some(length) => response.with_content_length(length),
+        None => response,
+    }
+}
+
+trait WithContentLength {
+    fn with_content_length(self, length: u64) -> Self;
+}
+
+impl WithContentLength for Response {
+    fn with_content_length(mut self, length: u64) -> Self {
+        self.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        self
+    }
+}
+
+async fn next_chunk(body: &mut BodyDataStream) -> io::Result<Option<Bytes>> {
+    body.next().await.transpose().map_err(io::Error::other)
+}
+
+fn fault_error() -> io::Error {
+    io::Error::other("a fault of the sandbox ends this response")
+}
+
+fn random_bytes(length: usize, rng: &mut ChaCha8Rng) -> Bytes {
+    let mut bytes = vec![0; length];
+    rng.fill_bytes(&mut bytes);
+    bytes.into()
+}
+
+fn saturating_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

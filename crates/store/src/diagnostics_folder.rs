@@ -1,0 +1,181 @@
+//! Folders for recorded exchanges and reports in the data folder. Files are private, written atomically, and symlinks
+//! are not followed.
+
+use crate::data_dir::DataDir;
+use crate::disk;
+use crate::error::StoreError;
+use crate::visit_id::VisitId;
+use std::path::{Path, PathBuf};
+
+/// A folder for files that integrators save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiagnosticsFolder {
+    /// Exchanges of visits, with one file per visit: `<date>-<visit id>.har`.
+    Inspector,
+    /// Reports of checks, with one folder per run.
+    Reports,
+}
+
+impl DiagnosticsFolder {
+    /// The folder name in the data folder.
+    pub const fn folder_name(self) -> &'static str {
+        match self {
+            Self::Inspector => "inspector",
+            Self::Reports => "reports",
+        }
+    }
+}
+
+/// Maximum number of folders with the same name and different numbers.
+const MAX_EQUAL_NAMES: u32 = 10_000;
+
+impl DataDir {
+    /// Writes a file into a folder and replaces an existing one. Returns its path.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] for a name with other characters than ASCII letters, digits, `-`, `_` and `.`, or
+    /// an I/O failure.
+    pub fn write_diagnostics_file(
+        &self,
+        folder: DiagnosticsFolder,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<PathBuf, StoreError> {
+        let at = self.path().join(folder.folder_name());
+        disk::create_folder(&at)?;
+        write_durable_file(&at, name, bytes)
+    }
+
+    /// Creates a folder inside `folder` and writes files into it. If the name exists, a number is appended. Returns its
+    /// path.
+    ///
+    /// # Errors
+    /// As [`Self::write_diagnostics_file`]. Files that were written before the error are kept.
+    pub fn write_diagnostics_folder(
+        &self,
+        folder: DiagnosticsFolder,
+        name: &str,
+        files: &[(&str, &[u8])],
+    ) -> Result<PathBuf, StoreError> {
+        let parent = self.path().join(folder.folder_name());
+        ensure_plain_name(name, &parent)?;
+        disk::create_folder(&parent)?;
+        let dir = disk::open_folder(&parent)?;
+        let names =
+            std::iter::once(name.to_owned()).chain((2..MAX_EQUAL_NAMES).map(|n| format!("{name}-{n}")));
+        for name in names {
+            let at = parent.join(&name);
+            if disk::entry_exists(&dir, &name, &at)? {
+                continue;
+            }
+            disk::create_folder(&at)?;
+            for (file, bytes) in files {
+                write_durable_file(&at, file, bytes)?;
+            }
+            return Ok(at);
+        }
+        Err(StoreError::ForeignEntry { path: parent, why: "it contains too many folders with the same name" })
+    }
+
+    /// Removes the saved exchanges of a visit. Returns whether there were any.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn remove_saved_exchanges(&self, visit: &VisitId) -> Result<bool, StoreError> {
+        let at = self.path().join(DiagnosticsFolder::Inspector.folder_name());
+        if !at.exists() {
+            return Ok(false);
+        }
+        let dir = disk::open_folder(&at)?;
+        let end = format!("-{visit}.har");
+        let mut removed = false;
+        for name in disk::entry_names(&dir, &at)? {
+            if name.strip_suffix(".part").unwrap_or(&name).ends_with(&end) {
+                removed |= disk::remove_file_if_exists(&dir, &name, &at.join(&name))?;
+            }
+        }
+        if removed {
+            disk::sync_folder(&dir, &at)?;
+        }
+        Ok(removed)
+    }
+}
+
+/// Writes a file atomically and makes it durable. Returns its path.
+fn write_durable_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+    ensure_plain_name(name, folder)?;
+    let path = folder.join(name);
+    let dir = disk::open_folder(folder)?;
+    disk::write_file_atomically(&dir, name, bytes, &path, || ())?;
+    disk::sync_folder(&dir, folder)?;
+    Ok(path)
+}
+
+/// Fails for a name that is not a plain file name.
+fn ensure_plain_name(name: &str, within: &Path) -> Result<(), StoreError> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.starts_with('.') || name.is_empty() || !name.chars().all(good) {
+        return Err(StoreError::ForeignEntry { path: within.join(name), why: "it is not a plain file name" });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data() -> (tempfile::TempDir, DataDir) {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(root.path()).expect("a data folder");
+        (root, data)
+    }
+
+    #[test]
+    fn files_are_private_and_replaced_and_removed_by_visit() {
+        let (root, data) = data();
+        let (visit, other) = (VisitId::new(), VisitId::new());
+        for (visit, text) in [(&visit, "one"), (&visit, "two"), (&other, "other")] {
+            let name = format!("2026-11-22-{visit}.har");
+            let path = data
+                .write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes())
+                .expect("written");
+            assert_eq!(path, root.path().join("inspector").join(name));
+            assert_eq!(std::fs::read_to_string(&path).expect("reads"), text);
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                let mode =
+                    |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode();
+                assert_eq!(mode(&path) & 0o777, 0o600);
+                assert_eq!(mode(path.parent().expect("a folder")) & 0o777, 0o700);
+            }
+        }
+        assert!(data.remove_saved_exchanges(&visit).expect("removed"));
+        assert!(!data.remove_saved_exchanges(&visit).expect("gone"));
+        assert_eq!(std::fs::read_dir(root.path().join("inspector")).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_second_folder_with_the_same_name_gets_a_number() {
+        let (root, data) = data();
+        let files: [(&str, &[u8]); 2] = [("report.json", b"{}"), ("report.html", b"<p>")];
+        for wanted in ["2026-11-22-api.test", "2026-11-22-api.test-2", "2026-11-22-api.test-3"] {
+            let path = data
+                .write_diagnostics_folder(DiagnosticsFolder::Reports, "2026-11-22-api.test", &files)
+                .expect("written");
+            assert_eq!(path, root.path().join("reports").join(wanted));
+            assert_eq!(std::fs::read(path.join("report.html")).expect("reads"), b"<p>");
+        }
+    }
+
+    #[test]
+    fn names_that_are_paths_are_rejected() {
+        let (_root, data) = data();
+        for name in ["../x", "a/b", "", ".", "..", "a\\b", "a:b"] {
+            let refused =
+                data.write_diagnostics_file(DiagnosticsFolder::Inspector, name, b"").expect_err("refused");
+            assert_eq!(refused.code(), "not_ours", "{name}");
+            assert!(data.write_diagnostics_folder(DiagnosticsFolder::Reports, name, &[]).is_err(), "{name}");
+        }
+    }
+}

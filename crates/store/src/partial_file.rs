@@ -1,0 +1,275 @@
+//! A file while it is downloaded: appended and hashed in constant memory.
+
+use crate::crash_point::{self, CrashPoint};
+use crate::digest::Sha256;
+use crate::disk;
+use crate::error::{IoContext, StoreError};
+use crate::format::{FileFormat, HEAD_BYTES};
+use crate::integrity::{TAIL_BYTES, find_integrity_defect};
+use cap_std::fs::{Dir, File};
+use sha2::Digest as _;
+use std::fmt;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Suffix of the name of a partial file.
+pub(crate) const PART_SUFFIX: &str = ".part";
+
+/// A file that is being written, as `<name>.part`. It stays on disk when this value is dropped, so it can be resumed.
+pub struct PartialFile {
+    dir: Arc<Dir>,
+    folder: PathBuf,
+    final_name: String,
+    file: File,
+    hasher: sha2::Sha256,
+    head: Vec<u8>,
+    offset: u64,
+    max: u64,
+}
+
+/// A file that is complete and durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompleteFile {
+    /// The file name in the folder.
+    pub name: String,
+    /// The size in bytes.
+    pub bytes: u64,
+    /// The digest of the content.
+    pub sha256: Sha256,
+    /// The format of the content.
+    pub format: FileFormat,
+    /// Why the structure of the content shows that the file is truncated. Only for GLB, PNG, zip and Blender files.
+    pub integrity_defect: Option<String>,
+}
+
+impl PartialFile {
+    /// Opens or creates `<name>.part`. At most `durable` bytes of an existing file are kept, and hashed again.
+    pub(crate) fn open(dir: Arc<Dir>, folder: PathBuf, name: &str, durable: u64) -> Result<Self, StoreError> {
+        let part = format!("{name}{PART_SUFFIX}");
+        let path = folder.join(&part);
+        let file = if disk::entry_exists(&dir, &part, &path)? {
+            disk::open_regular_file(&dir, &part, &path)?;
+            dir.open_with(&part, &disk::private_file_options()).io_context("open", &path)?
+        } else {
+            dir.open_with(&part, disk::private_file_options().create_new(true)).io_context("make", &path)?
+        };
+        crash_point::reach_crash_point(CrashPoint::PartMade);
+        // Fsynced bytes are durable only if the file name is durable.
+        disk::sync_folder(&dir, &folder)?;
+        crash_point::reach_crash_point(CrashPoint::PartDurable);
+        let mut partial = Self {
+            dir,
+            folder,
+            final_name: name.to_owned(),
+            file,
+            hasher: sha2::Sha256::new(),
+            head: Vec::new(),
+            offset: 0,
+            max: u64::MAX,
+        };
+        partial.truncate_and_rehash(durable)?;
+        Ok(partial)
+    }
+
+    /// Limits the size to `max` bytes.
+    #[must_use]
+    pub fn with_size_limit(mut self, max: u64) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// Number of bytes written, which is the offset to resume from.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The name of the complete file.
+    pub fn file_name(&self) -> &str {
+        &self.final_name
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] if the size limit would be exceeded, or an I/O failure. The file and its
+    /// [`offset`](Self::offset) are then unchanged.
+    pub fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let grown = self.offset.saturating_add(bytes.len() as u64);
+        if grown > self.max {
+            return Err(self.too_large_error(self.max));
+        }
+        let written = self.file.write_all(bytes);
+        if written.is_ok() {
+            self.record_bytes(bytes);
+            crash_point::reach_crash_point(CrashPoint::BytesWritten);
+        } else {
+            // A failed write may have written some of the bytes.
+            let cut =
+                self.file.set_len(self.offset).and_then(|()| self.file.seek(SeekFrom::Start(self.offset)));
+            cut.io_context("shorten", self.part_path())?;
+        }
+        written.io_context("write", self.part_path())
+    }
+
+    /// The error for a file that would exceed the limit of `max` bytes.
+    pub fn too_large_error(&self, max: u64) -> StoreError {
+        StoreError::TooLarge { path: self.part_path(), max }
+    }
+
+    /// Makes all written bytes durable. Returns their number, which may be recorded in the journal.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn sync_data(&mut self) -> Result<u64, StoreError> {
+        self.file.sync_data().io_context("flush", self.part_path())?;
+        crash_point::reach_crash_point(CrashPoint::PartFlushed);
+        Ok(self.offset)
+    }
+
+    /// Removes all written bytes, for a server that cannot resume. The [`crate::FileProgress`] in the journal must be
+    /// reset **before** new bytes are written.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn restart(&mut self) -> Result<(), StoreError> {
+        self.truncate_and_rehash(0)
+    }
+
+    /// The format of the content that was written so far.
+    pub fn detected_format(&self) -> FileFormat {
+        FileFormat::detect(&self.head)
+    }
+
+    /// Completes the file: fsync, rename to its final name, fsync of the folder.
+    ///
+    /// # Errors
+    /// [`StoreError::ContentMismatch`] if another program has changed the size of the file,
+    /// [`StoreError::AlreadyExists`] if the final name exists, or an I/O failure.
+    pub fn finish(self) -> Result<CompleteFile, StoreError> {
+        let part = self.part_path();
+        self.file.sync_all().io_context("flush", &part)?;
+        crash_point::reach_crash_point(CrashPoint::FileFlushed);
+        let there = self.file.metadata().io_context("look at", &part)?.len();
+        if there != self.offset {
+            let why = format!("it has {there} bytes, but {} were written", self.offset);
+            return Err(StoreError::ContentMismatch { path: part, why });
+        }
+        let name = self.folder.join(&self.final_name);
+        if disk::entry_exists(&self.dir, &self.final_name, &name)? {
+            return Err(StoreError::AlreadyExists { path: name });
+        }
+        let tail = read_tail(&self.file).io_context("read", &part)?;
+        let whole = self.complete_file(&tail);
+        // Windows cannot rename an open file.
+        drop(self.file);
+        self.dir
+            .rename(format!("{}{PART_SUFFIX}", self.final_name), &self.dir, &self.final_name)
+            .io_context("rename", &part)?;
+        crash_point::reach_crash_point(CrashPoint::FileRenamed);
+        disk::sync_folder(&self.dir, &self.folder)?;
+        crash_point::reach_crash_point(CrashPoint::FileDurable);
+        Ok(whole)
+    }
+
+    /// Removes the file, for example if its content is an error page.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn discard(self) -> Result<(), StoreError> {
+        let path = self.part_path();
+        drop(self.file);
+        disk::remove_file_if_exists(&self.dir, &format!("{}{PART_SUFFIX}", self.final_name), &path)?;
+        disk::sync_folder(&self.dir, &self.folder)
+    }
+
+    /// The path of the partial file.
+    fn part_path(&self) -> PathBuf {
+        self.folder.join(format!("{}{PART_SUFFIX}", self.final_name))
+    }
+
+    /// Hashes and counts written bytes, and keeps the head for format detection.
+    fn record_bytes(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        let room = HEAD_BYTES - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.offset += bytes.len() as u64;
+    }
+
+    /// Truncates the file to at most `keep` bytes and hashes them again.
+    fn truncate_and_rehash(&mut self, keep: u64) -> Result<(), StoreError> {
+        let path = self.part_path();
+        let there = self.file.metadata().io_context("look at", &path)?.len();
+        if there > keep {
+            self.file.set_len(keep).io_context("shorten", &path)?;
+        }
+        self.file.seek(SeekFrom::Start(0)).io_context("read", &path)?;
+        self.hasher = sha2::Sha256::new();
+        self.head.clear();
+        self.offset = 0;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let count = self.file.read(&mut buffer).io_context("read", &path)?;
+            if count == 0 {
+                return Ok(());
+            }
+            self.record_bytes(&buffer[..count]);
+        }
+    }
+
+    /// The description of the completed file.
+    fn complete_file(&self, tail: &[u8]) -> CompleteFile {
+        CompleteFile {
+            name: self.final_name.clone(),
+            bytes: self.offset,
+            sha256: Sha256::from_bytes(self.hasher.clone().finalize().into()),
+            format: FileFormat::detect(&self.head),
+            integrity_defect: find_integrity_defect(&self.head, tail, self.offset),
+        }
+    }
+}
+
+/// Reads the last [`TAIL_BYTES`] of a file.
+fn read_tail(mut file: &File) -> std::io::Result<Vec<u8>> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    Ok(tail)
+}
+
+/// Reads a complete file: size, digest and format.
+pub(crate) fn read_complete_file(
+    dir: &Dir,
+    name: &str,
+    path: &std::path::Path,
+) -> Result<CompleteFile, StoreError> {
+    let mut file = disk::open_regular_file(dir, name, path)?;
+    let (mut hasher, mut head, mut bytes) = (sha2::Sha256::new(), Vec::new(), 0);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = file.read(&mut buffer).io_context("read", path)?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(&buffer[..count]);
+        head.extend_from_slice(&buffer[..count.min(HEAD_BYTES - head.len())]);
+        bytes += count as u64;
+    }
+    Ok(CompleteFile {
+        name: name.to_owned(),
+        bytes,
+        sha256: Sha256::from_bytes(hasher.finalize().into()),
+        format: FileFormat::detect(&head),
+        integrity_defect: find_integrity_defect(&head, &read_tail(&file).io_context("read", path)?, bytes),
+    })
+}
+
+impl fmt::Debug for PartialFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartialFile")
+            .field("path", &self.part_path())
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}

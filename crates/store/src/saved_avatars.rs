@@ -1,0 +1,159 @@
+//! Finds, reads and removes saved avatars.
+
+use crate::avatar_folder::remove_folder_if_empty;
+use crate::crash_point::{self, CrashPoint};
+use crate::disk;
+use crate::error::{IoContext, StoreError};
+use crate::file_names;
+use crate::manifest::{MANIFEST_NAME, Manifest};
+use crate::partial_file::PART_SUFFIX;
+use crate::visit_id::VisitId;
+use cap_std::fs::Dir;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// Operations on saved and incomplete avatars.
+#[derive(Debug, Clone, Copy)]
+pub struct SavedAvatars;
+
+/// The result of [`SavedAvatars::remove_avatar`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemovalResult {
+    /// Number of removed files, including the manifest.
+    pub files: usize,
+    /// Names of other entries in the folder. They and the folder were kept.
+    pub foreign_entries: Vec<String>,
+}
+
+/// Maximum size of a manifest, in bytes. Large enough for 10,000 files with the longest names.
+const MAX_MANIFEST_BYTES: u64 = 16 * 1024 * 1024;
+
+impl SavedAvatars {
+    /// Finds the folder of a visit in `parent` and reads its manifest.
+    ///
+    /// The folder is durable when this returns, also if a crash occurred directly after the rename, so the journal may
+    /// record it and erase the secrets of the visit.
+    ///
+    /// # Errors
+    /// As [`read_manifest`](Self::read_manifest).
+    pub fn find_avatar(parent: &Path, visit: &VisitId) -> Result<Option<(PathBuf, Manifest)>, StoreError> {
+        let Some(path) = Self::find_avatar_path(parent, visit)? else { return Ok(None) };
+        let manifest = Self::read_manifest(&path)?;
+        disk::sync_folder_path(parent)?;
+        Ok(Some((path, manifest)))
+    }
+
+    /// Reads the manifest of a folder.
+    ///
+    /// # Errors
+    /// [`StoreError::UnreadableManifest`] if it cannot be parsed, [`StoreError::ForeignEntry`] if there is none, or an
+    /// I/O failure.
+    pub fn read_manifest(folder: &Path) -> Result<Manifest, StoreError> {
+        let (parent, name) = split_parent_and_name(folder)?;
+        let dir = disk::open_subfolder(&disk::open_folder(&parent)?, &name, folder)?;
+        read_manifest_file(&dir, folder)
+    }
+
+    /// Removes an avatar: the files that its manifest lists, the parts of files that it lists as missing, the manifest,
+    /// and the folder if it is empty then. Symlinks are removed and not followed. Other entries are kept.
+    ///
+    /// The manifest is removed last, so that an interrupted removal can be repeated. A folder without manifest counts
+    /// as interrupted if no entry has a name of this program. A folder that does not exist is not an error.
+    ///
+    /// # Errors
+    /// As [`read_manifest`](Self::read_manifest).
+    pub fn remove_avatar(folder: &Path) -> Result<RemovalResult, StoreError> {
+        let (parent_path, name) = split_parent_and_name(folder)?;
+        if !parent_path.is_dir() {
+            return Ok(RemovalResult::default());
+        }
+        let parent = disk::open_folder(&parent_path)?;
+        if !disk::entry_exists(&parent, &name, folder)? {
+            return Ok(RemovalResult::default());
+        }
+        let dir = disk::open_subfolder(&parent, &name, folder)?;
+        if is_removal_interrupted(&dir, folder)? {
+            let left = disk::entry_names(&dir, folder)?;
+            drop(dir);
+            remove_folder_if_empty(&parent, &name, folder)?;
+            disk::sync_folder(&parent, &parent_path)?;
+            return Ok(RemovalResult { files: 0, foreign_entries: left });
+        }
+        let manifest = read_manifest_file(&dir, folder)?;
+        let whole = manifest.files.iter().map(|file| file.path.clone());
+        let rest = manifest
+            .missing
+            .iter()
+            .flat_map(|file| [file.path.clone(), format!("{}{PART_SUFFIX}", file.path)]);
+        let mut files = 0;
+        for file in whole.chain(rest) {
+            // A manifest may have been edited, so other names are ignored.
+            if file_names::is_own_file_name(file.strip_suffix(PART_SUFFIX).unwrap_or(&file)) {
+                files += usize::from(disk::remove_file_if_exists(&dir, &file, &folder.join(&file))?);
+            }
+        }
+        disk::sync_folder(&dir, folder)?;
+        crash_point::reach_crash_point(CrashPoint::AvatarEmptied);
+        files += usize::from(disk::remove_file_if_exists(&dir, MANIFEST_NAME, &folder.join(MANIFEST_NAME))?);
+        crash_point::reach_crash_point(CrashPoint::ManifestRemoved);
+        let left = disk::entry_names(&dir, folder)?;
+        drop(dir);
+        remove_folder_if_empty(&parent, &name, folder)?;
+        disk::sync_folder(&parent, &parent_path)?;
+        crash_point::reach_crash_point(CrashPoint::AvatarRemoved);
+        Ok(RemovalResult { files, foreign_entries: left })
+    }
+
+    /// Finds the folder of a visit by its name. Does not check its content.
+    ///
+    /// # Errors
+    /// `parent` cannot be listed.
+    pub fn find_avatar_path(parent: &Path, visit: &VisitId) -> Result<Option<PathBuf>, StoreError> {
+        if !parent.is_dir() {
+            return Ok(None);
+        }
+        let suffix = format!("-{visit}");
+        let names = disk::entry_names(&disk::open_folder(parent)?, parent)?;
+        let found = names.into_iter().find(|name| {
+            name.strip_suffix(&suffix).is_some_and(|date| date.parse::<jiff::civil::Date>().is_ok())
+        });
+        found
+            .map(|name| std::path::absolute(parent).io_context("find", parent).map(|at| at.join(name)))
+            .transpose()
+    }
+}
+
+/// Whether a removal was interrupted after the manifest was removed.
+fn is_removal_interrupted(dir: &Dir, folder: &Path) -> Result<bool, StoreError> {
+    let ours = |name: &String| {
+        let name = name.strip_suffix(PART_SUFFIX).unwrap_or(name);
+        name == MANIFEST_NAME || file_names::is_own_file_name(name)
+    };
+    Ok(!disk::entry_names(dir, folder)?.iter().any(ours))
+}
+
+/// Reads the manifest in an open folder.
+fn read_manifest_file(dir: &Dir, folder: &Path) -> Result<Manifest, StoreError> {
+    let path = folder.join(MANIFEST_NAME);
+    if !disk::entry_exists(dir, MANIFEST_NAME, &path)? {
+        return Err(StoreError::ForeignEntry {
+            path: folder.to_owned(),
+            why: "it has no manifest of this program",
+        });
+    }
+    let mut json = Vec::new();
+    disk::open_regular_file(dir, MANIFEST_NAME, &path)?
+        .take(MAX_MANIFEST_BYTES)
+        .read_to_end(&mut json)
+        .io_context("read", &path)?;
+    Manifest::from_json(&json).map_err(|why| StoreError::UnreadableManifest { path, why })
+}
+
+/// Splits a path into parent and name.
+fn split_parent_and_name(folder: &Path) -> Result<(PathBuf, String), StoreError> {
+    let absolute = std::path::absolute(folder).io_context("find", folder)?;
+    match (absolute.parent(), absolute.file_name().and_then(|name| name.to_str())) {
+        (Some(parent), Some(name)) => Ok((parent.to_owned(), name.to_owned())),
+        _ => Err(StoreError::ForeignEntry { path: absolute, why: "its name is not one of an avatar folder" }),
+    }
+}

@@ -1,0 +1,121 @@
+//! The phone of a run: a person with a real one, or a sandbox that simulates it.
+
+use crate::sandbox_control::SandboxControl;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Request to a person to scan a QR code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Content of the QR code. Contains the Export Token.
+    pub link: String,
+    /// What the avatar is needed for.
+    pub purpose: &'static str,
+    /// How long the run waits for the avatar.
+    pub timeout: Duration,
+}
+
+/// Shows invitations to a person with a phone.
+pub trait PhoneUser: Send + Sync {
+    /// Shows the QR code. Returns at once.
+    fn show_invitation(&self, invitation: &Invitation);
+
+    /// Shows the status of the avatar, as in `processing`.
+    fn show_status(&self, words: &str);
+
+    /// Removes the QR code.
+    fn hide_invitation(&self);
+
+    /// Resolves when the person skips the invitation.
+    fn wait_for_skip(&self) -> BoxFuture<'_, ()>;
+
+    /// Waits in real time.
+    fn wait_for(&self, time: Duration) -> BoxFuture<'_, ()>;
+}
+
+/// Signal that is set once and can be waited for.
+#[derive(Debug, Default)]
+pub(crate) struct StopSignal(watch::Sender<bool>);
+
+impl StopSignal {
+    pub(crate) fn set(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    pub(crate) async fn wait_until_set(&self) {
+        // Cannot fail: `self` keeps the sender alive.
+        drop(self.0.subscribe().wait_for(|set| *set).await);
+    }
+}
+
+/// Signal to skip the current invitation. It also counts if it is given while a request is in flight. It does not
+/// count for later invitations.
+#[derive(Debug, Default)]
+pub struct SkipSignal(watch::Sender<bool>);
+
+impl SkipSignal {
+    /// Skips the current invitation.
+    pub fn request_skip(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Forgets an earlier request, because a new invitation begins.
+    pub fn reset_skip(&self) {
+        self.0.send_replace(false);
+    }
+
+    /// Resolves when the invitation is to be skipped, then resets the signal.
+    pub fn wait_for_skip(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            drop(self.0.subscribe().wait_for(|asked| *asked).await);
+            // Each request counts once.
+            self.reset_skip();
+        })
+    }
+}
+
+/// The phone of a run.
+#[derive(Clone)]
+pub enum PhoneDriver {
+    /// No phone: acts that need one are omitted.
+    Unavailable,
+    /// A person.
+    Person(Arc<dyn PhoneUser>),
+    /// A sandbox through its control endpoints: the backend itself, or the upstream of a relay.
+    Sandbox(SandboxControl),
+}
+
+impl PhoneDriver {
+    /// The control of the sandbox, if a sandbox simulates the phone.
+    pub fn sandbox_control(&self) -> Option<&SandboxControl> {
+        match self {
+            Self::Sandbox(tester) => Some(tester),
+            Self::Unavailable | Self::Person(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[test]
+    fn a_skip_counts_once_and_not_for_the_next_invitation() {
+        let skip = SkipSignal::default();
+        assert_eq!(skip.wait_for_skip().now_or_never(), None);
+        // Nothing waits for the signal while a request is in flight.
+        skip.request_skip();
+        assert_eq!(skip.wait_for_skip().now_or_never(), Some(()));
+        assert_eq!(skip.wait_for_skip().now_or_never(), None);
+        skip.request_skip();
+        skip.reset_skip();
+        assert_eq!(skip.wait_for_skip().now_or_never(), None);
+    }
+}

@@ -1,0 +1,363 @@
+//! Controls runs for a host with a user interface: one run at a time, as snapshots; can be stopped and skipped.
+
+use crate::act::Act;
+use crate::check::{Check, Verdict};
+use crate::checks::CHECKS;
+use crate::phone_driver::{Invitation, PhoneDriver, PhoneUser, SkipSignal, StopSignal};
+use crate::report::{Report, html, junit};
+use crate::requirement::{Level, check_level, covered_requirements};
+use crate::run::{CheckRun, RunError, RunEvent};
+use crate::run_plan::RunPlan;
+use crate::sandbox_control::SandboxControl;
+use crate::target::{RunOptions, Target};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use url::Url;
+
+/// Snapshot of a run. Before the first run it lists the checks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSnapshot {
+    /// State of the run.
+    pub state: RunState,
+    /// Every check, in report order.
+    pub checks: Vec<CheckSnapshot>,
+    /// The act that is running.
+    pub current_act: Option<Act>,
+    /// The invitation to scan a QR code, and the last status of the avatar.
+    pub invitation: Option<(Invitation, Option<String>)>,
+    /// Number of requests sent so far.
+    pub requests_sent: u32,
+    /// Number of Export Tokens generated so far.
+    pub tokens_made: u32,
+    /// The run in one sentence, once it has ended.
+    pub summary: Option<String>,
+    /// Messages for people, oldest first.
+    pub notes: Vec<String>,
+}
+
+/// State of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunState {
+    /// No run was started.
+    Idle,
+    /// The run is in progress.
+    Running,
+    /// The run has ended.
+    Ended {
+        /// Whether no required check (MUST) failed.
+        passed: bool,
+    },
+    /// The run was stopped, or could not judge the backend.
+    Aborted(RunError),
+    /// The run could not start; the reason.
+    NotStarted(String),
+}
+
+/// Snapshot of a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckSnapshot {
+    /// Id of the check.
+    pub check_id: &'static str,
+    /// What should hold, as a sentence.
+    pub title: &'static str,
+    /// Level of the check.
+    pub level: Level,
+    /// The verdict; `None` until the check was judged.
+    pub verdict: Option<Verdict>,
+    /// The findings of a failed check; otherwise the detail or the reason.
+    pub findings: Vec<String>,
+    /// What to do if the check fails.
+    pub remedy: &'static str,
+    /// Ids of the requirements that the check covers.
+    pub requirements: Vec<&'static str>,
+}
+
+/// Which phone a run uses.
+#[derive(Debug, Clone)]
+pub enum PhoneMode {
+    /// No phone.
+    NoPhone,
+    /// A person who sees the snapshots.
+    SnapshotViewer,
+    /// The phone that this sandbox simulates.
+    Sandbox(SandboxControl),
+}
+
+/// The documents of a finished run.
+#[derive(Debug, Clone)]
+pub struct ReportBundle {
+    /// The report.
+    pub report: Report,
+    /// Every exchange as an HTTP Archive.
+    pub har: serde_json::Value,
+}
+
+/// A run is already in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a run of checks is already in progress")]
+pub struct AlreadyRunning;
+
+/// Starts and stops runs, one at a time. Clones share the same state.
+#[derive(Debug, Clone, Default)]
+pub struct RunController(Arc<ControllerState>);
+
+#[derive(Debug)]
+struct ControllerState {
+    snapshots: watch::Sender<RunSnapshot>,
+    active_run: Mutex<Option<Arc<RunSignals>>>,
+    last_bundle: Mutex<Option<ReportBundle>>,
+}
+
+/// Signals to the run in progress.
+#[derive(Debug, Default)]
+struct RunSignals {
+    stop_signal: StopSignal,
+    skip_signal: SkipSignal,
+}
+
+impl Default for ControllerState {
+    fn default() -> Self {
+        Self {
+            snapshots: watch::Sender::new(RunSnapshot::new(RunState::Idle)),
+            active_run: Mutex::default(),
+            last_bundle: Mutex::default(),
+        }
+    }
+}
+
+impl RunSnapshot {
+    fn new(state: RunState) -> Self {
+        let check = |check: &&'static Check| CheckSnapshot {
+            check_id: check.id,
+            title: check.title,
+            level: check_level(check.id),
+            verdict: None,
+            findings: Vec::new(),
+            remedy: check.remedy,
+            requirements: covered_requirements(check.id),
+        };
+        Self {
+            state,
+            checks: CHECKS.iter().map(check).collect(),
+            current_act: None,
+            invitation: None,
+            requests_sent: 0,
+            tokens_made: 0,
+            summary: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Applies an event of the run.
+    fn apply_event(&mut self, event: &RunEvent<'_>) {
+        match event {
+            RunEvent::ActStarted(act) => self.current_act = Some(*act),
+            RunEvent::StepFinished(_) => self.requests_sent += 1,
+            RunEvent::TokensMade(tokens) => self.tokens_made = *tokens,
+            RunEvent::Message(words) => self.notes.push(words.clone()),
+            RunEvent::CheckJudged(check, judged) => {
+                if let Some(view) = self.checks.iter_mut().find(|view| view.check_id == check.id) {
+                    view.verdict = Some(judged.verdict());
+                    view.findings = judged.messages();
+                }
+            }
+        }
+    }
+}
+
+impl RunController {
+    /// Subscribes to snapshots. A slow subscriber skips to the newest one.
+    pub fn subscribe(&self) -> watch::Receiver<RunSnapshot> {
+        self.0.snapshots.subscribe()
+    }
+
+    /// Plans a run. Sends no request.
+    pub fn plan_run(&self, target: &Target, options: &RunOptions, player: PhoneMode) -> RunPlan {
+        RunPlan::new(target, options, &self.phone_driver(player, Arc::default()))
+    }
+
+    /// Starts a run. The returned future executes it. If the future is dropped early, the run counts as stopped and
+    /// leaves no report.
+    ///
+    /// # Errors
+    /// [`AlreadyRunning`] while another run is in progress.
+    pub fn start_run(
+        &self,
+        target: Target,
+        options: RunOptions,
+        player: PhoneMode,
+    ) -> Result<impl Future<Output = ()> + Send + 'static, AlreadyRunning> {
+        let running = {
+            let mut present = lock_unpoisoned(&self.0.active_run);
+            if present.is_some() {
+                return Err(AlreadyRunning);
+            }
+            present.insert(Arc::default()).clone()
+        };
+        *lock_unpoisoned(&self.0.last_bundle) = None;
+        self.0.snapshots.send_replace(RunSnapshot::new(RunState::Running));
+        let guard = RunGuard(self.clone());
+        Ok(async move {
+            let controller = guard.0.clone();
+            let phone = controller.phone_driver(player, running.clone());
+            controller.execute_run(&target, &options, &phone, &running).await;
+        })
+    }
+
+    /// Stops the run in progress. Verdicts that exist by then are kept.
+    pub fn stop_run(&self) {
+        if let Some(running) = lock_unpoisoned(&self.0.active_run).as_ref() {
+            running.stop_signal.set();
+        }
+    }
+
+    /// Skips the invitation that is shown now, if there is one.
+    pub fn skip_invitation(&self) {
+        if let Some(running) = lock_unpoisoned(&self.0.active_run).as_ref()
+            && self.0.snapshots.borrow().invitation.is_some()
+        {
+            running.skip_signal.request_skip();
+        }
+    }
+
+    /// The documents of the last run, once it has ended.
+    pub fn report_bundle(&self) -> Option<ReportBundle> {
+        lock_unpoisoned(&self.0.last_bundle).clone()
+    }
+
+    fn phone_driver(&self, player: PhoneMode, running: Arc<RunSignals>) -> PhoneDriver {
+        match player {
+            PhoneMode::NoPhone => PhoneDriver::Unavailable,
+            PhoneMode::Sandbox(tester) => PhoneDriver::Sandbox(tester),
+            PhoneMode::SnapshotViewer => PhoneDriver::Person(Arc::new(SnapshotPhoneUser {
+                controller: self.clone(),
+                signals: running,
+            })),
+        }
+    }
+
+    async fn execute_run(
+        &self,
+        target: &Target,
+        options: &RunOptions,
+        phone: &PhoneDriver,
+        running: &RunSignals,
+    ) {
+        let plan = RunPlan::new(target, options, phone);
+        self.update_snapshot(|view| view.notes.extend(plan.describe()));
+        let on_event = |event: RunEvent<'_>| self.update_snapshot(|view| view.apply_event(&event));
+        let began = Timestamp::now();
+        let run = match CheckRun::new(target, options, phone, &plan, &on_event) {
+            Ok(run) => run,
+            Err(error) => {
+                return self.update_snapshot(|view| view.state = RunState::NotStarted(error.to_string()));
+            }
+        };
+        let ended = run.run_until_stopped(running.stop_signal.wait_until_set()).await;
+        let report = Report::new(target, options, &plan, &ended, (began, Timestamp::now()));
+        let stand = match &ended.error {
+            Some(error) => RunState::Aborted(error.clone()),
+            None => RunState::Ended { passed: report.exit == 0 },
+        };
+        let summary = report.summary();
+        *lock_unpoisoned(&self.0.last_bundle) = Some(ReportBundle { har: ended.to_har(), report });
+        self.update_snapshot(|view| {
+            view.state = stand;
+            view.summary = Some(summary);
+        });
+    }
+
+    fn update_snapshot(&self, change: impl FnOnce(&mut RunSnapshot)) {
+        self.0.snapshots.send_modify(change);
+    }
+}
+
+/// Allows the next run when dropped, however this one ended.
+struct RunGuard(RunController);
+
+impl Drop for RunGuard {
+    fn drop(&mut self) {
+        *lock_unpoisoned(&self.0.0.active_run) = None;
+        self.0.update_snapshot(|view| {
+            (view.current_act, view.invitation) = (None, None);
+            if view.state == RunState::Running {
+                view.state = RunState::Aborted(RunError::Stopped);
+            }
+        });
+    }
+}
+
+impl ReportBundle {
+    /// Renders the documents: the name and the text of each file.
+    ///
+    /// # Errors
+    /// The reason, if a document cannot be rendered.
+    pub fn render_files(&self) -> Result<[(&'static str, String); 4], String> {
+        let mut har = serde_json::to_string_pretty(&self.har).map_err(|error| error.to_string())?;
+        har.push('\n');
+        Ok([
+            ("report.html", html::render_html(&self.report, None).map_err(|error| error.to_string())?),
+            ("report.json", self.report.to_json()),
+            ("junit.xml", junit::render_junit(&self.report).map_err(|error| error.to_string())?),
+            ("exchanges.har", har),
+        ])
+    }
+
+    /// Name for a folder of these files: the date, the backend's host and its port.
+    pub fn folder_name(&self) -> String {
+        let day = self.report.started_at.get(..10).unwrap_or_default();
+        let url = self.report.target.url.parse::<Url>().ok();
+        let host = url.map_or_else(
+            || "backend".to_owned(),
+            |url| match url.port() {
+                Some(port) => format!("{}-{port}", url.host_str().unwrap_or_default()),
+                None => url.host_str().unwrap_or_default().to_owned(),
+            },
+        );
+        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
+        format!("{day}-{}", host.chars().map(plain).collect::<String>())
+    }
+}
+
+/// Shows invitations in the snapshots.
+struct SnapshotPhoneUser {
+    controller: RunController,
+    signals: Arc<RunSignals>,
+}
+
+impl PhoneUser for SnapshotPhoneUser {
+    fn show_invitation(&self, invitation: &Invitation) {
+        self.signals.skip_signal.reset_skip();
+        self.controller.update_snapshot(|view| view.invitation = Some((invitation.clone(), None)));
+    }
+
+    fn show_status(&self, status: &str) {
+        self.controller.0.snapshots.send_if_modified(|view| match &mut view.invitation {
+            Some((_, shown)) if shown.as_deref() != Some(status) => {
+                *shown = Some(status.to_owned());
+                true
+            }
+            _ => false,
+        });
+    }
+
+    fn hide_invitation(&self) {
+        self.controller.update_snapshot(|view| view.invitation = None);
+    }
+
+    fn wait_for_skip(&self) -> BoxFuture<'_, ()> {
+        self.signals.skip_signal.wait_for_skip()
+    }
+
+    fn wait_for(&self, time: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+}
+
+/// Locks a mutex and ignores poisoning: the guarded values are consistent at all times.
+fn lock_unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,106 @@
+//! The kinds of credentials of a profile.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A kind of credential that a profile may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CredentialKind {
+    /// The REST API key of the business account.
+    ApiKey,
+    /// The session token of the business account.
+    SessionToken,
+    /// The user name for a login, as an alternative to a session token.
+    Username,
+    /// The password for a login, as an alternative to a session token.
+    Password,
+    /// The key for a partner's backend.
+    PartnerKey,
+}
+
+impl CredentialKind {
+    /// Every kind, in the order in which they are shown.
+    pub const ALL: [Self; 5] =
+        [Self::ApiKey, Self::SessionToken, Self::Username, Self::Password, Self::PartnerKey];
+
+    /// The name on the command line and in the keychain.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api-key",
+            Self::SessionToken => "session-token",
+            Self::Username => "username",
+            Self::Password => "password",
+            Self::PartnerKey => "partner-key",
+        }
+    }
+
+    /// The environment variable that overrides the keychain.
+    pub const fn env_var(self) -> &'static str {
+        match self {
+            Self::ApiKey => "COPRESENCE_API_KEY",
+            Self::SessionToken => "COPRESENCE_SESSION_TOKEN",
+            Self::Username => "COPRESENCE_USERNAME",
+            Self::Password => "COPRESENCE_PASSWORD",
+            Self::PartnerKey => "COPRESENCE_PARTNER_KEY",
+        }
+    }
+
+    /// The user name of the keychain item for a profile: `<profile>/<kind>`.
+    pub(crate) fn keychain_user(self, profile: &str) -> String {
+        format!("{profile}/{}", self.as_str())
+    }
+
+    /// The label of the keychain item, as shown in the keychain program of the system.
+    pub(crate) fn keychain_label(self, profile: &str) -> String {
+        format!("Copresence kiosk: {self} of profile {profile}")
+    }
+}
+
+impl fmt::Display for CredentialKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ApiKey => "API key",
+            Self::SessionToken => "session token",
+            Self::Username => "user name",
+            Self::Password => "password",
+            Self::PartnerKey => "partner key",
+        })
+    }
+}
+
+impl FromStr for CredentialKind {
+    type Err = String;
+
+    /// Parses a [name](CredentialKind::as_str). The error lists the valid names.
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|slot| slot.as_str() == word).ok_or_else(|| {
+            let words: Vec<&str> = Self::ALL.iter().map(|slot| slot.as_str()).collect();
+            format!("“{word}” is not a credential; valid names are: {}", words.join(", "))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_parsed_and_an_unknown_name_lists_the_valid_ones() {
+        for slot in CredentialKind::ALL {
+            assert_eq!(slot.as_str().parse(), Ok(slot));
+        }
+        let refusal = "token".parse::<CredentialKind>().expect_err("no such word");
+        assert!(refusal.contains("session-token"), "{refusal}");
+    }
+
+    #[test]
+    fn keychain_items_of_profiles_have_distinct_names() {
+        let mut names: Vec<String> = ["a", "a/api-key", "b"]
+            .iter()
+            .flat_map(|p| CredentialKind::ALL.map(|slot| slot.keychain_user(p)))
+            .collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 3 * CredentialKind::ALL.len());
+    }
+}

@@ -1,0 +1,174 @@
+//! Kiosk mode: the window fills one monitor, stays on top, and can only be closed with the PIN.
+//!
+//! It protects against visitors, not against attackers. `docs/kiosk.md` describes how to lock down the system (task
+//! switcher, consoles).
+
+use super::monitors::{self, MonitorArea};
+use crate::commands::WINDOW;
+use kiosk::panel::Panel;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tauri::{
+    AppHandle, Manager, PhysicalPosition, PhysicalSize, Runtime, WebviewWindow, Window, WindowEvent,
+};
+use tokio::sync::Notify;
+
+/// How the window is placed now, and how it is restored.
+#[derive(Debug, Default)]
+pub(crate) struct WindowGuard {
+    /// Whether requests to close the window are refused. Read on the UI thread, which must not wait for
+    /// `placement_state`: its holder waits for the UI thread.
+    refuses_close: AtomicBool,
+    placement_state: Mutex<PlacementState>,
+}
+
+#[derive(Debug, Default)]
+struct PlacementState {
+    /// Whether `--full-screen` was given.
+    full_screen_flag: bool,
+    current: Placement,
+    /// Position and size before the window became full screen.
+    windowed: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
+}
+
+/// How the window is placed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Placement {
+    /// Full screen without decorations.
+    full_screen: bool,
+    /// Above all other windows.
+    always_on_top: bool,
+    /// The monitor to fill; `None` if there is none.
+    monitor: Option<MonitorArea>,
+}
+
+impl WindowGuard {
+    fn lock_state(&self) -> MutexGuard<'_, PlacementState> {
+        self.placement_state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets whether `--full-screen` was given.
+    pub(super) fn set_full_screen_flag(&self, full_screen: bool) {
+        self.lock_state().full_screen_flag = full_screen;
+    }
+}
+
+/// Places the window as command line and settings require. Does nothing if it is already placed so.
+///
+/// # Errors
+/// The window system refused a change.
+pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Result<()> {
+    let Some(window) = app.get_webview_window(WINDOW) else { return Ok(()) };
+    let guard = app.state::<WindowGuard>();
+    let mut stand = guard.lock_state();
+    let kiosk_mode = panel.kiosk_mode().on;
+    // Also if the window cannot be placed.
+    guard.refuses_close.store(kiosk_mode, Ordering::Relaxed);
+    let whole = kiosk_mode || stand.full_screen_flag;
+    let on = if whole {
+        monitors::find_monitor(&window, panel.display_settings().monitor.as_deref())?
+    } else {
+        None
+    };
+    stand.apply_placement(&window, Placement { full_screen: whole, always_on_top: kiosk_mode, monitor: on })
+}
+
+/// Places the window again whenever monitors are added, removed or resized.
+pub(super) fn follow_monitors<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
+    let changed = Arc::new(Notify::new());
+    let notify = changed.clone();
+    monitors::on_monitor_change(window, move || notify.notify_one())?;
+    let app = window.app_handle().clone();
+    tauri::async_runtime::spawn(async move {
+        loop {
+            changed.notified().await;
+            let panel = app.state::<Panel>();
+            if let Err(error) = apply_window_mode(&app, &panel) {
+                tracing::error!(%error, "the window could not be placed on its monitor");
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Refuses to close the window in kiosk mode, for example by Alt+F4 or a task bar. *Quit* in the panel and signals of
+/// the service manager end the program without this event.
+pub(crate) fn on_window_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
+    if window.label() != WINDOW {
+        return;
+    }
+    if let WindowEvent::CloseRequested { api, .. } = event
+        && window.state::<WindowGuard>().refuses_close.load(Ordering::Relaxed)
+    {
+        tracing::info!("something asked to close the window; kiosk mode only ends with the PIN");
+        api.prevent_close();
+    }
+}
+
+impl PlacementState {
+    fn apply_placement<R: Runtime>(
+        &mut self,
+        window: &WebviewWindow<R>,
+        wanted: Placement,
+    ) -> tauri::Result<()> {
+        if wanted == self.current {
+            return Ok(());
+        }
+        let (was, is) = (self.current.full_screen, wanted.full_screen);
+        if is && !was {
+            self.windowed = Some((window.outer_position()?, window.inner_size()?));
+        }
+        if is && (!was || wanted.monitor != self.current.monitor) {
+            fill_monitor(window, wanted.monitor.as_ref(), self.current.monitor.as_ref())?;
+        } else if was && !is {
+            restore_window(window, self.windowed.take())?;
+        }
+        window.set_always_on_top(wanted.always_on_top)?;
+        // Last, because the next call compares with it, and an error must lead to another attempt.
+        self.current = wanted;
+        Ok(())
+    }
+}
+
+/// Fills the monitor. Without a window manager full screen is not granted, so the window also takes the monitor's
+/// position and size. That also fixes its size with a window manager.
+fn fill_monitor<R: Runtime>(
+    window: &WebviewWindow<R>,
+    spot: Option<&MonitorArea>,
+    before: Option<&MonitorArea>,
+) -> tauri::Result<()> {
+    window.set_decorations(false)?;
+    let Some(MonitorArea { name, position, size }) = spot else { return window.set_fullscreen(true) };
+    tracing::info!(monitor = name, width = size.width, height = size.height, "the window fills a monitor");
+    window.set_max_size(None::<PhysicalSize<u32>>)?;
+    if monitors::is_wayland(window)? {
+        // Wayland compositors always grant full screen, and follow the monitor's size.
+        window.set_min_size(None::<PhysicalSize<u32>>)?;
+        if before.is_some_and(|before| before.name == *name) {
+            return Ok(());
+        }
+        // labwc does not move a window that is already full screen.
+        window.set_fullscreen(false)?;
+    } else {
+        window.set_min_size(Some(*size))?;
+        window.set_position(*position)?;
+        window.set_size(*size)?;
+        window.set_max_size(Some(*size))?;
+    }
+    window.set_fullscreen_on_monitor(PhysicalPosition::new(f64::from(position.x), f64::from(position.y)))
+}
+
+fn restore_window<R: Runtime>(
+    window: &WebviewWindow<R>,
+    before: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
+) -> tauri::Result<()> {
+    window.set_fullscreen(false)?;
+    window.set_max_size(None::<PhysicalSize<u32>>)?;
+    window.set_min_size(Some(super::MIN_WINDOW_SIZE))?;
+    window.set_decorations(true)?;
+    if let Some((position, size)) = before {
+        window.set_size(size)?;
+        window.set_position(position)?;
+    }
+    Ok(())
+}
