@@ -40,7 +40,7 @@ async fn finish_due(common: &Common, disk: &Disk) -> Result<(), Failure> {
     let profiles = ground::profiles(common)?;
     let teller: Teller = Arc::new(|_| {});
     let parts_for = |unfinished: &Unfinished| parts(disk, &profiles, unfinished, teller.clone());
-    recover_due(disk, &parts_for, &|_| false).await?.iter().for_each(tell);
+    recover_due(disk, Clock::default(), &parts_for, &|_| false).await?.iter().for_each(tell);
     Ok(())
 }
 

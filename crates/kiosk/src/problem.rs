@@ -199,13 +199,7 @@ const MESSAGES: &[Message] = &[
         false,
     ),
     row("pin_set", STAFF, "A PIN is already set.", "Enter it", false),
-    row(
-        "pin_wrong",
-        STAFF,
-        "That is not the current PIN.",
-        "Enter the current PIN, then the new one",
-        true,
-    ),
+    row("pin_wrong", STAFF, "That is not the current PIN.", "Enter the current PIN, then the new one", true),
     row("pin_wait", STAFF, "Too many wrong PINs: the next try has to wait.", "Wait, then try again", true),
     row("pin_length", STAFF, "A PIN must have 4 to 32 digits.", "Choose another one", true),
     row(
@@ -237,13 +231,7 @@ const MESSAGES: &[Message] = &[
         "Fix what is named, then try again",
         true,
     ),
-    row(
-        "display_failed",
-        STAFF,
-        "The window could not be changed.",
-        "Check the monitor and its cable",
-        true,
-    ),
+    row("display_failed", STAFF, "The window could not be changed.", "Check the monitor and its cable", true),
     row("visit_unknown", STAFF, "There is no such visit.", "Refresh the history", false),
     row(
         "visit_goes_on",

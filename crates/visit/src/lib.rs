@@ -13,9 +13,7 @@ pub mod outcome;
 pub mod polling;
 pub mod time;
 
-pub use event::{
-    Effect, Event, Failure, FailureKind, IssueRequest, Notice, PartialDelivery, RedeemResult,
-};
+pub use event::{Effect, Event, Failure, FailureKind, IssueRequest, Notice, PartialDelivery, RedeemResult};
 pub use machine::{PastRedeem, PastVisit, PollMode, State, StoredResponse, Visit, VisitPlan, step};
 pub use outcome::Outcome;
 pub use polling::PollingConfig;

@@ -100,7 +100,8 @@ pub(crate) async fn download_file(
         // Bytes that the journal does not know may be wrong.
         _ => 0,
     };
-    let mut partial = block_in_place(|| folder.resume(file.name, durable))?.limited(file.limits.max_file_size);
+    let mut partial =
+        block_in_place(|| folder.resume(file.name, durable))?.limited(file.limits.max_file_size);
     if let Err(error) = parts.journal.file_requested(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
@@ -213,7 +214,9 @@ impl FileDownload<'_> {
             let (why, requested) = match self.attempt(partial).await {
                 Ok(()) => return Ok(()),
                 Err(AttemptError::Disk(error)) => return Err(error.into()),
-                Err(AttemptError::Download(DownloadError::RangeRefused { total: Some(total) })) if total == offset => {
+                Err(AttemptError::Download(DownloadError::RangeRefused { total: Some(total) }))
+                    if total == offset =>
+                {
                     return Ok(());
                 }
                 Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {
@@ -228,7 +231,9 @@ impl FileDownload<'_> {
                     return Err(FileFailure::temporary(why));
                 }
                 Err(AttemptError::Download(failure)) => (failure.to_string(), retry_after(&failure)),
-                Err(AttemptError::Changed) => ("the file changed at the backend while it came".to_owned(), None),
+                Err(AttemptError::Changed) => {
+                    ("the file changed at the backend while it came".to_owned(), None)
+                }
             };
             fruitless = if partial.offset() > furthest { 0 } else { fruitless + 1 };
             furthest = furthest.max(partial.offset());
@@ -250,14 +255,21 @@ impl FileDownload<'_> {
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let download = self.parts.api.download(self.file.url, resume.as_ref()).await.map_err(AttemptError::Download)?;
+        let download =
+            self.parts.api.download(self.file.url, resume.as_ref()).await.map_err(AttemptError::Download)?;
         crash::reached(Point::HeadReceived);
         self.receive(download, partial).await
     }
 
     /// Writes the response to the partial file.
-    async fn receive(&mut self, mut download: Download, partial: &mut PartialFile) -> Result<(), AttemptError> {
-        if download.offset > 0 && is_other_version(self.known.validator.as_deref(), download.validator.as_deref()) {
+    async fn receive(
+        &mut self,
+        mut download: Download,
+        partial: &mut PartialFile,
+    ) -> Result<(), AttemptError> {
+        if download.offset > 0
+            && is_other_version(self.known.validator.as_deref(), download.validator.as_deref())
+        {
             self.known = FileProgress::default();
             self.restart(partial).await?;
             return Err(AttemptError::Changed);

@@ -183,9 +183,7 @@ pub(crate) fn read_response(answered: &Answered, no: RedeemNo) -> RedeemResult {
 /// A failure, with the files that the received part of the body names.
 fn failed_with(failure: Failure, no: RedeemNo, received: &[u8]) -> RedeemResult {
     match Delivery::of_fragment(received) {
-        Some(delivery) => {
-            RedeemResult::Truncated(failure, PartialDelivery { redeem: no.get(), delivery })
-        }
+        Some(delivery) => RedeemResult::Truncated(failure, PartialDelivery { redeem: no.get(), delivery }),
         None => RedeemResult::Failed(failure),
     }
 }
@@ -197,7 +195,9 @@ pub(crate) fn answer_kind(result: &RedeemResult) -> AnswerKind {
         RedeemResult::Delivered(_) => AnswerKind::Delivery,
         RedeemResult::Truncated(..) => AnswerKind::Truncated,
         RedeemResult::Refused => AnswerKind::Refused,
-        RedeemResult::Failed(failure) if failure.kind == FailureKind::ProtocolBroken => AnswerKind::Unreadable,
+        RedeemResult::Failed(failure) if failure.kind == FailureKind::ProtocolBroken => {
+            AnswerKind::Unreadable
+        }
         RedeemResult::Failed(_) => AnswerKind::Failed,
     }
 }
@@ -262,7 +262,8 @@ fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
     });
     // Entries that cannot be used stay so.
     let unusable = delivery.unusable.iter().map(|_| serde_json::Value::Null);
-    let list: Vec<serde_json::Value> = if is_whole { exports.chain(unusable).collect() } else { exports.collect() };
+    let list: Vec<serde_json::Value> =
+        if is_whole { exports.chain(unusable).collect() } else { exports.collect() };
     let ready = delivery.contradiction.is_none();
     let mut body = serde_json::json!({ "avatar_ready": ready, "payload_complete": list }).to_string();
     if !is_whole {

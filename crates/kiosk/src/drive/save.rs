@@ -193,9 +193,7 @@ async fn download_and_journal(
     let result = download_file(parts, folder, &request).await;
     room.release(index);
     let journalled = match &result {
-        Ok(whole) => {
-            parts.journal.file_whole(&id, index, whole.bytes, &whole.sha256, whole.format).await
-        }
+        Ok(whole) => parts.journal.file_whole(&id, index, whole.bytes, &whole.sha256, whole.format).await,
         // The journal keeps the number of received bytes: the download continues there when there is space.
         Err(failure) if failure.full => Ok(()),
         Err(failure) => parts.journal.file_failed(&id, index, &failure.why, failure.spent).await,

@@ -1,7 +1,7 @@
 //! Profiles: which backend, by which routes, with which limits. They contain no secrets.
 
 mod file;
-mod shown;
+mod rows;
 mod written;
 
 pub use file::{ProfileError, Profiles, default_config_path};

@@ -262,10 +262,9 @@ fn fate_of(RunResult { outcome, directory, progress }: RunResult) -> Fate {
         | Outcome::Unreachable(_)
         | Outcome::BackendFailing(_)
         | Outcome::StorageFailed(_)
-        | Outcome::DiskFull(_) => Fate::NotNow {
-            why: outcome.detail().unwrap_or_default().to_owned(),
-            exit: outcome.exit(),
-        },
+        | Outcome::DiskFull(_) => {
+            Fate::NotNow { why: outcome.detail().unwrap_or_default().to_owned(), exit: outcome.exit() }
+        }
         _ => Fate::Finished { outcome, directory },
     }
 }

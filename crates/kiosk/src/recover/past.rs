@@ -36,8 +36,12 @@ impl JournalledVisit {
                 found.unread.push((*no, answer_kind(&result)));
             }
             match result {
-                RedeemResult::Delivered(delivery) => found.response = Some(StoredResponse::Delivery(delivery)),
-                RedeemResult::Truncated(_, partial) => found.response = Some(StoredResponse::Partial(partial)),
+                RedeemResult::Delivered(delivery) => {
+                    found.response = Some(StoredResponse::Delivery(delivery))
+                }
+                RedeemResult::Truncated(_, partial) => {
+                    found.response = Some(StoredResponse::Partial(partial))
+                }
                 RedeemResult::NotReady(progress) => {
                     (found.progress, active_at) = (Some(progress), Some(*no));
                 }

@@ -34,8 +34,7 @@ const PAUSE_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
 pub(super) fn is_too_old(visit: &VisitRecord, clock: Clock) -> bool {
     let Some(issued) = visit.times.issued else { return false };
     let age = clock.steady_now().duration_since(issued);
-    age > TOKEN_KEPT
-        && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
+    age > TOKEN_KEPT && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
 }
 
 /// When a visit that could not be finished is recovered again. `attempts` counts those before this one.

@@ -42,12 +42,11 @@ async fn a_login_that_is_a_word_of_the_specification_does_not_change_what_a_resp
 
 #[tokio::test]
 async fn a_visitor_who_leaves_ends_a_visit_of_the_account_avatar() {
-    let house =
-        house("avatar", "planted-password", |_, ask| match ask.path.as_str() {
-            REDEEM => Reply::not_ready("no_associated_avatar"),
-            _ => Reply::default(),
-        })
-        .await;
+    let house = house("avatar", "planted-password", |_, ask| match ask.path.as_str() {
+        REDEEM => Reply::not_ready("no_associated_avatar"),
+        _ => Reply::default(),
+    })
+    .await;
     let mut words = house.watch();
     let left = CancellationToken::new();
     let leave = kiosk::drive::Leave { left: left.clone(), ..Default::default() };
@@ -60,7 +59,9 @@ async fn a_visitor_who_leaves_ends_a_visit_of_the_account_avatar() {
 #[tokio::test]
 async fn the_urls_in_the_journal_are_usable_after_a_crash_whatever_is_masked() {
     // The journal has the masked body alone while the file is requested.
-    for (login, password) in [("avatar", "true"), ("payload", "files"), ("http", "download_URL"), ("complete", "glb,")] {
+    for (login, password) in
+        [("avatar", "true"), ("payload", "files"), ("http", "download_URL"), ("complete", "glb,")]
+    {
         let house = house(login, password, |nth, ask| match (ask.path.as_str(), nth) {
             (REDEEM, _) => ask.ready(&[("glb", "true-avatar")]),
             ("/files/true-avatar", 1) => Reply::silence(),

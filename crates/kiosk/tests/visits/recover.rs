@@ -1,12 +1,14 @@
 //! What a crash left, finished: from each state that a journal can stand in.
 
 use super::backend::{Ask, Reply, glb, png};
-use super::house::{GENERATE, House, block_on, REDEEM, manifest, names};
+use super::house::{GENERATE, House, REDEEM, block_on, manifest, names};
 use jiff::Timestamp;
 use kiosk::Outcome;
 use kiosk::recover::{Fate, Recovered, Unfinished, recover};
 use protocol::{DownloadUrl, ExportToken, ExportType};
-use store::{AnswerKind, AvatarFolder, Format, Manifest, ManifestFile, PlannedFile, Times, VisitId, VisitRecordStart};
+use store::{
+    AnswerKind, AvatarFolder, Format, Manifest, ManifestFile, PlannedFile, Times, VisitId, VisitRecordStart,
+};
 use tokio::sync::oneshot;
 
 pub(crate) async fn recovered(house: &House) -> Vec<Recovered> {

@@ -2,7 +2,7 @@
 
 use super::{FailureStreak, State, Transition, VisitPlan, end};
 use crate::event::{Effect, Failure, FailureKind, IssueRequest};
-use crate::outcome::{EndedIn, Outcome};
+use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollResult, Polling};
 use crate::time::Moment;
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub(super) fn failed(mut state: IssueState, failure: Failure, plan: &VisitPlan, 
         FailureKind::NeverSent | FailureKind::Busy | FailureKind::BackendFailing => None,
     };
     if let Some(outcome) = final_outcome {
-        return end(outcome, EndedIn::Issuing, None);
+        return end(outcome, EndPhase::Issuing, None);
     }
     let until = state.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
     let failures = FailureStreak::extend(state.failures.take(), failure, now);
@@ -86,5 +86,5 @@ pub(super) fn give_up(state: &IssueState) -> Transition {
         },
         FailureStreak::outcome,
     );
-    end(outcome, EndedIn::Issuing, None)
+    end(outcome, EndPhase::Issuing, None)
 }

@@ -7,7 +7,7 @@ mod restore;
 pub use restore::{PastRedeem, PastVisit, StoredResponse};
 
 use crate::event::{Effect, Event, Failure, FailureKind, IssueRequest, Notice, PartialDelivery};
-use crate::outcome::{EndedIn, Outcome};
+use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{Polling, PollingConfig};
 use crate::time::Moment;
 use issue::IssueState;
@@ -94,7 +94,7 @@ pub struct EndState {
     /// The outcome.
     pub outcome: Outcome,
     /// The state in which the visit ended.
-    pub ended_in: EndedIn,
+    pub ended_in: EndPhase,
     /// What the last usable response reported.
     pub progress: Option<Progress>,
 }
@@ -165,11 +165,11 @@ impl Visit {
 
 impl State {
     /// The state's name for hosts.
-    fn phase(&self) -> EndedIn {
+    fn phase(&self) -> EndPhase {
         match self {
-            Self::New(_) | Self::Issuing(_) | Self::IssuePaused(..) => EndedIn::Issuing,
+            Self::New(_) | Self::Issuing(_) | Self::IssuePaused(..) => EndPhase::Issuing,
             Self::Waiting(token, _) | Self::Redeeming(token, _) => token.phase(),
-            Self::Saving(_) | Self::SavingPartial(_) => EndedIn::Saving,
+            Self::Saving(_) | Self::SavingPartial(_) => EndPhase::Saving,
             Self::Ended(end) => end.ended_in,
         }
     }
@@ -188,8 +188,8 @@ impl TokenState {
         }
     }
 
-    fn phase(&self) -> EndedIn {
-        if self.is_associated() { EndedIn::Making } else { EndedIn::Inviting }
+    fn phase(&self) -> EndPhase {
+        if self.is_associated() { EndPhase::Making } else { EndPhase::Inviting }
     }
 
     fn is_associated(&self) -> bool {
@@ -242,7 +242,9 @@ fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Tran
         (State::Redeeming(token, None), Event::TimerFired) if now >= plan.give_up_at => {
             redeem::exit_after_response(token, ExitReason::TimedOut, now)
         }
-        (State::Redeeming(token, Some(exit)), Event::TimerFired) => redeem::exit_without_response(token, exit),
+        (State::Redeeming(token, Some(exit)), Event::TimerFired) => {
+            redeem::exit_without_response(token, exit)
+        }
         (
             State::Redeeming(token, None | Some(ExitReason::TimedOut | ExitReason::VisitorLeft)),
             Event::Interrupted,
@@ -261,21 +263,21 @@ fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Tran
         (State::Saving(delivery), Event::Saved) => {
             let contradiction = delivery.contradiction.map(|rule| rule.to_string());
             let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
-            end(outcome, EndedIn::Saved, None)
+            end(outcome, EndPhase::Saved, None)
         }
         (State::Saving(_), Event::SavedInPart(why) | Event::NothingSaved(why))
         | (State::SavingPartial(_), Event::SavedInPart(why)) => {
-            end(Outcome::SavedInPart(why), EndedIn::Saving, None)
+            end(Outcome::SavedInPart(why), EndPhase::Saving, None)
         }
         (State::SavingPartial(_), Event::Saved) => {
             let why = "only the beginning of the response was received";
-            end(Outcome::SavedInPart(why.to_owned()), EndedIn::Saving, None)
+            end(Outcome::SavedInPart(why.to_owned()), EndPhase::Saving, None)
         }
         (State::SavingPartial(otherwise), Event::NothingSaved(why)) => {
-            end(otherwise.with_no_file_saved(&why), EndedIn::Saving, None)
+            end(otherwise.with_no_file_saved(&why), EndPhase::Saving, None)
         }
         (State::Saving(_) | State::SavingPartial(_), Event::DiskFull(why)) => {
-            end(Outcome::SavedUntilFull(why), EndedIn::Saving, None)
+            end(Outcome::SavedUntilFull(why), EndPhase::Saving, None)
         }
         (
             state @ (State::Ended(_) | State::Redeeming(..) | State::Saving(_) | State::SavingPartial(_)),
@@ -285,14 +287,12 @@ fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Tran
         (State::Waiting(token, _) | State::Redeeming(token, _), Event::Interrupted | Event::VisitorLeft) => {
             token.end(Outcome::Interrupted)
         }
-        (state, Event::Interrupted | Event::VisitorLeft) => {
-            end(Outcome::Interrupted, state.phase(), None)
-        }
+        (state, Event::Interrupted | Event::VisitorLeft) => end(Outcome::Interrupted, state.phase(), None),
         (state, _) => (state, Vec::new()),
     }
 }
 
-fn end(outcome: Outcome, ended_in: EndedIn, progress: Option<Progress>) -> Transition {
+fn end(outcome: Outcome, ended_in: EndPhase, progress: Option<Progress>) -> Transition {
     let state = State::Ended(EndState { outcome: outcome.clone(), ended_in, progress });
     (state, vec![Effect::End(outcome)])
 }

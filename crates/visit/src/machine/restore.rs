@@ -3,7 +3,7 @@
 use super::redeem::{LostAnswer, save, save_partial};
 use super::{TokenState, Transition, Visit, VisitPlan, end, redeem};
 use crate::event::{Effect, PartialDelivery};
-use crate::outcome::{EndedIn, Outcome};
+use crate::outcome::{EndPhase, Outcome};
 use protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 
 /// Detail of a response whose content is no longer known.
@@ -95,9 +95,9 @@ fn restored(plan: &VisitPlan, past: PastVisit) -> Transition {
     };
     let Some(token) = past.token else {
         let ended_in = match (past.was_associated, past.was_issued) {
-            (true, _) => EndedIn::Making,
-            (false, true) => EndedIn::Inviting,
-            (false, false) => EndedIn::Issuing,
+            (true, _) => EndPhase::Making,
+            (false, true) => EndPhase::Inviting,
+            (false, false) => EndPhase::Issuing,
         };
         return end(Outcome::Interrupted, ended_in, progress);
     };

@@ -54,7 +54,12 @@ fn response() -> impl Strategy<Value = Response> {
 
 fn config() -> impl Strategy<Value = PollingConfig> {
     (duration(), duration(), proptest::option::of(duration()), duration()).prop_map(
-        |(fastest, slowest, fixed, usual_processing)| PollingConfig { fastest, slowest, fixed, usual_processing },
+        |(fastest, slowest, fixed, usual_processing)| PollingConfig {
+            fastest,
+            slowest,
+            fixed,
+            usual_processing,
+        },
     )
 }
 
@@ -167,7 +172,10 @@ fn mean_backoff(config: &PollingConfig) -> Vec<f64> {
 
 #[test]
 fn failures_back_off_to_the_slowest_interval() {
-    for config in [PollingConfig::default(), PollingConfig { fixed: Some(Duration::from_secs(2)), ..PollingConfig::default() }] {
+    for config in [
+        PollingConfig::default(),
+        PollingConfig { fixed: Some(Duration::from_secs(2)), ..PollingConfig::default() },
+    ] {
         let means = mean_backoff(&config);
         // Equal means are both at the limit.
         assert!(means.windows(2).all(|pair| pair[0] < pair[1] || pair[1] >= 30.0), "{means:?}");

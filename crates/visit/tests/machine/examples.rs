@@ -1,8 +1,6 @@
 //! What the machine does in each situation, one by one.
 
-use super::world::{
-    Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token,
-};
+use super::world::{Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token};
 use protocol::{CompletionStatus, Progress};
 use std::time::Duration;
 use visit::{Event, FailureKind, Moment, Notice, Outcome, RedeemResult};
@@ -83,9 +81,12 @@ fn a_400_means_what_was_seen_before_it() {
 #[test]
 fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
     for kind in [FailureKind::Unanswered, FailureKind::ProtocolBroken] {
-        for later in
-            [None, Some(FailureKind::NeverSent), Some(FailureKind::Unanswered), Some(FailureKind::BackendFailing)]
-        {
+        for later in [
+            None,
+            Some(FailureKind::NeverSent),
+            Some(FailureKind::Unanswered),
+            Some(FailureKind::BackendFailing),
+        ] {
             let refused = || {
                 let mut host = redeeming();
                 respond(&mut host, RedeemResult::Truncated(failure(kind), partial()));
@@ -95,7 +96,11 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
                     fire_timer(&mut host);
                 }
                 respond(&mut host, RedeemResult::Refused);
-                assert_eq!((host.in_flight, host.end.as_ref()), (InFlight::SavePartial, None), "{kind:?} {later:?}");
+                assert_eq!(
+                    (host.in_flight, host.end.as_ref()),
+                    (InFlight::SavePartial, None),
+                    "{kind:?} {later:?}"
+                );
                 host
             };
             let mut host = refused();

@@ -2,8 +2,8 @@
 
 use super::story::{Saving, Turn};
 use protocol::{
-    CompletionStatus, Delivery, DownloadUrl, Export, ExportToken, ExportType, LinkTemplate, Percent, Progress,
-    QueuePosition,
+    CompletionStatus, Delivery, DownloadUrl, Export, ExportToken, ExportType, LinkTemplate, Percent,
+    Progress, QueuePosition,
 };
 use std::time::Duration;
 use visit::{
