@@ -41,12 +41,12 @@ pub(crate) struct FileFailure {
 
 impl FileFailure {
     /// The URL is spent.
-    fn spent(why: impl Into<String>) -> Self {
+    fn spent_url(why: impl Into<String>) -> Self {
         Self { why: why.into(), spent: true, full: false }
     }
 
     /// The URL may still be usable.
-    fn temporary(why: impl Into<String>) -> Self {
+    fn retry_later(why: impl Into<String>) -> Self {
         Self { why: why.into(), spent: false, full: false }
     }
 }
@@ -84,7 +84,7 @@ pub(crate) async fn download_file(
 ) -> Result<WholeFile, FileFailure> {
     let mut known = FileProgress::default();
     let durable = match file.earlier {
-        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::spent(why)),
+        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::spent_url(why)),
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
             if let Some(whole) = block_in_place(|| folder.whole(file.name))? {
@@ -122,7 +122,7 @@ pub(crate) async fn download_file(
 /// Refuses content that contradicts the export type: an error page with status 200.
 fn check_format(file: &DownloadRequest<'_>, format: Format) -> Result<(), FileFailure> {
     if store::contradicts(file.export_type, format) {
-        return Err(FileFailure::spent(format!("{} was due, and {format} came", file.export_type)));
+        return Err(FileFailure::spent_url(format!("{} was due, and {format} came", file.export_type)));
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ fn check_format(file: &DownloadRequest<'_>, format: Format) -> Result<(), FileFa
 fn check_integrity(file: &DownloadRequest<'_>, whole: WholeFile) -> Result<WholeFile, FileFailure> {
     check_format(file, whole.format)?;
     match whole.flaw {
-        Some(flaw) => Err(FileFailure::spent(flaw)),
+        Some(flaw) => Err(FileFailure::spent_url(flaw)),
         None => Ok(whole),
     }
 }
@@ -211,7 +211,7 @@ impl FileDownload<'_> {
                 // Complete before a crash: the URL is no longer needed.
                 return Ok(());
             }
-            let (why, requested) = match self.attempt(partial).await {
+            let (why, requested) = match self.send_request(partial).await {
                 Ok(()) => return Ok(()),
                 Err(AttemptError::Disk(error)) => return Err(error.into()),
                 Err(AttemptError::Download(DownloadError::RangeRefused { total: Some(total) }))
@@ -220,15 +220,17 @@ impl FileDownload<'_> {
                     return Ok(());
                 }
                 Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {
-                    return Err(FileFailure::spent(failure.to_string()));
+                    return Err(FileFailure::spent_url(failure.to_string()));
                 }
                 Err(AttemptError::TooManyBytes { total }) => {
-                    return Err(FileFailure::spent(format!("the backend said {total} bytes, and sent more")));
+                    return Err(FileFailure::spent_url(format!(
+                        "the backend said {total} bytes, and sent more"
+                    )));
                 }
                 Err(AttemptError::TooSlow { bytes }) => {
                     let patience = self.file.limits.patience;
                     let why = format!("too slow: {bytes} bytes came within {patience:?}");
-                    return Err(FileFailure::temporary(why));
+                    return Err(FileFailure::retry_later(why));
                 }
                 Err(AttemptError::Download(failure)) => (failure.to_string(), retry_after(&failure)),
                 Err(AttemptError::Changed) => {
@@ -238,7 +240,7 @@ impl FileDownload<'_> {
             fruitless = if partial.offset() > furthest { 0 } else { fruitless + 1 };
             furthest = furthest.max(partial.offset());
             if fruitless >= MAX_FRUITLESS_ATTEMPTS {
-                return Err(FileFailure::temporary(why));
+                return Err(FileFailure::retry_later(why));
             }
             let pause = requested.unwrap_or(self.file.pause * (1 << fruitless) / 2).min(MAX_PAUSE);
             tracing::info!(file = self.file.name, at = partial.offset(), %why, "retrying the download");
@@ -248,7 +250,7 @@ impl FileDownload<'_> {
     }
 
     /// Sends one request.
-    async fn attempt(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
+    async fn send_request(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
         let offset = partial.offset();
         let resume = (offset > 0).then(|| Resume {
             offset,

@@ -5,7 +5,7 @@ mod rows;
 mod written;
 
 pub use file::{ProfileError, Profiles, default_config_path};
-pub use written::Written;
+pub use written::WrittenProfile;
 
 use client::{LoginRoute, RedeemRoute, TimeOuts, TokenSource};
 use protocol::LinkTemplate;
