@@ -1,7 +1,7 @@
 //! The link as a QR code: SVG, PNG, and blocks for a terminal; always with four quiet modules.
 
 use qrcode::render::{svg, unicode};
-use qrcode::{Color, EcLevel, QrCode};
+use qrcode::{Color, EcLevel, QrCode as Encoder};
 
 /// Modules around the code: "the quiet zone is 4 modules wide" (ISO/IEC 18004).
 const QUIET_MODULES: usize = 4;
@@ -27,7 +27,7 @@ pub const MOST_BYTES: usize = 2953;
 /// A link encoded as a QR code.
 #[derive(Clone)]
 pub struct LinkCode {
-    code: QrCode,
+    code: Encoder,
 }
 
 impl LinkCode {
@@ -37,8 +37,8 @@ impl LinkCode {
     /// # Errors
     /// When the link is longer than [`MOST_BYTES`].
     pub fn new(link: &str) -> Result<Self, QrError> {
-        let fits = |level| QrCode::with_error_correction_level(link.as_bytes(), level).ok();
-        let small = |code: &QrCode| code.width() <= 45; // version 7
+        let fits = |level| Encoder::with_error_correction_level(link.as_bytes(), level).ok();
+        let small = |code: &Encoder| code.width() <= 45; // version 7
         let code = [EcLevel::Q, EcLevel::M]
             .into_iter()
             .find_map(|level| fits(level).filter(small))
@@ -52,7 +52,7 @@ impl LinkCode {
     /// # Errors
     /// As [`Self::new`].
     pub fn smallest(link: &str) -> Result<Self, QrError> {
-        let code = QrCode::with_error_correction_level(link.as_bytes(), EcLevel::L);
+        let code = Encoder::with_error_correction_level(link.as_bytes(), EcLevel::L);
         code.map(|code| Self { code }).map_err(|_| QrError::TooLong { bytes: link.len(), most: MOST_BYTES })
     }
 

@@ -45,7 +45,7 @@ pub enum Outcome {
 /// The state in which a visit ended, for `visit_state` of the last event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum EndedIn {
+pub enum EndPhase {
     /// No token yet.
     Issuing,
     /// A token was issued, and no avatar was associated with it.
@@ -58,7 +58,7 @@ pub enum EndedIn {
     Saved,
 }
 
-impl EndedIn {
+impl EndPhase {
     /// The stable word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -41,12 +41,12 @@ pub(crate) struct FileFailure {
 
 impl FileFailure {
     /// The URL is spent.
-    fn spent(why: impl Into<String>) -> Self {
+    fn spent_url(why: impl Into<String>) -> Self {
         Self { why: why.into(), spent: true, full: false }
     }
 
     /// The URL may still be usable.
-    fn temporary(why: impl Into<String>) -> Self {
+    fn retry_later(why: impl Into<String>) -> Self {
         Self { why: why.into(), spent: false, full: false }
     }
 }
@@ -84,7 +84,7 @@ pub(crate) async fn download_file(
 ) -> Result<CompleteFile, FileFailure> {
     let mut known = FileProgress::default();
     let durable = match file.earlier {
-        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::spent(why)),
+        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::spent_url(why)),
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
             if let Some(whole) = block_in_place(|| folder.read_complete_file(file.name))? {
@@ -120,9 +120,12 @@ pub(crate) async fn download_file(
 }
 
 /// Refuses content that contradicts the export type: an error page with status 200.
-fn check_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), FileFailure> {
-    if store::contradicts_export_type(file.export_type, format) {
-        return Err(FileFailure::spent(format!("{} was due, and {format} came", file.export_type)));
+fn check_format(file: &DownloadRequest<'_>, detected_format: FileFormat) -> Result<(), FileFailure> {
+    if store::contradicts_export_type(file.export_type, detected_format) {
+        return Err(FileFailure::spent_url(detected_format!(
+            "{} was due, and {detected_format} came",
+            file.export_type
+        )));
     }
     Ok(())
 }
@@ -130,8 +133,8 @@ fn check_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), Fi
 /// Refuses a file whose own structure says that it is incomplete.
 fn check_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Result<CompleteFile, FileFailure> {
     check_format(file, whole.format)?;
-    match whole.integrity_defect {
-        Some(flaw) => Err(FileFailure::spent(flaw)),
+    match read_complete_file.integrity_defect {
+        Some(integrity_defect) => Err(FileFailure::spent_url(integrity_defect)),
         None => Ok(whole),
     }
 }
@@ -213,7 +216,7 @@ impl FileDownload<'_> {
                 // Complete before a crash: the URL is no longer needed.
                 return Ok(());
             }
-            let (why, requested) = match self.attempt(partial).await {
+            let (why, requested) = match self.send_request(partial).await {
                 Ok(()) => return Ok(()),
                 Err(AttemptError::Disk(error)) => return Err(error.into()),
                 Err(AttemptError::Download(DownloadError::RangeNotSatisfiable { total: Some(total) }))
@@ -222,15 +225,17 @@ impl FileDownload<'_> {
                     return Ok(());
                 }
                 Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {
-                    return Err(FileFailure::spent(failure.to_string()));
+                    return Err(FileFailure::spent_url(failure.to_string()));
                 }
                 Err(AttemptError::TooManyBytes { total }) => {
-                    return Err(FileFailure::spent(format!("the backend said {total} bytes, and sent more")));
+                    return Err(FileFailure::spent_url(format!(
+                        "the backend said {total} bytes, and sent more"
+                    )));
                 }
                 Err(AttemptError::TooSlow { bytes }) => {
                     let patience = self.file.limits.patience;
                     let why = format!("too slow: {bytes} bytes came within {patience:?}");
-                    return Err(FileFailure::temporary(why));
+                    return Err(FileFailure::retry_later(why));
                 }
                 Err(AttemptError::Download(failure)) => (failure.to_string(), retry_after(&failure)),
                 Err(AttemptError::Changed) => {
@@ -240,7 +245,7 @@ impl FileDownload<'_> {
             fruitless = if partial.offset() > furthest { 0 } else { fruitless + 1 };
             furthest = furthest.max(partial.offset());
             if fruitless >= MAX_FRUITLESS_ATTEMPTS {
-                return Err(FileFailure::temporary(why));
+                return Err(FileFailure::retry_later(why));
             }
             let pause = requested.unwrap_or(self.file.pause * (1 << fruitless) / 2).min(MAX_PAUSE);
             tracing::info!(file = self.file.name, at = partial.offset(), %why, "retrying the download");
@@ -250,20 +255,20 @@ impl FileDownload<'_> {
     }
 
     /// Sends one request.
-    async fn attempt(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
+    async fn send_request(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
         let offset = partial.offset();
         let resume = (offset > 0).then(|| ResumePoint {
             offset,
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let download = self
+        let open_download = self
             .parts
             .api
-            .open_download(self.file.url, resume.as_ref())
+            .open_download(self.file.url, resume_file.as_ref())
             .await
             .map_err(AttemptError::Download)?;
-        crash_point::reach_crash_point(CrashPoint::HeadReceived);
+        crash_point::reach_crash_point(FieldResult::HeadReceived);
         self.receive(download, partial).await
     }
 

@@ -1,24 +1,24 @@
 //! Runs visits: one task owns a visit, has one call in flight, and feeds every event to the machine.
 
+mod config;
 mod download;
 mod failure;
 mod issue;
-mod order;
 mod redeem;
-mod runner;
 mod save;
 mod space;
+mod visit_runner;
 
-pub use order::{DOWNLOAD_PAUSE, Ended, Order, Parts, Teller};
+pub use config::{DOWNLOAD_PAUSE, Ended, Order, Parts, Teller};
 pub(crate) use redeem::{answer_kind, mask_export_types, read_response};
-pub(crate) use runner::{FirstStep, RunResult, VisitRunner};
 pub(crate) use space::RequiredSpace;
+pub(crate) use visit_runner::{FirstStep, RunResult, VisitRunner};
 
 use crate::line::{Line, LineEvent};
 use crate::problem;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use visit::outcome::EndedIn;
+use visit::outcome::EndPhase;
 use visit::{Event, Outcome};
 
 /// What may end a visit early.
@@ -52,7 +52,7 @@ pub async fn drive(order: Order, parts: Parts, leave: impl Into<Leave>) -> Ended
         }
         Err(error) => {
             let outcome = failure::disk_outcome(&error);
-            let (_, event) = ended_event(&outcome, EndedIn::Issuing.as_str(), None);
+            let (_, event) = ended_event(&outcome, EndPhase::Issuing.as_str(), None);
             emit(event);
             Ended { outcome, directory: None }
         }

@@ -118,7 +118,7 @@ pub(crate) async fn redeem(
     let at = parts.clock.now();
     let (result, response) = match response {
         Ok(answered) => {
-            let result = masked(read_response(&answered, no), &parts.api);
+            let result = mask_result(read_response(&answered, no), &parts.api);
             let body = body_to_journal(&parts.api, Some(answered.status), &answered.body, &result);
             let completion_status = match &result {
                 RedeemResult::NotReady(progress) => Some(progress.status.as_str().to_owned()),
@@ -129,8 +129,8 @@ pub(crate) async fn redeem(
         }
         Err(error) => {
             let received = received_body(&error);
-            let result = failed_with(failure::call_failure(&error), no, &received);
-            let result = masked(result, &parts.api);
+            let result = failure_with_partial(failure::call_failure(&error), no, &received);
+            let result = mask_result(result, &parts.api);
             let received = body_to_journal(&parts.api, None, &received, &result);
             let response = match error {
                 CallError::NeverSent(cause) => JournalledResponse::NeverSent { why: cause.to_string() },
@@ -175,14 +175,14 @@ pub(crate) fn read_response(answered: &ApiResponse, no: RedeemNo) -> RedeemResul
         Ok(RedeemResponse::NotReady(progress)) => RedeemResult::NotReady(progress),
         Err(mismatch) => {
             let detail = format!("GET /redeemExportToken, {mismatch}");
-            failed_with(Failure::new(FailureKind::ProtocolBroken, detail), no, &answered.body)
+            failure_with_partial(Failure::new(FailureKind::ProtocolBroken, detail), no, &answered.body)
         }
     }
 }
 
 /// A failure, with the files that the received part of the body names.
-fn failed_with(failure: Failure, no: RedeemNo, received: &[u8]) -> RedeemResult {
-    match Delivery::from_truncated_body(received) {
+fn failure_with_partial(failure: Failure, no: RedeemNo, received: &[u8]) -> RedeemResult {
+    match FileDelivery::from_truncated_body(received) {
         Some(delivery) => RedeemResult::Truncated(failure, PartialDelivery { redeem: no.get(), delivery }),
         None => RedeemResult::Failed(failure),
     }
@@ -203,7 +203,7 @@ pub(crate) fn answer_kind(result: &RedeemResult) -> AnswerKind {
 }
 
 /// Masks the backend's own words in a result, before they are shown or stored.
-fn masked(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
+fn mask_result(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
     match &mut result {
         RedeemResult::NotReady(progress) => {
             if let CompletionStatus::Other(word) = &mut progress.status {
@@ -261,7 +261,7 @@ fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
         })
     });
     // Entries that cannot be used stay so.
-    let unusable = delivery.unusable_entries.iter().map(|_| serde_json::Value::Null);
+    let unusable_entries = delivery.unusable_entries.iter().map(|_| serde_json::Value::Null);
     let list: Vec<serde_json::Value> =
         if is_whole { exports.chain(unusable).collect() } else { exports.collect() };
     let ready = delivery.contradiction.is_none();

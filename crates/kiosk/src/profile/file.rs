@@ -1,7 +1,7 @@
 //! The file of profiles, and its errors with their lines.
 
 use super::written::{
-    Written, WrittenDownloads, WrittenLogin, WrittenNetwork, WrittenPartner, WrittenPolling,
+    WrittenDownloads, WrittenLogin, WrittenNetwork, WrittenPartner, WrittenPolling, WrittenProfile,
 };
 use super::{Profile, SANDBOX};
 use client::{LoginRoute, PartnerSource, RedeemRoute, Timeouts, TokenSource};
@@ -79,14 +79,14 @@ pub enum ProfileError {
 #[derive(Debug, Clone, Default)]
 pub struct Profiles {
     path: PathBuf,
-    written: BTreeMap<String, Written>,
+    written: BTreeMap<String, WrittenProfile>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct ProfilesFile {
     #[serde(default)]
-    profiles: BTreeMap<String, Written>,
+    profiles: BTreeMap<String, WrittenProfile>,
 }
 
 /// The default file: in the user's configuration folder, or the system's if the user has no home.
@@ -114,7 +114,7 @@ impl Profiles {
     }
 
     fn parse(path: PathBuf, text: &str) -> Result<Self, ProfileError> {
-        let document: Document = toml::from_str(text).map_err(|error| {
+        let document: ProfilesFile = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
             let message = error.message().to_owned();
@@ -145,7 +145,7 @@ impl Profiles {
     pub fn get(&self, name: &str) -> Result<Profile, ProfileError> {
         let written = match self.written.get(name) {
             Some(written) => written.clone(),
-            None if name == SANDBOX => Written::default(),
+            None if name == SANDBOX => WrittenProfile::default(),
             None => {
                 return Err(ProfileError::Unknown {
                     name: name.to_owned(),
@@ -175,7 +175,7 @@ fn credential_hint(message: &str) -> &'static str {
     ""
 }
 
-fn complete_profile(name: &str, written: Written) -> Result<Profile, String> {
+fn complete_profile(name: &str, written: WrittenProfile) -> Result<Profile, String> {
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Err("a profile's name has letters, digits, `-` and `_` only".to_owned());
     }

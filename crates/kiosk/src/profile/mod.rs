@@ -1,11 +1,11 @@
 //! Profiles: which backend, by which routes, with which limits. They contain no secrets.
 
 mod file;
-mod shown;
+mod rows;
 mod written;
 
 pub use file::{ProfileError, Profiles, default_config_path};
-pub use written::Written;
+pub use written::WrittenProfile;
 
 use client::{LoginRoute, RedeemRoute, Timeouts, TokenSource};
 use protocol::LinkTemplate;

@@ -10,7 +10,7 @@ use url::Url;
 /// `[profiles.NAME]`; every key may be absent.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Written {
+pub struct WrittenProfile {
     /// The backend's base URL.
     pub api_url: Option<Url>,
     /// The link template, with `{token}`.

@@ -91,7 +91,7 @@ pub async fn recover(disk: &Disk, parts_for: &PartsFor<'_>) -> Result<Vec<Recove
     let mut recovery = Recovery::new(disk, Clock::default(), parts_for);
     let mut all = Vec::new();
     for summary in disk.journal.unfinished_list().await? {
-        all.extend(recovery.visit(&summary.id).await?);
+        all.extend(recovery.recover_one(&summary.id).await?);
     }
     Ok(all)
 }
@@ -106,7 +106,7 @@ pub async fn recover_visit(
     id: &VisitId,
     parts_for: &PartsFor<'_>,
 ) -> Result<Option<Recovered>, StoreError> {
-    Recovery::new(disk, clock, parts_for).visit(id).await
+    Recovery::new(disk, clock, parts_for).recover_one(id).await
 }
 
 /// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most [`MAX_REDEEMS`]
@@ -130,7 +130,7 @@ pub async fn recover_due(
             break;
         }
         let before = recovery.redeems;
-        all.extend(recovery.visit(&id).await?);
+        all.extend(recovery.recover_one(&id).await?);
         redeems += recovery.redeems - before;
     }
     Ok(all)
@@ -155,7 +155,7 @@ impl<'a> Recovery<'a> {
         Self { disk, clock, parts_for, unreachable: HashMap::new(), redeems: 0 }
     }
 
-    async fn visit(&mut self, id: &VisitId) -> Result<Option<Recovered>, StoreError> {
+    async fn recover_one(&mut self, id: &VisitId) -> Result<Option<Recovered>, StoreError> {
         let claim = match self.disk.data.claim(id) {
             Err(StoreError::VisitLocked { .. }) => return Ok(None),
             claim => claim,
@@ -167,13 +167,13 @@ impl<'a> Recovery<'a> {
         let started_at = unfinished.visit.start.started_at;
         let fate = match claim {
             Err(error) => Fate::NotNow { why: error.to_string(), exit: 2 },
-            Ok(claim) => self.resume(unfinished, claim).await,
+            Ok(claim) => self.resume_visit(unfinished, claim).await,
         };
         Ok(Some(Recovered { visit: *id, started_at, fate }))
     }
 
-    async fn resume(&mut self, mut unfinished: Unfinished, claim: Claim) -> Fate {
-        let journalled = JournalledVisit::read(&unfinished);
+    async fn resume_visit(&mut self, mut unfinished: Unfinished, claim: Claim) -> Fate {
+        let journalled = JournalledVisit::from_unfinished(&unfinished);
         if journalled.is_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
             unfinished.token = None;
@@ -197,7 +197,7 @@ impl<'a> Recovery<'a> {
             Ok(past) => past,
             Err(error) => return Fate::NotNow { why: error.to_string(), exit: 2 },
         };
-        let why_closed = why_closed(&unfinished);
+        let why_closed = closed_reason(&unfinished);
         let is_closed = past.token.is_none() && past.response.is_none();
         let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
         let (api_url, expires_at) =
@@ -222,7 +222,7 @@ impl<'a> Recovery<'a> {
                 self.unreachable.insert(api_url, why.clone());
             }
         }
-        let fate = fate_of(result);
+        let fate = outcome_of_run(result);
         if matches!(fate, Fate::StillActive { .. } | Fate::NotNow { .. }) {
             let now = self.clock.now();
             let next = schedule::next_attempt(now, attempts, &fate, expires_at);
@@ -243,7 +243,7 @@ impl<'a> Recovery<'a> {
     }
 }
 
-fn why_closed(unfinished: &Unfinished) -> String {
+fn closed_reason(unfinished: &Unfinished) -> String {
     if unfinished.visit.start.ephemeral {
         "its backend was the embedded sandbox, which ended with the program".to_owned()
     } else {
@@ -252,7 +252,7 @@ fn why_closed(unfinished: &Unfinished) -> String {
 }
 
 /// An outcome that keeps the token is no end: the visit is recovered again later.
-fn fate_of(RunResult { outcome, directory, progress }: RunResult) -> Fate {
+fn outcome_of_run(RunResult { outcome, directory, progress }: RunResult) -> Fate {
     match outcome {
         Outcome::Interrupted => {
             let status = progress.map_or_else(String::new, |progress| progress.status.as_str().to_owned());

@@ -22,7 +22,7 @@ pub(super) struct JournalledVisit {
 }
 
 impl JournalledVisit {
-    pub(super) fn read(unfinished: &Unfinished) -> Self {
+    pub(super) fn from_unfinished(unfinished: &Unfinished) -> Self {
         let status = unfinished.visit.last_status.as_deref().map(CompletionStatus::from);
         let progress = status.map(|status| Progress { status, completion: None, queue_position: None });
         let mut found = Self { response: None, progress, unread: Vec::new() };

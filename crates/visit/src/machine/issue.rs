@@ -1,8 +1,8 @@
 //! Requesting an Export Token.
 
-use super::{FailureStreak, State, Transition, VisitPlan, end};
+use super::{FailureStreak, State, Transition, VisitPlan, end_visit};
 use crate::event::{Effect, Failure, FailureKind, IssueRequest};
-use crate::outcome::{EndedIn, Outcome};
+use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollResult, Polling};
 use crate::time::Moment;
 use std::time::Duration;
@@ -23,33 +23,38 @@ pub struct IssueState {
     unanswered: u32,
 }
 
-pub(super) fn start(request: IssueRequest, plan: &VisitPlan) -> Transition {
+pub(super) fn start_issuing(request: IssueRequest, plan: &VisitPlan) -> Transition {
     let polling = Polling::new(plan.polling.clone(), plan.seed);
-    send(IssueState { request, polling, failures: None, unanswered: 0 }, plan)
+    send_issue_request(IssueState { request, polling, failures: None, unanswered: 0 }, plan)
 }
 
-fn send(state: IssueState, plan: &VisitPlan) -> Transition {
+fn send_issue_request(state: IssueState, plan: &VisitPlan) -> Transition {
     let effects = vec![Effect::Issue(state.request.clone()), Effect::Wait { until: plan.give_up_at }];
     (State::Issuing(state), effects)
 }
 
-fn pause(state: IssueState, until: Moment, mut effects: Vec<Effect>, plan: &VisitPlan) -> Transition {
+fn pause_issuing(state: IssueState, until: Moment, mut effects: Vec<Effect>, plan: &VisitPlan) -> Transition {
     effects.push(Effect::Wait { until: until.min(plan.give_up_at) });
     (State::IssuePaused(state, until), effects)
 }
 
 /// The timer of a pause fired.
-pub(super) fn resume(state: IssueState, until: Moment, plan: &VisitPlan, now: Moment) -> Transition {
+pub(super) fn resume_issuing(state: IssueState, until: Moment, plan: &VisitPlan, now: Moment) -> Transition {
     if now >= plan.give_up_at {
-        give_up(&state)
+        give_up_issuing(&state)
     } else if now >= until {
-        send(state, plan)
+        send_issue_request(state, plan)
     } else {
-        pause(state, until, Vec::new(), plan)
+        pause_issuing(state, until, Vec::new(), plan)
     }
 }
 
-pub(super) fn failed(mut state: IssueState, failure: Failure, plan: &VisitPlan, now: Moment) -> Transition {
+pub(super) fn handle_issue_failure(
+    mut state: IssueState,
+    failure: Failure,
+    plan: &VisitPlan,
+    now: Moment,
+) -> Transition {
     let final_outcome = match failure.kind {
         FailureKind::CredentialsRefused => Some(Outcome::CredentialsRefused(failure.detail.clone())),
         // Each further request would issue another token, which is billed.
@@ -64,21 +69,21 @@ pub(super) fn failed(mut state: IssueState, failure: Failure, plan: &VisitPlan, 
         FailureKind::NeverSent | FailureKind::Busy | FailureKind::BackendFailing => None,
     };
     if let Some(outcome) = final_outcome {
-        return end(outcome, EndedIn::Issuing, None);
+        return end_visit(outcome, EndPhase::Issuing, None);
     }
     let until = state.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
-    let failures = FailureStreak::extend(state.failures.take(), failure, now);
+    let failures = FailureStreak::with_failure(state.failures.take(), failure, now);
     let out_of_patience = now.since(failures.since) >= plan.patience.min(ISSUE_PATIENCE);
     let notice = failures.retry_notice(until, now);
     state.failures = Some(failures);
     if out_of_patience || state.unanswered >= MAX_UNANSWERED || now >= plan.give_up_at {
-        return give_up(&state);
+        return give_up_issuing(&state);
     }
-    pause(state, until, vec![notice], plan)
+    pause_issuing(state, until, vec![notice], plan)
 }
 
 /// Time or patience ran out before a token was issued.
-pub(super) fn give_up(state: &IssueState) -> Transition {
+pub(super) fn give_up_issuing(state: &IssueState) -> Transition {
     let outcome = state.failures.as_ref().map_or_else(
         || {
             let why = "the backend did not answer the request for an Export Token in time";
@@ -86,5 +91,5 @@ pub(super) fn give_up(state: &IssueState) -> Transition {
         },
         FailureStreak::outcome,
     );
-    end(outcome, EndedIn::Issuing, None)
+    end_visit(outcome, EndPhase::Issuing, None)
 }

@@ -7,7 +7,7 @@ mod restore;
 pub use restore::{PastRedeem, PastVisit, StoredResponse};
 
 use crate::event::{Effect, Event, Failure, FailureKind, IssueRequest, Notice, PartialDelivery};
-use crate::outcome::{EndedIn, Outcome};
+use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{Polling, PollingConfig};
 use crate::time::Moment;
 use issue::IssueState;
@@ -94,7 +94,7 @@ pub struct EndState {
     /// The outcome.
     pub outcome: Outcome,
     /// The state in which the visit ended.
-    pub ended_in: EndedIn,
+    pub ended_in: EndPhase,
     /// What the last usable response reported.
     pub progress: Option<Progress>,
 }
@@ -165,11 +165,11 @@ impl Visit {
 
 impl State {
     /// The state's name for hosts.
-    fn phase(&self) -> EndedIn {
+    fn phase(&self) -> EndPhase {
         match self {
-            Self::New(_) | Self::Issuing(_) | Self::IssuePaused(..) => EndedIn::Issuing,
+            Self::New(_) | Self::Issuing(_) | Self::IssuePaused(..) => EndPhase::Issuing,
             Self::Waiting(token, _) | Self::Redeeming(token, _) => token.phase(),
-            Self::Saving(_) | Self::SavingPartial(_) => EndedIn::Saving,
+            Self::Saving(_) | Self::SavingPartial(_) => EndPhase::Saving,
             Self::Ended(end) => end.ended_in,
         }
     }
@@ -188,8 +188,8 @@ impl TokenState {
         }
     }
 
-    fn phase(&self) -> EndedIn {
-        if self.is_associated() { EndedIn::Making } else { EndedIn::Inviting }
+    fn phase(&self) -> EndPhase {
+        if self.is_associated() { EndPhase::Making } else { EndPhase::Inviting }
     }
 
     fn is_associated(&self) -> bool {
@@ -206,9 +206,9 @@ impl TokenState {
     }
 
     /// Ends the visit in this token's phase.
-    fn end(self, outcome: Outcome) -> Transition {
+    fn end_with(self, outcome: Outcome) -> Transition {
         let ended_in = self.phase();
-        end(outcome, ended_in, self.progress)
+        end_visit(outcome, ended_in, self.progress)
     }
 }
 
@@ -222,22 +222,28 @@ pub fn step(visit: Visit, event: Event, now: Moment) -> (Visit, Vec<Effect>) {
 
 fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Transition {
     match (state, event) {
-        (State::New(request), Event::Started) => issue::start(request, plan),
+        (State::New(request), Event::Started) => issue::start_issuing(request, plan),
         (State::Issuing(_), Event::TokenIssued(token)) => redeem::start_polling(token, plan, now),
-        (State::Issuing(state), Event::IssueFailed(failure)) => issue::failed(state, failure, plan, now),
-        (State::Issuing(state), Event::TimerFired) if now >= plan.give_up_at => issue::give_up(&state),
-        (State::IssuePaused(state, until), Event::TimerFired) => issue::resume(state, until, plan, now),
+        (State::Issuing(state), Event::IssueFailed(failure)) => {
+            issue::handle_issue_failure(state, failure, plan, now)
+        }
+        (State::Issuing(state), Event::TimerFired) if now >= plan.give_up_at => {
+            issue::give_up_issuing(&state)
+        }
+        (State::IssuePaused(state, until), Event::TimerFired) => {
+            issue::resume_issuing(state, until, plan, now)
+        }
         (State::Waiting(token, until), Event::TimerFired) => {
             if now >= plan.give_up_at {
-                redeem::give_up(token)
+                redeem::give_up_polling(token)
             } else if now >= until {
-                redeem::send(token, plan)
+                redeem::send_redeem(token, plan)
             } else {
-                redeem::wait(token, until, Vec::new(), plan)
+                redeem::wait_for_next_poll(token, until, Vec::new(), plan)
             }
         }
         (State::Redeeming(token, exit), Event::Redeemed(result)) => {
-            redeem::finished(token, exit, result, plan, now)
+            redeem::handle_redeem_result(token, exit, result, plan, now)
         }
         (State::Redeeming(token, None), Event::TimerFired) if now >= plan.give_up_at => {
             redeem::exit_after_response(token, ExitReason::TimedOut, now)
@@ -263,21 +269,21 @@ fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Tran
         (State::Saving(delivery), Event::Saved) => {
             let contradiction = delivery.contradiction.map(|rule| rule.to_string());
             let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
-            end(outcome, EndedIn::Saved, None)
+            end_visit(outcome, EndPhase::Saved, None)
         }
         (State::Saving(_), Event::SavedInPart(why) | Event::NothingSaved(why))
         | (State::SavingPartial(_), Event::SavedInPart(why)) => {
-            end(Outcome::SavedInPart(why), EndedIn::Saving, None)
+            end_visit(Outcome::SavedInPart(why), EndPhase::Saving, None)
         }
         (State::SavingPartial(_), Event::Saved) => {
             let why = "only the beginning of the response was received";
-            end(Outcome::SavedInPart(why.to_owned()), EndedIn::Saving, None)
+            end_visit(Outcome::SavedInPart(why.to_owned()), EndPhase::Saving, None)
         }
         (State::SavingPartial(otherwise), Event::NothingSaved(why)) => {
-            end(otherwise.with_no_file_saved(&why), EndedIn::Saving, None)
+            end_visit(otherwise.with_no_file_saved(&why), EndPhase::Saving, None)
         }
         (State::Saving(_) | State::SavingPartial(_), Event::DiskFull(why)) => {
-            end(Outcome::SavedUntilFull(why), EndedIn::Saving, None)
+            end_visit(Outcome::SavedUntilFull(why), EndPhase::Saving, None)
         }
         (
             state @ (State::Ended(_) | State::Redeeming(..) | State::Saving(_) | State::SavingPartial(_)),
@@ -285,20 +291,22 @@ fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Tran
         )
         | (state @ State::Ended(_), Event::Interrupted) => (state, Vec::new()),
         (State::Waiting(token, _) | State::Redeeming(token, _), Event::Interrupted | Event::VisitorLeft) => {
-            token.end(Outcome::Interrupted)
+            token.end_with(Outcome::Interrupted)
         }
-        (state, Event::Interrupted | Event::VisitorLeft) => end(Outcome::Interrupted, state.phase(), None),
+        (state, Event::Interrupted | Event::VisitorLeft) => {
+            end_visit(Outcome::Interrupted, state.phase(), None)
+        }
         (state, _) => (state, Vec::new()),
     }
 }
 
-fn end(outcome: Outcome, ended_in: EndedIn, progress: Option<Progress>) -> Transition {
+fn end_visit(outcome: Outcome, ended_in: EndPhase, progress: Option<Progress>) -> Transition {
     let state = State::Ended(EndState { outcome: outcome.clone(), ended_in, progress });
     (state, vec![Effect::End(outcome)])
 }
 
 impl FailureStreak {
-    fn extend(before: Option<Self>, failure: Failure, now: Moment) -> Self {
+    fn with_failure(before: Option<Self>, failure: Failure, now: Moment) -> Self {
         let (since, attempts, violations) =
             before.map_or((now, 0, 0), |streak| (streak.since, streak.attempts, streak.violations));
         let violations = if failure.kind == FailureKind::ProtocolBroken { violations + 1 } else { 0 };

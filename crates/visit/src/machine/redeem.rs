@@ -1,6 +1,8 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
-use super::{ExitReason, FailureStreak, GRACE, PollMode, State, TokenState, Transition, VisitPlan, end};
+use super::{
+    ExitReason, FailureStreak, GRACE, PollMode, State, TokenState, Transition, VisitPlan, end_visit,
+};
 use crate::event::{Effect, Failure, FailureKind, Notice, RedeemResult};
 use crate::outcome::Outcome;
 use crate::polling::PollResult;
@@ -23,10 +25,10 @@ pub(super) fn start_polling(token: ExportToken, plan: &VisitPlan, now: Moment) -
     let mut token = TokenState::new(token, plan);
     // The token was issued just now, so nobody can have scanned it: the first poll can wait its turn.
     let until = token.polling.next_poll(&PollResult::Progress(&Progress::without_avatar()), now);
-    wait(token, until, Vec::new(), plan)
+    wait_for_next_poll(token, until, Vec::new(), plan)
 }
 
-pub(super) fn wait(
+pub(super) fn wait_for_next_poll(
     token: TokenState,
     until: Moment,
     mut effects: Vec<Effect>,
@@ -36,7 +38,7 @@ pub(super) fn wait(
     (State::Waiting(token, until), effects)
 }
 
-pub(super) fn send(token: TokenState, plan: &VisitPlan) -> Transition {
+pub(super) fn send_redeem(token: TokenState, plan: &VisitPlan) -> Transition {
     let effects =
         vec![Effect::Redeem { token: token.token.clone() }, Effect::Wait { until: plan.give_up_at }];
     (State::Redeeming(token, None), effects)
@@ -54,14 +56,14 @@ pub(super) fn exit_without_response(token: TokenState, reason: ExitReason) -> Tr
         ExitReason::TimedOut if token.partial.is_some() => {
             Outcome::Unreachable("the last redeem was not answered in time".to_owned())
         }
-        ExitReason::TimedOut => timed_out(&token),
+        ExitReason::TimedOut => timeout_outcome(&token),
         ExitReason::VisitorLeft | ExitReason::Interrupted => Outcome::Interrupted,
     };
-    token.end(outcome)
+    token.end_with(outcome)
 }
 
 /// A redeem ended.
-pub(super) fn finished(
+pub(super) fn handle_redeem_result(
     token: TokenState,
     exit: Option<ExitReason>,
     result: RedeemResult,
@@ -70,17 +72,19 @@ pub(super) fn finished(
 ) -> Transition {
     let interrupted = exit == Some(ExitReason::Interrupted);
     match result {
-        RedeemResult::Delivered(_) if interrupted => token.end(Outcome::Interrupted),
-        RedeemResult::Delivered(delivery) => save(delivery),
-        RedeemResult::NotReady(progress) => not_ready(token, exit, progress, plan, now),
-        RedeemResult::Refused if token.partial.is_some() && interrupted => token.end(Outcome::Interrupted),
+        RedeemResult::Delivered(_) if interrupted => token.end_with(Outcome::Interrupted),
+        RedeemResult::Delivered(delivery) => start_saving(delivery),
+        RedeemResult::NotReady(progress) => handle_not_ready(token, exit, progress, plan, now),
+        RedeemResult::Refused if token.partial.is_some() && interrupted => {
+            token.end_with(Outcome::Interrupted)
+        }
         RedeemResult::Refused => {
-            let outcome = refused(&token);
+            let outcome = outcome_of_refusal(&token);
             end_or_save_partial(token, outcome)
         }
-        RedeemResult::Failed(failure) => failed(token, exit, failure, plan, now),
+        RedeemResult::Failed(failure) => handle_redeem_failure(token, exit, failure, plan, now),
         RedeemResult::Truncated(failure, partial) => {
-            failed(TokenState { partial: Some(partial), ..token }, exit, failure, plan, now)
+            handle_redeem_failure(TokenState { partial: Some(partial), ..token }, exit, failure, plan, now)
         }
     }
 }
@@ -89,13 +93,17 @@ pub(super) fn finished(
 ///
 /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is invalidated
 /// by the backend" (GET /redeemExportToken).
-pub(super) fn save(delivery: Delivery) -> Transition {
+pub(super) fn start_saving(delivery: Delivery) -> Transition {
     let effects = vec![delivered_notice(&delivery), Effect::Save { delivery: delivery.clone() }];
     (State::Saving(delivery), effects)
 }
 
 /// Downloads what a truncated response names.
-pub(super) fn save_partial(delivery: Delivery, otherwise: Outcome, mut effects: Vec<Effect>) -> Transition {
+pub(super) fn start_saving_partial(
+    delivery: Delivery,
+    otherwise: Outcome,
+    mut effects: Vec<Effect>,
+) -> Transition {
     effects.extend([delivered_notice(&delivery), Effect::SavePartial { delivery }]);
     (State::SavingPartial(otherwise), effects)
 }
@@ -109,7 +117,7 @@ fn delivered_notice(delivery: &Delivery) -> Effect {
 ///
 /// Spec: "200 OK – Export token is still active" (GET /redeemExportToken): no earlier response can have spent it, so
 /// earlier doubts and truncated responses are void.
-fn not_ready(
+fn handle_not_ready(
     mut token: TokenState,
     exit: Option<ExitReason>,
     progress: Progress,
@@ -123,16 +131,16 @@ fn not_ready(
     token.progress = Some(progress.clone());
     if let PollMode::Once { token_is_too_old } = plan.mode {
         if token_is_too_old && !token.is_associated() {
-            return abandon(token, "nobody used its code, and it is too old to be used");
+            return abandon_token(token, "nobody used its code, and it is too old to be used");
         }
-        return token.end(Outcome::Interrupted);
+        return token.end_with(Outcome::Interrupted);
     }
     token.visitor_left |= exit == Some(ExitReason::VisitorLeft);
     match exit {
-        Some(ExitReason::Interrupted) => token.end(Outcome::Interrupted),
-        Some(ExitReason::TimedOut) => give_up(token),
+        Some(ExitReason::Interrupted) => token.end_with(Outcome::Interrupted),
+        Some(ExitReason::TimedOut) => give_up_polling(token),
         Some(ExitReason::VisitorLeft) | None if token.visitor_left && !token.is_making() => {
-            token.end(Outcome::Interrupted)
+            token.end_with(Outcome::Interrupted)
         }
         Some(ExitReason::VisitorLeft) | None => {
             let mut effects = Vec::new();
@@ -141,13 +149,13 @@ fn not_ready(
                 let next_poll = until.since(now);
                 effects.push(Effect::Notify(Notice::Status { progress, next_poll }));
             }
-            wait(token, until, effects, plan)
+            wait_for_next_poll(token, until, effects, plan)
         }
     }
 }
 
 /// No usable response.
-fn failed(
+fn handle_redeem_failure(
     mut token: TokenState,
     exit: Option<ExitReason>,
     failure: Failure,
@@ -160,16 +168,16 @@ fn failed(
         token.lost_answer = Some(LostAnswer::Unreadable(failure.detail.clone()));
     }
     if let PollMode::Once { token_is_too_old } = plan.mode {
-        return leave_for_later(token, failure, token_is_too_old, now);
+        return keep_for_later(token, failure, token_is_too_old, now);
     }
     if failure.kind == FailureKind::CredentialsRefused {
-        return token.end(Outcome::CredentialsRefused(failure.detail));
+        return token.end_with(Outcome::CredentialsRefused(failure.detail));
     }
     let until = token.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
-    let failures = FailureStreak::extend(token.failures.take(), failure, now);
+    let failures = FailureStreak::with_failure(token.failures.take(), failure, now);
     if failures.violations >= MAX_VIOLATIONS {
         return match exit {
-            Some(ExitReason::Interrupted) if token.partial.is_some() => token.end(Outcome::Interrupted),
+            Some(ExitReason::Interrupted) if token.partial.is_some() => token.end_with(Outcome::Interrupted),
             _ => end_or_save_partial(token, Outcome::ProtocolBroken(failures.last.detail)),
         };
     }
@@ -177,29 +185,29 @@ fn failed(
     let notice = failures.retry_notice(until, now);
     token.failures = Some(failures);
     match exit {
-        Some(ExitReason::Interrupted | ExitReason::VisitorLeft) => token.end(Outcome::Interrupted),
-        Some(ExitReason::TimedOut) => give_up(token),
-        None if out_of_patience => give_up(token),
-        None => wait(token, until, vec![notice], plan),
+        Some(ExitReason::Interrupted | ExitReason::VisitorLeft) => token.end_with(Outcome::Interrupted),
+        Some(ExitReason::TimedOut) => give_up_polling(token),
+        None if out_of_patience => give_up_polling(token),
+        None => wait_for_next_poll(token, until, vec![notice], plan),
     }
 }
 
 /// The only redeem of a recovery did not decide. One failure does not end a token that may still be active, so the visit
 /// ends with an outcome that keeps it.
-fn leave_for_later(token: TokenState, failure: Failure, token_is_too_old: bool, now: Moment) -> Transition {
+fn keep_for_later(token: TokenState, failure: Failure, token_is_too_old: bool, now: Moment) -> Transition {
     let is_our_disk = matches!(failure.kind, FailureKind::Storage | FailureKind::DiskFull);
     if token_is_too_old && !is_our_disk {
-        return abandon(token, &failure.detail);
+        return abandon_token(token, &failure.detail);
     }
-    let outcome = match FailureStreak::extend(None, failure, now).outcome() {
+    let outcome = match FailureStreak::with_failure(None, failure, now).outcome() {
         Outcome::ProtocolBroken(detail) => Outcome::BackendFailing(detail),
         other => other,
     };
-    token.end(outcome)
+    token.end_with(outcome)
 }
 
 /// The token is too old to be kept. Where a truncated response names files, they are tried first.
-fn abandon(token: TokenState, why: &str) -> Transition {
+fn abandon_token(token: TokenState, why: &str) -> Transition {
     let outcome = match &token.lost_answer {
         Some(LostAnswer::NotReceived(lost)) => Outcome::PossiblyConsumed(format!(
             "{lost}; for a week no later response showed whether the token was spent: {why}"
@@ -214,9 +222,9 @@ fn end_or_save_partial(token: TokenState, outcome: Outcome) -> Transition {
     match token.partial {
         Some(partial) => {
             let used = Effect::UsePartial { redeem: partial.redeem };
-            save_partial(partial.delivery, outcome, vec![used])
+            start_saving_partial(partial.delivery, outcome, vec![used])
         }
-        None => token.end(outcome),
+        None => token.end_with(outcome),
     }
 }
 
@@ -224,7 +232,7 @@ fn end_or_save_partial(token: TokenState, outcome: Outcome) -> Transition {
 ///
 /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token in the Copresence
 /// backend" (GET /redeemExportToken). The token expired, was never known, or was spent by a response that was lost.
-fn refused(token: &TokenState) -> Outcome {
+fn outcome_of_refusal(token: &TokenState) -> Outcome {
     match &token.lost_answer {
         Some(lost) => lost.outcome(),
         None if token.has_failed() => Outcome::AvatarFailed,
@@ -243,18 +251,18 @@ impl LostAnswer {
 }
 
 /// Time or patience ran out. An outcome that keeps the token keeps the partial delivery too, for recovery.
-pub(super) fn give_up(token: TokenState) -> Transition {
-    match timed_out(&token) {
+pub(super) fn give_up_polling(token: TokenState) -> Transition {
+    match timeout_outcome(&token) {
         broken @ Outcome::ProtocolBroken(_) => end_or_save_partial(token, broken),
         other => {
             let ended_in = token.phase();
-            end(other, ended_in, token.progress)
+            end_visit(other, ended_in, token.progress)
         }
     }
 }
 
 /// The outcome when time ran out with an active token.
-fn timed_out(token: &TokenState) -> Outcome {
+fn timeout_outcome(token: &TokenState) -> Outcome {
     match &token.failures {
         Some(failures) => failures.outcome(),
         None if token.has_failed() => Outcome::AvatarFailed,

@@ -1,9 +1,9 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
-use super::redeem::{LostAnswer, save, save_partial};
-use super::{TokenState, Transition, Visit, VisitPlan, end, redeem};
+use super::redeem::{LostAnswer, start_saving, start_saving_partial};
+use super::{TokenState, Transition, Visit, VisitPlan, end_visit, redeem};
 use crate::event::{Effect, PartialDelivery};
-use crate::outcome::{EndedIn, Outcome};
+use crate::outcome::{EndPhase, Outcome};
 use protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 
 /// Detail of a response whose content is no longer known.
@@ -57,12 +57,12 @@ impl Visit {
     /// alike. What cannot be continued is ended.
     #[must_use]
     pub fn restore(plan: VisitPlan, past: PastVisit) -> (Self, Vec<Effect>) {
-        let (state, effects) = restored(&plan, past);
+        let (state, effects) = restore_state(&plan, past);
         (Self { plan, state }, effects)
     }
 }
 
-fn restored(plan: &VisitPlan, past: PastVisit) -> Transition {
+fn restore_state(plan: &VisitPlan, past: PastVisit) -> Transition {
     let mut lost_answer = None;
     let mut was_active = false;
     for redeem in past.redeems {
@@ -86,25 +86,25 @@ fn restored(plan: &VisitPlan, past: PastVisit) -> Transition {
         .or_else(|| status.map(|status| Progress { status, completion: None, queue_position: None }));
 
     let partial = match past.response {
-        Some(StoredResponse::Delivery(delivery)) => return save(delivery),
+        Some(StoredResponse::Delivery(delivery)) => return start_saving(delivery),
         Some(StoredResponse::UsedPartial(delivery)) => {
             let lost = lost_answer.unwrap_or_else(|| LostAnswer::Unreadable(UNREADABLE.to_owned()));
-            return save_partial(delivery, lost.outcome(), Vec::new());
+            return start_saving_partial(delivery, lost.outcome(), Vec::new());
         }
         Some(StoredResponse::Partial(partial)) => Some(partial),
         None => None,
     };
     let Some(token) = past.token else {
         let ended_in = match (past.was_associated, past.was_issued) {
-            (true, _) => EndedIn::Making,
-            (false, true) => EndedIn::Inviting,
-            (false, false) => EndedIn::Issuing,
+            (true, _) => EndPhase::Making,
+            (false, true) => EndPhase::Inviting,
+            (false, false) => EndPhase::Issuing,
         };
-        return end(Outcome::Interrupted, ended_in, progress);
+        return end_visit(Outcome::Interrupted, ended_in, progress);
     };
     if partial.is_some() && lost_answer.is_none() {
         lost_answer = Some(LostAnswer::Unreadable(UNREADABLE.to_owned()));
     }
     let token = TokenState { progress, lost_answer, partial, ..TokenState::new(token, plan) };
-    redeem::send(token, plan)
+    redeem::send_redeem(token, plan)
 }

@@ -1,7 +1,7 @@
 //! Runs one visit, live or recovered: feeds events to the machine and performs its effects.
 
+use super::config::{DOWNLOAD_PAUSE, Order, Parts};
 use super::issue::{IssuedToken, issue};
-use super::order::{DOWNLOAD_PAUSE, Order, Parts};
 use super::redeem::{PendingJournalWrite, Redeemed, redeem};
 use super::save::{SaveJob, Saved, discard_partial_folder, save};
 use super::{Leave, RequiredSpace, block_in_place, ended_event, whole_millis};
@@ -14,10 +14,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    Claim, Ending, FileRecord, Journal, Kept, Phase, PhaseTimes, RedeemNo, StoreError, Unfinished, VisitId,
-    VisitLimits, VisitRecordStart,
+    DeliveryId, ExchangeOutcome, FileRecord, JournalFailed, Kept, Phase, PhaseTimes, RedeemNo, StoreError,
+    Unfinished, VisitId, VisitLimits, VisitRecordStart,
 };
-use visit::outcome::EndedIn;
+use visit::outcome::EndPhase;
 use visit::{
     Effect, Event, Failure, Moment, Notice, Outcome, PollMode, RedeemResult, Visit, VisitPlan, step,
 };
@@ -315,7 +315,7 @@ impl VisitRunner {
             tracing::error!(%error, visit = %id, "cannot journal the last redeem");
         }
         let end = self.visit.end();
-        let state = end.map_or(EndedIn::Issuing, |end| end.ended_in).as_str();
+        let state = end.map_or(EndPhase::Issuing, |end| end.ended_in).as_str();
         let progress = end.and_then(|end| end.progress.clone());
         let (message, event) = ended_event(&outcome, state, self.directory.as_deref());
         let ending = Ending {
