@@ -1,6 +1,6 @@
 //! The kiosk application: profiles, the visit runner, recovery, history, and the state of the window.
 //!
-//! A command line builds a [`drive::VisitConfig`] with [`setup::visit_config`] and awaits [`drive::run_visit`]. A
+//! A command line builds a [`runner::VisitConfig`] with [`setup::visit_config`] and awaits [`runner::run_visit`]. A
 //! window keeps an [`app::Kiosk`] and shows its snapshots.
 
 pub mod app;
