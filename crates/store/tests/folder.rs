@@ -491,11 +491,18 @@ async fn on_the_odd_disks() {
     let journal = cramped.journal().expect("a journal");
     let id = VisitId::new();
     journal.begin(&common::start(id, false)).await.expect("begun");
-    journal.token_issued(&id, &common::token("a-token-of-the-test"), "link", None, at(1)).await.expect("issued");
+    journal
+        .token_issued(&id, &common::token("a-token-of-the-test"), "link", None, at(1))
+        .await
+        .expect("issued");
     let no = journal.redeem_intent(&id, at(2)).await.expect("an intent");
-    let error = journal.redeem_answered(&id, no, 200, &vec![b' '; 512 * 1024], at(3)).await.expect_err("full");
+    let error =
+        journal.redeem_answered(&id, no, 200, &vec![b' '; 512 * 1024], at(3)).await.expect_err("full");
     assert_eq!(error.code(), "disk_full", "{error}");
-    journal.redeem_unanswered(&id, no, "the disk was full", b"", at(4)).await.expect("a small note still fits");
+    journal
+        .redeem_unanswered(&id, no, "the disk was full", b"", at(4))
+        .await
+        .expect("a small note still fits");
     assert_eq!(journal.unfinished().await.expect("readable").len(), 1);
 
     // Read-only.
