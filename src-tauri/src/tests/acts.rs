@@ -192,7 +192,17 @@ async fn phone_access_can_change_during_a_visit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn display_settings_are_published_and_saved() {
+async fn phones_stay_out_when_that_they_are_let_in_cannot_be_kept() {
+    let booth = Booth::new();
+    std::fs::create_dir(booth.data().join("settings.toml")).expect("made");
+    assert_eq!(booth.refused(PanelAction::LetPhonesIn { on: true }).await, "settings_failed");
+    let view = booth.view().await;
+    assert_eq!((view.backend.phones_at, view.sandbox.and_then(|sandbox| sandbox.phones_at)), (None, None));
+    booth.kiosk.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_display_is_set_for_every_screen_and_kept() {
     let booth = Booth::new();
     let display = DisplaySettings {
         monitor: Some("HDMI-1".into()),
