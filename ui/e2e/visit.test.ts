@@ -128,8 +128,7 @@ describe('a whole visit', () => {
     await page.keyboard.press('Escape');
     // Back to the button that opened the dialog.
     await on('forget');
-    await page.keyboard.press('ArrowUp');
-    await on('this-is-me');
+    await page.getByTestId('this-is-me').focus();
     await page.keyboard.press('Enter');
     await on('again');
     // Back to the face, and from there only when that was meant.

@@ -1,9 +1,9 @@
-// The page as no browser's: what a stranger's keys, wheel and fingers would do to a web page is without effect.
+// Blocks what the keys, mouse and fingers of a stranger would do to a web page in a browser.
 
-/** How long the pointer may rest before it is hidden, in milliseconds. */
+/** Milliseconds without movement after which the pointer is hidden. */
 const POINTER_IDLE_MS = 3000;
 
-/** Keys that browsers act on, alone. F9 and F10 are ours. */
+/** Keys that browsers act on without a modifier. F9 and F10 are the kiosk's own. */
 const BROWSER_KEYS = new Set([
   'F1',
   'F3',
@@ -19,12 +19,12 @@ const BROWSER_KEYS = new Set([
   'BrowserHome',
   'BrowserFavorites',
 ]);
-/** With Ctrl (or the Mac's command key): reload, print, find, save, open, source, zoom, history, tabs, address, tools. */
+/** With Ctrl (Cmd on macOS): reload, print, find, save, open, source, zoom, history, tabs, address, tools. */
 const CTRL_KEYS = new Set([...'rpfgsounthjldwek+-=0123456789_']);
-/** With Ctrl and Shift: tools, private windows, reload past the cache. */
+/** With Ctrl and Shift: tools, private windows, reload without the cache. */
 const CTRL_SHIFT_KEYS = new Set([...'ijcnrtpbdm']);
 
-/** Whether a browser would act on it. Editing and copying stay: the operator types here too. */
+/** Whether a browser would act on this key. Editing and copying stay allowed: the operator types here too. */
 export function isBrowserShortcut(event: {
   key: string;
   ctrlKey: boolean;
@@ -39,12 +39,12 @@ export function isBrowserShortcut(event: {
   return event.altKey && (key === 'arrowleft' || key === 'arrowright' || key === 'home');
 }
 
-/** Guards the page from now on; the answer ends it. */
+/** Blocks these actions until the returned function is called. */
 export function blockBrowserActions(within: Window = window): () => void {
   const stop = (event: Event) => event.preventDefault();
   const keys = (event: KeyboardEvent) => isBrowserShortcut(event) && event.preventDefault();
   const zoom = (event: WheelEvent) => (event.ctrlKey || event.metaKey) && event.preventDefault();
-  // A mouse's own keys for back and forward. The web view on Linux tells of them in events that it makes itself.
+  // The back and forward buttons of a mouse. WebKitGTK reports them by mouse events that it synthesises.
   const sides = (event: MouseEvent) => event.button > 2 && event.preventDefault();
   const pinch = (event: TouchEvent) => event.touches.length > 1 && event.preventDefault();
   const over = new AbortController();
@@ -55,7 +55,7 @@ export function blockBrowserActions(within: Window = window): () => void {
   within.addEventListener('mouseup', sides, on);
   within.addEventListener('touchstart', pinch, on);
   within.addEventListener('touchmove', pinch, on);
-  // `gesture…` is what WebKit tells of a pinch on a pad.
+  // WebKit reports a pinch on a trackpad by `gesture…` events.
   for (const kind of [
     'contextmenu',
     'dragstart',
@@ -70,14 +70,14 @@ export function blockBrowserActions(within: Window = window): () => void {
   return () => over.abort();
 }
 
-/** Hides the pointer while it rests; the answer ends it. Most of the day nobody is at a kiosk's mouse. */
+/** Hides the pointer while it does not move, until the returned function is called. */
 export function hideIdlePointer(within: Window = window): () => void {
   const root = within.document.documentElement;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = '';
   const hide = () => root.toggleAttribute('data-pointer-rests', true);
   const moved = (event: { screenX: number; screenY: number }) => {
-    // The web view tells of a move when only the page below the pointer has changed.
+    // The web view also reports a move when only the page below the pointer has changed.
     const now = `${event.screenX} ${event.screenY}`;
     if (now === last) return;
     last = now;

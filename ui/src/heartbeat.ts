@@ -1,14 +1,14 @@
 import type { Host } from './host/host';
 
-/** How often the page says that it lives. The program takes one that says nothing for nine times as long for dead. */
+/** Milliseconds between heartbeats. The program restarts a page that has sent none for nine times as long. */
 const HEARTBEAT_MS = 5000;
 
 /**
- * Says from the page's own main thread that it lives, at once and from then on: what freezes the page, silences this.
- * A hidden page says that it is hidden, because its timers sleep. The answer ends it.
+ * Sends a heartbeat from the page's main thread, at once and periodically, until the returned function is called.
+ * Whatever blocks the page stops the heartbeats. A hidden page says so, because its timers are throttled.
  */
 export function startHeartbeat(say: (hidden: boolean) => Promise<void>): () => void {
-  // A program that does not answer has ended, and the page with it.
+  // A program that does not answer has ended, and its page with it.
   const once = () => void say(document.hidden).catch(() => {});
   once();
   const timer = setInterval(once, HEARTBEAT_MS);
@@ -20,8 +20,8 @@ export function startHeartbeat(say: (hidden: boolean) => Promise<void>): () => v
 }
 
 /**
- * The same host, whose page lives from the first snapshot that it has shown: one that shows nothing of the program is as
- * good as blank.
+ * The same host, with heartbeats that start after the first snapshot was shown: a page without a snapshot is as good
+ * as blank.
  */
 export function withHeartbeat(host: Host, say: (hidden: boolean) => Promise<void>): Host {
   let lives = false;

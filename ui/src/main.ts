@@ -6,7 +6,7 @@ import { withHeartbeat } from './heartbeat';
 import type { Host } from './host/host';
 import { createTauriHost, isInTauri, sendHeartbeat } from './host/tauri';
 
-// The scripted host is for a plain browser during development: a production build drops this branch.
+// The fake host serves a plain browser during development. A production build drops this branch.
 async function chooseHost(): Promise<Host> {
   if (import.meta.env.MODE === 'fake' || (import.meta.env.DEV && !isInTauri())) {
     const { createFakeHostFromUrl: fakeHostFromAddress } = await import('../fake/host');

@@ -1,10 +1,10 @@
-// The arithmetic behind rings, bars and clocks: pure. (How amounts are written is a language's: `language/amounts.ts`.)
+// Arithmetic behind progress rings, bars and clocks. Formatting is in `language/number-format.ts`.
 import type { FileView } from './generated/view';
 
-/** A share from 0 to 1, or none where there is no honest basis for one. */
+/** A fraction from 0 to 1; null when nothing is known to compute it from. */
 export type ProgressShare = number | null;
 
-/** What a bar for one file shows. */
+/** The fraction of one file that has arrived. */
 export function fileShare(file: FileView): ProgressShare {
   if (file.whole) return 1;
   if (file.total === null) return null;
@@ -12,7 +12,10 @@ export function fileShare(file: FileView): ProgressShare {
   return clampShare(file.bytes / file.total);
 }
 
-/** All files as one: bytes that came, bytes in all, and their share. A file of unknown size leaves the share open. */
+/**
+ * All files together: bytes received, bytes in total, and the fraction. A file of unknown size makes total and
+ * fraction unknown.
+ */
 export function totalProgress(files: readonly FileView[]): {
   bytes: number;
   total: number | null;
@@ -30,12 +33,12 @@ export function totalProgress(files: readonly FileView[]): {
   return { bytes, total, share: total === null ? null : total === 0 ? 0 : clampShare(bytes / total) };
 }
 
-/** How much of a circle's outline is left out so that `share` of it is drawn. */
+/** The `stroke-dashoffset` with which a circle shows `share` of its outline. */
 export function ringDashOffset(share: number, radius: number): number {
   return 2 * Math.PI * radius * (1 - clampShare(share));
 }
 
-/** Whole seconds until an instant (RFC 3339), never below zero; none when it is not known or cannot be read. */
+/** Whole seconds until an RFC 3339 instant, at least 0; null when it is absent or cannot be parsed. */
 export function secondsUntil(until: string | null, now: number): number | null {
   if (until === null) return null;
   const at = Date.parse(until);

@@ -1,4 +1,4 @@
-// Amounts, times and languages as the desk writes them: short, aligned, in the machine's own time zone.
+// Formats amounts, times and languages for the desk: short, aligned, in the machine's time zone.
 
 /** Bytes, as in `18.4 MB`. */
 export function formatBytes(count: number): string {
@@ -8,7 +8,7 @@ export function formatBytes(count: number): string {
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`;
 }
 
-/** Milliseconds, as in `41 ms` or `2.60 s`. */
+/** A duration in milliseconds, as in `41 ms` or `2.60 s`. */
 export function formatDuration(ms: number): string {
   if (ms < 1) return '<1 ms';
   if (ms < 1000) return `${Math.round(ms)} ms`;
@@ -17,7 +17,7 @@ export function formatDuration(ms: number): string {
     : `${Math.floor(ms / 60_000)} m ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
-/** How long after the beginning, as in `+1:02.310`. */
+/** Milliseconds since the start, as in `+1:02.310`. */
 export function formatOffset(ms: number): string {
   const whole = Math.max(0, Math.round(ms));
   const [minutes, rest] = [Math.floor(whole / 60_000), whole % 60_000];
@@ -36,7 +36,7 @@ export function formatTimeOfDay(ms: number): string {
   return TIME_FORMAT.format(ms);
 }
 
-/** A day and time, as in `22 Nov 2026, 15:42:08`. What is no time is given back as it is. */
+/** A date and time, as in `22 Nov 2026, 15:42:08`. Text that is no time is returned unchanged. */
 export function formatDateTime(text: string): string {
   const at = Date.parse(text);
   return Number.isNaN(at) ? text : `${DATE_FORMAT.format(at)}, ${TIME_FORMAT.format(at)}`;
@@ -44,7 +44,7 @@ export function formatDateTime(text: string): string {
 
 const LANGUAGE_NAMES = new Intl.DisplayNames('en', { type: 'language' });
 
-/** A language by its tag, as in `German`. */
+/** The English name of a language, as in `German`. */
 export function languageName(tag: string): string {
   return LANGUAGE_NAMES.of(tag) ?? tag;
 }

@@ -1,4 +1,4 @@
-// Every word of the desk, in English only: it is read by operators and integrators, beside the specification.
+// Every text of the desk, in English only: its readers also read the specification.
 import type { ChecksPlan } from '../generated/view';
 import type { Section } from './sections';
 
@@ -293,7 +293,7 @@ export const messages = {
       clock: 'Clock',
       last_problem: 'Last problem',
     } as Record<string, string>,
-    /** As `copresence doctor` says it. */
+    /** The words of `copresence doctor`. */
     stand: { good: 'good', doubtful: 'warning', bad: 'problem', unknown: 'unknown' },
     open: (section: string) => `Open ${section}`,
     badge: (bad: number, doubtful: number) =>

@@ -1,6 +1,6 @@
-// The desk's sections, in the order in which they stand.
+// The sections of the desk, in order.
 
-/** What can be shown. */
+/** The names of the sections. */
 export const SECTIONS = [
   'backend',
   'credentials',
@@ -14,15 +14,15 @@ export const SECTIONS = [
   'checks',
 ] as const;
 
-/** One of them. */
+/** One of these sections. */
 export type Section = (typeof SECTIONS)[number];
 
-/** The key that goes there: 1 to 9, then 0. */
+/** The number key of a section: 1 to 9, then 0. */
 export function sectionKey(section: Section): string {
   return String((SECTIONS.indexOf(section) + 1) % 10);
 }
 
-/** Where a key goes. */
+/** The section of a number key. */
 export function sectionForKey(key: string): Section | undefined {
   return /^\d$/.test(key) ? SECTIONS[(Number(key) + 9) % 10] : undefined;
 }

@@ -1,10 +1,10 @@
-// How a visit ended, at a glance: pure.
+// How a visit ended, for an icon.
 import type { HealthStand, PastVisit } from '../generated/view';
 
-/** Endings that are nobody's fault, or that still brought something. */
+/** Outcomes that are no error of the system, or that still delivered something. */
 const PARTIAL_OUTCOMES = ['saved_in_part', 'token_expired', 'token_abandoned', 'timed_out', 'interrupted'];
 
-/** How it went, in the shapes of Health. One that was cut short may still be finished. */
+/** The outcome in the states of Health. An interrupted visit may still be completed. */
 export function visitOutcome({ ended, live }: PastVisit): HealthStand {
   if (live) return 'unknown';
   if (ended === 'saved') return 'good';

@@ -10,42 +10,42 @@ import type {
   PastVisit,
 } from '../generated/view';
 
-/** Ends what was begun. */
+/** Ends a subscription. */
 export type Unsubscribe = () => void;
 
 /**
- * What operator and integrator ask of the program, behind the PIN. Whatever is refused rejects with a `Problem`;
- * `panel_locked` means that the door closed meanwhile.
+ * What the operator's desk asks of the program, behind the PIN. A refusal rejects with a `Problem`; its code
+ * `panel_locked` means that the lock has closed meanwhile.
  */
 export interface DeskHost {
-  /** How the door stands. */
+  /** The state of the lock. */
   readLock(): Promise<GateView>;
-  /** Tries a PIN. A wrong one is an answer and no failure. */
+  /** Tries a PIN. A wrong one is a result, not an error. */
   enterPin(pin: string): Promise<GateView>;
-  /** Sets the first PIN, which opens the door too; refused once there is one. */
+  /** Sets the first PIN and opens the lock. Refused when a PIN is set. */
   setFirstPin(pin: string): Promise<GateView>;
-  /** The panel as it is now. */
+  /** The current panel data. */
   readPanel(): Promise<PanelView>;
-  /** Does something, and gives the panel as it is then. */
+  /** Runs an action, and returns the panel data after it. */
   runPanelAction(act: PanelAct): Promise<PanelView>;
-  /** Looks at everything that a booth depends on; takes some seconds at worst. */
+  /** Checks everything that a booth depends on. Takes a few seconds at most. */
   checkHealth(): Promise<HealthView[]>;
-  /** The past visits, the newest first. */
+  /** The past visits, newest first. */
   listPastVisits(): Promise<PastVisit[]>;
-  /** Follows a visit (none: the newest) from now on, the present state at once; replaces what was followed before. */
+  /** Follows a visit (null: the newest), starting with its current state. Replaces an earlier subscription. */
   followVisit(visit: string | null, onView: (view: InspectorView) => void): Promise<Unsubscribe>;
-  /** Saves the exchanges of a visit as an HTTP Archive, and says where. */
+  /** Saves the exchanges of a visit as an HTTP Archive. Returns its path. */
   saveHar(visit: string): Promise<string>;
-  /** Follows the checks, the present state at once. */
+  /** Follows the checks, starting with the current state. */
   followChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe>;
-  /** What a run would do, within what is allowed; sends nothing to the backend's API. */
+  /** What a run would do within the limits of the request. Sends nothing to the backend's API. */
   planChecks(ask: ChecksAsk): Promise<ChecksPlan>;
-  /** Begins a run. */
+  /** Starts a run. */
   startChecks(ask: ChecksAsk): Promise<void>;
-  /** Ends it early; what was judged by then stays. */
+  /** Ends the run early. Verdicts so far are kept. */
   stopChecks(): Promise<void>;
-  /** Leaves out what waits for a phone just now. */
+  /** Skips the checks that wait for a phone. */
   skipCheck(): Promise<void>;
-  /** Saves the report (HTML, JSON, JUnit, HAR) and says in which folder. */
+  /** Saves the report (HTML, JSON, JUnit, HAR). Returns its folder. */
   saveReport(): Promise<string>;
 }

@@ -1,4 +1,4 @@
-// The one file that touches Tauri.
+// The only file that uses Tauri.
 import { Channel, invoke, isTauri } from '@tauri-apps/api/core';
 import type { ChecksView, InspectorView, Snapshot } from '../generated/view';
 import type { DeskHost, Unsubscribe } from './desk';
@@ -7,7 +7,7 @@ import type { Host } from './host';
 /** Whether the page runs in the program's window. */
 export const isInTauri = isTauri;
 
-/** Tells the program that the page lives, and whether it is hidden. */
+/** Tells the program that the page is alive, and whether it is hidden. */
 export const sendHeartbeat = (hidden: boolean): Promise<void> => invoke('alive', { hidden });
 
 /** The program behind the window. */
@@ -45,7 +45,7 @@ function createTauriDesk(): DeskHost {
   };
 }
 
-/** Follows what a command sends over the channel that it is given. */
+/** Follows the messages that a command sends over its channel. */
 async function subscribeToChannel<T>(
   command: string,
   args: Record<string, unknown>,

@@ -1,20 +1,20 @@
-// Any key, any click: for screens that the next press leaves, whatever it is.
+// Any key and any click, for screens that any press leaves.
 
-// Keys that a person does not press to go on, those that move the focus among them.
+// Keys that do not count as a press to continue, such as those that move the focus.
 const IGNORED_KEYS =
   /^(Escape|Tab|Arrow.*|Shift|Control|Alt|AltGraph|Meta|CapsLock|NumLock|ScrollLock|F\d+|Audio.*|Media.*|Brightness.*|Unidentified|Dead|Process)$/;
 
-/** Whether a key or a click means "go on" on a screen that stands since `born` (as `performance.now()` tells it). */
+/** Whether a key or click means "continue" on a screen that is shown since `born` (in `performance.now()` time). */
 export function meansContinue(event: KeyboardEvent | MouseEvent, born: number): boolean {
-  // What was pressed before the screen stood here was not meant for it.
+  // Pressed before this screen was shown.
   if (event.timeStamp < born) return false;
-  // The second half of a double click on the screen before is nobody's wish.
+  // The second half of a double click on the screen before does not count.
   if (event instanceof MouseEvent) return event.detail <= 1 && !isOwnTarget(event);
   if ((event.key === 'Enter' || event.key === ' ') && isOwnTarget(event)) return false;
   return !(event.repeat || event.ctrlKey || event.altKey || event.metaKey || IGNORED_KEYS.test(event.key));
 }
 
-// What has a meaning of its own wherever it stands.
+// Controls with `data-own` keep their own meaning.
 function isOwnTarget(event: Event): boolean {
   return event.target instanceof Element && event.target.closest('[data-own]') !== null;
 }

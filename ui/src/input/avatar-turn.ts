@@ -1,15 +1,15 @@
-// Whoever shows something that can be turned listens here; keys and sticks call it.
+// Connects keys and sticks that turn the avatar with the stage that shows it.
 
 type TurnListener = (x: number, y: number) => void;
 
 const listeners = new Set<TurnListener>();
 
-/** Turns what is on the stage: radians to the right and upwards. */
+/** Turns the avatar by radians, to the right and upwards. */
 export function turnAvatar(x: number, y: number): void {
   for (const listener of listeners) listener(x, y);
 }
 
-/** Follows turns until the answer is called. */
+/** Follows turns until the returned function is called. */
 export function onAvatarTurn(listener: TurnListener): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);

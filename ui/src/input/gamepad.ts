@@ -1,10 +1,10 @@
-// A gamepad as intents: pure reading, and one small loop that asks the browser.
+// Reads gamepads as intents: pure functions, and one loop that polls the browser.
 import type { Direction } from './spatial-focus';
 
-/** What a person means by a button. `other` is any button without a meaning of its own; `desk` the operator's way in. */
+/** The meaning of a button. `other` has no meaning of its own; `desk` opens the operator's desk. */
 export type GamepadIntent = 'confirm' | 'back' | 'language' | 'other' | 'desk' | Direction;
 
-/** Whose buttons it has: they bear other signs, and on Nintendo's the right one confirms, not the lower. */
+/** The maker of the gamepad, for its symbols. On Nintendo's, the right button confirms instead of the lower one. */
 export type GamepadKind = 'xbox' | 'playstation' | 'nintendo';
 
 /** The part of a `Gamepad` that is read. */
@@ -26,24 +26,21 @@ const BUTTON_INTENTS: Record<number, GamepadIntent> = {
 };
 const SELECT_BUTTON = 8;
 const START_BUTTON = 9;
-/** Milliseconds that Start and Select are held together to ask for the desk. */
+/** Milliseconds that Start and Select are held together to open the desk. */
 const CHORD_HOLD_MS = 1000;
 const TILT_THRESHOLD = 0.6;
 const DEAD_ZONE = 0.18;
-/** How much farther or less far a stick is pushed than it was, for a hand to be at it: one that is worn or lain upon rests anywhere. */
+/** Change of a stick's axis that counts as movement. A worn stick, or one that something lies on, rests anywhere. */
 const STICK_MOVE_THRESHOLD = 0.15;
 
-/** Whose gamepad it is, from the name that the browser gives it. */
+/** The maker, from the name that the browser reports. */
 export function gamepadKindOf(id: string): GamepadKind {
   if (/054c|dualsense|dualshock|playstation|sony/i.test(id)) return 'playstation';
   if (/057e|nintendo|switch|joy-con/i.test(id)) return 'nintendo';
   return 'xbox';
 }
 
-/**
- * What has been pressed since `before`: each press tells once, however long it is held. Start and Select are
- * [`Chord`]'s.
- */
+/** What was pressed since `before`; a held button counts once. `StartSelectChord` handles Start and Select. */
 export function newPresses(before: GamepadState | null, now: GamepadState): GamepadIntent[] {
   const intents: GamepadIntent[] = [];
   now.buttons.forEach((button, index) => {
@@ -56,17 +53,14 @@ export function newPresses(before: GamepadState | null, now: GamepadState): Game
   return intents;
 }
 
-/**
- * Start and Select: each alone means something when it is let go, so that both together, held, begin no visit on the
- * way to the desk.
- */
+/** Start and Select act when one of them is released alone. Held together they open the desk and do nothing else. */
 export class StartSelectChord {
   #pressedButtons: readonly number[] = [];
   #wasTogether = false;
   #togetherSince = 0;
   #isReported = false;
 
-  /** What they say at a moment, in milliseconds. */
+  /** The intents at a time in milliseconds. */
   readChord(pad: GamepadState, at: number): GamepadIntent[] {
     const down = [SELECT_BUTTON, START_BUTTON].filter((index) => pad.buttons[index]?.pressed);
     const intents: GamepadIntent[] = [];
@@ -89,17 +83,17 @@ export class StartSelectChord {
   }
 }
 
-/** How far the right stick is pushed, from -1 to 1 a way. The left one moves the focus. */
+/** How far the right stick is pushed, -1 to 1 per axis. The left stick moves the focus. */
 export function rightStickPush(pad: GamepadState): { x: number; y: number } {
   const live = (axis = 0) => (Math.abs(axis) < DEAD_ZONE ? 0 : axis);
   return { x: live(pad.axes[2]), y: live(pad.axes[3]) };
 }
 
-/** Whether a hand is at the sticks of one gamepad: what counts is that they move, not where they are. */
+/** Detects movement of the sticks of one gamepad, wherever they rest. */
 export class StickActivity {
   #lastAxes: readonly number[] | null = null;
 
-  /** Whether any has moved since it last did. Where they are at first was seen by nobody. */
+  /** Whether an axis has moved since the last movement. The first reading is the reference. */
   hasMoved({ axes }: GamepadState): boolean {
     const before = this.#lastAxes;
     const moved =
@@ -110,8 +104,8 @@ export class StickActivity {
 }
 
 /**
- * Follows the gamepads until the answer is called: what is pressed, how far the right stick is pushed in every frame, and
- * that a hand moved a stick. Looks rarely while there is none.
+ * Follows the gamepads until the returned function is called: presses, the right stick in every frame, and stick
+ * movement. Polls slowly while none is connected.
  */
 export function watchGamepads(
   onIntent: (intent: GamepadIntent, kind: GamepadKind) => void,
@@ -137,7 +131,7 @@ export function watchGamepads(
         buttons: pad.buttons.map(({ pressed }) => ({ pressed })),
         axes: [...pad.axes],
       };
-      // A button that is held while the pad appears has been pressed to wake it: that counts.
+      // A button held when the gamepad appears counts: the press has woken it.
       for (const intent of newPresses(last.get(pad.index) ?? null, now)) onIntent(intent, gamepadKindOf(id));
       const chord = chords.get(pad.index) ?? new StartSelectChord();
       chords.set(pad.index, chord);

@@ -1,8 +1,8 @@
-// Moving the focus by direction over real DOM focus.
+// Moves the DOM focus by direction.
 
 export type Direction = 'up' | 'down' | 'left' | 'right';
 
-/** A place on the screen. */
+/** A rectangle on the screen, in CSS pixels. */
 export interface ScreenRect {
   left: number;
   top: number;
@@ -11,8 +11,8 @@ export interface ScreenRect {
 }
 
 /**
- * Which of `others` lies nearest to `from` in that direction (its index), or -1. Sideways, what stands in the same row
- * comes before whatever is nearer above or below.
+ * The index of the nearest rectangle in a direction, or -1. Left and right prefer the same row over a nearer one
+ * above or below.
  */
 export function nearestInDirection(
   from: ScreenRect,
@@ -32,7 +32,7 @@ export function nearestInDirection(
       up: [fy - y, x - fx],
     }[direction] as [number, number];
     if (ahead <= 1) return;
-    // What is askew is farther than what is straight ahead.
+    // Distance across counts more than distance ahead.
     const cost = ahead + 2 * Math.abs(aside) + (sideways && !isInSameRow(from, box) ? OTHER_ROW_PENALTY : 0);
     if (cost < bestCost) [best, bestCost] = [index, cost];
   });
@@ -45,17 +45,17 @@ const OTHER_ROW_PENALTY = 1e6;
 const FOCUSABLE_SELECTOR =
   'button:not(:disabled), input:not(:disabled), textarea:not(:disabled), [href], [tabindex="0"]';
 
-/** The member of a group that is chosen. */
+/** The selected member of a group. */
 export const SELECTED_SELECTOR = '[aria-pressed=true], [aria-checked=true], [aria-selected=true]';
 
-/** Everything in `root` that can have the focus. */
+/** Every element in `root` that can be focused. */
 export function focusableElements(root: ParentNode): HTMLElement[] {
   return [...root.querySelectorAll<HTMLElement>(FOCUSABLE_SELECTOR)].filter(
     (el) => !el.closest('[inert], [hidden]'),
   );
 }
 
-/** Moves the focus within `root`; false when nothing lies in that direction. */
+/** Moves the focus within `root`. Returns false when nothing lies in that direction. */
 export function moveFocus(root: ParentNode, direction: Direction): boolean {
   const all = focusableElements(root);
   const active = all.find((el) => el === document.activeElement);
@@ -70,38 +70,38 @@ export function moveFocus(root: ParentNode, direction: Direction): boolean {
       )
     ];
   const group = target?.closest('[role=group], [data-rove]');
-  // Whoever comes to a choice comes to what is chosen.
+  // Entering a group focuses its selected member.
   const chosen = group?.contains(active) ? null : group?.querySelector<HTMLElement>(SELECTED_SELECTOR);
   (chosen ?? target)?.focus();
   return target !== undefined;
 }
 
-/** Scrolls what is longer than its place while it has the focus; false at its end, and where nothing is to be scrolled. */
+/** Scrolls the focused text. Returns false at its end and where there is nothing to scroll. */
 export function scrollFocusedText(active: Element | null, direction: Direction): boolean {
   if (!active?.matches('[data-scrolls]') || direction === 'left' || direction === 'right') return false;
   const { scrollTop, scrollHeight, clientHeight } = active;
   const left = direction === 'down' ? scrollHeight - clientHeight - scrollTop : scrollTop;
-  // A pixel is what sizes are rounded by, and nothing to read.
+  // Sizes are rounded to a pixel.
   if (left <= 2) return false;
   active.scrollTop += (direction === 'down' ? 1 : -1) * Math.min(left, clientHeight * 0.6);
   return true;
 }
 
-/** Puts the focus on the screen's main action, else on the first there is. */
+/** Focuses the primary action, else the first focusable element. */
 export function focusPrimary(root: ParentNode): boolean {
   const target = root.querySelector<HTMLElement>('[data-primary]') ?? focusableElements(root)[0];
   target?.focus({ preventScroll: true });
   return target !== undefined;
 }
 
-/** Puts the focus back on the stage when it fell off it (its element went, or somebody clicked beside it). */
+/** Focuses the primary action when the focus is not within `root`. */
 export function recoverFocus(root: ParentNode): void {
   const active = document.activeElement;
   if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
   focusPrimary(root);
 }
 
-/** Where the eye leaves an element: a text at the beginning of its lines, from where its first button comes first. */
+/** From where a move starts. A text counts from the start of its lines, so that its first button is the nearest. */
 function focusOrigin(active: HTMLElement): ScreenRect {
   const box = active.getBoundingClientRect();
   if (!active.matches('[data-scrolls]')) return box;

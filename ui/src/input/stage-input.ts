@@ -1,4 +1,4 @@
-// What keys, buttons and touches mean on the visitor's screens.
+// What keys, buttons and touches do on the visitor's screens.
 import type { DeskLock } from '../state/desk-lock.svelte';
 import { inputDevice } from '../state/input-device.svelte';
 import { turnAvatar } from './avatar-turn';
@@ -6,25 +6,25 @@ import type { GamepadIntent, GamepadKind } from './gamepad';
 import { topLayerOf } from './modal-dialog';
 import { type Direction, focusPrimary, moveFocus, scrollFocusedText } from './spatial-focus';
 
-/** What is steered. */
+/** The actions that input triggers, and the state that they depend on. */
 export interface StageActions {
-  /** The element that everything stands in. */
+  /** The element that contains the screens. */
   rootElement(): HTMLElement | undefined;
   /** The kind of the screen. */
   screenKind(): string;
-  /** Whether what stands on the stage can be turned: nothing lies over it. */
+  /** Whether the avatar can be turned: it is shown, and nothing covers it. */
   canTurnAvatar(): boolean;
-  /** Somebody moved. */
+  /** Notes an input. */
   noteActivity(): void;
   /** Opens or closes the choice of languages. */
   toggleLanguages(): void;
-  /** Leaves, or asks whether to, where no button stands for it. */
+  /** Asks whether to leave, on a screen without a back button. */
   askToLeave(): void;
-  /** Goes on, where any button does. */
+  /** Continues on screens that any press leaves. */
   continueOnAnyPress(): void;
   /** Shows or hides the operator's detail. */
   toggleDetail(): void;
-  /** The way to the desk; while that is open, what is pressed is the desk's. */
+  /** The lock of the desk, which receives the input while it is open. */
   deskLock: DeskLock;
 }
 
@@ -41,7 +41,7 @@ const TURN_STEPS: Record<Direction, [number, number]> = {
   down: [0, 0.12],
 };
 
-/** The listeners for whatever a person steers with. */
+/** The event listeners of the stage. */
 export class StageInput {
   readonly #actions: StageActions;
   #lastPointerPosition = '';
@@ -50,11 +50,11 @@ export class StageInput {
     this.#actions = of;
   }
 
-  /** A key went down. */
+  /** A key was pressed. */
   readonly onkeydown = (event: KeyboardEvent): void => {
     inputDevice.last = 'keyboard';
     this.#actions.noteActivity();
-    // A key that is held since the screen before presses nothing on this one.
+    // A key held since the previous screen presses nothing on this one.
     if (event.repeat && (event.key === 'Enter' || event.key === ' ')) event.preventDefault();
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const direction = ARROW_DIRECTIONS[event.key];
@@ -75,7 +75,7 @@ export class StageInput {
     this.#actions.deskLock.countCornerTouch(event);
   };
 
-  /** The mouse moved, not just the screen beneath it. */
+  /** The mouse has moved, and not only the screen below it. */
   readonly onpointermove = ({ screenX, screenY }: PointerEvent): void => {
     const at = `${screenX} ${screenY}`;
     if (at !== this.#lastPointerPosition) this.#actions.noteActivity();
@@ -103,12 +103,12 @@ export class StageInput {
     if (this.#actions.canTurnAvatar()) turnAvatar(x * 0.035, y * 0.025);
   };
 
-  /** Moves the focus, or turns what stands on the stage where that is meant or nothing lies in that direction. */
+  /** Moves the focus. Turns the avatar on request, or where nothing lies in that direction. */
   #moveFocusOrTurn(direction: Direction, meant = false): void {
     const root = this.#actions.rootElement();
     if (!root) return;
     if (scrollFocusedText(document.activeElement, direction)) return;
-    // What can be turned keeps the arrows to itself while it has the focus.
+    // The avatar keeps the arrow keys while it has the focus.
     const held = document.activeElement?.matches('[data-turns]') ?? false;
     if (!held && !meant && moveFocus(topLayerOf(root), direction)) return;
     if (this.#actions.canTurnAvatar()) turnAvatar(...TURN_STEPS[direction]);

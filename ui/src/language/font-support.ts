@@ -1,17 +1,20 @@
-// Which of the languages this machine can write. The program brings letters for Latin scripts alone; those for Japanese
-// and Chinese are the system's, and where there are none each is drawn as the same stand-in.
+// Which languages this machine has fonts for. The program brings fonts for Latin scripts; Japanese and Chinese need
+// the system's. A missing glyph is drawn as the same placeholder for every character.
 import { LOCALES, type Locale } from './locales';
 
-/** A picture of a letter, as a text that is the same for the same picture; none where nothing can be drawn. */
+/** Draws a character and returns its pixels as a string; null when nothing can be drawn. */
 export type GlyphRenderer = (letter: string) => string | null;
 
-/** Two letters of each script that the program brings none for. */
+/** Two characters of each script that the program brings no font for. */
 const SAMPLE_GLYPHS: Partial<Record<Locale, readonly [string, string]>> = {
   ja: ['読', '働'],
   'zh-Hans': ['请', '读'],
 };
 
-/** Whether a language's letters are there: two that differ are drawn in two ways. What cannot be told counts as there. */
+/**
+ * Whether there are glyphs for a language: two different characters are drawn differently. Assumed when nothing can
+ * be drawn.
+ */
 export function hasGlyphsFor(tongue: string, drawn: GlyphRenderer): boolean {
   const two = SAMPLE_GLYPHS[tongue as Locale];
   if (!two) return true;
@@ -21,7 +24,7 @@ export function hasGlyphsFor(tongue: string, drawn: GlyphRenderer): boolean {
 
 let cachedLocales: readonly Locale[] | null = null;
 
-/** The languages that a visitor is offered: those that this machine can write. */
+/** The languages offered to visitors: those with glyphs on this machine. */
 export function offeredLocales(): readonly Locale[] {
   cachedLocales ??= LOCALES.filter((tongue) => hasGlyphsFor(tongue, renderGlyph));
   return cachedLocales;

@@ -1,12 +1,12 @@
-// The languages there are, and which of them a person wants: pure.
+// The supported languages, and which of them matches a preference.
 
-/** The languages with a catalogue, as BCP 47 tags, in the order that they are offered in. */
+/** The languages with a catalogue, as BCP 47 tags, in the order in which they are offered. */
 export const LOCALES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
 
-/** One of them. */
+/** One of these languages. */
 export type Locale = (typeof LOCALES)[number];
 
-/** The first of `wanted` (as a browser lists them) that there is a catalogue for; English where there is none. */
+/** The first of `wanted` (ordered as by a browser) that has a catalogue; English when none has. */
 export function matchLocale(wanted: readonly string[]): Locale {
   for (const tag of wanted) {
     const found = findLocale(tag);
@@ -15,12 +15,12 @@ export function matchLocale(wanted: readonly string[]): Locale {
   return 'en';
 }
 
-/** Whether it is written from right to left. */
+/** Whether a language is written from right to left. */
 export function isRightToLeft(tag: string): boolean {
   return /^(ar|fa|he|ur)\b/.test(tag);
 }
 
-// Who reads another Chinese script still reads this better than English.
+// Readers of another Chinese script still prefer this one to English.
 function findLocale(tag: string): Locale | undefined {
   const [language] = tag.toLowerCase().split(/[-_]/);
   return LOCALES.find((tongue) => tongue.toLowerCase().split('-')[0] === language);

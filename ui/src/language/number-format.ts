@@ -1,11 +1,11 @@
-// Numbers, sizes and times as a language writes them, by the browser's own tables.
+// Formats numbers, sizes and times for a language, with the browser's own data.
 
 const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
-/** The parts of a percentage, in the language's order. */
+/** A part of a percentage, in the order of the language. */
 export type PercentPart = { text: string; sign: boolean };
 
-/** Writes amounts in one language. */
+/** Formats amounts in one language. */
 export class AmountFormat {
   readonly #tag: string;
   readonly #percentFormat: Intl.NumberFormat;
@@ -24,7 +24,7 @@ export class AmountFormat {
     return this.#numberFormat.format(value);
   }
 
-  /** A percentage (0 to 100), its sign apart: it is set smaller. */
+  /** A percentage (0 to 100) in parts: the sign is set smaller than the number. */
   formatPercentParts(value: number): PercentPart[] {
     const parts: PercentPart[] = [];
     for (const { type, value: text } of this.#percentFormat.formatToParts(value / 100)) {
@@ -36,7 +36,7 @@ export class AmountFormat {
     return parts;
   }
 
-  /** Bytes, decimal units: `840 B`, `1.2 MB`, `1,2 Mo`. */
+  /** Bytes in decimal units: `840 B`, `1.2 MB`, `1,2 Mo`. */
   formatBytes(bytes: number): string {
     let value = Math.max(0, bytes);
     let unit = 0;
@@ -52,7 +52,7 @@ export class AmountFormat {
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
     });
-    // The narrow form, which alone has the sign of a byte, closes up to it; the others do not.
+    // Only the narrow form has a symbol for bytes, and it puts no space before it.
     const parts = format.formatToParts(value);
     const narrow = parts.every(({ type }) => type !== 'literal');
     return parts.map(({ type, value }) => (narrow && type === 'unit' ? `\u00a0${value}` : value)).join('');
@@ -68,7 +68,7 @@ export class AmountFormat {
       : `${this.#numberFormat.format(minutes)}:${rest}`;
   }
 
-  /** A span from `low` to `high` seconds in one unit, rounded to what can be meant: `20–40 seconds`, `2–4 minutes`. */
+  /** A range of seconds in one unit, rounded to its precision: `20–40 seconds`, `2–4 minutes`. */
   formatTimeRange(low: number, high: number): string {
     const [unit, size, step] = high < 90 ? (['second', 1, 10] as const) : (['minute', 60, 1] as const);
     const from = Math.max(step, Math.round(low / size / step) * step);

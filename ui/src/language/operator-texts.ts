@@ -1,15 +1,15 @@
-// What the operator says in their own words, and in which language one gets it: pure.
+// The operator's own texts, and which language a visitor gets.
 import type { Texts } from '../generated/view';
 import { LOCALES } from './locales';
 
-/** Words, and the language that they are in. */
+/** A text and its language. */
 export interface OperatorText {
   text: string;
-  /** As a BCP 47 tag. */
+  /** A BCP 47 tag. */
   tag: string;
 }
 
-/** The text in the first language of `wanted` that it was written in, else in the first that there is; none of none. */
+/** The text in the first language of `wanted` that has one, else the first text there is; null when there is none. */
 export function pickOperatorText(texts: Texts, wanted: readonly string[]): OperatorText | null {
   for (const tag of [...wanted, ...LOCALES, ...Object.keys(texts)]) {
     const text = texts[tag];

@@ -1,8 +1,8 @@
-// Where one sentence ends and the next begins, as the language has it.
+// Splits text into sentences by the rules of a language.
 
 const segmenters = new Map<string, Intl.Segmenter>();
 
-/** The sentences of a text, each with the space that follows it; together they are the text. */
+/** The sentences of a text, each with the space after it. Concatenated they are the text. */
 export function splitSentences(text: string, tag: string): { words: string; space: string }[] {
   let segmenter = segmenters.get(tag);
   if (!segmenter) {

@@ -1,15 +1,15 @@
-// Words that somebody else wrote have a length that no style sheet knows.
+// Fits texts of unknown length, which the operator has written.
 
 /**
- * Sets an element in the largest of `sizes` (in rem, falling) at which the column that it stands in holds everything,
- * and follows the window. What does not fit at the smallest stays at the smallest.
+ * Sets the largest of `sizes` (in rem, descending) at which the column does not overflow, and updates it with the
+ * window. Falls back to the smallest.
  */
 export function fitFontSize(sizes: readonly number[]): (element: HTMLElement) => () => void {
   return (element) => {
     const column = element.closest<HTMLElement>('.words') ?? element;
     const fits = () =>
       column.scrollHeight <= column.clientHeight + 1 &&
-      // What scrolls takes no more room than there is, and hides the rest.
+      // A scrolling element hides its overflow from the column.
       element.scrollHeight <= element.clientHeight + 1 &&
       element.scrollWidth <= element.clientWidth + 1;
     const settle = () => {
@@ -19,7 +19,7 @@ export function fitFontSize(sizes: readonly number[]): (element: HTMLElement) =>
       }
     };
     settle();
-    // The fonts may come later than the words, and change how long they are.
+    // Fonts may load after the text and change its length.
     void document.fonts?.ready.then(settle);
     const changes = new MutationObserver(settle);
     changes.observe(column, { childList: true, characterData: true, subtree: true });

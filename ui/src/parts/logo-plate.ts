@@ -1,11 +1,11 @@
-// Whether an operator's logo can be seen on ink: dark letters on a clear ground cannot, and get a light plate.
+// Decides whether a logo needs a light plate: a dark drawing on a transparent ground is invisible on the dark stage.
 
-/** Pixels along the longer side that are enough to judge by. */
+/** Pixels along the longer side of the sample. */
 const SAMPLE_PIXELS = 48;
-/** The relative luminance of what stands out well enough from ink. */
+/** Relative luminance that stands out well enough from the dark stage. */
 const MIN_LUMINANCE = 0.16;
 
-/** Looks at the picture; where it cannot be looked at, it gets no plate. */
+/** Samples the picture. One that cannot be read gets no plate. */
 export async function needsLightPlate(url: string, signal: AbortSignal): Promise<boolean> {
   try {
     const response = await fetch(url, { signal });
@@ -25,7 +25,9 @@ export async function needsLightPlate(url: string, signal: AbortSignal): Promise
   }
 }
 
-/** Whether pixels (RGBA, 0 to 255) are a dark drawing on a clear ground. A picture without one brings its own ground. */
+/**
+ * Whether RGBA pixels (0 to 255) are a dark drawing on a transparent ground. An opaque picture has its own ground.
+ */
 export function isDarkDrawing(pixels: ArrayLike<number>): boolean {
   let [light, covered] = [0, 0];
   for (let i = 0; i + 3 < pixels.length; i += 4) {

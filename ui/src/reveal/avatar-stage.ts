@@ -1,4 +1,4 @@
-// The avatar in 3D. The only part that knows three.js; loaded when there is something to reveal.
+// Shows the avatar in 3D. With the other files of this folder the only user of three.js; loaded for the reveal.
 import {
   ACESFilmicToneMapping,
   Box3,
@@ -35,36 +35,36 @@ export interface AvatarStage {
   turn(x: number, y: number): void;
   /** The faces that it can make. */
   faces: Face[];
-  /** What it is made of. */
+  /** What the file contains. */
   statistics: AvatarStatistics;
-  /** Makes one. */
+  /** Plays a face. */
   makeFace(face: Face): void;
-  /** Stops, and gives everything back to the graphics card. */
+  /** Stops, and releases its resources on the graphics card. */
   close(): void;
 }
 
-/** How it is shown. */
+/** How the avatar is shown. */
 export interface StageOptions {
-  /** Nothing moves by itself. */
+  /** Nothing moves on its own. */
   reducedMotion: boolean;
-  /** It is known that the processor plays the graphics card. */
+  /** Whether the machine is known to render in software. */
   softwareRendering: boolean;
-  /** Ends the loading. */
+  /** Cancels the loading. */
   signal: AbortSignal;
-  /** The graphics card took its context away. */
+  /** Called when the WebGL context is lost. */
   onContextLost: (error: Error) => void;
 }
 
 /**
- * Loads the GLB and shows it on a canvas in `place`; resolves after its first frame is on it.
- * Rejects when there is no WebGL, when the file cannot be had or read, or when nothing is in it.
+ * Loads the GLB and shows it on a canvas in `place`. Resolves after the first frame. Rejects without WebGL, when the
+ * file cannot be loaded or parsed, or when it contains nothing visible.
  */
 export async function openAvatarStage(
   place: HTMLElement,
   url: string,
   { reducedMotion, softwareRendering: spare, signal, onContextLost: onLost }: StageOptions,
 ): Promise<AvatarStage> {
-  // First, so that a machine without WebGL is known before anything is loaded.
+  // First, so that a missing WebGL is known before anything is loaded.
   const renderer = acquireRenderer(spare, reducedMotion);
   const canvas = renderer.domElement;
   place.append(canvas);
@@ -135,7 +135,7 @@ async function buildStage(
     renderer.setPixelRatio(pace.pixelRatio(width, height, window.devicePixelRatio));
     renderer.setSize(width, height, false);
     camera.aspect = width / height;
-    // As high as most of the canvas, and never wider than it.
+    // Fills most of the canvas's height, and never more than its width.
     const reach = Math.max(size.y / 0.84, Math.max(size.x, size.z) / 0.8 / camera.aspect) / 2;
     camera.position.set(0, 0, reach / Math.tan((camera.fov * Math.PI) / 360) + size.z / 2);
     camera.updateProjectionMatrix();
@@ -168,14 +168,14 @@ async function buildStage(
       drawn = 0;
     }
     if (!pace.isFrameDue(now)) return;
-    // After a pause time goes on where it stopped.
+    // After a pause, the time continues where it stopped.
     const seconds = last === 0 ? 0 : Math.min(0.1, (now - last) / 1000);
     last = now;
     clock += seconds;
     orbit = advanceOrbit(orbit, seconds, clock);
     if (asked) asked = { ...asked, since: asked.since + seconds };
     if (asked && isFaceOver(asked)) asked = null;
-    // It empties the canvas: only when the next picture follows at once.
+    // Resizing clears the canvas: only directly before the next frame.
     if (coarser) resize();
     coarser = false;
     draw();
@@ -203,7 +203,7 @@ async function buildStage(
 
   try {
     await uploadToGpu(renderer, scene, camera, signal);
-    // The first picture is where a card really compiles: a tiny one, so that nothing else is to be waited for.
+    // The shaders are compiled on the first draw. A tiny frame keeps other work out of that wait.
     resize();
     renderer.setPixelRatio(1);
     renderer.setSize(16, 16, false);
@@ -211,7 +211,7 @@ async function buildStage(
     await waitForGpu(renderer, signal);
     resize();
     await timed();
-    // Slow only if twice: something else may have come between.
+    // A single slow frame may have another cause.
     if (!reducedMotion && pace.checkWarmUpFrames(await timed(), await timed())) {
       resize();
       await timed();
@@ -250,7 +250,7 @@ async function buildStage(
   };
 }
 
-/** Centres the model and scales it to two units of height (or width); answers its size then. */
+/** Centres the model and scales its largest side to two units. Returns its size after that. */
 function normaliseModel(model: Object3D): Vector3 {
   const box = new Box3().setFromObject(model);
   const size = box.getSize(new Vector3());
@@ -264,7 +264,7 @@ function normaliseModel(model: Object3D): Vector3 {
   return size.multiplyScalar(scale);
 }
 
-/** Where the blendshapes sit that are moved, as far as they are there. */
+/** The animated blendshapes that the model has. */
 function findMorphTargets(model: Object3D): { weights: number[]; index: number; of: string }[] {
   const found: { weights: number[]; index: number; of: string }[] = [];
   model.traverse((object) => {
@@ -276,7 +276,7 @@ function findMorphTargets(model: Object3D): { weights: number[]; index: number; 
   return found;
 }
 
-/** Turns it with mouse or finger. */
+/** Turns the avatar with mouse or finger. */
 function followPointer(
   canvas: HTMLCanvasElement,
   turn: (x: number, y: number, seconds: number) => void,

@@ -1,35 +1,34 @@
-// What an avatar is made of, for the operator. Pure: counted in the file, not on the graphics card, so that it is what
-// was delivered and not what was left of it for the show.
+// Statistics of an avatar for the operator. Counted in the file as it was delivered, not in what was loaded of it.
 import { bufferViewBytes, type Glb, type Gltf } from './glb-file';
 import { type ImageSize, readImageSize } from './image-size';
 
-/** The numbers of an avatar. */
+/** What a GLB contains. */
 export interface GlbStatistics {
   vertices: number;
   triangles: number;
   meshes: number;
   materials: number;
   textures: number;
-  /** The sizes of its pictures in pixels, as far as they can be read. */
+  /** The sizes of the images in pixels, as far as they can be read. */
   pictures: ImageSize[];
-  /** Different blendshapes by name. */
+  /** Distinct blendshape names. */
   blendshapes: number;
-  /** How many of them bear one of the fifty-two names of ARKit. */
+  /** How many of them are among the 52 names of ARKit. */
   arkit: number;
   joints: number;
 }
 
-/** What is known once it stands on the stage. */
+/** Statistics including loading and rendering. */
 export interface AvatarStatistics extends GlbStatistics {
   bytes: number;
   drawCalls: number;
-  /** From the first request to the first picture. */
+  /** Milliseconds from the first request to the first frame. */
   milliseconds: number;
 }
 
 const leftAndRight = (name: string) => [`${name}Left`, `${name}Right`];
 
-/** The blendshapes that ARKit knows. */
+/** The blendshape names of ARKit. */
 export const ARKIT_BLENDSHAPES: ReadonlySet<string> = new Set([
   ...['eyeBlink', 'eyeLookDown', 'eyeLookIn', 'eyeLookOut', 'eyeLookUp', 'eyeSquint', 'eyeWide'].flatMap(
     leftAndRight,
@@ -43,7 +42,7 @@ export const ARKIT_BLENDSHAPES: ReadonlySet<string> = new Set([
   ...['cheekPuff', 'cheekSquintLeft', 'cheekSquintRight', 'noseSneerLeft', 'noseSneerRight', 'tongueOut'],
 ]);
 
-/** Counts what is in a GLB. */
+/** Counts what a GLB contains. */
 export function countGlbContents(glb: Glb): GlbStatistics {
   const { gltf } = glb;
   const primitives = (gltf.meshes ?? []).flatMap((mesh) => mesh.primitives);
@@ -69,14 +68,14 @@ export function countGlbContents(glb: Glb): GlbStatistics {
   };
 }
 
-/** The names of a mesh's blendshapes; those without one are told by their place. */
+/** The names of a mesh's blendshapes; unnamed ones are identified by their index. */
 function blendshapeNamesOf({ primitives, extras }: NonNullable<Gltf['meshes']>[number]): string[] {
   const most = Math.max(0, ...primitives.map(({ targets }) => targets?.length ?? 0));
   const names = Array.isArray(extras?.targetNames) ? extras.targetNames : [];
   return Array.from({ length: most }, (_, i) => String(names[i] ?? `#${i}`));
 }
 
-/** Triangles of so many corners: a list, a strip or a fan; points and lines have none. */
+/** Triangles of a list, strip or fan with so many corners; points and lines have none. */
 function triangleCount(mode: number, corners: number): number {
   if (mode === 4) return Math.floor(corners / 3);
   return mode === 5 || mode === 6 ? Math.max(0, corners - 2) : 0;

@@ -1,16 +1,16 @@
-// A picture as the graphics card takes it.
+// Decodes a texture for the graphics card.
 import { readImageSize } from './image-size';
 
-/** No texture is drawn larger than this on any screen: more would only fill the card. */
+/** Maximum side of a texture in pixels. More is never visible and only fills the card's memory. */
 export const MAX_TEXTURE_SIZE = 2048;
 
-/** Fetches and decodes a picture, no larger than need be. */
+/** Fetches and decodes an image, scaled down to the maximum size. */
 export async function decodeBitmap(url: string): Promise<ImageBitmap> {
   const bytes = await (await fetch(url)).arrayBuffer();
   const size = readImageSize(new Uint8Array(bytes));
   const scale = size ? MAX_TEXTURE_SIZE / Math.max(size.width, size.height) : 1;
   return createImageBitmap(new Blob([bytes]), {
-    // As glTF asks: the numbers in the picture, and nothing else.
+    // Required by glTF: the raw values of the image.
     premultiplyAlpha: 'none',
     colorSpaceConversion: 'none',
     ...(size && scale < 1
@@ -23,11 +23,11 @@ export async function decodeBitmap(url: string): Promise<ImageBitmap> {
   });
 }
 
-/** Asked of the worker. */
+/** A request to the worker. */
 export interface DecodeRequest {
   id: number;
   url: string;
 }
 
-/** Its answer. */
+/** The worker's response. */
 export type DecodeResponse = { id: number; bitmap: ImageBitmap } | { id: number; problem: string };

@@ -1,6 +1,6 @@
 import { type Material, type Object3D, Texture } from 'three';
 
-/** Gives back all that a model holds on the graphics card, and its decoded pictures. */
+/** Releases everything that a model holds on the graphics card, and its decoded images. */
 export function disposeModel(root: Object3D): void {
   const textures = new Set<Texture>();
   const materials = new Set<Material>();
@@ -24,7 +24,7 @@ export function disposeModel(root: Object3D): void {
   }
 }
 
-/** Gives back a decoded picture, if it is one. */
+/** Releases a decoded image, if it is one. */
 export function closeBitmap(image: unknown): void {
   if (typeof ImageBitmap !== 'undefined' && image instanceof ImageBitmap) image.close();
 }

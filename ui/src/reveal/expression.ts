@@ -1,5 +1,5 @@
-// A face at rest is not still: it blinks, and now and then it smiles; on request it makes a face. Pure: from a time
-// to the weights of blendshapes, which bear ARKit's names.
+// Facial animation: blinks and smiles at rest, and faces on request. Maps a time to weights of blendshapes with ARKit
+// names.
 
 /** Weights from 0 to 1. */
 export interface Expression {
@@ -7,13 +7,15 @@ export interface Expression {
   smile: number;
 }
 
-/** Faces that can be asked for. */
+/** Faces that can be requested. */
 export const FACES = ['smile', 'wink', 'surprise', 'kiss', 'frown'] as const;
 
-/** One of them. */
+/** One of these faces. */
 export type Face = (typeof FACES)[number];
 
-/** How strongly each blendshape takes part in a face. Those at one are what makes it: without them it is not there. */
+/**
+ * The weight of each blendshape in a face. Those with weight 1 are required: without them the face is not offered.
+ */
 const FACE_BLENDSHAPES: Record<Face, Record<string, number>> = {
   smile: {
     ...leftAndRight('mouthSmile', 1),
@@ -31,17 +33,17 @@ const FACE_BLENDSHAPES: Record<Face, Record<string, number>> = {
   kiss: { mouthPucker: 1, mouthFunnel: 0.2, ...leftAndRight('eyeSquint', 0.3) },
   frown: { ...leftAndRight('mouthFrown', 1), ...leftAndRight('browDown', 0.85), mouthShrugLower: 0.4 },
 };
-/** An open mouth goes with a surprise, but not a yawn. */
+/** A surprised mouth is open, but not as for a yawn. */
 const MAX_WEIGHTS: Record<string, number> = { jawOpen: 0.42 };
 
-/** Every blendshape that is ever moved: others need not be loaded. */
+/** Every blendshape that is ever animated. Others need not be loaded. */
 export const ANIMATED_BLENDSHAPES: ReadonlySet<string> = new Set(
   [leftAndRight('eyeBlink', 1), leftAndRight('mouthSmile', 1), ...Object.values(FACE_BLENDSHAPES)].flatMap(
     Object.keys,
   ),
 );
 
-/** The faces that a figure with these blendshapes can make. */
+/** The faces that a model with these blendshapes supports. */
 export function supportedFaces(shapes: ReadonlySet<string>): Face[] {
   return FACES.filter((face) =>
     Object.entries(FACE_BLENDSHAPES[face]).every(([shape, weight]) => weight < 1 || shapes.has(shape)),
@@ -52,13 +54,13 @@ const FACE_RISE_SECONDS = 0.32;
 const FACE_HOLD_SECONDS = 2.2;
 const FACE_FALL_SECONDS = 0.7;
 
-/** A face `since` seconds after it was asked for; over when it is null. */
+/** A face, `since` seconds after it was requested. */
 export interface RequestedFace {
   face: Face;
   since: number;
 }
 
-/** The weight of each moved blendshape at `seconds` after the figure appeared, with the face that was asked for. */
+/** The weight of each animated blendshape at `seconds` after the avatar appeared, with the requested face. */
 export function blendshapeWeightsAt(
   seconds: number,
   asked: RequestedFace | null,
@@ -67,7 +69,7 @@ export function blendshapeWeightsAt(
   const rest = still ? RESTING_EXPRESSION : idleExpressionAt(seconds);
   const made = asked ? (still ? 1 : faceStrengthAt(asked.since)) : 0;
   const weights = new Map<string, number>();
-  // What is asked for takes the place of what comes by itself.
+  // A requested face replaces the idle expression.
   const blink = rest.blink * (1 - made);
   const smile = rest.smile * (1 - made);
   for (const [shape, weight] of Object.entries({
@@ -81,7 +83,7 @@ export function blendshapeWeightsAt(
   return weights;
 }
 
-/** Whether a face that was asked for has passed. */
+/** Whether a requested face is over. */
 export function isFaceOver({ since }: RequestedFace): boolean {
   return since > FACE_RISE_SECONDS + FACE_HOLD_SECONDS + FACE_FALL_SECONDS;
 }
@@ -103,12 +105,12 @@ export const RESTING_EXPRESSION: Expression = { blink: 0, smile: 0.18 };
 const BLINK_SECONDS = 0.22;
 const SMILE_INTERVAL_SECONDS = 9;
 
-/** The face at `seconds` after it appeared. */
+/** The idle expression at `seconds` after the avatar appeared. */
 export function idleExpressionAt(seconds: number): Expression {
   return { blink: blinkWeightAt(seconds), smile: smileWeightAt(seconds) };
 }
 
-/** Blinks come unevenly: the gaps are taken from a short list that never falls in step with the smile. */
+/** Blinks are irregular: the gaps come from a short list whose sum is no multiple of the smile's interval. */
 function blinkWeightAt(seconds: number): number {
   const gaps = [2.6, 4.1, 0.42, 3.3, 5.2];
   const round = gaps.reduce((sum, gap) => sum + gap, 0);
@@ -123,7 +125,7 @@ function blinkWeightAt(seconds: number): number {
   return 0;
 }
 
-/** Smiles once soon after it appeared, then every few seconds for a while. */
+/** Smiles soon after the avatar appeared, then at intervals. */
 function smileWeightAt(seconds: number): number {
   const t = (seconds + SMILE_INTERVAL_SECONDS - 1.2) % SMILE_INTERVAL_SECONDS;
   const rise = smoothstep(t / 0.9);

@@ -1,6 +1,6 @@
-// A GLB taken apart: its description, and the bytes that it points into. Pure; nothing is copied.
+// Parses a GLB into its JSON and its binary part. Nothing is copied.
 
-/** What is read of a glTF document. Everything may be missing: the file comes from elsewhere. */
+/** The parts of a glTF document that are read. All may be missing: the file comes from elsewhere. */
 export interface Gltf {
   asset?: { version?: string };
   meshes?: GltfMesh[];
@@ -14,7 +14,7 @@ export interface Gltf {
   animations?: unknown;
 }
 
-/** A mesh of it. */
+/** A mesh of a glTF document. */
 export interface GltfMesh {
   primitives: {
     attributes?: Record<string, number>;
@@ -29,7 +29,7 @@ export interface GltfMesh {
 /** The two parts of a GLB. */
 export interface Glb {
   gltf: Gltf;
-  /** What the first buffer holds. */
+  /** The content of the first buffer. */
   binary: Uint8Array;
 }
 
@@ -39,7 +39,7 @@ const BINARY_CHUNK = 0x004e4942;
 const HEADER = 12;
 const CHUNK_HEADER = 8;
 
-/** Takes a GLB apart; throws where it is none. */
+/** Parses a GLB. Throws when the file is none. */
 export function parseGlb(file: ArrayBuffer): Glb {
   const view = new DataView(file);
   if (file.byteLength < HEADER + CHUNK_HEADER || view.getUint32(0, true) !== MAGIC)
@@ -52,7 +52,7 @@ export function parseGlb(file: ArrayBuffer): Glb {
   return { gltf: JSON.parse(json) as Gltf, binary: readBinaryChunk(file, view, end) };
 }
 
-/** The bytes of a buffer view, where they are in the file. */
+/** The bytes of a buffer view; null when they are not in the file. */
 export function bufferViewBytes({ gltf, binary }: Glb, bufferView: number): Uint8Array | null {
   const of = gltf.bufferViews?.[bufferView];
   if (!of || (of.buffer ?? 0) !== 0) return null;

@@ -1,12 +1,12 @@
-// How large a picture is, from its first bytes: PNG, JPEG and WebP, which is what glTF may hold. Pure.
+// Reads the size of an image from its first bytes: PNG, JPEG and WebP, the formats that glTF allows.
 
-/** Pixels. */
+/** In pixels. */
 export interface ImageSize {
   width: number;
   height: number;
 }
 
-/** The size that a picture says it has; none where it is of no known kind or ends too early. */
+/** The size in the image's header; null for unknown or truncated data. */
 export function readImageSize(bytes: Uint8Array): ImageSize | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
@@ -24,7 +24,7 @@ function readJpegSize(view: DataView): ImageSize | null {
   for (let at = 2; ; ) {
     if (view.getUint8(at) !== 0xff) return null;
     const marker = view.getUint8(at + 1);
-    // A frame of any kind; the three between mean something else.
+    // Any start-of-frame marker. The three exceptions have another meaning.
     const frame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
     if (frame) return { width: view.getUint16(at + 7), height: view.getUint16(at + 5) };
     at += marker === 0xff ? 1 : 2 + view.getUint16(at + 2);

@@ -1,4 +1,6 @@
-// Reads an avatar's file without holding the screen: taken apart in place, and copied piece by piece as it is needed.
+// Loads an avatar without blocking the screen: parsed in place, and copied in pieces as needed. Written against the
+// internals of `GLTFLoader` in three 0.187.0 (`parser.textureLoader`, `parse` of an object, `loadBufferView` of
+// plugins). `three` is pinned to that version; `load-avatar.test.ts` is the contract test.
 import type { ImageBitmapLoader, Object3D } from 'three';
 import { GLTFLoader, type GLTFLoaderPlugin } from 'three/addons/loaders/GLTFLoader.js';
 import { countGlbContents, type GlbStatistics } from './avatar-statistics';
@@ -8,14 +10,14 @@ import { prepareGltf } from './prepare-gltf';
 import { readBody } from './read-body';
 import { TextureDecoder } from './texture-decoder';
 
-/** An avatar as it was read. */
+/** A loaded avatar. */
 export interface LoadedAvatar {
   model: Object3D;
   statistics: GlbStatistics;
   bytes: number;
 }
 
-/** Fetches and reads the GLB; rejects when it cannot be had or read. */
+/** Fetches and parses the GLB. Rejects when it cannot be loaded or parsed. */
 export async function loadAvatar(url: string, signal: AbortSignal): Promise<LoadedAvatar> {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`the avatar’s file was not served: ${response.status}`);
@@ -23,13 +25,13 @@ export async function loadAvatar(url: string, signal: AbortSignal): Promise<Load
   const glb = parseGlb(file);
   const decoder = new TextureDecoder();
   const loader = new GLTFLoader().register((parser) => {
-    // Where three.js does not trust the view with bitmaps, it keeps its own way.
+    // Where three.js does not use image bitmaps, its own loader stays.
     if ('isImageBitmapLoader' in parser.textureLoader)
       parser.textureLoader = decoder as unknown as ImageBitmapLoader;
     return new InPlaceBufferLoader(glb);
   });
   try {
-    // The loader takes a document as an object too, though its types do not say so.
+    // `parse` also accepts the document as an object, although its types do not say so.
     const { scene } = await loader.parseAsync(
       prepareGltf(glb.gltf, ANIMATED_BLENDSHAPES) as unknown as string,
       '',
@@ -41,8 +43,8 @@ export async function loadAvatar(url: string, signal: AbortSignal): Promise<Load
 }
 
 /**
- * Gives the loader the pieces of a GLB that is open already. By itself it would copy the whole file once, in one go,
- * blendshapes that nobody moves included.
+ * Gives the loader the buffer views of an open GLB. Otherwise it would copy the whole file at once, including unused
+ * blendshapes.
  */
 class InPlaceBufferLoader implements GLTFLoaderPlugin {
   readonly name = 'in-place';
@@ -55,7 +57,7 @@ class InPlaceBufferLoader implements GLTFLoaderPlugin {
   loadBufferView(index: number): Promise<ArrayBuffer> | null {
     const { extensions } = this.#glb.gltf.bufferViews?.[index] ?? {};
     const bytes = extensions === undefined ? bufferViewBytes(this.#glb, index) : null;
-    // What is packed in another way, or lies elsewhere, others must find.
+    // Compressed views and those outside the file are left to other plugins.
     return bytes && Promise.resolve(bytes.slice().buffer as ArrayBuffer);
   }
 }

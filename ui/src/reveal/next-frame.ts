@@ -1,6 +1,6 @@
-// Long work is done between the pictures of the screen.
+// Splits long work between the frames of the screen.
 
-/** Until the screen has had its turn. A window that is not shown has none, but time goes on. */
+/** Resolves after the next frame; in a hidden window, which draws none, after 100 ms. */
 export function nextFrame(): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, 100);

@@ -1,29 +1,29 @@
-// How the figure is turned: it follows the hand at once, glides on a little, and takes up its slow turn again.
+// The rotation of the avatar: it follows the pointer, keeps gliding after it, and returns to a slow sway.
 
-/** Radians: `yaw` round the upright axis, `pitch` up and down. */
+/** Radians: `yaw` around the upright axis, `pitch` up and down. */
 export interface Orbit {
   yaw: number;
   pitch: number;
-  /** Radians a second that it still glides. */
+  /** Remaining rotation in radians per second. */
   spin: number;
-  /** Seconds since a hand last touched it. */
+  /** Seconds since the last input. */
   idle: number;
 }
 
-/** As it appears: a little aside, as one enters a stage. */
+/** The rotation at the start: slightly to the side. */
 export const INITIAL_ORBIT: Orbit = { yaw: -0.55, pitch: 0.04, spin: 0, idle: 99 };
 
 const MAX_PITCH = 0.55;
 const SWAY_DELAY_SECONDS = 3.5;
 const SWAY_RADIANS = 0.62;
 
-/** Turned by a hand. */
+/** The orbit after an input. */
 export function turnOrbit(orbit: Orbit, x: number, y: number, seconds = 0): Orbit {
   const spin = seconds > 0 ? clampMagnitude(x / seconds, 6) : 0;
   return { yaw: orbit.yaw + x, pitch: clampMagnitude(orbit.pitch + y, MAX_PITCH), spin, idle: 0 };
 }
 
-/** After `seconds`: glides out; left alone, it sways slowly from side to side so that the face stays in sight. */
+/** The orbit `seconds` later: gliding slows down, and without input the avatar sways around its front. */
 export function advanceOrbit(orbit: Orbit, seconds: number, clock: number): Orbit {
   const idle = orbit.idle + seconds;
   const spin = orbit.spin * Math.exp(-4 * seconds);
@@ -38,7 +38,7 @@ export function advanceOrbit(orbit: Orbit, seconds: number, clock: number): Orbi
   return { yaw, pitch, spin, idle };
 }
 
-/** The whole turn that lies nearest, so that it never unwinds. */
+/** The nearest full turn, so that the avatar never unwinds. */
 function nearestFullTurn(yaw: number): number {
   return Math.round(yaw / (2 * Math.PI)) * 2 * Math.PI;
 }

@@ -1,5 +1,5 @@
-// Makes an avatar lighter before it is read: it brings some fifty blendshapes, of which a few are ever moved. What is
-// not named any more is not read, not given to the graphics card and not kept. Pure.
+// Removes unused blendshapes from a glTF document before it is loaded: an avatar has about fifty, of which a few are
+// animated. What is no longer referenced is neither read nor uploaded.
 import type { Gltf } from './glb-file';
 
 /** The same document with no blendshapes but those in `kept`. */
@@ -24,7 +24,7 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): Gltf {
     };
   });
   if (!spared || !meshes) return gltf;
-  // These count blendshapes by their old places; the stage plays its own faces anyway.
+  // These refer to blendshapes by their old index. The stage plays its own animations anyway.
   const { animations: _, ...rest } = gltf;
   return {
     ...rest,

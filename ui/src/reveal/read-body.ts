@@ -1,18 +1,17 @@
-// Takes in a large answer without holding the screen.
+// Reads a large response without blocking the screen.
 import { nextFrame } from './next-frame';
 
-/** So many milliseconds at a time are taken from the screen. */
+/** Milliseconds of reading between two frames. */
 const SLICE_MS = 8;
 const INITIAL_CAPACITY = 1 << 20;
 
 /**
- * All bytes of an answer. `arrayBuffer()` does the same, but WebKit then takes everything in at once: a file of sixty
- * megabytes held the window for seconds.
+ * All bytes of a response. WebKit's `arrayBuffer()` reads everything in one go: 60 MB blocked the window for seconds.
  */
 export async function readBody(response: Response, signal: AbortSignal): Promise<ArrayBuffer> {
   if (!response.body) return response.arrayBuffer();
   const reader = response.body.getReader();
-  // What was promised, if anything was: room is made anew where it is not enough.
+  // Starts with the announced length, if any, and grows when that is too small.
   let bytes = new Uint8Array(Number(response.headers.get('content-length')) || INITIAL_CAPACITY);
   let length = 0;
   let turn = performance.now();

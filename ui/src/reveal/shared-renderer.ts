@@ -1,23 +1,23 @@
-// The page's one renderer. Every visit of its own would pile up: a browser gives a context's memory back only when its
-// collector comes by, which may be after a dozen visits (WebKitGTK: about thirty megabytes each).
+// The page's only renderer. A new one per visit would accumulate: a browser frees a WebGL context only at garbage
+// collection, which may come after a dozen visits (about 30 MB each in WebKitGTK).
 import { WebGLRenderer } from 'three';
 
 let idleRenderer: WebGLRenderer | null = null;
 
 /**
- * A renderer, empty, on a canvas of its own that is nowhere yet; made for a machine that is known to draw in software
- * (`spare`), or for figures that stand still. Throws where there is no WebGL.
+ * An empty renderer on a canvas that is not on the page. Antialiasing is off when the machine renders in software
+ * (`spare`), unless the avatar does not move (`still`). Throws without WebGL.
  */
 export function acquireRenderer(spare: boolean, still: boolean): WebGLRenderer {
   const renderer = idleRenderer ?? createRenderer(spare, still);
   idleRenderer = null;
   if (!renderer.getContext().isContextLost()) return renderer;
-  // Lost while nobody looked: with a driver that was changed, or a machine that slept.
+  // Lost in between, by a driver update or a suspended machine.
   renderer.dispose();
   return createRenderer(spare, still);
 }
 
-/** Smooth edges nearly double the work of a card that the processor plays; what does not move is worth it. */
+/** Antialiasing nearly doubles the work of a software renderer; a still picture is worth it. */
 function createRenderer(spare: boolean, still: boolean): WebGLRenderer {
   let context = createWebGlContext(still || !spare);
   if (!still && isSoftwareRenderer(context)) {
@@ -28,14 +28,14 @@ function createRenderer(spare: boolean, still: boolean): WebGLRenderer {
 }
 
 function createWebGlContext(antialias: boolean): WebGL2RenderingContext {
-  // The drawing is kept, so that a screenshot of the window holds the avatar.
+  // Keeps the drawing, so that a screenshot of the window contains the avatar.
   const attributes: WebGLContextAttributes = { antialias, preserveDrawingBuffer: true };
   const context = document.createElement('canvas').getContext('webgl2', attributes);
   if (!context) throw new Error('there is no WebGL');
   return context;
 }
 
-/** By the card's name, where it is told: WebKit tells none. */
+/** By the name of the card, which WebKit does not report. */
 function isSoftwareRenderer(context: WebGL2RenderingContext): boolean {
   const { UNMASKED_RENDERER_WEBGL: name } = context.getExtension('WEBGL_debug_renderer_info') ?? {};
   return (
@@ -46,8 +46,8 @@ function isSoftwareRenderer(context: WebGL2RenderingContext): boolean {
 }
 
 /**
- * Takes its canvas off the page and the face off its canvas. It is kept for the next visit, unless the graphics card
- * took it away or one is kept already.
+ * Removes the canvas from the page and clears it. The renderer is kept for the next visit, unless its context is lost
+ * or another one is kept.
  */
 export function releaseRenderer(renderer: WebGLRenderer): void {
   const canvas = renderer.domElement;

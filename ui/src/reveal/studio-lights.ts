@@ -1,4 +1,4 @@
-// The light of a portrait studio: a warm key, a cool fill, a rim that cuts the figure out of the dark.
+// Portrait lighting: a warm key, a cool fill, and a rim that separates the figure from the dark.
 import {
   CanvasTexture,
   DirectionalLight,
@@ -9,7 +9,7 @@ import {
   PlaneGeometry,
 } from 'three';
 
-/** The lamps, for a figure about two units high that stands at the origin. */
+/** The lights, for a figure of about two units at the origin. */
 export function createStudioLights(): Group {
   const group = new Group();
   const key = new DirectionalLight('#ffe2c4', 2.1);
@@ -24,7 +24,7 @@ export function createStudioLights(): Group {
   return group;
 }
 
-/** The soft shadow that it stands in. */
+/** The soft shadow below the figure. */
 export function createContactShadow(): Mesh {
   const canvas = document.createElement('canvas');
   canvas.width = 128;

@@ -1,4 +1,5 @@
-// Has pictures decoded beside the screen: WebKit decodes them where the screen is drawn, an eighth of a second for each.
+// Decodes textures in a worker: WebKit would decode them on the main thread, 125 ms each. Written against the loader
+// interface that `GLTFLoader` of three 0.187.0 uses for images; `load-avatar.test.ts` is the contract test.
 import { type DecodeRequest, type DecodeResponse, decodeBitmap } from './decode-bitmap';
 
 interface PendingDecode {
@@ -7,7 +8,7 @@ interface PendingDecode {
   failed(error: unknown): void;
 }
 
-/** What the GLTFLoader of three.js takes for its loader of pictures. The caller closes it. */
+/** Replaces the image loader of three.js' `GLTFLoader`. The caller closes it. */
 export class TextureDecoder {
   readonly isImageBitmapLoader = true;
   readonly #pending = new Map<number, PendingDecode>();
@@ -25,7 +26,7 @@ export class TextureDecoder {
         else data.bitmap.close();
       } else waiting?.failed(new Error(data.problem));
     };
-    // A view that runs no workers decodes as well as it can.
+    // Without workers the images are decoded on the main thread.
     this.#worker.onerror = () => {
       this.close();
       const left = [...this.#pending.values()];
@@ -34,7 +35,7 @@ export class TextureDecoder {
     };
   }
 
-  /** Decodes the picture at a URL. */
+  /** Decodes the image at a URL. */
   load(url: string, done: PendingDecode['done'], _: unknown, failed: PendingDecode['failed']): void {
     if (!this.#worker) {
       decodeBitmap(url).then(done, failed);
@@ -52,7 +53,7 @@ export class TextureDecoder {
   }
 }
 
-/** None where the view refuses one at once; others tell it as an error later. */
+/** Null when the view refuses a worker at once. Others report it as an error later. */
 function tryStartWorker(start: () => Worker): Worker | null {
   try {
     return start();

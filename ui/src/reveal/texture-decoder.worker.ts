@@ -1,4 +1,4 @@
-// Decodes pictures where that holds nobody up.
+// Decodes textures off the main thread.
 import { type DecodeRequest, type DecodeResponse, decodeBitmap } from './decode-bitmap';
 
 addEventListener('message', async ({ data: { id, url } }: MessageEvent<DecodeRequest>) => {

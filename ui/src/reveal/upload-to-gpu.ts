@@ -1,4 +1,4 @@
-// Hands an avatar to the graphics card piece by piece, so that the screen goes on moving meanwhile.
+// Uploads an avatar to the graphics card in steps, so that the screen keeps moving.
 import {
   type Camera,
   type Material,
@@ -12,9 +12,8 @@ import { closeBitmap } from './dispose-model';
 import { nextFrame } from './next-frame';
 
 /**
- * Compiles, and uploads one texture at a time. Each step waits until the card is done with
- * the one before: a card takes orders quickly and carries them out slowly, and one that is simulated by the processor
- * would pay for all of them at once, with the screen standing still.
+ * Compiles the shaders and uploads one texture at a time. Each step waits for the card to finish the one before:
+ * otherwise a software renderer would do all of them at once and block the screen.
  */
 export async function uploadToGpu(
   renderer: WebGLRenderer,
@@ -23,18 +22,18 @@ export async function uploadToGpu(
   signal: AbortSignal,
 ): Promise<void> {
   const textures = collectTextures(scene);
-  // A card that is lost meanwhile would never be ready.
+  // A lost context never becomes ready.
   await Promise.race([renderer.compileAsync(scene, camera), rejectOnAbort(signal)]);
   await waitForGpu(renderer, signal);
   for (const texture of textures) {
     renderer.initTexture(texture);
     await waitForGpu(renderer, signal);
   }
-  // The card has them: sixteen megabytes each. Some are shared, so only when all are there.
+  // The card has its copies: 16 MB each. Closed at the end, because some are shared.
   for (const { image } of textures) closeBitmap(image);
 }
 
-/** Until the card has done all that it was asked for. The screen has its turns meanwhile. */
+/** Waits until the card has carried out all commands. Frames are drawn meanwhile. */
 export async function waitForGpu(renderer: WebGLRenderer, signal: AbortSignal): Promise<void> {
   const gl = renderer.getContext() as WebGL2RenderingContext;
   const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
@@ -42,12 +41,12 @@ export async function waitForGpu(renderer: WebGLRenderer, signal: AbortSignal): 
   do {
     await nextFrame();
     signal.throwIfAborted();
-    // Without a fence (a card that is going) there is nothing to wait for.
+    // Without a fence (the context is going away) there is nothing to wait for.
   } while (fence && gl.getSyncParameter(fence, gl.SYNC_STATUS) === gl.UNSIGNALED);
   if (fence) gl.deleteSync(fence);
 }
 
-/** Every texture of the figures below, once. */
+/** Every texture of the objects below `root`, once. */
 export function collectTextures(root: Object3D): Set<Texture> {
   const textures = new Set<Texture>();
   root.traverse((object) => {
@@ -59,7 +58,7 @@ export function collectTextures(root: Object3D): Set<Texture> {
   return textures;
 }
 
-/** Fails when the signal says so. */
+/** Rejects when the signal aborts. */
 function rejectOnAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);

@@ -1,10 +1,10 @@
-// Reads the screens aloud, where the operator wants it.
+// Reads the screens aloud where the operator has turned this on.
 import type { LanguageStore } from '../state/language-store.svelte';
 import { type SpeechPart, speakParts, stopSpeaking } from './speech';
 
 const TITLE_SELECTOR = '[data-testid=status-title]';
 
-/** Reads every new title within `stage`, and the line below it, until the answer is called. */
+/** Reads every new title within `stage`, and the text below it, until the returned function is called. */
 export function speakScreens(stage: HTMLElement, language: LanguageStore): () => void {
   let last = '';
   const read = () => {
@@ -25,7 +25,7 @@ export function speakScreens(stage: HTMLElement, language: LanguageStore): () =>
   };
 }
 
-/** What the elements say, each part in the language that it is in: the operator's words may be in another one. */
+/** The text of the elements, each part in its language: the operator's texts may be in another one. */
 function speechPartsOf(language: LanguageStore, elements: readonly Element[]): SpeechPart[] {
   const parts: SpeechPart[] = [];
   for (const element of elements) {

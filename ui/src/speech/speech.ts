@@ -1,24 +1,24 @@
-// What this program says aloud: the warning before a screen is cleared, and the screens where the operator wants it.
+// Speech output: the idle warning, and the screens where the operator has turned this on.
 
-/** Words, and the language that they are in. */
+/** A text and its language. */
 export interface SpeechPart {
   text: string;
-  /** As a BCP 47 tag. */
+  /** A BCP 47 tag. */
   tag: string;
 }
 
-/** Speaks a sentence where the machine has a voice for the language, else sounds two soft notes. */
+/** Speaks a sentence; plays two soft notes when the machine has no voice for the language. */
 export function speakOrChime(text: string, tag: string): void {
   if (!speakAvailable([{ text, tag }])) playChime();
 }
 
-/** Speaks one part after the other, each where the machine has a voice for its language; else it stays silent. */
+/** Speaks the parts in order, each when the machine has a voice for its language. */
 export function speakParts(parts: readonly SpeechPart[]): void {
   const voices = globalThis.speechSynthesis as SpeechSynthesis | undefined;
-  // What was read before is not on the screen any more, also where what is cannot be read.
+  // The earlier text has left the screen, even if the new one cannot be spoken.
   stopSpeaking();
   if (speakAvailable(parts) || !voices || voices.getVoices().length > 0) return;
-  // Some systems list their voices only once they were asked for.
+  // Some systems list their voices only after the first request.
   lastParts = parts;
   voices.addEventListener?.('voiceschanged', () => lastParts === parts && speakAvailable(parts), {
     once: true,
@@ -26,8 +26,8 @@ export function speakParts(parts: readonly SpeechPart[]): void {
 }
 
 /**
- * Tells for which of these languages the machine has a voice: now, and again when its voices change; the answer ends
- * that.
+ * Reports for which of these languages the machine has a voice, now and after each change, until the returned
+ * function is called.
  */
 export function watchVoices(tags: readonly string[], tell: (voiced: string[]) => void): () => void {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
@@ -37,7 +37,7 @@ export function watchVoices(tags: readonly string[], tell: (voiced: string[]) =>
   return () => speech?.removeEventListener?.('voiceschanged', say);
 }
 
-/** What was asked for last. */
+/** What was requested last. */
 let lastParts: readonly SpeechPart[] = [];
 
 function findVoice(tag: string): SpeechSynthesisVoice | undefined {
@@ -64,7 +64,7 @@ function speakAvailable(parts: readonly SpeechPart[]): boolean {
   return true;
 }
 
-/** Falls silent. */
+/** Stops speaking. */
 export function stopSpeaking(): void {
   lastParts = [];
   (globalThis.speechSynthesis as SpeechSynthesis | undefined)?.cancel();

@@ -1,7 +1,6 @@
-// The figure on the stage: a head and shoulders drawn as contour lines, the way a scan sees a face.
-// Computed once, pure, and never the likeness of anybody.
+// The figure on the stage: head and shoulders as contour lines, like a 3D scan. Generated, and nobody's likeness.
 
-/** The drawing's frame, in its own units. */
+/** The view box, in the drawing's units. */
 export const CONTOUR_FRAME = { x: -1.5, y: -1.28, width: 3, height: 3.36 } as const;
 
 /** The visible contour lines as SVG path data. */
@@ -22,7 +21,7 @@ const TOP_HEIGHT = 1.06;
 const BOTTOM_HEIGHT = -1.95;
 const POINTS_PER_LINE = 240;
 
-// Half-width, depth to the front and depth to the back, from the crown to the shoulders.
+// Half-width, front depth and back depth by height, from the crown to the shoulders.
 const HALF_WIDTH_CURVE: ContourCurve = [
   [1.06, 0],
   [1.03, 0.24],
@@ -96,7 +95,7 @@ function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float6
     run = [];
   };
   for (let i = 0; i <= POINTS_PER_LINE; i += 1) {
-    // Round the side that faces the viewer, edge to edge.
+    // Around the side that faces the viewer, from edge to edge.
     const angle = yaw - Math.PI * 0.56 + (Math.PI * 1.12 * i) / POINTS_PER_LINE;
     const turned = -angle;
     const side = Math.sin(turned);
@@ -150,7 +149,7 @@ function gaussian(t: number): number {
   return Math.exp(-t * t);
 }
 
-/** A smooth curve through points that go down in y. */
+/** Interpolates a curve whose points descend in y. */
 function interpolateCurve(curve: ContourCurve, y: number): number {
   const i = curve.findIndex(([height]) => height <= y);
   const [upper, lower] = [curve[Math.max(0, i - 1)], curve[i < 0 ? curve.length - 1 : i]];

@@ -1,25 +1,25 @@
-// How much the stage moves by itself: as much as the machine draws.
+// Reduces the motion of the stage on machines that cannot draw it smoothly.
 
-/** How long frames are counted. */
+/** Milliseconds over which frames are counted. */
 const MEASURE_MS = 2000;
-/** After a change of screen, until everything has come to rest. */
+/** Milliseconds after a change of screen until its transitions have ended. */
 const SETTLE_MS = 2500;
-/** With fewer frames a second, movement that should calm stutters, and costs a whole core: nothing draws it but software. */
+/** Frames per second below which motion stutters and uses a whole core: the sign of software rendering. */
 const MIN_FRAME_RATE = 24;
 
-/** Whether frames that came in so many milliseconds are too few. None at all mean a page that nobody sees. */
+/** Whether a frame count means a rate that is too low. No frame at all means a hidden page. */
 export function isFrameRateTooLow(frames: number, milliseconds: number): boolean {
   return frames > 0 && (frames * 1000) / milliseconds < MIN_FRAME_RATE;
 }
 
-/** Whether the last look found that nothing but software draws here. */
+/** Whether the last measurement reduced the motion. */
 export function isMotionReduced(root: HTMLElement = document.documentElement): boolean {
   return root.dataset.motion === 'spare';
 }
 
 /**
- * Lets the stage move in full for a moment, and counts the frames that come of it: where they are too few, it is spared
- * (`data-motion="spare"` at the root), until the next look. The answer ends a look.
+ * Restores full motion and counts frames. A rate that is too low reduces the motion (`data-motion="spare"` on the
+ * root) until the next measurement. The returned function cancels it.
  */
 export function measureFrameRate(root: HTMLElement = document.documentElement): () => void {
   delete root.dataset.motion;

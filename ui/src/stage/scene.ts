@@ -2,17 +2,17 @@ import type { Screen } from '../generated/view';
 import { textWidth } from '../parts/text-width';
 import { type ProgressShare, totalProgress } from '../progress';
 
-/** The light that tells the state without words. */
+/** The colour of the light, which tells the state without words. */
 export type SceneLight = 'cool' | 'gather' | 'warm' | 'dim';
 
-/** What stands on the stage and how it is lit: the same things on every screen, moved. */
+/** The pose and light of the figure on the stage. */
 export interface StageScene {
   light: SceneLight;
-  /** Where the figure stands. */
+  /** Where the figure is. */
   pose: 'alone' | 'behind' | 'ringed' | 'gone';
-  /** How far up the light has risen on the figure; `sweep` moves without claiming anything. */
+  /** How far the light has risen on the figure (0 to 1); `sweep` moves without showing progress. */
   lit: number | 'sweep';
-  /** The ring around it. */
+  /** The ring around the figure. */
   ring: 'none' | 'open' | ProgressShare;
 }
 
@@ -24,19 +24,19 @@ export function isLongText(text: string): boolean {
 const UNLIT_SCENE: StageScene = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
 const WAITING_SCENE: StageScene = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
 
-/** What the stage depends on beside the screen. */
+/** What the scene depends on besides the screen. */
 export interface SceneConditions {
-  /** Nothing moves yet in a booth that is closed. */
+  /** Whether the booth is closed: nothing moves. */
   isClosed?: boolean;
-  /** A face that is not asked for stays away. */
+  /** Whether the avatar is not shown before it is asked for. */
   needsRevealConsent?: boolean;
-  /** Where no code is shown, the figure stands in its place. */
+  /** Whether no QR code is shown: the figure takes its place. */
   isQrCodeHidden?: boolean;
-  /** The operator's words that are on the screen. */
+  /** The operator's consent text on the screen. */
   consentText?: string | undefined;
 }
 
-/** The stage for a screen. */
+/** The scene for a screen. */
 export function sceneForScreen(
   screen: Screen | null,
   {
@@ -52,12 +52,12 @@ export function sceneForScreen(
     case 'attract':
       return isClosed ? UNLIT_SCENE : WAITING_SCENE;
     case 'consent':
-      // Much to read wants a calm ground.
+      // A long text needs a calm background.
       return isLongText(consentText) ? { ...UNLIT_SCENE, pose: 'behind' } : WAITING_SCENE;
     case 'preparing':
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':
-      // A code that has run out is gone: the stage is as calm as before the first.
+      // An expired code is hidden: the stage is as calm as at the start.
       if (screen.expired) return UNLIT_SCENE;
       return isQrCodeHidden ? WAITING_SCENE : { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
     case 'making':

@@ -1,40 +1,40 @@
-// Whether somebody is likely to stand before the screen when the face comes up.
+// Estimates whether a visitor is still in front of the screen when the avatar appears.
 import type { Screen } from '../generated/view';
 import { ATTENDANCE_SECONDS } from './idle-limits';
 
 /**
- * The last sign of a person: what they pressed or moved, and every screen that comes because of what somebody did. What
- * is made and fetched goes on by itself and is a sign of nobody; nor is the screen on which a page was loaded.
+ * Time since the last sign of a person: an input, or a change of screen that a person caused. Screens that change on
+ * their own while the avatar is made and downloaded do not count, nor does the first screen of a loaded page.
  */
 export class AttendanceTimer {
   #lastActivity = Number.NEGATIVE_INFINITY;
 
-  /** Somebody did something. */
+  /** Notes an input. */
   noteActivity(): void {
     this.#lastActivity = performance.now();
   }
 
-  /** Nobody is known to be here. */
+  /** Forgets every sign: no person is known to be there. */
   markAbsent(): void {
     this.#lastActivity = Number.NEGATIVE_INFINITY;
   }
 
-  /** One screen follows another. */
+  /** Notes a change of screen. */
   noteScreenChange(before: Screen | null, after: Screen): void {
     if (before && !(isAutomaticScreen(before) && (isAutomaticScreen(after) || after.kind === 'reveal')))
       this.noteActivity();
   }
 
-  /** Whether nobody gave a sign for so long that whoever stands here now may be somebody else. */
+  /** Whether the last sign is so old that another person may be there now. */
   get hasLapsed(): boolean {
     return performance.now() - this.#lastActivity >= ATTENDANCE_SECONDS * 1000;
   }
 }
 
-/** That of this screen. */
+/** The timer of this page. */
 export const attendanceTimer = new AttendanceTimer();
 
 function isAutomaticScreen(screen: Screen): boolean {
-  // A recording that failed waits for another one.
+  // After a failed recording the screen waits for the visitor.
   return screen.kind === 'saving' || (screen.kind === 'making' && screen.status !== 'failed');
 }

@@ -1,45 +1,47 @@
-// The way to the desk: F10, Start and Select held, or five touches in the upper left corner. Small, because every
-// page has it; the desk itself is loaded when somebody goes in.
+// The ways to open the desk: F10, Start and Select held together, or five touches in the upper left corner. Every
+// page loads this; the desk itself is loaded when it is opened.
 import type { GamepadIntent } from '../input/gamepad';
 
-/** Touches in the corner that ask for the desk, and the milliseconds that they may take. */
+/** Touches in the corner that open the desk, and the milliseconds within which they must happen. */
 const CORNER_TOUCHES = 5;
 const CORNER_TOUCH_MS = 3000;
-/** The corner, as shares of the window's width and height. */
+/** The size of the corner, as fractions of the window's width and height. */
 const CORNER = { x: 0.07, y: 0.1 };
 
-/** Whether somebody asked for the desk, and who takes the gamepad meanwhile. */
+/** Whether the desk is open, and which handlers receive input while it is. */
 export class DeskLock {
-  /** The pad or the desk lies over the stage. */
+  /** Whether the PIN pad or the desk covers the stage. */
   isOpen = $state(false);
-  /** Takes what the gamepad says while it is open. */
+  /** Receives gamepad input while the desk is open. */
   gamepadHandler: ((intent: GamepadIntent) => void) | null = null;
 
-  /** Takes the keys that no field of the desk took. */
+  /** Receives keys that no control of the desk has handled. */
   keyHandler: ((event: KeyboardEvent) => void) | null = null;
 
   #touches: number[] = [];
   #isDeskEvent = false;
 
-  /** Asks for the desk. */
+  /** Opens the desk. */
   openDesk(): void {
     this.#touches = [];
     this.isOpen = true;
   }
 
-  /** Back to the stage. */
+  /** Returns to the stage. */
   closeDesk(): void {
     this.isOpen = false;
     this.gamepadHandler = null;
     this.keyHandler = null;
   }
 
-  /** Notes, before anything else hears of a key or a click, whose it is. */
+  /** Decides whether an event belongs to the desk, before any other listener sees it. */
   captureEventOwner(): void {
     this.#isDeskEvent = this.isOpen;
   }
 
-  /** A key: the desk's while it is open, and F10 opens it. None of them reaches the stage, which listens farther out. */
+  /**
+   * Passes keys to the open desk; F10 opens it. None of these keys reaches the stage, which listens on the window.
+   */
   handleKeydown(event: KeyboardEvent): void {
     if (this.#isDeskEvent) {
       event.stopPropagation();
@@ -51,12 +53,12 @@ export class DeskLock {
     }
   }
 
-  /** A click: neither the desk's nor one that is counted in the corner reaches the stage, where a tap begins a visit. */
+  /** Keeps clicks on the desk and counted corner touches from the stage, where a tap starts a visit. */
   handleClick(event: MouseEvent): void {
     if (this.#isDeskEvent || (this.#touches.length > 0 && isInCorner(event))) event.stopPropagation();
   }
 
-  /** Counts a touch in the corner; other touches begin anew. */
+  /** Counts a touch in the corner. Any other touch resets the count. */
   countCornerTouch(event: PointerEvent): void {
     if (this.isOpen) return;
     if (event.pointerType !== 'touch' || !isInCorner(event)) {

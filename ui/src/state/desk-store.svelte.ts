@@ -1,4 +1,4 @@
-// What the desk holds while it is open: how the door stands, the panel, what was said last.
+// The state of the open desk: lock, panel data, and the last result.
 
 import type { Section } from '../desk/sections';
 import type { GateView, HealthView, PanelAct, PanelView, Problem } from '../generated/view';
@@ -6,13 +6,13 @@ import type { DeskHost, Unsubscribe } from '../host/desk';
 import type { DeskLock } from './desk-lock.svelte';
 import { toProblem } from './snapshot-store.svelte';
 
-/** Milliseconds without a touch after which the desk closes by itself, and the pad where nobody enters anything. */
+/** Milliseconds without input after which the desk and the PIN pad close. */
 export const DESK_IDLE_MS = 10 * 60_000;
 export const PIN_PAD_IDLE_MS = 60_000;
-/** At most this often the program hears that somebody is here without asking it for anything. */
+/** Minimum milliseconds between two reports of activity to the program. */
 const ACTIVITY_REPORT_MS = 60_000;
 
-/** Acts after which what kept visits from beginning may be gone, or there. */
+/** Actions that can change what the health check finds. */
 const ACTIONS_AFFECTING_HEALTH: readonly PanelAct['kind'][] = [
   'use_profile',
   'set_credential',
@@ -24,40 +24,40 @@ const ACTIONS_AFFECTING_HEALTH: readonly PanelAct['kind'][] = [
   'set_display',
 ];
 
-/** Something that wants a second look before it is done. */
+/** An action that needs a confirmation. */
 export interface Confirmation {
   title: string;
   text: string;
-  /** What the button says that does it. */
+  /** The label of the button that confirms. */
   confirmLabel: string;
   onConfirm: () => void;
 }
 
-/** What came of something that was asked. */
+/** The result of a call to the program. */
 export type CallResult<T> = { ok: true; value: T } | { ok: false; problem: Problem | null };
 
-/** The desk's state. Nothing in it holds a PIN or a credential. */
+/** The desk's state. It holds no PIN and no credential. */
 export class DeskStore {
-  /** How the door stands; none before the program said so. */
+  /** The state of the lock; null before the program has reported it. */
   lockView = $state.raw<GateView | null>(null);
-  /** The panel, as the program said last. */
+  /** The panel data that the program reported last. */
   panel = $state.raw<PanelView | null>(null);
-  /** What was seen of everything that the booth depends on, and when; none before the first look. */
+  /** The last health check and its time; null before the first. */
   health = $state.raw<{ parts: HealthView[]; at: number } | null>(null);
   /** Why the program does not answer. */
   connectionProblem = $state.raw<Problem | null>(null);
-  /** What is shown. */
+  /** The section that is shown. */
   section = $state<Section>('backend');
-  /** What was done last, and the field that it was done at. */
+  /** The result of the last action, and the field that it belongs to. */
   lastResult = $state.raw<{ field: string; words: string } | null>(null);
-  /** Why something was not done, beside the field that asked for it. */
+  /** Why an action was refused, and the field that it belongs to. */
   lastRefusal = $state.raw<{ field: string; problem: Problem } | null>(null);
-  /** The field whose act is under way. */
+  /** The field whose action is running. */
   busyField = $state<string | null>(null);
-  /** What is asked before it is done. */
+  /** The action that waits for a confirmation. */
   confirmation = $state.raw<Confirmation | null>(null);
 
-  /** Takes the keys of the section that is shown; whether it knew what to do with one. */
+  /** Handles keys of the section that is shown. Returns whether it has handled the key. */
   sectionKeyHandler: ((event: KeyboardEvent) => boolean) | null = null;
 
   readonly desk: DeskHost;
@@ -72,12 +72,12 @@ export class DeskStore {
     this.#deskLock = door;
   }
 
-  /** Whether the door is open and something can be shown. */
+  /** Whether the lock is open and the desk can be shown. */
   get isUnlocked(): boolean {
     return this.lockView?.open === true;
   }
 
-  /** Asks how the door stands. */
+  /** Asks the program for the state of the lock. */
   async checkLock(): Promise<void> {
     try {
       await this.applyLockView(await this.desk.readLock());
@@ -86,7 +86,7 @@ export class DeskStore {
     }
   }
 
-  /** The door stands so now. */
+  /** Takes over the state of the lock; reads the panel when it is open. */
   async applyLockView(gate: GateView): Promise<void> {
     this.lockView = gate;
     this.connectionProblem = null;
@@ -95,22 +95,22 @@ export class DeskStore {
     void this.#refreshHealth();
   }
 
-  /** Everything that the booth depends on was looked at. */
+  /** Takes over the result of a health check. */
   setHealth(parts: HealthView[]): void {
     this.#healthRequest += 1;
     this.health = { parts, at: Date.now() };
   }
 
-  /** Reads the panel anew. */
+  /** Reads the panel again. */
   async refreshPanel(): Promise<void> {
     const turn = ++this.#panelRequest;
     const answer = await this.callProgram(() => this.desk.readPanel());
-    // What was done meanwhile is newer.
+    // The result of an action that ran meanwhile is newer.
     if (answer.ok && turn === this.#panelRequest) this.panel = answer.value;
     else if (!answer.ok && answer.problem && !this.panel) this.connectionProblem = answer.problem;
   }
 
-  /** Asks the program something; a door that closed meanwhile brings the pad back. */
+  /** Calls the program. When the lock has closed meanwhile, the PIN pad is shown. */
   async callProgram<T>(call: () => Promise<T>): Promise<CallResult<T>> {
     try {
       return { ok: true, value: await call() };
@@ -122,7 +122,7 @@ export class DeskStore {
     }
   }
 
-  /** Does something for a field, and says there that it is done, or why not. */
+  /** Runs an action for a field, and shows the result or the refusal there. */
   async runPanelAction(field: string, act: PanelAct, words: string): Promise<boolean> {
     const answer = await this.runForField(field, () => this.desk.runPanelAction(act), words);
     this.#panelRequest += 1;
@@ -131,7 +131,7 @@ export class DeskStore {
     return answer !== null;
   }
 
-  /** The same for what is no act of the panel. One thing at a time: what is asked meanwhile is not done. */
+  /** The same for a call that is no panel action. Only one runs at a time; others are dropped meanwhile. */
   async runForField<T>(
     field: string,
     call: () => Promise<T>,
@@ -151,7 +151,7 @@ export class DeskStore {
     return null;
   }
 
-  /** Follows what the program tells until the answer is called; a refusal is said at the field. */
+  /** Follows updates from the program until the returned function is called. A refusal is shown at the field. */
   followUpdates<T>(
     field: string,
     begin: (desk: DeskHost, onView: (view: T) => void) => Promise<Unsubscribe>,
@@ -170,20 +170,20 @@ export class DeskStore {
     };
   }
 
-  /** Says that something was done without the program. */
+  /** Shows the result of something that the page has done itself. */
   showResult(field: string, words: string): void {
     this.lastRefusal = null;
     this.lastResult = { field, words };
   }
 
-  /** Says why something cannot be done, in place of the program. */
+  /** Shows why the page refuses an input, without asking the program. */
   showRefusal(field: string, operator: string, hint: string): void {
     this.lastResult = null;
     const problem = { code: 'unfit', visitor: '', operator, hint, retry_helps: false };
     this.lastRefusal = { field, problem };
   }
 
-  /** Says why the program did not do something, unless it is that the door is closed. */
+  /** Shows why the program refused, unless the reason is the closed lock. */
   showProblem(field: string, problem: Problem | null): void {
     if (problem) this.lastRefusal = { field, problem };
   }
@@ -196,7 +196,7 @@ export class DeskStore {
     this.lastRefusal = null;
   }
 
-  /** Locks the door and goes back to the stage. */
+  /** Locks the desk and returns to the stage. */
   lockAndLeave(): void {
     if (this.isUnlocked) void this.desk.runPanelAction({ kind: 'lock' }).catch(() => {});
     this.panel = null;
@@ -205,21 +205,21 @@ export class DeskStore {
     this.#deskLock.closeDesk();
   }
 
-  /** Somebody touched something. */
+  /** Notes an input. */
   noteActivity(now = performance.now()): void {
     this.#lastActivity = now;
     if (!this.isUnlocked || now - this.#lastActivityReport < ACTIVITY_REPORT_MS) return;
     this.#lastActivityReport = now;
-    // Asking how the door stands would not count as being here.
+    // Only a call behind the PIN counts as activity for the program.
     void this.refreshPanel();
   }
 
-  /** Leaves when nobody has touched anything for long. */
+  /** Leaves when there was no input for the idle time. */
   leaveWhenIdle(now = performance.now()): void {
     if (now - this.#lastActivity >= (this.isUnlocked ? DESK_IDLE_MS : PIN_PAD_IDLE_MS)) this.lockAndLeave();
   }
 
-  /** Nobody asked for it: what the rail warns of is what came of it, and nothing is said where it fails. */
+  /** Runs in the background for the badge in the navigation: a failure is not shown. */
   async #refreshHealth(): Promise<void> {
     const turn = ++this.#healthRequest;
     const answer = await this.callProgram(() => this.desk.checkHealth());

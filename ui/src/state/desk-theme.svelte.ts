@@ -1,4 +1,4 @@
-/** Light or dark: as the system likes it, until somebody chooses; kept for as long as the page lives. */
+/** Light or dark: the system's preference until the operator chooses. The choice lasts until the page is reloaded. */
 const darkQuery = globalThis.matchMedia?.('(prefers-color-scheme: dark)');
 const themeState = $state<{ theme: 'light' | 'dark' | null; system: 'light' | 'dark' }>({
   theme: null,
@@ -8,12 +8,12 @@ darkQuery?.addEventListener?.('change', ({ matches }) => {
   themeState.system = matches ? 'dark' : 'light';
 });
 
-/** The one in use. */
+/** The theme in use. */
 export function deskTheme(): 'light' | 'dark' {
   return themeState.theme ?? themeState.system;
 }
 
-/** The other one. */
+/** Switches to the other theme. */
 export function toggleDeskTheme(): void {
   themeState.theme = deskTheme() === 'dark' ? 'light' : 'dark';
 }

@@ -1,34 +1,34 @@
-// How long it still takes, from the pace that was seen here and from nothing else: pure.
+// Estimates the remaining time from the observed pace alone.
 
-/** What can honestly be said: a range of seconds, that nothing moves, or nothing. */
+/** A range of seconds, a stall, or `open` when no estimate is justified. */
 export type Eta = { kind: 'open' } | { kind: 'stalled' } | { kind: 'left'; low: number; high: number };
 
-/** How patient a course is, in seconds. */
+/** When an estimate or a stall may be shown, in seconds. */
 export interface EtaThresholds {
-  /** No range before this much has been watched. */
+  /** Minimum observed time before a range is given. */
   watched: number;
-  /** No stall before this much has passed without a change. */
+  /** Minimum time without a change before a stall is reported. */
   still: number;
 }
 
 const UNKNOWN_ETA: Eta = { kind: 'open' };
-/** Changes to see before a pace is one. */
+/** Changes to observe before a pace is computed. */
 const MIN_CHANGES = 3;
-/** A range wider than this says nothing. */
+/** A range whose ends differ by more than this factor is not given. */
 const MAX_RANGE_RATIO = 4;
 
-/** Something that grows towards a goal, as it was watched. */
+/** Observations of a value that grows towards a goal. */
 export class EtaEstimator {
   #samples: { at: number; value: number }[] = [];
 
-  /** One that somebody else watched, oldest first: times in seconds. */
+  /** An estimator for samples that were observed elsewhere, oldest first, with times in seconds. */
   static fromSamples(seen: Iterable<{ at: number; value: number }>): EtaEstimator {
     const course = new EtaEstimator();
     for (const { at, value } of seen) course.addSample(value, at);
     return course;
   }
 
-  /** Notes the value at a time in seconds. One that shrinks begins anew. */
+  /** Adds a value observed at a time in seconds. A smaller value starts over. */
   addSample(value: number, at: number): void {
     const last = this.#samples.at(-1);
     if (last && value === last.value) return;
@@ -36,10 +36,10 @@ export class EtaEstimator {
     this.#samples.push({ at, value });
   }
 
-  /** What can be said at a time about the way that is left to `goal`. */
+  /** The estimate at a time in seconds for the distance to `goal`. */
   estimateEta(goal: number, now: number, patience: EtaThresholds): Eta {
     const last = this.#samples.at(-1);
-    // How long the first value had stood is not known: the clock runs from the first change.
+    // How long the first value had been there is unknown: the clock starts with the first change.
     const [, first] = this.#samples;
     if (!last || last.value >= goal) return UNKNOWN_ETA;
     const still = now - last.at;
@@ -52,7 +52,7 @@ export class EtaEstimator {
       .map((from) => (last.value - from.value) / (last.at - from.at));
     const [slowest, quickest] = [Math.min(...paces), Math.max(...paces)];
     const left = goal - last.value;
-    // What has passed since the last change counts as progress for the hopeful, as a delay for the careful.
+    // The time since the last change counts as progress for the lower end, and as delay for the upper end.
     const low = Math.max(0, left / quickest - still) * 0.85;
     const high = (left / slowest) * 1.2 + Math.max(0, still - this.#longestGap());
     if (!Number.isFinite(high) || high > Math.max(MAX_RANGE_RATIO * low, 20)) return UNKNOWN_ETA;

@@ -1,37 +1,36 @@
-// When a screen is given up because nobody is there: pure.
+// How long each screen waits without input before it is given up.
 import type { Screen } from '../generated/view';
 
-/** Seconds without a touch before the warning comes, and seconds that the warning stands. */
+/** Seconds without input before the warning, and seconds that the warning stays. */
 export interface IdleLimit {
   after: number;
   warning: number;
 }
 
-/** Seconds that a face stays on an unattended screen unless the operator says otherwise: the measure of all others. */
+/** Default seconds for the reveal screen. The other limits are proportional to it. */
 const DEFAULT_IDLE_SECONDS = 90;
 
 /**
- * Seconds without a sign of anybody, while the avatar is made and fetched, after which its face is not shown before
- * somebody asks for it. No question of patience: a stranger is there as soon as the visitor has gone.
+ * Seconds without a sign of a person after which the reveal asks before it shows the avatar. Not configurable:
+ * another person may be there as soon as the visitor has left.
  */
 export const ATTENDANCE_SECONDS = 60;
 
 /**
- * How long each screen waits for somebody, none where it waits for the avatar and not for a person. At the code a
- * person is busy with a phone for minutes and touches nothing here; at the reveal a face is on the screen. `patience`
- * is what the operator set, in seconds: it is that of the reveal, and the others follow in proportion. To answer the
- * warning everybody gets the same time.
+ * The limit of a screen; null while it waits for the avatar and not for a person. At the QR code a visitor is busy
+ * with a phone for minutes. `patience` is the operator's setting in seconds for the reveal; the other screens scale
+ * with it. The time to answer the warning is fixed.
  */
 export function idleLimitFor(screen: Screen, patience = DEFAULT_IDLE_SECONDS): IdleLimit | null {
   const usual = defaultIdleLimit(screen);
-  // How long words that ask nothing stand is no question of patience.
+  // How long a plain message stays does not depend on the setting.
   if (!usual || screen.kind === 'forgetting') return usual;
   return { ...usual, after: Math.round((usual.after * patience) / DEFAULT_IDLE_SECONDS) };
 }
 
 function defaultIdleLimit(screen: Screen): IdleLimit | null {
   switch (screen.kind) {
-    // Up to 600 characters want to be read.
+    // Up to 600 characters to read.
     case 'consent':
       return { after: 90, warning: 20 };
     case 'preparing':
@@ -44,11 +43,11 @@ function defaultIdleLimit(screen: Screen): IdleLimit | null {
       return { after: DEFAULT_IDLE_SECONDS, warning: 30 };
     case 'ended':
       return { after: 60, warning: 20 };
-    // Nothing is shown of anybody, but staff may be on their way to read what went wrong.
+    // Shows nobody's data, but staff may be on their way to read what failed.
     case 'forgetting':
       if (screen.stand.kind === 'working') return null;
       return { after: screen.stand.kind === 'done' ? 7 : 180, warning: 0 };
-    // Nothing is shown of anybody: what is given up is the language that was chosen.
+    // Shows nobody's data: giving up only resets the language.
     case 'attract':
       return { after: 45, warning: 0 };
     case 'saving':
@@ -56,7 +55,7 @@ function defaultIdleLimit(screen: Screen): IdleLimit | null {
   }
 }
 
-/** How it stands after `idle` seconds without a touch: whole seconds left while the warning is up, else none. */
+/** Whole seconds left after `idle` seconds without input; null before the warning. */
 export function warningSecondsLeft(limit: IdleLimit | null, idle: number): number | null {
   if (!limit || idle < limit.after) return null;
   return Math.max(0, Math.ceil(limit.after + limit.warning - idle));

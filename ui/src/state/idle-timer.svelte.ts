@@ -1,8 +1,8 @@
 import { type IdleLimit, warningSecondsLeft } from './idle-limits';
 
-/** Whether somebody is there: counts the time since the last touch, and warns before a screen is given up. */
+/** Counts the time without input, and warns before a screen is given up. */
 export class IdleTimer {
-  /** Seconds left while the warning is up; none while somebody is there. */
+  /** Seconds left while the warning is shown; null otherwise. */
   warningSeconds = $state<number | null>(null);
 
   #lastActivity = performance.now();
@@ -10,8 +10,8 @@ export class IdleTimer {
   #situation = '';
 
   /**
-   * What holds from now on: after the limit, `giveUp` is called, again and again for as long as nothing comes of it.
-   * Another screen is as good as a touch.
+   * Applies a limit from now on. After the limit `giveUp` is called, again after each further period in which the
+   * screen stays. A new screen restarts the count.
    */
   watchScreen(screen: string, limit: IdleLimit | null, giveUp: () => void): void {
     clearInterval(this.#timer);
@@ -28,12 +28,12 @@ export class IdleTimer {
     else this.warningSeconds = null;
   }
 
-  /** Somebody moved: counts anew, but takes no warning away, which wants an answer. */
+  /** Restarts the count, but does not dismiss a warning: that needs an answer. */
   noteActivity(): void {
     if (this.warningSeconds === null) this.#lastActivity = performance.now();
   }
 
-  /** Somebody said so: the warning goes. */
+  /** Restarts the count and dismisses the warning. */
   resetTimer(): void {
     this.#lastActivity = performance.now();
     this.warningSeconds = null;

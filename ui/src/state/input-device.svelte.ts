@@ -1,7 +1,7 @@
 import type { GamepadKind } from '../input/gamepad';
 
-/** The kinds of things that people steer with. */
+/** The kinds of input devices. */
 export type InputDevice = 'pointer' | 'touch' | 'keyboard' | 'gamepad';
 
-/** The one used last, and whose gamepad it is: hints show its glyphs. */
+/** The device used last, and the kind of gamepad: the key hints show its symbols. */
 export const inputDevice = $state<{ last: InputDevice; pad: GamepadKind }>({ last: 'pointer', pad: 'xbox' });

@@ -5,26 +5,28 @@ import { attendanceTimer } from './attendance-timer';
 
 type ForgettingScreen = Extract<Screen, { kind: 'forgetting' }>;
 
-/** What is on the stage: the newest snapshot, and what went wrong between window and program. */
+/** The newest snapshot of the program, the visitor's actions, and their problems. */
 export class SnapshotStore {
-  /** The newest snapshot; none before the first came. */
+  /** The newest snapshot; null before the first. */
   snapshot = $state.raw<Snapshot | null>(null);
-  /** The screen that stood before this one. */
+  /** The kind of the screen before this one. */
   previousScreenKind = $state.raw<Screen['kind'] | null>(null);
-  /** What the visitor is asked to confirm. */
+  /** The question that the visitor is asked. */
   openQuestion = $state<'leave' | 'forget' | null>(null);
-  /** Whether the operator's detail lies over the screen. */
+  /** Whether the operator's detail is shown over the screen. */
   isDetailOpen = $state(false);
-  /** What the avatar on the stage is made of. */
+  /** Statistics of the avatar on the stage. */
   avatarStatistics = $state.raw<AvatarStatistics | null>(null);
-  /** Why the avatar on the stage is not shown in 3D, for the operator. */
+  /** Why the avatar is not shown in 3D, for the operator. */
   renderFailure = $state.raw<string | null>(null);
-  /** Why the last thing that the visitor asked for did not happen. */
+  /** Why the visitor's last action failed. */
   actionProblem = $state.raw<Problem | null>(null);
-  /** The program does not answer at all. */
+  /** Why the program does not answer. */
   connectionProblem = $state.raw<Problem | null>(null);
 
-  /** What stands in place of the screen while the visitor is being forgotten, until the program says how it went. */
+  /**
+   * Shown in place of the snapshot's screen while the visit is being forgotten, until the program reports the result.
+   */
   #forgettingScreen = $state.raw<ForgettingScreen | null>(null);
 
   readonly #host: Host;
@@ -37,16 +39,16 @@ export class SnapshotStore {
     this.#host = host;
   }
 
-  /** Whether the avatar waits for somebody who asks for it: its visitor may have gone. */
+  /** Whether the avatar is shown only on request, because its visitor may have left. */
   needsRevealConsent = $state(false);
 
-  /** What is on the screen; none before the first snapshot came, and when none comes any more. */
+  /** The screen to show; null before the first snapshot and while the program does not answer. */
   get screen(): Screen | null {
     if (this.connectionProblem || !this.snapshot) return null;
     return this.#forgettingScreen ?? this.snapshot.screen;
   }
 
-  /** What stands in the way just now, whoever says so. */
+  /** The problem to show now, from whichever source. */
   get currentProblem(): Problem | null {
     if (this.connectionProblem) return this.connectionProblem;
     const { screen } = this;
@@ -69,8 +71,8 @@ export class SnapshotStore {
   }
 
   /**
-   * Whether the code that is out is shown to the staff alone, because no phone can open it: the demo is reached on this
-   * computer only, until the operator lets phones in.
+   * Whether the QR code is shown to staff only: the demo is reachable on this computer alone until the operator lets
+   * phones in.
    */
   get isQrCodeHidden(): boolean {
     const { screen } = this;
@@ -80,7 +82,7 @@ export class SnapshotStore {
     return screen?.kind === 'making' && screen.can_play_phone;
   }
 
-  /** Begins to follow the program; where it does not answer, this may be tried again. */
+  /** Starts to follow the program. Can be called again after a failure. */
   async connect(): Promise<void> {
     if (this.#isConnecting || this.#unsubscribe) return;
     this.#isConnecting = true;
@@ -96,14 +98,14 @@ export class SnapshotStore {
     }
   }
 
-  /** Stops to follow it. */
+  /** Stops following the program. */
   disconnect(): void {
     this.#isDisconnected = true;
     this.#unsubscribe?.();
     this.#unsubscribe = null;
   }
 
-  /** Takes a snapshot in, unless a newer one is shown already. */
+  /** Takes over a snapshot, unless a newer one is shown. */
   acceptSnapshot(snapshot: Snapshot): void {
     if (this.#isDisconnected) return;
     if (this.snapshot && snapshot.revision < this.snapshot.revision) return;

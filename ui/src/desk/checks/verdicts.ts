@@ -1,8 +1,10 @@
-// What a run has come to so far: pure.
+// Sorting and counting of the checks' states.
 import type { CheckView } from '../../generated/view';
 
-/** How checks stand, in the order in which they are counted: the words of `copresence validate` (docs/validate.md has
- * each), and what has none yet. */
+/**
+ * The states of checks in the order in which they are counted: the words of `copresence validate` (docs/validate.md),
+ * and `waiting` before a verdict.
+ */
 export const CHECK_STATES = [
   'pass',
   'fail',
@@ -13,10 +15,10 @@ export const CHECK_STATES = [
   'waiting',
 ] as const;
 
-/** How a check stands. */
+/** The state of a check. */
 export type CheckState = (typeof CHECK_STATES)[number];
 
-/** What a list of checks can be narrowed to. */
+/** The filters of the list of checks. */
 export const CHECK_FILTERS = [
   'all',
   'fail',
@@ -27,10 +29,10 @@ export const CHECK_FILTERS = [
   'pass',
 ] as const;
 
-/** One of them. */
+/** One of these filters. */
 export type CheckFilter = (typeof CHECK_FILTERS)[number];
 
-/** How it stands. A verdict that this page does not know is none that passes; what breaks a SHOULD only warns. */
+/** The state of a check. An unknown verdict does not pass; a failed SHOULD is only a warning. */
 export function checkState({ verdict, level }: CheckView): CheckState {
   switch (verdict) {
     case null:
@@ -48,7 +50,7 @@ export function checkState({ verdict, level }: CheckView): CheckState {
   }
 }
 
-/** How many stand how. */
+/** The number of checks in each state. */
 export function countByState(checks: readonly CheckView[]): Record<CheckState, number> {
   const counted = Object.fromEntries(CHECK_STATES.map((stand) => [stand, 0])) as Record<CheckState, number>;
   for (const check of checks) counted[checkState(check)] += 1;
@@ -65,7 +67,7 @@ const STATE_ORDER: readonly CheckState[] = [
   'waiting',
 ];
 
-/** What fails first, then what warns; otherwise in their own order. */
+/** Failures first, then warnings; otherwise in the given order. */
 export function sortFailingFirst(checks: readonly CheckView[]): CheckView[] {
   const rank = (check: CheckView) => STATE_ORDER.indexOf(checkState(check));
   return checks
@@ -74,7 +76,7 @@ export function sortFailingFirst(checks: readonly CheckView[]): CheckView[] {
     .map(({ check }) => check);
 }
 
-/** A finding in its parts, where it is written as `expected …; came …`. */
+/** The parts of a finding of the form `expected …; came …`; null for any other. */
 export function parseFinding(finding: string): { expected: string; came: string } | null {
   const found = /^expected:? (.*?)(?:;|,| —)? (?:but )?came:? (.*)$/is.exec(finding);
   return found ? { expected: found[1] ?? '', came: found[2] ?? '' } : null;

@@ -1,24 +1,24 @@
-// A body as lines to read, each with its place in it: pure. The words of the body are kept as they came.
+// Formats a JSON body as lines, each with its JSON Pointer. Values keep their original text.
 import type { RuleView } from '../../generated/view';
 
-/** A piece of a line. */
+/** A token of a line. */
 export interface JsonToken {
   kind: 'key' | 'string' | 'number' | 'word' | 'mark';
   text: string;
 }
 
-/** A line, and the JSON Pointer of the value that begins on it; none where one ends. */
+/** A line, and the JSON Pointer of the value that starts on it; null on a closing line. */
 export interface JsonLine {
   depth: number;
   pieces: JsonToken[];
   pointer: string | null;
 }
 
-/** More lines than anybody reads. */
+/** Maximum number of lines. */
 const MAX_LINES = 5000;
 const TOKEN_PATTERN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/g;
 
-/** The lines of a JSON text; none when it is not JSON. */
+/** The lines of a JSON text; null when it is not JSON. */
 export function formatJsonLines(body: string): JsonLine[] | null {
   try {
     JSON.parse(body);
@@ -70,7 +70,7 @@ export function formatJsonLines(body: string): JsonLine[] | null {
   return lines;
 }
 
-/** Where the rules that speak of the body belong: by the line's index; what is missing stands at what it is missing in. */
+/** The requirements on the body by line index. One on a missing value is placed at the object that lacks it. */
 export function placeRequirements(
   lines: readonly JsonLine[],
   rules: readonly RuleView[],
@@ -90,14 +90,14 @@ export function placeRequirements(
   return at;
 }
 
-/** The rules of each place together, the places in the order in which they come. */
+/** Groups requirements by place, in the order of the places. */
 export function groupByPlace(rules: readonly RuleView[]): [string, RuleView[]][] {
   const places = new Map<string, RuleView[]>();
   for (const rule of rules) places.set(rule.at, [...(places.get(rule.at) ?? []), rule]);
   return [...places];
 }
 
-/** Whether a rule speaks of the body, and not of the status or a header. */
+/** Whether a requirement is about the body, not the status or a header. */
 export function isAboutBody({ at }: RuleView): boolean {
   return at === '' || at.startsWith('/');
 }

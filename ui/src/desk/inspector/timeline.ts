@@ -1,20 +1,20 @@
-// What the time line shows, and where on it: pure.
+// Rows, filters and positions of the timeline.
 import type { Entry, ExchangeView } from '../../generated/view';
 
-/** What is left of a time line. */
+/** A filter of the timeline. */
 export interface TimelineFilter {
-  /** Found in URL, status, event or error. */
+  /** Searched in URL, status, event and error. */
   text: string;
-  /** Only exchanges that break a rule. */
+  /** Only exchanges with an unmet requirement. */
   broken: boolean;
   /** Only one kind of call, or `steps`. */
   call: string | null;
 }
 
-/** The calls that can be asked for, as the program names them, and the steps between them. */
+/** The kinds of calls as the program names them, and the steps between them. */
 export const CALL_FILTERS = ['login', 'generate', 'redeem', 'download', 'steps'] as const;
 
-/** Whether an entry is left. */
+/** Whether an entry matches the filter. */
 export function matchesFilter(entry: Entry, { text, broken, call }: TimelineFilter): boolean {
   if (broken && !hasUnmetRequirement(entry)) return false;
   if (call !== null && (entry.kind === 'step' ? 'steps' : entry.exchange.call) !== call) return false;
@@ -29,28 +29,28 @@ function searchableText(entry: Entry): string {
   return `${call} ${method} ${url} ${status ?? 'none'} ${error ?? ''} ${ids}`.toLowerCase();
 }
 
-/** Whether it breaks a rule. */
+/** Whether an entry has an unmet requirement. */
 export function hasUnmetRequirement(entry: Entry): boolean {
   return entry.kind === 'exchange' && countUnmet(entry.exchange) > 0;
 }
 
-/** How many rules it breaks. */
+/** The number of unmet requirements. */
 export function countUnmet({ rules }: ExchangeView): number {
   return rules.reduce((sum, { kept }) => sum + (kept ? 0 : 1), 0);
 }
 
-/** When it began, in milliseconds since 1970. */
+/** The start in milliseconds since 1970. */
 export function entryStart(entry: Entry): number {
   return entry.kind === 'step' ? entry.at_ms : entry.exchange.at_ms;
 }
 
-/** An entry with what stays the same of it while others come. */
+/** An entry with a key that stays the same when others are added. */
 export interface TimelineRow {
   key: string;
   entry: Entry;
 }
 
-/** The rows of a time line. Two steps may be alike: each is known by its place among the steps. */
+/** The rows of a timeline. Steps may be identical: each is identified by its index among the steps. */
 export function timelineRows(entries: readonly Entry[]): TimelineRow[] {
   let steps = 0;
   return entries.map((entry) => ({
@@ -59,19 +59,19 @@ export function timelineRows(entries: readonly Entry[]): TimelineRow[] {
   }));
 }
 
-/** How an exchange went: what its colour says. */
+/** The colour of an exchange. */
 export function exchangeTone({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
   if (error !== null || status === null || status >= 500) return 'bad';
   return status >= 300 ? 'doubt' : 'good';
 }
 
-/** The time that a time line covers. */
+/** The time that a timeline covers. */
 export interface TimeSpan {
   from: number;
   length: number;
 }
 
-/** From the beginning of the visit to the end of its last entry. */
+/** From the start of the visit to the end of its last entry. */
 export function timeSpanOf(from: number, entries: readonly Entry[]): TimeSpan {
   const end = entries.reduce(
     (latest, entry) =>
@@ -81,17 +81,17 @@ export function timeSpanOf(from: number, entries: readonly Entry[]): TimeSpan {
   return { from, length: end - from };
 }
 
-/** Where on the span something lies, in thousandths. */
+/** The position in a time span, 0 to 1000. */
 export function positionInSpan({ from, length }: TimeSpan, at: number): number {
   return Math.max(0, Math.min(1000, ((at - from) / length) * 1000));
 }
 
-/** The path of a URL, for where there is little room. */
+/** The path of a URL, for narrow columns. */
 export function urlPath(url: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/]+(\/.*)$/i.exec(url)?.[1] ?? url;
 }
 
-/** The names of the files that the steps of a visit tell, by their bytes; none where two have as many. */
+/** File names by size in bytes, from the steps of a visit; null where two files have the same size. */
 export function fileNamesBySize(entries: readonly Entry[]): Map<number, string | null> {
   const files = new Map<number, string | null>();
   const tell = (name: unknown, bytes: unknown) => {
@@ -106,13 +106,13 @@ export function fileNamesBySize(entries: readonly Entry[]): Map<number, string |
       if (Array.isArray(step.files))
         for (const { path, bytes } of step.files as { path?: unknown; bytes?: unknown }[]) tell(path, bytes);
     } catch {
-      // A line that cannot be read tells of no file.
+      // A step that cannot be parsed names no file.
     }
   }
   return files;
 }
 
-/** What a download brought: the file of that length, else what the answer says that it is. Its URL is masked. */
+/** The name of the downloaded file, found by its size; else its content type. The URL is masked. */
 export function downloadedFileName(
   { call, response_headers }: ExchangeView,
   files: ReadonlyMap<number, string | null>,
@@ -123,7 +123,7 @@ export function downloadedFileName(
   return (length === undefined ? null : files.get(Number(length))) ?? header('content-type') ?? null;
 }
 
-/** What a step says beside its name and its time; how far an avatar is in few words, and the rest as it came. */
+/** A step without its name and time: the avatar's progress in short form, otherwise the remaining fields. */
 export function summariseStep(line: string): string {
   try {
     const { event, visit: _, at: __, ...rest } = JSON.parse(line) as Record<string, unknown>;

@@ -1,13 +1,13 @@
-// What belongs to a control besides its name, for whoever hears the page: what it is about, and why it was refused.
+// ARIA attributes that connect a control with its description and its error.
 import type { DeskStore } from '../../state/desk-store.svelte';
 
-/** The ids of what is said about a field: in its row (`about`), and in place of what it asked for. */
+/** The ids of the elements that describe a field: the text of its row (`about`) and the refusal. */
 export function fieldDescriptionIds(bench: DeskStore, field: string, about = false): string | undefined {
   const ids = [about ? `about-${field}` : '', bench.lastRefusal?.field === field ? `refused-${field}` : ''];
   return ids.filter((id) => id !== '').join(' ') || undefined;
 }
 
-/** The same for what one types into: it was wrong, too. */
+/** The same for an input, which is also marked as invalid. */
 export function fieldAriaAttributes(
   bench: DeskStore,
   field: string,
