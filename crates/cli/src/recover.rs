@@ -41,8 +41,8 @@ async fn finish_due(common: &CommonOptions, disk: &Disk) -> Result<(), CommandFa
     let profiles = context::load_profiles(common)?;
     let teller: Teller = Arc::new(|_| {});
     let parts_for =
-        |unfinished: &Unfinished| context_for_recovery(open_disk, &load_profiles, unfinished, teller.clone());
-    recover_due(open_disk, Clock::default(), &parts_for, &|_| false).await?.iter().for_each(print_recovery);
+        |unfinished: &Unfinished| context_for_recovery(disk, &profiles, unfinished, teller.clone());
+    recover_due(disk, Clock::default(), &parts_for, &|_| false).await?.iter().for_each(print_recovery);
     Ok(())
 }
 

@@ -89,7 +89,7 @@ impl DataDir {
         let (locks_file, path) = self.open_locks_file()?;
         locks_file.lock_shared().io_context("lock", &path)?;
         let claim = self.take_lock(visit)?;
-        crash_point::reach_crash_point(FieldResult::Claimed);
+        crash_point::reach_crash_point(CrashPoint::VisitLocked);
         Ok(claim)
     }
 

@@ -192,11 +192,11 @@ async fn phone_access_can_change_during_a_visit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn phones_stay_out_when_that_they_are_let_in_cannot_be_kept() {
+async fn phones_are_not_let_in_if_the_setting_cannot_be_saved() {
     let booth = Booth::new();
     std::fs::create_dir(booth.data().join("settings.toml")).expect("made");
-    assert_eq!(booth.refused(PanelAction::LetPhonesIn { on: true }).await, "settings_failed");
-    let view = booth.view().await;
+    assert_eq!(booth.act_error_code(PanelAction::LetPhonesIn { on: true }).await, "settings_failed");
+    let view = booth.panel_view().await;
     assert_eq!((view.backend.phones_at, view.sandbox.and_then(|sandbox| sandbox.phones_at)), (None, None));
     booth.kiosk.stop().await;
 }

@@ -142,23 +142,25 @@ async fn an_action_returns_the_panel_or_a_problem() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_visitors_command_names_the_screen_that_it_acts_on() {
-    let (booth, _app, window) = page();
+    let (booth, _app, window) = build_page();
     let attract = booth.kiosk.snapshot().revision;
-    call(&window, "start_visit", json!({"revision": attract + 1})).await.expect("ignored");
+    call_command(&window, "start_visit", json!({"revision": attract + 1})).await.expect("ignored");
     assert_eq!(booth.kiosk.snapshot().screen, Screen::Attract);
-    call(&window, "start_visit", json!({"revision": attract})).await.expect("begun");
-    let invite = booth.until(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
+    call_command(&window, "start_visit", json!({"revision": attract})).await.expect("begun");
+    let invite = booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
     let visit = invite.screen.visit().expect("of somebody").to_owned();
     for command in ["cancel_visit", "new_code", "again", "forget", "play_phone"] {
         for target in [json!({"visit": "00000000-0000-7000-8000-000000000000"}), json!({"revision": attract})]
         {
-            call(&window, command, target).await.expect("ignored");
+            call_command(&window, command, target).await.expect("ignored");
         }
     }
     assert_eq!(booth.kiosk.snapshot().screen.visit(), Some(visit.as_str()));
-    call(&window, "cancel_visit", json!({"visit": visit, "revision": invite.revision})).await.expect("left");
+    call_command(&window, "cancel_visit", json!({"visit": visit, "revision": invite.revision}))
+        .await
+        .expect("left");
     assert_eq!(booth.kiosk.snapshot().screen, Screen::Attract);
-    call(&window, "start_visit", json!({})).await.expect("as before");
+    call_command(&window, "start_visit", json!({})).await.expect("as before");
     assert!(booth.kiosk.snapshot().screen.visit().is_some());
     booth.kiosk.stop().await;
 }

@@ -356,7 +356,10 @@ impl Kiosk {
         let gone = CancellationToken::new();
         // Dropped with the task, however that ends.
         let ending = gone.clone().drop_guard();
-        state.show(id, Guest { screen_state: VisitScreenState::new(id.to_string()), at: at.clone(), left, ends, gone });
+        state.show(
+            id,
+            Guest { stage: VisitScreenState::new(id.to_string()), at: at.clone(), left, ends, gone },
+        );
         self.recover_in_background(state.running());
         let kiosk = self.clone();
         self.tasks.spawn(async move {

@@ -86,7 +86,7 @@ impl State {
 
     /// The visits that have not ended.
     pub(super) fn running(&self) -> HashSet<VisitId> {
-        self.guests.iter().filter(|(_, guest)| !guest.stage.is_over()).map(|(id, _)| *id).collect()
+        self.guests.iter().filter(|(_, guest)| !guest.stage.has_ended()).map(|(id, _)| *id).collect()
     }
 
     /// Whether no visit is on the screen, or only one that has ended.

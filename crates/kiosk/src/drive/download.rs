@@ -120,12 +120,9 @@ pub(crate) async fn download_file(
 }
 
 /// Refuses content that contradicts the export type: an error page with status 200.
-fn check_format(file: &DownloadRequest<'_>, detected_format: FileFormat) -> Result<(), FileFailure> {
-    if store::contradicts_export_type(file.export_type, detected_format) {
-        return Err(FileFailure::spent_url(detected_format!(
-            "{} was due, and {detected_format} came",
-            file.export_type
-        )));
+fn check_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), FileFailure> {
+    if store::contradicts_export_type(file.export_type, format) {
+        return Err(FileFailure::spent_url(format!("{} was due, and {format} came", file.export_type)));
     }
     Ok(())
 }
@@ -133,8 +130,8 @@ fn check_format(file: &DownloadRequest<'_>, detected_format: FileFormat) -> Resu
 /// Refuses a file whose own structure says that it is incomplete.
 fn check_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Result<CompleteFile, FileFailure> {
     check_format(file, whole.format)?;
-    match read_complete_file.integrity_defect {
-        Some(integrity_defect) => Err(FileFailure::spent_url(integrity_defect)),
+    match whole.integrity_defect {
+        Some(flaw) => Err(FileFailure::spent_url(flaw)),
         None => Ok(whole),
     }
 }
@@ -262,13 +259,13 @@ impl FileDownload<'_> {
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let open_download = self
+        let download = self
             .parts
             .api
-            .open_download(self.file.url, resume_file.as_ref())
+            .open_download(self.file.url, resume.as_ref())
             .await
             .map_err(AttemptError::Download)?;
-        crash_point::reach_crash_point(FieldResult::HeadReceived);
+        crash_point::reach_crash_point(CrashPoint::HeadReceived);
         self.receive(download, partial).await
     }
 

@@ -182,7 +182,7 @@ pub(crate) fn read_response(answered: &ApiResponse, no: RedeemNo) -> RedeemResul
 
 /// A failure, with the files that the received part of the body names.
 fn failure_with_partial(failure: Failure, no: RedeemNo, received: &[u8]) -> RedeemResult {
-    match FileDelivery::from_truncated_body(received) {
+    match Delivery::from_truncated_body(received) {
         Some(delivery) => RedeemResult::Truncated(failure, PartialDelivery { redeem: no.get(), delivery }),
         None => RedeemResult::Failed(failure),
     }
@@ -261,7 +261,7 @@ fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
         })
     });
     // Entries that cannot be used stay so.
-    let unusable_entries = delivery.unusable_entries.iter().map(|_| serde_json::Value::Null);
+    let unusable = delivery.unusable_entries.iter().map(|_| serde_json::Value::Null);
     let list: Vec<serde_json::Value> =
         if is_whole { exports.chain(unusable).collect() } else { exports.collect() };
     let ready = delivery.contradiction.is_none();

@@ -14,8 +14,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    DeliveryId, ExchangeOutcome, FileRecord, JournalFailed, Kept, Phase, PhaseTimes, RedeemNo, StoreError,
-    Unfinished, VisitId, VisitLimits, VisitRecordStart,
+    Claim, Ending, FileRecord, Journal, Kept, Phase, PhaseTimes, RedeemNo, StoreError, Unfinished, VisitId,
+    VisitLimits, VisitRecordStart,
 };
 use visit::outcome::EndPhase;
 use visit::{

@@ -7,7 +7,7 @@ use kiosk::Outcome;
 use kiosk::recover::{Fate, Recovered, Unfinished, recover};
 use protocol::{DownloadUrl, ExportToken, ExportType};
 use store::{
-    AnswerKind, AvatarFolder, FileFormat, ManifestFile, PhaseTimes, PlannedFile, UnreadableManifest, VisitId,
+    AnswerKind, AvatarFolder, FileFormat, Manifest, ManifestFile, PhaseTimes, PlannedFile, VisitId,
     VisitRecordStart,
 };
 use tokio::sync::oneshot;
