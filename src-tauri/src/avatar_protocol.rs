@@ -26,7 +26,7 @@ pub(crate) fn handle_request<R: Runtime>(
     responder: UriSchemeResponder,
 ) {
     let app = context.app_handle().clone();
-    let of_kiosk = context.webview_label() == crate::commands::WINDOW;
+    let of_kiosk = context.webview_label() == crate::commands::KIOSK_WINDOW;
     let path = request.uri().path().to_owned();
     tauri::async_runtime::spawn(async move {
         let found = match parse_path(&path).filter(|_| of_kiosk) {
@@ -67,7 +67,7 @@ pub(crate) async fn read_requested_file<R: Runtime>(
         AvatarRequest::ShownVisit { visit, name } => app.state::<Kiosk>().shown_file(visit, name)?,
         AvatarRequest::PastPortrait { visit, name } => {
             let panel = app.state::<Panel>();
-            let open = panel.pin_lock().is_unlocked(app.state::<Clock>().moment());
+            let open = panel.pin_lock().is_unlocked(app.state::<Clock>().millis());
             if !open {
                 return None;
             }

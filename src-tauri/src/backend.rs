@@ -3,8 +3,8 @@
 use crate::StartError;
 use crate::args::Args;
 use kiosk::panel::{BackendSources, OpenResult, SettingsFile};
-use kiosk::problem::message;
-use kiosk::profile::SANDBOX;
+use kiosk::problem::operator_message;
+use kiosk::profile::SANDBOX_PROFILE;
 
 /// Opens the backend, and returns it with its profile's name. If a profile chosen in an earlier run cannot be used, the
 /// booth starts closed.
@@ -25,13 +25,15 @@ pub(crate) async fn open_backend(
         if let Some(name) = named {
             return sources.open_backend(&name, phones).map(|opened| (name, opened));
         }
-        let name = set.profile.unwrap_or_else(|| SANDBOX.to_owned());
+        let name = set.profile.unwrap_or_else(|| SANDBOX_PROFILE.to_owned());
         sources.open_or_fallback(&name, phones).map(|opened| (name, opened))
     });
-    let (name, opened) =
-        opened.await.map_err(StartError::usage)?.map_err(|problem| StartError::usage(message(&problem)))?;
+    let (name, opened) = opened
+        .await
+        .map_err(StartError::usage)?
+        .map_err(|problem| StartError::usage(operator_message(&problem)))?;
     if let Some(closed) = &opened.closed_reason {
-        eprintln!("the booth is closed: {}", message(closed));
+        eprintln!("the booth is closed: {}", operator_message(closed));
     }
     Ok((name, opened))
 }

@@ -1,9 +1,9 @@
 //! `validate` in the window: requirements for the inspector, and runs of the checks at the backend in use.
 
-use kiosk::app::{Backing, Kiosk};
-use kiosk::problem::{of_setup, problem};
-use kiosk::qr::LinkCode;
-use kiosk::setup::Disk;
+use kiosk::app::{BackendConfig, Kiosk};
+use kiosk::problem::{problem_for_code, setup_problem};
+use kiosk::qr::QrCode;
+use kiosk::setup::DataStore;
 use kiosk::view::Problem;
 use kiosk::view::checks::{
     CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
@@ -58,7 +58,7 @@ impl CheckRunner {
     /// The backend cannot be used, for example because credentials are missing.
     pub(crate) async fn plan_run(
         &self,
-        backing: &Backing,
+        backing: &BackendConfig,
         ask: &ChecksRequest,
         visits: usize,
     ) -> Result<ChecksPlan, Problem> {
@@ -73,18 +73,19 @@ impl CheckRunner {
     /// The backend cannot be used, a visit would be disturbed, or a run is in progress.
     pub(crate) async fn start_run(
         &self,
-        backing: &Backing,
+        backing: &BackendConfig,
         ask: &ChecksRequest,
         visits: usize,
     ) -> Result<(), Problem> {
         let (target, options, player) = prepare_run(backing, ask).await?;
         let plan = to_plan_view(&self.live.plan_run(&target, &options, player.clone()), visits);
         if plan.disturbs > 0 && !ask.despite_visits {
-            return Err(problem("checks_disturb", None));
+            return Err(problem_for_code("checks_disturb", None));
         }
         let run = self.live.start_run(target, options, player);
-        let run = run.map_err(|busy| problem("checks_running", Some(&busy.to_string())))?;
-        self.run_info.send_replace(RunInfo { target_host: Some(backing.target.host()), report_folder: None });
+        let run = run.map_err(|busy| problem_for_code("checks_running", Some(&busy.to_string())))?;
+        self.run_info
+            .send_replace(RunInfo { target_host: Some(backing.target.host_and_port()), report_folder: None });
         tokio::spawn(run);
         Ok(())
     }
@@ -103,9 +104,9 @@ impl CheckRunner {
     ///
     /// # Errors
     /// `checks_none` if no run has ended; `storage_failed` if the report cannot be written.
-    pub(crate) fn save_report(&self, disk: &Disk) -> Result<PathBuf, Problem> {
-        let documents = self.live.report_bundle().ok_or_else(|| problem("checks_none", None))?;
-        let failed = |why: &str| problem("storage_failed", Some(why));
+    pub(crate) fn save_report(&self, disk: &DataStore) -> Result<PathBuf, Problem> {
+        let documents = self.live.report_bundle().ok_or_else(|| problem_for_code("checks_none", None))?;
+        let failed = |why: &str| problem_for_code("storage_failed", Some(why));
         let files = documents.render_files().map_err(|why| failed(&why))?;
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
         let saved =
@@ -151,12 +152,12 @@ impl CheckRunner {
 /// Prepares a run. Reports missing credentials before anything is sent. Only a backend on this machine is asked whether
 /// it is a sandbox.
 async fn prepare_run(
-    backing: &Backing,
+    backing: &BackendConfig,
     ask: &ChecksRequest,
 ) -> Result<(Target, RunOptions, PhoneMode), Problem> {
     let (target, profile) = (&backing.target, &backing.profile);
-    let unusable = |error: SetupError| of_setup(&error);
-    target.api(profile, Arc::new(NoRecorder)).map_err(unusable)?;
+    let unusable = |error: SetupError| setup_problem(&error);
+    target.api_client(profile, Arc::new(NoRecorder)).map_err(unusable)?;
     let tester = SandboxControl::detect_backend_sandbox(&target.api_url, None).await.map_err(unusable)?;
     let options = RunOptions {
         max_tokens: Some(ask.most_tokens),
@@ -168,10 +169,10 @@ async fn prepare_run(
     };
     let checked = Target {
         name: profile.name.clone(),
-        backend: target.backend(profile),
+        backend: target.api_routes(profile),
         credentials: target.credentials.clone(),
         link_template: target.link.clone(),
-        time_outs: profile.network,
+        time_outs: profile.timeouts,
     };
     Ok((checked, options, tester.map_or(PhoneMode::SnapshotViewer, PhoneMode::Sandbox)))
 }
@@ -203,20 +204,20 @@ fn to_plan_view(plan: &RunPlan, visits: usize) -> ChecksPlan {
 
 fn to_checks_view(view: RunSnapshot, about: RunInfo, kiosk: &Kiosk) -> ChecksView {
     ChecksView {
-        target: about.target_host.unwrap_or_else(|| kiosk.backing().target.host()),
+        target: about.target_host.unwrap_or_else(|| kiosk.backend_config().target.host_and_port()),
         stand: match view.state {
             RunState::Idle => ChecksState::Idle,
             RunState::Running => ChecksState::Running,
             RunState::Ended { passed } => ChecksState::Ended { passed },
             RunState::Aborted(error) => ChecksState::Broken { problem: run_problem(&error) },
             RunState::NotStarted(why) => {
-                ChecksState::Broken { problem: problem("configuration", Some(&why)) }
+                ChecksState::Broken { problem: problem_for_code("configuration", Some(&why)) }
             }
         },
         checks: view.checks.into_iter().map(to_check_view).collect(),
         doing: view.current_act.map(|act| act.spec().description.to_owned()),
         invitation: view.invitation.map(|(asked, status)| ChecksInvitation {
-            qr_svg: LinkCode::new(&asked.link).map(|code| code.svg()).unwrap_or_default(),
+            qr_svg: QrCode::new(&asked.link).map(|code| code.to_svg()).unwrap_or_default(),
             link: asked.link,
             purpose: asked.purpose.to_owned(),
             status,
@@ -231,9 +232,9 @@ fn to_checks_view(view: RunSnapshot, about: RunInfo, kiosk: &Kiosk) -> ChecksVie
 
 fn run_problem(error: &RunError) -> Problem {
     match error {
-        RunError::CredentialsRefused(why) => problem("credentials_refused", Some(why)),
-        RunError::Unreachable(why) => problem("backend_unreachable", Some(why)),
-        RunError::Stopped => problem("checks_stopped", None),
+        RunError::CredentialsRefused(why) => problem_for_code("credentials_refused", Some(why)),
+        RunError::Unreachable(why) => problem_for_code("backend_unreachable", Some(why)),
+        RunError::Stopped => problem_for_code("checks_stopped", None),
     }
 }
 

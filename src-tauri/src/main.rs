@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let done = if args.forget_pin {
         shell::forget_pin(&args)
     } else {
-        display::check_display().and_then(|()| shell::run(&args))
+        display::check_display().and_then(|()| shell::run_window(&args))
     };
     match done {
         Ok(exit) => ExitCode::from(exit),

@@ -3,29 +3,29 @@
 use crate::args::Args;
 use crate::backend;
 use crate::checks::CheckRunner;
-use crate::commands::WINDOW;
+use crate::commands::KIOSK_WINDOW;
 use crate::simulator::EmbeddedSandbox;
 use crate::{StartError, avatar_protocol, commands, window};
-use kiosk::app::{Kiosk, Setup};
+use kiosk::app::{Kiosk, KioskSetup};
 use kiosk::clock::Clock;
 use kiosk::credentials::CredentialStore;
 use kiosk::panel::{BackendSources, OpenResult, Panel, PinLock, SettingsFile};
-use kiosk::setup::{Disk, Overrides};
+use kiosk::setup::{DataStore, VisitOverrides};
 use std::fs::{File, TryLockError};
 use std::sync::Arc;
 use std::time::Duration;
 use tauri::{AppHandle, Builder, RunEvent, Runtime};
 
 /// How long visits may take to write their end when the program is closed; a redeem in flight may need it.
-const FAREWELL: Duration = Duration::from_secs(15);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Opens the window and returns when it is closed.
 ///
 /// # Errors
 /// When the data folder, the backend or the window cannot be opened, and when another window uses the data folder.
-pub(crate) fn run(args: &Args) -> Result<u8, StartError> {
+pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     let disk = open_disk(args)?;
-    let _only_one = only_one(&disk)?;
+    let _only_one = lock_window(&disk)?;
     let settings = SettingsFile::open(disk.data.clone());
     let simulator = Arc::new(EmbeddedSandbox::new(args));
     let sources = BackendSources {
@@ -36,45 +36,47 @@ pub(crate) fn run(args: &Args) -> Result<u8, StartError> {
     };
     let (profile, opened) = tauri::async_runtime::block_on(backend::open_backend(args, &settings, &sources))?;
     let OpenResult { backend: backing, closed_reason: closed } = opened;
-    let kiosk = Kiosk::new(Setup {
-        phones_at: backing.phones_at,
+    let kiosk = Kiosk::new(KioskSetup {
+        phone_address: backing.phone_address,
         target: backing.target,
         profile: backing.profile,
         disk,
-        overrides: Overrides { out: args.out.clone(), ..Overrides::default() },
+        overrides: VisitOverrides { out_dir: args.out.clone(), ..VisitOverrides::default() },
         asset_base: avatar_protocol::AVATAR_BASE_URL.to_owned(),
     });
     let clock = Clock::default();
-    let gate = PinLock::new(settings.clone(), clock.moment());
+    let gate = PinLock::new(settings.clone(), clock.millis());
     let asset_base = avatar_protocol::AVATAR_BASE_URL.to_owned();
     let panel = Panel::new(kiosk.clone(), gate, settings, sources, asset_base, profile, closed);
     if args.kiosk {
         panel.start_in_kiosk_mode();
     }
-    if panel.kiosk_mode().on && !panel.pin_lock().status(clock.moment()).pin_set {
+    if panel.kiosk_mode().on && !panel.pin_lock().status(clock.millis()).pin_set {
         tracing::warn!("kiosk mode without a PIN: whoever opens the panel first chooses it (F10)");
     }
-    let app = build(Builder::default(), kiosk.clone(), panel.clone(), clock)
+    let app = build_app(Builder::default(), kiosk.clone(), panel.clone(), clock)
         .build(tauri::generate_context!())
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     // Its tasks need the runtime.
-    tauri::async_runtime::block_on(async { kiosk.finish_left_over() });
+    tauri::async_runtime::block_on(async { kiosk.recover_earlier_visits() });
     window::open_window(app.handle(), args.full_screen)
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     if let Err(error) = window::apply_window_mode(app.handle(), &panel) {
         tracing::error!(%error, "the window is not as the operator set it");
     }
     tauri::async_runtime::spawn(async move { panel.run_background_tasks().await });
-    close_on_signal(app.handle().clone());
+    exit_on_signal(app.handle().clone());
     app.run(move |app, event| match event {
         // The program ends with the visitor's window, also while the phone's window is open.
-        RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. } if label == WINDOW => {
+        RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. }
+            if label == KIOSK_WINDOW =>
+        {
             app.exit(0);
         }
         RunEvent::Exit => {
             let (kiosk, simulator) = (kiosk.clone(), simulator.clone());
             tauri::async_runtime::block_on(async move {
-                if tokio::time::timeout(FAREWELL, kiosk.stop()).await.is_err() {
+                if tokio::time::timeout(SHUTDOWN_TIMEOUT, kiosk.stop_visits()).await.is_err() {
                     tracing::warn!("a visit did not end in time; `copresence recover` finishes it");
                 }
                 simulator.stop().await;
@@ -91,27 +93,32 @@ pub(crate) fn run(args: &Args) -> Result<u8, StartError> {
 /// When a window uses the data folder, or the settings cannot be written.
 pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
     let disk = open_disk(args)?;
-    let _only_one = only_one(&disk)?;
+    let _only_one = lock_window(&disk)?;
     PinLock::forget_pin(&SettingsFile::open(disk.data.clone())).map_err(StartError::usage)?;
     eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
     Ok(0)
 }
 
-fn open_disk(args: &Args) -> Result<Disk, StartError> {
-    let data_dir = args.data_dir.clone().unwrap_or_else(Disk::default_path);
-    Disk::open(&data_dir).map_err(StartError::usage)
+fn open_disk(args: &Args) -> Result<DataStore, StartError> {
+    let data_dir = args.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
+    DataStore::open(&data_dir).map_err(StartError::usage)
 }
 
 /// Builds the application for any runtime: the real one, or that of tests.
-pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Panel, clock: Clock) -> Builder<R> {
+pub(crate) fn build_app<R: Runtime>(
+    builder: Builder<R>,
+    kiosk: Kiosk,
+    panel: Panel,
+    clock: Clock,
+) -> Builder<R> {
     builder
         .manage(kiosk)
         .manage(panel.pin_lock().clone())
         .manage(panel)
         .manage(clock)
-        .manage(commands::Listener::default())
-        .manage(commands::Inspecting::default())
-        .manage(commands::Following::default())
+        .manage(commands::SnapshotListener::default())
+        .manage(commands::InspectorSubscription::default())
+        .manage(commands::ChecksSubscription::default())
         .manage(CheckRunner::default())
         .manage(window::WindowGuard::default())
         .manage(window::PageWatchdog::default())
@@ -120,11 +127,11 @@ pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Panel,
             avatar_protocol::AVATAR_SCHEME,
             avatar_protocol::handle_request,
         )
-        .invoke_handler(commands::handler())
+        .invoke_handler(commands::command_handler())
 }
 
 /// Locks the data folder for this window. The lock ends with the process, so a crash leaves none.
-fn only_one(disk: &Disk) -> Result<File, StartError> {
+fn lock_window(disk: &DataStore) -> Result<File, StartError> {
     let path = disk.data.path().join("window.lock");
     let refused = |error: std::io::Error| StartError::usage(format!("{}: {error}", path.display()));
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
@@ -139,15 +146,15 @@ fn only_one(disk: &Disk) -> Result<File, StartError> {
 }
 
 /// Closes the window in order on Ctrl-C and SIGTERM, which the service manager of a booth sends.
-fn close_on_signal(app: AppHandle) {
+fn exit_on_signal(app: AppHandle) {
     tauri::async_runtime::spawn(async move {
-        signalled().await;
+        wait_for_signal().await;
         app.exit(0);
     });
 }
 
 #[cfg(unix)]
-async fn signalled() {
+async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => tokio::select! {
@@ -159,6 +166,6 @@ async fn signalled() {
 }
 
 #[cfg(not(unix))]
-async fn signalled() {
+async fn wait_for_signal() {
     _ = tokio::signal::ctrl_c().await;
 }

@@ -3,7 +3,7 @@
 
 use crate::args::Args;
 use kiosk::panel::{SimulatedBackend, Simulator};
-use kiosk::setup::Target;
+use kiosk::setup::BackendTarget;
 use kiosk::view::panel::{FaultView, OptionView, SandboxView};
 use sandbox::faults::{self, Endpoint, FaultState, Nth};
 use sandbox::scenario::{self, Scenario};
@@ -158,8 +158,12 @@ impl RunningSandbox {
         let known = self.local_server.sandbox().credentials();
         let link = self.phone_server.as_ref().unwrap_or(&self.local_server).link_template();
         let login = (known.username.clone(), known.password.clone());
-        let target =
-            Target::embedded_sandbox(self.local_server.local_url(), &link, known.api_key.clone(), login);
+        let target = BackendTarget::embedded_sandbox(
+            self.local_server.local_url(),
+            &link,
+            known.api_key.clone(),
+            login,
+        );
         Ok(SimulatedBackend {
             target: target.map_err(|error| error.to_string())?,
             phone_url: self.phone_server.as_ref().map(|open| open.phone_url().to_string()),

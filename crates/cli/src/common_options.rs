@@ -39,7 +39,7 @@ pub(crate) struct CommonOptions {
 impl CommonOptions {
     /// Name of the selected profile; `sandbox` without `--profile`.
     pub(crate) fn profile_name(&self) -> &str {
-        self.profile_name.as_deref().unwrap_or(kiosk::profile::SANDBOX)
+        self.profile_name.as_deref().unwrap_or(kiosk::profile::SANDBOX_PROFILE)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use kiosk::profile::{Profile, Profiles};
-use kiosk::setup::Disk;
+use kiosk::setup::DataStore;
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -35,9 +35,9 @@ pub(crate) fn reject_url_credentials(url: &Url, flag: &str) -> Result<(), Comman
     )))
 }
 
-pub(crate) fn open_disk(common: &CommonOptions) -> Result<Disk, CommandFailure> {
-    let path = common.data_dir.clone().unwrap_or_else(Disk::default_path);
-    Ok(Disk::open(&absolute_path(&path)?)?)
+pub(crate) fn open_disk(common: &CommonOptions) -> Result<DataStore, CommandFailure> {
+    let path = common.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
+    Ok(DataStore::open(&absolute_path(&path)?)?)
 }
 
 /// Creates the output folder and checks that it is writable, before a token is spent. The path is absolute, because
@@ -45,9 +45,10 @@ pub(crate) fn open_disk(common: &CommonOptions) -> Result<Disk, CommandFailure> 
 pub(crate) fn prepare_output_folder(
     common: &CommonOptions,
     profile: &Profile,
-    disk: &Disk,
+    disk: &DataStore,
 ) -> Result<PathBuf, CommandFailure> {
-    let out = common.out.clone().or_else(|| profile.out.clone()).unwrap_or_else(|| disk.default_out());
+    let out =
+        common.out.clone().or_else(|| profile.out_dir.clone()).unwrap_or_else(|| disk.default_avatars_dir());
     let out = absolute_path(&out)?;
     check_writable(&out).map_err(|error| {
         CommandFailure::usage(format!(

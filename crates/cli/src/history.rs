@@ -5,11 +5,11 @@ use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::{context, output};
 use jiff::Timestamp;
+use kiosk::events::format_rfc3339;
 use kiosk::history::{
-    FileState, Forgotten, RedeemOutcome, VisitDetail, VisitId, VisitRecord, forget, forget_before,
+    FileState, ForgetResult, RedeemOutcome, VisitDetail, VisitId, VisitRecord, forget_before, forget_visit,
 };
-use kiosk::line::rfc3339;
-use kiosk::setup::Disk;
+use kiosk::setup::DataStore;
 use serde_json::json;
 
 pub(crate) async fn run_history_command(
@@ -22,7 +22,7 @@ pub(crate) async fn run_history_command(
         HistoryCommand::Show { id } => show_visit(common, &disk, &id).await?,
         HistoryCommand::Forget { id: Some(id), .. } => {
             let id = find_visit(&disk, &id).await?;
-            report_forgotten(common, &forget(&disk, &id).await?.unwrap_or_default());
+            report_forgotten(common, &forget_visit(&disk, &id).await?.unwrap_or_default());
         }
         HistoryCommand::Forget { older_than: Some(age), .. } => {
             let before = Timestamp::now()
@@ -35,8 +35,8 @@ pub(crate) async fn run_history_command(
     Ok(0)
 }
 
-async fn list_visits(common: &CommonOptions, disk: &Disk) -> Result<(), CommandFailure> {
-    let visits = disk.journal.history().await?;
+async fn list_visits(common: &CommonOptions, disk: &DataStore) -> Result<(), CommandFailure> {
+    let visits = disk.journal.all_visits().await?;
     if common.json {
         for visit in &visits {
             output::print_result(format_args!("{}", visit_json(visit)));
@@ -65,9 +65,9 @@ async fn list_visits(common: &CommonOptions, disk: &Disk) -> Result<(), CommandF
     Ok(())
 }
 
-async fn show_visit(common: &CommonOptions, disk: &Disk, id: &str) -> Result<(), CommandFailure> {
+async fn show_visit(common: &CommonOptions, disk: &DataStore, id: &str) -> Result<(), CommandFailure> {
     let id = find_visit(disk, id).await?;
-    let Some(detail) = disk.journal.visit(&id).await? else {
+    let Some(detail) = disk.journal.load_visit(&id).await? else {
         return Err(CommandFailure::usage(format!("there is no visit {id} in the history")));
     };
     if common.json {
@@ -82,15 +82,15 @@ async fn show_visit(common: &CommonOptions, disk: &Disk, id: &str) -> Result<(),
         output::print_result(format_args!("{name:<10} {}", output::sanitize_for_terminal(&value)))
     };
     row("visit", visit.start.id.to_string());
-    row("began", rfc3339(visit.start.started_at));
+    row("began", format_rfc3339(visit.start.started_at));
     row("profile", format!("{} at {}", visit.start.profile, visit.start.api_url));
     if let Some(ending) = &visit.ending {
-        row("ended", format!("{} {} (exit {})", rfc3339(ending.at), ending.code, ending.exit));
+        row("ended", format!("{} {} (exit {})", format_rfc3339(ending.at), ending.code, ending.exit));
         row("", ending.message.clone());
     }
     row("files in", saved_directory(visit));
     for redeem in &detail.redeems {
-        row("redeem", format!("{} {}", rfc3339(redeem.intent_at), describe_redeem(&redeem.outcome)));
+        row("redeem", format!("{} {}", format_rfc3339(redeem.intent_at), describe_redeem(&redeem.outcome)));
     }
     for file in &detail.files {
         row("file", format!("{} ({}) {}", file.name, file.export_type, describe_file_state(&file.state)));
@@ -99,9 +99,9 @@ async fn show_visit(common: &CommonOptions, disk: &Disk, id: &str) -> Result<(),
 }
 
 /// Finds a visit by its id, or by a unique prefix (or suffix of at least 4 characters).
-async fn find_visit(disk: &Disk, text: &str) -> Result<VisitId, CommandFailure> {
+async fn find_visit(disk: &DataStore, text: &str) -> Result<VisitId, CommandFailure> {
     let wanted = text.to_ascii_lowercase();
-    let all = disk.journal.history().await?;
+    let all = disk.journal.all_visits().await?;
     let mut matching = all.iter().map(|visit| visit.start.id).filter(|id| {
         let id = id.to_string();
         id.starts_with(&wanted) || (wanted.len() >= 4 && id.ends_with(&wanted))
@@ -117,12 +117,12 @@ async fn find_visit(disk: &Disk, text: &str) -> Result<VisitId, CommandFailure> 
     }
 }
 
-fn report_forgotten(common: &CommonOptions, forgotten: &Forgotten) {
+fn report_forgotten(common: &CommonOptions, forgotten: &ForgetResult) {
     if common.json {
         let ids = |ids: &[VisitId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
         output::print_result(format_args!(
             "{}",
-            json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.held)})
+            json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.locked)})
         ));
     }
     match forgotten.visits.len() {
@@ -130,10 +130,10 @@ fn report_forgotten(common: &CommonOptions, forgotten: &Forgotten) {
         1 => output::eprint_user(format_args!("Forgotten: 1 visit with its files.")),
         more => output::eprint_user(format_args!("Forgotten: {more} visits with their files.")),
     }
-    for id in &forgotten.held {
+    for id in &forgotten.locked {
         output::eprint_user(format_args!("Visit {id} was not removed: another process is using it."));
     }
-    for (folder, names) in &forgotten.left {
+    for (folder, names) in &forgotten.foreign_files {
         let (folder, names) = (folder.display(), names.join(", "));
         output::eprint_user(format_args!(
             "{folder} was not removed: it contains files that this program did not create ({names})."
@@ -148,20 +148,20 @@ fn saved_directory(visit: &VisitRecord) -> String {
 
 fn visit_json(visit: &VisitRecord) -> serde_json::Value {
     let ending = visit.ending.as_ref().map(|ending| {
-        json!({"at": rfc3339(ending.at), "code": ending.code, "exit": ending.exit, "message": ending.message,
+        json!({"at": format_rfc3339(ending.at), "code": ending.code, "exit": ending.exit, "message": ending.message,
             "visit_state": ending.visit_state, "directory": ending.directory})
     });
-    json!({"visit": visit.start.id.to_string(), "started_at": rfc3339(visit.start.started_at),
+    json!({"visit": visit.start.id.to_string(), "started_at": format_rfc3339(visit.start.started_at),
         "profile": visit.start.profile, "api_url": visit.start.api_url, "ended": ending})
 }
 
 fn redeem_json(outcome: &RedeemOutcome, at: Timestamp) -> serde_json::Value {
-    json!({"at": rfc3339(at), "outcome": describe_redeem(outcome)})
+    json!({"at": format_rfc3339(at), "outcome": describe_redeem(outcome)})
 }
 
 fn describe_redeem(outcome: &RedeemOutcome) -> String {
     match outcome {
-        RedeemOutcome::Open => "begun, and never heard of again".to_owned(),
+        RedeemOutcome::InFlight => "begun, and never heard of again".to_owned(),
         RedeemOutcome::NeverSent { why } => format!("never sent: {why}"),
         RedeemOutcome::Unanswered { evidence, salvaged: false, .. } => {
             format!("sent, unanswered: {evidence}")
@@ -185,7 +185,7 @@ fn describe_file_state(state: &FileState) -> String {
     match state {
         FileState::Planned => "not asked for".to_owned(),
         FileState::Requested(progress) => format!("asked for, {} bytes came", progress.bytes),
-        FileState::Whole { bytes, sha256, .. } => format!("whole, {bytes} bytes, sha256 {sha256}"),
+        FileState::Complete { bytes, sha256, .. } => format!("whole, {bytes} bytes, sha256 {sha256}"),
         FileState::Failed { why, .. } => format!("failed: {why}"),
     }
 }

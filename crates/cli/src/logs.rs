@@ -4,7 +4,7 @@
 use crate::common_options::CommonOptions;
 use crate::context;
 use crate::rotating_log::RotatingLog;
-use kiosk::setup::Disk;
+use kiosk::setup::DataStore;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -23,7 +23,7 @@ pub(crate) fn start_logging(common: &CommonOptions) -> Option<WorkerGuard> {
         1 => LevelFilter::INFO,
         _ => LevelFilter::TRACE,
     };
-    let folder = common.data_dir.clone().unwrap_or_else(Disk::default_path).join("logs");
+    let folder = common.data_dir.clone().unwrap_or_else(DataStore::default_data_dir).join("logs");
     // Run without a log file if it cannot be created: opening the journal reports what is wrong with the folder.
     let file = context::create_private_folder(&folder)
         .and_then(|()| RotatingLog::new(&folder, "copresence", LOG_SIZE, LOGS_KEPT))

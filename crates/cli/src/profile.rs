@@ -4,7 +4,7 @@ use crate::args::ProfileCommand;
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::{context, output};
-use kiosk::profile::{Profile, default_config_path};
+use kiosk::profile::{Profile, default_profiles_path};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub(crate) fn run_profile_command(
         }
         ProfileCommand::Show { name } => {
             let profile = context::load_profiles(common)?.get(name)?;
-            let rows = profile.shown();
+            let rows = profile.to_rows();
             if common.json {
                 let object: serde_json::Map<String, Value> =
                     rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
@@ -36,7 +36,7 @@ pub(crate) fn run_profile_command(
             }
         }
         ProfileCommand::Path => {
-            let path: PathBuf = common.config.clone().unwrap_or_else(default_config_path);
+            let path: PathBuf = common.config.clone().unwrap_or_else(default_profiles_path);
             output::print_result(format_args!("{}", path.display()));
             if !path.exists() {
                 output::eprint_user(format_args!(

@@ -1,17 +1,17 @@
 //! Draws a link as a QR code in the terminal, if it is large enough.
 
-use kiosk::qr::LinkCode;
+use kiosk::qr::QrCode;
 
 /// Lines that show a link: QR code and link, or what to do if the terminal is too small for the code.
 pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
-    match LinkCode::new(link) {
+    match QrCode::new(link) {
         Ok(code) if TerminalSpace::required_by(&code, rows_below).fits_terminal() => {
-            vec![with_qr_colors(&code.blocks(), lively), String::new(), link_line, String::new()]
+            vec![with_qr_colors(&code.to_half_blocks(), lively), String::new(), link_line, String::new()]
         }
         // In a small terminal the code is printed last, so that nothing scrolls it out of view.
-        Ok(code) => match LinkCode::smallest(link) {
+        Ok(code) => match QrCode::with_fewest_modules(link) {
             Ok(small) if TerminalSpace::required_by(&small, 1).fits_terminal() => {
-                vec![link_line, with_qr_colors(&small.blocks(), lively)]
+                vec![link_line, with_qr_colors(&small.to_half_blocks(), lively)]
             }
             small => {
                 vec![link_line, TerminalSpace::required_by(&small.unwrap_or(code), 1).too_small_message()]
@@ -39,9 +39,9 @@ struct TerminalSpace {
 }
 
 impl TerminalSpace {
-    fn required_by(code: &LinkCode, rows_below: usize) -> Self {
+    fn required_by(code: &QrCode, rows_below: usize) -> Self {
         // Four quiet modules on each side; two modules per row; one row for the cursor.
-        let side = code.width() + 8;
+        let side = code.modules_per_side() + 8;
         Self { columns: side, rows: side.div_ceil(2) + rows_below + 1 }
     }
 

@@ -9,11 +9,11 @@
 //! Credentials come from the environment. Prints JSON lines: one per visit, one per finished visit of the journal
 //! (`past`), and a last one with `"over":true`.
 
-use kiosk::app::{Kiosk, Setup};
+use kiosk::app::{Kiosk, KioskSetup};
 use kiosk::credentials::CredentialStore;
 use kiosk::history::{self, VisitRecord};
 use kiosk::profile::Profiles;
-use kiosk::setup::{Disk, Overrides, Target};
+use kiosk::setup::{BackendTarget, DataStore, VisitOverrides};
 use kiosk::view::Screen;
 use serde_json::json;
 use std::error::Error;
@@ -37,31 +37,39 @@ async fn main() -> Result<(), BoxError> {
     };
     let profile = Profiles::load(Some(Path::new(profiles)))?.get(name)?;
     let (target, _) =
-        Target::remote(&profile, &CredentialStore::os_keychain(), &|name| std::env::var(name).ok())?;
-    let disk = Disk::open(Path::new(data))?;
-    let overrides = Overrides { out: Some(PathBuf::from(out)), ..Overrides::default() };
+        BackendTarget::with_found_credentials(&profile, &CredentialStore::os_keychain(), &|name| {
+            std::env::var(name).ok()
+        })?;
+    let disk = DataStore::open(Path::new(data))?;
+    let overrides = VisitOverrides { out_dir: Some(PathBuf::from(out)), ..VisitOverrides::default() };
     let asset_base = String::new();
-    let kiosk =
-        Kiosk::new(Setup { profile, target, disk: disk.clone(), overrides, phones_at: None, asset_base });
+    let kiosk = Kiosk::new(KioskSetup {
+        profile,
+        target,
+        disk: disk.clone(),
+        overrides,
+        phone_address: None,
+        asset_base,
+    });
     for visit in 1..=visits.parse()? {
         let ended = run_visit(&kiosk, visit).await?;
         if visit % CLEAN_UP_EVERY == 0 {
-            kiosk.finish_left_over();
+            kiosk.recover_earlier_visits();
             forget_finished_visits(&disk).await?;
         }
         println!("{}", json!({ "visit": visit, "ended": ended, "holds": process_usage() }));
     }
-    kiosk.stop().await;
+    kiosk.stop_visits().await;
     forget_finished_visits(&disk).await?;
-    disk.journal.history().await?.iter().for_each(print_past_visit);
+    disk.journal.all_visits().await?.iter().for_each(print_past_visit);
     println!("{}", json!({ "over": true, "holds": process_usage() }));
     Ok(())
 }
 
 /// Runs one visit until the screen is free again. Returns how it ended.
 async fn run_visit(kiosk: &Kiosk, visit: usize) -> Result<String, BoxError> {
-    let mut snapshots = kiosk.subscribe();
-    kiosk.start();
+    let mut snapshots = kiosk.subscribe_snapshots();
+    kiosk.start_visit();
     loop {
         let screen = snapshots.borrow_and_update().screen.clone();
         let ended = match screen {
@@ -74,7 +82,7 @@ async fn run_visit(kiosk: &Kiosk, visit: usize) -> Result<String, BoxError> {
             _ => None,
         };
         if let Some(ended) = ended {
-            kiosk.again();
+            kiosk.return_to_start();
             return Ok(ended);
         }
         snapshots.changed().await?;
@@ -82,17 +90,17 @@ async fn run_visit(kiosk: &Kiosk, visit: usize) -> Result<String, BoxError> {
 }
 
 /// Prints and deletes the visits that have ended. Visits that can be recovered stay.
-async fn forget_finished_visits(disk: &Disk) -> Result<(), BoxError> {
-    for visit in disk.journal.history().await?.into_iter().filter(|visit| !visit.unfinished) {
+async fn forget_finished_visits(disk: &DataStore) -> Result<(), BoxError> {
+    for visit in disk.journal.all_visits().await?.into_iter().filter(|visit| !visit.is_unfinished) {
         print_past_visit(&visit);
-        history::forget(disk, &visit.start.id).await?;
+        history::forget_visit(disk, &visit.start.id).await?;
     }
     Ok(())
 }
 
 fn print_past_visit(visit: &VisitRecord) {
     let code = visit.ending.as_ref().map(|ending| ending.code.as_str());
-    println!("{}", json!({ "past": visit.start.id, "code": code, "unfinished": visit.unfinished }));
+    println!("{}", json!({ "past": visit.start.id, "code": code, "unfinished": visit.is_unfinished }));
 }
 
 /// Resources of this process: memory in KiB, open files, tasks of the runtime.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
-use visit::Moment;
+use visit::Millis;
 
 /// The time of day for people and records, and a monotonic time for waiting.
 #[derive(Debug, Clone, Copy)]
@@ -29,12 +29,12 @@ impl Clock {
     }
 
     /// Milliseconds since this clock was made; never goes back.
-    pub fn moment(&self) -> Moment {
-        Moment::default() + self.started.elapsed()
+    pub fn millis(&self) -> Millis {
+        Millis::default() + self.started.elapsed()
     }
 
     /// Waits until a point in time; returns at once if it has passed.
-    pub async fn until(&self, moment: Moment) {
+    pub async fn sleep_until(&self, moment: Millis) {
         let from_start = Duration::from_millis(moment.as_millis());
         match self.started.checked_add(from_start) {
             Some(instant) => tokio::time::sleep_until(instant.into()).await,

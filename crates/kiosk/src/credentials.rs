@@ -7,9 +7,9 @@ pub use vault::{CredentialKind, CredentialOrigin, CredentialStore, FoundCredenti
 /// The credentials that a profile's token source and redeem route can use.
 pub fn usable_slots(profile: &Profile) -> Vec<CredentialKind> {
     let mut slots = Vec::new();
-    let vendor_redeem = matches!(profile.redeem, RedeemRoute::Vendor);
+    let vendor_redeem = matches!(profile.redeem_route, RedeemRoute::Vendor);
     let mut headers = Vec::new();
-    match &profile.source {
+    match &profile.token_source {
         TokenSource::Direct => {
             slots.extend([
                 CredentialKind::ApiKey,
@@ -25,7 +25,7 @@ pub fn usable_slots(profile: &Profile) -> Vec<CredentialKind> {
             }
         }
     }
-    if let RedeemRoute::Partner { headers: more, .. } = &profile.redeem {
+    if let RedeemRoute::Partner { headers: more, .. } = &profile.redeem_route {
         headers.extend(more);
     }
     if headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER)) {
@@ -45,7 +45,7 @@ pub fn find_credentials(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<FoundCredentials, KeychainError> {
     let wanted = usable_slots(profile);
-    if matches!(profile.source, TokenSource::Direct) {
+    if matches!(profile.token_source, TokenSource::Direct) {
         return vault::load_credentials(vault, &profile.name, env);
     }
     vault::load_wanted_credentials(vault, &profile.name, env, &wanted)

@@ -1,6 +1,6 @@
 //! Past visits: what the journal knows of them, and forgetting them, files and all.
 
-use crate::setup::Disk;
+use crate::setup::DataStore;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use store::{AvatarFolder, DataDir, SavedAvatars, StoreError, VisitRecordStart};
@@ -8,24 +8,24 @@ pub use store::{FileRecord, FileState, RedeemOutcome, VisitDetail, VisitId, Visi
 
 /// What was forgotten.
 #[derive(Debug, Clone, Default)]
-pub struct Forgotten {
+pub struct ForgetResult {
     /// The visits.
     pub visits: Vec<VisitId>,
     /// Folders that stay, because something in them is not ours, with its names.
-    pub left: Vec<(PathBuf, Vec<String>)>,
+    pub foreign_files: Vec<(PathBuf, Vec<String>)>,
     /// Visits that stay, because a program has them in hand.
-    pub held: Vec<VisitId>,
+    pub locked: Vec<VisitId>,
 }
 
 /// Forgets one visit and removes its files; `None` when there is no such visit.
 ///
 /// # Errors
 /// When the disk or the journal refuses; what is removed by then stays removed, and it can be done again.
-pub async fn forget(disk: &Disk, id: &VisitId) -> Result<Option<Forgotten>, StoreError> {
-    let Some(detail) = disk.journal.visit(id).await? else {
+pub async fn forget_visit(disk: &DataStore, id: &VisitId) -> Result<Option<ForgetResult>, StoreError> {
+    let Some(detail) = disk.journal.load_visit(id).await? else {
         return Ok(None);
     };
-    let mut forgotten = Forgotten::default();
+    let mut forgotten = ForgetResult::default();
     forget_record(disk, &detail.visit, &mut forgotten).await?;
     Ok(Some(forgotten))
 }
@@ -34,7 +34,7 @@ pub async fn forget(disk: &Disk, id: &VisitId) -> Result<Option<Forgotten>, Stor
 ///
 /// # Errors
 /// As [`forget`]: the first that occurred, after all the others were forgotten.
-pub async fn forget_before(disk: &Disk, moment: Option<Timestamp>) -> Result<Forgotten, StoreError> {
+pub async fn forget_before(disk: &DataStore, moment: Option<Timestamp>) -> Result<ForgetResult, StoreError> {
     forget_visits(disk, |record| moment.is_none_or(|moment| record.start.started_at < moment)).await
 }
 
@@ -43,12 +43,12 @@ pub async fn forget_before(disk: &Disk, moment: Option<Timestamp>) -> Result<For
 /// # Errors
 /// As [`forget`]: the first that occurred, after all the others were forgotten.
 pub async fn forget_visits(
-    disk: &Disk,
+    disk: &DataStore,
     is_due: impl Fn(&VisitRecord) -> bool,
-) -> Result<Forgotten, StoreError> {
-    let mut forgotten = Forgotten::default();
+) -> Result<ForgetResult, StoreError> {
+    let mut forgotten = ForgetResult::default();
     let mut first = None;
-    for record in disk.journal.history().await? {
+    for record in disk.journal.all_visits().await? {
         if is_due(&record) {
             // One folder that cannot be removed does not keep the others.
             if let Err(error) = forget_record(disk, &record, &mut forgotten).await {
@@ -60,9 +60,9 @@ pub async fn forget_visits(
 }
 
 async fn forget_record(
-    disk: &Disk,
+    disk: &DataStore,
     record: &VisitRecord,
-    forgotten: &mut Forgotten,
+    forgotten: &mut ForgetResult,
 ) -> Result<(), StoreError> {
     let id = record.start.id;
     let (data, start) = (disk.data.clone(), record.start.clone());
@@ -71,29 +71,29 @@ async fn forget_record(
     let removed = match removed.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
         Ok(removed) => removed,
         Err(StoreError::VisitLocked { .. }) => {
-            forgotten.held.push(id);
+            forgotten.locked.push(id);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
-    forgotten.left.extend(removed.left);
+    forgotten.foreign_files.extend(removed.left);
     // Locked until the journal has forgotten it too: no other program resumes what is being removed.
-    if disk.journal.forget(&removed.lock).await?.is_some() {
+    if disk.journal.forget_visit(&removed.lock).await?.is_some() {
         forgotten.visits.push(id);
     }
     Ok(())
 }
 
 struct RemovedFiles {
-    lock: store::Claim,
+    lock: store::VisitLock,
     left: Vec<(PathBuf, Vec<String>)>,
 }
 
 /// Locks a visit and removes its files. Blocks on the disk.
 fn remove_files(data: &DataDir, start: &VisitRecordStart) -> Result<RemovedFiles, StoreError> {
-    let lock = data.claim(&start.id)?;
+    let lock = data.lock_visit(&start.id)?;
     let mut left = Vec::new();
-    for parent in [start.out_dir.clone(), data.incomplete()] {
+    for parent in [start.out_dir.clone(), data.incomplete_path()] {
         if let Some(folder) = SavedAvatars::find_avatar_path(&parent, &start.id)? {
             let removed = SavedAvatars::remove_avatar(&folder)?;
             if !removed.foreign_entries.is_empty() {
@@ -101,7 +101,7 @@ fn remove_files(data: &DataDir, start: &VisitRecordStart) -> Result<RemovedFiles
             }
         }
     }
-    let day = crate::drive::day_of(start.started_at);
+    let day = crate::runner::folder_date(start.started_at);
     if let Some(partial) = AvatarFolder::reopen(&start.out_dir, &start.id, day)? {
         partial.discard()?;
     }

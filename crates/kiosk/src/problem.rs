@@ -276,7 +276,7 @@ const MESSAGES: &[Message] = &[
 const TELL_STAFF: &str = "Please tell the staff.";
 
 /// The problem of an error code; `detail` tells operators what and where.
-pub fn problem(code: &str, detail: Option<&str>) -> Problem {
+pub fn problem_for_code(code: &str, detail: Option<&str>) -> Problem {
     let message = MESSAGES.iter().find(|row| row.code == code);
     let (visitor, operator, hint, retry_helps) = message
         .map_or(("Something went wrong. Please tell the staff.", "Something went wrong.", "", true), |row| {
@@ -296,12 +296,12 @@ pub fn problem(code: &str, detail: Option<&str>) -> Problem {
 }
 
 /// The problem of an outcome.
-pub fn of_outcome(outcome: &Outcome) -> Problem {
-    problem(outcome.code(), outcome.detail())
+pub fn outcome_problem(outcome: &Outcome) -> Problem {
+    problem_for_code(outcome.code(), outcome.detail())
 }
 
 /// The error code of a client that cannot be made.
-pub(crate) fn setup_code(error: &SetupError) -> &'static str {
+pub(crate) fn setup_error_code(error: &SetupError) -> &'static str {
     match error {
         SetupError::MissingApiKey { .. }
         | SetupError::MissingSession
@@ -312,12 +312,12 @@ pub(crate) fn setup_code(error: &SetupError) -> &'static str {
 }
 
 /// The problem of a client that cannot be made.
-pub fn of_setup(error: &SetupError) -> Problem {
-    problem(setup_code(error), Some(&error.to_string()))
+pub fn setup_problem(error: &SetupError) -> Problem {
+    problem_for_code(setup_error_code(error), Some(&error.to_string()))
 }
 
 /// The problem of a keychain error, with the keychain's own message.
-pub fn of_vault(error: &KeychainError) -> Problem {
+pub fn keychain_problem(error: &KeychainError) -> Problem {
     Problem {
         code: error.code().replace('-', "_"),
         visitor: TELL_STAFF.to_owned(),
@@ -335,7 +335,7 @@ fn as_sentence(text: &str) -> String {
 }
 
 /// A message for operators: what happened, and what to do.
-pub fn message(problem: &Problem) -> String {
+pub fn operator_message(problem: &Problem) -> String {
     let end = if problem.operator.ends_with(['.', '!', '?']) { "" } else { "." };
     if problem.hint.is_empty() {
         format!("{}{end}", problem.operator)
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn every_code_has_one_message() {
-        let mut codes: Vec<&str> = Outcome::each().iter().map(Outcome::code).collect();
+        let mut codes: Vec<&str> = Outcome::one_of_each().iter().map(Outcome::code).collect();
         codes.extend(FailureKind::ALL.map(FailureKind::code));
         for code in codes {
             assert!(MESSAGES.iter().any(|row| row.code == code), "{code}");
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_keychain_error_keeps_its_own_message() {
-        let problem = of_vault(&KeychainError::Locked);
+        let problem = keychain_problem(&KeychainError::Locked);
         assert_eq!(problem.code, "keychain_locked");
         assert_eq!(problem.operator, "The system's keychain is locked.");
         assert!(problem.retry_helps && !problem.hint.is_empty() && !problem.hint.ends_with('.'));
@@ -372,8 +372,11 @@ mod tests {
     #[test]
     fn the_detail_is_in_the_operators_message() {
         let outcome = Outcome::Unreachable("connection refused".into());
-        let problem = of_outcome(&outcome);
+        let problem = outcome_problem(&outcome);
         assert_eq!(problem.operator, "The backend cannot be reached (connection refused)");
-        assert!(message(&problem).starts_with("The backend cannot be reached (connection refused). Check"));
+        assert!(
+            operator_message(&problem)
+                .starts_with("The backend cannot be reached (connection refused). Check")
+        );
     }
 }

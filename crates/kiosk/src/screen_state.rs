@@ -1,9 +1,9 @@
 //! Screen state of one visit, built from its events. The window and the command line therefore show the same story.
 
+use crate::events::{EventKind, SavedFile, VisitEvent, format_rfc3339};
 use crate::home_path::abbreviate_home;
-use crate::line::{Line, LineEvent, SavedFile, rfc3339};
-use crate::problem::problem;
-use crate::qr::LinkCode;
+use crate::problem::problem_for_code;
+use crate::qr::QrCode;
 use crate::view::{FileView, Problem, SavedFileView, Screen, StatusSample};
 use jiff::Timestamp;
 use protocol::CompletionStatus;
@@ -80,15 +80,15 @@ impl VisitScreenState {
         self.ended.is_some()
     }
 
-    pub(crate) fn apply_event(&mut self, line: &Line) {
-        match &line.event {
-            LineEvent::Started { .. } => {}
-            LineEvent::Invited { link, expires_at } => {
+    pub(crate) fn apply_event(&mut self, line: &VisitEvent) {
+        match &line.kind {
+            EventKind::Started { .. } => {}
+            EventKind::Invited { link, expires_at } => {
                 self.trouble = None;
-                let qr_svg = LinkCode::new(link).map(|code| code.svg()).unwrap_or_default();
+                let qr_svg = QrCode::new(link).map(|code| code.to_svg()).unwrap_or_default();
                 self.shown_code = Some(ShownCode { link: link.clone(), qr_svg, expires_at: *expires_at });
             }
-            LineEvent::Status { completion_status, completion_progress, queue_position, .. } => {
+            EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
                 self.trouble = None;
                 self.record_status(
                     line.at,
@@ -97,18 +97,20 @@ impl VisitScreenState {
                     u32::try_from(*queue_position).ok(),
                 );
             }
-            LineEvent::Retrying { code, message, .. } => self.trouble = Some(problem(code, Some(message))),
-            LineEvent::Redeemed { .. } => {
+            EventKind::Retrying { code, message, .. } => {
+                self.trouble = Some(problem_for_code(code, Some(message)))
+            }
+            EventKind::Redeemed { .. } => {
                 self.trouble = None;
                 self.downloads = Some(Vec::new());
             }
-            LineEvent::Progress { file, bytes, total } => {
+            EventKind::Progress { file, bytes, total } => {
                 self.trouble = None;
                 self.record_progress(file, *bytes, *total);
             }
-            LineEvent::Saved { directory, files } => self.saved = Some((directory.clone(), files.clone())),
-            LineEvent::Ended { code, message, .. } => {
-                let words = problem(code, None);
+            EventKind::Saved { directory, files } => self.saved = Some((directory.clone(), files.clone())),
+            EventKind::Ended { code, message, .. } => {
+                let words = problem_for_code(code, None);
                 self.ended = Some(Problem { operator: message.clone(), ..words });
             }
         }
@@ -172,7 +174,7 @@ impl VisitScreenState {
                 visit,
                 qr_svg: invite.qr_svg.clone(),
                 link: invite.link.clone(),
-                expires_at: invite.expires_at.map(rfc3339),
+                expires_at: invite.expires_at.map(format_rfc3339),
                 expired: invite.expires_at.is_some_and(|at| at <= now),
                 can_play_phone: host.can_play_phone,
                 trouble,
@@ -228,10 +230,10 @@ mod tests {
         }
     }
 
-    fn screen_after(events: &[LineEvent]) -> Screen {
+    fn screen_after(events: &[EventKind]) -> Screen {
         let mut stage = VisitScreenState::new("v".into());
         for (second, event) in (0..).zip(events) {
-            stage.apply_event(&Line { visit: VisitId::new(), at: at(second), event: event.clone() });
+            stage.apply_event(&VisitEvent { visit: VisitId::new(), at: at(second), kind: event.clone() });
         }
         stage.to_screen(&facts(), at(60))
     }
@@ -240,12 +242,12 @@ mod tests {
         Timestamp::from_second(second).expect("a time")
     }
 
-    fn invited() -> LineEvent {
-        LineEvent::Invited { link: "https://a.test/?t=1".into(), expires_at: None }
+    fn invited() -> EventKind {
+        EventKind::Invited { link: "https://a.test/?t=1".into(), expires_at: None }
     }
 
-    fn status(word: &str, progress: i64, place: i64) -> LineEvent {
-        LineEvent::Status {
+    fn status(word: &str, progress: i64, place: i64) -> EventKind {
+        EventKind::Status {
             completion_status: word.into(),
             completion_progress: progress,
             queue_position: place,
@@ -253,8 +255,8 @@ mod tests {
         }
     }
 
-    fn retrying() -> LineEvent {
-        LineEvent::Retrying {
+    fn retrying() -> EventKind {
+        EventKind::Retrying {
             code: "answer_lost".into(),
             message: "reset".into(),
             attempt: 1,
@@ -274,8 +276,8 @@ mod tests {
         assert!(qr_svg.contains("<svg") && can_play_phone);
         let screen = screen_after(&[invited(), status("in_queue", 0, 3)]);
         assert!(matches!(screen, Screen::Making { queue_position: Some(3), progress: Some(0), .. }));
-        let redeemed = LineEvent::Redeemed { exports: vec!["glb".into()] };
-        let progress = LineEvent::Progress { file: "avatar.glb".into(), bytes: 5, total: Some(5) };
+        let redeemed = EventKind::Redeemed { exports: vec!["glb".into()] };
+        let progress = EventKind::Progress { file: "avatar.glb".into(), bytes: 5, total: Some(5) };
         let Screen::Saving { files, .. } = screen_after(&[invited(), redeemed, progress]) else {
             panic!("saves");
         };
@@ -286,7 +288,7 @@ mod tests {
     fn a_code_expires_at_its_expiry() {
         let expired = |second| {
             let link = "https://a.test/?t=1".to_owned();
-            match screen_after(&[LineEvent::Invited { link, expires_at: Some(at(second)) }]) {
+            match screen_after(&[EventKind::Invited { link, expires_at: Some(at(second)) }]) {
                 Screen::Invite { expired, .. } => expired,
                 other => panic!("{other:?}"),
             }
@@ -298,7 +300,7 @@ mod tests {
     #[test]
     fn a_new_status_clears_the_samples() {
         let mut lines = vec![invited(), status("in_queue", 0, 3), status("in_queue", 0, 2)];
-        let seen = |lines: &[LineEvent]| match screen_after(lines) {
+        let seen = |lines: &[EventKind]| match screen_after(lines) {
             Screen::Making { seen, .. } => seen,
             other => panic!("{other:?}"),
         };
@@ -321,8 +323,8 @@ mod tests {
 
     #[test]
     fn deletion_is_offered_unless_nobody_scanned_the_code() {
-        let of_somebody = |before: &[LineEvent]| {
-            let end = LineEvent::Ended {
+        let of_somebody = |before: &[EventKind]| {
+            let end = EventKind::Ended {
                 code: "token_expired".into(),
                 exit: 4,
                 message: String::new(),
@@ -339,13 +341,13 @@ mod tests {
         assert!(of_somebody(&[invited()]), "the backend sent no status");
         assert!(of_somebody(&[invited(), nobody(), retrying()]), "it may have happened since");
         assert!(of_somebody(&[invited(), nobody(), status("in_queue", 0, 3)]));
-        assert!(of_somebody(&[invited(), LineEvent::Redeemed { exports: vec!["glb".into()] }]));
+        assert!(of_somebody(&[invited(), EventKind::Redeemed { exports: vec!["glb".into()] }]));
     }
 
     #[test]
     fn a_stalled_download_is_shown_until_it_progresses() {
-        let redeemed = LineEvent::Redeemed { exports: vec!["glb".into()] };
-        let progress = LineEvent::Progress { file: "avatar.glb".into(), bytes: 5, total: None };
+        let redeemed = EventKind::Redeemed { exports: vec!["glb".into()] };
+        let progress = EventKind::Progress { file: "avatar.glb".into(), bytes: 5, total: None };
         let screen = screen_after(&[invited(), redeemed.clone(), progress.clone(), retrying()]);
         assert!(matches!(screen, Screen::Saving { trouble: Some(_), .. }));
         let screen = screen_after(&[invited(), redeemed, retrying(), progress]);
@@ -370,7 +372,7 @@ mod tests {
             bytes: 1,
             sha256: "00".into(),
         };
-        let saved = LineEvent::Saved {
+        let saved = EventKind::Saved {
             directory: "/out/a".into(),
             files: vec![file("avatar.glb"), file("avatar.png")],
         };

@@ -2,8 +2,8 @@
 
 use crate::clock::Clock;
 use crate::credentials::{self, CredentialStore, KeychainError};
-use crate::drive::{DOWNLOAD_PAUSE, Order, Parts, Teller};
 use crate::profile::Profile;
+use crate::runner::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext};
 use client::{
     ApiClient, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, Timeouts,
     TokenSource,
@@ -17,7 +17,7 @@ use url::Url;
 
 /// The backend of the visits: a profile's own, or the embedded sandbox that a host started.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct BackendTarget {
     /// Base URL of the API.
     pub api_url: Url,
     /// Template of the link in the QR code.
@@ -42,13 +42,13 @@ pub enum TargetError {
     Keychain(#[from] KeychainError),
 }
 
-impl Target {
+impl BackendTarget {
     /// The backend of a profile that is not the embedded sandbox, with the credentials that were found; and the error of
     /// the keychain, if the environment had credentials all the same. Blocks on the keychain.
     ///
     /// # Errors
     /// When the profile has no URL or link, or when the keychain fails and the environment has no credentials.
-    pub fn remote(
+    pub fn with_found_credentials(
         profile: &Profile,
         vault: &CredentialStore,
         env: &dyn Fn(&str) -> Option<String>,
@@ -92,7 +92,7 @@ impl Target {
     }
 
     /// Host and port, for people and manifests.
-    pub fn host(&self) -> String {
+    pub fn host_and_port(&self) -> String {
         let host = self.api_url.host_str().unwrap_or_default();
         self.api_url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
@@ -101,17 +101,21 @@ impl Target {
     ///
     /// # Errors
     /// [`SetupError`] names the credential that the profile's source of tokens needs and lacks.
-    pub fn api(&self, profile: &Profile, recorder: Arc<dyn Recorder>) -> Result<ApiClient, SetupError> {
-        ApiClient::new(self.backend(profile), self.credentials.clone(), profile.network, recorder)
+    pub fn api_client(
+        &self,
+        profile: &Profile,
+        recorder: Arc<dyn Recorder>,
+    ) -> Result<ApiClient, SetupError> {
+        ApiClient::new(self.api_routes(profile), self.credentials.clone(), profile.timeouts, recorder)
     }
 
     /// The profile's routes to it.
-    pub fn backend(&self, profile: &Profile) -> Backend {
+    pub fn api_routes(&self, profile: &Profile) -> Backend {
         Backend {
             base_url: self.api_url.clone(),
-            login_route: profile.login.clone(),
-            token_source: profile.source.clone(),
-            redeem_route: profile.redeem.clone(),
+            login_route: profile.login_route.clone(),
+            token_source: profile.token_source.clone(),
+            redeem_route: profile.redeem_route.clone(),
         }
     }
 
@@ -119,7 +123,7 @@ impl Target {
     ///
     /// # Errors
     /// When the HTTP client cannot be made, for example without root certificates.
-    pub fn downloads(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
+    pub fn download_client(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
         let url = self.api_url.clone();
         let backend = Backend {
             token_source: TokenSource::Partner(PartnerSource::new(url.clone())),
@@ -132,32 +136,32 @@ impl Target {
 
 /// The data folder, opened.
 #[derive(Debug, Clone)]
-pub struct Disk {
+pub struct DataStore {
     /// The folder.
     pub data: Arc<DataDir>,
     /// The journal in it.
     pub journal: store::Journal,
 }
 
-impl Disk {
+impl DataStore {
     /// Opens a data folder, and creates it if needed. Blocks on the disk.
     ///
     /// # Errors
     /// When the folder or the journal in it cannot be created or opened.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let data = DataDir::open(path)?;
-        let journal = data.journal()?;
+        let journal = data.open_journal()?;
         Ok(Self { data: Arc::new(data), journal })
     }
 
     /// The default data folder: in the user's data folder, or the system's if the user has no home.
-    pub fn default_path() -> PathBuf {
+    pub fn default_data_dir() -> PathBuf {
         let system = if cfg!(windows) { r"C:\ProgramData" } else { "/var/lib" };
         dirs::data_dir().unwrap_or_else(|| PathBuf::from(system)).join("copresence-kiosk")
     }
 
     /// Where avatars are saved if neither the command nor the profile names a folder.
-    pub fn default_out(&self) -> PathBuf {
+    pub fn default_avatars_dir(&self) -> PathBuf {
         self.data.path().join("avatars")
     }
 
@@ -170,9 +174,16 @@ impl Disk {
     }
 
     /// What a visit needs to run, with default limits for recovery ([`Parts::within`] sets a profile's).
-    pub fn parts(&self, api: ApiClient, clock: Clock, teller: Teller) -> Parts {
+    pub fn visit_context(&self, api: ApiClient, clock: Clock, teller: EventSink) -> VisitContext {
         let limits = VisitLimits::default();
-        Parts { api, data: self.data.clone(), journal: self.journal.clone(), clock, teller, limits }
+        VisitContext {
+            api,
+            data: self.data.clone(),
+            journal: self.journal.clone(),
+            clock,
+            event_sink: teller,
+            limits,
+        }
     }
 }
 
@@ -181,13 +192,13 @@ impl Disk {
 /// # Defaults
 /// Nothing is overridden.
 #[derive(Debug, Clone, Default)]
-pub struct Overrides {
+pub struct VisitOverrides {
     /// Where avatars are saved.
-    pub out: Option<PathBuf>,
+    pub out_dir: Option<PathBuf>,
     /// End the visit after this time if no avatar was delivered.
     pub timeout: Option<Duration>,
     /// A fixed interval instead of the adaptive policy.
-    pub poll: Option<Duration>,
+    pub poll_interval: Option<Duration>,
     /// The visit is complete only if these exports were delivered.
     pub required_exports: Vec<ExportType>,
     /// The largest file accepted, in bytes.
@@ -205,11 +216,11 @@ const LEARN_FROM_VISITS: u32 = 50;
 const MIN_VISITS_TO_LEARN: usize = 3;
 
 /// Usual processing time of this backend: the median of the latest visits.
-async fn learnt_processing(disk: &Disk, profile: &Profile, target: &Target) -> Option<Duration> {
-    let latest = disk.journal.latest(LEARN_FROM_VISITS).await.ok()?;
-    let here = latest
-        .iter()
-        .filter(|visit| visit.start.profile == profile.name && visit.start.backend_host == target.host());
+async fn learnt_processing(disk: &DataStore, profile: &Profile, target: &BackendTarget) -> Option<Duration> {
+    let latest = disk.journal.latest_visits(LEARN_FROM_VISITS).await.ok()?;
+    let here = latest.iter().filter(|visit| {
+        visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port()
+    });
     let mut times: Vec<Duration> = here
         .filter_map(|visit| visit.times.ready?.duration_since(visit.times.processing?).try_into().ok())
         .collect();
@@ -218,10 +229,15 @@ async fn learnt_processing(disk: &Disk, profile: &Profile, target: &Target) -> O
 }
 
 /// The configuration of one visit, from profile, target and overrides.
-pub async fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &Overrides) -> Order {
-    let mut polling = profile.pace.clone();
-    if overrides.poll.is_some() {
-        polling.fixed = overrides.poll;
+pub async fn visit_config(
+    profile: &Profile,
+    target: &BackendTarget,
+    disk: &DataStore,
+    overrides: &VisitOverrides,
+) -> VisitConfig {
+    let mut polling = profile.polling.clone();
+    if overrides.poll_interval.is_some() {
+        polling.fixed = overrides.poll_interval;
     }
     let usual_processing = match profile.usual_processing {
         Some(stated) => Some(stated),
@@ -239,20 +255,24 @@ pub async fn order(profile: &Profile, target: &Target, disk: &Disk, overrides: &
     if let Some(max_file_size) = overrides.max_file_size {
         limits.max_file_size = max_file_size;
     }
-    let out = overrides.out.clone().or_else(|| profile.out.clone()).unwrap_or_else(|| disk.default_out());
-    Order {
+    let out = overrides
+        .out_dir
+        .clone()
+        .or_else(|| profile.out_dir.clone())
+        .unwrap_or_else(|| disk.default_avatars_dir());
+    VisitConfig {
         id: VisitId::new(),
         profile: profile.name.clone(),
         api_url: target.api_url.to_string(),
-        backend_host: target.host(),
+        backend_host: target.host_and_port(),
         link: target.link.clone(),
-        out,
+        out_dir: out,
         polling,
         timeout: overrides.timeout.unwrap_or(profile.timeout),
-        export_token_life: profile.export_token_life,
+        token_lifetime: profile.token_lifetime,
         required_exports: overrides.required_exports.clone(),
         limits,
-        download_pause: DOWNLOAD_PAUSE,
+        download_pause: DEFAULT_DOWNLOAD_PAUSE,
         ephemeral: target.embedded_sandbox,
     }
 }

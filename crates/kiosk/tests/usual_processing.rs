@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kiosk::profile::Profiles;
-use kiosk::setup::{Disk, Overrides, Target, order};
+use kiosk::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
 use std::time::Duration;
 use store::{Phase, VisitId, VisitRecordStart};
 
-fn target(host: &str) -> Target {
-    Target {
+fn target(host: &str) -> BackendTarget {
+    BackendTarget {
         api_url: format!("https://{host}/").parse().expect("a URL"),
         link: "https://app.test/?t={token}".parse().expect("a template"),
         credentials: kiosk::Credentials::default(),
@@ -15,7 +15,7 @@ fn target(host: &str) -> Target {
     }
 }
 
-async fn visit(disk: &Disk, host: &str, processing: i64) {
+async fn visit(disk: &DataStore, host: &str, processing: i64) {
     let (id, began) = (VisitId::new(), Timestamp::UNIX_EPOCH);
     let start = VisitRecordStart {
         id,
@@ -28,16 +28,16 @@ async fn visit(disk: &Disk, host: &str, processing: i64) {
         started_at: began,
         limits: None,
     };
-    disk.journal.begin(&start).await.expect("begun");
-    disk.journal.phase_reached(&id, Phase::Processing, began).await.expect("noted");
+    disk.journal.record_start(&start).await.expect("begun");
+    disk.journal.record_phase(&id, Phase::Processing, began).await.expect("noted");
     let ready = began + SignedDuration::from_secs(processing);
-    disk.journal.phase_reached(&id, Phase::Ready, ready).await.expect("noted");
+    disk.journal.record_phase(&id, Phase::Ready, ready).await.expect("noted");
 }
 
 #[tokio::test]
 async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let disk = Disk::open(&folder.path().join("data")).expect("a data folder");
+    let disk = DataStore::open(&folder.path().join("data")).expect("a data folder");
     let file = folder.path().join("p.toml");
     let profile = |more: &str| {
         let text = format!(
@@ -48,7 +48,10 @@ async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time()
     };
     let usual = async |more: &str| {
         let profile = profile(more);
-        order(&profile, &target("a.test"), &disk, &Overrides::default()).await.polling.usual_processing
+        visit_config(&profile, &target("a.test"), &disk, &VisitOverrides::default())
+            .await
+            .polling
+            .usual_processing
     };
 
     visit(&disk, "a.test", 40).await;

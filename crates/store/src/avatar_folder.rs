@@ -169,7 +169,7 @@ impl AvatarFolder {
         if manifest.complete {
             return Err(self.content_mismatch("it is marked complete".into()));
         }
-        let (kept, kept_path) = data.incomplete_dir()?;
+        let (kept, kept_path) = data.open_incomplete()?;
         let name = avatar_folder_name(self.date, &self.visit);
         let target = kept_path.join(&name);
         ensure_absent(&kept, &name, &target)?;

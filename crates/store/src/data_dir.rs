@@ -30,16 +30,16 @@ pub struct DataDir {
 
 /// The lock of a visit. Released when dropped, and by the system when the process ends in any way.
 #[derive(Debug)]
-pub struct Claim {
+pub struct VisitLock {
     visit: VisitId,
     path: PathBuf,
     /// Open for its file lock.
     file: Option<File>,
 }
 
-const LIVE: &str = "live";
-const INCOMPLETE: &str = "incomplete";
-const PROBE: &str = ".copresence-probe-";
+const LOCK_FOLDER: &str = "live";
+const INCOMPLETE_FOLDER: &str = "incomplete";
+const PROBE_PREFIX: &str = ".copresence-probe-";
 
 impl DataDir {
     /// Opens the data folder: creates what is missing, checks that it is writable, and removes what a crash of this
@@ -49,11 +49,11 @@ impl DataDir {
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = std::path::absolute(path).io_context("find", path)?;
-        for folder in [path.clone(), path.join(LIVE), path.join(INCOMPLETE)] {
+        for folder in [path.clone(), path.join(LOCK_FOLDER), path.join(INCOMPLETE_FOLDER)] {
             disk::create_folder(&folder)?;
         }
         let data = Self { path };
-        data.probe()?;
+        data.check_writable()?;
         data.clean_up()?;
         Ok(data)
     }
@@ -64,8 +64,8 @@ impl DataDir {
     }
 
     /// The folder of incomplete avatars.
-    pub fn incomplete(&self) -> PathBuf {
-        self.path.join(INCOMPLETE)
+    pub fn incomplete_path(&self) -> PathBuf {
+        self.path.join(INCOMPLETE_FOLDER)
     }
 
     /// Opens the journal. Blocks on the disk, and while another process opens it.
@@ -73,7 +73,7 @@ impl DataDir {
     /// # Errors
     /// [`StoreError::JournalCorrupt`], [`StoreError::JournalTooNew`] and [`StoreError::JournalBusy`]; failures of the disk
     /// or the database.
-    pub fn journal(&self) -> Result<Journal, StoreError> {
+    pub fn open_journal(&self) -> Result<Journal, StoreError> {
         let path = self.path.join("journal.lock");
         let lock = lock_file_options().open(&path).io_context("open", &path)?;
         lock.lock().io_context("lock", &path)?;
@@ -84,7 +84,7 @@ impl DataDir {
     ///
     /// # Errors
     /// [`StoreError::Held`] while another process, or another task of this one, has the lock; failures of the disk.
-    pub fn claim(&self, visit: &VisitId) -> Result<Claim, StoreError> {
+    pub fn lock_visit(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
         // The clean-up takes visit locks for a moment, which must not look like a running visit.
         let (locks_file, path) = self.open_locks_file()?;
         locks_file.lock_shared().io_context("lock", &path)?;
@@ -99,8 +99,8 @@ impl DataDir {
         Ok((lock_file_options().open(&path).io_context("open", &path)?, path))
     }
 
-    fn take_lock(&self, visit: &VisitId) -> Result<Claim, StoreError> {
-        let path = self.path.join(LIVE).join(format!("{visit}.lock"));
+    fn take_lock(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
+        let path = self.path.join(LOCK_FOLDER).join(format!("{visit}.lock"));
         loop {
             let file = lock_file_options().open(&path).io_context("open", &path)?;
             match file.try_lock() {
@@ -110,7 +110,7 @@ impl DataDir {
             }
             // The previous holder removes the file while it has the lock: a lock on a removed file does not count.
             if is_same_file(&file, &path) {
-                return Ok(Claim { visit: *visit, path, file: Some(file) });
+                return Ok(VisitLock { visit: *visit, path, file: Some(file) });
             }
         }
     }
@@ -119,12 +119,13 @@ impl DataDir {
     ///
     /// # Errors
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
-    pub fn probe(&self) -> Result<(), StoreError> {
+    pub fn check_writable(&self) -> Result<(), StoreError> {
         let dir = disk::open_folder(&self.path)?;
-        for stale in disk::entry_names(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE)) {
+        for stale in disk::entry_names(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE_PREFIX))
+        {
             disk::remove_file_if_exists(&dir, stale, &self.path)?;
         }
-        let name = format!("{PROBE}{}", uuid::Uuid::now_v7());
+        let name = format!("{PROBE_PREFIX}{}", uuid::Uuid::now_v7());
         let mut file = dir
             .open_with(&name, disk::private_file_options().create_new(true))
             .io_context("write in", &self.path)?;
@@ -146,7 +147,7 @@ impl DataDir {
     }
 
     fn remove_stale_locks(&self) -> Result<(), StoreError> {
-        let live = self.path.join(LIVE);
+        let live = self.path.join(LOCK_FOLDER);
         for name in disk::entry_names(&disk::open_folder(&live)?, &live)? {
             if let Some(visit) = name.strip_suffix(".lock").and_then(|id| id.parse().ok()) {
                 // Dropping the lock removes its file.
@@ -158,7 +159,7 @@ impl DataDir {
 
     /// A copy into `incomplete/` that a crash cut short still has its source, so it can be removed.
     fn remove_stale_copies(&self) -> Result<(), StoreError> {
-        let path = self.incomplete();
+        let path = self.incomplete_path();
         let dir = disk::open_folder(&path)?;
         for name in disk::entry_names(&dir, &path)? {
             let Some(visit) = crate::avatar_folder::parse_partial_name(&name) else { continue };
@@ -171,21 +172,21 @@ impl DataDir {
     }
 
     /// Opens the folder of incomplete avatars.
-    pub(crate) fn incomplete_dir(&self) -> Result<(Dir, PathBuf), StoreError> {
-        let path = self.incomplete();
+    pub(crate) fn open_incomplete(&self) -> Result<(Dir, PathBuf), StoreError> {
+        let path = self.incomplete_path();
         disk::create_folder(&path)?;
         Ok((disk::open_folder(&path)?, path))
     }
 }
 
-impl Claim {
+impl VisitLock {
     /// The locked visit.
     pub fn visit(&self) -> &VisitId {
         &self.visit
     }
 }
 
-impl Drop for Claim {
+impl Drop for VisitLock {
     fn drop(&mut self) {
         // Removed while still locked, so that no other process can have locked this file in between.
         if let Err(error) = std::fs::remove_file(&self.path)
@@ -229,11 +230,11 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(&root.path().join("data")).expect("a data folder");
         let visit = VisitId::new();
-        let claim = data.claim(&visit).expect("free");
-        assert_eq!(data.claim(&visit).expect_err("held").code(), "visit_held");
-        assert!(data.claim(&VisitId::new()).is_ok());
+        let claim = data.lock_visit(&visit).expect("free");
+        assert_eq!(data.lock_visit(&visit).expect_err("held").code(), "visit_held");
+        assert!(data.lock_visit(&VisitId::new()).is_ok());
         drop(claim);
-        assert!(data.claim(&visit).is_ok());
+        assert!(data.lock_visit(&visit).is_ok());
     }
 
     #[test]
@@ -246,7 +247,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let Ok(claim) = data.claim(&visit) else { continue };
+                        let Ok(claim) = data.lock_visit(&visit) else { continue };
                         assert_eq!(holders.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
                         holders.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
                         drop(claim);
@@ -263,7 +264,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| (0..100).for_each(|_| drop(DataDir::open(root.path()).expect("opened"))));
             for _ in 0..400 {
-                data.claim(&VisitId::new()).expect("nobody else knows of this visit");
+                data.lock_visit(&VisitId::new()).expect("nobody else knows of this visit");
             }
         });
     }
@@ -284,7 +285,7 @@ mod tests {
         locks_file.lock().expect("as for cleaning up");
         let (done, claimed) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
-            scope.spawn(|| done.send(data.claim(&VisitId::new()).is_ok()));
+            scope.spawn(|| done.send(data.lock_visit(&VisitId::new()).is_ok()));
             let early = claimed.recv_timeout(std::time::Duration::from_millis(50));
             assert!(early.is_err(), "a claim is taken while another program cleans");
             locks_file.unlock().expect("released");
@@ -312,13 +313,13 @@ mod tests {
         let lock = |visit: &VisitId| root.path().join(format!("live/{visit}.lock"));
         std::fs::write(lock(&dead), "").expect("a stale lock");
         std::fs::write(root.path().join("live/notes.txt"), "mine").expect("a note");
-        std::fs::write(root.path().join(format!("{PROBE}old")), "").expect("a stale probe");
-        let _claim = data.claim(&alive).expect("free");
+        std::fs::write(root.path().join(format!("{PROBE_PREFIX}old")), "").expect("a stale probe");
+        let _claim = data.lock_visit(&alive).expect("free");
 
         DataDir::open(root.path()).expect("opened again");
         assert!(!lock(&dead).exists());
         assert!(lock(&alive).exists());
         assert!(root.path().join("live/notes.txt").exists());
-        assert!(!root.path().join(format!("{PROBE}old")).exists());
+        assert!(!root.path().join(format!("{PROBE_PREFIX}old")).exists());
     }
 }

@@ -29,7 +29,7 @@ mod saved_avatars;
 mod visit_id;
 
 pub use avatar_folder::AvatarFolder;
-pub use data_dir::{Claim, DataDir};
+pub use data_dir::{DataDir, VisitLock};
 pub use diagnostics_folder::DiagnosticsFolder;
 pub use digest::{Sha256, Sha256Error};
 pub use disk::free_space;
@@ -38,8 +38,8 @@ pub use error::StoreError;
 pub use file_names::{FileNames, MAX_FILE_NAME, is_own_file_name};
 pub use format::{FileFormat, HEAD_BYTES, contradicts_export_type, glb_stated_length};
 pub use journal::{
-    AnswerKind, Ending, FileProgress, FileRecord, FileState, Fragment, Journal, Kept, Phase, PlannedFile,
-    PollAnswer, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile,
+    AnswerKind, Ending, FileProgress, FileRecord, FileState, Journal, Phase, PlannedFile, PollAnswer,
+    RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Retained, TruncatedBody, Unfinished, UnfinishedFile,
     UnfinishedRedeem, UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
 };
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};

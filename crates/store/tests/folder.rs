@@ -103,10 +103,10 @@ async fn everything_is_private() {
     }
     let root = folder();
     let data = store::DataDir::open(&root.path().join("data")).expect("a data folder");
-    let journal = data.journal().expect("a journal");
+    let journal = data.open_journal().expect("a journal");
     let visit = VisitId::new();
-    let _claim = data.claim(&visit).expect("free");
-    journal.begin(&common::start(visit, false)).await.expect("begun");
+    let _claim = data.lock_visit(&visit).expect("free");
+    journal.record_start(&common::start(visit, false)).await.expect("begun");
     let (folder, whole) = with_glb(&root.path().join("out"), &visit);
     folder.start_file("avatar.png").expect("a part").append_bytes(b"x").expect("written");
     folder.keep_incomplete(&data, &incomplete(visit, &[(&whole, "glb")], "avatar.png")).expect("kept");
@@ -214,7 +214,7 @@ fn existing_files_and_folders_are_not_overwritten() {
     assert!(matches!(&error, StoreError::AlreadyExists { path } if *path == target), "{error}");
     assert_eq!(std::fs::read(&target).expect("still there"), b"somebody's");
 
-    let kept = data.incomplete().join(format!("2026-11-22-{visit}"));
+    let kept = data.incomplete_path().join(format!("2026-11-22-{visit}"));
     std::fs::create_dir(&kept).expect("in the way");
     let folder = AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").expect("still there");
     let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
@@ -235,7 +235,7 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip.part", "manifest.json"]);
     assert!(names(root.path()).is_empty());
     assert_eq!(
-        SavedAvatars::find_avatar(&data.incomplete(), &visit).expect("looked"),
+        SavedAvatars::find_avatar(&data.incomplete_path(), &visit).expect("looked"),
         Some((kept.clone(), listed))
     );
 
@@ -383,14 +383,14 @@ fn file_names_depend_only_on_types_and_order() {
 fn a_partial_copy_is_removed_unless_its_visit_is_locked() {
     let (_root, data) = data();
     let (dead, alive) = (VisitId::new(), VisitId::new());
-    let _claim = data.claim(&alive).expect("free");
+    let _claim = data.lock_visit(&alive).expect("free");
     for visit in [dead, alive] {
-        let copy = data.incomplete().join(format!(".{visit}.partial"));
+        let copy = data.incomplete_path().join(format!(".{visit}.partial"));
         std::fs::create_dir(&copy).expect("made");
         std::fs::write(copy.join("avatar.glb"), "half").expect("written");
     }
     store::DataDir::open(data.path()).expect("opened again");
-    assert_eq!(names(&data.incomplete()), [format!(".{alive}.partial")]);
+    assert_eq!(names(&data.incomplete_path()), [format!(".{alive}.partial")]);
 }
 
 proptest! {
@@ -494,26 +494,26 @@ async fn on_the_odd_disks() {
     assert_eq!(names(&kept), ["avatar.glb", "avatar.png.part", "manifest.json"]);
     assert_eq!(std::fs::metadata(kept.join("avatar.png.part")).expect("there").len(), came + 4);
     assert!(names(&small).is_empty());
-    assert_eq!(names(&data.incomplete()).len(), 1);
+    assert_eq!(names(&data.incomplete_path()).len(), 1);
 
     // A full disk of the journal is reported, and the journal is consistent afterwards.
     let cramped = store::DataDir::open(&disks.join("small/data")).expect("a data folder");
-    let journal = cramped.journal().expect("a journal");
+    let journal = cramped.open_journal().expect("a journal");
     let id = VisitId::new();
-    journal.begin(&common::start(id, false)).await.expect("begun");
+    journal.record_start(&common::start(id, false)).await.expect("begun");
     journal
-        .token_issued(&id, &common::token("a-token-of-the-test"), "link", None, at(1))
+        .record_token(&id, &common::token("a-token-of-the-test"), "link", None, at(1))
         .await
         .expect("issued");
-    let no = journal.redeem_intent(&id, at(2)).await.expect("an intent");
+    let no = journal.record_redeem_intent(&id, at(2)).await.expect("an intent");
     let error =
-        journal.redeem_answered(&id, no, 200, &vec![b' '; 512 * 1024], at(3)).await.expect_err("full");
+        journal.record_raw_answer(&id, no, 200, &vec![b' '; 512 * 1024], at(3)).await.expect_err("full");
     assert_eq!(error.code(), "disk_full", "{error}");
     journal
-        .redeem_unanswered(&id, no, "the disk was full", b"", at(4))
+        .record_lost_answer(&id, no, "the disk was full", b"", at(4))
         .await
         .expect("a small note still fits");
-    assert_eq!(journal.unfinished().await.expect("readable").len(), 1);
+    assert_eq!(journal.load_all_unfinished().await.expect("readable").len(), 1);
 
     // Read-only.
     for error in [

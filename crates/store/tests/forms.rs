@@ -6,7 +6,8 @@ use common::{at, block_on, data, ending, start};
 use std::path::Path;
 use std::time::Duration;
 use store::{
-    AnswerKind, DataDir, Kept, PollAnswer, RedeemOutcome, RedeemState, VisitId, VisitLimits, VisitRecordStart,
+    AnswerKind, DataDir, PollAnswer, RedeemOutcome, RedeemState, Retained, VisitId, VisitLimits,
+    VisitRecordStart,
 };
 
 /// A journal as the version with form 1 left it: a crash after an answer with URLs, and a token in wait.
@@ -36,19 +37,19 @@ async fn a_journal_of_form_1_is_taken_over_whole() {
     drop(form_1(root.path()));
     let data = DataDir::open(root.path()).expect("a data folder");
     for _ in 0..2 {
-        let journal = data.journal().expect("opens, and again");
-        let left = journal.unfinished().await.expect("reads");
+        let journal = data.open_journal().expect("opens, and again");
+        let left = journal.load_all_unfinished().await.expect("reads");
         assert_eq!(left.len(), 2);
         assert_eq!(left[0].token.as_ref().map(protocol::ExportToken::expose), Some("old-token-0123"));
-        assert_eq!((left[0].visit.start.limits, left[0].fragments.len()), (None, 0));
+        assert_eq!((left[0].visit.start.limits, left[0].truncated_bodies.len()), (None, 0));
         let body = left[1].redeem.as_ref().map(|redeem| redeem.state.clone());
         let expected =
             RedeemState::Answered { status: 200, body: Some(b"{}".to_vec()), delivered: Some(true) };
         assert_eq!(body, Some(expected));
     }
-    let journal = data.journal().expect("opens");
-    journal.begin(&start(VisitId::new(), false)).await.expect("goes on");
-    assert_eq!(journal.history().await.expect("reads").len(), 3);
+    let journal = data.open_journal().expect("opens");
+    journal.record_start(&start(VisitId::new(), false)).await.expect("goes on");
+    assert_eq!(journal.all_visits().await.expect("reads").len(), 3);
 }
 
 /// A journal as the version with form 2 left it: a finished visit with its polls, and a visit that a crash cut short.
@@ -76,31 +77,31 @@ async fn a_journal_of_form_2_is_migrated_and_goes_on() {
     let root = common::folder();
     form_2(root.path());
     let data = DataDir::open(root.path()).expect("a data folder");
-    drop(data.journal().expect("opens"));
-    let journal = data.journal().expect("opens again");
-    let history = journal.history().await.expect("reads");
+    drop(data.open_journal().expect("opens"));
+    let journal = data.open_journal().expect("opens again");
+    let history = journal.all_visits().await.expect("reads");
     let [open, saved] = &history[..] else { panic!("two visits: {history:?}") };
     assert_eq!((saved.redeems, saved.recovery_attempts, &saved.last_status), (2, 0, &None));
-    let redeems = journal.visit(&saved.start.id).await.expect("reads").expect("there").redeems;
+    let redeems = journal.load_visit(&saved.start.id).await.expect("reads").expect("there").redeems;
     assert!(
         matches!(redeems[0].outcome, RedeemOutcome::Answered { status: 200, body_size: 22, kind: None, .. }),
         "{redeems:?}"
     );
 
     let id = open.start.id;
-    let left = journal.unfinished_one(&id).await.expect("reads").expect("unfinished");
+    let left = journal.load_unfinished(&id).await.expect("reads").expect("unfinished");
     assert_eq!(left.token.as_ref().map(protocol::ExportToken::expose), Some("old-token-0123"));
     assert_eq!(left.redeems.len(), 1);
-    let no = journal.redeem_intent(&id, at(1)).await.expect("an intent");
+    let no = journal.record_redeem_intent(&id, at(1)).await.expect("an intent");
     let answer = PollAnswer {
         status: 200,
         body_size: 30,
         kind: AnswerKind::Progress,
         completion_status: Some("in_queue".to_owned()),
     };
-    journal.redeem_answered_and_read(&id, no, &answer, at(2)).await.expect("written");
-    assert_eq!(journal.ended(&id, &ending(4)).await.expect("ended"), Kept::Nothing);
-    let ended = journal.visit(&id).await.expect("reads").expect("there");
+    journal.record_poll_answer(&id, no, &answer, at(2)).await.expect("written");
+    assert_eq!(journal.record_end(&id, &ending(4)).await.expect("ended"), Retained::Nothing);
+    let ended = journal.load_visit(&id).await.expect("reads").expect("there");
     assert_eq!(
         (ended.visit.redeems, ended.redeems.len()),
         (2, 2),
@@ -117,8 +118,8 @@ fn many_programs_at_once_bring_it_up_to_date_once() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let data = DataDir::open(root.path()).expect("a data folder");
-                let journal = data.journal().expect("opens");
-                assert_eq!(block_on(journal.history()).expect("reads").len(), 2);
+                let journal = data.open_journal().expect("opens");
+                assert_eq!(block_on(journal.all_visits()).expect("reads").len(), 2);
             });
         }
     });
@@ -132,7 +133,7 @@ fn a_taking_over_that_fails_leaves_everything_as_it_was() {
     old.execute_batch("ALTER TABLE visits ADD COLUMN min_free_space INTEGER").expect("made");
     drop(old);
     let data = DataDir::open(root.path()).expect("a data folder");
-    assert_eq!(data.journal().expect_err("refused").code(), "journal_failed");
+    assert_eq!(data.open_journal().expect_err("refused").code(), "journal_failed");
     let old = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
     let form: i64 = old.pragma_query_value(None, "user_version", |row| row.get(0)).expect("reads");
     let added = old.prepare("SELECT parallel_downloads FROM visits").is_ok();
@@ -149,7 +150,7 @@ async fn what_a_visit_was_told_to_keep_to_survives() {
         min_free_space: 0,
     };
     let begun = VisitRecordStart { limits: Some(limits), started_at: at(0), ..start(VisitId::new(), false) };
-    data.journal().expect("a journal").begin(&begun).await.expect("begun");
-    let left = data.journal().expect("again").unfinished().await.expect("reads");
+    data.open_journal().expect("a journal").record_start(&begun).await.expect("begun");
+    let left = data.open_journal().expect("again").load_all_unfinished().await.expect("reads");
     assert_eq!(left[0].visit.start, begun);
 }

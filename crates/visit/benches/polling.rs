@@ -16,20 +16,20 @@ mod play;
 #[path = "polling/world.rs"]
 mod world;
 
-use play::{Outcome, Way, play};
+use play::{Outcome, PollingStrategy, simulate_visits};
 use std::process::ExitCode;
 use std::time::Duration;
 use world::Load;
 
 const USAGE: &str = "cargo bench -p visit --bench polling [-- --seed N | --fresh] [--visits N]";
-const EVERY_SECOND: Way = Way::Fixed(Duration::from_secs(1));
-const WAYS: [Way; 6] = [
-    Way::Adaptive,
+const EVERY_SECOND: PollingStrategy = PollingStrategy::Fixed(Duration::from_secs(1));
+const STRATEGIES: [PollingStrategy; 6] = [
+    PollingStrategy::Adaptive,
     EVERY_SECOND,
-    Way::Fixed(Duration::from_secs(5)),
-    Way::Fixed(Duration::from_mins(1)),
-    Way::Exponential,
-    Way::Clairvoyant,
+    PollingStrategy::Fixed(Duration::from_secs(5)),
+    PollingStrategy::Fixed(Duration::from_mins(1)),
+    PollingStrategy::Exponential,
+    PollingStrategy::Clairvoyant,
 ];
 
 fn main() -> ExitCode {
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
-    let (seed, visits) = match asked(std::env::args().skip(1)) {
+    let (seed, visits) = match parse_arguments(std::env::args().skip(1)) {
         Ok(asked) => asked,
         Err(argument) => {
             eprintln!("{argument}: not understood.\nUsage: {USAGE}");
@@ -46,38 +46,38 @@ fn main() -> ExitCode {
     };
 
     println!(
-        "Seed {seed}, {visits} visits a line. Delays in seconds; mean polls a visit, in brackets those while"
+        "Seed {seed}, {visits} visits per line. Delays in seconds; mean polls per visit, in brackets those while"
     );
     println!("no avatar was associated + in the queue + in processing.\n");
-    heading();
+    print_heading();
     let mut verdicts = Vec::new();
-    for load in &world::MARKED {
-        let outcomes = WAYS.map(|way| play(load, way, visits, seed));
-        for (way, outcome) in WAYS.iter().zip(&outcomes) {
-            row(load, *way, outcome);
+    for load in &world::LOADS_WITH_TARGETS {
+        let outcomes = STRATEGIES.map(|strategy| simulate_visits(load, strategy, visits, seed));
+        for (strategy, outcome) in STRATEGIES.iter().zip(&outcomes) {
+            print_row(load, *strategy, outcome);
         }
-        let marks = marks::marks(load.name, &outcomes[0], &outcomes[1]);
-        verdicts.extend(marks.into_iter().map(|mark| (load.name, mark)));
+        let targets = marks::targets_of_load(load.name, &outcomes[0], &outcomes[1]);
+        verdicts.extend(targets.into_iter().map(|target| (load.name, target)));
     }
 
-    println!("\nThe marks:\n");
-    for (load, mark) in &verdicts {
-        let verdict = if mark.is_met() { "PASS" } else { "MISS" };
-        println!("- {verdict} {load}: {} {:.2}, at most {:.2}", mark.what, mark.came_to, mark.at_most);
+    println!("\nTargets:\n");
+    for (load, target) in &verdicts {
+        let verdict = if target.is_met() { "PASS" } else { "MISS" };
+        println!("- {verdict} {load}: {} {:.2}, at most {:.2}", target.measure, target.measured, target.limit);
     }
 
-    println!("\nLoads without marks:\n");
-    heading();
-    for load in &world::OTHERS {
-        for way in [Way::Adaptive, EVERY_SECOND] {
-            row(load, way, &play(load, way, visits, seed));
+    println!("\nLoads without targets:\n");
+    print_heading();
+    for load in &world::OTHER_LOADS {
+        for strategy in [PollingStrategy::Adaptive, EVERY_SECOND] {
+            print_row(load, strategy, &simulate_visits(load, strategy, visits, seed));
         }
     }
-    if verdicts.iter().all(|(_, mark)| mark.is_met()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if verdicts.iter().all(|(_, target)| target.is_met()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The seed and the number of visits, or the argument that is none of ours.
-fn asked(mut arguments: impl Iterator<Item = String>) -> Result<(u64, u32), String> {
+/// The seed and the number of visits, or the unknown argument.
+fn parse_arguments(mut arguments: impl Iterator<Item = String>) -> Result<(u64, u32), String> {
     let (mut seed, mut visits) = (2, 5000);
     while let Some(argument) = arguments.next() {
         let number = |next: Option<String>| {
@@ -99,21 +99,21 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<(u64, u32), Stri
     Ok((seed, visits))
 }
 
-fn heading() {
+fn print_heading() {
     println!("| load | policy | ready noticed: median | p95 | max | association: p95 | polls |");
     println!("|---|---|---:|---:|---:|---:|---:|");
 }
 
-fn row(load: &Load, way: Way, outcome: &Outcome) {
-    let way = match way {
-        Way::Adaptive => "**adaptive**".to_owned(),
-        Way::Fixed(every) => format!("fixed {} s", every.as_secs()),
-        Way::Exponential => "exponential, 1–30 s".to_owned(),
-        Way::Clairvoyant => "clairvoyant".to_owned(),
+fn print_row(load: &Load, strategy: PollingStrategy, outcome: &Outcome) {
+    let strategy = match strategy {
+        PollingStrategy::Adaptive => "**adaptive**".to_owned(),
+        PollingStrategy::Fixed(every) => format!("fixed {} s", every.as_secs()),
+        PollingStrategy::Exponential => "exponential, 1–30 s".to_owned(),
+        PollingStrategy::Clairvoyant => "clairvoyant".to_owned(),
     };
     let [nobody, queue, processing] = outcome.phases;
     println!(
-        "| {} | {way} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} ({nobody:.1} + {queue:.1} + {processing:.1}) |",
+        "| {} | {strategy} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} ({nobody:.1} + {queue:.1} + {processing:.1}) |",
         load.name,
         outcome.ready_median,
         outcome.ready_p95,

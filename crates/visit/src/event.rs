@@ -1,7 +1,7 @@
 //! Events that a visit receives, and the effects that it asks for.
 
 use crate::outcome::Outcome;
-use crate::time::Moment;
+use crate::time::Millis;
 use protocol::{Delivery, ExportToken, ExportType, LinkTemplate, Progress};
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ pub enum FailureKind {
     /// 401, 403, or Parse code 209, after a new login was tried where possible.
     CredentialsRefused,
     /// A whole response that violates the specification, or a status that it does not list.
-    ProtocolBroken,
+    ProtocolViolation,
     /// Our own disk: the intent could not be written, so no request was sent.
     Storage,
     /// As [`FailureKind::Storage`], because the disk is full or has too little space for an avatar.
@@ -117,7 +117,7 @@ impl FailureKind {
         Self::BackendFailing,
         Self::GatewayLostAnswer,
         Self::CredentialsRefused,
-        Self::ProtocolBroken,
+        Self::ProtocolViolation,
         Self::Storage,
         Self::DiskFull,
     ];
@@ -130,7 +130,7 @@ impl FailureKind {
             Self::Busy => "backend_busy",
             Self::BackendFailing | Self::GatewayLostAnswer => "backend_failing",
             Self::CredentialsRefused => "credentials_refused",
-            Self::ProtocolBroken => "protocol_broken",
+            Self::ProtocolViolation => "protocol_broken",
             Self::Storage => "storage_failed",
             Self::DiskFull => "disk_full",
         }
@@ -175,7 +175,7 @@ pub enum Effect {
     /// Send [`Event::TimerFired`] at that time. Replaces an earlier wait.
     Wait {
         /// When.
-        until: Moment,
+        until: Millis,
     },
     /// Something to show.
     Notify(Notice),

@@ -17,4 +17,4 @@ pub use event::{Effect, Event, Failure, FailureKind, IssueRequest, Notice, Parti
 pub use machine::{PastRedeem, PastVisit, PollMode, State, StoredResponse, Visit, VisitPlan, step};
 pub use outcome::Outcome;
 pub use polling::PollingConfig;
-pub use time::Moment;
+pub use time::Millis;

@@ -8,11 +8,11 @@ pub enum Outcome {
     /// The avatar is saved, complete.
     Saved,
     /// The avatar is saved, but the response that delivered it violates the specification.
-    SavedDespiteBreak(String),
+    SavedWithViolation(String),
     /// Redeemed, but not every file could be saved.
     SavedInPart(String),
     /// Redeemed, and the disk became full while the files were saved.
-    SavedUntilFull(String),
+    SavedUntilDiskFull(String),
     /// The credentials were refused.
     CredentialsRefused(String),
     /// The Export Token was refused, or expired, before an avatar was delivered.
@@ -35,7 +35,7 @@ pub enum Outcome {
     /// No avatar was delivered in time.
     TimedOut,
     /// The backend violates the specification.
-    ProtocolBroken(String),
+    ProtocolViolation(String),
     /// A redeem was sent, its response was never received whole, and the token is now refused.
     PossiblyConsumed(String),
     /// The visitor left, or the program stopped.
@@ -73,13 +73,13 @@ impl EndPhase {
 
 impl Outcome {
     /// One of each variant, for tables that must cover them all.
-    pub fn each() -> Vec<Self> {
+    pub fn one_of_each() -> Vec<Self> {
         let words = String::new;
         vec![
             Self::Saved,
-            Self::SavedDespiteBreak(words()),
+            Self::SavedWithViolation(words()),
             Self::SavedInPart(words()),
-            Self::SavedUntilFull(words()),
+            Self::SavedUntilDiskFull(words()),
             Self::CredentialsRefused(words()),
             Self::TokenRefused { was_active: false },
             Self::TokenRefused { was_active: true },
@@ -90,7 +90,7 @@ impl Outcome {
             Self::DiskFull(words()),
             Self::TokenAbandoned(words()),
             Self::TimedOut,
-            Self::ProtocolBroken(words()),
+            Self::ProtocolViolation(words()),
             Self::PossiblyConsumed(words()),
             Self::Interrupted,
         ]
@@ -100,9 +100,9 @@ impl Outcome {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Saved => "saved",
-            Self::SavedDespiteBreak(_) | Self::ProtocolBroken(_) => "protocol_broken",
+            Self::SavedWithViolation(_) | Self::ProtocolViolation(_) => "protocol_broken",
             Self::SavedInPart(_) => "saved_in_part",
-            Self::SavedUntilFull(_) | Self::DiskFull(_) => "disk_full",
+            Self::SavedUntilDiskFull(_) | Self::DiskFull(_) => "disk_full",
             Self::TokenAbandoned(_) => "token_abandoned",
             Self::CredentialsRefused(_) => "credentials_refused",
             Self::TokenRefused { was_active: false } => "token_refused",
@@ -118,7 +118,7 @@ impl Outcome {
     }
 
     /// The exit code of the command line's contract, 0..=130.
-    pub fn exit(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
             Self::Saved => 0,
             Self::StorageFailed(_) | Self::DiskFull(_) => 2,
@@ -126,9 +126,9 @@ impl Outcome {
             Self::TokenRefused { .. } | Self::TokenAbandoned(_) => 4,
             Self::AvatarFailed => 5,
             Self::Unreachable(_) | Self::BackendFailing(_) => 6,
-            Self::SavedInPart(_) | Self::SavedUntilFull(_) => 7,
+            Self::SavedInPart(_) | Self::SavedUntilDiskFull(_) => 7,
             Self::TimedOut => 8,
-            Self::SavedDespiteBreak(_) | Self::ProtocolBroken(_) => 9,
+            Self::SavedWithViolation(_) | Self::ProtocolViolation(_) => 9,
             Self::PossiblyConsumed(_) => 10,
             Self::Interrupted => 130,
         }
@@ -142,7 +142,7 @@ impl Outcome {
         };
         match self {
             Self::PossiblyConsumed(how) => Self::PossiblyConsumed(words(how)),
-            Self::ProtocolBroken(how) => Self::ProtocolBroken(words(how)),
+            Self::ProtocolViolation(how) => Self::ProtocolViolation(words(how)),
             other => other,
         }
     }
@@ -150,15 +150,15 @@ impl Outcome {
     /// What happened, for an operator, if the outcome carries a detail.
     pub fn detail(&self) -> Option<&str> {
         match self {
-            Self::SavedDespiteBreak(words)
+            Self::SavedWithViolation(words)
             | Self::SavedInPart(words)
-            | Self::SavedUntilFull(words)
+            | Self::SavedUntilDiskFull(words)
             | Self::DiskFull(words)
             | Self::TokenAbandoned(words)
             | Self::CredentialsRefused(words)
             | Self::Unreachable(words)
             | Self::BackendFailing(words)
-            | Self::ProtocolBroken(words)
+            | Self::ProtocolViolation(words)
             | Self::StorageFailed(words)
             | Self::PossiblyConsumed(words) => Some(words),
             _ => None,

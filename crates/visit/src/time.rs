@@ -6,9 +6,9 @@ use std::time::Duration;
 /// A point in time: whole milliseconds since an origin that the host chooses once (the start of the process, the Unix
 /// epoch, zero in a simulation). Only differences are meaningful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Moment(u64);
+pub struct Millis(u64);
 
-impl Moment {
+impl Millis {
     /// The largest value, for "never".
     pub const MAX: Self = Self(u64::MAX);
 
@@ -23,12 +23,12 @@ impl Moment {
     }
 
     /// Time since `earlier`; zero when `earlier` is later.
-    pub fn since(self, earlier: Self) -> Duration {
+    pub fn duration_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-impl Add<Duration> for Moment {
+impl Add<Duration> for Millis {
     type Output = Self;
 
     /// Saturates at [`Moment::MAX`], so that a very large duration means "never".

@@ -8,21 +8,22 @@ mod play;
 #[path = "../benches/polling/world.rs"]
 mod world;
 
-use play::{Way, play};
+use play::{PollingStrategy, simulate_visits};
 use std::time::Duration;
-use world::{Load, MARKED, OTHERS};
+use world::{LOADS_WITH_TARGETS, Load, OTHER_LOADS};
 
 const VISITS: u32 = 300;
 const SEEDS: [u64; 3] = [11, 12, 13];
-const EVERY_SECOND: Way = Way::Fixed(Duration::from_secs(1));
+const EVERY_SECOND: PollingStrategy = PollingStrategy::Fixed(Duration::from_secs(1));
 
 fn meets_its_marks(load: &Load) {
     for seed in SEEDS {
-        let adaptive = play(load, Way::Adaptive, VISITS, seed);
-        let marks = marks::marks(load.name, &adaptive, &play(load, EVERY_SECOND, VISITS, seed));
+        let adaptive = simulate_visits(load, PollingStrategy::Adaptive, VISITS, seed);
+        let marks =
+            marks::targets_of_load(load.name, &adaptive, &simulate_visits(load, EVERY_SECOND, VISITS, seed));
         assert!(!marks.is_empty());
         for mark in marks {
-            let (what, came_to, at_most) = (mark.what, mark.came_to, mark.at_most);
+            let (what, came_to, at_most) = (mark.measure, mark.measured, mark.limit);
             assert!(
                 mark.is_met() || came_to <= at_most * 1.15,
                 "{}, seed {seed}: {what} {came_to:.2}, at most {at_most:.2}; {adaptive:?}",
@@ -34,25 +35,25 @@ fn meets_its_marks(load: &Load) {
 
 #[test]
 fn a_new_recording_is_noticed_at_a_fifth_of_the_polls() {
-    meets_its_marks(&MARKED[0]);
+    meets_its_marks(&LOADS_WITH_TARGETS[0]);
 }
 
 #[test]
 fn a_backend_slower_than_learnt_is_followed() {
-    meets_its_marks(&MARKED[1]);
+    meets_its_marks(&LOADS_WITH_TARGETS[1]);
 }
 
 #[test]
 fn an_existing_avatar_is_noticed() {
-    meets_its_marks(&MARKED[2]);
+    meets_its_marks(&LOADS_WITH_TARGETS[2]);
 }
 
 /// On loads that it was not made for it may be later, but neither lost nor wasteful.
 #[test]
 fn no_load_is_a_cliff() {
-    for load in &OTHERS {
-        let adaptive = play(load, Way::Adaptive, VISITS, SEEDS[0]);
-        let fixed = play(load, EVERY_SECOND, VISITS, SEEDS[0]);
+    for load in &OTHER_LOADS {
+        let adaptive = simulate_visits(load, PollingStrategy::Adaptive, VISITS, SEEDS[0]);
+        let fixed = simulate_visits(load, EVERY_SECOND, VISITS, SEEDS[0]);
         let name = load.name;
         assert!(adaptive.ready_median < 3.5 && adaptive.ready_p95 < 9.0, "{name}: {adaptive:?}");
         // Three failed requests in a row near the end cost their back-off.
@@ -65,17 +66,23 @@ fn no_load_is_a_cliff() {
 
 #[test]
 fn the_yardsticks_measure_what_they_say() {
-    let minute = play(&MARKED[0], Way::Fixed(Duration::from_mins(1)), VISITS, SEEDS[0]);
+    let minute = simulate_visits(
+        &LOADS_WITH_TARGETS[0],
+        PollingStrategy::Fixed(Duration::from_mins(1)),
+        VISITS,
+        SEEDS[0],
+    );
     assert!((25.0..35.0).contains(&minute.ready_median), "{minute:?}");
-    let foreseen = play(&MARKED[0], Way::Clairvoyant, VISITS, SEEDS[0]);
+    let foreseen = simulate_visits(&LOADS_WITH_TARGETS[0], PollingStrategy::Clairvoyant, VISITS, SEEDS[0]);
     assert!(foreseen.ready_max < 0.01 && (1.9..=2.0).contains(&foreseen.polls), "{foreseen:?}");
-    let doubling = play(&MARKED[0], Way::Exponential, VISITS, SEEDS[0]);
+    let doubling = simulate_visits(&LOADS_WITH_TARGETS[0], PollingStrategy::Exponential, VISITS, SEEDS[0]);
     assert!(doubling.ready_p95 > 5.0 && doubling.ready_max <= 30.0, "{doubling:?}");
 }
 
 #[test]
 fn the_same_seed_plays_the_same_visits() {
-    let of = |seed| format!("{:?}", play(&MARKED[0], Way::Adaptive, 20, seed));
+    let of =
+        |seed| format!("{:?}", simulate_visits(&LOADS_WITH_TARGETS[0], PollingStrategy::Adaptive, 20, seed));
     assert_eq!(of(1), of(1));
     assert_ne!(of(1), of(2));
 }

@@ -1,6 +1,6 @@
 //! The checks of `copresence validate`: a few lines each over [`Checks`].
 
-use super::desk::Follower;
+use super::desk::DeskSubscription;
 use crate::checks::CheckRunner;
 use kiosk::app::Kiosk;
 use kiosk::clock::Clock;
@@ -12,7 +12,7 @@ use tauri::ipc::Channel;
 
 /// The subscription to the checks.
 #[derive(Default)]
-pub(crate) struct Following(Follower);
+pub(crate) struct ChecksSubscription(DeskSubscription);
 
 /// Subscribes to the checks; replaces an earlier subscription.
 #[tauri::command]
@@ -21,10 +21,10 @@ pub(crate) async fn follow_checks(
     gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
-    following: State<'_, Following>,
+    following: State<'_, ChecksSubscription>,
     channel: Channel<ChecksView>,
 ) -> Result<(), Problem> {
-    let until = following.0.replace(&gate, *clock)?;
+    let until = following.0.replace_subscription(&gate, *clock)?;
     let (checks, kiosk) = (checks.inner().clone(), kiosk.inner().clone());
     tokio::spawn(async move {
         checks.stream_views(&kiosk, until, |view| channel.send(view).is_ok()).await;
@@ -41,8 +41,8 @@ pub(crate) async fn plan_checks(
     checks: State<'_, CheckRunner>,
     ask: ChecksRequest,
 ) -> Result<ChecksPlan, Problem> {
-    gate.require_unlocked(clock.moment())?;
-    checks.plan_run(&kiosk.backing(), &ask, kiosk.live().len()).await
+    gate.require_unlocked(clock.millis())?;
+    checks.plan_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
 /// Starts a run.
@@ -54,8 +54,8 @@ pub(crate) async fn start_checks(
     checks: State<'_, CheckRunner>,
     ask: ChecksRequest,
 ) -> Result<(), Problem> {
-    gate.require_unlocked(clock.moment())?;
-    checks.start_run(&kiosk.backing(), &ask, kiosk.live().len()).await
+    gate.require_unlocked(clock.millis())?;
+    checks.start_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
 /// Stops the run.
@@ -65,7 +65,7 @@ pub(crate) async fn stop_checks(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    gate.require_unlocked(clock.moment())?;
+    gate.require_unlocked(clock.millis())?;
     checks.stop_run();
     Ok(())
 }
@@ -77,7 +77,7 @@ pub(crate) async fn skip_check(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    gate.require_unlocked(clock.moment())?;
+    gate.require_unlocked(clock.millis())?;
     checks.skip_check();
     Ok(())
 }
@@ -90,7 +90,7 @@ pub(crate) async fn save_report(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<String, Problem> {
-    gate.require_unlocked(clock.moment())?;
+    gate.require_unlocked(clock.millis())?;
     let (checks, disk) = (checks.inner().clone(), kiosk.disk().clone());
-    super::saved(move || checks.save_report(&disk)).await
+    super::save_off_thread(move || checks.save_report(&disk)).await
 }

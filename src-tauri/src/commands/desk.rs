@@ -8,23 +8,23 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How often to check whether the panel has locked itself after idling.
-const LOOK: Duration = Duration::from_secs(5);
+const IDLE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The current subscription of one kind.
 #[derive(Default)]
-pub(crate) struct Follower(Mutex<CancellationToken>);
+pub(crate) struct DeskSubscription(Mutex<CancellationToken>);
 
-impl Follower {
+impl DeskSubscription {
     /// Ends the subscription before; the returned future resolves when the new one has to end.
     ///
     /// # Errors
     /// `panel_locked` when the panel is locked.
-    pub(crate) fn replace(
+    pub(crate) fn replace_subscription(
         &self,
         gate: &PinLock,
         clock: Clock,
     ) -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
-        gate.require_unlocked(clock.moment())?;
+        gate.require_unlocked(clock.millis())?;
         let replaced = {
             let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             current.cancel();
@@ -34,8 +34,8 @@ impl Follower {
         let (gate, closing) = (gate.clone(), gate.locked_token());
         Ok(async move {
             let idle = async {
-                while gate.is_unlocked(clock.moment()) {
-                    tokio::time::sleep(LOOK).await;
+                while gate.is_unlocked(clock.millis()) {
+                    tokio::time::sleep(IDLE_CHECK_INTERVAL).await;
                 }
             };
             tokio::select! {

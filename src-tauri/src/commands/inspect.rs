@@ -1,6 +1,6 @@
 //! The integrator's inspector: a few lines each over `kiosk`.
 
-use super::desk::Follower;
+use super::desk::DeskSubscription;
 use crate::checks::judge_requirements;
 use kiosk::app::Kiosk;
 use kiosk::clock::Clock;
@@ -13,7 +13,7 @@ use tauri::ipc::Channel;
 
 /// The subscription to the inspector.
 #[derive(Default)]
-pub(crate) struct Inspecting(Follower);
+pub(crate) struct InspectorSubscription(DeskSubscription);
 
 /// Subscribes to a visit, or to the newest; replaces an earlier subscription.
 #[tauri::command]
@@ -21,11 +21,11 @@ pub(crate) async fn inspect(
     kiosk: State<'_, Kiosk>,
     gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
-    inspecting: State<'_, Inspecting>,
+    inspecting: State<'_, InspectorSubscription>,
     visit: Option<String>,
     channel: Channel<InspectorView>,
 ) -> Result<(), Problem> {
-    let until = inspecting.0.replace(&gate, *clock)?;
+    let until = inspecting.0.replace_subscription(&gate, *clock)?;
     let inspector = kiosk.inspector().clone();
     tokio::spawn(async move {
         inspector
@@ -43,7 +43,7 @@ pub(crate) async fn save_har(
     clock: State<'_, Clock>,
     visit: String,
 ) -> Result<String, Problem> {
-    gate.require_unlocked(clock.moment())?;
+    gate.require_unlocked(clock.millis())?;
     let kiosk = kiosk.inner().clone();
-    super::saved(move || kiosk.inspector().save_har(kiosk.disk(), &visit)).await
+    super::save_off_thread(move || kiosk.inspector().save_har(kiosk.disk(), &visit)).await
 }

@@ -7,12 +7,12 @@ mod inspect;
 mod page;
 mod panel;
 
-pub(crate) use checks::Following;
-pub(crate) use inspect::Inspecting;
+pub(crate) use checks::ChecksSubscription;
+pub(crate) use inspect::InspectorSubscription;
 
 use kiosk::app::{CommandTarget, Kiosk, VisitorCommand};
 use kiosk::panel::PinLock;
-use kiosk::problem::problem;
+use kiosk::problem::problem_for_code;
 use kiosk::view::{Problem, Screen, Snapshot};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -23,9 +23,9 @@ use tauri::{
 use tokio_util::sync::CancellationToken;
 
 /// Label of the visitor's window, the only one that may call these commands.
-pub(crate) const WINDOW: &str = "kiosk";
+pub(crate) const KIOSK_WINDOW: &str = "kiosk";
 /// Label of the window with the sandbox's phone page.
-pub(crate) const PHONE: &str = "phone";
+pub(crate) const PHONE_WINDOW: &str = "phone";
 /// Width and height of the phone's window, in logical pixels.
 const PHONE_SIZE: (f64, f64) = (430.0, 880.0);
 /// Distance of the phone's window from the right edge of the screen, in logical pixels.
@@ -33,10 +33,10 @@ const PHONE_MARGIN: f64 = 48.0;
 
 /// The web view that receives snapshots. A reloaded page replaces the one before.
 #[derive(Default)]
-pub(crate) struct Listener(Mutex<CancellationToken>);
+pub(crate) struct SnapshotListener(Mutex<CancellationToken>);
 
-impl Listener {
-    fn replace(&self) -> CancellationToken {
+impl SnapshotListener {
+    fn replace_listener(&self) -> CancellationToken {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         current.cancel();
         *current = CancellationToken::new();
@@ -45,7 +45,7 @@ impl Listener {
 }
 
 /// The handler of all commands.
-pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'static {
+pub(crate) fn command_handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'static {
     tauri::generate_handler![
         subscribe,
         start_visit,
@@ -75,9 +75,11 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
 }
 
 /// Saves something off the runtime's threads; returns its path for people.
-async fn saved(save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static) -> Result<String, Problem> {
+async fn save_off_thread(
+    save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static,
+) -> Result<String, Problem> {
     let saved = tokio::task::spawn_blocking(save).await;
-    let saved = saved.map_err(|error| problem("storage_failed", Some(&error.to_string())))??;
+    let saved = saved.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))??;
     Ok(kiosk::display_path(&saved))
 }
 
@@ -86,13 +88,13 @@ async fn saved(save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static)
 #[tauri::command]
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
-    listener: State<'_, Listener>,
+    listener: State<'_, SnapshotListener>,
     gate: State<'_, PinLock>,
     channel: Channel<Snapshot>,
 ) -> Result<(), ()> {
     gate.lock();
-    let mut snapshots = kiosk.subscribe();
-    let replaced = listener.replace();
+    let mut snapshots = kiosk.subscribe_snapshots();
+    let replaced = listener.replace_listener();
     tokio::spawn(async move {
         loop {
             let snapshot = snapshots.borrow_and_update().clone();
@@ -169,24 +171,24 @@ async fn play_phone<R: Runtime>(
     visit: Option<String>,
     revision: Option<u64>,
 ) -> Result<(), String> {
-    if !kiosk.is_current(&CommandTarget { visit, revision }) {
+    if !kiosk.is_command_current(&CommandTarget { visit, revision }) {
         return Ok(());
     }
-    if !kiosk.snapshot().backend.sandbox {
+    if !kiosk.current_snapshot().backend.sandbox {
         return Err("only the sandbox's phone can be played".to_owned());
     }
     let link = kiosk.shown_link().ok_or("there is no code on the screen")?;
     let link: url::Url = link.parse().map_err(|_| "the link is no URL")?;
-    if let Some(window) = app.get_webview_window(PHONE) {
+    if let Some(window) = app.get_webview_window(PHONE_WINDOW) {
         window.navigate(link).and_then(|()| window.set_focus()).map_err(|error| error.to_string())?;
         return Ok(());
     }
     open_phone(&app, link).map_err(|error| error.to_string())?;
-    let mut snapshots = kiosk.subscribe();
+    let mut snapshots = kiosk.subscribe_snapshots();
     tokio::spawn(async move {
         // The sender lives as long as the application, so an error ends the wait too.
         drop(snapshots.wait_for(|snapshot| !needs_phone(&snapshot.screen)).await);
-        if let Some(window) = app.get_webview_window(PHONE)
+        if let Some(window) = app.get_webview_window(PHONE_WINDOW)
             && let Err(error) = window.close()
         {
             tracing::warn!(%error, "the phone's window could not be closed");
@@ -201,12 +203,12 @@ fn needs_phone(screen: &Screen) -> bool {
 
 fn open_phone<R: Runtime>(app: &AppHandle<R>, link: url::Url) -> tauri::Result<()> {
     let origin = link.origin();
-    let mut phone = WebviewWindowBuilder::new(app, PHONE, WebviewUrl::External(link))
+    let mut phone = WebviewWindowBuilder::new(app, PHONE_WINDOW, WebviewUrl::External(link))
         .title("Phone (sandbox)")
         .inner_size(PHONE_SIZE.0, PHONE_SIZE.1)
         .on_navigation(move |to| to.origin() == origin);
     // Without a parent, a compositor may hide it behind the full-screen window, or make it as large.
-    if let Some(kiosk) = app.get_webview_window(WINDOW) {
+    if let Some(kiosk) = app.get_webview_window(KIOSK_WINDOW) {
         phone = phone.parent(&kiosk)?;
     }
     let window = phone.build()?;
@@ -231,7 +233,11 @@ mod tests {
     #[test]
     fn the_page_may_call_the_kiosks_commands_and_nothing_else() {
         let capability = read(include_str!("../../capabilities/kiosk.json"));
-        assert_eq!(capability["windows"], serde_json::json!([super::WINDOW]), "the phone's page gets none");
+        assert_eq!(
+            capability["windows"],
+            serde_json::json!([super::KIOSK_WINDOW]),
+            "the phone's page gets none"
+        );
         assert!(capability.get("remote").is_none(), "no page from elsewhere gets any");
         let permissions = capability["permissions"].as_array().expect("a list");
         let plain = |permission: &Value| {

@@ -5,7 +5,7 @@ use kiosk::SecretString;
 use kiosk::clock::Clock;
 use kiosk::health;
 use kiosk::panel::{AfterAction, Panel, PinLock};
-use kiosk::problem::problem;
+use kiosk::problem::problem_for_code;
 use kiosk::view::Problem;
 use kiosk::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
 use tauri::{AppHandle, Runtime, State};
@@ -16,7 +16,7 @@ pub(crate) async fn panel_gate(
     gate: State<'_, PinLock>,
     clock: State<'_, Clock>,
 ) -> Result<PinLockView, Problem> {
-    Ok(gate.status(clock.moment()))
+    Ok(gate.status(clock.millis()))
 }
 
 /// Tries a PIN.
@@ -26,7 +26,7 @@ pub(crate) async fn panel_enter(
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    gate.try_unlock(pin, clock.moment()).await
+    gate.try_unlock(pin, clock.millis()).await
 }
 
 /// Sets the first PIN.
@@ -36,7 +36,7 @@ pub(crate) async fn panel_set_first_pin(
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    gate.set_first_pin(pin, clock.moment()).await
+    gate.set_first_pin(pin, clock.millis()).await
 }
 
 /// The panel as it is now.
@@ -46,7 +46,7 @@ pub(crate) async fn panel<R: Runtime>(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<PanelView, Problem> {
-    panel.pin_lock().require_unlocked(clock.moment())?;
+    panel.pin_lock().require_unlocked(clock.millis())?;
     panel.view(window::list_monitors(&app)).await
 }
 
@@ -58,11 +58,11 @@ pub(crate) async fn panel_act<R: Runtime>(
     clock: State<'_, Clock>,
     act: PanelAction,
 ) -> Result<PanelView, Problem> {
-    panel.pin_lock().require_unlocked(clock.moment())?;
-    match panel.run_action(act, clock.moment()).await? {
+    panel.pin_lock().require_unlocked(clock.millis())?;
+    match panel.run_action(act, clock.millis()).await? {
         AfterAction::ShowPanel => {}
         AfterAction::UpdateWindow => window::apply_window_mode(&app, &panel)
-            .map_err(|error| problem("display_failed", Some(&error.to_string())))?,
+            .map_err(|error| problem_for_code("display_failed", Some(&error.to_string())))?,
         AfterAction::Quit => app.exit(0),
     }
     panel.view(window::list_monitors(&app)).await
@@ -75,9 +75,9 @@ pub(crate) async fn panel_health<R: Runtime>(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<Vec<HealthView>, Problem> {
-    panel.pin_lock().require_unlocked(clock.moment())?;
+    panel.pin_lock().require_unlocked(clock.millis())?;
     let mut told = panel.check_health().await;
-    told.extend(screen(&app, panel.display_settings().monitor.as_deref()));
+    told.extend(display_health(&app, panel.display_settings().monitor.as_deref()));
     Ok(told)
 }
 
@@ -87,12 +87,12 @@ pub(crate) async fn panel_history(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<Vec<PastVisit>, Problem> {
-    panel.pin_lock().require_unlocked(clock.moment())?;
+    panel.pin_lock().require_unlocked(clock.millis())?;
     panel.history().await
 }
 
 /// The health of what only a program with a window can check.
-fn screen<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [HealthView; 2] {
+fn display_health<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [HealthView; 2] {
     let monitors = window::list_monitors(app);
     let there = monitors.iter().map(|one| format!("{} ({} × {})", one.name, one.width, one.height));
     let seen = there.collect::<Vec<_>>().join(", ");

@@ -41,8 +41,8 @@ async fn a_profile_without_credentials_closes_the_booth_until_they_are_set() {
     let unset = ["api-key", "session-token", "username", "password"].map(|slot| (slot, false));
     assert_eq!(slots, unset);
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"));
-    booth.kiosk.start();
-    assert_eq!(booth.kiosk.snapshot().screen, kiosk::view::Screen::Attract, "no visit begins");
+    booth.kiosk.start_visit();
+    assert_eq!(booth.kiosk.current_snapshot().screen, kiosk::view::Screen::Attract, "no visit begins");
 
     booth.act_and_view(set_credential("api-key", "planted-api-key-3f")).await;
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"), "a session is missing");
@@ -50,7 +50,7 @@ async fn a_profile_without_credentials_closes_the_booth_until_they_are_set() {
     assert_eq!(booth.closed_code(), None);
     let views: Vec<_> = open.credentials.iter().take(2).map(|one| one.ends_in.as_deref()).collect();
     assert_eq!(views, [Some("3f"), Some("9a")]);
-    let held = booth.kiosk.backing().target.credentials.api_key.expect("reloaded");
+    let held = booth.kiosk.backend_config().target.credentials.api_key.expect("reloaded");
     assert_eq!(held.expose(), "planted-api-key-3f");
 
     let booth = booth.restart().await;
@@ -151,14 +151,14 @@ async fn the_sandbox_can_be_changed_while_it_runs() {
     ] {
         assert_eq!(booth.act_error_code(act).await, "not_the_sandbox");
     }
-    booth.kiosk.stop().await;
+    booth.kiosk.stop_visits().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phone_access_can_change_during_a_visit() {
     let booth = Booth::new();
     let (visit, token) = booth.show_code().await;
-    let own = booth.kiosk.backing().target.api_url;
+    let own = booth.kiosk.backend_config().target.api_url;
     let let_in = booth.act(PanelAction::LetPhonesIn { on: true }).await;
     let Ok(_) = let_in else {
         // Without a network the action fails, and nothing listens.
@@ -169,7 +169,7 @@ async fn phone_access_can_change_during_a_visit() {
     let view = booth.panel_view().await;
     let at = view.sandbox.and_then(|sandbox| sandbox.phones_at).expect("an address");
     assert_eq!(view.backend.phones_at.as_deref(), Some(at.as_str()));
-    let backing = booth.kiosk.backing();
+    let backing = booth.kiosk.backend_config();
     assert_eq!(backing.target.api_url, own, "the API stays on this machine");
     assert!(backing.target.link.as_str().starts_with(&at), "{}", backing.target.link.as_str());
     assert!(!at.contains("127.0.0.1") && !at.contains("localhost"), "{at}");
@@ -181,13 +181,13 @@ async fn phone_access_can_change_during_a_visit() {
     booth.sandbox().associate_avatar(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
     let there = |snapshot: &kiosk::view::Snapshot| matches!(&snapshot.screen, kiosk::view::Screen::Reveal { visit: shown, .. } if *shown == visit);
     booth.wait_for_snapshot(there).await;
-    booth.kiosk.again();
+    booth.kiosk.return_to_start();
 
     let booth = booth.restart().await;
     assert!(booth.panel_view().await.backend.phones_at.is_some(), "as it was left");
     let out = booth.act_and_view(PanelAction::LetPhonesIn { on: false }).await;
     assert_eq!(out.backend.phones_at, None);
-    assert!(booth.kiosk.backing().target.link.as_str().starts_with("http://127.0.0.1:"));
+    assert!(booth.kiosk.backend_config().target.link.as_str().starts_with("http://127.0.0.1:"));
     assert_eq!(booth.restart().await.panel_view().await.backend.phones_at, None);
 }
 
@@ -198,7 +198,7 @@ async fn phones_are_not_let_in_if_the_setting_cannot_be_saved() {
     assert_eq!(booth.act_error_code(PanelAction::LetPhonesIn { on: true }).await, "settings_failed");
     let view = booth.panel_view().await;
     assert_eq!((view.backend.phones_at, view.sandbox.and_then(|sandbox| sandbox.phones_at)), (None, None));
-    booth.kiosk.stop().await;
+    booth.kiosk.stop_visits().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,18 +217,18 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     assert_eq!(booth.act(act).await, Ok(AfterAction::UpdateWindow), "the host makes the window so");
     let views = DisplaySettings { logo: false, ..display.clone() };
     assert_eq!(booth.panel_view().await.display, views, "no logo was sent");
-    let seen = booth.kiosk.snapshot().booth;
+    let seen = booth.kiosk.current_snapshot().booth;
     assert_eq!((seen.language.as_deref(), seen.idle_seconds, seen.voice), (Some("ja"), 30, true));
     assert_eq!(seen.attract_text, display.attract_text);
-    booth.kiosk.start();
+    booth.kiosk.start_visit();
     let consent = kiosk::view::Screen::Consent { texts: display.consent.clone() };
-    assert_eq!(booth.kiosk.snapshot().screen, consent);
-    booth.kiosk.cancel();
+    assert_eq!(booth.kiosk.current_snapshot().screen, consent);
+    booth.kiosk.leave_visit();
     let unfit = PanelAction::SetDisplay { display: DisplaySettings { idle_seconds: 1, ..display } };
     assert_eq!(booth.act_error_code(unfit).await, "setting_unfit");
     let booth = booth.restart().await;
     assert_eq!(booth.panel_view().await.display, views);
-    assert_eq!(booth.kiosk.snapshot().booth.idle_seconds, 30);
+    assert_eq!(booth.kiosk.current_snapshot().booth.idle_seconds, 30);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -280,11 +280,11 @@ async fn a_logo_is_validated_and_can_be_removed() {
     let booth = Booth::new();
     let (png, text) = base64_png(64, 32);
     assert!(booth.act_and_view(PanelAction::SetLogo { png: text.clone() }).await.display.logo);
-    let first = booth.kiosk.snapshot().booth.logo.expect("shown");
+    let first = booth.kiosk.current_snapshot().booth.logo.expect("shown");
     assert!(first.starts_with("avatar://localhost/booth/logo.png?v="), "{first}");
     assert_eq!(booth.panel.logo(), Some(png));
     booth.act_and_view(PanelAction::SetLogo { png: base64_png(16, 16).1 }).await;
-    assert_ne!(booth.kiosk.snapshot().booth.logo, Some(first), "another picture, another address");
+    assert_ne!(booth.kiosk.current_snapshot().booth.logo, Some(first), "another picture, another address");
     for wrong in ["", "****", "bm8gUE5H", &text[..text.len() / 2 / 4 * 4], &base64_png(5000, 1).1] {
         assert_eq!(booth.act_error_code(PanelAction::SetLogo { png: wrong.to_owned() }).await, "logo_unfit");
     }
@@ -292,17 +292,17 @@ async fn a_logo_is_validated_and_can_be_removed() {
     assert_eq!(booth.act_error_code(PanelAction::SetLogo { png: large }).await, "logo_unfit");
 
     let booth = booth.restart().await;
-    assert!(booth.kiosk.snapshot().booth.logo.is_some(), "what was refused took nothing away");
+    assert!(booth.kiosk.current_snapshot().booth.logo.is_some(), "what was refused took nothing away");
     let display = DisplaySettings { logo: false, ..booth.panel_view().await.display };
     assert!(!booth.act_and_view(PanelAction::SetDisplay { display }).await.display.logo);
-    assert_eq!(booth.kiosk.snapshot().booth.logo, None);
+    assert_eq!(booth.kiosk.current_snapshot().booth.logo, None);
     assert!(!booth.data().join("logo.png").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lock_quit_and_change_pin() {
     let booth = Booth::new();
-    let now = booth.clock.moment();
+    let now = booth.clock.millis();
     booth.panel.pin_lock().set_first_pin(secret("4711"), now).await.expect("set");
     assert_eq!(booth.act(PanelAction::Quit).await, Ok(AfterAction::Quit));
     let change =
@@ -339,7 +339,7 @@ async fn health_reports_every_part_and_no_secret() {
         "{}{}{}",
         serde_json::to_string(&view).expect("plain data"),
         serde_json::to_string(&views).expect("plain data"),
-        serde_json::to_string(&booth.kiosk.snapshot()).expect("plain data"),
+        serde_json::to_string(&booth.kiosk.current_snapshot()).expect("plain data"),
     );
     let kept = std::fs::read_to_string(booth.data().join("settings.toml")).expect("kept");
     for secret in secrets {

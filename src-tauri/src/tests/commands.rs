@@ -1,7 +1,7 @@
 //! The commands as the page calls them.
 
 use super::Booth;
-use crate::commands::WINDOW;
+use crate::commands::KIOSK_WINDOW;
 use kiosk::view::Screen;
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
@@ -37,10 +37,10 @@ fn operator_commands() -> Vec<String> {
 
 pub(super) fn build_page() -> (Booth, tauri::App<MockRuntime>, WebviewWindow<MockRuntime>) {
     let booth = Booth::new();
-    let app = crate::shell::build(mock_builder(), booth.kiosk.clone(), booth.panel.clone(), booth.clock)
+    let app = crate::shell::build_app(mock_builder(), booth.kiosk.clone(), booth.panel.clone(), booth.clock)
         .build(mock_context(noop_assets()))
         .expect("an application");
-    let window = WebviewWindowBuilder::new(&app, WINDOW, tauri::WebviewUrl::default()).build();
+    let window = WebviewWindowBuilder::new(&app, KIOSK_WINDOW, tauri::WebviewUrl::default()).build();
     (booth, app, window.expect("a window"))
 }
 
@@ -143,9 +143,9 @@ async fn an_action_returns_the_panel_or_a_problem() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_visitors_command_names_the_screen_that_it_acts_on() {
     let (booth, _app, window) = build_page();
-    let attract = booth.kiosk.snapshot().revision;
+    let attract = booth.kiosk.current_snapshot().revision;
     call_command(&window, "start_visit", json!({"revision": attract + 1})).await.expect("ignored");
-    assert_eq!(booth.kiosk.snapshot().screen, Screen::Attract);
+    assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract);
     call_command(&window, "start_visit", json!({"revision": attract})).await.expect("begun");
     let invite = booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
     let visit = invite.screen.visit().expect("of somebody").to_owned();
@@ -155,12 +155,12 @@ async fn a_visitors_command_names_the_screen_that_it_acts_on() {
             call_command(&window, command, target).await.expect("ignored");
         }
     }
-    assert_eq!(booth.kiosk.snapshot().screen.visit(), Some(visit.as_str()));
+    assert_eq!(booth.kiosk.current_snapshot().screen.visit(), Some(visit.as_str()));
     call_command(&window, "cancel_visit", json!({"visit": visit, "revision": invite.revision}))
         .await
         .expect("left");
-    assert_eq!(booth.kiosk.snapshot().screen, Screen::Attract);
+    assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract);
     call_command(&window, "start_visit", json!({})).await.expect("as before");
-    assert!(booth.kiosk.snapshot().screen.visit().is_some());
-    booth.kiosk.stop().await;
+    assert!(booth.kiosk.current_snapshot().screen.visit().is_some());
+    booth.kiosk.stop_visits().await;
 }

@@ -36,7 +36,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
             .map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
     };
     assert_eq!(asked(&visit, &name).await, None, "the door is closed");
-    let now = app.state::<kiosk::clock::Clock>().moment();
+    let now = app.state::<kiosk::clock::Clock>().millis();
     booth.panel.pin_lock().set_first_pin(super::secret("4711"), now).await.expect("set");
     assert_eq!(asked(&visit, &name).await, Some(("image/png", true)));
     for (visit, name) in [
@@ -71,7 +71,7 @@ async fn visits_are_deleted_except_those_in_progress() {
     assert_eq!(booth.act_error_code(forget(&live)).await, "visit_goes_on");
     let view = booth.act_and_view(PanelAction::WipeNow).await;
     assert_eq!((view.visits_kept, view.visits_live, count_avatar_folders(&booth)), (1, 1, 0));
-    booth.kiosk.stop().await;
+    booth.kiosk.stop_visits().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +94,7 @@ async fn files_are_kept_for_the_retention_time() {
     assert_eq!((kept.keep_hours, kept.visits_kept), (Some(24), 1), "it is not that old");
     let kept = booth.act_and_view(PanelAction::SetKeep { hours: Some(0) }).await;
     assert_eq!(kept.keep_hours, Some(0));
-    assert_eq!(booth.kiosk.snapshot().booth.keep_hours, Some(0));
+    assert_eq!(booth.kiosk.current_snapshot().booth.keep_hours, Some(0));
     let booth = booth.restart().await;
     assert_eq!(booth.panel_view().await.keep_hours, Some(0));
     // Visits of earlier runs have no visitor any more, so the first sweep removes them.

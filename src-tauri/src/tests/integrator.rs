@@ -53,12 +53,12 @@ async fn a_run_of_checks_completes_and_is_saved() {
     assert!(booth.sandbox().state().tokens.is_empty(), "never by itself");
     assert_eq!(checks.save_report(booth.kiosk.disk()).expect_err("none").code, "checks_none");
 
-    checks.start_run(&booth.kiosk.backing(), &ALL, 0).await.expect("free");
-    let again = checks.start_run(&booth.kiosk.backing(), &ALL, 0).await.expect_err("one at a time");
+    checks.start_run(&booth.kiosk.backend_config(), &ALL, 0).await.expect("free");
+    let again = checks.start_run(&booth.kiosk.backend_config(), &ALL, 0).await.expect_err("one at a time");
     assert_eq!(again.code, "checks_running");
     let ended = wait_for_view(&mut views, |view| matches!(view.stand, ChecksState::Ended { .. })).await;
     assert_eq!(ended.stand, ChecksState::Ended { passed: true }, "{:?}", ended.summary);
-    assert_eq!(ended.target, booth.kiosk.backing().target.host());
+    assert_eq!(ended.target, booth.kiosk.backend_config().target.host_and_port());
     let known = validate::checks::CHECKS.iter().map(|check| check.id);
     assert!(ended.checks.iter().map(|check| check.id.as_str()).eq(known));
     assert!(ended.checks.iter().all(|check| check.verdict.is_some() && !check.requirements.is_empty()));
@@ -82,7 +82,7 @@ async fn a_run_of_checks_completes_and_is_saved() {
 async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     let booth = Booth::new();
     set_real_time(&booth);
-    let (checks, backing) = (CheckRunner::default(), booth.kiosk.backing());
+    let (checks, backing) = (CheckRunner::default(), booth.kiosk.backend_config());
     let plan = checks.plan_run(&backing, &ALL, 1).await.expect("a plan");
     let rows = validate::act::ACTS.iter().map(|row| row.description);
     assert!(plan.acts.iter().map(|act| act.does.as_str()).eq(rows));
@@ -96,13 +96,13 @@ async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     assert!(booth.sandbox().state().tokens.is_empty(), "a plan asks for nothing");
 
     booth.show_code().await;
-    let visits = booth.kiosk.live().len();
+    let visits = booth.kiosk.running_visits().len();
     let refused = checks.start_run(&backing, &ALL, visits).await.expect_err("somebody is here");
     assert_eq!((refused.code.as_str(), booth.sandbox().state().tokens.len()), ("checks_disturb", 1));
     let all_the_same = ChecksRequest { despite_visits: true, ..ALL };
     checks.start_run(&backing, &all_the_same, visits).await.expect("as was wanted");
     checks.stop_run();
-    booth.kiosk.stop().await;
+    booth.kiosk.stop_visits().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +141,7 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
     let report = std::fs::read_to_string(std::path::Path::new(&place).join("report.json")).expect("written");
     assert_eq!(serde_json::from_str::<Value>(&report).expect("JSON")["exit"], 130);
 
-    let mut backing = booth.kiosk.backing();
+    let mut backing = booth.kiosk.backend_config();
     backing.target.credentials.api_key = None;
     let tokens = booth.sandbox().state().tokens.len();
     let refused = CheckRunner::default().start_run(&backing, &ALL, 0).await.expect_err("refused");
@@ -170,7 +170,7 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
         }
     };
     tokio::time::timeout(PATIENCE, judged).await.expect("in time");
-    booth.kiosk.stop().await;
+    booth.kiosk.stop_visits().await;
     let shown = booth.kiosk.inspector().view(None, &judge_requirements).shown.expect("the visit");
     let (mut broken, mut kept) = (Vec::new(), 0);
     for entry in shown.entries {

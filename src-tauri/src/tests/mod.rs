@@ -9,11 +9,11 @@ mod integrator;
 use crate::avatar_protocol::AVATAR_BASE_URL;
 use crate::simulator::EmbeddedSandbox;
 use kiosk::SecretString;
-use kiosk::app::{Kiosk, Setup};
+use kiosk::app::{Kiosk, KioskSetup};
 use kiosk::clock::Clock;
 use kiosk::credentials::CredentialStore;
 use kiosk::panel::{AfterAction, BackendSources, OpenResult, Panel, PinLock, SettingsFile};
-use kiosk::setup::{Disk, Overrides};
+use kiosk::setup::{DataStore, VisitOverrides};
 use kiosk::view::panel::{KioskModeView, PanelAction, PanelView};
 use kiosk::view::{Problem, Screen, Snapshot};
 use sandbox::{Sandbox, Settings};
@@ -46,7 +46,7 @@ impl Booth {
     /// Starts the booth in an existing folder. Needs a tokio runtime.
     pub(crate) fn at(root: Arc<tempfile::TempDir>, vault: CredentialStore) -> Self {
         kiosk::install_crypto_provider();
-        let disk = Disk::open(&root.path().join("data")).expect("a data folder");
+        let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
         let settings = Settings { speed: 1000.0, seed: 7, ..Settings::default() };
         let simulator = Arc::new(EmbeddedSandbox::with_settings(settings));
         let sources = BackendSources {
@@ -61,22 +61,22 @@ impl Booth {
         let name = set.profile.unwrap_or_else(|| "sandbox".to_owned());
         let OpenResult { backend: backing, closed_reason: closed } =
             sources.open_or_fallback(&name, set.phone_access).expect("a sandbox at least");
-        let kiosk = Kiosk::new(Setup {
+        let kiosk = Kiosk::new(KioskSetup {
             profile: backing.profile,
             target: backing.target,
-            phones_at: backing.phones_at,
+            phone_address: backing.phone_address,
             disk,
-            overrides: Overrides::default(),
+            overrides: VisitOverrides::default(),
             asset_base: AVATAR_BASE_URL.to_owned(),
         });
-        let gate = PinLock::new(file.clone(), clock.moment());
+        let gate = PinLock::new(file.clone(), clock.millis());
         let panel = Panel::new(kiosk.clone(), gate, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
         Self { root, vault, simulator, clock, kiosk, panel }
     }
 
     /// Restarts the booth in the same folder with the same keychain.
     pub(crate) async fn restart(self) -> Self {
-        self.kiosk.stop().await;
+        self.kiosk.stop_visits().await;
         self.simulator.stop().await;
         Self::at(self.root, self.vault)
     }
@@ -90,7 +90,7 @@ impl Booth {
     }
 
     pub(crate) async fn act(&self, act: PanelAction) -> Result<AfterAction, Problem> {
-        self.panel.run_action(act, self.clock.moment()).await
+        self.panel.run_action(act, self.clock.millis()).await
     }
 
     /// Runs an action, and returns the updated panel.
@@ -110,23 +110,23 @@ impl Booth {
     /// Kiosk mode, after comparing it with the snapshot's.
     pub(crate) async fn check_kiosk_mode(&self) -> KioskModeView {
         let mode = self.panel_view().await.kiosk_mode;
-        assert_eq!(self.kiosk.snapshot().booth.kiosk_mode, mode.on);
+        assert_eq!(self.kiosk.current_snapshot().booth.kiosk_mode, mode.on);
         mode
     }
 
     pub(crate) fn closed_code(&self) -> Option<String> {
-        self.kiosk.snapshot().booth.closed.map(|problem| problem.code)
+        self.kiosk.current_snapshot().booth.closed.map(|problem| problem.code)
     }
 
     pub(crate) async fn wait_for_snapshot(&self, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
-        let mut snapshots = self.kiosk.subscribe();
+        let mut snapshots = self.kiosk.subscribe_snapshots();
         let found = tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
         found.expect("in time").expect("it lives").clone()
     }
 
     /// Starts a visit. Returns its id and the token in its link.
     pub(crate) async fn show_code(&self) -> (String, String) {
-        self.kiosk.start();
+        self.kiosk.start_visit();
         let snapshot =
             self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
         let Screen::Invite { visit, link, .. } = snapshot.screen else { unreachable!("waited for") };
@@ -139,8 +139,8 @@ impl Booth {
         let (visit, token) = self.show_code().await;
         self.sandbox().associate_avatar(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
         self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
-        self.kiosk.again();
-        while !self.kiosk.live().is_empty() {
+        self.kiosk.return_to_start();
+        while !self.kiosk.running_visits().is_empty() {
             tokio::task::yield_now().await;
         }
         visit

@@ -4,7 +4,7 @@
 //! switcher, consoles).
 
 use super::monitors::{self, MonitorArea};
-use crate::commands::WINDOW;
+use crate::commands::KIOSK_WINDOW;
 use kiosk::panel::Panel;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,7 +58,7 @@ impl WindowGuard {
 /// # Errors
 /// The window system refused a change.
 pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Result<()> {
-    let Some(window) = app.get_webview_window(WINDOW) else { return Ok(()) };
+    let Some(window) = app.get_webview_window(KIOSK_WINDOW) else { return Ok(()) };
     let guard = app.state::<WindowGuard>();
     let mut stand = guard.lock_state();
     let kiosk_mode = panel.kiosk_mode().on;
@@ -94,7 +94,7 @@ pub(super) fn follow_monitors<R: Runtime>(window: &WebviewWindow<R>) -> tauri::R
 /// Refuses to close the window in kiosk mode, for example by Alt+F4 or a task bar. *Quit* in the panel and signals of
 /// the service manager end the program without this event.
 pub(crate) fn on_window_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
-    if window.label() != WINDOW {
+    if window.label() != KIOSK_WINDOW {
         return;
     }
     if let WindowEvent::CloseRequested { api, .. } = event

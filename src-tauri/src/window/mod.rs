@@ -10,7 +10,7 @@ pub(crate) use kiosk_mode::{WindowGuard, apply_window_mode, on_window_event};
 pub(crate) use monitors::list_monitors;
 pub(crate) use page_watchdog::PageWatchdog;
 
-use crate::commands::WINDOW;
+use crate::commands::KIOSK_WINDOW;
 use tauri::webview::{DownloadEvent, NewWindowResponse, PermissionResponse};
 use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
 
@@ -27,7 +27,7 @@ pub(crate) fn open_window<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> 
     // `cargo xtask dev` serves the page from its own server. Developer tools are enabled then.
     let server = app.config().build.dev_url.clone();
     let developing = server.is_some();
-    let window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
+    let window = WebviewWindowBuilder::new(app, KIOSK_WINDOW, WebviewUrl::default())
         .title(WINDOW_TITLE)
         .inner_size(1280.0, 720.0)
         .min_inner_size(MIN_WINDOW_SIZE.width, MIN_WINDOW_SIZE.height)

@@ -10,7 +10,7 @@ use kiosk::credentials::CredentialStore;
 use kiosk::health::{self, bad_part, part};
 use kiosk::panel::SettingsFile;
 use kiosk::profile::Profile;
-use kiosk::setup::{Disk, Target};
+use kiosk::setup::{BackendTarget, DataStore};
 use kiosk::view::panel::{HealthState, HealthView};
 use sandbox::{Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -46,7 +46,7 @@ fn with_profile_of_window(common: &CommonOptions, settings: Option<&SettingsFile
 }
 
 fn check_disk(
-    disk: Result<Disk, CommandFailure>,
+    disk: Result<DataStore, CommandFailure>,
     common: &CommonOptions,
     profile: Option<&Profile>,
 ) -> HealthView {
@@ -58,7 +58,8 @@ fn check_disk(
             return bad_part(part::DISK, failure.message(), remedy);
         }
     };
-    let out = common.out.clone().or_else(|| profile?.out.clone()).unwrap_or_else(|| disk.default_out());
+    let out =
+        common.out.clone().or_else(|| profile?.out_dir.clone()).unwrap_or_else(|| disk.default_avatars_dir());
     let least = profile.map_or(0, |profile| profile.limits.min_free_space);
     health::check_disk(&disk, &out, least)
 }
@@ -88,7 +89,7 @@ async fn check_network(profile: &Profile) -> Vec<HealthView> {
     };
     let target = match &embedded {
         Some((_, target)) => target.clone(),
-        None => match Target::without_credentials(profile) {
+        None => match BackendTarget::without_credentials(profile) {
             Ok(target) => target,
             Err(error) => return vec![bad_part(part::BACKEND, error, "Fix the profile")],
         },
@@ -101,14 +102,18 @@ async fn check_network(profile: &Profile) -> Vec<HealthView> {
 }
 
 /// Starts the embedded sandbox as a visit does.
-async fn start_embedded_sandbox() -> Result<(Server, Target), String> {
+async fn start_embedded_sandbox() -> Result<(Server, BackendTarget), String> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(Settings::default(), listen).await.map_err(|error| error.to_string())?;
     let known = server.sandbox().credentials();
     let login = (known.username.clone(), known.password.clone());
-    let target =
-        Target::embedded_sandbox(server.local_url(), &server.link_template(), known.api_key.clone(), login)
-            .map_err(|error| error.to_string())?;
+    let target = BackendTarget::embedded_sandbox(
+        server.local_url(),
+        &server.link_template(),
+        known.api_key.clone(),
+        login,
+    )
+    .map_err(|error| error.to_string())?;
     Ok((server, target))
 }
 

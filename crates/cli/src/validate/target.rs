@@ -103,13 +103,13 @@ fn target_of_profile(
         name: profile.name.clone(),
         backend: Backend {
             base_url,
-            login_route: profile.login.clone(),
-            token_source: profile.source.clone(),
-            redeem_route: profile.redeem.clone(),
+            login_route: profile.login_route.clone(),
+            token_source: profile.token_source.clone(),
+            redeem_route: profile.redeem_route.clone(),
         },
         credentials,
         link_template: link,
-        time_outs: profile.network,
+        time_outs: profile.timeouts,
     }
 }
 

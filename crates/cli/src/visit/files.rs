@@ -2,7 +2,7 @@
 
 use crate::failure::CommandFailure;
 use crate::output;
-use kiosk::qr::LinkCode;
+use kiosk::qr::QrCode;
 use kiosk::{HarRecorder, Recorder};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -50,11 +50,11 @@ impl QrFile {
     }
 
     fn try_write_qr_code(&self, link: &str) -> Result<(), String> {
-        let code = LinkCode::new(link).map_err(|error| error.to_string())?;
+        let code = QrCode::new(link).map_err(|error| error.to_string())?;
         let bytes = if self.svg {
-            code.svg().into_bytes()
+            code.to_svg().into_bytes()
         } else {
-            code.png(MODULE).map_err(|error| error.to_string())?
+            code.to_png(MODULE).map_err(|error| error.to_string())?
         };
         std::fs::write(&self.path, bytes).map_err(|error| error.to_string())
     }

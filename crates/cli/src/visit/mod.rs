@@ -11,10 +11,10 @@ use crate::failure::CommandFailure;
 use crate::{context, recover, signals};
 use files::{HarFile, QrFile};
 use kiosk::clock::Clock;
-use kiosk::drive::{Teller, drive};
-use kiosk::line::{Line, LineEvent};
+use kiosk::events::{EventKind, VisitEvent};
 use kiosk::profile::Profile;
-use kiosk::setup::{Disk, Overrides, Target, order};
+use kiosk::runner::{EventSink, run_visit};
+use kiosk::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
 use kiosk::{ExportType, NoRecorder, Recorder, problem};
 use phone::SimulatedPhone;
 use remote_target::find_remote_target;
@@ -46,7 +46,7 @@ async fn prepare_and_run_visit(
     let mut profile = context::selected_profile(common)?;
     if let Some(poll) = options.poll {
         // An explicit --poll overrides the profile's lower bound.
-        profile.pace.fastest = profile.pace.fastest.min(poll);
+        profile.polling.fastest = profile.polling.fastest.min(poll);
     }
     let disk = context::open_disk(common)?;
     let out = context::prepare_output_folder(common, &profile, &disk)?;
@@ -66,7 +66,7 @@ async fn prepare_and_run_visit(
     let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned());
     let phone = backend.filter(|_| scans).map(SimulatedPhone::new).transpose()?;
     let stage = VisitSurroundings { show, out, qr, har, phone, stopping };
-    let exit = run_visit(options, &profile, &disk, embedded.as_ref(), stage).await;
+    let exit = start_visit(options, &profile, &disk, embedded.as_ref(), stage).await;
     if let Some(server) = embedded {
         server.stop().await;
     }
@@ -83,10 +83,10 @@ struct VisitSurroundings {
     stopping: CancellationToken,
 }
 
-async fn run_visit(
+async fn start_visit(
     options: VisitOptions,
     profile: &Profile,
-    disk: &Disk,
+    disk: &DataStore,
     embedded: Option<&Server>,
     stage: VisitSurroundings,
 ) -> Result<u8, CommandFailure> {
@@ -98,28 +98,29 @@ async fn run_visit(
         Some(har) => har.recorder(),
         None => Arc::new(NoRecorder),
     };
-    let api = target.api(profile, recorder)?;
-    let overrides = Overrides {
-        out: Some(stage.out.clone()),
+    let api = target.api_client(profile, recorder)?;
+    let overrides = VisitOverrides {
+        out_dir: Some(stage.out.clone()),
         timeout: options.timeout,
-        poll: options.poll,
+        poll_interval: options.poll,
         required_exports: options.exports.iter().map(ExportType::new).collect(),
         max_file_size: options.max_file_size.map(|size| size.as_u64()),
     };
-    let order = order(profile, &target, disk, &overrides).await;
+    let order = visit_config(profile, &target, disk, &overrides).await;
     let teller = event_sink(&stage);
-    let ended = drive(order, disk.parts(api, Clock::default(), teller), stage.stopping.clone()).await;
+    let ended =
+        run_visit(order, disk.visit_context(api, Clock::default(), teller), stage.stopping.clone()).await;
     if let Some(har) = stage.har {
         har.write_archive();
     }
-    Ok(ended.outcome.exit())
+    Ok(ended.outcome.exit_code())
 }
 
-fn event_sink(stage: &VisitSurroundings) -> Teller {
+fn event_sink(stage: &VisitSurroundings) -> EventSink {
     let (show, qr, phone) = (stage.show.clone(), stage.qr.clone(), stage.phone.clone());
-    Arc::new(move |line: Line| {
+    Arc::new(move |line: VisitEvent| {
         show.show_event(&line);
-        if let LineEvent::Invited { link, .. } = &line.event {
+        if let EventKind::Invited { link, .. } = &line.kind {
             if let Some(qr) = &qr {
                 qr.write_qr_code(link);
             }
@@ -135,21 +136,21 @@ fn emit_not_started(show: &VisitRenderer, common: &CommonOptions, failure: &Comm
     let visit = kiosk::history::VisitId::new();
     let clock = Clock::default();
     let api_url = context::selected_profile(common).ok().and_then(|profile| profile.api_url);
-    let problem = problem::problem(failure.error_code(), Some(failure.message()));
+    let problem = problem::problem_for_code(failure.error_code(), Some(failure.message()));
     let events = [
-        LineEvent::Started {
+        EventKind::Started {
             profile: common.profile_name().to_owned(),
             api_url: api_url.as_ref().map(ToString::to_string).unwrap_or_default(),
         },
-        LineEvent::Ended {
+        EventKind::Ended {
             code: failure.error_code().to_owned(),
             exit: failure.exit_code(),
-            message: problem::message(&problem),
+            message: problem::operator_message(&problem),
             visit_state: "issuing".to_owned(),
         },
     ];
     for event in events {
-        show.print_json(&Line { visit, at: clock.now(), event });
+        show.print_json(&VisitEvent { visit, at: clock.now(), kind: event });
     }
 }
 
@@ -160,10 +161,10 @@ async fn start_embedded_sandbox(options: &VisitOptions) -> Result<Server, Comman
     server.map_err(|error| CommandFailure::usage(format!("the embedded sandbox cannot start: {error}")))
 }
 
-fn embedded_sandbox_target(server: &Server) -> Result<Target, CommandFailure> {
+fn embedded_sandbox_target(server: &Server) -> Result<BackendTarget, CommandFailure> {
     let accepted = server.sandbox().credentials();
     let login = (accepted.username.clone(), accepted.password.clone());
-    let target = Target::embedded_sandbox(
+    let target = BackendTarget::embedded_sandbox(
         server.local_url(),
         &server.link_template(),
         accepted.api_key.clone(),

@@ -3,7 +3,7 @@
 use crate::common_options::CommonOptions;
 use crate::{output, qr_terminal};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use kiosk::line::{Line, LineEvent, SavedFile};
+use kiosk::events::{EventKind, SavedFile, VisitEvent};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -37,13 +37,13 @@ impl VisitRenderer {
     }
 
     /// Prints an event as JSON (with `--json`) and for people.
-    pub(super) fn show_event(&self, line: &Line) {
+    pub(super) fn show_event(&self, line: &VisitEvent) {
         self.print_json(line);
-        self.render_event(&line.event);
+        self.render_event(&line.kind);
     }
 
     /// Prints an event as JSON only (with `--json`); people get its message elsewhere.
-    pub(super) fn print_json(&self, line: &Line) {
+    pub(super) fn print_json(&self, line: &VisitEvent) {
         if self.json
             && let Ok(text) = serde_json::to_string(line)
         {
@@ -51,33 +51,33 @@ impl VisitRenderer {
         }
     }
 
-    fn render_event(&self, event: &LineEvent) {
+    fn render_event(&self, event: &EventKind) {
         match event {
-            LineEvent::Started { profile, api_url } => {
+            EventKind::Started { profile, api_url } => {
                 self.print_line(&format!("Visit at {api_url} (profile {profile})"));
             }
-            LineEvent::Invited { link, expires_at } => {
-                self.show_qr_code(link, expires_at.map(kiosk::line::rfc3339));
+            EventKind::Invited { link, expires_at } => {
+                self.show_qr_code(link, expires_at.map(kiosk::events::format_rfc3339));
             }
-            LineEvent::Status { completion_status, completion_progress, queue_position, .. } => {
+            EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
                 let words = describe_status(completion_status, *completion_progress, *queue_position);
                 self.show_status(&output::sanitize_for_terminal(&words));
             }
-            LineEvent::Retrying { message, attempt, next_poll_ms, .. } => {
+            EventKind::Retrying { message, attempt, next_poll_ms, .. } => {
                 let again = humantime::format_duration(round_retry_delay(*next_poll_ms));
                 let words = format!("{message}; trying again in {again} (failure {attempt} in a row)");
                 self.show_status(&output::sanitize_for_terminal(&words));
             }
-            LineEvent::Redeemed { exports } => {
+            EventKind::Redeemed { exports } => {
                 self.clear_status_line();
                 self.print_line(&output::sanitize_for_terminal(&format!(
                     "Ready. Downloading {}",
                     exports.join(", ")
                 )));
             }
-            LineEvent::Progress { file, bytes, total } => self.show_download_progress(file, *bytes, *total),
-            LineEvent::Saved { directory, files } => self.show_saved(directory, files),
-            LineEvent::Ended { exit, message, .. } => {
+            EventKind::Progress { file, bytes, total } => self.show_download_progress(file, *bytes, *total),
+            EventKind::Saved { directory, files } => self.show_saved(directory, files),
+            EventKind::Ended { exit, message, .. } => {
                 self.clear_status_line();
                 self.lock_live_lines().files.drain().for_each(|(_, bar)| bar.finish_and_clear());
                 if *exit != 0 {

@@ -3,7 +3,7 @@
 
 use super::{bad_part, doubtful_part, good_part, part, unknown_part};
 use crate::profile::Profile;
-use crate::setup::Target;
+use crate::setup::BackendTarget;
 use crate::view::panel::HealthView;
 use client::probe::{ProbeRequest, ProbeResponse, Prober};
 use client::{CallError, CallKind, ConnectErrorKind, RedeemRoute, Timeouts, TokenSource};
@@ -25,7 +25,7 @@ const PROBE_TIMEOUTS: Timeouts = Timeouts {
 /// credentials.
 pub async fn check_backend(
     profile: &Profile,
-    target: &Target,
+    target: &BackendTarget,
     now: impl Fn() -> Timestamp,
 ) -> Vec<HealthView> {
     let mut views = Vec::new();
@@ -46,12 +46,12 @@ pub async fn check_backend(
 }
 
 /// The hosts to probe, each once.
-fn hosts_to_probe(profile: &Profile, target: &Target) -> Vec<(&'static str, Url)> {
+fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<(&'static str, Url)> {
     let mut hosts = vec![(part::BACKEND, target.api_url.clone())];
-    if let TokenSource::Partner(partner) = &profile.source {
+    if let TokenSource::Partner(partner) = &profile.token_source {
         hosts.push((part::PARTNER, partner.url.clone()));
     }
-    if let RedeemRoute::Partner { url, .. } = &profile.redeem {
+    if let RedeemRoute::Partner { url, .. } = &profile.redeem_route {
         hosts.push((part::PARTNER, url.clone()));
     }
     let mut origins = Vec::new();
@@ -214,14 +214,14 @@ mod tests {
         (address, asked)
     }
 
-    fn profile_at(url: &str) -> (Profile, Target) {
+    fn profile_at(url: &str) -> (Profile, BackendTarget) {
         crate::install_crypto_provider();
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("profiles.toml");
         let text = format!("[profiles.live]\napi_url = \"{url}\"\nlink = \"https://b.test/{{token}}\"\n");
         std::fs::write(&path, text).expect("written");
         let profile = Profiles::load(Some(&path)).and_then(|all| all.get("live")).expect("usable");
-        let target = Target::without_credentials(&profile).expect("a target");
+        let target = BackendTarget::without_credentials(&profile).expect("a target");
         (profile, target)
     }
 
@@ -302,7 +302,7 @@ mod tests {
                     [profiles.game.partner]\nurl = \"https://game.test/token\"\nredeem_url = \"https://game.test/redeem\"\n";
         std::fs::write(&path, text).expect("written");
         let profile = Profiles::load(Some(&path)).and_then(|all| all.get("game")).expect("usable");
-        let target = Target::without_credentials(&profile).expect("a target");
+        let target = BackendTarget::without_credentials(&profile).expect("a target");
         let hosts: Vec<_> =
             hosts_to_probe(&profile, &target).iter().map(|(part, url)| (*part, url.to_string())).collect();
         assert_eq!(

@@ -8,7 +8,7 @@ use crate::credentials::{self, CredentialStore, KeychainError};
 use crate::home_path::abbreviate_home_in;
 use crate::profile::{Profile, ProfileError, Profiles};
 use crate::settings::SettingsFile;
-use crate::setup::{Disk, Target};
+use crate::setup::{BackendTarget, DataStore};
 use crate::view::Problem;
 use crate::view::panel::{HealthState, HealthView};
 use client::NoRecorder;
@@ -117,8 +117,8 @@ pub fn check_settings(file: &SettingsFile) -> HealthView {
 }
 
 /// Checks that the disk is writable and has enough free space. Blocks on the disk.
-pub fn check_disk(disk: &Disk, out: &Path, min_free_space: u64) -> HealthView {
-    if let Err(error) = disk.data.probe() {
+pub fn check_disk(disk: &DataStore, out: &Path, min_free_space: u64) -> HealthView {
+    if let Err(error) = disk.data.check_writable() {
         return bad_part(
             part::DISK,
             error,
@@ -175,8 +175,8 @@ pub fn check_credentials(
             return bad_part(part::CREDENTIALS, missing_credentials_message(&error), error.remedy());
         }
     };
-    let target = match Target::without_credentials(profile) {
-        Ok(target) => Target { credentials: credentials::to_client_credentials(&found), ..target },
+    let target = match BackendTarget::without_credentials(profile) {
+        Ok(target) => BackendTarget { credentials: credentials::to_client_credentials(&found), ..target },
         Err(error) => return bad_part(part::CREDENTIALS, error, "Fix the profile"),
     };
     let set: Vec<&str> = credentials::usable_slots(profile)
@@ -184,7 +184,7 @@ pub fn check_credentials(
         .filter(|slot| found.origin_of(*slot).is_some())
         .map(credentials::CredentialKind::as_str)
         .collect();
-    match target.api(profile, Arc::new(NoRecorder)) {
+    match target.api_client(profile, Arc::new(NoRecorder)) {
         Ok(_) => good_part(part::CREDENTIALS, format_args!("set: {}", set.join(", "))),
         Err(error) => {
             let remedy = format!(
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn a_disk_without_space_for_a_visit_is_bad() {
         let root = tempfile::tempdir().expect("a folder");
-        let opened = Disk::open(root.path()).expect("a data folder");
+        let opened = DataStore::open(root.path()).expect("a data folder");
         let stand = |least| check_disk(&opened, root.path(), least).stand;
         let free = store::free_space(root.path()).expect("told");
         assert_eq!(stand(1), HealthState::Good);
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn settings_and_the_last_problem_are_reported() {
         let root = tempfile::tempdir().expect("a folder");
-        let opened = Disk::open(root.path()).expect("a data folder");
+        let opened = DataStore::open(root.path()).expect("a data folder");
         assert_eq!(check_settings(&SettingsFile::open(opened.data.clone())).stand, HealthState::Good);
         std::fs::write(root.path().join("settings.toml"), "phones = 1\n").expect("written");
         let doubtful = check_settings(&SettingsFile::open(opened.data.clone()));
@@ -300,7 +300,7 @@ mod tests {
             "{doubtful:?}"
         );
         assert_eq!(report_last_problem(None).stand, HealthState::Good);
-        let last = (Timestamp::UNIX_EPOCH, crate::problem::problem("timed_out", None));
+        let last = (Timestamp::UNIX_EPOCH, crate::problem::problem_for_code("timed_out", None));
         assert!(
             report_last_problem(Some(&last)).seen.starts_with("1970-01-01 00:00:00 UTC: No avatar arrived")
         );

@@ -6,10 +6,10 @@
 mod recordings;
 mod render;
 
-use crate::line::{Line, LineEvent};
-use crate::problem::problem;
+use crate::events::{EventKind, VisitEvent};
+use crate::problem::problem_for_code;
 use crate::profile::Profile;
-use crate::setup::{Disk, Target};
+use crate::setup::{BackendTarget, DataStore};
 use crate::view::Problem;
 use crate::view::inspector::{InspectorView, RequirementView};
 use client::{ApiClient, Backend, Exchange, Recorder, Redactor, har};
@@ -74,13 +74,13 @@ impl Inspector {
         &self,
         visit: VisitId,
         api: &ApiClient,
-        target: &Target,
+        target: &BackendTarget,
         profile: &Profile,
     ) -> ApiClient {
         {
             let mut memory = self.lock_recordings();
             let visit = memory.get_or_insert_visit(visit, jiff::Timestamp::now());
-            visit.backend = Some(Arc::new(target.backend(profile)));
+            visit.backend = Some(Arc::new(target.api_routes(profile)));
             visit.link = Some(target.link.clone());
         }
         self.notify_changed();
@@ -88,13 +88,13 @@ impl Inspector {
     }
 
     /// Records an event of a visit, with the Export Token in its link masked.
-    pub(crate) fn record_event(&self, line: &Line) {
+    pub(crate) fn record_event(&self, line: &VisitEvent) {
         let mut memory = self.lock_recordings();
         let visit = memory.get_or_insert_visit(line.visit, line.at);
         let mut line = line.clone();
-        match &mut line.event {
-            LineEvent::Started { .. } => visit.started_at = line.at,
-            LineEvent::Invited { link: filled, .. } => {
+        match &mut line.kind {
+            EventKind::Started { .. } => visit.started_at = line.at,
+            EventKind::Invited { link: filled, .. } => {
                 let template = visit.link.as_ref();
                 if let Some(token) = template.and_then(|link| link.extract_encoded_token(filled)) {
                     visit.redactor = Redactor::new([decode_token(token).as_str(), token]);
@@ -103,19 +103,15 @@ impl Inspector {
                     |link: &LinkTemplate| link.as_str().replace(TOKEN_PLACEHOLDER, client::redact::MASK);
                 *filled = template.map_or_else(|| client::redact::MASK.to_owned(), shown);
             }
-            LineEvent::Ended { code, .. } => visit.end_code = Some(code.clone()),
+            EventKind::Ended { code, .. } => visit.end_code = Some(code.clone()),
             _ => {}
         }
         let text = event_json(&line, &visit.redactor);
-        let step = RecordedEvent {
-            at: line.at,
-            instant: Instant::now(),
-            kind: line.event.word(),
-            json: text.into(),
-        };
+        let step =
+            RecordedEvent { at: line.at, instant: Instant::now(), kind: line.kind.name(), json: text.into() };
         // Of a download, only the latest progress is kept.
         let goes_on =
-            |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&line.event, last);
+            |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&line.kind, last);
         memory.record_event(line.visit, step, goes_on);
         drop(memory);
         self.notify_changed();
@@ -171,15 +167,15 @@ impl Inspector {
     ///
     /// # Errors
     /// `not_recorded` if the visit is not remembered; `storage_failed` if the file cannot be written.
-    pub fn save_har(&self, disk: &Disk, visit: &str) -> Result<PathBuf, Problem> {
+    pub fn save_har(&self, disk: &DataStore, visit: &str) -> Result<PathBuf, Problem> {
         let taken = self.lock_recordings().visits().find(|known| known.id.to_string() == visit).cloned();
-        let taken = taken.ok_or_else(|| problem("not_recorded", None))?;
+        let taken = taken.ok_or_else(|| problem_for_code("not_recorded", None))?;
         let archive = har::har_document(taken.exchanges.iter().map(|kept| &kept.exchange));
         let mut text = serde_json::to_string_pretty(&archive).unwrap_or_default();
         text.push('\n');
-        let name = format!("{}-{visit}.har", crate::drive::day_of(taken.started_at));
+        let name = format!("{}-{visit}.har", crate::runner::folder_date(taken.started_at));
         let path = disk.data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes());
-        path.map_err(|error| problem("storage_failed", Some(&error.to_string())))
+        path.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 
     fn lock_recordings(&self) -> MutexGuard<'_, Recordings> {
@@ -199,20 +195,20 @@ fn decode_token(token: &str) -> String {
 }
 
 /// Whether the event reports progress of the same file as the last recorded event.
-fn is_progress_of_same_file(event: &LineEvent, last: &RecordedEvent) -> bool {
-    let LineEvent::Progress { file, .. } = event else { return false };
+fn is_progress_of_same_file(event: &EventKind, last: &RecordedEvent) -> bool {
+    let EventKind::Progress { file, .. } = event else { return false };
     let known = serde_json::from_str::<Value>(&last.json);
     known.is_ok_and(|known| known["file"] == file.as_str())
 }
 
 /// The event as JSON on one line, with the visit's token masked. A line that is too long is replaced by its length.
-fn event_json(line: &Line, redactor: &Redactor) -> String {
+fn event_json(line: &VisitEvent, redactor: &Redactor) -> String {
     let text = redactor.redact_text(&serde_json::to_string(line).unwrap_or_default());
     if text.len() <= MAX_EVENT_BYTES && text.starts_with('{') {
         return text;
     }
-    let at = crate::line::rfc3339(line.at);
-    json!({ "event": line.event.word(), "visit": line.visit.to_string(), "at": at, "left_out": text.len() })
+    let at = crate::events::format_rfc3339(line.at);
+    json!({ "event": line.kind.name(), "visit": line.visit.to_string(), "at": at, "left_out": text.len() })
         .to_string()
 }
 

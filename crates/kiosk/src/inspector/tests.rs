@@ -1,5 +1,5 @@
 use super::*;
-use crate::line::LineEvent;
+use crate::events::EventKind;
 use crate::view::inspector::TimelineEntry;
 use client::{CallKind, ExchangeOutcome};
 use jiff::Timestamp;
@@ -38,12 +38,12 @@ fn judge_nothing(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
     Vec::new()
 }
 
-fn event_of(visit: VisitId, event: LineEvent) -> Line {
-    Line { visit, at: Timestamp::now(), event }
+fn event_of(visit: VisitId, event: EventKind) -> VisitEvent {
+    VisitEvent { visit, at: Timestamp::now(), kind: event }
 }
 
-fn progress_of(file: &str, bytes: u64) -> LineEvent {
-    LineEvent::Progress { file: file.into(), bytes, total: Some(9) }
+fn progress_of(file: &str, bytes: u64) -> EventKind {
+    EventKind::Progress { file: file.into(), bytes, total: Some(9) }
 }
 
 #[test]
@@ -51,8 +51,8 @@ fn the_token_of_a_link_is_masked_in_every_event() {
     let inspector = Inspector::default();
     let (visit, _) = record_new_visit(&inspector);
     let link = "copresence://new?exportToken=tok%2Fen-1234".to_owned();
-    inspector.record_event(&event_of(visit, LineEvent::Invited { link, expires_at: None }));
-    let said = |word: &str| LineEvent::Status {
+    inspector.record_event(&event_of(visit, EventKind::Invited { link, expires_at: None }));
+    let said = |word: &str| EventKind::Status {
         completion_status: word.to_owned(),
         completion_progress: -1,
         queue_position: -1,
@@ -86,7 +86,7 @@ fn an_event_that_is_too_long_is_replaced() {
     let inspector = Inspector::default();
     let (visit, _) = record_new_visit(&inspector);
     let exports = vec!["x".repeat(MAX_EVENT_BYTES)];
-    inspector.record_event(&event_of(visit, LineEvent::Redeemed { exports }));
+    inspector.record_event(&event_of(visit, EventKind::Redeemed { exports }));
     let entries = inspector.view(None, &judge_nothing).shown.expect("the newest").entries;
     let [TimelineEntry::Step { line, event, .. }] = entries.as_slice() else { panic!("one step") };
     let line: Value = serde_json::from_str(line).expect("JSON");
@@ -97,7 +97,7 @@ fn an_event_that_is_too_long_is_replaced() {
 fn entries_are_sorted_by_start_and_violations_are_counted() {
     let inspector = Inspector::default();
     let (visit, recorder) = record_new_visit(&inspector);
-    inspector.record_event(&event_of(visit, LineEvent::Started { profile: "p".into(), api_url: "u".into() }));
+    inspector.record_event(&event_of(visit, EventKind::Started { profile: "p".into(), api_url: "u".into() }));
     let slow = Exchange { duration: Duration::from_mins(1), ..sample_exchange(CallKind::Login) };
     recorder.record(sample_exchange(CallKind::Generate));
     recorder.record(slow);

@@ -4,7 +4,7 @@ use super::{Panel, PanelInner, Settings, panel_data, run_blocking};
 use crate::app::forget_problem;
 use crate::credentials::{self, CredentialKind, KeychainError};
 use crate::history;
-use crate::problem::{of_vault, problem};
+use crate::problem::{keychain_problem, problem_for_code};
 use crate::view::Problem;
 use crate::view::panel::{DisplaySettings, PanelAction};
 use base64::Engine as _;
@@ -15,7 +15,7 @@ use std::io::Cursor;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::{OperatorFile, StoreError, VisitId};
-use visit::Moment;
+use visit::Millis;
 
 /// Time that a person at the screen has to unlock the keychain.
 const KEYCHAIN_UNLOCK_TIMEOUT: Duration = Duration::from_mins(2);
@@ -40,7 +40,7 @@ impl Panel {
     ///
     /// # Errors
     /// The action was refused or failed. The problem says why and what to do; nothing has changed then.
-    pub async fn run_action(&self, act: PanelAction, now: Moment) -> Result<AfterAction, Problem> {
+    pub async fn run_action(&self, act: PanelAction, now: Millis) -> Result<AfterAction, Problem> {
         match act {
             PanelAction::Lock => {
                 self.0.pin_lock.lock();
@@ -72,13 +72,16 @@ impl Panel {
             PanelAction::SetCredential { slot, value } => self.set_credential(&slot, &value)?,
             PanelAction::RemoveCredential { slot } => {
                 let slot = self.find_slot(&slot)?;
-                let removed = sources.vault.remove_credential(&kiosk.backing().profile.name, slot);
+                let removed = sources.vault.remove_credential(&kiosk.backend_config().profile.name, slot);
                 // A value held in memory is removed even if the keychain failed.
                 self.reload_credentials()?;
-                removed.map_err(|error| of_vault(&error))?;
+                removed.map_err(|error| keychain_problem(&error))?;
             }
             PanelAction::UnlockKeychain => {
-                sources.vault.unlock_keychain(KEYCHAIN_UNLOCK_TIMEOUT).map_err(|error| of_vault(&error))?;
+                sources
+                    .vault
+                    .unlock_keychain(KEYCHAIN_UNLOCK_TIMEOUT)
+                    .map_err(|error| keychain_problem(&error))?;
                 self.reload_credentials()?;
             }
             PanelAction::SetScenario { name } => {
@@ -86,7 +89,7 @@ impl Panel {
             }
             PanelAction::SetSpeed { speed } if !SPEED_RANGE.contains(&speed) => {
                 let bounds = format!("`speed` must be {} to {}", SPEED_RANGE.start(), SPEED_RANGE.end());
-                return Err(problem("setting_unfit", Some(&bounds)));
+                return Err(problem_for_code("setting_unfit", Some(&bounds)));
             }
             PanelAction::SetSpeed { speed } => self.with_simulator(|sandbox| sandbox.set_speed(speed))?,
             PanelAction::AddFault { on, fault, every } => {
@@ -112,7 +115,7 @@ impl Panel {
             PanelAction::SetKeep { hours } => {
                 self.save_settings(|settings| settings.keep_hours = hours)?;
                 self.publish_booth();
-                kiosk.sweep();
+                kiosk.forget_expired_visits();
             }
             // Handled by the async caller.
             PanelAction::Lock
@@ -135,11 +138,11 @@ impl Panel {
     fn set_credential(&self, slot: &str, value: &SecretString) -> Result<(), Problem> {
         let PanelInner { kiosk, sources, .. } = &*self.0;
         let slot = self.find_slot(slot)?;
-        let profile = kiosk.backing().profile.name;
+        let profile = kiosk.backend_config().profile.name;
         if let Err(error) = sources.vault.set_credential(&profile, slot, value) {
             // Without a keychain the credential is kept until the program ends, and the panel says so.
             if !error.can_use_memory_instead() || matches!(error, KeychainError::ValueTooLarge { .. }) {
-                return Err(of_vault(&error));
+                return Err(keychain_problem(&error));
             }
             tracing::warn!(%error, "the credential is kept in memory until the program ends");
             sources.vault.remember_for_this_run(&profile, slot, value);
@@ -149,12 +152,12 @@ impl Panel {
 
     /// Finds a credential that the profile in use can need.
     fn find_slot(&self, word: &str) -> Result<CredentialKind, Problem> {
-        let backing = self.0.kiosk.backing();
+        let backing = self.0.kiosk.backend_config();
         let wanted = credentials::usable_slots(&backing.profile);
         let known = wanted.into_iter().filter(|_| !backing.profile.is_embedded_sandbox());
         let slot = known.into_iter().find(|slot| slot.as_str() == word);
         let unfit = || format!("the profile `{}` does not use `{word}`", backing.profile.name);
-        slot.ok_or_else(|| problem("setting_unfit", Some(&unfit())))
+        slot.ok_or_else(|| problem_for_code("setting_unfit", Some(&unfit())))
     }
 
     fn reload_credentials(&self) -> Result<(), Problem> {
@@ -168,16 +171,16 @@ impl Panel {
         &self,
         act: impl FnOnce(&dyn super::Simulator) -> Result<(), String>,
     ) -> Result<(), Problem> {
-        if !self.0.kiosk.backing().target.embedded_sandbox {
-            return Err(problem("not_the_sandbox", None));
+        if !self.0.kiosk.backend_config().target.embedded_sandbox {
+            return Err(problem_for_code("not_the_sandbox", None));
         }
-        act(&*self.0.sources.simulator).map_err(|words| problem("setting_unfit", Some(&words)))
+        act(&*self.0.sources.simulator).map_err(|words| problem_for_code("setting_unfit", Some(&words)))
     }
 
     fn set_phone_access(&self, on: bool) -> Result<(), Problem> {
-        let mut backing = self.0.kiosk.backing();
+        let mut backing = self.0.kiosk.backend_config();
         if !backing.target.embedded_sandbox {
-            return Err(problem("not_the_sandbox", None));
+            return Err(problem_for_code("not_the_sandbox", None));
         }
         // Saved before it is done: what the act reports as refused must not be open.
         let before = self.0.settings_file.current().phone_access;
@@ -188,11 +191,11 @@ impl Panel {
                 if let Err(problem) = self.save_settings(|settings| settings.phone_access = before) {
                     tracing::error!(code = problem.code, "{}", problem.operator);
                 }
-                return Err(problem("sandbox_failed", Some(&words)));
+                return Err(problem_for_code("sandbox_failed", Some(&words)));
             }
         };
-        (backing.target, backing.phones_at) = (open.target, open.phone_url);
-        self.0.kiosk.use_backend(backing);
+        (backing.target, backing.phone_address) = (open.target, open.phone_url);
+        self.0.kiosk.set_backend(backing);
         Ok(())
     }
 
@@ -213,7 +216,7 @@ impl Panel {
     }
 
     fn set_logo(&self, png: &str) -> Result<(), Problem> {
-        let unfit = |words: &str| problem("logo_unfit", Some(words));
+        let unfit = |words: &str| problem_for_code("logo_unfit", Some(words));
         let most = OperatorFile::Logo.max_bytes();
         // Base64 has four characters for three bytes.
         if u64::try_from(png.len()).map_or(true, |length| length / 4 * 3 > most + 3) {
@@ -234,8 +237,8 @@ impl Panel {
         let kiosk = &self.0.kiosk;
         let wiped = history::forget_before(kiosk.disk(), None).await.map(|mut forgotten| {
             // Those that go on here are left on purpose.
-            let live = kiosk.live();
-            forgotten.held.retain(|id| !live.contains(id));
+            let live = kiosk.running_visits();
+            forgotten.locked.retain(|id| !live.contains(id));
             forgotten
         });
         forget_problem(wiped.map_err(|error| error.to_string())).map_or(Ok(()), Err)
@@ -243,12 +246,12 @@ impl Panel {
 
     async fn forget_visit(&self, visit: &str) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
-        let unknown = || problem("visit_unknown", Some(visit));
+        let unknown = || problem_for_code("visit_unknown", Some(visit));
         let id: VisitId = visit.parse().map_err(|_| unknown())?;
-        if kiosk.live().contains(&id) {
-            return Err(problem("visit_goes_on", None));
+        if kiosk.running_visits().contains(&id) {
+            return Err(problem_for_code("visit_goes_on", None));
         }
-        let forgotten = history::forget(kiosk.disk(), &id).await.map_err(|error| error.to_string());
+        let forgotten = history::forget_visit(kiosk.disk(), &id).await.map_err(|error| error.to_string());
         match forgotten.transpose() {
             None => Err(unknown()),
             Some(forgotten) => forget_problem(forgotten).map_or(Ok(()), Err),
@@ -261,7 +264,7 @@ impl Panel {
 }
 
 fn settings_problem(error: &StoreError) -> Problem {
-    problem("settings_failed", Some(&error.to_string()))
+    problem_for_code("settings_failed", Some(&error.to_string()))
 }
 
 /// Checks that the bytes are a complete PNG within the size limits, by decoding it.

@@ -20,7 +20,7 @@ pub use simulator::{SimulatedBackend, Simulator};
 use crate::app::Kiosk;
 use crate::health;
 use crate::home_path::abbreviate_home;
-use crate::problem::problem;
+use crate::problem::problem_for_code;
 use crate::view::panel::{DisplaySettings, HealthView, KioskModeView, MonitorView, PanelView, PastVisit};
 use crate::view::{BoothView, Problem};
 use std::path::PathBuf;
@@ -103,7 +103,7 @@ impl Panel {
     /// # Errors
     /// `internal` if gathering it panicked.
     pub async fn view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
-        let visits_kept = self.0.kiosk.disk().journal.count().await.unwrap_or_default();
+        let visits_kept = self.0.kiosk.disk().journal.count_visits().await.unwrap_or_default();
         let panel = self.clone();
         run_blocking(move || panel.build_view(monitors, visits_kept)).await
     }
@@ -114,8 +114,8 @@ impl Panel {
     /// The journal cannot be read.
     pub async fn history(&self) -> Result<Vec<PastVisit>, Problem> {
         let PanelInner { kiosk, asset_base, .. } = &*self.0;
-        let past = panel_data::past_visits(kiosk.disk(), &kiosk.live(), asset_base).await;
-        past.map_err(|error| problem("storage_failed", Some(&error.to_string())))
+        let past = panel_data::past_visits(kiosk.disk(), &kiosk.running_visits(), asset_base).await;
+        past.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 
     /// Path of a past visit's portrait. The caller must have checked [`pin_lock`](Self::pin_lock). Blocks on the disk.
@@ -154,7 +154,7 @@ impl Panel {
 
     /// Checks everything that the booth depends on. Takes up to some seconds.
     pub async fn check_health(&self) -> Vec<HealthView> {
-        let backing = self.0.kiosk.backing();
+        let backing = self.0.kiosk.backend_config();
         let panel = self.clone();
         let here = {
             let backing = backing.clone();
@@ -164,7 +164,11 @@ impl Panel {
                 vec![
                     health::check_profiles(sources.config.as_deref(), &wished),
                     health::check_settings(file),
-                    health::check_disk(kiosk.disk(), &kiosk.out(), backing.profile.limits.min_free_space),
+                    health::check_disk(
+                        kiosk.disk(),
+                        &kiosk.output_folder(),
+                        backing.profile.limits.min_free_space,
+                    ),
                     health::check_keychain(&sources.vault, &backing.profile),
                     health::check_credentials(&backing.profile, &sources.vault, &*sources.env),
                 ]
@@ -189,7 +193,7 @@ impl Panel {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = sweep.tick() => self.0.kiosk.sweep(),
+                _ = sweep.tick() => self.0.kiosk.forget_expired_visits(),
                 _ = look.tick() => self.reopen_if_possible().await,
             }
         }
@@ -205,7 +209,7 @@ impl Panel {
         let name = self.lock_requested().profile.clone();
         let Ok(Ok(opened)) = run_blocking(move || panel.open_profile(&name)).await else { return };
         // A profile that exists again may still lack credentials. They can be entered once it is in use.
-        let another = opened.backend.profile.name != self.0.kiosk.backing().profile.name;
+        let another = opened.backend.profile.name != self.0.kiosk.backend_config().profile.name;
         if opened.closed_reason.is_none() || another {
             tracing::info!(
                 profile = opened.backend.profile.name,
@@ -222,7 +226,7 @@ impl Panel {
     /// Starts new visits at this backend.
     fn activate_backend(&self, opened: OpenResult) {
         self.lock_requested().closed_reason = opened.closed_reason;
-        self.0.kiosk.use_backend(opened.backend);
+        self.0.kiosk.set_backend(opened.backend);
         self.publish_booth();
     }
 
@@ -243,12 +247,12 @@ impl Panel {
             kiosk_mode: self.kiosk_mode().on,
             closed: self.lock_requested().closed_reason.clone(),
         };
-        self.0.kiosk.set_booth(booth, display.consent);
+        self.0.kiosk.set_booth_settings(booth, display.consent);
     }
 
     fn build_view(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
         let PanelInner { kiosk, settings_file: file, sources, .. } = &*self.0;
-        let backing = kiosk.backing();
+        let backing = kiosk.backend_config();
         let home = dirs::home_dir();
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
         let (credentials, keychain) = panel_data::credential_views(sources, &backing);
@@ -257,7 +261,7 @@ impl Panel {
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: path(kiosk.disk().data.path().to_owned()),
-            out: path(kiosk.out()),
+            out: path(kiosk.output_folder()),
             backend: backing.view(),
             profiles,
             profiles_file,
@@ -270,7 +274,7 @@ impl Panel {
             languages: LANGUAGES.map(str::to_owned).to_vec(),
             keep_hours: file.current().keep_hours,
             visits_kept,
-            visits_live: u32::try_from(kiosk.live().len()).unwrap_or(u32::MAX),
+            visits_live: u32::try_from(kiosk.running_visits().len()).unwrap_or(u32::MAX),
         }
     }
 
@@ -282,5 +286,7 @@ impl Panel {
 
 /// Runs blocking disk or keychain work outside the async worker threads.
 async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| problem("internal", Some(&error.to_string())))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| problem_for_code("internal", Some(&error.to_string())))
 }

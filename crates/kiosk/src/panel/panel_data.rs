@@ -1,15 +1,15 @@
 //! Gathers what the panel shows.
 
 use super::backend_sources::BackendSources;
-use crate::app::Backing;
+use crate::app::BackendConfig;
 use crate::credentials::{self, CredentialKind, CredentialOrigin, FoundCredentials};
 use crate::history::FileState;
 use crate::home_path::{abbreviate_home, abbreviate_home_in};
 use crate::language::LANGUAGES;
-use crate::problem::{of_vault, problem};
+use crate::problem::{keychain_problem, problem_for_code};
 use crate::profile::Profiles;
 use crate::settings::IDLE_SECONDS_RANGE;
-use crate::setup::{Disk, Target};
+use crate::setup::{BackendTarget, DataStore};
 use crate::view::Problem;
 use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub(super) fn profile_choices(sources: &BackendSources, in_use: &str) -> (Vec<Pr
         }
         Err(error) => {
             let name = in_use.to_owned();
-            let path = sources.config.clone().unwrap_or_else(crate::profile::default_config_path);
+            let path = sources.config.clone().unwrap_or_else(crate::profile::default_profiles_path);
             let home = dirs::home_dir();
             let flaw = Some(abbreviate_home_in(&error.to_string(), home.as_deref()));
             let path = abbreviate_home(&path.display().to_string(), home.as_deref());
@@ -43,10 +43,10 @@ fn profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
         if profile.is_embedded_sandbox() {
             return Ok(None);
         }
-        Target::without_credentials(&profile).map(Some).map_err(|error| error.to_string())
+        BackendTarget::without_credentials(&profile).map(Some).map_err(|error| error.to_string())
     });
     match target {
-        Ok(target) => ProfileChoice { name, host: target.map(|target| target.host()), flaw: None },
+        Ok(target) => ProfileChoice { name, host: target.map(|target| target.host_and_port()), flaw: None },
         Err(flaw) => {
             let flaw = Some(abbreviate_home_in(&flaw, dirs::home_dir().as_deref()));
             ProfileChoice { name, host: None, flaw }
@@ -57,7 +57,7 @@ fn profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
 /// The credentials that the profile in use can need, without values, and why the keychain cannot be used. Blocks on it.
 pub(super) fn credential_views(
     sources: &BackendSources,
-    backing: &Backing,
+    backing: &BackendConfig,
 ) -> (Vec<CredentialView>, Option<Problem>) {
     let profile = &backing.profile;
     if profile.is_embedded_sandbox() {
@@ -65,10 +65,10 @@ pub(super) fn credential_views(
     }
     let (found, trouble) = match credentials::find_credentials(profile, &sources.vault, &*sources.env) {
         Ok(found) => {
-            let note = found.keychain_error.as_ref().map(of_vault);
+            let note = found.keychain_error.as_ref().map(keychain_problem);
             (found, note)
         }
-        Err(error) => (FoundCredentials::default(), Some(of_vault(&error))),
+        Err(error) => (FoundCredentials::default(), Some(keychain_problem(&error))),
     };
     let view = |slot: CredentialKind| {
         let origin = found.origin_of(slot).map(|origin| match origin {
@@ -92,7 +92,7 @@ pub(super) fn credential_views(
 /// # Errors
 /// `setting_unfit` names the setting and its allowed values.
 pub(super) fn validate_display(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
-    let unfit = |words: String| Err(problem("setting_unfit", Some(&words)));
+    let unfit = |words: String| Err(problem_for_code("setting_unfit", Some(&words)));
     let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let one_of = |language: &str| format!("one of {}, not {language}", LANGUAGES.join(", "));
     let (attract_text, consent) = (display.attract_text.trimmed(), display.consent.trimmed());
@@ -121,15 +121,15 @@ pub(super) fn validate_display(display: DisplaySettings) -> Result<DisplaySettin
 
 /// Past visits, newest first.
 pub(super) async fn past_visits(
-    disk: &Disk,
+    disk: &DataStore,
     live: &[VisitId],
     asset_base: &str,
 ) -> Result<Vec<PastVisit>, StoreError> {
     let mut past = Vec::new();
-    for record in disk.journal.latest(MAX_PAST_VISITS).await? {
+    for record in disk.journal.latest_visits(MAX_PAST_VISITS).await? {
         let id = record.start.id;
         // A visit that was deleted in the meantime is skipped.
-        if let Some(detail) = disk.journal.visit(&id).await? {
+        if let Some(detail) = disk.journal.load_visit(&id).await? {
             past.push(to_past_visit(&detail, live.contains(&id), asset_base));
         }
     }
@@ -141,14 +141,14 @@ fn to_past_visit(detail: &VisitDetail, live: bool, asset_base: &str) -> PastVisi
     let directory = ending.as_ref().and_then(|ending| ending.directory.as_ref());
     let whole = || {
         detail.files.iter().filter_map(|file| match file.state {
-            FileState::Whole { bytes, .. } => Some((file.name.as_str(), bytes)),
+            FileState::Complete { bytes, .. } => Some((file.name.as_str(), bytes)),
             _ => None,
         })
     };
     let portrait = whole().map(|(name, _)| name).find(|name| is_portrait(name));
     let portrait = portrait.filter(|_| directory.is_some());
     let words = match ending {
-        Some(ending) => problem(&ending.code, None).operator,
+        Some(ending) => problem_for_code(&ending.code, None).operator,
         None if live => "In progress.".to_owned(),
         None => "It was cut short, and has not been finished yet.".to_owned(),
     };
@@ -171,9 +171,9 @@ fn is_portrait(name: &str) -> bool {
 }
 
 /// Path of a past visit's portrait by its name in the journal. No other file of the folder is available.
-pub(super) async fn past_portrait(disk: &Disk, visit: &str, name: &str) -> Option<PathBuf> {
-    let detail = disk.journal.visit(&visit.parse().ok()?).await.ok()??;
-    let is_whole = |file: &store::FileRecord| matches!(file.state, FileState::Whole { .. });
+pub(super) async fn past_portrait(disk: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
+    let detail = disk.journal.load_visit(&visit.parse().ok()?).await.ok()??;
+    let is_whole = |file: &store::FileRecord| matches!(file.state, FileState::Complete { .. });
     detail.files.iter().find(|file| file.name == name && is_portrait(name) && is_whole(file))?;
     Some(detail.visit.ending?.directory?.join(name))
 }

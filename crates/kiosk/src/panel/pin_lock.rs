@@ -5,7 +5,7 @@
 //! attempts nor a power cut therefore give additional attempts.
 
 use crate::pin::{PIN_LENGTH, PinHash, delay_after_failures, is_valid_length};
-use crate::problem::problem;
+use crate::problem::problem_for_code;
 use crate::settings::{Settings, SettingsFile};
 use crate::view::Problem;
 use crate::view::panel::PinLockView;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
-use visit::Moment;
+use visit::Millis;
 
 /// Idle time after which the panel locks itself.
 const AUTO_LOCK_AFTER: Duration = Duration::from_mins(10);
@@ -34,20 +34,20 @@ struct PinLockInner {
 #[derive(Debug)]
 struct LockState {
     /// Time of the last use and the token that is cancelled on locking, while unlocked.
-    unlocked: Option<(Moment, CancellationToken)>,
+    unlocked: Option<(Millis, CancellationToken)>,
     /// Wrong attempts in a row.
     failed_attempts: u32,
     /// No attempt is accepted before this time.
-    blocked_until: Moment,
+    blocked_until: Millis,
     /// Latest time seen. Earlier times are treated as this one.
-    latest_time: Moment,
+    latest_time: Millis,
     /// Number of times it was locked. An attempt that began before the last one does not unlock.
     lock_count: u64,
 }
 
 impl PinLock {
     /// A locked lock. Wrong attempts of an earlier run delay the next attempt as they did then.
-    pub fn new(file: SettingsFile, now: Moment) -> Self {
+    pub fn new(file: SettingsFile, now: Millis) -> Self {
         let wrong = file.current().failed_pin_attempts;
         let blocked_until = now + delay_after_failures(wrong);
         let door = LockState {
@@ -65,7 +65,7 @@ impl PinLock {
     }
 
     /// The current state.
-    pub fn status(&self, now: Moment) -> PinLockView {
+    pub fn status(&self, now: Millis) -> PinLockView {
         self.status_view(now, false)
     }
 
@@ -73,7 +73,7 @@ impl PinLock {
     ///
     /// # Errors
     /// The settings cannot be read, so the PIN is unknown.
-    pub async fn try_unlock(&self, pin: SecretString, now: Moment) -> Result<PinLockView, Problem> {
+    pub async fn try_unlock(&self, pin: SecretString, now: Millis) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let closings = self.lock_state().lock_count;
         let tried = self.check_pin(pin, now).await?;
@@ -87,11 +87,11 @@ impl PinLock {
     ///
     /// # Errors
     /// `pin_set` if there is a PIN, `pin_length`, or the settings cannot be read or written. There is no PIN then.
-    pub async fn set_first_pin(&self, pin: SecretString, now: Moment) -> Result<PinLockView, Problem> {
+    pub async fn set_first_pin(&self, pin: SecretString, now: Millis) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let closings = self.lock_state().lock_count;
         if self.readable_settings()?.pin.is_some() {
-            return Err(problem("pin_set", None));
+            return Err(problem_for_code("pin_set", None));
         }
         self.save_pin(pin).await?;
         self.unlock(closings, now);
@@ -107,7 +107,7 @@ impl PinLock {
         &self,
         current: SecretString,
         new: SecretString,
-        now: Moment,
+        now: Millis,
     ) -> Result<(), Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         self.require_unlocked(now)?;
@@ -116,10 +116,10 @@ impl PinLock {
         }
         match self.check_pin(current, now).await? {
             PinCheck::Correct => self.save_pin(new).await,
-            PinCheck::Wrong => Err(problem("pin_wrong", None)),
+            PinCheck::Wrong => Err(problem_for_code("pin_wrong", None)),
             PinCheck::NotChecked => {
                 let wait = format!("{} s from now", self.status_view(now, false).wait_seconds);
-                Err(problem("pin_wait", Some(&wait)))
+                Err(problem_for_code("pin_wait", Some(&wait)))
             }
         }
     }
@@ -133,7 +133,7 @@ impl PinLock {
     ///
     /// # Errors
     /// `panel_locked`.
-    pub fn require_unlocked(&self, now: Moment) -> Result<(), Problem> {
+    pub fn require_unlocked(&self, now: Millis) -> Result<(), Problem> {
         let mut door = self.lock_state();
         let now = door.advance_time(now);
         match &mut door.unlocked {
@@ -141,12 +141,12 @@ impl PinLock {
                 *used = now;
                 Ok(())
             }
-            None => Err(problem("panel_locked", None)),
+            None => Err(problem_for_code("panel_locked", None)),
         }
     }
 
     /// Whether the panel is unlocked. Does not restart the idle time.
-    pub fn is_unlocked(&self, now: Moment) -> bool {
+    pub fn is_unlocked(&self, now: Millis) -> bool {
         let mut door = self.lock_state();
         door.advance_time(now);
         door.unlocked.is_some()
@@ -179,7 +179,7 @@ impl PinLock {
     }
 
     /// Checks a PIN. The caller must hold `attempt_lock`.
-    async fn check_pin(&self, pin: SecretString, now: Moment) -> Result<PinCheck, Problem> {
+    async fn check_pin(&self, pin: SecretString, now: Millis) -> Result<PinCheck, Problem> {
         let Some(hash) = self.readable_settings()?.pin else { return Ok(PinCheck::NotChecked) };
         let wrong = {
             let mut door = self.lock_state();
@@ -222,17 +222,17 @@ impl PinLock {
             file.update(|settings| settings.pin = Some(hash)).map_err(|error| error.to_string())
         });
         let kept = kept.await.map_err(|error| error.to_string()).flatten();
-        kept.map(|_| ()).map_err(|error| problem("settings_failed", Some(&error)))
+        kept.map(|_| ()).map_err(|error| problem_for_code("settings_failed", Some(&error)))
     }
 
     fn readable_settings(&self) -> Result<Settings, Problem> {
         if self.0.settings_file.is_unreadable() {
-            return Err(problem("settings_failed", self.0.settings_file.load_error().as_deref()));
+            return Err(problem_for_code("settings_failed", self.0.settings_file.load_error().as_deref()));
         }
         Ok(self.0.settings_file.current())
     }
 
-    fn unlock(&self, closings: u64, now: Moment) {
+    fn unlock(&self, closings: u64, now: Millis) {
         let mut door = self.lock_state();
         let now = door.advance_time(now);
         // If the panel was locked in the meantime, the page that tried has been reloaded.
@@ -241,10 +241,10 @@ impl PinLock {
         }
     }
 
-    fn status_view(&self, now: Moment, wrong: bool) -> PinLockView {
+    fn status_view(&self, now: Millis, wrong: bool) -> PinLockView {
         let mut door = self.lock_state();
         let now = door.advance_time(now);
-        let wait = door.blocked_until.since(now);
+        let wait = door.blocked_until.duration_since(now);
         PinLockView {
             pin_set: self.0.settings_file.is_unreadable() || self.0.settings_file.current().pin.is_some(),
             open: door.unlocked.is_some(),
@@ -261,9 +261,13 @@ impl PinLock {
 
 impl LockState {
     /// Advances the time, and locks after the idle time. Returns the current time.
-    fn advance_time(&mut self, now: Moment) -> Moment {
+    fn advance_time(&mut self, now: Millis) -> Millis {
         self.latest_time = self.latest_time.max(now);
-        if self.unlocked.as_ref().is_some_and(|(used, _)| self.latest_time.since(*used) >= AUTO_LOCK_AFTER) {
+        if self
+            .unlocked
+            .as_ref()
+            .is_some_and(|(used, _)| self.latest_time.duration_since(*used) >= AUTO_LOCK_AFTER)
+        {
             self.lock();
         }
         self.latest_time
@@ -297,7 +301,7 @@ fn save_failed_attempts(file: &SettingsFile, wrong: u32) {
 
 fn pin_length_problem() -> Problem {
     let bounds = format!("{} to {} characters", PIN_LENGTH.start(), PIN_LENGTH.end());
-    problem("pin_length", Some(&bounds))
+    problem_for_code("pin_length", Some(&bounds))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use store::DataDir;
 
 const RIGHT: &str = "4711";
-const START: Moment = Moment::from_millis(1_000_000);
+const START: Millis = Millis::from_millis(1_000_000);
 
 struct Booth {
     _root: tempfile::TempDir,
@@ -26,16 +26,16 @@ impl Booth {
         booth
     }
 
-    fn restart(&mut self, now: Moment) {
+    fn restart(&mut self, now: Millis) {
         self.gate = PinLock::new(SettingsFile::open(self.data.clone()), now);
     }
 
-    async fn enter(&self, pin: &str, now: Moment) -> PinLockView {
+    async fn enter(&self, pin: &str, now: Millis) -> PinLockView {
         self.gate.try_unlock(pin.into(), now).await.expect("an answer")
     }
 }
 
-fn after(seconds: u64) -> Moment {
+fn after(seconds: u64) -> Millis {
     START + Duration::from_secs(seconds)
 }
 
@@ -152,7 +152,7 @@ async fn locking_during_an_attempt_prevents_unlocking() {
 #[tokio::test]
 async fn changing_the_pin_requires_the_current_one_and_an_unlocked_panel() {
     let booth = Booth::with_pin();
-    let change = async |current: &str, new: &str, now: Moment| {
+    let change = async |current: &str, new: &str, now: Millis| {
         booth.gate.change_pin(current.into(), new.into(), now).await.map_err(|problem| problem.code)
     };
     assert_eq!(change(RIGHT, "0815", START).await, Err("panel_locked".into()));
@@ -210,7 +210,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let mut booth = Booth::with_pin();
-            let (mut now, mut looked_at) = (START, Vec::<Moment>::new());
+            let (mut now, mut looked_at) = (START, Vec::<Millis>::new());
             for (pause, act) in steps {
                 now = now + Duration::from_secs(pause);
                 match act {
@@ -223,7 +223,7 @@ proptest! {
             // Attempt n + 1 comes no earlier after attempt n than its delay.
             for (nth, pair) in looked_at.windows(2).enumerate() {
                 let wrong = u32::try_from(nth).expect("few") + 1;
-                assert!(pair[1].since(pair[0]) >= delay_after_failures(wrong), "{looked_at:?}");
+                assert!(pair[1].duration_since(pair[0]) >= delay_after_failures(wrong), "{looked_at:?}");
             }
         });
     }

@@ -1,7 +1,7 @@
 //! What the panel needs from the embedded sandbox. The host that embeds one implements it, so that this crate does not
 //! depend on the sandbox.
 
-use crate::setup::Target;
+use crate::setup::BackendTarget;
 use crate::view::panel::SandboxView;
 
 /// An embedded sandbox, started on first use. Its methods need a tokio runtime. Errors are messages for the operator.
@@ -47,7 +47,7 @@ pub trait Simulator: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct SimulatedBackend {
     /// Its URL on this machine, its link template and its credentials.
-    pub target: Target,
+    pub target: BackendTarget,
     /// URL under which phones on this network reach it, if they are allowed.
     pub phone_url: Option<String>,
 }

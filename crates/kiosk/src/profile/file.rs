@@ -3,7 +3,7 @@
 use super::written::{
     WrittenDownloads, WrittenLogin, WrittenNetwork, WrittenPartner, WrittenPolling, WrittenProfile,
 };
-use super::{Profile, SANDBOX};
+use super::{Profile, SANDBOX_PROFILE};
 use client::{LoginRoute, PartnerSource, RedeemRoute, Timeouts, TokenSource};
 use protocol::headers;
 use serde::Deserialize;
@@ -40,7 +40,7 @@ pub enum ProfileError {
     },
     /// The file is not TOML, or has an unknown key or a wrong value.
     #[error("{path}, line {line}: {message}{hint}")]
-    Wrong {
+    Invalid {
         /// The file.
         path: PathBuf,
         /// From 1.
@@ -62,7 +62,7 @@ pub enum ProfileError {
     },
     /// The profile is incomplete or contradictory.
     #[error("the profile `{name}`{place}: {problem}")]
-    Unusable {
+    Incomplete {
         /// The profile.
         name: String,
         /// ` in FILE`, or nothing.
@@ -90,7 +90,7 @@ struct ProfilesFile {
 }
 
 /// The default file: in the user's configuration folder, or the system's if the user has no home.
-pub fn default_config_path() -> PathBuf {
+pub fn default_profiles_path() -> PathBuf {
     let system = if cfg!(windows) { r"C:\ProgramData" } else { "/etc" };
     dirs::config_dir().unwrap_or_else(|| PathBuf::from(system)).join("copresence-kiosk").join("profiles.toml")
 }
@@ -101,7 +101,7 @@ impl Profiles {
     /// # Errors
     /// When the file cannot be read, a named file does not exist, or its content is wrong.
     pub fn load(named: Option<&Path>) -> Result<Self, ProfileError> {
-        let path = named.map_or_else(default_config_path, Path::to_path_buf);
+        let path = named.map_or_else(default_profiles_path, Path::to_path_buf);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => String::new(),
@@ -118,7 +118,7 @@ impl Profiles {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
             let message = error.message().to_owned();
-            ProfileError::Wrong { path: path.clone(), line, hint: credential_hint(&message), message }
+            ProfileError::Invalid { path: path.clone(), line, hint: credential_hint(&message), message }
         })?;
         Ok(Self { path, written: document.profiles })
     }
@@ -131,8 +131,8 @@ impl Profiles {
     /// The names, sorted; always with `sandbox`.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.written.keys().cloned().collect();
-        if !self.written.contains_key(SANDBOX) {
-            names.push(SANDBOX.to_owned());
+        if !self.written.contains_key(SANDBOX_PROFILE) {
+            names.push(SANDBOX_PROFILE.to_owned());
             names.sort();
         }
         names
@@ -145,7 +145,7 @@ impl Profiles {
     pub fn get(&self, name: &str) -> Result<Profile, ProfileError> {
         let written = match self.written.get(name) {
             Some(written) => written.clone(),
-            None if name == SANDBOX => WrittenProfile::default(),
+            None if name == SANDBOX_PROFILE => WrittenProfile::default(),
             None => {
                 return Err(ProfileError::Unknown {
                     name: name.to_owned(),
@@ -154,7 +154,7 @@ impl Profiles {
                 });
             }
         };
-        complete_profile(name, written).map_err(|problem| ProfileError::Unusable {
+        complete_profile(name, written).map_err(|problem| ProfileError::Incomplete {
             name: name.to_owned(),
             place: format!(" in {}", self.path.display()),
             problem,
@@ -191,10 +191,10 @@ fn complete_profile(name: &str, written: WrittenProfile) -> Result<Profile, Stri
     let link =
         written.link.map(|text| text.parse().map_err(|error| format!("`link`: {error}"))).transpose()?;
     let relayed = written.partner.as_ref().is_some_and(|partner| partner.redeem_url.is_some());
-    if name != SANDBOX && api_url.is_none() && !relayed {
+    if name != SANDBOX_PROFILE && api_url.is_none() && !relayed {
         return Err("`api_url` is missing: the backend's URL".to_owned());
     }
-    if (api_url.is_some() || relayed) && name != SANDBOX && link.is_none() {
+    if (api_url.is_some() || relayed) && name != SANDBOX_PROFILE && link.is_none() {
         return Err("`link` is missing: what the QR says, as in \
              `link = \"https://…/?exportToken={token}\"`"
             .to_owned());
@@ -205,16 +205,16 @@ fn complete_profile(name: &str, written: WrittenProfile) -> Result<Profile, Stri
         name: name.to_owned(),
         api_url,
         link,
-        login: login_route(written.login.unwrap_or_default())?,
-        source,
-        redeem,
-        pace: polling_config(&written.polling)?,
+        login_route: login_route(written.login.unwrap_or_default())?,
+        token_source: source,
+        redeem_route: redeem,
+        polling: polling_config(&written.polling)?,
         usual_processing: written.polling.usual_processing,
         timeout: written.timeout.unwrap_or(DEFAULT_TIMEOUT),
         limits,
-        export_token_life: written.export_token_life,
-        out: written.out,
-        network: network_timeouts(&written.network)?,
+        token_lifetime: written.export_token_life,
+        out_dir: written.out,
+        timeouts: network_timeouts(&written.network)?,
     })
 }
 
@@ -360,7 +360,7 @@ mod tests {
     fn the_networks_times_are_checked_by_their_keys() {
         let text = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
         let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").get("live");
-        let network = with("network = { connect = \"2s\", silence = \"1s\" }").expect("usable").network;
+        let network = with("network = { connect = \"2s\", silence = \"1s\" }").expect("usable").timeouts;
         let seconds = Duration::from_secs;
         assert_eq!((network.connect, network.read, network.total), (seconds(2), seconds(1), seconds(30)));
         assert!(words(with("network.silence = \"0s\"")).contains("`network.silence` is 100ms to 1h"));
@@ -381,9 +381,9 @@ mod tests {
             headers = { Authorization = "Bearer {partner_key}" }
         "#;
         let profile = read(text).expect("reads").get("game").expect("usable");
-        assert!(matches!(profile.source, TokenSource::Partner(_)));
-        assert!(matches!(profile.redeem, RedeemRoute::Partner { .. }));
+        assert!(matches!(profile.token_source, TokenSource::Partner(_)));
+        assert!(matches!(profile.redeem_route, RedeemRoute::Partner { .. }));
         assert_eq!(profile.limits.max_file_size, 10 << 20);
-        assert_eq!(profile.pace.fixed, Some(Duration::from_secs(2)));
+        assert_eq!(profile.polling.fixed, Some(Duration::from_secs(2)));
     }
 }

@@ -4,7 +4,7 @@ mod file;
 mod rows;
 mod written;
 
-pub use file::{ProfileError, Profiles, default_config_path};
+pub use file::{ProfileError, Profiles, default_profiles_path};
 pub use written::WrittenProfile;
 
 use client::{LoginRoute, RedeemRoute, Timeouts, TokenSource};
@@ -16,7 +16,7 @@ use url::Url;
 use visit::PollingConfig;
 
 /// The built-in profile of the embedded sandbox, and the default of every command.
-pub const SANDBOX: &str = "sandbox";
+pub const SANDBOX_PROFILE: &str = "sandbox";
 
 /// One profile with every default filled in.
 ///
@@ -31,13 +31,13 @@ pub struct Profile {
     /// Template of the link in the QR code. `None` only if the embedded sandbox supplies it.
     pub link: Option<LinkTemplate>,
     /// How a session token is obtained.
-    pub login: LoginRoute,
+    pub login_route: LoginRoute,
     /// Where Export Tokens come from.
-    pub source: TokenSource,
+    pub token_source: TokenSource,
     /// Who redeems them.
-    pub redeem: RedeemRoute,
+    pub redeem_route: RedeemRoute,
     /// How polls are spaced.
-    pub pace: PollingConfig,
+    pub polling: PollingConfig,
     /// Usual processing time of this backend, if the profile states it; otherwise it is learnt from earlier visits.
     pub usual_processing: Option<Duration>,
     /// End a visit after this time if no avatar was delivered.
@@ -45,22 +45,22 @@ pub struct Profile {
     /// Limits of the downloads, and how long failures are tolerated.
     pub limits: VisitLimits,
     /// Lifetime of an Export Token, if it is stated: for the countdown, and for the pauses of recovery.
-    pub export_token_life: Option<Duration>,
+    pub token_lifetime: Option<Duration>,
     /// Where avatars are saved; `None` is `avatars` in the data folder.
-    pub out: Option<PathBuf>,
+    pub out_dir: Option<PathBuf>,
     /// Timeouts of the network.
-    pub network: Timeouts,
+    pub timeouts: Timeouts,
 }
 
 impl Profile {
     /// Whether its backend is the embedded sandbox.
     pub fn is_embedded_sandbox(&self) -> bool {
-        self.name == SANDBOX && self.api_url.is_none() && self.partner_url().is_none()
+        self.name == SANDBOX_PROFILE && self.api_url.is_none() && self.partner_url().is_none()
     }
 
     /// URL at which the partner's own backend issues tokens, if it does.
     pub fn partner_url(&self) -> Option<&Url> {
-        match &self.source {
+        match &self.token_source {
             TokenSource::Partner(partner) => Some(&partner.url),
             TokenSource::Direct => None,
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 impl Profile {
     /// Each key with its value; null if it is not set and has no default. Only the names of headers are listed, because a
     /// value may be a secret.
-    pub fn shown(&self) -> Vec<(&'static str, Value)> {
+    pub fn to_rows(&self) -> Vec<(&'static str, Value)> {
         let url = |url: Option<&url::Url>| url.map_or(Value::Null, |url| url.as_str().into());
         let time = |duration: Option<Duration>| duration.map_or(Value::Null, duration_value);
         let mut rows = vec![
@@ -17,28 +17,28 @@ impl Profile {
             ("link", self.link.as_ref().map_or(Value::Null, |link| link.as_str().into())),
             ("timeout", duration_value(self.timeout)),
             ("patience", duration_value(self.limits.patience)),
-            ("export_token_life", time(self.export_token_life)),
-            ("out", self.out.as_ref().map_or(Value::Null, |out| out.display().to_string().into())),
-            ("polling.fastest", duration_value(self.pace.fastest)),
-            ("polling.slowest", duration_value(self.pace.slowest)),
-            ("polling.fixed", time(self.pace.fixed)),
+            ("export_token_life", time(self.token_lifetime)),
+            ("out", self.out_dir.as_ref().map_or(Value::Null, |out| out.display().to_string().into())),
+            ("polling.fastest", duration_value(self.polling.fastest)),
+            ("polling.slowest", duration_value(self.polling.slowest)),
+            ("polling.fixed", time(self.polling.fixed)),
             ("polling.usual_processing", time(self.usual_processing)),
             ("downloads.parallel", self.limits.parallel_downloads.into()),
             ("downloads.max_file_size", size_value(self.limits.max_file_size)),
             ("downloads.min_free_space", size_value(self.limits.min_free_space)),
-            ("network.connect", duration_value(self.network.connect)),
-            ("network.silence", duration_value(self.network.read)),
-            ("network.call", duration_value(self.network.total)),
+            ("network.connect", duration_value(self.timeouts.connect)),
+            ("network.silence", duration_value(self.timeouts.read)),
+            ("network.call", duration_value(self.timeouts.total)),
         ];
-        match &self.source {
+        match &self.token_source {
             TokenSource::Direct => rows.extend([
-                ("login.path", self.login.path.as_str().into()),
-                ("login.method", self.login.method.as_str().into()),
-                ("login.token", self.login.token_pointer.as_str().into()),
+                ("login.path", self.login_route.path.as_str().into()),
+                ("login.method", self.login_route.method.as_str().into()),
+                ("login.token", self.login_route.token_pointer.as_str().into()),
             ]),
             TokenSource::Partner(partner) => {
                 let headers: Vec<&str> = partner.headers.iter().map(|(name, _)| name.as_str()).collect();
-                let redeem = match &self.redeem {
+                let redeem = match &self.redeem_route {
                     RedeemRoute::Partner { url: relay, .. } => url(Some(relay)),
                     RedeemRoute::Vendor => Value::Null,
                 };
@@ -76,12 +76,12 @@ mod tests {
             "[profiles.a]\napi_url = \"https://a.test/\"\nlink = \"https://b.test/{token}\"\n",
         )
         .expect("written");
-        let shown = Profiles::load(Some(&file)).and_then(|all| all.get("a")).expect("a profile").shown();
+        let shown = Profiles::load(Some(&file)).and_then(|all| all.get("a")).expect("a profile").to_rows();
         let written = shown.iter().filter(|(key, value)| *key != "profile" && !value.is_null());
         let lines: Vec<String> = written.map(|(key, value)| format!("{key} = {value}")).collect();
         let again = format!("[profiles.a]\n{}\n", lines.join("\n"));
         std::fs::write(&file, &again).expect("written");
         let read = Profiles::load(Some(&file)).and_then(|all| all.get("a")).expect(&again);
-        assert_eq!(read.shown(), shown);
+        assert_eq!(read.to_rows(), shown);
     }
 }

@@ -3,17 +3,17 @@
 //!
 //! `HOSTILE_CASES` and `HOSTILE_SEED` make more cases and others; a failing case prints the seed that brings it back.
 
-mod make;
-mod peer;
+mod generate;
+mod hostile_backend;
 
 use futures_util::StreamExt as _;
+use hostile_backend::{Case, HostileBackend, RequestCounts, ScriptedAct, glb};
 use kiosk::clock::Clock;
-use kiosk::drive::{Ended, Order, drive};
-use kiosk::line::Line;
+use kiosk::events::VisitEvent;
 use kiosk::profile::Profiles;
-use kiosk::setup::{Disk, Overrides, Target, order};
+use kiosk::runner::{VisitConfig, VisitResult, run_visit};
+use kiosk::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
 use kiosk::{Credentials, NoRecorder, install_crypto_provider};
-use peer::{Act, Case, Counts, Peer, glb};
 use protocol::{ApiKey, SessionToken};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -23,33 +23,33 @@ use store::Manifest;
 use tokio_util::sync::CancellationToken;
 
 /// Far beyond what the limits below allow; a visit that is still there then hangs.
-const HANGS: Duration = Duration::from_mins(4);
-const AT_ONCE: usize = 16;
-const LARGEST: u64 = 100_000;
+const CASE_TIMEOUT: Duration = Duration::from_mins(4);
+const PARALLEL_CASES: usize = 16;
+const MAX_FILE_SIZE: u64 = 100_000;
 
-struct Ground {
+struct Fixture {
     root: tempfile::TempDir,
-    disk: Disk,
-    peer: Peer,
+    disk: DataStore,
+    peer: HostileBackend,
     profiles: Profiles,
 }
 
 /// What came of one visit.
-struct Told {
-    ended: Ended,
-    lines: Vec<Line>,
-    counts: Counts,
+struct CaseResult {
+    ended: VisitResult,
+    lines: Vec<VisitEvent>,
+    counts: RequestCounts,
 }
 
-impl Ground {
+impl Fixture {
     async fn new() -> Self {
         install_crypto_provider();
         let memory = Path::new("/dev/shm");
         // An fsync there costs nothing.
         let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let root = made.expect("a folder");
-        let disk = Disk::open(&root.path().join("data")).expect("a data folder");
-        let peer = Peer::start().await;
+        let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
+        let peer = HostileBackend::start().await;
         let config = root.path().join("profiles.toml");
         let text = format!(
             "[profiles.test]\napi_url = \"{}\"\nlink = \"https://app.test/?exportToken={{token}}\"\npatience = \"4s\"\n\
@@ -66,10 +66,10 @@ impl Ground {
         self.root.path().join("out")
     }
 
-    async fn visit(&self, number: usize, case: Case) -> Told {
-        self.peer.tell(number, case);
+    async fn visit(&self, number: usize, case: Case) -> CaseResult {
+        self.peer.set_case(number, case);
         let profile = self.profiles.get("test").expect("usable");
-        let target = Target {
+        let target = BackendTarget {
             api_url: self.peer.url.clone(),
             link: profile.link.clone().expect("a link"),
             credentials: Credentials {
@@ -79,43 +79,43 @@ impl Ground {
             },
             embedded_sandbox: false,
         };
-        let overrides = Overrides {
-            out: Some(self.out()),
+        let overrides = VisitOverrides {
+            out_dir: Some(self.out()),
             timeout: Some(Duration::from_secs(40)),
-            max_file_size: Some(LARGEST),
-            ..Overrides::default()
+            max_file_size: Some(MAX_FILE_SIZE),
+            ..VisitOverrides::default()
         };
-        let order = order(&profile, &target, &self.disk, &overrides).await;
-        let mut order = Order { download_pause: Duration::from_millis(1), ..order };
+        let order = visit_config(&profile, &target, &self.disk, &overrides).await;
+        let mut order = VisitConfig { download_pause: Duration::from_millis(1), ..order };
         order.limits.parallel_downloads = 16;
-        let lines: Arc<Mutex<Vec<Line>>> = Arc::default();
+        let lines: Arc<Mutex<Vec<VisitEvent>>> = Arc::default();
         let told = lines.clone();
-        let api = target.api(&profile, Arc::new(NoRecorder)).expect("credentials");
+        let api = target.api_client(&profile, Arc::new(NoRecorder)).expect("credentials");
         let teller = Arc::new(move |line| told.lock().expect("no panic").push(line));
-        let visit = tokio::spawn(drive(
+        let visit = tokio::spawn(run_visit(
             order,
-            self.disk.parts(api, Clock::default(), teller),
+            self.disk.visit_context(api, Clock::default(), teller),
             CancellationToken::new(),
         ));
         let ended =
-            tokio::time::timeout(HANGS, visit).await.unwrap_or_else(|_| panic!("case {number} hangs"));
+            tokio::time::timeout(CASE_TIMEOUT, visit).await.unwrap_or_else(|_| panic!("case {number} hangs"));
         let ended = ended.unwrap_or_else(|error| panic!("case {number} panicked: {error}"));
         let lines = lines.lock().expect("no panic").clone();
-        Told { ended, lines, counts: self.peer.counts(number) }
+        CaseResult { ended, lines, counts: self.peer.request_counts(number) }
     }
 
     /// Nothing stands but what may: whole avatars in OUT, incomplete ones and the journal in DATA.
-    fn is_clean(&self) {
-        assert_eq!(names(self.root.path()), ["data", "out", "profiles.toml"]);
-        for folder in names(&self.out()) {
+    fn assert_no_leftovers(&self) {
+        assert_eq!(file_names(self.root.path()), ["data", "out", "profiles.toml"]);
+        for folder in file_names(&self.out()) {
             // What a visit left to be gone on with (its token or its URLs may live) stands hidden.
             if !folder.starts_with('.') {
-                avatar(&self.out().join(folder), true);
+                assert_avatar_is_sound(&self.out().join(folder), true);
             }
         }
         let incomplete = self.root.path().join("data/incomplete");
-        for folder in names(&incomplete) {
-            avatar(&incomplete.join(folder), false);
+        for folder in file_names(&incomplete) {
+            assert_avatar_is_sound(&incomplete.join(folder), false);
         }
         let allowed = [
             "incomplete",
@@ -126,7 +126,7 @@ impl Ground {
             "live",
             "live.lock",
         ];
-        let stray: Vec<_> = names(&self.root.path().join("data"))
+        let stray: Vec<_> = file_names(&self.root.path().join("data"))
             .into_iter()
             .filter(|name| !allowed.contains(&name.as_str()))
             .collect();
@@ -134,7 +134,7 @@ impl Ground {
     }
 }
 
-fn names(folder: &Path) -> Vec<String> {
+fn file_names(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut names: Vec<_> =
         entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
@@ -143,7 +143,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// A folder holds what its manifest says, under names of ours.
-fn avatar(folder: &Path, complete: bool) {
+fn assert_avatar_is_sound(folder: &Path, complete: bool) {
     let json = std::fs::read(folder.join("manifest.json")).expect("a manifest");
     let manifest: Manifest = serde_json::from_slice(&json).expect("reads");
     assert_eq!(
@@ -156,10 +156,10 @@ fn avatar(folder: &Path, complete: bool) {
     for file in &manifest.files {
         let bytes = std::fs::read(folder.join(&file.path)).expect("it stands there");
         assert_eq!((bytes.len() as u64, store::Sha256::compute(&bytes)), (file.bytes, file.sha256));
-        assert!(file.bytes <= LARGEST);
+        assert!(file.bytes <= MAX_FILE_SIZE);
     }
     due.insert("manifest.json".to_owned());
-    for name in names(folder) {
+    for name in file_names(folder) {
         let of_a_missing_one = !complete
             && manifest.missing.iter().any(|file| name == file.path || name == format!("{}.part", file.path));
         assert!(due.contains(&name) || of_a_missing_one, "{name} in {}", folder.display());
@@ -171,11 +171,11 @@ fn avatar(folder: &Path, complete: bool) {
 }
 
 /// What holds of every visit, whatever it met.
-fn holds(what: &str, told: &Told) {
-    let Told { ended, lines, counts } = told;
-    let exit = ended.outcome.exit();
+fn assert_case_ended_well(what: &str, told: &CaseResult) {
+    let CaseResult { ended, lines, counts } = told;
+    let exit = ended.outcome.exit_code();
     assert!(matches!(exit, 0 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10), "{what}: {ended:?}");
-    let words: Vec<_> = lines.iter().map(|line| line.event.word()).collect();
+    let words: Vec<_> = lines.iter().map(|line| line.kind.name()).collect();
     assert_eq!((words.first(), words.last()), (Some(&"started"), Some(&"ended")), "{what}");
     assert_eq!(words.iter().filter(|word| **word == "ended").count(), 1, "{what}");
     assert_eq!(
@@ -188,27 +188,27 @@ fn holds(what: &str, told: &Told) {
     assert!(words.iter().filter(|word| **word == "redeemed").count() <= 1, "{what}");
 }
 
-fn ready(entries: &serde_json::Value) -> Act {
-    Act::json(&serde_json::json!({"avatar_ready": true, "payload_complete": entries}))
+fn ready_body(entries: &serde_json::Value) -> ScriptedAct {
+    ScriptedAct::json(&serde_json::json!({"avatar_ready": true, "payload_complete": entries}))
 }
 
-fn waiting(progress: &str) -> Act {
+fn progress_body(progress: &str) -> ScriptedAct {
     let body = format!(
         "{{\"avatar_ready\":false,\"payload_incomplete\":{{\"completion_progress\":{progress},\"completion_status\":\"processing\",\"queue_position\":-1}}}}"
     );
-    Act::answer(200, body)
+    ScriptedAct::response(200, body)
 }
 
 /// What an attack on a head does to any answer.
-fn bad_heads() -> Vec<(&'static str, Act)> {
-    let head = |lines: &str| Act::Say(format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n{{}}").into_bytes());
+fn malformed_heads() -> Vec<(&'static str, ScriptedAct)> {
+    let head = |lines: &str| ScriptedAct::Say(format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n{{}}").into_bytes());
     let chunked = |size: &str| head(&format!("Transfer-Encoding: chunked\r\n\r\n{size}"));
     vec![
-        ("a head without end", Act::Repeat(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X: y\r\n".to_vec())),
-        ("one header without end", Act::Repeat(b"HTTP/1.1 200 OK\r\nX: ".to_vec(), b"y".to_vec())),
+        ("a head without end", ScriptedAct::Repeat(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X: y\r\n".to_vec())),
+        ("one header without end", ScriptedAct::Repeat(b"HTTP/1.1 200 OK\r\nX: ".to_vec(), b"y".to_vec())),
         (
             "interim answers without end",
-            Act::Repeat(Vec::new(), b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec()),
+            ScriptedAct::Repeat(Vec::new(), b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec()),
         ),
         ("a negative length", head("Content-Length: -1")),
         ("two lengths", head("Content-Length: 2\r\nContent-Length: 3")),
@@ -219,22 +219,23 @@ fn bad_heads() -> Vec<(&'static str, Act)> {
         ("a NUL in a header", head("X: a\0b\r\nContent-Length: 2")),
         ("a bare return in a header", head("X: a\rY: b\r\nContent-Length: 2")),
         ("a header without a name", head(": x\r\nContent-Length: 2")),
-        ("a drip", Act::Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n".repeat(9))),
-        ("nothing", Act::SayAndStay(Vec::new())),
-        ("no HTTP", Act::Say(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())),
-        ("a reset", Act::Reset(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec())),
+        ("a drip", ScriptedAct::Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n".repeat(9))),
+        ("nothing", ScriptedAct::SayAndStay(Vec::new())),
+        ("no HTTP", ScriptedAct::Say(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())),
+        ("a reset", ScriptedAct::Reset(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec())),
     ]
 }
 
 /// Every attack by its name, with the exits that are right.
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, Case, &'static [u8])> {
+fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, Case, &'static [u8])> {
     let mut all: Vec<(String, Case, &'static [u8])> = Vec::new();
     let mut add = |name: &str, case: Case, exits| all.push((name.to_owned(), case, exits));
     let generate = |act| Case { generate: Some(act), ..Case::default() };
     let redeem = |act| Case { redeems: vec![act], ..Case::default() };
-    let spaces =
-        |start: &str| Act::Repeat(format!("HTTP/1.1 200 OK\r\n\r\n{start}").into_bytes(), b" ".to_vec());
+    let spaces = |start: &str| {
+        ScriptedAct::Repeat(format!("HTTP/1.1 200 OK\r\n\r\n{start}").into_bytes(), b" ".to_vec())
+    };
 
     for (name, token) in [
         ("a line end", "two\nlines"),
@@ -246,18 +247,22 @@ fn attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, Case, &
         ("an injected header", "x\r\nX-Evil: 1"),
         ("right to left", "\u{202e}nekot"),
     ] {
-        add(&format!("a token with {name}"), generate(Act::json(&serde_json::json!({"token": token}))), &[9]);
+        add(
+            &format!("a token with {name}"),
+            generate(ScriptedAct::json(&serde_json::json!({"token": token}))),
+            &[9],
+        );
     }
     add(
         "a token of a megabyte",
-        generate(Act::json(&serde_json::json!({"token": "t".repeat(1_000_000)}))),
+        generate(ScriptedAct::json(&serde_json::json!({"token": "t".repeat(1_000_000)}))),
         &[9],
     );
-    add("a token of no text", generate(Act::answer(200, "{\"token\":17}")), &[9]);
-    add("a token 100,000 deep", generate(Act::answer(200, "{\"token\":".repeat(100_000))), &[9]);
-    add("a token that is no UTF-8", generate(Act::answer(200, b"{\"token\":\"\xff\xfe\"}")), &[9]);
+    add("a token of no text", generate(ScriptedAct::response(200, "{\"token\":17}")), &[9]);
+    add("a token 100,000 deep", generate(ScriptedAct::response(200, "{\"token\":".repeat(100_000))), &[9]);
+    add("a token that is no UTF-8", generate(ScriptedAct::response(200, b"{\"token\":\"\xff\xfe\"}")), &[9]);
     add("a token in 200 MB", generate(spaces("{\"token\":\"")), &[6]);
-    for (name, act) in bad_heads() {
+    for (name, act) in malformed_heads() {
         add(&format!("{name} for a token"), generate(act.clone()), &[6, 9]);
         // The next answer is a plain refusal: an answer was lost, or broke the protocol.
         add(&format!("{name} for a redeem"), redeem(act.clone()), &[9, 10]);
@@ -272,7 +277,7 @@ fn attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, Case, &
         ("a megabyte of blanks", vec![b' '; 1_000_000]),
         ("two values", b"{}{}".to_vec()),
     ] {
-        add(&format!("an answer of {name}"), redeem(Act::answer(200, body)), &[9]);
+        add(&format!("an answer of {name}"), redeem(ScriptedAct::response(200, body)), &[9]);
     }
     for progress in [
         "1e400",
@@ -287,7 +292,7 @@ fn attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, Case, &
         "[]",
         "true",
     ] {
-        add(&format!("a progress of {progress}"), redeem(waiting(progress)), &[9]);
+        add(&format!("a progress of {progress}"), redeem(progress_body(progress)), &[9]);
     }
     let good = |kind: &str, path: &str| serde_json::json!({"download_URL": format!("{base}{path}"), "export_type": kind});
     let case = || number(0);
@@ -297,12 +302,12 @@ fn attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, Case, &
             .to_string()
             .bytes(),
     );
-    add("an answer with a BOM", redeem(Act::answer(200, bom)), &[0]);
+    add("an answer with a BOM", redeem(ScriptedAct::response(200, bom)), &[0]);
     let twice = format!(
         "{{\"avatar_ready\":false,\"avatar_ready\":true,\"payload_complete\":[],\"payload_complete\":[{}]}}",
         good("glb", &case())
     );
-    add("an answer with each key twice", redeem(Act::answer(200, twice)), &[0]);
+    add("an answer with each key twice", redeem(ScriptedAct::response(200, twice)), &[0]);
     for url in [
         "file:///etc/passwd",
         "ftp://127.0.0.1/x",
@@ -316,21 +321,21 @@ fn attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, Case, &
     ] {
         add(
             &format!("a URL `{}`", url.escape_debug()),
-            redeem(ready(&serde_json::json!([{"download_URL": url, "export_type": "glb"}]))),
+            redeem(ready_body(&serde_json::json!([{"download_URL": url, "export_type": "glb"}]))),
             &[9],
         );
     }
     for url in ["http://127.0.0.2:1/x", "https://127.0.0.1:1/x", "http://[::1]:1/x", "http://0.0.0.0:1/x"] {
         add(
             &format!("an inner host {url}"),
-            redeem(ready(&serde_json::json!([{"download_URL": url, "export_type": "glb"}]))),
+            redeem(ready_body(&serde_json::json!([{"download_URL": url, "export_type": "glb"}]))),
             &[7],
         );
     }
     let with_password = base.replace("http://", "http://user:password@") + &case();
     add(
         "a URL with a password",
-        redeem(ready(&serde_json::json!([{"download_URL": with_password, "export_type": "glb"}]))),
+        redeem(ready_body(&serde_json::json!([{"download_URL": with_password, "export_type": "glb"}]))),
         &[0],
     );
     for kind in [
@@ -348,76 +353,79 @@ fn attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, Case, &
     ] {
         add(
             &format!("an export type `{}`", kind.escape_debug()),
-            redeem(ready(&serde_json::json!([good(kind, &case())]))),
+            redeem(ready_body(&serde_json::json!([good(kind, &case())]))),
             &[0],
         );
     }
     add(
         "an export type of a megabyte",
-        redeem(ready(&serde_json::json!([good(&"x".repeat(900_000), &case())]))),
+        redeem(ready_body(&serde_json::json!([good(&"x".repeat(900_000), &case())]))),
         &[0],
     );
     add(
         "a header injected by a URL",
-        redeem(ready(&serde_json::json!([good("glb", &(case() + "?a=b\r\nX-Evil:%201"))]))),
+        redeem(ready_body(&serde_json::json!([good("glb", &(case() + "?a=b\r\nX-Evil:%201"))]))),
         &[0],
     );
 
-    let file = |acts: Vec<Act>| Case {
-        redeems: vec![ready(&serde_json::json!([good("glb", &case())]))],
+    let file = |acts: Vec<ScriptedAct>| Case {
+        redeems: vec![ready_body(&serde_json::json!([good("glb", &case())]))],
         files: acts,
         ..Case::default()
     };
-    for (name, act) in bad_heads() {
+    for (name, act) in malformed_heads() {
         add(&format!("{name} for a file"), file(vec![act]), &[7]);
     }
     let body = |lines: &str, bytes: &[u8]| {
-        Act::Say([format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n").as_bytes(), bytes].concat())
+        ScriptedAct::Say([format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n").as_bytes(), bytes].concat())
     };
     add(
         "a file without end",
-        file(vec![Act::Repeat(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), b"glTF".to_vec())]),
+        file(vec![ScriptedAct::Repeat(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), b"glTF".to_vec())]),
         &[7],
     );
     add(
         "a file that drips",
-        file(vec![Act::Drip([b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n", &glb(3000)[..]].concat())]),
+        file(vec![ScriptedAct::Drip(
+            [b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n", &glb(3000)[..]].concat(),
+        )]),
         &[7],
     );
     add("a file of a petabyte", file(vec![body("Content-Length: 1125899906842624", &glb(500))]), &[7]);
     add("a packed file", file(vec![body("Content-Encoding: gzip\r\nContent-Length: 500", &glb(500))]), &[7]);
-    add("a page for a file", file(vec![Act::answer(200, "<!doctype html><html>")]), &[7]);
-    add("an empty file", file(vec![Act::answer(200, "")]), &[7]);
+    add("a page for a file", file(vec![ScriptedAct::response(200, "<!doctype html><html>")]), &[7]);
+    add("an empty file", file(vec![ScriptedAct::response(200, "")]), &[7]);
     add(
         "a part unasked",
-        file(vec![Act::Say(
+        file(vec![ScriptedAct::Say(
             b"HTTP/1.1 206 X\r\nContent-Range: bytes 0-1/2\r\nContent-Length: 2\r\n\r\nab".to_vec(),
         )]),
         &[7],
     );
     for to in ["file:///etc/passwd", "ftp://x/", "//", "http://[", "\\\\evil\\share", "gopher://x"] {
         let head = format!("HTTP/1.1 302 X\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
-        add(&format!("a file sent on to {to}"), file(vec![Act::Say(head.into_bytes())]), &[7]);
+        add(&format!("a file sent on to {to}"), file(vec![ScriptedAct::Say(head.into_bytes())]), &[7]);
     }
     let round = format!("HTTP/1.1 302 X\r\nLocation: /{}\r\nContent-Length: 0\r\n\r\n", case());
-    add("a file sent round in circles", file(vec![Act::Say(round.into_bytes())]), &[7]);
+    add("a file sent round in circles", file(vec![ScriptedAct::Say(round.into_bytes())]), &[7]);
     all
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_attack_by_its_name_ends_as_it_should() {
-    let ground = Ground::new().await;
+    let ground = Fixture::new().await;
     let base = ground.peer.url.to_string();
-    let count = attacks(&base, &|_| String::new()).len();
+    let count = known_attacks(&base, &|_| String::new()).len();
     let play = async |number: usize, case_number: usize| {
-        let (name, case, exits) = attacks(&base, &|_| format!("case-{case_number}")).swap_remove(number);
+        let (name, case, exits) =
+            known_attacks(&base, &|_| format!("case-{case_number}")).swap_remove(number);
         let told = ground.visit(case_number, case).await;
-        holds(&name, &told);
-        let wrong = !exits.contains(&told.ended.outcome.exit());
+        assert_case_ended_well(&name, &told);
+        let wrong = !exits.contains(&told.ended.outcome.exit_code());
         wrong.then(|| (number, format!("{name}: {:?}, not {exits:?}", told.ended.outcome)))
     };
     let visits = (0..count).map(|number| play(number, number));
-    let wrong: Vec<_> = futures_util::stream::iter(visits).buffer_unordered(AT_ONCE).collect().await;
+    let wrong: Vec<_> = futures_util::stream::iter(visits).buffer_unordered(PARALLEL_CASES).collect().await;
     // On a machine that is busy a good answer may come too late among so many: alone it does not.
     let mut still_wrong = Vec::new();
     for (number, _) in wrong.into_iter().flatten() {
@@ -425,44 +433,45 @@ async fn every_attack_by_its_name_ends_as_it_should() {
     }
     let still_wrong: Vec<String> = still_wrong.into_iter().map(|(_, words)| words).collect();
     assert!(still_wrong.is_empty(), "{}", still_wrong.join("\n"));
-    ground.is_clean();
+    ground.assert_no_leftovers();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_many_exports_are_so_many_files() {
     // 10,000 take a while; a test run takes fewer.
-    let many = usize::try_from(set("HOSTILE_EXPORTS", 500)).expect("few");
-    let ground = Ground::new().await;
+    let many = usize::try_from(number_from_environment("HOSTILE_EXPORTS", 500)).expect("few");
+    let ground = Fixture::new().await;
     let base = ground.peer.url.to_string();
     let list: Vec<_> = (0..many)
         .map(|_| serde_json::json!({"download_URL": format!("{base}case-0"), "export_type": "x"}))
         .collect();
-    let refused = Act::answer(410, "");
-    let case = Case { redeems: vec![ready(&list.into())], files: vec![refused], ..Case::default() };
+    let refused = ScriptedAct::response(410, "");
+    let case = Case { redeems: vec![ready_body(&list.into())], files: vec![refused], ..Case::default() };
     let told = ground.visit(0, case).await;
-    assert_eq!((told.ended.outcome.exit(), told.counts.files), (7, many));
-    ground.is_clean();
+    assert_eq!((told.ended.outcome.exit_code(), told.counts.files), (7, many));
+    ground.assert_no_leftovers();
 }
 
-fn set(name: &str, default: u64) -> u64 {
+fn number_from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_of_hostile_answers_end_and_leave_nothing_astray() {
-    let (seed, cases) = (set("HOSTILE_SEED", 1), set("HOSTILE_CASES", 150));
-    let ground = Ground::new().await;
+    let (seed, cases) =
+        (number_from_environment("HOSTILE_SEED", 1), number_from_environment("HOSTILE_CASES", 150));
+    let ground = Fixture::new().await;
     let base = ground.peer.url.to_string();
     let visits = (0..usize::try_from(cases).expect("few")).map(|number| {
         let (ground, base) = (&ground, &base);
         async move {
-            let told = ground.visit(number, make::case(seed, number, base)).await;
-            holds(&format!("HOSTILE_SEED={seed}, case {number}"), &told);
-            told.ended.outcome.exit()
+            let told = ground.visit(number, generate::random_case(seed, number, base)).await;
+            assert_case_ended_well(&format!("HOSTILE_SEED={seed}, case {number}"), &told);
+            told.ended.outcome.exit_code()
         }
     });
-    let exits: Vec<u8> = futures_util::stream::iter(visits).buffer_unordered(AT_ONCE).collect().await;
-    ground.is_clean();
+    let exits: Vec<u8> = futures_util::stream::iter(visits).buffer_unordered(PARALLEL_CASES).collect().await;
+    ground.assert_no_leftovers();
     // A generator of harmless answers would prove nothing, and one of noise alone would not get far.
     let count =
         |exit: u8| exits.iter().copied().map(u32::from).filter(|seen| *seen == u32::from(exit)).count();

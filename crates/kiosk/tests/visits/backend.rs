@@ -9,18 +9,18 @@ use url::Url;
 
 /// A request.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
+pub(crate) struct Request {
     pub(crate) path: String,
     headers: HashMap<String, String>,
 }
 
-impl Ask {
+impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
     /// `FROM` of `Range: bytes=FROM-`; zero without one.
-    pub(crate) fn from(&self) -> usize {
+    pub(crate) fn range_start(&self) -> usize {
         let range = self.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
         range.map_or(0, |from| from.parse().expect("a number"))
     }
@@ -31,24 +31,24 @@ impl Ask {
     }
 
     /// 200, ready, with one URL under `/files/` an export: type and file name.
-    pub(crate) fn ready(&self, exports: &[(&str, &str)]) -> Reply {
-        self.ready_body(true, exports)
+    pub(crate) fn ready_response(&self, exports: &[(&str, &str)]) -> Response {
+        self.ready_response_with_flag(true, exports)
     }
 
-    pub(crate) fn ready_body(&self, avatar_ready: bool, exports: &[(&str, &str)]) -> Reply {
+    pub(crate) fn ready_response_with_flag(&self, avatar_ready: bool, exports: &[(&str, &str)]) -> Response {
         let list: Vec<_> = exports
             .iter()
             .map(|(kind, name)| {
                 serde_json::json!({"export_type": kind, "download_URL": self.url(&format!("/files/{name}"))})
             })
             .collect();
-        Reply::json(&serde_json::json!({"avatar_ready": avatar_ready, "payload_complete": list}))
+        Response::json(&serde_json::json!({"avatar_ready": avatar_ready, "payload_complete": list}))
     }
 }
 
 /// An answer.
 #[derive(Debug, Default)]
-pub(crate) struct Reply {
+pub(crate) struct Response {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
@@ -57,16 +57,16 @@ pub(crate) struct Reply {
     /// The head states this length, whatever comes.
     stated: Option<u64>,
     /// The head states no length.
-    endless: bool,
+    chunked: bool,
     /// Not one byte comes, the connection just ends.
     silent: bool,
     /// The body comes byte by byte, and slowly.
     drips: bool,
     /// It waits for this.
-    after: Option<oneshot::Receiver<()>>,
+    delayed_until: Option<oneshot::Receiver<()>>,
 }
 
-impl Reply {
+impl Response {
     pub(crate) fn status(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
@@ -88,22 +88,22 @@ impl Reply {
     }
 
     /// 206 with the rest of a file.
-    pub(crate) fn rest(whole: &[u8], from: usize) -> Self {
+    pub(crate) fn range_response(whole: &[u8], from: usize) -> Self {
         let range = format!("bytes {from}-{}/{}", whole.len() - 1, whole.len());
-        Self { status: 206, ..Self::file(&whole[from..]) }.with("content-range", range)
+        Self { status: 206, ..Self::file(&whole[from..]) }.with_header("content-range", range)
     }
 
     /// 206 of this body, whatever its length.
-    pub(crate) fn part_of(self, from: usize, total: usize) -> Self {
+    pub(crate) fn with_content_range(self, from: usize, total: usize) -> Self {
         let range = format!("bytes {from}-{}/{total}", total - 1);
-        Self { status: 206, ..self }.with("content-range", range)
+        Self { status: 206, ..self }.with_header("content-range", range)
     }
 
-    pub(crate) fn silence() -> Self {
+    pub(crate) fn no_response() -> Self {
         Self { silent: true, ..Self::default() }
     }
 
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
@@ -118,44 +118,44 @@ impl Reply {
     }
 
     /// Without the last bytes of its body.
-    pub(crate) fn but_the_last(mut self, bytes: usize) -> Self {
+    pub(crate) fn without_last_bytes(mut self, bytes: usize) -> Self {
         self.body.truncate(self.body.len() - bytes);
         self
     }
 
     /// What would break off is all that there is.
-    pub(crate) fn seemingly_whole(mut self) -> Self {
+    pub(crate) fn with_matching_length(mut self) -> Self {
         let length = self.breaks_at.take().unwrap_or(self.body.len());
         self.body.truncate(length);
         self
     }
 
     /// As a proxy packs it.
-    pub(crate) fn packed(mut self) -> Self {
+    pub(crate) fn gzipped(mut self) -> Self {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut encoder, &self.body).expect("in memory");
         self.body = encoder.finish().expect("in memory");
-        self.with("content-encoding", "gzip")
+        self.with_header("content-encoding", "gzip")
     }
 
-    pub(crate) fn endless(self) -> Self {
-        Self { endless: true, ..self }
+    pub(crate) fn chunked(self) -> Self {
+        Self { chunked: true, ..self }
     }
 
-    pub(crate) fn stating(self, length: u64) -> Self {
+    pub(crate) fn with_content_length(self, length: u64) -> Self {
         Self { stated: Some(length), ..self }
     }
 
-    pub(crate) fn dripping(self) -> Self {
+    pub(crate) fn sent_slowly(self) -> Self {
         Self { drips: true, ..self }
     }
 
-    pub(crate) fn after(self, moment: oneshot::Receiver<()>) -> Self {
-        Self { after: Some(moment), ..self }
+    pub(crate) fn delayed_until(self, moment: oneshot::Receiver<()>) -> Self {
+        Self { delayed_until: Some(moment), ..self }
     }
 
     async fn send(self, stream: &mut TcpStream) -> std::io::Result<()> {
-        if let Some(moment) = self.after {
+        if let Some(moment) = self.delayed_until {
             // A sender that is gone lets nobody through.
             if moment.await.is_err() {
                 std::future::pending::<()>().await;
@@ -164,7 +164,7 @@ impl Reply {
         if self.silent {
             return Ok(());
         }
-        let length = if self.endless {
+        let length = if self.chunked {
             "transfer-encoding: chunked".to_owned()
         } else {
             format!("content-length: {}", self.stated.unwrap_or(self.body.len() as u64))
@@ -179,7 +179,7 @@ impl Reply {
                 stream.write_all(&[*byte]).await?;
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
-        } else if self.endless {
+        } else if self.chunked {
             stream.write_all(format!("{:x}\r\n", sent.len()).as_bytes()).await?;
             stream.write_all(sent).await?;
             let end: &[u8] = if self.breaks_at.is_some() { b"\r\n" } else { b"\r\n0\r\n\r\n" };
@@ -192,18 +192,18 @@ impl Reply {
 }
 
 /// What it answers: the how manieth request of that path it is (from 1), and the request.
-pub(crate) type Script = Box<dyn Fn(usize, &Ask) -> Reply + Send + Sync>;
+pub(crate) type Script = Box<dyn Fn(usize, &Request) -> Response + Send + Sync>;
 
 /// The running backend; it ends with this value.
 pub(crate) struct Backend {
     pub(crate) url: Url,
-    asked: watch::Receiver<Vec<Ask>>,
+    requests: watch::Receiver<Vec<Request>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Backend {
     /// Answers `/generateExportToken` with the token `token-N`, the rest by the script.
-    pub(crate) async fn start(script: impl Fn(usize, &Ask) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(usize, &Request) -> Response + Send + Sync + 'static) -> Self {
         let script: Arc<Script> = Arc::new(Box::new(script));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -212,25 +212,25 @@ impl Backend {
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
-                tokio::spawn(serve(stream, script.clone(), tell.clone()));
+                tokio::spawn(serve_connection(stream, script.clone(), tell.clone()));
             }
         });
-        Self { url: url.parse().expect("a URL"), asked, task }
+        Self { url: url.parse().expect("a URL"), requests: asked, task }
     }
 
     /// Every request so far.
-    pub(crate) fn asked(&self) -> Vec<Ask> {
-        self.asked.borrow().clone()
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.borrow().clone()
     }
 
     /// How often a path was asked for.
-    pub(crate) fn count(&self, path: &str) -> usize {
-        count(&self.asked.borrow(), path)
+    pub(crate) fn count_requests(&self, path: &str) -> usize {
+        count(&self.requests.borrow(), path)
     }
 
     /// Waits until a path was asked for so often.
-    pub(crate) async fn until_asked(&self, path: &str, times: usize) {
-        let mut asked = self.asked.clone();
+    pub(crate) async fn wait_for_requests(&self, path: &str, times: usize) {
+        let mut asked = self.requests.clone();
         asked.wait_for(|asked| count(asked, path) >= times).await.expect("it runs");
     }
 }
@@ -241,11 +241,15 @@ impl Drop for Backend {
     }
 }
 
-fn count(asked: &[Ask], path: &str) -> usize {
+fn count(asked: &[Request], path: &str) -> usize {
     asked.iter().filter(|ask| ask.path == path).count()
 }
 
-async fn serve(mut stream: TcpStream, script: Arc<Script>, tell: Arc<Mutex<watch::Sender<Vec<Ask>>>>) {
+async fn serve_connection(
+    mut stream: TcpStream,
+    script: Arc<Script>,
+    tell: Arc<Mutex<watch::Sender<Vec<Request>>>>,
+) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -260,7 +264,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, tell: Arc<Mutex<watch
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    let ask = Ask { path, headers };
+    let ask = Request { path, headers };
     let length: usize = ask.header("content-length").map_or(0, |length| length.parse().expect("a number"));
     let mut body = vec![0; length];
     if stream.read_exact(&mut body).await.is_err() {
@@ -273,9 +277,9 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, tell: Arc<Mutex<watch
     };
     let reply = match ask.path.as_str() {
         "/generateExportToken" => match script(nth, &ask) {
-            Reply { status: 0, silent: false, after, .. } => {
+            Response { status: 0, silent: false, delayed_until: after, .. } => {
                 let token = serde_json::json!({"token": format!("export-token-{nth}")});
-                Reply { after, ..Reply::json(&token) }
+                Response { delayed_until: after, ..Response::json(&token) }
             }
             told => told,
         },

@@ -1,7 +1,7 @@
 //! One file over a bad line: what is resumed, what begins again, and what is never called whole.
 
-use super::backend::{Ask, Reply, glb, png};
-use super::house::{House, REDEEM, manifest, names};
+use super::backend::{Request, Response, glb, png};
+use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
 use kiosk::Outcome;
 use std::path::PathBuf;
 
@@ -10,34 +10,34 @@ const ETAG: &str = "etag";
 /// A visit whose only file is answered by a script, and what of it was asked.
 async fn visit(
     export_type: &'static str,
-    file: impl Fn(usize, &Ask) -> Reply + Send + Sync + 'static,
-) -> (House, kiosk::drive::Ended) {
-    let house = House::new(move |nth, ask| match ask.path.as_str() {
-        REDEEM => ask.ready(&[(export_type, "one")]),
+    file: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
+) -> (Fixture, kiosk::runner::VisitResult) {
+    let house = Fixture::new(move |nth, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[(export_type, "one")]),
         "/files/one" => file(nth, ask),
-        "/elsewhere" => Reply::file(&glb(1000)),
-        _ => Reply::default(),
+        "/elsewhere" => Response::file(&glb(1000)),
+        _ => Response::default(),
     })
     .await;
-    let ended = house.visit().await;
+    let ended = house.run_visit().await;
     (house, ended)
 }
 
-fn asked(house: &House) -> Vec<Ask> {
-    house.backend.asked().into_iter().filter(|ask| ask.path == "/files/one").collect()
+fn asked(house: &Fixture) -> Vec<Request> {
+    house.backend.requests().into_iter().filter(|ask| ask.path == "/files/one").collect()
 }
 
-fn saved(ended: &kiosk::drive::Ended, name: &str) -> Vec<u8> {
+fn saved(ended: &kiosk::runner::VisitResult, name: &str) -> Vec<u8> {
     assert_eq!(ended.outcome, Outcome::Saved);
     std::fs::read(ended.directory.as_ref().expect("a folder").join(name)).expect("saved")
 }
 
 /// The incomplete folder and why its file is missing.
-fn incomplete(house: &House, ended: &kiosk::drive::Ended) -> (PathBuf, String) {
-    assert_eq!(ended.outcome.exit(), 7, "{ended:?}");
+fn incomplete(house: &Fixture, ended: &kiosk::runner::VisitResult) -> (PathBuf, String) {
+    assert_eq!(ended.outcome.exit_code(), 7, "{ended:?}");
     let directory = ended.directory.clone().expect("what came is kept");
-    assert!(directory.starts_with(house.disk.data.incomplete()));
-    assert!(names(&house.out()).is_empty(), "nothing incomplete stands among the avatars");
+    assert!(directory.starts_with(house.disk.data.incomplete_path()));
+    assert!(file_names(&house.out_dir()).is_empty(), "nothing incomplete stands among the avatars");
     let manifest = manifest(&directory);
     assert!(!manifest.complete && manifest.files.is_empty());
     (directory, manifest.missing[0].reason.clone())
@@ -46,24 +46,26 @@ fn incomplete(house: &House, ended: &kiosk::drive::Ended) -> (PathBuf, String) {
 #[tokio::test]
 async fn a_cut_download_goes_on_where_it_broke() {
     let (house, ended) = visit("glb", |nth, ask| match nth {
-        1 => Reply::file(&glb(1000)).with(ETAG, "\"1\"").breaking_at(400),
-        2 => Reply::rest(&glb(1000), ask.from()).with(ETAG, "\"1\"").breaking_at(300),
-        _ => Reply::rest(&glb(1000), ask.from()).with(ETAG, "\"1\""),
+        1 => Response::file(&glb(1000)).with_header(ETAG, "\"1\"").breaking_at(400),
+        2 => Response::range_response(&glb(1000), ask.range_start())
+            .with_header(ETAG, "\"1\"")
+            .breaking_at(300),
+        _ => Response::range_response(&glb(1000), ask.range_start()).with_header(ETAG, "\"1\""),
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
     let asked = asked(&house);
-    assert_eq!(asked.iter().map(Ask::from).collect::<Vec<_>>(), [0, 400, 700]);
+    assert_eq!(asked.iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400, 700]);
     assert_eq!(asked[1].header("if-range"), Some("\"1\""));
     assert!(asked.iter().all(|ask| ask.header("x-copresence-rest-api-key").is_none()));
-    assert!(house.words().contains(&"retrying"), "a stalled download is told");
+    assert!(house.event_names().contains(&"retrying"), "a stalled download is told");
 }
 
 #[tokio::test]
 async fn a_server_that_ignores_the_range_begins_again() {
     let (house, ended) = visit("glb", |nth, _| match nth {
-        1 => Reply::file(&glb(1000)).breaking_at(400),
-        _ => Reply::file(&glb(1000)),
+        1 => Response::file(&glb(1000)).breaking_at(400),
+        _ => Response::file(&glb(1000)),
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
@@ -79,27 +81,27 @@ async fn two_versions_of_a_file_are_never_put_together() {
         file
     };
     let (_house, ended) = visit("glb", move |nth, _| match nth {
-        1 => Reply::file(&glb(1000)).with(ETAG, "\"1\"").breaking_at(400),
-        _ => Reply::file(&new()).with(ETAG, "\"2\""),
+        1 => Response::file(&glb(1000)).with_header(ETAG, "\"1\"").breaking_at(400),
+        _ => Response::file(&new()).with_header(ETAG, "\"2\""),
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), new());
     // One that knows no `If-Range`: the rest that it sends is another file's.
     let (house, ended) = visit("glb", move |nth, ask| match nth {
-        1 => Reply::file(&glb(1000)).with(ETAG, "\"1\"").breaking_at(400),
-        2 => Reply::rest(&new(), ask.from()).with(ETAG, "\"2\""),
-        _ => Reply::file(&new()).with(ETAG, "\"2\""),
+        1 => Response::file(&glb(1000)).with_header(ETAG, "\"1\"").breaking_at(400),
+        2 => Response::range_response(&new(), ask.range_start()).with_header(ETAG, "\"2\""),
+        _ => Response::file(&new()).with_header(ETAG, "\"2\""),
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), new());
-    assert_eq!(asked(&house).iter().map(Ask::from).collect::<Vec<_>>(), [0, 400, 0]);
+    assert_eq!(asked(&house).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400, 0]);
 }
 
 #[tokio::test]
 async fn a_416_at_the_very_end_says_that_all_of_it_is_here() {
     let (_house, ended) = visit("glb", |nth, _| match nth {
-        1 => Reply::file(&glb(1000)).endless().breaking_at(1000),
-        _ => Reply::status(416).with("content-range", "bytes */1000"),
+        1 => Response::file(&glb(1000)).chunked().breaking_at(1000),
+        _ => Response::status(416).with_header("content-range", "bytes */1000"),
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
@@ -108,27 +110,27 @@ async fn a_416_at_the_very_end_says_that_all_of_it_is_here() {
 #[tokio::test]
 async fn a_416_anywhere_else_ends_the_file() {
     let (house, ended) = visit("glb", |nth, _| match nth {
-        1 => Reply::file(&glb(1000)).breaking_at(400),
-        _ => Reply::status(416).with("content-range", "bytes */300"),
+        1 => Response::file(&glb(1000)).breaking_at(400),
+        _ => Response::status(416).with_header("content-range", "bytes */300"),
     })
     .await;
     let (directory, why) = incomplete(&house, &ended);
     assert!(why.contains("416"), "{why}");
-    assert_eq!(names(&directory), ["avatar.glb.part", "manifest.json"]);
+    assert_eq!(file_names(&directory), ["avatar.glb.part", "manifest.json"]);
     assert_eq!(asked(&house).len(), 2);
 }
 
 #[tokio::test]
 async fn a_spent_url_is_not_asked_for_ever_and_what_came_is_kept() {
     let (house, ended) = visit("glb", |nth, _| match nth {
-        1 => Reply::file(&glb(1000)).breaking_at(400),
-        _ => Reply::status(404),
+        1 => Response::file(&glb(1000)).breaking_at(400),
+        _ => Response::status(404),
     })
     .await;
     let (directory, _) = incomplete(&house, &ended);
     assert_eq!(std::fs::read(directory.join("avatar.glb.part")).expect("kept"), glb(1000)[..400]);
     assert_eq!(asked(&house).len(), 2);
-    assert!(house.disk.journal.unfinished().await.expect("reads").is_empty());
+    assert!(house.disk.journal.load_all_unfinished().await.expect("reads").is_empty());
 }
 
 #[tokio::test]
@@ -141,11 +143,11 @@ async fn what_cannot_be_the_avatar_is_not_called_one() {
         ("png", glb(500), "glb came"),
     ];
     for (export_type, body, expected) in cases {
-        let (house, ended) = visit(export_type, move |_, _| Reply::file(&body)).await;
+        let (house, ended) = visit(export_type, move |_, _| Response::file(&body)).await;
         let (_, why) = incomplete(&house, &ended);
         assert!(why.contains(expected), "{why}");
         assert_eq!(asked(&house).len(), 1, "the same page would come again");
-        assert!(!house.words().contains(&"saved"));
+        assert!(!house.event_names().contains(&"saved"));
     }
 }
 
@@ -153,8 +155,8 @@ async fn what_cannot_be_the_avatar_is_not_called_one() {
 async fn no_file_grows_over_the_limit() {
     for endless in [false, true] {
         let (house, ended) = visit("png", move |_, _| {
-            let reply = Reply::file(&png(100_001));
-            if endless { reply.endless() } else { reply }
+            let reply = Response::file(&png(100_001));
+            if endless { reply.chunked() } else { reply }
         })
         .await;
         let (directory, why) = incomplete(&house, &ended);
@@ -167,8 +169,10 @@ async fn no_file_grows_over_the_limit() {
 #[tokio::test]
 async fn a_part_that_runs_over_the_file_it_belongs_to_is_not_taken() {
     let (house, ended) = visit("png", |nth, ask| match nth {
-        1 => Reply::file(&png(1000)).breaking_at(400),
-        _ => Reply::file(&png(1300)[ask.from()..]).part_of(ask.from(), 1000).endless(),
+        1 => Response::file(&png(1000)).breaking_at(400),
+        _ => Response::file(&png(1300)[ask.range_start()..])
+            .with_content_range(ask.range_start(), 1000)
+            .chunked(),
     })
     .await;
     let (_, why) = incomplete(&house, &ended);
@@ -179,7 +183,7 @@ async fn a_part_that_runs_over_the_file_it_belongs_to_is_not_taken() {
 async fn a_line_that_breaks_again_and_again_does_not_hold_the_visit_for_ever() {
     // The range is ignored, and each answer breaks off, now sooner, now later.
     let (house, ended) =
-        visit("glb", |nth, _| Reply::file(&glb(1000)).breaking_at(if nth % 2 == 0 { 400 } else { 300 }))
+        visit("glb", |nth, _| Response::file(&glb(1000)).breaking_at(if nth % 2 == 0 { 400 } else { 300 }))
             .await;
     incomplete(&house, &ended);
     assert!(asked(&house).len() < 20, "{}", asked(&house).len());
@@ -187,24 +191,25 @@ async fn a_line_that_breaks_again_and_again_does_not_hold_the_visit_for_ever() {
 
 #[tokio::test]
 async fn a_body_that_only_drips_ends_with_patience() {
-    let house = House::new(|_, ask| match ask.path.as_str() {
-        REDEEM => ask.ready(&[("glb", "one")]),
-        "/files/one" => Reply::file(&glb(90_000)).dripping(),
-        _ => Reply::default(),
+    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::file(&glb(90_000)).sent_slowly(),
+        _ => Response::default(),
     })
     .await;
     let patience = std::time::Duration::from_millis(300);
-    let ended = house.visit_within(|limits| limits.patience = patience).await;
+    let ended = house.run_visit_with_limits(|limits| limits.patience = patience).await;
     let (directory, why) = incomplete(&house, &ended);
     assert!(why.contains("slow"), "{why}");
-    assert_eq!(names(&directory), ["avatar.glb.part", "manifest.json"]);
+    assert_eq!(file_names(&directory), ["avatar.glb.part", "manifest.json"]);
 }
 
 #[tokio::test]
 async fn a_redirect_is_followed_without_credentials() {
-    let (house, ended) = visit("glb", |_, _| Reply::status(302).with("location", "/elsewhere")).await;
+    let (house, ended) =
+        visit("glb", |_, _| Response::status(302).with_header("location", "/elsewhere")).await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
-    let all = house.backend.asked();
+    let all = house.backend.requests();
     let elsewhere = all.iter().find(|ask| ask.path == "/elsewhere").expect("followed");
     assert!(elsewhere.header("x-copresence-rest-api-key").is_none());
     assert!(elsewhere.header("x-copresence-export-token").is_none());
@@ -213,9 +218,9 @@ async fn a_redirect_is_followed_without_credentials() {
 #[tokio::test]
 async fn a_busy_file_server_is_asked_again() {
     let (_house, ended) = visit("glb", |nth, _| match nth {
-        1 => Reply::status(503).with("retry-after", "0"),
-        2 => Reply::silence(),
-        _ => Reply::file(&glb(1000)),
+        1 => Response::status(503).with_header("retry-after", "0"),
+        2 => Response::no_response(),
+        _ => Response::file(&glb(1000)),
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));

@@ -1,14 +1,14 @@
 //! Forgetting visits, files and all.
 
-use super::backend::{Reply, glb};
-use super::house::{House, REDEEM, names};
-use kiosk::history::{forget, forget_before};
+use super::backend::{Response, glb};
+use super::fixture::{Fixture, REDEEM_PATH, file_names};
+use kiosk::history::{forget_before, forget_visit};
 
-async fn house() -> House {
-    House::new(|_, ask| match ask.path.as_str() {
-        REDEEM => ask.ready(&[("glb", "one")]),
-        "/files/one" => Reply::file(&glb(500)),
-        _ => Reply::default(),
+async fn house() -> Fixture {
+    Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::default(),
     })
     .await
 }
@@ -16,36 +16,36 @@ async fn house() -> House {
 #[tokio::test]
 async fn what_is_forgotten_is_gone_and_a_strangers_file_is_not() {
     let house = house().await;
-    let first = house.visit().await.directory.expect("saved");
-    let second = house.visit().await.directory.expect("saved");
+    let first = house.run_visit().await.directory.expect("saved");
+    let second = house.run_visit().await.directory.expect("saved");
     std::fs::write(second.join("notes.txt"), "mine").expect("written");
     let forgotten = forget_before(&house.disk, None).await.expect("forgotten");
     assert_eq!(forgotten.visits.len(), 2);
-    assert_eq!(forgotten.left, [(second.clone(), vec!["notes.txt".to_owned()])]);
+    assert_eq!(forgotten.foreign_files, [(second.clone(), vec!["notes.txt".to_owned()])]);
     assert!(!first.exists());
-    assert_eq!(names(&second), ["notes.txt"]);
-    assert!(house.disk.journal.history().await.expect("reads").is_empty());
+    assert_eq!(file_names(&second), ["notes.txt"]);
+    assert!(house.disk.journal.all_visits().await.expect("reads").is_empty());
 }
 
 #[tokio::test]
 async fn one_folder_that_cannot_be_removed_keeps_no_other_face() {
     let house = house().await;
     for _ in 0..3 {
-        house.visit().await;
+        house.run_visit().await;
     }
     // The newest comes first, so both others stand behind it.
-    let newest = house.disk.journal.history().await.expect("reads")[0].start.id;
-    let name = names(&house.out()).into_iter().find(|name| name.ends_with(&newest.to_string()));
-    let folder = house.out().join(name.expect("saved"));
+    let newest = house.disk.journal.all_visits().await.expect("reads")[0].start.id;
+    let name = file_names(&house.out_dir()).into_iter().find(|name| name.ends_with(&newest.to_string()));
+    let folder = house.out_dir().join(name.expect("saved"));
     std::fs::write(folder.join("manifest.json"), "{}").expect("damaged");
     let error = forget_before(&house.disk, None).await.expect_err("it is said");
     assert!(error.to_string().contains("manifest"), "{error}");
-    assert_eq!(names(&house.out()).len(), 1);
-    let left = house.disk.journal.history().await.expect("reads");
+    assert_eq!(file_names(&house.out_dir()).len(), 1);
+    let left = house.disk.journal.all_visits().await.expect("reads");
     assert_eq!(
         left.iter().map(|visit| visit.start.id).collect::<Vec<_>>(),
         [newest],
         "it can be tried again"
     );
-    assert!(forget(&house.disk, &store::VisitId::new()).await.expect("reads").is_none());
+    assert!(forget_visit(&house.disk, &store::VisitId::new()).await.expect("reads").is_none());
 }

@@ -1,10 +1,10 @@
 //! The inspector, with visits at a real sandbox.
 
 use client::{Backend, Exchange};
-use kiosk::app::{Kiosk, Setup};
+use kiosk::app::{Kiosk, KioskSetup};
 use kiosk::inspector::RequirementJudge;
 use kiosk::profile::Profiles;
-use kiosk::setup::{Disk, Overrides, Target};
+use kiosk::setup::{BackendTarget, DataStore, VisitOverrides};
 use kiosk::view::Screen;
 use kiosk::view::inspector::{ExchangeView, InspectorView, RequirementView, TimelineEntry};
 use sandbox::{AvatarChoice, ForcedState, Server, Settings, TokenState};
@@ -27,18 +27,25 @@ async fn stand() -> Stand {
     let server = Server::start(settings, ([127, 0, 0, 1], 0).into()).await.expect("a port");
     let known = server.sandbox().credentials();
     let login = (known.username.clone(), known.password.clone());
-    let target =
-        Target::embedded_sandbox(server.local_url(), &server.link_template(), known.api_key.clone(), login)
-            .expect("a link");
+    let target = BackendTarget::embedded_sandbox(
+        server.local_url(),
+        &server.link_template(),
+        known.api_key.clone(),
+        login,
+    )
+    .expect("a link");
     let profile =
         Profiles::load(Some(Path::new("/dev/null"))).and_then(|all| all.get("sandbox")).expect("built in");
-    let disk = Disk::open(&root.path().join("data")).expect("a data folder");
-    let kiosk = Kiosk::new(Setup {
+    let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
+    let kiosk = Kiosk::new(KioskSetup {
         profile,
         target,
         disk,
-        overrides: Overrides { poll: Some(Duration::from_millis(50)), ..Overrides::default() },
-        phones_at: None,
+        overrides: VisitOverrides {
+            poll_interval: Some(Duration::from_millis(50)),
+            ..VisitOverrides::default()
+        },
+        phone_address: None,
         asset_base: "avatar://localhost".into(),
     });
     Stand { root, server, kiosk }
@@ -51,8 +58,8 @@ fn no_rules(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
 impl Stand {
     /// A visit that has its code: its id, and its token.
     async fn invited(&self) -> (String, String) {
-        self.kiosk.start();
-        let mut snapshots = self.kiosk.subscribe();
+        self.kiosk.start_visit();
+        let mut snapshots = self.kiosk.subscribe_snapshots();
         let found = snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Invite { .. }));
         let found = tokio::time::timeout(Duration::from_secs(20), found).await.expect("in time");
         let Screen::Invite { visit, link, .. } = found.expect("it lives").screen.clone() else {
@@ -116,10 +123,10 @@ async fn of_visits_at_once_each_has_its_own_exchanges_and_nothing_told_or_saved_
     let sandbox = stand.server.sandbox();
     sandbox.associate_avatar(&one, &AvatarChoice::New, None).expect("scanned");
     // Whoever was seen as scanned goes on behind the next visitor.
-    let mut snapshots = stand.kiosk.subscribe();
+    let mut snapshots = stand.kiosk.subscribe_snapshots();
     let making = snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Making { .. }));
     drop(tokio::time::timeout(Duration::from_secs(20), making).await.expect("in time"));
-    stand.kiosk.again();
+    stand.kiosk.return_to_start();
     let (second, two) = stand.invited().await;
     sandbox.force_state(&one, ForcedState::Complete).expect("made");
     let is_over = |visit: &str, view: &InspectorView| {
@@ -127,7 +134,7 @@ async fn of_visits_at_once_each_has_its_own_exchanges_and_nothing_told_or_saved_
     };
     let view = told(&stand, |view| is_over(&first, view)).await;
     assert_eq!(view.visits.iter().map(|v| v.visit.as_str()).collect::<Vec<_>>(), [&second, &first]);
-    stand.kiosk.stop().await;
+    stand.kiosk.stop_visits().await;
 
     let (of_first, of_second) = (stand.exchanges(&first), stand.exchanges(&second));
     for (exchanges, token) in [(&of_first, &one), (&of_second, &two)] {
@@ -197,7 +204,7 @@ async fn of_visits_at_once_each_has_its_own_exchanges_and_nothing_told_or_saved_
     assert_eq!(hars.map(|har| entries(&har)), [of_first.len(), of_second.len()]);
 
     let id = first.parse().expect("an id");
-    kiosk::history::forget(stand.kiosk.disk(), &id).await.expect("forgotten");
+    kiosk::history::forget_visit(stand.kiosk.disk(), &id).await.expect("forgotten");
     let left = std::fs::read_dir(stand.root.path().join("data/inspector")).expect("a folder");
     let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
     assert!(left.len() == 1 && left[0].to_string_lossy().contains(&second), "{left:?}");

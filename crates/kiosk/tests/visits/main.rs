@@ -2,18 +2,18 @@
 
 mod backend;
 mod booth;
+mod complete_visit;
 mod downloads;
+mod failing_journal;
+mod fixture;
 mod forget;
-mod house;
+mod free_space;
 mod inspector;
-mod kept;
 mod masking;
+mod partial_delivery;
 mod recover;
 mod redeem;
 mod restart;
-mod room;
-mod salvage;
 mod secrets;
-mod sick_disk;
-mod whole;
+mod token_retention;
 mod window;

@@ -1,27 +1,27 @@
 //! A response is parsed from its original bytes: a credential that is a word of the specification changes nothing.
 
-use super::backend::{Ask, Reply, glb};
-use super::house::{House, REDEEM};
-use super::recover::recovered;
+use super::backend::{Request, Response, glb};
+use super::fixture::{Fixture, REDEEM_PATH};
+use super::recover::recover_all_visits;
 use kiosk::Outcome;
-use kiosk::line::LineEvent;
+use kiosk::events::EventKind;
 use protocol::{Password, Username};
 use tokio_util::sync::CancellationToken;
 
 /// The account's login, whose name and password the redactor knows.
-async fn house(username: &str, password: &str, script: fn(usize, &Ask) -> Reply) -> House {
-    let mut house = House::new(script).await;
+async fn house(username: &str, password: &str, script: fn(usize, &Request) -> Response) -> Fixture {
+    let mut house = Fixture::new(script).await;
     house.target.credentials.login = Some((Username::new(username), Password::new(password)));
     house
 }
 
-fn visit(nth: usize, ask: &Ask) -> Reply {
+fn visit(nth: usize, ask: &Request) -> Response {
     match (ask.path.as_str(), nth) {
-        (REDEEM, 1) => Reply::not_ready("no_associated_avatar"),
-        (REDEEM, 2) => Reply::not_ready("in_queue"),
-        (REDEEM, _) => ask.ready(&[("glb", "true-avatar")]),
-        ("/files/true-avatar", _) => Reply::file(&glb(500)),
-        _ => Reply::default(),
+        (REDEEM_PATH, 1) => Response::not_ready("no_associated_avatar"),
+        (REDEEM_PATH, 2) => Response::not_ready("in_queue"),
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "true-avatar")]),
+        ("/files/true-avatar", _) => Response::file(&glb(500)),
+        _ => Response::default(),
     }
 }
 
@@ -29,13 +29,13 @@ fn visit(nth: usize, ask: &Ask) -> Reply {
 async fn a_login_that_is_a_word_of_the_specification_does_not_change_what_a_response_means() {
     for login in ["avatar", "queue", "completion", "payload", "true", "false", "ready", "1234"] {
         let house = house(login, "false", visit).await;
-        let ended = house.visit().await;
+        let ended = house.run_visit().await;
         assert_eq!(ended.outcome, Outcome::Saved, "{login}");
-        let status = |event: &LineEvent| match event {
-            LineEvent::Status { completion_status, .. } => Some(completion_status.clone()),
+        let status = |event: &EventKind| match event {
+            EventKind::Status { completion_status, .. } => Some(completion_status.clone()),
             _ => None,
         };
-        let statuses: Vec<_> = house.lines().iter().filter_map(status).collect();
+        let statuses: Vec<_> = house.events().iter().filter_map(status).collect();
         assert_eq!(statuses, ["no_associated_avatar", "in_queue"], "{login}");
     }
 }
@@ -43,14 +43,15 @@ async fn a_login_that_is_a_word_of_the_specification_does_not_change_what_a_resp
 #[tokio::test]
 async fn a_visitor_who_leaves_ends_a_visit_of_the_account_avatar() {
     let house = house("avatar", "planted-password", |_, ask| match ask.path.as_str() {
-        REDEEM => Reply::not_ready("no_associated_avatar"),
-        _ => Reply::default(),
+        REDEEM_PATH => Response::not_ready("no_associated_avatar"),
+        _ => Response::default(),
     })
     .await;
-    let mut words = house.watch();
+    let mut words = house.watch_event_names();
     let left = CancellationToken::new();
-    let leave = kiosk::drive::Leave { left: left.clone(), ..Default::default() };
-    let visit = tokio::spawn(kiosk::drive::drive(house.order().await, house.parts(), leave));
+    let leave = kiosk::runner::ExitSignals { visitor_left: left.clone(), ..Default::default() };
+    let visit =
+        tokio::spawn(kiosk::runner::run_visit(house.visit_config().await, house.visit_context(), leave));
     words.wait_for(|words| words.contains(&"status")).await.expect("it lives");
     left.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted, "nobody scanned the code");
@@ -63,18 +64,18 @@ async fn the_urls_in_the_journal_are_usable_after_a_crash_whatever_is_masked() {
         [("avatar", "true"), ("payload", "files"), ("http", "download_URL"), ("complete", "glb,")]
     {
         let house = house(login, password, |nth, ask| match (ask.path.as_str(), nth) {
-            (REDEEM, _) => ask.ready(&[("glb", "true-avatar")]),
-            ("/files/true-avatar", 1) => Reply::silence(),
-            ("/files/true-avatar", _) => Reply::file(&glb(500)),
-            _ => Reply::default(),
+            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "true-avatar")]),
+            ("/files/true-avatar", 1) => Response::no_response(),
+            ("/files/true-avatar", _) => Response::file(&glb(500)),
+            _ => Response::default(),
         })
         .await;
-        let (visit, _) = house.begin().await;
-        house.backend.until_asked("/files/true-avatar", 1).await;
+        let (visit, _) = house.spawn_visit().await;
+        house.backend.wait_for_requests("/files/true-avatar", 1).await;
         visit.abort();
         assert!(visit.await.is_err_and(|error| error.is_cancelled()), "as a crash would");
-        let all = recovered(&house).await;
-        assert_eq!(all[0].fate.exit(), 0, "{login} {password}: {all:?}");
-        assert_eq!(house.backend.count(REDEEM), 1);
+        let all = recover_all_visits(&house).await;
+        assert_eq!(all[0].outcome.exit_code(), 0, "{login} {password}: {all:?}");
+        assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
     }
 }

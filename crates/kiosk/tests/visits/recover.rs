@@ -1,10 +1,10 @@
 //! What a crash left, finished: from each state that a journal can stand in.
 
-use super::backend::{Ask, Reply, glb, png};
-use super::house::{GENERATE, House, REDEEM, block_on, manifest, names};
+use super::backend::{Request, Response, glb, png};
+use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest};
 use jiff::Timestamp;
 use kiosk::Outcome;
-use kiosk::recover::{Fate, Recovered, Unfinished, recover};
+use kiosk::recovery::{RecoveredVisit, RecoveryOutcome, Unfinished, recover_all};
 use protocol::{DownloadUrl, ExportToken, ExportType};
 use store::{
     AnswerKind, AvatarFolder, FileFormat, Manifest, ManifestFile, PhaseTimes, PlannedFile, VisitId,
@@ -12,14 +12,14 @@ use store::{
 };
 use tokio::sync::oneshot;
 
-pub(crate) async fn recovered(house: &House) -> Vec<Recovered> {
-    recover(&house.disk, &|_| Ok(house.parts())).await.expect("the journal reads")
+pub(crate) async fn recover_all_visits(house: &Fixture) -> Vec<RecoveredVisit> {
+    recover_all(&house.disk, &|_| Ok(house.visit_context())).await.expect("the journal reads")
 }
 
-async fn fate(house: &House) -> Fate {
-    let mut all = recovered(house).await;
+async fn recover_only_visit(house: &Fixture) -> RecoveryOutcome {
+    let mut all = recover_all_visits(house).await;
     assert_eq!(all.len(), 1);
-    all.remove(0).fate
+    all.remove(0).outcome
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -27,7 +27,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// A visit that began and has a token, as a crash leaves it.
-pub(crate) async fn issued(house: &House, ephemeral: bool) -> VisitId {
+pub(crate) async fn journal_issued_visit(house: &Fixture, ephemeral: bool) -> VisitId {
     let id = VisitId::new();
     let start = VisitRecordStart {
         id,
@@ -35,26 +35,26 @@ pub(crate) async fn issued(house: &House, ephemeral: bool) -> VisitId {
         api_url: house.backend.url.to_string(),
         backend_host: "backend.test".into(),
         ephemeral,
-        out_dir: house.out(),
+        out_dir: house.out_dir(),
         required_exports: Vec::new(),
         started_at: now(),
         limits: None,
     };
-    house.disk.journal.begin(&start).await.expect("begun");
+    house.disk.journal.record_start(&start).await.expect("begun");
     let token = ExportToken::new("left-over-token").expect("a token");
-    house.disk.journal.token_issued(&id, &token, "https://app.test/", None, now()).await.expect("issued");
+    house.disk.journal.record_token(&id, &token, "https://app.test/", None, now()).await.expect("issued");
     id
 }
 
 /// The same with an answer on disk that nobody has read.
-pub(crate) async fn answered(house: &House, status: u16, body: &str) -> VisitId {
-    let id = issued(house, false).await;
-    let no = house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
-    house.disk.journal.redeem_answered(&id, no, status, body.as_bytes(), now()).await.expect("answered");
+pub(crate) async fn journal_unread_answer(house: &Fixture, status: u16, body: &str) -> VisitId {
+    let id = journal_issued_visit(house, false).await;
+    let no = house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    house.disk.journal.record_raw_answer(&id, no, status, body.as_bytes(), now()).await.expect("answered");
     id
 }
 
-pub(crate) fn delivery(house: &House, ready: bool, exports: &[(&str, &str)]) -> String {
+pub(crate) fn delivery_body(house: &Fixture, ready: bool, exports: &[(&str, &str)]) -> String {
     let url = |name: &str| house.backend.url.join(&format!("/files/{name}")).expect("a URL").to_string();
     let list: Vec<_> = exports
         .iter()
@@ -64,13 +64,13 @@ pub(crate) fn delivery(house: &House, ready: bool, exports: &[(&str, &str)]) -> 
 }
 
 /// The same, read, planned, and with a folder in the making.
-async fn planned(house: &House, ready: bool) -> (VisitId, AvatarFolder) {
-    let id = issued(house, false).await;
-    let body = delivery(house, ready, &[("glb", "one")]);
+async fn journal_planned_visit(house: &Fixture, ready: bool) -> (VisitId, AvatarFolder) {
+    let id = journal_issued_visit(house, false).await;
+    let body = delivery_body(house, ready, &[("glb", "one")]);
     let journal = &house.disk.journal;
-    let no = journal.redeem_intent(&id, now()).await.expect("intent");
-    journal.redeem_answered(&id, no, 200, body.as_bytes(), now()).await.expect("answered");
-    journal.redeem_read(&id, no, AnswerKind::Delivery).await.expect("read");
+    let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
+    journal.record_raw_answer(&id, no, 200, body.as_bytes(), now()).await.expect("answered");
+    journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
     let url = house.backend.url.join("/files/one").expect("a URL");
     let file = PlannedFile {
         index: 0,
@@ -78,14 +78,14 @@ async fn planned(house: &House, ready: bool) -> (VisitId, AvatarFolder) {
         export_type: ExportType::new("glb"),
         url: DownloadUrl::new(url.as_str()).expect("a URL"),
     };
-    journal.files_planned(&id, &[file]).await.expect("planned");
+    journal.record_planned_files(&id, &[file]).await.expect("planned");
     let day = now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut folder = AvatarFolder::create_or_reopen(&house.out(), &id, day).expect("a folder");
+    let mut folder = AvatarFolder::create_or_reopen(&house.out_dir(), &id, day).expect("a folder");
     assert_eq!(folder.file_name(0, &ExportType::new("glb")), "avatar.glb");
     (id, folder)
 }
 
-fn file_manifest(id: VisitId, folder: &AvatarFolder, complete: bool) -> Manifest {
+fn manifest_for_folder(id: VisitId, folder: &AvatarFolder, complete: bool) -> Manifest {
     let mut files = Vec::new();
     let mut missing = Vec::new();
     if complete {
@@ -118,239 +118,264 @@ fn file_manifest(id: VisitId, folder: &AvatarFolder, complete: bool) -> Manifest
     }
 }
 
-fn files(ask: &Ask) -> Reply {
+fn serve_files(ask: &Request) -> Response {
     match ask.path.as_str() {
-        GENERATE => Reply::default(),
-        "/files/one" => Reply::file(&glb(500)),
-        "/files/two" => Reply::file(&png(600)),
-        _ => Reply::status(500),
+        GENERATE_PATH => Response::default(),
+        "/files/one" => Response::file(&glb(500)),
+        "/files/two" => Response::file(&png(600)),
+        _ => Response::status(500),
     }
 }
 
 #[tokio::test]
 async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
-    let house = House::new(|_, ask| match ask.path.as_str() {
-        REDEEM => ask.ready(&[("glb", "one")]),
-        _ => files(ask),
+    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        _ => serve_files(ask),
     })
     .await;
-    let id = issued(&house, false).await;
-    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
-    let Fate::Finished { outcome: Outcome::Saved, directory: Some(directory) } = fate(&house).await else {
+    let id = journal_issued_visit(&house, false).await;
+    house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } =
+        recover_only_visit(&house).await
+    else {
         panic!("saved");
     };
     let times = manifest(&directory).times;
     assert!(times.redeemed.is_some() && times.issued.is_some(), "{times:?}");
-    assert!(recovered(&house).await.is_empty(), "nothing is left");
+    assert!(recover_all_visits(&house).await.is_empty(), "nothing is left");
 
-    let house = House::new(|_, _| Reply::not_ready("processing")).await;
-    let id = issued(&house, false).await;
-    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
+    let house = Fixture::new(|_, _| Response::not_ready("processing")).await;
+    let id = journal_issued_visit(&house, false).await;
+    house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
     for _ in 0..2 {
-        assert_eq!(fate(&house).await, Fate::StillActive { status: "processing".into() });
+        assert_eq!(
+            recover_only_visit(&house).await,
+            RecoveryOutcome::StillActive { status: "processing".into() }
+        );
     }
 
-    let house = House::new(|_, _| Reply::status(400)).await;
-    let id = issued(&house, false).await;
-    house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
-    assert_eq!(fate(&house).await.exit(), 10);
-    assert!(recovered(&house).await.is_empty());
+    let house = Fixture::new(|_, _| Response::status(400)).await;
+    let id = journal_issued_visit(&house, false).await;
+    house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    assert_eq!(recover_only_visit(&house).await.exit_code(), 10);
+    assert!(recover_all_visits(&house).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_token_without_any_doubt_just_ran_out() {
     for (associated, state) in [(false, "inviting"), (true, "making")] {
-        let house = House::new(|_, _| Reply::status(400)).await;
-        let id = issued(&house, false).await;
+        let house = Fixture::new(|_, _| Response::status(400)).await;
+        let id = journal_issued_visit(&house, false).await;
         if associated {
-            house.disk.journal.phase_reached(&id, store::Phase::Associated, now()).await.expect("noted");
+            house.disk.journal.record_phase(&id, store::Phase::Associated, now()).await.expect("noted");
         }
-        assert_eq!(fate(&house).await.exit(), 4);
-        assert_eq!(house.backend.count(REDEEM), 1);
-        assert_eq!(house.only().await.visit.ending.expect("ended").visit_state, state);
+        assert_eq!(recover_only_visit(&house).await.exit_code(), 4);
+        assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
+        assert_eq!(house.only_visit().await.visit.ending.expect("ended").visit_state, state);
     }
 }
 
 #[tokio::test]
 async fn the_profiles_limits_hold_here_too() {
-    let mut house = House::new(|_, ask| files(ask)).await;
+    let mut house = Fixture::new(|_, ask| serve_files(ask)).await;
     house.profile.limits.max_file_size = 499;
-    let body = delivery(&house, true, &[("glb", "one")]);
-    answered(&house, 200, &body).await;
-    let parts = |_: &Unfinished| Ok(house.parts().within(&house.profile));
-    let all = recover(&house.disk, &parts).await.expect("the journal reads");
-    assert_eq!(all[0].fate.exit(), 7, "{all:?}");
+    let body = delivery_body(&house, true, &[("glb", "one")]);
+    journal_unread_answer(&house, 200, &body).await;
+    let parts = |_: &Unfinished| Ok(house.visit_context().with_profile_limits(&house.profile));
+    let all = recover_all(&house.disk, &parts).await.expect("the journal reads");
+    assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
 }
 
 #[tokio::test]
 async fn a_gateways_word_for_a_lost_answer_is_a_doubt_here_too() {
-    let house = House::new(|_, _| Reply::status(400)).await;
-    let id = answered(&house, 504, "").await;
-    let no = house.only().await.redeems[0].no;
-    house.disk.journal.redeem_read(&id, no, AnswerKind::Failed).await.expect("read");
-    assert_eq!(fate(&house).await.exit(), 10);
+    let house = Fixture::new(|_, _| Response::status(400)).await;
+    let id = journal_unread_answer(&house, 504, "").await;
+    let no = house.only_visit().await.redeems[0].no;
+    house.disk.journal.record_answer_kind(&id, no, AnswerKind::Failed).await.expect("read");
+    assert_eq!(recover_only_visit(&house).await.exit_code(), 10);
 }
 
 #[tokio::test]
 async fn a_backend_that_cannot_be_asked_now_loses_nothing() {
     for (status, exit) in [(500, 6), (401, 3), (418, 6)] {
-        let house = House::new(move |_, _| Reply::status(status)).await;
-        issued(&house, false).await;
-        let Fate::NotNow { exit: said, .. } = fate(&house).await else { panic!("not now") };
+        let house = Fixture::new(move |_, _| Response::status(status)).await;
+        journal_issued_visit(&house, false).await;
+        let RecoveryOutcome::Postponed { exit: said, .. } = recover_only_visit(&house).await else {
+            panic!("not now")
+        };
         assert_eq!(said, exit);
-        let left = house.disk.journal.unfinished().await.expect("reads");
+        let left = house.disk.journal.load_all_unfinished().await.expect("reads");
         assert!(left[0].token.is_some(), "kept for the next time");
     }
 }
 
 #[tokio::test]
 async fn a_backend_that_does_not_answer_is_asked_for_one_visit_only() {
-    let house = House::new(|_, ask| if ask.path == REDEEM { Reply::silence() } else { files(ask) }).await;
-    issued(&house, false).await;
-    issued(&house, false).await;
-    let body = delivery(&house, true, &[("glb", "one")]);
-    answered(&house, 200, &body).await;
-    let all = recovered(&house).await;
-    assert_eq!(all.iter().map(|one| one.fate.exit()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
-    assert_eq!(house.backend.count(REDEEM), 1, "each would have to wait for its time-out");
-    assert_eq!(house.disk.journal.unfinished().await.expect("reads").len(), 2);
+    let house =
+        Fixture::new(
+            |_, ask| if ask.path == REDEEM_PATH { Response::no_response() } else { serve_files(ask) },
+        )
+        .await;
+    journal_issued_visit(&house, false).await;
+    journal_issued_visit(&house, false).await;
+    let body = delivery_body(&house, true, &[("glb", "one")]);
+    journal_unread_answer(&house, 200, &body).await;
+    let all = recover_all_visits(&house).await;
+    assert_eq!(all.iter().map(|one| one.outcome.exit_code()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1, "each would have to wait for its time-out");
+    assert_eq!(house.disk.journal.load_all_unfinished().await.expect("reads").len(), 2);
 }
 
 #[tokio::test]
 async fn an_unread_answer_with_urls_is_saved_and_its_token_never_redeemed() {
-    let house = House::new(|_, ask| files(ask)).await;
-    let body = delivery(&house, true, &[("glb", "one"), ("png", "two")]);
-    answered(&house, 200, &body).await;
+    let house = Fixture::new(|_, ask| serve_files(ask)).await;
+    let body = delivery_body(&house, true, &[("glb", "one"), ("png", "two")]);
+    journal_unread_answer(&house, 200, &body).await;
     // Downloads carry no credential, so none is needed: nothing of the token is left to ask with.
     let parts = |unfinished: &Unfinished| {
         assert!(unfinished.token.is_none(), "the answer spent it");
-        Ok(house.parts())
+        Ok(house.visit_context())
     };
-    let all = recover(&house.disk, &parts).await.expect("the journal reads");
-    assert_eq!(all[0].fate.exit(), 0, "{all:?}");
-    assert_eq!(house.backend.count(REDEEM), 0);
+    let all = recover_all(&house.disk, &parts).await.expect("the journal reads");
+    assert_eq!(all[0].outcome.exit_code(), 0, "{all:?}");
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 0);
 }
 
 #[tokio::test]
 async fn whole_files_are_not_fetched_again() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
-    let mut house = House::new(move |nth, ask| match (ask.path.as_str(), nth) {
-        (REDEEM, _) => ask.ready(&[("glb", "one"), ("png", "two")]),
-        ("/files/two", 1) => files(ask).after(moment.lock().expect("no panic").take().expect("asked once")),
-        _ => files(ask),
+    let mut house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("png", "two")]),
+        ("/files/two", 1) => {
+            serve_files(ask).delayed_until(moment.lock().expect("no panic").take().expect("asked once"))
+        }
+        _ => serve_files(ask),
     })
     .await;
     house.profile.limits.parallel_downloads = 1;
-    let (visit, _) = house.begin().await;
-    house.backend.until_asked("/files/two", 1).await;
+    let (visit, _) = house.spawn_visit().await;
+    house.backend.wait_for_requests("/files/two", 1).await;
     visit.abort();
     assert!(visit.await.is_err_and(|error| error.is_cancelled()), "as a crash would");
 
-    let Fate::Finished { outcome: Outcome::Saved, directory: Some(directory) } = fate(&house).await else {
+    let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } =
+        recover_only_visit(&house).await
+    else {
         panic!("saved");
     };
-    assert_eq!(names(&directory), ["avatar.glb", "avatar.png", "manifest.json"]);
-    assert_eq!((house.backend.count("/files/one"), house.backend.count("/files/two")), (1, 2));
-    assert_eq!(house.backend.count(REDEEM), 1);
+    assert_eq!(file_names(&directory), ["avatar.glb", "avatar.png", "manifest.json"]);
+    assert_eq!(
+        (house.backend.count_requests("/files/one"), house.backend.count_requests("/files/two")),
+        (1, 2)
+    );
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
 }
 
 #[tokio::test]
 async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
-    let house = House::new(|_, _| Reply::status(410)).await;
-    let (id, folder) = planned(&house, true).await;
+    let house = Fixture::new(|_, _| Response::status(410)).await;
+    let (id, folder) = journal_planned_visit(&house, true).await;
     let mut part = folder.start_file("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)).expect("written");
     let bytes = part.sync_data().expect("durable");
     drop((part, folder));
     let progress = store::FileProgress { bytes, total: Some(bytes), ..Default::default() };
-    house.disk.journal.file_progress(&id, 0, &progress).await.expect("noted");
-    assert_eq!(fate(&house).await.exit(), 0);
-    assert!(house.backend.asked().is_empty());
+    house.disk.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
+    assert_eq!(recover_only_visit(&house).await.exit_code(), 0);
+    assert!(house.backend.requests().is_empty());
 }
 
 #[tokio::test]
 async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
-    let house = House::new(|_, ask| files(ask)).await;
-    let (id, folder) = planned(&house, true).await;
+    let house = Fixture::new(|_, ask| serve_files(ask)).await;
+    let (id, folder) = journal_planned_visit(&house, true).await;
     let mut part = folder.start_file("avatar.glb").expect("opens");
     part.append_bytes(&[0; 100]).expect("what a power cut may leave");
     drop((part, folder));
-    house.disk.journal.file_failed(&id, 0, "the disk was full", false).await.expect("noted");
-    let Fate::Finished { directory: Some(directory), .. } = fate(&house).await else { panic!("saved") };
+    house.disk.journal.record_file_failure(&id, 0, "the disk was full", false).await.expect("noted");
+    let RecoveryOutcome::Finished { directory: Some(directory), .. } = recover_only_visit(&house).await
+    else {
+        panic!("saved")
+    };
     assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("saved"), glb(500));
-    assert_eq!(house.backend.asked()[0].header("range"), None);
+    assert_eq!(house.backend.requests()[0].header("range"), None);
 }
 
 #[tokio::test]
 async fn a_short_glb_that_a_crash_renamed_is_no_whole_one() {
-    let house = House::new(|_, ask| files(ask)).await;
-    let (id, folder) = planned(&house, true).await;
-    house.disk.journal.file_requested(&id, 0).await.expect("noted");
+    let house = Fixture::new(|_, ask| serve_files(ask)).await;
+    let (id, folder) = journal_planned_visit(&house, true).await;
+    house.disk.journal.record_file_request(&id, 0).await.expect("noted");
     let mut part = folder.start_file("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)[..300]).expect("written");
     part.finish().expect("renamed");
     drop(folder);
-    assert_eq!(fate(&house).await.exit(), 7);
+    assert_eq!(recover_only_visit(&house).await.exit_code(), 7);
 }
 
 #[tokio::test]
 async fn a_folder_that_stands_is_not_saved_twice() {
     for (ready, exit) in [(true, 0), (false, 9)] {
-        let house = House::new(|_, _| Reply::status(410)).await;
-        let (id, folder) = planned(&house, ready).await;
-        let manifest = file_manifest(id, &folder, true);
+        let house = Fixture::new(|_, _| Response::status(410)).await;
+        let (id, folder) = journal_planned_visit(&house, ready).await;
+        let manifest = manifest_for_folder(id, &folder, true);
         let published = folder.publish(&manifest).expect("published");
-        let Fate::Finished { outcome, directory } = fate(&house).await else { panic!("finished") };
-        assert_eq!((outcome.exit(), directory), (exit, Some(published)));
-        assert!(house.backend.asked().is_empty());
-        assert!(recovered(&house).await.is_empty());
+        let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&house).await else {
+            panic!("finished")
+        };
+        assert_eq!((outcome.exit_code(), directory), (exit, Some(published)));
+        assert!(house.backend.requests().is_empty());
+        assert!(recover_all_visits(&house).await.is_empty());
     }
-    let house = House::new(|_, _| Reply::status(410)).await;
-    let (id, folder) = planned(&house, true).await;
-    let manifest = file_manifest(id, &folder, false);
+    let house = Fixture::new(|_, _| Response::status(410)).await;
+    let (id, folder) = journal_planned_visit(&house, true).await;
+    let manifest = manifest_for_folder(id, &folder, false);
     let kept = folder.keep_incomplete(&house.disk.data, &manifest).expect("kept");
-    let Fate::Finished { outcome, directory } = fate(&house).await else { panic!("finished") };
-    assert_eq!((outcome.exit(), directory), (7, Some(kept)));
-    assert!(recovered(&house).await.is_empty());
+    let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&house).await else {
+        panic!("finished")
+    };
+    assert_eq!((outcome.exit_code(), directory), (7, Some(kept)));
+    assert!(recover_all_visits(&house).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_token_that_broken_answers_ended_is_asked_once_more() {
     for (refused, exit) in [(false, 0), (true, 9)] {
-        let house = House::new(move |nth, ask| match (ask.path.as_str(), nth) {
-            (REDEEM, 1..=3) => Reply::json(&serde_json::json!({"maintenance": true})),
-            (REDEEM, _) if refused => Reply::status(400),
-            (REDEEM, _) => ask.ready(&[("glb", "one")]),
-            ("/files/one", _) => Reply::file(&glb(500)),
-            _ => Reply::default(),
+        let house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, 1..=3) => Response::json(&serde_json::json!({"maintenance": true})),
+            (REDEEM_PATH, _) if refused => Response::status(400),
+            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+            ("/files/one", _) => Response::file(&glb(500)),
+            _ => Response::default(),
         })
         .await;
-        assert_eq!(house.visit().await.outcome.exit(), 9);
-        assert_eq!(fate(&house).await.exit(), exit);
-        assert!(recovered(&house).await.is_empty());
-        assert_eq!(names(&house.out()).len(), usize::from(!refused));
+        assert_eq!(house.run_visit().await.outcome.exit_code(), 9);
+        assert_eq!(recover_only_visit(&house).await.exit_code(), exit);
+        assert!(recover_all_visits(&house).await.is_empty());
+        assert_eq!(file_names(&house.out_dir()).len(), usize::from(!refused));
     }
 }
 
 #[tokio::test]
 async fn a_sandbox_that_died_is_not_asked_and_needs_no_credentials() {
-    let house = House::new(|_, _| Reply::status(400)).await;
-    issued(&house, true).await;
+    let house = Fixture::new(|_, _| Response::status(400)).await;
+    journal_issued_visit(&house, true).await;
     let parts = |unfinished: &Unfinished| {
         assert!(unfinished.token.is_none(), "no token, so no credentials");
-        Ok(house.parts())
+        Ok(house.visit_context())
     };
-    let all = recover(&house.disk, &parts).await.expect("the journal reads");
-    assert!(matches!(all[0].fate, Fate::Closed { .. }), "{all:?}");
-    assert!(house.backend.asked().is_empty());
+    let all = recover_all(&house.disk, &parts).await.expect("the journal reads");
+    assert!(matches!(all[0].outcome, RecoveryOutcome::Closed { .. }), "{all:?}");
+    assert!(house.backend.requests().is_empty());
 }
 
 #[tokio::test]
 async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
-    let house = House::new(|_, _| Reply::not_ready("processing")).await;
-    issued(&house, false).await;
-    let other = issued(&house, false).await;
+    let house = Fixture::new(|_, _| Response::not_ready("processing")).await;
+    journal_issued_visit(&house, false).await;
+    let other = journal_issued_visit(&house, false).await;
     let journal = house.disk.journal.clone();
     let parts = |unfinished: &Unfinished| {
         // While the first is recovered here, another program ends the second.
@@ -363,11 +388,11 @@ async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
                 directory: None,
                 at: now(),
             };
-            block_on(journal.ended(&other, &ending)).expect("ended");
+            block_on(journal.record_end(&other, &ending)).expect("ended");
         }
-        Ok(house.parts())
+        Ok(house.visit_context())
     };
-    let all = recover(&house.disk, &parts).await.expect("the journal reads");
+    let all = recover_all(&house.disk, &parts).await.expect("the journal reads");
     assert_eq!(all.len(), 1, "{all:?}");
 }
 
@@ -375,14 +400,16 @@ async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
 async fn a_visit_that_lives_is_left_alone() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
-    let house = House::new(move |_, ask| match ask.path.as_str() {
-        REDEEM => Reply::status(400).after(moment.lock().expect("no panic").take().expect("asked once")),
-        _ => Reply::default(),
+    let house = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH => {
+            Response::status(400).delayed_until(moment.lock().expect("no panic").take().expect("asked once"))
+        }
+        _ => Response::default(),
     })
     .await;
-    let (visit, _) = house.begin().await;
-    house.backend.until_asked(REDEEM, 1).await;
-    assert!(recovered(&house).await.is_empty());
-    assert_eq!(house.backend.count(REDEEM), 1);
+    let (visit, _) = house.spawn_visit().await;
+    house.backend.wait_for_requests(REDEEM_PATH, 1).await;
+    assert!(recover_all_visits(&house).await.is_empty());
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
     visit.abort();
 }

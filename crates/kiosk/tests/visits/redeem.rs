@@ -1,106 +1,107 @@
 //! The three truths about a redeem: never sent, sent and unanswered, answered.
 
-use super::backend::{Reply, glb};
-use super::house::{House, REDEEM, names};
+use super::backend::{Response, glb};
+use super::fixture::{Fixture, REDEEM_PATH, file_names};
 use kiosk::Outcome;
 use store::RedeemOutcome;
 use tokio::sync::oneshot;
 
 #[tokio::test]
 async fn a_lost_answer_is_cleared_up_by_the_next() {
-    let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
-        (REDEEM, 1) => Reply::silence(),
-        (REDEEM, 2) => Reply::not_ready("processing"),
-        (REDEEM, 3) => ask.ready(&[("glb", "one")]),
-        ("/files/one", _) => Reply::file(&glb(500)),
-        _ => Reply::default(),
+    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => Response::no_response(),
+        (REDEEM_PATH, 2) => Response::not_ready("processing"),
+        (REDEEM_PATH, 3) => ask.ready_response(&[("glb", "one")]),
+        ("/files/one", _) => Response::file(&glb(500)),
+        _ => Response::default(),
     })
     .await;
-    assert_eq!(house.visit().await.outcome, Outcome::Saved);
-    let redeems = house.only().await.redeems;
+    assert_eq!(house.run_visit().await.outcome, Outcome::Saved);
+    let redeems = house.only_visit().await.redeems;
     assert!(matches!(redeems[0].outcome, RedeemOutcome::Unanswered { .. }), "{redeems:?}");
-    assert_eq!(house.words()[..4], ["started", "invited", "retrying", "status"]);
+    assert_eq!(house.event_names()[..4], ["started", "invited", "retrying", "status"]);
 }
 
 #[tokio::test]
 async fn a_lost_answer_and_then_400_is_possibly_consumed() {
-    for lost in
-        [Reply::silence, || Reply::json(&"x".repeat(400).into()).breaking_at(100), || Reply::status(504)]
-    {
-        let house = House::new(move |nth, ask| match (ask.path.as_str(), nth) {
-            (REDEEM, 1) => Reply::not_ready("processing"),
-            (REDEEM, 2) => lost(),
-            (REDEEM, _) => Reply::status(400),
-            _ => Reply::default(),
+    for lost in [
+        Response::no_response,
+        || Response::json(&"x".repeat(400).into()).breaking_at(100),
+        || Response::status(504),
+    ] {
+        let house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, 1) => Response::not_ready("processing"),
+            (REDEEM_PATH, 2) => lost(),
+            (REDEEM_PATH, _) => Response::status(400),
+            _ => Response::default(),
         })
         .await;
-        let ended = house.visit().await;
-        assert_eq!(ended.outcome.exit(), 10, "{ended:?}");
-        assert_eq!(house.backend.count(REDEEM), 3);
-        assert!(house.disk.journal.unfinished().await.expect("reads").is_empty());
-        let message = house.only().await.visit.ending.expect("ended").message;
+        let ended = house.run_visit().await;
+        assert_eq!(ended.outcome.exit_code(), 10, "{ended:?}");
+        assert_eq!(house.backend.count_requests(REDEEM_PATH), 3);
+        assert!(house.disk.journal.load_all_unfinished().await.expect("reads").is_empty());
+        let message = house.only_visit().await.visit.ending.expect("ended").message;
         assert!(message.contains(ended.outcome.detail().expect("evidence")), "{message}");
     }
 }
 
 #[tokio::test]
 async fn every_token_is_redeemed_by_one_request_at_a_time_and_never_after_its_urls() {
-    let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
-        (REDEEM, 1) => ask.ready(&[("glb", "one")]),
-        ("/files/one", _) => Reply::status(410),
-        _ => Reply::default(),
+    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => ask.ready_response(&[("glb", "one")]),
+        ("/files/one", _) => Response::status(410),
+        _ => Response::default(),
     })
     .await;
-    assert_eq!(house.visit().await.outcome.exit(), 7);
-    assert_eq!(house.backend.count(REDEEM), 1);
+    assert_eq!(house.run_visit().await.outcome.exit_code(), 7);
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
 }
 
 #[tokio::test]
 async fn an_interruption_waits_for_the_redeem_in_flight_and_keeps_what_it_brings() {
     let (let_go, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
-    let house = House::new(move |_, ask| match ask.path.as_str() {
-        REDEEM => {
+    let house = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH => {
             let moment = moment.lock().expect("no panic").take().expect("redeemed once");
-            ask.ready(&[("glb", "one")]).after(moment)
+            ask.ready_response(&[("glb", "one")]).delayed_until(moment)
         }
-        "/files/one" => Reply::file(&glb(500)),
-        _ => Reply::default(),
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::default(),
     })
     .await;
-    let (visit, interrupt) = house.begin().await;
-    house.backend.until_asked(REDEEM, 1).await;
+    let (visit, interrupt) = house.spawn_visit().await;
+    house.backend.wait_for_requests(REDEEM_PATH, 1).await;
     interrupt.cancel();
     let_go.send(()).expect("it waits");
     let ended = visit.await.expect("no panic");
     assert_eq!(ended.outcome, Outcome::Interrupted);
-    assert_eq!(house.backend.count("/files/one"), 0);
+    assert_eq!(house.backend.count_requests("/files/one"), 0);
 
-    let recovered = super::recover::recovered(&house).await;
+    let recovered = super::recover::recover_all_visits(&house).await;
     assert_eq!(recovered.len(), 1);
-    assert_eq!(recovered[0].fate.exit(), 0, "{recovered:?}");
-    assert_eq!(house.backend.count(REDEEM), 1);
-    assert_eq!(names(&house.out()).len(), 1);
+    assert_eq!(recovered[0].outcome.exit_code(), 0, "{recovered:?}");
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
+    assert_eq!(file_names(&house.out_dir()).len(), 1);
 }
 
 #[tokio::test]
 async fn an_embedded_backend_that_dies_with_the_visit_leaves_no_half_avatar() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
-    let house = House::new(move |_, ask| match ask.path.as_str() {
-        REDEEM => ask.ready(&[("glb", "one")]),
-        "/files/one" => {
-            Reply::file(&glb(500)).after(moment.lock().expect("no panic").take().expect("asked once"))
-        }
-        _ => Reply::default(),
+    let house = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::file(&glb(500))
+            .delayed_until(moment.lock().expect("no panic").take().expect("asked once")),
+        _ => Response::default(),
     })
     .await;
-    let mut order = house.order().await;
+    let mut order = house.visit_config().await;
     order.ephemeral = true;
     let interrupt = tokio_util::sync::CancellationToken::new();
-    let visit = tokio::spawn(kiosk::drive::drive(order, house.parts(), interrupt.clone()));
-    house.backend.until_asked("/files/one", 1).await;
+    let visit = tokio::spawn(kiosk::runner::run_visit(order, house.visit_context(), interrupt.clone()));
+    house.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
-    assert!(names(&house.out()).is_empty(), "{:?}", names(&house.out()));
+    assert!(file_names(&house.out_dir()).is_empty(), "{:?}", file_names(&house.out_dir()));
 }

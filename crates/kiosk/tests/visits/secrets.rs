@@ -1,7 +1,7 @@
 //! Nothing that is logged, told or printed for debugging holds a secret.
 
-use super::backend::{Reply, glb};
-use super::house::{API_KEY, House, REDEEM, SESSION};
+use super::backend::{Response, glb};
+use super::fixture::{API_KEY, Fixture, REDEEM_PATH, SESSION_TOKEN};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -29,23 +29,27 @@ async fn no_secret_is_logged_told_or_shown() {
         .finish();
     // For every test of this process: what the others log is held to it as well.
     tracing::subscriber::set_global_default(subscriber).expect("the only one");
-    let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
-        (REDEEM, 1) => Reply::silence(),
-        (REDEEM, 2) => Reply::status(500),
-        (REDEEM, 3) => ask.ready(&[("glb", "secret-file-name?sig=planted")]),
-        ("/files/secret-file-name?sig=planted", 1) => Reply::file(&glb(500)).breaking_at(100),
-        ("/files/secret-file-name?sig=planted", _) => Reply::file(&glb(500)),
-        _ => Reply::default(),
+    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => Response::no_response(),
+        (REDEEM_PATH, 2) => Response::status(500),
+        (REDEEM_PATH, 3) => ask.ready_response(&[("glb", "secret-file-name?sig=planted")]),
+        ("/files/secret-file-name?sig=planted", 1) => Response::file(&glb(500)).breaking_at(100),
+        ("/files/secret-file-name?sig=planted", _) => Response::file(&glb(500)),
+        _ => Response::default(),
     })
     .await;
-    let order = house.order().await;
+    let order = house.visit_config().await;
     let shown = format!("{order:?} {:?} {:?} {:?}", house.target, house.profile, house.disk);
-    let ended = house.visit().await;
-    assert_eq!(ended.outcome.exit(), 0);
+    let ended = house.run_visit().await;
+    assert_eq!(ended.outcome.exit_code(), 0);
     // The link is for everybody to see; nothing else says the token.
-    let lines: Vec<_> =
-        house.lines().into_iter().filter(|line| line.word() != "invited").map(|l| format!("{l:?}")).collect();
-    let detail = format!("{:?}", house.only().await);
+    let lines: Vec<_> = house
+        .events()
+        .into_iter()
+        .filter(|line| line.name() != "invited")
+        .map(|l| format!("{l:?}"))
+        .collect();
+    let detail = format!("{:?}", house.only_visit().await);
     let manifest =
         std::fs::read_to_string(ended.directory.expect("saved").join("manifest.json")).expect("read");
     let log = String::from_utf8_lossy(&log.0.lock().expect("no panic")).into_owned();
@@ -58,7 +62,7 @@ async fn no_secret_is_logged_told_or_shown() {
         ("log", log),
     ];
     for (place, text) in texts {
-        for secret in [API_KEY, SESSION, "export-token-1", "sig=planted"] {
+        for secret in [API_KEY, SESSION_TOKEN, "export-token-1", "sig=planted"] {
             let at = text.find(secret).map(|at| text.get(at.saturating_sub(200)..at + 40));
             assert_eq!(at, None, "{secret} stands in the {place}");
         }

@@ -16,12 +16,12 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] before an answer with URLs, a second time, and after the end; [`StoreError::UnknownVisit`];
     /// failures of the disk or the database.
-    pub async fn files_planned(&self, id: &VisitId, files: &[PlannedFile]) -> Result<(), StoreError> {
+    pub async fn record_planned_files(&self, id: &VisitId, files: &[PlannedFile]) -> Result<(), StoreError> {
         let (id, files) = (*id, files.to_vec());
         self.write(JournalStep(CrashPoint::PlanWriting, CrashPoint::PlanWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             visit.require_not_ended()?;
-            require(visit.delivered, id, "no answer with URLs was read")?;
+            require(visit.has_delivery, id, "no answer with URLs was read")?;
             let planned: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1)",
                 [id.to_string()],
@@ -51,7 +51,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn file_requested(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
+    pub async fn record_file_request(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
         self.update_file(
             JournalStep(CrashPoint::RequestWriting, CrashPoint::RequestWritten),
             *id,
@@ -71,7 +71,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn file_progress(
+    pub async fn record_file_progress(
         &self,
         id: &VisitId,
         index: usize,
@@ -104,7 +104,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn file_whole(
+    pub async fn record_complete_file(
         &self,
         id: &VisitId,
         index: usize,
@@ -129,7 +129,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn file_failed(
+    pub async fn record_file_failure(
         &self,
         id: &VisitId,
         index: usize,

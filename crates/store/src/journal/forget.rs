@@ -4,7 +4,7 @@ use super::record::VisitRecord;
 use super::writer::TransactionError;
 use super::{Journal, read};
 use crate::crash_point::{CrashPoint, JournalStep};
-use crate::data_dir::Claim;
+use crate::data_dir::VisitLock;
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use rusqlite::Transaction;
@@ -27,7 +27,7 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn forget(&self, claim: &Claim) -> Result<Option<VisitRecord>, StoreError> {
+    pub async fn forget_visit(&self, claim: &VisitLock) -> Result<Option<VisitRecord>, StoreError> {
         let id = *claim.visit();
         self.write_and_truncate(
             JournalStep(CrashPoint::ForgetWriting, CrashPoint::ForgetWritten),

@@ -62,9 +62,9 @@ mod redeem;
 mod writer;
 
 pub use record::{
-    AnswerKind, Ending, FileProgress, FileRecord, FileState, Fragment, Kept, Phase, PlannedFile, PollAnswer,
-    RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Unfinished, UnfinishedFile, UnfinishedRedeem,
-    UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
+    AnswerKind, Ending, FileProgress, FileRecord, FileState, Phase, PlannedFile, PollAnswer, RedeemNo,
+    RedeemOutcome, RedeemRecord, RedeemState, Retained, TruncatedBody, Unfinished, UnfinishedFile,
+    UnfinishedRedeem, UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
 };
 
 use crate::crash_point::{CrashPoint, JournalStep};
@@ -90,7 +90,7 @@ pub struct Journal {
 }
 
 /// The schema version that this program writes.
-const FORM: i64 = 3;
+const JOURNAL_VERSION: i64 = 3;
 /// How long to wait for another program's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -114,10 +114,10 @@ impl Journal {
             Ok((connection, form))
         };
         let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
-        if found > FORM {
-            return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: FORM });
+        if found > JOURNAL_VERSION {
+            return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_VERSION });
         }
-        Ok(Self { thread: Arc::new(WriterThread::start(Database::new(connection, path))?) })
+        Ok(Self { thread: Arc::new(WriterThread::start_thread(Database::new(connection, path))?) })
     }
 
     /// The database file.
@@ -130,14 +130,14 @@ impl Journal {
     /// # Errors
     /// [`StoreError::JournalPanicked`] when the journal's thread has ended.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        self.thread.call(|_| Ok(())).await
+        self.thread.run_request(|_| Ok(())).await
     }
 
     /// Records that a visit began.
     ///
     /// # Errors
     /// [`StoreError::Guard`] when a visit of that id is there already; failures of the disk or the database.
-    pub async fn begin(&self, start: &VisitRecordStart) -> Result<(), StoreError> {
+    pub async fn record_start(&self, start: &VisitRecordStart) -> Result<(), StoreError> {
         let start = start.clone();
         let out_dir = column::path_to_value(&start.out_dir)?;
         let required: Vec<&str> = start.required_exports.iter().map(protocol::ExportType::as_str).collect();
@@ -173,7 +173,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] when the visit has a token already, or ended; [`StoreError::UnknownVisit`]; failures of the
     /// disk or the database.
-    pub async fn token_issued(
+    pub async fn record_token(
         &self,
         id: &VisitId,
         token: &ExportToken,
@@ -185,7 +185,7 @@ impl Journal {
         self.write(JournalStep(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             visit.require_not_ended()?;
-            require(!visit.issued, id, "it has a token already")?;
+            require(!visit.has_been_issued, id, "it has a token already")?;
             tx.execute(
                 "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
                 params![
@@ -205,7 +205,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn phase_reached(&self, id: &VisitId, phase: Phase, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_phase(&self, id: &VisitId, phase: Phase, at: Timestamp) -> Result<(), StoreError> {
         let column = match phase {
             Phase::Associated => "associated_at",
             Phase::Queued => "queued_at",
@@ -229,14 +229,14 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] when the visit ended already; [`StoreError::UnknownVisit`]; failures of the disk or the
     /// database.
-    pub async fn ended(&self, id: &VisitId, ending: &Ending) -> Result<Kept, StoreError> {
+    pub async fn record_end(&self, id: &VisitId, ending: &Ending) -> Result<Retained, StoreError> {
         let (id, ending) = (*id, ending.clone());
         let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
         self.write_and_truncate(JournalStep(CrashPoint::EndWriting, CrashPoint::EndWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
-            require(!visit.ended, id, "it ended already")?;
+            require(!visit.has_ended, id, "it ended already")?;
             let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.token_may_live(tx, &id)?;
-            let kept = if open { visit.retained_data(tx, &id)? } else { Kept::Nothing };
+            let kept = if open { visit.retained_data(tx, &id)? } else { Retained::Nothing };
             tx.execute(
                 "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
@@ -249,10 +249,10 @@ impl Journal {
                     ending.message,
                     ending.visit_state,
                     directory,
-                    kept != Kept::Nothing
+                    kept != Retained::Nothing
                 ],
             )?;
-            if kept == Kept::Nothing {
+            if kept == Retained::Nothing {
                 forget::erase_secrets(tx, &id)?;
                 polls::fold_polls(tx, &id)?;
             }
@@ -267,11 +267,11 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] when the visit ended and retained nothing; [`StoreError::UnknownVisit`]; failures of the
     /// disk or the database.
-    pub async fn reopen(&self, id: &VisitId) -> Result<(), StoreError> {
+    pub async fn reopen_visit(&self, id: &VisitId) -> Result<(), StoreError> {
         let id = *id;
         self.write(JournalStep(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
-            require(!visit.ended || visit.recoverable, id, "it ended, and nothing was kept of it")?;
+            require(!visit.has_ended || visit.is_recoverable, id, "it ended, and nothing was kept of it")?;
             tx.execute(
                 "UPDATE visits SET reopened = reopened + 1, recoverable = 0, ended_at = NULL, ended_code = NULL,
                      ended_exit = NULL, ended_message = NULL, ended_state = NULL, directory = NULL
@@ -287,7 +287,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn recovery_postponed(
+    pub async fn postpone_recovery(
         &self,
         id: &VisitId,
         attempts: u32,
@@ -311,7 +311,7 @@ impl Journal {
         step: JournalStep,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.thread.call(move |database| database.write(step, act)).await
+        self.thread.run_request(move |database| database.write(step, act)).await
     }
 
     /// As [`write`](Self::write), for a transaction that erases secrets: then truncates the WAL.
@@ -325,7 +325,7 @@ impl Journal {
             database.truncate_wal();
             Ok(value)
         };
-        self.thread.call(write).await
+        self.thread.run_request(write).await
     }
 
     /// Queues a read of one consistent snapshot.
@@ -333,7 +333,7 @@ impl Journal {
         &self,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.thread.call(move |database| database.read(act)).await
+        self.thread.run_request(move |database| database.read(act)).await
     }
 }
 
@@ -347,14 +347,14 @@ impl fmt::Debug for Journal {
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
 struct VisitRowState {
     id: VisitId,
-    ephemeral: bool,
-    issued: bool,
-    ended: bool,
-    recoverable: bool,
+    is_ephemeral: bool,
+    has_been_issued: bool,
+    has_ended: bool,
+    is_recoverable: bool,
     /// Whether the token is still in the journal.
     has_token: bool,
-    delivered: bool,
-    unread: bool,
+    has_delivery: bool,
+    has_unread_answer: bool,
 }
 
 impl VisitRowState {
@@ -369,13 +369,13 @@ impl VisitRowState {
                 |row| {
                     Ok(Self {
                         id: *id,
-                        ephemeral: row.get(0)?,
-                        issued: row.get(1)?,
-                        ended: row.get(2)?,
-                        recoverable: row.get(3)?,
+                        is_ephemeral: row.get(0)?,
+                        has_been_issued: row.get(1)?,
+                        has_ended: row.get(2)?,
+                        is_recoverable: row.get(3)?,
                         has_token: row.get(4)?,
-                        delivered: row.get(5)?,
-                        unread: row.get(6)?,
+                        has_delivery: row.get(5)?,
+                        has_unread_answer: row.get(6)?,
                     })
                 },
             )
@@ -384,7 +384,7 @@ impl VisitRowState {
     }
 
     fn require_not_ended(&self) -> Result<(), TransactionError> {
-        require(!self.ended, self.id, "it ended")
+        require(!self.has_ended, self.id, "it ended")
     }
 
     /// Whether the token may be active: it is kept, was not spent, and its last answer was no refusal.
@@ -396,19 +396,19 @@ impl VisitRowState {
                 |row| row.get(0),
             )
             .optional()?;
-        Ok(self.has_token && !self.delivered && last.flatten() != Some(400))
+        Ok(self.has_token && !self.has_delivery && last.flatten() != Some(400))
     }
 
     /// What `recover` could use.
-    fn retained_data(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<Kept, TransactionError> {
-        if self.ephemeral {
-            return Ok(Kept::Nothing);
+    fn retained_data(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<Retained, TransactionError> {
+        if self.is_ephemeral {
+            return Ok(Retained::Nothing);
         }
-        if self.unread {
-            return Ok(Kept::Answer);
+        if self.has_unread_answer {
+            return Ok(Retained::Answer);
         }
-        if !self.delivered {
-            return Ok(if self.has_token { Kept::Token } else { Kept::Nothing });
+        if !self.has_delivery {
+            return Ok(if self.has_token { Retained::Token } else { Retained::Nothing });
         }
         // A delivery without planned files was not processed yet. Otherwise, files that are left to fetch or publish count.
         let (planned, open): (i64, i64) = tx.query_row(
@@ -416,7 +416,7 @@ impl VisitRowState {
             [id.to_string()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(if planned == 0 || open > 0 { Kept::Answer } else { Kept::Nothing })
+        Ok(if planned == 0 || open > 0 { Retained::Answer } else { Retained::Nothing })
     }
 }
 
@@ -459,7 +459,7 @@ fn migrate_schema(connection: &mut Connection) -> rusqlite::Result<i64> {
         2 => tx.execute_batch(include_str!("from-2-to-3.sql"))?,
         _ => return Ok(form),
     }
-    tx.pragma_update(None, "user_version", FORM)?;
+    tx.pragma_update(None, "user_version", JOURNAL_VERSION)?;
     tx.commit()?;
-    Ok(FORM)
+    Ok(JOURNAL_VERSION)
 }

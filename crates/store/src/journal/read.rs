@@ -1,9 +1,9 @@
 //! Reading the journal: the history, one visit, and what is left to recover.
 
 use super::record::{
-    AnswerKind, Ending, FileProgress, FileRecord, FileState, Fragment, RedeemNo, RedeemOutcome, RedeemRecord,
-    RedeemState, Unfinished, UnfinishedFile, UnfinishedRedeem, UnfinishedSummary, VisitDetail, VisitLimits,
-    VisitRecord, VisitRecordStart,
+    AnswerKind, Ending, FileProgress, FileRecord, FileState, RedeemNo, RedeemOutcome, RedeemRecord,
+    RedeemState, TruncatedBody, Unfinished, UnfinishedFile, UnfinishedRedeem, UnfinishedSummary, VisitDetail,
+    VisitLimits, VisitRecord, VisitRecordStart,
 };
 use super::writer::TransactionError;
 use super::{Journal, column, polls};
@@ -22,17 +22,17 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn history(&self) -> Result<Vec<VisitRecord>, StoreError> {
-        self.latest(u32::MAX).await
+    pub async fn all_visits(&self) -> Result<Vec<VisitRecord>, StoreError> {
+        self.latest_visits(u32::MAX).await
     }
 
     /// The latest visits, at most `most`, the newest first.
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn latest(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
+    pub async fn latest_visits(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
         self.read(move |tx| {
-            let mut query = tx.prepare(&format!("{VISIT} ORDER BY id DESC LIMIT ?1"))?;
+            let mut query = tx.prepare(&format!("{SELECT_VISIT} ORDER BY id DESC LIMIT ?1"))?;
             Ok(query.query_map([most], visit_from_row)?.collect::<rusqlite::Result<_>>()?)
         })
         .await
@@ -42,7 +42,7 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn count(&self) -> Result<u32, StoreError> {
+    pub async fn count_visits(&self) -> Result<u32, StoreError> {
         self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM visits", [], |row| row.get(0))?)).await
     }
 
@@ -50,7 +50,7 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn visit(&self, id: &VisitId) -> Result<Option<VisitDetail>, StoreError> {
+    pub async fn load_visit(&self, id: &VisitId) -> Result<Option<VisitDetail>, StoreError> {
         let id = *id;
         self.read(move |tx| {
             let Some(visit) = load_record(tx, &id)? else { return Ok(None) };
@@ -68,11 +68,12 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+    pub async fn load_all_unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
         self.read(|tx| {
-            let mut query = tx.prepare(&format!("{VISIT} WHERE {UNFINISHED} ORDER BY id"))?;
+            let mut query =
+                tx.prepare(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
             let visits = query.query_map([], visit_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
-            visits.into_iter().map(|visit| load_unfinished(tx, visit)).collect()
+            visits.into_iter().map(|visit| load_unfinished_of(tx, visit)).collect()
         })
         .await
     }
@@ -81,14 +82,14 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn unfinished_list(&self) -> Result<Vec<UnfinishedSummary>, StoreError> {
+    pub async fn list_unfinished(&self) -> Result<Vec<UnfinishedSummary>, StoreError> {
         self.read(|tx| {
             let mut query = tx.prepare(&format!(
                 "SELECT id, api_url, started_at, issued_at, expires_at, token IS NOT NULL,
                      EXISTS (SELECT 1 FROM redeems WHERE visit = id
                              AND (delivered = 1 OR (state = 'answered' AND delivered IS NULL))),
                      ephemeral, recovery_attempts, recovery_next_attempt_at
-                 FROM visits WHERE {UNFINISHED} ORDER BY id"
+                 FROM visits WHERE {UNFINISHED_CONDITION} ORDER BY id"
             ))?;
             let list = query.query_map([], summary_from_row)?;
             Ok(list.collect::<rusqlite::Result<_>>()?)
@@ -100,12 +101,12 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn unfinished_one(&self, id: &VisitId) -> Result<Option<Unfinished>, StoreError> {
+    pub async fn load_unfinished(&self, id: &VisitId) -> Result<Option<Unfinished>, StoreError> {
         let id = *id;
         self.read(move |tx| {
-            let query = format!("{VISIT} WHERE id = ?1 AND ({UNFINISHED})");
+            let query = format!("{SELECT_VISIT} WHERE id = ?1 AND ({UNFINISHED_CONDITION})");
             let visit = tx.query_row(&query, [id.to_string()], visit_from_row).optional()?;
-            visit.map(|visit| load_unfinished(tx, visit)).transpose()
+            visit.map(|visit| load_unfinished_of(tx, visit)).transpose()
         })
         .await
     }
@@ -114,7 +115,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn times(&self, id: &VisitId) -> Result<PhaseTimes, StoreError> {
+    pub async fn load_phase_times(&self, id: &VisitId) -> Result<PhaseTimes, StoreError> {
         let id = *id;
         self.read(move |tx| Ok(load_record(tx, &id)?.ok_or(StoreError::UnknownVisit { visit: id })?.times))
             .await
@@ -126,12 +127,12 @@ pub(super) fn load_record(
     tx: &Transaction<'_>,
     id: &VisitId,
 ) -> Result<Option<VisitRecord>, TransactionError> {
-    Ok(tx.query_row(&format!("{VISIT} WHERE id = ?1"), [id.to_string()], visit_from_row).optional()?)
+    Ok(tx.query_row(&format!("{SELECT_VISIT} WHERE id = ?1"), [id.to_string()], visit_from_row).optional()?)
 }
 
-const UNFINISHED: &str = "ended_at IS NULL OR recoverable";
+const UNFINISHED_CONDITION: &str = "ended_at IS NULL OR recoverable";
 
-const VISIT: &str =
+const SELECT_VISIT: &str =
     "SELECT id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at,
     issued_at, associated_at, queued_at, processing_at, ready_at, redeemed_at, saved_at, expires_at,
     ended_at, ended_code, ended_exit, ended_message, ended_state, directory, recoverable, reopened,
@@ -178,15 +179,15 @@ fn visit_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
         }),
     };
     Ok(VisitRecord {
-        unfinished: ending.is_none() || row.get(22)?,
+        is_unfinished: ending.is_none() || row.get(22)?,
         start,
         times,
         token_expires_at: time_from_row(row, 15)?,
         ending,
-        reopened: row.get(23)?,
+        reopened_count: row.get(23)?,
         redeems: row.get(24)?,
-        files_whole: row.get(25)?,
-        files_planned: row.get(26)?,
+        complete_files: row.get(25)?,
+        planned_files: row.get(26)?,
         last_status: row.get(33)?,
         recovery_attempts: row.get(31)?,
         recovery_next_attempt_at: time_from_row(row, 32)?,
@@ -240,7 +241,7 @@ fn redeem_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
             delivered: row.get(7)?,
             kind,
         },
-        _ => RedeemOutcome::Open,
+        _ => RedeemOutcome::InFlight,
     };
     Ok(RedeemRecord {
         no: RedeemNo(row.get(0)?),
@@ -250,7 +251,7 @@ fn redeem_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
     })
 }
 
-fn load_unfinished(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinished, TransactionError> {
+fn load_unfinished_of(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinished, TransactionError> {
     let id = visit.start.id;
     let (token, link): (Option<String>, Option<String>) =
         tx.query_row("SELECT token, link FROM visits WHERE id = ?1", [id.to_string()], |row| {
@@ -270,7 +271,7 @@ fn load_unfinished(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinishe
                         body: row.get(4)?,
                         delivered: row.get(5)?,
                     },
-                    _ => RedeemState::Intent,
+                    _ => RedeemState::InFlight,
                 };
                 let intent_at = column::from_micros(row.get(1)?);
                 Ok(UnfinishedRedeem { no: RedeemNo(row.get(0)?), intent_at, state })
@@ -280,11 +281,11 @@ fn load_unfinished(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinishe
     let files = load_files(tx, &id)?;
     let token = token.and_then(|token| ExportToken::new(token).ok());
     let (redeems, fragments) = (load_redeems(tx, &id)?, load_partial_bodies(tx, &id)?);
-    Ok(Unfinished { visit, token, link, redeem, redeems, fragments, files })
+    Ok(Unfinished { visit, token, link, redeem, redeems, truncated_bodies: fragments, files })
 }
 
 /// The partial bodies of answers that were lost or unreadable.
-fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Fragment>, TransactionError> {
+fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<TruncatedBody>, TransactionError> {
     let mut query = tx.prepare(
         "SELECT no, body, delivered, evidence FROM redeems
          WHERE visit = ?1 AND body IS NOT NULL AND (state = 'unanswered' OR delivered IS NOT NULL)
@@ -292,11 +293,11 @@ fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Fragmen
     )?;
     let fragments = query.query_map([id.to_string()], |row| {
         let delivered: Option<bool> = row.get(2)?;
-        Ok(Fragment {
+        Ok(TruncatedBody {
             no: RedeemNo(row.get(0)?),
             body: row.get(1)?,
-            read: delivered.is_some(),
-            salvaged: delivered == Some(true),
+            is_read: delivered.is_some(),
+            is_used_as_delivery: delivered == Some(true),
             evidence: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
         })
     })?;
@@ -338,7 +339,7 @@ fn file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
         validator: row.get(7)?,
     };
     let state = match row.get::<_, String>(4)?.as_str() {
-        "whole" => FileState::Whole {
+        "whole" => FileState::Complete {
             bytes,
             sha256: column::parse_text(8, &row.get::<_, String>(8)?)?,
             format: FileFormat::from_name(&row.get::<_, String>(9)?),

@@ -196,7 +196,7 @@ pub struct Ending {
 
 /// What an ending retained in the journal for `recover`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum Retained {
     /// No secret: there is nothing to recover.
     Nothing,
     /// The token, which may be active.
@@ -217,15 +217,15 @@ pub struct VisitRecord {
     /// Its end, if it ended.
     pub ending: Option<Ending>,
     /// Whether something is retained for `recover`; true for a visit that never ended.
-    pub unfinished: bool,
+    pub is_unfinished: bool,
     /// How often it was reopened.
-    pub reopened: u32,
+    pub reopened_count: u32,
     /// Number of redeems.
     pub redeems: u32,
     /// Number of complete files.
-    pub files_whole: u32,
+    pub complete_files: u32,
     /// Number of planned files.
-    pub files_planned: u32,
+    pub planned_files: u32,
     /// `completion_status` of the last "not ready" answer, as sent; `None` if there was none, or of a visit of an earlier
     /// version.
     pub last_status: Option<String>,
@@ -263,7 +263,7 @@ pub struct RedeemRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedeemOutcome {
     /// In flight, or the process ended before its outcome was written.
-    Open,
+    InFlight,
     /// No byte of it left this machine.
     NeverSent {
         /// Why.
@@ -312,7 +312,7 @@ pub enum FileState {
     /// Its URL was requested, so it may be spent.
     Requested(FileProgress),
     /// It is complete in the folder.
-    Whole {
+    Complete {
         /// Its size in bytes.
         bytes: u64,
         /// Its digest.
@@ -346,7 +346,7 @@ pub struct Unfinished {
     pub redeems: Vec<RedeemRecord>,
     /// Partial bodies of lost or unreadable responses, as long as no later response shows that the token is active: the
     /// one that was used as the delivery first, then the latest first.
-    pub fragments: Vec<Fragment>,
+    pub truncated_bodies: Vec<TruncatedBody>,
     /// Its files, with the URLs of those that are not whole.
     pub files: Vec<UnfinishedFile>,
 }
@@ -390,26 +390,26 @@ pub struct UnfinishedRedeem {
 
 /// The body of a response that is not whole.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Fragment {
+pub struct TruncatedBody {
     /// The redeem.
     pub no: RedeemNo,
     /// The received bytes. They are secret.
     pub body: Vec<u8>,
     /// Whether it was read and holds URLs; false if the process ended first.
-    pub read: bool,
+    pub is_read: bool,
     /// Whether it was used as the delivery.
-    pub salvaged: bool,
+    pub is_used_as_delivery: bool,
     /// What happened to the rest, if that was recorded.
     pub evidence: String,
 }
 
-impl fmt::Debug for Fragment {
+impl fmt::Debug for TruncatedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fragment")
             .field("no", &self.no)
             .field("size", &self.body.len())
-            .field("read", &self.read)
-            .field("salvaged", &self.salvaged)
+            .field("read", &self.is_read)
+            .field("salvaged", &self.is_used_as_delivery)
             .field("evidence", &self.evidence)
             .finish()
     }
@@ -419,7 +419,7 @@ impl fmt::Debug for Fragment {
 #[derive(Clone, PartialEq, Eq)]
 pub enum RedeemState {
     /// The process ended between intent and response: treated as sent and unanswered.
-    Intent,
+    InFlight,
     /// No byte of it left this machine.
     NeverSent,
     /// Sent, and its response never came whole.
@@ -438,7 +438,7 @@ pub enum RedeemState {
 impl fmt::Debug for RedeemState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Intent => f.write_str("Intent"),
+            Self::InFlight => f.write_str("Intent"),
             Self::NeverSent => f.write_str("NeverSent"),
             Self::Unanswered => f.write_str("Unanswered"),
             Self::Answered { status, body, delivered } => {

@@ -27,14 +27,14 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] without a token, while another intent is open or an answer is unread, and after an answer
     /// with URLs or the end; [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn redeem_intent(&self, id: &VisitId, at: Timestamp) -> Result<RedeemNo, StoreError> {
+    pub async fn record_redeem_intent(&self, id: &VisitId, at: Timestamp) -> Result<RedeemNo, StoreError> {
         let id = *id;
         self.write(JournalStep(CrashPoint::IntentWriting, CrashPoint::IntentWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             visit.require_not_ended()?;
             require(visit.has_token, id, "it has no token to redeem")?;
-            require(!visit.delivered, id, "its token was spent on an answer with URLs")?;
-            require(!visit.unread, id, "its last answer was not read yet")?;
+            require(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
+            require(!visit.has_unread_answer, id, "its last answer was not read yet")?;
             let last: u32 = tx.query_row(
                 "SELECT coalesce(max(no), 0) FROM redeems WHERE visit = ?1",
                 [id.to_string()],
@@ -55,7 +55,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] when that redeem is not open, or its visit ended and retained nothing;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn redeem_never_sent(
+    pub async fn record_never_sent(
         &self,
         id: &VisitId,
         no: RedeemNo,
@@ -63,7 +63,7 @@ impl Journal {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let end = NoAnswer { state: "never_sent", evidence: why.to_owned(), body: None, at };
-        self.end_without_answer(*id, no, end).await
+        self.record_no_answer(*id, no, end).await
     }
 
     /// Records that it was sent and its answer never came whole: the token may be spent.
@@ -75,7 +75,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] when that redeem is not open, or its visit ended and retained nothing;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn redeem_unanswered(
+    pub async fn record_lost_answer(
         &self,
         id: &VisitId,
         no: RedeemNo,
@@ -85,15 +85,15 @@ impl Journal {
     ) -> Result<(), StoreError> {
         let body = (!came.is_empty()).then(|| came.to_vec());
         let end = NoAnswer { state: "unanswered", evidence: evidence.to_owned(), body, at };
-        self.end_without_answer(*id, no, end).await
+        self.record_no_answer(*id, no, end).await
     }
 
     /// Queues the end of a redeem whose caller is dropped, without waiting: callable from `Drop`, also outside of a
     /// runtime. Closes the open intent (`no`, or whichever is open) as unanswered if the request was sent, otherwise as
     /// never sent; does nothing without one. A failure is logged.
-    pub fn redeem_cancelled(&self, id: &VisitId, no: Option<RedeemNo>, was_sent: bool, at: Timestamp) {
+    pub fn queue_cancelled_redeem(&self, id: &VisitId, no: Option<RedeemNo>, was_sent: bool, at: Timestamp) {
         let id = *id;
-        self.thread.queue(move |database| {
+        self.thread.queue_request(move |database| {
             let written = database.write(LOSS_STEP, move |tx| {
                 let open = open_intent(tx, &id)?;
                 let Some(open) = open.filter(|open| no.is_none_or(|no| no == *open)) else { return Ok(()) };
@@ -116,7 +116,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] when that redeem is not open, or its visit ended and retained nothing;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn redeem_answered(
+    pub async fn record_raw_answer(
         &self,
         id: &VisitId,
         no: RedeemNo,
@@ -150,7 +150,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] when that redeem is not open, its visit ended and retained nothing, or the kind of answer
     /// keeps its body; [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn redeem_answered_and_read(
+    pub async fn record_poll_answer(
         &self,
         id: &VisitId,
         no: RedeemNo,
@@ -187,7 +187,12 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] when that redeem is open, was never sent, or was read already, and when a kind that keeps
     /// its body finds none; [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn redeem_read(&self, id: &VisitId, no: RedeemNo, kind: AnswerKind) -> Result<(), StoreError> {
+    pub async fn record_answer_kind(
+        &self,
+        id: &VisitId,
+        no: RedeemNo,
+        kind: AnswerKind,
+    ) -> Result<(), StoreError> {
         let id = *id;
         self.write(JournalStep(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten), move |tx| {
             VisitRowState::load(tx, &id)?;
@@ -215,12 +220,12 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Guard`] when no body of that redeem is kept, and after an answer with URLs or the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn redeem_salvaged(&self, id: &VisitId, no: RedeemNo) -> Result<(), StoreError> {
+    pub async fn record_partial_delivery(&self, id: &VisitId, no: RedeemNo) -> Result<(), StoreError> {
         let id = *id;
         self.write(JournalStep(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten), move |tx| {
             let visit = VisitRowState::load(tx, &id)?;
             visit.require_not_ended()?;
-            require(!visit.delivered, id, "its token was spent on an answer with URLs")?;
+            require(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
             let used = tx.execute(
                 "UPDATE redeems SET delivered = 1 WHERE visit = ?1 AND no = ?2 AND delivered = 0 AND body IS NOT NULL",
                 params![id.to_string(), no.get()],
@@ -231,7 +236,7 @@ impl Journal {
         .await
     }
 
-    async fn end_without_answer(&self, id: VisitId, no: RedeemNo, end: NoAnswer) -> Result<(), StoreError> {
+    async fn record_no_answer(&self, id: VisitId, no: RedeemNo, end: NoAnswer) -> Result<(), StoreError> {
         self.write(LOSS_STEP, move |tx| write_no_answer(tx, &id, no, &end)).await
     }
 }
@@ -314,6 +319,6 @@ fn open_intent(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<RedeemNo>, T
 /// Lets an outcome be written only for the redeem that is open, and not where everything was erased.
 fn require_open_intent(tx: &Transaction<'_>, id: &VisitId, no: RedeemNo) -> Result<(), TransactionError> {
     let visit = VisitRowState::load(tx, id)?;
-    require(!visit.ended || visit.recoverable, *id, "it ended, and nothing of it is kept")?;
+    require(!visit.has_ended || visit.is_recoverable, *id, "it ended, and nothing of it is kept")?;
     require(open_intent(tx, id)? == Some(no), *id, "that redeem is not open")
 }

@@ -24,7 +24,7 @@ impl WriterThread {
     ///
     /// # Errors
     /// [`StoreError::Io`] when the system starts no further thread.
-    pub(super) fn start(database: Database) -> Result<Self, StoreError> {
+    pub(super) fn start_thread(database: Database) -> Result<Self, StoreError> {
         let path = database.path.clone();
         let (requests, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -44,12 +44,12 @@ impl WriterThread {
     ///
     /// # Errors
     /// Those of `request`; [`StoreError::JournalPanicked`] when it panics.
-    pub(super) async fn call<T: Send + 'static>(
+    pub(super) async fn run_request<T: Send + 'static>(
         &self,
         request: impl FnOnce(&mut Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
-        self.queue(move |database| {
+        self.queue_request(move |database| {
             if let Err(Err(error)) = reply.send(request(database)) {
                 tracing::error!(%error, "a journal write failed after its caller was dropped");
             }
@@ -58,7 +58,7 @@ impl WriterThread {
     }
 
     /// Queues a request whose result no caller waits for.
-    pub(super) fn queue(&self, request: impl FnOnce(&mut Database) + Send + 'static) {
+    pub(super) fn queue_request(&self, request: impl FnOnce(&mut Database) + Send + 'static) {
         let queued = self.requests.as_ref().map(|requests| requests.send(Box::new(request)));
         if !matches!(queued, Some(Ok(()))) {
             tracing::error!("the journal's thread has ended");
@@ -172,7 +172,7 @@ mod tests {
     fn thread() -> WriterThread {
         let connection = Connection::open_in_memory().expect("opens");
         connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("made");
-        WriterThread::start(Database::new(connection, Path::new("memory"))).expect("started")
+        WriterThread::start_thread(Database::new(connection, Path::new("memory"))).expect("started")
     }
 
     const STEP: JournalStep = JournalStep(CrashPoint::BeginWriting, CrashPoint::BeginWritten);
@@ -195,7 +195,7 @@ mod tests {
     async fn a_panic_is_an_error_of_its_call_alone_and_writes_nothing() {
         let thread = thread();
         let failed = thread
-            .call(|database| -> Result<(), StoreError> {
+            .run_request(|database| -> Result<(), StoreError> {
                 database.write(STEP, |tx| {
                     tx.execute("INSERT INTO t VALUES (1)", [])?;
                     panic!("as a mistake would")
@@ -203,22 +203,22 @@ mod tests {
             })
             .await;
         assert!(matches!(failed, Err(StoreError::JournalPanicked { .. })), "{failed:?}");
-        thread.call(|database| insert(database, 2)).await.expect("the thread goes on");
-        assert_eq!(thread.call(numbers).await.expect("reads"), [2]);
+        thread.run_request(|database| insert(database, 2)).await.expect("the thread goes on");
+        assert_eq!(thread.run_request(numbers).await.expect("reads"), [2]);
     }
 
     #[tokio::test]
     async fn a_queued_write_survives_its_dropped_future_and_keeps_its_place() {
         let thread = thread();
         let (open, gate) = mpsc::channel::<()>();
-        thread.queue(move |_| _ = gate.recv());
+        thread.queue_request(move |_| _ = gate.recv());
         {
-            let mut write = Box::pin(thread.call(|database| insert(database, 1)));
+            let mut write = Box::pin(thread.run_request(|database| insert(database, 1)));
             assert!(futures_now(&mut write).is_none(), "it waits behind the gate");
         }
-        thread.queue(|database| insert(database, 2).expect("written"));
+        thread.queue_request(|database| insert(database, 2).expect("written"));
         open.send(()).expect("opened");
-        assert_eq!(thread.call(numbers).await.expect("reads"), [1, 2]);
+        assert_eq!(thread.run_request(numbers).await.expect("reads"), [1, 2]);
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
         let (done, seen) = mpsc::channel();
         for n in 0..50 {
             let done = done.clone();
-            thread.queue(move |database| {
+            thread.queue_request(move |database| {
                 insert(database, n).expect("written");
                 done.send(n).expect("somebody counts");
             });

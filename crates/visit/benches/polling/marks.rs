@@ -3,21 +3,21 @@
 use super::play::Outcome;
 
 /// One mark: what is measured, what it may be at most, what it came to.
-pub(crate) struct Mark {
-    pub(crate) what: &'static str,
-    pub(crate) at_most: f64,
-    pub(crate) came_to: f64,
+pub(crate) struct Target {
+    pub(crate) measure: &'static str,
+    pub(crate) limit: f64,
+    pub(crate) measured: f64,
 }
 
-impl Mark {
+impl Target {
     pub(crate) fn is_met(&self) -> bool {
-        self.came_to <= self.at_most
+        self.measured <= self.limit
     }
 }
 
 /// The marks of a load; none for a load that has none. `every_second` is the same load at fixed 1 s.
-pub(crate) fn marks(load: &str, adaptive: &Outcome, every_second: &Outcome) -> Vec<Mark> {
-    let mark = |what, at_most, came_to| Mark { what, at_most, came_to };
+pub(crate) fn targets_of_load(load: &str, adaptive: &Outcome, every_second: &Outcome) -> Vec<Target> {
+    let mark = |what, at_most, came_to| Target { measure: what, limit: at_most, measured: came_to };
     let fifth = mark("polls, against a fifth of fixed 1 s", every_second.polls / 5.0, adaptive.polls);
     match load {
         "record new" => vec![

@@ -1,15 +1,15 @@
 //! Plays visits of a load against a way of polling, and sums up.
 
-use super::world::{Answer, Load, Truth, round_trip};
+use super::world::{Answer, Load, SimulatedVisit, round_trip};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use std::time::Duration;
-use visit::Moment;
-use visit::polling::{PollResult, Polling, PollingConfig};
+use visit::Millis;
+use visit::polling::{PollResult, PollSchedule, PollingConfig};
 
 /// The ways of polling that are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Way {
+pub(crate) enum PollingStrategy {
     /// The policy of the product.
     Adaptive,
     /// `--poll`, through the product's own policy.
@@ -41,21 +41,21 @@ struct Noticed {
 }
 
 /// Plays `visits` visits. The same seed draws the same visitors for every way.
-pub(crate) fn play(load: &Load, way: Way, visits: u32, seed: u64) -> Outcome {
+pub(crate) fn simulate_visits(load: &Load, way: PollingStrategy, visits: u32, seed: u64) -> Outcome {
     let noticed: Vec<_> = (0..visits)
         .map(|number| {
             let mut world = ChaCha12Rng::seed_from_u64(seed);
             world.set_stream(u64::from(number) * 2);
-            let truth = Truth::draw(load, &mut world);
+            let truth = SimulatedVisit::draw(load, &mut world);
             let mut network = ChaCha12Rng::seed_from_u64(seed);
             network.set_stream(u64::from(number) * 2 + 1);
             follow(load, &truth, way, &mut network)
         })
         .collect();
-    sum_up(&noticed)
+    summarize_delays(&noticed)
 }
 
-fn follow(load: &Load, truth: &Truth, way: Way, network: &mut ChaCha12Rng) -> Noticed {
+fn follow(load: &Load, truth: &SimulatedVisit, way: PollingStrategy, network: &mut ChaCha12Rng) -> Noticed {
     let mut asker = Asker::new(way, truth, network.random_range(0..u64::MAX));
     let mut associated = None;
     let mut phases = [0; 3];
@@ -67,7 +67,7 @@ fn follow(load: &Load, truth: &Truth, way: Way, network: &mut ChaCha12Rng) -> No
         let answer = if load.trouble > 0.0 && network.random_bool(load.trouble) {
             Answer::Trouble
         } else {
-            truth.told(looked).map_or(Answer::Ready, Answer::NotReady)
+            truth.progress_at(looked).map_or(Answer::Ready, Answer::NotReady)
         };
         let phase = usize::from(looked >= truth.associated) + usize::from(looked >= truth.started());
         phases[phase] += 1;
@@ -83,21 +83,23 @@ fn follow(load: &Load, truth: &Truth, way: Way, network: &mut ChaCha12Rng) -> No
 }
 
 enum Asker<'a> {
-    Policy(Box<Polling>),
+    Policy(Box<PollSchedule>),
     Exponential { wait: f64, last: Option<protocol::Progress> },
-    Clairvoyant(&'a Truth),
+    Clairvoyant(&'a SimulatedVisit),
 }
 
 impl<'a> Asker<'a> {
-    fn new(way: Way, truth: &'a Truth, seed: u64) -> Self {
+    fn new(way: PollingStrategy, truth: &'a SimulatedVisit, seed: u64) -> Self {
         match way {
-            Way::Adaptive => Self::Policy(Box::new(Polling::new(PollingConfig::default(), seed))),
-            Way::Fixed(every) => {
-                let pace = PollingConfig { fixed: Some(every), ..PollingConfig::default() };
-                Self::Policy(Box::new(Polling::new(pace, seed)))
+            PollingStrategy::Adaptive => {
+                Self::Policy(Box::new(PollSchedule::new(PollingConfig::default(), seed)))
             }
-            Way::Exponential => Self::Exponential { wait: 1.0, last: None },
-            Way::Clairvoyant => Self::Clairvoyant(truth),
+            PollingStrategy::Fixed(every) => {
+                let pace = PollingConfig { fixed: Some(every), ..PollingConfig::default() };
+                Self::Policy(Box::new(PollSchedule::new(pace, seed)))
+            }
+            PollingStrategy::Exponential => Self::Exponential { wait: 1.0, last: None },
+            PollingStrategy::Clairvoyant => Self::Clairvoyant(truth),
         }
     }
 
@@ -115,7 +117,7 @@ impl<'a> Asker<'a> {
                 };
                 #[expect(clippy::cast_precision_loss, reason = "minutes, in milliseconds")]
                 {
-                    polling.next_poll(&seen, moment(now)).as_millis() as f64 / 1000.0
+                    polling.next_poll(&seen, millis_at(now)).as_millis() as f64 / 1000.0
                 }
             }
             Self::Exponential { wait, last } => {
@@ -132,12 +134,12 @@ impl<'a> Asker<'a> {
     }
 }
 
-fn moment(seconds: f64) -> Moment {
+fn millis_at(seconds: f64) -> Millis {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and a few hours")]
-    Moment::from_millis((seconds * 1000.0).ceil() as u64)
+    Millis::from_millis((seconds * 1000.0).ceil() as u64)
 }
 
-fn sum_up(noticed: &[Noticed]) -> Outcome {
+fn summarize_delays(noticed: &[Noticed]) -> Outcome {
     let sorted = |of: fn(&Noticed) -> f64| {
         let mut values: Vec<_> = noticed.iter().map(of).collect();
         values.sort_by(f64::total_cmp);

@@ -32,7 +32,7 @@ pub(crate) enum Avatar {
 
 /// What the backend tells while it is processing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Telling {
+pub(crate) enum ProgressReporting {
     /// Noisy, stepped, sometimes stalled progress.
     Progress,
     /// The same with an error of σ 5 percentage points.
@@ -53,7 +53,7 @@ pub(crate) struct Load {
     /// Where the avatar comes from.
     pub(crate) avatar: Avatar,
     /// What the backend tells.
-    pub(crate) telling: Telling,
+    pub(crate) telling: ProgressReporting,
     /// Share of requests that bring no usable answer.
     pub(crate) trouble: f64,
     /// Median of the log-normal round trip of a request, in seconds.
@@ -64,28 +64,28 @@ const RECORD_NEW: Load = Load {
     name: "record new",
     scan: 35.0,
     avatar: Avatar::New { processing: 90.0 },
-    telling: Telling::Progress,
+    telling: ProgressReporting::Progress,
     trouble: 0.0,
     trip: 0.0,
 };
 
 /// The three loads with marks.
-pub(crate) const MARKED: [Load; 3] = [
+pub(crate) const LOADS_WITH_TARGETS: [Load; 3] = [
     RECORD_NEW,
     Load { name: "slower than learnt", avatar: Avatar::New { processing: 240.0 }, ..RECORD_NEW },
     Load { name: "existing avatar", avatar: Avatar::Existing, ..RECORD_NEW },
 ];
 
 /// Loads without marks: does the policy fall off a cliff elsewhere?
-pub(crate) const OTHERS: [Load; 8] = [
+pub(crate) const OTHER_LOADS: [Load; 8] = [
     Load { name: "faster than learnt (45 s)", avatar: Avatar::New { processing: 45.0 }, ..RECORD_NEW },
     Load { name: "scanned late (median 90 s)", scan: 90.0, ..RECORD_NEW },
     Load { name: "existing, scanned late", scan: 90.0, avatar: Avatar::Existing, ..RECORD_NEW },
-    Load { name: "progress never told", telling: Telling::Nothing, ..RECORD_NEW },
-    Load { name: "progress in two halves", telling: Telling::Halves, ..RECORD_NEW },
+    Load { name: "progress never told", telling: ProgressReporting::Nothing, ..RECORD_NEW },
+    Load { name: "progress in two halves", telling: ProgressReporting::Halves, ..RECORD_NEW },
     Load { name: "one request in ten fails", trouble: 0.1, ..RECORD_NEW },
     Load { name: "answers take 80 ms", trip: 0.08, ..RECORD_NEW },
-    Load { name: "noisier progress", telling: Telling::Noise, ..RECORD_NEW },
+    Load { name: "noisier progress", telling: ProgressReporting::Noise, ..RECORD_NEW },
 ];
 
 /// What one request brings.
@@ -98,12 +98,12 @@ pub(crate) enum Answer {
 
 /// One visit's truth, in seconds from the showing of the QR.
 #[derive(Debug, Clone)]
-pub(crate) struct Truth {
+pub(crate) struct SimulatedVisit {
     pub(crate) associated: f64,
     pub(crate) ready: f64,
     /// When each place in the queue is left; the last is the start of processing.
     places: Vec<f64>,
-    telling: Telling,
+    telling: ProgressReporting,
     stalls: Vec<Stall>,
     bend: f64,
     step: f64,
@@ -118,7 +118,7 @@ struct Stall {
     lasts: f64,
 }
 
-impl Truth {
+impl SimulatedVisit {
     /// Draws a visit.
     pub(crate) fn draw(load: &Load, rng: &mut ChaCha12Rng) -> Self {
         let scanned = log_normal(load.scan, 0.8, rng);
@@ -142,7 +142,13 @@ impl Truth {
         }
     }
 
-    fn with(associated: f64, places: Vec<f64>, takes: f64, telling: Telling, rng: &mut ChaCha12Rng) -> Self {
+    fn with(
+        associated: f64,
+        places: Vec<f64>,
+        takes: f64,
+        telling: ProgressReporting,
+        rng: &mut ChaCha12Rng,
+    ) -> Self {
         let started = places.last().copied().unwrap_or(associated);
         let count = match rng.random_range(0.0..1.0) {
             dice if dice < 0.05 => 2_u8,
@@ -157,7 +163,7 @@ impl Truth {
             })
             .collect();
         stalls.sort_by(|a, b| a.at.total_cmp(&b.at));
-        let error = if telling == Telling::Noise { 0.05 } else { 0.02 };
+        let error = if telling == ProgressReporting::Noise { 0.05 } else { 0.02 };
         let error = Normal::new(0.0, error).expect("a positive deviation");
         Self {
             associated,
@@ -177,7 +183,7 @@ impl Truth {
     }
 
     /// What the backend says at `t`; `None` when the avatar is ready.
-    pub(crate) fn told(&self, t: f64) -> Option<Progress> {
+    pub(crate) fn progress_at(&self, t: f64) -> Option<Progress> {
         if t >= self.ready {
             return None;
         }
@@ -200,10 +206,10 @@ impl Truth {
     }
 
     fn percent(&self, t: f64) -> u8 {
-        if self.telling == Telling::Nothing {
+        if self.telling == ProgressReporting::Nothing {
             return 0;
         }
-        if self.telling == Telling::Halves {
+        if self.telling == ProgressReporting::Halves {
             return if t - self.started() < (self.ready - self.started()) / 2.0 { 0 } else { 50 };
         }
         let work = self.work_done(t - self.started());

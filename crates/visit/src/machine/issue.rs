@@ -3,8 +3,8 @@
 use super::{FailureStreak, State, Transition, VisitPlan, end_visit};
 use crate::event::{Effect, Failure, FailureKind, IssueRequest};
 use crate::outcome::{EndPhase, Outcome};
-use crate::polling::{PollResult, Polling};
-use crate::time::Moment;
+use crate::polling::{PollResult, PollSchedule};
+use crate::time::Millis;
 use std::time::Duration;
 
 /// Retry budget for obtaining a token. Shorter than [`VisitPlan::patience`], because the visitor has not invested any time
@@ -17,14 +17,14 @@ const MAX_UNANSWERED: u32 = 3;
 #[derive(Debug, Clone)]
 pub struct IssueState {
     request: IssueRequest,
-    polling: Polling,
+    polling: PollSchedule,
     failures: Option<FailureStreak>,
     /// Requests whose response was lost.
     unanswered: u32,
 }
 
 pub(super) fn start_issuing(request: IssueRequest, plan: &VisitPlan) -> Transition {
-    let polling = Polling::new(plan.polling.clone(), plan.seed);
+    let polling = PollSchedule::new(plan.polling.clone(), plan.seed);
     send_issue_request(IssueState { request, polling, failures: None, unanswered: 0 }, plan)
 }
 
@@ -33,13 +33,13 @@ fn send_issue_request(state: IssueState, plan: &VisitPlan) -> Transition {
     (State::Issuing(state), effects)
 }
 
-fn pause_issuing(state: IssueState, until: Moment, mut effects: Vec<Effect>, plan: &VisitPlan) -> Transition {
+fn pause_issuing(state: IssueState, until: Millis, mut effects: Vec<Effect>, plan: &VisitPlan) -> Transition {
     effects.push(Effect::Wait { until: until.min(plan.give_up_at) });
     (State::IssuePaused(state, until), effects)
 }
 
 /// The timer of a pause fired.
-pub(super) fn resume_issuing(state: IssueState, until: Moment, plan: &VisitPlan, now: Moment) -> Transition {
+pub(super) fn resume_issuing(state: IssueState, until: Millis, plan: &VisitPlan, now: Millis) -> Transition {
     if now >= plan.give_up_at {
         give_up_issuing(&state)
     } else if now >= until {
@@ -53,12 +53,12 @@ pub(super) fn handle_issue_failure(
     mut state: IssueState,
     failure: Failure,
     plan: &VisitPlan,
-    now: Moment,
+    now: Millis,
 ) -> Transition {
     let final_outcome = match failure.kind {
         FailureKind::CredentialsRefused => Some(Outcome::CredentialsRefused(failure.detail.clone())),
         // Each further request would issue another token, which is billed.
-        FailureKind::ProtocolBroken => Some(Outcome::ProtocolBroken(failure.detail.clone())),
+        FailureKind::ProtocolViolation => Some(Outcome::ProtocolViolation(failure.detail.clone())),
         // The token was issued and could not be journalled: the next one would be lost in the same way.
         FailureKind::Storage => Some(Outcome::StorageFailed(failure.detail.clone())),
         FailureKind::DiskFull => Some(Outcome::DiskFull(failure.detail.clone())),
@@ -73,7 +73,7 @@ pub(super) fn handle_issue_failure(
     }
     let until = state.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
     let failures = FailureStreak::with_failure(state.failures.take(), failure, now);
-    let out_of_patience = now.since(failures.since) >= plan.patience.min(ISSUE_PATIENCE);
+    let out_of_patience = now.duration_since(failures.since) >= plan.patience.min(ISSUE_PATIENCE);
     let notice = failures.retry_notice(until, now);
     state.failures = Some(failures);
     if out_of_patience || state.unanswered >= MAX_UNANSWERED || now >= plan.give_up_at {

@@ -8,8 +8,8 @@ pub use restore::{PastRedeem, PastVisit, StoredResponse};
 
 use crate::event::{Effect, Event, Failure, FailureKind, IssueRequest, Notice, PartialDelivery};
 use crate::outcome::{EndPhase, Outcome};
-use crate::polling::{Polling, PollingConfig};
-use crate::time::Moment;
+use crate::polling::{PollSchedule, PollingConfig};
+use crate::time::Millis;
 use issue::IssueState;
 use protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 use redeem::LostAnswer;
@@ -21,7 +21,7 @@ pub struct VisitPlan {
     /// How polls are spaced.
     pub polling: PollingConfig,
     /// `--timeout`: end the visit at this time if no avatar was delivered.
-    pub give_up_at: Moment,
+    pub give_up_at: Millis,
     /// How long the backend may fail without one usable response in between.
     pub patience: Duration,
     /// Seed of the polls' jitter.
@@ -35,7 +35,7 @@ impl VisitPlan {
     pub fn for_recovery(token_is_too_old: bool) -> Self {
         Self {
             polling: PollingConfig::default(),
-            give_up_at: Moment::MAX,
+            give_up_at: Millis::MAX,
             patience: Duration::MAX,
             seed: 0,
             mode: PollMode::Once { token_is_too_old },
@@ -75,9 +75,9 @@ pub enum State {
     /// A token is being requested.
     Issuing(IssueState),
     /// The request failed; it is repeated at the given time.
-    IssuePaused(IssueState, Moment),
+    IssuePaused(IssueState, Millis),
     /// A token is active; the next poll is due at the given time.
-    Waiting(TokenState, Moment),
+    Waiting(TokenState, Millis),
     /// A redeem is in flight. With a reason, the visit ends as soon as its response allows.
     Redeeming(TokenState, Option<ExitReason>),
     /// URLs were received and are being downloaded; the token is never used again.
@@ -103,7 +103,7 @@ pub struct EndState {
 #[derive(Debug, Clone)]
 pub struct TokenState {
     token: ExportToken,
-    polling: Polling,
+    polling: PollSchedule,
     /// What the last usable response reported.
     progress: Option<Progress>,
     failures: Option<FailureStreak>,
@@ -117,7 +117,7 @@ pub struct TokenState {
 /// Failures in a row.
 #[derive(Debug, Clone)]
 struct FailureStreak {
-    since: Moment,
+    since: Millis,
     attempts: u32,
     /// Protocol violations in a row at the end of the streak.
     violations: u32,
@@ -179,7 +179,7 @@ impl TokenState {
     fn new(token: ExportToken, plan: &VisitPlan) -> Self {
         Self {
             token,
-            polling: Polling::new(plan.polling.clone(), plan.seed),
+            polling: PollSchedule::new(plan.polling.clone(), plan.seed),
             progress: None,
             failures: None,
             lost_answer: None,
@@ -214,13 +214,13 @@ impl TokenState {
 
 /// Applies an event at `now`, and returns the visit with what is to be done.
 #[must_use]
-pub fn step(visit: Visit, event: Event, now: Moment) -> (Visit, Vec<Effect>) {
+pub fn step(visit: Visit, event: Event, now: Millis) -> (Visit, Vec<Effect>) {
     let Visit { plan, state } = visit;
     let (state, effects) = transition(&plan, state, event, now);
     (Visit { plan, state }, effects)
 }
 
-fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Transition {
+fn transition(plan: &VisitPlan, state: State, event: Event, now: Millis) -> Transition {
     match (state, event) {
         (State::New(request), Event::Started) => issue::start_issuing(request, plan),
         (State::Issuing(_), Event::TokenIssued(token)) => redeem::start_polling(token, plan, now),
@@ -268,7 +268,7 @@ fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Tran
         }
         (State::Saving(delivery), Event::Saved) => {
             let contradiction = delivery.contradiction.map(|rule| rule.to_string());
-            let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedDespiteBreak);
+            let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedWithViolation);
             end_visit(outcome, EndPhase::Saved, None)
         }
         (State::Saving(_), Event::SavedInPart(why) | Event::NothingSaved(why))
@@ -283,7 +283,7 @@ fn transition(plan: &VisitPlan, state: State, event: Event, now: Moment) -> Tran
             end_visit(otherwise.with_no_file_saved(&why), EndPhase::Saving, None)
         }
         (State::Saving(_) | State::SavingPartial(_), Event::DiskFull(why)) => {
-            end_visit(Outcome::SavedUntilFull(why), EndPhase::Saving, None)
+            end_visit(Outcome::SavedUntilDiskFull(why), EndPhase::Saving, None)
         }
         (
             state @ (State::Ended(_) | State::Redeeming(..) | State::Saving(_) | State::SavingPartial(_)),
@@ -306,18 +306,18 @@ fn end_visit(outcome: Outcome, ended_in: EndPhase, progress: Option<Progress>) -
 }
 
 impl FailureStreak {
-    fn with_failure(before: Option<Self>, failure: Failure, now: Moment) -> Self {
+    fn with_failure(before: Option<Self>, failure: Failure, now: Millis) -> Self {
         let (since, attempts, violations) =
             before.map_or((now, 0, 0), |streak| (streak.since, streak.attempts, streak.violations));
-        let violations = if failure.kind == FailureKind::ProtocolBroken { violations + 1 } else { 0 };
+        let violations = if failure.kind == FailureKind::ProtocolViolation { violations + 1 } else { 0 };
         Self { since, attempts: attempts + 1, violations, last: failure }
     }
 
-    fn retry_notice(&self, until: Moment, now: Moment) -> Effect {
+    fn retry_notice(&self, until: Millis, now: Millis) -> Effect {
         Effect::Notify(Notice::Retrying {
             failure: self.last.clone(),
             attempt: self.attempts,
-            next_poll: until.since(now),
+            next_poll: until.duration_since(now),
         })
     }
 
@@ -326,7 +326,7 @@ impl FailureStreak {
         let detail = self.last.detail.clone();
         match self.last.kind {
             FailureKind::NeverSent | FailureKind::Unanswered => Outcome::Unreachable(detail),
-            FailureKind::ProtocolBroken => Outcome::ProtocolBroken(detail),
+            FailureKind::ProtocolViolation => Outcome::ProtocolViolation(detail),
             FailureKind::Storage => Outcome::StorageFailed(detail),
             FailureKind::DiskFull => Outcome::DiskFull(detail),
             FailureKind::CredentialsRefused => Outcome::CredentialsRefused(detail),

@@ -6,7 +6,7 @@ use super::{
 use crate::event::{Effect, Failure, FailureKind, Notice, RedeemResult};
 use crate::outcome::Outcome;
 use crate::polling::PollResult;
-use crate::time::Moment;
+use crate::time::Millis;
 use protocol::{Delivery, ExportToken, Progress};
 
 /// Unreadable responses in a row before the visit ends. The token may still be active, so one is not enough.
@@ -21,7 +21,7 @@ pub(super) enum LostAnswer {
     Unreadable(String),
 }
 
-pub(super) fn start_polling(token: ExportToken, plan: &VisitPlan, now: Moment) -> Transition {
+pub(super) fn start_polling(token: ExportToken, plan: &VisitPlan, now: Millis) -> Transition {
     let mut token = TokenState::new(token, plan);
     // The token was issued just now, so nobody can have scanned it: the first poll can wait its turn.
     let until = token.polling.next_poll(&PollResult::Progress(&Progress::without_avatar()), now);
@@ -30,7 +30,7 @@ pub(super) fn start_polling(token: ExportToken, plan: &VisitPlan, now: Moment) -
 
 pub(super) fn wait_for_next_poll(
     token: TokenState,
-    until: Moment,
+    until: Millis,
     mut effects: Vec<Effect>,
     plan: &VisitPlan,
 ) -> Transition {
@@ -45,7 +45,7 @@ pub(super) fn send_redeem(token: TokenState, plan: &VisitPlan) -> Transition {
 }
 
 /// Ends the visit once the redeem in flight is answered, or after [`GRACE`].
-pub(super) fn exit_after_response(token: TokenState, reason: ExitReason, now: Moment) -> Transition {
+pub(super) fn exit_after_response(token: TokenState, reason: ExitReason, now: Millis) -> Transition {
     (State::Redeeming(token, Some(reason)), vec![Effect::Wait { until: now + GRACE }])
 }
 
@@ -68,7 +68,7 @@ pub(super) fn handle_redeem_result(
     exit: Option<ExitReason>,
     result: RedeemResult,
     plan: &VisitPlan,
-    now: Moment,
+    now: Millis,
 ) -> Transition {
     let interrupted = exit == Some(ExitReason::Interrupted);
     match result {
@@ -122,7 +122,7 @@ fn handle_not_ready(
     exit: Option<ExitReason>,
     progress: Progress,
     plan: &VisitPlan,
-    now: Moment,
+    now: Millis,
 ) -> Transition {
     let had_failures = token.failures.take().is_some();
     (token.lost_answer, token.partial) = (None, None);
@@ -146,7 +146,7 @@ fn handle_not_ready(
             let mut effects = Vec::new();
             // After failures the status is sent again: it shows that they are over.
             if had_failures || has_changed {
-                let next_poll = until.since(now);
+                let next_poll = until.duration_since(now);
                 effects.push(Effect::Notify(Notice::Status { progress, next_poll }));
             }
             wait_for_next_poll(token, until, effects, plan)
@@ -160,11 +160,11 @@ fn handle_redeem_failure(
     exit: Option<ExitReason>,
     failure: Failure,
     plan: &VisitPlan,
-    now: Moment,
+    now: Millis,
 ) -> Transition {
     if failure.kind.may_hide_delivery() {
         token.lost_answer = Some(LostAnswer::NotReceived(failure.detail.clone()));
-    } else if failure.kind == FailureKind::ProtocolBroken && token.lost_answer.is_none() {
+    } else if failure.kind == FailureKind::ProtocolViolation && token.lost_answer.is_none() {
         token.lost_answer = Some(LostAnswer::Unreadable(failure.detail.clone()));
     }
     if let PollMode::Once { token_is_too_old } = plan.mode {
@@ -178,10 +178,10 @@ fn handle_redeem_failure(
     if failures.violations >= MAX_VIOLATIONS {
         return match exit {
             Some(ExitReason::Interrupted) if token.partial.is_some() => token.end_with(Outcome::Interrupted),
-            _ => end_or_save_partial(token, Outcome::ProtocolBroken(failures.last.detail)),
+            _ => end_or_save_partial(token, Outcome::ProtocolViolation(failures.last.detail)),
         };
     }
-    let out_of_patience = now.since(failures.since) >= plan.patience;
+    let out_of_patience = now.duration_since(failures.since) >= plan.patience;
     let notice = failures.retry_notice(until, now);
     token.failures = Some(failures);
     match exit {
@@ -194,13 +194,13 @@ fn handle_redeem_failure(
 
 /// The only redeem of a recovery did not decide. One failure does not end a token that may still be active, so the visit
 /// ends with an outcome that keeps it.
-fn keep_for_later(token: TokenState, failure: Failure, token_is_too_old: bool, now: Moment) -> Transition {
+fn keep_for_later(token: TokenState, failure: Failure, token_is_too_old: bool, now: Millis) -> Transition {
     let is_our_disk = matches!(failure.kind, FailureKind::Storage | FailureKind::DiskFull);
     if token_is_too_old && !is_our_disk {
         return abandon_token(token, &failure.detail);
     }
     let outcome = match FailureStreak::with_failure(None, failure, now).outcome() {
-        Outcome::ProtocolBroken(detail) => Outcome::BackendFailing(detail),
+        Outcome::ProtocolViolation(detail) => Outcome::BackendFailing(detail),
         other => other,
     };
     token.end_with(outcome)
@@ -245,7 +245,7 @@ impl LostAnswer {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::NotReceived(how) => Outcome::PossiblyConsumed(how.clone()),
-            Self::Unreadable(how) => Outcome::ProtocolBroken(how.clone()),
+            Self::Unreadable(how) => Outcome::ProtocolViolation(how.clone()),
         }
     }
 }
@@ -253,7 +253,7 @@ impl LostAnswer {
 /// Time or patience ran out. An outcome that keeps the token keeps the partial delivery too, for recovery.
 pub(super) fn give_up_polling(token: TokenState) -> Transition {
     match timeout_outcome(&token) {
-        broken @ Outcome::ProtocolBroken(_) => end_or_save_partial(token, broken),
+        broken @ Outcome::ProtocolViolation(_) => end_or_save_partial(token, broken),
         other => {
             let ended_in = token.phase();
             end_visit(other, ended_in, token.progress)

@@ -26,7 +26,7 @@ mod properties;
 mod queued;
 mod unassociated;
 
-use crate::time::Moment;
+use crate::time::Millis;
 use jitter::Jitter;
 use processing::ProcessingEstimate;
 use protocol::{CompletionStatus, Percent, Progress, QueuePosition};
@@ -34,11 +34,11 @@ use queued::QueueEstimate;
 use std::time::Duration;
 
 /// The longest `Retry-After` that is honoured, in milliseconds.
-const MAX_RETRY_AFTER: u64 = 5 * 60 * 1000;
+const MAX_RETRY_AFTER_MILLIS: u64 = 5 * 60 * 1000;
 /// Relative jitter of an interval, to both sides.
 const JITTER: f64 = 0.07;
 /// The interval in `failed`: its start in seconds, and its growth per second. Recording again takes a minute.
-const FAILED_INTERVAL: (f64, f64) = (8.0, 0.05);
+const FAILED_INTERVAL_AND_GROWTH: (f64, f64) = (8.0, 0.05);
 
 /// Result of one poll.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl Default for PollingConfig {
 
 /// State of the policy for one token.
 #[derive(Debug, Clone)]
-pub struct Polling {
+pub struct PollSchedule {
     /// Milliseconds, like the next two fields.
     fastest: u64,
     slowest: u64,
@@ -91,7 +91,7 @@ pub struct Polling {
     usual_processing: f64,
     jitter: Jitter,
     /// Time of the first response: the origin of the times below.
-    first_response: Option<Moment>,
+    first_response: Option<Millis>,
     /// The last usable response.
     last: f64,
     phase: Phase,
@@ -111,7 +111,7 @@ enum Phase {
     Failed { since: f64 },
 }
 
-impl Polling {
+impl PollSchedule {
     /// A new state; `seed` feeds the jitter.
     #[expect(clippy::needless_pass_by_value, reason = "called once a token, with a config of its own")]
     pub fn new(config: PollingConfig, seed: u64) -> Self {
@@ -132,10 +132,10 @@ impl Polling {
     }
 
     /// Takes the result of the poll that ended at `now`, and returns when the next one is due.
-    pub fn next_poll(&mut self, result: &PollResult<'_>, now: Moment) -> Moment {
+    pub fn next_poll(&mut self, result: &PollResult<'_>, now: Millis) -> Millis {
         let origin = *self.first_response.get_or_insert(now);
         // Time never goes back, also if the clock does.
-        let at = now.since(origin).as_secs_f64().max(self.last);
+        let at = now.duration_since(origin).as_secs_f64().max(self.last);
         let wait = match result {
             PollResult::Progress(progress) => self.wait_after_progress(progress, at),
             PollResult::Failed { retry_after } => self.wait_after_failure(*retry_after, at),
@@ -150,10 +150,10 @@ impl Polling {
             return fixed;
         }
         let phase = std::mem::replace(&mut self.phase, Phase::Unknown);
-        self.phase = phase.updated(progress, at, self.last, self.usual_processing);
+        self.phase = phase.after_response(progress, at, self.last, self.usual_processing);
         self.last = at;
         self.interval = self.phase.next_interval(at);
-        let jittered = self.interval * self.jitter.between(1.0 - JITTER, 1.0 + JITTER);
+        let jittered = self.interval * self.jitter.random_between(1.0 - JITTER, 1.0 + JITTER);
         millis_of_seconds(jittered).clamp(self.fastest, self.slowest)
     }
 
@@ -162,7 +162,7 @@ impl Polling {
         let doubled = f64::from(1_u32 << self.failures.min(20));
         self.failures = self.failures.saturating_add(1);
         let backed_off = if let Some(fixed) = self.fixed {
-            let wait = seconds_of_millis(fixed) * doubled * self.jitter.between(1.0, 1.3);
+            let wait = seconds_of_millis(fixed) * doubled * self.jitter.random_between(1.0, 1.3);
             millis_of_seconds(wait).clamp(fixed, self.slowest.max(fixed))
         } else {
             if self.failures == 1 {
@@ -170,20 +170,20 @@ impl Polling {
                 self.interval = self.interval.min(self.phase.next_interval(at));
             }
             self.interval = self.interval.max(doubled);
-            let wait = self.interval * self.jitter.between(0.8, 1.2);
+            let wait = self.interval * self.jitter.random_between(0.8, 1.2);
             millis_of_seconds(wait).clamp(self.fastest, self.slowest)
         };
         // Never before `Retry-After`, and jittered after it.
-        let requested = retry_after.map_or(0, |after| ceil_millis(after).min(MAX_RETRY_AFTER));
-        let spread = millis_of_seconds(seconds_of_millis(requested) * self.jitter.between(1.0, 1.1))
-            .clamp(requested, MAX_RETRY_AFTER);
+        let requested = retry_after.map_or(0, |after| ceil_millis(after).min(MAX_RETRY_AFTER_MILLIS));
+        let spread = millis_of_seconds(seconds_of_millis(requested) * self.jitter.random_between(1.0, 1.1))
+            .clamp(requested, MAX_RETRY_AFTER_MILLIS);
         backed_off.max(spread)
     }
 }
 
 impl Phase {
     /// The phase after a usable response at `at`; the previous one was at `last`.
-    fn updated(self, progress: &Progress, at: f64, last: f64, usual_processing: f64) -> Self {
+    fn after_response(self, progress: &Progress, at: f64, last: f64, usual_processing: f64) -> Self {
         match &progress.status {
             CompletionStatus::NoAssociatedAvatar => match self {
                 Self::Unassociated { since } => Self::Unassociated { since },
@@ -222,7 +222,9 @@ impl Phase {
             Self::Unassociated { since } => unassociated::next_interval(at - since),
             Self::Queued(queued) => queued.next_interval(at),
             Self::Processing(estimate) => estimate.next_interval(at),
-            Self::Failed { since } => FAILED_INTERVAL.0 + FAILED_INTERVAL.1 * (at - since),
+            Self::Failed { since } => {
+                FAILED_INTERVAL_AND_GROWTH.0 + FAILED_INTERVAL_AND_GROWTH.1 * (at - since)
+            }
         }
     }
 }

@@ -8,7 +8,7 @@
 use super::inspection::next_inspection;
 
 /// Expected seconds that a ready avatar may go unnoticed.
-const BUDGET: f64 = 0.06;
+const UNNOTICED_BUDGET: f64 = 0.06;
 /// Spread of processing times around the usual one: σ of a log-normal distribution.
 const USUAL_SPREAD: f64 = 0.5;
 /// Spread of a speed derived from progress, likewise.
@@ -16,15 +16,15 @@ const SPEED_SPREAD: f64 = 0.2;
 /// Error of a reported share.
 const SHARE_ERROR: f64 = 0.03;
 /// A reported share may lag behind the work by its step and this much.
-const LAG: f64 = 0.015;
+const SHARE_LAG: f64 = 0.015;
 /// Minimum uncertainty of the end, as a fraction of the usual time.
 const MIN_UNCERTAINTY: f64 = 1.0 / 60.0;
 /// Scale of the end's logistic distribution per standard deviation: √3/π = 0.55, and a margin.
-const SCALE: f64 = 0.65;
+const LOGISTIC_SCALE: f64 = 0.65;
 /// A step that took this many times longer than expected was a stall.
-const STALL: f64 = 1.4;
+const STALL_FACTOR: f64 = 1.4;
 /// Share of visits that end against the estimate.
-const SURPRISE: f64 = 0.03;
+const SURPRISE_SHARE: f64 = 0.03;
 /// The same when progress has not changed for a long time.
 const SURPRISE_WITHOUT_PROGRESS: f64 = 0.3;
 
@@ -45,7 +45,7 @@ pub(super) struct ProcessingEstimate {
 impl ProcessingEstimate {
     /// First seen in processing at `now`, with `percent` done; at `before` it was not yet in processing.
     pub(super) fn new(now: f64, before: Option<f64>, percent: Option<u8>, usual: f64) -> Self {
-        let share = share_of(percent.unwrap_or(0));
+        let share = share_of_percent(percent.unwrap_or(0));
         let estimated = now - share * usual;
         let began = match before {
             None => estimated,
@@ -60,7 +60,7 @@ impl ProcessingEstimate {
     pub(super) fn update(&mut self, now: f64, percent: Option<u8>) {
         if let Some(percent) = percent {
             self.step = common_divisor(self.step, percent);
-            let share = share_of(percent);
+            let share = share_of_percent(percent);
             if share > self.share {
                 self.record_rise(now, share);
             } else if share < self.share - 4.0 * SHARE_ERROR {
@@ -76,7 +76,7 @@ impl ProcessingEstimate {
         let at = f64::midpoint(self.last_poll, now);
         let expected = (share - self.share) * self.estimated_duration().0;
         let unsure = (now - self.last_poll) / 2.0 + self.usual / 30.0;
-        let took = (at - self.reached).clamp(0.0, STALL * expected + unsure);
+        let took = (at - self.reached).clamp(0.0, STALL_FACTOR * expected + unsure);
         self.worked = Some(self.worked.unwrap_or(0.0) + took);
         (self.share, self.reached) = (share, at);
     }
@@ -99,18 +99,18 @@ impl ProcessingEstimate {
     pub(super) fn next_interval(&self, now: f64) -> f64 {
         let (whole, spread) = self.estimated_duration();
         let left = (1.0 - self.share) * whole;
-        let step = share_of(self.step.clamp(1, 10));
+        let step = share_of_percent(self.step.clamp(1, 10));
         let mut end = self.reached + left - now;
         if self.worked.is_some() {
             // The share has not risen since, so at most one step and the lag can be done.
-            end = end.max((1.0 - self.share - step - LAG) * whole);
+            end = end.max((1.0 - self.share - step - SHARE_LAG) * whole);
         }
-        let scale = SCALE * (left * spread).hypot(MIN_UNCERTAINTY * self.usual);
+        let scale = LOGISTIC_SCALE * (left * spread).hypot(MIN_UNCERTAINTY * self.usual);
 
         // Unchanged progress is first a stall, and after a third of the usual time more likely a useless report.
         let overdue = now - self.reached - 2.0 * step.max(0.05) * whole;
         let useless = (3.0 * overdue / self.usual - 1.0 / 3.0).clamp(0.0, 1.0);
-        let surprise = SURPRISE + (SURPRISE_WITHOUT_PROGRESS - SURPRISE) * useless;
+        let surprise = SURPRISE_SHARE + (SURPRISE_WITHOUT_PROGRESS - SURPRISE_SHARE) * useless;
         let surprise_scale = (self.usual / 3.0).max(0.2 * left).max(-0.5 * end);
 
         let done_by = |ahead: f64| 1.0 / (1.0 + ((end - ahead) / scale).exp());
@@ -121,11 +121,11 @@ impl ProcessingEstimate {
             let surprised = surprise * (1.0 - (-ahead / surprise_scale).exp());
             (estimated + surprised) / remaining
         };
-        next_inspection(ready, BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
+        next_inspection(ready, UNNOTICED_BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
     }
 }
 
-fn share_of(percent: u8) -> f64 {
+fn share_of_percent(percent: u8) -> f64 {
     f64::from(percent) / 100.0
 }
 

@@ -80,13 +80,13 @@ fn saturating(duration: Duration) -> u64 {
 proptest! {
     #[test]
     fn every_interval_is_within_the_configured_limits(config in any_config(), seed: u64, traffic in traffic()) {
-        let mut polling = Polling::new(config.clone(), seed);
-        let mut now = Moment::from_millis(5_000_000);
+        let mut polling = PollSchedule::new(config.clone(), seed);
+        let mut now = Millis::from_millis(5_000_000);
         for (response, late, set_back) in traffic {
             let due = polling.next_poll(&response.result(), now);
             let longest = config.slowest.max(config.fastest).max(config.fixed.unwrap_or_default());
             let wished = match response {
-                Response::Failed(Some(wish)) => saturating(wish).min(MAX_RETRY_AFTER),
+                Response::Failed(Some(wish)) => saturating(wish).min(MAX_RETRY_AFTER_MILLIS),
                 _ => 0,
             };
             let wait = due.as_millis() - now.as_millis();
@@ -94,10 +94,10 @@ proptest! {
                 prop_assert!(wait >= saturating(config.fastest), "{wait} ms");
                 prop_assert!(wait >= wished, "{wait} ms, wished {wished} ms");
             }
-            let bound = saturating(longest).saturating_add(1).max((wished + wished / 10 + 2).min(MAX_RETRY_AFTER));
+            let bound = saturating(longest).saturating_add(1).max((wished + wished / 10 + 2).min(MAX_RETRY_AFTER_MILLIS));
             prop_assert!(wait <= bound, "{wait} ms, at most {bound} ms");
             now = if set_back || due.as_millis() > 1 << 50 {
-                Moment::from_millis(now.as_millis() / 2)
+                Millis::from_millis(now.as_millis() / 2)
             } else {
                 due + Duration::from_millis(late)
             };
@@ -106,9 +106,9 @@ proptest! {
 
     #[test]
     fn the_same_seed_and_answers_give_the_same_times(config in any_config(), seed: u64, traffic in traffic()) {
-        let mut one = Polling::new(config.clone(), seed);
-        let mut other = Polling::new(config, seed);
-        let mut now = Moment::default();
+        let mut one = PollSchedule::new(config.clone(), seed);
+        let mut other = PollSchedule::new(config, seed);
+        let mut now = Millis::default();
         for (response, late, _) in traffic {
             let due = one.next_poll(&response.result(), now);
             prop_assert_eq!(due, other.next_poll(&response.result(), now));
@@ -118,39 +118,39 @@ proptest! {
 
     #[test]
     fn a_fixed_interval_is_exact_to_the_millisecond(every in 250..120_000_u64, seed: u64, shown in prop::collection::vec(progress(), 1..40)) {
-        let mut polling = Polling::new(PollingConfig { fixed: Some(Duration::from_millis(every)), ..PollingConfig::default() }, seed);
-        let mut now = Moment::default();
+        let mut polling = PollSchedule::new(PollingConfig { fixed: Some(Duration::from_millis(every)), ..PollingConfig::default() }, seed);
+        let mut now = Millis::default();
         for progress in &shown {
             let due = polling.next_poll(&PollResult::Progress(progress), now);
-            prop_assert_eq!(due.since(now), Duration::from_millis(every));
+            prop_assert_eq!(due.duration_since(now), Duration::from_millis(every));
             now = due;
         }
     }
 
     #[test]
     fn failures_never_poll_faster_than_a_fixed_interval(every in 250..120_000_u64, seed: u64, troubles in 1..40_usize) {
-        let mut polling = Polling::new(PollingConfig { fixed: Some(Duration::from_millis(every)), ..PollingConfig::default() }, seed);
+        let mut polling = PollSchedule::new(PollingConfig { fixed: Some(Duration::from_millis(every)), ..PollingConfig::default() }, seed);
         for _ in 0..troubles {
-            let due = polling.next_poll(&PollResult::Failed { retry_after: None }, Moment::default());
+            let due = polling.next_poll(&PollResult::Failed { retry_after: None }, Millis::default());
             prop_assert!(due.as_millis() >= every);
         }
     }
 
     #[test]
     fn a_usable_response_resets_the_backoff(progress in progress(), seed: u64, troubles in 0..40_usize) {
-        let mut calm = Polling::new(PollingConfig::default(), seed);
+        let mut calm = PollSchedule::new(PollingConfig::default(), seed);
         let mut troubled = calm.clone();
         for _ in 0..troubles {
-            troubled.next_poll(&PollResult::Failed { retry_after: None }, Moment::default());
+            troubled.next_poll(&PollResult::Failed { retry_after: None }, Millis::default());
         }
         let good = PollResult::Progress(&progress);
-        let calm = calm.next_poll(&good, Moment::default()).as_millis();
+        let calm = calm.next_poll(&good, Millis::default()).as_millis();
         let mut afterwards = troubled;
-        let troubled = afterwards.next_poll(&good, Moment::default()).as_millis();
+        let troubled = afterwards.next_poll(&good, Millis::default()).as_millis();
         // They differ by two draws of the jitter at most.
         prop_assert!(calm * 100 <= troubled * 118 && troubled * 100 <= calm * 118, "{calm} ms, {troubled} ms");
         // And the next failure starts at the bottom again.
-        let again = afterwards.next_poll(&PollResult::Failed { retry_after: None }, Moment::default()).as_millis();
+        let again = afterwards.next_poll(&PollResult::Failed { retry_after: None }, Millis::default()).as_millis();
         prop_assert!(again <= troubled.max(1000) * 13 / 10, "{again} ms after {troubled} ms");
     }
 }
@@ -160,10 +160,10 @@ fn mean_backoff(config: &PollingConfig) -> Vec<f64> {
     let seeds = 200;
     let mut sums = vec![0.0; 10];
     for seed in 0..seeds {
-        let mut polling = Polling::new(config.clone(), seed);
+        let mut polling = PollSchedule::new(config.clone(), seed);
         for sum in &mut sums {
             *sum += seconds_of_millis(
-                polling.next_poll(&PollResult::Failed { retry_after: None }, Moment::default()).as_millis(),
+                polling.next_poll(&PollResult::Failed { retry_after: None }, Millis::default()).as_millis(),
             );
         }
     }
@@ -185,21 +185,21 @@ fn failures_back_off_to_the_slowest_interval() {
 
 #[test]
 fn retry_after_is_honoured_to_five_minutes() {
-    let mut polling = Polling::new(PollingConfig::default(), 1);
+    let mut polling = PollSchedule::new(PollingConfig::default(), 1);
     let mut after = |seconds| {
         let wish = PollResult::Failed { retry_after: Some(Duration::from_secs(seconds)) };
-        polling.next_poll(&wish, Moment::default()).as_millis()
+        polling.next_poll(&wish, Millis::default()).as_millis()
     };
     assert!((120_000..=132_001).contains(&after(120)));
-    assert_eq!(after(86_400), MAX_RETRY_AFTER);
+    assert_eq!(after(86_400), MAX_RETRY_AFTER_MILLIS);
 }
 
 #[test]
 fn a_fleet_does_not_poll_in_step() {
     let first: std::collections::BTreeSet<_> = (0..100)
         .map(|seed| {
-            Polling::new(PollingConfig::default(), seed)
-                .next_poll(&PollResult::Progress(&Progress::without_avatar()), Moment::default())
+            PollSchedule::new(PollingConfig::default(), seed)
+                .next_poll(&PollResult::Progress(&Progress::without_avatar()), Millis::default())
         })
         .collect();
     assert!(first.len() > 50, "{} different times", first.len());
@@ -207,15 +207,17 @@ fn a_fleet_does_not_poll_in_step() {
 
 #[test]
 fn failed_is_polled_slowly_and_a_new_recording_quickly() {
-    let mut polling = Polling::new(PollingConfig::default(), 1);
+    let mut polling = PollSchedule::new(PollingConfig::default(), 1);
     let failed = Progress { status: CompletionStatus::Failed, completion: None, queue_position: None };
-    let mut now = Moment::default();
+    let mut now = Millis::default();
     for _ in 0..20 {
         let due = polling.next_poll(&PollResult::Progress(&failed), now);
-        assert!((7..=30).contains(&due.since(now).as_secs()));
+        assert!((7..=30).contains(&due.duration_since(now).as_secs()));
         now = due;
     }
     let nearly =
         Progress { status: CompletionStatus::Processing, completion: Percent::new(97), queue_position: None };
-    assert!(polling.next_poll(&PollResult::Progress(&nearly), now).since(now) < Duration::from_secs(4));
+    assert!(
+        polling.next_poll(&PollResult::Progress(&nearly), now).duration_since(now) < Duration::from_secs(4)
+    );
 }

@@ -10,55 +10,67 @@ const OBSERVED_SHAPE: f64 = 5.0;
 /// The same before a move was observed, when the time per position is a guess.
 const GUESSED_SHAPE: f64 = 3.5;
 /// Expected seconds that a move may go unnoticed.
-const BUDGET: f64 = 5.0;
+const UNNOTICED_BUDGET: f64 = 5.0;
 /// Maximum interval, in seconds.
-const LONGEST: f64 = 30.0;
+const MAX_INTERVAL: f64 = 30.0;
 
 /// What the polls have shown of the queue.
 #[derive(Debug, Clone)]
 pub(super) struct QueueEstimate {
     /// Seconds per position, before any observation.
-    guess: f64,
+    guessed_seconds: f64,
     /// When counting began, and the position then.
     since: f64,
-    first: Option<u32>,
+    first_position: Option<u32>,
     /// When the present position was reached.
-    reached: f64,
-    place: Option<u32>,
+    position_since: f64,
+    position: Option<u32>,
     last_poll: f64,
 }
 
 impl QueueEstimate {
     /// First seen in the queue at `now`.
-    pub(super) fn new(now: f64, place: Option<u32>, usual_processing: f64) -> Self {
-        let guess = TIME_PER_POSITION * usual_processing;
-        Self { guess, since: now, first: place, reached: now, place, last_poll: now }
+    pub(super) fn new(now: f64, position: Option<u32>, usual_processing: f64) -> Self {
+        let guessed_seconds = TIME_PER_POSITION * usual_processing;
+        Self {
+            guessed_seconds,
+            since: now,
+            first_position: position,
+            position_since: now,
+            position,
+            last_poll: now,
+        }
     }
 
     /// Takes the position reported at `now`.
     pub(super) fn update(&mut self, now: f64, place: Option<u32>) {
-        if place != self.place {
-            let has_advanced = place.is_some() && place < self.place;
+        if place != self.position {
+            let has_advanced = place.is_some() && place < self.position;
             if has_advanced {
-                self.reached = f64::midpoint(self.last_poll, now);
+                self.position_since = f64::midpoint(self.last_poll, now);
             } else {
                 // Moved back, or no longer reported: counting starts again.
-                (self.since, self.first, self.reached) = (now, place, now);
+                (self.since, self.first_position, self.position_since) = (now, place, now);
             }
-            self.place = place;
+            self.position = place;
         }
         self.last_poll = now;
     }
 
     /// Seconds until the next poll.
     pub(super) fn next_interval(&self, now: f64) -> f64 {
-        let passed = self.first.unwrap_or(0).saturating_sub(self.place.unwrap_or(0));
+        let passed = self.first_position.unwrap_or(0).saturating_sub(self.position.unwrap_or(0));
         // The guess counts as one observed move.
-        let per_position = (self.reached - self.since + self.guess) / (f64::from(passed) + 1.0);
+        let per_position =
+            (self.position_since - self.since + self.guessed_seconds) / (f64::from(passed) + 1.0);
         let shape = if passed == 0 { GUESSED_SHAPE } else { OBSERVED_SHAPE };
         let survival = |seconds: f64| 1.0 / (1.0 + (seconds.max(0.0) / per_position).powf(shape));
-        let spent = now - self.reached;
-        next_inspection(|ahead| 1.0 - survival(spent + ahead) / survival(spent), BUDGET, LONGEST)
+        let spent = now - self.position_since;
+        next_inspection(
+            |ahead| 1.0 - survival(spent + ahead) / survival(spent),
+            UNNOTICED_BUDGET,
+            MAX_INTERVAL,
+        )
     }
 }
 
@@ -101,7 +113,7 @@ mod tests {
         {
             queued.update(now, place);
             let next = queued.next_interval(now);
-            assert!(next > 0.0 && next <= LONGEST, "{next} after {place:?}");
+            assert!(next > 0.0 && next <= MAX_INTERVAL, "{next} after {place:?}");
         }
     }
 }

@@ -1,27 +1,27 @@
 //! Intervals while no avatar is associated. A scan cannot be predicted, so they are fixed by the time waited.
 
 /// Seconds to the first poll: unlocking a phone, scanning and choosing take longer.
-const FIRST: f64 = 5.0;
+const FIRST_INTERVAL: f64 = 5.0;
 /// Until when scans are most likely, and the interval, in seconds. An existing avatar is ready at once, and should be
 /// noticed within 3 s.
-const LIKELY: (f64, f64) = (50.0, 2.65);
+const SCAN_LIKELY: (f64, f64) = (50.0, 2.65);
 /// Until when recordings end, and the interval, in seconds.
-const POSSIBLE: (f64, f64) = (105.0, 2.9);
+const SCAN_POSSIBLE: (f64, f64) = (105.0, 2.9);
 /// Interval in seconds after that: an avatar that is associated now was recorded, and is still to be processed.
-const RECORDED: f64 = 5.0;
+const INTERVAL_AFTER_RECORDING: f64 = 5.0;
 /// Seconds after which a scan is unlikely, and the interval grows …
-const UNLIKELY: f64 = 240.0;
+const SCAN_UNLIKELY_AFTER: f64 = 240.0;
 /// … up to this, in seconds: a late scan should still get a reaction.
-const LONGEST: f64 = 15.0;
+const MAX_INTERVAL: f64 = 15.0;
 
 /// Seconds until the next poll, `waited` seconds after the first response.
 pub(super) fn next_interval(waited: f64) -> f64 {
     match waited {
         // The first response arrives when the code is shown.
-        _ if waited < FIRST / 2.0 => FIRST,
-        _ if waited < LIKELY.0 => LIKELY.1,
-        _ if waited < POSSIBLE.0 => POSSIBLE.1,
-        _ => (RECORDED * (waited / UNLIKELY).max(1.0).powf(1.5)).min(LONGEST),
+        _ if waited < FIRST_INTERVAL / 2.0 => FIRST_INTERVAL,
+        _ if waited < SCAN_LIKELY.0 => SCAN_LIKELY.1,
+        _ if waited < SCAN_POSSIBLE.0 => SCAN_POSSIBLE.1,
+        _ => (INTERVAL_AFTER_RECORDING * (waited / SCAN_UNLIKELY_AFTER).max(1.0).powf(1.5)).min(MAX_INTERVAL),
     }
 }
 
@@ -37,6 +37,6 @@ mod tests {
             polls += 1;
         }
         assert!((60..=140).contains(&polls), "{polls} polls");
-        assert!(next_interval(waited) >= LONGEST);
+        assert!(next_interval(waited) >= MAX_INTERVAL);
     }
 }

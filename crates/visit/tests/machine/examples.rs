@@ -3,7 +3,7 @@
 use super::world::{Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token};
 use protocol::{CompletionStatus, Progress};
 use std::time::Duration;
-use visit::{Event, FailureKind, Moment, Notice, Outcome, RedeemResult};
+use visit::{Event, FailureKind, Millis, Notice, Outcome, RedeemResult};
 
 /// Up to the first redeem in flight.
 fn redeeming() -> Host {
@@ -54,7 +54,7 @@ fn a_400_means_what_was_seen_before_it() {
         (vec![RedeemResult::NotReady(progress(CompletionStatus::Failed, Some(9), None))], "avatar_failed", 5),
         (vec![RedeemResult::Failed(failure(FailureKind::Unanswered))], "possibly_consumed", 10),
         (vec![RedeemResult::Failed(failure(FailureKind::GatewayLostAnswer))], "possibly_consumed", 10),
-        (vec![RedeemResult::Failed(failure(FailureKind::ProtocolBroken))], "protocol_broken", 9),
+        (vec![RedeemResult::Failed(failure(FailureKind::ProtocolViolation))], "protocol_broken", 9),
         (vec![RedeemResult::Failed(failure(FailureKind::NeverSent))], "token_refused", 4),
         (vec![RedeemResult::Failed(failure(FailureKind::BackendFailing))], "token_refused", 4),
         (
@@ -74,13 +74,13 @@ fn a_400_means_what_was_seen_before_it() {
         }
         respond(&mut host, RedeemResult::Refused);
         let end = host.end.expect("ended");
-        assert_eq!((end.code(), end.exit()), (code, exit), "{before:?}");
+        assert_eq!((end.code(), end.exit_code()), (code, exit), "{before:?}");
     }
 }
 
 #[test]
 fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
-    for kind in [FailureKind::Unanswered, FailureKind::ProtocolBroken] {
+    for kind in [FailureKind::Unanswered, FailureKind::ProtocolViolation] {
         for later in [
             None,
             Some(FailureKind::NeverSent),
@@ -106,15 +106,15 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
             let mut host = refused();
             host.feed(Event::VisitorLeft);
             host.feed(Event::SavedInPart("more may have been due".into()));
-            assert_eq!(host.end.map(|end| (end.exit(), end.code())), Some((7, "saved_in_part")));
+            assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((7, "saved_in_part")));
             let mut host = refused();
             host.feed(Event::DiskFull("no room".into()));
-            assert_eq!(host.end.map(|end| (end.exit(), end.code())), Some((7, "disk_full")));
+            assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((7, "disk_full")));
             let mut host = refused();
             host.feed(Event::NothingSaved("gone (410)".into()));
             let end = host.end.expect("ended");
             assert!(
-                matches!(end.exit(), 9 | 10) && end.detail().is_some_and(|d| d.contains("410")),
+                matches!(end.exit_code(), 9 | 10) && end.detail().is_some_and(|d| d.contains("410")),
                 "{end:?}"
             );
         }
@@ -136,7 +136,7 @@ fn a_usable_response_voids_a_partial_delivery() {
 fn repeated_unreadable_responses_are_saved_in_part() {
     let mut host = redeeming();
     for last in [false, false, true] {
-        respond(&mut host, RedeemResult::Truncated(failure(FailureKind::ProtocolBroken), partial()));
+        respond(&mut host, RedeemResult::Truncated(failure(FailureKind::ProtocolViolation), partial()));
         if !last {
             fire_timer(&mut host);
         }
@@ -166,7 +166,7 @@ fn a_failed_avatar_does_not_end_the_visit_by_itself() {
     respond(&mut host, RedeemResult::NotReady(failed));
     host.now = plan().give_up_at;
     host.feed(Event::TimerFired);
-    assert_eq!(host.end.map(|end| end.exit()), Some(5));
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(5));
 }
 
 #[test]
@@ -178,12 +178,12 @@ fn a_redeem_in_flight_is_awaited_before_the_visit_ends() {
         assert_eq!(host.end, None, "{leave:?} waits for the answer");
         respond(&mut host, RedeemResult::Delivered(delivery()));
         let expected = if leave == Event::TimerFired { None } else { Some(130) };
-        assert_eq!(host.end.map(|end| end.exit()), expected);
+        assert_eq!(host.end.map(|end| end.exit_code()), expected);
     }
     let mut host = redeeming();
     host.feed(Event::Interrupted);
     fire_timer(&mut host);
-    assert_eq!(host.end.map(|end| end.exit()), Some(130), "but not for ever");
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(130), "but not for ever");
 }
 
 #[test]
@@ -243,21 +243,21 @@ fn patience_runs_out_after_failures_in_a_row_only() {
             fire_timer(&mut host);
         }
     }
-    assert_eq!(host.end.map(|end| end.exit()), Some(6));
-    assert!(host.now.since(Moment::default()) < PATIENCE + Duration::from_secs(70));
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(6));
+    assert!(host.now.duration_since(Millis::default()) < PATIENCE + Duration::from_secs(70));
 }
 
 #[test]
 fn few_tokens_are_requested() {
     let mut host = Host::new();
-    host.feed(Event::IssueFailed(failure(FailureKind::ProtocolBroken)));
-    assert_eq!(host.end.map(|end| end.exit()), Some(9));
+    host.feed(Event::IssueFailed(failure(FailureKind::ProtocolViolation)));
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(9));
     let mut host = Host::new();
     host.feed(Event::IssueFailed(failure(FailureKind::Storage)));
-    assert_eq!(host.end.map(|end| end.exit()), Some(2), "one token that nobody keeps is enough");
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(2), "one token that nobody keeps is enough");
     let mut host = Host::new();
     host.feed(Event::IssueFailed(failure(FailureKind::DiskFull)));
-    assert_eq!(host.end.map(|end| (end.exit(), end.code())), Some((2, "disk_full")));
+    assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((2, "disk_full")));
     let mut host = Host::new();
     let mut asked = 1;
     while host.end.is_none() {
@@ -267,7 +267,7 @@ fn few_tokens_are_requested() {
             asked += 1;
         }
     }
-    assert_eq!((host.end.map(|end| end.exit()), asked), (Some(6), 3));
+    assert_eq!((host.end.map(|end| end.exit_code()), asked), (Some(6), 3));
 }
 
 #[test]

@@ -58,14 +58,14 @@ fn one_response_that_does_not_decide_leaves_the_token_for_later() {
         (FailureKind::NeverSent, 6),
         (FailureKind::Unanswered, 6),
         (FailureKind::Busy, 6),
-        (FailureKind::ProtocolBroken, 6),
+        (FailureKind::ProtocolViolation, 6),
         (FailureKind::CredentialsRefused, 3),
         (FailureKind::Storage, 2),
         (FailureKind::DiskFull, 2),
     ] {
-        assert_eq!(end_of(past(vec![]), RedeemResult::Failed(failure(kind))).exit(), exit, "{kind:?}");
+        assert_eq!(end_of(past(vec![]), RedeemResult::Failed(failure(kind))).exit_code(), exit, "{kind:?}");
         let truncated = RedeemResult::Truncated(failure(kind), partial());
-        assert_eq!(end_of(past(vec![]), truncated).exit(), exit, "{kind:?}");
+        assert_eq!(end_of(past(vec![]), truncated).exit_code(), exit, "{kind:?}");
     }
     let processing = progress(CompletionStatus::Processing, Some(4), None);
     let mut host = recover(past(vec![]), true);
@@ -88,7 +88,7 @@ fn a_token_that_is_too_old_is_abandoned() {
     ] {
         let mut host = recover(past(redeems), true);
         host.feed(Event::Redeemed(result.clone()));
-        assert_eq!(host.end.map(|end| end.exit()), Some(exit), "{result:?}");
+        assert_eq!(host.end.map(|end| end.exit_code()), Some(exit), "{result:?}");
     }
 }
 
@@ -105,7 +105,7 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
     let mut host = recover(used, false);
     assert_eq!((host.in_flight, host.redeems), (InFlight::SavePartial, 0));
     host.feed(Event::NothingSaved("410".into()));
-    assert_eq!(host.end.map(|end| end.exit()), Some(10));
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(10));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_partial_delivery_on_disk_waits_for_the_next_response() {
     host.feed(Event::Redeemed(RedeemResult::Refused));
     assert_eq!(host.in_flight, InFlight::SavePartial);
     host.feed(Event::SavedInPart("more may have been named".into()));
-    assert_eq!(host.end.map(|end| end.exit()), Some(7));
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(7));
 
     let mut host = recover(partial(), false);
     host.feed(Event::Redeemed(RedeemResult::Delivered(delivery())));
@@ -145,7 +145,7 @@ fn journalled(result: &RedeemResult) -> PastRedeem {
             FailureKind::Unanswered | FailureKind::GatewayLostAnswer => {
                 PastRedeem::NotReceived(failure.detail.clone())
             }
-            FailureKind::ProtocolBroken => PastRedeem::Unreadable(Some(failure.detail.clone())),
+            FailureKind::ProtocolViolation => PastRedeem::Unreadable(Some(failure.detail.clone())),
             _ => PastRedeem::Inconclusive,
         },
         RedeemResult::Refused | RedeemResult::Delivered(_) | RedeemResult::Truncated(..) => {
@@ -161,7 +161,7 @@ fn undecided() -> impl Strategy<Value = RedeemResult> {
         FailureKind::Busy,
         FailureKind::BackendFailing,
         FailureKind::GatewayLostAnswer,
-        FailureKind::ProtocolBroken,
+        FailureKind::ProtocolViolation,
     ];
     prop_oneof![
         super::story::any_progress().prop_map(RedeemResult::NotReady),

@@ -14,7 +14,7 @@ pub(crate) fn any_failure() -> impl Strategy<Value = Failure> {
         2 => Just(FailureKind::BackendFailing),
         2 => Just(FailureKind::GatewayLostAnswer),
         1 => Just(FailureKind::CredentialsRefused),
-        2 => Just(FailureKind::ProtocolBroken),
+        2 => Just(FailureKind::ProtocolViolation),
         1 => Just(FailureKind::Storage),
         1 => Just(FailureKind::DiskFull),
     ];
@@ -24,7 +24,7 @@ pub(crate) fn any_failure() -> impl Strategy<Value = Failure> {
 
 /// A failure after which a part of the response is known.
 pub(crate) fn any_truncation() -> impl Strategy<Value = Failure> {
-    prop::sample::select(vec![FailureKind::Unanswered, FailureKind::ProtocolBroken]).prop_map(failure)
+    prop::sample::select(vec![FailureKind::Unanswered, FailureKind::ProtocolViolation]).prop_map(failure)
 }
 
 pub(crate) fn any_progress() -> impl Strategy<Value = Progress> {

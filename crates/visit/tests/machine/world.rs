@@ -7,7 +7,7 @@ use protocol::{
 };
 use std::time::Duration;
 use visit::{
-    Effect, Event, Failure, FailureKind, IssueRequest, Moment, Notice, Outcome, PartialDelivery, PollMode,
+    Effect, Event, Failure, FailureKind, IssueRequest, Millis, Notice, Outcome, PartialDelivery, PollMode,
     PollingConfig, RedeemResult, State, Visit, VisitPlan, step,
 };
 
@@ -17,7 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 pub(crate) fn plan() -> VisitPlan {
     VisitPlan {
         polling: PollingConfig::default(),
-        give_up_at: Moment::default() + TIMEOUT,
+        give_up_at: Millis::default() + TIMEOUT,
         patience: PATIENCE,
         seed: 7,
         mode: PollMode::UntilReady,
@@ -69,9 +69,9 @@ pub(crate) enum InFlight {
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and all combinations occur")]
 pub(crate) struct Host {
     pub(crate) visit: Visit,
-    pub(crate) now: Moment,
+    pub(crate) now: Millis,
     pub(crate) in_flight: InFlight,
-    pub(crate) wait: Option<Moment>,
+    pub(crate) wait: Option<Millis>,
     pub(crate) delivered: bool,
     /// A truncated response names files, and no usable response was received since.
     pub(crate) partial: bool,
@@ -102,7 +102,7 @@ impl Host {
     fn of(visit: Visit) -> Self {
         Self {
             visit,
-            now: Moment::default(),
+            now: Millis::default(),
             in_flight: InFlight::Nothing,
             wait: None,
             delivered: false,
@@ -126,7 +126,7 @@ impl Host {
             self.is_useless = match result {
                 RedeemResult::Refused => true,
                 RedeemResult::Failed(failure) | RedeemResult::Truncated(failure, _) => {
-                    failure.kind == FailureKind::ProtocolBroken
+                    failure.kind == FailureKind::ProtocolViolation
                 }
                 _ => false,
             };
@@ -172,7 +172,7 @@ impl Host {
                 Effect::End(outcome) => {
                     assert_eq!(self.visit.outcome(), Some(&outcome));
                     assert!(
-                        !matches!(outcome.exit(), 4 | 5 | 9 | 10) || !self.partial || self.partial_used,
+                        !matches!(outcome.exit_code(), 4 | 5 | 9 | 10) || !self.partial || self.partial_used,
                         "{outcome:?} forgets what a truncated response names"
                     );
                     self.end = Some(outcome);

@@ -3,7 +3,7 @@
 //! A response is parsed from its original bytes. The journal gets a masked copy: a backend may repeat a credential
 //! anywhere. Masking never changes the URLs of a delivery; see [`body_to_journal`].
 
-use super::{Parts, RequiredSpace, failure};
+use super::{RequiredSpace, VisitContext, failure};
 use bytes::Bytes;
 use client::{ApiClient, ApiResponse, CallError, ErrorClass};
 use jiff::Timestamp;
@@ -47,23 +47,23 @@ impl PendingJournalWrite {
     pub(crate) async fn write(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
         let (no, kind, at) = (self.no, self.kind, self.at);
         match &self.response {
-            JournalledResponse::NeverSent { why } => journal.redeem_never_sent(&id, no, why, at).await,
+            JournalledResponse::NeverSent { why } => journal.record_never_sent(&id, no, why, at).await,
             JournalledResponse::Unanswered { evidence, received } => {
                 if !self.body_is_written {
-                    journal.redeem_unanswered(&id, no, evidence, received, at).await?;
+                    journal.record_lost_answer(&id, no, evidence, received, at).await?;
                     self.body_is_written = true;
                 }
                 if received.is_empty() && kind != AnswerKind::Unreadable {
                     return Ok(());
                 }
-                journal.redeem_read(&id, no, kind).await
+                journal.record_answer_kind(&id, no, kind).await
             }
             JournalledResponse::Answered { status, body, .. } if names_files(kind) => {
                 if !self.body_is_written {
-                    journal.redeem_answered(&id, no, *status, body, at).await?;
+                    journal.record_raw_answer(&id, no, *status, body, at).await?;
                     self.body_is_written = true;
                 }
-                journal.redeem_read(&id, no, kind).await
+                journal.record_answer_kind(&id, no, kind).await
             }
             JournalledResponse::Answered { status, size, completion_status, .. } => {
                 let answer = PollAnswer {
@@ -72,7 +72,7 @@ impl PendingJournalWrite {
                     kind,
                     completion_status: completion_status.clone(),
                 };
-                journal.redeem_answered_and_read(&id, no, &answer, at).await
+                journal.record_poll_answer(&id, no, &answer, at).await
             }
         }
     }
@@ -87,7 +87,7 @@ fn names_files(kind: AnswerKind) -> bool {
 ///
 /// If the future is dropped, the journal gets the redeem as unanswered (or as never sent, if it was not sent yet).
 pub(crate) async fn redeem(
-    parts: &Parts,
+    parts: &VisitContext,
     id: VisitId,
     token: &ExportToken,
     before: Option<PendingJournalWrite>,
@@ -103,7 +103,7 @@ pub(crate) async fn redeem(
         return unsent(failure, None);
     }
     let mut intent = OpenIntent { parts, id, no: None, is_open: true };
-    let no = match parts.journal.redeem_intent(&id, parts.clock.now()).await {
+    let no = match parts.journal.record_redeem_intent(&id, parts.clock.now()).await {
         Ok(no) => no,
         Err(error) => {
             intent.is_open = false;
@@ -175,7 +175,7 @@ pub(crate) fn read_response(answered: &ApiResponse, no: RedeemNo) -> RedeemResul
         Ok(RedeemResponse::NotReady(progress)) => RedeemResult::NotReady(progress),
         Err(mismatch) => {
             let detail = format!("GET /redeemExportToken, {mismatch}");
-            failure_with_partial(Failure::new(FailureKind::ProtocolBroken, detail), no, &answered.body)
+            failure_with_partial(Failure::new(FailureKind::ProtocolViolation, detail), no, &answered.body)
         }
     }
 }
@@ -195,7 +195,7 @@ pub(crate) fn answer_kind(result: &RedeemResult) -> AnswerKind {
         RedeemResult::Delivered(_) => AnswerKind::Delivery,
         RedeemResult::Truncated(..) => AnswerKind::Truncated,
         RedeemResult::Refused => AnswerKind::Refused,
-        RedeemResult::Failed(failure) if failure.kind == FailureKind::ProtocolBroken => {
+        RedeemResult::Failed(failure) if failure.kind == FailureKind::ProtocolViolation => {
             AnswerKind::Unreadable
         }
         RedeemResult::Failed(_) => AnswerKind::Failed,
@@ -275,7 +275,7 @@ fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
 
 /// An intent whose request may be in flight.
 struct OpenIntent<'a> {
-    parts: &'a Parts,
+    parts: &'a VisitContext,
     id: VisitId,
     /// `None` while the intent is being written, so nothing was sent.
     no: Option<RedeemNo>,
@@ -286,7 +286,7 @@ impl Drop for OpenIntent<'_> {
     fn drop(&mut self) {
         if self.is_open {
             let now = self.parts.clock.now();
-            self.parts.journal.redeem_cancelled(&self.id, self.no, self.no.is_some(), now);
+            self.parts.journal.queue_cancelled_redeem(&self.id, self.no, self.no.is_some(), now);
         }
     }
 }

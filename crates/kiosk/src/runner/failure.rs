@@ -9,7 +9,9 @@ pub(crate) fn call_failure(error: &CallError) -> Failure {
     match error {
         CallError::NeverSent(cause) => Failure::new(FailureKind::NeverSent, cause.to_string()),
         CallError::ResponseLost(evidence) => Failure::new(FailureKind::Unanswered, evidence.to_string()),
-        CallError::InvalidResponse(broken) => Failure::new(FailureKind::ProtocolBroken, broken.to_string()),
+        CallError::InvalidResponse(broken) => {
+            Failure::new(FailureKind::ProtocolViolation, broken.to_string())
+        }
         CallError::ErrorResponse(refusal) => refusal_failure(refusal),
     }
 }
@@ -33,7 +35,7 @@ pub(crate) fn refusal_failure(refusal: &ErrorResponse) -> Failure {
         ErrorClass::RateLimited => FailureKind::Busy,
         ErrorClass::ServerError if matches!(refusal.status, 502 | 504) => FailureKind::GatewayLostAnswer,
         ErrorClass::ServerError => FailureKind::BackendFailing,
-        _ => FailureKind::ProtocolBroken,
+        _ => FailureKind::ProtocolViolation,
     };
     Failure { retry_after: refusal.retry_after, ..Failure::new(kind, refusal.to_string()) }
 }

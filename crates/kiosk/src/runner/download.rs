@@ -1,7 +1,7 @@
 //! Downloads one file from its one-time URL: resumed by range where the server allows it, never restarted from a spent URL.
 
-use super::{Parts, block_in_place};
-use crate::line::{Line, LineEvent};
+use super::{VisitContext, block_in_place};
+use crate::events::{EventKind, VisitEvent};
 use client::{Download, DownloadError, ResumePoint};
 use futures_util::StreamExt;
 use protocol::{DownloadUrl, ExportType};
@@ -34,26 +34,26 @@ pub(crate) struct FileFailure {
     /// For the manifest and the operator.
     pub(crate) why: String,
     /// Whether its URL is spent: a further request is useless.
-    pub(crate) spent: bool,
+    pub(crate) url_is_spent: bool,
     /// Whether the disk is too full.
-    pub(crate) full: bool,
+    pub(crate) is_disk_full: bool,
 }
 
 impl FileFailure {
     /// The URL is spent.
     fn spent_url(why: impl Into<String>) -> Self {
-        Self { why: why.into(), spent: true, full: false }
+        Self { why: why.into(), url_is_spent: true, is_disk_full: false }
     }
 
     /// The URL may still be usable.
     fn retry_later(why: impl Into<String>) -> Self {
-        Self { why: why.into(), spent: false, full: false }
+        Self { why: why.into(), url_is_spent: false, is_disk_full: false }
     }
 }
 
 impl From<StoreError> for FileFailure {
     fn from(error: StoreError) -> Self {
-        Self { why: error.to_string(), spent: false, full: error.is_disk_full() }
+        Self { why: error.to_string(), url_is_spent: false, is_disk_full: error.is_disk_full() }
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct DownloadRequest<'a> {
 /// # Errors
 /// Why the file is not there, and whether its URL is spent.
 pub(crate) async fn download_file(
-    parts: &Parts,
+    parts: &VisitContext,
     folder: &AvatarFolder,
     file: &DownloadRequest<'_>,
 ) -> Result<CompleteFile, FileFailure> {
@@ -102,7 +102,7 @@ pub(crate) async fn download_file(
     };
     let mut partial =
         block_in_place(|| folder.resume_file(file.name, durable))?.with_size_limit(file.limits.max_file_size);
-    if let Err(error) = parts.journal.file_requested(&file.id, file.index).await {
+    if let Err(error) = parts.journal.record_file_request(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
     let rate_window = RateWindow { since: Instant::now(), bytes: 0 };
@@ -188,7 +188,7 @@ impl From<StoreError> for AttemptError {
 
 /// State of one file across its requests.
 struct FileDownload<'a> {
-    parts: &'a Parts,
+    parts: &'a VisitContext,
     file: &'a DownloadRequest<'a>,
     last_event: Option<Instant>,
     known: FileProgress,
@@ -387,7 +387,7 @@ impl FileDownload<'_> {
             self.file.room.reduce_reservation(self.file.index, total.saturating_sub(self.known.bytes));
         }
         let (id, index) = (&self.file.id, self.file.index);
-        if let Err(error) = self.parts.journal.file_progress(id, index, &self.known).await {
+        if let Err(error) = self.parts.journal.record_file_progress(id, index, &self.known).await {
             tracing::error!(%error, file = self.file.name, "cannot journal the progress");
         }
         Ok(())
@@ -400,11 +400,11 @@ impl FileDownload<'_> {
         }
         self.last_event = Some(Instant::now());
         let total = if whole { Some(bytes) } else { self.known.total };
-        self.emit(LineEvent::Progress { file: self.file.name.to_owned(), bytes, total });
+        self.emit(EventKind::Progress { file: self.file.name.to_owned(), bytes, total });
     }
 
     fn emit_retry(&self, why: &str, attempt: u32, pause: Duration) {
-        self.emit(LineEvent::Retrying {
+        self.emit(EventKind::Retrying {
             code: "download_interrupted".to_owned(),
             message: format!("{}: {why}", self.file.name),
             attempt,
@@ -412,7 +412,7 @@ impl FileDownload<'_> {
         });
     }
 
-    fn emit(&self, event: LineEvent) {
-        (self.parts.teller)(Line { visit: self.file.id, at: self.parts.clock.now(), event });
+    fn emit(&self, event: EventKind) {
+        (self.parts.event_sink)(VisitEvent { visit: self.file.id, at: self.parts.clock.now(), kind: event });
     }
 }

@@ -1,7 +1,7 @@
 //! The free space that an avatar needs. It is checked before a token is requested or redeemed, because what cannot be
 //! saved then is lost.
 
-use super::{Parts, failure};
+use super::{VisitContext, failure};
 use std::path::Path;
 use visit::Failure;
 
@@ -22,7 +22,7 @@ impl RequiredSpace<'_> {
     ///
     /// # Errors
     /// The failure of the visit if too little is free, or if the free space cannot be read.
-    pub(crate) fn check(self, parts: &Parts) -> Result<(), Failure> {
+    pub(crate) fn check(self, parts: &VisitContext) -> Result<(), Failure> {
         let data = parts.data.path();
         store::ensure_free_space(self.out, self.min_free)
             .and_then(|()| store::ensure_free_space(data, JOURNAL_BYTES.min(self.min_free)))

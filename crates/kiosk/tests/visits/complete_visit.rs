@@ -1,33 +1,33 @@
 //! Visits that bring their avatar, and what stands on the disk at each point.
 
-use super::backend::{Reply, glb, png};
-use super::house::{GENERATE, House, REDEEM, block_on, look, manifest, names};
+use super::backend::{Response, glb, png};
+use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest, read_only_visit};
 use kiosk::Outcome;
-use kiosk::line::LineEvent;
-use kiosk::setup::Overrides;
+use kiosk::events::EventKind;
+use kiosk::setup::VisitOverrides;
 use std::sync::{Arc, Mutex};
 use store::{FileState, RedeemOutcome};
 
 #[tokio::test]
 async fn a_whole_visit_saves_every_file_under_names_of_ours() {
-    let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
-        (REDEEM, 1) => Reply::not_ready("no_associated_avatar"),
-        (REDEEM, 2) => Reply::not_ready("in_queue"),
-        (REDEEM, 3) => Reply::not_ready("processing"),
-        (REDEEM, 4) => ask.ready(&[("glb", "one"), ("GLB", "two"), ("../png", "three")]),
-        ("/files/one", _) => Reply::file(&glb(500)),
-        ("/files/two", _) => Reply::file(&glb(600)),
-        ("/files/three", _) => Reply::file(&png(700)),
-        _ => Reply::default(),
+    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => Response::not_ready("no_associated_avatar"),
+        (REDEEM_PATH, 2) => Response::not_ready("in_queue"),
+        (REDEEM_PATH, 3) => Response::not_ready("processing"),
+        (REDEEM_PATH, 4) => ask.ready_response(&[("glb", "one"), ("GLB", "two"), ("../png", "three")]),
+        ("/files/one", _) => Response::file(&glb(500)),
+        ("/files/two", _) => Response::file(&glb(600)),
+        ("/files/three", _) => Response::file(&png(700)),
+        _ => Response::default(),
     })
     .await;
-    let ended = house.visit().await;
+    let ended = house.run_visit().await;
     assert_eq!(ended.outcome, Outcome::Saved);
 
     let directory = ended.directory.expect("a folder");
-    assert_eq!(directory.parent(), Some(house.out().as_path()));
-    assert_eq!(names(&house.out()).len(), 1, "nothing half-written beside it");
-    assert_eq!(names(&directory), ["avatar-2.glb", "avatar.glb", "avatar.png", "manifest.json"]);
+    assert_eq!(directory.parent(), Some(house.out_dir().as_path()));
+    assert_eq!(file_names(&house.out_dir()).len(), 1, "nothing half-written beside it");
+    assert_eq!(file_names(&directory), ["avatar-2.glb", "avatar.glb", "avatar.png", "manifest.json"]);
     assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("read"), glb(500));
     assert_eq!(std::fs::read(directory.join("avatar-2.glb")).expect("read"), glb(600));
 
@@ -41,13 +41,13 @@ async fn a_whole_visit_saves_every_file_under_names_of_ours() {
         assert!(time.is_some_and(|time| time >= times.started), "{times:?}");
     }
 
-    let detail = house.only().await;
+    let detail = house.only_visit().await;
     assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
     assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
-    assert!(house.disk.journal.unfinished().await.expect("reads").is_empty(), "no secret is left");
-    assert_eq!(house.backend.count(REDEEM), 4);
+    assert!(house.disk.journal.load_all_unfinished().await.expect("reads").is_empty(), "no secret is left");
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 4);
 
-    let words = house.words();
+    let words = house.event_names();
     let without_progress: Vec<_> = words.iter().copied().filter(|word| *word != "progress").collect();
     assert_eq!(
         without_progress,
@@ -59,38 +59,41 @@ async fn a_whole_visit_saves_every_file_under_names_of_ours() {
 /// As in the hosts: a runtime of several threads, which waits for the disk in another way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visits_at_once_on_several_threads_do_not_meet() {
-    let house = House::new(|_, ask| match ask.path.as_str() {
-        REDEEM => ask.ready(&[("glb", "one"), ("png", "two")]),
-        "/files/one" => Reply::file(&glb(50_000)),
-        "/files/two" => Reply::file(&png(50_000)),
-        _ => Reply::default(),
+    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one"), ("png", "two")]),
+        "/files/one" => Response::file(&glb(50_000)),
+        "/files/two" => Response::file(&png(50_000)),
+        _ => Response::default(),
     })
     .await;
     let mut visits = Vec::new();
     for _ in 0..4 {
-        visits.push(house.begin().await.0);
+        visits.push(house.spawn_visit().await.0);
     }
     for visit in visits {
         assert_eq!(visit.await.expect("no panic").outcome, Outcome::Saved);
     }
-    assert_eq!(names(&house.out()).len(), 4);
-    assert_eq!((house.backend.count(GENERATE), house.backend.count(REDEEM)), (4, 4));
+    assert_eq!(file_names(&house.out_dir()).len(), 4);
+    assert_eq!(
+        (house.backend.count_requests(GENERATE_PATH), house.backend.count_requests(REDEEM_PATH)),
+        (4, 4)
+    );
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn what_is_saved_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
-    let house = House::new(|_, ask| match ask.path.as_str() {
-        REDEEM => ask.ready(&[("glb", "one")]),
-        "/files/one" => Reply::file(&glb(500)),
-        _ => Reply::default(),
+    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::default(),
     })
     .await;
-    let directory = house.visit().await.directory.expect("a folder");
+    let directory = house.run_visit().await.directory.expect("a folder");
     let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&directory), 0o700);
-    for name in names(&directory) {
+    for name in file_names(&directory) {
         assert_eq!(mode(&directory.join(&name)), 0o600, "{name}");
     }
 }
@@ -103,36 +106,36 @@ async fn the_journal_knows_each_step_before_it_is_taken() {
     let notes = seen.clone();
     let backend = super::backend::Backend::start(move |nth, ask| {
         // As another program would: through a connection of its own, while the request waits.
-        let detail = block_on(look(&data));
+        let detail = block_on(read_only_visit(&data));
         let redeems: Vec<String> = detail
             .redeems
             .iter()
             .map(|redeem| match &redeem.outcome {
-                RedeemOutcome::Open => "open".to_owned(),
+                RedeemOutcome::InFlight => "open".to_owned(),
                 RedeemOutcome::Answered { delivered, .. } => format!("answered {delivered:?}"),
                 other => format!("{other:?}"),
             })
             .collect();
         let files = detail.files.iter().map(|file| match file.state {
             FileState::Requested(_) => "requested",
-            FileState::Whole { .. } => "whole",
+            FileState::Complete { .. } => "whole",
             _ => "planned",
         });
         let issued = detail.visit.times.issued.is_some();
         let files: Vec<_> = files.collect();
         notes.lock().expect("no panic").push(format!("{} {issued} {redeems:?} {files:?}", ask.path));
         match (ask.path.as_str(), nth) {
-            (REDEEM, 1) => Reply::not_ready("processing"),
-            (REDEEM, _) => ask.ready(&[("glb", "one"), ("png", "two")]),
-            ("/files/one", _) => Reply::file(&glb(500)),
-            ("/files/two", _) => Reply::file(&png(500)),
-            _ => Reply::default(),
+            (REDEEM_PATH, 1) => Response::not_ready("processing"),
+            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("png", "two")]),
+            ("/files/one", _) => Response::file(&glb(500)),
+            ("/files/two", _) => Response::file(&png(500)),
+            _ => Response::default(),
         }
     })
     .await;
-    let mut house = House::at(root, backend);
+    let mut house = Fixture::with_root(root, backend);
     house.profile.limits.parallel_downloads = 1;
-    assert_eq!(house.visit().await.outcome, Outcome::Saved);
+    assert_eq!(house.run_visit().await.outcome, Outcome::Saved);
     let seen = seen.lock().expect("no panic").clone();
     assert_eq!(
         seen,
@@ -148,47 +151,50 @@ async fn the_journal_knows_each_step_before_it_is_taken() {
 
 #[tokio::test]
 async fn an_answer_that_contradicts_itself_is_saved_and_told() {
-    let house = House::new(|_, ask| match ask.path.as_str() {
-        REDEEM => ask.ready_body(false, &[("glb", "one")]),
-        "/files/one" => Reply::file(&glb(500)),
-        _ => Reply::default(),
+    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response_with_flag(false, &[("glb", "one")]),
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::default(),
     })
     .await;
-    let ended = house.visit().await;
-    assert_eq!(ended.outcome.exit(), 9);
-    assert_eq!(names(&ended.directory.expect("a folder")), ["avatar.glb", "manifest.json"]);
-    assert_eq!(house.backend.count(REDEEM), 1, "the token is spent");
-    let Some(LineEvent::Ended { visit_state, code, .. }) = house.lines().pop() else { panic!("ended") };
+    let ended = house.run_visit().await;
+    assert_eq!(ended.outcome.exit_code(), 9);
+    assert_eq!(file_names(&ended.directory.expect("a folder")), ["avatar.glb", "manifest.json"]);
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1, "the token is spent");
+    let Some(EventKind::Ended { visit_state, code, .. }) = house.events().pop() else { panic!("ended") };
     assert_eq!((visit_state.as_str(), code.as_str()), ("saved", "protocol_broken"));
 }
 
 #[tokio::test]
 async fn a_required_export_that_never_came_makes_the_visit_incomplete() {
-    let house = House::new(|_, ask| match ask.path.as_str() {
-        REDEEM => ask.ready(&[("glb", "one")]),
-        "/files/one" => Reply::file(&glb(500)),
-        _ => Reply::default(),
+    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::default(),
     })
     .await;
-    let overrides = Overrides { required_exports: vec![kiosk::ExportType::new("fbx")], ..house.overrides() };
-    let order = kiosk::setup::order(&house.profile, &house.target, &house.disk, &overrides).await;
-    let ended = kiosk::drive::drive(order, house.parts(), tokio_util::sync::CancellationToken::new()).await;
-    assert_eq!(ended.outcome.exit(), 7);
+    let overrides =
+        VisitOverrides { required_exports: vec![kiosk::ExportType::new("fbx")], ..house.overrides() };
+    let order = kiosk::setup::visit_config(&house.profile, &house.target, &house.disk, &overrides).await;
+    let ended =
+        kiosk::runner::run_visit(order, house.visit_context(), tokio_util::sync::CancellationToken::new())
+            .await;
+    assert_eq!(ended.outcome.exit_code(), 7);
     let directory = ended.directory.expect("what came is kept");
-    assert!(directory.starts_with(house.disk.data.incomplete()));
+    assert!(directory.starts_with(house.disk.data.incomplete_path()));
     let manifest = manifest(&directory);
     assert!(!manifest.complete);
     assert_eq!(manifest.missing[0].export_type, "fbx");
-    assert!(names(&house.out()).is_empty(), "nothing incomplete stands among the avatars");
+    assert!(file_names(&house.out_dir()).is_empty(), "nothing incomplete stands among the avatars");
 }
 
 #[tokio::test]
 async fn a_token_whose_link_no_code_holds_is_said() {
-    let house = House::new(|_, ask| match ask.path.as_str() {
-        GENERATE => Reply::json(&serde_json::json!({"token": "t".repeat(3000)})),
-        _ => Reply::status(500),
+    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+        GENERATE_PATH => Response::json(&serde_json::json!({"token": "t".repeat(3000)})),
+        _ => Response::status(500),
     })
     .await;
-    assert_eq!(house.visit().await.outcome.exit(), 9);
-    assert_eq!(house.backend.asked().len(), 1, "and no second one is made");
+    assert_eq!(house.run_visit().await.outcome.exit_code(), 9);
+    assert_eq!(house.backend.requests().len(), 1, "and no second one is made");
 }

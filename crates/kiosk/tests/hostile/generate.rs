@@ -1,13 +1,13 @@
 //! Hostile answers, made by a seed: bodies, heads, URLs, export types, tokens, and what becomes of the connection.
 
-use crate::peer::{Act, Case, glb};
+use crate::hostile_backend::{Case, ScriptedAct, glb};
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 type Rng = ChaCha8Rng;
 
-const NASTY: &[&str] = &[
+const NASTY_STRINGS: &[&str] = &[
     "",
     "glb",
     "GLB",
@@ -49,42 +49,46 @@ const NASTY: &[&str] = &[
 ];
 
 /// The whole case of a seed.
-pub(crate) fn case(seed: u64, number: usize, base: &str) -> Case {
+pub(crate) fn random_case(seed: u64, number: usize, base: &str) -> Case {
     let mut rng = Rng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(number as u64));
     let rng = &mut rng;
     let mut case = Case::default();
     if rng.random_bool(0.15) {
-        let body = token_body(rng);
-        case.generate = Some(sent(rng, &body));
+        let body = random_token_body(rng);
+        case.generate = Some(random_act(rng, &body));
     }
     for _ in 0..rng.random_range(1..3) {
-        let body = redeem_body(rng, number, base);
-        case.redeems.push(sent(rng, &body));
+        let body = random_redeem_body(rng, number, base);
+        case.redeems.push(random_act(rng, &body));
     }
     for _ in 0..rng.random_range(1..4) {
         let file = glb(rng.random_range(12..3000));
-        case.files.push(if rng.random_bool(0.5) { Act::answer(200, file) } else { sent(rng, &file) });
+        case.files.push(if rng.random_bool(0.5) {
+            ScriptedAct::response(200, file)
+        } else {
+            random_act(rng, &file)
+        });
     }
     case
 }
 
-fn pick<'a, T: ?Sized>(rng: &mut Rng, all: &[&'a T]) -> &'a T {
+fn pick_one<'a, T: ?Sized>(rng: &mut Rng, all: &[&'a T]) -> &'a T {
     all[rng.random_range(0..all.len())]
 }
 
-fn text(rng: &mut Rng) -> String {
+fn random_text(rng: &mut Rng) -> String {
     match rng.random_range(0..12) {
-        0 => pick(rng, NASTY).repeat(rng.random_range(1..200)),
+        0 => pick_one(rng, NASTY_STRINGS).repeat(rng.random_range(1..200)),
         1 => "x".repeat(rng.random_range(1..100_000)),
         2 => (0..rng.random_range(0..40))
             .map(|_| char::from_u32(rng.random_range(0..0x11_0000)).unwrap_or('?'))
             .collect(),
-        _ => pick(rng, NASTY).to_owned(),
+        _ => pick_one(rng, NASTY_STRINGS).to_owned(),
     }
 }
 
-fn number(rng: &mut Rng) -> &'static str {
-    pick(
+fn random_number(rng: &mut Rng) -> &'static str {
+    pick_one(
         rng,
         &[
             "0",
@@ -111,7 +115,7 @@ fn number(rng: &mut Rng) -> &'static str {
     )
 }
 
-fn url(rng: &mut Rng, number: usize, base: &str) -> String {
+fn random_url(rng: &mut Rng, number: usize, base: &str) -> String {
     let file = rng.random_range(0..1000);
     match rng.random_range(0..14) {
         0 => format!("file:///etc/passwd?case-{number}"),
@@ -123,7 +127,10 @@ fn url(rng: &mut Rng, number: usize, base: &str) -> String {
         6 => format!("/case-{number}/{file}"),
         7 => {
             "http://".to_owned()
-                + pick(rng, &["", "[", "[::1", "%00", "a b", "\u{202e}", "..", "256.256.256.256", "0x7f.1:1"])
+                + pick_one(
+                    rng,
+                    &["", "[", "[::1", "%00", "a b", "\u{202e}", "..", "256.256.256.256", "0x7f.1:1"],
+                )
         }
         8 => format!("{base}case-{number}/{}", "x".repeat(rng.random_range(1..30_000))),
         9 => format!("{base}case-{number}/../../{file}?a=b\r\nX-Injected: 1#fragment"),
@@ -131,36 +138,40 @@ fn url(rng: &mut Rng, number: usize, base: &str) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+fn json_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn token_body(rng: &mut Rng) -> Vec<u8> {
+fn random_token_body(rng: &mut Rng) -> Vec<u8> {
     let token = match rng.random_range(0..6) {
         0 => "t".repeat(rng.random_range(1..1_100_000)),
-        _ => text(rng),
+        _ => random_text(rng),
     };
-    let json =
-        format!("{{{}:{}}}", pick(rng, &["\"token\"", "\"Token\"", "\"token\":1,\"token\""]), quoted(&token));
-    spoiled(rng, json.into_bytes())
+    let json = format!(
+        "{{{}:{}}}",
+        pick_one(rng, &["\"token\"", "\"Token\"", "\"token\":1,\"token\""]),
+        json_string(&token)
+    );
+    corrupt_body(rng, json.into_bytes())
 }
 
-fn redeem_body(rng: &mut Rng, number_of: usize, base: &str) -> Vec<u8> {
+fn random_redeem_body(rng: &mut Rng, number_of: usize, base: &str) -> Vec<u8> {
     let json = match rng.random_range(0..10) {
         0 => "[".repeat(rng.random_range(1..100_000)),
         1 => "{\"payload_complete\":[".repeat(rng.random_range(1..5_000)),
         2 => " ".repeat(rng.random_range(0..1_000_000)),
         3 | 4 => format!(
             "{{\"avatar_ready\":{},\"payload_incomplete\":{{\"completion_progress\":{},\"completion_status\":{},\"queue_position\":{}}}}}",
-            pick(rng, &["false", "true", "0", "\"false\"", "null"]),
-            number(rng),
-            quoted(&text(rng)),
-            number(rng),
+            pick_one(rng, &["false", "true", "0", "\"false\"", "null"]),
+            random_number(rng),
+            json_string(&random_text(rng)),
+            random_number(rng),
         ),
         _ => {
             let entries: Vec<String> = (0..rng.random_range(0..6))
                 .map(|_| {
-                    let (url, kind) = (quoted(&url(rng, number_of, base)), quoted(&text(rng)));
+                    let (url, kind) =
+                        (json_string(&random_url(rng, number_of, base)), json_string(&random_text(rng)));
                     match rng.random_range(0..8) {
                         0 => format!("{{\"download_URL\":{url}}}"),
                         1 => format!("{{\"download_URL\":{url},\"download_URL\":{url},\"export_type\":7}}"),
@@ -169,15 +180,15 @@ fn redeem_body(rng: &mut Rng, number_of: usize, base: &str) -> Vec<u8> {
                     }
                 })
                 .collect();
-            let ready = pick(rng, &["true", "true", "true", "false", "null", "\"yes\"", "1"]);
+            let ready = pick_one(rng, &["true", "true", "true", "false", "null", "\"yes\"", "1"]);
             format!("{{\"avatar_ready\":{ready},\"payload_complete\":[{}]}}", entries.join(","))
         }
     };
-    spoiled(rng, json.into_bytes())
+    corrupt_body(rng, json.into_bytes())
 }
 
 /// As a bad line, a bad proxy or a bad heart leaves it.
-fn spoiled(rng: &mut Rng, mut body: Vec<u8>) -> Vec<u8> {
+fn corrupt_body(rng: &mut Rng, mut body: Vec<u8>) -> Vec<u8> {
     match rng.random_range(0..20) {
         0 => body.truncate(rng.random_range(0..=body.len())),
         1 => body.splice(0..0, *b"\xef\xbb\xbf").for_each(drop),
@@ -197,31 +208,31 @@ fn spoiled(rng: &mut Rng, mut body: Vec<u8>) -> Vec<u8> {
 }
 
 /// A body under a head, on a connection.
-fn sent(rng: &mut Rng, body: &[u8]) -> Act {
-    let mut bytes = head(rng, body.len());
+fn random_act(rng: &mut Rng, body: &[u8]) -> ScriptedAct {
+    let mut bytes = random_head(rng, body.len());
     bytes.extend_from_slice(body);
     match rng.random_range(0..48) {
         0 => {
             bytes.truncate(rng.random_range(0..=bytes.len()));
-            Act::Say(bytes)
+            ScriptedAct::Say(bytes)
         }
-        1 => Act::SayAndStay(bytes),
+        1 => ScriptedAct::SayAndStay(bytes),
         2 => {
             bytes.truncate(rng.random_range(0..=bytes.len()));
-            Act::SayAndStay(bytes)
+            ScriptedAct::SayAndStay(bytes)
         }
-        3 => Act::Reset(bytes),
-        4 => Act::Drip(bytes.into_iter().take(200).collect()),
-        5 => Act::Repeat(bytes, b" ".to_vec()),
-        6 => Act::Repeat(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X-Endless: header\r\n".to_vec()),
-        7 => Act::Repeat(Vec::new(), b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()),
-        _ => Act::Say(bytes),
+        3 => ScriptedAct::Reset(bytes),
+        4 => ScriptedAct::Drip(bytes.into_iter().take(200).collect()),
+        5 => ScriptedAct::Repeat(bytes, b" ".to_vec()),
+        6 => ScriptedAct::Repeat(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X-Endless: header\r\n".to_vec()),
+        7 => ScriptedAct::Repeat(Vec::new(), b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()),
+        _ => ScriptedAct::Say(bytes),
     }
 }
 
-fn head(rng: &mut Rng, length: usize) -> Vec<u8> {
+fn random_head(rng: &mut Rng, length: usize) -> Vec<u8> {
     let line = match rng.random_range(0..36) {
-        0 => pick(
+        0 => pick_one(
             rng,
             &[
                 "HTTP/1.1 200\r\n",
@@ -258,13 +269,13 @@ fn head(rng: &mut Rng, length: usize) -> Vec<u8> {
     head.extend(framing.as_bytes());
     head.extend(b"\r\n");
     for _ in 0..rng.random_range(0_usize..6).saturating_sub(3) {
-        head.extend(header(rng));
+        head.extend(random_header(rng));
         head.extend(b"\r\n");
     }
     head.extend(b"\r\n");
     if framing == "transfer-encoding: chunked" {
         head.extend(
-            pick(
+            pick_one(
                 rng,
                 &[
                     "ffffffffffffffff\r\n",
@@ -282,7 +293,7 @@ fn head(rng: &mut Rng, length: usize) -> Vec<u8> {
     head
 }
 
-fn header(rng: &mut Rng) -> Vec<u8> {
+fn random_header(rng: &mut Rng) -> Vec<u8> {
     let fixed: &[&[u8]] = &[
         b"retry-after: -1",
         b"retry-after: 99999999999999999999",
@@ -312,6 +323,6 @@ fn header(rng: &mut Rng) -> Vec<u8> {
     match rng.random_range(0..20) {
         0 => [b"x-long: ".to_vec(), vec![b'a'; rng.random_range(1..200_000)]].concat(),
         1 => b"x-many: y\r\n".repeat(rng.random_range(1..3000)),
-        _ => pick(rng, fixed).to_vec(),
+        _ => pick_one(rng, fixed).to_vec(),
     }
 }

@@ -9,12 +9,12 @@ mod save;
 mod space;
 mod visit_runner;
 
-pub use config::{DOWNLOAD_PAUSE, Ended, Order, Parts, Teller};
+pub use config::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitResult};
 pub(crate) use redeem::{answer_kind, mask_export_types, read_response};
 pub(crate) use space::RequiredSpace;
-pub(crate) use visit_runner::{FirstStep, RunResult, VisitRunner};
+pub(crate) use visit_runner::{FirstStep, RunnerResult, VisitRunner};
 
-use crate::line::{Line, LineEvent};
+use crate::events::{EventKind, VisitEvent};
 use crate::problem;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -23,14 +23,14 @@ use visit::{Event, Outcome};
 
 /// What may end a visit early.
 #[derive(Debug, Clone, Default)]
-pub struct Leave {
+pub struct ExitSignals {
     /// The program stops: the visit ends, and the journal keeps what recovery needs.
     pub interrupted: CancellationToken,
     /// The visitor left: the visit ends, unless an avatar is on its way.
-    pub left: CancellationToken,
+    pub visitor_left: CancellationToken,
 }
 
-impl From<CancellationToken> for Leave {
+impl From<CancellationToken> for ExitSignals {
     fn from(interrupted: CancellationToken) -> Self {
         Self { interrupted, ..Self::default() }
     }
@@ -39,35 +39,39 @@ impl From<CancellationToken> for Leave {
 /// Runs one visit to its end.
 ///
 /// Dropping the future abandons the visit as a crash would: the journal keeps what recovery needs.
-pub async fn drive(order: Order, parts: Parts, leave: impl Into<Leave>) -> Ended {
+pub async fn run_visit(
+    order: VisitConfig,
+    parts: VisitContext,
+    leave: impl Into<ExitSignals>,
+) -> VisitResult {
     let leave = leave.into();
-    let (id, clock, teller) = (order.id, parts.clock, parts.teller.clone());
-    let emit = move |event| teller(Line { visit: id, at: clock.now(), event });
-    emit(LineEvent::Started { profile: order.profile.clone(), api_url: order.api_url.clone() });
+    let (id, clock, teller) = (order.id, parts.clock, parts.event_sink.clone());
+    let emit = move |event| teller(VisitEvent { visit: id, at: clock.now(), kind: event });
+    emit(EventKind::Started { profile: order.profile.clone(), api_url: order.api_url.clone() });
     match VisitRunner::begin(order, parts).await {
         Ok(runner) => {
-            let RunResult { outcome, directory, .. } =
+            let RunnerResult { outcome, directory, .. } =
                 runner.run(FirstStep::Event(Event::Started), leave).await;
-            Ended { outcome, directory }
+            VisitResult { outcome, directory }
         }
         Err(error) => {
             let outcome = failure::disk_outcome(&error);
             let (_, event) = ended_event(&outcome, EndPhase::Issuing.as_str(), None);
             emit(event);
-            Ended { outcome, directory: None }
+            VisitResult { outcome, directory: None }
         }
     }
 }
 
 /// The last event of a visit, and its message.
-fn ended_event(outcome: &Outcome, state: &str, directory: Option<&std::path::Path>) -> (String, LineEvent) {
-    let mut message = problem::message(&problem::of_outcome(outcome));
+fn ended_event(outcome: &Outcome, state: &str, directory: Option<&std::path::Path>) -> (String, EventKind) {
+    let mut message = problem::operator_message(&problem::outcome_problem(outcome));
     if let Some(directory) = directory {
         message = format!("{} The files are in {}", message.trim_end(), directory.display());
     }
-    let event = LineEvent::Ended {
+    let event = EventKind::Ended {
         code: outcome.code().to_owned(),
-        exit: outcome.exit(),
+        exit: outcome.exit_code(),
         message: message.clone(),
         visit_state: state.to_owned(),
     };
@@ -76,7 +80,7 @@ fn ended_event(outcome: &Outcome, state: &str, directory: Option<&std::path::Pat
 
 /// The date in a folder's name: the day on which the visit began (UTC), so that a later run finds the folder of an
 /// earlier one in any time zone.
-pub(crate) fn day_of(started: Timestamp) -> jiff::civil::Date {
+pub(crate) fn folder_date(started: Timestamp) -> jiff::civil::Date {
     started.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 

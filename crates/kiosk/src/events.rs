@@ -7,19 +7,19 @@ use store::VisitId;
 
 /// An event of a visit: one line of `visit --json`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct VisitEvent {
     /// The visit.
     pub visit: VisitId,
     /// When it happened.
     pub at: Timestamp,
     /// What happened.
-    pub event: LineEvent,
+    pub kind: EventKind,
 }
 
 /// What happened. Contains no secret and no download URL.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum LineEvent {
+pub enum EventKind {
     /// The first event.
     Started {
         /// The profile's name.
@@ -103,9 +103,9 @@ pub struct SavedFile {
     pub sha256: String,
 }
 
-impl LineEvent {
+impl EventKind {
     /// The value of the field `event`.
-    pub fn word(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Started { .. } => "started",
             Self::Invited { .. } => "invited",
@@ -119,16 +119,16 @@ impl LineEvent {
     }
 }
 
-impl Serialize for Line {
+impl Serialize for VisitEvent {
     /// Serializes `event`, `visit`, `at`, and then the event's own fields.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::Error;
-        let event = serde_json::to_value(&self.event).map_err(S::Error::custom)?;
+        let event = serde_json::to_value(&self.kind).map_err(S::Error::custom)?;
         let fields = event.as_object().ok_or_else(|| S::Error::custom("an event is an object"))?;
         let mut map = serializer.serialize_map(Some(fields.len() + 2))?;
-        map.serialize_entry("event", self.event.word())?;
+        map.serialize_entry("event", self.kind.name())?;
         map.serialize_entry("visit", &self.visit)?;
-        map.serialize_entry("at", &rfc3339(self.at))?;
+        map.serialize_entry("at", &format_rfc3339(self.at))?;
         for (key, value) in fields.iter().filter(|(key, _)| *key != "event") {
             map.serialize_entry(key, value)?;
         }
@@ -137,7 +137,7 @@ impl Serialize for Line {
 }
 
 /// RFC 3339 in UTC, to the millisecond.
-pub fn rfc3339(at: Timestamp) -> String {
+pub fn format_rfc3339(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
@@ -147,10 +147,10 @@ mod tests {
 
     #[test]
     fn a_line_starts_with_event_visit_and_time() {
-        let line = Line {
+        let line = VisitEvent {
             visit: VisitId::new(),
             at: "2026-11-22T10:00:00.1234Z".parse().expect("a time"),
-            event: LineEvent::Progress { file: "avatar.glb".into(), bytes: 7, total: None },
+            kind: EventKind::Progress { file: "avatar.glb".into(), bytes: 7, total: None },
         };
         let text = serde_json::to_string(&line).expect("plain data");
         let expected = format!(
@@ -162,12 +162,12 @@ mod tests {
 
     #[test]
     fn the_kind_is_the_serde_tag() {
-        let event = LineEvent::Ended {
+        let event = EventKind::Ended {
             code: "saved".into(),
             exit: 0,
             message: String::new(),
             visit_state: "saved".into(),
         };
-        assert_eq!(serde_json::to_value(&event).expect("plain data")["event"], event.word());
+        assert_eq!(serde_json::to_value(&event).expect("plain data")["event"], event.name());
     }
 }

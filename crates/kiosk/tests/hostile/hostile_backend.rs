@@ -9,7 +9,7 @@ use url::Url;
 
 /// What it says to one request.
 #[derive(Debug, Clone)]
-pub(crate) enum Act {
+pub(crate) enum ScriptedAct {
     /// These bytes, and the connection ends.
     Say(Vec<u8>),
     /// These bytes, and it stays silent for as long as the client does not go.
@@ -22,75 +22,75 @@ pub(crate) enum Act {
     Reset(Vec<u8>),
 }
 
-impl Act {
+impl ScriptedAct {
     /// A whole answer.
-    pub(crate) fn answer(status: u16, body: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn response(status: u16, body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
         let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
         Self::Say([head.as_bytes(), body].concat())
     }
 
     pub(crate) fn json(value: &serde_json::Value) -> Self {
-        Self::answer(200, value.to_string())
+        Self::response(200, value.to_string())
     }
 }
 
 /// What one visitor meets. What is not told here is answered as a good backend would: a token, then 400, then a file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Case {
-    pub(crate) generate: Option<Act>,
-    pub(crate) redeems: Vec<Act>,
+    pub(crate) generate: Option<ScriptedAct>,
+    pub(crate) redeems: Vec<ScriptedAct>,
     /// To every request of a file, by its order.
-    pub(crate) files: Vec<Act>,
+    pub(crate) files: Vec<ScriptedAct>,
 }
 
 const ENDLESS: usize = 300 << 20;
 
 /// The running backend; it ends with this value.
-pub(crate) struct Peer {
+pub(crate) struct HostileBackend {
     pub(crate) url: Url,
-    cases: Arc<Mutex<HashMap<usize, (Case, Counts)>>>,
+    cases: Arc<Mutex<HashMap<usize, (Case, RequestCounts)>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 /// How often a visitor asked.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
+pub(crate) struct RequestCounts {
     pub(crate) generates: usize,
     pub(crate) redeems: usize,
     pub(crate) files: usize,
 }
 
-impl Peer {
+impl HostileBackend {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
-        let cases: Arc<Mutex<HashMap<usize, (Case, Counts)>>> = Arc::default();
+        let cases: Arc<Mutex<HashMap<usize, (Case, RequestCounts)>>> = Arc::default();
         let known = cases.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, known.clone()));
+                tokio::spawn(serve_connection(stream, known.clone()));
             }
         });
         Self { url, cases, task }
     }
 
-    pub(crate) fn tell(&self, number: usize, case: Case) {
-        self.cases.lock().expect("no panic").insert(number, (case, Counts::default()));
+    pub(crate) fn set_case(&self, number: usize, case: Case) {
+        self.cases.lock().expect("no panic").insert(number, (case, RequestCounts::default()));
     }
 
-    pub(crate) fn counts(&self, number: usize) -> Counts {
+    pub(crate) fn request_counts(&self, number: usize) -> RequestCounts {
         self.cases.lock().expect("no panic")[&number].1
     }
 }
 
-impl Drop for Peer {
+impl Drop for HostileBackend {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn serve(mut stream: TcpStream, cases: Arc<Mutex<HashMap<usize, (Case, Counts)>>>) {
+async fn serve_connection(mut stream: TcpStream, cases: Arc<Mutex<HashMap<usize, (Case, RequestCounts)>>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -108,26 +108,26 @@ async fn serve(mut stream: TcpStream, cases: Arc<Mutex<HashMap<usize, (Case, Cou
         let Some((case, counts)) = cases.get_mut(&number) else { return };
         if head.starts_with("post /generateexporttoken") {
             counts.generates += 1;
-            case.generate
-                .clone()
-                .unwrap_or_else(|| Act::json(&serde_json::json!({"token": format!("case-{number}-token")})))
+            case.generate.clone().unwrap_or_else(|| {
+                ScriptedAct::json(&serde_json::json!({"token": format!("case-{number}-token")}))
+            })
         } else if head.starts_with("get /redeemexporttoken") {
             counts.redeems += 1;
-            case.redeems.get(counts.redeems - 1).cloned().unwrap_or_else(|| Act::answer(400, "{}"))
+            case.redeems.get(counts.redeems - 1).cloned().unwrap_or_else(|| ScriptedAct::response(400, "{}"))
         } else {
             counts.files += 1;
             case.files
                 .get(counts.files - 1)
                 .or(case.files.last())
                 .cloned()
-                .unwrap_or_else(|| Act::answer(200, glb(500)))
+                .unwrap_or_else(|| ScriptedAct::response(200, glb(500)))
         }
     };
     // A client that goes away is the client's affair.
     _ = act.perform(&mut stream).await;
 }
 
-impl Act {
+impl ScriptedAct {
     async fn perform(self, stream: &mut TcpStream) -> std::io::Result<()> {
         match self {
             Self::Say(bytes) => {

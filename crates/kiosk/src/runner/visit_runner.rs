@@ -1,12 +1,12 @@
 //! Runs one visit, live or recovered: feeds events to the machine and performs its effects.
 
-use super::config::{DOWNLOAD_PAUSE, Order, Parts};
+use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
 use super::issue::{IssuedToken, issue};
 use super::redeem::{PendingJournalWrite, Redeemed, redeem};
 use super::save::{SaveJob, Saved, discard_partial_folder, save};
-use super::{Leave, RequiredSpace, block_in_place, ended_event, whole_millis};
+use super::{ExitSignals, RequiredSpace, block_in_place, ended_event, whole_millis};
 use crate::clock::Clock;
-use crate::line::{Line, LineEvent};
+use crate::events::{EventKind, VisitEvent};
 use jiff::Timestamp;
 use protocol::{CompletionStatus, Delivery, Progress};
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    Claim, Ending, FileRecord, Journal, Kept, Phase, PhaseTimes, RedeemNo, StoreError, Unfinished, VisitId,
-    VisitLimits, VisitRecordStart,
+    Ending, FileRecord, Journal, Phase, PhaseTimes, RedeemNo, Retained, StoreError, Unfinished, VisitId,
+    VisitLimits, VisitLock, VisitRecordStart,
 };
 use visit::outcome::EndPhase;
 use visit::{
-    Effect, Event, Failure, Moment, Notice, Outcome, PollMode, RedeemResult, Visit, VisitPlan, step,
+    Effect, Event, Failure, Millis, Notice, Outcome, PollMode, RedeemResult, Visit, VisitPlan, step,
 };
 
 /// Runs a visit to its end. The machine owns the token and the delivery; the runner owns the journal entry.
@@ -27,7 +27,7 @@ pub(crate) struct VisitRunner {
     start: Arc<VisitRecordStart>,
     limits: VisitLimits,
     download_pause: Duration,
-    parts: Parts,
+    parts: VisitContext,
     visit: Visit,
     /// What is still to be journalled of the last redeem.
     pending_write: Option<PendingJournalWrite>,
@@ -38,13 +38,13 @@ pub(crate) struct VisitRunner {
     known_files: Vec<FileRecord>,
     is_resumed: bool,
     in_flight: Option<InFlight>,
-    wake_at: Option<Moment>,
+    wake_at: Option<Millis>,
     /// Held until the end, so that no recovery touches this visit.
-    _claim: Claim,
+    _claim: VisitLock,
 }
 
 /// How a run ended.
-pub(crate) struct RunResult {
+pub(crate) struct RunnerResult {
     pub(crate) outcome: Outcome,
     pub(crate) directory: Option<PathBuf>,
     /// What the last usable response reported.
@@ -62,14 +62,14 @@ impl VisitRunner {
     ///
     /// # Errors
     /// When the visit cannot be locked or journalled.
-    pub(crate) async fn begin(order: Order, parts: Parts) -> Result<Self, StoreError> {
-        let claim = parts.data.claim(&order.id)?;
+    pub(crate) async fn begin(order: VisitConfig, parts: VisitContext) -> Result<Self, StoreError> {
+        let claim = parts.data.lock_visit(&order.id)?;
         let now = parts.clock.now();
         let start = order.start_record(now);
-        parts.journal.begin(&start).await?;
+        parts.journal.record_start(&start).await?;
         let plan = VisitPlan {
             polling: order.polling.clone(),
-            give_up_at: parts.clock.moment() + order.timeout,
+            give_up_at: parts.clock.millis() + order.timeout,
             patience: order.limits.patience,
             seed: jitter_seed(order.id),
             mode: PollMode::UntilReady,
@@ -92,12 +92,17 @@ impl VisitRunner {
     }
 
     /// Continues a visit that is reopened in the journal. `visit` is restored from it.
-    pub(crate) fn resume(unfinished: Unfinished, visit: Visit, parts: Parts, claim: Claim) -> Self {
+    pub(crate) fn resume(
+        unfinished: Unfinished,
+        visit: Visit,
+        parts: VisitContext,
+        claim: VisitLock,
+    ) -> Self {
         let start = unfinished.visit.start;
         Self {
             limits: start.limits.unwrap_or(parts.limits),
             start: Arc::new(start),
-            download_pause: DOWNLOAD_PAUSE,
+            download_pause: DEFAULT_DOWNLOAD_PAUSE,
             visit,
             times: unfinished.visit.times,
             known_files: unfinished.files.into_iter().map(|file| file.record).collect(),
@@ -111,12 +116,12 @@ impl VisitRunner {
         }
     }
 
-    fn emit(&self, event: LineEvent) {
-        (self.parts.teller)(Line { visit: self.start.id, at: self.parts.clock.now(), event });
+    fn emit(&self, event: EventKind) {
+        (self.parts.event_sink)(VisitEvent { visit: self.start.id, at: self.parts.clock.now(), kind: event });
     }
 
     /// Runs the visit to its end.
-    pub(crate) async fn run(mut self, first: FirstStep, leave: Leave) -> RunResult {
+    pub(crate) async fn run(mut self, first: FirstStep, leave: ExitSignals) -> RunnerResult {
         let (mut has_left, mut is_interrupted) = (false, false);
         let mut outcome = match first {
             FirstStep::Event(event) => self.handle(event).await,
@@ -133,7 +138,7 @@ impl VisitRunner {
                     is_interrupted = true;
                     Event::Interrupted
                 }
-                () = leave.left.cancelled(), if !has_left => {
+                () = leave.visitor_left.cancelled(), if !has_left => {
                     has_left = true;
                     Event::VisitorLeft
                 }
@@ -150,7 +155,7 @@ impl VisitRunner {
 
     /// Feeds an event to the machine and performs its effects; returns the outcome if the visit ended.
     async fn handle(&mut self, event: Event) -> Option<Outcome> {
-        let (visit, effects) = step(self.visit.clone(), event, self.parts.clock.moment());
+        let (visit, effects) = step(self.visit.clone(), event, self.parts.clock.millis());
         self.visit = visit;
         self.perform(effects).await
     }
@@ -185,7 +190,7 @@ impl VisitRunner {
         outcome
     }
 
-    fn task_context(&self) -> (Parts, Arc<VisitRecordStart>, u64) {
+    fn task_context(&self) -> (VisitContext, Arc<VisitRecordStart>, u64) {
         (self.parts.clone(), self.start.clone(), self.limits.min_free_space)
     }
 
@@ -209,7 +214,9 @@ impl VisitRunner {
         {
             tracing::error!(%error, visit = %self.start.id, "cannot journal the last redeem");
         }
-        if let Err(error) = self.parts.journal.redeem_salvaged(&self.start.id, RedeemNo::new(redeem)).await {
+        if let Err(error) =
+            self.parts.journal.record_partial_delivery(&self.start.id, RedeemNo::new(redeem)).await
+        {
             // The URLs are in memory and will not be sent again, so the downloads start all the same.
             tracing::error!(%error, visit = %self.start.id, "cannot journal the partial delivery");
         }
@@ -228,7 +235,7 @@ impl VisitRunner {
         match output {
             TaskOutput::Issued(Ok(IssuedToken { token, link, expires_at, at })) => {
                 self.times.issued = Some(at);
-                self.emit(LineEvent::Invited { link, expires_at });
+                self.emit(EventKind::Invited { link, expires_at });
                 Event::TokenIssued(token)
             }
             TaskOutput::Issued(Err(failure)) => Event::IssueFailed(failure),
@@ -242,13 +249,13 @@ impl VisitRunner {
                 }
                 Event::Redeemed(result)
             }
-            TaskOutput::Saved(Saved { directory, files, missing, disk_full }) => {
+            TaskOutput::Saved(Saved { directory, files, missing, is_disk_full: disk_full }) => {
                 self.directory = directory;
                 if disk_full {
                     Event::DiskFull(missing.join("; "))
                 } else if missing.is_empty() {
                     let directory = self.directory.as_deref().unwrap_or(&self.start.out_dir);
-                    self.emit(LineEvent::Saved { directory: directory.display().to_string(), files });
+                    self.emit(EventKind::Saved { directory: directory.display().to_string(), files });
                     Event::Saved
                 } else if files.is_empty() {
                     Event::NothingSaved(missing.join("; "))
@@ -285,13 +292,13 @@ impl VisitRunner {
 
     fn emit_notice(&self, notice: Notice) {
         self.emit(match notice {
-            Notice::Status { progress, next_poll } => LineEvent::Status {
+            Notice::Status { progress, next_poll } => EventKind::Status {
                 completion_status: progress.status.as_str().to_owned(),
                 completion_progress: progress.completion_wire_value(),
                 queue_position: progress.queue_wire_value(),
                 next_poll_ms: whole_millis(next_poll),
             },
-            Notice::Retrying { failure, attempt, next_poll } => LineEvent::Retrying {
+            Notice::Retrying { failure, attempt, next_poll } => EventKind::Retrying {
                 code: failure.kind.code().to_owned(),
                 message: failure.detail,
                 attempt,
@@ -299,13 +306,13 @@ impl VisitRunner {
             },
             Notice::Delivered { exports } => {
                 let exports = exports.iter().map(|export_type| export_type.as_str().to_owned()).collect();
-                LineEvent::Redeemed { exports }
+                EventKind::Redeemed { exports }
             }
         });
     }
 
     /// Journals the end and emits the last event.
-    async fn finish(mut self, outcome: Outcome) -> RunResult {
+    async fn finish(mut self, outcome: Outcome) -> RunnerResult {
         // A redeem in flight journals itself as unanswered when it is dropped.
         self.in_flight = None;
         let id = self.start.id;
@@ -320,21 +327,21 @@ impl VisitRunner {
         let (message, event) = ended_event(&outcome, state, self.directory.as_deref());
         let ending = Ending {
             code: outcome.code().to_owned(),
-            exit: outcome.exit(),
+            exit: outcome.exit_code(),
             message,
             visit_state: state.to_owned(),
             directory: self.directory.clone(),
             at: self.parts.clock.now(),
         };
-        match self.parts.journal.ended(&id, &ending).await {
-            Ok(Kept::Nothing) if self.directory.is_none() => {
+        match self.parts.journal.record_end(&id, &ending).await {
+            Ok(Retained::Nothing) if self.directory.is_none() => {
                 block_in_place(|| discard_partial_folder(&self.start));
             }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, visit = %id, "cannot journal the end of the visit"),
         }
         self.emit(event);
-        RunResult { outcome, directory: self.directory, progress }
+        RunnerResult { outcome, directory: self.directory, progress }
     }
 }
 
@@ -354,15 +361,15 @@ async fn await_task(task: &mut Option<InFlight>) -> TaskOutput {
     }
 }
 
-async fn wait_until(clock: Clock, time: Option<Moment>) {
+async fn wait_until(clock: Clock, time: Option<Millis>) {
     match time {
-        Some(time) => clock.until(time).await,
+        Some(time) => clock.sleep_until(time).await,
         None => std::future::pending().await,
     }
 }
 
 async fn journal_phase(journal: &Journal, id: VisitId, phase: Phase, at: Timestamp) {
-    if let Err(error) = journal.phase_reached(&id, phase, at).await {
+    if let Err(error) = journal.record_phase(&id, phase, at).await {
         tracing::warn!(%error, visit = %id, "cannot journal a phase");
     }
 }

@@ -1,16 +1,16 @@
 //! When an unfinished visit is recovered again, and when its token is too old to be kept.
 
-use super::Fate;
+use super::RecoveryOutcome;
 use crate::clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 use store::{UnfinishedSummary, VisitId, VisitRecord};
 
 /// How long a token is kept for a backend that does not decide, or for a scan, counted from its issue. The specification
 /// calls tokens "temporary"; a week is far beyond any such lifetime.
-pub const TOKEN_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub const MAX_TOKEN_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Maximum tokens redeemed in one automatic run. Further visits wait for the next run.
-pub const MAX_REDEEMS: usize = 20;
+pub const MAX_REDEEMS_PER_RUN: usize = 20;
 
 /// An age beyond this is more likely a wrong clock than a token of that age.
 const MAX_PLAUSIBLE_AGE: SignedDuration = SignedDuration::from_hours(60 * 24);
@@ -34,18 +34,19 @@ const PAUSE_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
 pub(super) fn is_too_old(visit: &VisitRecord, clock: Clock) -> bool {
     let Some(issued) = visit.times.issued else { return false };
     let age = clock.steady_now().duration_since(issued);
-    age > TOKEN_KEPT && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
+    age > MAX_TOKEN_AGE
+        && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
 }
 
 /// When a visit that could not be finished is recovered again. `attempts` counts those before this one.
 pub(super) fn next_attempt(
     now: Timestamp,
     attempts: u32,
-    fate: &Fate,
+    fate: &RecoveryOutcome,
     expires_at: Option<Timestamp>,
 ) -> Timestamp {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.min(16));
-    let is_making = matches!(fate, Fate::StillActive { status } if is_making(status));
+    let is_making = matches!(fate, RecoveryOutcome::StillActive { status } if is_making(status));
     let pause = if is_making {
         doubled.min(MAX_PAUSE_WHILE_MAKING)
     } else if expires_at.is_some_and(|expires_at| expires_at < now) {
@@ -81,7 +82,7 @@ fn is_due(next_attempt_at: Option<Timestamp>, now: Timestamp) -> bool {
 mod tests {
     use super::*;
 
-    fn pause(attempts: u32, fate: &Fate, expires_in: Option<SignedDuration>) -> SignedDuration {
+    fn pause(attempts: u32, fate: &RecoveryOutcome, expires_in: Option<SignedDuration>) -> SignedDuration {
         let now = Timestamp::now();
         let expires_at = expires_in.map(|life| now + life);
         next_attempt(now, attempts, fate, expires_at).duration_since(now)
@@ -89,8 +90,8 @@ mod tests {
 
     #[test]
     fn attempts_are_spaced_by_what_the_last_one_showed() {
-        let active = |status: &str| Fate::StillActive { status: status.into() };
-        let failed = Fate::NotNow { why: String::new(), exit: 6 };
+        let active = |status: &str| RecoveryOutcome::StillActive { status: status.into() };
+        let failed = RecoveryOutcome::Postponed { why: String::new(), exit: 6 };
         assert_eq!(pause(0, &failed, None), FIRST_PAUSE);
         assert_eq!(pause(3, &failed, None), SignedDuration::from_mins(8));
         assert_eq!(pause(u32::MAX, &failed, None), MAX_PAUSE);

@@ -1,7 +1,7 @@
 //! Configuration of a visit, and what it needs to run.
 
 use crate::clock::Clock;
-use crate::line::Line;
+use crate::events::VisitEvent;
 use crate::profile::Profile;
 use client::ApiClient;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use visit::{IssueRequest, Outcome, PollingConfig};
 
 /// Configuration of one visit.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct VisitConfig {
     /// The visit's id.
     pub id: VisitId,
     /// The profile's name.
@@ -26,13 +26,13 @@ pub struct Order {
     /// Template of the link in the QR code.
     pub link: LinkTemplate,
     /// Where the avatar's folder is created.
-    pub out: PathBuf,
+    pub out_dir: PathBuf,
     /// How polls are spaced.
     pub polling: PollingConfig,
     /// End the visit after this time if no avatar was delivered.
     pub timeout: Duration,
     /// Lifetime of an Export Token, if the profile states one.
-    pub export_token_life: Option<Duration>,
+    pub token_lifetime: Option<Duration>,
     /// The visit is complete only if these exports were delivered.
     pub required_exports: Vec<ExportType>,
     /// Limits of the downloads, and how long failures are tolerated.
@@ -44,9 +44,9 @@ pub struct Order {
 }
 
 /// Default of [`Order::download_pause`].
-pub const DOWNLOAD_PAUSE: Duration = Duration::from_millis(400);
+pub const DEFAULT_DOWNLOAD_PAUSE: Duration = Duration::from_millis(400);
 
-impl Order {
+impl VisitConfig {
     /// What the journal records at the start of the visit.
     pub(crate) fn start_record(&self, started_at: Timestamp) -> VisitRecordStart {
         VisitRecordStart {
@@ -55,7 +55,7 @@ impl Order {
             api_url: self.api_url.clone(),
             backend_host: self.backend_host.clone(),
             ephemeral: self.ephemeral,
-            out_dir: self.out.clone(),
+            out_dir: self.out_dir.clone(),
             required_exports: self.required_exports.clone(),
             started_at,
             limits: Some(self.limits),
@@ -64,13 +64,13 @@ impl Order {
 
     /// The request for an Export Token.
     pub(crate) fn issue_request(&self) -> IssueRequest {
-        IssueRequest { link: self.link.clone(), token_lifetime: self.export_token_life }
+        IssueRequest { link: self.link.clone(), token_lifetime: self.token_lifetime }
     }
 }
 
 /// What a visit needs to run.
 #[derive(Clone)]
-pub struct Parts {
+pub struct VisitContext {
     /// Endpoints of the backend.
     pub api: ApiClient,
     /// The data folder.
@@ -80,25 +80,25 @@ pub struct Parts {
     /// The clock.
     pub clock: Clock,
     /// Receives the visit's events.
-    pub teller: Teller,
+    pub event_sink: EventSink,
     /// Limits for a recovered visit whose own limits are not in the journal. A live visit has its own in [`Order`].
     pub limits: VisitLimits,
 }
 
-impl Parts {
+impl VisitContext {
     /// The same with a profile's limits for recovery.
     #[must_use]
-    pub fn within(self, profile: &Profile) -> Self {
+    pub fn with_profile_limits(self, profile: &Profile) -> Self {
         Self { limits: profile.limits, ..self }
     }
 }
 
 /// Receives events as they happen; must not block.
-pub type Teller = Arc<dyn Fn(Line) + Send + Sync>;
+pub type EventSink = Arc<dyn Fn(VisitEvent) + Send + Sync>;
 
 /// How a visit ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct VisitResult {
     /// The outcome.
     pub outcome: Outcome,
     /// The avatar's folder, complete or incomplete.

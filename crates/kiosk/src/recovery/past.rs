@@ -1,6 +1,6 @@
 //! Reads what the journal knows of an unfinished visit, and completes what a crash left open in it.
 
-use crate::drive::{Parts, answer_kind, mask_export_types, read_response};
+use crate::runner::{VisitContext, answer_kind, mask_export_types, read_response};
 use client::ApiResponse;
 use protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 use store::{
@@ -48,16 +48,16 @@ impl JournalledVisit {
                 RedeemResult::Refused | RedeemResult::Failed(_) => {}
             }
         }
-        for fragment in &unfinished.fragments {
+        for fragment in &unfinished.truncated_bodies {
             let delivery = Delivery::from_truncated_body(&fragment.body);
-            if !fragment.read {
+            if !fragment.is_read {
                 let kind = if delivery.is_some() { AnswerKind::Truncated } else { AnswerKind::Failed };
                 found.unread.push((fragment.no, kind));
             }
             // A later response that shows the token active voids it.
             let is_void = active_at.is_some_and(|active_at| fragment.no < active_at);
             if let Some(delivery) = delivery.filter(|_| found.response.is_none() && !is_void) {
-                found.response = Some(if fragment.salvaged {
+                found.response = Some(if fragment.is_used_as_delivery {
                     StoredResponse::UsedPartial(delivery)
                 } else {
                     StoredResponse::Partial(PartialDelivery { redeem: fragment.no.get(), delivery })
@@ -80,21 +80,21 @@ impl JournalledVisit {
     /// When the journal cannot be written; then nothing may be sent.
     pub(super) async fn repair(
         mut self,
-        parts: &Parts,
+        parts: &VisitContext,
         unfinished: &Unfinished,
         token: Option<ExportToken>,
     ) -> Result<PastVisit, StoreError> {
         let id = unfinished.visit.start.id;
-        parts.journal.reopen(&id).await?;
+        parts.journal.reopen_visit(&id).await?;
         for (no, kind) in &self.unread {
-            if let Err(error) = parts.journal.redeem_read(&id, *no, *kind).await {
+            if let Err(error) = parts.journal.record_answer_kind(&id, *no, *kind).await {
                 // URLs expire soon, so the visit continues.
                 tracing::error!(%error, visit = %id, "cannot journal the kind of a response");
             }
         }
-        for open in unfinished.redeems.iter().filter(|redeem| redeem.outcome == RedeemOutcome::Open) {
+        for open in unfinished.redeems.iter().filter(|redeem| redeem.outcome == RedeemOutcome::InFlight) {
             let now = parts.clock.now();
-            parts.journal.redeem_unanswered(&id, open.no, CRASHED, &[], now).await?;
+            parts.journal.record_lost_answer(&id, open.no, CRASHED, &[], now).await?;
         }
         let times = &unfinished.visit.times;
         let redeems = unfinished.redeems.iter().map(|redeem| self.past_redeem(redeem, unfinished)).collect();
@@ -119,7 +119,7 @@ impl JournalledVisit {
     fn past_redeem(&self, redeem: &RedeemRecord, unfinished: &Unfinished) -> PastRedeem {
         let read_now = self.unread.iter().find(|(no, _)| *no == redeem.no).map(|(_, kind)| *kind);
         match &redeem.outcome {
-            RedeemOutcome::Open => PastRedeem::NotReceived(CRASHED.to_owned()),
+            RedeemOutcome::InFlight => PastRedeem::NotReceived(CRASHED.to_owned()),
             RedeemOutcome::NeverSent { .. } => PastRedeem::Inconclusive,
             RedeemOutcome::Unanswered { evidence, kind: Some(AnswerKind::Unreadable), .. } => {
                 PastRedeem::Unreadable(Some(evidence.clone()))

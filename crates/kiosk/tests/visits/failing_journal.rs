@@ -1,56 +1,58 @@
 //! A journal that refuses some writes for a while: what is paid for is not lost on its account.
 
-use super::backend::{Reply, glb};
-use super::house::{GENERATE, House, REDEEM};
+use super::backend::{Response, glb};
+use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH};
 use kiosk::Outcome;
 use std::path::Path;
 use store::RedeemOutcome;
 
 /// The journal refuses this from now on, as a full disk would.
-fn refuse(data: &Path, what: &str) {
+fn make_journal_refuse(data: &Path, what: &str) {
     let sql = format!("CREATE TRIGGER sick BEFORE {what} BEGIN SELECT RAISE(FAIL, 'the disk is full'); END");
-    open(data).execute_batch(&sql).expect("made");
+    open_database(data).execute_batch(&sql).expect("made");
 }
 
-fn heal(data: &Path) {
-    open(data).execute_batch("DROP TRIGGER sick").expect("dropped");
+fn make_journal_accept(data: &Path) {
+    open_database(data).execute_batch("DROP TRIGGER sick").expect("dropped");
 }
 
-fn open(data: &Path) -> rusqlite::Connection {
+fn open_database(data: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(data.join("journal.sqlite")).expect("opens")
 }
 
-async fn house(script: impl Fn(&Path, &str, usize) -> Option<Reply> + Send + Sync + 'static) -> House {
+async fn fixture_with_data(
+    script: impl Fn(&Path, &str, usize) -> Option<Response> + Send + Sync + 'static,
+) -> Fixture {
     let root = tempfile::tempdir().expect("a folder");
     let data = root.path().join("data");
     let backend = super::backend::Backend::start(move |nth, ask| {
         script(&data, &ask.path, nth).unwrap_or_else(|| match ask.path.as_str() {
-            REDEEM => ask.ready(&[("glb", "one")]),
-            "/files/one" => Reply::file(&glb(500)),
-            _ => Reply::default(),
+            REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+            "/files/one" => Response::file(&glb(500)),
+            _ => Response::default(),
         })
     });
-    House::at(root, backend.await)
+    Fixture::with_root(root, backend.await)
 }
 
 #[tokio::test]
 async fn an_answer_that_could_not_be_written_does_not_stop_the_polling_for_ever() {
     for what in ["UPDATE ON redeems WHEN NEW.state = 'answered'", "UPDATE ON redeems WHEN NEW.delivered = 0"]
     {
-        let house = house(move |data, path, nth| match (path, nth) {
-            (REDEEM, 1) => {
-                refuse(data, what);
-                Some(Reply::not_ready("processing"))
+        let house = fixture_with_data(move |data, path, nth| match (path, nth) {
+            (REDEEM_PATH, 1) => {
+                make_journal_refuse(data, what);
+                Some(Response::not_ready("processing"))
             }
             _ => None,
         })
         .await;
-        let mut snapshots = house.watch();
-        let (visit, _) = house.begin().await;
+        let mut snapshots = house.watch_event_names();
+        let (visit, _) = house.spawn_visit().await;
         snapshots.wait_for(|words| words.contains(&"retrying")).await.expect("the trouble is told");
-        heal(&house.root.path().join("data"));
+        make_journal_accept(&house.root.path().join("data"));
         assert_eq!(visit.await.expect("no panic").outcome, Outcome::Saved);
-        let redeems = house.only().await.redeems;
+        let redeems = house.only_visit().await.redeems;
         let outcomes: Vec<_> = redeems.iter().map(|redeem| &redeem.outcome).collect();
         assert!(
             matches!(
@@ -67,32 +69,35 @@ async fn an_answer_that_could_not_be_written_does_not_stop_the_polling_for_ever(
 
 #[tokio::test]
 async fn without_an_intent_on_disk_no_redeem_is_sent() {
-    let house = house(|data, path, nth| match (path, nth) {
-        (REDEEM, 1) => {
-            refuse(data, "INSERT ON redeems");
-            Some(Reply::not_ready("processing"))
+    let house = fixture_with_data(|data, path, nth| match (path, nth) {
+        (REDEEM_PATH, 1) => {
+            make_journal_refuse(data, "INSERT ON redeems");
+            Some(Response::not_ready("processing"))
         }
         _ => None,
     })
     .await;
     let patience = std::time::Duration::from_millis(500);
-    let ended = house.visit_within(|limits| limits.patience = patience).await;
-    assert_eq!(ended.outcome.exit(), 2, "{ended:?}");
-    assert_eq!(house.backend.count(REDEEM), 1);
-    assert!(house.disk.journal.unfinished().await.expect("reads")[0].token.is_some(), "for `recover`");
+    let ended = house.run_visit_with_limits(|limits| limits.patience = patience).await;
+    assert_eq!(ended.outcome.exit_code(), 2, "{ended:?}");
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
+    assert!(
+        house.disk.journal.load_all_unfinished().await.expect("reads")[0].token.is_some(),
+        "for `recover`"
+    );
 }
 
 #[tokio::test]
 async fn a_token_that_cannot_be_written_down_is_not_bought_twice() {
-    let house = house(|data, path, _| {
-        if path == GENERATE {
-            refuse(data, "UPDATE ON visits WHEN NEW.token IS NOT NULL");
+    let house = fixture_with_data(|data, path, _| {
+        if path == GENERATE_PATH {
+            make_journal_refuse(data, "UPDATE ON visits WHEN NEW.token IS NOT NULL");
         }
         None
     })
     .await;
-    assert_eq!(house.visit().await.outcome.exit(), 2);
-    assert_eq!(house.backend.count(GENERATE), 1);
+    assert_eq!(house.run_visit().await.outcome.exit_code(), 2);
+    assert_eq!(house.backend.count_requests(GENERATE_PATH), 1);
 }
 
 #[tokio::test]
@@ -104,16 +109,16 @@ async fn a_delivery_is_saved_also_when_the_journal_takes_in_no_word_of_it() {
         "UPDATE ON files",
         "UPDATE ON visits WHEN NEW.saved_at IS NOT NULL",
     ] {
-        let house = house(move |data, path, _| {
-            if path == REDEEM {
-                refuse(data, what);
+        let house = fixture_with_data(move |data, path, _| {
+            if path == REDEEM_PATH {
+                make_journal_refuse(data, what);
             }
             None
         })
         .await;
-        let ended = house.visit().await;
+        let ended = house.run_visit().await;
         assert_eq!(ended.outcome, Outcome::Saved, "{what}");
         assert!(ended.directory.is_some_and(|directory| directory.join("avatar.glb").is_file()));
-        assert_eq!(house.backend.count(REDEEM), 1, "{what}");
+        assert_eq!(house.backend.count_requests(REDEEM_PATH), 1, "{what}");
     }
 }

@@ -1,8 +1,8 @@
 //! Saves a delivery: all files at once, into a folder that appears complete or not at all.
 
 use super::download::{DownloadRequest, FileFailure, download_file};
-use super::{Parts, block_in_place, day_of};
-use crate::line::SavedFile;
+use super::{VisitContext, block_in_place, folder_date};
+use crate::events::SavedFile;
 use futures_util::StreamExt;
 use protocol::{Delivery, Export};
 use std::path::PathBuf;
@@ -37,11 +37,11 @@ pub(crate) struct Saved {
     /// One text for each missing file; empty when the avatar is complete.
     pub(crate) missing: Vec<String>,
     /// The disk is too full. Received bytes stay in the partial folder, so that a later run can continue.
-    pub(crate) disk_full: bool,
+    pub(crate) is_disk_full: bool,
 }
 
 /// Downloads and saves. If the future is dropped, the partial files stay for recovery.
-pub(crate) async fn save(parts: &Parts, job: SaveJob, delivery: Delivery) -> Saved {
+pub(crate) async fn save(parts: &VisitContext, job: SaveJob, delivery: Delivery) -> Saved {
     if job.is_resumed
         && let Some(saved) = block_in_place(|| existing_avatar(parts, &job.start))
     {
@@ -50,14 +50,15 @@ pub(crate) async fn save(parts: &Parts, job: SaveJob, delivery: Delivery) -> Sav
     match try_save(parts, &job, delivery).await {
         Ok(saved) => saved,
         Err(error) => {
-            Saved { missing: vec![error.to_string()], disk_full: error.is_disk_full(), ..Saved::default() }
+            Saved { missing: vec![error.to_string()], is_disk_full: error.is_disk_full(), ..Saved::default() }
         }
     }
 }
 
-async fn try_save(parts: &Parts, job: &SaveJob, delivery: Delivery) -> Result<Saved, StoreError> {
+async fn try_save(parts: &VisitContext, job: &SaveJob, delivery: Delivery) -> Result<Saved, StoreError> {
     let start = &job.start;
-    let mut folder = AvatarFolder::create_or_reopen(&start.out_dir, &start.id, day_of(start.started_at))?;
+    let mut folder =
+        AvatarFolder::create_or_reopen(&start.out_dir, &start.id, folder_date(start.started_at))?;
     let names: Vec<String> = delivery
         .exports
         .iter()
@@ -75,13 +76,13 @@ async fn try_save(parts: &Parts, job: &SaveJob, delivery: Delivery) -> Result<Sa
         .iter()
         .zip(&results)
         .filter_map(|(name, result)| {
-            let failure = result.as_ref().err().filter(|failure| failure.full)?;
+            let failure = result.as_ref().err().filter(|failure| failure.is_disk_full)?;
             Some(format!("{name}: {}", failure.why))
         })
         .collect();
     if !without_space.is_empty() {
         // Not set aside as incomplete: with a little space it becomes complete, if the URLs live that long.
-        return Ok(Saved { missing: without_space, disk_full: true, ..Saved::default() });
+        return Ok(Saved { missing: without_space, is_disk_full: true, ..Saved::default() });
     }
 
     let mut files = Vec::new();
@@ -125,7 +126,7 @@ async fn try_save(parts: &Parts, job: &SaveJob, delivery: Delivery) -> Result<Sa
 }
 
 async fn plan_files(
-    parts: &Parts,
+    parts: &VisitContext,
     job: &SaveJob,
     exports: &[Export],
     names: &[String],
@@ -141,11 +142,11 @@ async fn plan_files(
             url: export.download_url.clone(),
         })
         .collect();
-    parts.journal.files_planned(&job.start.id, &planned).await
+    parts.journal.record_planned_files(&job.start.id, &planned).await
 }
 
 async fn download_all(
-    parts: &Parts,
+    parts: &VisitContext,
     job: &SaveJob,
     folder: &AvatarFolder,
     exports: &[Export],
@@ -167,7 +168,7 @@ async fn download_all(
 }
 
 async fn download_and_journal(
-    parts: &Parts,
+    parts: &VisitContext,
     job: &SaveJob,
     (folder, room): (&AvatarFolder, &SpaceReservation),
     index: usize,
@@ -176,7 +177,7 @@ async fn download_and_journal(
 ) -> (usize, Result<CompleteFile, FileFailure>) {
     let id = job.start.id;
     let earlier = job.known_files.iter().find(|record| record.index == index).map(|record| &record.state);
-    if let Some(FileState::Whole { .. }) = earlier {
+    if let Some(FileState::Complete { .. }) = earlier {
         return (index, verify_saved_file(folder, name, earlier));
     }
     let request = DownloadRequest {
@@ -193,10 +194,14 @@ async fn download_and_journal(
     let result = download_file(parts, folder, &request).await;
     room.release_reservation(index);
     let journalled = match &result {
-        Ok(whole) => parts.journal.file_whole(&id, index, whole.bytes, &whole.sha256, whole.format).await,
+        Ok(whole) => {
+            parts.journal.record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format).await
+        }
         // The journal keeps the number of received bytes: the download continues there when there is space.
-        Err(failure) if failure.full => Ok(()),
-        Err(failure) => parts.journal.file_failed(&id, index, &failure.why, failure.spent).await,
+        Err(failure) if failure.is_disk_full => Ok(()),
+        Err(failure) => {
+            parts.journal.record_file_failure(&id, index, &failure.why, failure.url_is_spent).await
+        }
     };
     if let Err(error) = journalled {
         tracing::error!(%error, file = name, "cannot journal the end of the download");
@@ -211,16 +216,16 @@ fn verify_saved_file(
     earlier: Option<&FileState>,
 ) -> Result<CompleteFile, FileFailure> {
     let whole = block_in_place(|| folder.read_complete_file(name))?;
-    let same = |whole: &CompleteFile| matches!(earlier, Some(FileState::Whole { sha256, .. }) if whole.sha256 == *sha256);
+    let same = |whole: &CompleteFile| matches!(earlier, Some(FileState::Complete { sha256, .. }) if whole.sha256 == *sha256);
     whole.filter(same).ok_or_else(|| FileFailure {
         why: "it was whole, and is no longer on the disk as it was".to_owned(),
-        spent: true,
-        full: false,
+        url_is_spent: true,
+        is_disk_full: false,
     })
 }
 
 async fn publish_avatar(
-    parts: &Parts,
+    parts: &VisitContext,
     job: &SaveJob,
     folder: AvatarFolder,
     files: Vec<ManifestFile>,
@@ -238,7 +243,7 @@ async fn publish_avatar(
         files,
         missing,
     };
-    if complete && let Err(error) = parts.journal.phase_reached(&job.start.id, Phase::Saved, now).await {
+    if complete && let Err(error) = parts.journal.record_phase(&job.start.id, Phase::Saved, now).await {
         // The avatar is complete, so it is published all the same.
         tracing::error!(%error, "cannot journal that the avatar is saved");
     }
@@ -261,7 +266,7 @@ fn saved_from_manifest(directory: PathBuf, manifest: &Manifest) -> Saved {
         })
         .collect();
     let missing = manifest.missing.iter().map(|m| format!("{}: {}", missing_label(m), m.reason)).collect();
-    Saved { directory: Some(directory), files, missing, disk_full: false }
+    Saved { directory: Some(directory), files, missing, is_disk_full: false }
 }
 
 fn missing_label(missing: &MissingFile) -> &str {
@@ -269,8 +274,8 @@ fn missing_label(missing: &MissingFile) -> &str {
 }
 
 /// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
-fn existing_avatar(parts: &Parts, start: &VisitRecordStart) -> Option<Saved> {
-    let parents = [start.out_dir.clone(), parts.data.incomplete()];
+fn existing_avatar(parts: &VisitContext, start: &VisitRecordStart) -> Option<Saved> {
+    let parents = [start.out_dir.clone(), parts.data.incomplete_path()];
     let (folder, manifest) =
         parents.iter().find_map(|parent| SavedAvatars::find_avatar(parent, &start.id).ok().flatten())?;
     // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.
@@ -280,7 +285,7 @@ fn existing_avatar(parts: &Parts, start: &VisitRecordStart) -> Option<Saved> {
 
 /// Removes the partial folder of a visit that cannot be resumed.
 pub(crate) fn discard_partial_folder(start: &VisitRecordStart) {
-    let folder = AvatarFolder::reopen(&start.out_dir, &start.id, day_of(start.started_at));
+    let folder = AvatarFolder::reopen(&start.out_dir, &start.id, folder_date(start.started_at));
     if let Err(error) = folder.and_then(|folder| folder.map_or(Ok(()), AvatarFolder::discard)) {
         tracing::warn!(%error, visit = %start.id, "cannot remove the partial folder");
     }

@@ -1,7 +1,7 @@
 //! Requests an Export Token, checks that its link fits a QR code, and journals it.
 
-use super::{Parts, RequiredSpace, failure};
-use crate::qr::LinkCode;
+use super::{RequiredSpace, VisitContext, failure};
+use crate::qr::QrCode;
 use jiff::Timestamp;
 use protocol::ExportToken;
 use store::VisitId;
@@ -25,7 +25,7 @@ pub(crate) struct IssuedToken {
 /// The failure of the visit: too little free space, a failed request, a link that fits no QR code, or a journal that
 /// cannot be written.
 pub(crate) async fn issue(
-    parts: &Parts,
+    parts: &VisitContext,
     id: VisitId,
     request: &IssueRequest,
     space: RequiredSpace<'_>,
@@ -34,14 +34,14 @@ pub(crate) async fn issue(
     let token = parts.api.generate_token().await.map_err(|error| failure::call_failure(&error))?;
     crash_point::reach_crash_point(CrashPoint::TokenReceived);
     let link = request.link.fill_token(&token);
-    if let Err(error) = LinkCode::new(&link) {
-        return Err(Failure::new(FailureKind::ProtocolBroken, error.to_string()));
+    if let Err(error) = QrCode::new(&link) {
+        return Err(Failure::new(FailureKind::ProtocolViolation, error.to_string()));
     }
     let at = parts.clock.now();
     let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());
     parts
         .journal
-        .token_issued(&id, &token, &link, expires_at, at)
+        .record_token(&id, &token, &link, expires_at, at)
         .await
         .map_err(|error| failure::disk_failure(&error))?;
     Ok(IssuedToken { token, link, expires_at, at })

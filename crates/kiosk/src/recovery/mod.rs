@@ -15,33 +15,33 @@
 mod past;
 mod schedule;
 
-pub use schedule::{MAX_REDEEMS, TOKEN_KEPT};
+pub use schedule::{MAX_REDEEMS_PER_RUN, MAX_TOKEN_AGE};
 
 use crate::clock::Clock;
-use crate::drive::{FirstStep, Leave, Parts, RunResult, VisitRunner};
-use crate::setup::Disk;
+use crate::runner::{ExitSignals, FirstStep, RunnerResult, VisitContext, VisitRunner};
+use crate::setup::DataStore;
 use jiff::Timestamp;
 use past::JournalledVisit;
 use std::collections::HashMap;
 use std::path::PathBuf;
 pub use store::Unfinished;
-use store::{Claim, StoreError, VisitId};
+use store::{StoreError, VisitId, VisitLock};
 use visit::{Event, Failure, FailureKind, Outcome, RedeemResult, Visit, VisitPlan};
 
 /// An unfinished visit that was recovered, or could not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovered {
+pub struct RecoveredVisit {
     /// The visit.
     pub visit: VisitId,
     /// When it began.
     pub started_at: Timestamp,
     /// The result.
-    pub fate: Fate,
+    pub outcome: RecoveryOutcome,
 }
 
 /// The result of recovering one visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum RecoveryOutcome {
     /// The visit is finished now.
     Finished {
         /// The outcome, as if the visit had never been cut short.
@@ -55,7 +55,7 @@ pub enum Fate {
         status: String,
     },
     /// The backend or the disk is not available now; everything is kept for a later recovery.
-    NotNow {
+    Postponed {
         /// Why.
         why: String,
         /// The exit code for this reason.
@@ -68,12 +68,12 @@ pub enum Fate {
     },
 }
 
-impl Fate {
+impl RecoveryOutcome {
     /// The exit code of a command for which this is the worst result, 0..=130.
-    pub fn exit(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Finished { outcome, .. } => outcome.exit(),
-            Self::NotNow { exit, .. } => *exit,
+            Self::Finished { outcome, .. } => outcome.exit_code(),
+            Self::Postponed { exit, .. } => *exit,
             Self::StillActive { .. } | Self::Closed { .. } => 0,
         }
     }
@@ -81,16 +81,19 @@ impl Fate {
 
 /// Returns what a visit needs to run, by its profile and URL; the error says what is missing. Credentials are needed only
 /// while [`Unfinished::token`] is there.
-pub type PartsFor<'a> = dyn Fn(&Unfinished) -> Result<Parts, String> + Send + Sync + 'a;
+pub type FindContext<'a> = dyn Fn(&Unfinished) -> Result<VisitContext, String> + Send + Sync + 'a;
 
 /// Recovers every unfinished visit that no running program holds, the oldest first.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn recover(disk: &Disk, parts_for: &PartsFor<'_>) -> Result<Vec<Recovered>, StoreError> {
+pub async fn recover_all(
+    disk: &DataStore,
+    parts_for: &FindContext<'_>,
+) -> Result<Vec<RecoveredVisit>, StoreError> {
     let mut recovery = Recovery::new(disk, Clock::default(), parts_for);
     let mut all = Vec::new();
-    for summary in disk.journal.unfinished_list().await? {
+    for summary in disk.journal.list_unfinished().await? {
         all.extend(recovery.recover_one(&summary.id).await?);
     }
     Ok(all)
@@ -101,11 +104,11 @@ pub async fn recover(disk: &Disk, parts_for: &PartsFor<'_>) -> Result<Vec<Recove
 /// # Errors
 /// When the journal cannot be read.
 pub async fn recover_visit(
-    disk: &Disk,
+    disk: &DataStore,
     clock: Clock,
     id: &VisitId,
-    parts_for: &PartsFor<'_>,
-) -> Result<Option<Recovered>, StoreError> {
+    parts_for: &FindContext<'_>,
+) -> Result<Option<RecoveredVisit>, StoreError> {
     Recovery::new(disk, clock, parts_for).recover_one(id).await
 }
 
@@ -115,18 +118,18 @@ pub async fn recover_visit(
 /// # Errors
 /// When the journal cannot be read.
 pub async fn recover_due(
-    disk: &Disk,
+    disk: &DataStore,
     clock: Clock,
-    parts_for: &PartsFor<'_>,
+    parts_for: &FindContext<'_>,
     skip: &(dyn Fn(&VisitId) -> bool + Send + Sync),
-) -> Result<Vec<Recovered>, StoreError> {
+) -> Result<Vec<RecoveredVisit>, StoreError> {
     let mut recovery = Recovery::new(disk, clock, parts_for);
     let (mut all, mut redeems) = (Vec::new(), 0);
-    for (id, needs_redeem) in schedule::due_visits(disk.journal.unfinished_list().await?, clock.now()) {
+    for (id, needs_redeem) in schedule::due_visits(disk.journal.list_unfinished().await?, clock.now()) {
         if skip(&id) {
             continue;
         }
-        if needs_redeem && redeems >= MAX_REDEEMS {
+        if needs_redeem && redeems >= MAX_REDEEMS_PER_RUN {
             break;
         }
         let before = recovery.redeems;
@@ -138,9 +141,9 @@ pub async fn recover_due(
 
 /// One run of recovery.
 struct Recovery<'a> {
-    disk: &'a Disk,
+    disk: &'a DataStore,
     clock: Clock,
-    parts_for: &'a PartsFor<'a>,
+    parts_for: &'a FindContext<'a>,
     /// Backends (by URL) that did not answer in this run, and how. Each further visit would wait for their timeout.
     unreachable: HashMap<String, String>,
     /// Visits in this run whose token was redeemed.
@@ -151,28 +154,28 @@ struct Recovery<'a> {
 type Unavailable = (String, u8);
 
 impl<'a> Recovery<'a> {
-    fn new(disk: &'a Disk, clock: Clock, parts_for: &'a PartsFor<'a>) -> Self {
+    fn new(disk: &'a DataStore, clock: Clock, parts_for: &'a FindContext<'a>) -> Self {
         Self { disk, clock, parts_for, unreachable: HashMap::new(), redeems: 0 }
     }
 
-    async fn recover_one(&mut self, id: &VisitId) -> Result<Option<Recovered>, StoreError> {
-        let claim = match self.disk.data.claim(id) {
+    async fn recover_one(&mut self, id: &VisitId) -> Result<Option<RecoveredVisit>, StoreError> {
+        let claim = match self.disk.data.lock_visit(id) {
             Err(StoreError::VisitLocked { .. }) => return Ok(None),
             claim => claim,
         };
         // Read after locking: another program may have changed it before.
-        let Some(unfinished) = self.disk.journal.unfinished_one(id).await? else {
+        let Some(unfinished) = self.disk.journal.load_unfinished(id).await? else {
             return Ok(None);
         };
         let started_at = unfinished.visit.start.started_at;
         let fate = match claim {
-            Err(error) => Fate::NotNow { why: error.to_string(), exit: 2 },
+            Err(error) => RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
             Ok(claim) => self.resume_visit(unfinished, claim).await,
         };
-        Ok(Some(Recovered { visit: *id, started_at, fate }))
+        Ok(Some(RecoveredVisit { visit: *id, started_at, outcome: fate }))
     }
 
-    async fn resume_visit(&mut self, mut unfinished: Unfinished, claim: Claim) -> Fate {
+    async fn resume_visit(&mut self, mut unfinished: Unfinished, claim: VisitLock) -> RecoveryOutcome {
         let journalled = JournalledVisit::from_unfinished(&unfinished);
         if journalled.is_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
@@ -182,20 +185,20 @@ impl<'a> Recovery<'a> {
         let is_too_old = schedule::is_too_old(&unfinished.visit, self.clock);
         let (parts, unavailable) = match self.find_parts(&unfinished) {
             Ok(parts) => (parts, None),
-            Err((why, exit)) if !is_too_old => return Fate::NotNow { why, exit },
+            Err((why, exit)) if !is_too_old => return RecoveryOutcome::Postponed { why, exit },
             Err((why, exit)) => {
                 // The token is abandoned without asking its backend.
                 unfinished.token = None;
                 match (self.parts_for)(&unfinished) {
                     Ok(parts) => (parts, Some(why)),
-                    Err(_) => return Fate::NotNow { why, exit },
+                    Err(_) => return RecoveryOutcome::Postponed { why, exit },
                 }
             }
         };
         let redeems = token.is_some() && unavailable.is_none();
         let past = match journalled.repair(&parts, &unfinished, token).await {
             Ok(past) => past,
-            Err(error) => return Fate::NotNow { why: error.to_string(), exit: 2 },
+            Err(error) => return RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
         };
         let why_closed = closed_reason(&unfinished);
         let is_closed = past.token.is_none() && past.response.is_none();
@@ -212,9 +215,9 @@ impl<'a> Recovery<'a> {
             }
             None => FirstStep::Effects(effects),
         };
-        let result = runner.run(first, Leave::default()).await;
+        let result = runner.run(first, ExitSignals::default()).await;
         if is_closed {
-            return Fate::Closed { why: why_closed };
+            return RecoveryOutcome::Closed { why: why_closed };
         }
         if redeems {
             self.redeems += 1;
@@ -223,10 +226,10 @@ impl<'a> Recovery<'a> {
             }
         }
         let fate = outcome_of_run(result);
-        if matches!(fate, Fate::StillActive { .. } | Fate::NotNow { .. }) {
+        if matches!(fate, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
             let now = self.clock.now();
             let next = schedule::next_attempt(now, attempts, &fate, expires_at);
-            let postponed = self.disk.journal.recovery_postponed(&id, attempts.saturating_add(1), next).await;
+            let postponed = self.disk.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
             if let Err(error) = postponed {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }
@@ -235,7 +238,7 @@ impl<'a> Recovery<'a> {
     }
 
     /// What the visit needs to run, unless its backend is known to be unreachable or its credentials are missing.
-    fn find_parts(&self, unfinished: &Unfinished) -> Result<Parts, Unavailable> {
+    fn find_parts(&self, unfinished: &Unfinished) -> Result<VisitContext, Unavailable> {
         match self.unreachable.get(&unfinished.visit.start.api_url) {
             Some(why) if unfinished.token.is_some() => Err((why.clone(), 6)),
             _ => (self.parts_for)(unfinished).map_err(|why| (why, 3)),
@@ -252,19 +255,20 @@ fn closed_reason(unfinished: &Unfinished) -> String {
 }
 
 /// An outcome that keeps the token is no end: the visit is recovered again later.
-fn outcome_of_run(RunResult { outcome, directory, progress }: RunResult) -> Fate {
+fn outcome_of_run(RunnerResult { outcome, directory, progress }: RunnerResult) -> RecoveryOutcome {
     match outcome {
         Outcome::Interrupted => {
             let status = progress.map_or_else(String::new, |progress| progress.status.as_str().to_owned());
-            Fate::StillActive { status }
+            RecoveryOutcome::StillActive { status }
         }
         Outcome::CredentialsRefused(_)
         | Outcome::Unreachable(_)
         | Outcome::BackendFailing(_)
         | Outcome::StorageFailed(_)
-        | Outcome::DiskFull(_) => {
-            Fate::NotNow { why: outcome.detail().unwrap_or_default().to_owned(), exit: outcome.exit() }
-        }
-        _ => Fate::Finished { outcome, directory },
+        | Outcome::DiskFull(_) => RecoveryOutcome::Postponed {
+            why: outcome.detail().unwrap_or_default().to_owned(),
+            exit: outcome.exit_code(),
+        },
+        _ => RecoveryOutcome::Finished { outcome, directory },
     }
 }
