@@ -63,7 +63,10 @@ fn main() -> ExitCode {
     println!("\nTargets:\n");
     for (load, target) in &verdicts {
         let verdict = if target.is_met() { "PASS" } else { "MISS" };
-        println!("- {verdict} {load}: {} {:.2}, at most {:.2}", target.measure, target.measured, target.limit);
+        println!(
+            "- {verdict} {load}: {} {:.2}, at most {:.2}",
+            target.measure, target.measured, target.limit
+        );
     }
 
     println!("\nLoads without targets:\n");

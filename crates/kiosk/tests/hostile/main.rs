@@ -1,7 +1,6 @@
-//! A backend that lies, stalls and attacks: whatever it says, a visit ends in time, with the right exit, and nothing
-//! stands where it should not.
+//! A backend that lies, stalls and attacks: every visit ends in time, with the right exit code, and leaves nothing behind.
 //!
-//! `HOSTILE_CASES` and `HOSTILE_SEED` make more cases and others; a failing case prints the seed that brings it back.
+//! `HOSTILE_CASES` and `HOSTILE_SEED` set the number of random cases and their seed; a failing case prints its seed.
 
 mod generate;
 mod hostile_backend;
@@ -412,7 +411,7 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_attack_by_its_name_ends_as_it_should() {
+async fn every_known_attack_ends_as_expected() {
     let ground = Fixture::new().await;
     let base = ground.peer.url.to_string();
     let count = known_attacks(&base, &|_| String::new()).len();
@@ -437,7 +436,7 @@ async fn every_attack_by_its_name_ends_as_it_should() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_many_exports_are_so_many_files() {
+async fn every_export_becomes_a_file() {
     // 10,000 take a while; a test run takes fewer.
     let many = usize::try_from(number_from_environment("HOSTILE_EXPORTS", 500)).expect("few");
     let ground = Fixture::new().await;
@@ -457,7 +456,7 @@ fn number_from_environment(name: &str, default: u64) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousands_of_hostile_answers_end_and_leave_nothing_astray() {
+async fn random_hostile_responses_leave_nothing_behind() {
     let (seed, cases) =
         (number_from_environment("HOSTILE_SEED", 1), number_from_environment("HOSTILE_CASES", 150));
     let ground = Fixture::new().await;

@@ -1,4 +1,4 @@
-//! Room on the disk: looked at before a token is bought, before one is redeemed, and before a file is taken.
+//! Free space is checked before a token is requested, before it is redeemed, and before a file is downloaded.
 
 use super::backend::{Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, file_names};
@@ -17,7 +17,7 @@ fn last_message(house: &Fixture) -> String {
 }
 
 #[tokio::test]
-async fn no_token_is_bought_where_no_avatar_would_fit() {
+async fn no_token_is_requested_without_free_space() {
     let house = Fixture::new(|_, _| Response::default()).await;
     let ended = house.run_visit_with_limits(|limits| limits.min_free_space = MORE_THAN_ANY_DISK).await;
     assert!(matches!(ended.outcome, Outcome::DiskFull(_)) && ended.outcome.exit_code() == 2, "{ended:?}");
@@ -30,7 +30,7 @@ async fn no_token_is_bought_where_no_avatar_would_fit() {
 }
 
 #[tokio::test]
-async fn no_token_is_spent_where_no_avatar_would_fit() {
+async fn no_token_is_redeemed_without_free_space() {
     let house = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         "/files/one" => Response::file(&glb(500)),
@@ -67,7 +67,7 @@ async fn fixture_with_oversized_file() -> Fixture {
 }
 
 #[tokio::test]
-async fn a_file_that_would_not_fit_is_not_begun_and_nothing_half_written_is_called_whole() {
+async fn a_file_without_free_space_is_continued_later() {
     let house = fixture_with_oversized_file().await;
     let ended = house.run_visit_with_limits(|limits| limits.max_file_size = u64::MAX).await;
     assert_eq!((ended.outcome.exit_code(), ended.outcome.code(), &ended.directory), (7, "disk_full", &None));
@@ -94,7 +94,7 @@ async fn a_file_that_would_not_fit_is_not_begun_and_nothing_half_written_is_call
 }
 
 #[tokio::test]
-async fn a_head_that_promises_more_than_is_allowed_is_not_filled_up_to_it() {
+async fn an_announced_size_over_the_limit_is_refused_at_once() {
     let house = fixture_with_oversized_file().await;
     let ended = house.run_visit_with_limits(|limits| limits.patience = Duration::from_secs(3)).await;
     assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (7, "saved_in_part"));

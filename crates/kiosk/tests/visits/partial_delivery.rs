@@ -1,4 +1,4 @@
-//! An answer that spent the token and did not come whole: what came of it is not thrown away.
+//! A truncated response that may have spent the token: the files that it names are saved.
 
 use super::backend::{Request, Response, glb, png};
 use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
@@ -39,7 +39,7 @@ async fn assert_no_secret_is_left(house: &Fixture) {
 }
 
 #[tokio::test]
-async fn what_a_cut_answer_named_is_saved_once_the_token_is_refused() {
+async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused() {
     let broken: [fn(&Request) -> Response; 4] = [
         |ask| truncated_response(ask, IN_THE_THIRD),
         |ask| truncated_response(ask, IN_THE_THIRD).chunked(),
@@ -81,7 +81,7 @@ async fn what_a_cut_answer_named_is_saved_once_the_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_packs_every_answer_costs_nothing() {
+async fn gzipped_responses_are_read() {
     let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => Response::not_ready("processing").gzipped(),
         (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]).gzipped(),
@@ -93,7 +93,7 @@ async fn a_proxy_that_packs_every_answer_costs_nothing() {
 }
 
 #[tokio::test]
-async fn of_a_packed_answer_that_was_cut_as_much_is_saved_as_can_be_unpacked() {
+async fn a_truncated_gzipped_response_is_saved_as_far_as_it_decodes() {
     let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => {
             let packed = ask.ready_response(&[("glb", "one")]).gzipped();
@@ -111,7 +111,7 @@ async fn of_a_packed_answer_that_was_cut_as_much_is_saved_as_can_be_unpacked() {
 }
 
 #[tokio::test]
-async fn urls_that_are_gone_by_then_leave_the_evidence() {
+async fn expired_urls_of_a_truncated_response_leave_the_evidence() {
     let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => truncated_response(ask, IN_THE_THIRD),
         (REDEEM_PATH, _) => Response::status(400),
@@ -127,7 +127,7 @@ async fn urls_that_are_gone_by_then_leave_the_evidence() {
 }
 
 #[tokio::test]
-async fn a_token_that_lives_on_is_redeemed_as_if_nothing_had_been() {
+async fn an_active_token_voids_a_truncated_response() {
     let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => truncated_response(ask, IN_THE_THIRD),
         (REDEEM_PATH, 2) => Response::not_ready("processing"),
@@ -141,7 +141,7 @@ async fn a_token_that_lives_on_is_redeemed_as_if_nothing_had_been() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_stopped_between_the_two_loses_nothing() {
+async fn an_interruption_after_a_truncated_response_loses_nothing() {
     let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => truncated_response(ask, IN_THE_THIRD),
         (REDEEM_PATH, _) => Response::status(400),
@@ -181,7 +181,7 @@ async fn journal_truncated_visit(house: &Fixture, kind: Option<AnswerKind>) -> V
 }
 
 #[tokio::test]
-async fn recover_saves_what_a_lost_answer_named() {
+async fn recovery_saves_the_files_of_a_truncated_response() {
     for kind in [None, Some(AnswerKind::Truncated)] {
         let house =
             Fixture::new(
@@ -202,7 +202,7 @@ async fn recover_saves_what_a_lost_answer_named() {
 }
 
 #[tokio::test]
-async fn recover_goes_on_with_what_was_taken_for_the_answer_already() {
+async fn recovery_continues_a_partial_delivery_in_use() {
     let house = Fixture::new(|_, ask| serve_file(ask)).await;
     let id = journal_truncated_visit(&house, Some(AnswerKind::Truncated)).await;
     let no = house.only_visit().await.redeems[0].no;
@@ -214,7 +214,7 @@ async fn recover_goes_on_with_what_was_taken_for_the_answer_already() {
 }
 
 #[tokio::test]
-async fn recover_drops_what_a_living_token_makes_worthless() {
+async fn recovery_drops_a_partial_delivery_of_an_active_token() {
     let house = Fixture::new(|_, _| Response::not_ready("processing")).await;
     journal_truncated_visit(&house, None).await;
     assert!(matches!(recover_all_visits(&house).await[0].outcome, RecoveryOutcome::StillActive { .. }));
@@ -223,7 +223,7 @@ async fn recover_drops_what_a_living_token_makes_worthless() {
 }
 
 #[tokio::test]
-async fn recover_says_possibly_consumed_when_not_one_file_can_be_had() {
+async fn recovery_without_a_single_file_is_possibly_consumed() {
     let house =
         Fixture::new(|_, ask| Response::status(if ask.path == REDEEM_PATH { 400 } else { 403 })).await;
     journal_truncated_visit(&house, None).await;

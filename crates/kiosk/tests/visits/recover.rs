@@ -1,4 +1,4 @@
-//! What a crash left, finished: from each state that a journal can stand in.
+//! Recovery from each state in which a crash can leave the journal.
 
 use super::backend::{Request, Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest};
@@ -128,7 +128,7 @@ fn serve_files(ask: &Request) -> Response {
 }
 
 #[tokio::test]
-async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
+async fn an_open_intent_is_redeemed_once_more() {
     let house = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         _ => serve_files(ask),
@@ -163,7 +163,7 @@ async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
 }
 
 #[tokio::test]
-async fn a_token_without_any_doubt_just_ran_out() {
+async fn a_400_without_a_lost_answer_means_expired() {
     for (associated, state) in [(false, "inviting"), (true, "making")] {
         let house = Fixture::new(|_, _| Response::status(400)).await;
         let id = journal_issued_visit(&house, false).await;
@@ -177,7 +177,7 @@ async fn a_token_without_any_doubt_just_ran_out() {
 }
 
 #[tokio::test]
-async fn the_profiles_limits_hold_here_too() {
+async fn recovery_uses_the_profiles_limits_if_the_visit_has_none() {
     let mut house = Fixture::new(|_, ask| serve_files(ask)).await;
     house.profile.limits.max_file_size = 499;
     let body = delivery_body(&house, true, &[("glb", "one")]);
@@ -188,7 +188,7 @@ async fn the_profiles_limits_hold_here_too() {
 }
 
 #[tokio::test]
-async fn a_gateways_word_for_a_lost_answer_is_a_doubt_here_too() {
+async fn a_gateway_error_is_a_lost_answer_for_recovery() {
     let house = Fixture::new(|_, _| Response::status(400)).await;
     let id = journal_unread_answer(&house, 504, "").await;
     let no = house.only_visit().await.redeems[0].no;
@@ -197,7 +197,7 @@ async fn a_gateways_word_for_a_lost_answer_is_a_doubt_here_too() {
 }
 
 #[tokio::test]
-async fn a_backend_that_cannot_be_asked_now_loses_nothing() {
+async fn a_backend_that_does_not_decide_keeps_the_token() {
     for (status, exit) in [(500, 6), (401, 3), (418, 6)] {
         let house = Fixture::new(move |_, _| Response::status(status)).await;
         journal_issued_visit(&house, false).await;
@@ -211,7 +211,7 @@ async fn a_backend_that_cannot_be_asked_now_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_backend_that_does_not_answer_is_asked_for_one_visit_only() {
+async fn an_unreachable_backend_is_tried_for_one_visit_only() {
     let house =
         Fixture::new(
             |_, ask| if ask.path == REDEEM_PATH { Response::no_response() } else { serve_files(ask) },
@@ -228,7 +228,7 @@ async fn a_backend_that_does_not_answer_is_asked_for_one_visit_only() {
 }
 
 #[tokio::test]
-async fn an_unread_answer_with_urls_is_saved_and_its_token_never_redeemed() {
+async fn an_unread_delivery_is_saved_without_a_redeem() {
     let house = Fixture::new(|_, ask| serve_files(ask)).await;
     let body = delivery_body(&house, true, &[("glb", "one"), ("png", "two")]);
     journal_unread_answer(&house, 200, &body).await;
@@ -243,7 +243,7 @@ async fn an_unread_answer_with_urls_is_saved_and_its_token_never_redeemed() {
 }
 
 #[tokio::test]
-async fn whole_files_are_not_fetched_again() {
+async fn complete_files_are_not_downloaded_again() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let mut house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
@@ -274,7 +274,7 @@ async fn whole_files_are_not_fetched_again() {
 }
 
 #[tokio::test]
-async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
+async fn a_file_with_all_its_bytes_needs_no_request() {
     let house = Fixture::new(|_, _| Response::status(410)).await;
     let (id, folder) = journal_planned_visit(&house, true).await;
     let mut part = folder.start_file("avatar.glb").expect("opens");
@@ -288,7 +288,7 @@ async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
 }
 
 #[tokio::test]
-async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
+async fn bytes_that_the_journal_does_not_know_are_not_used() {
     let house = Fixture::new(|_, ask| serve_files(ask)).await;
     let (id, folder) = journal_planned_visit(&house, true).await;
     let mut part = folder.start_file("avatar.glb").expect("opens");
@@ -304,7 +304,7 @@ async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
 }
 
 #[tokio::test]
-async fn a_short_glb_that_a_crash_renamed_is_no_whole_one() {
+async fn a_truncated_glb_is_refused_after_a_crash() {
     let house = Fixture::new(|_, ask| serve_files(ask)).await;
     let (id, folder) = journal_planned_visit(&house, true).await;
     house.disk.journal.record_file_request(&id, 0).await.expect("noted");
@@ -316,7 +316,7 @@ async fn a_short_glb_that_a_crash_renamed_is_no_whole_one() {
 }
 
 #[tokio::test]
-async fn a_folder_that_stands_is_not_saved_twice() {
+async fn an_existing_avatar_is_not_saved_twice() {
     for (ready, exit) in [(true, 0), (false, 9)] {
         let house = Fixture::new(|_, _| Response::status(410)).await;
         let (id, folder) = journal_planned_visit(&house, ready).await;
@@ -341,7 +341,7 @@ async fn a_folder_that_stands_is_not_saved_twice() {
 }
 
 #[tokio::test]
-async fn a_token_that_broken_answers_ended_is_asked_once_more() {
+async fn a_token_that_unreadable_responses_ended_is_redeemed_once_more() {
     for (refused, exit) in [(false, 0), (true, 9)] {
         let house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
             (REDEEM_PATH, 1..=3) => Response::json(&serde_json::json!({"maintenance": true})),
@@ -359,7 +359,7 @@ async fn a_token_that_broken_answers_ended_is_asked_once_more() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_died_is_not_asked_and_needs_no_credentials() {
+async fn an_ended_sandbox_is_not_contacted_and_needs_no_credentials() {
     let house = Fixture::new(|_, _| Response::status(400)).await;
     journal_issued_visit(&house, true).await;
     let parts = |unfinished: &Unfinished| {
@@ -372,7 +372,7 @@ async fn a_sandbox_that_died_is_not_asked_and_needs_no_credentials() {
 }
 
 #[tokio::test]
-async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
+async fn a_visit_that_another_program_finished_is_skipped() {
     let house = Fixture::new(|_, _| Response::not_ready("processing")).await;
     journal_issued_visit(&house, false).await;
     let other = journal_issued_visit(&house, false).await;
@@ -397,7 +397,7 @@ async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_visit_that_lives_is_left_alone() {
+async fn a_running_visit_is_skipped() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let house = Fixture::new(move |_, ask| match ask.path.as_str() {

@@ -1,4 +1,4 @@
-//! The three truths about a redeem: never sent, sent and unanswered, answered.
+//! A redeem was never sent, was sent and not answered, or was answered.
 
 use super::backend::{Response, glb};
 use super::fixture::{Fixture, REDEEM_PATH, file_names};
@@ -7,7 +7,7 @@ use store::RedeemOutcome;
 use tokio::sync::oneshot;
 
 #[tokio::test]
-async fn a_lost_answer_is_cleared_up_by_the_next() {
+async fn the_next_response_resolves_a_lost_answer() {
     let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => Response::no_response(),
         (REDEEM_PATH, 2) => Response::not_ready("processing"),
@@ -46,7 +46,7 @@ async fn a_lost_answer_and_then_400_is_possibly_consumed() {
 }
 
 #[tokio::test]
-async fn every_token_is_redeemed_by_one_request_at_a_time_and_never_after_its_urls() {
+async fn a_token_is_never_redeemed_after_its_urls() {
     let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => ask.ready_response(&[("glb", "one")]),
         ("/files/one", _) => Response::status(410),
@@ -58,7 +58,7 @@ async fn every_token_is_redeemed_by_one_request_at_a_time_and_never_after_its_ur
 }
 
 #[tokio::test]
-async fn an_interruption_waits_for_the_redeem_in_flight_and_keeps_what_it_brings() {
+async fn an_interruption_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
     let (let_go, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let house = Fixture::new(move |_, ask| match ask.path.as_str() {
@@ -86,7 +86,7 @@ async fn an_interruption_waits_for_the_redeem_in_flight_and_keeps_what_it_brings
 }
 
 #[tokio::test]
-async fn an_embedded_backend_that_dies_with_the_visit_leaves_no_half_avatar() {
+async fn an_embedded_backend_that_ends_with_the_visit_leaves_no_partial_avatar() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let house = Fixture::new(move |_, ask| match ask.path.as_str() {

@@ -1,4 +1,4 @@
-//! What is kept for `recover`, and for how long: limits that a visit was told, tokens, words of the backend.
+//! What is kept for recovery, and how long: limits, tokens, and words of the backend.
 
 use super::backend::{Response, glb};
 use super::fixture::{API_KEY, Fixture, REDEEM_PATH, manifest};
@@ -23,7 +23,7 @@ async fn journal_old_visit(house: &Fixture, age: SignedDuration) -> VisitId {
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 #[tokio::test]
-async fn a_token_that_nobody_can_be_asked_about_is_given_up_after_a_week() {
+async fn a_token_that_no_response_decides_is_abandoned_after_a_week() {
     for status in [500, 401, 429, 504] {
         for (age, kept) in [(MAX_TOKEN_AGE - MINUTE, true), (MAX_TOKEN_AGE + MINUTE, false)] {
             let house = Fixture::new(move |_, _| Response::status(status)).await;
@@ -46,7 +46,7 @@ async fn a_token_that_nobody_can_be_asked_about_is_given_up_after_a_week() {
 }
 
 #[tokio::test]
-async fn without_credentials_it_is_given_up_then_too() {
+async fn a_token_without_credentials_is_abandoned_after_a_week() {
     let house = Fixture::new(|_, _| Response::status(500)).await;
     let refuse = |unfinished: &Unfinished| match unfinished.token {
         Some(_) => Err("no API key".to_owned()),
@@ -64,7 +64,7 @@ async fn without_credentials_it_is_given_up_then_too() {
 }
 
 #[tokio::test]
-async fn an_old_token_is_asked_once_more_before_it_is_given_up() {
+async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
     for (status, gone) in [("no_associated_avatar", true), ("processing", false)] {
         let house = Fixture::new(move |_, _| Response::not_ready(status)).await;
         journal_old_visit(&house, MAX_TOKEN_AGE + MINUTE).await;
@@ -83,7 +83,7 @@ async fn an_old_token_is_asked_once_more_before_it_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_that_was_never_cleared_up_is_possibly_consumed_after_a_week() {
+async fn an_unresolved_lost_answer_is_possibly_consumed_after_a_week() {
     let house = Fixture::new(|_, _| Response::status(500)).await;
     let id = journal_old_visit(&house, MAX_TOKEN_AGE + MINUTE).await;
     house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
@@ -91,7 +91,7 @@ async fn a_lost_answer_that_was_never_cleared_up_is_possibly_consumed_after_a_we
 }
 
 #[tokio::test]
-async fn what_a_visit_was_told_holds_for_whoever_finishes_it() {
+async fn recovery_keeps_the_limits_of_the_visit() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
@@ -121,7 +121,7 @@ async fn what_a_visit_was_told_holds_for_whoever_finishes_it() {
 }
 
 #[tokio::test]
-async fn a_credential_that_the_backend_repeats_is_masked_in_what_recover_reads() {
+async fn a_credential_in_a_response_is_masked_by_recovery() {
     let house = Fixture::new(|_, _| Response::file(&glb(500))).await;
     let body = delivery_body(&house, true, &[(&format!("glb {API_KEY}"), "one")]);
     journal_unread_answer(&house, 200, &body).await;
@@ -135,7 +135,7 @@ async fn a_credential_that_the_backend_repeats_is_masked_in_what_recover_reads()
 }
 
 #[tokio::test]
-async fn a_credential_that_the_backend_repeats_never_reaches_the_journal() {
+async fn a_credential_in_a_response_never_reaches_the_journal() {
     // What stands on the disk while the file is on its way is what a crash would leave there.
     let data = std::sync::Arc::new(std::sync::Mutex::new(std::path::PathBuf::new()));
     let place = data.clone();
