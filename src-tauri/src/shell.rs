@@ -1,4 +1,4 @@
-//! The window, from the first to the last.
+//! The life of the window, from start to exit.
 
 use crate::args::Args;
 use crate::backend;
@@ -16,10 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tauri::{AppHandle, Builder, RunEvent, Runtime};
 
-/// How long visits get to write their ends when the program is closed; a redeem in flight may need it.
+/// How long visits may take to write their end when the program is closed; a redeem in flight may need it.
 const FAREWELL: Duration = Duration::from_secs(15);
 
-/// Opens the window and stays until it is closed.
+/// Opens the window and returns when it is closed.
+///
+/// # Errors
+/// When the data folder, the backend or the window cannot be opened, and when another window uses the data folder.
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let disk = open_disk(args)?;
     let _only_one = only_one(&disk)?;
@@ -54,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let app = build(Builder::default(), kiosk.clone(), panel.clone(), clock)
         .build(tauri::generate_context!())
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
-    // Within the runtime that its tasks need.
+    // Its tasks need the runtime.
     tauri::async_runtime::block_on(async { kiosk.finish_left_over() });
     window::open(app.handle(), args.full_screen)
         .map_err(|error| Failure::usage(format!("the window cannot be opened: {error}")))?;
@@ -64,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     tauri::async_runtime::spawn(async move { panel.keep_watch().await });
     close_on_signal(app.handle().clone());
     app.run(move |app, event| match event {
-        // The phone's window alone is no reason to stay.
+        // The program ends with the visitor's window, also while the phone's window is open.
         RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. } if label == WINDOW => {
             app.exit(0);
         }
@@ -82,7 +85,10 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Drops the PIN, for whoever has a shell on this machine and forgot it.
+/// Removes the PIN, for an operator who forgot it and has a shell on this machine.
+///
+/// # Errors
+/// When a window uses the data folder, or the settings cannot be written.
 pub(crate) fn forget_pin(args: &Args) -> Result<u8, Failure> {
     let disk = open_disk(args)?;
     let _only_one = only_one(&disk)?;
@@ -96,7 +102,7 @@ fn open_disk(args: &Args) -> Result<Disk, Failure> {
     Disk::open(&data_dir).map_err(Failure::usage)
 }
 
-/// What the window is made of, whatever runtime draws it.
+/// Builds the application for any runtime: the real one, or that of tests.
 pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Panel, clock: Clock) -> Builder<R> {
     builder
         .manage(kiosk)
@@ -114,7 +120,7 @@ pub(crate) fn build<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Panel,
         .invoke_handler(commands::handler())
 }
 
-/// Holds the data folder for this window. The lock goes with the process, so a crash leaves none.
+/// Locks the data folder for this window. The lock ends with the process, so a crash leaves none.
 fn only_one(disk: &Disk) -> Result<File, Failure> {
     let path = disk.data.path().join("window.lock");
     let refused = |error: std::io::Error| Failure::usage(format!("{}: {error}", path.display()));
@@ -129,7 +135,7 @@ fn only_one(disk: &Disk) -> Result<File, Failure> {
     }
 }
 
-/// Ctrl-C and SIGTERM close it in good order, as the service manager of a booth does every evening.
+/// Closes the window in order on Ctrl-C and SIGTERM, which the service manager of a booth sends.
 fn close_on_signal(app: AppHandle) {
     tauri::async_runtime::spawn(async move {
         signalled().await;

@@ -1,16 +1,16 @@
-//! The data folder, and who holds which visit in it.
+//! The data folder, and the locks of the visits in it.
 //!
 //! ```text
 //! DATA/journal.sqlite (-wal, -shm)   the journal
 //! DATA/journal.lock                  held while the journal is opened
-//! DATA/live/<visit id>.lock          held by the process that drives the visit
-//! DATA/live.lock                     held while locks are taken or cleaned
-//! DATA/incomplete/<date>-<visit id>/ avatars of which not every file came
+//! DATA/live/<visit id>.lock          held by the process that runs the visit
+//! DATA/live.lock                     held while visit locks are taken or removed
+//! DATA/incomplete/<date>-<visit id>/ avatars of which files are missing
 //! DATA/inspector/                    exchanges that an integrator saved
 //! DATA/reports/                      reports of checks that an integrator saved
-//! DATA/settings.toml, logo.png       what the operator set ([`crate::HostFile`])
+//! DATA/settings.toml, logo.png       the operator's settings ([`crate::HostFile`])
 //! ```
-//! Everything made here is private: folders 0700, files 0600. A data folder that was there before keeps its own mode.
+//! Everything created here is private: folders 0700, files 0600. A data folder that existed before keeps its mode.
 
 use crate::crash::{self, Point};
 use crate::disk;
@@ -28,12 +28,12 @@ pub struct DataDir {
     path: PathBuf,
 }
 
-/// A live visit's lock: let go when dropped, or by the system when the process dies, however it dies.
+/// The lock of a visit. Released when dropped, and by the system when the process ends in any way.
 #[derive(Debug)]
 pub struct Claim {
     visit: VisitId,
     path: PathBuf,
-    /// Held for its lock.
+    /// Open for its file lock.
     file: Option<File>,
 }
 
@@ -42,8 +42,8 @@ const INCOMPLETE: &str = "incomplete";
 const PROBE: &str = ".copresence-probe-";
 
 impl DataDir {
-    /// Opens the data folder: makes what is missing, checks that it can be written, and removes what a crash of
-    /// our own left behind (locks that nobody holds, half-copied folders of visits that nobody holds).
+    /// Opens the data folder: creates what is missing, checks that it is writable, and removes what a crash of this
+    /// program left behind (lock files and half-copied folders of visits that no process runs).
     ///
     /// # Errors
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
@@ -54,7 +54,7 @@ impl DataDir {
         }
         let data = Self { path };
         data.probe()?;
-        data.clean()?;
+        data.clean_up()?;
         Ok(data)
     }
 
@@ -63,54 +63,59 @@ impl DataDir {
         &self.path
     }
 
-    /// Where incomplete avatars are kept.
+    /// The folder of incomplete avatars.
     pub fn incomplete(&self) -> PathBuf {
         self.path.join(INCOMPLETE)
     }
 
-    /// Opens the journal; see [`Journal`].
+    /// Opens the journal. Blocks on the disk, and while another process opens it.
+    ///
+    /// # Errors
+    /// [`StoreError::JournalCorrupt`], [`StoreError::JournalTooNew`] and [`StoreError::JournalBusy`]; failures of the disk
+    /// or the database.
     pub fn journal(&self) -> Result<Journal, StoreError> {
         let path = self.path.join("journal.lock");
-        let lock = private().open(&path).at("open", &path)?;
+        let lock = lock_file_options().open(&path).at("open", &path)?;
         lock.lock().at("lock", &path)?;
         Journal::open(&self.path.join("journal.sqlite"))
     }
 
-    /// Takes a visit in hand: nobody else can until the claim is dropped or this process ends.
+    /// Locks a visit: no other process or task can, until the lock is dropped or this process ends.
     ///
     /// # Errors
-    /// [`StoreError::Held`] while another process, or another part of this one, has it.
+    /// [`StoreError::Held`] while another process, or another task of this one, has the lock; failures of the disk.
     pub fn claim(&self, visit: &VisitId) -> Result<Claim, StoreError> {
-        // Whoever cleans takes locks for a moment, which must not look like a visit in hand.
-        let (gate, path) = self.gate()?;
-        gate.lock_shared().at("lock", &path)?;
-        let claim = self.take(visit)?;
+        // The clean-up takes visit locks for a moment, which must not look like a running visit.
+        let (locks_file, path) = self.open_locks_file()?;
+        locks_file.lock_shared().at("lock", &path)?;
+        let claim = self.take_lock(visit)?;
         crash::reached(Point::Claimed);
         Ok(claim)
     }
 
-    fn gate(&self) -> Result<(File, PathBuf), StoreError> {
+    /// Opens the file that is locked while visit locks are taken (shared) or cleaned up (exclusive).
+    fn open_locks_file(&self) -> Result<(File, PathBuf), StoreError> {
         let path = self.path.join("live.lock");
-        Ok((private().open(&path).at("open", &path)?, path))
+        Ok((lock_file_options().open(&path).at("open", &path)?, path))
     }
 
-    fn take(&self, visit: &VisitId) -> Result<Claim, StoreError> {
+    fn take_lock(&self, visit: &VisitId) -> Result<Claim, StoreError> {
         let path = self.path.join(LIVE).join(format!("{visit}.lock"));
         loop {
-            let file = private().open(&path).at("open", &path)?;
+            let file = lock_file_options().open(&path).at("open", &path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(StoreError::Held { visit: *visit }),
                 Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path, error)),
             }
-            // Whoever held it before removes the file while still holding it: a lock on a removed file is none.
-            if is_still_there(&file, &path) {
+            // The previous holder removes the file while it has the lock: a lock on a removed file does not count.
+            if is_same_file(&file, &path) {
                 return Ok(Claim { visit: *visit, path, file: Some(file) });
             }
         }
     }
 
-    /// Checks by doing that files can be made here.
+    /// Checks that files can be written here, by writing one.
     ///
     /// # Errors
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
@@ -127,36 +132,36 @@ impl DataDir {
         written.at("write in", &self.path)
     }
 
-    /// Removes what crashes of our own left, unless another program is taking a visit or cleaning right now.
-    fn clean(&self) -> Result<(), StoreError> {
-        let (gate, path) = self.gate()?;
-        match gate.try_lock() {
+    /// Removes what crashes of this program left, unless another process takes a lock or cleans up right now.
+    fn clean_up(&self) -> Result<(), StoreError> {
+        let (locks_file, path) = self.open_locks_file()?;
+        match locks_file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path, error)),
         }
-        self.clean_locks()?;
-        self.clean_copies()
+        self.remove_stale_locks()?;
+        self.remove_stale_copies()
     }
 
-    fn clean_locks(&self) -> Result<(), StoreError> {
+    fn remove_stale_locks(&self) -> Result<(), StoreError> {
         let live = self.path.join(LIVE);
         for name in disk::entries(&disk::open_folder(&live)?, &live)? {
             if let Some(visit) = name.strip_suffix(".lock").and_then(|id| id.parse().ok()) {
-                // Taking the claim and dropping it removes the file.
-                drop(self.take(&visit));
+                // Dropping the lock removes its file.
+                drop(self.take_lock(&visit));
             }
         }
         Ok(())
     }
 
-    /// A copy into `incomplete/` that was cut short still has its source: it can go.
-    fn clean_copies(&self) -> Result<(), StoreError> {
+    /// A copy into `incomplete/` that a crash cut short still has its source, so it can be removed.
+    fn remove_stale_copies(&self) -> Result<(), StoreError> {
         let path = self.incomplete();
         let dir = disk::open_folder(&path)?;
         for name in disk::entries(&dir, &path)? {
             let Some(visit) = crate::folder::visit_of_partial(&name) else { continue };
-            if let Ok(claim) = self.take(&visit) {
+            if let Ok(claim) = self.take_lock(&visit) {
                 crate::folder::remove_partial(&dir, &name, &path)?;
                 drop(claim);
             }
@@ -164,6 +169,7 @@ impl DataDir {
         Ok(())
     }
 
+    /// Opens the folder of incomplete avatars.
     pub(crate) fn incomplete_dir(&self) -> Result<(Dir, PathBuf), StoreError> {
         let path = self.incomplete();
         disk::create_folder(&path)?;
@@ -172,7 +178,7 @@ impl DataDir {
 }
 
 impl Claim {
-    /// The visit that is held.
+    /// The locked visit.
     pub fn visit(&self) -> &VisitId {
         &self.visit
     }
@@ -180,18 +186,18 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Removed while still locked, so that nobody can have locked this file in between.
+        // Removed while still locked, so that no other process can have locked this file in between.
         if let Err(error) = std::fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::debug!(visit = %self.visit, %error, "the lock file stays behind");
+            tracing::debug!(visit = %self.visit, %error, "the lock file could not be removed");
         }
         self.file.take();
     }
 }
 
-/// Opens or makes a lock file.
-fn private() -> OpenOptions {
+/// Opens or creates a lock file.
+fn lock_file_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -200,7 +206,7 @@ fn private() -> OpenOptions {
 }
 
 #[cfg(unix)]
-fn is_still_there(file: &File, path: &Path) -> bool {
+fn is_same_file(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     match (file.metadata(), std::fs::symlink_metadata(path)) {
         (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
@@ -209,7 +215,7 @@ fn is_still_there(file: &File, path: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_still_there(_file: &File, path: &Path) -> bool {
+fn is_same_file(_file: &File, path: &Path) -> bool {
     path.exists()
 }
 
@@ -218,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_visit_is_held_by_one_and_let_go_by_drop() {
+    fn dropping_a_lock_releases_the_visit() {
         let root = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(&root.path().join("data")).expect("a data folder");
         let visit = VisitId::new();
@@ -230,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn many_at_once_never_hold_the_same_visit() {
+    fn concurrent_locks_never_share_a_visit() {
         let root = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(root.path()).expect("a data folder");
         let visit = VisitId::new();
@@ -250,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn opening_the_folder_never_makes_a_free_visit_look_held() {
+    fn opening_the_folder_never_makes_a_free_visit_look_locked() {
         let root = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(root.path()).expect("a data folder");
         std::thread::scope(|scope| {
@@ -262,43 +268,43 @@ mod tests {
     }
 
     #[test]
-    fn claiming_and_cleaning_wait_for_each_other() {
+    fn locking_and_cleaning_up_wait_for_each_other() {
         let root = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(root.path()).expect("a data folder");
         let stale = root.path().join(format!("live/{}.lock", VisitId::new()));
         std::fs::write(&stale, "").expect("a stale lock");
 
-        let (gate, _) = data.gate().expect("a gate");
-        gate.lock_shared().expect("as one who claims");
+        let (locks_file, _) = data.open_locks_file().expect("opens");
+        locks_file.lock_shared().expect("as for locking a visit");
         DataDir::open(root.path()).expect("opened all the same");
         assert!(stale.exists(), "cleaned next time");
-        gate.unlock().expect("let go");
+        locks_file.unlock().expect("released");
 
-        gate.lock().expect("as one who cleans");
+        locks_file.lock().expect("as for cleaning up");
         let (done, claimed) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| done.send(data.claim(&VisitId::new()).is_ok()));
             let early = claimed.recv_timeout(std::time::Duration::from_millis(50));
             assert!(early.is_err(), "a claim is taken while another program cleans");
-            gate.unlock().expect("let go");
+            locks_file.unlock().expect("released");
             assert_eq!(claimed.recv(), Ok(true));
         });
     }
 
     #[test]
-    fn a_lock_on_a_removed_file_is_none() {
+    fn a_removed_lock_file_is_not_the_same_file() {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("a.lock");
-        let file = private().open(&path).expect("made");
-        assert!(is_still_there(&file, &path));
+        let file = lock_file_options().open(&path).expect("made");
+        assert!(is_same_file(&file, &path));
         std::fs::remove_file(&path).expect("removed");
-        assert!(!is_still_there(&file, &path));
-        let _another = private().open(&path).expect("made anew");
-        assert!(!is_still_there(&file, &path));
+        assert!(!is_same_file(&file, &path));
+        let _another = lock_file_options().open(&path).expect("made anew");
+        assert!(!is_same_file(&file, &path));
     }
 
     #[test]
-    fn opening_cleans_what_a_crash_left_and_nothing_else() {
+    fn opening_removes_only_what_a_crash_left() {
         let root = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(root.path()).expect("a data folder");
         let (dead, alive) = (VisitId::new(), VisitId::new());

@@ -10,11 +10,11 @@ use kiosk::view::checks::{ChecksAsk, ChecksPlan, ChecksView};
 use tauri::State;
 use tauri::ipc::Channel;
 
-/// Whoever follows the checks.
+/// The subscription to the checks.
 #[derive(Default)]
 pub(crate) struct Following(Follower);
 
-/// Follows the checks from now on; ends an earlier call.
+/// Subscribes to the checks; replaces an earlier subscription.
 #[tauri::command]
 pub(crate) async fn follow_checks(
     kiosk: State<'_, Kiosk>,
@@ -32,7 +32,7 @@ pub(crate) async fn follow_checks(
     Ok(())
 }
 
-/// What a run would do.
+/// Returns what a run would do.
 #[tauri::command]
 pub(crate) async fn plan_checks(
     kiosk: State<'_, Kiosk>,
@@ -45,7 +45,7 @@ pub(crate) async fn plan_checks(
     checks.plan(&kiosk.backing(), &ask, kiosk.live().len()).await
 }
 
-/// Begins a run.
+/// Starts a run.
 #[tauri::command]
 pub(crate) async fn start_checks(
     kiosk: State<'_, Kiosk>,
@@ -58,7 +58,7 @@ pub(crate) async fn start_checks(
     checks.start(&kiosk.backing(), &ask, kiosk.live().len()).await
 }
 
-/// Ends it early.
+/// Stops the run.
 #[tauri::command]
 pub(crate) async fn stop_checks(
     gate: State<'_, Gate>,
@@ -70,7 +70,7 @@ pub(crate) async fn stop_checks(
     Ok(())
 }
 
-/// Leaves out what waits for a phone.
+/// Skips the check that waits for a phone.
 #[tauri::command]
 pub(crate) async fn skip_check(
     gate: State<'_, Gate>,
@@ -82,7 +82,7 @@ pub(crate) async fn skip_check(
     Ok(())
 }
 
-/// Saves the report, and says in which folder.
+/// Saves the report; returns its folder.
 #[tauri::command]
 pub(crate) async fn save_report(
     kiosk: State<'_, Kiosk>,

@@ -1,4 +1,4 @@
-//! What the desk's pages follow: told until another call takes its place, or the door closes.
+//! Subscriptions of the desk's pages: each ends when another call replaces it, or the panel is locked.
 
 use kiosk::clock::Clock;
 use kiosk::panel::Gate;
@@ -7,18 +7,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often it is looked whether the door stands open though nobody uses it.
+/// How often to check whether the panel has locked itself after idling.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Who follows now.
+/// The current subscription of one kind.
 #[derive(Default)]
 pub(crate) struct Follower(Mutex<CancellationToken>);
 
 impl Follower {
-    /// Ends whoever followed before; gives what resolves when this one is to end.
+    /// Ends the subscription before; the returned future resolves when the new one has to end.
     ///
     /// # Errors
-    /// `panel_locked`; then the earlier one has ended, too.
+    /// `panel_locked` when the panel is locked.
     pub(crate) fn replace(
         &self,
         gate: &Gate,

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use tauri::State;
 use tauri::ipc::Channel;
 
-/// Whoever follows the inspector.
+/// The subscription to the inspector.
 #[derive(Default)]
 pub(crate) struct Inspecting(Follower);
 
-/// Follows a visit, or the newest, from now on; ends an earlier call.
+/// Subscribes to a visit, or to the newest; replaces an earlier subscription.
 #[tauri::command]
 pub(crate) async fn inspect(
     kiosk: State<'_, Kiosk>,
@@ -33,7 +33,7 @@ pub(crate) async fn inspect(
     Ok(())
 }
 
-/// Saves a visit's exchanges, and says where.
+/// Saves a visit's exchanges; returns the path.
 #[tauri::command]
 pub(crate) async fn save_har(
     kiosk: State<'_, Kiosk>,

@@ -1,5 +1,5 @@
-//! What the web view may ask: a few lines each over `kiosk`. They are all asynchronous, because a visit's task needs
-//! the runtime around it.
+//! The commands of the web view: a few lines each over `kiosk`. All are asynchronous, because a visit's task needs a
+//! runtime.
 
 mod checks;
 mod desk;
@@ -22,16 +22,16 @@ use tauri::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// The label of the visitor's window, the only one that may call these.
+/// Label of the visitor's window, the only one that may call these commands.
 pub(crate) const WINDOW: &str = "kiosk";
-/// The label of the window in which the phone is played.
+/// Label of the window with the sandbox's phone page.
 pub(crate) const PHONE: &str = "phone";
-/// A phone's width and height, in logical pixels.
+/// Width and height of the phone's window, in logical pixels.
 const PHONE_SIZE: (f64, f64) = (430.0, 880.0);
-/// From the screen's right edge.
+/// Distance of the phone's window from the right edge of the screen, in logical pixels.
 const PHONE_MARGIN: f64 = 48.0;
 
-/// The web view that listens now; one that was reloaded listens no more.
+/// The web view that receives snapshots. A reloaded page replaces the one before.
 #[derive(Default)]
 pub(crate) struct Listener(Mutex<CancellationToken>);
 
@@ -44,7 +44,7 @@ impl Listener {
     }
 }
 
-/// All of them.
+/// The handler of all commands.
 pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'static {
     tauri::generate_handler![
         subscribe,
@@ -74,15 +74,15 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
     ]
 }
 
-/// What was saved, as people read it. Not on the runtime's own threads: disks may be slow.
+/// Saves something off the runtime's threads; returns its path for people.
 async fn saved(save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static) -> Result<String, Problem> {
     let saved = tokio::task::spawn_blocking(save).await;
     let saved = saved.map_err(|error| problem("storage_failed", Some(&error.to_string())))??;
     Ok(kiosk::for_people(&saved))
 }
 
-/// Sends the present snapshot at once, and each that follows; ends an earlier subscription. The page was loaded
-/// anew, so whoever opened the desk on the last one enters the PIN again.
+/// Sends the current snapshot at once, then each new one; replaces an earlier subscription. Locks the panel: the page was
+/// reloaded.
 #[tauri::command]
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
@@ -108,8 +108,8 @@ async fn subscribe(
     Ok(())
 }
 
-// The visitor's commands name what they act on: the visit and the revision of the snapshot in which the button was. One that
-// comes too late is ignored; without these arguments, a command acts on whatever is shown.
+// A visitor's command names the visit and the revision of the snapshot in which its button was. A stale command is ignored.
+// Without these arguments, a command acts on whatever is shown.
 
 #[tauri::command]
 async fn start_visit(
@@ -160,8 +160,8 @@ async fn forget(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option
     Ok(())
 }
 
-/// Opens the sandbox's phone page for the code on the screen, in a window the size of a phone that may do nothing
-/// but be a page. It goes when the visit no longer needs a phone.
+/// Opens the sandbox's phone page for the code on the screen, in a window of the size of a phone without any
+/// permission. It closes when the visit needs no phone any more.
 #[tauri::command]
 async fn play_phone<R: Runtime>(
     app: AppHandle<R>,
@@ -184,7 +184,7 @@ async fn play_phone<R: Runtime>(
     open_phone(&app, link).map_err(|error| error.to_string())?;
     let mut snapshots = kiosk.subscribe();
     tokio::spawn(async move {
-        // The sender lives as long as the application, so an error is its end too.
+        // The sender lives as long as the application, so an error ends the wait too.
         drop(snapshots.wait_for(|snapshot| !needs_phone(&snapshot.screen)).await);
         if let Some(window) = app.get_webview_window(PHONE)
             && let Err(error) = window.close()
@@ -205,13 +205,13 @@ fn open_phone<R: Runtime>(app: &AppHandle<R>, link: url::Url) -> tauri::Result<(
         .title("Phone (sandbox)")
         .inner_size(PHONE_SIZE.0, PHONE_SIZE.1)
         .on_navigation(move |to| to.origin() == origin);
-    // Else a compositor hides it behind the full screen, or makes it as large as that.
+    // Without a parent, a compositor may hide it behind the full-screen window, or make it as large.
     if let Some(kiosk) = app.get_webview_window(WINDOW) {
         phone = phone.parent(&kiosk)?;
     }
     let window = phone.build()?;
     if let Some(monitor) = window.current_monitor()? {
-        // At the right edge, over the code that it has just "scanned": what the screen says stays readable.
+        // At the right edge, over the code: the text on the screen stays readable.
         let screen: LogicalSize<f64> = monitor.size().to_logical(monitor.scale_factor());
         let x = (screen.width - PHONE_SIZE.0 - PHONE_MARGIN).max(0.0);
         let y = ((screen.height - PHONE_SIZE.1) / 2.0).max(0.0);

@@ -1,9 +1,9 @@
-//! What the page says of itself.
+//! The page's heartbeat.
 
 use crate::window::Heart;
 use tauri::State;
 
-/// The page lives. One that has fallen silent is ended and loaded anew.
+/// A heartbeat. A page that sends none for too long is reloaded.
 #[tauri::command]
 pub(super) async fn alive(heart: State<'_, Heart>, hidden: bool) -> Result<(), ()> {
     heart.beat(hidden);

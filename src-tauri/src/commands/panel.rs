@@ -1,4 +1,4 @@
-//! The door to the desk, and the operator's panel behind it: a few lines each over `kiosk`.
+//! The PIN lock of the desk, and the operator's panel: a few lines each over `kiosk`.
 
 use crate::window;
 use kiosk::SecretString;
@@ -10,7 +10,7 @@ use kiosk::view::Problem;
 use kiosk::view::panel::{GateView, HealthView, PanelAct, PanelView, PastVisit};
 use tauri::{AppHandle, Runtime, State};
 
-/// How the door stands.
+/// The state of the PIN lock.
 #[tauri::command]
 pub(crate) async fn panel_gate(gate: State<'_, Gate>, clock: State<'_, Clock>) -> Result<GateView, Problem> {
     Ok(gate.state(clock.moment()))
@@ -47,7 +47,7 @@ pub(crate) async fn panel<R: Runtime>(
     panel.view(window::monitors(&app)).await
 }
 
-/// Does something, and gives the panel as it is then.
+/// Runs an action; returns the panel after it.
 #[tauri::command]
 pub(crate) async fn panel_act<R: Runtime>(
     app: AppHandle<R>,
@@ -65,7 +65,7 @@ pub(crate) async fn panel_act<R: Runtime>(
     panel.view(window::monitors(&app)).await
 }
 
-/// Everything that the booth depends on, looked at now.
+/// Checks everything that the booth depends on.
 #[tauri::command]
 pub(crate) async fn panel_health<R: Runtime>(
     app: AppHandle<R>,
@@ -88,7 +88,7 @@ pub(crate) async fn panel_history(
     panel.history().await
 }
 
-/// What only a program with a window can tell.
+/// The health of what only a program with a window can check.
 fn screen<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [HealthView; 2] {
     let monitors = window::monitors(app);
     let there = monitors.iter().map(|one| format!("{} ({} × {})", one.name, one.width, one.height));

@@ -183,6 +183,16 @@ async fn phones_are_let_in_and_out_under_a_visit_that_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn phones_stay_out_when_that_they_are_let_in_cannot_be_kept() {
+    let booth = Booth::new();
+    std::fs::create_dir(booth.data().join("settings.toml")).expect("made");
+    assert_eq!(booth.refused(PanelAct::LetPhonesIn { on: true }).await, "settings_failed");
+    let view = booth.view().await;
+    assert_eq!((view.backend.phones_at, view.sandbox.and_then(|sandbox| sandbox.phones_at)), (None, None));
+    booth.kiosk.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_display_is_set_for_every_screen_and_kept() {
     let booth = Booth::new();
     let display = DisplaySettings {

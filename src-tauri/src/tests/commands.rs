@@ -2,6 +2,7 @@
 
 use super::Booth;
 use crate::commands::WINDOW;
+use kiosk::view::Screen;
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
 use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder, mock_context, noop_assets};
@@ -131,4 +132,27 @@ async fn an_act_answers_with_the_panel_or_with_a_problem() {
     let parts = call(&window, "panel_health", json!({})).await.expect("told");
     let parts: Vec<_> = parts.as_array().expect("a list").iter().map(|view| view["part"].clone()).collect();
     assert!(parts.contains(&json!("display")) && parts.contains(&json!("web_view")), "{parts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitors_command_names_the_screen_that_it_acts_on() {
+    let (booth, _app, window) = page();
+    let attract = booth.kiosk.snapshot().revision;
+    call(&window, "start_visit", json!({"revision": attract + 1})).await.expect("ignored");
+    assert_eq!(booth.kiosk.snapshot().screen, Screen::Attract);
+    call(&window, "start_visit", json!({"revision": attract})).await.expect("begun");
+    let invite = booth.until(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
+    let visit = invite.screen.visit().expect("of somebody").to_owned();
+    for command in ["cancel_visit", "new_code", "again", "forget", "play_phone"] {
+        for target in [json!({"visit": "00000000-0000-7000-8000-000000000000"}), json!({"revision": attract})]
+        {
+            call(&window, command, target).await.expect("ignored");
+        }
+    }
+    assert_eq!(booth.kiosk.snapshot().screen.visit(), Some(visit.as_str()));
+    call(&window, "cancel_visit", json!({"visit": visit, "revision": invite.revision})).await.expect("left");
+    assert_eq!(booth.kiosk.snapshot().screen, Screen::Attract);
+    call(&window, "start_visit", json!({})).await.expect("as before");
+    assert!(booth.kiosk.snapshot().screen.visit().is_some());
+    booth.kiosk.stop().await;
 }

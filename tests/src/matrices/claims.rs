@@ -117,8 +117,8 @@ fn at_once(stand: &Stand, backend: &Backend, scene: &Scene) -> Vec<String> {
         breaches.push("a token was asked for before its visit was in the journal".to_owned());
     }
     let redeems: usize = tokens.iter().map(|token| backend::redeems(&scene.events, token)).sum();
-    if redeems > scene.journal.redeems.len() {
-        let intents = scene.journal.redeems.len();
+    let intents = scene.journal.intents();
+    if redeems > intents {
         breaches.push(format!("the backend had {redeems} redeems, and the journal has {intents} intents"));
     }
     let asked = scene.events.iter().filter_map(|event| match event.what {

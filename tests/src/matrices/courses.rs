@@ -113,7 +113,7 @@ pub(crate) const COURSES: &[Course] = &[
         name: "recover-answer",
         power: true,
         words: "`recover` after a crash with the answer on the disk, unread",
-        before: Before::KilledAt("answer-written:4"),
+        before: Before::KilledAt("answer-written"),
         act: Act::Recover,
         ..PLAIN
     },

@@ -9,6 +9,8 @@ use std::path::Path;
 pub(crate) struct View {
     pub(crate) visits: Vec<Visit>,
     pub(crate) redeems: Vec<Redeem>,
+    /// Redeems of finished visits that have no row of their own any more.
+    pub(crate) folded: usize,
     pub(crate) files: Vec<File>,
     /// What is wrong with the database itself.
     pub(crate) damage: Vec<String>,
@@ -94,6 +96,8 @@ impl View {
         let redeems = redeems.query_map([], |row| {
             Ok(Redeem { visit: row.get(0)?, delivered: row.get(1)?, has_body: row.get(2)? })
         })?;
+        let folded: i64 =
+            journal.query_row("SELECT coalesce(sum(poll_count), 0) FROM visits", [], |row| row.get(0))?;
         let mut files = journal.prepare(
             "SELECT visit, idx, state = 'whole' OR coalesce(bytes = total, 0), url IS NOT NULL
              FROM files ORDER BY visit, idx",
@@ -109,9 +113,15 @@ impl View {
         Ok(Self {
             visits: visits.collect::<rusqlite::Result<_>>()?,
             redeems: redeems.collect::<rusqlite::Result<_>>()?,
+            folded: usize::try_from(folded).unwrap_or_default(),
             files: files.collect::<rusqlite::Result<_>>()?,
             damage,
         })
+    }
+
+    /// How many redeems were begun.
+    pub(crate) fn intents(&self) -> usize {
+        self.redeems.len() + self.folded
     }
 
     /// Whether the answer that carries a visit's URLs is on the disk.

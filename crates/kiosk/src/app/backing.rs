@@ -1,4 +1,4 @@
-//! The backend that visits begin at, which an operator may change while others go on.
+//! The backend of new visits, which an operator may change while others run.
 
 use crate::profile::Profile;
 use crate::setup::Target;
@@ -6,19 +6,19 @@ use crate::view::BackendView;
 use client::{Api, NoRecorder, SetupError};
 use std::sync::{Arc, OnceLock};
 
-/// A backend, and the limits and ways of its profile.
+/// A backend and its profile.
 #[derive(Debug, Clone)]
 pub struct Backing {
-    /// Limits and ways.
+    /// Limits and routes.
     pub profile: Profile,
     /// The backend, with its credentials.
     pub target: Target,
-    /// The address that phones on this network reach the sandbox at, once allowed.
+    /// The address at which phones on this network reach the sandbox, once allowed.
     pub phones_at: Option<String>,
 }
 
 impl Backing {
-    /// In an operator's words.
+    /// As the operator sees it.
     pub fn view(&self) -> BackendView {
         BackendView {
             profile: self.profile.name.clone(),
@@ -29,7 +29,7 @@ impl Backing {
     }
 }
 
-/// A backing in use: its visits share one session token.
+/// A backend in use: its visits share one session token.
 pub(super) struct InUse {
     pub(super) backing: Backing,
     api: OnceLock<Api>,
@@ -40,7 +40,10 @@ impl InUse {
         Arc::new(Self { backing, api: OnceLock::new() })
     }
 
-    /// Its endpoints; made for the first visit.
+    /// Its endpoints; created for the first visit. Blocks while HTTP clients are built.
+    ///
+    /// # Errors
+    /// [`SetupError`] when a credential is missing or unusable.
     pub(super) fn api(&self) -> Result<Api, SetupError> {
         if let Some(api) = self.api.get() {
             return Ok(api.clone());

@@ -1,4 +1,4 @@
-//! The application behind a window: any number of visits, one of them on the screen.
+//! The application behind the window: any number of visits, one of them on the screen.
 
 mod backing;
 mod forgetting;
@@ -22,6 +22,7 @@ use client::SetupError;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use state::{Guest, Shown, State};
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,27 +32,27 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The longest that a wait trusts a steady clock over the time of day, which somebody may set.
+/// Maximum time between two looks at the time of day, which a person may change.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// What the application is made of.
+/// What the application starts with.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Limits and ways, until another backend is chosen.
+    /// Limits and routes, until another backend is chosen.
     pub profile: Profile,
     /// The backend, until another is chosen.
     pub target: Target,
     /// The data folder.
     pub disk: Disk,
-    /// What the host sets over the profile.
+    /// Overrides of the profile.
     pub overrides: Overrides,
-    /// The address that phones on this network reach the sandbox at, once allowed.
+    /// The address at which phones on this network reach the sandbox, once allowed.
     pub phones_at: Option<String>,
-    /// Where the web view gets saved files: base, to which `/<visit>/<path>` is added.
+    /// Base URL of saved files in the web view, to which `/<visit>/<path>` is added.
     pub asset_base: String,
 }
 
-/// The application. Clones are handles of the same one.
+/// The application. Clones are handles of the same instance.
 #[derive(Clone)]
 pub struct Kiosk {
     setup: Arc<Setup>,
@@ -61,7 +62,7 @@ pub struct Kiosk {
     inspector: Inspector,
     tasks: TaskTracker,
     stopping: CancellationToken,
-    /// Held while earlier visits are taken up: once at a time.
+    /// Held while earlier visits are recovered: one recovery at a time.
     finishing: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -97,7 +98,7 @@ pub struct CommandTarget {
 }
 
 impl Kiosk {
-    /// The application, showing nobody.
+    /// The application, showing the first screen.
     pub fn new(setup: Setup) -> Self {
         let backing = Backing {
             profile: setup.profile.clone(),
@@ -123,7 +124,7 @@ impl Kiosk {
         }
     }
 
-    /// What the operator set: for every screen from now on, and what each visitor is to agree to first, if anything.
+    /// Applies the operator's settings: those of every screen, and the text that each visitor agrees to first, if any.
     pub fn set_booth(&self, booth: BoothView, consent: Texts) {
         let mut state = self.lock();
         state.booth = booth;
@@ -131,26 +132,26 @@ impl Kiosk {
         self.publish(&mut state);
     }
 
-    /// Visits begin there from now on; those that go on are left in peace.
+    /// Uses this backend for new visits. Running visits keep theirs.
     pub fn use_backend(&self, backing: Backing) {
         let mut state = self.lock();
         state.in_use = InUse::new(backing);
         self.publish(&mut state);
     }
 
-    /// Where visits begin.
+    /// The backend of new visits.
     pub fn backing(&self) -> Backing {
         self.lock().in_use.backing.clone()
     }
 
-    /// The visits that go on, on the screen or behind it.
+    /// The running visits, on the screen or in the background.
     pub fn live(&self) -> Vec<VisitId> {
         let state = self.lock();
         let live = state.guests.iter().filter(|(_, guest)| !guest.gone.is_cancelled());
         live.map(|(id, _)| *id).collect()
     }
 
-    /// What visits did and which exchanges they had, for the integrator.
+    /// Events and exchanges of visits, for the integrator.
     pub fn inspector(&self) -> &Inspector {
         &self.inspector
     }
@@ -160,24 +161,24 @@ impl Kiosk {
         &self.setup.disk
     }
 
-    /// Where avatars of new visits are saved.
+    /// The folder in which avatars of new visits are saved.
     pub fn out(&self) -> PathBuf {
         let of_profile = || self.lock().in_use.backing.profile.out.clone();
         let out = self.setup.overrides.out.clone().or_else(of_profile);
         out.unwrap_or_else(|| self.setup.disk.default_out())
     }
 
-    /// What went wrong last since the program began, and when.
+    /// The last problem since the program started, and its time.
     pub fn last_problem(&self) -> Option<(Timestamp, Problem)> {
         self.lock().last_problem.clone()
     }
 
-    /// What is on the screen now, whole.
+    /// The current snapshot.
     pub fn snapshot(&self) -> Snapshot {
         self.snapshots.borrow().clone()
     }
 
-    /// Every snapshot from now on; a slow reader skips to the newest.
+    /// Subscribes to snapshots; a slow receiver skips to the newest.
     pub fn subscribe(&self) -> watch::Receiver<Snapshot> {
         self.snapshots.subscribe()
     }
@@ -275,7 +276,7 @@ impl Kiosk {
         }
     }
 
-    /// The link that is on the screen, for *play the phone*.
+    /// The link on the screen, for *play the phone*.
     pub fn shown_link(&self) -> Option<String> {
         match self.snapshot().screen {
             Screen::Invite { link, .. } | Screen::Making { link, .. } => Some(link),
@@ -283,7 +284,7 @@ impl Kiosk {
         }
     }
 
-    /// A saved file of the visit on the screen, and of no other.
+    /// A saved file of the visit on the screen; `None` for any other visit.
     pub fn shown_file(&self, visit: &str, name: &str) -> Option<PathBuf> {
         let state = self.lock();
         let (id, guest) = state.shown_guest()?;
@@ -294,12 +295,18 @@ impl Kiosk {
     /// program's start, and done again with each new visit. A few visits at a time, each with back-off. Does nothing
     /// while an earlier call still runs. Needs a tokio runtime.
     pub fn finish_left_over(&self) {
+        let running = self.lock().running();
+        self.recover_in_background(running);
+    }
+
+    /// Recovers earlier visits, except those that run now: one that ends meanwhile is not left over.
+    fn recover_in_background(&self, running: HashSet<VisitId>) {
         let Ok(once) = self.finishing.clone().try_lock_owned() else { return };
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let _once = once;
             let parts_for = |unfinished: &Unfinished| kiosk.recovery_parts(unfinished);
-            let skip = |id: &VisitId| kiosk.lock().to_forget.contains(id);
+            let skip = |id: &VisitId| running.contains(id) || kiosk.lock().to_forget.contains(id);
             tokio::select! {
                 // What is dropped half way is left as a crash would leave it, for the next start.
                 () = kiosk.stopping.cancelled() => {}
@@ -317,7 +324,9 @@ impl Kiosk {
     pub async fn stop(&self) {
         {
             let mut state = self.lock();
-            if state.is_free() {
+            // An avatar that is shown is saved, also if the end of its visit is still being written.
+            let is_shown = matches!(self.snapshots.borrow().screen, Screen::Reveal { .. });
+            if is_shown || state.is_free() {
                 self.leave(&mut state);
             }
         }
@@ -331,7 +340,7 @@ impl Kiosk {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A poisoned state is still the truth about which visits there are.
+        // Every change of the state is complete, also after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -348,7 +357,7 @@ impl Kiosk {
         // Dropped with the task, however that ends.
         let ending = gone.clone().drop_guard();
         state.show(id, Guest { stage: Stage::new(id.to_string()), at: at.clone(), left, ends, gone });
-        self.finish_left_over();
+        self.recover_in_background(state.running());
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let _ending = ending;
@@ -400,7 +409,7 @@ impl Kiosk {
         Ok(setup.disk.parts(api, self.clock, teller).within(profile))
     }
 
-    /// Keeps this application alive as long as the visit's task does, and no longer.
+    /// The event sink of visits on the screen.
     fn teller(&self) -> Teller {
         let kiosk = self.clone();
         Arc::new(move |line: Line| kiosk.take(&line))
@@ -418,7 +427,7 @@ impl Kiosk {
         self.publish(&mut state);
     }
 
-    /// Shows anew what changes by itself at a moment, unless its visit has gone by then.
+    /// Publishes a snapshot when the code expires, unless the visit's task has ended by then.
     fn publish_at(&self, at: Timestamp, gone: CancellationToken) {
         let kiosk = self.clone();
         self.tasks.spawn(async move {

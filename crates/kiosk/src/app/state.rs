@@ -1,4 +1,4 @@
-//! Which visits are here, and what the screen shows of them.
+//! The visits of this process, and what the screen shows.
 
 use super::backing::InUse;
 use crate::line::{Line, LineEvent};
@@ -12,24 +12,24 @@ use std::sync::Arc;
 use store::VisitId;
 use tokio_util::sync::CancellationToken;
 
-/// A visit that is here: on the screen, or going on behind it.
+/// A visit on the screen, or running in the background.
 pub(super) struct Guest {
     pub(super) stage: Stage,
     pub(super) at: Arc<InUse>,
-    /// The visitor left: it ends, unless an avatar is on its way.
+    /// Cancelled when the visitor leaves: the visit ends, unless an avatar is being made.
     pub(super) left: CancellationToken,
-    /// It ends, whatever is on its way.
+    /// Cancelled to end the visit in any case.
     pub(super) ends: CancellationToken,
-    /// Its task has ended, and nobody holds it any more.
+    /// Cancelled when the visit's task has ended and its lock is released.
     pub(super) gone: CancellationToken,
 }
 
-/// What the screen is about.
+/// What the screen shows.
 #[derive(Default)]
 pub(super) enum Shown {
     #[default]
     Nobody,
-    /// What the visitor is told, whatever the operator changes meanwhile.
+    /// The text to agree to, as it was when the screen appeared.
     Consent(Texts),
     Visit(VisitId),
     Forgetting(VisitId, ForgettingStand),
@@ -38,16 +38,16 @@ pub(super) enum Shown {
 pub(super) struct State {
     pub(super) guests: HashMap<VisitId, Guest>,
     pub(super) shown: Shown,
-    /// Where visits begin.
+    /// The backend of new visits.
     pub(super) in_use: Arc<InUse>,
     pub(super) booth: BoothView,
-    /// What visitors agree to before their code; nothing where it was written in no language.
+    /// The text that visitors agree to before their code; empty for none.
     pub(super) consent: Texts,
     /// The revision of the first snapshot that showed the present screen.
     pub(super) screen_since: u64,
     /// Visits that are being forgotten, or could not be yet: recovery leaves them alone.
     pub(super) to_forget: HashSet<VisitId>,
-    /// What went wrong last, for the operator.
+    /// The last problem, for the operator.
     pub(super) last_problem: Option<(Timestamp, Problem)>,
 }
 
@@ -84,7 +84,12 @@ impl State {
         self.shown_id() == Some(*id) || self.guests.get(id).is_some_and(|guest| !guest.gone.is_cancelled())
     }
 
-    /// Whether nobody is on the screen, or only somebody whose visit is over.
+    /// The visits that have not ended.
+    pub(super) fn running(&self) -> HashSet<VisitId> {
+        self.guests.iter().filter(|(_, guest)| !guest.stage.is_over()).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether no visit is on the screen, or only one that has ended.
     pub(super) fn is_free(&self) -> bool {
         self.shown_guest().is_none_or(|(_, guest)| guest.stage.is_over())
     }
@@ -95,7 +100,7 @@ impl State {
         self.forget_ended();
     }
 
-    /// Takes what is shown off the screen, and tells the visit so: whether it goes on is for the visit to say.
+    /// Takes the visit off the screen. The visit itself decides whether it continues in the background.
     pub(super) fn leave(&mut self) -> Option<VisitId> {
         let left = self.shown_guest().map(|(id, guest)| {
             guest.left.cancel();
@@ -119,7 +124,7 @@ impl State {
         self.forget_ended();
     }
 
-    /// Of visits that are over nothing needs to be remembered here: the journal has them.
+    /// Drops visits that have ended and are not shown; the journal has them.
     fn forget_ended(&mut self) {
         let shown = self.shown_guest().map(|(id, _)| id);
         self.guests.retain(|id, guest| !guest.stage.is_over() || shown == Some(*id));
@@ -143,7 +148,7 @@ impl State {
         }
     }
 
-    /// The backend of what is shown, or the one at which the next visit begins.
+    /// The backend of the visit on the screen, otherwise that of the next visit.
     pub(super) fn shown_backend(&self) -> &InUse {
         self.shown_guest().map_or(&self.in_use, |(_, guest)| &guest.at)
     }
@@ -179,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn visits_that_are_over_are_not_remembered() {
+    fn ended_visits_are_dropped() {
         let mut state = state();
         let end = |visit| {
             let (code, message, visit_state) = ("timed_out".to_owned(), String::new(), "issuing".to_owned());

@@ -1,4 +1,4 @@
-//! What the journal takes and gives.
+//! The values that the journal stores and returns.
 
 use crate::digest::Sha256;
 use crate::format::Format;
@@ -10,7 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The beginning of a visit.
+/// The start of a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisitRecordStart {
     /// Its id.
@@ -21,16 +21,15 @@ pub struct VisitRecordStart {
     pub api_url: String,
     /// Host (and port, if it is not the scheme's own) of the backend.
     pub backend_host: String,
-    /// The backend dies with this process (the embedded sandbox): nothing of it can be recovered later.
+    /// The backend ends with this process (the embedded sandbox), so nothing can be recovered later.
     pub ephemeral: bool,
-    /// Where the avatar is to be saved.
+    /// The folder in which the avatar is saved.
     pub out_dir: PathBuf,
-    /// The visit is complete only if these came; empty for whatever comes.
+    /// Exports that a complete avatar needs; empty accepts any.
     pub required_exports: Vec<ExportType>,
     /// When it began.
     pub started_at: Timestamp,
-    /// What its downloads keep to, also when another run finishes them; `None` of a visit that an earlier version
-    /// began.
+    /// Limits of its downloads, also when recovery finishes them; `None` for a visit that a version with schema 1 began.
     pub limits: Option<VisitLimits>,
 }
 
@@ -142,7 +141,7 @@ impl fmt::Display for RedeemNo {
     }
 }
 
-/// A phase of a visit whose first moment the journal keeps.
+/// A phase of a visit whose first time the journal stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// An avatar is associated with the token.
@@ -160,75 +159,75 @@ pub enum Phase {
 /// A file of a delivery, before its download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedFile {
-    /// Its place in the answer.
+    /// Its index in the answer.
     pub index: usize,
     /// Its name, from [`crate::AvatarFolder::file`].
     pub name: String,
     /// `export_type` as sent.
     pub export_type: ExportType,
-    /// Where it is, once.
+    /// Its one-time URL.
     pub url: DownloadUrl,
 }
 
-/// How far a file came.
+/// How much of a file is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileProgress {
-    /// The bytes that are **durable** ([`crate::PartialFile::sync`]): a resumption after a crash keeps no more.
+    /// Bytes that are durable ([`crate::PartialFile::sync`]): resuming after a crash keeps no more.
     pub bytes: u64,
-    /// The whole size, if the server told.
+    /// Size of the complete file in bytes, if the server stated it.
     pub total: Option<u64>,
     /// A strong `ETag` or a `Last-Modified`, for `If-Range`.
     pub validator: Option<String>,
 }
 
-/// The end of a visit, as the host told it.
+/// The end of a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// A stable word.
+    /// Stable error code.
     pub code: String,
-    /// The exit code of `copresence visit` (the contract's table); it decides what is kept for `recover`.
+    /// The exit code of `copresence visit` ; it decides what is retained for `recover`.
     pub exit: u8,
-    /// A sentence, without secrets.
+    /// A sentence for people, without secrets.
     pub message: String,
     /// The visit's state, as the hosts name it.
     pub visit_state: String,
-    /// Where the avatar stands, whole or incomplete.
+    /// The folder of the avatar, complete or not.
     pub directory: Option<PathBuf>,
-    /// When.
+    /// When it ended.
     pub at: Timestamp,
 }
 
-/// What an ending left in the journal for `recover`.
+/// What an ending retained in the journal for `recover`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     /// No secret: there is nothing to recover.
     Nothing,
-    /// The token, which may still be alive.
+    /// The token, which may be active.
     Token,
-    /// An answer with URLs (or one that was never read), whose files may still be had.
+    /// An answer with URLs (or one that was never read), whose files may still be available.
     Answer,
 }
 
 /// A visit as the history shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisitRecord {
-    /// As it began.
+    /// Its start.
     pub start: VisitRecordStart,
     /// When each phase was reached.
     pub times: Times,
-    /// When the token runs out, if that is known.
+    /// When the token expires, if that is known.
     pub token_expires_at: Option<Timestamp>,
-    /// How it ended, if it did.
+    /// Its end, if it ended.
     pub ending: Option<Ending>,
-    /// Whether something is kept for `recover` (also true of a visit that never ended).
+    /// Whether something is retained for `recover`; true for a visit that never ended.
     pub unfinished: bool,
-    /// How often it was taken up again.
+    /// How often it was reopened.
     pub reopened: u32,
-    /// How many redeems were begun.
+    /// Number of redeems.
     pub redeems: u32,
-    /// How many files are whole.
+    /// Number of complete files.
     pub files_whole: u32,
-    /// How many files were planned.
+    /// Number of planned files.
     pub files_planned: u32,
     /// `completion_status` of the last "not ready" answer, as sent; `None` if there was none, or of a visit of an earlier
     /// version.
@@ -250,39 +249,39 @@ pub struct VisitDetail {
     pub files: Vec<FileRecord>,
 }
 
-/// One redeem, without its body.
+/// A redeem, without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedeemRecord {
     /// Its number.
     pub no: RedeemNo,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: RedeemOutcome,
-    /// When it was begun.
+    /// When its intent was written.
     pub intent_at: Timestamp,
-    /// When its outcome was on disk.
+    /// When its response came or was given up; `None` while it is open, and for a folded poll.
     pub ended_at: Option<Timestamp>,
 }
 
-/// The three truths about a redeem, and the time before one of them is known.
+/// The outcome of a redeem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedeemOutcome {
-    /// It may be on its way (or the process died with it): nothing is known yet.
+    /// In flight, or the process ended before its outcome was written.
     Open,
     /// No byte of it left this machine.
     NeverSent {
         /// Why.
         why: String,
     },
-    /// It was sent, and its answer never came whole: the token may be spent.
+    /// It was sent, and its response never came whole: the token may be spent.
     Unanswered {
-        /// What is known: when, how many bytes came, what the socket said.
+        /// What is known: when, how many bytes came, what the socket reported.
         evidence: String,
         /// Whether its partial body was used as the delivery in the end.
         salvaged: bool,
         /// What its partial body holds; `None` if nobody read it, or an earlier version did.
         kind: Option<AnswerKind>,
     },
-    /// Its answer is on disk.
+    /// Its response came whole.
     Answered {
         /// The HTTP status.
         status: u16,
@@ -298,33 +297,33 @@ pub enum RedeemOutcome {
 /// One file of a visit, without its URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRecord {
-    /// Its place in the answer.
+    /// Its index in the answer.
     pub index: usize,
     /// Its name.
     pub name: String,
     /// `export_type` as sent.
     pub export_type: ExportType,
-    /// How far it came.
+    /// Its state.
     pub state: FileState,
 }
 
-/// How far a file came.
+/// The state of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileState {
-    /// Its URL was never asked for.
+    /// Its URL was never requested.
     Planned,
-    /// Its URL was asked for, so it may be spent.
+    /// Its URL was requested, so it may be spent.
     Requested(FileProgress),
-    /// It is whole in the folder.
+    /// It is complete in the folder.
     Whole {
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
         /// Its digest.
         sha256: Sha256,
-        /// What its content is.
+        /// The format of its content.
         format: Format,
     },
-    /// It was given up.
+    /// Its download was given up.
     Failed {
         /// Why, as a sentence.
         why: String,
@@ -335,7 +334,7 @@ pub enum FileState {
     },
 }
 
-/// A visit that `recover` can do something about.
+/// A visit that `recover` may finish.
 #[derive(Debug, Clone)]
 pub struct Unfinished {
     /// The visit.
@@ -344,19 +343,18 @@ pub struct Unfinished {
     pub token: Option<ExportToken>,
     /// The link that was shown, as long as the token is kept.
     pub link: Option<String>,
-    /// The redeem that decides: the one that delivered URLs, or else the last.
+    /// The redeem that delivered URLs, otherwise the last.
     pub redeem: Option<UnfinishedRedeem>,
     /// All its redeems, in order.
     pub redeems: Vec<RedeemRecord>,
-    /// The beginnings of answers that were lost or broken, while no later one has told what became of the token: the
-    /// one that was taken for the delivery, else the latest first.
+    /// Partial bodies of lost or unreadable responses, as long as no later response shows that the token is active: the
+    /// one that was used as the delivery first, then the latest first.
     pub fragments: Vec<Fragment>,
     /// Its files, with the URLs of those that are not whole.
     pub files: Vec<UnfinishedFile>,
 }
 
 /// An unfinished visit, as far as choosing which to recover needs it.
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedSummary {
     /// Its id.
@@ -381,29 +379,29 @@ pub struct UnfinishedSummary {
     pub next_attempt_at: Option<Timestamp>,
 }
 
-/// A redeem of an unfinished visit, with its answer.
+/// A redeem of an unfinished visit, with its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedRedeem {
     /// Its number.
     pub no: RedeemNo,
-    /// When it was begun.
+    /// When its intent was written.
     pub intent_at: Timestamp,
-    /// How it stands.
+    /// Its state.
     pub state: RedeemState,
 }
 
-/// What came of an answer that is not whole.
+/// The body of a response that is not whole.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fragment {
-    /// Of which redeem.
+    /// The redeem.
     pub no: RedeemNo,
-    /// As it came. It is a secret.
+    /// The received bytes. They are secret.
     pub body: Vec<u8>,
-    /// Whether somebody looked into it, and found URLs; otherwise the process died first.
+    /// Whether it was read and holds URLs; false if the process ended first.
     pub read: bool,
-    /// Whether it was taken for the delivery.
+    /// Whether it was used as the delivery.
     pub salvaged: bool,
-    /// What happened to the rest of it, where that was noted.
+    /// What happened to the rest, if that was recorded.
     pub evidence: String,
 }
 
@@ -419,22 +417,22 @@ impl fmt::Debug for Fragment {
     }
 }
 
-/// How a redeem of an unfinished visit stands.
+/// The state of a redeem of an unfinished visit.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RedeemState {
-    /// The process died between intent and answer: to be treated as sent and unanswered.
+    /// The process ended between intent and response: treated as sent and unanswered.
     Intent,
     /// No byte of it left this machine.
     NeverSent,
-    /// Sent, and its answer never came whole.
+    /// Sent, and its response never came whole.
     Unanswered,
-    /// Its answer came whole.
+    /// Its response came whole.
     Answered {
         /// The HTTP status.
         status: u16,
-        /// The body, while it is kept: until it was read, and longer if it carries URLs. It is a secret.
+        /// The body, as long as it is kept: until it was read, and longer if it has URLs. It is secret.
         body: Option<Vec<u8>>,
-        /// Whether it carries URLs; `None` when nobody read it yet.
+        /// Whether it has URLs; `None` until it was read.
         delivered: Option<bool>,
     },
 }
@@ -458,6 +456,6 @@ impl fmt::Debug for RedeemState {
 pub struct UnfinishedFile {
     /// The file.
     pub record: FileRecord,
-    /// Its URL, unless it is whole or spent.
+    /// Its URL, unless the file is complete or the URL spent.
     pub url: Option<DownloadUrl>,
 }
