@@ -37,10 +37,10 @@ impl JournalledVisit {
             }
             match result {
                 RedeemResult::Delivered(delivery) => {
-                    found.response = Some(StoredResponse::Delivery(delivery))
+                    found.response = Some(StoredResponse::Delivery(delivery));
                 }
                 RedeemResult::Truncated(_, partial) => {
-                    found.response = Some(StoredResponse::Partial(partial))
+                    found.response = Some(StoredResponse::Partial(partial));
                 }
                 RedeemResult::NotReady(progress) => {
                     (found.progress, active_at) = (Some(progress), Some(*no));
@@ -125,25 +125,32 @@ impl JournalledVisit {
                 PastRedeem::Unreadable(Some(evidence.clone()))
             }
             RedeemOutcome::Unanswered { evidence, .. } => PastRedeem::NotReceived(evidence.clone()),
-            RedeemOutcome::Answered { status, kind, .. } => match (kind.or(read_now), status) {
-                (Some(AnswerKind::Progress), _) => PastRedeem::Active,
-                (Some(AnswerKind::Unreadable | AnswerKind::Truncated), _) => PastRedeem::Unreadable(None),
-                (Some(AnswerKind::Failed) | None, 502 | 504) => {
-                    let how = format!("a gateway lost the backend's answer (status {status})");
-                    PastRedeem::NotReceived(how)
+            RedeemOutcome::Answered { status, kind, .. } => {
+                let kind = kind.or(read_now).unwrap_or_else(|| kind_by_status(*status, unfinished));
+                match kind {
+                    AnswerKind::Progress => PastRedeem::Active,
+                    AnswerKind::Unreadable | AnswerKind::Truncated => PastRedeem::Unreadable(None),
+                    AnswerKind::Failed if matches!(status, 502 | 504) => {
+                        let how = format!("a gateway lost the backend's answer (status {status})");
+                        PastRedeem::NotReceived(how)
+                    }
+                    AnswerKind::Failed | AnswerKind::Refused | AnswerKind::Delivery => {
+                        PastRedeem::Inconclusive
+                    }
                 }
-                (Some(AnswerKind::Refused | AnswerKind::Failed | AnswerKind::Delivery), _) => {
-                    PastRedeem::Inconclusive
-                }
-                // Journals of earlier versions have no kind. A visit that unreadable responses ended had one.
-                (None, 200) if has_ended_unreadable(unfinished) => PastRedeem::Unreadable(None),
-                (None, 200) => PastRedeem::Active,
-                (None, _) => PastRedeem::Inconclusive,
-            },
+            }
         }
     }
 }
 
-fn has_ended_unreadable(unfinished: &Unfinished) -> bool {
-    unfinished.visit.ending.as_ref().is_some_and(|ending| ending.exit == 9)
+/// The kind of a response in the journal of an earlier version, which did not keep it. A visit that unreadable responses
+/// ended (exit code 9) had some.
+fn kind_by_status(status: u16, unfinished: &Unfinished) -> AnswerKind {
+    let ending = unfinished.visit.ending.as_ref();
+    match status {
+        200 if ending.is_some_and(|ending| ending.exit == 9) => AnswerKind::Unreadable,
+        200 => AnswerKind::Progress,
+        400 => AnswerKind::Refused,
+        _ => AnswerKind::Failed,
+    }
 }

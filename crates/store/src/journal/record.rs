@@ -33,16 +33,19 @@ pub struct VisitRecordStart {
     pub limits: Option<VisitLimits>,
 }
 
-/// Limits of a visit's downloads, fixed when it begins.
+/// Limits of a visit's downloads, and how long it tolerates failures.
+///
+/// # Defaults
+/// 4 parallel downloads of at most 2 GiB each, 3 minutes of patience, and 128 MiB of free space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VisitLimits {
-    /// Concurrent downloads, at least 1.
+    /// Parallel downloads, at least 1.
     pub parallel_downloads: usize,
-    /// Maximum size of a file, in bytes.
+    /// The largest file accepted, in bytes.
     pub max_file_size: u64,
-    /// How long a download may make no progress.
+    /// How long the backend may fail without a usable response in between, and a download make almost no progress.
     pub patience: Duration,
-    /// Free space on the disk, in bytes, below which no request is sent.
+    /// Free space in bytes below which no token is requested and none redeemed.
     pub min_free_space: u64,
 }
 
@@ -352,7 +355,6 @@ pub struct Unfinished {
 }
 
 /// An unfinished visit, as far as choosing which to recover needs it.
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedSummary {
     /// Its id.

@@ -68,7 +68,6 @@ pub struct Visit {
 
 /// State of a visit.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it a visit")]
 pub enum State {
     /// Not started.
     New(IssueRequest),

@@ -67,13 +67,12 @@ fn restore_state(plan: &VisitPlan, past: PastVisit) -> Transition {
     let mut was_active = false;
     for redeem in past.redeems {
         match redeem {
-            PastRedeem::Inconclusive => {}
             PastRedeem::Active => (lost_answer, was_active) = (None, true),
             PastRedeem::NotReceived(how) => lost_answer = Some(LostAnswer::NotReceived(how)),
             PastRedeem::Unreadable(how) if lost_answer.is_none() => {
                 lost_answer = Some(LostAnswer::Unreadable(how.unwrap_or_else(|| UNREADABLE.to_owned())));
             }
-            PastRedeem::Unreadable(_) => {}
+            PastRedeem::Inconclusive | PastRedeem::Unreadable(_) => {}
         }
     }
     let status = if past.was_associated {

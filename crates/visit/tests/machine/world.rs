@@ -55,7 +55,7 @@ pub(crate) fn failure(kind: FailureKind) -> Failure {
     Failure::new(kind, "what happened")
 }
 
-/// The effect in in_flight.
+/// The effect in flight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum InFlight {
     Nothing,
@@ -222,7 +222,7 @@ impl Host {
         }
     }
 
-    /// An event that nothing in in_flight would bring now.
+    /// An event that nothing in flight would bring now.
     fn is_noise(&self, event: &Event) -> bool {
         match event {
             Event::Redeemed(_) => self.in_flight != InFlight::Redeem,
