@@ -1,7 +1,6 @@
-//! A backend that lies, stalls and attacks: whatever it says, a visit ends in time, with the right exit, and nothing
-//! stands where it should not.
+//! A backend that lies, stalls and attacks: every visit ends in time, with the right exit code, and leaves nothing behind.
 //!
-//! `HOSTILE_CASES` and `HOSTILE_SEED` make more cases and others; a failing case prints the seed that brings it back.
+//! `HOSTILE_CASES` and `HOSTILE_SEED` set the number of random cases and their seed; a failing case prints its seed.
 
 mod make;
 mod peer;
@@ -405,7 +404,7 @@ fn attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, Case, &
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_attack_by_its_name_ends_as_it_should() {
+async fn every_known_attack_ends_as_expected() {
     let ground = Ground::new().await;
     let base = ground.peer.url.to_string();
     let count = attacks(&base, &|_| String::new()).len();
@@ -429,7 +428,7 @@ async fn every_attack_by_its_name_ends_as_it_should() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_many_exports_are_so_many_files() {
+async fn every_export_becomes_a_file() {
     // 10,000 take a while; a test run takes fewer.
     let many = usize::try_from(set("HOSTILE_EXPORTS", 500)).expect("few");
     let ground = Ground::new().await;
@@ -449,7 +448,7 @@ fn set(name: &str, default: u64) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousands_of_hostile_answers_end_and_leave_nothing_astray() {
+async fn random_hostile_responses_leave_nothing_behind() {
     let (seed, cases) = (set("HOSTILE_SEED", 1), set("HOSTILE_CASES", 150));
     let ground = Ground::new().await;
     let base = ground.peer.url.to_string();

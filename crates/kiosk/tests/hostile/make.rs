@@ -1,4 +1,4 @@
-//! Hostile answers, made by a seed: bodies, heads, URLs, export types, tokens, and what becomes of the connection.
+//! Random hostile responses from a seed: bodies, heads, URLs, export types, tokens, and how the connection ends.
 
 use crate::peer::{Act, Case, glb};
 use rand::RngExt as _;

@@ -1,4 +1,4 @@
-//! A backend of raw bytes: it knows nothing of HTTP but where a request's head ends, and says what it is told to.
+//! A backend of raw bytes: it only finds the end of a request's head, and sends what the case says.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! The scripted backend: plain HTTP/1.1 over TCP, one request a connection.
+//! The scripted backend: plain HTTP/1.1 over TCP, one request per connection.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! One file over a bad line: what is resumed, what begins again, and what is never called whole.
+//! Downloads over a bad connection: what is resumed, restarted or refused.
 
 use super::backend::{Ask, Reply, glb, png};
 use super::house::{House, REDEEM, manifest, names};
@@ -44,7 +44,7 @@ fn incomplete(house: &House, ended: &kiosk::drive::Ended) -> (PathBuf, String) {
 }
 
 #[tokio::test]
-async fn a_cut_download_goes_on_where_it_broke() {
+async fn an_interrupted_download_resumes_at_its_offset() {
     let (house, ended) = visit("glb", |nth, ask| match nth {
         1 => Reply::file(&glb(1000)).with(ETAG, "\"1\"").breaking_at(400),
         2 => Reply::rest(&glb(1000), ask.from()).with(ETAG, "\"1\"").breaking_at(300),
@@ -60,7 +60,7 @@ async fn a_cut_download_goes_on_where_it_broke() {
 }
 
 #[tokio::test]
-async fn a_server_that_ignores_the_range_begins_again() {
+async fn a_server_that_ignores_the_range_restarts_the_file() {
     let (house, ended) = visit("glb", |nth, _| match nth {
         1 => Reply::file(&glb(1000)).breaking_at(400),
         _ => Reply::file(&glb(1000)),
@@ -71,7 +71,7 @@ async fn a_server_that_ignores_the_range_begins_again() {
 }
 
 #[tokio::test]
-async fn two_versions_of_a_file_are_never_put_together() {
+async fn two_versions_of_a_file_are_never_combined() {
     // An honest server: `If-Range` does not match, so the new version comes whole.
     let new = || {
         let mut file = glb(1000);
@@ -96,7 +96,7 @@ async fn two_versions_of_a_file_are_never_put_together() {
 }
 
 #[tokio::test]
-async fn a_416_at_the_very_end_says_that_all_of_it_is_here() {
+async fn a_416_at_the_end_completes_the_file() {
     let (_house, ended) = visit("glb", |nth, _| match nth {
         1 => Reply::file(&glb(1000)).endless().breaking_at(1000),
         _ => Reply::status(416).with("content-range", "bytes */1000"),
@@ -106,7 +106,7 @@ async fn a_416_at_the_very_end_says_that_all_of_it_is_here() {
 }
 
 #[tokio::test]
-async fn a_416_anywhere_else_ends_the_file() {
+async fn a_416_elsewhere_ends_the_file() {
     let (house, ended) = visit("glb", |nth, _| match nth {
         1 => Reply::file(&glb(1000)).breaking_at(400),
         _ => Reply::status(416).with("content-range", "bytes */300"),
@@ -119,7 +119,7 @@ async fn a_416_anywhere_else_ends_the_file() {
 }
 
 #[tokio::test]
-async fn a_spent_url_is_not_asked_for_ever_and_what_came_is_kept() {
+async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
     let (house, ended) = visit("glb", |nth, _| match nth {
         1 => Reply::file(&glb(1000)).breaking_at(400),
         _ => Reply::status(404),
@@ -132,7 +132,7 @@ async fn a_spent_url_is_not_asked_for_ever_and_what_came_is_kept() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_the_avatar_is_not_called_one() {
+async fn content_that_contradicts_its_type_is_refused() {
     let short = |bytes: usize| glb(1000)[..bytes].to_vec();
     let cases: [(&str, Vec<u8>, &str); 4] = [
         ("glb", b"<!doctype html><title>Sorry</title>".to_vec(), "html"),
@@ -150,7 +150,7 @@ async fn what_cannot_be_the_avatar_is_not_called_one() {
 }
 
 #[tokio::test]
-async fn no_file_grows_over_the_limit() {
+async fn a_file_over_the_size_limit_is_refused() {
     for endless in [false, true] {
         let (house, ended) = visit("png", move |_, _| {
             let reply = Reply::file(&png(100_001));
@@ -165,7 +165,7 @@ async fn no_file_grows_over_the_limit() {
 }
 
 #[tokio::test]
-async fn a_part_that_runs_over_the_file_it_belongs_to_is_not_taken() {
+async fn a_range_beyond_the_announced_size_is_refused() {
     let (house, ended) = visit("png", |nth, ask| match nth {
         1 => Reply::file(&png(1000)).breaking_at(400),
         _ => Reply::file(&png(1300)[ask.from()..]).part_of(ask.from(), 1000).endless(),
@@ -176,7 +176,7 @@ async fn a_part_that_runs_over_the_file_it_belongs_to_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_line_that_breaks_again_and_again_does_not_hold_the_visit_for_ever() {
+async fn a_connection_that_keeps_breaking_ends_the_download() {
     // The range is ignored, and each answer breaks off, now sooner, now later.
     let (house, ended) =
         visit("glb", |nth, _| Reply::file(&glb(1000)).breaking_at(if nth % 2 == 0 { 400 } else { 300 }))
@@ -186,7 +186,7 @@ async fn a_line_that_breaks_again_and_again_does_not_hold_the_visit_for_ever() {
 }
 
 #[tokio::test]
-async fn a_body_that_only_drips_ends_with_patience() {
+async fn a_body_that_is_too_slow_ends_with_patience() {
     let house = House::new(|_, ask| match ask.path.as_str() {
         REDEEM => ask.ready(&[("glb", "one")]),
         "/files/one" => Reply::file(&glb(90_000)).dripping(),
@@ -211,7 +211,7 @@ async fn a_redirect_is_followed_without_credentials() {
 }
 
 #[tokio::test]
-async fn a_busy_file_server_is_asked_again() {
+async fn a_busy_file_server_is_retried() {
     let (_house, ended) = visit("glb", |nth, _| match nth {
         1 => Reply::status(503).with("retry-after", "0"),
         2 => Reply::silence(),

@@ -1,4 +1,4 @@
-//! Forgetting visits, files and all.
+//! Forgetting visits with their files.
 
 use super::backend::{Reply, glb};
 use super::house::{House, REDEEM, names};
@@ -14,7 +14,7 @@ async fn house() -> House {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_is_gone_and_a_strangers_file_is_not() {
+async fn forgetting_removes_our_files_and_keeps_foreign_ones() {
     let house = house().await;
     let first = house.visit().await.directory.expect("saved");
     let second = house.visit().await.directory.expect("saved");
@@ -28,7 +28,7 @@ async fn what_is_forgotten_is_gone_and_a_strangers_file_is_not() {
 }
 
 #[tokio::test]
-async fn one_folder_that_cannot_be_removed_keeps_no_other_face() {
+async fn a_folder_that_cannot_be_removed_does_not_keep_the_others() {
     let house = house().await;
     for _ in 0..3 {
         house.visit().await;

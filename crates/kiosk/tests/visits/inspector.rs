@@ -110,7 +110,7 @@ async fn told(stand: &Stand, wanted: impl Fn(&InspectorView) -> bool) -> Inspect
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_visits_at_once_each_has_its_own_exchanges_and_nothing_told_or_saved_holds_a_secret() {
+async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     let stand = stand().await;
     let (first, one) = stand.invited().await;
     let sandbox = stand.server.sandbox();
@@ -204,7 +204,7 @@ async fn of_visits_at_once_each_has_its_own_exchanges_and_nothing_told_or_saved_
 }
 
 #[tokio::test]
-async fn a_visit_that_is_not_remembered_has_no_archive() {
+async fn an_unknown_visit_has_no_har() {
     let stand = stand().await;
     let refused = stand.kiosk.inspector().save_har(stand.kiosk.disk(), "nobody").expect_err("refused");
     assert_eq!(refused.code, "not_recorded");

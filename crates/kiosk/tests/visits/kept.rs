@@ -1,4 +1,4 @@
-//! What is kept for `recover`, and for how long: limits that a visit was told, tokens, words of the backend.
+//! What is kept for recovery, and how long: limits, tokens, and words of the backend.
 
 use super::backend::{Reply, glb};
 use super::house::{API_KEY, House, REDEEM, manifest};
@@ -23,7 +23,7 @@ async fn old(house: &House, age: SignedDuration) -> VisitId {
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 #[tokio::test]
-async fn a_token_that_nobody_can_be_asked_about_is_given_up_after_a_week() {
+async fn a_token_that_no_response_decides_is_abandoned_after_a_week() {
     for status in [500, 401, 429, 504] {
         for (age, kept) in [(TOKEN_KEPT - MINUTE, true), (TOKEN_KEPT + MINUTE, false)] {
             let house = House::new(move |_, _| Reply::status(status)).await;
@@ -46,7 +46,7 @@ async fn a_token_that_nobody_can_be_asked_about_is_given_up_after_a_week() {
 }
 
 #[tokio::test]
-async fn without_credentials_it_is_given_up_then_too() {
+async fn a_token_without_credentials_is_abandoned_after_a_week() {
     let house = House::new(|_, _| Reply::status(500)).await;
     let refuse = |unfinished: &Unfinished| match unfinished.token {
         Some(_) => Err("no API key".to_owned()),
@@ -64,7 +64,7 @@ async fn without_credentials_it_is_given_up_then_too() {
 }
 
 #[tokio::test]
-async fn an_old_token_is_asked_once_more_before_it_is_given_up() {
+async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
     for (status, gone) in [("no_associated_avatar", true), ("processing", false)] {
         let house = House::new(move |_, _| Reply::not_ready(status)).await;
         old(&house, TOKEN_KEPT + MINUTE).await;
@@ -83,7 +83,7 @@ async fn an_old_token_is_asked_once_more_before_it_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_that_was_never_cleared_up_is_possibly_consumed_after_a_week() {
+async fn an_unresolved_lost_answer_is_possibly_consumed_after_a_week() {
     let house = House::new(|_, _| Reply::status(500)).await;
     let id = old(&house, TOKEN_KEPT + MINUTE).await;
     house.disk.journal.redeem_intent(&id, now()).await.expect("intent");
@@ -91,7 +91,7 @@ async fn a_lost_answer_that_was_never_cleared_up_is_possibly_consumed_after_a_we
 }
 
 #[tokio::test]
-async fn what_a_visit_was_told_holds_for_whoever_finishes_it() {
+async fn recovery_keeps_the_limits_of_the_visit() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let house = House::new(move |nth, ask| match (ask.path.as_str(), nth) {
@@ -119,7 +119,7 @@ async fn what_a_visit_was_told_holds_for_whoever_finishes_it() {
 }
 
 #[tokio::test]
-async fn a_credential_that_the_backend_repeats_is_masked_in_what_recover_reads() {
+async fn a_credential_in_a_response_is_masked_by_recovery() {
     let house = House::new(|_, _| Reply::file(&glb(500))).await;
     let body = delivery(&house, true, &[(&format!("glb {API_KEY}"), "one")]);
     answered(&house, 200, &body).await;
@@ -131,7 +131,7 @@ async fn a_credential_that_the_backend_repeats_is_masked_in_what_recover_reads()
 }
 
 #[tokio::test]
-async fn a_credential_that_the_backend_repeats_never_reaches_the_journal() {
+async fn a_credential_in_a_response_never_reaches_the_journal() {
     // What stands on the disk while the file is on its way is what a crash would leave there.
     let data = std::sync::Arc::new(std::sync::Mutex::new(std::path::PathBuf::new()));
     let place = data.clone();

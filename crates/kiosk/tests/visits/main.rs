@@ -1,4 +1,4 @@
-//! Visits driven against a backend whose every answer the test writes, down to where the connection breaks.
+//! Visits against a scripted backend: each test writes every response, and where the connection breaks.
 
 mod backend;
 mod booth;

@@ -1,4 +1,4 @@
-//! What a crash left, finished: from each state that a journal can stand in.
+//! Recovery from each state in which a crash can leave the journal.
 
 use super::backend::{Ask, Reply, glb, png};
 use super::house::{GENERATE, House, REDEEM, block_on, manifest, names};
@@ -127,7 +127,7 @@ fn files(ask: &Ask) -> Reply {
 }
 
 #[tokio::test]
-async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
+async fn an_open_intent_is_redeemed_once_more() {
     let house = House::new(|_, ask| match ask.path.as_str() {
         REDEEM => ask.ready(&[("glb", "one")]),
         _ => files(ask),
@@ -157,7 +157,7 @@ async fn an_open_intent_is_asked_once_more_and_the_answer_decides() {
 }
 
 #[tokio::test]
-async fn a_token_without_any_doubt_just_ran_out() {
+async fn a_400_without_a_lost_answer_means_expired() {
     for (associated, state) in [(false, "inviting"), (true, "making")] {
         let house = House::new(|_, _| Reply::status(400)).await;
         let id = issued(&house, false).await;
@@ -171,7 +171,7 @@ async fn a_token_without_any_doubt_just_ran_out() {
 }
 
 #[tokio::test]
-async fn the_profiles_limits_hold_here_too() {
+async fn recovery_uses_the_profiles_limits_if_the_visit_has_none() {
     let mut house = House::new(|_, ask| files(ask)).await;
     house.profile.limits.max_file_size = 499;
     let body = delivery(&house, true, &[("glb", "one")]);
@@ -182,7 +182,7 @@ async fn the_profiles_limits_hold_here_too() {
 }
 
 #[tokio::test]
-async fn a_gateways_word_for_a_lost_answer_is_a_doubt_here_too() {
+async fn a_gateway_error_is_a_lost_answer_for_recovery() {
     let house = House::new(|_, _| Reply::status(400)).await;
     let id = answered(&house, 504, "").await;
     let no = house.only().await.redeems[0].no;
@@ -191,7 +191,7 @@ async fn a_gateways_word_for_a_lost_answer_is_a_doubt_here_too() {
 }
 
 #[tokio::test]
-async fn a_backend_that_cannot_be_asked_now_loses_nothing() {
+async fn a_backend_that_does_not_decide_keeps_the_token() {
     for (status, exit) in [(500, 6), (401, 3), (418, 6)] {
         let house = House::new(move |_, _| Reply::status(status)).await;
         issued(&house, false).await;
@@ -203,7 +203,7 @@ async fn a_backend_that_cannot_be_asked_now_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_backend_that_does_not_answer_is_asked_for_one_visit_only() {
+async fn an_unreachable_backend_is_tried_for_one_visit_only() {
     let house = House::new(|_, ask| if ask.path == REDEEM { Reply::silence() } else { files(ask) }).await;
     issued(&house, false).await;
     issued(&house, false).await;
@@ -216,7 +216,7 @@ async fn a_backend_that_does_not_answer_is_asked_for_one_visit_only() {
 }
 
 #[tokio::test]
-async fn an_unread_answer_with_urls_is_saved_and_its_token_never_redeemed() {
+async fn an_unread_delivery_is_saved_without_a_redeem() {
     let house = House::new(|_, ask| files(ask)).await;
     let body = delivery(&house, true, &[("glb", "one"), ("png", "two")]);
     answered(&house, 200, &body).await;
@@ -231,7 +231,7 @@ async fn an_unread_answer_with_urls_is_saved_and_its_token_never_redeemed() {
 }
 
 #[tokio::test]
-async fn whole_files_are_not_fetched_again() {
+async fn complete_files_are_not_downloaded_again() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let mut house = House::new(move |nth, ask| match (ask.path.as_str(), nth) {
@@ -255,7 +255,7 @@ async fn whole_files_are_not_fetched_again() {
 }
 
 #[tokio::test]
-async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
+async fn a_file_with_all_its_bytes_needs_no_request() {
     let house = House::new(|_, _| Reply::status(410)).await;
     let (id, folder) = planned(&house, true).await;
     let mut part = folder.start("avatar.glb").expect("opens");
@@ -269,7 +269,7 @@ async fn a_file_that_came_to_its_last_byte_needs_no_url_any_more() {
 }
 
 #[tokio::test]
-async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
+async fn bytes_that_the_journal_does_not_know_are_not_used() {
     let house = House::new(|_, ask| files(ask)).await;
     let (id, folder) = planned(&house, true).await;
     let mut part = folder.start("avatar.glb").expect("opens");
@@ -282,7 +282,7 @@ async fn a_part_that_nobody_vouches_for_is_not_built_upon() {
 }
 
 #[tokio::test]
-async fn a_short_glb_that_a_crash_renamed_is_no_whole_one() {
+async fn a_truncated_glb_is_refused_after_a_crash() {
     let house = House::new(|_, ask| files(ask)).await;
     let (id, folder) = planned(&house, true).await;
     house.disk.journal.file_requested(&id, 0).await.expect("noted");
@@ -294,7 +294,7 @@ async fn a_short_glb_that_a_crash_renamed_is_no_whole_one() {
 }
 
 #[tokio::test]
-async fn a_folder_that_stands_is_not_saved_twice() {
+async fn an_existing_avatar_is_not_saved_twice() {
     for (ready, exit) in [(true, 0), (false, 9)] {
         let house = House::new(|_, _| Reply::status(410)).await;
         let (id, folder) = planned(&house, ready).await;
@@ -315,7 +315,7 @@ async fn a_folder_that_stands_is_not_saved_twice() {
 }
 
 #[tokio::test]
-async fn a_token_that_broken_answers_ended_is_asked_once_more() {
+async fn a_token_that_unreadable_responses_ended_is_redeemed_once_more() {
     for (refused, exit) in [(false, 0), (true, 9)] {
         let house = House::new(move |nth, ask| match (ask.path.as_str(), nth) {
             (REDEEM, 1..=3) => Reply::json(&serde_json::json!({"maintenance": true})),
@@ -333,7 +333,7 @@ async fn a_token_that_broken_answers_ended_is_asked_once_more() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_died_is_not_asked_and_needs_no_credentials() {
+async fn an_ended_sandbox_is_not_contacted_and_needs_no_credentials() {
     let house = House::new(|_, _| Reply::status(400)).await;
     issued(&house, true).await;
     let parts = |unfinished: &Unfinished| {
@@ -346,7 +346,7 @@ async fn a_sandbox_that_died_is_not_asked_and_needs_no_credentials() {
 }
 
 #[tokio::test]
-async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
+async fn a_visit_that_another_program_finished_is_skipped() {
     let house = House::new(|_, _| Reply::not_ready("processing")).await;
     issued(&house, false).await;
     let other = issued(&house, false).await;
@@ -371,7 +371,7 @@ async fn a_visit_that_another_program_finished_meanwhile_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_visit_that_lives_is_left_alone() {
+async fn a_running_visit_is_skipped() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let house = House::new(move |_, ask| match ask.path.as_str() {

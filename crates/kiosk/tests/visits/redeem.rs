@@ -1,4 +1,4 @@
-//! The three truths about a redeem: never sent, sent and unanswered, answered.
+//! A redeem was never sent, was sent and not answered, or was answered.
 
 use super::backend::{Reply, glb};
 use super::house::{House, REDEEM, names};
@@ -7,7 +7,7 @@ use store::RedeemOutcome;
 use tokio::sync::oneshot;
 
 #[tokio::test]
-async fn a_lost_answer_is_cleared_up_by_the_next() {
+async fn the_next_response_resolves_a_lost_answer() {
     let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM, 1) => Reply::silence(),
         (REDEEM, 2) => Reply::not_ready("processing"),
@@ -44,7 +44,7 @@ async fn a_lost_answer_and_then_400_is_possibly_consumed() {
 }
 
 #[tokio::test]
-async fn every_token_is_redeemed_by_one_request_at_a_time_and_never_after_its_urls() {
+async fn a_token_is_never_redeemed_after_its_urls() {
     let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM, 1) => ask.ready(&[("glb", "one")]),
         ("/files/one", _) => Reply::status(410),
@@ -56,7 +56,7 @@ async fn every_token_is_redeemed_by_one_request_at_a_time_and_never_after_its_ur
 }
 
 #[tokio::test]
-async fn an_interruption_waits_for_the_redeem_in_flight_and_keeps_what_it_brings() {
+async fn an_interruption_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
     let (let_go, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let house = House::new(move |_, ask| match ask.path.as_str() {
@@ -84,7 +84,7 @@ async fn an_interruption_waits_for_the_redeem_in_flight_and_keeps_what_it_brings
 }
 
 #[tokio::test]
-async fn an_embedded_backend_that_dies_with_the_visit_leaves_no_half_avatar() {
+async fn an_embedded_backend_that_ends_with_the_visit_leaves_no_partial_avatar() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let house = House::new(move |_, ask| match ask.path.as_str() {

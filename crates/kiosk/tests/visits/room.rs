@@ -1,4 +1,4 @@
-//! Room on the disk: looked at before a token is bought, before one is redeemed, and before a file is taken.
+//! Free space is checked before a token is requested, before it is redeemed, and before a file is downloaded.
 
 use super::backend::{Reply, glb, png};
 use super::house::{GENERATE, House, REDEEM, names};
@@ -17,7 +17,7 @@ fn last_words(house: &House) -> String {
 }
 
 #[tokio::test]
-async fn no_token_is_bought_where_no_avatar_would_fit() {
+async fn no_token_is_requested_without_free_space() {
     let house = House::new(|_, _| Reply::default()).await;
     let ended = house.visit_within(|limits| limits.min_free_space = TOO_MUCH).await;
     assert!(matches!(ended.outcome, Outcome::DiskFull(_)) && ended.outcome.exit() == 2, "{ended:?}");
@@ -30,7 +30,7 @@ async fn no_token_is_bought_where_no_avatar_would_fit() {
 }
 
 #[tokio::test]
-async fn no_token_is_spent_where_no_avatar_would_fit() {
+async fn no_token_is_redeemed_without_free_space() {
     let house = House::new(|_, ask| match ask.path.as_str() {
         REDEEM => ask.ready(&[("glb", "one")]),
         "/files/one" => Reply::file(&glb(500)),
@@ -67,7 +67,7 @@ async fn half_fits() -> House {
 }
 
 #[tokio::test]
-async fn a_file_that_would_not_fit_is_not_begun_and_nothing_half_written_is_called_whole() {
+async fn a_file_without_free_space_is_continued_later() {
     let house = half_fits().await;
     let ended = house.visit_within(|limits| limits.max_file_size = u64::MAX).await;
     assert_eq!((ended.outcome.exit(), ended.outcome.code(), &ended.directory), (7, "disk_full", &None));
@@ -89,7 +89,7 @@ async fn a_file_that_would_not_fit_is_not_begun_and_nothing_half_written_is_call
 }
 
 #[tokio::test]
-async fn a_head_that_promises_more_than_is_allowed_is_not_filled_up_to_it() {
+async fn an_announced_size_over_the_limit_is_refused_at_once() {
     let house = half_fits().await;
     let ended = house.visit_within(|limits| limits.patience = Duration::from_secs(3)).await;
     assert_eq!((ended.outcome.exit(), ended.outcome.code()), (7, "saved_in_part"));

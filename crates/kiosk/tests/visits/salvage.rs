@@ -1,4 +1,4 @@
-//! An answer that spent the token and did not come whole: what came of it is not thrown away.
+//! A truncated response that may have spent the token: the files that it names are saved.
 
 use super::backend::{Ask, Reply, glb, png};
 use super::house::{House, REDEEM, manifest, names};
@@ -39,7 +39,7 @@ async fn nothing_secret_is_left(house: &House) {
 }
 
 #[tokio::test]
-async fn what_a_cut_answer_named_is_saved_once_the_token_is_refused() {
+async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused() {
     let broken: [fn(&Ask) -> Reply; 4] = [
         |ask| cut(ask, IN_THE_THIRD),
         |ask| cut(ask, IN_THE_THIRD).endless(),
@@ -79,7 +79,7 @@ async fn what_a_cut_answer_named_is_saved_once_the_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_packs_every_answer_costs_nothing() {
+async fn gzipped_responses_are_read() {
     let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM, 1) => Reply::not_ready("processing").packed(),
         (REDEEM, _) => ask.ready(&[("glb", "one")]).packed(),
@@ -91,7 +91,7 @@ async fn a_proxy_that_packs_every_answer_costs_nothing() {
 }
 
 #[tokio::test]
-async fn of_a_packed_answer_that_was_cut_as_much_is_saved_as_can_be_unpacked() {
+async fn a_truncated_gzipped_response_is_saved_as_far_as_it_decodes() {
     let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM, 1) => {
             let packed = ask.ready(&[("glb", "one")]).packed();
@@ -109,7 +109,7 @@ async fn of_a_packed_answer_that_was_cut_as_much_is_saved_as_can_be_unpacked() {
 }
 
 #[tokio::test]
-async fn urls_that_are_gone_by_then_leave_the_evidence() {
+async fn expired_urls_of_a_truncated_response_leave_the_evidence() {
     let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM, 1) => cut(ask, IN_THE_THIRD),
         (REDEEM, _) => Reply::status(400),
@@ -125,7 +125,7 @@ async fn urls_that_are_gone_by_then_leave_the_evidence() {
 }
 
 #[tokio::test]
-async fn a_token_that_lives_on_is_redeemed_as_if_nothing_had_been() {
+async fn an_active_token_voids_a_truncated_response() {
     let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM, 1) => cut(ask, IN_THE_THIRD),
         (REDEEM, 2) => Reply::not_ready("processing"),
@@ -139,7 +139,7 @@ async fn a_token_that_lives_on_is_redeemed_as_if_nothing_had_been() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_stopped_between_the_two_loses_nothing() {
+async fn an_interruption_after_a_truncated_response_loses_nothing() {
     let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM, 1) => cut(ask, IN_THE_THIRD),
         (REDEEM, _) => Reply::status(400),
@@ -177,7 +177,7 @@ async fn left(house: &House, kind: Option<AnswerKind>) -> VisitId {
 }
 
 #[tokio::test]
-async fn recover_saves_what_a_lost_answer_named() {
+async fn recovery_saves_the_files_of_a_truncated_response() {
     for kind in [None, Some(AnswerKind::Truncated)] {
         let house =
             House::new(|_, ask| if ask.path == REDEEM { Reply::status(400) } else { file(ask) }).await;
@@ -194,7 +194,7 @@ async fn recover_saves_what_a_lost_answer_named() {
 }
 
 #[tokio::test]
-async fn recover_goes_on_with_what_was_taken_for_the_answer_already() {
+async fn recovery_continues_a_partial_delivery_in_use() {
     let house = House::new(|_, ask| file(ask)).await;
     let id = left(&house, Some(AnswerKind::Truncated)).await;
     let no = house.only().await.redeems[0].no;
@@ -206,7 +206,7 @@ async fn recover_goes_on_with_what_was_taken_for_the_answer_already() {
 }
 
 #[tokio::test]
-async fn recover_drops_what_a_living_token_makes_worthless() {
+async fn recovery_drops_a_partial_delivery_of_an_active_token() {
     let house = House::new(|_, _| Reply::not_ready("processing")).await;
     left(&house, None).await;
     assert!(matches!(recovered(&house).await[0].fate, Fate::StillActive { .. }));
@@ -215,7 +215,7 @@ async fn recover_drops_what_a_living_token_makes_worthless() {
 }
 
 #[tokio::test]
-async fn recover_says_possibly_consumed_when_not_one_file_can_be_had() {
+async fn recovery_without_a_single_file_is_possibly_consumed() {
     let house = House::new(|_, ask| Reply::status(if ask.path == REDEEM { 400 } else { 403 })).await;
     left(&house, None).await;
     assert_eq!(recovered(&house).await[0].fate.exit(), 10);

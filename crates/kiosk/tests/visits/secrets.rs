@@ -1,4 +1,4 @@
-//! Nothing that is logged, told or printed for debugging holds a secret.
+//! Nothing that is logged, emitted or printed for debugging contains a secret.
 
 use super::backend::{Reply, glb};
 use super::house::{API_KEY, House, REDEEM, SESSION};
@@ -20,7 +20,7 @@ impl Write for Buffer {
 }
 
 #[tokio::test]
-async fn no_secret_is_logged_told_or_shown() {
+async fn no_secret_is_logged_or_emitted() {
     let log = Buffer::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

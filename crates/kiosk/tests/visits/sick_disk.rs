@@ -1,4 +1,4 @@
-//! A journal that refuses some writes for a while: what is paid for is not lost on its account.
+//! A journal that refuses some writes for a while: what is paid for is not lost.
 
 use super::backend::{Reply, glb};
 use super::house::{GENERATE, House, REDEEM};
@@ -34,7 +34,7 @@ async fn house(script: impl Fn(&Path, &str, usize) -> Option<Reply> + Send + Syn
 }
 
 #[tokio::test]
-async fn an_answer_that_could_not_be_written_does_not_stop_the_polling_for_ever() {
+async fn a_failed_journal_write_is_repeated_before_the_next_poll() {
     for what in ["UPDATE ON redeems WHEN NEW.state = 'answered'", "UPDATE ON redeems WHEN NEW.delivered = 0"]
     {
         let house = house(move |data, path, nth| match (path, nth) {
@@ -83,7 +83,7 @@ async fn without_an_intent_on_disk_no_redeem_is_sent() {
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_written_down_is_not_bought_twice() {
+async fn a_token_that_cannot_be_journalled_is_not_requested_twice() {
     let house = house(|data, path, _| {
         if path == GENERATE {
             refuse(data, "UPDATE ON visits WHEN NEW.token IS NOT NULL");
@@ -96,7 +96,7 @@ async fn a_token_that_cannot_be_written_down_is_not_bought_twice() {
 }
 
 #[tokio::test]
-async fn a_delivery_is_saved_also_when_the_journal_takes_in_no_word_of_it() {
+async fn a_delivery_is_saved_although_the_journal_fails() {
     for what in [
         "UPDATE ON redeems WHEN NEW.state = 'answered'",
         "UPDATE ON redeems WHEN NEW.delivered = 1",

@@ -1,4 +1,4 @@
-//! Visits that bring their avatar, and what stands on the disk at each point.
+//! Visits that save their avatar, and the journal at each step.
 
 use super::backend::{Reply, glb, png};
 use super::house::{GENERATE, House, REDEEM, block_on, look, manifest, names};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use store::{FileState, RedeemOutcome};
 
 #[tokio::test]
-async fn a_whole_visit_saves_every_file_under_names_of_ours() {
+async fn a_complete_visit_saves_every_file_under_our_own_names() {
     let house = House::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM, 1) => Reply::not_ready("no_associated_avatar"),
         (REDEEM, 2) => Reply::not_ready("in_queue"),
@@ -58,7 +58,7 @@ async fn a_whole_visit_saves_every_file_under_names_of_ours() {
 
 /// As in the hosts: a runtime of several threads, which waits for the disk in another way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn visits_at_once_on_several_threads_do_not_meet() {
+async fn concurrent_visits_on_several_threads_do_not_interfere() {
     let house = House::new(|_, ask| match ask.path.as_str() {
         REDEEM => ask.ready(&[("glb", "one"), ("png", "two")]),
         "/files/one" => Reply::file(&glb(50_000)),
@@ -79,7 +79,7 @@ async fn visits_at_once_on_several_threads_do_not_meet() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_is_saved_is_private() {
+async fn saved_files_are_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let house = House::new(|_, ask| match ask.path.as_str() {
         REDEEM => ask.ready(&[("glb", "one")]),
@@ -96,7 +96,7 @@ async fn what_is_saved_is_private() {
 }
 
 #[tokio::test]
-async fn the_journal_knows_each_step_before_it_is_taken() {
+async fn each_step_is_journalled_before_it_is_taken() {
     let root = tempfile::tempdir().expect("a folder");
     let data = root.path().join("data");
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -147,7 +147,7 @@ async fn the_journal_knows_each_step_before_it_is_taken() {
 }
 
 #[tokio::test]
-async fn an_answer_that_contradicts_itself_is_saved_and_told() {
+async fn a_contradictory_delivery_is_saved_and_reported() {
     let house = House::new(|_, ask| match ask.path.as_str() {
         REDEEM => ask.ready_body(false, &[("glb", "one")]),
         "/files/one" => Reply::file(&glb(500)),
@@ -163,7 +163,7 @@ async fn an_answer_that_contradicts_itself_is_saved_and_told() {
 }
 
 #[tokio::test]
-async fn a_required_export_that_never_came_makes_the_visit_incomplete() {
+async fn a_missing_required_export_makes_the_visit_incomplete() {
     let house = House::new(|_, ask| match ask.path.as_str() {
         REDEEM => ask.ready(&[("glb", "one")]),
         "/files/one" => Reply::file(&glb(500)),
@@ -183,7 +183,7 @@ async fn a_required_export_that_never_came_makes_the_visit_incomplete() {
 }
 
 #[tokio::test]
-async fn a_token_whose_link_no_code_holds_is_said() {
+async fn a_token_whose_link_fits_no_qr_code_is_reported() {
     let house = House::new(|_, ask| match ask.path.as_str() {
         GENERATE => Reply::json(&serde_json::json!({"token": "t".repeat(3000)})),
         _ => Reply::status(500),
