@@ -1,7 +1,7 @@
 //! The command line of the window. Everything else is in the profile.
 
 use clap::Parser;
-use sandbox::Scenario;
+use copresence_sandbox::Scenario;
 use std::path::PathBuf;
 use tracing_subscriber::filter::LevelFilter;
 

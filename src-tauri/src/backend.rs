@@ -2,9 +2,9 @@
 
 use crate::StartError;
 use crate::args::Args;
-use kiosk::panel::{BackendSources, OpenResult, SettingsFile};
-use kiosk::problem::operator_message;
-use kiosk::profile::SANDBOX_PROFILE;
+use copresence_engine::panel::{BackendSources, OpenResult, SettingsFile};
+use copresence_engine::problem::operator_message;
+use copresence_engine::profile::SANDBOX_PROFILE;
 
 /// Opens the backend, and returns it with its profile's name. If a profile chosen in an earlier run cannot be used, the
 /// booth starts closed.

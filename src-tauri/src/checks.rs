@@ -1,30 +1,30 @@
 //! `validate` in the window: requirements for the inspector, and runs of the checks at the backend in use.
 
-use kiosk::app::{BackendConfig, Kiosk};
-use kiosk::problem::{problem_for_code, setup_problem};
-use kiosk::qr::QrCode;
-use kiosk::setup::DataStore;
-use kiosk::view::Problem;
-use kiosk::view::checks::{
+use copresence_engine::app::{BackendConfig, Kiosk};
+use copresence_engine::problem::{problem_for_code, setup_problem};
+use copresence_engine::qr::QrCode;
+use copresence_engine::setup::DataStore;
+use copresence_engine::view::Problem;
+use copresence_engine::view::checks::{
     CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
 };
-use kiosk::view::inspector::RequirementView;
-use kiosk::{NoRecorder, SetupError};
+use copresence_engine::view::inspector::RequirementView;
+use copresence_engine::{NoRecorder, SetupError};
+use copresence_validate::act::{ACTS, ActOutcome, ActSpec};
+use copresence_validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};
+use copresence_validate::{Backend, Exchange, RunError, RunOptions, RunPlan, SandboxControl, Target};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use validate::act::{ACTS, ActOutcome, ActSpec};
-use validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};
-use validate::{Backend, Exchange, RunError, RunOptions, RunPlan, SandboxControl, Target};
 
 /// Minimum interval between two views.
 const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Judges which requirements an exchange meets or violates.
 pub(crate) fn judge_requirements(exchange: &Exchange, backend: &Backend) -> Vec<RequirementView> {
-    let rules = validate::exchange_requirements::judge_exchange(exchange, backend).into_iter();
-    let view = |rule: validate::exchange_requirements::ExchangeRequirement| RequirementView {
+    let rules = copresence_validate::exchange_requirements::judge_exchange(exchange, backend).into_iter();
+    let view = |rule: copresence_validate::exchange_requirements::ExchangeRequirement| RequirementView {
         level: rule.level_word().to_owned(),
         at: rule.location,
         requirement: rule.requirement.id.clone(),
@@ -226,7 +226,7 @@ fn to_checks_view(view: RunSnapshot, about: RunInfo, kiosk: &Kiosk) -> ChecksVie
         tokens: view.tokens_made,
         summary: view.summary,
         notes: view.notes,
-        saved: about.report_folder.map(|path| kiosk::display_path(&path)),
+        saved: about.report_folder.map(|path| copresence_engine::display_path(&path)),
     }
 }
 
@@ -238,7 +238,7 @@ fn run_problem(error: &RunError) -> Problem {
     }
 }
 
-fn to_check_view(view: validate::run_controller::CheckSnapshot) -> CheckView {
+fn to_check_view(view: copresence_validate::run_controller::CheckSnapshot) -> CheckView {
     CheckView {
         id: view.check_id.to_owned(),
         title: view.title.to_owned(),

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    kiosk::install_crypto_provider();
+    copresence_engine::install_crypto_provider();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.log_level()).init();
     let done = if args.forget_pin {
         shell::forget_pin(&args)

@@ -2,12 +2,12 @@
 //! never changes, so that visits in progress are not affected.
 
 use crate::args::Args;
-use kiosk::panel::{SimulatedBackend, Simulator};
-use kiosk::setup::BackendTarget;
-use kiosk::view::panel::{FaultView, OptionView, SandboxView};
-use sandbox::faults::{self, Endpoint, FaultState, Nth};
-use sandbox::scenario::{self, Scenario};
-use sandbox::{ClockMove, Sandbox, Server, Settings};
+use copresence_engine::panel::{SimulatedBackend, Simulator};
+use copresence_engine::setup::BackendTarget;
+use copresence_engine::view::panel::{FaultView, OptionView, SandboxView};
+use copresence_sandbox::faults::{self, Endpoint, FaultState, Nth};
+use copresence_sandbox::scenario::{self, Scenario};
+use copresence_sandbox::{ClockMove, Sandbox, Server, Settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -123,7 +123,8 @@ impl Simulator for EmbeddedSandbox {
     }
 
     fn set_scenario(&self, name: &str) -> Result<(), String> {
-        let scenario: Scenario = name.parse().map_err(|error: sandbox::UnknownScenario| error.to_string())?;
+        let scenario: Scenario =
+            name.parse().map_err(|error: copresence_sandbox::UnknownScenario| error.to_string())?;
         self.with_sandbox(|sandbox| {
             sandbox.set_scenario(scenario);
             Ok(())

@@ -10,19 +10,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 // The members of the workspace. Each package name stands here once; the tables below use the constants.
-const AVATAR: &str = "avatar";
-const CLI: &str = "cli";
-const CLIENT: &str = "client";
-const CREDENTIALS: &str = "vault";
-const ENGINE: &str = "kiosk";
-const PROTOCOL: &str = "protocol";
-const SANDBOX: &str = "sandbox";
+const AVATAR: &str = "copresence-avatar";
+const CLI: &str = "copresence-cli";
+const CLIENT: &str = "copresence-client";
+const CREDENTIALS: &str = "copresence-credentials";
+const ENGINE: &str = "copresence-engine";
+const PROTOCOL: &str = "copresence-protocol";
+const SANDBOX: &str = "copresence-sandbox";
 const SHELL: &str = "copresence-kiosk";
-const STORE: &str = "store";
+const STORE: &str = "copresence-store";
 const TEST_PORT: &str = "test-port";
 const TESTS: &str = "product-tests";
-const VALIDATE: &str = "validate";
-const VISIT: &str = "visit";
+const VALIDATE: &str = "copresence-validate";
+const VISIT: &str = "copresence-visit";
 const XTASK: &str = "xtask";
 
 /// Each member, and the members that it may depend on.

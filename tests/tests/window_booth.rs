@@ -4,10 +4,10 @@
 
 mod places;
 
+use copresence_sandbox::Scenario;
 use places::{kiosk, logs};
 use product_tests::window::processes::runs;
 use product_tests::window::{Backend, Booth, Plan, SOON, Trouble};
-use sandbox::Scenario;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

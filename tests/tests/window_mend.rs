@@ -7,10 +7,10 @@
 
 mod places;
 
+use copresence_sandbox::{ForcedState, Scenario};
 use places::{kiosk, logs};
 use product_tests::window::processes::{freeze, kill, runs};
 use product_tests::window::{Bare, Part, Plan, Trouble, decode_qr, likeness, photograph};
-use sandbox::{ForcedState, Scenario};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

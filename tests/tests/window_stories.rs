@@ -4,9 +4,9 @@
 
 mod places;
 
+use copresence_sandbox::{ForcedState, Scenario};
 use places::{kiosk, logs};
 use product_tests::window::{Booth, Plan, SOON, Trouble};
-use sandbox::{ForcedState, Scenario};
 use std::time::Duration;
 use thirtyfour::prelude::*;
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import table from '../../crates/validate/src/act.rs?raw';
+import table from '../../crates/copresence-validate/src/act.rs?raw';
 import { ACTS, planChecks } from './checks-plan';
 
 const ASK = { most_tokens: 4, wrong_requests: true, with_phone: true, despite_visits: false };

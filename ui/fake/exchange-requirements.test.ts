@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import table from '../../crates/validate/requirements.toml?raw';
+import table from '../../crates/copresence-validate/requirements.toml?raw';
 import { createExchange, createTimeline } from './desk-timeline';
 import { REQUIREMENT_SENTENCES } from './exchange-requirements';
 

@@ -45,10 +45,11 @@ fn run_in_terminal(options: &Options, app_args: &[String], reason: &str) -> Resu
     prerequisites::add_steps(&mut plan, options, Purpose::Terminal);
     plan.add_program(
         "the command line (a first build takes some minutes)",
-        project::cargo_command(&["build", "--package", "cli"]),
+        project::cargo_command(&["build", "--package", "copresence-cli"]),
         "fix what the compiler reports above",
     );
-    let mut visit = project::cargo_command(&["run", "--quiet", "--package", "cli", "--", "visit", "--auto"]);
+    let mut visit =
+        project::cargo_command(&["run", "--quiet", "--package", "copresence-cli", "--", "visit", "--auto"]);
     visit.args(app_args);
     plan.add_program("copresence visit --auto", visit, "the last lines above say why the visit ended");
     plan.run()

@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
     // As in builds by the Tauri CLI, the page is loaded from the program and not from a server.
     app.args(["--features", "tauri/custom-protocol"]);
     plan.add_program("the app, optimised (takes some minutes)", app, "fix what the compiler says above");
-    let cli = cargo_command(&["build", "--release", "--package", "cli"]);
+    let cli = cargo_command(&["build", "--release", "--package", "copresence-cli"]);
     plan.add_program("the command line, optimised", cli, "fix what the compiler says above");
     plan.add_step("the tree of files", || build.lay_out_tree());
     plan.add_step("the archive", || build.write_archive());

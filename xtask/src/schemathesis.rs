@@ -18,7 +18,7 @@ pub(crate) fn program_path() -> PathBuf {
 /// # Errors
 /// If it is missing and may not or cannot be installed.
 pub(crate) fn install(allowed: bool) -> Result<StepOutcome, StepFailure> {
-    let wanted = repository_root().join("crates/sandbox/schemathesis-requirements.txt");
+    let wanted = repository_root().join("crates/copresence-sandbox/schemathesis-requirements.txt");
     let installed = venv_dir().join("requirements.txt");
     let same =
         std::fs::read(&wanted).ok().is_some_and(|wanted| std::fs::read(&installed).ok() == Some(wanted));

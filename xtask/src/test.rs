@@ -96,9 +96,9 @@ fn run_window_tests() -> Result<steps::StepOutcome, StepFailure> {
 /// If a benchmark cannot be built or fails.
 pub(crate) fn run_benchmarks() -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
-    let polling = cargo_command(&["bench", "--package", "visit"]);
+    let polling = cargo_command(&["bench", "--package", "copresence-visit"]);
     plan.add_program("the polling policies", polling, "fix the build");
-    let avatars = cargo_command(&["bench", "--package", "avatar"]);
+    let avatars = cargo_command(&["bench", "--package", "copresence-avatar"]);
     plan.add_program("generated avatars", avatars, "fix the build");
     plan.run()
 }
@@ -174,7 +174,7 @@ fn set_tauri_driver(command: &mut Command) {
 /// A cargo command on the whole workspace with the features of all tests. All steps use the same features, so that no
 /// step compiles again what an earlier one compiled.
 fn workspace_cargo(words: &[&str]) -> Command {
-    let mut features = vec!["product-tests/window", "cli/crash-points"];
+    let mut features = vec!["product-tests/window", "copresence-cli/crash-points"];
     if cfg!(unix) {
         features.push("product-tests/matrices");
     }

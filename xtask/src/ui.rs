@@ -81,7 +81,7 @@ pub(crate) fn run_screenshots(options: &Options) -> Result<(), StepFailure> {
     // Beside the photographs that the tests in the real window take.
     let folder = repository_root().join("docs/screens/states");
     let avatars = target_dir().join("screenshots");
-    let mut avatar = cargo_command(&["run", "--package", "avatar", "--example", "heads", "--"]);
+    let mut avatar = cargo_command(&["run", "--package", "copresence-avatar", "--example", "heads", "--"]);
     avatar.arg(&avatars).args(["3", "5", "8", "14"]);
     plan.add_program("avatars for the reveal and the history", avatar, "fix the build");
     let mut pictures = npm_command(&["run", "screens", "--", "--out"]);
@@ -90,7 +90,7 @@ pub(crate) fn run_screenshots(options: &Options) -> Result<(), StepFailure> {
     let mut desk = npm_command(&["run", "screens:desk", "--", "--out"]);
     desk.arg(repository_root().join("docs/screens/desk")).env("AVATAR", avatars.join("3.glb"));
     plan.add_program("the desk, photographed", desk, "fix what the program reports above");
-    let program = cargo_command(&["build", "--package", "cli"]);
+    let program = cargo_command(&["build", "--package", "copresence-cli"]);
     plan.add_program("the program for the terminal", program, "fix the build");
     let mut sandbox = npm_command(&["run", "screens:sandbox"]);
     sandbox.env("COPRESENCE_CLI", built_program("copresence"));

@@ -2,11 +2,11 @@
 
 use super::desk::DeskSubscription;
 use crate::checks::judge_requirements;
-use kiosk::app::Kiosk;
-use kiosk::clock::Clock;
-use kiosk::panel::PinLock;
-use kiosk::view::Problem;
-use kiosk::view::inspector::InspectorView;
+use copresence_engine::app::Kiosk;
+use copresence_engine::clock::Clock;
+use copresence_engine::panel::PinLock;
+use copresence_engine::view::Problem;
+use copresence_engine::view::inspector::InspectorView;
 use std::sync::Arc;
 use tauri::State;
 use tauri::ipc::Channel;

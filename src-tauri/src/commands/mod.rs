@@ -10,10 +10,10 @@ mod panel;
 pub(crate) use checks::ChecksSubscription;
 pub(crate) use inspect::InspectorSubscription;
 
-use kiosk::app::{CommandTarget, Kiosk, VisitorCommand};
-use kiosk::panel::PinLock;
-use kiosk::problem::problem_for_code;
-use kiosk::view::{Problem, Screen, Snapshot};
+use copresence_engine::app::{CommandTarget, Kiosk, VisitorCommand};
+use copresence_engine::panel::PinLock;
+use copresence_engine::problem::problem_for_code;
+use copresence_engine::view::{Problem, Screen, Snapshot};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tauri::ipc::{Channel, Invoke};
@@ -80,7 +80,7 @@ async fn save_off_thread(
 ) -> Result<String, Problem> {
     let saved = tokio::task::spawn_blocking(save).await;
     let saved = saved.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))??;
-    Ok(kiosk::display_path(&saved))
+    Ok(copresence_engine::display_path(&saved))
 }
 
 /// Sends the current snapshot at once, then each new one; replaces an earlier subscription. Locks the panel: the page was

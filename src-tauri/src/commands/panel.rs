@@ -1,13 +1,13 @@
 //! The PIN lock of the desk, and the operator's panel: a few lines each over `kiosk`.
 
 use crate::window;
-use kiosk::SecretString;
-use kiosk::clock::Clock;
-use kiosk::health;
-use kiosk::panel::{AfterAction, Panel, PinLock};
-use kiosk::problem::problem_for_code;
-use kiosk::view::Problem;
-use kiosk::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
+use copresence_engine::SecretString;
+use copresence_engine::clock::Clock;
+use copresence_engine::health;
+use copresence_engine::panel::{AfterAction, Panel, PinLock};
+use copresence_engine::problem::problem_for_code;
+use copresence_engine::view::Problem;
+use copresence_engine::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
 use tauri::{AppHandle, Runtime, State};
 
 /// The state of the PIN lock.

@@ -2,7 +2,7 @@
 
 use super::Booth;
 use crate::avatar_protocol::{AvatarRequest, read_requested_file};
-use kiosk::view::panel::PanelAction;
+use copresence_engine::view::panel::PanelAction;
 use tauri::Manager as _;
 use tauri::test::{mock_builder, mock_context, noop_assets};
 
@@ -36,7 +36,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
             .map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
     };
     assert_eq!(asked(&visit, &name).await, None, "the door is closed");
-    let now = app.state::<kiosk::clock::Clock>().millis();
+    let now = app.state::<copresence_engine::clock::Clock>().millis();
     booth.panel.pin_lock().set_first_pin(super::secret("4711"), now).await.expect("set");
     assert_eq!(asked(&visit, &name).await, Some(("image/png", true)));
     for (visit, name) in [

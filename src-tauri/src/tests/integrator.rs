@@ -3,9 +3,9 @@
 use super::commands::{build_page, call_command};
 use super::{Booth, PATIENCE};
 use crate::checks::{CheckRunner, judge_requirements};
-use kiosk::view::checks::{ChecksRequest, ChecksState, ChecksView};
-use kiosk::view::inspector::TimelineEntry;
-use sandbox::{ClockMove, faults};
+use copresence_engine::view::checks::{ChecksRequest, ChecksState, ChecksView};
+use copresence_engine::view::inspector::TimelineEntry;
+use copresence_sandbox::{ClockMove, faults};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -59,7 +59,7 @@ async fn a_run_of_checks_completes_and_is_saved() {
     let ended = wait_for_view(&mut views, |view| matches!(view.stand, ChecksState::Ended { .. })).await;
     assert_eq!(ended.stand, ChecksState::Ended { passed: true }, "{:?}", ended.summary);
     assert_eq!(ended.target, booth.kiosk.backend_config().target.host_and_port());
-    let known = validate::checks::CHECKS.iter().map(|check| check.id);
+    let known = copresence_validate::checks::CHECKS.iter().map(|check| check.id);
     assert!(ended.checks.iter().map(|check| check.id.as_str()).eq(known));
     assert!(ended.checks.iter().all(|check| check.verdict.is_some() && !check.requirements.is_empty()));
     assert!(ended.notes[0].starts_with("This makes 4 Export Tokens") && ended.tokens == 4);
@@ -84,7 +84,7 @@ async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     set_real_time(&booth);
     let (checks, backing) = (CheckRunner::default(), booth.kiosk.backend_config());
     let plan = checks.plan_run(&backing, &ALL, 1).await.expect("a plan");
-    let rows = validate::act::ACTS.iter().map(|row| row.description);
+    let rows = copresence_validate::act::ACTS.iter().map(|row| row.description);
     assert!(plan.acts.iter().map(|act| act.does.as_str()).eq(rows));
     let done = plan.acts.iter().filter(|act| act.left_out.is_none());
     assert_eq!(plan.requests, done.map(|act| act.requests).sum::<u32>());

@@ -8,15 +8,15 @@ mod integrator;
 
 use crate::avatar_protocol::AVATAR_BASE_URL;
 use crate::simulator::EmbeddedSandbox;
-use kiosk::SecretString;
-use kiosk::app::{Kiosk, KioskSetup};
-use kiosk::clock::Clock;
-use kiosk::credentials::CredentialStore;
-use kiosk::panel::{AfterAction, BackendSources, OpenResult, Panel, PinLock, SettingsFile};
-use kiosk::setup::{DataStore, VisitOverrides};
-use kiosk::view::panel::{KioskModeView, PanelAction, PanelView};
-use kiosk::view::{Problem, Screen, Snapshot};
-use sandbox::{Sandbox, Settings};
+use copresence_engine::SecretString;
+use copresence_engine::app::{Kiosk, KioskSetup};
+use copresence_engine::clock::Clock;
+use copresence_engine::credentials::CredentialStore;
+use copresence_engine::panel::{AfterAction, BackendSources, OpenResult, Panel, PinLock, SettingsFile};
+use copresence_engine::setup::{DataStore, VisitOverrides};
+use copresence_engine::view::panel::{KioskModeView, PanelAction, PanelView};
+use copresence_engine::view::{Problem, Screen, Snapshot};
+use copresence_sandbox::{Sandbox, Settings};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Booth {
 
     /// Starts the booth in an existing folder. Needs a tokio runtime.
     pub(crate) fn at(root: Arc<tempfile::TempDir>, vault: CredentialStore) -> Self {
-        kiosk::install_crypto_provider();
+        copresence_engine::install_crypto_provider();
         let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
         let settings = Settings { speed: 1000.0, seed: 7, ..Settings::default() };
         let simulator = Arc::new(EmbeddedSandbox::with_settings(settings));
@@ -137,7 +137,9 @@ impl Booth {
     /// Completes a visit and leaves its screen. Returns its id.
     pub(crate) async fn complete_visit(&self) -> String {
         let (visit, token) = self.show_code().await;
-        self.sandbox().associate_avatar(&token, &sandbox::AvatarChoice::New, None).expect("scanned");
+        self.sandbox()
+            .associate_avatar(&token, &copresence_sandbox::AvatarChoice::New, None)
+            .expect("scanned");
         self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
         self.kiosk.return_to_start();
         while !self.kiosk.running_visits().is_empty() {

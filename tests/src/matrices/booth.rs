@@ -3,7 +3,7 @@
 use crate::Trouble;
 use crate::files;
 use crate::stand::Stand;
-use sandbox::{AvatarChoice, Sandbox, Server, Settings};
+use copresence_sandbox::{AvatarChoice, Sandbox, Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;

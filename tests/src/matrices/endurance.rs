@@ -5,7 +5,7 @@ use crate::booth::{Booth, PROFILE, scan};
 use crate::report::{Breach, Report, Table};
 use crate::stand::{self, Stand};
 use crate::{Options, Trouble};
-use sandbox::{Sandbox, Settings, TokenPhase};
+use copresence_sandbox::{Sandbox, Settings, TokenPhase};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -64,7 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Trouble> {
     let settings = Settings { seed: options.seed, speed: SPEED, ..Settings::default() };
     let booth = Booth::open(&program, runtime.handle(), settings)?;
     let (stand, sandbox) = (&booth.stand, booth.sandbox());
-    sandbox.set_faults(sandbox::faults::parse_faults(FAULTS.as_bytes())?)?;
+    sandbox.set_faults(copresence_sandbox::faults::parse_faults(FAULTS.as_bytes())?)?;
     sandbox.watch_requests(|sandbox, line| {
         if line.path == "/redeemExportToken" {
             scan(sandbox);
@@ -117,7 +117,8 @@ fn beside(program: &Path) -> Result<PathBuf, Trouble> {
     if day.is_file() {
         return Ok(day);
     }
-    Err(format!("there is no {}: `cargo build -p kiosk --example day` makes it", day.display()).into())
+    Err(format!("there is no {}: `cargo build -p copresence-engine --example day` makes it", day.display())
+        .into())
 }
 
 /// Runs it to its end, and takes in what it says.

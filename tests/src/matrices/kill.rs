@@ -110,7 +110,7 @@ fn catalogue(program: &Path) -> Result<Vec<(String, String)>, Trouble> {
     if points.is_empty() {
         let place = program.display();
         return Err(format!(
-            "{place} was built without crash points: `cargo build -p cli --features cli/crash-points`"
+            "{place} was built without crash points: `cargo build -p copresence-cli --features copresence-cli/crash-points`"
         )
         .into());
     }

@@ -156,7 +156,7 @@ pub(crate) fn program() -> Result<PathBuf, Trouble> {
         return Ok(beside);
     }
     Err(format!(
-        "there is no {}: `cargo build -p cli --features cli/crash-points` makes it, or COPRESENCE names another",
+        "there is no {}: `cargo build -p copresence-cli --features copresence-cli/crash-points` makes it, or COPRESENCE names another",
         beside.display()
     )
     .into())

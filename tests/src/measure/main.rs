@@ -3,9 +3,9 @@
 //! No bound is asserted: what it prints is compared by people, with the machine's facts beside it.
 #![cfg(target_os = "linux")]
 
+use copresence_sandbox::Scenario;
 use product_tests::window::processes::{memory, started_ms, ticks};
 use product_tests::window::{Booth, Plan, SOON, Trouble};
-use sandbox::Scenario;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

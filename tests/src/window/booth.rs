@@ -4,7 +4,7 @@
 use super::manager::Manager;
 use super::program::Program;
 use super::{App, Desk, Screen, Trouble};
-use sandbox::{AvatarChoice, ClockMove, ForcedState, Scenario, Server, Settings, faults};
+use copresence_sandbox::{AvatarChoice, ClockMove, ForcedState, Scenario, Server, Settings, faults};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::ops::Deref;

@@ -1,6 +1,6 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import problems from '../../../crates/kiosk/src/problem.rs?raw';
+import problems from '../../../crates/copresence-engine/src/problem.rs?raw';
 import { backendUnreachable, sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
 import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/render-app';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import problems from '../../../crates/kiosk/src/problem.rs?raw';
+import problems from '../../../crates/copresence-engine/src/problem.rs?raw';
 import {
   catalogueLanguages,
   committedMessageTypes,

@@ -4,7 +4,7 @@ use super::variants::{Place, Variant};
 use crate::Trouble;
 use crate::booth::{Booth, FILES, SIZE, scan};
 use crate::stand::{Ran, Stand, run};
-use sandbox::{ClockMove, Endpoint, ForcedState, Sandbox, Settings, TokenPhase};
+use copresence_sandbox::{ClockMove, Endpoint, ForcedState, Sandbox, Settings, TokenPhase};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -55,7 +55,7 @@ impl Cell {
         let (stand, sandbox) = (&booth.stand, booth.sandbox());
         // Nothing happens by itself: what the backend does hangs on what it was asked.
         sandbox.move_clock(&ClockMove { paused: Some(true), ..ClockMove::default() })?;
-        sandbox.set_faults(sandbox::faults::parse_faults(self.faults().as_bytes())?)?;
+        sandbox.set_faults(copresence_sandbox::faults::parse_faults(self.faults().as_bytes())?)?;
         play(sandbox);
         let visit = run(booth.visit())?;
         let mut breaches = self.judge(stand, sandbox, &visit);

@@ -8,7 +8,7 @@ mod variants;
 use crate::report::{Breach, Report, Table};
 use crate::{Options, Trouble, cells, stand};
 use cell::{Cell, Verdict};
-use sandbox::Endpoint;
+use copresence_sandbox::Endpoint;
 use std::time::Instant;
 use variants::{PLACES, Place, VARIANTS};
 
@@ -62,7 +62,7 @@ fn unstruck(options: &Options) -> Vec<Breach> {
         return Vec::new();
     }
     let tried = |name: &str| VARIANTS.iter().any(|variant| variant.effect.contains(&format!("\"{name}\"")));
-    let missing = sandbox::faults::CATALOGUE.iter().filter(|entry| !tried(entry.name));
+    let missing = copresence_sandbox::faults::CATALOGUE.iter().filter(|entry| !tried(entry.name));
     missing
         .map(|entry| Breach {
             cell: entry.name.to_owned(),

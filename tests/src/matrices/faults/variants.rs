@@ -1,6 +1,6 @@
 //! What the backend does wrong, and how each visit must end: the one table that the fault matrix runs and prints.
 
-use sandbox::Endpoint;
+use copresence_sandbox::Endpoint;
 
 /// Where in a visit a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

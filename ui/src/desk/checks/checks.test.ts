@@ -1,7 +1,7 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it } from 'vitest';
-import table from '../../../../crates/validate/requirements.toml?raw';
+import table from '../../../../crates/copresence-validate/requirements.toml?raw';
 import { planChecks } from '../../../fake/checks-plan';
 import type { FakeDesk } from '../../../fake/desk';
 import { createProblem, unjudgedChecks } from '../../../fake/desk-fixtures';

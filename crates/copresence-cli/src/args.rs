@@ -1,0 +1,250 @@
+//! Command-line arguments of `copresence`.
+
+use crate::common_options::{CommonOptions, parse_http_url};
+use clap::{Parser, Subcommand};
+use copresence_sandbox::Scenario;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// Copresence test console: run visits, a simulated backend, and integration checks from the terminal.
+#[derive(Debug, Parser)]
+#[command(name = "copresence", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "First steps:
+  copresence visit --auto       run one whole visit, the phone included
+  copresence sandbox            run a simulated backend to write a client against
+  copresence credentials set    store a profile's credentials in the OS keychain
+  copresence validate           check a backend (here: the sandbox) and write reports
+  copresence doctor             check this machine, with a remedy for each problem
+
+Exit codes:
+    0  the avatar is saved completely (or: the checks passed; nothing to recover; no problem found)
+    1  validate: at least one required check failed
+    2  usage or configuration
+    3  credentials missing or refused
+    4  the Export Token was refused or expired before an avatar was delivered
+    5  the avatar failed and the visit ended
+    6  the backend could not be reached, or kept failing
+    7  redeemed, but not every file could be saved
+    8  no avatar was delivered in time (--timeout)
+    9  the backend broke the protocol
+   10  possibly consumed: a response was lost, and the token is now refused
+  130  interrupted; `copresence recover` finishes what was redeemed")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run one whole visit in the terminal: QR code, live status, progress bars, saved files
+    Visit(VisitOptions),
+    /// Run the simulated Copresence backend until it is stopped
+    Sandbox(SandboxOptions),
+    /// Check a backend (Copresence's or a partner's own) and write reports
+    Validate(crate::validate::ValidateOptions),
+    /// Finish visits that a crash or power cut interrupted; `visit` also does this at its start
+    Recover,
+    /// List, show or forget past visits
+    History {
+        #[command(subcommand)]
+        command: Option<HistoryCommand>,
+    },
+    /// Set, list or remove a profile's credentials in the OS keychain
+    Credentials {
+        #[command(subcommand)]
+        command: CredentialsCommand,
+    },
+    /// List and show profiles: backend, connection, limits
+    Profile {
+        #[command(subcommand)]
+        command: ProfileCommand,
+    },
+    /// Check this machine: keychain, network, clock, disk, display, web view; each with a remedy
+    Doctor,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct VisitOptions {
+    /// With the sandbox: simulate the phone too, so that no person is needed
+    #[arg(long)]
+    pub(crate) auto: bool,
+    /// Give up when no avatar was delivered after this time, such as `90s` or `15m` [default: the profile's, 15m]
+    #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Poll this long after each response instead of by the adaptive policy
+    #[arg(long, value_name = "FIXED_DUR", value_parser = parse_poll_interval)]
+    pub(crate) poll: Option<Duration>,
+    /// Require this export type for a complete visit (repeatable)
+    #[arg(long = "export", value_name = "TYPE")]
+    pub(crate) exports: Vec<String>,
+    /// Write the QR code to a file
+    #[arg(long, value_name = "FILE.png|FILE.svg")]
+    pub(crate) qr: Option<PathBuf>,
+    /// Write every HTTP exchange to an HTTP Archive (HAR), with secrets removed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) har: Option<PathBuf>,
+    /// Largest file to accept, such as `500MiB` [default: the profile's, 2GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_file_size)]
+    pub(crate) max_file_size: Option<bytesize::ByteSize>,
+    #[command(flatten)]
+    pub(crate) world: SimulationOptions,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Sandbox")]
+pub(crate) struct SimulationOptions {
+    /// Scenario to simulate (`copresence sandbox --list-scenarios`)
+    #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
+    pub(crate) scenario: Scenario,
+    /// Simulated seconds per real second; tokens live at least two minutes and URLs one minute of real time
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = parse_speed_factor)]
+    pub(crate) speed: f64,
+    /// Seed for timings and avatars: the same seed gives the same run
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Serve files from this directory instead of generated avatars: one sub-folder per avatar
+    #[arg(long, value_name = "DIR")]
+    pub(crate) assets: Option<PathBuf>,
+    /// Faults to inject, as a JSON list (`copresence sandbox --list-faults`)
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) faults: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct SandboxOptions {
+    /// Address to listen on; `0.0.0.0:8787` lets phones on this network connect, `127.0.0.1:0` takes a free port
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", value_parser = parse_listen_address)]
+    pub(crate) listen: SocketAddr,
+    /// Public URL of the sandbox when it runs behind a proxy
+    #[arg(long, value_name = "URL", value_parser = parse_http_url)]
+    pub(crate) public_url: Option<Url>,
+    /// REST API key to accept (simulated; random by default)
+    #[arg(long, value_name = "K")]
+    pub(crate) api_key: Option<String>,
+    /// User name that the login accepts (random by default)
+    #[arg(long, value_name = "U")]
+    pub(crate) username: Option<String>,
+    /// Password that the login accepts (simulated; random by default)
+    #[arg(long, value_name = "P")]
+    pub(crate) password: Option<String>,
+    /// Serve HTTPS with this certificate (PEM, including its chain)
+    #[arg(long, value_name = "FILE.pem", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE.pem", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Serve HTTPS with a new self-signed certificate and print its fingerprint
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub(crate) tls_self_signed: bool,
+    /// Maximum requests per second from one address on the network; 0 means no limit
+    #[arg(long, value_name = "N", default_value_t = copresence_sandbox::DEFAULT_RATE_LIMIT)]
+    pub(crate) rate_limit: u32,
+    /// List the scenarios and exit
+    #[arg(long)]
+    pub(crate) list_scenarios: bool,
+    /// List the faults with an example of each and exit
+    #[arg(long)]
+    pub(crate) list_faults: bool,
+    #[command(flatten)]
+    pub(crate) world: SimulationOptions,
+}
+
+#[derive(Debug, Clone, Default, Subcommand)]
+pub(crate) enum HistoryCommand {
+    /// List all visits, newest first
+    #[default]
+    List,
+    /// Show one visit with its redeems and files
+    Show {
+        /// The visit's id, or its beginning
+        id: String,
+    },
+    /// Remove visits and their files
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    Forget {
+        /// The visit's id, or its beginning
+        #[arg(group = "which")]
+        id: Option<String>,
+        /// Visits that started longer ago than this, such as `7d`
+        #[arg(long, group = "which", value_name = "DUR", value_parser = humantime::parse_duration)]
+        older_than: Option<Duration>,
+        /// All visits
+        #[arg(long, group = "which")]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum CredentialsCommand {
+    /// Store credentials in the keychain; values come from a prompt, or from stdin as `NAME=value` lines
+    Set {
+        /// Credentials to set (default: all that the profile can use): api-key, session-token, username, password, partner-key
+        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        which: Vec<copresence_engine::credentials::CredentialKind>,
+    },
+    /// Print which credentials are set and where they were found (never the value)
+    Status,
+    /// Remove credentials from the keychain
+    Remove {
+        /// Credentials to remove (default: all)
+        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        which: Vec<copresence_engine::credentials::CredentialKind>,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// List the names of the profiles
+    List,
+    /// Show one profile with every default filled in
+    Show {
+        /// Name of the profile
+        name: String,
+    },
+    /// Print the path of the profiles file
+    Path,
+}
+
+/// Parses `ADDRESS:PORT`, or a port alone, which means loopback.
+fn parse_listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok(SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port)));
+    }
+    text.parse().map_err(|_| "an address with a port is needed, as in 127.0.0.1:8787".to_owned())
+}
+
+fn parse_file_size(text: &str) -> Result<bytesize::ByteSize, String> {
+    match text.parse::<bytesize::ByteSize>() {
+        Ok(size) if size.as_u64() > 0 => Ok(size),
+        Ok(_) => Err("a size above 0 is needed".to_owned()),
+        Err(error) => Err(format!("{error}; a size is needed, as in 500MiB")),
+    }
+}
+
+/// Shortest poll interval; also the lower bound for a profile.
+const SHORTEST_POLL: Duration = Duration::from_millis(50);
+
+fn parse_poll_interval(text: &str) -> Result<Duration, String> {
+    let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if every < SHORTEST_POLL {
+        return Err("at least 50ms, to protect the backend".to_owned());
+    }
+    Ok(every)
+}
+
+fn parse_speed_factor(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "a number is needed".to_owned())?;
+    if speed.is_finite() && speed > 0.0 { Ok(speed) } else { Err("a number above 0 is needed".to_owned()) }
+}
+
+fn parse_credential_slot(word: &str) -> Result<copresence_engine::credentials::CredentialKind, String> {
+    let all = copresence_engine::credentials::CredentialKind::ALL;
+    all.into_iter().find(|slot| slot.as_str() == word).ok_or_else(|| {
+        let words: Vec<_> = all.iter().map(|slot| slot.as_str()).collect();
+        format!("one of {}", words.join(", "))
+    })
+}

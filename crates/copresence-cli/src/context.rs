@@ -1,0 +1,83 @@
+//! Context that commands share: profile, data folder, output folder, environment.
+
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use copresence_engine::profile::{Profile, Profiles};
+use copresence_engine::setup::DataStore;
+use std::path::{Path, PathBuf};
+use url::Url;
+
+pub(crate) fn load_profiles(common: &CommonOptions) -> Result<Profiles, CommandFailure> {
+    Ok(Profiles::load(common.config.as_deref())?)
+}
+
+/// The selected profile with the overrides of the command line applied.
+pub(crate) fn selected_profile(common: &CommonOptions) -> Result<Profile, CommandFailure> {
+    let mut profile = load_profiles(common)?.get(common.profile_name())?;
+    if let Some(url) = &common.api_url {
+        reject_url_credentials(url, "--api-url")?;
+        profile.api_url = Some(url.clone());
+    }
+    if let Some(link) = &common.link {
+        profile.link = Some(link.clone());
+    }
+    Ok(profile)
+}
+
+/// Rejects a URL with a user name or password. Not a clap value parser, because clap would print the whole URL.
+pub(crate) fn reject_url_credentials(url: &Url, flag: &str) -> Result<(), CommandFailure> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(());
+    }
+    Err(CommandFailure::usage(format!(
+        "{flag}: the URL must not contain a user name or password, because other programs can read it (use \
+         `copresence credentials set` to store them in the keychain)"
+    )))
+}
+
+pub(crate) fn open_disk(common: &CommonOptions) -> Result<DataStore, CommandFailure> {
+    let path = common.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
+    Ok(DataStore::open(&absolute_path(&path)?)?)
+}
+
+/// Creates the output folder and checks that it is writable, before a token is spent. The path is absolute, because
+/// `recover` may run from another working directory.
+pub(crate) fn prepare_output_folder(
+    common: &CommonOptions,
+    profile: &Profile,
+    disk: &DataStore,
+) -> Result<PathBuf, CommandFailure> {
+    let out =
+        common.out.clone().or_else(|| profile.out_dir.clone()).unwrap_or_else(|| disk.default_avatars_dir());
+    let out = absolute_path(&out)?;
+    check_writable(&out).map_err(|error| {
+        CommandFailure::usage(format!(
+            "avatars cannot be saved in {}: {error}; choose another folder with --out",
+            out.display()
+        ))
+    })?;
+    Ok(out)
+}
+
+/// Creates a folder that only its owner can read: it holds avatars or visit times.
+pub(crate) fn create_private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn check_writable(folder: &Path) -> std::io::Result<()> {
+    create_private_folder(folder)?;
+    // An unnamed file where the system supports it, so that a power cut leaves nothing between the avatars.
+    tempfile::tempfile_in(folder).map(drop)
+}
+
+fn absolute_path(path: &Path) -> Result<PathBuf, CommandFailure> {
+    std::path::absolute(path).map_err(|error| CommandFailure::usage(format!("{}: {error}", path.display())))
+}
+
+pub(crate) fn environment_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,197 @@
+//! `copresence credentials`: sets, lists and removes credentials in the keychain. Values come from a prompt or stdin.
+
+use crate::args::CredentialsCommand;
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::no_echo::NoEcho;
+use crate::{context, output};
+use copresence_engine::credentials::{
+    CredentialKind, CredentialOrigin, CredentialStore, find_credentials, usable_slots,
+};
+use copresence_engine::profile::Profile;
+use secrecy::{ExposeSecret, SecretString};
+use std::io::{BufRead, IsTerminal};
+
+pub(crate) fn run_credentials_command(
+    common: &CommonOptions,
+    command: &CredentialsCommand,
+) -> Result<u8, CommandFailure> {
+    let profile = context::load_profiles(common)?.get(common.profile_name())?;
+    let vault = CredentialStore::os_keychain();
+    match command {
+        CredentialsCommand::Set { which } => set_credentials(&profile, &vault, which),
+        CredentialsCommand::Status => print_credential_status(common, &profile, &vault),
+        CredentialsCommand::Remove { which } => remove_credentials(&profile, &vault, which),
+    }
+}
+
+fn set_credentials(
+    profile: &Profile,
+    vault: &CredentialStore,
+    which: &[CredentialKind],
+) -> Result<u8, CommandFailure> {
+    // Report a locked keychain before the user types anything.
+    vault.check_keychain()?;
+    let slots = if which.is_empty() { usable_slots(profile) } else { which.to_vec() };
+    if slots.is_empty() {
+        return Err(CommandFailure::usage(format!("the profile `{}` needs no credentials", profile.name)));
+    }
+    let values = if std::io::stdin().is_terminal() {
+        prompt_for_values(profile, &slots)?
+    } else {
+        read_values_from_stdin(&slots)?
+    };
+    if values.is_empty() {
+        return Err(CommandFailure::usage("no value was given, so nothing was stored"));
+    }
+    for (slot, value) in &values {
+        vault.set_credential(&profile.name, *slot, value)?;
+        output::eprint_user(format_args!("{} of `{}` is in the keychain.", slot.as_str(), profile.name));
+    }
+    Ok(0)
+}
+
+/// Prompts for the profile's credentials and keeps them in memory until the program ends.
+pub(crate) fn prompt_for_this_run(profile: &Profile, vault: &CredentialStore) -> Result<(), CommandFailure> {
+    output::eprint_user(format_args!("You can type them now for this run only; they are not stored."));
+    for (slot, value) in prompt_for_values(profile, &usable_slots(profile))? {
+        vault.remember_for_this_run(&profile.name, slot, &value);
+    }
+    Ok(())
+}
+
+fn prompt_for_values(
+    profile: &Profile,
+    slots: &[CredentialKind],
+) -> Result<Vec<(CredentialKind, SecretString)>, CommandFailure> {
+    let _unseen = NoEcho::hide_typing();
+    output::eprint_user(format_args!(
+        "Credentials of `{}` (typing stays hidden; leave empty to keep the current value)",
+        profile.name
+    ));
+    let mut values = Vec::new();
+    for slot in slots {
+        let typed = rpassword::prompt_password(format!("  {}: ", slot.as_str()))
+            .map_err(|error| failed_prompt(&error))?;
+        let typed = SecretString::from(typed);
+        if !typed.expose_secret().trim().is_empty() {
+            values.push((*slot, typed));
+        }
+    }
+    Ok(values)
+}
+
+/// Ctrl-C at a prompt is an interruption (exit 130), not a usage error.
+fn failed_prompt(error: &std::io::Error) -> CommandFailure {
+    match error.kind() {
+        std::io::ErrorKind::Interrupted => CommandFailure::interrupted(),
+        _ => CommandFailure::usage(format!("cannot read from the terminal: {error}")),
+    }
+}
+
+/// Reads `NAME=value` lines, or a bare value if only one credential is requested.
+fn read_values_from_stdin(
+    slots: &[CredentialKind],
+) -> Result<Vec<(CredentialKind, SecretString)>, CommandFailure> {
+    let mut values = Vec::new();
+    for (number, line) in std::io::stdin().lock().lines().enumerate() {
+        let line =
+            SecretString::from(line.map_err(|error| CommandFailure::usage(format!("stdin: {error}")))?);
+        let text = line.expose_secret().trim();
+        if text.is_empty() {
+            continue;
+        }
+        let named = text.split_once('=').and_then(|(name, value)| {
+            let slot = slots.iter().find(|slot| slot.as_str() == name.trim())?;
+            Some((*slot, SecretString::from(value.trim())))
+        });
+        match (named, slots) {
+            (Some(named), _) => values.push(named),
+            (None, [only]) => values.push((*only, SecretString::from(text))),
+            (None, _) => {
+                let known: Vec<_> = slots.iter().map(|slot| slot.as_str()).collect();
+                return Err(CommandFailure::usage(format!(
+                    "stdin, line {}: expected NAME=value with NAME one of {}",
+                    number + 1,
+                    known.join(", ")
+                )));
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn print_credential_status(
+    common: &CommonOptions,
+    profile: &Profile,
+    vault: &CredentialStore,
+) -> Result<u8, CommandFailure> {
+    if profile.is_embedded_sandbox() && common.api_url.is_none() {
+        output::eprint_user(format_args!(
+            "`{}` needs none: its backend is the embedded sandbox. What is set counts with --api-url; \
+             --profile NAME chooses another profile.",
+            profile.name
+        ));
+    } else if usable_slots(profile).is_empty() {
+        output::eprint_user(format_args!(
+            "`{}` needs none: the partner's backend asks for no key.",
+            profile.name
+        ));
+        return Ok(0);
+    }
+    let found = match find_credentials(profile, vault, &context::environment_variable) {
+        // The embedded sandbox needs no credentials, so an unusable keychain is only a note.
+        Err(error) if profile.is_embedded_sandbox() && common.api_url.is_none() => {
+            output::eprint_user(format_args!("note: {error}"));
+            return Ok(0);
+        }
+        found => found?,
+    };
+    let wanted = usable_slots(profile);
+    for slot in CredentialKind::ALL {
+        let place = match found.origin_of(slot) {
+            Some(CredentialOrigin::Environment) => {
+                Some(format!("set, in the environment ({})", slot.env_var()))
+            }
+            Some(CredentialOrigin::ThisRun) => Some("set, for this run".to_owned()),
+            Some(CredentialOrigin::Keychain) => Some("set, in the keychain".to_owned()),
+            None => None,
+        };
+        if common.json {
+            let line = serde_json::json!({"credential": slot.as_str(), "set": place.is_some(), "used": wanted.contains(&slot)});
+            output::print_result(format_args!("{line}"));
+        } else if let Some(place) = place {
+            output::print_result(format_args!("{:<14} {place}", slot.as_str()));
+        } else if wanted.contains(&slot) {
+            output::print_result(format_args!("{:<14} not set", slot.as_str()));
+        }
+    }
+    if let Some(note) = &found.keychain_error {
+        output::eprint_user(format_args!("note: {note}\n  what to do: {}", note.remedy()));
+    }
+    Ok(0)
+}
+
+fn remove_credentials(
+    profile: &Profile,
+    vault: &CredentialStore,
+    which: &[CredentialKind],
+) -> Result<u8, CommandFailure> {
+    let slots = if which.is_empty() { CredentialKind::ALL.to_vec() } else { which.to_vec() };
+    for slot in slots {
+        if vault.remove_credential(&profile.name, slot)? {
+            output::eprint_user(format_args!(
+                "{} of `{}` is out of the keychain.",
+                slot.as_str(),
+                profile.name
+            ));
+        } else if !which.is_empty() {
+            output::eprint_user(format_args!(
+                "{} of `{}` was not in the keychain.",
+                slot.as_str(),
+                profile.name
+            ));
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,174 @@
+//! `copresence doctor`: checks this machine and prints a remedy for each problem.
+
+mod desktop;
+
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{context, output};
+use copresence_engine::clock::Clock;
+use copresence_engine::credentials::CredentialStore;
+use copresence_engine::health::{self, bad_part, part};
+use copresence_engine::panel::SettingsFile;
+use copresence_engine::profile::Profile;
+use copresence_engine::setup::{BackendTarget, DataStore};
+use copresence_engine::view::panel::{HealthState, HealthView};
+use copresence_sandbox::{Server, Settings};
+use std::net::{Ipv4Addr, SocketAddr};
+
+pub(crate) async fn run_doctor(common: &CommonOptions) -> Result<u8, CommandFailure> {
+    let disk = context::open_disk(common);
+    let settings = disk.as_ref().ok().map(|disk| SettingsFile::open(disk.data.clone()));
+    let common = &with_profile_of_window(common, settings.as_ref());
+    let profiles = health::check_profiles(common.config.as_deref(), common.profile_name());
+    let usable = profiles.stand != HealthState::Bad;
+    let profile = if usable { Some(context::selected_profile(common)?) } else { None };
+    let mut told = vec![profiles];
+    told.extend(settings.as_ref().map(health::check_settings));
+    told.push(check_disk(disk, common, profile.as_ref()));
+    if let Some(profile) = profile {
+        told.extend(check_credentials(profile.clone()).await);
+        told.extend(check_network(&profile).await);
+    }
+    told.extend([
+        desktop::check_display(&context::environment_variable),
+        desktop::check_web_view(&context::environment_variable),
+    ]);
+    for view in &told {
+        print_health_check(view, common.json);
+    }
+    Ok(exit_code_of_worst(&told))
+}
+
+/// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
+fn with_profile_of_window(common: &CommonOptions, settings: Option<&SettingsFile>) -> CommonOptions {
+    let chosen = || settings.and_then(|file| file.current().profile);
+    CommonOptions { profile_name: common.profile_name.clone().or_else(chosen), ..common.clone() }
+}
+
+fn check_disk(
+    disk: Result<DataStore, CommandFailure>,
+    common: &CommonOptions,
+    profile: Option<&Profile>,
+) -> HealthView {
+    let disk = match disk {
+        Ok(disk) => disk,
+        Err(failure) => {
+            let remedy =
+                "Free some space, check the folder's access rights, or choose another one with --data-dir";
+            return bad_part(part::DISK, failure.message(), remedy);
+        }
+    };
+    let out =
+        common.out.clone().or_else(|| profile?.out_dir.clone()).unwrap_or_else(|| disk.default_avatars_dir());
+    let least = profile.map_or(0, |profile| profile.limits.min_free_space);
+    health::check_disk(&disk, &out, least)
+}
+
+/// Runs on a blocking thread, because the keychain may wait for a person.
+async fn check_credentials(profile: Profile) -> Vec<HealthView> {
+    let looked = tokio::task::spawn_blocking(move || {
+        let vault = CredentialStore::os_keychain();
+        vec![
+            health::check_keychain(&vault, &profile),
+            health::check_credentials(&profile, &vault, &context::environment_variable),
+        ]
+    });
+    looked.await.unwrap_or_else(|error| vec![bad_part(part::KEYCHAIN, error, "Try again")])
+}
+
+async fn check_network(profile: &Profile) -> Vec<HealthView> {
+    let embedded = if profile.is_embedded_sandbox() {
+        match start_embedded_sandbox().await {
+            Ok(embedded) => Some(embedded),
+            Err(words) => {
+                return vec![bad_part(part::BACKEND, words, "Check this machine's loopback network")];
+            }
+        }
+    } else {
+        None
+    };
+    let target = match &embedded {
+        Some((_, target)) => target.clone(),
+        None => match BackendTarget::without_credentials(profile) {
+            Ok(target) => target,
+            Err(error) => return vec![bad_part(part::BACKEND, error, "Fix the profile")],
+        },
+    };
+    let told = health::check_backend(profile, &target, || Clock::default().now()).await;
+    if let Some((server, _)) = embedded {
+        server.stop().await;
+    }
+    told
+}
+
+/// Starts the embedded sandbox as a visit does.
+async fn start_embedded_sandbox() -> Result<(Server, BackendTarget), String> {
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = Server::start(Settings::default(), listen).await.map_err(|error| error.to_string())?;
+    let known = server.sandbox().credentials();
+    let login = (known.username.clone(), known.password.clone());
+    let target = BackendTarget::embedded_sandbox(
+        server.local_url(),
+        &server.link_template(),
+        known.api_key.clone(),
+        login,
+    )
+    .map_err(|error| error.to_string())?;
+    Ok((server, target))
+}
+
+fn print_health_check(view: &HealthView, json: bool) {
+    if json {
+        if let Ok(line) = serde_json::to_string(view) {
+            output::print_result(format_args!("{line}"));
+        }
+        return;
+    }
+    let stand = match view.stand {
+        HealthState::Good => "good",
+        HealthState::Doubtful => "warning",
+        HealthState::Bad => "problem",
+        HealthState::Unknown => "unknown",
+    };
+    let line = output::sanitize_for_terminal(&format!("{stand:<9} {:<12} {}", view.part, view.seen));
+    output::print_result(format_args!("{line}"));
+    if let Some(remedy) = &view.remedy {
+        output::print_result(format_args!(
+            "{:<22} what to do: {}",
+            "",
+            output::sanitize_for_terminal(remedy)
+        ));
+    }
+}
+
+/// Exit code of the problem to fix first: this machine and its configuration (2), then credentials (3), then the
+/// network (6).
+fn exit_code_of_worst(told: &[HealthView]) -> u8 {
+    let bad = told.iter().filter(|view| view.stand == HealthState::Bad);
+    let exits = bad.map(|view| match view.part.as_str() {
+        part::KEYCHAIN | part::CREDENTIALS => 3,
+        part::BACKEND | part::PARTNER | part::CLOCK => 6,
+        _ => 2,
+    });
+    exits.min().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_names_the_problem_to_fix_first() {
+        let ill = |part: &str| bad_part(part, "ill", "mend it");
+        assert_eq!(
+            exit_code_of_worst(&[
+                health::good_part(part::DISK, "well"),
+                health::doubtful_part(part::DISPLAY, "none", "get one")
+            ]),
+            0
+        );
+        assert_eq!(exit_code_of_worst(&[ill(part::BACKEND)]), 6);
+        assert_eq!(exit_code_of_worst(&[ill(part::BACKEND), ill(part::CREDENTIALS)]), 3);
+        assert_eq!(exit_code_of_worst(&[ill(part::BACKEND), ill(part::CREDENTIALS), ill(part::DISK)]), 2);
+    }
+}

@@ -1,0 +1,110 @@
+//! A failure that ends a command before its work starts, with its exit code.
+
+use copresence_engine::SetupError;
+use copresence_engine::StoreError;
+use copresence_engine::credentials::{CredentialKind, KeychainError, usable_slots};
+use copresence_engine::profile::{Profile, ProfileError};
+use copresence_engine::setup::TargetError;
+use std::fmt;
+
+/// Message for people, exit code, and stable error code for `--json`.
+#[derive(Debug)]
+pub(crate) struct CommandFailure {
+    exit_code: u8,
+    error_code: &'static str,
+    message: String,
+    /// Remedies, one per line; printed for people only.
+    remedies: Vec<String>,
+}
+
+impl CommandFailure {
+    /// Exit 2: usage or configuration.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { exit_code: 2, error_code: "configuration", message: message.into(), remedies: Vec::new() }
+    }
+
+    /// Exit 3: credentials are missing.
+    pub(crate) fn credentials(message: impl Into<String>) -> Self {
+        Self {
+            exit_code: 3,
+            error_code: "credentials_missing",
+            message: message.into(),
+            remedies: Vec::new(),
+        }
+    }
+
+    /// Exit 130: interrupted before the visit started.
+    pub(crate) fn interrupted() -> Self {
+        let message = "nothing was asked for yet".to_owned();
+        Self { exit_code: 130, error_code: "interrupted", message, remedies: Vec::new() }
+    }
+
+    /// For missing credentials (exit 3): adds which credentials this profile can use, and how to set them.
+    pub(crate) fn with_credential_remedy(mut self, profile: &Profile) -> Self {
+        if self.exit_code == 3 {
+            let names: Vec<_> = usable_slots(profile).into_iter().map(CredentialKind::env_var).collect();
+            let name = &profile.name;
+            self.remedies.push(format!(
+                "the profile `{name}` can use {} from the environment, or the keychain's: \
+                 `copresence credentials set --profile {name}`",
+                names.join(", ")
+            ));
+        }
+        self
+    }
+
+    /// One line that says what happened.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+
+    pub(crate) fn error_code(&self) -> &'static str {
+        self.error_code
+    }
+}
+
+impl fmt::Display for CommandFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let words = std::iter::once("what to do").chain(std::iter::repeat("or"));
+        self.remedies.iter().zip(words).try_for_each(|(remedy, word)| write!(f, "\n  {word}: {remedy}"))
+    }
+}
+
+impl From<ProfileError> for CommandFailure {
+    fn from(error: ProfileError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<StoreError> for CommandFailure {
+    fn from(error: StoreError) -> Self {
+        let code = if error.is_disk_full() { "disk_full" } else { "storage_failed" };
+        Self { exit_code: 2, error_code: code, message: error.to_string(), remedies: Vec::new() }
+    }
+}
+
+impl From<KeychainError> for CommandFailure {
+    fn from(error: KeychainError) -> Self {
+        Self { remedies: vec![error.remedy().to_owned()], ..Self::credentials(error.to_string()) }
+    }
+}
+
+impl From<SetupError> for CommandFailure {
+    fn from(error: SetupError) -> Self {
+        Self::credentials(error.to_string())
+    }
+}
+
+impl From<TargetError> for CommandFailure {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Keychain(error) => error.into(),
+            other => Self::usage(other.to_string()),
+        }
+    }
+}

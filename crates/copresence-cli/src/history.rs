@@ -1,0 +1,191 @@
+//! `copresence history`: lists, shows and forgets past visits.
+
+use crate::args::HistoryCommand;
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{context, output};
+use copresence_engine::events::format_rfc3339;
+use copresence_engine::history::{
+    FileState, ForgetResult, RedeemOutcome, VisitDetail, VisitId, VisitRecord, forget_before, forget_visit,
+};
+use copresence_engine::setup::DataStore;
+use jiff::Timestamp;
+use serde_json::json;
+
+pub(crate) async fn run_history_command(
+    common: &CommonOptions,
+    command: HistoryCommand,
+) -> Result<u8, CommandFailure> {
+    let disk = context::open_disk(common)?;
+    match command {
+        HistoryCommand::List => list_visits(common, &disk).await?,
+        HistoryCommand::Show { id } => show_visit(common, &disk, &id).await?,
+        HistoryCommand::Forget { id: Some(id), .. } => {
+            let id = find_visit(&disk, &id).await?;
+            report_forgotten(common, &forget_visit(&disk, &id).await?.unwrap_or_default());
+        }
+        HistoryCommand::Forget { older_than: Some(age), .. } => {
+            let before = Timestamp::now()
+                .checked_sub(age)
+                .map_err(|error| CommandFailure::usage(format!("--older-than: {error}")))?;
+            report_forgotten(common, &forget_before(&disk, Some(before)).await?);
+        }
+        HistoryCommand::Forget { .. } => report_forgotten(common, &forget_before(&disk, None).await?),
+    }
+    Ok(0)
+}
+
+async fn list_visits(common: &CommonOptions, disk: &DataStore) -> Result<(), CommandFailure> {
+    let visits = disk.journal.all_visits().await?;
+    if common.json {
+        for visit in &visits {
+            output::print_result(format_args!("{}", visit_json(visit)));
+        }
+        return Ok(());
+    }
+    if visits.is_empty() {
+        output::eprint_user(format_args!("No visits yet."));
+        return Ok(());
+    }
+    output::print_result(format_args!(
+        "{:<36}  {:<20}  {:<12}  {:<18}  FILES",
+        "VISIT", "BEGAN (UTC)", "PROFILE", "ENDED"
+    ));
+    for visit in &visits {
+        let ended = visit.ending.as_ref().map_or("-", |ending| ending.code.as_str());
+        output::print_result(format_args!(
+            "{:<36}  {:<20}  {:<12}  {:<18}  {}",
+            visit.start.id,
+            visit.start.started_at.strftime("%F %T"),
+            visit.start.profile,
+            ended,
+            saved_directory(visit)
+        ));
+    }
+    Ok(())
+}
+
+async fn show_visit(common: &CommonOptions, disk: &DataStore, id: &str) -> Result<(), CommandFailure> {
+    let id = find_visit(disk, id).await?;
+    let Some(detail) = disk.journal.load_visit(&id).await? else {
+        return Err(CommandFailure::usage(format!("there is no visit {id} in the history")));
+    };
+    if common.json {
+        let mut whole = visit_json(&detail.visit);
+        whole["redeems"] = detail.redeems.iter().map(|r| redeem_json(&r.outcome, r.intent_at)).collect();
+        whole["files"] = files_json(&detail);
+        output::print_result(format_args!("{whole}"));
+        return Ok(());
+    }
+    let visit = &detail.visit;
+    let row = |name: &str, value: String| {
+        output::print_result(format_args!("{name:<10} {}", output::sanitize_for_terminal(&value)))
+    };
+    row("visit", visit.start.id.to_string());
+    row("began", format_rfc3339(visit.start.started_at));
+    row("profile", format!("{} at {}", visit.start.profile, visit.start.api_url));
+    if let Some(ending) = &visit.ending {
+        row("ended", format!("{} {} (exit {})", format_rfc3339(ending.at), ending.code, ending.exit));
+        row("", ending.message.clone());
+    }
+    row("files in", saved_directory(visit));
+    for redeem in &detail.redeems {
+        row("redeem", format!("{} {}", format_rfc3339(redeem.intent_at), describe_redeem(&redeem.outcome)));
+    }
+    for file in &detail.files {
+        row("file", format!("{} ({}) {}", file.name, file.export_type, describe_file_state(&file.state)));
+    }
+    Ok(())
+}
+
+/// Finds a visit by its id, or by a unique prefix (or suffix of at least 4 characters).
+async fn find_visit(disk: &DataStore, text: &str) -> Result<VisitId, CommandFailure> {
+    let wanted = text.to_ascii_lowercase();
+    let all = disk.journal.all_visits().await?;
+    let mut matching = all.iter().map(|visit| visit.start.id).filter(|id| {
+        let id = id.to_string();
+        id.starts_with(&wanted) || (wanted.len() >= 4 && id.ends_with(&wanted))
+    });
+    match (matching.next(), matching.next()) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => {
+            Err(CommandFailure::usage(format!("`{text}` matches several visits: give more of the id")))
+        }
+        (None, _) => {
+            Err(CommandFailure::usage(format!("there is no visit `{text}`; `copresence history` lists them")))
+        }
+    }
+}
+
+fn report_forgotten(common: &CommonOptions, forgotten: &ForgetResult) {
+    if common.json {
+        let ids = |ids: &[VisitId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        output::print_result(format_args!(
+            "{}",
+            json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.locked)})
+        ));
+    }
+    match forgotten.visits.len() {
+        0 => output::eprint_user(format_args!("No visit was forgotten.")),
+        1 => output::eprint_user(format_args!("Forgotten: 1 visit with its files.")),
+        more => output::eprint_user(format_args!("Forgotten: {more} visits with their files.")),
+    }
+    for id in &forgotten.locked {
+        output::eprint_user(format_args!("Visit {id} was not removed: another process is using it."));
+    }
+    for (folder, names) in &forgotten.foreign_files {
+        let (folder, names) = (folder.display(), names.join(", "));
+        output::eprint_user(format_args!(
+            "{folder} was not removed: it contains files that this program did not create ({names})."
+        ));
+    }
+}
+
+fn saved_directory(visit: &VisitRecord) -> String {
+    let directory = visit.ending.as_ref().and_then(|ending| ending.directory.as_ref());
+    directory.map_or_else(|| "-".to_owned(), |directory| directory.display().to_string())
+}
+
+fn visit_json(visit: &VisitRecord) -> serde_json::Value {
+    let ending = visit.ending.as_ref().map(|ending| {
+        json!({"at": format_rfc3339(ending.at), "code": ending.code, "exit": ending.exit, "message": ending.message,
+            "visit_state": ending.visit_state, "directory": ending.directory})
+    });
+    json!({"visit": visit.start.id.to_string(), "started_at": format_rfc3339(visit.start.started_at),
+        "profile": visit.start.profile, "api_url": visit.start.api_url, "ended": ending})
+}
+
+fn redeem_json(outcome: &RedeemOutcome, at: Timestamp) -> serde_json::Value {
+    json!({"at": format_rfc3339(at), "outcome": describe_redeem(outcome)})
+}
+
+fn describe_redeem(outcome: &RedeemOutcome) -> String {
+    match outcome {
+        RedeemOutcome::InFlight => "begun, and never heard of again".to_owned(),
+        RedeemOutcome::NeverSent { why } => format!("never sent: {why}"),
+        RedeemOutcome::Unanswered { evidence, salvaged: false, .. } => {
+            format!("sent, unanswered: {evidence}")
+        }
+        RedeemOutcome::Unanswered { evidence, salvaged: true, .. } => {
+            format!("sent, not answered whole, and what came was taken for the answer: {evidence}")
+        }
+        RedeemOutcome::Answered { status, body_size, delivered, .. } => {
+            let what = if *delivered == Some(true) { ", with URLs" } else { "" };
+            format!("answered {status}, {body_size} bytes{what}")
+        }
+    }
+}
+
+fn files_json(detail: &VisitDetail) -> serde_json::Value {
+    let file = |file: &copresence_engine::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": describe_file_state(&file.state)});
+    detail.files.iter().map(file).collect()
+}
+
+fn describe_file_state(state: &FileState) -> String {
+    match state {
+        FileState::Planned => "not asked for".to_owned(),
+        FileState::Requested(progress) => format!("asked for, {} bytes came", progress.bytes),
+        FileState::Complete { bytes, sha256, .. } => format!("whole, {bytes} bytes, sha256 {sha256}"),
+        FileState::Failed { why, .. } => format!("failed: {why}"),
+    }
+}

@@ -1,0 +1,71 @@
+//! `copresence`: the test console. Runs visits, the sandbox and integration checks without a window.
+//!
+//! Exit codes and options are a contract: QA teams and partners script against them.
+
+mod args;
+mod common_options;
+mod context;
+mod credentials;
+mod doctor;
+mod failure;
+mod history;
+mod logs;
+mod no_echo;
+mod output;
+mod profile;
+mod qr_terminal;
+mod recover;
+mod rotating_log;
+mod sandbox;
+mod signals;
+mod validate;
+mod visit;
+
+use args::{Args, Command};
+use clap::Parser;
+use failure::CommandFailure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    #[cfg(feature = "crash-points")]
+    if std::env::var_os("COPRESENCE_CRASH_POINTS").is_some() {
+        copresence_engine::crash_points().for_each(|(name, words)| println!("{name}\t{words}"));
+        return ExitCode::SUCCESS;
+    }
+    let args = Args::parse();
+    copresence_engine::install_crypto_provider();
+    let _flushes_at_the_end = logs::start_logging(&args.common);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return report_failure(&CommandFailure::usage(format!(
+                "the program cannot start its threads: {error}"
+            )));
+        }
+    };
+    match runtime.block_on(run_command(args)) {
+        Ok(exit) => ExitCode::from(exit),
+        Err(failure) => report_failure(&failure),
+    }
+}
+
+async fn run_command(args: Args) -> Result<u8, CommandFailure> {
+    let common = args.common;
+    match args.command {
+        Command::Visit(options) => visit::run_visit_command(&common, options).await,
+        Command::Sandbox(options) => sandbox::run_sandbox(&common, options).await,
+        Command::Validate(options) => validate::run_validate(&common, options).await,
+        Command::Recover => recover::run_recover(&common).await,
+        Command::History { command } => {
+            history::run_history_command(&common, command.unwrap_or_default()).await
+        }
+        Command::Credentials { command } => credentials::run_credentials_command(&common, &command),
+        Command::Profile { command } => profile::run_profile_command(&common, &command),
+        Command::Doctor => doctor::run_doctor(&common).await,
+    }
+}
+
+fn report_failure(failure: &CommandFailure) -> ExitCode {
+    output::eprint_user(format_args!("error: {failure}"));
+    ExitCode::from(failure.exit_code())
+}

@@ -1,0 +1,62 @@
+//! Draws a link as a QR code in the terminal, if it is large enough.
+
+use copresence_engine::qr::QrCode;
+
+/// Lines that show a link: QR code and link, or what to do if the terminal is too small for the code.
+pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
+    match QrCode::new(link) {
+        Ok(code) if TerminalSpace::required_by(&code, rows_below).fits_terminal() => {
+            vec![with_qr_colors(&code.to_half_blocks(), lively), String::new(), link_line, String::new()]
+        }
+        // In a small terminal the code is printed last, so that nothing scrolls it out of view.
+        Ok(code) => match QrCode::with_fewest_modules(link) {
+            Ok(small) if TerminalSpace::required_by(&small, 1).fits_terminal() => {
+                vec![link_line, with_qr_colors(&small.to_half_blocks(), lively)]
+            }
+            small => {
+                vec![link_line, TerminalSpace::required_by(&small.unwrap_or(code), 1).too_small_message()]
+            }
+        },
+        // The visit itself reports a link that no QR code can hold.
+        Err(_) => vec![link_line],
+    }
+}
+
+/// Sets white on black explicitly, because many phones cannot read an inverted code.
+fn with_qr_colors(blocks: &str, lively: bool) -> String {
+    if !lively {
+        return blocks.to_owned();
+    }
+    let lines: Vec<_> =
+        blocks.lines().map(|line| format!("\u{1b}[38;5;231;48;5;16m{line}\u{1b}[0m")).collect();
+    lines.join("\n")
+}
+
+/// Terminal size that a QR code needs, in columns and rows.
+struct TerminalSpace {
+    columns: usize,
+    rows: usize,
+}
+
+impl TerminalSpace {
+    fn required_by(code: &QrCode, rows_below: usize) -> Self {
+        // Four quiet modules on each side; two modules per row; one row for the cursor.
+        let side = code.modules_per_side() + 8;
+        Self { columns: side, rows: side.div_ceil(2) + rows_below + 1 }
+    }
+
+    /// True without a terminal (a log, a pipe), where nothing is cut off.
+    fn fits_terminal(&self) -> bool {
+        terminal_size::terminal_size_of(std::io::stderr()).is_none_or(|(width, height)| {
+            usize::from(width.0) >= self.columns && usize::from(height.0) >= self.rows
+        })
+    }
+
+    fn too_small_message(&self) -> String {
+        let Self { columns, rows } = self;
+        format!(
+            "(this terminal is too small for the code, which needs {columns} columns and {rows} rows: \
+             enlarge it and start again, or use --qr FILE.png)"
+        )
+    }
+}

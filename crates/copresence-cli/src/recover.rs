@@ -1,0 +1,125 @@
+//! `copresence recover`: finishes visits that a crash or power cut interrupted.
+
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{context, output, signals};
+use copresence_engine::clock::Clock;
+use copresence_engine::credentials::{CredentialStore, find_credentials, to_client_credentials};
+use copresence_engine::events::VisitEvent;
+use copresence_engine::profile::Profiles;
+use copresence_engine::recovery::{RecoveredVisit, RecoveryOutcome, Unfinished, recover_all, recover_due};
+use copresence_engine::runner::{EventSink, VisitContext};
+use copresence_engine::setup::{BackendTarget, DataStore};
+use copresence_engine::{NoRecorder, Outcome};
+use std::sync::Arc;
+
+pub(crate) async fn run_recover(common: &CommonOptions) -> Result<u8, CommandFailure> {
+    let disk = context::open_disk(common)?;
+    let stopping =
+        signals::cancel_on_signal("stopping … what is not finished stays for the next `copresence recover`");
+    let all = tokio::select! {
+        all = recover_visits(common, &disk) => all?,
+        // Dropped in the middle it is what it was before: something to recover.
+        () = stopping.cancelled() => return Ok(Outcome::Interrupted.exit_code()),
+    };
+    if all.is_empty() && !common.json {
+        output::eprint_user(format_args!("Nothing to recover."));
+    }
+    // The highest exit code, so that 0 means that nothing is left to do.
+    Ok(all.iter().map(|recovered| recovered.outcome.exit_code()).max().unwrap_or(0))
+}
+
+/// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,
+/// because the JSON Lines of `visit --json` belong to the new visit.
+pub(crate) async fn recover_before_visit(common: &CommonOptions, disk: &DataStore) {
+    if let Err(failure) = finish_due(common, disk).await {
+        output::eprint_user(format_args!("warning: earlier visits could not be looked at: {failure}"));
+    }
+}
+
+async fn finish_due(common: &CommonOptions, disk: &DataStore) -> Result<(), CommandFailure> {
+    let profiles = context::load_profiles(common)?;
+    let teller: EventSink = Arc::new(|_| {});
+    let parts_for =
+        |unfinished: &Unfinished| context_for_recovery(disk, &profiles, unfinished, teller.clone());
+    recover_due(disk, Clock::default(), &parts_for, &|_| false).await?.iter().for_each(print_recovery);
+    Ok(())
+}
+
+async fn recover_visits(
+    common: &CommonOptions,
+    disk: &DataStore,
+) -> Result<Vec<RecoveredVisit>, CommandFailure> {
+    let profiles = context::load_profiles(common)?;
+    let json = common.json;
+    let teller: EventSink = Arc::new(move |line: VisitEvent| {
+        if json && let Ok(text) = serde_json::to_string(&line) {
+            output::print_result(format_args!("{text}"));
+        }
+    });
+    let parts_for =
+        |unfinished: &Unfinished| context_for_recovery(disk, &profiles, unfinished, teller.clone());
+    let all = recover_all(disk, &parts_for).await?;
+    all.iter().for_each(print_recovery);
+    Ok(all)
+}
+
+fn context_for_recovery(
+    disk: &DataStore,
+    profiles: &Profiles,
+    unfinished: &Unfinished,
+    teller: EventSink,
+) -> Result<VisitContext, String> {
+    let start = &unfinished.visit.start;
+    let api_url: url::Url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
+    let profile = profiles.get(&start.profile);
+    let link =
+        "x:{token}".parse().map_err(|error: copresence_engine::LinkTemplateError| error.to_string())?;
+    let mut target = BackendTarget {
+        api_url: api_url.clone(),
+        link,
+        credentials: copresence_engine::Credentials::default(),
+        embedded_sandbox: false,
+    };
+    if unfinished.token.is_none() {
+        // A delivered avatar needs no credentials, and its profile may have been removed.
+        let network = profile.as_ref().map(|profile| profile.timeouts).unwrap_or_default();
+        let api = target.download_client(network).map_err(|error| error.to_string())?;
+        let parts = disk.visit_context(api, Clock::default(), teller);
+        return Ok(match profile {
+            Ok(profile) => parts.with_profile_limits(&profile),
+            Err(_) => parts,
+        });
+    }
+    let mut profile = profile.map_err(|error| error.to_string())?;
+    profile.api_url = Some(api_url);
+    let found = find_credentials(&profile, &CredentialStore::os_keychain(), &context::environment_variable)
+        .map_err(|error| error.to_string())?;
+    target.credentials = to_client_credentials(&found);
+    let api = target.api_client(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
+    Ok(disk.visit_context(api, Clock::default(), teller).with_profile_limits(&profile))
+}
+
+fn print_recovery(recovered: &RecoveredVisit) {
+    let visit = recovered.visit;
+    let began = recovered.started_at.strftime("%F %H:%M UTC");
+    match &recovered.outcome {
+        RecoveryOutcome::Finished { outcome, directory } => {
+            let problem = copresence_engine::problem::outcome_problem(outcome);
+            let place = directory.as_ref().map_or_else(String::new, |d| format!(" {}", d.display()));
+            output::eprint_user(format_args!(
+                "Visit {visit} of {began}: {}{place}",
+                copresence_engine::problem::operator_message(&problem)
+            ));
+        }
+        RecoveryOutcome::StillActive { status } => output::eprint_user(format_args!(
+            "Visit {visit} of {began}: its Export Token is still active ({status}); recover again later"
+        )),
+        RecoveryOutcome::Postponed { why, .. } => output::eprint_user(format_args!(
+            "Visit {visit} of {began}: cannot be finished now ({why}); everything is kept, recover again later"
+        )),
+        RecoveryOutcome::Closed { why } => {
+            output::eprint_user(format_args!("Visit {visit} of {began}: closed, {why}"))
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Lists the sandbox's scenarios and faults: for people, or as one JSON object per line.
+
+use crate::common_options::CommonOptions;
+use crate::output;
+use copresence_sandbox::faults::EffectTiming;
+use serde_json::json;
+
+pub(super) fn list_scenarios(common: &CommonOptions) {
+    for entry in copresence_sandbox::scenario::CATALOGUE {
+        if common.json {
+            output::print_result(format_args!("{}", json!({"scenario": entry.name, "does": entry.does})));
+        } else {
+            output::print_result(format_args!("{:<18} {}", entry.name, entry.does));
+        }
+    }
+}
+
+pub(super) fn list_faults(common: &CommonOptions) {
+    if !common.json {
+        output::print_result(format_args!(
+            "A list of faults is JSON: [{{\"on\":ENDPOINT,\"nth\":WHICH,\"do\":WHAT}}, …]\n\n\
+             on    redeem, generate, login or file; of redeems also \"ready\":BOOL (true: those that are\n\
+             \u{20}     answered with download URLs); of files \"file\":NAME, \"export_type\":TYPE, \"ranged\":BOOL\n\
+             nth   [1,3], 1, \"every\" (also when left out) or {{\"rate\":0.1}}; counts the requests that the fault is for\n\
+             do    one of these; without parameters its name alone will do:\n"
+        ));
+    }
+    for entry in copresence_sandbox::faults::CATALOGUE {
+        if common.json {
+            let on: Vec<_> = entry.endpoints.iter().map(|on| json!(on)).collect();
+            let with: Vec<_> = entry
+                .parameters
+                .iter()
+                .map(|parameter| json!({"name": parameter.name, "means": parameter.meaning}))
+                .collect();
+            let example: serde_json::Value = serde_json::from_str(entry.example).unwrap_or_default();
+            output::print_result(format_args!(
+                "{}",
+                json!({"fault": entry.name, "does": entry.does, "happens": describe_fault_timing(entry.timing), "on": on,
+                       "with": with, "example": example})
+            ));
+            continue;
+        }
+        output::print_result(format_args!(
+            "{}\n  {}\n  Happens {}.",
+            entry.name,
+            entry.does,
+            describe_fault_timing(entry.timing)
+        ));
+        for parameter in entry.parameters {
+            output::print_result(format_args!("    {:<17} {}", parameter.name, parameter.meaning));
+        }
+        output::print_result(format_args!("  {}\n", entry.example));
+    }
+}
+
+fn describe_fault_timing(when: EffectTiming) -> &'static str {
+    match when {
+        EffectTiming::Instead => "in place of the request's effect",
+        EffectTiming::InsteadOrAfter => "in place of the request's effect, or after it",
+        EffectTiming::After => "after the request's effect",
+    }
+}

@@ -1,0 +1,175 @@
+//! `copresence sandbox`: runs the simulated backend until it is stopped.
+
+mod lists;
+
+use crate::args::{SandboxOptions, SimulationOptions};
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{context, output, signals};
+use copresence_sandbox::{Fault, RequestLine, Server, Settings, Tls, faults};
+use serde_json::json;
+use std::num::NonZeroU32;
+use std::path::Path;
+use tokio::sync::broadcast::error::RecvError;
+
+pub(crate) async fn run_sandbox(
+    common: &CommonOptions,
+    options: SandboxOptions,
+) -> Result<u8, CommandFailure> {
+    if options.list_scenarios {
+        lists::list_scenarios(common);
+        return Ok(0);
+    }
+    if options.list_faults {
+        lists::list_faults(common);
+        return Ok(0);
+    }
+    if let Some(url) = &options.public_url {
+        context::reject_url_credentials(url, "--public-url")?;
+    }
+    let stopping = signals::cancel_on_signal("stopping …");
+    let defaults = sandbox_settings(&options.world)?;
+    let tls = match (options.tls_cert, options.tls_key) {
+        (Some(cert), Some(key)) => Some(Tls::Files { cert, key }),
+        _ => options.tls_self_signed.then_some(Tls::SelfSigned),
+    };
+    let settings = Settings {
+        public_url: options.public_url,
+        tls,
+        rate_limit: NonZeroU32::new(options.rate_limit),
+        api_key: options.api_key.unwrap_or(defaults.api_key),
+        username: options.username.unwrap_or(defaults.username),
+        password: options.password.unwrap_or(defaults.password),
+        ..defaults
+    };
+    let server = Server::start(settings, options.listen).await;
+    let server = server.map_err(|error| CommandFailure::usage(error.to_string()))?;
+    let mut requests = server.subscribe_requests();
+    if common.json {
+        print_listening_json(&server);
+    } else {
+        print_listening(&server);
+    }
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => break,
+            line = requests.recv() => match line {
+                Ok(line) => print_request(common, &line),
+                Err(RecvError::Lagged(missed)) => {
+                    output::eprint_user(format_args!("({missed} requests were not printed because they arrived too fast)"));
+                }
+                Err(RecvError::Closed) => break,
+            },
+        }
+    }
+    server.stop().await;
+    Ok(0)
+}
+
+/// Settings from the simulation options; everything else has its default.
+pub(crate) fn sandbox_settings(world: &SimulationOptions) -> Result<Settings, CommandFailure> {
+    let faults = world.faults.as_deref().map(read_faults_file).transpose()?.unwrap_or_default();
+    let defaults = Settings::default();
+    Ok(Settings {
+        scenario: world.scenario,
+        speed: world.speed,
+        seed: world.seed.unwrap_or(defaults.seed),
+        assets: world.assets.clone(),
+        faults,
+        ..defaults
+    })
+}
+
+fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
+    let shown = path.display();
+    let json = std::fs::read(path)
+        .map_err(|error| CommandFailure::usage(format!("the faults in {shown} cannot be read: {error}")))?;
+    faults::parse_faults(&json).map_err(|error| CommandFailure::usage(format!("{shown}: {error}")))
+}
+
+fn print_listening_json(server: &Server) {
+    let accepted = server.sandbox().credentials();
+    let mut line = json!({
+        "event": "listening",
+        "url": without_trailing_slash(server.local_url().as_str()),
+        "phone_url": without_trailing_slash(server.phone_url().as_str()),
+        "api_key": accepted.api_key.expose(),
+        "session_token": accepted.session_token.expose(),
+        "username": accepted.username.expose(),
+        "password": accepted.password.expose(),
+        "operator_key": accepted.operator_key.expose(),
+    });
+    if let Some(fingerprint) = server.fingerprint() {
+        line["certificate_sha256"] = fingerprint.into();
+    }
+    output::print_result(format_args!("{line}"));
+}
+
+/// Prints URL and credentials for people. The credentials are printed on purpose: they are valid for this sandbox only.
+fn print_listening(server: &Server) {
+    let accepted = server.sandbox().credentials();
+    let url = without_trailing_slash(server.local_url().as_str()).to_owned();
+    let (key, session) = (accepted.api_key.expose(), accepted.session_token.expose());
+    output::print_result(format_args!(
+        "Simulated Copresence backend at {url}   (no real one; Ctrl-C stops it)\n"
+    ));
+    if server.is_open_to_network() {
+        output::print_result(format_args!(
+            "  Phones and anybody else on this network reach it at {}\n",
+            without_trailing_slash(server.phone_url().as_str())
+        ));
+    }
+    if let Some(fingerprint) = server.fingerprint() {
+        output::print_result(format_args!(
+            "  certificate    SHA-256 {fingerprint}   (curl: -k, or --cacert)"
+        ));
+    }
+    output::print_result(format_args!("  REST API key   {key}"));
+    output::print_result(format_args!("  session token  {session}"));
+    output::print_result(format_args!(
+        "  login          {} / {}",
+        accepted.username.expose(),
+        accepted.password.expose()
+    ));
+    output::print_result(format_args!("  operator key   {}\n", accepted.operator_key.expose()));
+    let (api_key, session_token) =
+        (copresence_engine::headers::API_KEY, copresence_engine::headers::SESSION_TOKEN);
+    output::print_result(format_args!(
+        "Log in:\n  curl -X POST {url}/login -H '{api_key}: {key}' -H 'Content-Type: application/json' \\\n    -d '{{\"username\":\"{}\",\"password\":\"{}\"}}'",
+        accepted.username.expose(),
+        accepted.password.expose()
+    ));
+    output::print_result(format_args!(
+        "Generate an Export Token:\n  curl -X POST {url}/generateExportToken -H '{api_key}: {key}' -H '{session_token}: {session}'"
+    ));
+    output::print_result(format_args!(
+        "Redeem it:\n  curl {url}/redeemExportToken -H '{api_key}: {key}' -H '{}: TOKEN'",
+        copresence_engine::headers::EXPORT_TOKEN
+    ));
+    output::print_result(format_args!(
+        "Play the phone:\n  open {}/phone?exportToken=TOKEN   or\n  curl -X POST {url}/sandbox/tokens/TOKEN/associate -H 'Content-Type: application/json' -d '{{\"avatar\":\"new\"}}'\n",
+        without_trailing_slash(server.phone_url().as_str())
+    ));
+}
+
+fn print_request(common: &CommonOptions, line: &RequestLine) {
+    if common.json {
+        let mut object = serde_json::Map::from_iter([("event".to_owned(), "request".into())]);
+        if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(line) {
+            object.extend(fields);
+        }
+        output::print_result(format_args!("{}", serde_json::Value::Object(object)));
+        return;
+    }
+    let status = if line.status == 0 { "no answer".to_owned() } else { line.status.to_string() };
+    let faults =
+        if line.faults.is_empty() { String::new() } else { format!(", faults: {}", line.faults.join(", ")) };
+    output::eprint_user(format_args!(
+        "{} {:<4} {} → {status} ({} ms{faults})",
+        line.at, line.method, line.path, line.duration_ms
+    ));
+}
+
+fn without_trailing_slash(url: &str) -> &str {
+    url.trim_end_matches('/')
+}

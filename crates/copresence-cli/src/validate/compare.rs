@@ -1,0 +1,84 @@
+//! `--compare A B`: runs the same checks on two backends and lists every difference in form between their responses.
+
+use super::options::ValidateOptions;
+use super::render::{ValidateRenderer, print_json_line};
+use super::{check_backend, read_report};
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::output;
+use copresence_validate::Report;
+use copresence_validate::report::shape::compare_shapes;
+use serde_json::json;
+use std::path::Path;
+
+pub(super) async fn run_comparison(
+    common: &CommonOptions,
+    options: &ValidateOptions,
+    show: &ValidateRenderer,
+    first: &str,
+    second: &str,
+) -> Result<u8, CommandFailure> {
+    let one = load_or_run_report(common, options, show, first).await?;
+    let other = load_or_run_report(common, options, show, second).await?;
+    let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
+    if let Some(report) = unreached {
+        show.print_line(&report.summary());
+        return Ok(report.exit);
+    }
+    let (found, alone) = compare_shapes(&one, &other);
+    for difference in &found {
+        if show.is_json() {
+            print_json_line(&json!({"event": "difference", "difference": difference}));
+        } else {
+            let copresence_validate::report::shape::ShapeDifference {
+                asked,
+                what,
+                first: at_one,
+                second: at_other,
+            } = difference;
+            let words = format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}");
+            show.print_line(&output::sanitize_for_terminal(&words));
+        }
+    }
+    for words in &alone {
+        if show.is_json() {
+            print_json_line(&json!({"event": "seen_once", "asked": words}));
+        } else {
+            show.print_line(&output::sanitize_for_terminal(&format!("not compared: {words}")));
+        }
+    }
+    let exit = u8::from(!found.is_empty());
+    if show.is_json() {
+        print_json_line(
+            &json!({"event": "ended", "exit": exit, "differences": found.len(), "not_compared": alone.len()}),
+        );
+    } else {
+        show.print_line(&match found.len() {
+            0 => format!("\nNo difference of form between {first} and {second}."),
+            1 => format!("\n1 difference of form between {first} and {second}."),
+            many => format!("\n{many} differences of form between {first} and {second}."),
+        });
+    }
+    Ok(exit)
+}
+
+/// Reads an earlier report from a file, or checks the profile of that name now.
+async fn load_or_run_report(
+    common: &CommonOptions,
+    options: &ValidateOptions,
+    show: &ValidateRenderer,
+    which: &str,
+) -> Result<Report, CommandFailure> {
+    let path = Path::new(which);
+    if path.is_file() {
+        return read_report(path);
+    }
+    // --api-url and --link would apply to both backends.
+    let common =
+        CommonOptions { profile_name: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
+    let (report, _) = check_backend(&common, options, show).await?;
+    if !show.is_json() {
+        show.print_line(&format!("{which}: {}\n", report.summary()));
+    }
+    Ok(report)
+}

@@ -1,0 +1,100 @@
+//! `copresence validate`: checks a backend and writes reports.
+
+mod compare;
+mod files;
+mod options;
+mod render;
+mod target;
+mod terminal_phone;
+
+pub(crate) use options::ValidateOptions;
+
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{output, signals};
+use copresence_engine::clock::Clock;
+use copresence_validate::report::change::compare_verdicts;
+use copresence_validate::{CheckRun, Report, RunPlan};
+use files::ReportFiles;
+use render::ValidateRenderer;
+use std::io::{BufRead, IsTerminal};
+use std::path::Path;
+use target::CheckedBackend;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) async fn run_validate(
+    common: &CommonOptions,
+    options: ValidateOptions,
+) -> Result<u8, CommandFailure> {
+    let show = ValidateRenderer::new(common);
+    if let [first, second] = options.compare.as_slice() {
+        return compare::run_comparison(common, &options, &show, first, second).await;
+    }
+    // Report an unreadable or unwritable file before a token is spent.
+    let baseline = options.baseline.as_deref().map(read_report).transpose()?;
+    let files = ReportFiles::create_all(&options)?;
+    let (report, har) = check_backend(common, &options, &show).await?;
+    let changed = baseline.as_ref().map(|before| compare_verdicts(before, &report));
+    show.print_summary(&report, changed.as_deref());
+    files.write_all(&report, &har, changed.as_deref());
+    Ok(report.exit)
+}
+
+/// Checks the backend of the command line's profile.
+async fn check_backend(
+    common: &CommonOptions,
+    options: &ValidateOptions,
+    show: &ValidateRenderer,
+) -> Result<(Report, serde_json::Value), CommandFailure> {
+    let stopping = signals::cancel_on_signal(
+        "stopping … (the checks done so far are reported; press again to stop at once)",
+    );
+    let place = tokio::select! {
+        place = CheckedBackend::open_target(common, options) => place?,
+        () = stopping.cancelled() => return Err(CommandFailure::interrupted()),
+    };
+    let done = check_target(&place, options, show, &stopping).await;
+    place.stop_sandbox().await;
+    done
+}
+
+async fn check_target(
+    place: &CheckedBackend,
+    options: &ValidateOptions,
+    show: &ValidateRenderer,
+    stopping: &CancellationToken,
+) -> Result<(Report, serde_json::Value), CommandFailure> {
+    let limits = options.run_options(place.is_sandbox());
+    let plan = RunPlan::new(&place.target, &limits, &place.hand);
+    show.print_plan(&place.target, &plan, place.is_sandbox());
+    confirm_costs(&plan, options)?;
+    let clock = Clock::default();
+    let began = clock.now();
+    let tell = |event: copresence_validate::RunEvent<'_>| show.print_event(&event);
+    let run = CheckRun::new(&place.target, &limits, &place.hand, &plan, &tell)
+        .map_err(|error| CommandFailure::usage(error.to_string()))?;
+    let ended = run.run_until_stopped(stopping.cancelled()).await;
+    let report = Report::new(&place.target, &limits, &plan, &ended, (began, clock.now()));
+    Ok((report, ended.to_har()))
+}
+
+/// Asks for confirmation on a terminal, because Export Tokens cost money.
+fn confirm_costs(plan: &RunPlan, options: &ValidateOptions) -> Result<(), CommandFailure> {
+    let asks = !plan.is_free && !options.yes && plan.tokens > 0 && std::io::stdin().is_terminal();
+    if !asks {
+        return Ok(());
+    }
+    output::eprint_user(format_args!("Continue? [y/N] (--yes skips this question)"));
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" if read.is_ok() => Ok(()),
+        _ => Err(CommandFailure::usage("nothing was done: the run was not confirmed")),
+    }
+}
+
+fn read_report(path: &Path) -> Result<Report, CommandFailure> {
+    let failed = |why: &dyn std::fmt::Display| CommandFailure::usage(format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    Report::from_json(&text).map_err(|error| failed(&error))
+}

@@ -1,0 +1,73 @@
+//! Options of `copresence validate`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// Options: which checks to run, how far to go, and which reports to write.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 all required checks passed, 1 at least one failed (with --compare: the two differ), \
+2 usage, 3 credentials missing or refused, 6 the backend could not be reached.
+
+Without --api-url, the profile `sandbox` checks the embedded sandbox. For a sandbox on this machine the phone is
+simulated; for other backends the terminal shows the QR code and waits. See docs/validate.md for a walk-through."
+)]
+pub(crate) struct ValidateOptions {
+    /// Make at most this many Export Tokens; checks that would need more are left out
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u32>,
+    /// Also run checks that may lose an avatar: concurrent redeems, expiring URLs (always on for a sandbox)
+    #[arg(long)]
+    pub(crate) destructive: bool,
+    /// How long to wait for an avatar
+    #[arg(long, value_name = "DUR", default_value = "15m", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Duration,
+    /// With --destructive: time after which unused download URLs must have expired
+    #[arg(long, value_name = "DUR", default_value = "15m", value_parser = humantime::parse_duration)]
+    pub(crate) url_life: Duration,
+    /// For a relay: the sandbox behind it, whose request log is checked
+    #[arg(long, value_name = "URL")]
+    pub(crate) upstream: Option<Url>,
+    /// For a relay: how long to watch the sandbox behind it for unrequested redeems
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub(crate) watch: Duration,
+    /// Skip checks that need a phone
+    #[arg(long)]
+    pub(crate) no_phone: bool,
+    /// Make tokens without asking for confirmation
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) report: Option<PathBuf>,
+    /// Write the report as one HTML page
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the report as `JUnit` XML for CI
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write every HTTP exchange to an HTTP Archive (HAR), with secrets removed
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) har: Option<PathBuf>,
+    /// Print what changed since this earlier --report
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Check two backends and list every difference in form; each is a profile or the file of an earlier --report
+    #[arg(long, num_args = 2, value_names = ["A", "B"], help_heading = "Reports", conflicts_with_all = ["baseline", "report", "html", "junit", "har"])]
+    pub(crate) compare: Vec<String>,
+}
+
+impl ValidateOptions {
+    /// Limits of the run. Destructive checks are always allowed at a sandbox, where nothing of value can be lost.
+    pub(super) fn run_options(&self, sandbox: bool) -> copresence_validate::RunOptions {
+        copresence_validate::RunOptions {
+            max_tokens: self.max_tokens,
+            allow_destructive: self.destructive || sandbox,
+            avatar_timeout: self.timeout,
+            url_lifetime: self.url_life,
+            upstream_watch: self.watch,
+            ..copresence_validate::RunOptions::default()
+        }
+    }
+}

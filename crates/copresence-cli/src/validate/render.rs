@@ -1,0 +1,196 @@
+//! Prints the progress of a run: as text for people, as JSON Lines for programs.
+
+use crate::common_options::CommonOptions;
+use crate::output;
+use copresence_validate::act::Act;
+use serde_json::{Value, json};
+use std::io::IsTerminal;
+
+use copresence_validate::check::{Check, CheckResult};
+use copresence_validate::report::change::VerdictChange;
+use copresence_validate::requirement::check_level;
+use copresence_validate::run_plan::pluralize;
+use copresence_validate::{Level, Report, RunEvent, RunPlan, Target, Verdict};
+
+/// Width of the verdict column: its longest word.
+const WORD: usize = "inconclusive".len();
+
+pub(super) struct ValidateRenderer {
+    json: bool,
+    colours: bool,
+}
+
+impl ValidateRenderer {
+    pub(super) fn new(common: &CommonOptions) -> Self {
+        let colours =
+            !common.no_color && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { json: common.json, colours }
+    }
+
+    /// Prints what the run will cost, before it starts.
+    pub(super) fn print_plan(&self, target: &Target, plan: &RunPlan, sandbox: bool) {
+        if self.json {
+            let left_out: Vec<_> =
+                plan.skipped_acts().map(|(act, why)| json!({"act": act, "why": why})).collect();
+            return print_json_line(&json!({
+                "event": "planned", "profile": target.name, "api_url": target.backend.base_url.as_str(),
+                "sandbox": sandbox, "tokens": plan.tokens, "tokens_at_risk": plan.tokens_at_risk,
+                "avatars": plan.avatars, "left_out": left_out,
+            }));
+        }
+        let kind = if sandbox { ", a sandbox" } else { "" };
+        self.print_line(&format!("Checking {} (profile {}{kind})", target.backend.base_url, target.name));
+        plan.describe().iter().for_each(|words| self.print_line(words));
+        self.print_line("");
+    }
+
+    pub(super) fn print_event(&self, event: &RunEvent<'_>) {
+        match event {
+            RunEvent::CheckJudged(check, judged) => self.print_verdict(check, judged),
+            RunEvent::Message(words) => output::eprint_user(format_args!("{words}")),
+            RunEvent::ActStarted(act) if !self.json => self.print_act_started(*act),
+            RunEvent::ActStarted(_) | RunEvent::StepFinished(_) | RunEvent::TokensMade(_) => {}
+        }
+    }
+
+    fn print_act_started(&self, act: Act) {
+        let words = format!("… {}", act.spec().description);
+        self.print_line(&self.colored(&words, "2"));
+    }
+
+    fn print_verdict(&self, check: &Check, judged: &CheckResult) {
+        let verdict = judged.verdict();
+        let level = check_level(check.id);
+        let detail = output::sanitize_for_terminal(&verdict_detail(judged));
+        if self.json {
+            return print_json_line(&json!({
+                "event": "check", "id": check.id, "title": check.title, "level": level, "verdict": verdict,
+                "detail": detail,
+            }));
+        }
+        // Checks that do not apply are only counted at the end, to keep the list short.
+        if verdict == Verdict::NotApplicable {
+            return;
+        }
+        let colour = match (verdict, level) {
+            (Verdict::Pass, _) => "32",
+            (Verdict::Fail, Level::Must) => "1;31",
+            (Verdict::Fail, Level::Should) => "33",
+            (Verdict::Skipped, _) => "2",
+            _ => "36",
+        };
+        let mark = self.colored(&format!("{:<WORD$}", verdict.word_for_level(level)), colour);
+        self.print_line(&format!("{mark}  {:<6} {}", level.as_str(), check.title));
+        match (judged, verdict) {
+            (CheckResult::Fail(findings), _) => {
+                for finding in findings {
+                    self.print_line(&format!(
+                        "        expected  {}",
+                        output::sanitize_for_terminal(&finding.expected)
+                    ));
+                    self.print_line(&format!(
+                        "        received  {}",
+                        output::sanitize_for_terminal(&finding.received)
+                    ));
+                }
+                self.print_line(&format!("        to do     {}", check.remedy));
+                self.print_line(&self.colored(&format!("        check     {}", check.id), "2"));
+            }
+            (_, Verdict::Inconclusive) => self.print_line(&format!("        {detail}")),
+            _ => {}
+        }
+    }
+
+    /// Prints the summary of a run.
+    pub(super) fn print_summary(&self, report: &Report, changes: Option<&[VerdictChange]>) {
+        if self.json {
+            if let Some(changes) = changes {
+                print_json_line(&json!({"event": "changes", "changes": changes}));
+            }
+            return print_json_line(&json!({
+                "event": "ended", "exit": report.exit, "message": report.summary(), "score": report.score,
+                "coverage": report.coverage, "budget": report.budget,
+            }));
+        }
+        self.print_line("");
+        let colour = if report.exit != 0 {
+            "1;31"
+        } else if report.score.should.failed > 0 {
+            "1;33"
+        } else {
+            "1;32"
+        };
+        self.print_line(
+            &self.colored(&format!("{}.", output::sanitize_for_terminal(&report.summary())), colour),
+        );
+        let coverage = &report.coverage;
+        self.print_line(&format!(
+            "Coverage: {} of {} requirements judged ({} %); {} do not apply here, {} cannot be tested.",
+            coverage.judged,
+            coverage.applicable(),
+            coverage.percent(),
+            coverage.not_applicable,
+            coverage.untestable
+        ));
+        let budget = &report.budget;
+        self.print_line(&format!(
+            "Used: {}, {}.",
+            pluralize(budget.tokens_made, "Export Token"),
+            pluralize(budget.avatars_consumed, "avatar")
+        ));
+        for row in &report.latency {
+            self.print_line(&format!(
+                "Time: {:<8} {:>4} answers, median {} ms, 95 % within {} ms, slowest {} ms",
+                row.call, row.answers, row.p50_ms, row.p95_ms, row.max_ms
+            ));
+        }
+        self.print_changes(changes);
+    }
+
+    fn print_changes(&self, changes: Option<&[VerdictChange]>) {
+        match changes {
+            None => {}
+            Some([]) => self.print_line("Since the baseline: no verdict changed."),
+            Some(changes) => {
+                self.print_line("Since the baseline:");
+                for change in changes {
+                    let words = format!("  {}", change.describe());
+                    self.print_line(&self.colored(&words, if change.is_worse() { "31" } else { "0" }));
+                }
+            }
+        }
+    }
+
+    /// Prints to stdout, or to stderr with --json, where stdout is JSON only.
+    pub(super) fn print_line(&self, words: &str) {
+        if self.json {
+            output::eprint_user(format_args!("{words}"));
+        } else {
+            output::print_result(format_args!("{words}"));
+        }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    fn colored(&self, words: &str, colour: &str) -> String {
+        if self.colours { format!("\u{1b}[{colour}m{words}\u{1b}[0m") } else { words.to_owned() }
+    }
+}
+
+pub(super) fn print_json_line(value: &Value) {
+    output::print_result(format_args!("{value}"));
+}
+
+fn verdict_detail(judged: &CheckResult) -> String {
+    match judged {
+        CheckResult::Pass(words, _)
+        | CheckResult::Skipped(words)
+        | CheckResult::Inconclusive(words)
+        | CheckResult::NotApplicable(words) => words.clone(),
+        CheckResult::Fail(findings) => findings.first().map_or_else(String::new, |finding| {
+            format!("expected {}, came {}", finding.expected, finding.received)
+        }),
+    }
+}

@@ -1,0 +1,151 @@
+//! The backend to check, and who operates the phone.
+
+use super::options::ValidateOptions;
+use super::terminal_phone::TerminalPhoneHelper;
+use crate::common_options::CommonOptions;
+use crate::context;
+use crate::failure::CommandFailure;
+use crate::visit::remote_target::find_remote_target;
+use copresence_engine::credentials::CredentialKind;
+use copresence_engine::profile::Profile;
+use copresence_sandbox::{Server, Settings};
+use copresence_validate::{ApiKey, Backend, Credentials, PhoneDriver, SandboxControl, SessionToken, Target};
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use url::Url;
+
+/// A backend to check, with its phone driver.
+pub(super) struct CheckedBackend {
+    pub(super) target: Target,
+    pub(super) hand: PhoneDriver,
+    open_embedded_sandbox: Option<Server>,
+}
+
+/// Environment variable with the operator key, which gives access to the tester API of a sandbox on another machine.
+const OPERATOR_KEY: &str = "COPRESENCE_OPERATOR_KEY";
+
+impl CheckedBackend {
+    /// Starts the embedded sandbox if the profile uses it, and chooses the phone driver.
+    pub(super) async fn open_target(
+        common: &CommonOptions,
+        options: &ValidateOptions,
+    ) -> Result<Self, CommandFailure> {
+        let profile = context::selected_profile(common)?;
+        if let Some(url) = &options.upstream {
+            context::reject_url_credentials(url, "--upstream")?;
+        }
+        if profile.is_embedded_sandbox() {
+            return Self::open_embedded_sandbox(&profile).await;
+        }
+        let found =
+            find_remote_target(&profile).await.map_err(|failure| failure.with_credential_remedy(&profile))?;
+        let mut target = target_of_profile(&profile, found.api_url, found.link, found.credentials);
+        add_environment_credentials(&mut target.credentials);
+        let hand = choose_phone_driver(&target, options, common).await?;
+        Ok(Self { target, hand, open_embedded_sandbox: None })
+    }
+
+    async fn open_embedded_sandbox(profile: &Profile) -> Result<Self, CommandFailure> {
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = Server::start(Settings::default(), anywhere).await;
+        let server = server
+            .map_err(|error| CommandFailure::usage(format!("the embedded sandbox cannot start: {error}")))?;
+        let accepted = server.sandbox().credentials();
+        let credentials = Credentials {
+            api_key: Some(accepted.api_key.clone()),
+            login: Some((accepted.username.clone(), accepted.password.clone())),
+            ..Credentials::default()
+        };
+        let link = server.link_template().parse();
+        let link = link.map_err(|error: copresence_engine::LinkTemplateError| {
+            CommandFailure::usage(error.to_string())
+        })?;
+        let target = target_of_profile(profile, server.local_url(), link, credentials);
+        let tester = find_sandbox_tester(server.local_url(), None).await?;
+        let tester = tester.ok_or_else(|| CommandFailure::usage("the embedded sandbox does not answer"))?;
+        Ok(Self { target, hand: PhoneDriver::Sandbox(tester), open_embedded_sandbox: Some(server) })
+    }
+
+    /// Whether the backend is a sandbox, where tokens and avatars are free.
+    pub(super) fn is_sandbox(&self) -> bool {
+        matches!(self.hand, PhoneDriver::Sandbox(_))
+    }
+
+    pub(super) async fn stop_sandbox(self) {
+        if let Some(server) = self.open_embedded_sandbox {
+            server.stop().await;
+        }
+    }
+}
+
+/// Adds credentials of the environment, so that responses are searched for them even if no request sends them: a relay
+/// holds credentials that its console does not have.
+fn add_environment_credentials(credentials: &mut Credentials) {
+    let named = |slot: CredentialKind| {
+        context::environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty())
+    };
+    let Credentials { api_key, session_token, .. } = credentials;
+    if api_key.is_none() {
+        *api_key = named(CredentialKind::ApiKey).map(ApiKey::new);
+    }
+    if session_token.is_none() {
+        *session_token = named(CredentialKind::SessionToken).map(SessionToken::new);
+    }
+}
+
+fn target_of_profile(
+    profile: &Profile,
+    base_url: Url,
+    link: copresence_engine::LinkTemplate,
+    credentials: Credentials,
+) -> Target {
+    Target {
+        name: profile.name.clone(),
+        backend: Backend {
+            base_url,
+            login_route: profile.login_route.clone(),
+            token_source: profile.token_source.clone(),
+            redeem_route: profile.redeem_route.clone(),
+        },
+        credentials,
+        link_template: link,
+        time_outs: profile.timeouts,
+    }
+}
+
+async fn choose_phone_driver(
+    target: &Target,
+    options: &ValidateOptions,
+    common: &CommonOptions,
+) -> Result<PhoneDriver, CommandFailure> {
+    let operator = context::environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
+    if let Some(url) = &options.upstream {
+        let tester = find_sandbox_tester(url.clone(), operator).await?;
+        return tester.map(PhoneDriver::Sandbox).ok_or_else(|| {
+            CommandFailure::usage(format!(
+                "--upstream {url}: no sandbox answers there (one on another machine asks for {OPERATOR_KEY})"
+            ))
+        });
+    }
+    let tester =
+        SandboxControl::detect_backend_sandbox(&target.backend.base_url, operator.map(ApiKey::new)).await;
+    if let Some(tester) = tester.map_err(|error| CommandFailure::usage(error.to_string()))? {
+        return Ok(PhoneDriver::Sandbox(tester));
+    }
+    let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if somebody && !options.no_phone {
+        return Ok(PhoneDriver::Person(Arc::new(TerminalPhoneHelper::new(common))));
+    }
+    Ok(PhoneDriver::Unavailable)
+}
+
+async fn find_sandbox_tester(
+    url: Url,
+    operator: Option<String>,
+) -> Result<Option<SandboxControl>, CommandFailure> {
+    let operator = operator.map(ApiKey::new);
+    SandboxControl::find_sandbox(url, operator)
+        .await
+        .map_err(|error| CommandFailure::usage(error.to_string()))
+}

@@ -1,0 +1,70 @@
+//! Asks a person at the terminal to use a phone: shows the QR code and lets them skip the check.
+
+use crate::common_options::CommonOptions;
+use crate::{output, qr_terminal};
+use copresence_validate::{Invitation, PhoneUser, SkipSignal};
+use futures_util::future::BoxFuture;
+use std::io::BufRead;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Rows below the QR code: an empty line, the link, an empty line, and how to skip.
+const ROWS_BELOW: usize = 5;
+
+pub(super) struct TerminalPhoneHelper {
+    lively: bool,
+    skip: Arc<SkipSignal>,
+    said: Mutex<String>,
+}
+
+impl TerminalPhoneHelper {
+    pub(super) fn new(common: &CommonOptions) -> Self {
+        let skip = Arc::new(SkipSignal::default());
+        let heard = skip.clone();
+        // A blocking read of the terminal cannot be cancelled; the thread ends with the program.
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+                if matches!(line.trim().to_ascii_lowercase().as_str(), "s" | "skip") {
+                    heard.request_skip();
+                }
+            }
+        });
+        Self { lively: output::is_animated(common.no_color), skip, said: Mutex::default() }
+    }
+}
+
+impl PhoneUser for TerminalPhoneHelper {
+    fn show_invitation(&self, invitation: &Invitation) {
+        self.skip.reset_skip();
+        output::eprint_user(format_args!(
+            "\nA phone is needed for {}. Scan this, or open the link:\n",
+            invitation.purpose
+        ));
+        let link_line = format!("  {}", invitation.link);
+        for line in qr_terminal::qr_code_lines(&invitation.link, link_line, self.lively, ROWS_BELOW) {
+            output::eprint_trusted(&line);
+        }
+        let patience = humantime::format_duration(invitation.timeout);
+        output::eprint_user(format_args!("Waiting up to {patience}; type s and Enter to skip this."));
+    }
+
+    fn show_status(&self, words: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if *said != words {
+            output::eprint_user(format_args!("  {words}"));
+            words.clone_into(&mut said);
+        }
+    }
+
+    fn hide_invitation(&self) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn wait_for_skip(&self) -> BoxFuture<'_, ()> {
+        self.skip.wait_for_skip()
+    }
+
+    fn wait_for(&self, time: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+}

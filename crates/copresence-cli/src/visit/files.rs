@@ -1,0 +1,90 @@
+//! Files that `copresence visit` writes on request: the QR code and the HTTP Archive.
+
+use crate::failure::CommandFailure;
+use crate::output;
+use copresence_engine::qr::QrCode;
+use copresence_engine::{HarRecorder, Recorder};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Pixels per module of the PNG: large enough for paper and screen.
+const MODULE: u32 = 12;
+/// Maximum exchanges in the archive: several hours of one poll per second.
+const EXCHANGES: usize = 20_000;
+
+/// Output file of `--qr FILE`.
+#[derive(Debug, Clone)]
+pub(super) struct QrFile {
+    path: PathBuf,
+    svg: bool,
+}
+
+impl QrFile {
+    pub(super) fn new(path: &Path) -> Result<Self, CommandFailure> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            return Err(CommandFailure::usage(format!(
+                "--qr {}: there is no folder {}",
+                path.display(),
+                parent.display()
+            )));
+        }
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        match extension.as_str() {
+            "svg" | "png" => Ok(Self { path: path.to_path_buf(), svg: extension == "svg" }),
+            _ => Err(CommandFailure::usage(format!(
+                "--qr {}: the file's name must end in .png or .svg",
+                path.display()
+            ))),
+        }
+    }
+
+    pub(super) fn write_qr_code(&self, link: &str) {
+        if let Err(why) = self.try_write_qr_code(link) {
+            output::eprint_user(format_args!(
+                "warning: the QR code could not be written to {}: {why}",
+                self.path.display()
+            ));
+        }
+    }
+
+    fn try_write_qr_code(&self, link: &str) -> Result<(), String> {
+        let code = QrCode::new(link).map_err(|error| error.to_string())?;
+        let bytes = if self.svg {
+            code.to_svg().into_bytes()
+        } else {
+            code.to_png(MODULE).map_err(|error| error.to_string())?
+        };
+        std::fs::write(&self.path, bytes).map_err(|error| error.to_string())
+    }
+}
+
+/// Output file of `--har FILE`. Created at the start, so that a wrong path is reported before a token is spent.
+#[derive(Debug)]
+pub(super) struct HarFile {
+    path: PathBuf,
+    file: File,
+    recorder: Arc<HarRecorder>,
+}
+
+impl HarFile {
+    pub(super) fn create(path: &Path) -> Result<Self, CommandFailure> {
+        let file = File::create(path)
+            .map_err(|error| CommandFailure::usage(format!("--har {}: {error}", path.display())))?;
+        Ok(Self { path: path.to_path_buf(), file, recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
+    }
+
+    pub(super) fn recorder(&self) -> Arc<dyn Recorder> {
+        self.recorder.clone()
+    }
+
+    pub(super) fn write_archive(self) {
+        if let Err(error) = self.recorder.write_har(std::io::BufWriter::new(&self.file)) {
+            let path = self.path.display();
+            output::eprint_user(format_args!(
+                "warning: the exchanges could not be written to {path}: {error}"
+            ));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `copresence visit`: runs one whole visit in the terminal.
+
+mod files;
+mod phone;
+pub(crate) mod remote_target;
+mod render;
+
+use crate::args::VisitOptions;
+use crate::common_options::CommonOptions;
+use crate::failure::CommandFailure;
+use crate::{context, recover, signals};
+use copresence_engine::clock::Clock;
+use copresence_engine::events::{EventKind, VisitEvent};
+use copresence_engine::profile::Profile;
+use copresence_engine::runner::{EventSink, run_visit};
+use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
+use copresence_engine::{ExportType, NoRecorder, Recorder, problem};
+use copresence_sandbox::Server;
+use files::{HarFile, QrFile};
+use phone::SimulatedPhone;
+use remote_target::find_remote_target;
+use render::VisitRenderer;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) async fn run_visit_command(
+    common: &CommonOptions,
+    options: VisitOptions,
+) -> Result<u8, CommandFailure> {
+    let show = Arc::new(VisitRenderer::new(common));
+    let ended = prepare_and_run_visit(common, options, show.clone()).await;
+    if let Err(failure) = &ended {
+        emit_not_started(&show, common, failure);
+    }
+    ended
+}
+
+/// Prepares and runs the visit. Returns an error only before the visit starts; later failures are its outcome.
+async fn prepare_and_run_visit(
+    common: &CommonOptions,
+    options: VisitOptions,
+    show: Arc<VisitRenderer>,
+) -> Result<u8, CommandFailure> {
+    let mut profile = context::selected_profile(common)?;
+    if let Some(poll) = options.poll {
+        // An explicit --poll overrides the profile's lower bound.
+        profile.polling.fastest = profile.polling.fastest.min(poll);
+    }
+    let disk = context::open_disk(common)?;
+    let out = context::prepare_output_folder(common, &profile, &disk)?;
+    let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
+    let har = options.har.as_deref().map(HarFile::create).transpose()?;
+    let stopping = signals::cancel_on_signal("stopping … (again to stop at once)");
+    tokio::select! {
+        () = recover::recover_before_visit(common, &disk) => {}
+        // The interrupted recovery stays recoverable. No token was requested yet.
+        () = stopping.cancelled() => return Err(CommandFailure::interrupted()),
+    }
+
+    let embedded =
+        if profile.is_embedded_sandbox() { Some(start_embedded_sandbox(&options).await?) } else { None };
+    let backend = embedded.as_ref().map(Server::local_url).or_else(|| profile.api_url.clone());
+    // Some scenarios simulate that the code is never scanned.
+    let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned());
+    let phone = backend.filter(|_| scans).map(SimulatedPhone::new).transpose()?;
+    let stage = VisitSurroundings { show, out, qr, har, phone, stopping };
+    let exit = start_visit(options, &profile, &disk, embedded.as_ref(), stage).await;
+    if let Some(server) = embedded {
+        server.stop().await;
+    }
+    exit.map_err(|failure| failure.with_credential_remedy(&profile))
+}
+
+/// Inputs and outputs of one visit in the terminal.
+struct VisitSurroundings {
+    show: Arc<VisitRenderer>,
+    out: PathBuf,
+    qr: Option<QrFile>,
+    har: Option<HarFile>,
+    phone: Option<SimulatedPhone>,
+    stopping: CancellationToken,
+}
+
+async fn start_visit(
+    options: VisitOptions,
+    profile: &Profile,
+    disk: &DataStore,
+    embedded: Option<&Server>,
+    stage: VisitSurroundings,
+) -> Result<u8, CommandFailure> {
+    let target = match embedded {
+        Some(server) => embedded_sandbox_target(server)?,
+        None => find_remote_target(profile).await?,
+    };
+    let recorder: Arc<dyn Recorder> = match &stage.har {
+        Some(har) => har.recorder(),
+        None => Arc::new(NoRecorder),
+    };
+    let api = target.api_client(profile, recorder)?;
+    let overrides = VisitOverrides {
+        out_dir: Some(stage.out.clone()),
+        timeout: options.timeout,
+        poll_interval: options.poll,
+        required_exports: options.exports.iter().map(ExportType::new).collect(),
+        max_file_size: options.max_file_size.map(|size| size.as_u64()),
+    };
+    let order = visit_config(profile, &target, disk, &overrides).await;
+    let teller = event_sink(&stage);
+    let ended =
+        run_visit(order, disk.visit_context(api, Clock::default(), teller), stage.stopping.clone()).await;
+    if let Some(har) = stage.har {
+        har.write_archive();
+    }
+    Ok(ended.outcome.exit_code())
+}
+
+fn event_sink(stage: &VisitSurroundings) -> EventSink {
+    let (show, qr, phone) = (stage.show.clone(), stage.qr.clone(), stage.phone.clone());
+    Arc::new(move |line: VisitEvent| {
+        show.show_event(&line);
+        if let EventKind::Invited { link, .. } = &line.kind {
+            if let Some(qr) = &qr {
+                qr.write_qr_code(link);
+            }
+            if let Some(phone) = &phone {
+                phone.scan_in_background(link);
+            }
+        }
+    })
+}
+
+/// With `--json`, emits `started` and `ended` also for a visit that could not start.
+fn emit_not_started(show: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
+    let visit = copresence_engine::history::VisitId::new();
+    let clock = Clock::default();
+    let api_url = context::selected_profile(common).ok().and_then(|profile| profile.api_url);
+    let problem = problem::problem_for_code(failure.error_code(), Some(failure.message()));
+    let events = [
+        EventKind::Started {
+            profile: common.profile_name().to_owned(),
+            api_url: api_url.as_ref().map(ToString::to_string).unwrap_or_default(),
+        },
+        EventKind::Ended {
+            code: failure.error_code().to_owned(),
+            exit: failure.exit_code(),
+            message: problem::operator_message(&problem),
+            visit_state: "issuing".to_owned(),
+        },
+    ];
+    for event in events {
+        show.print_json(&VisitEvent { visit, at: clock.now(), kind: event });
+    }
+}
+
+async fn start_embedded_sandbox(options: &VisitOptions) -> Result<Server, CommandFailure> {
+    let settings = crate::sandbox::sandbox_settings(&options.world)?;
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = Server::start(settings, anywhere).await;
+    server.map_err(|error| CommandFailure::usage(format!("the embedded sandbox cannot start: {error}")))
+}
+
+fn embedded_sandbox_target(server: &Server) -> Result<BackendTarget, CommandFailure> {
+    let accepted = server.sandbox().credentials();
+    let login = (accepted.username.clone(), accepted.password.clone());
+    let target = BackendTarget::embedded_sandbox(
+        server.local_url(),
+        &server.link_template(),
+        accepted.api_key.clone(),
+        login,
+    );
+    target.map_err(|error| CommandFailure::usage(error.to_string()))
+}

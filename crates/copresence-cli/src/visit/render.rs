@@ -1,0 +1,208 @@
+//! Prints a visit's events: as JSON Lines for programs, as text and progress bars for people.
+
+use crate::common_options::CommonOptions;
+use crate::{output, qr_terminal};
+use copresence_engine::events::{EventKind, SavedFile, VisitEvent};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Prints events as they are emitted.
+pub(super) struct VisitRenderer {
+    json: bool,
+    lively: bool,
+    bars: MultiProgress,
+    lock_live_lines: Mutex<LiveLines>,
+}
+
+#[derive(Default)]
+struct LiveLines {
+    status: Option<ProgressBar>,
+    files: HashMap<String, ProgressBar>,
+    /// Files that were already reported as complete.
+    whole: HashSet<String>,
+}
+
+impl VisitRenderer {
+    pub(super) fn new(common: &CommonOptions) -> Self {
+        let lively = output::is_animated(common.no_color);
+        let target = if lively { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self {
+            json: common.json,
+            lively,
+            bars: MultiProgress::with_draw_target(target),
+            lock_live_lines: Mutex::default(),
+        }
+    }
+
+    /// Prints an event as JSON (with `--json`) and for people.
+    pub(super) fn show_event(&self, line: &VisitEvent) {
+        self.print_json(line);
+        self.render_event(&line.kind);
+    }
+
+    /// Prints an event as JSON only (with `--json`); people get its message elsewhere.
+    pub(super) fn print_json(&self, line: &VisitEvent) {
+        if self.json
+            && let Ok(text) = serde_json::to_string(line)
+        {
+            output::print_result(format_args!("{text}"));
+        }
+    }
+
+    fn render_event(&self, event: &EventKind) {
+        match event {
+            EventKind::Started { profile, api_url } => {
+                self.print_line(&format!("Visit at {api_url} (profile {profile})"));
+            }
+            EventKind::Invited { link, expires_at } => {
+                self.show_qr_code(link, expires_at.map(copresence_engine::events::format_rfc3339));
+            }
+            EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
+                let words = describe_status(completion_status, *completion_progress, *queue_position);
+                self.show_status(&output::sanitize_for_terminal(&words));
+            }
+            EventKind::Retrying { message, attempt, next_poll_ms, .. } => {
+                let again = humantime::format_duration(round_retry_delay(*next_poll_ms));
+                let words = format!("{message}; trying again in {again} (failure {attempt} in a row)");
+                self.show_status(&output::sanitize_for_terminal(&words));
+            }
+            EventKind::Redeemed { exports } => {
+                self.clear_status_line();
+                self.print_line(&output::sanitize_for_terminal(&format!(
+                    "Ready. Downloading {}",
+                    exports.join(", ")
+                )));
+            }
+            EventKind::Progress { file, bytes, total } => self.show_download_progress(file, *bytes, *total),
+            EventKind::Saved { directory, files } => self.show_saved(directory, files),
+            EventKind::Ended { exit, message, .. } => {
+                self.clear_status_line();
+                self.lock_live_lines().files.drain().for_each(|(_, bar)| bar.finish_and_clear());
+                if *exit != 0 {
+                    self.print_line(&output::sanitize_for_terminal(&format!(
+                        "Ended (exit {exit}): {message}"
+                    )));
+                }
+            }
+        }
+    }
+
+    fn show_qr_code(&self, link: &str, expires_at: Option<String>) {
+        self.print_line("Scan this with a phone, or open the link:");
+        self.print_line("");
+        let expiry = expires_at.map_or_else(String::new, |at| format!("  (until {at})"));
+        let link_line = format!("  {link}{expiry}");
+        for line in qr_terminal::qr_code_lines(link, link_line, self.lively, ROWS_BELOW) {
+            self.print_line(&line);
+        }
+    }
+
+    fn show_status(&self, words: &str) {
+        if !self.lively {
+            return self.print_line(words);
+        }
+        let mut moving = self.lock_live_lines();
+        let bar = moving.status.get_or_insert_with(|| {
+            let bar = self.bars.add(ProgressBar::new_spinner());
+            bar.set_style(progress_style("{spinner:.cyan} {msg}  {elapsed:.dim}"));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(words.to_owned());
+    }
+
+    fn clear_status_line(&self) {
+        if let Some(bar) = self.lock_live_lines().status.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn show_download_progress(&self, file: &str, bytes: u64, total: Option<u64>) {
+        let mut moving = self.lock_live_lines();
+        if total == Some(bytes) {
+            // A complete file becomes a static line above the progress bars.
+            if let Some(bar) = moving.files.remove(file) {
+                bar.finish_and_clear();
+            }
+            let is_new = moving.whole.insert(file.to_owned());
+            drop(moving);
+            if !is_new {
+                return;
+            }
+            return self.print_line(&format!("  {file:<20} {:>10}", format_size(bytes)));
+        }
+        if !self.lively {
+            return;
+        }
+        let bar = moving.files.entry(file.to_owned()).or_insert_with(|| {
+            let bar = self.bars.add(ProgressBar::new(0));
+            bar.set_style(progress_style(
+                "  {prefix:<20} {bar:32.cyan/dim} {bytes:>10}/{total_bytes:<10} {eta:.dim}",
+            ));
+            bar.set_prefix(file.to_owned());
+            bar
+        });
+        match total {
+            Some(total) => bar.set_length(total),
+            // Without a length, show the received bytes instead of a bar.
+            None => bar.set_style(progress_style("  {prefix:<20} {spinner:.cyan} {bytes:>10}")),
+        }
+        bar.set_position(bytes);
+    }
+
+    fn show_saved(&self, directory: &str, files: &[SavedFile]) {
+        let whole: u64 = files.iter().map(|file| file.bytes).sum();
+        let files = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
+        self.print_line(&format!("Saved {files}, {}, in", format_size(whole)));
+        if self.json {
+            self.print_line(directory);
+        } else {
+            // Without --json, the directory is the command's result on stdout.
+            output::print_result(format_args!("{directory}"));
+        }
+    }
+
+    fn print_line(&self, words: &str) {
+        if self.lively {
+            // Prints above the progress bars. A closed terminal does not end the visit.
+            _ = self.bars.println(words);
+        } else {
+            output::eprint_user(format_args!("{words}"));
+        }
+    }
+
+    fn lock_live_lines(&self) -> std::sync::MutexGuard<'_, LiveLines> {
+        self.lock_live_lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn progress_style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Rows below the QR code: an empty line, the link, an empty line, and the status.
+const ROWS_BELOW: usize = 4;
+
+fn round_retry_delay(millis: u64) -> Duration {
+    if millis < 1_000 { Duration::from_millis(millis) } else { Duration::from_secs(millis / 1_000) }
+}
+
+fn format_size(bytes: u64) -> String {
+    bytesize::ByteSize(bytes).display().iec().to_string()
+}
+
+fn describe_status(status: &str, progress: i64, queue: i64) -> String {
+    match status {
+        "no_associated_avatar" => "Waiting for a phone to scan the code".to_owned(),
+        "in_queue" if queue >= 0 => format!("In the queue, place {queue}"),
+        "in_queue" => "In the queue".to_owned(),
+        "processing" => format!("The avatar is being made: {progress} %"),
+        "failed" => {
+            "The avatar could not be made; the visitor may record again with the same code".to_owned()
+        }
+        other if progress >= 0 => format!("{other}: {progress} %"),
+        other => other.to_owned(),
+    }
+}

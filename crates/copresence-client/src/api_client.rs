@@ -1,0 +1,295 @@
+//! The API client: generate and redeem Export Tokens, open downloads.
+
+use crate::backend::{Backend, Credentials, Timeouts};
+use crate::download::{self, Download, DownloadError, ResumePoint};
+use crate::error::{CallError, InvalidResponse};
+use crate::exchange::{CallKind, Recorder};
+use crate::redact::Redactor;
+use crate::request_plan::{CallRoute, LoginPlan, RequestPlan, TokenRoute, secret_header_value};
+use crate::response::{ApiResponse, ErrorResponse};
+use crate::setup_error::SetupError;
+use crate::transport::{ApiRequest, HttpTransport};
+use crate::transport_error::{ConnectError, ConnectErrorKind};
+use bytes::Bytes;
+use copresence_protocol::{
+    DownloadUrl, ExportToken, GenerateResponse, LoginResponse, SessionToken, SpecViolation,
+};
+use http::HeaderName;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Mutex;
+
+/// A client for one backend. Cheap to clone. Clones share the session token.
+#[derive(Clone)]
+pub struct ApiClient {
+    shared: Arc<SharedState>,
+    transport: HttpTransport,
+}
+
+/// State that all clones share.
+struct SharedState {
+    plan: RequestPlan,
+    /// The session token that was accepted last. The lock is held during a login, so that concurrent visits log in
+    /// once.
+    session_token: Mutex<Option<SessionToken>>,
+    /// The configured secrets and every session token of a login, because any later response may repeat them.
+    known_secrets: RwLock<Redactor>,
+}
+
+impl SharedState {
+    /// A redactor for all secrets that are known so far.
+    fn redactor(&self) -> Redactor {
+        self.known_secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds a session token to the known secrets.
+    fn add_session_token(&self, session: &SessionToken) {
+        let mut known = self.known_secrets.write().unwrap_or_else(PoisonError::into_inner);
+        *known = known.with_secret(session.expose());
+    }
+}
+
+impl fmt::Debug for ApiClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = self.shared.plan.redeem_route.url.origin().ascii_serialization();
+        f.debug_struct("Api").field("redeems_at", &origin).finish_non_exhaustive()
+    }
+}
+
+impl ApiClient {
+    /// Checks that the routes are valid and that their credentials are present. Sends nothing.
+    ///
+    /// # Errors
+    /// A credential is missing or invalid, or the routes, timeouts or root certificates are not usable.
+    pub fn new(
+        backend: Backend,
+        credentials: Credentials,
+        time_outs: Timeouts,
+        recorder: Arc<dyn Recorder>,
+    ) -> Result<Self, SetupError> {
+        let mut plan = RequestPlan::new(backend, credentials, &time_outs)?;
+        let transport = HttpTransport::new(time_outs, recorder, plan.uses_tls())?;
+        let session = match &mut plan.token_route {
+            TokenRoute::Direct { session, .. } => session.take(),
+            TokenRoute::Partner { .. } => None,
+        };
+        let known = RwLock::new(plan.redactor.clone());
+        Ok(Self {
+            shared: Arc::new(SharedState { plan, session_token: Mutex::new(session), known_secrets: known }),
+            transport,
+        })
+    }
+
+    /// A client for the same backend and session token with another recorder.
+    ///
+    /// It gives each of several concurrent visits its own exchanges. A login that several of them wait for is recorded
+    /// by the client that sends it.
+    #[must_use]
+    pub fn with_recorder(&self, recorder: Arc<dyn Recorder>) -> Self {
+        Self { shared: self.shared.clone(), transport: self.transport.with_recorder(recorder) }
+    }
+
+    /// Generates one Export Token, which is billed.
+    ///
+    /// Spec: "Generates an Export Token object in the Copresence backend … and returns the token's string as a
+    /// response." (POST /generateExportToken)
+    ///
+    /// Logs in first if there is a login and no session token. If the backend rejects an earlier session token (401,
+    /// 403, or code 209) and there is a login, the client logs in and sends the request once more. This is safe,
+    /// because no token was generated. The session token is kept in memory for later calls.
+    ///
+    /// # Errors
+    /// Any [`CallError`]. [`ErrorResponse::call`] says whether the login or the generate request failed.
+    pub async fn generate_token(&self) -> Result<ExportToken, CallError> {
+        match &self.shared.plan.token_route {
+            TokenRoute::Partner { generate, token_pointer } => {
+                let answered =
+                    self.send_generate(CallKind::Generate, generate.clone(), None, token_pointer).await?;
+                parse_export_token(&answered, token_pointer)
+            }
+            TokenRoute::Direct { generate, login, .. } => {
+                let (session, fresh) = self.acquire_session(login.as_deref(), None).await?;
+                match self.generate_with_session(generate, &session).await {
+                    Err(CallError::ErrorResponse(refusal))
+                        if refusal.is_session_rejected() && !fresh && login.is_some() =>
+                    {
+                        tracing::info!(
+                            status = refusal.status,
+                            "the session token was rejected; logging in again"
+                        );
+                        let (session, _) = self.acquire_session(login.as_deref(), Some(&session)).await?;
+                        self.generate_with_session(generate, &session).await
+                    }
+                    other => other,
+                }
+            }
+        }
+    }
+
+    /// Sends exactly one redeem request.
+    ///
+    /// Spec: "Attempts to redeem an Export Token." (GET /redeemExportToken)
+    ///
+    /// Every complete response is returned unparsed, with any status, so that it can be saved before it is parsed.
+    /// [`ApiResponse::redeem_error`] classifies a status other than 200, and [`copresence_protocol::RedeemResponse::parse`] parses
+    /// the body of a 200.
+    ///
+    /// # Errors
+    /// [`CallError::NeverSent`], [`CallError::ResponseLost`] (also for a body that is truncated or longer than
+    /// [`crate::MAX_BODY`]), and [`CallError::InvalidResponse`] for a content encoding that cannot be decoded. The last
+    /// two contain the received part of the body.
+    pub async fn redeem_token(&self, token: &ExportToken) -> Result<ApiResponse, CallError> {
+        let shared = &*self.shared;
+        let mut route = shared.plan.redeem_route.clone();
+        let value = secret_header_value(token.expose(), "Export Token")
+            .map_err(|error| unsendable_request(&error))?;
+        route.headers.insert(HeaderName::from_static(EXPORT_TOKEN_HEADER), value);
+        let redactor = shared.redactor().with_secret(token.expose());
+        let outgoing =
+            ApiRequest { call: CallKind::Redeem, route, body: None, token_pointer: None, redactor };
+        self.transport.send_call(outgoing).await
+    }
+
+    /// Opens a one-time download URL, from the start or from where an earlier download ended.
+    ///
+    /// Sends no credentials. Follows at most five redirects, to http(s) only and never from https to http. Returns when
+    /// the response headers are received. [`Download::stream`] reads the body.
+    ///
+    /// # Errors
+    /// Any [`DownloadError`]. [`DownloadError::may_have_spent_url`] says whether the URL may be spent.
+    pub async fn open_download(
+        &self,
+        url: &DownloadUrl,
+        resume: Option<&ResumePoint>,
+    ) -> Result<Download, DownloadError> {
+        download::open_download(&self.transport, &self.shared.redactor(), url, resume).await
+    }
+
+    /// Masks every known secret in a text of the backend.
+    pub fn redact_text(&self, word: &str) -> String {
+        self.shared.redactor().redact_text(word)
+    }
+
+    /// Masks every known secret in a response body that is to be saved.
+    ///
+    /// Field names of the specification are kept. URLs are kept unless the status says that the response has no
+    /// download URLs, because the avatar could not be downloaded without them.
+    pub fn redact_response_body(&self, status: Option<u16>, body: &Bytes) -> Bytes {
+        let may_deliver = status.is_none_or(|status| (200..300).contains(&status));
+        self.shared.redactor().redact_saved_body(body, may_deliver)
+    }
+
+    /// Sends one generate request with a session token.
+    async fn generate_with_session(
+        &self,
+        route: &CallRoute,
+        session: &SessionToken,
+    ) -> Result<ExportToken, CallError> {
+        let mut route = route.clone();
+        let value = secret_header_value(session.expose(), "session token")
+            .map_err(|error| unsendable_request(&error))?;
+        route.headers.insert(HeaderName::from_static(SESSION_TOKEN_HEADER), value);
+        let answered = self.send_generate(CallKind::Generate, route, Some(session), "/token").await?;
+        parse_export_token(&answered, "/token")
+    }
+
+    /// The session token to use, and whether it comes from a login of this call. A `refused` token is not returned
+    /// again.
+    async fn acquire_session(
+        &self,
+        login: Option<&LoginPlan>,
+        refused: Option<&SessionToken>,
+    ) -> Result<(SessionToken, bool), CallError> {
+        let mut held = self.shared.session_token.lock().await;
+        // Another visit may have logged in meanwhile.
+        if let Some(session) = held.as_ref()
+            && refused.is_none_or(|refused| refused.expose() != session.expose())
+        {
+            return Ok((session.clone(), false));
+        }
+        let Some(login) = login else {
+            return Err(unsendable_request(&SetupError::MissingSession));
+        };
+        *held = None;
+        let body = serde_json::json!({
+            "username": login.username.expose(),
+            "password": login.password.expose(),
+        });
+        let redactor = self.shared.redactor();
+        let outgoing = ApiRequest {
+            call: CallKind::Login,
+            route: login.route.clone(),
+            body: Some(body.to_string()),
+            token_pointer: Some(login.token_pointer.clone()),
+            redactor,
+        };
+        let answered = self.transport.send_call(outgoing).await?;
+        ensure_success(CallKind::Login, &answered)?;
+        let read = LoginResponse::parse_at_pointer(&answered.body, &login.token_pointer);
+        let session = read.map_err(|mismatch| invalid_response(&answered, mismatch))?.session_token;
+        self.shared.add_session_token(&session);
+        *held = Some(session.clone());
+        Ok((session, true))
+    }
+
+    /// Sends a generate request. Other statuses than 2xx are errors.
+    async fn send_generate(
+        &self,
+        call: CallKind,
+        route: CallRoute,
+        session: Option<&SessionToken>,
+        token_pointer: &str,
+    ) -> Result<ApiResponse, CallError> {
+        let known = self.shared.redactor();
+        let redactor = session.map_or_else(|| known.clone(), |session| known.with_secret(session.expose()));
+        let token_pointer = Some(token_pointer.to_owned());
+        let outgoing = ApiRequest { call, route, body: None, token_pointer, redactor };
+        let answered = self.transport.send_call(outgoing).await?;
+        ensure_success(call, &answered)?;
+        Ok(answered)
+    }
+}
+
+// Header names in lower case, for `HeaderName::from_static`.
+const EXPORT_TOKEN_HEADER: &str = "x-copresence-export-token";
+const SESSION_TOKEN_HEADER: &str = "x-copresence-session-token";
+
+/// Checks for any 2xx status. The specification lists no status codes of `/generateExportToken`.
+fn ensure_success(call: CallKind, answered: &ApiResponse) -> Result<(), CallError> {
+    match answered.status {
+        200..=299 => Ok(()),
+        _ => Err(CallError::ErrorResponse(ErrorResponse::from_response(call, answered))),
+    }
+}
+
+/// Parses the Export Token in a generate response.
+fn parse_export_token(answered: &ApiResponse, pointer: &str) -> Result<ExportToken, CallError> {
+    let read = GenerateResponse::parse_at_pointer(&answered.body, pointer);
+    read.map(|answer| answer.token).map_err(|mismatch| invalid_response(answered, mismatch))
+}
+
+/// The error for a response that violates the specification.
+fn invalid_response(answered: &ApiResponse, mismatch: SpecViolation) -> CallError {
+    CallError::InvalidResponse(InvalidResponse {
+        status: answered.status,
+        violation: mismatch,
+        body: answered.body.clone(),
+    })
+}
+
+/// The error for a request that could not be built.
+fn unsendable_request(error: &SetupError) -> CallError {
+    CallError::NeverSent(ConnectError { kind: ConnectErrorKind::Other, detail: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use copresence_protocol::headers;
+
+    #[test]
+    fn the_headers_have_the_names_of_the_specification() {
+        assert!(EXPORT_TOKEN_HEADER.eq_ignore_ascii_case(headers::EXPORT_TOKEN));
+        assert!(SESSION_TOKEN_HEADER.eq_ignore_ascii_case(headers::SESSION_TOKEN));
+    }
+}

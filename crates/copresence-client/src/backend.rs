@@ -1,0 +1,189 @@
+//! The configuration of a backend: routes, timeouts and credentials.
+
+use crate::endpoint_url;
+use crate::setup_error::SetupError;
+use copresence_protocol::{ApiKey, PartnerKey, Password, SessionToken, Username, headers};
+use http::Method;
+use std::fmt;
+use std::time::Duration;
+use url::Url;
+
+/// Placeholder for the partner key in the header values of a partner.
+pub const PARTNER_KEY_PLACEHOLDER: &str = "{partner_key}";
+
+/// Timeouts of a call.
+///
+/// # Defaults
+/// `connect` 10 s, `read` 15 s, `total` 30 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Time from the start of a call to a usable connection: name resolution, TCP, proxy and TLS. Above zero and below
+    /// `total`.
+    pub connect: Duration,
+    /// Time without a byte from the backend, for API calls and downloads. Above zero and at most one hour.
+    ///
+    /// The first byte may take `connect` + `read` from the start of the call, so that a connect timeout is always
+    /// distinguished from a missing response.
+    pub read: Duration,
+    /// Time of an API call from start to end, at most one hour. Does not apply to downloads.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    /// 10 s, 15 s, 30 s.
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connect: seconds(10), read: seconds(15), total: seconds(30) }
+    }
+}
+
+/// A backend and its routes.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// http or https URL. Its path is prepended to the paths of the endpoints. No user name or password.
+    pub base_url: Url,
+    /// The login of a business account.
+    pub login_route: LoginRoute,
+    /// Where Export Tokens come from.
+    pub token_source: TokenSource,
+    /// Where Export Tokens are redeemed.
+    pub redeem_route: RedeemRoute,
+}
+
+impl Backend {
+    /// The endpoints of the vendor below one URL, with the assumed login.
+    pub fn for_vendor(base_url: Url) -> Self {
+        Self {
+            base_url,
+            login_route: LoginRoute::default(),
+            token_source: TokenSource::Direct,
+            redeem_route: RedeemRoute::Vendor,
+        }
+    }
+
+    /// Appends a path and an optional query to the base URL. The path of the base URL is kept.
+    ///
+    /// # Errors
+    /// [`SetupError::InvalidUrl`] if the base URL cannot be called.
+    pub fn endpoint_url(&self, path: &str) -> Result<Url, SetupError> {
+        endpoint_url::join_endpoint(&self.base_url, path)
+    }
+}
+
+/// The login request: JSON `{"username", "password"}` with the API key as a header.
+///
+/// Spec: "authenticate with the Copresence backend through an API request to receive a session token in response". The
+/// specification gives no details, so all of them are configurable.
+///
+/// # Defaults
+/// As in Parse Server: `POST /login`, with the session token at `/sessionToken` of the response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginRoute {
+    /// Path below the base URL, with an optional query.
+    pub path: String,
+    /// A method with a body. GET and HEAD are rejected, because the password would be part of the URL.
+    pub method: Method,
+    /// JSON Pointer (RFC 6901) to the session token in the response.
+    pub token_pointer: String,
+}
+
+impl Default for LoginRoute {
+    /// As in Parse Server: `POST /login` with the response `{"sessionToken": …}`.
+    fn default() -> Self {
+        Self {
+            path: headers::LOGIN_PATH.to_owned(),
+            method: Method::POST,
+            token_pointer: "/sessionToken".to_owned(),
+        }
+    }
+}
+
+/// Where Export Tokens come from.
+#[derive(Debug, Clone)]
+pub enum TokenSource {
+    /// This program requests tokens itself, with an API key and a session token or login.
+    ///
+    /// Spec: "Your backend requests the creation of an Export Token".
+    Direct,
+    /// A partner's backend hands out tokens.
+    ///
+    /// Spec: "Your backend transmits the Export Token to a device running one of your applications".
+    Partner(PartnerSource),
+}
+
+/// A partner's backend that hands out Export Tokens.
+#[derive(Clone)]
+pub struct PartnerSource {
+    /// http or https URL.
+    pub url: Url,
+    /// Usually POST. The request has no body.
+    pub method: Method,
+    /// Headers of the request. [`PARTNER_KEY_PLACEHOLDER`] is replaced by the partner key.
+    pub headers: Vec<(String, String)>,
+    /// JSON Pointer (RFC 6901) to the Export Token in the response.
+    pub token_pointer: String,
+}
+
+impl PartnerSource {
+    /// `POST` without additional headers to a URL whose response has the form of the vendor: `{"token": …}`.
+    pub fn new(url: Url) -> Self {
+        Self { url, method: Method::POST, headers: Vec::new(), token_pointer: "/token".to_owned() }
+    }
+}
+
+impl fmt::Debug for PartnerSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartnerSource")
+            .field("origin", &self.url.origin().ascii_serialization())
+            .field("method", &self.method)
+            .field("headers", &header_names(&self.headers))
+            .field("token_pointer", &self.token_pointer)
+            .finish()
+    }
+}
+
+/// Where Export Tokens are redeemed.
+#[derive(Clone)]
+pub enum RedeemRoute {
+    /// `GET /redeemExportToken` of the vendor. Needs the API key.
+    Vendor,
+    /// A relay of a partner: GET with `X-Copresence-Export-Token` and the partner's headers, without the API key. Its
+    /// responses have the form of the vendor.
+    Partner {
+        /// http or https URL.
+        url: Url,
+        /// Headers of the request. [`PARTNER_KEY_PLACEHOLDER`] is replaced by the partner key.
+        headers: Vec<(String, String)>,
+    },
+}
+
+impl fmt::Debug for RedeemRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vendor => f.write_str("Vendor"),
+            Self::Partner { url, headers } => f
+                .debug_struct("Partner")
+                .field("origin", &url.origin().ascii_serialization())
+                .field("headers", &header_names(headers))
+                .finish(),
+        }
+    }
+}
+
+/// The credentials of a console. [`crate::ApiClient::new`] checks that those that the routes need are present.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    /// Spec: "REST API key for the Copresence API".
+    pub api_key: Option<ApiKey>,
+    /// Spec: "Session token received by authenticating as a business account."
+    pub session_token: Option<SessionToken>,
+    /// User name and password, to get a session token and to renew it when it has expired.
+    pub login: Option<(Username, Password)>,
+    /// The key for a partner's backend.
+    pub partner_key: Option<PartnerKey>,
+}
+
+/// The names of headers. Values may be secrets, so `Debug` does not show them.
+fn header_names(headers: &[(String, String)]) -> Vec<&str> {
+    headers.iter().map(|(name, _)| name.as_str()).collect()
+}

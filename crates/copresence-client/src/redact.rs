@@ -1,0 +1,381 @@
+//! Removes secrets from everything that is recorded or printed.
+//!
+//! Three methods are applied, one after the other:
+//!
+//! 1. *Locations* that contain a secret by definition: credential headers, the bodies of the login, the response with
+//!    an Export Token, and everything with the name of a secret.
+//! 2. *URLs* in responses. The path and query of a download URL grant access to the file, so only the origin is kept.
+//! 3. *Literal occurrences* of every known secret.
+
+use crate::exchange::{CallKind, Exchange};
+use crate::raw_exchange::RawExchange;
+use bytes::Bytes;
+use copresence_protocol::secret::mask_secret;
+use http::{HeaderMap, HeaderValue, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use url::Url;
+
+/// Minimum length of a secret that is masked wherever it occurs, in bytes. Shorter ones would mask large parts of every
+/// text, so they are masked only at their locations.
+pub const MIN_SECRET_LENGTH: usize = 4;
+
+/// Maximum length of a recorded body, in bytes.
+pub const MAX_RECORDED_BODY: usize = 64 * 1024;
+
+/// Replaces the hidden part of a text.
+pub const MASK: &str = copresence_protocol::secret::MASK;
+
+/// Replaces a hidden number, so that it is not mistaken for a string.
+pub const MASKED_NUMBER: &str = "… (a number)";
+
+const TOO_LONG_REASON: &str = "too long";
+
+/// Whether a recorded body was truncated at [`MAX_RECORDED_BODY`].
+pub fn is_truncated_body(body: &str) -> bool {
+    body.strip_suffix(']').is_some_and(|body| body.ends_with(TOO_LONG_REASON))
+}
+
+/// Masks a set of known secrets. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    secrets: Arc<[SecretString]>,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redactor({} secrets)", self.secrets.len())
+    }
+}
+
+impl Redactor {
+    /// A redactor for these secrets, in all encodings that occur in text and JSON.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::from_encodings(secrets.into_iter().flat_map(secret_encodings).collect())
+    }
+
+    /// A redactor for one more secret.
+    #[must_use]
+    pub fn with_secret(&self, secret: &str) -> Self {
+        let known = self.secrets.iter().map(|known| known.expose_secret().to_owned());
+        Self::from_encodings(known.chain(secret_encodings(secret)).collect())
+    }
+
+    /// A redactor for these encoded secrets.
+    fn from_encodings(mut forms: Vec<String>) -> Self {
+        // A secret may be part of a longer one, so longer ones are masked first.
+        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        forms.dedup();
+        Self { secrets: forms.into_iter().map(SecretString::from).collect() }
+    }
+
+    /// Masks every known secret in a text. A percent-encoded secret masks the whole text.
+    pub fn redact_text(&self, text: &str) -> String {
+        let mut clean = text.to_owned();
+        for secret in self.secrets.iter().map(ExposeSecret::expose_secret) {
+            if clean.contains(secret) {
+                clean = clean.replace(secret, &mask_value(secret));
+            }
+        }
+        // Masking may have created a new occurrence, or an encoding may hide one. Then the whole text is masked.
+        if self.contains_secret(&clean) { MASK.to_owned() } else { clean }
+    }
+
+    /// Redacts a message of the network or the backend: masks known secrets and reduces URLs to their origins.
+    pub fn redact_message(&self, text: &str) -> String {
+        self.redact_text(&reduce_urls_to_origins(text))
+    }
+
+    /// Masks every known secret in a JSON body, except in the member names of the specification, and in URLs if `urls`
+    /// is set.
+    pub(crate) fn redact_saved_body(&self, body: &Bytes, urls: bool) -> Bytes {
+        let text = String::from_utf8_lossy(body);
+        let plain = |secret: &SecretString| text.contains(secret.expose_secret());
+        // Escape sequences and percent-encoding may hide a secret.
+        let may_hide = body.iter().any(|byte| matches!(byte, b'\\' | b'%' | b'+'));
+        if self.secrets.is_empty() || !(may_hide || self.secrets.iter().any(plain)) {
+            return body.clone();
+        }
+        let mut clean = Vec::with_capacity(body.len());
+        let mut rest = &body[..];
+        while !rest.is_empty() {
+            let piece = rest.split_at(json_piece_length(rest));
+            rest = piece.1;
+            let is_name = PROTECTED_NAMES.iter().any(|name| piece.0 == format!("\"{name}\"").as_bytes());
+            if (is_name && rest.trim_ascii_start().starts_with(b":")) || (urls && is_json_url(piece.0)) {
+                clean.extend_from_slice(piece.0);
+            } else {
+                clean.extend(self.redact_piece(piece.0));
+            }
+        }
+        clean.into()
+    }
+
+    /// Masks every known secret in a JSON string, or in the bytes between two strings.
+    fn redact_piece(&self, piece: &[u8]) -> Vec<u8> {
+        if let Ok(text) = serde_json::from_slice::<String>(piece) {
+            let masked = self.redact_text(&text);
+            return if masked == text {
+                piece.to_vec()
+            } else {
+                Value::from(masked).to_string().into_bytes()
+            };
+        }
+        let mut piece = piece.to_vec();
+        for secret in self.secrets.iter().map(|secret| secret.expose_secret().as_bytes()) {
+            while let Some(at) = find_bytes(&piece, secret) {
+                piece.splice(at..at + secret.len(), MASK.bytes());
+            }
+        }
+        piece
+    }
+
+    /// Redacts a whole exchange.
+    pub(crate) fn redact_exchange(&self, raw: &RawExchange) -> Exchange {
+        let redactor = match raw.response_token() {
+            Some(token) => Cow::Owned(self.with_secret(&token)),
+            None => Cow::Borrowed(self),
+        };
+        let sweep =
+            |(name, value): (String, String)| (redactor.redact_text(&name), redactor.redact_text(&value));
+        let body = redactor.redact_response_body(raw);
+        Exchange {
+            call: raw.call,
+            started_at: raw.started_at,
+            time_to_headers: raw.time_to_headers,
+            duration: raw.duration,
+            method: raw.method.to_string(),
+            url: redactor.redact_text(&redact_url(raw.call, &raw.url)),
+            request_headers: redact_request_headers(&raw.request_headers).map(sweep).collect(),
+            request_body: raw
+                .request_body
+                .as_deref()
+                .map(|body| redactor.redact_request_body(raw.call, body)),
+            status: raw.status,
+            response_headers: redact_response_headers(&raw.response_headers).map(sweep).collect(),
+            body,
+            body_size: raw.body_size,
+            outcome: raw.outcome,
+            error: raw.error.as_deref().map(|words| redactor.redact_message(words)),
+        }
+    }
+
+    /// Redacts the body of a request.
+    fn redact_request_body(&self, call: CallKind, body: &str) -> String {
+        match serde_json::from_str(body) {
+            Ok(json) => {
+                self.redact_and_truncate(&self.redact_json(json, call == CallKind::Login).to_string())
+            }
+            Err(_) => omission_note(body.len() as u64, "not JSON"),
+        }
+    }
+
+    /// Redacts the body of a response.
+    fn redact_response_body(&self, raw: &RawExchange) -> Option<String> {
+        let body = raw.body.as_ref()?;
+        let success = raw.status.is_some_and(|status| (200..300).contains(&status));
+        // Every value in a successful login or generate response may be private data of the account.
+        let all = success && matches!(raw.call, CallKind::Login | CallKind::Generate);
+        Some(match serde_json::from_slice(body) {
+            _ if body.is_empty() => String::new(),
+            Ok(json) => self.redact_and_truncate(&self.redact_json(json, all).to_string()),
+            // Secrets cannot be located in a text that cannot be parsed.
+            Err(_) if success || raw.error.is_some() => omission_note(raw.body_size, "not whole JSON"),
+            Err(_) => self.redact_and_truncate(&reduce_urls_to_origins(&String::from_utf8_lossy(body))),
+        })
+    }
+
+    /// Redacts a JSON value. `all` masks every string and number.
+    fn redact_json(&self, value: Value, all: bool) -> Value {
+        match value {
+            Value::String(text) if all => mask_value(&text).into(),
+            Value::String(text) => match url_origin(&text) {
+                Some(origin) => origin.into(),
+                None => self.redact_message(&text).into(),
+            },
+            Value::Number(_) if all => MASKED_NUMBER.into(),
+            Value::Array(items) => items.into_iter().map(|item| self.redact_json(item, all)).collect(),
+            Value::Object(members) => members
+                .into_iter()
+                .map(|(key, value)| {
+                    let value = match value {
+                        Value::String(text) if !all && is_url_name(&key) => {
+                            url_origin(&text).unwrap_or_else(|| MASK.to_owned()).into()
+                        }
+                        value => self.redact_json(value, all || is_secret_name(&key)),
+                    };
+                    (self.redact_message(&key), value)
+                })
+                .collect(),
+            other => other,
+        }
+    }
+
+    /// Masks known secrets in a body and truncates it to [`MAX_RECORDED_BODY`].
+    fn redact_and_truncate(&self, body: &str) -> String {
+        let clean = self.redact_text(body);
+        let end = clean.floor_char_boundary(MAX_RECORDED_BODY);
+        if end == clean.len() {
+            return clean;
+        }
+        format!("{} {}", &clean[..end], omission_note((clean.len() - end) as u64, TOO_LONG_REASON))
+    }
+
+    /// Whether a text contains a known secret, also percent-encoded or form-encoded.
+    fn contains_secret(&self, text: &str) -> bool {
+        let plain = |text: &str| self.secrets.iter().any(|secret| text.contains(secret.expose_secret()));
+        let decoded = |text: &str| {
+            plain(&percent_encoding::percent_decode_str(text).decode_utf8_lossy())
+                || plain(&String::from_utf8_lossy(
+                    &percent_encoding::percent_decode_str(text).collect::<Vec<_>>(),
+                ))
+        };
+        plain(text)
+            || (text.contains('%') && decoded(text))
+            || (text.contains('+') && decoded(&text.replace('+', " ")))
+    }
+}
+
+/// Member names of a redeem response that are never masked, because the avatar could not be downloaded without them.
+const PROTECTED_NAMES: [&str; 4] = ["avatar_ready", "payload_complete", "download_URL", "export_type"];
+
+/// Length of the JSON string at the start of `text`, with its quotes, or else of the bytes before the next string.
+fn json_piece_length(text: &[u8]) -> usize {
+    if text[0] != b'"' {
+        return text.iter().position(|byte| *byte == b'"').unwrap_or(text.len());
+    }
+    let mut at = 1;
+    while at < text.len() {
+        match text[at] {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
+/// Whether a JSON string contains an http(s) URL.
+fn is_json_url(piece: &[u8]) -> bool {
+    let starts = [&b"\"http://"[..], b"\"https://", b"\"http:\\/\\/", b"\"https:\\/\\/"];
+    starts.iter().any(|start| piece.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)))
+}
+
+/// Index of the first occurrence of `wanted`.
+fn find_bytes(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// The encodings in which a secret may occur. Empty for a secret that is shorter than [`MIN_SECRET_LENGTH`].
+fn secret_encodings(secret: &str) -> Vec<String> {
+    if secret.len() < MIN_SECRET_LENGTH {
+        return Vec::new();
+    }
+    let in_json = Value::from(secret).to_string();
+    let in_json = &in_json[1..in_json.len() - 1];
+    vec![secret.to_owned(), in_json.to_owned(), in_json.replace('/', "\\/")]
+}
+
+/// Masks a value. An empty one stays empty.
+fn mask_value(value: &str) -> String {
+    if value.is_empty() { String::new() } else { mask_secret(value) }
+}
+
+/// The note that replaces an omitted part of a body.
+fn omission_note(bytes: u64, why: &str) -> String {
+    format!("[{bytes} bytes left out: {why}]")
+}
+
+/// The origin of a URL. Returns `None` for a text that is not an http(s) URL.
+fn url_origin(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let web = matches!(url.scheme(), "http" | "https") && url.has_host();
+    web.then(|| format!("{}/{MASK}", url.origin().ascii_serialization()))
+}
+
+/// Reduces every URL in a text to its origin, also if its slashes are escaped as `\/` in JSON.
+fn reduce_urls_to_origins(text: &str) -> String {
+    // Only ASCII characters are changed, so indices are valid in both strings.
+    let lower = text.to_ascii_lowercase();
+    let mut clean = String::with_capacity(text.len());
+    let mut from = 0;
+    while let Some(found) = lower[from..].find("http").map(|at| from + at) {
+        let rest = &lower[found..];
+        let starts = ["http://", "https://", "http:\\/\\/", "https:\\/\\/"];
+        if !starts.iter().any(|start| rest.starts_with(start)) {
+            clean.push_str(&text[from..found + 4]);
+            from = found + 4;
+            continue;
+        }
+        let length =
+            rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(rest.len());
+        let url = text[found..found + length].replace("\\/", "/");
+        clean.push_str(&text[from..found]);
+        clean.push_str(url_origin(&url).as_deref().unwrap_or(MASK));
+        from = found + length;
+    }
+    clean.push_str(&text[from..]);
+    clean
+}
+
+/// Redacts the URL of a request: only the origin of a download, otherwise the URL with masked query values.
+fn redact_url(call: CallKind, url: &Url) -> String {
+    if call == CallKind::Download {
+        return url_origin(url.as_str()).unwrap_or_else(|| MASK.to_owned());
+    }
+    let names: Vec<String> = url.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect();
+    let query = if names.is_empty() { String::new() } else { format!("?{}", names.join("&")) };
+    format!("{}{}{query}", url.origin().ascii_serialization(), url.path())
+}
+
+/// The headers of a request with masked secret values.
+fn redact_request_headers(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> + '_ {
+    headers.iter().map(|(name, value)| {
+        let secret = value.is_sensitive() || is_secret_name(name.as_str());
+        (name.to_string(), if secret { mask_value(&header_text(value)) } else { header_text(value) })
+    })
+}
+
+/// The headers of a response with masked secret values and URLs reduced to their origins.
+fn redact_response_headers(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> + '_ {
+    headers.iter().map(|(name, value)| {
+        let text = header_text(value);
+        let shown = if *name == header::LOCATION || *name == header::CONTENT_LOCATION {
+            url_origin(&text).unwrap_or_else(|| format!("/{MASK}"))
+        } else if *name == header::WWW_AUTHENTICATE || *name == header::PROXY_AUTHENTICATE {
+            // The challenge contains no credential.
+            reduce_urls_to_origins(&text)
+        } else if is_secret_name(name.as_str()) {
+            mask_value(&text)
+        } else {
+            reduce_urls_to_origins(&text)
+        };
+        (name.to_string(), shown)
+    })
+}
+
+/// The value of a header as text.
+fn header_text(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// Whether the name of a header or member suggests a secret value.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["token", "key", "secret", "passw", "session", "auth", "cookie", "signature", "credential"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Whether the name of a member suggests a URL.
+fn is_url_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.contains("url") || name.contains("uri") || name.contains("href")
+}
+
+#[cfg(test)]
+#[path = "redact_tests.rs"]
+mod tests;

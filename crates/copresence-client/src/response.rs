@@ -1,0 +1,195 @@
+//! Complete responses, and the classification of error responses.
+
+use crate::exchange::CallKind;
+use crate::redact::Redactor;
+use bytes::Bytes;
+use copresence_protocol::{ErrorBody, headers};
+use http::StatusCode;
+use std::fmt;
+use std::time::Duration;
+
+/// Error code of Parse Server for a wrong user name or password at login.
+const OBJECT_NOT_FOUND_CODE: i64 = 101;
+
+/// A complete response with an unparsed body.
+#[derive(Clone)]
+pub struct ApiResponse {
+    /// The status.
+    pub status: u16,
+    /// The body as received, at most [`crate::MAX_BODY`] bytes, without content encoding.
+    pub body: Bytes,
+    /// `Retry-After`, from the time of the response. Zero if its date has passed.
+    pub retry_after: Option<Duration>,
+    /// The host that a redirect points to. It is not followed.
+    pub redirect_host: Option<String>,
+    pub(crate) redactor: Redactor,
+}
+
+impl ApiResponse {
+    /// A response to a redeem request, as read from a journal.
+    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self {
+            status,
+            body: body.into(),
+            retry_after: None,
+            redirect_host: None,
+            redactor: Redactor::default(),
+        }
+    }
+
+    /// Classifies a response to a redeem request with a status other than 200. Returns `None` for 200.
+    ///
+    /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token"
+    /// (GET /redeemExportToken). That is [`ErrorClass::TokenInactive`].
+    pub fn redeem_error(&self) -> Option<ErrorResponse> {
+        (self.status != StatusCode::OK.as_u16()).then(|| ErrorResponse::from_response(CallKind::Redeem, self))
+    }
+}
+
+impl fmt::Debug for ApiResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiResponse")
+            .field("status", &self.status)
+            .field("body_size", &self.body.len())
+            .field("retry_after", &self.retry_after)
+            .field("redirect_host", &self.redirect_host)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an error response means.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// The API key, session token, login or partner key was rejected: 401, 403, code 209, or 400 for a request that
+    /// consists only of credentials.
+    CredentialsRejected,
+    /// The Export Token is not active or not active any more: 400 for a redeem request.
+    TokenInactive,
+    /// Too many requests: 429. Wait for `retry_after`.
+    RateLimited,
+    /// The backend failed: 5xx.
+    ServerError,
+    /// A redirect: 3xx. It is not followed, because that would send the credentials to another URL.
+    Redirect {
+        /// The host that it points to, if it has one.
+        to: Option<String>,
+    },
+    /// Any other status, often because of a wrong URL.
+    UnexpectedStatus,
+}
+
+/// A response with an error status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorResponse {
+    /// The call that failed. [`ApiClient::generate_token`](crate::ApiClient::generate_token) may also fail at its
+    /// login.
+    pub call: CallKind,
+    /// The status.
+    pub status: u16,
+    /// The error code and message of the backend. Known secrets are masked.
+    pub body: ErrorBody,
+    /// `Retry-After`, from the time of the response.
+    pub retry_after: Option<Duration>,
+    /// What it means.
+    pub class: ErrorClass,
+}
+
+impl ErrorResponse {
+    /// Classifies a response by the call, the status and the error code.
+    pub(crate) fn from_response(call: CallKind, response: &ApiResponse) -> Self {
+        let mut body = ErrorBody::parse(&response.body);
+        body.error = body.error.map(|words| response.redactor.redact_message(&words));
+        let class = match response.status {
+            401 | 403 => ErrorClass::CredentialsRejected,
+            400..=499 if body.code == Some(headers::INVALID_SESSION_CODE) => ErrorClass::CredentialsRejected,
+            429 => ErrorClass::RateLimited,
+            // A login or generate request consists only of credentials, so nothing else can be wrong.
+            400 if matches!(call, CallKind::Login | CallKind::Generate) => ErrorClass::CredentialsRejected,
+            404 if call == CallKind::Login && body.code == Some(OBJECT_NOT_FOUND_CODE) => {
+                ErrorClass::CredentialsRejected
+            }
+            400 if call == CallKind::Redeem => ErrorClass::TokenInactive,
+            500..=599 => ErrorClass::ServerError,
+            300..=399 => ErrorClass::Redirect { to: response.redirect_host.clone() },
+            _ => ErrorClass::UnexpectedStatus,
+        };
+        Self { call, status: response.status, body, retry_after: response.retry_after, class }
+    }
+
+    /// Whether a new session token may be accepted: 401, 403 or code 209.
+    pub(crate) fn is_session_rejected(&self) -> bool {
+        self.class == ErrorClass::CredentialsRejected
+            && (self.status != 400 || self.body.code == Some(headers::INVALID_SESSION_CODE))
+    }
+}
+
+impl fmt::Display for ErrorResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = self.call;
+        match &self.class {
+            ErrorClass::CredentialsRejected => write!(f, "the backend rejected the credentials of {call}")?,
+            ErrorClass::TokenInactive => f.write_str("the Export Token does not match an active one")?,
+            ErrorClass::RateLimited => write!(f, "the backend limits the rate of {call} requests")?,
+            ErrorClass::ServerError => write!(f, "the backend failed to process {call}")?,
+            ErrorClass::Redirect { to: Some(host) } => {
+                write!(f, "the backend redirected {call} to {host}, and redirects are not followed")?;
+            }
+            ErrorClass::Redirect { to: None } => {
+                write!(f, "the backend redirected {call}, and redirects are not followed")?;
+            }
+            ErrorClass::UnexpectedStatus => write!(f, "the backend sent an unexpected response to {call}")?,
+        }
+        write!(f, " (status {}", self.status)?;
+        if let Some(code) = self.body.code {
+            write!(f, ", code {code}")?;
+        }
+        match &self.body.error {
+            Some(words) => write!(f, ": {words})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(call: CallKind, status: u16, body: &'static str) -> ErrorClass {
+        ErrorResponse::from_response(call, &ApiResponse::new(status, body)).class
+    }
+
+    #[test]
+    fn responses_are_classified_by_call_status_and_code() {
+        let invalid_session = r#"{"code":209,"error":"invalid session token"}"#;
+        let wrong_login = r#"{"code":101,"error":"Invalid username/password."}"#;
+        for (call, status, body, expected) in [
+            (CallKind::Redeem, 400, "", ErrorClass::TokenInactive),
+            (CallKind::Redeem, 400, invalid_session, ErrorClass::CredentialsRejected),
+            (CallKind::Redeem, 403, "", ErrorClass::CredentialsRejected),
+            (CallKind::Redeem, 404, "", ErrorClass::UnexpectedStatus),
+            (CallKind::Redeem, 202, "", ErrorClass::UnexpectedStatus),
+            (CallKind::Generate, 400, "", ErrorClass::CredentialsRejected),
+            (CallKind::Generate, 404, "", ErrorClass::UnexpectedStatus),
+            (CallKind::Generate, 429, "", ErrorClass::RateLimited),
+            (CallKind::Generate, 503, invalid_session, ErrorClass::ServerError),
+            (CallKind::Generate, 302, "", ErrorClass::Redirect { to: None }),
+            (CallKind::Login, 400, wrong_login, ErrorClass::CredentialsRejected),
+            (CallKind::Login, 404, wrong_login, ErrorClass::CredentialsRejected),
+            (CallKind::Login, 404, "", ErrorClass::UnexpectedStatus),
+        ] {
+            assert_eq!(class(call, status, body), expected, "{call} {status} {body}");
+        }
+    }
+
+    #[test]
+    fn only_status_200_of_a_redeem_is_not_an_error() {
+        assert!(ApiResponse::new(200, "").redeem_error().is_none());
+        assert!(ApiResponse::new(201, "").redeem_error().is_some());
+    }
+
+    #[test]
+    fn debug_of_a_response_does_not_show_its_body() {
+        let answered = ApiResponse::new(200, r#"{"download_URL":"https://files.test/secret"}"#);
+        assert!(!format!("{answered:?}").contains("secret"));
+    }
+}

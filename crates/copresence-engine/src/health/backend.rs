@@ -1,0 +1,313 @@
+//! Checks whether the backend is reachable, with a free request without credentials, and whether this machine's clock
+//! agrees with the `Date` of the response.
+
+use super::{bad_part, doubtful_part, good_part, part, unknown_part};
+use crate::profile::Profile;
+use crate::setup::BackendTarget;
+use crate::view::panel::HealthView;
+use copresence_client::probe::{ProbeRequest, ProbeResponse, Prober};
+use copresence_client::{CallError, CallKind, ConnectErrorKind, RedeemRoute, Timeouts, TokenSource};
+use http::{Method, header};
+use jiff::Timestamp;
+use std::time::Duration;
+use url::Url;
+
+/// Maximum tolerated clock offset. A larger one breaks time-limited tokens and eventually TLS.
+const MAX_CLOCK_OFFSET: Duration = Duration::from_mins(2);
+/// Timeouts of a probe. Short, because the operator is waiting.
+const PROBE_TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(5),
+    read: Duration::from_secs(5),
+    total: Duration::from_secs(10),
+};
+
+/// Checks the backend, the partner's hosts if there are any, and the clock. Sends one `HEAD` per host, without
+/// credentials.
+pub async fn check_backend(
+    profile: &Profile,
+    target: &BackendTarget,
+    now: impl Fn() -> Timestamp,
+) -> Vec<HealthView> {
+    let mut views = Vec::new();
+    let mut dates = Vec::new();
+    for (part, url) in hosts_to_probe(profile, target) {
+        let before = now();
+        let result = send_head(&url).await;
+        let after = now();
+        if let Ok(reply) = &result
+            && let Some(date) = date_header(reply)
+        {
+            dates.push(clock_offset_secs(date, before, after));
+        }
+        views.push(probe_health(part, &url, &result));
+    }
+    views.push(clock_health(&dates, target.embedded_sandbox));
+    views
+}
+
+/// The hosts to probe, each once.
+fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<(&'static str, Url)> {
+    let mut hosts = vec![(part::BACKEND, target.api_url.clone())];
+    if let TokenSource::Partner(partner) = &profile.token_source {
+        hosts.push((part::PARTNER, partner.url.clone()));
+    }
+    if let RedeemRoute::Partner { url, .. } = &profile.redeem_route {
+        hosts.push((part::PARTNER, url.clone()));
+    }
+    let mut origins = Vec::new();
+    hosts.retain(|(_, url)| {
+        let new = !origins.contains(&url.origin());
+        origins.push(url.origin());
+        new
+    });
+    hosts
+}
+
+async fn send_head(url: &Url) -> Result<ProbeResponse, CallError> {
+    let never = |words: String| {
+        CallError::NeverSent(copresence_client::ConnectError { kind: ConnectErrorKind::Other, detail: words })
+    };
+    let prober =
+        Prober::new(PROBE_TIMEOUTS, url.scheme() == "https").map_err(|error| never(error.to_string()))?;
+    let probe = ProbeRequest {
+        call: CallKind::Login,
+        method: Method::HEAD,
+        url: url.clone(),
+        headers: Vec::new(),
+        body: None,
+        token_pointer: None,
+        max_body: copresence_client::MAX_BODY,
+    };
+    prober.send_probe(probe).await.map_err(|error| never(error.to_string()))?.response
+}
+
+fn probe_health(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>) -> HealthView {
+    let host = url.host_str().unwrap_or_default();
+    match result {
+        Ok(reply) => response_health(part, host, url, reply),
+        Err(CallError::NeverSent(cause)) => {
+            let remedy = match cause.kind {
+                ConnectErrorKind::NameNotFound => {
+                    "DNS: check that this machine is on the network, and the host's name in the profile's `api_url`"
+                }
+                ConnectErrorKind::ConnectionRefused => {
+                    "TCP: nothing listens on that port. Check the port in the profile's `api_url`, and that the backend runs"
+                }
+                ConnectErrorKind::Unreachable => "TCP: check cable, Wi-Fi and gateway of this machine",
+                ConnectErrorKind::TimedOut => {
+                    "TCP: a firewall may drop the packets. Allow the host in this network, or set HTTPS_PROXY"
+                }
+                ConnectErrorKind::Tls => {
+                    "TLS: check this machine's clock and its root certificates (Debian: ca-certificates); a network \
+                     that inspects TLS connections needs its own root in SSL_CERT_FILE"
+                }
+                ConnectErrorKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
+                ConnectErrorKind::Other => "Check the network, the proxy and the profile's `api_url`",
+            };
+            bad_part(part, format_args!("{host}: {cause}"), remedy)
+        }
+        Err(CallError::ResponseLost(evidence)) if evidence.status.is_none() => bad_part(
+            part,
+            format_args!("{host}: connected, but no response came ({evidence})"),
+            "HTTP: the server does not speak HTTP, or hangs. Check the port in the profile's `api_url`, and the \
+             backend itself",
+        ),
+        Err(error) => doubtful_part(
+            part,
+            format_args!("{host}: the response is incomplete ({error})"),
+            "Check the network between here and the backend",
+        ),
+    }
+}
+
+fn response_health(part: &str, host: &str, url: &Url, reply: &ProbeResponse) -> HealthView {
+    let status = reply.status;
+    match status {
+        511 => bad_part(
+            part,
+            format_args!("{host}: this network asks for a login first (511)"),
+            "Open a browser on this machine and log in to the network",
+        ),
+        500.. => doubtful_part(
+            part,
+            format_args!("{host}: reached, but failing ({status})"),
+            "Wait; if it persists, tell the backend's operators",
+        ),
+        300..400 => match redirect_host(url, reply) {
+            Some(to) => doubtful_part(
+                part,
+                format_args!("{host}: reached, but redirects to {to} ({status})"),
+                "If that is this network's login page, log in with a browser; otherwise fix the profile's `api_url`",
+            ),
+            None => good_part(part, format_args!("{host}: reached ({status})")),
+        },
+        _ => good_part(part, format_args!("{host}: reached ({status})")),
+    }
+}
+
+/// Host of a redirect, if it is another one.
+fn redirect_host(url: &Url, reply: &ProbeResponse) -> Option<String> {
+    let location = reply.headers.get(header::LOCATION)?.to_str().ok()?;
+    let to = url.join(location).ok()?;
+    let host = to.host_str()?.to_owned();
+    (to.host_str() != url.host_str()).then_some(host)
+}
+
+fn date_header(reply: &ProbeResponse) -> Option<Timestamp> {
+    let date = reply.headers.get(header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
+}
+
+/// Seconds that this machine's clock is ahead of `date` (negative: behind). `before` and `after` enclose the response
+/// on this machine's clock.
+fn clock_offset_secs(date: Timestamp, before: Timestamp, after: Timestamp) -> i64 {
+    if date < before {
+        before.duration_since(date).as_secs()
+    } else if date > after {
+        -date.duration_since(after).as_secs()
+    } else {
+        0
+    }
+}
+
+fn clock_health(off: &[i64], embedded: bool) -> HealthView {
+    let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
+        return unknown_part(part::CLOCK, "no response had a `Date` header");
+    };
+    if embedded {
+        return unknown_part(part::CLOCK, "the embedded sandbox has this machine's own clock");
+    }
+    if worst.unsigned_abs() <= MAX_CLOCK_OFFSET.as_secs() {
+        return good_part(part::CLOCK, "agrees with the backend's");
+    }
+    let way = if worst > 0 { "ahead of" } else { "behind" };
+    let by = humantime::format_duration(Duration::from_secs(worst.unsigned_abs()));
+    let remedy = "Set it from the network (`timedatectl set-ntp true`; the system's date and time settings)";
+    doubtful_part(part::CLOCK, format_args!("{by} {way} the backend's"), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profiles;
+    use crate::view::panel::HealthState;
+    use std::net::SocketAddr;
+    use test_port::ReservedPort;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    fn now() -> Timestamp {
+        "2026-11-22T10:00:00Z".parse().expect("a time")
+    }
+
+    /// Serves one connection with these bytes, and returns the request.
+    async fn serve_once(bytes: &'static [u8]) -> (SocketAddr, tokio::task::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let asked = tokio::spawn(async move {
+            let (mut line, _) = listener.accept().await.expect("a connection");
+            let mut request = vec![0; 8192];
+            let count = line.read(&mut request).await.expect("a request");
+            line.write_all(bytes).await.expect("written");
+            String::from_utf8_lossy(&request[..count]).into_owned()
+        });
+        (address, asked)
+    }
+
+    fn profile_at(url: &str) -> (Profile, BackendTarget) {
+        crate::install_crypto_provider();
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("profiles.toml");
+        let text = format!("[profiles.live]\napi_url = \"{url}\"\nlink = \"https://b.test/{{token}}\"\n");
+        std::fs::write(&path, text).expect("written");
+        let profile = Profiles::load(Some(&path)).and_then(|all| all.get("live")).expect("usable");
+        let target = BackendTarget::without_credentials(&profile).expect("a target");
+        (profile, target)
+    }
+
+    async fn check_url(url: &str) -> Vec<HealthView> {
+        let (profile, target) = profile_at(url);
+        check_backend(&profile, &target, now).await
+    }
+
+    fn part_states(views: &[HealthView]) -> Vec<(&str, HealthState)> {
+        views.iter().map(|view| (view.part.as_str(), view.stand)).collect()
+    }
+
+    #[tokio::test]
+    async fn any_response_proves_reachability_and_no_secret_is_sent() {
+        let response =
+            b"HTTP/1.1 403 Forbidden\r\nDate: Sun, 22 Nov 2026 09:59:10 GMT\r\nContent-Length: 0\r\n\r\n";
+        let (address, asked) = serve_once(response).await;
+        let views = check_url(&format!("http://{address}/parse")).await;
+        assert_eq!(
+            part_states(&views),
+            [("backend", HealthState::Good), ("clock", HealthState::Good)],
+            "{views:?}"
+        );
+        let asked = asked.await.expect("asked").to_lowercase();
+        assert!(asked.starts_with("head /parse ") && !asked.contains("x-copresence"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn a_wrong_clock_is_reported_with_its_direction() {
+        let response = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:02:01 GMT\r\nContent-Length: 0\r\n\r\n";
+        let (address, _asked) = serve_once(response).await;
+        let views = check_url(&format!("http://{address}/")).await;
+        let clock = views.last().expect("a clock");
+        assert_eq!((clock.stand, clock.seen.as_str()), (HealthState::Doubtful, "2m 1s behind the backend's"));
+    }
+
+    #[tokio::test]
+    async fn connection_problems_are_distinguished() {
+        let unused = ReservedPort::reserve().expect("a port");
+        let refused = check_url(&format!("http://{unused}/")).await;
+        assert_eq!(part_states(&refused), [("backend", HealthState::Bad), ("clock", HealthState::Unknown)]);
+        assert!(refused[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TCP")), "{refused:?}");
+
+        let (address, _asked) = serve_once(b"SSH-2.0-OpenSSH\r\n").await;
+        let no_http = check_url(&format!("http://{address}/")).await;
+        assert_eq!(no_http[0].stand, HealthState::Bad);
+        assert!(no_http[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("HTTP")), "{no_http:?}");
+
+        let (address, _asked) = serve_once(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        let no_tls = check_url(&format!("https://{address}/")).await;
+        assert_eq!(no_tls[0].stand, HealthState::Bad);
+        assert!(no_tls[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TLS")), "{no_tls:?}");
+
+        let name = check_url("http://nowhere.invalid/").await;
+        assert_eq!(name[0].stand, HealthState::Bad);
+        assert!(name[0].seen.starts_with("nowhere.invalid: "), "{name:?}");
+    }
+
+    #[tokio::test]
+    async fn a_captive_portal_and_a_failing_backend_are_doubtful() {
+        let portal = b"HTTP/1.1 302 Found\r\nLocation: http://login.hotel.test/\r\nContent-Length: 0\r\n\r\n";
+        let (address, _asked) = serve_once(portal).await;
+        let views = check_url(&format!("http://{address}/")).await;
+        assert_eq!(views[0].stand, HealthState::Doubtful);
+        assert!(views[0].seen.contains("login.hotel.test"), "{views:?}");
+        let (address, _asked) = serve_once(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthState::Doubtful);
+        let own = b"HTTP/1.1 301 Moved\r\nLocation: /parse/\r\nContent-Length: 0\r\n\r\n";
+        let (address, _asked) = serve_once(own).await;
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthState::Good);
+    }
+
+    #[test]
+    fn each_host_including_the_partners_is_checked_once() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("profiles.toml");
+        let text = "[profiles.game]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n\
+                    [profiles.game.partner]\nurl = \"https://game.test/token\"\nredeem_url = \"https://game.test/redeem\"\n";
+        std::fs::write(&path, text).expect("written");
+        let profile = Profiles::load(Some(&path)).and_then(|all| all.get("game")).expect("usable");
+        let target = BackendTarget::without_credentials(&profile).expect("a target");
+        let hosts: Vec<_> =
+            hosts_to_probe(&profile, &target).iter().map(|(part, url)| (*part, url.to_string())).collect();
+        assert_eq!(
+            hosts,
+            [("backend", "https://a.test/".into()), ("partner", "https://game.test/token".into())]
+        );
+    }
+}

@@ -1,0 +1,309 @@
+//! Health checks of everything that a booth depends on. The panel shows them, and `copresence doctor` prints them.
+
+mod backend;
+
+pub use backend::check_backend;
+
+use crate::credentials::{self, CredentialStore, KeychainError};
+use crate::home_path::abbreviate_home_in;
+use crate::profile::{Profile, ProfileError, Profiles};
+use crate::settings::SettingsFile;
+use crate::setup::{BackendTarget, DataStore};
+use crate::view::Problem;
+use crate::view::panel::{HealthState, HealthView};
+use copresence_client::NoRecorder;
+use jiff::Timestamp;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Stable names of the parts, in the order in which they are reported.
+pub mod part {
+    /// The profiles file.
+    pub const PROFILES: &str = "profiles";
+    /// The operator's settings.
+    pub const SETTINGS: &str = "settings";
+    /// The data folder and the folder of avatars.
+    pub const DISK: &str = "disk";
+    /// The system's keychain.
+    pub const KEYCHAIN: &str = "keychain";
+    /// The credentials of the profile in use.
+    pub const CREDENTIALS: &str = "credentials";
+    /// The backend's host.
+    pub const BACKEND: &str = "backend";
+    /// The partner's host, if there is one.
+    pub const PARTNER: &str = "partner";
+    /// This machine's clock.
+    pub const CLOCK: &str = "clock";
+    /// A display to open a window on.
+    pub const DISPLAY: &str = "display";
+    /// The web view that draws the pages.
+    pub const WEB_VIEW: &str = "web_view";
+    /// The last problem.
+    pub const LAST_PROBLEM: &str = "last_problem";
+}
+
+/// Free space below this multiple of the required minimum is doubtful.
+const LOW_SPACE_FACTOR: u64 = 8;
+
+/// A part that works.
+pub fn good_part(part: &str, seen: impl fmt::Display) -> HealthView {
+    health_view(part, HealthState::Good, seen, None)
+}
+
+/// A part that works, but not for long or not for everything.
+pub fn doubtful_part(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> HealthView {
+    health_view(part, HealthState::Doubtful, seen, Some(remedy.into()))
+}
+
+/// A part that does not work.
+pub fn bad_part(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> HealthView {
+    health_view(part, HealthState::Bad, seen, Some(remedy.into()))
+}
+
+/// A part whose state could not be determined, or that is not needed here.
+pub fn unknown_part(part: &str, seen: impl fmt::Display) -> HealthView {
+    health_view(part, HealthState::Unknown, seen, None)
+}
+
+fn health_view(
+    part: &str,
+    stand: HealthState,
+    seen: impl fmt::Display,
+    remedy: Option<String>,
+) -> HealthView {
+    let seen = abbreviate_home_in(&seen.to_string(), dirs::home_dir().as_deref());
+    HealthView { part: part.to_owned(), stand, seen, remedy }
+}
+
+/// Checks the profiles file and the profile `name`.
+pub fn check_profiles(config: Option<&Path>, name: &str) -> HealthView {
+    match Profiles::load(config).and_then(|profiles| profiles.get(name).map(|_| profiles)) {
+        Ok(profiles) => {
+            let unusable: Vec<String> = profiles
+                .names()
+                .into_iter()
+                .filter_map(|other| profiles.get(&other).err().map(|error| error.to_string()))
+                .collect();
+            let path = profiles.path().display();
+            if unusable.is_empty() {
+                good_part(part::PROFILES, format_args!("`{name}` is in use; {path}"))
+            } else {
+                let remedy = "Fix them; `copresence profile show NAME` lists what is filled in";
+                doubtful_part(part::PROFILES, unusable.join("; "), remedy)
+            }
+        }
+        Err(error) => {
+            let remedy = match error {
+                ProfileError::Unreadable { .. } => "Check the file's owner and access rights",
+                _ => "Fix what is named; docs/profiles.md has every key",
+            };
+            bad_part(part::PROFILES, error, remedy)
+        }
+    }
+}
+
+/// Checks the settings file.
+pub fn check_settings(file: &SettingsFile) -> HealthView {
+    match file.load_error() {
+        None => good_part(part::SETTINGS, "as they were saved"),
+        Some(flaw) if file.is_unreadable() => bad_part(
+            part::SETTINGS,
+            flaw,
+            "Check the file's owner and access rights, or move it away and restart",
+        ),
+        Some(flaw) => doubtful_part(part::SETTINGS, flaw, "Set what is named again in the panel"),
+    }
+}
+
+/// Checks that the disk is writable and has enough free space. Blocks on the disk.
+pub fn check_disk(disk: &DataStore, out: &Path, min_free_space: u64) -> HealthView {
+    if let Err(error) = disk.data.check_writable() {
+        return bad_part(
+            part::DISK,
+            error,
+            "Free some space, or check the data folder's disk and access rights",
+        );
+    }
+    let folders = [disk.data.path(), out];
+    let free =
+        folders.iter().filter_map(|folder| Some((copresence_store::free_space(folder)?, *folder))).min();
+    let Some((free, folder)) = free else {
+        return unknown_part(part::DISK, "the system does not report the free space");
+    };
+    let seen = format!("{} free in {}", format_size(free), folder.display());
+    if free < min_free_space {
+        let remedy = format!(
+            "Free some space: with less than {} no visit begins. Keeping files for a shorter time helps",
+            format_size(min_free_space)
+        );
+        bad_part(part::DISK, seen, remedy)
+    } else if free < min_free_space.saturating_mul(LOW_SPACE_FACTOR) {
+        doubtful_part(part::DISK, seen, "Free some space soon, or keep files for a shorter time")
+    } else {
+        good_part(part::DISK, seen)
+    }
+}
+
+fn format_size(bytes: u64) -> String {
+    bytesize::ByteSize(bytes).display().si().to_string()
+}
+
+/// Checks that the system's keychain can be used. Blocks on it for up to some seconds; never shows a prompt.
+pub fn check_keychain(vault: &CredentialStore, profile: &Profile) -> HealthView {
+    match vault.check_keychain() {
+        Ok(()) => good_part(part::KEYCHAIN, "unlocked"),
+        Err(error) if needs_no_credentials(profile) => {
+            unknown_part(part::KEYCHAIN, format_args!("{error}; `{}` does not need it", profile.name))
+        }
+        // The credentials check tells whether it is needed.
+        Err(error) => doubtful_part(part::KEYCHAIN, &error, error.remedy()),
+    }
+}
+
+/// Checks that every credential of a profile's backend is set. Never shows a value. Blocks on the keychain.
+pub fn check_credentials(
+    profile: &Profile,
+    vault: &CredentialStore,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> HealthView {
+    if needs_no_credentials(profile) {
+        return good_part(part::CREDENTIALS, format_args!("`{}` needs none", profile.name));
+    }
+    let found = match credentials::find_credentials(profile, vault, env) {
+        Ok(found) => found,
+        Err(error) => {
+            return bad_part(part::CREDENTIALS, missing_credentials_message(&error), error.remedy());
+        }
+    };
+    let target = match BackendTarget::without_credentials(profile) {
+        Ok(target) => BackendTarget { credentials: credentials::to_client_credentials(&found), ..target },
+        Err(error) => return bad_part(part::CREDENTIALS, error, "Fix the profile"),
+    };
+    let set: Vec<&str> = credentials::usable_slots(profile)
+        .into_iter()
+        .filter(|slot| found.origin_of(*slot).is_some())
+        .map(credentials::CredentialKind::as_str)
+        .collect();
+    match target.api_client(profile, Arc::new(NoRecorder)) {
+        Ok(_) => good_part(part::CREDENTIALS, format_args!("set: {}", set.join(", "))),
+        Err(error) => {
+            let remedy = format!(
+                "Set them in the panel, or with `copresence credentials set --profile {}`",
+                profile.name
+            );
+            bad_part(part::CREDENTIALS, error, remedy)
+        }
+    }
+}
+
+fn missing_credentials_message(error: &KeychainError) -> String {
+    // The keychain check has the details.
+    format!("not in the environment, and the keychain cannot be used ({})", error.code())
+}
+
+fn needs_no_credentials(profile: &Profile) -> bool {
+    profile.is_embedded_sandbox() || credentials::usable_slots(profile).is_empty()
+}
+
+/// Reports the last problem since the program started.
+pub fn report_last_problem(last: Option<&(Timestamp, Problem)>) -> HealthView {
+    match last {
+        None => good_part(part::LAST_PROBLEM, "nothing has gone wrong since the start"),
+        Some((at, problem)) => {
+            let seen = format!("{}: {} ({})", at.strftime("%F %T UTC"), problem.operator, problem.code);
+            doubtful_part(part::LAST_PROBLEM, seen, problem.hint.clone())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::CredentialKind;
+
+    const LIVE: &str = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
+
+    fn empty_env(_: &str) -> Option<String> {
+        None
+    }
+
+    fn write_profiles(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("profiles.toml");
+        std::fs::write(&path, text).expect("written");
+        (root, path)
+    }
+
+    fn profile(name: &str) -> Profile {
+        let (_root, path) = write_profiles(LIVE);
+        Profiles::load(Some(&path)).and_then(|all| all.get(name)).expect("usable")
+    }
+
+    #[test]
+    fn profiles_are_reported_good_doubtful_or_bad() {
+        let (_root, path) = write_profiles(LIVE);
+        assert_eq!(check_profiles(Some(&path), "live").stand, HealthState::Good);
+        assert_eq!(check_profiles(Some(&path), "other").stand, HealthState::Bad);
+        let (_root, path) = write_profiles(&format!("{LIVE}[profiles.half]\ntimeout = \"5m\"\n"));
+        let seen = check_profiles(Some(&path), "live");
+        assert_eq!(seen.stand, HealthState::Doubtful);
+        assert!(seen.seen.contains("half") && seen.remedy.is_some(), "{seen:?}");
+        let (_root, path) = write_profiles("[profiles.live\n");
+        assert!(check_profiles(Some(&path), "sandbox").seen.contains("line 1"));
+    }
+
+    #[test]
+    fn credentials_are_reported_without_values() {
+        let (vault, live) = (CredentialStore::in_memory(), profile("live"));
+        let missing = check_credentials(&live, &vault, &empty_env);
+        assert_eq!(missing.stand, HealthState::Bad);
+        assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
+        vault.set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into()).expect("memory");
+        assert_eq!(
+            check_credentials(&live, &vault, &empty_env).stand,
+            HealthState::Bad,
+            "a session is missing"
+        );
+        vault
+            .set_credential("live", CredentialKind::SessionToken, &"planted-session".into())
+            .expect("memory");
+        let whole = check_credentials(&live, &vault, &empty_env);
+        assert_eq!((whole.stand, whole.seen.as_str()), (HealthState::Good, "set: api-key, session-token"));
+        assert_eq!(check_credentials(&profile("sandbox"), &vault, &empty_env).stand, HealthState::Good);
+        assert_eq!(check_keychain(&vault, &live).stand, HealthState::Good);
+    }
+
+    #[test]
+    fn a_disk_without_space_for_a_visit_is_bad() {
+        let root = tempfile::tempdir().expect("a folder");
+        let opened = DataStore::open(root.path()).expect("a data folder");
+        let stand = |least| check_disk(&opened, root.path(), least).stand;
+        let free = copresence_store::free_space(root.path()).expect("told");
+        assert_eq!(stand(1), HealthState::Good);
+        assert_eq!(stand(free / 4), HealthState::Doubtful);
+        assert_eq!(stand(u64::MAX), HealthState::Bad);
+        std::fs::remove_dir_all(root.path()).expect("removed");
+        let gone = check_disk(&opened, root.path(), 1);
+        assert_eq!(gone.stand, HealthState::Bad);
+        assert!(gone.seen.contains(&*root.path().to_string_lossy()), "{gone:?}");
+    }
+
+    #[test]
+    fn settings_and_the_last_problem_are_reported() {
+        let root = tempfile::tempdir().expect("a folder");
+        let opened = DataStore::open(root.path()).expect("a data folder");
+        assert_eq!(check_settings(&SettingsFile::open(opened.data.clone())).stand, HealthState::Good);
+        std::fs::write(root.path().join("settings.toml"), "phones = 1\n").expect("written");
+        let doubtful = check_settings(&SettingsFile::open(opened.data.clone()));
+        assert!(
+            doubtful.stand == HealthState::Doubtful && doubtful.seen.contains("`phones`"),
+            "{doubtful:?}"
+        );
+        assert_eq!(report_last_problem(None).stand, HealthState::Good);
+        let last = (Timestamp::UNIX_EPOCH, crate::problem::problem_for_code("timed_out", None));
+        assert!(
+            report_last_problem(Some(&last)).seen.starts_with("1970-01-01 00:00:00 UTC: No avatar arrived")
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! Past visits: what the journal knows of them, and forgetting them, files and all.
+
+use crate::setup::DataStore;
+use copresence_store::{AvatarFolder, DataDir, SavedAvatars, StoreError, VisitRecordStart};
+pub use copresence_store::{FileRecord, FileState, RedeemOutcome, VisitDetail, VisitId, VisitRecord};
+use jiff::Timestamp;
+use std::path::PathBuf;
+
+/// What was forgotten.
+#[derive(Debug, Clone, Default)]
+pub struct ForgetResult {
+    /// The visits.
+    pub visits: Vec<VisitId>,
+    /// Folders that stay, because something in them is not ours, with its names.
+    pub foreign_files: Vec<(PathBuf, Vec<String>)>,
+    /// Visits that stay, because a program has them in hand.
+    pub locked: Vec<VisitId>,
+}
+
+/// Forgets one visit and removes its files; `None` when there is no such visit.
+///
+/// # Errors
+/// When the disk or the journal refuses; what is removed by then stays removed, and it can be done again.
+pub async fn forget_visit(disk: &DataStore, id: &VisitId) -> Result<Option<ForgetResult>, StoreError> {
+    let Some(detail) = disk.journal.load_visit(id).await? else {
+        return Ok(None);
+    };
+    let mut forgotten = ForgetResult::default();
+    forget_record(disk, &detail.visit, &mut forgotten).await?;
+    Ok(Some(forgotten))
+}
+
+/// Forgets every visit that began before a moment (all of them with `None`), and removes their files.
+///
+/// # Errors
+/// As [`forget`]: the first that occurred, after all the others were forgotten.
+pub async fn forget_before(disk: &DataStore, moment: Option<Timestamp>) -> Result<ForgetResult, StoreError> {
+    forget_visits(disk, |record| moment.is_none_or(|moment| record.start.started_at < moment)).await
+}
+
+/// Forgets every visit that `is_due`, and removes their files. Each is asked about right before.
+///
+/// # Errors
+/// As [`forget`]: the first that occurred, after all the others were forgotten.
+pub async fn forget_visits(
+    disk: &DataStore,
+    is_due: impl Fn(&VisitRecord) -> bool,
+) -> Result<ForgetResult, StoreError> {
+    let mut forgotten = ForgetResult::default();
+    let mut first = None;
+    for record in disk.journal.all_visits().await? {
+        if is_due(&record) {
+            // One folder that cannot be removed does not keep the others.
+            if let Err(error) = forget_record(disk, &record, &mut forgotten).await {
+                first.get_or_insert(error);
+            }
+        }
+    }
+    first.map_or(Ok(forgotten), Err)
+}
+
+async fn forget_record(
+    disk: &DataStore,
+    record: &VisitRecord,
+    forgotten: &mut ForgetResult,
+) -> Result<(), StoreError> {
+    let id = record.start.id;
+    let (data, start) = (disk.data.clone(), record.start.clone());
+    // Files first: after a crash in between, the journal still knows the visit.
+    let removed = tokio::task::spawn_blocking(move || remove_files(&data, &start)).await;
+    let removed = match removed.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
+        Ok(removed) => removed,
+        Err(StoreError::VisitLocked { .. }) => {
+            forgotten.locked.push(id);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    forgotten.foreign_files.extend(removed.left);
+    // Locked until the journal has forgotten it too: no other program resumes what is being removed.
+    if disk.journal.forget_visit(&removed.lock).await?.is_some() {
+        forgotten.visits.push(id);
+    }
+    Ok(())
+}
+
+struct RemovedFiles {
+    lock: copresence_store::VisitLock,
+    left: Vec<(PathBuf, Vec<String>)>,
+}
+
+/// Locks a visit and removes its files. Blocks on the disk.
+fn remove_files(data: &DataDir, start: &VisitRecordStart) -> Result<RemovedFiles, StoreError> {
+    let lock = data.lock_visit(&start.id)?;
+    let mut left = Vec::new();
+    for parent in [start.out_dir.clone(), data.incomplete_path()] {
+        if let Some(folder) = SavedAvatars::find_avatar_path(&parent, &start.id)? {
+            let removed = SavedAvatars::remove_avatar(&folder)?;
+            if !removed.foreign_entries.is_empty() {
+                left.push((folder, removed.foreign_entries));
+            }
+        }
+    }
+    let day = crate::runner::folder_date(start.started_at);
+    if let Some(partial) = AvatarFolder::reopen(&start.out_dir, &start.id, day)? {
+        partial.discard()?;
+    }
+    data.remove_saved_exchanges(&start.id)?;
+    Ok(RemovedFiles { lock, left })
+}

@@ -1,0 +1,47 @@
+//! The kiosk application: profiles, the visit runner, recovery, history, and the state of the window.
+//!
+//! A command line builds a [`runner::VisitConfig`] with [`setup::visit_config`] and awaits [`runner::run_visit`]. A
+//! window keeps an [`app::Kiosk`] and shows its snapshots.
+
+pub mod app;
+pub mod clock;
+pub mod credentials;
+pub mod events;
+pub mod health;
+pub mod history;
+mod home_path;
+pub mod inspector;
+mod language;
+pub mod panel;
+mod pin;
+pub mod problem;
+pub mod profile;
+pub mod qr;
+pub mod recovery;
+pub mod runner;
+mod screen_state;
+pub mod settings;
+pub mod setup;
+pub mod view;
+
+/// Crash points of a test build: name and description.
+#[cfg(feature = "crash-points")]
+pub fn crash_points() -> impl Iterator<Item = (&'static str, &'static str)> {
+    copresence_store::crash_point::CrashPoint::ALL
+        .iter()
+        .map(|point| (point.name(), point.description().trim()))
+}
+
+/// A path for display: `~/…` if it is below the home folder.
+pub fn display_path(path: &std::path::Path) -> String {
+    home_path::abbreviate_home(&path.to_string_lossy(), dirs::home_dir().as_deref())
+}
+
+/// Re-exports for hosts, so that they do not depend on the lower crates.
+pub use copresence_client::har::HarRecorder;
+pub use copresence_client::{Credentials, NoRecorder, Recorder, SetupError, install_crypto_provider};
+pub use copresence_protocol::headers;
+pub use copresence_protocol::{ExportType, LinkTemplate, LinkTemplateError};
+pub use copresence_store::{StoreError, free_space};
+pub use copresence_visit::Outcome;
+pub use secrecy::SecretString;

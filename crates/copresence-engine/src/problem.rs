@@ -1,0 +1,382 @@
+//! Messages for people: for each stable error code one sentence for the visitor, one for the operator, and what to do.
+//!
+//! The codes of outcomes and failures come from `visit`; a test checks that this table has them all.
+
+use crate::view::Problem;
+use copresence_client::SetupError;
+use copresence_credentials::KeychainError;
+use copresence_visit::Outcome;
+
+/// A row of the table.
+struct Message {
+    code: &'static str,
+    visitor: &'static str,
+    operator: &'static str,
+    hint: &'static str,
+    retry_helps: bool,
+}
+
+const fn message_row(
+    code: &'static str,
+    visitor: &'static str,
+    operator: &'static str,
+    hint: &'static str,
+    retry_helps: bool,
+) -> Message {
+    Message { code, visitor, operator, hint, retry_helps }
+}
+
+const MESSAGES: &[Message] = &[
+    message_row("saved", "Your avatar is here.", "The avatar is saved, whole.", "", false),
+    message_row(
+        "saved_in_part",
+        "Your avatar arrived, but a part of it is missing.",
+        "The token was redeemed, but not every file could be saved.",
+        "What came is kept as incomplete; a one-time URL cannot be asked again, so the visitor needs a new code for a whole avatar",
+        true,
+    ),
+    message_row(
+        "credentials_refused",
+        "This console is not set up yet. Please tell the staff.",
+        "The backend refused the credentials.",
+        "Check the API key and the login with `copresence credentials status`, set them again with `copresence credentials set`",
+        false,
+    ),
+    message_row(
+        "credentials_missing",
+        "This console is not set up yet. Please tell the staff.",
+        "Credentials are missing.",
+        "Set them with `copresence credentials set`, or in the environment for CI",
+        false,
+    ),
+    message_row(
+        "token_refused",
+        "This code did not work. Let's try a new one.",
+        "The backend refused the Export Token at the first redeem.",
+        "If it happens again, the API URL and the source of the tokens may belong to different backends",
+        true,
+    ),
+    message_row(
+        "token_expired",
+        "This code ran out of time. Let's try a new one.",
+        "The Export Token expired before an avatar arrived.",
+        "Start again for a new code",
+        true,
+    ),
+    message_row(
+        "avatar_failed",
+        "Your avatar could not be made this time. Better light often helps.",
+        "The backend reported that making the avatar failed.",
+        "Record again with even light and the face in the frame",
+        true,
+    ),
+    message_row(
+        "backend_unreachable",
+        "We cannot reach the avatar service right now.",
+        "The backend cannot be reached.",
+        "Check the network, the proxy and the profile's `api_url`",
+        true,
+    ),
+    message_row(
+        "answer_lost",
+        "The connection dropped. Trying again.",
+        "A request was sent, but its answer never arrived complete.",
+        "The next answer tells whether the token was spent; check the network",
+        true,
+    ),
+    message_row(
+        "download_interrupted",
+        "The download paused. It goes on by itself.",
+        "A download was interrupted and is being resumed.",
+        "Nothing to do while it resumes; check the network",
+        true,
+    ),
+    message_row(
+        "backend_busy",
+        "The avatar service is busy. Just a moment.",
+        "The backend asks for fewer requests (429).",
+        "Wait; if it persists, raise `polling.fastest` in the profile",
+        true,
+    ),
+    message_row(
+        "backend_failing",
+        "The avatar service has a problem right now.",
+        "The backend keeps failing.",
+        "Wait and try again; if it persists, tell the backend's operators",
+        true,
+    ),
+    message_row(
+        "protocol_broken",
+        "The avatar service gave an answer that we do not understand.",
+        "The backend broke the protocol.",
+        "Report it to the backend's makers; `--har FILE` records the exchange",
+        false,
+    ),
+    message_row(
+        "possibly_consumed",
+        "The connection dropped at the wrong moment. Please start again.",
+        "A redeem was sent, its answer never arrived complete, and the token is now refused: the avatar may have been consumed.",
+        "The evidence is in `copresence history show`; the visitor needs a new code",
+        true,
+    ),
+    message_row(
+        "timed_out",
+        "Nobody finished in time. You can start again.",
+        "No avatar arrived in the time allowed.",
+        "Start again, or raise `timeout`",
+        true,
+    ),
+    message_row(
+        "storage_failed",
+        "This console cannot save anything right now. Please tell the staff.",
+        "The data folder cannot be written.",
+        "Check the disk and the folder's access rights, or choose another folder with `--data-dir`",
+        true,
+    ),
+    message_row(
+        "disk_full",
+        "This console has no room left. Please tell the staff.",
+        "The disk is full.",
+        "Free some space; `copresence recover` then finishes what was begun",
+        true,
+    ),
+    message_row(
+        "token_abandoned",
+        "This code is too old. Let's try a new one.",
+        "The Export Token was kept for a week and has been given up.",
+        "Start again for a new code",
+        true,
+    ),
+    message_row(
+        "forget_incomplete",
+        "Not everything could be removed. Please tell the staff.",
+        "Not everything of the visit could be removed.",
+        "Fix what is named, then `copresence history forget` or *Wipe now* removes the rest",
+        true,
+    ),
+    message_row(
+        "interrupted",
+        "See you!",
+        "Interrupted.",
+        "`copresence recover` finishes what was redeemed",
+        true,
+    ),
+    message_row(
+        "checks_running",
+        TELL_STAFF,
+        "A run of checks is already in progress.",
+        "Wait for it to end, or stop it",
+        true,
+    ),
+    message_row(
+        "checks_disturb",
+        TELL_STAFF,
+        "A visit is in progress at this sandbox, and the checks move its clock forward.",
+        "Wait for it to end, or start the checks anyway: its code may expire",
+        true,
+    ),
+    message_row(
+        "checks_stopped",
+        TELL_STAFF,
+        "The run was stopped early.",
+        "What was judged by then is kept; start again for the rest",
+        true,
+    ),
+    message_row(
+        "checks_none",
+        TELL_STAFF,
+        "No run of checks has ended since the program started.",
+        "Start one",
+        false,
+    ),
+    message_row(
+        "not_recorded",
+        TELL_STAFF,
+        "The exchanges of this visit are no longer in memory.",
+        "Only the latest visits since the program started are; begin another one and look again",
+        false,
+    ),
+    message_row(
+        "configuration",
+        "This console is not set up yet. Please tell the staff.",
+        "The configuration is wrong.",
+        "Fix what is named and start again",
+        false,
+    ),
+    message_row(
+        "panel_locked",
+        TELL_STAFF,
+        "The panel is locked.",
+        "Enter the PIN; `copresence-kiosk --forget-pin` removes one that nobody remembers",
+        false,
+    ),
+    message_row("pin_set", TELL_STAFF, "A PIN is already set.", "Enter it", false),
+    message_row(
+        "pin_wrong",
+        TELL_STAFF,
+        "That is not the current PIN.",
+        "Enter the current PIN, then the new one",
+        true,
+    ),
+    message_row(
+        "pin_wait",
+        TELL_STAFF,
+        "Too many wrong PINs: the next try has to wait.",
+        "Wait, then try again",
+        true,
+    ),
+    message_row("pin_length", TELL_STAFF, "A PIN must have 4 to 32 digits.", "Choose another one", true),
+    message_row(
+        "settings_failed",
+        TELL_STAFF,
+        "The settings cannot be read or saved.",
+        "Check the data folder's disk and access rights",
+        true,
+    ),
+    message_row("setting_unfit", TELL_STAFF, "That cannot be set.", "Choose a value that fits", false),
+    message_row(
+        "logo_unfit",
+        TELL_STAFF,
+        "That file cannot be the logo.",
+        "Choose a PNG of at most 2 MiB and 4096 pixels a side",
+        false,
+    ),
+    message_row(
+        "not_the_sandbox",
+        TELL_STAFF,
+        "The backend in use is not the sandbox.",
+        "Choose its profile first",
+        false,
+    ),
+    message_row(
+        "sandbox_failed",
+        TELL_STAFF,
+        "The embedded sandbox cannot do that.",
+        "Fix what is named, then try again",
+        true,
+    ),
+    message_row(
+        "display_failed",
+        TELL_STAFF,
+        "The window could not be changed.",
+        "Check the monitor and its cable",
+        true,
+    ),
+    message_row("visit_unknown", TELL_STAFF, "There is no such visit.", "Refresh the history", false),
+    message_row(
+        "visit_goes_on",
+        TELL_STAFF,
+        "That visit is still in progress.",
+        "Wait for it to end, then forget it",
+        true,
+    ),
+];
+
+/// For problems that only operators see.
+const TELL_STAFF: &str = "Please tell the staff.";
+
+/// The problem of an error code; `detail` tells operators what and where.
+pub fn problem_for_code(code: &str, detail: Option<&str>) -> Problem {
+    let message = MESSAGES.iter().find(|row| row.code == code);
+    let (visitor, operator, hint, retry_helps) = message
+        .map_or(("Something went wrong. Please tell the staff.", "Something went wrong.", "", true), |row| {
+            (row.visitor, row.operator, row.hint, row.retry_helps)
+        });
+    let operator = match detail {
+        Some(detail) if !detail.is_empty() => format!("{} ({detail})", operator.trim_end_matches('.')),
+        _ => operator.to_owned(),
+    };
+    Problem {
+        code: code.to_owned(),
+        visitor: visitor.to_owned(),
+        operator,
+        hint: hint.to_owned(),
+        retry_helps,
+    }
+}
+
+/// The problem of an outcome.
+pub fn outcome_problem(outcome: &Outcome) -> Problem {
+    problem_for_code(outcome.code(), outcome.detail())
+}
+
+/// The error code of a client that cannot be made.
+pub(crate) fn setup_error_code(error: &SetupError) -> &'static str {
+    match error {
+        SetupError::MissingApiKey { .. }
+        | SetupError::MissingSession
+        | SetupError::IncompleteLogin
+        | SetupError::MissingPartnerKey { .. } => "credentials_missing",
+        _ => "configuration",
+    }
+}
+
+/// The problem of a client that cannot be made.
+pub fn setup_problem(error: &SetupError) -> Problem {
+    problem_for_code(setup_error_code(error), Some(&error.to_string()))
+}
+
+/// The problem of a keychain error, with the keychain's own message.
+pub fn keychain_problem(error: &KeychainError) -> Problem {
+    Problem {
+        code: error.code().replace('-', "_"),
+        visitor: TELL_STAFF.to_owned(),
+        operator: as_sentence(&error.to_string()),
+        hint: error.remedy().trim_end_matches('.').to_owned(),
+        retry_helps: true,
+    }
+}
+
+/// A text with a capital letter and a full stop.
+fn as_sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+/// A message for operators: what happened, and what to do.
+pub fn operator_message(problem: &Problem) -> String {
+    let end = if problem.operator.ends_with(['.', '!', '?']) { "" } else { "." };
+    if problem.hint.is_empty() {
+        format!("{}{end}", problem.operator)
+    } else {
+        format!("{}{end} {}.", problem.operator, problem.hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use copresence_visit::FailureKind;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_code_has_one_message() {
+        let mut codes: Vec<&str> = Outcome::one_of_each().iter().map(Outcome::code).collect();
+        codes.extend(FailureKind::ALL.map(FailureKind::code));
+        for code in codes {
+            assert!(MESSAGES.iter().any(|row| row.code == code), "{code}");
+        }
+        let unique: HashSet<_> = MESSAGES.iter().map(|row| row.code).collect();
+        assert_eq!(unique.len(), MESSAGES.len());
+    }
+
+    #[test]
+    fn a_keychain_error_keeps_its_own_message() {
+        let problem = keychain_problem(&KeychainError::Locked);
+        assert_eq!(problem.code, "keychain_locked");
+        assert_eq!(problem.operator, "The system's keychain is locked.");
+        assert!(problem.retry_helps && !problem.hint.is_empty() && !problem.hint.ends_with('.'));
+    }
+
+    #[test]
+    fn the_detail_is_in_the_operators_message() {
+        let outcome = Outcome::Unreachable("connection refused".into());
+        let problem = outcome_problem(&outcome);
+        assert_eq!(problem.operator, "The backend cannot be reached (connection refused)");
+        assert!(
+            operator_message(&problem)
+                .starts_with("The backend cannot be reached (connection refused). Check")
+        );
+    }
+}

@@ -1,0 +1,389 @@
+//! The file of profiles, and its errors with their lines.
+
+use super::written::{
+    WrittenDownloads, WrittenLogin, WrittenNetwork, WrittenPartner, WrittenPolling, WrittenProfile,
+};
+use super::{Profile, SANDBOX_PROFILE};
+use copresence_client::{LoginRoute, PartnerSource, RedeemRoute, Timeouts, TokenSource};
+use copresence_protocol::headers;
+use copresence_store::VisitLimits;
+use copresence_visit::PollingConfig;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Minimum accepted network timeout.
+const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+/// Maximum accepted network timeout.
+const MAX_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// Default of [`Profile::timeout`].
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(15);
+
+/// Why a profile cannot be used. Each message says where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The file cannot be read.
+    #[error("cannot read the profiles in {path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file was named and does not exist.
+    #[error("there is no file {path}; `copresence profile path` says where profiles are looked for")]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not TOML, or has an unknown key or a wrong value.
+    #[error("{path}, line {line}: {message}{hint}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+        /// What to do, if it can be guessed; begins with a newline.
+        hint: &'static str,
+    },
+    /// No profile has that name.
+    #[error("there is no profile `{name}` in {path}; there {are}: {known}", are = if .known.contains(',') { "are" } else { "is" })]
+    Unknown {
+        /// The requested name.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// The names that exist.
+        known: String,
+    },
+    /// The profile is incomplete or contradictory.
+    #[error("the profile `{name}`{place}: {problem}")]
+    Incomplete {
+        /// The profile.
+        name: String,
+        /// ` in FILE`, or nothing.
+        place: String,
+        /// What, and what to do.
+        problem: String,
+    },
+}
+
+/// All profiles: those of the file, and the built-in `sandbox`.
+///
+/// # Defaults
+/// Only `sandbox`.
+#[derive(Debug, Clone, Default)]
+pub struct Profiles {
+    path: PathBuf,
+    written: BTreeMap<String, WrittenProfile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfilesFile {
+    #[serde(default)]
+    profiles: BTreeMap<String, WrittenProfile>,
+}
+
+/// The default file: in the user's configuration folder, or the system's if the user has no home.
+pub fn default_profiles_path() -> PathBuf {
+    let system = if cfg!(windows) { r"C:\ProgramData" } else { "/etc" };
+    dirs::config_dir().unwrap_or_else(|| PathBuf::from(system)).join("copresence-kiosk").join("profiles.toml")
+}
+
+impl Profiles {
+    /// Reads the named file, or the default one, which need not exist.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a named file does not exist, or its content is wrong.
+    pub fn load(named: Option<&Path>) -> Result<Self, ProfileError> {
+        let path = named.map_or_else(default_profiles_path, Path::to_path_buf);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => String::new(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ProfileError::NoFile { path });
+            }
+            Err(cause) => return Err(ProfileError::Unreadable { path, cause }),
+        };
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: PathBuf, text: &str) -> Result<Self, ProfileError> {
+        let document: ProfilesFile = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+            let message = error.message().to_owned();
+            ProfileError::Invalid { path: path.clone(), line, hint: credential_hint(&message), message }
+        })?;
+        Ok(Self { path, written: document.profiles })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names, sorted; always with `sandbox`.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.written.keys().cloned().collect();
+        if !self.written.contains_key(SANDBOX_PROFILE) {
+            names.push(SANDBOX_PROFILE.to_owned());
+            names.sort();
+        }
+        names
+    }
+
+    /// One profile, with defaults filled in.
+    ///
+    /// # Errors
+    /// When there is no such profile, or it is incomplete or contradictory.
+    pub fn get(&self, name: &str) -> Result<Profile, ProfileError> {
+        let written = match self.written.get(name) {
+            Some(written) => written.clone(),
+            None if name == SANDBOX_PROFILE => WrittenProfile::default(),
+            None => {
+                return Err(ProfileError::Unknown {
+                    name: name.to_owned(),
+                    path: self.path.clone(),
+                    known: self.names().join(", "),
+                });
+            }
+        };
+        complete_profile(name, written).map_err(|problem| ProfileError::Incomplete {
+            name: name.to_owned(),
+            place: format!(" in {}", self.path.display()),
+            problem,
+        })
+    }
+}
+
+fn credential_hint(message: &str) -> &'static str {
+    let secret = ["key", "password", "username", "session", "secret"];
+    if message.contains("unknown field")
+        && secret.iter().any(|word| {
+            message.contains(&format!("`{word}"))
+                || message.contains(&format!("_{word}")) && !message.contains("partner_key")
+        })
+    {
+        return "\nCredentials never stand in a file: `copresence credentials set` puts them into the keychain";
+    }
+    ""
+}
+
+fn complete_profile(name: &str, written: WrittenProfile) -> Result<Profile, String> {
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        return Err("a profile's name has letters, digits, `-` and `_` only".to_owned());
+    }
+    let api_url = match written.api_url {
+        Some(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
+            return Err(format!("`api_url` must be an http(s) URL, and is `{url}`"));
+        }
+        Some(url) if !url.username().is_empty() || url.password().is_some() => {
+            return Err("`api_url` must carry no user name or password".to_owned());
+        }
+        url => url,
+    };
+    let link =
+        written.link.map(|text| text.parse().map_err(|error| format!("`link`: {error}"))).transpose()?;
+    let relayed = written.partner.as_ref().is_some_and(|partner| partner.redeem_url.is_some());
+    if name != SANDBOX_PROFILE && api_url.is_none() && !relayed {
+        return Err("`api_url` is missing: the backend's URL".to_owned());
+    }
+    if (api_url.is_some() || relayed) && name != SANDBOX_PROFILE && link.is_none() {
+        return Err("`link` is missing: what the QR says, as in \
+             `link = \"https://…/?exportToken={token}\"`"
+            .to_owned());
+    }
+    let limits = visit_limits(written.patience, &written.downloads)?;
+    let (source, redeem) = token_routes(written.partner)?;
+    Ok(Profile {
+        name: name.to_owned(),
+        api_url,
+        link,
+        login_route: login_route(written.login.unwrap_or_default())?,
+        token_source: source,
+        redeem_route: redeem,
+        polling: polling_config(&written.polling)?,
+        usual_processing: written.polling.usual_processing,
+        timeout: written.timeout.unwrap_or(DEFAULT_TIMEOUT),
+        limits,
+        token_lifetime: written.export_token_life,
+        out_dir: written.out,
+        timeouts: network_timeouts(&written.network)?,
+    })
+}
+
+fn visit_limits(patience: Option<Duration>, written: &WrittenDownloads) -> Result<VisitLimits, String> {
+    let defaults = VisitLimits::default();
+    let limits = VisitLimits {
+        parallel_downloads: written.parallel.unwrap_or(defaults.parallel_downloads),
+        max_file_size: written.max_file_size.unwrap_or(defaults.max_file_size),
+        patience: patience.unwrap_or(defaults.patience),
+        min_free_space: written.min_free_space.unwrap_or(defaults.min_free_space),
+    };
+    if !(1..=16).contains(&limits.parallel_downloads) {
+        return Err(format!("`downloads.parallel` is 1 to 16, and is {}", limits.parallel_downloads));
+    }
+    Ok(limits)
+}
+
+fn network_timeouts(written: &WrittenNetwork) -> Result<Timeouts, String> {
+    let defaults = Timeouts::default();
+    let network = Timeouts {
+        connect: written.connect.unwrap_or(defaults.connect),
+        read: written.silence.unwrap_or(defaults.read),
+        total: written.call.unwrap_or(defaults.total),
+    };
+    for (key, time) in [("connect", network.connect), ("silence", network.read), ("call", network.total)] {
+        if !(MIN_TIMEOUT..=MAX_TIMEOUT).contains(&time) {
+            let time = humantime::format_duration(time);
+            return Err(format!("`network.{key}` is 100ms to 1h, and is `{time}`"));
+        }
+    }
+    if network.connect >= network.total {
+        return Err("`network.connect` must be shorter than `network.call`, of which it is a part".to_owned());
+    }
+    Ok(network)
+}
+
+fn polling_config(written: &WrittenPolling) -> Result<PollingConfig, String> {
+    let defaults = PollingConfig::default();
+    let polling = PollingConfig {
+        fastest: written.fastest.unwrap_or(defaults.fastest),
+        slowest: written.slowest.unwrap_or(defaults.slowest),
+        fixed: written.fixed,
+        usual_processing: defaults.usual_processing,
+    };
+    if polling.fastest < Duration::from_millis(50) {
+        return Err("`polling.fastest` is at least 50ms, for the backend's sake".to_owned());
+    }
+    if polling.slowest < polling.fastest {
+        return Err("`polling.slowest` is shorter than `polling.fastest`".to_owned());
+    }
+    Ok(polling)
+}
+
+fn login_route(written: WrittenLogin) -> Result<LoginRoute, String> {
+    let defaults = LoginRoute::default();
+    Ok(LoginRoute {
+        path: written.path.unwrap_or_else(|| headers::LOGIN_PATH.to_owned()),
+        method: written.method.map_or(Ok(defaults.method), |word| parse_method(&word, "login.method"))?,
+        token_pointer: json_pointer(written.token, defaults.token_pointer, "login.token")?,
+    })
+}
+
+fn token_routes(partner: Option<WrittenPartner>) -> Result<(TokenSource, RedeemRoute), String> {
+    let Some(partner) = partner else {
+        return Ok((TokenSource::Direct, RedeemRoute::Vendor));
+    };
+    let headers: Vec<(String, String)> = partner.headers.into_iter().collect();
+    let source = TokenSource::Partner(PartnerSource {
+        url: partner.url,
+        method: parse_method(partner.method.as_deref().unwrap_or("POST"), "partner.method")?,
+        headers: headers.clone(),
+        token_pointer: json_pointer(partner.token, "/token".to_owned(), "partner.token")?,
+    });
+    let redeem = partner.redeem_url.map_or(RedeemRoute::Vendor, |url| RedeemRoute::Partner { url, headers });
+    Ok((source, redeem))
+}
+
+fn parse_method(word: &str, key: &str) -> Result<http::Method, String> {
+    match word.to_ascii_uppercase().as_str() {
+        "GET" => Ok(http::Method::GET),
+        "POST" => Ok(http::Method::POST),
+        "PUT" => Ok(http::Method::PUT),
+        _ => Err(format!("`{key}` is GET, POST or PUT, and is `{word}`")),
+    }
+}
+
+fn json_pointer(written: Option<String>, default: String, key: &str) -> Result<String, String> {
+    match written {
+        None => Ok(default),
+        Some(text) if text.starts_with('/') => Ok(text),
+        Some(text) => Err(format!("`{key}` is a JSON Pointer such as `/data/token`, and is `{text}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Profiles, ProfileError> {
+        Profiles::parse(PathBuf::from("profiles.toml"), text)
+    }
+
+    fn words(result: Result<impl std::fmt::Debug, ProfileError>) -> String {
+        result.expect_err("a wrong profile").to_string()
+    }
+
+    #[test]
+    fn no_file_is_needed() {
+        let profiles = read("").expect("nothing is fine");
+        assert_eq!(profiles.names(), ["sandbox"]);
+        let profile = profiles.get("sandbox").expect("built in");
+        assert!(profile.is_embedded_sandbox());
+        assert_eq!(profile.timeout, Duration::from_mins(15));
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_with_its_line() {
+        let error = words(read("[profiles.live]\napi_url = \"https://a.test\"\ntimeuot = \"5m\"\n"));
+        assert!(error.starts_with("profiles.toml, line 3: unknown field `timeuot`"), "{error}");
+        let error = words(read("[profiles.live]\ntimeout = \"5 minuets\"\n"));
+        assert!(error.starts_with("profiles.toml, line 2: `5 minuets` is no duration"), "{error}");
+        let error = words(read("[profiles.live\n"));
+        assert!(error.starts_with("profiles.toml, line 1: "), "{error}");
+    }
+
+    #[test]
+    fn a_credential_in_the_file_is_sent_to_the_keychain() {
+        for key in ["api_key", "password", "session_token"] {
+            let error = words(read(&format!("[profiles.live]\n{key} = \"x\"\n")));
+            assert!(error.contains("copresence credentials set"), "{error}");
+        }
+        assert!(!words(read("[profiles.live]\nfoo = 1\n")).contains("credentials set"));
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let profiles = read("[profiles.live]\ntimeout = \"5m\"\n").expect("reads");
+        assert!(words(profiles.get("live")).contains("`api_url` is missing"));
+        assert!(words(profiles.get("nope")).contains("there are: live, sandbox"));
+    }
+
+    #[test]
+    fn the_networks_times_are_checked_by_their_keys() {
+        let text = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
+        let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").get("live");
+        let network = with("network = { connect = \"2s\", silence = \"1s\" }").expect("usable").timeouts;
+        let seconds = Duration::from_secs;
+        assert_eq!((network.connect, network.read, network.total), (seconds(2), seconds(1), seconds(30)));
+        assert!(words(with("network.silence = \"0s\"")).contains("`network.silence` is 100ms to 1h"));
+        assert!(words(with("network.connect = \"30s\"")).contains("`network.connect` must be shorter"));
+    }
+
+    #[test]
+    fn a_partners_backend_is_a_way_to_a_token() {
+        let text = r#"
+            [profiles.game]
+            link = "https://app.test/?exportToken={token}"
+            polling.fixed = "2s"
+            downloads.max_file_size = "10MiB"
+            [profiles.game.partner]
+            url = "https://game.test/token"
+            token = "/data/exportToken"
+            redeem_url = "https://game.test/redeem"
+            headers = { Authorization = "Bearer {partner_key}" }
+        "#;
+        let profile = read(text).expect("reads").get("game").expect("usable");
+        assert!(matches!(profile.token_source, TokenSource::Partner(_)));
+        assert!(matches!(profile.redeem_route, RedeemRoute::Partner { .. }));
+        assert_eq!(profile.limits.max_file_size, 10 << 20);
+        assert_eq!(profile.polling.fixed, Some(Duration::from_secs(2)));
+    }
+}

@@ -1,0 +1,274 @@
+//! Finishes the visits that a crash, a power cut or an interruption left unfinished.
+//!
+//! A visit is rebuilt from the journal ([`copresence_visit::Visit::restore`]) and run by the same runner and the same machine as a live
+//! one, so that a response means the same in both. Only the plan differs: a recovered token is redeemed once. If that does
+//! not decide, it is kept for a later recovery, and abandoned after [`TOKEN_KEPT`].
+//!
+//! A response with URLs that is on disk is saved without a redeem. A truncated response that names files is saved once the
+//! token is refused.
+//!
+//! # When
+//! [`recover`] takes every unfinished visit, because a person asks for it. [`recover_due`] runs by itself, so it is bounded:
+//! a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS`] tokens are
+//! redeemed in one run, the newest first.
+
+mod past;
+mod schedule;
+
+pub use schedule::{MAX_REDEEMS_PER_RUN, MAX_TOKEN_AGE};
+
+use crate::clock::Clock;
+use crate::runner::{ExitSignals, FirstStep, RunnerResult, VisitContext, VisitRunner};
+use crate::setup::DataStore;
+pub use copresence_store::Unfinished;
+use copresence_store::{StoreError, VisitId, VisitLock};
+use copresence_visit::{Event, Failure, FailureKind, Outcome, RedeemResult, Visit, VisitPlan};
+use jiff::Timestamp;
+use past::JournalledVisit;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// An unfinished visit that was recovered, or could not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredVisit {
+    /// The visit.
+    pub visit: VisitId,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// The result.
+    pub outcome: RecoveryOutcome,
+}
+
+/// The result of recovering one visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecoveryOutcome {
+    /// The visit is finished now.
+    Finished {
+        /// The outcome, as if the visit had never been cut short.
+        outcome: Outcome,
+        /// The avatar's folder, complete or incomplete.
+        directory: Option<PathBuf>,
+    },
+    /// The token is active and the avatar not ready: recover again later.
+    StillActive {
+        /// The completion status, as sent.
+        status: String,
+    },
+    /// The backend or the disk is not available now; everything is kept for a later recovery.
+    Postponed {
+        /// Why.
+        why: String,
+        /// The exit code for this reason.
+        exit: u8,
+    },
+    /// Nothing could be lost: no token was issued, or its backend was an embedded sandbox.
+    Closed {
+        /// Why.
+        why: String,
+    },
+}
+
+impl RecoveryOutcome {
+    /// The exit code of a command for which this is the worst result, 0..=130.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Finished { outcome, .. } => outcome.exit_code(),
+            Self::Postponed { exit, .. } => *exit,
+            Self::StillActive { .. } | Self::Closed { .. } => 0,
+        }
+    }
+}
+
+/// Returns what a visit needs to run, by its profile and URL; the error says what is missing. Credentials are needed only
+/// while [`Unfinished::token`] is there.
+pub type FindContext<'a> = dyn Fn(&Unfinished) -> Result<VisitContext, String> + Send + Sync + 'a;
+
+/// Recovers every unfinished visit that no running program holds, the oldest first.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn recover_all(
+    disk: &DataStore,
+    parts_for: &FindContext<'_>,
+) -> Result<Vec<RecoveredVisit>, StoreError> {
+    let mut recovery = Recovery::new(disk, Clock::default(), parts_for);
+    let mut all = Vec::new();
+    for summary in disk.journal.list_unfinished().await? {
+        all.extend(recovery.recover_one(&summary.id).await?);
+    }
+    Ok(all)
+}
+
+/// Recovers one visit, whenever its next attempt is due; `None` if it is not unfinished, or a running program holds it.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn recover_visit(
+    disk: &DataStore,
+    clock: Clock,
+    id: &VisitId,
+    parts_for: &FindContext<'_>,
+) -> Result<Option<RecoveredVisit>, StoreError> {
+    Recovery::new(disk, clock, parts_for).recover_one(id).await
+}
+
+/// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most [`MAX_REDEEMS`]
+/// tokens, the newest first. Visits for which `skip` is true are left alone; it is asked right before a visit is locked.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn recover_due(
+    disk: &DataStore,
+    clock: Clock,
+    parts_for: &FindContext<'_>,
+    skip: &(dyn Fn(&VisitId) -> bool + Send + Sync),
+) -> Result<Vec<RecoveredVisit>, StoreError> {
+    let mut recovery = Recovery::new(disk, clock, parts_for);
+    let (mut all, mut redeems) = (Vec::new(), 0);
+    for (id, needs_redeem) in schedule::due_visits(disk.journal.list_unfinished().await?, clock.now()) {
+        if skip(&id) {
+            continue;
+        }
+        if needs_redeem && redeems >= MAX_REDEEMS_PER_RUN {
+            break;
+        }
+        let before = recovery.redeems;
+        all.extend(recovery.recover_one(&id).await?);
+        redeems += recovery.redeems - before;
+    }
+    Ok(all)
+}
+
+/// One run of recovery.
+struct Recovery<'a> {
+    disk: &'a DataStore,
+    clock: Clock,
+    parts_for: &'a FindContext<'a>,
+    /// Backends (by URL) that did not answer in this run, and how. Each further visit would wait for their timeout.
+    unreachable: HashMap<String, String>,
+    /// Visits in this run whose token was redeemed.
+    redeems: usize,
+}
+
+/// Why the backend is not asked about a token now, and the exit code for it.
+type Unavailable = (String, u8);
+
+impl<'a> Recovery<'a> {
+    fn new(disk: &'a DataStore, clock: Clock, parts_for: &'a FindContext<'a>) -> Self {
+        Self { disk, clock, parts_for, unreachable: HashMap::new(), redeems: 0 }
+    }
+
+    async fn recover_one(&mut self, id: &VisitId) -> Result<Option<RecoveredVisit>, StoreError> {
+        let claim = match self.disk.data.lock_visit(id) {
+            Err(StoreError::VisitLocked { .. }) => return Ok(None),
+            claim => claim,
+        };
+        // Read after locking: another program may have changed it before.
+        let Some(unfinished) = self.disk.journal.load_unfinished(id).await? else {
+            return Ok(None);
+        };
+        let started_at = unfinished.visit.start.started_at;
+        let fate = match claim {
+            Err(error) => RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
+            Ok(claim) => self.resume_visit(unfinished, claim).await,
+        };
+        Ok(Some(RecoveredVisit { visit: *id, started_at, outcome: fate }))
+    }
+
+    async fn resume_visit(&mut self, mut unfinished: Unfinished, claim: VisitLock) -> RecoveryOutcome {
+        let journalled = JournalledVisit::from_unfinished(&unfinished);
+        if journalled.is_spent() || unfinished.visit.start.ephemeral {
+            // No redeem, so no credentials are needed.
+            unfinished.token = None;
+        }
+        let token = unfinished.token.clone();
+        let is_too_old = schedule::is_too_old(&unfinished.visit, self.clock);
+        let (parts, unavailable) = match self.find_parts(&unfinished) {
+            Ok(parts) => (parts, None),
+            Err((why, exit)) if !is_too_old => return RecoveryOutcome::Postponed { why, exit },
+            Err((why, exit)) => {
+                // The token is abandoned without asking its backend.
+                unfinished.token = None;
+                match (self.parts_for)(&unfinished) {
+                    Ok(parts) => (parts, Some(why)),
+                    Err(_) => return RecoveryOutcome::Postponed { why, exit },
+                }
+            }
+        };
+        let redeems = token.is_some() && unavailable.is_none();
+        let past = match journalled.repair(&parts, &unfinished, token).await {
+            Ok(past) => past,
+            Err(error) => return RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
+        };
+        let why_closed = closed_reason(&unfinished);
+        let is_closed = past.token.is_none() && past.response.is_none();
+        let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
+        let (api_url, expires_at) =
+            (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
+
+        let (visit, effects) = Visit::restore(VisitPlan::for_recovery(is_too_old), past);
+        let runner = VisitRunner::resume(unfinished, visit, parts, claim);
+        let first = match unavailable {
+            Some(why) => {
+                let failure = Failure::new(FailureKind::NeverSent, why);
+                FirstStep::Event(Event::Redeemed(RedeemResult::Failed(failure)))
+            }
+            None => FirstStep::Effects(effects),
+        };
+        let result = runner.run(first, ExitSignals::default()).await;
+        if is_closed {
+            return RecoveryOutcome::Closed { why: why_closed };
+        }
+        if redeems {
+            self.redeems += 1;
+            if let Outcome::Unreachable(why) = &result.outcome {
+                self.unreachable.insert(api_url, why.clone());
+            }
+        }
+        let fate = outcome_of_run(result);
+        if matches!(fate, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
+            let now = self.clock.now();
+            let next = schedule::next_attempt(now, attempts, &fate, expires_at);
+            let postponed = self.disk.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
+            if let Err(error) = postponed {
+                tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
+            }
+        }
+        fate
+    }
+
+    /// What the visit needs to run, unless its backend is known to be unreachable or its credentials are missing.
+    fn find_parts(&self, unfinished: &Unfinished) -> Result<VisitContext, Unavailable> {
+        match self.unreachable.get(&unfinished.visit.start.api_url) {
+            Some(why) if unfinished.token.is_some() => Err((why.clone(), 6)),
+            _ => (self.parts_for)(unfinished).map_err(|why| (why, 3)),
+        }
+    }
+}
+
+fn closed_reason(unfinished: &Unfinished) -> String {
+    if unfinished.visit.start.ephemeral {
+        "its backend was the embedded sandbox, which ended with the program".to_owned()
+    } else {
+        "no Export Token had come, so nothing is lost".to_owned()
+    }
+}
+
+/// An outcome that keeps the token is no end: the visit is recovered again later.
+fn outcome_of_run(RunnerResult { outcome, directory, progress }: RunnerResult) -> RecoveryOutcome {
+    match outcome {
+        Outcome::Interrupted => {
+            let status = progress.map_or_else(String::new, |progress| progress.status.as_str().to_owned());
+            RecoveryOutcome::StillActive { status }
+        }
+        Outcome::CredentialsRefused(_)
+        | Outcome::Unreachable(_)
+        | Outcome::BackendFailing(_)
+        | Outcome::StorageFailed(_)
+        | Outcome::DiskFull(_) => RecoveryOutcome::Postponed {
+            why: outcome.detail().unwrap_or_default().to_owned(),
+            exit: outcome.exit_code(),
+        },
+        _ => RecoveryOutcome::Finished { outcome, directory },
+    }
+}

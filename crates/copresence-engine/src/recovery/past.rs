@@ -1,0 +1,156 @@
+//! Reads what the journal knows of an unfinished visit, and completes what a crash left open in it.
+
+use crate::runner::{VisitContext, answer_kind, mask_export_types, read_response};
+use copresence_client::ApiResponse;
+use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
+use copresence_store::{
+    AnswerKind, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, StoreError, Unfinished, UnfinishedRedeem,
+};
+use copresence_visit::{PartialDelivery, PastRedeem, PastVisit, RedeemResult, StoredResponse};
+
+/// Evidence of a redeem that a crash cut short.
+const CRASHED: &str = "the program ended between the request and its answer";
+
+/// What the journal knows of a visit's redeems.
+pub(super) struct JournalledVisit {
+    /// A response on disk that names files.
+    response: Option<StoredResponse>,
+    /// What the last usable response reported.
+    progress: Option<Progress>,
+    /// Responses that a crash left unread, with their kinds, in order.
+    unread: Vec<(RedeemNo, AnswerKind)>,
+}
+
+impl JournalledVisit {
+    pub(super) fn from_unfinished(unfinished: &Unfinished) -> Self {
+        let status = unfinished.visit.last_status.as_deref().map(CompletionStatus::from);
+        let progress = status.map(|status| Progress { status, completion: None, queue_position: None });
+        let mut found = Self { response: None, progress, unread: Vec::new() };
+        let mut active_at = None;
+        if let Some(UnfinishedRedeem { no, state, .. }) = &unfinished.redeem
+            && let RedeemState::Answered { status, body: Some(body), delivered } = state
+            && *delivered != Some(false)
+        {
+            let result = read_response(&ApiResponse::new(*status, body.clone()), *no);
+            if delivered.is_none() {
+                found.unread.push((*no, answer_kind(&result)));
+            }
+            match result {
+                RedeemResult::Delivered(delivery) => {
+                    found.response = Some(StoredResponse::Delivery(delivery));
+                }
+                RedeemResult::Truncated(_, partial) => {
+                    found.response = Some(StoredResponse::Partial(partial));
+                }
+                RedeemResult::NotReady(progress) => {
+                    (found.progress, active_at) = (Some(progress), Some(*no));
+                }
+                RedeemResult::Refused | RedeemResult::Failed(_) => {}
+            }
+        }
+        for fragment in &unfinished.truncated_bodies {
+            let delivery = Delivery::from_truncated_body(&fragment.body);
+            if !fragment.is_read {
+                let kind = if delivery.is_some() { AnswerKind::Truncated } else { AnswerKind::Failed };
+                found.unread.push((fragment.no, kind));
+            }
+            // A later response that shows the token active voids it.
+            let is_void = active_at.is_some_and(|active_at| fragment.no < active_at);
+            if let Some(delivery) = delivery.filter(|_| found.response.is_none() && !is_void) {
+                found.response = Some(if fragment.is_used_as_delivery {
+                    StoredResponse::UsedPartial(delivery)
+                } else {
+                    StoredResponse::Partial(PartialDelivery { redeem: fragment.no.get(), delivery })
+                });
+            }
+        }
+        // The oldest first: each one that names files replaces those before it.
+        found.unread.sort_unstable_by_key(|(no, _)| *no);
+        found
+    }
+
+    /// Whether a response on disk spent the token, or was used because it is refused.
+    pub(super) fn is_spent(&self) -> bool {
+        matches!(self.response, Some(StoredResponse::Delivery(_) | StoredResponse::UsedPartial(_)))
+    }
+
+    /// Reopens the visit and completes its redeems in the journal; returns what a restored visit needs to know.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; then nothing may be sent.
+    pub(super) async fn repair(
+        mut self,
+        parts: &VisitContext,
+        unfinished: &Unfinished,
+        token: Option<ExportToken>,
+    ) -> Result<PastVisit, StoreError> {
+        let id = unfinished.visit.start.id;
+        parts.journal.reopen_visit(&id).await?;
+        for (no, kind) in &self.unread {
+            if let Err(error) = parts.journal.record_answer_kind(&id, *no, *kind).await {
+                // URLs expire soon, so the visit continues.
+                tracing::error!(%error, visit = %id, "cannot journal the kind of a response");
+            }
+        }
+        for open in unfinished.redeems.iter().filter(|redeem| redeem.outcome == RedeemOutcome::InFlight) {
+            let now = parts.clock.now();
+            parts.journal.record_lost_answer(&id, open.no, CRASHED, &[], now).await?;
+        }
+        let times = &unfinished.visit.times;
+        let redeems = unfinished.redeems.iter().map(|redeem| self.past_redeem(redeem, unfinished)).collect();
+        if let Some(
+            StoredResponse::Delivery(delivery)
+            | StoredResponse::UsedPartial(delivery)
+            | StoredResponse::Partial(PartialDelivery { delivery, .. }),
+        ) = &mut self.response
+        {
+            mask_export_types(delivery, &parts.api);
+        }
+        Ok(PastVisit {
+            was_issued: times.issued.is_some(),
+            was_associated: times.associated.is_some(),
+            token,
+            redeems,
+            progress: self.progress,
+            response: self.response,
+        })
+    }
+
+    fn past_redeem(&self, redeem: &RedeemRecord, unfinished: &Unfinished) -> PastRedeem {
+        let read_now = self.unread.iter().find(|(no, _)| *no == redeem.no).map(|(_, kind)| *kind);
+        match &redeem.outcome {
+            RedeemOutcome::InFlight => PastRedeem::NotReceived(CRASHED.to_owned()),
+            RedeemOutcome::NeverSent { .. } => PastRedeem::Inconclusive,
+            RedeemOutcome::Unanswered { evidence, kind: Some(AnswerKind::Unreadable), .. } => {
+                PastRedeem::Unreadable(Some(evidence.clone()))
+            }
+            RedeemOutcome::Unanswered { evidence, .. } => PastRedeem::NotReceived(evidence.clone()),
+            RedeemOutcome::Answered { status, kind, .. } => {
+                let kind = kind.or(read_now).unwrap_or_else(|| kind_by_status(*status, unfinished));
+                match kind {
+                    AnswerKind::Progress => PastRedeem::Active,
+                    AnswerKind::Unreadable | AnswerKind::Truncated => PastRedeem::Unreadable(None),
+                    AnswerKind::Failed if matches!(status, 502 | 504) => {
+                        let how = format!("a gateway lost the backend's answer (status {status})");
+                        PastRedeem::NotReceived(how)
+                    }
+                    AnswerKind::Failed | AnswerKind::Refused | AnswerKind::Delivery => {
+                        PastRedeem::Inconclusive
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The kind of a response in the journal of an earlier version, which did not keep it. A visit that unreadable responses
+/// ended (exit code 9) had some.
+fn kind_by_status(status: u16, unfinished: &Unfinished) -> AnswerKind {
+    let ending = unfinished.visit.ending.as_ref();
+    match status {
+        200 if ending.is_some_and(|ending| ending.exit == 9) => AnswerKind::Unreadable,
+        200 => AnswerKind::Progress,
+        400 => AnswerKind::Refused,
+        _ => AnswerKind::Failed,
+    }
+}

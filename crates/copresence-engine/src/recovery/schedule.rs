@@ -1,0 +1,113 @@
+//! When an unfinished visit is recovered again, and when its token is too old to be kept.
+
+use super::RecoveryOutcome;
+use crate::clock::Clock;
+use copresence_store::{UnfinishedSummary, VisitId, VisitRecord};
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a token is kept for a backend that does not decide, or for a scan, counted from its issue. The specification
+/// calls tokens "temporary"; a week is far beyond any such lifetime.
+pub const MAX_TOKEN_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Maximum tokens redeemed in one automatic run. Further visits wait for the next run.
+pub const MAX_REDEEMS_PER_RUN: usize = 20;
+
+/// An age beyond this is more likely a wrong clock than a token of that age.
+const MAX_PLAUSIBLE_AGE: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// Attempts after which a token of an implausible age is abandoned all the same. With the pauses below they take a day.
+const ATTEMPTS_BEYOND_PLAUSIBLE_AGE: u32 = 12;
+
+/// First pause between two automatic attempts; doubled after each.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+/// Maximum pause between two automatic attempts.
+const MAX_PAUSE: SignedDuration = SignedDuration::from_hours(6);
+/// Maximum pause while the avatar is being made.
+const MAX_PAUSE_WHILE_MAKING: SignedDuration = SignedDuration::from_mins(5);
+/// Pause once the token is past its stated lifetime. It is redeemed all the same, because a profile may state too little.
+const PAUSE_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Whether a token was kept for as long as it can be of use.
+///
+/// Age is measured against the time at which this process started plus the time since, so that a clock that is set ahead
+/// while the program runs makes no token old. A token may also have been issued before a machine without a clock battery
+/// learnt the time; then its age is implausible, and it is abandoned only after [`ATTEMPTS_BEYOND_PLAUSIBLE_AGE`].
+pub(super) fn is_too_old(visit: &VisitRecord, clock: Clock) -> bool {
+    let Some(issued) = visit.times.issued else { return false };
+    let age = clock.steady_now().duration_since(issued);
+    age > MAX_TOKEN_AGE
+        && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
+}
+
+/// When a visit that could not be finished is recovered again. `attempts` counts those before this one.
+pub(super) fn next_attempt(
+    now: Timestamp,
+    attempts: u32,
+    fate: &RecoveryOutcome,
+    expires_at: Option<Timestamp>,
+) -> Timestamp {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.min(16));
+    let is_making = matches!(fate, RecoveryOutcome::StillActive { status } if is_making(status));
+    let pause = if is_making {
+        doubled.min(MAX_PAUSE_WHILE_MAKING)
+    } else if expires_at.is_some_and(|expires_at| expires_at < now) {
+        PAUSE_AFTER_EXPIRY
+    } else {
+        doubled.min(MAX_PAUSE)
+    };
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+fn is_making(status: &str) -> bool {
+    use copresence_protocol::CompletionStatus as Status;
+    !matches!(Status::from(status), Status::NoAssociatedAvatar | Status::Failed)
+}
+
+/// The visits to recover now, in order, and whether each needs a redeem.
+pub(super) fn due_visits(unfinished: Vec<UnfinishedSummary>, now: Timestamp) -> Vec<(VisitId, bool)> {
+    let needs_redeem = |visit: &UnfinishedSummary| visit.has_token && !visit.has_answer && !visit.ephemeral;
+    let (mut redeems, others): (Vec<_>, Vec<_>) = unfinished.into_iter().partition(needs_redeem);
+    redeems.retain(|visit| is_due(visit.next_attempt_at, now));
+    // The newest token is the likeliest to be active.
+    redeems.sort_by_key(|visit| std::cmp::Reverse(visit.started_at));
+    let others = others.into_iter().map(|visit| (visit.id, false));
+    others.chain(redeems.into_iter().map(|visit| (visit.id, true))).collect()
+}
+
+fn is_due(next_attempt_at: Option<Timestamp>, now: Timestamp) -> bool {
+    // Further ahead than any pause: the clock was set back since.
+    next_attempt_at.is_none_or(|next| next <= now || next.duration_since(now) > PAUSE_AFTER_EXPIRY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pause(attempts: u32, fate: &RecoveryOutcome, expires_in: Option<SignedDuration>) -> SignedDuration {
+        let now = Timestamp::now();
+        let expires_at = expires_in.map(|life| now + life);
+        next_attempt(now, attempts, fate, expires_at).duration_since(now)
+    }
+
+    #[test]
+    fn attempts_are_spaced_by_what_the_last_one_showed() {
+        let active = |status: &str| RecoveryOutcome::StillActive { status: status.into() };
+        let failed = RecoveryOutcome::Postponed { why: String::new(), exit: 6 };
+        assert_eq!(pause(0, &failed, None), FIRST_PAUSE);
+        assert_eq!(pause(3, &failed, None), SignedDuration::from_mins(8));
+        assert_eq!(pause(u32::MAX, &failed, None), MAX_PAUSE);
+        assert_eq!(pause(9, &active("no_associated_avatar"), None), MAX_PAUSE);
+        assert_eq!(pause(9, &active("processing"), None), MAX_PAUSE_WHILE_MAKING);
+        let minute = SignedDuration::from_mins(1);
+        assert_eq!(pause(0, &failed, Some(minute)), FIRST_PAUSE);
+        assert_eq!(pause(0, &failed, Some(-minute)), PAUSE_AFTER_EXPIRY);
+        assert_eq!(pause(0, &active("processing"), Some(-minute)), FIRST_PAUSE, "the profile was wrong");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_every_visit_due() {
+        let now = Timestamp::now();
+        assert!(is_due(None, now) && is_due(Some(now), now));
+        assert!(!is_due(Some(now + MAX_PAUSE), now));
+        assert!(is_due(Some(now + SignedDuration::from_hours(25)), now));
+    }
+}

@@ -1,0 +1,418 @@
+//! Downloads one file from its one-time URL: resumed by range where the server allows it, never restarted from a spent URL.
+
+use super::{VisitContext, block_in_place};
+use crate::events::{EventKind, VisitEvent};
+use copresence_client::{Download, DownloadError, ResumePoint};
+use copresence_protocol::{DownloadUrl, ExportType};
+use copresence_store::crash_point::{self, CrashPoint};
+use copresence_store::{
+    AvatarFolder, CompleteFile, FileFormat, FileProgress, FileState, PartialFile, SpaceReservation,
+    StoreError, VisitId, VisitLimits,
+};
+use futures_util::StreamExt;
+use std::time::{Duration, Instant};
+
+/// Maximum consecutive attempts without progress before a download is abandoned.
+const MAX_FRUITLESS_ATTEMPTS: u32 = 5;
+/// Minimum time between two progress events of a file. One more is sent when it is complete.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// Bytes after which received data is flushed and journalled.
+const FLUSH_BYTES: u64 = 8 << 20;
+/// Maximum time that received bytes may stay unflushed. Most avatars are smaller than [`FLUSH_BYTES`], and a spent URL that
+/// continues by range is useful only with a known offset.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
+/// Minimum bytes a second, averaged over `patience`. At this rate 3 MB take an hour.
+const MIN_RATE: u64 = 1024;
+/// Bytes received of a file that has too little space.
+const FIRST_BYTES: usize = 4096;
+/// The longest `Retry-After` that is honoured: "The provided URLs are also invalidated after a short while."
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// Why a file was not saved.
+#[derive(Debug)]
+pub(crate) struct FileFailure {
+    /// For the manifest and the operator.
+    pub(crate) why: String,
+    /// Whether its URL is spent: a further request is useless.
+    pub(crate) url_is_spent: bool,
+    /// Whether the disk is too full.
+    pub(crate) is_disk_full: bool,
+}
+
+impl FileFailure {
+    /// The URL is spent.
+    fn spent_url(why: impl Into<String>) -> Self {
+        Self { why: why.into(), url_is_spent: true, is_disk_full: false }
+    }
+
+    /// The URL may still be usable.
+    fn retry_later(why: impl Into<String>) -> Self {
+        Self { why: why.into(), url_is_spent: false, is_disk_full: false }
+    }
+}
+
+impl From<StoreError> for FileFailure {
+    fn from(error: StoreError) -> Self {
+        Self { why: error.to_string(), url_is_spent: false, is_disk_full: error.is_disk_full() }
+    }
+}
+
+/// One file to download.
+pub(crate) struct DownloadRequest<'a> {
+    pub(crate) id: VisitId,
+    pub(crate) index: usize,
+    pub(crate) name: &'a str,
+    pub(crate) export_type: &'a ExportType,
+    pub(crate) url: &'a DownloadUrl,
+    pub(crate) limits: VisitLimits,
+    /// Space that all files in flight still need.
+    pub(crate) room: &'a SpaceReservation,
+    /// First pause before a retry; doubled after each attempt without progress.
+    pub(crate) pause: Duration,
+    /// State of the file in the journal, if an earlier run began it.
+    pub(crate) earlier: Option<&'a FileState>,
+}
+
+/// Downloads one file into the avatar's partial folder.
+///
+/// # Errors
+/// Why the file is not there, and whether its URL is spent.
+pub(crate) async fn download_file(
+    parts: &VisitContext,
+    folder: &AvatarFolder,
+    file: &DownloadRequest<'_>,
+) -> Result<CompleteFile, FileFailure> {
+    let mut known = FileProgress::default();
+    let durable = match file.earlier {
+        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::spent_url(why)),
+        Some(FileState::Requested(progress)) => {
+            // A crash may have come between the rename of the file and its entry in the journal.
+            if let Some(whole) = block_in_place(|| folder.read_complete_file(file.name))? {
+                return check_integrity(file, whole);
+            }
+            known = progress.clone();
+            progress.bytes
+        }
+        Some(FileState::Failed { progress, .. }) => {
+            known = progress.clone();
+            progress.bytes
+        }
+        // Bytes that the journal does not know may be wrong.
+        _ => 0,
+    };
+    let mut partial =
+        block_in_place(|| folder.resume_file(file.name, durable))?.with_size_limit(file.limits.max_file_size);
+    if let Err(error) = parts.journal.record_file_request(&file.id, file.index).await {
+        tracing::error!(%error, file = file.name, "cannot journal the request");
+    }
+    let rate_window = RateWindow { since: Instant::now(), bytes: 0 };
+    let mut download = FileDownload { parts, file, last_event: None, known, rate_window };
+    if durable == 0 && file.earlier.is_some() {
+        // The journal must not describe earlier bytes when new ones are written.
+        download.flush(&mut partial).await?;
+    }
+    download.run(&mut partial).await?;
+    check_format(file, partial.detected_format())?;
+    // Without an await: a visit that is dropped must not rename a file after it released its lock.
+    let whole = check_integrity(file, block_in_place(|| partial.finish())?)?;
+    download.emit_progress(whole.bytes, true);
+    Ok(whole)
+}
+
+/// Refuses content that contradicts the export type: an error page with status 200.
+fn check_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), FileFailure> {
+    if copresence_store::contradicts_export_type(file.export_type, format) {
+        return Err(FileFailure::spent_url(format!("{} was due, and {format} came", file.export_type)));
+    }
+    Ok(())
+}
+
+/// Refuses a file whose own structure says that it is incomplete.
+fn check_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Result<CompleteFile, FileFailure> {
+    check_format(file, whole.format)?;
+    match whole.integrity_defect {
+        Some(flaw) => Err(FileFailure::spent_url(flaw)),
+        None => Ok(whole),
+    }
+}
+
+/// Whether a retry of the same URL may help.
+fn is_retryable(failure: &DownloadError) -> bool {
+    match failure {
+        DownloadError::NeverSent(_) | DownloadError::ResponseLost(_) | DownloadError::Interrupted { .. } => {
+            true
+        }
+        DownloadError::ErrorStatus { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
+        DownloadError::RangeNotSatisfiable { .. }
+        | DownloadError::RedirectNotFollowed { .. }
+        | DownloadError::InvalidResponse(_) => false,
+    }
+}
+
+/// `Retry-After` of the response.
+fn retry_after(failure: &DownloadError) -> Option<Duration> {
+    match failure {
+        DownloadError::ErrorStatus { retry_after, .. } => *retry_after,
+        _ => None,
+    }
+}
+
+/// Whether two validators, if they are comparable, denote different versions. "A client that has received multiple
+/// partial responses … combines [them] if they all share the same strong validator" (RFC 9110, 15.3.7.3).
+fn is_other_version(before: Option<&str>, now: Option<&str>) -> bool {
+    let is_tag = |validator: &str| validator.starts_with('"');
+    matches!((before, now), (Some(before), Some(now)) if is_tag(before) == is_tag(now) && before != now)
+}
+
+/// Why one request did not complete the file.
+enum AttemptError {
+    Disk(StoreError),
+    Download(DownloadError),
+    /// The rest belongs to another version of the file than the bytes on disk.
+    Changed,
+    /// More bytes were sent than announced.
+    TooManyBytes {
+        total: u64,
+    },
+    /// Fewer than [`MIN_RATE`] bytes a second for as long as patience lasts.
+    TooSlow {
+        bytes: u64,
+    },
+}
+
+impl From<StoreError> for AttemptError {
+    fn from(error: StoreError) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// State of one file across its requests.
+struct FileDownload<'a> {
+    parts: &'a VisitContext,
+    file: &'a DownloadRequest<'a>,
+    last_event: Option<Instant>,
+    known: FileProgress,
+    rate_window: RateWindow,
+}
+
+/// Bytes received since a point in time.
+struct RateWindow {
+    since: Instant,
+    bytes: u64,
+}
+
+impl FileDownload<'_> {
+    /// Sends requests until the file is complete, or no request can help.
+    async fn run(&mut self, partial: &mut PartialFile) -> Result<(), FileFailure> {
+        let mut fruitless = 0;
+        // Restarting from byte 0 again and again is no progress.
+        let mut furthest = partial.offset();
+        loop {
+            let offset = partial.offset();
+            if offset > 0 && self.known.total == Some(offset) {
+                // Complete before a crash: the URL is no longer needed.
+                return Ok(());
+            }
+            let (why, requested) = match self.send_request(partial).await {
+                Ok(()) => return Ok(()),
+                Err(AttemptError::Disk(error)) => return Err(error.into()),
+                Err(AttemptError::Download(DownloadError::RangeNotSatisfiable { total: Some(total) }))
+                    if total == offset =>
+                {
+                    return Ok(());
+                }
+                Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {
+                    return Err(FileFailure::spent_url(failure.to_string()));
+                }
+                Err(AttemptError::TooManyBytes { total }) => {
+                    return Err(FileFailure::spent_url(format!(
+                        "the backend said {total} bytes, and sent more"
+                    )));
+                }
+                Err(AttemptError::TooSlow { bytes }) => {
+                    let patience = self.file.limits.patience;
+                    let why = format!("too slow: {bytes} bytes came within {patience:?}");
+                    return Err(FileFailure::retry_later(why));
+                }
+                Err(AttemptError::Download(failure)) => (failure.to_string(), retry_after(&failure)),
+                Err(AttemptError::Changed) => {
+                    ("the file changed at the backend while it came".to_owned(), None)
+                }
+            };
+            fruitless = if partial.offset() > furthest { 0 } else { fruitless + 1 };
+            furthest = furthest.max(partial.offset());
+            if fruitless >= MAX_FRUITLESS_ATTEMPTS {
+                return Err(FileFailure::retry_later(why));
+            }
+            let pause = requested.unwrap_or(self.file.pause * (1 << fruitless) / 2).min(MAX_PAUSE);
+            tracing::info!(file = self.file.name, at = partial.offset(), %why, "retrying the download");
+            self.emit_retry(&why, fruitless.max(1), pause);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Sends one request.
+    async fn send_request(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
+        let offset = partial.offset();
+        let resume = (offset > 0).then(|| ResumePoint {
+            offset,
+            validator: self.known.validator.clone(),
+            total: self.known.total,
+        });
+        let download = self
+            .parts
+            .api
+            .open_download(self.file.url, resume.as_ref())
+            .await
+            .map_err(AttemptError::Download)?;
+        crash_point::reach_crash_point(CrashPoint::HeadReceived);
+        self.receive(download, partial).await
+    }
+
+    /// Writes the response to the partial file.
+    async fn receive(
+        &mut self,
+        mut download: Download,
+        partial: &mut PartialFile,
+    ) -> Result<(), AttemptError> {
+        if download.offset > 0
+            && is_other_version(self.known.validator.as_deref(), download.validator.as_deref())
+        {
+            self.known = FileProgress::default();
+            self.restart(partial).await?;
+            return Err(AttemptError::Changed);
+        }
+        self.known.total = download.total;
+        if download.offset == 0 || download.validator.is_some() {
+            self.known.validator.clone_from(&download.validator);
+        }
+        if download.offset != partial.offset() {
+            // The server ignored the range, or has another version by now, and sends the whole file.
+            self.restart(partial).await?;
+        }
+        if let Some(total) = download.total {
+            let max = self.file.limits.max_file_size;
+            if total > max {
+                // Refused by its announced size, without downloading up to the limit first.
+                return Err(partial.too_large_error(max).into());
+            }
+            let remaining = total.saturating_sub(partial.offset());
+            if let Err(full) = self.file.room.reserve(self.file.index, remaining) {
+                self.receive_first_bytes(&mut download, partial).await;
+                return Err(full.into());
+            }
+        }
+        let (mut flushed, mut flushed_at) = (partial.offset(), Instant::now());
+        loop {
+            let chunk = match tokio::time::timeout(FLUSH_INTERVAL, download.stream.next()).await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(_elapsed) => {
+                    if partial.offset() > flushed {
+                        self.flush(partial).await?;
+                        (flushed, flushed_at) = (partial.offset(), Instant::now());
+                    }
+                    continue;
+                }
+            };
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(failure) => {
+                    self.flush(partial).await?;
+                    return Err(AttemptError::Download(failure));
+                }
+            };
+            let grown = partial.offset() + chunk.len() as u64;
+            if let Some(total) = self.known.total.filter(|total| grown > *total) {
+                return Err(AttemptError::TooManyBytes { total });
+            }
+            if let Err(error) = partial.append_bytes(&chunk) {
+                // The offset at which a later run continues, once there is space.
+                _ = self.flush(partial).await;
+                return Err(error.into());
+            }
+            self.check_rate(chunk.len() as u64)?;
+            if partial.offset() - flushed >= FLUSH_BYTES || flushed_at.elapsed() >= FLUSH_INTERVAL {
+                self.flush(partial).await?;
+                (flushed, flushed_at) = (partial.offset(), Instant::now());
+            }
+            self.emit_progress(partial.offset(), false);
+        }
+        // With the size in the journal, a crash from here on needs no URL.
+        self.known.total = Some(partial.offset());
+        Ok(self.flush(partial).await?)
+    }
+
+    /// Saves the first bytes of a file that has too little space. A one-time URL that was requested can be continued by
+    /// range, and never be started again.
+    async fn receive_first_bytes(&mut self, download: &mut Download, partial: &mut PartialFile) {
+        if partial.offset() == 0
+            && let Some(Ok(chunk)) = download.stream.next().await
+        {
+            let few = &chunk[..chunk.len().min(FIRST_BYTES)];
+            let written = match partial.append_bytes(few) {
+                Ok(()) => self.flush(partial).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = written {
+                tracing::warn!(%error, file = self.file.name, "no space for the first bytes");
+            }
+        }
+    }
+
+    /// Fails when too little was received for as long as patience lasts.
+    fn check_rate(&mut self, received: u64) -> Result<(), AttemptError> {
+        let RateWindow { since, bytes } = &mut self.rate_window;
+        *bytes += received;
+        let (since, bytes) = (*since, *bytes);
+        if since.elapsed() >= self.file.limits.patience {
+            if bytes < MIN_RATE * since.elapsed().as_secs().max(1) {
+                return Err(AttemptError::TooSlow { bytes });
+            }
+            self.rate_window = RateWindow { since: Instant::now(), bytes: 0 };
+        }
+        Ok(())
+    }
+
+    /// Discards the received bytes, in the journal too.
+    async fn restart(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+        partial.restart()?;
+        self.flush(partial).await
+    }
+
+    /// Makes the received bytes durable, and journals their number.
+    async fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+        self.known.bytes = block_in_place(|| partial.sync_data())?;
+        if let Some(total) = self.known.total {
+            self.file.room.reduce_reservation(self.file.index, total.saturating_sub(self.known.bytes));
+        }
+        let (id, index) = (&self.file.id, self.file.index);
+        if let Err(error) = self.parts.journal.record_file_progress(id, index, &self.known).await {
+            tracing::error!(%error, file = self.file.name, "cannot journal the progress");
+        }
+        Ok(())
+    }
+
+    fn emit_progress(&mut self, bytes: u64, whole: bool) {
+        let last = *self.last_event.get_or_insert_with(Instant::now);
+        if !whole && last.elapsed() < PROGRESS_INTERVAL {
+            return;
+        }
+        self.last_event = Some(Instant::now());
+        let total = if whole { Some(bytes) } else { self.known.total };
+        self.emit(EventKind::Progress { file: self.file.name.to_owned(), bytes, total });
+    }
+
+    fn emit_retry(&self, why: &str, attempt: u32, pause: Duration) {
+        self.emit(EventKind::Retrying {
+            code: "download_interrupted".to_owned(),
+            message: format!("{}: {why}", self.file.name),
+            attempt,
+            next_poll_ms: super::whole_millis(pause),
+        });
+    }
+
+    fn emit(&self, event: EventKind) {
+        (self.parts.event_sink)(VisitEvent { visit: self.file.id, at: self.parts.clock.now(), kind: event });
+    }
+}

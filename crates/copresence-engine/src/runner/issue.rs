@@ -1,0 +1,48 @@
+//! Requests an Export Token, checks that its link fits a QR code, and journals it.
+
+use super::{RequiredSpace, VisitContext, failure};
+use crate::qr::QrCode;
+use copresence_protocol::ExportToken;
+use copresence_store::VisitId;
+use copresence_store::crash_point::{self, CrashPoint};
+use copresence_visit::{Failure, FailureKind, IssueRequest};
+use jiff::Timestamp;
+
+/// A journalled token.
+pub(crate) struct IssuedToken {
+    pub(crate) token: ExportToken,
+    /// The link in the QR code.
+    pub(crate) link: String,
+    /// When the token expires, if the profile states its lifetime.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// When it was issued.
+    pub(crate) at: Timestamp,
+}
+
+/// Issues a token.
+///
+/// # Errors
+/// The failure of the visit: too little free space, a failed request, a link that fits no QR code, or a journal that
+/// cannot be written.
+pub(crate) async fn issue(
+    parts: &VisitContext,
+    id: VisitId,
+    request: &IssueRequest,
+    space: RequiredSpace<'_>,
+) -> Result<IssuedToken, Failure> {
+    space.check(parts)?;
+    let token = parts.api.generate_token().await.map_err(|error| failure::call_failure(&error))?;
+    crash_point::reach_crash_point(CrashPoint::TokenReceived);
+    let link = request.link.fill_token(&token);
+    if let Err(error) = QrCode::new(&link) {
+        return Err(Failure::new(FailureKind::ProtocolViolation, error.to_string()));
+    }
+    let at = parts.clock.now();
+    let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());
+    parts
+        .journal
+        .record_token(&id, &token, &link, expires_at, at)
+        .await
+        .map_err(|error| failure::disk_failure(&error))?;
+    Ok(IssuedToken { token, link, expires_at, at })
+}

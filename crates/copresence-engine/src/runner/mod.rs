@@ -1,0 +1,99 @@
+//! Runs visits: one task owns a visit, has one call in flight, and feeds every event to the machine.
+
+mod config;
+mod download;
+mod failure;
+mod issue;
+mod redeem;
+mod save;
+mod space;
+mod visit_runner;
+
+pub use config::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitResult};
+pub(crate) use redeem::{answer_kind, mask_export_types, read_response};
+pub(crate) use space::RequiredSpace;
+pub(crate) use visit_runner::{FirstStep, RunnerResult, VisitRunner};
+
+use crate::events::{EventKind, VisitEvent};
+use crate::problem;
+use copresence_visit::outcome::EndPhase;
+use copresence_visit::{Event, Outcome};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+/// What may end a visit early.
+#[derive(Debug, Clone, Default)]
+pub struct ExitSignals {
+    /// The program stops: the visit ends, and the journal keeps what recovery needs.
+    pub interrupted: CancellationToken,
+    /// The visitor left: the visit ends, unless an avatar is on its way.
+    pub visitor_left: CancellationToken,
+}
+
+impl From<CancellationToken> for ExitSignals {
+    fn from(interrupted: CancellationToken) -> Self {
+        Self { interrupted, ..Self::default() }
+    }
+}
+
+/// Runs one visit to its end.
+///
+/// Dropping the future abandons the visit as a crash would: the journal keeps what recovery needs.
+pub async fn run_visit(
+    order: VisitConfig,
+    parts: VisitContext,
+    leave: impl Into<ExitSignals>,
+) -> VisitResult {
+    let leave = leave.into();
+    let (id, clock, teller) = (order.id, parts.clock, parts.event_sink.clone());
+    let emit = move |event| teller(VisitEvent { visit: id, at: clock.now(), kind: event });
+    emit(EventKind::Started { profile: order.profile.clone(), api_url: order.api_url.clone() });
+    match VisitRunner::begin(order, parts).await {
+        Ok(runner) => {
+            let RunnerResult { outcome, directory, .. } =
+                runner.run(FirstStep::Event(Event::Started), leave).await;
+            VisitResult { outcome, directory }
+        }
+        Err(error) => {
+            let outcome = failure::disk_outcome(&error);
+            let (_, event) = ended_event(&outcome, EndPhase::Issuing.as_str(), None);
+            emit(event);
+            VisitResult { outcome, directory: None }
+        }
+    }
+}
+
+/// The last event of a visit, and its message.
+fn ended_event(outcome: &Outcome, state: &str, directory: Option<&std::path::Path>) -> (String, EventKind) {
+    let mut message = problem::operator_message(&problem::outcome_problem(outcome));
+    if let Some(directory) = directory {
+        message = format!("{} The files are in {}", message.trim_end(), directory.display());
+    }
+    let event = EventKind::Ended {
+        code: outcome.code().to_owned(),
+        exit: outcome.exit_code(),
+        message: message.clone(),
+        visit_state: state.to_owned(),
+    };
+    (message, event)
+}
+
+/// The date in a folder's name: the day on which the visit began (UTC), so that a later run finds the folder of an
+/// earlier one in any time zone.
+pub(crate) fn folder_date(started: Timestamp) -> jiff::civil::Date {
+    started.to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+fn whole_millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Runs blocking work (an fsync, the digest of a large file) without delaying the other visits on this thread. A runtime
+/// with one thread cannot move them, so there it just blocks.
+fn block_in_place<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}

@@ -1,0 +1,314 @@
+//! One redeem: journal the intent, send one request, journal the response, and only then act on it.
+//!
+//! A response is parsed from its original bytes. The journal gets a masked copy: a backend may repeat a credential
+//! anywhere. Masking never changes the URLs of a delivery; see [`body_to_journal`].
+
+use super::{RequiredSpace, VisitContext, failure};
+use bytes::Bytes;
+use copresence_client::{ApiClient, ApiResponse, CallError, ErrorClass};
+use copresence_protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemResponse};
+use copresence_store::crash_point::{self, CrashPoint};
+use copresence_store::{AnswerKind, Journal, PollAnswer, RedeemNo, StoreError, VisitId};
+use copresence_visit::{Failure, FailureKind, PartialDelivery, RedeemResult};
+use jiff::Timestamp;
+
+/// How a redeem ended.
+pub(crate) struct Redeemed {
+    pub(crate) result: RedeemResult,
+    /// What could not be journalled.
+    pub(crate) pending_write: Option<PendingJournalWrite>,
+}
+
+/// The end of a redeem that is still to be journalled. The journal refuses a further redeem until it is.
+pub(crate) struct PendingJournalWrite {
+    no: RedeemNo,
+    response: JournalledResponse,
+    kind: AnswerKind,
+    at: Timestamp,
+    /// Whether the body is on disk, and only its kind is missing.
+    body_is_written: bool,
+}
+
+/// What the journal keeps of a response.
+enum JournalledResponse {
+    NeverSent { why: String },
+    Unanswered { evidence: String, received: Bytes },
+    Answered { status: u16, body: Bytes, size: u64, completion_status: Option<String> },
+}
+
+impl PendingJournalWrite {
+    /// Journals what is not on disk yet.
+    ///
+    /// A response that names files takes two transactions, the body first: whatever happens to this process afterwards,
+    /// its URLs are on disk. Any other response takes one.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; calling it again continues where it stopped.
+    pub(crate) async fn write(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
+        let (no, kind, at) = (self.no, self.kind, self.at);
+        match &self.response {
+            JournalledResponse::NeverSent { why } => journal.record_never_sent(&id, no, why, at).await,
+            JournalledResponse::Unanswered { evidence, received } => {
+                if !self.body_is_written {
+                    journal.record_lost_answer(&id, no, evidence, received, at).await?;
+                    self.body_is_written = true;
+                }
+                if received.is_empty() && kind != AnswerKind::Unreadable {
+                    return Ok(());
+                }
+                journal.record_answer_kind(&id, no, kind).await
+            }
+            JournalledResponse::Answered { status, body, .. } if names_files(kind) => {
+                if !self.body_is_written {
+                    journal.record_raw_answer(&id, no, *status, body, at).await?;
+                    self.body_is_written = true;
+                }
+                journal.record_answer_kind(&id, no, kind).await
+            }
+            JournalledResponse::Answered { status, size, completion_status, .. } => {
+                let answer = PollAnswer {
+                    status: *status,
+                    body_size: *size,
+                    kind,
+                    completion_status: completion_status.clone(),
+                };
+                journal.record_poll_answer(&id, no, &answer, at).await
+            }
+        }
+    }
+}
+
+fn names_files(kind: AnswerKind) -> bool {
+    matches!(kind, AnswerKind::Delivery | AnswerKind::Truncated)
+}
+
+/// Redeems once, if there is space for what the response may deliver. `before` is what is still to be journalled of the
+/// previous redeem.
+///
+/// If the future is dropped, the journal gets the redeem as unanswered (or as never sent, if it was not sent yet).
+pub(crate) async fn redeem(
+    parts: &VisitContext,
+    id: VisitId,
+    token: &ExportToken,
+    before: Option<PendingJournalWrite>,
+    space: RequiredSpace<'_>,
+) -> Redeemed {
+    let unsent = |failure, pending_write| Redeemed { result: RedeemResult::Failed(failure), pending_write };
+    if let Some(mut before) = before
+        && let Err(error) = before.write(&parts.journal, id).await
+    {
+        return unsent(failure::disk_failure(&error), Some(before));
+    }
+    if let Err(failure) = space.check(parts) {
+        return unsent(failure, None);
+    }
+    let mut intent = OpenIntent { parts, id, no: None, is_open: true };
+    let no = match parts.journal.record_redeem_intent(&id, parts.clock.now()).await {
+        Ok(no) => no,
+        Err(error) => {
+            intent.is_open = false;
+            return unsent(failure::disk_failure(&error), None);
+        }
+    };
+    intent.no = Some(no);
+    let response = parts.api.redeem_token(token).await;
+    crash_point::reach_crash_point(CrashPoint::AnswerReceived);
+    intent.is_open = false;
+    drop(intent);
+    let at = parts.clock.now();
+    let (result, response) = match response {
+        Ok(answered) => {
+            let result = mask_result(read_response(&answered, no), &parts.api);
+            let body = body_to_journal(&parts.api, Some(answered.status), &answered.body, &result);
+            let completion_status = match &result {
+                RedeemResult::NotReady(progress) => Some(progress.status.as_str().to_owned()),
+                _ => None,
+            };
+            let size = answered.body.len() as u64;
+            (result, JournalledResponse::Answered { status: answered.status, body, size, completion_status })
+        }
+        Err(error) => {
+            let received = received_body(&error);
+            let result = failure_with_partial(failure::call_failure(&error), no, &received);
+            let result = mask_result(result, &parts.api);
+            let received = body_to_journal(&parts.api, None, &received, &result);
+            let response = match error {
+                CallError::NeverSent(cause) => JournalledResponse::NeverSent { why: cause.to_string() },
+                other => JournalledResponse::Unanswered { evidence: other.to_string(), received },
+            };
+            (result, response)
+        }
+    };
+    crash_point::reach_crash_point(CrashPoint::AnswerParsed);
+    let mut write =
+        PendingJournalWrite { no, response, kind: answer_kind(&result), at, body_is_written: false };
+    // The response may hold the only URLs there will ever be, so the visit continues also when the disk refuses it.
+    let pending_write = match write.write(&parts.journal, id).await {
+        Ok(()) => None,
+        Err(error) => {
+            tracing::error!(%error, visit = %id, "cannot journal the response of the redeem");
+            Some(write)
+        }
+    };
+    Redeemed { result, pending_write }
+}
+
+/// The received part of the body of a 200 that is not a whole response.
+fn received_body(error: &CallError) -> Bytes {
+    match error {
+        CallError::ResponseLost(evidence) if evidence.status == Some(200) => evidence.body.clone(),
+        CallError::InvalidResponse(broken) if broken.status == 200 => broken.body.clone(),
+        _ => Bytes::new(),
+    }
+}
+
+/// Reads a whole response: live, or from the journal.
+pub(crate) fn read_response(answered: &ApiResponse, no: RedeemNo) -> RedeemResult {
+    if let Some(refusal) = answered.redeem_error() {
+        return match refusal.class {
+            ErrorClass::TokenInactive => RedeemResult::Refused,
+            _ => RedeemResult::Failed(failure::refusal_failure(&refusal)),
+        };
+    }
+    match RedeemResponse::parse(&answered.body) {
+        Ok(RedeemResponse::Ready(delivery)) => RedeemResult::Delivered(delivery),
+        Ok(RedeemResponse::NotReady(progress)) => RedeemResult::NotReady(progress),
+        Err(mismatch) => {
+            let detail = format!("GET /redeemExportToken, {mismatch}");
+            failure_with_partial(Failure::new(FailureKind::ProtocolViolation, detail), no, &answered.body)
+        }
+    }
+}
+
+/// A failure, with the files that the received part of the body names.
+fn failure_with_partial(failure: Failure, no: RedeemNo, received: &[u8]) -> RedeemResult {
+    match Delivery::from_truncated_body(received) {
+        Some(delivery) => RedeemResult::Truncated(failure, PartialDelivery { redeem: no.get(), delivery }),
+        None => RedeemResult::Failed(failure),
+    }
+}
+
+/// How the journal classifies a result.
+pub(crate) fn answer_kind(result: &RedeemResult) -> AnswerKind {
+    match result {
+        RedeemResult::NotReady(_) => AnswerKind::Progress,
+        RedeemResult::Delivered(_) => AnswerKind::Delivery,
+        RedeemResult::Truncated(..) => AnswerKind::Truncated,
+        RedeemResult::Refused => AnswerKind::Refused,
+        RedeemResult::Failed(failure) if failure.kind == FailureKind::ProtocolViolation => {
+            AnswerKind::Unreadable
+        }
+        RedeemResult::Failed(_) => AnswerKind::Failed,
+    }
+}
+
+/// Masks the backend's own words in a result, before they are shown or stored.
+fn mask_result(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
+    match &mut result {
+        RedeemResult::NotReady(progress) => {
+            if let CompletionStatus::Other(word) = &mut progress.status {
+                *word = api.redact_text(word);
+            }
+        }
+        RedeemResult::Delivered(delivery) => mask_export_types(delivery, api),
+        RedeemResult::Truncated(_, partial) => mask_export_types(&mut partial.delivery, api),
+        RedeemResult::Refused | RedeemResult::Failed(_) => {}
+    }
+    result
+}
+
+/// Masks known secrets in the export types of a delivery.
+pub(crate) fn mask_export_types(delivery: &mut Delivery, api: &ApiClient) {
+    for export in &mut delivery.exports {
+        export.export_type = ExportType::new(api.redact_text(export.export_type.as_str()));
+    }
+}
+
+/// The copy of a body that goes to the journal: without known secrets, and with every URL of the result.
+///
+/// The redactor leaves URLs and the member names that lead to them. Where a secret is a word of JSON itself (a password
+/// `true`), the masked text may be unreadable; then the delivery is written anew from what was parsed, so that a recovery
+/// finds the same URLs in any case.
+fn body_to_journal(api: &ApiClient, status: Option<u16>, body: &Bytes, result: &RedeemResult) -> Bytes {
+    let masked = api.redact_response_body(status, body);
+    let (delivery, is_whole) = match result {
+        RedeemResult::Delivered(delivery) => (delivery, true),
+        RedeemResult::Truncated(_, partial) => (&partial.delivery, false),
+        _ => return masked,
+    };
+    let reread = if is_whole {
+        match RedeemResponse::parse(&masked) {
+            Ok(RedeemResponse::Ready(delivery)) => Some(delivery),
+            _ => None,
+        }
+    } else {
+        Delivery::from_truncated_body(&masked)
+    };
+    let same = reread.is_some_and(|reread| {
+        reread.exports.len() == delivery.exports.len()
+            && reread.unusable_entries.len() == delivery.unusable_entries.len()
+            && reread.contradiction.is_some() == delivery.contradiction.is_some()
+            && reread.exports.iter().zip(&delivery.exports).all(|(a, b)| a.download_url == b.download_url)
+    });
+    if same { masked } else { rewritten_body(delivery, is_whole) }
+}
+
+fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
+    let exports = delivery.exports.iter().map(|export| {
+        serde_json::json!({
+            "download_URL": export.download_url.expose(),
+            "export_type": export.export_type.as_str(),
+        })
+    });
+    // Entries that cannot be used stay so.
+    let unusable = delivery.unusable_entries.iter().map(|_| serde_json::Value::Null);
+    let list: Vec<serde_json::Value> =
+        if is_whole { exports.chain(unusable).collect() } else { exports.collect() };
+    let ready = delivery.contradiction.is_none();
+    let mut body = serde_json::json!({ "avatar_ready": ready, "payload_complete": list }).to_string();
+    if !is_whole {
+        // Without its end it is read as what it is: the beginning of a response.
+        body.pop();
+    }
+    body.into()
+}
+
+/// An intent whose request may be in flight.
+struct OpenIntent<'a> {
+    parts: &'a VisitContext,
+    id: VisitId,
+    /// `None` while the intent is being written, so nothing was sent.
+    no: Option<RedeemNo>,
+    is_open: bool,
+}
+
+impl Drop for OpenIntent<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            let now = self.parts.clock.now();
+            self.parts.journal.queue_cancelled_redeem(&self.id, self.no, self.no.is_some(), now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rewritten_body_is_read_as_the_same_delivery() {
+        let body = br#"{"avatar_ready":false,"payload_complete":[{"export_type":"glb","download_URL":"https://f.test/1?k=true"},7]}"#;
+        let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(body) else { panic!("a delivery") };
+        let Ok(RedeemResponse::Ready(again)) = RedeemResponse::parse(&rewritten_body(&delivery, true)) else {
+            panic!("still a delivery")
+        };
+        assert_eq!(again.exports, delivery.exports);
+        assert_eq!((again.unusable_entries.len(), again.contradiction.is_some()), (1, true));
+        let truncated = rewritten_body(&delivery, false);
+        assert!(RedeemResponse::parse(&truncated).is_err());
+        assert_eq!(
+            Delivery::from_truncated_body(&truncated).expect("the beginning").exports,
+            delivery.exports
+        );
+    }
+}

@@ -1,0 +1,292 @@
+//! Saves a delivery: all files at once, into a folder that appears complete or not at all.
+
+use super::download::{DownloadRequest, FileFailure, download_file};
+use super::{VisitContext, block_in_place, folder_date};
+use crate::events::SavedFile;
+use copresence_protocol::{Delivery, Export};
+use copresence_store::{
+    AvatarFolder, CompleteFile, FileRecord, FileState, Manifest, ManifestFile, MissingFile, Phase,
+    PhaseTimes, PlannedFile, SavedAvatars, SpaceReservation, StoreError, VisitLimits, VisitRecordStart,
+};
+use futures_util::StreamExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What to save, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct SaveJob {
+    /// The visit.
+    pub(crate) start: Arc<VisitRecordStart>,
+    pub(crate) limits: VisitLimits,
+    /// As [`super::Order::download_pause`].
+    pub(crate) pause: Duration,
+    pub(crate) times: PhaseTimes,
+    /// The files that an earlier run planned, with their state.
+    pub(crate) known_files: Vec<FileRecord>,
+    /// Whether an earlier run may have saved the avatar already.
+    pub(crate) is_resumed: bool,
+}
+
+/// Result of saving.
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    /// The avatar's folder, complete or incomplete.
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) files: Vec<SavedFile>,
+    /// One text for each missing file; empty when the avatar is complete.
+    pub(crate) missing: Vec<String>,
+    /// The disk is too full. Received bytes stay in the partial folder, so that a later run can continue.
+    pub(crate) is_disk_full: bool,
+}
+
+/// Downloads and saves. If the future is dropped, the partial files stay for recovery.
+pub(crate) async fn save(parts: &VisitContext, job: SaveJob, delivery: Delivery) -> Saved {
+    if job.is_resumed
+        && let Some(saved) = block_in_place(|| existing_avatar(parts, &job.start))
+    {
+        return saved;
+    }
+    match try_save(parts, &job, delivery).await {
+        Ok(saved) => saved,
+        Err(error) => {
+            Saved { missing: vec![error.to_string()], is_disk_full: error.is_disk_full(), ..Saved::default() }
+        }
+    }
+}
+
+async fn try_save(parts: &VisitContext, job: &SaveJob, delivery: Delivery) -> Result<Saved, StoreError> {
+    let start = &job.start;
+    let mut folder =
+        AvatarFolder::create_or_reopen(&start.out_dir, &start.id, folder_date(start.started_at))?;
+    let names: Vec<String> = delivery
+        .exports
+        .iter()
+        .enumerate()
+        .map(|(index, export)| folder.file_name(index, &export.export_type))
+        .collect();
+    if job.known_files.is_empty()
+        && let Err(error) = plan_files(parts, job, &delivery.exports, &names).await
+    {
+        // The URLs are in memory and will not be sent again, so the downloads start all the same.
+        tracing::error!(%error, "cannot journal the files");
+    }
+    let results = download_all(parts, job, &folder, &delivery.exports, &names).await;
+    let without_space: Vec<String> = names
+        .iter()
+        .zip(&results)
+        .filter_map(|(name, result)| {
+            let failure = result.as_ref().err().filter(|failure| failure.is_disk_full)?;
+            Some(format!("{name}: {}", failure.why))
+        })
+        .collect();
+    if !without_space.is_empty() {
+        // Not set aside as incomplete: with a little space it becomes complete, if the URLs live that long.
+        return Ok(Saved { missing: without_space, is_disk_full: true, ..Saved::default() });
+    }
+
+    let mut files = Vec::new();
+    let mut missing: Vec<MissingFile> = delivery
+        .unusable_entries
+        .iter()
+        .map(|mismatch| MissingFile {
+            export_type: String::new(),
+            path: String::new(),
+            reason: mismatch.to_string(),
+        })
+        .collect();
+    for ((export, name), result) in delivery.exports.iter().zip(&names).zip(results) {
+        let export_type = export.export_type.as_str().to_owned();
+        match result {
+            Ok(whole) => files.push(ManifestFile {
+                path: whole.name,
+                export_type,
+                bytes: whole.bytes,
+                sha256: whole.sha256,
+                format: whole.format,
+            }),
+            Err(failure) => {
+                missing.push(MissingFile { export_type, path: name.clone(), reason: failure.why });
+            }
+        }
+    }
+    for required in &start.required_exports {
+        let required = required.as_str();
+        let is_delivered =
+            delivery.exports.iter().any(|e| e.export_type.as_str().eq_ignore_ascii_case(required));
+        if !is_delivered {
+            missing.push(MissingFile {
+                export_type: required.to_owned(),
+                path: String::new(),
+                reason: "required, and the backend delivered no such export".to_owned(),
+            });
+        }
+    }
+    publish_avatar(parts, job, folder, files, missing).await
+}
+
+async fn plan_files(
+    parts: &VisitContext,
+    job: &SaveJob,
+    exports: &[Export],
+    names: &[String],
+) -> Result<(), StoreError> {
+    let planned: Vec<PlannedFile> = exports
+        .iter()
+        .zip(names)
+        .enumerate()
+        .map(|(index, (export, name))| PlannedFile {
+            index,
+            name: name.clone(),
+            export_type: export.export_type.clone(),
+            url: export.download_url.clone(),
+        })
+        .collect();
+    parts.journal.record_planned_files(&job.start.id, &planned).await
+}
+
+async fn download_all(
+    parts: &VisitContext,
+    job: &SaveJob,
+    folder: &AvatarFolder,
+    exports: &[Export],
+    names: &[String],
+) -> Vec<Result<CompleteFile, FileFailure>> {
+    let room = SpaceReservation::for_folder(&job.start.out_dir);
+    let downloads: Vec<_> = exports
+        .iter()
+        .zip(names)
+        .enumerate()
+        .map(|(index, (export, name))| download_and_journal(parts, job, (folder, &room), index, export, name))
+        .collect();
+    let mut results: Vec<_> = futures_util::stream::iter(downloads)
+        .buffer_unordered(job.limits.parallel_downloads.max(1))
+        .collect()
+        .await;
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+async fn download_and_journal(
+    parts: &VisitContext,
+    job: &SaveJob,
+    (folder, room): (&AvatarFolder, &SpaceReservation),
+    index: usize,
+    export: &Export,
+    name: &str,
+) -> (usize, Result<CompleteFile, FileFailure>) {
+    let id = job.start.id;
+    let earlier = job.known_files.iter().find(|record| record.index == index).map(|record| &record.state);
+    if let Some(FileState::Complete { .. }) = earlier {
+        return (index, verify_saved_file(folder, name, earlier));
+    }
+    let request = DownloadRequest {
+        id,
+        index,
+        name,
+        export_type: &export.export_type,
+        url: &export.download_url,
+        limits: job.limits,
+        room,
+        pause: job.pause,
+        earlier,
+    };
+    let result = download_file(parts, folder, &request).await;
+    room.release_reservation(index);
+    let journalled = match &result {
+        Ok(whole) => {
+            parts.journal.record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format).await
+        }
+        // The journal keeps the number of received bytes: the download continues there when there is space.
+        Err(failure) if failure.is_disk_full => Ok(()),
+        Err(failure) => {
+            parts.journal.record_file_failure(&id, index, &failure.why, failure.url_is_spent).await
+        }
+    };
+    if let Err(error) = journalled {
+        tracing::error!(%error, file = name, "cannot journal the end of the download");
+    }
+    (index, result)
+}
+
+/// Reads a file that an earlier run completed, and compares its digest.
+fn verify_saved_file(
+    folder: &AvatarFolder,
+    name: &str,
+    earlier: Option<&FileState>,
+) -> Result<CompleteFile, FileFailure> {
+    let whole = block_in_place(|| folder.read_complete_file(name))?;
+    let same = |whole: &CompleteFile| matches!(earlier, Some(FileState::Complete { sha256, .. }) if whole.sha256 == *sha256);
+    whole.filter(same).ok_or_else(|| FileFailure {
+        why: "it was whole, and is no longer on the disk as it was".to_owned(),
+        url_is_spent: true,
+        is_disk_full: false,
+    })
+}
+
+async fn publish_avatar(
+    parts: &VisitContext,
+    job: &SaveJob,
+    folder: AvatarFolder,
+    files: Vec<ManifestFile>,
+    missing: Vec<MissingFile>,
+) -> Result<Saved, StoreError> {
+    let now = parts.clock.now();
+    let complete = missing.is_empty();
+    let manifest = Manifest {
+        schema_version: copresence_store::SCHEMA_VERSION,
+        visit: job.start.id,
+        profile: job.start.profile.clone(),
+        backend_host: job.start.backend_host.clone(),
+        times: PhaseTimes { saved: complete.then_some(now), ..job.times.clone() },
+        complete,
+        files,
+        missing,
+    };
+    if complete && let Err(error) = parts.journal.record_phase(&job.start.id, Phase::Saved, now).await {
+        // The avatar is complete, so it is published all the same.
+        tracing::error!(%error, "cannot journal that the avatar is saved");
+    }
+    // Without an await: a visit that is dropped must not rename a folder after it released its lock.
+    let directory = block_in_place(|| {
+        if complete { folder.publish(&manifest) } else { folder.keep_incomplete(&parts.data, &manifest) }
+    })?;
+    Ok(saved_from_manifest(directory, &manifest))
+}
+
+fn saved_from_manifest(directory: PathBuf, manifest: &Manifest) -> Saved {
+    let files = manifest
+        .files
+        .iter()
+        .map(|file| SavedFile {
+            path: file.path.clone(),
+            export_type: file.export_type.clone(),
+            bytes: file.bytes,
+            sha256: file.sha256.to_string(),
+        })
+        .collect();
+    let missing = manifest.missing.iter().map(|m| format!("{}: {}", missing_label(m), m.reason)).collect();
+    Saved { directory: Some(directory), files, missing, is_disk_full: false }
+}
+
+fn missing_label(missing: &MissingFile) -> &str {
+    [&missing.path, &missing.export_type].into_iter().find(|s| !s.is_empty()).map_or("a file", |s| s)
+}
+
+/// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
+fn existing_avatar(parts: &VisitContext, start: &VisitRecordStart) -> Option<Saved> {
+    let parents = [start.out_dir.clone(), parts.data.incomplete_path()];
+    let (folder, manifest) =
+        parents.iter().find_map(|parent| SavedAvatars::find_avatar(parent, &start.id).ok().flatten())?;
+    // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.
+    discard_partial_folder(start);
+    Some(saved_from_manifest(folder, &manifest))
+}
+
+/// Removes the partial folder of a visit that cannot be resumed.
+pub(crate) fn discard_partial_folder(start: &VisitRecordStart) {
+    let folder = AvatarFolder::reopen(&start.out_dir, &start.id, folder_date(start.started_at));
+    if let Err(error) = folder.and_then(|folder| folder.map_or(Ok(()), AvatarFolder::discard)) {
+        tracing::warn!(%error, visit = %start.id, "cannot remove the partial folder");
+    }
+}

@@ -1,0 +1,31 @@
+//! The free space that an avatar needs. It is checked before a token is requested or redeemed, because what cannot be
+//! saved then is lost.
+
+use super::{VisitContext, failure};
+use copresence_visit::Failure;
+use std::path::Path;
+
+/// How much space must be free, and where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequiredSpace<'a> {
+    /// Where the avatar is to be saved.
+    pub(crate) out: &'a Path,
+    /// Bytes.
+    pub(crate) min_free: u64,
+}
+
+/// Bytes that the journal needs: one response of the largest size, and what is noted beside it.
+const JOURNAL_BYTES: u64 = 2 << 20;
+
+impl RequiredSpace<'_> {
+    /// Checks that the space is free.
+    ///
+    /// # Errors
+    /// The failure of the visit if too little is free, or if the free space cannot be read.
+    pub(crate) fn check(self, parts: &VisitContext) -> Result<(), Failure> {
+        let data = parts.data.path();
+        copresence_store::ensure_free_space(self.out, self.min_free)
+            .and_then(|()| copresence_store::ensure_free_space(data, JOURNAL_BYTES.min(self.min_free)))
+            .map_err(|error| failure::disk_failure(&error))
+    }
+}

@@ -1,0 +1,382 @@
+//! Runs one visit, live or recovered: feeds events to the machine and performs its effects.
+
+use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
+use super::issue::{IssuedToken, issue};
+use super::redeem::{PendingJournalWrite, Redeemed, redeem};
+use super::save::{SaveJob, Saved, discard_partial_folder, save};
+use super::{ExitSignals, RequiredSpace, block_in_place, ended_event, whole_millis};
+use crate::clock::Clock;
+use crate::events::{EventKind, VisitEvent};
+use copresence_protocol::{CompletionStatus, Delivery, Progress};
+use copresence_store::{
+    Ending, FileRecord, Journal, Phase, PhaseTimes, RedeemNo, Retained, StoreError, Unfinished, VisitId,
+    VisitLimits, VisitLock, VisitRecordStart,
+};
+use copresence_visit::outcome::EndPhase;
+use copresence_visit::{
+    Effect, Event, Failure, Millis, Notice, Outcome, PollMode, RedeemResult, Visit, VisitPlan, step,
+};
+use jiff::Timestamp;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs a visit to its end. The machine owns the token and the delivery; the runner owns the journal entry.
+pub(crate) struct VisitRunner {
+    start: Arc<VisitRecordStart>,
+    limits: VisitLimits,
+    download_pause: Duration,
+    parts: VisitContext,
+    visit: Visit,
+    /// What is still to be journalled of the last redeem.
+    pending_write: Option<PendingJournalWrite>,
+    /// The avatar's folder, complete or incomplete.
+    directory: Option<PathBuf>,
+    times: PhaseTimes,
+    /// The files that an earlier run planned.
+    known_files: Vec<FileRecord>,
+    is_resumed: bool,
+    in_flight: Option<InFlight>,
+    wake_at: Option<Millis>,
+    /// Held until the end, so that no recovery touches this visit.
+    _claim: VisitLock,
+}
+
+/// How a run ended.
+pub(crate) struct RunnerResult {
+    pub(crate) outcome: Outcome,
+    pub(crate) directory: Option<PathBuf>,
+    /// What the last usable response reported.
+    pub(crate) progress: Option<Progress>,
+}
+
+/// What a run begins with.
+pub(crate) enum FirstStep {
+    Event(Event),
+    Effects(Vec<Effect>),
+}
+
+impl VisitRunner {
+    /// Begins a visit in the journal.
+    ///
+    /// # Errors
+    /// When the visit cannot be locked or journalled.
+    pub(crate) async fn begin(order: VisitConfig, parts: VisitContext) -> Result<Self, StoreError> {
+        let claim = parts.data.lock_visit(&order.id)?;
+        let now = parts.clock.now();
+        let start = order.start_record(now);
+        parts.journal.record_start(&start).await?;
+        let plan = VisitPlan {
+            polling: order.polling.clone(),
+            give_up_at: parts.clock.millis() + order.timeout,
+            patience: order.limits.patience,
+            seed: jitter_seed(order.id),
+            mode: PollMode::UntilReady,
+        };
+        Ok(Self {
+            start: Arc::new(start),
+            limits: order.limits,
+            download_pause: order.download_pause,
+            visit: Visit::new(plan, order.issue_request()),
+            times: PhaseTimes { started: now, ..PhaseTimes::default() },
+            known_files: Vec::new(),
+            is_resumed: false,
+            parts,
+            pending_write: None,
+            directory: None,
+            in_flight: None,
+            wake_at: None,
+            _claim: claim,
+        })
+    }
+
+    /// Continues a visit that is reopened in the journal. `visit` is restored from it.
+    pub(crate) fn resume(
+        unfinished: Unfinished,
+        visit: Visit,
+        parts: VisitContext,
+        claim: VisitLock,
+    ) -> Self {
+        let start = unfinished.visit.start;
+        Self {
+            limits: start.limits.unwrap_or(parts.limits),
+            start: Arc::new(start),
+            download_pause: DEFAULT_DOWNLOAD_PAUSE,
+            visit,
+            times: unfinished.visit.times,
+            known_files: unfinished.files.into_iter().map(|file| file.record).collect(),
+            is_resumed: true,
+            parts,
+            pending_write: None,
+            directory: None,
+            in_flight: None,
+            wake_at: None,
+            _claim: claim,
+        }
+    }
+
+    fn emit(&self, event: EventKind) {
+        (self.parts.event_sink)(VisitEvent { visit: self.start.id, at: self.parts.clock.now(), kind: event });
+    }
+
+    /// Runs the visit to its end.
+    pub(crate) async fn run(mut self, first: FirstStep, leave: ExitSignals) -> RunnerResult {
+        let (mut has_left, mut is_interrupted) = (false, false);
+        let mut outcome = match first {
+            FirstStep::Event(event) => self.handle(event).await,
+            FirstStep::Effects(effects) => self.perform(effects).await,
+        };
+        while outcome.is_none() {
+            let event = tokio::select! {
+                biased;
+                output = await_task(&mut self.in_flight) => {
+                    self.in_flight = None;
+                    self.receive(output).await
+                }
+                () = leave.interrupted.cancelled(), if !is_interrupted => {
+                    is_interrupted = true;
+                    Event::Interrupted
+                }
+                () = leave.visitor_left.cancelled(), if !has_left => {
+                    has_left = true;
+                    Event::VisitorLeft
+                }
+                () = wait_until(self.parts.clock, self.wake_at) => {
+                    self.wake_at = None;
+                    Event::TimerFired
+                }
+            };
+            outcome = self.handle(event).await;
+        }
+        // The loop ends with an outcome.
+        self.finish(outcome.unwrap_or(Outcome::Interrupted)).await
+    }
+
+    /// Feeds an event to the machine and performs its effects; returns the outcome if the visit ended.
+    async fn handle(&mut self, event: Event) -> Option<Outcome> {
+        let (visit, effects) = step(self.visit.clone(), event, self.parts.clock.millis());
+        self.visit = visit;
+        self.perform(effects).await
+    }
+
+    async fn perform(&mut self, effects: Vec<Effect>) -> Option<Outcome> {
+        let mut outcome = None;
+        for effect in effects {
+            match effect {
+                Effect::Issue(request) => {
+                    let (parts, start, min_free) = self.task_context();
+                    self.in_flight = Some(Box::pin(async move {
+                        let space = RequiredSpace { out: &start.out_dir, min_free };
+                        TaskOutput::Issued(issue(&parts, start.id, &request, space).await)
+                    }));
+                }
+                Effect::Redeem { token } => {
+                    let (parts, start, min_free) = self.task_context();
+                    let before = self.pending_write.take();
+                    self.in_flight = Some(Box::pin(async move {
+                        let space = RequiredSpace { out: &start.out_dir, min_free };
+                        let redeemed = redeem(&parts, start.id, &token, before, space).await;
+                        TaskOutput::Redeemed(Box::new(redeemed))
+                    }));
+                }
+                Effect::UsePartial { redeem } => self.journal_partial(redeem).await,
+                Effect::Save { delivery } | Effect::SavePartial { delivery } => self.start_saving(delivery),
+                Effect::Wait { until } => self.wake_at = Some(until),
+                Effect::Notify(notice) => self.emit_notice(notice),
+                Effect::End(end) => outcome = Some(end),
+            }
+        }
+        outcome
+    }
+
+    fn task_context(&self) -> (VisitContext, Arc<VisitRecordStart>, u64) {
+        (self.parts.clone(), self.start.clone(), self.limits.min_free_space)
+    }
+
+    fn start_saving(&mut self, delivery: Delivery) {
+        let job = SaveJob {
+            start: self.start.clone(),
+            limits: self.limits,
+            pause: self.download_pause,
+            times: self.times.clone(),
+            known_files: std::mem::take(&mut self.known_files),
+            is_resumed: self.is_resumed,
+        };
+        let parts = self.parts.clone();
+        self.in_flight = Some(Box::pin(async move { TaskOutput::Saved(save(&parts, job, delivery).await) }));
+    }
+
+    /// Journals that a truncated response is used as the delivery.
+    async fn journal_partial(&mut self, redeem: u32) {
+        if let Some(mut write) = self.pending_write.take()
+            && let Err(error) = write.write(&self.parts.journal, self.start.id).await
+        {
+            tracing::error!(%error, visit = %self.start.id, "cannot journal the last redeem");
+        }
+        if let Err(error) =
+            self.parts.journal.record_partial_delivery(&self.start.id, RedeemNo::new(redeem)).await
+        {
+            // The URLs are in memory and will not be sent again, so the downloads start all the same.
+            tracing::error!(%error, visit = %self.start.id, "cannot journal the partial delivery");
+        }
+        self.record_delivery().await;
+    }
+
+    /// Records the time at which the token was spent.
+    async fn record_delivery(&mut self) {
+        let now = self.parts.clock.now();
+        (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
+        journal_phase(&self.parts.journal, self.start.id, Phase::Ready, now).await;
+    }
+
+    /// Turns the output of the task that was in flight into an event.
+    async fn receive(&mut self, output: TaskOutput) -> Event {
+        match output {
+            TaskOutput::Issued(Ok(IssuedToken { token, link, expires_at, at })) => {
+                self.times.issued = Some(at);
+                self.emit(EventKind::Invited { link, expires_at });
+                Event::TokenIssued(token)
+            }
+            TaskOutput::Issued(Err(failure)) => Event::IssueFailed(failure),
+            TaskOutput::Redeemed(redeemed) => {
+                let Redeemed { result, pending_write } = *redeemed;
+                self.pending_write = pending_write;
+                match &result {
+                    RedeemResult::NotReady(progress) => self.record_status(&progress.status).await,
+                    RedeemResult::Delivered(_) => self.record_delivery().await,
+                    _ => {}
+                }
+                Event::Redeemed(result)
+            }
+            TaskOutput::Saved(Saved { directory, files, missing, is_disk_full: disk_full }) => {
+                self.directory = directory;
+                if disk_full {
+                    Event::DiskFull(missing.join("; "))
+                } else if missing.is_empty() {
+                    let directory = self.directory.as_deref().unwrap_or(&self.start.out_dir);
+                    self.emit(EventKind::Saved { directory: directory.display().to_string(), files });
+                    Event::Saved
+                } else if files.is_empty() {
+                    Event::NothingSaved(missing.join("; "))
+                } else {
+                    Event::SavedInPart(missing.join("; "))
+                }
+            }
+        }
+    }
+
+    /// Records the first time of each status, for the manifest and the history.
+    async fn record_status(&mut self, status: &CompletionStatus) {
+        let now = self.parts.clock.now();
+        let mut reached = Vec::new();
+        if *status != CompletionStatus::NoAssociatedAvatar {
+            reached.push((Phase::Associated, &mut self.times.associated));
+        }
+        match status {
+            CompletionStatus::InQueue => reached.push((Phase::Queued, &mut self.times.queued)),
+            CompletionStatus::Processing => reached.push((Phase::Processing, &mut self.times.processing)),
+            _ => {}
+        }
+        let mut new = Vec::new();
+        for (phase, time) in reached {
+            if time.is_none() {
+                *time = Some(now);
+                new.push(phase);
+            }
+        }
+        for phase in new {
+            journal_phase(&self.parts.journal, self.start.id, phase, now).await;
+        }
+    }
+
+    fn emit_notice(&self, notice: Notice) {
+        self.emit(match notice {
+            Notice::Status { progress, next_poll } => EventKind::Status {
+                completion_status: progress.status.as_str().to_owned(),
+                completion_progress: progress.completion_wire_value(),
+                queue_position: progress.queue_wire_value(),
+                next_poll_ms: whole_millis(next_poll),
+            },
+            Notice::Retrying { failure, attempt, next_poll } => EventKind::Retrying {
+                code: failure.kind.code().to_owned(),
+                message: failure.detail,
+                attempt,
+                next_poll_ms: whole_millis(next_poll),
+            },
+            Notice::Delivered { exports } => {
+                let exports = exports.iter().map(|export_type| export_type.as_str().to_owned()).collect();
+                EventKind::Redeemed { exports }
+            }
+        });
+    }
+
+    /// Journals the end and emits the last event.
+    async fn finish(mut self, outcome: Outcome) -> RunnerResult {
+        // A redeem in flight journals itself as unanswered when it is dropped.
+        self.in_flight = None;
+        let id = self.start.id;
+        if let Some(mut write) = self.pending_write.take()
+            && let Err(error) = write.write(&self.parts.journal, id).await
+        {
+            tracing::error!(%error, visit = %id, "cannot journal the last redeem");
+        }
+        let end = self.visit.end();
+        let state = end.map_or(EndPhase::Issuing, |end| end.ended_in).as_str();
+        let progress = end.and_then(|end| end.progress.clone());
+        let (message, event) = ended_event(&outcome, state, self.directory.as_deref());
+        let ending = Ending {
+            code: outcome.code().to_owned(),
+            exit: outcome.exit_code(),
+            message,
+            visit_state: state.to_owned(),
+            directory: self.directory.clone(),
+            at: self.parts.clock.now(),
+        };
+        match self.parts.journal.record_end(&id, &ending).await {
+            Ok(Retained::Nothing) if self.directory.is_none() => {
+                block_in_place(|| discard_partial_folder(&self.start));
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, visit = %id, "cannot journal the end of the visit"),
+        }
+        self.emit(event);
+        RunnerResult { outcome, directory: self.directory, progress }
+    }
+}
+
+type InFlight = Pin<Box<dyn Future<Output = TaskOutput> + Send>>;
+
+/// Output of the task in flight.
+enum TaskOutput {
+    Issued(Result<IssuedToken, Failure>),
+    Redeemed(Box<Redeemed>),
+    Saved(Saved),
+}
+
+async fn await_task(task: &mut Option<InFlight>) -> TaskOutput {
+    match task {
+        Some(task) => task.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wait_until(clock: Clock, time: Option<Millis>) {
+    match time {
+        Some(time) => clock.sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn journal_phase(journal: &Journal, id: VisitId, phase: Phase, at: Timestamp) {
+    if let Err(error) = journal.record_phase(&id, phase, at).await {
+        tracing::warn!(%error, visit = %id, "cannot journal a phase");
+    }
+}
+
+/// Seed of the jitter, from the random part of the visit's id.
+fn jitter_seed(id: VisitId) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hash::hash(&id, &mut hasher);
+    std::hash::Hasher::finish(&hasher)
+}

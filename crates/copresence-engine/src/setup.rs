@@ -1,0 +1,278 @@
+//! From a profile and its credentials to a visit that can run.
+
+use crate::clock::Clock;
+use crate::credentials::{self, CredentialStore, KeychainError};
+use crate::profile::Profile;
+use crate::runner::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext};
+use copresence_client::{
+    ApiClient, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, Timeouts,
+    TokenSource,
+};
+use copresence_protocol::{ApiKey, ExportType, LinkTemplate, LinkTemplateError, Password, Username};
+use copresence_store::{DataDir, StoreError, VisitId, VisitLimits};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// The backend of the visits: a profile's own, or the embedded sandbox that a host started.
+#[derive(Debug, Clone)]
+pub struct BackendTarget {
+    /// Base URL of the API.
+    pub api_url: Url,
+    /// Template of the link in the QR code.
+    pub link: LinkTemplate,
+    /// In memory only.
+    pub credentials: Credentials,
+    /// Whether it is the embedded sandbox, which ends with this process.
+    pub embedded_sandbox: bool,
+}
+
+/// Why a profile has no usable backend.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The profile has no URL.
+    #[error("the profile `{0}` has no `api_url`; add one, or use --api-url")]
+    NoUrl(String),
+    /// The link is not a template.
+    #[error(transparent)]
+    Link(#[from] LinkTemplateError),
+    /// The keychain failed, and the environment has no credentials.
+    #[error(transparent)]
+    Keychain(#[from] KeychainError),
+}
+
+impl BackendTarget {
+    /// The backend of a profile that is not the embedded sandbox, with the credentials that were found; and the error of
+    /// the keychain, if the environment had credentials all the same. Blocks on the keychain.
+    ///
+    /// # Errors
+    /// When the profile has no URL or link, or when the keychain fails and the environment has no credentials.
+    pub fn with_found_credentials(
+        profile: &Profile,
+        vault: &CredentialStore,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Self, Option<KeychainError>), TargetError> {
+        let target = Self::without_credentials(profile)?;
+        let found = credentials::find_credentials(profile, vault, env)?;
+        let credentials = credentials::to_client_credentials(&found);
+        Ok((Self { credentials, ..target }, found.keychain_error))
+    }
+
+    /// The same without credentials: the keychain is not asked, and no visit can start.
+    ///
+    /// # Errors
+    /// When the profile has no URL, or its link is not a template.
+    pub fn without_credentials(profile: &Profile) -> Result<Self, TargetError> {
+        let url = profile.api_url.as_ref().or_else(|| profile.partner_url());
+        let api_url = url.cloned().ok_or_else(|| TargetError::NoUrl(profile.name.clone()))?;
+        let link = if let Some(link) = &profile.link {
+            link.clone()
+        } else {
+            // A URL without a link most likely belongs to a sandbox: use the link of its phone page.
+            let base = api_url.as_str().trim_end_matches('/');
+            format!("{base}/phone?exportToken={{token}}").parse()?
+        };
+        Ok(Self { api_url, link, credentials: Credentials::default(), embedded_sandbox: false })
+    }
+
+    /// The sandbox that a host embeds, with the credentials that it accepts.
+    ///
+    /// # Errors
+    /// When the link is not a template.
+    pub fn embedded_sandbox(
+        api_url: Url,
+        link_template: &str,
+        api_key: ApiKey,
+        login: (Username, Password),
+    ) -> Result<Self, LinkTemplateError> {
+        let credentials =
+            Credentials { api_key: Some(api_key), login: Some(login), ..Credentials::default() };
+        Ok(Self { api_url, link: link_template.parse()?, credentials, embedded_sandbox: true })
+    }
+
+    /// Host and port, for people and manifests.
+    pub fn host_and_port(&self) -> String {
+        let host = self.api_url.host_str().unwrap_or_default();
+        self.api_url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// A client of its endpoints.
+    ///
+    /// # Errors
+    /// [`SetupError`] names the credential that the profile's source of tokens needs and lacks.
+    pub fn api_client(
+        &self,
+        profile: &Profile,
+        recorder: Arc<dyn Recorder>,
+    ) -> Result<ApiClient, SetupError> {
+        ApiClient::new(self.api_routes(profile), self.credentials.clone(), profile.timeouts, recorder)
+    }
+
+    /// The profile's routes to it.
+    pub fn api_routes(&self, profile: &Profile) -> Backend {
+        Backend {
+            base_url: self.api_url.clone(),
+            login_route: profile.login_route.clone(),
+            token_source: profile.token_source.clone(),
+            redeem_route: profile.redeem_route.clone(),
+        }
+    }
+
+    /// A client for downloads only: they send no credential, so none is needed.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made, for example without root certificates.
+    pub fn download_client(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
+        let url = self.api_url.clone();
+        let backend = Backend {
+            token_source: TokenSource::Partner(PartnerSource::new(url.clone())),
+            redeem_route: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
+            ..Backend::for_vendor(url)
+        };
+        ApiClient::new(backend, Credentials::default(), network, Arc::new(NoRecorder))
+    }
+}
+
+/// The data folder, opened.
+#[derive(Debug, Clone)]
+pub struct DataStore {
+    /// The folder.
+    pub data: Arc<DataDir>,
+    /// The journal in it.
+    pub journal: copresence_store::Journal,
+}
+
+impl DataStore {
+    /// Opens a data folder, and creates it if needed. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the folder or the journal in it cannot be created or opened.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let data = DataDir::open(path)?;
+        let journal = data.open_journal()?;
+        Ok(Self { data: Arc::new(data), journal })
+    }
+
+    /// The default data folder: in the user's data folder, or the system's if the user has no home.
+    pub fn default_data_dir() -> PathBuf {
+        let system = if cfg!(windows) { r"C:\ProgramData" } else { "/var/lib" };
+        dirs::data_dir().unwrap_or_else(|| PathBuf::from(system)).join("copresence-kiosk")
+    }
+
+    /// Where avatars are saved if neither the command nor the profile names a folder.
+    pub fn default_avatars_dir(&self) -> PathBuf {
+        self.data.path().join("avatars")
+    }
+
+    /// Saves the files of a report into a new folder of the data folder; returns its path. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be written.
+    pub fn save_report(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
+        self.data.write_diagnostics_folder(copresence_store::DiagnosticsFolder::Reports, name, files)
+    }
+
+    /// What a visit needs to run, with default limits for recovery ([`Parts::within`] sets a profile's).
+    pub fn visit_context(&self, api: ApiClient, clock: Clock, teller: EventSink) -> VisitContext {
+        let limits = VisitLimits::default();
+        VisitContext {
+            api,
+            data: self.data.clone(),
+            journal: self.journal.clone(),
+            clock,
+            event_sink: teller,
+            limits,
+        }
+    }
+}
+
+/// Settings of a host that override the profile's.
+///
+/// # Defaults
+/// Nothing is overridden.
+#[derive(Debug, Clone, Default)]
+pub struct VisitOverrides {
+    /// Where avatars are saved.
+    pub out_dir: Option<PathBuf>,
+    /// End the visit after this time if no avatar was delivered.
+    pub timeout: Option<Duration>,
+    /// A fixed interval instead of the adaptive policy.
+    pub poll_interval: Option<Duration>,
+    /// The visit is complete only if these exports were delivered.
+    pub required_exports: Vec<ExportType>,
+    /// The largest file accepted, in bytes.
+    pub max_file_size: Option<u64>,
+}
+
+/// Maximum time between two polls of the embedded sandbox.
+const SANDBOX_SLOWEST: Duration = Duration::from_secs(2);
+/// Processing time of its scenario `happy` at speed 1.
+const SANDBOX_PROCESSING: Duration = Duration::from_secs(17);
+
+/// Latest visits from which the usual processing time is learnt.
+const LEARN_FROM_VISITS: u32 = 50;
+/// Minimum number of them with a known processing time.
+const MIN_VISITS_TO_LEARN: usize = 3;
+
+/// Usual processing time of this backend: the median of the latest visits.
+async fn learnt_processing(disk: &DataStore, profile: &Profile, target: &BackendTarget) -> Option<Duration> {
+    let latest = disk.journal.latest_visits(LEARN_FROM_VISITS).await.ok()?;
+    let here = latest.iter().filter(|visit| {
+        visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port()
+    });
+    let mut times: Vec<Duration> = here
+        .filter_map(|visit| visit.times.ready?.duration_since(visit.times.processing?).try_into().ok())
+        .collect();
+    times.sort_unstable();
+    (times.len() >= MIN_VISITS_TO_LEARN).then(|| times[times.len() / 2])
+}
+
+/// The configuration of one visit, from profile, target and overrides.
+pub async fn visit_config(
+    profile: &Profile,
+    target: &BackendTarget,
+    disk: &DataStore,
+    overrides: &VisitOverrides,
+) -> VisitConfig {
+    let mut polling = profile.polling.clone();
+    if overrides.poll_interval.is_some() {
+        polling.fixed = overrides.poll_interval;
+    }
+    let usual_processing = match profile.usual_processing {
+        Some(stated) => Some(stated),
+        None => learnt_processing(disk, profile, target).await,
+    };
+    if let Some(usual_processing) = usual_processing {
+        polling.usual_processing = usual_processing;
+    }
+    if target.embedded_sandbox {
+        // It is fast and on this machine, so polls are cheap.
+        polling.slowest = polling.slowest.min(SANDBOX_SLOWEST).max(polling.fastest);
+        polling.usual_processing = polling.usual_processing.min(SANDBOX_PROCESSING);
+    }
+    let mut limits = profile.limits;
+    if let Some(max_file_size) = overrides.max_file_size {
+        limits.max_file_size = max_file_size;
+    }
+    let out = overrides
+        .out_dir
+        .clone()
+        .or_else(|| profile.out_dir.clone())
+        .unwrap_or_else(|| disk.default_avatars_dir());
+    VisitConfig {
+        id: VisitId::new(),
+        profile: profile.name.clone(),
+        api_url: target.api_url.to_string(),
+        backend_host: target.host_and_port(),
+        link: target.link.clone(),
+        out_dir: out,
+        polling,
+        timeout: overrides.timeout.unwrap_or(profile.timeout),
+        token_lifetime: profile.token_lifetime,
+        required_exports: overrides.required_exports.clone(),
+        limits,
+        download_pause: DEFAULT_DOWNLOAD_PAUSE,
+        ephemeral: target.embedded_sandbox,
+    }
+}

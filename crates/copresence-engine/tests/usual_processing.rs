@@ -1,0 +1,66 @@
+//! The usual processing time of a backend is learnt from its latest visits, unless the profile states it.
+
+use copresence_engine::profile::Profiles;
+use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
+use copresence_store::{Phase, VisitId, VisitRecordStart};
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+fn target(host: &str) -> BackendTarget {
+    BackendTarget {
+        api_url: format!("https://{host}/").parse().expect("a URL"),
+        link: "https://app.test/?t={token}".parse().expect("a template"),
+        credentials: copresence_engine::Credentials::default(),
+        embedded_sandbox: false,
+    }
+}
+
+async fn visit(disk: &DataStore, host: &str, processing: i64) {
+    let (id, began) = (VisitId::new(), Timestamp::UNIX_EPOCH);
+    let start = VisitRecordStart {
+        id,
+        profile: "live".into(),
+        api_url: format!("https://{host}/"),
+        backend_host: host.into(),
+        ephemeral: false,
+        out_dir: "/out".into(),
+        required_exports: Vec::new(),
+        started_at: began,
+        limits: None,
+    };
+    disk.journal.record_start(&start).await.expect("begun");
+    disk.journal.record_phase(&id, Phase::Processing, began).await.expect("noted");
+    let ready = began + SignedDuration::from_secs(processing);
+    disk.journal.record_phase(&id, Phase::Ready, ready).await.expect("noted");
+}
+
+#[tokio::test]
+async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = DataStore::open(&folder.path().join("data")).expect("a data folder");
+    let file = folder.path().join("p.toml");
+    let profile = |more: &str| {
+        let text = format!(
+            "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{{token}}\"\n{more}"
+        );
+        std::fs::write(&file, text).expect("written");
+        Profiles::load(Some(&file)).and_then(|all| all.get("live")).expect("a profile")
+    };
+    let usual = async |more: &str| {
+        let profile = profile(more);
+        visit_config(&profile, &target("a.test"), &disk, &VisitOverrides::default())
+            .await
+            .polling
+            .usual_processing
+    };
+
+    visit(&disk, "a.test", 40).await;
+    visit(&disk, "a.test", 300).await;
+    for _ in 0..5 {
+        visit(&disk, "elsewhere.test", 5).await;
+    }
+    assert_eq!(usual("").await, Duration::from_secs(90), "two are too few, and others are no guide");
+    visit(&disk, "a.test", 50).await;
+    assert_eq!(usual("").await, Duration::from_secs(50));
+    assert_eq!(usual("polling.usual_processing = \"2m\"\n").await, Duration::from_mins(2));
+}

@@ -1,0 +1,124 @@
+//! A journal that refuses some writes for a while: what is paid for is not lost.
+
+use super::backend::{Response, glb};
+use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH};
+use copresence_engine::Outcome;
+use copresence_store::RedeemOutcome;
+use std::path::Path;
+
+/// The journal refuses this from now on, as a full disk would.
+fn make_journal_refuse(data: &Path, what: &str) {
+    let sql = format!("CREATE TRIGGER sick BEFORE {what} BEGIN SELECT RAISE(FAIL, 'the disk is full'); END");
+    open_database(data).execute_batch(&sql).expect("made");
+}
+
+fn make_journal_accept(data: &Path) {
+    open_database(data).execute_batch("DROP TRIGGER sick").expect("dropped");
+}
+
+fn open_database(data: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(data.join("journal.sqlite")).expect("opens")
+}
+
+async fn fixture_with_data(
+    script: impl Fn(&Path, &str, usize) -> Option<Response> + Send + Sync + 'static,
+) -> Fixture {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    let backend = super::backend::Backend::start(move |nth, ask| {
+        script(&data, &ask.path, nth).unwrap_or_else(|| match ask.path.as_str() {
+            REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+            "/files/one" => Response::file(&glb(500)),
+            _ => Response::default(),
+        })
+    });
+    Fixture::with_root(root, backend.await)
+}
+
+#[tokio::test]
+async fn a_failed_journal_write_is_repeated_before_the_next_poll() {
+    for what in ["UPDATE ON redeems WHEN NEW.state = 'answered'", "UPDATE ON redeems WHEN NEW.delivered = 0"]
+    {
+        let house = fixture_with_data(move |data, path, nth| match (path, nth) {
+            (REDEEM_PATH, 1) => {
+                make_journal_refuse(data, what);
+                Some(Response::not_ready("processing"))
+            }
+            _ => None,
+        })
+        .await;
+        let mut snapshots = house.watch_event_names();
+        let (visit, _) = house.spawn_visit().await;
+        snapshots.wait_for(|words| words.contains(&"retrying")).await.expect("the trouble is told");
+        make_journal_accept(&house.root.path().join("data"));
+        assert_eq!(visit.await.expect("no panic").outcome, Outcome::Saved);
+        let redeems = house.only_visit().await.redeems;
+        let outcomes: Vec<_> = redeems.iter().map(|redeem| &redeem.outcome).collect();
+        assert!(
+            matches!(
+                outcomes[..],
+                [
+                    RedeemOutcome::Answered { delivered: Some(false), .. },
+                    RedeemOutcome::Answered { delivered: Some(true), .. }
+                ]
+            ),
+            "{outcomes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_an_intent_on_disk_no_redeem_is_sent() {
+    let house = fixture_with_data(|data, path, nth| match (path, nth) {
+        (REDEEM_PATH, 1) => {
+            make_journal_refuse(data, "INSERT ON redeems");
+            Some(Response::not_ready("processing"))
+        }
+        _ => None,
+    })
+    .await;
+    let patience = std::time::Duration::from_millis(500);
+    let ended = house.run_visit_with_limits(|limits| limits.patience = patience).await;
+    assert_eq!(ended.outcome.exit_code(), 2, "{ended:?}");
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
+    assert!(
+        house.disk.journal.load_all_unfinished().await.expect("reads")[0].token.is_some(),
+        "for `recover`"
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_journalled_is_not_requested_twice() {
+    let house = fixture_with_data(|data, path, _| {
+        if path == GENERATE_PATH {
+            make_journal_refuse(data, "UPDATE ON visits WHEN NEW.token IS NOT NULL");
+        }
+        None
+    })
+    .await;
+    assert_eq!(house.run_visit().await.outcome.exit_code(), 2);
+    assert_eq!(house.backend.count_requests(GENERATE_PATH), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_is_saved_although_the_journal_fails() {
+    for what in [
+        "UPDATE ON redeems WHEN NEW.state = 'answered'",
+        "UPDATE ON redeems WHEN NEW.delivered = 1",
+        "INSERT ON files",
+        "UPDATE ON files",
+        "UPDATE ON visits WHEN NEW.saved_at IS NOT NULL",
+    ] {
+        let house = fixture_with_data(move |data, path, _| {
+            if path == REDEEM_PATH {
+                make_journal_refuse(data, what);
+            }
+            None
+        })
+        .await;
+        let ended = house.run_visit().await;
+        assert_eq!(ended.outcome, Outcome::Saved, "{what}");
+        assert!(ended.directory.is_some_and(|directory| directory.join("avatar.glb").is_file()));
+        assert_eq!(house.backend.count_requests(REDEEM_PATH), 1, "{what}");
+    }
+}

@@ -1,0 +1,172 @@
+//! A data folder, a profile and a backend: what a visit needs.
+
+use super::backend::{Backend, Request, Response};
+use copresence_engine::clock::Clock;
+use copresence_engine::events::{EventKind, VisitEvent};
+use copresence_engine::profile::{Profile, Profiles};
+use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitResult, run_visit};
+use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
+use copresence_engine::{Credentials, NoRecorder, install_crypto_provider};
+use copresence_protocol::{ApiKey, SessionToken};
+use copresence_store::{Manifest, VisitDetail};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const API_KEY: &str = "planted-api-key";
+pub(crate) const SESSION_TOKEN: &str = "planted-session-token";
+pub(crate) const REDEEM_PATH: &str = "/redeemExportToken";
+pub(crate) const GENERATE_PATH: &str = "/generateExportToken";
+
+pub(crate) struct Fixture {
+    pub(crate) root: tempfile::TempDir,
+    pub(crate) disk: DataStore,
+    pub(crate) backend: Backend,
+    pub(crate) profile: Profile,
+    pub(crate) target: BackendTarget,
+    events: Arc<Mutex<Vec<VisitEvent>>>,
+    event_names: watch::Sender<Vec<&'static str>>,
+}
+
+impl Fixture {
+    pub(crate) async fn new(script: impl Fn(usize, &Request) -> Response + Send + Sync + 'static) -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        Self::with_root(root, Backend::start(script).await)
+    }
+
+    pub(crate) fn with_root(root: tempfile::TempDir, backend: Backend) -> Self {
+        install_crypto_provider();
+        let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
+        let config = root.path().join("profiles.toml");
+        let text = format!(
+            "[profiles.test]\napi_url = \"{}\"\nlink = \"https://app.test/?exportToken={{token}}\"\n\
+             polling.fastest = \"50ms\"\npolling.fixed = \"50ms\"\n",
+            backend.url
+        );
+        std::fs::write(&config, text).expect("written");
+        let profiles = Profiles::load(Some(&config)).expect("reads");
+        let profile = profiles.get("test").expect("usable");
+        let credentials = Credentials {
+            api_key: Some(ApiKey::new(API_KEY)),
+            session_token: Some(SessionToken::new(SESSION_TOKEN)),
+            ..Credentials::default()
+        };
+        let target = BackendTarget {
+            api_url: backend.url.clone(),
+            link: profile.link.clone().expect("a link"),
+            credentials,
+            embedded_sandbox: false,
+        };
+        Self {
+            root,
+            disk,
+            backend,
+            profile,
+            target,
+            events: Arc::default(),
+            event_names: watch::Sender::default(),
+        }
+    }
+
+    pub(crate) fn out_dir(&self) -> PathBuf {
+        self.root.path().join("out")
+    }
+
+    pub(crate) fn overrides(&self) -> VisitOverrides {
+        VisitOverrides {
+            out_dir: Some(self.out_dir()),
+            timeout: Some(Duration::from_secs(30)),
+            max_file_size: Some(100_000),
+            ..VisitOverrides::default()
+        }
+    }
+
+    pub(crate) async fn visit_config(&self) -> VisitConfig {
+        let order = visit_config(&self.profile, &self.target, &self.disk, &self.overrides()).await;
+        VisitConfig { download_pause: Duration::from_millis(1), ..order }
+    }
+
+    pub(crate) fn visit_context(&self) -> VisitContext {
+        let (lines, words) = (self.events.clone(), self.event_names.clone());
+        let teller: EventSink = Arc::new(move |line: VisitEvent| {
+            words.send_modify(|words| words.push(line.kind.name()));
+            lines.lock().expect("no panic").push(line);
+        });
+        let api = self.target.api_client(&self.profile, Arc::new(NoRecorder)).expect("credentials");
+        self.disk.visit_context(api, Clock::default(), teller)
+    }
+
+    /// One visit, to its end.
+    pub(crate) async fn run_visit(&self) -> VisitResult {
+        self.run_visit_with_limits(|_| {}).await
+    }
+
+    /// One visit with other limits, to its end.
+    pub(crate) async fn run_visit_with_limits(
+        &self,
+        change: impl FnOnce(&mut copresence_store::VisitLimits),
+    ) -> VisitResult {
+        let mut order = self.visit_config().await;
+        change(&mut order.limits);
+        run_visit(order, self.visit_context(), CancellationToken::new()).await
+    }
+
+    /// A visit in a task of its own, and what interrupts it.
+    pub(crate) async fn spawn_visit(&self) -> (tokio::task::JoinHandle<VisitResult>, CancellationToken) {
+        let interrupt = CancellationToken::new();
+        (
+            tokio::spawn(run_visit(self.visit_config().await, self.visit_context(), interrupt.clone())),
+            interrupt,
+        )
+    }
+
+    pub(crate) fn events(&self) -> Vec<EventKind> {
+        self.events.lock().expect("no panic").iter().map(|line| line.kind.clone()).collect()
+    }
+
+    /// The words of the lines as they are told.
+    pub(crate) fn watch_event_names(&self) -> watch::Receiver<Vec<&'static str>> {
+        self.event_names.subscribe()
+    }
+
+    pub(crate) fn event_names(&self) -> Vec<&'static str> {
+        self.events().iter().map(EventKind::name).collect()
+    }
+
+    /// The only visit, as another program would read it.
+    pub(crate) async fn only_visit(&self) -> VisitDetail {
+        read_only_visit(&self.root.path().join("data")).await
+    }
+}
+
+/// Waits for a future in a synchronous callback, on a thread and a runtime of its own.
+pub(crate) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    let run = || tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future);
+    std::thread::scope(|scope| scope.spawn(run).join().expect("no panic"))
+}
+
+/// The only visit of a journal, through a connection of its own.
+pub(crate) async fn read_only_visit(data: &Path) -> VisitDetail {
+    let disk = DataStore::open(data).expect("opens");
+    let history = disk.journal.all_visits().await.expect("reads");
+    let [record] = history.as_slice() else { panic!("one visit, not {}", history.len()) };
+    disk.journal.load_visit(&record.start.id).await.expect("reads").expect("is there")
+}
+
+pub(crate) fn manifest(directory: &Path) -> Manifest {
+    let json = std::fs::read(directory.join("manifest.json")).expect("a manifest");
+    serde_json::from_slice(&json).expect("reads")
+}
+
+/// Names in a folder, sorted; none when it is not there.
+pub(crate) fn file_names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.expect("an entry").file_name().into_string().expect("a name")
+    };
+    let mut names: Vec<_> = entries.map(name).collect();
+    names.sort();
+    names
+}

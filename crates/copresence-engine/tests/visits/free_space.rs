@@ -1,0 +1,104 @@
+//! Free space is checked before a token is requested, before it is redeemed, and before a file is downloaded.
+
+use super::backend::{Response, glb, png};
+use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, file_names};
+use copresence_engine::Outcome;
+use copresence_engine::events::EventKind;
+use copresence_engine::recovery::{RecoveryOutcome, Unfinished, recover_all};
+use std::time::Duration;
+
+/// More than any disk has.
+const MORE_THAN_ANY_DISK: u64 = 1 << 62;
+
+fn last_message(house: &Fixture) -> String {
+    let Some(EventKind::Ended { code, message, .. }) = house.events().pop() else { panic!("ended") };
+    assert_eq!(code, "disk_full");
+    message
+}
+
+#[tokio::test]
+async fn no_token_is_requested_without_free_space() {
+    let house = Fixture::new(|_, _| Response::default()).await;
+    let ended = house.run_visit_with_limits(|limits| limits.min_free_space = MORE_THAN_ANY_DISK).await;
+    assert!(matches!(ended.outcome, Outcome::DiskFull(_)) && ended.outcome.exit_code() == 2, "{ended:?}");
+    assert!(house.backend.requests().is_empty(), "a token is somebody's money");
+    let words = last_message(&house);
+    let out = house.out_dir().display().to_string();
+    for word in ["disk full: needs", " MiB, has ", &out, "free some"] {
+        assert!(words.contains(word), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn no_token_is_redeemed_without_free_space() {
+    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::default(),
+    })
+    .await;
+    super::recover::journal_issued_visit(&house, false).await;
+    let limits = |least| {
+        let house = &house;
+        move |_: &Unfinished| {
+            let mut parts = house.visit_context();
+            parts.limits.min_free_space = least;
+            Ok(parts)
+        }
+    };
+    let all = recover_all(&house.disk, &limits(MORE_THAN_ANY_DISK)).await.expect("reads");
+    let RecoveryOutcome::Postponed { why, exit: 2 } = &all[0].outcome else { panic!("{all:?}") };
+    assert!(why.contains("disk full: needs"), "{why}");
+    assert_eq!(house.backend.count_requests(REDEEM_PATH), 0);
+    let all = recover_all(&house.disk, &limits(0)).await.expect("reads");
+    assert_eq!(all[0].outcome.exit_code(), 0, "and once there is room, it is there: {all:?}");
+}
+
+/// One file that fits, and one whose head promises more than the disk has.
+async fn fixture_with_oversized_file() -> Fixture {
+    Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("png", "two")]),
+        ("/files/one", _) => Response::file(&glb(500)),
+        ("/files/two", 1) => Response::file(&png(600)).with_content_length(MORE_THAN_ANY_DISK),
+        ("/files/two", _) => Response::file(&png(600)),
+        _ => Response::default(),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_file_without_free_space_is_continued_later() {
+    let house = fixture_with_oversized_file().await;
+    let ended = house.run_visit_with_limits(|limits| limits.max_file_size = u64::MAX).await;
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.code(), &ended.directory), (7, "disk_full", &None));
+    let words = last_message(&house);
+    assert!(
+        words.contains("avatar.png: disk full: needs") && words.contains("copresence recover"),
+        "{words}"
+    );
+    assert!(!house.event_names().contains(&"saved"));
+    assert!(
+        file_names(&house.out_dir()).iter().all(|name| name.starts_with('.')),
+        "{:?}",
+        file_names(&house.out_dir())
+    );
+    // Somebody made room.
+    let all = super::recover::recover_all_visits(&house).await;
+    let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } = &all[0].outcome
+    else {
+        panic!("{all:?}")
+    };
+    assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
+    assert_eq!(house.backend.count_requests("/files/one"), 1, "what was whole is not fetched again");
+    assert_eq!(house.backend.count_requests(GENERATE_PATH), 1);
+}
+
+#[tokio::test]
+async fn an_announced_size_over_the_limit_is_refused_at_once() {
+    let house = fixture_with_oversized_file().await;
+    let ended = house.run_visit_with_limits(|limits| limits.patience = Duration::from_secs(3)).await;
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (7, "saved_in_part"));
+    let directory = ended.directory.expect("what came is kept");
+    let part = std::fs::metadata(directory.join("avatar.png.part")).map_or(0, |part| part.len());
+    assert_eq!(part, 0);
+}

@@ -1,0 +1,322 @@
+//! The files of avatars: generated on demand and cached, or read from a partner's folder.
+
+use crate::world::avatar::{Avatar, AvatarCatalog, ExistingAvatar, ExportFile};
+use bytes::Bytes;
+use copresence_avatar::AvatarFiles;
+use image::RgbImage;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OnceCell, Semaphore};
+
+/// Maximum number of visitors' pictures in memory (each at most 512 × 512 pixels). Beyond it, the oldest is dropped and its
+/// avatar gets a generated face.
+const MAX_PICTURES: usize = 128;
+
+/// Maximum number of cached avatars. Beyond it, the oldest is dropped, and generated again on demand.
+const MAX_CACHED_AVATARS: usize = 48;
+
+/// Maximum number of avatars in an assets folder.
+const MAX_ASSET_AVATARS: usize = 500;
+
+/// Why an assets folder cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetsError {
+    /// A folder cannot be read.
+    #[error("the assets folder {path} cannot be read: {source}")]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// No sub-folder contains files.
+    #[error(
+        "the assets folder {path} has no sub-folder with files in it; it needs one sub-folder per avatar \
+         (as in assets/anna/avatar.glb)"
+    )]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// The content of a file, or its path.
+#[derive(Debug, Clone)]
+pub(crate) enum FileContent {
+    Memory { bytes: Bytes, etag: String },
+    Disk(PathBuf),
+}
+
+/// Generates, caches and finds the files of avatars.
+pub(crate) struct AvatarStore {
+    assets: Option<HashMap<String, PathBuf>>,
+    cache: Mutex<AvatarCache>,
+    /// Limits concurrent generation to two avatars, because each occupies a CPU core.
+    generation_permits: Semaphore,
+}
+
+#[derive(Default)]
+struct AvatarCache {
+    pictures: Vec<(String, Arc<RgbImage>)>,
+    avatars: Vec<(Avatar, Arc<OnceCell<Arc<GeneratedFiles>>>)>,
+}
+
+struct GeneratedFiles {
+    files: AvatarFiles,
+    etags: [String; 3],
+}
+
+impl AvatarStore {
+    /// Reads the assets folder if one is given; else avatars are generated.
+    pub(crate) fn open(assets: Option<&Path>) -> Result<(Self, AvatarCatalog), AssetsError> {
+        let (assets, catalog) = match assets {
+            None => (None, AvatarCatalog::built_in()),
+            Some(folder) => {
+                let (folders, existing) = read_assets(folder)?;
+                (Some(folders), AvatarCatalog { existing, new_is_existing: true })
+            }
+        };
+        Ok((Self { assets, cache: Mutex::default(), generation_permits: Semaphore::new(2) }, catalog))
+    }
+
+    /// Stores a visitor's picture for the avatar of a token, in memory only. Replaces an earlier one.
+    pub(crate) fn store_picture(&self, token: &str, picture: Option<RgbImage>) {
+        let mut cache = self.cache();
+        cache.pictures.retain(|(held, _)| held != token);
+        let Some(picture) = picture else { return };
+        if cache.pictures.len() >= MAX_PICTURES {
+            cache.pictures.remove(0);
+        }
+        cache.pictures.push((token.to_owned(), Arc::new(picture)));
+    }
+
+    /// Drops the pictures and new avatars whose token is not `needed`.
+    pub(crate) fn drop_unneeded(&self, mut needed: impl FnMut(&str) -> bool) {
+        let mut cache = self.cache();
+        cache.pictures.retain(|(token, _)| needed(token));
+        cache.avatars.retain(|(avatar, _)| match avatar {
+            Avatar::New { token, .. } => needed(token),
+            Avatar::Existing { .. } => true,
+        });
+    }
+
+    /// Number of pictures in memory.
+    #[cfg(test)]
+    pub(crate) fn picture_count(&self) -> usize {
+        self.cache().pictures.len()
+    }
+
+    /// The content of an exported file; `None` if there is no such file.
+    pub(crate) async fn export_content(&self, avatar: &Avatar, file: &str) -> Option<FileContent> {
+        if let (Some(folders), Avatar::Existing { id }) = (&self.assets, avatar) {
+            return folders.get(id).map(|folder| FileContent::Disk(folder.join(file)));
+        }
+        let index = crate::world::avatar::GENERATED_EXPORTS.iter().position(|(name, _)| *name == file)?;
+        let generated = self.generated_files(avatar).await?;
+        let bytes = match index {
+            0 => &generated.files.glb,
+            1 => &generated.files.obj_zip,
+            _ => &generated.files.png,
+        };
+        Some(FileContent::Memory { bytes: bytes.clone(), etag: generated.etags[index].clone() })
+    }
+
+    /// The generated files of an avatar, from the cache if possible.
+    async fn generated_files(&self, avatar: &Avatar) -> Option<Arc<GeneratedFiles>> {
+        let cell = {
+            let mut cache = self.cache();
+            if let Some((_, cell)) = cache.avatars.iter().find(|(known, _)| known == avatar) {
+                cell.clone()
+            } else {
+                if cache.avatars.len() >= MAX_CACHED_AVATARS {
+                    cache.avatars.remove(0);
+                }
+                let cell = Arc::new(OnceCell::new());
+                cache.avatars.push((avatar.clone(), cell.clone()));
+                cell
+            }
+        };
+        let result = cell.get_or_try_init(|| self.generate_files(avatar)).await;
+        match result {
+            Ok(files) => Some(files.clone()),
+            Err(error) => {
+                tracing::error!(%error, "an avatar cannot be generated");
+                None
+            }
+        }
+    }
+
+    async fn generate_files(&self, avatar: &Avatar) -> Result<Arc<GeneratedFiles>, tokio::task::JoinError> {
+        let (seed, face) = match avatar {
+            Avatar::New { token, seed } => (*seed, self.find_picture(token)),
+            Avatar::Existing { id } => (seed_from_id(id), None),
+        };
+        // The semaphore is never closed. If it were, generating without a permit does no harm.
+        let _permit = self.generation_permits.acquire().await;
+        tokio::task::spawn_blocking(move || {
+            let files = copresence_avatar::build_avatar(seed, face.as_deref());
+            let etags = [&files.glb, &files.obj_zip, &files.png].map(sha256_etag);
+            Arc::new(GeneratedFiles { files, etags })
+        })
+        .await
+    }
+
+    fn find_picture(&self, token: &str) -> Option<Arc<RgbImage>> {
+        self.cache().pictures.iter().find(|(held, _)| held == token).map(|(_, picture)| picture.clone())
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, AvatarCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn sha256_etag(bytes: &Bytes) -> String {
+    let digest = Sha256::digest(bytes);
+    let number = digest.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    format!("\"{number:032x}\"")
+}
+
+/// Derives the seed of a built-in avatar from its id, so that it has the same face in every run.
+fn seed_from_id(id: &str) -> u64 {
+    let digest = Sha256::digest(id.as_bytes());
+    digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
+}
+
+fn read_assets(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<ExistingAvatar>), AssetsError> {
+    let mut folders = HashMap::new();
+    let mut existing = Vec::new();
+    for path in sorted_entries(folder)?.into_iter().filter(|path| path.is_dir()).take(MAX_ASSET_AVATARS) {
+        let mut exports: Vec<ExportFile> = sorted_entries(&path)?
+            .into_iter()
+            .filter(|file| file.is_file())
+            .filter_map(|file| export_from_path(&file))
+            .collect();
+        exports.sort_by(|a, b| a.file.cmp(&b.file));
+        if exports.is_empty() {
+            continue;
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let id = unique_id(&name, &folders);
+        folders.insert(id.clone(), path);
+        existing.push(ExistingAvatar { id, name, exports });
+    }
+    if existing.is_empty() {
+        return Err(AssetsError::Empty { path: folder.to_owned() });
+    }
+    Ok((folders, existing))
+}
+
+fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
+    let unreadable = |source| AssetsError::Unreadable { path: folder.to_owned(), source };
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let mut paths =
+        entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// File name and `export_type` from the extension: `body.fbx.zip` and `body_fbx.zip` are `fbx`.
+fn export_from_path(path: &Path) -> Option<ExportFile> {
+    let file = path.file_name()?.to_str()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if file.starts_with('.') || !file.chars().all(plain) {
+        tracing::warn!(
+            ?path,
+            "file not served: its name may contain only ASCII letters, digits, `.`, `-` and `_`"
+        );
+        return None;
+    }
+    let (stem, extension) = file.rsplit_once('.')?;
+    let packed = stem.rsplit_once(['.', '_']).map(|(_, inner)| inner);
+    let export_type = match packed {
+        Some(inner) if extension.eq_ignore_ascii_case("zip") => inner,
+        _ => extension,
+    };
+    Some(ExportFile { file: file.to_owned(), export_type: export_type.to_ascii_lowercase() })
+}
+
+/// Derives an id from the name of a folder: other characters than letters and digits become `-`, duplicates get a number.
+fn unique_id(name: &str, taken: &HashMap<String, PathBuf>) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let slug: String = name.chars().map(plain).collect();
+    let slug = match slug.trim_matches('-') {
+        // `new` means recording one.
+        "" | "new" => "avatar".to_owned(),
+        slug => slug.to_owned(),
+    };
+    let numbered = (2..).map(|n| format!("{slug}-{n}"));
+    std::iter::once(slug.clone()).chain(numbered).find(|id| !taken.contains_key(id)).unwrap_or(slug)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sub_folder_is_an_avatar() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (folder, file) in [
+            ("Anna Ä", "avatar.GLB"),
+            ("Anna Ä", "body_fbx.zip"),
+            ("new", "a.blend.zip"),
+            ("empty", ".hidden"),
+        ] {
+            std::fs::create_dir_all(dir.path().join(folder)).expect("a sub-folder");
+            std::fs::write(dir.path().join(folder).join(file), b"x").expect("a file");
+        }
+        let (folders, existing) = read_assets(dir.path()).expect("readable");
+        let ids: Vec<_> = existing.iter().map(|avatar| avatar.id.as_str()).collect();
+        assert_eq!(ids, ["anna", "avatar"]);
+        let types: Vec<_> = existing[0].exports.iter().map(|export| export.export_type.as_str()).collect();
+        assert_eq!(types, ["glb", "fbx"]);
+        assert_eq!(existing[1].exports[0].export_type, "blend");
+        assert!(folders["anna"].ends_with("Anna Ä"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn symlinks_are_followed_and_broken_ones_ignored() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("another");
+        std::fs::write(elsewhere.path().join("avatar.glb"), b"x").expect("a file");
+        let kim = dir.path().join("kim");
+        std::fs::create_dir(&kim).expect("a sub-folder");
+        symlink(elsewhere.path().join("avatar.glb"), kim.join("a.glb")).expect("a link");
+        symlink(elsewhere.path().join("gone.glb"), kim.join("b.glb")).expect("a broken link");
+        std::fs::create_dir(kim.join("deeper.glb")).expect("a folder within");
+        symlink(elsewhere.path(), dir.path().join("lee")).expect("a linked folder");
+        symlink(dir.path().join("nowhere"), dir.path().join("moe")).expect("a broken link");
+        std::fs::write(dir.path().join("readme.txt"), b"x").expect("a file beside the folders");
+        let (_, existing) = read_assets(dir.path()).expect("readable");
+        let files = |i: usize| existing[i].exports.iter().map(|e| e.file.as_str()).collect::<Vec<_>>();
+        assert_eq!(existing.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(), ["kim", "lee"]);
+        assert_eq!((files(0), files(1)), (vec!["a.glb"], vec!["avatar.glb"]));
+    }
+
+    #[test]
+    fn portrait_is_the_first_picture_that_browsers_show() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let anna = dir.path().join("anna");
+        std::fs::create_dir(&anna).expect("a sub-folder");
+        for file in ["avatar.glb", "png.png.zip"] {
+            std::fs::write(anna.join(file), b"x").expect("a file");
+        }
+        assert_eq!(read_assets(dir.path()).expect("readable").1[0].portrait_file(), None);
+        std::fs::write(anna.join("me.JPG"), b"x").expect("a file");
+        assert_eq!(read_assets(dir.path()).expect("readable").1[0].portrait_file(), Some("me.JPG"));
+    }
+
+    #[test]
+    fn folder_that_cannot_be_served_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let error = read_assets(dir.path()).expect_err("nothing there").to_string();
+        assert!(
+            error.contains("no sub-folder") && error.contains(&dir.path().display().to_string()),
+            "{error}"
+        );
+        assert!(matches!(read_assets(&dir.path().join("gone")), Err(AssetsError::Unreadable { .. })));
+    }
+}

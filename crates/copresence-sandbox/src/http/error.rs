@@ -1,0 +1,91 @@
+//! Error responses in Parse Server's form: `{"code":N,"error":"…"}`.
+
+use axum::Json;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use copresence_protocol::headers::INVALID_SESSION_CODE;
+use copresence_protocol::response_body::ErrorResponseBody;
+
+/// Parse Server's "object not found"; also used for a wrong login.
+pub(super) const OBJECT_NOT_FOUND: i64 = 101;
+/// Parse Server's "invalid JSON".
+pub(super) const INVALID_JSON: i64 = 107;
+/// Parse Server's "command unavailable".
+pub(super) const COMMAND_UNAVAILABLE: i64 = 108;
+/// Parse Server's "operation forbidden".
+pub(super) const OPERATION_FORBIDDEN: i64 = 119;
+/// Parse Server's "internal server error".
+const INTERNAL_ERROR: i64 = 1;
+
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// An error response.
+#[derive(Debug)]
+pub(super) struct ErrorResponse {
+    status: StatusCode,
+    body: ErrorResponseBody,
+}
+
+impl ErrorResponse {
+    pub(super) fn new(status: StatusCode, code: i64, error: impl Into<String>) -> Self {
+        Self { status, body: ErrorResponseBody { code, error: error.into() } }
+    }
+
+    /// 409: the request conflicts with the state of the token.
+    pub(super) fn conflict(error: &impl ToString) -> Self {
+        Self::new(StatusCode::CONFLICT, OPERATION_FORBIDDEN, error.to_string())
+    }
+
+    pub(super) fn not_found(error: &(impl ToString + ?Sized)) -> Self {
+        Self::new(StatusCode::NOT_FOUND, OBJECT_NOT_FOUND, error.to_string())
+    }
+
+    pub(super) fn invalid_request(error: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, INVALID_JSON, format!("invalid request: {error}"))
+    }
+
+    pub(super) fn invalid_api_key() -> Self {
+        Self::new(StatusCode::FORBIDDEN, OPERATION_FORBIDDEN, "the REST API key is missing or wrong")
+    }
+
+    pub(super) fn invalid_session() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, INVALID_SESSION_CODE, "invalid session token")
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        let error = "this endpoint does not support this method";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, COMMAND_UNAVAILABLE, error)
+    }
+
+    pub(super) fn internal_error(error: &str) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR, error)
+    }
+}
+
+impl From<BytesRejection> for ErrorResponse {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::new(rejection.status(), INVALID_JSON, rejection.body_text())
+    }
+}
+
+impl IntoResponse for ErrorResponse {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+        response
+    }
+}
+
+/// A JSON response with `Cache-Control: no-store`.
+pub(super) struct NoStoreJson<T>(pub(super) T);
+
+impl<T: serde::Serialize> IntoResponse for NoStoreJson<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.0).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+}

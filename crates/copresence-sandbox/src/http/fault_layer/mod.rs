@@ -1,0 +1,201 @@
+//! The middleware that applies faults. It runs between request log and routes, so that handlers do not know of it.
+
+mod body;
+mod response;
+
+use super::request_logging::{AppliedFaults, NoResponse};
+use crate::connection::ConnectionControl;
+use crate::faults::{AppliedFault, Effect, Endpoint, RequestAttributes, draw_delay_ms};
+use crate::sandbox::Sandbox;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use copresence_protocol::headers::EXPORT_TOKEN;
+use rand_chacha::ChaCha8Rng;
+use std::future::pending;
+use std::time::Duration;
+
+pub(super) async fn apply_faults(
+    State(sandbox): State<Sandbox>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let mut applied_faults =
+        if sandbox.has_faults() { select_faults(&sandbox, &request) } else { Vec::new() };
+    if applied_faults.is_empty() {
+        return next.run(request).await;
+    }
+    if let Some(names) = request.extensions().get::<AppliedFaults>() {
+        names.record(applied_faults.iter().map(|applied| applied.fault.effect.effect_name()).collect());
+    }
+    let control = request.extensions().get::<ConnectionControl>().cloned();
+    let mut early_response = None;
+    for applied in &mut applied_faults {
+        if early_response.is_none() {
+            early_response = apply_before_backend(applied, &mut request, control.as_ref()).await;
+        }
+    }
+    let mut response = match early_response {
+        Some(response) => response,
+        None => next.run(request).await,
+    };
+    for applied in applied_faults {
+        response = apply_after_backend(applied, response, control.as_ref()).await;
+    }
+    response
+}
+
+fn select_faults(sandbox: &Sandbox, request: &Request) -> Vec<AppliedFault> {
+    let path = request.uri().path();
+    let Some(on) = Endpoint::from_request(request.method().as_str(), path) else { return Vec::new() };
+    let mut parts = path.split('/').skip(2);
+    let (id, file) = if on == Endpoint::File { (parts.next(), parts.next()) } else { (None, None) };
+    let export_type = id.and_then(|id| sandbox.export_type(id));
+    let ranged = request.headers().contains_key(header::RANGE);
+    let token = request.headers().get(EXPORT_TOKEN).and_then(|value| value.to_str().ok());
+    let ready = on == Endpoint::Redeem && token.is_some_and(|token| sandbox.is_token_ready(token));
+    sandbox.select_faults(&RequestAttributes {
+        endpoint: on,
+        ready,
+        file,
+        export_type: export_type.as_deref(),
+        ranged,
+    })
+}
+
+/// Applies a fault before the backend: a response in its place, a delay, or a changed request.
+async fn apply_before_backend(
+    applied: &mut AppliedFault,
+    request: &mut Request,
+    control: Option<&ConnectionControl>,
+) -> Option<Response> {
+    let rng = &mut applied.rng;
+    match &applied.fault.effect {
+        Effect::Status { code, retry_after, headers, body, spends: false } => {
+            Some(response::status_response(*code, retry_after.as_ref(), headers, body.as_deref()))
+        }
+        Effect::ErrorPage { code } => Some(response::error_page(*code)),
+        Effect::Redirect { to, code, spends: false } => Some(response::redirect_response(to, *code)),
+        Effect::Delay { ms, median_ms, sigma, spends: false } => {
+            sleep_delay(*ms, *median_ms, *sigma, rng).await;
+            None
+        }
+        Effect::Hang { spends: false } => pending().await,
+        Effect::Reset {} => Some(reset_connection(control)),
+        Effect::IgnoreRange {} => {
+            request.headers_mut().remove(header::RANGE);
+            None
+        }
+        Effect::RefuseRange {} => {
+            if request.headers().contains_key(header::RANGE) {
+                set_request_header(request, header::RANGE, &format!("bytes={}-", u64::MAX - 1));
+                request.headers_mut().remove(header::IF_RANGE);
+            }
+            None
+        }
+        Effect::WrongRange { by } => {
+            let range = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
+            if let Some((start, rest)) = range.and_then(range_start) {
+                let moved = format!("bytes={}{rest}", start.saturating_add_signed(*by));
+                set_request_header(request, header::RANGE, &moved);
+            }
+            None
+        }
+        Effect::ChangedEtag {} => {
+            if request.headers().contains_key(header::IF_RANGE) {
+                set_request_header(request, header::IF_RANGE, "\"of before\"");
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
+/// Applies a fault after the backend: changes, replaces or drops the response.
+async fn apply_after_backend(
+    applied: AppliedFault,
+    response: Response,
+    control: Option<&ConnectionControl>,
+) -> Response {
+    let AppliedFault { fault, mut rng } = applied;
+    match &fault.effect {
+        Effect::Status { code, retry_after, headers, body, spends: true } => {
+            body::drain_response(response).await;
+            response::status_response(*code, retry_after.as_ref(), headers, body.as_deref())
+        }
+        Effect::Redirect { to, code, spends: true } => {
+            body::drain_response(response).await;
+            response::redirect_response(to, *code)
+        }
+        Effect::Delay { ms, median_ms, sigma, spends: true } => {
+            sleep_delay(*ms, *median_ms, *sigma, &mut rng).await;
+            response
+        }
+        Effect::Hang { spends: true } => {
+            body::drain_response(response).await;
+            pending().await
+        }
+        Effect::ResetAfterSpending {} => {
+            body::drain_response(response).await;
+            reset_connection(control)
+        }
+        Effect::CutBody { after, by } => body::cut_body(response, *after, *by, control.cloned()),
+        Effect::SlowBody { bytes_per_second } => body::slow_body(response, *bytes_per_second),
+        Effect::WrongLength { by } => body::wrong_length_body(response, *by, control.cloned()),
+        Effect::Huge {} => body::endless_body(response),
+        Effect::Garbage { bytes } => body::garbage_body(response, *bytes, rng).await,
+        Effect::WrongShape { field, becomes } => {
+            response::with_changed_field(response, field.as_deref(), becomes.as_ref(), &mut rng).await
+        }
+        Effect::Coded { coding, only_claimed } => body::encoded_body(response, coding, *only_claimed),
+        Effect::Headers { set, remove } => response::with_changed_headers(response, set, remove),
+        Effect::ChangedEtag {} => response::with_changed_etag(response, &mut rng),
+        _ => response,
+    }
+}
+
+async fn sleep_delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>, rng: &mut ChaCha8Rng) {
+    tokio::time::sleep(Duration::from_millis(draw_delay_ms(ms, median_ms, sigma, rng))).await;
+}
+
+fn set_request_header(request: &mut Request, name: header::HeaderName, value: &str) {
+    // Numbers and fixed words are always valid header values.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        request.headers_mut().insert(name, value);
+    }
+}
+
+/// The start of a `Range` with one part, and the rest after it: `bytes=100-` gives 100 and `-`.
+fn range_start(range: &str) -> Option<(u64, &str)> {
+    let rest = range.strip_prefix("bytes=")?;
+    let end = rest.find('-')?;
+    Some((rest[..end].trim().parse().ok()?, &rest[end..]))
+}
+
+fn reset_connection(control: Option<&ConnectionControl>) -> Response {
+    let mut response = if let Some(control) = control {
+        control.reset_now();
+        // Any response: writing it triggers the reset.
+        Response::default()
+    } else {
+        // Called within the process, or served by another server: a body that fails is the nearest equivalent.
+        Body::from_stream(body::failing_body()).into_response()
+    };
+    response.extensions_mut().insert(NoResponse);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn range_start_is_parsed() {
+        assert_eq!(range_start("bytes=100-"), Some((100, "-")));
+        assert_eq!(range_start("bytes=0-99"), Some((0, "-99")));
+        assert_eq!(range_start("bytes=-5"), None);
+        assert_eq!(range_start("pages=1-2"), None);
+    }
+}

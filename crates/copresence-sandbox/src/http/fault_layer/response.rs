@@ -1,0 +1,114 @@
+//! Responses in place of the backend's, and changes to the head and JSON of a response.
+
+use super::super::error::NO_STORE;
+use crate::faults::{FieldChange, RetryAfter, change_field};
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, http};
+use copresence_protocol::response_body::ErrorResponseBody;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+
+/// Maximum size of a JSON response that can be changed, in bytes.
+const MAX_JSON_BYTES: usize = 16 * 1024 * 1024;
+
+pub(super) fn status_response(
+    code: u16,
+    retry_after: Option<&RetryAfter>,
+    headers: &BTreeMap<String, String>,
+    body: Option<&str>,
+) -> Response {
+    let status = status_code(code);
+    let bodyless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let mut response = match body {
+        Some(body) => (status, body.to_owned()).into_response(),
+        None if bodyless => status.into_response(),
+        None => {
+            let error = format!("a fault of the sandbox: status {code}");
+            (status, Json(ErrorResponseBody { code: i64::from(code), error })).into_response()
+        }
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    if let Some(value) = retry_after.and_then(|after| HeaderValue::from_str(&after.header_value()).ok()) {
+        response.headers_mut().insert(header::RETRY_AFTER, value);
+    }
+    insert_headers(response.headers_mut(), headers);
+    response
+}
+
+/// An HTML error page, as a proxy or a captive portal sends it.
+pub(super) fn error_page(code: u16) -> Response {
+    let body = "<!doctype html>\n<html><head><title>Service unavailable</title></head>\n\
+                <body><h1>Service unavailable</h1><p>A fault of the sandbox: an error page.</p></body></html>\n";
+    let head = [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))];
+    (status_code(code), head, body).into_response()
+}
+
+pub(super) fn redirect_response(to: &str, code: u16) -> Response {
+    let mut response = status_code(code).into_response();
+    if let Ok(to) = HeaderValue::from_str(to) {
+        response.headers_mut().insert(header::LOCATION, to);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
+pub(super) async fn with_changed_field(
+    response: Response,
+    field: Option<&str>,
+    becomes: Option<&FieldChange>,
+    rng: &mut ChaCha8Rng,
+) -> Response {
+    let (mut head, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, MAX_JSON_BYTES).await else {
+        return Response::from_parts(head, Body::from_stream(super::body::failing_body()));
+    };
+    let Ok(mut json) = serde_json::from_slice(&bytes) else {
+        return Response::from_parts(head, Body::from(bytes));
+    };
+    change_field(&mut json, field, becomes, rng);
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, Body::from(json.to_string()))
+}
+
+pub(super) fn with_changed_headers(
+    mut response: Response,
+    wanted: &BTreeMap<String, String>,
+    unwanted: &[String],
+) -> Response {
+    insert_headers(response.headers_mut(), wanted);
+    for name in unwanted {
+        response.headers_mut().remove(name.as_str());
+        if name.eq_ignore_ascii_case(header::CONTENT_LENGTH.as_str()) {
+            // For a body of known size, the header would be added again.
+            let (head, body) = response.into_parts();
+            response = Response::from_parts(head, Body::from_stream(body.into_data_stream()));
+        }
+    }
+    response
+}
+
+pub(super) fn with_changed_etag(mut response: Response, rng: &mut ChaCha8Rng) -> Response {
+    if response.headers().contains_key(header::ETAG)
+        && let Ok(another) = HeaderValue::from_str(&format!("\"{:032x}\"", rng.random::<u128>()))
+    {
+        response.headers_mut().insert(header::ETAG, another);
+    }
+    response
+}
+
+fn insert_headers(into: &mut HeaderMap, headers: &BTreeMap<String, String>) {
+    for (name, value) in headers {
+        // Both were checked when the list was set.
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            into.insert(name, value);
+        }
+    }
+}
+
+/// Every code was checked when the list was set.
+fn status_code(code: u16) -> http::StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

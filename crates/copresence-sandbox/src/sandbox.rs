@@ -1,0 +1,412 @@
+//! A running sandbox: the [`World`] behind a lock, with its clock, credentials, faults and request log.
+
+use crate::avatar_store::{AssetsError, AvatarStore};
+use crate::clock::{Clock, ClockError, ClockMove, ClockState};
+use crate::faults::{AppliedFault, Fault, FaultListError, FaultSet, FaultState, RequestAttributes};
+use crate::rate_limit::ClientRateLimit;
+use crate::requests::{RequestLine, RequestLog};
+use crate::scenario::Scenario;
+use crate::settings::{Credentials, Settings, random_session_token};
+use crate::tls::Tls;
+use crate::world::avatar::{Avatar, AvatarChoice, ExistingAvatar};
+use crate::world::state::{PhoneView, TokenState};
+use crate::world::{AssociateError, ForceError, ForcedState, World};
+use copresence_protocol::ApiKey;
+use image::RgbImage;
+use rand::RngExt;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use subtle::ConstantTimeEq;
+use tokio::sync::broadcast;
+use url::Url;
+
+/// Maximum number of valid session tokens. Beyond it, the oldest becomes invalid.
+const MAX_SESSIONS: usize = 1_000;
+
+/// A handle to a running sandbox. Clones share the same sandbox.
+#[derive(Clone)]
+pub struct Sandbox(Arc<SharedState>);
+
+/// Called with the log line of every request.
+type RequestWatcher = dyn Fn(&Sandbox, &RequestLine) + Send + Sync;
+
+struct SharedState {
+    locked: Mutex<LockedState>,
+    started_at: Instant,
+    credentials: Credentials,
+    avatar_store: AvatarStore,
+    request_log: RequestLog,
+    watchers: RwLock<Vec<Arc<RequestWatcher>>>,
+    faults: Mutex<FaultSet>,
+    rate_limit: ClientRateLimit,
+    tls: Option<Tls>,
+    public_url: Option<Url>,
+    /// URL for clients on this machine; `None` until a server listens.
+    local_url: RwLock<Option<Url>>,
+}
+
+struct LockedState {
+    world: World,
+    clock: Clock,
+    sessions: VecDeque<String>,
+}
+
+/// Why a sandbox cannot be created.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The assets folder cannot be served.
+    #[error(transparent)]
+    Assets(#[from] AssetsError),
+    /// The speed of the clock is out of range.
+    #[error(transparent)]
+    Speed(#[from] ClockError),
+    /// A credential is empty.
+    #[error("the sandbox's {0} must not be empty")]
+    EmptyCredential(&'static str),
+    /// The list of faults is invalid.
+    #[error(transparent)]
+    Faults(#[from] FaultListError),
+}
+
+/// The body of `GET /sandbox/state`.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SandboxState {
+    /// The scenario of new tokens.
+    pub scenario: Scenario,
+    /// The seed of timings and avatars.
+    pub seed: u64,
+    /// The virtual clock.
+    pub clock: ClockState,
+    /// All tokens, oldest first.
+    pub tokens: Vec<TokenState>,
+}
+
+impl Sandbox {
+    /// Creates a sandbox; its virtual time starts at 0. Reads the folder `settings.assets` if there is one.
+    ///
+    /// # Errors
+    /// A credential is empty, the assets folder cannot be read, or the speed or a fault is invalid.
+    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+        let credentials = Credentials::from_settings(&settings);
+        let given = [
+            (credentials.api_key.is_empty(), "API key"),
+            (credentials.username.is_empty(), "user name"),
+            (credentials.password.is_empty(), "password"),
+        ];
+        if let Some((_, what)) = given.into_iter().find(|(empty, _)| *empty) {
+            return Err(SetupError::EmptyCredential(what));
+        }
+        let (avatar_store, catalog) = AvatarStore::open(settings.assets.as_deref())?;
+        let clock = Clock::new(settings.speed)?;
+        let mut faults = FaultSet::new(settings.seed);
+        faults.replace_faults(settings.faults)?;
+        let mut world = World::new(settings.scenario, settings.seed, rand::rng().random(), catalog);
+        world.set_speed(settings.speed);
+        let sessions = VecDeque::from([credentials.session_token.expose().to_owned()]);
+        Ok(Self(Arc::new(SharedState {
+            locked: Mutex::new(LockedState { world, clock, sessions }),
+            started_at: Instant::now(),
+            credentials,
+            avatar_store,
+            request_log: RequestLog::default(),
+            watchers: RwLock::default(),
+            faults: Mutex::new(faults),
+            rate_limit: ClientRateLimit::new(settings.rate_limit),
+            tls: settings.tls,
+            public_url: settings.public_url,
+            local_url: RwLock::default(),
+        })))
+    }
+
+    /// The credentials that it accepts.
+    pub fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+
+    /// Plays the phone: associates an avatar with a token, without a network request.
+    ///
+    /// # Errors
+    /// The token is unknown, no longer active or already has an avatar, or the chosen avatar does not exist.
+    pub fn associate_avatar(
+        &self,
+        token: &str,
+        choice: &AvatarChoice,
+        scenario: Option<Scenario>,
+    ) -> Result<(), AssociateError> {
+        self.associate_with_picture(token, choice, scenario, None)
+    }
+
+    /// Like [`Sandbox::associate_avatar`], with the visitor's picture as the face of a new avatar.
+    ///
+    /// # Errors
+    /// As [`Sandbox::associate_avatar`].
+    pub fn associate_with_picture(
+        &self,
+        token: &str,
+        choice: &AvatarChoice,
+        scenario: Option<Scenario>,
+        picture: Option<RgbImage>,
+    ) -> Result<(), AssociateError> {
+        self.with_world(|world, now| {
+            let avatar = world.associate_avatar(token, choice, scenario, now)?;
+            // Under the same lock, so that no redeem runs before the picture is stored.
+            if let Avatar::New { token, .. } = &avatar {
+                self.avatar_store().store_picture(token, picture);
+            }
+            Ok(())
+        })
+    }
+
+    /// Forces a token into a state.
+    ///
+    /// # Errors
+    /// The token is unknown or no longer active, or has no avatar that could fail or complete.
+    pub fn force_state(&self, token: &str, force: ForcedState) -> Result<(), ForceError> {
+        self.with_world(|world, now| world.force_state(token, force, now))
+    }
+
+    /// The scenario, the clock and all tokens.
+    pub fn state(&self) -> SandboxState {
+        let clock = self.clock();
+        self.with_world(|world, now| SandboxState {
+            scenario: world.scenario(),
+            seed: world.seed(),
+            tokens: world.token_states(now),
+            clock,
+        })
+    }
+
+    /// Changes the scenario of new tokens.
+    pub fn set_scenario(&self, scenario: Scenario) {
+        self.with_world(|world, _| world.set_scenario(scenario));
+    }
+
+    /// The state of the virtual clock.
+    pub fn clock(&self) -> ClockState {
+        self.lock_state().clock.state(self.0.started_at.elapsed())
+    }
+
+    /// Moves, speeds up or pauses the virtual clock.
+    ///
+    /// # Errors
+    /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
+    pub fn move_clock(&self, change: &ClockMove) -> Result<ClockState, ClockError> {
+        let mut inner = self.lock_state();
+        let real = self.0.started_at.elapsed();
+        inner.clock.apply_change(change, real)?;
+        let state = inner.clock.state(real);
+        inner.world.set_speed(state.speed);
+        Ok(state)
+    }
+
+    /// Replaces the list of faults; all counts restart at 0. An empty list removes all faults. See [`crate::faults`].
+    ///
+    /// # Errors
+    /// The list is too long, or a fault is invalid. Then nothing changes.
+    pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), FaultListError> {
+        self.fault_set().replace_faults(faults)
+    }
+
+    /// Adds a fault. The counts of the other faults continue.
+    ///
+    /// # Errors
+    /// The list is full, or the fault is invalid. Then nothing changes.
+    pub fn add_fault(&self, fault: Fault) -> Result<(), FaultListError> {
+        self.fault_set().add_fault(fault)
+    }
+
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
+        *self.fault_set() = FaultSet::new(self.with_world(|world, _| world.seed()));
+    }
+
+    /// The active faults, each with the number of requests that it matched and that it was applied to.
+    pub fn faults(&self) -> Vec<FaultState> {
+        self.fault_set().fault_states()
+    }
+
+    /// The avatars that a visitor can choose.
+    pub fn existing_avatars(&self) -> Vec<ExistingAvatar> {
+        self.with_world(|world, _| world.catalog().existing.clone())
+    }
+
+    /// Subscribes to the request log, credentials masked. A slow subscriber misses the oldest lines.
+    pub fn subscribe_requests(&self) -> broadcast::Receiver<RequestLine> {
+        self.0.request_log.subscribe()
+    }
+
+    /// Calls `act` with the log line of every later request, after the request had its effect and before the body of
+    /// its response is sent. Changes that `act` makes to the sandbox are visible to the client's next request, so a test
+    /// can play the phone at the second poll without waiting.
+    ///
+    /// `act` must not block and must not panic.
+    pub fn watch_requests(&self, act: impl Fn(&Self, &RequestLine) + Send + Sync + 'static) {
+        self.0.watchers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(act));
+    }
+
+    /// Calls the watchers with the line of a finished request, and adds it to the log.
+    pub(crate) fn record_request(&self, line: RequestLine) {
+        // Cloned, so that no lock is held: a watcher may register another one.
+        let watchers = self.0.watchers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for watcher in &watchers {
+            watcher(self, &line);
+        }
+        self.request_log().add(line);
+    }
+
+    /// Drops the pictures and generated avatars that no token needs any more. A [`crate::Server`] does this periodically.
+    pub fn drop_unneeded_avatars(&self) {
+        let mut inner = self.lock_state();
+        let now = inner.clock.now(self.0.started_at.elapsed());
+        self.0.avatar_store.drop_unneeded(|token| inner.world.needs_avatar(token, now));
+    }
+
+    pub(crate) fn with_world<T>(&self, act: impl FnOnce(&mut World, Duration) -> T) -> T {
+        let mut inner = self.lock_state();
+        let now = inner.clock.now(self.0.started_at.elapsed());
+        act(&mut inner.world, now)
+    }
+
+    pub(crate) fn phone_view(&self, token: &str) -> Option<PhoneView> {
+        self.with_world(|world, now| world.phone_view(token, now))
+    }
+
+    pub(crate) fn token_state(&self, token: &str) -> Option<TokenState> {
+        self.with_world(|world, now| world.token_state(token, now))
+    }
+
+    /// Counts a request, and returns the faults to apply to it.
+    pub(crate) fn select_faults(&self, attributes: &RequestAttributes<'_>) -> Vec<AppliedFault> {
+        self.fault_set().select_faults(attributes)
+    }
+
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.fault_set().is_empty()
+    }
+
+    fn fault_set(&self) -> MutexGuard<'_, FaultSet> {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the next redeem of a token returns download URLs.
+    pub(crate) fn is_token_ready(&self, token: &str) -> bool {
+        self.with_world(|world, now| world.is_token_ready(token, now))
+    }
+
+    /// The export type behind a download URL.
+    pub(crate) fn export_type(&self, id: &str) -> Option<String> {
+        self.with_world(|world, _| world.export_type(id).map(str::to_owned))
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.0.tls.as_ref()
+    }
+
+    /// `http` or `https`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.0.tls.is_some() { "https" } else { "http" }
+    }
+
+    pub(crate) fn rate_limit(&self) -> &ClientRateLimit {
+        &self.0.rate_limit
+    }
+
+    pub(crate) fn avatar_store(&self) -> &AvatarStore {
+        &self.0.avatar_store
+    }
+
+    pub(crate) fn request_log(&self) -> &RequestLog {
+        &self.0.request_log
+    }
+
+    pub(crate) fn public_url(&self) -> Option<&Url> {
+        self.0.public_url.as_ref()
+    }
+
+    /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host` (the
+    /// client's `Host` header), else the listening address.
+    pub(crate) fn base_url(&self, host: Option<&str>) -> String {
+        let from_host = || {
+            let url = Url::parse(&format!("{}://{}/", self.scheme(), host?)).ok()?;
+            // No user and no path: nothing but a host and a port.
+            (url.path() == "/" && url.username().is_empty() && url.password().is_none()).then_some(url)
+        };
+        let local = || self.0.local_url.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let url = self.0.public_url.clone().or_else(from_host).or_else(local);
+        url.map_or_else(|| "http://localhost".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
+    }
+
+    pub(crate) fn set_local_url(&self, url: Url) {
+        *self.0.local_url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
+    }
+
+    /// Creates a session token if the login is correct.
+    pub(crate) fn log_in(&self, username: &str, password: &str) -> Option<String> {
+        let known = self.credentials();
+        let is_correct = constant_time_eq(username, known.username.expose())
+            & constant_time_eq(password, known.password.expose());
+        is_correct.then(|| {
+            let session = random_session_token();
+            let sessions = &mut self.lock_state().sessions;
+            if sessions.len() >= MAX_SESSIONS {
+                sessions.pop_front();
+            }
+            sessions.push_back(session.clone());
+            session
+        })
+    }
+
+    pub(crate) fn is_valid_session(&self, session: &str) -> bool {
+        self.lock_state().sessions.iter().fold(false, |known, valid| known | constant_time_eq(session, valid))
+    }
+
+    pub(crate) fn is_valid_api_key(&self, key: &str) -> bool {
+        constant_time_eq(key, self.credentials().api_key.expose())
+    }
+
+    pub(crate) fn is_valid_operator_key(&self, key: &str) -> bool {
+        let known: &ApiKey = &self.credentials().operator_key;
+        constant_time_eq(key, known.expose())
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, LockedState> {
+        // A panic elsewhere leaves the model consistent: every change to it is made at the end of a step.
+        self.0.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Compares in constant time, so that the duration does not reveal how much matched.
+fn constant_time_eq(given: &str, known: &str) -> bool {
+    given.as_bytes().ct_eq(known.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::downloads::URL_LIFETIME;
+
+    #[test]
+    fn picture_is_dropped_when_its_token_expires_or_its_urls_do() {
+        let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
+        let sandbox = Sandbox::new(settings).expect("a sandbox");
+        let recorded = || {
+            let token = sandbox.with_world(World::generate_token).expect("room");
+            let picture = Some(RgbImage::new(64, 64));
+            sandbox.associate_with_picture(&token, &AvatarChoice::New, None, picture).expect("free");
+            token
+        };
+        let (expired, redeemed) = (recorded(), recorded());
+        sandbox.drop_unneeded_avatars();
+        assert_eq!(sandbox.avatar_store().picture_count(), 2);
+        sandbox.force_state(&expired, ForcedState::Expire).expect("active");
+        sandbox.with_world(|world, now| world.redeem_token(&redeemed, now)).expect("ready");
+        sandbox.drop_unneeded_avatars();
+        assert_eq!(sandbox.avatar_store().picture_count(), 1, "its files are still to be fetched");
+        let life = u64::try_from(URL_LIFETIME.as_millis()).expect("minutes");
+        sandbox.move_clock(&ClockMove { advance_ms: Some(life), ..ClockMove::default() }).expect("moved");
+        sandbox.drop_unneeded_avatars();
+        assert_eq!(sandbox.avatar_store().picture_count(), 0);
+    }
+}

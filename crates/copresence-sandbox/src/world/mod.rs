@@ -1,0 +1,464 @@
+//! The model of the backend: tokens, queue, processing and downloads. It is pure: time is passed in, random values come
+//! from seeds, and there is no I/O.
+//!
+//! `now` is always virtual time since the start of the sandbox, and must not run backwards.
+
+pub mod avatar;
+pub mod downloads;
+mod plan;
+pub mod state;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use crate::scenario::{DeliveredFiles, Scenario};
+use avatar::{Avatar, AvatarCatalog, AvatarChoice, ExportFile};
+use copresence_protocol::Progress;
+use downloads::{
+    DeliveryId, Download, DownloadRefusal, DownloadSource, DownloadUse, Downloads, URL_LIFETIME,
+};
+use plan::{ProcessingPlan, ProcessingStage};
+use rand::distr::Alphanumeric;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use state::{PhoneView, TokenState};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+use token::{Phase, Token};
+
+/// Maximum number of tokens. Beyond it, the oldest spent or expired ones are forgotten; if there are none, no token is
+/// generated.
+pub const MAX_TOKENS: usize = 20_000;
+
+/// Minimum lifetime of a token in real time: enough to use it, however fast the clock runs. Scenarios with
+/// [`ScenarioEntry::may_expire_early`](crate::scenario::ScenarioEntry) are exempt.
+pub const MIN_TOKEN_LIFETIME: Duration = Duration::from_mins(2);
+
+/// Minimum lifetime of a download URL in real time.
+pub const MIN_URL_LIFETIME: Duration = Duration::from_mins(1);
+
+/// The model. See the [module](self).
+#[derive(Debug)]
+pub struct World {
+    scenario: Scenario,
+    seed: u64,
+    id_rng: StdRng,
+    catalog: AvatarCatalog,
+    token_states: BTreeMap<u64, Token>,
+    by_name: HashMap<String, u64>,
+    generated_count: u64,
+    downloads: Downloads,
+    /// Virtual seconds per real second, for the minimum lifetimes.
+    speed: f64,
+}
+
+/// A download that is offered under `/files/{id}/{file}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownloadOffer {
+    /// The one-time part of the URL.
+    pub id: String,
+    /// The file name, which is the last part of the URL.
+    pub file: String,
+    /// Its `export_type`.
+    pub export_type: String,
+}
+
+/// The result of a redeem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedeemResult {
+    /// The token is now spent; these are its downloads.
+    Ready(Vec<DownloadOffer>),
+    /// The token is still active; this is the progress of its avatar.
+    NotReady(Progress),
+}
+
+/// Spec: "Provided Export Token string does not match an active Export Token".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the provided Export Token does not match an active Export Token")]
+pub struct TokenNotActive;
+
+/// The maximum number of active tokens is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the sandbox has {MAX_TOKENS} active Export Tokens, which is its maximum; expire some, or restart it"
+)]
+pub struct TooManyTokens;
+
+/// Why an avatar is not associated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AssociateError {
+    /// The token was never generated, or is forgotten.
+    #[error("there is no such Export Token")]
+    NoSuchToken,
+    /// The token already has an avatar.
+    #[error("the Export Token already has an avatar")]
+    HasAvatar,
+    /// The token is spent or expired.
+    #[error("the Export Token is no longer active")]
+    NotActive,
+    /// No avatar has this id.
+    #[error("there is no avatar `{0}`; use `new` to record one")]
+    NoSuchAvatar(String),
+}
+
+/// A state that a tester can force a token into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForcedState {
+    /// The token expires now.
+    Expire,
+    /// Processing fails now.
+    Fail,
+    /// The avatar is ready now.
+    Complete,
+}
+
+/// Why a state cannot be forced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ForceError {
+    /// The token was never generated, or is forgotten.
+    #[error("there is no such Export Token")]
+    NoSuchToken,
+    /// The token is spent or expired.
+    #[error("the Export Token is no longer active")]
+    NotActive,
+    /// The token has no avatar that could fail or complete.
+    #[error("the Export Token has no avatar yet; associate one first")]
+    NoAvatar,
+}
+
+impl World {
+    /// Creates an empty model. `seed` determines timings and avatars. `ids` seeds tokens and URLs, and must be secret.
+    pub fn new(scenario: Scenario, seed: u64, ids: [u8; 32], catalog: AvatarCatalog) -> Self {
+        Self {
+            scenario,
+            seed,
+            id_rng: StdRng::from_seed(ids),
+            catalog,
+            token_states: BTreeMap::new(),
+            by_name: HashMap::new(),
+            generated_count: 0,
+            downloads: Downloads::default(),
+            speed: 1.0,
+        }
+    }
+
+    /// Sets the speed of the clock. Tokens and URLs issued from now on live at least [`MIN_TOKEN_LIFETIME`] and
+    /// [`MIN_URL_LIFETIME`] of real time.
+    pub fn set_speed(&mut self, speed: f64) {
+        self.speed = speed;
+    }
+
+    /// The scenario of new tokens.
+    pub fn scenario(&self) -> Scenario {
+        self.scenario
+    }
+
+    /// Changes the scenario of new tokens.
+    pub fn set_scenario(&mut self, scenario: Scenario) {
+        self.scenario = scenario;
+    }
+
+    /// The seed that reproduces this run.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The avatars that visitors can choose.
+    pub fn catalog(&self) -> &AvatarCatalog {
+        &self.catalog
+    }
+
+    /// Updates the phase of every token.
+    pub fn update_phases(&mut self, now: Duration) {
+        for token in self.token_states.values_mut() {
+            token.update_phase(now);
+        }
+    }
+
+    /// Spec: "Generates an Export Token object in the Copresence backend".
+    ///
+    /// # Errors
+    /// [`MAX_TOKENS`] tokens are active.
+    pub fn generate_token(&mut self, now: Duration) -> Result<String, TooManyTokens> {
+        if self.token_states.len() >= MAX_TOKENS {
+            self.forget_finished_tokens(now);
+        }
+        if self.token_states.len() >= MAX_TOKENS {
+            return Err(TooManyTokens);
+        }
+        let name = draw_random_id(&mut self.id_rng);
+        self.generated_count += 1;
+        self.by_name.insert(name.clone(), self.generated_count);
+        let life = self.token_lifetime(self.scenario);
+        self.token_states.insert(self.generated_count, Token::new(name.clone(), self.scenario, life, now));
+        Ok(name)
+    }
+
+    /// Spec: "Attempts to redeem an Export Token." The response with files spends the token in the same step.
+    ///
+    /// # Errors
+    /// The token is unknown, spent or expired.
+    pub fn redeem_token(&mut self, name: &str, now: Duration) -> Result<RedeemResult, TokenNotActive> {
+        let token =
+            find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(TokenNotActive)?;
+        token.redeems += 1;
+        token.last_redeem_at = Some(now);
+        if let Some(progress) = token.progress_at(now) {
+            return Ok(RedeemResult::NotReady(progress));
+        }
+        let Phase::Ready { avatar } = &token.phase else { return Err(TokenNotActive) };
+        let avatar = avatar.clone();
+        token.phase = Phase::Spent { avatar: avatar.clone(), at: now };
+        let delivers = token.scenario.catalogue_entry().delivered_files;
+        let life = extend_to_real_lifetime(URL_LIFETIME, MIN_URL_LIFETIME, self.speed);
+        let mut offers = Vec::new();
+        for (index, (export, source)) in
+            delivered_exports(delivers, self.catalog.exports_of(&avatar)).enumerate()
+        {
+            let id = draw_random_id(&mut self.id_rng);
+            token.urls.push(id.clone());
+            let (file, export_type) = (export.file.clone(), export.export_type.clone());
+            offers.push(DownloadOffer { id: id.clone(), file, export_type });
+            let expired = delivers == DeliveredFiles::AllButFirstExpired && index > 0;
+            let expires_at = if expired { now } else { now.saturating_add(life) };
+            let avatar = avatar.clone();
+            self.downloads
+                .add(id, Download { avatar, export, source, expires_at, state: DownloadUse::Unused });
+        }
+        Ok(RedeemResult::Ready(offers))
+    }
+
+    /// Spec: "After recording or selection, the avatar is associated with the Export Token." `scenario` replaces the token's
+    /// own scenario, and its lifetime then counts from now if that ends sooner.
+    ///
+    /// # Errors
+    /// The token is unknown, no longer active or already has an avatar, or the chosen avatar does not exist.
+    pub fn associate_avatar(
+        &mut self,
+        name: &str,
+        choice: &AvatarChoice,
+        scenario: Option<Scenario>,
+        now: Duration,
+    ) -> Result<Avatar, AssociateError> {
+        let ordinal = self.by_name.get(name).copied().ok_or(AssociateError::NoSuchToken)?;
+        let life = scenario.map_or(Duration::MAX, |scenario| self.token_lifetime(scenario));
+        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now)
+            .ok_or(AssociateError::NoSuchToken)?;
+        let failed = matches!(token.stage_at(now), Some(ProcessingStage::Failed { .. }));
+        match token.phase {
+            Phase::Waiting | Phase::Failed { .. } => {}
+            // The visitor records again before the scenario does.
+            Phase::InProgress { .. } if failed => {}
+            Phase::InProgress { .. } | Phase::Ready { .. } | Phase::Spent { .. } => {
+                return Err(AssociateError::HasAvatar);
+            }
+            Phase::Expired { .. } => return Err(AssociateError::NotActive),
+        }
+        // Each recording has its own random stream, so that it does not depend on other requests.
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream((ordinal << 16) | token.associations);
+        let seed = rng.random();
+        let avatar = match choice {
+            AvatarChoice::Existing(id) => {
+                let found =
+                    self.catalog.find_existing(id).ok_or_else(|| AssociateError::NoSuchAvatar(id.clone()))?;
+                Avatar::Existing { id: found.id.clone() }
+            }
+            AvatarChoice::New => match self.catalog.existing.as_slice() {
+                owned if self.catalog.new_is_existing && !owned.is_empty() => {
+                    Avatar::Existing { id: owned[rng.random_range(0..owned.len())].id.clone() }
+                }
+                _ => Avatar::New { token: name.to_owned(), seed },
+            },
+        };
+        if let Some(scenario) = scenario {
+            token.scenario = scenario;
+            token.expires_at = token.expires_at.min(now.saturating_add(life));
+        }
+        let existing = matches!(choice, AvatarChoice::Existing(_));
+        let plan = ProcessingPlan::draw_for_scenario(
+            token.scenario.catalogue_entry(),
+            existing,
+            token.associations,
+            &mut rng,
+        );
+        token.associations += 1;
+        token.associated_at = Some(now);
+        token.phase = Phase::InProgress { avatar: avatar.clone(), plan, since: now };
+        Ok(avatar)
+    }
+
+    /// Forces a token into a state.
+    ///
+    /// # Errors
+    /// The token is unknown or no longer active, or has no avatar that could fail or complete.
+    pub fn force_state(&mut self, name: &str, force: ForcedState, now: Duration) -> Result<(), ForceError> {
+        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now)
+            .ok_or(ForceError::NoSuchToken)?;
+        if !token.is_active() {
+            return Err(ForceError::NotActive);
+        }
+        token.phase = match (force, token.avatar().cloned()) {
+            (ForcedState::Expire, _) => {
+                token.expires_at = now;
+                Phase::Expired { at: now }
+            }
+            (ForcedState::Fail, Some(avatar)) => {
+                Phase::Failed { avatar, percent: progress_percent(token, now) }
+            }
+            (ForcedState::Complete, Some(avatar)) => Phase::Ready { avatar },
+            (ForcedState::Fail | ForcedState::Complete, None) => return Err(ForceError::NoAvatar),
+        };
+        Ok(())
+    }
+
+    /// The state shown on the phone; `None` if there is no such token.
+    pub fn phone_view(&mut self, name: &str, now: Duration) -> Option<PhoneView> {
+        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now)?;
+        Some(PhoneView::from_token(token, now))
+    }
+
+    /// The states of all tokens, oldest first.
+    pub fn token_states(&mut self, now: Duration) -> Vec<TokenState> {
+        self.update_phases(now);
+        self.token_states.values().map(|token| self.build_token_state(token, now)).collect()
+    }
+
+    /// The state of a token; `None` if there is no such token.
+    pub fn token_state(&mut self, name: &str, now: Duration) -> Option<TokenState> {
+        find_updated_token(&self.by_name, &mut self.token_states, name, now)?;
+        let token = self.token_states.get(self.by_name.get(name)?)?;
+        Some(self.build_token_state(token, now))
+    }
+
+    /// Whether the next redeem of a token returns download URLs.
+    pub(crate) fn is_token_ready(&mut self, name: &str, now: Duration) -> bool {
+        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now);
+        token.is_some_and(|token| matches!(token.phase, Phase::Ready { .. }))
+    }
+
+    /// Returns avatar and file if a URL is valid, without using it.
+    pub(crate) fn check_download(
+        &self,
+        id: &str,
+        file: &str,
+        now: Duration,
+    ) -> Result<(Avatar, DownloadSource), DownloadRefusal> {
+        self.downloads
+            .check_url(id, file, now)
+            .map(|download| (download.avatar.clone(), download.source.clone()))
+    }
+
+    /// The export type of a URL, valid or not.
+    pub(crate) fn export_type(&self, id: &str) -> Option<&str> {
+        self.downloads.get(id).map(|download| download.export.export_type.as_str())
+    }
+
+    /// Begins to deliver a file.
+    pub(crate) fn begin_delivery(
+        &mut self,
+        id: &str,
+        file: &str,
+        now: Duration,
+    ) -> Result<DeliveryId, DownloadRefusal> {
+        self.downloads.begin_delivery(id, file, now)
+    }
+
+    /// Whether a delivery may send another chunk; `last` uses the URL up.
+    pub(crate) fn allow_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
+        self.downloads.allow_chunk(id, delivery, last)
+    }
+
+    /// Whether the picture and the files of a token's new avatar are still needed.
+    pub(crate) fn needs_avatar(&mut self, name: &str, now: Duration) -> bool {
+        let Some(token) = find_updated_token(&self.by_name, &mut self.token_states, name, now) else {
+            return false;
+        };
+        match token.phase {
+            Phase::InProgress { .. } | Phase::Failed { .. } | Phase::Ready { .. } => true,
+            Phase::Spent { .. } => self.downloads.any_usable(&token.urls, now),
+            Phase::Waiting | Phase::Expired { .. } => false,
+        }
+    }
+
+    /// Forgets the oldest spent and expired tokens until three quarters of the limit remain.
+    fn forget_finished_tokens(&mut self, now: Duration) {
+        self.update_phases(now);
+        let surplus = self.token_states.len().saturating_sub(MAX_TOKENS * 3 / 4);
+        let finished = self.token_states.iter().filter(|(_, token)| !token.is_active());
+        let forgotten: Vec<u64> = finished.map(|(ordinal, _)| *ordinal).take(surplus).collect();
+        for ordinal in forgotten {
+            if let Some(token) = self.token_states.remove(&ordinal) {
+                self.by_name.remove(&token.name);
+                token.urls.iter().for_each(|id| self.downloads.remove(id));
+            }
+        }
+    }
+
+    fn build_token_state(&self, token: &Token, now: Duration) -> TokenState {
+        TokenState::from_token(token, token.urls.iter().filter_map(|id| self.downloads.get(id)), now)
+    }
+
+    fn token_lifetime(&self, scenario: Scenario) -> Duration {
+        let entry = scenario.catalogue_entry();
+        if entry.may_expire_early {
+            entry.token_lifetime
+        } else {
+            extend_to_real_lifetime(entry.token_lifetime, MIN_TOKEN_LIFETIME, self.speed)
+        }
+    }
+}
+
+/// The longer of a virtual lifetime and a real lifetime at this speed.
+fn extend_to_real_lifetime(life: Duration, real: Duration, speed: f64) -> Duration {
+    life.max(Duration::try_from_secs_f64(real.as_secs_f64() * speed).unwrap_or(Duration::MAX))
+}
+
+/// The exports that a scenario delivers, each with its source.
+fn delivered_exports(
+    delivers: DeliveredFiles,
+    exports: Vec<ExportFile>,
+) -> impl Iterator<Item = (ExportFile, DownloadSource)> {
+    let times = match delivers {
+        DeliveredFiles::Nothing => 0,
+        DeliveredFiles::Repeated(times) => times,
+        DeliveredFiles::AvatarFiles | DeliveredFiles::LargeGlb | DeliveredFiles::AllButFirstExpired => 1,
+    };
+    let large = delivers == DeliveredFiles::LargeGlb;
+    (1..=times).flat_map(move |time| {
+        exports.clone().into_iter().map(move |mut export| {
+            let source = DownloadSource { file: export.file.clone(), padded: large };
+            if time > 1 {
+                let dot = export.file.find('.').unwrap_or(export.file.len());
+                export.file.insert_str(dot, &format!("-{time}"));
+            }
+            (export, source)
+        })
+    })
+}
+
+/// A random id of 24 letters and digits (about 140 bits).
+fn draw_random_id(rng: &mut StdRng) -> String {
+    (0..24).map(|_| char::from(rng.sample(Alphanumeric))).collect()
+}
+
+fn progress_percent(token: &Token, now: Duration) -> u8 {
+    match token.stage_at(now) {
+        Some(ProcessingStage::Processing { percent } | ProcessingStage::Failed { percent }) => percent,
+        Some(ProcessingStage::Ready) => 100,
+        Some(ProcessingStage::InQueue { .. }) | None => 0,
+    }
+}
+
+fn find_updated_token<'a>(
+    by_name: &HashMap<String, u64>,
+    tokens: &'a mut BTreeMap<u64, Token>,
+    name: &str,
+    now: Duration,
+) -> Option<&'a mut Token> {
+    let token = tokens.get_mut(by_name.get(name)?)?;
+    token.update_phase(now);
+    Some(token)
+}

@@ -1,0 +1,182 @@
+//! The state of tokens and downloads as shown to testers and phones.
+
+use crate::clock::to_millis;
+use crate::scenario::Scenario;
+use crate::world::avatar::Avatar;
+use crate::world::downloads::{Download, DownloadUse};
+use crate::world::plan::ProcessingStage;
+use crate::world::token::{Phase, Token};
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// The state of a token: the four statuses of the specification, and the three that follow them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenPhase {
+    /// No avatar is associated yet.
+    NoAssociatedAvatar,
+    /// The avatar waits in the queue.
+    InQueue,
+    /// The avatar is being processed.
+    Processing,
+    /// Processing failed; the visitor may record again under the same token.
+    Failed,
+    /// The next redeem returns the download URLs.
+    Ready,
+    /// The download URLs were returned.
+    Spent,
+    /// The token expired before it was redeemed.
+    Expired,
+}
+
+/// A token in `GET /sandbox/state`. Times are milliseconds of virtual time.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TokenState {
+    /// The Export Token.
+    pub token: String,
+    /// Its scenario.
+    pub scenario: Scenario,
+    /// Its state.
+    pub state: TokenPhase,
+    /// As in `/redeemExportToken`: 0 to 100, or −1.
+    pub completion_progress: i64,
+    /// As in `/redeemExportToken`: a queue position from 1, or −1.
+    pub queue_position: i64,
+    /// `new`, the id of an existing avatar, or null.
+    pub avatar: Option<String>,
+    /// When it was generated.
+    pub generated_ms: u64,
+    /// When it expires or expired.
+    pub expires_ms: u64,
+    /// When an avatar was last associated.
+    pub associated_ms: Option<u64>,
+    /// When it was spent or expired.
+    pub ended_ms: Option<u64>,
+    /// Number of redeems, including refused ones after its end.
+    pub redeems: u64,
+    /// When it was last redeemed.
+    pub last_redeem_ms: Option<u64>,
+    /// The download URLs returned for it.
+    pub downloads: Vec<DownloadState>,
+}
+
+/// A download URL. The URL itself is not shown.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DownloadState {
+    /// The file name, which is the last part of the URL.
+    pub file: String,
+    /// Its `export_type`.
+    pub export_type: String,
+    /// How far it has been used.
+    pub state: UrlState,
+    /// When it expires.
+    pub expires_ms: u64,
+}
+
+/// How far a download URL has been used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UrlState {
+    /// Not requested yet.
+    Unused,
+    /// A delivery has begun, and the last byte has not been sent.
+    UnderWay,
+    /// Delivered; it cannot be used again.
+    Used,
+    /// Expired before it was used up.
+    Expired,
+}
+
+/// The state of a token as shown on the phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PhoneView {
+    /// Its state.
+    pub state: TokenPhase,
+    /// The queue position, from 1.
+    pub queue_position: Option<u32>,
+    /// Percent, 0 to 100.
+    pub completion_progress: Option<u8>,
+}
+
+impl TokenPhase {
+    pub(crate) fn from_token(token: &Token, now: Duration) -> Self {
+        match (&token.phase, token.stage_at(now)) {
+            (Phase::Waiting, _) => Self::NoAssociatedAvatar,
+            (Phase::Spent { .. }, _) => Self::Spent,
+            (Phase::Expired { .. }, _) => Self::Expired,
+            (_, Some(ProcessingStage::InQueue { .. })) => Self::InQueue,
+            (_, Some(ProcessingStage::Processing { .. })) => Self::Processing,
+            (_, Some(ProcessingStage::Failed { .. })) => Self::Failed,
+            (_, Some(ProcessingStage::Ready) | None) => Self::Ready,
+        }
+    }
+}
+
+impl TokenState {
+    pub(crate) fn from_token<'a>(
+        token: &Token,
+        urls: impl Iterator<Item = &'a Download>,
+        now: Duration,
+    ) -> Self {
+        let progress = token.progress_at(now);
+        let ended = match token.phase {
+            Phase::Spent { at, .. } | Phase::Expired { at } => Some(at),
+            _ => None,
+        };
+        Self {
+            token: token.name.clone(),
+            scenario: token.scenario,
+            state: TokenPhase::from_token(token, now),
+            completion_progress: progress
+                .as_ref()
+                .map_or(-1, copresence_protocol::Progress::completion_wire_value),
+            queue_position: progress.as_ref().map_or(-1, copresence_protocol::Progress::queue_wire_value),
+            avatar: token.avatar().map(|avatar| match avatar {
+                Avatar::New { .. } => "new".to_owned(),
+                Avatar::Existing { id } => id.clone(),
+            }),
+            generated_ms: to_millis(token.generated_at),
+            expires_ms: to_millis(token.expires_at),
+            associated_ms: token.associated_at.map(to_millis),
+            ended_ms: ended.map(to_millis),
+            redeems: token.redeems,
+            last_redeem_ms: token.last_redeem_at.map(to_millis),
+            downloads: urls.map(|url| DownloadState::from_download(url, now)).collect(),
+        }
+    }
+}
+
+impl DownloadState {
+    fn from_download(download: &Download, now: Duration) -> Self {
+        let state = match download.state {
+            DownloadUse::Used => UrlState::Used,
+            _ if now >= download.expires_at => UrlState::Expired,
+            DownloadUse::Unused => UrlState::Unused,
+            DownloadUse::UnderWay { .. } => UrlState::UnderWay,
+        };
+        Self {
+            file: download.export.file.clone(),
+            export_type: download.export.export_type.clone(),
+            state,
+            expires_ms: to_millis(download.expires_at),
+        }
+    }
+}
+
+impl PhoneView {
+    pub(crate) fn from_token(token: &Token, now: Duration) -> Self {
+        let progress = token.progress_at(now);
+        Self {
+            state: TokenPhase::from_token(token, now),
+            queue_position: progress
+                .as_ref()
+                .and_then(|p| p.queue_position)
+                .map(copresence_protocol::QueuePosition::get),
+            completion_progress: progress
+                .as_ref()
+                .and_then(|p| p.completion)
+                .map(copresence_protocol::Percent::get),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The phone page over HTTP, without a browser.
+
+use crate::support::TestSandbox;
+use copresence_sandbox::{Scenario, Settings};
+use image::{DynamicImage, ImageFormat};
+use std::io::Cursor;
+
+fn jpeg(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    DynamicImage::new_rgb8(width, height).write_to(&mut bytes, ImageFormat::Jpeg).expect("encoded");
+    bytes.into_inner()
+}
+
+#[tokio::test]
+async fn page_has_ids_for_tests_and_nothing_inline() {
+    let test = TestSandbox::new(Scenario::Happy);
+    let token = test.generate().await;
+    let page = test.get(&format!("/phone?exportToken={token}"), &[]).await;
+    assert_eq!(page.status, 200);
+    for id in ["record-new", "skip-picture", "choose-existing", "avatar-ari", "status", "use-picture"] {
+        assert!(page.text().contains(&format!("id=\"{id}\" data-testid=\"{id}\"")), "{id}");
+    }
+    assert!(page.text().contains("not the Copresence app"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(
+        !page.text().contains("<style")
+            && !page.text().contains("style=")
+            && !page.text().contains("onclick")
+    );
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    for file in ["/static/phone.js", "/static/phone-crop.js", "/static/phone.css", "/static/index.css"] {
+        assert_eq!(test.get(file, &[]).await.status, 200, "{file}");
+    }
+    let portrait = test.get("/phone/avatars/ari/portrait", &[]).await;
+    assert_eq!((portrait.status.as_u16(), portrait.header("content-type")), (200, "image/png"));
+    assert_eq!(test.get("/phone/avatars/nobody/portrait", &[]).await.status, 404);
+    assert_eq!(test.get("/phone?exportToken=unknown", &[]).await.status, 404);
+    assert_eq!(test.get("/phone", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn visitor_chooses_an_avatar_and_sees_its_status() {
+    let test = TestSandbox::new(Scenario::LongQueue);
+    let token = test.generate().await;
+    let status = async || test.get(&format!("/phone/status?exportToken={token}"), &[]).await.json();
+    assert_eq!(status().await["state"], "no_associated_avatar");
+    let chosen = test.post(&format!("/phone/associate?exportToken={token}&avatar=ari"), "").await.json();
+    assert_eq!((&chosen["state"], &chosen["queue_position"]), (&"in_queue".into(), &12.into()));
+    let again = test.post(&format!("/phone/associate?exportToken={token}&avatar=ari"), "").await;
+    assert_eq!(again.status_and_code(), (409, 119));
+    test.advance_seconds(60);
+    assert!(status().await["queue_position"].as_u64().expect("a place") < 12);
+    test.advance_seconds(300);
+    assert_eq!(status().await["state"], "ready");
+    test.redeem(&token).await;
+    assert_eq!(status().await["state"], "spent");
+}
+
+#[tokio::test]
+async fn picture_becomes_the_face_and_invalid_ones_are_refused() {
+    let test = TestSandbox::new(Scenario::ExistingAvatar);
+    let token = test.generate().await;
+    let url = format!("/phone/associate?exportToken={token}&avatar=new");
+    assert_eq!(test.post(&url, "no picture at all").await.status, 415);
+    assert_eq!(test.post(&url, vec![0_u8; 10 * 1024 * 1024 + 1]).await.status, 413);
+    assert_eq!(test.post("/phone/associate?exportToken=unknown&avatar=new", jpeg(64, 64)).await.status, 404);
+    assert_eq!(test.post(&url, jpeg(900, 1200)).await.json()["state"], "ready");
+    let body = test.redeem(&token).await.json();
+    let path = |url: &str| url::Url::parse(url).expect("a URL").path().to_owned();
+    let glb = path(body["payload_complete"][0]["download_URL"].as_str().expect("a URL"));
+    let with_face = test.get(&glb, &[]).await.body;
+    let bare = TestSandbox::new(Scenario::ExistingAvatar);
+    let same_seed = bare.redeem_new_avatar().await;
+    assert_ne!(with_face, bare.get(&same_seed[0].1, &[]).await.body, "the face is in the file");
+}
+
+#[tokio::test]
+async fn failed_avatar_can_be_recorded_again_until_the_token_expires() {
+    let test = TestSandbox::new(Scenario::Fails);
+    let token = test.generate().await;
+    let record = async || test.post(&format!("/phone/associate?exportToken={token}&avatar=new"), "").await;
+    record().await;
+    test.advance_seconds(60);
+    let failed = test.get(&format!("/phone/status?exportToken={token}"), &[]).await.json();
+    assert_eq!(failed["state"], "failed");
+    assert_eq!(record().await.json()["state"], "in_queue");
+    test.advance_seconds(15 * 60);
+    assert_eq!(test.get(&format!("/phone?exportToken={token}"), &[]).await.status, 410);
+    assert_eq!(record().await.status_and_code(), (409, 119));
+}
+
+#[tokio::test]
+async fn page_uses_the_browsers_language_or_the_selected_one() {
+    let test = TestSandbox::new(Scenario::Happy);
+    let token = test.generate().await;
+    let german = [("accept-language", "de-AT,de;q=0.9,en;q=0.5")];
+    let page = test.get(&format!("/phone?exportToken={token}"), &german).await;
+    assert!(page.text().contains("<html lang=\"de\">"), "{}", page.text());
+    assert_eq!((page.header("content-language"), page.header("vary")), ("de", "Accept-Language"));
+    let page = test.get(&format!("/phone?exportToken={token}&lang=zh-Hans"), &german).await;
+    assert!(page.text().contains("<html lang=\"zh-Hans\">"));
+    // Each language link keeps the token, with its characters escaped.
+    let page = test.get("/phone?exportToken=%22%3E%3Cb%3E%26x%3D1&lang=fr", &[]).await;
+    assert_eq!(page.status, 404);
+    assert!(
+        !page.text().contains("<b>") && page.text().contains("exportToken=%22%3E%3Cb%3E%26x%3D1&amp;lang=ja")
+    );
+}
+
+#[tokio::test]
+async fn avatar_without_portrait_is_shown_by_its_initial() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(dir.path().join("Özil")).expect("a sub-folder");
+    std::fs::write(dir.path().join("Özil/avatar.glb"), b"glTF").expect("a file");
+    let test =
+        TestSandbox::with_settings(Settings { assets: Some(dir.path().to_owned()), ..Settings::default() });
+    let token = test.generate().await;
+    let page = test.get(&format!("/phone?exportToken={token}"), &[]).await;
+    assert!(page.text().contains(">Ö</span>") && !page.text().contains("/portrait"), "{}", page.text());
+    assert_eq!(test.get("/phone/avatars/zil/portrait", &[]).await.status, 404);
+}

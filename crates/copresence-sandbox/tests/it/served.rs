@@ -1,0 +1,140 @@
+//! The server over TCP.
+
+use crate::support::{API_KEY, SESSION, TOKEN};
+use copresence_sandbox::{AvatarChoice, Scenario, Server, Settings, StartError};
+use std::net::SocketAddr;
+use test_port::ReservedPort;
+
+fn client() -> reqwest::Client {
+    // Fails if another test of this process has installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().expect("a client")
+}
+
+fn loopback() -> SocketAddr {
+    "127.0.0.1:0".parse().expect("an address")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visit_over_http_from_token_to_files() {
+    let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
+    let port = ReservedPort::reserve().expect("a port").for_child_process();
+    let listen = port.to_string().parse().expect("an address");
+    let server = Server::start(settings, listen).await.expect("a free port");
+    let (http, base) = (client(), server.local_url());
+    let mut lines = server.subscribe_requests();
+    let known = server.sandbox().credentials();
+    let url = |path: &str| base.join(path).expect("a URL");
+    let generated = http
+        .post(url("/generateExportToken"))
+        .header(API_KEY, known.api_key.expose())
+        .header(SESSION, known.session_token.expose())
+        .send();
+    let body: serde_json::Value = generated.await.expect("a response").json().await.expect("JSON");
+    let token = body["token"].as_str().expect("a token");
+    assert_eq!(server.link_template(), format!("{base}phone?exportToken={{token}}"));
+    let page = http.get(server.link_template().replace("{token}", token)).send().await.expect("a response");
+    assert_eq!(page.status(), 200);
+    server.sandbox().associate_avatar(token, &AvatarChoice::New, None).expect("free");
+    let redeem = || {
+        http.get(url("/redeemExportToken"))
+            .header(API_KEY, known.api_key.expose())
+            .header(TOKEN, token)
+            .send()
+    };
+    let ready: serde_json::Value = redeem().await.expect("a response").json().await.expect("JSON");
+    for entry in ready["payload_complete"].as_array().expect("ready") {
+        let file = http.get(entry["download_URL"].as_str().expect("a URL")).send().await.expect("a response");
+        assert_eq!(file.status(), 200);
+        let length = file.content_length().expect("a length");
+        assert_eq!(file.bytes().await.expect("a whole body").len() as u64, length);
+        let again =
+            http.get(entry["download_URL"].as_str().expect("a URL")).send().await.expect("a response");
+        assert_eq!(again.status(), 410);
+    }
+    assert_eq!(redeem().await.expect("a response").status(), 400);
+    assert_eq!(http.get(url("/sandbox/state")).send().await.expect("a response").status(), 200);
+    let first = lines.recv().await.expect("a line");
+    assert_eq!((first.path.as_str(), first.peer.as_deref()), ("/generateExportToken", Some("127.0.0.1")));
+    let address = server.address();
+    server.stop().await;
+    assert!(std::net::TcpListener::bind(address).is_ok(), "the port is free again");
+}
+
+#[tokio::test]
+async fn port_in_use_is_reported() {
+    let server = Server::start(Settings::default(), loopback()).await.expect("a free port");
+    let error = Server::start(Settings::default(), server.address()).await.err().expect("taken");
+    assert!(matches!(error, StartError::PortInUse { .. }));
+    let port = server.address().port().to_string();
+    assert!(error.to_string().contains(&port) && error.to_string().contains("--listen"), "{error}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn server_on_all_addresses_has_a_phone_url() {
+    let all = "0.0.0.0:0".parse().expect("an address");
+    let server = Server::start(Settings::default(), all).await.expect("a free port");
+    assert!(server.is_open_to_network());
+    assert_eq!(server.local_url().host_str(), Some("127.0.0.1"));
+    let phones = server.phone_url();
+    assert_ne!(phones.host_str(), Some("0.0.0.0"));
+    assert!(server.link_template().starts_with(phones.as_str()));
+    server.stop().await;
+    let settings =
+        Settings { public_url: Some("https://booth.test/s".parse().expect("a URL")), ..Settings::default() };
+    let server = Server::start(settings, loopback()).await.expect("a free port");
+    assert_eq!(server.link_template(), "https://booth.test/s/phone?exportToken={token}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn invalid_settings_are_refused() {
+    let start =
+        async |settings| Server::start(settings, loopback()).await.err().expect("refused").to_string();
+    assert!(start(Settings { speed: 0.0, ..Settings::default() }).await.contains("speed"));
+    assert!(start(Settings { api_key: " ".into(), ..Settings::default() }).await.contains("API key"));
+    let gone = Settings { assets: Some("no/such/folder".into()), ..Settings::default() };
+    assert!(start(gone).await.contains("no/such/folder"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn https_serves_the_api_and_applies_faults() {
+    let list =
+        br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
+    let faults = copresence_sandbox::faults::parse_faults(list).expect("a list");
+    let scenario = Scenario::ExistingAvatar;
+    let settings =
+        Settings { scenario, faults, tls: Some(copresence_sandbox::Tls::SelfSigned), ..Settings::default() };
+    let server = Server::start(settings, loopback()).await.expect("a free port");
+    assert_eq!(server.local_url().scheme(), "https");
+    assert!(server.link_template().starts_with("https://"));
+    assert_eq!(server.fingerprint().expect("a certificate").split(':').count(), 32);
+    // Fails if another test of this process has installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http =
+        reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().expect("a client");
+    let known = server.sandbox().credentials();
+    let url = |path: &str| server.local_url().join(path).expect("a URL");
+    let generate = http
+        .post(url("/generateExportToken"))
+        .header(API_KEY, known.api_key.expose())
+        .header(SESSION, known.session_token.expose());
+    let body: serde_json::Value = generate.send().await.expect("a response").json().await.expect("JSON");
+    let token = body["token"].as_str().expect("a token");
+    let redeem = || {
+        http.get(url("/redeemExportToken"))
+            .header(API_KEY, known.api_key.expose())
+            .header(TOKEN, token)
+            .send()
+    };
+    assert_eq!(redeem().await.expect("a response").status(), 200);
+    assert!(redeem().await.is_err(), "reset");
+    assert!(redeem().await.expect("a head").bytes().await.is_err(), "cut");
+    server.sandbox().associate_avatar(token, &AvatarChoice::New, None).expect("free");
+    let ready: serde_json::Value = redeem().await.expect("a response").json().await.expect("JSON");
+    let download = ready["payload_complete"][2]["download_URL"].as_str().expect("a URL");
+    assert!(download.starts_with("https://"), "{download}");
+    assert_eq!(http.get(download).send().await.expect("a response").status(), 200);
+    server.stop().await;
+}

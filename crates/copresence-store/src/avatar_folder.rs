@@ -1,0 +1,351 @@
+//! The folder of one avatar while it is downloaded.
+//!
+//! The files are written to `OUT/.<visit id>.partial/`, on the file system of the final folder, so that one rename
+//! publishes the complete folder. Each step is durable before the next one starts:
+//!
+//! 1. The partial folder is created. `OUT` is fsynced.
+//! 2. Each file is written as `<name>.part`, fsynced, and renamed to `<name>`. The folder is fsynced.
+//! 3. `manifest.json` is written in the same way.
+//! 4. The partial folder is renamed to `OUT/<date>-<visit id>`. `OUT` is fsynced.
+//!
+//! A crash leaves either a partial folder, which [`AvatarFolder::create_or_reopen`] opens again, or a complete folder,
+//! which [`crate::SavedAvatars::find_avatar`] finds.
+
+use crate::crash_point::{self, CrashPoint};
+use crate::data_dir::DataDir;
+use crate::disk;
+use crate::error::{IoContext, StoreError};
+use crate::file_names::{self, FileNames};
+use crate::manifest::{MANIFEST_NAME, Manifest};
+use crate::partial_file::{CompleteFile, PART_SUFFIX, PartialFile, read_complete_file};
+use crate::saved_avatars::SavedAvatars;
+use crate::visit_id::VisitId;
+use cap_std::fs::Dir;
+use copresence_protocol::ExportType;
+use jiff::civil::Date;
+use std::collections::BTreeMap;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The partial folder of a visit. It stays on disk when this value is dropped.
+///
+/// The caller must hold the [`crate::VisitLock`] of the visit, so that there is only one writer.
+#[derive(Debug)]
+pub struct AvatarFolder {
+    out: Dir,
+    out_path: PathBuf,
+    dir: Arc<Dir>,
+    path: PathBuf,
+    visit: VisitId,
+    date: Date,
+    names: FileNames,
+    assigned_names: BTreeMap<usize, String>,
+}
+
+impl AvatarFolder {
+    /// Creates the private folder (mode 0700), or opens the one that a crash left. Creates `OUT` if it does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] if the avatar of this visit is already saved, [`StoreError::ForeignEntry`] if the
+    /// path is a link or a file, or an I/O failure.
+    pub fn create_or_reopen(out: &Path, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
+        disk::create_folder(out)?;
+        if let Some(saved) = SavedAvatars::find_avatar_path(out, visit)? {
+            return Err(StoreError::AlreadyExists { path: saved });
+        }
+        let out_path = std::path::absolute(out).io_context("find", out)?;
+        let (name, path) = partial_folder(&out_path, visit);
+        let dir = disk::open_folder(&out_path)?;
+        if disk::entry_exists(&dir, &name, &path)? {
+            // A crash may have occurred between its creation and its fsync.
+            disk::sync_folder(&dir, &out_path)?;
+        } else {
+            disk::create_subfolder(&dir, &name, &path)?;
+        }
+        crash_point::reach_crash_point(CrashPoint::FolderDurable);
+        Self::open_existing(dir, out_path, visit, date)
+    }
+
+    /// Opens the folder that a crash left. Returns `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] if the path is a link or a file, or an I/O failure.
+    pub fn reopen(out: &Path, visit: &VisitId, date: Date) -> Result<Option<Self>, StoreError> {
+        let out_path = std::path::absolute(out).io_context("find", out)?;
+        let (name, path) = partial_folder(&out_path, visit);
+        if !out_path.is_dir() {
+            return Ok(None);
+        }
+        let dir = disk::open_folder(&out_path)?;
+        if !disk::entry_exists(&dir, &name, &path)? {
+            return Ok(None);
+        }
+        Self::open_existing(dir, out_path, visit, date).map(Some)
+    }
+
+    /// The path of the partial folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Assigns a file name to the export at `index` in the response. Returns the same name for the same index.
+    ///
+    /// Names depend only on the types and the order of the calls, so a later run with the same order gets the same
+    /// names.
+    pub fn file_name(&mut self, index: usize, export_type: &ExportType) -> String {
+        let names = &mut self.names;
+        self.assigned_names.entry(index).or_insert_with(|| names.next_file_name(export_type)).clone()
+    }
+
+    /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
+    ///
+    /// Use it only **within one run**. Use [`resume_file`](Self::resume_file) after a crash, because bytes that were
+    /// not fsynced may be lost or wrong.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
+    /// [`file_name`](Self::file_name) never assigns, or an I/O failure.
+    pub fn start_file(&self, name: &str) -> Result<PartialFile, StoreError> {
+        self.resume_file(name, u64::MAX)
+    }
+
+    /// Opens a partial file for appending after a crash. Keeps at most `durable` bytes, the number in the journal from
+    /// the last [`PartialFile::sync_data`].
+    ///
+    /// # Errors
+    /// As [`start_file`](Self::start_file).
+    pub fn resume_file(&self, name: &str, durable: u64) -> Result<PartialFile, StoreError> {
+        let path = self.own_file_path(name)?;
+        if disk::entry_exists(&self.dir, name, &path)? {
+            return Err(StoreError::AlreadyExists { path });
+        }
+        PartialFile::open(Arc::clone(&self.dir), self.path.clone(), name, durable)
+    }
+
+    /// Reads and hashes a complete file again, and makes its name durable. Returns `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] for a name that [`file_name`](Self::file_name) never assigns, or an I/O failure.
+    pub fn read_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
+        let path = self.own_file_path(name)?;
+        if !disk::entry_exists(&self.dir, name, &path)? {
+            return Ok(None);
+        }
+        // A crash may have occurred between the rename and the fsync.
+        disk::sync_folder(&self.dir, &self.path)?;
+        read_complete_file(&self.dir, name, &path).map(Some)
+    }
+
+    /// Publishes the avatar by one rename to `OUT/<date>-<visit id>`.
+    ///
+    /// # Errors
+    /// [`StoreError::ContentMismatch`] if the manifest is not marked complete or lists other files than the folder has,
+    /// [`StoreError::AlreadyExists`] if the target exists, or an I/O failure. After an error the partial folder is
+    /// unchanged, and [`create_or_reopen`](Self::create_or_reopen) opens it again.
+    pub fn publish(self, manifest: &Manifest) -> Result<PathBuf, StoreError> {
+        if !manifest.complete || !manifest.missing.is_empty() {
+            return Err(self.content_mismatch("an incomplete avatar cannot be published".into()));
+        }
+        let name = avatar_folder_name(self.date, &self.visit);
+        let target = self.out_path.join(&name);
+        ensure_absent(&self.out, &name, &target)?;
+        self.seal_with_manifest(manifest)?;
+        let from = partial_folder(&self.out_path, &self.visit).0;
+        let out_path = self.out_path.clone();
+        let out = self.into_out_dir();
+        out.rename(&from, &out, &name).io_context("rename", &target)?;
+        crash_point::reach_crash_point(CrashPoint::Published);
+        disk::sync_folder(&out, &out_path)?;
+        crash_point::reach_crash_point(CrashPoint::PublishDurable);
+        Ok(target)
+    }
+
+    /// Moves an incomplete avatar to `DATA/incomplete/<date>-<visit id>`, so that it is not among the saved avatars.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish), but the manifest must be marked incomplete.
+    pub fn keep_incomplete(self, data: &DataDir, manifest: &Manifest) -> Result<PathBuf, StoreError> {
+        if manifest.complete {
+            return Err(self.content_mismatch("it is marked complete".into()));
+        }
+        let (kept, kept_path) = data.open_incomplete()?;
+        let name = avatar_folder_name(self.date, &self.visit);
+        let target = kept_path.join(&name);
+        ensure_absent(&kept, &name, &target)?;
+        self.seal_with_manifest(manifest)?;
+        let (from, from_path) = partial_folder(&self.out_path, &self.visit);
+        let (out_path, visit, day) = (self.out_path.clone(), self.visit, self.date);
+        let out = self.into_out_dir();
+        match out.rename(&from, &kept, &name) {
+            Ok(()) => crash_point::reach_crash_point(CrashPoint::IncompleteRenamed),
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                let folder = Self::open_existing(out, out_path.clone(), &visit, day)?;
+                folder.copy_to_folder(&kept, &kept_path)?;
+                crash_point::reach_crash_point(CrashPoint::CopyDurable);
+                kept.rename(&from, &kept, &name).io_context("rename", &target)?;
+                crash_point::reach_crash_point(CrashPoint::IncompleteRenamed);
+                disk::sync_folder(&kept, &kept_path)?;
+                remove_partial_folder(&folder.into_out_dir(), &from, &from_path)?;
+            }
+            Err(error) => return Err(StoreError::from_io("move", &target, error)),
+        }
+        disk::sync_folder(&kept, &kept_path)?;
+        crash_point::reach_crash_point(CrashPoint::IncompleteDurable);
+        disk::sync_folder_path(&out_path)?;
+        crash_point::reach_crash_point(CrashPoint::IncompleteMoved);
+        Ok(target)
+    }
+
+    /// Removes the folder and the files of this program in it. If it contains other files, they and the folder are
+    /// kept.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn discard(self) -> Result<(), StoreError> {
+        let (name, path) = partial_folder(&self.out_path, &self.visit);
+        let out_path = self.out_path.clone();
+        remove_partial_folder(&self.into_out_dir(), &name, &path)?;
+        disk::sync_folder_path(&out_path)
+    }
+
+    /// Opens the existing partial folder in `out`.
+    fn open_existing(out: Dir, out_path: PathBuf, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
+        let (name, path) = partial_folder(&out_path, visit);
+        let dir = Arc::new(disk::open_subfolder(&out, &name, &path)?);
+        let (names, given) = (FileNames::default(), BTreeMap::new());
+        Ok(Self { out, out_path, dir, path, visit: *visit, date, names, assigned_names: given })
+    }
+
+    /// Closes the partial folder and returns `OUT`. Windows cannot move or remove an open folder.
+    fn into_out_dir(self) -> Dir {
+        self.out
+    }
+
+    /// The path of a file with a name of this program. Other names are an error.
+    fn own_file_path(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let path = self.path.join(name);
+        if file_names::is_own_file_name(name) {
+            Ok(path)
+        } else {
+            Err(StoreError::ForeignEntry { path, why: "this program does not use such a name" })
+        }
+    }
+
+    /// The error for a manifest that does not match the folder.
+    fn content_mismatch(&self, why: String) -> StoreError {
+        StoreError::ContentMismatch { path: self.path.clone(), why }
+    }
+
+    /// Checks the files against the manifest, writes the manifest, and makes everything durable.
+    fn seal_with_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        if manifest.visit != self.visit {
+            return Err(self.content_mismatch("the manifest belongs to another visit".into()));
+        }
+        for listed in &manifest.files {
+            let path = self.own_file_path(&listed.path)?;
+            let file = disk::open_regular_file(&self.dir, &listed.path, &path)?;
+            let bytes = file.metadata().io_context("look at", &path)?.len();
+            if bytes != listed.bytes {
+                let why = format!("{} has {bytes} bytes, but {} are listed", listed.path, listed.bytes);
+                return Err(self.content_mismatch(why));
+            }
+        }
+        for name in disk::entry_names(&self.dir, &self.path)? {
+            let came = manifest.files.iter().map(|file| &file.path);
+            let listed = came.chain(manifest.missing.iter().map(|file| &file.path)).any(|path| *path == name);
+            let part = name.strip_suffix(PART_SUFFIX).is_some_and(file_names::is_own_file_name);
+            if (file_names::is_own_file_name(&name) && !listed) || (part && manifest.complete) {
+                return Err(self.content_mismatch(format!("{name} is not listed")));
+            }
+        }
+        let path = self.path.join(MANIFEST_NAME);
+        disk::write_file_atomically(&self.dir, MANIFEST_NAME, &manifest.to_json(), &path, || {
+            crash_point::reach_crash_point(CrashPoint::ManifestFlushed);
+        })?;
+        crash_point::reach_crash_point(CrashPoint::ManifestRenamed);
+        disk::sync_folder(&self.dir, &self.path)?;
+        crash_point::reach_crash_point(CrashPoint::ManifestDurable);
+        Ok(())
+    }
+
+    /// Copies the folder to `kept` under its partial name. The copy is durable when this returns.
+    fn copy_to_folder(&self, kept: &Dir, kept_path: &Path) -> Result<(), StoreError> {
+        let (name, path) = partial_folder(kept_path, &self.visit);
+        remove_partial_folder(kept, &name, &path)?;
+        disk::create_subfolder(kept, &name, &path)?;
+        let copy = disk::open_subfolder(kept, &name, &path)?;
+        for file in disk::entry_names(&self.dir, &self.path)?.iter().filter(|name| is_own_file(name)) {
+            let (from, to) = (self.path.join(file), path.join(file));
+            let mut source = disk::open_regular_file(&self.dir, file, &from)?;
+            let mut target = copy
+                .open_with(file, disk::private_file_options().create_new(true))
+                .io_context("make", &to)?;
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let count = source.read(&mut buffer).io_context("read", &from)?;
+                if count == 0 {
+                    break;
+                }
+                target.write_all(&buffer[..count]).io_context("write", &to)?;
+            }
+            target.sync_all().io_context("flush", &to)?;
+        }
+        crash_point::reach_crash_point(CrashPoint::CopyMade);
+        disk::sync_folder(&copy, &path)
+    }
+}
+
+/// Parses the name of a partial folder. Returns `None` for other names.
+pub(crate) fn parse_partial_name(name: &str) -> Option<VisitId> {
+    name.strip_prefix('.')?.strip_suffix(".partial")?.parse().ok()
+}
+
+/// Removes a partial folder and the files of this program in it. If it contains other files, they and the folder are
+/// kept.
+pub(crate) fn remove_partial_folder(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
+    if !disk::entry_exists(parent, name, path)? {
+        return Ok(());
+    }
+    let dir = disk::open_subfolder(parent, name, path)?;
+    for file in disk::entry_names(&dir, path)?.iter().filter(|file| is_own_file(file)) {
+        disk::remove_file_if_exists(&dir, file, &path.join(file))?;
+    }
+    drop(dir);
+    crash_point::reach_crash_point(CrashPoint::PartialEmptied);
+    remove_folder_if_empty(parent, name, path)
+}
+
+/// Removes a folder if it is empty.
+pub(crate) fn remove_folder_if_empty(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
+    match parent.remove_dir(name) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => removed.io_context("remove", path),
+    }
+}
+
+/// The final name of a folder: `<date>-<visit id>`.
+pub(crate) fn avatar_folder_name(date: Date, visit: &VisitId) -> String {
+    format!("{date}-{visit}")
+}
+
+/// Fails if the target exists.
+fn ensure_absent(dir: &Dir, name: &str, target: &Path) -> Result<(), StoreError> {
+    if disk::entry_exists(dir, name, target)? {
+        return Err(StoreError::AlreadyExists { path: target.to_owned() });
+    }
+    Ok(())
+}
+
+/// Whether a file name, complete or partial, is one of this program.
+fn is_own_file(name: &str) -> bool {
+    let name = name.strip_suffix(PART_SUFFIX).unwrap_or(name);
+    name == MANIFEST_NAME || file_names::is_own_file_name(name)
+}
+
+/// Name and path of the partial folder of a visit.
+fn partial_folder(parent: &Path, visit: &VisitId) -> (String, PathBuf) {
+    let name = format!(".{visit}.partial");
+    let path = parent.join(&name);
+    (name, path)
+}

@@ -1,0 +1,204 @@
+//! Names of saved files. They are derived from the export type and never come from a server.
+//!
+//! | `export_type` | name |
+//! |---|---|
+//! | `glb`, `gltf`, `vrm`, `usdz`, `usd`, `usda`, `usdc`, `stl`, `ply` | `avatar.<type>` |
+//! | `blend`, `blender` | `avatar.blend` |
+//! | `fbx`, `obj` (zip archives with textures) | `avatar_fbx.zip`, `avatar_obj.zip` |
+//! | `png`, `jpg`, `jpeg`, `webp`, `ktx2` | `avatar.<type>` (`jpeg` as `jpg`) |
+//! | `portrait`, `thumbnail`, `preview` | `avatar_<word>.png` |
+//! | `zip`, `json` | `avatar.<type>` |
+//! | a known word and others (`glb_lod1`) | `avatar_glb_lod1.glb`: the first known word determines the extension |
+//! | any other | `avatar_<its ASCII letters and digits>.bin` |
+//!
+//! Equal names get `-2`, `-3`, … Every name consists of `a-z 0-9 _ - .`, starts with `avatar`, and has at most
+//! [`MAX_FILE_NAME`] bytes. It is valid on every file system, is not a reserved Windows name, and is unique also on
+//! file systems that ignore case.
+
+use copresence_protocol::ExportType;
+use std::collections::HashSet;
+
+/// Maximum length of a file name, in bytes.
+pub const MAX_FILE_NAME: usize = 64;
+
+/// The assigned file names in the folder of one avatar.
+#[derive(Debug, Default, Clone)]
+pub struct FileNames {
+    taken: HashSet<String>,
+}
+
+impl FileNames {
+    /// Assigns a free name for a type.
+    pub fn next_file_name(&mut self, export_type: &ExportType) -> String {
+        let (stem, extension) = stem_and_extension(export_type);
+        let mut name = format!("{stem}.{extension}");
+        let mut count = 1_u32;
+        while !self.taken.insert(name.clone()) {
+            count += 1;
+            name = format!("{stem}-{count}.{extension}");
+        }
+        name
+    }
+}
+
+/// Whether a name has the form of [`FileNames`]. Names that are read from disk are accepted only then.
+pub fn is_own_file_name(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("avatar") else { return false };
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let allowed = |byte: u8| plain(byte) || matches!(byte, b'_' | b'-' | b'.');
+    name.len() <= MAX_FILE_NAME
+        && rest.bytes().all(allowed)
+        && rest.bytes().filter(|byte| *byte == b'.').count() == 1
+        && rest.bytes().last().is_some_and(plain)
+}
+
+/// Known words of export types: word, suffix of the file stem, extension.
+const KNOWN_TYPES: &[(&str, &str, &str)] = &[
+    ("glb", "", "glb"),
+    ("gltf", "", "gltf"),
+    ("vrm", "", "vrm"),
+    ("usdz", "", "usdz"),
+    ("usd", "", "usd"),
+    ("usda", "", "usda"),
+    ("usdc", "", "usdc"),
+    ("stl", "", "stl"),
+    ("ply", "", "ply"),
+    ("blend", "", "blend"),
+    ("blender", "", "blend"),
+    ("fbx", "_fbx", "zip"),
+    ("obj", "_obj", "zip"),
+    ("png", "", "png"),
+    ("jpg", "", "jpg"),
+    ("jpeg", "", "jpg"),
+    ("webp", "", "webp"),
+    ("ktx2", "", "ktx2"),
+    ("portrait", "_portrait", "png"),
+    ("thumbnail", "_thumbnail", "png"),
+    ("preview", "_preview", "png"),
+    ("zip", "", "zip"),
+    ("json", "", "json"),
+];
+
+/// Maximum length of the type in a file name, in bytes. Leaves enough bytes for the other parts and a number of 32
+/// bits.
+const MAX_TYPE_LENGTH: usize = 36;
+
+/// The file stem and extension for a type.
+fn stem_and_extension(export_type: &ExportType) -> (String, &'static str) {
+    let words = split_type_words(export_type.as_str());
+    if let [word] = words.as_slice()
+        && let Some((_, tail, extension)) = find_known_type(word)
+    {
+        return (format!("avatar{tail}"), extension);
+    }
+    let extension =
+        words.iter().find_map(|word| find_known_type(word)).map_or("bin", |(_, _, extension)| extension);
+    let mut stem = "avatar".to_owned();
+    let joined = words.join("_");
+    let joined = joined[..joined.len().min(MAX_TYPE_LENGTH)].trim_end_matches('_');
+    if !joined.is_empty() {
+        stem = format!("{stem}_{joined}");
+    }
+    (stem, extension)
+}
+
+/// Splits a type into words of ASCII letters and digits, in lower case.
+fn split_type_words(raw: &str) -> Vec<String> {
+    raw.split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .take(MAX_TYPE_LENGTH)
+        .map(str::to_ascii_lowercase)
+        .collect()
+}
+
+/// The entry of a word in [`KNOWN_TYPES`].
+fn find_known_type(word: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    KNOWN_TYPES.iter().find(|(name, ..)| *name == word).copied()
+}
+
+/// The first known word of a type.
+pub(crate) fn known_type_word(export_type: &ExportType) -> Option<&'static str> {
+    split_type_words(export_type.as_str())
+        .iter()
+        .find_map(|word| find_known_type(word))
+        .map(|(word, ..)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(raw: &str) -> String {
+        FileNames::default().next_file_name(&ExportType::new(raw))
+    }
+
+    #[test]
+    fn known_types_have_stable_names() {
+        for (raw, expected) in [
+            ("glb", "avatar.glb"),
+            ("GLB", "avatar.glb"),
+            (".glb", "avatar.glb"),
+            ("fbx", "avatar_fbx.zip"),
+            ("obj", "avatar_obj.zip"),
+            ("blend", "avatar.blend"),
+            ("Blender", "avatar.blend"),
+            ("png", "avatar.png"),
+            ("portrait", "avatar_portrait.png"),
+            ("glb_lod1", "avatar_glb_lod1.glb"),
+            ("../../etc/passwd", "avatar_etc_passwd.bin"),
+            ("evil.exe", "avatar_evil_exe.bin"),
+            ("", "avatar.bin"),
+            ("头像", "avatar.bin"),
+            ("CON", "avatar_con.bin"),
+        ] {
+            assert_eq!(name(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn equal_types_get_different_names() {
+        let mut names = FileNames::default();
+        let given: Vec<_> = ["glb", "GLB", "fbx", "glb", "fbx"]
+            .iter()
+            .map(|raw| names.next_file_name(&ExportType::new(*raw)))
+            .collect();
+        assert_eq!(
+            given,
+            ["avatar.glb", "avatar-2.glb", "avatar_fbx.zip", "avatar-3.glb", "avatar_fbx-2.zip"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_type_gets_a_safe_unique_name(raws in prop::collection::vec(".{0,80}|[a-z_. -]{0,12}", 1..40)) {
+            let mut names = FileNames::default();
+            let mut seen = HashSet::new();
+            for raw in raws {
+                let name = names.next_file_name(&ExportType::new(&raw));
+                prop_assert!(is_own_file_name(&name), "{name:?} of {raw:?}");
+                prop_assert!(seen.insert(name.to_lowercase()), "{name:?} twice");
+            }
+        }
+
+        #[test]
+        fn a_path_is_never_accepted_as_a_name(name in ".*[/\\\\:\0].*") {
+            prop_assert!(!is_own_file_name(&name));
+        }
+    }
+
+    #[test]
+    fn similar_names_are_not_accepted() {
+        for bad in [
+            "avatar",
+            "avatar.",
+            "avatar..",
+            "avatar.glb.part",
+            "Avatar.glb",
+            "manifest.json",
+            "avatar/../x.y",
+        ] {
+            assert!(!is_own_file_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Detects the format of a file from its first bytes.
+
+use crate::file_names::known_type_word;
+use copresence_protocol::ExportType;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Number of first bytes of a file that [`FileFormat::detect`] uses.
+pub const HEAD_BYTES: usize = 4096;
+
+/// The format of a file, detected from its content and independent of its name and type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileFormat {
+    /// Binary glTF.
+    Glb,
+    /// glTF as JSON.
+    Gltf,
+    /// A zip archive, for example an FBX or OBJ export, or USDZ.
+    Zip,
+    /// An uncompressed Blender file.
+    Blend,
+    /// gzip. Blender files before 3.0 may be compressed with it.
+    Gzip,
+    /// Zstandard. Blender files since 3.0 may be compressed with it.
+    Zstd,
+    /// FBX, binary or text.
+    Fbx,
+    /// Wavefront OBJ.
+    Obj,
+    /// Universal Scene Description, binary or text.
+    Usd,
+    /// PNG.
+    Png,
+    /// JPEG.
+    Jpeg,
+    /// WebP.
+    Webp,
+    /// Khronos texture container 2.
+    Ktx2,
+    /// An HTML page. In place of an asset it is an error page.
+    Html,
+    /// XML. In place of an asset it is an error of an object store.
+    Xml,
+    /// JSON other than glTF.
+    Json,
+    /// No bytes.
+    Empty,
+    /// Any other format.
+    #[serde(other)]
+    Unknown,
+}
+
+impl FileFormat {
+    /// Detects the format from the first [`HEAD_BYTES`] bytes of a file, or from all bytes of a shorter file.
+    pub fn detect(head: &[u8]) -> Self {
+        if head.is_empty() {
+            return Self::Empty;
+        }
+        let magic = MAGIC_BYTES.iter().find(|(magic, _)| head.starts_with(magic));
+        match magic {
+            Some((_, format)) => *format,
+            None if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") => Self::Webp,
+            None => detect_text_format(head),
+        }
+    }
+
+    /// The name in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Glb => "glb",
+            Self::Gltf => "gltf",
+            Self::Zip => "zip",
+            Self::Blend => "blend",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Fbx => "fbx",
+            Self::Obj => "obj",
+            Self::Usd => "usd",
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::Webp => "webp",
+            Self::Ktx2 => "ktx2",
+            Self::Html => "html",
+            Self::Xml => "xml",
+            Self::Json => "json",
+            Self::Empty => "empty",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Parses a name. Unknown names are [`FileFormat::Unknown`].
+    pub(crate) fn from_name(word: &str) -> Self {
+        use serde::de::{IntoDeserializer, value::Error};
+        let word: serde::de::value::StrDeserializer<'_, Error> = word.into_deserializer();
+        Self::deserialize(word).unwrap_or(Self::Unknown)
+    }
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether a format contradicts an export type, for example an error page in place of a GLB.
+///
+/// An unknown type is contradicted only by an empty file or a web page.
+pub fn contradicts_export_type(export_type: &ExportType, format: FileFormat) -> bool {
+    use FileFormat as F;
+    if format == F::Empty {
+        return true;
+    }
+    let raw = export_type.as_str().to_ascii_lowercase();
+    let Some(word) = known_type_word(export_type) else {
+        return matches!(format, F::Html | F::Xml) && !raw.contains("html") && !raw.contains("xml");
+    };
+    let possible: &[FileFormat] = match word {
+        "glb" | "vrm" => &[F::Glb],
+        "gltf" => &[F::Gltf, F::Glb, F::Json, F::Zip],
+        "fbx" => &[F::Zip, F::Fbx],
+        "obj" => &[F::Zip, F::Obj, F::Unknown],
+        "blend" | "blender" => &[F::Blend, F::Gzip, F::Zstd, F::Zip],
+        "usdz" | "usd" | "usda" | "usdc" => &[F::Zip, F::Usd],
+        "zip" => &[F::Zip],
+        "json" => &[F::Json, F::Gltf],
+        "ktx2" => &[F::Ktx2],
+        // An image of another type can still be shown.
+        "png" | "jpg" | "jpeg" | "webp" | "portrait" | "thumbnail" | "preview" => &[F::Png, F::Jpeg, F::Webp],
+        _ => return matches!(format, F::Html | F::Xml | F::Json),
+    };
+    !possible.contains(&format)
+}
+
+/// The file length in bytes that the header of a GLB states. `None` if the file is not a GLB.
+///
+/// A file with another length is truncated or has additional data.
+pub fn glb_stated_length(head: &[u8]) -> Option<u64> {
+    let length = head.strip_prefix(b"glTF")?.get(4..8)?;
+    Some(u64::from(u32::from_le_bytes(length.try_into().ok()?)))
+}
+
+/// Formats that are detected by their first bytes.
+const MAGIC_BYTES: &[(&[u8], FileFormat)] = &[
+    (b"glTF", FileFormat::Glb),
+    (b"PK\x03\x04", FileFormat::Zip),
+    (b"PK\x05\x06", FileFormat::Zip),
+    (b"BLENDER", FileFormat::Blend),
+    (b"\x1f\x8b", FileFormat::Gzip),
+    (b"\x28\xb5\x2f\xfd", FileFormat::Zstd),
+    (b"Kaydara FBX Binary", FileFormat::Fbx),
+    (b"; FBX", FileFormat::Fbx),
+    (b"PXR-USDC", FileFormat::Usd),
+    (b"#usda", FileFormat::Usd),
+    (b"\x89PNG\r\n\x1a\n", FileFormat::Png),
+    (b"\xff\xd8\xff", FileFormat::Jpeg),
+    (b"\xabKTX 20\xbb\r\n\x1a\n", FileFormat::Ktx2),
+];
+
+/// Detects text formats.
+fn detect_text_format(head: &[u8]) -> FileFormat {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let starts = |word: &[u8]| head.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let has = |word: &[u8]| head.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
+    if starts(b"<!doctype html") || starts(b"<html") || (starts(b"<") && has(b"<html")) {
+        return FileFormat::Html;
+    }
+    if starts(b"<?xml") || starts(b"<error") {
+        return FileFormat::Xml;
+    }
+    if starts(b"<head") || starts(b"<body") || starts(b"<title") || starts(b"<h1") {
+        return FileFormat::Html;
+    }
+    if starts(b"{") || starts(b"[") {
+        let scene = has(b"\"asset\"") && (has(b"\"version\"") || has(b"\"scenes\"") || has(b"\"meshes\""));
+        return if scene { FileFormat::Gltf } else { FileFormat::Json };
+    }
+    if is_obj(head) { FileFormat::Obj } else { FileFormat::Unknown }
+}
+
+/// Whether the first line that is not a comment is an OBJ statement.
+fn is_obj(head: &[u8]) -> bool {
+    const STATEMENTS: &[&[u8]] = &[b"v ", b"vn ", b"vt ", b"o ", b"g ", b"mtllib ", b"usemtl ", b"s "];
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
+    lines
+        .find(|line| !line.is_empty() && !line.starts_with(b"#"))
+        .is_some_and(|line| STATEMENTS.iter().any(|statement| line.starts_with(statement)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLES: &[(&[u8], FileFormat)] = &[
+        (b"", FileFormat::Empty),
+        (b"glTF\x02\0\0\0\x10\0\0\0", FileFormat::Glb),
+        (b"{\"asset\": {\"version\": \"2.0\"}}", FileFormat::Gltf),
+        (b"{\"error\": \"gone\"}", FileFormat::Json),
+        (b"PK\x03\x04rest", FileFormat::Zip),
+        (b"BLENDER-v403", FileFormat::Blend),
+        (b"BLENDER17-01v0500", FileFormat::Blend),
+        (b"\x1f\x8b\x08", FileFormat::Gzip),
+        (b"\x28\xb5\x2f\xfd\0", FileFormat::Zstd),
+        (b"Kaydara FBX Binary  \0\x1a\0", FileFormat::Fbx),
+        (b"; FBX 7.4.0 project file", FileFormat::Fbx),
+        (b"# made by\r\n\r\nmtllib avatar.mtl\r\n", FileFormat::Obj),
+        (b"v 0.1 0.2 0.3\n", FileFormat::Obj),
+        (b"PXR-USDC\0", FileFormat::Usd),
+        (b"\x89PNG\r\n\x1a\n\0", FileFormat::Png),
+        (b"\xff\xd8\xff\xe0", FileFormat::Jpeg),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", FileFormat::Webp),
+        (b"\xabKTX 20\xbb\r\n\x1a\n", FileFormat::Ktx2),
+        (b"\xef\xbb\xbf\n <!DOCTYPE HTML PUBLIC>", FileFormat::Html),
+        (b"<HTML><body>", FileFormat::Html),
+        (b"<?xml version=\"1.0\"?><html>", FileFormat::Html),
+        (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>", FileFormat::Xml),
+        (b"plain words", FileFormat::Unknown),
+        (b"\0\0\0\0", FileFormat::Unknown),
+    ];
+
+    #[test]
+    fn formats_are_detected_from_the_content() {
+        for (head, format) in SAMPLES {
+            assert_eq!(FileFormat::detect(head), *format, "{:?}", String::from_utf8_lossy(head));
+        }
+    }
+
+    #[test]
+    fn names_are_parsed_and_unknown_ones_are_accepted() {
+        for (_, format) in SAMPLES {
+            assert_eq!(FileFormat::from_name(format.as_str()), *format);
+            assert_eq!(serde_json::to_string(format).expect("JSON"), format!("\"{format}\""));
+        }
+        assert_eq!(
+            serde_json::from_str::<FileFormat>("\"of-a-later-version\"").ok(),
+            Some(FileFormat::Unknown)
+        );
+    }
+
+    #[test]
+    fn an_error_page_contradicts_every_asset_type() {
+        for raw in ["glb", "gltf", "fbx", "obj", "blend", "png", "portrait", "usdz", "stl", "custom", ""] {
+            for page in [FileFormat::Html, FileFormat::Xml, FileFormat::Empty] {
+                assert!(contradicts_export_type(&ExportType::new(raw), page), "{raw} {page}");
+            }
+        }
+        assert!(contradicts_export_type(&ExportType::new("GLB"), FileFormat::Json));
+        assert!(contradicts_export_type(&ExportType::new("glb_lod1"), FileFormat::Unknown));
+    }
+
+    #[test]
+    fn possible_formats_of_a_type_do_not_contradict_it() {
+        for (raw, format) in [
+            ("glb", FileFormat::Glb),
+            ("fbx", FileFormat::Zip),
+            ("fbx", FileFormat::Fbx),
+            ("blend", FileFormat::Zstd),
+            ("Blender", FileFormat::Gzip),
+            ("obj", FileFormat::Zip),
+            ("png", FileFormat::Jpeg),
+            ("custom", FileFormat::Unknown),
+            ("report_html", FileFormat::Html),
+            ("stl", FileFormat::Unknown),
+        ] {
+            assert!(!contradicts_export_type(&ExportType::new(raw), format), "{raw} {format}");
+        }
+    }
+
+    #[test]
+    fn the_stated_length_of_a_glb_is_read() {
+        assert_eq!(glb_stated_length(b"glTF\x02\0\0\0\x10\x01\0\0JSON"), Some(0x110));
+        assert_eq!(glb_stated_length(b"glTF\x02\0"), None);
+        assert_eq!(glb_stated_length(b"PK\x03\x04\x02\0\0\0\x10\x01\0\0"), None);
+    }
+}

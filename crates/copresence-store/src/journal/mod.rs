@@ -1,0 +1,466 @@
+//! The redeem journal: what was sent and what was answered, durable before the next step is taken.
+//!
+//! `SQLite` in WAL mode with `synchronous = FULL`: a call that resolved has been fsynced. One thread owns the
+//! connection ([`Journal`] is a handle of it), so that no caller blocks on the disk. Other processes may read and write
+//! the same journal meanwhile. The guards are checked in the transaction that writes, and the two that matter most (one
+//! open intent, one delivery) are unique indexes as well.
+//!
+//! # The order of calls
+//! ```text
+//! begin → token_issued → { redeem_intent → [request] → redeem_never_sent
+//!                                                    | redeem_answered_and_read           no URLs: one transaction
+//!                                                    | redeem_answered   → [use it] → redeem_read
+//!                                                    | redeem_unanswered → [use it] → redeem_read }*
+//!       → (redeem_salvaged) → files_planned → { file_requested → [GET] → file_progress* → file_whole | file_failed }*
+//!       → [AvatarFolder::publish] → ended
+//! ```
+//!
+//! # What the guards refuse ([`StoreError::Guard`])
+//! | call | refused |
+//! |---|---|
+//! | `redeem_intent` | without a token; while an intent is open; while an answer is unread; after an answer with URLs; after the end |
+//! | `redeem_never_sent`, `redeem_unanswered`, `redeem_answered`, `redeem_answered_and_read` | when that redeem is not open |
+//! | `redeem_answered_and_read` | for an answer whose body is to be kept |
+//! | `redeem_read` | when that redeem is open, was never sent, or was read already; when a body to keep is missing |
+//! | `redeem_salvaged` | when no body of that redeem is kept; after an answer with URLs; after the end |
+//! | `files_planned` | before an answer with URLs; a second time; after the end |
+//! | `file_…` | for a file that is not planned, or is whole; after the end |
+//! | `token_issued` | a second time; after the end |
+//! | `ended` | a second time |
+//! | `reopen` | when the ending retained nothing |
+//!
+//! An answer to an intent that is still open is accepted after the end too, if the ending retained something: the
+//! answer is worth more than the order of calls.
+//!
+//! # What an ending retains
+//! | exit code | token and link | raw answer, URLs | evidence, file table |
+//! |---|---|---|---|
+//! | 0 saved | erased | erased | kept |
+//! | 4 token refused, 5 avatar failed | erased | erased | kept |
+//! | 9 protocol broken | **kept** unless spent or refused: the backend may be repaired | kept if it names files | kept |
+//! | 7 not every file, with a folder | erased | erased | kept, with the reason of each file |
+//! | 7 not every file, without a folder | erased | **kept** | kept |
+//! | 10 possibly consumed | erased | erased | kept: it is the operator's proof |
+//! | 2 disk, 3 credentials, 6 unreachable, 8 timed out, 130 interrupted | **kept** unless spent | **kept** if unread or with URLs | kept |
+//! | 1 and any other | erased | erased | kept |
+//! | none (crash) | kept | kept | kept |
+//!
+//! A visit whose backend ended with the process (`ephemeral`) retains nothing at any ending. [`Journal::unfinished`]
+//! gives what is retained. Erased means: overwritten in the database (`secure_delete`), and the WAL truncated. The body
+//! of an answer without URLs is not stored, or erased once it was read. The partial body of a lost or unreadable answer
+//! is kept if it names files: until an answer shows that the token is active, or as long as the token itself.
+//!
+//! An ending that retains nothing also folds the plain polls of the visit into its row (`polls.rs`).
+
+mod column;
+mod files;
+mod forget;
+mod polls;
+mod read;
+mod record;
+mod redeem;
+mod writer;
+
+pub use record::{
+    AnswerKind, Ending, FileProgress, FileRecord, FileState, Phase, PlannedFile, PollAnswer, RedeemNo,
+    RedeemOutcome, RedeemRecord, RedeemState, Retained, TruncatedBody, Unfinished, UnfinishedFile,
+    UnfinishedRedeem, UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
+};
+
+use crate::crash_point::{CrashPoint, JournalStep};
+use crate::disk;
+use crate::error::{IoContext, StoreError};
+use crate::visit_id::VisitId;
+use copresence_protocol::ExportToken;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use writer::{Database, TransactionError, WriterThread};
+
+/// A handle of the journal. Clones share one thread and one database connection.
+///
+/// A call is queued when its future is first polled, and the thread runs the calls in that order. A queued call runs
+/// even if its future is dropped. A call that resolved is durable. Dropping the last handle waits for what is queued.
+#[derive(Clone)]
+pub struct Journal {
+    thread: Arc<WriterThread>,
+}
+
+/// The schema version that this program writes.
+const JOURNAL_VERSION: i64 = 3;
+/// How long to wait for another program's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Journal {
+    /// Opens or makes the journal. Blocks on the disk.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        create_private_file(path)?;
+        let open = || -> rusqlite::Result<(Connection, i64)> {
+            let mut connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            let mode: String =
+                connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+            if mode != "wal" {
+                // Some network disks do not support it: as durable, but readers wait while another program writes.
+                tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
+            }
+            connection.pragma_update(None, "synchronous", "full")?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
+            let form = migrate_schema(&mut connection)?;
+            Ok((connection, form))
+        };
+        let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
+        if found > JOURNAL_VERSION {
+            return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_VERSION });
+        }
+        Ok(Self { thread: Arc::new(WriterThread::start_thread(Database::new(connection, path))?) })
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        self.thread.path()
+    }
+
+    /// Waits until everything queued before this call is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::JournalPanicked`] when the journal's thread has ended.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.thread.run_request(|_| Ok(())).await
+    }
+
+    /// Records that a visit began.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] when a visit of that id is there already; failures of the disk or the database.
+    pub async fn record_start(&self, start: &VisitRecordStart) -> Result<(), StoreError> {
+        let start = start.clone();
+        let out_dir = column::path_to_value(&start.out_dir)?;
+        let required: Vec<&str> =
+            start.required_exports.iter().map(copresence_protocol::ExportType::as_str).collect();
+        let required = serde_json::to_string(&required).unwrap_or_default();
+        let limits = start.limits;
+        self.write(JournalStep(CrashPoint::BeginWriting, CrashPoint::BeginWritten), move |tx| {
+            let made = tx.execute(
+                "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports,
+                     started_at, parallel_downloads, max_file_size, patience_ms, min_free_space)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
+                params![
+                    start.id.to_string(),
+                    start.profile,
+                    start.api_url,
+                    start.backend_host,
+                    start.ephemeral,
+                    out_dir,
+                    required,
+                    column::to_micros(start.started_at),
+                    limits.map(|limits| column::to_integer(limits.parallel_downloads as u64)),
+                    limits.map(|limits| column::to_integer(limits.max_file_size)),
+                    limits.map(|limits| column::to_millis(limits.patience)),
+                    limits.map(|limits| column::to_integer(limits.min_free_space))
+                ],
+            )?;
+            require(made == 1, start.id, "it began already")
+        })
+        .await
+    }
+
+    /// Records the token that was issued, with the link that the QR code shows.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] when the visit has a token already, or ended; [`StoreError::UnknownVisit`]; failures of the
+    /// disk or the database.
+    pub async fn record_token(
+        &self,
+        id: &VisitId,
+        token: &ExportToken,
+        link: &str,
+        expires_at: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (id, token, link) = (*id, token.clone(), link.to_owned());
+        self.write(JournalStep(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
+            let visit = VisitRowState::load(tx, &id)?;
+            visit.require_not_ended()?;
+            require(!visit.has_been_issued, id, "it has a token already")?;
+            tx.execute(
+                "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
+                params![
+                    id.to_string(),
+                    token.expose(),
+                    link,
+                    expires_at.map(column::to_micros),
+                    column::to_micros(at)
+                ],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records when a phase was first seen; a second time changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn record_phase(&self, id: &VisitId, phase: Phase, at: Timestamp) -> Result<(), StoreError> {
+        let column = match phase {
+            Phase::Associated => "associated_at",
+            Phase::Queued => "queued_at",
+            Phase::Processing => "processing_at",
+            Phase::Ready => "ready_at",
+            Phase::Saved => "saved_at",
+        };
+        let id = *id;
+        self.write(JournalStep(CrashPoint::PhaseWriting, CrashPoint::PhaseWritten), move |tx| {
+            VisitRowState::load(tx, &id)?;
+            let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
+            tx.execute(&sql, params![id.to_string(), column::to_micros(at)])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records the end, erases every secret that `recover` has no use for (the table above), and folds the polls of a
+    /// visit that retains nothing. The folder with the avatar is on disk before this is called.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] when the visit ended already; [`StoreError::UnknownVisit`]; failures of the disk or the
+    /// database.
+    pub async fn record_end(&self, id: &VisitId, ending: &Ending) -> Result<Retained, StoreError> {
+        let (id, ending) = (*id, ending.clone());
+        let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
+        self.write_and_truncate(JournalStep(CrashPoint::EndWriting, CrashPoint::EndWritten), move |tx| {
+            let visit = VisitRowState::load(tx, &id)?;
+            require(!visit.has_ended, id, "it ended already")?;
+            let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.token_may_live(tx, &id)?;
+            let kept = if open { visit.retained_data(tx, &id)? } else { Retained::Nothing };
+            tx.execute(
+                "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
+                     ended_state = ?6, directory = ?7, recoverable = ?8
+                 WHERE id = ?1",
+                params![
+                    id.to_string(),
+                    column::to_micros(ending.at),
+                    ending.code,
+                    ending.exit,
+                    ending.message,
+                    ending.visit_state,
+                    directory,
+                    kept != Retained::Nothing
+                ],
+            )?;
+            if kept == Retained::Nothing {
+                forget::erase_secrets(tx, &id)?;
+                polls::fold_polls(tx, &id)?;
+            }
+            Ok(kept)
+        })
+        .await
+    }
+
+    /// Resumes a visit that a crash cut short, or whose ending retained something. The caller holds its lock
+    /// ([`crate::DataDir::claim`]).
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] when the visit ended and retained nothing; [`StoreError::UnknownVisit`]; failures of the
+    /// disk or the database.
+    pub async fn reopen_visit(&self, id: &VisitId) -> Result<(), StoreError> {
+        let id = *id;
+        self.write(JournalStep(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten), move |tx| {
+            let visit = VisitRowState::load(tx, &id)?;
+            require(!visit.has_ended || visit.is_recoverable, id, "it ended, and nothing was kept of it")?;
+            tx.execute(
+                "UPDATE visits SET reopened = reopened + 1, recoverable = 0, ended_at = NULL, ended_code = NULL,
+                     ended_exit = NULL, ended_message = NULL, ended_state = NULL, directory = NULL
+                 WHERE id = ?1",
+                params![id.to_string()],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records how often automatic recovery tried to finish a visit, and when it tries next. Allowed after the end too.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn postpone_recovery(
+        &self,
+        id: &VisitId,
+        attempts: u32,
+        next_attempt_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let id = *id;
+        self.write(JournalStep(CrashPoint::PostponeWriting, CrashPoint::PostponeWritten), move |tx| {
+            VisitRowState::load(tx, &id)?;
+            tx.execute(
+                "UPDATE visits SET recovery_attempts = ?2, recovery_next_attempt_at = ?3 WHERE id = ?1",
+                params![id.to_string(), attempts, column::to_micros(next_attempt_at)],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Queues a guarded, durable transaction.
+    async fn write<T: Send + 'static>(
+        &self,
+        step: JournalStep,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.thread.run_request(move |database| database.write(step, act)).await
+    }
+
+    /// As [`write`](Self::write), for a transaction that erases secrets: then truncates the WAL.
+    async fn write_and_truncate<T: Send + 'static>(
+        &self,
+        step: JournalStep,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let write = move |database: &mut Database| {
+            let value = database.write(step, act)?;
+            database.truncate_wal();
+            Ok(value)
+        };
+        self.thread.run_request(write).await
+    }
+
+    /// Queues a read of one consistent snapshot.
+    async fn read<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.thread.run_request(move |database| database.read(act)).await
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("path", &self.path()).finish_non_exhaustive()
+    }
+}
+
+/// The state of a visit's row that the guards depend on.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
+struct VisitRowState {
+    id: VisitId,
+    is_ephemeral: bool,
+    has_been_issued: bool,
+    has_ended: bool,
+    is_recoverable: bool,
+    /// Whether the token is still in the journal.
+    has_token: bool,
+    has_delivery: bool,
+    has_unread_answer: bool,
+}
+
+impl VisitRowState {
+    fn load(tx: &Transaction<'_>, id: &VisitId) -> Result<Self, TransactionError> {
+        let state = tx
+            .query_row(
+                "SELECT ephemeral, issued_at IS NOT NULL, ended_at IS NOT NULL, recoverable, token IS NOT NULL,
+                     EXISTS (SELECT 1 FROM redeems WHERE visit = id AND delivered = 1),
+                     EXISTS (SELECT 1 FROM redeems WHERE visit = id AND state = 'answered' AND delivered IS NULL)
+                 FROM visits WHERE id = ?1",
+                [id.to_string()],
+                |row| {
+                    Ok(Self {
+                        id: *id,
+                        is_ephemeral: row.get(0)?,
+                        has_been_issued: row.get(1)?,
+                        has_ended: row.get(2)?,
+                        is_recoverable: row.get(3)?,
+                        has_token: row.get(4)?,
+                        has_delivery: row.get(5)?,
+                        has_unread_answer: row.get(6)?,
+                    })
+                },
+            )
+            .optional()?;
+        Ok(state.ok_or(StoreError::UnknownVisit { visit: *id })?)
+    }
+
+    fn require_not_ended(&self) -> Result<(), TransactionError> {
+        require(!self.has_ended, self.id, "it ended")
+    }
+
+    /// Whether the token may be active: it is kept, was not spent, and its last answer was no refusal.
+    fn token_may_live(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<bool, TransactionError> {
+        let last: Option<Option<u16>> = tx
+            .query_row(
+                "SELECT status FROM redeems WHERE visit = ?1 ORDER BY no DESC LIMIT 1",
+                [id.to_string()],
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(self.has_token && !self.has_delivery && last.flatten() != Some(400))
+    }
+
+    /// What `recover` could use.
+    fn retained_data(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<Retained, TransactionError> {
+        if self.is_ephemeral {
+            return Ok(Retained::Nothing);
+        }
+        if self.has_unread_answer {
+            return Ok(Retained::Answer);
+        }
+        if !self.has_delivery {
+            return Ok(if self.has_token { Retained::Token } else { Retained::Nothing });
+        }
+        // A delivery without planned files was not processed yet. Otherwise, files that are left to fetch or publish count.
+        let (planned, open): (i64, i64) = tx.query_row(
+            "SELECT count(*), count(*) FILTER (WHERE state <> 'failed' OR NOT spent) FROM files WHERE visit = ?1",
+            [id.to_string()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(if planned == 0 || open > 0 { Retained::Answer } else { Retained::Nothing })
+    }
+}
+
+fn require(holds: bool, visit: VisitId, why: &'static str) -> Result<(), TransactionError> {
+    if holds { Ok(()) } else { Err(StoreError::StepRefused { visit, why }.into()) }
+}
+
+/// Whether a visit with such an ending may have something left to fetch.
+fn is_recoverable_ending(ending: &Ending) -> bool {
+    // Without a folder, nothing was published yet: a full disk may have room tomorrow.
+    matches!(ending.exit, 2 | 3 | 6 | 8 | 130) || (ending.exit == 7 && ending.directory.is_none())
+}
+
+/// Creates the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.
+fn create_private_file(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error).io_context("make", path),
+    }
+    // Also when it exists: a crash may have come between its creation and the flush of its folder.
+    path.parent().map_or(Ok(()), disk::sync_folder_path)
+}
+
+/// Creates the tables of a new journal, or migrates those of an earlier version, in one transaction; returns the
+/// version found or made.
+fn migrate_schema(connection: &mut Connection) -> rusqlite::Result<i64> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let form: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match form {
+        0 => tx.execute_batch(include_str!("schema.sql"))?,
+        1 => {
+            tx.execute_batch(include_str!("from-1-to-2.sql"))?;
+            tx.execute_batch(include_str!("from-2-to-3.sql"))?;
+        }
+        2 => tx.execute_batch(include_str!("from-2-to-3.sql"))?,
+        _ => return Ok(form),
+    }
+    tx.pragma_update(None, "user_version", JOURNAL_VERSION)?;
+    tx.commit()?;
+    Ok(JOURNAL_VERSION)
+}

@@ -1,0 +1,367 @@
+//! Reading the journal: the history, one visit, and what is left to recover.
+
+use super::record::{
+    AnswerKind, Ending, FileProgress, FileRecord, FileState, RedeemNo, RedeemOutcome, RedeemRecord,
+    RedeemState, TruncatedBody, Unfinished, UnfinishedFile, UnfinishedRedeem, UnfinishedSummary, VisitDetail,
+    VisitLimits, VisitRecord, VisitRecordStart,
+};
+use super::writer::TransactionError;
+use super::{Journal, column, polls};
+use crate::error::StoreError;
+use crate::format::FileFormat;
+use crate::manifest::PhaseTimes;
+use crate::visit_id::VisitId;
+use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
+use jiff::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension as _, Row, Transaction};
+use std::time::Duration;
+
+impl Journal {
+    /// Every visit, the newest first.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn all_visits(&self) -> Result<Vec<VisitRecord>, StoreError> {
+        self.latest_visits(u32::MAX).await
+    }
+
+    /// The latest visits, at most `most`, the newest first.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn latest_visits(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
+        self.read(move |tx| {
+            let mut query = tx.prepare(&format!("{SELECT_VISIT} ORDER BY id DESC LIMIT ?1"))?;
+            Ok(query.query_map([most], visit_from_row)?.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// The number of visits.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn count_visits(&self) -> Result<u32, StoreError> {
+        self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM visits", [], |row| row.get(0))?)).await
+    }
+
+    /// One visit with its redeems and files, without secrets; `None` when there is none of that id.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn load_visit(&self, id: &VisitId) -> Result<Option<VisitDetail>, StoreError> {
+        let id = *id;
+        self.read(move |tx| {
+            let Some(visit) = load_record(tx, &id)? else { return Ok(None) };
+            Ok(Some(VisitDetail {
+                visit,
+                redeems: load_redeems(tx, &id)?,
+                files: load_file_records(tx, &id)?,
+            }))
+        })
+        .await
+    }
+
+    /// The visits that never ended, and those whose ending retained something; the oldest first. Visits that a running
+    /// program drives are among them: lock each before touching it ([`crate::DataDir::claim`]).
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn load_all_unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        self.read(|tx| {
+            let mut query =
+                tx.prepare(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
+            let visits = query.query_map([], visit_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            visits.into_iter().map(|visit| load_unfinished_of(tx, visit)).collect()
+        })
+        .await
+    }
+
+    /// As [`unfinished`](Self::unfinished), with what choosing among them needs.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn list_unfinished(&self) -> Result<Vec<UnfinishedSummary>, StoreError> {
+        self.read(|tx| {
+            let mut query = tx.prepare(&format!(
+                "SELECT id, api_url, started_at, issued_at, expires_at, token IS NOT NULL,
+                     EXISTS (SELECT 1 FROM redeems WHERE visit = id
+                             AND (delivered = 1 OR (state = 'answered' AND delivered IS NULL))),
+                     ephemeral, recovery_attempts, recovery_next_attempt_at
+                 FROM visits WHERE {UNFINISHED_CONDITION} ORDER BY id"
+            ))?;
+            let list = query.query_map([], summary_from_row)?;
+            Ok(list.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// One unfinished visit; `None` when there is none of that id, or it is finished.
+    ///
+    /// # Errors
+    /// Failures of the disk or the database.
+    pub async fn load_unfinished(&self, id: &VisitId) -> Result<Option<Unfinished>, StoreError> {
+        let id = *id;
+        self.read(move |tx| {
+            let query = format!("{SELECT_VISIT} WHERE id = ?1 AND ({UNFINISHED_CONDITION})");
+            let visit = tx.query_row(&query, [id.to_string()], visit_from_row).optional()?;
+            visit.map(|visit| load_unfinished_of(tx, visit)).transpose()
+        })
+        .await
+    }
+
+    /// When each phase of a visit was reached, for its manifest.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    pub async fn load_phase_times(&self, id: &VisitId) -> Result<PhaseTimes, StoreError> {
+        let id = *id;
+        self.read(move |tx| Ok(load_record(tx, &id)?.ok_or(StoreError::UnknownVisit { visit: id })?.times))
+            .await
+    }
+}
+
+/// Loads one visit's record.
+pub(super) fn load_record(
+    tx: &Transaction<'_>,
+    id: &VisitId,
+) -> Result<Option<VisitRecord>, TransactionError> {
+    Ok(tx.query_row(&format!("{SELECT_VISIT} WHERE id = ?1"), [id.to_string()], visit_from_row).optional()?)
+}
+
+const UNFINISHED_CONDITION: &str = "ended_at IS NULL OR recoverable";
+
+const SELECT_VISIT: &str =
+    "SELECT id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at,
+    issued_at, associated_at, queued_at, processing_at, ready_at, redeemed_at, saved_at, expires_at,
+    ended_at, ended_code, ended_exit, ended_message, ended_state, directory, recoverable, reopened,
+    (SELECT count(*) FROM redeems WHERE visit = id) + poll_count,
+    (SELECT count(*) FROM files WHERE visit = id AND state = 'whole'),
+    (SELECT count(*) FROM files WHERE visit = id),
+    parallel_downloads, max_file_size, patience_ms, min_free_space,
+    recovery_attempts, recovery_next_attempt_at, last_status
+    FROM visits";
+
+fn visit_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
+    let required: Vec<String> = serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default();
+    let started_at = column::from_micros(row.get(7)?);
+    let start = VisitRecordStart {
+        id: id_from_row(row, 0)?,
+        profile: row.get(1)?,
+        api_url: row.get(2)?,
+        backend_host: row.get(3)?,
+        ephemeral: row.get(4)?,
+        out_dir: column::path_from_value(row.get::<_, Value>(5)?),
+        required_exports: required.into_iter().map(ExportType::new).collect(),
+        started_at,
+        limits: limits_from_row(row)?,
+    };
+    let times = PhaseTimes {
+        started: started_at,
+        issued: time_from_row(row, 8)?,
+        associated: time_from_row(row, 9)?,
+        queued: time_from_row(row, 10)?,
+        processing: time_from_row(row, 11)?,
+        ready: time_from_row(row, 12)?,
+        redeemed: time_from_row(row, 13)?,
+        saved: time_from_row(row, 14)?,
+    };
+    let ending = match time_from_row(row, 16)? {
+        None => None,
+        Some(at) => Some(Ending {
+            code: row.get(17)?,
+            exit: row.get(18)?,
+            message: row.get(19)?,
+            visit_state: row.get(20)?,
+            directory: row.get::<_, Option<Value>>(21)?.map(column::path_from_value),
+            at,
+        }),
+    };
+    Ok(VisitRecord {
+        is_unfinished: ending.is_none() || row.get(22)?,
+        start,
+        times,
+        token_expires_at: time_from_row(row, 15)?,
+        ending,
+        reopened_count: row.get(23)?,
+        redeems: row.get(24)?,
+        complete_files: row.get(25)?,
+        planned_files: row.get(26)?,
+        last_status: row.get(33)?,
+        recovery_attempts: row.get(31)?,
+        recovery_next_attempt_at: time_from_row(row, 32)?,
+    })
+}
+
+fn summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedSummary> {
+    Ok(UnfinishedSummary {
+        id: id_from_row(row, 0)?,
+        api_url: row.get(1)?,
+        started_at: column::from_micros(row.get(2)?),
+        issued_at: time_from_row(row, 3)?,
+        token_expires_at: time_from_row(row, 4)?,
+        has_token: row.get(5)?,
+        has_answer: row.get(6)?,
+        ephemeral: row.get(7)?,
+        attempts: row.get(8)?,
+        next_attempt_at: time_from_row(row, 9)?,
+    })
+}
+
+fn limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
+    let figure =
+        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::from_integer));
+    let (Some(parallel), Some(max_file_size), Some(patience), Some(min_free_space)) =
+        (figure(27)?, figure(28)?, figure(29)?, figure(30)?)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(VisitLimits {
+        parallel_downloads: usize::try_from(parallel).unwrap_or(usize::MAX),
+        max_file_size,
+        patience: Duration::from_millis(patience),
+        min_free_space,
+    }))
+}
+
+fn redeem_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
+    let kind = row.get::<_, Option<String>>(8)?.as_deref().and_then(AnswerKind::from_word);
+    let evidence = |row: &Row<'_>| row.get::<_, Option<String>>(4).map(Option::unwrap_or_default);
+    let outcome = match row.get::<_, String>(1)?.as_str() {
+        "never_sent" => RedeemOutcome::NeverSent { why: evidence(row)? },
+        "unanswered" => RedeemOutcome::Unanswered {
+            evidence: evidence(row)?,
+            salvaged: row.get::<_, Option<bool>>(7)? == Some(true),
+            kind,
+        },
+        "answered" => RedeemOutcome::Answered {
+            status: row.get(5)?,
+            body_size: column::from_integer(row.get(6)?),
+            delivered: row.get(7)?,
+            kind,
+        },
+        _ => RedeemOutcome::InFlight,
+    };
+    Ok(RedeemRecord {
+        no: RedeemNo(row.get(0)?),
+        outcome,
+        intent_at: column::from_micros(row.get(2)?),
+        ended_at: time_from_row(row, 3)?,
+    })
+}
+
+fn load_unfinished_of(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinished, TransactionError> {
+    let id = visit.start.id;
+    let (token, link): (Option<String>, Option<String>) =
+        tx.query_row("SELECT token, link FROM visits WHERE id = ?1", [id.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let redeem = tx
+        .query_row(
+            "SELECT no, intent_at, state, status, body, delivered FROM redeems WHERE visit = ?1
+             ORDER BY coalesce(delivered, 0) DESC, no DESC LIMIT 1",
+            [id.to_string()],
+            |row| {
+                let state = match row.get::<_, String>(2)?.as_str() {
+                    "never_sent" => RedeemState::NeverSent,
+                    "unanswered" => RedeemState::Unanswered,
+                    "answered" => RedeemState::Answered {
+                        status: row.get(3)?,
+                        body: row.get(4)?,
+                        delivered: row.get(5)?,
+                    },
+                    _ => RedeemState::InFlight,
+                };
+                let intent_at = column::from_micros(row.get(1)?);
+                Ok(UnfinishedRedeem { no: RedeemNo(row.get(0)?), intent_at, state })
+            },
+        )
+        .optional()?;
+    let files = load_files(tx, &id)?;
+    let token = token.and_then(|token| ExportToken::new(token).ok());
+    let (redeems, fragments) = (load_redeems(tx, &id)?, load_partial_bodies(tx, &id)?);
+    Ok(Unfinished { visit, token, link, redeem, redeems, truncated_bodies: fragments, files })
+}
+
+/// The partial bodies of answers that were lost or unreadable.
+fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<TruncatedBody>, TransactionError> {
+    let mut query = tx.prepare(
+        "SELECT no, body, delivered, evidence FROM redeems
+         WHERE visit = ?1 AND body IS NOT NULL AND (state = 'unanswered' OR delivered IS NOT NULL)
+         ORDER BY coalesce(delivered, 0) DESC, no DESC",
+    )?;
+    let fragments = query.query_map([id.to_string()], |row| {
+        let delivered: Option<bool> = row.get(2)?;
+        Ok(TruncatedBody {
+            no: RedeemNo(row.get(0)?),
+            body: row.get(1)?,
+            is_read: delivered.is_some(),
+            is_used_as_delivery: delivered == Some(true),
+            evidence: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+        })
+    })?;
+    Ok(fragments.collect::<rusqlite::Result<_>>()?)
+}
+
+fn load_redeems(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<RedeemRecord>, TransactionError> {
+    let folded: Option<String> =
+        tx.query_row("SELECT polls FROM visits WHERE id = ?1", [id.to_string()], |row| row.get(0))?;
+    let mut query = tx.prepare(
+        "SELECT no, state, intent_at, ended_at, evidence, status, body_size, delivered, answer_kind
+         FROM redeems WHERE visit = ?1",
+    )?;
+    let rows = query.query_map([id.to_string()], redeem_from_row)?;
+    let mut redeems = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    redeems.extend(folded.as_deref().map(polls::unfold_polls).unwrap_or_default());
+    redeems.sort_by_key(|redeem| redeem.no);
+    Ok(redeems)
+}
+
+fn load_file_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecord>, TransactionError> {
+    Ok(load_files(tx, id)?.into_iter().map(|file| file.record).collect())
+}
+
+fn load_files(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<UnfinishedFile>, TransactionError> {
+    let mut query = tx.prepare(
+        "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent
+         FROM files WHERE visit = ?1 ORDER BY idx",
+    )?;
+    let files = query.query_map([id.to_string()], file_from_row)?;
+    Ok(files.collect::<rusqlite::Result<_>>()?)
+}
+
+fn file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
+    let bytes = column::from_integer(row.get(5)?);
+    let progress = FileProgress {
+        bytes,
+        total: row.get::<_, Option<i64>>(6)?.map(column::from_integer),
+        validator: row.get(7)?,
+    };
+    let state = match row.get::<_, String>(4)?.as_str() {
+        "whole" => FileState::Complete {
+            bytes,
+            sha256: column::parse_text(8, &row.get::<_, String>(8)?)?,
+            format: FileFormat::from_name(&row.get::<_, String>(9)?),
+        },
+        "failed" => FileState::Failed { why: row.get(10)?, spent: row.get(11)?, progress },
+        "requested" => FileState::Requested(progress),
+        _ => FileState::Planned,
+    };
+    let url: Option<String> = row.get(3)?;
+    let record = FileRecord {
+        index: usize::try_from(row.get::<_, i64>(0)?).unwrap_or_default(),
+        name: row.get(1)?,
+        export_type: ExportType::new(row.get::<_, String>(2)?),
+        state,
+    };
+    Ok(UnfinishedFile { record, url: url.as_deref().and_then(DownloadUrl::new) })
+}
+
+fn id_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {
+    column::parse_text(column, &row.get::<_, String>(column)?)
+}
+
+fn time_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(column::from_micros))
+}

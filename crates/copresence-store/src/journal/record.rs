@@ -1,0 +1,461 @@
+//! The values that the journal stores and returns.
+
+use crate::digest::Sha256;
+use crate::format::FileFormat;
+use crate::manifest::PhaseTimes;
+use crate::visit_id::VisitId;
+use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
+use jiff::Timestamp;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The start of a visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitRecordStart {
+    /// Its id.
+    pub id: VisitId,
+    /// The profile's name.
+    pub profile: String,
+    /// The API's base URL. It holds no credential.
+    pub api_url: String,
+    /// Host (and port, if it is not the scheme's own) of the backend.
+    pub backend_host: String,
+    /// The backend ends with this process (the embedded sandbox), so nothing can be recovered later.
+    pub ephemeral: bool,
+    /// The folder in which the avatar is saved.
+    pub out_dir: PathBuf,
+    /// Exports that a complete avatar needs; empty accepts any.
+    pub required_exports: Vec<ExportType>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Limits of its downloads, also when recovery finishes them; `None` for a visit that a version with schema 1 began.
+    pub limits: Option<VisitLimits>,
+}
+
+/// Limits of a visit's downloads, and how long it tolerates failures.
+///
+/// # Defaults
+/// 4 parallel downloads of at most 2 GiB each, 3 minutes of patience, and 128 MiB of free space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisitLimits {
+    /// Parallel downloads, at least 1.
+    pub parallel_downloads: usize,
+    /// The largest file accepted, in bytes.
+    pub max_file_size: u64,
+    /// How long the backend may fail without a usable response in between, and a download make almost no progress.
+    pub patience: Duration,
+    /// Free space in bytes below which no token is requested and none redeemed.
+    pub min_free_space: u64,
+}
+
+impl Default for VisitLimits {
+    fn default() -> Self {
+        Self {
+            parallel_downloads: 4,
+            max_file_size: 2 << 30,
+            patience: Duration::from_mins(3),
+            min_free_space: 128 << 20,
+        }
+    }
+}
+
+/// What kind of response a redeem had, or what the partial body of a lost response holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// A "not ready" as the specification defines it. The token is active, so no earlier response spent it: their
+    /// partial bodies are erased.
+    Progress,
+    /// The token was refused.
+    Refused,
+    /// Any other error response.
+    Failed,
+    /// A response that the specification does not define, without a URL.
+    Unreadable,
+    /// Some of the token's URLs, in a response that is not whole. Its body is kept until a later response shows whether
+    /// the token was spent.
+    Truncated,
+    /// The token's URLs. Its raw body is kept until the files are saved; the token, now spent, is erased.
+    Delivery,
+}
+
+impl AnswerKind {
+    const ALL: [Self; 6] =
+        [Self::Progress, Self::Refused, Self::Failed, Self::Unreadable, Self::Truncated, Self::Delivery];
+
+    /// Whether the raw body is kept.
+    pub(super) fn keeps_body(self) -> bool {
+        matches!(self, Self::Truncated | Self::Delivery)
+    }
+
+    /// The word in the database.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Progress => "progress",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unreadable => "unreadable",
+            Self::Truncated => "truncated",
+            Self::Delivery => "delivery",
+        }
+    }
+
+    /// The kind of a word in the database.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// A whole answer to a redeem that brings nothing to keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Size of the body in bytes.
+    pub body_size: u64,
+    /// Any but [`AnswerKind::Truncated`] and [`AnswerKind::Delivery`].
+    pub kind: AnswerKind,
+    /// `completion_status` of a "not ready" answer, as sent, with secrets masked.
+    pub completion_status: Option<String>,
+}
+
+/// The number of a redeem within its visit, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RedeemNo(pub(crate) u32);
+
+impl RedeemNo {
+    /// A number, from 1.
+    pub const fn new(no: u32) -> Self {
+        Self(no)
+    }
+
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for RedeemNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A phase of a visit whose first time the journal stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// An avatar is associated with the token.
+    Associated,
+    /// `in_queue`.
+    Queued,
+    /// `processing`.
+    Processing,
+    /// `avatar_ready`.
+    Ready,
+    /// The last file is on disk.
+    Saved,
+}
+
+/// A file of a delivery, before its download.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedFile {
+    /// Its index in the answer.
+    pub index: usize,
+    /// Its name, from [`crate::AvatarFolder::file`].
+    pub name: String,
+    /// `export_type` as sent.
+    pub export_type: ExportType,
+    /// Its one-time URL.
+    pub url: DownloadUrl,
+}
+
+/// How much of a file is durable.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileProgress {
+    /// Bytes that are durable ([`crate::PartialFile::sync`]): resuming after a crash keeps no more.
+    pub bytes: u64,
+    /// Size of the complete file in bytes, if the server stated it.
+    pub total: Option<u64>,
+    /// A strong `ETag` or a `Last-Modified`, for `If-Range`.
+    pub validator: Option<String>,
+}
+
+/// The end of a visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Stable error code.
+    pub code: String,
+    /// The exit code of `copresence visit` ; it decides what is retained for `recover`.
+    pub exit: u8,
+    /// A sentence for people, without secrets.
+    pub message: String,
+    /// The visit's state, as the hosts name it.
+    pub visit_state: String,
+    /// The folder of the avatar, complete or not.
+    pub directory: Option<PathBuf>,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// What an ending retained in the journal for `recover`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retained {
+    /// No secret: there is nothing to recover.
+    Nothing,
+    /// The token, which may be active.
+    Token,
+    /// An answer with URLs (or one that was never read), whose files may still be available.
+    Answer,
+}
+
+/// A visit as the history shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitRecord {
+    /// Its start.
+    pub start: VisitRecordStart,
+    /// When each phase was reached.
+    pub times: PhaseTimes,
+    /// When the token expires, if that is known.
+    pub token_expires_at: Option<Timestamp>,
+    /// Its end, if it ended.
+    pub ending: Option<Ending>,
+    /// Whether something is retained for `recover`; true for a visit that never ended.
+    pub is_unfinished: bool,
+    /// How often it was reopened.
+    pub reopened_count: u32,
+    /// Number of redeems.
+    pub redeems: u32,
+    /// Number of complete files.
+    pub complete_files: u32,
+    /// Number of planned files.
+    pub planned_files: u32,
+    /// `completion_status` of the last "not ready" answer, as sent; `None` if there was none, or of a visit of an earlier
+    /// version.
+    pub last_status: Option<String>,
+    /// How often `recover` has tried to finish it.
+    pub recovery_attempts: u32,
+    /// When automatic recovery tries next; `None` is at once.
+    pub recovery_next_attempt_at: Option<Timestamp>,
+}
+
+/// A visit with its redeems and files; it holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitDetail {
+    /// The visit.
+    pub visit: VisitRecord,
+    /// Its redeems, in order.
+    pub redeems: Vec<RedeemRecord>,
+    /// Its files, in order.
+    pub files: Vec<FileRecord>,
+}
+
+/// A redeem, without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedeemRecord {
+    /// Its number.
+    pub no: RedeemNo,
+    /// Its outcome.
+    pub outcome: RedeemOutcome,
+    /// When its intent was written.
+    pub intent_at: Timestamp,
+    /// When its response came or was given up; `None` while it is open, and for a folded poll.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The outcome of a redeem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedeemOutcome {
+    /// In flight, or the process ended before its outcome was written.
+    InFlight,
+    /// No byte of it left this machine.
+    NeverSent {
+        /// Why.
+        why: String,
+    },
+    /// It was sent, and its response never came whole: the token may be spent.
+    Unanswered {
+        /// What is known: when, how many bytes came, what the socket reported.
+        evidence: String,
+        /// Whether its partial body was used as the delivery in the end.
+        salvaged: bool,
+        /// What its partial body holds; `None` if nobody read it, or an earlier version did.
+        kind: Option<AnswerKind>,
+    },
+    /// Its response came whole.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The body's size in bytes.
+        body_size: u64,
+        /// Whether it carried URLs; `None` until it was read.
+        delivered: Option<bool>,
+        /// What kind of answer it was; `None` until it was read, and for one that an earlier version read.
+        kind: Option<AnswerKind>,
+    },
+}
+
+/// One file of a visit, without its URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRecord {
+    /// Its index in the answer.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+    /// `export_type` as sent.
+    pub export_type: ExportType,
+    /// Its state.
+    pub state: FileState,
+}
+
+/// The state of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileState {
+    /// Its URL was never requested.
+    Planned,
+    /// Its URL was requested, so it may be spent.
+    Requested(FileProgress),
+    /// It is complete in the folder.
+    Complete {
+        /// Its size in bytes.
+        bytes: u64,
+        /// Its digest.
+        sha256: Sha256,
+        /// The format of its content.
+        format: FileFormat,
+    },
+    /// Its download was given up.
+    Failed {
+        /// Why, as a sentence.
+        why: String,
+        /// Whether its URL is spent: requesting it again cannot succeed.
+        spent: bool,
+        /// How much of it is durable, for resuming it by range if its URL is not spent.
+        progress: FileProgress,
+    },
+}
+
+/// A visit that `recover` may finish.
+#[derive(Debug, Clone)]
+pub struct Unfinished {
+    /// The visit.
+    pub visit: VisitRecord,
+    /// The token, unless it is spent or was never issued.
+    pub token: Option<ExportToken>,
+    /// The link that was shown, as long as the token is kept.
+    pub link: Option<String>,
+    /// The redeem that delivered URLs, otherwise the last.
+    pub redeem: Option<UnfinishedRedeem>,
+    /// All its redeems, in order.
+    pub redeems: Vec<RedeemRecord>,
+    /// Partial bodies of lost or unreadable responses, as long as no later response shows that the token is active: the
+    /// one that was used as the delivery first, then the latest first.
+    pub truncated_bodies: Vec<TruncatedBody>,
+    /// Its files, with the URLs of those that are not whole.
+    pub files: Vec<UnfinishedFile>,
+}
+
+/// An unfinished visit, as far as choosing which to recover needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedSummary {
+    /// Its id.
+    pub id: VisitId,
+    /// The API's base URL.
+    pub api_url: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When its token was issued.
+    pub issued_at: Option<Timestamp>,
+    /// When the token expires, if that is known.
+    pub token_expires_at: Option<Timestamp>,
+    /// Whether its token is kept.
+    pub has_token: bool,
+    /// Whether it has an answer with URLs, or one that was never read.
+    pub has_answer: bool,
+    /// Whether its backend ended with the process that began it.
+    pub ephemeral: bool,
+    /// How often `recover` has tried to finish it.
+    pub attempts: u32,
+    /// When automatic recovery tries next; `None` is at once.
+    pub next_attempt_at: Option<Timestamp>,
+}
+
+/// A redeem of an unfinished visit, with its response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedRedeem {
+    /// Its number.
+    pub no: RedeemNo,
+    /// When its intent was written.
+    pub intent_at: Timestamp,
+    /// Its state.
+    pub state: RedeemState,
+}
+
+/// The body of a response that is not whole.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TruncatedBody {
+    /// The redeem.
+    pub no: RedeemNo,
+    /// The received bytes. They are secret.
+    pub body: Vec<u8>,
+    /// Whether it was read and holds URLs; false if the process ended first.
+    pub is_read: bool,
+    /// Whether it was used as the delivery.
+    pub is_used_as_delivery: bool,
+    /// What happened to the rest, if that was recorded.
+    pub evidence: String,
+}
+
+impl fmt::Debug for TruncatedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fragment")
+            .field("no", &self.no)
+            .field("size", &self.body.len())
+            .field("read", &self.is_read)
+            .field("salvaged", &self.is_used_as_delivery)
+            .field("evidence", &self.evidence)
+            .finish()
+    }
+}
+
+/// The state of a redeem of an unfinished visit.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RedeemState {
+    /// The process ended between intent and response: treated as sent and unanswered.
+    InFlight,
+    /// No byte of it left this machine.
+    NeverSent,
+    /// Sent, and its response never came whole.
+    Unanswered,
+    /// Its response came whole.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The body, as long as it is kept: until it was read, and longer if it has URLs. It is secret.
+        body: Option<Vec<u8>>,
+        /// Whether it has URLs; `None` until it was read.
+        delivered: Option<bool>,
+    },
+}
+
+impl fmt::Debug for RedeemState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InFlight => f.write_str("Intent"),
+            Self::NeverSent => f.write_str("NeverSent"),
+            Self::Unanswered => f.write_str("Unanswered"),
+            Self::Answered { status, body, delivered } => {
+                let size = body.as_ref().map(Vec::len);
+                write!(f, "Answered {{ status: {status}, body: {size:?} bytes, delivered: {delivered:?} }}")
+            }
+        }
+    }
+}
+
+/// A file of an unfinished visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedFile {
+    /// The file.
+    pub record: FileRecord,
+    /// Its URL, unless the file is complete or the URL spent.
+    pub url: Option<DownloadUrl>,
+}

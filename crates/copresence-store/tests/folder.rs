@@ -1,0 +1,532 @@
+//! Avatar folders through the public API: written, sealed, published by one rename, and protected against other
+//! entries.
+
+mod common;
+
+use common::{at, data, folder};
+use copresence_protocol::ExportType;
+use copresence_store::{
+    AvatarFolder, CompleteFile, FileFormat, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION,
+    SavedAvatars, Sha256, StoreError, VisitId,
+};
+use jiff::civil::{Date, date};
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+
+const DAY: Date = date(2026, 11, 22);
+
+fn manifest(visit: VisitId, files: &[(&CompleteFile, &str)]) -> Manifest {
+    Manifest {
+        schema_version: SCHEMA_VERSION,
+        visit,
+        profile: "sandbox".into(),
+        backend_host: "127.0.0.1:4010".into(),
+        times: PhaseTimes { started: at(0), saved: Some(at(60)), ..PhaseTimes::default() },
+        complete: true,
+        files: files
+            .iter()
+            .map(|(whole, export_type)| ManifestFile {
+                path: whole.name.clone(),
+                export_type: (*export_type).to_owned(),
+                bytes: whole.bytes,
+                sha256: whole.sha256,
+                format: whole.format,
+            })
+            .collect(),
+        missing: Vec::new(),
+    }
+}
+
+fn incomplete(visit: VisitId, files: &[(&CompleteFile, &str)], missing: &str) -> Manifest {
+    let lost = MissingFile {
+        export_type: "fbx".into(),
+        path: missing.to_owned(),
+        reason: "the URL was spent".into(),
+    };
+    Manifest { complete: false, missing: vec![lost], ..manifest(visit, files) }
+}
+
+/// Saves one file in a new folder.
+fn with_glb(out: &Path, visit: &VisitId) -> (AvatarFolder, CompleteFile) {
+    let mut folder = AvatarFolder::create_or_reopen(out, visit, DAY).expect("a folder");
+    let name = folder.file_name(0, &ExportType::new("glb"));
+    let mut file = folder.start_file(&name).expect("a file");
+    file.append_bytes(b"glTF\x02\0\0\0").expect("written");
+    file.append_bytes(b"\x0c\0\0\0").expect("written");
+    let whole = file.finish().expect("whole");
+    (folder, whole)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a list");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_avatar_is_published_complete_by_one_rename() {
+    let root = folder();
+    let out = root.path().join("deep/out");
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(&out, &visit);
+    assert_eq!((whole.bytes, whole.format, whole.integrity_defect.as_deref()), (12, FileFormat::Glb, None));
+    assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
+    assert_eq!(names(&out), [format!(".{visit}.partial")], "nothing is published yet");
+    assert!(SavedAvatars::find_avatar(&out, &visit).expect("looked").is_none());
+
+    let manifest = manifest(visit, &[(&whole, "GLB")]);
+    let saved = folder.publish(&manifest).expect("published");
+    assert_eq!(saved, out.join(format!("2026-11-22-{visit}")));
+    assert_eq!(names(&out), [format!("2026-11-22-{visit}")]);
+    assert_eq!(names(&saved), ["avatar.glb", "manifest.json"]);
+    assert_eq!(SavedAvatars::find_avatar(&out, &visit).expect("looked"), Some((saved, manifest)));
+    assert_eq!(
+        AvatarFolder::create_or_reopen(&out, &visit, DAY).expect_err("saved already").code(),
+        "folder_exists"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn everything_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    fn walk(path: &Path, seen: &mut usize) {
+        let mode = std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        let expected = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode, expected, "{}", path.display());
+        *seen += 1;
+        if path.is_dir() {
+            std::fs::read_dir(path).expect("a list").for_each(|e| walk(&e.expect("an entry").path(), seen));
+        }
+    }
+    let root = folder();
+    let data = copresence_store::DataDir::open(&root.path().join("data")).expect("a data folder");
+    let journal = data.open_journal().expect("a journal");
+    let visit = VisitId::new();
+    let _claim = data.lock_visit(&visit).expect("free");
+    journal.record_start(&common::start(visit, false)).await.expect("begun");
+    let (folder, whole) = with_glb(&root.path().join("out"), &visit);
+    folder.start_file("avatar.png").expect("a part").append_bytes(b"x").expect("written");
+    folder.keep_incomplete(&data, &incomplete(visit, &[(&whole, "glb")], "avatar.png")).expect("kept");
+    let (folder, whole) = with_glb(&root.path().join("out"), &VisitId::new());
+    drop((folder, whole));
+    let mut seen = 0;
+    walk(&root.path().join("data"), &mut seen);
+    walk(&root.path().join("out"), &mut seen);
+    assert!(seen >= 12, "journal, WAL, lock, folders, files: {seen}");
+}
+
+#[test]
+fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
+    let root = folder();
+    let visit = VisitId::new();
+    let (folder, _) = with_glb(root.path(), &visit);
+    let mut part = folder.start_file("avatar_fbx.zip").expect("a file");
+    part.append_bytes(b"PK\x03\x04sure").expect("written");
+    assert_eq!(part.sync_data().expect("durable"), 8);
+    part.append_bytes(b"unsure").expect("written");
+    drop((part, folder));
+
+    let folder = AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").expect("left by the crash");
+    let whole = folder.read_complete_file("avatar.glb").expect("read").expect("there");
+    assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
+    assert!(
+        folder.read_complete_file("avatar_fbx.zip").expect("read").is_none(),
+        "a partial file is not complete"
+    );
+    assert_eq!(folder.start_file("avatar.glb").expect_err("whole already").code(), "folder_exists");
+    let mut part = folder.resume_file("avatar_fbx.zip", 8).expect("a part");
+    assert_eq!(part.offset(), 8);
+    part.append_bytes(b" and the rest").expect("written");
+    let zip = part.finish().expect("whole");
+    assert_eq!(zip.sha256, Sha256::compute(b"PK\x03\x04sure and the rest"));
+    assert_eq!(zip.format, FileFormat::Zip);
+    folder.publish(&manifest(visit, &[(&whole, "glb"), (&zip, "fbx")])).expect("published");
+    assert!(AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").is_none());
+}
+
+#[test]
+fn bytes_over_the_size_limit_are_not_written() {
+    let root = folder();
+    let folder = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.start_file("avatar.glb").expect("a file").with_size_limit(10);
+    file.append_bytes(b"0123456789").expect("just fits");
+    let error = file.append_bytes(b"x").expect_err("over");
+    assert!(matches!(error, StoreError::TooLarge { max: 10, .. }));
+    assert_eq!(file.offset(), 10);
+    file.restart().expect("emptied");
+    file.append_bytes(b"again").expect("written");
+    assert_eq!(file.finish().expect("whole").sha256, Sha256::compute(b"again"));
+}
+
+#[test]
+fn a_partial_file_can_be_discarded() {
+    let root = folder();
+    let folder = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.start_file("avatar.glb").expect("a file");
+    file.append_bytes(b"<!doctype html>").expect("written");
+    assert!(copresence_store::contradicts_export_type(&ExportType::new("glb"), file.detected_format()));
+    file.discard().expect("gone");
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn a_folder_that_does_not_match_its_manifest_is_not_published() {
+    let root = folder();
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(root.path(), &visit);
+    let reopen = || AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").expect("still there");
+    let good = manifest(visit, &[(&whole, "glb")]);
+    let code =
+        |folder: AvatarFolder, manifest: &Manifest| folder.publish(manifest).expect_err("refused").code();
+
+    assert_eq!(code(folder, &incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip")), "manifest_disagrees");
+    assert_eq!(code(reopen(), &manifest(VisitId::new(), &[(&whole, "glb")])), "manifest_disagrees");
+    assert_eq!(code(reopen(), &manifest(visit, &[])), "manifest_disagrees", "a file that is not listed");
+    let mut short = good.clone();
+    short.files[0].bytes = 11;
+    assert_eq!(code(reopen(), &short), "manifest_disagrees");
+    let mut absent = good.clone();
+    absent.files[0].path = "avatar-2.glb".into();
+    assert_eq!(code(reopen(), &absent), "disk_io");
+    let mut outside = good.clone();
+    outside.files[0].path = "../../etc/passwd".into();
+    assert_eq!(code(reopen(), &outside), "not_ours");
+    drop(reopen().start_file("avatar.png").expect("a part"));
+    assert_eq!(code(reopen(), &good), "manifest_disagrees", "a partial file is left");
+    reopen().start_file("avatar.png").expect("a part").discard().expect("gone");
+
+    assert_eq!(names(root.path()), [format!(".{visit}.partial")], "nothing was published");
+    reopen().publish(&good).expect("published");
+}
+
+#[test]
+fn existing_files_and_folders_are_not_overwritten() {
+    let root = folder();
+    let (_data_root, data) = data();
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(root.path(), &visit);
+    let target = root.path().join(format!("2026-11-22-{visit}"));
+    std::fs::write(&target, "somebody's").expect("in the way");
+    let error = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect_err("refused");
+    assert!(matches!(&error, StoreError::AlreadyExists { path } if *path == target), "{error}");
+    assert_eq!(std::fs::read(&target).expect("still there"), b"somebody's");
+
+    let kept = data.incomplete_path().join(format!("2026-11-22-{visit}"));
+    std::fs::create_dir(&kept).expect("in the way");
+    let folder = AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").expect("still there");
+    let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
+    assert_eq!(folder.keep_incomplete(&data, &listed).expect_err("refused").code(), "folder_exists");
+    assert!(names(&kept).is_empty());
+}
+
+#[test]
+fn an_incomplete_avatar_is_moved_to_the_data_folder() {
+    let root = folder();
+    let (_data_root, data) = data();
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(root.path(), &visit);
+    folder.start_file("avatar_fbx.zip").expect("a part").append_bytes(b"PK").expect("written");
+    let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
+    let kept = folder.keep_incomplete(&data, &listed).expect("kept");
+    assert_eq!(kept, data.path().join(format!("incomplete/2026-11-22-{visit}")));
+    assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip.part", "manifest.json"]);
+    assert!(names(root.path()).is_empty());
+    assert_eq!(
+        SavedAvatars::find_avatar(&data.incomplete_path(), &visit).expect("looked"),
+        Some((kept.clone(), listed))
+    );
+
+    let removed = SavedAvatars::remove_avatar(&kept).expect("removed");
+    assert_eq!((removed.files, removed.foreign_entries.len()), (3, 0));
+    assert!(!kept.exists());
+    assert_eq!(
+        SavedAvatars::remove_avatar(&kept).expect("no error"),
+        copresence_store::RemovalResult::default()
+    );
+}
+
+#[test]
+fn a_complete_error_page_is_listed_as_missing_and_removed_with_the_avatar() {
+    let root = folder();
+    let (_data_root, data) = data();
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(root.path(), &visit);
+    let mut page = folder.start_file("avatar_fbx.zip").expect("a file");
+    page.append_bytes(b"<!doctype html>").expect("written");
+    page.finish().expect("whole, and no zip");
+    let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
+    let kept = folder.keep_incomplete(&data, &listed).expect("kept");
+    assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip", "manifest.json"]);
+    assert_eq!(SavedAvatars::remove_avatar(&kept).expect("removed").files, 3);
+    assert!(!kept.exists());
+}
+
+#[test]
+fn removing_keeps_other_files() {
+    let root = folder();
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(root.path(), &visit);
+    let saved = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect("published");
+    std::fs::write(saved.join("notes.txt"), "mine").expect("a file of another program");
+    let removed = SavedAvatars::remove_avatar(&saved).expect("removed");
+    assert_eq!(removed.foreign_entries, ["notes.txt"]);
+    assert_eq!(names(&saved), ["notes.txt"]);
+    let again = SavedAvatars::remove_avatar(&saved).expect("no file of this program is left");
+    assert_eq!((again.files, again.foreign_entries), (0, vec!["notes.txt".to_owned()]));
+    assert_eq!(names(&saved), ["notes.txt"]);
+    std::fs::write(saved.join("avatar.glb"), "unknown").expect("a file with a name of this program");
+    assert_eq!(SavedAvatars::remove_avatar(&saved).expect_err("no manifest").code(), "not_ours");
+    assert_eq!(names(&saved), ["avatar.glb", "notes.txt"]);
+}
+
+#[test]
+fn a_removal_that_was_interrupted_after_the_manifest_is_completed() {
+    let root = folder();
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(root.path(), &visit);
+    let saved = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect("published");
+    for name in ["avatar.glb", copresence_store::MANIFEST_NAME] {
+        std::fs::remove_file(saved.join(name)).expect("removed");
+    }
+    assert_eq!(
+        SavedAvatars::remove_avatar(&saved).expect("finished"),
+        copresence_store::RemovalResult::default()
+    );
+    assert!(!saved.exists());
+}
+
+#[test]
+fn an_edited_manifest_does_not_remove_other_files() {
+    let root = folder();
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(root.path(), &visit);
+    let mut edited = manifest(visit, &[(&whole, "glb")]);
+    let saved = folder.publish(&edited).expect("published");
+    for (path, content) in [("notes.txt", "mine"), ("../precious", "precious"), ("avatar.png", "later")] {
+        std::fs::write(saved.join(path), content).expect("written");
+        edited.files.push(ManifestFile { path: path.into(), ..edited.files[0].clone() });
+    }
+    std::fs::write(saved.join(copresence_store::MANIFEST_NAME), edited.to_json()).expect("edited");
+    let removed = SavedAvatars::remove_avatar(&saved).expect("removed");
+    assert_eq!((removed.files, removed.foreign_entries), (3, vec!["notes.txt".to_owned()]));
+    assert!(root.path().join("precious").exists());
+}
+
+#[test]
+fn discarding_keeps_other_files() {
+    let root = folder();
+    let (gone, stays) = (VisitId::new(), VisitId::new());
+    with_glb(root.path(), &gone).0.discard().expect("discarded");
+    let (folder, _) = with_glb(root.path(), &stays);
+    let path = folder.path().to_owned();
+    std::fs::write(path.join("notes.txt"), "mine").expect("a file of another program");
+    folder.discard().expect("discarded");
+    assert_eq!(names(root.path()), [format!(".{stays}.partial")]);
+    assert_eq!(names(&path), ["notes.txt"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn symlinks_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let root = folder();
+    let (out, elsewhere) = (root.path().join("out"), root.path().join("elsewhere"));
+    for path in [&out, &elsewhere] {
+        std::fs::create_dir(path).expect("made");
+    }
+    let precious = elsewhere.join("precious");
+    std::fs::write(&precious, "precious").expect("written");
+
+    let visit = VisitId::new();
+    symlink(&elsewhere, out.join(format!(".{visit}.partial"))).expect("planted");
+    assert_eq!(AvatarFolder::create_or_reopen(&out, &visit, DAY).expect_err("refused").code(), "not_ours");
+
+    let visit = VisitId::new();
+    let (folder, whole) = with_glb(&out, &visit);
+    symlink(&precious, folder.path().join("avatar.png.part")).expect("planted");
+    assert!(folder.start_file("avatar.png").is_err());
+    symlink(&precious, folder.path().join("manifest.json.part")).expect("planted");
+    symlink(&elsewhere, out.join(format!("2026-11-22-{visit}"))).expect("planted");
+    std::fs::remove_file(folder.path().join("avatar.png.part")).expect("removed");
+    let listed = manifest(visit, &[(&whole, "glb")]);
+    assert_eq!(folder.publish(&listed).expect_err("refused").code(), "folder_exists");
+    std::fs::remove_file(out.join(format!("2026-11-22-{visit}"))).expect("removed");
+    let folder = AvatarFolder::reopen(&out, &visit, DAY).expect("looked").expect("there");
+    let saved = folder.publish(&listed).expect("published");
+
+    let alias = out.join(format!("2026-11-23-{visit}"));
+    symlink(&saved, &alias).expect("planted");
+    assert_eq!(SavedAvatars::remove_avatar(&alias).expect_err("refused").code(), "not_ours");
+    std::fs::remove_file(saved.join("avatar.glb")).expect("removed");
+    symlink(&precious, saved.join("avatar.glb")).expect("planted");
+    SavedAvatars::remove_avatar(&saved).expect("removed");
+    assert_eq!(std::fs::read(&precious).expect("still there"), b"precious");
+    assert_eq!(names(&elsewhere), ["precious"]);
+}
+
+#[test]
+fn file_names_depend_only_on_types_and_order() {
+    let root = folder();
+    let types = ["glb", "fbx", "glb", "../x"].map(ExportType::new);
+    let named = |folder: &mut AvatarFolder| -> Vec<String> {
+        types.iter().enumerate().map(|(index, export_type)| folder.file_name(index, export_type)).collect()
+    };
+    let mut first = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut second = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let given = named(&mut first);
+    assert_eq!(given, ["avatar.glb", "avatar_fbx.zip", "avatar-2.glb", "avatar_x.bin"]);
+    assert_eq!(named(&mut first), given, "repeated calls return the same names");
+    assert_eq!(named(&mut second), given);
+    for bad in ["manifest.json", "../avatar.glb", "/etc/passwd", "avatar.glb.part", ""] {
+        assert_eq!(first.start_file(bad).expect_err(bad).code(), "not_ours");
+    }
+}
+
+#[test]
+fn a_partial_copy_is_removed_unless_its_visit_is_locked() {
+    let (_root, data) = data();
+    let (dead, alive) = (VisitId::new(), VisitId::new());
+    let _claim = data.lock_visit(&alive).expect("free");
+    for visit in [dead, alive] {
+        let copy = data.incomplete_path().join(format!(".{visit}.partial"));
+        std::fs::create_dir(&copy).expect("made");
+        std::fs::write(copy.join("avatar.glb"), "half").expect("written");
+    }
+    copresence_store::DataDir::open(data.path()).expect("opened again");
+    assert_eq!(names(&data.incomplete_path()), [format!(".{alive}.partial")]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The file and its digest are the same for any chunk size and any point of resumption.
+    #[test]
+    fn digest_and_content_are_independent_of_chunks_and_resumption(
+        bytes in prop::collection::vec(any::<u8>(), 0..6000),
+        piece in 1..2000_usize,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let root = folder();
+        let folder = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+        let cut = cut.index(bytes.len() + 1);
+        let mut part = folder.start_file("avatar.glb").expect("a file");
+        for piece in bytes[..cut].chunks(piece) {
+            part.append_bytes(piece).expect("written");
+        }
+        drop(part);
+        let mut part = folder.start_file("avatar.glb").expect("opened again");
+        prop_assert_eq!(part.offset(), cut as u64);
+        for piece in bytes[cut..].chunks(piece) {
+            part.append_bytes(piece).expect("written");
+        }
+        let whole = part.finish().expect("whole");
+        prop_assert_eq!(whole.sha256, Sha256::compute(&bytes));
+        prop_assert_eq!(whole.format, FileFormat::detect(&bytes));
+        let read_again = folder.read_complete_file("avatar.glb").expect("read");
+        prop_assert_eq!(Some(whole), read_again);
+        prop_assert_eq!(std::fs::read(folder.path().join("avatar.glb")).expect("read"), bytes);
+    }
+}
+
+/// Runs an ignored test of this file with three disks: `small` (256 KiB), `other` (8 MiB) and `fixed` (read-only).
+/// Returns `None` if this system does not allow mounts in a private namespace.
+#[cfg(target_os = "linux")]
+fn on_odd_disks(test: &str) -> Option<String> {
+    let root = tempfile::tempdir().expect("a folder");
+    let script = "cd \"$STORE_TEST_DISKS\" && mkdir small other fixed && mount -t tmpfs -o size=256k none small \
+        && mount -t tmpfs -o size=8m none other && mount -t tmpfs -o size=64k,ro none fixed || exit 77; \
+        exec \"$0\" --exact \"$1\" --ignored --nocapture";
+    let run = std::process::Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script])
+        .arg(std::env::current_exe().expect("this test"))
+        .arg(test)
+        .env("STORE_TEST_DISKS", root.path())
+        .output();
+    let run = run.ok()?;
+    let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    if run.status.code() == Some(77) || said.contains("unshare: ") {
+        eprintln!("skipped, because mounts are not allowed here: {said}");
+        return None;
+    }
+    assert!(run.status.success(), "{said}");
+    Some(said)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn full_other_and_read_only_disks_are_handled() {
+    if let Some(said) = on_odd_disks("on_the_odd_disks") {
+        assert!(said.contains("all three disks were tried"), "{said}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, in a namespace of its own"]
+async fn on_the_odd_disks() {
+    let Some(disks) = std::env::var_os("STORE_TEST_DISKS").map(PathBuf::from) else { return };
+    let data = copresence_store::DataDir::open(&disks.join("other/data")).expect("a data folder");
+
+    // A full disk is reported, received bytes are kept, and the download resumes when there is space.
+    let (small, visit) = (disks.join("small/out"), VisitId::new());
+    let (folder, whole) = with_glb(&small, &visit);
+    std::fs::write(disks.join("small/ballast"), vec![1; 100 * 1024]).expect("ballast");
+    let mut part = folder.start_file("avatar.png").expect("a file");
+    let error = std::iter::repeat_with(|| part.append_bytes(&[7; 10_000])).take(64).find_map(Result::err);
+    assert_eq!(error.expect("it is full").code(), "disk_full");
+    let came = part.offset();
+    assert!(came > 0);
+    let there = std::fs::metadata(folder.path().join("avatar.png.part")).expect("there").len();
+    assert_eq!(there, came, "no bytes of the failed write");
+    assert!(copresence_store::free_space(&small).is_some_and(|free| free < 10_000));
+
+    // An incomplete avatar is copied to another disk and removed from the first one.
+    drop(part);
+    let mut rest = std::fs::File::create(disks.join("small/rest")).expect("the last space");
+    while std::io::Write::write(&mut rest, &[1; 512]).is_ok_and(|count| count > 0) {}
+    let listed = incomplete(visit, &[(&whole, "glb")], "avatar.png");
+    let sealed = folder.keep_incomplete(&data, &listed);
+    assert_eq!(sealed.expect_err("no space for the manifest").code(), "disk_full");
+    std::fs::remove_file(disks.join("small/ballast")).expect("removed");
+    std::fs::remove_file(disks.join("small/rest")).expect("removed");
+    let folder = AvatarFolder::reopen(&small, &visit, DAY).expect("looked").expect("still there");
+    let mut part = folder.resume_file("avatar.png", came).expect("resumed");
+    assert_eq!(part.offset(), came);
+    part.append_bytes(b"more").expect("there is space");
+    drop(part);
+    let kept = folder.keep_incomplete(&data, &listed).expect("copied");
+    assert_eq!(names(&kept), ["avatar.glb", "avatar.png.part", "manifest.json"]);
+    assert_eq!(std::fs::metadata(kept.join("avatar.png.part")).expect("there").len(), came + 4);
+    assert!(names(&small).is_empty());
+    assert_eq!(names(&data.incomplete_path()).len(), 1);
+
+    // A full disk of the journal is reported, and the journal is consistent afterwards.
+    let cramped = copresence_store::DataDir::open(&disks.join("small/data")).expect("a data folder");
+    let journal = cramped.open_journal().expect("a journal");
+    let id = VisitId::new();
+    journal.record_start(&common::start(id, false)).await.expect("begun");
+    journal
+        .record_token(&id, &common::token("a-token-of-the-test"), "link", None, at(1))
+        .await
+        .expect("issued");
+    let no = journal.record_redeem_intent(&id, at(2)).await.expect("an intent");
+    let error =
+        journal.record_raw_answer(&id, no, 200, &vec![b' '; 512 * 1024], at(3)).await.expect_err("full");
+    assert_eq!(error.code(), "disk_full", "{error}");
+    journal
+        .record_lost_answer(&id, no, "the disk was full", b"", at(4))
+        .await
+        .expect("a small note still fits");
+    assert_eq!(journal.load_all_unfinished().await.expect("readable").len(), 1);
+
+    // Read-only.
+    for error in [
+        AvatarFolder::create_or_reopen(&disks.join("fixed/out"), &VisitId::new(), DAY).expect_err("refused"),
+        copresence_store::DataDir::open(&disks.join("fixed")).expect_err("refused"),
+    ] {
+        assert_eq!(error.code(), "disk_permission", "{error}");
+    }
+    println!("all three disks were tried");
+}

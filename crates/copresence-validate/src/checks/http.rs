@@ -1,0 +1,310 @@
+//! Checks of TLS, caching, CORS, server errors and response times.
+
+use super::NO_REQUIRED_ACTS;
+use crate::act::Act;
+use crate::check::{Check, CheckResult, FindingCollector};
+use crate::latency::compute_percentiles;
+use crate::observations::{Observations, Step, StepRole};
+use crate::response_fields;
+use copresence_client::CallKind;
+use std::time::Duration;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "http.tls",
+        title: "The API is reached over TLS",
+        required_acts: NO_REQUIRED_ACTS,
+        remedy: "Serve the API over https only: each request contains a credential.",
+        judge: check_tls,
+    },
+    Check {
+        id: "http.hsts",
+        title: "The API sends HSTS",
+        required_acts: NO_REQUIRED_ACTS,
+        remedy: "Send `Strict-Transport-Security: max-age=31536000` with each response.",
+        judge: check_hsts,
+    },
+    Check {
+        id: "http.plain-refused",
+        title: "The API does not respond with success over plain HTTP",
+        required_acts: &[Act::Plain],
+        remedy: "Refuse connections to the plain HTTP port, or redirect them: a credential that is sent there has already leaked.",
+        judge: check_plain_http,
+    },
+    Check {
+        id: "http.no-store",
+        title: "Responses with tokens, states or URLs must not be cached",
+        required_acts: NO_REQUIRED_ACTS,
+        remedy: "Send `Cache-Control: no-store` with the responses of login, /generateExportToken and /redeemExportToken.",
+        judge: check_api_uncacheable,
+    },
+    Check {
+        id: "http.cors",
+        title: "Pages of other sites cannot read the API's responses",
+        required_acts: &[Act::Page],
+        remedy: "Send no Access-Control-Allow-Origin, or only your own sites: neither `*` nor a copy of the request's Origin.",
+        judge: check_cors,
+    },
+    Check {
+        id: "http.no-5xx",
+        title: "No request causes a server error",
+        required_acts: NO_REQUIRED_ACTS,
+        remedy: "Look into the server's log at the time of the run: one of its requests caused an error that the server does not handle.",
+        judge: check_no_server_errors,
+    },
+    Check {
+        id: "time.answered",
+        title: "Every API request gets a response",
+        required_acts: NO_REQUIRED_ACTS,
+        remedy: "Respond to every request within 30 seconds, and do not close connections without a response.",
+        judge: check_all_answered,
+    },
+    Check {
+        id: "time.latency",
+        title: "95 % of the API calls are answered within two seconds",
+        required_acts: NO_REQUIRED_ACTS,
+        remedy: "Respond from known state, and do the work in the background: clients poll, and each slow response delays one.",
+        judge: check_latency,
+    },
+];
+
+/// Maximum response time of 95 % of the API calls.
+const LATENCY_LIMIT: Duration = Duration::from_secs(2);
+
+/// Every step at the API, without downloads and plain HTTP.
+fn api_steps(observations: &Observations) -> impl Iterator<Item = &Step> {
+    observations
+        .steps
+        .iter()
+        .filter(|step| step.exchange.call != CallKind::Download && step.role != StepRole::PlainHttp)
+}
+
+/// The result of TLS checks for a backend on this machine.
+fn not_applicable_on_loopback(observations: &Observations) -> Option<CheckResult> {
+    let why = "the backend runs on this machine, so no network is involved";
+    (observations.target_info.is_loopback && !observations.target_info.uses_https)
+        .then(|| CheckResult::NotApplicable(why.to_owned()))
+}
+
+fn check_tls(observations: &Observations) -> CheckResult {
+    if let Some(judged) = not_applicable_on_loopback(observations) {
+        return judged;
+    }
+    let mut collector = FindingCollector::default();
+    if let Some(step) = api_steps(observations).find(|step| step.reply.is_some()) {
+        collector.expect_step(
+            step,
+            observations.target_info.uses_https,
+            "https, with a certificate that is trusted here",
+            "http",
+        );
+    }
+    for (step, (url, _)) in observations
+        .delivery_step()
+        .into_iter()
+        .flat_map(|step| step.delivered_urls().into_iter().map(move |u| (step, u)))
+    {
+        collector.expect_step(
+            step,
+            url.starts_with("https://"),
+            "download URLs over https",
+            "a URL over http",
+        );
+    }
+    collector.into_result("https", "no response was received")
+}
+
+fn check_hsts(observations: &Observations) -> CheckResult {
+    if let Some(judged) = not_applicable_on_loopback(observations) {
+        return judged;
+    }
+    if !observations.target_info.uses_https {
+        return CheckResult::NotApplicable("the API is not reached over TLS".to_owned());
+    }
+    let mut collector = FindingCollector::default();
+    for step in api_steps(observations).filter(|step| step.is_success()) {
+        collector.expect_field(
+            step,
+            response_fields::judge_hsts(step.header("strict-transport-security").as_deref()),
+        );
+    }
+    collector.into_result("sent", "no response was received")
+}
+
+fn check_plain_http(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in observations.steps_with_role(StepRole::PlainHttp) {
+        collector.expect_step(
+            step,
+            !step.is_success(),
+            "a redirect, a refusal or no server",
+            step.describe_response(),
+        );
+    }
+    collector.into_result("no success over plain HTTP", "plain HTTP was not tried")
+}
+
+fn check_api_uncacheable(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in api_steps(observations).filter(|step| step.is_success() && !step.role.is_wrong_on_purpose()) {
+        collector.expect_field(
+            step,
+            response_fields::judge_cache_control(step.header("cache-control").as_deref()),
+        );
+    }
+    collector.into_result("no-store", "no response was received")
+}
+
+fn check_cors(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in [StepRole::PreflightGenerate, StepRole::PreflightRedeem, StepRole::RedeemCrossOrigin]
+        .into_iter()
+        .flat_map(|role| observations.steps_with_role(role))
+    {
+        if step.reply.is_none() {
+            continue;
+        }
+        let allowed = step.header("access-control-allow-origin").unwrap_or_default();
+        collector.expect_field(step, response_fields::judge_cors(&allowed));
+    }
+    collector.into_result("no access", "no response was received")
+}
+
+fn check_no_server_errors(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in
+        observations.steps.iter().filter(|step| step.reply.is_some() && step.role != StepRole::LostAnswer)
+    {
+        let good = step.status().is_some_and(|status| status < 500);
+        collector.expect_step(step, good, "a status below 500", step.describe_response());
+    }
+    collector.into_result("no server error", "no response was received")
+}
+
+fn check_all_answered(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in api_steps(observations).filter(|step| step.role != StepRole::LostAnswer) {
+        collector.expect_step(step, step.reply.is_some(), "a response", step.describe_response());
+    }
+    collector.into_result("each request got a response", "no request was sent")
+}
+
+fn check_latency(observations: &Observations) -> CheckResult {
+    let steps: Vec<_> = api_steps(observations).filter(|step| step.reply.is_some()).collect();
+    let durations: Vec<_> = steps.iter().map(|step| step.exchange.duration).collect();
+    let Some(times) = compute_percentiles(&durations) else {
+        return CheckResult::Inconclusive("no response was received".to_owned());
+    };
+    let summary = format!("median {:?}, 95 % within {:?}, slowest {:?}", times.p50, times.p95, times.max);
+    let mut collector = FindingCollector::default();
+    collector.mark_examined(steps[0]);
+    if times.p95 > LATENCY_LIMIT {
+        let slow: Vec<_> =
+            steps.iter().copied().filter(|step| step.exchange.duration > LATENCY_LIMIT).collect();
+        collector.add_finding(&slow, "95 % within 2 s", summary.clone());
+    }
+    collector.into_result(summary, "no response was received")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::target::TargetInfo;
+    use copresence_client::Exchange;
+    use copresence_client::probe::ProbeResponse;
+
+    fn build_step(
+        role: StepRole,
+        status: u16,
+        header: Option<(&'static str, &'static str)>,
+        took: Duration,
+    ) -> Step {
+        let headers = header.into_iter().map(|(name, value)| {
+            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+        });
+        Step {
+            number: 1,
+            act: Act::Fresh,
+            role,
+            token_number: Some(1),
+            file_index: None,
+            curl: String::new(),
+            exchange: Exchange {
+                call: CallKind::Redeem,
+                started_at: jiff::Timestamp::UNIX_EPOCH,
+                time_to_headers: Some(took),
+                duration: took,
+                method: "GET".to_owned(),
+                url: String::new(),
+                request_headers: Vec::new(),
+                request_body: None,
+                status: Some(status),
+                response_headers: Vec::new(),
+                body: None,
+                body_size: 2,
+                outcome: copresence_client::ExchangeOutcome::Complete,
+                error: None,
+            },
+            reply: Some(ProbeResponse { status, headers: headers.collect(), body: "{}".into() }),
+        }
+    }
+
+    fn observe(https: bool, loopback: bool, steps: Vec<Step>) -> Observations {
+        Observations {
+            target_info: TargetInfo { uses_https: https, is_loopback: loopback, ..TargetInfo::default() },
+            steps,
+            ..Observations::default()
+        }
+    }
+
+    const FAST_RESPONSE: Duration = Duration::from_millis(20);
+    const HSTS: &str = "strict-transport-security";
+
+    #[test]
+    fn plain_http_fails_except_on_loopback() {
+        let fresh = || vec![build_step(StepRole::RedeemFresh, 200, None, FAST_RESPONSE)];
+        assert_eq!(check_tls(&observe(true, false, fresh())).verdict(), Verdict::Pass);
+        assert_eq!(check_tls(&observe(false, false, fresh())).verdict(), Verdict::Fail);
+        assert_eq!(check_tls(&observe(false, true, fresh())).verdict(), Verdict::NotApplicable);
+    }
+
+    #[test]
+    fn hsts_is_required_over_tls_with_a_max_age() {
+        let judged = |header| {
+            check_hsts(&observe(
+                true,
+                false,
+                vec![build_step(StepRole::RedeemFresh, 200, header, FAST_RESPONSE)],
+            ))
+            .verdict()
+        };
+        assert_eq!(judged(Some((HSTS, "max-age=31536000; includeSubDomains"))), Verdict::Pass);
+        assert_eq!(judged(Some((HSTS, "max-age=0"))), Verdict::Fail);
+        assert_eq!(judged(None), Verdict::Fail);
+        assert_eq!(check_hsts(&observe(false, false, Vec::new())).verdict(), Verdict::NotApplicable);
+    }
+
+    #[test]
+    fn plain_http_may_redirect_or_refuse_but_not_succeed() {
+        let judged = |status| {
+            check_plain_http(&observe(
+                true,
+                false,
+                vec![build_step(StepRole::PlainHttp, status, None, FAST_RESPONSE)],
+            ))
+            .verdict()
+        };
+        assert_eq!([judged(301), judged(403), judged(200)], [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
+    }
+
+    #[test]
+    fn a_few_slow_responses_do_not_fail_latency() {
+        let slow = |count: usize| {
+            let took = |index| if index < count { Duration::from_secs(3) } else { FAST_RESPONSE };
+            let steps = (0..40).map(|index| build_step(StepRole::Poll, 200, None, took(index))).collect();
+            check_latency(&observe(true, false, steps)).verdict()
+        };
+        assert_eq!([slow(0), slow(2), slow(3)], [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
+    }
+}

@@ -1,0 +1,233 @@
+//! Checks of the status reports while an avatar is processed.
+
+use crate::act::Act;
+use crate::check::{Check, CheckResult, FindingCollector};
+use crate::observations::{Observations, Step, StepRole};
+use crate::response_fields::{self, parse_integer};
+use copresence_protocol::CompletionStatus;
+use serde_json::{Map, Value};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "visit.associated",
+        title: "After the scan, an avatar is associated with the token",
+        required_acts: &[Act::Visit],
+        remedy: "Check that the link in the QR code contains this Export Token, percent-encoded, and that the app of this backend opens it.",
+        judge: check_avatar_associated,
+    },
+    Check {
+        id: "progress.reported",
+        title: "While the avatar is processed, a status report is sent",
+        required_acts: &[Act::Visit],
+        remedy: "Send `payload_incomplete` with its three fields from the scan until the URLs are delivered.",
+        judge: check_progress_reported,
+    },
+    Check {
+        id: "progress.status",
+        title: "`completion_status` is one of the four words",
+        required_acts: &[Act::Visit],
+        remedy: "Send one of no_associated_avatar, in_queue, processing, failed, in this spelling.",
+        judge: check_completion_status,
+    },
+    Check {
+        id: "progress.percent",
+        title: "`completion_progress` is an integer from 0 to 100",
+        required_acts: &[Act::Visit],
+        remedy: "Send a JSON integer from 0 to 100 once an avatar is associated: not a fraction of 1, not a string, not -1.",
+        judge: check_progress_percent,
+    },
+    Check {
+        id: "progress.queue",
+        title: "In the queue, `queue_position` is an integer from 0",
+        required_acts: &[Act::Visit],
+        remedy: "Send the position in the queue as a JSON integer from 0 while the status is in_queue.",
+        judge: |observations| check_queue_position(observations, true),
+    },
+    Check {
+        id: "progress.not-queued",
+        title: "Outside the queue, `queue_position` is -1",
+        required_acts: &[Act::Visit],
+        remedy: "Send `queue_position: -1` once the avatar has left the queue: 0 is a valid position.",
+        judge: |observations| check_queue_position(observations, false),
+    },
+    Check {
+        id: "progress.rises",
+        title: "The progress never decreases",
+        required_acts: &[Act::Visit],
+        remedy: "Report progress as a value that only increases: visitors leave when a progress bar runs backwards.",
+        judge: check_progress_rises,
+    },
+    Check {
+        id: "progress.queue-falls",
+        title: "The queue position never increases",
+        required_acts: &[Act::Visit],
+        remedy: "Keep an avatar's position in the queue: later avatars are queued behind it.",
+        judge: check_queue_falls,
+    },
+    Check {
+        id: "failed.fields",
+        title: "A failed avatar is reported as `failed`, with a percentage and no queue position",
+        required_acts: &[Act::Failure],
+        remedy: "Answer 200 with `completion_status: \"failed\"`, a `completion_progress` from 0 to 100 and `queue_position: -1`.",
+        judge: check_failed_fields,
+    },
+    Check {
+        id: "failed.stays-active",
+        title: "A failed avatar leaves its token active",
+        required_acts: &[Act::Failure],
+        remedy: "Keep answering 200 after `failed`: the specification lists it as a status of an active token, with which a visitor may record again.",
+        judge: check_failed_stays_active,
+    },
+];
+
+/// Polls with a status report between the scan and the delivery.
+fn progress_reports(observations: &Observations) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+    let waiting = CompletionStatus::NoAssociatedAvatar;
+    observations
+        .steps_with_role(StepRole::Poll)
+        .filter(|step| !step.is_delivery())
+        .filter_map(|step| Some((step, step.status_report()?)))
+        .filter(move |(_, progress)| {
+            progress.get("completion_status").and_then(Value::as_str) != Some(waiting.as_str())
+        })
+}
+
+const NO_PROGRESS_SEEN: &str = "the avatar was ready before any status report was received";
+
+fn check_avatar_associated(observations: &Observations) -> CheckResult {
+    let scanned = observations.steps_with_role(StepRole::Poll).find(|step| {
+        step.is_delivery() || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
+    });
+    match scanned {
+        Some(step) => CheckResult::Pass("the token has an avatar".to_owned(), vec![step.number]),
+        None => CheckResult::Inconclusive("no avatar was associated within the time limit".to_owned()),
+    }
+}
+
+fn check_progress_reported(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for (step, progress) in progress_reports(observations) {
+        let missing: Vec<_> = ["completion_progress", "completion_status", "queue_position"]
+            .into_iter()
+            .filter(|field| !progress.contains_key(*field))
+            .collect();
+        let expected = "completion_progress, completion_status and queue_position";
+        collector.expect_step(step, missing.len() < 3, expected, "none of them");
+    }
+    collector.into_result("reported", NO_PROGRESS_SEEN)
+}
+
+fn check_completion_status(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for (step, progress) in progress_reports(observations) {
+        collector.expect_field(step, response_fields::judge_completion_status(&progress));
+    }
+    collector.into_result("one of the four words", NO_PROGRESS_SEEN)
+}
+
+fn check_progress_percent(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for (step, progress) in progress_reports(observations) {
+        collector.expect_field(step, response_fields::judge_percent(&progress));
+    }
+    collector.into_result("from 0 to 100", NO_PROGRESS_SEEN)
+}
+
+fn check_queue_position(observations: &Observations, queued: bool) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for (step, progress) in progress_reports(observations) {
+        let status = progress.get("completion_status").and_then(Value::as_str);
+        match status {
+            Some("in_queue") if queued => {
+                collector.expect_field(step, response_fields::judge_queue_position(&progress))
+            }
+            Some("processing" | "failed") if !queued => {
+                collector.expect_field(
+                    step,
+                    response_fields::judge_minus_one(
+                        &progress,
+                        "queue_position",
+                        response_fields::NOT_QUEUED_REASON,
+                    ),
+                );
+            }
+            _ => {}
+        }
+    }
+    let (passed, nothing) = if queued {
+        ("a position in every response", "no response with the status in_queue was received")
+    } else {
+        ("-1 in every response", "no response with the status processing or failed was received")
+    };
+    collector.into_result(passed, nothing)
+}
+
+/// The values of a progress field from 0, in order. Other checks judge values that are not integers.
+fn progress_numbers<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a Step, i64)> {
+    let read =
+        |(step, progress): (&'a Step, Map<String, Value>)| Some((step, parse_integer(progress.get(field)?)?));
+    progress_reports(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
+}
+
+fn check_progress_rises(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for pair in progress_numbers(observations, "completion_progress").windows(2) {
+        let ((_, before), (step, now)) = (pair[0], pair[1]);
+        collector.expect_step(step, now >= before, format!("at least {before}, as before"), now.to_string());
+    }
+    collector.into_result("it only increased", NO_PROGRESS_SEEN)
+}
+
+fn check_queue_falls(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    let places: Vec<_> = progress_numbers(observations, "queue_position")
+        .into_iter()
+        .filter(|(step, _)| step.completion_status().as_deref() == Some("in_queue"))
+        .collect();
+    for pair in places.windows(2) {
+        let ((_, before), (step, now)) = (pair[0], pair[1]);
+        collector.expect_step(step, now <= before, format!("at most {before}, as before"), now.to_string());
+    }
+    collector.into_result("it only decreased", "fewer than two queue positions were received")
+}
+
+/// Polls with the status `failed`.
+fn failed_reports(observations: &Observations) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+    observations
+        .steps_with_role(StepRole::PollFailing)
+        .filter_map(|step| Some((step, step.status_report()?)))
+        .filter(|(_, progress)| progress.get("completion_status").and_then(Value::as_str) == Some("failed"))
+}
+
+fn check_failed_fields(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for (step, progress) in failed_reports(observations) {
+        collector.expect_field(step, response_fields::judge_percent(&progress));
+        collector.expect_field(step, response_fields::judge_minus_one(&progress, "queue_position", ""));
+    }
+    if let (Some(last), true) =
+        (observations.steps_with_role(StepRole::PollFailing).last(), collector.is_empty())
+    {
+        collector.expect_step(
+            last,
+            false,
+            "`completion_status`: \"failed\" for an avatar that failed",
+            last.describe_response(),
+        );
+    }
+    collector.into_result("reported as specified", "no response was received")
+}
+
+fn check_failed_stays_active(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for step in observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| step.reply.is_some())
+    {
+        collector.expect_step(
+            step,
+            step.status() == Some(200),
+            "status 200 after `failed`",
+            step.describe_response(),
+        );
+    }
+    collector.into_result("still active", "no response was received")
+}

@@ -1,0 +1,364 @@
+//! Judges one recorded exchange: which requirements its fields fulfil or violate. For the inspector.
+//!
+//! Judges by the same functions as the checks ([`crate::response_fields`]), with sentences from the table of
+//! requirements. Requirements that need several exchanges (a token works only once, say) are not judged here.
+//! Recorded exchanges are masked; a masked value counts as right.
+
+use crate::requirement::{Requirement, all_requirements};
+use crate::response_fields::{self, FieldResult, STATUS_LOCATION};
+use crate::target::{TargetInfo, is_loopback_url};
+use copresence_client::redact::{MASK, MASKED_NUMBER, is_truncated_body};
+use copresence_client::{Backend, CallKind, Exchange, ExchangeOutcome};
+use serde_json::{Map, Value};
+use url::Url;
+
+/// A requirement, and whether one field of an exchange fulfils it.
+#[derive(Debug, Clone)]
+pub struct ExchangeRequirement {
+    /// Its row in the table.
+    pub requirement: &'static Requirement,
+    /// A JSON Pointer into the response body, the name of a header, or `status`.
+    pub location: String,
+    /// Whether the requirement is fulfilled.
+    pub is_kept: bool,
+    /// What was received instead; `None` if the requirement is fulfilled.
+    pub received: Option<String>,
+}
+
+impl ExchangeRequirement {
+    /// Level of the requirement in lower case, as in `must`.
+    pub fn level_word(&self) -> &'static str {
+        self.requirement.level.as_lowercase()
+    }
+}
+
+/// The checks that a single exchange can decide, and the id of the requirement that each then refers to.
+const SINGLE_EXCHANGE_CHECKS: [(&str, &str); 29] = [
+    ("time.answered", "PACE-1"),
+    ("http.no-5xx", "RED-9"),
+    ("http.tls", "SAFE-1"),
+    ("http.hsts", "SAFE-1"),
+    ("http.no-store", "SAFE-2"),
+    ("http.cors", "SAFE-4"),
+    ("errors.no-inside", "SAFE-6"),
+    ("errors.form", "SAFE-7"),
+    ("login.gives-session", "AUTH-1"),
+    ("generate.succeeds", "GEN-1"),
+    ("generate.token-string", "GEN-3"),
+    ("generate.json", "GEN-8"),
+    ("redeem.active-200", "RED-7"),
+    ("redeem.unknown-400", "RED-8"),
+    ("redeem.json", "RED-24"),
+    ("redeem.flag", "RED-5"),
+    ("redeem.either-or", "RED-13"),
+    ("fresh.progress", "RED-18"),
+    ("fresh.queue", "RED-21"),
+    ("progress.status", "RED-19"),
+    ("progress.percent", "RED-17"),
+    ("progress.queue", "RED-20"),
+    ("progress.not-queued", "RED-21"),
+    ("delivery.flag", "RED-12"),
+    ("delivery.urls", "RED-14"),
+    ("delivery.types", "RED-15"),
+    ("delivery.extension", "RED-16"),
+    ("files.download", "EX-4"),
+    ("files.no-store", "SAFE-3"),
+];
+
+/// Judges an exchange with this backend. The result is empty where one exchange decides nothing: for a refusal that
+/// may be right, and for a request that was cancelled or never sent.
+pub fn judge_exchange(exchange: &Exchange, backend: &Backend) -> Vec<ExchangeRequirement> {
+    let mut collector = RequirementCollector::default();
+    if matches!(exchange.outcome, ExchangeOutcome::NeverSent | ExchangeOutcome::Cancelled) {
+        return collector.0;
+    }
+    let whole = exchange.outcome == ExchangeOutcome::Complete;
+    let received = exchange.error.clone().unwrap_or_else(|| "no response".to_owned());
+    collector.add_result("time.answered", FieldResult::new(STATUS_LOCATION, whole, "a response", received));
+    let Some(status) = exchange.status else { return collector.0 };
+    let failed =
+        FieldResult::new(STATUS_LOCATION, status < 500, "a status below 500", format!("status {status}"));
+    collector.add_result("http.no-5xx", failed);
+    if !whole || status >= 500 {
+        return collector.0;
+    }
+    let response = JudgedResponse::new(exchange, status, backend);
+    match exchange.call {
+        CallKind::Download => response.judge_download(&mut collector),
+        CallKind::Login => response.judge_login(&mut collector),
+        CallKind::Generate => response.judge_generate(&mut collector),
+        CallKind::Redeem => response.judge_redeem(&mut collector),
+    }
+    if exchange.call != CallKind::Download {
+        response.judge_common_headers(&mut collector);
+    }
+    collector.0
+}
+
+/// Collects the judged requirements of an exchange.
+#[derive(Default)]
+struct RequirementCollector(Vec<ExchangeRequirement>);
+
+impl RequirementCollector {
+    fn add_result(&mut self, check: &str, point: FieldResult) {
+        let row = SINGLE_EXCHANGE_CHECKS.iter().find(|(known, _)| *known == check);
+        let requirement = row.and_then(|(_, id)| all_requirements().iter().find(|row| row.id == *id));
+        // Always found: a test compares both tables.
+        let Some(requirement) = requirement else { return };
+        let received = (!point.is_ok).then_some(point.received);
+        self.0.push(ExchangeRequirement {
+            requirement,
+            location: point.location,
+            is_kept: point.is_ok,
+            received,
+        });
+    }
+}
+
+/// A complete response with a status below 500.
+struct JudgedResponse<'a> {
+    exchange: &'a Exchange,
+    status: u16,
+    target_info: TargetInfo,
+    /// The body with a harmless value in place of each mask; `None` if it is not JSON.
+    body: Option<Value>,
+    /// Whether the whole body was recorded.
+    has_whole_body: bool,
+}
+
+impl<'a> JudgedResponse<'a> {
+    fn new(exchange: &'a Exchange, status: u16, backend: &Backend) -> Self {
+        let text = exchange.body.as_deref().unwrap_or_default();
+        let body = serde_json::from_str(text).ok().map(replace_masks);
+        Self {
+            exchange,
+            status,
+            target_info: TargetInfo::from_backend(backend),
+            body,
+            has_whole_body: !is_truncated_body(text),
+        }
+    }
+
+    fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    fn describe_status(&self) -> String {
+        format!("status {}", self.status)
+    }
+
+    fn response_header(&self, name: &str) -> Option<String> {
+        self.exchange.response_header(name)
+    }
+
+    /// Whether the status may be caused by the request, not by the backend.
+    fn is_client_refusal(&self) -> bool {
+        matches!(self.status, 400 | 401 | 403 | 429)
+    }
+
+    fn judge_login(&self, collector: &mut RequirementCollector) {
+        if self.is_success() && self.has_whole_body {
+            let point =
+                response_fields::judge_session_token(self.body.as_ref(), &self.target_info.session_pointer);
+            collector.add_result("login.gives-session", point);
+        }
+    }
+
+    fn judge_generate(&self, collector: &mut RequirementCollector) {
+        if !self.is_client_refusal() {
+            let point = FieldResult::new(
+                STATUS_LOCATION,
+                self.is_success(),
+                "2xx for valid credentials",
+                self.describe_status(),
+            );
+            collector.add_result("generate.succeeds", point);
+        }
+        if self.is_success() {
+            collector.add_result(
+                "generate.json",
+                response_fields::judge_content_type(self.response_header("content-type").as_deref()),
+            );
+            if self.has_whole_body {
+                let point =
+                    response_fields::judge_export_token(self.body.as_ref(), &self.target_info.token_pointer);
+                collector.add_result("generate.token-string", point);
+            }
+        }
+    }
+
+    fn judge_redeem(&self, collector: &mut RequirementCollector) {
+        match self.status {
+            200 => {}
+            400 => {
+                return collector
+                    .add_result("redeem.unknown-400", FieldResult::new(STATUS_LOCATION, true, "", ""));
+            }
+            _ if self.is_client_refusal() => return,
+            _ => {
+                let expected = "status 200 for an active token, or 400";
+                return collector.add_result(
+                    "redeem.active-200",
+                    FieldResult::new(STATUS_LOCATION, false, expected, self.describe_status()),
+                );
+            }
+        }
+        collector.add_result("redeem.active-200", FieldResult::new(STATUS_LOCATION, true, "", ""));
+        collector.add_result(
+            "redeem.json",
+            response_fields::judge_content_type(self.response_header("content-type").as_deref()),
+        );
+        let Some(body) = self.body.as_ref().filter(|body| body.is_object()) else {
+            if self.has_whole_body {
+                let received = self
+                    .body
+                    .as_ref()
+                    .map_or_else(|| "no JSON".to_owned(), |b| response_fields::describe_value(Some(b)));
+                collector
+                    .add_result("redeem.active-200", FieldResult::new("", false, "a JSON object", received));
+            }
+            return;
+        };
+        if response_fields::is_delivery_body(body) {
+            judge_delivery(collector, body);
+        } else {
+            collector.add_result("redeem.flag", response_fields::judge_ready_flag(body, false));
+            collector.add_result("redeem.either-or", response_fields::judge_report_present(body));
+            if let Some(Value::Object(progress)) = body.get("payload_incomplete") {
+                self.judge_status_report(collector, progress);
+            }
+        }
+    }
+
+    fn judge_status_report(&self, collector: &mut RequirementCollector, progress: &Map<String, Value>) {
+        let sent = self.exchange.body.as_deref().unwrap_or_default();
+        let sent: Value = serde_json::from_str(sent).unwrap_or_default();
+        let sent = sent.pointer("/payload_incomplete/completion_status").and_then(Value::as_str);
+        if sent.is_none_or(|word| !word.contains(MASK)) {
+            collector.add_result("progress.status", response_fields::judge_completion_status(progress));
+        }
+        match progress.get("completion_status").and_then(Value::as_str) {
+            Some("no_associated_avatar") => {
+                collector.add_result(
+                    "fresh.progress",
+                    response_fields::judge_minus_one(progress, "completion_progress", ""),
+                );
+                collector.add_result(
+                    "fresh.queue",
+                    response_fields::judge_minus_one(progress, "queue_position", ""),
+                );
+            }
+            Some("in_queue") => {
+                collector.add_result("progress.percent", response_fields::judge_percent(progress));
+                collector.add_result("progress.queue", response_fields::judge_queue_position(progress));
+            }
+            Some("processing" | "failed") => {
+                collector.add_result("progress.percent", response_fields::judge_percent(progress));
+                let place = response_fields::judge_minus_one(
+                    progress,
+                    "queue_position",
+                    response_fields::NOT_QUEUED_REASON,
+                );
+                collector.add_result("progress.not-queued", place);
+            }
+            // Without a known status the numbers cannot be judged.
+            _ => {}
+        }
+    }
+
+    fn judge_download(&self, collector: &mut RequirementCollector) {
+        // A refusal may be right: the URL may have been used before.
+        if self.is_success() {
+            let received = "an empty body";
+            let point = FieldResult::new(
+                STATUS_LOCATION,
+                self.exchange.body_size > 0,
+                "2xx and the complete file",
+                received,
+            );
+            collector.add_result("files.download", point);
+            collector.add_result(
+                "files.no-store",
+                response_fields::judge_cache_control(self.response_header("cache-control").as_deref()),
+            );
+        }
+    }
+
+    /// Judges what applies to every API call: caching, TLS, CORS and error bodies.
+    fn judge_common_headers(&self, collector: &mut RequirementCollector) {
+        if self.is_success() {
+            collector.add_result(
+                "http.no-store",
+                response_fields::judge_cache_control(self.response_header("cache-control").as_deref()),
+            );
+            let url = self.exchange.url.parse::<Url>().ok();
+            if url.is_some_and(|url| url.scheme() == "https" && !is_loopback_url(&url)) {
+                collector.add_result(
+                    "http.hsts",
+                    response_fields::judge_hsts(self.response_header("strict-transport-security").as_deref()),
+                );
+            }
+        }
+        if let Some(allowed) = self.response_header("access-control-allow-origin") {
+            collector.add_result("http.cors", response_fields::judge_cors(&allowed));
+        }
+        if self.status >= 400 {
+            collector.add_result(
+                "errors.no-inside",
+                response_fields::judge_no_internals(self.exchange.body.as_deref().unwrap_or_default()),
+            );
+            if self.has_whole_body {
+                collector.add_result("errors.form", response_fields::judge_error_format(self.body.as_ref()));
+            }
+        }
+    }
+}
+
+/// Judges a body that delivers URLs.
+fn judge_delivery(collector: &mut RequirementCollector, body: &Value) {
+    collector.add_result("delivery.flag", response_fields::judge_ready_flag(body, true));
+    collector.add_result("redeem.either-or", response_fields::judge_report_absent(body));
+    for point in response_fields::judge_urls(body) {
+        let secure = judge_url_tls(body, &point);
+        collector.add_result("delivery.urls", point);
+        if let Some(secure) = secure {
+            collector.add_result("http.tls", secure);
+        }
+    }
+    let types = response_fields::judge_export_types(body);
+    let texts: Vec<_> =
+        types.iter().filter(|point| point.is_ok).map(|point| point.location.clone()).collect();
+    for point in types {
+        collector.add_result("delivery.types", point);
+    }
+    for point in
+        response_fields::judge_extensions(body).into_iter().filter(|point| texts.contains(&point.location))
+    {
+        collector.add_result("delivery.extension", point);
+    }
+}
+
+/// Judges a valid download URL: https, except on a loopback address.
+fn judge_url_tls(body: &Value, point: &FieldResult) -> Option<FieldResult> {
+    let url: Url = body.pointer(&point.location)?.as_str()?.parse().ok()?;
+    let matters = point.is_ok && !is_loopback_url(&url);
+    let good = url.scheme() == "https";
+    matters.then(|| FieldResult::new(&point.location, good, "download URLs over https", "a URL over http"))
+}
+
+/// Replaces each mask by a value of the same type, which the checks accept.
+fn replace_masks(value: Value) -> Value {
+    match value {
+        Value::String(text) if text == MASKED_NUMBER => Value::from(0),
+        Value::String(text) if text.contains(MASK) => text.replace(MASK, "x").into(),
+        Value::Array(items) => items.into_iter().map(replace_masks).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(key, value)| (key, replace_masks(value))).collect()
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+#[path = "exchange_requirements_tests.rs"]
+mod tests;

@@ -1,0 +1,39 @@
+//! Checks of a backend (Copresence's API, a sandbox or a partner's relay), with evidence and reports.
+//!
+//! - [`requirement`] is the table of everything that a backend can fulfil or violate, one sentence a row.
+//! - [`act`] lists what a run does to the backend, each act once and within a budget. The requests and responses are
+//!   collected in [`observations`].
+//! - [`check`] and [`checks`] judge these observations. Many checks share one avatar, and no check depends on the
+//!   verdict of another.
+//! - [`report`] turns the results into JSON, HTML, `JUnit` XML and an HTTP Archive.
+
+pub mod act;
+pub mod check;
+pub mod checks;
+pub mod exchange_requirements;
+pub mod file_content;
+mod latency;
+pub mod observations;
+pub mod phone_driver;
+pub mod report;
+pub mod requirement;
+mod response_fields;
+pub mod run;
+pub mod run_controller;
+pub mod run_plan;
+pub mod sandbox_control;
+mod target;
+
+pub use act::Act;
+pub use check::{Check, Verdict};
+pub use phone_driver::{Invitation, PhoneDriver, PhoneUser, SkipSignal};
+pub use report::Report;
+pub use requirement::Level;
+pub use run::{CheckRun, RunError, RunEvent};
+pub use run_plan::RunPlan;
+pub use sandbox_control::SandboxControl;
+pub use target::{RunOptions, Target, is_loopback_url};
+
+pub use copresence_client::{Backend, Credentials, Exchange, LoginRoute, RedeemRoute, Timeouts, TokenSource};
+/// Re-exported so that hosts can name a backend's credentials.
+pub use copresence_protocol::{ApiKey, SessionToken};

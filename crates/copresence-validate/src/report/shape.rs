@@ -1,0 +1,160 @@
+//! The form of responses (statuses, headers, fields and their types, without values), and how two backends differ.
+
+use super::{Report, Shape};
+use crate::observations::{Observations, Step};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Headers that say nothing about the form of a backend's responses.
+const IGNORED_HEADERS: [&str; 7] =
+    ["date", "content-length", "connection", "keep-alive", "transfer-encoding", "etag", "last-modified"];
+
+/// Collects the shapes of a run, by the kind of request and, for an active token, its status.
+pub(super) fn collect_shapes(observations: &Observations) -> BTreeMap<String, Shape> {
+    let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
+    for step in &observations.steps {
+        let Some(reply) = &step.reply else { continue };
+        let shape = shapes.entry(shape_name(step)).or_default();
+        shape.statuses.insert(reply.status);
+        shape.content_types.extend(step.header("content-type").map(|kind| kind.to_ascii_lowercase()));
+        let names = reply.headers.keys().map(|name| name.as_str().to_owned());
+        shape.headers.extend(names.filter(|name| !IGNORED_HEADERS.contains(&name.as_str())));
+        if let Some(body) = step.json() {
+            collect_field_types(&body, "", &mut shape.fields);
+        }
+    }
+    shapes
+}
+
+/// Key of the shape of a step's response.
+fn shape_name(step: &Step) -> String {
+    if step.is_delivery() {
+        return "redeem: delivered".to_owned();
+    }
+    match step.completion_status() {
+        Some(status) if step.is_success() => format!("redeem: {}", known_status_or_other(&status)),
+        _ => step.role.describe().to_owned(),
+    }
+}
+
+/// A status of the specification, or `another status`: a backend's own status may be any text.
+fn known_status_or_other(status: &str) -> &str {
+    match copresence_protocol::CompletionStatus::from(status) {
+        copresence_protocol::CompletionStatus::Other(_) => "another status",
+        _ => status,
+    }
+}
+
+/// Adds the JSON types of a value, and of everything in it, by location.
+fn collect_field_types(value: &Value, at: &str, fields: &mut BTreeMap<String, BTreeSet<String>>) {
+    let kind = match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "boolean".to_owned(),
+        // The code of an error is part of its form.
+        Value::Number(number) if at == "code" => format!("integer {number}"),
+        Value::Number(number) if number.is_f64() => "number".to_owned(),
+        Value::Number(_) => "integer".to_owned(),
+        Value::String(_) => "string".to_owned(),
+        Value::Array(items) => {
+            for item in items {
+                collect_field_types(item, &format!("{at}[]"), fields);
+            }
+            "array".to_owned()
+        }
+        Value::Object(members) => {
+            for (key, member) in members {
+                let location = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                collect_field_types(member, &location, fields);
+            }
+            "object".to_owned()
+        }
+    };
+    fields.entry(if at.is_empty() { "(body)".to_owned() } else { at.to_owned() }).or_default().insert(kind);
+}
+
+/// One difference between the responses of two backends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShapeDifference {
+    /// The kind of request.
+    pub asked: String,
+    /// What differs: status, content type, header, or a location in the body.
+    pub what: String,
+    /// Value at the first backend.
+    pub first: String,
+    /// Value at the second backend.
+    pub second: String,
+}
+
+/// Compares the shapes of two reports. Returns the differences, and the kinds of request that only one report contains.
+pub fn compare_shapes(first: &Report, second: &Report) -> (Vec<ShapeDifference>, Vec<String>) {
+    let mut found = Vec::new();
+    for (asked, one) in &first.shapes {
+        let Some(other) = second.shapes.get(asked) else { continue };
+        let mut differ = |what: &str, first: String, second: String| {
+            if first != second {
+                found.push(ShapeDifference { asked: asked.clone(), what: what.to_owned(), first, second });
+            }
+        };
+        differ("status", join_alternatives(&one.statuses), join_alternatives(&other.statuses));
+        differ(
+            "Content-Type",
+            join_alternatives(&one.content_types),
+            join_alternatives(&other.content_types),
+        );
+        for header in one.headers.symmetric_difference(&other.headers) {
+            let presence =
+                |shape: &Shape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
+            differ(&format!("header {header}"), presence(one), presence(other));
+        }
+        let locations: BTreeSet<_> = one.fields.keys().chain(other.fields.keys()).collect();
+        for location in locations {
+            let kinds = |shape: &Shape| {
+                shape.fields.get(location).map_or_else(|| "absent".to_owned(), join_alternatives)
+            };
+            differ(location, kinds(one), kinds(other));
+        }
+    }
+    let asked = |report: &Report| report.shapes.keys().cloned().collect::<BTreeSet<_>>();
+    let (one, other) = (asked(first), asked(second));
+    let only = |mine: &BTreeSet<String>, theirs: &BTreeSet<String>, name: &str| {
+        mine.difference(theirs).map(|asked| format!("{asked} (seen at {name} only)")).collect::<Vec<_>>()
+    };
+    let mut alone = only(&one, &other, &first.target.name);
+    alone.extend(only(&other, &one, &second.target.name));
+    (found, alone)
+}
+
+fn join_alternatives<T: ToString>(items: &BTreeSet<T>) -> String {
+    if items.is_empty() {
+        return "none".to_owned();
+    }
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_contains_types_but_no_values() {
+        let body =
+            serde_json::json!({"token": "secret", "code": 209, "list": [{"n": 1}, {"n": null}], "x": 1.5});
+        let mut fields = BTreeMap::new();
+        collect_field_types(&body, "", &mut fields);
+        let found: Vec<_> =
+            fields.iter().map(|(at, kinds)| format!("{at}: {}", join_alternatives(kinds))).collect();
+        assert_eq!(
+            found,
+            [
+                "(body): object",
+                "code: integer 209",
+                "list: array",
+                "list[]: object",
+                "list[].n: integer or null",
+                "token: string",
+                "x: number"
+            ]
+        );
+    }
+}

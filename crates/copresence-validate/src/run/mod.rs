@@ -1,0 +1,451 @@
+//! A run: executes the acts of the plan in order, and judges each check as soon as its acts have ended.
+
+mod access;
+mod redeem;
+mod relay;
+mod request_builder;
+mod visit;
+
+use crate::act::{Act, ActOutcome};
+use crate::check::{Check, CheckResult};
+use crate::checks::CHECKS;
+use crate::observations::{KnownSecret, Observations, Step, StepRole};
+use crate::phone_driver::{PhoneDriver, StopSignal};
+use crate::run_plan::RunPlan;
+use crate::target::{RunOptions, Target};
+use copresence_client::SetupError;
+use copresence_client::probe::Prober;
+use copresence_protocol::{ApiKey, PartnerKey, Password, SessionToken};
+use futures_util::future::BoxFuture;
+use request_builder::{PreparedRequest, RequestBuilder};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Event of a run in progress.
+#[derive(Debug)]
+pub enum RunEvent<'a> {
+    /// An act starts.
+    ActStarted(Act),
+    /// A request has ended, with or without a response.
+    StepFinished(&'a Step),
+    /// A check was judged.
+    CheckJudged(&'a Check, &'a CheckResult),
+    /// Number of Export Tokens generated so far.
+    TokensMade(u32),
+    /// A message for people.
+    Message(String),
+}
+
+/// Why a run could not judge the backend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The backend refused the credentials; exit code 3.
+    #[error("the backend refused the credentials: {0}")]
+    CredentialsRefused(String),
+    /// No request got a response; exit code 6.
+    #[error("the backend could not be reached: {0}")]
+    Unreachable(String),
+    /// The run was stopped; exit code 130.
+    #[error("{STOPPED_MESSAGE}")]
+    Stopped,
+}
+
+/// Exit code of a run that was stopped before its end.
+pub(crate) const EXIT_STOPPED: u8 = 130;
+
+/// Detail of every act and check that a stopped run did not reach.
+const STOPPED_MESSAGE: &str = "the run was stopped before its end";
+
+/// How long the act in progress may continue after the run was stopped: the response that it waits for may be the one
+/// that spends a token.
+const STOP_GRACE_PERIOD: Duration = Duration::from_secs(10);
+
+impl RunError {
+    /// Exit code of the command.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::CredentialsRefused(_) => 3,
+            Self::Unreachable(_) => 6,
+            Self::Stopped => EXIT_STOPPED,
+        }
+    }
+}
+
+/// Result of a run.
+pub struct RunResult {
+    /// Everything that the run observed.
+    pub observations: Observations,
+    /// The result of each check, in the order of [`CHECKS`].
+    pub check_results: Vec<(&'static Check, CheckResult)>,
+    /// Why the run ended early, if it did.
+    pub error: Option<RunError>,
+    /// Number of Export Tokens that were generated.
+    pub tokens_made: u32,
+    /// Number of avatars that were consumed, which is the number of deliveries.
+    pub avatars_consumed: u32,
+    /// Masks every secret of the run.
+    pub redactor: copresence_client::Redactor,
+}
+
+impl RunResult {
+    /// Every exchange as a redacted HTTP Archive.
+    pub fn to_har(&self) -> serde_json::Value {
+        copresence_client::har::har_document(self.observations.steps.iter().map(|step| &step.exchange))
+    }
+}
+
+/// A run of the checks.
+pub struct CheckRun<'a> {
+    target: &'a Target,
+    options: &'a RunOptions,
+    phone: &'a PhoneDriver,
+    plan: &'a RunPlan,
+    on_event: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
+    prober: Prober,
+    observations: Observations,
+    /// The Export Tokens that the backend generated for the run, in order.
+    export_tokens: Vec<String>,
+    tokens_made: u32,
+    session_token: Option<SessionToken>,
+    error: Option<RunError>,
+    /// Download URLs of the race act, which does not use them.
+    unused_urls: Vec<Url>,
+    check_results: BTreeMap<&'static str, CheckResult>,
+    /// Set when the run has to stop. No request starts afterwards.
+    stop_signal: Arc<StopSignal>,
+}
+
+/// Why an act ends early.
+enum ActAbort {
+    /// The act ends with this outcome; the run continues.
+    Outcome(ActOutcome),
+    /// The run cannot continue.
+    Fatal(RunError),
+}
+
+/// Result of an act.
+type ActResult = Result<(), ActAbort>;
+
+/// Ends an act as incomplete.
+fn act_incomplete(why: impl Into<String>) -> ActAbort {
+    ActAbort::Outcome(ActOutcome::Incomplete(why.into()))
+}
+
+impl From<SetupError> for ActAbort {
+    fn from(error: SetupError) -> Self {
+        act_incomplete(error.to_string())
+    }
+}
+
+impl<'a> CheckRun<'a> {
+    /// Prepares a run. Sends no request.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be set up.
+    pub fn new(
+        target: &'a Target,
+        options: &'a RunOptions,
+        hand: &'a PhoneDriver,
+        plan: &'a RunPlan,
+        tell: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
+    ) -> Result<Self, SetupError> {
+        let info = target.target_info();
+        let prober = Prober::new(target.time_outs, info.uses_https)?;
+        let mut run = Self {
+            target,
+            options,
+            phone: hand,
+            plan,
+            on_event: tell,
+            prober,
+            observations: Observations {
+                target_info: info,
+                act_outcomes: plan.omitted.clone(),
+                ..Observations::default()
+            },
+            export_tokens: Vec::new(),
+            tokens_made: 0,
+            session_token: target.credentials.session_token.clone().filter(|session| !session.is_empty()),
+            error: None,
+            unused_urls: Vec::new(),
+            check_results: BTreeMap::new(),
+            stop_signal: Arc::default(),
+        };
+        run.observations.target_info.only_valid_requests = !options.allow_wrong_requests;
+        let held = &target.credentials;
+        let known = [
+            ("REST API key", true, held.api_key.as_ref().map(ApiKey::expose)),
+            ("session token", true, held.session_token.as_ref().map(SessionToken::expose)),
+            ("password", true, held.login.as_ref().map(|(_, password)| Password::expose(password))),
+            ("partner key", false, held.partner_key.as_ref().map(PartnerKey::expose)),
+        ];
+        for (what, credential, value) in known {
+            if let Some(value) = value {
+                run.remember_secret(what, credential, value);
+            }
+        }
+        if let Some((user, _)) = &held.login {
+            run.prober.add_secret(user.expose());
+        }
+        Ok(run)
+    }
+
+    /// Runs all acts of the plan.
+    pub async fn run_to_end(self) -> RunResult {
+        self.run_until_stopped(std::future::pending()).await
+    }
+
+    /// Runs the acts of the plan until `stop` resolves. Results that exist by then are kept; the rest is skipped.
+    pub async fn run_until_stopped(mut self, stop: impl Future<Output = ()> + Send) -> RunResult {
+        let mut stop = std::pin::pin!(stop);
+        self.judge_finished_checks();
+        for act in self.plan.acts.clone() {
+            let state = match (&self.error, self.missing_prerequisite(act)) {
+                (Some(RunError::Stopped), _) => ActOutcome::Skipped(STOPPED_MESSAGE.to_owned()),
+                (Some(error), _) => ActOutcome::Incomplete(error.to_string()),
+                (None, Some(why)) => ActOutcome::Incomplete(why),
+                (None, None) => self.run_act_until(act, stop.as_mut()).await,
+            };
+            self.observations.act_outcomes.insert(act, state);
+            self.judge_finished_checks();
+        }
+        self.judge_remaining_checks();
+        let verdicts =
+            CHECKS.iter().filter_map(|check| Some((*check, self.check_results.remove(check.id)?))).collect();
+        let avatars = self.observations.steps.iter().filter(|step| step.is_delivery()).count();
+        let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
+        let redactor = self.prober.redactor();
+        // A step may contain a secret that became known only later.
+        for step in &mut self.observations.steps {
+            redact_exchange(&redactor, &mut step.exchange);
+        }
+        RunResult {
+            check_results: verdicts,
+            error: self.error,
+            tokens_made: self.tokens_made,
+            avatars_consumed: avatars,
+            redactor,
+            observations: self.observations,
+        }
+    }
+
+    /// Why a prerequisite of the act was not completed.
+    fn missing_prerequisite(&self, act: Act) -> Option<String> {
+        act.spec().prerequisites.iter().find_map(|earlier| {
+            match self.observations.act_outcomes.get(earlier) {
+                Some(ActOutcome::Done) => None,
+                Some(
+                    ActOutcome::Incomplete(why) | ActOutcome::Skipped(why) | ActOutcome::NotApplicable(why),
+                ) => Some(why.clone()),
+                None => Some("an act that it needs was not run".to_owned()),
+            }
+        })
+    }
+
+    /// Runs one act until `stop` resolves; then the act gets [`STOP_GRACE_PERIOD`] to end.
+    async fn run_act_until(
+        &mut self,
+        act: Act,
+        stop: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>,
+    ) -> ActOutcome {
+        let stopping = self.stop_signal.clone();
+        let outcome = {
+            let mut running_act = Box::pin(self.run_act(act));
+            tokio::select! {
+                biased;
+                () = stop => {
+                    stopping.set();
+                    tokio::time::timeout(STOP_GRACE_PERIOD, running_act).await.ok()
+                }
+                outcome = &mut running_act => return outcome,
+            }
+        };
+        self.error = Some(RunError::Stopped);
+        match outcome {
+            Some(ActOutcome::Done) => ActOutcome::Done,
+            // Incomplete observations of the act decide nothing.
+            _ => ActOutcome::Skipped(STOPPED_MESSAGE.to_owned()),
+        }
+    }
+
+    /// Fails if the run has to stop. Called before each request.
+    fn ensure_not_stopped(&self) -> ActResult {
+        if self.stop_signal.is_set() {
+            Err(ActAbort::Outcome(ActOutcome::Skipped(STOPPED_MESSAGE.to_owned())))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Runs one act.
+    async fn run_act(&mut self, act: Act) -> ActOutcome {
+        (self.on_event)(RunEvent::ActStarted(act));
+        let done: BoxFuture<'_, ActResult> = match act {
+            Act::Login => Box::pin(self.run_login_act()),
+            Act::Generate | Act::GenerateAgain => Box::pin(self.run_generate_act(act)),
+            Act::Strangers => Box::pin(self.run_strangers_act()),
+            Act::Fresh => Box::pin(self.run_fresh_act()),
+            Act::Refused => Box::pin(self.run_refused_act()),
+            Act::Page => Box::pin(self.run_page_act()),
+            Act::Plain => Box::pin(self.run_plain_http_act()),
+            Act::Visit => Box::pin(self.run_visit_act()),
+            Act::Files => Box::pin(self.run_files_act()),
+            Act::Race => Box::pin(self.run_race_act()),
+            Act::UrlsEnd => Box::pin(self.run_urls_end_act()),
+            Act::Failure => Box::pin(self.run_failure_act()),
+            Act::Expiry => Box::pin(self.run_expiry_act()),
+            Act::LostAnswer => Box::pin(self.run_lost_answer_act()),
+            Act::Witness => Box::pin(self.run_witness_act()),
+        };
+        match done.await {
+            Ok(()) => ActOutcome::Done,
+            Err(ActAbort::Outcome(state)) => state,
+            Err(ActAbort::Fatal(error)) => {
+                let state = ActOutcome::Incomplete(error.to_string());
+                self.error = Some(error);
+                state
+            }
+        }
+    }
+
+    fn request_builder(&self) -> RequestBuilder<'a> {
+        RequestBuilder { target: self.target }
+    }
+
+    /// Emits a message for people.
+    fn emit_message(&self, words: impl Into<String>) {
+        (self.on_event)(RunEvent::Message(words.into()));
+    }
+
+    /// Masks a secret from now on, and remembers it for the checks that search responses for secrets.
+    fn remember_secret(&mut self, what: &'static str, credential: bool, value: &str) {
+        self.prober.add_secret(value);
+        let value = SecretString::from(value.to_owned());
+        self.observations.known_secrets.push(KnownSecret { label: what, is_credential: credential, value });
+    }
+
+    /// Sends one request, and records the exchange. Returns the index of the step.
+    async fn send_step(
+        &mut self,
+        act: Act,
+        role: StepRole,
+        about: StepSubject,
+        request: PreparedRequest,
+    ) -> Result<usize, ActAbort> {
+        self.ensure_not_stopped()?;
+        let probed = self.prober.send_probe(request.probe).await?;
+        Ok(self.record_step(act, role, about, request.curl, probed))
+    }
+
+    /// Records an exchange as a step. Returns the index of the step.
+    fn record_step(
+        &mut self,
+        act: Act,
+        role: StepRole,
+        about: StepSubject,
+        curl: String,
+        probed: copresence_client::probe::ProbeResult,
+    ) -> usize {
+        let index = self.observations.steps.len();
+        self.observations.steps.push(Step {
+            number: index + 1,
+            act,
+            role,
+            token_number: about.token_index.map(|token| token + 1),
+            file_index: about.file_index,
+            curl,
+            exchange: probed.exchange,
+            reply: probed.response.ok(),
+        });
+        (self.on_event)(RunEvent::StepFinished(&self.observations.steps[index]));
+        index
+    }
+
+    /// Judges every check whose acts have all ended. Checks that examine every step are judged at the end.
+    fn judge_finished_checks(&mut self) {
+        for check in CHECKS.iter().filter(|check| !check.required_acts.is_empty()) {
+            let have_ended =
+                check.required_acts.iter().all(|act| self.observations.act_outcomes.contains_key(act));
+            // These checks also examine steps of later acts.
+            let is_late = LATE_CHECKS.contains(&check.id);
+            if have_ended && !is_late {
+                self.judge_check(check);
+            }
+        }
+    }
+
+    /// Judges every check that was not judged yet.
+    fn judge_remaining_checks(&mut self) {
+        for check in CHECKS.iter() {
+            self.judge_check(check);
+        }
+    }
+
+    /// Judges a check once, and emits the result.
+    fn judge_check(&mut self, check: &'static Check) {
+        if self.check_results.contains_key(check.id) {
+            return;
+        }
+        let judged = evaluate_check(check, &self.observations);
+        (self.on_event)(RunEvent::CheckJudged(check, &judged));
+        self.check_results.insert(check.id, judged);
+    }
+}
+
+/// Checks that also examine steps of acts that they do not need.
+const LATE_CHECKS: [&str; 5] =
+    ["redeem.active-200", "redeem.flag", "redeem.either-or", "redeem.json", "relay.no-cache"];
+
+/// Masks every secret in a recorded exchange.
+fn redact_exchange(redactor: &copresence_client::Redactor, exchange: &mut copresence_client::Exchange) {
+    let copresence_client::Exchange {
+        url, request_headers, request_body, response_headers, body, error, ..
+    } = exchange;
+    let mask = |text: &mut String| *text = redactor.redact_text(text);
+    mask(url);
+    [request_body, body, error].into_iter().flatten().for_each(mask);
+    request_headers.iter_mut().chain(response_headers).for_each(|(_, value)| mask(value));
+}
+
+/// The token and the file that a step is about, by index.
+#[derive(Debug, Clone, Copy, Default)]
+struct StepSubject {
+    token_index: Option<usize>,
+    file_index: Option<usize>,
+}
+
+impl StepSubject {
+    fn token_index(index: usize) -> Self {
+        Self { token_index: Some(index), file_index: None }
+    }
+}
+
+/// Judges one check, after its acts have ended.
+fn evaluate_check(check: &Check, observations: &Observations) -> CheckResult {
+    let is_relay = observations.target_info.relays_tokens || observations.target_info.relays_redeems;
+    if check.id.starts_with("relay.") && !is_relay {
+        return CheckResult::NotApplicable("there is no relay".to_owned());
+    }
+    // The reason of an omitted act is the result. An incomplete act may have shown enough for a verdict.
+    for act in check.required_acts {
+        match observations.act_outcomes.get(act) {
+            Some(ActOutcome::NotApplicable(why)) => return CheckResult::NotApplicable(why.clone()),
+            Some(ActOutcome::Skipped(why)) => return CheckResult::Skipped(why.clone()),
+            _ => {}
+        }
+    }
+    let judged = (check.judge)(observations);
+    let incomplete = check.required_acts.iter().find_map(|act| match observations.act_outcomes.get(act) {
+        Some(ActOutcome::Incomplete(why)) => Some(why.clone()),
+        _ => None,
+    });
+    match (judged, incomplete) {
+        (CheckResult::Inconclusive(_) | CheckResult::NotApplicable(_), Some(why)) => {
+            CheckResult::Inconclusive(why)
+        }
+        (judged, _) => judged,
+    }
+}

@@ -1,0 +1,164 @@
+//! The acts that redeem fresh, inactive and expired tokens.
+
+use super::request_builder::{CredentialMode, export_token_variable};
+use super::{ActResult, CheckRun, StepSubject, act_incomplete};
+use crate::act::Act;
+use crate::observations::StepRole;
+use crate::response_fields::STRANGER_ORIGIN;
+use copresence_client::CallKind;
+use copresence_client::curl::ShellWord;
+use http::Method;
+
+impl CheckRun<'_> {
+    /// Redeems a fresh token twice.
+    pub(super) async fn run_fresh_act(&mut self) -> ActResult {
+        for _ in 0..2 {
+            self.redeem_token(Act::Fresh, StepRole::RedeemFresh, 0).await?;
+        }
+        Ok(())
+    }
+
+    /// Redeems inactive tokens, and redeems with missing or wrong credentials; then the fresh token again.
+    pub(super) async fn run_refused_act(&mut self) -> ActResult {
+        let wire = self.request_builder();
+        let token = self.export_tokens[0].clone();
+        let (mangled, longer) = (mangle_token(&token), format!("{token}x"));
+        // As long as a real token and of the same characters, but unknown to the backend.
+        let unknown: String = token.chars().rev().map(|c| if c.is_ascii_digit() { '7' } else { c }).collect();
+        let unknown = if unknown == token { format!("z{}", &token[1..]) } else { unknown };
+        for invented in [&mangled, &longer, &unknown] {
+            self.prober.add_secret(invented);
+        }
+        let variable = |name: &str| Some(ShellWord::from_variable(name));
+        let own = Some((token.as_str(), Some(export_token_variable(0))));
+        let get = Method::GET;
+        let mut cases = vec![
+            (
+                StepRole::RedeemUnknown,
+                Some((unknown.as_str(), variable("UNKNOWN_TOKEN"))),
+                CredentialMode::Valid,
+                get.clone(),
+            ),
+            (
+                StepRole::RedeemUnknown,
+                Some((unknown.as_str(), variable("UNKNOWN_TOKEN"))),
+                CredentialMode::Valid,
+                get.clone(),
+            ),
+            (StepRole::RedeemMissing, None, CredentialMode::Valid, get.clone()),
+            (
+                StepRole::RedeemMangled,
+                Some((mangled.as_str(), variable("MANGLED_TOKEN"))),
+                CredentialMode::Valid,
+                get.clone(),
+            ),
+            (
+                StepRole::RedeemLengthened,
+                Some((longer.as_str(), Some(export_token_variable(0).then_text("x")))),
+                CredentialMode::Valid,
+                get.clone(),
+            ),
+            (StepRole::RedeemByPost, own.clone(), CredentialMode::Valid, Method::POST),
+        ];
+        if !self.observations.target_info.relays_redeems || self.observations.target_info.relay_requires_key {
+            cases.push((StepRole::RedeemNoKey, own.clone(), CredentialMode::Missing, get.clone()));
+            cases.push((StepRole::RedeemWrongKey, own.clone(), CredentialMode::Wrong, get));
+        }
+        for (role, token, key, method) in cases {
+            let about = if token == own { StepSubject::token_index(0) } else { StepSubject::default() };
+            self.send_step(Act::Refused, role, about, wire.build_redeem(token, key, method, None)?).await?;
+        }
+        self.redeem_token(Act::Refused, StepRole::RedeemAfterRefusals, 0).await?;
+        Ok(())
+    }
+
+    /// Sends two preflights and a redeem with the Origin of another site.
+    pub(super) async fn run_page_act(&mut self) -> ActResult {
+        let wire = self.request_builder();
+        let ask = wire.build_preflight(CallKind::Generate, STRANGER_ORIGIN)?;
+        self.send_step(Act::Page, StepRole::PreflightGenerate, StepSubject::default(), ask).await?;
+        let ask = wire.build_preflight(CallKind::Redeem, STRANGER_ORIGIN)?;
+        self.send_step(Act::Page, StepRole::PreflightRedeem, StepSubject::default(), ask).await?;
+        let index = self.find_unscanned_token()?;
+        let token = self.export_tokens[index].clone();
+        let token = Some((token.as_str(), Some(export_token_variable(index))));
+        let redeem = wire.build_redeem(token, CredentialMode::Valid, Method::GET, Some(STRANGER_ORIGIN))?;
+        self.send_step(Act::Page, StepRole::RedeemCrossOrigin, StepSubject::token_index(index), redeem)
+            .await?;
+        Ok(())
+    }
+
+    /// Sends a redeem without credentials over plain HTTP.
+    pub(super) async fn run_plain_http_act(&mut self) -> ActResult {
+        let request = self.request_builder().build_plain_http()?;
+        self.send_step(Act::Plain, StepRole::PlainHttp, StepSubject::default(), request).await?;
+        Ok(())
+    }
+
+    /// Lets the sandbox expire a token, then redeems it.
+    pub(super) async fn run_expiry_act(&mut self) -> ActResult {
+        let tester =
+            self.phone.sandbox_control().cloned().ok_or_else(|| act_incomplete("there is no sandbox"))?;
+        let token = self.generate_next_token(Act::Expiry).await?;
+        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(act_incomplete)?;
+        self.redeem_token(Act::Expiry, StepRole::RedeemExpired, token).await?;
+        Ok(())
+    }
+
+    /// Generates a token for one act. Returns the token's index.
+    pub(super) async fn generate_next_token(&mut self, act: Act) -> Result<usize, super::ActAbort> {
+        let before = self.export_tokens.len();
+        let step = self.generate_token(act).await?;
+        if self.export_tokens.len() == before {
+            return Err(act_incomplete(format!(
+                "no Export Token was returned: {}",
+                self.observations.steps[step].describe_response()
+            )));
+        }
+        if self.export_tokens[..before].contains(&self.export_tokens[before]) {
+            return Err(act_incomplete("the backend returned a token that it had returned before"));
+        }
+        Ok(before)
+    }
+
+    /// Redeems one of the run's tokens with valid credentials. Returns the index of the step.
+    pub(super) async fn redeem_token(
+        &mut self,
+        act: Act,
+        role: StepRole,
+        token: usize,
+    ) -> Result<usize, super::ActAbort> {
+        let value = self.export_tokens[token].clone();
+        let token_word = Some((value.as_str(), Some(export_token_variable(token))));
+        let request =
+            self.request_builder().build_redeem(token_word, CredentialMode::Valid, Method::GET, None)?;
+        self.send_step(act, role, StepSubject::token_index(token), request).await
+    }
+}
+
+/// The token with a different last character of the same class.
+fn mangle_token(token: &str) -> String {
+    let mut mangled: Vec<char> = token.chars().collect();
+    if let Some(last) = mangled.last_mut() {
+        *last = match *last {
+            'a'..='y' | 'A'..='Y' | '0'..='8' => char::from_u32(*last as u32 + 1).unwrap_or('b'),
+            'z' => 'a',
+            'Z' => 'A',
+            _ => '0',
+        };
+    }
+    mangled.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mangle_token;
+
+    #[test]
+    fn a_mangled_token_differs_in_its_last_character() {
+        for (token, other) in [("abcz", "abca"), ("abc9", "abc0"), ("ab_", "ab0"), ("aZ", "aA"), ("a1", "a2")]
+        {
+            assert_eq!(mangle_token(token), other);
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The acts with an avatar, from the scan to the last file.
+
+use super::request_builder::{CredentialMode, RequestBuilder, export_token_variable};
+use super::{ActAbort, ActResult, CheckRun, StepSubject, act_incomplete};
+use crate::act::{Act, ActOutcome};
+use crate::file_content::inspect_file;
+use crate::observations::{DownloadedFile, Step, StepRole};
+use crate::phone_driver::{Invitation, PhoneDriver, PhoneUser};
+use bytes::Bytes;
+use copresence_protocol::{DownloadUrl, ExportToken};
+use futures_util::future::{Either, join_all, select};
+use http::{Method, header};
+use std::time::Duration;
+use url::Url;
+
+/// Interval between two polls of a person's avatar.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Interval between two polls of a sandbox's avatar, in the sandbox's time. Shorter than a position lasts in its queue.
+const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(900);
+/// Lifetime of the URLs of a sandbox with a fast clock, in real time.
+const SANDBOX_URL_LIFETIME: Duration = Duration::from_mins(2);
+/// Number of concurrent redeems in the race act.
+const CONCURRENT_REDEEMS: usize = 4;
+/// Maximum number of redirects of a download.
+const MAX_REDIRECTS: usize = 5;
+/// Maximum number of consecutive failed polls.
+const MAX_FAILURES: usize = 5;
+
+/// Why polling an avatar ended.
+#[derive(Debug, PartialEq, Eq)]
+enum WatchOutcome {
+    Delivered,
+    AvatarFailed,
+    /// The token is no longer active, or too many polls failed.
+    TokenLost,
+    TimedOut,
+    Skipped,
+}
+
+impl CheckRun<'_> {
+    /// Polls one avatar until its URLs are delivered, then redeems the spent token.
+    pub(super) async fn run_visit_act(&mut self) -> ActResult {
+        let token = self.find_unscanned_token()?;
+        self.request_scan(token, "the avatar whose status and files are checked", None).await?;
+        let watched = self.watch_avatar(Act::Visit, StepRole::Poll, token, 1).await;
+        self.hide_invitation();
+        match watched? {
+            WatchOutcome::Delivered => {
+                for _ in 0..if self.options.allow_wrong_requests { 2 } else { 0 } {
+                    self.redeem_token(Act::Visit, StepRole::RedeemSpent, token).await?;
+                }
+                Ok(())
+            }
+            WatchOutcome::Skipped => Err(skipped_by_hand()),
+            WatchOutcome::AvatarFailed => Err(act_incomplete("the avatar failed")),
+            WatchOutcome::TokenLost => Err(act_incomplete(
+                "the token was refused, or got no response, before its URLs were delivered",
+            )),
+            WatchOutcome::TimedOut => {
+                if let Some(tester) = self.phone.sandbox_control() {
+                    let row = tester.fetch_token(&self.export_tokens[token]).await.map_err(act_incomplete)?;
+                    self.observations.is_avatar_ready =
+                        row.get("state").and_then(|state| state.as_str()) == Some("ready");
+                }
+                Err(act_incomplete("the avatar was not ready within the time limit"))
+            }
+        }
+    }
+
+    /// Downloads and inspects each file of the visit act, then downloads it again.
+    pub(super) async fn run_files_act(&mut self) -> ActResult {
+        let urls = self.observations.delivery_step().map(Step::delivered_urls).unwrap_or_default();
+        for (index, (url, export_type)) in urls.iter().enumerate() {
+            let mut file = DownloadedFile { export_type: export_type.clone(), content: None };
+            if let Some(url) = parse_download_url(url) {
+                let step = self.download_file(Act::Files, StepRole::Download, &url, index).await?;
+                let step = &mut self.observations.steps[step];
+                if let Some(reply) = step.reply.as_mut().filter(|reply| (200..300).contains(&reply.status)) {
+                    file.content = Some(inspect_file(export_type, &reply.body));
+                    // Files show a person's face: they are dropped once they were inspected.
+                    reply.body = keep_first_byte(&reply.body);
+                    if self.options.allow_wrong_requests {
+                        self.download_file(Act::Files, StepRole::DownloadAgain, &url, index).await?;
+                    }
+                }
+            }
+            self.observations.files.push(file);
+        }
+        if urls.is_empty() {
+            return Err(act_incomplete("the delivery contained no valid URL"));
+        }
+        Ok(())
+    }
+
+    /// Redeems one avatar with concurrent requests, and keeps the delivered URLs unused.
+    pub(super) async fn run_race_act(&mut self) -> ActResult {
+        let token = self.find_unscanned_token()?;
+        self.request_scan(
+            token,
+            "an avatar that may be lost: it is redeemed with several concurrent requests",
+            None,
+        )
+        .await?;
+        if let Some(tester) = self.phone.sandbox_control() {
+            tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(act_incomplete)?;
+        }
+        let watched =
+            self.watch_avatar(Act::Race, StepRole::ConcurrentRedeem, token, CONCURRENT_REDEEMS).await;
+        self.hide_invitation();
+        let delivered =
+            self.observations.steps_with_role(StepRole::ConcurrentRedeem).find(|step| step.is_delivery());
+        let urls = delivered.map(Step::delivered_urls).unwrap_or_default();
+        self.unused_urls = urls.iter().filter_map(|(url, _)| parse_download_url(url)).collect();
+        match watched? {
+            WatchOutcome::Delivered => Ok(()),
+            WatchOutcome::Skipped => Err(skipped_by_hand()),
+            _ => Err(act_incomplete("no URLs were delivered")),
+        }
+    }
+
+    /// Waits until the unused URLs must have expired, then downloads them.
+    pub(super) async fn run_urls_end_act(&mut self) -> ActResult {
+        let life = self.options.url_lifetime;
+        match self.phone {
+            PhoneDriver::Sandbox(tester) => {
+                // The sandbox gives its URLs a minimum lifetime in real time, also with a fast clock.
+                let speed = tester.clock_speed().await.map_err(act_incomplete)?;
+                let real =
+                    Duration::try_from_secs_f64(SANDBOX_URL_LIFETIME.as_secs_f64() * speed).unwrap_or(life);
+                tester.advance_clock(life.max(real)).await.map_err(act_incomplete)?;
+            }
+            PhoneDriver::Person(people) => {
+                self.emit_message(format!(
+                    "Waiting {} min for the download URLs to expire.",
+                    life.as_secs().div_ceil(60)
+                ));
+                if self.wait_or_skip(people.as_ref(), life).await {
+                    return Err(skipped_by_hand());
+                }
+            }
+            PhoneDriver::Unavailable => {}
+        }
+        for (index, url) in self.unused_urls.clone().into_iter().enumerate() {
+            let step = self.download_file(Act::UrlsEnd, StepRole::LateDownload, &url, index).await?;
+            if let Some(reply) = &mut self.observations.steps[step].reply {
+                reply.body = keep_first_byte(&reply.body);
+            }
+        }
+        Ok(())
+    }
+
+    /// Polls an avatar that fails, then redeems its token again.
+    pub(super) async fn run_failure_act(&mut self) -> ActResult {
+        let token = self.generate_next_token(Act::Failure).await?;
+        self.request_scan(token, "an avatar that fails", Some("fails")).await?;
+        match self.watch_avatar(Act::Failure, StepRole::PollFailing, token, 1).await? {
+            WatchOutcome::AvatarFailed => {
+                self.redeem_token(Act::Failure, StepRole::RedeemAfterFailure, token).await?;
+                Ok(())
+            }
+            _ => Err(act_incomplete("the avatar was not reported as failed")),
+        }
+    }
+
+    /// Index of a token that was not scanned yet, as far as its last response says.
+    ///
+    /// # Errors
+    /// [`ActAbort::Outcome`] if there is none.
+    pub(super) fn find_unscanned_token(&self) -> Result<usize, ActAbort> {
+        let found = (0..self.export_tokens.len()).find(|index| {
+            let about = Some(index + 1);
+            let last = self.observations.steps.iter().rev().find(|step| {
+                step.token_number == about
+                    && matches!(
+                        step.role,
+                        StepRole::RedeemFresh
+                            | StepRole::RedeemAfterRefusals
+                            | StepRole::RedeemCrossOrigin
+                            | StepRole::Poll
+                            | StepRole::RedeemSpent
+                    )
+            });
+            // Never redeemed, or not scanned at the last redeem. A polled token belongs to another act.
+            let was_polled = self
+                .observations
+                .steps
+                .iter()
+                .any(|step| step.token_number == about && step.role == StepRole::Poll);
+            !was_polled && last.is_none_or(|step| step.status() == Some(200))
+        });
+        found.ok_or_else(|| act_incomplete("every token of this run was scanned already"))
+    }
+
+    /// Asks for the scan of a token: shows the link to a person, or lets the sandbox associate an avatar.
+    pub(super) async fn request_scan(
+        &self,
+        token: usize,
+        purpose: &'static str,
+        scenario: Option<&str>,
+    ) -> ActResult {
+        let value = &self.export_tokens[token];
+        match self.phone {
+            PhoneDriver::Sandbox(tester) => {
+                tester.associate_avatar(value, scenario).await.map_err(act_incomplete)
+            }
+            PhoneDriver::Person(people) => {
+                let token = ExportToken::new(value)
+                    .map_err(|_| act_incomplete("the token is not valid in a link"))?;
+                let link = self.target.link_template.fill_token(&token);
+                people.show_invitation(&Invitation { link, purpose, timeout: self.options.avatar_timeout });
+                Ok(())
+            }
+            PhoneDriver::Unavailable => Err(act_incomplete("no phone is available")),
+        }
+    }
+
+    /// Removes the invitation.
+    fn hide_invitation(&self) {
+        if let PhoneDriver::Person(people) = self.phone {
+            people.hide_invitation();
+        }
+    }
+
+    /// Waits. Returns whether the invitation was skipped or the run stopped meanwhile.
+    async fn wait_or_skip(&self, people: &dyn PhoneUser, time: Duration) -> bool {
+        let ended = select(people.wait_for_skip(), Box::pin(self.stop_signal.wait_until_set()));
+        matches!(select(ended, people.wait_for(time)).await, Either::Left(_))
+    }
+
+    /// Polls until the URLs are delivered, with `at_once` concurrent redeems each time.
+    async fn watch_avatar(
+        &mut self,
+        act: Act,
+        role: StepRole,
+        token: usize,
+        at_once: usize,
+    ) -> Result<WatchOutcome, ActAbort> {
+        let interval =
+            if self.phone.sandbox_control().is_some() { SANDBOX_POLL_INTERVAL } else { POLL_INTERVAL };
+        let (mut waited, mut failures) = (Duration::ZERO, 0);
+        loop {
+            let indices = self.redeem_concurrently(act, role, token, at_once).await?;
+            let steps = || indices.iter().map(|index| &self.observations.steps[*index]);
+            if steps().any(Step::is_delivery) {
+                return Ok(WatchOutcome::Delivered);
+            }
+            if steps().any(|step| step.completion_status().as_deref() == Some("failed"))
+                && role == StepRole::PollFailing
+            {
+                return Ok(WatchOutcome::AvatarFailed);
+            }
+            if steps().any(|step| step.status() == Some(400)) {
+                return Ok(WatchOutcome::TokenLost);
+            }
+            failures = if steps().all(|step| !step.is_success()) { failures + 1 } else { 0 };
+            if failures >= MAX_FAILURES {
+                return Ok(WatchOutcome::TokenLost);
+            }
+            if waited >= self.options.avatar_timeout {
+                return Ok(WatchOutcome::TimedOut);
+            }
+            if let (PhoneDriver::Person(people), Some(status)) =
+                (self.phone, steps().find_map(Step::completion_status))
+            {
+                people.show_status(&status);
+            }
+            waited += interval;
+            match self.phone {
+                PhoneDriver::Sandbox(tester) => {
+                    tester.advance_clock(interval).await.map_err(act_incomplete)?
+                }
+                PhoneDriver::Person(people) => {
+                    if self.wait_or_skip(people.as_ref(), interval).await {
+                        return Ok(WatchOutcome::Skipped);
+                    }
+                }
+                PhoneDriver::Unavailable => return Ok(WatchOutcome::Skipped),
+            }
+        }
+    }
+
+    /// Sends `count` redeems at the same time. Returns the indices of the steps.
+    async fn redeem_concurrently(
+        &mut self,
+        act: Act,
+        role: StepRole,
+        token: usize,
+        count: usize,
+    ) -> Result<Vec<usize>, ActAbort> {
+        self.ensure_not_stopped()?;
+        let value = self.export_tokens[token].clone();
+        let wire = self.request_builder();
+        let mut requests = Vec::new();
+        for _ in 0..count {
+            let token = Some((value.as_str(), Some(export_token_variable(token))));
+            requests.push(wire.build_redeem(token, CredentialMode::Valid, Method::GET, None)?);
+        }
+        let (probes, curls): (Vec<_>, Vec<_>) =
+            requests.into_iter().map(|request| (request.probe, request.curl)).unzip();
+        let results = join_all(probes.into_iter().map(|probe| self.prober.send_probe(probe))).await;
+        let mut indices = Vec::new();
+        for (result, curl) in results.into_iter().zip(curls) {
+            let index = self.record_step(act, role, StepSubject::token_index(token), curl, result?);
+            for (url, _) in self.observations.steps[index].delivered_urls() {
+                self.prober.add_secret(&url);
+            }
+            indices.push(index);
+        }
+        Ok(indices)
+    }
+
+    /// Downloads a URL and follows redirects. Records the last exchange, and returns the index of its step.
+    async fn download_file(
+        &mut self,
+        act: Act,
+        role: StepRole,
+        url: &Url,
+        number: usize,
+    ) -> Result<usize, ActAbort> {
+        let mut at = url.clone();
+        let about = StepSubject { token_index: None, file_index: Some(number) };
+        for _ in 0..=MAX_REDIRECTS {
+            self.ensure_not_stopped()?;
+            let probed =
+                self.prober.send_probe(RequestBuilder::build_download(&at, number + 1).probe).await?;
+            let next = probed
+                .response
+                .as_ref()
+                .ok()
+                .filter(|reply| (300..400).contains(&reply.status))
+                .and_then(|reply| at.join(reply.headers.get(header::LOCATION)?.to_str().ok()?).ok());
+            // Redirects from https to http are not followed.
+            let next = next.filter(|next| next.scheme() == "https" || at.scheme() == "http");
+            let Some(next) = next else {
+                let curl = RequestBuilder::build_download(url, number + 1).curl;
+                return Ok(self.record_step(act, role, about, curl, probed));
+            };
+            at = next;
+        }
+        Err(act_incomplete("a download was redirected more than five times"))
+    }
+}
+
+/// Ends an act because the person skipped it.
+fn skipped_by_hand() -> ActAbort {
+    ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned()))
+}
+
+/// Keeps one byte, so that an empty body can still be told from a file.
+fn keep_first_byte(body: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(&body[..body.len().min(1)])
+}
+
+/// Parses a download URL; `None` unless it is an absolute http(s) URL.
+fn parse_download_url(url: &str) -> Option<Url> {
+    DownloadUrl::new(url)?;
+    Url::parse(url).ok()
+}

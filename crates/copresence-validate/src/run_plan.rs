@@ -1,0 +1,166 @@
+//! The plan of a run, known before the first request: acts, cost, and what is omitted.
+
+use crate::act::{ACTS, Act, ActOutcome, ActSpec};
+use crate::phone_driver::PhoneDriver;
+use crate::target::{RunOptions, Target, TargetInfo};
+use copresence_client::TokenSource;
+use std::collections::BTreeMap;
+
+/// What a run will do and cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunPlan {
+    /// Number of Export Tokens that the run will generate.
+    pub tokens: u32,
+    /// Number of avatars that the run will consume.
+    pub avatars: u32,
+    /// Maximum number of additional tokens, if the backend generates some where it must refuse.
+    pub tokens_at_risk: u32,
+    /// The acts to run, in order.
+    pub acts: Vec<Act>,
+    /// The omitted acts, with the reason.
+    pub omitted: BTreeMap<Act, ActOutcome>,
+    /// Whether the run costs no money, because the tokens are a sandbox's.
+    pub is_free: bool,
+}
+
+impl RunPlan {
+    /// Plans a run. Sends no request.
+    pub fn new(target: &Target, options: &RunOptions, phone: &PhoneDriver) -> Self {
+        let info = target.target_info();
+        let mut plan = Self {
+            tokens: 0,
+            avatars: 0,
+            tokens_at_risk: 0,
+            acts: Vec::new(),
+            omitted: BTreeMap::new(),
+            is_free: phone.sandbox_control().is_some(),
+        };
+        for row in &ACTS {
+            let left_out = omitted_outcome(row, target, &info, options, phone)
+                .or_else(|| plan.missing_prerequisite(row))
+                .or_else(|| plan.over_budget(row, options));
+            if let Some(state) = left_out {
+                plan.omitted.insert(row.act, state);
+            } else {
+                plan.tokens += row.tokens;
+                plan.avatars += row.avatars;
+                plan.acts.push(row.act);
+            }
+        }
+        if plan.acts.contains(&Act::Strangers) {
+            plan.tokens_at_risk = if info.relays_tokens { 2 } else { 5 };
+        }
+        plan
+    }
+
+    /// Cost and omitted acts, in sentences.
+    pub fn describe(&self) -> Vec<String> {
+        let paid = if self.is_free { "simulated and free of charge" } else { "which the account pays for" };
+        let (tokens, avatars) = (pluralize(self.tokens, "Export Token"), pluralize(self.avatars, "avatar"));
+        let mut sentences = vec![format!("This makes {tokens} and consumes {avatars}, {paid}.")];
+        if self.tokens_at_risk > 0 && !self.is_free {
+            sentences.push(format!(
+                "If the backend gives tokens where it must refuse them, up to {} more.",
+                self.tokens_at_risk
+            ));
+        }
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (act, why) in self.skipped_acts() {
+            match reasons.iter_mut().find(|(reason, _)| *reason == why) {
+                Some((_, acts)) => acts.push(act.spec().description),
+                None => reasons.push((why, vec![act.spec().description])),
+            }
+        }
+        sentences.extend(reasons.iter().map(|(why, acts)| format!("Left out: {}: {why}.", acts.join("; "))));
+        sentences
+    }
+
+    /// Minimum number of requests of the run.
+    pub fn min_requests(&self) -> u32 {
+        self.acts.iter().map(|act| act.spec().min_requests).sum()
+    }
+
+    /// Whether a person has to scan a QR code.
+    pub fn needs_person(&self) -> bool {
+        !self.is_free && self.acts.iter().any(|act| act.spec().needs_phone)
+    }
+
+    /// Whether the run advances a sandbox's clock, which affects all other users of that sandbox.
+    pub fn advances_clock(&self) -> bool {
+        self.is_free && self.acts.iter().any(|act| act.spec().needs_time)
+    }
+
+    /// The acts that were omitted although they apply to the backend, with the reason.
+    pub fn skipped_acts(&self) -> impl Iterator<Item = (Act, &str)> {
+        self.omitted.iter().filter_map(|(act, state)| match state {
+            ActOutcome::Skipped(why) => Some((*act, why.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The reason of an omitted prerequisite, which omits this act too.
+    fn missing_prerequisite(&self, row: &ActSpec) -> Option<ActOutcome> {
+        row.prerequisites.iter().find_map(|earlier| self.omitted.get(earlier).cloned())
+    }
+
+    /// The reason for omitting an act that exceeds the token limit.
+    fn over_budget(&self, row: &ActSpec, options: &RunOptions) -> Option<ActOutcome> {
+        let most = options.max_tokens?;
+        let needed = self.tokens + row.tokens;
+        (row.tokens > 0 && needed > most)
+            .then(|| ActOutcome::Skipped(format!("it needs a token more than --max-tokens {most} allows")))
+    }
+}
+
+/// Count and noun, as in `1 avatar` or `2 avatars`.
+pub fn pluralize(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Reason for omitting acts that send deliberately wrong requests.
+pub(crate) const WRONG_REQUESTS_OFF: &str = "no request that is wrong on purpose is to be sent";
+
+/// The reason for omitting an act, except its prerequisites and the token limit.
+fn omitted_outcome(
+    row: &ActSpec,
+    target: &Target,
+    info: &TargetInfo,
+    options: &RunOptions,
+    phone: &PhoneDriver,
+) -> Option<ActOutcome> {
+    let not_applicable = |why: &str| Some(ActOutcome::NotApplicable(why.to_owned()));
+    let skipped = |why: &str| Some(ActOutcome::Skipped(why.to_owned()));
+    let relay = info.relays_tokens || info.relays_redeems;
+    let sandbox = phone.sandbox_control().is_some();
+    match row.act {
+        Act::Login if matches!(target.backend.token_source, TokenSource::Partner(_)) => {
+            not_applicable("the relay logs in, not the console")
+        }
+        Act::Login if target.credentials.login.is_none() => {
+            skipped("no login is configured: a session token was given instead of user name and password")
+        }
+        Act::Strangers if info.relays_tokens && !info.relay_requires_key => {
+            not_applicable("the relay requires no key, according to its profile")
+        }
+        Act::Plain if !info.uses_https => not_applicable("the API is not reached over TLS"),
+        Act::Failure | Act::Expiry if !sandbox => skipped("only a sandbox can be made to do this"),
+        Act::LostAnswer | Act::Witness if !relay => not_applicable("there is no relay"),
+        Act::LostAnswer | Act::Witness if !info.relays_redeems => {
+            not_applicable("redeems do not go through the relay")
+        }
+        Act::LostAnswer | Act::Witness if !sandbox => {
+            skipped("the relay's upstream must be a sandbox that can be asked: name it with --upstream")
+        }
+        Act::Strangers | Act::Refused | Act::Page | Act::Plain if !options.allow_wrong_requests => {
+            skipped(WRONG_REQUESTS_OFF)
+        }
+        _ if row.needs_phone && !options.allow_avatars => skipped("no avatar is to be made"),
+        _ if row.may_lose_avatar && !options.allow_destructive => {
+            skipped("it may lose an avatar, so it runs only with --destructive")
+        }
+        _ if row.needs_phone && matches!(phone, PhoneDriver::Unavailable) => {
+            skipped("no phone is available (this needs a terminal or a sandbox)")
+        }
+        _ => None,
+    }
+}

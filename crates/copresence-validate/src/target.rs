@@ -1,0 +1,126 @@
+//! The backend to check, and the limits of a run.
+
+use copresence_client::{Backend, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
+use copresence_protocol::LinkTemplate;
+use std::time::Duration;
+use url::{Host, Url};
+
+/// A backend to check.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Name of the profile.
+    pub name: String,
+    /// URLs and routes of the backend.
+    pub backend: Backend,
+    /// Credentials; kept in memory only.
+    pub credentials: Credentials,
+    /// Link template of the QR code.
+    pub link_template: LinkTemplate,
+    /// Time limits of each HTTP call.
+    pub time_outs: Timeouts,
+}
+
+/// Limits of a run.
+///
+/// # Defaults
+/// No token limit; wrong requests and avatars allowed, loss of an avatar not; 15 min for an avatar, 15 min for an
+/// unused URL, 5 s for the upstream.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Maximum number of Export Tokens to generate. `None`: as many as the plan needs.
+    pub max_tokens: Option<u32>,
+    /// Whether acts that may lose an avatar are allowed.
+    pub allow_destructive: bool,
+    /// Whether deliberately wrong requests are allowed: wrong passwords, wrong keys, spent tokens.
+    pub allow_wrong_requests: bool,
+    /// Whether acts that consume an avatar are allowed.
+    pub allow_avatars: bool,
+    /// How long to wait for an avatar.
+    pub avatar_timeout: Duration,
+    /// Time after which an unused download URL must have expired.
+    pub url_lifetime: Duration,
+    /// How long to watch a relay's upstream for redeems that the run did not send, in real time.
+    pub upstream_watch: Duration,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            max_tokens: None,
+            allow_destructive: false,
+            allow_wrong_requests: true,
+            allow_avatars: true,
+            avatar_timeout: Duration::from_mins(15),
+            url_lifetime: Duration::from_mins(15),
+            upstream_watch: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Facts about the backend that are known before the first request.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+#[derive(Debug, Clone, Default)]
+pub struct TargetInfo {
+    /// Whether the API's URL is https.
+    pub uses_https: bool,
+    /// Whether the API's URL is a loopback address.
+    pub is_loopback: bool,
+    /// Whether tokens come from a partner's relay.
+    pub relays_tokens: bool,
+    /// Whether redeems go through a partner's relay.
+    pub relays_redeems: bool,
+    /// Whether the run sends no deliberately wrong request.
+    pub only_valid_requests: bool,
+    /// Whether the relay requires its own key, according to the profile.
+    pub relay_requires_key: bool,
+    /// Where the login response has the session token (JSON Pointer).
+    pub session_pointer: String,
+    /// Where the generate response has the Export Token (JSON Pointer).
+    pub token_pointer: String,
+}
+
+impl Target {
+    /// Facts about this backend that are known before the first request.
+    pub(crate) fn target_info(&self) -> TargetInfo {
+        TargetInfo::from_backend(&self.backend)
+    }
+}
+
+impl TargetInfo {
+    /// Derives the facts from the configured routes.
+    pub(crate) fn from_backend(backend: &Backend) -> Self {
+        let Backend { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
+        let has_partner_key = |headers: &[(String, String)]| {
+            headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER))
+        };
+        let mut info = TargetInfo {
+            uses_https: base_url.scheme() == "https",
+            is_loopback: is_loopback_url(base_url),
+            session_pointer: login.token_pointer.clone(),
+            token_pointer: "/token".to_owned(),
+            ..TargetInfo::default()
+        };
+        if let TokenSource::Partner(partner) = source {
+            info.relays_tokens = true;
+            info.relay_requires_key |= has_partner_key(&partner.headers);
+            info.token_pointer.clone_from(&partner.token_pointer);
+            info.uses_https = partner.url.scheme() == "https";
+            info.is_loopback = is_loopback_url(&partner.url);
+        }
+        if let RedeemRoute::Partner { headers, .. } = redeem {
+            info.relays_redeems = true;
+            info.relay_requires_key |= has_partner_key(headers);
+        }
+        info
+    }
+}
+
+/// Whether the host of a URL is `localhost` or a loopback address.
+pub fn is_loopback_url(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

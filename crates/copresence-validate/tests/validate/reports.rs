@@ -1,0 +1,222 @@
+//! The documents of a run: complete, readable and without secrets.
+
+use crate::layers::{REDEEM, TOKEN, change_responses};
+use crate::support::{
+    new_sandbox, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
+};
+use copresence_sandbox::Sandbox;
+use copresence_validate::report::{self, change, html, junit, shape};
+use copresence_validate::run::RunResult;
+use copresence_validate::{PhoneDriver, Report, RunOptions, RunPlan, Target, Verdict};
+use jiff::Timestamp;
+use std::path::Path;
+
+fn times() -> (Timestamp, Timestamp) {
+    let at = |text: &str| text.parse().expect("a time");
+    (at("2026-11-22T10:00:00Z"), at("2026-11-22T10:01:00Z"))
+}
+
+async fn run(target: &Target, options: &RunOptions, phone: &PhoneDriver) -> (Report, RunResult) {
+    let (plan, ended) = run_checks(target, options, phone).await;
+    (Report::new(target, options, &plan, &ended, times()), ended)
+}
+
+/// Every secret of a sandbox: its credentials, its tokens, and the ids in its URLs.
+fn secrets(sandbox: &Sandbox, ended: &RunResult) -> Vec<String> {
+    let known = sandbox.credentials();
+    let mut secrets = vec![
+        known.api_key.expose().to_owned(),
+        known.username.expose().to_owned(),
+        known.password.expose().to_owned(),
+    ];
+    secrets.extend(sandbox.state().tokens.into_iter().map(|token| token.token));
+    for step in &ended.observations.steps {
+        for (url, _) in step.delivered_urls() {
+            let id = url.split('/').nth(4).expect("an id").to_owned();
+            secrets.push(id);
+        }
+        secrets.extend(step.json().and_then(|body| body["sessionToken"].as_str().map(str::to_owned)));
+    }
+    secrets
+}
+
+#[tokio::test]
+async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
+    let sandbox = new_sandbox();
+    let known = sandbox.credentials().clone();
+    // Repeats the request's secrets, and its own, in headers, errors and fields.
+    let app = change_responses(copresence_sandbox::app(sandbox.clone()), move |request, response| {
+        let echo =
+            format!("{} {} {}", request.header(TOKEN), known.api_key.expose(), known.password.expose());
+        response.set_header("x-echo", &echo);
+        if request.path == REDEEM && response.status() == 200 {
+            response.edit(|body| {
+                body["echo"] = echo.clone().into();
+                if body["avatar_ready"] == false {
+                    body["avatar_ready"] = request.header(TOKEN).into();
+                }
+            });
+        } else if response.status() >= 400 {
+            response.edit(|body| body["error"] = echo.clone().into());
+        }
+    });
+    let backend = serve_router(app).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (report, ended) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
+    assert!(
+        report.failed_checks().iter().any(|check| check.id == "errors.no-secret"),
+        "{:?}",
+        report.summary()
+    );
+    let changes = change::compare_verdicts(&report, &report);
+    let written = [
+        report.to_json(),
+        html::render_html(&report, Some(&changes)).expect("a page"),
+        junit::render_junit(&report).expect("XML"),
+        ended.to_har().to_string(),
+    ];
+    let secrets = secrets(&sandbox, &ended);
+    assert!(secrets.len() > 8, "{} secrets", secrets.len());
+    for (index, text) in written.iter().enumerate() {
+        assert!(text.len() > 2_000, "report {index} is empty");
+        for secret in &secrets {
+            assert!(
+                !text.contains(secret.as_str()),
+                "report {index} contains a secret of {} characters",
+                secret.len()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_report_matches_its_schema_and_can_be_parsed() {
+    let sandbox = new_sandbox();
+    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (report, _) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("report.schema.json");
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(&path, report::report_schema()).expect("written");
+    }
+    let committed = std::fs::read_to_string(&path).expect("the schema is committed");
+    assert_eq!(
+        committed,
+        report::report_schema(),
+        "update it: UPDATE_SCHEMA=1 cargo test -p copresence-validate schema"
+    );
+    let schema: serde_json::Value = serde_json::from_str(&committed).expect("JSON");
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<_> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    assert!(!validator.is_valid(&serde_json::json!({"schema_version": 1})), "the schema accepts anything");
+
+    assert_eq!(Report::from_json(&report.to_json()), Ok(report.clone()));
+    assert!(Report::from_json("{}").is_err() && Report::from_json(r#"{"schema_version": 99}"#).is_err());
+    assert_eq!((report.exit, report.coverage.percent()), (0, 100), "{:#?}", report.coverage);
+    assert_eq!(report.score.must.failed + report.score.should.failed, 0);
+    let untested: Vec<_> = report.requirements.iter().filter(|row| row.verdict.is_none()).collect();
+    assert!(untested.iter().all(|row| row.untestable.is_some()));
+}
+
+#[tokio::test]
+async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_baseline() {
+    let sandbox = new_sandbox();
+    let healthy = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let at_healthy = vendor_target(&healthy.url, sandbox_credentials(&sandbox));
+    let (before, _) = run(&at_healthy, &run_options(), &sandbox_phone(&healthy.url).await).await;
+    let app = change_responses(copresence_sandbox::app(sandbox.clone()), |request, response| {
+        if request.path == REDEEM && response.status() == 400 && request.header(TOKEN).is_empty() {
+            response.set_status(404);
+        }
+        response.parts.headers.remove("cache-control");
+    });
+    let wrong = serve_router(app).await;
+    let at_wrong = vendor_target(&wrong.url, sandbox_credentials(&sandbox));
+    let (report, ended) = run(&at_wrong, &run_options(), &sandbox_phone(&wrong.url).await).await;
+    assert_eq!(report.exit, 1);
+    let failed: Vec<_> = report.failed_checks().into_iter().map(|check| check.id.as_str()).collect();
+    assert_eq!(failed, ["redeem.missing-400", "files.no-store", "http.no-store"]);
+
+    let changes = change::compare_verdicts(&before, &report);
+    let worse: Vec<_> =
+        changes.iter().filter(|change| change.is_worse()).map(|change| change.id.as_str()).collect();
+    assert_eq!(worse, ["redeem.missing-400", "files.no-store", "http.no-store"]);
+    assert_eq!(changes[0].describe(), "redeem.missing-400 (MUST): pass → fail");
+
+    let xml = junit::render_junit(&report).expect("XML");
+    assert_eq!(xml.matches("<failure").count(), 1, "a failed SHOULD is not a CI failure");
+    assert!(xml.contains("404") && xml.contains("SHOULD: expected Cache-Control: no-store"), "{xml}");
+
+    let page = html::render_html(&report, Some(&changes)).expect("a page");
+    for word in [
+        "Failed",
+        "To be fixed",
+        "Since the baseline",
+        "What to do:",
+        "curl -sS -i -X GET",
+        "$COPRESENCE_API_KEY",
+    ] {
+        assert!(page.contains(word), "{word}");
+    }
+    assert!(!page.contains("<script") && !page.contains("src="), "the page is self-contained");
+    let entries = ended.to_har()["log"]["entries"].as_array().expect("entries").len();
+    assert_eq!(entries, report.steps.len());
+
+    let (found, _) = shape::compare_shapes(&before, &report);
+    let found_kinds: Vec<_> = found.iter().map(|d| format!("{}: {}", d.asked, d.what)).collect();
+    assert!(found_kinds.contains(&"redeem without a token: status".to_owned()), "{found_kinds:?}");
+    assert!(found_kinds.contains(&"redeem: delivered: header cache-control".to_owned()), "{found_kinds:?}");
+    assert_eq!(shape::compare_shapes(&before, &before), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_run_keeps_to_the_planned_token_budget() {
+    let sandbox = new_sandbox();
+    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    for most in [0, 1, 2, 3] {
+        let options = RunOptions { max_tokens: Some(most), ..run_options() };
+        let before = sandbox.state().tokens.len();
+        let (report, ended) = run(&target, &options, &sandbox_phone(&backend.url).await).await;
+        let made = u32::try_from(sandbox.state().tokens.len() - before).expect("few");
+        assert!(made <= most, "{made} tokens of {most}");
+        assert_eq!((ended.tokens_made, report.budget.tokens_planned), (made, made));
+        assert_eq!(report.score.must.failed, 0);
+        assert!(report.coverage.percent() < 100);
+        let left_out = report.checks.iter().filter(|check| check.verdict == Verdict::Skipped);
+        assert!(left_out.map(|check| &check.detail).all(|why| why.contains("--max-tokens")));
+    }
+}
+
+#[tokio::test]
+async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
+    let sandbox = new_sandbox();
+    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let options = RunOptions { allow_destructive: false, ..run_options() };
+    let plan = RunPlan::new(&target, &options, &PhoneDriver::Unavailable);
+    assert_eq!((plan.tokens, plan.avatars, plan.is_free), (2, 0, false));
+    let (report, ended) = run(&target, &options, &PhoneDriver::Unavailable).await;
+    assert_eq!((ended.tokens_made, ended.avatars_consumed, report.exit), (2, 0, 0));
+    let plan = RunPlan::new(&target, &options, &sandbox_phone(&backend.url).await);
+    assert_eq!((plan.tokens, plan.avatars), (4, 1), "nothing destructive by default");
+}
+
+#[tokio::test]
+async fn refused_credentials_and_an_unreachable_backend_give_no_verdict() {
+    let sandbox = new_sandbox();
+    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let mut refused = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let password = copresence_protocol::Password::new("an old password");
+    refused.credentials.login = refused.credentials.login.map(|(user, _)| (user, password));
+    let (report, _) = run(&refused, &run_options(), &PhoneDriver::Unavailable).await;
+    assert_eq!(report.exit, 3, "{}", report.summary());
+    let unreachable =
+        vendor_target(&"http://127.0.0.1:9/".parse().expect("a URL"), sandbox_credentials(&sandbox));
+    let (report, _) = run(&unreachable, &run_options(), &PhoneDriver::Unavailable).await;
+    assert_eq!(report.exit, 6, "{}", report.summary());
+    assert!(report.checks.iter().all(|check| check.verdict != Verdict::Pass), "{:#?}", report.score);
+    assert!(junit::render_junit(&report).expect("XML").contains("<error"));
+}

@@ -1,0 +1,123 @@
+//! Serves a sandbox on a local port, with optional layers in front of it, and runs the checks against it.
+
+use axum::Router;
+use copresence_sandbox::{Sandbox, Scenario, Settings};
+use copresence_validate::run::RunResult;
+use copresence_validate::{
+    Backend, CheckRun, Credentials, PhoneDriver, RunOptions, RunPlan, SandboxControl, Target, Timeouts,
+};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use url::Url;
+
+/// A backend on a local port. Stops when dropped.
+pub(crate) struct Serving {
+    pub(crate) url: Url,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+pub(crate) async fn serve_router(app: Router) -> Serving {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = tokio::spawn(async move { axum::serve(listener, service).await.expect("serves") });
+    let url = format!("http://{address}/").parse().expect("a URL");
+    Serving { url, serving }
+}
+
+/// Files of one avatar, shared by many sandboxes, because generating them takes longer than the rest of a run.
+pub(crate) struct Assets(TempDir);
+
+impl Assets {
+    pub(crate) fn make() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let files = copresence_avatar::build_avatar(7, None);
+        let avatar = folder.path().join("anna");
+        std::fs::create_dir(&avatar).expect("a folder");
+        for (name, bytes) in
+            [("avatar.glb", &files.glb), ("avatar_obj.zip", &files.obj_zip), ("avatar.png", &files.png)]
+        {
+            std::fs::write(avatar.join(name), bytes).expect("written");
+        }
+        Self(folder)
+    }
+
+    pub(crate) fn sandbox(&self) -> Sandbox {
+        paused_sandbox(Settings { assets: Some(self.0.path().to_owned()), ..Settings::default() })
+    }
+}
+
+pub(crate) fn new_sandbox() -> Sandbox {
+    paused_sandbox(Settings::default())
+}
+
+/// A sandbox with a paused clock, which only the run advances.
+fn paused_sandbox(settings: Settings) -> Sandbox {
+    let settings = Settings { scenario: Scenario::Happy, seed: 7, ..settings };
+    let sandbox = Sandbox::new(settings).expect("a sandbox");
+    let paused =
+        copresence_sandbox::ClockMove { paused: Some(true), ..copresence_sandbox::ClockMove::default() };
+    sandbox.move_clock(&paused).expect("paused");
+    sandbox
+}
+
+pub(crate) fn sandbox_credentials(sandbox: &Sandbox) -> Credentials {
+    let known = sandbox.credentials();
+    Credentials {
+        api_key: Some(known.api_key.clone()),
+        login: Some((known.username.clone(), known.password.clone())),
+        ..Credentials::default()
+    }
+}
+
+pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> Target {
+    Target {
+        name: "test".to_owned(),
+        backend: Backend::for_vendor(url.clone()),
+        credentials,
+        link_template: format!("{url}phone?exportToken={{token}}").parse().expect("a link"),
+        time_outs: Timeouts {
+            connect: Duration::from_secs(2),
+            read: Duration::from_secs(3),
+            total: Duration::from_secs(5),
+        },
+    }
+}
+
+pub(crate) fn run_options() -> RunOptions {
+    RunOptions {
+        allow_destructive: true,
+        upstream_watch: Duration::ZERO,
+        // In the sandbox's time: three times as long as its slowest avatar takes.
+        avatar_timeout: Duration::from_mins(2),
+        ..RunOptions::default()
+    }
+}
+
+pub(crate) async fn sandbox_phone(url: &Url) -> PhoneDriver {
+    PhoneDriver::Sandbox(
+        SandboxControl::find_sandbox(url.clone(), None).await.expect("HTTP").expect("a sandbox"),
+    )
+}
+
+/// Runs all checks against a backend.
+pub(crate) async fn run_checks(
+    target: &Target,
+    options: &RunOptions,
+    phone: &PhoneDriver,
+) -> (RunPlan, RunResult) {
+    let plan = RunPlan::new(target, options, phone);
+    let ignore_events = |_: copresence_validate::RunEvent<'_>| {};
+    let ended =
+        CheckRun::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run_to_end().await;
+    (plan, ended)
+}

@@ -1,0 +1,210 @@
+//! Events that a visit receives, and the effects that it asks for.
+
+use crate::outcome::Outcome;
+use crate::time::Millis;
+use copresence_protocol::{Delivery, ExportToken, ExportType, LinkTemplate, Progress};
+use std::time::Duration;
+
+/// Something that happened. An event that does not fit the state (a late timer) changes nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The visitor pressed start.
+    Started,
+    /// An Export Token was issued and journalled, and its link fits a QR code.
+    TokenIssued(ExportToken),
+    /// The request for a token failed.
+    IssueFailed(Failure),
+    /// The time of the last [`Effect::Wait`] has come.
+    TimerFired,
+    /// The redeem in flight ended.
+    Redeemed(RedeemResult),
+    /// Every file of the delivery is on disk under its final name.
+    Saved,
+    /// Saving ended and files are missing; received files are kept. The text names the missing files and why.
+    SavedInPart(String),
+    /// The disk became full during saving. Received bytes and the URLs are kept, so that a later run can continue. The
+    /// text says where, how much is needed and how much is free.
+    DiskFull(String),
+    /// Saving ended without a single file. The text says why.
+    NothingSaved(String),
+    /// The visitor left the screen. The visit ends, unless an avatar is on its way: its URLs come once, and expire.
+    VisitorLeft,
+    /// The program stops (Ctrl-C, shutdown).
+    Interrupted,
+}
+
+/// Result of one redeem.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RedeemResult {
+    /// 200 without URLs: the avatar is not ready and the token is still active.
+    NotReady(Progress),
+    /// 200 with at least one URL: the token is spent, and the raw body is on disk.
+    Delivered(Delivery),
+    /// 400: the token "does not match an active Export Token".
+    Refused,
+    /// No response, or a response that is none of these.
+    Failed(Failure),
+    /// As [`RedeemResult::Failed`], but the received part of the body names files and is on disk. The next response
+    /// shows whether that redeem spent the token.
+    Truncated(Failure, PartialDelivery),
+}
+
+/// The files that a truncated or unreadable response names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartialDelivery {
+    /// Number of the redeem within the visit, from 1.
+    pub redeem: u32,
+    /// The entries that were received whole.
+    pub delivery: Delivery,
+}
+
+/// The request for an Export Token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IssueRequest {
+    /// Template of the link in the QR code.
+    pub link: LinkTemplate,
+    /// Lifetime of an Export Token, if the profile states one.
+    pub token_lifetime: Option<Duration>,
+}
+
+/// A failed call to the backend, or a failed write to our own disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its class, which decides what the visit does.
+    pub kind: FailureKind,
+    /// What happened, for an operator; contains no secret.
+    pub detail: String,
+    /// `Retry-After` of the response.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure without a `Retry-After`.
+    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), retry_after: None }
+    }
+}
+
+/// Classes of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// No byte of the request was sent (network down, unknown name, connection refused, TLS).
+    NeverSent,
+    /// The request was sent, and no whole response was received.
+    Unanswered,
+    /// 429.
+    Busy,
+    /// 5xx from the backend itself. Spec: "500 Internal Server Error – Internal server error".
+    BackendFailing,
+    /// 502 or 504: a gateway lost the backend's response, whatever it was.
+    GatewayLostAnswer,
+    /// 401, 403, or Parse code 209, after a new login was tried where possible.
+    CredentialsRefused,
+    /// A whole response that violates the specification, or a status that it does not list.
+    ProtocolViolation,
+    /// Our own disk: the intent could not be written, so no request was sent.
+    Storage,
+    /// As [`FailureKind::Storage`], because the disk is full or has too little space for an avatar.
+    DiskFull,
+}
+
+impl FailureKind {
+    /// Every class.
+    pub const ALL: [Self; 9] = [
+        Self::NeverSent,
+        Self::Unanswered,
+        Self::Busy,
+        Self::BackendFailing,
+        Self::GatewayLostAnswer,
+        Self::CredentialsRefused,
+        Self::ProtocolViolation,
+        Self::Storage,
+        Self::DiskFull,
+    ];
+
+    /// The stable error code for events and problems.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NeverSent => "backend_unreachable",
+            Self::Unanswered => "answer_lost",
+            Self::Busy => "backend_busy",
+            Self::BackendFailing | Self::GatewayLostAnswer => "backend_failing",
+            Self::CredentialsRefused => "credentials_refused",
+            Self::ProtocolViolation => "protocol_broken",
+            Self::Storage => "storage_failed",
+            Self::DiskFull => "disk_full",
+        }
+    }
+
+    /// Whether the lost response may be the one that spent the token.
+    ///
+    /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is
+    /// invalidated by the backend" (GET /redeemExportToken), whether or not that response is received.
+    pub(crate) fn may_hide_delivery(self) -> bool {
+        matches!(self, Self::Unanswered | Self::GatewayLostAnswer)
+    }
+}
+
+/// Something to do, in the order given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Request an Export Token; respond with [`Event::TokenIssued`] or [`Event::IssueFailed`].
+    Issue(IssueRequest),
+    /// Journal the intent, redeem once, and respond with [`Event::Redeemed`].
+    Redeem {
+        /// The token to redeem.
+        token: ExportToken,
+    },
+    /// Download and save a delivery; respond with [`Event::Saved`], [`Event::SavedInPart`], [`Event::DiskFull`] or
+    /// [`Event::NothingSaved`].
+    Save {
+        /// The files to download.
+        delivery: Delivery,
+    },
+    /// Journal that the truncated response of this redeem is used as the delivery, because the token is refused by now.
+    UsePartial {
+        /// Number of the redeem within the visit, from 1.
+        redeem: u32,
+    },
+    /// Download and save what a truncated response names: there will be no other response with URLs. Respond as to
+    /// [`Effect::Save`].
+    SavePartial {
+        /// The files to download.
+        delivery: Delivery,
+    },
+    /// Send [`Event::TimerFired`] at that time. Replaces an earlier wait.
+    Wait {
+        /// When.
+        until: Millis,
+    },
+    /// Something to show.
+    Notify(Notice),
+    /// The visit is over: stop whatever is in flight. Always the last effect, and sent once.
+    End(Outcome),
+}
+
+/// Progress of a visit, for hosts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// The status changed.
+    Status {
+        /// As the backend reported it.
+        progress: Progress,
+        /// Time until the next poll.
+        next_poll: Duration,
+    },
+    /// Something failed and is retried.
+    Retrying {
+        /// What failed.
+        failure: Failure,
+        /// Number of failures in a row, from 1.
+        attempt: u32,
+        /// Time until the next attempt.
+        next_poll: Duration,
+    },
+    /// URLs were received.
+    Delivered {
+        /// The types of the files, as sent and in the order sent.
+        exports: Vec<ExportType>,
+    },
+}

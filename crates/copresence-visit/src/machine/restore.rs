@@ -1,0 +1,109 @@
+//! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
+
+use super::redeem::{LostAnswer, start_saving, start_saving_partial};
+use super::{TokenState, Transition, Visit, VisitPlan, end_visit, redeem};
+use crate::event::{Effect, PartialDelivery};
+use crate::outcome::{EndPhase, Outcome};
+use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
+
+/// Detail of a response whose content is no longer known.
+const UNREADABLE: &str = "a response to the redeem could not be read";
+
+/// What the journal knows of a visit.
+#[derive(Debug, Clone, Default)]
+pub struct PastVisit {
+    /// Whether a token was ever issued.
+    pub was_issued: bool,
+    /// Whether an avatar was ever associated with it.
+    pub was_associated: bool,
+    /// The token, unless it is spent or was never issued.
+    pub token: Option<ExportToken>,
+    /// The earlier redeems, in order.
+    pub redeems: Vec<PastRedeem>,
+    /// What the last usable response reported, if the journal has it.
+    pub progress: Option<Progress>,
+    /// A response on disk that names files.
+    pub response: Option<StoredResponse>,
+}
+
+/// The result of an earlier redeem, as far as it bears on the meaning of a later 400.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PastRedeem {
+    /// Says nothing of the token: the request was never sent, or the response was a plain failure.
+    Inconclusive,
+    /// 200 without URLs: the token was active.
+    Active,
+    /// Sent, and no whole response was received. The text is the evidence.
+    NotReceived(String),
+    /// A whole response that could not be read. The text says what was wrong, if it is known.
+    Unreadable(Option<String>),
+}
+
+/// A response on disk that names files.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StoredResponse {
+    /// The delivery that spent the token.
+    Delivery(Delivery),
+    /// A truncated response that was already used as the delivery, because the token was refused.
+    UsedPartial(Delivery),
+    /// A truncated response. The next redeem decides whether it is used.
+    Partial(PartialDelivery),
+}
+
+impl Visit {
+    /// Rebuilds a visit from what the journal knows, and returns it with what is to be done first.
+    ///
+    /// The result is in the state in which the same events would have left a live visit, so [`super::step`] treats both
+    /// alike. What cannot be continued is ended.
+    #[must_use]
+    pub fn restore(plan: VisitPlan, past: PastVisit) -> (Self, Vec<Effect>) {
+        let (state, effects) = restore_state(&plan, past);
+        (Self { plan, state }, effects)
+    }
+}
+
+fn restore_state(plan: &VisitPlan, past: PastVisit) -> Transition {
+    let mut lost_answer = None;
+    let mut was_active = false;
+    for redeem in past.redeems {
+        match redeem {
+            PastRedeem::Active => (lost_answer, was_active) = (None, true),
+            PastRedeem::NotReceived(how) => lost_answer = Some(LostAnswer::NotReceived(how)),
+            PastRedeem::Unreadable(how) if lost_answer.is_none() => {
+                lost_answer = Some(LostAnswer::Unreadable(how.unwrap_or_else(|| UNREADABLE.to_owned())));
+            }
+            PastRedeem::Inconclusive | PastRedeem::Unreadable(_) => {}
+        }
+    }
+    let status = if past.was_associated {
+        Some(CompletionStatus::Processing)
+    } else {
+        was_active.then_some(CompletionStatus::NoAssociatedAvatar)
+    };
+    let progress = past
+        .progress
+        .or_else(|| status.map(|status| Progress { status, completion: None, queue_position: None }));
+
+    let partial = match past.response {
+        Some(StoredResponse::Delivery(delivery)) => return start_saving(delivery),
+        Some(StoredResponse::UsedPartial(delivery)) => {
+            let lost = lost_answer.unwrap_or_else(|| LostAnswer::Unreadable(UNREADABLE.to_owned()));
+            return start_saving_partial(delivery, lost.outcome(), Vec::new());
+        }
+        Some(StoredResponse::Partial(partial)) => Some(partial),
+        None => None,
+    };
+    let Some(token) = past.token else {
+        let ended_in = match (past.was_associated, past.was_issued) {
+            (true, _) => EndPhase::Making,
+            (false, true) => EndPhase::Inviting,
+            (false, false) => EndPhase::Issuing,
+        };
+        return end_visit(Outcome::Interrupted, ended_in, progress);
+    };
+    if partial.is_some() && lost_answer.is_none() {
+        lost_answer = Some(LostAnswer::Unreadable(UNREADABLE.to_owned()));
+    }
+    let token = TokenState { progress, lost_answer, partial, ..TokenState::new(token, plan) };
+    redeem::send_redeem(token, plan)
+}

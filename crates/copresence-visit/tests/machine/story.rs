@@ -1,0 +1,101 @@
+//! Arbitrary stories: how the effect in flight ends, turn by turn.
+
+use super::world::{delivery, failure, partial, progress, token};
+use copresence_protocol::{CompletionStatus, Progress};
+use copresence_visit::{Event, Failure, FailureKind, RedeemResult};
+use proptest::prelude::*;
+use std::time::Duration;
+
+pub(crate) fn any_failure() -> impl Strategy<Value = Failure> {
+    let kinds = prop_oneof![
+        4 => Just(FailureKind::NeverSent),
+        4 => Just(FailureKind::Unanswered),
+        2 => Just(FailureKind::Busy),
+        2 => Just(FailureKind::BackendFailing),
+        2 => Just(FailureKind::GatewayLostAnswer),
+        1 => Just(FailureKind::CredentialsRefused),
+        2 => Just(FailureKind::ProtocolViolation),
+        1 => Just(FailureKind::Storage),
+        1 => Just(FailureKind::DiskFull),
+    ];
+    (kinds, proptest::option::of(0u64..10_000))
+        .prop_map(|(kind, after)| Failure { retry_after: after.map(Duration::from_secs), ..failure(kind) })
+}
+
+/// A failure after which a part of the response is known.
+pub(crate) fn any_truncation() -> impl Strategy<Value = Failure> {
+    prop::sample::select(vec![FailureKind::Unanswered, FailureKind::ProtocolViolation]).prop_map(failure)
+}
+
+pub(crate) fn any_progress() -> impl Strategy<Value = Progress> {
+    prop_oneof![
+        Just(Progress::without_avatar()),
+        (0u32..30).prop_map(|place| progress(CompletionStatus::InQueue, Some(0), Some(place))),
+        (0u8..=100).prop_map(|percent| progress(CompletionStatus::Processing, Some(percent), None)),
+        Just(progress(CompletionStatus::Failed, Some(50), None)),
+        Just(progress(CompletionStatus::Other("baking".into()), None, None)),
+    ]
+}
+
+pub(crate) fn any_redeem() -> impl Strategy<Value = RedeemResult> {
+    prop_oneof![
+        12 => any_progress().prop_map(RedeemResult::NotReady),
+        1 => Just(RedeemResult::Delivered(delivery())),
+        1 => Just(RedeemResult::Refused),
+        5 => any_failure().prop_map(RedeemResult::Failed),
+        2 => any_truncation().prop_map(|failure| RedeemResult::Truncated(failure, partial())),
+    ]
+}
+
+/// One turn of a story: how the effect in flight ends, whether the timer fires instead, and noise.
+#[derive(Debug, Clone)]
+pub(crate) struct Turn {
+    pub(crate) issue: Result<(), Failure>,
+    pub(crate) redeem: RedeemResult,
+    pub(crate) saving: Saving,
+    /// Whether the timer fires before the effect in flight ends.
+    pub(crate) timer: bool,
+    /// Milliseconds until the effect in flight ends.
+    pub(crate) takes: u64,
+    pub(crate) noise: Option<Event>,
+}
+
+/// How saving ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Saving {
+    All,
+    Some,
+    UntilFull,
+    Nothing,
+}
+
+pub(crate) fn any_turn() -> impl Strategy<Value = Turn> {
+    let noise = prop_oneof![
+        Just(Event::TimerFired),
+        Just(Event::Started),
+        Just(Event::TokenIssued(token())),
+        Just(Event::Saved),
+        Just(Event::SavedInPart("noise".into())),
+        Just(Event::DiskFull("noise".into())),
+        Just(Event::NothingSaved("noise".into())),
+        any_redeem().prop_map(Event::Redeemed),
+        Just(Event::VisitorLeft),
+        Just(Event::Interrupted),
+    ];
+    (
+        prop_oneof![3 => Just(Ok(())), 1 => any_failure().prop_map(Err)],
+        any_redeem(),
+        prop::sample::select(vec![Saving::All, Saving::Some, Saving::UntilFull, Saving::Nothing]),
+        proptest::bool::weighted(0.2),
+        0u64..40_000,
+        proptest::option::weighted(0.05, noise),
+    )
+        .prop_map(|(issue, redeem, saving, timer, takes, noise)| Turn {
+            issue,
+            redeem,
+            saving,
+            timer,
+            takes,
+            noise,
+        })
+}

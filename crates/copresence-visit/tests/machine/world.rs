@@ -1,0 +1,236 @@
+//! A simulated host of one visit: performs the effects as a story says, and checks the invariants of the machine.
+
+use super::story::{Saving, Turn};
+use copresence_protocol::{
+    CompletionStatus, Delivery, DownloadUrl, Export, ExportToken, ExportType, LinkTemplate, Percent,
+    Progress, QueuePosition,
+};
+use copresence_visit::{
+    Effect, Event, Failure, FailureKind, IssueRequest, Millis, Notice, Outcome, PartialDelivery, PollMode,
+    PollingConfig, RedeemResult, State, Visit, VisitPlan, step,
+};
+use std::time::Duration;
+
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(15);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
+
+pub(crate) fn plan() -> VisitPlan {
+    VisitPlan {
+        polling: PollingConfig::default(),
+        give_up_at: Millis::default() + TIMEOUT,
+        patience: PATIENCE,
+        seed: 7,
+        mode: PollMode::UntilReady,
+    }
+}
+
+pub(crate) fn request() -> IssueRequest {
+    let link: LinkTemplate = "https://app.test/?exportToken={token}".parse().expect("a template");
+    IssueRequest { link, token_lifetime: None }
+}
+
+pub(crate) fn token() -> ExportToken {
+    ExportToken::new("token").expect("a token")
+}
+
+pub(crate) fn delivery() -> Delivery {
+    let download_url = DownloadUrl::new("https://files.test/one").expect("a URL");
+    let export = Export { download_url, export_type: ExportType::new("glb") };
+    Delivery { exports: vec![export], unusable_entries: Vec::new(), contradiction: None }
+}
+
+pub(crate) fn partial() -> PartialDelivery {
+    PartialDelivery { redeem: 1, delivery: delivery() }
+}
+
+pub(crate) fn progress(status: CompletionStatus, percent: Option<u8>, place: Option<u32>) -> Progress {
+    Progress {
+        status,
+        completion: percent.and_then(Percent::new),
+        queue_position: place.map(QueuePosition::new),
+    }
+}
+
+pub(crate) fn failure(kind: FailureKind) -> Failure {
+    Failure::new(kind, "what happened")
+}
+
+/// The effect in flight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum InFlight {
+    Nothing,
+    Issue,
+    Redeem,
+    Save,
+    SavePartial,
+}
+
+/// The host.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and all combinations occur")]
+pub(crate) struct Host {
+    pub(crate) visit: Visit,
+    pub(crate) now: Millis,
+    pub(crate) in_flight: InFlight,
+    pub(crate) wait: Option<Millis>,
+    pub(crate) delivered: bool,
+    /// A truncated response names files, and no usable response was received since.
+    pub(crate) partial: bool,
+    /// The last response says that the token is of no further use.
+    pub(crate) is_useless: bool,
+    pub(crate) partial_used: bool,
+    pub(crate) redeems: u32,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) end: Option<Outcome>,
+}
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        let mut host = Self::of(Visit::new(plan(), request()));
+        host.feed(Event::Started);
+        host
+    }
+
+    /// A restored visit, with its first effects performed.
+    pub(crate) fn restored((visit, effects): (Visit, Vec<Effect>), has_partial: bool) -> Self {
+        let mut host = Self::of(visit);
+        (host.partial, host.is_useless) = (has_partial, has_partial);
+        host.delivered = effects.iter().any(|effect| matches!(effect, Effect::Save { .. }));
+        host.perform(effects);
+        host
+    }
+
+    fn of(visit: Visit) -> Self {
+        Self {
+            visit,
+            now: Millis::default(),
+            in_flight: InFlight::Nothing,
+            wait: None,
+            delivered: false,
+            partial: false,
+            is_useless: false,
+            partial_used: false,
+            redeems: 0,
+            notices: Vec::new(),
+            end: None,
+        }
+    }
+
+    pub(crate) fn feed(&mut self, event: Event) {
+        if let (InFlight::Redeem, Event::Redeemed(result)) = (self.in_flight, &event) {
+            self.delivered |= matches!(result, RedeemResult::Delivered(_));
+            self.partial = match result {
+                RedeemResult::Truncated(..) => true,
+                RedeemResult::NotReady(_) | RedeemResult::Delivered(_) => false,
+                RedeemResult::Refused | RedeemResult::Failed(_) => self.partial,
+            };
+            self.is_useless = match result {
+                RedeemResult::Refused => true,
+                RedeemResult::Failed(failure) | RedeemResult::Truncated(failure, _) => {
+                    failure.kind == FailureKind::ProtocolViolation
+                }
+                _ => false,
+            };
+        }
+        if !self.is_noise(&event)
+            && !matches!(event, Event::TimerFired | Event::Started | Event::VisitorLeft | Event::Interrupted)
+        {
+            self.in_flight = InFlight::Nothing;
+        }
+        let (visit, effects) = step(self.visit.clone(), event, self.now);
+        self.visit = visit;
+        self.perform(effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        let ended_before = self.end.is_some();
+        for effect in effects {
+            assert!(!ended_before && self.end.is_none(), "{effect:?} after the end");
+            match effect {
+                Effect::Issue(_) => self.start(InFlight::Issue),
+                Effect::Redeem { token: redeemed } => {
+                    assert_eq!(redeemed, token());
+                    assert!(!self.delivered, "redeemed again after an answer with URLs");
+                    assert!(!self.partial_used, "redeemed again after a partial delivery was used");
+                    self.redeems += 1;
+                    self.start(InFlight::Redeem);
+                }
+                Effect::Save { .. } => {
+                    assert!(self.delivered, "saves what was delivered");
+                    self.start(InFlight::Save);
+                }
+                Effect::UsePartial { .. } => assert!(!self.partial_used),
+                Effect::SavePartial { .. } => {
+                    assert!(
+                        self.partial && self.is_useless && !self.delivered,
+                        "saves what would be lost otherwise"
+                    );
+                    self.partial_used = true;
+                    self.start(InFlight::SavePartial);
+                }
+                Effect::Wait { until } => self.wait = Some(until),
+                Effect::Notify(notice) => self.notices.push(notice),
+                Effect::End(outcome) => {
+                    assert_eq!(self.visit.outcome(), Some(&outcome));
+                    assert!(
+                        !matches!(outcome.exit_code(), 4 | 5 | 9 | 10) || !self.partial || self.partial_used,
+                        "{outcome:?} forgets what a truncated response names"
+                    );
+                    self.end = Some(outcome);
+                    self.in_flight = InFlight::Nothing;
+                    self.wait = None;
+                }
+            }
+        }
+        assert_eq!(self.end.is_some(), matches!(self.visit.state(), State::Ended(..)));
+        assert!(
+            self.end.is_some() || self.in_flight != InFlight::Nothing || self.wait.is_some(),
+            "nothing would ever happen again"
+        );
+    }
+
+    fn start(&mut self, in_flight: InFlight) {
+        assert_eq!(self.in_flight, InFlight::Nothing, "one at a time");
+        self.in_flight = in_flight;
+    }
+
+    pub(crate) fn play(&mut self, turn: &Turn) {
+        if let Some(noise) = turn.noise.clone().filter(|event| self.is_noise(event)) {
+            self.feed(noise);
+            return;
+        }
+        let timer = self.in_flight == InFlight::Nothing || turn.timer;
+        if let (true, Some(until)) = (timer, self.wait) {
+            self.now = self.now.max(until);
+            self.wait = None; // A timer rings once.
+            self.feed(Event::TimerFired);
+            return;
+        }
+        self.now = self.now + Duration::from_millis(turn.takes);
+        match self.in_flight {
+            InFlight::Issue => {
+                let issued = |()| Event::TokenIssued(token());
+                self.feed(turn.issue.clone().map_or_else(Event::IssueFailed, issued));
+            }
+            InFlight::Redeem => self.feed(Event::Redeemed(turn.redeem.clone())),
+            InFlight::Save | InFlight::SavePartial => self.feed(match turn.saving {
+                Saving::All => Event::Saved,
+                Saving::Some => Event::SavedInPart("one is missing".into()),
+                Saving::Nothing => Event::NothingSaved("all gone".into()),
+                Saving::UntilFull => Event::DiskFull("no space".into()),
+            }),
+            InFlight::Nothing => {}
+        }
+    }
+
+    /// An event that nothing in flight would bring now.
+    fn is_noise(&self, event: &Event) -> bool {
+        match event {
+            Event::Redeemed(_) => self.in_flight != InFlight::Redeem,
+            Event::TokenIssued(_) | Event::IssueFailed(_) => self.in_flight != InFlight::Issue,
+            Event::Saved | Event::NothingSaved(_) | Event::SavedInPart(_) | Event::DiskFull(_) => {
+                !matches!(self.in_flight, InFlight::Save | InFlight::SavePartial)
+            }
+            Event::TimerFired | Event::Started | Event::VisitorLeft | Event::Interrupted => true,
+        }
+    }
+}
