@@ -303,7 +303,7 @@ fn reachable_packages<'a>(
     reached.into_iter().map(|(name, _)| name).collect()
 }
 
-/// The source files of one crate by their module paths (`` for the root, `panel::pin`), without comments and tests.
+/// The source files of one crate by their module paths (empty for the root, `panel::pin`), without comments and tests.
 struct Modules(BTreeMap<String, String>);
 
 /// For each module the modules that it imports, each with the path by which it does.
