@@ -1,5 +1,5 @@
-// Every screen at every size in every language, and in two that nobody speaks: nothing leaves the title-safe frame,
-// overlaps, or is clipped, and the focus is somewhere.
+// Every screen at every size in every language and pseudo-locale: nothing leaves the title-safe frame, overlaps or is
+// clipped, and an element is focused.
 import { describe, expect, it } from 'vitest';
 import { type ScreenName, screens } from '../fake/fixtures';
 import { checkInEveryLocale } from './layout-faults';
@@ -12,7 +12,7 @@ const names = Object.keys(screens) as ScreenName[];
 describe.each(SIZES)('at %i × %i', (width, height) => {
   it('every screen holds every language', async () => {
     const { page, faults } = await open({ size: [width, height], withoutStage: true });
-    // With the hints of the keyboard, which take the most room.
+    // The keyboard hints need the most space.
     await page.keyboard.press('Shift');
     expect(await checkInEveryLocale(page, names)).toEqual([]);
     expect(faults).toEqual([]);
@@ -36,7 +36,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await showScreen(page, 'reveal-portrait');
     await clickTestId(page, 'this-is-me');
     expect(await checkInEveryLocale(page, ['reveal-portrait'], true)).toEqual([]);
-    // The code that is the staff’s alone.
+    // The QR code for staff only.
     await showScreen(page, 'invite');
     await clickTestId(page, 'detail');
     expect(await checkInEveryLocale(page, ['invite'], true)).toEqual([]);
@@ -45,7 +45,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await clickTestId(page, 'language');
     await page.getByTestId('languages').waitFor();
     expect(await checkInEveryLocale(page, ['invite'], true)).toEqual([]);
-    // The operator's words change with the language, which is chosen where they stand.
+    // The operator's texts change with the language, which is chosen on the screen itself.
     for (const name of ['consent', 'consent-long', 'attract-own'] as const) {
       await showScreen(page, name);
       expect(await checkInEveryLocale(page, [name], true)).toEqual([]);

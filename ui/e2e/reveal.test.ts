@@ -1,4 +1,4 @@
-// The reveal on a real (if simulated) graphics card: what it takes it gives back, and what fails has a face.
+// The reveal on a real (or simulated) graphics card: it releases its resources, and every failure has a fallback.
 import { describe, expect, it } from 'vitest';
 import { generateGlb, SMALL_GLB } from './generated-glb';
 import { finishAnimations, showScreen } from './pages';
@@ -13,7 +13,7 @@ const { open } = useBrowser(
 const READY = '[data-testid=turntable][data-ready=true]';
 const SOON = { timeout: 60_000 };
 
-/** What three.js says of every renderer that it made. */
+/** What three.js reports of each renderer. */
 interface Renderer {
   info: { memory: { geometries: number; textures: number }; programs: unknown[] | null };
 }
@@ -45,19 +45,19 @@ describe('twenty reveals', () => {
       await page.evaluate(() => window.fake?.showScreen('reveal'));
       await page.locator(READY).waitFor(SOON);
       const held = (await counts()).at(-1) ?? [];
-      // The count means something: while it is shown, it holds all three.
+      // Not vacuous: the shown avatar holds all three.
       expect(Math.min(...held), String(held)).toBeGreaterThan(0);
       await page.evaluate(() => window.fake?.showScreen('attract'));
       await page.locator(READY).waitFor({ ...SOON, state: 'detached' });
       if (visit === 1) afterFirst = await counts();
     }
     const left = await counts();
-    // One renderer for all: a context of its own for each would be given back when the collector comes by, not before.
+    // One renderer for all: contexts are freed only at garbage collection.
     expect(left).toHaveLength(1);
     expect(left).toEqual(afterFirst);
     const [geometries, textures, programs] = left[0] ?? [];
     expect([geometries, programs]).toEqual([0, 0]);
-    // A table of three.js’s own for shiny things.
+    // three.js keeps a lookup table for physical materials.
     expect(textures).toBeLessThanOrEqual(1);
     expect(await page.locator('canvas').count()).toBe(0);
     expect(faults).toEqual([]);
@@ -198,7 +198,7 @@ describe('of the face', () => {
     await page.evaluate(() => window.fake?.setBooth({ idle_seconds: 1 }));
     const warning = await page.getByTestId('idle').boundingBox();
     await finishAnimations(page);
-    // The part of it beside the warning's own words.
+    // Beside the text of the warning.
     clip.x = Math.max(clip.x, (warning?.x ?? 0) + (warning?.width ?? 0));
     clip.width = Math.min(640, box.x + box.width) - clip.x;
     expect(clip.width).toBeGreaterThan(20);

@@ -14,7 +14,7 @@ let openPhones: Phone[] = [];
 
 beforeAll(async () => {
   [browser, sandbox] = await Promise.all([startBrowser(), Sandbox.start('--seed', '7')]);
-  // Its time moves only when a test says so.
+  // The tests control the sandbox's time.
   await sandbox.setClock({ paused: true });
 });
 afterAll(async () => {
@@ -39,7 +39,7 @@ async function openScannedPhone(
   return { phone, token };
 }
 
-/** The colour in the middle of a quarter of the cropping square: 0 above left … 3 below right. */
+/** The colour in the middle of a quadrant of the crop area: 0 top left … 3 bottom right. */
 async function quarterColour(phone: Phone, quarter: number): Promise<string> {
   const [r, g, b] = await phone.page.getByTestId('crop-picture').evaluate((canvas: HTMLCanvasElement, n) => {
     const at = (part: number) => Math.round(canvas.width * (0.25 + 0.5 * part));
@@ -61,7 +61,7 @@ test('a picture is taken, cut by hand and becomes an avatar whose making can be 
   await phone.waitForScreen('preview');
   expect(await quarterColours(phone)).toEqual(['red', 'green', 'blue', 'white']);
 
-  // Small, whatever the camera made.
+  // Scaled down, whatever the camera delivers.
   await phone.page.evaluate(() => {
     const send = window.fetch;
     window.fetch = (to, how) => {
@@ -98,7 +98,7 @@ test('a picture is taken, cut by hand and becomes an avatar whose making can be 
 test('every way that a camera can be held ends upright', async () => {
   const { phone } = await openScannedPhone();
   const plain = await quarteredJpeg(phone.page);
-  // The four quarters as the camera wrote them, by EXIF orientation, so that all of them show the same scene.
+  // The quadrants as the camera wrote them by EXIF orientation, all showing the same scene.
   const upright: Record<number, string[]> = {
     1: ['red', 'green', 'blue', 'white'],
     2: ['green', 'red', 'white', 'blue'],
@@ -128,7 +128,7 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
   const zoom = async () => Number(await phone.page.getByTestId('zoom').inputValue());
 
-  // It is wider than high: it can be dragged sideways until its left edge is there, and no further.
+  // Wider than high: it can be dragged sideways up to its left edge.
   await phone.page.mouse.move(x, y);
   await phone.page.mouse.down();
   await phone.page.mouse.move(x + box.width * 0.45, y, { steps: 4 });
@@ -136,7 +136,7 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   expect(await quarterColours(phone)).toEqual(['red', 'green', 'blue', 'white']);
   expect(await zoom()).toBe(0);
 
-  // Two fingers that part over the green quarter fill the square with it.
+  // Pinching out over the green quadrant fills the crop area with it.
   const fingers = await phone.context.newCDPSession(phone.page);
   const at = { x: box.x + box.width * 0.85, y: box.y + box.height * 0.25 };
   const touch = (type: 'touchStart' | 'touchMove', apart: number) =>
@@ -160,7 +160,7 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   await area.focus();
   await phone.page.keyboard.press('r');
   expect(await quarterColours(phone)).toEqual(['blue', 'red', 'white', 'green']);
-  // Close enough to push all but the quarter below right out of the square.
+  // Zoomed in enough that only the lower right quadrant remains.
   for (let press = 0; press < 5; press += 1) await phone.page.keyboard.press('+');
   for (let press = 0; press < 9; press += 1) await phone.page.keyboard.press('ArrowLeft');
   for (let press = 0; press < 9; press += 1) await phone.page.keyboard.press('ArrowUp');
@@ -186,7 +186,7 @@ test('who failed records again with the same code', async () => {
   await phone.waitForScreen('status', 'failed');
   await phone.clickTestId('again');
   await phone.waitForScreen('start');
-  // The status still says "failed": it must not take the visitor away from here.
+  // The status is still "failed": it must not leave this screen.
   await phone.page.waitForResponse((answer) => answer.url().includes('/phone/status'));
   await phone.waitForScreen('start');
   await phone.clickTestId('skip-picture');
@@ -201,7 +201,7 @@ test('a code that runs out, or is not known, says what to do', async () => {
   expect(await phone.textOf('status-text')).toContain('new code');
   await phone.openTokenPage(sandbox.url, 'nobody’s');
   await phone.waitForScreen('status', 'unknown');
-  // The browser itself remarks that the page was "not found"; a second time for the expired one.
+  // The browser logs the 404, a second time for the expired code.
   phone.complaints.splice(0, phone.complaints.length);
 });
 
@@ -262,7 +262,7 @@ test('the browser’s language is spoken, and another on request', async () => {
   expect(await phone.textOf('status-head')).toMatch(/\p{Script=Hiragana}/u);
 });
 
-/** What is wrong with the page as it stands: wider than the phone, cut off, or too small to touch. */
+/** Layout faults of the page: wider than the phone, clipped, or too small to touch. */
 function layoutFaultsOf(phone: Phone): Promise<string[]> {
   return phone.page.evaluate(() => {
     const wrong: string[] = [];

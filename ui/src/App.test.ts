@@ -34,7 +34,7 @@ describe('every screen', () => {
     ['ended', 'once-more'],
     ['ended-kept', 'once-more'],
   ])('%s has words, and the focus on %s', async (name, primary) => {
-    // A real backend offers nothing to simulate, and its code can be scanned.
+    // A real backend simulates nothing, and its code can be scanned.
     const of = ['invite-real', 'invite-expired'].includes(name) ? realBackend : sandboxBackend;
     await renderScreen(screens[name], new FakeHost(screens[name], {}, of));
     expect(byTestId('status-title').textContent?.trim()).not.toBe('');
@@ -44,7 +44,7 @@ describe('every screen', () => {
   it('says what stands in the way, and goes on', async () => {
     const host = await renderScreen(screens['invite-trouble']);
     expect(byTestId('trouble').textContent).toContain(languageStore.translate('problem-backend-unreachable'));
-    // The operator's words are not for visitors.
+    // The operator's message is not for visitors.
     expect(byTestId('screen').textContent).not.toContain(backendUnreachable.operator);
     expect(byTestId('screen').textContent).not.toContain(backendUnreachable.hint);
     host.showScreen(screens.invite);
@@ -97,7 +97,7 @@ describe('snapshots', () => {
     await fireEvent.click(byTestId('detail'));
     expect(byTestId('operator-detail').textContent).toContain('no such command');
     await fireEvent.click(byTestId('detail'));
-    // Still lost, and then not any more.
+    // First still unreachable, then reachable.
     await fireEvent.click(byTestId('try-again'));
     await waitFor(() => expect(focusedTestId()).toBe('try-again'));
     host.connectionError = null;

@@ -58,7 +58,7 @@ describe('what belongs to browsers', () => {
 describe('the guard', () => {
   afterEach(() => document.documentElement.removeAttribute('data-pointer-rests'));
 
-  /** Whether the page was kept from it. */
+  /** Whether the default action was prevented. */
   function refused(event: Event): boolean {
     document.body.dispatchEvent(event);
     return event.defaultPrevented;
@@ -111,7 +111,7 @@ describe('the guard', () => {
     expect(hidden()).toBe(false);
     vi.advanceTimersByTime(1001);
     expect(hidden()).toBe(true);
-    // Told again of the same place.
+    // Reported again at the same place.
     move(2);
     expect(hidden()).toBe(true);
     end();

@@ -1,4 +1,4 @@
-// Colours, durations and sizes of type are tokens, in one file.
+// Colours, durations and font sizes are tokens in one file.
 import { expect, it } from 'vitest';
 
 const sources = import.meta.glob<string>(
@@ -6,7 +6,7 @@ const sources = import.meta.glob<string>(
   { query: '?raw', import: 'default', eager: true },
 );
 
-/** A literal that belongs into `tokens.css`. In a mask black is no colour; no time at all is no duration. */
+/** A literal that belongs into `tokens.css`. Black in a mask and a zero duration are allowed. */
 const LITERAL =
   /#[\da-f]{3,8}\b|\b(?:rgb|hsl|oklch)a?\([^)]*\)|(?<![\w.-])(?!0s)\d*\.?\d+m?s\b|font(?:-size)?: [\d.]+rem/gi;
 

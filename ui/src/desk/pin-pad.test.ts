@@ -69,7 +69,7 @@ describe('the PIN pad', () => {
     await type('9999');
     await waitFor(() => expect(byTestId('pad-said').textContent).toContain(messages.pad.wait(5)));
     expect(byTestId('key-1').getAttribute('aria-disabled')).toBe('true');
-    // What is typed meanwhile counts for nothing.
+    // Input during the waiting time is ignored.
     await type('1234');
     expect(opened.desk.calls.filter((call) => call === 'enterPin')).toHaveLength(3);
     vi.advanceTimersByTime(2000);
@@ -165,7 +165,7 @@ describe('a door that closes meanwhile', () => {
     await fireEvent.pointerMove(document.body);
     await fireEvent.pointerMove(document.body);
     expect(asked()).toBe(2);
-    // And found closed, it asks for the PIN.
+    // When the lock has closed, the PIN is asked for.
     desk.lockByTimeout();
     vi.advanceTimersByTime(61_000);
     await fireEvent.pointerMove(document.body);

@@ -24,10 +24,10 @@ describe('the nearest in a direction', () => {
   it('prefers straight ahead to askew', () =>
     expect(nearestInDirection(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
   it('is what stands in the same row before what is nearer in another', () => {
-    // A last button that had no room in its row stands below the first.
+    // A wrapped button is below the first one.
     expect(nearestInDirection(from, [box(104, 150), box(240, 100)], 'right')).toBe(1);
     expect(nearestInDirection(from, [box(104, 150), box(240, 100)], 'down')).toBe(0);
-    // Where there is none in the row, another is better than none.
+    // Without one in the same row, another row is used.
     expect(nearestInDirection(from, [box(900, 600)], 'right')).toBe(0);
   });
   it('is none where there is none', () => expect(nearestInDirection(from, [box(100, 300)], 'up')).toBe(-1));
@@ -80,7 +80,7 @@ describe('the focus', () => {
       scrollFocusedText(text, 'down'),
     ]).toEqual([true, true, false]);
     expect([scrollFocusedText(text, 'up'), top]).toEqual([true, 60]);
-    // What is rounded up by a pixel is no text to read.
+    // Rounding by a pixel is not scrollable text.
     [top, high] = [0, 401];
     expect(scrollFocusedText(text, 'down')).toBe(false);
     expect(scrollFocusedText(text, 'right')).toBe(false);

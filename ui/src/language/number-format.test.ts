@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { AmountFormat } from './number-format';
 
 const [en, de, fr] = [new AmountFormat('en'), new AmountFormat('de'), new AmountFormat('fr')];
-/** Languages part their numbers by spaces that look alike. */
+/** Languages use different spaces that look alike. */
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ');
 
 it.each([

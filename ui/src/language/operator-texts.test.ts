@@ -27,7 +27,7 @@ describe('a text by language', () => {
     expect(languageStore.operatorTextFor(texts, 'zh-Hans')?.tag).toBe('de');
     languageStore.useCatalogue('eo', 'attract-start = Komencu');
     expect(languageStore.operatorTextFor(texts, 'fr')?.tag).toBe('fr');
-    // The system's, in a test as in the window.
+    // The system's language.
     expect(languageStore.defaultLocaleFor(null)).toBe('en');
     expect(languageStore.operatorTextFor({ ...texts, en: 'We film.' }, null)?.tag).toBe('en');
     languageStore.setLocale('en');

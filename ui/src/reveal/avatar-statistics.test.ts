@@ -5,7 +5,7 @@ import { readImageSize } from './image-size';
 
 const glb = (gltf: Gltf, binary = new Uint8Array()): Glb => ({ gltf, binary });
 
-/** The beginning of a PNG. */
+/** The header of a PNG. */
 function png(width: number, height: number): Uint8Array {
   const bytes = new Uint8Array(24);
   const view = new DataView(bytes.buffer);
@@ -47,7 +47,7 @@ describe('the numbers of an avatar', () => {
     const names = ['jawOpen', 'eyeBlinkLeft', 'hornsOut'];
     const mesh = { primitives: [{ targets }], extras: { targetNames: names } };
     expect(countGlbContents(glb({ meshes: [mesh, mesh] }))).toMatchObject({ blendshapes: 3, arkit: 2 });
-    // Without names they still count.
+    // Unnamed blendshapes count too.
     expect(countGlbContents(glb({ meshes: [{ primitives: [{ targets }] }] }))).toMatchObject({
       blendshapes: 3,
       arkit: 0,

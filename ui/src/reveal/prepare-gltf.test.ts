@@ -80,7 +80,7 @@ describe('an avatar', () => {
       new Set(),
     );
     expect(lighter.meshes?.[0]?.primitives[0]).toEqual({ attributes: { POSITION: 0 } });
-    // What counted them by their places goes with them.
+    // What referred to them by index is removed too.
     expect(lighter.nodes).toEqual([{ mesh: 0 }]);
     expect(lighter.animations).toBeUndefined();
   });

@@ -10,7 +10,7 @@ describe('the light of the studio', () => {
     const now = prefilterStudioLight();
     expect(committed).toHaveLength(TEXEL_VALUE_COUNT);
     expect(now).toHaveLength(TEXEL_VALUE_COUNT);
-    // Neighbouring numbers in half precision are one apart; another version of Node may round another way.
+    // Adjacent half floats differ by one; another version of Node may round differently.
     const apart = now.reduce((most, half, i) => Math.max(most, Math.abs(half - (committed[i] ?? 0))), 0);
     expect(apart).toBeLessThanOrEqual(2);
   }, 30_000);
@@ -23,7 +23,7 @@ describe('the light of the studio', () => {
       at += length;
       return level.reduce((sum, half) => sum + DataUtils.fromHalfFloat(half), 0) / length;
     });
-    // The corners of a cube count for more than they are.
+    // The corners of a cube are overweighted.
     for (const mean of means) expect(Math.abs(mean / (means.at(-1) ?? 0) - 1)).toBeLessThan(0.3);
   });
 
@@ -35,7 +35,7 @@ describe('the light of the studio', () => {
       expect(mipmaps.map(({ width }) => width)).toEqual(LEVEL_SIZES);
       for (const { data, width } of mipmaps) expect(data).toHaveLength(width * width * 4);
     }
-    // The last of all numbers is the last that the last level shows; behind it, it is opaque.
+    // The last values of the file are the last texel of the last level, with alpha 1 after them.
     expect([...(faces[5]?.mipmaps.at(-1)?.data.slice(-4) ?? [])]).toEqual([...committed.slice(-3), 0x3c00]);
     expect(() => toEnvironmentTexture(committed.slice(1))).toThrow();
   });

@@ -4,7 +4,7 @@ import { TextureDecoder } from './texture-decoder';
 
 vi.mock('./decode-bitmap', () => ({ decodeBitmap: async (url: string) => ({ here: url }) }));
 
-/** A worker whose answers the test gives. */
+/** A worker controlled by the test. */
 class Hand {
   readonly asked: DecodeRequest[] = [];
   onmessage: ((event: MessageEvent) => void) | null = null;

@@ -14,7 +14,7 @@ describe('Consent', () => {
 
   it('goes on, or does not', async () => {
     const host = await renderScreen(screens.consent);
-    // A press out of habit agrees to nothing.
+    // A habitual press does not agree.
     expect(focusedTestId()).toBe('consent-text');
     await fireEvent.keyDown(byTestId('consent-text'), { key: 'Enter' });
     await fireEvent.click(byTestId('consent-text'));
@@ -109,7 +109,7 @@ describe('a booth', () => {
     expect(document.querySelector('header')?.textContent).not.toContain('Copresence');
     await fireEvent.error(byTestId('logo'));
     await waitFor(() => expect(document.querySelector('header')?.textContent).toContain('Copresence'));
-    // Another one is tried anew.
+    // Another one is tried again.
     host.setBooth({ logo: 'avatar://a/logo?2' });
     await waitFor(() => expect(byTestId('logo').getAttribute('src')).toBe('avatar://a/logo?2'));
   });
@@ -137,7 +137,7 @@ describe('a booth', () => {
     await fireEvent.keyDown(document.body, { key: 'Enter' });
     await fireEvent.keyDown(document.body, { key: 'k' });
     expect(host.calledActions).toEqual([]);
-    // A language can still be chosen, and the booth may open.
+    // The language can still be changed, and the booth may open.
     await fireEvent.click(byTestId('tongue-es'));
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-credentials-missing'));
     host.setBooth({});

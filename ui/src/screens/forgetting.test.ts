@@ -35,7 +35,7 @@ describe('forget me', () => {
     expect(close).toHaveBeenCalledTimes(1);
     expect(screen.queryByTestId('turntable')).toBeNull();
     expect(byTestId('forgetting').dataset.stand).toBe('working');
-    // Nor does it come back because something else changed.
+    // Another change does not bring it back.
     host.setBooth({ voice: false });
     host.showScreen({ ...withModel });
     await tick();
@@ -85,7 +85,7 @@ describe('forget me', () => {
 describe('Forgetting', () => {
   it('goes from work to done, and any press leaves it', async () => {
     const host = await renderScreen(screens.forgetting);
-    // There is nothing to press meanwhile, not even by whoever presses the button at hand.
+    // Nothing can be pressed during the deletion.
     expect(focusedTestId()).toBe('said');
     expect(screen.queryByRole('button')).toBeNull();
     for (const key of ['k', 'l', 'Enter', 'Escape']) await fireEvent.keyDown(document.body, { key });

@@ -64,7 +64,7 @@ describe('Invite', () => {
     expect(focusedTestId()).toBe('play-phone');
     for (const id of ['qr', 'link', 'phones']) expect(screen.queryByTestId(id)).toBeNull();
     expect(document.querySelector('.place')?.classList).toContain('alone');
-    // Once the operator lets phones in, it is a code like every other.
+    // Once the operator lets phones in, the code is shown.
     host.showScreen(screens.invite, undefined, lanBackend);
     await waitFor(() =>
       expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-title')),
@@ -104,7 +104,7 @@ describe('Invite', () => {
     expect(byTestId('time-left').textContent).toContain('1:05');
     vi.advanceTimersByTime(6000);
     await waitFor(() => expect(byTestId('time-left').textContent).toContain('0:59'));
-    // When it is over is for the program to say: the code stays until then.
+    // Only the program decides that the code has expired.
     vi.advanceTimersByTime(120_000);
     await waitFor(() => expect(byTestId('time-left').textContent).toContain('0:00'));
     expect(screen.queryByTestId('expired')).toBeNull();

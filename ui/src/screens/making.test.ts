@@ -39,7 +39,7 @@ describe('Making', () => {
     const host = await renderScreen(failed, new FakeHost(failed, {}, realBackend));
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-failed-title'));
     expect(byTestId('qr')).toBeTruthy();
-    // A stray press costs nobody the code that they are to scan.
+    // An accidental press must not replace the code.
     expect(focusedTestId()).toBe('code');
     await fireEvent.click(byTestId('new-code'));
     expect(host.calledActions).toEqual(['requestNewCode']);
@@ -130,7 +130,7 @@ describe('Found you', () => {
     host.showScreen(screens['making-queue']);
     await tick();
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-found-title'));
-    // No button is at hand while nothing is asked.
+    // No button is focused during the greeting.
     await vi.waitFor(() => expect(focusedTestId()).toBe('said'));
     vi.advanceTimersByTime(3000);
     await tick();
@@ -160,12 +160,12 @@ describe('the time left', () => {
   it('is said at once where the program knows the pace, and a stall when there is none any more', async () => {
     now(20);
     const host = await renderScreen({ ...screens.making, progress: 40, seen });
-    // Thirty seconds at this pace, on a page that was loaded just now.
+    // Thirty seconds at this pace, on a page that was just loaded.
     expect(byTestId('outlook').textContent?.trim()).toBe('About 30–40 seconds to go');
     vi.advanceTimersByTime(40_000);
     await tick();
     expect(byTestId('outlook').textContent?.trim()).toBe(languageStore.translate('making-stalled'));
-    // A connection that is gone is no stall, and gives no pace.
+    // A lost connection is not a stall, and gives no pace.
     host.showScreen({ ...screens.making, progress: 40, seen, trouble: backendUnreachable });
     await tick();
     expect(screen.queryByTestId('outlook')).toBeNull();

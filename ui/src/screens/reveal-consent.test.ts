@@ -18,7 +18,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
 });
 afterEach(() => vi.useRealTimers());
-// These stay real: what is awaited is the page, not time.
+// Real timers for the page itself.
 const settled = async () => {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setTimeout(resolve));
 };
@@ -47,7 +47,7 @@ describe('a face that nobody may be waiting for', () => {
     expect(document.querySelector('.place')?.classList).toContain('alone');
     expect(document.querySelector('img')).toBeNull();
     expect(opened.stage).not.toHaveBeenCalled();
-    // The same snapshot once more opens nothing.
+    // The same snapshot again opens nothing.
     host.showScreen({ ...face });
     await settled();
     expect(opened.stage).not.toHaveBeenCalled();
@@ -66,7 +66,7 @@ describe('a face that nobody may be waiting for', () => {
     await onto('show-me');
     await wait(91);
     await onto('idle-stay');
-    // Somebody is there, but asked for nothing yet.
+    // The visitor has answered, but asked for nothing yet.
     await fireEvent.click(byTestId('idle-stay'));
     await onto('show-me');
     await wait(91);
@@ -121,7 +121,7 @@ describe('a face whose visitor gave a sign', () => {
   it('is shown at once, too, where a phone was at it all the time', async () => {
     const host = await renderScreen(screens.invite);
     await wait(200);
-    // Somebody scanned.
+    // A phone has scanned the code.
     host.showScreen(screens.making);
     await wait(ATTENDANCE_SECONDS - 1);
     host.showScreen(face);

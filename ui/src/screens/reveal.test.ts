@@ -21,7 +21,7 @@ describe('Reveal', () => {
     portrait: 'avatar://a/portrait.png',
   };
 
-  /** As a backend that delivers no GLB, or a screen that shows none, leaves it. */
+  /** The backend delivered no GLB, or the screen shows none. */
   const portrayed: Screen = { ...screens.reveal, portrait: 'avatar://a/portrait.png' };
 
   it('shows the avatar, turns it by keys, and gives it back when it leaves', async () => {
@@ -30,7 +30,7 @@ describe('Reveal', () => {
     const host = await renderScreen(withModel);
     await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
     expect(opened.stage.mock.calls[0]?.[1]).toBe('avatar://a/avatar.glb');
-    // Where that is concerns the operator, not whoever stands before it.
+    // The folder is shown to the operator only.
     expect(byTestId('screen').textContent).not.toContain(screens.reveal.directory);
     await fireEvent.keyDown(document.body, { key: 'ArrowLeft' });
     expect(shown.turn).toHaveBeenCalledTimes(1);
@@ -68,7 +68,7 @@ describe('Reveal', () => {
     await fireEvent.click(byTestId('this-is-me'));
     expect(byTestId('screen').textContent).not.toContain(languageStore.translate('reveal-welcome-line'));
     expect(byTestId('screen').textContent).toContain(languageStore.translate('reveal-welcome-line-unsaved'));
-    // The buttons beside it are what ends it.
+    // Only the buttons beside it end it.
     expect(byTestId('kept').textContent).toBe(languageStore.translate('keep-until-finished'));
   });
 
@@ -129,7 +129,7 @@ describe('Reveal', () => {
     opened.stage.mockResolvedValue(shown);
     await renderScreen(withModel);
     await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
-    // Something lies on the right.
+    // A button lies to the right.
     byTestId('once-more').getBoundingClientRect = () => new DOMRect(200, 0, 100, 40);
     await fireEvent.keyDown(byTestId('this-is-me'), { key: 'ArrowRight', shiftKey: true });
     expect(shown.turn).toHaveBeenCalledTimes(1);
@@ -189,7 +189,7 @@ describe('Reveal', () => {
     await waitFor(() =>
       expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title-card')),
     );
-    // The figure stays and stands for it, and nobody is asked whether that is them.
+    // The contour figure stays, and the visitor is not asked.
     expect(document.querySelector('[data-stands-in]')).toBeTruthy();
     expect(screen.queryByTestId('this-is-me')).toBeNull();
     await waitFor(() => expect(focusedTestId()).toBe('again'));
@@ -222,7 +222,7 @@ describe('Ended', () => {
   });
 
   const problem = screens.ended.problem;
-  // The codes stand in the program's table.
+  // The codes of the program's table.
   it.each([
     'token_refused',
     'token_expired',

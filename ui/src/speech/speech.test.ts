@@ -71,7 +71,7 @@ describe('a screen that is read aloud', () => {
       expect(said).toEqual([{ text: languageStore.translate('consent-title'), lang: 'en-GB' }, german]),
     );
     said.length = 0;
-    // Whose language has no voice hears what has one.
+    // Parts without a voice are skipped.
     languageStore.setLocale('fr');
     await waitFor(() => expect(said).toEqual([german]));
     said.length = 0;
@@ -96,7 +96,7 @@ describe('a screen that is read aloud', () => {
     cancelled = 0;
     speakParts([{ text: 'こんにちは', tag: 'ja' }]);
     expect(spoken()).toEqual(['second']);
-    // What is not on the screen any more is not read on.
+    // Text that has left the screen is not read on.
     expect(cancelled).toBeGreaterThan(0);
   });
 

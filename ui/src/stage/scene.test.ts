@@ -14,7 +14,7 @@ it('lights the figure as far as the avatar is made', () => {
 it('claims no progress where none was reported', () => {
   expect(sceneForScreen(screens['making-open'])).toMatchObject({ lit: 'sweep', ring: 'open' });
   expect(sceneForScreen(screens['making-queue'])).toMatchObject({ lit: 'sweep', ring: 'open' });
-  // A progress beside a status that is not `processing` means nothing that we know.
+  // A progress with a status other than `processing` has no defined meaning.
   expect(sceneForScreen({ ...screens['making-unknown'], progress: 50 })).toMatchObject({
     lit: 'sweep',
     ring: 'open',
@@ -43,6 +43,6 @@ it('draws the figure inside its frame', () => {
   expect(Math.min(...xs)).toBeGreaterThan(CONTOUR_FRAME.x);
   expect(Math.max(...xs)).toBeLessThan(CONTOUR_FRAME.x + CONTOUR_FRAME.width);
   expect(Math.min(...ys)).toBeGreaterThan(CONTOUR_FRAME.y);
-  // The shoulders fade out over the lower edge.
+  // The shoulders fade out below the lower edge.
   expect(Math.max(...ys)).toBeLessThan(CONTOUR_FRAME.y + CONTOUR_FRAME.height + 0.25);
 });

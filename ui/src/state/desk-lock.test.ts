@@ -21,7 +21,7 @@ function touch(x: number, y: number): Promise<unknown> {
   return fireEvent.click(document.body, at);
 }
 
-// Loading it the first time takes its time.
+// The first import is slow.
 beforeAll(() => import('../desk/Desk.svelte'));
 beforeEach(() => languageStore.setLocale('en'));
 
@@ -82,7 +82,7 @@ describe('the way to the desk', () => {
     await screen.findByTestId('section');
     vi.advanceTimersByTime(9 * 60_000);
     expect(host.calledActions).toEqual([]);
-    // Nobody is at the desk any more: it closes, and the stage counts for itself.
+    // Without input the desk closes, and the stage counts on its own.
     vi.advanceTimersByTime(60_000);
     await waitFor(() => expect(screen.queryByTestId('desk')).toBeNull());
     expect(host.desk.isOpen).toBe(false);

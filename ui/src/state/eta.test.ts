@@ -3,7 +3,7 @@ import { type Eta, EtaEstimator } from './eta';
 
 const patience = { watched: 8, still: 30 };
 
-/** Watches something that grows by `step` every `every` seconds. */
+/** Samples of a value that grows by `step` every `every` seconds. */
 function watched(
   step: number,
   every: number,

@@ -7,7 +7,7 @@ it('never gives up a screen while an avatar is made or fetched', () => {
   expect(idleLimitFor(screens['making-queue'])).toBeNull();
   expect(idleLimitFor(screens['making-unknown'])).toBeNull();
   expect(idleLimitFor(screens.saving)).toBeNull();
-  // Nothing is on its way when it failed.
+  // After a failure nothing is on its way.
   expect(idleLimitFor(screens['making-failed'])).not.toBeNull();
 });
 

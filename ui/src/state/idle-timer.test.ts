@@ -51,7 +51,7 @@ describe('a visitor who has gone', () => {
     await wait(80);
     expect(screen.queryByTestId('idle')).toBeNull();
     await wait(15);
-    // A touch anywhere beside the buttons says the same.
+    // A touch beside the buttons does the same.
     await fireEvent.click(byTestId('idle').parentElement as HTMLElement);
     expect(screen.queryByTestId('idle')).toBeNull();
     expect(host.calledActions).toEqual([]);
@@ -87,7 +87,7 @@ describe('a visitor who has gone', () => {
     expect(byTestId('idle')).toBeTruthy();
     await fireEvent.click(byTestId('idle-stay'));
     await wait(60);
-    // A hand takes it.
+    // The stick is moved.
     axes[2] = 0.9;
     await frames();
     await wait(60);

@@ -37,7 +37,7 @@ describe('the catalogues', () => {
           languageStore.setLocale(tongue);
           return there === here;
         });
-      // Words that two languages share.
+      // Words shared by two languages.
       expect(same.filter((key) => !['face-surprise'].includes(key))).toEqual([]);
     },
   );
@@ -55,7 +55,7 @@ describe('the catalogues', () => {
     );
     const said = Object.values(sources).join('\n');
     const silent = [...english.messages.keys()]
-      // Found by the code that the program gives, and by the name of a face.
+      // Looked up by problem code, or by the name of a face.
       .filter((key) => !key.startsWith('problem-') && !key.startsWith('face-'))
       .filter((key) => !said.includes(`'${key}'`) && !said.includes(`"${key}"`));
     expect(silent).toEqual([]);
@@ -63,7 +63,7 @@ describe('the catalogues', () => {
 });
 
 describe('a problem', () => {
-  // The table of the program: one row a code. What only the desk can meet has one sentence for all visitors.
+  // The program's table, one row per code. Problems that only the desk can have share one sentence for visitors.
   const codes = [...problems.matchAll(/^ {4}words\(\s*"([a-z_]+)",(?!\s*STAFF)/gm)].map(
     ([, code]) => code as string,
   );

@@ -80,7 +80,7 @@ describe('the checks', () => {
     });
     await waitFor(() => expect(byTestId('cost').textContent).toContain(words.movesClock));
     expect(screen.queryByTestId('disturbs')).toBeNull();
-    // A visit began meanwhile: the program refuses, and the plan says why.
+    // A visit has started meanwhile: the program refuses, and the plan says why.
     desk.panelView.visits_live = 2;
     desk.refusals.set('startChecks', createProblem('checks_disturb', 'A visit is under way', 'Wait'));
     await fireEvent.click(byTestId('start-checks'));
@@ -104,7 +104,7 @@ describe('the checks', () => {
     expect([counted('waiting'), counted('pass'), counted('fail')]).toEqual([ALL - 4, 4, 0]);
     expect(byTestId('used').textContent).toContain(words.requests(5));
     expect(byTestId('check-login.needs-key').dataset.stand).toBe('pass');
-    // While it runs they keep their order.
+    // During the run the order stays.
     expect(titles()[0]).toBe('check-login.gives-session');
   });
 

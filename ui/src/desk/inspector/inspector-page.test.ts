@@ -103,7 +103,7 @@ describe('the inspector', () => {
     await waitFor(() => expect(focusedTestId()).toBe('lines'));
     pressKey('/');
     expect(focusedTestId()).toBe('filter');
-    // What is typed there is no command.
+    // Typed characters are not commands.
     pressKey('j');
     pressKey('3');
     await fireEvent.input(byTestId('filter'), { target: { value: 'get 503' } });
@@ -135,10 +135,10 @@ describe('the inspector', () => {
     expect(broken.closest('.row')?.textContent).toContain('"avatar_ready": "false"');
     expect(byTestId('rule-RED-17').textContent).toContain(words.kept);
     expect(byTestId('rule-SAFE-2').closest('.header')?.textContent).toContain('no-store');
-    expect(byTestId('rules-summary').textContent).toContain('1 rule broken, 9 kept.');
+    expect(byTestId('rules-summary').textContent).toContain('1 requirement not met, 9 met.');
     await fireEvent.click(byTestId('show-raw'));
     expect(byTestId('raw-body').textContent).toMatch(/^\{"avatar_ready":"false",/);
-    // The rules stand there without the lines, too.
+    // The requirements are shown without the lines, too.
     expect(byTestId('rule-RED-5')).toBeTruthy();
   });
 

@@ -43,7 +43,7 @@ describe('the filter', () => {
 
   it('finds words in URL, status, event and error, all of them', () => {
     expect(left({ text: '503' })).toHaveLength(2);
-    // The exchange, and the step that says that it is tried again.
+    // The exchange, and the step that announces the retry.
     expect(left({ text: 'RESET by Peer' })).toHaveLength(2);
     expect(left({ text: 'invited' })).toHaveLength(1);
     expect(left({ text: 'get 503' })).toHaveLength(1);
@@ -106,7 +106,7 @@ describe('the time line', () => {
     );
     const brought = (of: Entry[]) => downloads.map((one) => downloadedFileName(one, fileNamesBySize(of)));
     expect(brought(entries)).toEqual(['avatar.png', 'avatar_obj.zip', 'avatar.glb']);
-    // Before a step tells of it, what the answer says.
+    // Before a step names it, the content type is shown.
     expect(brought([])).toEqual(['image/png', 'application/zip', 'model/gltf-binary']);
     const [first] = downloads;
     const rest: [string, string][] = [
@@ -116,7 +116,7 @@ describe('the time line', () => {
     expect(first && downloadedFileName({ ...first, response_headers: rest }, fileNamesBySize(entries))).toBe(
       'avatar.png',
     );
-    // Two files of one length are not told apart.
+    // Two files of the same size cannot be told apart.
     const twin: Entry = {
       kind: 'step',
       at_ms: 1,

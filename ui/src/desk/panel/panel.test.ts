@@ -68,7 +68,7 @@ describe('Credentials', () => {
     expect([input.type, input.autocomplete]).toEqual(['password', 'off']);
     await write('value-session-token', secret);
     const sent = submit('value-session-token');
-    // Gone from the page before the program has answered.
+    // Removed from the page before the program has answered.
     expect(input.value).toBe('');
     await sent;
     expect(act.mock.calls[0]?.[0]).toEqual({ kind: 'set_credential', slot: 'session-token', value: secret });
@@ -169,7 +169,7 @@ describe('Sandbox', () => {
     expect(desk.panelActions).toEqual([
       { kind: 'add_fault', on: 'file', fault: 'ignore_range', every: false },
     ]);
-    // What was chosen for files cannot be put on a login: the first that can is.
+    // The fault for files is not available for login: the first available one is used.
     await fireEvent.click(byTestId('endpoint-login'));
     await fireEvent.click(byTestId('fault-every'));
     await waitFor(() =>
@@ -360,7 +360,7 @@ describe('History', () => {
     }, 'history');
     await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
     expect(document.querySelectorAll('img[src^="avatar:"]')).toHaveLength(4);
-    // A passer-by sees nobody until the operator says so.
+    // Faces are hidden until the operator shows them.
     expect(document.querySelectorAll('img.veiled')).toHaveLength(4);
     await fireEvent.click(byTestId('history-faces'));
     expect(document.querySelectorAll('img.veiled')).toHaveLength(0);
@@ -532,7 +532,7 @@ describe('Texts by language', () => {
     expect(byTestId('texts-in-fr').querySelectorAll('i')).toHaveLength(2);
     expect(byTestId('texts-in-ja').querySelectorAll('i')).toHaveLength(0);
     expect(byTestId('note-consent').textContent).toBe(
-      'Visitors who chose English, Spanish, Japanese or Simplified Chinese read the French text.',
+      'Visitors who chose English, Spanish, Japanese or Simplified Chinese see the French text.',
     );
     expect(byTestId('text-consent').getAttribute('aria-describedby')).toContain('note-consent');
   });
@@ -540,7 +540,7 @@ describe('Texts by language', () => {
   it('say where there is none, and where there is no first one', async () => {
     await texts({ ja: '撮影します。' }, {}, 'de');
     expect(byTestId('note-attract').textContent).toBe(messages.texts.attract_text.none);
-    expect(byTestId('note-consent').textContent).toMatch(/read the Japanese text\.$/);
+    expect(byTestId('note-consent').textContent).toMatch(/see the Japanese text\.$/);
   });
 
   it('are kept as they are typed while another language is looked at, and saved together', async () => {
@@ -564,7 +564,7 @@ describe('Texts by language', () => {
     expect(heard('en')).not.toContain(messages.texts.unsaved);
     await look('de');
     expect(value('text-consent')).toBe('Wir filmen.');
-    // What is said is of the language that it was said at.
+    // The result belongs to the language in which it was shown.
     expect(told('consent-de')).toBe('');
   });
 
@@ -581,7 +581,7 @@ describe('Texts by language', () => {
     expect(byTestId('text-consent').getAttribute('aria-invalid')).toBe('true');
     expect(byTestId('text-attract').getAttribute('aria-invalid')).toBeNull();
     expect(desk.panelActions).toEqual([]);
-    // It is the German text that is refused, and no other.
+    // Only the German text is refused.
     await look('fr');
     expect(byTestId('text-consent').getAttribute('aria-invalid')).toBeNull();
     expect(value('text-consent')).toBe('Nous filmons.');

@@ -68,7 +68,7 @@ describe('a field', () => {
     await fireEvent.submit(byTestId('idle-other').closest('form') as HTMLFormElement);
     await waitFor(() => expect(byTestId('idle-other').getAttribute('aria-invalid')).toBe('true'));
     expect(describedBy('idle-other')[1]).toContain(messages.display.idleUnfit('5'));
-    // No other field was wrong.
+    // No other field was invalid.
     expect(byTestId('text-attract').getAttribute('aria-invalid')).toBeNull();
     await fireEvent.click(byTestId('idle-seconds-120'));
     await waitFor(() => expect(byTestId('idle-other').getAttribute('aria-invalid')).toBeNull());
