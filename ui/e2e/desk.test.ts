@@ -27,7 +27,7 @@ async function walk(look: (name: string) => Promise<void>): Promise<void> {
 }
 
 describe.each(SIZES)('at %i × %i', (width, height) => {
-  it('every section has room, and the focus is somewhere', async () => {
+  it('every section fits, and an element has the focus', async () => {
     const opened = await open({ size: [width, height], desk: 'open' });
     page = opened.page;
     const found: string[] = [];
@@ -87,7 +87,7 @@ const on = (id: string) =>
   page.waitForFunction((which) => document.activeElement?.getAttribute('data-testid') === which, id, SOON);
 
 describe('by keyboard alone', () => {
-  it('an operator comes in, changes something, and goes', async () => {
+  it('an operator opens the desk, changes a setting, and leaves', async () => {
     const opened = await open({ size: [1280, 720] });
     page = opened.page;
     await page.keyboard.press('F10');
@@ -120,7 +120,7 @@ describe('by keyboard alone', () => {
     expect(opened.faults).toEqual([]);
   });
 
-  it('the focus goes round each section and is always seen', async () => {
+  it('the focus cycles through each section and is always visible', async () => {
     page = (await open({ size: [1280, 720], desk: 'open' })).page;
     const unseen: string[] = [];
     await walk(async (name) => {
@@ -140,7 +140,7 @@ describe('by keyboard alone', () => {
     expect(unseen).toEqual([]);
   });
 
-  it('an integrator goes through exchanges', async () => {
+  it('an integrator inspects exchanges', async () => {
     page = (await open({ size: [1920, 1080], desk: 'open' })).page;
     await page.keyboard.press('F10');
     await page.getByTestId('section').waitFor();
@@ -187,7 +187,7 @@ describe('by gamepad alone', () => {
     await set(false);
   }
 
-  it('an operator comes in by Start and Select, enters the PIN, and goes', async () => {
+  it('an operator opens the desk by Start and Select, enters the PIN, and leaves', async () => {
     const opened = await open({ size: [1280, 720], before: holdGamepad });
     page = opened.page;
     const [A, B, Y, SELECT, START, UP, DOWN, LEFT, RIGHT] = [0, 1, 3, 8, 9, 12, 13, 14, 15] as const;
@@ -208,7 +208,7 @@ describe('by gamepad alone', () => {
   });
 });
 
-it('two thousand exchanges are held by as many rows as are seen', async () => {
+it('two thousand exchanges render only the visible rows', async () => {
   page = (await open({ size: [1920, 1080], desk: 'open' })).page;
   await page.evaluate(() => {
     const desk = window.fake?.desk;

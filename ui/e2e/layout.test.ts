@@ -10,7 +10,7 @@ const { open } = useBrowser();
 const names = Object.keys(screens) as ScreenName[];
 
 describe.each(SIZES)('at %i × %i', (width, height) => {
-  it('every screen holds every language', async () => {
+  it('every screen fits in every language', async () => {
     const { page, faults } = await open({ size: [width, height], withoutStage: true });
     // The keyboard hints need the most space.
     await page.keyboard.press('Shift');
@@ -19,7 +19,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await page.close();
   });
 
-  it('so does what opens over and within them', async () => {
+  it('dialogs and details fit in every language', async () => {
     const { page, faults } = await open({ size: [width, height], withoutStage: true });
     await page.keyboard.press('Shift');
     await showScreen(page, 'ended');
@@ -54,7 +54,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await page.close();
   });
 
-  it('so does the warning before a screen is given up', async () => {
+  it('the idle warning fits in every language', async () => {
     const { page } = await open({ size: [width, height], screen: 'ended', clock: true });
     await page.clock.runFor(61_000);
     await page.getByTestId('idle').waitFor();
@@ -64,7 +64,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
   });
 });
 
-it('draws the characters of the operator’s words as their language has them, whatever the screen’s', async () => {
+it('draws the operator’s text with the glyphs of its own language', async () => {
   const { page } = await open({ screen: 'preparing' });
   const drawnBy = async (tag: string, tongue: 'en' | 'ja') => {
     await page.evaluate(

@@ -29,7 +29,7 @@ function collectRenderers(): void {
 }
 
 describe('twenty reveals', () => {
-  it('leave no geometry, texture or program behind, and no canvas', async () => {
+  it('leave no geometry, texture, program or canvas behind', async () => {
     const { page, faults } = await open({ size: [320, 180], glb: 'small.glb', before: collectRenderers });
     const counts = () =>
       page.evaluate(() => {
@@ -65,7 +65,7 @@ describe('twenty reveals', () => {
   }, 200_000);
 });
 
-it('a picture finer than any screen is given to the card no finer than 2048 pixels, and then let go', async () => {
+it('a large texture is uploaded with at most 2048 pixels, and then released', async () => {
   const { page, faults } = await open({
     size: [320, 180],
     glb: 'fine.glb',
@@ -92,7 +92,7 @@ it('a picture finer than any screen is given to the card no finer than 2048 pixe
 });
 
 describe('without a graphics card', () => {
-  it('the portrait is shown, and nothing is missing to go on', async () => {
+  it('the portrait is shown, and the visit continues', async () => {
     const { page } = await open({
       size: [320, 180],
       before: () => {
@@ -113,7 +113,7 @@ describe('without a graphics card', () => {
     await page.close();
   });
 
-  it('that is taken away in the middle, likewise', async () => {
+  it('lost during the reveal, likewise', async () => {
     const { page } = await open({ size: [320, 180], glb: 'small.glb' });
     await showScreen(page, 'reveal');
     await page.locator('[data-testid=turntable] canvas').evaluate((canvas) => {
@@ -124,7 +124,7 @@ describe('without a graphics card', () => {
     await page.close();
   });
 
-  it('that was taken away between two visits, the next one has another', async () => {
+  it('lost between two visits, the next visit gets a new context', async () => {
     const { page } = await open({ size: [320, 180], glb: 'small.glb' });
     await showScreen(page, 'reveal');
     const canvas = await page.locator('canvas').elementHandle();
@@ -146,7 +146,7 @@ describe('without a graphics card', () => {
     await page.close();
   });
 
-  it('that is taken away while the avatar is loaded, likewise', async () => {
+  it('lost while the avatar loads, likewise', async () => {
     const { page } = await open({ size: [320, 180], glb: 'late.glb' });
     let answer = () => {};
     const asked = new Promise<void>((resolve) => {
@@ -167,14 +167,14 @@ describe('without a graphics card', () => {
   });
 });
 
-it('a file that is no avatar is answered by the portrait', async () => {
+it('the portrait is shown for a file that is no avatar', async () => {
   const { page } = await open({ size: [320, 180], glb: 'missing.glb' });
   await page.evaluate(() => window.fake?.showScreen('reveal'));
   await page.getByTestId('portrait').waitFor(SOON);
   await page.close();
 });
 
-describe('of the face', () => {
+describe('the avatar', () => {
   it.each([
     ['reveal-portrait', 'portrait'],
     ['reveal', 'turntable'],

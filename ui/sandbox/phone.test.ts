@@ -54,7 +54,7 @@ async function quarterColours(phone: Phone): Promise<string[]> {
   return Promise.all([0, 1, 2, 3].map((quarter) => quarterColour(phone, quarter)));
 }
 
-test('a picture is taken, cut by hand and becomes an avatar whose making can be watched', async () => {
+test('a photo is taken, cropped and becomes an avatar with visible progress', async () => {
   const { phone, token } = await openScannedPhone();
   await phone.waitForScreen('start');
   await phone.uploadPhoto(await quarteredJpeg(phone.page));
@@ -95,7 +95,7 @@ test('a picture is taken, cut by hand and becomes an avatar whose making can be 
   expect(await phone.textOf('status-head')).toBe('You are on the big screen');
 });
 
-test('every way that a camera can be held ends upright', async () => {
+test('every camera orientation is shown upright', async () => {
   const { phone } = await openScannedPhone();
   const plain = await quarteredJpeg(phone.page);
   // The quadrants as the camera wrote them by EXIF orientation, all showing the same scene.
@@ -118,7 +118,7 @@ test('every way that a camera can be held ends upright', async () => {
   }
 });
 
-test('the picture is moved by mouse, by two fingers and by keys', async () => {
+test('the photo is moved by mouse, two fingers and keys', async () => {
   const { phone } = await openScannedPhone();
   await phone.uploadPhoto(await quarteredJpeg(phone.page));
   await phone.waitForScreen('preview');
@@ -167,7 +167,7 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   expect(await quarterColours(phone)).toEqual(['green', 'green', 'green', 'green']);
 });
 
-test('what is no picture is said, and one can go on', async () => {
+test('an invalid picture is reported, and the visitor can continue', async () => {
   const { phone } = await openScannedPhone();
   await phone.uploadPhoto(Buffer.from('no picture at all'));
   await phone.page.getByTestId('notice').waitFor();
@@ -178,7 +178,7 @@ test('what is no picture is said, and one can go on', async () => {
   await phone.waitForStatus();
 });
 
-test('who failed records again with the same code', async () => {
+test('after a failure the visitor records again with the same code', async () => {
   const { phone, token } = await openScannedPhone();
   await phone.clickTestId('skip-picture');
   await phone.waitForScreen('status', 'in_queue');
@@ -193,7 +193,7 @@ test('who failed records again with the same code', async () => {
   await phone.waitForScreen('status', 'in_queue');
 });
 
-test('a code that runs out, or is not known, says what to do', async () => {
+test('an expired or unknown code says what to do', async () => {
   const { phone, token } = await openScannedPhone();
   await phone.clickTestId('choose-existing');
   await sandbox.forceState(token, 'expire');
@@ -205,7 +205,7 @@ test('a code that runs out, or is not known, says what to do', async () => {
   phone.complaints.splice(0, phone.complaints.length);
 });
 
-test('a lost network is told, and forgotten when it is back', async () => {
+test('a lost connection is shown until it is back', async () => {
   const { phone } = await openScannedPhone();
   await phone.clickTestId('skip-picture');
   await phone.waitForScreen('status', 'in_queue');
@@ -218,7 +218,7 @@ test('a lost network is told, and forgotten when it is back', async () => {
   phone.complaints.splice(0, phone.complaints.length);
 });
 
-test('a reload and the back button lead where one was', async () => {
+test('reload and back button keep the state', async () => {
   const { phone } = await openScannedPhone();
   await phone.clickTestId('choose-existing');
   await phone.waitForScreen('choose');
@@ -251,7 +251,7 @@ test('the keyboard alone is enough, and the focus is never lost', async () => {
   expect(await focused()).toBe('status-head');
 });
 
-test('the browser’s language is spoken, and another on request', async () => {
+test('the browser’s language is used, and another on request', async () => {
   const { phone } = await openScannedPhone({ locale: 'fr-CA' });
   expect(await phone.page.locator('html').getAttribute('lang')).toBe('fr');
   await phone.clickTestId('lang-ja');
@@ -281,7 +281,7 @@ function layoutFaultsOf(phone: Phone): Promise<string[]> {
   });
 }
 
-test.each(LANGUAGES)('in %s nothing is cut off, on a usual phone and on a small one', async (lang) => {
+test.each(LANGUAGES)('in %s nothing is clipped, on a common phone and on a small one', async (lang) => {
   for (const size of [PHONES.usual, PHONES.small]) {
     const { phone, token } = await openScannedPhone({ size }, lang);
     const wrong: Record<string, string[]> = {};
@@ -334,7 +334,7 @@ test('axe finds nothing on any screen', async () => {
   expect(wrong).toEqual([]);
 });
 
-test('nothing moves for those who asked for less motion', async () => {
+test('nothing moves with reduced motion', async () => {
   const { phone } = await openScannedPhone({ motion: false });
   await phone.clickTestId('skip-picture');
   await phone.waitForScreen('status', 'in_queue');

@@ -10,7 +10,7 @@ const sources = import.meta.glob<string>(
 const LITERAL =
   /#[\da-f]{3,8}\b|\b(?:rgb|hsl|oklch)a?\([^)]*\)|(?<![\w.-])(?!0s)\d*\.?\d+m?s\b|font(?:-size)?: [\d.]+rem/gi;
 
-it.each(Object.entries(sources))('%s takes them from there', (path, source) => {
+it.each(Object.entries(sources))('%s uses only tokens', (path, source) => {
   const style = path.endsWith('.css') ? source : (/<style>([\s\S]*)<\/style>/.exec(source)?.[1] ?? '');
   const declared = style.replace(/\/\*[\s\S]*?\*\//g, '').replace(/mask-image:[^;]*;/g, '');
   expect(declared.match(LITERAL) ?? []).toEqual([]);

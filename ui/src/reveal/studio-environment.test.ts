@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { committedStudioLight, prefilterStudioLight } from '../../scripts/studio-light';
 import { LEVEL_SIZES, TEXEL_VALUE_COUNT, toEnvironmentTexture } from './studio-environment';
 
-describe('the light of the studio', () => {
+describe('the environment map', () => {
   const committed = committedStudioLight();
 
-  it('is what its description says: `npm run light` after a change', () => {
+  it('matches its description: run `npm run light` after a change', () => {
     const now = prefilterStudioLight();
     expect(committed).toHaveLength(TEXEL_VALUE_COUNT);
     expect(now).toHaveLength(TEXEL_VALUE_COUNT);
@@ -15,7 +15,7 @@ describe('the light of the studio', () => {
     expect(apart).toBeLessThanOrEqual(2);
   }, 30_000);
 
-  it('neither gains nor loses on the way from mirror to matt', () => {
+  it('has the same mean radiance at every level', () => {
     let at = 0;
     const means = LEVEL_SIZES.map((side) => {
       const length = 6 * side * side * 3;
@@ -27,7 +27,7 @@ describe('the light of the studio', () => {
     for (const mean of means) expect(Math.abs(mean / (means.at(-1) ?? 0) - 1)).toBeLessThan(0.3);
   });
 
-  it('comes as a cube whose levels are its roughness', () => {
+  it('becomes a cube texture whose mip levels are its roughness', () => {
     const texture = toEnvironmentTexture(committed);
     const faces = texture.image as unknown as { mipmaps: { width: number; data: Uint16Array }[] }[];
     expect(faces).toHaveLength(6);

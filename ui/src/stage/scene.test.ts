@@ -3,7 +3,7 @@ import { screens } from '../../fake/fixtures';
 import { CONTOUR_FRAME, contourPath } from './contour-path';
 import { sceneForScreen } from './scene';
 
-it('lights the figure as far as the avatar is made', () => {
+it('lights the figure by the avatar’s progress', () => {
   expect(sceneForScreen({ ...screens.making, progress: 42 })).toMatchObject({
     light: 'gather',
     lit: 0.42,
@@ -11,7 +11,7 @@ it('lights the figure as far as the avatar is made', () => {
   });
 });
 
-it('claims no progress where none was reported', () => {
+it('shows no progress when none was reported', () => {
   expect(sceneForScreen(screens['making-open'])).toMatchObject({ lit: 'sweep', ring: 'open' });
   expect(sceneForScreen(screens['making-queue'])).toMatchObject({ lit: 'sweep', ring: 'open' });
   // A progress with a status other than `processing` has no defined meaning.
@@ -22,7 +22,7 @@ it('claims no progress where none was reported', () => {
   expect(sceneForScreen(screens['saving-open'])).toMatchObject({ ring: 'open' });
 });
 
-it('waits in cool light, reveals in warm, and dims for a failure', () => {
+it('uses cool light for waiting, warm light for the reveal, and dim light for failures', () => {
   expect(sceneForScreen(screens.attract).light).toBe('cool');
   expect(sceneForScreen(screens.invite).light).toBe('cool');
   expect(sceneForScreen(screens.saving).light).toBe('warm');

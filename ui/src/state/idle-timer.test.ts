@@ -8,7 +8,7 @@ import { languageStore } from './language-store.svelte';
 
 afterEach(() => vi.useRealTimers());
 
-describe('a visitor who has gone', () => {
+describe('an absent visitor', () => {
   beforeEach(() => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }));
   const wait = async (seconds: number) => {
     vi.advanceTimersByTime(seconds * 1000);
@@ -28,7 +28,7 @@ describe('a visitor who has gone', () => {
     expect(screen.queryByTestId('idle')).toBeNull();
   });
 
-  it('is told that the avatar goes, too, where it is kept no longer', async () => {
+  it('is told that the avatar is deleted when it is not kept', async () => {
     const host = await renderScreen(
       screens.reveal,
       new FakeHost(screens.reveal, {}, sandboxBackend, { keep_hours: 0 }),
@@ -57,14 +57,14 @@ describe('a visitor who has gone', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('is not waited for when the answer is no', async () => {
+  it('is not waited for after the answer', async () => {
     const host = await renderScreen(screens.ended);
     await wait(61);
     await fireEvent.click(byTestId('idle-leave'));
     expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
-  it('is not disturbed while an avatar is made, and long at the code', async () => {
+  it('is not warned while an avatar is made, and late at the QR code', async () => {
     const host = await renderScreen(screens.making);
     await wait(3600);
     host.showScreen(screens.invite);
@@ -75,7 +75,7 @@ describe('a visitor who has gone', () => {
     expect(host.calledActions).toEqual(['cancelVisit']);
   });
 
-  it('leaves a gamepad behind whose stick is worn, or that lies on it', async () => {
+  it('is not simulated by a gamepad with a resting stick', async () => {
     const axes = [0, 0.3, 0.3, 0];
     const lying = () => ({ connected: true, index: 0, axes, buttons: [] });
     vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [lying()] }));
