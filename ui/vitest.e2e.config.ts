@@ -7,7 +7,7 @@ export default defineConfig({
     include: ['e2e/**/*.test.ts'],
     testTimeout: 300_000,
     hookTimeout: 120_000,
-    // Each file has a browser of its own, and a browser alone can fill two cores.
+    // Each file has its own browser, which can use two cores.
     maxWorkers: 2,
   },
 });

@@ -1,4 +1,4 @@
-// The contrast of every word with what is really painted behind it, by the pixel: axe cannot see through a stage.
+// Measures the contrast of every text with the pixels behind it. axe cannot see through a painted stage.
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { ScreenName } from '../fake/fixtures';
@@ -6,7 +6,7 @@ import { finishAnimations, showScreen } from './pages';
 import { useBrowser } from './test-browser';
 
 const { open } = useBrowser();
-/** One screen a light, and those that stand on something of their own. */
+/** One screen per light, and those with a background of their own. */
 const MEASURED_SCREENS: readonly ScreenName[] = [
   'attract',
   'invite-trouble',
@@ -23,12 +23,12 @@ const MEASURED_SCREENS: readonly ScreenName[] = [
 interface MeasuredText {
   text: string;
   colour: [number, number, number];
-  /** What is set small is read from near by. */
+  /** Small text is read from nearby. */
   least: number;
   box: [x: number, y: number, width: number, height: number];
 }
 
-/** Every text that is shown, with its colour and place; takes the letters off the screen. */
+/** Collects every visible text with its colour and position, and makes the text transparent. */
 function hideAndMeasureTexts(): MeasuredText[] {
   const words: MeasuredText[] = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -52,7 +52,7 @@ function hideAndMeasureTexts(): MeasuredText[] {
   return words;
 }
 
-/** The worst contrast of each word with the picture behind it, but for a hundredth of the pixels. */
+/** The worst contrast of each text with the picture behind it, ignoring one percent of the pixels. */
 async function lowContrasts([picture, words]: readonly [string, MeasuredText[]]): Promise<string[]> {
   document.adoptedStyleSheets = [];
   const image = new Image();

@@ -1,6 +1,6 @@
-// What can be wrong with the desk's layout. Runs in the page.
+// Finds layout faults of the desk. Runs in the page.
 
-/** Everything that leaves the window, is clipped, overlaps or is too small, and a focus that is lost. */
+/** Elements that leave the window, are clipped, overlap or are too small, and a lost focus. */
 export function deskFaults(): string[] {
   const faults: string[] = [];
   const desk = document.querySelector('[data-testid=desk]');

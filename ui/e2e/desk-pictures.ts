@@ -1,5 +1,5 @@
-// Pictures of the desk: `npm run screens:desk [-- NAME… SIZE… light|dark] [--out DIR]`; with `--out` those for the
-// documentation, at 1080p: what lies over the stage as JPEG, the rest as PNG of few colours (by ImageMagick).
+// Pictures of the desk: `npm run screens:desk [-- NAME… SIZE… light|dark] [--out DIR]`. With `--out` those for the
+// documentation, at 1080p: over the stage as JPEG, the others as PNG with few colours (by ImageMagick).
 import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -33,7 +33,7 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
         size,
         colours,
         screen: 'attract',
-        // As WebKitGTK has them on Debian.
+        // The voices of WebKitGTK on Debian.
         before: () => {
           speechSynthesis.getVoices = () => [{ lang: 'en-GB' }] as SpeechSynthesisVoice[];
         },
@@ -54,7 +54,7 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
         timeout: 180_000,
         ...(photo === 'jpg' ? { type: 'jpeg', quality: 85 } : {}),
       });
-      // The shade around a question would come in bands.
+      // The shade around a dialog would show bands.
       if (flat && photo === 'png' && (await opened.page.getByTestId('question').count()) === 0)
         execFileSync('convert', [path, '-dither', 'None', '-colors', '128', '-strip', `PNG8:${path}`]);
       for (const what of [...(await opened.page.evaluate(deskFaults)), ...opened.faults]) {

@@ -1,14 +1,14 @@
-// The desk over the scripted host: how it is opened, and each of its states worth looking at.
+// States of the desk with the scripted host, and how to reach them.
 import type { Page } from 'playwright-core';
 import { SECTIONS, type Section, sectionKey } from '../src/desk/sections';
 import { clickTestId } from './pages';
 
-/** A state of the desk, by a name. */
+/** A named state of the desk. */
 export interface DeskState {
   name: string;
-  /** How the door is found. */
+  /** The initial state of the lock. */
   desk?: 'open' | 'first';
-  /** What is done once F10 was pressed. */
+  /** The steps after F10 was pressed. */
   reach: (page: Page) => Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export const DESK_STATES: readonly DeskState[] = [
     name: 'credentials',
     desk: 'open',
     reach: async (page) => {
-      // The sandbox needs none.
+      // The sandbox needs no credentials.
       await useProfile(page, 'booth');
       await atSection('credentials', async () => {
         await clickTestId(page, 'set-session-token');
@@ -139,7 +139,7 @@ export const DESK_STATES: readonly DeskState[] = [
     reach: atSection('inspector', async (page) => {
       await page.getByTestId('lines').waitFor();
       await page.keyboard.press('b');
-      // What was never answered, what failed, and the answer that breaks a field's rule.
+      // A reset exchange, a failed one, and one with an unmet requirement.
       for (let i = 0; i < 3; i += 1) await page.keyboard.press('j');
       await page.keyboard.press('b');
       await page.getByTestId('body').waitFor();
@@ -165,7 +165,7 @@ export const DESK_STATES: readonly DeskState[] = [
     name: 'checks-phone',
     desk: 'open',
     reach: async (page) => {
-      // The sandbox plays the phone by itself.
+      // The sandbox would simulate the phone.
       await useProfile(page, 'booth');
       await atSection('checks', async () => {
         await runChecks(page);
@@ -186,7 +186,7 @@ export const DESK_STATES: readonly DeskState[] = [
   },
 ];
 
-/** Has the operator's texts shown in a language. */
+/** Shows the operator's texts in a language. */
 async function chooseTextLocale(page: Page, tag: string): Promise<void> {
   await clickTestId(page, `texts-in-${tag}`);
   await page.locator(`[data-testid=text-consent][lang=${tag}]`).waitFor();
@@ -202,7 +202,7 @@ async function scrollTextsIntoView(page: Page): Promise<void> {
   await page.getByTestId('row-texts-in').evaluate((row) => row.scrollIntoView());
 }
 
-/** Has visits begin at a profile's backend. */
+/** Selects a profile. */
 async function useProfile(page: Page, profile: string): Promise<void> {
   await atSection('backend')(page);
   await clickTestId(page, `profile-${profile}`);
@@ -210,7 +210,7 @@ async function useProfile(page: Page, profile: string): Promise<void> {
   await page.locator('[data-here]').focus();
 }
 
-/** Begins a run, and plays it until it waits or ends. */
+/** Starts a run, and judges checks until it waits or ends. */
 async function runChecks(page: Page): Promise<void> {
   if ((await page.locator('[data-testid=checks-stand][data-stand=running]').count()) > 0)
     await clickTestId(page, 'stop');
@@ -219,12 +219,12 @@ async function runChecks(page: Page): Promise<void> {
   await page.locator('[data-testid=checks-stand][data-stand=running]').waitFor();
   await page.evaluate(() => {
     while (window.fake?.desk.judgeNextCheck()) {
-      // It goes on.
+      // The condition does the work.
     }
   });
 }
 
-/** Goes from one state to another, without opening the desk anew. */
+/** Goes to another state without opening the desk again. */
 export async function goToDeskState(page: Page, state: DeskState): Promise<void> {
   if ((await page.getByTestId('question').count()) > 0) await clickTestId(page, 'question-no');
   await page.locator('[data-here]').focus();

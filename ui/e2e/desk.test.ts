@@ -15,7 +15,7 @@ const SOON = { timeout: 60_000 };
 let page: Page;
 afterEach(() => page?.close());
 
-/** Walks through the states behind the door, and looks at each. */
+/** Visits every unlocked state. */
 async function walk(look: (name: string) => Promise<void>): Promise<void> {
   if (!first) throw new Error('no states');
   await openDeskState(page, first);
@@ -27,7 +27,7 @@ async function walk(look: (name: string) => Promise<void>): Promise<void> {
 }
 
 describe.each(SIZES)('at %i × %i', (width, height) => {
-  it('every section has room, and the focus is somewhere', async () => {
+  it('every section fits, and an element has the focus', async () => {
     const opened = await open({ size: [width, height], desk: 'open' });
     page = opened.page;
     const found: string[] = [];
@@ -45,7 +45,7 @@ describe.each(pads)('$name', (state) => {
     const opened = await open({ size: [1280, 720], colours, ...(desk ? { desk } : {}) });
     page = opened.page;
     await openDeskState(page, state);
-    // It lies on the stage, which is dark, too.
+    // It is shown over the stage, which is dark.
     expect(await page.locator(DESK).getAttribute('data-theme')).toBe('dark');
     expect(await page.evaluate(deskFaults)).toEqual([]);
     expect(await axeFaults(page)).toEqual([]);
@@ -69,7 +69,7 @@ describe('axe finds nothing', () => {
   });
 });
 
-/** Goes on with the focus; whether it came round, and what has it when one does not see that. */
+/** Whether the focus has come round, and the focused element if its outline is not visible. */
 function focusSeen(): { round: boolean; unseen: string | null } {
   const active = document.activeElement as HTMLElement;
   const { outlineStyle, outlineWidth } = getComputedStyle(active);
@@ -87,7 +87,7 @@ const on = (id: string) =>
   page.waitForFunction((which) => document.activeElement?.getAttribute('data-testid') === which, id, SOON);
 
 describe('by keyboard alone', () => {
-  it('an operator comes in, changes something, and goes', async () => {
+  it('an operator opens the desk, changes a setting, and leaves', async () => {
     const opened = await open({ size: [1280, 720] });
     page = opened.page;
     await page.keyboard.press('F10');
@@ -120,7 +120,7 @@ describe('by keyboard alone', () => {
     expect(opened.faults).toEqual([]);
   });
 
-  it('the focus goes round each section and is always seen', async () => {
+  it('the focus cycles through each section and is always visible', async () => {
     page = (await open({ size: [1280, 720], desk: 'open' })).page;
     const unseen: string[] = [];
     await walk(async (name) => {
@@ -134,13 +134,13 @@ describe('by keyboard alone', () => {
       }
       expect(round, `${name}: the focus does not come round`).toBe(true);
       const walked = await page.evaluate(() => (window as { walked?: Element[] }).walked?.length ?? 0);
-      // A dialog has two; everything else has the rail, too.
+      // A dialog has two; everything else includes the navigation.
       expect(walked, name).toBeGreaterThan(name === 'wipe' ? 1 : 11);
     });
     expect(unseen).toEqual([]);
   });
 
-  it('an integrator goes through exchanges', async () => {
+  it('an integrator inspects exchanges', async () => {
     page = (await open({ size: [1920, 1080], desk: 'open' })).page;
     await page.keyboard.press('F10');
     await page.getByTestId('section').waitFor();
@@ -163,7 +163,7 @@ describe('by keyboard alone', () => {
 });
 
 describe('by gamepad alone', () => {
-  /** A gamepad that a test holds. */
+  /** A gamepad controlled by the test. */
   function holdGamepad(): void {
     const buttons = Array.from({ length: 17 }, () => ({ pressed: false }));
     const pad = { id: 'Xbox 360 Controller', index: 0, connected: true, axes: [0, 0, 0, 0], buttons };
@@ -171,7 +171,7 @@ describe('by gamepad alone', () => {
     navigator.getGamepads = () => [pad as unknown as Gamepad];
   }
 
-  /** Presses buttons together until `until` holds, or until the page has read them, and lets them go. */
+  /** Holds buttons until `until` appears, or until the page has read them, and releases them. */
   async function buttons(indices: readonly number[], until?: string): Promise<void> {
     const set = (pressed: boolean) =>
       page.evaluate(
@@ -187,7 +187,7 @@ describe('by gamepad alone', () => {
     await set(false);
   }
 
-  it('an operator comes in by Start and Select, enters the PIN, and goes', async () => {
+  it('an operator opens the desk by Start and Select, enters the PIN, and leaves', async () => {
     const opened = await open({ size: [1280, 720], before: holdGamepad });
     page = opened.page;
     const [A, B, Y, SELECT, START, UP, DOWN, LEFT, RIGHT] = [0, 1, 3, 8, 9, 12, 13, 14, 15] as const;
@@ -208,7 +208,7 @@ describe('by gamepad alone', () => {
   });
 });
 
-it('two thousand exchanges are held by as many rows as are seen', async () => {
+it('two thousand exchanges render only the visible rows', async () => {
   page = (await open({ size: [1920, 1080], desk: 'open' })).page;
   await page.evaluate(() => {
     const desk = window.fake?.desk;

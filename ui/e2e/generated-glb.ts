@@ -1,20 +1,20 @@
-// An avatar as large as they come, made up: a ball with the fifty-two blendshapes and pictures of noise.
+// Generates an avatar of any size: a sphere with 52 blendshapes and noise textures.
 import { randomFillSync } from 'node:crypto';
 import { crc32, deflateSync } from 'node:zlib';
 
-/** How large it is. */
+/** The size of the avatar. */
 export interface GlbSize {
   /** Vertices along and around. */
   rows: number;
   columns: number;
-  /** Side of each picture in pixels. */
+  /** Side of each texture in pixels. */
   side: number;
   pictures: number;
 }
 
-/** About sixty megabytes. */
+/** About 60 MB. */
 export const SIXTY_MEGABYTE_GLB: GlbSize = { rows: 180, columns: 220, side: 2048, pictures: 3 };
-/** A little one, for what is done often. */
+/** For frequent use. */
 export const SMALL_GLB: GlbSize = { rows: 24, columns: 32, side: 64, pictures: 2 };
 
 const BLENDSHAPE_NAMES = [
@@ -26,7 +26,7 @@ const BLENDSHAPE_NAMES = [
   'mouthPucker',
 ];
 
-/** Builds the GLB. */
+/** Generates the GLB. */
 export function generateGlb({ rows, columns, side, pictures }: GlbSize): Buffer {
   const parts: Buffer[] = [];
   const bufferViews: { buffer: number; byteOffset: number; byteLength: number }[] = [];
@@ -117,7 +117,7 @@ export function generateGlb({ rows, columns, side, pictures }: GlbSize): Buffer 
   return Buffer.concat([head, padded, between, ...parts]);
 }
 
-/** A picture that cannot be packed, as a PNG. */
+/** An incompressible PNG. */
 function noisePng(side: number): Buffer {
   const rows = randomFillSync(Buffer.alloc(side * (side * 3 + 1)));
   for (let row = 0; row < side; row += 1) rows[row * (side * 3 + 1)] = 0;

@@ -1,11 +1,11 @@
-// What can be wrong with a screen's layout.
+// Finds layout faults of the visitor's screens.
 import type { Page } from 'playwright-core';
 import type { ScreenName } from '../fake/fixtures';
 import { LOCALES } from '../src/language/locales';
 
 const locales = [...LOCALES, 'long', 'mirrored'] as const;
 
-/** Walks through languages and screens within the page: nothing needs to be painted for this. */
+/** Checks screens in every language within the page: nothing needs to be painted. */
 export async function checkInEveryLocale(
   page: Page,
   which: readonly ScreenName[],
@@ -39,7 +39,9 @@ export async function checkInEveryLocale(
   );
 }
 
-/** Runs in the page. Everything that leaves the title-safe frame, overlaps, is clipped or too small, and a focus that is lost. */
+/**
+ * Runs in the page. Elements that leave the title-safe frame, overlap, are clipped or too small, and a lost focus.
+ */
 export function layoutFaults(): string[] {
   const faults: string[] = [];
   const safe = { x: innerWidth * 0.05 - 1, y: innerHeight * 0.05 - 1 };
@@ -54,13 +56,13 @@ export function layoutFaults(): string[] {
   const texts = [
     ...top.querySelectorAll('h1, h2, p, li, button, .panel, header span, strong, .outlook'),
   ].filter((el) => shown(el) && !el.closest('.detail'));
-  // The operator stands near by: what they read is small, but whole.
+  // The operator is nearby: the detail may be small, but not clipped.
   const detail = document.querySelector('.detail');
   if (detail && detail.scrollHeight > detail.clientHeight + 1)
     faults.push('the operator’s detail is clipped');
   for (const el of texts) {
     const box = el.getBoundingClientRect();
-    // A button without a visible edge stands out by its padding, so that its word is aligned.
+    // A button without a border extends beyond the frame by its padding, so that its label is aligned.
     const quiet = el.matches('button.quiet') ? 2.4 * rem : 0;
     if (
       box.left < safe.x - quiet ||

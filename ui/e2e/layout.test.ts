@@ -1,5 +1,5 @@
-// Every screen at every size in every language, and in two that nobody speaks: nothing leaves the title-safe frame,
-// overlaps, or is clipped, and the focus is somewhere.
+// Every screen at every size in every language and pseudo-locale: nothing leaves the title-safe frame, overlaps or is
+// clipped, and an element is focused.
 import { describe, expect, it } from 'vitest';
 import { type ScreenName, screens } from '../fake/fixtures';
 import { checkInEveryLocale } from './layout-faults';
@@ -10,16 +10,16 @@ const { open } = useBrowser();
 const names = Object.keys(screens) as ScreenName[];
 
 describe.each(SIZES)('at %i × %i', (width, height) => {
-  it('every screen holds every language', async () => {
+  it('every screen fits in every language', async () => {
     const { page, faults } = await open({ size: [width, height], withoutStage: true });
-    // With the hints of the keyboard, which take the most room.
+    // The keyboard hints need the most space.
     await page.keyboard.press('Shift');
     expect(await checkInEveryLocale(page, names)).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();
   });
 
-  it('so does what opens over and within them', async () => {
+  it('dialogs and details fit in every language', async () => {
     const { page, faults } = await open({ size: [width, height], withoutStage: true });
     await page.keyboard.press('Shift');
     await showScreen(page, 'ended');
@@ -36,7 +36,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await showScreen(page, 'reveal-portrait');
     await clickTestId(page, 'this-is-me');
     expect(await checkInEveryLocale(page, ['reveal-portrait'], true)).toEqual([]);
-    // The code that is the staff’s alone.
+    // The QR code for staff only.
     await showScreen(page, 'invite');
     await clickTestId(page, 'detail');
     expect(await checkInEveryLocale(page, ['invite'], true)).toEqual([]);
@@ -45,7 +45,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await clickTestId(page, 'language');
     await page.getByTestId('languages').waitFor();
     expect(await checkInEveryLocale(page, ['invite'], true)).toEqual([]);
-    // The operator's words change with the language, which is chosen where they stand.
+    // The operator's texts change with the language, which is chosen on the screen itself.
     for (const name of ['consent', 'consent-long', 'attract-own'] as const) {
       await showScreen(page, name);
       expect(await checkInEveryLocale(page, [name], true)).toEqual([]);
@@ -54,7 +54,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
     await page.close();
   });
 
-  it('so does the warning before a screen is given up', async () => {
+  it('the idle warning fits in every language', async () => {
     const { page } = await open({ size: [width, height], screen: 'ended', clock: true });
     await page.clock.runFor(61_000);
     await page.getByTestId('idle').waitFor();
@@ -64,7 +64,7 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
   });
 });
 
-it('draws the characters of the operator’s words as their language has them, whatever the screen’s', async () => {
+it('draws the operator’s text with the glyphs of its own language', async () => {
   const { page } = await open({ screen: 'preparing' });
   const drawnBy = async (tag: string, tongue: 'en' | 'ja') => {
     await page.evaluate(

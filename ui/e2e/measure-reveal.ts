@@ -1,6 +1,6 @@
-// How long the screen stands still while an avatar of sixty megabytes comes up, as a visitor meets it: `npm run measure`
-// in Chromium, `xvfb-run -a npm run measure -- webkit` in the window's own engine. Numbers, no verdict: they depend on
-// the machine, and where it has no graphics card, its processor plays one.
+// Measures how long the screen is blocked while an avatar of 60 MB loads: `npm run measure` in Chromium, `xvfb-run -a
+// npm run measure -- webkit` in the engine of the window. Prints numbers without a verdict: they depend on the
+// machine and its graphics card.
 import { loadavg } from 'node:os';
 import { generateGlb, SIXTY_MEGABYTE_GLB } from './generated-glb';
 import { openPage, type Site, serveScreens } from './pages';
@@ -10,11 +10,11 @@ import { openInWebKit } from './webkit-driver';
 const RUNS = 5;
 const SIZE = [1280, 720] as const;
 
-/** Milliseconds. */
+/** All in milliseconds. */
 interface FrameGaps {
-  /** From the screen to the figure on it. */
+  /** From the screen to the avatar on it. */
   ready: number;
-  /** Between one picture of the screen and the next, the longest first: before the figure stands there, and after. */
+  /** Gaps between frames, the longest first: before the avatar is shown, and after. */
   coming: number[];
   there: number[];
 }
@@ -22,7 +22,7 @@ interface FrameGaps {
 /** Runs in the page. */
 async function measureFrameGaps(): Promise<FrameGaps> {
   const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  // As long as the first screen takes to find out whether anything but software draws here.
+  // Until the first screen has measured its frame rate.
   await wait(5_500);
   window.fake?.showScreen('saving');
   await wait(3_000);

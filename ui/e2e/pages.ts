@@ -1,4 +1,4 @@
-// The built screens over the scripted host, served under the page's real policy, in Chromium.
+// Serves the built screens with the scripted host under the real content security policy, for Chromium.
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,10 +18,10 @@ const types: Record<string, string> = {
   '.png': 'image/png',
 };
 
-/** A size of screen in pixels. */
+/** A screen size in pixels. */
 export type Size = readonly [width: number, height: number];
 
-/** The sizes that the screens are made for. */
+/** The supported sizes. */
 export const SIZES: readonly Size[] = [
   [1920, 1080],
   [1280, 720],
@@ -35,7 +35,7 @@ export interface Site {
   close(): void;
 }
 
-/** Serves the screens (`npm run build:fake`), and under `/extra/` what is given by name. */
+/** Serves the screens (`npm run build:fake`), and extra files under `/extra/`. */
 export async function serveScreens(extra: ReadonlyMap<string, Buffer> = new Map()): Promise<Site> {
   const policy = await contentSecurityPolicy();
   const server: Server = createServer(async (request, response) => {
@@ -51,7 +51,7 @@ export async function serveScreens(extra: ReadonlyMap<string, Buffer> = new Map(
       });
       response.end(body);
     } catch {
-      // A browser asks for an icon by itself.
+      // Browsers request an icon on their own.
       response.writeHead(path === '/favicon.ico' ? 204 : 404).end();
     }
   });
@@ -66,15 +66,15 @@ export async function serveScreens(extra: ReadonlyMap<string, Buffer> = new Map(
   };
 }
 
-/** What the window's own policy is, so that the screens are tested under it. */
+/** The window's content security policy. */
 async function contentSecurityPolicy(): Promise<string> {
   const { app } = JSON.parse(await readFile(shell, 'utf8')) as { app: { security: { csp: string } } };
   return app.security.csp;
 }
 
 /**
- * The avatar that the environment names (`AVATAR=/path/to/avatar.glb`, its portrait beside it as `.png`): what the site
- * serves of it, and how a page is opened with it. Nothing where none is named.
+ * The avatar named by the environment (`AVATAR=/path/to/avatar.glb`, its portrait beside it as `.png`): the files to
+ * serve, and the page options. Empty when none is named.
  */
 export async function avatarFromEnvironment(): Promise<{ files: Map<string, Buffer>; opening: PageOptions }> {
   const glb = process.env.AVATAR;
@@ -84,7 +84,7 @@ export async function avatarFromEnvironment(): Promise<{ files: Map<string, Buff
     ['avatar.glb', await readFile(glb)],
     ['avatar.png', await readFile(portrait)],
   ]);
-  // Those of other avatars beside it are other visitors'.
+  // Portraits beside it are used for other visits.
   const portraits: string[] = [];
   for (const name of (await readdir(dirname(glb))).filter((one) => /^\w+\.png$/.test(one)).sort()) {
     files.set(`past-${name}`, await readFile(join(dirname(glb), name)));
@@ -100,25 +100,25 @@ export interface PageOptions {
   motion?: boolean;
   glb?: string;
   portrait?: string;
-  /** Those of the history's visits, one after the other. */
+  /** Portraits of the history's visits, in order. */
   portraits?: readonly string[];
-  /** Shows the reveal before its avatar is there: drawing it takes its time. */
+  /** Shows the reveal before its avatar has loaded, because rendering is slow. */
   withoutStage?: boolean;
-  /** Time stands under the test's hand. */
+  /** The test controls the time. */
   clock?: boolean;
-  /** A whole visit is played this much slower (below 1: faster). */
+  /** Factor for the duration of a played visit (below 1: faster). */
   pace?: number;
-  /** The recording takes until the test lets the fake go on. */
+  /** The recording ends only on `finishRecording()`. */
   hold?: boolean;
-  /** How the desk is found: `open`, or `first` where no PIN was ever set. */
+  /** The initial state of the desk: `open`, or `first` when no PIN was ever set. */
   desk?: 'open' | 'first';
-  /** What the system likes. */
+  /** The preferred colour scheme of the system. */
   colours?: 'light' | 'dark';
   /** Runs in the page before its own scripts. */
   before?: (() => void) | string;
 }
 
-/** Opens the screens; `faults` gathers what the page complained of. */
+/** Opens the screens. `faults` collects the page's errors. */
 export async function openPage(
   browser: Browser,
   site: Site,
@@ -167,10 +167,10 @@ export async function openPage(
   return { page, faults };
 }
 
-/** Puts a screen up, and waits until it stands and its fonts are there. */
+/** Shows a screen, and waits for its transitions and fonts. */
 export async function showScreen(page: Page, name: ScreenName): Promise<void> {
   await page.evaluate(async (which) => {
-    // Who comes from the code is greeted first.
+    // A visitor who comes from the QR code is greeted first.
     window.fake?.showScreen(which === 'making-found' ? 'invite' : 'preparing');
     await new Promise((resolve) => setTimeout(resolve));
     window.fake?.showScreen(which);
@@ -181,7 +181,7 @@ export async function showScreen(page: Page, name: ScreenName): Promise<void> {
   await finishAnimations(page);
 }
 
-/** All that enters has entered; what moves for ever stands still, so that a picture can be had again. */
+/** Finishes transitions, and stops endless animations at a fixed time, so that pictures are reproducible. */
 export async function finishAnimations(page: Page): Promise<void> {
   await page.evaluate(() => {
     for (const animation of document.getAnimations()) {
@@ -193,7 +193,7 @@ export async function finishAnimations(page: Page): Promise<void> {
   });
 }
 
-/** Presses something by its test id, without waiting for the next frame, which may take long to paint. */
+/** Clicks an element by test id, without waiting for the next frame, which may be slow. */
 export async function clickTestId(page: Page, id: string): Promise<void> {
   await page.getByTestId(id).evaluate((element) => (element as HTMLElement).click());
 }

@@ -1,5 +1,6 @@
-// Pictures of the screens, and of what lies over and beyond them (`states.ts`): `npm run screens [-- NAME… SIZE… LANGUAGE… --motion]`, AVATAR=/path/to/avatar.glb.
-// With `--out DIR` those for the documentation: at 1080p in English, as JPEG, because there are many.
+// Pictures of the screens and of what is shown over them (`screen-states.ts`): `npm run screens [-- NAME… SIZE…
+// LANGUAGE… --motion]`, AVATAR=/path/to/avatar.glb. With `--out DIR` those for the documentation: at 1080p in
+// English, as JPEG.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LOCALES } from '../src/language/locales';

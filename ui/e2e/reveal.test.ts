@@ -1,4 +1,4 @@
-// The reveal on a real (if simulated) graphics card: what it takes it gives back, and what fails has a face.
+// The reveal on a real (or simulated) graphics card: it releases its resources, and every failure has a fallback.
 import { describe, expect, it } from 'vitest';
 import { generateGlb, SMALL_GLB } from './generated-glb';
 import { finishAnimations, showScreen } from './pages';
@@ -13,7 +13,7 @@ const { open } = useBrowser(
 const READY = '[data-testid=turntable][data-ready=true]';
 const SOON = { timeout: 60_000 };
 
-/** What three.js says of every renderer that it made. */
+/** What three.js reports of each renderer. */
 interface Renderer {
   info: { memory: { geometries: number; textures: number }; programs: unknown[] | null };
 }
@@ -29,7 +29,7 @@ function collectRenderers(): void {
 }
 
 describe('twenty reveals', () => {
-  it('leave no geometry, texture or program behind, and no canvas', async () => {
+  it('leave no geometry, texture, program or canvas behind', async () => {
     const { page, faults } = await open({ size: [320, 180], glb: 'small.glb', before: collectRenderers });
     const counts = () =>
       page.evaluate(() => {
@@ -45,19 +45,19 @@ describe('twenty reveals', () => {
       await page.evaluate(() => window.fake?.showScreen('reveal'));
       await page.locator(READY).waitFor(SOON);
       const held = (await counts()).at(-1) ?? [];
-      // The count means something: while it is shown, it holds all three.
+      // Not vacuous: the shown avatar holds all three.
       expect(Math.min(...held), String(held)).toBeGreaterThan(0);
       await page.evaluate(() => window.fake?.showScreen('attract'));
       await page.locator(READY).waitFor({ ...SOON, state: 'detached' });
       if (visit === 1) afterFirst = await counts();
     }
     const left = await counts();
-    // One renderer for all: a context of its own for each would be given back when the collector comes by, not before.
+    // One renderer for all: contexts are freed only at garbage collection.
     expect(left).toHaveLength(1);
     expect(left).toEqual(afterFirst);
     const [geometries, textures, programs] = left[0] ?? [];
     expect([geometries, programs]).toEqual([0, 0]);
-    // A table of three.js’s own for shiny things.
+    // three.js keeps a lookup table for physical materials.
     expect(textures).toBeLessThanOrEqual(1);
     expect(await page.locator('canvas').count()).toBe(0);
     expect(faults).toEqual([]);
@@ -65,7 +65,7 @@ describe('twenty reveals', () => {
   }, 200_000);
 });
 
-it('a picture finer than any screen is given to the card no finer than 2048 pixels, and then let go', async () => {
+it('a large texture is uploaded with at most 2048 pixels, and then released', async () => {
   const { page, faults } = await open({
     size: [320, 180],
     glb: 'fine.glb',
@@ -92,7 +92,7 @@ it('a picture finer than any screen is given to the card no finer than 2048 pixe
 });
 
 describe('without a graphics card', () => {
-  it('the portrait is shown, and nothing is missing to go on', async () => {
+  it('the portrait is shown, and the visit continues', async () => {
     const { page } = await open({
       size: [320, 180],
       before: () => {
@@ -113,7 +113,7 @@ describe('without a graphics card', () => {
     await page.close();
   });
 
-  it('that is taken away in the middle, likewise', async () => {
+  it('lost during the reveal, likewise', async () => {
     const { page } = await open({ size: [320, 180], glb: 'small.glb' });
     await showScreen(page, 'reveal');
     await page.locator('[data-testid=turntable] canvas').evaluate((canvas) => {
@@ -124,7 +124,7 @@ describe('without a graphics card', () => {
     await page.close();
   });
 
-  it('that was taken away between two visits, the next one has another', async () => {
+  it('lost between two visits, the next visit gets a new context', async () => {
     const { page } = await open({ size: [320, 180], glb: 'small.glb' });
     await showScreen(page, 'reveal');
     const canvas = await page.locator('canvas').elementHandle();
@@ -146,7 +146,7 @@ describe('without a graphics card', () => {
     await page.close();
   });
 
-  it('that is taken away while the avatar is loaded, likewise', async () => {
+  it('lost while the avatar loads, likewise', async () => {
     const { page } = await open({ size: [320, 180], glb: 'late.glb' });
     let answer = () => {};
     const asked = new Promise<void>((resolve) => {
@@ -167,14 +167,14 @@ describe('without a graphics card', () => {
   });
 });
 
-it('a file that is no avatar is answered by the portrait', async () => {
+it('the portrait is shown for a file that is no avatar', async () => {
   const { page } = await open({ size: [320, 180], glb: 'missing.glb' });
   await page.evaluate(() => window.fake?.showScreen('reveal'));
   await page.getByTestId('portrait').waitFor(SOON);
   await page.close();
 });
 
-describe('of the face', () => {
+describe('the avatar', () => {
   it.each([
     ['reveal-portrait', 'portrait'],
     ['reveal', 'turntable'],
@@ -198,7 +198,7 @@ describe('of the face', () => {
     await page.evaluate(() => window.fake?.setBooth({ idle_seconds: 1 }));
     const warning = await page.getByTestId('idle').boundingBox();
     await finishAnimations(page);
-    // The part of it beside the warning's own words.
+    // Beside the text of the warning.
     clip.x = Math.max(clip.x, (warning?.x ?? 0) + (warning?.width ?? 0));
     clip.width = Math.min(640, box.x + box.width) - clip.x;
     expect(clip.width).toBeGreaterThan(20);

@@ -1,10 +1,10 @@
-// Everything that can stand on the screen, in one list: the screens by their own names, and what lies over or beyond them.
+// Everything that can be on the screen, in one list: the screens by their names, and what is shown over them.
 import type { Page } from 'playwright-core';
 import { type ScreenName, screens } from '../fake/fixtures';
 import type { Locale } from '../src/language/locales';
 import { clickTestId, finishAnimations, showScreen } from './pages';
 
-/** What lies over or beyond a screen: the screen, and how one comes there. */
+/** A state over a screen, and how to reach it. */
 interface OverlayState {
   on: ScreenName;
   by: (page: Page) => Promise<void>;
@@ -67,7 +67,7 @@ const OVERLAYS = {
   'hints-gamepad': {
     on: 'invite-real',
     by: async (page) => {
-      // A button that means nothing of its own on this screen.
+      // A button without a meaning on this screen.
       await page.evaluate(() => {
         const pad = {
           id: 'Xbox 360 Controller (XInput STANDARD GAMEPAD)',
@@ -86,16 +86,16 @@ const OVERLAYS = {
   },
 } as const satisfies Record<string, OverlayState>;
 
-/** The screen that lost its program: there is no program to put another screen up, so that the page is opened for it. */
+/** The screen without a program. There is no program to show it: the page is opened for it. */
 const CONNECTION_LOST = 'lost';
 
 /** The name of a state. */
 export type StateName = ScreenName | keyof typeof OVERLAYS | typeof CONNECTION_LOST;
 
-/** All of them. */
+/** All states. */
 export const STATES = [...Object.keys(screens), ...Object.keys(OVERLAYS), CONNECTION_LOST] as StateName[];
 
-/** Puts a state up in a language, and waits until it stands. */
+/** Shows a state in a language, and waits for it. */
 export async function showState(
   page: Page,
   name: StateName,
@@ -109,7 +109,7 @@ export async function showState(
     await page.locator('h1').waitFor();
   }
   await page.evaluate(async (which) => {
-    // Whoever was there before had a mouse, and left nothing open.
+    // Resets the input device and closes the detail.
     document.querySelector<HTMLElement>('[data-testid=operator-detail-close]')?.click();
     window.dispatchEvent(new PointerEvent('pointerdown', { pointerType: 'mouse' }));
     await window.fake?.setLocale(which);

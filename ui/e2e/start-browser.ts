@@ -1,7 +1,7 @@
-// The browser that the pages are tested and photographed in: Chromium, without a screen.
+// The browser for tests and pictures: headless Chromium.
 import { type Browser, chromium } from 'playwright-core';
 
-/** Starts it; `CHROMIUM` names another than the system's. */
+/** Starts the browser; `CHROMIUM` overrides the system's. */
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -12,7 +12,7 @@ export function startBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      // The processor draws pages in half the time that it takes to play a graphics card; WebGL has no other way.
+      // Software painting is twice as fast as a simulated graphics card, which only WebGL needs.
       '--disable-gpu',
       '--enable-unsafe-swiftshader',
     ],

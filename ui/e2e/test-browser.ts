@@ -1,4 +1,4 @@
-// One browser and one site for the tests of a file.
+// One browser and one site per test file.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { openPage as openIn, type PageOptions, type Site, serveScreens } from './pages';
 import { startBrowser } from './start-browser';
 
-/** Starts them before a file's tests and ends them after; what it answers opens pages. */
+/** Starts both before a file's tests and stops them after. Returns a function that opens pages. */
 export function useBrowser(extra: ReadonlyMap<string, Buffer> = new Map()) {
   let browser: Browser;
   let site: Site;
@@ -25,12 +25,12 @@ export function useBrowser(extra: ReadonlyMap<string, Buffer> = new Map()) {
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe finds. The contrast is measured elsewhere: axe cannot see through a painted stage. */
+/** The violations that axe finds. Contrast is measured elsewhere: axe cannot see through a painted stage. */
 export async function axeFaults(page: Page): Promise<string[]> {
   return runAxe(page, 'html', { rules: { 'color-contrast': { enabled: false } } });
 }
 
-/** What axe finds wrong with the contrast within something that stands on grounds of its own. */
+/** The contrast violations that axe finds within an element with opaque backgrounds. */
 export async function contrastFaults(page: Page, within: string): Promise<string[]> {
   return runAxe(page, within, { runOnly: ['color-contrast'] });
 }

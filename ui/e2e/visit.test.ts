@@ -10,7 +10,7 @@ const SOON = { timeout: 60_000 };
 let page: Page;
 afterEach(() => page?.close());
 
-/** Notes whenever the focus falls off the stage for longer than a moment. */
+/** Records when no element has the focus for more than two frames. */
 function watchFocus(): void {
   const lost: string[] = [];
   Object.assign(window, { focusLost: lost });
@@ -25,7 +25,7 @@ function watchFocus(): void {
   requestAnimationFrame(look);
 }
 
-/** A gamepad that a test holds. */
+/** A gamepad controlled by the test. */
 function holdGamepad(): void {
   const pad = {
     id: 'Xbox 360 Controller (XInput STANDARD GAMEPAD)',
@@ -47,7 +47,7 @@ const at = (screen: string) =>
 const on = (id: string) =>
   page.waitForFunction((which) => document.activeElement?.getAttribute('data-testid') === which, id, SOON);
 
-/** Presses a button of the held gamepad until the page has read it, and lets it go. */
+/** Presses a button of the gamepad until the page has read it, and releases it. */
 async function button(index: number): Promise<void> {
   await page.evaluate(async (which) => {
     const { pad } = window as unknown as { pad: { buttons: { pressed: boolean }[] } };
@@ -74,7 +74,7 @@ describe('a whole visit', () => {
     expect(await page.evaluate(() => document.documentElement.lang)).toBe('de');
     await on('start');
     await page.keyboard.press('Enter');
-    // What the operator wants agreed to: no at first, then yes.
+    // The consent text: no at first, then yes.
     await on('consent-text');
     await page.keyboard.press('Enter');
     await page.keyboard.press('ArrowDown');
@@ -131,7 +131,7 @@ describe('a whole visit', () => {
     await page.getByTestId('this-is-me').focus();
     await page.keyboard.press('Enter');
     await on('again');
-    // Back to the face, and from there only when that was meant.
+    // Back to the avatar; leaving it asks first.
     await page.keyboard.press('Escape');
     await on('this-is-me');
     await page.keyboard.press('Escape');
@@ -151,7 +151,7 @@ describe('a whole visit', () => {
       'simulatePhone',
       'returnToAttract',
     ]);
-    // To what stood there in the language that was chosen first.
+    // The text in the language that was chosen first.
     expect(await page.evaluate(() => window.fake?.agreedTexts)).toEqual([screens.consent.texts.de]);
     expect(await lostFocus()).toEqual([]);
     expect(opened.faults).toEqual([]);
@@ -173,14 +173,14 @@ describe('a whole visit', () => {
     await button(A);
     expect(await page.evaluate(() => document.documentElement.lang)).toBe('de');
     await on('start');
-    // Any button begins.
+    // Any button starts.
     await button(5);
     await on('consent-text');
     await button(B);
     await on('start');
     await button(A);
     await on('consent-text');
-    // A press out of habit agrees to nothing.
+    // A habitual press does not agree.
     await button(A);
     await button(DOWN);
     await on('agree');
@@ -220,7 +220,7 @@ describe('a whole visit', () => {
     await button(A);
     await page.locator('[data-stand=done]').waitFor({ ...SOON, state: 'attached' });
     expect(await page.locator('canvas').count()).toBe(0);
-    // Any button leaves it.
+    // Any button leaves.
     await button(5);
     await at('attract');
     expect(await asked()).toEqual([
@@ -243,7 +243,7 @@ describe('a whole visit', () => {
     const press = async (id: string) => {
       const there = page.getByTestId(id);
       await there.waitFor(SOON);
-      // As a hand does it: what lies beneath the finger is what is pressed, whatever it was meant for.
+      // Clicks what is really under the finger.
       const hit = await there.evaluate(
         (element, kind) => {
           const box = element.getBoundingClientRect();

@@ -1,4 +1,4 @@
-// The window's engine on Linux, in WebKitGTK's own little browser, driven by WebDriver. It needs a screen (`xvfb-run`).
+// Drives WebKitGTK's MiniBrowser, the engine of the window on Linux, by WebDriver. Needs a display (`xvfb-run`).
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -7,14 +7,14 @@ import { join } from 'node:path';
 
 const WEBDRIVER = process.env.WEBKIT_DRIVER ?? 'WebKitWebDriver';
 
-/** A page in it. */
+/** A page in the browser. */
 export interface WebKitPage {
-  /** Runs the body of an asynchronous function in the page. */
+  /** Runs the body of an async function in the page. */
   evaluate<T>(body: string): Promise<T>;
   close(): Promise<void>;
 }
 
-/** Opens an address in a window of this size. */
+/** Opens a URL in a window of this size. */
 export async function openInWebKit(
   address: string,
   [width, height]: readonly [width: number, height: number],
@@ -62,7 +62,7 @@ export async function openInWebKit(
   }
 }
 
-/** Where the distribution keeps it: below a folder that bears the name of its architecture. */
+/** The distribution's path contains the architecture. */
 function findMiniBrowser(): string {
   if (process.env.MINIBROWSER) return process.env.MINIBROWSER;
   const found = readdirSync('/usr/lib')
@@ -87,7 +87,7 @@ async function findFreePort(): Promise<number> {
   return port;
 }
 
-/** Until the driver takes calls. */
+/** Resolves when the driver accepts requests. */
 async function waitForDriver(driver: ChildProcess, port: number): Promise<void> {
   const ended = once(driver, 'exit').then(([code]) => {
     throw new Error(`${WEBDRIVER} ended: ${code}`);
@@ -102,6 +102,6 @@ async function waitForDriver(driver: ChildProcess, port: number): Promise<void> 
       }
   };
   await Promise.race([answers(), ended]);
-  // It ends at the end.
+  // Its exit at the end is expected.
   ended.catch(() => {});
 }

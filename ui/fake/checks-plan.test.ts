@@ -4,7 +4,7 @@ import { ACTS, planChecks } from './checks-plan';
 
 const ASK = { most_tokens: 4, wrong_requests: true, with_phone: true, despite_visits: false };
 
-it('has the acts of the table that runs go by', () => {
+it('has the acts of the table', () => {
   const rows = /const ACTS[^=]*= \[([\s\S]*?)\n\];/.exec(table)?.[1] ?? '';
   const row =
     /((?:\w+\(\s*(?:\d+,\s*)?)*)cost\(\s*Act::(\w+),\s*"([^"]+)",\s*(\d+),\s*(\d+),\s*&\[(?:Act::(\w+))?\]/g;
@@ -21,7 +21,7 @@ it('has the acts of the table that runs go by', () => {
   expect(ACTS).toEqual(known);
 });
 
-it('leaves out what is not allowed, and what stands on it', () => {
+it('leaves out what is not allowed, and what depends on it', () => {
   const left = (ask: object, sandbox: boolean) =>
     planChecks({ ...ASK, ...ask }, sandbox, 0).acts.flatMap(({ left_out }, i) =>
       left_out ? [ACTS[i]?.act] : [],

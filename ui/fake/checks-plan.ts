@@ -1,14 +1,14 @@
-// What a run of the checks would do, as `validate` plans it: its acts (a test holds them to its table) and its reasons.
+// Plans a run of the checks as `validate` does. A test compares the acts with its table.
 import type { ChecksAsk, ChecksPlan } from '../src/generated/view';
 
-/** One act: what it does, its requests at least, what it costs, and what must have been done before. */
+/** One act of a run: what it does, its minimum number of requests, its cost, and the act it depends on. */
 export interface Act {
   act: string;
   does: string;
   requests: number;
   tokens: number;
   avatars: number;
-  /** Whether the sandbox's clock is moved on for it. */
+  /** Whether it advances the sandbox's clock. */
   waits: boolean;
   after: string | null;
 }
@@ -55,7 +55,7 @@ const WRONG_REQUEST_ACTS = ['Strangers', 'Refused', 'Page', 'Plain'];
 const PHONE_ACTS = ['Visit', 'Race'];
 const DESTRUCTIVE_ACTS = ['Race', 'UrlsEnd'];
 
-/** Why an act is left out by itself. */
+/** Why an act is left out, apart from the budget and its dependency. */
 function reasonToLeaveOut({ act }: Act, ask: ChecksAsk, sandbox: boolean): string | null {
   if (act === 'Plain' && sandbox) return 'the API is not reached over TLS';
   if ((act === 'Failure' || act === 'Expiry') && !sandbox) return 'only a sandbox can be made to do this';
@@ -68,7 +68,7 @@ function reasonToLeaveOut({ act }: Act, ask: ChecksAsk, sandbox: boolean): strin
   return null;
 }
 
-/** What a run would do at the sandbox or at a backend over TLS, within what is allowed. */
+/** The plan of a run against the sandbox or a backend over TLS, within the limits of the request. */
 export function planChecks(ask: ChecksAsk, sandbox: boolean, visits: number): ChecksPlan {
   const left = new Map<string, string>();
   const done: Act[] = [];

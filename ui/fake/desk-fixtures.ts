@@ -1,4 +1,4 @@
-// What stands behind the PIN, made up: for tests, and for a plain browser.
+// Made-up data behind the PIN, for tests and for a plain browser.
 import type {
   CheckView,
   DisplaySettings,
@@ -163,7 +163,7 @@ export const sandboxView: SandboxView = {
   phones_at: null,
 };
 
-/** Where the program keeps things under Linux, as people read it. */
+/** The program's folders on Linux, as people read them. */
 export const DATA_FOLDER = '~/.local/share/copresence-kiosk';
 const PROFILES_FILE = '~/.config/copresence-kiosk/profiles.toml';
 const LINK_FLAW =
@@ -212,7 +212,7 @@ export const keychainLockedProblem: Problem = createProblem(
 
 const MINUTE_MS = 60_000;
 
-/** A visit's id: the time of its beginning comes first. */
+/** A visit id, which starts with the time of its start. */
 export function visitIdAt(started_ms: number): string {
   const time = started_ms.toString(16).padStart(12, '0');
   const rest = (started_ms * 2654435761).toString(16).padStart(16, '7');
@@ -235,7 +235,7 @@ const PAST_VISITS: readonly [minutes: number, ended: string | null, words: strin
   [26 * 60, 'saved', SAVED_MESSAGE, AVATAR_BYTES + 310_907],
 ];
 
-/** The past visits, the newest a few minutes before `now`; each that was saved has the next of the portraits. */
+/** Past visits, the newest a few minutes before `now`. Each saved one gets the next of the portraits. */
 export function createPastVisits(now: number, portraits: readonly string[] = []): PastVisit[] {
   let faces = 0;
   return PAST_VISITS.map(([minutes, ended, words, bytes], i) => {
@@ -256,7 +256,7 @@ export function createPastVisits(now: number, portraits: readonly string[] = [])
   });
 }
 
-/** A look at everything, in the program's words, while its disk is nearly full. */
+/** A health check while the disk is nearly full. */
 export const healthParts: HealthView[] = [
   {
     part: 'profiles',
@@ -286,12 +286,12 @@ export const healthParts: HealthView[] = [
   { part: 'web_view', stand: 'good', seen: '2.50.6', remedy: null },
 ];
 
-/** Every check, none of them judged. */
+/** Every check, without a verdict. */
 export function unjudgedChecks(): CheckView[] {
   return CHECKS.map((check) => ({ ...check, verdict: null, findings: [] }));
 }
 
-/** What a check came to at a sandbox that was told to misbehave: recorded of `copresence validate --report`. */
+/** The recorded verdict of a check against a misbehaving sandbox (`copresence validate --report`). */
 export function recordedVerdict(id: string): Pick<CheckView, 'verdict' | 'findings'> {
   const { verdict, findings } = CHECKS.find((check) => check.id === id) ?? { verdict: null, findings: [] };
   return { verdict, findings };

@@ -1,5 +1,5 @@
-// A visit's time line as the program records it at its sandbox (headers, bodies, times, `curl`), made up in length and
-// course: for tests, and for a plain browser.
+// A visit's timeline as the program records it with its sandbox (headers, bodies, times, `curl`), generated for tests
+// and for a plain browser.
 import type { Entry, ExchangeView, InspectedVisit, Timeline } from '../src/generated/view';
 import { judgeExchange } from './exchange-requirements';
 import { sandboxBackend } from './fixtures';
@@ -11,7 +11,7 @@ const CLIENT_HEADERS: [string, string][] = [
   ['accept-encoding', 'identity'],
 ];
 const ACCEPT_JSON: [string, string] = ['accept', 'application/json'];
-/** The headers of a call, masked as they are recorded. */
+/** The request headers of a call, masked as they are recorded. */
 const REQUEST_HEADERS: Readonly<Record<string, [string, string][]>> = {
   login: [API_KEY_HEADER, ...CLIENT_HEADERS, ACCEPT_JSON, ['content-type', 'application/json']],
   generate: [
@@ -24,18 +24,18 @@ const REQUEST_HEADERS: Readonly<Record<string, [string, string][]>> = {
   redeem: [API_KEY_HEADER, ['x-copresence-export-token', '…d9'], ...CLIENT_HEADERS, ACCEPT_JSON],
   download: [['accept', '*/*'], ...CLIENT_HEADERS],
 };
-/** The variables that stand in a shell for what is masked. */
+/** Shell variables in place of masked values. */
 const SHELL_VARIABLES: Readonly<Record<string, string>> = {
   'x-copresence-rest-api-key': '$COPRESENCE_API_KEY',
   'x-copresence-session-token': '$COPRESENCE_SESSION_TOKEN',
   'x-copresence-export-token': '$EXPORT_TOKEN',
 };
 const LOGIN_BODY = '{"username":"\'"$COPRESENCE_USERNAME"\'","password":"\'"$COPRESENCE_PASSWORD"\'"}';
-/** Milliseconds between two looks at an avatar that is being made. */
+/** Milliseconds between two polls. */
 const POLL_MS = 2000;
-/** Exchanges until an avatar is there; what was recorded stays as it was while a visit grows to them. */
+/** Exchanges until the avatar is ready. Recorded exchanges stay the same while a visit grows to this number. */
 export const FULL_VISIT_EXCHANGES = 60;
-/** The one exchange that is reset, the one that meets a failing backend, the one that breaks the protocol. */
+/** The exchange that is reset, the one with a failing backend, and the one that breaks the protocol. */
 const RESET_EXCHANGE = 9;
 const FAILING_EXCHANGE = 14;
 const INVALID_EXCHANGE = 30;
@@ -49,7 +49,7 @@ const DELIVERED_FILES = [
 
 type ExchangeOverrides = Partial<ExchangeView> & Pick<ExchangeView, 'id' | 'at_ms' | 'call'>;
 
-/** An exchange with what is usual filled in; `came` names the places of it that broke their rule. */
+/** An exchange with defaults filled in. `came` names the places that break their requirement. */
 export function createExchange(
   given: ExchangeOverrides,
   came: Readonly<Record<string, string>> = {},
@@ -86,11 +86,11 @@ export function createExchange(
   };
 }
 
-/** As the program writes it: names of variables in the place of what was masked. */
+/** The command as the program writes it, with variable names in place of masked values. */
 function curlCommandFor({ call, method, url, request_headers, request_body }: ExchangeView): string {
   const lines = [`curl -sS -i -X ${method} ${call === 'download' ? '"$DOWNLOAD_URL"' : url}`];
   for (const [name, value] of request_headers) {
-    // The length is that of the body.
+    // curl computes the length of the body.
     if (name === 'content-length' && request_body !== null) continue;
     const variable = SHELL_VARIABLES[name];
     lines.push(variable ? `-H "${name}: ${variable}"` : `-H '${name}: ${value}'`);
@@ -99,7 +99,7 @@ function curlCommandFor({ call, method, url, request_headers, request_body }: Ex
   return lines.join(' \\\n  ');
 }
 
-/** How far an avatar is: as on the wire. */
+/** The avatar's progress, with the names of the API. */
 interface Progress {
   completion_progress: number;
   completion_status: string;
@@ -117,7 +117,7 @@ function progressAtShare(share: number): Progress {
   return { completion_progress, completion_status: 'processing', queue_position: -1 };
 }
 
-/** A visit that grows to `length` exchanges, from its beginning to its files when `whole`. */
+/** A visit with `length` exchanges; with its files when `whole`. */
 export function createTimeline(
   visit: string,
   started_ms: number,
@@ -265,15 +265,15 @@ function addDelivery(
   });
 }
 
-/** Where a visit's files are. */
+/** The folder of a visit's files. */
 function visitFolder(visit: string, at: number): string {
   return `/home/booth/.local/share/copresence-kiosk/avatars/${new Date(at).toISOString().slice(0, 10)}-${visit}`;
 }
 
-/** Bytes of the files that a visit at the sandbox brings. */
+/** Total bytes of the files that the sandbox delivers. */
 export const AVATAR_BYTES = DELIVERED_FILES.reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** The visit's line in the list. */
+/** The visit's entry in the list. */
 export function inspectedVisitOf({ visit }: Timeline): InspectedVisit {
   return visit;
 }

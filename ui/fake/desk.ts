@@ -1,4 +1,4 @@
-// A scripted program behind the PIN: it refuses, waits and grows as the real one does.
+// A scripted program behind the PIN, which refuses, waits and grows like the real one.
 import type {
   ChecksAsk,
   ChecksPlan,
@@ -28,11 +28,11 @@ import {
 import { createTimeline, FULL_VISIT_EXCHANGES, inspectedVisitOf } from './desk-timeline';
 import { exportLink, qrSvg } from './fixtures';
 
-/** What a call of the desk is named. */
+/** The name of a call. */
 type DeskCall = keyof DeskHost;
 
 const WATCHING_AVATAR = 'watch an avatar from the scan to its files';
-/** What is being done while checks are judged, by the beginning of their ids. */
+/** The activity that is reported while a check is judged, by the prefix of its id. */
 const ACTIVITY_BY_CHECK = [
   ['login.', 'log in'],
   ['generate.', 'make an Export Token'],
@@ -41,32 +41,32 @@ const ACTIVITY_BY_CHECK = [
   ['files.', 'fetch each file, twice'],
 ] as const;
 
-/** Wrong PINs that are forgiven before it waits. */
+/** Wrong PINs before a waiting time. */
 const FREE_WRONG_PINS = 2;
 
-/** A desk that behaves, and remembers what it was asked. Values of secrets it forgets at once, but for their ends. */
+/** A desk that records its calls. It forgets secrets at once, except for their last characters. */
 export class FakeDesk implements DeskHost {
-  /** Every act, in order; without the values of secrets. */
+  /** Every action in order, without secrets. */
   readonly panelActions: PanelAct[] = [];
-  /** Every other call, in order. */
+  /** Every other call in order. */
   readonly calls: DeskCall[] = [];
-  /** Makes the next call, or the next act of a kind, fail with this. */
+  /** Makes the next call, or the next action of a kind, fail with this. */
   readonly refusals = new Map<DeskCall | PanelAct['kind'], unknown>();
-  /** The PIN; none was ever set. */
+  /** The PIN; null when none was ever set. */
   pin: string | null = '1234';
-  /** Whether the door is open. */
+  /** Whether the lock is open. */
   isOpen = false;
-  /** The panel as it stands. */
+  /** The panel data. */
   panelView: PanelView = structuredClone(panelView);
   /** The history. */
   pastVisits: PastVisit[];
-  /** What a look at everything tells. */
+  /** The result of a health check. */
   healthParts: HealthView[] = healthParts;
-  /** The visits that the inspector knows, the newest first. */
+  /** The inspector's visits, newest first. */
   timelines: Timeline[];
-  /** Exchanges let go. */
+  /** The number of dropped exchanges. */
   dropped = 0;
-  /** The checks as they stand. */
+  /** The state of the checks. */
   checksView: ChecksView = {
     target: '127.0.0.1:8787',
     stand: { kind: 'idle' },
@@ -88,7 +88,7 @@ export class FakeDesk implements DeskHost {
 
   constructor(now = Date.now()) {
     this.pastVisits = createPastVisits(now);
-    // Those since the program's start.
+    // The visits since the program's start.
     const [live, second, third] = this.pastVisits.map(
       ({ visit, started_at }) => [visit, Date.parse(started_at)] as const,
     );
@@ -171,7 +171,7 @@ export class FakeDesk implements DeskHost {
   async followChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe> {
     this.#recordCall('followChecks');
     this.#checksFollowers.add(onView);
-    // Before a run, what is checked is what is in use.
+    // Before a run, the target is the backend in use.
     if (this.checksView.stand.kind === 'idle')
       this.checksView = { ...this.checksView, target: this.panelView.backend.host };
     onView(this.checksView);
@@ -226,12 +226,12 @@ export class FakeDesk implements DeskHost {
     return saved;
   }
 
-  /** Closes the door, as ten quiet minutes do. */
+  /** Locks the desk, as the program does after ten minutes without activity. */
   lockByTimeout(): void {
     this.isOpen = false;
   }
 
-  /** The visit that goes on makes another exchange. */
+  /** Adds an exchange to the visit in progress. */
   addExchange(): void {
     const newest = this.timelines[0];
     if (!newest || newest.visit.ended !== null) return;
@@ -244,7 +244,7 @@ export class FakeDesk implements DeskHost {
     this.notifyInspector();
   }
 
-  /** Tells whoever inspects how it stands. */
+  /** Sends the inspector its current view. */
   notifyInspector(): void {
     if (!this.#inspected) return;
     const { visit, onView } = this.#inspected;
@@ -255,7 +255,7 @@ export class FakeDesk implements DeskHost {
     });
   }
 
-  /** The next check gets its verdict; false once the run waits or is over. */
+  /** Gives the next check its verdict. Returns false when the run waits or is over. */
   judgeNextCheck(): boolean {
     if (this.checksView.stand.kind !== 'running') return false;
     const next = this.checksView.checks.find((check) => check.verdict === null);
@@ -263,7 +263,7 @@ export class FakeDesk implements DeskHost {
       this.#endRun();
       return false;
     }
-    // At the sandbox the phone is played.
+    // The sandbox simulates the phone.
     const asks =
       next.id === 'visit.associated' && this.#checksRequest?.with_phone && !this.panelView.backend.sandbox;
     if (asks && !this.checksView.invitation) {
@@ -443,7 +443,7 @@ export class FakeDesk implements DeskHost {
   }
 }
 
-/** As the program keeps them: tidied, and an empty text is none. */
+/** Texts as the program stores them: trimmed, without empty ones. */
 function trimTexts(texts: Texts): Texts {
   const tidied = Object.entries(texts).map(([tag, text]) => [tag, text.trim()] as const);
   return Object.fromEntries(tidied.filter(([, text]) => text !== ''));

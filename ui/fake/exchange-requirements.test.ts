@@ -5,7 +5,7 @@ import { REQUIREMENT_SENTENCES } from './exchange-requirements';
 
 const written = (key: string, row: string) => new RegExp(`^${key} = "(.*)"$`, 'm').exec(row)?.[1];
 
-it('says the sentences of the table of requirements', () => {
+it('uses the sentences of the table of requirements', () => {
   const rows = table.split('[[requirement]]').map((row) => [written('id', row), row] as const);
   const known = new Map(rows);
   for (const [id, [level, sentence]] of Object.entries(REQUIREMENT_SENTENCES)) {
@@ -14,7 +14,7 @@ it('says the sentences of the table of requirements', () => {
   }
 });
 
-it('has a place for every rule, and no rule that is not in the table', () => {
+it('has a place for every requirement, and none that is not in the table', () => {
   const { entries } = createTimeline('v', 1000, 64);
   const rules = entries.flatMap((entry) => (entry.kind === 'exchange' ? entry.exchange.rules : []));
   for (const { requirement, sentence } of rules) expect(sentence, requirement).not.toBe('');

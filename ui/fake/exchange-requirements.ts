@@ -1,8 +1,8 @@
-// What the program says about a single exchange, as `validate`'s rules judge it: for the scripted desk. The sentences are
-// those of its table of requirements; a test holds them to it.
+// Judges a single exchange as `validate` does, for the scripted desk. A test compares the sentences with its table of
+// requirements.
 import type { ExchangeView, RuleView } from '../src/generated/view';
 
-/** The requirements that the rules speak of. */
+/** The requirements that apply to single exchanges. */
 export const REQUIREMENT_SENTENCES: Readonly<Record<string, [level: string, sentence: string]>> = {
   'PACE-1': ['must', 'Every request is answered.'],
   'AUTH-1': [
@@ -51,7 +51,10 @@ export const REQUIREMENT_SENTENCES: Readonly<Record<string, [level: string, sent
 
 const INCOMPLETE = '/payload_incomplete';
 
-/** The rules of an exchange with the sandbox, kept but for what `came` names: by its place, what came instead. */
+/**
+ * The requirements of an exchange with the sandbox: all met, except those at the places that `came` names with what
+ * was received instead.
+ */
 export function judgeExchange(
   exchange: ExchangeView,
   came: Readonly<Record<string, string>> = {},

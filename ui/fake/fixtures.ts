@@ -3,10 +3,10 @@ import type { BackendView, BoothView, Problem, Screen, SeenView, Snapshot } from
 
 const visitId = '019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d';
 
-/** What the code in `qr` says. */
+/** The link in the QR code below. */
 export const exportLink = 'https://app.example/export?exportToken=Qm7tZ2pX9kLw4VbN8rYs';
 
-/** A code with four quiet modules. */
+/** A QR code with a quiet zone of four modules. */
 export const qrSvg =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 41 41" shape-rendering="crispEdges"><path fill="#ffffff" d="M0 0h41v41H0z"/><path stroke="#000000" d="M4 4.5h7m4 0h2m2 0h1m3 0h1m3 0h1m2 0h7M4 5.5h1m5 0h1m1 0h4m1 0h1m1 0h1m2 0h3m2 0h2m1 0h1m5 0h1M4 6.5h1m1 0h3m1 0h1m2 0h1m1 0h1m4 0h1m1 0h1m3 0h1m3 0h1m1 0h3m1 0h1M4 7.5h1m1 0h3m1 0h1m3 0h1m1 0h2m4 0h3m1 0h3m1 0h1m1 0h3m1 0h1M4 8.5h1m1 0h3m1 0h1m1 0h1m1 0h1m1 0h1m4 0h2m2 0h1m1 0h2m1 0h1m1 0h3m1 0h1M4 9.5h1m5 0h1m2 0h1m1 0h3m3 0h1m1 0h1m1 0h1m1 0h1m2 0h1m5 0h1M4 10.5h7m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h1m1 0h7M17 11.5h1m2 0h2m1 0h3M4 12.5h1m1 0h1m1 0h1m1 0h1m5 0h2m1 0h1m1 0h1m2 0h2m1 0h2m3 0h1m2 0h1M5 13.5h2m2 0h1m1 0h1m1 0h2m5 0h3m1 0h2m2 0h4M5 14.5h1m1 0h1m1 0h3m1 0h5m3 0h2m3 0h1m1 0h2m1 0h1m2 0h3M4 15.5h2m2 0h1m2 0h1m3 0h2m2 0h3m2 0h2m2 0h1m3 0h1m2 0h1M5 16.5h1m4 0h1m1 0h5m3 0h1m2 0h1m3 0h1m1 0h3m1 0h1m1 0h2M7 17.5h3m1 0h4m1 0h1m2 0h1m1 0h1m3 0h4m2 0h1m4 0h1M4 18.5h1m1 0h1m2 0h3m3 0h1m1 0h1m4 0h1m3 0h1m1 0h2m4 0h3M5 19.5h2m7 0h1m1 0h3m2 0h1m2 0h5m1 0h1m1 0h1m2 0h1M4 20.5h1m1 0h1m2 0h3m1 0h2m2 0h2m1 0h2m2 0h2m2 0h3M4 21.5h6m1 0h3m1 0h4m1 0h1m8 0h3m4 0h1M5 22.5h1m2 0h3m3 0h1m2 0h2m2 0h1m4 0h1m1 0h1m1 0h1m3 0h3M6 23.5h1m1 0h2m1 0h2m1 0h2m1 0h2m1 0h2m1 0h3m1 0h1m3 0h2m2 0h2M4 24.5h3m1 0h6m2 0h1m2 0h1m1 0h2m2 0h2m2 0h2m2 0h1m2 0h1M5 25.5h2m4 0h1m1 0h2m2 0h1m2 0h1m1 0h1m1 0h1m1 0h1m1 0h3m3 0h3M4 26.5h1m1 0h1m3 0h1m4 0h1m1 0h1m3 0h1m2 0h1m5 0h4m1 0h2M5 27.5h3m6 0h2m1 0h3m1 0h6m1 0h1m7 0h1M4 28.5h1m1 0h2m1 0h3m2 0h1m2 0h3m1 0h1m1 0h3m2 0h5M12 29.5h1m2 0h3m4 0h1m1 0h1m1 0h1m1 0h1m3 0h2m2 0h1M4 30.5h7m2 0h3m4 0h1m1 0h1m1 0h1m1 0h3m1 0h1m1 0h1m1 0h3M4 31.5h1m5 0h1m2 0h1m2 0h2m1 0h3m1 0h4m1 0h1m3 0h1m3 0h1M4 32.5h1m1 0h3m1 0h1m1 0h1m1 0h2m5 0h1m1 0h3m2 0h6m1 0h1M4 33.5h1m1 0h3m1 0h1m2 0h3m2 0h8m1 0h1m4 0h3m1 0h1M4 34.5h1m1 0h3m1 0h1m1 0h5m3 0h3m3 0h1m1 0h2m2 0h2m2 0h1M4 35.5h1m5 0h1m5 0h1m1 0h1m2 0h1m3 0h1m2 0h1m1 0h1m1 0h1m2 0h1M4 36.5h7m1 0h1m1 0h2m1 0h2m2 0h1m1 0h3m2 0h3m1 0h1m2 0h2"/></svg>';
 
@@ -24,10 +24,10 @@ export const realBackend: BackendView = {
   phones_at: null,
 };
 
-/** The sandbox with its door open to the phones of the network. */
+/** The sandbox while phones of the network are let in. */
 export const lanBackend: BackendView = { ...sandboxBackend, phones_at: 'http://192.168.1.20:8787' };
 
-/** A booth as it comes: nothing set. */
+/** A booth with default settings. */
 export const defaultBooth: BoothView = {
   language: null,
   attract_text: {},
@@ -91,7 +91,7 @@ const reveal: ScreenOfKind<'reveal'> = {
 const consent =
   'We film your face with your own phone to make an avatar of it. The avatar is shown on this screen, where others can see it, and saved on this console. Nobody else gets it.';
 
-/** Nearly as many characters as an operator can write, in two paragraphs. */
+/** Nearly the maximum length of an operator's text, in two paragraphs. */
 const longConsent = `${consent} Whoever is under sixteen needs a parent who agrees.
 
 The avatar stays here until tomorrow night, and goes sooner if you ask us at the counter or press “Forget me”. We see neither your phone nor your number. The pictures of your face are sent to the avatar studio for this purpose alone and are deleted there within a day. You may stop at any moment and have everything deleted. Questions? Write to privacy@fair.example.`;
@@ -102,18 +102,18 @@ const consentInGerman =
 const consentInFrench =
   'Nous filmons votre visage avec votre propre téléphone pour en faire un avatar. Il est montré sur cet écran, où d’autres peuvent le voir, et enregistré sur cette console. Personne d’autre ne le reçoit.';
 
-/** As many characters as there may be, in words as long as German has them. */
+/** The maximum length, with long German words. */
 const longConsentInGerman = `${consentInGerman}
 
 Wer unter sechzehn ist, braucht das Einverständnis einer erziehungsberechtigten Person. Der Avatar bleibt bis morgen Abend hier und wird früher gelöscht, wenn du „Meine Daten löschen“ drückst. Die Gesichtsaufnahmen gehen nur dazu an das Avatarstudio und werden dort binnen eines Tages gelöscht. Datenschutzbeauftragte: datenschutz@messegesellschaft.example. Du kannst jederzeit aufhören.`;
 
-/** The same in ideographs, which are as wide as they are high. */
+/** The maximum length in ideographs, which are as wide as they are high. */
 const denseConsent =
   'お客様のスマートフォンで顔を撮影し、アバターを作成します。完成したアバターはこの画面に表示され、この端末に保存されます。第三者に渡すことはありません。'
     .repeat(9)
     .slice(0, 600);
 
-/** Every state worth looking at, by a name. */
+/** Every screen and state by name. */
 export const screens = {
   attract: { kind: 'attract' },
   'attract-own': { kind: 'attract' },
@@ -168,7 +168,7 @@ export const screens = {
     trouble: backendUnreachable,
   },
   reveal,
-  /** Nobody is known to be there. */
+  /** No visitor is known to be present. */
   'reveal-gate': reveal,
   'reveal-portrait': reveal,
   'reveal-card': reveal,
@@ -218,7 +218,7 @@ export const screens = {
 /** The name of a state. */
 export type ScreenName = keyof typeof screens;
 
-/** What is particular about the booth that a state is seen in. */
+/** The booth settings of a state. */
 export const boothsByScreen: Partial<Record<ScreenName, Partial<BoothView>>> = {
   'attract-own': {
     attract_text: {
@@ -241,7 +241,7 @@ export const boothsByScreen: Partial<Record<ScreenName, Partial<BoothView>>> = {
   'reveal-card': { keep_hours: 48 },
 };
 
-/** How it went so far on the screens that say how long it still takes, as the program remembers it at `now`. */
+/** The samples that the program has kept for screens with an estimate, relative to `now`. */
 export function progressHistory(name: ScreenName, now: number): SeenView[] {
   const ago = (seconds: number) => now - seconds * 1000;
   switch (name) {
@@ -268,7 +268,7 @@ export function progressHistory(name: ScreenName, now: number): SeenView[] {
   }
 }
 
-/** A whole snapshot around a screen. */
+/** A snapshot with the given screen. */
 export function createSnapshot(
   screen: Screen,
   revision = 1,

@@ -1,4 +1,4 @@
-// A scripted program behind the window: for tests, and for a plain browser during development.
+// A scripted program behind the window, for tests and for a plain browser during development.
 import { flushSync } from 'svelte';
 import type { BackendView, BoothView, Screen, SeenView, Snapshot } from '../src/generated/view';
 import type { CommandTarget, Host, HostAction } from '../src/host/host';
@@ -19,17 +19,17 @@ import {
   screens,
 } from './fixtures';
 
-/** A host that shows what it is told and remembers what it was asked. */
+/** A host that shows given screens and records its calls. */
 export class FakeHost implements Host {
-  /** What was asked, in order. */
+  /** The actions in order. */
   readonly calledActions: HostAction[] = [];
-  /** What each of them acted on. */
+  /** The target of each action. */
   readonly targets: (CommandTarget | undefined)[] = [];
-  /** The words that were agreed to, in order. */
+  /** The texts that were agreed to, in order. */
   readonly agreedTexts: string[] = [];
   /** Makes the next call of an action fail with this. */
   readonly refusals = new Map<HostAction, unknown>();
-  /** What stands behind the PIN. */
+  /** The desk behind the PIN. */
   readonly desk = new FakeDesk();
   /** Makes the subscription fail with this. */
   connectionError: unknown = null;
@@ -49,18 +49,18 @@ export class FakeHost implements Host {
     this.#screenAfter = next;
   }
 
-  /** How many follow it. */
+  /** The number of subscribers. */
   get subscriberCount(): number {
     return this.#listeners.size;
   }
 
-  /** Puts a screen up, with the next revision or the one given. */
+  /** Shows a screen, with the next revision or the given one. */
   showScreen(screen: Screen, revision = this.#revision + 1, of = this.#snapshot.backend): void {
     this.#revision = Math.max(this.#revision, revision);
     this.#publish({ ...this.#snapshot, backend: of, revision, screen });
   }
 
-  /** Sets something of the booth, while the same screen stands. */
+  /** Changes booth settings on the same screen. */
   setBooth(around: Partial<BoothView>): void {
     this.#revision += 1;
     this.#publish({ ...this.#snapshot, revision: this.#revision, booth: { ...defaultBooth, ...around } });
@@ -102,23 +102,23 @@ export class FakeHost implements Host {
   }
 }
 
-/** What a test asks of the page over the scripted host: `window.fake`. */
+/** Controls for tests of the page, as `window.fake`. */
 export interface FakeControls {
-  /** What was asked, in order. */
+  /** The actions in order. */
   readonly calledActions: readonly HostAction[];
-  /** The words that were agreed to, in order. */
+  /** The texts that were agreed to, in order. */
   readonly agreedTexts: readonly string[];
-  /** What stands behind the PIN. */
+  /** The desk behind the PIN. */
   readonly desk: FakeDesk;
-  /** Puts a screen up by its name. */
+  /** Shows a screen by name. */
   showScreen(name: ScreenName): void;
-  /** Puts any screen up. */
+  /** Shows any screen. */
   putScreen(screen: Screen): void;
-  /** Sets something of the booth, until another screen is put up by its name. */
+  /** Changes booth settings until another screen is shown by name. */
   setBooth(around: Partial<BoothView>): void;
-  /** With `&hold`: lets the recording that is being played come to its end. */
+  /** With `&hold`: ends the recording that is being played. */
   finishRecording(): void;
-  /** Says everything in another language, or in a made-up one. */
+  /** Changes the language, also to a pseudo-locale. */
   setLocale(locale: Locale | 'long' | 'mirrored'): Promise<void>;
 }
 
@@ -129,10 +129,10 @@ declare global {
 }
 
 /**
- * The host for `?fake=<screen>`, or for `?fake=lost` none that answers; without a name, a whole visit is played. `&glb=`
- * and `&portrait=` show another avatar, `&portraits=` (with commas between) other ones in the history,
- * `&lang=` speaks another language, `&pace=` plays slower or faster, `&hold` waits in *Making* until `release()`. `&desk=open` leaves the door to the desk open, `=first` has no PIN
- * set yet, `=live` has a visit and a run of the checks going on behind it.
+ * The host for `?fake=<screen>`; `?fake=lost` never answers; without a name a whole visit is played. `&glb=` and
+ * `&portrait=` show another avatar, `&portraits=` (comma-separated) other ones in the history, `&lang=` sets the
+ * language, `&pace=` plays slower or faster, `&hold` waits in *Making* until `finishRecording()`. `&desk=open` leaves
+ * the desk unlocked, `=first` has no PIN set, `=live` has a visit and a run of the checks in progress.
  */
 export async function createFakeHostFromUrl(address: { search: string }): Promise<FakeHost> {
   const asked = new URLSearchParams(address.search);
@@ -159,7 +159,7 @@ export async function createFakeHostFromUrl(address: { search: string }): Promis
     agreedTexts: host.agreedTexts,
     desk: host.desk,
     showScreen: (name) => {
-      // In one go, so that no screen is seen in the booth of another.
+      // In one step, so that no screen is rendered with the settings of another.
       host.setBooth(boothForScreen(name, media.createLogoUrl));
       if (name === 'reveal-gate') host.showScreen(screens.saving);
       setAttendance(name);
@@ -181,7 +181,7 @@ export async function createFakeHostFromUrl(address: { search: string }): Promis
   return host;
 }
 
-/** Somebody stands before the screen, or nobody does. */
+/** Sets whether a visitor is present. */
 function setAttendance(name: string): void {
   if (name === 'reveal-gate') attendanceTimer.markAbsent();
   else attendanceTimer.noteActivity();
@@ -260,10 +260,7 @@ function screenByName(name: ScreenName, reveal: Extract<Screen, { kind: 'reveal'
   }
 }
 
-/**
- * Lets files come for a while until now. How they come is told to nobody and gathered by the screen as it sees them, so
- * that the clock is put back for as long as it looks.
- */
+/** Lets files arrive over the last seconds. The screen samples them itself, so the clock is set back meanwhile. */
 function replayDownload(host: FakeHost, of: BackendView): void {
   const real = Date.now;
   try {
@@ -280,7 +277,7 @@ function replayDownload(host: FakeHost, of: BackendView): void {
   }
 }
 
-/** How a visit is played: how fast, and when the avatar may be made at last. */
+/** How a visit is played: the speed, and when the recording ends. */
 interface PlaybackOptions {
   readonly pace: number;
   readonly made: Promise<void>;

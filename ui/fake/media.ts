@@ -1,4 +1,4 @@
-// A stand-in avatar and portrait for a plain browser, made on the spot.
+// A generated avatar and portraits for a plain browser.
 import {
   BufferAttribute,
   Color,
@@ -10,7 +10,7 @@ import {
 } from 'three';
 import { GLTFExporter } from 'three/addons/exporters/GLTFExporter.js';
 
-/** A head with the blendshapes that the reveal plays, as the address of a GLB. */
+/** The URL of a GLB: a head with the blendshapes that the reveal animates. */
 export async function createHeadGlbUrl(): Promise<string> {
   const group = new Group();
   group.add(createHeadMesh());
@@ -38,7 +38,7 @@ const PORTRAIT_COLOURS = [
   { ground: '#3a3226', skin: '#c68863', hair: '#4a4a4e', coat: '#5a2f3d' },
 ] as const;
 
-/** A picture as its address; some differ. */
+/** The URL of one of several portraits. */
 export function createPortraitUrl(which = 0): string {
   const { ground, skin, hair, coat } =
     PORTRAIT_COLOURS[which % PORTRAIT_COLOURS.length] ?? PORTRAIT_COLOURS[0];
@@ -68,7 +68,7 @@ export function createPortraitUrl(which = 0): string {
   return canvas.toDataURL('image/png');
 }
 
-/** An operator's logo, dark on a clear ground, as its address. */
+/** The URL of an operator's logo, dark on a transparent ground. */
 export function createLogoUrl(): string {
   const canvas = document.createElement('canvas');
   canvas.width = 900;

@@ -1,15 +1,14 @@
-// Languages that nobody speaks, made from English to find what a layout cannot hold: one is a third longer, one
-// runs from right to left as well.
+// Pseudo-locales for layout tests, generated from English: one is a third longer, one also runs from right to left.
 import en from '../../locales/en.ftl?raw';
 import { languageStore } from '../src/state/language-store.svelte';
 
-/** Says everything in a made-up language. */
+/** Shows every message in a pseudo-locale. */
 export function setPseudoLocale(which: 'long' | 'mirrored'): void {
   const source = en
     .split('\n')
     .map((line) => (line.startsWith('#') || /->\s*$/.test(line) ? line : lengthenLine(line)))
     .join('\n');
-  // A tag of a language that runs the way that is meant.
+  // A tag of a language with the intended direction.
   languageStore.useCatalogue(which === 'long' ? 'en-XA' : 'ar-XB', source);
 }
 

@@ -1,4 +1,4 @@
-// What tests of whole screens have in common: the app over a scripted host.
+// Helpers for tests of whole screens: the app with a scripted host.
 import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, expect, vi } from 'vitest';
 import App from '../src/App.svelte';
@@ -7,12 +7,12 @@ import { attendanceTimer } from '../src/state/attendance-timer';
 import { languageStore } from '../src/state/language-store.svelte';
 import { FakeHost } from './host';
 
-/** What bears a test id. */
+/** The element with a test id. */
 export const byTestId = (id: string) => screen.getByTestId(id);
-/** Who has the focus, by test id. */
+/** The test id of the focused element. */
 export const focusedTestId = () => document.activeElement?.getAttribute('data-testid');
 
-/** Puts the app up before a visitor (or nobody), and waits until a screen stands and has the focus. */
+/** Renders the app for a visitor (or an empty booth), and waits until a screen is shown and focused. */
 export async function renderScreen(
   first: Screen,
   host = new FakeHost(first),

@@ -1,4 +1,4 @@
-// The desk in a test: over the scripted program, its door open unless said otherwise.
+// Helpers for tests of the desk: unlocked by default, with a scripted program.
 import { render, screen, waitFor } from '@testing-library/svelte';
 import { expect, onTestFinished } from 'vitest';
 import type { Section } from '../src/desk/sections';
@@ -8,18 +8,18 @@ import type { FakeDesk } from './desk';
 import { screens } from './fixtures';
 import { FakeHost } from './host';
 
-/** What a test holds of it. */
+/** What a test gets. */
 export interface RenderedDesk {
   desk: FakeDesk;
   deskLock: DeskLock;
 }
 
-/** What stands on the page by its test id. */
+/** The element with a test id. */
 export const byTestId = (id: string) => screen.getByTestId(id);
-/** The test id of what has the focus. */
+/** The test id of the focused element. */
 export const focusedTestId = () => document.activeElement?.getAttribute('data-testid');
 
-/** Opens the desk, at a section once the door is open. */
+/** Renders the desk, and opens a section when it is unlocked. */
 export async function renderDesk(
   prepare: (desk: FakeDesk) => void = () => {},
   section?: Section,
@@ -40,7 +40,7 @@ export async function renderDesk(
   return { desk, deskLock };
 }
 
-/** As on the page: the door hears of every key first and last. */
+/** As in the app: the lock sees every key first and last. */
 function forwardKeysToLock(deskLock: DeskLock): void {
   const first = () => deskLock.captureEventOwner();
   const last = (event: KeyboardEvent) => deskLock.handleKeydown(event);
@@ -52,7 +52,7 @@ function forwardKeysToLock(deskLock: DeskLock): void {
   });
 }
 
-/** Presses a key where the focus is. */
+/** Presses a key on the focused element. */
 export function pressKey(key: string, on: Element = document.activeElement ?? document.body): void {
   on.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
 }

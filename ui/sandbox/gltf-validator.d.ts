@@ -1,4 +1,4 @@
-// The package brings no types.
+// The package has no types.
 declare module 'gltf-validator' {
   interface Report {
     issues: { numErrors: number; numWarnings: number; messages: unknown[] };

@@ -10,7 +10,7 @@ afterAll(async () => {
   await sandbox?.stop();
 });
 
-// New ones have seeds of their own; the residents have theirs.
+// New avatars get a new seed each; the existing ones have fixed seeds.
 test.each(['new', 'new', 'new', 'ari', 'remy', 'robin', 'yuki'])(
   'the Khronos validator has nothing to say about an avatar (%s)',
   async (avatar) => {

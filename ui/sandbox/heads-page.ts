@@ -1,4 +1,4 @@
-// Draws avatars side by side in the light of the kiosk's reveal. Driven by `heads.ts`.
+// Draws avatars side by side with the lighting of the reveal. Driven by `heads.ts`.
 import {
   ACESFilmicToneMapping,
   Box3,
@@ -15,7 +15,7 @@ import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
 import { loadStudioEnvironment } from '../src/reveal/studio-environment';
 import { createStudioLights } from '../src/reveal/studio-lights';
 
-/** One picture: a file, how the head is turned (degrees), its blendshapes, what stands under it. */
+/** One picture: file, rotation in degrees, blendshapes, caption. */
 export interface Shot {
   file: string;
   turn: number;
@@ -53,7 +53,7 @@ window.drawHeads = async (shots, columns, width, height) => {
   if (!main) throw new Error('the page has no place for them');
   main.style.gridTemplateColumns = `repeat(${columns}, ${width}px)`;
   main.replaceChildren();
-  // Twice as fine as shown: the browser's own smoothing is not enough for hair.
+  // Supersampled: antialiasing alone is too coarse for hair.
   renderer.setPixelRatio(2);
   renderer.setSize(width, height);
   for (const shot of shots) {

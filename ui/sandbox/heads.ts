@@ -1,17 +1,17 @@
-// Avatars as a viewer shows them, side by side on one picture.
+// Renders avatars side by side into one picture.
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { createServer } from 'vite';
 import type { Shot } from './heads-page';
 
-/** How the sheet is laid out: pictures a row, and the size of each in pixels. */
+/** The layout: pictures per row, and the size of each in pixels. */
 export interface ContactSheet {
   columns: number;
   width: number;
   height: number;
 }
 
-/** Draws GLB files (by the name that the shots call them) into a PNG. */
+/** Renders GLB files (by the names used in the shots) into a PNG. */
 export async function renderHeads(
   browser: Browser,
   files: ReadonlyMap<string, Buffer>,
@@ -27,7 +27,7 @@ export async function renderHeads(
   });
   await server.listen();
   const page = await browser.newPage({ viewport: { width: columns * (width + 2), height } });
-  // Drawing without a graphics card takes its time.
+  // Rendering without a graphics card is slow.
   page.setDefaultTimeout(240_000);
   try {
     const address = server.resolvedUrls?.local[0];

@@ -14,7 +14,7 @@ let openPhones: Phone[] = [];
 
 beforeAll(async () => {
   [browser, sandbox] = await Promise.all([startBrowser(), Sandbox.start('--seed', '7')]);
-  // Its time moves only when a test says so.
+  // The tests control the sandbox's time.
   await sandbox.setClock({ paused: true });
 });
 afterAll(async () => {
@@ -39,7 +39,7 @@ async function openScannedPhone(
   return { phone, token };
 }
 
-/** The colour in the middle of a quarter of the cropping square: 0 above left … 3 below right. */
+/** The colour in the middle of a quadrant of the crop area: 0 top left … 3 bottom right. */
 async function quarterColour(phone: Phone, quarter: number): Promise<string> {
   const [r, g, b] = await phone.page.getByTestId('crop-picture').evaluate((canvas: HTMLCanvasElement, n) => {
     const at = (part: number) => Math.round(canvas.width * (0.25 + 0.5 * part));
@@ -54,14 +54,14 @@ async function quarterColours(phone: Phone): Promise<string[]> {
   return Promise.all([0, 1, 2, 3].map((quarter) => quarterColour(phone, quarter)));
 }
 
-test('a picture is taken, cut by hand and becomes an avatar whose making can be watched', async () => {
+test('a photo is taken, cropped and becomes an avatar with visible progress', async () => {
   const { phone, token } = await openScannedPhone();
   await phone.waitForScreen('start');
   await phone.uploadPhoto(await quarteredJpeg(phone.page));
   await phone.waitForScreen('preview');
   expect(await quarterColours(phone)).toEqual(['red', 'green', 'blue', 'white']);
 
-  // Small, whatever the camera made.
+  // Scaled down, whatever the camera delivers.
   await phone.page.evaluate(() => {
     const send = window.fetch;
     window.fetch = (to, how) => {
@@ -95,10 +95,10 @@ test('a picture is taken, cut by hand and becomes an avatar whose making can be 
   expect(await phone.textOf('status-head')).toBe('You are on the big screen');
 });
 
-test('every way that a camera can be held ends upright', async () => {
+test('every camera orientation is shown upright', async () => {
   const { phone } = await openScannedPhone();
   const plain = await quarteredJpeg(phone.page);
-  // The four quarters as the camera wrote them, by EXIF orientation, so that all of them show the same scene.
+  // The quadrants as the camera wrote them by EXIF orientation, all showing the same scene.
   const upright: Record<number, string[]> = {
     1: ['red', 'green', 'blue', 'white'],
     2: ['green', 'red', 'white', 'blue'],
@@ -118,7 +118,7 @@ test('every way that a camera can be held ends upright', async () => {
   }
 });
 
-test('the picture is moved by mouse, by two fingers and by keys', async () => {
+test('the photo is moved by mouse, two fingers and keys', async () => {
   const { phone } = await openScannedPhone();
   await phone.uploadPhoto(await quarteredJpeg(phone.page));
   await phone.waitForScreen('preview');
@@ -128,7 +128,7 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
   const zoom = async () => Number(await phone.page.getByTestId('zoom').inputValue());
 
-  // It is wider than high: it can be dragged sideways until its left edge is there, and no further.
+  // Wider than high: it can be dragged sideways up to its left edge.
   await phone.page.mouse.move(x, y);
   await phone.page.mouse.down();
   await phone.page.mouse.move(x + box.width * 0.45, y, { steps: 4 });
@@ -136,7 +136,7 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   expect(await quarterColours(phone)).toEqual(['red', 'green', 'blue', 'white']);
   expect(await zoom()).toBe(0);
 
-  // Two fingers that part over the green quarter fill the square with it.
+  // Pinching out over the green quadrant fills the crop area with it.
   const fingers = await phone.context.newCDPSession(phone.page);
   const at = { x: box.x + box.width * 0.85, y: box.y + box.height * 0.25 };
   const touch = (type: 'touchStart' | 'touchMove', apart: number) =>
@@ -160,14 +160,14 @@ test('the picture is moved by mouse, by two fingers and by keys', async () => {
   await area.focus();
   await phone.page.keyboard.press('r');
   expect(await quarterColours(phone)).toEqual(['blue', 'red', 'white', 'green']);
-  // Close enough to push all but the quarter below right out of the square.
+  // Zoomed in enough that only the lower right quadrant remains.
   for (let press = 0; press < 5; press += 1) await phone.page.keyboard.press('+');
   for (let press = 0; press < 9; press += 1) await phone.page.keyboard.press('ArrowLeft');
   for (let press = 0; press < 9; press += 1) await phone.page.keyboard.press('ArrowUp');
   expect(await quarterColours(phone)).toEqual(['green', 'green', 'green', 'green']);
 });
 
-test('what is no picture is said, and one can go on', async () => {
+test('an invalid picture is reported, and the visitor can continue', async () => {
   const { phone } = await openScannedPhone();
   await phone.uploadPhoto(Buffer.from('no picture at all'));
   await phone.page.getByTestId('notice').waitFor();
@@ -178,7 +178,7 @@ test('what is no picture is said, and one can go on', async () => {
   await phone.waitForStatus();
 });
 
-test('who failed records again with the same code', async () => {
+test('after a failure the visitor records again with the same code', async () => {
   const { phone, token } = await openScannedPhone();
   await phone.clickTestId('skip-picture');
   await phone.waitForScreen('status', 'in_queue');
@@ -186,14 +186,14 @@ test('who failed records again with the same code', async () => {
   await phone.waitForScreen('status', 'failed');
   await phone.clickTestId('again');
   await phone.waitForScreen('start');
-  // The status still says "failed": it must not take the visitor away from here.
+  // The status is still "failed": it must not leave this screen.
   await phone.page.waitForResponse((answer) => answer.url().includes('/phone/status'));
   await phone.waitForScreen('start');
   await phone.clickTestId('skip-picture');
   await phone.waitForScreen('status', 'in_queue');
 });
 
-test('a code that runs out, or is not known, says what to do', async () => {
+test('an expired or unknown code says what to do', async () => {
   const { phone, token } = await openScannedPhone();
   await phone.clickTestId('choose-existing');
   await sandbox.forceState(token, 'expire');
@@ -201,11 +201,11 @@ test('a code that runs out, or is not known, says what to do', async () => {
   expect(await phone.textOf('status-text')).toContain('new code');
   await phone.openTokenPage(sandbox.url, 'nobody’s');
   await phone.waitForScreen('status', 'unknown');
-  // The browser itself remarks that the page was "not found"; a second time for the expired one.
+  // The browser logs the 404, a second time for the expired code.
   phone.complaints.splice(0, phone.complaints.length);
 });
 
-test('a lost network is told, and forgotten when it is back', async () => {
+test('a lost connection is shown until it is back', async () => {
   const { phone } = await openScannedPhone();
   await phone.clickTestId('skip-picture');
   await phone.waitForScreen('status', 'in_queue');
@@ -218,7 +218,7 @@ test('a lost network is told, and forgotten when it is back', async () => {
   phone.complaints.splice(0, phone.complaints.length);
 });
 
-test('a reload and the back button lead where one was', async () => {
+test('reload and back button keep the state', async () => {
   const { phone } = await openScannedPhone();
   await phone.clickTestId('choose-existing');
   await phone.waitForScreen('choose');
@@ -251,7 +251,7 @@ test('the keyboard alone is enough, and the focus is never lost', async () => {
   expect(await focused()).toBe('status-head');
 });
 
-test('the browser’s language is spoken, and another on request', async () => {
+test('the browser’s language is used, and another on request', async () => {
   const { phone } = await openScannedPhone({ locale: 'fr-CA' });
   expect(await phone.page.locator('html').getAttribute('lang')).toBe('fr');
   await phone.clickTestId('lang-ja');
@@ -262,7 +262,7 @@ test('the browser’s language is spoken, and another on request', async () => {
   expect(await phone.textOf('status-head')).toMatch(/\p{Script=Hiragana}/u);
 });
 
-/** What is wrong with the page as it stands: wider than the phone, cut off, or too small to touch. */
+/** Layout faults of the page: wider than the phone, clipped, or too small to touch. */
 function layoutFaultsOf(phone: Phone): Promise<string[]> {
   return phone.page.evaluate(() => {
     const wrong: string[] = [];
@@ -281,7 +281,7 @@ function layoutFaultsOf(phone: Phone): Promise<string[]> {
   });
 }
 
-test.each(LANGUAGES)('in %s nothing is cut off, on a usual phone and on a small one', async (lang) => {
+test.each(LANGUAGES)('in %s nothing is clipped, on a common phone and on a small one', async (lang) => {
   for (const size of [PHONES.usual, PHONES.small]) {
     const { phone, token } = await openScannedPhone({ size }, lang);
     const wrong: Record<string, string[]> = {};
@@ -334,7 +334,7 @@ test('axe finds nothing on any screen', async () => {
   expect(wrong).toEqual([]);
 });
 
-test('nothing moves for those who asked for less motion', async () => {
+test('nothing moves with reduced motion', async () => {
   const { phone } = await openScannedPhone({ motion: false });
   await phone.clickTestId('skip-picture');
   await phone.waitForScreen('status', 'in_queue');

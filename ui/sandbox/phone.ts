@@ -1,13 +1,13 @@
-// A phone in a visitor's hand: Chromium at its size, on the page that the QR code opens.
+// A visitor's phone: Chromium at its size, on the page that the QR code opens.
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 
-/** A usual phone and the smallest that is still about. */
+/** A common phone and the smallest one in use. */
 export const PHONES = { usual: { width: 390, height: 844 }, small: { width: 320, height: 568 } } as const;
 
-/** The languages of the page, by their tags. */
+/** The languages of the page, as tags. */
 export const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
 
-/** How it is set up. */
+/** How the phone is set up. */
 export interface PhoneOptions {
   size?: { width: number; height: number };
   locale?: string;
@@ -15,7 +15,7 @@ export interface PhoneOptions {
   scale?: number;
 }
 
-/** One phone. Whatever its page complains about (scripts, the page's policy) is kept. */
+/** One phone. Collects errors of its page (scripts, content security policy). */
 export class Phone {
   readonly complaints: string[] = [];
 
@@ -53,13 +53,13 @@ export class Phone {
     await this.page.getByTestId(id).click();
   }
 
-  /** Waits for a screen, and for a state where the screen has some. */
+  /** Waits for a screen, and for a state of it. */
   async waitForScreen(screen: string, state?: string): Promise<void> {
     const shown = state ? `#${screen}[data-state=${state}]` : `#${screen}`;
     await this.page.locator(`body[data-screen=${screen}] ${shown}`).waitFor();
   }
 
-  /** Waits until the page follows an avatar, however far that is. */
+  /** Waits until the page follows an avatar in any state. */
   async waitForStatus(): Promise<void> {
     await this.waitForScreen('status');
     await this.page.locator('#status:not([data-state=sending])').waitFor();
@@ -69,7 +69,7 @@ export class Phone {
     return (await this.page.getByTestId(id).textContent()) ?? '';
   }
 
-  /** Gives the camera's picture. */
+  /** Provides the camera's picture. */
   async uploadPhoto(picture: Buffer, name = 'face.jpg', mimeType = 'image/jpeg'): Promise<void> {
     const chooser = this.page.waitForEvent('filechooser');
     await this.clickTestId('record-new');

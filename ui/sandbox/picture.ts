@@ -1,7 +1,7 @@
-// Pictures for the phone page, made in the browser.
+// Pictures for the phone page, generated in the browser.
 import type { Page } from 'playwright-core';
 
-/** Red above left, green above right, blue below left, white below right: 400 × 300 pixels of JPEG. */
+/** Red top left, green top right, blue bottom left, white bottom right: a JPEG of 400 × 300 pixels. */
 export async function quarteredJpeg(page: Page): Promise<Buffer> {
   const bytes = await page.evaluate(async () => {
     const canvas = document.createElement('canvas');
@@ -19,7 +19,7 @@ export async function quarteredJpeg(page: Page): Promise<Buffer> {
   return Buffer.from(bytes);
 }
 
-/** The same JPEG with an EXIF block that says how the camera was held (1 to 8). */
+/** The same JPEG with an EXIF orientation (1 to 8). */
 export function withExifOrientation(jpeg: Buffer, orientation: number): Buffer {
   const tiff = Buffer.from([
     ...Buffer.from('MM\0*\0\0\0\x08\0\x01', 'latin1'),

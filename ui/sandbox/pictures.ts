@@ -43,7 +43,7 @@ async function renderPhonePictures(): Promise<void> {
   await shoot('choose');
   await phone.clickTestId('choose-back');
   await phone.waitForScreen('start');
-  // Nobody's face: that of another avatar.
+  // The portrait of another avatar: no real face.
   await phone.uploadPhoto(await sandbox.avatarPortrait(), 'face.png', 'image/png');
   await phone.waitForScreen('preview');
   await phone.page.getByTestId('zoom').fill('12');

@@ -1,18 +1,18 @@
-// The real sandbox, as `copresence sandbox` starts it, and its vendor's and tester's sides.
+// The real sandbox, as `copresence sandbox` starts it, with the APIs of vendor and tester.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** What its first line says. */
+/** The first line of its output. */
 interface SandboxAddress {
   url: string;
   api_key: string;
   session_token: string;
 }
 
-/** A token's file to download. */
+/** A downloadable file of a token. */
 export interface Download {
   export_type: string;
   download_URL: string;
@@ -25,7 +25,7 @@ export class Sandbox {
     private readonly address: SandboxAddress,
   ) {}
 
-  /** Starts one on a free port; `COPRESENCE_CLI` names the program where it is not in `target/debug`. */
+  /** Starts a sandbox on a free port. `COPRESENCE_CLI` names the program when it is not in `target/debug`. */
   static async start(...args: string[]): Promise<Sandbox> {
     const built = fileURLToPath(new URL('../../target/debug/copresence', import.meta.url));
     const program = process.env.COPRESENCE_CLI ?? built;
@@ -37,7 +37,7 @@ export class Sandbox {
     const ended = once(child, 'exit').then(([code]) => {
       throw new Error(`${program} ended with ${code} before it listened`);
     });
-    // After the first line its end is no longer news.
+    // After the first line its exit is expected.
     ended.catch(() => {});
     const [first] = (await Promise.race([once(lines, 'line'), ended])) as [string];
     return new Sandbox(child, JSON.parse(first) as SandboxAddress);
@@ -54,7 +54,7 @@ export class Sandbox {
     return this.address.url;
   }
 
-  /** A fresh Export Token. */
+  /** A new Export Token. */
   async generate(): Promise<string> {
     const { token } = await this.callVendorApi<{ token: string }>('POST', '/generateExportToken', {
       'X-Copresence-Session-Token': this.address.session_token,
@@ -71,22 +71,22 @@ export class Sandbox {
     return answer.payload_complete;
   }
 
-  /** Plays the phone. */
+  /** Simulates the phone. */
   async associate(token: string, avatar: string): Promise<void> {
     await this.callControlApi(`tokens/${token}/associate`, { avatar });
   }
 
-  /** Forces a state upon a token. */
+  /** Forces a token into a state. */
   async forceState(token: string, what: 'expire' | 'fail' | 'complete'): Promise<void> {
     await this.callControlApi(`tokens/${token}/${what}`, {});
   }
 
-  /** Stops its time, or moves it on. */
+  /** Stops or advances the sandbox's time. */
   async setClock(change: { paused: boolean } | { advance_ms: number }): Promise<void> {
     await this.callControlApi('clock', change);
   }
 
-  /** Moves its time on until a token is in a state. */
+  /** Advances the time until a token is in a state. */
   async advanceUntil(token: string, state: string): Promise<void> {
     for (let steps = 0; steps < 200; steps += 1) {
       const answer = await fetch(`${this.url}/phone/status?exportToken=${token}`);
@@ -96,7 +96,7 @@ export class Sandbox {
     throw new Error(`the token never was ${state}`);
   }
 
-  /** The GLB of an avatar: a new one (of a seed of its own), or one of those that are there. */
+  /** The GLB of a new avatar (with its own seed) or of an existing one. */
   avatarGlb(avatar = 'new'): Promise<Buffer> {
     return this.downloadExport(avatar, 'glb');
   }

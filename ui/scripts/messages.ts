@@ -1,4 +1,4 @@
-// Derives the types of the messages from the English catalogue: `npm run messages`.
+// Generates the types of the messages from the English catalogue: `npm run messages`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const locales = join(here, '../../locales');
 const typesFile = join(here, '../src/generated/messages.ts');
 
-/** What is in a catalogue: the variables of each message and attribute, and what could not be read. */
+/** The content of a catalogue: the variables of each message and attribute, and unreadable entries. */
 export interface Catalogue {
   messages: Map<string, string[]>;
   junk: string[];
@@ -37,7 +37,7 @@ export function readCatalogue(language: string): Catalogue {
   return { messages, junk };
 }
 
-/** `ui/src/generated/messages.ts` as it must be. */
+/** The expected content of `ui/src/generated/messages.ts`. */
 export function generateMessageTypes(): string {
   const lines = [...readCatalogue('en').messages].map(([key, names]) => {
     const args = names.map((name) => `${name}: string | number`).join('; ');
@@ -55,7 +55,7 @@ export function generateMessageTypes(): string {
   ].join('\n');
 }
 
-/** The committed file. */
+/** The committed content. */
 export function committedMessageTypes(): string {
   return readFileSync(typesFile, 'utf8');
 }

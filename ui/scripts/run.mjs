@@ -1,4 +1,4 @@
-// Runs a TypeScript file of this folder's project: `node scripts/run.mjs e2e/screenshots.ts`.
+// Runs a TypeScript file of this project: `node scripts/run.mjs e2e/pictures.ts`.
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { runnerImport } from 'vite';

@@ -1,5 +1,5 @@
-// Prefilters the light of the reveal's studio, as three.js would on a graphics card: `npm run light` after a change of
-// src/reveal/soft-boxes.ts. For each direction and roughness: what a surface of that roughness mirrors from there.
+// Prefilters the environment map of the reveal, as three.js would on a graphics card: `npm run light` after a change
+// of src/reveal/studio-environment.ts. Computes what a surface of each roughness reflects from each direction.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,30 +29,30 @@ const normalise = (a: Vector): Vector => {
 const linearColour = (colour: string, power = 1): Vector =>
   new Color(colour).multiplyScalar(power).toArray() as Vector;
 
-/** `src/reveal/studio-light.bin` as it must be. */
+/** The expected content of `src/reveal/studio-light.bin`. */
 export function prefilterStudioLight(): Uint16Array {
   const mirror = renderMirrorLevel();
   const rough = LEVEL_SIZES.slice(1).flatMap((side, finer) => {
-    // As the shaders of three.js choose the level.
+    // The roughness for which three.js' shaders choose this level.
     const roughness = 1 - Math.sqrt(1 - (finer + 1) / (LEVEL_SIZES.length - 1));
     return [...texelDirections(side)].flatMap((direction) => filterByRoughness(mirror, direction, roughness));
   });
   return Uint16Array.from([...mirror.seen, ...rough], (number) => DataUtils.toHalfFloat(number));
 }
 
-/** The committed file. */
+/** The committed content. */
 export function committedStudioLight(): Uint16Array {
   const bytes = readFileSync(lightFile);
   return new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 
-/** The finest level: the room as a mirror shows it, softened. */
+/** The finest level: the room as a mirror reflects it, softened. */
 interface MirrorLevel {
-  /** Where each texel looks, three numbers each: there are very many. */
+  /** The direction of each texel, three numbers each, flat because there are very many. */
   towards: Float64Array;
-  /** What is seen there, likewise. */
+  /** The radiance of each texel, likewise. */
   seen: Float64Array;
-  /** How much of the sphere each takes up. */
+  /** The share of the sphere of each texel. */
   shares: Float64Array;
 }
 
@@ -66,7 +66,7 @@ function renderMirrorLevel(): MirrorLevel {
   };
 }
 
-/** Where each texel of a cube looks: faces and rows as WebGL orders them, seen from within as three.js mirrors them. */
+/** The direction of each texel of a cube: faces and rows in WebGL's order, mirrored as three.js does. */
 function* texelDirections(side: number): Generator<Vector> {
   for (const place of CUBE_FACES)
     for (const [s, t] of texelGrid(side)) {
@@ -100,7 +100,7 @@ const ORIENTED_BOXES = SOFT_BOXES.map((box) => ({
 }));
 const WALL_RADIANCE = linearColour(WALL_COLOUR);
 
-/** Turned to the figure, upright. */
+/** Oriented upright towards the avatar. */
 function orientBox({ at, width, height }: SoftBox) {
   const middle: Vector = [...at];
   const facing = normalise(middle.map((x) => -x) as Vector);
@@ -124,7 +124,7 @@ function radianceFrom(towards: Vector): Vector {
 const BLUR_SAMPLES = 128;
 const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
 
-/** What is seen there, weighed over the surroundings by a bell curve. */
+/** The radiance around a direction, weighted by a Gaussian. */
 function blurredRadiance(direction: Vector): Vector {
   const aside = normalise(crossProduct(Math.abs(direction[2]) < 0.999 ? [0, 0, 1] : [1, 0, 0], direction));
   const beyond = crossProduct(direction, aside);
@@ -142,7 +142,7 @@ function blurredRadiance(direction: Vector): Vector {
   return sum;
 }
 
-/** What a surface that looks there mirrors: all before it, weighed by the distribution of its facets (GGX). */
+/** What a surface reflects: the radiance around its direction, weighted by the facet distribution (GGX). */
 function filterByRoughness(
   { towards, seen, shares }: MirrorLevel,
   [x, y, z]: Vector,

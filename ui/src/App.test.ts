@@ -34,24 +34,24 @@ describe('every screen', () => {
     ['ended', 'once-more'],
     ['ended-kept', 'once-more'],
   ])('%s has words, and the focus on %s', async (name, primary) => {
-    // A real backend offers nothing to simulate, and its code can be scanned.
+    // A real backend simulates nothing, and its code can be scanned.
     const of = ['invite-real', 'invite-expired'].includes(name) ? realBackend : sandboxBackend;
     await renderScreen(screens[name], new FakeHost(screens[name], {}, of));
     expect(byTestId('status-title').textContent?.trim()).not.toBe('');
     expect(focusedTestId()).toBe(primary);
   });
 
-  it('says what stands in the way, and goes on', async () => {
+  it('shows a problem, and continues', async () => {
     const host = await renderScreen(screens['invite-trouble']);
     expect(byTestId('trouble').textContent).toContain(languageStore.translate('problem-backend-unreachable'));
-    // The operator's words are not for visitors.
+    // The operator's message is not for visitors.
     expect(byTestId('screen').textContent).not.toContain(backendUnreachable.operator);
     expect(byTestId('screen').textContent).not.toContain(backendUnreachable.hint);
     host.showScreen(screens.invite);
     await waitFor(() => expect(byTestId('trouble').textContent?.trim()).toBe(''));
   });
 
-  it('takes the focus along when it changes', async () => {
+  it('moves the focus with the screen', async () => {
     const host = await renderScreen(screens.attract);
     host.showScreen(screens.invite);
     await waitFor(() => expect(focusedTestId()).toBe('play-phone'));
@@ -65,7 +65,7 @@ describe('every screen', () => {
 });
 
 describe('snapshots', () => {
-  it('that are stale are dropped', async () => {
+  it('are ignored when they are older', async () => {
     const host = await renderScreen(screens.attract);
     host.showScreen(screens.making, 7);
     await waitFor(() => expect(byTestId('screen').dataset.screen).toBe('making'));
@@ -77,7 +77,7 @@ describe('snapshots', () => {
     expect(byTestId('screen').dataset.screen).toBe('making');
   });
 
-  it('are not followed any more when the window goes', async () => {
+  it('are not followed after the app is closed', async () => {
     const host = new FakeHost(screens.attract);
     const { unmount } = render(App, { host });
     await waitFor(() => expect(host.subscriberCount).toBe(1));
@@ -85,7 +85,7 @@ describe('snapshots', () => {
     expect(host.subscriberCount).toBe(0);
   });
 
-  it('that never come leave words on the screen, a way on, and the raw ones to the staff', async () => {
+  it('that never come show a message, a retry button, and the technical message to the staff', async () => {
     const host = new FakeHost(screens.attract);
     host.connectionError = new Error('no such command');
     render(App, { host });
@@ -97,7 +97,7 @@ describe('snapshots', () => {
     await fireEvent.click(byTestId('detail'));
     expect(byTestId('operator-detail').textContent).toContain('no such command');
     await fireEvent.click(byTestId('detail'));
-    // Still lost, and then not any more.
+    // First still unreachable, then reachable.
     await fireEvent.click(byTestId('try-again'));
     await waitFor(() => expect(focusedTestId()).toBe('try-again'));
     host.connectionError = null;
@@ -106,7 +106,7 @@ describe('snapshots', () => {
     expect(host.subscriberCount).toBe(1);
   });
 
-  it('that never come are asked for again without a press', async () => {
+  it('that never come are requested again automatically', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const host = new FakeHost(screens.attract);
     host.connectionError = new Error('no such command');
@@ -123,7 +123,7 @@ describe('snapshots', () => {
 });
 
 describe('a gamepad', () => {
-  it('starts by any button, moves on by A, and goes back by B', async () => {
+  it('starts by any button, confirms by A, and goes back by B', async () => {
     let pressed: number[] = [];
     const pad = () => ({
       connected: true,
@@ -148,7 +148,7 @@ describe('a gamepad', () => {
   });
 });
 
-it('has no style in markup, which the page’s policy would refuse', () => {
+it('has no inline styles, which the content security policy refuses', () => {
   const sources = import.meta.glob<string>('./**/*.svelte', {
     query: '?raw',
     import: 'default',
@@ -156,4 +156,14 @@ it('has no style in markup, which the page’s policy would refuse', () => {
   });
   expect(Object.keys(sources).length).toBeGreaterThan(10);
   for (const [file, source] of Object.entries(sources)) expect(source, file).not.toMatch(/\sstyle=|\{@html/);
+});
+
+it('imports test doubles in main.ts alone, which drops them from a production build', () => {
+  const sources = import.meta.glob<string>(['./**/*.{svelte,ts}', '!./**/*.test.ts'], {
+    query: '?raw',
+    import: 'default',
+    eager: true,
+  });
+  const importing = Object.entries(sources).filter(([, source]) => /['"](?:\.\.\/)+fake\//.test(source));
+  expect(importing.map(([file]) => file)).toEqual(['./main.ts']);
 });

@@ -14,7 +14,7 @@ const key = (chord: string) => {
   };
 };
 
-describe('what belongs to browsers', () => {
+describe('browser shortcuts', () => {
   it.each([
     'F5',
     'Ctrl r',
@@ -55,17 +55,17 @@ describe('what belongs to browsers', () => {
   ])('is not %s', (chord) => expect(isBrowserShortcut(key(chord))).toBe(false));
 });
 
-describe('the guard', () => {
+describe('the page guard', () => {
   afterEach(() => document.documentElement.removeAttribute('data-pointer-rests'));
 
-  /** Whether the page was kept from it. */
+  /** Whether the default action was prevented. */
   function refused(event: Event): boolean {
     document.body.dispatchEvent(event);
     return event.defaultPrevented;
   }
   const plain = (kind: string) => new Event(kind, { bubbles: true, cancelable: true });
 
-  it('holds while it is on, and not after', () => {
+  it('is active until it is stopped', () => {
     const end = blockBrowserActions();
     expect(refused(new KeyboardEvent('keydown', key('F5')))).toBe(true);
     expect(refused(new KeyboardEvent('keydown', key('x')))).toBe(false);
@@ -92,7 +92,7 @@ describe('the guard', () => {
     expect(refused(new KeyboardEvent('keydown', key('F5')))).toBe(false);
   });
 
-  it('hides the pointer while it rests', () => {
+  it('hides the pointer while it does not move', () => {
     vi.useFakeTimers();
     const hidden = () => document.documentElement.hasAttribute('data-pointer-rests');
     const move = (at: number) =>
@@ -111,7 +111,7 @@ describe('the guard', () => {
     expect(hidden()).toBe(false);
     vi.advanceTimersByTime(1001);
     expect(hidden()).toBe(true);
-    // Told again of the same place.
+    // Reported again at the same place.
     move(2);
     expect(hidden()).toBe(true);
     end();

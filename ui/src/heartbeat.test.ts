@@ -6,7 +6,7 @@ import { startHeartbeat, withHeartbeat } from './heartbeat';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it('says at once and then steadily that the page lives', () => {
+it('sends a heartbeat at once and then periodically', () => {
   const say = vi.fn(() => Promise.resolve());
   const stop = startHeartbeat(say);
   expect(say).toHaveBeenCalledTimes(1);
@@ -17,7 +17,7 @@ it('says at once and then steadily that the page lives', () => {
   expect(say).toHaveBeenCalledTimes(4);
 });
 
-it('says when the page is hidden, because its timers sleep then', () => {
+it('reports when the page is hidden', () => {
   const said: boolean[] = [];
   const hidden = vi.spyOn(document, 'hidden', 'get').mockReturnValue(false);
   const stop = startHeartbeat(async (is) => void said.push(is));
@@ -27,7 +27,7 @@ it('says when the page is hidden, because its timers sleep then', () => {
   stop();
 });
 
-it('goes on when the program does not answer', async () => {
+it('continues when the program does not answer', async () => {
   const say = vi.fn(() => Promise.reject(new Error('gone')));
   const stop = startHeartbeat(say);
   await vi.advanceTimersByTimeAsync(5000);
@@ -35,7 +35,7 @@ it('goes on when the program does not answer', async () => {
   stop();
 });
 
-it('begins with the first snapshot that was shown, once', async () => {
+it('starts with the first snapshot, once', async () => {
   const said: string[] = [];
   const fake = new FakeHost(screens.attract);
   const host = withHeartbeat(fake, async () => void said.push('alive'));

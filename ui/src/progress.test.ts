@@ -4,59 +4,59 @@ import { fileShare, ringDashOffset, secondsUntil, totalProgress } from './progre
 const file = (bytes: number, total: number | null, whole = false) => ({ file: 'a', bytes, total, whole });
 
 describe('a file', () => {
-  it('shows the share of what came', () => expect(fileShare(file(25, 100))).toBe(0.25));
-  it('claims nothing without a total', () => expect(fileShare(file(25, null))).toBeNull());
-  it('is full when it is on disk, whatever was announced', () => {
+  it('shows the received share', () => expect(fileShare(file(25, 100))).toBe(0.25));
+  it('is unknown without a total', () => expect(fileShare(file(25, null))).toBeNull());
+  it('is full when it is on disk, whatever size was announced', () => {
     expect(fileShare(file(25, null, true))).toBe(1);
     expect(fileShare(file(0, 0, true))).toBe(1);
   });
   it('never overflows', () => expect(fileShare(file(300, 100))).toBe(1));
-  it('of no length is empty until it is on disk', () => expect(fileShare(file(0, 0))).toBe(0));
+  it('of zero bytes is empty until it is on disk', () => expect(fileShare(file(0, 0))).toBe(0));
 });
 
 describe('all files', () => {
-  it('are weighed by their bytes', () => {
+  it('are weighted by their bytes', () => {
     expect(totalProgress([file(10, 100), file(300, 300, true)])).toEqual({
       bytes: 310,
       total: 400,
       share: 0.775,
     });
   });
-  it('stay open while one size is unknown', () => {
+  it('are unknown while one size is unknown', () => {
     expect(totalProgress([file(10, null), file(300, 300, true)])).toEqual({
       bytes: 310,
       total: null,
       share: null,
     });
   });
-  it('know the size of a whole file that announced none', () => {
+  it('use the size of a complete file without an announced one', () => {
     expect(totalProgress([file(50, 100), file(100, null, true)])).toEqual({
       bytes: 150,
       total: 200,
       share: 0.75,
     });
   });
-  it('are full when all are whole', () => {
+  it('are full when all are complete', () => {
     expect(totalProgress([file(10, null, true), file(20, 25, true)])).toEqual({
       bytes: 30,
       total: 30,
       share: 1,
     });
   });
-  it('of which there are none claim nothing', () => expect(totalProgress([]).share).toBeNull());
-  it('grow with a body that is longer than announced', () => {
+  it('are unknown when there are none', () => expect(totalProgress([]).share).toBeNull());
+  it('grow with a body longer than announced', () => {
     expect(totalProgress([file(150, 100), file(0, 50)])).toEqual({ bytes: 150, total: 200, share: 0.75 });
   });
 });
 
 describe('the ring', () => {
   const around = 2 * Math.PI * 48;
-  it('leaves out what is not done', () => {
+  it('leaves out the remaining share', () => {
     expect(ringDashOffset(0, 48)).toBeCloseTo(around);
     expect(ringDashOffset(0.25, 48)).toBeCloseTo(around * 0.75);
     expect(ringDashOffset(1, 48)).toBeCloseTo(0);
   });
-  it('stays a ring whatever it is told', () => {
+  it('clamps invalid values', () => {
     expect(ringDashOffset(7, 48)).toBeCloseTo(0);
     expect(ringDashOffset(-1, 48)).toBeCloseTo(around);
     expect(ringDashOffset(Number.NaN, 48)).toBeCloseTo(around);
@@ -67,7 +67,7 @@ describe('the time left', () => {
   const now = Date.parse('2026-11-22T12:00:00Z');
   it('counts whole seconds', () => expect(secondsUntil('2026-11-22T12:01:30.400Z', now)).toBe(91));
   it('ends at zero', () => expect(secondsUntil('2026-11-22T11:00:00Z', now)).toBe(0));
-  it('is not known without an instant', () => {
+  it('is unknown without an instant', () => {
     expect(secondsUntil(null, now)).toBeNull();
     expect(secondsUntil('soon', now)).toBeNull();
   });

@@ -21,10 +21,11 @@ export const SECTION_NAMES: Record<Section, string> = {
 
 export const SECTION_DESCRIPTIONS: Record<Section, string> = {
   backend:
-    'Where visits are made. A change applies from the next visit on; visits in progress are not affected.',
-  credentials: 'What the profile in use needs. Values go into the keychain and are never shown again.',
-  sandbox: 'What happens at the simulated backend, and what goes wrong there.',
-  display: 'How the window looks and speaks. Each change shows at once.',
+    'The backend for visits. A change applies from the next visit on; visits in progress are not affected.',
+  credentials:
+    'The credentials that the profile in use needs. Values are saved to the keychain and never shown again.',
+  sandbox: 'The behaviour and the faults of the simulated backend.',
+  display: 'Appearance and language of the window. Changes apply at once.',
   retention: 'How long the files of a visit are kept on this machine.',
   history: 'Past visits, newest first.',
   health: 'Everything this booth depends on.',
@@ -43,7 +44,6 @@ export const messages = {
   leave: 'Lock and leave',
   cancel: 'Cancel',
   theme: { light: 'Light colours', dark: 'Dark colours' },
-  hints: { move: 'move', section: 'section', back: 'back', leave: 'lock and leave' },
   live: (count: number) => `${count === 0 ? 'No visit' : plural(count, 'visit')} in progress`,
   sandboxTag: 'sandbox',
   sections: 'Sections',
@@ -51,9 +51,9 @@ export const messages = {
   pad: {
     enter: 'Enter the PIN',
     choose: 'Choose a PIN',
-    repeat: 'Enter it once more',
+    repeat: 'Repeat the PIN',
     chooseAbout:
-      'It opens this panel from now on. Four digits or more, so that it can be entered by touch and gamepad too.',
+      'Opens this panel from now on. At least four digits, so that it can be entered by touch and gamepad.',
     about: 'Staff only. A visit in progress continues.',
     field: (count: number) => `PIN, ${plural(count, 'digit')} entered`,
     wrong: 'Wrong PIN.',
@@ -73,9 +73,9 @@ export const messages = {
     phones: 'Phones on this network',
     phonesOn: 'Let in',
     phonesOff: 'Keep out',
-    phonesAre: 'Phones reach the sandbox at',
-    phonesOut: 'Only this machine reaches the sandbox.',
-    phonesReal: 'Phones reach this backend directly.',
+    phonesAre: 'Phones can reach the sandbox at',
+    phonesOut: 'Only this machine can reach the sandbox.',
+    phonesReal: 'Phones connect to this backend directly.',
     letIn: 'Phones on this network are let in.',
     keptOut: 'Phones are kept out.',
     installation: 'This installation',
@@ -105,32 +105,32 @@ export const messages = {
     replace: 'Replace',
     remove: 'Remove',
     value: (name: string) => `New value: ${name}`,
-    send: 'Put into the keychain',
-    nothing: 'Nothing was entered',
+    send: 'Save to keychain',
+    nothing: 'No value entered',
     nothingHint: 'Enter the value, or cancel',
     isSet: (name: string) => `${name} is set.`,
     isRemoved: (name: string) => `${name} was removed.`,
     ask: (name: string) => `Remove ${name.toLowerCase()}?`,
     askText: (profile: string) =>
-      `It is removed from the keychain for the profile “${profile}”. Visits cannot begin without what the profile needs.`,
+      `It is removed from the keychain for the profile “${profile}”. Visits cannot start without the credentials that the profile needs.`,
     none: 'This profile needs no credentials.',
     unlock: 'Unlock the keychain',
     unlocked: 'The keychain is unlocked.',
   },
 
   sandbox: {
-    none: 'The backend in use is a real one, with nothing to set here. To use the sandbox, choose its profile under Backend.',
+    none: 'The backend in use is a real one and has no settings here. To use the sandbox, choose its profile under Backend.',
     scenario: 'Scenario',
     scenarioAbout: 'What happens to tokens from now on.',
     isScenario: (name: string) => `Tokens follow “${name}” from now on.`,
     speed: 'Speed',
     speedAbout: 'Simulated seconds per real second, 0.1 to 1000.',
-    isSpeed: (speed: number) => `Time now runs at ${speed} times its speed.`,
+    isSpeed: (speed: number) => `Time now runs at ${speed} times real time.`,
     unfit: (written: string) => `“${written}” is not a number`,
     other: 'Other speed',
     use: 'Use',
     faults: 'Faults',
-    faultsNone: 'None active: the sandbox behaves.',
+    faultsNone: 'No faults active.',
     on: 'Endpoint',
     kind: 'Fault',
     next: 'For the next request',
@@ -143,27 +143,27 @@ export const messages = {
 
   display: {
     kiosk: 'Kiosk mode',
-    kioskAbout: 'Full screen and guarded: the window is left by the PIN alone.',
+    kioskAbout: 'Full screen and locked: only the PIN leaves the window.',
     on: 'On',
     off: 'Off',
-    kioskFlag: 'On for this run, by `--kiosk`; it is not set.',
-    kioskFlagOff: 'Off for this run alone: the program is started with `--kiosk`.',
-    kioskKeep: 'Set it, too',
-    kioskOn: 'The window is guarded.',
-    kioskOff: 'The window is an ordinary one.',
+    kioskFlag: 'On for this run because of `--kiosk`; not saved in the settings.',
+    kioskFlagOff: 'Off for this run only: the program was started with `--kiosk`.',
+    kioskKeep: 'Save to settings',
+    kioskOn: 'Kiosk mode is on.',
+    kioskOff: 'Kiosk mode is off.',
     monitor: 'Monitor',
     first: 'Primary',
     pixels: (width: number, height: number) => `${width} × ${height}`,
-    unplugged: 'Not there. The window is on the first one until it is.',
+    unplugged: 'Not connected. The window is on the primary monitor until it is.',
     moved: 'The window moves to that monitor.',
     language: 'Language',
-    languageAbout: 'In which a new visitor is met. Visitors can switch.',
-    system: 'The system’s',
-    spoken: 'New visitors are met in that language.',
+    languageAbout: 'The language for new visitors. Visitors can switch.',
+    system: 'System language',
+    spoken: 'New visitors see this language.',
     unwritten: (languages: string[]) =>
-      `Not offered, because this machine has no letters for it: ${languages.join(', ')}. Install a font (on Debian \`fonts-noto-cjk\`) and start the program again.`,
-    idle: 'Idle after',
-    idleAbout: 'Seconds without a touch before a face on the screen is asked about: 15 to 3,600.',
+      `Not offered, because this machine has no font for: ${languages.join(', ')}. Install one (on Debian \`fonts-noto-cjk\`) and restart the program.`,
+    idle: 'Ask “Still there?” after',
+    idleAbout: 'Seconds without input while an avatar is shown, 15 to 3,600. Other screens scale with it.',
     idleUnfit: (written: string) => `“${written}” seconds cannot be used`,
     idleHint: 'Enter a whole number from 15 to 3,600',
     seconds: 'seconds',
@@ -171,7 +171,7 @@ export const messages = {
     isIdle: (seconds: number) => `Asks after ${seconds} seconds.`,
     removed: 'Removed.',
     logo: 'Logo',
-    logoAbout: 'A PNG of at most 2 MiB; light on a dark ground.',
+    logoAbout: 'A PNG of at most 2 MiB, light on a dark background.',
     logoSet: 'A logo is set.',
     logoNone: 'None.',
     choose: 'Choose a PNG',
@@ -181,7 +181,7 @@ export const messages = {
     tooLarge: (name: string, size: string) => `“${name}” has ${size}`,
     pngHint: 'Choose a PNG of at most 2 MiB',
     voice: 'Read aloud',
-    voiceAbout: 'Screens are read out where there is a voice. The idle warning is in any case.',
+    voiceAbout: 'Screens are read aloud where there is a voice. The idle warning is always spoken.',
     voices: (languages: string[], of: number) => {
       if (languages.length === 0)
         return 'No voices on this machine: screens stay silent, and the idle warning is two soft notes.';
@@ -190,28 +190,29 @@ export const messages = {
         : `Voices on this machine: ${languages.join(', ')}. Elsewhere the idle warning is two soft notes.`;
     },
     voiceOn: 'Screens are read aloud.',
-    voiceOff: 'Screens are silent.',
+    voiceOff: 'Screens are not read aloud.',
   },
 
   texts: {
     choice: 'Texts in',
-    choiceAbout: 'The language of the two texts below. A dot for each that there is.',
+    choiceAbout: 'The language of the two texts below. One dot per existing text.',
     written: (which: string[]) => (which.length === 0 ? 'no text' : `${which.join(' and ')} written`),
     unsaved: 'not saved',
     attract_text: {
       name: 'Attract text',
-      about: 'The line that invites.',
-      none: 'Written in no language: visitors read the program’s own line, in theirs.',
+      about: 'The line on the first screen.',
+      none: 'No text in any language: visitors see the program’s own line.',
     },
     consent: {
       name: 'Consent text',
-      about: 'Shown before the code; visitors must agree. Written in one language, it is asked of everybody.',
-      none: 'Written in no language: nobody is asked.',
+      about:
+        'Shown before the QR code; visitors must agree. A text in one language applies to every visitor.',
+      none: 'No text in any language: visitors are not asked.',
     },
     inLanguage: (name: string, language: string) => `${name} in ${language}`,
-    everywhere: 'Written in every language.',
+    everywhere: 'There is a text in every language.',
     fallBack: (missing: string[], instead: string) =>
-      `Visitors who chose ${joinWithOr(missing)} read the ${instead} text.`,
+      `Visitors who chose ${joinWithOr(missing)} see the ${instead} text.`,
     save: (languages: string[]) => (languages.length === 0 ? 'Save' : `Save in ${joinWithAnd(languages)}`),
     saved: (languages: string[]) =>
       languages.length === 0
@@ -226,7 +227,7 @@ export const messages = {
 
   retention: {
     keep: 'Keep files',
-    keepAbout: 'Counted from the end of the visit. History keeps its entry, without the face.',
+    keepAbout: 'Counted from the end of the visit. The entry in History stays, without the portrait.',
     for: (hours: number | null) => {
       if (hours === null) return 'Forever';
       if (hours === 0) return 'Until the visitor leaves';
@@ -259,7 +260,7 @@ export const messages = {
   history: {
     count: (count: number) => plural(count, 'visit'),
     none: 'No visits yet.',
-    columns: ['', 'Began', 'Profile', 'Outcome', 'Size', ''],
+    columns: ['', 'Started', 'Profile', 'Outcome', 'Size', ''],
     forget: 'Forget',
     showFaces: 'Show faces',
     hideFaces: 'Hide faces',
@@ -316,13 +317,13 @@ export const messages = {
     differHint: 'Enter them again',
     changed: 'The PIN was changed.',
     quit: 'Quit',
-    quitAbout: 'Ends the program cleanly: every visit records how it ended, and nothing is lost.',
+    quitAbout: 'Ends the program cleanly: every visit records its outcome, and nothing is lost.',
     quitNow: 'Quit…',
     ask: 'Quit the program?',
     askText: (live: number) =>
       live > 0
-        ? `${plural(live, 'visit')} in progress will be interrupted; what was redeemed is finished at the next start.`
-        : 'The booth stays dark until somebody starts it again.',
+        ? `${plural(live, 'visit')} in progress will be interrupted; redeemed avatars are saved at the next start.`
+        : 'The booth stays dark until the program is started again.',
     yes: 'Quit',
     quitting: 'The program is closing.',
   },
@@ -331,11 +332,11 @@ export const messages = {
     visits: 'Visits',
     line: 'Timeline',
     detail: 'Exchange',
-    none: 'No visit since the program started. Begin one, and its exchanges appear here.',
+    none: 'No visit since the program started. Start one, and its exchanges appear here.',
     pick: 'Choose a line to see its details.',
     filter: 'Filter',
     filterHint: 'URL, status, event',
-    broken: 'Broken rules',
+    broken: 'Not met',
     calls: 'Calls',
     all: 'All',
     steps: 'Steps',
@@ -348,7 +349,7 @@ export const messages = {
     empty: 'Nothing matches the filter.',
     dropped: (count: number) => `${plural(count, 'older exchange')} dropped to save memory`,
     exchanges: (count: number) => plural(count, 'exchange'),
-    brokenRules: (count: number) => `${count} broken`,
+    brokenRules: (count: number) => `${count} not met`,
     running: 'in progress',
     columns: {
       time: 'Time',
@@ -360,20 +361,21 @@ export const messages = {
     },
     noAnswer: 'none',
     copy: 'Copy as curl',
-    copied: 'Copied, with names of variables in place of the secrets.',
+    copied: 'Copied, with variable names in place of secrets.',
     copyNot: 'This window is not allowed to write to the clipboard',
     copyHere: 'The command is selected below: press Ctrl+C to copy it',
     verdict: (kept: number, broken: number) =>
-      broken > 0 ? `${plural(broken, 'rule')} broken, ${kept} kept.` : `${plural(kept, 'rule')} kept.`,
+      broken > 0
+        ? `${plural(broken, 'requirement')} not met, ${kept} met.`
+        : `${plural(kept, 'requirement')} met.`,
     har: 'Save HAR',
     harSaved: (path: string) => `Saved as ${path}`,
     tookWait: 'to the headers',
     tookBody: 'body',
     total: 'in total',
-    rules: 'Rules',
-    rulesNone: 'No rule applies to this exchange.',
-    kept: 'kept',
-    broke: 'broken',
+    rulesNone: 'No requirement applies to this exchange.',
+    kept: 'met',
+    broke: 'not met',
     came: 'received:',
     missing: 'missing',
     response: 'Response body',
@@ -386,7 +388,6 @@ export const messages = {
     noBody: (size: string) => `Not recorded (${size}).`,
     empties: 'Empty.',
     curl: 'As curl',
-    keys: { move: 'line', open: 'detail', copy: 'curl', har: 'HAR', filter: 'filter', pause: 'pause' },
   },
 
   checks: {
@@ -394,18 +395,18 @@ export const messages = {
     ask: 'Before the first request',
     tokens: 'Export Tokens at most',
     tokensAbout: 'Each one may be charged to the account. The run stops asking when they are spent.',
-    wrong: 'Wrong requests',
-    wrongAbout: 'Some checks send requests that are wrong on purpose. They may count against the account.',
+    wrong: 'Invalid requests',
+    wrongAbout: 'Some checks send requests that are invalid on purpose. They may count against the account.',
     phone: 'With a phone',
-    phoneAbout: 'Somebody records an avatar when the run asks for it; at the sandbox this is simulated.',
+    phoneAbout: 'A person records an avatar when the run asks for it; the sandbox simulates this.',
     yes: 'Allowed',
-    no: 'Left out',
+    no: 'Skipped',
     all: (count: number) => `${plural(count, 'check')}.`,
     list: 'Checks',
     show: 'Show',
-    nothing: 'No checks like this.',
+    nothing: 'No checks in this state.',
     plan: 'What it does',
-    leftOut: 'left out',
+    leftOut: 'skipped',
     cost: ({ requests, tokens, tokens_at_risk, avatars, free }: ChecksPlan) => {
       const made = `${plural(tokens, 'Export Token')} and ${plural(avatars, 'avatar')}`;
       const whose = free ? 'simulated ones, which cost nothing' : 'which the account pays for';
@@ -415,8 +416,8 @@ export const messages = {
           : '';
       return `At least ${plural(requests, 'request')}; ${made}, ${whose}.${risk}`;
     },
-    asksPeople: 'Somebody with a phone is asked to scan a code and to make an avatar.',
-    movesClock: 'The sandbox’s clock is moved forward, for its visits too.',
+    asksPeople: 'A person with a phone is asked to scan a code and to make an avatar.',
+    movesClock: 'The sandbox’s clock is advanced, for visits in progress too.',
     disturbs: (visits: number) =>
       visits === 1
         ? '1 visit in progress: its code may expire, or its avatar arrive early.'
@@ -426,8 +427,8 @@ export const messages = {
     restart: 'Run again',
     stop: 'Stop',
     skip: 'Continue without a phone',
-    stopped: 'The run was stopped; what was judged is kept.',
-    skipped: 'What needs a phone is skipped.',
+    stopped: 'The run was stopped; verdicts so far are kept.',
+    skipped: 'Checks that need a phone are skipped.',
     running: 'Running',
     passed: 'Passed',
     failed: 'Failed',
@@ -442,10 +443,9 @@ export const messages = {
     remedy: 'What to do',
     requirements: 'Requirements',
     pick: 'Choose a check to see what it found.',
-    invitation: 'Somebody with a phone is needed',
+    invitation: 'A person with a phone is needed',
     invitationQr: 'The code to scan with the phone',
     purpose: (purpose: string) => `For ${purpose}.`,
-    notes: 'Notes',
     report: 'Save the report',
     reportSaved: (path: string) => `HTML, JSON, JUnit and HAR are in ${path}`,
   },

@@ -60,7 +60,7 @@ describe('the PIN pad', () => {
     expect(again.deskLock.isOpen).toBe(false);
   });
 
-  it('says that a PIN was wrong, takes the next, and counts a wait down', async () => {
+  it('reports a wrong PIN, takes the next, and counts down a waiting time', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date', 'performance'] });
     const opened = await closed();
     await type('9999');
@@ -69,7 +69,7 @@ describe('the PIN pad', () => {
     await type('9999');
     await waitFor(() => expect(byTestId('pad-said').textContent).toContain(messages.pad.wait(5)));
     expect(byTestId('key-1').getAttribute('aria-disabled')).toBe('true');
-    // What is typed meanwhile counts for nothing.
+    // Input during the waiting time is ignored.
     await type('1234');
     expect(opened.desk.calls.filter((call) => call === 'enterPin')).toHaveLength(3);
     vi.advanceTimersByTime(2000);
@@ -82,7 +82,7 @@ describe('the PIN pad', () => {
     await waitFor(() => expect(byTestId('section')).toBeTruthy());
   });
 
-  it('asks for a PIN at the first opening, twice', async () => {
+  it('asks for a new PIN at the first opening, twice', async () => {
     const opened = await renderDesk((desk) => {
       desk.isOpen = false;
       desk.pin = null;
@@ -101,7 +101,7 @@ describe('the PIN pad', () => {
     expect(opened.desk.pin).toBe('2580');
   });
 
-  it('takes no letters for a first PIN, which a gamepad could not enter', async () => {
+  it('accepts only digits for a first PIN, so that a gamepad can enter it', async () => {
     await renderDesk((desk) => {
       desk.isOpen = false;
       desk.pin = null;
@@ -112,7 +112,7 @@ describe('the PIN pad', () => {
     expect(byTestId('pin').getAttribute('aria-label')).toBe(messages.pad.field(1));
   });
 
-  it('says what the program says when it cannot ask', async () => {
+  it('shows the program’s message when the call fails', async () => {
     const opened = await closed();
     opened.desk.refusals.set('enterPin', {
       code: 'x',
@@ -124,7 +124,7 @@ describe('the PIN pad', () => {
     await waitFor(() => expect(byTestId('pad-said').textContent).toBe('The disk is full. Free some'));
   });
 
-  it('goes by itself when nobody enters anything', async () => {
+  it('closes without input', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const { deskLock } = await closed();
     vi.advanceTimersByTime(PIN_PAD_IDLE_MS - 5000);
@@ -134,8 +134,8 @@ describe('the PIN pad', () => {
   });
 });
 
-describe('a door that closes meanwhile', () => {
-  it('brings the pad back, and the same section after the PIN', async () => {
+describe('a lock that closes meanwhile', () => {
+  it('shows the PIN pad, and the same section after the PIN', async () => {
     const opened = await renderDesk(() => {}, 'retention');
     opened.desk.lockByTimeout();
     await fireEvent.click(byTestId('keep-24'));
@@ -146,7 +146,7 @@ describe('a door that closes meanwhile', () => {
     expect(opened.desk.panelView.keep_hours).toBeNull();
   });
 
-  it('is locked when one leaves', async () => {
+  it('is locked on leaving', async () => {
     const { desk, deskLock } = await renderDesk();
     await fireEvent.click(byTestId('leave'));
     expect(deskLock.isOpen).toBe(false);
@@ -154,7 +154,7 @@ describe('a door that closes meanwhile', () => {
     expect(desk.isOpen).toBe(false);
   });
 
-  it('is kept open by a sign of life while somebody reads', async () => {
+  it('stays open by reported activity', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const { desk } = await renderDesk();
     const asked = () => desk.calls.filter((call) => call === 'readPanel').length;
@@ -165,7 +165,7 @@ describe('a door that closes meanwhile', () => {
     await fireEvent.pointerMove(document.body);
     await fireEvent.pointerMove(document.body);
     expect(asked()).toBe(2);
-    // And found closed, it asks for the PIN.
+    // When the lock has closed, the PIN is asked for.
     desk.lockByTimeout();
     vi.advanceTimersByTime(61_000);
     await fireEvent.pointerMove(document.body);
@@ -173,7 +173,7 @@ describe('a door that closes meanwhile', () => {
   });
 });
 
-it('a program that does not answer is said, and asked again', async () => {
+it('shows that the program does not answer, and tries again', async () => {
   const { desk } = await renderDesk((of) => of.refusals.set('readPanel', new Error('no such command'))).catch(
     () => ({
       desk: null,

@@ -29,7 +29,7 @@ it.each<[Exclude<HostAction, 'agreeToConsent'>, string]>([
   ]);
 });
 
-it('tells the program what was agreed to', async () => {
+it('sends the text that was agreed to', async () => {
   const called: unknown[] = [];
   mockIPC((name, args) => {
     called.push([name, args]);
@@ -38,7 +38,7 @@ it('tells the program what was agreed to', async () => {
   expect(called).toEqual([['agree', { to: 'We film.', revision: 3 }]]);
 });
 
-it('follows snapshots over the channel that it hands to the command', async () => {
+it('receives snapshots over the channel of the command', async () => {
   let channel: { onmessage(snapshot: Snapshot): void } | undefined;
   mockIPC((name, args) => {
     expect(name).toBe('subscribe');
@@ -84,7 +84,7 @@ describe('the desk', () => {
     expect(called).toEqual([[command, args]]);
   });
 
-  it('follows inspector and checks over channels, until it is told to stop', async () => {
+  it('follows inspector and checks over channels until it is stopped', async () => {
     const called: [string, { channel: { onmessage(view: unknown): void }; visit?: string | null }][] = [];
     mockIPC((name, args) => {
       called.push([name, args as (typeof called)[number][1]]);

@@ -12,25 +12,25 @@ import { moveFocus, nearestInDirection, recoverFocus, scrollFocusedText } from '
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
 
-describe('the nearest in a direction', () => {
+describe('the nearest element in a direction', () => {
   const from = box(100, 100);
-  it('is what lies there, not what lies elsewhere', () => {
+  it('lies in that direction', () => {
     const others = [box(300, 100), box(100, 300), box(-200, 100), box(100, -100)];
     expect(nearestInDirection(from, others, 'right')).toBe(0);
     expect(nearestInDirection(from, others, 'down')).toBe(1);
     expect(nearestInDirection(from, others, 'left')).toBe(2);
     expect(nearestInDirection(from, others, 'up')).toBe(3);
   });
-  it('prefers straight ahead to askew', () =>
+  it('prefers straight ahead', () =>
     expect(nearestInDirection(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
-  it('is what stands in the same row before what is nearer in another', () => {
-    // A last button that had no room in its row stands below the first.
+  it('prefers the same row to a nearer element in another', () => {
+    // A wrapped button is below the first one.
     expect(nearestInDirection(from, [box(104, 150), box(240, 100)], 'right')).toBe(1);
     expect(nearestInDirection(from, [box(104, 150), box(240, 100)], 'down')).toBe(0);
-    // Where there is none in the row, another is better than none.
+    // Without one in the same row, another row is used.
     expect(nearestInDirection(from, [box(900, 600)], 'right')).toBe(0);
   });
-  it('is none where there is none', () => expect(nearestInDirection(from, [box(100, 300)], 'up')).toBe(-1));
+  it('is none when there is none', () => expect(nearestInDirection(from, [box(100, 300)], 'up')).toBe(-1));
 });
 
 describe('the focus', () => {
@@ -58,7 +58,7 @@ describe('the focus', () => {
     expect(document.activeElement?.textContent).toBe('two');
   });
 
-  it('leaves a text once it is read to its end, for the first of what stands below', () => {
+  it('leaves a text at its end for the first element below', () => {
     const root = stage('one', 'two');
     for (const [i, button] of [...root.querySelectorAll('button')].entries())
       button.getBoundingClientRect = () => new DOMRect(i * 200, 500, 100, 40);
@@ -80,7 +80,7 @@ describe('the focus', () => {
       scrollFocusedText(text, 'down'),
     ]).toEqual([true, true, false]);
     expect([scrollFocusedText(text, 'up'), top]).toEqual([true, 60]);
-    // What is rounded up by a pixel is no text to read.
+    // Rounding by a pixel is not scrollable text.
     [top, high] = [0, 401];
     expect(scrollFocusedText(text, 'down')).toBe(false);
     expect(scrollFocusedText(text, 'right')).toBe(false);
@@ -89,7 +89,7 @@ describe('the focus', () => {
     expect(scrollFocusedText(document.activeElement, 'down')).toBe(false);
   });
 
-  it('comes to what is chosen, and then moves by place', () => {
+  it('enters a group at the selected member, and then moves by position', () => {
     const root = stage('begin', 'one', 'two');
     const group = document.createElement('div');
     group.setAttribute('role', 'group');
@@ -108,7 +108,7 @@ describe('the focus', () => {
     expect(document.activeElement).toBe(one);
   });
 
-  it('comes back to the main action when its element goes', () => {
+  it('returns to the primary action when its element is removed', () => {
     const root = stage('one', 'primary');
     const first = root.querySelector('button');
     first?.focus();
@@ -126,12 +126,12 @@ const pad = (pressed: number[], axes: number[] = [0, 0, 0, 0]): GamepadState => 
 });
 
 describe('a gamepad', () => {
-  it('tells a press once', () => {
+  it('reports a press once', () => {
     expect(newPresses(pad([]), pad([0]))).toEqual(['confirm']);
     expect(newPresses(pad([0]), pad([0]))).toEqual([]);
     expect(newPresses(pad([0]), pad([0, 1]))).toEqual(['back']);
   });
-  it('knows the directions, on the cross and on the stick', () => {
+  it('reads directions from the D-pad and the stick', () => {
     expect(newPresses(pad([]), pad([12, 13, 14, 15]))).toEqual(['up', 'down', 'left', 'right']);
     expect(newPresses(pad([]), pad([], [0.9, 0.1]))).toEqual(['right']);
     expect(newPresses(pad([], [0.9, 0]), pad([], [0.95, 0]))).toEqual([]);
@@ -147,7 +147,7 @@ describe('a gamepad', () => {
     expect(rightStickPush(pad([], [0.8, -0.9, 0, 0]))).toEqual({ x: 0, y: 0 });
     expect(rightStickPush(pad([], [0.8, 0, 0.9, -0.5]))).toEqual({ x: 0.9, y: -0.5 });
   });
-  it('is in a hand while a stick moves, not while it rests where it is worn', () => {
+  it('is in use while a stick moves, not while a worn stick rests', () => {
     const hand = new StickActivity();
     const rests = () => expect(hand.hasMoved(pad([], [0.3, 0, 0.3, 0]))).toBe(false);
     rests();
@@ -159,7 +159,7 @@ describe('a gamepad', () => {
     rests();
   });
 
-  it('is found without an event, and left in peace afterwards', () => {
+  it('is found without an event, and no longer polled afterwards', () => {
     vi.useFakeTimers();
     const real = navigator.getGamepads;
     let pads: unknown[] = [];
@@ -184,7 +184,7 @@ describe('a gamepad', () => {
 
 describe('Start and Select', () => {
   const [SELECT, START] = [8, 9];
-  it('mean something when one is let go', () => {
+  it('act when one is released', () => {
     const chord = new StartSelectChord();
     expect(chord.readChord(pad([START]), 0)).toEqual([]);
     expect(chord.readChord(pad([START]), 5000)).toEqual([]);
@@ -193,7 +193,7 @@ describe('Start and Select', () => {
     expect(chord.readChord(pad([]), 6010)).toEqual(['other']);
     expect(newPresses(pad([]), pad([START]))).toEqual([]);
   });
-  it('ask for the desk when both are held for a second, and then mean nothing else', () => {
+  it('open the desk when both are held for a second, and do nothing else', () => {
     const chord = new StartSelectChord();
     expect(chord.readChord(pad([SELECT]), 0)).toEqual([]);
     expect(chord.readChord(pad([SELECT, START]), 100)).toEqual([]);
@@ -205,7 +205,7 @@ describe('Start and Select', () => {
     expect(chord.readChord(pad([START]), 4000)).toEqual([]);
     expect(chord.readChord(pad([]), 4010)).toEqual(['confirm']);
   });
-  it('held too shortly ask for nothing', () => {
+  it('do nothing when held too shortly', () => {
     const chord = new StartSelectChord();
     chord.readChord(pad([SELECT, START]), 0);
     chord.readChord(pad([START]), 900);
@@ -215,7 +215,7 @@ describe('Start and Select', () => {
   });
 });
 
-describe('whose gamepad it is', () => {
+describe('the maker of a gamepad', () => {
   const named = (id: string, pressed: number[]) => ({ ...pad(pressed), id });
   it('is read from its name', () => {
     expect(gamepadKindOf('DualSense Wireless Controller (STANDARD GAMEPAD Vendor: 054c Product: 0ce6)')).toBe(

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { hasGlyphsFor, offeredLocales } from './font-support';
 import { LOCALES } from './locales';
 
-describe('the letters of a language', () => {
-  it('are there where each is drawn in its own way', () => {
+describe('the glyphs of a language', () => {
+  it('exist when each is drawn differently', () => {
     for (const tongue of LOCALES)
       expect(
         hasGlyphsFor(tongue, (letter) => letter),
@@ -11,12 +11,12 @@ describe('the letters of a language', () => {
       ).toBe(true);
   });
 
-  it('are not there where all are drawn as one stand-in', () => {
+  it('are missing when all are drawn as the same placeholder', () => {
     const written = LOCALES.filter((tongue) => hasGlyphsFor(tongue, () => '▯'));
     expect(written).toEqual(['en', 'de', 'es', 'fr']);
   });
 
-  it('count as there where nothing can be drawn', () => {
+  it('are assumed when nothing can be drawn', () => {
     expect(LOCALES.filter((tongue) => hasGlyphsFor(tongue, () => null))).toEqual([...LOCALES]);
     expect(offeredLocales()).toEqual([...LOCALES]);
   });

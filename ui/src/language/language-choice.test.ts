@@ -7,7 +7,7 @@ import { languageStore } from '../state/language-store.svelte';
 afterEach(() => vi.useRealTimers());
 
 describe('the language', () => {
-  it('is chosen on the first screen, which does not begin by that', async () => {
+  it('is chosen on the first screen without starting a visit', async () => {
     const host = await renderScreen(screens.attract);
     await fireEvent.click(byTestId('tongue-de'));
     expect(languageStore.locale).toBe('de');
@@ -19,7 +19,7 @@ describe('the language', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('is chosen on every other screen over it, and what is below waits', async () => {
+  it('is chosen in a dialog on every other screen', async () => {
     const host = await renderScreen(screens.invite);
     await fireEvent.click(byTestId('language'));
     await waitFor(() => expect(focusedTestId()).toBe('tongue-en'));
@@ -34,7 +34,7 @@ describe('the language', () => {
     expect(document.documentElement.lang).toBe('ja');
   });
 
-  it('is the screen’s own again for the next visitor', async () => {
+  it('is reset for the next visitor', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     await renderScreen(screens.attract);
     await fireEvent.click(byTestId('tongue-es'));

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { AmountFormat } from './number-format';
 
 const [en, de, fr] = [new AmountFormat('en'), new AmountFormat('de'), new AmountFormat('fr')];
-/** Languages part their numbers by spaces that look alike. */
+/** Languages use different spaces that look alike. */
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ');
 
 it.each([
@@ -26,7 +26,7 @@ it.each([
   [3723, '1:02:03'],
 ])('%i seconds are %s', (seconds, text) => expect(en.formatClock(seconds)).toBe(text));
 
-it('tells the sign of a percentage from its number', () => {
+it('separates the sign of a percentage', () => {
   expect(en.formatPercentParts(42)).toEqual([
     { text: '42', sign: false },
     { text: '%', sign: true },
@@ -34,7 +34,7 @@ it('tells the sign of a percentage from its number', () => {
   expect(de.formatPercentParts(100).map(({ text }) => plain(text))).toEqual(['100', ' %']);
 });
 
-it('says a span no finer than it is known', () => {
+it('rounds a time range', () => {
   expect(en.formatTimeRange(17, 44)).toBe('20–40 seconds');
   expect(en.formatTimeRange(2, 11)).toBe('10 seconds');
   expect(en.formatTimeRange(70, 190)).toBe('1–3 minutes');

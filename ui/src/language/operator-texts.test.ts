@@ -14,12 +14,12 @@ describe('a text by language', () => {
     expect(pickOperatorText(texts, wanted)).toEqual({ tag, text: texts[tag as 'fr'] });
   });
 
-  it('is told in a language of somebody else before it is not told', () => {
+  it('is shown in any language rather than not at all', () => {
     expect(pickOperatorText({ it: 'Filmiamo.' }, ['fr'])).toEqual({ tag: 'it', text: 'Filmiamo.' });
     expect(pickOperatorText({}, ['fr', 'de'])).toBeNull();
   });
 
-  it('follows the visitor’s choice, then the booth’s first language, then what there is', () => {
+  it('uses the visitor’s language, then the booth’s, then any', () => {
     languageStore.setLocale('fr');
     expect(languageStore.operatorTextFor(texts, 'ja')?.tag).toBe('fr');
     languageStore.setLocale('es');
@@ -27,7 +27,7 @@ describe('a text by language', () => {
     expect(languageStore.operatorTextFor(texts, 'zh-Hans')?.tag).toBe('de');
     languageStore.useCatalogue('eo', 'attract-start = Komencu');
     expect(languageStore.operatorTextFor(texts, 'fr')?.tag).toBe('fr');
-    // The system's, in a test as in the window.
+    // The system's language.
     expect(languageStore.defaultLocaleFor(null)).toBe('en');
     expect(languageStore.operatorTextFor({ ...texts, en: 'We film.' }, null)?.tag).toBe('en');
     languageStore.setLocale('en');

@@ -40,7 +40,7 @@ beforeEach(() => {
 });
 
 describe('the operator’s detail', () => {
-  it('comes and goes by F9, and takes no focus', async () => {
+  it('is toggled by F9, and does not take the focus', async () => {
     const host = await renderScreen(screens['invite-trouble']);
     await fireEvent.keyDown(document.body, { key: 'F9' });
     const text = byTestId('operator-detail').textContent;
@@ -67,7 +67,7 @@ describe('the operator’s detail', () => {
     await waitFor(() => expect(byTestId('operator-detail').textContent).not.toContain('needs an API key'));
   });
 
-  it('counts the avatar at the reveal', async () => {
+  it('shows the avatar’s statistics at the reveal', async () => {
     const stage = { turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), faces: [], statistics };
     opened.stage.mockResolvedValue(stage);
     const host = await renderScreen({ ...screens.reveal, glb: 'avatar://a/avatar.glb' });
@@ -114,7 +114,7 @@ describe('the operator’s detail', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('has a button only where there is something to tell, which names a key only to who has keys', async () => {
+  it('has a button only when there is something to show, with the key only for keyboards', async () => {
     const host = await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
     expect(screen.queryByTestId('detail')).toBeNull();
     host.showScreen(screens['invite-trouble']);
@@ -127,7 +127,7 @@ describe('the operator’s detail', () => {
     await waitFor(() => expect(screen.queryByTestId('detail')).toBeNull());
   });
 
-  it('begins no visit where any press begins one', async () => {
+  it('starts no visit where any press starts one', async () => {
     const host = await renderScreen(screens.attract);
     host.refusals.set('startVisit', backendUnreachable);
     await fireEvent.click(byTestId('start'));

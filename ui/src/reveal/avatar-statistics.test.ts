@@ -5,7 +5,7 @@ import { readImageSize } from './image-size';
 
 const glb = (gltf: Gltf, binary = new Uint8Array()): Glb => ({ gltf, binary });
 
-/** The beginning of a PNG. */
+/** The header of a PNG. */
 function png(width: number, height: number): Uint8Array {
   const bytes = new Uint8Array(24);
   const view = new DataView(bytes.buffer);
@@ -15,10 +15,10 @@ function png(width: number, height: number): Uint8Array {
   return bytes;
 }
 
-describe('the numbers of an avatar', () => {
-  it('know the fifty-two names of ARKit', () => expect(ARKIT_BLENDSHAPES.size).toBe(52));
+describe('the statistics of an avatar', () => {
+  it('know the 52 names of ARKit', () => expect(ARKIT_BLENDSHAPES.size).toBe(52));
 
-  it('count vertices once, and triangles by how they are strung', () => {
+  it('count shared vertices once, and triangles by their mode', () => {
     const counted = countGlbContents(
       glb({
         accessors: [{ count: 100 }, { count: 300 }, { count: 12 }, { count: 7 }],
@@ -42,19 +42,19 @@ describe('the numbers of an avatar', () => {
     expect(counted).toMatchObject({ vertices: 107, triangles: 100 + 4 + 5, meshes: 2 });
   });
 
-  it('count a blendshape once however many meshes have it, and tell ARKit’s from others', () => {
+  it('count a blendshape once across meshes, and those of ARKit separately', () => {
     const targets = [{}, {}, {}];
     const names = ['jawOpen', 'eyeBlinkLeft', 'hornsOut'];
     const mesh = { primitives: [{ targets }], extras: { targetNames: names } };
     expect(countGlbContents(glb({ meshes: [mesh, mesh] }))).toMatchObject({ blendshapes: 3, arkit: 2 });
-    // Without names they still count.
+    // Unnamed blendshapes count too.
     expect(countGlbContents(glb({ meshes: [{ primitives: [{ targets }] }] }))).toMatchObject({
       blendshapes: 3,
       arkit: 0,
     });
   });
 
-  it('count joints once, and read the sizes of the pictures where they can', () => {
+  it('count joints once, and read the sizes of images where possible', () => {
     const picture = png(2048, 1024);
     const counted = countGlbContents(
       glb(
@@ -75,7 +75,7 @@ describe('the numbers of an avatar', () => {
     expect(counted.pictures).toEqual([{ width: 2048, height: 1024 }]);
   });
 
-  it('are none for a file with nothing in it', () => {
+  it('are zero for an empty file', () => {
     expect(countGlbContents(glb({}))).toEqual({
       vertices: 0,
       triangles: 0,
@@ -90,8 +90,8 @@ describe('the numbers of an avatar', () => {
   });
 });
 
-describe('the size of a picture', () => {
-  it('is read from a JPEG behind what else stands in its head', () => {
+describe('the size of an image', () => {
+  it('is read from a JPEG after other segments', () => {
     const head = [0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xc4, 0, 3, 9];
     const frame = [0xff, 0xc2, 0, 11, 8, 0x03, 0x00, 0x04, 0x00, 3, 0, 0];
     expect(readImageSize(Uint8Array.from([...head, ...frame]))).toEqual({ width: 1024, height: 768 });
@@ -131,7 +131,7 @@ describe('the size of a picture', () => {
     });
   });
 
-  it('is none where the bytes end, or are something else', () => {
+  it('is null for truncated data and other formats', () => {
     for (const whole of [png(9, 9), Uint8Array.from([0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xc0])])
       for (let length = 0; length < whole.length; length += 1)
         expect(readImageSize(whole.subarray(0, length))).toBeNull();

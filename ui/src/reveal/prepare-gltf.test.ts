@@ -34,7 +34,7 @@ const face = {
 };
 
 describe('a GLB', () => {
-  it('is taken apart without a copy', () => {
+  it('is parsed without a copy', () => {
     const file = glb(face);
     const { gltf, binary: rest } = parseGlb(file);
     expect(gltf).toEqual(face);
@@ -48,7 +48,7 @@ describe('a GLB', () => {
     for (const elsewhere of [1, 2, 3]) expect(bufferViewBytes(opened, elsewhere)).toBeNull();
   });
 
-  it('may lack its bytes, or end too early', () => {
+  it('may lack its binary part, or end too early', () => {
     const file = glb(face);
     const end = 20 + new DataView(file).getUint32(12, true);
     expect(parseGlb(file.slice(0, end)).binary).toHaveLength(0);
@@ -63,7 +63,7 @@ describe('a GLB', () => {
 });
 
 describe('an avatar', () => {
-  it('loses the blendshapes that are never moved, and nothing else', () => {
+  it('loses the blendshapes that are never animated, and nothing else', () => {
     const before = structuredClone(face);
     const [mesh] = prepareGltf(face, new Set(['jawOpen', 'mouthSmileLeft'])).meshes ?? [];
     expect(mesh?.extras).toEqual({ targetNames: ['jawOpen', 'mouthSmileLeft'], made: 'by hand' });
@@ -74,13 +74,13 @@ describe('an avatar', () => {
     expect(face).toEqual(before);
   });
 
-  it('without any that is moved has none', () => {
+  it('has none when none is animated', () => {
     const lighter = prepareGltf(
       { ...face, nodes: [{ mesh: 0, weights: [1, 0, 0] }], animations: [{}] },
       new Set(),
     );
     expect(lighter.meshes?.[0]?.primitives[0]).toEqual({ attributes: { POSITION: 0 } });
-    // What counted them by their places goes with them.
+    // What referred to them by index is removed too.
     expect(lighter.nodes).toEqual([{ mesh: 0 }]);
     expect(lighter.animations).toBeUndefined();
   });

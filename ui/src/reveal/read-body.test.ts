@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readBody } from './read-body';
 
-describe('a large answer', () => {
+describe('a large response', () => {
   const pieces = Array.from({ length: 40 }, (_, i) => new Uint8Array(70_000).fill(i + 1));
   const whole = Uint8Array.from(pieces.flatMap((piece) => [...piece]));
   const answer = (headers: Record<string, string> = {}) => {
@@ -28,7 +28,7 @@ describe('a large answer', () => {
     expect(Buffer.compare(bytes, whole)).toBe(0);
   });
 
-  it('ends with who asked', async () => {
+  it('stops when the request is cancelled', async () => {
     const leaving = new AbortController();
     leaving.abort(new Error('gone'));
     await expect(readBody(answer(), leaving.signal)).rejects.toThrow('gone');

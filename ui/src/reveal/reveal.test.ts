@@ -24,7 +24,7 @@ describe('the face at rest', () => {
       expect(smile).toBeLessThanOrEqual(1);
     }
   });
-  it('blinks and smiles, and mostly looks at you', () => {
+  it('blinks and smiles, with open eyes most of the time', () => {
     const faces = seconds.map(idleExpressionAt);
     expect(Math.max(...faces.map((face) => face.blink))).toBeGreaterThan(0.9);
     expect(Math.max(...faces.map((face) => face.smile))).toBeGreaterThan(0.8);
@@ -42,18 +42,18 @@ describe('turning', () => {
     for (let t = 0; t < time; t += 1 / 60) now = advanceOrbit(now, 1 / 60, t);
     return now;
   };
-  it('follows the hand and keeps the head upright', () => {
+  it('follows the pointer and limits the pitch', () => {
     const orbit = turnOrbit(INITIAL_ORBIT, 0.5, 9);
     expect(orbit.yaw).toBeCloseTo(INITIAL_ORBIT.yaw + 0.5);
     expect(orbit.pitch).toBeLessThan(0.6);
   });
-  it('glides on and comes to rest', () => {
+  it('keeps gliding and comes to rest', () => {
     const flung = turnOrbit({ ...INITIAL_ORBIT, yaw: 0 }, 0.05, 0, 0.016);
     const soon = advanceOrbit(flung, 0.05, 0);
     expect(soon.yaw).toBeGreaterThan(flung.yaw);
     expect(Math.abs(left(flung, 2.5).spin)).toBeLessThan(0.01);
   });
-  it('left alone, shows the face again, by the shortest way', () => {
+  it('returns to the front by the shortest way without input', () => {
     const behind = turnOrbit(INITIAL_ORBIT, 8, 0);
     const later = left(behind, 30);
     expect(Math.cos(later.yaw)).toBeGreaterThan(0.6);
@@ -61,12 +61,12 @@ describe('turning', () => {
   });
 });
 
-describe('the pace', () => {
-  it('is sharp where the machine can, and within bounds on a big screen', () => {
+describe('the resolution', () => {
+  it('is full on a fast machine, and limited on a big screen', () => {
     expect(new ResolutionGovernor().pixelRatio(800, 800, 2)).toBe(2);
     expect(new ResolutionGovernor().pixelRatio(2200, 2160, 2)).toBeLessThan(1);
   });
-  it('grows coarser while frames are slow, and not for ever', () => {
+  it('is lowered while frames are slow, down to a minimum', () => {
     const pace = new ResolutionGovernor();
     const first = pace.pixelRatio(800, 800, 1);
     const changes = Array.from({ length: 600 }, () => pace.addFrameTime(120)).filter(Boolean).length;
@@ -75,13 +75,13 @@ describe('the pace', () => {
     expect(pace.pixelRatio(800, 800, 1)).toBeGreaterThan(0.3);
     expect(Array.from({ length: 24 }, () => pace.addFrameTime(120)).some(Boolean)).toBe(false);
   });
-  it('does not wait for a dozen heavy frames, nor take fright at one', () => {
+  it('is lowered after two heavy frames, not after one', () => {
     const pace = new ResolutionGovernor();
     expect(pace.addFrameTime(900)).toBe(false);
     expect(pace.addFrameTime(900)).toBe(true);
     expect(pace.pixelRatio(800, 800, 1)).toBeCloseTo(0.5);
   });
-  it('begins coarser where all that was drawn beforehand was heavy', () => {
+  it('starts lower when every warm-up frame was heavy', () => {
     expect(new ResolutionGovernor().checkWarmUpFrames(400, 90)).toBe(false);
     const pace = new ResolutionGovernor();
     expect(pace.checkWarmUpFrames(400, 180)).toBe(true);
@@ -95,13 +95,13 @@ describe('the pace', () => {
     expect(pace.isFrameDue(2399)).toBe(false);
     expect(pace.isFrameDue(2400)).toBe(true);
   });
-  it('stays sharp while they are quick', () => {
+  it('stays full while frames are fast', () => {
     const pace = new ResolutionGovernor();
     expect(Array.from({ length: 100 }, () => pace.addFrameTime(16)).some(Boolean)).toBe(false);
   });
 });
 
-it('gives back everything that a model held', () => {
+it('releases everything that a model holds', () => {
   const texture = new Texture();
   const geometry = new BufferGeometry();
   const material = new MeshStandardMaterial({ map: texture, normalMap: texture });
@@ -119,13 +119,13 @@ it('gives back everything that a model held', () => {
 describe('a face on request', () => {
   const every = new Set(ANIMATED_BLENDSHAPES);
 
-  it('is offered where the figure can make it', () => {
+  it('is offered when the model supports it', () => {
     expect(supportedFaces(every)).toEqual([...FACES]);
     expect(supportedFaces(new Set(['mouthSmileLeft', 'mouthSmileRight']))).toEqual(['smile']);
     expect(supportedFaces(new Set())).toEqual([]);
   });
 
-  it.each(FACES)('%s comes, stays, and passes into rest', (face) => {
+  it.each(FACES)('%s rises, holds, and returns to rest', (face) => {
     const at = (since: number) => blendshapeWeightsAt(50, { face, since });
     for (const since of [0, 0.1, 0.3, 1, 2, 3, 3.3, 9])
       for (const [shape, weight] of at(since)) {
@@ -143,7 +143,7 @@ describe('a face on request', () => {
     expect(isFaceOver({ face, since: 1 })).toBe(false);
   });
 
-  it('stands at once, and stays, where nothing is to move', () => {
+  it('is shown at once and stays with reduced motion', () => {
     expect(blendshapeWeightsAt(0, { face: 'kiss', since: 0 }, true).get('mouthPucker')).toBe(1);
   });
 });

@@ -4,7 +4,7 @@ import { TextureDecoder } from './texture-decoder';
 
 vi.mock('./decode-bitmap', () => ({ decodeBitmap: async (url: string) => ({ here: url }) }));
 
-/** A worker whose answers the test gives. */
+/** A worker controlled by the test. */
 class Hand {
   readonly asked: DecodeRequest[] = [];
   onmessage: ((event: MessageEvent) => void) | null = null;
@@ -31,7 +31,7 @@ describe('pictures', () => {
   const ask = (url: string) =>
     new Promise((resolve, reject) => decoder.load(url, resolve, undefined, reject));
 
-  it('are decoded by the worker, each answer for its question', async () => {
+  it('are decoded by the worker, each response for its request', async () => {
     const [one, other] = [ask('blob:1'), ask('blob:2')];
     expect(hand.asked.map(({ url }) => url)).toEqual(['blob:1', 'blob:2']);
     hand.answer({ id: hand.asked[1]?.id, bitmap: 'second' });
@@ -41,7 +41,7 @@ describe('pictures', () => {
     expect(hand.ended).toBe(true);
   });
 
-  it('are decoded in the page where no worker may be started', async () => {
+  it('are decoded on the main thread when no worker can be started', async () => {
     const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
     decoder = new TextureDecoder(() => {
       throw new Error('refused');
@@ -52,13 +52,13 @@ describe('pictures', () => {
     warned.mockRestore();
   });
 
-  it('that are none are told so', async () => {
+  it('that cannot be decoded are rejected', async () => {
     const broken = ask('blob:1');
     hand.answer({ id: hand.asked[0]?.id, problem: 'no picture' });
     await expect(broken).rejects.toThrow('no picture');
   });
 
-  it('are decoded here where no worker runs: those that wait, and those that come', async () => {
+  it('are decoded on the main thread after the worker failed, pending and later ones', async () => {
     const waiting = ask('blob:1');
     hand.onerror?.();
     expect(await waiting).toEqual({ here: 'blob:1' });

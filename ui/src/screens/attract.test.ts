@@ -29,13 +29,13 @@ describe('Attract', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('does not take the second half of a double click for a wish', async () => {
+  it('ignores the second half of a double click', async () => {
     const host = await renderScreen(screens.attract);
     await fireEvent.click(byTestId('screen'), { detail: 2 });
     expect(host.calledActions).toEqual([]);
   });
 
-  it('says when it cannot start, and can be tried again', async () => {
+  it('shows when it cannot start, and can be tried again', async () => {
     const host = await renderScreen(screens.attract);
     host.refusals.set('startVisit', backendUnreachable);
     await fireEvent.click(byTestId('start'));

@@ -6,15 +6,15 @@ import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
 import { languageStore } from '../state/language-store.svelte';
 
 describe('Consent', () => {
-  it('shows the operator’s words, paragraph by paragraph, and nothing of theirs as markup', async () => {
+  it('shows the operator’s text in paragraphs, and no markup in it', async () => {
     await renderScreen({ kind: 'consent', texts: { en: '  One.\n\n\nTwo <b>bold</b>.\n' } });
     const paragraphs = [...byTestId('consent-text').querySelectorAll('p')].map((one) => one.textContent);
     expect(paragraphs).toEqual(['One.', 'Two <b>bold</b>.']);
   });
 
-  it('goes on, or does not', async () => {
+  it('continues, or returns', async () => {
     const host = await renderScreen(screens.consent);
-    // A press out of habit agrees to nothing.
+    // A habitual press does not agree.
     expect(focusedTestId()).toBe('consent-text');
     await fireEvent.keyDown(byTestId('consent-text'), { key: 'Enter' });
     await fireEvent.click(byTestId('consent-text'));
@@ -31,7 +31,7 @@ describe('Consent', () => {
     byTestId('consent-text').textContent,
   ];
 
-  it('is told in the language of the visitor, who may change it, and is agreed to as it is read', async () => {
+  it('is shown in the visitor’s language, and that text is agreed to', async () => {
     const host = await renderScreen({ kind: 'consent', texts });
     languageStore.setLocale('fr');
     await waitFor(() => expect(told()).toEqual(['fr', texts.fr]));
@@ -43,7 +43,7 @@ describe('Consent', () => {
     expect(host.agreedTexts).toEqual([texts.ja]);
   });
 
-  it('is told in the booth’s first language where there is none in the visitor’s, and says in which', async () => {
+  it('falls back to the booth’s default language, with its lang attribute', async () => {
     const first = { kind: 'consent', texts } as const;
     const host = await renderScreen(first, new FakeHost(first, {}, sandboxBackend, { language: 'fr' }));
     languageStore.setLocale('es');
@@ -55,7 +55,7 @@ describe('Consent', () => {
     await waitFor(() => expect(told()).toEqual(['de', texts.de]));
   });
 
-  it('is agreed to as it stands on the screen, not as it was', async () => {
+  it('agrees to the text on the screen, not to an earlier one', async () => {
     const host = await renderScreen({ kind: 'consent', texts: { en: 'For a day.' } });
     host.showScreen({ kind: 'consent', texts: { en: 'For a year.' } });
     await waitFor(() => expect(told()).toEqual(['en', 'For a year.']));
@@ -63,7 +63,7 @@ describe('Consent', () => {
     expect(host.agreedTexts).toEqual(['For a year.']);
   });
 
-  it('says how long is kept what is agreed to', async () => {
+  it('shows how long the files are kept', async () => {
     await renderScreen(
       screens.consent,
       new FakeHost(screens.consent, {}, sandboxBackend, { keep_hours: 48 }),
@@ -71,7 +71,7 @@ describe('Consent', () => {
     expect(byTestId('kept').textContent).toBe(languageStore.translate('keep-days', { count: 2 }));
   });
 
-  it('says when going on did not work', async () => {
+  it('shows when continuing failed', async () => {
     const host = await renderScreen(screens.consent);
     host.refusals.set('agreeToConsent', backendUnreachable);
     await fireEvent.click(byTestId('agree'));
@@ -87,7 +87,7 @@ describe('a booth', () => {
   const inBooth = (around: ConstructorParameters<typeof FakeHost>[3]) =>
     new FakeHost(screens.attract, {}, sandboxBackend, around);
 
-  it('may invite in words of its own', async () => {
+  it('may have its own text on the first screen', async () => {
     const attract_text = { en: 'Come in & look', ja: 'どうぞ' };
     const host = await renderScreen(screens.attract, inBooth({ attract_text }));
     expect(byTestId('attract-text').textContent?.trim()).toBe('Come in & look');
@@ -103,18 +103,18 @@ describe('a booth', () => {
     );
   });
 
-  it('shows its logo in place of the name, which stands in for one that cannot be had', async () => {
+  it('shows its logo in place of the name, or the name when it cannot be loaded', async () => {
     const host = await renderScreen(screens.attract, inBooth({ logo: 'avatar://a/logo' }));
     expect(byTestId('logo').getAttribute('src')).toBe('avatar://a/logo');
     expect(document.querySelector('header')?.textContent).not.toContain('Copresence');
     await fireEvent.error(byTestId('logo'));
     await waitFor(() => expect(document.querySelector('header')?.textContent).toContain('Copresence'));
-    // Another one is tried anew.
+    // Another one is tried again.
     host.setBooth({ logo: 'avatar://a/logo?2' });
     await waitFor(() => expect(byTestId('logo').getAttribute('src')).toBe('avatar://a/logo?2'));
   });
 
-  it('meets a new visitor in its language, and leaves one who is there theirs', async () => {
+  it('uses its default language for new visitors only', async () => {
     const host = await renderScreen(screens.attract, inBooth({ language: 'fr' }));
     await waitFor(() => expect(languageStore.locale).toBe('fr'));
     languageStore.setLocale('ja');
@@ -125,7 +125,7 @@ describe('a booth', () => {
     expect(languageStore.locale).toBe('ja');
   });
 
-  it('that is closed says so, and begins nothing', async () => {
+  it('that is closed says so, and starts nothing', async () => {
     const host = await renderScreen(screens.attract, inBooth(boothsByScreen['attract-closed']));
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-credentials-missing'));
     expect(byTestId('closed').textContent).toContain(
@@ -137,7 +137,7 @@ describe('a booth', () => {
     await fireEvent.keyDown(document.body, { key: 'Enter' });
     await fireEvent.keyDown(document.body, { key: 'k' });
     expect(host.calledActions).toEqual([]);
-    // A language can still be chosen, and the booth may open.
+    // The language can still be changed, and the booth may open.
     await fireEvent.click(byTestId('tongue-es'));
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-credentials-missing'));
     host.setBooth({});

@@ -13,7 +13,7 @@ afterEach(() => vi.useRealTimers());
 const withModel = { ...screens.reveal, glb: 'avatar://a/avatar.glb' };
 
 describe('forget me', () => {
-  it('asks once, and keeps where the answer is no', async () => {
+  it('asks once, and keeps the files on no', async () => {
     const host = await renderScreen(screens.reveal);
     await fireEvent.click(byTestId('forget'));
     await waitFor(() => expect(focusedTestId()).toBe('keep'));
@@ -23,7 +23,7 @@ describe('forget me', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('takes the avatar off the screen before the program has answered', async () => {
+  it('hides the avatar before the program has answered', async () => {
     const close = vi.fn();
     opened.stage.mockResolvedValue({ turn: vi.fn(), close, makeFace: vi.fn(), faces: [], statistics: null });
     const host = await renderScreen(withModel);
@@ -35,14 +35,14 @@ describe('forget me', () => {
     expect(close).toHaveBeenCalledTimes(1);
     expect(screen.queryByTestId('turntable')).toBeNull();
     expect(byTestId('forgetting').dataset.stand).toBe('working');
-    // Nor does it come back because something else changed.
+    // Another change does not bring it back.
     host.setBooth({ voice: false });
     host.showScreen({ ...withModel });
     await tick();
     expect(screen.queryByTestId('turntable')).toBeNull();
   });
 
-  it('that the program refuses is told to the visitor, without the face', async () => {
+  it('shows a refusal of the program without the avatar', async () => {
     const host = await renderScreen({ ...screens.reveal, portrait: 'avatar://a/portrait.png' });
     host.refusals.set('forgetVisit', backendUnreachable);
     await fireEvent.click(byTestId('forget'));
@@ -83,9 +83,9 @@ describe('forget me', () => {
 });
 
 describe('Forgetting', () => {
-  it('goes from work to done, and any press leaves it', async () => {
+  it('goes from working to done, and any press leaves it', async () => {
     const host = await renderScreen(screens.forgetting);
-    // There is nothing to press meanwhile, not even by whoever presses the button at hand.
+    // Nothing can be pressed during the deletion.
     expect(focusedTestId()).toBe('said');
     expect(screen.queryByRole('button')).toBeNull();
     for (const key of ['k', 'l', 'Enter', 'Escape']) await fireEvent.keyDown(document.body, { key });
@@ -102,7 +102,7 @@ describe('Forgetting', () => {
     expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
-  it('leaves by itself after a few seconds, however long the work took', async () => {
+  it('is left automatically a few seconds after the end', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const host = await renderScreen(screens.forgetting);
     vi.advanceTimersByTime(300_000);
@@ -116,7 +116,7 @@ describe('Forgetting', () => {
     expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
-  it('that failed stays for the staff to read', async () => {
+  it('stays after a failure, for the staff', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const host = await renderScreen(screens['forget-failed']);
     vi.advanceTimersByTime(120_000);

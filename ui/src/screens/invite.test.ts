@@ -17,7 +17,7 @@ describe('Invite', () => {
     expect(byTestId('link').textContent).toBe(exportLink);
   });
 
-  it('asks for a new code, for the phone, and goes back', async () => {
+  it('requests a new code, simulates the phone, and goes back', async () => {
     const host = await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
     await fireEvent.click(byTestId('new-code'));
     await fireEvent.click(byTestId('play-phone'));
@@ -25,7 +25,7 @@ describe('Invite', () => {
     expect(host.calledActions).toEqual(['requestNewCode', 'simulatePhone', 'cancelVisit']);
   });
 
-  it('asks for one new code at a time', async () => {
+  it('requests one new code at a time', async () => {
     const host = new FakeHost(screens.invite, {}, lanBackend);
     let answer = () => {};
     const newCode = vi.fn(() => new Promise<void>((resolve) => (answer = resolve)));
@@ -41,21 +41,21 @@ describe('Invite', () => {
     expect(newCode).toHaveBeenCalledTimes(2);
   });
 
-  it('ignores a key that is held since the screen before', async () => {
+  it('ignores a key held since the previous screen', async () => {
     await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
     const key = new KeyboardEvent('keydown', { key: 'Enter', repeat: true, bubbles: true, cancelable: true });
     byTestId('new-code').dispatchEvent(key);
     expect(key.defaultPrevented).toBe(true);
   });
 
-  it('offers no phone to play at a real backend, and no demo words', async () => {
+  it('offers no simulated phone with a real backend', async () => {
     await renderScreen(screens['invite-real'], new FakeHost(screens['invite-real'], {}, realBackend));
     expect(screen.queryByTestId('play-phone')).toBeNull();
     expect(screen.queryByTestId('demo-note')).toBeNull();
     expect(screen.queryByTestId('sandbox')).toBeNull();
   });
 
-  it('sends nobody to a code that no phone can open', async () => {
+  it('does not show a code that no phone can open', async () => {
     const host = await renderScreen(screens.invite);
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-demo-title'));
     expect(screen.queryByTestId('new-code')).toBeNull();
@@ -64,7 +64,7 @@ describe('Invite', () => {
     expect(focusedTestId()).toBe('play-phone');
     for (const id of ['qr', 'link', 'phones']) expect(screen.queryByTestId(id)).toBeNull();
     expect(document.querySelector('.place')?.classList).toContain('alone');
-    // Once the operator lets phones in, it is a code like every other.
+    // Once the operator lets phones in, the code is shown.
     host.showScreen(screens.invite, undefined, lanBackend);
     await waitFor(() =>
       expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-title')),
@@ -85,7 +85,7 @@ describe('Invite', () => {
     expect(screen.queryByTestId('detail')).toBeNull();
   });
 
-  it('costs nobody the code that they are scanning by a stray press', async () => {
+  it('does not replace the code on an accidental press', async () => {
     const host = await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
     expect(focusedTestId()).toBe('code');
     await fireEvent.keyDown(byTestId('code'), { key: 'Enter' });
@@ -95,7 +95,7 @@ describe('Invite', () => {
     for (const id of ['new-code', 'play-phone']) expect(byTestId(id).classList).not.toContain('primary');
   });
 
-  it('counts down where the end is known', async () => {
+  it('counts down when the end is known', async () => {
     vi.useFakeTimers({
       now: Date.parse('2026-11-22T12:00:00Z'),
       toFake: ['Date', 'setInterval', 'clearInterval'],
@@ -104,7 +104,7 @@ describe('Invite', () => {
     expect(byTestId('time-left').textContent).toContain('1:05');
     vi.advanceTimersByTime(6000);
     await waitFor(() => expect(byTestId('time-left').textContent).toContain('0:59'));
-    // When it is over is for the program to say: the code stays until then.
+    // Only the program decides that the code has expired.
     vi.advanceTimersByTime(120_000);
     await waitFor(() => expect(byTestId('time-left').textContent).toContain('0:00'));
     expect(screen.queryByTestId('expired')).toBeNull();

@@ -17,7 +17,7 @@ import { languageStore } from '../state/language-store.svelte';
 afterEach(() => vi.useRealTimers());
 
 describe('Making', () => {
-  it('says the place in the queue', async () => {
+  it('shows the place in the queue', async () => {
     const host = await renderScreen(screens['making-queue']);
     expect(byTestId('queue-position').textContent).toBe('3');
     expect(byTestId('screen').textContent?.replace(/\s+/g, ' ')).toContain('Number 3 in line');
@@ -28,7 +28,7 @@ describe('Making', () => {
     expect(screen.queryByTestId('progress')).toBeNull();
   });
 
-  it('says how far it is', async () => {
+  it('shows the progress', async () => {
     await renderScreen(screens.making);
     expect(byTestId('progress').getAttribute('aria-valuenow')).toBe('42');
     expect(screen.queryByTestId('queue-position')).toBeNull();
@@ -39,13 +39,13 @@ describe('Making', () => {
     const host = await renderScreen(failed, new FakeHost(failed, {}, realBackend));
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-failed-title'));
     expect(byTestId('qr')).toBeTruthy();
-    // A stray press costs nobody the code that they are to scan.
+    // An accidental press must not replace the code.
     expect(focusedTestId()).toBe('code');
     await fireEvent.click(byTestId('new-code'));
     expect(host.calledActions).toEqual(['requestNewCode']);
   });
 
-  it('sends nobody to a code that no phone can open', async () => {
+  it('does not show a code that no phone can open', async () => {
     const host = await renderScreen(screens['making-failed-sandbox']);
     expect(screen.queryByTestId('qr')).toBeNull();
     expect(byTestId('screen').textContent).toContain(languageStore.translate('making-failed-line-demo'));
@@ -57,7 +57,7 @@ describe('Making', () => {
     expect(byTestId('play-phone').classList).not.toContain('primary');
   });
 
-  it('tells an unknown status in words', async () => {
+  it('shows an unknown status', async () => {
     await renderScreen(screens['making-unknown']);
     expect(byTestId('screen').textContent).toContain('in quality review');
   });
@@ -110,7 +110,7 @@ describe('Making', () => {
       },
     );
 
-    it('says of a recording that failed what leaving ends', async () => {
+    it('says what leaving ends after a failed recording', async () => {
       const host = await asked('making-failed', 48);
       expect(byTestId('leaving').textContent).toContain(languageStore.translate('leave-ask-failed'));
       expect(screen.queryByTestId('leave-kept')).toBeNull();
@@ -122,7 +122,7 @@ describe('Making', () => {
 });
 
 describe('Found you', () => {
-  it('is said to who comes from the code, and then the work', async () => {
+  it('greets a visitor who comes from the QR code, and then shows the progress', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const host = new FakeHost(screens.invite);
     render(App, { host });
@@ -130,7 +130,7 @@ describe('Found you', () => {
     host.showScreen(screens['making-queue']);
     await tick();
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-found-title'));
-    // No button is at hand while nothing is asked.
+    // No button is focused during the greeting.
     await vi.waitFor(() => expect(focusedTestId()).toBe('said'));
     vi.advanceTimersByTime(3000);
     await tick();
@@ -138,7 +138,7 @@ describe('Found you', () => {
     await vi.waitFor(() => expect(focusedTestId()).toBe('back'));
   });
 
-  it('is not said of a recording that failed', async () => {
+  it('is not shown after a failed recording', async () => {
     const host = await renderScreen(screens.invite);
     host.showScreen(screens['making-failed']);
     await waitFor(() =>
@@ -157,27 +157,27 @@ describe('the time left', () => {
   const now = (seconds: number) =>
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'], now: BEGAN + seconds * 1000 });
 
-  it('is said at once where the program knows the pace, and a stall when there is none any more', async () => {
+  it('is shown at once from the program’s samples, and a stall later', async () => {
     now(20);
     const host = await renderScreen({ ...screens.making, progress: 40, seen });
-    // Thirty seconds at this pace, on a page that was loaded just now.
+    // Thirty seconds at this pace, on a page that was just loaded.
     expect(byTestId('outlook').textContent?.trim()).toBe('About 30–40 seconds to go');
     vi.advanceTimersByTime(40_000);
     await tick();
     expect(byTestId('outlook').textContent?.trim()).toBe(languageStore.translate('making-stalled'));
-    // A connection that is gone is no stall, and gives no pace.
+    // A lost connection is not a stall, and gives no pace.
     host.showScreen({ ...screens.making, progress: 40, seen, trouble: backendUnreachable });
     await tick();
     expect(screen.queryByTestId('outlook')).toBeNull();
   });
 
-  it('is not said before there is a pace', async () => {
+  it('is not shown before there is a pace', async () => {
     now(5);
     await renderScreen({ ...screens.making, progress: 10, seen: seen.slice(0, 2) });
     expect(byTestId('outlook').dataset.kind).toBe('open');
   });
 
-  it('in the line goes by the places, not by what came before', async () => {
+  it('in the queue is based on the places alone', async () => {
     now(60);
     const places = [5, 4, 3, 2].map((queue_position, i) => ({
       at_ms: BEGAN + i * 20_000,
@@ -190,14 +190,14 @@ describe('the time left', () => {
 });
 
 describe('Saving', () => {
-  it('has a bar a file and one for all', async () => {
+  it('has one bar per file and one for all', async () => {
     await renderScreen(screens.saving);
     expect(screen.getAllByTestId('file-row')).toHaveLength(3);
     const bars = screen.getAllByRole('progressbar').map((bar) => bar.getAttribute('aria-valuenow'));
     expect(bars).toEqual(['73', '61', '100', '29']);
   });
 
-  it('claims nothing where a size is unknown, and counts what it does not list', async () => {
+  it('shows no share when a size is unknown, and counts the files that it does not list', async () => {
     await renderScreen(screens['saving-open']);
     expect(screen.getAllByRole('progressbar')[0]?.hasAttribute('aria-valuenow')).toBe(false);
     expect(screen.getAllByTestId('file-row')).toHaveLength(2);

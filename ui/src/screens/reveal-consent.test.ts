@@ -18,7 +18,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
 });
 afterEach(() => vi.useRealTimers());
-// These stay real: what is awaited is the page, not time.
+// Real timers for the page itself.
 const settled = async () => {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setTimeout(resolve));
 };
@@ -32,8 +32,8 @@ const onto = async (id: string) => {
   expect(focusedTestId()).toBe(id);
 };
 
-describe('a face that nobody may be waiting for', () => {
-  it('is neither loaded nor shown before somebody asks for it', async () => {
+describe('an avatar whose visitor may have left', () => {
+  it('is neither loaded nor shown before it is asked for', async () => {
     const host = await renderScreen(screens.making);
     await wait(ATTENDANCE_SECONDS - 10);
     host.showScreen(screens.saving);
@@ -47,7 +47,7 @@ describe('a face that nobody may be waiting for', () => {
     expect(document.querySelector('.place')?.classList).toContain('alone');
     expect(document.querySelector('img')).toBeNull();
     expect(opened.stage).not.toHaveBeenCalled();
-    // The same snapshot once more opens nothing.
+    // The same snapshot again opens nothing.
     host.showScreen({ ...face });
     await settled();
     expect(opened.stage).not.toHaveBeenCalled();
@@ -59,14 +59,14 @@ describe('a face that nobody may be waiting for', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('is given up unseen when nobody comes', async () => {
+  it('is given up unseen without input', async () => {
     const host = await renderScreen(screens.making);
     await wait(ATTENDANCE_SECONDS);
     host.showScreen(face);
     await onto('show-me');
     await wait(91);
     await onto('idle-stay');
-    // Somebody is there, but asked for nothing yet.
+    // The visitor has answered, but asked for nothing yet.
     await fireEvent.click(byTestId('idle-stay'));
     await onto('show-me');
     await wait(91);
@@ -75,7 +75,7 @@ describe('a face that nobody may be waiting for', () => {
     expect(opened.stage).not.toHaveBeenCalled();
   });
 
-  it('can be left, which is not asked: nothing of anybody was shown', async () => {
+  it('can be left without a question', async () => {
     const host = await renderScreen(screens.making);
     await wait(ATTENDANCE_SECONDS);
     host.showScreen(face);
@@ -87,14 +87,14 @@ describe('a face that nobody may be waiting for', () => {
     expect(screen.queryByTestId('leaving')).toBeNull();
   });
 
-  it('waits on a page that was loaded anew', async () => {
+  it('waits on a reloaded page', async () => {
     attendanceTimer.markAbsent();
     await renderScreen(face, undefined, false);
     expect(focusedTestId()).toBe('show-me');
     expect(opened.stage).not.toHaveBeenCalled();
   });
 
-  it('waits when the page was loaded anew while it was fetched, unless somebody is there since', async () => {
+  it('waits when the page was reloaded during the download, unless there was input since', async () => {
     attendanceTimer.markAbsent();
     const host = await renderScreen(screens.saving, undefined, false);
     host.showScreen(face);
@@ -108,7 +108,7 @@ describe('a face that nobody may be waiting for', () => {
   });
 });
 
-describe('a face whose visitor gave a sign', () => {
+describe('an avatar whose visitor is present', () => {
   it('is shown at once', async () => {
     const host = await renderScreen(screens.making);
     await wait(ATTENDANCE_SECONDS * 3);
@@ -118,17 +118,17 @@ describe('a face whose visitor gave a sign', () => {
     await onto('this-is-me');
   });
 
-  it('is shown at once, too, where a phone was at it all the time', async () => {
+  it('is shown at once when the phone was in use', async () => {
     const host = await renderScreen(screens.invite);
     await wait(200);
-    // Somebody scanned.
+    // A phone has scanned the code.
     host.showScreen(screens.making);
     await wait(ATTENDANCE_SECONDS - 1);
     host.showScreen(face);
     await onto('this-is-me');
   });
 
-  it('is not shown for a pointer under which the screen changed', async () => {
+  it('is not shown for a pointer below which only the screen changed', async () => {
     const host = await renderScreen(screens.making);
     await fireEvent.pointerMove(document.body, { screenX: 5 });
     await wait(ATTENDANCE_SECONDS);

@@ -21,16 +21,16 @@ describe('Reveal', () => {
     portrait: 'avatar://a/portrait.png',
   };
 
-  /** As a backend that delivers no GLB, or a screen that shows none, leaves it. */
+  /** The backend delivered no GLB, or the screen shows none. */
   const portrayed: Screen = { ...screens.reveal, portrait: 'avatar://a/portrait.png' };
 
-  it('shows the avatar, turns it by keys, and gives it back when it leaves', async () => {
+  it('shows the avatar, turns it by keys, and releases it', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
     const host = await renderScreen(withModel);
     await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
     expect(opened.stage.mock.calls[0]?.[1]).toBe('avatar://a/avatar.glb');
-    // Where that is concerns the operator, not whoever stands before it.
+    // The folder is shown to the operator only.
     expect(byTestId('screen').textContent).not.toContain(screens.reveal.directory);
     await fireEvent.keyDown(document.body, { key: 'ArrowLeft' });
     expect(shown.turn).toHaveBeenCalledTimes(1);
@@ -43,7 +43,7 @@ describe('Reveal', () => {
     expect(opened.stage).toHaveBeenCalledTimes(1);
   });
 
-  it('makes the faces that it can make', async () => {
+  it('plays the supported faces', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
     await renderScreen(withModel);
@@ -53,7 +53,7 @@ describe('Reveal', () => {
     expect(screen.queryByTestId('face-frown')).toBeNull();
   });
 
-  it('goes on as a game would when the visitor says *this is me*', async () => {
+  it('welcomes the visitor after *This is me*', async () => {
     const host = await renderScreen(portrayed);
     await fireEvent.click(byTestId('this-is-me'));
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-welcome-title'));
@@ -63,16 +63,16 @@ describe('Reveal', () => {
     expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
-  it('says of nothing that it is saved where it goes with the visitor', async () => {
+  it('does not say saved when the avatar is not kept', async () => {
     await renderScreen(portrayed, new FakeHost(portrayed, {}, sandboxBackend, { keep_hours: 0 }));
     await fireEvent.click(byTestId('this-is-me'));
     expect(byTestId('screen').textContent).not.toContain(languageStore.translate('reveal-welcome-line'));
     expect(byTestId('screen').textContent).toContain(languageStore.translate('reveal-welcome-line-unsaved'));
-    // The buttons beside it are what ends it.
+    // Only the buttons beside it end it.
     expect(byTestId('kept').textContent).toBe(languageStore.translate('keep-until-finished'));
   });
 
-  it('goes back from there to the face, and from the face only when that was meant', async () => {
+  it('goes back from there to the avatar, and asks before leaving it', async () => {
     const host = await renderScreen(portrayed);
     await fireEvent.click(byTestId('this-is-me'));
     await waitFor(() => expect(focusedTestId()).toBe('again'));
@@ -88,7 +88,7 @@ describe('Reveal', () => {
     expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
-  it('begins another visit at once when the visitor says *again*', async () => {
+  it('starts another visit at once on *Make another*', async () => {
     const host = await renderScreen(
       screens.reveal,
       new FakeHost(screens.reveal, {
@@ -101,7 +101,7 @@ describe('Reveal', () => {
     expect(host.calledActions).toEqual(['returnToAttract', 'startVisit']);
   });
 
-  it('begins none that would come over one that cannot be left', async () => {
+  it('starts none when the current one cannot be left', async () => {
     const host = await renderScreen(screens.reveal);
     host.refusals.set('returnToAttract', backendUnreachable);
     await fireEvent.click(byTestId('once-more'));
@@ -110,7 +110,7 @@ describe('Reveal', () => {
     expect(focusedTestId()).toBe('again');
   });
 
-  it('gives every arrow to the figure while it has the focus', async () => {
+  it('turns the avatar by arrows while it has the focus', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
     const host = await renderScreen(withModel);
@@ -124,12 +124,12 @@ describe('Reveal', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('turns by Shift and the arrows wherever the focus is, and not beneath a question', async () => {
+  it('turns by Shift and arrows with any focus, and not behind a dialog', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
     await renderScreen(withModel);
     await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
-    // Something lies on the right.
+    // A button lies to the right.
     byTestId('once-more').getBoundingClientRect = () => new DOMRect(200, 0, 100, 40);
     await fireEvent.keyDown(byTestId('this-is-me'), { key: 'ArrowRight', shiftKey: true });
     expect(shown.turn).toHaveBeenCalledTimes(1);
@@ -144,7 +144,7 @@ describe('Reveal', () => {
     expect(shown.turn).toHaveBeenCalledTimes(1);
   });
 
-  it('turns by the right stick, and not beneath a question', async () => {
+  it('turns by the right stick, and not behind a dialog', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
     const pad = () => ({ connected: true, index: 0, axes: [0, 0, 0.7, 0], buttons: [] });
@@ -171,7 +171,7 @@ describe('Reveal', () => {
     expect(byTestId('operator-detail').textContent).toContain('no WebGL');
   });
 
-  it('falls back when the graphics card takes it away', async () => {
+  it('falls back when the WebGL context is lost', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
     await renderScreen(withModel);
@@ -181,7 +181,7 @@ describe('Reveal', () => {
     expect(shown.close).toHaveBeenCalledTimes(1);
   });
 
-  it('says so when the portrait cannot be had either', async () => {
+  it('says when the portrait cannot be loaded either', async () => {
     opened.stage.mockRejectedValue(new Error('no WebGL'));
     await renderScreen(withModel);
     await waitFor(() => expect(byTestId('portrait')).toBeTruthy());
@@ -189,7 +189,7 @@ describe('Reveal', () => {
     await waitFor(() =>
       expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title-card')),
     );
-    // The figure stays and stands for it, and nobody is asked whether that is them.
+    // The contour figure stays, and the visitor is not asked.
     expect(document.querySelector('[data-stands-in]')).toBeTruthy();
     expect(screen.queryByTestId('this-is-me')).toBeNull();
     await waitFor(() => expect(focusedTestId()).toBe('again'));
@@ -210,7 +210,7 @@ describe('Reveal', () => {
 });
 
 describe('Ended', () => {
-  it('speaks to the visitor, and to the operator on demand', async () => {
+  it('shows the visitor’s message, and the operator’s on demand', async () => {
     const host = await renderScreen(screens.ended);
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-token-expired'));
     expect(byTestId('screen').textContent).toContain(languageStore.translate('problem-token-expired.do'));
@@ -222,7 +222,7 @@ describe('Ended', () => {
   });
 
   const problem = screens.ended.problem;
-  // The codes stand in the program's table.
+  // The codes of the program's table.
   it.each([
     'token_refused',
     'token_expired',

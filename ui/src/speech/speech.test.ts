@@ -42,7 +42,7 @@ describe('a screen that is read aloud', () => {
 
   const spoken = () => said.map(({ text }) => text);
 
-  it('is, where the operator wants it: title and line, once, in its language', async () => {
+  it('is read when the operator has turned it on: title and line, once, in its language', async () => {
     const host = new FakeHost(screens.attract, {}, sandboxBackend, { voice: true });
     await renderScreen(screens.attract, host);
     await waitFor(() =>
@@ -63,7 +63,7 @@ describe('a screen that is read aloud', () => {
     expect(said).toHaveLength(3);
   });
 
-  it('is read in the language of its words, where the operator wrote them in another one', async () => {
+  it('is read in the language of the operator’s text', async () => {
     const consent = { kind: 'consent', texts: { de: 'Wir filmen.\n\nUnd speichern.' } } as const;
     await renderScreen(consent, new FakeHost(consent, {}, sandboxBackend, { voice: true }));
     const german = { text: 'Wir filmen. Und speichern.', lang: 'de_DE' };
@@ -71,7 +71,7 @@ describe('a screen that is read aloud', () => {
       expect(said).toEqual([{ text: languageStore.translate('consent-title'), lang: 'en-GB' }, german]),
     );
     said.length = 0;
-    // Whose language has no voice hears what has one.
+    // Parts without a voice are skipped.
     languageStore.setLocale('fr');
     await waitFor(() => expect(said).toEqual([german]));
     said.length = 0;
@@ -80,7 +80,7 @@ describe('a screen that is read aloud', () => {
     await waitFor(() => expect(said).toEqual([{ ...german, text: all }]));
   });
 
-  it('is not, where nobody asked for it', async () => {
+  it('is not read by default', async () => {
     await renderScreen(screens.attract);
     expect(said).toEqual([]);
   });
@@ -96,11 +96,11 @@ describe('a screen that is read aloud', () => {
     cancelled = 0;
     speakParts([{ text: 'こんにちは', tag: 'ja' }]);
     expect(spoken()).toEqual(['second']);
-    // What is not on the screen any more is not read on.
+    // Text that has left the screen is not read on.
     expect(cancelled).toBeGreaterThan(0);
   });
 
-  it('stays silent where the machine cannot speak at all', () => {
+  it('stays silent without speech synthesis', () => {
     vi.stubGlobal('speechSynthesis', undefined);
     expect(() => speakParts([{ text: 'words', tag: 'en' }])).not.toThrow();
   });

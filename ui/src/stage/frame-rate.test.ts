@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isFrameRateTooLow, measureFrameRate } from './frame-rate';
 
-describe('the stage’s own movement', () => {
+describe('the motion of the stage', () => {
   let root: HTMLElement;
   let pace = 16;
   beforeEach(() => {
@@ -15,14 +15,14 @@ describe('the stage’s own movement', () => {
     vi.useRealTimers();
   });
 
-  it('goes on where frames come fast', () => {
+  it('is full at a high frame rate', () => {
     pace = 16;
     measureFrameRate(root);
     vi.advanceTimersByTime(10_000);
     expect(root.dataset.motion).toBeUndefined();
   });
 
-  it('is spared where they do not, and tried again at the next look', () => {
+  it('is reduced at a low frame rate, and measured again', () => {
     pace = 90;
     measureFrameRate(root);
     vi.advanceTimersByTime(10_000);
@@ -34,7 +34,7 @@ describe('the stage’s own movement', () => {
     expect(root.dataset.motion).toBeUndefined();
   });
 
-  it('is left as it is by a look that was ended', () => {
+  it('is not changed by a cancelled measurement', () => {
     pace = 90;
     const end = measureFrameRate(root);
     vi.advanceTimersByTime(3000);
@@ -43,7 +43,7 @@ describe('the stage’s own movement', () => {
     expect(root.dataset.motion).toBeUndefined();
   });
 
-  it('is not judged by a page that draws nothing', () => {
+  it('is not judged by a page that draws no frames', () => {
     expect(isFrameRateTooLow(0, 2000)).toBe(false);
     expect(isFrameRateTooLow(47, 2000)).toBe(true);
     expect(isFrameRateTooLow(48, 2000)).toBe(false);

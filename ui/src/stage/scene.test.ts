@@ -3,7 +3,7 @@ import { screens } from '../../fake/fixtures';
 import { CONTOUR_FRAME, contourPath } from './contour-path';
 import { sceneForScreen } from './scene';
 
-it('lights the figure as far as the avatar is made', () => {
+it('lights the figure by the avatar’s progress', () => {
   expect(sceneForScreen({ ...screens.making, progress: 42 })).toMatchObject({
     light: 'gather',
     lit: 0.42,
@@ -11,10 +11,10 @@ it('lights the figure as far as the avatar is made', () => {
   });
 });
 
-it('claims no progress where none was reported', () => {
+it('shows no progress when none was reported', () => {
   expect(sceneForScreen(screens['making-open'])).toMatchObject({ lit: 'sweep', ring: 'open' });
   expect(sceneForScreen(screens['making-queue'])).toMatchObject({ lit: 'sweep', ring: 'open' });
-  // A progress beside a status that is not `processing` means nothing that we know.
+  // A progress with a status other than `processing` has no defined meaning.
   expect(sceneForScreen({ ...screens['making-unknown'], progress: 50 })).toMatchObject({
     lit: 'sweep',
     ring: 'open',
@@ -22,7 +22,7 @@ it('claims no progress where none was reported', () => {
   expect(sceneForScreen(screens['saving-open'])).toMatchObject({ ring: 'open' });
 });
 
-it('waits in cool light, reveals in warm, and dims for a failure', () => {
+it('uses cool light for waiting, warm light for the reveal, and dim light for failures', () => {
   expect(sceneForScreen(screens.attract).light).toBe('cool');
   expect(sceneForScreen(screens.invite).light).toBe('cool');
   expect(sceneForScreen(screens.saving).light).toBe('warm');
@@ -43,6 +43,6 @@ it('draws the figure inside its frame', () => {
   expect(Math.min(...xs)).toBeGreaterThan(CONTOUR_FRAME.x);
   expect(Math.max(...xs)).toBeLessThan(CONTOUR_FRAME.x + CONTOUR_FRAME.width);
   expect(Math.min(...ys)).toBeGreaterThan(CONTOUR_FRAME.y);
-  // The shoulders fade out over the lower edge.
+  // The shoulders fade out below the lower edge.
   expect(Math.max(...ys)).toBeLessThan(CONTOUR_FRAME.y + CONTOUR_FRAME.height + 0.25);
 });

@@ -21,12 +21,12 @@ function touch(x: number, y: number): Promise<unknown> {
   return fireEvent.click(document.body, at);
 }
 
-// Loading it the first time takes its time.
+// The first import is slow.
 beforeAll(() => import('../desk/Desk.svelte'));
 beforeEach(() => languageStore.setLocale('en'));
 
-describe('the way to the desk', () => {
-  it('is F10, which begins no visit, and F10 again is the way back', async () => {
+describe('opening the desk', () => {
+  it('by F10 starts no visit, and F10 again closes it', async () => {
     const host = await stage();
     await fireEvent.keyDown(document.body, { key: 'F10' });
     await screen.findByTestId('pad');
@@ -37,7 +37,7 @@ describe('the way to the desk', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('is five touches in the upper left corner, which begin no visit either', async () => {
+  it('by five touches in the upper left corner starts no visit', async () => {
     const host = await stage();
     for (let i = 0; i < 4; i += 1) await touch(10, 10);
     expect(screen.queryByTestId('desk')).toBeNull();
@@ -46,7 +46,7 @@ describe('the way to the desk', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('is not four touches and one elsewhere, nor a mouse', async () => {
+  it('needs all touches in the corner, and no mouse', async () => {
     const host = await stage();
     for (let i = 0; i < 4; i += 1) await touch(10, 10);
     await touch(500, 500);
@@ -59,7 +59,7 @@ describe('the way to the desk', () => {
     expect(screen.queryByTestId('desk')).toBeNull();
   });
 
-  it('keeps what is typed and clicked there from the stage, also what closes it', async () => {
+  it('keeps its keys and clicks from the stage, also those that close it', async () => {
     const host = await stage();
     await fireEvent.keyDown(document.body, { key: 'F10' });
     await screen.findByTestId('pad');
@@ -72,7 +72,7 @@ describe('the way to the desk', () => {
     expect(host.calledActions).toEqual([]);
   });
 
-  it('leaves the visit below alone for as long as it is open', async () => {
+  it('pauses the idle timer of the visit below', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const host = new FakeHost(screens.reveal);
     host.desk.isOpen = true;
@@ -82,7 +82,7 @@ describe('the way to the desk', () => {
     await screen.findByTestId('section');
     vi.advanceTimersByTime(9 * 60_000);
     expect(host.calledActions).toEqual([]);
-    // Nobody is at the desk any more: it closes, and the stage counts for itself.
+    // Without input the desk closes, and the stage counts on its own.
     vi.advanceTimersByTime(60_000);
     await waitFor(() => expect(screen.queryByTestId('desk')).toBeNull());
     expect(host.desk.isOpen).toBe(false);

@@ -3,7 +3,7 @@ import { type Eta, EtaEstimator } from './eta';
 
 const patience = { watched: 8, still: 30 };
 
-/** Watches something that grows by `step` every `every` seconds. */
+/** Samples of a value that grows by `step` every `every` seconds. */
 function watched(
   step: number,
   every: number,
@@ -21,7 +21,7 @@ function watched(
 const range = (outlook: Eta) => (outlook.kind === 'left' ? [outlook.low, outlook.high] : outlook.kind);
 
 describe('the time left', () => {
-  it('is a range around what the pace seen gives', () => {
+  it('is a range around the extrapolated time', () => {
     const { course, value, at } = watched(4, 5, 50);
     const left = ((100 - value) / 4) * 5;
     const [low, high] = range(course.estimateEta(100, at, patience)) as number[];
@@ -31,7 +31,7 @@ describe('the time left', () => {
     expect(high).toBeLessThan(left * 1.5);
   });
 
-  it('has no basis in one leap, in a moment, or in a value that only stood', () => {
+  it('is unknown after one jump, after a moment, or without a change', () => {
     const course = new EtaEstimator();
     course.addSample(0, 0);
     expect(course.estimateEta(100, 1, patience).kind).toBe('open');
@@ -41,7 +41,7 @@ describe('the time left', () => {
     expect(course.estimateEta(100, 3, patience).kind).toBe('open');
   });
 
-  it('is not told where the pace is too uneven to mean anything', () => {
+  it('is unknown when the pace is too uneven', () => {
     const course = new EtaEstimator();
     for (const [value, at] of [
       [0, 0],
@@ -54,7 +54,7 @@ describe('the time left', () => {
     expect(course.estimateEta(100, 41, patience).kind).toBe('open');
   });
 
-  it('does not shrink below nothing, and ends at the goal', () => {
+  it('is never negative, and ends at the goal', () => {
     const { course, at } = watched(10, 3, 100);
     const [low] = range(course.estimateEta(100, at + 8, patience)) as number[];
     expect(low).toBeGreaterThanOrEqual(0);
@@ -62,7 +62,7 @@ describe('the time left', () => {
     expect(course.estimateEta(100, at + 9, patience).kind).toBe('open');
   });
 
-  it('begins anew when it went back', () => {
+  it('starts over when the value falls', () => {
     const { course, at } = watched(4, 5, 50);
     course.addSample(3, at + 5);
     expect(course.estimateEta(100, at + 6, patience).kind).toBe('open');
@@ -70,7 +70,7 @@ describe('the time left', () => {
 });
 
 describe('a stall', () => {
-  it('is said after the usual patience, and over with the next change', () => {
+  it('is reported after the threshold, and ends with the next change', () => {
     const { course, value, at } = watched(4, 5, 50);
     expect(course.estimateEta(100, at + 29, patience).kind).not.toBe('stalled');
     expect(course.estimateEta(100, at + 31, patience).kind).toBe('stalled');
@@ -78,7 +78,7 @@ describe('a stall', () => {
     expect(course.estimateEta(100, at + 40, patience).kind).not.toBe('stalled');
   });
 
-  it('is not said of what is merely slow', () => {
+  it('is not reported for slow progress', () => {
     const { course, at } = watched(1, 25, 10);
     expect(course.estimateEta(100, at + 60, patience).kind).not.toBe('stalled');
     expect(course.estimateEta(100, at + 80, patience).kind).toBe('stalled');

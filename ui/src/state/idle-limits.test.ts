@@ -2,16 +2,16 @@ import { expect, it } from 'vitest';
 import { screens } from '../../fake/fixtures';
 import { idleLimitFor, warningSecondsLeft } from './idle-limits';
 
-it('never gives up a screen while an avatar is made or fetched', () => {
+it('has no limit while an avatar is made or downloaded', () => {
   expect(idleLimitFor(screens.making)).toBeNull();
   expect(idleLimitFor(screens['making-queue'])).toBeNull();
   expect(idleLimitFor(screens['making-unknown'])).toBeNull();
   expect(idleLimitFor(screens.saving)).toBeNull();
-  // Nothing is on its way when it failed.
+  // After a failure nothing is on its way.
   expect(idleLimitFor(screens['making-failed'])).not.toBeNull();
 });
 
-it('waits at the code for as long as a recording takes', () => {
+it('waits at the QR code for as long as a recording takes', () => {
   expect(idleLimitFor(screens.invite)?.after).toBeGreaterThanOrEqual(300);
 });
 
@@ -23,7 +23,7 @@ it('gives at least twenty seconds to answer a warning', () => {
   }
 });
 
-it('waits as long as the operator says, and the other screens in proportion', () => {
+it('scales with the operator’s setting', () => {
   expect(idleLimitFor(screens.reveal, 30)).toEqual({ after: 30, warning: 30 });
   expect(idleLimitFor(screens.invite, 30)).toEqual({ after: 100, warning: 45 });
   expect(idleLimitFor(screens.invite, 3600)?.after).toBe(12_000);
@@ -31,7 +31,7 @@ it('waits as long as the operator says, and the other screens in proportion', ()
   expect(idleLimitFor(screens.forgotten, 3600)).toEqual(idleLimitFor(screens.forgotten));
 });
 
-it('counts the warning down', () => {
+it('counts down the warning', () => {
   const limit = { after: 90, warning: 30 };
   expect(warningSecondsLeft(limit, 89.9)).toBeNull();
   expect(warningSecondsLeft(limit, 90)).toBe(30);

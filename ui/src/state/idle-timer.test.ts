@@ -8,7 +8,7 @@ import { languageStore } from './language-store.svelte';
 
 afterEach(() => vi.useRealTimers());
 
-describe('a visitor who has gone', () => {
+describe('an absent visitor', () => {
   beforeEach(() => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }));
   const wait = async (seconds: number) => {
     vi.advanceTimersByTime(seconds * 1000);
@@ -28,7 +28,7 @@ describe('a visitor who has gone', () => {
     expect(screen.queryByTestId('idle')).toBeNull();
   });
 
-  it('is told that the avatar goes, too, where it is kept no longer', async () => {
+  it('is told that the avatar is deleted when it is not kept', async () => {
     const host = await renderScreen(
       screens.reveal,
       new FakeHost(screens.reveal, {}, sandboxBackend, { keep_hours: 0 }),
@@ -51,20 +51,20 @@ describe('a visitor who has gone', () => {
     await wait(80);
     expect(screen.queryByTestId('idle')).toBeNull();
     await wait(15);
-    // A touch anywhere beside the buttons says the same.
+    // A touch beside the buttons does the same.
     await fireEvent.click(byTestId('idle').parentElement as HTMLElement);
     expect(screen.queryByTestId('idle')).toBeNull();
     expect(host.calledActions).toEqual([]);
   });
 
-  it('is not waited for when the answer is no', async () => {
+  it('is not waited for after the answer', async () => {
     const host = await renderScreen(screens.ended);
     await wait(61);
     await fireEvent.click(byTestId('idle-leave'));
     expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
-  it('is not disturbed while an avatar is made, and long at the code', async () => {
+  it('is not warned while an avatar is made, and late at the QR code', async () => {
     const host = await renderScreen(screens.making);
     await wait(3600);
     host.showScreen(screens.invite);
@@ -75,7 +75,7 @@ describe('a visitor who has gone', () => {
     expect(host.calledActions).toEqual(['cancelVisit']);
   });
 
-  it('leaves a gamepad behind whose stick is worn, or that lies on it', async () => {
+  it('is not simulated by a gamepad with a resting stick', async () => {
     const axes = [0, 0.3, 0.3, 0];
     const lying = () => ({ connected: true, index: 0, axes, buttons: [] });
     vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [lying()] }));
@@ -87,7 +87,7 @@ describe('a visitor who has gone', () => {
     expect(byTestId('idle')).toBeTruthy();
     await fireEvent.click(byTestId('idle-stay'));
     await wait(60);
-    // A hand takes it.
+    // The stick is moved.
     axes[2] = 0.9;
     await frames();
     await wait(60);

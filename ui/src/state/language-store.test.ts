@@ -13,10 +13,9 @@ import { languageStore } from './language-store.svelte';
 const english = readCatalogue('en');
 
 describe('the catalogues', () => {
-  it('are those of the languages that are offered', () =>
-    expect(catalogueLanguages()).toEqual([...LOCALES].sort()));
+  it('exist for every supported language', () => expect(catalogueLanguages()).toEqual([...LOCALES].sort()));
 
-  it.each(LOCALES)('%s can be read, and has the keys and variables of the English one', (tongue) => {
+  it.each(LOCALES)('%s is valid, and has the keys and variables of the English one', (tongue) => {
     const { messages, junk } = readCatalogue(tongue);
     expect(junk).toEqual([]);
     expect([...messages.keys()].sort()).toEqual([...english.messages.keys()].sort());
@@ -37,14 +36,14 @@ describe('the catalogues', () => {
           languageStore.setLocale(tongue);
           return there === here;
         });
-      // Words that two languages share.
+      // Words shared by two languages.
       expect(same.filter((key) => !['face-surprise'].includes(key))).toEqual([]);
     },
   );
 
-  it('have their types as committed', () => expect(committedMessageTypes()).toBe(generateMessageTypes()));
+  it('match the committed types', () => expect(committedMessageTypes()).toBe(generateMessageTypes()));
 
-  it('say nothing that is never said', () => {
+  it('have no unused message', () => {
     const sources = import.meta.glob<string>(
       ['../**/*.svelte', '../**/*.ts', '!../generated/*', '!../**/*.test.ts'],
       {
@@ -55,7 +54,7 @@ describe('the catalogues', () => {
     );
     const said = Object.values(sources).join('\n');
     const silent = [...english.messages.keys()]
-      // Found by the code that the program gives, and by the name of a face.
+      // Looked up by problem code, or by the name of a face.
       .filter((key) => !key.startsWith('problem-') && !key.startsWith('face-'))
       .filter((key) => !said.includes(`'${key}'`) && !said.includes(`"${key}"`));
     expect(silent).toEqual([]);
@@ -63,13 +62,13 @@ describe('the catalogues', () => {
 });
 
 describe('a problem', () => {
-  // The table of the program: one row a code. What only the desk can meet has one sentence for all visitors.
+  // The program's table, one row per code. Problems that only the desk can have share one sentence for visitors.
   const codes = [...problems.matchAll(/^ {4}words\(\s*"([a-z_]+)",(?!\s*STAFF)/gm)].map(
     ([, code]) => code as string,
   );
   const own = ['window_lost', 'window_refused'];
 
-  it('has its words for every code of the program, and for no other', () => {
+  it('has a message for every code of the program, and for no other', () => {
     expect(codes.length).toBeGreaterThan(15);
     const keys = [...english.messages.keys()].filter(
       (key) => key.startsWith('problem-') && !key.includes('.'),
@@ -87,10 +86,10 @@ describe('a problem', () => {
     hint: 'for staff',
     retry_helps: true,
   };
-  it('that nobody knows yet is said in the words of the program', () => {
+  it('with an unknown code uses the program’s sentence', () => {
     expect(languageStore.problemText(problem)).toEqual({ title: 'Said by the program.', action: '' });
   });
-  it('is said in the language of the screen', () => {
+  it('is shown in the language of the screen', () => {
     languageStore.setLocale('de');
     expect(languageStore.problemText({ ...problem, code: 'token_expired' }).title).toBe(
       'Dieser Code ist abgelaufen.',
@@ -101,7 +100,7 @@ describe('a problem', () => {
 describe('the language', () => {
   afterEach(() => languageStore.setLocale('en'));
 
-  it('is the first that is wanted and there', () => {
+  it('is the first preferred one that is supported', () => {
     expect(matchLocale(['de-AT', 'en'])).toBe('de');
     expect(matchLocale(['it', 'fr-CA', 'en'])).toBe('fr');
     expect(matchLocale(['zh-TW'])).toBe('zh-Hans');
@@ -112,7 +111,7 @@ describe('the language', () => {
 
   it('is named in itself', () => expect(languageStore.localeName('ja')).toBe('日本語'));
 
-  it('is known to the page, with its direction', () => {
+  it('is set on the page, with its direction', () => {
     languageStore.setLocale('ja');
     expect(document.documentElement.lang).toBe('ja');
     expect(document.documentElement.dir).toBe('ltr');
@@ -121,13 +120,13 @@ describe('the language', () => {
     expect(isRightToLeft('he')).toBe(true);
   });
 
-  it('falls back to English, sentence by sentence', () => {
+  it('falls back to English message by message', () => {
     languageStore.useCatalogue('eo', 'attract-start = Komencu');
     expect(languageStore.translate('attract-start')).toBe('Komencu');
     expect(languageStore.translate('leave-back')).toBe('Back');
   });
 
-  it('counts as the language does', () => {
+  it('uses the plural rules of the language', () => {
     vi.spyOn(console, 'warn').mockImplementation((...said) => {
       throw new Error(String(said));
     });

@@ -73,14 +73,14 @@ describe('the checks', () => {
     expect(asked).toEqual([{ ...ask, most_tokens: 1, with_phone: false, wrong_requests: false }]);
   });
 
-  it('warn where they move the clock under a visit, and begin all the same', async () => {
+  it('warn that they advance the clock during a visit, and start anyway', async () => {
     const desk = await checks((of) => {
       of.panelView.backend = { ...of.panelView.backend, sandbox: true };
       of.panelView.visits_live = 0;
     });
     await waitFor(() => expect(byTestId('cost').textContent).toContain(words.movesClock));
     expect(screen.queryByTestId('disturbs')).toBeNull();
-    // A visit began meanwhile: the program refuses, and the plan says why.
+    // A visit has started meanwhile: the program refuses, and the plan says why.
     desk.panelView.visits_live = 2;
     desk.refusals.set('startChecks', createProblem('checks_disturb', 'A visit is under way', 'Wait'));
     await fireEvent.click(byTestId('start-checks'));
@@ -104,11 +104,11 @@ describe('the checks', () => {
     expect([counted('waiting'), counted('pass'), counted('fail')]).toEqual([ALL - 4, 4, 0]);
     expect(byTestId('used').textContent).toContain(words.requests(5));
     expect(byTestId('check-login.needs-key').dataset.stand).toBe('pass');
-    // While it runs they keep their order.
+    // During the run the order stays.
     expect(titles()[0]).toBe('check-login.gives-session');
   });
 
-  it('ask for somebody with a phone, and go on without', async () => {
+  it('ask for a person with a phone, and continue without', async () => {
     const desk = await started((of) => (of.panelView.backend = { ...of.panelView.backend, sandbox: false }));
     while (desk.judgeNextCheck()) await tick();
     await waitFor(() => expect(byTestId('invitation').textContent).toContain('exportToken='));
@@ -121,7 +121,7 @@ describe('the checks', () => {
     expect(byTestId('check-visit.associated').textContent).toContain('skipped');
   });
 
-  it('end with what fails first, and show what it found', async () => {
+  it('end with failures first, and show the findings', async () => {
     await played();
     expect(byTestId('checks-stand').textContent?.trim()).toBe(words.failed);
     expect(byTestId('doing').textContent?.trim()).toBe('Failed: 1 of 42 required checks');
@@ -144,7 +144,7 @@ describe('the checks', () => {
     expect([counted('not applicable'), counted('pass')]).toEqual([10, ALL - 16]);
   });
 
-  it('save the report and say where, or why not', async () => {
+  it('save the report and show its folder, or the refusal', async () => {
     const desk = await played();
     await fireEvent.click(byTestId('save-report'));
     await waitFor(() => expect(told()).toContain('~/.local/share/copresence-kiosk/reports/'));
@@ -158,7 +158,7 @@ describe('the checks', () => {
     await waitFor(() => expect(told()).toBe('The disk is full Free some'));
   });
 
-  it('are stopped, keep what was judged, and run again', async () => {
+  it('can be stopped, keep their verdicts, and run again', async () => {
     const desk = await started();
     desk.judgeNextCheck();
     await fireEvent.click(byTestId('stop'));
@@ -174,7 +174,7 @@ describe('the checks', () => {
     expect(counted('waiting')).toBe(ALL);
   });
 
-  it('say why a run cannot begin', async () => {
+  it('show why a run cannot start', async () => {
     await checks((desk) =>
       desk.refusals.set('startChecks', {
         code: 'x',

@@ -13,7 +13,7 @@ const check = (id: string, verdict: string | null, level = 'must'): CheckView =>
   requirements: [],
 });
 
-it('counts every check once, and passes nothing that it does not know', () => {
+it('counts every check once, and does not pass unknown verdicts', () => {
   const verdicts = [
     'pass',
     'fail',
@@ -54,12 +54,12 @@ it('counts every check once, and passes nothing that it does not know', () => {
   expect(Object.values(counted).reduce((a, b) => a + b)).toBe(checks.length);
 });
 
-it('says the words that the documentation tells', () => {
+it('uses the words of the documentation', () => {
   const told = [...docs.matchAll(/^\| `([a-z ]+)` \| `[a-z-]+` \|/gm)].map(([, word]) => word);
   expect(new Set([...told, 'waiting'])).toEqual(new Set(CHECK_STATES));
 });
 
-it('puts what fails first, what must hold before what should', () => {
+it('sorts failures first, MUST before SHOULD', () => {
   const checks = [
     check('a', 'pass'),
     check('b', 'fail', 'should'),
@@ -73,7 +73,7 @@ it('puts what fails first, what must hold before what should', () => {
   expect(checks[0]?.id).toBe('a');
 });
 
-it('takes a finding apart where it says what was expected', () => {
+it('parses a finding that says what was expected', () => {
   expect(parseFinding('expected: 400; came: 500 (step 3)')).toEqual({
     expected: '400',
     came: '500 (step 3)',

@@ -32,7 +32,7 @@ describe('the inspector', () => {
     );
   });
 
-  it('holds still while it is paused, says what came, and goes on from there', async () => {
+  it('can be paused, counts new entries meanwhile, and continues', async () => {
     const { desk } = await inspector();
     await waitFor(() => expect(focusedTestId()).toBe('lines'));
     const before = newest(desk);
@@ -46,7 +46,7 @@ describe('the inspector', () => {
     await waitFor(() => expect(byTestId('line-count').textContent).toBe(words.shown(after, after)));
   });
 
-  it('shows another visit, and keeps to it', async () => {
+  it('shows another visit, and stays on it', async () => {
     const { desk } = await inspector();
     await fireEvent.click(byTestId(`visit-${desk.timelines[2]?.visit.visit}`));
     const all = desk.timelines[2]?.entries.length ?? 0;
@@ -56,7 +56,7 @@ describe('the inspector', () => {
     expect(byTestId('line-count').textContent).toBe(words.shown(all, all));
   });
 
-  it('is gone through by keys: lines, detail, back', async () => {
+  it('is navigated by keys: list, detail, back', async () => {
     await inspector();
     await waitFor(() => expect(focusedTestId()).toBe('lines'));
     pressKey('j');
@@ -80,7 +80,7 @@ describe('the inspector', () => {
     expect(focusedTestId()).toBe('lines');
   });
 
-  it('is gone through by gamepad', async () => {
+  it('is navigated by gamepad', async () => {
     const { deskLock } = await inspector();
     byTestId('lines').focus();
     deskLock.gamepadHandler?.('down');
@@ -98,12 +98,12 @@ describe('the inspector', () => {
     expect(deskLock.isOpen).toBe(false);
   });
 
-  it('filters by word, call and broken rules', async () => {
+  it('filters by text, call and unmet requirements', async () => {
     const all = newest((await inspector()).desk);
     await waitFor(() => expect(focusedTestId()).toBe('lines'));
     pressKey('/');
     expect(focusedTestId()).toBe('filter');
-    // What is typed there is no command.
+    // Typed characters are not commands.
     pressKey('j');
     pressKey('3');
     await fireEvent.input(byTestId('filter'), { target: { value: 'get 503' } });
@@ -122,7 +122,7 @@ describe('the inspector', () => {
     expect(screen.getByText(words.empty)).toBeTruthy();
   });
 
-  it('marks each field with its rule, and says what came in place of a broken one', async () => {
+  it('shows the requirement at each field, and what was received when it is not met', async () => {
     await inspector();
     await waitFor(() => expect(focusedTestId()).toBe('lines'));
     pressKey('b');
@@ -135,14 +135,14 @@ describe('the inspector', () => {
     expect(broken.closest('.row')?.textContent).toContain('"avatar_ready": "false"');
     expect(byTestId('rule-RED-17').textContent).toContain(words.kept);
     expect(byTestId('rule-SAFE-2').closest('.header')?.textContent).toContain('no-store');
-    expect(byTestId('rules-summary').textContent).toContain('1 rule broken, 9 kept.');
+    expect(byTestId('rules-summary').textContent).toContain('1 requirement not met, 9 met.');
     await fireEvent.click(byTestId('show-raw'));
     expect(byTestId('raw-body').textContent).toMatch(/^\{"avatar_ready":"false",/);
-    // The rules stand there without the lines, too.
+    // The requirements are shown without the lines, too.
     expect(byTestId('rule-RED-5')).toBeTruthy();
   });
 
-  it('says what went wrong on the wire', async () => {
+  it('shows a transport error', async () => {
     await inspector();
     await waitFor(() => expect(focusedTestId()).toBe('lines'));
     await fireEvent.input(byTestId('filter'), { target: { value: 'get reset' } });
@@ -167,7 +167,7 @@ describe('the inspector', () => {
     );
   });
 
-  it('has it chosen for the hand where the clipboard is refused', async () => {
+  it('selects the command when the clipboard is refused', async () => {
     vi.stubGlobal('navigator', {
       ...navigator,
       clipboard: { writeText: () => Promise.reject(new Error('NotAllowed')) },
@@ -184,7 +184,7 @@ describe('the inspector', () => {
     expect(field.value.slice(field.selectionStart, field.selectionEnd)).toBe(field.value);
   });
 
-  it('saves a HAR and says where, or why not', async () => {
+  it('saves a HAR and shows its path, or the refusal', async () => {
     const { desk } = await inspector();
     await waitFor(() => expect(focusedTestId()).toBe('lines'));
     pressKey('h');
@@ -196,7 +196,7 @@ describe('the inspector', () => {
     await waitFor(() => expect(told()).toBe('The disk is full Free some'));
   });
 
-  it('keeps two thousand exchanges off the page but for what is seen', async () => {
+  it('renders only the visible rows of two thousand exchanges', async () => {
     const { desk } = await inspector((desk) => {
       desk.timelines = [createTimeline('v', 0, 2000)];
       desk.dropped = 12;
@@ -207,12 +207,12 @@ describe('the inspector', () => {
     expect(byTestId('dropped').textContent).toBe(words.dropped(12));
   });
 
-  it('says so when there is nothing to see', async () => {
+  it('says when there are no visits', async () => {
     await inspector((desk) => (desk.timelines = []));
     await waitFor(() => expect(screen.getByText(words.none)).toBeTruthy());
   });
 
-  it('follows no more when it is left', async () => {
+  it('stops following when it is left', async () => {
     const { desk } = await inspector();
     await fireEvent.click(byTestId('section-health'));
     const tell = vi.spyOn(desk, 'notifyInspector');

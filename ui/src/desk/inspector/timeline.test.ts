@@ -23,9 +23,9 @@ const left = (filter: Partial<TimelineFilter>) =>
   entries.filter((entry) => matchesFilter(entry, { ...all, ...filter }));
 
 describe('the filter', () => {
-  it('leaves everything when it asks for nothing', () => expect(left({})).toEqual(entries));
+  it('matches everything when it is empty', () => expect(left({})).toEqual(entries));
 
-  it('leaves what breaks a rule', () => {
+  it('matches entries with an unmet requirement', () => {
     const broken = left({ broken: true });
     expect(broken.length).toBeGreaterThan(0);
     expect(broken.length).toBeLessThan(entries.length);
@@ -33,7 +33,7 @@ describe('the filter', () => {
     expect(entries.filter(hasUnmetRequirement)).toEqual(broken);
   });
 
-  it('leaves a kind of call, or the steps between them', () => {
+  it('matches a kind of call, or the steps between them', () => {
     expect(left({ call: 'login' }).map((one) => one.kind === 'exchange' && one.exchange.call)).toEqual([
       'login',
     ]);
@@ -43,7 +43,7 @@ describe('the filter', () => {
 
   it('finds words in URL, status, event and error, all of them', () => {
     expect(left({ text: '503' })).toHaveLength(2);
-    // The exchange, and the step that says that it is tried again.
+    // The exchange, and the step that announces the retry.
     expect(left({ text: 'RESET by Peer' })).toHaveLength(2);
     expect(left({ text: 'invited' })).toHaveLength(1);
     expect(left({ text: 'get 503' })).toHaveLength(1);
@@ -51,26 +51,26 @@ describe('the filter', () => {
     expect(left({ text: 'none' })).toHaveLength(1);
   });
 
-  it('finds the rules that are broken by their id', () => {
+  it('finds unmet requirements by their id', () => {
     expect(left({ text: 'red-5' }).every(hasUnmetRequirement)).toBe(true);
     expect(left({ text: 'red-5' })).toHaveLength(1);
   });
 });
 
-describe('the time line', () => {
-  it('keeps the key of each line while others come', () => {
+describe('the timeline', () => {
+  it('keeps the key of each row while others are added', () => {
     const before = timelineRows(createTimeline('v', 1000, 20, { whole: false }).entries);
     const after = timelineRows(createTimeline('v', 1000, 20, { whole: true }).entries);
     expect(after.slice(0, before.length).map(({ key }) => key)).toEqual(before.map(({ key }) => key));
     expect(new Set(after.map(({ key }) => key)).size).toBe(after.length);
   });
 
-  it('knows two steps that are alike from each other', () => {
+  it('gives identical steps different keys', () => {
     const step: Entry = { kind: 'step', at_ms: 5, event: 'progress', line: '{}' };
     expect(timelineRows([step, step]).map(({ key }) => key)).toEqual(['step-0', 'step-1']);
   });
 
-  it('covers the last answer, not only its beginning', () => {
+  it('covers the end of the last response', () => {
     const late = createExchange({
       id: 1,
       at_ms: 2000,
@@ -85,12 +85,12 @@ describe('the time line', () => {
     expect(positionInSpan(span, 99_000)).toBe(1000);
   });
 
-  it('stands in order', () => {
+  it('is sorted by start', () => {
     const begins = entries.map(entryStart);
     expect([...begins].sort((a, b) => a - b)).toEqual(begins);
   });
 
-  it('says how an exchange went', () => {
+  it('colours an exchange by its result', () => {
     const with_ = (more: object) =>
       exchangeTone({ ...createExchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
     expect(with_({ status: 200 })).toBe('good');
@@ -100,13 +100,13 @@ describe('the time line', () => {
     expect(with_({ status: 200, error: 'cut' })).toBe('bad');
   });
 
-  it('names the file that a download brought', () => {
+  it('names the downloaded file', () => {
     const downloads = entries.flatMap((entry) =>
       entry.kind === 'exchange' && entry.exchange.call === 'download' ? [entry.exchange] : [],
     );
     const brought = (of: Entry[]) => downloads.map((one) => downloadedFileName(one, fileNamesBySize(of)));
     expect(brought(entries)).toEqual(['avatar.png', 'avatar_obj.zip', 'avatar.glb']);
-    // Before a step tells of it, what the answer says.
+    // Before a step names it, the content type is shown.
     expect(brought([])).toEqual(['image/png', 'application/zip', 'model/gltf-binary']);
     const [first] = downloads;
     const rest: [string, string][] = [
@@ -116,7 +116,7 @@ describe('the time line', () => {
     expect(first && downloadedFileName({ ...first, response_headers: rest }, fileNamesBySize(entries))).toBe(
       'avatar.png',
     );
-    // Two files of one length are not told apart.
+    // Two files of the same size cannot be told apart.
     const twin: Entry = {
       kind: 'step',
       at_ms: 1,
@@ -128,7 +128,7 @@ describe('the time line', () => {
     expect(poll?.kind === 'exchange' && downloadedFileName(poll.exchange, new Map())).toBeNull();
   });
 
-  it('says a step and a URL in few words', () => {
+  it('summarises a step and a URL', () => {
     expect(
       summariseStep(
         '{"event":"retrying","visit":"v","at":"2026-11-22T10:00:00Z","code":"busy","attempt":3,"x":null,"l":[1]}',
@@ -160,7 +160,7 @@ describe('a body', () => {
       ({ depth, pieces }) => '  '.repeat(depth) + pieces.map((piece) => piece.text).join(''),
     );
 
-  it('is laid out with its words as they came', () => {
+  it('is formatted with its original values', () => {
     expect(text('{"a":1.0,"b":[],"c":{"d":[true,"x\\u00e9"]},"n":12345678901234567890}')).toEqual([
       '{',
       '  "a": 1.0,',
@@ -176,7 +176,7 @@ describe('a body', () => {
     ]);
   });
 
-  it('that is one value is one line, and what is no JSON is none', () => {
+  it('with one value is one line, and null when it is not JSON', () => {
     expect(text('"x, {y}: [z]"')).toEqual(['"x, {y}: [z]"']);
     expect(formatJsonLines('<html>')).toBeNull();
     expect(formatJsonLines('{"a":')).toBeNull();
@@ -184,12 +184,12 @@ describe('a body', () => {
 
   it('keeps a key that comes twice', () => expect(text('{"a":1,"a":2}')).toHaveLength(4));
 
-  it('has the place of each value, also of odd keys', () => {
+  it('has the pointer of each value, also with special keys', () => {
     const pointers = formatJsonLines('{"a/b":{"~":[null,1]}}')?.map(({ pointer }) => pointer);
     expect(pointers).toEqual(['', '/a~1b', '/a~1b/~0', '/a~1b/~0/0', '/a~1b/~0/1', null, null, null]);
   });
 
-  it('has each rule at its field, and what is missing at what it is missing in', () => {
+  it('has each requirement at its field, and a missing field at its parent', () => {
     const rule = (at: string, kept = true): RuleView => ({
       at,
       requirement: at,

@@ -16,7 +16,7 @@ const value = (id: string) => (byTestId(id) as HTMLTextAreaElement).value;
 const submit = (id: string) => fireEvent.submit(byTestId(id).closest('form') as HTMLFormElement);
 
 describe('Backend', () => {
-  it('uses another profile at once, and says so', async () => {
+  it('uses another profile at once, and shows it', async () => {
     const { desk } = await renderDesk();
     await fireEvent.click(byTestId('profile-booth'));
     await waitFor(() => expect(told('profile')).toBe(messages.backend.used('booth')));
@@ -25,14 +25,14 @@ describe('Backend', () => {
     expect(screen.getByText(messages.backend.phonesReal)).toBeTruthy();
   });
 
-  it('does not choose a profile that is flawed, and says why', async () => {
+  it('does not choose an invalid profile, and shows why', async () => {
     const { desk } = await renderDesk();
     expect(byTestId('profile-relay').textContent).toContain('{token}');
     await fireEvent.click(byTestId('profile-relay'));
     expect(desk.panelActions).toEqual([]);
   });
 
-  it('says a refusal beside its field: what, and what to do', async () => {
+  it('shows a refusal at its field: what, and what to do', async () => {
     const { desk } = await renderDesk((of) => of.refusals.set('use_profile', no));
     await fireEvent.click(byTestId('profile-booth'));
     await waitFor(() => expect(told('profile')).toBe('The disk is full Free some space'));
@@ -68,7 +68,7 @@ describe('Credentials', () => {
     expect([input.type, input.autocomplete]).toEqual(['password', 'off']);
     await write('value-session-token', secret);
     const sent = submit('value-session-token');
-    // Gone from the page before the program has answered.
+    // Removed from the page before the program has answered.
     expect(input.value).toBe('');
     await sent;
     expect(act.mock.calls[0]?.[0]).toEqual({ kind: 'set_credential', slot: 'session-token', value: secret });
@@ -78,7 +78,7 @@ describe('Credentials', () => {
     await waitFor(() => expect(focusedTestId()).toBe('set-session-token'));
   });
 
-  it('that are refused leave no value either', async () => {
+  it('leave no value when they are refused', async () => {
     await renderDesk((of) => of.refusals.set('set_credential', no), 'credentials');
     await fireEvent.click(byTestId('set-api-key'));
     await waitFor(() => expect(byTestId('value-api-key')).toBeTruthy());
@@ -97,7 +97,7 @@ describe('Credentials', () => {
     expect(desk.panelActions).toEqual([]);
   });
 
-  it('are removed after a question; Cancel has the focus', async () => {
+  it('are removed after a confirmation; Cancel has the focus', async () => {
     const { desk } = await renderDesk(() => {}, 'credentials');
     await fireEvent.click(byTestId('remove-api-key'));
     await waitFor(() => expect(focusedTestId()).toBe('question-no'));
@@ -117,7 +117,7 @@ describe('Credentials', () => {
     expect(byTestId('row-credential-password').textContent).toContain('COPRESENCE_PASSWORD');
   });
 
-  it('are named by either way to write their slots', async () => {
+  it('are named with either spelling of their slots', async () => {
     await renderDesk((of) => {
       of.panelView.credentials = [{ slot: 'api_key', ends_in: null, set: true, origin: 'this run' }];
     }, 'credentials');
@@ -125,7 +125,7 @@ describe('Credentials', () => {
     expect(byTestId('state-api-key').textContent).toContain(messages.credentials.from['this run']);
   });
 
-  it('say when the keychain is locked, and have it unlocked', async () => {
+  it('show a locked keychain, and unlock it', async () => {
     const { desk } = await renderDesk((of) => (of.panelView.keychain = keychainLockedProblem), 'credentials');
     expect(byTestId('keychain').textContent).toContain('Login');
     await fireEvent.click(byTestId('unlock'));
@@ -135,14 +135,14 @@ describe('Credentials', () => {
 });
 
 describe('Sandbox', () => {
-  it('goes through another scenario', async () => {
+  it('uses another scenario', async () => {
     const { desk } = await renderDesk(() => {}, 'sandbox');
     await fireEvent.click(byTestId('scenario-stalls'));
     await waitFor(() => expect(told('scenario')).toBe(messages.sandbox.isScenario('stalls')));
     expect(desk.panelActions).toEqual([{ kind: 'set_scenario', name: 'stalls' }]);
   });
 
-  it('passes faster, or says why not', async () => {
+  it('runs faster, or shows the refusal', async () => {
     const { desk } = await renderDesk(() => {}, 'sandbox');
     await fireEvent.click(byTestId('speed-60'));
     await waitFor(() => expect(told('speed')).toBe(messages.sandbox.isSpeed(60)));
@@ -158,7 +158,7 @@ describe('Sandbox', () => {
     expect(desk.panelActions).toHaveLength(3);
   });
 
-  it('puts on the faults that an endpoint can have, and takes them off', async () => {
+  it('activates the faults of an endpoint, and removes them', async () => {
     const { desk } = await renderDesk(() => {}, 'sandbox');
     expect(screen.queryByTestId('fault-ignore_range')).toBeNull();
     await fireEvent.click(byTestId('endpoint-file'));
@@ -169,7 +169,7 @@ describe('Sandbox', () => {
     expect(desk.panelActions).toEqual([
       { kind: 'add_fault', on: 'file', fault: 'ignore_range', every: false },
     ]);
-    // What was chosen for files cannot be put on a login: the first that can is.
+    // The fault for files is not available for login: the first available one is used.
     await fireEvent.click(byTestId('endpoint-login'));
     await fireEvent.click(byTestId('fault-every'));
     await waitFor(() =>
@@ -179,7 +179,7 @@ describe('Sandbox', () => {
     await waitFor(() => expect(byTestId('faults').textContent).toBe(messages.sandbox.faultsNone));
   });
 
-  it('says so when the backend is a real one', async () => {
+  it('says when the backend is a real one', async () => {
     await renderDesk((of) => (of.panelView.sandbox = null), 'sandbox');
     expect(byTestId('page').textContent).toContain(messages.sandbox.none);
   });
@@ -200,7 +200,7 @@ describe('Display', () => {
     expect(byTestId(id).getAttribute('aria-checked')).toBe('true');
   });
 
-  it('keeps the chosen monitor in the list while it is unplugged, and says so', async () => {
+  it('keeps the chosen monitor in the list while it is unplugged, and marks it', async () => {
     const { desk } = await renderDesk((of) => (of.panelView.display.monitor = 'HDMI-7'), 'display');
     expect(byTestId('monitor-HDMI-7').getAttribute('aria-checked')).toBe('true');
     expect(byTestId('monitor-HDMI-7').textContent).toContain(messages.display.unplugged);
@@ -209,7 +209,7 @@ describe('Display', () => {
     expect(desk.panelView.display.monitor).toBeNull();
   });
 
-  it('says for which languages there is a voice, and when that changes', async () => {
+  it('shows the languages with a voice, and updates them', async () => {
     let voices: { lang: string }[] = [];
     const heard = new Set<() => void>();
     vi.stubGlobal('speechSynthesis', {
@@ -234,7 +234,7 @@ describe('Display', () => {
     await waitFor(() => expect(heard.size).toBe(0));
   });
 
-  it('guards the window, and lets it go', async () => {
+  it('turns kiosk mode on and off', async () => {
     const { desk } = await renderDesk(() => {}, 'display');
     await fireEvent.click(byTestId('kiosk-on'));
     await waitFor(() => expect(told('kiosk')).toBe(messages.display.kioskOn));
@@ -245,7 +245,7 @@ describe('Display', () => {
     expect(desk.panelActions.map((act) => act.kind === 'set_kiosk_mode' && act.on)).toEqual([true, false]);
   });
 
-  it('shows the kiosk mode that is in force, and that the command line wants it', async () => {
+  it('shows the kiosk mode in force, and that the command line set it', async () => {
     const byFlag = { on: true, set: false, by_flag: true };
     const { desk } = await renderDesk((of) => (of.panelView.kiosk_mode = byFlag), 'display');
     expect(byTestId('kiosk-on').getAttribute('aria-checked')).toBe('true');
@@ -259,7 +259,7 @@ describe('Display', () => {
     expect(desk.panelView.kiosk_mode).toEqual({ on: true, set: true, by_flag: true });
   });
 
-  it('sets the kiosk mode of this run for the next, too', async () => {
+  it('saves the kiosk mode of this run', async () => {
     const byFlag = { on: true, set: false, by_flag: true };
     const { desk } = await renderDesk((of) => (of.panelView.kiosk_mode = byFlag), 'display');
     await fireEvent.click(byTestId('kiosk-keep'));
@@ -267,7 +267,7 @@ describe('Display', () => {
     expect(desk.panelActions).toEqual([{ kind: 'set_kiosk_mode', on: true }]);
   });
 
-  it('keeps texts, and takes an empty one away', async () => {
+  it('saves texts, and removes empty ones', async () => {
     const { desk } = await renderDesk(() => {}, 'display');
     await write('text-attract', '  Come closer.  ');
     await submit('text-attract');
@@ -283,7 +283,7 @@ describe('Display', () => {
     expect(desk.panelActions).toHaveLength(2);
   });
 
-  it('refuses idle seconds that make no sense', async () => {
+  it('refuses invalid idle seconds', async () => {
     const { desk } = await renderDesk(() => {}, 'display');
     for (const nonsense of ['5', '4000', '30.5', 'x', '']) {
       await write('idle-other', nonsense);
@@ -325,7 +325,7 @@ describe('Retention', () => {
     expect(desk.panelView.keep_hours).toBe(hours);
   });
 
-  it('takes other hours, shows them, and for ever again', async () => {
+  it('takes other hours, shows them, and forever again', async () => {
     const { desk } = await renderDesk(() => {}, 'retention');
     await write('keep-other', '36');
     await submit('keep-other');
@@ -337,7 +337,7 @@ describe('Retention', () => {
     await waitFor(() => expect(desk.panelView.keep_hours).toBeNull());
   });
 
-  it('wipes after a question that says how many', async () => {
+  it('wipes after a confirmation with the number of visits', async () => {
     const { desk } = await renderDesk(() => {}, 'retention');
     await fireEvent.click(byTestId('wipe'));
     await waitFor(() => expect(byTestId('question').textContent).toContain('Wipe 6 visits?'));
@@ -351,7 +351,7 @@ describe('Retention', () => {
 });
 
 describe('History', () => {
-  it('lists the visits with their faces, and forgets one after a question', async () => {
+  it('lists the visits with their portraits, and forgets one after a confirmation', async () => {
     const { desk } = await renderDesk((of) => {
       of.pastVisits = of.pastVisits.map((one) => ({
         ...one,
@@ -360,7 +360,7 @@ describe('History', () => {
     }, 'history');
     await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
     expect(document.querySelectorAll('img[src^="avatar:"]')).toHaveLength(4);
-    // A passer-by sees nobody until the operator says so.
+    // Faces are hidden until the operator shows them.
     expect(document.querySelectorAll('img.veiled')).toHaveLength(4);
     await fireEvent.click(byTestId('history-faces'));
     expect(document.querySelectorAll('img.veiled')).toHaveLength(0);
@@ -373,7 +373,7 @@ describe('History', () => {
     expect(desk.panelActions).toEqual([{ kind: 'forget_visit', visit: second?.visit }]);
   });
 
-  it('tells how each ended by a shape, and its folder only where it is opened', async () => {
+  it('shows each outcome as a shape, and the folder only in the details', async () => {
     const { desk } = await renderDesk(() => {}, 'history');
     await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
     const shapes = [...byTestId('history').querySelectorAll<HTMLElement>('.shape')].map(
@@ -398,7 +398,7 @@ describe('History', () => {
     expect(screen.getAllByTestId('past-visit')).toHaveLength(7);
   });
 
-  it('does not put thousands on the page at once', async () => {
+  it('renders long lists in pages', async () => {
     await renderDesk((of) => {
       const [one] = of.pastVisits.slice(1);
       if (one) of.pastVisits = Array.from({ length: 250 }, (_, i) => ({ ...one, visit: `v${i}` }));
@@ -412,7 +412,7 @@ describe('History', () => {
 });
 
 describe('Health', () => {
-  it('looks when it is opened and when asked, and says remedies', async () => {
+  it('checks when it is opened and on request, and shows remedies', async () => {
     const { desk } = await renderDesk(() => {}, 'health');
     await waitFor(() => expect(byTestId('health').textContent).toContain('101.1 MB free'));
     expect(byTestId('health').textContent).toContain('Free some space');
@@ -424,7 +424,7 @@ describe('Health', () => {
     expect(byTestId('health-at').textContent).toMatch(/^Checked at \d/);
   });
 
-  it('says what is wrong first, and leads to where it is mended', async () => {
+  it('lists problems first, and links to the section that fixes them', async () => {
     await renderDesk(() => {}, 'health');
     const told = () => [...byTestId('health').querySelectorAll('[data-testid^=health-]')];
     await waitFor(() => expect(told().length).toBeGreaterThan(5));
@@ -440,7 +440,7 @@ describe('Health', () => {
     await waitFor(() => expect(focusedTestId()).toBe('section-retention'));
   });
 
-  it('warns on the rail before anybody asks, and no longer once it is mended', async () => {
+  it('shows a badge in the navigation until the problem is fixed', async () => {
     const { desk } = await renderDesk((of) => {
       of.panelView.backend = { ...of.panelView.backend, sandbox: false };
     }, 'credentials');
@@ -451,7 +451,7 @@ describe('Health', () => {
     await waitFor(() => expect(screen.queryByTestId('health-badge')).toBeNull());
   });
 
-  it('that cannot be looked at says nothing by itself', async () => {
+  it('shows nothing when the check in the background fails', async () => {
     await renderDesk((of) => of.refusals.set('checkHealth', no), 'backend');
     await tick();
     expect(screen.queryByTestId('health-badge')).toBeNull();
@@ -472,7 +472,7 @@ describe('PIN and quit', () => {
       .map((which) => (byTestId(`pin-${which}`) as HTMLInputElement).value)
       .join('');
 
-  it('changes the PIN, which leaves the page at once', async () => {
+  it('changes the PIN, and clears the fields at once', async () => {
     const { desk } = await renderDesk(() => {}, 'access');
     await fill('1234', '2580', '2580');
     await waitFor(() => expect(told('pin')).toBe(messages.access.changed));
@@ -491,7 +491,7 @@ describe('PIN and quit', () => {
     expect([desk.pin, values()]).toEqual(['1234', '']);
   });
 
-  it('quits after a question', async () => {
+  it('quits after a confirmation', async () => {
     const { desk } = await renderDesk(() => {}, 'access');
     await fireEvent.click(byTestId('quit'));
     await waitFor(() => expect(byTestId('question').textContent).toContain(messages.access.askText(1)));
@@ -512,7 +512,7 @@ describe('Texts by language', () => {
   };
   const heard = (tag: string) => byTestId(`texts-in-${tag}`).textContent?.replaceAll(/\s+/g, ' ').trim();
 
-  it('are shown one language at a time, the one that visitors are met in first', async () => {
+  it('are shown one language at a time, starting with the default one', async () => {
     await texts({ de: 'Wir filmen.', fr: 'Nous filmons.' }, { fr: 'Entrez.' }, 'fr');
     expect(byTestId('texts-in-fr').getAttribute('aria-checked')).toBe('true');
     expect([value('text-attract'), value('text-consent')]).toEqual(['Entrez.', 'Nous filmons.']);
@@ -524,7 +524,7 @@ describe('Texts by language', () => {
     expect([value('text-attract'), value('text-consent')]).toEqual(['', 'Wir filmen.']);
   });
 
-  it('say which languages have one, and what the others get instead', async () => {
+  it('show which languages have one, and which text the others get', async () => {
     await texts({ de: 'Wir filmen.', fr: 'Nous filmons.' }, { fr: 'Entrez.' }, 'fr');
     expect(heard('fr')).toBe('French , Attract text and Consent text written');
     expect(heard('de')).toBe('German , Consent text written');
@@ -532,18 +532,18 @@ describe('Texts by language', () => {
     expect(byTestId('texts-in-fr').querySelectorAll('i')).toHaveLength(2);
     expect(byTestId('texts-in-ja').querySelectorAll('i')).toHaveLength(0);
     expect(byTestId('note-consent').textContent).toBe(
-      'Visitors who chose English, Spanish, Japanese or Simplified Chinese read the French text.',
+      'Visitors who chose English, Spanish, Japanese or Simplified Chinese see the French text.',
     );
     expect(byTestId('text-consent').getAttribute('aria-describedby')).toContain('note-consent');
   });
 
-  it('say where there is none, and where there is no first one', async () => {
+  it('say when there is none, and when the default language has none', async () => {
     await texts({ ja: '撮影します。' }, {}, 'de');
     expect(byTestId('note-attract').textContent).toBe(messages.texts.attract_text.none);
-    expect(byTestId('note-consent').textContent).toMatch(/read the Japanese text\.$/);
+    expect(byTestId('note-consent').textContent).toMatch(/see the Japanese text\.$/);
   });
 
-  it('are kept as they are typed while another language is looked at, and saved together', async () => {
+  it('keep unsaved changes while another language is shown, and are saved together', async () => {
     const { desk } = await texts({ en: 'We film.', ja: '撮影します。' });
     await write('text-consent', 'We film you.');
     await look('de');
@@ -564,11 +564,11 @@ describe('Texts by language', () => {
     expect(heard('en')).not.toContain(messages.texts.unsaved);
     await look('de');
     expect(value('text-consent')).toBe('Wir filmen.');
-    // What is said is of the language that it was said at.
+    // The result belongs to the language in which it was shown.
     expect(told('consent-de')).toBe('');
   });
 
-  it('that are too long are brought into view, and nothing is saved', async () => {
+  it('are shown when they are too long, and nothing is saved', async () => {
     const { desk } = await texts({ en: 'We film.' });
     await look('de');
     await write('text-consent', 'ä'.repeat(601));
@@ -581,7 +581,7 @@ describe('Texts by language', () => {
     expect(byTestId('text-consent').getAttribute('aria-invalid')).toBe('true');
     expect(byTestId('text-attract').getAttribute('aria-invalid')).toBeNull();
     expect(desk.panelActions).toEqual([]);
-    // It is the German text that is refused, and no other.
+    // Only the German text is refused.
     await look('fr');
     expect(byTestId('text-consent').getAttribute('aria-invalid')).toBeNull();
     expect(value('text-consent')).toBe('Nous filmons.');
@@ -592,7 +592,7 @@ describe('Texts by language', () => {
     await waitFor(() => expect(told('consent-de')).toBe(messages.texts.saved(['German', 'French'])));
   });
 
-  it('stay typed where the program refuses them', async () => {
+  it('stay unsaved when the program refuses them', async () => {
     await renderDesk((of) => of.refusals.set('set_display', no), 'display');
     await write('text-consent', 'We film.');
     await submit('text-consent');
@@ -601,7 +601,7 @@ describe('Texts by language', () => {
     expect(heard('en')).toContain(messages.texts.unsaved);
   });
 
-  it('take nothing along that was set meanwhile', async () => {
+  it('do not overwrite other settings changed meanwhile', async () => {
     const { desk } = await texts({});
     await write('text-consent', 'We film.');
     await fireEvent.click(byTestId('voice-on'));

@@ -29,7 +29,7 @@ describe('a choice', () => {
     await waitFor(() => expect(stops('keep')).toEqual(['keep-24']));
   });
 
-  it('has a Tab stop where none of it is chosen', async () => {
+  it('has a Tab stop when no option is chosen', async () => {
     await renderDesk(
       (of) => (of.panelView.display = { ...of.panelView.display, idle_seconds: 45 }),
       'display',
@@ -37,7 +37,7 @@ describe('a choice', () => {
     expect(stops('idle-seconds')).toEqual(['idle-seconds-30']);
   });
 
-  it('is come to at what is chosen, from the rail and by the arrows', async () => {
+  it('is entered at the chosen option, from the navigation and by arrows', async () => {
     const { desk } = await renderDesk(
       (of) => (of.panelView.backend = { ...of.panelView.backend, profile: 'staging' }),
     );
@@ -59,7 +59,7 @@ describe('a choice', () => {
 });
 
 describe('a field', () => {
-  it('is tied to what it is about, and to why it was refused', async () => {
+  it('is described by its text and by the refusal', async () => {
     await renderDesk(() => {}, 'display');
     expect(describedBy('idle-other')).toEqual([messages.display.idleAbout]);
     expect(describedBy('idle-seconds')).toEqual([messages.display.idleAbout]);
@@ -68,14 +68,14 @@ describe('a field', () => {
     await fireEvent.submit(byTestId('idle-other').closest('form') as HTMLFormElement);
     await waitFor(() => expect(byTestId('idle-other').getAttribute('aria-invalid')).toBe('true'));
     expect(describedBy('idle-other')[1]).toContain(messages.display.idleUnfit('5'));
-    // No other field was wrong.
+    // No other field was invalid.
     expect(byTestId('text-attract').getAttribute('aria-invalid')).toBeNull();
     await fireEvent.click(byTestId('idle-seconds-120'));
     await waitFor(() => expect(byTestId('idle-other').getAttribute('aria-invalid')).toBeNull());
     expect(describedBy('idle-other')).toEqual([messages.display.idleAbout]);
   });
 
-  it('of three is the one that was wrong', async () => {
+  it('of three is marked when it was invalid', async () => {
     await renderDesk(() => {}, 'access');
     const wrong = () => document.querySelector('[aria-invalid=true]')?.getAttribute('data-testid');
     for (const [current, next, repeat, which] of [
@@ -91,7 +91,7 @@ describe('a field', () => {
     }
   });
 
-  it('says what was done in a region that stood before', async () => {
+  it('shows its result in a live region that existed before', async () => {
     await renderDesk(
       (of) => of.refusals.set('set_keep', createProblem('x', 'The disk is full', 'Free some')),
       'retention',
