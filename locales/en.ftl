@@ -1,11 +1,11 @@
-### What the window says to a visitor, in English: the source of every key and its variables.
-### A sentence is read standing, from two metres, by somebody who has never seen this program.
+### The window's messages for visitors, in English: the source of every key and its variables.
+### Readers stand two metres away and have never seen this program.
 
 language-name = English
 languages = Language
 demo = Demo: a simulated service
 
-## Before anything is there
+## Before the first snapshot
 
 waking-title = One moment.
 waking-line = The stage is being set.
@@ -16,7 +16,7 @@ lost-retry = Try again
 attract-title = Meet yourself.
 attract-line = Scan a code, record your face with your phone, and watch it come alive here.
 attract-start = Start
-# $device: what was used last
+# $device: the input device used last
 attract-any =
     { $device ->
         [gamepad] or press any button
@@ -25,9 +25,9 @@ attract-any =
        *[pointer] or click anywhere
     }
 
-## Before a visit can begin
+## While no visit can start
 
-# $device: what was used last; with a mouse it is not known whether there is a keyboard
+# $device: the input device used last; with a mouse, there may or may not be a keyboard
 closed-staff =
     { $device ->
         [gamepad] For the staff: hold Start and Select to open the settings.
@@ -36,13 +36,13 @@ closed-staff =
        *[pointer] For the staff: F10, or five touches in the upper left corner, opens the settings.
     }
 
-## What the operator wants agreed to
+## The operator's consent text
 
 consent-title = Before we begin.
 consent-agree = I agree
 consent-not-now = Not now
 
-## The code
+## The QR code
 
 preparing-title = One moment.
 preparing-line = We are getting a code that is yours alone.
@@ -62,7 +62,7 @@ invite-play-phone = Simulate the phone
 invite-phones-cannot = No phone can reach this demo yet. Simulate one on this screen instead.
 invite-phones-can = Phones on this network reach the demo at { $address }.
 
-## The avatar is made
+## The avatar is being made
 
 making-found-title = Found you!
 making-found-line = Your phone is connected. Look up here.
@@ -79,7 +79,7 @@ making-failed-title = That recording did not work out.
 making-failed-line = It happens. Scan the code to record once more: face the light and hold still.
 making-failed-line-demo = It happens. Simulate the phone once more to record again.
 making-unknown-title = Your avatar is on its way.
-# $status: a word of the service's own, not translated
+# $status: a status of the service, not translated
 making-unknown-line = The studio says: “{ $status }”.
 # $time: a range of seconds or minutes with its unit
 making-left = About { $time } to go
@@ -89,7 +89,7 @@ making-turn-soon = Your turn in a moment
 making-stalled = Taking longer than usual. Still working.
 making-queue-stalled = The line is standing still for a moment. Your place is safe.
 
-## The files are fetched
+## The files are being downloaded
 
 saving-title = Bringing it home.
 saving-line = Your avatar is ready. Its files are coming to this screen.
@@ -105,7 +105,7 @@ saving-more =
     }
 saving-stalled = The connection is slow right now. It goes on by itself.
 
-## Before a face that nobody may be waiting for
+## Before an avatar whose visitor may have left
 
 gate-title = Your avatar is ready.
 gate-line = If it is yours, have a look. It stays hidden until then.
@@ -132,7 +132,7 @@ reveal-again = Make another
 reveal-faces = Make a face
 reveal-welcome-title = Nice to meet you.
 reveal-welcome-line = Your avatar is saved. This is where a game begins, with you in it.
-# Where the files go with the visitor
+# When the files are deleted on leaving
 reveal-welcome-line-unsaved = This is where a game begins, with you in it.
 reveal-finish = Finish
 face-smile = Smile
@@ -141,11 +141,11 @@ face-surprise = Surprise
 face-kiss = Kiss
 face-frown = Scowl
 
-## What is kept, and being forgotten
+## Retention and deletion
 
 keep-for-ever = Your avatar stays saved on this console.
 keep-while-here = Deleted from this console when you leave.
-# At the avatar: its buttons say “Finish” and “Make another”
+# On the reveal, next to the buttons “Finish” and “Make another”
 keep-until-finished = Deleted from this console when you finish or make another.
 keep-hours =
     { $count ->
@@ -174,14 +174,14 @@ forget-failed-line = Please tell the staff: they can delete the rest.
 ended-detail = For the staff
 ended-again = Back to the start
 
-## Leaving, and nobody there
+## Leaving, and the idle warning
 
 leave-back = Back
 leave-title = Leave now?
 leave-ask = Your avatar will not be shown here again.
-# While it is made or fetched; how long it is kept follows
+# While the avatar is made or downloaded; the retention sentence follows
 leave-ask-making = Your avatar will still be finished, but not shown here again.
-# The recording failed, and its code is still out
+# After a failed recording, while its code is still valid
 leave-ask-failed = This code will stop working.
 leave-stay = Stay
 leave-leave = Leave
@@ -193,7 +193,7 @@ idle-line =
         [one] This screen clears in one second, for whoever comes next.
        *[other] This screen clears in { $seconds } seconds, for whoever comes next.
     }
-# Where the files go with the visitor
+# When the files are deleted on leaving
 idle-line-unsaved =
     { $seconds ->
         [one] This screen clears in one second, and your avatar is deleted.
@@ -204,13 +204,13 @@ idle-leave = Clear it now
 idle-spoken = Are you still there? This screen is about to be cleared for the next person.
 idle-spoken-unsaved = Are you still there? This screen is about to be cleared, and your avatar deleted.
 
-## Hints beside the glyphs of keys and buttons
+## Labels of the key and button hints
 
 hint-choose = choose
 hint-back = back
 hint-language = language
 
-## What can go wrong, by the code that the program gives; `.do` is the one thing to do
+## Problems by their code; `.do` says what to do
 
 problem-saved = Your avatar is here.
     .do = Have a look.

@@ -66,15 +66,15 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
 
 it('draws the operator’s text with the glyphs of its own language', async () => {
   const { page } = await open({ screen: 'preparing' });
-  const drawnBy = async (tag: string, tongue: 'en' | 'ja') => {
+  const drawnBy = async (tag: string, locale: 'en' | 'ja') => {
     await page.evaluate(
       ([one, other]) => {
         window.fake?.putScreen({ kind: 'consent', texts: { [one]: '直接 Avatar' } });
         return window.fake?.setLocale(other);
       },
-      [tag, tongue] as const,
+      [tag, locale] as const,
     );
-    const words = page.locator(`html[lang=${tongue}] [data-testid=consent-text] p[lang=${tag}]`);
+    const words = page.locator(`html[lang=${locale}] [data-testid=consent-text] p[lang=${tag}]`);
     return words.evaluate((element) => {
       const { fontFamily, wordBreak } = getComputedStyle(element);
       return { font: /CJK (JP|SC)/.exec(fontFamily)?.[1], wordBreak };

@@ -27,10 +27,10 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
   const size = sizeName.split('x').map(Number) as unknown as Size;
   const motion = words.includes('--motion');
   const opened = await openPage(browser, site, { size, motion, ...avatar.opening });
-  for (const tongue of chosen([...LOCALES, 'long', 'mirrored'] as const, ['en'])) {
+  for (const locale of chosen([...LOCALES, 'long', 'mirrored'] as const, ['en'])) {
     for (const name of chosen(STATES, STATES)) {
-      const where = [name, ...(flat ? [] : [sizeName]), ...(tongue === 'en' ? [] : [tongue])].join('-');
-      await showState(opened.page, name, tongue);
+      const where = [name, ...(flat ? [] : [sizeName]), ...(locale === 'en' ? [] : [locale])].join('-');
+      await showState(opened.page, name, locale);
       const path = join(out, `${where}.${flat ? 'jpg' : 'png'}`);
       await opened.page.screenshot({
         timeout: 180_000,

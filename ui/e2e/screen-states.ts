@@ -99,7 +99,7 @@ export const STATES = [...Object.keys(screens), ...Object.keys(OVERLAYS), CONNEC
 export async function showState(
   page: Page,
   name: StateName,
-  tongue: Locale | 'long' | 'mirrored',
+  locale: Locale | 'long' | 'mirrored',
 ): Promise<void> {
   const address = new URL(page.url());
   const lost = address.searchParams.get('fake') === CONNECTION_LOST;
@@ -113,7 +113,7 @@ export async function showState(
     document.querySelector<HTMLElement>('[data-testid=operator-detail-close]')?.click();
     window.dispatchEvent(new PointerEvent('pointerdown', { pointerType: 'mouse' }));
     await window.fake?.setLocale(which);
-  }, tongue);
+  }, locale);
   if (name === CONNECTION_LOST) {
     await page.evaluate(() => document.fonts.ready);
     return finishAnimations(page);

@@ -87,10 +87,10 @@ export class StageInput {
     inputDevice.last = 'gamepad';
     inputDevice.pad = pad;
     this.#actions.noteActivity();
-    const { deskLock: door } = this.#actions;
+    const { deskLock } = this.#actions;
     const attract = this.#actions.screenKind() === 'attract';
-    if (intent === 'desk') door.openDesk();
-    else if (door.isOpen) door.gamepadHandler?.(intent);
+    if (intent === 'desk') deskLock.openDesk();
+    else if (deskLock.isOpen) deskLock.gamepadHandler?.(intent);
     else if (intent === 'back' && !attract) this.#goBack();
     else if (intent === 'language') this.#actions.toggleLanguages();
     else if (intent === 'confirm') this.#confirmFocused();

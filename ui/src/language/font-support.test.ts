@@ -4,20 +4,20 @@ import { LOCALES } from './locales';
 
 describe('the glyphs of a language', () => {
   it('exist when each is drawn differently', () => {
-    for (const tongue of LOCALES)
+    for (const locale of LOCALES)
       expect(
-        hasGlyphsFor(tongue, (letter) => letter),
-        tongue,
+        hasGlyphsFor(locale, (letter) => letter),
+        locale,
       ).toBe(true);
   });
 
   it('are missing when all are drawn as the same placeholder', () => {
-    const written = LOCALES.filter((tongue) => hasGlyphsFor(tongue, () => '▯'));
+    const written = LOCALES.filter((locale) => hasGlyphsFor(locale, () => '▯'));
     expect(written).toEqual(['en', 'de', 'es', 'fr']);
   });
 
   it('are assumed when nothing can be drawn', () => {
-    expect(LOCALES.filter((tongue) => hasGlyphsFor(tongue, () => null))).toEqual([...LOCALES]);
+    expect(LOCALES.filter((locale) => hasGlyphsFor(locale, () => null))).toEqual([...LOCALES]);
     expect(offeredLocales()).toEqual([...LOCALES]);
   });
 });

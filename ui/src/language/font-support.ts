@@ -15,8 +15,8 @@ const SAMPLE_GLYPHS: Partial<Record<Locale, readonly [string, string]>> = {
  * Whether there are glyphs for a language: two different characters are drawn differently. Assumed when nothing can
  * be drawn.
  */
-export function hasGlyphsFor(tongue: string, drawn: GlyphRenderer): boolean {
-  const two = SAMPLE_GLYPHS[tongue as Locale];
+export function hasGlyphsFor(locale: string, drawn: GlyphRenderer): boolean {
+  const two = SAMPLE_GLYPHS[locale as Locale];
   if (!two) return true;
   const [one, other] = two.map(drawn);
   return one === null || one !== other;
@@ -26,7 +26,7 @@ let cachedLocales: readonly Locale[] | null = null;
 
 /** The languages offered to visitors: those with glyphs on this machine. */
 export function offeredLocales(): readonly Locale[] {
-  cachedLocales ??= LOCALES.filter((tongue) => hasGlyphsFor(tongue, renderGlyph));
+  cachedLocales ??= LOCALES.filter((locale) => hasGlyphsFor(locale, renderGlyph));
   return cachedLocales;
 }
 

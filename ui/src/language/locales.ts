@@ -23,5 +23,5 @@ export function isRightToLeft(tag: string): boolean {
 // Readers of another Chinese script still prefer this one to English.
 function findLocale(tag: string): Locale | undefined {
   const [language] = tag.toLowerCase().split(/[-_]/);
-  return LOCALES.find((tongue) => tongue.toLowerCase().split('-')[0] === language);
+  return LOCALES.find((locale) => locale.toLowerCase().split('-')[0] === language);
 }

@@ -26,7 +26,7 @@ describe('Consent', () => {
   });
 
   const texts = { de: 'Wir filmen.', fr: 'Nous filmons.', ja: '撮影します。' };
-  const told = () => [
+  const shownText = () => [
     byTestId('consent-text').querySelector('p')?.lang,
     byTestId('consent-text').textContent,
   ];
@@ -34,10 +34,10 @@ describe('Consent', () => {
   it('is shown in the visitor’s language, and that text is agreed to', async () => {
     const host = await renderScreen({ kind: 'consent', texts });
     languageStore.setLocale('fr');
-    await waitFor(() => expect(told()).toEqual(['fr', texts.fr]));
+    await waitFor(() => expect(shownText()).toEqual(['fr', texts.fr]));
     await fireEvent.click(byTestId('language'));
     await fireEvent.click(await screen.findByTestId('tongue-ja'));
-    await waitFor(() => expect(told()).toEqual(['ja', texts.ja]));
+    await waitFor(() => expect(shownText()).toEqual(['ja', texts.ja]));
     expect(byTestId('agree').textContent?.trim()).toBe(languageStore.translate('consent-agree'));
     await fireEvent.click(byTestId('agree'));
     expect(host.agreedTexts).toEqual([texts.ja]);
@@ -47,18 +47,18 @@ describe('Consent', () => {
     const first = { kind: 'consent', texts } as const;
     const host = await renderScreen(first, new FakeHost(first, {}, sandboxBackend, { language: 'fr' }));
     languageStore.setLocale('es');
-    await waitFor(() => expect(told()).toEqual(['fr', texts.fr]));
+    await waitFor(() => expect(shownText()).toEqual(['fr', texts.fr]));
     expect(document.documentElement.lang).toBe('es');
     await fireEvent.click(byTestId('agree'));
     expect(host.agreedTexts).toEqual([texts.fr]);
     host.setBooth({ language: 'zh-Hans' });
-    await waitFor(() => expect(told()).toEqual(['de', texts.de]));
+    await waitFor(() => expect(shownText()).toEqual(['de', texts.de]));
   });
 
   it('agrees to the text on the screen, not to an earlier one', async () => {
     const host = await renderScreen({ kind: 'consent', texts: { en: 'For a day.' } });
     host.showScreen({ kind: 'consent', texts: { en: 'For a year.' } });
-    await waitFor(() => expect(told()).toEqual(['en', 'For a year.']));
+    await waitFor(() => expect(shownText()).toEqual(['en', 'For a year.']));
     await fireEvent.click(byTestId('agree'));
     expect(host.agreedTexts).toEqual(['For a year.']);
   });

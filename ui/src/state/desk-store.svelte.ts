@@ -67,9 +67,9 @@ export class DeskStore {
   #panelRequest = 0;
   #healthRequest = 0;
 
-  constructor(desk: DeskHost, door: DeskLock) {
+  constructor(desk: DeskHost, deskLock: DeskLock) {
     this.desk = desk;
-    this.#deskLock = door;
+    this.#deskLock = deskLock;
   }
 
   /** Whether the lock is open and the desk can be shown. */

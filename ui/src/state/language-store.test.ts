@@ -15,17 +15,17 @@ const english = readCatalogue('en');
 describe('the catalogues', () => {
   it('exist for every supported language', () => expect(catalogueLanguages()).toEqual([...LOCALES].sort()));
 
-  it.each(LOCALES)('%s is valid, and has the keys and variables of the English one', (tongue) => {
-    const { messages, junk } = readCatalogue(tongue);
+  it.each(LOCALES)('%s is valid, and has the keys and variables of the English one', (locale) => {
+    const { messages, junk } = readCatalogue(locale);
     expect(junk).toEqual([]);
     expect([...messages.keys()].sort()).toEqual([...english.messages.keys()].sort());
     for (const [key, names] of english.messages) expect(messages.get(key), key).toEqual(names);
   });
 
-  it.each(LOCALES.filter((tongue) => tongue !== 'en'))(
+  it.each(LOCALES.filter((locale) => locale !== 'en'))(
     '%s says nothing in English by oversight',
-    (tongue) => {
-      languageStore.setLocale(tongue);
+    (locale) => {
+      languageStore.setLocale(locale);
       const same = [...english.messages]
         .filter(([, names]) => names.length === 0)
         .map(([key]) => key as 'demo')
@@ -33,7 +33,7 @@ describe('the catalogues', () => {
           const there = languageStore.translate(key);
           languageStore.setLocale('en');
           const here = languageStore.translate(key);
-          languageStore.setLocale(tongue);
+          languageStore.setLocale(locale);
           return there === here;
         });
       // Words shared by two languages.
@@ -130,8 +130,8 @@ describe('the language', () => {
     vi.spyOn(console, 'warn').mockImplementation((...said) => {
       throw new Error(String(said));
     });
-    for (const tongue of LOCALES) {
-      languageStore.setLocale(tongue);
+    for (const locale of LOCALES) {
+      languageStore.setLocale(locale);
       for (const count of [0, 1, 2, 7, 1_000_000]) {
         expect(languageStore.translate('saving-more', { count })).not.toContain('{');
         expect(languageStore.translate('idle-line', { seconds: count })).not.toContain('{');

@@ -14,7 +14,7 @@ const ALL = unjudgedChecks().length;
 const counted = (what: string) => Number(byTestId(`count-${what}`).querySelector('strong')?.textContent);
 const titles = () =>
   [...document.querySelectorAll('[data-testid^="check-"]')].map((one) => one.getAttribute('data-testid'));
-const told = () => byTestId('told-checks').textContent?.trim();
+const resultText = () => byTestId('told-checks').textContent?.trim();
 
 async function checks(prepare: (desk: FakeDesk) => void = () => {}): Promise<FakeDesk> {
   const { desk } = await renderDesk(prepare, 'checks');
@@ -41,14 +41,16 @@ it('are those of the table of requirements', () => {
   const rows = table.split('[[requirement]]').slice(1);
   const checked = (row: string) => /^checks = \[(.*)\]$/m.exec(row)?.[1]?.match(/[\w.-]+/g) ?? [];
   const known = rows.flatMap((row) => checked(row).map((id) => `${id} ${/^id = "(.*)"$/m.exec(row)?.[1]}`));
-  const told = unjudgedChecks().flatMap(({ id, requirements }) => requirements.map((of) => `${id} ${of}`));
-  expect(told.sort()).toEqual(known.sort());
+  const resultText = unjudgedChecks().flatMap(({ id, requirements }) =>
+    requirements.map((of) => `${id} ${of}`),
+  );
+  expect(resultText.sort()).toEqual(known.sort());
 });
 
 describe('the checks', () => {
   it('say what a run does and costs before the first request', async () => {
     const desk = await checks((of) => (of.panelView.backend = { ...of.panelView.backend, sandbox: false }));
-    const told = async (ask: ChecksAsk) => {
+    const resultText = async (ask: ChecksAsk) => {
       const plan = planChecks(ask, false, 1);
       await waitFor(() => expect(byTestId('cost').textContent).toContain(words.cost(plan)));
       const lines = [...byTestId('plan').querySelectorAll('li')];
@@ -58,13 +60,13 @@ describe('the checks', () => {
       );
     };
     const ask = { most_tokens: 4, wrong_requests: true, with_phone: true, despite_visits: false };
-    await told(ask);
+    await resultText(ask);
     expect(byTestId('cost').textContent).toContain(words.all(ALL));
     expect(byTestId('cost').textContent).toContain(words.asksPeople);
     await fireEvent.click(byTestId('budget-1'));
     await fireEvent.click(byTestId('phone-no'));
     await fireEvent.click(byTestId('wrong-no'));
-    await told({ ...ask, most_tokens: 1, with_phone: false, wrong_requests: false });
+    await resultText({ ...ask, most_tokens: 1, with_phone: false, wrong_requests: false });
     expect(byTestId('cost').textContent).not.toContain(words.asksPeople);
     expect(desk.calls).not.toContain('startChecks');
     const asked: unknown[] = [];
@@ -85,7 +87,7 @@ describe('the checks', () => {
     desk.refusals.set('startChecks', createProblem('checks_disturb', 'A visit is under way', 'Wait'));
     await fireEvent.click(byTestId('start-checks'));
     await waitFor(() => expect(byTestId('disturbs').textContent).toBe(words.disturbs(2)));
-    expect(told()).toContain('A visit is under way');
+    expect(resultText()).toContain('A visit is under way');
     const asked: ChecksAsk[] = [];
     desk.startChecks = async (ask) => void asked.push(ask);
     expect(byTestId('start-checks').textContent).toBe(words.startAllTheSame);
@@ -147,7 +149,7 @@ describe('the checks', () => {
   it('save the report and show its folder, or the refusal', async () => {
     const desk = await played();
     await fireEvent.click(byTestId('save-report'));
-    await waitFor(() => expect(told()).toContain('~/.local/share/copresence-kiosk/reports/'));
+    await waitFor(() => expect(resultText()).toContain('~/.local/share/copresence-kiosk/reports/'));
     desk.refusals.set('saveReport', {
       code: 'x',
       visitor: '',
@@ -155,7 +157,7 @@ describe('the checks', () => {
       hint: 'Free some',
     });
     await fireEvent.click(byTestId('save-report'));
-    await waitFor(() => expect(told()).toBe('The disk is full Free some'));
+    await waitFor(() => expect(resultText()).toBe('The disk is full Free some'));
   });
 
   it('can be stopped, keep their verdicts, and run again', async () => {
@@ -184,7 +186,7 @@ describe('the checks', () => {
       }),
     );
     await fireEvent.click(byTestId('start-checks'));
-    await waitFor(() => expect(told()).toBe('A run goes on already Wait'));
+    await waitFor(() => expect(resultText()).toBe('A run goes on already Wait'));
     expect(byTestId('checks-stand').dataset.stand).toBe('idle');
   });
 });

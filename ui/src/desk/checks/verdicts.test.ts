@@ -55,8 +55,8 @@ it('counts every check once, and does not pass unknown verdicts', () => {
 });
 
 it('uses the words of the documentation', () => {
-  const told = [...docs.matchAll(/^\| `([a-z ]+)` \| `[a-z-]+` \|/gm)].map(([, word]) => word);
-  expect(new Set([...told, 'waiting'])).toEqual(new Set(CHECK_STATES));
+  const documented = [...docs.matchAll(/^\| `([a-z ]+)` \| `[a-z-]+` \|/gm)].map(([, word]) => word);
+  expect(new Set([...documented, 'waiting'])).toEqual(new Set(CHECK_STATES));
 });
 
 it('sorts failures first, MUST before SHOULD', () => {

@@ -9,7 +9,7 @@ import { messages } from '../messages';
 const words = messages.inspector;
 const lines = () => byTestId('lines').querySelectorAll('[role=option]').length;
 const chosen = () => byTestId('lines').querySelector('[aria-selected=true]')?.getAttribute('data-testid');
-const told = () => byTestId('told-inspector').textContent?.trim();
+const resultText = () => byTestId('told-inspector').textContent?.trim();
 const newest = (desk: FakeDesk) => desk.timelines[0]?.entries.length ?? 0;
 
 async function inspector(prepare: Parameters<typeof renderDesk>[0] = () => {}): Promise<RenderedDesk> {
@@ -189,11 +189,11 @@ describe('the inspector', () => {
     await waitFor(() => expect(focusedTestId()).toBe('lines'));
     pressKey('h');
     await waitFor(() =>
-      expect(told()).toMatch(/^Saved as ~\/.local\/share\/copresence-kiosk\/inspector\/.*\.har$/),
+      expect(resultText()).toMatch(/^Saved as ~\/.local\/share\/copresence-kiosk\/inspector\/.*\.har$/),
     );
     desk.refusals.set('saveHar', { code: 'x', visitor: '', operator: 'The disk is full', hint: 'Free some' });
     pressKey('h');
-    await waitFor(() => expect(told()).toBe('The disk is full Free some'));
+    await waitFor(() => expect(resultText()).toBe('The disk is full Free some'));
   });
 
   it('renders only the visible rows of two thousand exchanges', async () => {

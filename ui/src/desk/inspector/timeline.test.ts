@@ -116,7 +116,7 @@ describe('the timeline', () => {
     expect(first && downloadedFileName({ ...first, response_headers: rest }, fileNamesBySize(entries))).toBe(
       'avatar.png',
     );
-    // Two files of the same size cannot be told apart.
+    // Two files of the same size cannot be resultText apart.
     const twin: Entry = {
       kind: 'step',
       at_ms: 1,

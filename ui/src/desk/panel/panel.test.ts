@@ -6,7 +6,7 @@ import { byTestId, focusedTestId, renderDesk } from '../../../fake/render-desk';
 import type { Texts } from '../../generated/view';
 import { messages } from '../messages';
 
-const told = (field: string) => byTestId(`told-${field}`).textContent?.trim();
+const resultText = (field: string) => byTestId(`told-${field}`).textContent?.trim();
 const no = createProblem('storage_failed', 'The disk is full', 'Free some space');
 
 async function write(id: string, value: string): Promise<void> {
@@ -19,7 +19,7 @@ describe('Backend', () => {
   it('uses another profile at once, and shows it', async () => {
     const { desk } = await renderDesk();
     await fireEvent.click(byTestId('profile-booth'));
-    await waitFor(() => expect(told('profile')).toBe(messages.backend.used('booth')));
+    await waitFor(() => expect(resultText('profile')).toBe(messages.backend.used('booth')));
     expect(desk.panelActions).toEqual([{ kind: 'use_profile', name: 'booth' }]);
     expect(byTestId('profile-booth').getAttribute('aria-checked')).toBe('true');
     expect(screen.getByText(messages.backend.phonesReal)).toBeTruthy();
@@ -35,9 +35,9 @@ describe('Backend', () => {
   it('shows a refusal at its field: what, and what to do', async () => {
     const { desk } = await renderDesk((of) => of.refusals.set('use_profile', no));
     await fireEvent.click(byTestId('profile-booth'));
-    await waitFor(() => expect(told('profile')).toBe('The disk is full Free some space'));
+    await waitFor(() => expect(resultText('profile')).toBe('The disk is full Free some space'));
     expect(byTestId('profile-sandbox').getAttribute('aria-checked')).toBe('true');
-    expect(told('phones')).toBe('');
+    expect(resultText('phones')).toBe('');
     expect(desk.panelView.backend.profile).toBe('sandbox');
   });
 
@@ -73,7 +73,7 @@ describe('Credentials', () => {
     await sent;
     expect(act.mock.calls[0]?.[0]).toEqual({ kind: 'set_credential', slot: 'session-token', value: secret });
     await waitFor(() => expect(byTestId('state-session-token').textContent).toContain('…77'));
-    expect(told('credential-session-token')).toBe(messages.credentials.isSet('Session token'));
+    expect(resultText('credential-session-token')).toBe(messages.credentials.isSet('Session token'));
     expect(everywhere()).not.toContain(secret);
     await waitFor(() => expect(focusedTestId()).toBe('set-session-token'));
   });
@@ -84,7 +84,7 @@ describe('Credentials', () => {
     await waitFor(() => expect(byTestId('value-api-key')).toBeTruthy());
     await write('value-api-key', secret);
     await submit('value-api-key');
-    await waitFor(() => expect(told('credential-api-key')).toContain('The disk is full'));
+    await waitFor(() => expect(resultText('credential-api-key')).toContain('The disk is full'));
     expect((byTestId('value-api-key') as HTMLInputElement).value).toBe('');
     expect(everywhere()).not.toContain(secret);
   });
@@ -93,7 +93,7 @@ describe('Credentials', () => {
     const { desk } = await renderDesk(() => {}, 'credentials');
     await fireEvent.click(byTestId('set-api-key'));
     await submit('value-api-key');
-    await waitFor(() => expect(told('credential-api-key')).toContain(messages.credentials.nothing));
+    await waitFor(() => expect(resultText('credential-api-key')).toContain(messages.credentials.nothing));
     expect(desk.panelActions).toEqual([]);
   });
 
@@ -138,23 +138,23 @@ describe('Sandbox', () => {
   it('uses another scenario', async () => {
     const { desk } = await renderDesk(() => {}, 'sandbox');
     await fireEvent.click(byTestId('scenario-stalls'));
-    await waitFor(() => expect(told('scenario')).toBe(messages.sandbox.isScenario('stalls')));
+    await waitFor(() => expect(resultText('scenario')).toBe(messages.sandbox.isScenario('stalls')));
     expect(desk.panelActions).toEqual([{ kind: 'set_scenario', name: 'stalls' }]);
   });
 
   it('runs faster, or shows the refusal', async () => {
     const { desk } = await renderDesk(() => {}, 'sandbox');
     await fireEvent.click(byTestId('speed-60'));
-    await waitFor(() => expect(told('speed')).toBe(messages.sandbox.isSpeed(60)));
+    await waitFor(() => expect(resultText('speed')).toBe(messages.sandbox.isSpeed(60)));
     await write('speed-other', '2,5');
     await submit('speed-other');
-    await waitFor(() => expect(told('speed')).toBe(messages.sandbox.isSpeed(2.5)));
+    await waitFor(() => expect(resultText('speed')).toBe(messages.sandbox.isSpeed(2.5)));
     await write('speed-other', '5000');
     await submit('speed-other');
-    await waitFor(() => expect(told('speed')).toContain('A speed of 5000'));
+    await waitFor(() => expect(resultText('speed')).toContain('A speed of 5000'));
     await write('speed-other', 'fast');
     await submit('speed-other');
-    await waitFor(() => expect(told('speed')).toContain(messages.sandbox.unfit('fast')));
+    await waitFor(() => expect(resultText('speed')).toContain(messages.sandbox.unfit('fast')));
     expect(desk.panelActions).toHaveLength(3);
   });
 
@@ -195,7 +195,7 @@ describe('Display', () => {
     const { desk } = await renderDesk(() => {}, 'display');
     const before = desk.panelView.display;
     await fireEvent.click(byTestId(id));
-    await waitFor(() => expect(told(field)).not.toBe(''));
+    await waitFor(() => expect(resultText(field)).not.toBe(''));
     expect(desk.panelActions).toEqual([{ kind: 'set_display', display: { ...before, ...change } }]);
     expect(byTestId(id).getAttribute('aria-checked')).toBe('true');
   });
@@ -237,11 +237,11 @@ describe('Display', () => {
   it('turns kiosk mode on and off', async () => {
     const { desk } = await renderDesk(() => {}, 'display');
     await fireEvent.click(byTestId('kiosk-on'));
-    await waitFor(() => expect(told('kiosk')).toBe(messages.display.kioskOn));
+    await waitFor(() => expect(resultText('kiosk')).toBe(messages.display.kioskOn));
     expect(byTestId('kiosk-on').getAttribute('aria-checked')).toBe('true');
     expect(screen.queryByTestId('kiosk-flag')).toBeNull();
     await fireEvent.click(byTestId('kiosk-off'));
-    await waitFor(() => expect(told('kiosk')).toBe(messages.display.kioskOff));
+    await waitFor(() => expect(resultText('kiosk')).toBe(messages.display.kioskOff));
     expect(desk.panelActions.map((act) => act.kind === 'set_kiosk_mode' && act.on)).toEqual([true, false]);
   });
 
@@ -271,12 +271,12 @@ describe('Display', () => {
     const { desk } = await renderDesk(() => {}, 'display');
     await write('text-attract', '  Come closer.  ');
     await submit('text-attract');
-    await waitFor(() => expect(told('attract-en')).toBe(messages.texts.saved([])));
+    await waitFor(() => expect(resultText('attract-en')).toBe(messages.texts.saved([])));
     expect(desk.panelView.display.attract_text).toEqual({ en: 'Come closer.' });
     expect(value('text-attract')).toBe('Come closer.');
     await write('text-attract', '');
     await submit('text-attract');
-    await waitFor(() => expect(told('attract-en')).toBe(messages.texts.removed([])));
+    await waitFor(() => expect(resultText('attract-en')).toBe(messages.texts.removed([])));
     expect(desk.panelView.display.attract_text).toEqual({});
     expect(byTestId('save-attract').getAttribute('aria-disabled')).toBe('true');
     await submit('text-attract');
@@ -288,7 +288,7 @@ describe('Display', () => {
     for (const nonsense of ['5', '4000', '30.5', 'x', '']) {
       await write('idle-other', nonsense);
       await submit('idle-other');
-      await waitFor(() => expect(told('idle')).toContain(messages.display.idleUnfit(nonsense)));
+      await waitFor(() => expect(resultText('idle')).toContain(messages.display.idleUnfit(nonsense)));
     }
     expect(desk.panelActions).toEqual([]);
   });
@@ -300,13 +300,13 @@ describe('Display', () => {
       await fireEvent.change(byTestId('logo-file'));
     };
     await choose(new File(['<svg/>'], 'logo.svg'));
-    await waitFor(() => expect(told('logo')).toContain(messages.display.noPng('logo.svg')));
+    await waitFor(() => expect(resultText('logo')).toContain(messages.display.noPng('logo.svg')));
     await choose(new File([new Uint8Array(2 * 1024 * 1024 + 1)], 'large.png'));
-    await waitFor(() => expect(told('logo')).toContain('“large.png” has 2.1 MB'));
+    await waitFor(() => expect(resultText('logo')).toContain('“large.png” has 2.1 MB'));
     expect(desk.panelActions).toEqual([]);
     const png = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 255]);
     await choose(new File([png], 'logo.png'));
-    await waitFor(() => expect(told('logo')).toBe(messages.display.logoSaved));
+    await waitFor(() => expect(resultText('logo')).toBe(messages.display.logoSaved));
     const [act] = desk.panelActions;
     expect(act?.kind === 'set_logo' && [...atob(act.png)].map((one) => one.charCodeAt(0))).toEqual([...png]);
     await fireEvent.click(byTestId('logo-remove'));
@@ -321,7 +321,7 @@ describe('Retention', () => {
   ])('%s is kept for so long', async (id, hours) => {
     const { desk } = await renderDesk(() => {}, 'retention');
     await fireEvent.click(byTestId(id));
-    await waitFor(() => expect(told('keep')).toBe(messages.retention.kept(hours)));
+    await waitFor(() => expect(resultText('keep')).toBe(messages.retention.kept(hours)));
     expect(desk.panelView.keep_hours).toBe(hours);
   });
 
@@ -332,7 +332,7 @@ describe('Retention', () => {
     await waitFor(() => expect(byTestId('keep-36').getAttribute('aria-checked')).toBe('true'));
     await write('keep-other', '-1');
     await submit('keep-other');
-    await waitFor(() => expect(told('keep')).toContain(messages.retention.unfit('-1')));
+    await waitFor(() => expect(resultText('keep')).toContain(messages.retention.unfit('-1')));
     await fireEvent.click(byTestId('keep-none'));
     await waitFor(() => expect(desk.panelView.keep_hours).toBeNull());
   });
@@ -344,7 +344,7 @@ describe('Retention', () => {
     expect(byTestId('question').textContent).toContain('1 visit in progress is not affected');
     expect(desk.panelActions).toEqual([]);
     await fireEvent.click(byTestId('question-yes'));
-    await waitFor(() => expect(told('wipe')).toBe(messages.retention.wiped(6)));
+    await waitFor(() => expect(resultText('wipe')).toBe(messages.retention.wiped(6)));
     expect(desk.pastVisits).toHaveLength(1);
     await waitFor(() => expect(screen.queryByTestId('wipe')).toBeNull());
   });
@@ -369,7 +369,7 @@ describe('History', () => {
     await fireEvent.click(byTestId(`forget-${second?.visit}`));
     await fireEvent.click(await screen.findByTestId('question-yes'));
     await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(6));
-    expect(told('history')).toBe(messages.history.forgotten);
+    expect(resultText('history')).toBe(messages.history.forgotten);
     expect(desk.panelActions).toEqual([{ kind: 'forget_visit', visit: second?.visit }]);
   });
 
@@ -394,7 +394,7 @@ describe('History', () => {
     await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
     await fireEvent.click(byTestId(`forget-${desk.pastVisits[1]?.visit}`));
     await fireEvent.click(await screen.findByTestId('question-yes'));
-    await waitFor(() => expect(told('history')).toContain('The disk is full'));
+    await waitFor(() => expect(resultText('history')).toContain('The disk is full'));
     expect(screen.getAllByTestId('past-visit')).toHaveLength(7);
   });
 
@@ -426,10 +426,10 @@ describe('Health', () => {
 
   it('lists problems first, and links to the section that fixes them', async () => {
     await renderDesk(() => {}, 'health');
-    const told = () => [...byTestId('health').querySelectorAll('[data-testid^=health-]')];
-    await waitFor(() => expect(told().length).toBeGreaterThan(5));
+    const resultText = () => [...byTestId('health').querySelectorAll('[data-testid^=health-]')];
+    await waitFor(() => expect(resultText().length).toBeGreaterThan(5));
     expect(
-      told()
+      resultText()
         .slice(0, 2)
         .map((one) => one.getAttribute('data-testid')),
     ).toEqual(['health-disk', 'health-profiles']);
@@ -475,7 +475,7 @@ describe('PIN and quit', () => {
   it('changes the PIN, and clears the fields at once', async () => {
     const { desk } = await renderDesk(() => {}, 'access');
     await fill('1234', '2580', '2580');
-    await waitFor(() => expect(told('pin')).toBe(messages.access.changed));
+    await waitFor(() => expect(resultText('pin')).toBe(messages.access.changed));
     expect([desk.pin, values()]).toEqual(['2580', '']);
   });
 
@@ -487,7 +487,7 @@ describe('PIN and quit', () => {
   ])('refuses %s, %s, %s', async (current, next, repeat, said) => {
     const { desk } = await renderDesk(() => {}, 'access');
     await fill(current, next, repeat);
-    await waitFor(() => expect(told('pin')).toContain(said));
+    await waitFor(() => expect(resultText('pin')).toContain(said));
     expect([desk.pin, values()]).toEqual(['1234', '']);
   });
 
@@ -555,7 +555,7 @@ describe('Texts by language', () => {
     expect(value('text-consent')).toBe('We film you.');
     expect(desk.panelActions).toEqual([]);
     await submit('text-consent');
-    await waitFor(() => expect(told('consent-en')).toBe(messages.texts.saved(['English', 'German'])));
+    await waitFor(() => expect(resultText('consent-en')).toBe(messages.texts.saved(['English', 'German'])));
     expect(desk.panelView.display.consent).toEqual({
       en: 'We film you.',
       de: 'Wir filmen.',
@@ -565,7 +565,7 @@ describe('Texts by language', () => {
     await look('de');
     expect(value('text-consent')).toBe('Wir filmen.');
     // The result belongs to the language in which it was shown.
-    expect(told('consent-de')).toBe('');
+    expect(resultText('consent-de')).toBe('');
   });
 
   it('are shown when they are too long, and nothing is saved', async () => {
@@ -575,7 +575,7 @@ describe('Texts by language', () => {
     await look('fr');
     await write('text-consent', 'Nous filmons.');
     await submit('text-consent');
-    await waitFor(() => expect(told('consent-de')).toContain(messages.texts.long('German', 600)));
+    await waitFor(() => expect(resultText('consent-de')).toContain(messages.texts.long('German', 600)));
     expect(byTestId('texts-in-de').getAttribute('aria-checked')).toBe('true');
     expect(focusedTestId()).toBe('text-consent');
     expect(byTestId('text-consent').getAttribute('aria-invalid')).toBe('true');
@@ -589,14 +589,14 @@ describe('Texts by language', () => {
     expect(value('text-consent')).toHaveLength(601);
     await write('text-consent', 'ä'.repeat(600));
     await submit('text-consent');
-    await waitFor(() => expect(told('consent-de')).toBe(messages.texts.saved(['German', 'French'])));
+    await waitFor(() => expect(resultText('consent-de')).toBe(messages.texts.saved(['German', 'French'])));
   });
 
   it('stay unsaved when the program refuses them', async () => {
     await renderDesk((of) => of.refusals.set('set_display', no), 'display');
     await write('text-consent', 'We film.');
     await submit('text-consent');
-    await waitFor(() => expect(told('consent-en')).toContain('The disk is full'));
+    await waitFor(() => expect(resultText('consent-en')).toContain('The disk is full'));
     expect(value('text-consent')).toBe('We film.');
     expect(heard('en')).toContain(messages.texts.unsaved);
   });

@@ -2,19 +2,22 @@
 import type { DeskStore } from '../../state/desk-store.svelte';
 
 /** The ids of the elements that describe a field: the text of its row (`about`) and the refusal. */
-export function fieldDescriptionIds(bench: DeskStore, field: string, about = false): string | undefined {
-  const ids = [about ? `about-${field}` : '', bench.lastRefusal?.field === field ? `refused-${field}` : ''];
+export function fieldDescriptionIds(deskStore: DeskStore, field: string, about = false): string | undefined {
+  const ids = [
+    about ? `about-${field}` : '',
+    deskStore.lastRefusal?.field === field ? `refused-${field}` : '',
+  ];
   return ids.filter((id) => id !== '').join(' ') || undefined;
 }
 
 /** The same for an input, which is also marked as invalid. */
 export function fieldAriaAttributes(
-  bench: DeskStore,
+  deskStore: DeskStore,
   field: string,
   about = false,
 ): { 'aria-describedby': string | undefined; 'aria-invalid': true | undefined } {
   return {
-    'aria-describedby': fieldDescriptionIds(bench, field, about),
-    'aria-invalid': bench.lastRefusal?.field === field || undefined,
+    'aria-describedby': fieldDescriptionIds(deskStore, field, about),
+    'aria-invalid': deskStore.lastRefusal?.field === field || undefined,
   };
 }
