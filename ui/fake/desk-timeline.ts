@@ -1,6 +1,6 @@
 // A visit's timeline as the program records it with its sandbox (headers, bodies, times, `curl`), generated for tests
 // and for a plain browser.
-import type { Entry, ExchangeView, InspectedVisit, Timeline } from '../src/generated/view';
+import type { ExchangeView, InspectedVisit, Timeline, TimelineEntry } from '../src/generated/view';
 import { judgeExchange } from './exchange-requirements';
 import { sandboxBackend } from './fixtures';
 
@@ -124,7 +124,7 @@ export function createTimeline(
   length: number,
   { whole = true, breaks = true }: { whole?: boolean; breaks?: boolean } = {},
 ): Timeline {
-  const entries: Entry[] = [];
+  const entries: TimelineEntry[] = [];
   const step = (at_ms: number, event: string, more: object = {}) =>
     entries.push({
       kind: 'step',

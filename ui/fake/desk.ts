@@ -1,15 +1,15 @@
 // A scripted program behind the PIN, which refuses, waits and grows like the real one.
 import type {
-  ChecksAsk,
   ChecksPlan,
+  ChecksRequest,
   ChecksView,
   CheckView,
-  GateView,
   HealthView,
   InspectorView,
-  PanelAct,
+  PanelAction,
   PanelView,
   PastVisit,
+  PinLockView,
   Texts,
   Timeline,
 } from '../src/generated/view';
@@ -47,11 +47,11 @@ const FREE_WRONG_PINS = 2;
 /** A desk that records its calls. It forgets secrets at once, except for their last characters. */
 export class FakeDesk implements DeskHost {
   /** Every action in order, without secrets. */
-  readonly panelActions: PanelAct[] = [];
+  readonly panelActions: PanelAction[] = [];
   /** Every other call in order. */
   readonly calls: DeskCall[] = [];
   /** Makes the next call, or the next action of a kind, fail with this. */
-  readonly refusals = new Map<DeskCall | PanelAct['kind'], unknown>();
+  readonly refusals = new Map<DeskCall | PanelAction['kind'], unknown>();
   /** The PIN; null when none was ever set. */
   pin: string | null = '1234';
   /** Whether the lock is open. */
@@ -84,7 +84,7 @@ export class FakeDesk implements DeskHost {
   #waitUntil = 0;
   #inspected: { visit: string | null; onView: (view: InspectorView) => void } | null = null;
   #checksFollowers = new Set<(view: ChecksView) => void>();
-  #checksRequest: ChecksAsk | null = null;
+  #checksRequest: ChecksRequest | null = null;
 
   constructor(now = Date.now()) {
     this.pastVisits = createPastVisits(now);
@@ -99,12 +99,12 @@ export class FakeDesk implements DeskHost {
     ];
   }
 
-  async readLock(): Promise<GateView> {
+  async readLock(): Promise<PinLockView> {
     this.#recordCall('readLock', false);
     return this.#currentLock(false);
   }
 
-  async enterPin(pin: string): Promise<GateView> {
+  async enterPin(pin: string): Promise<PinLockView> {
     this.#recordCall('enterPin', false);
     if (Date.now() < this.#waitUntil) return this.#currentLock(false);
     if (pin !== this.pin) {
@@ -118,7 +118,7 @@ export class FakeDesk implements DeskHost {
     return this.#currentLock(false);
   }
 
-  async setFirstPin(pin: string): Promise<GateView> {
+  async setFirstPin(pin: string): Promise<PinLockView> {
     this.#recordCall('setFirstPin', false);
     if (this.pin !== null) throw lockedProblem;
     this.#checkPin(pin);
@@ -132,7 +132,7 @@ export class FakeDesk implements DeskHost {
     return structuredClone(this.panelView);
   }
 
-  async runPanelAction(act: PanelAct): Promise<PanelView> {
+  async runPanelAction(act: PanelAction): Promise<PanelView> {
     this.panelActions.push('value' in act ? { ...act, value: '' } : act);
     const refused = this.refusals.get(act.kind);
     this.refusals.delete(act.kind);
@@ -178,12 +178,12 @@ export class FakeDesk implements DeskHost {
     return () => this.#checksFollowers.delete(onView);
   }
 
-  async planChecks(ask: ChecksAsk): Promise<ChecksPlan> {
+  async planChecks(ask: ChecksRequest): Promise<ChecksPlan> {
     this.#recordCall('planChecks');
     return planChecks(ask, this.panelView.backend.sandbox, this.panelView.visits_live);
   }
 
-  async startChecks(ask: ChecksAsk): Promise<void> {
+  async startChecks(ask: ChecksRequest): Promise<void> {
     this.#recordCall('startChecks');
     this.#checksRequest = ask;
     this.#updateChecks({
@@ -320,7 +320,7 @@ export class FakeDesk implements DeskHost {
     if (refused !== undefined) throw refused;
   }
 
-  #currentLock(wrong: boolean): GateView {
+  #currentLock(wrong: boolean): PinLockView {
     const wait_seconds = Math.max(0, Math.ceil((this.#waitUntil - Date.now()) / 1000));
     return { pin_set: this.pin !== null, open: this.isOpen, wrong, wait_seconds };
   }
@@ -330,7 +330,7 @@ export class FakeDesk implements DeskHost {
       throw createProblem('pin_length', 'A PIN must have 4 to 32 digits.', 'Choose another one');
   }
 
-  #applyAction(act: PanelAct): void {
+  #applyAction(act: PanelAction): void {
     const { panelView: view } = this;
     const { sandbox } = view;
     switch (act.kind) {

@@ -1,5 +1,5 @@
 // Snapshots of every screen and state, for tests and for a plain browser.
-import type { BackendView, BoothView, Problem, Screen, SeenView, Snapshot } from '../src/generated/view';
+import type { BackendView, BoothView, Problem, Screen, Snapshot, StatusSample } from '../src/generated/view';
 
 const visitId = '019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d';
 
@@ -242,7 +242,7 @@ export const boothsByScreen: Partial<Record<ScreenName, Partial<BoothView>>> = {
 };
 
 /** The samples that the program has kept for screens with an estimate, relative to `now`. */
-export function progressHistory(name: ScreenName, now: number): SeenView[] {
+export function progressHistory(name: ScreenName, now: number): StatusSample[] {
   const ago = (seconds: number) => now - seconds * 1000;
   switch (name) {
     case 'making':

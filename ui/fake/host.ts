@@ -1,6 +1,6 @@
 // A scripted program behind the window, for tests and for a plain browser during development.
 import { flushSync } from 'svelte';
-import type { BackendView, BoothView, Screen, SeenView, Snapshot } from '../src/generated/view';
+import type { BackendView, BoothView, Screen, Snapshot, StatusSample } from '../src/generated/view';
 import type { CommandTarget, Host, HostAction } from '../src/host/host';
 import type { Locale } from '../src/language/locales';
 import { attendanceTimer } from '../src/state/attendance-timer';
@@ -285,7 +285,7 @@ interface PlaybackOptions {
 
 async function playVisit(host: FakeHost, reveal: Screen, { pace, made }: PlaybackOptions): Promise<void> {
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms * pace));
-  const seen: SeenView[] = [];
+  const seen: StatusSample[] = [];
   const saw = (progress: number | null, queue_position: number | null) => {
     seen.push({ at_ms: Date.now(), progress, queue_position });
     return [...seen];

@@ -1,7 +1,7 @@
 // Sorting and counting of the health check's parts.
-import type { HealthStand, HealthView } from '../generated/view';
+import type { HealthState, HealthView } from '../generated/view';
 
-const HEALTH_ORDER: readonly HealthStand[] = ['bad', 'doubtful', 'good', 'unknown'];
+const HEALTH_ORDER: readonly HealthState[] = ['bad', 'doubtful', 'good', 'unknown'];
 
 /** Problems first; otherwise in the program's order. */
 export function sortWorstFirst(parts: readonly HealthView[]): HealthView[] {
@@ -10,6 +10,6 @@ export function sortWorstFirst(parts: readonly HealthView[]): HealthView[] {
 }
 
 /** The number of parts in a state. */
-export function countPartsWith(parts: readonly HealthView[] | null, stand: HealthStand): number {
+export function countPartsWith(parts: readonly HealthView[] | null, stand: HealthState): number {
   return parts?.filter((part) => part.stand === stand).length ?? 0;
 }

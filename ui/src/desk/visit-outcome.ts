@@ -1,11 +1,11 @@
 // How a visit ended, for an icon.
-import type { HealthStand, PastVisit } from '../generated/view';
+import type { HealthState, PastVisit } from '../generated/view';
 
 /** Outcomes that are no error of the system, or that still delivered something. */
 const PARTIAL_OUTCOMES = ['saved_in_part', 'token_expired', 'token_abandoned', 'timed_out', 'interrupted'];
 
 /** The outcome in the states of Health. An interrupted visit may still be completed. */
-export function visitOutcome({ ended, live }: PastVisit): HealthStand {
+export function visitOutcome({ ended, live }: PastVisit): HealthState {
   if (live) return 'unknown';
   if (ended === 'saved') return 'good';
   return ended === null || PARTIAL_OUTCOMES.includes(ended) ? 'doubtful' : 'bad';

@@ -138,7 +138,7 @@ queue_position: number | null,
 /**
  * Status responses so far, oldest first. The page estimates the time left from them, also after a reload.
  */
-seen: Array<SeenView>, 
+seen: Array<StatusSample>, 
 /**
  * The link in the code, for recording again after `failed`.
  */
@@ -194,7 +194,7 @@ visit: string,
 /**
  * Progress of the deletion.
  */
-stand: ForgettingStand, } | { "kind": "ended", 
+stand: ForgettingState, } | { "kind": "ended", 
 /**
  * Visit id.
  */
@@ -208,13 +208,13 @@ problem: Problem,
  */
 of_somebody: boolean, };
 
-export type ForgettingStand = { "kind": "working" } | { "kind": "done" } | { "kind": "failed", 
+export type ForgettingState = { "kind": "working" } | { "kind": "done" } | { "kind": "failed", 
 /**
  * What could not be removed, and what to do.
  */
 problem: Problem, };
 
-export type SeenView = { 
+export type StatusSample = { 
 /**
  * Time of the response, in milliseconds since 1970 (UTC).
  */
@@ -286,7 +286,7 @@ hint: string,
  */
 retry_helps: boolean, };
 
-export type GateView = { 
+export type PinLockView = { 
 /**
  * Whether a PIN is set. If not, the first opening sets one.
  */
@@ -410,7 +410,7 @@ scenario: string,
 /**
  * Scenarios that can be chosen.
  */
-scenarios: Array<WordView>, 
+scenarios: Array<OptionView>, 
 /**
  * Simulated seconds per real second.
  */
@@ -422,7 +422,7 @@ faults: Array<FaultView>,
 /**
  * Faults that can be added.
  */
-fault_kinds: Array<WordView>, 
+fault_kinds: Array<OptionView>, 
 /**
  * Endpoints that a fault can be added to.
  */
@@ -432,7 +432,7 @@ endpoints: Array<string>,
  */
 phones_at: string | null, };
 
-export type WordView = { 
+export type OptionView = { 
 /**
  * Stable name.
  */
@@ -523,7 +523,7 @@ width: number,
  */
 height: number, };
 
-export type PanelAct = { "kind": "use_profile", 
+export type PanelAction = { "kind": "use_profile", 
 /**
  * Profile name.
  */
@@ -639,7 +639,7 @@ part: string,
 /**
  * Its state.
  */
-stand: HealthStand, 
+stand: HealthState, 
 /**
  * What was found, in one line.
  */
@@ -649,7 +649,7 @@ seen: string,
  */
 remedy: string | null, };
 
-export type HealthStand = "good" | "doubtful" | "bad" | "unknown";
+export type HealthState = "good" | "doubtful" | "bad" | "unknown";
 
 export type InspectorView = { 
 /**
@@ -695,9 +695,9 @@ visit: InspectedVisit,
 /**
  * Events and exchanges, in the order in which they began.
  */
-entries: Array<Entry>, };
+entries: Array<TimelineEntry>, };
 
-export type Entry = { "kind": "step", 
+export type TimelineEntry = { "kind": "step", 
 /**
  * In milliseconds since 1970 (UTC).
  */
@@ -775,13 +775,13 @@ error: string | null,
 /**
  * Requirements of the specification that the exchange meets or violates.
  */
-rules: Array<RuleView>, 
+rules: Array<RequirementView>, 
 /**
  * The request as a `curl` command, with variable names in place of secrets.
  */
 curl: string, };
 
-export type RuleView = { 
+export type RequirementView = { 
 /**
  * Position in the exchange: a JSON Pointer into the response body, a header name, or `status`.
  */
@@ -807,7 +807,7 @@ kept: boolean,
  */
 came: string | null, };
 
-export type ChecksAsk = { 
+export type ChecksRequest = { 
 /**
  * Maximum number of Export Tokens that the run may request. Each one costs money.
  */
@@ -829,7 +829,7 @@ export type ChecksPlan = {
 /**
  * Every step in order, including those that are left out.
  */
-acts: Array<PlannedAct>, 
+acts: Array<PlannedStep>, 
 /**
  * Minimum number of requests. Each poll while waiting for an avatar is one more.
  */
@@ -863,7 +863,7 @@ moves_clock: boolean,
  */
 disturbs: number, };
 
-export type PlannedAct = { 
+export type PlannedStep = { 
 /**
  * What it does, as in `log in`.
  */
@@ -885,7 +885,7 @@ target: string,
 /**
  * State of the run.
  */
-stand: ChecksStand, 
+stand: ChecksState, 
 /**
  * Every check, in order.
  */
@@ -919,7 +919,7 @@ notes: Array<string>,
  */
 saved: string | null, };
 
-export type ChecksStand = { "kind": "idle" } | { "kind": "running" } | { "kind": "ended", 
+export type ChecksState = { "kind": "idle" } | { "kind": "running" } | { "kind": "ended", 
 /**
  * Whether every MUST that could be judged holds.
  */

@@ -1,13 +1,13 @@
 import type {
-  ChecksAsk,
   ChecksPlan,
+  ChecksRequest,
   ChecksView,
-  GateView,
   HealthView,
   InspectorView,
-  PanelAct,
+  PanelAction,
   PanelView,
   PastVisit,
+  PinLockView,
 } from '../generated/view';
 
 /** Ends a subscription. */
@@ -19,15 +19,15 @@ export type Unsubscribe = () => void;
  */
 export interface DeskHost {
   /** The state of the lock. */
-  readLock(): Promise<GateView>;
+  readLock(): Promise<PinLockView>;
   /** Tries a PIN. A wrong one is a result, not an error. */
-  enterPin(pin: string): Promise<GateView>;
+  enterPin(pin: string): Promise<PinLockView>;
   /** Sets the first PIN and opens the lock. Refused when a PIN is set. */
-  setFirstPin(pin: string): Promise<GateView>;
+  setFirstPin(pin: string): Promise<PinLockView>;
   /** The current panel data. */
   readPanel(): Promise<PanelView>;
   /** Runs an action, and returns the panel data after it. */
-  runPanelAction(act: PanelAct): Promise<PanelView>;
+  runPanelAction(act: PanelAction): Promise<PanelView>;
   /** Checks everything that a booth depends on. Takes a few seconds at most. */
   checkHealth(): Promise<HealthView[]>;
   /** The past visits, newest first. */
@@ -39,9 +39,9 @@ export interface DeskHost {
   /** Follows the checks, starting with the current state. */
   followChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe>;
   /** What a run would do within the limits of the request. Sends nothing to the backend's API. */
-  planChecks(ask: ChecksAsk): Promise<ChecksPlan>;
+  planChecks(ask: ChecksRequest): Promise<ChecksPlan>;
   /** Starts a run. */
-  startChecks(ask: ChecksAsk): Promise<void>;
+  startChecks(ask: ChecksRequest): Promise<void>;
   /** Ends the run early. Verdicts so far are kept. */
   stopChecks(): Promise<void>;
   /** Skips the checks that wait for a phone. */

@@ -1,7 +1,7 @@
 // The state of the open desk: lock, panel data, and the last result.
 
 import type { Section } from '../desk/sections';
-import type { GateView, HealthView, PanelAct, PanelView, Problem } from '../generated/view';
+import type { HealthView, PanelAction, PanelView, PinLockView, Problem } from '../generated/view';
 import type { DeskHost, Unsubscribe } from '../host/desk';
 import type { DeskLock } from './desk-lock.svelte';
 import { toProblem } from './snapshot-store.svelte';
@@ -13,7 +13,7 @@ export const PIN_PAD_IDLE_MS = 60_000;
 const ACTIVITY_REPORT_MS = 60_000;
 
 /** Actions that can change what the health check finds. */
-const ACTIONS_AFFECTING_HEALTH: readonly PanelAct['kind'][] = [
+const ACTIONS_AFFECTING_HEALTH: readonly PanelAction['kind'][] = [
   'use_profile',
   'set_credential',
   'remove_credential',
@@ -39,7 +39,7 @@ export type CallResult<T> = { ok: true; value: T } | { ok: false; problem: Probl
 /** The desk's state. It holds no PIN and no credential. */
 export class DeskStore {
   /** The state of the lock; null before the program has reported it. */
-  lockView = $state.raw<GateView | null>(null);
+  lockView = $state.raw<PinLockView | null>(null);
   /** The panel data that the program reported last. */
   panel = $state.raw<PanelView | null>(null);
   /** The last health check and its time; null before the first. */
@@ -87,7 +87,7 @@ export class DeskStore {
   }
 
   /** Takes over the state of the lock; reads the panel when it is open. */
-  async applyLockView(gate: GateView): Promise<void> {
+  async applyLockView(gate: PinLockView): Promise<void> {
     this.lockView = gate;
     this.connectionProblem = null;
     if (!gate.open) return;
@@ -123,7 +123,7 @@ export class DeskStore {
   }
 
   /** Runs an action for a field, and shows the result or the refusal there. */
-  async runPanelAction(field: string, act: PanelAct, words: string): Promise<boolean> {
+  async runPanelAction(field: string, act: PanelAction, words: string): Promise<boolean> {
     const answer = await this.runForField(field, () => this.desk.runPanelAction(act), words);
     this.#panelRequest += 1;
     if (answer) this.panel = answer;

@@ -1,5 +1,5 @@
 // Formats a JSON body as lines, each with its JSON Pointer. Values keep their original text.
-import type { RuleView } from '../../generated/view';
+import type { RequirementView } from '../../generated/view';
 
 /** A token of a line. */
 export interface JsonToken {
@@ -73,9 +73,9 @@ export function formatJsonLines(body: string): JsonLine[] | null {
 /** The requirements on the body by line index. One on a missing value is placed at the object that lacks it. */
 export function placeRequirements(
   lines: readonly JsonLine[],
-  rules: readonly RuleView[],
-): Map<number, (RuleView & { missing: boolean })[]> {
-  const at = new Map<number, (RuleView & { missing: boolean })[]>();
+  rules: readonly RequirementView[],
+): Map<number, (RequirementView & { missing: boolean })[]> {
+  const at = new Map<number, (RequirementView & { missing: boolean })[]>();
   for (const rule of rules) {
     if (!isAboutBody(rule)) continue;
     let pointer = rule.at;
@@ -91,14 +91,14 @@ export function placeRequirements(
 }
 
 /** Groups requirements by place, in the order of the places. */
-export function groupByPlace(rules: readonly RuleView[]): [string, RuleView[]][] {
-  const places = new Map<string, RuleView[]>();
+export function groupByPlace(rules: readonly RequirementView[]): [string, RequirementView[]][] {
+  const places = new Map<string, RequirementView[]>();
   for (const rule of rules) places.set(rule.at, [...(places.get(rule.at) ?? []), rule]);
   return [...places];
 }
 
 /** Whether a requirement is about the body, not the status or a header. */
-export function isAboutBody({ at }: RuleView): boolean {
+export function isAboutBody({ at }: RequirementView): boolean {
   return at === '' || at.startsWith('/');
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createExchange, createTimeline } from '../../../fake/desk-timeline';
-import type { Entry, RuleView } from '../../generated/view';
+import type { RequirementView, TimelineEntry } from '../../generated/view';
 import { formatJsonLines, groupByPlace, isAboutBody, placeRequirements } from './json-lines';
 import {
   downloadedFileName,
@@ -66,7 +66,7 @@ describe('the timeline', () => {
   });
 
   it('gives identical steps different keys', () => {
-    const step: Entry = { kind: 'step', at_ms: 5, event: 'progress', line: '{}' };
+    const step: TimelineEntry = { kind: 'step', at_ms: 5, event: 'progress', line: '{}' };
     expect(timelineRows([step, step]).map(({ key }) => key)).toEqual(['step-0', 'step-1']);
   });
 
@@ -104,7 +104,8 @@ describe('the timeline', () => {
     const downloads = entries.flatMap((entry) =>
       entry.kind === 'exchange' && entry.exchange.call === 'download' ? [entry.exchange] : [],
     );
-    const brought = (of: Entry[]) => downloads.map((one) => downloadedFileName(one, fileNamesBySize(of)));
+    const brought = (of: TimelineEntry[]) =>
+      downloads.map((one) => downloadedFileName(one, fileNamesBySize(of)));
     expect(brought(entries)).toEqual(['avatar.png', 'avatar_obj.zip', 'avatar.glb']);
     // Before a step names it, the content type is shown.
     expect(brought([])).toEqual(['image/png', 'application/zip', 'model/gltf-binary']);
@@ -117,7 +118,7 @@ describe('the timeline', () => {
       'avatar.png',
     );
     // Two files of the same size cannot be resultText apart.
-    const twin: Entry = {
+    const twin: TimelineEntry = {
       kind: 'step',
       at_ms: 1,
       event: 'progress',
@@ -190,7 +191,7 @@ describe('a body', () => {
   });
 
   it('has each requirement at its field, and a missing field at its parent', () => {
-    const rule = (at: string, kept = true): RuleView => ({
+    const rule = (at: string, kept = true): RequirementView => ({
       at,
       requirement: at,
       level: 'must',

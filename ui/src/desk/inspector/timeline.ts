@@ -1,5 +1,5 @@
 // Rows, filters and positions of the timeline.
-import type { Entry, ExchangeView } from '../../generated/view';
+import type { ExchangeView, TimelineEntry } from '../../generated/view';
 
 /** A filter of the timeline. */
 export interface TimelineFilter {
@@ -15,14 +15,14 @@ export interface TimelineFilter {
 export const CALL_FILTERS = ['login', 'generate', 'redeem', 'download', 'steps'] as const;
 
 /** Whether an entry matches the filter. */
-export function matchesFilter(entry: Entry, { text, broken, call }: TimelineFilter): boolean {
+export function matchesFilter(entry: TimelineEntry, { text, broken, call }: TimelineFilter): boolean {
   if (broken && !hasUnmetRequirement(entry)) return false;
   if (call !== null && (entry.kind === 'step' ? 'steps' : entry.exchange.call) !== call) return false;
   const wanted = text.trim().toLowerCase();
   return wanted === '' || wanted.split(/\s+/).every((word) => searchableText(entry).includes(word));
 }
 
-function searchableText(entry: Entry): string {
+function searchableText(entry: TimelineEntry): string {
   if (entry.kind === 'step') return entry.line.toLowerCase();
   const { call, method, url, status, error, rules } = entry.exchange;
   const ids = rules.map(({ requirement, kept }) => (kept ? '' : requirement)).join(' ');
@@ -30,7 +30,7 @@ function searchableText(entry: Entry): string {
 }
 
 /** Whether an entry has an unmet requirement. */
-export function hasUnmetRequirement(entry: Entry): boolean {
+export function hasUnmetRequirement(entry: TimelineEntry): boolean {
   return entry.kind === 'exchange' && countUnmet(entry.exchange) > 0;
 }
 
@@ -40,18 +40,18 @@ export function countUnmet({ rules }: ExchangeView): number {
 }
 
 /** The start in milliseconds since 1970. */
-export function entryStart(entry: Entry): number {
+export function entryStart(entry: TimelineEntry): number {
   return entry.kind === 'step' ? entry.at_ms : entry.exchange.at_ms;
 }
 
 /** An entry with a key that stays the same when others are added. */
 export interface TimelineRow {
   key: string;
-  entry: Entry;
+  entry: TimelineEntry;
 }
 
 /** The rows of a timeline. Steps may be identical: each is identified by its index among the steps. */
-export function timelineRows(entries: readonly Entry[]): TimelineRow[] {
+export function timelineRows(entries: readonly TimelineEntry[]): TimelineRow[] {
   let steps = 0;
   return entries.map((entry) => ({
     key: entry.kind === 'step' ? `step-${steps++}` : `exchange-${entry.exchange.id}`,
@@ -72,7 +72,7 @@ export interface TimeSpan {
 }
 
 /** From the start of the visit to the end of its last entry. */
-export function timeSpanOf(from: number, entries: readonly Entry[]): TimeSpan {
+export function timeSpanOf(from: number, entries: readonly TimelineEntry[]): TimeSpan {
   const end = entries.reduce(
     (latest, entry) =>
       Math.max(latest, entryStart(entry) + (entry.kind === 'step' ? 0 : entry.exchange.duration_ms)),
@@ -92,7 +92,7 @@ export function urlPath(url: string): string {
 }
 
 /** File names by size in bytes, from the steps of a visit; null where two files have the same size. */
-export function fileNamesBySize(entries: readonly Entry[]): Map<number, string | null> {
+export function fileNamesBySize(entries: readonly TimelineEntry[]): Map<number, string | null> {
   const files = new Map<number, string | null>();
   const tell = (name: unknown, bytes: unknown) => {
     if (typeof name !== 'string' || typeof bytes !== 'number') return;
