@@ -1,4 +1,4 @@
-//! Past visits: what the journal knows of them, and forgetting them, files and all.
+//! Past visits: what the journal knows of them, and how they are forgotten with their files.
 
 use crate::setup::DataStore;
 use copresence_store::{AvatarFolder, DataDir, SavedAvatars, StoreError, VisitRecordStart};
@@ -6,21 +6,21 @@ pub use copresence_store::{FileRecord, FileState, RedeemOutcome, VisitDetail, Vi
 use jiff::Timestamp;
 use std::path::PathBuf;
 
-/// What was forgotten.
+/// Result of forgetting visits.
 #[derive(Debug, Clone, Default)]
 pub struct ForgetResult {
-    /// The visits.
+    /// The forgotten visits.
     pub visits: Vec<VisitId>,
-    /// Folders that stay, because something in them is not ours, with its names.
+    /// Folders that stay because they contain foreign files, with the names of those.
     pub foreign_files: Vec<(PathBuf, Vec<String>)>,
-    /// Visits that stay, because a program has them in hand.
+    /// Visits that stay because they are in use.
     pub locked: Vec<VisitId>,
 }
 
 /// Forgets one visit and removes its files; `None` when there is no such visit.
 ///
 /// # Errors
-/// When the disk or the journal refuses; what is removed by then stays removed, and it can be done again.
+/// When the disk or the journal fails; what is removed by then stays removed, and the call can be repeated.
 pub async fn forget_visit(disk: &DataStore, id: &VisitId) -> Result<Option<ForgetResult>, StoreError> {
     let Some(detail) = disk.journal.load_visit(id).await? else {
         return Ok(None);
@@ -38,7 +38,7 @@ pub async fn forget_before(disk: &DataStore, moment: Option<Timestamp>) -> Resul
     forget_visits(disk, |record| moment.is_none_or(|moment| record.start.started_at < moment)).await
 }
 
-/// Forgets every visit that `is_due`, and removes their files. Each is asked about right before.
+/// Forgets every visit that `is_due`, and removes their files. `is_due` is called right before each.
 ///
 /// # Errors
 /// As [`forget`]: the first that occurred, after all the others were forgotten.

@@ -110,6 +110,14 @@ pub(crate) const COURSES: &[Course] = &[
         ..PLAIN
     },
     Course {
+        name: "recover-later",
+        words: "`recover` after a crash before the first redeem: the avatar is not ready, and the next attempt is journalled",
+        before: Before::KilledAt("intent-written:1"),
+        act: Act::Recover,
+        points: &["postpone"],
+        ..PLAIN
+    },
+    Course {
         name: "recover-answer",
         power: true,
         words: "`recover` after a crash with the answer on the disk, unread",

@@ -250,7 +250,7 @@ fn closed_reason(unfinished: &Unfinished) -> String {
     if unfinished.visit.start.ephemeral {
         "its backend was the embedded sandbox, which ended with the program".to_owned()
     } else {
-        "no Export Token had come, so nothing is lost".to_owned()
+        "no Export Token was issued, so nothing is lost".to_owned()
     }
 }
 

@@ -9,7 +9,7 @@ use copresence_store::{
 use copresence_visit::{PartialDelivery, PastRedeem, PastVisit, RedeemResult, StoredResponse};
 
 /// Evidence of a redeem that a crash cut short.
-const CRASHED: &str = "the program ended between the request and its answer";
+const CRASHED: &str = "the program ended between the request and its response";
 
 /// What the journal knows of a visit's redeems.
 pub(super) struct JournalledVisit {
@@ -131,7 +131,7 @@ impl JournalledVisit {
                     AnswerKind::Progress => PastRedeem::Active,
                     AnswerKind::Unreadable | AnswerKind::Truncated => PastRedeem::Unreadable(None),
                     AnswerKind::Failed if matches!(status, 502 | 504) => {
-                        let how = format!("a gateway lost the backend's answer (status {status})");
+                        let how = format!("a gateway lost the backend's response (status {status})");
                         PastRedeem::NotReceived(how)
                     }
                     AnswerKind::Failed | AnswerKind::Refused | AnswerKind::Delivery => {

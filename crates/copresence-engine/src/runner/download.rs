@@ -122,7 +122,10 @@ pub(crate) async fn download_file(
 /// Refuses content that contradicts the export type: an error page with status 200.
 fn check_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), FileFailure> {
     if copresence_store::contradicts_export_type(file.export_type, format) {
-        return Err(FileFailure::spent_url(format!("{} was due, and {format} came", file.export_type)));
+        return Err(FileFailure::spent_url(format!(
+            "the server sent {format} instead of {}",
+            file.export_type
+        )));
     }
     Ok(())
 }
@@ -226,17 +229,17 @@ impl FileDownload<'_> {
                 }
                 Err(AttemptError::TooManyBytes { total }) => {
                     return Err(FileFailure::spent_url(format!(
-                        "the backend said {total} bytes, and sent more"
+                        "the server announced {total} bytes and sent more"
                     )));
                 }
                 Err(AttemptError::TooSlow { bytes }) => {
                     let patience = self.file.limits.patience;
-                    let why = format!("too slow: {bytes} bytes came within {patience:?}");
+                    let why = format!("too slow: {bytes} bytes received within {patience:?}");
                     return Err(FileFailure::retry_later(why));
                 }
                 Err(AttemptError::Download(failure)) => (failure.to_string(), retry_after(&failure)),
                 Err(AttemptError::Changed) => {
-                    ("the file changed at the backend while it came".to_owned(), None)
+                    ("the file changed on the server during the download".to_owned(), None)
                 }
             };
             fruitless = if partial.offset() > furthest { 0 } else { fruitless + 1 };

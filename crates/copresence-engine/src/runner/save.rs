@@ -118,7 +118,7 @@ async fn try_save(parts: &VisitContext, job: &SaveJob, delivery: Delivery) -> Re
             missing.push(MissingFile {
                 export_type: required.to_owned(),
                 path: String::new(),
-                reason: "required, and the backend delivered no such export".to_owned(),
+                reason: "required, but not delivered by the backend".to_owned(),
             });
         }
     }
@@ -218,7 +218,7 @@ fn verify_saved_file(
     let whole = block_in_place(|| folder.read_complete_file(name))?;
     let same = |whole: &CompleteFile| matches!(earlier, Some(FileState::Complete { sha256, .. }) if whole.sha256 == *sha256);
     whole.filter(same).ok_or_else(|| FileFailure {
-        why: "it was whole, and is no longer on the disk as it was".to_owned(),
+        why: "it was complete, and its content on the disk has changed since".to_owned(),
         url_is_spent: true,
         is_disk_full: false,
     })
