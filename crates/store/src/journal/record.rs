@@ -341,7 +341,6 @@ pub struct Unfinished {
 }
 
 /// An unfinished visit, as far as choosing which to recover needs it.
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedSummary {
     /// Its id.
