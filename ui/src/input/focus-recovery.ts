@@ -1,15 +1,37 @@
 // Keyboard and gamepad need a focused element at all times.
 import { topLayerOf } from './modal-dialog';
-import { recoverFocus } from './spatial-focus';
+import { focusableElements, recoverFocus } from './spatial-focus';
+
+/** How the focus is kept. */
+export interface FocusRecoveryOptions {
+  /** Whether another layer has the focus. */
+  isPaused?: () => boolean;
+  /**
+   * Whether Tab on the last control goes to the first one, and back with Shift. The platform goes to the browser's own
+   * controls instead, also from a modal dialog, and the kiosk's window has none.
+   */
+  wrapsTab?: boolean;
+}
 
 /**
  * An attachment that moves the focus to the primary action when it is lost: when the focused element is removed or
  * disabled, or after a click beside every control. WebKit reports the removal by no event, hence the observer.
  */
-export function recoverLostFocus(isPaused: () => boolean = () => false): (root: HTMLElement) => () => void {
+export function recoverLostFocus({
+  isPaused = () => false,
+  wrapsTab = false,
+}: FocusRecoveryOptions = {}): (root: HTMLElement) => () => void {
   return (root) => {
     const recover = () => {
       if (!isPaused()) recoverFocus(topLayerOf(root));
+    };
+    const onkeydown = (event: KeyboardEvent) => {
+      if (event.key !== 'Tab' || event.defaultPrevented) return;
+      const controls = focusableElements(topLayerOf(root)).filter(({ tabIndex }) => tabIndex >= 0);
+      const [from, to] = event.shiftKey ? [controls[0], controls.at(-1)] : [controls.at(-1), controls[0]];
+      if (document.activeElement !== from) return;
+      event.preventDefault();
+      to?.focus();
     };
     const onfocusout = (event: FocusEvent) => {
       // With a related target the focus is only on its way to another element.
@@ -24,9 +46,11 @@ export function recoverLostFocus(isPaused: () => boolean = () => false): (root: 
       subtree: true,
       attributeFilter: ['inert', 'hidden', 'disabled'],
     });
+    if (wrapsTab) root.addEventListener('keydown', onkeydown);
     root.addEventListener('focusout', onfocusout);
     return () => {
       observer.disconnect();
+      root.removeEventListener('keydown', onkeydown);
       root.removeEventListener('focusout', onfocusout);
     };
   };
