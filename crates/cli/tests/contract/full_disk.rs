@@ -85,7 +85,7 @@ fn a_disk_that_fills_up_in_the_middle_is_told_and_gone_on_with() {
             "only in the making: {}",
             ran.stderr
         );
-        assert!(stand.incomplete().is_empty(), "it is not given up");
+        assert!(stand.incomplete().is_empty(), "it is not given up: {} {:?}", ran.stderr, ended);
         assert_eq!(backend.requests_to("/redeem").len(), 1);
         // Of both there is a beginning, by which a one-time URL is gone on with.
         let (code, exit) = (&ended[1]["code"], &ended[1]["exit"]);

@@ -21,7 +21,7 @@
 //! | `redeem_intent` | without a token; while an intent is open; while an answer is unread; after an answer with URLs; after the end |
 //! | `redeem_never_sent`, `redeem_unanswered`, `redeem_answered`, `redeem_answered_and_read` | when that redeem is not open |
 //! | `redeem_answered_and_read` | for an answer whose body is to be kept |
-//! | `redeem_read` | when that redeem is open, was never sent, or was read already; when a body to keep is missing |
+//! | `redeem_read` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
 //! | `redeem_salvaged` | when no body of that redeem is kept; after an answer with URLs; after the end |
 //! | `files_planned` | before an answer with URLs; a second time; after the end |
 //! | `file_…` | for a file that is not planned, or is whole; after the end |

@@ -185,8 +185,8 @@ impl Journal {
     /// Records what kind the parsed answer (or the partial body of a lost one) was.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when that redeem is open, was never sent, or was read already, and when a kind that keeps
-    /// its body finds none; [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::Guard`] when that redeem is open, was never sent, or was read already, and for a lost answer whose
+    /// kind keeps a body that never came; [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn redeem_read(&self, id: &VisitId, no: RedeemNo, kind: AnswerKind) -> Result<(), StoreError> {
         let id = *id;
         self.write(Step(Point::VerdictWriting, Point::VerdictWritten), move |tx| {
@@ -194,7 +194,7 @@ impl Journal {
             let read = tx.execute(
                 "UPDATE redeems SET delivered = ?3, body = CASE WHEN ?4 THEN body END, answer_kind = ?5
                  WHERE visit = ?1 AND no = ?2 AND delivered IS NULL AND state IN ('answered', 'unanswered')
-                     AND (body IS NOT NULL OR NOT ?4)",
+                     AND (state = 'answered' OR body IS NOT NULL OR NOT ?4)",
                 params![
                     id.to_string(),
                     no.get(),
