@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 pub const MAX_TOKEN_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Maximum tokens redeemed in one automatic run. Further visits wait for the next run.
-pub const MAX_REDEEMS_PER_RUN: usize = 20;
+pub const MAX_REDEEMS_PER_RUN: usize = 10;
 
 /// An age beyond this is more likely a wrong clock than a token of that age.
 const MAX_PLAUSIBLE_AGE: SignedDuration = SignedDuration::from_hours(60 * 24);

@@ -140,7 +140,7 @@ async fn content_that_contradicts_its_type_is_refused() {
         ("glb", b"<!doctype html><title>Sorry</title>".to_vec(), "html"),
         ("glb", short(600), "header"),
         ("glb", Vec::new(), "empty"),
-        ("png", glb(500), "glb came"),
+        ("png", glb(500), "glb instead of png"),
     ];
     for (export_type, body, expected) in cases {
         let (house, ended) = visit(export_type, move |_, _| Response::file(&body)).await;
