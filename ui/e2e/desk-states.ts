@@ -1,6 +1,6 @@
 // States of the desk with the scripted host, and how to reach them.
 import type { Page } from 'playwright-core';
-import { SECTIONS, type Section, sectionKey } from '../src/desk/sections';
+import { numberKeyOfSection, SECTIONS, type Section } from '../src/desk/sections';
 import { clickTestId } from './pages';
 
 /** A named state of the desk. */
@@ -18,7 +18,7 @@ const atSection = (
 ): DeskState['reach'] => {
   return async (page) => {
     await page.locator('[data-testid=section]').waitFor();
-    await page.keyboard.press(sectionKey(section));
+    await page.keyboard.press(numberKeyOfSection(section));
     await page.locator(`[data-section=${section}]`).waitFor();
     await more(page);
   };

@@ -16,7 +16,7 @@ import { loadStudioEnvironment } from '../src/reveal/studio-environment';
 import { createStudioLights } from '../src/reveal/studio-lights';
 
 /** One picture: file, rotation in degrees, blendshapes, caption. */
-export interface Shot {
+export interface AvatarPictureSpec {
   file: string;
   turn: number;
   face: Record<string, number>;
@@ -25,7 +25,7 @@ export interface Shot {
 
 declare global {
   interface Window {
-    drawHeads(shots: Shot[], columns: number, width: number, height: number): Promise<void>;
+    drawHeads(shots: AvatarPictureSpec[], columns: number, width: number, height: number): Promise<void>;
   }
 }
 
@@ -35,7 +35,8 @@ renderer.toneMappingExposure = 0.95;
 const light = loadStudioEnvironment();
 const known = new Map<string, Object3D>();
 
-async function loadHead(file: string): Promise<Object3D> {
+/** Loads a GLB, centred and scaled to two units. Each file is loaded once. */
+async function loadNormalisedAvatar(file: string): Promise<Object3D> {
   const there = known.get(file);
   if (there) return there;
   const { scene } = await new GLTFLoader().loadAsync(file);
@@ -57,7 +58,7 @@ window.drawHeads = async (shots, columns, width, height) => {
   renderer.setPixelRatio(2);
   renderer.setSize(width, height);
   for (const shot of shots) {
-    const model = await loadHead(shot.file);
+    const model = await loadNormalisedAvatar(shot.file);
     const scene = new Scene();
     scene.background = new Color('#1a2038');
     scene.environment = await light;

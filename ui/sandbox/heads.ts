@@ -2,21 +2,24 @@
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { createServer } from 'vite';
-import type { Shot } from './heads-page';
+import type { AvatarPictureSpec } from './heads-page';
 
 /** The layout: pictures per row, and the size of each in pixels. */
-export interface ContactSheet {
+export interface ContactSheetLayout {
   columns: number;
   width: number;
   height: number;
 }
 
-/** Renders GLB files (by the names used in the shots) into a PNG. */
-export async function renderHeads(
+/**
+ * Renders the pictures of the avatars into one contact sheet, a PNG at `path`. `files` maps the names used in the
+ * shots to GLB contents.
+ */
+export async function renderContactSheet(
   browser: Browser,
   files: ReadonlyMap<string, Buffer>,
-  shots: Shot[],
-  { columns, width, height }: ContactSheet,
+  shots: AvatarPictureSpec[],
+  { columns, width, height }: ContactSheetLayout,
   path: string,
 ): Promise<void> {
   const server = await createServer({

@@ -4,13 +4,13 @@ import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser } from '../e2e/start-browser';
-import { LANGUAGES, PHONES, Phone, type PhoneOptions } from './phone';
-import { quarteredJpeg, withExifOrientation } from './picture';
+import { LANGUAGES, PHONES, type PhoneOptions, SimulatedPhone } from './phone';
+import { fourColourJpeg, withExifOrientation } from './picture';
 import { Sandbox } from './sandbox';
 
 let browser: Browser;
 let sandbox: Sandbox;
-let openPhones: Phone[] = [];
+let openPhones: SimulatedPhone[] = [];
 
 beforeAll(async () => {
   [browser, sandbox] = await Promise.all([startBrowser(), Sandbox.start('--seed', '7')]);
@@ -31,16 +31,16 @@ afterEach(async () => {
 async function openScannedPhone(
   setting: PhoneOptions = {},
   lang?: string,
-): Promise<{ phone: Phone; token: string }> {
+): Promise<{ phone: SimulatedPhone; token: string }> {
   const token = await sandbox.generate();
-  const phone = await Phone.open(browser, setting);
+  const phone = await SimulatedPhone.open(browser, setting);
   openPhones.push(phone);
   await phone.openTokenPage(sandbox.url, token, lang);
   return { phone, token };
 }
 
 /** The colour in the middle of a quadrant of the crop area: 0 top left … 3 bottom right. */
-async function quarterColour(phone: Phone, quarter: number): Promise<string> {
+async function quarterColour(phone: SimulatedPhone, quarter: number): Promise<string> {
   const [r, g, b] = await phone.page.getByTestId('crop-picture').evaluate((canvas: HTMLCanvasElement, n) => {
     const at = (part: number) => Math.round(canvas.width * (0.25 + 0.5 * part));
     const pixel = canvas.getContext('2d')?.getImageData(at(n % 2), at(Math.floor(n / 2)), 1, 1).data;
@@ -50,14 +50,14 @@ async function quarterColour(phone: Phone, quarter: number): Promise<string> {
   return r > g && r > b ? 'red' : g > b ? 'green' : 'blue';
 }
 
-async function quarterColours(phone: Phone): Promise<string[]> {
+async function quarterColours(phone: SimulatedPhone): Promise<string[]> {
   return Promise.all([0, 1, 2, 3].map((quarter) => quarterColour(phone, quarter)));
 }
 
 test('a photo is taken, cropped and becomes an avatar with visible progress', async () => {
   const { phone, token } = await openScannedPhone();
   await phone.waitForScreen('start');
-  await phone.uploadPhoto(await quarteredJpeg(phone.page));
+  await phone.uploadPhoto(await fourColourJpeg(phone.page));
   await phone.waitForScreen('preview');
   expect(await quarterColours(phone)).toEqual(['red', 'green', 'blue', 'white']);
 
@@ -97,7 +97,7 @@ test('a photo is taken, cropped and becomes an avatar with visible progress', as
 
 test('every camera orientation is shown upright', async () => {
   const { phone } = await openScannedPhone();
-  const plain = await quarteredJpeg(phone.page);
+  const plain = await fourColourJpeg(phone.page);
   // The quadrants as the camera wrote them by EXIF orientation, all showing the same scene.
   const upright: Record<number, string[]> = {
     1: ['red', 'green', 'blue', 'white'],
@@ -120,7 +120,7 @@ test('every camera orientation is shown upright', async () => {
 
 test('the photo is moved by mouse, two fingers and keys', async () => {
   const { phone } = await openScannedPhone();
-  await phone.uploadPhoto(await quarteredJpeg(phone.page));
+  await phone.uploadPhoto(await fourColourJpeg(phone.page));
   await phone.waitForScreen('preview');
   const area = phone.page.getByTestId('crop');
   const box = await area.boundingBox();
@@ -263,7 +263,7 @@ test('the browser’s language is used, and another on request', async () => {
 });
 
 /** Layout faults of the page: wider than the phone, clipped, or too small to touch. */
-function layoutFaultsOf(phone: Phone): Promise<string[]> {
+function layoutFaultsOf(phone: SimulatedPhone): Promise<string[]> {
   return phone.page.evaluate(() => {
     const wrong: string[] = [];
     if (document.documentElement.scrollWidth > innerWidth || document.body.scrollWidth > innerWidth)
@@ -290,7 +290,7 @@ test.each(LANGUAGES)('in %s nothing is clipped, on a common phone and on a small
     wrong.choose = await layoutFaultsOf(phone);
     await phone.clickTestId('choose-back');
     await phone.waitForScreen('start');
-    await phone.uploadPhoto(await quarteredJpeg(phone.page));
+    await phone.uploadPhoto(await fourColourJpeg(phone.page));
     await phone.waitForScreen('preview');
     wrong.preview = await layoutFaultsOf(phone);
     await phone.clickTestId('use-picture');
@@ -319,7 +319,7 @@ test('axe finds nothing on any screen', async () => {
   await check('choose');
   await phone.clickTestId('choose-back');
   await phone.waitForScreen('start');
-  await phone.uploadPhoto(await quarteredJpeg(phone.page));
+  await phone.uploadPhoto(await fourColourJpeg(phone.page));
   await phone.waitForScreen('preview');
   await check('preview');
   await phone.clickTestId('use-picture');

@@ -16,7 +16,7 @@ export interface PhoneOptions {
 }
 
 /** One phone. Collects errors of its page (scripts, content security policy). */
-export class Phone {
+export class SimulatedPhone {
   readonly complaints: string[] = [];
 
   private constructor(
@@ -29,7 +29,7 @@ export class Phone {
     });
   }
 
-  static async open(browser: Browser, setting: PhoneOptions = {}): Promise<Phone> {
+  static async open(browser: Browser, setting: PhoneOptions = {}): Promise<SimulatedPhone> {
     const context = await browser.newContext({
       viewport: setting.size ?? PHONES.usual,
       locale: setting.locale ?? 'en',
@@ -39,7 +39,7 @@ export class Phone {
       reducedMotion: setting.motion ? 'no-preference' : 'reduce',
     });
     context.setDefaultTimeout(20_000);
-    return new Phone(context, await context.newPage());
+    return new SimulatedPhone(context, await context.newPage());
   }
 
   /** Opens the page of a token. */

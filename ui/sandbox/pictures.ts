@@ -4,9 +4,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startBrowser } from '../e2e/start-browser';
-import { renderHeads } from './heads';
-import type { Shot } from './heads-page';
-import { Phone } from './phone';
+import { renderContactSheet } from './heads';
+import type { AvatarPictureSpec } from './heads-page';
+import { SimulatedPhone } from './phone';
 import { Sandbox } from './sandbox';
 
 const out = fileURLToPath(new URL('../../docs/screens/sandbox', import.meta.url));
@@ -23,9 +23,10 @@ try {
   await sandbox.stop();
 }
 
+/** Saves pictures of the phone page, from the scan of the QR code to the finished avatar. */
 async function renderPhonePictures(): Promise<void> {
   const token = await sandbox.generate();
-  const phone = await Phone.open(browser, { scale: 1.5 });
+  const phone = await SimulatedPhone.open(browser, { scale: 1.5 });
   phone.context.setDefaultTimeout(120_000);
   const shoot = async (name: string) => {
     await phone.page.waitForLoadState('networkidle');
@@ -71,6 +72,7 @@ async function renderPhonePictures(): Promise<void> {
   await phone.close();
 }
 
+/** Saves a contact sheet of the four existing avatars and four new ones, at rest and smiling. */
 async function renderAvatarPictures(): Promise<void> {
   const smile = {
     mouthSmileLeft: 0.85,
@@ -86,9 +88,9 @@ async function renderAvatarPictures(): Promise<void> {
   const files = new Map<string, Buffer>();
   for (const name of ['ari', 'remy', 'robin', 'yuki']) files.set(name, await sandbox.avatarGlb(name));
   for (let number = 1; number <= 4; number += 1) files.set(`new-${number}`, await sandbox.avatarGlb());
-  const row = (turn: number, face: Shot['face']): Shot[] =>
+  const row = (turn: number, face: AvatarPictureSpec['face']): AvatarPictureSpec[] =>
     [...files.keys()].map((file) => ({ file, turn, face, caption: '' }));
   const shots = [...row(0, {}), ...row(-16, smile)];
   const path = join(out, 'avatars.png');
-  await renderHeads(browser, files, shots, { columns: files.size, width: 240, height: 300 }, path);
+  await renderContactSheet(browser, files, shots, { columns: files.size, width: 240, height: 300 }, path);
 }

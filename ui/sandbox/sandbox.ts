@@ -5,15 +5,15 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** The first line of its output. */
-interface SandboxAddress {
+/** The URL and the credentials of a running sandbox: the first line of its output. */
+interface SandboxAccess {
   url: string;
   api_key: string;
   session_token: string;
 }
 
 /** A downloadable file of a token. */
-export interface Download {
+export interface DownloadableFile {
   export_type: string;
   download_URL: string;
 }
@@ -22,7 +22,7 @@ export interface Download {
 export class Sandbox {
   private constructor(
     private readonly child: ChildProcess,
-    private readonly address: SandboxAddress,
+    private readonly address: SandboxAccess,
   ) {}
 
   /** Starts a sandbox on a free port. `COPRESENCE_CLI` names the program when it is not in `target/debug`. */
@@ -40,7 +40,7 @@ export class Sandbox {
     // After the first line its exit is expected.
     ended.catch(() => {});
     const [first] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-    return new Sandbox(child, JSON.parse(first) as SandboxAddress);
+    return new Sandbox(child, JSON.parse(first) as SandboxAccess);
   }
 
   async stop(): Promise<void> {
@@ -63,10 +63,14 @@ export class Sandbox {
   }
 
   /** Redeems a token whose avatar is ready. */
-  async redeem(token: string): Promise<Download[]> {
-    const answer = await this.callVendorApi<{ payload_complete?: Download[] }>('GET', '/redeemExportToken', {
-      'X-Copresence-Export-Token': token,
-    });
+  async redeem(token: string): Promise<DownloadableFile[]> {
+    const answer = await this.callVendorApi<{ payload_complete?: DownloadableFile[] }>(
+      'GET',
+      '/redeemExportToken',
+      {
+        'X-Copresence-Export-Token': token,
+      },
+    );
     if (!answer.payload_complete) throw new Error(`not ready: ${JSON.stringify(answer)}`);
     return answer.payload_complete;
   }

@@ -55,11 +55,12 @@ export function generateMessageTypes(): string {
   ].join('\n');
 }
 
-/** The committed content. */
-export function committedMessageTypes(): string {
+/** Reads the committed `ui/src/generated/messages.ts`. */
+export function readCommittedMessageTypes(): string {
   return readFileSync(typesFile, 'utf8');
 }
 
+/** The patterns of a message and of its attributes, each with its key. */
 function messagePatterns({ id, value, attributes }: Message): [string, Pattern][] {
   const own: [string, Pattern][] = value ? [[id.name, value]] : [];
   return [...own, ...attributes.map((one): [string, Pattern] => [`${id.name}.${one.id.name}`, one.value])];

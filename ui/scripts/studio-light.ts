@@ -35,13 +35,15 @@ export function prefilterStudioLight(): Uint16Array {
   const rough = LEVEL_SIZES.slice(1).flatMap((side, finer) => {
     // The roughness for which three.js' shaders choose this level.
     const roughness = 1 - Math.sqrt(1 - (finer + 1) / (LEVEL_SIZES.length - 1));
-    return [...texelDirections(side)].flatMap((direction) => filterByRoughness(mirror, direction, roughness));
+    return [...texelDirections(side)].flatMap((direction) =>
+      reflectionAtRoughness(mirror, direction, roughness),
+    );
   });
   return Uint16Array.from([...mirror.seen, ...rough], (number) => DataUtils.toHalfFloat(number));
 }
 
-/** The committed content. */
-export function committedStudioLight(): Uint16Array {
+/** Reads the committed `src/reveal/studio-light.bin`. */
+export function readCommittedStudioLight(): Uint16Array {
   const bytes = readFileSync(lightFile);
   return new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
@@ -95,20 +97,21 @@ function* texelGrid(side: number): Generator<[number, number]> {
 }
 
 const ORIENTED_BOXES = SOFT_BOXES.map((box) => ({
-  ...orientBox(box),
+  ...orientSoftBox(box),
   light: linearColour(box.colour, box.power),
 }));
 const WALL_RADIANCE = linearColour(WALL_COLOUR);
 
-/** Oriented upright towards the avatar. */
-function orientBox({ at, width, height }: SoftBox) {
+/** The axes and the size of a soft box that stands upright and faces the avatar. */
+function orientSoftBox({ at, width, height }: SoftBox) {
   const middle: Vector = [...at];
   const facing = normalise(middle.map((x) => -x) as Vector);
   const right = normalise(crossProduct([0, 1, 0], facing));
   return { middle, facing, right, up: crossProduct(facing, right), width, height };
 }
 
-function radianceFrom(towards: Vector): Vector {
+/** The radiance that reaches the avatar from a direction: from the first soft box there, else from the wall. */
+function radianceFromDirection(towards: Vector): Vector {
   for (const { middle, facing, right, up, width, height, light } of ORIENTED_BOXES) {
     const approach = dotProduct(towards, facing);
     if (approach >= 0) continue;
@@ -132,7 +135,7 @@ function blurredRadiance(direction: Vector): Vector {
   for (let i = 0; i < BLUR_SAMPLES; i += 1) {
     const off = EDGE_SOFTNESS * Math.sqrt(-2 * Math.log(1 - (i + 0.5) / BLUR_SAMPLES));
     const [u, v] = [Math.cos(i * GOLDEN_ANGLE) * off, Math.sin(i * GOLDEN_ANGLE) * off];
-    const seen = radianceFrom(
+    const seen = radianceFromDirection(
       normalise(
         [0, 1, 2].map((k) => (direction[k] ?? 0) + u * (aside[k] ?? 0) + v * (beyond[k] ?? 0)) as Vector,
       ),
@@ -143,7 +146,7 @@ function blurredRadiance(direction: Vector): Vector {
 }
 
 /** What a surface reflects: the radiance around its direction, weighted by the facet distribution (GGX). */
-function filterByRoughness(
+function reflectionAtRoughness(
   { towards, seen, shares }: MirrorLevel,
   [x, y, z]: Vector,
   roughness: number,

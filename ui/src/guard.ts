@@ -39,7 +39,10 @@ export function isBrowserShortcut(event: {
   return event.altKey && (key === 'arrowleft' || key === 'arrowright' || key === 'home');
 }
 
-/** Blocks these actions until the returned function is called. */
+/**
+ * Blocks browser shortcuts, zoom, history buttons, the context menu, and drag and drop until the returned function
+ * is called.
+ */
 export function blockBrowserActions(within: Window = window): () => void {
   const stop = (event: Event) => event.preventDefault();
   const keys = (event: KeyboardEvent) => isBrowserShortcut(event) && event.preventDefault();

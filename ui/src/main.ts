@@ -7,6 +7,10 @@ import type { Host } from './host/host';
 import { createTauriHost, isInTauri, sendHeartbeat } from './host/tauri';
 
 // The fake host serves a plain browser during development. A production build drops this branch.
+/**
+ * The fake host in a plain browser during development, otherwise the program. A production build drops the fake
+ * branch.
+ */
 async function chooseHost(): Promise<Host> {
   if (import.meta.env.MODE === 'fake' || (import.meta.env.DEV && !isInTauri())) {
     const { createFakeHostFromUrl: fakeHostFromAddress } = await import('../fake/host');

@@ -1,51 +1,55 @@
 import { describe, expect, it } from 'vitest';
-import { fileShare, ringDashOffset, secondsUntil, totalProgress } from './progress';
+import { receivedFileShare, ringDashOffset, secondsUntil, totalDownloadProgress } from './progress';
 
 const file = (bytes: number, total: number | null, whole = false) => ({ file: 'a', bytes, total, whole });
 
 describe('a file', () => {
-  it('shows the received share', () => expect(fileShare(file(25, 100))).toBe(0.25));
-  it('is unknown without a total', () => expect(fileShare(file(25, null))).toBeNull());
+  it('shows the received share', () => expect(receivedFileShare(file(25, 100))).toBe(0.25));
+  it('is unknown without a total', () => expect(receivedFileShare(file(25, null))).toBeNull());
   it('is full when it is on disk, whatever size was announced', () => {
-    expect(fileShare(file(25, null, true))).toBe(1);
-    expect(fileShare(file(0, 0, true))).toBe(1);
+    expect(receivedFileShare(file(25, null, true))).toBe(1);
+    expect(receivedFileShare(file(0, 0, true))).toBe(1);
   });
-  it('never overflows', () => expect(fileShare(file(300, 100))).toBe(1));
-  it('of zero bytes is empty until it is on disk', () => expect(fileShare(file(0, 0))).toBe(0));
+  it('never overflows', () => expect(receivedFileShare(file(300, 100))).toBe(1));
+  it('of zero bytes is empty until it is on disk', () => expect(receivedFileShare(file(0, 0))).toBe(0));
 });
 
 describe('all files', () => {
   it('are weighted by their bytes', () => {
-    expect(totalProgress([file(10, 100), file(300, 300, true)])).toEqual({
+    expect(totalDownloadProgress([file(10, 100), file(300, 300, true)])).toEqual({
       bytes: 310,
       total: 400,
       share: 0.775,
     });
   });
   it('are unknown while one size is unknown', () => {
-    expect(totalProgress([file(10, null), file(300, 300, true)])).toEqual({
+    expect(totalDownloadProgress([file(10, null), file(300, 300, true)])).toEqual({
       bytes: 310,
       total: null,
       share: null,
     });
   });
   it('use the size of a complete file without an announced one', () => {
-    expect(totalProgress([file(50, 100), file(100, null, true)])).toEqual({
+    expect(totalDownloadProgress([file(50, 100), file(100, null, true)])).toEqual({
       bytes: 150,
       total: 200,
       share: 0.75,
     });
   });
   it('are full when all are complete', () => {
-    expect(totalProgress([file(10, null, true), file(20, 25, true)])).toEqual({
+    expect(totalDownloadProgress([file(10, null, true), file(20, 25, true)])).toEqual({
       bytes: 30,
       total: 30,
       share: 1,
     });
   });
-  it('are unknown when there are none', () => expect(totalProgress([]).share).toBeNull());
+  it('are unknown when there are none', () => expect(totalDownloadProgress([]).share).toBeNull());
   it('grow with a body longer than announced', () => {
-    expect(totalProgress([file(150, 100), file(0, 50)])).toEqual({ bytes: 150, total: 200, share: 0.75 });
+    expect(totalDownloadProgress([file(150, 100), file(0, 50)])).toEqual({
+      bytes: 150,
+      total: 200,
+      share: 0.75,
+    });
   });
 });
 

@@ -5,7 +5,7 @@ import type { FileView } from './generated/view';
 export type ProgressShare = number | null;
 
 /** The fraction of one file that has arrived. */
-export function fileShare(file: FileView): ProgressShare {
+export function receivedFileShare(file: FileView): ProgressShare {
   if (file.whole) return 1;
   if (file.total === null) return null;
   if (file.total <= 0) return 0;
@@ -16,7 +16,7 @@ export function fileShare(file: FileView): ProgressShare {
  * All files together: bytes received, bytes in total, and the fraction. A file of unknown size makes total and
  * fraction unknown.
  */
-export function totalProgress(files: readonly FileView[]): {
+export function totalDownloadProgress(files: readonly FileView[]): {
   bytes: number;
   total: number | null;
   share: ProgressShare;

@@ -18,7 +18,7 @@ export function formatDuration(ms: number): string {
 }
 
 /** Milliseconds since the start, as in `+1:02.310`. */
-export function formatOffset(ms: number): string {
+export function formatTimeSinceStart(ms: number): string {
   const whole = Math.max(0, Math.round(ms));
   const [minutes, rest] = [Math.floor(whole / 60_000), whole % 60_000];
   return `+${minutes}:${String(Math.floor(rest / 1000)).padStart(2, '0')}.${String(rest % 1000).padStart(3, '0')}`;
@@ -45,6 +45,6 @@ export function formatDateTime(text: string): string {
 const LANGUAGE_NAMES = new Intl.DisplayNames('en', { type: 'language' });
 
 /** The English name of a language, as in `German`. */
-export function languageName(tag: string): string {
+export function englishLanguageName(tag: string): string {
   return LANGUAGE_NAMES.of(tag) ?? tag;
 }

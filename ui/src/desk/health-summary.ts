@@ -4,12 +4,12 @@ import type { HealthState, HealthView } from '../generated/view';
 const HEALTH_ORDER: readonly HealthState[] = ['bad', 'doubtful', 'good', 'unknown'];
 
 /** Problems first; otherwise in the program's order. */
-export function sortWorstFirst(parts: readonly HealthView[]): HealthView[] {
+export function sortWorstHealthFirst(parts: readonly HealthView[]): HealthView[] {
   // `sort` is stable.
   return [...parts].sort((a, b) => HEALTH_ORDER.indexOf(a.stand) - HEALTH_ORDER.indexOf(b.stand));
 }
 
 /** The number of parts in a state. */
-export function countPartsWith(parts: readonly HealthView[] | null, stand: HealthState): number {
+export function countPartsInState(parts: readonly HealthView[] | null, stand: HealthState): number {
   return parts?.filter((part) => part.stand === stand).length ?? 0;
 }

@@ -18,11 +18,11 @@ export const SECTIONS = [
 export type Section = (typeof SECTIONS)[number];
 
 /** The number key of a section: 1 to 9, then 0. */
-export function sectionKey(section: Section): string {
+export function numberKeyOfSection(section: Section): string {
   return String((SECTIONS.indexOf(section) + 1) % 10);
 }
 
 /** The section of a number key. */
-export function sectionForKey(key: string): Section | undefined {
+export function sectionForNumberKey(key: string): Section | undefined {
   return /^\d$/.test(key) ? SECTIONS[(Number(key) + 9) % 10] : undefined;
 }

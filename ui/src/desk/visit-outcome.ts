@@ -5,7 +5,7 @@ import type { HealthState, PastVisit } from '../generated/view';
 const PARTIAL_OUTCOMES = ['saved_in_part', 'token_expired', 'token_abandoned', 'timed_out', 'interrupted'];
 
 /** The outcome in the states of Health. An interrupted visit may still be completed. */
-export function visitOutcome({ ended, live }: PastVisit): HealthState {
+export function outcomeAsHealthState({ ended, live }: PastVisit): HealthState {
   if (live) return 'unknown';
   if (ended === 'saved') return 'good';
   return ended === null || PARTIAL_OUTCOMES.includes(ended) ? 'doubtful' : 'bad';

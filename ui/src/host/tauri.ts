@@ -21,11 +21,11 @@ export function createTauriHost(): Host {
     simulatePhone: (target) => invoke('play_phone', { ...target }),
     returnToAttract: (target) => invoke('again', { ...target }),
     forgetVisit: (target) => invoke('forget', { ...target }),
-    desk: createTauriDesk(),
+    desk: createTauriDeskHost(),
   };
 }
 
-function createTauriDesk(): DeskHost {
+function createTauriDeskHost(): DeskHost {
   return {
     readLock: () => invoke('panel_gate'),
     enterPin: (pin) => invoke('panel_enter', { pin }),

@@ -9,8 +9,8 @@ export function turnAvatar(x: number, y: number): void {
   for (const listener of listeners) listener(x, y);
 }
 
-/** Follows turns until the returned function is called. */
-export function onAvatarTurn(listener: TurnListener): () => void {
+/** Calls the listener on every `turnAvatar` until the returned function is called. */
+export function subscribeToAvatarTurns(listener: TurnListener): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }

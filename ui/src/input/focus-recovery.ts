@@ -1,6 +1,6 @@
 // Keyboard and gamepad need a focused element at all times.
-import { topLayerOf } from './modal-dialog';
-import { focusableElements, recoverFocus } from './spatial-focus';
+import { topmostDialogOrRoot } from './modal-dialog';
+import { focusableElements, refocusIfLost } from './spatial-focus';
 
 /** How the focus is kept. */
 export interface FocusRecoveryOptions {
@@ -23,11 +23,11 @@ export function recoverLostFocus({
 }: FocusRecoveryOptions = {}): (root: HTMLElement) => () => void {
   return (root) => {
     const recover = () => {
-      if (!isPaused()) recoverFocus(topLayerOf(root));
+      if (!isPaused()) refocusIfLost(topmostDialogOrRoot(root));
     };
     const onkeydown = (event: KeyboardEvent) => {
       if (event.key !== 'Tab' || event.defaultPrevented) return;
-      const controls = focusableElements(topLayerOf(root)).filter(({ tabIndex }) => tabIndex >= 0);
+      const controls = focusableElements(topmostDialogOrRoot(root)).filter(({ tabIndex }) => tabIndex >= 0);
       const [from, to] = event.shiftKey ? [controls[0], controls.at(-1)] : [controls.at(-1), controls[0]];
       if (document.activeElement !== from) return;
       event.preventDefault();

@@ -34,14 +34,17 @@ const DEAD_ZONE = 0.18;
 const STICK_MOVE_THRESHOLD = 0.15;
 
 /** The maker, from the name that the browser reports. */
-export function gamepadKindOf(id: string): GamepadKind {
+export function gamepadKindFromId(id: string): GamepadKind {
   if (/054c|dualsense|dualshock|playstation|sony/i.test(id)) return 'playstation';
   if (/057e|nintendo|switch|joy-con/i.test(id)) return 'nintendo';
   return 'xbox';
 }
 
-/** What was pressed since `before`; a held button counts once. `StartSelectChord` handles Start and Select. */
-export function newPresses(before: GamepadState | null, now: GamepadState): GamepadIntent[] {
+/**
+ * The intents of the buttons pressed, and of the left stick's direction if it changed, since `before`. A held
+ * button counts once. Start and Select are left to `StartSelectChord`.
+ */
+export function newGamepadIntents(before: GamepadState | null, now: GamepadState): GamepadIntent[] {
   const intents: GamepadIntent[] = [];
   now.buttons.forEach((button, index) => {
     if (index === SELECT_BUTTON || index === START_BUTTON) return;
@@ -84,13 +87,13 @@ export class StartSelectChord {
 }
 
 /** How far the right stick is pushed, -1 to 1 per axis. The left stick moves the focus. */
-export function rightStickPush(pad: GamepadState): { x: number; y: number } {
+export function rightStickDeflection(pad: GamepadState): { x: number; y: number } {
   const live = (axis = 0) => (Math.abs(axis) < DEAD_ZONE ? 0 : axis);
   return { x: live(pad.axes[2]), y: live(pad.axes[3]) };
 }
 
 /** Detects movement of the sticks of one gamepad, wherever they rest. */
-export class StickActivity {
+export class StickMovementDetector {
   #lastAxes: readonly number[] | null = null;
 
   /** Whether an axis has moved since the last movement. The first reading is the reference. */
@@ -114,7 +117,7 @@ export function watchGamepads(
 ): () => void {
   const last = new Map<number, GamepadState>();
   const chords = new Map<number, StartSelectChord>();
-  const hands = new Map<number, StickActivity>();
+  const hands = new Map<number, StickMovementDetector>();
   let frame = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
@@ -132,15 +135,16 @@ export function watchGamepads(
         axes: [...pad.axes],
       };
       // A button held when the gamepad appears counts: the press has woken it.
-      for (const intent of newPresses(last.get(pad.index) ?? null, now)) onIntent(intent, gamepadKindOf(id));
+      for (const intent of newGamepadIntents(last.get(pad.index) ?? null, now))
+        onIntent(intent, gamepadKindFromId(id));
       const chord = chords.get(pad.index) ?? new StartSelectChord();
       chords.set(pad.index, chord);
-      for (const intent of chord.readChord(now, performance.now())) onIntent(intent, gamepadKindOf(id));
+      for (const intent of chord.readChord(now, performance.now())) onIntent(intent, gamepadKindFromId(id));
       last.set(pad.index, now);
-      const hand = hands.get(pad.index) ?? new StickActivity();
+      const hand = hands.get(pad.index) ?? new StickMovementDetector();
       hands.set(pad.index, hand);
       if (hand.hasMoved(now)) onStir();
-      const { x, y } = rightStickPush(now);
+      const { x, y } = rightStickDeflection(now);
       if (x !== 0 || y !== 0) onPush(x, y);
     }
     if (!seen) {
@@ -159,8 +163,9 @@ export function watchGamepads(
   };
 }
 
+/** The meaning of a button. Buttons 0 and 1 are swapped on Nintendo's gamepads. */
 function intentOfButton(button: number, id = ''): GamepadIntent {
-  const swapped = button < 2 && gamepadKindOf(id) === 'nintendo' ? 1 - button : button;
+  const swapped = button < 2 && gamepadKindFromId(id) === 'nintendo' ? 1 - button : button;
   return BUTTON_INTENTS[swapped] ?? 'other';
 }
 

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   type GamepadState,
-  gamepadKindOf,
-  newPresses,
-  rightStickPush,
+  gamepadKindFromId,
+  newGamepadIntents,
+  rightStickDeflection,
   StartSelectChord,
-  StickActivity,
+  StickMovementDetector,
   watchGamepads,
 } from './gamepad';
-import { moveFocus, nearestInDirection, recoverFocus, scrollFocusedText } from './spatial-focus';
+import { moveFocus, nearestRectInDirection, refocusIfLost, scrollFocusedText } from './spatial-focus';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
 
@@ -16,21 +16,22 @@ describe('the nearest element in a direction', () => {
   const from = box(100, 100);
   it('lies in that direction', () => {
     const others = [box(300, 100), box(100, 300), box(-200, 100), box(100, -100)];
-    expect(nearestInDirection(from, others, 'right')).toBe(0);
-    expect(nearestInDirection(from, others, 'down')).toBe(1);
-    expect(nearestInDirection(from, others, 'left')).toBe(2);
-    expect(nearestInDirection(from, others, 'up')).toBe(3);
+    expect(nearestRectInDirection(from, others, 'right')).toBe(0);
+    expect(nearestRectInDirection(from, others, 'down')).toBe(1);
+    expect(nearestRectInDirection(from, others, 'left')).toBe(2);
+    expect(nearestRectInDirection(from, others, 'up')).toBe(3);
   });
   it('prefers straight ahead', () =>
-    expect(nearestInDirection(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
+    expect(nearestRectInDirection(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
   it('prefers the same row to a nearer element in another', () => {
     // A wrapped button is below the first one.
-    expect(nearestInDirection(from, [box(104, 150), box(240, 100)], 'right')).toBe(1);
-    expect(nearestInDirection(from, [box(104, 150), box(240, 100)], 'down')).toBe(0);
+    expect(nearestRectInDirection(from, [box(104, 150), box(240, 100)], 'right')).toBe(1);
+    expect(nearestRectInDirection(from, [box(104, 150), box(240, 100)], 'down')).toBe(0);
     // Without one in the same row, another row is used.
-    expect(nearestInDirection(from, [box(900, 600)], 'right')).toBe(0);
+    expect(nearestRectInDirection(from, [box(900, 600)], 'right')).toBe(0);
   });
-  it('is none when there is none', () => expect(nearestInDirection(from, [box(100, 300)], 'up')).toBe(-1));
+  it('is none when there is none', () =>
+    expect(nearestRectInDirection(from, [box(100, 300)], 'up')).toBe(-1));
 });
 
 describe('the focus', () => {
@@ -112,10 +113,10 @@ describe('the focus', () => {
     const root = stage('one', 'primary');
     const first = root.querySelector('button');
     first?.focus();
-    recoverFocus(root);
+    refocusIfLost(root);
     expect(document.activeElement?.textContent).toBe('one');
     first?.remove();
-    recoverFocus(root);
+    refocusIfLost(root);
     expect(document.activeElement?.textContent).toBe('primary');
   });
 });
@@ -127,28 +128,28 @@ const pad = (pressed: number[], axes: number[] = [0, 0, 0, 0]): GamepadState => 
 
 describe('a gamepad', () => {
   it('reports a press once', () => {
-    expect(newPresses(pad([]), pad([0]))).toEqual(['confirm']);
-    expect(newPresses(pad([0]), pad([0]))).toEqual([]);
-    expect(newPresses(pad([0]), pad([0, 1]))).toEqual(['back']);
+    expect(newGamepadIntents(pad([]), pad([0]))).toEqual(['confirm']);
+    expect(newGamepadIntents(pad([0]), pad([0]))).toEqual([]);
+    expect(newGamepadIntents(pad([0]), pad([0, 1]))).toEqual(['back']);
   });
   it('reads directions from the D-pad and the stick', () => {
-    expect(newPresses(pad([]), pad([12, 13, 14, 15]))).toEqual(['up', 'down', 'left', 'right']);
-    expect(newPresses(pad([]), pad([], [0.9, 0.1]))).toEqual(['right']);
-    expect(newPresses(pad([], [0.9, 0]), pad([], [0.95, 0]))).toEqual([]);
-    expect(newPresses(pad([]), pad([], [0.1, -0.8]))).toEqual(['up']);
+    expect(newGamepadIntents(pad([]), pad([12, 13, 14, 15]))).toEqual(['up', 'down', 'left', 'right']);
+    expect(newGamepadIntents(pad([]), pad([], [0.9, 0.1]))).toEqual(['right']);
+    expect(newGamepadIntents(pad([], [0.9, 0]), pad([], [0.95, 0]))).toEqual([]);
+    expect(newGamepadIntents(pad([]), pad([], [0.1, -0.8]))).toEqual(['up']);
   });
   it('has buttons without a meaning of their own', () =>
-    expect(newPresses(null, pad([6]))).toEqual(['other']));
+    expect(newGamepadIntents(null, pad([6]))).toEqual(['other']));
   it('rests in the dead zone', () => {
-    expect(rightStickPush(pad([], [0.1, -0.1, 0.05, 0]))).toEqual({ x: 0, y: 0 });
-    expect(rightStickPush(pad([], [0, 0, 0.1, -0.1]))).toEqual({ x: 0, y: 0 });
+    expect(rightStickDeflection(pad([], [0.1, -0.1, 0.05, 0]))).toEqual({ x: 0, y: 0 });
+    expect(rightStickDeflection(pad([], [0, 0, 0.1, -0.1]))).toEqual({ x: 0, y: 0 });
   });
   it('turns by the right stick alone: the left one moves the focus', () => {
-    expect(rightStickPush(pad([], [0.8, -0.9, 0, 0]))).toEqual({ x: 0, y: 0 });
-    expect(rightStickPush(pad([], [0.8, 0, 0.9, -0.5]))).toEqual({ x: 0.9, y: -0.5 });
+    expect(rightStickDeflection(pad([], [0.8, -0.9, 0, 0]))).toEqual({ x: 0, y: 0 });
+    expect(rightStickDeflection(pad([], [0.8, 0, 0.9, -0.5]))).toEqual({ x: 0.9, y: -0.5 });
   });
   it('is in use while a stick moves, not while a worn stick rests', () => {
-    const hand = new StickActivity();
+    const hand = new StickMovementDetector();
     const rests = () => expect(hand.hasMoved(pad([], [0.3, 0, 0.3, 0]))).toBe(false);
     rests();
     rests();
@@ -191,7 +192,7 @@ describe('Start and Select', () => {
     expect(chord.readChord(pad([]), 5010)).toEqual(['confirm']);
     expect(chord.readChord(pad([SELECT]), 6000)).toEqual([]);
     expect(chord.readChord(pad([]), 6010)).toEqual(['other']);
-    expect(newPresses(pad([]), pad([START]))).toEqual([]);
+    expect(newGamepadIntents(pad([]), pad([START]))).toEqual([]);
   });
   it('open the desk when both are held for a second, and do nothing else', () => {
     const chord = new StartSelectChord();
@@ -218,16 +219,18 @@ describe('Start and Select', () => {
 describe('the maker of a gamepad', () => {
   const named = (id: string, pressed: number[]) => ({ ...pad(pressed), id });
   it('is read from its name', () => {
-    expect(gamepadKindOf('DualSense Wireless Controller (STANDARD GAMEPAD Vendor: 054c Product: 0ce6)')).toBe(
-      'playstation',
+    expect(
+      gamepadKindFromId('DualSense Wireless Controller (STANDARD GAMEPAD Vendor: 054c Product: 0ce6)'),
+    ).toBe('playstation');
+    expect(gamepadKindFromId('Pro Controller (STANDARD GAMEPAD Vendor: 057e Product: 2009)')).toBe(
+      'nintendo',
     );
-    expect(gamepadKindOf('Pro Controller (STANDARD GAMEPAD Vendor: 057e Product: 2009)')).toBe('nintendo');
-    expect(gamepadKindOf('Xbox 360 Controller (XInput STANDARD GAMEPAD)')).toBe('xbox');
-    expect(gamepadKindOf('')).toBe('xbox');
+    expect(gamepadKindFromId('Xbox 360 Controller (XInput STANDARD GAMEPAD)')).toBe('xbox');
+    expect(gamepadKindFromId('')).toBe('xbox');
   });
   it('decides which button confirms', () => {
-    expect(newPresses(null, named('Pro Controller (Vendor: 057e)', [1]))).toEqual(['confirm']);
-    expect(newPresses(null, named('Pro Controller (Vendor: 057e)', [0]))).toEqual(['back']);
-    expect(newPresses(null, named('DualSense', [0]))).toEqual(['confirm']);
+    expect(newGamepadIntents(null, named('Pro Controller (Vendor: 057e)', [1]))).toEqual(['confirm']);
+    expect(newGamepadIntents(null, named('Pro Controller (Vendor: 057e)', [0]))).toEqual(['back']);
+    expect(newGamepadIntents(null, named('DualSense', [0]))).toEqual(['confirm']);
   });
 });

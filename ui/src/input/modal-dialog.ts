@@ -1,5 +1,5 @@
 // Native modal dialogs: the platform keeps the focus inside, makes the page behind inert, and closes them with Escape.
-import { focusPrimary } from './spatial-focus';
+import { focusPrimaryAction } from './spatial-focus';
 
 /**
  * Opens a `<dialog>` as a modal for as long as it is on the page. The focus goes to its primary action, and afterwards
@@ -8,7 +8,7 @@ import { focusPrimary } from './spatial-focus';
 export function showAsModal(dialog: HTMLDialogElement): () => void {
   const opener = document.activeElement;
   dialog.showModal();
-  focusPrimary(dialog);
+  focusPrimaryAction(dialog);
   return () => {
     // The dialog has left the page already, and the top layer with it.
     if (opener instanceof HTMLElement && opener.isConnected) opener.focus({ preventScroll: true });
@@ -16,6 +16,6 @@ export function showAsModal(dialog: HTMLDialogElement): () => void {
 }
 
 /** The topmost open dialog within an element, or the element itself when none is open. */
-export function topLayerOf(root: HTMLElement): HTMLElement {
+export function topmostDialogOrRoot(root: HTMLElement): HTMLElement {
   return [...root.querySelectorAll<HTMLElement>('dialog[open]')].at(-1) ?? root;
 }

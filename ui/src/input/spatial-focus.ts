@@ -14,17 +14,17 @@ export interface ScreenRect {
  * The index of the nearest rectangle in a direction, or -1. Left and right prefer the same row over a nearer one
  * above or below.
  */
-export function nearestInDirection(
+export function nearestRectInDirection(
   from: ScreenRect,
   others: readonly ScreenRect[],
   direction: Direction,
 ): number {
-  const [fx, fy] = centreOf(from);
+  const [fx, fy] = centreOfRect(from);
   const sideways = direction === 'left' || direction === 'right';
   let best = -1;
   let bestCost = Number.POSITIVE_INFINITY;
   others.forEach((box, index) => {
-    const [x, y] = centreOf(box);
+    const [x, y] = centreOfRect(box);
     const [ahead, aside] = {
       right: [x - fx, y - fy],
       left: [fx - x, y - fy],
@@ -59,12 +59,12 @@ export function focusableElements(root: ParentNode): HTMLElement[] {
 export function moveFocus(root: ParentNode, direction: Direction): boolean {
   const all = focusableElements(root);
   const active = all.find((el) => el === document.activeElement);
-  if (!active) return focusPrimary(root);
+  if (!active) return focusPrimaryAction(root);
   const others = all.filter((el) => el !== active);
   const target =
     others[
-      nearestInDirection(
-        focusOrigin(active),
+      nearestRectInDirection(
+        focusMoveOrigin(active),
         others.map((el) => el.getBoundingClientRect()),
         direction,
       )
@@ -88,21 +88,21 @@ export function scrollFocusedText(active: Element | null, direction: Direction):
 }
 
 /** Focuses the primary action, else the first focusable element. */
-export function focusPrimary(root: ParentNode): boolean {
+export function focusPrimaryAction(root: ParentNode): boolean {
   const target = root.querySelector<HTMLElement>('[data-primary]') ?? focusableElements(root)[0];
   target?.focus({ preventScroll: true });
   return target !== undefined;
 }
 
 /** Focuses the primary action when the focus is not within `root`. */
-export function recoverFocus(root: ParentNode): void {
+export function refocusIfLost(root: ParentNode): void {
   const active = document.activeElement;
   if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
-  focusPrimary(root);
+  focusPrimaryAction(root);
 }
 
 /** From where a move starts. A text counts from the start of its lines, so that its first button is the nearest. */
-function focusOrigin(active: HTMLElement): ScreenRect {
+function focusMoveOrigin(active: HTMLElement): ScreenRect {
   const box = active.getBoundingClientRect();
   if (!active.matches('[data-scrolls]')) return box;
   const mirrored = getComputedStyle(active).direction === 'rtl';
@@ -113,6 +113,6 @@ function isInSameRow(one: ScreenRect, other: ScreenRect): boolean {
   return one.top < other.top + other.height && other.top < one.top + one.height;
 }
 
-function centreOf(box: ScreenRect): [number, number] {
+function centreOfRect(box: ScreenRect): [number, number] {
   return [box.left + box.width / 2, box.top + box.height / 2];
 }

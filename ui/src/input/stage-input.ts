@@ -3,8 +3,8 @@ import type { DeskLock } from '../state/desk-lock.svelte';
 import { inputDevice } from '../state/input-device.svelte';
 import { turnAvatar } from './avatar-turn';
 import type { GamepadIntent, GamepadKind } from './gamepad';
-import { topLayerOf } from './modal-dialog';
-import { type Direction, focusPrimary, moveFocus, scrollFocusedText } from './spatial-focus';
+import { topmostDialogOrRoot } from './modal-dialog';
+import { type Direction, focusPrimaryAction, moveFocus, scrollFocusedText } from './spatial-focus';
 
 /** The actions that input triggers, and the state that they depend on. */
 export interface StageActions {
@@ -110,14 +110,14 @@ export class StageInput {
     if (scrollFocusedText(document.activeElement, direction)) return;
     // The avatar keeps the arrow keys while it has the focus.
     const held = document.activeElement?.matches('[data-turns]') ?? false;
-    if (!held && !meant && moveFocus(topLayerOf(root), direction)) return;
+    if (!held && !meant && moveFocus(topmostDialogOrRoot(root), direction)) return;
     if (this.#actions.canTurnAvatar()) turnAvatar(...TURN_STEPS[direction]);
   }
 
   /** The platform closes a dialog; elsewhere Escape goes back. */
   #onEscape(event: KeyboardEvent): void {
     const root = this.#actions.rootElement();
-    if (!root || topLayerOf(root) !== root) return;
+    if (!root || topmostDialogOrRoot(root) !== root) return;
     // Otherwise the same press would close the dialog that going back may open.
     event.preventDefault();
     this.#goBack();
@@ -126,9 +126,9 @@ export class StageInput {
   #goBack(): void {
     const root = this.#actions.rootElement();
     if (!root) return;
-    if (document.activeElement?.matches('[data-turns]')) focusPrimary(topLayerOf(root));
+    if (document.activeElement?.matches('[data-turns]')) focusPrimaryAction(topmostDialogOrRoot(root));
     else {
-      const button = topLayerOf(root).querySelector<HTMLElement>('[data-back]');
+      const button = topmostDialogOrRoot(root).querySelector<HTMLElement>('[data-back]');
       if (button) button.click();
       else this.#actions.askToLeave();
     }
@@ -138,10 +138,10 @@ export class StageInput {
     const root = this.#actions.rootElement();
     if (!root) return;
     const active = document.activeElement;
-    const within = topLayerOf(root);
+    const within = topmostDialogOrRoot(root);
     if (active instanceof HTMLElement && within.contains(active)) {
-      if (active.matches('[data-turns]')) focusPrimary(within);
+      if (active.matches('[data-turns]')) focusPrimaryAction(within);
       else active.click();
-    } else focusPrimary(within);
+    } else focusPrimaryAction(within);
   }
 }

@@ -15,7 +15,7 @@ const SAMPLE_GLYPHS: Partial<Record<Locale, readonly [string, string]>> = {
  * Whether there are glyphs for a language: two different characters are drawn differently. Assumed when nothing can
  * be drawn.
  */
-export function hasGlyphsFor(locale: string, drawn: GlyphRenderer): boolean {
+export function hasGlyphsForLocale(locale: string, drawn: GlyphRenderer): boolean {
   const two = SAMPLE_GLYPHS[locale as Locale];
   if (!two) return true;
   const [one, other] = two.map(drawn);
@@ -26,11 +26,11 @@ let cachedLocales: readonly Locale[] | null = null;
 
 /** The languages offered to visitors: those with glyphs on this machine. */
 export function offeredLocales(): readonly Locale[] {
-  cachedLocales ??= LOCALES.filter((locale) => hasGlyphsFor(locale, renderGlyph));
+  cachedLocales ??= LOCALES.filter((locale) => hasGlyphsForLocale(locale, renderGlyphToPixels));
   return cachedLocales;
 }
 
-function renderGlyph(letter: string): string | null {
+function renderGlyphToPixels(letter: string): string | null {
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = 32;
   const context = canvas.getContext('2d');

@@ -7,9 +7,9 @@ export const LOCALES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
 export type Locale = (typeof LOCALES)[number];
 
 /** The first of `wanted` (ordered as by a browser) that has a catalogue; English when none has. */
-export function matchLocale(wanted: readonly string[]): Locale {
+export function firstSupportedLocale(wanted: readonly string[]): Locale {
   for (const tag of wanted) {
-    const found = findLocale(tag);
+    const found = supportedLocaleForTag(tag);
     if (found) return found;
   }
   return 'en';
@@ -21,7 +21,11 @@ export function isRightToLeft(tag: string): boolean {
 }
 
 // Readers of another Chinese script still prefer this one to English.
-function findLocale(tag: string): Locale | undefined {
+/**
+ * The supported locale with the primary language of a tag; undefined when there is none. Any Chinese tag matches
+ * `zh-Hans`: readers of another Chinese script still prefer it to English.
+ */
+function supportedLocaleForTag(tag: string): Locale | undefined {
   const [language] = tag.toLowerCase().split(/[-_]/);
   return LOCALES.find((locale) => locale.toLowerCase().split('-')[0] === language);
 }

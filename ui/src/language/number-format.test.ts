@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { AmountFormat } from './number-format';
+import { AmountFormatter } from './number-format';
 
-const [en, de, fr] = [new AmountFormat('en'), new AmountFormat('de'), new AmountFormat('fr')];
+const [en, de, fr] = [new AmountFormatter('en'), new AmountFormatter('de'), new AmountFormatter('fr')];
 /** Languages use different spaces that look alike. */
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ');
 

@@ -6,7 +6,7 @@ const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as c
 export type PercentPart = { text: string; sign: boolean };
 
 /** Formats amounts in one language. */
-export class AmountFormat {
+export class AmountFormatter {
   readonly #tag: string;
   readonly #percentFormat: Intl.NumberFormat;
   readonly #numberFormat: Intl.NumberFormat;

@@ -10,7 +10,10 @@ export function retentionSentence(language: LanguageStore, hours: number | null)
     : language.translate('keep-hours', { count: hours });
 }
 
-/** The same next to the buttons of the reveal, whose effect it names. */
+/**
+ * The retention sentence for the reveal. With 0 hours it names the effect of the buttons beside it: the files are
+ * deleted when the visitor finishes or makes another avatar.
+ */
 export function retentionSentenceAtReveal(language: LanguageStore, hours: number | null): string {
   return hours === 0 ? language.translate('keep-until-finished') : retentionSentence(language, hours);
 }

@@ -5,8 +5,8 @@ const SAMPLE_PIXELS = 48;
 /** Relative luminance that stands out well enough from the dark stage. */
 const MIN_LUMINANCE = 0.16;
 
-/** Samples the picture. One that cannot be read gets no plate. */
-export async function needsLightPlate(url: string, signal: AbortSignal): Promise<boolean> {
+/** Whether the logo at a URL is a dark drawing on a transparent ground. False when the picture cannot be read. */
+export async function logoNeedsLightPlate(url: string, signal: AbortSignal): Promise<boolean> {
   try {
     const response = await fetch(url, { signal });
     const image = await createImageBitmap(await response.blob());
@@ -19,7 +19,7 @@ export async function needsLightPlate(url: string, signal: AbortSignal): Promise
     if (!context) return false;
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     image.close();
-    return isDarkDrawing(context.getImageData(0, 0, canvas.width, canvas.height).data);
+    return isDarkOnTransparent(context.getImageData(0, 0, canvas.width, canvas.height).data);
   } catch {
     return false;
   }
@@ -28,7 +28,7 @@ export async function needsLightPlate(url: string, signal: AbortSignal): Promise
 /**
  * Whether RGBA pixels (0 to 255) are a dark drawing on a transparent ground. An opaque picture has its own ground.
  */
-export function isDarkDrawing(pixels: ArrayLike<number>): boolean {
+export function isDarkOnTransparent(pixels: ArrayLike<number>): boolean {
   let [light, covered] = [0, 0];
   for (let i = 0; i + 3 < pixels.length; i += 4) {
     const alpha = (pixels[i + 3] ?? 0) / 255;

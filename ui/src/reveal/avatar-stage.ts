@@ -17,12 +17,12 @@ import {
   ANIMATED_BLENDSHAPES,
   blendshapeWeightsAt,
   type Face,
-  isFaceOver,
+  isRequestedFaceOver,
   type RequestedFace,
   supportedFaces,
 } from './expression';
 import { type LoadedAvatar, loadAvatar } from './load-avatar';
-import { advanceOrbit, INITIAL_ORBIT, type Orbit, turnOrbit } from './orbit';
+import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
 import { ResolutionGovernor } from './resolution-governor';
 import { acquireRenderer, releaseRenderer } from './shared-renderer';
 import { loadStudioEnvironment } from './studio-environment';
@@ -44,7 +44,7 @@ export interface AvatarStage {
 }
 
 /** How the avatar is shown. */
-export interface StageOptions {
+export interface AvatarStageOptions {
   /** Nothing moves on its own. */
   reducedMotion: boolean;
   /** Whether the machine is known to render in software. */
@@ -62,7 +62,7 @@ export interface StageOptions {
 export async function openAvatarStage(
   place: HTMLElement,
   url: string,
-  { reducedMotion, softwareRendering: spare, signal, onContextLost: onLost }: StageOptions,
+  { reducedMotion, softwareRendering: spare, signal, onContextLost: onLost }: AvatarStageOptions,
 ): Promise<AvatarStage> {
   // First, so that a missing WebGL is known before anything is loaded.
   const renderer = acquireRenderer(spare, reducedMotion);
@@ -79,7 +79,7 @@ export async function openAvatarStage(
     light = await loadStudioEnvironment(ended);
     loaded = await loadAvatar(url, ended);
     ended.throwIfAborted();
-    const shown = await buildStage(canvas, renderer, loaded.model, light, {
+    const shown = await buildAvatarScene(canvas, renderer, loaded.model, light, {
       reducedMotion,
       signal: ended,
       onContextLost: onLost,
@@ -101,14 +101,15 @@ export async function openAvatarStage(
   }
 }
 
-async function buildStage(
+/** Builds the scene around the model, uploads it, draws the first frame, and starts animation and input. */
+async function buildAvatarScene(
   canvas: HTMLCanvasElement,
   renderer: WebGLRenderer,
   model: Object3D,
   light: Texture,
-  { reducedMotion, signal, onContextLost: onLost }: Omit<StageOptions, 'softwareRendering'>,
+  { reducedMotion, signal, onContextLost: onLost }: Omit<AvatarStageOptions, 'softwareRendering'>,
 ): Promise<Omit<AvatarStage, 'statistics'>> {
-  const size = normaliseModel(model);
+  const size = centreAndScaleModel(model);
   renderer.toneMapping = ACESFilmicToneMapping;
   renderer.toneMappingExposure = 0.95;
 
@@ -123,8 +124,8 @@ async function buildStage(
   scene.add(turntable, shadow, createStudioLights());
 
   const camera = new PerspectiveCamera(26, 1, 0.1, 50);
-  const morphs = findMorphTargets(model);
-  let orbit: Orbit = reducedMotion ? { ...INITIAL_ORBIT, yaw: -0.3 } : INITIAL_ORBIT;
+  const morphs = findAnimatedBlendshapes(model);
+  let orbit: AvatarRotation = reducedMotion ? { ...INITIAL_ORBIT, yaw: -0.3 } : INITIAL_ORBIT;
   let clock = 0;
   let frame = 0;
   const pace = new ResolutionGovernor();
@@ -172,9 +173,9 @@ async function buildStage(
     const seconds = last === 0 ? 0 : Math.min(0.1, (now - last) / 1000);
     last = now;
     clock += seconds;
-    orbit = advanceOrbit(orbit, seconds, clock);
+    orbit = rotationAfterTime(orbit, seconds, clock);
     if (asked) asked = { ...asked, since: asked.since + seconds };
-    if (asked && isFaceOver(asked)) asked = null;
+    if (asked && isRequestedFaceOver(asked)) asked = null;
     // Resizing clears the canvas: only directly before the next frame.
     if (coarser) resize();
     coarser = false;
@@ -192,7 +193,7 @@ async function buildStage(
   };
 
   const turn = (x: number, y: number, seconds = 0) => {
-    orbit = turnOrbit(orbit, x, y, reducedMotion ? 0 : seconds);
+    orbit = rotationAfterInput(orbit, x, y, reducedMotion ? 0 : seconds);
     if (reducedMotion) draw();
   };
 
@@ -227,7 +228,7 @@ async function buildStage(
   resized.observe(canvas);
   canvas.addEventListener('webglcontextlost', lost);
   document.addEventListener('visibilitychange', run);
-  const letGo = followPointer(canvas, turn);
+  const letGo = turnAvatarWithPointer(canvas, turn);
   run();
 
   return {
@@ -251,7 +252,7 @@ async function buildStage(
 }
 
 /** Centres the model and scales its largest side to two units. Returns its size after that. */
-function normaliseModel(model: Object3D): Vector3 {
+function centreAndScaleModel(model: Object3D): Vector3 {
   const box = new Box3().setFromObject(model);
   const size = box.getSize(new Vector3());
   const largest = Math.max(size.x, size.y, size.z);
@@ -264,8 +265,8 @@ function normaliseModel(model: Object3D): Vector3 {
   return size.multiplyScalar(scale);
 }
 
-/** The animated blendshapes that the model has. */
-function findMorphTargets(model: Object3D): { weights: number[]; index: number; of: string }[] {
+/** Every animated blendshape of the model: its name, its mesh's array of weights, and its index in that array. */
+function findAnimatedBlendshapes(model: Object3D): { weights: number[]; index: number; of: string }[] {
   const found: { weights: number[]; index: number; of: string }[] = [];
   model.traverse((object) => {
     const { morphTargetDictionary: known, morphTargetInfluences: weights } = object as Mesh;
@@ -277,7 +278,7 @@ function findMorphTargets(model: Object3D): { weights: number[]; index: number; 
 }
 
 /** Turns the avatar with mouse or finger. */
-function followPointer(
+function turnAvatarWithPointer(
   canvas: HTMLCanvasElement,
   turn: (x: number, y: number, seconds: number) => void,
 ): () => void {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ARKIT_BLENDSHAPES, countGlbContents } from './avatar-statistics';
-import type { Glb, Gltf } from './glb-file';
+import type { Gltf, ParsedGlb } from './glb-file';
 import { readImageSize } from './image-size';
 
-const glb = (gltf: Gltf, binary = new Uint8Array()): Glb => ({ gltf, binary });
+const glb = (gltf: Gltf, binary = new Uint8Array()): ParsedGlb => ({ gltf, binary });
 
 /** The header of a PNG. */
 function png(width: number, height: number): Uint8Array {

@@ -1,5 +1,5 @@
 // Statistics of an avatar for the operator. Counted in the file as it was delivered, not in what was loaded of it.
-import { bufferViewBytes, type Glb, type Gltf } from './glb-file';
+import { bufferViewBytes, type Gltf, type ParsedGlb } from './glb-file';
 import { type ImageSize, readImageSize } from './image-size';
 
 /** What a GLB contains. */
@@ -26,24 +26,24 @@ export interface AvatarStatistics extends GlbStatistics {
   milliseconds: number;
 }
 
-const leftAndRight = (name: string) => [`${name}Left`, `${name}Right`];
+const leftAndRightNames = (name: string) => [`${name}Left`, `${name}Right`];
 
 /** The blendshape names of ARKit. */
 export const ARKIT_BLENDSHAPES: ReadonlySet<string> = new Set([
   ...['eyeBlink', 'eyeLookDown', 'eyeLookIn', 'eyeLookOut', 'eyeLookUp', 'eyeSquint', 'eyeWide'].flatMap(
-    leftAndRight,
+    leftAndRightNames,
   ),
   ...['jawForward', 'jawLeft', 'jawRight', 'jawOpen'],
   ...['mouthClose', 'mouthFunnel', 'mouthPucker', 'mouthLeft', 'mouthRight'],
-  ...['mouthSmile', 'mouthFrown', 'mouthDimple', 'mouthStretch'].flatMap(leftAndRight),
+  ...['mouthSmile', 'mouthFrown', 'mouthDimple', 'mouthStretch'].flatMap(leftAndRightNames),
   ...['mouthRollLower', 'mouthRollUpper', 'mouthShrugLower', 'mouthShrugUpper'],
-  ...['mouthPress', 'mouthLowerDown', 'mouthUpperUp'].flatMap(leftAndRight),
+  ...['mouthPress', 'mouthLowerDown', 'mouthUpperUp'].flatMap(leftAndRightNames),
   ...['browDownLeft', 'browDownRight', 'browInnerUp', 'browOuterUpLeft', 'browOuterUpRight'],
   ...['cheekPuff', 'cheekSquintLeft', 'cheekSquintRight', 'noseSneerLeft', 'noseSneerRight', 'tongueOut'],
 ]);
 
 /** Counts what a GLB contains. */
-export function countGlbContents(glb: Glb): GlbStatistics {
+export function countGlbContents(glb: ParsedGlb): GlbStatistics {
   const { gltf } = glb;
   const primitives = (gltf.meshes ?? []).flatMap((mesh) => mesh.primitives);
   const countOf = (accessor: number | undefined) =>
@@ -81,7 +81,7 @@ function triangleCount(mode: number, corners: number): number {
   return mode === 5 || mode === 6 ? Math.max(0, corners - 2) : 0;
 }
 
-function imageSizesOf(glb: Glb): ImageSize[] {
+function imageSizesOf(glb: ParsedGlb): ImageSize[] {
   return (glb.gltf.images ?? []).flatMap(({ bufferView }) => {
     const bytes = bufferView === undefined ? null : bufferViewBytes(glb, bufferView);
     const size = bytes && readImageSize(bytes);

@@ -5,7 +5,7 @@ import { readImageSize } from './image-size';
 export const MAX_TEXTURE_SIZE = 2048;
 
 /** Fetches and decodes an image, scaled down to the maximum size. */
-export async function decodeBitmap(url: string): Promise<ImageBitmap> {
+export async function fetchAndDecodeBitmap(url: string): Promise<ImageBitmap> {
   const bytes = await (await fetch(url)).arrayBuffer();
   const size = readImageSize(new Uint8Array(bytes));
   const scale = size ? MAX_TEXTURE_SIZE / Math.max(size.width, size.height) : 1;

@@ -1,8 +1,8 @@
 // Facial animation: blinks and smiles at rest, and faces on request. Maps a time to weights of blendshapes with ARKit
 // names.
 
-/** Weights from 0 to 1. */
-export interface Expression {
+/** The expression of an idle avatar: weights of blink and smile, 0 to 1. */
+export interface FacialExpression {
   blink: number;
   smile: number;
 }
@@ -18,29 +18,35 @@ export type Face = (typeof FACES)[number];
  */
 const FACE_BLENDSHAPES: Record<Face, Record<string, number>> = {
   smile: {
-    ...leftAndRight('mouthSmile', 1),
-    ...leftAndRight('cheekSquint', 0.7),
-    ...leftAndRight('eyeSquint', 0.35),
+    ...leftAndRightWeights('mouthSmile', 1),
+    ...leftAndRightWeights('cheekSquint', 0.7),
+    ...leftAndRightWeights('eyeSquint', 0.35),
   },
   wink: { eyeBlinkLeft: 1, mouthSmileLeft: 1, cheekSquintLeft: 0.7, mouthSmileRight: 0.35 },
   surprise: {
     jawOpen: 1,
     browInnerUp: 0.9,
-    ...leftAndRight('browOuterUp', 0.85),
-    ...leftAndRight('eyeWide', 0.9),
+    ...leftAndRightWeights('browOuterUp', 0.85),
+    ...leftAndRightWeights('eyeWide', 0.9),
     mouthFunnel: 0.25,
   },
-  kiss: { mouthPucker: 1, mouthFunnel: 0.2, ...leftAndRight('eyeSquint', 0.3) },
-  frown: { ...leftAndRight('mouthFrown', 1), ...leftAndRight('browDown', 0.85), mouthShrugLower: 0.4 },
+  kiss: { mouthPucker: 1, mouthFunnel: 0.2, ...leftAndRightWeights('eyeSquint', 0.3) },
+  frown: {
+    ...leftAndRightWeights('mouthFrown', 1),
+    ...leftAndRightWeights('browDown', 0.85),
+    mouthShrugLower: 0.4,
+  },
 };
 /** A surprised mouth is open, but not as for a yawn. */
 const MAX_WEIGHTS: Record<string, number> = { jawOpen: 0.42 };
 
 /** Every blendshape that is ever animated. Others need not be loaded. */
 export const ANIMATED_BLENDSHAPES: ReadonlySet<string> = new Set(
-  [leftAndRight('eyeBlink', 1), leftAndRight('mouthSmile', 1), ...Object.values(FACE_BLENDSHAPES)].flatMap(
-    Object.keys,
-  ),
+  [
+    leftAndRightWeights('eyeBlink', 1),
+    leftAndRightWeights('mouthSmile', 1),
+    ...Object.values(FACE_BLENDSHAPES),
+  ].flatMap(Object.keys),
 );
 
 /** The faces that a model with these blendshapes supports. */
@@ -67,14 +73,14 @@ export function blendshapeWeightsAt(
   still = false,
 ): Map<string, number> {
   const rest = still ? RESTING_EXPRESSION : idleExpressionAt(seconds);
-  const made = asked ? (still ? 1 : faceStrengthAt(asked.since)) : 0;
+  const made = asked ? (still ? 1 : requestedFaceStrengthAt(asked.since)) : 0;
   const weights = new Map<string, number>();
   // A requested face replaces the idle expression.
   const blink = rest.blink * (1 - made);
   const smile = rest.smile * (1 - made);
   for (const [shape, weight] of Object.entries({
-    ...leftAndRight('eyeBlink', blink),
-    ...leftAndRight('mouthSmile', smile),
+    ...leftAndRightWeights('eyeBlink', blink),
+    ...leftAndRightWeights('mouthSmile', smile),
   }))
     weights.set(shape, weight);
   if (!asked) return weights;
@@ -84,29 +90,30 @@ export function blendshapeWeightsAt(
 }
 
 /** Whether a requested face is over. */
-export function isFaceOver({ since }: RequestedFace): boolean {
+export function isRequestedFaceOver({ since }: RequestedFace): boolean {
   return since > FACE_RISE_SECONDS + FACE_HOLD_SECONDS + FACE_FALL_SECONDS;
 }
 
-function faceStrengthAt(since: number): number {
+/** How far a requested face is made, 0 to 1, `since` seconds after the request. It rises, holds and falls. */
+function requestedFaceStrengthAt(since: number): number {
   return (
     smoothstep(since / FACE_RISE_SECONDS) *
     (1 - smoothstep((since - FACE_RISE_SECONDS - FACE_HOLD_SECONDS) / FACE_FALL_SECONDS))
   );
 }
 
-function leftAndRight(shape: string, weight: number): Record<string, number> {
+function leftAndRightWeights(shape: string, weight: number): Record<string, number> {
   return { [`${shape}Left`]: weight, [`${shape}Right`]: weight };
 }
 
 /** The face at rest, without motion. */
-export const RESTING_EXPRESSION: Expression = { blink: 0, smile: 0.18 };
+export const RESTING_EXPRESSION: FacialExpression = { blink: 0, smile: 0.18 };
 
 const BLINK_SECONDS = 0.22;
 const SMILE_INTERVAL_SECONDS = 9;
 
 /** The idle expression at `seconds` after the avatar appeared. */
-export function idleExpressionAt(seconds: number): Expression {
+export function idleExpressionAt(seconds: number): FacialExpression {
   return { blink: blinkWeightAt(seconds), smile: smileWeightAt(seconds) };
 }
 

@@ -27,7 +27,7 @@ export interface GltfMesh {
 }
 
 /** The two parts of a GLB. */
-export interface Glb {
+export interface ParsedGlb {
   gltf: Gltf;
   /** The content of the first buffer. */
   binary: Uint8Array;
@@ -40,7 +40,7 @@ const HEADER = 12;
 const CHUNK_HEADER = 8;
 
 /** Parses a GLB. Throws when the file is none. */
-export function parseGlb(file: ArrayBuffer): Glb {
+export function parseGlb(file: ArrayBuffer): ParsedGlb {
   const view = new DataView(file);
   if (file.byteLength < HEADER + CHUNK_HEADER || view.getUint32(0, true) !== MAGIC)
     throw new Error('the avatar’s file is no GLB');
@@ -53,7 +53,7 @@ export function parseGlb(file: ArrayBuffer): Glb {
 }
 
 /** The bytes of a buffer view; null when they are not in the file. */
-export function bufferViewBytes({ gltf, binary }: Glb, bufferView: number): Uint8Array | null {
+export function bufferViewBytes({ gltf, binary }: ParsedGlb, bufferView: number): Uint8Array | null {
   const of = gltf.bufferViews?.[bufferView];
   if (!of || (of.buffer ?? 0) !== 0) return null;
   const from = of.byteOffset ?? 0;

@@ -5,9 +5,9 @@ import type { ImageBitmapLoader, Object3D } from 'three';
 import { GLTFLoader, type GLTFLoaderPlugin } from 'three/addons/loaders/GLTFLoader.js';
 import { countGlbContents, type GlbStatistics } from './avatar-statistics';
 import { ANIMATED_BLENDSHAPES } from './expression';
-import { bufferViewBytes, type Glb, parseGlb } from './glb-file';
-import { prepareGltf } from './prepare-gltf';
-import { readBody } from './read-body';
+import { bufferViewBytes, type ParsedGlb, parseGlb } from './glb-file';
+import { removeUnusedBlendshapes } from './prepare-gltf';
+import { readBodyInSlices } from './read-body';
 import { TextureDecoder } from './texture-decoder';
 
 /** A loaded avatar. */
@@ -21,7 +21,7 @@ export interface LoadedAvatar {
 export async function loadAvatar(url: string, signal: AbortSignal): Promise<LoadedAvatar> {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`the avatar’s file was not served: ${response.status}`);
-  const file = await readBody(response, signal);
+  const file = await readBodyInSlices(response, signal);
   const glb = parseGlb(file);
   const decoder = new TextureDecoder();
   const loader = new GLTFLoader().register((parser) => {
@@ -33,7 +33,7 @@ export async function loadAvatar(url: string, signal: AbortSignal): Promise<Load
   try {
     // `parse` also accepts the document as an object, although its types do not say so.
     const { scene } = await loader.parseAsync(
-      prepareGltf(glb.gltf, ANIMATED_BLENDSHAPES) as unknown as string,
+      removeUnusedBlendshapes(glb.gltf, ANIMATED_BLENDSHAPES) as unknown as string,
       '',
     );
     return { model: scene, statistics: countGlbContents(glb), bytes: file.byteLength };
@@ -48,9 +48,9 @@ export async function loadAvatar(url: string, signal: AbortSignal): Promise<Load
  */
 class InPlaceBufferLoader implements GLTFLoaderPlugin {
   readonly name = 'in-place';
-  readonly #glb: Glb;
+  readonly #glb: ParsedGlb;
 
-  constructor(glb: Glb) {
+  constructor(glb: ParsedGlb) {
     this.#glb = glb;
   }
 

@@ -1,7 +1,7 @@
 // The rotation of the avatar: it follows the pointer, keeps gliding after it, and returns to a slow sway.
 
 /** Radians: `yaw` around the upright axis, `pitch` up and down. */
-export interface Orbit {
+export interface AvatarRotation {
   yaw: number;
   pitch: number;
   /** Remaining rotation in radians per second. */
@@ -11,20 +11,23 @@ export interface Orbit {
 }
 
 /** The rotation at the start: slightly to the side. */
-export const INITIAL_ORBIT: Orbit = { yaw: -0.55, pitch: 0.04, spin: 0, idle: 99 };
+export const INITIAL_ORBIT: AvatarRotation = { yaw: -0.55, pitch: 0.04, spin: 0, idle: 99 };
 
 const MAX_PITCH = 0.55;
 const SWAY_DELAY_SECONDS = 3.5;
 const SWAY_RADIANS = 0.62;
 
-/** The orbit after an input. */
-export function turnOrbit(orbit: Orbit, x: number, y: number, seconds = 0): Orbit {
+/**
+ * The rotation after an input that turned the avatar by `x` and `y` radians within `seconds` (0: no gliding
+ * afterwards).
+ */
+export function rotationAfterInput(orbit: AvatarRotation, x: number, y: number, seconds = 0): AvatarRotation {
   const spin = seconds > 0 ? clampMagnitude(x / seconds, 6) : 0;
   return { yaw: orbit.yaw + x, pitch: clampMagnitude(orbit.pitch + y, MAX_PITCH), spin, idle: 0 };
 }
 
 /** The orbit `seconds` later: gliding slows down, and without input the avatar sways around its front. */
-export function advanceOrbit(orbit: Orbit, seconds: number, clock: number): Orbit {
+export function rotationAfterTime(orbit: AvatarRotation, seconds: number, clock: number): AvatarRotation {
   const idle = orbit.idle + seconds;
   const spin = orbit.spin * Math.exp(-4 * seconds);
   let yaw = orbit.yaw + spin * seconds;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bufferViewBytes, type Gltf, parseGlb } from './glb-file';
-import { prepareGltf } from './prepare-gltf';
+import { removeUnusedBlendshapes } from './prepare-gltf';
 
 const names = ['jawOpen', 'noseSneerLeft', 'mouthSmileLeft'];
 const binary = Uint8Array.from({ length: 40 }, (_, i) => i);
@@ -65,7 +65,7 @@ describe('a GLB', () => {
 describe('an avatar', () => {
   it('loses the blendshapes that are never animated, and nothing else', () => {
     const before = structuredClone(face);
-    const [mesh] = prepareGltf(face, new Set(['jawOpen', 'mouthSmileLeft'])).meshes ?? [];
+    const [mesh] = removeUnusedBlendshapes(face, new Set(['jawOpen', 'mouthSmileLeft'])).meshes ?? [];
     expect(mesh?.extras).toEqual({ targetNames: ['jawOpen', 'mouthSmileLeft'], made: 'by hand' });
     expect(mesh?.weights).toEqual([0, 1]);
     expect(mesh?.primitives[0]?.targets).toEqual([{ POSITION: 1 }, { POSITION: 3 }]);
@@ -75,7 +75,7 @@ describe('an avatar', () => {
   });
 
   it('has none when none is animated', () => {
-    const lighter = prepareGltf(
+    const lighter = removeUnusedBlendshapes(
       { ...face, nodes: [{ mesh: 0, weights: [1, 0, 0] }], animations: [{}] },
       new Set(),
     );
@@ -95,6 +95,6 @@ describe('an avatar', () => {
     ],
     ['it has no meshes', {}, new Set()],
   ])('stays as it is where %s', (_, gltf, kept) => {
-    expect(prepareGltf(gltf, kept)).toBe(gltf);
+    expect(removeUnusedBlendshapes(gltf, kept)).toBe(gltf);
   });
 });

@@ -3,7 +3,7 @@
 import type { Gltf } from './glb-file';
 
 /** The same document with no blendshapes but those in `kept`. */
-export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): Gltf {
+export function removeUnusedBlendshapes(gltf: Gltf, kept: ReadonlySet<string>): Gltf {
   let spared = false;
   const meshes = gltf.meshes?.map((mesh) => {
     const names = mesh.extras?.targetNames;

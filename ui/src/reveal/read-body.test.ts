@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readBody } from './read-body';
+import { readBodyInSlices } from './read-body';
 
 describe('a large response', () => {
   const pieces = Array.from({ length: 40 }, (_, i) => new Uint8Array(70_000).fill(i + 1));
@@ -23,7 +23,7 @@ describe('a large response', () => {
     ['announced too short', { 'content-length': '100' }],
     ['announced too long', { 'content-length': String(whole.length + 1) }],
   ])('%s comes whole', async (_, headers) => {
-    const bytes = new Uint8Array(await readBody(answer(headers as Record<string, string>), never));
+    const bytes = new Uint8Array(await readBodyInSlices(answer(headers as Record<string, string>), never));
     expect(bytes.length).toBe(whole.length);
     expect(Buffer.compare(bytes, whole)).toBe(0);
   });
@@ -31,6 +31,6 @@ describe('a large response', () => {
   it('stops when the request is cancelled', async () => {
     const leaving = new AbortController();
     leaving.abort(new Error('gone'));
-    await expect(readBody(answer(), leaving.signal)).rejects.toThrow('gone');
+    await expect(readBodyInSlices(answer(), leaving.signal)).rejects.toThrow('gone');
   });
 });

@@ -1,5 +1,5 @@
 // Reads a large response without blocking the screen.
-import { nextFrame } from './next-frame';
+import { waitForNextFrame } from './next-frame';
 
 /** Milliseconds of reading between two frames. */
 const SLICE_MS = 8;
@@ -8,7 +8,7 @@ const INITIAL_CAPACITY = 1 << 20;
 /**
  * All bytes of a response. WebKit's `arrayBuffer()` reads everything in one go: 60 MB blocked the window for seconds.
  */
-export async function readBody(response: Response, signal: AbortSignal): Promise<ArrayBuffer> {
+export async function readBodyInSlices(response: Response, signal: AbortSignal): Promise<ArrayBuffer> {
   if (!response.body) return response.arrayBuffer();
   const reader = response.body.getReader();
   // Starts with the announced length, if any, and grows when that is too small.
@@ -23,7 +23,7 @@ export async function readBody(response: Response, signal: AbortSignal): Promise
     bytes.set(value, length);
     length += value.length;
     if (performance.now() - turn < SLICE_MS) continue;
-    await nextFrame();
+    await waitForNextFrame();
     turn = performance.now();
   }
   return length === bytes.length ? bytes.buffer : bytes.buffer.slice(0, length);

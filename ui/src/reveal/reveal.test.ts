@@ -6,10 +6,10 @@ import {
   blendshapeWeightsAt,
   FACES,
   idleExpressionAt,
-  isFaceOver,
+  isRequestedFaceOver,
   supportedFaces,
 } from './expression';
-import { advanceOrbit, INITIAL_ORBIT, type Orbit, turnOrbit } from './orbit';
+import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
 import { ResolutionGovernor } from './resolution-governor';
 
 const seconds = Array.from({ length: 6000 }, (_, i) => i / 50);
@@ -37,24 +37,24 @@ describe('the face at rest', () => {
 });
 
 describe('turning', () => {
-  const left = (orbit: Orbit, time: number) => {
+  const left = (orbit: AvatarRotation, time: number) => {
     let now = orbit;
-    for (let t = 0; t < time; t += 1 / 60) now = advanceOrbit(now, 1 / 60, t);
+    for (let t = 0; t < time; t += 1 / 60) now = rotationAfterTime(now, 1 / 60, t);
     return now;
   };
   it('follows the pointer and limits the pitch', () => {
-    const orbit = turnOrbit(INITIAL_ORBIT, 0.5, 9);
+    const orbit = rotationAfterInput(INITIAL_ORBIT, 0.5, 9);
     expect(orbit.yaw).toBeCloseTo(INITIAL_ORBIT.yaw + 0.5);
     expect(orbit.pitch).toBeLessThan(0.6);
   });
   it('keeps gliding and comes to rest', () => {
-    const flung = turnOrbit({ ...INITIAL_ORBIT, yaw: 0 }, 0.05, 0, 0.016);
-    const soon = advanceOrbit(flung, 0.05, 0);
+    const flung = rotationAfterInput({ ...INITIAL_ORBIT, yaw: 0 }, 0.05, 0, 0.016);
+    const soon = rotationAfterTime(flung, 0.05, 0);
     expect(soon.yaw).toBeGreaterThan(flung.yaw);
     expect(Math.abs(left(flung, 2.5).spin)).toBeLessThan(0.01);
   });
   it('returns to the front by the shortest way without input', () => {
-    const behind = turnOrbit(INITIAL_ORBIT, 8, 0);
+    const behind = rotationAfterInput(INITIAL_ORBIT, 8, 0);
     const later = left(behind, 30);
     expect(Math.cos(later.yaw)).toBeGreaterThan(0.6);
     expect(Math.abs(later.yaw - behind.yaw)).toBeLessThan(Math.PI + 0.7);
@@ -139,8 +139,8 @@ describe('a face on request', () => {
     expect(differs(0)).toBeLessThan(0.01);
     expect(differs(1)).toBeGreaterThan(0.3);
     expect(differs(9)).toBeLessThan(0.01);
-    expect(isFaceOver({ face, since: 9 })).toBe(true);
-    expect(isFaceOver({ face, since: 1 })).toBe(false);
+    expect(isRequestedFaceOver({ face, since: 9 })).toBe(true);
+    expect(isRequestedFaceOver({ face, since: 1 })).toBe(false);
   });
 
   it('is shown at once and stays with reduced motion', () => {

@@ -35,7 +35,10 @@ function createWebGlContext(antialias: boolean): WebGL2RenderingContext {
   return context;
 }
 
-/** By the name of the card, which WebKit does not report. */
+/**
+ * Whether the context is rendered without a graphics card, by the renderer's name. Always false in WebKit, which
+ * does not report the name.
+ */
 function isSoftwareRenderer(context: WebGL2RenderingContext): boolean {
   const { UNMASKED_RENDERER_WEBGL: name } = context.getExtension('WEBGL_debug_renderer_info') ?? {};
   return (

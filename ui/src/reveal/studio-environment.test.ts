@@ -1,10 +1,10 @@
 import { DataUtils } from 'three';
 import { describe, expect, it } from 'vitest';
-import { committedStudioLight, prefilterStudioLight } from '../../scripts/studio-light';
+import { prefilterStudioLight, readCommittedStudioLight } from '../../scripts/studio-light';
 import { LEVEL_SIZES, TEXEL_VALUE_COUNT, toEnvironmentTexture } from './studio-environment';
 
 describe('the environment map', () => {
-  const committed = committedStudioLight();
+  const committed = readCommittedStudioLight();
 
   it('matches its description: run `npm run light` after a change', () => {
     const now = prefilterStudioLight();

@@ -1,6 +1,6 @@
 // Decodes textures in a worker: WebKit would decode them on the main thread, 125 ms each. Written against the loader
 // interface that `GLTFLoader` of three 0.187.0 uses for images; `load-avatar.test.ts` is the contract test.
-import { type DecodeRequest, type DecodeResponse, decodeBitmap } from './decode-bitmap';
+import { type DecodeRequest, type DecodeResponse, fetchAndDecodeBitmap } from './decode-bitmap';
 
 interface PendingDecode {
   url: string;
@@ -31,14 +31,14 @@ export class TextureDecoder {
       this.close();
       const left = [...this.#pending.values()];
       this.#pending.clear();
-      for (const one of left) decodeBitmap(one.url).then(one.done, one.failed);
+      for (const one of left) fetchAndDecodeBitmap(one.url).then(one.done, one.failed);
     };
   }
 
   /** Decodes the image at a URL. */
   load(url: string, done: PendingDecode['done'], _: unknown, failed: PendingDecode['failed']): void {
     if (!this.#worker) {
-      decodeBitmap(url).then(done, failed);
+      fetchAndDecodeBitmap(url).then(done, failed);
       return;
     }
     const id = this.#nextId++;

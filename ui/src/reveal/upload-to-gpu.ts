@@ -9,7 +9,7 @@ import {
   type WebGLRenderer,
 } from 'three';
 import { closeBitmap } from './dispose-model';
-import { nextFrame } from './next-frame';
+import { waitForNextFrame } from './next-frame';
 
 /**
  * Compiles the shaders and uploads one texture at a time. Each step waits for the card to finish the one before:
@@ -39,7 +39,7 @@ export async function waitForGpu(renderer: WebGLRenderer, signal: AbortSignal): 
   const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
   gl.flush();
   do {
-    await nextFrame();
+    await waitForNextFrame();
     signal.throwIfAborted();
     // Without a fence (the context is going away) there is nothing to wait for.
   } while (fence && gl.getSyncParameter(fence, gl.SYNC_STATUS) === gl.UNSIGNALED);

@@ -5,7 +5,7 @@ import { type SpeechPart, speakParts, stopSpeaking } from './speech';
 const TITLE_SELECTOR = '[data-testid=status-title]';
 
 /** Reads every new title within `stage`, and the text below it, until the returned function is called. */
-export function speakScreens(stage: HTMLElement, language: LanguageStore): () => void {
+export function readScreensAloud(stage: HTMLElement, language: LanguageStore): () => void {
   let last = '';
   const read = () => {
     const title = stage.querySelector(TITLE_SELECTOR);

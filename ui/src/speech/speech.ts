@@ -9,7 +9,7 @@ export interface SpeechPart {
 
 /** Speaks a sentence; plays two soft notes when the machine has no voice for the language. */
 export function speakOrChime(text: string, tag: string): void {
-  if (!speakAvailable([{ text, tag }])) playChime();
+  if (!trySpeakParts([{ text, tag }])) playChime();
 }
 
 /** Speaks the parts in order, each when the machine has a voice for its language. */
@@ -17,10 +17,10 @@ export function speakParts(parts: readonly SpeechPart[]): void {
   const voices = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   // The earlier text has left the screen, even if the new one cannot be spoken.
   stopSpeaking();
-  if (speakAvailable(parts) || !voices || voices.getVoices().length > 0) return;
+  if (trySpeakParts(parts) || !voices || voices.getVoices().length > 0) return;
   // Some systems list their voices only after the first request.
   lastParts = parts;
-  voices.addEventListener?.('voiceschanged', () => lastParts === parts && speakAvailable(parts), {
+  voices.addEventListener?.('voiceschanged', () => lastParts === parts && trySpeakParts(parts), {
     once: true,
   });
 }
@@ -29,9 +29,9 @@ export function speakParts(parts: readonly SpeechPart[]): void {
  * Reports for which of these languages the machine has a voice, now and after each change, until the returned
  * function is called.
  */
-export function watchVoices(tags: readonly string[], tell: (voiced: string[]) => void): () => void {
+export function watchVoicedLanguages(tags: readonly string[], tell: (voiced: string[]) => void): () => void {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
-  const say = () => tell(tags.filter((tag) => findVoice(tag) !== undefined));
+  const say = () => tell(tags.filter((tag) => findVoiceForLanguage(tag) !== undefined));
   say();
   speech?.addEventListener?.('voiceschanged', say);
   return () => speech?.removeEventListener?.('voiceschanged', say);
@@ -40,16 +40,18 @@ export function watchVoices(tags: readonly string[], tell: (voiced: string[]) =>
 /** What was requested last. */
 let lastParts: readonly SpeechPart[] = [];
 
-function findVoice(tag: string): SpeechSynthesisVoice | undefined {
+/** A voice of the machine for the language of a tag; undefined when there is none. */
+function findVoiceForLanguage(tag: string): SpeechSynthesisVoice | undefined {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   const [language] = tag.split('-');
   return speech?.getVoices().find(({ lang }) => lang.split(/[-_]/)[0] === language);
 }
 
-function speakAvailable(parts: readonly SpeechPart[]): boolean {
+/** Speaks the parts whose language has a voice on this machine. Returns whether any part is spoken. */
+function trySpeakParts(parts: readonly SpeechPart[]): boolean {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   const utterances = parts.flatMap(({ text, tag }) => {
-    const voice = findVoice(tag);
+    const voice = findVoiceForLanguage(tag);
     return voice ? [{ text, voice }] : [];
   });
   if (!speech || utterances.length === 0) return false;

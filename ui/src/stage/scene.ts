@@ -1,6 +1,6 @@
 import type { Screen } from '../generated/view';
-import { textWidth } from '../parts/text-width';
-import { type ProgressShare, totalProgress } from '../progress';
+import { textWidthInLetters } from '../parts/text-width';
+import { type ProgressShare, totalDownloadProgress } from '../progress';
 
 /** The colour of the light, which tells the state without words. */
 export type SceneLight = 'cool' | 'gather' | 'warm' | 'dim';
@@ -18,7 +18,7 @@ export interface StageScene {
 
 /** Whether a text fills the screen. */
 export function isLongText(text: string): boolean {
-  return textWidth(text) > 400;
+  return textWidthInLetters(text) > 400;
 }
 
 const UNLIT_SCENE: StageScene = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
@@ -61,9 +61,9 @@ export function sceneForScreen(
       if (screen.expired) return UNLIT_SCENE;
       return isQrCodeHidden ? WAITING_SCENE : { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
     case 'making':
-      return isQrCodeHidden ? UNLIT_SCENE : makingScene(screen);
+      return isQrCodeHidden ? UNLIT_SCENE : sceneForMaking(screen);
     case 'saving': {
-      const { share } = totalProgress(screen.files);
+      const { share } = totalDownloadProgress(screen.files);
       return { light: 'warm', pose: 'ringed', lit: 1, ring: share ?? 'open' };
     }
     case 'reveal':
@@ -74,7 +74,8 @@ export function sceneForScreen(
   }
 }
 
-function makingScene(screen: Extract<Screen, { kind: 'making' }>): StageScene {
+/** The scene while the avatar is made: light and ring show the progress. */
+function sceneForMaking(screen: Extract<Screen, { kind: 'making' }>): StageScene {
   if (screen.status === 'failed') return { light: 'dim', pose: 'behind', lit: 0, ring: 'none' };
   const known = screen.status === 'processing' && screen.progress !== null;
   const share = known ? Math.min(100, Math.max(0, screen.progress ?? 0)) / 100 : null;

@@ -34,6 +34,7 @@ export class AttendanceTimer {
 /** The timer of this page. */
 export const attendanceTimer = new AttendanceTimer();
 
+/** Whether this screen changes without a person: while the avatar is made or its files are saved. */
 function isAutomaticScreen(screen: Screen): boolean {
   // After a failed recording the screen waits for the visitor.
   return screen.kind === 'saving' || (screen.kind === 'making' && screen.status !== 'failed');

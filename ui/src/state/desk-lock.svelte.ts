@@ -8,7 +8,10 @@ const CORNER_TOUCH_MS = 3000;
 /** The size of the corner, as fractions of the window's width and height. */
 const CORNER = { x: 0.07, y: 0.1 };
 
-/** Whether the desk is open, and which handlers receive input while it is. */
+/**
+ * Whether the PIN pad or the desk covers the stage, the inputs that open it (F10, corner touches), and the
+ * handlers that receive input while it does. The PIN lock itself is in `DeskStore.lockView`.
+ */
 export class DeskLock {
   /** Whether the PIN pad or the desk covers the stage. */
   isOpen = $state(false);
@@ -55,13 +58,13 @@ export class DeskLock {
 
   /** Keeps clicks on the desk and counted corner touches from the stage, where a tap starts a visit. */
   handleClick(event: MouseEvent): void {
-    if (this.#isDeskEvent || (this.#touches.length > 0 && isInCorner(event))) event.stopPropagation();
+    if (this.#isDeskEvent || (this.#touches.length > 0 && isCornerPress(event))) event.stopPropagation();
   }
 
   /** Counts a touch in the corner. Any other touch resets the count. */
   countCornerTouch(event: PointerEvent): void {
     if (this.isOpen) return;
-    if (event.pointerType !== 'touch' || !isInCorner(event)) {
+    if (event.pointerType !== 'touch' || !isCornerPress(event)) {
       this.#touches = [];
       return;
     }
@@ -71,7 +74,8 @@ export class DeskLock {
   }
 }
 
-function isInCorner(event: MouseEvent): boolean {
+/** Whether a press is in the corner that opens the desk, and not on a button. */
+function isCornerPress(event: MouseEvent): boolean {
   if (event.target instanceof Element && event.target.closest('button')) return false;
   return event.clientX < innerWidth * CORNER.x && event.clientY < innerHeight * CORNER.y;
 }

@@ -25,7 +25,7 @@ const ACTIONS_AFFECTING_HEALTH: readonly PanelAction['kind'][] = [
 ];
 
 /** An action that needs a confirmation. */
-export interface Confirmation {
+export interface PendingConfirmation {
   title: string;
   text: string;
   /** The label of the button that confirms. */
@@ -55,7 +55,7 @@ export class DeskStore {
   /** The field whose action is running. */
   busyField = $state<string | null>(null);
   /** The action that waits for a confirmation. */
-  confirmation = $state.raw<Confirmation | null>(null);
+  confirmation = $state.raw<PendingConfirmation | null>(null);
 
   /** Handles keys of the section that is shown. Returns whether it has handled the key. */
   sectionKeyHandler: ((event: KeyboardEvent) => boolean) | null = null;

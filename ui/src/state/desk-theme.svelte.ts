@@ -9,11 +9,11 @@ darkQuery?.addEventListener?.('change', ({ matches }) => {
 });
 
 /** The theme in use. */
-export function deskTheme(): 'light' | 'dark' {
+export function currentDeskTheme(): 'light' | 'dark' {
   return themeState.theme ?? themeState.system;
 }
 
 /** Switches to the other theme. */
 export function toggleDeskTheme(): void {
-  themeState.theme = deskTheme() === 'dark' ? 'light' : 'dark';
+  themeState.theme = currentDeskTheme() === 'dark' ? 'light' : 'dark';
 }

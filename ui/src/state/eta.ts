@@ -17,7 +17,7 @@ const MIN_CHANGES = 3;
 /** A range whose ends differ by more than this factor is not given. */
 const MAX_RANGE_RATIO = 4;
 
-/** Observations of a value that grows towards a goal. */
+/** Estimates the remaining time of a value that grows towards a goal from the samples observed so far. */
 export class EtaEstimator {
   #samples: { at: number; value: number }[] = [];
 

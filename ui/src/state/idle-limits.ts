@@ -21,14 +21,15 @@ export const ATTENDANCE_SECONDS = 60;
  * with a phone for minutes. `patience` is the operator's setting in seconds for the reveal; the other screens scale
  * with it. The time to answer the warning is fixed.
  */
-export function idleLimitFor(screen: Screen, patience = DEFAULT_IDLE_SECONDS): IdleLimit | null {
-  const usual = defaultIdleLimit(screen);
+export function idleLimitForScreen(screen: Screen, patience = DEFAULT_IDLE_SECONDS): IdleLimit | null {
+  const usual = unscaledIdleLimit(screen);
   // How long a plain message stays does not depend on the setting.
   if (!usual || screen.kind === 'forgetting') return usual;
   return { ...usual, after: Math.round((usual.after * patience) / DEFAULT_IDLE_SECONDS) };
 }
 
-function defaultIdleLimit(screen: Screen): IdleLimit | null {
+/** The limit of a screen before it is scaled by the operator's setting. */
+function unscaledIdleLimit(screen: Screen): IdleLimit | null {
   switch (screen.kind) {
     // Up to 600 characters to read.
     case 'consent':

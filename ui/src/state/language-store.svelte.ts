@@ -3,8 +3,8 @@ import { FluentBundle, FluentResource, type FluentVariable } from '@fluent/bundl
 import en from '../../../locales/en.ftl?raw';
 import type { Messages } from '../generated/messages';
 import type { Problem, Texts } from '../generated/view';
-import { isRightToLeft, type Locale, matchLocale } from '../language/locales';
-import { AmountFormat } from '../language/number-format';
+import { firstSupportedLocale, isRightToLeft, type Locale } from '../language/locales';
+import { AmountFormatter } from '../language/number-format';
 import { type OperatorText, pickOperatorText } from '../language/operator-texts';
 
 /** A key of the catalogues. */
@@ -21,7 +21,7 @@ export class LanguageStore {
   #locale = $state('en');
   #defaultLocale: string | null = null;
   readonly #bundles = new Map<string, FluentBundle>();
-  readonly #formats = new Map<string, AmountFormat>();
+  readonly #formats = new Map<string, AmountFormatter>();
   readonly #english = parseCatalogue('en', en);
 
   constructor() {
@@ -53,7 +53,7 @@ export class LanguageStore {
   /** The language for new visitors, given the operator's setting; null follows the system. */
   defaultLocaleFor(tag: string | null): Locale {
     const system = navigator.languages ?? [navigator.language];
-    return matchLocale(tag === null ? system : [tag, ...system]);
+    return firstSupportedLocale(tag === null ? system : [tag, ...system]);
   }
 
   /**
@@ -97,10 +97,10 @@ export class LanguageStore {
   }
 
   /** Formats numbers, sizes and times for the language of the screens. */
-  get amountFormat(): AmountFormat {
+  get amountFormat(): AmountFormatter {
     let format = this.#formats.get(this.#locale);
     if (!format) {
-      format = new AmountFormat(this.#locale);
+      format = new AmountFormatter(this.#locale);
       this.#formats.set(this.#locale, format);
     }
     return format;

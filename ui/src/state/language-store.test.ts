@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import problems from '../../../crates/copresence-engine/src/problem.rs?raw';
 import {
   catalogueLanguages,
-  committedMessageTypes,
   generateMessageTypes,
   readCatalogue,
+  readCommittedMessageTypes,
 } from '../../scripts/messages';
 import type { Problem } from '../generated/view';
-import { isRightToLeft, LOCALES, matchLocale } from '../language/locales';
+import { firstSupportedLocale, isRightToLeft, LOCALES } from '../language/locales';
 import { languageStore } from './language-store.svelte';
 
 const english = readCatalogue('en');
@@ -41,7 +41,7 @@ describe('the catalogues', () => {
     },
   );
 
-  it('match the committed types', () => expect(committedMessageTypes()).toBe(generateMessageTypes()));
+  it('match the committed types', () => expect(readCommittedMessageTypes()).toBe(generateMessageTypes()));
 
   it('have no unused message', () => {
     const sources = import.meta.glob<string>(
@@ -101,12 +101,12 @@ describe('the language', () => {
   afterEach(() => languageStore.setLocale('en'));
 
   it('is the first preferred one that is supported', () => {
-    expect(matchLocale(['de-AT', 'en'])).toBe('de');
-    expect(matchLocale(['it', 'fr-CA', 'en'])).toBe('fr');
-    expect(matchLocale(['zh-TW'])).toBe('zh-Hans');
-    expect(matchLocale(['ja_JP'])).toBe('ja');
-    expect(matchLocale(['it'])).toBe('en');
-    expect(matchLocale([])).toBe('en');
+    expect(firstSupportedLocale(['de-AT', 'en'])).toBe('de');
+    expect(firstSupportedLocale(['it', 'fr-CA', 'en'])).toBe('fr');
+    expect(firstSupportedLocale(['zh-TW'])).toBe('zh-Hans');
+    expect(firstSupportedLocale(['ja_JP'])).toBe('ja');
+    expect(firstSupportedLocale(['it'])).toBe('en');
+    expect(firstSupportedLocale([])).toBe('en');
   });
 
   it('is named in itself', () => expect(languageStore.localeName('ja')).toBe('日本語'));

@@ -185,7 +185,10 @@ export class SnapshotStore {
   }
 }
 
-/** The program's own words for a failure; ours where it sent none. */
+/**
+ * Converts a rejected call into a `Problem`: the program's own if it sent one, otherwise one with `code` and the
+ * error's text.
+ */
 export function toProblem(error: unknown, code: 'window_lost' | 'window_refused'): Problem {
   if (isProblem(error)) return error;
   const operator = error instanceof Error ? error.message : String(error);

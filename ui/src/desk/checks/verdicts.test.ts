@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest';
 import docs from '../../../../docs/validate.md?raw';
 import type { CheckView } from '../../generated/view';
-import { CHECK_STATES, checkState, countByState, parseFinding, sortFailingFirst } from './verdicts';
+import {
+  CHECK_STATES,
+  countChecksByState,
+  parseFinding,
+  sortFailedChecksFirst,
+  stateOfCheck,
+} from './verdicts';
 
 const check = (id: string, verdict: string | null, level = 'must'): CheckView => ({
   id,
@@ -29,7 +35,7 @@ it('counts every check once, and does not pass unknown verdicts', () => {
     check('s', 'fail', 'should'),
     check('t', 'pass', 'should'),
   ];
-  expect(checks.map(checkState)).toEqual([
+  expect(checks.map(stateOfCheck)).toEqual([
     'pass',
     'fail',
     'skipped',
@@ -41,7 +47,7 @@ it('counts every check once, and does not pass unknown verdicts', () => {
     'warn',
     'pass',
   ]);
-  const counted = countByState(checks);
+  const counted = countChecksByState(checks);
   expect(counted).toEqual({
     pass: 2,
     fail: 1,
@@ -69,7 +75,7 @@ it('sorts failures first, MUST before SHOULD', () => {
     check('f', 'fail'),
     check('g', 'pass'),
   ];
-  expect(sortFailingFirst(checks).map(({ id }) => id)).toEqual(['f', 'b', 'd', 'e', 'a', 'g', 'c']);
+  expect(sortFailedChecksFirst(checks).map(({ id }) => id)).toEqual(['f', 'b', 'd', 'e', 'a', 'g', 'c']);
   expect(checks[0]?.id).toBe('a');
 });
 

@@ -33,7 +33,7 @@ export const CHECK_FILTERS = [
 export type CheckFilter = (typeof CHECK_FILTERS)[number];
 
 /** The state of a check. An unknown verdict does not pass; a failed SHOULD is only a warning. */
-export function checkState({ verdict, level }: CheckView): CheckState {
+export function stateOfCheck({ verdict, level }: CheckView): CheckState {
   switch (verdict) {
     case null:
       return 'waiting';
@@ -51,9 +51,9 @@ export function checkState({ verdict, level }: CheckView): CheckState {
 }
 
 /** The number of checks in each state. */
-export function countByState(checks: readonly CheckView[]): Record<CheckState, number> {
+export function countChecksByState(checks: readonly CheckView[]): Record<CheckState, number> {
   const counted = Object.fromEntries(CHECK_STATES.map((stand) => [stand, 0])) as Record<CheckState, number>;
-  for (const check of checks) counted[checkState(check)] += 1;
+  for (const check of checks) counted[stateOfCheck(check)] += 1;
   return counted;
 }
 
@@ -68,8 +68,8 @@ const STATE_ORDER: readonly CheckState[] = [
 ];
 
 /** Failures first, then warnings; otherwise in the given order. */
-export function sortFailingFirst(checks: readonly CheckView[]): CheckView[] {
-  const rank = (check: CheckView) => STATE_ORDER.indexOf(checkState(check));
+export function sortFailedChecksFirst(checks: readonly CheckView[]): CheckView[] {
+  const rank = (check: CheckView) => STATE_ORDER.indexOf(stateOfCheck(check));
   return checks
     .map((check, at) => ({ check, at }))
     .sort((a, b) => rank(a.check) - rank(b.check) || a.at - b.at)

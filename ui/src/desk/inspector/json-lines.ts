@@ -38,7 +38,7 @@ export function formatJsonLines(body: string): JsonLine[] | null {
   function value(depth: number, pointer: string, lead: JsonToken[], trail: () => JsonToken[]): void {
     const token = take();
     if (token !== '{' && token !== '[') {
-      push({ depth, pointer, pieces: [...lead, scalarToken(token), ...trail()] });
+      push({ depth, pointer, pieces: [...lead, jsonScalarToken(token), ...trail()] });
       return;
     }
     const close = token === '{' ? '}' : ']';
@@ -71,13 +71,13 @@ export function formatJsonLines(body: string): JsonLine[] | null {
 }
 
 /** The requirements on the body by line index. One on a missing value is placed at the object that lacks it. */
-export function placeRequirements(
+export function placeRequirementsOnLines(
   lines: readonly JsonLine[],
   rules: readonly RequirementView[],
 ): Map<number, (RequirementView & { missing: boolean })[]> {
   const at = new Map<number, (RequirementView & { missing: boolean })[]>();
   for (const rule of rules) {
-    if (!isAboutBody(rule)) continue;
+    if (!isBodyRequirement(rule)) continue;
     let pointer = rule.at;
     let line = lines.findIndex((one) => one.pointer === pointer);
     const missing = line < 0;
@@ -91,22 +91,23 @@ export function placeRequirements(
 }
 
 /** Groups requirements by place, in the order of the places. */
-export function groupByPlace(rules: readonly RequirementView[]): [string, RequirementView[]][] {
+export function groupRequirementsByPlace(rules: readonly RequirementView[]): [string, RequirementView[]][] {
   const places = new Map<string, RequirementView[]>();
   for (const rule of rules) places.set(rule.at, [...(places.get(rule.at) ?? []), rule]);
   return [...places];
 }
 
 /** Whether a requirement is about the body, not the status or a header. */
-export function isAboutBody({ at }: RequirementView): boolean {
+export function isBodyRequirement({ at }: RequirementView): boolean {
   return at === '' || at.startsWith('/');
 }
 
+/** Converts a JSON string literal into a segment of a JSON Pointer (RFC 6901). */
 function escapePointerKey(key: string): string {
   return (JSON.parse(key) as string).replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-function scalarToken(token: string): JsonToken {
+function jsonScalarToken(token: string): JsonToken {
   if (token.startsWith('"')) return { kind: 'string', text: token };
   return { kind: /^[tfn]/.test(token) ? 'word' : 'number', text: token };
 }

@@ -1,26 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import { createExchange, createTimeline } from '../../../fake/desk-timeline';
 import type { RequirementView, TimelineEntry } from '../../generated/view';
-import { formatJsonLines, groupByPlace, isAboutBody, placeRequirements } from './json-lines';
+import {
+  formatJsonLines,
+  groupRequirementsByPlace,
+  isBodyRequirement,
+  placeRequirementsOnLines,
+} from './json-lines';
 import {
   downloadedFileName,
-  entryStart,
-  exchangeTone,
+  entryStartMillis,
+  exchangeRating,
   fileNamesBySize,
   hasUnmetRequirement,
-  matchesFilter,
+  matchesTimelineFilter,
   positionInSpan,
   summariseStep,
   type TimelineFilter,
-  timelineRows,
-  timeSpanOf,
+  timeSpanOfVisit,
+  toTimelineRows,
   urlPath,
 } from './timeline';
 
 const all: TimelineFilter = { text: '', broken: false, call: null };
 const { entries } = createTimeline('v', 1000, 30);
 const left = (filter: Partial<TimelineFilter>) =>
-  entries.filter((entry) => matchesFilter(entry, { ...all, ...filter }));
+  entries.filter((entry) => matchesTimelineFilter(entry, { ...all, ...filter }));
 
 describe('the filter', () => {
   it('matches everything when it is empty', () => expect(left({})).toEqual(entries));
@@ -59,15 +64,15 @@ describe('the filter', () => {
 
 describe('the timeline', () => {
   it('keeps the key of each row while others are added', () => {
-    const before = timelineRows(createTimeline('v', 1000, 20, { whole: false }).entries);
-    const after = timelineRows(createTimeline('v', 1000, 20, { whole: true }).entries);
+    const before = toTimelineRows(createTimeline('v', 1000, 20, { whole: false }).entries);
+    const after = toTimelineRows(createTimeline('v', 1000, 20, { whole: true }).entries);
     expect(after.slice(0, before.length).map(({ key }) => key)).toEqual(before.map(({ key }) => key));
     expect(new Set(after.map(({ key }) => key)).size).toBe(after.length);
   });
 
   it('gives identical steps different keys', () => {
     const step: TimelineEntry = { kind: 'step', at_ms: 5, event: 'progress', line: '{}' };
-    expect(timelineRows([step, step]).map(({ key }) => key)).toEqual(['step-0', 'step-1']);
+    expect(toTimelineRows([step, step]).map(({ key }) => key)).toEqual(['step-0', 'step-1']);
   });
 
   it('covers the end of the last response', () => {
@@ -78,7 +83,7 @@ describe('the timeline', () => {
       response_body: '{}',
       duration_ms: 5000,
     });
-    const span = timeSpanOf(1000, [{ kind: 'exchange', exchange: late }]);
+    const span = timeSpanOfVisit(1000, [{ kind: 'exchange', exchange: late }]);
     expect(span).toEqual({ from: 1000, length: 6000 });
     expect(positionInSpan(span, 4000)).toBe(500);
     expect(positionInSpan(span, -1)).toBe(0);
@@ -86,13 +91,13 @@ describe('the timeline', () => {
   });
 
   it('is sorted by start', () => {
-    const begins = entries.map(entryStart);
+    const begins = entries.map(entryStartMillis);
     expect([...begins].sort((a, b) => a - b)).toEqual(begins);
   });
 
   it('colours an exchange by its result', () => {
     const with_ = (more: object) =>
-      exchangeTone({ ...createExchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
+      exchangeRating({ ...createExchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
     expect(with_({ status: 200 })).toBe('good');
     expect(with_({ status: 400 })).toBe('doubt');
     expect(with_({ status: 503 })).toBe('bad');
@@ -200,7 +205,7 @@ describe('a body', () => {
       came: null,
     });
     const lines = formatJsonLines('{"payload_incomplete":{"progress":1}}') ?? [];
-    const at = placeRequirements(lines, [
+    const at = placeRequirementsOnLines(lines, [
       rule('/payload_incomplete/progress'),
       rule('/payload_incomplete/place/deep', false),
       rule('status'),
@@ -216,9 +221,9 @@ describe('a body', () => {
       [1, ['/payload_incomplete/place/deep?']],
       [0, ['']],
     ]);
-    expect(isAboutBody(rule('status'))).toBe(false);
+    expect(isBodyRequirement(rule('status'))).toBe(false);
     const [status, age, again] = [rule('status'), rule('age'), rule('status', false)];
-    expect(groupByPlace([status, age, again])).toEqual([
+    expect(groupRequirementsByPlace([status, age, again])).toEqual([
       ['status', [status, again]],
       ['age', [age]],
     ]);

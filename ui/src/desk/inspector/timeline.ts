@@ -15,14 +15,15 @@ export interface TimelineFilter {
 export const CALL_FILTERS = ['login', 'generate', 'redeem', 'download', 'steps'] as const;
 
 /** Whether an entry matches the filter. */
-export function matchesFilter(entry: TimelineEntry, { text, broken, call }: TimelineFilter): boolean {
+export function matchesTimelineFilter(entry: TimelineEntry, { text, broken, call }: TimelineFilter): boolean {
   if (broken && !hasUnmetRequirement(entry)) return false;
   if (call !== null && (entry.kind === 'step' ? 'steps' : entry.exchange.call) !== call) return false;
   const wanted = text.trim().toLowerCase();
-  return wanted === '' || wanted.split(/\s+/).every((word) => searchableText(entry).includes(word));
+  return wanted === '' || wanted.split(/\s+/).every((word) => searchableEntryText(entry).includes(word));
 }
 
-function searchableText(entry: TimelineEntry): string {
+/** The text of an entry that the filter searches, in lower case. Includes the ids of unmet requirements. */
+function searchableEntryText(entry: TimelineEntry): string {
   if (entry.kind === 'step') return entry.line.toLowerCase();
   const { call, method, url, status, error, rules } = entry.exchange;
   const ids = rules.map(({ requirement, kept }) => (kept ? '' : requirement)).join(' ');
@@ -31,16 +32,16 @@ function searchableText(entry: TimelineEntry): string {
 
 /** Whether an entry has an unmet requirement. */
 export function hasUnmetRequirement(entry: TimelineEntry): boolean {
-  return entry.kind === 'exchange' && countUnmet(entry.exchange) > 0;
+  return entry.kind === 'exchange' && countUnmetRequirements(entry.exchange) > 0;
 }
 
 /** The number of unmet requirements. */
-export function countUnmet({ rules }: ExchangeView): number {
+export function countUnmetRequirements({ rules }: ExchangeView): number {
   return rules.reduce((sum, { kept }) => sum + (kept ? 0 : 1), 0);
 }
 
 /** The start in milliseconds since 1970. */
-export function entryStart(entry: TimelineEntry): number {
+export function entryStartMillis(entry: TimelineEntry): number {
   return entry.kind === 'step' ? entry.at_ms : entry.exchange.at_ms;
 }
 
@@ -51,7 +52,7 @@ export interface TimelineRow {
 }
 
 /** The rows of a timeline. Steps may be identical: each is identified by its index among the steps. */
-export function timelineRows(entries: readonly TimelineEntry[]): TimelineRow[] {
+export function toTimelineRows(entries: readonly TimelineEntry[]): TimelineRow[] {
   let steps = 0;
   return entries.map((entry) => ({
     key: entry.kind === 'step' ? `step-${steps++}` : `exchange-${entry.exchange.id}`,
@@ -59,8 +60,11 @@ export function timelineRows(entries: readonly TimelineEntry[]): TimelineRow[] {
   }));
 }
 
-/** The colour of an exchange. */
-export function exchangeTone({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
+/**
+ * Rates an exchange: `bad` after an error, without an answer or with status 5xx; `doubt` with 3xx or 4xx;
+ * otherwise `good`.
+ */
+export function exchangeRating({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
   if (error !== null || status === null || status >= 500) return 'bad';
   return status >= 300 ? 'doubt' : 'good';
 }
@@ -72,10 +76,10 @@ export interface TimeSpan {
 }
 
 /** From the start of the visit to the end of its last entry. */
-export function timeSpanOf(from: number, entries: readonly TimelineEntry[]): TimeSpan {
+export function timeSpanOfVisit(from: number, entries: readonly TimelineEntry[]): TimeSpan {
   const end = entries.reduce(
     (latest, entry) =>
-      Math.max(latest, entryStart(entry) + (entry.kind === 'step' ? 0 : entry.exchange.duration_ms)),
+      Math.max(latest, entryStartMillis(entry) + (entry.kind === 'step' ? 0 : entry.exchange.duration_ms)),
     from + 1,
   );
   return { from, length: end - from };

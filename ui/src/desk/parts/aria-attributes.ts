@@ -10,7 +10,7 @@ export function fieldDescriptionIds(deskStore: DeskStore, field: string, about =
   return ids.filter((id) => id !== '').join(' ') || undefined;
 }
 
-/** The same for an input, which is also marked as invalid. */
+/** The ARIA attributes of an input: the ids of its description, and whether its value was refused. */
 export function fieldAriaAttributes(
   deskStore: DeskStore,
   field: string,
