@@ -4,9 +4,9 @@
 //! * `past/<visit>/<file>`: portraits of past visits, while the panel is unlocked;
 //! * `booth/logo.png`: the operator's logo.
 
-use copresence_engine::app::Kiosk;
+use copresence_booth::app::Kiosk;
+use copresence_booth::panel::Panel;
 use copresence_engine::clock::Clock;
-use copresence_engine::panel::Panel;
 use percent_encoding::percent_decode_str;
 use tauri::http::{Request, Response, StatusCode, header};
 use tauri::{AppHandle, Manager, Runtime, UriSchemeContext, UriSchemeResponder};

@@ -1,14 +1,14 @@
 //! `validate` in the window: requirements for the inspector, and runs of the checks at the backend in use.
 
-use copresence_engine::app::{BackendConfig, Kiosk};
+use copresence_booth::app::{BackendConfig, Kiosk};
+use copresence_booth::view::Problem;
+use copresence_booth::view::checks::{
+    CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
+};
+use copresence_booth::view::inspector::RequirementView;
 use copresence_engine::problem::{problem_for_code, setup_problem};
 use copresence_engine::qr::QrCode;
 use copresence_engine::setup::DataStore;
-use copresence_engine::view::Problem;
-use copresence_engine::view::checks::{
-    CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
-};
-use copresence_engine::view::inspector::RequirementView;
 use copresence_engine::{NoRecorder, SetupError};
 use copresence_validate::act::{ACTS, ActOutcome, ActSpec};
 use copresence_validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};

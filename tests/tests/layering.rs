@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 // The members of the workspace. Each package name stands here once; the tables below use the constants.
 const AVATAR: &str = "copresence-avatar";
+const BOOTH: &str = "copresence-booth";
 const CLI: &str = "copresence-cli";
 const CLIENT: &str = "copresence-client";
 const CREDENTIALS: &str = "copresence-credentials";
@@ -38,8 +39,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     (ENGINE, &[VISIT, CLIENT, STORE, CREDENTIALS, PROTOCOL]),
     // Never the application: it judges backends by the wire alone.
     (VALIDATE, &[CLIENT, PROTOCOL]),
+    (BOOTH, &[ENGINE, VISIT, CLIENT, STORE, CREDENTIALS, PROTOCOL]),
     (CLI, &[ENGINE, SANDBOX, VALIDATE]),
-    (SHELL, &[ENGINE, SANDBOX, VALIDATE]),
+    (SHELL, &[BOOTH, ENGINE, SANDBOX, VALIDATE]),
     // The product is tested from outside: programs are started, or reached over the network.
     (TESTS, &[SANDBOX, TEST_PORT]),
     (XTASK, &[]),
@@ -47,7 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Members that the sandbox must not depend on, not even in its tests.
-const STRANGERS_OF_THE_SANDBOX: &[&str] = &[CLIENT, VISIT, ENGINE];
+const STRANGERS_OF_THE_SANDBOX: &[&str] = &[CLIENT, VISIT, ENGINE, BOOTH];
 
 /// Libraries that only these members may depend on directly.
 const EXCLUSIVE_LIBRARIES: &[(&str, &[&str])] = &[
@@ -67,8 +69,8 @@ const FORBIDDEN_LIBRARIES: &[(&str, &[&str])] = &[
     (PROTOCOL, &["tokio", "reqwest", "axum", "rusqlite"]),
     // No clock, no HTTP, no disk, no tokio.
     (VISIT, &["tokio", "reqwest", "rusqlite", "jiff"]),
-    // Needs no display, and does not link WebKit.
-    (CLI, &["tauri", "wry", "gtk", "webkit2gtk"]),
+    // Needs no display, does not link WebKit, and contains nothing that only the window needs.
+    (CLI, &["tauri", "wry", "gtk", "webkit2gtk", "argon2", "ts-rs", "sys-locale"]),
 ];
 
 /// Import cycles that exist: the crate, and the modules that may import each other, with everything below them. The aim

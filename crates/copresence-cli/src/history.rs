@@ -79,7 +79,7 @@ async fn show_visit(common: &CommonOptions, disk: &DataStore, id: &str) -> Resul
     }
     let visit = &detail.visit;
     let row = |name: &str, value: String| {
-        output::print_result(format_args!("{name:<10} {}", output::sanitize_for_terminal(&value)))
+        output::print_result(format_args!("{name:<10} {}", output::sanitize_for_terminal(&value)));
     };
     row("visit", visit.start.id.to_string());
     row("began", format_rfc3339(visit.start.started_at));

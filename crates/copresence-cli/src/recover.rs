@@ -119,7 +119,7 @@ fn print_recovery(recovered: &RecoveredVisit) {
             "Visit {visit} of {began}: cannot be finished now ({why}); everything is kept, recover again later"
         )),
         RecoveryOutcome::Closed { why } => {
-            output::eprint_user(format_args!("Visit {visit} of {began}: closed, {why}"))
+            output::eprint_user(format_args!("Visit {visit} of {began}: closed, {why}"));
         }
     }
 }

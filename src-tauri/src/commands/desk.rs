@@ -1,8 +1,8 @@
 //! Subscriptions of the desk's pages: each ends when another call replaces it, or the panel is locked.
 
+use copresence_booth::panel::PinLock;
+use copresence_booth::view::Problem;
 use copresence_engine::clock::Clock;
-use copresence_engine::panel::PinLock;
-use copresence_engine::view::Problem;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -2,11 +2,11 @@
 
 use super::desk::DeskSubscription;
 use crate::checks::judge_requirements;
-use copresence_engine::app::Kiosk;
+use copresence_booth::app::Kiosk;
+use copresence_booth::panel::PinLock;
+use copresence_booth::view::Problem;
+use copresence_booth::view::inspector::InspectorView;
 use copresence_engine::clock::Clock;
-use copresence_engine::panel::PinLock;
-use copresence_engine::view::Problem;
-use copresence_engine::view::inspector::InspectorView;
 use std::sync::Arc;
 use tauri::State;
 use tauri::ipc::Channel;

@@ -10,10 +10,10 @@ mod panel;
 pub(crate) use checks::ChecksSubscription;
 pub(crate) use inspect::InspectorSubscription;
 
-use copresence_engine::app::{CommandTarget, Kiosk, VisitorCommand};
-use copresence_engine::panel::PinLock;
+use copresence_booth::app::{CommandTarget, Kiosk, VisitorCommand};
+use copresence_booth::panel::PinLock;
+use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::problem::problem_for_code;
-use copresence_engine::view::{Problem, Screen, Snapshot};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tauri::ipc::{Channel, Invoke};

@@ -1,13 +1,13 @@
 //! The PIN lock of the desk, and the operator's panel: a few lines each over `kiosk`.
 
 use crate::window;
+use copresence_booth::panel::{AfterAction, Panel, PinLock};
+use copresence_booth::view::Problem;
+use copresence_booth::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
 use copresence_engine::SecretString;
 use copresence_engine::clock::Clock;
-use copresence_engine::health;
-use copresence_engine::panel::{AfterAction, Panel, PinLock};
+use copresence_engine::health::{self, PartHealth};
 use copresence_engine::problem::problem_for_code;
-use copresence_engine::view::Problem;
-use copresence_engine::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
 use tauri::{AppHandle, Runtime, State};
 
 /// The state of the PIN lock.
@@ -77,7 +77,8 @@ pub(crate) async fn panel_health<R: Runtime>(
 ) -> Result<Vec<HealthView>, Problem> {
     panel.pin_lock().require_unlocked(clock.millis())?;
     let mut told = panel.check_health().await;
-    told.extend(display_health(&app, panel.display_settings().monitor.as_deref()));
+    let display = display_health(&app, panel.display_settings().monitor.as_deref());
+    told.extend(display.map(HealthView::from));
     Ok(told)
 }
 
@@ -92,7 +93,7 @@ pub(crate) async fn panel_history(
 }
 
 /// The health of what only a program with a window can check.
-fn display_health<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [HealthView; 2] {
+fn display_health<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [PartHealth; 2] {
     let monitors = window::list_monitors(app);
     let there = monitors.iter().map(|one| format!("{} ({} × {})", one.name, one.width, one.height));
     let seen = there.collect::<Vec<_>>().join(", ");

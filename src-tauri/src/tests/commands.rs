@@ -2,7 +2,7 @@
 
 use super::Booth;
 use crate::commands::KIOSK_WINDOW;
-use copresence_engine::view::Screen;
+use copresence_booth::view::Screen;
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
 use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder, mock_context, noop_assets};

@@ -3,8 +3,8 @@
 use super::commands::{build_page, call_command};
 use super::{Booth, PATIENCE};
 use crate::checks::{CheckRunner, judge_requirements};
-use copresence_engine::view::checks::{ChecksRequest, ChecksState, ChecksView};
-use copresence_engine::view::inspector::TimelineEntry;
+use copresence_booth::view::checks::{ChecksRequest, ChecksState, ChecksView};
+use copresence_booth::view::inspector::TimelineEntry;
 use copresence_sandbox::{ClockMove, faults};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};

@@ -8,14 +8,14 @@ mod integrator;
 
 use crate::avatar_protocol::AVATAR_BASE_URL;
 use crate::simulator::EmbeddedSandbox;
+use copresence_booth::app::{Kiosk, KioskSetup};
+use copresence_booth::panel::{AfterAction, BackendSources, OpenResult, Panel, PinLock, SettingsFile};
+use copresence_booth::view::panel::{KioskModeView, PanelAction, PanelView};
+use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::SecretString;
-use copresence_engine::app::{Kiosk, KioskSetup};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
-use copresence_engine::panel::{AfterAction, BackendSources, OpenResult, Panel, PinLock, SettingsFile};
 use copresence_engine::setup::{DataStore, VisitOverrides};
-use copresence_engine::view::panel::{KioskModeView, PanelAction, PanelView};
-use copresence_engine::view::{Problem, Screen, Snapshot};
 use copresence_sandbox::{Sandbox, Settings};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 
 use super::monitors::{self, MonitorArea};
 use crate::commands::KIOSK_WINDOW;
-use copresence_engine::panel::Panel;
+use copresence_booth::panel::Panel;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tauri::{

@@ -1,6 +1,6 @@
 //! Monitors, by unique names that an operator can choose from.
 
-use copresence_engine::view::panel::MonitorView;
+use copresence_booth::view::panel::MonitorView;
 use std::collections::HashMap;
 use tauri::{AppHandle, Manager, Monitor, PhysicalPosition, PhysicalSize, Runtime, WebviewWindow};
 

@@ -7,23 +7,22 @@ use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
-use copresence_engine::health::{self, bad_part, part};
-use copresence_engine::panel::SettingsFile;
+use copresence_engine::health::{self, HealthState, PartHealth, bad_part, part};
 use copresence_engine::profile::Profile;
+use copresence_engine::settings_toml::{self, ReadSettings};
 use copresence_engine::setup::{BackendTarget, DataStore};
-use copresence_engine::view::panel::{HealthState, HealthView};
 use copresence_sandbox::{Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 
 pub(crate) async fn run_doctor(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let disk = context::open_disk(common);
-    let settings = disk.as_ref().ok().map(|disk| SettingsFile::open(disk.data.clone()));
+    let settings = disk.as_ref().ok().map(|disk| settings_toml::read_settings_file(&disk.data));
     let common = &with_profile_of_window(common, settings.as_ref());
     let profiles = health::check_profiles(common.config.as_deref(), common.profile_name());
     let usable = profiles.stand != HealthState::Bad;
     let profile = if usable { Some(context::selected_profile(common)?) } else { None };
     let mut told = vec![profiles];
-    told.extend(settings.as_ref().map(health::check_settings));
+    told.extend(settings.map(|read| health::check_settings(read.load_error.as_deref(), read.is_unreadable)));
     told.push(check_disk(disk, common, profile.as_ref()));
     if let Some(profile) = profile {
         told.extend(check_credentials(profile.clone()).await);
@@ -40,8 +39,8 @@ pub(crate) async fn run_doctor(common: &CommonOptions) -> Result<u8, CommandFail
 }
 
 /// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
-fn with_profile_of_window(common: &CommonOptions, settings: Option<&SettingsFile>) -> CommonOptions {
-    let chosen = || settings.and_then(|file| file.current().profile);
+fn with_profile_of_window(common: &CommonOptions, settings: Option<&ReadSettings>) -> CommonOptions {
+    let chosen = || settings.and_then(|read| read.values.profile.clone());
     CommonOptions { profile_name: common.profile_name.clone().or_else(chosen), ..common.clone() }
 }
 
@@ -49,7 +48,7 @@ fn check_disk(
     disk: Result<DataStore, CommandFailure>,
     common: &CommonOptions,
     profile: Option<&Profile>,
-) -> HealthView {
+) -> PartHealth {
     let disk = match disk {
         Ok(disk) => disk,
         Err(failure) => {
@@ -65,7 +64,7 @@ fn check_disk(
 }
 
 /// Runs on a blocking thread, because the keychain may wait for a person.
-async fn check_credentials(profile: Profile) -> Vec<HealthView> {
+async fn check_credentials(profile: Profile) -> Vec<PartHealth> {
     let looked = tokio::task::spawn_blocking(move || {
         let vault = CredentialStore::os_keychain();
         vec![
@@ -76,7 +75,7 @@ async fn check_credentials(profile: Profile) -> Vec<HealthView> {
     looked.await.unwrap_or_else(|error| vec![bad_part(part::KEYCHAIN, error, "Try again")])
 }
 
-async fn check_network(profile: &Profile) -> Vec<HealthView> {
+async fn check_network(profile: &Profile) -> Vec<PartHealth> {
     let embedded = if profile.is_embedded_sandbox() {
         match start_embedded_sandbox().await {
             Ok(embedded) => Some(embedded),
@@ -117,7 +116,7 @@ async fn start_embedded_sandbox() -> Result<(Server, BackendTarget), String> {
     Ok((server, target))
 }
 
-fn print_health_check(view: &HealthView, json: bool) {
+fn print_health_check(view: &PartHealth, json: bool) {
     if json {
         if let Ok(line) = serde_json::to_string(view) {
             output::print_result(format_args!("{line}"));
@@ -143,7 +142,7 @@ fn print_health_check(view: &HealthView, json: bool) {
 
 /// Exit code of the problem to fix first: this machine and its configuration (2), then credentials (3), then the
 /// network (6).
-fn exit_code_of_worst(told: &[HealthView]) -> u8 {
+fn exit_code_of_worst(told: &[PartHealth]) -> u8 {
     let bad = told.iter().filter(|view| view.stand == HealthState::Bad);
     let exits = bad.map(|view| match view.part.as_str() {
         part::KEYCHAIN | part::CREDENTIALS => 3,

@@ -80,7 +80,7 @@ fn ended_event(outcome: &Outcome, state: &str, directory: Option<&std::path::Pat
 
 /// The date in a folder's name: the day on which the visit began (UTC), so that a later run finds the folder of an
 /// earlier one in any time zone.
-pub(crate) fn folder_date(started: Timestamp) -> jiff::civil::Date {
+pub fn folder_date(started: Timestamp) -> jiff::civil::Date {
     started.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 

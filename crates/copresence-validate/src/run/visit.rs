@@ -267,7 +267,7 @@ impl CheckRun<'_> {
             waited += interval;
             match self.phone {
                 PhoneDriver::Sandbox(tester) => {
-                    tester.advance_clock(interval).await.map_err(act_incomplete)?
+                    tester.advance_clock(interval).await.map_err(act_incomplete)?;
                 }
                 PhoneDriver::Person(people) => {
                     if self.wait_or_skip(people.as_ref(), interval).await {
