@@ -40,13 +40,13 @@ async fn main() -> Result<(), BoxError> {
         BackendTarget::with_found_credentials(&profile, &CredentialStore::os_keychain(), &|name| {
             std::env::var(name).ok()
         })?;
-    let disk = DataStore::open(Path::new(data))?;
+    let data_store = DataStore::open(Path::new(data))?;
     let overrides = VisitOverrides { out_dir: Some(PathBuf::from(out)), ..VisitOverrides::default() };
     let asset_base = String::new();
     let kiosk = Kiosk::new(KioskSetup {
         profile,
         target,
-        disk: disk.clone(),
+        data_store: data_store.clone(),
         overrides,
         phone_address: None,
         asset_base,
@@ -55,13 +55,13 @@ async fn main() -> Result<(), BoxError> {
         let ended = run_visit(&kiosk, visit).await?;
         if visit % CLEAN_UP_EVERY == 0 {
             kiosk.recover_earlier_visits();
-            forget_finished_visits(&disk).await?;
+            forget_finished_visits(&data_store).await?;
         }
         println!("{}", json!({ "visit": visit, "ended": ended, "holds": process_usage() }));
     }
     kiosk.stop_visits().await;
-    forget_finished_visits(&disk).await?;
-    disk.journal.all_visits().await?.iter().for_each(print_past_visit);
+    forget_finished_visits(&data_store).await?;
+    data_store.journal.all_visits().await?.iter().for_each(print_past_visit);
     println!("{}", json!({ "over": true, "holds": process_usage() }));
     Ok(())
 }
@@ -90,10 +90,10 @@ async fn run_visit(kiosk: &Kiosk, visit: usize) -> Result<String, BoxError> {
 }
 
 /// Prints and deletes the visits that have ended. Visits that can be recovered stay.
-async fn forget_finished_visits(disk: &DataStore) -> Result<(), BoxError> {
-    for visit in disk.journal.all_visits().await?.into_iter().filter(|visit| !visit.is_unfinished) {
+async fn forget_finished_visits(data_store: &DataStore) -> Result<(), BoxError> {
+    for visit in data_store.journal.all_visits().await?.into_iter().filter(|visit| !visit.is_unfinished) {
         print_past_visit(&visit);
-        history::forget_visit(disk, &visit.start.id).await?;
+        history::forget_visit(data_store, &visit.start.id).await?;
     }
     Ok(())
 }

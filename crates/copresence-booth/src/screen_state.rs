@@ -80,8 +80,8 @@ impl VisitScreenState {
         self.ended.is_some()
     }
 
-    pub(crate) fn apply_event(&mut self, line: &VisitEvent) {
-        match &line.kind {
+    pub(crate) fn apply_event(&mut self, event: &VisitEvent) {
+        match &event.kind {
             EventKind::Started { .. } => {}
             EventKind::Invited { link, expires_at } => {
                 self.trouble = None;
@@ -91,7 +91,7 @@ impl VisitScreenState {
             EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
                 self.trouble = None;
                 self.record_status(
-                    line.at,
+                    event.at,
                     completion_status,
                     u8::try_from(*completion_progress).ok(),
                     u32::try_from(*queue_position).ok(),
@@ -231,11 +231,11 @@ mod tests {
     }
 
     fn screen_after(events: &[EventKind]) -> Screen {
-        let mut stage = VisitScreenState::new("v".into());
+        let mut screen_state = VisitScreenState::new("v".into());
         for (second, event) in (0..).zip(events) {
-            stage.apply_event(&VisitEvent { visit: VisitId::new(), at: at(second), kind: event.clone() });
+            screen_state.apply_event(&VisitEvent { visit: VisitId::new(), at: at(second), kind: event.clone() });
         }
-        stage.to_screen(&facts(), at(60))
+        screen_state.to_screen(&facts(), at(60))
     }
 
     fn at(second: i64) -> Timestamp {

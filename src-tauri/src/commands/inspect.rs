@@ -19,13 +19,13 @@ pub(crate) struct InspectorSubscription(DeskSubscription);
 #[tauri::command]
 pub(crate) async fn inspect(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     inspecting: State<'_, InspectorSubscription>,
     visit: Option<String>,
     channel: Channel<InspectorView>,
 ) -> Result<(), Problem> {
-    let until = inspecting.0.replace_subscription(&gate, *clock)?;
+    let until = inspecting.0.replace_subscription(&pin_lock, *clock)?;
     let inspector = kiosk.inspector().clone();
     tokio::spawn(async move {
         inspector
@@ -39,11 +39,11 @@ pub(crate) async fn inspect(
 #[tauri::command]
 pub(crate) async fn save_har(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     visit: String,
 ) -> Result<String, Problem> {
-    gate.require_unlocked(clock.millis())?;
+    pin_lock.require_unlocked(clock.millis())?;
     let kiosk = kiosk.inner().clone();
-    super::save_off_thread(move || kiosk.inspector().save_har(kiosk.disk(), &visit)).await
+    super::save_off_thread(move || kiosk.inspector().save_har(kiosk.data_store(), &visit)).await
 }

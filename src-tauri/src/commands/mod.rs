@@ -89,10 +89,10 @@ async fn save_off_thread(
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
     listener: State<'_, SnapshotListener>,
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     channel: Channel<Snapshot>,
 ) -> Result<(), ()> {
-    gate.lock();
+    pin_lock.lock();
     let mut snapshots = kiosk.subscribe_snapshots();
     let replaced = listener.replace_listener();
     tokio::spawn(async move {

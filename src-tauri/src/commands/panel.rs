@@ -13,30 +13,30 @@ use tauri::{AppHandle, Runtime, State};
 /// The state of the PIN lock.
 #[tauri::command]
 pub(crate) async fn panel_gate(
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
 ) -> Result<PinLockView, Problem> {
-    Ok(gate.status(clock.millis()))
+    Ok(pin_lock.status(clock.millis()))
 }
 
 /// Tries a PIN.
 #[tauri::command]
 pub(crate) async fn panel_enter(
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    gate.try_unlock(pin, clock.millis()).await
+    pin_lock.try_unlock(pin, clock.millis()).await
 }
 
 /// Sets the first PIN.
 #[tauri::command]
 pub(crate) async fn panel_set_first_pin(
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    gate.set_first_pin(pin, clock.millis()).await
+    pin_lock.set_first_pin(pin, clock.millis()).await
 }
 
 /// The panel as it is now.
@@ -76,10 +76,10 @@ pub(crate) async fn panel_health<R: Runtime>(
     clock: State<'_, Clock>,
 ) -> Result<Vec<HealthView>, Problem> {
     panel.pin_lock().require_unlocked(clock.millis())?;
-    let mut told = panel.check_health().await;
+    let mut views = panel.check_health().await;
     let display = display_health(&app, panel.display_settings().monitor.as_deref());
-    told.extend(display.map(HealthView::from));
-    Ok(told)
+    views.extend(display.map(HealthView::from));
+    Ok(views)
 }
 
 /// The past visits, the newest first.

@@ -96,14 +96,14 @@ async fn credentials_set_elsewhere_reopen_the_booth() {
     booth.panel.reopen_if_possible().await;
     assert!(booth.closed_code().is_some());
     for (slot, value) in [("api-key", "planted-api-key"), ("session-token", "planted-session")] {
-        booth.vault.set_credential("live", slot.parse().expect("a slot"), &secret(value)).expect("memory");
+        booth.credential_store.set_credential("live", slot.parse().expect("a slot"), &secret(value)).expect("memory");
     }
     booth.panel.reopen_if_possible().await;
     assert_eq!(booth.closed_code(), None);
 
     booth.act_and_view(remove_credential("session-token")).await;
     booth
-        .vault
+        .credential_store
         .set_credential("live", "session-token".parse().expect("a slot"), &secret("another"))
         .expect("memory");
     assert!(booth.closed_code().is_some(), "not checked yet");
@@ -173,9 +173,9 @@ async fn phone_access_can_change_during_a_visit() {
     let view = booth.panel_view().await;
     let at = view.sandbox.and_then(|sandbox| sandbox.phones_at).expect("an address");
     assert_eq!(view.backend.phones_at.as_deref(), Some(at.as_str()));
-    let backing = booth.kiosk.backend_config();
-    assert_eq!(backing.target.api_url, own, "the API stays on this machine");
-    assert!(backing.target.link.as_str().starts_with(&at), "{}", backing.target.link.as_str());
+    let backend_config = booth.kiosk.backend_config();
+    assert_eq!(backend_config.target.api_url, own, "the API stays on this machine");
+    assert!(backend_config.target.link.as_str().starts_with(&at), "{}", backend_config.target.link.as_str());
     assert!(!at.contains("127.0.0.1") && !at.contains("localhost"), "{at}");
     let port = at.parse::<url::Url>().expect("a URL").port().expect("a port");
     let reached = || tokio::net::TcpStream::connect(("127.0.0.1", port));

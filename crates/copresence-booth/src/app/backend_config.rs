@@ -36,8 +36,8 @@ pub(super) struct ActiveBackend {
 }
 
 impl ActiveBackend {
-    pub(super) fn new(backing: BackendConfig) -> Arc<Self> {
-        Arc::new(Self { config: backing, build_api: OnceLock::new() })
+    pub(super) fn new(backend_config: BackendConfig) -> Arc<Self> {
+        Arc::new(Self { config: backend_config, build_api: OnceLock::new() })
     }
 
     /// Its endpoints; created for the first visit. Blocks while HTTP clients are built.

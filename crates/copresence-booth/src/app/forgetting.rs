@@ -19,9 +19,9 @@ const LOCKED_RETRY_DELAY: Duration = Duration::from_millis(500);
 impl Kiosk {
     /// Forgets the visit on the screen.
     pub(super) fn forget_shown(&self, state: &mut KioskState) {
-        let Some((id, guest)) = state.shown_visit() else { return };
-        guest.cancel.cancel();
-        let gone = guest.task_done.clone();
+        let Some((id, active_visit)) = state.shown_visit() else { return };
+        active_visit.cancel.cancel();
+        let gone = active_visit.task_done.clone();
         state.shown = Shown::Forgetting(id, ForgettingState::Working);
         self.forget_once_ended(state, id, gone);
     }
@@ -53,7 +53,7 @@ impl Kiosk {
                 (visit.start.started_at < before || to_forget.contains(&id))
                     && !kiosk.lock_state().is_shown_or_running(&id)
             };
-            let swept = history::forget_visits(&kiosk.setup.disk, is_due).await;
+            let swept = history::forget_visits(&kiosk.setup.data_store, is_due).await;
             for visit in swept.iter().flat_map(|forgotten| &forgotten.visits) {
                 kiosk.inspector.forget_visit(*visit);
                 kiosk.lock_state().to_forget.remove(visit);
@@ -68,7 +68,7 @@ impl Kiosk {
 
     /// Leaves the screen; a visit that is kept only until then is forgotten as soon as it has ended.
     pub(super) fn leave_screen(&self, state: &mut KioskState) {
-        let leaves = state.shown_visit().map(|(id, guest)| (id, guest.task_done.clone()));
+        let leaves = state.shown_visit().map(|(id, active_visit)| (id, active_visit.task_done.clone()));
         state.leave_screen();
         if let Some((id, gone)) = leaves
             && state.booth_settings.keep_hours == Some(0)
@@ -96,7 +96,7 @@ impl Kiosk {
     async fn forget_when_free(&self, id: VisitId) -> Result<ForgetResult, StoreError> {
         let mut tries = 1;
         loop {
-            let forgotten = history::forget_visit(&self.setup.disk, &id).await?.unwrap_or_default();
+            let forgotten = history::forget_visit(&self.setup.data_store, &id).await?.unwrap_or_default();
             if forgotten.locked.is_empty() || tries >= MAX_LOCKED_TRIES {
                 return Ok(forgotten);
             }

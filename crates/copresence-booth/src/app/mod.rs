@@ -43,7 +43,7 @@ pub struct KioskSetup {
     /// The backend, until another is chosen.
     pub target: BackendTarget,
     /// The data folder.
-    pub disk: DataStore,
+    pub data_store: DataStore,
     /// Overrides of the profile.
     pub overrides: VisitOverrides,
     /// The address at which phones on this network reach the sandbox, once allowed.
@@ -100,14 +100,14 @@ pub struct CommandTarget {
 impl Kiosk {
     /// The application, showing the first screen.
     pub fn new(setup: KioskSetup) -> Self {
-        let backing = BackendConfig {
+        let backend_config = BackendConfig {
             profile: setup.profile.clone(),
             target: setup.target.clone(),
             phone_address: setup.phone_address.clone(),
         };
         let first = Snapshot {
             revision: 1,
-            backend: backing.view(),
+            backend: backend_config.view(),
             booth: BoothView::default(),
             screen: Screen::Attract,
         };
@@ -115,7 +115,7 @@ impl Kiosk {
         Self {
             setup: Arc::new(setup),
             clock,
-            state: Arc::new(Mutex::new(KioskState::new(ActiveBackend::new(backing)))),
+            state: Arc::new(Mutex::new(KioskState::new(ActiveBackend::new(backend_config)))),
             snapshots: Arc::new(watch::Sender::new(first)),
             inspector: Inspector::default(),
             tasks: TaskTracker::new(),
@@ -133,9 +133,9 @@ impl Kiosk {
     }
 
     /// Uses this backend for new visits. Running visits keep theirs.
-    pub fn set_backend(&self, backing: BackendConfig) {
+    pub fn set_backend(&self, backend_config: BackendConfig) {
         let mut state = self.lock_state();
-        state.active_backend = ActiveBackend::new(backing);
+        state.active_backend = ActiveBackend::new(backend_config);
         self.publish_snapshot(&mut state);
     }
 
@@ -147,7 +147,7 @@ impl Kiosk {
     /// The running visits, on the screen or in the background.
     pub fn running_visits(&self) -> Vec<VisitId> {
         let state = self.lock_state();
-        let live = state.visits.iter().filter(|(_, guest)| !guest.task_done.is_cancelled());
+        let live = state.visits.iter().filter(|(_, active_visit)| !active_visit.task_done.is_cancelled());
         live.map(|(id, _)| *id).collect()
     }
 
@@ -157,15 +157,15 @@ impl Kiosk {
     }
 
     /// The data folder.
-    pub fn disk(&self) -> &DataStore {
-        &self.setup.disk
+    pub fn data_store(&self) -> &DataStore {
+        &self.setup.data_store
     }
 
     /// The folder in which avatars of new visits are saved.
     pub fn output_folder(&self) -> PathBuf {
         let of_profile = || self.lock_state().active_backend.config.profile.out_dir.clone();
-        let out = self.setup.overrides.out_dir.clone().or_else(of_profile);
-        out.unwrap_or_else(|| self.setup.disk.default_avatars_dir())
+        let out_dir = self.setup.overrides.out_dir.clone().or_else(of_profile);
+        out_dir.unwrap_or_else(|| self.setup.data_store.default_avatars_dir())
     }
 
     /// The last problem since the program started, and its time.
@@ -269,8 +269,8 @@ impl Kiosk {
     }
 
     fn replace_code(&self, state: &mut KioskState) {
-        let has_its_code = |stage: &VisitScreenState| stage.has_ended() || stage.shown_link().is_some();
-        if state.shown_visit().is_some_and(|(_, guest)| has_its_code(&guest.screen_state)) {
+        let has_its_code = |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_link().is_some();
+        if state.shown_visit().is_some_and(|(_, active_visit)| has_its_code(&active_visit.screen_state)) {
             self.leave_screen(state);
             self.begin_visit(state);
         }
@@ -287,8 +287,8 @@ impl Kiosk {
     /// A saved file of the visit on the screen; `None` for any other visit.
     pub fn shown_file(&self, visit: &str, name: &str) -> Option<PathBuf> {
         let state = self.lock_state();
-        let (id, guest) = state.shown_visit()?;
-        guest.screen_state.saved_file_path(name).filter(|_| id.to_string() == visit)
+        let (id, active_visit) = state.shown_visit()?;
+        active_visit.screen_state.saved_file_path(name).filter(|_| id.to_string() == visit)
     }
 
     /// Finishes in the background what a crash, the last stop or a failing backend left unfinished: to be called at the
@@ -305,14 +305,14 @@ impl Kiosk {
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let _once = once;
-            let parts_for = |unfinished: &Unfinished| kiosk.recovery_parts(unfinished);
+            let find_context_for = |unfinished: &Unfinished| kiosk.recovery_context(unfinished);
             let skip = |id: &VisitId| running.contains(id) || kiosk.lock_state().to_forget.contains(id);
             tokio::select! {
                 // What is dropped half way is left as a crash would leave it, for the next start.
                 () = kiosk.stopping.cancelled() => {}
-                recovered = recover_due(&kiosk.setup.disk, kiosk.clock, &parts_for, &skip) => match recovered {
+                recovered = recover_due(&kiosk.setup.data_store, kiosk.clock, &find_context_for, &skip) => match recovered {
                     Ok(all) => for one in all {
-                        tracing::info!(visit = %one.visit, fate = ?one.outcome, "an earlier visit was resumed");
+                        tracing::info!(visit = %one.visit, outcome = ?one.outcome, "an earlier visit was resumed");
                     },
                     Err(error) => tracing::error!(%error, "earlier visits could not be recovered"),
                 }
@@ -334,7 +334,7 @@ impl Kiosk {
         self.tasks.close();
         self.tasks.wait().await;
         // The process may end without dropping the journal, and a cancelled redeem is only queued.
-        if let Err(error) = self.setup.disk.journal.flush().await {
+        if let Err(error) = self.setup.data_store.journal.flush().await {
             tracing::error!(%error, "the journal could not be flushed");
         }
     }
@@ -382,7 +382,7 @@ impl Kiosk {
     async fn run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: ExitSignals) {
         let setup = &self.setup;
         let BackendConfig { profile, target, .. } = &at.config;
-        let order = VisitConfig { id, ..visit_config(profile, target, &setup.disk, &setup.overrides).await };
+        let config = VisitConfig { id, ..visit_config(profile, target, &setup.data_store, &setup.overrides).await };
         let build = {
             let at = at.clone();
             move || at.build_api()
@@ -394,7 +394,7 @@ impl Kiosk {
         match api {
             Ok(api) => {
                 let api = self.inspector.record_visit(id, &api, target, profile);
-                run_visit(order, setup.disk.visit_context(api, self.clock, self.event_sink()), leave).await;
+                run_visit(config, setup.data_store.visit_context(api, self.clock, self.event_sink()), leave).await;
             }
             Err(error) => {
                 self.handle_event(&VisitEvent { visit: id, at: self.clock.now(), kind: setup_failed(&error) });
@@ -404,7 +404,7 @@ impl Kiosk {
 
     /// With what an earlier visit is recovered. It has no place in the inspector, and its end is not what went wrong
     /// last: nobody stands at the booth for it.
-    fn recovery_parts(&self, unfinished: &Unfinished) -> Result<VisitContext, String> {
+    fn recovery_context(&self, unfinished: &Unfinished) -> Result<VisitContext, String> {
         let setup = &self.setup;
         let in_use = self.lock_state().active_backend.clone();
         let BackendConfig { profile, target, .. } = &in_use.config;
@@ -416,25 +416,25 @@ impl Kiosk {
             return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
         };
         let api = api.map_err(|error| error.to_string())?;
-        let teller: EventSink =
-            Arc::new(|line: VisitEvent| tracing::debug!(visit = %line.visit, event = line.kind.name()));
-        Ok(setup.disk.visit_context(api, self.clock, teller).with_profile_limits(profile))
+        let event_sink: EventSink =
+            Arc::new(|event: VisitEvent| tracing::debug!(visit = %event.visit, event = event.kind.name()));
+        Ok(setup.data_store.visit_context(api, self.clock, event_sink).with_profile_limits(profile))
     }
 
     /// The event sink of visits on the screen.
     fn event_sink(&self) -> EventSink {
         let kiosk = self.clone();
-        Arc::new(move |line: VisitEvent| kiosk.handle_event(&line))
+        Arc::new(move |event: VisitEvent| kiosk.handle_event(&event))
     }
 
-    fn handle_event(&self, line: &VisitEvent) {
-        self.inspector.record_event(line);
+    fn handle_event(&self, event: &VisitEvent) {
+        self.inspector.record_event(event);
         let mut state = self.lock_state();
-        state.apply_event(line);
-        if let EventKind::Invited { expires_at: Some(at), .. } = &line.kind
-            && let Some(guest) = state.visits.get(&line.visit)
+        state.apply_event(event);
+        if let EventKind::Invited { expires_at: Some(at), .. } = &event.kind
+            && let Some(active_visit) = state.visits.get(&event.visit)
         {
-            self.publish_at_expiry(*at, guest.task_done.clone());
+            self.publish_at_expiry(*at, active_visit.task_done.clone());
         }
         self.publish_snapshot(&mut state);
     }

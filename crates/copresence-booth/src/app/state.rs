@@ -68,7 +68,7 @@ impl KioskState {
     /// The visit on the screen.
     pub(super) fn shown_visit(&self) -> Option<(VisitId, &ActiveVisit)> {
         let Shown::Visit(id) = &self.shown else { return None };
-        self.visits.get(id).map(|guest| (*id, guest))
+        self.visits.get(id).map(|active_visit| (*id, active_visit))
     }
 
     /// The visit that the screen is about, also while it is being forgotten.
@@ -82,29 +82,29 @@ impl KioskState {
     /// Whether a visit is on the screen, or continues behind it.
     pub(super) fn is_shown_or_running(&self, id: &VisitId) -> bool {
         self.shown_id() == Some(*id)
-            || self.visits.get(id).is_some_and(|guest| !guest.task_done.is_cancelled())
+            || self.visits.get(id).is_some_and(|active_visit| !active_visit.task_done.is_cancelled())
     }
 
     /// The visits that have not ended.
     pub(super) fn unended_visits(&self) -> HashSet<VisitId> {
-        self.visits.iter().filter(|(_, guest)| !guest.screen_state.has_ended()).map(|(id, _)| *id).collect()
+        self.visits.iter().filter(|(_, active_visit)| !active_visit.screen_state.has_ended()).map(|(id, _)| *id).collect()
     }
 
     /// Whether no visit is on the screen, or only one that has ended.
     pub(super) fn can_start(&self) -> bool {
-        self.shown_visit().is_none_or(|(_, guest)| guest.screen_state.has_ended())
+        self.shown_visit().is_none_or(|(_, active_visit)| active_visit.screen_state.has_ended())
     }
 
-    pub(super) fn show_visit(&mut self, id: VisitId, guest: ActiveVisit) {
-        self.visits.insert(id, guest);
+    pub(super) fn show_visit(&mut self, id: VisitId, active_visit: ActiveVisit) {
+        self.visits.insert(id, active_visit);
         self.shown = Shown::Visit(id);
         self.drop_ended_visits();
     }
 
     /// Takes the visit off the screen. The visit itself decides whether it continues in the background.
     pub(super) fn leave_screen(&mut self) -> Option<VisitId> {
-        let left = self.shown_visit().map(|(id, guest)| {
-            guest.visitor_left.cancel();
+        let left = self.shown_visit().map(|(id, active_visit)| {
+            active_visit.visitor_left.cancel();
             id
         });
         self.shown = Shown::Attract;
@@ -112,15 +112,15 @@ impl KioskState {
         left
     }
 
-    pub(super) fn apply_event(&mut self, line: &VisitEvent) {
-        if let EventKind::Ended { code, exit, message, .. } = &line.kind
+    pub(super) fn apply_event(&mut self, event: &VisitEvent) {
+        if let EventKind::Ended { code, exit, message, .. } = &event.kind
             && !matches!(*exit, 0 | 130)
         {
             let words = problem_for_code(code, None);
-            self.last_problem = Some((line.at, Problem { operator: message.clone(), ..words }));
+            self.last_problem = Some((event.at, Problem { operator: message.clone(), ..words }));
         }
-        if let Some(guest) = self.visits.get_mut(&line.visit) {
-            guest.screen_state.apply_event(line);
+        if let Some(active_visit) = self.visits.get_mut(&event.visit) {
+            active_visit.screen_state.apply_event(event);
         }
         self.drop_ended_visits();
     }
@@ -128,7 +128,7 @@ impl KioskState {
     /// Drops visits that have ended and are not shown; the journal has them.
     fn drop_ended_visits(&mut self) {
         let shown = self.shown_visit().map(|(id, _)| id);
-        self.visits.retain(|id, guest| !guest.screen_state.has_ended() || shown == Some(*id));
+        self.visits.retain(|id, active_visit| !active_visit.screen_state.has_ended() || shown == Some(*id));
     }
 
     pub(super) fn current_screen(&self, asset_base: &str, home: Option<PathBuf>, now: Timestamp) -> Screen {
@@ -138,20 +138,20 @@ impl KioskState {
             Shown::Forgetting(visit, stand) => {
                 Screen::Forgetting { visit: visit.to_string(), stand: stand.clone() }
             }
-            Shown::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |guest| {
+            Shown::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
                 let facts = ScreenContext {
                     asset_base: asset_base.to_owned(),
-                    can_play_phone: guest.backend.config.target.embedded_sandbox,
+                    can_play_phone: active_visit.backend.config.target.embedded_sandbox,
                     home,
                 };
-                guest.screen_state.to_screen(&facts, now)
+                active_visit.screen_state.to_screen(&facts, now)
             }),
         }
     }
 
     /// The backend of the visit on the screen, otherwise that of the next visit.
     pub(super) fn shown_backend(&self) -> &ActiveBackend {
-        self.shown_visit().map_or(&self.active_backend, |(_, guest)| &guest.backend)
+        self.shown_visit().map_or(&self.active_backend, |(_, active_visit)| &active_visit.backend)
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
         KioskState::new(ActiveBackend::new(BackendConfig { profile, target, phone_address: None }))
     }
 
-    fn guest(state: &KioskState, id: VisitId) -> ActiveVisit {
+    fn active_visit(state: &KioskState, id: VisitId) -> ActiveVisit {
         ActiveVisit {
             screen_state: VisitScreenState::new(id.to_string()),
             backend: state.active_backend.clone(),
@@ -194,18 +194,18 @@ mod tests {
         };
         for _ in 0..3 {
             let id = VisitId::new();
-            let guest = guest(&state, id);
-            state.show_visit(id, guest);
+            let active_visit = active_visit(&state, id);
+            state.show_visit(id, active_visit);
             state.apply_event(&end(id));
             assert!(
-                state.shown_visit().is_some_and(|(_, guest)| guest.screen_state.has_ended()),
+                state.shown_visit().is_some_and(|(_, active_visit)| active_visit.screen_state.has_ended()),
                 "the screen says how"
             );
             assert_eq!(state.visits.len(), 1);
         }
         let behind = VisitId::new();
-        let guest = guest(&state, behind);
-        state.show_visit(behind, guest);
+        let active_visit = active_visit(&state, behind);
+        state.show_visit(behind, active_visit);
         state.leave_screen();
         assert!(state.shown_visit().is_none());
         assert_eq!(state.visits.len(), 1, "it goes on");

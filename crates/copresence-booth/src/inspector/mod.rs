@@ -88,12 +88,12 @@ impl Inspector {
     }
 
     /// Records an event of a visit, with the Export Token in its link masked.
-    pub(crate) fn record_event(&self, line: &VisitEvent) {
+    pub(crate) fn record_event(&self, event: &VisitEvent) {
         let mut memory = self.lock_recordings();
-        let visit = memory.get_or_insert_visit(line.visit, line.at);
-        let mut line = line.clone();
-        match &mut line.kind {
-            EventKind::Started { .. } => visit.started_at = line.at,
+        let visit = memory.get_or_insert_visit(event.visit, event.at);
+        let mut event = event.clone();
+        match &mut event.kind {
+            EventKind::Started { .. } => visit.started_at = event.at,
             EventKind::Invited { link: filled, .. } => {
                 let template = visit.link.as_ref();
                 if let Some(token) = template.and_then(|link| link.extract_encoded_token(filled)) {
@@ -107,13 +107,13 @@ impl Inspector {
             EventKind::Ended { code, .. } => visit.end_code = Some(code.clone()),
             _ => {}
         }
-        let text = event_json(&line, &visit.redactor);
+        let text = event_json(&event, &visit.redactor);
         let step =
-            RecordedEvent { at: line.at, instant: Instant::now(), kind: line.kind.name(), json: text.into() };
+            RecordedEvent { at: event.at, instant: Instant::now(), kind: event.kind.name(), json: text.into() };
         // Of a download, only the latest progress is kept.
         let goes_on =
-            |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&line.kind, last);
-        memory.record_event(line.visit, step, goes_on);
+            |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&event.kind, last);
+        memory.record_event(event.visit, step, goes_on);
         drop(memory);
         self.notify_changed();
     }
@@ -168,14 +168,14 @@ impl Inspector {
     ///
     /// # Errors
     /// `not_recorded` if the visit is not remembered; `storage_failed` if the file cannot be written.
-    pub fn save_har(&self, disk: &DataStore, visit: &str) -> Result<PathBuf, Problem> {
+    pub fn save_har(&self, data_store: &DataStore, visit: &str) -> Result<PathBuf, Problem> {
         let taken = self.lock_recordings().visits().find(|known| known.id.to_string() == visit).cloned();
         let taken = taken.ok_or_else(|| problem_for_code("not_recorded", None))?;
         let archive = har::har_document(taken.exchanges.iter().map(|kept| &kept.exchange));
         let mut text = serde_json::to_string_pretty(&archive).unwrap_or_default();
         text.push('\n');
         let name = format!("{}-{visit}.har", copresence_engine::runner::folder_date(taken.started_at));
-        let path = disk.data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes());
+        let path = data_store.data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes());
         path.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 
@@ -203,13 +203,13 @@ fn is_progress_of_same_file(event: &EventKind, last: &RecordedEvent) -> bool {
 }
 
 /// The event as JSON on one line, with the visit's token masked. A line that is too long is replaced by its length.
-fn event_json(line: &VisitEvent, redactor: &Redactor) -> String {
-    let text = redactor.redact_text(&serde_json::to_string(line).unwrap_or_default());
+fn event_json(event: &VisitEvent, redactor: &Redactor) -> String {
+    let text = redactor.redact_text(&serde_json::to_string(event).unwrap_or_default());
     if text.len() <= MAX_EVENT_BYTES && text.starts_with('{') {
         return text;
     }
-    let at = copresence_engine::events::format_rfc3339(line.at);
-    json!({ "event": line.kind.name(), "visit": line.visit.to_string(), "at": at, "left_out": text.len() })
+    let at = copresence_engine::events::format_rfc3339(event.at);
+    json!({ "event": event.kind.name(), "visit": event.visit.to_string(), "at": at, "left_out": text.len() })
         .to_string()
 }
 

@@ -72,14 +72,14 @@ impl Panel {
             PanelAction::SetCredential { slot, value } => self.set_credential(&slot, &value)?,
             PanelAction::RemoveCredential { slot } => {
                 let slot = self.find_slot(&slot)?;
-                let removed = sources.vault.remove_credential(&kiosk.backend_config().profile.name, slot);
+                let removed = sources.credential_store.remove_credential(&kiosk.backend_config().profile.name, slot);
                 // A value held in memory is removed even if the keychain failed.
                 self.reload_credentials()?;
                 removed.map_err(|error| keychain_problem(&error))?;
             }
             PanelAction::UnlockKeychain => {
                 sources
-                    .vault
+                    .credential_store
                     .unlock_keychain(KEYCHAIN_UNLOCK_TIMEOUT)
                     .map_err(|error| keychain_problem(&error))?;
                 self.reload_credentials()?;
@@ -139,24 +139,24 @@ impl Panel {
         let PanelInner { kiosk, sources, .. } = &*self.0;
         let slot = self.find_slot(slot)?;
         let profile = kiosk.backend_config().profile.name;
-        if let Err(error) = sources.vault.set_credential(&profile, slot, value) {
+        if let Err(error) = sources.credential_store.set_credential(&profile, slot, value) {
             // Without a keychain the credential is kept until the program ends, and the panel says so.
             if !error.can_use_memory_instead() || matches!(error, KeychainError::ValueTooLarge { .. }) {
                 return Err(keychain_problem(&error));
             }
             tracing::warn!(%error, "the credential is kept in memory until the program ends");
-            sources.vault.remember_for_this_run(&profile, slot, value);
+            sources.credential_store.remember_for_this_run(&profile, slot, value);
         }
         self.reload_credentials()
     }
 
     /// Finds a credential that the profile in use can need.
     fn find_slot(&self, word: &str) -> Result<CredentialKind, Problem> {
-        let backing = self.0.kiosk.backend_config();
-        let wanted = credentials::usable_slots(&backing.profile);
-        let known = wanted.into_iter().filter(|_| !backing.profile.is_embedded_sandbox());
+        let backend_config = self.0.kiosk.backend_config();
+        let wanted = credentials::usable_slots(&backend_config.profile);
+        let known = wanted.into_iter().filter(|_| !backend_config.profile.is_embedded_sandbox());
         let slot = known.into_iter().find(|slot| slot.as_str() == word);
-        let unfit = || format!("the profile `{}` does not use `{word}`", backing.profile.name);
+        let unfit = || format!("the profile `{}` does not use `{word}`", backend_config.profile.name);
         slot.ok_or_else(|| problem_for_code("setting_unfit", Some(&unfit())))
     }
 
@@ -178,8 +178,8 @@ impl Panel {
     }
 
     fn set_phone_access(&self, on: bool) -> Result<(), Problem> {
-        let mut backing = self.0.kiosk.backend_config();
-        if !backing.target.embedded_sandbox {
+        let mut backend_config = self.0.kiosk.backend_config();
+        if !backend_config.target.embedded_sandbox {
             return Err(problem_for_code("not_the_sandbox", None));
         }
         // Saved before it is done: what the act reports as refused must not be open.
@@ -194,8 +194,8 @@ impl Panel {
                 return Err(problem_for_code("sandbox_failed", Some(&words)));
             }
         };
-        (backing.target, backing.phone_address) = (open.target, open.phone_url);
-        self.0.kiosk.set_backend(backing);
+        (backend_config.target, backend_config.phone_address) = (open.target, open.phone_url);
+        self.0.kiosk.set_backend(backend_config);
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Panel {
         if without_logo {
             self.0
                 .kiosk
-                .disk()
+                .data_store()
                 .data
                 .remove_operator_file(OperatorFile::Logo)
                 .map_err(|error| settings_problem(&error))?;
@@ -224,7 +224,7 @@ impl Panel {
         }
         let bytes = BASE64_STANDARD.decode(png).map_err(|_| unfit("it did not arrive intact"))?;
         check_png(&bytes).map_err(|words| unfit(&words))?;
-        let written = self.0.kiosk.disk().data.write_operator_file(OperatorFile::Logo, &bytes);
+        let written = self.0.kiosk.data_store().data.write_operator_file(OperatorFile::Logo, &bytes);
         written.map_err(|error| match error {
             StoreError::TooLarge { .. } => unfit("it has more than 2 MiB"),
             error => settings_problem(&error),
@@ -235,7 +235,7 @@ impl Panel {
 
     async fn forget_all_visits(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
-        let wiped = history::forget_before(kiosk.disk(), None).await.map(|mut forgotten| {
+        let wiped = history::forget_before(kiosk.data_store(), None).await.map(|mut forgotten| {
             // Those that go on here are left on purpose.
             let live = kiosk.running_visits();
             forgotten.locked.retain(|id| !live.contains(id));
@@ -251,7 +251,7 @@ impl Panel {
         if kiosk.running_visits().contains(&id) {
             return Err(problem_for_code("visit_goes_on", None));
         }
-        let forgotten = history::forget_visit(kiosk.disk(), &id).await.map_err(|error| error.to_string());
+        let forgotten = history::forget_visit(kiosk.data_store(), &id).await.map_err(|error| error.to_string());
         match forgotten.transpose() {
             None => Err(unknown()),
             Some(forgotten) => forget_problem(forgotten).map_or(Ok(()), Err),

@@ -20,7 +20,7 @@ pub struct BackendSources {
     /// Profiles file; `None` for the default path.
     pub config: Option<PathBuf>,
     /// The keychain.
-    pub vault: CredentialStore,
+    pub credential_store: CredentialStore,
     /// The environment, which takes precedence over the keychain.
     pub env: Arc<EnvLookup>,
     /// The embedded sandbox.
@@ -49,7 +49,7 @@ impl BackendSources {
         let unusable =
             |error: &dyn std::fmt::Display| problem_for_code("configuration", Some(&error.to_string()));
         let target = BackendTarget::without_credentials(&profile).map_err(|error| unusable(&error))?;
-        let (target, closed) = match credentials::find_credentials(&profile, &self.vault, &*self.env) {
+        let (target, closed) = match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
             Ok(found) => {
                 let target =
                     BackendTarget { credentials: credentials::to_client_credentials(&found), ..target };

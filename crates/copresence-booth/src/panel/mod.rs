@@ -70,24 +70,24 @@ impl Panel {
     /// why no visit can start.
     pub fn new(
         kiosk: Kiosk,
-        gate: PinLock,
+        pin_lock: PinLock,
         file: SettingsFile,
         sources: BackendSources,
         asset_base: String,
         profile: String,
         closed: Option<Problem>,
     ) -> Self {
-        let wish = Mutex::new(RequestedProfile { profile, closed_reason: closed });
-        let acting = tokio::sync::Mutex::default();
+        let requested = Mutex::new(RequestedProfile { profile, closed_reason: closed });
+        let action_lock = tokio::sync::Mutex::default();
         let panel = Self(Arc::new(PanelInner {
             kiosk,
-            pin_lock: gate,
+            pin_lock: pin_lock,
             settings_file: file,
             sources,
             asset_base,
-            requested: wish,
+            requested: requested,
             kiosk_mode_override: KioskModeOverride::default(),
-            action_lock: acting,
+            action_lock: action_lock,
         }));
         panel.publish_booth();
         panel
@@ -103,7 +103,7 @@ impl Panel {
     /// # Errors
     /// `internal` if gathering it panicked.
     pub async fn view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
-        let visits_kept = self.0.kiosk.disk().journal.count_visits().await.unwrap_or_default();
+        let visits_kept = self.0.kiosk.data_store().journal.count_visits().await.unwrap_or_default();
         let panel = self.clone();
         run_blocking(move || panel.build_view(monitors, visits_kept)).await
     }
@@ -114,18 +114,18 @@ impl Panel {
     /// The journal cannot be read.
     pub async fn history(&self) -> Result<Vec<PastVisit>, Problem> {
         let PanelInner { kiosk, asset_base, .. } = &*self.0;
-        let past = panel_data::past_visits(kiosk.disk(), &kiosk.running_visits(), asset_base).await;
+        let past = panel_data::past_visits(kiosk.data_store(), &kiosk.running_visits(), asset_base).await;
         past.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 
     /// Path of a past visit's portrait. The caller must have checked [`pin_lock`](Self::pin_lock). Blocks on the disk.
     pub async fn past_portrait(&self, visit: &str, name: &str) -> Option<PathBuf> {
-        panel_data::past_portrait(self.0.kiosk.disk(), visit, name).await
+        panel_data::past_portrait(self.0.kiosk.data_store(), visit, name).await
     }
 
     /// The operator's logo. Blocks on the disk.
     pub fn logo(&self) -> Option<Vec<u8>> {
-        self.0.kiosk.disk().data.read_operator_file(OperatorFile::Logo).ok().flatten()
+        self.0.kiosk.data_store().data.read_operator_file(OperatorFile::Logo).ok().flatten()
     }
 
     /// Appearance and language of the window.
@@ -154,28 +154,28 @@ impl Panel {
 
     /// Checks everything that the booth depends on. Takes up to some seconds.
     pub async fn check_health(&self) -> Vec<HealthView> {
-        let backing = self.0.kiosk.backend_config();
+        let backend_config = self.0.kiosk.backend_config();
         let panel = self.clone();
         let here = {
-            let backing = backing.clone();
+            let backend_config = backend_config.clone();
             run_blocking(move || {
                 let PanelInner { kiosk, settings_file: file, sources, .. } = &*panel.0;
-                let wished = panel.lock_requested().profile.clone();
+                let requested = panel.lock_requested().profile.clone();
                 vec![
-                    health::check_profiles(sources.config.as_deref(), &wished),
+                    health::check_profiles(sources.config.as_deref(), &requested),
                     health::check_settings(file.load_error().as_deref(), file.is_unreadable()),
                     health::check_disk(
-                        kiosk.disk(),
+                        kiosk.data_store(),
                         &kiosk.output_folder(),
-                        backing.profile.limits.min_free_space,
+                        backend_config.profile.limits.min_free_space,
                     ),
-                    health::check_keychain(&sources.vault, &backing.profile),
-                    health::check_credentials(&backing.profile, &sources.vault, &*sources.env),
+                    health::check_keychain(&sources.credential_store, &backend_config.profile),
+                    health::check_credentials(&backend_config.profile, &sources.credential_store, &*sources.env),
                 ]
             })
         };
         let clock = copresence_engine::clock::Clock::default();
-        let there = health::check_backend(&backing.profile, &backing.target, || clock.now());
+        let there = health::check_backend(&backend_config.profile, &backend_config.target, || clock.now());
         let (here, there) = futures_util::future::join(here, there).await;
         let mut views = here.unwrap_or_else(|problem| {
             vec![health::bad_part(health::part::SETTINGS, problem.operator, problem.hint)]
@@ -252,17 +252,17 @@ impl Panel {
 
     fn build_view(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
         let PanelInner { kiosk, settings_file: file, sources, .. } = &*self.0;
-        let backing = kiosk.backend_config();
+        let backend_config = kiosk.backend_config();
         let home = dirs::home_dir();
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
-        let (credentials, keychain) = panel_data::credential_views(sources, &backing);
-        let (profiles, profiles_file) = panel_data::profile_choices(sources, &backing.profile.name);
-        let sandbox = if backing.target.embedded_sandbox { sources.simulator.sandbox_view() } else { None };
+        let (credentials, keychain) = panel_data::credential_views(sources, &backend_config);
+        let (profiles, profiles_file) = panel_data::profile_choices(sources, &backend_config.profile.name);
+        let sandbox = if backend_config.target.embedded_sandbox { sources.simulator.sandbox_view() } else { None };
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            data_dir: path(kiosk.disk().data.path().to_owned()),
+            data_dir: path(kiosk.data_store().data.path().to_owned()),
             out: path(kiosk.output_folder()),
-            backend: backing.view(),
+            backend: backend_config.view(),
             profiles,
             profiles_file,
             credentials,

@@ -57,13 +57,13 @@ fn profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
 /// The credentials that the profile in use can need, without values, and why the keychain cannot be used. Blocks on it.
 pub(super) fn credential_views(
     sources: &BackendSources,
-    backing: &BackendConfig,
+    backend_config: &BackendConfig,
 ) -> (Vec<CredentialView>, Option<Problem>) {
-    let profile = &backing.profile;
+    let profile = &backend_config.profile;
     if profile.is_embedded_sandbox() {
         return (Vec::new(), None);
     }
-    let (found, trouble) = match credentials::find_credentials(profile, &sources.vault, &*sources.env) {
+    let (found, trouble) = match credentials::find_credentials(profile, &sources.credential_store, &*sources.env) {
         Ok(found) => {
             let note = found.keychain_error.as_ref().map(keychain_problem);
             (found, note)
@@ -121,15 +121,15 @@ pub(super) fn validate_display(display: DisplaySettings) -> Result<DisplaySettin
 
 /// Past visits, newest first.
 pub(super) async fn past_visits(
-    disk: &DataStore,
+    data_store: &DataStore,
     live: &[VisitId],
     asset_base: &str,
 ) -> Result<Vec<PastVisit>, StoreError> {
     let mut past = Vec::new();
-    for record in disk.journal.latest_visits(MAX_PAST_VISITS).await? {
+    for record in data_store.journal.latest_visits(MAX_PAST_VISITS).await? {
         let id = record.start.id;
         // A visit that was deleted in the meantime is skipped.
-        if let Some(detail) = disk.journal.load_visit(&id).await? {
+        if let Some(detail) = data_store.journal.load_visit(&id).await? {
             past.push(to_past_visit(&detail, live.contains(&id), asset_base));
         }
     }
@@ -171,8 +171,8 @@ fn is_portrait(name: &str) -> bool {
 }
 
 /// Path of a past visit's portrait by its name in the journal. No other file of the folder is available.
-pub(super) async fn past_portrait(disk: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
-    let detail = disk.journal.load_visit(&visit.parse().ok()?).await.ok()??;
+pub(super) async fn past_portrait(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
+    let detail = data_store.journal.load_visit(&visit.parse().ok()?).await.ok()??;
     let is_whole = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
     detail.files.iter().find(|file| file.name == name && is_portrait(name) && is_whole(file))?;
     Some(detail.visit.ending?.directory?.join(name))

@@ -2,7 +2,7 @@
 
 use super::backend::{Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, file_names};
-use super::window::{gate, is_invite, kiosk, take, until};
+use super::window::{release_signal, is_invite, kiosk, take, until};
 use copresence_booth::app::{BackendConfig, CommandTarget, Kiosk, VisitorCommand};
 use copresence_booth::view::{BoothView, ForgettingState, Screen, Texts};
 use copresence_engine::problem::problem_for_code;
@@ -46,7 +46,7 @@ async fn revealed(kiosk: &Kiosk) -> String {
 }
 
 async fn kept(fixture: &Fixture) -> (usize, usize) {
-    (file_names(&fixture.out_dir()).len(), fixture.disk.journal.all_visits().await.expect("reads").len())
+    (file_names(&fixture.out_dir()).len(), fixture.data_store.journal.all_visits().await.expect("reads").len())
 }
 
 #[tokio::test]
@@ -159,12 +159,12 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
 /// Nothing of any visit: no folder among the avatars, none of an incomplete one, no line in the history.
 async fn assert_nothing_is_kept(fixture: &Fixture) {
     assert_eq!(kept(fixture).await, (0, 0));
-    assert_eq!(file_names(&fixture.disk.data.incomplete_path()), Vec::<String>::new());
+    assert_eq!(file_names(&fixture.data_store.data.incomplete_path()), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
-    let (_never_opened, closed) = gate();
+    let (_never_opened, closed) = release_signal();
     let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one"), ("png", "two"), ("png", "three")]),
         "/files/one" => Response::file(&glb(500)),
@@ -199,7 +199,7 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
 
 #[tokio::test]
 async fn an_avatar_that_comes_at_the_moment_of_being_forgotten_is_not_fetched() {
-    let (open, closed) = gate();
+    let (open, closed) = release_signal();
     let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => Response::not_ready("processing"),
         (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]).delayed_until(take(&closed)),
@@ -281,7 +281,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
     kiosk.forget_expired_visits();
     let one_left = async {
-        while fixture.disk.journal.all_visits().await.expect("reads").len() > 1 {
+        while fixture.data_store.journal.all_visits().await.expect("reads").len() > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -429,7 +429,7 @@ async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_b
     kiosk.return_to_start();
     // As a recovery that was faster would; the forgetting may be faster still.
     let lock = loop {
-        if let Ok(lock) = fixture.disk.data.lock_visit(&id) {
+        if let Ok(lock) = fixture.data_store.data.lock_visit(&id) {
             break Some(lock);
         }
         if kept(&fixture).await.1 == 0 {
@@ -465,7 +465,7 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
     let kiosk = kiosk(&fixture);
     let resumed = async || {
         let open = |visit: &copresence_store::VisitRecord| visit.ending.is_none();
-        let history = fixture.disk.journal.all_visits().await.expect("reads");
+        let history = fixture.data_store.journal.all_visits().await.expect("reads");
         history.len() - history.iter().filter(|visit| open(visit)).count()
     };
     let mut before = 0;

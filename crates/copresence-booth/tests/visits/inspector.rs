@@ -36,11 +36,11 @@ async fn stand() -> Stand {
     .expect("a link");
     let profile =
         Profiles::load(Some(Path::new("/dev/null"))).and_then(|all| all.get("sandbox")).expect("built in");
-    let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
+    let data_store = DataStore::open(&root.path().join("data")).expect("a data folder");
     let kiosk = Kiosk::new(KioskSetup {
         profile,
         target,
-        disk,
+        data_store,
         overrides: VisitOverrides {
             poll_interval: Some(Duration::from_millis(50)),
             ..VisitOverrides::default()
@@ -84,7 +84,7 @@ impl Stand {
     }
 
     fn har(&self, visit: &str) -> String {
-        let path = self.kiosk.inspector().save_har(self.kiosk.disk(), visit).expect("saved");
+        let path = self.kiosk.inspector().save_har(self.kiosk.data_store(), visit).expect("saved");
         assert!(path.starts_with(self.root.path().join("data/inspector")), "{}", path.display());
         std::fs::read_to_string(path).expect("reads")
     }
@@ -204,7 +204,7 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     assert_eq!(hars.map(|har| entries(&har)), [of_first.len(), of_second.len()]);
 
     let id = first.parse().expect("an id");
-    copresence_engine::history::forget_visit(stand.kiosk.disk(), &id).await.expect("forgotten");
+    copresence_engine::history::forget_visit(stand.kiosk.data_store(), &id).await.expect("forgotten");
     let left = std::fs::read_dir(stand.root.path().join("data/inspector")).expect("a folder");
     let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
     assert!(left.len() == 1 && left[0].to_string_lossy().contains(&second), "{left:?}");
@@ -213,6 +213,6 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
 #[tokio::test]
 async fn an_unknown_visit_has_no_har() {
     let stand = stand().await;
-    let refused = stand.kiosk.inspector().save_har(stand.kiosk.disk(), "nobody").expect_err("refused");
+    let refused = stand.kiosk.inspector().save_har(stand.kiosk.data_store(), "nobody").expect_err("refused");
     assert_eq!(refused.code, "not_recorded");
 }

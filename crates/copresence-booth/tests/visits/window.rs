@@ -14,7 +14,7 @@ pub(crate) fn kiosk(fixture: &Fixture) -> Kiosk {
     Kiosk::new(KioskSetup {
         profile: fixture.profile.clone(),
         target: fixture.target.clone(),
-        disk: fixture.disk.clone(),
+        data_store: fixture.data_store.clone(),
         overrides: fixture.overrides(),
         phone_address: None,
         asset_base: "avatar://localhost".into(),
@@ -39,20 +39,20 @@ pub(crate) fn is_invite(screen: &Screen) -> bool {
 }
 
 async fn exits(fixture: &Fixture) -> Vec<Option<u8>> {
-    let history = fixture.disk.journal.all_visits().await.expect("reads");
+    let history = fixture.data_store.journal.all_visits().await.expect("reads");
     history.into_iter().map(|visit| visit.ending.map(|ending| ending.exit)).collect()
 }
 
-pub(crate) type Gate = Arc<Mutex<Option<oneshot::Receiver<()>>>>;
+pub(crate) type ReleaseSignal = Arc<Mutex<Option<oneshot::Receiver<()>>>>;
 
 /// A gate in front of one answer, and what opens it.
-pub(crate) fn gate() -> (oneshot::Sender<()>, Gate) {
+pub(crate) fn release_signal() -> (oneshot::Sender<()>, ReleaseSignal) {
     let (open, moment) = oneshot::channel();
     (open, Arc::new(Mutex::new(Some(moment))))
 }
 
-pub(crate) fn take(gate: &Gate) -> oneshot::Receiver<()> {
-    gate.lock().expect("no panic").take().expect("asked once")
+pub(crate) fn take(release_signal: &ReleaseSignal) -> oneshot::Receiver<()> {
+    release_signal.lock().expect("no panic").take().expect("asked once")
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn until_ended(fixture: &Fixture, ended: usize) {
 
 #[tokio::test]
 async fn an_avatar_that_comes_at_the_moment_of_leaving_is_saved() {
-    let (open, closed) = gate();
+    let (open, closed) = release_signal();
     let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]).delayed_until(take(&closed)),
         "/files/one" => Response::file(&glb(500)),
@@ -177,7 +177,7 @@ async fn an_avatar_that_comes_at_the_moment_of_leaving_is_saved() {
 
 #[tokio::test]
 async fn a_second_press_on_new_code_makes_no_second_token() {
-    let (open, closed) = gate();
+    let (open, closed) = release_signal();
     let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
         (GENERATE_PATH, 1) => Response::default().delayed_until(take(&closed)),
         (REDEEM_PATH, _) => Response::not_ready("no_associated_avatar"),
@@ -282,7 +282,7 @@ async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
 
 #[tokio::test]
 async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
-    let (_never, closed) = gate();
+    let (_never, closed) = release_signal();
     let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
         "/files/one" => Response::file(&glb(500)).delayed_until(take(&closed)),
         _ => Response::status(500),
@@ -295,7 +295,7 @@ async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     fixture.backend.wait_for_requests("/files/one", 1).await;
     kiosk.stop_visits().await;
     assert_eq!(
-        fixture.disk.journal.load_all_unfinished().await.expect("reads").len(),
+        fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(),
         1,
         "kept for the next start"
     );

@@ -14,16 +14,16 @@ pub(crate) async fn find_remote_target(profile: &Profile) -> Result<BackendTarge
     let profile = profile.clone();
     // The keychain may wait for a person, so it must not run on an async worker.
     let found = tokio::task::spawn_blocking(move || {
-        let vault = CredentialStore::os_keychain();
-        match BackendTarget::with_found_credentials(&profile, &vault, &environment_variable) {
+        let credential_store = CredentialStore::os_keychain();
+        match BackendTarget::with_found_credentials(&profile, &credential_store, &environment_variable) {
             Err(TargetError::Keychain(error))
                 if error.can_use_memory_instead() && std::io::stdin().is_terminal() =>
             {
                 output::eprint_user(format_args!("{error}\n  what to do: {}", error.remedy()));
-                credentials::prompt_for_this_run(&profile, &vault)?;
+                credentials::prompt_for_this_run(&profile, &credential_store)?;
                 Ok::<_, CommandFailure>(BackendTarget::with_found_credentials(
                     &profile,
-                    &vault,
+                    &credential_store,
                     &environment_variable,
                 )?)
             }

@@ -143,15 +143,15 @@ pub fn check_settings(load_error: Option<&str>, is_unreadable: bool) -> PartHeal
 }
 
 /// Checks that the disk is writable and has enough free space. Blocks on the disk.
-pub fn check_disk(disk: &DataStore, out: &Path, min_free_space: u64) -> PartHealth {
-    if let Err(error) = disk.data.check_writable() {
+pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -> PartHealth {
+    if let Err(error) = data_store.data.check_writable() {
         return bad_part(
             part::DISK,
             error,
             "Free some space, or check the data folder's disk and access rights",
         );
     }
-    let folders = [disk.data.path(), out];
+    let folders = [data_store.data.path(), out_dir];
     let free =
         folders.iter().filter_map(|folder| Some((copresence_store::free_space(folder)?, *folder))).min();
     let Some((free, folder)) = free else {
@@ -176,8 +176,8 @@ fn format_size(bytes: u64) -> String {
 }
 
 /// Checks that the system's keychain can be used. Blocks on it for up to some seconds; never shows a prompt.
-pub fn check_keychain(vault: &CredentialStore, profile: &Profile) -> PartHealth {
-    match vault.check_keychain() {
+pub fn check_keychain(credential_store: &CredentialStore, profile: &Profile) -> PartHealth {
+    match credential_store.check_keychain() {
         Ok(()) => good_part(part::KEYCHAIN, "unlocked"),
         Err(error) if needs_no_credentials(profile) => {
             unknown_part(part::KEYCHAIN, format_args!("{error}; `{}` does not need it", profile.name))
@@ -190,13 +190,13 @@ pub fn check_keychain(vault: &CredentialStore, profile: &Profile) -> PartHealth 
 /// Checks that every credential of a profile's backend is set. Never shows a value. Blocks on the keychain.
 pub fn check_credentials(
     profile: &Profile,
-    vault: &CredentialStore,
+    credential_store: &CredentialStore,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> PartHealth {
     if needs_no_credentials(profile) {
         return good_part(part::CREDENTIALS, format_args!("`{}` needs none", profile.name));
     }
-    let found = match credentials::find_credentials(profile, vault, env) {
+    let found = match credentials::find_credentials(profile, credential_store, env) {
         Ok(found) => found,
         Err(error) => {
             return bad_part(part::CREDENTIALS, missing_credentials_message(&error), error.remedy());
@@ -282,23 +282,23 @@ mod tests {
 
     #[test]
     fn credentials_are_reported_without_values() {
-        let (vault, live) = (CredentialStore::in_memory(), profile("live"));
-        let missing = check_credentials(&live, &vault, &empty_env);
+        let (credential_store, live) = (CredentialStore::in_memory(), profile("live"));
+        let missing = check_credentials(&live, &credential_store, &empty_env);
         assert_eq!(missing.stand, HealthState::Bad);
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
-        vault.set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into()).expect("memory");
+        credential_store.set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into()).expect("memory");
         assert_eq!(
-            check_credentials(&live, &vault, &empty_env).stand,
+            check_credentials(&live, &credential_store, &empty_env).stand,
             HealthState::Bad,
             "a session is missing"
         );
-        vault
+        credential_store
             .set_credential("live", CredentialKind::SessionToken, &"planted-session".into())
             .expect("memory");
-        let whole = check_credentials(&live, &vault, &empty_env);
+        let whole = check_credentials(&live, &credential_store, &empty_env);
         assert_eq!((whole.stand, whole.seen.as_str()), (HealthState::Good, "set: api-key, session-token"));
-        assert_eq!(check_credentials(&profile("sandbox"), &vault, &empty_env).stand, HealthState::Good);
-        assert_eq!(check_keychain(&vault, &live).stand, HealthState::Good);
+        assert_eq!(check_credentials(&profile("sandbox"), &credential_store, &empty_env).stand, HealthState::Good);
+        assert_eq!(check_keychain(&credential_store, &live).stand, HealthState::Good);
     }
 
     #[test]

@@ -40,15 +40,15 @@ impl From<CancellationToken> for ExitSignals {
 ///
 /// Dropping the future abandons the visit as a crash would: the journal keeps what recovery needs.
 pub async fn run_visit(
-    order: VisitConfig,
-    parts: VisitContext,
+    config: VisitConfig,
+    context: VisitContext,
     leave: impl Into<ExitSignals>,
 ) -> VisitResult {
     let leave = leave.into();
-    let (id, clock, teller) = (order.id, parts.clock, parts.event_sink.clone());
-    let emit = move |event| teller(VisitEvent { visit: id, at: clock.now(), kind: event });
-    emit(EventKind::Started { profile: order.profile.clone(), api_url: order.api_url.clone() });
-    match VisitRunner::begin(order, parts).await {
+    let (id, clock, event_sink) = (config.id, context.clock, context.event_sink.clone());
+    let emit = move |event| event_sink(VisitEvent { visit: id, at: clock.now(), kind: event });
+    emit(EventKind::Started { profile: config.profile.clone(), api_url: config.api_url.clone() });
+    match VisitRunner::begin(config, context).await {
         Ok(runner) => {
             let RunnerResult { outcome, directory, .. } =
                 runner.run(FirstStep::Event(Event::Started), leave).await;

@@ -28,7 +28,7 @@ const MAX_FILE_SIZE: u64 = 100_000;
 
 struct Fixture {
     root: tempfile::TempDir,
-    disk: DataStore,
+    data_store: DataStore,
     peer: HostileBackend,
     profiles: Profiles,
 }
@@ -47,7 +47,7 @@ impl Fixture {
         // An fsync there costs nothing.
         let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let root = made.expect("a folder");
-        let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open(&root.path().join("data")).expect("a data folder");
         let peer = HostileBackend::start().await;
         let config = root.path().join("profiles.toml");
         let text = format!(
@@ -58,7 +58,7 @@ impl Fixture {
         );
         std::fs::write(&config, text).expect("written");
         let profiles = Profiles::load(Some(&config)).expect("reads");
-        Self { root, disk, peer, profiles }
+        Self { root, data_store, peer, profiles }
     }
 
     fn out(&self) -> PathBuf {
@@ -84,16 +84,16 @@ impl Fixture {
             max_file_size: Some(MAX_FILE_SIZE),
             ..VisitOverrides::default()
         };
-        let order = visit_config(&profile, &target, &self.disk, &overrides).await;
-        let mut order = VisitConfig { download_pause: Duration::from_millis(1), ..order };
-        order.limits.parallel_downloads = 16;
+        let config = visit_config(&profile, &target, &self.data_store, &overrides).await;
+        let mut config = VisitConfig { download_pause: Duration::from_millis(1), ..config };
+        config.limits.parallel_downloads = 16;
         let lines: Arc<Mutex<Vec<VisitEvent>>> = Arc::default();
         let told = lines.clone();
         let api = target.api_client(&profile, Arc::new(NoRecorder)).expect("credentials");
-        let teller = Arc::new(move |line| told.lock().expect("no panic").push(line));
+        let event_sink = Arc::new(move |line| told.lock().expect("no panic").push(line));
         let visit = tokio::spawn(run_visit(
-            order,
-            self.disk.visit_context(api, Clock::default(), teller),
+            config,
+            self.data_store.visit_context(api, Clock::default(), event_sink),
             CancellationToken::new(),
         ));
         let ended =

@@ -44,7 +44,7 @@ async fn a_complete_visit_saves_every_file_under_our_own_names() {
     let detail = fixture.only_visit().await;
     assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
     assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
-    assert!(fixture.disk.journal.load_all_unfinished().await.expect("reads").is_empty(), "no secret is left");
+    assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty(), "no secret is left");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 4);
 
     let words = fixture.event_names();
@@ -177,18 +177,18 @@ async fn a_missing_required_export_makes_the_visit_incomplete() {
         required_exports: vec![copresence_engine::ExportType::new("fbx")],
         ..fixture.overrides()
     };
-    let order =
-        copresence_engine::setup::visit_config(&fixture.profile, &fixture.target, &fixture.disk, &overrides)
+    let config =
+        copresence_engine::setup::visit_config(&fixture.profile, &fixture.target, &fixture.data_store, &overrides)
             .await;
     let ended = copresence_engine::runner::run_visit(
-        order,
+        config,
         fixture.visit_context(),
         tokio_util::sync::CancellationToken::new(),
     )
     .await;
     assert_eq!(ended.outcome.exit_code(), 7);
     let directory = ended.directory.expect("what came is kept");
-    assert!(directory.starts_with(fixture.disk.data.incomplete_path()));
+    assert!(directory.starts_with(fixture.data_store.data.incomplete_path()));
     let manifest = manifest(&directory);
     assert!(!manifest.complete);
     assert_eq!(manifest.missing[0].export_type, "fbx");

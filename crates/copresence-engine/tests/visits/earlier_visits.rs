@@ -7,7 +7,7 @@ use copresence_store::{VisitId, VisitRecordStart};
 use jiff::Timestamp;
 
 pub(crate) async fn recover_all_visits(fixture: &Fixture) -> Vec<RecoveredVisit> {
-    recover_all(&fixture.disk, &|_| Ok(fixture.visit_context())).await.expect("the journal reads")
+    recover_all(&fixture.data_store, &|_| Ok(fixture.visit_context())).await.expect("the journal reads")
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -28,17 +28,17 @@ pub(crate) async fn journal_issued_visit(fixture: &Fixture, ephemeral: bool) -> 
         started_at: now(),
         limits: None,
     };
-    fixture.disk.journal.record_start(&start).await.expect("begun");
+    fixture.data_store.journal.record_start(&start).await.expect("begun");
     let token = ExportToken::new("left-over-token").expect("a token");
-    fixture.disk.journal.record_token(&id, &token, "https://app.test/", None, now()).await.expect("issued");
+    fixture.data_store.journal.record_token(&id, &token, "https://app.test/", None, now()).await.expect("issued");
     id
 }
 
 /// The same with an answer on disk that nobody has read.
 pub(crate) async fn journal_unread_answer(fixture: &Fixture, status: u16, body: &str) -> VisitId {
     let id = journal_issued_visit(fixture, false).await;
-    let no = fixture.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
-    fixture.disk.journal.record_raw_answer(&id, no, status, body.as_bytes(), now()).await.expect("answered");
+    let no = fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    fixture.data_store.journal.record_raw_answer(&id, no, status, body.as_bytes(), now()).await.expect("answered");
     id
 }
 

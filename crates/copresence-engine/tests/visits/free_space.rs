@@ -41,16 +41,16 @@ async fn no_token_is_redeemed_without_free_space() {
     let limits = |least| {
         let fixture = &fixture;
         move |_: &Unfinished| {
-            let mut parts = fixture.visit_context();
-            parts.limits.min_free_space = least;
-            Ok(parts)
+            let mut context = fixture.visit_context();
+            context.limits.min_free_space = least;
+            Ok(context)
         }
     };
-    let all = recover_all(&fixture.disk, &limits(MORE_THAN_ANY_DISK)).await.expect("reads");
+    let all = recover_all(&fixture.data_store, &limits(MORE_THAN_ANY_DISK)).await.expect("reads");
     let RecoveryOutcome::Postponed { why, exit: 2 } = &all[0].outcome else { panic!("{all:?}") };
     assert!(why.contains("disk full: needs"), "{why}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
-    let all = recover_all(&fixture.disk, &limits(0)).await.expect("reads");
+    let all = recover_all(&fixture.data_store, &limits(0)).await.expect("reads");
     assert_eq!(all[0].outcome.exit_code(), 0, "and once there is room, it is there: {all:?}");
 }
 

@@ -27,7 +27,7 @@ fn serve_file(ask: &Request) -> Response {
 
 /// No URL and no token stands in the journal or beside it any more.
 async fn assert_no_secret_is_left(fixture: &Fixture) {
-    assert!(fixture.disk.journal.load_all_unfinished().await.expect("reads").is_empty());
+    assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty());
     let data = fixture.root.path().join("data");
     for name in ["journal.sqlite", "journal.sqlite-wal"] {
         let bytes = std::fs::read(data.join(name)).unwrap_or_default();
@@ -61,7 +61,7 @@ async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused()
         let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 7, "{case}: {ended:?}");
         let directory = ended.directory.expect("what came is kept");
-        assert!(directory.starts_with(fixture.disk.data.incomplete_path()));
+        assert!(directory.starts_with(fixture.data_store.data.incomplete_path()));
         assert_eq!(file_names(&directory), ["avatar.glb", "avatar.png", "manifest.json"]);
         let manifest = manifest(&directory);
         assert!(!manifest.complete, "it is never called whole");
@@ -167,7 +167,7 @@ async fn an_interruption_after_a_truncated_response_loses_nothing() {
 /// A crash after a lost answer; how far the program had come with it.
 async fn journal_truncated_visit(fixture: &Fixture, kind: Option<AnswerKind>) -> VisitId {
     let id = journal_issued_visit(fixture, false).await;
-    let journal = &fixture.disk.journal;
+    let journal = &fixture.data_store.journal;
     let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
     let body = delivery_body(fixture, true, &[("glb", "one"), ("png", "two")]);
     journal
@@ -206,7 +206,7 @@ async fn recovery_continues_a_partial_delivery_in_use() {
     let fixture = Fixture::new(|_, ask| serve_file(ask)).await;
     let id = journal_truncated_visit(&fixture, Some(AnswerKind::Truncated)).await;
     let no = fixture.only_visit().await.redeems[0].no;
-    fixture.disk.journal.record_partial_delivery(&id, no).await.expect("taken");
+    fixture.data_store.journal.record_partial_delivery(&id, no).await.expect("taken");
     let all = recover_all_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0, "the token is gone");
@@ -218,7 +218,7 @@ async fn recovery_drops_a_partial_delivery_of_an_active_token() {
     let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
     journal_truncated_visit(&fixture, None).await;
     assert!(matches!(recover_all_visits(&fixture).await[0].outcome, RecoveryOutcome::StillActive { .. }));
-    let unfinished = fixture.disk.journal.load_all_unfinished().await.expect("reads");
+    let unfinished = fixture.data_store.journal.load_all_unfinished().await.expect("reads");
     assert!(unfinished[0].token.is_some() && unfinished[0].truncated_bodies.is_empty(), "{unfinished:?}");
 }
 

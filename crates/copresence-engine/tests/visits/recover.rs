@@ -25,7 +25,7 @@ async fn recover_only_visit(fixture: &Fixture) -> RecoveryOutcome {
 async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, AvatarFolder) {
     let id = journal_issued_visit(fixture, false).await;
     let body = delivery_body(fixture, ready, &[("glb", "one")]);
-    let journal = &fixture.disk.journal;
+    let journal = &fixture.data_store.journal;
     let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
     journal.record_raw_answer(&id, no, 200, body.as_bytes(), now()).await.expect("answered");
     journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
@@ -93,7 +93,7 @@ async fn an_open_intent_is_redeemed_once_more() {
     })
     .await;
     let id = journal_issued_visit(&fixture, false).await;
-    fixture.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
     let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } =
         recover_only_visit(&fixture).await
     else {
@@ -105,7 +105,7 @@ async fn an_open_intent_is_redeemed_once_more() {
 
     let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
     let id = journal_issued_visit(&fixture, false).await;
-    fixture.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
     for _ in 0..2 {
         assert_eq!(
             recover_only_visit(&fixture).await,
@@ -115,7 +115,7 @@ async fn an_open_intent_is_redeemed_once_more() {
 
     let fixture = Fixture::new(|_, _| Response::status(400)).await;
     let id = journal_issued_visit(&fixture, false).await;
-    fixture.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 10);
     assert!(recover_all_visits(&fixture).await.is_empty());
 }
@@ -127,7 +127,7 @@ async fn a_400_without_a_lost_answer_means_expired() {
         let id = journal_issued_visit(&fixture, false).await;
         if associated {
             fixture
-                .disk
+                .data_store
                 .journal
                 .record_phase(&id, copresence_store::Phase::Associated, now())
                 .await
@@ -145,8 +145,8 @@ async fn recovery_uses_the_profiles_limits_if_the_visit_has_none() {
     fixture.profile.limits.max_file_size = 499;
     let body = delivery_body(&fixture, true, &[("glb", "one")]);
     journal_unread_answer(&fixture, 200, &body).await;
-    let parts = |_: &Unfinished| Ok(fixture.visit_context().with_profile_limits(&fixture.profile));
-    let all = recover_all(&fixture.disk, &parts).await.expect("the journal reads");
+    let context = |_: &Unfinished| Ok(fixture.visit_context().with_profile_limits(&fixture.profile));
+    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
 }
 
@@ -155,7 +155,7 @@ async fn a_gateway_error_is_a_lost_answer_for_recovery() {
     let fixture = Fixture::new(|_, _| Response::status(400)).await;
     let id = journal_unread_answer(&fixture, 504, "").await;
     let no = fixture.only_visit().await.redeems[0].no;
-    fixture.disk.journal.record_answer_kind(&id, no, AnswerKind::Failed).await.expect("read");
+    fixture.data_store.journal.record_answer_kind(&id, no, AnswerKind::Failed).await.expect("read");
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 10);
 }
 
@@ -168,7 +168,7 @@ async fn a_backend_that_does_not_decide_keeps_the_token() {
             panic!("not now")
         };
         assert_eq!(said, exit);
-        let left = fixture.disk.journal.load_all_unfinished().await.expect("reads");
+        let left = fixture.data_store.journal.load_all_unfinished().await.expect("reads");
         assert!(left[0].token.is_some(), "kept for the next time");
     }
 }
@@ -187,7 +187,7 @@ async fn an_unreachable_backend_is_tried_for_one_visit_only() {
     let all = recover_all_visits(&fixture).await;
     assert_eq!(all.iter().map(|one| one.outcome.exit_code()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "each would have to wait for its time-out");
-    assert_eq!(fixture.disk.journal.load_all_unfinished().await.expect("reads").len(), 2);
+    assert_eq!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(), 2);
 }
 
 #[tokio::test]
@@ -196,11 +196,11 @@ async fn an_unread_delivery_is_saved_without_a_redeem() {
     let body = delivery_body(&fixture, true, &[("glb", "one"), ("png", "two")]);
     journal_unread_answer(&fixture, 200, &body).await;
     // Downloads carry no credential, so none is needed: nothing of the token is left to ask with.
-    let parts = |unfinished: &Unfinished| {
+    let context = |unfinished: &Unfinished| {
         assert!(unfinished.token.is_none(), "the answer spent it");
         Ok(fixture.visit_context())
     };
-    let all = recover_all(&fixture.disk, &parts).await.expect("the journal reads");
+    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all[0].outcome.exit_code(), 0, "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
 }
@@ -245,7 +245,7 @@ async fn a_file_with_all_its_bytes_needs_no_request() {
     let bytes = part.sync_data().expect("durable");
     drop((part, folder));
     let progress = copresence_store::FileProgress { bytes, total: Some(bytes), ..Default::default() };
-    fixture.disk.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
+    fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
     assert!(fixture.backend.requests().is_empty());
 }
@@ -257,7 +257,7 @@ async fn bytes_that_the_journal_does_not_know_are_not_used() {
     let mut part = folder.start_file("avatar.glb").expect("opens");
     part.append_bytes(&[0; 100]).expect("what a power cut may leave");
     drop((part, folder));
-    fixture.disk.journal.record_file_failure(&id, 0, "the disk was full", false).await.expect("noted");
+    fixture.data_store.journal.record_file_failure(&id, 0, "the disk was full", false).await.expect("noted");
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = recover_only_visit(&fixture).await
     else {
         panic!("saved")
@@ -270,7 +270,7 @@ async fn bytes_that_the_journal_does_not_know_are_not_used() {
 async fn a_truncated_glb_is_refused_after_a_crash() {
     let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
-    fixture.disk.journal.record_file_request(&id, 0).await.expect("noted");
+    fixture.data_store.journal.record_file_request(&id, 0).await.expect("noted");
     let mut part = folder.start_file("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)[..300]).expect("written");
     part.finish().expect("renamed");
@@ -295,7 +295,7 @@ async fn an_existing_avatar_is_not_saved_twice() {
     let fixture = Fixture::new(|_, _| Response::status(410)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
     let manifest = manifest_for_folder(id, &folder, false);
-    let kept = folder.keep_incomplete(&fixture.disk.data, &manifest).expect("kept");
+    let kept = folder.keep_incomplete(&fixture.data_store.data, &manifest).expect("kept");
     let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&fixture).await else {
         panic!("finished")
     };
@@ -325,11 +325,11 @@ async fn a_token_that_unreadable_responses_ended_is_redeemed_once_more() {
 async fn an_ended_sandbox_is_not_contacted_and_needs_no_credentials() {
     let fixture = Fixture::new(|_, _| Response::status(400)).await;
     journal_issued_visit(&fixture, true).await;
-    let parts = |unfinished: &Unfinished| {
+    let context = |unfinished: &Unfinished| {
         assert!(unfinished.token.is_none(), "no token, so no credentials");
         Ok(fixture.visit_context())
     };
-    let all = recover_all(&fixture.disk, &parts).await.expect("the journal reads");
+    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
     assert!(matches!(all[0].outcome, RecoveryOutcome::Closed { .. }), "{all:?}");
     assert!(fixture.backend.requests().is_empty());
 }
@@ -339,8 +339,8 @@ async fn a_visit_that_another_program_finished_is_skipped() {
     let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
     journal_issued_visit(&fixture, false).await;
     let other = journal_issued_visit(&fixture, false).await;
-    let journal = fixture.disk.journal.clone();
-    let parts = |unfinished: &Unfinished| {
+    let journal = fixture.data_store.journal.clone();
+    let context = |unfinished: &Unfinished| {
         // While the first is recovered here, another program ends the second.
         if unfinished.visit.start.id != other {
             let ending = copresence_store::Ending {
@@ -355,7 +355,7 @@ async fn a_visit_that_another_program_finished_is_skipped() {
         }
         Ok(fixture.visit_context())
     };
-    let all = recover_all(&fixture.disk, &parts).await.expect("the journal reads");
+    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all.len(), 1, "{all:?}");
 }
 

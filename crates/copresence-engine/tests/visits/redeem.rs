@@ -39,7 +39,7 @@ async fn a_lost_answer_and_then_400_is_possibly_consumed() {
         let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 10, "{ended:?}");
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 3);
-        assert!(fixture.disk.journal.load_all_unfinished().await.expect("reads").is_empty());
+        assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty());
         let message = fixture.only_visit().await.visit.ending.expect("ended").message;
         assert!(message.contains(ended.outcome.detail().expect("evidence")), "{message}");
     }
@@ -96,11 +96,11 @@ async fn an_embedded_backend_that_ends_with_the_visit_leaves_no_partial_avatar()
         _ => Response::default(),
     })
     .await;
-    let mut order = fixture.visit_config().await;
-    order.ephemeral = true;
+    let mut config = fixture.visit_config().await;
+    config.ephemeral = true;
     let interrupt = tokio_util::sync::CancellationToken::new();
     let visit =
-        tokio::spawn(copresence_engine::runner::run_visit(order, fixture.visit_context(), interrupt.clone()));
+        tokio::spawn(copresence_engine::runner::run_visit(config, fixture.visit_context(), interrupt.clone()));
     fixture.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);

@@ -52,9 +52,9 @@ async fn an_unreadable_answer_is_a_protocol_violation_after_a_restart_too() {
 }
 
 async fn due(fixture: &Fixture) -> usize {
-    let parts_for = |_: &Unfinished| Ok(fixture.visit_context());
+    let find_context_for = |_: &Unfinished| Ok(fixture.visit_context());
     let skip = |_: &VisitId| false;
-    recover_due(&fixture.disk, Clock::default(), &parts_for, &skip).await.expect("the journal reads").len()
+    recover_due(&fixture.data_store, Clock::default(), &find_context_for, &skip).await.expect("the journal reads").len()
 }
 
 #[tokio::test]
@@ -67,11 +67,11 @@ async fn an_automatic_recovery_waits_before_it_redeems_a_token_again() {
     assert!(next > now() && next < now() + SignedDuration::from_mins(2), "{next}");
     // A person who asks for it does not wait.
     assert_eq!(recover_all_visits(&fixture).await.len(), 1);
-    let parts_for = |_: &Unfinished| Ok(fixture.visit_context());
-    let one = recover_visit(&fixture.disk, Clock::default(), &id, &parts_for).await.expect("reads");
+    let find_context_for = |_: &Unfinished| Ok(fixture.visit_context());
+    let one = recover_visit(&fixture.data_store, Clock::default(), &id, &find_context_for).await.expect("reads");
     assert!(matches!(one.expect("unfinished").outcome, RecoveryOutcome::StillActive { .. }));
     assert_eq!(fixture.only_visit().await.visit.recovery_attempts, 3);
-    let none = recover_visit(&fixture.disk, Clock::default(), &VisitId::new(), &parts_for).await;
+    let none = recover_visit(&fixture.data_store, Clock::default(), &VisitId::new(), &find_context_for).await;
     assert!(none.expect("reads").is_none());
 }
 
@@ -87,14 +87,14 @@ async fn an_automatic_recovery_redeems_few_tokens_and_the_newest_first() {
         (MAX_REDEEMS_PER_RUN, MAX_REDEEMS_PER_RUN)
     );
     let asked = |id| {
-        let journal = fixture.disk.journal.clone();
+        let journal = fixture.data_store.journal.clone();
         async move { journal.load_visit(id).await.expect("reads").expect("known").redeems.len() }
     };
     assert_eq!((asked(&ids[0]).await, asked(&ids[1]).await, asked(&ids[2]).await), (0, 0, 1));
     assert_eq!((due(&fixture).await, due(&fixture).await), (2, 0));
     // Those that are to be forgotten are left alone.
     journal_issued_visit(&fixture, false).await;
-    let (parts_for, skip) = (|_: &Unfinished| Ok(fixture.visit_context()), |_: &VisitId| true);
-    let all = recover_due(&fixture.disk, Clock::default(), &parts_for, &skip).await;
+    let (find_context_for, skip) = (|_: &Unfinished| Ok(fixture.visit_context()), |_: &VisitId| true);
+    let all = recover_due(&fixture.data_store, Clock::default(), &find_context_for, &skip).await;
     assert!(all.expect("reads").is_empty());
 }

@@ -38,8 +38,8 @@ async fn no_secret_is_logged_or_emitted() {
         _ => Response::default(),
     })
     .await;
-    let order = fixture.visit_config().await;
-    let shown = format!("{order:?} {:?} {:?} {:?}", fixture.target, fixture.profile, fixture.disk);
+    let config = fixture.visit_config().await;
+    let shown = format!("{config:?} {:?} {:?} {:?}", fixture.target, fixture.profile, fixture.data_store);
     let ended = fixture.run_visit().await;
     assert_eq!(ended.outcome.exit_code(), 0);
     // The link is for everybody to see; nothing else says the token.

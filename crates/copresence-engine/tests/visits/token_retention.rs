@@ -30,13 +30,13 @@ async fn a_token_that_no_response_decides_is_abandoned_after_a_week() {
         for (age, kept) in [(MAX_TOKEN_AGE - MINUTE, true), (MAX_TOKEN_AGE + MINUTE, false)] {
             let fixture = Fixture::new(move |_, _| Response::status(status)).await;
             journal_old_visit(&fixture, age).await;
-            let fate = recover_all_visits(&fixture).await.remove(0).outcome;
+            let outcome = recover_all_visits(&fixture).await.remove(0).outcome;
             assert_eq!(
-                fixture.disk.journal.load_all_unfinished().await.expect("reads").len(),
+                fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(),
                 usize::from(kept),
-                "{fate:?}"
+                "{outcome:?}"
             );
-            assert_eq!(matches!(fate, RecoveryOutcome::Postponed { .. }), kept, "{status} {fate:?}");
+            assert_eq!(matches!(outcome, RecoveryOutcome::Postponed { .. }), kept, "{status} {outcome:?}");
             if !kept {
                 let ending = fixture.only_visit().await.visit.ending.expect("said in the history");
                 let expected = if status == 504 { ("possibly_consumed", 10) } else { ("token_abandoned", 4) };
@@ -55,14 +55,14 @@ async fn a_token_without_credentials_is_abandoned_after_a_week() {
         None => Ok(fixture.visit_context()),
     };
     journal_old_visit(&fixture, MAX_TOKEN_AGE - MINUTE).await;
-    let fate = recover_all(&fixture.disk, &refuse).await.expect("reads").remove(0).outcome;
-    assert!(matches!(fate, RecoveryOutcome::Postponed { exit: 3, .. }), "{fate:?}");
+    let outcome = recover_all(&fixture.data_store, &refuse).await.expect("reads").remove(0).outcome;
+    assert!(matches!(outcome, RecoveryOutcome::Postponed { exit: 3, .. }), "{outcome:?}");
     let older = journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
-    let all = recover_all(&fixture.disk, &refuse).await.expect("reads");
+    let all = recover_all(&fixture.data_store, &refuse).await.expect("reads");
     let of = |id| all.iter().find(|one| one.visit == id).map(|one| one.outcome.exit_code());
     assert_eq!((all.len(), of(older)), (2, Some(4)), "{all:?}");
     assert!(fixture.backend.requests().is_empty());
-    assert_eq!(fixture.disk.journal.load_all_unfinished().await.expect("reads").len(), 1);
+    assert_eq!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(), 1);
 }
 
 #[tokio::test]
@@ -70,10 +70,10 @@ async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
     for (status, gone) in [("no_associated_avatar", true), ("processing", false)] {
         let fixture = Fixture::new(move |_, _| Response::not_ready(status)).await;
         journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
-        let fate = recover_all_visits(&fixture).await.remove(0).outcome;
+        let outcome = recover_all_visits(&fixture).await.remove(0).outcome;
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
-        assert_eq!(fate.exit_code() == 4, gone, "{fate:?}");
-        assert_eq!(fixture.disk.journal.load_all_unfinished().await.expect("reads").is_empty(), gone);
+        assert_eq!(outcome.exit_code() == 4, gone, "{outcome:?}");
+        assert_eq!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty(), gone);
     }
     let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
@@ -88,7 +88,7 @@ async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
 async fn an_unresolved_lost_answer_is_possibly_consumed_after_a_week() {
     let fixture = Fixture::new(|_, _| Response::status(500)).await;
     let id = journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
-    fixture.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
     assert_eq!(recover_all_visits(&fixture).await[0].outcome.exit_code(), 10);
 }
 
@@ -105,15 +105,15 @@ async fn recovery_keeps_the_limits_of_the_visit() {
     })
     .await;
     // As `--max-file-size` would; the profile allows far more.
-    let mut order = fixture.visit_config().await;
-    order.limits.max_file_size = 499;
+    let mut config = fixture.visit_config().await;
+    config.limits.max_file_size = 499;
     let interrupt = tokio_util::sync::CancellationToken::new();
     let visit =
-        tokio::spawn(copresence_engine::runner::run_visit(order, fixture.visit_context(), interrupt.clone()));
+        tokio::spawn(copresence_engine::runner::run_visit(config, fixture.visit_context(), interrupt.clone()));
     fixture.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
-    let all = recover_all(&fixture.disk, &|_: &Unfinished| {
+    let all = recover_all(&fixture.data_store, &|_: &Unfinished| {
         Ok(fixture.visit_context().with_profile_limits(&fixture.profile))
     })
     .await;
